@@ -1,0 +1,1 @@
+//! `audio`: see the crate docs.

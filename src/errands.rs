@@ -1,0 +1,1 @@
+//! `errands`: see the crate docs.

@@ -1,0 +1,1 @@
+//! `light`: see the crate docs.

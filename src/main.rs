@@ -1,0 +1,3 @@
+//! Wires the rooms together: arguments, profile, lanes, threads, session, exit code.
+
+fn main() {}

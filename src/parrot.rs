@@ -1,0 +1,1 @@
+//! `parrot`: see the crate docs.

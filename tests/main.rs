@@ -1,0 +1,8 @@
+//! The one integration binary: each room's tests are a module of it, in the order of the rooms' names.
+//!
+//! Any allocation inside `assert_no_alloc` ends the whole run: that is how the real-time paths are watched.
+
+mod lane;
+
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
