@@ -1,0 +1,349 @@
+//! The conversation: what to do next, as a machine that is a function of events and time.
+//!
+//! `handle(event, now)` returns what the session is to do; `deadline` says when to come back with
+//! [`Event::Tick`]. What is needed only in one phase lives inside that phase, so leaving it cancels its
+//! timers. Whether the microphone is open, what the light shows and whose audio may be heard are not
+//! commanded: they are read off the phase ([`Conversation::microphone`], [`Conversation::state`],
+//! [`Conversation::admits`]).
+//!
+//! It never reads a clock, knows no JSON, samples or hardware, and cannot fail.
+
+mod link;
+mod retry;
+mod turn;
+
+use std::time::{Duration, Instant};
+
+pub use retry::{Loss, RETRY_SPACING};
+
+use link::{Eager, Link};
+use retry::Luck;
+use turn::Up;
+
+/// The name the service gave to a reply or an item, e.g. `resp_Jd05yTq7Xn2E`.
+pub type Id = heapless::String<64>;
+
+/// What one event leads to, in order.
+pub type Actions = heapless::Vec<Action, 8>;
+
+/// How long the service may take to answer `session.update` before the link counts as broken.
+pub const CONFIGURE_LIMIT: Duration = Duration::from_secs(10);
+/// How long DNS, TCP, TLS and the upgrade may take together.
+pub const DIAL_LIMIT: Duration = Duration::from_secs(30);
+/// How long a turn may go unanswered before the device is at rest again.
+pub const THINK_LIMIT: Duration = Duration::from_secs(30);
+/// How long a reply that has run dry may stay unfinished.
+pub const STALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long one reply may be heard: the backlog's ten minutes and a margin.
+pub const REPLY_LIMIT: Duration = Duration::from_secs(660);
+/// How long one utterance may last; beyond it the button is stuck or the room is never quiet.
+pub const UTTERANCE_LIMIT: Duration = Duration::from_secs(300);
+/// How little sound a push to talk may hold before it counts as a slip of the finger (protocol §9.5).
+pub const SHORTEST_HOLD: Duration = Duration::from_millis(150);
+/// How long the service may take to answer a close frame when the owner leaves.
+pub const GOODBYE_LIMIT: Duration = Duration::from_millis(1500);
+/// How long a recorded voice that has ended waits, at rest, for a late reply.
+pub const LAST_WORDS: Duration = Duration::from_millis(1500);
+
+/// Who decides when the owner's turn begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The microphone is always live and the service hears when somebody speaks.
+    Open,
+    /// A press starts a conversation; it ends by itself after this much quiet.
+    Tap {
+        /// The quiet that ends it.
+        quiet: Duration,
+    },
+    /// The owner speaks while the button is held; the service detects nothing.
+    Hold,
+}
+
+/// What the device is doing, as its owner sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// The link is being made or set up.
+    Connecting,
+    /// At rest, microphone closed.
+    Idle,
+    /// The microphone is live and it is the owner's turn.
+    Listening,
+    /// The turn is over and no reply is heard yet.
+    Thinking,
+    /// A reply is being heard.
+    Speaking,
+    /// No link; the next try is scheduled.
+    Offline,
+    /// At rest with the microphone cut off by its owner.
+    Muted,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The button went down.
+    Press,
+    /// The button came up, with this much sound captured since it went down.
+    Release {
+        /// The duration of the frames that the microphone delivered meanwhile.
+        heard: Duration,
+    },
+    /// The owner toggled the microphone's mute.
+    Mute,
+    /// The owner wants the program to end.
+    Leave,
+    /// The recorded voice has come to its end.
+    LastWords,
+    /// The upgrade succeeded; nothing is configured yet.
+    LinkUp,
+    /// The link, or the attempt at one, is over.
+    LinkDown(Loss),
+    /// The service accepted the session as asked.
+    Configured,
+    /// The service rejected the session or set up another than was asked.
+    Misconfigured,
+    /// The service heard speech begin.
+    SpeechStarted,
+    /// The service heard speech end.
+    SpeechStopped,
+    /// The service took the turn's audio as an item.
+    Committed,
+    /// The service began a reply.
+    ReplyCreated(Id),
+    /// Audio of an admitted reply was queued.
+    Audio(Id),
+    /// The service finished a reply, in this manner.
+    ReplyDone(Id, Outcome),
+    /// Everything queued has been heard.
+    Drained,
+    /// The service refused something, for this reason.
+    Refused(Refusal),
+    /// The deadline has passed.
+    Tick,
+}
+
+/// How a reply ended at the service (`response.status`, protocol §7.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was said in full.
+    Completed,
+    /// It was cut short by the owner's voice or by `response.cancel`.
+    Cancelled,
+    /// It was cut short by a limit or a filter.
+    Incomplete,
+    /// The service could not make it.
+    Failed,
+}
+
+/// Why the service refused something, as far as it matters to what happens next (protocol §11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// `response.cancel` came when nothing was being generated: harmless.
+    NothingToCancel,
+    /// `response.create` came while another reply was being generated: to be repeated after it.
+    ReplyInProgress,
+    /// `input_audio_buffer.commit` came with too little audio.
+    NothingToCommit,
+    /// The session has reached its longest duration; a close frame follows.
+    SessionExpired,
+    /// The account cannot pay for more.
+    NoQuota,
+    /// Anything else; the session goes on.
+    Other,
+}
+
+/// Something for the session to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make a link.
+    Dial,
+    /// Close the link politely, or give up the attempt at one.
+    HangUp,
+    /// Send the whole session configuration.
+    Configure,
+    /// Silence the reply that is heard or queued, at once.
+    Cut,
+    /// Discard the audio that the service holds for an unfinished turn.
+    Clear,
+    /// End the turn: everything captured so far goes first.
+    Commit,
+    /// Ask for a reply.
+    Create,
+    /// Stop the service's work on this reply.
+    Cancel(Id),
+    /// Tell the owner.
+    Tell(News),
+    /// End the program.
+    Finish(Ending),
+}
+
+/// Something the owner should know, that the light cannot say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The turn got no reply in time.
+    NoReply,
+    /// The reply stopped coming.
+    ReplyStalled,
+    /// The service could not make the reply.
+    ReplyFailed,
+    /// The press was too short to hold a word.
+    TooShort,
+    /// The button asks for a microphone that is muted.
+    Muted,
+    /// The service did not answer the configuration in time.
+    NoSession,
+}
+
+/// Why the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The owner asked for it.
+    Bye,
+    /// Trying again cannot help: something has to be set up differently.
+    Refused,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    mode: Mode,
+    muted: bool,
+    last_words: bool,
+    luck: Luck,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Down(Link),
+    Up(Up),
+    Leaving { until: Instant },
+    Gone,
+}
+
+impl Conversation {
+    /// Begins by dialling: carry out the returned actions. `seed` spreads the retries of many devices.
+    #[must_use]
+    pub fn begin(mode: Mode, muted: bool, seed: u64, now: Instant) -> (Self, Actions) {
+        let phase = Phase::Down(Link::dialling(0, Eager::No, now));
+        let conversation = Self { mode, muted, last_words: false, luck: Luck::new(seed), phase };
+        (conversation, actions([Action::Dial]))
+    }
+
+    /// Takes in one event and says what it leads to.
+    #[must_use]
+    pub fn handle(&mut self, event: &Event, now: Instant) -> Actions {
+        match event {
+            Event::Leave => return self.leave(now),
+            Event::LastWords => self.last_words = true,
+            Event::Press
+            | Event::Release { .. }
+            | Event::Mute
+            | Event::LinkUp
+            | Event::LinkDown(_)
+            | Event::Configured
+            | Event::Misconfigured
+            | Event::SpeechStarted
+            | Event::SpeechStopped
+            | Event::Committed
+            | Event::ReplyCreated(_)
+            | Event::Audio(_)
+            | Event::ReplyDone(..)
+            | Event::Drained
+            | Event::Refused(_)
+            | Event::Tick => {}
+        }
+        match &mut self.phase {
+            Phase::Down(_) => self.handle_down(event, now),
+            Phase::Up(_) => self.handle_up(event, now),
+            Phase::Leaving { until } => {
+                let over =
+                    matches!(event, Event::LinkDown(_)) || (matches!(event, Event::Tick) && now >= *until);
+                if over { self.finish(Ending::Bye) } else { Actions::new() }
+            }
+            Phase::Gone => Actions::new(),
+        }
+    }
+
+    /// Names the time to come back with [`Event::Tick`], if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Down(link) => Some(link.deadline()),
+            Phase::Up(up) => up.deadline(),
+            Phase::Leaving { until } => Some(*until),
+            Phase::Gone => None,
+        };
+        phase.into_iter().chain(self.last_words_deadline()).min()
+    }
+
+    /// Tells what the owner is to see.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match &self.phase {
+            Phase::Down(link) => link.state(self.muted),
+            Phase::Up(up) => up.state(self.muted),
+            Phase::Leaving { .. } | Phase::Gone => State::Idle,
+        }
+    }
+
+    /// Tells whether the microphone is to be open.
+    #[must_use]
+    pub fn microphone(&self) -> bool {
+        !self.muted
+            && match &self.phase {
+                Phase::Down(link) => link.microphone(),
+                Phase::Up(up) => up.microphone(self.mode),
+                Phase::Leaving { .. } | Phase::Gone => false,
+            }
+    }
+
+    /// Tells whether captured audio may go to the service now; before that it is pre-roll.
+    #[must_use]
+    pub fn configured(&self) -> bool {
+        matches!(self.phase, Phase::Up(_))
+    }
+
+    /// Tells whether audio of this reply may still be queued and heard.
+    #[must_use]
+    pub fn admits(&self, reply: &str) -> bool {
+        matches!(&self.phase, Phase::Up(up) if up.admits(reply))
+    }
+
+    /// Tells whether the owner has muted the microphone.
+    #[must_use]
+    pub fn muted(&self) -> bool {
+        self.muted
+    }
+
+    fn leave(&mut self, now: Instant) -> Actions {
+        match &self.phase {
+            Phase::Up(_) => {
+                self.phase = Phase::Leaving { until: now + GOODBYE_LIMIT };
+                actions([Action::Cut, Action::HangUp])
+            }
+            Phase::Down(_) => {
+                self.phase = Phase::Gone;
+                actions([Action::Cut, Action::HangUp, Action::Finish(Ending::Bye)])
+            }
+            Phase::Leaving { .. } => self.finish(Ending::Bye),
+            Phase::Gone => Actions::new(),
+        }
+    }
+
+    fn finish(&mut self, ending: Ending) -> Actions {
+        self.phase = Phase::Gone;
+        actions([Action::Finish(ending)])
+    }
+
+    fn last_words_deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Up(up) if self.last_words => up.at_rest_since().map(|since| since + LAST_WORDS),
+            Phase::Up(_) | Phase::Down(_) | Phase::Leaving { .. } | Phase::Gone => None,
+        }
+    }
+}
+
+fn actions<const N: usize>(all: [Action; N]) -> Actions {
+    Actions::from_iter(all)
+}

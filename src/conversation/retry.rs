@@ -1,0 +1,52 @@
+//! When to try again after a link is lost: full jitter, growing, inside the service's 30 connections a minute.
+//!
+//! It does not decide whether to try again; that is the loss's own business.
+
+use std::time::Duration;
+
+/// The least time between two dials: the service allows 30 new connections a minute (protocol §4.2).
+pub const RETRY_SPACING: Duration = Duration::from_secs(2);
+/// Beyond this the jitter does not grow: an owner who comes back should not wait longer.
+const LONGEST_JITTER: Duration = Duration::from_secs(30);
+
+/// What the end of a link means for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It broke or could not be made; another may work.
+    Broken,
+    /// The service asks for this much patience (HTTP 429 or 503 with `Retry-After`).
+    Later(Duration),
+    /// No repetition can help: credentials, address or model are wrong (protocol §4.1).
+    Refused,
+}
+
+impl Loss {
+    /// Returns how long to wait before dial number `attempt` (the first repetition is 0).
+    pub(super) fn patience(self, attempt: u32, luck: &mut Luck) -> Duration {
+        let asked = match self {
+            Self::Broken | Self::Refused => Duration::ZERO,
+            Self::Later(patience) => patience,
+        };
+        let widest = Duration::from_secs(1).saturating_mul(1 << attempt.min(5)).min(LONGEST_JITTER);
+        let least = if attempt == 0 { Duration::ZERO } else { RETRY_SPACING };
+        asked.max(least) + luck.up_to(widest)
+    }
+}
+
+/// A repeatable source of jitter (xorshift64*); not for secrets.
+#[derive(Clone, Debug)]
+pub(super) struct Luck(u64);
+
+impl Luck {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    fn up_to(&mut self, most: Duration) -> Duration {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let thousandths = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
+        most.mul_f64(f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / f64::from(u32::MAX))
+    }
+}
