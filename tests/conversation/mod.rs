@@ -1,0 +1,76 @@
+//! What the conversation decides: every pair of phase and event, stories from real days, and random walks.
+
+mod pairs;
+mod stories;
+mod walk;
+
+use std::time::{Duration, Instant};
+
+use mynah::conversation::{Action, Actions, Conversation, Event, Id, Mode};
+
+const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
+
+/// A conversation with a clock that the test moves by hand.
+struct Table {
+    conversation: Conversation,
+    now: Instant,
+}
+
+impl Table {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "an Instant can only be made from the clock; only differences count"
+    )]
+    fn begin(mode: Mode) -> Self {
+        let now = Instant::now();
+        let (conversation, actions) = Conversation::begin(mode, false, 7, now);
+        assert_eq!(actions, [Action::Dial]);
+        Self { conversation, now }
+    }
+
+    /// A conversation whose session is set up.
+    fn up(mode: Mode) -> Self {
+        let mut table = Self::begin(mode);
+        assert_eq!(table.on(Event::LinkUp), [Action::Configure]);
+        let _ = table.on(Event::Configured);
+        table
+    }
+
+    fn on(&mut self, event: Event) -> Actions {
+        self.conversation.handle(&event, self.now)
+    }
+
+    fn after(&mut self, wait: Duration) -> &mut Self {
+        self.now += wait;
+        self
+    }
+
+    /// Jumps to the deadline and ticks.
+    fn at_deadline(&mut self) -> Actions {
+        self.now = self.conversation.deadline().expect("a phase that waits has a deadline");
+        self.on(Event::Tick)
+    }
+
+    fn all(&mut self, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+        events.into_iter().flat_map(|event| self.on(event)).collect()
+    }
+}
+
+fn id(name: &str) -> Id {
+    Id::try_from(name).unwrap()
+}
+
+fn held(ms: u64) -> Event {
+    Event::Release { heard: Duration::from_millis(ms) }
+}
+
+/// A spoken turn as the service's voice detection reports it, up to the first audio of the reply.
+fn turn(reply: &str) -> [Event; 5] {
+    [
+        Event::SpeechStarted,
+        Event::SpeechStopped,
+        Event::Committed,
+        Event::ReplyCreated(id(reply)),
+        Event::Audio(id(reply)),
+    ]
+}

@@ -1,0 +1,306 @@
+//! Stories: what happens between people, networks and the service, in the order it happens.
+
+use std::time::Duration;
+
+use mynah::conversation::{
+    Action, CONFIGURE_LIMIT, DIAL_LIMIT, Ending, Event, LAST_WORDS, Loss, Mode, News, Outcome, RETRY_SPACING,
+    Refusal, STALL_LIMIT, State, THINK_LIMIT,
+};
+
+use super::{TAP, Table, held, id, turn};
+
+#[test]
+fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
+    let mut talk = Table::up(Mode::Open);
+    assert_eq!(talk.all(turn("a")), [Action::Cut], "the cut is for sound of an earlier link");
+    assert_eq!(talk.conversation.state(), State::Speaking);
+    let rest = [Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained];
+    assert_eq!(talk.all(rest), []);
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn a_voice_that_barges_in_cuts_and_leaves_the_cancelling_to_the_service() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    assert_eq!(talk.on(Event::SpeechStarted), [Action::Cut]);
+    assert!(!talk.conversation.admits("a"), "late audio of the cut reply is nobody's");
+    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), []);
+    let _ = talk.all([Event::SpeechStopped, Event::Committed, Event::ReplyCreated(id("b"))]);
+    assert!(talk.conversation.admits("b") && !talk.conversation.admits("a"));
+}
+
+#[test]
+fn a_voice_that_barges_in_after_the_reply_was_sent_cuts_what_is_still_heard() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    let _ = talk.on(Event::ReplyDone(id("a"), Outcome::Completed));
+    assert_eq!(talk.conversation.state(), State::Speaking);
+    assert_eq!(talk.on(Event::SpeechStarted), [Action::Cut]);
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Cancel(id("a"))]);
+    assert!(!talk.conversation.admits("a"));
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn the_button_cancels_nothing_when_the_service_is_done() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    let _ = talk.on(Event::ReplyDone(id("a"), Outcome::Completed));
+    assert_eq!(talk.on(Event::Press), [Action::Cut]);
+}
+
+#[test]
+fn a_press_before_the_reply_exists_cancels_it_as_soon_as_it_does() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all([Event::SpeechStarted, Event::SpeechStopped, Event::Committed]);
+    assert_eq!(talk.on(Event::Press), [Action::Cut]);
+    assert_eq!(talk.on(Event::ReplyCreated(id("a"))), [Action::Cancel(id("a"))]);
+    assert!(!talk.conversation.admits("a"));
+}
+
+#[test]
+fn tap_opens_the_microphone_at_once_and_quiet_closes_it() {
+    let mut talk = Table::up(TAP);
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Idle, false));
+    let _ = talk.on(Event::Press);
+    assert!(talk.conversation.microphone());
+    assert_eq!(talk.at_deadline(), [Action::Clear]);
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Idle, false));
+}
+
+#[test]
+fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
+    let mut talk = Table::up(TAP);
+    let _ = talk.on(Event::Press);
+    let _ = talk.all(turn("a"));
+    let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Listening, true));
+    assert_eq!(talk.at_deadline(), [Action::Clear]);
+    assert_eq!(talk.conversation.state(), State::Idle);
+}
+
+#[test]
+fn push_to_talk_commits_and_asks_once_on_release() {
+    let mut talk = Table::up(Mode::Hold);
+    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Clear]);
+    assert!(talk.conversation.microphone());
+    assert_eq!(talk.on(held(1200)), [Action::Commit, Action::Create]);
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Thinking, false));
+}
+
+#[test]
+fn a_push_too_short_for_a_word_is_cleared_and_not_answered() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.on(Event::Press);
+    assert_eq!(talk.on(held(149)), [Action::Clear, Action::Tell(News::TooShort)]);
+    assert_eq!(talk.conversation.state(), State::Idle);
+    let _ = talk.on(Event::Press);
+    assert_eq!(talk.on(held(150)), [Action::Commit, Action::Create]);
+}
+
+#[test]
+fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Audio(id("a"))]);
+    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Cancel(id("a")), Action::Clear]);
+    assert_eq!(talk.on(held(900)), [Action::Commit], "one slot: the reply in progress goes first");
+    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
+    let _ = talk.on(Event::ReplyCreated(id("b")));
+    assert!(talk.conversation.admits("b"));
+}
+
+#[test]
+fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.all([Event::Press, held(900), Event::Press]);
+    assert_eq!(talk.on(held(900)), [Action::Commit]);
+    assert_eq!(talk.on(Event::ReplyCreated(id("a"))), [Action::Cancel(id("a"))]);
+    assert!(!talk.conversation.admits("a"));
+    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
+}
+
+#[test]
+fn a_create_that_came_too_early_is_repeated_after_the_reply_in_progress() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.all([Event::Press, held(900)]);
+    assert_eq!(talk.on(Event::Refused(Refusal::ReplyInProgress)), []);
+    assert_eq!(talk.on(Event::ReplyDone(id("x"), Outcome::Completed)), [Action::Create]);
+}
+
+#[test]
+fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_lost() {
+    for mode in [TAP, Mode::Hold] {
+        let mut talk = Table::begin(mode);
+        let _ = talk.on(Event::Press);
+        assert!(talk.conversation.microphone() && !talk.conversation.configured());
+        assert_eq!(talk.conversation.state(), State::Listening);
+        assert_eq!(talk.all([Event::LinkUp, Event::Configured]), [Action::Configure]);
+        assert!(talk.conversation.microphone() && talk.conversation.configured());
+    }
+}
+
+#[test]
+fn a_whole_push_before_the_link_is_up_becomes_a_turn_when_it_is() {
+    let mut talk = Table::begin(Mode::Hold);
+    let _ = talk.all([Event::Press, held(1500), Event::LinkUp]);
+    assert!(!talk.conversation.microphone());
+    assert_eq!(talk.on(Event::Configured), [Action::Commit, Action::Create]);
+    assert_eq!(talk.conversation.state(), State::Thinking);
+}
+
+#[test]
+fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.on(Event::SpeechStarted);
+    assert_eq!(talk.on(Event::Mute), [Action::Clear]);
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Muted, false));
+    let _ = talk.on(Event::Mute);
+    assert!(talk.conversation.microphone());
+    let _ = talk.all(turn("a"));
+    assert_eq!(talk.on(Event::Mute), []);
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Speaking, false));
+    let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
+    assert_eq!(talk.conversation.state(), State::Muted);
+}
+
+#[test]
+fn a_muted_device_says_so_when_the_button_asks_for_its_ear() {
+    let mut talk = Table::up(TAP);
+    let _ = talk.on(Event::Mute);
+    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Tell(News::Muted)]);
+    assert!(!talk.conversation.microphone());
+}
+
+#[test]
+fn a_turn_without_a_reply_is_given_up_and_the_device_is_at_rest() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all([Event::SpeechStarted, Event::SpeechStopped]);
+    talk.after(THINK_LIMIT);
+    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Tell(News::NoReply)]);
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn a_reply_that_stops_coming_is_given_up_and_cancelled() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    let _ = talk.on(Event::Drained);
+    talk.after(STALL_LIMIT);
+    assert_eq!(
+        talk.on(Event::Tick),
+        [Action::Cut, Action::Cancel(id("a")), Action::Tell(News::ReplyStalled)]
+    );
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn a_slow_reply_that_runs_dry_goes_on_when_more_comes() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    let _ = talk.on(Event::Drained);
+    let _ = talk.on(Event::Audio(id("a")));
+    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Completed)), []);
+    assert_eq!(talk.conversation.state(), State::Speaking);
+    let _ = talk.on(Event::Drained);
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn a_failed_reply_is_told_and_the_device_is_at_rest() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a").into_iter().take(4));
+    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Failed)), [Action::Tell(News::ReplyFailed)]);
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn dialling_and_configuring_have_deadlines() {
+    let mut talk = Table::begin(Mode::Open);
+    assert_eq!(talk.after(DIAL_LIMIT).on(Event::Tick), [Action::HangUp]);
+    assert_eq!(talk.conversation.state(), State::Offline);
+    assert_eq!(talk.at_deadline(), [Action::Dial]);
+    let _ = talk.on(Event::LinkUp);
+    assert_eq!(talk.after(CONFIGURE_LIMIT).on(Event::Tick), [Action::HangUp, Action::Tell(News::NoSession)]);
+}
+
+#[test]
+fn retries_grow_apart_and_never_exceed_thirty_a_minute() {
+    let mut talk = Table::begin(Mode::Open);
+    let mut last = talk.now;
+    let mut gaps = Vec::new();
+    for _ in 0..12 {
+        let _ = talk.on(Event::LinkDown(Loss::Broken));
+        assert_eq!(talk.at_deadline(), [Action::Dial]);
+        gaps.push(talk.now - last);
+        last = talk.now;
+    }
+    assert!(gaps.iter().all(|gap| *gap >= RETRY_SPACING), "{gaps:?}");
+    let late: Duration = gaps[6..].iter().sum();
+    assert!(late > Duration::from_secs(40), "the back-off never grew: {gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap <= Duration::from_secs(33)), "{gaps:?}");
+}
+
+#[test]
+fn a_service_that_asks_for_patience_gets_it() {
+    let mut talk = Table::begin(Mode::Open);
+    let _ = talk.on(Event::LinkDown(Loss::Later(Duration::from_secs(45))));
+    let wait = talk.conversation.deadline().unwrap() - talk.now;
+    assert!(wait >= Duration::from_secs(45), "{wait:?}");
+}
+
+#[test]
+fn a_press_while_offline_dials_at_once_but_not_faster_than_allowed() {
+    let mut talk = Table::begin(TAP);
+    let _ = talk.after(Duration::from_secs(20)).on(Event::LinkDown(Loss::Later(Duration::from_secs(60))));
+    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Dial]);
+    let _ = talk.on(Event::LinkDown(Loss::Broken));
+    assert_eq!(talk.on(Event::Press), [Action::Cut], "two seconds have to pass between dials");
+    assert_eq!(talk.at_deadline(), [Action::Dial]);
+}
+
+#[test]
+fn refused_credentials_end_the_program_for_good() {
+    let mut talk = Table::begin(Mode::Open);
+    assert_eq!(talk.on(Event::LinkDown(Loss::Refused)), [Action::Finish(Ending::Refused)]);
+    assert_eq!(talk.conversation.deadline(), None);
+}
+
+#[test]
+fn leaving_closes_the_link_waits_a_little_and_ends() {
+    let mut talk = Table::up(Mode::Open);
+    assert_eq!(talk.on(Event::Leave), [Action::Cut, Action::HangUp]);
+    assert!(!talk.conversation.microphone());
+    assert_eq!(talk.at_deadline(), [Action::Finish(Ending::Bye)]);
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.on(Event::Leave);
+    assert_eq!(talk.on(Event::LinkDown(Loss::Broken)), [Action::Finish(Ending::Bye)]);
+    let mut talk = Table::begin(Mode::Open);
+    assert_eq!(talk.on(Event::Leave), [Action::Cut, Action::HangUp, Action::Finish(Ending::Bye)]);
+}
+
+#[test]
+fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    let _ = talk.on(Event::LastWords);
+    let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
+    assert_eq!(talk.conversation.deadline(), Some(talk.now + LAST_WORDS));
+    assert_eq!(talk.at_deadline(), [Action::Cut, Action::HangUp]);
+}
+
+#[test]
+fn an_expired_session_is_replaced_by_a_new_one() {
+    let mut talk = Table::up(Mode::Open);
+    talk.after(Duration::from_secs(3600));
+    assert_eq!(talk.on(Event::Refused(Refusal::SessionExpired)), [Action::HangUp]);
+    assert_eq!(talk.conversation.state(), State::Offline);
+    assert_eq!(talk.at_deadline(), [Action::Dial]);
+}

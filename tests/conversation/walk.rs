@@ -1,0 +1,149 @@
+//! Whatever happens in whatever order, the promises hold and the device finds back to rest.
+
+use mynah::conversation::{Action, Event, Loss, Mode, Outcome, Refusal, State};
+use proptest::prelude::*;
+use std::time::Duration;
+
+use super::{TAP, Table, held, id};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_order_of_events_breaks_a_promise_or_sticks(
+        mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
+        steps in prop::collection::vec((event(), 0u64..4000), 1..120),
+    ) {
+        let mut talk = Table::begin(mode);
+        let mut seen = Seen { links: 1, ..Seen::default() };
+        for (event, wait) in steps {
+            talk.after(Duration::from_millis(wait));
+            let event = seen.named(event);
+            step(&mut talk, &mut seen, &event)?;
+            if talk.conversation.deadline().is_some_and(|deadline| talk.now >= deadline) {
+                step(&mut talk, &mut seen, &Event::Tick)?;
+            }
+        }
+        settles(&mut talk, &mut seen)?;
+    }
+}
+
+/// What an observer outside would know.
+#[derive(Default)]
+struct Seen {
+    links: u32,
+    created: u32,
+    cut: Vec<String>,
+    heard: Option<String>,
+    asked: bool,
+    over: bool,
+}
+
+impl Seen {
+    /// Gives every created reply a new name, as the service does, and the other events one of the latest.
+    fn named(&mut self, event: Event) -> Event {
+        let latest = |back: &str| id(&format!("r{}", self.created.saturating_sub(back.len() as u32)));
+        match event {
+            Event::ReplyCreated(_) => {
+                self.created += 1;
+                Event::ReplyCreated(id(&format!("r{}", self.created)))
+            }
+            Event::Audio(back) => Event::Audio(latest(&back)),
+            Event::ReplyDone(back, outcome) => Event::ReplyDone(latest(&back), outcome),
+            other => other,
+        }
+    }
+}
+
+fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
+    match event {
+        Event::LinkDown(_) => {
+            (seen.links, seen.asked, seen.heard) = (0, false, None);
+        }
+        Event::Audio(reply) if talk.conversation.admits(reply) => {
+            prop_assert!(!seen.cut.contains(&reply.to_string()), "{reply} is heard after its cut");
+            seen.heard = Some(reply.to_string());
+        }
+        Event::ReplyDone(..) | Event::Refused(Refusal::ReplyInProgress) | Event::ReplyCreated(_) => {
+            seen.asked = false
+        }
+        _ => {}
+    }
+    let before = talk.conversation.clone();
+    for action in talk.conversation.handle(event, talk.now) {
+        prop_assert!(!seen.over, "{action:?} after the end");
+        match action {
+            Action::Dial => {
+                prop_assert_eq!(seen.links, 0, "two links at once");
+                seen.links = 1;
+            }
+            Action::HangUp => (seen.links, seen.asked) = (0, false),
+            Action::Cut => seen.cut.extend(seen.heard.take()),
+            Action::Create => {
+                prop_assert!(!seen.asked, "two replies asked for at once");
+                prop_assert!(before.configured() || talk.conversation.configured());
+                seen.asked = true;
+            }
+            Action::Commit | Action::Clear => {
+                prop_assert!(before.configured() || talk.conversation.configured())
+            }
+            Action::Finish(_) => seen.over = true,
+            Action::Configure | Action::Cancel(_) | Action::Tell(_) => {}
+        }
+    }
+    let (state, microphone) = (talk.conversation.state(), talk.conversation.microphone());
+    prop_assert!(!(talk.conversation.muted() && microphone), "an open microphone while muted");
+    prop_assert!(
+        !(microphone && matches!(state, State::Idle | State::Muted | State::Offline)),
+        "{state:?} with an open microphone"
+    );
+    prop_assert!(state != State::Listening || microphone, "listening with a closed microphone");
+    Ok(())
+}
+
+/// From anywhere, time alone (and a network that works again) brings the device to rest.
+fn settles(talk: &mut Table, seen: &mut Seen) -> Result<(), TestCaseError> {
+    for _ in 0..20 {
+        if seen.over || at_rest(talk) {
+            return Ok(());
+        }
+        talk.now = talk.conversation.deadline().expect("a phase that is not at rest has a deadline");
+        step(talk, seen, &Event::Tick)?;
+        if seen.links == 1 && !talk.conversation.configured() {
+            step(talk, seen, &Event::LinkUp)?;
+            step(talk, seen, &Event::Configured)?;
+        }
+    }
+    Err(TestCaseError::fail(format!("stuck in {:?}", talk.conversation)))
+}
+
+fn at_rest(talk: &Table) -> bool {
+    talk.conversation.configured()
+        && (matches!(talk.conversation.state(), State::Idle | State::Muted)
+            || talk.conversation.state() == State::Listening && talk.conversation.deadline().is_none())
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    // How many replies back, by the length of the name.
+    let reply = || prop::sample::select(vec!["", "", "1", "22"]).prop_map(id);
+    prop_oneof![
+        3 => Just(Event::Press),
+        2 => (0u64..2000).prop_map(held),
+        1 => Just(Event::Mute),
+        3 => Just(Event::LinkUp),
+        1 => prop::sample::select(vec![Loss::Broken, Loss::Later(Duration::from_secs(9))]).prop_map(Event::LinkDown),
+        3 => Just(Event::Configured),
+        2 => Just(Event::SpeechStarted),
+        2 => Just(Event::SpeechStopped),
+        2 => Just(Event::Committed),
+        3 => reply().prop_map(Event::ReplyCreated),
+        4 => reply().prop_map(Event::Audio),
+        3 => (reply(), prop::sample::select(vec![Outcome::Completed, Outcome::Cancelled, Outcome::Failed]))
+            .prop_map(|(reply, outcome)| Event::ReplyDone(reply, outcome)),
+        2 => Just(Event::Drained),
+        1 => prop::sample::select(vec![
+            Refusal::NothingToCancel, Refusal::ReplyInProgress, Refusal::NothingToCommit, Refusal::SessionExpired, Refusal::Other,
+        ]).prop_map(Event::Refused),
+        2 => Just(Event::Tick),
+    ]
+}
