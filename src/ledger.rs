@@ -1,1 +1,283 @@
-//! `ledger`: see the crate docs.
+//! What was heard of each item, and how long each step of a turn took.
+//!
+//! Audio is known here only by its place in the spoken lane: an item owns the frames from one place to
+//! another, the speaker says up to which place it has really been heard, and a cut says where hearing
+//! ends. From that come the corrections that keep the service's memory true (protocol §10).
+//!
+//! It reads no clock and decides nothing about the conversation.
+
+use std::time::{Duration, Instant};
+
+use heapless::{Deque, Vec};
+
+use crate::conversation::Id;
+
+/// Items with audio in flight: queued, being heard, or cut and waiting for the speaker's word. A reply
+/// has one or two; when they do not fit, the audio of a further item is refused.
+pub const ITEMS: usize = 32;
+/// Corrections the service has yet to be told; beyond it the oldest is dropped, because the youngest
+/// item is the one the next reply depends on.
+pub const CORRECTIONS: usize = 32;
+
+/// The book.
+#[derive(Debug)]
+pub struct Ledger {
+    frames_per_ms: u64,
+    spans: Deque<Span, ITEMS>,
+    due: Vec<Due, CORRECTIONS>,
+    /// Items that a cut has settled; what still comes of them changes nothing.
+    settled: Deque<Id, ITEMS>,
+    replies_done: Deque<Id, ITEMS>,
+    drained_told: bool,
+    turn: Turn,
+}
+
+/// What the service has to be told so that it remembers what was heard, and no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Correction {
+    /// `conversation.item.truncate`: only the beginning was heard.
+    Truncate {
+        /// The item.
+        item: Id,
+        /// The content part within it.
+        content_index: u32,
+        /// How much was heard, in whole milliseconds, at least 1 and at most what was received.
+        audio_end_ms: u64,
+    },
+    /// `conversation.item.delete`: nothing was heard, and truncating to 0 is refused (protocol §10).
+    Delete {
+        /// The item.
+        item: Id,
+    },
+}
+
+/// A moment of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The owner's turn ended: the service heard it end, or the button was released.
+    TurnEnded,
+    /// The service began the reply.
+    Created,
+    /// The first audio of the reply arrived.
+    FirstAudio,
+    /// The reply was cut: the event or the press arrived.
+    Cut,
+}
+
+/// How long the steps of one turn took, as far as they happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// When the owner's turn ended.
+    pub ended: Option<Instant>,
+    /// When the service began the reply.
+    pub created: Option<Instant>,
+    /// When the first audio of the reply arrived.
+    pub first_audio: Option<Instant>,
+    /// When the first frame of the reply left the loudspeaker.
+    pub first_heard: Option<Instant>,
+    /// When the reply was cut.
+    pub cut: Option<Instant>,
+    /// When the loudspeaker was known to be silent after the cut.
+    pub silent: Option<Instant>,
+    /// How much of the reply was heard.
+    pub heard: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Span {
+    reply: Id,
+    item: Id,
+    content_index: u32,
+    start: u64,
+    end: u64,
+    /// The service has sent the whole of this item's audio.
+    complete: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Due {
+    reply: Id,
+    correction: Correction,
+}
+
+impl Ledger {
+    /// Opens an empty book for frames at `rate_hz`, a whole number of kilohertz.
+    #[must_use]
+    pub fn new(rate_hz: u32) -> Self {
+        Self {
+            frames_per_ms: u64::from(rate_hz / 1000).max(1),
+            spans: Deque::new(),
+            due: Vec::new(),
+            settled: Deque::new(),
+            replies_done: Deque::new(),
+            drained_told: true,
+            turn: Turn::default(),
+        }
+    }
+
+    /// Enters `frames` frames of an item that will stand at place `at` of the spoken lane, and tells
+    /// whether there was room in the book.
+    #[must_use]
+    pub fn queue(&mut self, reply: &str, item: &str, content_index: u32, at: u64, frames: u64) -> bool {
+        self.drained_told = false;
+        if let Some(last) = self.spans.back_mut()
+            && last.end == at
+            && last.item == item
+            && last.content_index == content_index
+        {
+            last.end += frames;
+            return true;
+        }
+        let (Ok(reply), Ok(item)) = (Id::try_from(reply), Id::try_from(item)) else { return false };
+        let span = Span { reply, item, content_index, start: at, end: at + frames, complete: false };
+        self.spans.push_back(span).is_ok()
+    }
+
+    /// Takes in that audio came which nobody may hear. An item of which nothing was ever queued is to
+    /// be forgotten by the service, or it would remember words that never were.
+    pub fn refused(&mut self, reply: &str, item: &str) {
+        let known = self.spans.iter().any(|span| span.item == item)
+            || self.settled.iter().any(|settled| settled == item);
+        let (false, Ok(reply), Ok(item)) = (known, Id::try_from(reply), Id::try_from(item)) else { return };
+        remember(&mut self.settled, &item);
+        self.owe(&reply, Correction::Delete { item });
+    }
+
+    /// Takes in that the service has sent all audio of an item's part.
+    pub fn audio_done(&mut self, item: &str, content_index: u32) {
+        for span in
+            self.spans.iter_mut().filter(|span| span.item == item && span.content_index == content_index)
+        {
+            span.complete = true;
+        }
+    }
+
+    /// Takes in that the service is done with a reply, so that its items can be deleted.
+    pub fn reply_done(&mut self, reply: &Id) {
+        remember(&mut self.replies_done, reply);
+        for span in self.spans.iter_mut().filter(|span| span.reply == *reply) {
+            span.complete = true;
+        }
+    }
+
+    /// Takes in up to which place of the spoken lane the loudspeaker has been heard.
+    pub fn heard(&mut self, place: u64, now: Instant) {
+        if self.turn.first_heard.is_none()
+            && self.turn.first_audio.is_some()
+            && let Some(span) = self.spans.front()
+            && place > span.start
+        {
+            self.turn.first_heard = now.checked_sub(self.duration(place - span.start)).or(Some(now));
+        }
+        while let Some(span) = self.spans.front()
+            && span.end <= place
+            && (span.complete || self.spans.len() > 1)
+        {
+            self.turn.heard += self.duration(span.end - span.start);
+            self.spans.pop_front();
+        }
+    }
+
+    /// Tells, once, that everything queued has been heard.
+    #[must_use]
+    pub fn take_drained(&mut self, place: u64) -> bool {
+        let drained = self.spans.back().is_none_or(|last| last.end <= place);
+        let fresh = drained && !self.drained_told;
+        self.drained_told |= fresh;
+        fresh
+    }
+
+    /// Returns how many frames are still to be heard.
+    #[must_use]
+    pub fn unheard(&self, place: u64) -> u64 {
+        self.spans.back().map_or(0, |last| last.end.saturating_sub(place))
+    }
+
+    /// Takes in the speaker's word on a cut: of what stood before `cut`, everything up to `heard` was
+    /// heard. Corrections come of it.
+    pub fn silenced(&mut self, cut: u64, heard: u64, now: Instant) {
+        self.turn.silent = Some(now);
+        while let Some(span) = self.spans.front()
+            && span.start < cut
+        {
+            let Some(span) = self.spans.pop_front() else { break };
+            let frames = heard.clamp(span.start, span.end) - span.start;
+            self.turn.heard += self.duration(frames);
+            self.settle(&span, frames);
+        }
+        self.drained_told |= self.spans.is_empty();
+    }
+
+    /// Takes out the next correction that the service can take.
+    pub fn next_correction(&mut self) -> Option<Correction> {
+        let ripe = self.due.iter().position(|due| match due.correction {
+            Correction::Truncate { .. } => true,
+            // Deleting an item that is still being made is undefined; its reply's end comes soon.
+            Correction::Delete { .. } => self.replies_done.iter().any(|done| *done == due.reply),
+        })?;
+        Some(self.due.remove(ripe).correction)
+    }
+
+    /// Forgets every item, because the session that knew them is gone.
+    pub fn forget(&mut self) {
+        self.spans.clear();
+        self.due.clear();
+        self.settled.clear();
+        self.replies_done.clear();
+        self.drained_told = true;
+    }
+
+    /// Notes a moment of the turn; the end of the owner's turn begins a new one.
+    pub fn note(&mut self, mark: Mark, now: Instant) {
+        match mark {
+            Mark::TurnEnded => self.turn = Turn { ended: Some(now), ..Turn::default() },
+            Mark::Created => self.turn.created = Some(now),
+            Mark::FirstAudio => self.turn.first_audio = self.turn.first_audio.or(Some(now)),
+            Mark::Cut => (self.turn.cut, self.turn.silent) = (Some(now), None),
+        }
+    }
+
+    /// Returns the times of the turn so far.
+    #[must_use]
+    pub fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    fn settle(&mut self, span: &Span, frames: u64) {
+        remember(&mut self.settled, &span.item);
+        if frames == span.end - span.start && span.complete {
+            return;
+        }
+        let audio_end_ms = frames / self.frames_per_ms;
+        self.owe(
+            &span.reply,
+            match audio_end_ms {
+                0 => Correction::Delete { item: span.item.clone() },
+                _ => Correction::Truncate {
+                    item: span.item.clone(),
+                    content_index: span.content_index,
+                    audio_end_ms,
+                },
+            },
+        );
+    }
+
+    fn owe(&mut self, reply: &Id, correction: Correction) {
+        if self.due.is_full() {
+            self.due.remove(0);
+        }
+        let _ = self.due.push(Due { reply: reply.clone(), correction });
+    }
+
+    fn duration(&self, frames: u64) -> Duration {
+        Duration::from_micros(frames * 1000 / self.frames_per_ms)
+    }
+}
+
+/// Keeps the latest names, forgetting the oldest.
+fn remember(names: &mut Deque<Id, ITEMS>, name: &Id) {
+    if names.is_full() {
+        names.pop_front();
+    }
+    let _ = names.push_back(name.clone());
+}

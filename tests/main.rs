@@ -4,6 +4,7 @@
 
 mod conversation;
 mod lane;
+mod ledger;
 
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

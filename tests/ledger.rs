@@ -1,0 +1,182 @@
+//! The service is told what was heard: never more, never 0 ms, never of an item that was heard whole.
+
+use std::time::{Duration, Instant};
+
+use mynah::conversation::Id;
+use mynah::ledger::{Correction, Ledger, Mark};
+use proptest::prelude::*;
+
+#[test]
+fn an_item_cut_in_the_middle_is_truncated_to_what_was_heard() {
+    let mut book = queued(&[("r", "i", 0, 48_000)]);
+    book.silenced(48_000, 20_180, now());
+    assert_eq!(corrections(&mut book), [truncate("i", 840)]);
+}
+
+#[test]
+fn an_item_of_which_nothing_was_heard_is_deleted_once_its_reply_is_done() {
+    let mut book = queued(&[("r", "i", 0, 48_000)]);
+    book.silenced(48_000, 23, now());
+    assert_eq!(corrections(&mut book), []);
+    book.reply_done(&id("r"));
+    assert_eq!(corrections(&mut book), [delete("i")]);
+}
+
+#[test]
+fn an_item_heard_whole_needs_no_correction() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    book.audio_done("i", 0);
+    book.silenced(4800, 4800, now());
+    assert_eq!(corrections(&mut book), []);
+}
+
+#[test]
+fn an_item_the_service_is_still_making_is_truncated_even_if_all_that_came_was_heard() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    book.heard(4800, now());
+    book.silenced(4800, 4800, now());
+    assert_eq!(corrections(&mut book), [truncate("i", 200)]);
+}
+
+#[test]
+fn more_is_never_claimed_than_was_received() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    book.silenced(4800, 99_999, now());
+    assert_eq!(corrections(&mut book), [truncate("i", 200)]);
+}
+
+#[test]
+fn a_cut_between_two_items_settles_each_by_its_own_share() {
+    let mut book = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800), ("r", "m", 9600, 4800)]);
+    book.silenced(14_400, 7200, now());
+    book.reply_done(&id("r"));
+    assert_eq!(corrections(&mut book), [truncate("i", 200), truncate("k", 100), delete("m")]);
+}
+
+#[test]
+fn what_is_queued_after_a_cut_is_not_touched_by_it() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    assert!(book.queue("s", "k", 0, 4800, 2400));
+    book.silenced(4800, 2400, now());
+    assert_eq!(corrections(&mut book), [truncate("i", 100)]);
+    assert_eq!(book.unheard(4800), 2400);
+}
+
+#[test]
+fn an_item_that_nobody_was_let_hear_is_deleted_once() {
+    let mut book = queued(&[]);
+    book.refused("r", "i");
+    book.refused("r", "i");
+    book.reply_done(&id("r"));
+    assert_eq!(corrections(&mut book), [delete("i")]);
+}
+
+#[test]
+fn late_audio_of_an_item_already_cut_changes_nothing() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    book.refused("r", "i");
+    book.silenced(4800, 2400, now());
+    book.refused("r", "i");
+    book.reply_done(&id("r"));
+    assert_eq!(corrections(&mut book), [truncate("i", 100)]);
+}
+
+#[test]
+fn drained_is_told_once_and_again_after_more_was_queued() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    assert!(!book.take_drained(4799));
+    assert!(book.take_drained(4800));
+    assert!(!book.take_drained(4800));
+    assert!(book.queue("r", "i", 0, 4800, 240));
+    assert!(!book.take_drained(4800));
+    assert!(book.take_drained(5040));
+}
+
+#[test]
+fn the_first_heard_frame_is_dated_back_to_when_it_left_the_loudspeaker() {
+    let mut book = Ledger::new(24_000);
+    let start = now();
+    book.note(Mark::TurnEnded, start);
+    book.note(Mark::FirstAudio, start + Duration::from_millis(300));
+    assert!(book.queue("r", "i", 0, 0, 4800));
+    book.heard(0, start + Duration::from_millis(310));
+    book.heard(240, start + Duration::from_millis(325));
+    assert_eq!(book.turn().first_heard, Some(start + Duration::from_millis(315)));
+}
+
+#[test]
+fn a_book_that_is_full_refuses_a_further_item_and_a_new_session_forgets_the_old() {
+    let mut book = Ledger::new(24_000);
+    for item in 0..mynah::ledger::ITEMS as u64 {
+        assert!(book.queue("r", &format!("i{item}"), 0, item * 10, 10));
+    }
+    assert!(!book.queue("r", "one more", 0, 9999, 10));
+    book.forget();
+    assert!(book.queue("r", "i", 0, 9999, 10));
+    book.silenced(u64::MAX, 0, now());
+    assert_eq!(corrections(&mut book), []);
+}
+
+proptest! {
+    #[test]
+    fn every_correction_stays_inside_what_was_heard(
+        lengths in prop::collection::vec(1u64..20_000, 1..20), heard in 0u64..200_000, complete in any::<bool>(),
+    ) {
+        let mut book = Ledger::new(24_000);
+        let mut at = 0;
+        for (item, frames) in lengths.iter().enumerate() {
+            prop_assert!(book.queue("r", &item.to_string(), 0, at, *frames));
+            if complete { book.audio_done(&item.to_string(), 0); }
+            at += frames;
+        }
+        book.silenced(at, heard, now());
+        book.reply_done(&id("r"));
+        let mut start = 0;
+        let all = corrections(&mut book);
+        for (item, frames) in lengths.iter().enumerate() {
+            let share = heard.saturating_sub(start).min(*frames);
+            let told = all.iter().find_map(|correction| match correction {
+                Correction::Truncate { item: it, audio_end_ms, .. } if *it == *item.to_string() => Some(*audio_end_ms),
+                Correction::Delete { item: it } if *it == *item.to_string() => Some(0),
+                _ => None,
+            });
+            match told {
+                Some(ms) => prop_assert_eq!(ms, share / 24),
+                None => prop_assert!(complete && share == *frames),
+            }
+            start += frames;
+        }
+    }
+}
+
+fn queued(items: &[(&str, &str, u64, u64)]) -> Ledger {
+    let mut book = Ledger::new(24_000);
+    for (reply, item, at, frames) in items {
+        assert!(book.queue(reply, item, 0, *at, *frames));
+    }
+    book
+}
+
+fn corrections(book: &mut Ledger) -> Vec<Correction> {
+    std::iter::from_fn(|| book.next_correction()).collect()
+}
+
+fn truncate(item: &str, audio_end_ms: u64) -> Correction {
+    Correction::Truncate { item: id(item), content_index: 0, audio_end_ms }
+}
+
+fn delete(item: &str) -> Correction {
+    Correction::Delete { item: id(item) }
+}
+
+fn id(name: &str) -> Id {
+    Id::try_from(name).unwrap()
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be made from the clock; only differences count"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
