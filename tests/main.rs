@@ -5,6 +5,7 @@
 mod conversation;
 mod lane;
 mod ledger;
+mod wire;
 
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

@@ -1,1 +1,0 @@
-//! `wire`: see the crate docs.

@@ -1,0 +1,405 @@
+//! What the service says: one pass over the text, borrowing from it.
+//!
+//! Every field may be missing, null or of another kind than documented; only what the conversation cannot
+//! do without makes an event malformed. Unknown events and fields are normal (protocol §5).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::outgoing::SESSION_EVENT_ID;
+use crate::conversation::{Event, Id, Outcome, Refusal};
+
+/// One server event, as far as mynah has a use for it.
+#[derive(Debug)]
+pub enum Incoming<'a> {
+    /// `response.audio.delta`
+    Audio(AudioDelta<'a>),
+    /// `response.audio.done`: all audio of this part of this item has been sent.
+    AudioDone {
+        /// The item.
+        item: Cow<'a, str>,
+        /// The content part.
+        content_index: u32,
+    },
+    /// Something for the conversation.
+    Event(Event),
+    /// `session.created`, with the session's name.
+    SessionCreated(Cow<'a, str>),
+    /// `session.updated`, with the text of the effective session, to be compared with what was asked.
+    SessionUpdated(&'a str),
+    /// The whole of what somebody said, as text.
+    Said(Who, Cow<'a, str>),
+    /// `error`
+    Error(ServiceError<'a>),
+    /// `warning`, or the failure of something beside the conversation: a sentence for the log.
+    Warning(String),
+    /// An event that is known and of no use here.
+    Ignored,
+    /// An event that no source describes.
+    Unknown(Cow<'a, str>),
+}
+
+/// The audio of a reply.
+#[derive(Debug)]
+pub struct AudioDelta<'a> {
+    /// The reply.
+    pub reply: Cow<'a, str>,
+    /// The item.
+    pub item: Cow<'a, str>,
+    /// The content part.
+    pub content_index: u32,
+    /// base64 of PCM16 at 24 kHz; may be empty and may hold half a sample at its end.
+    pub base64: Cow<'a, str>,
+}
+
+/// Whose words a transcript holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The person.
+    Owner,
+    /// The service.
+    Mynah,
+}
+
+/// An `error` event (protocol §11).
+#[derive(Debug)]
+pub struct ServiceError<'a> {
+    /// What it means to the conversation.
+    pub event: Event,
+    /// The code, or the type where there is no code.
+    pub code: Cow<'a, str>,
+    /// The service's own sentence.
+    pub message: Cow<'a, str>,
+    /// The parameter it is about, if any.
+    pub param: Cow<'a, str>,
+}
+
+/// Text that is no server event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// Not a JSON object.
+    NotJson(String),
+    /// An event without something that it makes no sense without.
+    Missing {
+        /// The event's type.
+        event: String,
+        /// The field.
+        field: &'static str,
+    },
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson(why) => write!(f, "not an event: {why}"),
+            Self::Missing { event, field } => write!(f, "{event} without a usable {field}"),
+        }
+    }
+}
+
+/// Reads one server event.
+///
+/// # Errors
+/// When the text is not a JSON object with a `type`, or lacks what its type makes no sense without.
+pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
+    let flat: Flat<'_> = serde_json::from_str(text).map_err(|error| Malformed::NotJson(error.to_string()))?;
+    let kind = flat.kind.need("type", "event")?;
+    let incoming = match &*kind {
+        "response.audio.delta" | "response.output_audio.delta" => Incoming::Audio(AudioDelta {
+            reply: flat.response_id.need("response_id", &kind)?,
+            item: flat.item_id.need("item_id", &kind)?,
+            content_index: flat.content_index.0,
+            base64: flat.delta.need("delta", &kind)?,
+        }),
+        "response.audio.done" | "response.output_audio.done" => Incoming::AudioDone {
+            item: flat.item_id.need("item_id", &kind)?,
+            content_index: flat.content_index.0,
+        },
+        "input_audio_buffer.speech_started" => Incoming::Event(Event::SpeechStarted),
+        "input_audio_buffer.speech_stopped" => Incoming::Event(Event::SpeechStopped),
+        "input_audio_buffer.committed" => Incoming::Event(Event::Committed),
+        "response.created" => Incoming::Event(Event::ReplyCreated(Response::read(flat.response, &kind)?.0)),
+        "response.done" => {
+            let (id, outcome) = Response::read(flat.response, &kind)?;
+            Incoming::Event(Event::ReplyDone(id, outcome))
+        }
+        "session.created" => Incoming::SessionCreated(nested::<Named<'_>>(flat.session).id.or_empty()),
+        "session.updated" => Incoming::SessionUpdated(flat.session.map_or("null", RawValue::get)),
+        "conversation.item.input_audio_transcription.completed" => {
+            Incoming::Said(Who::Owner, flat.transcript.or_empty())
+        }
+        "response.audio_transcript.done" | "response.output_audio_transcript.done" => {
+            Incoming::Said(Who::Mynah, flat.transcript.or_empty())
+        }
+        "response.text.done" | "response.output_text.done" => {
+            Incoming::Said(Who::Mynah, flat.text.or_empty())
+        }
+        "error" => Incoming::Error(nested::<ErrorBody<'_>>(flat.error).classify()),
+        "warning" => Incoming::Warning(nested::<ErrorBody<'_>>(flat.warning).sentence()),
+        "conversation.item.input_audio_transcription.failed" => {
+            let why = nested::<ErrorBody<'_>>(flat.error).sentence();
+            Incoming::Warning(format!("the owner's words could not be written down: {why}"))
+        }
+        known if KNOWN.contains(&known) => Incoming::Ignored,
+        _ => Incoming::Unknown(kind),
+    };
+    Ok(incoming)
+}
+
+/// Documented or recorded events without a use here (protocol §7, §17).
+const KNOWN: [&str; 54] = [
+    "conversation.created",
+    "conversation.item.added",
+    "conversation.item.created",
+    "conversation.item.deleted",
+    "conversation.item.done",
+    "conversation.item.input_audio_transcription.delta",
+    "conversation.item.input_audio_transcription.segment",
+    "conversation.item.retrieved",
+    "conversation.item.truncated",
+    "byom_credential.updated",
+    "input_audio_buffer.cleared",
+    "input_audio_buffer.timeout_triggered",
+    "mcp_list_tools.completed",
+    "mcp_list_tools.failed",
+    "mcp_list_tools.in_progress",
+    "output_audio_buffer.cleared",
+    "output_audio_buffer.started",
+    "output_audio_buffer.stopped",
+    "rate_limits.updated",
+    "response.animation_blendshapes.delta",
+    "response.animation_blendshapes.done",
+    "response.animation_viseme.delta",
+    "response.animation_viseme.done",
+    "response.audio_timestamp.delta",
+    "response.audio_timestamp.done",
+    "response.audio_transcript.annotation.added",
+    "response.audio_transcript.delta",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.file_search_call.completed",
+    "response.file_search_call.in_progress",
+    "response.file_search_call.searching",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
+    "response.invocation.delta",
+    "response.mcp_call.completed",
+    "response.mcp_call.failed",
+    "response.mcp_call.in_progress",
+    "response.mcp_call_arguments.delta",
+    "response.mcp_call_arguments.done",
+    "response.output_audio_transcript.delta",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.output_text.delta",
+    "response.text.delta",
+    "response.video.delta",
+    "response.web_search_call.completed",
+    "response.web_search_call.in_progress",
+    "response.web_search_call.searching",
+    "rtc.call.sdp.created",
+    "rtc.call.sdp.error",
+    "session.avatar.connecting",
+    "session.avatar.switch_to_idle",
+    "session.avatar.switch_to_speaking",
+];
+
+/// The fields of all events that matter, side by side, so that one pass finds them whatever the order.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Flat<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    response_id: Text<'a>,
+    #[serde(borrow)]
+    item_id: Text<'a>,
+    content_index: Index,
+    #[serde(borrow)]
+    delta: Text<'a>,
+    #[serde(borrow)]
+    transcript: Text<'a>,
+    #[serde(borrow)]
+    text: Text<'a>,
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    session: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    warning: Option<&'a RawValue>,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Named<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Response<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    status: Text<'a>,
+}
+
+impl Response<'_> {
+    fn read(raw: Option<&RawValue>, kind: &str) -> Result<(Id, Outcome), Malformed> {
+        let response: Response<'_> = nested(raw);
+        let missing = |field| Malformed::Missing { event: kind.to_owned(), field };
+        let id = response.id.need("response.id", kind)?;
+        let id = Id::try_from(&*id).map_err(|_| missing("response.id of at most 64 bytes"))?;
+        let outcome = match response.status.0.as_deref() {
+            Some("cancelled") => Outcome::Cancelled,
+            Some("incomplete") => Outcome::Incomplete,
+            Some("failed") => Outcome::Failed,
+            Some(_) | None => Outcome::Completed,
+        };
+        Ok((id, outcome))
+    }
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct ErrorBody<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    code: Text<'a>,
+    #[serde(borrow)]
+    message: Text<'a>,
+    #[serde(borrow)]
+    param: Text<'a>,
+    #[serde(borrow)]
+    event_id: Text<'a>,
+}
+
+impl<'a> ErrorBody<'a> {
+    fn classify(self) -> ServiceError<'a> {
+        let code = self.code.0.or(self.kind.0).unwrap_or_default();
+        let param = self.param.or_empty();
+        let of_session = self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
+        let event = match &*code {
+            "response_cancel_not_active" => Event::Refused(Refusal::NothingToCancel),
+            "conversation_already_has_active_response" => Event::Refused(Refusal::ReplyInProgress),
+            "input_audio_buffer_commit_empty" => Event::Refused(Refusal::NothingToCommit),
+            "session_expired" => Event::Refused(Refusal::SessionExpired),
+            "insufficient_quota" => Event::Refused(Refusal::NoQuota),
+            "server_error" => Event::Refused(Refusal::Other),
+            _ if of_session => Event::Misconfigured,
+            _ => Event::Refused(Refusal::Other),
+        };
+        ServiceError { event, code, message: self.message.or_empty(), param }
+    }
+
+    fn sentence(self) -> String {
+        let code = self.code.0.or(self.kind.0).unwrap_or_default();
+        format!("{} ({code})", self.message.or_empty())
+    }
+}
+
+/// A nested object, or its defaults where it is missing or of another shape.
+fn nested<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// A string if there is one; anything else in its place is as good as nothing. Borrows when nothing
+/// in it is escaped.
+#[derive(Default)]
+struct Text<'a>(Option<Cow<'a, str>>);
+
+impl<'a> Text<'a> {
+    fn need(self, field: &'static str, event: &str) -> Result<Cow<'a, str>, Malformed> {
+        self.0.ok_or_else(|| Malformed::Missing { event: event.to_owned(), field })
+    }
+
+    fn or_empty(self) -> Cow<'a, str> {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_any(Anything)? {
+            Found::Text(text) => Ok(Self(Some(text))),
+            Found::Number(_) | Found::Nothing => Ok(Self(None)),
+        }
+    }
+}
+
+/// A small whole number, 0 where there is none.
+#[derive(Clone, Copy, Default)]
+struct Index(u32);
+
+impl<'de> Deserialize<'de> for Index {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_any(Anything)? {
+            Found::Number(number) => Ok(Self(number)),
+            Found::Text(_) | Found::Nothing => Ok(Self(0)),
+        }
+    }
+}
+
+enum Found<'a> {
+    Text(Cow<'a, str>),
+    Number(u32),
+    Nothing,
+}
+
+/// Accepts any JSON and keeps what is simple.
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Found<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Found::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Found::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(u32::try_from(number).map_or(Found::Nothing, Found::Number))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Found::Nothing)
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        // Whole numbers are sometimes written as floats (protocol §5).
+        let whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+        Ok(if whole { Found::Number(number as u32) } else { Found::Nothing })
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Found::Nothing)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Found::Nothing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Found::Nothing)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Found::Nothing)
+    }
+}

@@ -1,0 +1,72 @@
+//! What the client says: `input_audio_buffer.append` on the fast path, everything else as small JSON.
+//!
+//! It does not decide when to say it.
+
+use bytes::{BufMut, BytesMut};
+use serde_json::{Value, json};
+
+use super::pcm;
+use crate::conversation::Id;
+
+/// The `event_id` of every `session.update`, so that an error about it is known as such (protocol §9.6).
+pub const SESSION_EVENT_ID: &str = "mynah_session";
+
+const APPEND_HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;
+const APPEND_TAIL: &[u8] = br#""}"#;
+
+/// Writes one `input_audio_buffer.append` of interleaved PCM16 frames; nothing is allocated once `text`
+/// has held one as long.
+pub fn append<const CHANNELS: usize>(frames: &[[i16; CHANNELS]], text: &mut BytesMut) {
+    text.extend_from_slice(APPEND_HEAD);
+    pcm::encode(frames.as_flattened(), text);
+    text.extend_from_slice(APPEND_TAIL);
+}
+
+/// A client event other than audio and configuration (protocol §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `input_audio_buffer.commit`
+    Commit,
+    /// `input_audio_buffer.clear`
+    Clear,
+    /// `response.create`
+    Create,
+    /// `response.cancel` of this reply
+    Cancel(Id),
+    /// `conversation.item.truncate`
+    Truncate {
+        /// The item.
+        item: Id,
+        /// The content part.
+        content_index: u32,
+        /// What was heard of it, in ms.
+        audio_end_ms: u64,
+    },
+    /// `conversation.item.delete` of this item
+    Delete(Id),
+}
+
+impl Command {
+    /// Writes the event as JSON.
+    pub fn write(&self, text: &mut BytesMut) {
+        let event = match self {
+            Self::Commit => json!({"type": "input_audio_buffer.commit"}),
+            Self::Clear => json!({"type": "input_audio_buffer.clear"}),
+            Self::Create => json!({"type": "response.create"}),
+            Self::Cancel(reply) => json!({"type": "response.cancel", "response_id": reply.as_str()}),
+            Self::Truncate { item, content_index, audio_end_ms } => json!({
+                "type": "conversation.item.truncate",
+                "item_id": item.as_str(),
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            }),
+            Self::Delete(item) => json!({"type": "conversation.item.delete", "item_id": item.as_str()}),
+        };
+        write(&event, text);
+    }
+}
+
+pub(super) fn write(event: &Value, text: &mut BytesMut) {
+    // Writing a tree of strings and numbers into memory cannot fail.
+    let _ = serde_json::to_writer(text.writer(), event);
+}

@@ -1,0 +1,203 @@
+//! `session.update`, and whether the service did what it asked (protocol §8).
+//!
+//! Sub-objects are always sent whole: the service fills what is missing with defaults of its own
+//! (protocol §8.1). What the values should be is the profile's business.
+
+use bytes::BytesMut;
+use serde_json::{Map, Value, json};
+
+use super::outgoing::{self, SESSION_EVENT_ID};
+
+/// Everything a session is asked to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// What the model is told about its role.
+    pub instructions: String,
+    /// A voice name: with a `-` an Azure voice, else one of OpenAI's (protocol §8.2).
+    pub voice: String,
+    /// Who hears turns begin and end; `None` is push to talk.
+    pub turn_detection: Option<TurnDetection>,
+    /// `input_audio_noise_reduction.type`, e.g. `azure_deep_noise_suppression`; `None` is off.
+    pub noise_reduction: Option<String>,
+    /// Whether the service removes its own voice from what it hears.
+    pub echo_cancellation: bool,
+    /// Whether and how the owner's words come back as text.
+    pub transcription: Option<Transcription>,
+    /// The language spoken, as BCP-47, when it is known.
+    pub language: Option<String>,
+}
+
+/// The service's voice activity detection (protocol §8.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnDetection {
+    /// `server_vad`: energy.
+    Server,
+    /// `azure_semantic_vad`: meaning, English.
+    AzureSemantic,
+    /// `azure_semantic_vad_multilingual`: meaning, ten languages.
+    AzureSemanticMultilingual,
+    /// `semantic_vad`: OpenAI's, for gpt-realtime only.
+    Semantic,
+}
+
+/// `input_audio_transcription` (protocol §8.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transcription {
+    /// The model, e.g. `azure-speech`.
+    pub model: String,
+}
+
+/// One way in which the session is not as it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Where, e.g. `turn_detection.silence_duration_ms`.
+    pub path: String,
+    /// What was asked.
+    pub asked: Value,
+    /// What the service says it is.
+    pub got: Value,
+    /// Whether a conversation would go wrong with it: another format, or turns that end by other rules.
+    pub grave: bool,
+}
+
+/// Writes the whole `session.update`.
+pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
+    let event = json!({"type": "session.update", "event_id": SESSION_EVENT_ID, "session": session(config)});
+    outgoing::write(&event, text);
+}
+
+/// Compares the session that the service set up (the text of `session.updated`'s `session`) with what
+/// was asked. The model is never compared: the service answers with names of its own (protocol §2.4).
+#[must_use]
+pub fn differences(config: &SessionConfig, effective: &str) -> Vec<Difference> {
+    let effective = serde_json::from_str(effective).unwrap_or(Value::Null);
+    let mut found = Vec::new();
+    compare("", &session(config), &effective, &mut found);
+    found
+}
+
+fn session(config: &SessionConfig) -> Value {
+    json!({
+        "modalities": ["text", "audio"],
+        "instructions": config.instructions,
+        "voice": voice(&config.voice),
+        "input_audio_format": "pcm16",
+        "input_audio_sampling_rate": super::RATE_HZ,
+        "output_audio_format": "pcm16",
+        "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config.language.as_deref())),
+        "input_audio_noise_reduction": config.noise_reduction.as_ref().map(|kind| json!({"type": kind})),
+        "input_audio_echo_cancellation":
+            config.echo_cancellation.then(|| json!({"type": "server_echo_cancellation"})),
+        "input_audio_transcription":
+            config.transcription.as_ref().map(|wanted| transcription(wanted, config.language.as_deref())),
+    })
+}
+
+fn voice(name: &str) -> Value {
+    let kind = if name.contains('-') { "azure-standard" } else { "openai" };
+    json!({"type": kind, "name": name})
+}
+
+fn transcription(wanted: &Transcription, language: Option<&str>) -> Value {
+    let mut object = Map::from_iter([("model".to_owned(), json!(wanted.model))]);
+    if let Some(language) = language {
+        object.insert("language".to_owned(), json!(language));
+    }
+    Value::Object(object)
+}
+
+fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
+    // `auto_truncate` is off: the client knows what was heard, the service would guess (protocol §10).
+    match kind {
+        TurnDetection::Server => json!({
+            "type": "server_vad",
+            "threshold": 0.5,
+            "prefix_padding_ms": 300,
+            "silence_duration_ms": 500,
+            "create_response": true,
+            "interrupt_response": true,
+            "auto_truncate": false,
+        }),
+        TurnDetection::AzureSemantic => {
+            azure_semantic("azure_semantic_vad", "semantic_detection_v1", language)
+        }
+        TurnDetection::AzureSemanticMultilingual => {
+            azure_semantic("azure_semantic_vad_multilingual", "semantic_detection_v1_multilingual", language)
+        }
+        TurnDetection::Semantic => json!({
+            "type": "semantic_vad",
+            "eagerness": "auto",
+            "create_response": true,
+            "interrupt_response": true,
+        }),
+    }
+}
+
+fn azure_semantic(kind: &str, end_of_utterance: &str, language: Option<&str>) -> Value {
+    let mut object = json!({
+        "type": kind,
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "speech_duration_ms": 80,
+        "remove_filler_words": false,
+        "create_response": true,
+        "interrupt_response": true,
+        "auto_truncate": false,
+        "end_of_utterance_detection": {
+            "model": end_of_utterance,
+            "threshold_level": "default",
+            "timeout_ms": 1000,
+        },
+    });
+    if let (Some(language), Some(object)) = (language, object.as_object_mut()) {
+        object.insert("languages".to_owned(), json!([language]));
+    }
+    object
+}
+
+fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<Difference>) {
+    let alike = match (asked, got) {
+        (Value::Object(asked), Value::Object(got)) => {
+            for (key, value) in asked {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                compare(&path, value, got.get(key).unwrap_or(&Value::Null), found);
+            }
+            true
+        }
+        // A voice object may come back as its bare name.
+        (Value::Object(asked), Value::String(name)) => asked.get("name").is_some_and(|asked| asked == name),
+        // The service keeps a list's members, not their order (protocol §5).
+        (Value::Array(asked), Value::Array(got)) => {
+            asked.len() == got.len() && asked.iter().all(|member| got.contains(member))
+        }
+        (Value::Number(asked), Value::Number(got)) => match (asked.as_f64(), got.as_f64()) {
+            (Some(asked), Some(got)) => (asked - got).abs() < 1e-6,
+            (Some(_) | None, Some(_) | None) => false,
+        },
+        (asked, got) => asked == got,
+    };
+    if !alike {
+        found.push(Difference {
+            path: path.to_owned(),
+            asked: asked.clone(),
+            got: got.clone(),
+            grave: is_grave(path),
+        });
+    }
+}
+
+fn is_grave(path: &str) -> bool {
+    const GRAVE: [&str; 9] = [
+        "",
+        "modalities",
+        "input_audio_format",
+        "input_audio_sampling_rate",
+        "output_audio_format",
+        "turn_detection",
+        "turn_detection.type",
+        "turn_detection.create_response",
+        "turn_detection.interrupt_response",
+    ];
+    GRAVE.contains(&path)
+}
