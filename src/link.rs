@@ -1,1 +1,0 @@
-//! `link`: see the crate docs.

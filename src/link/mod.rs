@@ -1,0 +1,306 @@
+//! Text in and out over one WebSocket, without ever blocking: TCP, TLS, or a socket pair.
+//!
+//! A [`Link`] is polled for [`Link::interest`], then asked for what is [`next`](Link::next). The TLS
+//! handshake and the upgrade happen in the same way, so connecting stalls nothing either. When it is
+//! over, it says why in one sentence. It does not know what the text means, reads no clock and makes no
+//! new connection.
+
+mod lost;
+mod pipe;
+mod tls;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use rustix::event::PollFlags;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::handshake::HandshakeError;
+use tungstenite::handshake::MidHandshake;
+use tungstenite::handshake::client::{ClientHandshake, Request};
+use tungstenite::http::HeaderValue;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tungstenite::{Message, WebSocket};
+
+pub use lost::{Lost, Reason};
+pub use pipe::Pipe;
+pub use tls::{Tls, TlsError};
+/// A text message; cheap to hold, and nothing is copied to get it.
+pub use tungstenite::Utf8Bytes as Text;
+
+/// Unsent bytes beyond which the uplink counts as stuck: about four seconds of speech. The link is lost.
+pub const OUTBOUND_BYTES: usize = 256 * 1024;
+/// The longest message taken in; the service documents no limit of its own (protocol §4.2). The link is lost.
+pub const INBOUND_BYTES: usize = 10 * 1024 * 1024;
+/// How long the peer may be silent before it is asked for a sign of life (protocol §4.3).
+pub const PING_AFTER: Duration = Duration::from_secs(30);
+/// How long it may take to give one.
+pub const PONG_LIMIT: Duration = Duration::from_secs(15);
+
+/// Bytes read at a time: a whole TLS record.
+const READ_BYTES: usize = 16 * 1024;
+/// How much of a refusal's body is worth a log line.
+const BODY_BYTES: usize = 4096;
+
+/// One connection.
+pub struct Link {
+    stage: Stage,
+    text: BytesMut,
+    blocked: bool,
+    last_heard: Instant,
+    pinged: Option<Instant>,
+}
+
+enum Stage {
+    Upgrading(MidHandshake<ClientHandshake<Pipe>>),
+    Open(Box<WebSocket<Pipe>>),
+    Over,
+}
+
+/// What the upgrade asks for.
+#[derive(Clone, Debug)]
+pub struct Upgrade {
+    /// The address as a `ws` or `wss` URI, e.g. `wss://name.services.ai.azure.com/voice-live/realtime?model=m`.
+    pub uri: String,
+    /// The header that carries the credential, and its value.
+    pub credential: Option<(&'static str, String)>,
+}
+
+/// What has come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// The upgrade succeeded.
+    Up,
+    /// A message.
+    Text(Text),
+    /// A binary message that is not text either, of so many bytes: dropped.
+    Binary(usize),
+}
+
+impl Link {
+    /// Begins the upgrade over a connected pipe.
+    ///
+    /// # Errors
+    /// When no request can be made of `upgrade`, or the pipe breaks at once.
+    pub fn upgrade(pipe: Pipe, upgrade: &Upgrade, now: Instant) -> Result<Self, Lost> {
+        let request = request(upgrade)?;
+        let handshake = ClientHandshake::start(pipe, request, Some(config())).map_err(Lost::from)?;
+        Ok(Self::new(Stage::Upgrading(handshake), now))
+    }
+
+    /// Makes a connected pair inside this process: the client's end and the server's. There is no upgrade.
+    ///
+    /// # Errors
+    /// When the kernel has no socket pair to give.
+    pub fn pair(now: Instant) -> Result<(Self, Self), Lost> {
+        let (ours, theirs) = Pipe::pair()?;
+        let end = |pipe, role| {
+            let socket = WebSocket::from_raw_socket(pipe, role, Some(config()));
+            Self::new(Stage::Open(Box::new(socket)), now)
+        };
+        Ok((end(ours, Role::Client), end(theirs, Role::Server)))
+    }
+
+    fn new(stage: Stage, now: Instant) -> Self {
+        Self { stage, text: BytesMut::with_capacity(4096), blocked: false, last_heard: now, pinged: None }
+    }
+
+    /// Returns the file descriptor to poll.
+    #[must_use]
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe().map(AsFd::as_fd)
+    }
+
+    /// Returns what to poll for.
+    #[must_use]
+    pub fn interest(&self) -> PollFlags {
+        let writing = self.blocked || self.pipe().is_some_and(Pipe::wants_write);
+        if writing { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+    }
+
+    /// Names the time to call [`Self::tick`], while nothing is heard.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Open(_) => {
+                Some(self.pinged.map_or(self.last_heard + PING_AFTER, |pinged| pinged + PONG_LIMIT))
+            }
+            Stage::Upgrading(_) | Stage::Over => None,
+        }
+    }
+
+    /// Asks a silent peer for a sign of life, or gives it up.
+    ///
+    /// # Errors
+    /// When the peer gave none in time.
+    pub fn tick(&mut self, now: Instant) -> Result<(), Lost> {
+        let Stage::Open(socket) = &mut self.stage else { return Ok(()) };
+        match self.pinged {
+            Some(pinged) if now >= pinged + PONG_LIMIT => {
+                self.stage = Stage::Over;
+                Err(Lost::silent(now - self.last_heard))
+            }
+            Some(_) => Ok(()),
+            None if now >= self.last_heard + PING_AFTER => {
+                self.pinged = Some(now);
+                let written = socket.write(Message::Ping(Bytes::new()));
+                self.written(written)?;
+                self.flush()
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in the next message; `None` when there is none yet. Call it until then before polling again:
+    /// TLS may hold whole messages that no poll knows of.
+    ///
+    /// # Errors
+    /// When the link is over. Every later call says so again.
+    pub fn next(&mut self, now: Instant) -> Result<Option<News>, Lost> {
+        loop {
+            let message = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Upgrading(handshake) => return self.handshake(handshake, now),
+                Stage::Open(mut socket) => {
+                    let message = socket.read();
+                    self.stage = Stage::Open(socket);
+                    message
+                }
+                Stage::Over => return Err(Lost::over()),
+            };
+            let news = match message {
+                Ok(message) => {
+                    (self.last_heard, self.pinged) = (now, None);
+                    match message {
+                        Message::Text(text) => News::Text(text),
+                        Message::Binary(bytes) => {
+                            let length = bytes.len();
+                            Text::try_from(bytes).map_or(News::Binary(length), News::Text)
+                        }
+                        Message::Close(frame) => {
+                            let flushed = self.flush();
+                            self.stage = Stage::Over;
+                            return Err(Lost::closed(frame, flushed.is_ok()));
+                        }
+                        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+                    }
+                }
+                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.flush()?;
+                    return Ok(None);
+                }
+                Err(error) => {
+                    self.stage = Stage::Over;
+                    return Err(error.into());
+                }
+            };
+            return Ok(Some(news));
+        }
+    }
+
+    /// Queues one message, written by `write` into a buffer that is used again and again.
+    ///
+    /// # Errors
+    /// When the link is over, or so much is unsent that the uplink counts as stuck.
+    pub fn send(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), Lost> {
+        write(&mut self.text);
+        let bytes = self.text.split().freeze();
+        let Stage::Open(socket) = &mut self.stage else { return Err(Lost::over()) };
+        let Ok(text) = Text::try_from(bytes) else { return Ok(()) };
+        let written = socket.write(Message::Text(text));
+        self.written(written)
+    }
+
+    /// Hands what is queued to the kernel, as far as it takes it.
+    ///
+    /// # Errors
+    /// When the link is over.
+    pub fn flush(&mut self) -> Result<(), Lost> {
+        let Stage::Open(socket) = &mut self.stage else { return Ok(()) };
+        match socket.flush() {
+            Ok(()) => {
+                self.blocked = false;
+                Ok(())
+            }
+            Err(error) => self.written(Err(error)),
+        }
+    }
+
+    /// Says goodbye with code 1000. The peer's answer ends the link: [`Self::next`] tells.
+    pub fn close(&mut self) {
+        if let Stage::Open(socket) = &mut self.stage {
+            let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+            let _ = socket.close(Some(frame));
+            let _ = self.flush();
+        } else {
+            self.stage = Stage::Over;
+        }
+    }
+
+    fn handshake(
+        &mut self,
+        handshake: MidHandshake<ClientHandshake<Pipe>>,
+        now: Instant,
+    ) -> Result<Option<News>, Lost> {
+        match handshake.handshake() {
+            Ok((socket, _)) => {
+                self.stage = Stage::Open(Box::new(socket));
+                self.last_heard = now;
+                Ok(Some(News::Up))
+            }
+            Err(HandshakeError::Interrupted(handshake)) => {
+                self.stage = Stage::Upgrading(handshake);
+                Ok(None)
+            }
+            Err(HandshakeError::Failure(error)) => Err(error.into()),
+        }
+    }
+
+    fn written(&mut self, result: tungstenite::Result<()>) -> Result<(), Lost> {
+        match result {
+            Ok(()) => Ok(()),
+            // The message is queued all the same.
+            Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                self.blocked = true;
+                Ok(())
+            }
+            // The peer has closed; reading tells why.
+            Err(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::SendAfterClosing)) => Ok(()),
+            Err(error) => {
+                self.stage = Stage::Over;
+                Err(error.into())
+            }
+        }
+    }
+
+    fn pipe(&self) -> Option<&Pipe> {
+        match &self.stage {
+            Stage::Upgrading(handshake) => Some(handshake.get_ref().get_ref()),
+            Stage::Open(socket) => Some(socket.get_ref()),
+            Stage::Over => None,
+        }
+    }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(OUTBOUND_BYTES)
+        .max_message_size(Some(INBOUND_BYTES))
+        .max_frame_size(Some(INBOUND_BYTES))
+}
+
+fn request(upgrade: &Upgrade) -> Result<Request, Lost> {
+    let mut request = upgrade.uri.as_str().into_client_request().map_err(Lost::from)?;
+    let agent = HeaderValue::from_static(concat!("mynah/", env!("CARGO_PKG_VERSION")));
+    request.headers_mut().insert("User-Agent", agent);
+    if let Some((name, value)) = &upgrade.credential {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            Lost::set_up(format!("the credential holds characters that a {name} header cannot"))
+        })?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(*name, value);
+    }
+    Ok(request)
+}

@@ -1,0 +1,104 @@
+//! The bytes under a link: a TCP socket, TLS over one, or one end of a socket pair; never blocking.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::Tls;
+use super::lost::Lost;
+use super::tls::TlsIo;
+
+/// How long the kernel repeats unacknowledged bytes before it gives the connection up: long enough for a
+/// walk between two access points, shorter than an owner's patience.
+const UNACKNOWLEDGED_LIMIT_MS: u32 = 20_000;
+
+/// A connected stream of bytes.
+pub struct Pipe(Kind);
+
+enum Kind {
+    Tcp(TcpStream),
+    Tls(Box<TlsIo>),
+    Pair(UnixStream),
+}
+
+impl Pipe {
+    /// Takes over a connected TCP socket without encryption; for loopback only.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket's options.
+    pub fn tcp(socket: TcpStream) -> io::Result<Self> {
+        prepare(&socket)?;
+        Ok(Self(Kind::Tcp(socket)))
+    }
+
+    /// Takes over a connected TCP socket and begins TLS with `host`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket's options or `host` cannot be a certificate's name.
+    pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, Lost> {
+        prepare(&socket)?;
+        Ok(Self(Kind::Tls(Box::new(tls.begin(socket, host)?))))
+    }
+
+    pub(super) fn pair() -> io::Result<(Self, Self)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        Ok((Self(Kind::Pair(ours)), Self(Kind::Pair(theirs))))
+    }
+
+    pub(super) fn wants_write(&self) -> bool {
+        match &self.0 {
+            Kind::Tls(tls) => tls.wants_write(),
+            Kind::Tcp(_) | Kind::Pair(_) => false,
+        }
+    }
+}
+
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            Kind::Tcp(socket) => socket.as_fd(),
+            Kind::Tls(tls) => tls.as_fd(),
+            Kind::Pair(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kind::Tcp(socket) => socket.read(into),
+            Kind::Tls(tls) => tls.read(into),
+            Kind::Pair(socket) => socket.read(into),
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kind::Tcp(socket) => socket.write(bytes),
+            Kind::Tls(tls) => tls.write(bytes),
+            Kind::Pair(socket) => socket.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Kind::Tcp(_) | Kind::Pair(_) => Ok(()),
+            Kind::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
+fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_keepalive(socket, true)?;
+    rustix::net::sockopt::set_tcp_keepidle(socket, Duration::from_secs(30))?;
+    rustix::net::sockopt::set_tcp_user_timeout(socket, UNACKNOWLEDGED_LIMIT_MS)?;
+    Ok(())
+}
