@@ -5,6 +5,8 @@
 mod conversation;
 mod lane;
 mod ledger;
+mod light;
+mod profile;
 mod wire;
 
 #[global_allocator]

@@ -1,1 +1,0 @@
-//! `profile`: see the crate docs.

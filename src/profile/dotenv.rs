@@ -1,0 +1,67 @@
+//! `.env`: one `NAME=VALUE` a line, with `export`, quotes and comments.
+//!
+//! It hands over every variable and judges no name: the file is shared with other programs. A line
+//! that is nothing of the kind is refused by its number. It expands no `$NAME`, and its sentences
+//! never quote a line, which may hold a secret.
+
+use zeroize::Zeroizing;
+
+/// One variable of the file.
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) value: Zeroizing<String>,
+    /// Counted from 1.
+    pub(super) line: usize,
+}
+
+/// Reads the `text` of a file, or says for each bad line its number and what is wrong with it.
+pub(super) fn parse(text: &str) -> Vec<Result<Variable, (usize, &'static str)>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(line, text)| variable(text, line).map_err(|why| (line, why)))
+        .collect()
+}
+
+fn variable(text: &str, line: usize) -> Result<Variable, &'static str> {
+    let bare = text.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(text);
+    let (name, value) = bare.split_once('=').ok_or("not NAME=VALUE; a comment begins with #")?;
+    let name = name.trim();
+    if !is_name(name) {
+        return Err("not NAME=VALUE; a name has only letters, digits and _, and no digit first");
+    }
+    Ok(Variable { name: name.to_owned(), value: Zeroizing::new(unquote(value.trim())?), line })
+}
+
+fn is_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+fn unquote(value: &str) -> Result<String, &'static str> {
+    let quote = match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => quote,
+        Some('#') | None => return Ok(String::new()),
+        Some(_) => {
+            let end = value.find(" #").or_else(|| value.find("\t#")).unwrap_or(value.len());
+            return Ok(value[..end].trim_end().to_owned());
+        }
+    };
+    let mut unquoted = String::new();
+    let mut rest = value[1..].chars();
+    loop {
+        match rest.next().ok_or("the quotes are not closed on the same line")? {
+            '\\' if quote == '"' => match rest.next() {
+                Some('n') => unquoted.push('\n'),
+                Some(escaped) => unquoted.push(escaped),
+                None => return Err("the quotes are not closed on the same line"),
+            },
+            character if character == quote => break,
+            character => unquoted.push(character),
+        }
+    }
+    let rest = rest.as_str().trim_start();
+    if rest.is_empty() || rest.starts_with('#') { Ok(unquoted) } else { Err("text after the closing quote") }
+}

@@ -1,0 +1,170 @@
+//! Where the service is: what people paste as an endpoint, made into one exact address.
+//!
+//! It refuses secrets in the address, and a connection without TLS to anything but this machine.
+//! Its sentences never quote the address, which may hold a secret after all.
+
+use std::fmt::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::Uri;
+
+/// The path that Voice Live answers at.
+const PATH: &str = "/voice-live/realtime";
+
+/// The query keys that the service takes secrets by.
+const SECRET_KEYS: &[&str] = &["api-key", "authorization", "agent-access-token", "access_token"];
+
+/// An address of the service, without any secret. `Display` writes it as a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Whether the connection is encrypted; only this machine may be talked to without.
+    pub tls: bool,
+    /// A name or an address; an IPv6 address stands without its brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// What the request asks for, with `api-version` and `model` in the query.
+    pub path_and_query: String,
+}
+
+impl Endpoint {
+    /// Reads an endpoint as people write it: a bare host, or an http, https, ws or wss URL, with or
+    /// without the path. Adds `model` and `api-version` to a query that does not have them.
+    ///
+    /// # Errors
+    /// Returns why it is refused; the reason does not quote it.
+    pub fn new(written: &str, model: &str, api_version: &str) -> Result<Self, String> {
+        let written = written.trim();
+        let (scheme, rest) = written.split_once("://").unwrap_or(("wss", written));
+        let (tls, port) = match scheme.to_ascii_lowercase().as_str() {
+            "https" | "wss" => (true, 443),
+            "http" | "ws" => (false, 80),
+            _ => return Err(format!("not an https or wss address; {EXAMPLE}")),
+        };
+        let uri: Uri = format!("wss://{rest}").parse().map_err(|error| format!("{error}; {EXAMPLE}"))?;
+        let (host, port) = authority(&uri, port)?;
+        if !tls && !is_loopback(&host) {
+            return Err(format!("{scheme}:// sends voice and key unencrypted; use https://"));
+        }
+        let path_and_query = path_and_query(&uri, model, api_version)?;
+        Ok(Self { tls, host, port, path_and_query })
+    }
+
+    /// Gives the host, and the port where it is not the usual one, as the `Host` header has it.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.tls, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    /// Tells whether the query asks for `model`.
+    pub(super) fn asks_for(&self, model: &str) -> bool {
+        let mut asked = String::from("model=");
+        encode(&mut asked, model);
+        self.path_and_query.split(['?', '&']).any(|part| part == asked)
+    }
+}
+
+/// What an endpoint looks like, as the end of a sentence.
+pub(super) const EXAMPLE: &str = "an endpoint looks like https://NAME.services.ai.azure.com";
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path_and_query)
+    }
+}
+
+fn authority(uri: &Uri, usual_port: u16) -> Result<(String, u16), String> {
+    let authority = uri.authority().ok_or_else(|| format!("names no host; {EXAMPLE}"))?;
+    if authority.as_str().contains('@') {
+        return Err("has a user name or password in it, which Voice Live does not take".to_owned());
+    }
+    let written = authority.host();
+    let host = match written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) if address.parse::<Ipv6Addr>().is_ok() => address.to_ascii_lowercase(),
+        Some(_) => return Err("has brackets around what is no IPv6 address".to_owned()),
+        None if is_host(written) => written.to_ascii_lowercase(),
+        None => return Err(format!("names a host that cannot be; {EXAMPLE}")),
+    };
+    let port = match authority.as_str()[written.len()..].strip_prefix(':') {
+        None => usual_port,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| "has a port that is not a number from 1 to 65535".to_owned())?,
+    };
+    Ok((host, port))
+}
+
+fn is_host(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 253
+        && name.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn path_and_query(uri: &Uri, model: &str, api_version: &str) -> Result<String, String> {
+    let path = uri.path().trim_end_matches('/');
+    let mut whole = path.to_owned();
+    if !path.ends_with(PATH) {
+        whole.push_str(PATH);
+    }
+    let parts: Vec<_> = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
+    let keys: Vec<_> = parts.iter().map(|part| decoded_key(part)).collect();
+    if let Some(secret) = keys.iter().find(|key| SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str())) {
+        return Err(format!("has {secret} in its query; secrets do not belong in an address"));
+    }
+    let mut separator = '?';
+    for part in parts {
+        whole.push(separator);
+        whole.push_str(part);
+        separator = '&';
+    }
+    for (key, value) in [("api-version", api_version), ("model", model)] {
+        if !keys.iter().any(|present| present == key) {
+            whole.push(separator);
+            whole.push_str(key);
+            whole.push('=');
+            encode(&mut whole, value);
+            separator = '&';
+        }
+    }
+    Ok(whole)
+}
+
+/// Gives the key of one part of a query as the service will read it.
+fn decoded_key(part: &str) -> String {
+    let mut rest = part.split('=').next().unwrap_or_default().as_bytes();
+    let mut decoded = Vec::new();
+    while let [byte, after @ ..] = rest {
+        let escape = after.get(..2).filter(|_| *byte == b'%');
+        let escaped = escape.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        decoded.push(escaped.unwrap_or(*byte));
+        rest = if escaped.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// Writes `text` so that it stands for itself in a query.
+fn encode(into: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            into.push(char::from(byte));
+        } else {
+            let _ = write!(into, "%{byte:02X}");
+        }
+    }
+}

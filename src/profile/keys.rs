@@ -1,0 +1,271 @@
+//! The one table of everything that can be set: name, surfaces, kind of value, default, help.
+//!
+//! Flags, environment, files and `--help` are all read off it, so none of them can know a key that
+//! the others do not.
+
+use super::values::{Choice, names};
+use super::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
+
+/// What can be set.
+#[expect(clippy::enum_variant_names, reason = "the owner knows it as api_key")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Endpoint,
+    ApiKey,
+    ApiKeyFile,
+    UseTokenCredential,
+    Token,
+    TokenFile,
+    Model,
+    Voice,
+    Instructions,
+    ApiVersion,
+    CaFile,
+    Parrot,
+    Mode,
+    TapQuietS,
+    TurnDetection,
+    NoiseReduction,
+    EchoCancellation,
+    Transcription,
+    Language,
+    Board,
+    Microphone,
+    Speaker,
+    Speech,
+    SpeakerFile,
+    Config,
+    LogDir,
+    Verbose,
+}
+
+/// One line of the table.
+pub(super) struct Row {
+    pub(super) key: Key,
+    /// As the config file spells it; the flag has `-` for `_`.
+    pub(super) name: &'static str,
+    pub(super) surface: Surface,
+    /// The environment variable that sets it, if one does.
+    pub(super) env: Option<&'static str>,
+    pub(super) takes: Takes,
+    pub(super) default: Option<&'static str>,
+    pub(super) group: Group,
+    pub(super) help: &'static str,
+}
+
+/// Where a key may be set, besides its environment variable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Surface {
+    FlagAndFile,
+    Flag,
+    EnvironmentOnly,
+}
+
+/// What kind of value a key takes; the text names it in the help.
+#[derive(Clone, Copy)]
+pub(super) enum Takes {
+    Switch,
+    Text(&'static str),
+    Secret(&'static str),
+    Seconds,
+    OneOf(&'static str, fn() -> Vec<&'static str>),
+}
+
+/// The headings of the help.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Group {
+    Service,
+    Talking,
+    Device,
+    Running,
+}
+
+/// A flag that stands for a key with a value: `--log` is `--log-dir logs`.
+pub(super) const SHORTHAND: (&str, Key, &str) = ("log", Key::LogDir, "logs");
+
+/// The prefix of the environment variables that are nobody's but ours.
+pub(super) const PREFIX: &str = "AZURE_VOICELIVE_";
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Row] = &[
+    row(Key::Endpoint, "endpoint", Takes::Text("URL"), Group::Service, "where the service is, such as https://NAME.services.ai.azure.com").env("AZURE_VOICELIVE_ENDPOINT"),
+    row(Key::ApiKey, "api_key", Takes::Secret("KEY"), Group::Service, "the resource's key; every user of the machine can see it in a command line").env("AZURE_VOICELIVE_API_KEY"),
+    row(Key::ApiKeyFile, "api_key_file", Takes::Text("FILE"), Group::Service, "a file that holds the key"),
+    row(Key::UseTokenCredential, "use_token_credential", Takes::Switch, Group::Service, "a bearer token instead of a key: AZURE_VOICELIVE_TOKEN or the token file"),
+    row(Key::Token, "token", Takes::Secret("TOKEN"), Group::Service, "").env("AZURE_VOICELIVE_TOKEN").only(Surface::EnvironmentOnly),
+    row(Key::TokenFile, "token_file", Takes::Text("FILE"), Group::Service, "a file that holds the token, read for every connection"),
+    row(Key::Model, "model", Takes::Text("NAME"), Group::Service, "the model or deployment").env("AZURE_VOICELIVE_MODEL").default("gpt-realtime"),
+    row(Key::Voice, "voice", Takes::Text("NAME"), Group::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural"),
+    row(Key::Instructions, "instructions", Takes::Text("TEXT"), Group::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")
+        .default("You are a friendly voice on a small speaker. Answer in a few short spoken sentences."),
+    row(Key::ApiVersion, "api_version", Takes::Text("DATE"), Group::Service, "the version of the service's interface").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
+    row(Key::CaFile, "ca_file", Takes::Text("FILE"), Group::Service, "PEM certificate authorities to trust as well").env("SSL_CERT_FILE"),
+    row(Key::Parrot, "parrot", Takes::Switch, Group::Service, "talk with the built-in service: no account, no network"),
+    row(Key::Mode, "mode", Takes::OneOf("MODE", names::<Mode>), Group::Talking, "when the microphone is live").default("open"),
+    row(Key::TapQuietS, "tap_quiet_s", Takes::Seconds, Group::Talking, "in tap mode, how much quiet ends a conversation").default("8"),
+    row(Key::TurnDetection, "turn_detection", Takes::OneOf("KIND", names::<TurnDetection>), Group::Talking, "how the service finds turns").default("azure_semantic_vad"),
+    row(Key::NoiseReduction, "noise_reduction", Takes::OneOf("KIND", names::<NoiseReduction>), Group::Talking, "in the service").default("azure_deep_noise_suppression"),
+    row(Key::EchoCancellation, "echo_cancellation", Takes::OneOf("KIND", names::<EchoCancellation>), Group::Talking, "in the service").default("server"),
+    row(Key::Transcription, "transcription", Takes::OneOf("MODEL", names::<Option<&'static str>>), Group::Talking, "what writes down your words").default("azure-speech"),
+    row(Key::Language, "language", Takes::Text("TAGS"), Group::Talking, "of your words, such as en or de-DE,fr"),
+    row(Key::Board, "board", Takes::Text("BOARD"), Group::Device, "the name of a board, or its .toml file").default("desktop"),
+    row(Key::Microphone, "microphone", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
+    row(Key::Speaker, "speaker", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
+    row(Key::Speech, "speech", Takes::Text("WAV"), Group::Device, "a recording to hear instead of the microphone"),
+    row(Key::SpeakerFile, "speaker_file", Takes::Text("WAV"), Group::Device, "a recording to write instead of playing"),
+    row(Key::Config, "config", Takes::Text("FILE"), Group::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
+    row(Key::LogDir, "log_dir", Takes::Text("DIR"), Group::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
+    row(Key::Verbose, "verbose", Takes::Switch, Group::Running, "tell everything in the log"),
+];
+
+const fn row(key: Key, name: &'static str, takes: Takes, group: Group, help: &'static str) -> Row {
+    Row { key, name, surface: Surface::FlagAndFile, env: None, takes, default: None, group, help }
+}
+
+impl Row {
+    const fn env(self, name: &'static str) -> Self {
+        Self { env: Some(name), ..self }
+    }
+
+    const fn default(self, value: &'static str) -> Self {
+        Self { default: Some(value), ..self }
+    }
+
+    const fn only(self, surface: Surface) -> Self {
+        Self { surface, ..self }
+    }
+
+    /// Gives the flag without its dashes.
+    pub(super) fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    pub(super) fn has_flag(&self) -> bool {
+        self.surface != Surface::EnvironmentOnly
+    }
+
+    pub(super) fn is_in_files(&self) -> bool {
+        self.surface == Surface::FlagAndFile
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.takes, Takes::Secret(_))
+    }
+}
+
+/// Says which of `known` was probably meant, as the end of a sentence; empty when none comes close.
+pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let close = |name: &&str| {
+        let part = written.len() >= 3 && (name.starts_with(written) || name.ends_with(written));
+        let slips = if part { 0 } else { strsim::damerau_levenshtein(written, name) };
+        let unlike = (slips, name.len().abs_diff(written.len()));
+        (slips <= (written.len() / 3).max(1)).then_some(unlike)
+    };
+    let nearest = known.into_iter().filter_map(|name| Some((close(&name)?, name))).min();
+    nearest.map_or_else(String::new, |(_, name)| format!(" (did you mean {name}?)"))
+}
+
+/// Writes the text of `--help`.
+pub(super) fn help() -> String {
+    let mut text = String::from(
+        "mynah, a smart speaker for Azure Voice Live\n\n\
+         Usage: mynah --endpoint URL [FLAG]...\n       mynah --parrot [FLAG]...\n",
+    );
+    for (group, title) in [
+        (Group::Service, "Service"),
+        (Group::Talking, "Talking"),
+        (Group::Device, "Device"),
+        (Group::Running, "Running"),
+    ] {
+        text.push_str(&format!("\n{title}\n"));
+        for row in ROWS.iter().filter(|row| row.group == group && row.has_flag()) {
+            describe(&mut text, row);
+        }
+    }
+    entry(&mut text, "--help, --version", "say this, or which mynah this is");
+    text.push_str(
+        "\nA flag wins over the environment, that over .env, and that over the config file (TOML,\n",
+    );
+    text.push_str("with _ for -: tap_quiet_s = 8). The environment knows:\n");
+    for name in ROWS.iter().filter_map(|row| row.env) {
+        text.push_str(&format!("  {name}\n"));
+    }
+    text
+}
+
+fn describe(text: &mut String, row: &Row) {
+    let flag = row.flag();
+    let mut help = row.help.to_owned();
+    let head = match row.takes {
+        Takes::Switch => format!("--{flag}"),
+        Takes::Text(value) | Takes::Secret(value) => format!("--{flag} {value}"),
+        Takes::Seconds => format!("--{flag} S"),
+        Takes::OneOf(value, choices) => {
+            help = format!("{help}: {}", choices().join(", "));
+            format!("--{flag} {value}")
+        }
+    };
+    if let Some(default) = row.default.filter(|default| default.len() < 40) {
+        help.push_str(&format!(" [{default}]"));
+    }
+    entry(text, &head, &help);
+}
+
+fn entry(text: &mut String, head: &str, help: &str) {
+    const INDENT: usize = 28;
+    const WIDTH: usize = 96;
+    let mut line = format!("  {head:<width$}", width = INDENT - 3);
+    for word in help.split(' ') {
+        if line.len() + 1 + word.len() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line = " ".repeat(INDENT - 1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}
+
+impl Choice for Mode {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("open", Self::Open), ("tap", Self::Tap), ("hold", Self::Hold)];
+}
+
+impl Choice for TurnDetection {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("server_vad", Self::ServerVad),
+        ("azure_semantic_vad", Self::AzureSemanticVad),
+        ("azure_semantic_vad_multilingual", Self::AzureSemanticVadMultilingual),
+        ("semantic_vad", Self::SemanticVad),
+    ];
+}
+
+impl Choice for NoiseReduction {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("azure_deep_noise_suppression", Self::AzureDeepNoiseSuppression),
+        ("near_field", Self::NearField),
+        ("far_field", Self::FarField),
+        ("off", Self::Off),
+    ];
+}
+
+impl Choice for EchoCancellation {
+    const ALL: &'static [(&'static str, Self)] = &[("server", Self::Server), ("off", Self::Off)];
+}
+
+/// Transcription models, which the service is told by the same name.
+impl Choice for Option<&'static str> {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("azure-speech", Some("azure-speech")),
+        ("whisper-1", Some("whisper-1")),
+        ("gpt-4o-transcribe", Some("gpt-4o-transcribe")),
+        ("gpt-4o-mini-transcribe", Some("gpt-4o-mini-transcribe")),
+        ("gpt-4o-transcribe-diarize", Some("gpt-4o-transcribe-diarize")),
+        ("mai-transcribe", Some("mai-transcribe")),
+        ("mai-transcribe-1", Some("mai-transcribe-1")),
+        ("mai-transcribe-2", Some("mai-transcribe-2")),
+        ("off", None),
+    ];
+}

@@ -1,0 +1,276 @@
+//! Everything the owner may set, read once at start into validated values: flags, environment,
+//! `.env`, the config file and the board file.
+//!
+//! It refuses what it does not know by name and place, collects every problem before it gives up,
+//! and opens no device. Nothing in it changes after start, and nothing outside it knows these formats.
+
+mod board;
+mod document;
+mod dotenv;
+mod endpoint;
+mod keys;
+mod layers;
+mod secret;
+mod service;
+mod values;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use endpoint::Endpoint;
+pub use secret::Secret;
+
+use layers::Asked;
+use values::Values;
+
+/// The config file that is read when there is no `--config` and no `mynah.toml` in the working directory.
+pub const SYSTEM_FILE: &str = "/etc/mynah/mynah.toml";
+
+/// Reads what the owner asks for.
+///
+/// `args` begins with the program's name and `env` is the whole environment, as `std::env::args_os`
+/// and `vars_os` give them. `.env`, `mynah.toml` and relative paths are looked for in `dir`; a path
+/// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]).
+///
+/// # Errors
+/// Returns every problem found, one sentence each, with its place and remedy.
+pub fn read(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+    dir: &Path,
+    system: &Path,
+) -> Result<Request, ProfileError> {
+    let layers = match layers::gather(args, env, dir, system) {
+        Asked::Help => return Ok(Request::Help(keys::help())),
+        Asked::Version => return Ok(Request::Version),
+        Asked::Run(layers) => layers,
+    };
+    let mut values = Values::new(layers, dir);
+    let (sound, body) = board::read(&mut values);
+    let profile = Profile {
+        service: service::read(&mut values),
+        talk: Talk {
+            mode: values.choice(keys::Key::Mode),
+            tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0),
+        },
+        sound,
+        body,
+        log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
+        warnings: Vec::new(),
+    };
+    let (problems, warnings) = values.judge();
+    if problems.is_empty() {
+        Ok(Request::Run(Box::new(Profile { warnings, ..profile })))
+    } else {
+        Err(ProfileError(problems))
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// Print this text and leave.
+    Help(String),
+    /// Print the version and leave.
+    Version,
+    /// Run with these values.
+    Run(Box<Profile>),
+}
+
+/// Every value the program runs with.
+#[derive(Debug)]
+pub struct Profile {
+    /// Who is talked to, and how the session is set up.
+    pub service: Service,
+    /// When the microphone is live.
+    pub talk: Talk,
+    /// Where sound comes from and goes to.
+    pub sound: Sound,
+    /// What the owner touches and sees.
+    pub body: Body,
+    /// What is written down.
+    pub log: Log,
+    /// What is allowed but unwise, one sentence each, to be logged at start.
+    pub warnings: Vec<String>,
+}
+
+/// Who is talked to, and what is asked of the session.
+#[derive(Debug)]
+pub struct Service {
+    /// The service itself.
+    pub target: Target,
+    /// The model or deployment, as the owner wrote it.
+    pub model: String,
+    /// The voice of the replies.
+    pub voice: Voice,
+    /// The system prompt.
+    pub instructions: String,
+    /// How the service finds the end of a turn, where it is asked to at all (see [`Mode::Hold`]).
+    pub turn_detection: TurnDetection,
+    /// Noise reduction on the service's side.
+    pub noise_reduction: NoiseReduction,
+    /// Echo cancellation on the service's side.
+    pub echo_cancellation: EchoCancellation,
+    /// The model that writes down what the owner said; none means no transcript.
+    pub transcription: Option<&'static str>,
+    /// The language of the transcript: one BCP-47 tag, or several with commas between them.
+    pub language: Option<String>,
+}
+
+/// Which service answers.
+#[derive(Debug)]
+pub enum Target {
+    /// The one built into the program.
+    Parrot,
+    /// Azure Voice Live, or a server that speaks like it.
+    Azure(Azure),
+}
+
+/// How Azure is reached.
+#[derive(Debug)]
+pub struct Azure {
+    /// The address, complete with its query.
+    pub endpoint: Endpoint,
+    /// What opens the door.
+    pub credential: Credential,
+    /// A PEM file with certificate authorities to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// What proves to the service who is calling.
+#[derive(Debug)]
+pub enum Credential {
+    /// The resource's key, for the `api-key` header.
+    Key(Secret),
+    /// A bearer token that lasts as long as it lasts.
+    Token(Secret),
+    /// A file that holds a bearer token, to be read anew for every connection.
+    TokenFile(PathBuf),
+}
+
+impl Credential {
+    /// Reads the bearer token in `file`.
+    ///
+    /// # Errors
+    /// Returns one sentence that names the file when it cannot be read or holds no token.
+    pub fn read_token(file: &Path) -> Result<Secret, String> {
+        secret::from_file(file)
+    }
+}
+
+/// A voice, by the family that the service must be told with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// One of OpenAI's, such as `alloy`.
+    OpenAi(String),
+    /// One of Azure's, such as `en-US-Ava:DragonHDLatestNeural`.
+    AzureStandard(String),
+    /// One that is part of the model `azure-realtime`.
+    AzureRealtimeNative(String),
+}
+
+/// How the service finds turns in the sound of the microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnDetection {
+    /// Loudness alone.
+    ServerVad,
+    /// Azure's, by meaning, for English.
+    AzureSemanticVad,
+    /// Azure's, by meaning, for ten languages.
+    AzureSemanticVadMultilingual,
+    /// OpenAI's, by meaning; only with gpt-realtime models.
+    SemanticVad,
+}
+
+/// Noise reduction on the service's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseReduction {
+    /// None.
+    Off,
+    /// Azure's deep noise suppression.
+    AzureDeepNoiseSuppression,
+    /// OpenAI's for a headset; only with gpt-realtime models.
+    NearField,
+    /// OpenAI's for a room; only with gpt-realtime models.
+    FarField,
+}
+
+/// Echo cancellation on the service's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EchoCancellation {
+    /// None.
+    Off,
+    /// The service takes its own voice out of the microphone's sound.
+    Server,
+}
+
+/// When the microphone is live.
+#[derive(Debug)]
+pub struct Talk {
+    /// What opens and closes it.
+    pub mode: Mode,
+    /// In [`Mode::Tap`], how long nobody must have spoken for the conversation to end.
+    pub tap_quiet: Duration,
+}
+
+/// What opens and closes the microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Always live; the service finds the turns.
+    Open,
+    /// A press starts a conversation, quiet ends it.
+    Tap,
+    /// Live while the button is held; its release ends the turn.
+    Hold,
+}
+
+/// Where sound comes from and goes to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// The ALSA name of the microphone.
+    pub microphone: String,
+    /// The ALSA name of the speaker.
+    pub speaker: String,
+    /// A WAV file to hear instead of the microphone.
+    pub speech: Option<PathBuf>,
+    /// A WAV file to write instead of playing to the speaker.
+    pub speaker_file: Option<PathBuf>,
+}
+
+/// What the owner touches and sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The terminal the program runs in.
+    Terminal,
+}
+
+/// What is written down.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The folder for `<timestamp>_voicelive.log`, when a log file is wanted.
+    pub dir: Option<PathBuf>,
+    /// Whether the log tells everything.
+    pub verbose: bool,
+}
+
+/// Every problem with what the owner asked for.
+#[derive(Debug)]
+pub struct ProfileError(Vec<String>);
+
+impl ProfileError {
+    /// Lists the problems, one sentence each.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ProfileError {}
