@@ -3,6 +3,7 @@
 //! Any allocation inside `assert_no_alloc` ends the whole run: that is how the real-time paths are watched.
 
 mod lane;
+mod parrot;
 
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
