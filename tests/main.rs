@@ -6,6 +6,7 @@ mod conversation;
 mod lane;
 mod ledger;
 mod light;
+mod parrot;
 mod profile;
 mod wire;
 

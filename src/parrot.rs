@@ -1,1 +1,0 @@
-//! `parrot`: see the crate docs.

@@ -1,0 +1,264 @@
+//! The built-in service: client events and time in, server events out, as protocol §7 to §11 order them.
+//!
+//! It hears speech by energy, commits the turn and answers with what it heard, faster than real time. It
+//! recognises no word. It owns no socket, thread, clock or log, and no text a client sends can stop it.
+
+mod answering;
+mod ear;
+mod hearing;
+mod ids;
+mod input;
+mod items;
+mod memory;
+mod playing;
+mod refusal;
+mod reply;
+mod shape;
+mod terms;
+mod voice;
+
+pub use memory::Item;
+
+use ear::Ear;
+use ids::Ids;
+use input::Input;
+use memory::Memory;
+use playing::Playing;
+use refusal::{Refusal, only, text};
+use reply::{Event, Reply};
+use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
+use std::time::Duration;
+use terms::{Terms, TurnDetection};
+
+/// Events said and not yet taken: a client that sends and never listens loses the newest.
+const OUTBOX: usize = 4096;
+/// Transcriptions that wait for their time: beyond that the newest is never told.
+const ASIDES: usize = 64;
+
+/// One session of the service.
+#[derive(Debug)]
+pub struct Parrot {
+    habits: Habits,
+    ids: Ids,
+    conversation_id: String,
+    terms: Terms,
+    detection: Option<TurnDetection>,
+    input: Input,
+    ear: Ear,
+    /// Position of the next sample the ear judges.
+    judged: u64,
+    turn: Option<Turn>,
+    /// The newest user audio, ready to be repeated, and its item's id.
+    heard: Option<(String, Vec<i16>)>,
+    memory: Memory,
+    reply: Option<Reply>,
+    playing: Playing,
+    has_spoken: bool,
+    outbox: VecDeque<String>,
+    asides: VecDeque<(Duration, Vec<Event>)>,
+    now: Duration,
+}
+
+/// How this service behaves where the real one may behave either way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Habits {
+    /// `expires_at` of the session, in seconds of the Unix epoch.
+    pub expires_at: u64,
+    /// From the end of a turn to the first delta of its reply.
+    pub think: Duration,
+    /// How many times faster than real time a reply's audio is sent; 0 sends it at once.
+    pub pace: u32,
+    /// The event order of a cascaded model (speech to text, language model, text to speech), protocol §9.2.
+    pub cascaded: bool,
+    /// Audio deltas of an interrupted reply that still come after `speech_started`.
+    pub late_deltas: usize,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            expires_at: 4_102_444_800,
+            think: Duration::from_millis(150),
+            pace: 4,
+            cascaded: false,
+            late_deltas: 0,
+        }
+    }
+}
+
+/// The user turn being heard: the id its item will have, and where its audio begins, in samples.
+#[derive(Debug)]
+struct Turn {
+    item_id: String,
+    from: u64,
+}
+
+impl Parrot {
+    /// Opens a session whose ids follow from `seed`; its first event is `session.created`, due at `now`.
+    ///
+    /// All times are durations since one moment the caller chooses, such as the upgrade.
+    #[must_use]
+    pub fn new(habits: Habits, seed: u64, now: Duration) -> Self {
+        let mut ids = Ids::new(seed);
+        let model = if habits.cascaded { "parrot-cascaded" } else { "parrot-realtime" };
+        let terms = Terms::new(&ids.next("sess"), model, habits.expires_at);
+        let mut parrot = Self {
+            conversation_id: ids.next("conv"),
+            detection: terms.turn_detection(),
+            habits,
+            ids,
+            terms,
+            input: Input::default(),
+            ear: Ear::new(),
+            judged: 0,
+            turn: None,
+            heard: None,
+            memory: Memory::default(),
+            reply: None,
+            playing: Playing::default(),
+            has_spoken: false,
+            outbox: VecDeque::new(),
+            asides: VecDeque::new(),
+            now,
+        };
+        parrot.say(("session.created", json!({"session": parrot.terms.session()})));
+        parrot
+    }
+
+    /// Takes one client event, as its JSON text. A bad one is answered by an `error` event and by nothing else.
+    pub fn hear(&mut self, text: &str, now: Duration) {
+        self.now = self.now.max(now);
+        let (event_id, heeded) = match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(event)) => (event.get("event_id").cloned(), self.heed(&event)),
+            Ok(_) => (None, Err(Refusal::event("An event is a JSON object."))),
+            Err(error) => (None, Err(Refusal::event(format!("This is not JSON: {error}.")))),
+        };
+        if let Err(refusal) = heeded {
+            self.say(("error", refusal.body(event_id.as_ref())));
+        }
+    }
+
+    /// The next server event that is due by `now`, as its JSON text; to be called until it is `None`.
+    pub fn speak(&mut self, now: Duration) -> Option<String> {
+        self.now = self.now.max(now);
+        loop {
+            if let Some(event) = self.outbox.pop_front() {
+                return Some(event);
+            }
+            let due = self.next().filter(|due| *due <= self.now)?;
+            match self.asides.pop_front_if(|(at, _)| *at == due) {
+                Some((_, events)) => events.into_iter().for_each(|event| self.say(event)),
+                None => self.carry_on(),
+            }
+        }
+    }
+
+    /// When the next server event is due, as far as is known; `None` until the client does something.
+    #[must_use]
+    pub fn next(&self) -> Option<Duration> {
+        let waiting = (!self.outbox.is_empty()).then_some(self.now);
+        let aside = self.asides.front().map(|(at, _)| *at);
+        let reply = self.reply.as_ref().map(|reply| reply.due);
+        [waiting, aside, reply].into_iter().flatten().min()
+    }
+
+    /// The items of the conversation, oldest first: what was said, and how much of it was heard.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        self.memory.items()
+    }
+
+    /// Does what one client event asks, or changes nothing and says why.
+    fn heed(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {
+        let takes = |keys: &[&str]| only(event, "", &[&["type", "event_id"], keys].concat());
+        match text(event, "", "type")? {
+            "session.update" => {
+                takes(&["session"])?;
+                self.update_session(event)
+            }
+            "input_audio_buffer.append" => {
+                takes(&["audio"])?;
+                self.append(text(event, "", "audio")?)
+            }
+            "input_audio_buffer.commit" => {
+                takes(&[])?;
+                self.commit()
+            }
+            "input_audio_buffer.clear" => {
+                takes(&[])?;
+                self.clear();
+                Ok(())
+            }
+            "conversation.item.create" => {
+                takes(&["item", "previous_item_id"])?;
+                self.create_item(event)
+            }
+            "conversation.item.retrieve" => {
+                takes(&["item_id"])?;
+                self.retrieve_item(text(event, "", "item_id")?)
+            }
+            "conversation.item.truncate" => {
+                takes(&["item_id", "content_index", "audio_end_ms"])?;
+                self.truncate_item(event)
+            }
+            "conversation.item.delete" => {
+                takes(&["item_id"])?;
+                self.delete_item(text(event, "", "item_id")?)
+            }
+            "response.create" => {
+                takes(&["response", "additional_instructions"])?;
+                self.create_response(event.get("response").filter(|asked| !asked.is_null()))
+            }
+            "response.cancel" => {
+                takes(&["response_id"])?;
+                self.cancel_response(event.get("response_id").and_then(Value::as_str))
+            }
+            other if NOT_HERE.contains(&other) => {
+                Err(Refusal::event(format!("'{other}' is not for a session like this one.")))
+            }
+            other => Err(Refusal::event(format!("There is no client event '{other}'."))),
+        }
+    }
+
+    fn update_session(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {
+        let update = event.get("session").ok_or_else(|| Refusal::missing("session"))?;
+        self.terms.update(update, self.has_spoken)?;
+        if update.get("turn_detection").is_some() {
+            self.detection = self.terms.turn_detection();
+            self.ear.reset();
+            self.turn = None;
+        }
+        self.say(("session.updated", json!({"session": self.terms.session()})));
+        Ok(())
+    }
+
+    /// Puts one event into the outbox, type and id first as the real service writes them.
+    fn say(&mut self, (kind, body): Event) {
+        if self.outbox.len() >= OUTBOX {
+            return;
+        }
+        let body = body.to_string();
+        let rest = body.strip_prefix('{').unwrap_or("}");
+        let comma = if rest == "}" { "" } else { "," };
+        let event_id = self.ids.next("event");
+        self.outbox.push_back(format!(r#"{{"type":"{kind}","event_id":"{event_id}"{comma}{rest}"#));
+    }
+}
+
+/// Client events that exist and mean nothing here: avatars, hosted agents, previews (protocol §6).
+const NOT_HERE: &[&str] = &[
+    "input_audio.turn.start",
+    "input_audio.turn.append",
+    "input_audio.turn.end",
+    "input_audio.turn.cancel",
+    "input_audio.clear",
+    "session.avatar.connect",
+    "mcp_approval_response",
+    "output_audio_buffer.clear",
+    "input_text.delta",
+    "input_text.done",
+    "transcription_session.update",
+    "rtc.call.sdp.create",
+    "byom_credential.update",
+];

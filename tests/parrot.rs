@@ -1,0 +1,565 @@
+//! The built-in service orders its events as the real one does, and no client can upset it.
+
+mod dialogue;
+mod refusals;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use mynah::parrot::{Habits, Item, Parrot};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[test]
+fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
+    let habits = Habits { expires_at: 1_793_003_600, ..Habits::default() };
+    let mut client = Client::new(habits.clone());
+    let created = client.take("session.created");
+    let session = &created["session"];
+    assert!(session["id"].as_str().is_some_and(|id| id.starts_with("sess_")));
+    assert_eq!(session["expires_at"], 1_793_003_600_u64);
+    assert_eq!(session["modalities"], json!(["audio"]));
+    assert_eq!(session["output_audio_format"], Value::Null);
+    assert_eq!(session["turn_detection"]["silence_duration_ms"], 200);
+    assert_eq!(session["turn_detection"]["prefix_padding_ms"], 300);
+    assert_eq!(Client::new(habits).take("session.created"), created);
+}
+
+#[test]
+fn every_event_has_an_id_of_its_own_behind_its_type() {
+    let mut parrot = Parrot::new(Habits::default(), 1, Duration::ZERO);
+    parrot.hear("nonsense", Duration::ZERO);
+    let created = parrot.speak(Duration::ZERO).unwrap();
+    let error = parrot.speak(Duration::ZERO).unwrap();
+    assert!(created.starts_with(r#"{"type":"session.created","event_id":"event_"#), "{created}");
+    assert!(error.starts_with(r#"{"type":"error","event_id":"event_"#), "{error}");
+    assert_ne!(created[30..70], error[20..60]);
+    assert_eq!(parrot.speak(Duration::ZERO), None);
+    assert_eq!(parrot.next(), None);
+}
+
+#[test]
+fn an_update_changes_what_it_names_and_fills_sub_objects_with_the_service_s_own_defaults() {
+    let mut client = Client::new(Habits::default());
+    let session = client.update(json!({
+        "modalities": ["text", "audio"], "instructions": "", "voice": "echo",
+        "turn_detection": {"type": "server_vad"}, "input_audio_transcription": {"model": "azure-speech"},
+    }));
+    assert_eq!(session["modalities"], json!(["audio", "text"]));
+    assert_eq!(session["voice"], json!({"name": "echo", "type": "openai"}));
+    assert_eq!(session["output_audio_format"], "pcm16");
+    assert_ne!(session["instructions"], "");
+    assert_eq!(session["input_audio_noise_reduction"], Value::Null);
+    assert_eq!(session["turn_detection"]["prefix_padding_ms"], 400);
+    assert_eq!(session["turn_detection"]["silence_duration_ms"], 500);
+    let session = client.update(json!({"turn_detection": {"type": "azure_semantic_vad", "threshold": 0.3}}));
+    assert_eq!(session["turn_detection"]["threshold"], 0.3);
+    assert_eq!(session["turn_detection"]["prefix_padding_ms"], 420);
+    assert_eq!(session["input_audio_transcription"]["model"], "azure-speech");
+    let session = client.update(json!({"turn_detection": null}));
+    assert_eq!(session["turn_detection"], Value::Null);
+}
+
+#[test]
+fn every_client_event_of_the_protocol_s_session_example_is_understood() {
+    let mut client = Client::new(Habits::default());
+    let session = client.update(json!({
+        "modalities": ["text", "audio"], "instructions": "Keep it short.",
+        "voice": {"type": "azure-standard", "name": "en-US-Ava:DragonHDLatestNeural", "temperature": 0.8, "rate": "1.0"},
+        "input_audio_format": "pcm16", "output_audio_format": "pcm16", "input_audio_sampling_rate": 24000,
+        "input_audio_transcription": {"model": "azure-speech", "language": "en-US", "phrase_list": ["sous vide"]},
+        "input_audio_noise_reduction": {"type": "azure_deep_noise_suppression"},
+        "input_audio_echo_cancellation": {"type": "server_echo_cancellation"},
+        "turn_detection": {
+            "type": "azure_semantic_vad", "threshold": 0.5, "prefix_padding_ms": 420, "silence_duration_ms": 500,
+            "speech_duration_ms": 80, "remove_filler_words": true, "languages": ["en"], "create_response": true,
+            "interrupt_response": true, "auto_truncate": true, "end_of_utterance_detection": {
+                "model": "semantic_detection_v1", "threshold_level": "medium", "timeout_ms": 1000,
+            },
+        },
+        "tools": [], "tool_choice": "auto", "parallel_tool_calls": true, "temperature": 0.7,
+        "output_audio_timestamp_types": ["word"],
+    }));
+    assert_eq!(session["voice"]["rate"], "1.0");
+    assert_eq!(session["turn_detection"]["end_of_utterance_detection"]["timeout_ms"], 1000);
+}
+
+#[test]
+fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.quiet(600);
+    client.speech(1000);
+    client.quiet(1500);
+    let beginning = [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.created",
+        "conversation.item.done",
+        "response.created",
+        "response.output_item.added",
+        "conversation.item.created",
+        "response.content_part.added",
+        "response.audio_transcript.delta",
+        "response.audio.delta",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.completed",
+        "response.audio_transcript.delta",
+        "response.audio.delta",
+    ];
+    let end = [
+        "response.audio.delta",
+        "response.audio.done",
+        "response.audio_transcript.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.done",
+    ];
+    let story = client.story();
+    assert_eq!(story[..beginning.len()], beginning);
+    assert_eq!(story[story.len() - end.len()..], end);
+    let between = &story[beginning.len()..story.len() - end.len()];
+    assert!(between.iter().all(|kind| kind.ends_with(".delta")), "{between:?}");
+    assert_eq!(client.nth("input_audio_buffer.speech_started", 0)["audio_start_ms"], 300);
+    assert_eq!(client.nth("input_audio_buffer.speech_stopped", 0)["audio_end_ms"], 2100);
+    assert_eq!(client.at("response.created"), 2100);
+    assert_eq!(client.at("response.audio.delta"), 2250);
+    let (user, reply) =
+        (client.nth("conversation.item.created", 0), client.nth("conversation.item.created", 1));
+    assert_eq!(reply["previous_item_id"], user["item"]["id"]);
+    assert_eq!(client.nth("input_audio_buffer.committed", 0)["item_id"], user["item"]["id"]);
+    assert_eq!(user["item"]["content"], json!([{"type": "input_audio", "transcript": null}]));
+    let done = client.nth("response.done", 0);
+    assert_eq!(done["response"]["status"], "completed");
+    assert_eq!(done["response"]["output"][0]["content"][0]["transcript"], "I heard 1.1 s; here it is again.");
+    assert!(done["response"]["usage"]["total_tokens"].as_u64().is_some_and(|tokens| tokens > 0));
+    assert_eq!(roles(client.parrot.items()), [("user", 1800), ("assistant", 1080)]);
+}
+
+#[test]
+fn a_cascaded_model_transcribes_before_it_announces_the_item() {
+    let mut client = Client::agreed(Habits { cascaded: true, ..Habits::default() }, json!({}));
+    client.speech(500);
+    client.quiet(1200);
+    assert_eq!(
+        client.story()[..6],
+        [
+            "input_audio_buffer.speech_started",
+            "input_audio_buffer.speech_stopped",
+            "input_audio_buffer.committed",
+            "conversation.item.input_audio_transcription.completed",
+            "conversation.item.created",
+            "response.created",
+        ]
+    );
+}
+
+#[test]
+fn the_answer_is_what_was_said_at_half_amplitude() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.quiet(300);
+    client.speech(800);
+    client.quiet(1500);
+    let answer = client.audio();
+    let loudest = answer.iter().map(|sample| sample.unsigned_abs()).max();
+    assert_eq!(loudest, Some(SPEECH_PEAK / 2));
+    assert!((19_200..=21_600).contains(&answer.len()), "{}", answer.len());
+}
+
+#[test]
+fn audio_comes_at_the_pace_the_habits_name() {
+    for (pace, last_delta_ms) in [(1, 800), (4, 200), (0, 0)] {
+        let mut client = Client::agreed(Habits { pace, ..Habits::default() }, json!({}));
+        client.speech(850);
+        client.quiet(2500);
+        assert_eq!(client.count("response.audio.delta"), 5);
+        let first = client.at("response.audio.delta");
+        let last = client.heard.iter().rfind(|(_, event)| event["type"] == "response.audio.delta").unwrap().0;
+        assert_eq!(last - first, last_delta_ms, "pace {pace}");
+    }
+}
+
+#[test]
+fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
+    let habits = Habits { late_deltas: 2, pace: 1, ..Habits::default() };
+    let mut client = Client::agreed(habits, json!({"auto_truncate": true}));
+    client.speech(3000);
+    client.quiet(1000);
+    client.forget();
+    client.speech(500);
+    let types = [
+        "input_audio_buffer.speech_started",
+        "response.audio.delta",
+        "response.audio.delta",
+        "response.audio.done",
+        "response.audio_transcript.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.done",
+        "conversation.item.truncated",
+    ];
+    let story = client.story();
+    let cut = story.iter().position(|kind| kind == types[0]).unwrap();
+    assert_eq!(story[cut..], types);
+    let done = client.nth("response.done", 0)["response"].clone();
+    assert_eq!(done["status"], "cancelled");
+    assert_eq!(done["status_details"], json!({"type": "cancelled", "reason": "turn_detected"}));
+    assert_eq!(done["output"][0]["status"], "incomplete");
+    // The reply's first delta was due at 3650 ms; the onset is heard 80 ms after 4000 ms.
+    assert_eq!(client.nth("conversation.item.truncated", 0)["audio_end_ms"], 430);
+    let item = &client.parrot.items()[1];
+    assert_eq!((item.audio_ms, item.heard_ms), (1000, Some(430)));
+    client.quiet(2000);
+    assert_eq!(client.count("response.created"), 1);
+}
+
+#[test]
+fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
+    let mut client = Client::agreed(Habits { think: Duration::from_secs(2), ..Habits::default() }, json!({}));
+    client.speech(500);
+    client.quiet(700);
+    client.forget();
+    client.speech(500);
+    assert_eq!(client.story(), ["input_audio_buffer.speech_started", "response.done"]);
+    assert_eq!(client.nth("response.done", 0)["response"]["output"], json!([]));
+    assert_eq!(client.parrot.items().len(), 1);
+}
+
+#[test]
+fn barge_in_after_the_last_delta_has_nothing_to_cancel_but_still_truncates() {
+    let mut client = Client::agreed(Habits { pace: 0, ..Habits::default() }, json!({"auto_truncate": true}));
+    client.speech(3000);
+    client.quiet(1000);
+    assert_eq!(client.nth("response.done", 0)["response"]["status"], "completed");
+    client.forget();
+    client.speech(200);
+    assert_eq!(client.story(), ["input_audio_buffer.speech_started", "conversation.item.truncated"]);
+    assert_eq!(client.parrot.items()[1].heard_ms, Some(430));
+}
+
+#[test]
+fn a_turn_detector_that_may_not_interrupt_or_answer_does_neither() {
+    let mut client =
+        Client::agreed(Habits { pace: 1, ..Habits::default() }, json!({"interrupt_response": false}));
+    client.speech(3000);
+    client.quiet(1000);
+    client.speech(300);
+    assert_eq!(client.count("response.done"), 0);
+    client.quiet(600);
+    assert_eq!(client.nth("error", 0)["error"]["code"], "conversation_already_has_active_response");
+    let mut client = Client::agreed(Habits::default(), json!({"create_response": false}));
+    client.speech(300);
+    client.quiet(2000);
+    assert_eq!((client.count("conversation.item.done"), client.count("response.created")), (1, 0));
+}
+
+#[test]
+fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
+    for (kind, silence_ms) in
+        [("server_vad", 300), ("azure_semantic_vad", 800), ("azure_semantic_vad_en", 640)]
+    {
+        let mut client = Client::new(Habits::default());
+        client.update(json!({"turn_detection": {
+            "type": kind, "prefix_padding_ms": 100, "silence_duration_ms": silence_ms,
+        }}));
+        client.quiet(1000);
+        client.speech(400);
+        client.quiet(1000);
+        assert_eq!(client.nth("input_audio_buffer.speech_started", 0)["audio_start_ms"], 900);
+        assert_eq!(client.nth("input_audio_buffer.speech_stopped", 0)["audio_end_ms"], 1400 + silence_ms);
+    }
+}
+
+#[test]
+fn push_to_talk_answers_only_when_asked() {
+    let mut client = Client::new(Habits::default());
+    client.update(json!({"turn_detection": null}));
+    client.forget();
+    client.send(json!({"type": "input_audio_buffer.clear"}));
+    client.speech(700);
+    client.quiet(900);
+    client.send(json!({"type": "input_audio_buffer.commit"}));
+    client.quiet(500);
+    let types = [
+        "input_audio_buffer.cleared",
+        "input_audio_buffer.committed",
+        "conversation.item.created",
+        "conversation.item.done",
+    ];
+    assert_eq!(client.story(), types);
+    client.forget();
+    client.send(json!({"type": "response.create"}));
+    client.send(json!({"type": "response.create"}));
+    client.send(json!({"type": "response.cancel"}));
+    client.send(json!({"type": "response.cancel"}));
+    assert_eq!(client.story(), ["response.created", "error", "response.done", "error"]);
+    assert_eq!(client.nth("error", 0)["error"]["code"], "conversation_already_has_active_response");
+    assert_eq!(client.nth("error", 1)["error"]["code"], "response_cancel_not_active");
+    let details = &client.nth("response.done", 0)["response"]["status_details"];
+    assert_eq!(details["reason"], "client_cancelled");
+    client.send(json!({"type": "response.create"}));
+    client.quiet(1000);
+    assert_eq!(client.nth("response.done", 1)["response"]["status"], "completed");
+}
+
+#[test]
+fn written_messages_are_answered_with_a_chirp_and_their_own_words() {
+    let mut client = Client::new(Habits::default());
+    client.update(json!({"turn_detection": null}));
+    let greeting = json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Good morning."}]});
+    client
+        .send(json!({"type": "response.create", "response": {"pre_generated_assistant_message": greeting}}));
+    client.wait(2000);
+    assert_eq!(client.nth("response.audio_transcript.done", 0)["transcript"], "Good morning.");
+    assert!(client.count("response.audio.delta") > 0);
+    client.send(json!({"type": "conversation.item.create", "item": {
+        "type": "message", "role": "user", "content": [{"type": "input_text", "text": "How long is an egg?"}],
+    }}));
+    client.send(json!({"type": "response.create", "response": {"modalities": ["text"]}}));
+    client.forget();
+    client.wait(2000);
+    let types = [
+        "response.output_item.added",
+        "conversation.item.created",
+        "response.content_part.added",
+        "response.text.delta",
+        "response.text.delta",
+        "response.text.delta",
+        "response.text.delta",
+        "response.text.delta",
+        "response.text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.done",
+    ];
+    assert_eq!(client.story(), types);
+    assert_eq!(client.nth("response.text.done", 0)["text"], "How long is an egg?");
+}
+
+#[test]
+fn items_are_created_retrieved_and_deleted_by_id() {
+    let mut client = Client::new(Habits::default());
+    let message = |id: &str| json!({"id": id, "type": "message", "role": "system", "content": [{"type": "input_text", "text": "x"}]});
+    client.send(json!({"type": "conversation.item.create", "item": message("b")}));
+    client
+        .send(json!({"type": "conversation.item.create", "item": message("a"), "previous_item_id": "root"}));
+    client.send(json!({"type": "conversation.item.create", "item": message("c"), "previous_item_id": "a"}));
+    client.send(json!({"type": "conversation.item.retrieve", "item_id": "c"}));
+    client.send(json!({"type": "conversation.item.delete", "item_id": "c"}));
+    client.send(json!({"type": "conversation.item.delete", "item_id": "c"}));
+    assert_eq!(client.nth("conversation.item.created", 2)["previous_item_id"], "a");
+    assert_eq!(client.nth("conversation.item.retrieved", 0)["item"]["id"], "c");
+    assert_eq!(client.nth("conversation.item.deleted", 0)["item_id"], "c");
+    assert_eq!(client.nth("error", 0)["error"]["param"], "item_id");
+    let record: Vec<_> = client.parrot.items().iter().map(|item| (item.id.as_str(), item.deleted)).collect();
+    assert_eq!(record, [("a", false), ("c", true), ("b", false)]);
+}
+
+#[test]
+fn with_echo_cancellation_an_open_loudspeaker_does_not_interrupt_itself_but_a_voice_does() {
+    let echo = json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}});
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.update(echo);
+    client.speech(3000);
+    client.quiet(660);
+    client.forget();
+    // The reply at two fifths of its amplitude comes back through the microphone.
+    client.hum(1500, SPEECH_PEAK / 5);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
+    client.hum(140, SPEECH_PEAK);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
+    client.hum(20, SPEECH_PEAK);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
+}
+
+#[test]
+fn without_echo_cancellation_the_loudspeaker_interrupts_itself() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.speech(3000);
+    client.quiet(660);
+    client.forget();
+    client.hum(300, SPEECH_PEAK / 5);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
+}
+
+#[test]
+fn a_steady_noise_becomes_the_room_and_speech_is_heard_over_it() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.hum(12_000, 600);
+    assert_eq!(
+        client.count("input_audio_buffer.speech_stopped"),
+        client.count("input_audio_buffer.speech_started")
+    );
+    client.forget();
+    client.hum(3000, 600);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
+    client.speech(500);
+    client.hum(1000, 600);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
+    assert_eq!(client.count("input_audio_buffer.speech_stopped"), 1);
+}
+
+#[test]
+fn a_click_is_not_speech() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    for _ in 0..20 {
+        client.speech(50);
+        client.quiet(150);
+    }
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
+}
+
+#[test]
+fn a_turn_longer_than_a_minute_keeps_its_last_minute() {
+    let mut client = Client::new(Habits::default());
+    client.update(json!({"turn_detection": null}));
+    for _ in 0..7 {
+        client.append(&hum(10_000, SPEECH_PEAK, 0));
+    }
+    client.send(json!({"type": "input_audio_buffer.commit"}));
+    assert_eq!(roles(client.parrot.items()), [("user", 60_000)]);
+}
+
+/// What the tests call speech: a tone of this amplitude.
+const SPEECH_PEAK: u16 = 12_000;
+
+/// A client of one parrot in virtual time.
+struct Client {
+    parrot: Parrot,
+    now_ms: u64,
+    /// Every server event since `forget`, with the time it came, in milliseconds.
+    heard: Vec<(u64, Value)>,
+}
+
+impl Client {
+    fn new(habits: Habits) -> Self {
+        let mut client =
+            Self { parrot: Parrot::new(habits, 7, Duration::ZERO), now_ms: 0, heard: Vec::new() };
+        client.wait(0);
+        client
+    }
+
+    /// A client after a full `server_vad` of 300 ms and 500 ms, and `changes` to it, was agreed on.
+    fn agreed(habits: Habits, changes: Value) -> Self {
+        let mut client = Self::new(habits);
+        let mut detection =
+            json!({"type": "server_vad", "prefix_padding_ms": 300, "silence_duration_ms": 500});
+        detection.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let transcription = json!({"model": "azure-speech"});
+        client.update(json!({"turn_detection": detection, "input_audio_transcription": transcription}));
+        client.forget();
+        client
+    }
+
+    fn send(&mut self, event: Value) {
+        self.send_text(&event.to_string());
+    }
+
+    fn send_text(&mut self, text: &str) {
+        self.parrot.hear(text, Duration::from_millis(self.now_ms));
+        self.wait(0);
+    }
+
+    fn append(&mut self, samples: &[i16]) {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        self.send(json!({"type": "input_audio_buffer.append", "audio": STANDARD.encode(bytes)}));
+    }
+
+    /// Says `samples` in real time, 10 ms after 10 ms.
+    fn say(&mut self, samples: &[i16]) {
+        for chunk in samples.chunks(240) {
+            self.wait(10);
+            self.append(chunk);
+        }
+    }
+
+    fn speech(&mut self, ms: usize) {
+        self.hum(ms, SPEECH_PEAK);
+    }
+
+    fn hum(&mut self, ms: usize, peak: u16) {
+        self.say(&hum(ms, peak, self.now_ms as usize * 24));
+    }
+
+    fn quiet(&mut self, ms: usize) {
+        self.say(&vec![0; ms * 24]);
+    }
+
+    fn wait(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        loop {
+            let now = Duration::from_millis(self.now_ms);
+            while let Some(text) = self.parrot.speak(now) {
+                self.heard.push((self.now_ms, serde_json::from_str(&text).unwrap()));
+            }
+            if self.now_ms == until {
+                return;
+            }
+            self.now_ms += 1;
+        }
+    }
+
+    /// The effective session after `session.update`.
+    fn update(&mut self, session: Value) -> Value {
+        self.send(json!({"type": "session.update", "session": session}));
+        let updated = self.heard.last().unwrap().1.clone();
+        assert_eq!(updated["type"], "session.updated", "{updated}");
+        updated["session"].clone()
+    }
+
+    fn forget(&mut self) {
+        self.heard.clear();
+    }
+
+    fn take(&mut self, kind: &str) -> Value {
+        let (_, event) = self.heard.remove(0);
+        assert_eq!(event["type"], kind);
+        event
+    }
+
+    /// The types of everything heard; a run of transcript deltas counts as one.
+    fn story(&self) -> Vec<String> {
+        let mut types: Vec<String> =
+            self.heard.iter().map(|(_, event)| event["type"].as_str().unwrap().to_owned()).collect();
+        types.dedup_by(|a, b| a == b && a == "response.audio_transcript.delta");
+        types
+    }
+
+    fn events<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a (u64, Value)> {
+        self.heard.iter().filter(move |(_, event)| event["type"] == kind)
+    }
+
+    fn nth(&self, kind: &str, n: usize) -> &Value {
+        &self.events(kind).nth(n).unwrap_or_else(|| panic!("no {kind} {n} in {:?}", self.story())).1
+    }
+
+    fn at(&self, kind: &str) -> u64 {
+        self.events(kind).next().unwrap().0
+    }
+
+    fn count(&self, kind: &str) -> usize {
+        self.events(kind).count()
+    }
+
+    /// All reply audio heard.
+    fn audio(&self) -> Vec<i16> {
+        let deltas = self.events("response.audio.delta").map(|(_, event)| event["delta"].as_str().unwrap());
+        let bytes: Vec<u8> = deltas.flat_map(|delta| STANDARD.decode(delta).unwrap()).collect();
+        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+}
+
+/// A 300 Hz triangle that begins at sample `from` of itself.
+fn hum(ms: usize, peak: u16, from: usize) -> Vec<i16> {
+    const PERIOD: i32 = 80;
+    let peak = i32::from(peak);
+    (from..from + ms * 24)
+        .map(|n| {
+            let n = n as i32 % PERIOD;
+            let rising = if n < PERIOD / 2 { n } else { PERIOD - n };
+            (peak * (2 * rising - PERIOD / 2) / (PERIOD / 2)) as i16
+        })
+        .collect()
+}
+
+fn roles(items: &[Item]) -> Vec<(&str, u32)> {
+    items.iter().map(|item| (item.role.as_str(), item.audio_ms)).collect()
+}

@@ -1,0 +1,61 @@
+//! The recorded dialogue, said to the parrot in real-time order: three turns, the second into the first reply.
+
+use super::Client;
+use mynah::parrot::Habits;
+use serde_json::json;
+
+#[test]
+fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
+    // At real-time pace the interrupted reply is still being sent, faster it is only being played.
+    for (pace, first_ends) in [(1, "cancelled"), (4, "completed"), (0, "completed")] {
+        let mut client = Client::agreed(Habits { pace, ..Habits::default() }, json!({"auto_truncate": true}));
+        client.say(&recording());
+        let ends: Vec<&str> = client
+            .events("response.done")
+            .map(|(_, event)| event["response"]["status"].as_str().unwrap())
+            .collect();
+        assert_eq!(ends, [first_ends, "completed", "completed"], "pace {pace}");
+        assert_eq!(client.count("input_audio_buffer.speech_started"), 3);
+        assert_eq!(client.count("input_audio_buffer.committed"), 3);
+        assert_eq!(client.count("conversation.item.truncated"), 1);
+        assert_eq!(client.count("error"), 0);
+
+        let items = client.parrot.items();
+        let roles: Vec<&str> = items.iter().map(|item| item.role.as_str()).collect();
+        assert_eq!(roles, ["user", "assistant", "user", "assistant", "user", "assistant"]);
+        let cut: Vec<bool> = items.iter().map(|item| item.heard_ms.is_some()).collect();
+        assert_eq!(cut, [false, true, false, false, false, false]);
+        let heard_ms = items[1].heard_ms.unwrap();
+        assert!((600..=1000).contains(&heard_ms) && heard_ms < items[1].audio_ms, "{heard_ms} ms");
+    }
+}
+
+#[test]
+fn echo_cancellation_does_not_make_the_recording_s_barge_in_go_unheard() {
+    let mut client = Client::agreed(Habits::default(), json!({"auto_truncate": true}));
+    client.update(json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}}));
+    client.say(&recording());
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 3);
+    assert_eq!(client.count("conversation.item.truncated"), 1);
+}
+
+#[test]
+fn both_whole_replies_can_be_played_before_somebody_speaks_again() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.say(&recording());
+    let begins: Vec<u64> = client.events("response.output_item.added").map(|(at, _)| *at).collect();
+    let starts: Vec<u64> = client.events("input_audio_buffer.speech_started").map(|(at, _)| *at).collect();
+    let whole_ms: Vec<u64> = client.parrot.items().iter().map(|item| u64::from(item.audio_ms)).collect();
+    assert!(begins[1] + whole_ms[3] + 300 < starts[2], "reply 2 ends before turn 3 with room to spare");
+    assert!(begins[2] + whole_ms[5] + 300 < client.now_ms, "reply 3 ends before the recording does");
+}
+
+/// The recording as PCM16: 24 kHz, mono, 8 bits widened.
+fn recording() -> Vec<i16> {
+    let bytes: &[u8] = include_bytes!("../dialogue.wav");
+    assert!(bytes.len() < 300 * 1024);
+    let mut wav = hound::WavReader::new(bytes).unwrap();
+    let spec = wav.spec();
+    assert_eq!((spec.channels, spec.sample_rate, spec.bits_per_sample), (1, 24_000, 8));
+    wav.samples::<i16>().map(|sample| sample.unwrap() * 256).collect()
+}
