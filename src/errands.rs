@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
@@ -211,7 +211,7 @@ fn header(credential: &Credential) -> Result<(&'static str, String), Unreached> 
     }
 }
 
-fn read_token(file: &PathBuf) -> Result<String, Unreached> {
+fn read_token(file: &Path) -> Result<String, Unreached> {
     let token = Credential::read_token(file).map_err(|sentence| Unreached { set_up: true, sentence })?;
     Ok(token.reveal().to_owned())
 }
