@@ -4,9 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use mynah::conversation::{Event, Id, Outcome, Refusal};
-use mynah::wire::{
-    self, Command, Incoming, Malformed, Samples, SessionConfig, Transcription, TurnDetection, Who,
-};
+use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, TurnDetection, Voice, Who};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -242,7 +240,8 @@ fn the_session_is_asked_for_whole() {
 
 #[test]
 fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
-    let config = SessionConfig { turn_detection: None, voice: "alloy".into(), ..config() };
+    let voice = Voice { family: "openai", name: "alloy".into() };
+    let config = SessionConfig { turn_detection: None, voice, ..config() };
     let event = spelled(|text| wire::session_update(&config, text));
     assert_eq!(event["session"]["turn_detection"], Value::Null);
     assert_eq!(event["session"]["voice"], json!({"type": "openai", "name": "alloy"}));
@@ -289,6 +288,22 @@ fn what_the_service_set_up_differently_is_named_and_weighed() {
     );
     assert!(wire::differences(&config(), "null")[0].grave);
     assert!(wire::differences(&config(), "not json")[0].grave);
+}
+
+#[test]
+fn the_end_of_a_link_is_weighed_by_status_and_code() {
+    use mynah::conversation::Loss;
+    let ten = std::time::Duration::from_secs(10);
+    for status in [301, 302, 307, 400, 401, 403, 404] {
+        assert_eq!(wire::loss_of_status(status, Some(ten)), Loss::Refused, "{status}");
+    }
+    assert_eq!(wire::loss_of_status(429, Some(2 * ten)), Loss::Later(2 * ten));
+    assert_eq!(wire::loss_of_status(429, None), Loss::Later(ten));
+    assert_eq!(wire::loss_of_status(503, None), Loss::Broken);
+    assert_eq!(wire::loss_of_close(1008), Loss::Refused);
+    for code in [1000, 1001, 1005, 1006, 1011, 1012, 1013] {
+        assert_eq!(wire::loss_of_close(code), Loss::Broken, "{code}");
+    }
 }
 
 proptest! {
@@ -360,11 +375,11 @@ fn spelled(write: impl FnOnce(&mut BytesMut)) -> Value {
 fn config() -> SessionConfig {
     SessionConfig {
         instructions: "Be brief.".into(),
-        voice: "en-US-Ava:DragonHDLatestNeural".into(),
+        voice: Voice { family: "azure-standard", name: "en-US-Ava:DragonHDLatestNeural".into() },
         turn_detection: Some(TurnDetection::AzureSemantic),
-        noise_reduction: Some("azure_deep_noise_suppression".into()),
+        noise_reduction: Some("azure_deep_noise_suppression"),
         echo_cancellation: true,
-        transcription: Some(Transcription { model: "azure-speech".into() }),
+        transcription: Some("azure-speech"),
         language: None,
     }
 }

@@ -5,14 +5,16 @@
 //! samples where they are wanted. It owns no socket and logs nothing.
 
 mod incoming;
+mod loss;
 mod outgoing;
 mod pcm;
 mod session;
 
 pub use incoming::{AudioDelta, Incoming, Malformed, ServiceError, Who, read};
+pub use loss::{loss_of_close, loss_of_status};
 pub use outgoing::{Command, SESSION_EVENT_ID, append};
 pub use pcm::{BadAudio, Samples, encode};
-pub use session::{Difference, SessionConfig, Transcription, TurnDetection, differences, session_update};
+pub use session::{Difference, SessionConfig, TurnDetection, Voice, differences, session_update};
 
 /// The rate of all audio on the wire: PCM16 mono, both ways (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

@@ -13,16 +13,16 @@ use super::outgoing::{self, SESSION_EVENT_ID};
 pub struct SessionConfig {
     /// What the model is told about its role.
     pub instructions: String,
-    /// A voice name: with a `-` an Azure voice, else one of OpenAI's (protocol §8.2).
-    pub voice: String,
+    /// Who speaks.
+    pub voice: Voice,
     /// Who hears turns begin and end; `None` is push to talk.
     pub turn_detection: Option<TurnDetection>,
     /// `input_audio_noise_reduction.type`, e.g. `azure_deep_noise_suppression`; `None` is off.
-    pub noise_reduction: Option<String>,
+    pub noise_reduction: Option<&'static str>,
     /// Whether the service removes its own voice from what it hears.
     pub echo_cancellation: bool,
-    /// Whether and how the owner's words come back as text.
-    pub transcription: Option<Transcription>,
+    /// The model that writes the owner's words down, e.g. `azure-speech`; `None` is off (protocol §8.5).
+    pub transcription: Option<&'static str>,
     /// The language spoken, as BCP-47, when it is known.
     pub language: Option<String>,
 }
@@ -40,11 +40,13 @@ pub enum TurnDetection {
     Semantic,
 }
 
-/// `input_audio_transcription` (protocol §8.5).
+/// A voice by its family and name (protocol §8.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transcription {
-    /// The model, e.g. `azure-speech`.
-    pub model: String,
+pub struct Voice {
+    /// `voice.type`: `openai`, `azure-standard` or `azure-realtime-native`.
+    pub family: &'static str,
+    /// `voice.name`, e.g. `en-US-Ava:DragonHDLatestNeural`.
+    pub name: String,
 }
 
 /// One way in which the session is not as it was asked for.
@@ -80,26 +82,21 @@ fn session(config: &SessionConfig) -> Value {
     json!({
         "modalities": ["text", "audio"],
         "instructions": config.instructions,
-        "voice": voice(&config.voice),
+        "voice": {"type": config.voice.family, "name": config.voice.name},
         "input_audio_format": "pcm16",
         "input_audio_sampling_rate": super::RATE_HZ,
         "output_audio_format": "pcm16",
         "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config.language.as_deref())),
-        "input_audio_noise_reduction": config.noise_reduction.as_ref().map(|kind| json!({"type": kind})),
+        "input_audio_noise_reduction": config.noise_reduction.map(|kind| json!({"type": kind})),
         "input_audio_echo_cancellation":
             config.echo_cancellation.then(|| json!({"type": "server_echo_cancellation"})),
         "input_audio_transcription":
-            config.transcription.as_ref().map(|wanted| transcription(wanted, config.language.as_deref())),
+            config.transcription.map(|model| transcription(model, config.language.as_deref())),
     })
 }
 
-fn voice(name: &str) -> Value {
-    let kind = if name.contains('-') { "azure-standard" } else { "openai" };
-    json!({"type": kind, "name": name})
-}
-
-fn transcription(wanted: &Transcription, language: Option<&str>) -> Value {
-    let mut object = Map::from_iter([("model".to_owned(), json!(wanted.model))]);
+fn transcription(model: &str, language: Option<&str>) -> Value {
+    let mut object = Map::from_iter([("model".to_owned(), json!(model))]);
     if let Some(language) = language {
         object.insert("language".to_owned(), json!(language));
     }

@@ -1,1 +1,0 @@
-//! `session`: see the crate docs.

@@ -1,0 +1,55 @@
+//! The thread that the built-in service lives in: one end of a socket pair, the parrot and the time of day.
+//!
+//! It ends when the other end is dropped.
+
+use std::io;
+use std::thread::Builder;
+use std::time::Instant;
+
+use rustix::event::{PollFd, poll};
+use rustix::time::Timespec;
+
+use super::clock;
+use crate::link::{Link, Lost, News};
+use crate::parrot::{Habits, Parrot};
+
+/// The parrot builds its events as JSON trees; a few hundred KiB are more than it was seen to need.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Lets a parrot live at `link`.
+pub(super) fn open(mut link: Link, habits: Habits, seed: u64) -> io::Result<()> {
+    let live = move || {
+        let born = clock::now();
+        let mut parrot = Parrot::new(habits, seed, born - born);
+        // The other end is gone: nobody is left to tell.
+        let _lost = live(&mut link, &mut parrot, born);
+    };
+    Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(live).map(drop)
+}
+
+fn live(link: &mut Link, parrot: &mut Parrot, born: Instant) -> Result<(), Lost> {
+    loop {
+        let now = clock::now();
+        while let Some(news) = link.next(now)? {
+            match news {
+                News::Text(text) => parrot.hear(&text, now - born),
+                News::Up | News::Binary(_) => {}
+            }
+        }
+        while let Some(event) = parrot.speak(now - born) {
+            link.send(|text| text.extend_from_slice(event.as_bytes()))?;
+        }
+        link.flush()?;
+        wait(link, parrot.next().map(|due| due.saturating_sub(now - born)))?;
+    }
+}
+
+fn wait(link: &Link, most: Option<std::time::Duration>) -> Result<(), Lost> {
+    let Some(fd) = link.fd() else { return Ok(()) };
+    let mut fds = [PollFd::from_borrowed_fd(fd, link.interest())];
+    let timeout = most.and_then(|most| Timespec::try_from(most).ok());
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(Lost::broken(error.to_string())),
+    }
+}
