@@ -1,0 +1,419 @@
+//! The terminal body: keys become touches, views become one live line or plain lines, nothing tears.
+
+#![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
+
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+
+use mynah::board::{Board, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
+use mynah::light::Picture;
+use proptest::prelude::*;
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+const PLAIN: Look = Look { colour: Colour::None, unicode: true };
+
+#[test]
+fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
+    let mut keys = Keys::new(false);
+    assert_eq!(touches(&mut keys, b" "), [Touch::Down, Touch::Up]);
+    assert_eq!(touches(&mut keys, b"xmM\n"), [Touch::Mute, Touch::Mute]);
+    assert_eq!(touches(&mut keys, b"q"), [Touch::Quit]);
+    assert_eq!(touches(&mut keys, b"\x04Q"), [Touch::Quit, Touch::Quit]);
+}
+
+#[test]
+fn a_latching_button_goes_down_and_up_in_turn() {
+    let mut keys = Keys::new(true);
+    assert_eq!(touches(&mut keys, b" "), [Touch::Down]);
+    assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
+    assert_eq!(touches(&mut keys, b"  "), [Touch::Up, Touch::Down]);
+    assert_eq!(touches(&mut keys, b" "), [Touch::Up]);
+}
+
+#[test]
+fn keys_that_send_sequences_touch_nothing() {
+    let mut keys = Keys::new(false);
+    for sequence in [&b"\x1b[A"[..], b"\x1bOP", b"\x1b[1;5m", b"\x1b[24~", b"\x1bq", b"\x1b\x1b[D", b"\x1b"] {
+        assert_eq!(touches(&mut keys, sequence), [], "{sequence:?}");
+    }
+    assert_eq!(touches(&mut keys, b"q"), [Touch::Quit]);
+    assert_eq!(touches(&mut keys, b"\x1b[Cm"), [Touch::Mute]);
+}
+
+#[test]
+fn the_live_line_tells_state_levels_and_keys() {
+    let mut desk = Desk::new(Some(PLAIN));
+    for (view, line) in [
+        (
+            view("listening", [0, 255, 60], 8000, 0),
+            "● listening   mic ████▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
+        ),
+        (
+            view("speaking", [0, 110, 255], 0, 32768),
+            "● speaking    mic ▒▒▒▒▒▒▒▒  speaker ████████  space talk · m mute · q quit",
+        ),
+        (
+            view("offline", [0, 0, 0], 0, 0),
+            "○ offline     mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
+        ),
+        (
+            View { muted: true, ..view("speaking", [0, 110, 255], 0, 1) },
+            "● speaking (muted)  mic ▒▒▒▒▒▒▒▒  speaker █▒▒▒▒▒▒▒  space talk · m mute · q quit",
+        ),
+        (
+            View { muted: true, ..view("muted", [255, 0, 0], 0, 0) },
+            "● muted       mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
+        ),
+    ] {
+        desk.terminal.set_width(120);
+        desk.terminal.show(&view);
+        assert_eq!(desk.written(), format!("\r{}\x1b[K", line.replace('▒', "░")));
+    }
+}
+
+#[test]
+fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
+    let listening = view("listening", [0, 255, 60], 32768, 0);
+    for (width, line) in [
+        (75, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit"),
+        (74, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒"),
+        (45, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒"),
+        (44, "● listening   mic ████████"),
+        (20, "● listening "),
+        (8, "● liste"),
+        (2, "●"),
+        (1, ""),
+        (0, ""),
+    ] {
+        let mut desk = Desk::new(Some(PLAIN));
+        desk.terminal.set_width(width);
+        desk.terminal.show(&listening);
+        let line = line.replace('▒', "░");
+        let expected = if line.is_empty() { String::new() } else { format!("\r{line}\x1b[K") };
+        assert_eq!(desk.written(), expected, "width {width}");
+    }
+}
+
+#[test]
+fn the_hold_button_says_that_it_latches() {
+    let screen = Screen::default();
+    let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, LiveLine::default());
+    terminal.show(&view("idle", [10, 10, 20], 0, 0));
+    assert!(screen.take().contains("space on/off · m mute"));
+}
+
+#[test]
+fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
+    let shown = |colour, unicode, rgb| {
+        let mut desk = Desk::new(Some(Look { colour, unicode }));
+        desk.terminal.set_width(3);
+        desk.terminal.show(&view("x", rgb, 0, 0));
+        desk.written().replace('\r', "").replace("\x1b[K", "")
+    };
+    assert_eq!(shown(Colour::True, true, [0, 255, 60]), "\x1b[38;2;0;255;60m●\x1b[0m ");
+    assert_eq!(shown(Colour::Palette, true, [0, 255, 60]), "\x1b[38;5;47m●\x1b[0m ");
+    assert_eq!(shown(Colour::True, true, [0, 0, 0]), "○ ");
+    assert_eq!(shown(Colour::None, false, [1, 1, 1]), "* ");
+    assert_eq!(shown(Colour::None, false, [0, 0, 0]), "o ");
+    assert_eq!(shown(Colour::True, true, [14, 14, 24]), "\x1b[38;2;61;61;105m●\x1b[0m ");
+}
+
+#[test]
+fn without_unicode_the_line_is_ascii() {
+    let mut desk = Desk::new(Some(Look { colour: Colour::None, unicode: false }));
+    desk.terminal.show(&view("idle", [1, 1, 1], 8000, 0));
+    assert_eq!(
+        desk.written(),
+        "\r* idle        mic ####....  speaker ........  space talk - m mute - q quit\x1b[K"
+    );
+}
+
+#[test]
+fn the_look_follows_the_environment() {
+    let look = |vars: &[(&str, &str)]| {
+        Look::from_env(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    };
+    let found = |colour, unicode| Some(Look { colour, unicode });
+    assert_eq!(look(&[]), None);
+    assert_eq!(look(&[("TERM", "dumb")]), None);
+    assert_eq!(look(&[("TERM", "xterm")]), found(Colour::Palette, false));
+    assert_eq!(look(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), found(Colour::True, false));
+    assert_eq!(look(&[("TERM", "x"), ("COLORTERM", "24bit"), ("NO_COLOR", "1")]), found(Colour::None, false));
+    assert_eq!(look(&[("TERM", "x"), ("LANG", "C.UTF-8")]), found(Colour::Palette, true));
+    assert_eq!(look(&[("TERM", "x"), ("LANG", "C.UTF-8"), ("LC_ALL", "C")]), found(Colour::Palette, false));
+}
+
+#[test]
+fn nothing_is_written_when_nothing_that_is_visible_changes() {
+    for look in [Some(PLAIN), None] {
+        let mut desk = Desk::new(look);
+        let idle = view("idle", [14, 14, 24], 100, 0);
+        desk.terminal.show(&idle);
+        assert_ne!(desk.written(), "");
+        desk.terminal.show(&idle);
+        desk.terminal.show(&View { microphone: 101, ..idle });
+        assert_eq!(desk.written(), "", "{look:?}");
+    }
+}
+
+#[test]
+fn transcripts_scroll_above_the_live_line() {
+    let mut desk = Desk::new(Some(PLAIN));
+    desk.terminal.set_width(14);
+    desk.terminal.say("you", "before");
+    assert_eq!(desk.written(), "\r\x1b[Kyou: before\n");
+    desk.terminal.show(&view("idle", [1, 1, 1], 0, 0));
+    desk.written();
+    desk.terminal.say("mynah", " hello\nthere ");
+    assert_eq!(desk.written(), "\r\x1b[Kmynah: hello there\n● idle      ");
+    drop(desk.terminal);
+    assert_eq!(desk.screen.take(), "\r\x1b[K");
+}
+
+#[test]
+fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
+    let mut desk = Desk::new(None);
+    desk.terminal.show(&view("listening", [0, 255, 60], 0, 0));
+    desk.terminal.show(&view("listening", [0, 99, 20], 9999, 0));
+    desk.terminal.say("you", "good\x1b[31m morning\u{9b}1m");
+    desk.terminal.show(&view("thinking", [200, 60, 255], 0, 0));
+    desk.terminal.show(&View { muted: true, ..view("thinking", [200, 60, 255], 0, 0) });
+    assert_eq!(desk.written(), "listening\nyou: good [31m morning 1m\nthinking\nthinking (muted)\n");
+    drop(desk.terminal);
+    assert_eq!(desk.screen.take(), "");
+}
+
+#[test]
+fn log_lines_and_the_live_line_do_not_tear_each_other() {
+    let mut desk = Desk::new(Some(PLAIN));
+    let log = Screen::default();
+    let mut console = Console::new(log.clone(), desk.live.clone());
+    console.write_all(b"WARN early\n").unwrap();
+    assert_eq!(log.take(), "WARN early\n");
+    desk.terminal.set_width(14);
+    desk.terminal.show(&view("idle", [1, 1, 1], 0, 0));
+    console.write_all(b"WARN something\n").unwrap();
+    assert_eq!(log.take(), "\r\x1b[KWARN something\n● idle      ");
+    drop(desk.terminal);
+    console.write_all(b"WARN late\n").unwrap();
+    assert_eq!(log.take(), "WARN late\n");
+}
+
+#[test]
+fn a_reader_that_is_too_slow_misses_lines_and_is_told_and_no_line_is_torn() {
+    let mut desk = Desk::new(None);
+    desk.screen.allow(8);
+    desk.terminal.say("you", "one two three");
+    desk.terminal.say("you", "four");
+    desk.terminal.say("you", "five");
+    assert_eq!(desk.written(), "you: one");
+    desk.screen.allow(usize::MAX);
+    desk.terminal.say("you", "six");
+    assert_eq!(desk.written(), " two three\n(2 lines could not be shown)\nyou: six\n");
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_problem() {
+    let mut desk = Desk::new(Some(PLAIN));
+    desk.screen.close();
+    desk.terminal.show(&view("idle", [1, 1, 1], 0, 0));
+    desk.terminal.say("you", "hello");
+    desk.terminal.show(&view("thinking", [1, 1, 1], 0, 0));
+    assert_eq!(desk.written(), "");
+}
+
+#[test]
+fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by_a_panic() {
+    let (owner, slave) = terminal();
+    let canonical = || tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO);
+    assert!(canonical());
+    let mut board = on(&slave, &slave, Some(PLAIN));
+    assert!(!canonical());
+    assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ISIG));
+    rustix::io::write(&owner, b" q").unwrap();
+    assert_eq!(touched(&mut board), [Touch::Down, Touch::Up, Touch::Quit]);
+    assert!(board.fd().is_some());
+    board.show(&view("idle", [1, 1, 1], 0, 0));
+    assert_eq!(read(&owner), "\r● idle        mic ░░░░░░░░\x1b[K", "as wide as the terminal, and no echo");
+    drop(board);
+    assert!(canonical());
+    assert_eq!(read(&owner), "\r\x1b[K");
+
+    // The release build aborts on panic, so only the hook can help there: the board is not dropped here.
+    let board = on(&slave, &slave, Some(PLAIN));
+    assert!(!canonical());
+    std::thread::spawn(|| panic!("on purpose: the terminal must be put back")).join().unwrap_err();
+    assert!(canonical());
+    drop(board);
+}
+
+#[test]
+fn a_pipe_in_a_terminals_place_gets_plain_lines_and_the_mode_is_left_alone() {
+    let (_owner, slave) = terminal();
+    let (reader, writer) = pipe();
+    let mut board = on(&slave, &writer, Some(PLAIN));
+    assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO));
+    board.show(&view("idle", [1, 1, 1], 0, 0));
+    board.say("you", "hello");
+    assert_eq!(read(&reader), "idle\nyou: hello\n");
+    assert!(board.fd().is_some());
+}
+
+#[test]
+fn a_full_pipe_does_not_stop_the_program() {
+    let (reader, writer) = pipe();
+    let (keys, _typist) = pipe();
+    let mut board = on(&keys, &writer, None);
+    for _ in 0..2000 {
+        board.say("mynah", "a line of some forty letters, more or less");
+    }
+    assert!(read(&reader).starts_with("mynah: a line of some"));
+}
+
+#[test]
+fn an_input_at_its_end_is_not_offered_again() {
+    let (keys, typist) = pipe();
+    let (_reader, writer) = pipe();
+    let mut board = on(&keys, &writer, None);
+    rustix::io::write(&typist, b"m").unwrap();
+    drop(typist);
+    assert_eq!(touched(&mut board), [Touch::Mute]);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), []);
+    assert!(board.fd().is_none());
+    assert_eq!(touched(&mut board), []);
+}
+
+proptest! {
+    #[test]
+    fn no_live_line_is_wider_than_the_terminal_or_leaves_its_row(
+        width in 0..200u16, name in prop::sample::select(vec!["idle", "listening", "connecting"]),
+        rgb in any::<[u8; 3]>(), microphone in any::<u16>(), speaker in any::<u16>(), muted in any::<bool>()
+    ) {
+        let mut desk = Desk::new(Some(PLAIN));
+        desk.terminal.set_width(width);
+        desk.terminal.show(&View { muted, ..view(name, rgb, microphone, speaker) });
+        let written = desk.written();
+        let line = written.trim_start_matches('\r').trim_end_matches("\x1b[K");
+        prop_assert!(line.chars().count() < usize::from(width.max(1)), "{width} {line:?}");
+        prop_assert!(!line.contains(char::is_control), "{line:?}");
+    }
+
+    #[test]
+    fn no_bytes_from_the_keyboard_make_it_panic(latching in any::<bool>(), bytes in any::<Vec<u8>>()) {
+        let found = touches(&mut Keys::new(latching), &bytes);
+        let downs = found.iter().filter(|touch| **touch == Touch::Down).count();
+        let ups = found.iter().filter(|touch| **touch == Touch::Up).count();
+        prop_assert!(downs - ups <= usize::from(latching));
+    }
+}
+
+fn view(name: &'static str, rgb: [u8; 3], microphone: u16, speaker: u16) -> View {
+    View { picture: Picture { rgb, name, next: None }, microphone, speaker, muted: false }
+}
+
+fn touches(keys: &mut Keys, bytes: &[u8]) -> Vec<Touch> {
+    let mut found = Vec::new();
+    keys.read(bytes, |touch| found.push(touch));
+    found
+}
+
+fn touched(board: &mut Board) -> Vec<Touch> {
+    let mut found = Vec::new();
+    board.touches(|touch| found.push(touch));
+    found
+}
+
+fn on(input: &OwnedFd, output: &OwnedFd, look: Option<Look>) -> Board {
+    let clone = |fd: &OwnedFd| fd.try_clone().unwrap();
+    Board::on(clone(input), clone(output), look, false, LiveLine::default()).unwrap()
+}
+
+/// Makes a terminal 40 columns wide: the owner's end and the program's.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let owner = openpt(flags).unwrap();
+    grantpt(&owner).unwrap();
+    unlockpt(&owner).unwrap();
+    let slave = ioctl_tiocgptpeer(&owner, flags).unwrap();
+    tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: 40, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    (owner, slave)
+}
+
+fn pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = io::pipe().unwrap();
+    (reader.into(), writer.into())
+}
+
+fn read(fd: &OwnedFd) -> String {
+    let mut bytes = [0; 4096];
+    let count = rustix::io::read(fd, &mut bytes).unwrap();
+    String::from_utf8(bytes[..count].to_vec()).unwrap()
+}
+
+/// A terminal on a screen.
+struct Desk {
+    screen: Screen,
+    live: LiveLine,
+    terminal: Terminal<Screen>,
+}
+
+impl Desk {
+    fn new(look: Option<Look>) -> Self {
+        let (screen, live) = (Screen::default(), LiveLine::default());
+        let terminal = Terminal::new(screen.clone(), look, false, live.clone());
+        Self { screen, live, terminal }
+    }
+
+    fn written(&self) -> String {
+        self.screen.take()
+    }
+}
+
+/// A screen that can be slow or gone.
+#[derive(Clone, Default)]
+struct Screen(Arc<Mutex<Paper>>);
+
+#[derive(Default)]
+struct Paper {
+    written: Vec<u8>,
+    /// How many more bytes it takes; none means any number.
+    room: Option<usize>,
+    is_closed: bool,
+}
+
+impl Screen {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut self.0.lock().unwrap().written)).unwrap()
+    }
+
+    fn allow(&self, bytes: usize) {
+        self.0.lock().unwrap().room = Some(bytes);
+    }
+
+    fn close(&self) {
+        self.0.lock().unwrap().is_closed = true;
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut paper = self.0.lock().unwrap();
+        if paper.is_closed {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let count = bytes.len().min(paper.room.unwrap_or(usize::MAX));
+        if count == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        paper.room = paper.room.map(|room| room - count);
+        paper.written.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
