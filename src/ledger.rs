@@ -187,6 +187,12 @@ impl Ledger {
         fresh
     }
 
+    /// Tells whether any item has audio that is queued, being heard, or not yet known to be over.
+    #[must_use]
+    pub fn has_items(&self) -> bool {
+        !self.spans.is_empty()
+    }
+
     /// Returns how many frames are still to be heard.
     #[must_use]
     pub fn unheard(&self, place: u64) -> u64 {

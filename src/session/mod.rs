@@ -1,1 +1,459 @@
-//! wip
+//! The session: one thread, one clock, one poll, and everything that meets in it.
+//!
+//! A turn of the loop waits in poll(2), reads the clock once, takes in what has come (touches, errands,
+//! messages, sound, time), tells the conversation, carries out what it decides, and shows the light that
+//! follows from it. It is the only owner of the link and of both lanes' inner ends. It contains no policy:
+//! what to do is `conversation`'s, what was heard `ledger`'s, how it is spelled `wire`'s.
+
+mod ask;
+mod backlog;
+mod cage;
+mod clock;
+mod downlink;
+mod line;
+mod teller;
+mod uplink;
+mod wait;
+
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use crate::audio::{AudioError, Sound};
+use crate::board::{Board, Touch, View};
+use crate::conversation::{Action, Conversation, Ending, Event, Id, Mode, State};
+use crate::ledger::{Correction, Ledger, Mark};
+use crate::light::{self, Levels};
+use crate::link::{Lost, News, Text};
+use crate::wire::{self, AudioDelta, Command, Incoming, SessionConfig, Who};
+
+pub use ask::{mode, session};
+pub use line::Service;
+
+use downlink::Downlink;
+use line::Line;
+use teller::{Odd, Teller};
+use uplink::Uplink;
+use wait::Ready;
+
+/// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
+const MESSAGES_A_WAKE: usize = 64;
+/// How often the lane is topped up while a reply waits: it holds two seconds.
+const TOP_UP: Duration = Duration::from_millis(500);
+/// Room for what the loudspeaker's own delay adds when the end of a reply is waited for.
+const DRAIN_MARGIN: Duration = Duration::from_millis(5);
+
+/// What a session is made of.
+pub struct Parts {
+    /// When the microphone is live.
+    pub mode: Mode,
+    /// What the session is asked to be.
+    pub config: SessionConfig,
+    /// Where the service is.
+    pub service: Service,
+    /// Both lanes and the devices at their ends.
+    pub sound: Sound,
+    /// Button and light.
+    pub board: Board,
+    /// Readable when the program is to end.
+    pub signals: UnixStream,
+    /// Spreads the retries of many devices; any number.
+    pub seed: u64,
+}
+
+/// Holds conversations until the owner leaves.
+///
+/// # Errors
+/// When a sound thread has ended: there is nothing to be said or heard any more.
+pub fn run(parts: Parts) -> Result<Ending, AudioError> {
+    let now = clock::now();
+    let (conversation, first) = Conversation::begin(parts.mode, false, parts.seed, now);
+    let mut session = Session::new(parts, conversation, now);
+    for action in first {
+        session.act(action, now);
+    }
+    session.settle(now);
+    loop {
+        let ready = session.wait(clock::now());
+        let now = clock::now();
+        session.turn(ready, now);
+        if let Some(error) = session.sound.failure() {
+            return Err(error);
+        }
+        if let Some(ending) = session.ending {
+            return Ok(ending);
+        }
+    }
+}
+
+struct Session {
+    conversation: Conversation,
+    config: SessionConfig,
+    ledger: Ledger,
+    line: Line,
+    sound: Sound,
+    board: Board,
+    signals: UnixStream,
+    uplink: Uplink,
+    downlink: Downlink,
+    teller: Teller,
+    shown: Shown,
+    tape_told: bool,
+    /// Messages may be waiting that poll does not know of.
+    unread: bool,
+    ending: Option<Ending>,
+}
+
+/// What the light shows, since when, and when to look again.
+struct Shown {
+    state: State,
+    since: Instant,
+    next: Option<Instant>,
+}
+
+impl Session {
+    fn new(parts: Parts, conversation: Conversation, now: Instant) -> Self {
+        Self {
+            shown: Shown { state: conversation.state(), since: now, next: Some(now) },
+            conversation,
+            config: parts.config,
+            ledger: Ledger::new(wire::RATE_HZ),
+            line: Line::new(parts.service),
+            sound: parts.sound,
+            board: parts.board,
+            signals: parts.signals,
+            uplink: Uplink::new(),
+            downlink: Downlink::default(),
+            teller: Teller::default(),
+            tape_told: false,
+            unread: false,
+            ending: None,
+        }
+    }
+
+    /// Takes in everything that has come.
+    fn turn(&mut self, ready: Ready, now: Instant) {
+        if ready.sound {
+            self.sound.clear_wake();
+        }
+        self.say_what_was_heard(now);
+        if ready.signals {
+            let _ = rustix::io::read(&self.signals, &mut [0; 64]);
+            self.on(&Event::Leave, now);
+        }
+        if ready.board {
+            self.take_touches(now);
+        }
+        if ready.errands
+            && let Err((loss, lost)) = self.line.reached(now)
+        {
+            self.line.hang_up();
+            self.down(&lost, loss, now);
+        }
+        if ready.link || self.unread || ready.errands {
+            self.take_messages(now);
+        }
+        self.take_receipts(now);
+        self.take_time(now);
+        self.downlink.top_up(&mut self.sound.mouth);
+        self.correct(now);
+        self.flush(now);
+        self.show(now);
+    }
+
+    /// Tells the conversation what happened and does what it decides.
+    fn on(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::SpeechStopped | Event::Release { .. } => self.ledger.note(Mark::TurnEnded, now),
+            Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
+            Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
+            Event::Press
+            | Event::Mute
+            | Event::Leave
+            | Event::LastWords
+            | Event::LinkUp
+            | Event::LinkDown(_)
+            | Event::Configured
+            | Event::Misconfigured
+            | Event::SpeechStarted
+            | Event::Committed
+            | Event::Audio(_)
+            | Event::Drained
+            | Event::Refused(_)
+            | Event::Tick => {}
+        }
+        let before = self.conversation.state();
+        for action in self.conversation.handle(event, now) {
+            self.act(action, now);
+        }
+        let heard_to_the_end = before == State::Speaking && matches!(event, Event::Drained | Event::ReplyDone(..));
+        if heard_to_the_end && self.conversation.state() != State::Speaking {
+            self.teller.turn(self.ledger.turn(), &mut self.board);
+        }
+        self.settle(now);
+    }
+
+    fn act(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Dial => self.dial(now),
+            Action::HangUp => self.line.hang_up(),
+            Action::Configure => {
+                let config = self.config.clone();
+                self.send(|text| wire::session_update(&config, text), now);
+            }
+            Action::Cut => self.cut(now),
+            Action::Clear => {
+                self.uplink.restart();
+                self.command(&Command::Clear, now);
+            }
+            Action::Commit => {
+                self.say_what_was_heard(now);
+                self.command(&Command::Commit, now);
+            }
+            Action::Create => self.command(&Command::Create, now),
+            Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
+            Action::Tell(news) => self.teller.news(news, &mut self.board),
+            Action::Finish(ending) => self.ending = Some(ending),
+        }
+    }
+
+    fn dial(&mut self, now: Instant) {
+        match self.line.dial(now) {
+            Ok(true) => self.on(&Event::LinkUp, now),
+            Ok(false) => {}
+            Err(lost) => self.lose(&lost, now),
+        }
+    }
+
+    /// Silences the reply, here and in the device, where there is anything to silence.
+    fn cut(&mut self, now: Instant) {
+        self.downlink.clear();
+        if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
+            self.sound.mouth.cut();
+            self.ledger.note(Mark::Cut, now);
+        }
+    }
+
+    /// Moves the microphone's frames on: to the service, or into the pre-roll.
+    fn say_what_was_heard(&mut self, now: Instant) {
+        let open = self.conversation.microphone();
+        let link = if self.conversation.configured() { self.line.link() } else { None };
+        let dropped = self.uplink.dropped();
+        let moved = self.uplink.pump(&mut self.sound.ears, open, link);
+        if self.uplink.dropped() > dropped {
+            self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
+        }
+        if let Err(lost) = moved {
+            self.lose(&lost, now);
+        }
+    }
+
+    fn take_touches(&mut self, now: Instant) {
+        let mut touches = heapless::Vec::<Touch, 32>::new();
+        // More touches than that in one read are a cat on the keyboard.
+        self.board.touches(|touch| drop(touches.push(touch)));
+        for touch in touches {
+            match touch {
+                Touch::Down => {
+                    if !self.conversation.microphone() {
+                        self.uplink.restart();
+                    }
+                    self.on(&Event::Press, now);
+                }
+                Touch::Up => {
+                    self.say_what_was_heard(now);
+                    let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
+                    self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
+                }
+                Touch::Mute => self.on(&Event::Mute, now),
+                Touch::Quit => self.on(&Event::Leave, now),
+            }
+        }
+    }
+
+    fn take_messages(&mut self, now: Instant) {
+        self.unread = false;
+        for _ in 0..MESSAGES_A_WAKE {
+            let Some(link) = self.line.link() else { return };
+            match link.next(now) {
+                Ok(None) => return,
+                Ok(Some(News::Up)) => self.on(&Event::LinkUp, now),
+                Ok(Some(News::Text(text))) if !self.line.is_closing() => self.take_in(&text, now),
+                Ok(Some(News::Binary(bytes))) => self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now),
+                Ok(Some(News::Text(_))) => {}
+                Err(lost) => return self.lose(&lost, now),
+            }
+        }
+        self.unread = true;
+    }
+
+    fn take_in(&mut self, text: &Text, now: Instant) {
+        match wire::read(text) {
+            Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
+            Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
+            Ok(Incoming::Event(event)) => self.on(&event, now),
+            Ok(Incoming::SessionCreated(id)) => log::info!("session {id}"),
+            Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
+            Ok(Incoming::Said(who, words)) if !words.trim().is_empty() => {
+                let who = match who {
+                    Who::Owner => "you",
+                    Who::Mynah => "mynah",
+                };
+                self.board.say(who, &words);
+            }
+            Ok(Incoming::Said(..) | Incoming::Ignored) => {}
+            Ok(Incoming::Error(error)) => {
+                self.teller.error(&error);
+                self.on(&error.event, now);
+            }
+            Ok(Incoming::Warning(sentence)) => log::warn!("the service warns: {sentence}"),
+            Ok(Incoming::Unknown(kind)) => self.teller.odd(Odd::Unknown, &kind, now),
+            Err(malformed) => self.teller.odd(Odd::Malformed, &malformed.to_string(), now),
+        }
+    }
+
+    fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Instant) {
+        let Some(reply) = Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.admits(reply)) else {
+            return self.ledger.refused(&delta.reply, &delta.item);
+        };
+        let taken = self.downlink.take(delta, &mut self.sound.mouth, &mut self.ledger);
+        if taken.bad {
+            self.teller.odd(Odd::BadAudio, &format!("item {}", delta.item), now);
+        }
+        if taken.refused > 0 {
+            self.teller.odd(Odd::TooLong, &format!("item {}", delta.item), now);
+        }
+        if taken.queued > 0 {
+            self.ledger.note(Mark::FirstAudio, now);
+            self.on(&Event::Audio(reply), now);
+        }
+    }
+
+    /// Compares the session with what was asked, the first time it is told.
+    fn check(&mut self, effective: &str, now: Instant) {
+        if self.conversation.configured() {
+            return;
+        }
+        let found = wire::differences(&self.config, effective);
+        self.teller.differences(&found);
+        let grave = found.iter().any(|difference| difference.grave);
+        self.on(if grave { &Event::Misconfigured } else { &Event::Configured }, now);
+    }
+
+    fn take_receipts(&mut self, now: Instant) {
+        while let Some(receipt) = self.sound.mouth.receipt() {
+            self.ledger.silenced(receipt.cut, receipt.heard, now);
+            self.teller.turn(self.ledger.turn(), &mut self.board);
+        }
+        let heard = self.sound.mouth.heard();
+        self.ledger.heard(heard, now);
+        if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
+            self.on(&Event::Drained, now);
+        }
+        if self.sound.tape_ended() && !self.tape_told {
+            self.tape_told = true;
+            self.on(&Event::LastWords, now);
+        }
+    }
+
+    fn take_time(&mut self, now: Instant) {
+        if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
+            self.on(&Event::Tick, now);
+        }
+        if let Some(link) = self.line.link()
+            && let Err(lost) = link.tick(now)
+        {
+            self.lose(&lost, now);
+        }
+    }
+
+    /// Tells the service what was really heard of a reply that was cut.
+    fn correct(&mut self, now: Instant) {
+        while let Some(correction) = self.ledger.next_correction() {
+            let command = match correction {
+                Correction::Truncate { item, content_index, audio_end_ms } => {
+                    Command::Truncate { item, content_index, audio_end_ms }
+                }
+                Correction::Delete { item } => Command::Delete(item),
+            };
+            self.command(&command, now);
+        }
+    }
+
+    fn command(&mut self, command: &Command, now: Instant) {
+        log::debug!("tells the service: {command:?}");
+        self.send(|text| command.write(text), now);
+    }
+
+    fn send(&mut self, write: impl FnOnce(&mut bytes::BytesMut), now: Instant) {
+        if let Some(link) = self.line.link()
+            && let Err(lost) = link.send(write)
+        {
+            self.lose(&lost, now);
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        if let Some(link) = self.line.link()
+            && let Err(lost) = link.flush()
+        {
+            self.lose(&lost, now);
+        }
+    }
+
+    fn lose(&mut self, lost: &Lost, now: Instant) {
+        let loss = self.line.lose(lost);
+        self.down(lost, loss, now);
+    }
+
+    fn down(&mut self, lost: &Lost, loss: crate::conversation::Loss, now: Instant) {
+        self.teller.lost(lost, loss, self.conversation.state() == State::Idle, &mut self.board);
+        self.ledger.forget();
+        self.on(&Event::LinkDown(loss), now);
+    }
+
+    /// Lets microphone and light follow the conversation: the light is on before the first sample and
+    /// off after the last.
+    fn settle(&mut self, now: Instant) {
+        let open = self.conversation.microphone();
+        if !open {
+            self.sound.ears.set_open(false);
+        }
+        let state = self.conversation.state();
+        if state != self.shown.state {
+            self.shown = Shown { state, since: now, next: Some(now) };
+            self.show(now);
+        }
+        if open {
+            self.sound.ears.set_open(true);
+        }
+    }
+
+    fn show(&mut self, now: Instant) {
+        if self.shown.next.is_none_or(|next| now < next) {
+            return;
+        }
+        let counters = self.sound.counters();
+        let levels = Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
+        self.teller.counters(counters, now);
+        let picture = light::picture(self.shown.state, now - self.shown.since, levels);
+        let Levels { microphone, speaker } = levels;
+        self.board.show(&View { picture, microphone, speaker, muted: self.conversation.muted() });
+        self.shown.next = picture.next.map(|wait| now + wait);
+    }
+
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let unheard = self.ledger.unheard(self.sound.mouth.heard());
+        let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
+        [
+            self.conversation.deadline(),
+            self.line.deadline(),
+            self.shown.next,
+            self.downlink.is_waiting().then(|| now + TOP_UP),
+            (unheard > 0).then(|| now + draining),
+            self.unread.then_some(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

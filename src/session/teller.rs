@@ -1,0 +1,170 @@
+//! What the owner is told: words, news, times and troubles, each in one line.
+//!
+//! It only tells. What comes again and again is told once a minute, with its count.
+
+use std::time::{Duration, Instant};
+
+use crate::audio::Counters;
+use crate::board::Board;
+use crate::conversation::{Loss, News};
+use crate::ledger::Turn;
+use crate::link::Lost;
+use crate::wire::{Difference, ServiceError};
+
+/// The least time between two lines about the same kind of trouble.
+const QUIET: Duration = Duration::from_secs(60);
+/// Xruns and drops come in bursts; one line a second is enough to hear of them.
+const COUNTERS_QUIET: Duration = Duration::from_secs(1);
+
+/// What should not come, and does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// Text that is no event.
+    Malformed,
+    /// An event that nobody has documented.
+    Unknown,
+    /// A binary message.
+    Binary,
+    /// Audio that is not base64.
+    BadAudio,
+    /// More reply than the backlog holds.
+    TooLong,
+    /// Pre-roll too old to be sent.
+    PreRoll,
+}
+
+#[derive(Default)]
+pub(super) struct Teller {
+    odd: [Count; 6],
+    counted: Troubles,
+    counted_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    times: u64,
+    told_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Troubles {
+    capture_xruns: u64,
+    playback_xruns: u64,
+    overruns: u64,
+    suspends: u64,
+    reopens: u64,
+}
+
+impl Teller {
+    pub(super) fn odd(&mut self, odd: Odd, detail: &str, now: Instant) {
+        let count = &mut self.odd[odd as usize];
+        count.times += 1;
+        if count.told_at.is_none_or(|told_at| now >= told_at + QUIET) {
+            let what = match odd {
+                Odd::Malformed => "the service sent what is no event",
+                Odd::Unknown => "the service sent an event of a kind nobody has documented",
+                Odd::Binary => "the service sent a binary message",
+                Odd::BadAudio => "the service sent audio that is not base64",
+                Odd::TooLong => "the reply is longer than ten minutes; the rest is not played",
+                Odd::PreRoll => "what was said more than two seconds before the link came up is lost",
+            };
+            log::warn!("{what}: {detail} ({} times so far)", count.times);
+            count.told_at = Some(now);
+        }
+    }
+
+    pub(super) fn lost(&self, lost: &Lost, loss: Loss, leaving: bool, board: &mut Board) {
+        match loss {
+            _ if leaving => log::info!("the link is closed: {lost}"),
+            Loss::Refused => {
+                log::error!("the service refuses: {lost}");
+                board.say("news", &format!("the service refuses: {lost}"));
+            }
+            Loss::Later(patience) => log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs()),
+            Loss::Broken => log::warn!("{lost}; trying again"),
+        }
+    }
+
+    pub(super) fn differences(&self, found: &[Difference]) {
+        for Difference { path, asked, got, grave } in found {
+            let level = if *grave { log::Level::Error } else { log::Level::Warn };
+            log::log!(level, "the service set {path} to {got} where {asked} was asked");
+        }
+    }
+
+    pub(super) fn error(&self, error: &ServiceError<'_>) {
+        let ServiceError { code, message, param, event } = error;
+        let level = match event {
+            crate::conversation::Event::Refused(crate::conversation::Refusal::NothingToCancel) => log::Level::Debug,
+            _ => log::Level::Warn,
+        };
+        let param = if param.is_empty() { String::new() } else { format!(" ({param})") };
+        log::log!(level, "the service says {code}{param}: {message}");
+    }
+
+    pub(super) fn news(&self, news: News, board: &mut Board) {
+        let sentence = match news {
+            News::NoReply => "no reply came in time",
+            News::ReplyStalled => "the reply stopped coming",
+            News::ReplyFailed => "the service could not make the whole reply",
+            News::TooShort => "that press was too short to hold a word",
+            News::Muted => "the microphone is muted",
+            News::NoSession => "the service did not answer the configuration",
+        };
+        log::info!("{sentence}");
+        board.say("news", sentence);
+    }
+
+    /// Tells how long the steps of a turn took.
+    pub(super) fn turn(&self, turn: &Turn, board: &mut Board) {
+        let sentence = times(turn);
+        if !sentence.is_empty() {
+            log::info!("{sentence}");
+            board.say("time", &sentence);
+        }
+    }
+
+    /// Tells what the sound threads have counted since the last time, at most once a second.
+    pub(super) fn counters(&mut self, counters: &Counters, now: Instant) {
+        let seen = Troubles {
+            capture_xruns: counters.capture_xruns.get(),
+            playback_xruns: counters.playback_xruns.get(),
+            overruns: counters.overruns.get(),
+            suspends: counters.suspends.get(),
+            reopens: counters.reopens.get(),
+        };
+        if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
+            return;
+        }
+        (self.counted, self.counted_at) = (seen, Some(now));
+        log::warn!(
+            "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens",
+            seen.capture_xruns,
+            seen.playback_xruns,
+            seen.overruns,
+            seen.suspends,
+            seen.reopens
+        );
+    }
+}
+
+/// Says how long the steps of a turn took, in the order in which an owner would feel them.
+fn times(turn: &Turn) -> String {
+    let between = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?).as_millis());
+    let mut parts = Vec::new();
+    if let Some(ms) = between(turn.ended, turn.first_heard) {
+        parts.push(format!("reply heard {ms} ms after the turn ended"));
+    }
+    if let (Some(service), Some(device)) =
+        (between(turn.ended, turn.first_audio), between(turn.first_audio, turn.first_heard))
+    {
+        parts.push(format!("service {service} ms, device {device} ms"));
+    }
+    if let Some(ms) = between(turn.cut, turn.silent) {
+        parts.push(format!("silent {ms} ms after the interruption"));
+    }
+    if !turn.heard.is_zero() {
+        parts.push(format!("{} ms of it heard", turn.heard.as_millis()));
+    }
+    parts.join(", ")
+}
