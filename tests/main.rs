@@ -2,6 +2,7 @@
 //!
 //! Any allocation inside `assert_no_alloc` ends the whole run: that is how the real-time paths are watched.
 
+mod audio;
 mod lane;
 
 #[global_allocator]
