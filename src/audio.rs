@@ -1,1 +1,0 @@
-//! `audio`: see the crate docs.

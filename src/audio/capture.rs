@@ -1,0 +1,143 @@
+//! The capture step: what the microphone gives goes into the lane "heard".
+//!
+//! It has no thread, clock or descriptor, so anything that can be read can be its microphone. It never
+//! waits, allocates or decides when to listen.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::ends::Tap;
+use super::trouble::{Gone, Patience, Recovery, Trouble};
+use super::{Counters, HEARD_CHANNELS, Heard, Shape};
+use crate::lane::Writer;
+
+/// A device that gives what it hears.
+pub trait Microphone {
+    /// Moves captured samples, one a frame, into `into` and returns how many; 0 when none wait.
+    ///
+    /// # Errors
+    /// When the device must be recovered first.
+    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble>;
+
+    /// Makes the device run again.
+    ///
+    /// # Errors
+    /// When that leads to other trouble.
+    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble>;
+}
+
+/// Blocks one turn may read: more than any card holds, so that only a device without a clock meets it.
+const BLOCKS_A_TURN: usize = 32;
+
+/// The writing end of the lane "heard", with the device's troubles seen to.
+pub struct Capture {
+    heard: Writer<Heard>,
+    tap: Arc<Tap>,
+    samples: Box<[i16]>,
+    frames: Box<[Heard]>,
+    patience: Patience,
+    /// Whether the device asked for time in its trouble.
+    resting: bool,
+    counters: Arc<Counters>,
+}
+
+impl Capture {
+    pub(super) fn new(shape: Shape, heard: Writer<Heard>, tap: Arc<Tap>, counters: Arc<Counters>) -> Capture {
+        let samples = vec![0; shape.period_frames].into();
+        let frames = vec![[0; HEARD_CHANNELS]; shape.period_frames].into();
+        Capture { heard, tap, samples, frames, patience: Patience::default(), resting: false, counters }
+    }
+
+    /// Moves all that waits in the device into the lane; true when the session should look.
+    ///
+    /// # Errors
+    /// When the device must be opened anew.
+    pub fn turn(&mut self, microphone: &mut impl Microphone) -> Result<bool, Gone> {
+        let mut any = false;
+        self.resting = false;
+        for _ in 0..BLOCKS_A_TURN {
+            match microphone.read(&mut self.samples) {
+                Ok(0) => break,
+                Ok(taken) => {
+                    self.keep(taken.min(self.samples.len()));
+                    any = true;
+                    if taken < self.samples.len() {
+                        break;
+                    }
+                }
+                Err(trouble) => {
+                    self.resting = !self.recover(trouble, microphone)?;
+                    break;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Tells whether the session wants the microphone open.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.tap.wanted.load(Ordering::Acquire)
+    }
+
+    /// Records whether the device is open, for the session to see.
+    pub fn mark_open(&mut self, open: bool) {
+        self.tap.open.store(open, Ordering::Release);
+    }
+
+    /// Tells whether the device is in trouble and needs a moment before the next turn.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
+    /// Tells whether the session is gone.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.heard.is_abandoned()
+    }
+
+    /// Tells whether the device has moved frames since last asked.
+    pub(super) fn take_moved(&mut self) -> bool {
+        self.patience.take_moved()
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn keep(&mut self, taken: usize) {
+        let samples = &self.samples[..taken];
+        let frames = &mut self.frames[..taken];
+        for (frame, sample) in frames.iter_mut().zip(samples) {
+            frame[0] = *sample;
+        }
+        let kept = self.heard.write(frames);
+        self.patience.renew();
+        self.counters.captured.add(taken as u64);
+        self.counters.overruns.add((taken - kept) as u64);
+        self.counters.microphone_peak.raise(samples);
+    }
+
+    /// Recovers the device, or returns false when that takes longer.
+    fn recover(&mut self, trouble: Trouble, microphone: &mut impl Microphone) -> Result<bool, Gone> {
+        match trouble {
+            Trouble::Gone(gone) => return Err(gone),
+            Trouble::Xrun | Trouble::Stalled => self.counters.capture_xruns.add(1),
+            Trouble::Suspended => {}
+        }
+        self.patience.spend()?;
+        match microphone.recover(trouble) {
+            Ok(Recovery::Emptied | Recovery::Resumed) => {}
+            Err(Trouble::Gone(gone)) => return Err(gone),
+            // What is left of it is met again at the next turn.
+            Ok(Recovery::NotYet) | Err(Trouble::Xrun | Trouble::Stalled | Trouble::Suspended) => {
+                return Ok(false);
+            }
+        }
+        if trouble == Trouble::Suspended {
+            self.counters.suspends.add(1);
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,224 @@
+//! The sound cards' two real-time threads: open, turn, wait, and open again what came back.
+//!
+//! In the loops: device calls, lane calls, counters, one ring of a bell. A device that stays away ends
+//! its thread with an error that names it.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use super::capture::Capture;
+use super::crew::Post;
+use super::pcm::{Line, Pcm};
+use super::playback::Playback;
+use super::realtime::{lock_memory, prefault_stack, schedule};
+use super::trouble::{AudioError, End, Gone};
+use super::{Refusal, Rig, Shape, Sound};
+
+/// The ALSA names of the two devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardNames {
+    /// Where sound comes in.
+    pub microphone: String,
+    /// Where sound goes out.
+    pub speaker: String,
+}
+
+impl Default for CardNames {
+    /// Returns ALSA's default device for both.
+    fn default() -> CardNames {
+        CardNames { microphone: "default".to_owned(), speaker: "default".to_owned() }
+    }
+}
+
+/// The names and priorities of the threads; playback's is higher, since a gap there is heard.
+const CAPTURE: (&str, i32) = ("mynah-capture", 70);
+const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
+
+/// Opens both cards and starts their threads. The speaker plays from now on; the microphone stays
+/// closed until it is asked for.
+///
+/// # Errors
+/// When a device is missing, busy or unfit, in a sentence that names it.
+pub fn cards(names: CardNames, shape: Shape) -> Result<Sound, AudioError> {
+    // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
+    let microphone = Pcm::open(End::Microphone, &names.microphone, shape)?.got().clone();
+    let pcm = Pcm::open(End::Speaker, &names.speaker, shape)?;
+    let Rig { mut sound, capture, playback, capture_bell, playback_bell } = Rig::new(shape, false)?;
+    sound.granted = vec![microphone, pcm.got().clone()];
+    sound.refused.extend(lock_memory());
+    let (told, telling) = sync_channel(2);
+    let tell = told.clone();
+    sound.crew.start(CAPTURE.0, capture_bell, move |post| {
+        take_privileges(CAPTURE, told);
+        Listener { capture, post, device: Device { end: End::Microphone, name: names.microphone, shape } }
+            .run()
+    })?;
+    sound.crew.start(PLAYBACK.0, playback_bell, move |post| {
+        take_privileges(PLAYBACK, tell);
+        Talker { playback, post, device: Device { end: End::Speaker, name: names.speaker, shape } }.run(pcm)
+    })?;
+    sound.refused.extend(telling.into_iter().flatten());
+    Ok(sound)
+}
+
+fn take_privileges((thread, priority): (&'static str, i32), told: SyncSender<Option<Refusal>>) {
+    prefault_stack();
+    // It waits for no room: there is some for each thread.
+    let _ = told.send(schedule(thread, priority));
+}
+
+/// The playback thread.
+struct Talker<'a> {
+    playback: Playback,
+    post: &'a Post,
+    device: Device,
+}
+
+impl Talker<'_> {
+    fn run(mut self, mut pcm: Pcm) -> Result<(), AudioError> {
+        let mut fruitless = 0;
+        loop {
+            let Err(gone) = self.talk(&pcm) else { return Ok(()) };
+            drop(pcm);
+            fruitless = if self.playback.take_moved() { 0 } else { fruitless + 1 };
+            if fruitless >= FRUITLESS_OPENINGS {
+                return Err(self.device.lost(gone));
+            }
+            match self.device.open_again(self.post, gone, || !self.is_over())? {
+                None => return Ok(()),
+                Some(back) => pcm = back,
+            }
+            self.playback.counters().reopens.add(1);
+        }
+    }
+
+    fn talk(&mut self, pcm: &Pcm) -> Result<(), Gone> {
+        let mut line = pcm.line()?;
+        while !self.is_over() {
+            if self.playback.turn(&mut line)? {
+                self.post.wake.ring();
+            }
+            line.wait(&self.post.bell, self.playback.is_resting())?;
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.post.is_over() || self.playback.is_abandoned()
+    }
+}
+
+/// The capture thread.
+struct Listener<'a> {
+    capture: Capture,
+    post: &'a Post,
+    device: Device,
+}
+
+impl Listener<'_> {
+    fn run(mut self) -> Result<(), AudioError> {
+        let (mut fruitless, mut lost) = (0, None);
+        while !self.is_over() {
+            if !self.capture.is_wanted() {
+                lost = None;
+                self.post.bell.wait(None);
+                continue;
+            }
+            let opened = match lost {
+                None => self.device.open(),
+                Some(gone) => match self.device.open_again(self.post, gone, || self.is_wanted())? {
+                    None => continue,
+                    Some(pcm) => {
+                        self.capture.counters().reopens.add(1);
+                        Ok(pcm)
+                    }
+                },
+            };
+            lost = match opened {
+                Ok(pcm) => self.listen(pcm).err(),
+                Err(gone) => Some(gone),
+            };
+            fruitless = if self.capture.take_moved() || lost.is_none() { 0 } else { fruitless + 1 };
+            if let (Some(gone), FRUITLESS_OPENINGS..) = (lost, fruitless) {
+                return Err(self.device.lost(gone));
+            }
+        }
+        Ok(())
+    }
+
+    /// Listens until nobody wants it; the device is closed again when this returns.
+    fn listen(&mut self, pcm: Pcm) -> Result<(), Gone> {
+        let ended = pcm.line().and_then(|mut line| self.listen_on(&mut line));
+        drop(pcm);
+        self.capture.mark_open(false);
+        self.post.wake.ring();
+        ended
+    }
+
+    fn listen_on(&mut self, line: &mut Line<'_>) -> Result<(), Gone> {
+        self.capture.mark_open(true);
+        self.post.wake.ring();
+        while self.is_wanted() {
+            if self.capture.turn(line)? {
+                self.post.wake.ring();
+            }
+            line.wait(&self.post.bell, self.capture.is_resting())?;
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.capture.is_wanted() && !self.is_over()
+    }
+
+    fn is_over(&self) -> bool {
+        self.post.is_over() || self.capture.is_abandoned()
+    }
+}
+
+/// Times a device that is gone is tried again, and how long is waited before each, in milliseconds: 5 s
+/// in all, as a USB card takes to come back.
+const TRIES: u32 = 20;
+const TRY_AFTER_MS: u32 = 250;
+/// Openings in a row that may move no frame.
+const FRUITLESS_OPENINGS: u32 = 3;
+
+/// A device by name.
+struct Device {
+    end: End,
+    name: String,
+    shape: Shape,
+}
+
+impl Device {
+    fn open(&self) -> Result<Pcm, Gone> {
+        Pcm::open(self.end, &self.name, self.shape).map_err(|error| match error {
+            AudioError::Open { errno, .. }
+            | AudioError::Gone { errno, .. }
+            | AudioError::System { errno, .. } => Gone { errno },
+            AudioError::Unfit { .. } | AudioError::Tape { .. } => Gone { errno: libc::EINVAL },
+        })
+    }
+
+    /// Opens a device that is gone as soon as it is back; `None` when it is no longer wanted.
+    fn open_again(
+        &self,
+        post: &Post,
+        gone: Gone,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Option<Pcm>, AudioError> {
+        for _ in 0..TRIES {
+            while wanted() && post.bell.wait(Some(TRY_AFTER_MS)) {}
+            if !wanted() {
+                return Ok(None);
+            }
+            if let Ok(pcm) = self.open() {
+                return Ok(Some(pcm));
+            }
+        }
+        Err(self.lost(gone))
+    }
+
+    fn lost(&self, gone: Gone) -> AudioError {
+        AudioError::Gone { end: self.end, device: self.name.clone(), errno: gone.errno }
+    }
+}

@@ -1,0 +1,127 @@
+//! The session's ends of the two lanes: `Ears` and `Mouth`.
+//!
+//! They move frames and ask; they never wait for a device.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use ringbuf::HeapCons;
+use ringbuf::traits::Consumer;
+
+use super::doorbell::Doorbell;
+use super::{Heard, Spoken};
+use crate::lane::{Reader, Writer};
+
+/// The microphone as the session sees it.
+pub struct Ears {
+    heard: Reader<Heard>,
+    tap: Arc<Tap>,
+    bell: Arc<Doorbell>,
+}
+
+impl Ears {
+    pub(super) fn new(heard: Reader<Heard>, tap: Arc<Tap>, bell: Arc<Doorbell>) -> Ears {
+        Ears { heard, tap, bell }
+    }
+
+    /// Asks for the microphone to be open or closed; a wake follows when it is.
+    pub fn set_open(&self, open: bool) {
+        if self.tap.wanted.swap(open, Ordering::Release) != open {
+            self.bell.ring();
+        }
+    }
+
+    /// Tells whether the device is open now. While it is not, no sample exists.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.tap.open.load(Ordering::Acquire)
+    }
+
+    /// Moves the oldest heard frames into `into` and returns how many that was.
+    pub fn read(&mut self, into: &mut [Heard]) -> usize {
+        self.heard.read(into)
+    }
+
+    /// Counts the frames that can be read now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.heard.waiting()
+    }
+}
+
+/// The speaker as the session sees it.
+pub struct Mouth {
+    spoken: Writer<Spoken>,
+    heard: Arc<AtomicU64>,
+    receipts: HeapCons<Silenced>,
+    bell: Arc<Doorbell>,
+}
+
+impl Mouth {
+    pub(super) fn new(
+        spoken: Writer<Spoken>,
+        heard: Arc<AtomicU64>,
+        receipts: HeapCons<Silenced>,
+        bell: Arc<Doorbell>,
+    ) -> Mouth {
+        Mouth { spoken, heard, receipts, bell }
+    }
+
+    /// Writes as many of `frames` as there is room for and returns how many that was.
+    pub fn write(&mut self, frames: &[Spoken]) -> usize {
+        self.spoken.write(frames)
+    }
+
+    /// Counts the frames that can be written now.
+    #[must_use]
+    pub fn vacant(&self) -> usize {
+        self.spoken.vacant()
+    }
+
+    /// Counts the frames written so far: the lane position of the next one.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.spoken.written()
+    }
+
+    /// Counts the frames written that are not yet handed to the speaker.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.spoken.waiting()
+    }
+
+    /// Silences everything written so far, what the speaker holds included, and returns the lane
+    /// position of the cut. A receipt follows.
+    pub fn cut(&mut self) -> u64 {
+        let cut = self.spoken.cut();
+        self.bell.ring();
+        cut
+    }
+
+    /// Returns the lane position up to which frames were really heard. It never goes back.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Acquire)
+    }
+
+    /// Takes the next receipt of a cut. Cuts that come close together may share one, the latest's.
+    pub fn receipt(&mut self) -> Option<Silenced> {
+        self.receipts.try_pop()
+    }
+}
+
+/// The receipt of a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silenced {
+    /// The lane position of the cut: no frame before it will be heard again.
+    pub cut: u64,
+    /// The lane position up to which frames had been heard in full; the fade after it does not count.
+    pub heard: u64,
+}
+
+/// What the session wants of the microphone, and what is true.
+#[derive(Default)]
+pub(super) struct Tap {
+    pub(super) wanted: AtomicBool,
+    pub(super) open: AtomicBool,
+}

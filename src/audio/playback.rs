@@ -1,0 +1,376 @@
+//! The playback step: keeps the speaker fed from the lane "spoken", with silence where the lane has none.
+//!
+//! It cuts without a click, accounts for what was really heard, and has no thread, clock or descriptor,
+//! so anything that can be written can be its speaker. It never waits, allocates, or decides what to say.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringbuf::HeapProd;
+use ringbuf::traits::Producer;
+
+use super::sent::Sent;
+use super::trouble::{Gone, Patience, Recovery, Trouble};
+use super::{Counters, Shape, Silenced, Spoken};
+use crate::lane::Reader;
+
+/// A device that plays what it is handed.
+pub trait Speaker {
+    /// Returns the frames it should be kept holding.
+    fn queue_frames(&self) -> usize;
+
+    /// Says what it holds.
+    ///
+    /// # Errors
+    /// When the device must be recovered first.
+    fn level(&mut self) -> Result<Level, Trouble>;
+
+    /// Takes as many of `frames` as it can hold and returns how many; it plays by itself once
+    /// `queue_frames` were taken.
+    ///
+    /// # Errors
+    /// When the device must be recovered first; it took none then.
+    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble>;
+
+    /// Throws away all it holds, at once.
+    ///
+    /// # Errors
+    /// When the device must be recovered first.
+    fn flush(&mut self) -> Result<(), Trouble>;
+
+    /// Makes the device playable again.
+    ///
+    /// # Errors
+    /// When that leads to other trouble.
+    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble>;
+}
+
+/// What a speaker holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Frames in its buffer.
+    pub queued: usize,
+    /// Frames until one written now would be heard. Drivers may say nonsense here.
+    pub delay: i64,
+}
+
+/// Length of the fade that hides the end of sound, in milliseconds.
+const FADE_MS: usize = 5;
+
+/// The reading end of the lane "spoken", with the device's troubles seen to.
+pub struct Playback {
+    spoken: Reader<Spoken>,
+    staged: Staged,
+    tail: Tail,
+    silence: Box<[Spoken]>,
+    sent: Sent,
+    /// The cut that is still to be obeyed.
+    cut: Option<u64>,
+    /// Whether the last frame written came from the lane.
+    sounding: bool,
+    news: bool,
+    patience: Patience,
+    /// Whether the device asked for time in its trouble.
+    resting: bool,
+    receipts: HeapProd<Silenced>,
+    heard: Arc<AtomicU64>,
+    counters: Arc<Counters>,
+}
+
+impl Playback {
+    pub(super) fn new(
+        shape: Shape,
+        spoken: Reader<Spoken>,
+        receipts: HeapProd<Silenced>,
+        heard: Arc<AtomicU64>,
+        counters: Arc<Counters>,
+    ) -> Playback {
+        Playback {
+            spoken,
+            staged: Staged::new(shape.period_frames),
+            tail: Tail::new(shape.rate_hz as usize * FADE_MS / 1000),
+            silence: vec![[0]; shape.period_frames].into(),
+            sent: Sent::new(),
+            cut: None,
+            sounding: false,
+            news: false,
+            patience: Patience::default(),
+            resting: false,
+            receipts,
+            heard,
+            counters,
+        }
+    }
+
+    /// Obeys a cut if there is one and tops the speaker up; true when the session should look, because
+    /// a cut was obeyed, or the lane ran dry, or the last of it was heard.
+    ///
+    /// # Errors
+    /// When the device must be opened anew. What it held is lost; nothing else is.
+    pub fn turn(&mut self, speaker: &mut impl Speaker) -> Result<bool, Gone> {
+        self.resting = false;
+        if let Err(trouble) = self.step(speaker) {
+            self.resting = !self.recover(trouble, speaker)?;
+            // Again at once, so that an xrun costs no more than itself.
+            if !self.resting
+                && let Err(trouble) = self.step(speaker)
+            {
+                self.resting = !self.recover(trouble, speaker)?;
+            }
+        }
+        Ok(std::mem::take(&mut self.news))
+    }
+
+    /// Tells whether the device is in trouble and needs a moment before the next turn.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
+    /// Tells whether the session is gone.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.spoken.is_abandoned()
+    }
+
+    /// Tells whether the device has moved frames since last asked.
+    pub(super) fn take_moved(&mut self) -> bool {
+        self.patience.take_moved()
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn step(&mut self, speaker: &mut impl Speaker) -> Result<(), Trouble> {
+        // Goes round again only when the session has cut meanwhile.
+        loop {
+            self.look_for_cut();
+            let level = speaker.level()?;
+            self.account(level.delay);
+            let mut queued = level.queued;
+            if let Some(cut) = self.cut {
+                queued = self.obey(cut, queued, speaker)?;
+            }
+            self.top_up(speaker, speaker.queue_frames().saturating_sub(queued))?;
+            if self.cut.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn look_for_cut(&mut self) {
+        if let Some(cut) = self.spoken.take_cut() {
+            self.staged.discard_before(cut);
+            self.cut = Some(cut);
+        }
+    }
+
+    fn account(&mut self, delay: i64) {
+        let played = self.sent.note_delay(delay);
+        if played > 0 {
+            self.patience.renew();
+            self.counters.played.add(played);
+        }
+        self.counters.speaker_delay.set(u64::try_from(delay).unwrap_or(0));
+        self.publish_heard();
+    }
+
+    fn publish_heard(&mut self) {
+        if let Some(heard) = self.sent.heard() {
+            self.heard.store(heard, Ordering::Release);
+            self.news |= self.sent.is_all_heard() && self.staged.is_empty() && self.spoken.waiting() == 0;
+        }
+    }
+
+    /// Silences what the speaker holds and returns how much it holds then.
+    ///
+    /// It is emptied and handed a fade made anew, rather than rewound to where the fade should begin:
+    /// the alsa crate keeps its handle private and wraps no rewind, and rewinding is unreliable over
+    /// plugins and USB, while every driver honours a drop.
+    fn obey(&mut self, cut: u64, queued: usize, speaker: &mut impl Speaker) -> Result<usize, Trouble> {
+        let mut left = queued;
+        if self.sounding || !self.sent.is_all_heard() {
+            speaker.flush()?;
+            self.tail.refill(|frames| self.sent.fade_heard(frames));
+            self.sent.forget();
+            self.sounding = false;
+            left = 0;
+        }
+        self.cut = None;
+        self.news = true;
+        let receipt = Silenced { cut, heard: self.heard.load(Ordering::Relaxed) };
+        if self.receipts.try_push(receipt).is_err() {
+            self.counters.receipts_lost.add(1);
+        }
+        Ok(left)
+    }
+
+    /// Writes up to `wanted` frames; fewer when the speaker is full or a cut has come.
+    fn top_up(&mut self, speaker: &mut impl Speaker, mut wanted: usize) -> Result<(), Trouble> {
+        while wanted > 0 {
+            if self.tail.is_empty() && self.staged.is_empty() {
+                self.stage(wanted);
+                if self.cut.is_some() {
+                    return Ok(());
+                }
+            }
+            let taken = self.write(speaker, wanted)?;
+            if taken == 0 {
+                return Ok(());
+            }
+            wanted -= taken;
+        }
+        Ok(())
+    }
+
+    /// Takes frames from the lane, and a cut only after that: then no frame written to the lane after a
+    /// cut can be in the speaker when it is emptied for that cut.
+    fn stage(&mut self, wanted: usize) {
+        self.staged.refill(&mut self.spoken, wanted);
+        self.look_for_cut();
+        if self.cut.is_none() && self.staged.is_empty() && self.sounding {
+            self.sounding = false;
+            self.news = true;
+            self.counters.starved.add(1);
+            self.tail.refill(|frames| self.sent.fade_written(frames));
+        }
+    }
+
+    /// Writes from what comes first: the fade, the lane, silence.
+    fn write(&mut self, speaker: &mut impl Speaker, wanted: usize) -> Result<usize, Trouble> {
+        let (frames, lane) = if !self.tail.is_empty() {
+            (self.tail.frames(), None)
+        } else if !self.staged.is_empty() {
+            (self.staged.frames(), Some(self.staged.position))
+        } else {
+            (&*self.silence, None)
+        };
+        let frames = &frames[..frames.len().min(wanted)];
+        let taken = speaker.write(frames)?.min(frames.len());
+        let frames = &frames[..taken];
+        self.sent.note(frames, lane);
+        if lane.is_some() {
+            self.counters.speaker_peak.raise(frames.as_flattened());
+            self.staged.advance(taken);
+            self.sounding = true;
+        } else {
+            self.tail.advance(taken);
+        }
+        Ok(taken)
+    }
+
+    /// Recovers the device, or returns false when that takes longer.
+    fn recover(&mut self, trouble: Trouble, speaker: &mut impl Speaker) -> Result<bool, Gone> {
+        match trouble {
+            Trouble::Gone(gone) => return Err(self.lose(gone)),
+            Trouble::Xrun => {
+                // It ran empty by playing all it had.
+                self.counters.playback_xruns.add(1);
+                self.counters.played.add(self.sent.note_delay(0));
+                self.publish_heard();
+                self.start_afresh();
+            }
+            Trouble::Stalled => self.counters.playback_xruns.add(1),
+            Trouble::Suspended => {}
+        }
+        self.patience.spend().map_err(|gone| self.lose(gone))?;
+        match speaker.recover(trouble) {
+            Ok(Recovery::Emptied) => self.start_afresh(),
+            Ok(Recovery::Resumed) => {}
+            Err(Trouble::Gone(gone)) => return Err(self.lose(gone)),
+            // What is left of it is met again at the next turn.
+            Ok(Recovery::NotYet) | Err(Trouble::Xrun | Trouble::Stalled | Trouble::Suspended) => {
+                return Ok(false);
+            }
+        }
+        if trouble == Trouble::Suspended {
+            self.counters.suspends.add(1);
+        }
+        Ok(true)
+    }
+
+    fn lose(&mut self, gone: Gone) -> Gone {
+        self.start_afresh();
+        gone
+    }
+
+    /// The device is empty and silent: nothing is left to be heard or faded.
+    fn start_afresh(&mut self) {
+        self.sent.forget();
+        self.tail.clear();
+    }
+}
+
+/// Frames taken from the lane that the speaker has not taken yet.
+struct Staged {
+    frames: Box<[Spoken]>,
+    next: usize,
+    end: usize,
+    /// The lane position of the next frame.
+    position: u64,
+}
+
+impl Staged {
+    fn new(most: usize) -> Staged {
+        Staged { frames: vec![[0]; most].into(), next: 0, end: 0, position: 0 }
+    }
+
+    fn refill(&mut self, lane: &mut Reader<Spoken>, wanted: usize) {
+        let most = self.frames.len().min(wanted);
+        self.next = 0;
+        self.end = lane.read(&mut self.frames[..most]);
+        self.position = lane.position() - self.end as u64;
+    }
+
+    fn discard_before(&mut self, cut: u64) {
+        let doomed = cut.saturating_sub(self.position).min((self.end - self.next) as u64);
+        self.advance(doomed as usize);
+    }
+
+    fn frames(&self) -> &[Spoken] {
+        &self.frames[self.next..self.end]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next == self.end
+    }
+
+    fn advance(&mut self, taken: usize) {
+        self.next += taken;
+        self.position += taken as u64;
+    }
+}
+
+/// The fade-out that is still to be written, if any.
+struct Tail {
+    frames: Box<[Spoken]>,
+    next: usize,
+}
+
+impl Tail {
+    fn new(length: usize) -> Tail {
+        Tail { frames: vec![[0]; length].into(), next: length }
+    }
+
+    fn refill(&mut self, fade: impl FnOnce(&mut [Spoken])) {
+        fade(&mut self.frames);
+        self.next = 0;
+    }
+
+    fn clear(&mut self) {
+        self.next = self.frames.len();
+    }
+
+    fn frames(&self) -> &[Spoken] {
+        &self.frames[self.next..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next == self.frames.len()
+    }
+
+    fn advance(&mut self, taken: usize) {
+        self.next = self.frames.len().min(self.next + taken);
+    }
+}

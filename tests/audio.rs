@@ -1,0 +1,16 @@
+//! The sound: a cut is silent at once and without a click, what was heard is known to the frame, and
+//! the loops allocate nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy spares only the tests themselves, and these are their helpers"
+)]
+
+mod cards;
+mod cut;
+mod dac;
+mod steps;
+mod tape;
+mod walk;

@@ -1,0 +1,242 @@
+//! The two steps when nobody cuts: feeding, running dry, running over, and the device's troubles.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use assert_no_alloc::assert_no_alloc;
+use mynah::audio::{Capture, Gone, Microphone, Recovery, Shape, Sound, Trouble, steps};
+
+use super::dac::{BUFFER, FADE, PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
+
+#[test]
+fn the_speaker_is_kept_at_its_queue_with_silence_where_there_is_no_reply() {
+    let mut rig = Rig::new();
+    rig.turn();
+    assert_eq!(rig.dac.held.len(), QUEUE);
+    rig.dac.tick(PERIOD);
+    assert!(!rig.turn(), "silence is no news");
+    assert_eq!(rig.dac.held.len(), QUEUE);
+    rig.say(&[7, 8, 9]);
+    assert_eq!(rig.hear(960)[QUEUE..QUEUE + 3], [7, 8, 9]);
+    assert_eq!(rig.dac.held.len(), QUEUE);
+}
+
+#[test]
+fn a_speaker_that_takes_little_at_a_time_loses_nothing() {
+    let mut rig = Rig::new();
+    rig.dac.most = 7;
+    rig.say(&numbered(0, 2000));
+    rig.turn();
+    assert_eq!(rig.hear(2000), numbered(0, 2000));
+}
+
+#[test]
+fn the_session_is_told_when_the_lane_runs_dry_and_when_the_last_of_it_was_heard() {
+    let mut rig = Rig::new();
+    rig.say(&numbered(0, 480));
+    assert!(!rig.turn());
+    rig.dac.tick(PERIOD);
+    assert!(rig.turn(), "dry");
+    assert_eq!(rig.mouth(|mouth| mouth.heard()), 240);
+    rig.dac.tick(PERIOD);
+    assert!(rig.turn(), "all heard");
+    assert_eq!(rig.mouth(|mouth| mouth.heard()), 480);
+    rig.dac.tick(PERIOD);
+    assert!(!rig.turn());
+}
+
+#[test]
+fn a_lane_that_runs_dry_in_the_middle_of_a_word_is_counted_and_fades() {
+    let mut rig = Rig::new();
+    let reply = tone(695);
+    rig.say(&reply);
+    rig.turn();
+    let heard = rig.hear(1440);
+    assert_eq!(heard[..695], reply);
+    assert!(heard[695 + FADE..].iter().all(|sample| *sample == 0));
+    assert!(reply[694].abs() > 20_000 && largest_jump(&heard) <= 3775, "{}", largest_jump(&heard));
+    assert_eq!(rig.sound.borrow().counters().starved.get(), 1);
+}
+
+#[test]
+fn an_xrun_loses_nothing_that_was_in_the_lane() {
+    let mut rig = Rig::new();
+    rig.say(&numbered(0, 2000));
+    rig.turn();
+    rig.dac.tick(600);
+    rig.turn();
+    rig.hear(2400);
+    let heard: Vec<i16> = rig.dac.out.iter().copied().filter(|sample| *sample >= 1000).take(2000).collect();
+    assert_eq!(heard, numbered(0, 2000));
+    let sound = rig.sound.borrow();
+    assert_eq!((sound.counters().playback_xruns.get(), sound.mouth.heard()), (1, 2000));
+}
+
+#[test]
+fn a_device_that_comes_back_plays_on_from_the_lane() {
+    let mut rig = Rig::new();
+    rig.say(&numbered(0, 2000));
+    rig.dac.most = 100;
+    rig.turn();
+    let gone = Gone { errno: libc::ENODEV };
+    rig.dac.trouble = Some(Trouble::Gone(gone));
+    assert_eq!(rig.playback.turn(&mut rig.dac), Err(gone));
+    rig.dac = super::dac::Dac::new();
+    rig.turn();
+    assert_eq!(rig.hear(1000), numbered(QUEUE as u64, 1000));
+}
+
+#[test]
+fn a_suspended_device_is_given_time_and_counted_once() {
+    let mut rig = Rig::new();
+    rig.turn();
+    rig.dac.trouble = Some(Trouble::Suspended);
+    rig.dac.recovery = Ok(Recovery::NotYet);
+    for _ in 0..5 {
+        rig.turn();
+        assert!(rig.playback.is_resting());
+    }
+    rig.dac.recovery = Ok(Recovery::Emptied);
+    rig.turn();
+    assert!(!rig.playback.is_resting());
+    assert_eq!(rig.dac.held.len(), QUEUE);
+    assert_eq!(rig.sound.borrow().counters().suspends.get(), 1);
+}
+
+#[test]
+fn a_device_that_recovers_without_end_is_gone() {
+    for trouble in [Trouble::Xrun, Trouble::Stalled, Trouble::Suspended] {
+        let mut rig = Rig::new();
+        rig.dac.trouble = Some(trouble);
+        rig.dac.recovery = Ok(Recovery::Resumed);
+        let turns = (0..100).take_while(|_| rig.playback.turn(&mut rig.dac).is_ok()).count();
+        assert!((5..50).contains(&turns), "{trouble:?} was tried {turns} times");
+        let (_sound, mut capture) = listening();
+        let mut mic = Mic { trouble: Some(trouble), recovery: Ok(Recovery::Resumed), ..Mic::default() };
+        let turns = (0..100).take_while(|_| capture.turn(&mut mic).is_ok()).count();
+        assert!((5..50).contains(&turns), "{trouble:?} was tried {turns} times");
+    }
+}
+
+#[test]
+fn what_the_microphone_gives_is_heard_in_order_and_measured() {
+    let (mut sound, mut capture) = listening();
+    let mut mic = Mic { due: 600, ..Mic::default() };
+    assert_eq!(capture.turn(&mut mic), Ok(true));
+    assert_eq!(capture.turn(&mut mic), Ok(false));
+    assert_eq!(read(&mut sound, 1000), (0..600).collect::<Vec<i16>>());
+    let counters = sound.counters();
+    assert_eq!((counters.captured.get(), counters.overruns.get()), (600, 0));
+    assert_eq!((counters.microphone_peak.take(), counters.microphone_peak.take()), (599, 0));
+}
+
+#[test]
+fn a_session_that_does_not_listen_loses_the_newest_and_knows_how_much() {
+    let (mut sound, mut capture) = listening();
+    let mut mic = Mic { due: 48_000, wraps: true, ..Mic::default() };
+    while capture.turn(&mut mic) == Ok(true) {}
+    mic.due = 300;
+    capture.turn(&mut mic).unwrap();
+    let counters = sound.counters();
+    assert_eq!((counters.captured.get(), counters.overruns.get()), (48_300, 300));
+    assert_eq!(read(&mut sound, 3), [0, 1, 2]);
+    mic.due = 2;
+    capture.turn(&mut mic).unwrap();
+    assert_eq!(read(&mut sound, 60_000).len(), 48_000 - 3 + 2);
+}
+
+#[test]
+fn a_microphone_recovers_from_an_xrun_and_goes_on() {
+    let (mut sound, mut capture) = listening();
+    let mut mic = Mic { trouble: Some(Trouble::Xrun), ..Mic::default() };
+    assert_eq!(capture.turn(&mut mic), Ok(false));
+    mic.due = 5;
+    assert_eq!(capture.turn(&mut mic), Ok(true));
+    assert_eq!(read(&mut sound, 9).len(), 5);
+    assert_eq!(sound.counters().capture_xruns.get(), 1);
+}
+
+#[test]
+fn the_session_asks_for_the_microphone_and_sees_what_is_true() {
+    let (sound, mut capture) = listening();
+    sound.ears.set_open(true);
+    assert!(capture.is_wanted() && !sound.ears.is_open());
+    capture.mark_open(true);
+    assert!(sound.ears.is_open());
+    sound.ears.set_open(false);
+    assert!(!capture.is_wanted() && sound.ears.is_open());
+}
+
+#[test]
+fn the_loops_allocate_nothing_not_even_at_a_cut_or_an_xrun() {
+    let (sound, mut capture) = listening();
+    let mut rig = Rig::new();
+    let mut mic = Mic::default();
+    let reply = tone(4800).into_iter().map(|sample| [sample]).collect::<Vec<_>>();
+    let cuts = Rc::new(Cell::new(0));
+    assert_no_alloc(|| {
+        for round in 0..40 {
+            rig.mouth(|mouth| mouth.write(&reply));
+            rig.turn();
+            rig.dac.tick(if round % 7 == 6 { BUFFER } else { PERIOD });
+            if round % 5 == 4 {
+                rig.mouth(|mouth| mouth.cut());
+                cuts.set(cuts.get() + 1);
+            }
+            rig.turn();
+            mic.due += 700;
+            mic.trouble = (round % 9 == 8).then_some(Trouble::Xrun);
+            capture.turn(&mut mic).unwrap();
+        }
+    });
+    let played = rig.sound.borrow();
+    assert!(played.counters().playback_xruns.get() > 0 && sound.counters().capture_xruns.get() > 0);
+    assert!(cuts.get() > 0 && !rig.dac.flushes.is_empty());
+}
+
+#[derive(Debug)]
+struct Mic {
+    due: usize,
+    next: i16,
+    /// Whether the samples begin again before they overflow.
+    wraps: bool,
+    trouble: Option<Trouble>,
+    recovery: Result<Recovery, Trouble>,
+}
+
+impl Default for Mic {
+    fn default() -> Mic {
+        Mic { due: 0, next: 0, wraps: true, trouble: None, recovery: Ok(Recovery::Emptied) }
+    }
+}
+
+impl Microphone for Mic {
+    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
+        self.trouble.map_or(Ok(()), Err)?;
+        let taken = self.due.min(into.len());
+        self.due -= taken;
+        for sample in &mut into[..taken] {
+            *sample = self.next;
+            self.next = if self.wraps { self.next.wrapping_add(1) } else { self.next + 1 };
+        }
+        Ok(taken)
+    }
+
+    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+        if self.recovery == Ok(Recovery::Emptied) {
+            self.trouble = None;
+        }
+        self.recovery
+    }
+}
+
+fn listening() -> (Sound, Capture) {
+    let (sound, capture, _) = steps(Shape::default()).unwrap();
+    (sound, capture)
+}
+
+fn read(sound: &mut Sound, most: usize) -> Vec<i16> {
+    let mut into = vec![[0]; most];
+    let taken = sound.ears.read(&mut into);
+    into[..taken].as_flattened().to_vec()
+}
