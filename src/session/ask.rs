@@ -21,7 +21,8 @@ pub fn session(profile: &Profile) -> SessionConfig {
     SessionConfig {
         instructions: service.instructions.clone(),
         voice: voice(&service.voice),
-        turn_detection: (profile.talk.mode != profile::Mode::Hold).then(|| turn_detection(service.turn_detection)),
+        turn_detection: (profile.talk.mode != profile::Mode::Hold)
+            .then(|| turn_detection(service.turn_detection)),
         noise_reduction: noise_reduction(service.noise_reduction),
         echo_cancellation: service.echo_cancellation == EchoCancellation::Server,
         transcription: service.transcription,

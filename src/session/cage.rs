@@ -4,7 +4,7 @@
 
 use std::io;
 use std::thread::Builder;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, poll};
 use rustix::time::Timespec;
@@ -20,7 +20,7 @@ const STACK_BYTES: usize = 256 * 1024;
 pub(super) fn open(mut link: Link, habits: Habits, seed: u64) -> io::Result<()> {
     let live = move || {
         let born = clock::now();
-        let mut parrot = Parrot::new(habits, seed, born - born);
+        let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
         // The other end is gone: nobody is left to tell.
         let _lost = live(&mut link, &mut parrot, born);
     };
@@ -44,7 +44,7 @@ fn live(link: &mut Link, parrot: &mut Parrot, born: Instant) -> Result<(), Lost>
     }
 }
 
-fn wait(link: &Link, most: Option<std::time::Duration>) -> Result<(), Lost> {
+fn wait(link: &Link, most: Option<Duration>) -> Result<(), Lost> {
     let Some(fd) = link.fd() else { return Ok(()) };
     let mut fds = [PollFd::from_borrowed_fd(fd, link.interest())];
     let timeout = most.and_then(|most| Timespec::try_from(most).ok());

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::{AudioError, Sound};
 use crate::board::{Board, Touch, View};
-use crate::conversation::{Action, Conversation, Ending, Event, Id, Mode, State};
+use crate::conversation::{Action, Conversation, Ending, Event, Id, Loss, Mode, State};
 use crate::ledger::{Correction, Ledger, Mark};
 use crate::light::{self, Levels};
 use crate::link::{Lost, News, Text};
@@ -185,7 +185,8 @@ impl Session {
         for action in self.conversation.handle(event, now) {
             self.act(action, now);
         }
-        let heard_to_the_end = before == State::Speaking && matches!(event, Event::Drained | Event::ReplyDone(..));
+        let heard_to_the_end =
+            before == State::Speaking && matches!(event, Event::Drained | Event::ReplyDone(..));
         if heard_to_the_end && self.conversation.state() != State::Speaking {
             self.teller.turn(self.ledger.turn(), &mut self.board);
         }
@@ -249,8 +250,10 @@ impl Session {
 
     fn take_touches(&mut self, now: Instant) {
         let mut touches = heapless::Vec::<Touch, 32>::new();
-        // More touches than that in one read are a cat on the keyboard.
-        self.board.touches(|touch| drop(touches.push(touch)));
+        self.board.touches(|touch| {
+            // More touches than fit in one read are a cat on the keyboard.
+            let _ = touches.push(touch);
+        });
         for touch in touches {
             match touch {
                 Touch::Down => {
@@ -312,7 +315,8 @@ impl Session {
     }
 
     fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Instant) {
-        let Some(reply) = Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.admits(reply)) else {
+        let Some(reply) = Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.admits(reply))
+        else {
             return self.ledger.refused(&delta.reply, &delta.item);
         };
         let taken = self.downlink.take(delta, &mut self.sound.mouth, &mut self.ledger);
@@ -405,7 +409,7 @@ impl Session {
         self.down(lost, loss, now);
     }
 
-    fn down(&mut self, lost: &Lost, loss: crate::conversation::Loss, now: Instant) {
+    fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
         self.teller.lost(lost, loss, self.conversation.state() == State::Idle, &mut self.board);
         self.ledger.forget();
         self.on(&Event::LinkDown(loss), now);
@@ -433,7 +437,8 @@ impl Session {
             return;
         }
         let counters = self.sound.counters();
-        let levels = Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
+        let levels =
+            Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
         self.teller.counters(counters, now);
         let picture = light::picture(self.shown.state, now - self.shown.since, levels);
         let Levels { microphone, speaker } = levels;

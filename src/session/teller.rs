@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::Counters;
 use crate::board::Board;
-use crate::conversation::{Loss, News};
+use crate::conversation::{Event, Loss, News, Refusal};
 use crate::ledger::Turn;
 use crate::link::Lost;
 use crate::wire::{Difference, ServiceError};
@@ -80,7 +80,9 @@ impl Teller {
                 log::error!("the service refuses: {lost}");
                 board.say("news", &format!("the service refuses: {lost}"));
             }
-            Loss::Later(patience) => log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs()),
+            Loss::Later(patience) => {
+                log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs())
+            }
             Loss::Broken => log::warn!("{lost}; trying again"),
         }
     }
@@ -95,7 +97,9 @@ impl Teller {
     pub(super) fn error(&self, error: &ServiceError<'_>) {
         let ServiceError { code, message, param, event } = error;
         let level = match event {
-            crate::conversation::Event::Refused(crate::conversation::Refusal::NothingToCancel) => log::Level::Debug,
+            crate::conversation::Event::Refused(crate::conversation::Refusal::NothingToCancel) => {
+                log::Level::Debug
+            }
             _ => log::Level::Warn,
         };
         let param = if param.is_empty() { String::new() } else { format!(" ({param})") };
@@ -150,7 +154,8 @@ impl Teller {
 
 /// Says how long the steps of a turn took, in the order in which an owner would feel them.
 fn times(turn: &Turn) -> String {
-    let between = |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?).as_millis());
+    let between =
+        |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?).as_millis());
     let mut parts = Vec::new();
     if let Some(ms) = between(turn.ended, turn.first_heard) {
         parts.push(format!("reply heard {ms} ms after the turn ended"));

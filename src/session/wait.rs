@@ -1,6 +1,5 @@
 //! The one poll(2) that the session sleeps in.
 
-use std::os::fd::AsFd;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -39,7 +38,7 @@ impl Session {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut Ready| ready.errands = true);
         }
         if let Some((fd, interest)) = self.line.fd() {
-            add(PollFd::from_borrowed_fd(fd.as_fd(), interest), |ready: &mut Ready| ready.link = true);
+            add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut Ready| ready.link = true);
         }
         let (mut polled, marks): (heapless::Vec<_, 5>, heapless::Vec<_, 5>) = split(fds);
         // Interrupted by a signal is as good as a time-out: everything is looked at again.
