@@ -96,12 +96,9 @@ impl Teller {
 
     pub(super) fn error(&self, error: &ServiceError<'_>) {
         let ServiceError { code, message, param, event } = error;
-        let level = match event {
-            crate::conversation::Event::Refused(crate::conversation::Refusal::NothingToCancel) => {
-                log::Level::Debug
-            }
-            _ => log::Level::Warn,
-        };
+        // Losing a race against the reply's own end is nobody's trouble.
+        let harmless = *event == Event::Refused(Refusal::NothingToCancel);
+        let level = if harmless { log::Level::Debug } else { log::Level::Warn };
         let param = if param.is_empty() { String::new() } else { format!(" ({param})") };
         log::log!(level, "the service says {code}{param}: {message}");
     }

@@ -1,0 +1,63 @@
+//! The log: one line each to standard error, and into a file when one is asked for.
+//!
+//! Other crates are heard only from `warn` up: at their lower levels some print headers and messages, and
+//! with them keys and voices.
+
+use std::error::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use env_logger::{Builder, Target};
+use jiff::Timestamp;
+use log::LevelFilter;
+use mynah::board;
+use mynah::profile::Log;
+
+/// Begins to log.
+///
+/// # Errors
+/// When the log file cannot be made.
+pub(crate) fn start(log: &Log) -> Result<(), Box<dyn Error>> {
+    let file = log.dir.as_deref().map(create).transpose()?;
+    let level = if log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
+    Builder::new()
+        .filter_level(LevelFilter::Warn)
+        .filter_module("mynah", level)
+        .target(Target::Pipe(Box::new(Tee { console: board::console(), file })))
+        .format(|line, record| {
+            writeln!(line, "{} {:<5} {}", line.timestamp_millis(), record.level(), record.args())
+        })
+        .try_init()?;
+    Ok(())
+}
+
+fn create(dir: &Path) -> Result<File, String> {
+    fs::create_dir_all(dir).map_err(|error| format!("log_dir {}: {error}", dir.display()))?;
+    let path = dir.join(format!("{}_voicelive.log", Timestamp::now().strftime("%Y-%m-%d_%H-%M-%S")));
+    // What is said in a room is nobody else's to read.
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+    file.map_err(|error| format!("log file {}: {error}", path.display()))
+}
+
+/// Writes to the console, and to the file where there is one.
+struct Tee<W> {
+    console: W,
+    file: Option<File>,
+}
+
+impl<W: Write> Write for Tee<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(file) = &mut self.file {
+            // A full disk must not silence the console.
+            let _ = file.write_all(line);
+        }
+        self.console.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.console.flush()
+    }
+}
