@@ -4,6 +4,7 @@
 
 mod lane;
 mod parrot;
+mod service;
 
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
