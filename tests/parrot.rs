@@ -213,6 +213,21 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
 }
 
 #[test]
+fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
+    let mut client = Client::agreed(Habits { pace: 1, ..Habits::default() }, json!({}));
+    client.speech(3000);
+    client.quiet(1000);
+    client.speech(500);
+    assert_eq!(client.count("conversation.item.truncated"), 0);
+    let item_id = client.parrot.items()[1].id.clone();
+    client.send(json!({
+        "type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": 350,
+    }));
+    assert_eq!(client.count("conversation.item.truncated"), 1);
+    assert_eq!(client.parrot.items()[1].heard_ms, Some(350));
+}
+
+#[test]
 fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
     let mut client = Client::agreed(Habits { think: Duration::from_secs(2), ..Habits::default() }, json!({}));
     client.speech(500);
@@ -405,6 +420,13 @@ fn a_click_is_not_speech() {
         client.speech(50);
         client.quiet(150);
     }
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
+}
+
+#[test]
+fn a_constant_offset_is_not_speech() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.say(&[3000; 24_000]);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
 }
 
