@@ -10,6 +10,7 @@ mod ledger;
 mod light;
 mod parrot;
 mod profile;
+mod service;
 mod wire;
 
 #[global_allocator]

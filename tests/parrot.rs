@@ -1,9 +1,10 @@
 //! The built-in service orders its events as the real one does, and no client can upset it.
 
+mod client;
 mod dialogue;
 mod refusals;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use client::{Client, SPEECH_PEAK, hum};
 use mynah::parrot::{Habits, Item, Parrot};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -212,6 +213,21 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
 }
 
 #[test]
+fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
+    let mut client = Client::agreed(Habits { pace: 1, ..Habits::default() }, json!({}));
+    client.speech(3000);
+    client.quiet(1000);
+    client.speech(500);
+    assert_eq!(client.count("conversation.item.truncated"), 0);
+    let item_id = client.parrot.items()[1].id.clone();
+    client.send(json!({
+        "type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": 350,
+    }));
+    assert_eq!(client.count("conversation.item.truncated"), 1);
+    assert_eq!(client.parrot.items()[1].heard_ms, Some(350));
+}
+
+#[test]
 fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
     let mut client = Client::agreed(Habits { think: Duration::from_secs(2), ..Habits::default() }, json!({}));
     client.speech(500);
@@ -408,6 +424,13 @@ fn a_click_is_not_speech() {
 }
 
 #[test]
+fn a_constant_offset_is_not_speech() {
+    let mut client = Client::agreed(Habits::default(), json!({}));
+    client.say(&[3000; 24_000]);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
+}
+
+#[test]
 fn a_turn_longer_than_a_minute_keeps_its_last_minute() {
     let mut client = Client::new(Habits::default());
     client.update(json!({"turn_detection": null}));
@@ -416,148 +439,6 @@ fn a_turn_longer_than_a_minute_keeps_its_last_minute() {
     }
     client.send(json!({"type": "input_audio_buffer.commit"}));
     assert_eq!(roles(client.parrot.items()), [("user", 60_000)]);
-}
-
-/// What the tests call speech: a tone of this amplitude.
-const SPEECH_PEAK: u16 = 12_000;
-
-/// A client of one parrot in virtual time.
-struct Client {
-    parrot: Parrot,
-    now_ms: u64,
-    /// Every server event since `forget`, with the time it came, in milliseconds.
-    heard: Vec<(u64, Value)>,
-}
-
-impl Client {
-    fn new(habits: Habits) -> Self {
-        let mut client =
-            Self { parrot: Parrot::new(habits, 7, Duration::ZERO), now_ms: 0, heard: Vec::new() };
-        client.wait(0);
-        client
-    }
-
-    /// A client after a full `server_vad` of 300 ms and 500 ms, and `changes` to it, was agreed on.
-    fn agreed(habits: Habits, changes: Value) -> Self {
-        let mut client = Self::new(habits);
-        let mut detection =
-            json!({"type": "server_vad", "prefix_padding_ms": 300, "silence_duration_ms": 500});
-        detection.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        let transcription = json!({"model": "azure-speech"});
-        client.update(json!({"turn_detection": detection, "input_audio_transcription": transcription}));
-        client.forget();
-        client
-    }
-
-    fn send(&mut self, event: Value) {
-        self.send_text(&event.to_string());
-    }
-
-    fn send_text(&mut self, text: &str) {
-        self.parrot.hear(text, Duration::from_millis(self.now_ms));
-        self.wait(0);
-    }
-
-    fn append(&mut self, samples: &[i16]) {
-        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        self.send(json!({"type": "input_audio_buffer.append", "audio": STANDARD.encode(bytes)}));
-    }
-
-    /// Says `samples` in real time, 10 ms after 10 ms.
-    fn say(&mut self, samples: &[i16]) {
-        for chunk in samples.chunks(240) {
-            self.wait(10);
-            self.append(chunk);
-        }
-    }
-
-    fn speech(&mut self, ms: usize) {
-        self.hum(ms, SPEECH_PEAK);
-    }
-
-    fn hum(&mut self, ms: usize, peak: u16) {
-        self.say(&hum(ms, peak, self.now_ms as usize * 24));
-    }
-
-    fn quiet(&mut self, ms: usize) {
-        self.say(&vec![0; ms * 24]);
-    }
-
-    fn wait(&mut self, ms: u64) {
-        let until = self.now_ms + ms;
-        loop {
-            let now = Duration::from_millis(self.now_ms);
-            while let Some(text) = self.parrot.speak(now) {
-                self.heard.push((self.now_ms, serde_json::from_str(&text).unwrap()));
-            }
-            if self.now_ms == until {
-                return;
-            }
-            self.now_ms += 1;
-        }
-    }
-
-    /// The effective session after `session.update`.
-    fn update(&mut self, session: Value) -> Value {
-        self.send(json!({"type": "session.update", "session": session}));
-        let updated = self.heard.last().unwrap().1.clone();
-        assert_eq!(updated["type"], "session.updated", "{updated}");
-        updated["session"].clone()
-    }
-
-    fn forget(&mut self) {
-        self.heard.clear();
-    }
-
-    fn take(&mut self, kind: &str) -> Value {
-        let (_, event) = self.heard.remove(0);
-        assert_eq!(event["type"], kind);
-        event
-    }
-
-    /// The types of everything heard; a run of transcript deltas counts as one.
-    fn story(&self) -> Vec<String> {
-        let mut types: Vec<String> =
-            self.heard.iter().map(|(_, event)| event["type"].as_str().unwrap().to_owned()).collect();
-        types.dedup_by(|a, b| a == b && a == "response.audio_transcript.delta");
-        types
-    }
-
-    fn events<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a (u64, Value)> {
-        self.heard.iter().filter(move |(_, event)| event["type"] == kind)
-    }
-
-    fn nth(&self, kind: &str, n: usize) -> &Value {
-        &self.events(kind).nth(n).unwrap_or_else(|| panic!("no {kind} {n} in {:?}", self.story())).1
-    }
-
-    fn at(&self, kind: &str) -> u64 {
-        self.events(kind).next().unwrap().0
-    }
-
-    fn count(&self, kind: &str) -> usize {
-        self.events(kind).count()
-    }
-
-    /// All reply audio heard.
-    fn audio(&self) -> Vec<i16> {
-        let deltas = self.events("response.audio.delta").map(|(_, event)| event["delta"].as_str().unwrap());
-        let bytes: Vec<u8> = deltas.flat_map(|delta| STANDARD.decode(delta).unwrap()).collect();
-        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
-    }
-}
-
-/// A 300 Hz triangle that begins at sample `from` of itself.
-fn hum(ms: usize, peak: u16, from: usize) -> Vec<i16> {
-    const PERIOD: i32 = 80;
-    let peak = i32::from(peak);
-    (from..from + ms * 24)
-        .map(|n| {
-            let n = n as i32 % PERIOD;
-            let rising = if n < PERIOD / 2 { n } else { PERIOD - n };
-            (peak * (2 * rising - PERIOD / 2) / (PERIOD / 2)) as i16
-        })
-        .collect()
 }
 
 fn roles(items: &[Item]) -> Vec<(&str, u32)> {

@@ -15,10 +15,12 @@ const TRIM_DB: f32 = -45.0;
 const TRIM_MARGIN: usize = 4;
 const TRIM_FRAME: usize = 10 * PER_MS;
 
-/// The level of `samples` in dBFS: 0 for full-scale square, about -96 for digital silence.
+/// The level of `samples` in dBFS, 0 for a full-scale square: without the constant offset of a cheap microphone.
 pub(super) fn level_db(samples: &[i16]) -> f32 {
-    let sum: f32 = samples.iter().map(|&s| f32::from(s) * f32::from(s)).sum();
-    power_db(sum / samples.len().max(1) as f32)
+    let count = samples.len().max(1) as f32;
+    let mean = samples.iter().map(|&sample| f32::from(sample)).sum::<f32>() / count;
+    let squares: f32 = samples.iter().map(|&sample| (f32::from(sample) - mean).powi(2)).sum();
+    power_db(squares / count)
 }
 
 /// The level in dBFS of a mean square.

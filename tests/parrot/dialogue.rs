@@ -1,5 +1,7 @@
 //! The recorded dialogue, said to the parrot in real-time order: three turns, the second into the first reply.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use super::Client;
 use mynah::parrot::Habits;
 use serde_json::json;

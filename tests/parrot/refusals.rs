@@ -1,5 +1,7 @@
 //! What is wrong is refused as protocol §11 says, by one error event, and changes nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use super::{Client, hum};
 use mynah::parrot::{Habits, Parrot};
 use proptest::prelude::*;

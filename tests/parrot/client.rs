@@ -1,0 +1,150 @@
+//! A client of one parrot in virtual time: it speaks, waits and keeps what it hears.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use mynah::parrot::{Habits, Parrot};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What the tests call speech: a tone of this amplitude.
+pub(super) const SPEECH_PEAK: u16 = 12_000;
+
+/// A client of one parrot in virtual time.
+pub(super) struct Client {
+    pub(super) parrot: Parrot,
+    pub(super) now_ms: u64,
+    /// Every server event since `forget`, with the time it came, in milliseconds.
+    pub(super) heard: Vec<(u64, Value)>,
+}
+
+impl Client {
+    pub(super) fn new(habits: Habits) -> Self {
+        let mut client =
+            Self { parrot: Parrot::new(habits, 7, Duration::ZERO), now_ms: 0, heard: Vec::new() };
+        client.wait(0);
+        client
+    }
+
+    /// A client after a full `server_vad` of 300 ms and 500 ms, and `changes` to it, was agreed on.
+    pub(super) fn agreed(habits: Habits, changes: Value) -> Self {
+        let mut client = Self::new(habits);
+        let mut detection =
+            json!({"type": "server_vad", "prefix_padding_ms": 300, "silence_duration_ms": 500});
+        detection.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let transcription = json!({"model": "azure-speech"});
+        client.update(json!({"turn_detection": detection, "input_audio_transcription": transcription}));
+        client.forget();
+        client
+    }
+
+    pub(super) fn send(&mut self, event: Value) {
+        self.send_text(&event.to_string());
+    }
+
+    pub(super) fn send_text(&mut self, text: &str) {
+        self.parrot.hear(text, Duration::from_millis(self.now_ms));
+        self.wait(0);
+    }
+
+    pub(super) fn append(&mut self, samples: &[i16]) {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        self.send(json!({"type": "input_audio_buffer.append", "audio": STANDARD.encode(bytes)}));
+    }
+
+    /// Says `samples` in real time, 10 ms after 10 ms.
+    pub(super) fn say(&mut self, samples: &[i16]) {
+        for chunk in samples.chunks(240) {
+            self.wait(10);
+            self.append(chunk);
+        }
+    }
+
+    pub(super) fn speech(&mut self, ms: usize) {
+        self.hum(ms, SPEECH_PEAK);
+    }
+
+    pub(super) fn hum(&mut self, ms: usize, peak: u16) {
+        self.say(&hum(ms, peak, self.now_ms as usize * 24));
+    }
+
+    pub(super) fn quiet(&mut self, ms: usize) {
+        self.say(&vec![0; ms * 24]);
+    }
+
+    pub(super) fn wait(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        loop {
+            let now = Duration::from_millis(self.now_ms);
+            while let Some(text) = self.parrot.speak(now) {
+                self.heard.push((self.now_ms, serde_json::from_str(&text).unwrap()));
+            }
+            if self.now_ms == until {
+                return;
+            }
+            self.now_ms += 1;
+        }
+    }
+
+    /// The effective session after `session.update`.
+    pub(super) fn update(&mut self, session: Value) -> Value {
+        self.send(json!({"type": "session.update", "session": session}));
+        let updated = self.heard.last().unwrap().1.clone();
+        assert_eq!(updated["type"], "session.updated", "{updated}");
+        updated["session"].clone()
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.heard.clear();
+    }
+
+    pub(super) fn take(&mut self, kind: &str) -> Value {
+        let (_, event) = self.heard.remove(0);
+        assert_eq!(event["type"], kind);
+        event
+    }
+
+    /// The types of everything heard; a run of transcript deltas counts as one.
+    pub(super) fn story(&self) -> Vec<String> {
+        let mut types: Vec<String> =
+            self.heard.iter().map(|(_, event)| event["type"].as_str().unwrap().to_owned()).collect();
+        types.dedup_by(|a, b| a == b && a == "response.audio_transcript.delta");
+        types
+    }
+
+    pub(super) fn events<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a (u64, Value)> {
+        self.heard.iter().filter(move |(_, event)| event["type"] == kind)
+    }
+
+    pub(super) fn nth(&self, kind: &str, n: usize) -> &Value {
+        &self.events(kind).nth(n).unwrap_or_else(|| panic!("no {kind} {n} in {:?}", self.story())).1
+    }
+
+    pub(super) fn at(&self, kind: &str) -> u64 {
+        self.events(kind).next().unwrap().0
+    }
+
+    pub(super) fn count(&self, kind: &str) -> usize {
+        self.events(kind).count()
+    }
+
+    /// All reply audio heard.
+    pub(super) fn audio(&self) -> Vec<i16> {
+        let deltas = self.events("response.audio.delta").map(|(_, event)| event["delta"].as_str().unwrap());
+        let bytes: Vec<u8> = deltas.flat_map(|delta| STANDARD.decode(delta).unwrap()).collect();
+        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+}
+
+/// A 300 Hz triangle that begins at sample `from` of itself.
+pub(super) fn hum(ms: usize, peak: u16, from: usize) -> Vec<i16> {
+    const PERIOD: i32 = 80;
+    let peak = i32::from(peak);
+    (from..from + ms * 24)
+        .map(|n| {
+            let n = n as i32 % PERIOD;
+            let rising = if n < PERIOD / 2 { n } else { PERIOD - n };
+            (peak * (2 * rising - PERIOD / 2) / (PERIOD / 2)) as i16
+        })
+        .collect()
+}

@@ -1,0 +1,133 @@
+//! A Voice Live service on loopback for tests: TLS and WebSocket for real, and behaviour by script.
+//!
+//! ```text
+//! let service = Service::start([
+//!     Behaviour::refuse(503, "busy"),                       // the first connection
+//!     Behaviour::script([                                   // the second and every later one
+//!         Send(events::session_created()),
+//!         Expect("session.update"),
+//!         Answer(events::session_updated),
+//!         ExpectAudio(200),
+//!         Close(1011, "server error"),
+//!     ]),
+//! ]);
+//! connect(&service.url(), service.ca_file());
+//! service.until("two upgrades", |connections| connections.len() == 2);
+//! ```
+//!
+//! It runs in a thread of its own and stops when dropped; every wait is bounded. A script that the client did not
+//! follow fails the test when the service is dropped. It judges no audio and knows no device.
+
+#![allow(dead_code, reason = "a vocabulary: not every word is in use in every season")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+pub(crate) mod events;
+mod record;
+mod script;
+mod stories;
+mod tls;
+
+pub(crate) use record::Connection;
+pub(crate) use script::{Behaviour, Step};
+
+use record::Record;
+use serde_json::Value;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+/// Nothing here waits longer, unless its step says so.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running service.
+pub(crate) struct Service {
+    /// The port on 127.0.0.1.
+    pub(crate) port: u16,
+    scheme: &'static str,
+    ca_file: NamedTempFile,
+    record: Arc<Record>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Serves connection after connection over TLS, one behaviour each; the last behaviour repeats.
+    pub(crate) fn start(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
+        let (acceptor, ca_pem) = tls::acceptor();
+        Self::serve(behaviours, Some(acceptor), "wss", &ca_pem)
+    }
+
+    /// The same without TLS.
+    pub(crate) fn start_plain(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
+        Self::serve(behaviours, None, "ws", "")
+    }
+
+    fn serve(
+        behaviours: impl IntoIterator<Item = Behaviour>,
+        acceptor: Option<TlsAcceptor>,
+        scheme: &'static str,
+        ca_pem: &str,
+    ) -> Self {
+        let behaviours: Vec<Behaviour> = behaviours.into_iter().collect();
+        assert!(!behaviours.is_empty(), "a service needs a behaviour");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ca_file = NamedTempFile::with_suffix(".pem").unwrap();
+        std::fs::write(ca_file.path(), ca_pem).unwrap();
+        let record = Arc::new(Record::default());
+        let (stop, stopped) = oneshot::channel();
+        let kept = Arc::clone(&record);
+        let thread = std::thread::Builder::new().name("service".to_owned()).spawn(move || {
+            script::run(listener, acceptor, behaviours, kept, stopped);
+        });
+        Self { port, scheme, ca_file, record, stop: Some(stop), thread: Some(thread.unwrap()) }
+    }
+
+    /// Where it listens: `wss://localhost:port`, without a path.
+    pub(crate) fn url(&self) -> String {
+        format!("{}://localhost:{}", self.scheme, self.port)
+    }
+
+    /// The PEM file with the authority that signed its certificate.
+    pub(crate) fn ca_file(&self) -> &Path {
+        self.ca_file.path()
+    }
+
+    /// Everything known of every connection so far, in the order they came.
+    pub(crate) fn connections(&self) -> Vec<Connection> {
+        self.record.look(<[Connection]>::to_vec)
+    }
+
+    /// Every client event so far, over all connections.
+    pub(crate) fn received(&self) -> Vec<Value> {
+        self.record.look(|all| all.iter().flat_map(|one| one.received.iter().cloned()).collect())
+    }
+
+    /// Waits until `is_so`, which `what` describes for the failure.
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
+        self.record.until(what, is_so);
+    }
+
+    /// Waits for the first client event of this type on any connection.
+    pub(crate) fn wait_for(&self, kind: &str) -> Value {
+        self.until(kind, |all| all.iter().any(|one| one.count(kind) > 0));
+        self.received().into_iter().find(|event| event["type"] == kind).unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().is_none_or(|thread| thread.join().is_ok());
+        let failures = self.record.failures();
+        if !std::thread::panicking() {
+            assert!(ended, "the service itself panicked");
+            assert!(failures.is_empty(), "the client did not follow the script: {failures:?}");
+        }
+    }
+}

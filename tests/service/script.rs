@@ -1,0 +1,321 @@
+//! How one connection goes: the behaviours and steps a test writes, and what carries them out.
+
+use super::PATIENCE;
+use super::record::Record;
+use futures_util::{SinkExt, StreamExt};
+use mynah::parrot::{Habits, Parrot};
+use serde_json::Value;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+/// After its script a connection stays open this long for the client to end it.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// How the service treats one connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Behaviour {
+    /// A conversation with the built-in service, in real time.
+    Parrot(Habits),
+    /// These steps in order; then it reads on until the client leaves.
+    Script(Vec<Step>),
+    /// No upgrade: an HTTP answer instead. `Content-Length` is added.
+    Refuse { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    /// TCP is accepted, and nothing else ever happens.
+    Mute,
+}
+
+impl Behaviour {
+    /// These steps in order.
+    pub(crate) fn script(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self::Script(steps.into_iter().collect())
+    }
+
+    /// An HTTP answer without headers of its own.
+    pub(crate) fn refuse(status: u16, body: &str) -> Self {
+        Self::Refuse { status, headers: Vec::new(), body: body.to_owned() }
+    }
+}
+
+/// One step of a script. While it waits, the service reads, keeps what it reads and answers pings.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Waits for a client event of this type. Others are kept and passed over; one that came before this step,
+    /// but after the last event that was expected, counts.
+    Expect(&'static str),
+    /// Waits until so many milliseconds of audio were appended since the connection began.
+    ExpectAudio(u64),
+    /// Sends an event.
+    Send(Value),
+    /// Sends an event made from the last client event that was expected.
+    Answer(fn(&Value) -> Value),
+    /// Sends a text frame that need not be JSON.
+    SendText(String),
+    /// Sends any frame: binary, ping, pong.
+    SendRaw(Message),
+    /// Lets time pass.
+    Wait(Duration),
+    /// Sends a close frame with this code and reason.
+    Close(u16, &'static str),
+    /// Resets the TCP connection, without a close frame. Ends the script.
+    Reset,
+    /// Ends the TCP connection, without a close frame or TLS notice. Ends the script.
+    HangUp,
+    /// Reads nothing for so long: the client's sends back up.
+    Stall(Duration),
+    /// From here on answers nothing, pings included; the bytes are read and thrown away. Ends the script.
+    Silence,
+}
+
+/// What carries a connection: TCP, or TLS over it.
+trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Carrier for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Carrier for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+type Socket = WebSocketStream<Box<dyn Carrier>>;
+
+/// Serves until `stopped`; then every connection is dropped.
+pub(super) fn run(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    behaviours: Vec<Behaviour>,
+    record: Arc<Record>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        let serve = async {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let number = record.open();
+                let behaviour = behaviours[number.min(behaviours.len() - 1)].clone();
+                let (acceptor, record) = (acceptor.clone(), Arc::clone(&record));
+                tokio::spawn(async move {
+                    connection(tcp, acceptor, behaviour, number, &record).await;
+                    record.write(number, |connection| connection.is_over = true);
+                });
+            }
+        };
+        tokio::select! {
+            () = serve => {}
+            _ = stopped => {}
+        }
+    });
+}
+
+async fn connection(
+    tcp: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    behaviour: Behaviour,
+    number: usize,
+    record: &Record,
+) {
+    let _ = tcp.set_nodelay(true);
+    if matches!(behaviour, Behaviour::Mute) {
+        sleep(LINGER).await;
+        return;
+    }
+    let carrier: Box<dyn Carrier> = match acceptor {
+        None => Box::new(tcp),
+        Some(acceptor) => match timeout(PATIENCE, acceptor.accept(tcp)).await {
+            Ok(Ok(tls)) => Box::new(tls),
+            // A client that does not trust the certificate, or leaves: the test sees that on its side.
+            Ok(Err(_)) | Err(_) => return,
+        },
+    };
+    let refusal = refusal(&behaviour);
+    #[expect(clippy::result_large_err, reason = "the shape of the callback is the library's")]
+    let note_request = |request: &Request, response: Response| {
+        record.write(number, |connection| {
+            connection.uri = request.uri().to_string();
+            connection.headers = request
+                .headers()
+                .iter()
+                .map(|(name, value)| {
+                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
+                .collect();
+        });
+        refusal.map_or(Ok(response), Err)
+    };
+    let Ok(Ok(socket)) = timeout(PATIENCE, accept_hdr_async(carrier, note_request)).await else { return };
+    match behaviour {
+        Behaviour::Parrot(habits) => hold_conversation(socket, habits, number, record).await,
+        Behaviour::Script(steps) => {
+            let mut player = Player { socket, number, record, passed: 0, expected: Value::Null };
+            if let Err(failure) = player.play(steps).await {
+                record.fail(format!("connection {number}: {failure}"));
+            }
+        }
+        Behaviour::Refuse { .. } | Behaviour::Mute => {}
+    }
+}
+
+fn refusal(behaviour: &Behaviour) -> Option<ErrorResponse> {
+    let Behaviour::Refuse { status, headers, body } = behaviour else { return None };
+    let mut response = ErrorResponse::new(Some(body.clone()));
+    *response.status_mut() = StatusCode::from_u16(*status).unwrap();
+    let length = [("content-length", body.len().to_string())];
+    for (name, value) in headers.iter().chain(&length) {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+    }
+    Some(response)
+}
+
+/// The parrot's shell: real time, one task.
+async fn hold_conversation(mut socket: Socket, habits: Habits, number: usize, record: &Record) {
+    let began = Instant::now();
+    let mut parrot = Parrot::new(habits, number as u64, Duration::ZERO);
+    loop {
+        let mut has_spoken = false;
+        while let Some(text) = parrot.speak(began.elapsed()) {
+            has_spoken = true;
+            if socket.feed(Message::text(text)).await.is_err() {
+                return;
+            }
+        }
+        if has_spoken {
+            record.write(number, |connection| connection.items = parrot.items().to_vec());
+        }
+        let due = parrot.next().map_or_else(|| Instant::now() + LINGER, |due| began + due);
+        tokio::select! {
+            message = read(&mut socket, number, record) => match message {
+                Some(Message::Text(text)) => parrot.hear(&text, began.elapsed()),
+                Some(_) => {}
+                None => return,
+            },
+            () = sleep_until(due) => {}
+        }
+    }
+}
+
+/// The next message, taken down; `None` when the connection has ended. What was fed is flushed first.
+async fn read(socket: &mut Socket, number: usize, record: &Record) -> Option<Message> {
+    socket.flush().await.ok()?;
+    let message = socket.next().await?.ok()?;
+    record.write(number, |connection| connection.note(&message));
+    Some(message)
+}
+
+/// One connection that follows a script.
+struct Player<'a> {
+    socket: Socket,
+    number: usize,
+    record: &'a Record,
+    /// Client events that were expected already, or passed over.
+    passed: usize,
+    expected: Value,
+}
+
+impl Player<'_> {
+    async fn play(&mut self, steps: Vec<Step>) -> Result<(), String> {
+        for step in steps {
+            match step {
+                Step::Expect(kind) => self.expect(kind).await?,
+                Step::ExpectAudio(ms) => self.expect_audio(ms).await?,
+                Step::Send(event) => self.send(Message::text(event.to_string())).await?,
+                Step::Answer(answer) => {
+                    let event = answer(&self.expected);
+                    self.send(Message::text(event.to_string())).await?;
+                }
+                Step::SendText(text) => self.send(Message::text(text)).await?,
+                Step::SendRaw(message) => self.send(message).await?,
+                Step::Wait(time) => self.read_until(Instant::now() + time).await,
+                Step::Close(code, reason) => {
+                    let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+                    self.send(Message::Close(Some(frame))).await?;
+                }
+                Step::Stall(time) => sleep(time).await,
+                Step::Reset => {
+                    let reset = self.socket.get_ref().tcp().set_zero_linger();
+                    return reset.map_err(|error| error.to_string());
+                }
+                Step::HangUp => return Ok(()),
+                Step::Silence => {
+                    self.swallow().await;
+                    return Ok(());
+                }
+            }
+        }
+        self.read_until(Instant::now() + LINGER).await;
+        Ok(())
+    }
+
+    async fn expect(&mut self, kind: &str) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let passed = self.passed;
+            let found = self.record.write(self.number, |connection| {
+                let new = &connection.received[passed..];
+                let at = new.iter().position(|event| event["type"] == kind)?;
+                Some((passed + at + 1, new[at].clone()))
+            });
+            if let Some((passed, event)) = found {
+                (self.passed, self.expected) = (passed, event);
+                return Ok(());
+            }
+            self.read_before(deadline).await.map_err(|why| format!("expected {kind}, but {why}"))?;
+        }
+    }
+
+    async fn expect_audio(&mut self, ms: u64) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.record.write(self.number, |connection| connection.audio_ms) < ms {
+            self.read_before(deadline)
+                .await
+                .map_err(|why| format!("expected {ms} ms of audio, but {why}"))?;
+        }
+        Ok(())
+    }
+
+    async fn read_before(&mut self, deadline: Instant) -> Result<(), String> {
+        match timeout_at(deadline, read(&mut self.socket, self.number, self.record)).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err("the client left".to_owned()),
+            Err(_) => Err(format!("it did not come within {PATIENCE:?}")),
+        }
+    }
+
+    /// Reads until then, or until the client leaves.
+    async fn read_until(&mut self, deadline: Instant) {
+        while self.read_before(deadline).await.is_ok() {}
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), String> {
+        match timeout(PATIENCE, self.socket.send(message)).await {
+            // What is sent to a client that has left is lost, as it is for the real service.
+            Ok(Ok(()) | Err(_)) => Ok(()),
+            Err(_) => Err(format!("the client took nothing for {PATIENCE:?}")),
+        }
+    }
+
+    async fn swallow(&mut self) {
+        let mut bytes = vec![0; 64 * 1024];
+        let carrier = self.socket.get_mut();
+        let _ = timeout(LINGER, async { while carrier.read(&mut bytes).await.is_ok_and(|n| n > 0) {} }).await;
+    }
+}
