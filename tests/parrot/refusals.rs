@@ -181,6 +181,18 @@ fn the_conversation_has_an_end_to_its_memory() {
     assert_eq!(client.nth("error", 0)["error"]["param"], "item");
 }
 
+#[test]
+fn a_client_that_never_listens_loses_the_newest_events() {
+    let mut parrot = Parrot::new(Habits::default(), 5, Duration::ZERO);
+    for _ in 0..5000 {
+        parrot.hear("?", Duration::ZERO);
+    }
+    let said = std::iter::from_fn(|| parrot.speak(Duration::ZERO)).count();
+    assert_eq!(said, 4096);
+    parrot.hear("?", Duration::ZERO);
+    assert!(parrot.speak(Duration::ZERO).is_some());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
