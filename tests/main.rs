@@ -1,6 +1,14 @@
 //! The one integration binary: each room's tests are a module of it, in the order of the rooms' names.
 //!
 //! Any allocation inside `assert_no_alloc` ends the whole run: that is how the real-time paths are watched.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking, and lists what it looks for"
+)]
 
 mod audio;
 mod board;
