@@ -19,6 +19,7 @@ mod light;
 mod parrot;
 mod profile;
 mod service;
+mod session;
 mod wire;
 
 #[global_allocator]

@@ -26,7 +26,7 @@ use super::{Rig, Shape, Sound, Spoken};
 /// The WAV files that stand in for the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tape {
-    /// What the microphone hears while it is open; without one, silence.
+    /// What the microphone hears while it is open; without one, silence that never ends.
     pub speech: Option<PathBuf>,
     /// Where to write what the speaker plays, silence included; without one it is played to nobody.
     pub speaker: Option<PathBuf>,
@@ -125,7 +125,6 @@ impl TapeMicrophone {
         ended: Arc<AtomicBool>,
     ) -> Result<TapeMicrophone, AudioError> {
         let speech = path.map(|path| Speech::open(path, shape)).transpose()?;
-        ended.store(speech.is_none(), Ordering::Relaxed);
         Ok(TapeMicrophone { speech, is_open: false, due: 0, ended, failure: None })
     }
 

@@ -55,7 +55,7 @@ fn eight_bits_are_heard_at_full_scale() {
 #[test]
 fn without_speech_the_microphone_hears_silence() {
     let mut sound = play(Tape { speed: 50, ..Tape::default() });
-    assert!(sound.tape_ended());
+    assert!(!sound.tape_ended());
     sound.ears.set_open(true);
     assert!(hear(&mut sound, 2_400).iter().all(|sample| *sample == 0));
 }

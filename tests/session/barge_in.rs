@@ -1,0 +1,159 @@
+//! Interruption by voice and by button, in every phase, and audio that comes too late.
+
+use std::time::Duration;
+
+use mynah::conversation::Mode;
+use serde_json::Value;
+
+use super::{Device, PERIOD, after_a_turn, heard, tone, truncated_ms};
+use crate::service::Step::{Expect, Wait};
+use crate::service::{Behaviour, Service, Step, events};
+
+/// Time enough for some of a reply to be heard, and not all.
+const SOME: Step = Wait(Duration::from_millis(400));
+
+#[test]
+fn a_voice_over_the_reply_cuts_it_and_the_service_is_told_what_was_heard() {
+    let steps = [
+        after_a_turn(begun_reply("r1", "i1", 1000)),
+        vec![SOME],
+        events::sent([events::speech_started("u2", 3000)]),
+        events::sent(events::reply_interrupted("r1", "i1")),
+        vec![Expect("conversation.item.truncate")],
+        events::sent([events::speech_stopped("u2", 3600), events::committed("u2")]),
+        events::sent(events::reply("r2", "i2", "Sorry.", &tone(2000, 300))),
+    ];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 2);
+    let (_, speaker) = device.leave();
+    assert_truthful(&service, &speaker, "i1", 1000);
+    assert_eq!(heard(&speaker, 2000), 7200, "the reply after the cut is whole");
+    assert_eq!(service.connections()[0].count("response.cancel"), 0, "the service cancels by itself");
+}
+
+#[test]
+fn a_voice_over_a_reply_that_is_sent_and_done_cuts_what_is_still_queued() {
+    let whole = events::reply("r1", "i1", "A long story.", &tone(1000, 3000));
+    let steps = [after_a_turn(whole), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 1);
+    let (_, speaker) = device.leave();
+    assert_truthful(&service, &speaker, "i1", 1000);
+}
+
+#[test]
+fn the_button_over_the_reply_cuts_cancels_and_truncates() {
+    let steps = [after_a_turn(begun_reply("r1", "i1", 1000)), vec![Expect("response.cancel")]];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("speaking", 1);
+    device.press();
+    let cancel = service.wait_for("response.cancel");
+    let (_, speaker) = device.leave();
+    assert_eq!(cancel["response_id"], "r1");
+    if service.connections()[0].count("conversation.item.truncate") > 0 {
+        assert_truthful(&service, &speaker, "i1", 1000);
+    }
+    assert!(heard(&speaker, 1000) < 24_000);
+}
+
+#[test]
+fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_their_reply() {
+    let late = || events::audio_deltas("r1", "i1", &tone(3000, 600));
+    let steps = [
+        after_a_turn(begun_reply("r1", "i1", 1000)),
+        vec![SOME],
+        events::sent([events::speech_started("u2", 3000)]),
+        events::sent(late()),
+        events::sent(events::reply_interrupted("r1", "i1")),
+        events::sent(late()),
+        vec![Expect("conversation.item.truncate")],
+        events::sent([events::speech_stopped("u2", 3600), events::committed("u2")]),
+        events::sent(late()),
+        events::sent(events::reply_begun("r2", "i2")),
+        events::sent(late()),
+        events::sent(events::audio_deltas("r2", "i2", &tone(2000, 300))),
+        events::sent(late()),
+        events::sent(events::reply_ended("r2", "i2", "Fine.")),
+        events::sent(late()),
+    ];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 2);
+    let (_, speaker) = device.leave();
+    assert_eq!(heard(&speaker, 3000), 0);
+    assert_eq!(heard(&speaker, 2000), 7200);
+    assert_truthful(&service, &speaker, "i1", 1000);
+    assert_eq!(service.connections()[0].count("conversation.item.delete"), 0);
+}
+
+#[test]
+fn a_voice_while_the_reply_is_awaited_keeps_the_reply_from_ever_being_heard() {
+    for begun in [vec![], events::reply_begun("r1", "i1")] {
+        let steps = [
+            after_a_turn(begun),
+            events::sent([events::speech_started("u2", 3000)]),
+            events::sent(events::audio_deltas("r1", "i1", &tone(3000, 400))),
+            events::sent(events::reply_interrupted("r1", "i1")),
+            events::sent([events::speech_stopped("u2", 3600), events::committed("u2")]),
+            events::sent(events::reply("r2", "i2", "Fine.", &tone(2000, 200))),
+        ];
+        let service = Service::start([Behaviour::script(steps.concat())]);
+        let device = Device::start(&service, Mode::Open);
+        device.until("time: reply heard", 1);
+        let deleted = service.wait_for("conversation.item.delete");
+        let (_, speaker) = device.leave();
+        assert_eq!((heard(&speaker, 3000), heard(&speaker, 2000)), (0, 4800));
+        assert_eq!(deleted["item_id"], "i1", "the service may not remember words that nobody heard");
+    }
+}
+
+#[test]
+fn a_voice_while_listening_changes_nothing() {
+    let steps = [
+        events::opening(),
+        events::sent([events::speech_started("u1", 0), events::speech_started("u1", 10)]),
+    ];
+    let after = [
+        events::sent(events::user_turn("u1")),
+        events::sent(events::reply("r1", "i1", "Yes.", &tone(1000, 200))),
+    ];
+    let service = Service::start([Behaviour::script([steps.concat(), after.concat()].concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 1);
+    let (_, speaker) = device.leave();
+    assert_eq!(heard(&speaker, 1000), 4800);
+    assert_eq!(service.connections()[0].story(), ["session.update"]);
+}
+
+#[test]
+fn a_minute_of_reply_in_one_burst_is_taken_and_can_still_be_interrupted_at_once() {
+    let burst =
+        [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &tone(1000, 60_000))].concat();
+    let steps = [after_a_turn(burst), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 1);
+    let (_, speaker) = device.leave();
+    assert_truthful(&service, &speaker, "i1", 1000);
+    assert!(heard(&speaker, 1000) < 24_000 * 10, "a cut a minute later is no cut");
+}
+
+/// A reply of 3 s that the service has not finished sending.
+fn begun_reply(reply: &str, item: &str, value: i16) -> Vec<Value> {
+    [events::reply_begun(reply, item), events::audio_deltas(reply, item, &tone(value, 3000))].concat()
+}
+
+/// What the service was told is what the recording holds, give or take a period; and it was cut short.
+fn assert_truthful(service: &Service, speaker: &[i16], item: &str, value: i16) {
+    let told = truncated_ms(service, item) as usize * 24;
+    let heard = heard(speaker, value);
+    assert!(told.abs_diff(heard) <= PERIOD, "told {told} samples, heard {heard}");
+    assert!(heard > 0);
+    let last = speaker.iter().rposition(|sample| *sample == value).unwrap();
+    let fade: Vec<i16> = speaker[last + 1..].iter().copied().take(PERIOD).collect();
+    assert!(fade.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()), "the cut fades: {fade:?}");
+    assert_eq!(fade[PERIOD - 1], 0, "and is silent within a period");
+}

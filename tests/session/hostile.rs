@@ -1,0 +1,84 @@
+//! What the service should never send, and does: the conversation goes on.
+
+use mynah::conversation::{Ending, Mode};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{Device, after_a_turn, heard, tone};
+use crate::service::Step::{Expect, Send, SendRaw, SendText};
+use crate::service::{Behaviour, Service, Step, events};
+
+#[test]
+fn odd_events_of_every_kind_leave_the_turn_whole() {
+    let odd: Vec<Step> = vec![
+        SendText("not json".into()),
+        SendText("{".into()),
+        SendText("[]".into()),
+        SendText(r#"{"type":7}"#.into()),
+        SendRaw(Message::Binary(vec![0xff, 0xfe, 0, 1].into())),
+        SendRaw(Message::Binary(br#"{"type":"session.updated"}"#.to_vec().into())),
+        SendRaw(Message::Ping(vec![1; 125].into())),
+        Send(events::event("no.such.event", json!({"deep": [[[{}]]]}))),
+        Send(events::event("response.audio.delta", json!({}))),
+        Send(events::event("response.created", json!({}))),
+        Send(events::event("response.done", json!({"response": null}))),
+        Send(events::error("bad_response_create", None)),
+        Send(events::error("response_cancel_not_active", None)),
+        Send(events::transcription_failed("u1")),
+    ];
+    let begun = events::sent(events::reply_begun("r1", "i1"));
+    let audio = vec![
+        Send(events::audio_delta_of("r1", "i1", "")),
+        Send(events::audio_delta_of("r1", "i1", "!!!!")),
+        // 1000 is 0x03e8: split in the middle of a sample.
+        Send(events::audio_delta_of("r1", "i1", "6APoA+g=")),
+        Send(events::audio_delta_of("r1", "i1", "Aw==")),
+    ];
+    let rest = [
+        events::sent(events::audio_deltas("r1", "i1", &tone(1000, 200))),
+        events::sent(events::reply_ended("r1", "i1", "Yes.")),
+    ];
+    let steps = [after_a_turn([]), odd.clone(), begun, odd.clone(), audio, odd, rest.concat()].concat();
+    let service = Service::start([Behaviour::script(steps)]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 1);
+    let (ending, speaker) = device.leave();
+    assert_eq!(ending, Ending::Bye);
+    assert_eq!(heard(&speaker, 1000), 4803);
+    assert_eq!(service.connections().len(), 1, "the link was never lost");
+    assert_eq!(service.connections()[0].story(), ["session.update"]);
+}
+
+#[test]
+fn an_event_of_eight_mebibytes_is_taken_and_one_of_eleven_costs_the_link_and_no_more() {
+    let padding = |mebibytes: usize| {
+        Send(events::event("conversation.item.created", json!({"padding": "x".repeat(mebibytes << 20)})))
+    };
+    let first =
+        [events::opening(), vec![padding(8), Expect("input_audio_buffer.append"), padding(11)]].concat();
+    let second = after_a_turn(events::reply("r1", "i1", "Back.", &tone(1000, 200)));
+    let service = Service::start([Behaviour::script(first), Behaviour::script(second)]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 1);
+    let (_, speaker) = device.leave();
+    assert_eq!(heard(&speaker, 1000), 4800);
+    assert_eq!(service.connections().len(), 2);
+}
+
+#[test]
+fn a_session_set_up_otherwise_than_asked_is_refused_and_says_what_differs() {
+    for spoil in [
+        |update: &serde_json::Value| {
+            let mut updated = events::session_updated(update);
+            updated["session"]["input_audio_sampling_rate"] = json!(16000);
+            updated
+        },
+        |update: &serde_json::Value| events::error("invalid_value", update["event_id"].as_str()),
+    ] {
+        let steps = [Send(events::session_created()), Expect("session.update"), Step::Answer(spoil)];
+        let service = Service::start([Behaviour::script(steps)]);
+        let (ending, _) = Device::start(&service, Mode::Open).ended();
+        assert_eq!(ending, Ending::Refused);
+        assert_eq!(service.connections()[0].audio_ms, 0);
+    }
+}

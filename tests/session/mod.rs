@@ -1,0 +1,175 @@
+//! The whole session against a scripted service over real TLS, with a tape for ears and mouth.
+//!
+//! Each reply is a constant, so that the speaker's recording says to the sample whose audio was heard.
+
+mod barge_in;
+mod hostile;
+mod line;
+mod turns;
+
+use std::fs::File;
+use std::io::{PipeWriter, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mynah::audio::{self, AudioError, Shape, Tape};
+use mynah::board::{Board, LiveLine};
+use mynah::conversation::{Ending, Mode};
+use mynah::errands::Errands;
+use mynah::link::Tls;
+use mynah::profile::{Credential, Endpoint, Secret};
+use mynah::session::{self, Parts};
+use mynah::wire::{SessionConfig, TurnDetection, Voice};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::service::{Service, Step, events};
+
+const KEY: &str = "k3y-that-nobody-may-see";
+const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
+/// One period of the tape, in samples: what `heard` may be off by.
+const PERIOD: usize = 240;
+
+/// A running device, with a hand on its keys and an eye on its lines.
+struct Device {
+    keys: Option<PipeWriter>,
+    folder: TempDir,
+    thread: JoinHandle<Result<Ending, AudioError>>,
+    _signals: UnixStream,
+}
+
+impl Device {
+    fn start(service: &Service, mode: Mode) -> Self {
+        Self::hearing(service, mode, None)
+    }
+
+    /// A device whose microphone hears these samples, from when it is first opened.
+    fn hearing(service: &Service, mode: Mode, speech: Option<&[i16]>) -> Self {
+        Self::reaching(remote(service), mode, speech)
+    }
+
+    fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let speech = speech.map(|samples| record(folder.path().join("speech.wav"), samples));
+        let (reading, keys) = std::io::pipe().unwrap();
+        let lines = File::create(folder.path().join("lines")).unwrap();
+        let speaker = Some(folder.path().join("speaker.wav"));
+        let (ours, signals) = UnixStream::pair().unwrap();
+        let parts = Parts {
+            mode,
+            config: config(mode),
+            service,
+            sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
+            board: Board::on(OwnedFd::from(reading), OwnedFd::from(lines), None, mode == Mode::Hold, LiveLine::default())
+                .unwrap(),
+            signals: ours,
+            seed: 3,
+        };
+        let thread = std::thread::spawn(move || session::run(parts));
+        Self { keys: Some(keys), folder, thread, _signals: signals }
+    }
+
+    fn press(&self) {
+        self.key(b" ");
+    }
+
+    fn key(&self, key: &[u8]) {
+        let mut keys = self.keys.as_ref().unwrap();
+        keys.write_all(key).unwrap();
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.path().join("lines")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until a line with this beginning has been printed so often.
+    #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to print")]
+    fn until(&self, line: &str, times: usize) {
+        for _ in 0..500 {
+            if self.lines().iter().filter(|printed| printed.starts_with(line)).count() >= times {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{line:?} was not printed {times} times: {:?}", self.lines());
+    }
+
+    /// Presses `q` and returns how it ended, with what the speaker played.
+    fn leave(self) -> (Ending, Vec<i16>) {
+        self.key(b"q");
+        self.ended()
+    }
+
+    /// Waits for it to end by itself.
+    fn ended(mut self) -> (Ending, Vec<i16>) {
+        let ending = self.thread.join().unwrap().unwrap();
+        drop(self.keys.take());
+        let mut wav = hound::WavReader::open(self.folder.path().join("speaker.wav")).unwrap();
+        (ending, wav.samples::<i16>().map(Result::unwrap).collect())
+    }
+}
+
+fn remote(service: &Service) -> session::Service {
+    let ca_file = service.url().starts_with("wss").then(|| service.ca_file());
+    session::Service::Remote {
+        endpoint: Endpoint::new(&service.url(), "gpt-realtime", "2026-07-15").unwrap(),
+        tls: Tls::new(ca_file).unwrap(),
+        errands: Errands::start(Credential::Key(Secret::new(KEY).unwrap())).unwrap(),
+    }
+}
+
+fn config(mode: Mode) -> SessionConfig {
+    SessionConfig {
+        instructions: "Be brief.".into(),
+        voice: Voice { family: "openai", name: "alloy".into() },
+        turn_detection: (mode != Mode::Hold).then_some(TurnDetection::Server),
+        noise_reduction: None,
+        echo_cancellation: false,
+        transcription: Some("whisper-1"),
+        language: None,
+    }
+}
+
+fn record(path: PathBuf, samples: &[i16]) -> PathBuf {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 24_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&path, spec).unwrap();
+    samples.iter().for_each(|sample| wav.write_sample(*sample).unwrap());
+    wav.finalize().unwrap();
+    path
+}
+
+/// `ms` milliseconds of one value.
+fn tone(value: i16, ms: usize) -> Vec<i16> {
+    vec![value; ms * 24]
+}
+
+fn heard(samples: &[i16], value: i16) -> usize {
+    samples.iter().filter(|sample| **sample == value).count()
+}
+
+/// A session set up, a turn heard, and then these events.
+fn after_a_turn(events: impl IntoIterator<Item = Value>) -> Vec<Step> {
+    [
+        events::opening(),
+        vec![Step::ExpectAudio(50)],
+        events::sent(events::user_turn("u1")),
+        events::sent(events),
+    ]
+    .concat()
+}
+
+/// What the service was told about the end of this item's audio, in ms.
+fn truncated_ms(service: &Service, item: &str) -> u64 {
+    let event = service.wait_for("conversation.item.truncate");
+    assert_eq!((&event["item_id"], &event["content_index"]), (&item.into(), &0.into()));
+    event["audio_end_ms"].as_u64().unwrap()
+}

@@ -1,0 +1,165 @@
+//! Whole turns, in every mode.
+
+use std::time::Duration;
+
+use base64::Engine;
+use mynah::conversation::{Ending, Mode};
+use serde_json::{Value, json};
+
+use super::{Device, TAP, after_a_turn, heard, tone};
+use crate::service::Step::{Answer, Expect, ExpectAudio, Send, Wait};
+use crate::service::{Behaviour, Connection, Service, events};
+
+#[test]
+fn a_reply_is_heard_to_the_last_sample_and_the_owner_is_shown_both_sides() {
+    let mut said = vec![events::transcription_completed("u1", "Hello, bird.")];
+    said.extend(events::reply("r1", "i1", "Hello yourself.", &tone(1000, 500)));
+    let service = Service::start([Behaviour::script(after_a_turn(said))]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("time: reply heard", 1);
+    let lines = device.lines();
+    let (ending, speaker) = device.leave();
+    assert_eq!(ending, Ending::Bye);
+    assert_eq!(heard(&speaker, 1000), 12_000, "{lines:?}");
+    let states: Vec<_> = lines.iter().filter(|line| !line.contains(':')).collect();
+    assert_eq!(states, ["connecting", "listening", "thinking", "speaking", "listening"]);
+    assert!(
+        lines.contains(&"you: Hello, bird.".into()) && lines.contains(&"mynah: Hello yourself.".into()),
+        "{lines:?}"
+    );
+    let one = &service.connections()[0];
+    assert_eq!(
+        one.story(),
+        ["session.update"],
+        "with the service's voice detection there is nothing else to say"
+    );
+    assert_eq!(one.close, Some((1000, String::new())));
+}
+
+#[test]
+fn the_configuration_goes_first_and_no_sound_before_it_is_confirmed() {
+    let service = Service::start([Behaviour::script([
+        Send(events::session_created()),
+        Expect("session.update"),
+        Wait(Duration::from_millis(400)),
+        Send(events::event("rate_limits.updated", json!({}))),
+        Wait(Duration::from_millis(100)),
+        Answer(events::session_updated),
+        ExpectAudio(100),
+    ])]);
+    let device = Device::start(&service, Mode::Open);
+    service.until("sound", |all| all.iter().any(|one| one.audio_ms >= 100));
+    let first = service.connections()[0].received[0].clone();
+    assert_eq!(first["type"], "session.update");
+    assert_eq!(first["session"]["turn_detection"]["type"], "server_vad");
+    let lines = device.lines();
+    assert_eq!(
+        lines.iter().filter(|line| !line.contains(':')).collect::<Vec<_>>(),
+        ["connecting", "listening"]
+    );
+    let before = service.connections()[0].audio_ms;
+    let (_, _) = device.leave();
+    assert!(
+        before < 400,
+        "{before} ms of sound had been kept back, and the microphone of open mode was not even open"
+    );
+}
+
+#[test]
+fn what_is_said_after_a_press_while_the_link_comes_up_is_sent_first_and_whole() {
+    let service = Service::start([Behaviour::script([
+        Send(events::session_created()),
+        Expect("session.update"),
+        Wait(Duration::from_millis(700)),
+        Answer(events::session_updated),
+        ExpectAudio(900),
+    ])]);
+    let speech: Vec<i16> = (1..24_000).collect();
+    let device = Device::hearing(&service, TAP, Some(&speech));
+    device.until("connecting", 1);
+    device.press();
+    device.until("listening", 1);
+    service.until("900 ms of sound", |all| all.iter().any(|one| one.audio_ms >= 900));
+    let sent = appended(&service.connections()[0]);
+    let (_, _) = device.leave();
+    let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
+    assert_eq!(sent[start..start + 20_000], speech[..20_000], "every sample from the press on, in order");
+}
+
+#[test]
+fn tap_opens_the_microphone_for_a_conversation_and_a_second_tap_closes_it() {
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let device = Device::start(&service, TAP);
+    device.until("idle", 1);
+    assert_eq!(service.connections()[0].audio_ms, 0);
+    device.press();
+    service.until("sound", |all| all[0].audio_ms >= 100);
+    device.press();
+    device.until("idle", 2);
+    service.wait_for("input_audio_buffer.clear");
+    let at_rest = service.connections()[0].audio_ms;
+    service.until("the clear", |all| all[0].count("input_audio_buffer.clear") == 1);
+    let (_, _) = device.leave();
+    assert!(service.connections()[0].audio_ms <= at_rest + 20, "sound was sent with the microphone closed");
+}
+
+#[test]
+fn push_to_talk_clears_appends_commits_and_asks_in_that_order() {
+    let steps = [
+        events::opening(),
+        vec![Expect("response.create"), Send(events::committed("u1"))],
+        events::sent(events::reply("r1", "i1", "Yes.", &tone(1000, 200))),
+    ];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Hold);
+    device.until("idle", 1);
+    device.press();
+    service.until("sound", |all| all[0].audio_ms >= 300);
+    device.press();
+    device.until("time: reply heard", 1);
+    let (_, speaker) = device.leave();
+    assert_eq!(heard(&speaker, 1000), 4800);
+    let one = &service.connections()[0];
+    let story =
+        ["session.update", "input_audio_buffer.clear", "input_audio_buffer.commit", "response.create"];
+    assert_eq!(one.story(), story);
+    assert_eq!(one.received[0]["session"]["turn_detection"], Value::Null);
+    let kinds: Vec<_> = one.received.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let at = |kind: &str| kinds.iter().position(|found| *found == kind).unwrap();
+    let last_append = kinds.iter().rposition(|found| *found == "input_audio_buffer.append").unwrap();
+    assert!(at("input_audio_buffer.clear") < at("input_audio_buffer.append"));
+    assert_eq!(last_append + 1, at("input_audio_buffer.commit"), "everything heard goes before the commit");
+}
+
+#[test]
+fn a_push_too_short_for_a_word_is_cleared_and_never_committed() {
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let device = Device::start(&service, Mode::Hold);
+    device.until("idle", 1);
+    device.key(b"  ");
+    device.until("news: that press was too short", 1);
+    service.until("two clears", |all| all[0].count("input_audio_buffer.clear") == 2);
+    let (_, _) = device.leave();
+    assert_eq!(service.connections()[0].count("input_audio_buffer.commit"), 0);
+}
+
+#[test]
+fn a_muted_device_sends_nothing_and_says_so() {
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let device = Device::start(&service, Mode::Open);
+    service.until("sound", |all| all.iter().any(|one| one.audio_ms >= 100));
+    device.key(b"m");
+    device.until("muted", 1);
+    service.wait_for("input_audio_buffer.clear");
+    let kinds = |one: &Connection| one.received.last().unwrap()["type"].clone();
+    let (_, _) = device.leave();
+    assert_eq!(kinds(&service.connections()[0]), "input_audio_buffer.clear", "nothing was sent after it");
+}
+
+/// The samples of all appends, in order.
+fn appended(one: &Connection) -> Vec<i16> {
+    let audio = one.received.iter().filter_map(|event| event["audio"].as_str());
+    let bytes = audio.flat_map(|base64| base64::engine::general_purpose::STANDARD.decode(base64).unwrap());
+    let bytes: Vec<u8> = bytes.collect();
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
