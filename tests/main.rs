@@ -18,6 +18,7 @@ mod ledger;
 mod light;
 mod parrot;
 mod profile;
+mod rooms;
 mod service;
 mod session;
 mod wire;

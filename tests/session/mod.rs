@@ -63,8 +63,14 @@ impl Device {
             config: config(mode),
             service,
             sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
-            board: Board::on(OwnedFd::from(reading), OwnedFd::from(lines), None, mode == Mode::Hold, LiveLine::default())
-                .unwrap(),
+            board: Board::on(
+                OwnedFd::from(reading),
+                OwnedFd::from(lines),
+                None,
+                mode == Mode::Hold,
+                LiveLine::default(),
+            )
+            .unwrap(),
             signals: ours,
             seed: 3,
         };
