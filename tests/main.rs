@@ -13,9 +13,11 @@
 mod audio;
 mod board;
 mod conversation;
+mod errands;
 mod lane;
 mod ledger;
 mod light;
+mod link;
 mod parrot;
 mod profile;
 mod rooms;

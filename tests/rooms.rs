@@ -11,7 +11,8 @@ const CORE: [&str; 7] = ["conversation", "light", "wire", "lane", "ledger", "pro
 #[test]
 fn every_room_uses_the_rooms_it_says_and_no_others() {
     for (name, row) in table() {
-        let mut used: BTreeSet<String> = sources(&name).iter().flat_map(|(_, text)| rooms_named_in(text)).collect();
+        let mut used: BTreeSet<String> =
+            sources(&name).iter().flat_map(|(_, text)| rooms_named_in(text)).collect();
         used.remove(&name);
         assert_eq!(used, row.uses, "what {name} uses, and what the table says");
     }
@@ -45,7 +46,9 @@ fn a_crate_that_belongs_to_one_room_is_used_by_no_other() {
 fn the_core_has_no_hands() {
     for name in CORE {
         for (file, text) in sources(name) {
-            for forbidden in ["unsafe ", "log::", "std::thread", "TcpStream", "TcpListener", "UdpSocket", "UnixStream"] {
+            for forbidden in
+                ["unsafe ", "log::", "std::thread", "TcpStream", "TcpListener", "UdpSocket", "UnixStream"]
+            {
                 let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
                 assert!(lines.all(|line| !line.contains(forbidden)), "{file} mentions {forbidden}");
             }

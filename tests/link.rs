@@ -1,0 +1,223 @@
+//! The link alone: backpressure, signs of life, sizes and goodbyes.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use mynah::link::{Link, Lost, News, OUTBOUND_BYTES, PING_AFTER, PONG_LIMIT, Pipe, Reason, Tls, Upgrade};
+use mynah::wire;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
+use serde_json::json;
+
+use crate::service::Step::{Expect, Send, Stall};
+use crate::service::{Behaviour, Service, events};
+
+#[test]
+fn a_stalled_uplink_is_backpressure_and_every_message_arrives_once_and_in_order() {
+    let steps = [Send(events::session_created()), Stall(Duration::from_secs(1)), Expect("last")];
+    let service = Service::start([Behaviour::script(steps)]);
+    let mut link = connect(&service);
+    let padding = "x".repeat(8000);
+    let mut stalls = 0;
+    for number in 0..2000 {
+        while link.interest().contains(PollFlags::OUT) {
+            stalls += 1;
+            wait(&link, PollFlags::OUT);
+            link.flush().unwrap();
+        }
+        let text = json!({"type": "numbered", "number": number, "padding": padding}).to_string();
+        link.send(|into| into.extend_from_slice(text.as_bytes())).unwrap();
+    }
+    link.send(|into| into.extend_from_slice(br#"{"type":"last"}"#)).unwrap();
+    while link.interest().contains(PollFlags::OUT) {
+        wait(&link, PollFlags::OUT);
+        link.flush().unwrap();
+    }
+    service.until("the last", |all| all[0].count("last") == 1);
+    let numbers: Vec<u64> = service.received().iter().filter_map(|event| event["number"].as_u64()).collect();
+    assert_eq!(numbers, (0..2000).collect::<Vec<_>>());
+    assert!(stalls > 0, "the uplink never stalled: the test tests nothing");
+}
+
+#[test]
+fn a_stalled_uplink_does_not_keep_the_link_from_hearing() {
+    let talk = (0..200)
+        .map(|number| Send(events::event("talk", json!({"number": number, "padding": "y".repeat(4000)}))));
+    let steps = [Send(events::session_created()), Expect("go")]
+        .into_iter()
+        .chain(talk)
+        .chain([Stall(Duration::from_secs(2))]);
+    let service = Service::start([Behaviour::script(steps)]);
+    let mut link = connect(&service);
+    link.send(|into| into.extend_from_slice(br#"{"type":"go"}"#)).unwrap();
+    link.flush().unwrap();
+    let filler = "x".repeat(4000);
+    let mut heard = 0;
+    while heard < 200 {
+        // As long as there is room the uplink is kept full.
+        while !link.interest().contains(PollFlags::OUT) && heard > 100 {
+            link.send(|into| into.extend_from_slice(filler.as_bytes())).unwrap();
+            link.flush().unwrap();
+        }
+        wait(&link, PollFlags::IN);
+        while let Some(News::Text(text)) = link.next(now()).unwrap() {
+            heard += usize::from(text.contains(r#""talk""#));
+        }
+    }
+}
+
+#[test]
+fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
+    let service =
+        Service::start([Behaviour::script([Send(events::session_created()), Stall(Duration::from_secs(5))])]);
+    let mut link = connect(&service);
+    let text = "x".repeat(16_000);
+    let lost = (0..4000).find_map(|_| link.send(|into| into.extend_from_slice(text.as_bytes())).err());
+    let lost = lost.expect("64 MB were swallowed");
+    assert_eq!(
+        lost.sentence,
+        format!("the network takes nothing: {} KiB are waiting to be sent", OUTBOUND_BYTES / 1024)
+    );
+    assert!(link.next(now()).is_err(), "a link that is over stays over");
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_given_up() {
+    let start = now();
+    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    assert_eq!(ours.deadline(), Some(start + PING_AFTER));
+    assert_eq!(ours.tick(start + PING_AFTER), Ok(()));
+    let asked = start + PING_AFTER;
+    assert_eq!(ours.deadline(), Some(asked + PONG_LIMIT));
+    let lost = ours.tick(asked + PONG_LIMIT).unwrap_err();
+    assert_eq!(lost.sentence, "the service has been silent for 45 s and answers no ping");
+    drop(ours);
+    assert!(theirs.next(start).is_err());
+}
+
+#[test]
+fn a_peer_that_answers_a_ping_is_kept() {
+    let start = now();
+    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    let later = start + PING_AFTER;
+    ours.tick(later).unwrap();
+    assert_eq!(theirs.next(later), Ok(None), "the ping is answered and not told");
+    let answered = later + Duration::from_secs(1);
+    assert_eq!(ours.next(answered), Ok(None));
+    assert_eq!(ours.deadline(), Some(answered + PING_AFTER));
+}
+
+#[test]
+fn goodbye_is_said_with_1000_and_heard_as_such() {
+    let start = now();
+    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    ours.close();
+    let lost = theirs.next(start).unwrap_err();
+    assert_eq!(lost.reason, Reason::Closed(1000));
+    assert_eq!(ours.next(start).unwrap_err().reason, Reason::Closed(1000));
+}
+
+#[test]
+fn a_close_code_and_its_reason_are_always_told_on_one_line() {
+    let service = Service::start([Behaviour::script([crate::service::Step::Close(
+        4321,
+        "tired\r\n\u{1b}[31m of you",
+    )])]);
+    let mut link = connect(&service);
+    let lost = ended(&mut link);
+    assert_eq!(lost.reason, Reason::Closed(4321));
+    assert_eq!(lost.sentence, "closed with code 4321: tired   [31m of you");
+}
+
+#[test]
+fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
+    let start = now();
+    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    let frames = [[1i16; 1]; 480];
+    let mut delta = BytesMut::new();
+    delta.extend_from_slice(br#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":""#);
+    wire::encode(&[5; 4800], &mut delta);
+    delta.extend_from_slice(br#""}"#);
+    let mut samples = wire::Samples::default();
+    let mut turn = |guarded: bool| {
+        let mut count = 0;
+        let mut up_and_down = || {
+            ours.send(|text| wire::append(&frames, text)).unwrap();
+            ours.flush().unwrap();
+            while let Some(News::Text(text)) = ours.next(start).unwrap() {
+                let Ok(wire::Incoming::Audio(audio)) = wire::read(&text) else { panic!("not audio") };
+                samples.decode(&audio.base64, |piece| count += piece.len()).unwrap();
+            }
+        };
+        if guarded {
+            assert_no_alloc::assert_no_alloc(&mut up_and_down)
+        } else {
+            up_and_down()
+        }
+        while let Some(news) = theirs.next(start).unwrap() {
+            assert!(matches!(news, News::Text(_)));
+        }
+        theirs.send(|text| text.extend_from_slice(&delta)).unwrap();
+        theirs.flush().unwrap();
+        count
+    };
+    for _ in 0..10 {
+        turn(false);
+    }
+    for _ in 0..200 {
+        assert_eq!(turn(true), 4800);
+    }
+}
+
+#[test]
+fn an_address_or_a_certificate_file_that_cannot_work_is_refused_in_a_sentence() {
+    let missing = Tls::new(Some(std::path::Path::new("no/such/ca.pem"))).err().unwrap().to_string();
+    assert!(missing.starts_with("CA file no/such/ca.pem: "), "{missing}");
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = Tls::new(Some(empty.path())).err().unwrap().to_string();
+    assert!(empty.ends_with("holds no PEM certificate"), "{empty}");
+    let service = Service::start([Behaviour::Mute]);
+    let upgrade =
+        Upgrade { uri: "wss://localhost/".into(), credential: Some(("api-key", "ä\u{7f}".into())) };
+    let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
+    let lost = Link::upgrade(Pipe::tcp(socket).unwrap(), &upgrade, now()).err().unwrap();
+    assert_eq!(lost.reason, Reason::SetUp);
+    assert_eq!(lost.sentence, "the credential holds characters that a api-key header cannot");
+}
+
+fn connect(service: &Service) -> Link {
+    let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
+    let tls = Tls::new(Some(service.ca_file())).unwrap();
+    let pipe = Pipe::tls(socket, "localhost", &tls).unwrap();
+    let upgrade = Upgrade { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
+    let mut link = Link::upgrade(pipe, &upgrade, now()).unwrap();
+    while link.next(now()).unwrap() != Some(News::Up) {
+        wait(&link, link.interest());
+    }
+    link
+}
+
+fn ended(link: &mut Link) -> Lost {
+    loop {
+        match link.next(now()) {
+            Ok(_) => wait(link, PollFlags::IN),
+            Err(lost) => return lost,
+        }
+    }
+}
+
+fn wait(link: &Link, interest: PollFlags) {
+    let Some(fd) = link.fd() else { return };
+    let mut fds = [PollFd::from_borrowed_fd(fd, interest)];
+    let ready = poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })).unwrap();
+    assert!(ready > 0, "nothing happened for ten seconds");
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be made from the clock; only differences count"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
