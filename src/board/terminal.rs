@@ -38,8 +38,8 @@ pub struct Terminal<W: Write> {
     latching: bool,
     width: u16,
     live: LiveLine,
-    /// The state that the last plain line told.
-    told: String,
+    /// The state that the last plain line told, and whether it was told as muted.
+    told: Option<(&'static str, bool)>,
     /// The lines that could not be written.
     missed: u64,
 }
@@ -49,7 +49,7 @@ impl<W: Write> Terminal<W> {
     #[must_use]
     pub fn new(out: W, look: Option<Look>, latching: bool, live: LiveLine) -> Self {
         let out = Patient { out, rest: Vec::new(), gone: false };
-        Self { out, look, latching, width: 80, live, told: String::new(), missed: 0 }
+        Self { out, look, latching, width: 80, live, told: None, missed: 0 }
     }
 
     /// Sets the width, columns.
@@ -90,9 +90,9 @@ impl<W: Write> Terminal<W> {
     }
 
     fn tell(&mut self, view: &View) {
-        let state = state(view);
-        if state != self.told && self.out.write(&format!("{state}\n")) {
-            self.told = state;
+        let now = Some((view.picture.name, view.muted));
+        if now != self.told && self.out.write(&format!("{}\n", state(view))) {
+            self.told = now;
         }
     }
 }

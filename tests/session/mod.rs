@@ -26,6 +26,7 @@ use mynah::wire::{SessionConfig, TurnDetection, Voice};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::allocator;
 use crate::service::{Service, Step, events};
 
 const KEY: &str = "k3y-that-nobody-may-see";
@@ -52,6 +53,15 @@ impl Device {
     }
 
     fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
+        Self::made(service, mode, speech, false)
+    }
+
+    /// A device whose session thread's allocations are counted.
+    fn watched(service: &Service, mode: Mode) -> Self {
+        Self::made(remote(service), mode, None, true)
+    }
+
+    fn made(service: session::Service, mode: Mode, speech: Option<&[i16]>, watched: bool) -> Self {
         let folder = TempDir::new().unwrap();
         let speech = speech.map(|samples| record(folder.path().join("speech.wav"), samples));
         let (reading, keys) = std::io::pipe().unwrap();
@@ -74,7 +84,12 @@ impl Device {
             signals: ours,
             seed: 3,
         };
-        let thread = std::thread::spawn(move || session::run(parts));
+        let thread = std::thread::spawn(move || {
+            if watched {
+                allocator::watch_this_thread();
+            }
+            session::run(parts)
+        });
         Self { keys: Some(keys), folder, thread, _signals: signals }
     }
 

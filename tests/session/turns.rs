@@ -7,6 +7,7 @@ use mynah::conversation::{Ending, Mode};
 use serde_json::{Value, json};
 
 use super::{Device, TAP, after_a_turn, heard, tone};
+use crate::allocator;
 use crate::service::Step::{Answer, Expect, ExpectAudio, Send, Wait};
 use crate::service::{Behaviour, Connection, Service, events};
 
@@ -154,6 +155,20 @@ fn a_muted_device_sends_nothing_and_says_so() {
     let kinds = |one: &Connection| one.received.last().unwrap()["type"].clone();
     let (_, _) = device.leave();
     assert_eq!(kinds(&service.connections()[0]), "input_audio_buffer.clear", "nothing was sent after it");
+}
+
+#[test]
+fn once_warm_the_session_thread_allocates_nothing_for_what_the_microphone_hears() {
+    let service = Service::start_plain([Behaviour::script(events::opening())]);
+    let device = Device::watched(&service, Mode::Open);
+    let sound = |ms| service.until("sound", move |all| all.iter().any(|one| one.audio_ms >= ms));
+    sound(500);
+    let warm = allocator::counted();
+    sound(2500);
+    let later = allocator::counted();
+    let (_, _) = device.leave();
+    assert!(warm > 0, "nothing was counted at all");
+    assert_eq!(later - warm, 0, "allocations in two seconds of microphone");
 }
 
 /// The samples of all appends, in order.
