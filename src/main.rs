@@ -90,7 +90,9 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        audio::cards(CardNames { microphone, speaker }, Shape::default())?
+        audio::cards(CardNames { microphone, speaker }, Shape::default()).map_err(|error| {
+            format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
+        })?
     };
     for refusal in sound.refused() {
         log::warn!("{refusal}");

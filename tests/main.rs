@@ -10,6 +10,7 @@
 
 mod allocator;
 mod audio;
+mod binary;
 mod board;
 mod conversation;
 mod errands;

@@ -1,0 +1,140 @@
+//! The program as its owner runs it: a whole conversation, exit codes, signals, and secrets kept.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use crate::service::{Behaviour, Service, events};
+
+const MYNAH: &str = env!("CARGO_BIN_EXE_mynah");
+const DIALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dialogue.wav");
+const KEY: &str = "s3cret-key-of-the-owner";
+
+#[test]
+fn the_recorded_voice_holds_a_whole_conversation_with_the_parrot_and_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        ended(mynah(folder.path()).args(["--parrot", "--speech", DIALOGUE, "--speaker-file", "out.wav"]));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(count(&said, "you: "), 3, "{said}");
+    assert_eq!(count(&said, "mynah: "), 3, "{said}");
+    assert_eq!(said.matches("after the interruption").count(), 1, "one barge-in: {said}");
+    let states: Vec<_> = said.lines().filter(|line| !line.contains(':')).collect();
+    let turn = ["listening", "thinking", "speaking"];
+    assert_eq!(states, [&["connecting"][..], &turn, &turn, &turn, &["listening", "idle"]].concat());
+    let wav = hound::WavReader::open(folder.path().join("out.wav")).unwrap();
+    assert!(wav.duration() > 10 * 24_000, "the speaker played all the time, silence included");
+}
+
+#[test]
+fn a_signal_ends_it_politely_with_exit_code_0() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start([Behaviour::script(events::opening())]);
+        let mut child = talking(folder.path(), &service).spawn().unwrap();
+        service.until("sound", |all| all.iter().any(|one| one.audio_ms > 100));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        assert_eq!(wait(&mut child).code(), Some(0));
+        service.until("the goodbye", |all| all[0].close == Some((1000, String::new())));
+    }
+}
+
+#[test]
+fn the_key_is_in_no_line_no_log_and_no_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start([Behaviour::script(events::opening()), Behaviour::refuse(401, "bad key")]);
+    let mut child = talking(folder.path(), &service).args(["--verbose", "--log"]).spawn().unwrap();
+    service.until("sound", |all| all.iter().any(|one| one.audio_ms > 100));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
+    wait(&mut child);
+    let output = child.wait_with_output().unwrap();
+    let logs: Vec<_> =
+        fs::read_dir(folder.path().join("logs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(logs.len(), 1);
+    assert!(logs[0].to_str().unwrap().ends_with("_voicelive.log"));
+    let log = fs::read_to_string(&logs[0]).unwrap();
+    assert!(log.contains("session sess_"), "the log tells something: {log}");
+    let one = &service.connections()[0];
+    assert_eq!(one.header("api-key"), Some(KEY));
+    for text in
+        [log, String::from_utf8_lossy(&output.stdout).into(), String::from_utf8_lossy(&output.stderr).into()]
+    {
+        assert!(!text.contains(KEY), "{text}");
+    }
+    assert!(!one.uri.contains(KEY));
+}
+
+#[test]
+fn a_wrong_set_up_is_exit_code_2_with_a_sentence_that_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mynah.toml"), "vioce = \"alloy\"\n").unwrap();
+    let cases: [(&[&str], &str); 5] = [
+        (&["--parrot"], "did you mean voice?"),
+        (&["--config", "/dev/null"], "AZURE_VOICELIVE_ENDPOINT"),
+        (&["--config", "/dev/null", "--parrot", "--mode", "tpa"], "did you mean tap?"),
+        (&["--config", "/dev/null", "--parrot", "--microphone", "no-such-card"], "\"no-such-card\""),
+        (&["--config", "/dev/null", "--parrot", "--speech", "/dev/null"], "sox"),
+    ];
+    for (args, expected) in cases {
+        let output = ended(mynah(folder.path()).args(args));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_refused_key_is_exit_code_2_and_names_the_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start([Behaviour::refuse(401, "Access denied due to invalid subscription key.")]);
+    let output = ended(&mut talking(folder.path(), &service));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("401") && said.contains("invalid subscription key"), "{said}");
+}
+
+/// The program in a folder of its own, with an environment of its own.
+fn mynah(folder: &Path) -> Command {
+    let mut command = Command::new(MYNAH);
+    command
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The program talking to a service, with silence for a voice.
+fn talking(folder: &Path, service: &Service) -> Command {
+    let mut command = mynah(folder);
+    command.args(["--endpoint", &service.url(), "--ca-file", service.ca_file().to_str().unwrap()]);
+    command.args(["--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", KEY);
+    command
+}
+
+/// Runs it to its end, which must come.
+fn ended(command: &mut Command) -> Output {
+    let mut child = command.spawn().unwrap();
+    wait(&mut child);
+    child.wait_with_output().unwrap()
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to end")]
+fn wait(child: &mut Child) -> ExitStatus {
+    for _ in 0..1500 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    panic!("it did not end");
+}
+
+fn count(said: &str, beginning: &str) -> usize {
+    said.lines().filter(|line| line.starts_with(beginning)).count()
+}
