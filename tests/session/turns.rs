@@ -22,6 +22,7 @@ fn a_reply_is_heard_to_the_last_sample_and_the_owner_is_shown_both_sides() {
     let (ending, speaker) = device.leave();
     assert_eq!(ending, Ending::Bye);
     assert_eq!(heard(&speaker, 1000), 12_000, "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with(", 500 ms of it heard")), "{lines:?}");
     let states: Vec<_> = lines.iter().filter(|line| !line.contains(':')).collect();
     assert_eq!(states, ["connecting", "listening", "thinking", "speaking", "listening"]);
     assert!(
