@@ -112,7 +112,7 @@ impl Teller {
             News::Muted => "the microphone is muted",
             News::NoSession => "the service did not answer the configuration",
         };
-        log::info!("{sentence}");
+        log::debug!("{sentence}");
         board.say("news", sentence);
     }
 
@@ -120,7 +120,7 @@ impl Teller {
     pub(super) fn turn(&self, turn: &Turn, board: &mut Board) {
         let sentence = times(turn);
         if !sentence.is_empty() {
-            log::info!("{sentence}");
+            log::debug!("{sentence}");
             board.say("time", &sentence);
         }
     }
