@@ -233,26 +233,10 @@ impl Conversation {
     /// Takes in one event and says what it leads to.
     #[must_use]
     pub fn handle(&mut self, event: &Event, now: Instant) -> Actions {
-        match event {
-            Event::Leave => return self.leave(now),
-            Event::LastWords => self.last_words = true,
-            Event::Press
-            | Event::Release { .. }
-            | Event::Mute
-            | Event::LinkUp
-            | Event::LinkDown(_)
-            | Event::Configured
-            | Event::Misconfigured
-            | Event::SpeechStarted
-            | Event::SpeechStopped
-            | Event::Committed
-            | Event::ReplyCreated(_)
-            | Event::Audio(_)
-            | Event::ReplyDone(..)
-            | Event::Drained
-            | Event::Refused(_)
-            | Event::Tick => {}
+        if *event == Event::Leave {
+            return self.leave(now);
         }
+        self.last_words |= *event == Event::LastWords;
         match &mut self.phase {
             Phase::Down(_) => self.handle_down(event, now),
             Phase::Up(_) => self.handle_up(event, now),
