@@ -1,0 +1,88 @@
+//! What comes over the link: told apart, admitted or refused, and handed to whom it concerns.
+//!
+//! What an event means is `wire`'s to say, and what follows from it the conversation's.
+
+use std::time::Instant;
+
+use super::Session;
+use super::teller::Odd;
+use crate::conversation::{Event, Id};
+use crate::ledger::Mark;
+use crate::link::{News, Text};
+use crate::wire::{self, AudioDelta, Incoming, Who};
+
+/// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
+const MESSAGES_A_WAKE: usize = 64;
+
+impl Session {
+    /// Takes in the messages that have come, up to a share of the loop.
+    pub(super) fn take_messages(&mut self, now: Instant) {
+        self.unread = false;
+        for _ in 0..MESSAGES_A_WAKE {
+            let Some(link) = self.line.link() else { return };
+            match link.next(now) {
+                Ok(None) => return,
+                Ok(Some(News::Up)) => self.on(&Event::LinkUp, now),
+                Ok(Some(News::Text(text))) if !self.line.is_closing() => self.take_in(&text, now),
+                Ok(Some(News::Binary(bytes))) => self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now),
+                Ok(Some(News::Text(_))) => {}
+                Err(lost) => return self.lose(&lost, now),
+            }
+        }
+        self.unread = true;
+    }
+
+    fn take_in(&mut self, text: &Text, now: Instant) {
+        match wire::read(text) {
+            Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
+            Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
+            Ok(Incoming::Event(event)) => self.on(&event, now),
+            Ok(Incoming::SessionCreated(id)) => log::info!("session {id}"),
+            Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
+            Ok(Incoming::Said(who, words)) if !words.trim().is_empty() => {
+                let who = match who {
+                    Who::Owner => "you",
+                    Who::Mynah => "mynah",
+                };
+                self.board.say(who, &words);
+            }
+            Ok(Incoming::Said(..) | Incoming::Ignored) => {}
+            Ok(Incoming::Error(error)) => {
+                self.teller.error(&error);
+                self.on(&error.event, now);
+            }
+            Ok(Incoming::Warning(sentence)) => log::warn!("the service warns: {sentence}"),
+            Ok(Incoming::Unknown(kind)) => self.teller.odd(Odd::Unknown, &kind, now),
+            Err(malformed) => self.teller.odd(Odd::Malformed, &malformed.to_string(), now),
+        }
+    }
+
+    fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Instant) {
+        let Some(reply) = Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.admits(reply))
+        else {
+            return self.ledger.refused(&delta.reply, &delta.item);
+        };
+        let taken = self.downlink.take(delta, &mut self.sound.mouth, &mut self.ledger);
+        if taken.bad {
+            self.teller.odd(Odd::BadAudio, &format!("item {}", delta.item), now);
+        }
+        if taken.refused > 0 {
+            self.teller.odd(Odd::TooLong, &format!("item {}", delta.item), now);
+        }
+        if taken.queued > 0 {
+            self.ledger.note(Mark::FirstAudio, now);
+            self.on(&Event::Audio(reply), now);
+        }
+    }
+
+    /// Compares the session with what was asked, the first time it is told.
+    fn check(&mut self, effective: &str, now: Instant) {
+        if self.conversation.configured() {
+            return;
+        }
+        let found = wire::differences(&self.config, effective);
+        self.teller.differences(&found);
+        let grave = found.iter().any(|difference| difference.grave);
+        self.on(if grave { &Event::Misconfigured } else { &Event::Configured }, now);
+    }
+}
