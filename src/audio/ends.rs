@@ -91,7 +91,8 @@ impl Mouth {
     }
 
     /// Silences everything written so far, what the speaker holds included, and returns the lane
-    /// position of the cut. A receipt follows.
+    /// position of the cut. A receipt follows, unless nothing was written since the start or the cut
+    /// before: then there is nothing to silence.
     pub fn cut(&mut self) -> u64 {
         let cut = self.spoken.cut();
         self.bell.ring();

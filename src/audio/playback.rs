@@ -253,7 +253,7 @@ impl Playback {
         if lane.is_some() {
             self.counters.speaker_peak.raise(frames.as_flattened());
             self.staged.advance(taken);
-            self.sounding = true;
+            self.sounding |= taken > 0;
         } else {
             self.tail.advance(taken);
         }
