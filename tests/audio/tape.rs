@@ -113,9 +113,12 @@ fn a_cut_an_opening_and_the_end_wait_for_no_period() {
     let mut sound = tape(files, Shape { period_frames, ..Shape::default() }).unwrap();
     sound.ears.set_open(true);
     until(&sound, |sound| sound.ears.is_open());
-    say(&mut sound, &[1; 100]);
-    let cut = sound.mouth.cut();
-    until_mut(&mut sound, |sound| sound.mouth.receipt().is_some_and(|receipt| receipt.cut == cut));
+    // One of them may fall into a turn that goes on anyway; not all.
+    for _ in 0..50 {
+        say(&mut sound, &[1; 100]);
+        let cut = sound.mouth.cut();
+        until_mut(&mut sound, |sound| sound.mouth.receipt().is_some_and(|receipt| receipt.cut == cut));
+    }
     drop(sound);
     assert_eq!(listen_to(&speaker).1, []);
 }
