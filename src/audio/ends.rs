@@ -24,7 +24,8 @@ impl Ears {
         Ears { heard, tap, bell }
     }
 
-    /// Asks for the microphone to be open or closed; a wake follows when it is.
+    /// Asks for the microphone to be open or closed; a wake follows when it is. What was heard before it
+    /// closed can still be read.
     pub fn set_open(&self, open: bool) {
         if self.tap.wanted.swap(open, Ordering::Release) != open {
             self.bell.ring();

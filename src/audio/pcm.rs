@@ -141,7 +141,9 @@ fn arm(pcm: &PCM, got: &Got, queue_frames: usize) -> alsa::Result<()> {
     let period = got.period_frames;
     let avail_min = match got.end {
         End::Microphone => period,
-        End::Speaker => (got.buffer_frames - queue_frames + period).min(got.buffer_frames),
+        // Half a period early: a card that moves in jerks may stand a little short of a whole one when it
+        // interrupts, and sleeping through that interrupt would empty the queue.
+        End::Speaker => (got.buffer_frames - queue_frames + period.div_ceil(2)).min(got.buffer_frames),
     };
     let start_threshold = match got.end {
         End::Microphone => 1,
@@ -236,7 +238,7 @@ const LOOK_MS: i32 = 200;
 const SILENT_LOOKS: u32 = 10;
 /// Turns a device may want without ever letting its thread sleep. Only one that keeps no time, such as
 /// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
-const SLEEPLESS_TURNS: u32 = 16;
+const SLEEPLESS_TURNS: u32 = 4;
 /// How long a thread sleeps that must, in milliseconds: half a period.
 const REST_MS: u32 = 5;
 
