@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd};
 
-use alsa::pcm::{Access, Format, Frames, HwParams, IO, PCM};
+use alsa::pcm::{Access, Format, Frames, HwParams, IO, PCM, SwParams};
 use alsa::poll::{Descriptors, poll, pollfd};
 use alsa::{Direction, Output, ValueOr};
 
@@ -73,7 +73,9 @@ impl Pcm {
         let pcm = PCM::open(&name, direction, true).map_err(refused)?;
         let got = negotiate(&pcm, end, device, shape)?;
         let queue_frames = shape.queue_frames.max(2 * got.period_frames).min(got.buffer_frames);
-        arm(&pcm, &got, queue_frames).map_err(refused)?;
+        let settings = pcm.sw_params_current().map_err(refused)?;
+        arm(&pcm, &settings, &got, queue_frames).map_err(refused)?;
+        drop(settings);
         Ok(Pcm { pcm, got, queue_frames })
     }
 
@@ -92,7 +94,8 @@ impl Pcm {
         Ok(Line {
             pcm: &self.pcm,
             io,
-            buffer_frames: self.got.buffer_frames,
+            settings: self.pcm.sw_params_current().map_err(gone)?,
+            got: &self.got,
             queue_frames: self.queue_frames,
             watch,
         })
@@ -136,8 +139,7 @@ fn negotiate(pcm: &PCM, end: End, device: &str, shape: Shape) -> Result<Got, Aud
 }
 
 /// Sets when the device wakes its thread, and that playback starts by itself with a full queue.
-fn arm(pcm: &PCM, got: &Got, queue_frames: usize) -> alsa::Result<()> {
-    let set = pcm.sw_params_current()?;
+fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &Got, queue_frames: usize) -> alsa::Result<()> {
     let period = got.period_frames;
     let avail_min = match got.end {
         End::Microphone => period,
@@ -149,16 +151,18 @@ fn arm(pcm: &PCM, got: &Got, queue_frames: usize) -> alsa::Result<()> {
         End::Microphone => 1,
         End::Speaker => queue_frames,
     };
-    set.set_avail_min(avail_min as Frames)?;
-    set.set_start_threshold(start_threshold as Frames)?;
-    pcm.sw_params(&set)
+    settings.set_avail_min(avail_min as Frames)?;
+    settings.set_start_threshold(start_threshold as Frames)?;
+    pcm.sw_params(settings)
 }
 
 /// An open device that moves frames.
 pub(super) struct Line<'a> {
     pcm: &'a PCM,
     io: IO<'a, i16>,
-    buffer_frames: usize,
+    /// Made once, since making them allocates.
+    settings: SwParams<'a>,
+    got: &'a Got,
     queue_frames: usize,
     watch: Watch,
 }
@@ -169,6 +173,19 @@ impl Line<'_> {
     /// A device in trouble is `resting`: it would be ready at once, for nothing.
     pub(super) fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
         self.watch.wait(self.pcm, bell, resting)
+    }
+
+    /// Makes the queue a period longer, as far as the buffer goes.
+    ///
+    /// Some cards fetch more than a period ahead when they start. They would run out of a short queue, be
+    /// started again, and run out again, for ever.
+    fn lengthen_queue(&mut self) -> Result<(), Trouble> {
+        let longer = (self.queue_frames + self.got.period_frames).min(self.got.buffer_frames);
+        if longer > self.queue_frames {
+            self.queue_frames = longer;
+            arm(self.pcm, &self.settings, self.got, longer).map_err(trouble)?;
+        }
+        Ok(())
     }
 
     fn resume(&self) -> Result<Recovery, Trouble> {
@@ -209,9 +226,9 @@ impl Speaker for Line<'_> {
 
     fn level(&mut self) -> Result<Level, Trouble> {
         let (vacant, delay) = self.pcm.avail_delay().map_err(trouble)?;
-        let vacant = usize::try_from(vacant).unwrap_or(0).min(self.buffer_frames);
+        let vacant = usize::try_from(vacant).unwrap_or(0).min(self.got.buffer_frames);
         #[expect(clippy::useless_conversion, reason = "an ALSA frame count is 32 bits wide on 32-bit boards")]
-        Ok(Level { queued: self.buffer_frames - vacant, delay: i64::from(delay) })
+        Ok(Level { queued: self.got.buffer_frames - vacant, delay: i64::from(delay) })
     }
 
     fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
@@ -224,9 +241,11 @@ impl Speaker for Line<'_> {
 
     fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
         match trouble {
-            Trouble::Suspended => self.resume(),
-            Trouble::Xrun | Trouble::Stalled | Trouble::Gone(_) => self.prepare(),
+            Trouble::Suspended => return self.resume(),
+            Trouble::Xrun => self.lengthen_queue()?,
+            Trouble::Stalled | Trouble::Gone(_) => {}
         }
+        self.prepare()
     }
 }
 
