@@ -97,11 +97,6 @@ impl Capture {
         self.heard.is_abandoned()
     }
 
-    /// Tells whether the device has moved frames since last asked.
-    pub(super) fn take_moved(&mut self) -> bool {
-        self.patience.take_moved()
-    }
-
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
     }
