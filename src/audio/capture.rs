@@ -26,8 +26,8 @@ pub trait Microphone {
     fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble>;
 }
 
-/// Blocks one turn may read: more than any card holds, so that only a device without a clock meets it.
-const BLOCKS_A_TURN: usize = 32;
+/// Blocks one turn may read: what a card's buffer holds, so that only a device without a clock meets it.
+const BLOCKS_A_TURN: usize = 8;
 
 /// The writing end of the lane "heard", with the device's troubles seen to.
 pub struct Capture {
@@ -95,11 +95,6 @@ impl Capture {
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.heard.is_abandoned()
-    }
-
-    /// Tells whether the device has moved frames since last asked.
-    pub(super) fn take_moved(&mut self) -> bool {
-        self.patience.take_moved()
     }
 
     pub(super) fn counters(&self) -> &Counters {

@@ -49,12 +49,23 @@ pub fn cards(names: CardNames, shape: Shape) -> Result<Sound, AudioError> {
     let tell = told.clone();
     sound.crew.start(CAPTURE.0, capture_bell, move |post| {
         take_privileges(CAPTURE, told);
-        Listener { capture, post, device: Device { end: End::Microphone, name: names.microphone, shape } }
-            .run()
+        Listener {
+            capture,
+            post,
+            device: Device { end: End::Microphone, name: names.microphone, shape },
+            fruitless: 0,
+        }
+        .run()
     })?;
     sound.crew.start(PLAYBACK.0, playback_bell, move |post| {
         take_privileges(PLAYBACK, tell);
-        Talker { playback, post, device: Device { end: End::Speaker, name: names.speaker, shape } }.run(pcm)
+        Talker {
+            playback,
+            post,
+            device: Device { end: End::Speaker, name: names.speaker, shape },
+            fruitless: 0,
+        }
+        .run(pcm)
     })?;
     sound.refused.extend(telling.into_iter().flatten());
     Ok(sound)
@@ -71,16 +82,17 @@ struct Talker<'a> {
     playback: Playback,
     post: &'a Post,
     device: Device,
+    /// Openings in a row that led nowhere.
+    fruitless: u32,
 }
 
 impl Talker<'_> {
     fn run(mut self, mut pcm: Pcm) -> Result<(), AudioError> {
-        let mut fruitless = 0;
         loop {
             let Err(gone) = self.talk(&pcm) else { return Ok(()) };
             drop(pcm);
-            fruitless = if self.playback.take_moved() { 0 } else { fruitless + 1 };
-            if fruitless >= FRUITLESS_OPENINGS {
+            self.playback.start_afresh();
+            if self.fruitless >= FRUITLESS_OPENINGS {
                 return Err(self.device.lost(gone));
             }
             match self.device.open_again(self.post, gone, || !self.is_over())? {
@@ -92,8 +104,12 @@ impl Talker<'_> {
     }
 
     fn talk(&mut self, pcm: &Pcm) -> Result<(), Gone> {
+        self.fruitless += 1;
         let mut line = pcm.line()?;
         while !self.is_over() {
+            if line.is_proven() {
+                self.fruitless = 0;
+            }
             if self.playback.turn(&mut line)? {
                 self.post.wake.ring();
             }
@@ -112,14 +128,16 @@ struct Listener<'a> {
     capture: Capture,
     post: &'a Post,
     device: Device,
+    /// Openings in a row that led nowhere.
+    fruitless: u32,
 }
 
 impl Listener<'_> {
     fn run(mut self) -> Result<(), AudioError> {
-        let (mut fruitless, mut lost) = (0, None);
+        let mut lost = None;
         while !self.is_over() {
             if !self.capture.is_wanted() {
-                lost = None;
+                (lost, self.fruitless) = (None, 0);
                 self.post.bell.wait(None);
                 continue;
             }
@@ -137,8 +155,7 @@ impl Listener<'_> {
                 Ok(pcm) => self.listen(pcm).err(),
                 Err(gone) => Some(gone),
             };
-            fruitless = if self.capture.take_moved() || lost.is_none() { 0 } else { fruitless + 1 };
-            if let (Some(gone), FRUITLESS_OPENINGS..) = (lost, fruitless) {
+            if let (Some(gone), FRUITLESS_OPENINGS..) = (lost, self.fruitless) {
                 return Err(self.device.lost(gone));
             }
         }
@@ -157,7 +174,11 @@ impl Listener<'_> {
     fn listen_on(&mut self, line: &mut Line<'_>) -> Result<(), Gone> {
         self.capture.mark_open(true);
         self.post.wake.ring();
+        self.fruitless += 1;
         while self.is_wanted() {
+            if line.is_proven() {
+                self.fruitless = 0;
+            }
             if self.capture.turn(line)? {
                 self.post.wake.ring();
             }

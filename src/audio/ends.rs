@@ -24,7 +24,8 @@ impl Ears {
         Ears { heard, tap, bell }
     }
 
-    /// Asks for the microphone to be open or closed; a wake follows when it is.
+    /// Asks for the microphone to be open or closed; a wake follows when it is. What was heard before it
+    /// closed can still be read.
     pub fn set_open(&self, open: bool) {
         if self.tap.wanted.swap(open, Ordering::Release) != open {
             self.bell.ring();
@@ -91,7 +92,8 @@ impl Mouth {
     }
 
     /// Silences everything written so far, what the speaker holds included, and returns the lane
-    /// position of the cut. A receipt follows.
+    /// position of the cut. A receipt follows, unless nothing was written since the start or the cut
+    /// before: then there is nothing to silence.
     pub fn cut(&mut self) -> u64 {
         let cut = self.spoken.cut();
         self.bell.ring();

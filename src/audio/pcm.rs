@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd};
 
-use alsa::pcm::{Access, Format, Frames, HwParams, IO, PCM};
+use alsa::pcm::{Access, Format, Frames, HwParams, IO, PCM, SwParams};
 use alsa::poll::{Descriptors, poll, pollfd};
 use alsa::{Direction, Output, ValueOr};
 
@@ -73,7 +73,9 @@ impl Pcm {
         let pcm = PCM::open(&name, direction, true).map_err(refused)?;
         let got = negotiate(&pcm, end, device, shape)?;
         let queue_frames = shape.queue_frames.max(2 * got.period_frames).min(got.buffer_frames);
-        arm(&pcm, &got, queue_frames).map_err(refused)?;
+        let settings = pcm.sw_params_current().map_err(refused)?;
+        arm(&pcm, &settings, &got, queue_frames).map_err(refused)?;
+        drop(settings);
         Ok(Pcm { pcm, got, queue_frames })
     }
 
@@ -88,13 +90,16 @@ impl Pcm {
             self.pcm.start().map_err(gone)?;
         }
         let count = self.pcm.count();
-        let watch = Watch::new(count).ok_or(Gone { errno: libc::ENOTSUP })?;
+        let watch = Watch::new(count, self.got.buffer_frames).ok_or(Gone { errno: libc::ENOTSUP })?;
         Ok(Line {
             pcm: &self.pcm,
             io,
-            buffer_frames: self.got.buffer_frames,
+            settings: self.pcm.sw_params_current().map_err(gone)?,
+            got: &self.got,
             queue_frames: self.queue_frames,
             watch,
+            left: 0,
+            stalled: false,
         })
     }
 }
@@ -136,29 +141,36 @@ fn negotiate(pcm: &PCM, end: End, device: &str, shape: Shape) -> Result<Got, Aud
 }
 
 /// Sets when the device wakes its thread, and that playback starts by itself with a full queue.
-fn arm(pcm: &PCM, got: &Got, queue_frames: usize) -> alsa::Result<()> {
-    let set = pcm.sw_params_current()?;
+fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &Got, queue_frames: usize) -> alsa::Result<()> {
     let period = got.period_frames;
     let avail_min = match got.end {
         End::Microphone => period,
-        End::Speaker => (got.buffer_frames - queue_frames + period).min(got.buffer_frames),
+        // Half a period early: a card that moves in jerks may stand a little short of a whole one when it
+        // interrupts, and sleeping through that interrupt would empty the queue.
+        End::Speaker => (got.buffer_frames - queue_frames + period.div_ceil(2)).min(got.buffer_frames),
     };
     let start_threshold = match got.end {
         End::Microphone => 1,
         End::Speaker => queue_frames,
     };
-    set.set_avail_min(avail_min as Frames)?;
-    set.set_start_threshold(start_threshold as Frames)?;
-    pcm.sw_params(&set)
+    settings.set_avail_min(avail_min as Frames)?;
+    settings.set_start_threshold(start_threshold as Frames)?;
+    pcm.sw_params(settings)
 }
 
 /// An open device that moves frames.
 pub(super) struct Line<'a> {
     pcm: &'a PCM,
     io: IO<'a, i16>,
-    buffer_frames: usize,
+    /// Made once, since making them allocates.
+    settings: SwParams<'a>,
+    got: &'a Got,
     queue_frames: usize,
     watch: Watch,
+    /// Frames the speaker held when last looked at, and what it was handed since.
+    left: usize,
+    /// Whether the device fell silent while it should have moved; said at the next turn.
+    stalled: bool,
 }
 
 impl Line<'_> {
@@ -166,10 +178,33 @@ impl Line<'_> {
     ///
     /// A device in trouble is `resting`: it would be ready at once, for nothing.
     pub(super) fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
-        self.watch.wait(self.pcm, bell, resting)
+        self.stalled = self.watch.wait(self.pcm, bell, resting)? == Waited::InVain;
+        Ok(())
     }
 
-    fn resume(&self) -> Result<Recovery, Trouble> {
+    /// Tells whether the device has moved more than it may fetch ahead.
+    pub(super) fn is_proven(&self) -> bool {
+        self.watch.proven
+    }
+
+    fn take_stall(&mut self) -> Result<(), Trouble> {
+        if std::mem::take(&mut self.stalled) { Err(Trouble::Stalled) } else { Ok(()) }
+    }
+
+    /// Makes the queue a period longer, as far as the buffer goes.
+    ///
+    /// Some cards fetch more than a period ahead when they start. They would run out of a short queue, be
+    /// started again, and run out again, for ever.
+    fn lengthen_queue(&mut self) -> Result<(), Trouble> {
+        let longer = (self.queue_frames + self.got.period_frames).min(self.got.buffer_frames);
+        if longer > self.queue_frames {
+            self.queue_frames = longer;
+            arm(self.pcm, &self.settings, self.got, longer).map_err(trouble)?;
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<Recovery, Trouble> {
         match self.pcm.resume() {
             Ok(()) => Ok(Recovery::Resumed),
             Err(error) if error.errno().abs() == libc::EAGAIN => Ok(Recovery::NotYet),
@@ -178,20 +213,31 @@ impl Line<'_> {
         }
     }
 
-    fn prepare(&self) -> Result<Recovery, Trouble> {
+    /// Empties a device that runs, or believes it does, and makes it ready.
+    fn begin_anew(&mut self) -> Result<Recovery, Trouble> {
+        self.pcm.drop().map_err(trouble)?;
+        self.prepare()
+    }
+
+    fn prepare(&mut self) -> Result<Recovery, Trouble> {
+        self.left = 0;
         self.pcm.prepare().map(|()| Recovery::Emptied).map_err(trouble)
     }
 }
 
 impl Microphone for Line<'_> {
     fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
-        none_yet(self.io.readi(into))
+        self.take_stall()?;
+        let taken = none_yet(self.io.readi(into))?;
+        self.watch.note_moved(taken);
+        Ok(taken)
     }
 
     fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
         let recovery = match trouble {
             Trouble::Suspended => self.resume()?,
-            Trouble::Xrun | Trouble::Stalled | Trouble::Gone(_) => self.prepare()?,
+            Trouble::Stalled => self.begin_anew()?,
+            Trouble::Xrun | Trouble::Gone(_) => self.prepare()?,
         };
         if recovery == Recovery::Emptied {
             self.pcm.start().map_err(self::trouble)?;
@@ -206,24 +252,34 @@ impl Speaker for Line<'_> {
     }
 
     fn level(&mut self) -> Result<Level, Trouble> {
+        self.take_stall()?;
         let (vacant, delay) = self.pcm.avail_delay().map_err(trouble)?;
-        let vacant = usize::try_from(vacant).unwrap_or(0).min(self.buffer_frames);
+        let queued = self.got.buffer_frames.saturating_sub(usize::try_from(vacant).unwrap_or(0));
+        self.watch.note_moved(self.left.saturating_sub(queued));
+        self.left = queued;
         #[expect(clippy::useless_conversion, reason = "an ALSA frame count is 32 bits wide on 32-bit boards")]
-        Ok(Level { queued: self.buffer_frames - vacant, delay: i64::from(delay) })
+        Ok(Level { queued, delay: i64::from(delay) })
     }
 
     fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
-        none_yet(self.io.writei(frames.as_flattened()))
+        let taken = none_yet(self.io.writei(frames.as_flattened()))?;
+        self.left += taken;
+        Ok(taken)
     }
 
     fn flush(&mut self) -> Result<(), Trouble> {
-        self.pcm.drop().and_then(|()| self.pcm.prepare()).map_err(trouble)
+        self.begin_anew().map(drop)
     }
 
     fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
         match trouble {
             Trouble::Suspended => self.resume(),
-            Trouble::Xrun | Trouble::Stalled | Trouble::Gone(_) => self.prepare(),
+            Trouble::Stalled => self.begin_anew(),
+            Trouble::Xrun => {
+                self.lengthen_queue()?;
+                self.prepare()
+            }
+            Trouble::Gone(_) => self.prepare(),
         }
     }
 }
@@ -231,53 +287,97 @@ impl Speaker for Line<'_> {
 /// Descriptors a device may have; the usual number is 1.
 const DEVICE_FDS: usize = 7;
 /// How long a silent device is waited for at a time, in milliseconds.
-const LOOK_MS: i32 = 200;
-/// Looks at a silent device before it counts as gone: 2 s, as a sound server may take to start.
-const SILENT_LOOKS: u32 = 10;
+const LOOK_MS: u32 = 200;
+/// How long a device that was moving may be silent before it is begun anew, in milliseconds.
+const STALLED_MS: u32 = 400;
+/// How long any device may be silent before it counts as gone, in milliseconds: as long as a sound server
+/// may take to start.
+const GONE_MS: u32 = 2000;
 /// Turns a device may want without ever letting its thread sleep. Only one that keeps no time, such as
 /// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
-const SLEEPLESS_TURNS: u32 = 16;
+const SLEEPLESS_TURNS: u32 = 4;
 /// How long a thread sleeps that must, in milliseconds: half a period.
 const REST_MS: u32 = 5;
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// With something to do, or nothing to worry about.
+    Well,
+    /// A device that had been moving has stopped.
+    InVain,
+}
 
 /// Waits for a device, and watches over the waiting.
 struct Watch {
     fds: [pollfd; 1 + DEVICE_FDS],
     count: usize,
     sleepless: u32,
-    silent: u32,
+    silent_ms: u32,
+    /// Frames moved since the device was opened or begun anew.
+    moved: usize,
+    /// Frames that are more than a device fetches ahead when it starts, so that they prove it moves.
+    proof: usize,
+    proven: bool,
 }
 
 impl Watch {
-    fn new(count: usize) -> Option<Watch> {
+    fn new(count: usize, buffer_frames: usize) -> Option<Watch> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
-        (count <= DEVICE_FDS).then_some(Watch { fds, count, sleepless: 0, silent: 0 })
+        let proof = 2 * buffer_frames;
+        (count <= DEVICE_FDS).then_some(Watch {
+            fds,
+            count,
+            sleepless: 0,
+            silent_ms: 0,
+            moved: 0,
+            proof,
+            proven: false,
+        })
     }
 
-    fn wait(&mut self, pcm: &PCM, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
+    fn wait(&mut self, pcm: &PCM, bell: &Doorbell, resting: bool) -> Result<Waited, Gone> {
         if resting || self.sleepless >= SLEEPLESS_TURNS {
             self.sleepless = 0;
             bell.wait(Some(REST_MS));
-            return Ok(());
+            return self.note_silence(REST_MS);
         }
         let fds = &mut self.fds[..=self.count];
         fds[0] = pollfd { fd: bell.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
         pcm.fill(&mut fds[1..]).map_err(gone)?;
         self.sleepless = if wake(fds, 0)? > 0 { self.sleepless + 1 } else { 0 };
-        if self.sleepless == 0 && wake(fds, LOOK_MS)? == 0 {
-            self.silent += 1;
-            let is_gone = self.silent >= SILENT_LOOKS;
-            return if is_gone { Err(Gone { errno: libc::ETIMEDOUT }) } else { Ok(()) };
+        if self.sleepless == 0 && wake(fds, LOOK_MS.cast_signed())? == 0 {
+            return self.note_silence(LOOK_MS);
         }
         if fds[0].revents != 0 {
             bell.clear();
         }
         if fds[1..].iter().any(|fd| fd.revents != 0) {
-            self.silent = 0;
             // Some plugins clear their own wake here.
             pcm.revents(&fds[1..]).map_err(gone)?;
         }
-        Ok(())
+        Ok(Waited::Well)
+    }
+
+    fn note_moved(&mut self, frames: usize) {
+        if frames > 0 {
+            self.silent_ms = 0;
+            self.moved += frames;
+            self.proven |= self.moved >= self.proof;
+        }
+    }
+
+    fn note_silence(&mut self, ms: u32) -> Result<Waited, Gone> {
+        self.silent_ms += ms;
+        if self.silent_ms >= GONE_MS {
+            return Err(Gone { errno: libc::ETIMEDOUT });
+        }
+        // Only once, and not at the first start, when a sound server may take its time.
+        if self.silent_ms >= STALLED_MS && self.moved >= self.proof {
+            self.moved = 0;
+            return Ok(Waited::InVain);
+        }
+        Ok(Waited::Well)
     }
 }
 

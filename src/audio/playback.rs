@@ -121,6 +121,13 @@ impl Playback {
         Ok(std::mem::take(&mut self.news))
     }
 
+    /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
+    /// that ends with `Gone` has noted it already.
+    pub fn start_afresh(&mut self) {
+        self.sent.forget();
+        self.tail.clear();
+    }
+
     /// Tells whether the device is in trouble and needs a moment before the next turn.
     #[must_use]
     pub fn is_resting(&self) -> bool {
@@ -131,11 +138,6 @@ impl Playback {
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.spoken.is_abandoned()
-    }
-
-    /// Tells whether the device has moved frames since last asked.
-    pub(super) fn take_moved(&mut self) -> bool {
-        self.patience.take_moved()
     }
 
     pub(super) fn counters(&self) -> &Counters {
@@ -253,7 +255,7 @@ impl Playback {
         if lane.is_some() {
             self.counters.speaker_peak.raise(frames.as_flattened());
             self.staged.advance(taken);
-            self.sounding = true;
+            self.sounding |= taken > 0;
         } else {
             self.tail.advance(taken);
         }
@@ -293,12 +295,6 @@ impl Playback {
     fn lose(&mut self, gone: Gone) -> Gone {
         self.start_afresh();
         gone
-    }
-
-    /// The device is empty and silent: nothing is left to be heard or faded.
-    fn start_afresh(&mut self) {
-        self.sent.forget();
-        self.tail.clear();
     }
 }
 

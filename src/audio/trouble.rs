@@ -45,7 +45,6 @@ const PATIENCE: u32 = 20;
 #[derive(Default)]
 pub(super) struct Patience {
     spent: u32,
-    moved: bool,
 }
 
 impl Patience {
@@ -62,12 +61,6 @@ impl Patience {
     /// Notes that the device has moved frames.
     pub(super) fn renew(&mut self) {
         self.spent = 0;
-        self.moved = true;
-    }
-
-    /// Tells whether the device has moved frames since last asked.
-    pub(super) fn take_moved(&mut self) -> bool {
-        std::mem::take(&mut self.moved)
     }
 }
 

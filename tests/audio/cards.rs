@@ -55,6 +55,13 @@ fn what_the_mouth_says_reaches_the_device_in_order() {
 }
 
 #[test]
+fn a_device_that_keeps_no_time_does_not_keep_its_thread_from_sleeping() {
+    let sound = cards(names("null", "null"), Shape::default()).unwrap();
+    sound.ears.set_open(true);
+    until(&sound, |_| sleeps_of("mynah-playback") > 20 && sleeps_of("mynah-capture") > 20);
+}
+
+#[test]
 fn a_device_that_is_not_there_is_refused_by_name() {
     for (names, end, missing) in [
         (names("null", "no-such-speaker"), End::Speaker, "no-such-speaker"),
@@ -79,6 +86,23 @@ fn a_device_of_another_rate_is_refused_with_what_it_offers() {
 
 fn names(microphone: &str, speaker: &str) -> CardNames {
     CardNames { microphone: microphone.to_owned(), speaker: speaker.to_owned() }
+}
+
+/// Times the sleepiest thread of that name gave up the processor by itself.
+fn sleeps_of(thread: &str) -> u32 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let read =
+        |task: &std::fs::DirEntry, file| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+    let sleeps = |task: &std::fs::DirEntry| {
+        let status = read(task, "status");
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.and_then(|count| count.trim().parse().ok())
+    };
+    tasks
+        .filter(|task| read(task, "comm").trim() == thread)
+        .filter_map(|task| sleeps(&task))
+        .max()
+        .unwrap_or(0)
 }
 
 fn refused(result: Result<Sound, AudioError>) -> AudioError {

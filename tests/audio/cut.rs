@@ -122,6 +122,19 @@ fn a_cut_in_silence_leaves_the_speaker_alone() {
 }
 
 #[test]
+fn a_cut_takes_what_was_taken_from_the_lane_and_not_by_the_speaker() {
+    let mut rig = Rig::new();
+    rig.say(&numbered(0, 100));
+    rig.dac.most = 0;
+    rig.turn();
+    rig.mouth(|mouth| mouth.cut());
+    rig.say(&numbered(100, 50));
+    rig.dac.most = usize::MAX;
+    rig.turn();
+    assert_eq!(rig.hear(50), numbered(100, 50));
+}
+
+#[test]
 fn what_is_written_after_a_cut_survives_a_cut_that_falls_inside_a_turn() {
     let mut rig = speaking(&numbered(0, 4800));
     let sound = std::rc::Rc::clone(&rig.sound);

@@ -87,6 +87,32 @@ fn a_device_that_comes_back_plays_on_from_the_lane() {
 }
 
 #[test]
+fn what_a_lost_device_held_is_not_taken_for_heard() {
+    let mut rig = Rig::new();
+    rig.say(&numbered(0, 2000));
+    rig.turn();
+    rig.dac.tick(PERIOD);
+    rig.turn();
+    rig.playback.start_afresh();
+    rig.dac = super::dac::Dac::new();
+    rig.turn();
+    assert_eq!(rig.mouth(|mouth| mouth.heard()), PERIOD as u64);
+}
+
+#[test]
+fn what_was_taken_from_the_lane_and_not_by_the_device_is_played_when_it_is_back() {
+    let mut rig = Rig::new();
+    rig.say(&numbered(0, 2000));
+    rig.dac.most = 0;
+    rig.turn();
+    rig.dac.trouble = Some(Trouble::Gone(Gone { errno: libc::ENODEV }));
+    assert!(rig.playback.turn(&mut rig.dac).is_err());
+    rig.dac = super::dac::Dac::new();
+    rig.turn();
+    assert_eq!(rig.hear(1000), numbered(0, 1000));
+}
+
+#[test]
 fn a_suspended_device_is_given_time_and_counted_once() {
     let mut rig = Rig::new();
     rig.turn();

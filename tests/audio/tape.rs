@@ -104,6 +104,26 @@ fn a_cut_leaves_what_was_heard_a_fade_and_silence_in_the_file() {
 }
 
 #[test]
+fn a_cut_an_opening_and_the_end_wait_for_no_period() {
+    let folder = tempfile::tempdir().unwrap();
+    let speaker = folder.path().join("speaker.wav");
+    let files = Tape { speech: None, speaker: Some(speaker.clone()), speed: 1 };
+    // Longer than any test waits.
+    let period_frames = 100 * 24_000;
+    let mut sound = tape(files, Shape { period_frames, ..Shape::default() }).unwrap();
+    sound.ears.set_open(true);
+    until(&sound, |sound| sound.ears.is_open());
+    // One of them may fall into a turn that goes on anyway; not all.
+    for _ in 0..50 {
+        say(&mut sound, &[1; 100]);
+        let cut = sound.mouth.cut();
+        until_mut(&mut sound, |sound| sound.mouth.receipt().is_some_and(|receipt| receipt.cut == cut));
+    }
+    drop(sound);
+    assert_eq!(listen_to(&speaker).1, []);
+}
+
+#[test]
 fn a_file_of_another_form_is_refused_with_the_command_that_converts_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("speech.wav");
