@@ -94,8 +94,8 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };
-    for refusal in sound.refused() {
-        log::warn!("{refusal}");
+    if let Some(warning) = sound.refused() {
+        log::warn!("{warning}");
     }
     for got in sound.granted() {
         log::info!("{got}");

@@ -9,9 +9,9 @@ use super::capture::Capture;
 use super::crew::Post;
 use super::pcm::{Line, Pcm};
 use super::playback::Playback;
-use super::realtime::{lock_memory, prefault_stack, schedule};
+use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
 use super::trouble::{AudioError, End, Gone};
-use super::{Refusal, Rig, Shape, Sound};
+use super::{Rig, Shape, Sound};
 
 /// The ALSA names of the two devices.
 #[derive(Clone, Debug, PartialEq, Eq)]

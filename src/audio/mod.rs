@@ -33,13 +33,13 @@ pub use self::counters::{Counter, Counters, Gauge, Peak};
 pub use self::ends::{Ears, Mouth, Silenced};
 pub use self::pcm::Got;
 pub use self::playback::{Level, Playback, Speaker};
-pub use self::realtime::Refusal;
 pub use self::tape::{Tape, tape};
 pub use self::trouble::{AudioError, End, Gone, Recovery, Trouble};
 
 use self::crew::Crew;
 use self::doorbell::Doorbell;
 use self::ends::Tap;
+use self::realtime::Refusal;
 
 /// Channels of a heard frame: the microphone. A second one is room for what the speaker played then.
 pub const HEARD_CHANNELS: usize = 1;
@@ -118,10 +118,10 @@ impl Sound {
         &self.granted
     }
 
-    /// Lists the privileges that were refused. Sound works without them, less surely.
+    /// Says which privileges were refused, in one sentence with the remedy. Sound works without them, less surely.
     #[must_use]
-    pub fn refused(&self) -> &[Refusal] {
-        &self.refused
+    pub fn refused(&self) -> Option<String> {
+        realtime::warning(&self.refused)
     }
 
     /// Tells whether the recorded speech has been heard to its end.

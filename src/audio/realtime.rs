@@ -13,7 +13,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 /// A privilege that the system did not give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// SCHED_FIFO.
     Schedule {
         /// The thread that asked.
@@ -30,21 +30,25 @@ pub enum Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Schedule { thread, errno } => write!(
-                f,
-                "real-time scheduling of {thread} was refused ({}), so sound may break up on a busy machine: set \
-                 LimitRTPRIO=80 in the systemd unit, or \"@audio - rtprio 80\" in limits.conf",
-                io::Error::from_raw_os_error(*errno)
-            ),
-            Refusal::Memory { errno } => write!(
-                f,
-                "locking memory was refused ({}), so sound may break up when memory is short: set \
-                 LimitMEMLOCK=infinity in the systemd unit, or \"@audio - memlock unlimited\" in limits.conf",
-                io::Error::from_raw_os_error(*errno)
-            ),
-        }
+        let (what, errno) = match self {
+            Refusal::Schedule { thread, errno } => (format!("real-time scheduling of {thread}"), errno),
+            Refusal::Memory { errno } => ("locked memory".to_owned(), errno),
+        };
+        write!(f, "{what} ({})", io::Error::from_raw_os_error(*errno))
     }
+}
+
+/// Says all refusals in one warning with its remedy; nothing when there are none.
+pub(super) fn warning(refused: &[Refusal]) -> Option<String> {
+    let all: Vec<String> = refused.iter().map(Refusal::to_string).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "the system refuses {}, so sound may break up when the machine is busy: set LimitRTPRIO=80 and \
+             LimitMEMLOCK=infinity in the systemd unit, or \"@audio - rtprio 80\" and \"@audio - memlock unlimited\" in \
+             /etc/security/limits.conf and be in the group audio",
+            all.join(", ")
+        )
+    })
 }
 
 /// Stack of a sound thread in bytes: small because it is locked, with room for alsa-lib to read its

@@ -120,7 +120,7 @@ fn a_cut_an_opening_and_the_end_wait_for_no_period() {
         until_mut(&mut sound, |sound| sound.mouth.receipt().is_some_and(|receipt| receipt.cut == cut));
     }
     drop(sound);
-    assert_eq!(listen_to(&speaker).1, []);
+    assert_eq!(listen_to(&speaker).1, [0i16; 0]);
 }
 
 #[test]
