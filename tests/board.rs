@@ -5,8 +5,9 @@
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use mynah::board::{Board, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
+use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
 use mynah::light::Picture;
 use proptest::prelude::*;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -16,7 +17,7 @@ const PLAIN: Look = Look { colour: Colour::None, unicode: true };
 
 #[test]
 fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
-    let mut keys = Keys::new(false);
+    let mut keys = Keys::new(Button::Click);
     assert_eq!(touches(&mut keys, b" "), [Touch::Down, Touch::Up]);
     assert_eq!(touches(&mut keys, b"xmM\n"), [Touch::Mute, Touch::Mute]);
     assert_eq!(touches(&mut keys, b"q"), [Touch::Quit]);
@@ -25,7 +26,7 @@ fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
 
 #[test]
 fn a_latching_button_goes_down_and_up_in_turn() {
-    let mut keys = Keys::new(true);
+    let mut keys = Keys::new(Button::Toggle);
     assert_eq!(touches(&mut keys, b" "), [Touch::Down]);
     assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
     assert_eq!(touches(&mut keys, b"  "), [Touch::Up, Touch::Down]);
@@ -33,8 +34,38 @@ fn a_latching_button_goes_down_and_up_in_turn() {
 }
 
 #[test]
+fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
+    let mut keys = Keys::new(Button::Hold);
+    let start = now();
+    let at = |ms| start + Duration::from_millis(ms);
+    assert_eq!(touches_at(&mut keys, b" ", at(0)), [Touch::Down]);
+    for ms in (500..2000).step_by(33) {
+        assert_eq!(touches_at(&mut keys, b" ", at(ms)), []);
+    }
+    let let_go = keys.deadline().unwrap();
+    assert_eq!(let_go, at(1985 + 200));
+    assert_eq!(touches_at(&mut keys, b"", let_go), [Touch::Up]);
+    assert_eq!(keys.deadline(), None);
+}
+
+#[test]
+fn a_key_that_is_tapped_stays_down_until_the_next_tap_however_long_that_one_is_held() {
+    let mut keys = Keys::new(Button::Hold);
+    let start = now();
+    let at = |ms| start + Duration::from_millis(ms);
+    assert_eq!(touches_at(&mut keys, b" ", at(0)), [Touch::Down]);
+    assert_eq!(touches_at(&mut keys, b"", at(700)), []);
+    assert_eq!(keys.deadline(), None);
+    assert_eq!(touches_at(&mut keys, b" ", at(3000)), [Touch::Up]);
+    for ms in (3500..4000).step_by(33) {
+        assert_eq!(touches_at(&mut keys, b" ", at(ms)), []);
+    }
+    assert_eq!(touches_at(&mut keys, b" ", at(5000)), [Touch::Down]);
+}
+
+#[test]
 fn keys_that_send_sequences_touch_nothing() {
-    let mut keys = Keys::new(false);
+    let mut keys = Keys::new(Button::Click);
     for sequence in [&b"\x1b[A"[..], b"\x1bOP", b"\x1b[1;5m", b"\x1b[24~", b"\x1bq", b"\x1b\x1b[D", b"\x1b"] {
         assert_eq!(touches(&mut keys, sequence), [], "{sequence:?}");
     }
@@ -101,7 +132,7 @@ fn the_hold_button_says_that_it_latches() {
     let screen = Screen::default();
     let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, LiveLine::default());
     terminal.show(&view("idle", [10, 10, 20], 0, 0));
-    assert!(screen.take().contains("space on/off · m mute"));
+    assert!(screen.take().contains("hold space · m mute"));
 }
 
 #[test]
@@ -302,11 +333,13 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_from_the_keyboard_make_it_panic(latching in any::<bool>(), bytes in any::<Vec<u8>>()) {
-        let found = touches(&mut Keys::new(latching), &bytes);
+    fn no_bytes_from_the_keyboard_make_it_panic(
+        button in prop::sample::select(vec![Button::Click, Button::Toggle, Button::Hold]), bytes in any::<Vec<u8>>(),
+    ) {
+        let found = touches(&mut Keys::new(button), &bytes);
         let downs = found.iter().filter(|touch| **touch == Touch::Down).count();
         let ups = found.iter().filter(|touch| **touch == Touch::Up).count();
-        prop_assert!(downs - ups <= usize::from(latching));
+        prop_assert!(downs - ups <= usize::from(button != Button::Click));
     }
 }
 
@@ -315,14 +348,26 @@ fn view(name: &'static str, rgb: [u8; 3], microphone: u16, speaker: u16) -> View
 }
 
 fn touches(keys: &mut Keys, bytes: &[u8]) -> Vec<Touch> {
+    touches_at(keys, bytes, now())
+}
+
+fn touches_at(keys: &mut Keys, bytes: &[u8], at: Instant) -> Vec<Touch> {
     let mut found = Vec::new();
-    keys.read(bytes, |touch| found.push(touch));
+    keys.read(bytes, at, |touch| found.push(touch));
     found
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be made from the clock; only differences count"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn touched(board: &mut Board) -> Vec<Touch> {
     let mut found = Vec::new();
-    board.touches(|touch| found.push(touch));
+    board.touches(true, now(), |touch| found.push(touch));
     found
 }
 

@@ -1,16 +1,55 @@
 //! Keys of a terminal as touches: space is the button, `m` mutes, `q` or Ctrl-D quits.
 //!
-//! A terminal tells of no release, so a press is down and up at once, or with `latching` down and
-//! up in turn. Keys that send escape sequences (arrows and the like) touch nothing.
+//! A terminal tells of no release. Where one matters, it is told from the pause after the keyboard's
+//! auto-repeat; a short tap leaves the button down until the next. Keys that send escape sequences
+//! (arrows and the like) touch nothing. Time is an argument.
+
+use std::time::{Duration, Instant};
 
 use super::Touch;
+
+/// The longest that keyboards wait before they repeat a key that is held.
+const FIRST_REPEAT: Duration = Duration::from_millis(700);
+/// A key that has been repeated and then is not for so long has been let go.
+const LAST_REPEAT: Duration = Duration::from_millis(200);
+
+/// What the space bar stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Button {
+    /// Down and up at once: nobody asks how long.
+    Click,
+    /// Down and up in turn, for keys that come through a pipe.
+    Toggle,
+    /// Down while the key is held, or from one tap to the next.
+    Hold,
+}
 
 /// A keyboard's bytes, being read.
 #[derive(Debug)]
 pub struct Keys {
-    latching: bool,
-    down: bool,
+    button: Button,
+    grip: Grip,
     escape: Escape,
+}
+
+/// What is known of the finger on the space bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grip {
+    Up,
+    /// Down, and until then it may turn out to be held.
+    Tapped {
+        until: Instant,
+    },
+    /// Down by a tap.
+    Latched,
+    /// Down for as long as it is repeated.
+    Held {
+        until: Instant,
+    },
+    /// Up, and what is repeated until then belongs to the tap that let go.
+    Released {
+        until: Instant,
+    },
 }
 
 /// Where in an escape sequence the last byte was.
@@ -28,29 +67,78 @@ const ESCAPE: u8 = 0x1b;
 impl Keys {
     /// Makes a keyboard with the button up.
     #[must_use]
-    pub fn new(latching: bool) -> Self {
-        Self { latching, down: false, escape: Escape::None }
+    pub fn new(button: Button) -> Self {
+        Self { button, grip: Grip::Up, escape: Escape::None }
     }
 
     /// Reports what `bytes`, which came in one read, touch.
-    pub fn read(&mut self, bytes: &[u8], mut each: impl FnMut(Touch)) {
+    pub fn read(&mut self, bytes: &[u8], now: Instant, mut each: impl FnMut(Touch)) {
+        self.expire(now, &mut each);
         // A sequence comes whole: at the start of a read an open one was the Escape key alone.
         self.escape = Escape::None;
         for byte in bytes {
             match self.step(*byte) {
-                SPACE if self.latching => {
-                    self.down = !self.down;
-                    each(if self.down { Touch::Down } else { Touch::Up });
-                }
-                SPACE => {
-                    each(Touch::Down);
-                    each(Touch::Up);
-                }
+                SPACE => self.space(now, &mut each),
                 b'm' | b'M' => each(Touch::Mute),
                 b'q' | b'Q' | CTRL_D => each(Touch::Quit),
                 _ => {}
             }
         }
+    }
+
+    /// Names the time at which a held key counts as let go.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.grip {
+            Grip::Tapped { until } | Grip::Held { until } | Grip::Released { until } => Some(until),
+            Grip::Up | Grip::Latched => None,
+        }
+    }
+
+    /// Reports what the passing of time means.
+    pub fn expire(&mut self, now: Instant, mut each: impl FnMut(Touch)) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        self.grip = match self.grip {
+            Grip::Tapped { .. } | Grip::Latched => Grip::Latched,
+            Grip::Held { .. } => {
+                each(Touch::Up);
+                Grip::Up
+            }
+            Grip::Up | Grip::Released { .. } => Grip::Up,
+        };
+    }
+
+    fn space(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+        self.grip = match (self.button, self.grip) {
+            (Button::Click, grip) => {
+                each(Touch::Down);
+                each(Touch::Up);
+                grip
+            }
+            (Button::Toggle, Grip::Latched) | (Button::Hold, Grip::Latched) => {
+                each(Touch::Up);
+                match self.button {
+                    Button::Hold => Grip::Released { until: now + FIRST_REPEAT },
+                    Button::Click | Button::Toggle => Grip::Up,
+                }
+            }
+            (Button::Hold, Grip::Tapped { .. } | Grip::Held { .. }) => {
+                Grip::Held { until: now + LAST_REPEAT }
+            }
+            (Button::Hold, Grip::Released { until }) => {
+                Grip::Released { until: until.max(now + LAST_REPEAT) }
+            }
+            (Button::Hold, Grip::Up) => {
+                each(Touch::Down);
+                Grip::Tapped { until: now + FIRST_REPEAT }
+            }
+            (Button::Toggle, _) => {
+                each(Touch::Down);
+                Grip::Latched
+            }
+        };
     }
 
     /// Gives the byte back, or nothing's byte within an escape sequence.

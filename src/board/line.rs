@@ -51,7 +51,7 @@ pub(super) fn state(view: &View) -> String {
 /// Draws `view` in less than `width` columns.
 pub(super) fn draw(view: &View, look: Look, latching: bool, width: u16) -> String {
     let bar = |level| bar(loudness(level), look.unicode);
-    let button = if latching { "space on/off" } else { "space talk" };
+    let button = if latching { "hold space" } else { "space talk" };
     let parts = [
         format!(" {:<10}", state(view)),
         format!("  mic {}", bar(view.microphone)),

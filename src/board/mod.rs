@@ -12,11 +12,12 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::light::Picture;
 use crate::profile::Body;
 
-pub use keys::Keys;
+pub use keys::{Button, Keys};
 pub use line::{Colour, Look};
 pub use terminal::{Console, LiveLine, Terminal, console};
 
@@ -57,8 +58,8 @@ pub struct Board {
 }
 
 impl Board {
-    /// Opens the body that `body` names. With `latching`, for a button that cannot report its
-    /// release, presses are Down and Up in turn.
+    /// Opens the body that `body` names. With `latching` it matters how long the button is down, so a
+    /// press and its release are told apart as well as a terminal allows.
     ///
     /// # Errors
     /// Returns what could not be opened and why.
@@ -90,7 +91,11 @@ impl Board {
         let raw = look.map(|_| tty::Raw::enter(&input, &output)).transpose().map_err(BoardError::Terminal)?;
         Ok(Self {
             input: Some(input).filter(|_| foreground),
-            keys: Keys::new(latching),
+            keys: Keys::new(match (latching, look) {
+                (false, _) => Button::Click,
+                (true, None) => Button::Toggle,
+                (true, Some(_)) => Button::Hold,
+            }),
             terminal: Terminal::new(tty::Output(Arc::clone(&output)), look, latching, live),
             output,
             _raw: raw,
@@ -103,16 +108,24 @@ impl Board {
         self.input.as_ref().map(OwnedFd::as_fd)
     }
 
-    /// Reports each touch. To be called when [`fd`](Self::fd) is readable; it reads once.
-    pub fn touches(&mut self, each: impl FnMut(Touch)) {
-        let Some(input) = &self.input else { return };
-        let mut bytes = [0; 64];
-        match rustix::io::read(input, &mut bytes) {
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-            // At its end an input is readable for ever, and so is a terminal that has gone.
-            Ok(0) | Err(_) => self.input = None,
-            Ok(count) => self.keys.read(&bytes[..count], each),
+    /// Names the time at which [`touches`](Self::touches) has something to report even if nothing can be read.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.keys.deadline()
+    }
+
+    /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads once.
+    pub fn touches(&mut self, readable: bool, now: Instant, mut each: impl FnMut(Touch)) {
+        if let Some(input) = self.input.as_ref().filter(|_| readable) {
+            let mut bytes = [0; 64];
+            match rustix::io::read(input, &mut bytes) {
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+                // At its end an input is readable for ever, and so is a terminal that has gone.
+                Ok(0) | Err(_) => self.input = None,
+                Ok(count) => self.keys.read(&bytes[..count], now, &mut each),
+            }
         }
+        self.keys.expire(now, each);
     }
 
     /// Shows `view`; writes only where what is visible differs.

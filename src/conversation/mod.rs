@@ -300,6 +300,12 @@ impl Conversation {
         self.muted
     }
 
+    /// Tells whether the end of the link is wanted.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving { .. } | Phase::Gone)
+    }
+
     fn leave(&mut self, now: Instant) -> Actions {
         match &self.phase {
             Phase::Up(_) => {

@@ -139,9 +139,7 @@ impl Session {
             let _ = rustix::io::read(&self.signals, &mut [0; 64]);
             self.on(&Event::Leave, now);
         }
-        if ready.board {
-            self.take_touches(now);
-        }
+        self.take_touches(ready.board, now);
         if ready.errands
             && let Err((loss, lost)) = self.line.reached(now)
         {
@@ -162,10 +160,11 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::SpeechStopped | Event::Release { .. } => self.ledger.note(Mark::TurnEnded, now),
+            Event::SpeechStopped => self.ledger.note(Mark::TurnEnded, now),
             Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
             Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
             Event::Press
+            | Event::Release { .. }
             | Event::Mute
             | Event::Leave
             | Event::LastWords
@@ -206,6 +205,7 @@ impl Session {
                 self.command(&Command::Clear, now);
             }
             Action::Commit => {
+                self.ledger.note(Mark::TurnEnded, now);
                 self.say_what_was_heard(now);
                 self.command(&Command::Commit, now);
             }
@@ -247,9 +247,9 @@ impl Session {
         }
     }
 
-    fn take_touches(&mut self, now: Instant) {
+    fn take_touches(&mut self, readable: bool, now: Instant) {
         let mut touches = heapless::Vec::<Touch, 32>::new();
-        self.board.touches(|touch| {
+        self.board.touches(readable, now, |touch| {
             // More touches than fit in one read are a cat on the keyboard.
             let _ = touches.push(touch);
         });
@@ -339,7 +339,7 @@ impl Session {
     }
 
     fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
-        self.teller.lost(lost, loss, self.conversation.state() == State::Idle, &mut self.board);
+        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
         self.ledger.forget();
         self.on(&Event::LinkDown(loss), now);
     }
@@ -381,6 +381,7 @@ impl Session {
         [
             self.conversation.deadline(),
             self.line.deadline(),
+            self.board.deadline(),
             self.shown.next,
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
