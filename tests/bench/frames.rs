@@ -1,12 +1,15 @@
 //! The first table: one frame up and one delta down, mynah beside the floor.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::allocations::asked;
 use crate::{instructions, quantile, trips};
 
 const WARM_UP: usize = 500;
 const TIMED: usize = 10_000;
+const TIMED_COLD: usize = 300;
+/// What a device does most of the time. Others use the caches meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
 const ALLOCATED: u64 = 1000;
 /// Times the floor that mynah may cost.
 const GOAL: f64 = 2.0;
@@ -26,18 +29,21 @@ pub(crate) fn print() {
     for (title, name, floor) in
         [("20 ms frame up", "up", "up-floor"), ("200 ms delta down", "down", "down-floor")]
     {
-        let (mynah_ns, floor_ns) = times(name, floor);
-        row(title, "median ns", mynah_ns, floor_ns);
+        let (mynah_ns, floor_ns) = times(name, floor, TIMED, Duration::ZERO);
+        row(title, "ns, hot", mynah_ns, floor_ns);
+        let (mynah_ns, floor_ns) = times(name, floor, TIMED_COLD, PAUSE);
+        row("", "ns, cold", mynah_ns, floor_ns);
         if counted && let (Some(mynah), Some(floor)) = (instructions::of(name), instructions::of(floor)) {
             row("", "instructions", mynah, floor);
         }
     }
+    println!(
+        "ns: median, the kernel's part included; hot: one after another, {TIMED} times; cold: after a sleep of 10 ms."
+    );
     if counted {
-        println!(
-            "Instructions: user space, by valgrind's callgrind. ns: kernel included, median of {TIMED}."
-        );
+        println!("instructions: user space, by valgrind's callgrind.");
     } else {
-        println!("Instructions: not counted, for there is no valgrind here (apt install valgrind).");
+        println!("instructions: not counted, for there is no valgrind here (apt install valgrind).");
     }
     println!();
     println!(
@@ -58,17 +64,21 @@ fn row(title: &str, unit: &str, mynah: u64, floor: u64) {
 }
 
 /// Returns the median times of both, in ns; taken in turns, so that a busy moment meets both.
-fn times(name: &str, floor: &str) -> (u64, u64) {
+fn times(name: &str, floor: &str, rounds: usize, pause: Duration) -> (u64, u64) {
     let mut trips = [trips::named(name), trips::named(floor)];
-    let mut times = [Vec::with_capacity(TIMED), Vec::with_capacity(TIMED)];
-    for round in 0..WARM_UP + TIMED {
+    let mut times = [Vec::with_capacity(rounds), Vec::with_capacity(rounds)];
+    let warm_up = if pause.is_zero() { WARM_UP } else { 0 };
+    for round in 0..warm_up + rounds {
         for (trip, times) in trips.iter_mut().zip(&mut times) {
             trip.set_out();
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
             let began = Instant::now();
             trips::the_part_that_counts(&mut **trip);
             let time = began.elapsed();
             trip.arrive();
-            if round >= WARM_UP {
+            if round >= warm_up {
                 times.push(time.as_nanos() as u64);
             }
         }

@@ -12,6 +12,7 @@ mod child;
 mod conversation;
 mod floor;
 mod frames;
+mod idle;
 mod instructions;
 mod peer;
 mod tape;
