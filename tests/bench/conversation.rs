@@ -52,7 +52,7 @@ pub(crate) fn print() {
     row("  voluntary", voluntary_switches as f64 / seconds, None);
     row("threads at most", talk.peak.threads as f64, None);
     row("exec to session.update received, ms, median", quantile(&mut starts, 0.5), Some((40.0, "398")));
-    row("  slowest of 9", quantile(&mut starts, 1.0), None);
+    row(&format!("  slowest of {STARTS}"), quantile(&mut starts, 1.0), None);
     row("microphone to wire, ms, median", quantile(&mut to_wire, 0.5), Some((15.0, "44")));
     row("  99 of 100 within", quantile(&mut to_wire, 0.99), None);
     row("barge-in event to silence, ms, median", quantile(&mut silences, 0.5), Some((25.0, "105")));
