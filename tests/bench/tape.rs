@@ -1,18 +1,17 @@
 //! The time of a tape, seen from outside: when a sample of the speech was in the air, and when one of the
 //! speaker's file was handed to the speaker.
 //!
-//! mynah's tape is driven by one timer of 10 ms. `/proc/PID/fdinfo` tells when that timer expires, to a few
+//! mynah's tape is driven by one timer, a tick a period. `/proc/PID/fdinfo` tells when that timer expires, to a few
 //! microseconds, so the ticks are known but for their number. For the microphone the number follows from
-//! the quickest append, which cannot be 10 ms late; for the speaker from the moment its file first grows.
+//! the quickest append, which cannot be a whole period late; for the speaker from the moment its file first grows.
 //! Both ways round against mynah: a sample counts as captured when its period began, and as played when
 //! its period was handed over.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// One tick, and the frames in it.
-const TICK: Duration = Duration::from_millis(10);
-const TICK_FRAMES: u64 = 240;
+use mynah::audio::Shape;
+
 const RATE_HZ: u64 = 24_000;
 /// The header of a mono 16-bit WAV file.
 const HEADER_BYTES: u64 = 44;
@@ -71,8 +70,8 @@ impl SpeakerFile {
     /// Returns the milliseconds from `event` to the first sample of the silence that follows it in `samples`.
     pub(crate) fn silent_after_ms(&self, samples: &[i16], event: Instant, a_tick: Instant) -> Option<f64> {
         // The first sample of the file was handed over this long before the tick that let it grow.
-        let tick = (self.bytes - HEADER_BYTES) / 2 / TICK_FRAMES;
-        let begin = tick_before(self.grown_at, a_tick).checked_sub(TICK * u32::try_from(tick).ok()?)?;
+        let tick = (self.bytes - HEADER_BYTES) / 2 / tick_frames();
+        let begin = tick_before(self.grown_at, a_tick).checked_sub(span(tick * tick_frames()))?;
         let place = (event.saturating_duration_since(begin).as_nanos() * u128::from(RATE_HZ) / 1_000_000_000)
             as usize;
         // What is handed over at one tick is heard until the next.
@@ -84,14 +83,20 @@ impl SpeakerFile {
     }
 }
 
+/// The frames of one tick: a period.
+fn tick_frames() -> u64 {
+    Shape::default().period_frames as u64
+}
+
 fn tick_before(moment: Instant, a_tick: Instant) -> Instant {
-    let since = |from: Instant, to: Instant| (to - from).as_nanos() as u64 % TICK.as_nanos() as u64;
+    let since =
+        |from: Instant, to: Instant| (to - from).as_nanos() as u64 % span(tick_frames()).as_nanos() as u64;
     let into_the_tick = if moment >= a_tick {
         since(a_tick, moment)
     } else {
         match since(moment, a_tick) {
             0 => 0,
-            left => TICK.as_nanos() as u64 - left,
+            left => span(tick_frames()).as_nanos() as u64 - left,
         }
     };
     moment - Duration::from_nanos(into_the_tick)
