@@ -38,8 +38,8 @@ pub const PING_AFTER: Duration = Duration::from_secs(30);
 /// How long it may take to give one.
 pub const PONG_LIMIT: Duration = Duration::from_secs(15);
 
-/// Bytes read at a time: a whole TLS record.
-const READ_BYTES: usize = 16 * 1024;
+/// Bytes read at a time. tungstenite fills as many with zeros before each read, so more is not better.
+const READ_BYTES: usize = 4 * 1024;
 /// How much of a refusal's body is worth a log line.
 const BODY_BYTES: usize = 4096;
 

@@ -25,7 +25,7 @@ pub(crate) mod events;
 mod record;
 mod script;
 mod stories;
-mod tls;
+pub(crate) mod tls;
 
 pub(crate) use record::Connection;
 pub(crate) use script::{Behaviour, Step};

@@ -1,0 +1,124 @@
+//! The binary as a child process, and what the kernel tells of it.
+//!
+//! It knows nothing of conversations. Peak memory is `VmHWM`: `ru_maxrss` would also remember the parent.
+#![expect(unsafe_code, reason = "only wait4 tells what one certain child has used")]
+
+use std::fs;
+use std::mem::MaybeUninit;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running mynah.
+pub(crate) struct Child {
+    process: std::process::Child,
+}
+
+/// What an ended process has used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    pub(crate) succeeded: bool,
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+    pub(crate) voluntary_switches: i64,
+    pub(crate) involuntary_switches: i64,
+}
+
+/// The most that was seen of a running process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peak {
+    /// `VmHWM`
+    pub(crate) resident_kib: u64,
+    pub(crate) threads: usize,
+}
+
+impl Child {
+    /// Starts mynah.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Nothing of the caller's own set-up may take part.
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("AZURE_VOICELIVE_") || key == "SSL_CERT_FILE" {
+                command.env_remove(key);
+            }
+        }
+        command.current_dir(std::env::temp_dir());
+        Self { process: command.spawn().expect("mynah starts") }
+    }
+
+    /// Returns what watches it from other threads.
+    pub(crate) fn proc(&self) -> Proc {
+        Proc(PathBuf::from(format!("/proc/{}", self.process.id())))
+    }
+
+    /// Ends it without ceremony.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Waits for its end and returns what it used, and what it said.
+    pub(crate) fn wait(mut self) -> (Used, String) {
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut self.process.stdout.take().unwrap(), &mut said).unwrap();
+        let mut status = 0;
+        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+        let id = self.process.id().cast_signed();
+        // SAFETY: both pointers are valid for writing, and nobody else waits for this child.
+        let ended = unsafe { libc::wait4(id, &raw mut status, 0, usage.as_mut_ptr()) };
+        assert_eq!(ended, id, "the child is ours");
+        // SAFETY: all zero is a valid rusage, and wait4 has filled it in.
+        let usage = unsafe { usage.assume_init() };
+        let used = Used {
+            succeeded: status == 0,
+            user: duration(usage.ru_utime),
+            system: duration(usage.ru_stime),
+            voluntary_switches: usage.ru_nvcsw,
+            involuntary_switches: usage.ru_nivcsw,
+        };
+        (used, said)
+    }
+}
+
+/// What /proc tells of a process.
+#[derive(Clone)]
+pub(crate) struct Proc(PathBuf);
+
+impl Proc {
+    /// Raises `peak` to what is true now; nothing happens when the process has ended.
+    pub(crate) fn raise(&self, peak: &mut Peak) {
+        let status = fs::read_to_string(self.0.join("status")).unwrap_or_default();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let resident =
+            resident.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
+        let threads = fs::read_dir(self.0.join("task")).map_or(0, Iterator::count);
+        *peak = Peak { resident_kib: peak.resident_kib.max(resident), threads: peak.threads.max(threads) };
+    }
+
+    /// Returns a moment at which its only timerfd expires.
+    pub(crate) fn timer_expires(&self) -> Option<Instant> {
+        let descriptors = fs::read_dir(self.0.join("fd")).ok()?;
+        let timer = descriptors.flatten().find(|entry| {
+            fs::read_link(entry.path()).is_ok_and(|link| link.to_string_lossy().contains("timerfd"))
+        })?;
+        let path = self.0.join("fdinfo").join(timer.file_name());
+        // Of several looks the quickest is the most exact.
+        (0..20).filter_map(|_| Self::look(&path)).min_by_key(|(took, _)| *took).map(|(_, expires)| expires)
+    }
+
+    fn look(path: &PathBuf) -> Option<(Duration, Instant)> {
+        let before = Instant::now();
+        let info = fs::read_to_string(path).ok()?;
+        let took = before.elapsed();
+        // it_value: (0, 4823910)
+        let left = info.lines().find_map(|line| line.strip_prefix("it_value: ("))?;
+        let (seconds, ns) = left.trim_end_matches(')').split_once(", ")?;
+        let left = Duration::new(seconds.parse().ok()?, ns.parse().ok()?);
+        Some((took, before + took / 2 + left))
+    }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec.cast_unsigned()) + Duration::from_micros(time.tv_usec.cast_unsigned())
+}

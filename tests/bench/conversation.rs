@@ -1,0 +1,223 @@
+//! The second table: a whole conversation of the real binary with the parrot over loopback TLS.
+//!
+//! mynah is a child process; the service of the tests is served by this one. The speech is the recorded
+//! dialogue, five times: about a minute, with five interruptions. The service notes no times: the arrival of
+//! every event is stamped here, by a waiting thread, and when it said `speech_started` is found by telling
+//! another parrot the same events at the same times.
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use mynah::parrot::{Habits, Parrot};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::child::{Child, Peak, Used};
+use crate::service::{Behaviour, Service};
+use crate::tape::{self, Append, SpeakerFile};
+use crate::{idle, quantile};
+
+const ROUNDS: usize = 5;
+const STARTS: usize = 9;
+const MIB: f64 = 1024.0;
+
+/// Measures and prints.
+pub(crate) fn print() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("key"), "a-key-for-the-parrot").unwrap();
+    let mut starts: Vec<f64> = (0..STARTS).map(|_| start_ms(dir.path())).collect();
+    say_often(&dir.path().join("speech.wav"));
+    let idle = idle::cpu_s_per_minute();
+    let talk = Talk::hold(&dir);
+    let idle = f64::midpoint(idle, idle::cpu_s_per_minute());
+    let seconds = talk.wall.as_secs_f64();
+    let Used { user, system, voluntary_switches, involuntary_switches, .. } = talk.used;
+    let switches = (voluntary_switches + involuntary_switches) as f64 / seconds;
+    let a_minute = |time: Duration| time.as_secs_f64() / seconds * 60.0;
+    let mut to_wire = talk.microphone_to_wire_ms();
+    let mut silences = talk.silences_ms(&dir.path().join("speaker.wav"));
+    let mut told = talk.told_after_ms();
+
+    println!(
+        "A conversation of {seconds:.1} s with the parrot over loopback TLS, {} interruptions:",
+        silences.len()
+    );
+    println!("{:46} {:>9} {:>9} {:8} {:>11}", "", "mynah", "goal ≤", "", "quickstart");
+    row("CPU seconds a minute", a_minute(user + system), Some((0.09, "1.7")));
+    row("  of two threads waking every 10 ms, here, now", idle, None);
+    row("peak resident memory, MiB", talk.peak.resident_kib as f64 / MIB, Some((8.0, "78")));
+    row("context switches a second", switches, Some((250.0, "600")));
+    row("  voluntary", voluntary_switches as f64 / seconds, None);
+    row("threads at most", talk.peak.threads as f64, None);
+    row("exec to session.update received, ms, median", quantile(&mut starts, 0.5), Some((40.0, "398")));
+    row(&format!("  slowest of {STARTS}"), quantile(&mut starts, 1.0), None);
+    row("microphone to wire, ms, median", quantile(&mut to_wire, 0.5), Some((15.0, "44")));
+    row("  99 of 100 within", quantile(&mut to_wire, 0.99), None);
+    row("barge-in event to silence, ms, median", quantile(&mut silences, 0.5), Some((25.0, "105")));
+    row("  longest", quantile(&mut silences, 1.0), None);
+    row("  event to truncate received, ms, median", quantile(&mut told, 0.5), None);
+    println!(
+        "microphone to wire: from a period's first sample in the air to its append read by the service."
+    );
+    println!("silence: in the speaker's file, from the service's speech_started, fade included.");
+    for line in talk.said.lines().filter(|line| line.contains("after the interruption")) {
+        println!("mynah itself: {line}");
+    }
+}
+
+fn row(title: &str, value: f64, goal: Option<(f64, &str)>) {
+    match goal {
+        Some((goal, quickstart)) => {
+            let met = if value <= goal { "met" } else { "not met" };
+            println!("{title:46} {value:>9.3} {goal:>9} {met:8} {quickstart:>11}");
+        }
+        None => println!("{title:46} {value:>9.3}"),
+    }
+}
+
+/// Returns the milliseconds from starting the program to its `session.update` having been read.
+fn start_ms(dir: &Path) -> f64 {
+    let service = Service::start([Behaviour::Parrot(Habits::default())]);
+    let began = Instant::now();
+    let child = start(&service, dir, &[]);
+    let arrived = Cell::new(began);
+    service.until("session.update", |all| {
+        arrived.set(Instant::now());
+        all.iter().any(|one| one.count("session.update") > 0)
+    });
+    child.kill();
+    (arrived.get() - began).as_secs_f64() * 1000.0
+}
+
+fn start(service: &Service, dir: &Path, more: &[&str]) -> Child {
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    let (key, speaker) = (path("key"), path("speaker.wav"));
+    let (url, ca_file) = (service.url(), service.ca_file().to_str().unwrap().to_owned());
+    let mut arguments =
+        vec!["--endpoint", &url, "--ca-file", &ca_file, "--api-key-file", &key, "--speaker-file", &speaker];
+    arguments.extend(more);
+    Child::start(&arguments)
+}
+
+/// Writes the recorded dialogue several times over.
+fn say_often(path: &Path) {
+    let mut recording =
+        hound::WavReader::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogue.wav")).unwrap();
+    let samples: Vec<i16> = recording.samples().map(|sample: Result<i16, _>| sample.unwrap()).collect();
+    let mut speech = hound::WavWriter::create(path, recording.spec()).unwrap();
+    for sample in (0..ROUNDS).flat_map(|_| &samples) {
+        speech.write_sample(*sample).unwrap();
+    }
+    speech.finalize().unwrap();
+}
+
+/// A conversation that was held.
+struct Talk {
+    wall: Duration,
+    used: Used,
+    said: String,
+    peak: Peak,
+    a_tick: Instant,
+    file: SpeakerFile,
+    /// Client events as they arrived.
+    received: Vec<(Instant, Value)>,
+}
+
+impl Talk {
+    fn hold(dir: &TempDir) -> Self {
+        let service = Service::start([Behaviour::Parrot(Habits::default())]);
+        let speech = dir.path().join("speech.wav");
+        let speaker = dir.path().join("speaker.wav");
+        // What an earlier run wrote must not be taken for growth.
+        let _ = std::fs::remove_file(&speaker);
+        let began = Instant::now();
+        let child = start(&service, dir.path(), &["--speech", speech.to_str().unwrap()]);
+        let proc = child.proc();
+        let over = AtomicBool::new(false);
+        let (file, a_tick, peak, stamps, (used, said, wall)) = std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let file = SpeakerFile::watch(&speaker).expect("the speaker's file grows");
+                let a_tick = proc.timer_expires().expect("the tape has a timer");
+                let mut peak = Peak::default();
+                while !over.load(Relaxed) {
+                    proc.raise(&mut peak);
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                (file, a_tick, peak)
+            });
+            let waiter = scope.spawn(|| {
+                let (used, said) = child.wait();
+                (used, said, began.elapsed())
+            });
+            let stamps = stamp(&service);
+            over.store(true, Relaxed);
+            let (file, a_tick, peak) = watcher.join().unwrap();
+            (file, a_tick, peak, stamps, waiter.join().unwrap())
+        });
+        assert!(used.succeeded, "mynah ended with an error; it said: {said}");
+        let received = stamps.into_iter().zip(service.received()).collect();
+        Self { wall, used, said, peak, a_tick, file, received }
+    }
+
+    fn microphone_to_wire_ms(&self) -> Vec<f64> {
+        let appends = self.received.iter().filter_map(|(arrived, event)| {
+            let base64 = event["audio"].as_str()?;
+            Some(Append { arrived: *arrived, frames: base64.len() as u64 * 3 / 4 / 2 })
+        });
+        tape::microphone_to_wire_ms(&appends.collect::<Vec<_>>(), self.a_tick)
+    }
+
+    /// Returns, for each interruption, the time from the service's word to silence.
+    fn silences_ms(&self, speaker: &Path) -> Vec<f64> {
+        let mut speaker = hound::WavReader::open(speaker).unwrap();
+        let samples: Vec<i16> = speaker.samples().map(|sample| sample.unwrap()).collect();
+        let events = self.interruptions();
+        events
+            .iter()
+            .filter_map(|(event, _)| self.file.silent_after_ms(&samples, *event, self.a_tick))
+            .collect()
+    }
+
+    /// Returns, for each interruption, the time from the service's word to its hearing what was heard.
+    fn told_after_ms(&self) -> Vec<f64> {
+        self.interruptions().iter().map(|(event, told)| (*told - *event).as_secs_f64() * 1000.0).collect()
+    }
+
+    /// Each `speech_started` that cut a reply, and the arrival of the truncation that answered it.
+    fn interruptions(&self) -> Vec<(Instant, Instant)> {
+        let began = self.received[0].0;
+        let mut parrot = Parrot::new(Habits::default(), 0, Duration::ZERO);
+        let (mut started, mut found) = (None, Vec::new());
+        for (arrived, event) in &self.received {
+            let now = *arrived - began;
+            if let Some(started) = started.filter(|_| event["type"] == "conversation.item.truncate") {
+                found.push((started, *arrived));
+            }
+            parrot.hear(&event.to_string(), now);
+            while let Some(said) = parrot.speak(now) {
+                if said.contains(r#""type":"input_audio_buffer.speech_started""#) {
+                    started = Some(*arrived);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Stamps the arrival of every client event of the only connection, until it is over.
+fn stamp(service: &Service) -> Vec<Instant> {
+    let stamps = RefCell::new(Vec::with_capacity(10_000));
+    let is_over = Cell::new(false);
+    while !is_over.get() {
+        service.until("the next event", |all| {
+            let Some(connection) = all.first() else { return false };
+            let before = stamps.borrow().len();
+            stamps.borrow_mut().resize(connection.received.len(), Instant::now());
+            is_over.set(connection.is_over);
+            is_over.get() || connection.received.len() > before
+        });
+    }
+    stamps.into_inner()
+}

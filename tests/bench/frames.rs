@@ -1,0 +1,106 @@
+//! The first table: one frame up and one delta down, mynah beside the floor.
+
+use std::time::{Duration, Instant};
+
+use crate::allocations::asked;
+use crate::{instructions, quantile, trips};
+
+const WARM_UP: usize = 500;
+const TIMED: usize = 10_000;
+const TIMED_COLD: usize = 300;
+/// What a device does most of the time. Others use the caches meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
+const ALLOCATED: u64 = 1000;
+/// Times the floor that mynah may cost.
+const GOAL: f64 = 2.0;
+
+/// Measures and prints.
+pub(crate) fn print() {
+    println!(
+        "One 20 ms frame up (480 samples: lane, base64, JSON, WebSocket, TLS, socket) and one 200 ms delta down"
+    );
+    println!("(the other way, until nothing more has come): the client's part alone, over loopback TLS.");
+    println!(
+        "Floor: bare base64, one copy and TLS of the same audio. Goal: mynah at most {GOAL:.1} times the floor."
+    );
+    println!();
+    println!("{:20} {:12} {:>10} {:>10} {:>7}  goal ≤ {GOAL:.1}", "", "", "mynah", "floor", "ratio");
+    let counted = instructions::are_known();
+    for (title, name, floor) in
+        [("20 ms frame up", "up", "up-floor"), ("200 ms delta down", "down", "down-floor")]
+    {
+        let (mynah_ns, floor_ns) = times(name, floor, TIMED, Duration::ZERO);
+        row(title, "ns, hot", mynah_ns, floor_ns);
+        let (mynah_ns, floor_ns) = times(name, floor, TIMED_COLD, PAUSE);
+        row("", "ns, cold", mynah_ns, floor_ns);
+        if counted && let (Some(mynah), Some(floor)) = (instructions::of(name), instructions::of(floor)) {
+            row("", "instructions", mynah, floor);
+        }
+    }
+    println!(
+        "ns: median, the kernel's part included; hot: one after another, {TIMED} times; cold: after a sleep of 10 ms."
+    );
+    if counted {
+        println!("instructions: user space, by valgrind's callgrind.");
+    } else {
+        println!("instructions: not counted, for there is no valgrind here (apt install valgrind).");
+    }
+    println!();
+    println!(
+        "{:20} {:>22} {:>22} {:>22}",
+        "allocations (bytes)", "mynah, socket pair", "mynah, TLS", "floor, TLS"
+    );
+    for (title, name) in [("20 ms frame up", "up"), ("200 ms delta down", "down")] {
+        let [pair, tls, floor] = ["-pair", "", "-floor"].map(|over| allocated(&format!("{name}{over}")));
+        println!("{title:20} {pair:>22} {tls:>22} {floor:>22}");
+    }
+    println!();
+}
+
+fn row(title: &str, unit: &str, mynah: u64, floor: u64) {
+    let ratio = mynah as f64 / floor as f64;
+    let met = if ratio <= GOAL { "met" } else { "not met" };
+    println!("{title:20} {unit:12} {mynah:>10} {floor:>10} {ratio:>7.2}  {met}");
+}
+
+/// Returns the median times of both, in ns; taken in turns, so that a busy moment meets both.
+fn times(name: &str, floor: &str, rounds: usize, pause: Duration) -> (u64, u64) {
+    let mut trips = [trips::named(name), trips::named(floor)];
+    let mut times = [Vec::with_capacity(rounds), Vec::with_capacity(rounds)];
+    let warm_up = if pause.is_zero() { WARM_UP } else { 0 };
+    for round in 0..warm_up + rounds {
+        for (trip, times) in trips.iter_mut().zip(&mut times) {
+            trip.set_out();
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
+            let began = Instant::now();
+            trips::the_part_that_counts(&mut **trip);
+            let time = began.elapsed();
+            trip.arrive();
+            if round >= warm_up {
+                times.push(time.as_nanos() as u64);
+            }
+        }
+    }
+    let [mynah, floor] = &mut times;
+    (quantile(mynah, 0.5), quantile(floor, 0.5))
+}
+
+/// Says how often one trip allocates, and how many bytes.
+fn allocated(name: &str) -> String {
+    let mut trip = trips::named(name);
+    let (mut times, mut bytes) = (0, 0);
+    for round in 0..WARM_UP as u64 + ALLOCATED {
+        trip.set_out();
+        let before = asked();
+        trips::the_part_that_counts(&mut *trip);
+        let after = asked();
+        trip.arrive();
+        if round >= WARM_UP as u64 {
+            times += after.times - before.times;
+            bytes += after.bytes - before.bytes;
+        }
+    }
+    format!("{:.2} ({})", times as f64 / ALLOCATED as f64, bytes / ALLOCATED)
+}

@@ -1,0 +1,49 @@
+//! What waking costs on this machine at this moment: the floor under a whole conversation.
+//!
+//! Two threads, as mynah has them: one is woken by a timer every 10 ms and rings for the other. They do
+//! nothing else. On a busy machine this alone may cost more than a goal that was set for a quiet one.
+
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::time::{
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
+};
+
+const TICKS: u32 = 300;
+const PERIOD: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+
+/// Returns the CPU seconds a minute that both threads take; needs three seconds.
+pub(crate) fn cpu_s_per_minute() -> f64 {
+    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::empty()).unwrap();
+    let every = Itimerspec { it_interval: PERIOD, it_value: PERIOD };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).unwrap();
+    let bell = eventfd(0, EventfdFlags::empty()).unwrap();
+    let (bell, timer) = (&bell, &timer);
+    let ring = |count: u64| {
+        rustix::io::write(bell, &count.to_ne_bytes()).unwrap();
+    };
+    let used = std::thread::scope(|scope| {
+        let woken = scope.spawn(|| answer(bell, |_| ()));
+        answer(timer, ring) + woken.join().unwrap()
+    });
+    used.as_secs_f64() / (f64::from(TICKS) * 0.01) * 60.0
+}
+
+/// Waits for `fd` so many times, does `then` each time, and returns the thread's CPU time.
+fn answer(fd: &OwnedFd, then: impl Fn(u64)) -> Duration {
+    let began = clock_gettime(ClockId::ThreadCPUTime);
+    let mut ticks = 0;
+    while ticks < u64::from(TICKS) {
+        poll(&mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)], None).unwrap();
+        // Ticks that came too fast are read as one number.
+        let mut count = [0; 8];
+        rustix::io::read(fd, &mut count).unwrap();
+        let count = u64::from_ne_bytes(count);
+        ticks += count;
+        then(count);
+    }
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime) - began).unwrap()
+}

@@ -1,0 +1,48 @@
+//! `cargo bench --bench cost`: what the main path costs, printed beside its goals.
+//!
+//! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
+//! whole conversation. No number fails anything: it prints "met" or "not met", and ends with an error
+//! only when something could not be measured at all.
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
+
+mod allocations;
+mod child;
+mod conversation;
+mod floor;
+mod frames;
+mod idle;
+mod instructions;
+mod peer;
+mod tape;
+mod trips;
+
+#[allow(unused_imports, reason = "what its own tests import is not used here")]
+#[path = "../service/mod.rs"]
+mod service;
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => {
+            frames::print();
+            conversation::print();
+        }
+        ["frames"] => frames::print(),
+        ["conversation"] => conversation::print(),
+        // What `instructions` runs under valgrind.
+        ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
+        _ => println!("usage: cargo bench --bench cost [-- frames | conversation]"),
+    }
+}
+
+/// Returns the value that `share` (0 to 1) of the values do not exceed; sorts them.
+fn quantile<T: Copy + PartialOrd>(values: &mut [T], share: f64) -> T {
+    values.sort_by(|a, b| a.partial_cmp(b).expect("no NaN is measured"));
+    values[((values.len() - 1) as f64 * share).round() as usize]
+}

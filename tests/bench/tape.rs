@@ -1,0 +1,111 @@
+//! The time of a tape, seen from outside: when a sample of the speech was in the air, and when one of the
+//! speaker's file was handed to the speaker.
+//!
+//! mynah's tape is driven by one timer, a tick a period. `/proc/PID/fdinfo` tells when that timer expires, to a few
+//! microseconds, so the ticks are known but for their number. For the microphone the number follows from
+//! the quickest append, which cannot be a whole period late; for the speaker from the moment its file first grows.
+//! Both ways round against mynah: a sample counts as captured when its period began, and as played when
+//! its period was handed over.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mynah::audio::Shape;
+
+const RATE_HZ: u64 = 24_000;
+/// The header of a mono 16-bit WAV file.
+const HEADER_BYTES: u64 = 44;
+/// A silence: this many samples of zero, 50 ms.
+const SILENCE_FRAMES: usize = 1200;
+
+/// One append as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Append {
+    pub(crate) arrived: Instant,
+    pub(crate) frames: u64,
+}
+
+/// Returns, for each append, the milliseconds from the moment its first sample was in the air.
+pub(crate) fn microphone_to_wire_ms(appends: &[Append], a_tick: Instant) -> Vec<f64> {
+    let mut place = 0;
+    let places: Vec<(Append, u64)> = appends
+        .iter()
+        .map(|append| {
+            let first = place;
+            place += append.frames;
+            (*append, first)
+        })
+        .collect();
+    // When the first sample of all would have been in the air, had this append taken no time.
+    let begins =
+        places.iter().filter_map(|(append, first)| append.arrived.checked_sub(span(first + append.frames)));
+    let Some(earliest) = begins.min() else { return Vec::new() };
+    let begin = tick_before(earliest, a_tick);
+    places
+        .iter()
+        .map(|(append, first)| ms((append.arrived).saturating_duration_since(begin + span(*first))))
+        .collect()
+}
+
+/// The speaker's file, and one moment of it.
+pub(crate) struct SpeakerFile {
+    grown_at: Instant,
+    bytes: u64,
+}
+
+impl SpeakerFile {
+    /// Waits until the file has grown beyond its header; looks often enough to know the tick.
+    pub(crate) fn watch(path: &Path) -> Option<Self> {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) {
+            let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+            if bytes > HEADER_BYTES {
+                return Some(Self { grown_at: Instant::now(), bytes });
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        None
+    }
+
+    /// Returns the milliseconds from `event` to the first sample of the silence that follows it in `samples`.
+    pub(crate) fn silent_after_ms(&self, samples: &[i16], event: Instant, a_tick: Instant) -> Option<f64> {
+        // The first sample of the file was handed over this long before the tick that let it grow.
+        let tick = (self.bytes - HEADER_BYTES) / 2 / tick_frames();
+        let begin = tick_before(self.grown_at, a_tick).checked_sub(span(tick * tick_frames()))?;
+        let place = (event.saturating_duration_since(begin).as_nanos() * u128::from(RATE_HZ) / 1_000_000_000)
+            as usize;
+        // What is handed over at one tick is heard until the next.
+        let silent = (place..).find(|from| {
+            samples.get(*from..from + SILENCE_FRAMES).is_none_or(|run| run.iter().all(|sample| *sample == 0))
+        })?;
+        (silent + SILENCE_FRAMES <= samples.len())
+            .then(|| ms((begin + span(silent as u64)).saturating_duration_since(event)))
+    }
+}
+
+/// The frames of one tick: a period.
+fn tick_frames() -> u64 {
+    Shape::default().period_frames as u64
+}
+
+fn tick_before(moment: Instant, a_tick: Instant) -> Instant {
+    let since =
+        |from: Instant, to: Instant| (to - from).as_nanos() as u64 % span(tick_frames()).as_nanos() as u64;
+    let into_the_tick = if moment >= a_tick {
+        since(a_tick, moment)
+    } else {
+        match since(moment, a_tick) {
+            0 => 0,
+            left => span(tick_frames()).as_nanos() as u64 - left,
+        }
+    };
+    moment - Duration::from_nanos(into_the_tick)
+}
+
+fn span(frames: u64) -> Duration {
+    Duration::from_nanos(frames * 1_000_000_000 / RATE_HZ)
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

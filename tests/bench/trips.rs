@@ -1,0 +1,265 @@
+//! The trips that are measured: one 20 ms frame up and one 200 ms delta down through mynah's own rooms.
+//!
+//! Only [`Trip::go`] counts. Before and after it the peer and the devices do their part in the same
+//! thread: nothing runs beside what is measured, and nothing is ever waited for.
+
+use std::net::TcpStream;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use mynah::audio::{
+    Capture, Heard, Level, Microphone, Playback, Recovery, Shape, Sound, Speaker, Spoken, Trouble, steps,
+};
+use mynah::link::{Link, News, Pipe, Tls, Upgrade};
+use mynah::wire::{self, Incoming, Samples};
+use rustix::event::{PollFd, poll};
+
+use crate::floor;
+use crate::peer::{Listener, WebSocketPeer};
+
+/// 20 ms.
+pub(crate) const FRAME_SAMPLES: usize = 480;
+/// 200 ms.
+pub(crate) const DELTA_SAMPLES: usize = 4800;
+
+/// One way of one piece of audio.
+pub(crate) trait Trip {
+    /// What others do before.
+    fn set_out(&mut self) {}
+    /// The client's part, the only one that counts.
+    fn go(&mut self);
+    /// What others do after.
+    fn arrive(&mut self) {}
+}
+
+/// Makes a trip by its name.
+pub(crate) fn named(name: &str) -> Box<dyn Trip> {
+    match name {
+        "up" => Box::new(Up::over_tls()),
+        "down" => Box::new(Down::over_tls()),
+        "up-pair" => Box::new(Up::over_a_pair()),
+        "down-pair" => Box::new(Down::over_a_pair()),
+        "up-floor" => Box::new(floor::Up::new()),
+        "down-floor" => Box::new(floor::Down::new()),
+        other => panic!("there is no trip {other}"),
+    }
+}
+
+/// Makes a trip `count` times.
+pub(crate) fn repeat(name: &str, count: u32) {
+    let mut trip = named(name);
+    for _ in 0..count {
+        trip.set_out();
+        the_part_that_counts(&mut *trip);
+        trip.arrive();
+    }
+}
+
+/// valgrind knows by this name when to count.
+#[inline(never)]
+pub(crate) fn the_part_that_counts(trip: &mut dyn Trip) {
+    trip.go();
+}
+
+/// One frame up: lane, base64, JSON, WebSocket, TLS, socket.
+struct Up<P> {
+    sound: Sound,
+    capture: Capture,
+    voice: Voice,
+    link: Link,
+    peer: P,
+}
+
+impl Up<WebSocketPeer> {
+    fn over_tls() -> Self {
+        let (link, peer) = tls();
+        Self::new(link, peer)
+    }
+}
+
+impl Up<Link> {
+    fn over_a_pair() -> Self {
+        let (link, peer) = Link::pair(Instant::now()).unwrap();
+        Self::new(link, peer)
+    }
+}
+
+impl<P> Up<P> {
+    fn new(link: Link, peer: P) -> Self {
+        let (sound, capture, _) = steps(Shape::default()).unwrap();
+        Self { sound, capture, voice: Voice { samples: voice(FRAME_SAMPLES), place: 0 }, link, peer }
+    }
+}
+
+impl<P: Peer> Trip for Up<P> {
+    fn set_out(&mut self) {
+        self.voice.place = 0;
+        self.capture.turn(&mut self.voice).unwrap();
+    }
+
+    fn go(&mut self) {
+        let mut frames = [Heard::default(); FRAME_SAMPLES];
+        let count = self.sound.ears.read(&mut frames);
+        self.link.send(|text| wire::append(&frames[..count], text)).unwrap();
+        self.link.flush().unwrap();
+    }
+
+    fn arrive(&mut self) {
+        self.peer.take();
+    }
+}
+
+/// One delta down: socket, TLS, WebSocket, JSON, base64, samples, lane; and the look whether more has come.
+struct Down<P> {
+    sound: Sound,
+    playback: Playback,
+    samples: Samples,
+    link: Link,
+    now: Instant,
+    peer: P,
+    event: String,
+}
+
+impl Down<WebSocketPeer> {
+    fn over_tls() -> Self {
+        let (link, peer) = tls();
+        Self::new(link, peer)
+    }
+}
+
+impl Down<Link> {
+    fn over_a_pair() -> Self {
+        let (link, peer) = Link::pair(Instant::now()).unwrap();
+        Self::new(link, peer)
+    }
+}
+
+impl<P> Down<P> {
+    fn new(link: Link, peer: P) -> Self {
+        let (sound, _, playback) = steps(Shape::default()).unwrap();
+        let mut base64 = BytesMut::new();
+        wire::encode(&voice(DELTA_SAMPLES), &mut base64);
+        let event = format!(
+            r#"{{"type":"response.audio.delta","event_id":"event_00000000000000000000","response_id":"resp_00000000000000000000","item_id":"item_00000000000000000000","output_index":0,"content_index":0,"delta":"{}"}}"#,
+            str::from_utf8(&base64).unwrap()
+        );
+        Self { sound, playback, samples: Samples::default(), link, now: Instant::now(), peer, event }
+    }
+}
+
+impl<P: Peer> Trip for Down<P> {
+    fn set_out(&mut self) {
+        self.peer.send(&self.event);
+    }
+
+    fn go(&mut self) {
+        while let Some(news) = self.link.next(self.now).unwrap() {
+            let News::Text(text) = news else { panic!("{news:?}") };
+            let Ok(Incoming::Audio(delta)) = wire::read(&text) else { panic!("no delta") };
+            let mouth = &mut self.sound.mouth;
+            self.samples
+                .decode(&delta.base64, |samples| {
+                    assert_eq!(mouth.write(samples.as_chunks().0), samples.len())
+                })
+                .unwrap();
+        }
+    }
+
+    fn arrive(&mut self) {
+        self.playback.turn(&mut Drain).unwrap();
+        assert_eq!(self.sound.mouth.waiting(), 0);
+    }
+}
+
+/// The service's end.
+trait Peer {
+    fn take(&mut self);
+    fn send(&mut self, text: &str);
+}
+
+impl Peer for WebSocketPeer {
+    fn take(&mut self) {
+        assert!(self.take() > FRAME_SAMPLES * 2);
+    }
+
+    fn send(&mut self, text: &str) {
+        self.send(text);
+    }
+}
+
+impl Peer for Link {
+    fn take(&mut self) {
+        assert!(matches!(self.next(Instant::now()), Ok(Some(News::Text(_)))));
+    }
+
+    fn send(&mut self, text: &str) {
+        self.send(|into| into.extend_from_slice(text.as_bytes())).unwrap();
+        self.flush().unwrap();
+    }
+}
+
+/// A link over loopback TLS, upgraded, and its peer.
+fn tls() -> (Link, WebSocketPeer) {
+    let now = Instant::now();
+    let listener = Listener::open();
+    let tls = Tls::new(Some(&listener.ca_file())).unwrap();
+    let (tcp, peer): (TcpStream, _) = listener.accept(WebSocketPeer::accept);
+    let pipe = Pipe::tls(tcp, "localhost", &tls).unwrap();
+    let upgrade = Upgrade { uri: "wss://localhost/voice-live/realtime".to_owned(), credential: None };
+    let mut link = Link::upgrade(pipe, &upgrade, now).unwrap();
+    while link.next(now).unwrap() != Some(News::Up) {
+        let mut fds = [PollFd::from_borrowed_fd(link.fd().unwrap(), link.interest())];
+        poll(&mut fds, None).unwrap();
+    }
+    (link, peer.join().unwrap())
+}
+
+/// Something like speech: base64 and TLS do not care, and a lane does not either.
+pub(crate) fn voice(samples: usize) -> Vec<i16> {
+    (0..samples).map(|place| ((place * 7919) % 20_011) as i16 - 10_000).collect()
+}
+
+/// A microphone that gives the same frame again and again.
+struct Voice {
+    samples: Vec<i16>,
+    place: usize,
+}
+
+impl Microphone for Voice {
+    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
+        let rest = &self.samples[self.place..];
+        let taken = rest.len().min(into.len());
+        into[..taken].copy_from_slice(&rest[..taken]);
+        self.place += taken;
+        Ok(taken)
+    }
+
+    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+        Ok(Recovery::Resumed)
+    }
+}
+
+/// A speaker that plays everything at once.
+struct Drain;
+
+impl Speaker for Drain {
+    fn queue_frames(&self) -> usize {
+        DELTA_SAMPLES
+    }
+
+    fn level(&mut self) -> Result<Level, Trouble> {
+        Ok(Level { queued: 0, delay: 0 })
+    }
+
+    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
+        Ok(frames.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+        Ok(Recovery::Resumed)
+    }
+}
