@@ -3,15 +3,14 @@
 //! One thread and one timer serve both ends, so they share a clock, and drive the same steps as a card
 //! does. It converts nothing: a file of another form is refused.
 
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hound::{SampleFormat, WavIntoSamples, WavReader, WavSpec, WavWriter};
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
@@ -113,10 +112,21 @@ struct TapeMicrophone {
 
 struct Speech {
     path: PathBuf,
-    samples: WavIntoSamples<BufReader<File>, i16>,
-    /// What makes 16 bits of the file's width.
-    shift: u32,
+    file: BufReader<File>,
+    samples_left: usize,
+    width: Width,
 }
+
+#[derive(Clone, Copy)]
+enum Width {
+    /// Unsigned, as WAV has it.
+    Bits8,
+    /// Signed, the low byte first.
+    Bits16,
+}
+
+/// Samples read from the file at a time.
+const BLOCK: usize = 256;
 
 impl TapeMicrophone {
     fn open(
@@ -128,17 +138,23 @@ impl TapeMicrophone {
         Ok(TapeMicrophone { speech, is_open: false, due: 0, ended, failure: None })
     }
 
-    fn next(&mut self) -> i16 {
-        let Some(speech) = &mut self.speech else { return 0 };
-        match speech.samples.next() {
-            Some(Ok(sample)) => return sample << speech.shift,
-            Some(Err(error)) => {
-                self.failure = Some(broken(&speech.path, format!("cannot be read on: {error}")));
+    /// Fills `into` with what is on the tape, and silence after its end.
+    fn play(&mut self, into: &mut [i16]) {
+        let Some(speech) = &mut self.speech else { return into.fill(0) };
+        let left = match speech.fill(into) {
+            Ok(0) => {
+                self.ended.store(true, Ordering::Relaxed);
+                0
             }
-            None => self.ended.store(true, Ordering::Relaxed),
+            Ok(left) => left,
+            Err(error) => {
+                self.failure = Some(broken(&speech.path, format!("cannot be read on: {error}")));
+                0
+            }
+        };
+        if left == 0 {
+            self.speech = None;
         }
-        self.speech = None;
-        0
     }
 }
 
@@ -146,9 +162,7 @@ impl Microphone for TapeMicrophone {
     fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
         let taken = self.due.min(into.len());
         self.due -= taken;
-        for sample in &mut into[..taken] {
-            *sample = self.next();
-        }
+        self.play(&mut into[..taken]);
         Ok(taken)
     }
 
@@ -163,9 +177,9 @@ impl Speech {
             broken(&path, format!("cannot be read as a WAV file ({error}); {}", convert(&path, shape)))
         })?;
         let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
-        let shift = match (channels, sample_rate == shape.rate_hz, sample_format, bits_per_sample) {
-            (1, true, SampleFormat::Int, 16) => 0,
-            (1, true, SampleFormat::Int, 8) => 8,
+        let width = match (channels, sample_rate == shape.rate_hz, sample_format, bits_per_sample) {
+            (1, true, SampleFormat::Int, 16) => Width::Bits16,
+            (1, true, SampleFormat::Int, 8) => Width::Bits8,
             (_, _, SampleFormat::Int | SampleFormat::Float, _) => {
                 let kind = match sample_format {
                     SampleFormat::Int => "integer",
@@ -180,7 +194,35 @@ impl Speech {
                 return Err(broken(&path, reason));
             }
         };
-        Ok(Speech { path, samples: reader.into_samples(), shift })
+        let samples_left = reader.len() as usize;
+        Ok(Speech { path, file: reader.into_inner(), samples_left, width })
+    }
+
+    /// Fills `into`, the rest with silence, and returns how many samples are left.
+    fn fill(&mut self, into: &mut [i16]) -> io::Result<usize> {
+        let (speech, silence) = into.split_at_mut(self.samples_left.min(into.len()));
+        silence.fill(0);
+        let mut bytes = [0; 2 * BLOCK];
+        for block in speech.chunks_mut(BLOCK) {
+            match self.width {
+                Width::Bits8 => {
+                    let bytes = &mut bytes[..block.len()];
+                    self.file.read_exact(bytes)?;
+                    for (sample, byte) in block.iter_mut().zip(bytes) {
+                        *sample = (i16::from(*byte) - 128) << 8;
+                    }
+                }
+                Width::Bits16 => {
+                    let bytes = &mut bytes[..2 * block.len()];
+                    self.file.read_exact(bytes)?;
+                    for (sample, pair) in block.iter_mut().zip(bytes.as_chunks().0) {
+                        *sample = i16::from_le_bytes(*pair);
+                    }
+                }
+            }
+        }
+        self.samples_left -= speech.len();
+        Ok(self.samples_left)
     }
 }
 
@@ -194,7 +236,7 @@ const BUFFER_PERIODS: usize = 4;
 
 /// A WAV file as a speaker: a buffer that time empties into the file.
 struct TapeSpeaker {
-    held: VecDeque<i16>,
+    held: Vec<i16>,
     buffer_frames: usize,
     queue_frames: usize,
     file: Option<(PathBuf, WavWriter<BufWriter<File>>)>,
@@ -218,18 +260,24 @@ impl TapeSpeaker {
             },
         };
         let buffer_frames = (BUFFER_PERIODS * shape.period_frames).max(shape.queue_frames);
-        let held = VecDeque::with_capacity(buffer_frames);
+        let held = Vec::with_capacity(buffer_frames);
         Ok(TapeSpeaker { held, buffer_frames, queue_frames: shape.queue_frames, file })
     }
 
     /// Lets `frames` be heard.
     fn tick(&mut self, frames: usize) -> Result<(), AudioError> {
-        for _ in 0..frames {
-            let sample = self.held.pop_front().unwrap_or(0);
-            if let Some((path, file)) = &mut self.file {
-                file.write_sample(sample).map_err(|error| unwritten(path, &error))?;
+        let heard = frames.min(self.held.len());
+        if let Some((path, file)) = &mut self.file {
+            let mut block = file.get_i16_writer(frames as u32);
+            for sample in &self.held[..heard] {
+                block.write_sample(*sample);
             }
+            for _ in heard..frames {
+                block.write_sample(0i16);
+            }
+            block.flush().map_err(|error| unwritten(path, &error))?;
         }
+        self.held.drain(..heard);
         Ok(())
     }
 
@@ -252,7 +300,7 @@ impl Speaker for TapeSpeaker {
 
     fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
         let taken = frames.len().min(self.buffer_frames - self.held.len());
-        self.held.extend(frames[..taken].as_flattened());
+        self.held.extend_from_slice(frames[..taken].as_flattened());
         Ok(taken)
     }
 
@@ -304,7 +352,9 @@ impl Ticks {
         let mut fds = [PollFd::new(&self.timer, PollFlags::IN), PollFd::new(&*post.bell, PollFlags::IN)];
         // An interrupted wait is an early look.
         let _ = poll(&mut fds, None);
-        post.bell.clear();
+        if !fds[1].revents().is_empty() {
+            post.bell.clear();
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Board {
     keys: Keys,
     output: Arc<OwnedFd>,
     terminal: Terminal<tty::Output>,
-    _raw: Option<Arc<tty::Raw>>,
+    raw: Option<Arc<tty::Raw>>,
 }
 
 impl Board {
@@ -98,7 +98,7 @@ impl Board {
             }),
             terminal: Terminal::new(tty::Output(Arc::clone(&output)), look, latching, live),
             output,
-            _raw: raw,
+            raw,
         })
     }
 
@@ -130,7 +130,10 @@ impl Board {
 
     /// Shows `view`; writes only where what is visible differs.
     pub fn show(&mut self, view: &View) {
-        if let Some(width) = tty::width(&self.output) {
+        // Only a terminal has a width to ask for.
+        if self.raw.is_some()
+            && let Some(width) = tty::width(&self.output)
+        {
             self.terminal.set_width(width);
         }
         self.terminal.show(view);

@@ -38,6 +38,8 @@ use wait::Ready;
 
 /// How often the lane is topped up while a reply waits: it holds two seconds.
 const TOP_UP: Duration = Duration::from_millis(500);
+/// How late the light may be while the microphone's wakes come anyway and save it one of its own.
+const LIGHT_SLACK: Duration = Duration::from_millis(20);
 /// Room for what the loudspeaker's own delay adds when the end of a reply is waited for.
 const DRAIN_MARGIN: Duration = Duration::from_millis(5);
 
@@ -378,11 +380,12 @@ impl Session {
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let unheard = self.ledger.unheard(self.sound.mouth.heard());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
+        let slack = if self.sound.ears.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [
             self.conversation.deadline(),
             self.line.deadline(),
             self.board.deadline(),
-            self.shown.next,
+            self.shown.next.map(|next| next + slack),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
             self.unread.then_some(now),
