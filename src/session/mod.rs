@@ -162,10 +162,11 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::SpeechStopped | Event::Release { .. } => self.ledger.note(Mark::TurnEnded, now),
+            Event::SpeechStopped => self.ledger.note(Mark::TurnEnded, now),
             Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
             Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
             Event::Press
+            | Event::Release { .. }
             | Event::Mute
             | Event::Leave
             | Event::LastWords
@@ -183,6 +184,11 @@ impl Session {
         let before = self.conversation.state();
         for action in self.conversation.handle(event, now) {
             self.act(action, now);
+        }
+        // Where the service finds the turns, letting go ends none.
+        let let_go = before == State::Listening && matches!(event, Event::Release { .. });
+        if let_go && self.conversation.state() == State::Thinking {
+            self.ledger.note(Mark::TurnEnded, now);
         }
         let heard_to_the_end =
             before == State::Speaking && matches!(event, Event::Drained | Event::ReplyDone(..));
