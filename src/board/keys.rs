@@ -1,7 +1,7 @@
 //! Keys of a terminal as touches: space is the button, `m` mutes, `q` or Ctrl-D quits.
 //!
 //! A terminal tells of no release, so a press is down and up at once, or with `latching` down and
-//! up in turn. Keys that send escape sequences (arrows and the like) touch nothing.
+//! up in turn, and muting lets it up. Keys that send escape sequences (arrows and the like) touch nothing.
 
 use super::Touch;
 
@@ -46,7 +46,13 @@ impl Keys {
                     each(Touch::Down);
                     each(Touch::Up);
                 }
-                b'm' | b'M' => each(Touch::Mute),
+                b'm' | b'M' => {
+                    each(Touch::Mute);
+                    // What was being said is over, so the next press is to begin and not to end.
+                    if std::mem::take(&mut self.down) {
+                        each(Touch::Up);
+                    }
+                }
                 b'q' | b'Q' | CTRL_D => each(Touch::Quit),
                 _ => {}
             }
