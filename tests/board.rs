@@ -28,9 +28,19 @@ fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
 fn a_latching_button_goes_down_and_up_in_turn() {
     let mut keys = Keys::new(Button::Toggle);
     assert_eq!(touches(&mut keys, b" "), [Touch::Down]);
-    assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
     assert_eq!(touches(&mut keys, b"  "), [Touch::Up, Touch::Down]);
     assert_eq!(touches(&mut keys, b" "), [Touch::Up]);
+    assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
+}
+
+#[test]
+fn muting_lets_a_latched_button_up_so_that_the_next_press_begins_to_talk() {
+    for button in [Button::Toggle, Button::Hold] {
+        let mut keys = Keys::new(button);
+        assert_eq!(touches(&mut keys, b" m"), [Touch::Down, Touch::Mute, Touch::Up]);
+        assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
+        assert_eq!(touches(&mut keys, b" "), [Touch::Down]);
+    }
 }
 
 #[test]

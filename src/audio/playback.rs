@@ -189,7 +189,8 @@ impl Playback {
     ///
     /// It is emptied and handed a fade made anew, rather than rewound to where the fade should begin:
     /// the alsa crate keeps its handle private and wraps no rewind, and rewinding is unreliable over
-    /// plugins and USB, while every driver honours a drop.
+    /// plugins and USB, while every driver honours a drop. Only alsa-lib's "dmix" does not: what it has
+    /// mixed is played to its end, so over it a cut takes as long as the queue is.
     fn obey(&mut self, cut: u64, queued: usize, speaker: &mut impl Speaker) -> Result<usize, Trouble> {
         let mut left = queued;
         if self.sounding || !self.sent.is_all_heard() {

@@ -1,8 +1,8 @@
 //! Keys of a terminal as touches: space is the button, `m` mutes, `q` or Ctrl-D quits.
 //!
 //! A terminal tells of no release. Where one matters, it is told from the pause after the keyboard's
-//! auto-repeat; a short tap leaves the button down until the next. Keys that send escape sequences
-//! (arrows and the like) touch nothing. Time is an argument.
+//! auto-repeat; a short tap leaves the button down until the next, or until muting lets it up. Keys that
+//! send escape sequences (arrows and the like) touch nothing. Time is an argument.
 
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,7 @@ impl Keys {
         for byte in bytes {
             match self.step(*byte) {
                 SPACE => self.space(now, &mut each),
-                b'm' | b'M' => each(Touch::Mute),
+                b'm' | b'M' => self.mute(&mut each),
                 b'q' | b'Q' | CTRL_D => each(Touch::Quit),
                 _ => {}
             }
@@ -108,6 +108,16 @@ impl Keys {
             }
             Grip::Up | Grip::Released { .. } => Grip::Up,
         };
+    }
+
+    /// What was being said is over, so the next press is to begin and not to end.
+    fn mute(&mut self, each: &mut impl FnMut(Touch)) {
+        each(Touch::Mute);
+        match self.grip {
+            Grip::Tapped { .. } | Grip::Latched | Grip::Held { .. } => each(Touch::Up),
+            Grip::Up | Grip::Released { .. } => {}
+        }
+        self.grip = Grip::Up;
     }
 
     fn space(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {

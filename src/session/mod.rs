@@ -207,6 +207,7 @@ impl Session {
                 self.command(&Command::Clear, now);
             }
             Action::Commit => {
+                // Where the service finds the turns, letting the button go ends none.
                 self.ledger.note(Mark::TurnEnded, now);
                 self.say_what_was_heard(now);
                 self.command(&Command::Commit, now);

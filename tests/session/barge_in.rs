@@ -60,6 +60,21 @@ fn the_button_over_the_reply_cuts_cancels_and_truncates() {
 }
 
 #[test]
+fn the_times_of_a_turn_that_the_button_cut_are_told_whole() {
+    let some_heard = events::sent([events::transcription_completed("u1", "Tell me.")]);
+    let steps = [after_a_turn(begun_reply("r1", "i1", 1000)), vec![SOME], some_heard];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("you: Tell me.", 1);
+    device.press();
+    device.until("time: ", 1);
+    let lines = device.lines();
+    device.leave();
+    let times = lines.iter().find(|line| line.starts_with("time: ")).unwrap();
+    assert!(times.contains("reply heard") && times.contains("after the interruption"), "{times}");
+}
+
+#[test]
 fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_their_reply() {
     let late = || events::audio_deltas("r1", "i1", &tone(3000, 600));
     let steps = [
