@@ -296,6 +296,9 @@ impl Conversation {
             up.owed = false;
             up.reply = Reply::Asked;
             let _ = all.push(Action::Create);
+            if let Turn::Thinking { until, .. } = &mut up.turn {
+                *until = now + THINK_LIMIT;
+            }
         }
         match &mut up.turn {
             Turn::Thinking { reply: Some(reply), .. } if reply == id => up.rest(mode, muted, false, now),
@@ -373,6 +376,7 @@ impl Conversation {
             }
             (Turn::Thinking { .. }, _) => {
                 let mut all = up.interrupt();
+                // Whatever was asked for is not waited for any longer, so it may be asked for again.
                 up.reply = Reply::None;
                 up.rest(mode, muted, false, now);
                 let _ = all.push(Action::Tell(News::NoReply));

@@ -118,6 +118,15 @@ fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() 
 }
 
 #[test]
+fn a_reply_asked_for_late_has_its_own_time_to_come() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Press, held(900)]);
+    talk.after(THINK_LIMIT - Duration::from_secs(1));
+    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
+    assert_eq!(talk.conversation.deadline(), Some(talk.now + THINK_LIMIT));
+}
+
+#[test]
 fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([Event::Press, held(900), Event::Press]);

@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order, the promises hold and the device finds back to rest.
 
-use mynah::conversation::{Action, Event, Loss, Mode, Outcome, Refusal, State};
+use mynah::conversation::{Action, Event, Loss, Mode, News, Outcome, Refusal, State};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -88,6 +88,8 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
                 prop_assert!(before.configured() || talk.conversation.configured())
             }
             Action::Finish(_) => seen.over = true,
+            // A reply that did not come in time is not asked for any longer.
+            Action::Tell(News::NoReply) => seen.asked = false,
             Action::Configure | Action::Cancel(_) | Action::Tell(_) => {}
         }
     }
