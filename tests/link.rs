@@ -188,6 +188,8 @@ fn an_address_or_a_certificate_file_that_cannot_work_is_refused_in_a_sentence() 
 
 fn connect(service: &Service) -> Link {
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
+    // A small buffer in the kernel, so that an uplink stalls as soon as the service does.
+    rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
     let tls = Tls::new(Some(service.ca_file())).unwrap();
     let pipe = Pipe::tls(socket, "localhost", &tls).unwrap();
     let upgrade = Upgrade { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
