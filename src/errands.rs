@@ -112,19 +112,15 @@ impl Errands {
         Ok(Self { asks: Some(asks), outcomes, bell, thread: Some(thread) })
     }
 
-    /// Asks for a connection; an earlier dial is given up.
-    ///
-    /// # Errors
-    /// Hands the dial back when there are too many errands already, or the thread is gone.
-    pub fn dial(&self, dial: Dial) -> Result<(), Dial> {
-        self.ask(Ask::Dial(dial)).map_err(|ask| match ask {
-            Ask::Dial(dial) => dial,
-            Ask::Cancel => Dial { number: 0, host: String::new(), port: 0, limit: Duration::ZERO },
-        })
+    /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
+    #[must_use]
+    pub fn dial(&self, dial: Dial) -> bool {
+        self.ask(Ask::Dial(dial))
     }
 
     /// Gives up the dial under way, if there is one.
     pub fn cancel(&self) {
+        // With no room the dial under way ends by its own limit.
         let _ = self.ask(Ask::Cancel);
     }
 
@@ -140,13 +136,8 @@ impl Errands {
         self.outcomes.try_recv().ok()
     }
 
-    fn ask(&self, ask: Ask) -> Result<(), Ask> {
-        match &self.asks {
-            Some(asks) => asks.try_send(ask).map_err(|error| match error {
-                mpsc::error::TrySendError::Full(ask) | mpsc::error::TrySendError::Closed(ask) => ask,
-            }),
-            None => Err(ask),
-        }
+    fn ask(&self, ask: Ask) -> bool {
+        self.asks.as_ref().is_some_and(|asks| asks.try_send(ask).is_ok())
     }
 }
 

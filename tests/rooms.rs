@@ -57,6 +57,17 @@ fn the_core_has_no_hands() {
 }
 
 #[test]
+fn the_clock_is_read_in_one_place_and_no_port_is_ever_opened() {
+    let code: Vec<String> = table().keys().flat_map(|room| sources(room)).map(|(_, text)| text).collect();
+    let count =
+        |what: &str| code.iter().flat_map(|text| text.lines()).filter(|line| line.contains(what)).count();
+    assert_eq!(count("Instant::now()"), 1);
+    for door in ["TcpListener", "UnixListener", "UdpSocket", "net::listen"] {
+        assert_eq!(count(door), 0, "{door}");
+    }
+}
+
+#[test]
 fn every_file_says_first_what_it_is_for_and_stays_a_size_that_can_be_read() {
     for name in table().keys() {
         for (file, text) in sources(name) {

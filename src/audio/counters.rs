@@ -25,8 +25,6 @@ pub struct Counters {
     pub suspends: Counter,
     /// Times a device that was gone was opened again.
     pub reopens: Counter,
-    /// Frames between the speaker's buffer being written and being heard, when last asked.
-    pub speaker_delay: Gauge,
     /// The loudest sample heard.
     pub microphone_peak: Peak,
     /// The loudest sample of a reply handed to the speaker.
@@ -46,22 +44,6 @@ impl Counter {
 
     pub(super) fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
-    }
-}
-
-/// A number as it was last seen.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
-
-impl Gauge {
-    /// Returns the number.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set(&self, now: u64) {
-        self.0.store(now, Ordering::Relaxed);
     }
 }
 

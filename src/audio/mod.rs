@@ -29,7 +29,7 @@ use crate::lane::{Frame, lane};
 
 pub use self::capture::{Capture, Microphone};
 pub use self::cards::{CardNames, cards};
-pub use self::counters::{Counter, Counters, Gauge, Peak};
+pub use self::counters::{Counter, Counters, Peak};
 pub use self::ends::{Ears, Mouth, Silenced};
 pub use self::pcm::Got;
 pub use self::playback::{Level, Playback, Speaker};

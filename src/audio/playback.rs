@@ -174,7 +174,6 @@ impl Playback {
             self.patience.renew();
             self.counters.played.add(played);
         }
-        self.counters.speaker_delay.set(u64::try_from(delay).unwrap_or(0));
         self.publish_heard();
     }
 

@@ -3,7 +3,6 @@
 //! It does what the conversation decides and translates the end of a link into what that means; it
 //! decides nothing.
 
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
@@ -64,10 +63,10 @@ impl Line {
             Service::Remote { endpoint, errands, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 self.stage = Stage::Dialling;
-                errands
-                    .dial(Dial { number: self.dials, host, port, limit: DIAL_LIMIT })
-                    .map(|()| false)
-                    .map_err(|_| Lost::broken("too many errands at once".to_owned()))
+                if !errands.dial(Dial { number: self.dials, host, port, limit: DIAL_LIMIT }) {
+                    return Err(Lost::broken("too many errands at once".to_owned()));
+                }
+                Ok(false)
             }
         }
     }
@@ -152,7 +151,7 @@ fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Instant) -> Re
     let pipe = if endpoint.tls {
         Pipe::tls(reached.socket, &endpoint.host, tls)?
     } else {
-        Pipe::tcp(reached.socket).map_err(|error: io::Error| Lost::from(error))?
+        Pipe::tcp(reached.socket)?
     };
     Link::upgrade(pipe, &Upgrade { uri: endpoint.to_string(), credential: Some(reached.credential) }, now)
 }

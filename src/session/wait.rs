@@ -7,6 +7,9 @@ use rustix::time::Timespec;
 
 use super::Session;
 
+/// As many as [`Ready`] has fields.
+const SOURCES: usize = 5;
+
 /// Who has something to say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ready {
@@ -24,10 +27,11 @@ impl Session {
             .deadline(now)
             .map(|deadline| deadline.saturating_duration_since(now))
             .and_then(|timeout| Timespec::try_from(timeout).ok());
-        let mut fds = heapless::Vec::<(PollFd<'_>, fn(&mut Ready)), 5>::new();
-        let mut add = |fd, each| {
-            // Five places for five kinds of news.
-            let _ = fds.push((fd, each));
+        let mut fds = heapless::Vec::<PollFd<'_>, SOURCES>::new();
+        let mut marks = heapless::Vec::<fn(&mut Ready), SOURCES>::new();
+        let mut add = |fd, mark| {
+            let _ = fds.push(fd);
+            let _ = marks.push(mark);
         };
         add(PollFd::new(&self.sound, PollFlags::IN), |ready: &mut Ready| ready.sound = true);
         add(PollFd::new(&self.signals, PollFlags::IN), |ready: &mut Ready| ready.signals = true);
@@ -40,23 +44,14 @@ impl Session {
         if let Some((fd, interest)) = self.line.fd() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut Ready| ready.link = true);
         }
-        let (mut polled, marks): (heapless::Vec<_, 5>, heapless::Vec<_, 5>) = split(fds);
         // Interrupted by a signal is as good as a time-out: everything is looked at again.
-        let _ = poll(&mut polled, timeout.as_ref());
+        let _ = poll(&mut fds, timeout.as_ref());
         let mut ready = Ready::default();
-        for (fd, mark) in polled.iter().zip(marks) {
+        for (fd, mark) in fds.iter().zip(marks) {
             if !fd.revents().is_empty() {
                 mark(&mut ready);
             }
         }
         ready
     }
-}
-
-type Mark = fn(&mut Ready);
-
-fn split<'a>(
-    fds: heapless::Vec<(PollFd<'a>, Mark), 5>,
-) -> (heapless::Vec<PollFd<'a>, 5>, heapless::Vec<Mark, 5>) {
-    fds.into_iter().unzip()
 }
