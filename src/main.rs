@@ -86,11 +86,12 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
 }
 
 fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
-    let profile::Sound { microphone, speaker, speech, speaker_file } = names;
+    let profile::Sound { microphone, speaker, speech, speaker_file, .. } = names;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        audio::cards(CardNames { microphone, speaker }, Shape::default()).map_err(|error| {
+        audio::cards(CardNames { microphone: microphone.device, speaker: speaker.device }, Shape::default())
+            .map_err(|error| {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };

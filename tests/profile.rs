@@ -32,8 +32,9 @@ fn the_parrot_needs_nothing_but_its_flag() {
     assert_eq!(profile.service.transcription, Some("azure-speech"));
     assert_eq!(profile.service.language, None);
     assert_eq!((profile.talk.mode, profile.talk.tap_quiet), (Mode::Open, Duration::from_secs(8)));
-    assert_eq!(profile.body, Body::Terminal);
-    assert_eq!((&*profile.sound.microphone, &*profile.sound.speaker), ("default", "default"));
+    assert_eq!(profile.body, Body::default());
+    let (microphone, speaker) = (&profile.sound.microphone.device, &profile.sound.speaker.device);
+    assert_eq!((&**microphone, &**speaker), ("default", "default"));
     assert_eq!((&profile.sound.speech, &profile.sound.speaker_file), (&None, &None));
     assert_eq!((profile.log.dir, profile.log.verbose), (None, false));
     assert_eq!(profile.warnings, [""; 0]);
@@ -377,19 +378,17 @@ fn a_ca_file_must_be_there_whichever_way_it_is_named() {
 
 #[test]
 fn a_board_file_of_ones_own_names_the_devices_and_the_owner_overrides_them() {
-    let board =
-        "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n[body]\nkind = 'terminal'\n";
+    let board = "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n";
     let desk = Desk::new().file("mine.toml", board);
     let sound = desk.clone_with(&["--parrot", "--board", "mine.toml"]).run().sound;
-    assert_eq!((&*sound.microphone, &*sound.speaker), ("default", "hw:1"));
+    assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "hw:1"));
     let sound = desk.clone_with(&["--parrot", "--board", "mine.toml", "--speaker", "plug:x"]).run().sound;
-    assert_eq!(&*sound.speaker, "plug:x");
+    assert_eq!(&*sound.speaker.device, "plug:x");
 }
 
 #[test]
 fn a_board_file_with_mistakes_is_refused_with_file_line_and_nearest_name() {
-    let board =
-        "[board]\nname = 'mine'\n[speaker]\ndevise = 'hw:1'\n[microfone]\n[body]\nkind = 'terminus'\n";
+    let board = "[board]\nname = 'mine'\n[speaker]\ndevise = 'hw:1'\n[microfone]\n";
     let desk = Desk::new().file("mine.toml", board).flags(&["--parrot", "--board", "mine.toml"]);
     assert_eq!(
         desk.refused(),
@@ -397,7 +396,6 @@ fn a_board_file_with_mistakes_is_refused_with_file_line_and_nearest_name() {
             "mine.toml, line 5: microfone: unknown key (did you mean microphone?)",
             "mine.toml: [board] about: is missing",
             "mine.toml, line 4: [speaker] devise: unknown key (did you mean device?)",
-            "mine.toml, line 7: [body] kind: \"terminus\" is not one of terminal (did you mean terminal?)",
         ]
     );
     let refused = Desk::new().flags(&["--parrot", "--board=gone.toml"]).refused();

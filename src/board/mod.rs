@@ -12,7 +12,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::light::Picture;
 use crate::profile::Body;
@@ -24,12 +24,24 @@ pub use terminal::{Console, LiveLine, Terminal, console};
 /// What the owner does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touch {
-    /// The button goes down.
+    /// The talk button goes down.
     Down,
-    /// The button comes up.
+    /// The talk button comes up.
     Up,
     /// The microphone is to be cut off, or no longer.
     Mute,
+    /// A switch now cuts the microphone off, or no longer.
+    MuteSwitch(bool),
+    /// Replies are to be a step louder.
+    VolumeUp,
+    /// Replies are to be a step quieter.
+    VolumeDown,
+    /// Holding on for this much longer resets the device.
+    ResetNear(Duration),
+    /// The reset is off: the button was let go.
+    ResetOff,
+    /// The device is to be as it was when it was new.
+    Reset,
     /// The program is to end.
     Quit,
 }
@@ -63,15 +75,11 @@ impl Board {
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn open(body: &Body, latching: bool) -> Result<Self, BoardError> {
-        match body {
-            Body::Terminal => {
-                let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
-                let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
-                let look = Look::from_env(|name| std::env::var(name).ok());
-                Self::on(input, output, look, latching, LiveLine::global())
-            }
-        }
+    pub fn open(_body: &Body, latching: bool) -> Result<Self, BoardError> {
+        let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
+        let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
+        let look = Look::from_env(|name| std::env::var(name).ok());
+        Self::on(input, output, look, latching, LiveLine::global())
     }
 
     /// Opens the terminal at `input` and `output`; a look only counts where both are one.

@@ -5,13 +5,12 @@
 use super::document::Section;
 use super::keys::{Key, nearest};
 use super::values::Values;
-use super::{Body, Sound};
+use std::time::Duration;
+
+use super::{Body, Form, Microphone, Sound, Speaker, Unplugged};
 
 /// The boards that are part of the program: their names and files.
 const BUILT_IN: &[(&str, &str)] = &[("desktop", include_str!("../../board/desktop.toml"))];
-
-/// The words for `kind` in `[body]`.
-const BODIES: &[(&str, Body)] = &[("terminal", Body::Terminal)];
 
 /// What ALSA calls the sound device that the system prefers.
 const DEFAULT_DEVICE: &str = "default";
@@ -24,14 +23,26 @@ pub(super) fn read(values: &mut Values) -> (Sound, Body) {
     let microphone = device(Key::Microphone, facts.microphone);
     let speaker = device(Key::Speaker, facts.speaker);
     let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
-    (Sound { microphone, speaker, speech, speaker_file }, facts.body.unwrap_or(Body::Terminal))
+    let sound = Sound {
+        microphone: Microphone {
+            device: microphone,
+            form: Form::default(),
+            channels: Vec::new(),
+            gain_db: 0.0,
+        },
+        speaker: Speaker { device: speaker, form: Form::default(), channels: Vec::new() },
+        controls: Vec::new(),
+        unplugged: Unplugged::End(Duration::from_secs(5)),
+        speech,
+        speaker_file,
+    };
+    (sound, Body::default())
 }
 
 #[derive(Default)]
 struct Facts {
     microphone: Option<String>,
     speaker: Option<String>,
-    body: Option<Body>,
 }
 
 /// Gives the file's name, as sentences call it, and its text.
@@ -61,18 +72,13 @@ fn find(values: &mut Values) -> Option<(String, String)> {
 
 fn parse(values: &mut Values, file: &str, text: &str) -> Option<Facts> {
     let mut top = Section::parse(file, text);
-    let [mut board, mut microphone, mut speaker, mut body] =
-        ["board", "microphone", "speaker", "body"].map(|name| top.table(name));
+    let [mut board, mut microphone, mut speaker] =
+        ["board", "microphone", "speaker"].map(|name| top.table(name));
     // Only people read these two, but a board file without them is not one to share.
     board.required_text("name");
     board.required_text("about");
-    let facts = Facts {
-        microphone: microphone.text("device"),
-        speaker: speaker.text("device"),
-        body: body.required_choice("kind", BODIES),
-    };
-    let problems: Vec<_> =
-        [top, board, microphone, speaker, body].into_iter().flat_map(Section::finish).collect();
+    let facts = Facts { microphone: microphone.text("device"), speaker: speaker.text("device") };
+    let problems: Vec<_> = [top, board, microphone, speaker].into_iter().flat_map(Section::finish).collect();
     let sound = problems.is_empty();
     problems.into_iter().for_each(|problem| values.problem(problem));
     sound.then_some(facts)

@@ -89,19 +89,6 @@ impl<'a> Section<'a> {
         self.text(name)
     }
 
-    /// Takes the text of `name`, which must be there and be one of a few words.
-    pub(super) fn required_choice<T: Clone>(&mut self, name: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let line = self.table.get(name).map_or(0, |value| line_of(self.text, value.span().start));
-        let written = self.required_text(name)?;
-        let found = words.iter().find(|(word, _)| *word == written);
-        if found.is_none() {
-            let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            let meant = nearest(&written, known.iter().copied());
-            self.refuse(name, line, &format!("{written:?} is not one of {}{meant}", known.join(", ")));
-        }
-        found.map(|(_, value)| value.clone())
-    }
-
     /// Takes the table called `name`; one that is not there is empty.
     pub(super) fn table(&mut self, name: &'static str) -> Self {
         let mut table = DeTable::new();

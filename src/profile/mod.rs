@@ -5,6 +5,7 @@
 //! and opens no device. Nothing in it changes after start, and nothing outside it knows these formats.
 
 mod board;
+mod body;
 mod document;
 mod dotenv;
 mod endpoint;
@@ -12,6 +13,7 @@ mod keys;
 mod layers;
 mod secret;
 mod service;
+mod sound;
 mod values;
 
 use std::ffi::OsString;
@@ -19,8 +21,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Line, Place, ResetHold};
 pub use endpoint::Endpoint;
 pub use secret::Secret;
+pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};
 
 use layers::Asked;
 use values::Values;
@@ -57,6 +61,7 @@ pub fn read(
         },
         sound,
         body,
+        keep: Keep { file: None, muted: false, volume: 100 },
         log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
         warnings: Vec::new(),
     };
@@ -88,8 +93,10 @@ pub struct Profile {
     pub talk: Talk,
     /// Where sound comes from and goes to.
     pub sound: Sound,
-    /// What the owner touches and sees.
+    /// What the owner touches and sees, besides the terminal.
     pub body: Body,
+    /// What is remembered from the last run.
+    pub keep: Keep,
     /// What is written down.
     pub log: Log,
     /// What is allowed but unwise, one sentence each, to be logged at start.
@@ -226,24 +233,15 @@ pub enum Mode {
     Hold,
 }
 
-/// Where sound comes from and goes to.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sound {
-    /// The ALSA name of the microphone.
-    pub microphone: String,
-    /// The ALSA name of the speaker.
-    pub speaker: String,
-    /// A WAV file to hear instead of the microphone.
-    pub speech: Option<PathBuf>,
-    /// A WAV file to write instead of playing to the speaker.
-    pub speaker_file: Option<PathBuf>,
-}
-
-/// What the owner touches and sees.
+/// What is remembered from one run to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// The terminal the program runs in.
-    Terminal,
+pub struct Keep {
+    /// The file it is kept in; none means that nothing is.
+    pub file: Option<PathBuf>,
+    /// Whether the owner had muted the microphone.
+    pub muted: bool,
+    /// How loud replies are, percent.
+    pub volume: u8,
 }
 
 /// What is written down.

@@ -270,6 +270,12 @@ impl Session {
                     self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
                 }
                 Touch::Mute => self.on(&Event::Mute, now),
+                Touch::MuteSwitch(_)
+                | Touch::VolumeUp
+                | Touch::VolumeDown
+                | Touch::ResetNear(_)
+                | Touch::ResetOff
+                | Touch::Reset => {}
                 Touch::Quit => self.on(&Event::Leave, now),
             }
         }
