@@ -168,6 +168,9 @@ impl Session {
             Event::Press
             | Event::Release { .. }
             | Event::Mute
+            | Event::MuteSwitch(_)
+            | Event::Speaker { .. }
+            | Event::Reset
             | Event::Leave
             | Event::LastWords
             | Event::LinkUp
