@@ -12,7 +12,7 @@ mod logging;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mynah::audio::{self, CardNames, Shape, Sound, Tape};
@@ -79,10 +79,11 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let latching = profile.talk.mode == Mode::Hold;
     let signals = signals()?;
     let sound = sound(profile.sound)?;
-    let service = service(profile.service.target)?;
+    let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
     let board = Board::open(&profile.body, latching)?;
     let seed = RandomState::new().build_hasher().finish();
-    Ok(Parts { mode, config, service, sound, board, signals, seed })
+    let keep = profile.keep;
+    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, seed })
 }
 
 fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
@@ -104,13 +105,13 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
     Ok(sound)
 }
 
-fn service(target: Target) -> Result<Service, Box<dyn Error>> {
+fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Errands), Box<dyn Error>> {
     match target {
-        Target::Parrot => Ok(Service::Parrot(Habits::default())),
+        Target::Parrot => Ok((Service::Parrot(Habits::default()), Errands::start(None, file)?)),
         Target::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
-            let errands = Errands::start(azure.credential)?;
-            Ok(Service::Remote { endpoint: azure.endpoint, tls, errands })
+            let errands = Errands::start(Some(azure.credential), file)?;
+            Ok((Service::Remote { endpoint: azure.endpoint, tls }, errands))
         }
     }
 }

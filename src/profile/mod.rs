@@ -244,6 +244,14 @@ pub struct Keep {
     pub volume: u8,
 }
 
+impl Keep {
+    /// Spells what is to be remembered, as the file holds it.
+    #[must_use]
+    pub fn text(muted: bool, volume: u8) -> String {
+        format!("muted = {muted}\nvolume = {volume}\n")
+    }
+}
+
 /// What is written down.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Log {

@@ -13,6 +13,7 @@ mod downlink;
 mod intake;
 mod line;
 mod teller;
+mod touches;
 mod uplink;
 mod wait;
 
@@ -20,11 +21,13 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::audio::{AudioError, Sound};
-use crate::board::{Board, Touch, View};
+use crate::board::{Board, View};
 use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
+use crate::errands::{Errands, Outcome};
 use crate::ledger::{Correction, Ledger, Mark};
 use crate::light::{self, Levels};
 use crate::link::Lost;
+use crate::profile::Keep;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
@@ -33,6 +36,7 @@ pub use line::Service;
 use downlink::Downlink;
 use line::Line;
 use teller::{Odd, Teller};
+use touches::Settings;
 use uplink::Uplink;
 use wait::Ready;
 
@@ -55,6 +59,10 @@ pub struct Parts {
     pub sound: Sound,
     /// Button and light.
     pub board: Board,
+    /// Who does what is slow.
+    pub errands: Errands,
+    /// What is remembered from the last run.
+    pub keep: Keep,
     /// Readable when the program is to end.
     pub signals: UnixStream,
     /// Spreads the retries of many devices; any number.
@@ -67,7 +75,7 @@ pub struct Parts {
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let now = clock::now();
-    let (conversation, first) = Conversation::begin(parts.mode, false, parts.seed, now);
+    let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
     let mut session = Session::new(parts, conversation, now);
     for action in first {
         session.act(action, now);
@@ -93,6 +101,8 @@ struct Session {
     line: Line,
     sound: Sound,
     board: Board,
+    errands: Errands,
+    settings: Settings,
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
@@ -121,6 +131,8 @@ impl Session {
             line: Line::new(parts.service),
             sound: parts.sound,
             board: parts.board,
+            errands: parts.errands,
+            settings: Settings::new(&parts.keep),
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
@@ -142,11 +154,8 @@ impl Session {
             self.on(&Event::Leave, now);
         }
         self.take_touches(ready.board, now);
-        if ready.errands
-            && let Err((loss, lost)) = self.line.reached(now)
-        {
-            self.line.hang_up();
-            self.down(&lost, loss, now);
+        if ready.errands {
+            self.take_outcomes(now);
         }
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
@@ -199,7 +208,7 @@ impl Session {
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Dial => self.dial(now),
-            Action::HangUp => self.line.hang_up(),
+            Action::HangUp => self.line.hang_up(&self.errands),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send(|text| wire::session_update(&config, text), now);
@@ -223,7 +232,7 @@ impl Session {
     }
 
     fn dial(&mut self, now: Instant) {
-        match self.line.dial(now) {
+        match self.line.dial(&self.errands, now) {
             Ok(true) => self.on(&Event::LinkUp, now),
             Ok(false) => {}
             Err(lost) => self.lose(&lost, now),
@@ -253,33 +262,16 @@ impl Session {
         }
     }
 
-    fn take_touches(&mut self, readable: bool, now: Instant) {
-        let mut touches = heapless::Vec::<Touch, 32>::new();
-        self.board.touches(readable, now, |touch| {
-            // More touches than fit in one read are a cat on the keyboard.
-            let _ = touches.push(touch);
-        });
-        for touch in touches {
-            match touch {
-                Touch::Down => {
-                    if !self.conversation.microphone() {
-                        self.uplink.restart();
+    fn take_outcomes(&mut self, now: Instant) {
+        while let Some(outcome) = self.errands.outcome() {
+            match outcome {
+                Outcome::Dialled { number, result } => {
+                    if let Err((loss, lost)) = self.line.dialled(number, result, now) {
+                        self.line.hang_up(&self.errands);
+                        self.down(&lost, loss, now);
                     }
-                    self.on(&Event::Press, now);
                 }
-                Touch::Up => {
-                    self.say_what_was_heard(now);
-                    let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
-                    self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
-                }
-                Touch::Mute => self.on(&Event::Mute, now),
-                Touch::MuteSwitch(_)
-                | Touch::VolumeUp
-                | Touch::VolumeDown
-                | Touch::ResetNear(_)
-                | Touch::ResetOff
-                | Touch::Reset => {}
-                Touch::Quit => self.on(&Event::Leave, now),
+                Outcome::NotKept(why) => log::warn!("{why}"),
             }
         }
     }

@@ -20,7 +20,7 @@ use mynah::board::{Board, LiveLine};
 use mynah::conversation::{Ending, Mode};
 use mynah::errands::Errands;
 use mynah::link::Tls;
-use mynah::profile::{Credential, Endpoint, Secret};
+use mynah::profile::{Credential, Endpoint, Keep, Secret};
 use mynah::session::{self, Parts};
 use mynah::wire::{SessionConfig, TurnDetection, Voice};
 use serde_json::Value;
@@ -53,16 +53,28 @@ impl Device {
     }
 
     fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::made(service, mode, speech, false)
+        Self::made(TempDir::new().unwrap(), service, mode, speech, false)
+    }
+
+    /// A device that starts again where an earlier one kept what was set.
+    fn again(folder: TempDir, service: &Service, mode: Mode) -> Self {
+        Self::made(folder, remote(service), mode, None, false)
     }
 
     /// A device whose session thread's allocations are counted.
     fn watched(service: &Service, mode: Mode) -> Self {
-        Self::made(remote(service), mode, None, true)
+        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true)
     }
 
-    fn made(service: session::Service, mode: Mode, speech: Option<&[i16]>, watched: bool) -> Self {
-        let folder = TempDir::new().unwrap();
+    fn made(
+        folder: TempDir,
+        service: session::Service,
+        mode: Mode,
+        speech: Option<&[i16]>,
+        watched: bool,
+    ) -> Self {
+        let state = folder.path().join("state.toml");
+        let muted = std::fs::read_to_string(&state).is_ok_and(|text| text.contains("muted = true"));
         let speech = speech.map(|samples| record(folder.path().join("speech.wav"), samples));
         let (reading, keys) = std::io::pipe().unwrap();
         let lines = File::create(folder.path().join("lines")).unwrap();
@@ -81,6 +93,9 @@ impl Device {
                 LiveLine::default(),
             )
             .unwrap(),
+            errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
+                .unwrap(),
+            keep: Keep { file: Some(state), muted, volume: 100 },
             signals: ours,
             seed: 3,
         };
@@ -130,6 +145,13 @@ impl Device {
         self.ended()
     }
 
+    /// Presses `q` and leaves what was kept behind.
+    fn leave_all(self) -> TempDir {
+        self.key(b"q");
+        self.thread.join().unwrap().unwrap();
+        self.folder
+    }
+
     /// Waits for it to end by itself.
     fn ended(mut self) -> (Ending, Vec<i16>) {
         let ending = self.thread.join().unwrap().unwrap();
@@ -144,7 +166,6 @@ fn remote(service: &Service) -> session::Service {
     session::Service::Remote {
         endpoint: Endpoint::new(&service.url(), "gpt-realtime", "2026-07-15").unwrap(),
         tls: Tls::new(ca_file).unwrap(),
-        errands: Errands::start(Credential::Key(Secret::new(KEY).unwrap())).unwrap(),
     }
 }
 
