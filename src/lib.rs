@@ -46,7 +46,7 @@
 //! | `board` | `profile` `light` | | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
-//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | | contain policy |
+//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | `sd_notify` | contain policy |
 //!
 //! # Promises, as absences
 //!

@@ -81,9 +81,10 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let sound = sound(profile.sound)?;
     let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
     let board = Board::open(&profile.body, latching)?;
+    let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let keep = profile.keep;
-    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, seed })
+    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed })
 }
 
 fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {

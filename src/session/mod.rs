@@ -16,6 +16,7 @@ mod teller;
 mod touches;
 mod uplink;
 mod wait;
+mod watchdog;
 
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
 pub use line::Service;
+pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;
 use line::Line;
@@ -65,6 +67,8 @@ pub struct Parts {
     pub keep: Keep,
     /// Readable when the program is to end.
     pub signals: UnixStream,
+    /// How long the service manager waits for a sign of life (`WatchdogSec=`), if it does.
+    pub patience: Option<Duration>,
     /// Spreads the retries of many devices; any number.
     pub seed: u64,
 }
@@ -81,6 +85,8 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
         session.act(action, now);
     }
     session.settle(now);
+    session.show(now);
+    watchdog::ready();
     loop {
         let ready = session.wait(clock::now());
         let now = clock::now();
@@ -89,6 +95,7 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
             return Err(error);
         }
         if let Some(ending) = session.ending {
+            watchdog::stopping();
             return Ok(ending);
         }
     }
@@ -109,6 +116,7 @@ struct Session {
     teller: Teller,
     shown: Shown,
     tape_told: bool,
+    watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
     unread: bool,
     ending: Option<Ending>,
@@ -138,6 +146,7 @@ impl Session {
             downlink: Downlink::default(),
             teller: Teller::default(),
             tape_told: false,
+            watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
             unread: false,
             ending: None,
         }
@@ -166,6 +175,7 @@ impl Session {
         self.correct(now);
         self.flush(now);
         self.show(now);
+        self.feed_watchdog(now);
     }
 
     /// Tells the conversation what happened and does what it decides.
@@ -379,6 +389,18 @@ impl Session {
         self.shown.next = picture.next.map(|wait| now + wait);
     }
 
+    fn feed_watchdog(&mut self, now: Instant) {
+        let Some(watchdog) = &mut self.watchdog else { return };
+        let counters = self.sound.counters();
+        let progress = Progress {
+            microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
+            speaker: Work { due: true, frames: counters.played.get() },
+        };
+        if watchdog.look(progress, now) {
+            watchdog::feed();
+        }
+    }
+
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let unheard = self.ledger.unheard(self.sound.mouth.heard());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
@@ -387,6 +409,7 @@ impl Session {
             self.conversation.deadline(),
             self.line.deadline(),
             self.board.deadline(),
+            self.watchdog.as_ref().map(Watchdog::deadline),
             self.shown.next.map(|next| next + slack),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),

@@ -6,6 +6,7 @@ mod barge_in;
 mod hostile;
 mod line;
 mod turns;
+mod watchdog;
 
 use std::fs::File;
 use std::io::{PipeWriter, Write};
@@ -97,6 +98,7 @@ impl Device {
                 .unwrap(),
             keep: Keep { file: Some(state), muted, volume: 100 },
             signals: ours,
+            patience: None,
             seed: 3,
         };
         let thread = std::thread::spawn(move || {
