@@ -9,6 +9,7 @@
 )]
 
 mod away;
+mod away_walk;
 mod cards;
 mod cut;
 mod dac;

@@ -195,20 +195,26 @@ impl Absence {
         match waited {
             Waited::Rung => {}
             Waited::Changed => self.hasten(place),
-            Waited::Over => return Err(place.lost(gone)),
+            Waited::Over if in_vain => return Err(place.lost(gone)),
+            Waited::Over => {
+                // A last chance: what it gives now is what counts.
+                place.set_limit(Some(Duration::ZERO));
+                return self.open(place).map(Some).map_err(|gone| place.lost(gone));
+            }
             Waited::Due if in_vain && !wanted => {
                 self.state = State::Away { gone, spacing: LAST_TRY, in_vain };
                 place.set_next_try(Some(LAST_TRY));
             }
-            Waited::Due => match place.open() {
-                Ok(device) => {
-                    self.counters.reopens.add(1);
-                    return Ok(Some(device));
-                }
+            Waited::Due => match self.open(place) {
+                Ok(device) => return Ok(Some(device)),
                 Err(gone) => self.lose(gone, false, place),
             },
         }
         Ok(None)
+    }
+
+    fn open<O: Open>(&self, place: &mut O) -> Result<O::Device, Gone> {
+        place.open().inspect(|_| self.counters.reopens.add(1))
     }
 
     fn tell(&self, gone: Option<Gone>, news: bool) {

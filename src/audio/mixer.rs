@@ -109,16 +109,12 @@ fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
         let words = nearest_first(word, words);
         return Err(format!("has no word {word:?}; choose one of {}", quoted(&words)));
     };
-    let mut set = Ok(());
-    for (channel, place) in SelemChannelId::all().iter().zip(std::iter::repeat(place as u32)) {
-        match channel {
-            SelemChannelId::Unknown => {}
-            SelemChannelId::FrontLeft => set = selem.set_enum_item(*channel, place),
-            // It has as many channels as take it.
-            _ => drop(selem.set_enum_item(*channel, place)),
-        }
+    let place = place as u32;
+    // It has as many channels more as take it.
+    for channel in SelemChannelId::all().iter().filter(|channel| **channel as i32 > 0) {
+        let _ = selem.set_enum_item(*channel, place);
     }
-    set.map_err(refused)
+    selem.set_enum_item(SelemChannelId::FrontLeft, place).map_err(refused)
 }
 
 fn refused(error: alsa::Error) -> String {
@@ -146,7 +142,7 @@ fn unlike(selem: &Selem<'_>, wanted: &str) -> String {
     ];
     let has: Vec<_> = kinds.iter().filter(|(has, _)| *has).map(|(_, kind)| *kind).collect();
     let has = if has.is_empty() { "nothing that can be set".to_owned() } else { has.join(" and ") };
-    format!("does not have {wanted}; it has {has}")
+    format!("does not have {wanted}; set what it has: {has}")
 }
 
 /// Names of controls in one sentence; a codec may have 60.
@@ -161,14 +157,14 @@ fn absent(mixer: &Mixer, control: &Control) -> String {
     let names: Vec<String> = mixer.iter().filter_map(Selem::new).filter_map(name).collect();
     let names = nearest_first(&control.name, names);
     if names.is_empty() {
-        return "is not there: the card has no control".to_owned();
+        return "is not there: the card has none; take it out of the settings".to_owned();
     }
     let said = quoted(&names[..names.len().min(NAMES_SAID)]);
     let more = match names.len().saturating_sub(NAMES_SAID) {
         0 => String::new(),
         more => format!(" and {more} more, which `amixer -D {} scontrols` lists", control.card),
     };
-    format!("is not there; the card has {said}{more}")
+    format!("is not there; name one of those that the card has: {said}{more}")
 }
 
 fn quoted(words: &[String]) -> String {

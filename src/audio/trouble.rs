@@ -190,12 +190,8 @@ impl fmt::Display for AudioError {
                 )
             }
             AudioError::Held { end, device, holders } => {
-                let (holders, remedy) = (listed(holders), remedy(holders));
-                write!(
-                    f,
-                    "the {end} {device:?} is held by {holders}; {remedy}, or choose another of those that `{}` lists",
-                    lister(*end)
-                )
+                write!(f, "the {end} {device:?} is {}", busy(holders))?;
+                write!(f, ", or choose another of those that `{}` lists", lister(*end))
             }
             AudioError::Missing { end, device, others, said } => {
                 write!(f, "there is no {end} {device:?}{}; ", brackets(said))?;
@@ -261,11 +257,6 @@ fn brackets(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" [{said}]") }
 }
 
-fn listed(holders: &[Holder]) -> String {
-    let named: Vec<_> = holders.iter().map(Holder::to_string).collect();
-    if named.is_empty() { "a program that the system does not name".to_owned() } else { named.join(" and ") }
-}
-
 /// The sound servers, by the beginning of their programs' names, and what ends them for this login.
 const SERVERS: [(&str, &str); 3] = [
     ("pipewire", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire"),
@@ -273,16 +264,22 @@ const SERVERS: [(&str, &str); 3] = [
     ("pulseaudio", "systemctl --user stop pulseaudio.socket pulseaudio"),
 ];
 
-fn remedy(holders: &[Holder]) -> String {
-    let server = |(name, _): &&(&str, &str)| {
+/// Says who holds a device and how to end that.
+fn busy(holders: &[Holder]) -> String {
+    if holders.is_empty() {
+        return "busy, and the system does not say with what; end what else uses sound".to_owned();
+    }
+    let named: Vec<_> = holders.iter().map(Holder::to_string).collect();
+    let named = named.join(" and ");
+    let is_server = |(name, _): &&(&str, &str)| {
         holders.iter().any(|holder| holder.program.as_ref().is_some_and(|program| program.starts_with(name)))
     };
-    SERVERS.iter().find(server).map_or_else(
-        || "stop it".to_owned(),
-        |(_, command)| {
-            format!("it is a sound server: stop it (`{command}`), or play through it (\"default\")")
-        },
-    )
+    match SERVERS.iter().find(is_server) {
+        None => format!("held by {named}; stop it"),
+        Some((_, command)) => format!(
+            "held by {named}; it is a sound server: stop it (`{command}`), go through it (the device \"default\")"
+        ),
+    }
 }
 
 fn system(errno: i32) -> io::Error {

@@ -52,6 +52,17 @@ fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() 
 }
 
 #[test]
+fn a_device_that_comes_back_in_time_has_all_its_time_again() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    stage.at(4000, Stage::put_back);
+    stage.at(20_000, Stage::unplug);
+    assert!(talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!(stage.tries()[4], (5100, true), "in its last moment");
+    assert_eq!(stage.now(), 25_000);
+}
+
+#[test]
 fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard() {
     let stage = Stage::new();
     stage.at(0, |stage| stage.say(&numbered(0, 4800)));

@@ -34,7 +34,7 @@ fn the_holder_of_another_card_device_or_direction_is_not_named() {
     hold(&tree, "card2/pcm1p/sub0", 8);
     hold(&tree, "card2/pcm0c/sub0", 9);
     let said = said(&tree, End::Speaker, "hw:CARD=S330,DEV=0", libc::EBUSY);
-    assert!(said.contains("held by a program that the system does not name; stop it"), "{said}");
+    assert!(said.contains("is busy, and the system does not say with what; end"), "{said}");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_card_that_alsa_takes_for_missing_because_it_may_not_be_seen_is_not_called_m
     let tree = tree();
     let node = tree.path().join("dev/snd/controlC2");
     write(&node, "");
-    fs::set_permissions(&node, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o000)).unwrap();
     // Nothing is forbidden to root.
     let forbidden = fs::File::open(&node).is_err();
     let said = said(&tree, End::Speaker, "hw:CARD=S330", libc::ENODEV);
