@@ -17,6 +17,8 @@ use super::dac::{BUFFER, Dac, PERIOD};
 pub(super) const UNPLUGGED: Gone = Gone { errno: libc::ENODEV };
 pub(super) const BUSY: Gone = Gone { errno: libc::EBUSY };
 const PERIOD_MS: u64 = 10;
+/// More than a day's.
+const MOST_TRIES: usize = 50_000;
 
 type Act = Box<dyn FnOnce(&Stage)>;
 
@@ -246,6 +248,7 @@ impl Open for Stage {
         let mut set = self.0.borrow_mut();
         let (now, opened) = (set.now_ms, !matches!(set.device, State::Gone(_)));
         set.tries.push((now, opened));
+        assert!(set.tries.len() < MOST_TRIES, "it spins");
         match set.device {
             State::Gone(gone) => Err(gone),
             State::Here | State::Flaps => Ok(Device(self.clone())),
@@ -294,6 +297,7 @@ impl Open for Stage {
         let mut set = self.0.borrow_mut();
         set.now_ms = set.now_ms.max(timer.expect("it would wait for ever"));
         if limit.is_some_and(|limit| limit <= set.now_ms) {
+            set.limit_ms = None;
             return Waited::Over;
         }
         set.next_try_ms = None;
