@@ -108,6 +108,8 @@ pub(super) struct Absence {
     counters: Arc<Counters>,
     wake: Arc<Doorbell>,
     state: State,
+    /// Whether the device has moved frames since it was opened last.
+    proven: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -116,7 +118,7 @@ enum State {
     Away {
         gone: Gone,
         spacing: Duration,
-        /// Whether it could be opened since, and moved nothing.
+        /// Whether it was opened, and moved nothing, so that opening it again tells nothing.
         in_vain: bool,
     },
 }
@@ -128,7 +130,7 @@ impl Absence {
         counters: Arc<Counters>,
         wake: Arc<Doorbell>,
     ) -> Absence {
-        Absence { end, unplugged, counters, wake, state: State::Here }
+        Absence { end, unplugged, counters, wake, state: State::Here, proven: false }
     }
 
     pub(super) fn is_here(&self) -> bool {
@@ -137,15 +139,18 @@ impl Absence {
 
     /// Notes that the device could not be opened, or not be kept: `opened` tells which.
     pub(super) fn lose(&mut self, gone: Gone, opened: bool, place: &mut impl Open) {
+        let in_vain = opened && !self.proven;
         let (spacing, in_vain) = match self.state {
             State::Here => {
                 place.set_limit(match self.unplugged {
                     Unplugged::Wait => None,
                     Unplugged::End(limit) => Some(limit),
                 });
-                (FIRST_TRY, false)
+                (FIRST_TRY, in_vain)
             }
-            State::Away { spacing, in_vain, gone: _ } => ((2 * spacing).min(LAST_TRY), in_vain || opened),
+            State::Away { spacing, in_vain: before, gone: _ } => {
+                ((2 * spacing).min(LAST_TRY), in_vain || before)
+            }
         };
         let news = self.is_here();
         self.state = State::Away { gone, spacing, in_vain };
@@ -160,8 +165,19 @@ impl Absence {
         }
     }
 
+    /// Notes that the device begins to run.
+    pub(super) fn begin(&mut self) {
+        self.proven = false;
+    }
+
+    /// Notes that the device has moved frames.
+    pub(super) fn prove(&mut self, place: &mut impl Open) {
+        self.proven = true;
+        self.come_back(place);
+    }
+
     /// Notes that the device is back.
-    pub(super) fn end(&mut self, place: &mut impl Open) {
+    pub(super) fn come_back(&mut self, place: &mut impl Open) {
         if !self.is_here() {
             self.state = State::Here;
             place.set_limit(None);
@@ -194,7 +210,13 @@ impl Absence {
         let State::Away { gone, in_vain, .. } = self.state else { return Ok(None) };
         match waited {
             Waited::Rung => {}
-            Waited::Changed => self.hasten(place),
+            Waited::Changed => {
+                // It may be another one by now.
+                if let State::Away { in_vain, .. } = &mut self.state {
+                    *in_vain = false;
+                }
+                self.hasten(place);
+            }
             Waited::Over if in_vain => return Err(place.lost(gone)),
             Waited::Over => {
                 // A last chance: what it gives now is what counts.

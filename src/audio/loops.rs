@@ -74,10 +74,11 @@ impl Talker {
         O: Open,
         for<'a> O::Line<'a>: Speaker,
     {
+        self.absence.begin();
         let mut line = O::line(device)?;
         while !self.is_over() {
             if line.is_proven() {
-                self.absence.end(place);
+                self.absence.prove(place);
             }
             if self.playback.turn(&mut line)? {
                 self.post.wake.ring();
@@ -133,7 +134,7 @@ impl Listener {
                 },
                 Some(unwanted) => {
                     drop(unwanted);
-                    self.absence.end(&mut place);
+                    self.absence.come_back(&mut place);
                 }
                 None if !wanted && self.capture.is_wanted() => self.absence.hasten(&mut place),
                 None => {}
@@ -148,6 +149,7 @@ impl Listener {
         O: Open,
         for<'a> O::Line<'a>: Microphone,
     {
+        self.absence.begin();
         let ended = O::line(&device).and_then(|mut line| self.listen_on(&mut line, place));
         drop(device);
         self.capture.mark_open(false);
@@ -164,7 +166,7 @@ impl Listener {
         self.post.wake.ring();
         while self.capture.is_wanted() && !self.is_over() {
             if line.is_proven() {
-                self.absence.end(place);
+                self.absence.prove(place);
             }
             if self.capture.turn(line)? {
                 self.post.wake.ring();

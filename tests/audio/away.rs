@@ -225,6 +225,22 @@ fn a_microphone_that_gave_nothing_is_believed_again_only_by_its_sound() {
 }
 
 #[test]
+fn a_microphone_that_gives_nothing_to_a_session_that_gives_up_is_back_only_when_it_was_put_back() {
+    let stage = Stage::new();
+    stage.at(0, Stage::flap);
+    stage.at(10, Stage::listen);
+    stage.at(20, Stage::hush);
+    stage.at(20_000, |stage| {
+        stage.put_back();
+        stage.nodes_changed();
+    });
+    assert_eq!(hear(&stage, WAIT, 30_000), Ok(()));
+    let seen = stage.microphone_seen();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen[1], (20_250, None));
+}
+
+#[test]
 fn a_microphone_that_is_let_go_before_it_has_proven_itself_is_looked_at_again() {
     let stage = Stage::new();
     stage.at(0, Stage::listen);

@@ -97,8 +97,11 @@ impl Stage {
         });
         let mut set = self.0.borrow_mut();
         (set.end, set.sound) = (end, Some(sound));
+        let begins = set.script.front().is_some_and(|(at, _)| *at == 0);
         drop(set);
-        self.play();
+        if begins {
+            self.play();
+        }
         (self.clone(), Device(self.clone()))
     }
 
