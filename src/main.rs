@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mynah::audio::{self, CardNames, Shape, Sound, Tape};
+use mynah::audio::{self, Cards, Shape, Sound, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
@@ -88,12 +88,20 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
 }
 
 fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
-    let profile::Sound { microphone, speaker, speech, speaker_file, .. } = names;
+    let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = names;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        audio::cards(CardNames { microphone: microphone.device, speaker: speaker.device }, Shape::default())
-            .map_err(|error| {
+        let cards = Cards {
+            microphone: microphone.device,
+            speaker: speaker.device,
+            controls: controls.into_iter().map(control).collect(),
+            unplugged: match unplugged {
+                profile::Unplugged::Wait => audio::Unplugged::Wait,
+                profile::Unplugged::End(limit) => audio::Unplugged::End(limit),
+            },
+        };
+        audio::cards(cards, Shape::default()).map_err(|error| {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };
@@ -104,6 +112,16 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
         log::info!("{got}");
     }
     Ok(sound)
+}
+
+fn control(control: profile::Control) -> audio::Control {
+    let profile::Control { card, name, setting } = control;
+    let setting = match setting {
+        profile::Setting::Percent(percent) => audio::Setting::Percent(percent),
+        profile::Setting::Switch(on) => audio::Setting::Switch(on),
+        profile::Setting::Choice(word) => audio::Setting::Choice(word),
+    };
+    audio::Control { card, name, setting }
 }
 
 fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Errands), Box<dyn Error>> {
