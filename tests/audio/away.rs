@@ -63,6 +63,15 @@ fn a_device_that_comes_back_in_time_has_all_its_time_again() {
 }
 
 #[test]
+fn a_device_that_opens_in_its_last_moment_and_gives_nothing_wins_no_time() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    stage.at(4000, Stage::flap);
+    assert!(talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!((stage.tries()[4], stage.now()), ((5100, true), 5100));
+}
+
+#[test]
 fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard() {
     let stage = Stage::new();
     stage.at(0, |stage| stage.say(&numbered(0, 4800)));
