@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::light::Picture;
+use crate::light::{Facts, Levels};
 use crate::profile::Body;
 
 pub use keys::{Button, Keys};
@@ -49,14 +49,10 @@ pub enum Touch {
 /// What the owner sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The light.
-    pub picture: Picture,
-    /// The peak of what the microphone hears, 0 to 32768.
-    pub microphone: u16,
-    /// The peak of what the speaker plays, 0 to 32768.
-    pub speaker: u16,
-    /// Whether the owner has cut the microphone off, whatever else goes on.
-    pub muted: bool,
+    /// What every light is a picture of.
+    pub facts: Facts,
+    /// How loud it is.
+    pub levels: Levels,
 }
 
 /// The body: button and light.
@@ -136,15 +132,15 @@ impl Board {
         self.keys.expire(now, each);
     }
 
-    /// Shows `view`; writes only where what is visible differs.
-    pub fn show(&mut self, view: &View) {
+    /// Shows `view` on every lamp, writing only where what is visible differs, and says when it differs by itself.
+    pub fn show(&mut self, view: &View, now: Instant) -> Option<Duration> {
         // Only a terminal has a width to ask for.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
         {
             self.terminal.set_width(width);
         }
-        self.terminal.show(view);
+        self.terminal.show(view, now)
     }
 
     /// Prints one line of what `who` said, or of news.
