@@ -4,6 +4,7 @@
 
 mod barge_in;
 mod hostile;
+mod light;
 mod line;
 mod turns;
 
@@ -16,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mynah::audio::{self, AudioError, Shape, Tape};
+use mynah::board::lamp::Lamps;
 use mynah::board::{Board, LiveLine};
 use mynah::conversation::{Ending, Mode};
 use mynah::errands::Errands;
@@ -53,34 +55,41 @@ impl Device {
     }
 
     fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::made(service, mode, speech, false)
+        Self::made(service, mode, speech, false, Lamps::default())
     }
 
     /// A device whose session thread's allocations are counted.
     fn watched(service: &Service, mode: Mode) -> Self {
-        Self::made(remote(service), mode, None, true)
+        Self::made(remote(service), mode, None, true, Lamps::default())
     }
 
-    fn made(service: session::Service, mode: Mode, speech: Option<&[i16]>, watched: bool) -> Self {
+    /// A device with lamps.
+    fn shining(service: &Service, mode: Mode, lamps: Lamps) -> Self {
+        Self::made(remote(service), mode, None, false, lamps)
+    }
+
+    fn made(
+        service: session::Service,
+        mode: Mode,
+        speech: Option<&[i16]>,
+        watched: bool,
+        lamps: Lamps,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let speech = speech.map(|samples| record(folder.path().join("speech.wav"), samples));
         let (reading, keys) = std::io::pipe().unwrap();
         let lines = File::create(folder.path().join("lines")).unwrap();
         let speaker = Some(folder.path().join("speaker.wav"));
         let (ours, signals) = UnixStream::pair().unwrap();
+        let (reading, lines) = (OwnedFd::from(reading), OwnedFd::from(lines));
+        let mut board = Board::on(reading, lines, None, mode == Mode::Hold, LiveLine::default()).unwrap();
+        board.fit(lamps);
         let parts = Parts {
             mode,
             config: config(mode),
             service,
             sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
-            board: Board::on(
-                OwnedFd::from(reading),
-                OwnedFd::from(lines),
-                None,
-                mode == Mode::Hold,
-                LiveLine::default(),
-            )
-            .unwrap(),
+            board,
             signals: ours,
             seed: 3,
         };
