@@ -4,7 +4,7 @@
 //! their trigger, is taken off; it is not put back.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::Bulb;
@@ -53,24 +53,24 @@ fn led(root: &Path, name: &str) -> Result<Led, LampTrouble> {
     let full = number(&folder.join("max_brightness"))?;
     let trigger = folder.join("trigger");
     if trigger.exists() {
-        put(&trigger, "none").map_err(|error| refused(&trigger, error))?;
+        put(&trigger, "none").map_err(|error| LampTrouble::of(&trigger, error))?;
     }
     Ok(Led { brightness: folder.join("brightness"), full })
 }
 
 fn multi(led: &Led, intensity: PathBuf, limit: u8) -> Result<Multi, LampTrouble> {
     let index = led.brightness.with_file_name("multi_index");
-    let colours = fs::read_to_string(&index).map_err(|error| refused(&index, error))?;
+    let colours = fs::read_to_string(&index).map_err(|error| LampTrouble::of(&index, error))?;
     let place = |wanted: &str| {
         let place = colours.split_whitespace().position(|colour| colour == wanted);
         place.ok_or_else(|| {
-            refused(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
+            LampTrouble::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
         })
     };
     let multi =
         Multi { intensity, order: [place("red")?, place("green")?, place("blue")?], full: led.full, limit };
-    multi.put([0; 3]).map_err(|error| refused(&multi.intensity, error))?;
-    put(&led.brightness, &led.full.to_string()).map_err(|error| refused(&led.brightness, error))?;
+    multi.put([0; 3]).map_err(|error| LampTrouble::of(&multi.intensity, error))?;
+    put(&led.brightness, &led.full.to_string()).map_err(|error| LampTrouble::of(&led.brightness, error))?;
     Ok(multi)
 }
 
@@ -108,15 +108,10 @@ pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
 }
 
 pub(super) fn number(path: &Path) -> Result<u32, LampTrouble> {
-    let text = fs::read_to_string(path).map_err(|error| refused(path, error))?;
-    text.trim().parse().map_err(|_| refused(path, io::Error::other(format!("it holds {:?}", text.trim()))))
-}
-
-pub(super) fn refused(path: &Path, error: io::Error) -> LampTrouble {
-    match error.kind() {
-        ErrorKind::PermissionDenied => LampTrouble::Forbidden(path.to_owned()),
-        _ => LampTrouble::Refused(path.to_owned(), error),
-    }
+    let text = fs::read_to_string(path).map_err(|error| LampTrouble::of(path, error))?;
+    text.trim()
+        .parse()
+        .map_err(|_| LampTrouble::of(path, io::Error::other(format!("it holds {:?}", text.trim()))))
 }
 
 /// Names what is in a folder, in order.

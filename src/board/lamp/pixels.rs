@@ -88,10 +88,12 @@ fn face(pixels: usize) -> Face {
 }
 
 fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LampTrouble> {
-    let refused = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => LampTrouble::NoSpi(spi.to_owned()),
-        ErrorKind::PermissionDenied => LampTrouble::Forbidden(spi.to_owned()),
-        _ => LampTrouble::Refused(spi.to_owned(), error),
+    let refused = |error: io::Error| {
+        if error.kind() == ErrorKind::NotFound {
+            LampTrouble::NoSpi(spi.to_owned())
+        } else {
+            LampTrouble::of(spi, error)
+        }
     };
     let mut bus = Spidev::open(spi).map_err(refused)?;
     let options =

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::event::{Timespec, poll};
 
 use super::Bulb;
-use super::class::{names, number, put, refused};
+use super::class::{names, number, put};
 use super::refused::LampTrouble;
 use super::shade::shade;
 use crate::light::Face;
@@ -61,14 +61,15 @@ fn start(chip: &Path, number: u32, wave: &Wave) -> Result<Channel, LampTrouble> 
     let file = |name: &str| folder.join(name);
     if !folder.is_dir() {
         let export = chip.join("export");
-        put(&export, &number.to_string()).map_err(|error| refused(&export, error))?;
+        put(&export, &number.to_string()).map_err(|error| LampTrouble::of(&export, error))?;
         wait_for_udev(&file("duty_cycle"));
     }
     // The way round can be changed only at rest, and nothing may be longer than the period. What was not running,
     // or has no period yet, refuses both.
     let _ = put(&file("enable"), "0");
     let _ = put(&file("duty_cycle"), "0");
-    let set = |name: &str, text: &str| put(&file(name), text).map_err(|error| refused(&file(name), error));
+    let set =
+        |name: &str, text: &str| put(&file(name), text).map_err(|error| LampTrouble::of(&file(name), error));
     set("period", &wave.period_ns.to_string())?;
     let way = if wave.active_low { "inversed" } else { "normal" };
     let turned = put(&file("polarity"), way).is_ok();

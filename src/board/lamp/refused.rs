@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A lamp that cannot be had.
 #[derive(Debug)]
@@ -48,6 +48,17 @@ pub enum LampTrouble {
     Refused(PathBuf, io::Error),
     /// It was opened, and then could not be set.
     Failed(io::Error),
+}
+
+impl LampTrouble {
+    /// Makes of an error what it says about the file at `path`.
+    pub(super) fn of(path: &Path, error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            Self::Forbidden(path.to_owned())
+        } else {
+            Self::Refused(path.to_owned(), error)
+        }
+    }
 }
 
 impl fmt::Display for LampError {
