@@ -89,7 +89,7 @@ fn listening_follows_the_voice_and_speaking_follows_the_speaker() {
             let shown = |state, microphone, speaker| {
                 let it = Facts { live, ..facts(state) };
                 let pixels = picture(&it, at(it, 350), Levels { microphone, speaker }, face).pixels;
-                pixels.iter().map(|pixel| luma(*pixel)).sum::<u32>()
+                pixels.iter().map(|pixel| brightness(*pixel)).sum::<u32>()
             };
             let all = u16::MAX;
             let listens = live;
@@ -144,8 +144,10 @@ fn without_colour_every_scene_still_moves_differently() {
 #[test]
 fn a_microphone_that_closes_is_seen_without_colour_too() {
     for face in [DOT, RING, DIMMED, SWITCHED, RGB_SWITCHED] {
-        for ((name, open), (_, closed)) in scenes(true).into_iter().zip(scenes(false)) {
-            let differ = differences(&motion(&open, face), &motion(&closed, face));
+        let closed = scenes(false);
+        for (name, open) in scenes(true) {
+            let Some((_, closed)) = closed.iter().find(|(other, _)| *other == name) else { continue };
+            let differ = differences(&motion(&open, face), &motion(closed, face));
             assert!(differ >= 10, "{name} live and not differ in {differ} looks on {face:?}");
         }
     }
@@ -221,7 +223,7 @@ fn a_state_that_has_lasted_for_ever_is_still_shown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn where_there_is_colour_some_pixel_is_green_if_and_only_if_the_microphone_is_live(
@@ -249,10 +251,10 @@ proptest! {
             return Ok(());
         }
         let lit: Vec<bool> =
-            (0..4000 / 10).map(|look| least(now + Duration::from_millis(look * 10)) > 0).collect();
-        prop_assert!(longest(&lit, true) <= 15, "lit for {} looks of 10 ms", longest(&lit, true));
+            (0..4000 / 25).map(|look| least(now + Duration::from_millis(look * 25)) > 0).collect();
+        prop_assert!(longest(&lit, true) <= 150 / 25, "lit for {} looks of 25 ms", longest(&lit, true));
         let dark = lit.iter().filter(|lit| !**lit).count();
-        prop_assert!(dark * 2 >= lit.len() - 15, "dark in {} looks of {}", dark, lit.len());
+        prop_assert!(dark * 2 >= lit.len() - 150 / 25, "dark in {} looks of {}", dark, lit.len());
     }
 
     #[test]
@@ -351,7 +353,7 @@ fn motion(it: &Facts, face: Face) -> Vec<Vec<u32>> {
     (0..WATCHED_MS / 50)
         .map(|step| {
             let pixels = picture(it, at(*it, step * 50), QUIET, face).pixels;
-            pixels.iter().map(|pixel| luma(*pixel)).collect()
+            pixels.iter().map(|pixel| brightness(*pixel)).collect()
         })
         .collect()
 }
@@ -362,9 +364,9 @@ fn differences(one: &[Vec<u32>], other: &[Vec<u32>]) -> usize {
     one.iter().zip(other).filter(differ).count()
 }
 
-/// How bright a colour is to an eye that sees none (Rec. 709).
-fn luma([red, green, blue]: [u8; 3]) -> u32 {
-    (2126 * u32::from(red) + 7152 * u32::from(green) + 722 * u32::from(blue)) / 10_000
+/// How bright a pixel is, whatever its colour.
+fn brightness(pixel: [u8; 3]) -> u32 {
+    pixel.into_iter().max().unwrap_or(0).into()
 }
 
 fn is_lit(it: &Facts, now: Instant, face: Face) -> bool {

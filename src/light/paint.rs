@@ -22,35 +22,33 @@ pub(super) fn pixels(scene: Scene, look: &Look, ages: &Ages) -> heapless::Vec<[u
     let Face { pixels, colour, shades } = look.face;
     let count = pixels.clamp(1, PIXELS);
     let at = ages.of_scene(scene);
-    let one_colour = || {
-        let lit = match (look.live, shades) {
-            (true, true) => above_floor(wave(scene, at, look.levels)),
-            (true, false) => u8::MAX,
-            (false, _) if ages.closed.is_some_and(|age| age < DARK_MS) => 0,
-            (false, true) => glint(scene, at, look.levels),
-            (false, false) => full(glint(scene, at, look.levels)),
+    if !colour {
+        let has_just_closed = ages.closed.is_some_and(|age| age < DARK_MS);
+        let lit = if has_just_closed && !look.live { 0 } else { white(scene, look, at) };
+        return (0..count).map(|_| [lit; 3]).collect();
+    }
+    let paint = |index| {
+        let lit = match count {
+            1 => wave(scene, at, look.levels),
+            _ => spread(scene, at, look.levels, index, count),
         };
-        [lit; 3]
+        // The first pixel is green however bright the rest is.
+        let is_green = look.live && (index == 0 || lit < FLOOR);
+        let rgb = if is_green { green(scene, lit) } else { tinted(hue(scene), lit) };
+        if shades { rgb } else { full(rgb) }
     };
-    let one_pixel = || {
-        let lit = wave(scene, at, look.levels);
-        if look.live { green(scene, lit) } else { tinted(hue(scene), lit) }
-    };
-    let of_many = |index: usize| {
-        let lit = spread(scene, at, look.levels, index, count);
-        match look.live {
-            false => tinted(hue(scene), lit),
-            // The first pixel says so however bright the rest is.
-            true if index == 0 || lit < FLOOR => green(scene, lit),
-            true => tinted(hue(scene), lit),
-        }
-    };
-    let paint = |index| match (colour, count) {
-        (false, _) => one_colour(),
-        (true, 1) => one_pixel(),
-        (true, _) => of_many(index),
-    };
-    (0..count).map(paint).map(|rgb| if colour && !shades { rgb_full(rgb) } else { rgb }).collect()
+    (0..count).map(paint).collect()
+}
+
+/// Gives how bright a lamp of one colour is.
+fn white(scene: Scene, look: &Look, at: i64) -> u8 {
+    match (look.live, look.face.shades) {
+        (true, true) => above_floor(wave(scene, at, look.levels)),
+        (true, false) => u8::MAX,
+        (false, true) => glint(scene, at, look.levels),
+        (false, false) if glint(scene, at, look.levels) > 0 => u8::MAX,
+        (false, false) => 0,
+    }
 }
 
 /// The colour of a scene while the microphone is closed. None may be mistaken for green.
@@ -203,13 +201,9 @@ fn tinted(hue: [u8; 3], lit: u8) -> [u8; 3] {
 }
 
 /// Turns each channel on or off, so that the colour stays what it is.
-fn rgb_full(rgb: [u8; 3]) -> [u8; 3] {
+fn full(rgb: [u8; 3]) -> [u8; 3] {
     let most = rgb.into_iter().max().unwrap_or(0);
     rgb.map(|channel| if most >= FLOOR && channel >= most.div_ceil(2) { 255 } else { 0 })
-}
-
-fn full(lit: u8) -> u8 {
-    if lit > 0 { 255 } else { 0 }
 }
 
 /// Gives `of / whole` as a part of 255.
