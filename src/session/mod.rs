@@ -26,7 +26,7 @@ use crate::board::{Board, View};
 use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
 use crate::errands::{Errands, Outcome};
 use crate::ledger::{Correction, Ledger, Mark};
-use crate::light::{self, Levels};
+use crate::light::{Facts, Levels};
 use crate::link::Lost;
 use crate::profile::Keep;
 use crate::wire::{self, Command, SessionConfig};
@@ -114,7 +114,10 @@ struct Session {
     uplink: Uplink,
     downlink: Downlink,
     teller: Teller,
-    shown: Shown,
+    /// What the light is a picture of, as it was last shown.
+    facts: Facts,
+    /// When the light is to be looked at again.
+    look_at: Option<Instant>,
     tape_told: bool,
     watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
@@ -122,17 +125,11 @@ struct Session {
     ending: Option<Ending>,
 }
 
-/// What the light shows, since when, and when to look again.
-struct Shown {
-    state: State,
-    since: Instant,
-    next: Option<Instant>,
-}
-
 impl Session {
     fn new(parts: Parts, conversation: Conversation, now: Instant) -> Self {
         Self {
-            shown: Shown { state: conversation.state(), since: now, next: Some(now) },
+            facts: Facts::begin(conversation.state(), now),
+            look_at: Some(now),
             conversation,
             config: parts.config,
             ledger: Ledger::new(wire::RATE_HZ),
@@ -174,6 +171,8 @@ impl Session {
         self.downlink.top_up(&mut self.sound.mouth);
         self.correct(now);
         self.flush(now);
+        self.follow(now);
+        self.teller.counters(self.sound.counters(), now);
         self.show(now);
         self.feed_watchdog(now);
     }
@@ -260,7 +259,8 @@ impl Session {
 
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
     fn say_what_was_heard(&mut self, now: Instant) {
-        let open = self.conversation.microphone();
+        // What the light does not show is not taken.
+        let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
         let moved = self.uplink.pump(&mut self.sound.ears, open, link);
@@ -365,28 +365,45 @@ impl Session {
         if !open {
             self.sound.ears.set_open(false);
         }
-        let state = self.conversation.state();
-        if state != self.shown.state {
-            self.shown = Shown { state, since: now, next: Some(now) };
-            self.show(now);
+        // Only a whole turn may wait for the link with the microphone closed.
+        if !open && self.conversation.state() != State::Thinking {
+            self.uplink.restart();
         }
+        self.follow(now);
         if open {
             self.sound.ears.set_open(true);
         }
     }
 
+    /// Shows at once what has become of the conversation and the microphone.
+    fn follow(&mut self, now: Instant) {
+        let before = self.facts;
+        let unsent = self.uplink.holds_any(self.line.link());
+        self.facts.live = self.conversation.microphone() || self.sound.ears.is_open() || unsent;
+        self.facts.state = self.conversation.state();
+        self.facts.muted = self.conversation.muted();
+        if self.facts == before {
+            return;
+        }
+        if self.facts.state != before.state {
+            self.facts.since = now;
+        }
+        if before.live && !self.facts.live {
+            self.facts.closed = Some(now);
+        }
+        self.look_at = Some(now);
+        self.show(now);
+    }
+
     fn show(&mut self, now: Instant) {
-        if self.shown.next.is_none_or(|next| now < next) {
+        if self.look_at.is_none_or(|look_at| now < look_at) {
             return;
         }
         let counters = self.sound.counters();
         let levels =
             Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        self.teller.counters(counters, now);
-        let picture = light::picture(self.shown.state, now - self.shown.since, levels);
-        let Levels { microphone, speaker } = levels;
-        self.board.show(&View { picture, microphone, speaker, muted: self.conversation.muted() });
-        self.shown.next = picture.next.map(|wait| now + wait);
+        let next = self.board.show(&View { facts: self.facts, levels }, now);
+        self.look_at = next.map(|wait| now + wait);
     }
 
     fn feed_watchdog(&mut self, now: Instant) {
@@ -410,7 +427,7 @@ impl Session {
             self.line.deadline(),
             self.board.deadline(),
             self.watchdog.as_ref().map(Watchdog::deadline),
-            self.shown.next.map(|next| next + slack),
+            self.look_at.map(|look_at| look_at + slack),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
             self.unread.then_some(now),
