@@ -6,6 +6,7 @@ mod board_file;
 mod boards;
 mod endpoint;
 mod keep;
+mod reference;
 
 use std::ffi::OsString;
 use std::fs;
