@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use mynah::profile::{
@@ -318,6 +319,26 @@ fn other_words_after_boards_are_refused_with_the_usage() {
     };
     assert!(usage.contains("mynah boards check FILE"));
     assert_eq!(refused(&["--parrot", "boards"]), "\"boards\": not a flag (mynah --help lists the flags)");
+}
+
+#[test]
+fn the_program_answers_with_exit_code_0_and_refuses_with_2() {
+    let desk =
+        Desk::new().file("good.toml", "[board]\nname = 'mine'\nabout = 'x'\n").file("bad.toml", "[zzz]\n");
+    let mynah = |words: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_mynah");
+        let output =
+            Command::new(program).args(words).current_dir(desk.dir.path()).env_clear().output().unwrap();
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+        (output.status.code(), said)
+    };
+    let (code, [list, _]) = mynah(&["boards"]);
+    assert!(code == Some(0) && list.contains("respeaker-2mic-v1"), "{list}");
+    let (code, [good, _]) = mynah(&["boards", "check", "good.toml"]);
+    assert!(code == Some(0) && good.starts_with("good.toml is a good board file\n"), "{good}");
+    let (code, [said, bad]) = mynah(&["boards", "check", "bad.toml"]);
+    assert_eq!((code, said.as_str()), (Some(2), ""));
+    assert_eq!(bad.lines().count(), 3, "{bad}");
 }
 
 fn run(flags: &[&str], machine: Machine) -> Profile {
