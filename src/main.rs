@@ -21,7 +21,7 @@ use mynah::conversation::Ending;
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::parrot::Habits;
-use mynah::profile::{self, Mode, Profile, Request, SYSTEM_FILE, Target};
+use mynah::profile::{self, Machine, Mode, Profile, Request, SYSTEM_FILE, Target};
 use mynah::session::{self, Parts, Service};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -32,11 +32,12 @@ fn main() -> ExitCode {
     let request = std::env::current_dir()
         .map_err(|error| format!("there is no working directory: {error}"))
         .and_then(|dir| {
-            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE))
+            let machine = Machine::read(Path::new("/"));
+            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine)
                 .map_err(|problems| problems.to_string())
         });
     match request {
-        Ok(Request::Help(text)) => {
+        Ok(Request::Help(text) | Request::Boards(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
         }
@@ -72,6 +73,7 @@ fn run(profile: Profile) -> ExitCode {
 }
 
 fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
+    log::info!("{}", profile.chosen);
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }

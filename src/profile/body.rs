@@ -176,6 +176,15 @@ pub enum Lamp {
         /// Clock, hertz.
         speed_hz: u32,
     },
+    /// A chain of APA102 pixels on two GPIO lines that are no SPI bus; each bit is two writes of both lines.
+    Apa102Lines {
+        /// The line of the data.
+        data: Line,
+        /// The line of the clock.
+        clock: Line,
+        /// How many pixels.
+        pixels: usize,
+    },
     /// A chain of WS2812 pixels on an SPI bus's data line.
     Ws2812 {
         /// The bus.

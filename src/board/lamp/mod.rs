@@ -2,7 +2,7 @@
 //!
 //! What is shown is `light`'s to say; how bright is said by the lamp's profile. A lamp that fails is told of once
 //! and tried again once a second. Every lamp is dark when this is dropped. Nothing here waits, except for a bus to
-//! take the pixels: 64 of them on the slowest take 3 ms.
+//! take the pixels: 64 of them on the slowest take 3 ms, and on lines set one bit at a time some more.
 
 mod class;
 mod pins;
@@ -19,7 +19,7 @@ use crate::light::{self, Face, Facts, Levels, PIXELS};
 use crate::profile::{Lamp, Light};
 
 pub use pins::{Pins, Wiring};
-pub use pixels::{apa102, ws2812};
+pub use pixels::{Bits, apa102, ws2812};
 pub use refused::{LampError, LampTrouble};
 pub use shade::shade;
 
@@ -83,6 +83,9 @@ impl Lamps {
                 Lamp::Class { leds } => class::open(&places.leds, leds, *brightness).map_err(refuse)?,
                 Lamp::Apa102 { spi, pixels, speed_hz } => {
                     pixels::open_apa102(spi, *pixels, *speed_hz, *brightness).map_err(refuse)?
+                }
+                Lamp::Apa102Lines { clock, data, pixels } => {
+                    pixels::over_lines(wiring(name, &[data, clock], false)?, *pixels, *brightness)
                 }
                 Lamp::Ws2812 { spi, pixels } => {
                     pixels::open_ws2812(spi, *pixels, *brightness).map_err(refuse)?
