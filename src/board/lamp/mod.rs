@@ -19,7 +19,7 @@ use crate::light::{self, Face, Facts, Levels, PIXELS};
 use crate::profile::{Lamp, Light};
 
 pub use pins::{Pins, Wiring};
-pub use pixels::{apa102, ws2812};
+pub use pixels::{Bits, apa102, ws2812};
 pub use refused::{LampError, LampTrouble};
 pub use shade::shade;
 

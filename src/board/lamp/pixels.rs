@@ -1,4 +1,4 @@
-//! Chains of pixels on an SPI bus: what goes over the wire, and the bus it goes over.
+//! Chains of pixels on an SPI bus, or on two lines that stand in for one: what goes over the wire, and the bus it goes over.
 //!
 //! The whole chain is written each time: it has no addresses and cannot be read.
 
@@ -8,6 +8,7 @@ use std::path::Path;
 use spidev::{SpiModeFlags, Spidev, SpidevOptions};
 
 use super::Bulb;
+use super::pins::Pins;
 use super::refused::LampTrouble;
 use super::shade::shade;
 use crate::light::{Face, PIXELS};
@@ -21,10 +22,13 @@ const WS2812_GAP_BYTES: usize = 120;
 type Encode = fn(&[[u8; 3]], u8) -> Vec<u8>;
 
 struct Chain {
-    bus: Spidev,
+    bus: Box<dyn Write + Send>,
     encode: Encode,
     limit: u8,
 }
+
+/// The lines of data and clock, in this order, as a bus that is as slow as its calls (SPI mode 0).
+pub struct Bits(pub Box<dyn Pins>);
 
 /// Spells `pixels` for a chain of APA102, which may be `brightness` of 255 bright.
 ///
@@ -70,7 +74,7 @@ pub(super) fn open_apa102(
     speed_hz: u32,
     limit: u8,
 ) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
-    let chain = Chain { bus: bus(spi, speed_hz)?, encode: apa102, limit };
+    let chain = Chain { bus: Box::new(bus(spi, speed_hz)?), encode: apa102, limit };
     Ok((face(pixels), Box::new(chain)))
 }
 
@@ -79,7 +83,7 @@ pub(super) fn open_ws2812(
     pixels: usize,
     limit: u8,
 ) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
-    let chain = Chain { bus: bus(spi, WS2812_HZ)?, encode: ws2812, limit };
+    let chain = Chain { bus: Box::new(bus(spi, WS2812_HZ)?), encode: ws2812, limit };
     Ok((face(pixels), Box::new(chain)))
 }
 
@@ -100,6 +104,26 @@ fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LampTrouble> {
         SpidevOptions::new().bits_per_word(8).max_speed_hz(speed_hz).mode(SpiModeFlags::SPI_MODE_0).build();
     bus.configure(&options).map_err(refused)?;
     Ok(bus)
+}
+
+impl Write for Bits {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            for at in (0..8).rev() {
+                let bit = byte >> at & 1 == 1;
+                // The chain takes what the data is when the clock rises.
+                self.0.set(&[bit, false])?;
+                self.0.set(&[bit, true])?;
+            }
+        }
+        self.flush()?;
+        Ok(bytes.len())
+    }
+
+    /// Leaves both lines low.
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.set(&[false, false])
+    }
 }
 
 impl Bulb for Chain {
