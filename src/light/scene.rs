@@ -101,7 +101,7 @@ impl Scene {
             Self::Tool => "working",
             Self::Update => "updating",
             Self::Fault(_) => "fault",
-            Self::Reset { .. } => "reset?",
+            Self::Reset { .. } => "reset soon",
             Self::Interrupted
             | Self::Connecting
             | Self::Idle

@@ -1,13 +1,13 @@
 //! Lamps: what goes over the wires, to the byte, and what becomes of lamps that are not there or go away.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mynah::board::BoardError;
-use mynah::board::lamp::{Lamps, Pins, Places, RETRY, apa102, shade, ws2812};
+use mynah::board::lamp::{Bits, Lamps, Pins, Places, RETRY, apa102, shade, ws2812};
 use mynah::conversation::State;
 use mynah::light::{Facts, Levels};
 use mynah::profile::{Lamp, Light, Line};
@@ -41,6 +41,19 @@ fn a_ws2812_is_told_green_red_blue_with_four_bits_for_each_and_then_a_gap() {
     assert_eq!(told[1..25], [zero, one, least, one, zero, zero].concat());
     assert!(told[25..].iter().all(|byte| *byte == 0));
     assert!((told.len() - 25) * 8 * 1_000_000 / 3_200_000 >= 280, "as long as newer ones want, µs");
+}
+
+#[test]
+fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest() {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let mut bits = Bits(Box::new(Paper(Arc::clone(&written))));
+    bits.write_all(&[0b1010_0001]).unwrap();
+    let written = written.lock().unwrap();
+    let risen: Vec<bool> =
+        written.windows(2).filter(|pair| !pair[0][1] && pair[1][1]).map(|pair| pair[1][0]).collect();
+    assert_eq!(risen, [true, false, true, false, false, false, false, true]);
+    assert!(written.windows(2).all(|pair| !pair[0][1] || !pair[1][1]), "the clock falls after each bit");
+    assert_eq!(written.last(), Some(&vec![false, false]));
 }
 
 #[test]
