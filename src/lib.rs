@@ -39,6 +39,7 @@
 //! | `light` | `conversation` | | hold state; sleep |
 //! | `wire` | `conversation` | | own a socket; log; panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
+//! | `convert` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
 //! | `ledger` | `conversation` | | read a clock |
 //! | `profile` | | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
@@ -65,6 +66,7 @@
 pub mod audio;
 pub mod board;
 pub mod conversation;
+pub mod convert;
 pub mod errands;
 pub mod lane;
 pub mod ledger;
