@@ -43,7 +43,7 @@
 //! | `ledger` | `conversation` | | read a clock |
 //! | `profile` | | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
-//! | `audio` | `lane` | `alsa` `hound` `libc` | know JSON or policy |
+//! | `audio` | `lane` `convert` | `alsa` `hound` `libc` | know JSON or policy |
 //! | `board` | `profile` `light` | | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |

@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
-use mynah::audio::{self, CardNames, Shape, Sound, Tape};
+use mynah::audio::{self, Cards, Drain, Form, Format, Shape, Sound, Source, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
@@ -90,8 +90,16 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        audio::cards(CardNames { microphone: microphone.device, speaker: speaker.device }, Shape::default())
-            .map_err(|error| {
+        let cards = Cards {
+            microphone: Source {
+                device: microphone.device,
+                form: form(microphone.form),
+                channels: microphone.channels,
+                gain_db: microphone.gain_db,
+            },
+            speaker: Drain { device: speaker.device, form: form(speaker.form), channels: speaker.channels },
+        };
+        audio::cards(cards, Shape::default()).map_err(|error| {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };
@@ -102,6 +110,17 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
         log::info!("{got}");
     }
     Ok(sound)
+}
+
+fn form(form: profile::Form) -> Form {
+    let profile::Form { rate_hz, format, channels, period } = form;
+    let format = format.map(|format| match format {
+        profile::Format::S16 => Format::S16,
+        profile::Format::S24 => Format::S24,
+        profile::Format::S24In3 => Format::S24In3,
+        profile::Format::S32 => Format::S32,
+    });
+    Form { rate_hz, format, channels, period }
 }
 
 fn service(target: Target) -> Result<Service, Box<dyn Error>> {

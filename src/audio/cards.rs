@@ -7,25 +7,57 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::capture::Capture;
 use super::crew::Post;
+use super::form::{Ask, Form};
 use super::pcm::{Line, Pcm};
 use super::playback::Playback;
 use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
-use super::trouble::{AudioError, End, Gone};
+use super::trouble::{AudioError, Gone};
 use super::{Rig, Shape, Sound};
 
-/// The ALSA names of the two devices.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CardNames {
+/// The two devices, and what to ask of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cards {
     /// Where sound comes in.
-    pub microphone: String,
+    pub microphone: Source,
     /// Where sound goes out.
-    pub speaker: String,
+    pub speaker: Drain,
 }
 
-impl Default for CardNames {
-    /// Returns ALSA's default device for both.
-    fn default() -> CardNames {
-        CardNames { microphone: "default".to_owned(), speaker: "default".to_owned() }
+/// A microphone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// Its ALSA name.
+    pub device: String,
+    /// What to ask of it.
+    pub form: Form,
+    /// Which of its channels to hear, counted from 0, and mixed in equal parts; none means all of them.
+    pub channels: Vec<u16>,
+    /// How much louder to make it, decibels; what would clip is limited.
+    pub gain_db: f32,
+}
+
+impl Default for Source {
+    /// Returns ALSA's default device as it comes.
+    fn default() -> Source {
+        Source { device: "default".to_owned(), form: Form::default(), channels: Vec::new(), gain_db: 0.0 }
+    }
+}
+
+/// A speaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// Its ALSA name.
+    pub device: String,
+    /// What to ask of it.
+    pub form: Form,
+    /// Which of its channels to play on, counted from 0; none means all of them.
+    pub channels: Vec<u16>,
+}
+
+impl Default for Drain {
+    /// Returns ALSA's default device.
+    fn default() -> Drain {
+        Drain { device: "default".to_owned(), form: Form::default(), channels: Vec::new() }
     }
 }
 
@@ -38,34 +70,28 @@ const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 ///
 /// # Errors
 /// When a device is missing, busy or unfit, in a sentence that names it.
-pub fn cards(names: CardNames, shape: Shape) -> Result<Sound, AudioError> {
+pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
+    let (mut hearing, mut speaking) =
+        (Ask::source(&cards.microphone, shape), Ask::drain(&cards.speaker, shape));
     // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
-    let microphone = Pcm::open(End::Microphone, &names.microphone, shape)?.got().clone();
-    let pcm = Pcm::open(End::Speaker, &names.speaker, shape)?;
-    let Rig { mut sound, capture, playback, capture_bell, playback_bell } = Rig::new(shape, false)?;
+    let microphone = Pcm::open(&hearing)?.got().clone();
+    let pcm = Pcm::open(&speaking)?;
+    let (intake, outlet) = (hearing.intake(&microphone)?, speaking.outlet(pcm.got())?);
+    hearing.keep(&microphone);
+    speaking.keep(pcm.got());
+    let Rig { mut sound, capture, playback, capture_bell, playback_bell } =
+        Rig::new(shape, intake, outlet, false)?;
     sound.granted = vec![microphone, pcm.got().clone()];
     sound.refused.extend(lock_memory());
     let (told, telling) = sync_channel(2);
     let tell = told.clone();
     sound.crew.start(CAPTURE.0, capture_bell, move |post| {
         take_privileges(CAPTURE, told);
-        Listener {
-            capture,
-            post,
-            device: Device { end: End::Microphone, name: names.microphone, shape },
-            fruitless: 0,
-        }
-        .run()
+        Listener { capture, post, device: Device { ask: hearing }, fruitless: 0 }.run()
     })?;
     sound.crew.start(PLAYBACK.0, playback_bell, move |post| {
         take_privileges(PLAYBACK, tell);
-        Talker {
-            playback,
-            post,
-            device: Device { end: End::Speaker, name: names.speaker, shape },
-            fruitless: 0,
-        }
-        .run(pcm)
+        Talker { playback, post, device: Device { ask: speaking }, fruitless: 0 }.run(pcm)
     })?;
     sound.refused.extend(telling.into_iter().flatten());
     Ok(sound)
@@ -205,14 +231,12 @@ const FRUITLESS_OPENINGS: u32 = 3;
 
 /// A device by name.
 struct Device {
-    end: End,
-    name: String,
-    shape: Shape,
+    ask: Ask,
 }
 
 impl Device {
     fn open(&self) -> Result<Pcm, Gone> {
-        Pcm::open(self.end, &self.name, self.shape).map_err(|error| match error {
+        Pcm::open(&self.ask).map_err(|error| match error {
             AudioError::Open { errno, .. }
             | AudioError::Gone { errno, .. }
             | AudioError::System { errno, .. } => Gone { errno },
@@ -240,6 +264,6 @@ impl Device {
     }
 
     fn lost(&self, gone: Gone) -> AudioError {
-        AudioError::Gone { end: self.end, device: self.name.clone(), errno: gone.errno }
+        AudioError::Gone { end: self.ask.end, device: self.ask.device.clone(), errno: gone.errno }
     }
 }

@@ -6,6 +6,7 @@ use std::f64::consts::TAU;
 use std::rc::Rc;
 
 use mynah::audio::{Level, Mouth, Playback, Recovery, Shape, Sound, Speaker, Spoken, Trouble, steps};
+use mynah::convert::sample;
 
 pub(super) const PERIOD: usize = 240;
 pub(super) const QUEUE: usize = 480;
@@ -23,6 +24,8 @@ pub(super) struct Dac {
     pub(super) recovery: Result<Recovery, Trouble>,
     /// Added to the delay it reports.
     pub(super) delay_error: i64,
+    pub(super) queue: usize,
+    pub(super) buffer: usize,
     /// The most it takes in one write.
     pub(super) most: usize,
     /// How many samples had been heard at each flush.
@@ -40,6 +43,8 @@ impl Dac {
             trouble: None,
             recovery: Ok(Recovery::Emptied),
             delay_error: 0,
+            queue: QUEUE,
+            buffer: BUFFER,
             most: usize::MAX,
             flushes: Vec::with_capacity(1000),
             meanwhile: None,
@@ -80,7 +85,7 @@ impl Dac {
 
 impl Speaker for Dac {
     fn queue_frames(&self) -> usize {
-        QUEUE
+        self.queue
     }
 
     fn level(&mut self) -> Result<Level, Trouble> {
@@ -90,12 +95,12 @@ impl Speaker for Dac {
         Ok(level)
     }
 
-    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
         self.fail()?;
         self.interrupt();
-        let taken = frames.len().min(BUFFER - self.held.len()).min(self.most);
-        self.held.extend(frames[..taken].as_flattened());
-        self.running |= self.held.len() >= QUEUE;
+        let taken = frames.len().min(self.buffer - self.held.len()).min(self.most);
+        self.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
+        self.running |= self.held.len() >= self.queue;
         Ok(taken)
     }
 
