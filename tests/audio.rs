@@ -11,6 +11,8 @@
 mod cards;
 mod cut;
 mod dac;
+mod rates;
 mod steps;
 mod tape;
+mod volume;
 mod walk;

@@ -65,43 +65,41 @@ impl HighPass {
 
 /// The loudest that leaves the limiter: the largest 16-bit sample.
 const CEILING: f32 = 32767.0 / 32768.0;
-/// How long the limiter takes to give back 63 % of what it took, in milliseconds.
-const RELEASE_MS: f32 = 80.0;
-/// What is taken is nothing when it is this little, so that the limiter becomes transparent again: less than
-/// half a step of a 16-bit sample.
-const NOTHING: f32 = 1e-5;
+/// How fast the limiter gives back what it took, in decibels a second: a loud word is over in a third of one,
+/// and between two peaks of a low voice (10 ms) it is too little to be heard as distortion.
+const RELEASE_DB_PER_S: f32 = 40.0;
 
 /// Keeps samples within full scale: at once where one would clip, and smoothly back. What stays below full
 /// scale goes through unchanged.
 #[derive(Clone, Debug)]
 pub struct Limiter {
-    keep: f32,
-    /// The share taken from every sample now; kept rather than what is left, which a float would round.
-    taken: f32,
+    /// By what the gain grows with each sample.
+    release: f32,
+    gain: f32,
 }
 
 impl Limiter {
     /// Makes one for samples at `rate_hz`.
     #[must_use]
     pub fn new(rate_hz: u32) -> Limiter {
-        Limiter { keep: (-1000.0 / (RELEASE_MS * rate_hz.max(1) as f32)).exp(), taken: 0.0 }
+        Limiter { release: factor(RELEASE_DB_PER_S / rate_hz.max(1) as f32), gain: 1.0 }
     }
 
     /// Limits in place.
     pub fn run(&mut self, samples: &mut [f32]) {
         for sample in samples {
-            self.taken = if self.taken < NOTHING { 0.0 } else { self.taken * self.keep };
+            self.gain = (self.gain * self.release).min(1.0);
             let loud = sample.abs();
-            if loud * (1.0 - self.taken) > CEILING {
-                self.taken = 1.0 - CEILING / loud;
+            if loud * self.gain > CEILING {
+                self.gain = CEILING / loud;
             }
-            *sample = (*sample * (1.0 - self.taken)).clamp(-CEILING, CEILING);
+            *sample = (*sample * self.gain).clamp(-CEILING, CEILING);
         }
     }
 
     /// Forgets what it heard.
     pub fn reset(&mut self) {
-        self.taken = 0.0;
+        self.gain = 1.0;
     }
 }
 
