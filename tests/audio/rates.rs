@@ -165,6 +165,9 @@ fn what_a_lost_device_held_is_not_taken_for_heard_and_the_rest_is_played() {
             held.abs_diff(before + 480) <= 20,
             "{rate} Hz: {held} follows {before} and 20 ms that were lost"
         );
+        let truth = u64::try_from(rig.dac.out.last().copied().unwrap()).unwrap() - 1000;
+        let known = rig.mouth(|mouth| mouth.heard());
+        assert!(known.abs_diff(truth) <= OFF, "{rate} Hz: {known} heard, {truth} played");
         rig.hear(rate as usize / 2);
         assert_eq!(rig.mouth(|mouth| mouth.heard()), 9_600);
     }
