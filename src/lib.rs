@@ -39,10 +39,11 @@
 //! | `light` | `conversation` | | hold state; sleep |
 //! | `wire` | `conversation` | | own a socket; log; panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
+//! | `convert` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
 //! | `ledger` | `conversation` | | read a clock |
-//! | `profile` | | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
+//! | `profile` | `convert` | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
-//! | `audio` | `lane` | `alsa` `hound` `libc` | know JSON or policy |
+//! | `audio` | `lane` `convert` `profile` | `alsa` `hound` `libc` | know JSON or policy |
 //! | `board` | `profile` `light` | `spidev` | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
@@ -66,6 +67,7 @@
 pub mod audio;
 pub mod board;
 pub mod conversation;
+pub mod convert;
 pub mod errands;
 pub mod lane;
 pub mod ledger;

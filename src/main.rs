@@ -89,20 +89,12 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed })
 }
 
-fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
-    let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = names;
+fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
+    let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        let cards = Cards {
-            microphone: microphone.device,
-            speaker: speaker.device,
-            controls: controls.into_iter().map(control).collect(),
-            unplugged: match unplugged {
-                profile::Unplugged::Wait => audio::Unplugged::Wait,
-                profile::Unplugged::End(limit) => audio::Unplugged::End(limit),
-            },
-        };
+        let cards = Cards { microphone, speaker, controls, unplugged };
         audio::cards(cards, Shape::default()).map_err(|error| {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
@@ -114,16 +106,6 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
         log::info!("{got}");
     }
     Ok(sound)
-}
-
-fn control(control: profile::Control) -> audio::Control {
-    let profile::Control { card, name, setting } = control;
-    let setting = match setting {
-        profile::Setting::Percent(percent) => audio::Setting::Percent(percent),
-        profile::Setting::Switch(on) => audio::Setting::Switch(on),
-        profile::Setting::Choice(word) => audio::Setting::Choice(word),
-    };
-    audio::Control { card, name, setting }
 }
 
 fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Errands), Box<dyn Error>> {

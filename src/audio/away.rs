@@ -6,25 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Unplugged;
 use super::counters::Counters;
 use super::doorbell::Doorbell;
 use super::trouble::{AudioError, End, Gone};
-
-/// How long a device that is away is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unplugged {
-    /// For ever.
-    Wait,
-    /// For so long; then its thread ends, and with it the sound.
-    End(Duration),
-}
-
-impl Default for Unplugged {
-    /// Returns 5 s, which a USB card that was knocked loose takes to be put back.
-    fn default() -> Unplugged {
-        Unplugged::End(Duration::from_secs(5))
-    }
-}
 
 /// Which devices are away now, each with the error it answered with last.
 ///

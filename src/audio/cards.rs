@@ -8,42 +8,30 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::away::{Open, Running, Unplugged, Waited};
+use super::away::{Open, Running, Waited};
 use super::counters::Counters;
 use super::doorbell::Doorbell;
+use super::form::Ask;
 use super::holder::explain;
 use super::lookout::Lookout;
 use super::loops::{Listener, Talker};
-use super::mixer::{Control, controls};
+use super::mixer::controls;
 use super::pcm::{Line, Pcm};
 use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
-use super::trouble::{AudioError, End, Gone};
-use super::{Rig, Shape, Sound};
+use super::trouble::{AudioError, Gone};
+use super::{Control, Drain, Rig, Shape, Sound, Source, Unplugged};
 
 /// The two devices, and what is done with them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cards {
-    /// The ALSA name of where sound comes in.
-    pub microphone: String,
-    /// The ALSA name of where sound goes out.
-    pub speaker: String,
+    /// Where sound comes in.
+    pub microphone: Source,
+    /// Where sound goes out.
+    pub speaker: Drain,
     /// The cards' own controls: set at the start, and again when a card has come back.
     pub controls: Vec<Control>,
     /// How long a device that has gone away is waited for.
     pub unplugged: Unplugged,
-}
-
-impl Default for Cards {
-    /// Returns ALSA's default device for both, with its controls as they are.
-    fn default() -> Cards {
-        let default = || "default".to_owned();
-        Cards {
-            microphone: default(),
-            speaker: default(),
-            controls: Vec::new(),
-            unplugged: Unplugged::default(),
-        }
-    }
 }
 
 /// The names and priorities of the threads; playback's is higher, since a gap there is heard.
@@ -57,16 +45,21 @@ const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 /// When a device is missing, busy or unfit, or has no such control, in a sentence that names it.
 pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
     let Cards { microphone, speaker, controls, unplugged } = cards;
-    let open = |end, name: &str| Pcm::open(end, name, shape).map_err(|error| explain(error, Path::new("/")));
+    let (mut hearing, mut speaking) = (Ask::source(&microphone, shape), Ask::drain(&speaker, shape));
+    let open = |ask: &Ask| Pcm::open(ask).map_err(|error| explain(error, Path::new("/")));
     // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
-    let listened = open(End::Microphone, &microphone)?.got().clone();
-    let pcm = open(End::Speaker, &speaker)?;
+    let listened = open(&hearing)?.got().clone();
+    let pcm = open(&speaking)?;
     self::controls(&controls)?;
-    let Rig { mut sound, capture, playback, capture_bell, playback_bell } = Rig::new(shape, false)?;
+    let (intake, outlet) = (hearing.intake(&listened)?, speaking.outlet(pcm.got())?);
+    hearing.keep(&listened);
+    speaking.keep(pcm.got());
+    let Rig { mut sound, capture, playback, capture_bell, playback_bell } =
+        Rig::new(shape, intake, outlet, false)?;
     sound.granted = vec![listened, pcm.got().clone()];
     sound.refused.extend(lock_memory());
-    let card = |end, name| Card::new(end, name, shape, &controls, Arc::clone(&sound.counters));
-    let (microphone, speaker) = (card(End::Microphone, microphone)?, card(End::Speaker, speaker)?);
+    let card = |ask| Card::new(ask, &controls, Arc::clone(&sound.counters));
+    let (microphone, speaker) = (card(hearing)?, card(speaking)?);
     let (told, telling) = sync_channel(2);
     let tell = told.clone();
     sound.crew.start(CAPTURE.0, capture_bell, move |post| {
@@ -87,26 +80,17 @@ fn take_privileges((thread, priority): (&'static str, i32), told: SyncSender<Opt
     let _ = told.send(schedule(thread, priority));
 }
 
-/// A sound card's device by name.
+/// A sound card's device by what is asked of it.
 struct Card {
-    end: End,
-    name: String,
-    shape: Shape,
+    ask: Ask,
     controls: Vec<Control>,
     counters: Arc<Counters>,
     lookout: Lookout,
 }
 
 impl Card {
-    fn new(
-        end: End,
-        name: String,
-        shape: Shape,
-        controls: &[Control],
-        counters: Arc<Counters>,
-    ) -> Result<Card, AudioError> {
-        let controls = controls.to_vec();
-        Ok(Card { end, name, shape, controls, counters, lookout: Lookout::new()? })
+    fn new(ask: Ask, controls: &[Control], counters: Arc<Counters>) -> Result<Card, AudioError> {
+        Ok(Card { ask, controls: controls.to_vec(), counters, lookout: Lookout::new()? })
     }
 }
 
@@ -115,7 +99,7 @@ impl Open for Card {
     type Line<'a> = Line<'a>;
 
     fn open(&mut self) -> Result<Pcm, Gone> {
-        let pcm = Pcm::open(self.end, &self.name, self.shape).map_err(|error| errno(&error))?;
+        let pcm = Pcm::open(&self.ask).map_err(|error| errno(&error))?;
         // A card that was put back begins with controls of its own, even if nobody used it meanwhile.
         if self.lookout.take_changed() && controls(&self.controls).is_err() {
             self.counters.controls_refused.add(1);
@@ -128,7 +112,7 @@ impl Open for Card {
     }
 
     fn lost(&self, gone: Gone) -> AudioError {
-        let (end, device, errno) = (self.end, self.name.clone(), gone.errno);
+        let (end, device, errno) = (self.ask.end, self.ask.device.clone(), gone.errno);
         if errno == libc::EBUSY {
             return explain(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
         }

@@ -9,13 +9,13 @@ use super::trouble::{End, Gone};
 /// The counts of both directions since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Frames the microphone gave.
+    /// Frames the microphone gave, at its own rate.
     pub captured: Counter,
     /// Heard frames dropped because the session had not read what was before them.
     pub overruns: Counter,
     /// Times the microphone's buffer overflowed or its device stalled.
     pub capture_xruns: Counter,
-    /// Frames the speaker's device played, silence included.
+    /// Frames the speaker's device played, at its own rate and silence included.
     pub played: Counter,
     /// Times the speaker's buffer ran empty or its device stalled.
     pub playback_xruns: Counter,
@@ -29,9 +29,10 @@ pub struct Counters {
     pub reopens: Counter,
     /// Times the controls of a card that came back could not be set again.
     pub controls_refused: Counter,
-    /// The loudest sample heard.
+    /// The loudest sample heard, after gain.
     pub microphone_peak: Peak,
-    /// The loudest sample of a reply handed to the speaker.
+    /// The loudest sample of a reply on its way to the speaker, before the volume, so that a light that follows
+    /// the voice does so at any volume.
     pub speaker_peak: Peak,
     microphone: Presence,
     speaker: Presence,

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use super::away::{Absence, Open, Running, Unplugged};
+use super::away::{Absence, Open, Running};
 use super::capture::{Capture, Microphone};
 use super::crew::Post;
 use super::playback::{Playback, Speaker};
 use super::trouble::{AudioError, End, Gone};
-use super::{Rig, Shape, Sound};
+use super::{Rig, Shape, Sound, Unplugged};
 
 /// Makes the session's side joined to the threads' loops with no thread: whoever runs them plays the
 /// devices, and time, by hand.
@@ -18,7 +18,7 @@ use super::{Rig, Shape, Sound};
 /// # Errors
 /// When the system has no descriptor left.
 pub fn loops(shape: Shape, unplugged: Unplugged) -> Result<(Sound, Listener, Talker), AudioError> {
-    let Rig { sound, capture, playback, capture_bell, playback_bell } = Rig::new(shape, false)?;
+    let Rig { sound, capture, playback, capture_bell, playback_bell } = Rig::native(shape, false)?;
     let listener = Listener::new(capture, sound.crew.post(capture_bell), unplugged);
     let talker = Talker::new(playback, sound.crew.post(playback_bell), unplugged);
     Ok((sound, listener, talker))

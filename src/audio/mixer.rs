@@ -8,28 +8,7 @@ use alsa::Output;
 use alsa::mixer::{Mixer, Selem, SelemChannelId, SelemId};
 
 use super::trouble::AudioError;
-
-/// One control of a card's mixer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Control {
-    /// The card, e.g. `hw:CARD=wm8960soundcard`.
-    pub card: String,
-    /// The simple control's name, as `amixer scontrols` lists it, with its index after a comma where that is not 0.
-    pub name: String,
-    /// What to set it to.
-    pub setting: Setting,
-}
-
-/// What a control is set to, for playing and recording both where it has both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// A share of its range, percent.
-    Percent(u8),
-    /// On or off.
-    Switch(bool),
-    /// One of its words.
-    Choice(String),
-}
+use super::{Control, Setting};
 
 /// Sets the controls, in their order.
 ///

@@ -129,13 +129,13 @@ pub enum AudioError {
         /// The system's error number: EACCES where the node's owner and group forbid it, EPERM where a sandbox does.
         errno: i32,
     },
-    /// The device does not do what is needed.
+    /// The device does not do what is asked of it.
     Unfit {
         /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
-        /// What was asked for and not granted.
+        /// What was asked for and not granted, and what is offered.
         asked: String,
     },
     /// The device went away and did not come back.
@@ -224,8 +224,7 @@ impl fmt::Display for AudioError {
             }
             AudioError::Unfit { end, device, asked } => write!(
                 f,
-                "the {end} {device:?} does not do {asked}; use a device that converts, such as \"default\" or \
-                 \"plughw:…\" in place of \"hw:…\""
+                "the {end} {device:?} does not fit: {asked}; ask for what it offers, or for nothing in particular"
             ),
             AudioError::Gone { end, device, errno } => write!(
                 f,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mynah::audio::{
     AudioError, Away, Doorbell, End, Gone, Level, Microphone, Open, Recovery, Running, Silenced, Sound,
-    Speaker, Spoken, Trouble, Waited,
+    Speaker, Trouble, Waited,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -138,7 +138,7 @@ impl Stage {
     }
 
     pub(super) fn say(&self, samples: &[i16]) {
-        let frames: Vec<Spoken> = samples.iter().map(|sample| [*sample]).collect();
+        let frames: Vec<mynah::audio::Spoken> = samples.iter().map(|sample| [*sample]).collect();
         assert_eq!(self.with(|sound| sound.mouth.write(&frames)), frames.len());
     }
 
@@ -352,12 +352,12 @@ impl Running for Line {
 }
 
 impl Microphone for Line {
-    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         self.still_there().map_err(Trouble::Gone)?;
         let mut set = self.0.0.borrow_mut();
         let taken = set.due.min(into.len());
         set.due -= taken;
-        into[..taken].fill(1);
+        into[..taken].fill(1.0 / 32_768.0);
         Ok(taken)
     }
 
@@ -375,7 +375,7 @@ impl Speaker for Line {
         self.dac(Speaker::level)
     }
 
-    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
         self.dac(|dac| dac.write(frames))
     }
 

@@ -184,7 +184,7 @@ fn hear(sound: &mut Sound, frames: usize) -> Vec<i16> {
 }
 
 fn read(sound: &mut Sound) -> Vec<i16> {
-    let mut into = [[0]; 4800];
+    let mut into = vec![[0]; 48_000];
     let taken = sound.ears.read(&mut into);
     into[..taken].as_flattened().to_vec()
 }
