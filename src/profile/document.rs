@@ -4,6 +4,7 @@
 //! read for the config file is quoted in no sentence, since it may be a secret; board files hold none.
 
 use std::fmt::Display;
+use std::rc::Rc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,7 +15,8 @@ use super::values::{Choice, names};
 /// One table of a file, until it is finished.
 pub(super) struct Section<'a> {
     file: &'a str,
-    text: &'a str,
+    /// Where each line of the file begins; every value is asked for its line, so they are counted once.
+    lines: Rc<[usize]>,
     /// The table's name in its brackets, as sentences call it; empty for the top of the file.
     title: String,
     /// Where the table begins, counted from 1.
@@ -40,9 +42,10 @@ pub(super) enum Plain {
 impl<'a> Section<'a> {
     /// Parses the whole `text` of the file called `file`. What is not TOML is an empty table with a problem.
     pub(super) fn parse(file: &'a str, text: &'a str) -> Self {
+        let begins = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let mut top = Self {
             file,
-            text,
+            lines: std::iter::once(0).chain(begins).collect(),
             title: String::new(),
             line: 1,
             table: DeTable::new(),
@@ -52,7 +55,7 @@ impl<'a> Section<'a> {
         match DeTable::parse(text) {
             Ok(table) => top.table = table.into_inner(),
             Err(error) => {
-                let line = error.span().map_or(1, |span| line_of(text, span.start));
+                let line = error.span().map_or(1, |span| top.line_of(span.start));
                 top.problems.push(format!("{file}, line {line}: not TOML: {}", error.message()));
             }
         }
@@ -60,8 +63,8 @@ impl<'a> Section<'a> {
     }
 
     fn inner(&self, title: String, line: usize, table: DeTable<'a>) -> Self {
-        let (file, text) = (self.file, self.text);
-        Self { file, text, title, line, table, asked: Vec::new(), problems: Vec::new() }
+        let (file, lines) = (self.file, Rc::clone(&self.lines));
+        Self { file, lines, title, line, table, asked: Vec::new(), problems: Vec::new() }
     }
 
     /// Takes the value of `name`, if it is there and is one.
@@ -219,7 +222,7 @@ impl<'a> Section<'a> {
         if let DeValue::Array(list) = value {
             good = true;
             for one in list {
-                let line = line_of(self.text, one.span().start);
+                let line = self.line_of(one.span().start);
                 if let DeValue::Table(table) = one.into_inner() {
                     found.push(self.inner(format!("[[{name}]]"), line, table));
                 } else {
@@ -290,7 +293,7 @@ impl<'a> Section<'a> {
     pub(super) fn finish(self) -> Vec<String> {
         let unknown = |key: &Spanned<_>, name: &str| {
             let meant = nearest(name, self.asked.iter().copied());
-            format!("{}: unknown key{meant}", self.place(name, line_of(self.text, key.span().start)))
+            format!("{}: unknown key{meant}", self.place(name, self.line_of(key.span().start)))
         };
         let unknown = self.table.keys().map(|key| unknown(key, key.get_ref()));
         self.problems.iter().cloned().chain(unknown).collect()
@@ -306,13 +309,17 @@ impl<'a> Section<'a> {
 
     /// Gives the line of `name`, or of the table where it is not there.
     pub(super) fn line_at(&self, name: &str) -> usize {
-        self.table.get(name).map_or(self.line, |value| line_of(self.text, value.span().start))
+        self.table.get(name).map_or(self.line, |value| self.line_of(value.span().start))
+    }
+
+    fn line_of(&self, at: usize) -> usize {
+        self.lines.partition_point(|begins| *begins <= at)
     }
 
     fn claim(&mut self, name: &'static str) -> Option<(DeValue<'a>, usize)> {
         self.asked.push(name);
         let value = self.table.remove(name)?;
-        let line = line_of(self.text, value.span().start);
+        let line = self.line_of(value.span().start);
         Some((value.into_inner(), line))
     }
 }
@@ -332,8 +339,4 @@ fn plain(value: &DeValue<'_>) -> Option<Plain> {
         return Some(Plain::Number(decimal.map_or_else(|| number.as_str().to_owned(), |n| n.to_string())));
     }
     value.as_float().map(|number| Plain::Number(number.as_str().to_owned()))
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
