@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
+mod gesture;
+
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};

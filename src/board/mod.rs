@@ -3,8 +3,11 @@
 //! It reports touches and shows pictures; what either means is not its business. It never blocks
 //! and never fails after it is opened: what the owner cannot be shown is left out.
 
+mod contact;
+mod gesture;
 mod keys;
 mod line;
+mod switch;
 mod terminal;
 mod tty;
 
@@ -17,8 +20,10 @@ use std::time::{Duration, Instant};
 use crate::light::Picture;
 use crate::profile::Body;
 
+pub use gesture::{Fault, Gesture};
 pub use keys::{Button, Keys};
 pub use line::{Colour, Look};
+pub use switch::Switch;
 pub use terminal::{Console, LiveLine, Terminal, console};
 
 /// What the owner does.

@@ -1,0 +1,71 @@
+//! The switch that cuts the microphone off, as a function of timed edges.
+//!
+//! One that does not come to rest counts as on: a microphone that is off by mistake harms nobody.
+
+use std::time::Instant;
+
+use super::Touch;
+use super::contact::{Change, Contact};
+use super::gesture::Fault;
+
+/// One mute switch being watched.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    contact: Contact,
+    is_on: bool,
+    fault: Option<Fault>,
+}
+
+impl Switch {
+    /// Begins watching a switch that is on or off now.
+    #[must_use]
+    pub fn new(is_on: bool) -> Self {
+        Self { contact: Contact::new(is_on), is_on, fault: None }
+    }
+
+    /// Tells whether it cuts the microphone off.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Takes in that it was switched at `at`, and reports what that means.
+    pub fn edge(&mut self, on: bool, at: Instant, mut each: impl FnMut(Touch)) {
+        self.expire(at, &mut each);
+        if let Some(change) = self.contact.edge(on, at) {
+            self.change(change, &mut each);
+        }
+    }
+
+    /// Names the time at which the passing of time has a meaning.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.contact.deadline()
+    }
+
+    /// Reports what the passing of time means.
+    pub fn expire(&mut self, now: Instant, mut each: impl FnMut(Touch)) {
+        while let Some(change) = self.contact.expire(now) {
+            self.change(change, &mut each);
+        }
+    }
+
+    /// Gives what is wrong with the switch, once.
+    pub fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take()
+    }
+
+    fn change(&mut self, change: Change, each: &mut impl FnMut(Touch)) {
+        let is_on = match change {
+            Change::Edge(on) | Change::Quiet(on) => on,
+            Change::Chatter => {
+                self.fault = Some(Fault::Chatters);
+                true
+            }
+        };
+        if is_on != self.is_on {
+            self.is_on = is_on;
+            each(Touch::MuteSwitch(is_on));
+        }
+    }
+}
