@@ -43,7 +43,7 @@
 //! | `profile` | | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
 //! | `audio` | `lane` | `alsa` `hound` `libc` | know JSON or policy |
-//! | `board` | `profile` `light` | | know phases |
+//! | `board` | `profile` `light` | `evdev` `gpiocdev` | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
 //! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | | contain policy |

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
 mod gesture;
+mod refused;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
 use mynah::light::Picture;
 use proptest::prelude::*;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -329,6 +331,20 @@ fn an_input_at_its_end_is_not_offered_again() {
     assert_eq!(touched(&mut board), []);
 }
 
+#[test]
+fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"m q").unwrap();
+    file.rewind().unwrap();
+    let (_reader, writer) = pipe();
+    let mut board = on(&file.into(), &writer, None);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), [Touch::Mute, Touch::Down, Touch::Up, Touch::Quit]);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), []);
+    assert!(board.fd().is_none());
+}
+
 proptest! {
     #[test]
     fn no_live_line_is_wider_than_the_terminal_or_leaves_its_row(
@@ -378,6 +394,9 @@ fn now() -> Instant {
 }
 
 fn touched(board: &mut Board) -> Vec<Touch> {
+    if let Some(fd) = board.fd() {
+        poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], None).unwrap();
+    }
     let mut found = Vec::new();
     board.touches(true, now(), |touch| found.push(touch));
     found

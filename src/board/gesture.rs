@@ -33,7 +33,7 @@ pub struct Gesture {
 /// Why a button is ignored for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It was down before anybody could have pressed it.
+    /// It was down already when the watch began.
     HeldAtStart,
     /// It has been down for longer than anybody holds a button.
     Stuck,
@@ -333,9 +333,7 @@ fn is_volume(deed: Deed) -> bool {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::HeldAtStart => {
-                "was down already when the program began, so it counts only once it is let go"
-            }
+            Self::HeldAtStart => "was down before anybody watched it, so it counts only once it is let go",
             Self::Stuck => "has been down for longer than anybody holds a button, so it counts as let go",
             Self::Chatters => {
                 "goes up and down faster than a finger, so it is ignored until it has been quiet"

@@ -1,10 +1,9 @@
-//! The switch that cuts the microphone off, as a function of timed edges.
+//! The switch that cuts the microphone off: its level as a function of timed edges.
 //!
 //! One that does not come to rest counts as on: a microphone that is off by mistake harms nobody.
 
 use std::time::Instant;
 
-use super::Touch;
 use super::contact::{Change, Contact};
 use super::gesture::Fault;
 
@@ -29,11 +28,11 @@ impl Switch {
         self.is_on
     }
 
-    /// Takes in that it was switched at `at`, and reports what that means.
-    pub fn edge(&mut self, on: bool, at: Instant, mut each: impl FnMut(Touch)) {
-        self.expire(at, &mut each);
+    /// Takes in that it was switched at `at`.
+    pub fn edge(&mut self, on: bool, at: Instant) {
+        self.expire(at);
         if let Some(change) = self.contact.edge(on, at) {
-            self.change(change, &mut each);
+            self.change(change);
         }
     }
 
@@ -43,10 +42,10 @@ impl Switch {
         self.contact.deadline()
     }
 
-    /// Reports what the passing of time means.
-    pub fn expire(&mut self, now: Instant, mut each: impl FnMut(Touch)) {
+    /// Takes in the passing of time.
+    pub fn expire(&mut self, now: Instant) {
         while let Some(change) = self.contact.expire(now) {
-            self.change(change, &mut each);
+            self.change(change);
         }
     }
 
@@ -55,17 +54,13 @@ impl Switch {
         self.fault.take()
     }
 
-    fn change(&mut self, change: Change, each: &mut impl FnMut(Touch)) {
-        let is_on = match change {
+    fn change(&mut self, change: Change) {
+        self.is_on = match change {
             Change::Edge(on) | Change::Quiet(on) => on,
             Change::Chatter => {
                 self.fault = Some(Fault::Chatters);
                 true
             }
         };
-        if is_on != self.is_on {
-            self.is_on = is_on;
-            each(Touch::MuteSwitch(is_on));
-        }
     }
 }

@@ -269,9 +269,12 @@ impl Session {
                     let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
                     self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
                 }
-                Touch::Mute => self.on(&Event::Mute, now),
-                Touch::MuteSwitch(_)
-                | Touch::VolumeUp
+                Touch::Mute if self.board.mute_switch() == Some(true) => {
+                    self.board.say("news", "the microphone is cut off by its switch");
+                }
+                Touch::MuteSwitch(on) if on == self.conversation.muted() => {}
+                Touch::Mute | Touch::MuteSwitch(_) => self.on(&Event::Mute, now),
+                Touch::VolumeUp
                 | Touch::VolumeDown
                 | Touch::ResetNear(_)
                 | Touch::ResetOff
