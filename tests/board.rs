@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
 use mynah::light::Picture;
 use proptest::prelude::*;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -395,7 +395,8 @@ fn now() -> Instant {
 
 fn touched(board: &mut Board) -> Vec<Touch> {
     if let Some(fd) = board.fd() {
-        poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], None).unwrap();
+        let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
+        poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&limit)).unwrap();
     }
     let mut found = Vec::new();
     board.touches(true, now(), |touch| found.push(touch));

@@ -24,12 +24,20 @@ const QUIET: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Buttons {
     all: Vec<Held>,
-    lines: Vec<(Watched, usize)>,
+    lines: Vec<Wire>,
     keyboards: Vec<Keyboard>,
     /// When a device that was unplugged is looked for the next time.
     search: Option<Instant>,
     /// What the mute switches last said together.
     switched: Option<bool>,
+}
+
+/// A line and which of the buttons it is.
+struct Wire {
+    line: Watched,
+    button: usize,
+    /// It chatters, so it wakes nobody and is looked at when it may have come to rest.
+    is_aside: bool,
 }
 
 /// One button, wherever it is wired.
@@ -56,7 +64,7 @@ impl Buttons {
                 Place::Line { line, active_low, bias, debounce } => {
                     let (line, active) = Watched::open(&user, line, *active_low, *bias, *debounce)?;
                     hub.add(&line, Source::Button).map_err(BoardError::Wait)?;
-                    buttons.lines.push((line, index));
+                    buttons.lines.push(Wire { line, button: index, is_aside: false });
                     level = active;
                 }
                 Place::Key { device, code } => {
@@ -100,19 +108,7 @@ impl Buttons {
     pub(super) fn read(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
         let stamps = Stamps::read(now);
         let all = &mut self.all;
-        self.lines.retain_mut(|(line, button)| {
-            let held = &mut all[*button];
-            match line.read(&stamps, |down, at| held.sense.edge(down, at, each)) {
-                lines::Read::All => {}
-                lines::Read::Lost(count) => held.say(&format!("{count} of its edges were lost"), now),
-                lines::Read::Gone => {
-                    held.lose(each);
-                    log::error!("the button {} is gone: its GPIO chip was removed", held.name);
-                    return false;
-                }
-            }
-            true
-        });
+        self.lines.retain_mut(|wire| wire.read(&mut all[wire.button], &stamps, each));
         for keyboard in &mut self.keyboards {
             match keyboard.read(&stamps, |button, down, at| all[button].sense.edge(down, at, each)) {
                 input::Read::All => {}
@@ -129,11 +125,17 @@ impl Buttons {
 
     /// Reports what the passing of time means; what has come must have been read before.
     pub(super) fn expire(&mut self, hub: &Hub, now: Instant, each: &mut impl FnMut(Touch)) {
+        if self.lines.iter().any(|wire| wire.is_aside) && self.deadline().is_some_and(|due| now >= due) {
+            self.read(now, each);
+        }
         for held in &mut self.all {
             held.sense.expire(now, each);
             if let Some(fault) = held.sense.take_fault() {
                 held.say(&fault.to_string(), now);
             }
+        }
+        for wire in &mut self.lines {
+            wire.settle(self.all[wire.button].sense.chatters(), hub);
         }
         if self.search.is_some_and(|at| now >= at) {
             self.search = self.look_again(hub).then_some(now + SEARCH);
@@ -158,6 +160,35 @@ impl Buttons {
             missing |= !found;
         }
         missing
+    }
+}
+
+impl Wire {
+    /// Reports what its edges mean, and tells whether it is still there.
+    fn read(&mut self, held: &mut Held, stamps: &Stamps, each: &mut impl FnMut(Touch)) -> bool {
+        match self.line.read(stamps, |down, at| held.sense.edge(down, at, each)) {
+            lines::Read::All => {}
+            // Of one that chatters nobody misses any.
+            lines::Read::Lost(_) if self.is_aside => {}
+            lines::Read::Lost(count) => held.say(&format!("lost {count} of its edges"), stamps.now()),
+            lines::Read::Gone => {
+                held.lose(each);
+                log::error!("the button {} is gone: its GPIO chip was removed", held.name);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Is waited for unless it chatters.
+    fn settle(&mut self, chatters: bool, hub: &Hub) {
+        if chatters && !self.is_aside {
+            hub.remove(&self.line);
+            self.is_aside = true;
+        } else if !chatters && self.is_aside {
+            // What has come meanwhile is readable then. What fails is tried again in the next turn.
+            self.is_aside = hub.add(&self.line, Source::Button).is_err();
+        }
     }
 }
 
@@ -231,6 +262,13 @@ impl Sense {
         match self {
             Self::Push(gesture) => gesture.expire(now, each),
             Self::Switch(switch) => switch.expire(now),
+        }
+    }
+
+    fn chatters(&self) -> bool {
+        match self {
+            Self::Push(gesture) => gesture.chatters(),
+            Self::Switch(switch) => switch.chatters(),
         }
     }
 

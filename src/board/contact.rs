@@ -68,6 +68,11 @@ impl Contact {
         }
     }
 
+    /// Tells whether it does not come to rest.
+    pub(super) fn chatters(&self) -> bool {
+        self.chatters.is_some()
+    }
+
     /// Gives what became of it by the passing of time alone.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Change> {
         let due = self.deadline().filter(|due| now >= *due)?;

@@ -106,6 +106,11 @@ impl Gesture {
         self.state = State::Up;
     }
 
+    /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
+    pub(super) fn chatters(&self) -> bool {
+        self.contact.chatters()
+    }
+
     /// Gives what is wrong with the button, once.
     pub fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()

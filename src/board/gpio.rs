@@ -167,7 +167,7 @@ fn named(open: &[Chip], name: &str) -> Result<Spot, Trouble> {
         }
     }
     names.retain(|name| !name.is_empty());
-    Err(Trouble::NoLine { names, chips: descriptions(open) })
+    Err(Trouble::NoLine { name: name.to_owned(), names, chips: descriptions(open) })
 }
 
 fn numbered(open: &[Chip], wanted: &str, offset: u32) -> Result<Spot, Trouble> {
@@ -192,7 +192,7 @@ fn descriptions(open: &[Chip]) -> Vec<String> {
 
 pub(super) fn call(line: &Line) -> String {
     match line {
-        Line::Named(name) => name.clone(),
+        Line::Named(name) => format!("line {name}"),
         Line::At { chip, offset } => format!("line {offset} of {chip}"),
     }
 }

@@ -8,11 +8,12 @@ use std::path::Path;
 
 /// Gives the process that has line `offset` of `chip`, as `python3, process 812`.
 pub(super) fn of_line(chip: &str, offset: u32) -> Option<String> {
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.map(|entry| entry.path()).find(|process| holds(process, chip, offset)).and_then(|process| {
-        let id = process.file_name()?.to_str()?.to_owned();
-        let name = fs::read_to_string(process.join("comm")).ok()?;
-        Some(format!("{}, process {id}", name.trim()))
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    numbers.find_map(|number| {
+        let process = Path::new("/proc").join(number.to_string());
+        let name = || fs::read_to_string(process.join("comm")).ok();
+        holds(&process, chip, offset).then(name)?.map(|name| format!("{}, process {number}", name.trim()))
     })
 }
 

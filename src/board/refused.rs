@@ -26,7 +26,7 @@ pub enum BoardError {
 pub struct LineError {
     /// Who wants it, e.g. `the button talk`.
     pub user: String,
-    /// Which line, e.g. `GPIO17`.
+    /// Which line, e.g. `line GPIO17` or `line 17 of gpiochip0`.
     pub line: String,
     /// Why.
     pub trouble: Trouble,
@@ -44,6 +44,8 @@ pub enum Trouble {
     },
     /// No chip has a line of that name.
     NoLine {
+        /// The name.
+        name: String,
         /// The names that there are.
         names: Vec<String>,
         /// The chips that there are.
@@ -118,9 +120,9 @@ impl fmt::Display for LineError {
             Trouble::NoChip { chips } => {
                 write!(f, "but there is no such chip, only {}", chips.join(", "))
             }
-            Trouble::NoLine { names, chips } => {
+            Trouble::NoLine { name, names, chips } => {
                 let chips = chips.join(", ");
-                match similar(line, names).as_slice() {
+                match similar(name, names).as_slice() {
                     [] => write!(f, "but no line has that name on {chips}{}", Examples(names)),
                     meant => {
                         write!(

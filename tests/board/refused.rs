@@ -8,28 +8,29 @@ use mynah::profile::{Bias, Body, Button, Driven, Gestures, Kind, Line, Place};
 #[test]
 fn a_line_that_is_not_there_is_refused_with_those_that_are() {
     let names = ["ID_SDA", "GPIO2", "GPIO_17", "gpio17"].map(str::to_owned).to_vec();
+    let name = || "GPIO17".to_owned();
     let chips = vec!["gpiochip0 (pinctrl-rp1, 54 lines)".to_owned()];
     assert_eq!(
-        line(Trouble::NoLine { names: names.clone(), chips: chips.clone() }),
-        "the button talk is on GPIO GPIO17, but no line has that name on gpiochip0 (pinctrl-rp1, 54 lines); \
+        line(Trouble::NoLine { name: name(), names: names.clone(), chips: chips.clone() }),
+        "the button talk is on GPIO line GPIO17, but no line has that name on gpiochip0 (pinctrl-rp1, 54 lines); \
          did you mean GPIO_17 or gpio17?"
     );
     assert_eq!(
-        line(Trouble::NoLine { names: names[..2].to_vec(), chips: chips.clone() }),
-        "the button talk is on GPIO GPIO17, but no line has that name on gpiochip0 (pinctrl-rp1, 54 lines); \
+        line(Trouble::NoLine { name: name(), names: names[..2].to_vec(), chips: chips.clone() }),
+        "the button talk is on GPIO line GPIO17, but no line has that name on gpiochip0 (pinctrl-rp1, 54 lines); \
          there are ID_SDA, GPIO2"
     );
     assert_eq!(
         line(Trouble::NoChip { chips }),
-        "the button talk is on GPIO GPIO17, but there is no such chip, only gpiochip0 (pinctrl-rp1, 54 lines)"
+        "the button talk is on GPIO line GPIO17, but there is no such chip, only gpiochip0 (pinctrl-rp1, 54 lines)"
     );
     assert_eq!(
         line(Trouble::NoOffset { count: 8 }),
-        "the button talk is on GPIO GPIO17, but that chip's lines are 0 to 7"
+        "the button talk is on GPIO line GPIO17, but that chip's lines are 0 to 7"
     );
     assert_eq!(
         line(Trouble::NoGpio),
-        "the button talk is on GPIO GPIO17, but this machine has no GPIO (no /dev/gpiochip*); name the board \
+        "the button talk is on GPIO line GPIO17, but this machine has no GPIO (no /dev/gpiochip*); name the board \
          it is with --board"
     );
 }
@@ -41,11 +42,11 @@ fn a_line_that_somebody_has_is_refused_with_who_it_is() {
     };
     assert_eq!(
         busy("gpiomon", Some("gpiomon, process 812")),
-        "the button talk is on GPIO GPIO17, which \"gpiomon\" has (gpiomon, process 812); end it first"
+        "the button talk is on GPIO line GPIO17, which \"gpiomon\" has (gpiomon, process 812); end it first"
     );
     assert_eq!(
         busy("button@17", None),
-        "the button talk is on GPIO GPIO17, which \"button@17\" has; end that program, or take the overlay that \
+        "the button talk is on GPIO line GPIO17, which \"button@17\" has; end that program, or take the overlay that \
          claims it out of config.txt"
     );
     assert!(busy("", None).contains("something without a name"));
@@ -55,7 +56,7 @@ fn a_line_that_somebody_has_is_refused_with_who_it_is() {
 fn what_may_not_be_opened_is_refused_with_the_group_to_join() {
     assert_eq!(
         line(Trouble::Forbidden("/dev/gpiochip0".into())),
-        "the button talk is on GPIO GPIO17, but /dev/gpiochip0 may not be opened: add the user that runs mynah \
+        "the button talk is on GPIO line GPIO17, but /dev/gpiochip0 may not be opened: add the user that runs mynah \
          to the group gpio (`sudo usermod -aG gpio USER`, then log in again)"
     );
     let sentence = key(None, KeyTrouble::Forbidden("/dev/input/event3".into()));
@@ -118,7 +119,7 @@ fn an_edge_is_as_old_as_its_stamp_and_never_in_the_future() {
 }
 
 fn line(trouble: Trouble) -> String {
-    LineError { user: "the button talk".to_owned(), line: "GPIO17".to_owned(), trouble }.to_string()
+    LineError { user: "the button talk".to_owned(), line: "line GPIO17".to_owned(), trouble }.to_string()
 }
 
 fn key(device: Option<&str>, trouble: KeyTrouble) -> String {
