@@ -44,7 +44,7 @@
 //! | `profile` | `convert` | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
 //! | `audio` | `lane` `convert` `profile` | `alsa` `hound` `libc` | know JSON or policy |
-//! | `board` | `profile` `light` | `spidev` | know phases |
+//! | `board` | `profile` `light` | `evdev` `gpiocdev` `spidev` | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
 //! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | `sd_notify` | contain policy |

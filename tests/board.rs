@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
+mod gesture;
 mod lamp;
+mod refused;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Termina
 use mynah::conversation::State;
 use mynah::light::{Facts, Levels};
 use proptest::prelude::*;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -332,6 +335,20 @@ fn an_input_at_its_end_is_not_offered_again() {
     assert_eq!(touched(&mut board), []);
 }
 
+#[test]
+fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"m q").unwrap();
+    file.rewind().unwrap();
+    let (_reader, writer) = pipe();
+    let mut board = on(&file.into(), &writer, None);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), [Touch::Mute, Touch::Down, Touch::Up, Touch::Quit]);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), []);
+    assert!(board.fd().is_none());
+}
+
 proptest! {
     #[test]
     fn no_live_line_is_wider_than_the_terminal_or_leaves_its_row(
@@ -394,6 +411,10 @@ fn now() -> Instant {
 }
 
 fn touched(board: &mut Board) -> Vec<Touch> {
+    if let Some(fd) = board.fd() {
+        let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
+        poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&limit)).unwrap();
+    }
     let mut found = Vec::new();
     board.touches(true, now(), |touch| found.push(touch));
     found

@@ -9,7 +9,7 @@ use crate::profile::Line;
 
 /// Lines that are driven together.
 pub trait Pins: Send {
-    /// Lights the LEDs for which `lit` is true, in the order in which the lines were named.
+    /// Drives each line as `lit` says, in the order in which they were named; those not said stay.
     ///
     /// # Errors
     /// Returns what the kernel says, such as that the chip is gone.
