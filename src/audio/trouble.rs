@@ -40,6 +40,12 @@ pub struct Gone {
     pub errno: i32,
 }
 
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        system(self.errno).fmt(f)
+    }
+}
+
 /// Recoveries in a row that may move no frame before the device counts as gone.
 const PATIENCE: u32 = 20;
 

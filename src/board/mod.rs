@@ -237,6 +237,12 @@ impl Board {
         [lamps, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
+    /// Tells whether there is a light besides the terminal.
+    #[must_use]
+    pub fn shines(&self) -> bool {
+        self.lamps.are_any()
+    }
+
     /// Prints one line of what `who` said, or of news.
     pub fn say(&mut self, who: &str, text: &str) {
         self.terminal.say(who, text);

@@ -12,6 +12,7 @@ mod clock;
 mod downlink;
 mod intake;
 mod line;
+mod sight;
 mod teller;
 mod touches;
 mod uplink;
@@ -21,12 +22,12 @@ mod watchdog;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::audio::{AudioError, Sound};
-use crate::board::{Board, View};
+use crate::audio::{AudioError, Away, Sound};
+use crate::board::Board;
 use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
 use crate::errands::{Errands, Outcome};
 use crate::ledger::{Correction, Ledger, Mark};
-use crate::light::{Facts, Levels};
+use crate::light::Facts;
 use crate::link::Lost;
 use crate::profile::Keep;
 use crate::wire::{self, Command, SessionConfig};
@@ -81,6 +82,10 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let now = clock::now();
     let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
     let mut session = Session::new(parts, conversation, now);
+    if session.board.mute_switch() == Some(true) {
+        session.on(&Event::MuteSwitch(true), now);
+    }
+    session.sound.mouth.set_volume(session.settings.volume());
     for action in first {
         session.act(action, now);
     }
@@ -94,7 +99,9 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
         if let Some(error) = session.sound.failure() {
             return Err(error);
         }
-        if let Some(ending) = session.ending {
+        if let Some((ending, at)) = session.ending
+            && now >= at
+        {
             watchdog::stopping();
             return Ok(ending);
         }
@@ -116,13 +123,16 @@ struct Session {
     teller: Teller,
     /// What the light is a picture of, as it was last shown.
     facts: Facts,
+    /// Which devices were away when that was last looked at.
+    away: Away,
     /// When the light is to be looked at again.
     look_at: Option<Instant>,
     tape_told: bool,
     watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
     unread: bool,
-    ending: Option<Ending>,
+    /// How the program ends, and when.
+    ending: Option<(Ending, Instant)>,
 }
 
 impl Session {
@@ -130,6 +140,7 @@ impl Session {
         Self {
             facts: Facts::begin(conversation.state(), now),
             look_at: Some(now),
+            away: Away::default(),
             conversation,
             config: parts.config,
             ledger: Ledger::new(wire::RATE_HZ),
@@ -157,7 +168,7 @@ impl Session {
         self.say_what_was_heard(now);
         if ready.signals {
             let _ = rustix::io::read(&self.signals, &mut [0; 64]);
-            self.on(&Event::Leave, now);
+            self.leave(now);
         }
         self.take_touches(ready.board, now);
         if ready.errands {
@@ -166,6 +177,7 @@ impl Session {
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
         }
+        self.take_away(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
@@ -235,8 +247,11 @@ impl Session {
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
-            Action::Tell(news) => self.teller.news(news, &mut self.board),
-            Action::Finish(ending) => self.ending = Some(ending),
+            Action::Tell(news) => {
+                self.see_news(news, now);
+                self.teller.news(news, &mut self.board);
+            }
+            Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
         }
     }
 
@@ -254,6 +269,7 @@ impl Session {
         if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
             self.sound.mouth.cut();
             self.ledger.note(Mark::Cut, now);
+            self.facts.interrupted = Some(now);
         }
     }
 
@@ -269,6 +285,14 @@ impl Session {
         }
         if let Err(lost) = moved {
             self.lose(&lost, now);
+        }
+    }
+
+    /// Ends the program politely, or at once where it is ending already.
+    fn leave(&mut self, now: Instant) {
+        match &mut self.ending {
+            Some((_, at)) => *at = now,
+            None => self.on(&Event::Leave, now),
         }
     }
 
@@ -375,43 +399,12 @@ impl Session {
         }
     }
 
-    /// Shows at once what has become of the conversation and the microphone.
-    fn follow(&mut self, now: Instant) {
-        let before = self.facts;
-        let unsent = self.uplink.holds_any(self.line.link());
-        self.facts.live = self.conversation.microphone() || self.sound.ears.is_open() || unsent;
-        self.facts.state = self.conversation.state();
-        self.facts.muted = self.conversation.muted();
-        if self.facts == before {
-            return;
-        }
-        if self.facts.state != before.state {
-            self.facts.since = now;
-        }
-        if before.live && !self.facts.live {
-            self.facts.closed = Some(now);
-        }
-        self.look_at = Some(now);
-        self.show(now);
-    }
-
-    fn show(&mut self, now: Instant) {
-        if self.look_at.is_none_or(|look_at| now < look_at) {
-            return;
-        }
-        let counters = self.sound.counters();
-        let levels =
-            Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        let next = self.board.show(&View { facts: self.facts, levels }, now);
-        self.look_at = next.map(|wait| now + wait);
-    }
-
     fn feed_watchdog(&mut self, now: Instant) {
         let Some(watchdog) = &mut self.watchdog else { return };
         let counters = self.sound.counters();
         let progress = Progress {
             microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
-            speaker: Work { due: true, frames: counters.played.get() },
+            speaker: Work { due: self.away.speaker.is_none(), frames: counters.played.get() },
         };
         if watchdog.look(progress, now) {
             watchdog::feed();
@@ -428,6 +421,7 @@ impl Session {
             self.board.deadline(),
             self.watchdog.as_ref().map(Watchdog::deadline),
             self.look_at.map(|look_at| look_at + slack),
+            self.ending.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
             self.unread.then_some(now),

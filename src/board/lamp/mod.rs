@@ -98,6 +98,10 @@ impl Lamps {
         Ok(lamps)
     }
 
+    pub(super) fn are_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Shows the picture of `facts` on every lamp and says when one differs by itself.
     pub fn show(&mut self, facts: &Facts, now: Instant, levels: Levels) -> Option<Duration> {
         self.0.iter_mut().filter_map(|fitted| fitted.show(facts, now, levels)).min()
