@@ -99,6 +99,9 @@ fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };
+    for control in sound.unset() {
+        log::warn!("{control}");
+    }
     if let Some(warning) = sound.refused() {
         log::warn!("{warning}");
     }

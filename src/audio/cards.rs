@@ -42,7 +42,7 @@ const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 /// microphone stays closed until it is asked for.
 ///
 /// # Errors
-/// When a device is missing, busy or unfit, or has no such control, in a sentence that names it.
+/// When a device is missing, busy or unfit, in a sentence that names it.
 pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
     let Cards { microphone, speaker, controls, unplugged } = cards;
     let (mut hearing, mut speaking) = (Ask::source(&microphone, shape), Ask::drain(&speaker, shape));
@@ -50,13 +50,14 @@ pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
     // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
     let listened = open(&hearing)?.got().clone();
     let pcm = open(&speaking)?;
-    self::controls(&controls)?;
+    let unset = self::controls(&controls);
     let (intake, outlet) = (hearing.intake(&listened)?, speaking.outlet(pcm.got())?);
     hearing.keep(&listened);
     speaking.keep(pcm.got());
     let Rig { mut sound, capture, playback, capture_bell, playback_bell } =
         Rig::new(shape, intake, outlet, false)?;
     sound.granted = vec![listened, pcm.got().clone()];
+    sound.unset = unset;
     sound.refused.extend(lock_memory());
     let card = |ask| Card::new(ask, &controls, Arc::clone(&sound.counters));
     let (microphone, speaker) = (card(hearing)?, card(speaking)?);
@@ -101,7 +102,7 @@ impl Open for Card {
     fn open(&mut self) -> Result<Pcm, Gone> {
         let pcm = Pcm::open(&self.ask).map_err(|error| errno(&error))?;
         // A card that was put back begins with controls of its own, even if nobody used it meanwhile.
-        if self.lookout.take_changed() && controls(&self.controls).is_err() {
+        if self.lookout.take_changed() && !controls(&self.controls).is_empty() {
             self.counters.controls_refused.add(1);
         }
         Ok(pcm)

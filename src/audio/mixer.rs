@@ -10,31 +10,33 @@ use alsa::mixer::{Mixer, Selem, SelemChannelId, SelemId};
 use super::trouble::AudioError;
 use super::{Control, Setting};
 
-/// Sets the controls, in their order.
+/// Sets the controls, in their order, and returns what could not be set, with what its card has instead.
 ///
-/// # Errors
-/// At the first that cannot be set, with what its card has instead.
-pub fn controls(controls: &[Control]) -> Result<(), AudioError> {
+/// A card that lacks one may sound all the same, so the others are set and nothing is refused.
+#[must_use]
+pub fn controls(controls: &[Control]) -> Vec<AudioError> {
     // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
     let _words = (!controls.is_empty()).then(Output::local_error_handler);
-    for control in controls {
-        let wrong =
-            |reason| AudioError::Mixer { card: control.card.clone(), control: control.name.clone(), reason };
-        let mixer = open(&control.card).map_err(|error| wrong(unopened(error)))?;
-        let (name, index) = split(&control.name);
-        let name = CString::new(name).map_err(|_| wrong(absent(&mixer, control)))?;
-        let mut id = SelemId::empty();
-        id.set_name(&name);
-        id.set_index(index);
-        let selem = mixer.find_selem(&id).ok_or_else(|| wrong(absent(&mixer, control)))?;
-        let set = match &control.setting {
-            Setting::Percent(percent) => set_volume(&selem, *percent),
-            Setting::Switch(on) => set_switch(&selem, *on),
-            Setting::Choice(word) => set_choice(&selem, word),
-        };
-        set.map_err(wrong)?;
+    let refused = controls.iter().filter_map(|control| {
+        let (card, name) = (control.card.clone(), control.name.clone());
+        set(control).err().map(|reason| AudioError::Mixer { card, control: name, reason })
+    });
+    refused.collect()
+}
+
+fn set(control: &Control) -> Result<(), String> {
+    let mixer = open(&control.card).map_err(unopened)?;
+    let (name, index) = split(&control.name);
+    let name = CString::new(name).map_err(|_| absent(&mixer, control))?;
+    let mut id = SelemId::empty();
+    id.set_name(&name);
+    id.set_index(index);
+    let selem = mixer.find_selem(&id).ok_or_else(|| absent(&mixer, control))?;
+    match &control.setting {
+        Setting::Percent(percent) => set_volume(&selem, *percent),
+        Setting::Switch(on) => set_switch(&selem, *on),
+        Setting::Choice(word) => set_choice(&selem, word),
     }
-    Ok(())
 }
 
 /// Returns the value at so many percent of a range, rounded up as `amixer` does; above 100 counts as 100.

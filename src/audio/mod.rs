@@ -106,6 +106,7 @@ pub struct Sound {
     counters: Arc<Counters>,
     wake: Arc<Doorbell>,
     granted: Vec<Got>,
+    unset: Vec<AudioError>,
     refused: Vec<Refusal>,
     tape_ended: Arc<AtomicBool>,
     // Last, so that the lanes are gone, which is the stop signal, before the threads are waited for.
@@ -141,6 +142,12 @@ impl Sound {
     #[must_use]
     pub fn granted(&self) -> &[Got] {
         &self.granted
+    }
+
+    /// Lists the controls that could not be set at the start, one sentence each.
+    #[must_use]
+    pub fn unset(&self) -> &[AudioError] {
+        &self.unset
     }
 
     /// Says which privileges were refused, in one sentence with the remedy. Sound works without them, less surely.
@@ -226,6 +233,7 @@ impl Rig {
             counters: Arc::clone(&counters),
             wake: Arc::clone(&wake),
             granted: Vec::new(),
+            unset: Vec::new(),
             refused: Vec::new(),
             tape_ended: Arc::new(AtomicBool::new(false)),
             crew: Crew::new(wake),
