@@ -5,6 +5,7 @@
 mod board_file;
 mod boards;
 mod endpoint;
+mod handed;
 mod keep;
 mod reference;
 

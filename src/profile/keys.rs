@@ -203,6 +203,7 @@ pub(super) fn help() -> String {
     for name in ROWS.iter().filter_map(|row| row.env) {
         text.push_str(&format!("  {name}\n"));
     }
+    text.push_str("and, from systemd's LoadCredential=, the credentials api-key and token.\n");
     text
 }
 

@@ -52,6 +52,10 @@ pub(super) enum Layer {
     Flag,
 }
 
+/// Where the service manager puts credentials, and what it may call those that are ours.
+const CREDENTIALS_FOLDER: &str = "CREDENTIALS_DIRECTORY";
+const CREDENTIALS: [(&str, Key); 2] = [("api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
+
 /// Reads all layers, each of which sets only what no stronger one has set.
 pub(super) fn gather(
     args: impl IntoIterator<Item = OsString>,
@@ -179,11 +183,28 @@ impl Layers {
             if let Some((known, _)) = keep::PLACES.iter().find(|(known, _)| *known == name) {
                 self.shared.extend(value.to_str().map(|value| (*known, value.to_owned())));
             }
+            if name == CREDENTIALS_FOLDER {
+                self.read_credentials(Path::new(&value), dir);
+            }
             let place = format!("environment {name}");
             match (is_ours(name), value.into_string()) {
                 (false, _) => {}
                 (true, Err(_)) => self.problems.push(format!("{place}: is not UTF-8")),
                 (true, Ok(value)) => self.offer_variable(name, value, Layer::Environment, place, dir),
+            }
+        }
+    }
+
+    /// Takes what the service manager was told to hand over (systemd.exec(5), `LoadCredential=`).
+    fn read_credentials(&mut self, folder: &Path, dir: &Path) {
+        for (name, key) in CREDENTIALS {
+            let file = folder.join(name);
+            if file.is_file() {
+                let place = format!("credential {name}");
+                self.offer(key, Layer::Environment, file.display().to_string(), place.clone(), dir);
+                if key == Key::TokenFile {
+                    self.offer(Key::UseTokenCredential, Layer::Environment, "true".to_owned(), place, dir);
+                }
             }
         }
     }
