@@ -16,6 +16,20 @@ pub struct Body {
     pub driven: Vec<Driven>,
 }
 
+impl Body {
+    /// Takes from buttons that talk what holding them would do besides: where the owner talks while a button is
+    /// down, holding is talking.
+    pub(super) fn keep_holding_for_talk(&mut self) {
+        for button in &mut self.buttons {
+            if let Kind::Push(gestures) = &mut button.kind
+                && gestures.press == Some(Deed::Talk)
+            {
+                (gestures.long, gestures.reset) = (None, None);
+            }
+        }
+    }
+}
+
 /// One button or switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {

@@ -65,13 +65,15 @@ pub fn read(
         Asked::Run(layers) => layers,
     };
     let mut values = Values::new(layers, dir);
-    let (sound, body, chosen) = board::read(&mut values, machine);
+    let (sound, mut body, chosen) = board::read(&mut values, machine);
+    let service = service::read(&mut values);
+    let mode = values.choice(keys::Key::Mode);
+    if mode == Mode::Hold {
+        body.keep_holding_for_talk();
+    }
     let profile = Profile {
-        service: service::read(&mut values),
-        talk: Talk {
-            mode: values.choice(keys::Key::Mode),
-            tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0),
-        },
+        service,
+        talk: Talk { mode, tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0) },
         sound,
         body,
         chosen,

@@ -17,6 +17,18 @@ use super::Desk;
 const MACHINES: &str = include_str!("machines.txt");
 
 #[test]
+fn where_holding_is_talking_a_button_that_talks_does_nothing_else_when_held() {
+    let flags = ["--parrot", "--board", "codec-zero", "--microphone", "hw:1", "--speaker", "hw:1"];
+    let board = Desk::new().flags(&flags);
+    let long = |desk: &Desk| match &desk.run().body.buttons[0].kind {
+        Kind::Push(gestures) => gestures.long,
+        Kind::MuteSwitch => panic!("a button"),
+    };
+    assert!(long(&board).is_some(), "elsewhere a long press mutes");
+    assert_eq!(long(&board.clone_with(&[&flags[..], &["--mode", "hold"]].concat())), None);
+}
+
+#[test]
 fn every_board_is_found_by_what_its_machine_shows() {
     for board in boards() {
         let found: Vec<_> = machines(board).map(|machine| chosen(&run(&[], machine))).collect();
