@@ -30,6 +30,8 @@ pub(super) struct Buttons {
     search: Option<Instant>,
     /// What the mute switches last said together.
     switched: Option<bool>,
+    /// Whether any was last said to be broken.
+    broken: bool,
 }
 
 /// A line and which of the buttons it is.
@@ -145,6 +147,11 @@ impl Buttons {
             self.switched = switched;
             switched.into_iter().for_each(|on| each(Touch::MuteSwitch(on)));
         }
+        let broken = self.all.iter().any(|held| held.sense.is_broken());
+        if broken != self.broken {
+            self.broken = broken;
+            each(Touch::Broken(broken));
+        }
     }
 
     /// Looks for what was unplugged, and tells whether anything is still missing.
@@ -248,6 +255,13 @@ impl Sense {
         match self {
             Self::Push(gesture) => gesture.edge(down, at, each),
             Self::Switch(switch) => switch.edge(down, at),
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        match self {
+            Self::Push(gesture) => gesture.is_deaf(),
+            Self::Switch(switch) => switch.chatters(),
         }
     }
 

@@ -111,6 +111,12 @@ impl Gesture {
         self.contact.chatters()
     }
 
+    /// Tells whether it is ignored, for what is wrong with it.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        matches!(self.state, State::Deaf)
+    }
+
     /// Gives what is wrong with the button, once.
     pub fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()

@@ -63,6 +63,8 @@ pub enum Touch {
     ResetOff,
     /// The device is to be as it was when it was new.
     Reset,
+    /// A button is ignored because it is stuck or chatters, or none is any more.
+    Broken(bool),
     /// The program is to end.
     Quit,
 }

@@ -125,6 +125,8 @@ struct Session {
     facts: Facts,
     /// Which devices were away when that was last looked at.
     away: Away,
+    /// Whether a button is ignored.
+    broken: bool,
     /// When the light is to be looked at again.
     look_at: Option<Instant>,
     tape_told: bool,
@@ -141,6 +143,7 @@ impl Session {
             facts: Facts::begin(conversation.state(), now),
             look_at: Some(now),
             away: Away::default(),
+            broken: false,
             conversation,
             config: parts.config,
             ledger: Ledger::new(wire::RATE_HZ),

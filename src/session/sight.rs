@@ -82,17 +82,29 @@ impl Session {
         if before.microphone.is_some() != after.microphone.is_some()
             || before.speaker.is_some() != after.speaker.is_some()
         {
-            self.facts.fault = match after {
-                Away { speaker: Some(_), .. } => Some((Fault::NoSpeaker, now)),
-                Away { microphone: Some(_), .. } => Some((Fault::NoMicrophone, now)),
-                Away { speaker: None, microphone: None } => None,
-            };
-            self.look_at = Some(now);
+            self.see_lasting(now);
             self.teller.away(before, after, &mut self.board);
         }
         if before.speaker.is_some() != after.speaker.is_some() {
             self.on(&Event::Speaker { there: after.speaker.is_none() }, now);
         }
+    }
+
+    /// Notes whether a button is ignored.
+    pub(super) fn see_buttons(&mut self, broken: bool, now: Instant) {
+        self.broken = broken;
+        self.see_lasting(now);
+    }
+
+    /// Shows the worst of what is wrong until it is mended.
+    fn see_lasting(&mut self, now: Instant) {
+        let lasting = match self.away {
+            Away { speaker: Some(_), .. } => Some(Fault::NoSpeaker),
+            Away { microphone: Some(_), .. } => Some(Fault::NoMicrophone),
+            Away { speaker: None, microphone: None } => self.broken.then_some(Fault::Button),
+        };
+        self.facts.fault = lasting.map(|fault| (fault, now));
+        self.look_at = Some(now);
     }
 
     /// Says how long the last picture is to be seen, and notes what it is of.

@@ -71,6 +71,7 @@ impl Session {
                     self.board.say("news", "nothing is forgotten");
                 }
                 Touch::Reset => self.reset(now),
+                Touch::Broken(broken) => self.see_buttons(broken, now),
                 Touch::Quit => self.leave(now),
             }
         }
