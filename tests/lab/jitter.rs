@@ -20,7 +20,7 @@ const TICK_US: u64 = 4_000;
 const THREADS: [&str; 2] = ["mynah-capture", "mynah-playback"];
 
 pub(crate) fn run(table: &mut Table, long: bool) {
-    let listen_ms = if long { 120_000 } else { 25_000 };
+    let listen_ms = if long { 120_000 } else { 15_000 };
     let voice = recorded();
     let device = Device::start(NAME, &["--parrot"]);
     table.expect(NAME, device.says("listening", 0, 3_000).is_some(), "it did not listen within 3 s");

@@ -49,7 +49,7 @@ fn spin() -> ! {
 
 /// Takes memory from the system, page by page, and gives it back.
 fn walk() -> ! {
-    const BYTES: usize = 16 << 20;
+    const BYTES: usize = 4 << 20;
     const PAGE: usize = 4096;
     loop {
         let mut memory = vec![0u8; BYTES];
