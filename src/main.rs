@@ -12,16 +12,16 @@ mod logging;
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mynah::audio::{self, CardNames, Shape, Sound, Tape};
+use mynah::audio::{self, Cards, Shape, Sound, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::parrot::Habits;
-use mynah::profile::{self, Mode, Profile, Request, SYSTEM_FILE, Target};
+use mynah::profile::{self, Machine, Mode, Profile, Request, SYSTEM_FILE, Target};
 use mynah::session::{self, Parts, Service};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -32,11 +32,12 @@ fn main() -> ExitCode {
     let request = std::env::current_dir()
         .map_err(|error| format!("there is no working directory: {error}"))
         .and_then(|dir| {
-            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE))
+            let machine = Machine::read(Path::new("/"));
+            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine)
                 .map_err(|problems| problems.to_string())
         });
     match request {
-        Ok(Request::Help(text)) => {
+        Ok(Request::Help(text) | Request::Boards(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
         }
@@ -72,6 +73,7 @@ fn run(profile: Profile) -> ExitCode {
 }
 
 fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
+    log::info!("{}", profile.chosen);
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }
@@ -79,18 +81,29 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let latching = profile.talk.mode == Mode::Hold;
     let signals = signals()?;
     let sound = sound(profile.sound)?;
-    let service = service(profile.service.target)?;
+    let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
     let board = Board::open(&profile.body, latching)?;
+    let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
-    Ok(Parts { mode, config, service, sound, board, signals, seed })
+    let keep = profile.keep;
+    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed })
 }
 
 fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
-    let profile::Sound { microphone, speaker, speech, speaker_file } = names;
+    let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = names;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        audio::cards(CardNames { microphone, speaker }, Shape::default()).map_err(|error| {
+        let cards = Cards {
+            microphone: microphone.device,
+            speaker: speaker.device,
+            controls: controls.into_iter().map(control).collect(),
+            unplugged: match unplugged {
+                profile::Unplugged::Wait => audio::Unplugged::Wait,
+                profile::Unplugged::End(limit) => audio::Unplugged::End(limit),
+            },
+        };
+        audio::cards(cards, Shape::default()).map_err(|error| {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };
@@ -103,13 +116,23 @@ fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
     Ok(sound)
 }
 
-fn service(target: Target) -> Result<Service, Box<dyn Error>> {
+fn control(control: profile::Control) -> audio::Control {
+    let profile::Control { card, name, setting } = control;
+    let setting = match setting {
+        profile::Setting::Percent(percent) => audio::Setting::Percent(percent),
+        profile::Setting::Switch(on) => audio::Setting::Switch(on),
+        profile::Setting::Choice(word) => audio::Setting::Choice(word),
+    };
+    audio::Control { card, name, setting }
+}
+
+fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Errands), Box<dyn Error>> {
     match target {
-        Target::Parrot => Ok(Service::Parrot(Habits::default())),
+        Target::Parrot => Ok((Service::Parrot(Habits::default()), Errands::start(None, file)?)),
         Target::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
-            let errands = Errands::start(azure.credential)?;
-            Ok(Service::Remote { endpoint: azure.endpoint, tls, errands })
+            let errands = Errands::start(Some(azure.credential), file)?;
+            Ok((Service::Remote { endpoint: azure.endpoint, tls }, errands))
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
-use mynah::errands::{Dial, Errands, Outcome};
+use mynah::errands::{Dial, Errands, Memo, Outcome, RESET_MARK, Reached, Unreached};
 use mynah::profile::{Credential, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
@@ -13,11 +14,11 @@ use rustix::time::Timespec;
 fn a_service_that_listens_is_reached_with_the_key_in_hand() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let errands = Errands::start(Credential::Key(Secret::new("k").unwrap())).unwrap();
+    let errands = Errands::start(Some(Credential::Key(Secret::new("k").unwrap())), None).unwrap();
     assert!(errands.dial(dial(7, port)));
-    let outcome = outcome(&errands);
-    assert_eq!(outcome.number, 7);
-    let reached = outcome.result.unwrap();
+    let (number, result) = dialled(&errands);
+    assert_eq!(number, 7);
+    let reached = result.unwrap();
     assert_eq!(reached.socket.peer_addr().unwrap().port(), port);
     assert_eq!(reached.credential, ("api-key", "k".to_owned()));
 }
@@ -25,9 +26,9 @@ fn a_service_that_listens_is_reached_with_the_key_in_hand() {
 #[test]
 fn a_service_that_does_not_listen_is_named_with_its_address() {
     let port = free_port();
-    let errands = Errands::start(Credential::Token(Secret::new("t").unwrap())).unwrap();
+    let errands = Errands::start(Some(Credential::Token(Secret::new("t").unwrap())), None).unwrap();
     assert!(errands.dial(dial(1, port)));
-    let unreached = outcome(&errands).result.unwrap_err();
+    let unreached = dialled(&errands).1.unwrap_err();
     assert!(!unreached.set_up, "another time it may listen");
     assert!(unreached.sentence.starts_with("localhost at "), "{unreached}");
     assert!(unreached.sentence.contains("refused"), "{unreached}");
@@ -39,25 +40,64 @@ fn a_token_file_is_read_anew_for_every_dial_and_its_absence_is_a_matter_of_set_u
     let port = listener.local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    let errands = Errands::start(Credential::TokenFile(file.clone())).unwrap();
+    let errands = Errands::start(Some(Credential::TokenFile(file.clone())), None).unwrap();
     assert!(errands.dial(dial(1, port)));
-    let unreached = outcome(&errands).result.unwrap_err();
+    let unreached = dialled(&errands).1.unwrap_err();
     assert!(unreached.set_up && unreached.sentence.contains("token"), "{unreached}");
     for (number, token) in [(2, "first"), (3, "second")] {
         fs::write(&file, token).unwrap();
         assert!(errands.dial(dial(number, port)));
-        let reached = outcome(&errands).result.unwrap();
+        let reached = dialled(&errands).1.unwrap();
         assert_eq!(reached.credential, ("Authorization", format!("Bearer {token}")));
     }
 }
 
 #[test]
 fn dropping_the_errands_ends_their_thread_whatever_is_under_way() {
-    let errands = Errands::start(Credential::Key(Secret::new("k").unwrap())).unwrap();
+    let errands = Errands::start(Some(Credential::Key(Secret::new("k").unwrap())), None).unwrap();
     // Nobody fetches its outcome.
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     assert!(errands.dial(dial(1, listener.local_addr().unwrap().port())));
     drop(errands);
+}
+
+#[test]
+fn the_latest_memo_is_kept_whole_even_when_the_program_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deep/state.toml");
+    let errands = Errands::start(None, Some(file.clone())).unwrap();
+    for memo in ["first", "second", "third"] {
+        errands.keep(Memo::Keep(memo.to_owned()));
+    }
+    drop(errands);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "third");
+    assert_eq!(names(file.parent().unwrap()), ["state.toml"], "nothing half written is left");
+}
+
+#[test]
+fn what_is_forgotten_leaves_a_mark_for_whoever_owns_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.toml");
+    fs::write(&file, "muted = true").unwrap();
+    let errands = Errands::start(None, Some(file)).unwrap();
+    errands.keep(Memo::Forget);
+    drop(errands);
+    assert_eq!(names(folder.path()), [RESET_MARK]);
+}
+
+#[test]
+fn a_memo_that_cannot_be_kept_is_told_of_with_the_file_and_the_consequence() {
+    let folder = tempfile::tempdir().unwrap();
+    let wall = folder.path().join("wall");
+    fs::write(&wall, "").unwrap();
+    let errands = Errands::start(None, Some(wall.join("state.toml"))).unwrap();
+    errands.keep(Memo::Keep("x".to_owned()));
+    let Outcome::NotKept(why) = outcome(&errands) else { panic!("kept where nothing can be") };
+    assert!(why.contains("wall/state.toml") && why.contains("forgotten at the next start"), "{why}");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 fn dial(number: u64, port: u16) -> Dial {
@@ -66,6 +106,13 @@ fn dial(number: u64, port: u16) -> Dial {
 
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn dialled(errands: &Errands) -> (u64, Result<Reached, Unreached>) {
+    match outcome(errands) {
+        Outcome::Dialled { number, result } => (number, result),
+        Outcome::NotKept(why) => panic!("{why}"),
+    }
 }
 
 fn outcome(errands: &Errands) -> Outcome {

@@ -2,7 +2,11 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
+mod board_file;
+mod boards;
 mod endpoint;
+mod keep;
+mod reference;
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,8 +15,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mynah::profile::{
-    self, Azure, Body, Credential, EchoCancellation, Mode, NoiseReduction, Profile, Request, Secret, Target,
-    TurnDetection, Voice,
+    self, Azure, Body, Credential, EchoCancellation, Machine, Mode, NoiseReduction, Profile, Request, Secret,
+    Target, TurnDetection, Voice,
 };
 use proptest::prelude::*;
 
@@ -32,8 +36,9 @@ fn the_parrot_needs_nothing_but_its_flag() {
     assert_eq!(profile.service.transcription, Some("azure-speech"));
     assert_eq!(profile.service.language, None);
     assert_eq!((profile.talk.mode, profile.talk.tap_quiet), (Mode::Open, Duration::from_secs(8)));
-    assert_eq!(profile.body, Body::Terminal);
-    assert_eq!((&*profile.sound.microphone, &*profile.sound.speaker), ("default", "default"));
+    assert_eq!(profile.body, Body::default());
+    let (microphone, speaker) = (&profile.sound.microphone.device, &profile.sound.speaker.device);
+    assert_eq!((&**microphone, &**speaker), ("default", "default"));
     assert_eq!((&profile.sound.speech, &profile.sound.speaker_file), (&None, &None));
     assert_eq!((profile.log.dir, profile.log.verbose), (None, false));
     assert_eq!(profile.warnings, [""; 0]);
@@ -129,7 +134,7 @@ fn a_bad_value_is_refused_with_its_place_its_text_and_what_was_meant() {
             .flags(&["--echo-cancellation", "of", "--board=desk"])
             .refused(),
         [
-            r#"flag --board: "desk": neither a board (desktop) nor the path of a .toml file (did you mean desktop?)"#,
+            r#"flag --board: "desk": neither a board (adafruit-voice-bonnet, aiy-voice-bonnet, aiy-voice-hat, codec-zero, desktop, i2s-mems, respeaker-2mic-v1, respeaker-2mic-v2, respeaker-4mic, respeaker-xvf3800, usb-speakerphone) nor the path of a .toml file (did you mean desktop?)"#,
             r#"flag --echo-cancellation: "of": not one of server, off (did you mean off?)"#,
             r#"mynah.toml, line 5: language = "english please": not a language tag such as en or de-DE, nor several with commas"#,
             r#"mynah.toml, line 3: mode = "tpa": not one of open, tap, hold (did you mean tap?)"#,
@@ -377,19 +382,17 @@ fn a_ca_file_must_be_there_whichever_way_it_is_named() {
 
 #[test]
 fn a_board_file_of_ones_own_names_the_devices_and_the_owner_overrides_them() {
-    let board =
-        "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n[body]\nkind = 'terminal'\n";
+    let board = "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n";
     let desk = Desk::new().file("mine.toml", board);
     let sound = desk.clone_with(&["--parrot", "--board", "mine.toml"]).run().sound;
-    assert_eq!((&*sound.microphone, &*sound.speaker), ("default", "hw:1"));
+    assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "hw:1"));
     let sound = desk.clone_with(&["--parrot", "--board", "mine.toml", "--speaker", "plug:x"]).run().sound;
-    assert_eq!(&*sound.speaker, "plug:x");
+    assert_eq!(&*sound.speaker.device, "plug:x");
 }
 
 #[test]
 fn a_board_file_with_mistakes_is_refused_with_file_line_and_nearest_name() {
-    let board =
-        "[board]\nname = 'mine'\n[speaker]\ndevise = 'hw:1'\n[microfone]\n[body]\nkind = 'terminus'\n";
+    let board = "[board]\nname = 'mine'\n[speaker]\ndevise = 'hw:1'\n[microfone]\n";
     let desk = Desk::new().file("mine.toml", board).flags(&["--parrot", "--board", "mine.toml"]);
     assert_eq!(
         desk.refused(),
@@ -397,7 +400,6 @@ fn a_board_file_with_mistakes_is_refused_with_file_line_and_nearest_name() {
             "mine.toml, line 5: microfone: unknown key (did you mean microphone?)",
             "mine.toml: [board] about: is missing",
             "mine.toml, line 4: [speaker] devise: unknown key (did you mean device?)",
-            "mine.toml, line 7: [body] kind: \"terminus\" is not one of terminal (did you mean terminal?)",
         ]
     );
     let refused = Desk::new().flags(&["--parrot", "--board=gone.toml"]).refused();
@@ -415,11 +417,17 @@ struct Desk {
     dir: std::sync::Arc<tempfile::TempDir>,
     flags: Vec<String>,
     env: Vec<(String, String)>,
+    machine: Machine,
 }
 
 impl Desk {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap().into(), flags: Vec::new(), env: Vec::new() }
+        Self {
+            dir: tempfile::tempdir().unwrap().into(),
+            flags: Vec::new(),
+            env: Vec::new(),
+            machine: Machine::default(),
+        }
     }
 
     fn flags(&self, flags: &[&str]) -> Self {
@@ -444,6 +452,10 @@ impl Desk {
         self
     }
 
+    fn on(self, machine: Machine) -> Self {
+        Self { machine, ..self }
+    }
+
     fn system(self, text: &str) -> Self {
         self.file("system/mynah.toml", text)
     }
@@ -451,7 +463,8 @@ impl Desk {
     fn read(&self) -> Result<Request, profile::ProfileError> {
         let args = std::iter::once("mynah").chain(self.flags.iter().map(String::as_str)).map(OsString::from);
         let env = self.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        profile::read(args, env, self.dir.path(), &self.dir.path().join("system/mynah.toml"))
+        let system = self.dir.path().join("system/mynah.toml");
+        profile::read(args, env, self.dir.path(), &system, &self.machine)
     }
 
     fn run(&self) -> Profile {
@@ -477,5 +490,5 @@ fn azure(profile: &Profile) -> &Azure {
 }
 
 fn _a_profile_is_found_relative_to_any_directory(dir: &Path) {
-    let _ = profile::read([], [], dir, Path::new(profile::SYSTEM_FILE));
+    let _ = profile::read([], [], dir, Path::new(profile::SYSTEM_FILE), &Machine::default());
 }

@@ -97,7 +97,7 @@ impl Capture {
         self.heard.is_abandoned()
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 

@@ -5,12 +5,17 @@
 //! steps, so a sound card, a tape (WAV files) or a test can drive them. This room knows no policy, no
 //! service and no clock: the devices keep time.
 
+mod away;
 mod capture;
 mod cards;
 mod counters;
 mod crew;
 mod doorbell;
 mod ends;
+mod holder;
+mod lookout;
+mod loops;
+mod mixer;
 mod pcm;
 mod playback;
 mod realtime;
@@ -27,17 +32,21 @@ use ringbuf::traits::Split;
 
 use crate::lane::{Frame, lane};
 
+pub use self::away::{Away, Open, Running, Unplugged, Waited};
 pub use self::capture::{Capture, Microphone};
-pub use self::cards::{CardNames, cards};
+pub use self::cards::{Cards, cards};
 pub use self::counters::{Counter, Counters, Peak};
+pub use self::doorbell::Doorbell;
 pub use self::ends::{Ears, Mouth, Silenced};
+pub use self::holder::{Holder, explain};
+pub use self::loops::{Listener, Talker, loops};
+pub use self::mixer::{Control, Setting, controls, share};
 pub use self::pcm::Got;
 pub use self::playback::{Level, Playback, Speaker};
 pub use self::tape::{Tape, tape};
 pub use self::trouble::{AudioError, End, Gone, Recovery, Trouble};
 
 use self::crew::Crew;
-use self::doorbell::Doorbell;
 use self::ends::Tap;
 use self::realtime::Refusal;
 
@@ -99,6 +108,13 @@ impl Sound {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Tells which devices are away now; a wake follows when one goes and when it is back.
+    #[must_use]
+    pub fn away(&self) -> Away {
+        let gone = |end| self.counters.presence(end).gone();
+        Away { microphone: gone(End::Microphone), speaker: gone(End::Speaker) }
     }
 
     /// Silences the descriptor until there is news again. To be called before looking for the news.

@@ -121,6 +121,16 @@ impl Playback {
         Ok(std::mem::take(&mut self.news))
     }
 
+    /// Obeys a cut while there is no device; true when the session should look.
+    pub fn turn_away(&mut self) -> bool {
+        self.look_for_cut();
+        if let Some(cut) = self.cut {
+            self.sounding = false;
+            self.acknowledge(cut);
+        }
+        std::mem::take(&mut self.news)
+    }
+
     /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
     /// that ends with `Gone` has noted it already.
     pub fn start_afresh(&mut self) {
@@ -140,7 +150,7 @@ impl Playback {
         self.spoken.is_abandoned()
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 
@@ -199,13 +209,17 @@ impl Playback {
             self.sounding = false;
             left = 0;
         }
+        self.acknowledge(cut);
+        Ok(left)
+    }
+
+    fn acknowledge(&mut self, cut: u64) {
         self.cut = None;
         self.news = true;
         let receipt = Silenced { cut, heard: self.heard.load(Ordering::Relaxed) };
         if self.receipts.try_push(receipt).is_err() {
             self.counters.receipts_lost.add(1);
         }
-        Ok(left)
     }
 
     /// Writes up to `wanted` frames; fewer when the speaker is full or a cut has come.

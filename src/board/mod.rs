@@ -1,9 +1,10 @@
-//! What the owner touches and sees. So far: the terminal the program runs in.
+//! What the owner touches and sees: the terminal the program runs in, and lamps.
 //!
 //! It reports touches and shows pictures; what either means is not its business. It never blocks
 //! and never fails after it is opened: what the owner cannot be shown is left out.
 
 mod keys;
+pub mod lamp;
 mod line;
 mod terminal;
 mod tty;
@@ -12,24 +13,38 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::light::Picture;
+use crate::light::{Facts, Levels};
 use crate::profile::Body;
 
 pub use keys::{Button, Keys};
+use lamp::{LampError, Lamps, Places};
 pub use line::{Colour, Look};
+
 pub use terminal::{Console, LiveLine, Terminal, console};
 
 /// What the owner does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touch {
-    /// The button goes down.
+    /// The talk button goes down.
     Down,
-    /// The button comes up.
+    /// The talk button comes up.
     Up,
     /// The microphone is to be cut off, or no longer.
     Mute,
+    /// A switch now cuts the microphone off, or no longer.
+    MuteSwitch(bool),
+    /// Replies are to be a step louder.
+    VolumeUp,
+    /// Replies are to be a step quieter.
+    VolumeDown,
+    /// Holding on for this much longer resets the device.
+    ResetNear(Duration),
+    /// The reset is off: the button was let go.
+    ResetOff,
+    /// The device is to be as it was when it was new.
+    Reset,
     /// The program is to end.
     Quit,
 }
@@ -37,14 +52,10 @@ pub enum Touch {
 /// What the owner sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The light.
-    pub picture: Picture,
-    /// The peak of what the microphone hears, 0 to 32768.
-    pub microphone: u16,
-    /// The peak of what the speaker plays, 0 to 32768.
-    pub speaker: u16,
-    /// Whether the owner has cut the microphone off, whatever else goes on.
-    pub muted: bool,
+    /// What every light is a picture of.
+    pub facts: Facts,
+    /// How loud it is.
+    pub levels: Levels,
 }
 
 /// The body: button and light.
@@ -52,6 +63,7 @@ pub struct Board {
     /// None once there is nothing more to read.
     input: Option<OwnedFd>,
     keys: Keys,
+    lamps: Lamps,
     output: Arc<OwnedFd>,
     terminal: Terminal<tty::Output>,
     raw: Option<Arc<tty::Raw>>,
@@ -64,14 +76,17 @@ impl Board {
     /// # Errors
     /// Returns what could not be opened and why.
     pub fn open(body: &Body, latching: bool) -> Result<Self, BoardError> {
-        match body {
-            Body::Terminal => {
-                let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
-                let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
-                let look = Look::from_env(|name| std::env::var(name).ok());
-                Self::on(input, output, look, latching, LiveLine::global())
-            }
-        }
+        let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
+        let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
+        let look = Look::from_env(|name| std::env::var(name).ok());
+        let mut board = Self::on(input, output, look, latching, LiveLine::global())?;
+        board.fit(Lamps::open(&body.lights, &Places::default(), &mut |_, _, _| Err(BoardError::NoGpio))?);
+        Ok(board)
+    }
+
+    /// Has these lamps, and no others, show what the terminal shows.
+    pub fn fit(&mut self, lamps: Lamps) {
+        self.lamps = lamps;
     }
 
     /// Opens the terminal at `input` and `output`; a look only counts where both are one.
@@ -96,6 +111,7 @@ impl Board {
                 (true, None) => Button::Toggle,
                 (true, Some(_)) => Button::Hold,
             }),
+            lamps: Lamps::default(),
             terminal: Terminal::new(tty::Output(Arc::clone(&output)), look, latching, live),
             output,
             raw,
@@ -128,15 +144,16 @@ impl Board {
         self.keys.expire(now, each);
     }
 
-    /// Shows `view`; writes only where what is visible differs.
-    pub fn show(&mut self, view: &View) {
+    /// Shows `view` on every lamp, writing only where what is visible differs, and says when it differs by itself.
+    pub fn show(&mut self, view: &View, now: Instant) -> Option<Duration> {
         // Only a terminal has a width to ask for.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
         {
             self.terminal.set_width(width);
         }
-        self.terminal.show(view);
+        let lamps = self.lamps.show(&view.facts, now, view.levels);
+        [lamps, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
     /// Prints one line of what `who` said, or of news.
@@ -150,11 +167,17 @@ impl Board {
 pub enum BoardError {
     /// The terminal cannot be set up.
     Terminal(io::Error),
+    /// A lamp cannot be had.
+    Lamp(LampError),
+    /// Lights on GPIO lines are not wired yet.
+    NoGpio,
 }
 
 impl fmt::Display for BoardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Lamp(error) => error.fmt(f),
+            Self::NoGpio => f.write_str("lights on GPIO lines cannot be driven yet"),
             Self::Terminal(error) => {
                 write!(
                     f,
@@ -169,6 +192,14 @@ impl std::error::Error for BoardError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Terminal(error) => Some(error),
+            Self::Lamp(error) => error.source(),
+            Self::NoGpio => None,
         }
+    }
+}
+
+impl From<LampError> for BoardError {
+    fn from(error: LampError) -> Self {
+        Self::Lamp(error)
     }
 }

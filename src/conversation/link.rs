@@ -75,7 +75,9 @@ impl Conversation {
     pub(super) fn handle_down(&mut self, event: &Event, now: Instant) -> Actions {
         let Phase::Down(link) = &mut self.phase else { return Actions::new() };
         match event {
-            Event::Press if self.muted => actions([Action::Cut, Action::Tell(News::Muted)]),
+            Event::Press if self.mute.asked || self.mute.switched => {
+                actions([Action::Cut, Action::Tell(News::Muted)])
+            }
             Event::Press => {
                 let over = matches!(self.mode, Mode::Tap { .. }) && link.eager == Eager::Talking;
                 link.eager = if over { Eager::No } else { Eager::Talking };
@@ -89,13 +91,9 @@ impl Conversation {
                 link.eager = if long_enough { Eager::Said } else { Eager::No };
                 if long_enough { Actions::new() } else { actions([Action::Tell(News::TooShort)]) }
             }
-            Event::Mute => {
-                self.muted = !self.muted;
-                if self.muted && link.eager == Eager::Talking {
-                    link.eager = Eager::No;
-                }
-                Actions::new()
-            }
+            Event::Mute => self.mute_down(None),
+            Event::MuteSwitch(on) => self.mute_down(Some(*on)),
+            Event::Reset => self.reset(now),
             Event::LinkUp if matches!(link.stage, Stage::Dialling { .. }) => {
                 link.stage = Stage::Configuring { until: now + CONFIGURE_LIMIT };
                 actions([Action::Configure])
@@ -113,6 +111,7 @@ impl Conversation {
             // of the last one needs no decision.
             Event::Release { .. }
             | Event::Leave
+            | Event::Speaker { .. }
             | Event::LastWords
             | Event::LinkUp
             | Event::Configured
@@ -144,9 +143,22 @@ impl Conversation {
         Actions::new()
     }
 
+    fn mute_down(&mut self, switch: Option<bool>) -> Actions {
+        if let Err(news) = self.take_mute(switch) {
+            return actions([Action::Tell(news)]);
+        }
+        if self.muted()
+            && let Phase::Down(link) = &mut self.phase
+            && link.eager == Eager::Talking
+        {
+            link.eager = Eager::No;
+        }
+        Actions::new()
+    }
+
     fn up(&mut self, now: Instant) -> Actions {
         let Phase::Down(link) = self.phase else { return Actions::new() };
-        let (up, then) = Up::begin(self.mode, self.muted, link.eager, link.dialled, now);
+        let (up, then) = Up::begin(self.mode, self.muted(), link.eager, link.dialled, now);
         self.phase = Phase::Up(up);
         then
     }

@@ -42,6 +42,8 @@ pub const UTTERANCE_LIMIT: Duration = Duration::from_secs(300);
 pub const SHORTEST_HOLD: Duration = Duration::from_millis(150);
 /// How long the service may take to answer a close frame when the owner leaves.
 pub const GOODBYE_LIMIT: Duration = Duration::from_millis(1500);
+/// How long a reply waits for a speaker that went away, before it is given up.
+pub const SPEAKER_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a recorded voice that has ended waits, at rest, for a late reply.
 pub const LAST_WORDS: Duration = Duration::from_millis(1500);
 
@@ -90,6 +92,15 @@ pub enum Event {
     },
     /// The owner toggled the microphone's mute.
     Mute,
+    /// A switch that stays where it is put now cuts the microphone off, or no longer.
+    MuteSwitch(bool),
+    /// The speaker went away, or is back.
+    Speaker {
+        /// Whether it is there.
+        there: bool,
+    },
+    /// The owner wants the device to be as it was when it was new.
+    Reset,
     /// The owner wants the program to end.
     Leave,
     /// The recorded voice has come to its end.
@@ -190,6 +201,10 @@ pub enum News {
     TooShort,
     /// The button asks for a microphone that is muted.
     Muted,
+    /// A button asks for a microphone that a switch holds muted.
+    MuteSwitched,
+    /// Nobody can hear the reply: there is no speaker.
+    NoSpeaker,
     /// The service did not answer the configuration in time.
     NoSession,
 }
@@ -207,10 +222,26 @@ pub enum Ending {
 #[derive(Clone, Debug)]
 pub struct Conversation {
     mode: Mode,
-    muted: bool,
+    mute: Mute,
+    speaker: Speaker,
     last_words: bool,
     luck: Luck,
     phase: Phase,
+}
+
+/// Who has cut the microphone off.
+#[derive(Clone, Copy, Debug)]
+struct Mute {
+    asked: bool,
+    switched: bool,
+}
+
+/// Whether a reply can be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    There,
+    Away { until: Instant },
+    GivenUp,
 }
 
 #[derive(Clone, Debug)]
@@ -226,7 +257,9 @@ impl Conversation {
     #[must_use]
     pub fn begin(mode: Mode, muted: bool, seed: u64, now: Instant) -> (Self, Actions) {
         let phase = Phase::Down(Link::dialling(0, Eager::No, now));
-        let conversation = Self { mode, muted, last_words: false, luck: Luck::new(seed), phase };
+        let mute = Mute { asked: muted, switched: false };
+        let luck = Luck::new(seed);
+        let conversation = Self { mode, mute, speaker: Speaker::There, last_words: false, luck, phase };
         (conversation, actions([Action::Dial]))
     }
 
@@ -235,6 +268,13 @@ impl Conversation {
     pub fn handle(&mut self, event: &Event, now: Instant) -> Actions {
         if *event == Event::Leave {
             return self.leave(now);
+        }
+        if let Event::Speaker { there } = event {
+            self.see_speaker(*there, now);
+        }
+        if *event == Event::Tick && self.speaker_deadline().is_some_and(|until| now >= until) {
+            self.speaker = Speaker::GivenUp;
+            return self.give_up_reply(now);
         }
         self.last_words |= *event == Event::LastWords;
         match &mut self.phase {
@@ -258,15 +298,15 @@ impl Conversation {
             Phase::Leaving { until } => Some(*until),
             Phase::Gone => None,
         };
-        phase.into_iter().chain(self.last_words_deadline()).min()
+        phase.into_iter().chain(self.last_words_deadline()).chain(self.speaker_deadline()).min()
     }
 
     /// Tells what the owner is to see.
     #[must_use]
     pub fn state(&self) -> State {
         match &self.phase {
-            Phase::Down(link) => link.state(self.muted),
-            Phase::Up(up) => up.state(self.muted),
+            Phase::Down(link) => link.state(self.muted()),
+            Phase::Up(up) => up.state(self.muted()),
             Phase::Leaving { .. } | Phase::Gone => State::Idle,
         }
     }
@@ -274,7 +314,7 @@ impl Conversation {
     /// Tells whether the microphone is to be open.
     #[must_use]
     pub fn microphone(&self) -> bool {
-        !self.muted
+        !self.muted()
             && match &self.phase {
                 Phase::Down(link) => link.microphone(),
                 Phase::Up(up) => up.microphone(self.mode),
@@ -294,10 +334,17 @@ impl Conversation {
         matches!(&self.phase, Phase::Up(up) if up.admits(reply))
     }
 
-    /// Tells whether the owner has muted the microphone.
+    /// Tells whether the microphone is cut off, by button or switch.
     #[must_use]
     pub fn muted(&self) -> bool {
-        self.muted
+        self.mute.asked || self.mute.switched
+    }
+
+    /// Tells whether the owner has muted the microphone with a button, which is to be remembered; a switch
+    /// remembers itself.
+    #[must_use]
+    pub fn mute_asked(&self) -> bool {
+        self.mute.asked
     }
 
     /// Tells whether the end of the link is wanted.
@@ -318,6 +365,34 @@ impl Conversation {
             }
             Phase::Leaving { .. } => self.finish(Ending::Bye),
             Phase::Gone => Actions::new(),
+        }
+    }
+
+    /// Lets a switch that is on or off, or else a button, mute or unmute; tells whether that changes anything.
+    fn take_mute(&mut self, switch: Option<bool>) -> Result<bool, News> {
+        let before = self.muted();
+        self.mute = match switch {
+            Some(true) => Mute { switched: true, ..self.mute },
+            // Whoever lets the switch go means it, whatever a button has said before.
+            Some(false) => Mute { asked: false, switched: false },
+            None if self.mute.switched => return Err(News::MuteSwitched),
+            None => Mute { asked: !self.mute.asked, switched: false },
+        };
+        Ok(self.muted() != before)
+    }
+
+    fn see_speaker(&mut self, there: bool, now: Instant) {
+        self.speaker = match (there, self.speaker) {
+            (true, _) => Speaker::There,
+            (false, Speaker::There) => Speaker::Away { until: now + SPEAKER_PATIENCE },
+            (false, away @ (Speaker::Away { .. } | Speaker::GivenUp)) => away,
+        };
+    }
+
+    fn speaker_deadline(&self) -> Option<Instant> {
+        match (self.speaker, &self.phase) {
+            (Speaker::Away { until }, Phase::Up(_) | Phase::Down(_)) => Some(until),
+            (Speaker::There | Speaker::GivenUp | Speaker::Away { .. }, _) => None,
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::link::Eager;
 use super::{
     Action, Actions, Conversation, Ending, Event, Id, Loss, Mode, News, Outcome, Phase, REPLY_LIMIT, Refusal,
-    SHORTEST_HOLD, STALL_LIMIT, State, THINK_LIMIT, UTTERANCE_LIMIT, actions,
+    SHORTEST_HOLD, STALL_LIMIT, Speaker, State, THINK_LIMIT, UTTERANCE_LIMIT, actions,
 };
 
 #[derive(Clone, Debug)]
@@ -157,25 +157,30 @@ impl Conversation {
         match event {
             Event::Press => self.press(now),
             Event::Release { heard } => self.release(*heard, now),
-            Event::Mute => self.mute(now),
+            Event::Mute => self.mute(None, now),
+            Event::MuteSwitch(on) => self.mute(Some(*on), now),
+            Event::Reset => self.reset(now),
             Event::LinkDown(loss) => self.down(*loss, now),
             Event::SpeechStarted => self.speech_started(now),
             Event::SpeechStopped | Event::Committed => self.speech_stopped(now),
-            Event::ReplyCreated(id) => self.reply_created(id),
+            Event::ReplyCreated(id) => self.reply_created(id, now),
             Event::Audio(id) => self.audio(id, now),
             Event::ReplyDone(id, outcome) => self.reply_done(id, *outcome, now),
             Event::Drained => self.drained(now),
             Event::Refused(refusal) => self.refused(*refusal, now),
             Event::Tick => self.tick_up(now),
             // The session stays as it was asked for; a later `session.updated` changes nothing.
-            Event::Leave | Event::LastWords | Event::LinkUp | Event::Configured | Event::Misconfigured => {
-                Actions::new()
-            }
+            Event::Leave
+            | Event::Speaker { .. }
+            | Event::LastWords
+            | Event::LinkUp
+            | Event::Configured
+            | Event::Misconfigured => Actions::new(),
         }
     }
 
     fn press(&mut self, now: Instant) -> Actions {
-        let (mode, muted) = (self.mode, self.muted);
+        let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let (was_busy, mut all) = match &up.turn {
             Turn::Thinking { .. } | Turn::Speaking { .. } => (true, up.interrupt()),
@@ -220,9 +225,13 @@ impl Conversation {
         actions([Action::Clear, Action::Tell(News::TooShort)])
     }
 
-    fn mute(&mut self, now: Instant) -> Actions {
-        self.muted = !self.muted;
-        let (mode, muted) = (self.mode, self.muted);
+    fn mute(&mut self, switch: Option<bool>, now: Instant) -> Actions {
+        match self.take_mute(switch) {
+            Ok(true) => {}
+            Ok(false) => return Actions::new(),
+            Err(news) => return actions([Action::Tell(news)]),
+        }
+        let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         match &up.turn {
             // Half a turn must not be answered later as if it were whole.
@@ -240,11 +249,34 @@ impl Conversation {
         }
     }
 
-    fn speech_started(&mut self, now: Instant) -> Actions {
+    /// There has been no speaker for too long: a reply that nobody hears is no reply.
+    pub(super) fn give_up_reply(&mut self, now: Instant) -> Actions {
+        let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
-        if self.mode == Mode::Hold || self.muted {
+        match &up.turn {
+            Turn::Thinking { .. } | Turn::Speaking { .. } => {
+                let mut all = up.interrupt();
+                up.rest(mode, muted, false, now);
+                let _ = all.push(Action::Tell(News::NoSpeaker));
+                all
+            }
+            Turn::Idle { .. } | Turn::Listening { .. } => Actions::new(),
+        }
+    }
+
+    /// Forgets the talk so far, which lives at the service, and that the microphone was muted.
+    pub(super) fn reset(&mut self, now: Instant) -> Actions {
+        self.mute.asked = false;
+        let mut all = actions([Action::Cut, Action::HangUp]);
+        all.extend(self.down(Loss::Broken, now));
+        all
+    }
+
+    fn speech_started(&mut self, now: Instant) -> Actions {
+        if self.mode == Mode::Hold || self.muted() {
             return Actions::new();
         }
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         if matches!(up.turn, Turn::Idle { .. }) {
             return Actions::new();
         }
@@ -261,10 +293,12 @@ impl Conversation {
         Actions::new()
     }
 
-    fn reply_created(&mut self, id: &Id) -> Actions {
+    fn reply_created(&mut self, id: &Id, now: Instant) -> Actions {
+        let given_up = self.speaker == Speaker::GivenUp;
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         up.reply = Reply::Active(id.clone());
         match &mut up.turn {
+            Turn::Thinking { .. } if !up.owed && given_up => self.give_up_reply(now),
             Turn::Thinking { reply, .. } if !up.owed => {
                 *reply = Some(id.clone());
                 Actions::new()
@@ -286,7 +320,7 @@ impl Conversation {
     }
 
     fn reply_done(&mut self, id: &Id, outcome: Outcome, now: Instant) -> Actions {
-        let (mode, muted) = (self.mode, self.muted);
+        let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
         if up.reply == Reply::Active(id.clone()) {
@@ -318,7 +352,7 @@ impl Conversation {
     }
 
     fn drained(&mut self, now: Instant) -> Actions {
-        let (mode, muted) = (self.mode, self.muted);
+        let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         match &mut up.turn {
             Turn::Speaking { sent: true, .. } => up.rest(mode, muted, false, now),
@@ -362,7 +396,7 @@ impl Conversation {
         if self.last_words_deadline().is_some_and(|deadline| now >= deadline) {
             return self.leave(now);
         }
-        let (mode, muted) = (self.mode, self.muted);
+        let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         if up.deadline().is_none_or(|deadline| now < deadline) {
             return Actions::new();

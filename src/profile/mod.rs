@@ -5,13 +5,18 @@
 //! and opens no device. Nothing in it changes after start, and nothing outside it knows these formats.
 
 mod board;
+mod body;
+mod codes;
 mod document;
 mod dotenv;
 mod endpoint;
+mod keep;
 mod keys;
 mod layers;
+mod machine;
 mod secret;
 mod service;
+mod sound;
 mod values;
 
 use std::ffi::OsString;
@@ -19,8 +24,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Line, Place, ResetHold};
 pub use endpoint::Endpoint;
+pub use keep::Keep;
+pub use machine::{Card, Machine, Pcm};
 pub use secret::Secret;
+pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};
 
 use layers::Asked;
 use values::Values;
@@ -32,7 +41,8 @@ pub const SYSTEM_FILE: &str = "/etc/mynah/mynah.toml";
 ///
 /// `args` begins with the program's name and `env` is the whole environment, as `std::env::args_os`
 /// and `vars_os` give them. `.env`, `mynah.toml` and relative paths are looked for in `dir`; a path
-/// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]).
+/// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]), and
+/// `machine` what the board is found by where none is asked for.
 ///
 /// # Errors
 /// Returns every problem found, one sentence each, with its place and remedy.
@@ -41,14 +51,21 @@ pub fn read(
     env: impl IntoIterator<Item = (OsString, OsString)>,
     dir: &Path,
     system: &Path,
+    machine: &Machine,
 ) -> Result<Request, ProfileError> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some([boards, words @ ..]) = args.get(1..)
+        && boards == "boards"
+    {
+        return board::request(words, dir, machine).map(Request::Boards).map_err(ProfileError);
+    }
     let layers = match layers::gather(args, env, dir, system) {
         Asked::Help => return Ok(Request::Help(keys::help())),
         Asked::Version => return Ok(Request::Version),
         Asked::Run(layers) => layers,
     };
     let mut values = Values::new(layers, dir);
-    let (sound, body) = board::read(&mut values);
+    let (sound, body, chosen) = board::read(&mut values, machine);
     let profile = Profile {
         service: service::read(&mut values),
         talk: Talk {
@@ -57,6 +74,8 @@ pub fn read(
         },
         sound,
         body,
+        chosen,
+        keep: keep::read(&mut values),
         log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
         warnings: Vec::new(),
     };
@@ -75,6 +94,8 @@ pub enum Request {
     Help(String),
     /// Print the version and leave.
     Version,
+    /// Print what was asked of the boards and leave.
+    Boards(String),
     /// Run with these values.
     Run(Box<Profile>),
 }
@@ -88,8 +109,12 @@ pub struct Profile {
     pub talk: Talk,
     /// Where sound comes from and goes to.
     pub sound: Sound,
-    /// What the owner touches and sees.
+    /// What the owner touches and sees, besides the terminal.
     pub body: Body,
+    /// Which board that is and why, and how to choose another: one sentence, to be told at start.
+    pub chosen: String,
+    /// What is remembered from the last run.
+    pub keep: Keep,
     /// What is written down.
     pub log: Log,
     /// What is allowed but unwise, one sentence each, to be logged at start.
@@ -224,26 +249,6 @@ pub enum Mode {
     Tap,
     /// Live while the button is held; its release ends the turn.
     Hold,
-}
-
-/// Where sound comes from and goes to.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sound {
-    /// The ALSA name of the microphone.
-    pub microphone: String,
-    /// The ALSA name of the speaker.
-    pub speaker: String,
-    /// A WAV file to hear instead of the microphone.
-    pub speech: Option<PathBuf>,
-    /// A WAV file to write instead of playing to the speaker.
-    pub speaker_file: Option<PathBuf>,
-}
-
-/// What the owner touches and sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// The terminal the program runs in.
-    Terminal,
 }
 
 /// What is written down.

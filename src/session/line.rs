@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 
 use super::cage;
 use crate::conversation::{DIAL_LIMIT, Loss};
-use crate::errands::{Dial, Errands, Reached};
+use crate::errands::{Dial, Errands, Reached, Unreached};
 use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
 use crate::parrot::Habits;
 use crate::profile::Endpoint;
@@ -26,8 +26,6 @@ pub enum Service {
         endpoint: Endpoint,
         /// Whom to trust.
         tls: Tls,
-        /// Who finds the way.
-        errands: Errands,
     },
 }
 
@@ -51,7 +49,7 @@ impl Line {
     }
 
     /// Begins to connect and tells whether that is already done.
-    pub(super) fn dial(&mut self, now: Instant) -> Result<bool, Lost> {
+    pub(super) fn dial(&mut self, errands: &Errands, now: Instant) -> Result<bool, Lost> {
         self.dials += 1;
         match &self.service {
             Service::Parrot(habits) => {
@@ -60,7 +58,7 @@ impl Line {
                 self.stage = Stage::Up(ours);
                 Ok(true)
             }
-            Service::Remote { endpoint, errands, .. } => {
+            Service::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 self.stage = Stage::Dialling;
                 if !errands.dial(Dial { number: self.dials, host, port, limit: DIAL_LIMIT }) {
@@ -71,34 +69,35 @@ impl Line {
         }
     }
 
-    /// Fetches what has come of dialling, after the bell rang, and begins the upgrade.
-    pub(super) fn reached(&mut self, now: Instant) -> Result<(), (Loss, Lost)> {
-        let Service::Remote { endpoint, tls, errands } = &self.service else { return Ok(()) };
-        while let Some(outcome) = errands.outcome() {
-            if outcome.number != self.dials || !matches!(self.stage, Stage::Dialling) {
-                continue;
-            }
-            let reached = outcome.result.map_err(|why| {
-                let loss = if why.set_up { Loss::Refused } else { Loss::Broken };
-                (loss, Lost::broken(why.sentence))
-            })?;
-            let link = upgrade(reached, endpoint, tls, now).map_err(|lost| (weigh(&lost), lost))?;
-            self.stage = Stage::Up(link);
+    /// Takes what has come of a dial, and begins the upgrade.
+    pub(super) fn dialled(
+        &mut self,
+        number: u64,
+        result: Result<Reached, Unreached>,
+        now: Instant,
+    ) -> Result<(), (Loss, Lost)> {
+        let Service::Remote { endpoint, tls } = &self.service else { return Ok(()) };
+        if number != self.dials || !matches!(self.stage, Stage::Dialling) {
+            return Ok(());
         }
+        let reached = result.map_err(|why| {
+            let loss = if why.set_up { Loss::Refused } else { Loss::Broken };
+            (loss, Lost::broken(why.sentence))
+        })?;
+        let link = upgrade(reached, endpoint, tls, now).map_err(|lost| (weigh(&lost), lost))?;
+        self.stage = Stage::Up(link);
         Ok(())
     }
 
     /// Says goodbye, or gives up what is not yet there.
-    pub(super) fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self, errands: &Errands) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Down) {
             Stage::Up(mut link) => {
                 link.close();
                 Stage::Closing(link)
             }
             Stage::Dialling => {
-                if let Service::Remote { errands, .. } = &self.service {
-                    errands.cancel();
-                }
+                errands.cancel();
                 Stage::Down
             }
             stage @ (Stage::Down | Stage::Closing(_)) => stage,
@@ -135,14 +134,6 @@ impl Line {
         match &self.stage {
             Stage::Up(link) | Stage::Closing(link) => link.fd().map(|fd| (fd, link.interest())),
             Stage::Down | Stage::Dialling => None,
-        }
-    }
-
-    /// Returns the bell that rings when dialling has come to something.
-    pub(super) fn bell(&self) -> Option<BorrowedFd<'_>> {
-        match &self.service {
-            Service::Remote { errands, .. } => Some(errands.bell()),
-            Service::Parrot(_) => None,
         }
     }
 }

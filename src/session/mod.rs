@@ -13,26 +13,32 @@ mod downlink;
 mod intake;
 mod line;
 mod teller;
+mod touches;
 mod uplink;
 mod wait;
+mod watchdog;
 
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::audio::{AudioError, Sound};
-use crate::board::{Board, Touch, View};
+use crate::board::{Board, View};
 use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
+use crate::errands::{Errands, Outcome};
 use crate::ledger::{Correction, Ledger, Mark};
-use crate::light::{self, Levels};
+use crate::light::{Facts, Levels};
 use crate::link::Lost;
+use crate::profile::Keep;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
 pub use line::Service;
+pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;
 use line::Line;
 use teller::{Odd, Teller};
+use touches::Settings;
 use uplink::Uplink;
 use wait::Ready;
 
@@ -55,8 +61,14 @@ pub struct Parts {
     pub sound: Sound,
     /// Button and light.
     pub board: Board,
+    /// Who does what is slow.
+    pub errands: Errands,
+    /// What is remembered from the last run.
+    pub keep: Keep,
     /// Readable when the program is to end.
     pub signals: UnixStream,
+    /// How long the service manager waits for a sign of life (`WatchdogSec=`), if it does.
+    pub patience: Option<Duration>,
     /// Spreads the retries of many devices; any number.
     pub seed: u64,
 }
@@ -67,12 +79,14 @@ pub struct Parts {
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let now = clock::now();
-    let (conversation, first) = Conversation::begin(parts.mode, false, parts.seed, now);
+    let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
     let mut session = Session::new(parts, conversation, now);
     for action in first {
         session.act(action, now);
     }
     session.settle(now);
+    session.show(now);
+    watchdog::ready();
     loop {
         let ready = session.wait(clock::now());
         let now = clock::now();
@@ -81,6 +95,7 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
             return Err(error);
         }
         if let Some(ending) = session.ending {
+            watchdog::stopping();
             return Ok(ending);
         }
     }
@@ -93,39 +108,42 @@ struct Session {
     line: Line,
     sound: Sound,
     board: Board,
+    errands: Errands,
+    settings: Settings,
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
     teller: Teller,
-    shown: Shown,
+    /// What the light is a picture of, as it was last shown.
+    facts: Facts,
+    /// When the light is to be looked at again.
+    look_at: Option<Instant>,
     tape_told: bool,
+    watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
     unread: bool,
     ending: Option<Ending>,
 }
 
-/// What the light shows, since when, and when to look again.
-struct Shown {
-    state: State,
-    since: Instant,
-    next: Option<Instant>,
-}
-
 impl Session {
     fn new(parts: Parts, conversation: Conversation, now: Instant) -> Self {
         Self {
-            shown: Shown { state: conversation.state(), since: now, next: Some(now) },
+            facts: Facts::begin(conversation.state(), now),
+            look_at: Some(now),
             conversation,
             config: parts.config,
             ledger: Ledger::new(wire::RATE_HZ),
             line: Line::new(parts.service),
             sound: parts.sound,
             board: parts.board,
+            errands: parts.errands,
+            settings: Settings::new(&parts.keep),
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
             teller: Teller::default(),
             tape_told: false,
+            watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
             unread: false,
             ending: None,
         }
@@ -142,11 +160,8 @@ impl Session {
             self.on(&Event::Leave, now);
         }
         self.take_touches(ready.board, now);
-        if ready.errands
-            && let Err((loss, lost)) = self.line.reached(now)
-        {
-            self.line.hang_up();
-            self.down(&lost, loss, now);
+        if ready.errands {
+            self.take_outcomes(now);
         }
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
@@ -156,7 +171,10 @@ impl Session {
         self.downlink.top_up(&mut self.sound.mouth);
         self.correct(now);
         self.flush(now);
+        self.follow(now);
+        self.teller.counters(self.sound.counters(), now);
         self.show(now);
+        self.feed_watchdog(now);
     }
 
     /// Tells the conversation what happened and does what it decides.
@@ -168,6 +186,9 @@ impl Session {
             Event::Press
             | Event::Release { .. }
             | Event::Mute
+            | Event::MuteSwitch(_)
+            | Event::Speaker { .. }
+            | Event::Reset
             | Event::Leave
             | Event::LastWords
             | Event::LinkUp
@@ -196,7 +217,7 @@ impl Session {
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Dial => self.dial(now),
-            Action::HangUp => self.line.hang_up(),
+            Action::HangUp => self.line.hang_up(&self.errands),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send(|text| wire::session_update(&config, text), now);
@@ -220,7 +241,7 @@ impl Session {
     }
 
     fn dial(&mut self, now: Instant) {
-        match self.line.dial(now) {
+        match self.line.dial(&self.errands, now) {
             Ok(true) => self.on(&Event::LinkUp, now),
             Ok(false) => {}
             Err(lost) => self.lose(&lost, now),
@@ -238,7 +259,8 @@ impl Session {
 
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
     fn say_what_was_heard(&mut self, now: Instant) {
-        let open = self.conversation.microphone();
+        // What the light does not show is not taken.
+        let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
         let moved = self.uplink.pump(&mut self.sound.ears, open, link);
@@ -250,27 +272,16 @@ impl Session {
         }
     }
 
-    fn take_touches(&mut self, readable: bool, now: Instant) {
-        let mut touches = heapless::Vec::<Touch, 32>::new();
-        self.board.touches(readable, now, |touch| {
-            // More touches than fit in one read are a cat on the keyboard.
-            let _ = touches.push(touch);
-        });
-        for touch in touches {
-            match touch {
-                Touch::Down => {
-                    if !self.conversation.microphone() {
-                        self.uplink.restart();
+    fn take_outcomes(&mut self, now: Instant) {
+        while let Some(outcome) = self.errands.outcome() {
+            match outcome {
+                Outcome::Dialled { number, result } => {
+                    if let Err((loss, lost)) = self.line.dialled(number, result, now) {
+                        self.line.hang_up(&self.errands);
+                        self.down(&lost, loss, now);
                     }
-                    self.on(&Event::Press, now);
                 }
-                Touch::Up => {
-                    self.say_what_was_heard(now);
-                    let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
-                    self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
-                }
-                Touch::Mute => self.on(&Event::Mute, now),
-                Touch::Quit => self.on(&Event::Leave, now),
+                Outcome::NotKept(why) => log::warn!("{why}"),
             }
         }
     }
@@ -354,28 +365,57 @@ impl Session {
         if !open {
             self.sound.ears.set_open(false);
         }
-        let state = self.conversation.state();
-        if state != self.shown.state {
-            self.shown = Shown { state, since: now, next: Some(now) };
-            self.show(now);
+        // Only a whole turn may wait for the link with the microphone closed.
+        if !open && self.conversation.state() != State::Thinking {
+            self.uplink.restart();
         }
+        self.follow(now);
         if open {
             self.sound.ears.set_open(true);
         }
     }
 
+    /// Shows at once what has become of the conversation and the microphone.
+    fn follow(&mut self, now: Instant) {
+        let before = self.facts;
+        let unsent = self.uplink.holds_any(self.line.link());
+        self.facts.live = self.conversation.microphone() || self.sound.ears.is_open() || unsent;
+        self.facts.state = self.conversation.state();
+        self.facts.muted = self.conversation.muted();
+        if self.facts == before {
+            return;
+        }
+        if self.facts.state != before.state {
+            self.facts.since = now;
+        }
+        if before.live && !self.facts.live {
+            self.facts.closed = Some(now);
+        }
+        self.look_at = Some(now);
+        self.show(now);
+    }
+
     fn show(&mut self, now: Instant) {
-        if self.shown.next.is_none_or(|next| now < next) {
+        if self.look_at.is_none_or(|look_at| now < look_at) {
             return;
         }
         let counters = self.sound.counters();
         let levels =
             Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        self.teller.counters(counters, now);
-        let picture = light::picture(self.shown.state, now - self.shown.since, levels);
-        let Levels { microphone, speaker } = levels;
-        self.board.show(&View { picture, microphone, speaker, muted: self.conversation.muted() });
-        self.shown.next = picture.next.map(|wait| now + wait);
+        let next = self.board.show(&View { facts: self.facts, levels }, now);
+        self.look_at = next.map(|wait| now + wait);
+    }
+
+    fn feed_watchdog(&mut self, now: Instant) {
+        let Some(watchdog) = &mut self.watchdog else { return };
+        let counters = self.sound.counters();
+        let progress = Progress {
+            microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
+            speaker: Work { due: true, frames: counters.played.get() },
+        };
+        if watchdog.look(progress, now) {
+            watchdog::feed();
+        }
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -386,7 +426,8 @@ impl Session {
             self.conversation.deadline(),
             self.line.deadline(),
             self.board.deadline(),
-            self.shown.next.map(|next| next + slack),
+            self.watchdog.as_ref().map(Watchdog::deadline),
+            self.look_at.map(|look_at| look_at + slack),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
             self.unread.then_some(now),

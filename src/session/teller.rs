@@ -110,6 +110,8 @@ impl Teller {
             News::ReplyFailed => "the service could not make the whole reply",
             News::TooShort => "that press was too short to hold a word",
             News::Muted => "the microphone is muted",
+            News::MuteSwitched => "the switch holds the microphone muted",
+            News::NoSpeaker => "there is no speaker to hear the reply from",
             News::NoSession => "the service did not answer the configuration",
         };
         log::debug!("{sentence}");

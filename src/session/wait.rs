@@ -38,9 +38,8 @@ impl Session {
         if let Some(fd) = self.board.fd() {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut Ready| ready.board = true);
         }
-        if let Some(fd) = self.line.bell() {
-            add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut Ready| ready.errands = true);
-        }
+        let bell = self.errands.bell();
+        add(PollFd::from_borrowed_fd(bell, PollFlags::IN), |ready: &mut Ready| ready.errands = true);
         if let Some((fd, interest)) = self.line.fd() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut Ready| ready.link = true);
         }

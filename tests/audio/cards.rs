@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::audio::{AudioError, CardNames, End, Shape, Sound, cards};
+use mynah::audio::{AudioError, Cards, End, Shape, Sound, cards};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 #[test]
@@ -70,7 +70,10 @@ fn a_device_that_is_not_there_is_refused_by_name() {
         (names("nul\0l", "null"), End::Microphone, "nul\\0l"),
     ] {
         let error = refused(cards(names, Shape::default()));
-        assert!(matches!(&error, AudioError::Open { end: which, .. } if *which == end), "{error:?}");
+        assert!(
+            matches!(&error, AudioError::Missing { end: which, .. } | AudioError::Open { end: which, .. } if *which == end),
+            "{error:?}"
+        );
         assert!(error.to_string().contains(missing), "{error}");
         assert!(error.to_string().contains("-L` lists"), "{error}");
     }
@@ -84,8 +87,8 @@ fn a_device_of_another_rate_is_refused_with_what_it_offers() {
     assert!(error.to_string().contains("Hz"), "{error}");
 }
 
-fn names(microphone: &str, speaker: &str) -> CardNames {
-    CardNames { microphone: microphone.to_owned(), speaker: speaker.to_owned() }
+fn names(microphone: &str, speaker: &str) -> Cards {
+    Cards { microphone: microphone.to_owned(), speaker: speaker.to_owned(), ..Cards::default() }
 }
 
 /// Times the sleepiest thread of that name gave up the processor by itself.

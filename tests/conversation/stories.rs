@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mynah::conversation::{
     Action, CONFIGURE_LIMIT, DIAL_LIMIT, Ending, Event, LAST_WORDS, Loss, Mode, News, Outcome, RETRY_SPACING,
-    Refusal, STALL_LIMIT, State, THINK_LIMIT,
+    Refusal, SPEAKER_PATIENCE, STALL_LIMIT, State, THINK_LIMIT,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -178,6 +178,61 @@ fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Speaking, false));
     let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
     assert_eq!(talk.conversation.state(), State::Muted);
+}
+
+#[test]
+fn what_a_switch_mutes_no_button_unmutes() {
+    let mut talk = Table::up(Mode::Open);
+    assert_eq!(talk.on(Event::MuteSwitch(true)), [Action::Clear]);
+    assert_eq!(talk.on(Event::Mute), [Action::Tell(News::MuteSwitched)]);
+    assert!(talk.conversation.muted() && !talk.conversation.mute_asked());
+    assert_eq!(talk.on(Event::MuteSwitch(false)), []);
+    assert_eq!(talk.conversation.state(), State::Listening);
+}
+
+#[test]
+fn a_switch_that_is_let_go_unmutes_whatever_a_button_said_before() {
+    let mut talk = Table::up(TAP);
+    let _ = talk.all([Event::Mute, Event::MuteSwitch(true), Event::MuteSwitch(false)]);
+    assert!(!talk.conversation.muted());
+}
+
+#[test]
+fn a_speaker_that_is_soon_back_costs_no_reply() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    assert_eq!(talk.on(Event::Speaker { there: false }), []);
+    let _ = talk.after(SPEAKER_PATIENCE / 2).on(Event::Tick);
+    let _ = talk.on(Event::Speaker { there: true });
+    assert_eq!(talk.after(SPEAKER_PATIENCE).on(Event::Tick), []);
+    assert!(talk.conversation.admits("a"));
+}
+
+#[test]
+fn without_a_speaker_no_reply_is_waited_for_or_kept_for_later() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.all(turn("a"));
+    let _ = talk.on(Event::Speaker { there: false });
+    let told = talk.at_deadline();
+    assert_eq!(told, [Action::Cut, Action::Cancel(id("a")), Action::Tell(News::NoSpeaker)]);
+    assert_eq!(talk.conversation.state(), State::Listening);
+    let _ =
+        talk.all([Event::ReplyDone(id("a"), Outcome::Cancelled), Event::SpeechStarted, Event::SpeechStopped]);
+    let told = talk.on(Event::ReplyCreated(id("b")));
+    assert_eq!(told, [Action::Cut, Action::Cancel(id("b")), Action::Tell(News::NoSpeaker)]);
+    assert!(!talk.conversation.admits("b"));
+    let _ = talk.all([Event::ReplyDone(id("b"), Outcome::Cancelled), Event::Speaker { there: true }]);
+    let _ = talk.all(turn("c"));
+    assert_eq!(talk.conversation.state(), State::Speaking);
+}
+
+#[test]
+fn a_reset_forgets_the_talk_and_the_mute_and_begins_again() {
+    let mut talk = Table::up(Mode::Open);
+    let _ = talk.on(Event::Mute);
+    assert_eq!(talk.on(Event::Reset), [Action::Cut, Action::HangUp]);
+    assert!(!talk.conversation.muted());
+    assert_eq!(talk.at_deadline(), [Action::Dial]);
 }
 
 #[test]

@@ -180,3 +180,27 @@ fn appended(one: &Connection) -> Vec<i16> {
     let bytes: Vec<u8> = bytes.collect();
     bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
+
+#[test]
+fn a_microphone_that_was_muted_is_muted_after_a_restart_and_not_a_sample_leaves() {
+    let quiet = || {
+        Behaviour::script([
+            Send(events::session_created()),
+            Expect("session.update"),
+            Answer(events::session_updated),
+            Wait(Duration::from_millis(600)),
+        ])
+    };
+    let service = Service::start([quiet(), quiet()]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("listening", 1);
+    device.key(b"m");
+    device.until("muted", 1);
+    let device = Device::again(device.leave_all(), &service, Mode::Open);
+    device.until("muted", 1);
+    let lines = device.lines();
+    let kept = std::fs::read_to_string(device.leave_all().path().join("state.toml")).unwrap();
+    assert_eq!(kept, "muted = true\nvolume = 100\n");
+    assert!(!lines.contains(&"listening".to_owned()), "{lines:?}");
+    assert_eq!(service.connections()[1].audio_ms, 0);
+}

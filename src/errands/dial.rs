@@ -1,0 +1,120 @@
+//! Finding and reaching the service, with a credential looked at anew each time.
+//!
+//! Addresses are tried as RFC 8305 says. It speaks no TLS and no WebSocket.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::profile::Credential;
+
+/// How long one address may keep the next from being tried (RFC 8305 §5).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// A connection to be made.
+#[derive(Debug)]
+pub struct Dial {
+    /// Tells this dial from earlier ones whose outcome no longer matters.
+    pub number: u64,
+    /// Where to, by name or address.
+    pub host: String,
+    /// The port there.
+    pub port: u16,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// A connection on which nothing has been said yet.
+#[derive(Debug)]
+pub struct Reached {
+    /// The connected socket.
+    pub socket: TcpStream,
+    /// The header that carries the credential, and its value.
+    pub credential: (&'static str, String),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub struct Unreached {
+    /// Whether only another set-up can help.
+    pub set_up: bool,
+    /// What to tell the owner, without a full stop.
+    pub sentence: String,
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+pub(super) async fn reach(dial: &Dial, credential: Option<&Credential>) -> Result<Reached, Unreached> {
+    let credential = match credential {
+        Some(credential) => header(credential)?,
+        None => {
+            return Err(Unreached {
+                set_up: true,
+                sentence: "there is no credential to dial with".to_owned(),
+            });
+        }
+    };
+    let broken = |sentence| Unreached { set_up: false, sentence };
+    let Dial { host, port, limit, .. } = dial;
+    match timeout(*limit, connect(host, *port)).await {
+        Ok(Ok(socket)) => Ok(Reached { socket, credential }),
+        Ok(Err(why)) => Err(broken(why)),
+        Err(_) => Err(broken(format!("{host} port {port} could not be reached in {} s", limit.as_secs()))),
+    }
+}
+
+fn header(credential: &Credential) -> Result<(&'static str, String), Unreached> {
+    let bearer = |token: &str| ("Authorization", format!("Bearer {token}"));
+    match credential {
+        Credential::Key(key) => Ok(("api-key", key.reveal().to_owned())),
+        Credential::Token(token) => Ok(bearer(token.reveal())),
+        Credential::TokenFile(file) => read_token(file).map(|token| bearer(&token)),
+    }
+}
+
+fn read_token(file: &Path) -> Result<String, Unreached> {
+    let token = Credential::read_token(file).map_err(|sentence| Unreached { set_up: true, sentence })?;
+    Ok(token.reveal().to_owned())
+}
+
+/// Tries the addresses of `host` in turn, each a little after the one before, and keeps the first that answers.
+async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
+    let found = tokio::net::lookup_host((host, port)).await;
+    let mut addresses = found.map_err(|error| format!("no address for {host}: {error}"))?;
+    let mut tries = JoinSet::new();
+    let mut last = format!("{host} has no address");
+    let mut more = start(&mut tries, addresses.next());
+    while more || !tries.is_empty() {
+        tokio::select! {
+            Some(tried) = tries.join_next() => match tried {
+                Ok(Ok(socket)) => return socket.into_std().map_err(|error| error.to_string()),
+                Ok(Err((address, error))) => {
+                    last = format!("{host} at {address}: {error}");
+                    more = more && start(&mut tries, addresses.next());
+                }
+                Err(error) => last = error.to_string(),
+            },
+            () = sleep(STAGGER), if more => more = start(&mut tries, addresses.next()),
+        }
+    }
+    Err(last)
+}
+
+type Tried = Result<tokio::net::TcpStream, (SocketAddr, io::Error)>;
+
+fn start(tries: &mut JoinSet<Tried>, address: Option<SocketAddr>) -> bool {
+    let Some(address) = address else { return false };
+    tries.spawn(
+        async move { tokio::net::TcpStream::connect(address).await.map_err(|error| (address, error)) },
+    );
+    true
+}

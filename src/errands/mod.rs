@@ -1,0 +1,163 @@
+//! Everything slow, on a thread of its own: finding and reaching the service, reading a credential,
+//! writing down what is kept.
+//!
+//! An errand has a deadline and comes back as an [`Outcome`] with a ring of the bell that the session polls.
+//! Nothing audible ever waits for one. This is the only user of tokio in the device; it touches no sound
+//! and speaks no WebSocket.
+
+mod dial;
+mod keep;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, eventfd};
+use tokio::sync::{mpsc, watch};
+
+use crate::profile::Credential;
+
+pub use dial::{Dial, Reached, Unreached};
+pub use keep::{Memo, RESET_MARK};
+
+/// Errands asked for and outcomes not fetched; one is usual. When full, the errand is refused.
+pub const ERRANDS: usize = 16;
+/// The stack of the errands thread: name look-ups and writes run on further ones of the same size.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// How an errand ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A dial has come to something.
+    Dialled {
+        /// Which dial this is the end of.
+        number: u64,
+        /// The connected socket and the header to show at the door, or why there is none.
+        result: Result<Reached, Unreached>,
+    },
+    /// A memo could not be kept, for this reason.
+    NotKept(String),
+}
+
+/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept.
+pub struct Errands {
+    asks: Option<mpsc::Sender<Ask>>,
+    memos: Option<watch::Sender<Option<Memo>>>,
+    outcomes: Receiver<Outcome>,
+    bell: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Ask {
+    Dial(Dial),
+    Cancel,
+}
+
+impl Errands {
+    /// Starts the thread. `credential` is looked at anew for every dial; what is kept goes to `file`.
+    ///
+    /// # Errors
+    /// When the kernel gives no thread or descriptor.
+    pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
+        let (asks, asked) = mpsc::channel(ERRANDS);
+        let (memos, memo) = watch::channel(None);
+        let (report, outcomes) = sync_channel(ERRANDS);
+        let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(3)
+            .thread_keep_alive(Duration::from_secs(1))
+            .thread_stack_size(STACK_BYTES)
+            .build()?;
+        let reporter = Reporter { report, bell: Arc::clone(&bell) };
+        let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
+            runtime.block_on(async {
+                tokio::join!(run(asked, &reporter, credential.as_ref()), keep::run(memo, file, &reporter))
+            });
+            // A name look-up may still hang in the C library; it is not waited for.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { asks: Some(asks), memos: Some(memos), outcomes, bell, thread: Some(thread) })
+    }
+
+    /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
+    #[must_use]
+    pub fn dial(&self, dial: Dial) -> bool {
+        self.ask(Ask::Dial(dial))
+    }
+
+    /// Gives up the dial under way, if there is one.
+    pub fn cancel(&self) {
+        // With no room the dial under way ends by its own limit.
+        let _ = self.ask(Ask::Cancel);
+    }
+
+    /// Has `memo` kept for the next start. A newer one takes the place of one that is still to be written.
+    pub fn keep(&self, memo: Memo) {
+        if let Some(memos) = &self.memos {
+            memos.send_replace(Some(memo));
+        }
+    }
+
+    /// Returns the bell to poll.
+    #[must_use]
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    /// Takes the next outcome, after the bell rang.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+        self.outcomes.try_recv().ok()
+    }
+
+    fn ask(&self, ask: Ask) -> bool {
+        self.asks.as_ref().is_some_and(|asks| asks.try_send(ask).is_ok())
+    }
+}
+
+impl Drop for Errands {
+    fn drop(&mut self) {
+        (self.asks, self.memos) = (None, None);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Reporter {
+    report: SyncSender<Outcome>,
+    bell: Arc<OwnedFd>,
+}
+
+impl Reporter {
+    fn tell(&self, outcome: Outcome) {
+        match self.report.try_send(outcome) {
+            // Nobody has fetched sixteen outcomes: the session is gone or will time the dial out.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+        let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
+    }
+}
+
+async fn run(mut asked: mpsc::Receiver<Ask>, reporter: &Reporter, credential: Option<&Credential>) {
+    let mut next = asked.recv().await;
+    while let Some(ask) = next {
+        next = match ask {
+            Ask::Cancel => asked.recv().await,
+            Ask::Dial(dial) => tokio::select! {
+                result = dial::reach(&dial, credential) => {
+                    reporter.tell(Outcome::Dialled { number: dial.number, result });
+                    asked.recv().await
+                }
+                // Whatever is asked meanwhile replaces what is under way.
+                ask = asked.recv() => ask,
+            },
+        };
+    }
+}

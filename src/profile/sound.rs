@@ -1,0 +1,104 @@
+//! Where sound comes from and goes to, in which form, and what is done when a card goes away.
+//!
+//! These are values; nothing here opens a device.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where sound comes from and goes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sound {
+    /// Where sound comes in.
+    pub microphone: Microphone,
+    /// Where sound goes out.
+    pub speaker: Speaker,
+    /// The cards' own controls, set once at start.
+    pub controls: Vec<Control>,
+    /// What happens when a card goes away while the program runs.
+    pub unplugged: Unplugged,
+    /// A WAV file to hear instead of the microphone.
+    pub speech: Option<PathBuf>,
+    /// A WAV file to write instead of playing to the speaker.
+    pub speaker_file: Option<PathBuf>,
+}
+
+/// A microphone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Microphone {
+    /// Its ALSA name.
+    pub device: String,
+    /// What to ask of it.
+    pub form: Form,
+    /// Which of its channels to hear, counted from 0, and mixed in equal parts; none means all of them.
+    pub channels: Vec<u16>,
+    /// How much louder to make it, decibels; what would clip is limited.
+    pub gain_db: f32,
+}
+
+/// A speaker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speaker {
+    /// Its ALSA name.
+    pub device: String,
+    /// What to ask of it.
+    pub form: Form,
+    /// Which of its channels to play on, counted from 0; none means all of them.
+    pub channels: Vec<u16>,
+}
+
+/// What to ask of a device; what is not said is chosen from what the device can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Frames a second.
+    pub rate_hz: Option<u32>,
+    /// How a sample is spelled.
+    pub format: Option<Format>,
+    /// Samples in a frame.
+    pub channels: Option<u16>,
+    /// How long a period is.
+    pub period: Option<Duration>,
+}
+
+/// How a sample is spelled, as ALSA names it (little endian).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// 16 bits.
+    S16,
+    /// 24 bits in the lower three of four bytes.
+    S24,
+    /// 24 bits in three bytes.
+    S24In3,
+    /// 32 bits.
+    S32,
+}
+
+/// One control of a card's mixer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// The card, e.g. `hw:CARD=wm8960soundcard`.
+    pub card: String,
+    /// The simple control's name, as `amixer scontrols` lists it, with its index after a comma where that is not 0.
+    pub name: String,
+    /// What to set it to.
+    pub setting: Setting,
+}
+
+/// What a control is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Setting {
+    /// A share of its range, percent.
+    Percent(u8),
+    /// On or off.
+    Switch(bool),
+    /// One of its words.
+    Choice(String),
+}
+
+/// What happens when a card goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplugged {
+    /// It is waited for, for ever.
+    Wait,
+    /// It is waited for, for so long; then the program ends.
+    End(Duration),
+}

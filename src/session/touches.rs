@@ -1,0 +1,79 @@
+//! What the owner does with buttons and switches, and what of it is remembered.
+//!
+//! It translates: what a press means is the conversation's.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::board::Touch;
+use crate::conversation::Event;
+use crate::errands::Memo;
+use crate::profile::Keep;
+use crate::wire;
+
+/// How loud replies are where nobody has said, percent.
+const FULL_VOLUME: u8 = 100;
+
+/// What the owner has set, as it was last remembered.
+pub(super) struct Settings {
+    muted: bool,
+    volume: u8,
+}
+
+impl Settings {
+    pub(super) fn new(keep: &Keep) -> Self {
+        Self { muted: keep.muted, volume: keep.volume }
+    }
+}
+
+impl Session {
+    pub(super) fn take_touches(&mut self, readable: bool, now: Instant) {
+        let mut touches = heapless::Vec::<Touch, 32>::new();
+        self.board.touches(readable, now, |touch| {
+            // More touches than fit in one read are a cat on the keyboard.
+            let _ = touches.push(touch);
+        });
+        for touch in touches {
+            match touch {
+                Touch::Down => {
+                    if !self.conversation.microphone() {
+                        self.uplink.restart();
+                    }
+                    self.on(&Event::Press, now);
+                }
+                Touch::Up => {
+                    self.say_what_was_heard(now);
+                    let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
+                    self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
+                }
+                Touch::Mute => self.on(&Event::Mute, now),
+                Touch::MuteSwitch(on) => self.on(&Event::MuteSwitch(on), now),
+                Touch::VolumeUp | Touch::VolumeDown => {}
+                Touch::ResetNear(left) => {
+                    let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
+                    self.board.say("news", &sentence);
+                }
+                Touch::ResetOff => self.board.say("news", "nothing is forgotten"),
+                Touch::Reset => self.reset(now),
+                Touch::Quit => self.on(&Event::Leave, now),
+            }
+        }
+        self.remember();
+    }
+
+    fn reset(&mut self, now: Instant) {
+        self.on(&Event::Reset, now);
+        self.settings = Settings { muted: false, volume: FULL_VOLUME };
+        self.errands.keep(Memo::Forget);
+        self.board.say("news", "everything is forgotten; starting as new");
+    }
+
+    /// Has what the owner has set kept for the next start, where it has changed.
+    fn remember(&mut self) {
+        let muted = self.conversation.mute_asked();
+        if muted != self.settings.muted {
+            self.settings.muted = muted;
+            self.errands.keep(Memo::Keep(Keep::text(muted, self.settings.volume)));
+        }
+    }
+}
