@@ -26,10 +26,10 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     };
     let cards = ["--microphone", MICROPHONE, "--speaker", SPEAKER];
     let held = open(SPEAKER, Direction::Playback, 240, 960).expect("the card");
-    refused(table, "a speaker that is busy", &cards, &["speaker", SPEAKER, "busy"]);
+    refused(table, "a speaker that is busy", &cards, &["speaker", SPEAKER, "held by lab"]);
     drop(held);
     let held = open(MICROPHONE, Direction::Capture, 240, 1920).expect("the card");
-    refused(table, "a microphone that is busy", &cards, &["microphone", MICROPHONE, "busy"]);
+    refused(table, "a microphone that is busy", &cards, &["microphone", MICROPHONE, "held by lab"]);
     drop(held);
     let nothing = ["--microphone", "hw:Nothing,0", "--speaker", SPEAKER];
     refused(table, "a card that is not there", &nothing, &["microphone", "hw:Nothing,0", "arecord -L"]);
