@@ -26,6 +26,7 @@ need_machine() {
     [[ -s $lab/$1/vmlinux ]] || make_kernel "$1"
     local usr=$lab/qemu/usr
     local -x LD_LIBRARY_PATH=$usr/lib/x86_64-linux-gnu:$usr/lib/x86_64-linux-gnu/pulseaudio
+    # shellcheck disable=SC2034 # tests/lab/run starts it.
     # Emulated, whatever this machine offers: with KVM the time would be real and the figures the host's.
     QEMU=(env "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "QEMU_MODULE_DIR=$usr/lib/x86_64-linux-gnu/qemu"
         "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios"
@@ -47,14 +48,14 @@ need_tools() {
 }
 
 make_qemu() {
-    local package needed
+    local package needed=()
     say "fetching QEMU"
     # What an installation would bring along is what is missing here; nothing is installed.
     known qemu-system-x86
-    needed=$(apt-get --simulate install --no-install-recommends qemu-system-x86 2>/dev/null |
+    mapfile -t needed < <(apt-get --simulate install --no-install-recommends qemu-system-x86 2>/dev/null |
         sed -nE 's/^Inst ([^ ]+) .*/\1/p')
     rm -rf "$lab/qemu.new"
-    for package in $(printf '%s\n' qemu-system-x86 qemu-system-common qemu-system-data seabios $needed | sort -u); do
+    for package in $(printf '%s\n' qemu-system-x86 qemu-system-common qemu-system-data seabios "${needed[@]}" | sort -u); do
         unpack "$package" "$lab/qemu.new"
     done
     rm -rf "$lab/qemu"
@@ -97,7 +98,7 @@ kernel_version() {
 
 # Turns a bzImage into the ELF that QEMU boots at once; uncompressing it in there would take seconds.
 uncompress() {
-    local number setup offset length
+    local setup offset length
     number() { od -A n -t "u$2" -j "$1" -N "$2" "$from" | tr -d ' '; }
     local from=$1
     setup=$(number $((0x1f1)) 1)
@@ -163,8 +164,8 @@ gather_modules() {
 
 # Writes the file system that the machine boots into: busybox, the modules, both programs and their libraries.
 pack() {
-    local kernel=$1 shell=$2 root=$lab/root program applet file
-    shift 2
+    local kernel=$1 shell=$2 guest=$3 root=$lab/root program applet file
+    shift 3
     rm -rf "$root"
     mkdir -p "$root"/{bin,proc,sys,dev,run,out,etc,usr/share,var}
     cp -r "$lab/$kernel/modules/." "$root"
