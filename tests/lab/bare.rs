@@ -1,0 +1,123 @@
+//! What the loopback card costs by itself: a bare reader and a bare writer in mynah's place, and nothing else.
+//!
+//! They use the card as mynah does (the same periods and queue) and do nothing with the sound, so what they
+//! measure is no program's fault.
+
+use alsa::Direction;
+
+use crate::cable::{Ear, MICROPHONE, Mouth, RATE_HZ, SPEAKER, TICK_FRAMES, Take, open, span};
+use crate::clock::{self, Dice, MS, ms_between, now};
+use crate::latency::{counter, in_the_air};
+use crate::table::median;
+
+const PERIOD_FRAMES: usize = 240;
+const QUEUE_FRAMES: usize = 480;
+const REPEATS: usize = 40;
+
+/// The card's part of a way, in milliseconds at the median.
+#[derive(Clone, Copy)]
+pub(crate) struct Card {
+    /// From the end of a period in the air to its having been read.
+    pub(crate) heard: f64,
+    /// From a stop to silence.
+    pub(crate) stopped: f64,
+    /// From when a sample should have been heard, by the card's own delay, to when it was.
+    pub(crate) played: f64,
+}
+
+/// Measures the card, with no mynah running.
+pub(crate) fn card() -> Card {
+    Card { heard: median(heard()), stopped: median(stopped()), played: median(played()) }
+}
+
+fn heard() -> Vec<f64> {
+    let mouth = Mouth::speak(counter);
+    let pcm = open(MICROPHONE, Direction::Capture, PERIOD_FRAMES, 8 * PERIOD_FRAMES).expect("the card");
+    let io = pcm.io_i16().expect("16 bit");
+    let mut reads = Vec::new();
+    for _ in 0..4 * REPEATS {
+        let mut block = [0; PERIOD_FRAMES];
+        io.readi(&mut block).expect("the card runs");
+        reads.push((now(), block[PERIOD_FRAMES - 1]));
+    }
+    let began = mouth.began();
+    mouth.end();
+    // The first periods may be older than the mouth.
+    reads[10..].iter().map(|(at, last)| ms_between(in_the_air(began, *at, *last) + span(1), *at)).collect()
+}
+
+/// A writer that keeps its queue full.
+struct Writer<'a> {
+    pcm: &'a alsa::PCM,
+    buffer: usize,
+}
+
+impl Writer<'_> {
+    fn queued(&self) -> usize {
+        self.buffer - self.pcm.avail().map_or(0, |vacant| vacant.cast_unsigned() as usize)
+    }
+
+    /// Writes `sample` until the queue is full; once, or on and on until `ns`.
+    fn fill(&self, sample: i16, until: u64) {
+        let io = self.pcm.io_i16().expect("16 bit");
+        loop {
+            let wanted = QUEUE_FRAMES.saturating_sub(self.queued());
+            if wanted > 0 {
+                io.writei(&vec![sample; wanted]).expect("the card runs");
+            }
+            if now() >= until {
+                return;
+            }
+            clock::sleep_ns(MS);
+        }
+    }
+}
+
+fn writer_of(pcm: &alsa::PCM) -> Writer<'_> {
+    let settings = pcm.sw_params_current().expect("settings");
+    settings.set_start_threshold(QUEUE_FRAMES as alsa::pcm::Frames).expect("a threshold");
+    pcm.sw_params(&settings).expect("settings");
+    Writer { pcm, buffer: 4 * PERIOD_FRAMES }
+}
+
+fn stopped() -> Vec<f64> {
+    let ear = Ear::listen();
+    let pcm = open(SPEAKER, Direction::Playback, PERIOD_FRAMES, 4 * PERIOD_FRAMES).expect("the card");
+    let writer = writer_of(&pcm);
+    let mut dice = Dice::new();
+    let mut stops = Vec::new();
+    for _ in 0..REPEATS {
+        writer.fill(1000, now() + 60 * MS + dice.below_ms(10));
+        stops.push(now());
+        pcm.drop().expect("the card runs");
+        pcm.prepare().expect("the card runs");
+        writer.fill(0, now() + 80 * MS);
+    }
+    drop(pcm);
+    let take = ear.end_of_one();
+    let silent =
+        |stop: u64| take.silence_from(take.place(stop)).map(|at| ms_between(stop, take.heard_at(at)));
+    stops.into_iter().filter_map(silent).collect()
+}
+
+fn played() -> Vec<f64> {
+    let ear = Ear::listen();
+    let pcm = open(SPEAKER, Direction::Playback, PERIOD_FRAMES, 4 * PERIOD_FRAMES).expect("the card");
+    let writer = writer_of(&pcm);
+    let mut dice = Dice::new();
+    let mut promised = Vec::new();
+    for _ in 0..REPEATS {
+        writer.fill(0, now() + 60 * MS + dice.below_ms(10));
+        let delay = pcm.delay().map_or(0, |frames| frames.cast_unsigned());
+        promised.push((now(), delay));
+        writer.pcm.io_i16().expect("16 bit").writei(&[1000; TICK_FRAMES]).expect("the card runs");
+    }
+    writer.fill(0, now() + 60 * MS);
+    drop(pcm);
+    let take = ear.end_of_one();
+    let heard = |(at, delay): (u64, u64), take: &Take| {
+        take.sound_from(take.place(at))
+            .map(|place| ms_between(at + delay * clock::S / RATE_HZ, take.heard_at(place)))
+    };
+    promised.into_iter().filter_map(|moment| heard(moment, &take)).collect()
+}

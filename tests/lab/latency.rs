@@ -1,0 +1,136 @@
+//! `latency`: the three ways of a conversation, each many times and everywhere between two ticks of the card.
+//!
+//! The mouth counts, so every sample tells when it was in the air; the replies count too, so what the ear
+//! hears tells which sample it is and where a fade begins.
+
+use crate::bare::{self, Card};
+use crate::cable::{Ear, Mouth, RATE_HZ, TICK_FRAMES, Take, span};
+use crate::clock::{self, Dice, MS, ms_between};
+use crate::device::Device;
+use crate::scripted::events;
+use crate::service::{Append, Service};
+use crate::table::{Goal, Table};
+
+const NAME: &str = "latency";
+const ROUNDS: usize = 40;
+/// Of a reply, 800 ms: longer than any of its interruptions leaves it.
+const REPLY_FRAMES: usize = 19_200;
+
+/// One reply and its interruption.
+struct Round {
+    first_delta: u64,
+    speech_started: u64,
+    /// What the service was told was heard, in milliseconds.
+    told: Option<u64>,
+}
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let card = bare::card();
+    let service = Service::start();
+    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let arguments = service.arguments();
+    let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    if service.wait_for_sound(0, 5_000).is_none() {
+        table.fail(NAME, "no sample of the microphone came within 5 s");
+    }
+    clock::sleep_ms(500);
+    let mut dice = Dice::new();
+    let rounds: Vec<Round> = (0..ROUNDS).map(|number| round(&service, number, &mut dice)).collect();
+    clock::sleep_ms(300);
+    let ended = device.leave();
+    let began = mouth.began();
+    mouth.end();
+    let take = ear.end_of_one();
+    table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
+    table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
+    ways(table, &rounds, &take, card);
+    let to_wire = to_wire_ms(&service.log().appends, began);
+    let what = "microphone → wire, ms from a period's first sample";
+    table.row(NAME, what, to_wire, Goal::Own(12.0), Some(card.heard));
+    truncations(table, &rounds, &take);
+}
+
+/// Lets the service reply and be interrupted.
+fn round(service: &Service, number: usize, dice: &mut Dice) -> Round {
+    let names = [format!("user_{number}"), format!("resp_{number}"), format!("item_{number}")];
+    let [user, reply, item] = &names;
+    clock::sleep_ns(100 * MS + dice.below_ms(10));
+    service.send(events::user_turn(user).into_iter().skip(usize::from(number > 0)));
+    service.send(events::reply_begun(reply, item));
+    clock::sleep_ns(20 * MS + dice.below_ms(10));
+    let mut deltas = events::audio_deltas(reply, item, &reply_samples()).into_iter();
+    let first_delta = service.send(deltas.next());
+    service.send(deltas);
+    clock::sleep_ns(300 * MS + dice.below_ms(10));
+    let next_user = format!("user_{}", number + 1);
+    let speech_started = service.send([events::speech_started(&next_user, 0)]);
+    let told = service.wait_for("conversation.item.truncate", speech_started, 1_000);
+    let told = told.and_then(|(_, event)| event["audio_end_ms"].as_u64());
+    service.send([events::truncated(item, told.unwrap_or(0))]);
+    service.send(events::reply_interrupted(reply, item));
+    Round { first_delta, speech_started, told }
+}
+
+fn ways(table: &mut Table, rounds: &[Round], take: &Take, card: Card) {
+    let silent = |round: &Round| {
+        let place = take.place(round.speech_started);
+        // Who is silent already when he is interrupted has not been stopped by that.
+        (take.samples[place] != 0).then_some(())?;
+        Some(ms_between(round.speech_started, take.heard_at(take.silence_from(place)?)))
+    };
+    let silent: Vec<f64> = rounds.iter().filter_map(silent).collect();
+    table.expect(NAME, silent.len() == ROUNDS, "not every interruption led to silence");
+    let what = "event → silence, ms, the fade of 5 included";
+    table.row(NAME, what, silent, Goal::Median(12.0), Some(card.stopped));
+    let heard = |round: &Round| {
+        let place = take.sound_from(take.place(round.first_delta))?;
+        Some(ms_between(round.first_delta, take.heard_at(place)))
+    };
+    let heard: Vec<f64> = rounds.iter().filter_map(heard).collect();
+    table.expect(NAME, heard.len() == ROUNDS, "not every reply was heard");
+    let what = "delta → its first sample, ms";
+    table.row(NAME, what, heard, Goal::Median(25.0), Some(card.played));
+}
+
+/// Compares what the service was told with what the ear heard: a period more or less is allowed.
+fn truncations(table: &mut Table, rounds: &[Round], take: &Take) {
+    let differences = rounds.iter().filter_map(|round| {
+        let first = take.sound_from(take.place(round.first_delta))?;
+        let heard = (0..).take_while(|at| take.samples.get(first + at) == Some(&reply_sample(*at))).count();
+        Some((round.told? as f64 - heard as f64 * 1000.0 / RATE_HZ as f64).abs())
+    });
+    let differences: Vec<f64> = differences.collect();
+    table.expect(NAME, differences.len() == ROUNDS, "not every interruption was told to the service");
+    table.row(NAME, "told − heard at a cut, ms either way", differences, Goal::Max(10.0), None);
+}
+
+/// Returns, for each append, the milliseconds from its first sample in the air; `began` is the mouth's first.
+fn to_wire_ms(appends: &[Append], began: u64) -> Vec<f64> {
+    let after_the_start = appends.iter().skip_while(|append| append.at < began + 300 * MS);
+    after_the_start
+        .map(|append| ms_between(in_the_air(began, append.at, append.samples[0]), append.at))
+        .collect()
+}
+
+/// What the mouth says: it counts.
+pub(crate) fn counter(place: u64) -> i16 {
+    place as u16 as i16
+}
+
+/// Returns when the sample `value` of the counting mouth was in the air, that arrived at `at`.
+pub(crate) fn in_the_air(began: u64, at: u64, value: i16) -> u64 {
+    let newest = (at.saturating_sub(began) as u128 * u128::from(RATE_HZ) / u128::from(clock::S)) as u64;
+    // The count goes round in 2.7 s; nothing is under way for that long.
+    let newest = newest + TICK_FRAMES as u64;
+    let age = u64::from((newest as u16).wrapping_sub(value as u16));
+    began + span(newest.saturating_sub(age))
+}
+
+/// What a reply says: it counts, and is never silent.
+pub(crate) fn reply_sample(place: usize) -> i16 {
+    8_000 + (place % 16_000) as i16
+}
+
+fn reply_samples() -> Vec<i16> {
+    (0..REPLY_FRAMES).map(reply_sample).collect()
+}

@@ -1,0 +1,166 @@
+//! The figures: gathered, printed as a table, kept as a file, and judged by their goals.
+
+use std::fmt::Write as _;
+
+/// What a figure has to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Goal {
+    /// The median at most this.
+    Median(f64),
+    /// The median at most this, when the card's part is taken off: for what the card alone may exceed.
+    Own(f64),
+    /// 999 of 1000 at most this.
+    P999(f64),
+    /// All at most this.
+    Max(f64),
+    /// All at least this.
+    Min(f64),
+    /// It only shows.
+    None,
+}
+
+/// All that was measured.
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<Row>,
+    failures: Vec<String>,
+}
+
+struct Row {
+    scenario: &'static str,
+    what: String,
+    count: usize,
+    /// Least, median, 99 and 99.9 of 100, most.
+    figures: [f64; 5],
+    goal: Goal,
+    card: Option<f64>,
+}
+
+impl Table {
+    /// Enters a figure; `what` names its unit. `card` is the part of the median that is the card's.
+    pub(crate) fn row(
+        &mut self,
+        scenario: &'static str,
+        what: &str,
+        mut values: Vec<f64>,
+        goal: Goal,
+        card: Option<f64>,
+    ) {
+        if values.is_empty() {
+            return self.fail(scenario, &format!("{what}: nothing was measured"));
+        }
+        values.sort_by(f64::total_cmp);
+        let figures = [0.0, 0.5, 0.99, 0.999, 1.0].map(|share| quantile(&values, share));
+        let row = Row { scenario, what: what.to_owned(), count: values.len(), figures, goal, card };
+        if !row.is_met() {
+            self.fail(scenario, &format!("{what}: {}, the goal is {}", row.judged(), row.goal_in_words()));
+        }
+        self.rows.push(row);
+    }
+
+    /// Enters one number.
+    pub(crate) fn number(&mut self, scenario: &'static str, what: &str, value: f64, goal: Goal) {
+        self.row(scenario, what, vec![value], goal, None);
+    }
+
+    /// Notes what should not be.
+    pub(crate) fn fail(&mut self, scenario: &'static str, what: &str) {
+        self.failures.push(format!("{scenario}: {what}"));
+    }
+
+    /// Notes `what` unless it is so.
+    pub(crate) fn expect(&mut self, scenario: &'static str, is_so: bool, what: &str) {
+        if !is_so {
+            self.fail(scenario, what);
+        }
+    }
+
+    pub(crate) fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
+    /// Draws it for people, each scenario's rows together.
+    pub(crate) fn for_people(&self) -> String {
+        let mut text = format!(
+            "{:<9} {:<56} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}  {:<14} {:>8}\n",
+            "", "what", "count", "min", "median", "p99", "p99.9", "max", "goal", "card's"
+        );
+        for row in &self.rows {
+            let [min, median, p99, p999, max] = row.figures.map(short);
+            let card = row.card.map_or_else(String::new, short);
+            let goal = row.goal_in_words();
+            let Row { scenario, what, count, .. } = row;
+            writeln!(
+                text,
+                "{scenario:<9} {what:<56} {count:>6} {min:>9} {median:>9} {p99:>9} {p999:>9} {max:>9}  {goal:<14} {card:>8}"
+            )
+            .expect("a string takes all");
+        }
+        text
+    }
+
+    /// Spells it for programs: tabs between the columns.
+    pub(crate) fn for_programs(&self) -> String {
+        let mut text = "scenario\twhat\tcount\tmin\tmedian\tp99\tp99.9\tmax\tgoal\tcard\tmet\n".to_owned();
+        for row in &self.rows {
+            let figures = row.figures.map(|figure| format!("{figure:.4}")).join("\t");
+            let card = row.card.map_or_else(String::new, |card| format!("{card:.4}"));
+            let Row { scenario, what, count, .. } = row;
+            let (goal, met) = (row.goal_in_words(), row.is_met());
+            writeln!(text, "{scenario}\t{what}\t{count}\t{figures}\t{goal}\t{card}\t{met}")
+                .expect("a string takes all");
+        }
+        text
+    }
+}
+
+impl Row {
+    fn judged(&self) -> String {
+        let [min, median, _, p999, max] = self.figures;
+        short(match self.goal {
+            Goal::Median(_) => median,
+            Goal::Own(_) => median - self.card.unwrap_or(0.0),
+            Goal::P999(_) => p999,
+            Goal::Min(_) => min,
+            Goal::Max(_) | Goal::None => max,
+        })
+    }
+
+    fn is_met(&self) -> bool {
+        let [min, median, _, p999, max] = self.figures;
+        match self.goal {
+            Goal::Median(most) => median <= most,
+            Goal::Own(most) => median - self.card.unwrap_or(0.0) <= most,
+            Goal::P999(most) => p999 <= most,
+            Goal::Max(most) => max <= most,
+            Goal::Min(least) => min >= least,
+            Goal::None => true,
+        }
+    }
+
+    fn goal_in_words(&self) -> String {
+        match self.goal {
+            Goal::Median(most) => format!("median ≤ {most}"),
+            Goal::Own(most) => format!("own ≤ {most}"),
+            Goal::P999(most) => format!("p99.9 ≤ {most}"),
+            Goal::Max(most) => format!("all ≤ {most}"),
+            Goal::Min(least) => format!("all ≥ {least}"),
+            Goal::None => String::new(),
+        }
+    }
+}
+
+/// Returns the value that `share` (0 to 1) of the sorted `values` do not exceed.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    values[((values.len() - 1) as f64 * share).ceil() as usize]
+}
+
+/// Returns the value in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.5)
+}
+
+fn short(figure: f64) -> String {
+    if figure.fract() == 0.0 { format!("{figure:.0}") } else { format!("{figure:.3}") }
+}

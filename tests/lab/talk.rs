@@ -1,0 +1,70 @@
+//! `talk`: the recorded voice holds a whole conversation with the parrot, through the card both ways.
+
+use std::io::Cursor;
+
+use crate::cable::{Ear, Mouth, RATE_HZ, Take};
+use crate::clock;
+use crate::device::{Device, Ended};
+use crate::table::{Goal, Table};
+
+const NAME: &str = "talk";
+/// Of the recorded voice and the reply to its last sentence.
+const TALK_MS: u64 = 15_000;
+/// What nobody hears, though the ear does: so a reply is told from silence to the sample. The parrot halves it.
+const HUM: i16 = 4;
+/// The silence that divides two replies is longer, and a voice's own pauses are shorter: half a second.
+const PAUSE_FRAMES: usize = 12_000;
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let ear = Ear::listen();
+    let device = Device::start(NAME, &["--parrot"]);
+    table.expect(NAME, device.says("listening", 0, 3_000).is_some(), "it did not listen within 3 s");
+    let voice = recorded();
+    let mouth = Mouth::speak(move |place| voice.get(place as usize).copied().unwrap_or(HUM));
+    clock::sleep_ms(TALK_MS);
+    let ended = device.leave();
+    mouth.end();
+    judge(table, &ended, &ear.end_of_one());
+}
+
+fn judge(table: &mut Table, ended: &Ended, take: &Take) {
+    table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
+    table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
+    for (words, count) in [("you: (", 3), ("mynah: I heard", 3), ("time: reply", 3)] {
+        let said = ended.count(words);
+        table.expect(NAME, said == count, &format!("it said {said} times, not {count} times: {words}"));
+    }
+    let replies = replies(&take.samples);
+    table.expect(NAME, replies.len() == 3, &format!("{} replies were heard, not 3", replies.len()));
+    let told = ended.lines.iter().find(|line| line.text.contains("after the interruption"));
+    let told =
+        told.and_then(|line| line.text.rsplit_once(" ms of it heard")?.0.rsplit(' ').next()?.parse().ok());
+    if let (Some(told), Some((from, to))) = (told, replies.first()) {
+        let heard = (to - from) as f64 * 1000.0 / RATE_HZ as f64;
+        let told: f64 = told;
+        // A period either way, and the fade, which is heard but is none of the reply.
+        table.number(NAME, "told − heard at the cut, ms either way", (told - heard).abs(), Goal::Max(15.0));
+    } else {
+        table.fail(NAME, "nothing was told of the interrupted reply");
+    }
+}
+
+/// Returns where the stretches of sound begin and end.
+fn replies(samples: &[i16]) -> Vec<(usize, usize)> {
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for (place, _) in samples.iter().enumerate().filter(|(_, sample)| **sample != 0) {
+        match found.last_mut() {
+            Some((_, end)) if place - *end < PAUSE_FRAMES => *end = place + 1,
+            Some(_) | None => found.push((place, place + 1)),
+        }
+    }
+    found
+}
+
+/// The recorded voice: three sentences, the second spoken into the reply to the first.
+pub(crate) fn recorded() -> Vec<i16> {
+    let file = Cursor::new(include_bytes!("../dialogue.wav"));
+    let reader = hound::WavReader::new(file).expect("the recording is a WAV file");
+    let samples = reader.into_samples::<i16>().map(|sample| sample.expect("a whole recording") * 256 + HUM);
+    samples.collect()
+}

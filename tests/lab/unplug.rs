@@ -1,0 +1,68 @@
+//! `unplug`: the sound card goes away in the middle of a reply and comes back, and the conversation goes on.
+
+use std::fs;
+
+use crate::cable::{Ear, Mouth};
+use crate::clock::{self, now};
+use crate::device::Device;
+use crate::latency::{counter, reply_sample};
+use crate::scripted::events;
+use crate::service::Service;
+use crate::table::{Goal, Table};
+
+const NAME: &str = "unplug";
+const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop";
+/// Of a reply: 2 s.
+const REPLY_FRAMES: usize = 48_000;
+/// How long the card is away.
+const AWAY_MS: u64 = 1_000;
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let service = Service::start();
+    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let arguments = service.arguments();
+    let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
+    reply(&service, 0);
+    clock::sleep_ms(700);
+    let gone = now();
+    fs::write(format!("{DRIVER}/unbind"), "snd_aloop.0").expect("the card can be taken away");
+    clock::sleep_ms(AWAY_MS);
+    let back = now();
+    fs::write(format!("{DRIVER}/bind"), "snd_aloop.0").expect("the card can be put back");
+    match service.wait_for_sound(back, 8_000) {
+        Some(at) => table.number(
+            NAME,
+            "card back → microphone on the wire, ms",
+            clock::ms_between(back, at),
+            Goal::Max(2_000.0),
+        ),
+        None => table.fail(NAME, "nothing of the microphone came in the 8 s after the card was back"),
+    }
+    clock::sleep_ms(2_500);
+    let asked = now();
+    reply(&service, 1);
+    clock::sleep_ms(2_500);
+    let ended = device.leave();
+    mouth.end();
+    let heard = ear.end().iter().any(|take| {
+        let place = take.place(asked);
+        take.samples.len() > place
+            && take.sound_from(place).is_some_and(|from| {
+                (0..REPLY_FRAMES).all(|at| take.samples.get(from + at) == Some(&reply_sample(at)))
+            })
+    });
+    table.expect(NAME, heard, "the reply after the card was back was not heard whole");
+    table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
+    let told = ended.lines.iter().any(|line| line.at >= gone && line.text.contains("reopens"));
+    table.expect(NAME, told, "it did not say that the card was away");
+}
+
+fn reply(service: &Service, number: usize) {
+    let [user, reply, item] = ["user", "resp", "item"].map(|name| format!("{name}_{number}"));
+    service.send(events::user_turn(&user));
+    service.send(events::reply_begun(&reply, &item));
+    let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
+    service.send(events::audio_deltas(&reply, &item, &samples));
+    service.send(events::reply_ended(&reply, &item, "Counted."));
+}

@@ -1,0 +1,74 @@
+//! `xruns`: a long conversation under load in which no sample may be lost, neither in nor out.
+//!
+//! Mouth and replies count, so a gap shows wherever it arose, whether mynah has noticed it or not.
+
+use crate::cable::{Ear, Mouth, Take};
+use crate::clock::{self, MS, S};
+use crate::device::Device;
+use crate::latency::{counter, reply_sample};
+use crate::load::Load;
+use crate::scripted::events;
+use crate::service::{Append, Service};
+use crate::table::{Goal, Table};
+
+const NAME: &str = "xruns";
+/// Of a reply: 3 s.
+const REPLY_FRAMES: usize = 72_000;
+
+pub(crate) fn run(table: &mut Table, long: bool) {
+    let talk_s = if long { 600 } else { 30 };
+    let service = Service::start();
+    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let arguments = service.arguments();
+    let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
+    clock::sleep_ms(500);
+    let load = Load::begin();
+    let began = clock::now();
+    let mut replies = 0;
+    while clock::now() < began + talk_s * S {
+        reply(&service, replies);
+        replies += 1;
+    }
+    let seconds = (clock::now() - began) as f64 / S as f64;
+    drop(load);
+    clock::sleep_ms(500);
+    let ended = device.leave();
+    mouth.end();
+    let take = ear.end_of_one();
+    table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
+    table.number(NAME, "seconds of talk under load", seconds, Goal::None);
+    table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
+    table.number(NAME, "replies with a gap", gaps(&take, replies) as f64, Goal::Max(0.0));
+    let breaks = breaks(&service.log().appends, began);
+    table.number(NAME, "gaps in the microphone", breaks as f64, Goal::Max(0.0));
+}
+
+/// Has one reply spoken to its end.
+fn reply(service: &Service, number: usize) {
+    let [user, reply, item] = ["user", "resp", "item"].map(|name| format!("{name}_{number}"));
+    service.send(events::user_turn(&user));
+    service.send(events::reply_begun(&reply, &item));
+    let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
+    service.send(events::audio_deltas(&reply, &item, &samples));
+    service.send(events::reply_ended(&reply, &item, "Counted."));
+    clock::sleep_ns(crate::cable::span(REPLY_FRAMES as u64) + 300 * MS);
+}
+
+/// Counts the replies that were not heard whole.
+fn gaps(take: &Take, replies: usize) -> usize {
+    let (mut place, mut whole) = (0, 0);
+    while let Some(from) = take.sound_from(place) {
+        let unbroken = (0..).take_while(|at| take.samples.get(from + at) == Some(&reply_sample(*at))).count();
+        whole += usize::from(unbroken == REPLY_FRAMES);
+        place = from + unbroken.max(1);
+    }
+    replies.abs_diff(whole)
+}
+
+/// Counts the places at which the counting mouth was not heard counting.
+fn breaks(appends: &[Append], since: u64) -> usize {
+    let samples = appends.iter().filter(|append| append.at >= since).flat_map(|append| &append.samples);
+    let samples: Vec<i16> = samples.copied().collect();
+    samples.windows(2).filter(|pair| pair[0].wrapping_add(1) != pair[1]).count()
+}
