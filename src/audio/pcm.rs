@@ -171,6 +171,11 @@ impl Line<'_> {
 impl Microphone for Line<'_> {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         self.take_stall()?;
+        // Whole periods only: whoever takes a part of one is not woken at its end, since too little waits then.
+        let waiting = self.pcm.avail_update().map_err(trouble)?;
+        if usize::try_from(waiting).unwrap_or(0) < self.got.period_frames.min(into.len()) {
+            return Ok(0);
+        }
         let room = self.bytes.len().min(into.len() * self.frames.bytes());
         let taken = none_yet(self.io.readi(&mut self.bytes[..room]))?;
         let bytes = &self.bytes[..room.min(taken * self.frames.bytes())];
