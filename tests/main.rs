@@ -18,6 +18,7 @@ mod lane;
 mod ledger;
 mod light;
 mod link;
+mod package;
 mod parrot;
 mod profile;
 mod rooms;
