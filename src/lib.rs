@@ -39,14 +39,15 @@
 //! | `light` | `conversation` | | hold state; sleep |
 //! | `wire` | `conversation` | | own a socket; log; panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
+//! | `convert` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
 //! | `ledger` | `conversation` | | read a clock |
-//! | `profile` | | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
+//! | `profile` | `convert` | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
-//! | `audio` | `lane` | `alsa` `hound` `libc` | know JSON or policy |
-//! | `board` | `profile` `light` | | know phases |
+//! | `audio` | `lane` `convert` `profile` | `alsa` `hound` `libc` | know JSON or policy |
+//! | `board` | `profile` `light` | `evdev` `gpiocdev` `spidev` | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
-//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | | contain policy |
+//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | `sd_notify` | contain policy |
 //!
 //! # Promises, as absences
 //!
@@ -59,12 +60,14 @@
 //! 7. No thread is restarted: if one ends, the process ends with a clear error.
 //! 8. There is no phase but rest without a deadline, and none without a way out (random walks over [`conversation`]).
 //! 9. There is no listening port (a test of the sources), and no secret in a URL, a log or a recording.
-//! 10. While the microphone is not wanted its device is closed: no sample exists to be sent.
+//! 10. While the microphone is not wanted its device is closed: no sample exists to be sent. (One that had been
+//!     unplugged is opened for a moment, and never started, to see that it is back.)
 //! 11. There is no `unsafe` in the core, and elsewhere it is fenced in one small place with its reason.
 
 pub mod audio;
 pub mod board;
 pub mod conversation;
+pub mod convert;
 pub mod errands;
 pub mod lane;
 pub mod ledger;

@@ -15,13 +15,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mynah::audio::{self, CardNames, Shape, Sound, Tape};
+use mynah::audio::{self, Cards, Shape, Sound, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::parrot::Habits;
-use mynah::profile::{self, Mode, Profile, Request, SYSTEM_FILE, Target};
+use mynah::profile::{self, Machine, Mode, Profile, Request, SYSTEM_FILE, Target};
 use mynah::session::{self, Parts, Service};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -32,11 +32,12 @@ fn main() -> ExitCode {
     let request = std::env::current_dir()
         .map_err(|error| format!("there is no working directory: {error}"))
         .and_then(|dir| {
-            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE))
+            let machine = Machine::read(Path::new("/"));
+            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine)
                 .map_err(|problems| problems.to_string())
         });
     match request {
-        Ok(Request::Help(text)) => {
+        Ok(Request::Help(text) | Request::Boards(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
         }
@@ -72,6 +73,7 @@ fn run(profile: Profile) -> ExitCode {
 }
 
 fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
+    log::info!("{}", profile.chosen);
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }
@@ -81,21 +83,25 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let sound = sound(profile.sound)?;
     let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
     let board = Board::open(&profile.body, latching)?;
+    let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let keep = profile.keep;
-    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, seed })
+    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed })
 }
 
-fn sound(names: profile::Sound) -> Result<Sound, Box<dyn Error>> {
-    let profile::Sound { microphone, speaker, speech, speaker_file, .. } = names;
+fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
+    let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
-        audio::cards(CardNames { microphone: microphone.device, speaker: speaker.device }, Shape::default())
-            .map_err(|error| {
+        let cards = Cards { microphone, speaker, controls, unplugged };
+        audio::cards(cards, Shape::default()).map_err(|error| {
             format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
         })?
     };
+    for control in sound.unset() {
+        log::warn!("{control}");
+    }
     if let Some(warning) = sound.refused() {
         log::warn!("{warning}");
     }

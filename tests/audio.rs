@@ -8,9 +8,16 @@
     reason = "clippy spares only the tests themselves, and these are their helpers"
 )]
 
+mod away;
+mod away_walk;
 mod cards;
 mod cut;
 mod dac;
+mod holder;
+mod mixer;
+mod rates;
+mod stage;
 mod steps;
 mod tape;
+mod volume;
 mod walk;

@@ -1,6 +1,7 @@
 //! The program as its owner runs it: a whole conversation, exit codes, signals, and secrets kept.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -39,6 +40,28 @@ fn a_signal_ends_it_politely_with_exit_code_0() {
         assert_eq!(wait(&mut child).code(), Some(0));
         service.until("the goodbye", |all| all[0].close == Some((1000, String::new())));
     }
+}
+
+#[test]
+fn the_service_manager_hears_that_it_is_ready_alive_and_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut command = mynah(folder.path());
+    command.args(["--parrot", "--speech", DIALOGUE, "--speaker-file", "out.wav"]);
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "600000").stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut said = Vec::new();
+    while said.last().is_none_or(|last| last != "STOPPING=1") {
+        let mut text = [0; 256];
+        let length = manager.recv(&mut text).unwrap();
+        said.push(String::from_utf8_lossy(&text[..length]).trim().to_owned());
+    }
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert_eq!(said[0], "READY=1");
+    // The recorded conversation lasts ten seconds; a sign is due every 0.2 s, on a machine that is not busy.
+    assert!(count(&said.join("\n"), "WATCHDOG=1") >= 3, "{said:?}");
 }
 
 #[test]

@@ -2,14 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
-use std::io::{self, ErrorKind, Write};
+mod gesture;
+mod lamp;
+mod refused;
+
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
-use mynah::light::Picture;
+use mynah::conversation::State;
+use mynah::light::{Facts, Levels};
 use proptest::prelude::*;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -88,35 +94,35 @@ fn the_live_line_tells_state_levels_and_keys() {
     let mut desk = Desk::new(Some(PLAIN));
     for (view, line) in [
         (
-            view("listening", [0, 255, 60], 8000, 0),
+            view(State::Listening, 8000, 0),
             "● listening   mic ████▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
         ),
         (
-            view("speaking", [0, 110, 255], 0, 32768),
+            view(State::Speaking, 0, 32768),
             "● speaking    mic ▒▒▒▒▒▒▒▒  speaker ████████  space talk · m mute · q quit",
         ),
         (
-            view("offline", [0, 0, 0], 0, 0),
+            later(view(State::Offline, 0, 0), 500),
             "○ offline     mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
         ),
         (
-            View { muted: true, ..view("speaking", [0, 110, 255], 0, 1) },
+            muted(view(State::Speaking, 0, 1)),
             "● speaking (muted)  mic ▒▒▒▒▒▒▒▒  speaker █▒▒▒▒▒▒▒  space talk · m mute · q quit",
         ),
         (
-            View { muted: true, ..view("muted", [255, 0, 0], 0, 0) },
+            muted(view(State::Muted, 0, 0)),
             "● muted       mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
         ),
     ] {
         desk.terminal.set_width(120);
-        desk.terminal.show(&view);
+        desk.terminal.show(&view, now());
         assert_eq!(desk.written(), format!("\r{}\x1b[K", line.replace('▒', "░")));
     }
 }
 
 #[test]
 fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
-    let listening = view("listening", [0, 255, 60], 32768, 0);
+    let listening = view(State::Listening, 32768, 0);
     for (width, line) in [
         (75, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit"),
         (74, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒"),
@@ -130,7 +136,7 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
     ] {
         let mut desk = Desk::new(Some(PLAIN));
         desk.terminal.set_width(width);
-        desk.terminal.show(&listening);
+        desk.terminal.show(&listening, now());
         let line = line.replace('▒', "░");
         let expected = if line.is_empty() { String::new() } else { format!("\r{line}\x1b[K") };
         assert_eq!(desk.written(), expected, "width {width}");
@@ -141,30 +147,32 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
 fn the_hold_button_says_that_it_latches() {
     let screen = Screen::default();
     let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, LiveLine::default());
-    terminal.show(&view("idle", [10, 10, 20], 0, 0));
+    terminal.show(&view(State::Idle, 0, 0), now());
     assert!(screen.take().contains("hold space · m mute"));
 }
 
 #[test]
 fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
-    let shown = |colour, unicode, rgb| {
+    let shown = |colour, unicode, view: View| {
         let mut desk = Desk::new(Some(Look { colour, unicode }));
         desk.terminal.set_width(3);
-        desk.terminal.show(&view("x", rgb, 0, 0));
+        desk.terminal.show(&view, now());
         desk.written().replace('\r', "").replace("\x1b[K", "")
     };
-    assert_eq!(shown(Colour::True, true, [0, 255, 60]), "\x1b[38;2;0;255;60m●\x1b[0m ");
-    assert_eq!(shown(Colour::Palette, true, [0, 255, 60]), "\x1b[38;5;47m●\x1b[0m ");
-    assert_eq!(shown(Colour::True, true, [0, 0, 0]), "○ ");
-    assert_eq!(shown(Colour::None, false, [1, 1, 1]), "* ");
-    assert_eq!(shown(Colour::None, false, [0, 0, 0]), "o ");
-    assert_eq!(shown(Colour::True, true, [14, 14, 24]), "\x1b[38;2;61;61;105m●\x1b[0m ");
+    let loud = || view(State::Listening, u16::MAX, 0);
+    let dark = || later(view(State::Offline, 0, 0), 500);
+    assert_eq!(shown(Colour::True, true, loud()), "\x1b[38;2;0;255;85m●\x1b[0m ");
+    assert_eq!(shown(Colour::Palette, true, loud()), "\x1b[38;5;48m●\x1b[0m ");
+    assert_eq!(shown(Colour::True, true, dark()), "○ ");
+    assert_eq!(shown(Colour::None, false, view(State::Idle, 0, 0)), "* ");
+    assert_eq!(shown(Colour::None, false, dark()), "o ");
+    assert_eq!(shown(Colour::True, true, view(State::Idle, 0, 0)), "\x1b[38;2;61;61;105m●\x1b[0m ");
 }
 
 #[test]
 fn without_unicode_the_line_is_ascii() {
     let mut desk = Desk::new(Some(Look { colour: Colour::None, unicode: false }));
-    desk.terminal.show(&view("idle", [1, 1, 1], 8000, 0));
+    desk.terminal.show(&view(State::Idle, 8000, 0), now());
     assert_eq!(
         desk.written(),
         "\r* idle        mic ####....  speaker ........  space talk - m mute - q quit\x1b[K"
@@ -190,11 +198,11 @@ fn the_look_follows_the_environment() {
 fn nothing_is_written_when_nothing_that_is_visible_changes() {
     for look in [Some(PLAIN), None] {
         let mut desk = Desk::new(look);
-        let idle = view("idle", [14, 14, 24], 100, 0);
-        desk.terminal.show(&idle);
+        let idle = view(State::Idle, 100, 0);
+        desk.terminal.show(&idle, now());
         assert_ne!(desk.written(), "");
-        desk.terminal.show(&idle);
-        desk.terminal.show(&View { microphone: 101, ..idle });
+        desk.terminal.show(&idle, now());
+        desk.terminal.show(&View { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, now());
         assert_eq!(desk.written(), "", "{look:?}");
     }
 }
@@ -205,7 +213,7 @@ fn transcripts_scroll_above_the_live_line() {
     desk.terminal.set_width(14);
     desk.terminal.say("you", "before");
     assert_eq!(desk.written(), "\r\x1b[Kyou: before\n");
-    desk.terminal.show(&view("idle", [1, 1, 1], 0, 0));
+    desk.terminal.show(&view(State::Idle, 0, 0), now());
     desk.written();
     desk.terminal.say("mynah", " hello\nthere ");
     assert_eq!(desk.written(), "\r\x1b[Kmynah: hello there\n● idle      ");
@@ -216,11 +224,11 @@ fn transcripts_scroll_above_the_live_line() {
 #[test]
 fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
     let mut desk = Desk::new(None);
-    desk.terminal.show(&view("listening", [0, 255, 60], 0, 0));
-    desk.terminal.show(&view("listening", [0, 99, 20], 9999, 0));
+    desk.terminal.show(&view(State::Listening, 0, 0), now());
+    desk.terminal.show(&view(State::Listening, 9999, 0), now());
     desk.terminal.say("you", "good\x1b[31m morning\u{9b}1m");
-    desk.terminal.show(&view("thinking", [200, 60, 255], 0, 0));
-    desk.terminal.show(&View { muted: true, ..view("thinking", [200, 60, 255], 0, 0) });
+    desk.terminal.show(&view(State::Thinking, 0, 0), now());
+    desk.terminal.show(&muted(view(State::Thinking, 0, 0)), now());
     assert_eq!(desk.written(), "listening\nyou: good [31m morning 1m\nthinking\nthinking (muted)\n");
     drop(desk.terminal);
     assert_eq!(desk.screen.take(), "");
@@ -234,7 +242,7 @@ fn log_lines_and_the_live_line_do_not_tear_each_other() {
     console.write_all(b"WARN early\n").unwrap();
     assert_eq!(log.take(), "WARN early\n");
     desk.terminal.set_width(14);
-    desk.terminal.show(&view("idle", [1, 1, 1], 0, 0));
+    desk.terminal.show(&view(State::Idle, 0, 0), now());
     console.write_all(b"WARN something\n").unwrap();
     assert_eq!(log.take(), "\r\x1b[KWARN something\n● idle      ");
     drop(desk.terminal);
@@ -259,9 +267,9 @@ fn a_reader_that_is_too_slow_misses_lines_and_is_told_and_no_line_is_torn() {
 fn a_reader_that_is_gone_is_no_problem() {
     let mut desk = Desk::new(Some(PLAIN));
     desk.screen.close();
-    desk.terminal.show(&view("idle", [1, 1, 1], 0, 0));
+    desk.terminal.show(&view(State::Idle, 0, 0), now());
     desk.terminal.say("you", "hello");
-    desk.terminal.show(&view("thinking", [1, 1, 1], 0, 0));
+    desk.terminal.show(&view(State::Thinking, 0, 0), now());
     assert_eq!(desk.written(), "");
 }
 
@@ -276,7 +284,7 @@ fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by
     rustix::io::write(&owner, b" q").unwrap();
     assert_eq!(touched(&mut board), [Touch::Down, Touch::Up, Touch::Quit]);
     assert!(board.fd().is_some());
-    board.show(&view("idle", [1, 1, 1], 0, 0));
+    board.show(&view(State::Idle, 0, 0), now());
     assert_eq!(read(&owner), "\r● idle        mic ░░░░░░░░\x1b[K", "as wide as the terminal, and no echo");
     drop(board);
     assert!(canonical());
@@ -296,7 +304,7 @@ fn a_pipe_in_a_terminals_place_gets_plain_lines_and_the_mode_is_left_alone() {
     let (reader, writer) = pipe();
     let mut board = on(&slave, &writer, Some(PLAIN));
     assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO));
-    board.show(&view("idle", [1, 1, 1], 0, 0));
+    board.show(&view(State::Idle, 0, 0), now());
     board.say("you", "hello");
     assert_eq!(read(&reader), "idle\nyou: hello\n");
     assert!(board.fd().is_some());
@@ -327,15 +335,30 @@ fn an_input_at_its_end_is_not_offered_again() {
     assert_eq!(touched(&mut board), []);
 }
 
+#[test]
+fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"m q").unwrap();
+    file.rewind().unwrap();
+    let (_reader, writer) = pipe();
+    let mut board = on(&file.into(), &writer, None);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), [Touch::Mute, Touch::Down, Touch::Up, Touch::Quit]);
+    assert!(board.fd().is_some());
+    assert_eq!(touched(&mut board), []);
+    assert!(board.fd().is_none());
+}
+
 proptest! {
     #[test]
     fn no_live_line_is_wider_than_the_terminal_or_leaves_its_row(
-        width in 0..200u16, name in prop::sample::select(vec!["idle", "listening", "connecting"]),
-        rgb in any::<[u8; 3]>(), microphone in any::<u16>(), speaker in any::<u16>(), muted in any::<bool>()
+        width in 0..200u16, state in prop::sample::select(vec![State::Idle, State::Listening, State::Connecting]),
+        microphone in any::<u16>(), speaker in any::<u16>(), is_muted in any::<bool>()
     ) {
         let mut desk = Desk::new(Some(PLAIN));
         desk.terminal.set_width(width);
-        desk.terminal.show(&View { muted, ..view(name, rgb, microphone, speaker) });
+        let seen = view(state, microphone, speaker);
+        desk.terminal.show(&if is_muted { muted(seen) } else { seen }, now());
         let written = desk.written();
         let line = written.trim_start_matches('\r').trim_end_matches("\x1b[K");
         prop_assert!(line.chars().count() < usize::from(width.max(1)), "{width} {line:?}");
@@ -353,8 +376,20 @@ proptest! {
     }
 }
 
-fn view(name: &'static str, rgb: [u8; 3], microphone: u16, speaker: u16) -> View {
-    View { picture: Picture { rgb, name, next: None }, microphone, speaker, muted: false }
+/// What is to be seen of a device that has just begun to do this.
+fn view(state: State, microphone: u16, speaker: u16) -> View {
+    let live = state == State::Listening;
+    let facts = Facts { live, ..Facts::begin(state, now()) };
+    View { facts, levels: Levels { microphone, speaker } }
+}
+
+fn muted(view: View) -> View {
+    View { facts: Facts { muted: true, ..view.facts }, ..view }
+}
+
+/// The same of a device that has done it for so many milliseconds.
+fn later(view: View, ms: u64) -> View {
+    View { facts: Facts { since: view.facts.since - Duration::from_millis(ms), ..view.facts }, ..view }
 }
 
 fn touches(keys: &mut Keys, bytes: &[u8]) -> Vec<Touch> {
@@ -376,6 +411,10 @@ fn now() -> Instant {
 }
 
 fn touched(board: &mut Board) -> Vec<Touch> {
+    if let Some(fd) = board.fd() {
+        let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
+        poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&limit)).unwrap();
+    }
     let mut found = Vec::new();
     board.touches(true, now(), |touch| found.push(touch));
     found

@@ -1,9 +1,10 @@
-//! The light tells every state apart, in motion and in colour, and never lies about the microphone.
+//! The light tells every scene apart, in motion and in colour, and never lies about the microphone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mynah::conversation::State;
-use mynah::light::{Levels, Picture, STEP, loudness, picture};
+use mynah::light::{DARK, Face, Facts, Fault, Hold, Levels, PIXELS, STEP, loudness, picture, word};
+use proptest::option::of;
 use proptest::prelude::*;
 
 const STATES: [State; 7] = [
@@ -15,45 +16,92 @@ const STATES: [State; 7] = [
     State::Offline,
     State::Muted,
 ];
+const FAULTS: [Fault; 7] = [
+    Fault::Refused,
+    Fault::Quota,
+    Fault::NoReply,
+    Fault::NoMicrophone,
+    Fault::NoSpeaker,
+    Fault::Button,
+    Fault::Service,
+];
+const DOT: Face = Face { pixels: 1, colour: true, shades: true };
+const RING: Face = Face { pixels: 12, colour: true, shades: true };
+const RGB_SWITCHED: Face = Face { pixels: 1, colour: true, shades: false };
+const DIMMED: Face = Face { pixels: 1, colour: false, shades: true };
+const SWITCHED: Face = Face { pixels: 1, colour: false, shades: false };
+const QUIET: Levels = Levels { microphone: 0, speaker: 0 };
+/// Twice the longest pattern.
+const WATCHED_MS: u64 = 8400;
 
 #[test]
 fn each_state_has_its_picture() {
-    for (state, since_ms, rgb, name, next_ms) in [
-        (State::Connecting, 0, [200, 200, 255], "connecting", Some(800)),
-        (State::Connecting, 799, [200, 200, 255], "connecting", Some(1)),
-        (State::Connecting, 800, [0, 0, 0], "connecting", Some(800)),
-        (State::Connecting, 1600, [200, 200, 255], "connecting", Some(800)),
-        (State::Offline, 0, [255, 90, 0], "offline", Some(150)),
-        (State::Offline, 200, [0, 0, 0], "offline", Some(100)),
-        (State::Offline, 300, [255, 90, 0], "offline", Some(150)),
-        (State::Offline, 450, [0, 0, 0], "offline", Some(2550)),
-        (State::Muted, 12_345, [255, 0, 0], "muted", None),
-        (State::Idle, 12_345, [14, 14, 24], "idle", None),
-        (State::Listening, 10, [0, 64, 15], "listening", Some(40)),
-        (State::Thinking, 0, [23, 7, 30], "thinking", Some(50)),
-        (State::Thinking, 1010, [200, 60, 255], "thinking", Some(40)),
-        (State::Speaking, 0, [0, 55, 128], "speaking", Some(50)),
-        (State::Speaking, 200, [0, 34, 80], "speaking", Some(50)),
+    for (state, live, since_ms, rgb, name, next_ms) in [
+        (State::Connecting, false, 0, [200, 200, 255], "connecting", Some(800)),
+        (State::Connecting, false, 799, [200, 200, 255], "connecting", Some(1)),
+        (State::Connecting, false, 800, [0, 0, 0], "connecting", Some(800)),
+        (State::Offline, false, 0, [255, 90, 0], "offline", Some(150)),
+        (State::Offline, false, 200, [0, 0, 0], "offline", Some(100)),
+        (State::Offline, false, 450, [0, 0, 0], "offline", Some(2550)),
+        (State::Muted, false, 12_345, [255, 0, 0], "muted", None),
+        (State::Idle, false, 12_345, [14, 14, 24], "idle", None),
+        (State::Listening, true, 10, [0, 64, 21], "listening", Some(40)),
+        (State::Thinking, false, 0, [15, 4, 20], "thinking", Some(50)),
+        (State::Thinking, true, 1010, [66, 255, 85], "thinking", Some(40)),
+        (State::Speaking, false, 0, [0, 17, 40], "speaking", Some(50)),
+        (State::Speaking, true, 200, [0, 138, 46], "speaking", Some(50)),
     ] {
-        let expected = Picture { rgb, name, next: next_ms.map(Duration::from_millis) };
-        assert_eq!(at(state, since_ms, Levels::default()), expected, "{state:?} after {since_ms} ms");
+        let it = Facts { live, ..facts(state) };
+        let found = picture(&it, at(it, since_ms), QUIET, DOT);
+        let expected = (vec![rgb], name, next_ms.map(Duration::from_millis));
+        assert_eq!(
+            (found.pixels.to_vec(), found.name, found.next),
+            expected,
+            "{state:?} after {since_ms} ms"
+        );
     }
 }
 
 #[test]
+fn on_a_ring_green_marks_the_microphone_and_the_rest_moves() {
+    let ring = Face { pixels: 4, ..RING };
+    let seen = |it: Facts, ms| picture(&it, at(it, ms), QUIET, ring).pixels.to_vec();
+    let connecting = facts(State::Connecting);
+    let (on, off) = ([200, 200, 255], [0, 0, 0]);
+    assert_eq!(seen(connecting, 0), [on, off, off, off]);
+    assert_eq!(seen(connecting, 800), [off, off, on, off]);
+    let thinking = Facts { live: true, ..facts(State::Thinking) };
+    let (green, head, tail) = ([16, 64, 21], [200, 60, 255], [62, 18, 80]);
+    assert_eq!(seen(thinking, 500), [green, tail, head, green]);
+    let volume = Facts { volume: Some((50, thinking.since)), ..thinking };
+    let full = [255, 255, 255];
+    assert_eq!(seen(volume, 0), [[85, 255, 85], full, [23, 69, 23], [23, 69, 23]]);
+    let reset = Hold { since: connecting.since, until: at(connecting, 4000) };
+    let held = Facts { reset: Some(reset), ..connecting };
+    let filled = |ms| seen(held, ms).iter().filter(|pixel| **pixel == [255, 0, 0]).count();
+    assert_eq!([0, 1000, 2000, 3100, 4000, 9000].map(filled), [0, 1, 2, 3, 4, 4]);
+}
+
+#[test]
 fn listening_follows_the_voice_and_speaking_follows_the_speaker() {
-    let brightness = |state, microphone, speaker| {
-        u16::from(*at(state, 0, Levels { microphone, speaker }).rgb.iter().max().unwrap())
-    };
-    assert_eq!(brightness(State::Listening, 32768, 0), 255);
-    assert_eq!(brightness(State::Listening, 0, 32768), brightness(State::Listening, 0, 0));
-    assert_eq!(brightness(State::Speaking, 0, 32768), 255);
-    assert_eq!(brightness(State::Speaking, 32768, 0), brightness(State::Speaking, 0, 0));
-    for state in [State::Connecting, State::Idle, State::Thinking, State::Offline, State::Muted] {
-        assert_eq!(brightness(state, 32768, 32768), brightness(state, 0, 0), "{state:?}");
+    for face in [DOT, RING, DIMMED] {
+        for live in [true, false] {
+            let shown = |state, microphone, speaker| {
+                let it = Facts { live, ..facts(state) };
+                let pixels = picture(&it, at(it, 350), Levels { microphone, speaker }, face).pixels;
+                pixels.iter().map(|pixel| brightness(*pixel)).sum::<u32>()
+            };
+            let all = u16::MAX;
+            let listens = live;
+            assert_eq!(shown(State::Listening, all, 0) > shown(State::Listening, 0, 0), listens, "{face:?}");
+            assert_eq!(shown(State::Listening, 0, all), shown(State::Listening, 0, 0));
+            assert!(shown(State::Speaking, 0, all) > shown(State::Speaking, 0, 0), "{face:?}");
+            assert_eq!(shown(State::Speaking, all, 0), shown(State::Speaking, 0, 0));
+            for state in [State::Connecting, State::Idle, State::Thinking, State::Offline, State::Muted] {
+                assert_eq!(shown(state, all, all), shown(state, 0, 0), "{state:?}");
+            }
+        }
     }
-    let rising: Vec<_> = (0..=32).map(|step| brightness(State::Listening, step * 1024, 0)).collect();
-    assert!(rising.is_sorted(), "{rising:?}");
 }
 
 #[test]
@@ -62,85 +110,331 @@ fn loudness_covers_the_whole_range_and_stops_at_full_scale() {
 }
 
 #[test]
-fn without_colour_every_state_still_looks_different_in_silence() {
-    // Brightness over six seconds is all that an owner without colour vision has.
-    let watched = |state| -> Vec<u8> {
-        (0..120).map(|step| *at(state, step * 50, Levels::default()).rgb.iter().max().unwrap()).collect()
-    };
-    for (index, one) in STATES.iter().enumerate() {
-        for other in &STATES[index + 1..] {
-            let differ =
-                watched(*one).iter().zip(watched(*other)).filter(|(a, b)| a.abs_diff(*b) > 12).count();
-            assert!(differ > 20, "{one:?} and {other:?} differ in {differ} of 120 looks");
+fn without_colour_every_scene_still_moves_differently() {
+    for (face, least) in [
+        (DOT, 20),
+        (RING, 20),
+        (Face { pixels: 2, ..RING }, 20),
+        (Face { pixels: 3, ..RING }, 20),
+        (Face { pixels: 64, ..RING }, 20),
+        (RGB_SWITCHED, 10),
+        (DIMMED, 4),
+        (SWITCHED, 4),
+    ] {
+        for live in [false, true] {
+            // Green may not go dark for any of them, so where there are no shades it can only stay.
+            if live && !face.shades {
+                continue;
+            }
+            let scenes = scenes(live);
+            let watched: Vec<_> = scenes.iter().map(|(_, it)| motion(it, face)).collect();
+            for (index, one) in watched.iter().enumerate() {
+                for (other, that) in watched.iter().enumerate().skip(index + 1) {
+                    let differ = differences(one, that);
+                    let names = (&scenes[index].0, &scenes[other].0);
+                    let passes = names.0 == "Interrupted" || names.1 == "Interrupted";
+                    let least = if passes { 2 } else { least };
+                    assert!(differ >= least, "{names:?} differ in {differ} looks on {face:?}, live {live}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_microphone_that_closes_is_seen_without_colour_too() {
+    for face in [DOT, RING, DIMMED, SWITCHED, RGB_SWITCHED] {
+        let closed = scenes(false);
+        for (name, open) in scenes(true) {
+            let Some((_, closed)) = closed.iter().find(|(other, _)| *other == name) else { continue };
+            let differ = differences(&motion(&open, face), &motion(closed, face));
+            assert!(differ >= 10, "{name} live and not differ in {differ} looks on {face:?}");
         }
     }
 }
 
 #[test]
 fn a_still_light_asks_for_no_wake_up_and_a_moving_one_for_few() {
-    for state in STATES {
-        let is_still = at(state, 0, Levels::default()).next.is_none();
-        assert_eq!(is_still, matches!(state, State::Idle | State::Muted), "{state:?}");
-        let (mut since, mut looks) = (Duration::ZERO, 0);
-        while let Some(next) = picture(state, since, Levels::default()).next.filter(|_| since.as_secs() < 60)
-        {
-            assert!(!next.is_zero());
-            since += next;
-            looks += 1;
+    for (face, still) in [
+        (DOT, &["Idle", "Muted"][..]),
+        (RING, &["Idle", "Muted"]),
+        (RGB_SWITCHED, &["Idle", "Muted"]),
+        (DIMMED, &["Idle"]),
+        (SWITCHED, &["Idle"]),
+    ] {
+        for (name, it) in scenes(false) {
+            let looks = looks_in_a_minute(&it, face);
+            assert_eq!(looks == 0, still.contains(&name.as_str()), "{name} on {face:?}: {looks}");
+            assert!(looks <= 60 * 20, "{name} on {face:?}: {looks} looks in a minute");
         }
-        let most = if matches!(state, State::Connecting | State::Offline) { 80 } else { 20 * 60 };
-        assert!(looks <= most, "{state:?} woke {looks} times in a minute");
+    }
+    let muted = looks_in_a_minute(&facts(State::Muted), SWITCHED);
+    assert_eq!(muted, 30, "a glint every four seconds");
+    for face in [SWITCHED, RGB_SWITCHED] {
+        let it = Facts { live: true, ..facts(State::Listening) };
+        assert_eq!(looks_in_a_minute(&it, face), 0, "it cannot follow the voice: {face:?}");
     }
 }
 
-proptest! {
-    #[test]
-    fn only_listening_is_green(state in any_state(), since_ms in any::<u32>(), levels in any_levels()) {
-        let [red, green, blue] = at(state, since_ms.into(), levels).rgb;
-        let is_green = green > red && green > blue;
-        prop_assert_eq!(is_green, state == State::Listening, "{:?} {:?}", state, [red, green, blue]);
-    }
+#[test]
+fn what_passes_passes_by_itself_and_what_lasts_stays() {
+    let idle = facts(State::Idle);
+    let name = |it: Facts, ms| word(&it, at(it, ms)).0;
+    let volume = Facts { volume: Some((30, idle.since)), ..idle };
+    assert_eq!([0, 1499, 1500].map(|ms| name(volume, ms)), ["volume", "volume", "idle"]);
+    assert_eq!(word(&volume, at(idle, 10)).1, Some(Duration::from_millis(1490)));
+    let lost = Facts { fault: Some((Fault::NoReply, idle.since)), ..idle };
+    assert_eq!([0, 8399, 8400].map(|ms| name(lost, ms)), ["fault", "fault", "idle"]);
+    let gone = Facts { fault: Some((Fault::NoSpeaker, idle.since)), ..idle };
+    assert_eq!((name(gone, 3_600_000), word(&gone, at(idle, 3_600_000)).1), ("fault", None));
+    let busy = Facts { state: State::Speaking, ..gone };
+    assert_eq!(name(busy, 0), "speaking");
+    let pressed = Facts { interrupted: Some(idle.since), ..idle };
+    assert_eq!(name(pressed, 0), "idle", "a flash is not worth a word");
+    assert_ne!(
+        picture(&pressed, at(idle, 0), QUIET, DOT).pixels,
+        picture(&pressed, at(idle, 300), QUIET, DOT).pixels
+    );
+}
 
-    #[test]
-    fn a_picture_stays_until_it_said_it_would_change(
-        state in any_state(), since_ms in any::<u32>(), levels in any_levels(), part in 0.0..1.0f64
-    ) {
-        let now = at(state, since_ms.into(), levels);
-        let later = now.next.unwrap_or(Duration::from_secs(3600)).mul_f64(part);
-        let then = picture(state, Duration::from_millis(since_ms.into()) + later, levels);
-        prop_assert_eq!((now.rgb, now.name), (then.rgb, then.name));
-        prop_assert!(now.next.is_none_or(|next| !next.is_zero()));
-    }
-
-    #[test]
-    fn no_light_changes_more_than_twenty_times_a_second(
-        state in any_state(), start_ms in any::<u32>(), levels in any_levels()
-    ) {
-        let mut since = Duration::from_millis(start_ms.into());
-        let end = since + Duration::from_secs(1);
-        let mut changes = 0;
-        while let Some(next) = picture(state, since, levels).next.filter(|_| since < end) {
-            let before = picture(state, since, levels).rgb;
-            since += next;
-            changes += u32::from(picture(state, since, levels).rgb != before);
+#[test]
+fn each_fault_is_counted_out() {
+    for fault in FAULTS {
+        let it = Facts { fault: Some((fault, now())), ..facts(State::Idle) };
+        for face in [DOT, RING, RGB_SWITCHED, DIMMED, SWITCHED] {
+            let period_ms = u64::from(fault.blinks()) * 400 + 1400;
+            let lit: Vec<bool> =
+                (0..period_ms / 50).map(|step| is_lit(&it, at(it, step * 50), face)).collect();
+            let blinks = lit.windows(2).filter(|pair| !pair[0] && pair[1]).count() + usize::from(lit[0]);
+            assert_eq!(blinks, usize::from(fault.blinks()), "{fault:?} on {face:?}");
         }
-        prop_assert!(changes <= 1 + 1000 / STEP.as_millis() as u32, "{} changes", changes);
     }
 }
 
 #[test]
 fn a_state_that_has_lasted_for_ever_is_still_shown() {
     for state in STATES {
-        let _ = picture(state, Duration::MAX, Levels { microphone: u16::MAX, speaker: u16::MAX });
+        let it = facts(state);
+        let old = it.since.checked_add(Duration::from_secs(u64::MAX / 4)).unwrap_or(it.since);
+        for face in [DOT, RING, SWITCHED] {
+            let _ = picture(&it, old, Levels { microphone: u16::MAX, speaker: u16::MAX }, face);
+        }
     }
 }
 
-fn at(state: State, since_ms: u64, levels: Levels) -> Picture {
-    picture(state, Duration::from_millis(since_ms), levels)
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn where_there_is_colour_some_pixel_is_green_if_and_only_if_the_microphone_is_live(
+        (it, now) in any_facts(), levels in any_levels(), face in any_face()
+    ) {
+        let face = Face { colour: true, ..face };
+        let pixels = picture(&it, now, levels, face).pixels;
+        let green = |least| pixels.iter().any(|[red, green, blue]| green > red && green > blue && *green >= least);
+        prop_assert_eq!(pixels.len(), face.pixels);
+        prop_assert!(if it.live { green(64) } else { !green(0) }, "{:?}", pixels);
+    }
+
+    #[test]
+    fn where_there_is_one_colour_it_is_never_dark_if_and_only_if_the_microphone_is_live(
+        (it, now) in any_facts(), levels in any_levels(), face in any_face()
+    ) {
+        let face = Face { colour: false, ..face };
+        let least = |now| {
+            let pixels = picture(&it, now, levels, face).pixels;
+            assert!(pixels.iter().all(|pixel| *pixel == [pixels[0][0]; 3]));
+            pixels[0][0]
+        };
+        if it.live {
+            prop_assert!(least(now) >= 64);
+            return Ok(());
+        }
+        let lit: Vec<bool> =
+            (0..4000 / 25).map(|look| least(now + Duration::from_millis(look * 25)) > 0).collect();
+        prop_assert!(longest(&lit, true) <= 150 / 25, "lit for {} looks of 25 ms", longest(&lit, true));
+        let dark = lit.iter().filter(|lit| !**lit).count();
+        prop_assert!(dark * 2 >= lit.len() - 150 / 25, "dark in {} looks of {}", dark, lit.len());
+    }
+
+    #[test]
+    fn when_the_microphone_closes_a_lamp_of_one_colour_goes_out_at_once_and_stays_out(
+        (it, now) in any_facts(), levels in any_levels(), face in any_face(), after in 0.0..1.0f64
+    ) {
+        let it = Facts { live: false, closed: Some(now), ..it };
+        let then = now + DARK.mul_f64(after);
+        let face = Face { colour: false, ..face };
+        prop_assert!(!is_lit_at(&it, then, levels, face));
+    }
+
+    #[test]
+    fn every_scene_begins_dark_on_a_lamp_of_one_colour(which in any::<prop::sample::Index>(), shades: bool) {
+        let scenes = scenes(false);
+        let (name, it) = &scenes[which.index(scenes.len())];
+        let face = Face { pixels: 1, colour: false, shades };
+        for ms in 0..DARK.as_millis() as u64 {
+            prop_assert!(!is_lit(it, at(*it, ms), face), "{} after {} ms", name, ms);
+        }
+    }
+
+    #[test]
+    fn a_picture_stays_until_it_said_it_would_change(
+        (it, now) in any_facts(), face in any_face(), levels in any_levels(), part in 0.0..1.0f64
+    ) {
+        let shown = picture(&it, now, levels, face);
+        let later = now + shown.next.unwrap_or(Duration::from_secs(3600)).mul_f64(part);
+        let then = picture(&it, later, levels, face);
+        prop_assert_eq!((&shown.pixels, shown.name), (&then.pixels, then.name));
+        prop_assert!(shown.next.is_none_or(|next| !next.is_zero()));
+        let (name, next) = word(&it, now);
+        prop_assert_eq!(name, shown.name);
+        prop_assert!(next.is_none_or(|next| shown.next.is_some_and(|sooner| sooner <= next)));
+    }
+
+    #[test]
+    fn no_light_asks_for_more_than_twenty_changes_a_second(
+        (it, now) in any_facts(), face in any_face(), levels in any_levels()
+    ) {
+        let first = picture(&it, now, levels, face).next;
+        if let Some(first) = first {
+            prop_assert!(picture(&it, now + first, levels, face).next.is_none_or(|next| next >= STEP));
+        }
+    }
 }
 
-fn any_state() -> impl Strategy<Value = State> {
-    prop::sample::select(STATES.to_vec())
+/// Facts of a device that has done this since a moment ago, and nothing else.
+fn facts(state: State) -> Facts {
+    Facts::begin(state, now())
+}
+
+fn at(it: Facts, ms: u64) -> Instant {
+    it.since + Duration::from_millis(ms)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be made from the clock; only differences count"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Every scene with its name. What passes leaves the state that is at rest behind.
+fn scenes(live: bool) -> Vec<(String, Facts)> {
+    let it = |state| Facts { live, ..facts(state) };
+    let rest = it(if live { State::Listening } else { State::Idle });
+    let begun = Some(rest.since);
+    let states = if live { &[State::Listening, State::Thinking, State::Speaking][..] } else { &STATES };
+    let mut all: Vec<_> = states
+        .iter()
+        // Listening is what a live microphone alone makes.
+        .filter(|state| live || **state != State::Listening)
+        .map(|state| (format!("{state:?}"), it(*state)))
+        .collect();
+    let hold = Hold { since: rest.since, until: rest.since + Duration::from_secs(6) };
+    all.extend([
+        ("Booting".into(), Facts { booted: false, ..rest }),
+        ("Interrupted".into(), Facts { interrupted: begun, ..rest }),
+        ("Volume".into(), Facts { volume: Some((60, rest.since)), ..rest }),
+        ("Tool".into(), Facts { tool: true, ..it(State::Thinking) }),
+        ("Reset".into(), Facts { reset: Some(hold), ..rest }),
+    ]);
+    if !live {
+        all.push(("Update".into(), Facts { update: true, ..rest }));
+    }
+    for fault in FAULTS {
+        all.push((format!("{fault:?}"), Facts { fault: Some((fault, rest.since)), ..rest }));
+    }
+    all
+}
+
+/// The brightness of each pixel in silence, look by look: all that an owner without colour vision has.
+fn motion(it: &Facts, face: Face) -> Vec<Vec<u32>> {
+    (0..WATCHED_MS / 50)
+        .map(|step| {
+            let pixels = picture(it, at(*it, step * 50), QUIET, face).pixels;
+            pixels.iter().map(|pixel| brightness(*pixel)).collect()
+        })
+        .collect()
+}
+
+/// Counts the looks in which some pixel differs visibly.
+fn differences(one: &[Vec<u32>], other: &[Vec<u32>]) -> usize {
+    let differ = |(a, b): &(&Vec<u32>, &Vec<u32>)| a.iter().zip(*b).any(|(a, b)| a.abs_diff(*b) > 8);
+    one.iter().zip(other).filter(differ).count()
+}
+
+/// How bright a pixel is, whatever its colour.
+fn brightness(pixel: [u8; 3]) -> u32 {
+    pixel.into_iter().max().unwrap_or(0).into()
+}
+
+fn is_lit(it: &Facts, now: Instant, face: Face) -> bool {
+    is_lit_at(it, now, QUIET, face)
+}
+
+fn is_lit_at(it: &Facts, now: Instant, levels: Levels, face: Face) -> bool {
+    picture(it, now, levels, face).pixels.iter().any(|pixel| *pixel != [0; 3])
+}
+
+fn longest(looks: &[bool], what: bool) -> usize {
+    looks.chunk_by(|a, b| a == b).filter(|run| run[0] == what).map(<[bool]>::len).max().unwrap_or(0)
+}
+
+fn looks_in_a_minute(it: &Facts, face: Face) -> usize {
+    let mut passed = Duration::ZERO;
+    let mut looks = 0;
+    while let Some(next) = picture(it, it.since + passed, QUIET, face).next {
+        passed += next;
+        if passed > Duration::from_secs(60) {
+            break;
+        }
+        looks += 1;
+    }
+    looks
+}
+
+/// Any facts, and a time after all of them.
+fn any_facts() -> impl Strategy<Value = (Facts, Instant)> {
+    let ago = || prop_oneof![0..10_000_000u64, 0..600u64];
+    let flags = any::<[bool; 5]>();
+    (
+        (prop::sample::select(STATES.to_vec()), flags),
+        (ago(), of(ago()), of(ago()), of((0..=255u8, ago())), of((ago(), 0..20_000u64))),
+        of((prop::sample::select(FAULTS.to_vec()), ago())),
+        0..1_000_000_000u64,
+    )
+        .prop_map(|((state, flags), (since, closed, interrupted, volume, reset), fault, nanos)| {
+            let then = now() + Duration::from_secs(20_000) + Duration::from_nanos(nanos);
+            let past = |ms: u64| then - Duration::from_micros(ms * 1000 + ms % 997);
+            let it = Facts {
+                state,
+                since: past(since),
+                live: flags[0],
+                closed: closed.map(past),
+                booted: flags[1],
+                interrupted: interrupted.map(past),
+                volume: volume.map(|(percent, ago)| (percent, past(ago))),
+                reset: reset.map(|(ago, hold)| Hold {
+                    since: past(ago),
+                    until: past(ago) + Duration::from_millis(hold),
+                }),
+                fault: fault.map(|(fault, ago)| (fault, past(ago))),
+                muted: flags[2],
+                tool: flags[3],
+                update: flags[4],
+            };
+            (it, then)
+        })
+}
+
+fn any_face() -> impl Strategy<Value = Face> {
+    let pixels = prop_oneof![Just(1), 1..=12usize, 1..=PIXELS];
+    (pixels, any::<bool>(), any::<bool>()).prop_map(|(pixels, colour, shades)| Face {
+        pixels,
+        colour,
+        shades,
+    })
 }
 
 fn any_levels() -> impl Strategy<Value = Levels> {

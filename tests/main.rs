@@ -13,6 +13,7 @@ mod audio;
 mod binary;
 mod board;
 mod conversation;
+mod convert;
 mod errands;
 mod lane;
 mod ledger;

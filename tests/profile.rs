@@ -2,7 +2,12 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
+mod board_file;
+mod boards;
 mod endpoint;
+mod handed;
+mod keep;
+mod reference;
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,8 +16,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mynah::profile::{
-    self, Azure, Body, Credential, EchoCancellation, Mode, NoiseReduction, Profile, Request, Secret, Target,
-    TurnDetection, Voice,
+    self, Azure, Body, Credential, EchoCancellation, Machine, Mode, NoiseReduction, Profile, Request, Secret,
+    Target, TurnDetection, Voice,
 };
 use proptest::prelude::*;
 
@@ -130,7 +135,7 @@ fn a_bad_value_is_refused_with_its_place_its_text_and_what_was_meant() {
             .flags(&["--echo-cancellation", "of", "--board=desk"])
             .refused(),
         [
-            r#"flag --board: "desk": neither a board (desktop) nor the path of a .toml file (did you mean desktop?)"#,
+            r#"flag --board: "desk": neither a board (adafruit-voice-bonnet, aiy-voice-bonnet, aiy-voice-hat, codec-zero, desktop, i2s-mems, respeaker-2mic-v1, respeaker-2mic-v2, respeaker-4mic, respeaker-xvf3800, usb-speakerphone) nor the path of a .toml file (did you mean desktop?)"#,
             r#"flag --echo-cancellation: "of": not one of server, off (did you mean off?)"#,
             r#"mynah.toml, line 5: language = "english please": not a language tag such as en or de-DE, nor several with commas"#,
             r#"mynah.toml, line 3: mode = "tpa": not one of open, tap, hold (did you mean tap?)"#,
@@ -413,11 +418,17 @@ struct Desk {
     dir: std::sync::Arc<tempfile::TempDir>,
     flags: Vec<String>,
     env: Vec<(String, String)>,
+    machine: Machine,
 }
 
 impl Desk {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap().into(), flags: Vec::new(), env: Vec::new() }
+        Self {
+            dir: tempfile::tempdir().unwrap().into(),
+            flags: Vec::new(),
+            env: Vec::new(),
+            machine: Machine::default(),
+        }
     }
 
     fn flags(&self, flags: &[&str]) -> Self {
@@ -442,6 +453,10 @@ impl Desk {
         self
     }
 
+    fn on(self, machine: Machine) -> Self {
+        Self { machine, ..self }
+    }
+
     fn system(self, text: &str) -> Self {
         self.file("system/mynah.toml", text)
     }
@@ -449,7 +464,8 @@ impl Desk {
     fn read(&self) -> Result<Request, profile::ProfileError> {
         let args = std::iter::once("mynah").chain(self.flags.iter().map(String::as_str)).map(OsString::from);
         let env = self.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        profile::read(args, env, self.dir.path(), &self.dir.path().join("system/mynah.toml"))
+        let system = self.dir.path().join("system/mynah.toml");
+        profile::read(args, env, self.dir.path(), &system, &self.machine)
     }
 
     fn run(&self) -> Profile {
@@ -475,5 +491,5 @@ fn azure(profile: &Profile) -> &Azure {
 }
 
 fn _a_profile_is_found_relative_to_any_directory(dir: &Path) {
-    let _ = profile::read([], [], dir, Path::new(profile::SYSTEM_FILE));
+    let _ = profile::read([], [], dir, Path::new(profile::SYSTEM_FILE), &Machine::default());
 }

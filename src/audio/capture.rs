@@ -7,17 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::ends::Tap;
+use super::intake::Intake;
 use super::trouble::{Gone, Patience, Recovery, Trouble};
-use super::{Counters, HEARD_CHANNELS, Heard, Shape};
+use super::{Counters, Heard};
 use crate::lane::Writer;
 
 /// A device that gives what it hears.
 pub trait Microphone {
-    /// Moves captured samples, one a frame, into `into` and returns how many; 0 when none wait.
+    /// Moves captured frames, as mono samples at its own rate, into `into` and returns how many; 0 when
+    /// none wait.
     ///
     /// # Errors
     /// When the device must be recovered first.
-    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble>;
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble>;
 
     /// Makes the device run again.
     ///
@@ -33,8 +35,8 @@ const BLOCKS_A_TURN: usize = 8;
 pub struct Capture {
     heard: Writer<Heard>,
     tap: Arc<Tap>,
-    samples: Box<[i16]>,
-    frames: Box<[Heard]>,
+    intake: Intake,
+    samples: Box<[f32]>,
     patience: Patience,
     /// Whether the device asked for time in its trouble.
     resting: bool,
@@ -42,10 +44,14 @@ pub struct Capture {
 }
 
 impl Capture {
-    pub(super) fn new(shape: Shape, heard: Writer<Heard>, tap: Arc<Tap>, counters: Arc<Counters>) -> Capture {
-        let samples = vec![0; shape.period_frames].into();
-        let frames = vec![[0; HEARD_CHANNELS]; shape.period_frames].into();
-        Capture { heard, tap, samples, frames, patience: Patience::default(), resting: false, counters }
+    pub(super) fn new(
+        intake: Intake,
+        heard: Writer<Heard>,
+        tap: Arc<Tap>,
+        counters: Arc<Counters>,
+    ) -> Capture {
+        let samples = vec![0.0; intake.period_frames()].into();
+        Capture { heard, tap, intake, samples, patience: Patience::default(), resting: false, counters }
     }
 
     /// Moves all that waits in the device into the lane; true when the session should look.
@@ -80,8 +86,10 @@ impl Capture {
         self.tap.wanted.load(Ordering::Acquire)
     }
 
-    /// Records whether the device is open, for the session to see.
+    /// Records whether the device is open, for the session to see. What the conversion still held of the
+    /// time before is forgotten.
     pub fn mark_open(&mut self, open: bool) {
+        self.intake.reset();
         self.tap.open.store(open, Ordering::Release);
     }
 
@@ -97,21 +105,17 @@ impl Capture {
         self.heard.is_abandoned()
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 
     fn keep(&mut self, taken: usize) {
-        let samples = &self.samples[..taken];
-        let frames = &mut self.frames[..taken];
-        for (frame, sample) in frames.iter_mut().zip(samples) {
-            frame[0] = *sample;
-        }
+        let frames = self.intake.take(&mut self.samples[..taken]);
         let kept = self.heard.write(frames);
         self.patience.renew();
         self.counters.captured.add(taken as u64);
-        self.counters.overruns.add((taken - kept) as u64);
-        self.counters.microphone_peak.raise(samples);
+        self.counters.overruns.add((frames.len() - kept) as u64);
+        self.counters.microphone_peak.raise(frames.as_flattened());
     }
 
     /// Recovers the device, or returns false when that takes longer.

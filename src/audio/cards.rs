@@ -1,71 +1,75 @@
-//! The sound cards' two real-time threads: open, turn, wait, and open again what came back.
+//! The sound cards and their two real-time threads.
 //!
-//! In the loops: device calls, lane calls, counters, one ring of a bell. A device that stays away ends
-//! its thread with an error that names it.
+//! A card that is missing or busy at the start is refused; one that goes away later is waited for, as
+//! long as it is told to, and then ends its thread with an error that names it.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 
-use super::capture::Capture;
-use super::crew::Post;
+use super::away::{Open, Running, Waited};
+use super::counters::Counters;
+use super::doorbell::Doorbell;
+use super::form::Ask;
+use super::holder::explain;
+use super::lookout::Lookout;
+use super::loops::{Listener, Talker};
+use super::mixer::controls;
 use super::pcm::{Line, Pcm};
-use super::playback::Playback;
 use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
-use super::trouble::{AudioError, End, Gone};
-use super::{Rig, Shape, Sound};
+use super::trouble::{AudioError, Gone};
+use super::{Control, Drain, Rig, Shape, Sound, Source, Unplugged};
 
-/// The ALSA names of the two devices.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CardNames {
+/// The two devices, and what is done with them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cards {
     /// Where sound comes in.
-    pub microphone: String,
+    pub microphone: Source,
     /// Where sound goes out.
-    pub speaker: String,
-}
-
-impl Default for CardNames {
-    /// Returns ALSA's default device for both.
-    fn default() -> CardNames {
-        CardNames { microphone: "default".to_owned(), speaker: "default".to_owned() }
-    }
+    pub speaker: Drain,
+    /// The cards' own controls: set at the start, and again when a card has come back.
+    pub controls: Vec<Control>,
+    /// How long a device that has gone away is waited for.
+    pub unplugged: Unplugged,
 }
 
 /// The names and priorities of the threads; playback's is higher, since a gap there is heard.
 const CAPTURE: (&str, i32) = ("mynah-capture", 70);
 const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 
-/// Opens both cards and starts their threads. The speaker plays from now on; the microphone stays
-/// closed until it is asked for.
+/// Opens both cards, sets their controls and starts their threads. The speaker plays from now on; the
+/// microphone stays closed until it is asked for.
 ///
 /// # Errors
 /// When a device is missing, busy or unfit, in a sentence that names it.
-pub fn cards(names: CardNames, shape: Shape) -> Result<Sound, AudioError> {
+pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
+    let Cards { microphone, speaker, controls, unplugged } = cards;
+    let (mut hearing, mut speaking) = (Ask::source(&microphone, shape), Ask::drain(&speaker, shape));
+    let open = |ask: &Ask| Pcm::open(ask).map_err(|error| explain(error, Path::new("/")));
     // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
-    let microphone = Pcm::open(End::Microphone, &names.microphone, shape)?.got().clone();
-    let pcm = Pcm::open(End::Speaker, &names.speaker, shape)?;
-    let Rig { mut sound, capture, playback, capture_bell, playback_bell } = Rig::new(shape, false)?;
-    sound.granted = vec![microphone, pcm.got().clone()];
+    let listened = open(&hearing)?.got().clone();
+    let pcm = open(&speaking)?;
+    let unset = self::controls(&controls);
+    let (intake, outlet) = (hearing.intake(&listened)?, speaking.outlet(pcm.got())?);
+    hearing.keep(&listened);
+    speaking.keep(pcm.got());
+    let Rig { mut sound, capture, playback, capture_bell, playback_bell } =
+        Rig::new(shape, intake, outlet, false)?;
+    sound.granted = vec![listened, pcm.got().clone()];
+    sound.unset = unset;
     sound.refused.extend(lock_memory());
+    let card = |ask| Card::new(ask, &controls, Arc::clone(&sound.counters));
+    let (microphone, speaker) = (card(hearing)?, card(speaking)?);
     let (told, telling) = sync_channel(2);
     let tell = told.clone();
     sound.crew.start(CAPTURE.0, capture_bell, move |post| {
         take_privileges(CAPTURE, told);
-        Listener {
-            capture,
-            post,
-            device: Device { end: End::Microphone, name: names.microphone, shape },
-            fruitless: 0,
-        }
-        .run()
+        Listener::new(capture, post.clone(), unplugged).run(microphone)
     })?;
     sound.crew.start(PLAYBACK.0, playback_bell, move |post| {
         take_privileges(PLAYBACK, tell);
-        Talker {
-            playback,
-            post,
-            device: Device { end: End::Speaker, name: names.speaker, shape },
-            fruitless: 0,
-        }
-        .run(pcm)
+        Talker::new(playback, post.clone(), unplugged).run(speaker, pcm)
     })?;
     sound.refused.extend(telling.into_iter().flatten());
     Ok(sound)
@@ -77,169 +81,78 @@ fn take_privileges((thread, priority): (&'static str, i32), told: SyncSender<Opt
     let _ = told.send(schedule(thread, priority));
 }
 
-/// The playback thread.
-struct Talker<'a> {
-    playback: Playback,
-    post: &'a Post,
-    device: Device,
-    /// Openings in a row that led nowhere.
-    fruitless: u32,
+/// A sound card's device by what is asked of it.
+struct Card {
+    ask: Ask,
+    controls: Vec<Control>,
+    counters: Arc<Counters>,
+    lookout: Lookout,
 }
 
-impl Talker<'_> {
-    fn run(mut self, mut pcm: Pcm) -> Result<(), AudioError> {
-        loop {
-            let Err(gone) = self.talk(&pcm) else { return Ok(()) };
-            drop(pcm);
-            self.playback.start_afresh();
-            if self.fruitless >= FRUITLESS_OPENINGS {
-                return Err(self.device.lost(gone));
-            }
-            match self.device.open_again(self.post, gone, || !self.is_over())? {
-                None => return Ok(()),
-                Some(back) => pcm = back,
-            }
-            self.playback.counters().reopens.add(1);
-        }
-    }
-
-    fn talk(&mut self, pcm: &Pcm) -> Result<(), Gone> {
-        self.fruitless += 1;
-        let mut line = pcm.line()?;
-        while !self.is_over() {
-            if line.is_proven() {
-                self.fruitless = 0;
-            }
-            if self.playback.turn(&mut line)? {
-                self.post.wake.ring();
-            }
-            line.wait(&self.post.bell, self.playback.is_resting())?;
-        }
-        Ok(())
-    }
-
-    fn is_over(&self) -> bool {
-        self.post.is_over() || self.playback.is_abandoned()
+impl Card {
+    fn new(ask: Ask, controls: &[Control], counters: Arc<Counters>) -> Result<Card, AudioError> {
+        Ok(Card { ask, controls: controls.to_vec(), counters, lookout: Lookout::new()? })
     }
 }
 
-/// The capture thread.
-struct Listener<'a> {
-    capture: Capture,
-    post: &'a Post,
-    device: Device,
-    /// Openings in a row that led nowhere.
-    fruitless: u32,
-}
+impl Open for Card {
+    type Device = Pcm;
+    type Line<'a> = Line<'a>;
 
-impl Listener<'_> {
-    fn run(mut self) -> Result<(), AudioError> {
-        let mut lost = None;
-        while !self.is_over() {
-            if !self.capture.is_wanted() {
-                (lost, self.fruitless) = (None, 0);
-                self.post.bell.wait(None);
-                continue;
-            }
-            let opened = match lost {
-                None => self.device.open(),
-                Some(gone) => match self.device.open_again(self.post, gone, || self.is_wanted())? {
-                    None => continue,
-                    Some(pcm) => {
-                        self.capture.counters().reopens.add(1);
-                        Ok(pcm)
-                    }
-                },
-            };
-            lost = match opened {
-                Ok(pcm) => self.listen(pcm).err(),
-                Err(gone) => Some(gone),
-            };
-            if let (Some(gone), FRUITLESS_OPENINGS..) = (lost, self.fruitless) {
-                return Err(self.device.lost(gone));
-            }
+    fn open(&mut self) -> Result<Pcm, Gone> {
+        let pcm = Pcm::open(&self.ask).map_err(|error| errno(&error))?;
+        // A card that was put back begins with controls of its own, even if nobody used it meanwhile.
+        if self.lookout.take_changed() && !controls(&self.controls).is_empty() {
+            self.counters.controls_refused.add(1);
         }
-        Ok(())
+        Ok(pcm)
     }
 
-    /// Listens until nobody wants it; the device is closed again when this returns.
-    fn listen(&mut self, pcm: Pcm) -> Result<(), Gone> {
-        let ended = pcm.line().and_then(|mut line| self.listen_on(&mut line));
-        drop(pcm);
-        self.capture.mark_open(false);
-        self.post.wake.ring();
-        ended
-    }
-
-    fn listen_on(&mut self, line: &mut Line<'_>) -> Result<(), Gone> {
-        self.capture.mark_open(true);
-        self.post.wake.ring();
-        self.fruitless += 1;
-        while self.is_wanted() {
-            if line.is_proven() {
-                self.fruitless = 0;
-            }
-            if self.capture.turn(line)? {
-                self.post.wake.ring();
-            }
-            line.wait(&self.post.bell, self.capture.is_resting())?;
-        }
-        Ok(())
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.capture.is_wanted() && !self.is_over()
-    }
-
-    fn is_over(&self) -> bool {
-        self.post.is_over() || self.capture.is_abandoned()
-    }
-}
-
-/// Times a device that is gone is tried again, and how long is waited before each, in milliseconds: 5 s
-/// in all, as a USB card takes to come back.
-const TRIES: u32 = 20;
-const TRY_AFTER_MS: u32 = 250;
-/// Openings in a row that may move no frame.
-const FRUITLESS_OPENINGS: u32 = 3;
-
-/// A device by name.
-struct Device {
-    end: End,
-    name: String,
-    shape: Shape,
-}
-
-impl Device {
-    fn open(&self) -> Result<Pcm, Gone> {
-        Pcm::open(self.end, &self.name, self.shape).map_err(|error| match error {
-            AudioError::Open { errno, .. }
-            | AudioError::Gone { errno, .. }
-            | AudioError::System { errno, .. } => Gone { errno },
-            AudioError::Unfit { .. } | AudioError::Tape { .. } => Gone { errno: libc::EINVAL },
-        })
-    }
-
-    /// Opens a device that is gone as soon as it is back; `None` when it is no longer wanted.
-    fn open_again(
-        &self,
-        post: &Post,
-        gone: Gone,
-        wanted: impl Fn() -> bool,
-    ) -> Result<Option<Pcm>, AudioError> {
-        for _ in 0..TRIES {
-            while wanted() && post.bell.wait(Some(TRY_AFTER_MS)) {}
-            if !wanted() {
-                return Ok(None);
-            }
-            if let Ok(pcm) = self.open() {
-                return Ok(Some(pcm));
-            }
-        }
-        Err(self.lost(gone))
+    fn line(pcm: &Pcm) -> Result<Line<'_>, Gone> {
+        pcm.line()
     }
 
     fn lost(&self, gone: Gone) -> AudioError {
-        AudioError::Gone { end: self.end, device: self.name.clone(), errno: gone.errno }
+        let (end, device, errno) = (self.ask.end, self.ask.device.clone(), gone.errno);
+        if errno == libc::EBUSY {
+            return explain(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
+        }
+        AudioError::Gone { end, device, errno }
+    }
+
+    fn set_limit(&mut self, limit: Option<Duration>) {
+        self.lookout.set_limit(limit);
+    }
+
+    fn set_next_try(&mut self, after: Option<Duration>) {
+        self.lookout.set_next_try(after);
+    }
+
+    fn wait(&mut self, bell: &Doorbell) -> Waited {
+        self.lookout.wait(bell)
+    }
+}
+
+impl Running for Line<'_> {
+    fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
+        Line::wait(self, bell, resting)
+    }
+
+    fn is_proven(&self) -> bool {
+        Line::is_proven(self)
+    }
+}
+
+fn errno(error: &AudioError) -> Gone {
+    match error {
+        AudioError::Open { errno, .. }
+        | AudioError::Gone { errno, .. }
+        | AudioError::Forbidden { errno, .. }
+        | AudioError::System { errno, .. } => Gone { errno: *errno },
+        AudioError::Held { .. } => Gone { errno: libc::EBUSY },
+        AudioError::Missing { .. } => Gone { errno: libc::ENODEV },
+        AudioError::Unfit { .. } | AudioError::Mixer { .. } | AudioError::Tape { .. } => {
+            Gone { errno: libc::EINVAL }
+        }
     }
 }

@@ -1,19 +1,21 @@
-//! What the real-time threads count, for the session to tell.
+//! What the real-time threads count, and which devices they have, for the session to tell.
 //!
-//! Counting is one relaxed atomic. Nothing here is a signal between threads.
+//! Each is one atomic. Nothing here wakes anybody.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+use super::trouble::{End, Gone};
 
 /// The counts of both directions since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Frames the microphone gave.
+    /// Frames the microphone gave, at its own rate.
     pub captured: Counter,
     /// Heard frames dropped because the session had not read what was before them.
     pub overruns: Counter,
     /// Times the microphone's buffer overflowed or its device stalled.
     pub capture_xruns: Counter,
-    /// Frames the speaker's device played, silence included.
+    /// Frames the speaker's device played, at its own rate and silence included.
     pub played: Counter,
     /// Times the speaker's buffer ran empty or its device stalled.
     pub playback_xruns: Counter,
@@ -25,10 +27,24 @@ pub struct Counters {
     pub suspends: Counter,
     /// Times a device that was gone was opened again.
     pub reopens: Counter,
-    /// The loudest sample heard.
+    /// Times the controls of a card that came back could not be set again.
+    pub controls_refused: Counter,
+    /// The loudest sample heard, after gain.
     pub microphone_peak: Peak,
-    /// The loudest sample of a reply handed to the speaker.
+    /// The loudest sample of a reply on its way to the speaker, before the volume, so that a light that follows
+    /// the voice does so at any volume.
     pub speaker_peak: Peak,
+    microphone: Presence,
+    speaker: Presence,
+}
+
+impl Counters {
+    pub(super) fn presence(&self, end: End) -> &Presence {
+        match end {
+            End::Microphone => &self.microphone,
+            End::Speaker => &self.speaker,
+        }
+    }
 }
 
 /// A count that only grows.
@@ -60,5 +76,22 @@ impl Peak {
     pub(super) fn raise(&self, samples: &[i16]) {
         let peak = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         self.0.fetch_max(u32::from(peak), Ordering::Relaxed);
+    }
+}
+
+/// Whether a device is there: 0, or the error it answered with.
+#[derive(Debug, Default)]
+pub(super) struct Presence(AtomicI32);
+
+impl Presence {
+    pub(super) fn set(&self, gone: Option<Gone>) {
+        // An error without a number is still one.
+        let errno = gone.map_or(0, |Gone { errno }| if errno == 0 { libc::EIO } else { errno });
+        self.0.store(errno, Ordering::Release);
+    }
+
+    pub(super) fn gone(&self) -> Option<Gone> {
+        let errno = self.0.load(Ordering::Acquire);
+        (errno != 0).then_some(Gone { errno })
     }
 }

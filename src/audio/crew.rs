@@ -35,6 +35,11 @@ impl Crew {
         self.failure.get().cloned()
     }
 
+    /// Makes what a thread, or whoever plays its part, is given.
+    pub(super) fn post(&self, bell: Arc<Doorbell>) -> Post {
+        Post { bell, wake: Arc::clone(&self.wake), stop: Arc::clone(&self.stop) }
+    }
+
     /// Starts a thread; whoever rings `bell` wakes it.
     pub(super) fn start(
         &mut self,
@@ -43,8 +48,7 @@ impl Crew {
         work: impl FnOnce(&Post) -> Result<(), AudioError> + Send + 'static,
     ) -> Result<(), AudioError> {
         let ended = Arc::new(Doorbell::new()?);
-        let post =
-            Post { bell: Arc::clone(&bell), wake: Arc::clone(&self.wake), stop: Arc::clone(&self.stop) };
+        let post = self.post(Arc::clone(&bell));
         let leaving = Leaving { ended: Arc::clone(&ended), wake: Arc::clone(&self.wake) };
         let failure = Arc::clone(&self.failure);
         let thread = Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
@@ -79,6 +83,7 @@ impl Drop for Crew {
 }
 
 /// What a thread is given: what wakes it, whom it wakes, and when it is over.
+#[derive(Clone)]
 pub(super) struct Post {
     pub(super) bell: Arc<Doorbell>,
     pub(super) wake: Arc<Doorbell>,

@@ -8,7 +8,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::trouble::AudioError;
 
-pub(super) struct Doorbell {
+/// What wakes a thread that waits.
+pub struct Doorbell {
     fd: OwnedFd,
 }
 
@@ -41,6 +42,7 @@ impl Doorbell {
 }
 
 impl AsFd for Doorbell {
+    /// Returns the descriptor that is readable once the bell is rung.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

@@ -3,7 +3,7 @@
 //! They move frames and ask; they never wait for a device.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
@@ -53,7 +53,7 @@ impl Ears {
 /// The speaker as the session sees it.
 pub struct Mouth {
     spoken: Writer<Spoken>,
-    heard: Arc<AtomicU64>,
+    told: Arc<Told>,
     receipts: HeapCons<Silenced>,
     bell: Arc<Doorbell>,
 }
@@ -61,11 +61,11 @@ pub struct Mouth {
 impl Mouth {
     pub(super) fn new(
         spoken: Writer<Spoken>,
-        heard: Arc<AtomicU64>,
+        told: Arc<Told>,
         receipts: HeapCons<Silenced>,
         bell: Arc<Doorbell>,
     ) -> Mouth {
-        Mouth { spoken, heard, receipts, bell }
+        Mouth { spoken, told, receipts, bell }
     }
 
     /// Writes as many of `frames` as there is room for and returns how many that was.
@@ -100,10 +100,23 @@ impl Mouth {
         cut
     }
 
+    /// Sets the volume: 100 is all there is, 1 is 50 dB less, and steps between sound equal; 0 is silence.
+    /// What is over 100 counts as 100. It is obeyed for what the speaker is handed from now on, within a
+    /// period and without a click.
+    pub fn set_volume(&self, percent: u8) {
+        self.told.volume.store(percent.min(100), Ordering::Relaxed);
+    }
+
+    /// Returns the volume, in percent; 100 at the start.
+    #[must_use]
+    pub fn volume(&self) -> u8 {
+        self.told.volume.load(Ordering::Relaxed)
+    }
+
     /// Returns the lane position up to which frames were really heard. It never goes back.
     #[must_use]
     pub fn heard(&self) -> u64 {
-        self.heard.load(Ordering::Acquire)
+        self.told.heard.load(Ordering::Acquire)
     }
 
     /// Takes the next receipt of a cut. Cuts that come close together may share one, the latest's.
@@ -126,4 +139,18 @@ pub struct Silenced {
 pub(super) struct Tap {
     pub(super) wanted: AtomicBool,
     pub(super) open: AtomicBool,
+}
+
+/// What the session and the playback step tell each other.
+pub(super) struct Told {
+    /// The lane position up to which frames were heard.
+    pub(super) heard: AtomicU64,
+    /// Percent.
+    pub(super) volume: AtomicU8,
+}
+
+impl Default for Told {
+    fn default() -> Told {
+        Told { heard: AtomicU64::new(0), volume: AtomicU8::new(100) }
+    }
 }

@@ -5,40 +5,57 @@
 //! steps, so a sound card, a tape (WAV files) or a test can drive them. This room knows no policy, no
 //! service and no clock: the devices keep time.
 
+mod away;
 mod capture;
 mod cards;
 mod counters;
 mod crew;
 mod doorbell;
 mod ends;
+mod form;
+mod holder;
+mod intake;
+mod lookout;
+mod loops;
+mod mixer;
+mod outlet;
 mod pcm;
 mod playback;
 mod realtime;
 mod sent;
 mod tape;
 mod trouble;
+mod waiting;
+mod watch;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ringbuf::HeapRb;
 use ringbuf::traits::Split;
 
 use crate::lane::{Frame, lane};
 
+pub use self::away::{Away, Open, Running, Waited};
 pub use self::capture::{Capture, Microphone};
-pub use self::cards::{CardNames, cards};
+pub use self::cards::{Cards, cards};
 pub use self::counters::{Counter, Counters, Peak};
+pub use self::doorbell::Doorbell;
 pub use self::ends::{Ears, Mouth, Silenced};
-pub use self::pcm::Got;
+pub use self::form::Got;
+pub use self::holder::{Holder, explain};
+pub use self::intake::Intake;
+pub use self::loops::{Listener, Talker, loops};
+pub use self::mixer::{controls, share};
+pub use self::outlet::Outlet;
 pub use self::playback::{Level, Playback, Speaker};
 pub use self::tape::{Tape, tape};
 pub use self::trouble::{AudioError, End, Gone, Recovery, Trouble};
+pub use crate::profile::{Control, Form, Format, Microphone as Source, Setting, Speaker as Drain, Unplugged};
 
 use self::crew::Crew;
-use self::doorbell::Doorbell;
-use self::ends::Tap;
+use self::ends::{Tap, Told};
 use self::realtime::Refusal;
 
 /// Channels of a heard frame: the microphone. A second one is room for what the speaker played then.
@@ -59,12 +76,13 @@ pub const SPOKEN_LANE_S: usize = 2;
 /// the newest is dropped and counted.
 pub const RECEIPTS: usize = 16;
 
-/// The numbers of the sound: how fast, in what portions, and how much the speaker holds.
+/// The numbers of the sound in the lanes: how fast, in what portions, and how much the speaker holds. A
+/// device of another rate gets the same in its own frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Frames a second.
     pub rate_hz: u32,
-    /// Frames a device moves at a time.
+    /// Frames moved at a time.
     pub period_frames: usize,
     /// Frames kept in the speaker's buffer: the latency of a reply, and the time a late wake may take.
     pub queue_frames: usize,
@@ -88,6 +106,7 @@ pub struct Sound {
     counters: Arc<Counters>,
     wake: Arc<Doorbell>,
     granted: Vec<Got>,
+    unset: Vec<AudioError>,
     refused: Vec<Refusal>,
     tape_ended: Arc<AtomicBool>,
     // Last, so that the lanes are gone, which is the stop signal, before the threads are waited for.
@@ -99,6 +118,13 @@ impl Sound {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Tells which devices are away now; a wake follows when one goes and when it is back.
+    #[must_use]
+    pub fn away(&self) -> Away {
+        let gone = |end| self.counters.presence(end).gone();
+        Away { microphone: gone(End::Microphone), speaker: gone(End::Speaker) }
     }
 
     /// Silences the descriptor until there is news again. To be called before looking for the news.
@@ -116,6 +142,12 @@ impl Sound {
     #[must_use]
     pub fn granted(&self) -> &[Got] {
         &self.granted
+    }
+
+    /// Lists the controls that could not be set at the start, one sentence each.
+    #[must_use]
+    pub fn unset(&self) -> &[AudioError] {
+        &self.unset
     }
 
     /// Says which privileges were refused, in one sentence with the remedy. Sound works without them, less surely.
@@ -139,12 +171,25 @@ impl AsFd for Sound {
 }
 
 /// Makes the session's side joined to bare steps, with no thread or device: whoever holds the steps
-/// plays the devices, and time, by hand.
+/// plays the devices, and time, by hand. The devices have the lanes' own form.
 ///
 /// # Errors
 /// When the system has no descriptor left.
 pub fn steps(shape: Shape) -> Result<(Sound, Capture, Playback), AudioError> {
-    let rig = Rig::new(shape, true)?;
+    let rig = Rig::native(shape, true)?;
+    Ok((rig.sound, rig.capture, rig.playback))
+}
+
+/// Makes the same for devices of other forms.
+///
+/// # Errors
+/// When the system has no descriptor left.
+pub fn steps_between(
+    shape: Shape,
+    intake: Intake,
+    outlet: Outlet,
+) -> Result<(Sound, Capture, Playback), AudioError> {
+    let rig = Rig::new(shape, intake, outlet, true)?;
     Ok((rig.sound, rig.capture, rig.playback))
 }
 
@@ -160,29 +205,41 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(shape: Shape, one_thread: bool) -> Result<Rig, AudioError> {
+    /// Makes one whose devices have the lanes' own form.
+    fn native(shape: Shape, one_thread: bool) -> Result<Rig, AudioError> {
+        let Shape { rate_hz, period_frames, .. } = shape;
+        let ends = Intake::new(shape, rate_hz, period_frames, 0.0, true)
+            .and_then(|intake| Ok((intake, Outlet::new(shape, rate_hz, period_frames)?)));
+        // It fails at 0 Hz only.
+        let (intake, outlet) =
+            ends.map_err(|_| AudioError::System { what: "a rate of 0 Hz", errno: libc::EINVAL })?;
+        Rig::new(shape, intake, outlet, one_thread)
+    }
+
+    fn new(shape: Shape, intake: Intake, outlet: Outlet, one_thread: bool) -> Result<Rig, AudioError> {
         let rate = shape.rate_hz as usize;
         let (heard_writer, heard_reader) = lane(rate * HEARD_LANE_S);
         let (spoken_writer, spoken_reader) = lane(rate * SPOKEN_LANE_S);
         let (receipts_in, receipts_out) = HeapRb::new(RECEIPTS).split();
         let counters = Arc::new(Counters::default());
         let tap = Arc::new(Tap::default());
-        let heard = Arc::new(AtomicU64::new(0));
+        let told = Arc::new(Told::default());
         let wake = Arc::new(Doorbell::new()?);
         let capture_bell = Arc::new(Doorbell::new()?);
         let playback_bell = if one_thread { Arc::clone(&capture_bell) } else { Arc::new(Doorbell::new()?) };
         let sound = Sound {
             ears: Ears::new(heard_reader, Arc::clone(&tap), Arc::clone(&capture_bell)),
-            mouth: Mouth::new(spoken_writer, Arc::clone(&heard), receipts_out, Arc::clone(&playback_bell)),
+            mouth: Mouth::new(spoken_writer, Arc::clone(&told), receipts_out, Arc::clone(&playback_bell)),
             counters: Arc::clone(&counters),
             wake: Arc::clone(&wake),
             granted: Vec::new(),
+            unset: Vec::new(),
             refused: Vec::new(),
             tape_ended: Arc::new(AtomicBool::new(false)),
             crew: Crew::new(wake),
         };
-        let capture = Capture::new(shape, heard_writer, tap, Arc::clone(&counters));
-        let playback = Playback::new(shape, spoken_reader, receipts_in, heard, counters);
+        let capture = Capture::new(intake, heard_writer, tap, Arc::clone(&counters));
+        let playback = Playback::new(shape, outlet, spoken_reader, receipts_in, told, counters);
         Ok(Rig { sound, capture, playback, capture_bell, playback_bell })
     }
 }

@@ -4,13 +4,16 @@
 //! so anything that can be written can be its speaker. It never waits, allocates, or decides what to say.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use ringbuf::HeapProd;
 use ringbuf::traits::Producer;
 
+use super::ends::Told;
+use super::outlet::Outlet;
 use super::sent::Sent;
 use super::trouble::{Gone, Patience, Recovery, Trouble};
+use super::waiting::{Ending, Staged, Tail};
 use super::{Counters, Shape, Silenced, Spoken};
 use crate::lane::Reader;
 
@@ -25,12 +28,12 @@ pub trait Speaker {
     /// When the device must be recovered first.
     fn level(&mut self) -> Result<Level, Trouble>;
 
-    /// Takes as many of `frames` as it can hold and returns how many; it plays by itself once
+    /// Takes as many of `frames`, mono at its own rate, as it can hold and returns how many; it plays by itself once
     /// `queue_frames` were taken.
     ///
     /// # Errors
     /// When the device must be recovered first; it took none then.
-    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble>;
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble>;
 
     /// Throws away all it holds, at once.
     ///
@@ -56,48 +59,56 @@ pub struct Level {
 
 /// Length of the fade that hides the end of sound, in milliseconds.
 const FADE_MS: usize = 5;
+/// Times the outlet is given frames until it must have some ready: more than its filter is long.
+const FILLINGS: usize = 512;
 
 /// The reading end of the lane "spoken", with the device's troubles seen to.
 pub struct Playback {
     spoken: Reader<Spoken>,
     staged: Staged,
-    tail: Tail,
+    ending: Ending,
     silence: Box<[Spoken]>,
+    outlet: Outlet,
+    tail: Tail,
     sent: Sent,
     /// The cut that is still to be obeyed.
     cut: Option<u64>,
-    /// Whether the last frame written came from the lane.
+    /// Whether the last frame given to the outlet came from the lane.
     sounding: bool,
     news: bool,
     patience: Patience,
     /// Whether the device asked for time in its trouble.
     resting: bool,
     receipts: HeapProd<Silenced>,
-    heard: Arc<AtomicU64>,
+    told: Arc<Told>,
     counters: Arc<Counters>,
 }
 
 impl Playback {
     pub(super) fn new(
         shape: Shape,
+        outlet: Outlet,
         spoken: Reader<Spoken>,
         receipts: HeapProd<Silenced>,
-        heard: Arc<AtomicU64>,
+        told: Arc<Told>,
         counters: Arc<Counters>,
     ) -> Playback {
+        let fade_frames = |rate_hz: u32| rate_hz as usize * FADE_MS / 1000;
         Playback {
             spoken,
             staged: Staged::new(shape.period_frames),
-            tail: Tail::new(shape.rate_hz as usize * FADE_MS / 1000),
+            ending: Ending::new(fade_frames(shape.rate_hz)),
             silence: vec![[0]; shape.period_frames].into(),
-            sent: Sent::new(),
+            tail: Tail::new(fade_frames(outlet.rate_hz())),
+            sent: Sent::new(outlet.rate_hz()),
+            outlet,
             cut: None,
             sounding: false,
             news: false,
             patience: Patience::default(),
             resting: false,
             receipts,
-            heard,
+            told,
             counters,
         }
     }
@@ -121,11 +132,22 @@ impl Playback {
         Ok(std::mem::take(&mut self.news))
     }
 
+    /// Obeys a cut while there is no device; true when the session should look.
+    pub fn turn_away(&mut self) -> bool {
+        self.look_for_cut();
+        if let Some(cut) = self.cut {
+            self.sounding = false;
+            self.acknowledge(cut);
+        }
+        std::mem::take(&mut self.news)
+    }
+
     /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
     /// that ends with `Gone` has noted it already.
     pub fn start_afresh(&mut self) {
-        self.sent.forget();
+        self.sent.forget(|frames| self.outlet.over(frames));
         self.tail.clear();
+        self.ending.clear();
     }
 
     /// Tells whether the device is in trouble and needs a moment before the next turn.
@@ -140,7 +162,7 @@ impl Playback {
         self.spoken.is_abandoned()
     }
 
-    pub(super) fn counters(&self) -> &Counters {
+    pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 
@@ -178,8 +200,8 @@ impl Playback {
     }
 
     fn publish_heard(&mut self) {
-        if let Some(heard) = self.sent.heard() {
-            self.heard.store(heard, Ordering::Release);
+        if let Some(heard) = self.sent.heard(|frames| self.outlet.over(frames)) {
+            self.told.heard.store(heard, Ordering::Release);
             self.news |= self.sent.is_all_heard() && self.staged.is_empty() && self.spoken.waiting() == 0;
         }
     }
@@ -193,25 +215,37 @@ impl Playback {
     fn obey(&mut self, cut: u64, queued: usize, speaker: &mut impl Speaker) -> Result<usize, Trouble> {
         let mut left = queued;
         if self.sounding || !self.sent.is_all_heard() {
-            speaker.flush()?;
-            self.tail.refill(|frames| self.sent.fade_heard(frames));
-            self.sent.forget();
+            if !self.sent.is_empty() {
+                speaker.flush()?;
+                self.tail.refill(|frames| self.sent.fade(frames));
+            }
+            self.ending.clear();
+            self.outlet.reset();
+            self.sent.reset();
             self.sounding = false;
             left = 0;
         }
+        self.acknowledge(cut);
+        Ok(left)
+    }
+
+    fn acknowledge(&mut self, cut: u64) {
         self.cut = None;
         self.news = true;
-        let receipt = Silenced { cut, heard: self.heard.load(Ordering::Relaxed) };
+        let receipt = Silenced { cut, heard: self.told.heard.load(Ordering::Relaxed) };
         if self.receipts.try_push(receipt).is_err() {
             self.counters.receipts_lost.add(1);
         }
-        Ok(left)
     }
 
     /// Writes up to `wanted` frames; fewer when the speaker is full or a cut has come.
     fn top_up(&mut self, speaker: &mut impl Speaker, mut wanted: usize) -> Result<(), Trouble> {
+        self.outlet.aim(self.told.volume.load(Ordering::Relaxed));
         while wanted > 0 {
-            if self.tail.is_empty() && self.staged.is_empty() {
+            for _ in 0..FILLINGS {
+                if !self.tail.is_empty() || !self.outlet.ready().is_empty() {
+                    break;
+                }
                 self.stage(wanted);
                 if self.cut.is_some() {
                     return Ok(());
@@ -226,38 +260,55 @@ impl Playback {
         Ok(())
     }
 
-    /// Takes frames from the lane, and a cut only after that: then no frame written to the lane after a
-    /// cut can be in the speaker when it is emptied for that cut.
+    /// Gives the outlet what comes first: the fade that ends a sound, the lane, silence.
+    ///
+    /// It takes frames from the lane, and a cut only after that: then no frame written to the lane after a
+    /// cut can be in the outlet or in the speaker when they are emptied for that cut.
     fn stage(&mut self, wanted: usize) {
-        self.staged.refill(&mut self.spoken, wanted);
-        self.look_for_cut();
-        if self.cut.is_none() && self.staged.is_empty() && self.sounding {
-            self.sounding = false;
-            self.news = true;
-            self.counters.starved.add(1);
-            self.tail.refill(|frames| self.sent.fade_written(frames));
+        let wanted = self.outlet.needed_for(wanted);
+        if self.ending.is_empty() {
+            if self.staged.is_empty() {
+                self.staged.refill(&mut self.spoken, wanted);
+            }
+            self.look_for_cut();
+            if self.cut.is_some() {
+                return;
+            }
+            if !self.staged.is_empty() {
+                let frames = self.staged.frames();
+                self.counters.speaker_peak.raise(frames.as_flattened());
+                self.sent.note_stream(frames.len(), Some(self.staged.position));
+                self.outlet.take(frames);
+                self.ending.follow(frames);
+                self.staged.advance(frames.len());
+                self.sounding = true;
+                return;
+            }
+            if std::mem::take(&mut self.sounding) {
+                self.news = true;
+                self.counters.starved.add(1);
+                self.ending.begin();
+            }
         }
+        let frames = if self.ending.is_empty() { &*self.silence } else { self.ending.frames() };
+        let frames = &frames[..frames.len().min(wanted)];
+        self.sent.note_stream(frames.len(), None);
+        self.outlet.take(frames);
+        self.ending.advance(frames.len());
     }
 
-    /// Writes from what comes first: the fade, the lane, silence.
+    /// Writes from what comes first: the fade of a cut, the stream.
     fn write(&mut self, speaker: &mut impl Speaker, wanted: usize) -> Result<usize, Trouble> {
-        let (frames, lane) = if !self.tail.is_empty() {
-            (self.tail.frames(), None)
-        } else if !self.staged.is_empty() {
-            (self.staged.frames(), Some(self.staged.position))
-        } else {
-            (&*self.silence, None)
-        };
+        let fading = !self.tail.is_empty();
+        let frames = if fading { self.tail.frames() } else { self.outlet.ready() };
         let frames = &frames[..frames.len().min(wanted)];
         let taken = speaker.write(frames)?.min(frames.len());
-        let frames = &frames[..taken];
-        self.sent.note(frames, lane);
-        if lane.is_some() {
-            self.counters.speaker_peak.raise(frames.as_flattened());
-            self.staged.advance(taken);
-            self.sounding |= taken > 0;
-        } else {
+        if fading {
+            self.sent.note_lead(&frames[..taken]);
             self.tail.advance(taken);
+        } else {
+            self.sent.note_written(&frames[..taken]);
+            self.outlet.advance(taken);
         }
         Ok(taken)
     }
@@ -295,78 +346,5 @@ impl Playback {
     fn lose(&mut self, gone: Gone) -> Gone {
         self.start_afresh();
         gone
-    }
-}
-
-/// Frames taken from the lane that the speaker has not taken yet.
-struct Staged {
-    frames: Box<[Spoken]>,
-    next: usize,
-    end: usize,
-    /// The lane position of the next frame.
-    position: u64,
-}
-
-impl Staged {
-    fn new(most: usize) -> Staged {
-        Staged { frames: vec![[0]; most].into(), next: 0, end: 0, position: 0 }
-    }
-
-    fn refill(&mut self, lane: &mut Reader<Spoken>, wanted: usize) {
-        let most = self.frames.len().min(wanted);
-        self.next = 0;
-        self.end = lane.read(&mut self.frames[..most]);
-        self.position = lane.position() - self.end as u64;
-    }
-
-    fn discard_before(&mut self, cut: u64) {
-        let doomed = cut.saturating_sub(self.position).min((self.end - self.next) as u64);
-        self.advance(doomed as usize);
-    }
-
-    fn frames(&self) -> &[Spoken] {
-        &self.frames[self.next..self.end]
-    }
-
-    fn is_empty(&self) -> bool {
-        self.next == self.end
-    }
-
-    fn advance(&mut self, taken: usize) {
-        self.next += taken;
-        self.position += taken as u64;
-    }
-}
-
-/// The fade-out that is still to be written, if any.
-struct Tail {
-    frames: Box<[Spoken]>,
-    next: usize,
-}
-
-impl Tail {
-    fn new(length: usize) -> Tail {
-        Tail { frames: vec![[0]; length].into(), next: length }
-    }
-
-    fn refill(&mut self, fade: impl FnOnce(&mut [Spoken])) {
-        fade(&mut self.frames);
-        self.next = 0;
-    }
-
-    fn clear(&mut self) {
-        self.next = self.frames.len();
-    }
-
-    fn frames(&self) -> &[Spoken] {
-        &self.frames[self.next..]
-    }
-
-    fn is_empty(&self) -> bool {
-        self.next == self.frames.len()
-    }
-
-    fn advance(&mut self, taken: usize) {
-        self.next = self.frames.len().min(self.next + taken);
     }
 }

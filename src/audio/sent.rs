@@ -1,50 +1,81 @@
 //! What the speaker was handed since it was last empty: which lane frame sits at which device frame,
 //! and how it sounded.
 //!
-//! From it follow what has been heard and the fade that continues what is being heard. All in frames;
-//! it asks no device.
+//! From it follow what has been heard and the fade that continues what is being heard. Lane frames are
+//! placed in the stream that the outlet is given, device frames in what it makes of it; how one goes over
+//! into the other is the outlet's to say. All in frames; it asks no device.
 
 use heapless::Deque;
-
-use super::Spoken;
 
 /// Stretches of lane frames the speaker may hold at once. A stretch ends only where the lane ran dry; when
 /// there are too many the oldest is forgotten, and counts as heard when the one after it is.
 const RUNS: usize = 64;
-/// Samples kept to make a fade from: 1/3 s, more than a speaker's delay. Beyond it a fade is silence.
-const HISTORY_FRAMES: usize = 8192;
+/// The part of a second whose samples are kept to make a fade from, more than a speaker's delay. Beyond it
+/// a fade is silence.
+const HISTORY_PER_S: usize = 3;
 
 pub(super) struct Sent {
+    /// Device frames written since the device was last empty.
     written: u64,
     played: u64,
-    last: i16,
+    /// How many of them came before the stream: a fade.
+    lead: u64,
+    /// Device frames of the stream that were written before the device was last empty.
+    before: u64,
+    /// Frames of the stream so far.
+    stream: u64,
+    last: f32,
     runs: Deque<Run, RUNS>,
-    history: Box<[i16; HISTORY_FRAMES]>,
+    history: Box<[f32]>,
 }
 
-/// Lane frames that follow each other in the device as in the lane.
+/// Lane frames that follow each other in the stream as in the lane.
 struct Run {
-    device: u64,
+    stream: u64,
     lane: u64,
     frames: u64,
 }
 
 impl Sent {
-    pub(super) fn new() -> Sent {
-        Sent { written: 0, played: 0, last: 0, runs: Deque::new(), history: Box::new([0; HISTORY_FRAMES]) }
+    /// Opens an empty book for a device that plays `rate_hz` frames a second.
+    pub(super) fn new(rate_hz: u32) -> Sent {
+        let history = (rate_hz as usize / HISTORY_PER_S).next_power_of_two();
+        Sent {
+            written: 0,
+            played: 0,
+            lead: 0,
+            before: 0,
+            stream: 0,
+            last: 0.0,
+            runs: Deque::new(),
+            history: vec![0.0; history].into(),
+        }
     }
 
-    /// Notes what was written; `lane` is the position of the first frame, if they came from the lane.
-    pub(super) fn note(&mut self, frames: &[Spoken], lane: Option<u64>) {
-        let count = frames.len() as u64;
+    /// Notes that `frames` frames went into the stream; `lane` is the position of the first, if they came
+    /// from the lane.
+    pub(super) fn note_stream(&mut self, frames: usize, lane: Option<u64>) {
+        let frames = frames as u64;
         if let Some(lane) = lane {
-            self.note_run(lane, count);
+            self.note_run(lane, frames);
         }
-        for (offset, [sample]) in frames.iter().enumerate() {
-            self.history[slot(self.written + offset as u64)] = *sample;
-            self.last = *sample;
+        self.stream += frames;
+    }
+
+    /// Notes a fade that was written before the stream.
+    pub(super) fn note_lead(&mut self, frames: &[f32]) {
+        self.lead += frames.len() as u64;
+        self.note_written(frames);
+    }
+
+    /// Notes what was written.
+    pub(super) fn note_written(&mut self, frames: &[f32]) {
+        for sample in frames {
+            let slot = self.slot(self.written);
+            self.history[slot] = *sample;
+            self.written += 1;
         }
-        self.written += count;
+        self.last = frames.last().copied().unwrap_or(self.last);
     }
 
     /// Notes that `delay` frames are yet to be heard and returns how many frames were played since.
@@ -57,11 +88,13 @@ impl Sent {
         self.played - before
     }
 
-    /// Returns the lane position up to which lane frames have been played, if any were since last asked.
-    pub(super) fn heard(&mut self) -> Option<u64> {
+    /// Returns the lane position up to which lane frames have been played, if any were since last asked;
+    /// `over` says how far the stream is over after so many device frames.
+    pub(super) fn heard(&mut self, over: impl Fn(u64) -> u64) -> Option<u64> {
+        let place = over(self.before + self.played.saturating_sub(self.lead));
         let mut heard = None;
         while let Some(run) = self.runs.front() {
-            let into = self.played.saturating_sub(run.device).min(run.frames);
+            let into = place.saturating_sub(run.stream).min(run.frames);
             if into > 0 {
                 heard = Some(run.lane + into);
             }
@@ -73,64 +106,75 @@ impl Sent {
         heard
     }
 
-    /// Tells whether every lane frame written has been heard.
+    /// Tells whether every lane frame that went into the stream has been heard.
     pub(super) fn is_all_heard(&self) -> bool {
         self.runs.is_empty()
     }
 
+    /// Tells whether the speaker was handed nothing since it was last empty.
+    pub(super) fn is_empty(&self) -> bool {
+        self.written == 0
+    }
+
     /// Fills `into` with a fade-out of what would be heard next.
-    pub(super) fn fade_heard(&self, into: &mut [Spoken]) {
-        self.fade(self.played, into);
+    ///
+    /// The ramp is linear; where the frames end, the last one is held, so that it goes on from there.
+    pub(super) fn fade(&self, into: &mut [f32]) {
+        let length = into.len() as f32;
+        for (index, frame) in into.iter_mut().enumerate() {
+            let place = self.played + index as u64;
+            let source = if place >= self.written {
+                self.last
+            } else if self.written - place <= self.history.len() as u64 {
+                self.history[self.slot(place)]
+            } else {
+                0.0
+            };
+            *frame = source * (length - index as f32) / (length + 1.0);
+        }
     }
 
-    /// Fills `into` with a fade-out that goes on from the last frame written.
-    pub(super) fn fade_written(&self, into: &mut [Spoken]) {
-        self.fade(self.written, into);
+    /// Notes that the speaker holds nothing now. What it lost will not count as heard; what it was not
+    /// handed yet still may.
+    pub(super) fn forget(&mut self, over: impl Fn(u64) -> u64) {
+        self.before += self.written.saturating_sub(self.lead);
+        (self.written, self.played, self.lead, self.last) = (0, 0, 0, 0.0);
+        let lost = over(self.before);
+        while let Some(run) = self.runs.front_mut() {
+            let gone = lost.saturating_sub(run.stream).min(run.frames);
+            run.stream += gone;
+            run.lane += gone;
+            run.frames -= gone;
+            if run.frames > 0 {
+                break;
+            }
+            self.runs.pop_front();
+        }
     }
 
-    /// Notes that the speaker holds nothing now.
-    pub(super) fn forget(&mut self) {
-        self.written = 0;
-        self.played = 0;
-        self.last = 0;
+    /// Notes that the speaker holds nothing and that the stream begins anew.
+    pub(super) fn reset(&mut self) {
+        (self.written, self.played, self.lead, self.last) = (0, 0, 0, 0.0);
+        (self.before, self.stream) = (0, 0);
         self.runs.clear();
     }
 
-    fn note_run(&mut self, lane: u64, count: u64) {
+    fn note_run(&mut self, lane: u64, frames: u64) {
         if let Some(run) = self.runs.back_mut()
             && run.lane + run.frames == lane
-            && run.device + run.frames == self.written
+            && run.stream + run.frames == self.stream
         {
-            run.frames += count;
+            run.frames += frames;
             return;
         }
         if self.runs.is_full() {
             self.runs.pop_front();
         }
-        let run = Run { device: self.written, lane, frames: count };
         // There is room: it was just made.
-        let _ = self.runs.push_back(run);
+        let _ = self.runs.push_back(Run { stream: self.stream, lane, frames });
     }
 
-    /// The ramp is linear; where the frames end, the last one is held, so that it goes on from there.
-    fn fade(&self, from: u64, into: &mut [Spoken]) {
-        let length = into.len() as i32;
-        for (index, frame) in (0..).zip(into.iter_mut()) {
-            let place = from + index as u64;
-            let source = if place >= self.written {
-                self.last
-            } else if self.written - place <= HISTORY_FRAMES as u64 {
-                self.history[slot(place)]
-            } else {
-                0
-            };
-            let faded = i32::from(source) * (length - index) / (length + 1);
-            // Shrunk towards zero, so it fits.
-            *frame = [faded as i16];
-        }
+    fn slot(&self, place: u64) -> usize {
+        (place % self.history.len() as u64) as usize
     }
-}
-
-fn slot(place: u64) -> usize {
-    (place % HISTORY_FRAMES as u64) as usize
 }

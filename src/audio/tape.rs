@@ -20,7 +20,8 @@ use super::capture::{Capture, Microphone};
 use super::crew::Post;
 use super::playback::{Level, Playback, Speaker};
 use super::trouble::{AudioError, Recovery, Trouble};
-use super::{Rig, Shape, Sound, Spoken};
+use super::{Rig, Shape, Sound};
+use crate::convert::{float, sample};
 
 /// The WAV files that stand in for the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Tape {
 /// # Errors
 /// When a file cannot be opened or has another form, in a sentence that says how to convert it.
 pub fn tape(tape: Tape, shape: Shape) -> Result<Sound, AudioError> {
-    let Rig { mut sound, capture, playback, capture_bell, playback_bell: _ } = Rig::new(shape, true)?;
+    let Rig { mut sound, capture, playback, capture_bell, playback_bell: _ } = Rig::native(shape, true)?;
     let microphone = TapeMicrophone::open(tape.speech, shape, Arc::clone(&sound.tape_ended))?;
     let speaker = TapeSpeaker::create(tape.speaker, shape)?;
     let timer = Ticks::start(shape, tape.speed)?;
@@ -159,10 +160,17 @@ impl TapeMicrophone {
 }
 
 impl Microphone for TapeMicrophone {
-    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         let taken = self.due.min(into.len());
         self.due -= taken;
-        self.play(&mut into[..taken]);
+        let mut block = [0; BLOCK];
+        for into in into[..taken].chunks_mut(BLOCK) {
+            let block = &mut block[..into.len()];
+            self.play(block);
+            for (into, sample) in into.iter_mut().zip(block) {
+                *into = float(*sample);
+            }
+        }
         Ok(taken)
     }
 
@@ -298,9 +306,9 @@ impl Speaker for TapeSpeaker {
         Ok(Level { queued: self.held.len(), delay: self.held.len() as i64 })
     }
 
-    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
         let taken = frames.len().min(self.buffer_frames - self.held.len());
-        self.held.extend_from_slice(frames[..taken].as_flattened());
+        self.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
         Ok(taken)
     }
 

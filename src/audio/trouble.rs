@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::holder::Holder;
+
 /// What a device may answer instead of moving frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -36,6 +38,12 @@ pub enum Recovery {
 pub struct Gone {
     /// The system's error number.
     pub errno: i32,
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        system(self.errno).fmt(f)
+    }
 }
 
 /// Recoveries in a row that may move no frame before the device counts as gone.
@@ -96,13 +104,44 @@ pub enum AudioError {
         /// What alsa-lib said about it, if anything.
         said: String,
     },
-    /// The device does not do what is needed.
+    /// Another program has the device.
+    Held {
+        /// Which direction.
+        end: End,
+        /// Its ALSA name.
+        device: String,
+        /// The programs, as far as the system tells.
+        holders: Vec<Holder>,
+    },
+    /// There is no such device.
+    Missing {
+        /// Which direction.
+        end: End,
+        /// Its ALSA name.
+        device: String,
+        /// The devices of this direction that there are, by name.
+        others: Vec<String>,
+        /// What alsa-lib said about it, if anything.
+        said: String,
+    },
+    /// This user may not open the device.
+    Forbidden {
+        /// Which direction.
+        end: End,
+        /// Its ALSA name.
+        device: String,
+        /// The user's name, or the number where it has none.
+        user: String,
+        /// The system's error number: EACCES where the node's owner and group forbid it, EPERM where a sandbox does.
+        errno: i32,
+    },
+    /// The device does not do what is asked of it.
     Unfit {
         /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
-        /// What was asked for and not granted.
+        /// What was asked for and not granted, and what is offered.
         asked: String,
     },
     /// The device went away and did not come back.
@@ -113,6 +152,15 @@ pub enum AudioError {
         device: String,
         /// The system's error number.
         errno: i32,
+    },
+    /// A card's mixer cannot be set as it is to be.
+    Mixer {
+        /// The card's ALSA name.
+        card: String,
+        /// The control's name.
+        control: String,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// A WAV file cannot serve.
     Tape {
@@ -134,28 +182,65 @@ impl fmt::Display for AudioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AudioError::Open { end, device, errno, said } => {
-                let lister = match end {
-                    End::Microphone => "arecord -L",
-                    End::Speaker => "aplay -L",
+                let remedy = match *errno {
+                    libc::ECONNREFUSED => {
+                        "start the sound server behind it, or choose a card itself from those that"
+                    }
+                    _ => "choose one of those that",
                 };
-                let said = if said.is_empty() { String::new() } else { format!(" [{said}]") };
+                let (system, lister) = (system(*errno), lister(*end));
                 write!(
                     f,
-                    "cannot open the {end} {device:?}: {}{said}; choose one that `{lister}` lists, see that no other \
-                     program holds it and that this user is in the group audio",
-                    system(*errno)
+                    "cannot open the {end} {device:?}: {system}{}; {remedy} `{lister}` lists",
+                    brackets(said)
                 )
+            }
+            AudioError::Held { end, device, holders } => {
+                write!(f, "the {end} {device:?} is {}", busy(holders))?;
+                write!(f, ", or choose another of those that `{}` lists", lister(*end))
+            }
+            AudioError::Missing { end, device, others, said } => {
+                write!(f, "there is no {end} {device:?}{}; ", brackets(said))?;
+                if others.is_empty() {
+                    return write!(
+                        f,
+                        "no sound card here has a {end}: plug one in, and see that `{}` lists it",
+                        lister(*end)
+                    );
+                }
+                let others: Vec<_> = others.iter().map(|other| format!("{other:?}")).collect();
+                write!(
+                    f,
+                    "plug it in, or choose one that is there: {}, or what else `{}` lists",
+                    others.join(", "),
+                    lister(*end)
+                )
+            }
+            AudioError::Forbidden { end, device, user, errno } => {
+                write!(f, "the user {user} may not open the {end} {device:?}: {}; ", system(*errno))?;
+                match *errno {
+                    libc::EPERM => f.write_str(
+                        "let its sandbox use sound cards (DeviceAllow=char-alsa rw in the systemd unit, or --device /dev/snd)",
+                    ),
+                    _ => write!(
+                        f,
+                        "sound cards belong to the group audio: run `sudo usermod -aG audio {user}`, then log in again"
+                    ),
+                }
             }
             AudioError::Unfit { end, device, asked } => write!(
                 f,
-                "the {end} {device:?} does not do {asked}; use a device that converts, such as \"default\" or \
-                 \"plughw:…\" in place of \"hw:…\""
+                "the {end} {device:?} does not fit: {asked}; ask for what it offers, or for nothing in particular"
             ),
             AudioError::Gone { end, device, errno } => write!(
                 f,
-                "the {end} {device:?} is gone ({}) and did not come back; check its cable and power, then start again",
+                "the {end} {device:?} is gone ({}) and did not come back in time; check its cable and power, then \
+                 start again",
                 system(*errno)
             ),
+            AudioError::Mixer { card, control, reason } => {
+                write!(f, "the control {control:?} of the card {card:?} {reason}")
+            }
             AudioError::Tape { path, reason } => write!(f, "{}: {reason}", path.display()),
             AudioError::System { what, errno } => {
                 write!(f, "the system refused {what}: {}; free resources and start again", system(*errno))
@@ -165,6 +250,42 @@ impl fmt::Display for AudioError {
 }
 
 impl std::error::Error for AudioError {}
+
+fn lister(end: End) -> &'static str {
+    match end {
+        End::Microphone => "arecord -L",
+        End::Speaker => "aplay -L",
+    }
+}
+
+fn brackets(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(" [{said}]") }
+}
+
+/// The sound servers, by the beginning of their programs' names, and what ends them for this login.
+const SERVERS: [(&str, &str); 3] = [
+    ("pipewire", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire"),
+    ("wireplumber", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire wireplumber"),
+    ("pulseaudio", "systemctl --user stop pulseaudio.socket pulseaudio"),
+];
+
+/// Says who holds a device and how to end that.
+fn busy(holders: &[Holder]) -> String {
+    if holders.is_empty() {
+        return "busy, and the system does not say with what; end what else uses sound".to_owned();
+    }
+    let named: Vec<_> = holders.iter().map(Holder::to_string).collect();
+    let named = named.join(" and ");
+    let is_server = |(name, _): &&(&str, &str)| {
+        holders.iter().any(|holder| holder.program.as_ref().is_some_and(|program| program.starts_with(name)))
+    };
+    match SERVERS.iter().find(is_server) {
+        None => format!("held by {named}; stop it"),
+        Some((_, command)) => format!(
+            "held by {named}; it is a sound server: stop it (`{command}`), go through it (the device \"default\")"
+        ),
+    }
+}
 
 fn system(errno: i32) -> io::Error {
     io::Error::from_raw_os_error(errno)

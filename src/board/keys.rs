@@ -1,4 +1,5 @@
-//! Keys of a terminal as touches: space is the button, `m` mutes, `q` or Ctrl-D quits.
+//! Keys of a terminal as touches: space is the button, `m` mutes, `+` and `-` turn the volume, `q` or Ctrl-D
+//! quits.
 //!
 //! A terminal tells of no release. Where one matters, it is told from the pause after the keyboard's
 //! auto-repeat; a short tap leaves the button down until the next, or until muting lets it up. Keys that
@@ -80,6 +81,8 @@ impl Keys {
             match self.step(*byte) {
                 SPACE => self.space(now, &mut each),
                 b'm' | b'M' => self.mute(&mut each),
+                b'+' | b'=' => each(Touch::VolumeUp),
+                b'-' => each(Touch::VolumeDown),
                 b'q' | b'Q' | CTRL_D => each(Touch::Quit),
                 _ => {}
             }

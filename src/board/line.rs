@@ -1,9 +1,9 @@
 //! The live line: one row that tells state, loudness and keys, as wide as the terminal and no wider.
 //!
-//! A pure function of the view. It leaves out from the right what does not fit.
+//! A pure function of the view and its picture. It leaves out from the right what does not fit.
 
 use super::View;
-use crate::light::loudness;
+use crate::light::{Picture, loudness};
 
 /// What a terminal can draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +43,18 @@ impl Look {
 }
 
 /// Says the state in words.
-pub(super) fn state(view: &View) -> String {
-    let name = view.picture.name;
-    if view.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
+pub(super) fn state(view: &View, name: &str) -> String {
+    if view.facts.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
 }
 
-/// Draws `view` in less than `width` columns.
-pub(super) fn draw(view: &View, look: Look, latching: bool, width: u16) -> String {
+/// Draws `view`, whose light is `picture`, in less than `width` columns.
+pub(super) fn draw(view: &View, picture: &Picture, look: Look, latching: bool, width: u16) -> String {
     let bar = |level| bar(loudness(level), look.unicode);
     let button = if latching { "hold space" } else { "space talk" };
     let parts = [
-        format!(" {:<10}", state(view)),
-        format!("  mic {}", bar(view.microphone)),
-        format!("  speaker {}", bar(view.speaker)),
+        format!(" {:<10}", state(view, picture.name)),
+        format!("  mic {}", bar(view.levels.microphone)),
+        format!("  speaker {}", bar(view.levels.speaker)),
         format!("  {button} · m mute · q quit"),
     ];
     // The last column stays empty: writing there makes some terminals begin a new row.
@@ -64,7 +63,7 @@ pub(super) fn draw(view: &View, look: Look, latching: bool, width: u16) -> Strin
         return String::new();
     }
     room -= 1;
-    let mut line = dot(view.picture.rgb, look);
+    let mut line = dot(picture.pixels.first().copied().unwrap_or_default(), look);
     for (index, part) in parts.iter().enumerate() {
         let part = if look.unicode { part.clone() } else { part.replace('·', "-") };
         let length = part.chars().count();

@@ -1,25 +1,46 @@
-//! What the owner touches and sees. So far: the terminal the program runs in.
+//! What the owner touches and sees: the terminal the program runs in, buttons, switches and lamps.
 //!
 //! It reports touches and shows pictures; what either means is not its business. It never blocks
-//! and never fails after it is opened: what the owner cannot be shown is left out.
+//! and never fails after it is opened: what the owner cannot be shown is left out, and a button that
+//! breaks is reported and left alone.
 
+mod buttons;
+mod clock_id;
+mod contact;
+mod gesture;
+mod gpio;
+mod holder;
+mod hub;
+mod input;
 mod keys;
+pub mod lamp;
 mod line;
+mod lines;
+mod refused;
+mod stamp;
+mod switch;
 mod terminal;
 mod tty;
 
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::light::Picture;
+use crate::light::{Facts, Levels};
 use crate::profile::Body;
 
+pub use gesture::{Fault, Gesture};
 pub use keys::{Button, Keys};
 pub use line::{Colour, Look};
+pub use refused::{BoardError, KeyError, KeyTrouble, LineError, Trouble};
+pub use stamp::Stamps;
+pub use switch::Switch;
 pub use terminal::{Console, LiveLine, Terminal, console};
+
+use buttons::Buttons;
+use hub::{Hub, Readable, Source};
+use lamp::{Lamps, Places};
 
 /// What the owner does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,37 +70,51 @@ pub enum Touch {
 /// What the owner sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The light.
-    pub picture: Picture,
-    /// The peak of what the microphone hears, 0 to 32768.
-    pub microphone: u16,
-    /// The peak of what the speaker plays, 0 to 32768.
-    pub speaker: u16,
-    /// Whether the owner has cut the microphone off, whatever else goes on.
-    pub muted: bool,
+    /// What every light is a picture of.
+    pub facts: Facts,
+    /// How loud it is.
+    pub levels: Levels,
 }
 
-/// The body: button and light.
+/// The body: buttons and light.
 pub struct Board {
-    /// None once there is nothing more to read.
-    input: Option<OwnedFd>,
+    hub: Hub,
+    typing: Option<Typing>,
     keys: Keys,
+    buttons: Buttons,
+    lamps: Lamps,
+    /// Held as they are until the program ends.
+    _driven: Vec<gpio::Out>,
     output: Arc<OwnedFd>,
     terminal: Terminal<tty::Output>,
     raw: Option<Arc<tty::Raw>>,
 }
 
+/// Where keys are typed, until there is nothing more to read.
+struct Typing {
+    input: OwnedFd,
+    /// A file: it is readable always and cannot be waited for with the others.
+    is_file: bool,
+}
+
 impl Board {
-    /// Opens the body that `body` names. With `latching` it matters how long the button is down, so a
-    /// press and its release are told apart as well as a terminal allows.
+    /// Opens the terminal and the body that `body` names. With `latching` it matters how long the button is
+    /// down, so a press and its release are told apart as well as a terminal allows.
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn open(_body: &Body, latching: bool) -> Result<Self, BoardError> {
+    pub fn open(body: &Body, latching: bool) -> Result<Self, BoardError> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
         let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
         let look = Look::from_env(|name| std::env::var(name).ok());
-        Self::on(input, output, look, latching, LiveLine::global())
+        let mut board = Self::on(input, output, look, latching, LiveLine::global())?;
+        board.wire(body)?;
+        Ok(board)
+    }
+
+    /// Has these lamps, and no others, show what the terminal shows.
+    pub fn fit(&mut self, lamps: Lamps) {
+        self.lamps = lamps;
     }
 
     /// Opens the terminal at `input` and `output`; a look only counts where both are one.
@@ -97,86 +132,119 @@ impl Board {
         let foreground = tty::is_ours(&input);
         let look = look.filter(|_| foreground && tty::is_terminal(&input) && tty::is_terminal(&output));
         let raw = look.map(|_| tty::Raw::enter(&input, &output)).transpose().map_err(BoardError::Terminal)?;
+        let hub = Hub::new().map_err(BoardError::Wait)?;
+        let typing = if foreground {
+            let is_file = !hub.add(&input, Source::Terminal).map_err(BoardError::Wait)?;
+            Some(Typing { input, is_file })
+        } else {
+            None
+        };
         Ok(Self {
-            input: Some(input).filter(|_| foreground),
+            hub,
+            typing,
             keys: Keys::new(match (latching, look) {
                 (false, _) => Button::Click,
                 (true, None) => Button::Toggle,
                 (true, Some(_)) => Button::Hold,
             }),
+            buttons: Buttons::default(),
+            lamps: Lamps::default(),
+            _driven: Vec::new(),
             terminal: Terminal::new(tty::Output(Arc::clone(&output)), look, latching, live),
             output,
             raw,
         })
     }
 
+    /// Opens what `body` has besides the terminal, once.
+    ///
+    /// # Errors
+    /// Returns what could not be opened and why.
+    pub fn wire(&mut self, body: &Body) -> Result<(), BoardError> {
+        let Self { hub, buttons, lamps, _driven: driven, .. } = self;
+        // First, because what they drive may be what the others need, such as power.
+        for line in &body.driven {
+            let user = format!("the driven line {}", line.name);
+            driven.push(gpio::output(&user, &[&line.line], false, &[line.high])?);
+        }
+        *buttons = Buttons::open(&body.buttons, hub)?;
+        *lamps = Lamps::open(&body.lights, &Places::default(), &mut |name, lines, active_low| {
+            Ok(Box::new(gpio::output(&format!("the light {name}"), lines, active_low, &[])?))
+        })?;
+        Ok(())
+    }
+
     /// Gives what to poll for reading, while there is something that can still be touched.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.input.as_ref().map(OwnedFd::as_fd)
+        match &self.typing {
+            Some(Typing { input, is_file: true }) => Some(input.as_fd()),
+            Some(Typing { is_file: false, .. }) => Some(self.hub.as_fd()),
+            None => self.buttons.are_any().then(|| self.hub.as_fd()),
+        }
     }
 
     /// Names the time at which [`touches`](Self::touches) has something to report even if nothing can be read.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.keys.deadline()
+        [self.keys.deadline(), self.buttons.deadline()].into_iter().flatten().min()
     }
 
-    /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads once.
+    /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come. The
+    /// first time it reports where a mute switch stands.
     pub fn touches(&mut self, readable: bool, now: Instant, mut each: impl FnMut(Touch)) {
-        if let Some(input) = self.input.as_ref().filter(|_| readable) {
-            let mut bytes = [0; 64];
-            match rustix::io::read(input, &mut bytes) {
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-                // At its end an input is readable for ever, and so is a terminal that has gone.
-                Ok(0) | Err(_) => self.input = None,
-                Ok(count) => self.keys.read(&bytes[..count], now, &mut each),
-            }
+        let Readable { terminal, buttons } = if readable { self.hub.readable() } else { Readable::default() };
+        let is_file = self.typing.as_ref().is_some_and(|typing| typing.is_file);
+        if terminal || (readable && is_file) {
+            self.read_keys(now, &mut each);
         }
-        self.keys.expire(now, each);
+        self.keys.expire(now, &mut each);
+        if buttons {
+            self.buttons.read(now, &mut each);
+        }
+        self.buttons.expire(&self.hub, now, &mut each);
     }
 
-    /// Shows `view`; writes only where what is visible differs.
-    pub fn show(&mut self, view: &View) {
+    /// Tells whether a switch cuts the microphone off now; none where there is no such switch.
+    #[must_use]
+    pub fn mute_switch(&self) -> Option<bool> {
+        self.buttons.mute_switch()
+    }
+
+    fn read_keys(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+        let Some(Typing { input, .. }) = &self.typing else { return };
+        let mut bytes = [0; 64];
+        match rustix::io::read(input, &mut bytes) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
+            // At its end an input is readable for ever, and so is a terminal that has gone.
+            Ok(0) | Err(_) => {
+                self.hub.remove(input);
+                self.typing = None;
+            }
+            Ok(count) => self.keys.read(&bytes[..count], now, each),
+        }
+    }
+
+    /// Shows `view` on every lamp, writing only where what is visible differs, and says when it differs by itself.
+    pub fn show(&mut self, view: &View, now: Instant) -> Option<Duration> {
         // Only a terminal has a width to ask for.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
         {
             self.terminal.set_width(width);
         }
-        self.terminal.show(view);
+        let lamps = self.lamps.show(&view.facts, now, view.levels);
+        [lamps, self.terminal.show(view, now)].into_iter().flatten().min()
+    }
+
+    /// Tells whether there is a light besides the terminal.
+    #[must_use]
+    pub fn shines(&self) -> bool {
+        self.lamps.are_any()
     }
 
     /// Prints one line of what `who` said, or of news.
     pub fn say(&mut self, who: &str, text: &str) {
         self.terminal.say(who, text);
-    }
-}
-
-/// Why the body cannot be opened.
-#[derive(Debug)]
-pub enum BoardError {
-    /// The terminal cannot be set up.
-    Terminal(io::Error),
-}
-
-impl fmt::Display for BoardError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Terminal(error) => {
-                write!(
-                    f,
-                    "the terminal cannot be set up ({error}); try again with `</dev/null | cat` for plain lines"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for BoardError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Terminal(error) => Some(error),
-        }
     }
 }

@@ -6,11 +6,15 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::View;
 use super::line::{Colour, Look, draw, state};
+use crate::light::{self, Face};
 
 const ERASE: &str = "\r\x1b[K";
+/// The dot at the beginning of the line.
+const DOT: Face = Face { pixels: 1, colour: true, shades: true };
 
 /// The live line as it stands on the screen; empty when there is none.
 ///
@@ -57,14 +61,16 @@ impl<W: Write> Terminal<W> {
         self.width = width;
     }
 
-    /// Shows `view`; writes only where what is visible differs.
-    pub fn show(&mut self, view: &View) {
-        let Some(look) = self.look else { return self.tell(view) };
-        let line = draw(view, look, self.latching, self.width);
+    /// Shows `view`, writing only where what is visible differs, and says when it differs by itself.
+    pub fn show(&mut self, view: &View, now: Instant) -> Option<Duration> {
+        let Some(look) = self.look else { return self.tell(view, now) };
+        let picture = light::picture(&view.facts, now, view.levels, DOT);
+        let line = draw(view, &picture, look, self.latching, self.width);
         let mut live = self.live.lock();
         if *live != line && self.out.write(&format!("\r{line}\x1b[K")) {
             *live = line;
         }
+        picture.next
     }
 
     /// Prints one line of what `who` said.
@@ -89,11 +95,13 @@ impl<W: Write> Terminal<W> {
         self.missed = if written { 0 } else { self.missed + 1 };
     }
 
-    fn tell(&mut self, view: &View) {
-        let now = Some((view.picture.name, view.muted));
-        if now != self.told && self.out.write(&format!("{}\n", state(view))) {
-            self.told = now;
+    fn tell(&mut self, view: &View, now: Instant) -> Option<Duration> {
+        let (name, next) = light::word(&view.facts, now);
+        let news = Some((name, view.facts.muted));
+        if news != self.told && self.out.write(&format!("{}\n", state(view, name))) {
+            self.told = news;
         }
+        next
     }
 }
 

@@ -16,6 +16,20 @@ pub struct Body {
     pub driven: Vec<Driven>,
 }
 
+impl Body {
+    /// Takes from buttons that talk what holding them would do besides: where the owner talks while a button is
+    /// down, holding is talking.
+    pub(super) fn keep_holding_for_talk(&mut self) {
+        for button in &mut self.buttons {
+            if let Kind::Push(gestures) = &mut button.kind
+                && gestures.press == Some(Deed::Talk)
+            {
+                (gestures.long, gestures.reset) = (None, None);
+            }
+        }
+    }
+}
+
 /// One button or switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {
@@ -175,6 +189,15 @@ pub enum Lamp {
         pixels: usize,
         /// Clock, hertz.
         speed_hz: u32,
+    },
+    /// A chain of APA102 pixels on two GPIO lines that are no SPI bus; each bit is two writes of both lines.
+    Apa102Lines {
+        /// The line of the data.
+        data: Line,
+        /// The line of the clock.
+        clock: Line,
+        /// How many pixels.
+        pixels: usize,
     },
     /// A chain of WS2812 pixels on an SPI bus's data line.
     Ws2812 {

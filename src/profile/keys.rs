@@ -32,8 +32,12 @@ pub(super) enum Key {
     Board,
     Microphone,
     Speaker,
+    GainDb,
+    Volume,
+    UnpluggedS,
     Speech,
     SpeakerFile,
+    StateFile,
     Config,
     LogDir,
     Verbose,
@@ -68,6 +72,10 @@ pub(super) enum Takes {
     Text(&'static str),
     Secret(&'static str),
     Seconds,
+    /// A number of what the text says.
+    Number(&'static str),
+    /// Seconds, or a word for ever.
+    Wait,
     OneOf(&'static str, fn() -> Vec<&'static str>),
 }
 
@@ -108,11 +116,15 @@ pub(super) const ROWS: &[Row] = &[
     row(Key::EchoCancellation, "echo_cancellation", Takes::OneOf("KIND", names::<EchoCancellation>), Group::Talking, "in the service").default("server"),
     row(Key::Transcription, "transcription", Takes::OneOf("MODEL", names::<Option<&'static str>>), Group::Talking, "what writes down your words").default("azure-speech"),
     row(Key::Language, "language", Takes::Text("TAGS"), Group::Talking, "of your words, such as en or de-DE,fr"),
-    row(Key::Board, "board", Takes::Text("BOARD"), Group::Device, "the name of a board, or its .toml file").default("desktop"),
+    row(Key::Board, "board", Takes::Text("BOARD"), Group::Device, "the name of a board, or its .toml file; without it mynah looks which board this is"),
     row(Key::Microphone, "microphone", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
     row(Key::Speaker, "speaker", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
+    row(Key::GainDb, "gain_db", Takes::Number("DB"), Group::Device, "how much louder to make the microphone, instead of the board's"),
+    row(Key::Volume, "volume", Takes::Number("PERCENT"), Group::Device, "how loud replies are, until another volume is remembered; a flag always counts [100]"),
+    row(Key::UnpluggedS, "unplugged_s", Takes::Wait, Group::Device, "how long to wait for a sound card that went away, or forever, instead of the board's"),
     row(Key::Speech, "speech", Takes::Text("WAV"), Group::Device, "a recording to hear instead of the microphone"),
     row(Key::SpeakerFile, "speaker_file", Takes::Text("WAV"), Group::Device, "a recording to write instead of playing"),
+    row(Key::StateFile, "state_file", Takes::Text("FILE"), Group::Running, "where mute and volume are remembered, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
     row(Key::Config, "config", Takes::Text("FILE"), Group::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
     row(Key::LogDir, "log_dir", Takes::Text("DIR"), Group::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
     row(Key::Verbose, "verbose", Takes::Switch, Group::Running, "tell everything in the log"),
@@ -169,7 +181,8 @@ pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
 pub(super) fn help() -> String {
     let mut text = String::from(
         "mynah, a smart speaker for Azure Voice Live\n\n\
-         Usage: mynah --endpoint URL [FLAG]...\n       mynah --parrot [FLAG]...\n",
+         Usage: mynah --endpoint URL [FLAG]...\n       mynah --parrot [FLAG]...\n       \
+         mynah boards [show NAME | check FILE]\n",
     );
     for (group, title) in [
         (Group::Service, "Service"),
@@ -190,6 +203,7 @@ pub(super) fn help() -> String {
     for name in ROWS.iter().filter_map(|row| row.env) {
         text.push_str(&format!("  {name}\n"));
     }
+    text.push_str("and, from systemd's LoadCredential=, the credentials api-key and token.\n");
     text
 }
 
@@ -199,7 +213,8 @@ fn describe(text: &mut String, row: &Row) {
     let head = match row.takes {
         Takes::Switch => format!("--{flag}"),
         Takes::Text(value) | Takes::Secret(value) => format!("--{flag} {value}"),
-        Takes::Seconds => format!("--{flag} S"),
+        Takes::Seconds | Takes::Wait => format!("--{flag} S"),
+        Takes::Number(of) => format!("--{flag} {of}"),
         Takes::OneOf(value, choices) => {
             help = format!("{help}: {}", choices().join(", "));
             format!("--{flag} {value}")

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::document::{Plain, Section};
 use super::keys::{Key, PREFIX, ROWS, Row, SHORTHAND, Takes, nearest};
-use super::{dotenv, secret};
+use super::{dotenv, keep, secret};
 
 /// What the command line asks for.
 pub(super) enum Asked {
@@ -28,6 +28,8 @@ pub(super) struct Layers {
     pub(super) given: BTreeMap<Key, Given>,
     pub(super) problems: Vec<String>,
     pub(super) warnings: Vec<String>,
+    /// What the environment says of the folders that programs share.
+    pub(super) shared: BTreeMap<&'static str, String>,
 }
 
 /// A value as it was written.
@@ -49,6 +51,10 @@ pub(super) enum Layer {
     Environment,
     Flag,
 }
+
+/// Where the service manager puts credentials, and what it may call those that are ours.
+const CREDENTIALS_FOLDER: &str = "CREDENTIALS_DIRECTORY";
+const CREDENTIALS: [(&str, Key); 2] = [("api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
 
 /// Reads all layers, each of which sets only what no stronger one has set.
 pub(super) fn gather(
@@ -131,12 +137,15 @@ impl Flags<'_> {
     fn take_value(&mut self, layers: &mut Layers, row: &Row, name: &str) {
         let value = match row.takes {
             Takes::Switch => self.parser.optional_value().unwrap_or_else(|| "true".into()),
-            Takes::Text(_) | Takes::Secret(_) | Takes::Seconds | Takes::OneOf(..) => {
-                match self.parser.value() {
-                    Ok(value) => value,
-                    Err(_) => return layers.problems.push(format!("flag --{name}: needs a value")),
-                }
-            }
+            Takes::Text(_)
+            | Takes::Secret(_)
+            | Takes::Seconds
+            | Takes::Number(_)
+            | Takes::Wait
+            | Takes::OneOf(..) => match self.parser.value() {
+                Ok(value) => value,
+                Err(_) => return layers.problems.push(format!("flag --{name}: needs a value")),
+            },
         };
         if row.is_secret() {
             layers.warnings.push(format!(
@@ -171,11 +180,31 @@ impl Layers {
     fn read_environment(&mut self, env: impl IntoIterator<Item = (OsString, OsString)>, dir: &Path) {
         for (name, value) in env {
             let Some(name) = name.to_str() else { continue };
+            if let Some((known, _)) = keep::PLACES.iter().find(|(known, _)| *known == name) {
+                self.shared.extend(value.to_str().map(|value| (*known, value.to_owned())));
+            }
+            if name == CREDENTIALS_FOLDER {
+                self.read_credentials(Path::new(&value), dir);
+            }
             let place = format!("environment {name}");
             match (is_ours(name), value.into_string()) {
                 (false, _) => {}
                 (true, Err(_)) => self.problems.push(format!("{place}: is not UTF-8")),
                 (true, Ok(value)) => self.offer_variable(name, value, Layer::Environment, place, dir),
+            }
+        }
+    }
+
+    /// Takes what the service manager was told to hand over (systemd.exec(5), `LoadCredential=`).
+    fn read_credentials(&mut self, folder: &Path, dir: &Path) {
+        for (name, key) in CREDENTIALS {
+            let file = folder.join(name);
+            if file.is_file() {
+                let place = format!("credential {name}");
+                self.offer(key, Layer::Environment, file.display().to_string(), place.clone(), dir);
+                if key == Key::TokenFile {
+                    self.offer(Key::UseTokenCredential, Layer::Environment, "true".to_owned(), place, dir);
+                }
             }
         }
     }
@@ -268,8 +297,10 @@ fn text_of(row: &Row, value: Plain) -> Result<String, &'static str> {
     match (row.takes, value) {
         (Takes::Switch, Plain::Switch(switch)) => Ok(switch.to_string()),
         (Takes::Switch, Plain::Text(_) | Plain::Number(_)) => Err("must be true or false, without quotes"),
-        (Takes::Seconds, Plain::Number(number)) => Ok(number),
-        (Takes::Seconds, Plain::Text(_) | Plain::Switch(_)) => Err("must be a number, without quotes"),
+        (Takes::Seconds | Takes::Number(_) | Takes::Wait, Plain::Number(number)) => Ok(number),
+        (Takes::Wait, Plain::Text(word)) => Ok(word),
+        (Takes::Seconds | Takes::Number(_), Plain::Text(_) | Plain::Switch(_))
+        | (Takes::Wait, Plain::Switch(_)) => Err("must be a number, without quotes"),
         (Takes::Text(_) | Takes::Secret(_) | Takes::OneOf(..), Plain::Text(text)) => Ok(text),
         (Takes::Text(_) | Takes::Secret(_) | Takes::OneOf(..), Plain::Number(_) | Plain::Switch(_)) => {
             Err("must be text in quotes")

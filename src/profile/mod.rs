@@ -6,11 +6,14 @@
 
 mod board;
 mod body;
+mod codes;
 mod document;
 mod dotenv;
 mod endpoint;
+mod keep;
 mod keys;
 mod layers;
+mod machine;
 mod secret;
 mod service;
 mod sound;
@@ -23,6 +26,8 @@ use std::time::Duration;
 
 pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Line, Place, ResetHold};
 pub use endpoint::Endpoint;
+pub use keep::Keep;
+pub use machine::{Card, Machine, Pcm};
 pub use secret::Secret;
 pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};
 
@@ -36,7 +41,8 @@ pub const SYSTEM_FILE: &str = "/etc/mynah/mynah.toml";
 ///
 /// `args` begins with the program's name and `env` is the whole environment, as `std::env::args_os`
 /// and `vars_os` give them. `.env`, `mynah.toml` and relative paths are looked for in `dir`; a path
-/// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]).
+/// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]), and
+/// `machine` what the board is found by where none is asked for.
 ///
 /// # Errors
 /// Returns every problem found, one sentence each, with its place and remedy.
@@ -45,23 +51,33 @@ pub fn read(
     env: impl IntoIterator<Item = (OsString, OsString)>,
     dir: &Path,
     system: &Path,
+    machine: &Machine,
 ) -> Result<Request, ProfileError> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some([boards, words @ ..]) = args.get(1..)
+        && boards == "boards"
+    {
+        return board::request(words, dir, machine).map(Request::Boards).map_err(ProfileError);
+    }
     let layers = match layers::gather(args, env, dir, system) {
         Asked::Help => return Ok(Request::Help(keys::help())),
         Asked::Version => return Ok(Request::Version),
         Asked::Run(layers) => layers,
     };
     let mut values = Values::new(layers, dir);
-    let (sound, body) = board::read(&mut values);
+    let (sound, mut body, chosen) = board::read(&mut values, machine);
+    let service = service::read(&mut values);
+    let mode = values.choice(keys::Key::Mode);
+    if mode == Mode::Hold {
+        body.keep_holding_for_talk();
+    }
     let profile = Profile {
-        service: service::read(&mut values),
-        talk: Talk {
-            mode: values.choice(keys::Key::Mode),
-            tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0),
-        },
+        service,
+        talk: Talk { mode, tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0) },
         sound,
         body,
-        keep: Keep { file: None, muted: false, volume: 100 },
+        chosen,
+        keep: keep::read(&mut values),
         log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
         warnings: Vec::new(),
     };
@@ -80,6 +96,8 @@ pub enum Request {
     Help(String),
     /// Print the version and leave.
     Version,
+    /// Print what was asked of the boards and leave.
+    Boards(String),
     /// Run with these values.
     Run(Box<Profile>),
 }
@@ -95,6 +113,8 @@ pub struct Profile {
     pub sound: Sound,
     /// What the owner touches and sees, besides the terminal.
     pub body: Body,
+    /// Which board that is and why, and how to choose another: one sentence, to be told at start.
+    pub chosen: String,
     /// What is remembered from the last run.
     pub keep: Keep,
     /// What is written down.
@@ -231,25 +251,6 @@ pub enum Mode {
     Tap,
     /// Live while the button is held; its release ends the turn.
     Hold,
-}
-
-/// What is remembered from one run to the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keep {
-    /// The file it is kept in; none means that nothing is.
-    pub file: Option<PathBuf>,
-    /// Whether the owner had muted the microphone.
-    pub muted: bool,
-    /// How loud replies are, percent.
-    pub volume: u8,
-}
-
-impl Keep {
-    /// Spells what is to be remembered, as the file holds it.
-    #[must_use]
-    pub fn text(muted: bool, volume: u8) -> String {
-        format!("muted = {muted}\nvolume = {volume}\n")
-    }
 }
 
 /// What is written down.

@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::convert::Format;
+
 /// Where sound comes from and goes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sound {
@@ -46,6 +48,20 @@ pub struct Speaker {
     pub channels: Vec<u16>,
 }
 
+impl Default for Microphone {
+    /// Returns ALSA's default device as it comes.
+    fn default() -> Self {
+        Self { device: "default".to_owned(), form: Form::default(), channels: Vec::new(), gain_db: 0.0 }
+    }
+}
+
+impl Default for Speaker {
+    /// Returns ALSA's default device.
+    fn default() -> Self {
+        Self { device: "default".to_owned(), form: Form::default(), channels: Vec::new() }
+    }
+}
+
 /// What to ask of a device; what is not said is chosen from what the device can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Form {
@@ -57,19 +73,6 @@ pub struct Form {
     pub channels: Option<u16>,
     /// How long a period is.
     pub period: Option<Duration>,
-}
-
-/// How a sample is spelled, as ALSA names it (little endian).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// 16 bits.
-    S16,
-    /// 24 bits in the lower three of four bytes.
-    S24,
-    /// 24 bits in three bytes.
-    S24In3,
-    /// 32 bits.
-    S32,
 }
 
 /// One control of a card's mixer.
@@ -101,4 +104,11 @@ pub enum Unplugged {
     Wait,
     /// It is waited for, for so long; then the program ends.
     End(Duration),
+}
+
+impl Default for Unplugged {
+    /// Returns 5 s, which a USB card that was knocked loose takes to be put back.
+    fn default() -> Self {
+        Self::End(Duration::from_secs(5))
+    }
 }

@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Unplugged;
+use super::board::sound;
 use super::keys::{Key, ROWS, nearest};
 use super::layers::{Layer, Layers};
 
@@ -87,6 +89,40 @@ impl Values {
                 Duration::ZERO
             }
         }
+    }
+
+    /// Reads a number from `within.0` to `within.1`, if it is set.
+    pub(super) fn number(&mut self, key: Key, within: (f64, f64)) -> Option<f32> {
+        let written = &self.layers.given.get(&key)?.value;
+        let number = written.parse::<f32>().ok().filter(|n| (within.0..=within.1).contains(&f64::from(*n)));
+        if number.is_none() {
+            self.refuse_value(key, &format!("not a number from {} to {}", within.0, within.1));
+        }
+        number
+    }
+
+    /// Reads a whole number of percent, if it is set.
+    pub(super) fn percent(&mut self, key: Key) -> Option<u8> {
+        let written = &self.layers.given.get(&key)?.value;
+        let percent = written.parse().ok().filter(|percent| *percent <= 100);
+        if percent.is_none() {
+            self.refuse_value(key, "not a whole number from 0 to 100");
+        }
+        percent
+    }
+
+    /// Reads how long a card is waited for, if it is set.
+    pub(super) fn wait(&mut self, key: Key) -> Option<Unplugged> {
+        let wait = sound::wait(&self.layers.given.get(&key)?.value);
+        if wait.is_none() {
+            self.refuse_value(key, &sound::wait_wanted());
+        }
+        wait
+    }
+
+    /// Gives what the environment says of a folder that programs share, if it says anything.
+    pub(super) fn shared(&self, variable: &str) -> Option<&str> {
+        self.layers.shared.get(variable).map(String::as_str)
     }
 
     /// Reads a path, made relative to where it was written.

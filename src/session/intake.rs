@@ -49,6 +49,7 @@ impl Session {
             Ok(Incoming::Said(..) | Incoming::Ignored) => {}
             Ok(Incoming::Error(error)) => {
                 self.teller.error(&error);
+                self.see_refusal(&error.event, now);
                 self.on(&error.event, now);
             }
             Ok(Incoming::Warning(sentence)) => log::warn!("the service warns: {sentence}"),

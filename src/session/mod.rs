@@ -12,26 +12,29 @@ mod clock;
 mod downlink;
 mod intake;
 mod line;
+mod sight;
 mod teller;
 mod touches;
 mod uplink;
 mod wait;
+mod watchdog;
 
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::audio::{AudioError, Sound};
-use crate::board::{Board, View};
+use crate::audio::{AudioError, Away, Sound};
+use crate::board::Board;
 use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
 use crate::errands::{Errands, Outcome};
 use crate::ledger::{Correction, Ledger, Mark};
-use crate::light::{self, Levels};
+use crate::light::Facts;
 use crate::link::Lost;
 use crate::profile::Keep;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
 pub use line::Service;
+pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;
 use line::Line;
@@ -65,6 +68,8 @@ pub struct Parts {
     pub keep: Keep,
     /// Readable when the program is to end.
     pub signals: UnixStream,
+    /// How long the service manager waits for a sign of life (`WatchdogSec=`), if it does.
+    pub patience: Option<Duration>,
     /// Spreads the retries of many devices; any number.
     pub seed: u64,
 }
@@ -77,10 +82,16 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let now = clock::now();
     let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
     let mut session = Session::new(parts, conversation, now);
+    if session.board.mute_switch() == Some(true) {
+        session.on(&Event::MuteSwitch(true), now);
+    }
+    session.sound.mouth.set_volume(session.settings.volume());
     for action in first {
         session.act(action, now);
     }
     session.settle(now);
+    session.show(now);
+    watchdog::ready();
     loop {
         let ready = session.wait(clock::now());
         let now = clock::now();
@@ -88,7 +99,10 @@ pub fn run(parts: Parts) -> Result<Ending, AudioError> {
         if let Some(error) = session.sound.failure() {
             return Err(error);
         }
-        if let Some(ending) = session.ending {
+        if let Some((ending, at)) = session.ending
+            && now >= at
+        {
+            watchdog::stopping();
             return Ok(ending);
         }
     }
@@ -107,24 +121,26 @@ struct Session {
     uplink: Uplink,
     downlink: Downlink,
     teller: Teller,
-    shown: Shown,
+    /// What the light is a picture of, as it was last shown.
+    facts: Facts,
+    /// Which devices were away when that was last looked at.
+    away: Away,
+    /// When the light is to be looked at again.
+    look_at: Option<Instant>,
     tape_told: bool,
+    watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
     unread: bool,
-    ending: Option<Ending>,
-}
-
-/// What the light shows, since when, and when to look again.
-struct Shown {
-    state: State,
-    since: Instant,
-    next: Option<Instant>,
+    /// How the program ends, and when.
+    ending: Option<(Ending, Instant)>,
 }
 
 impl Session {
     fn new(parts: Parts, conversation: Conversation, now: Instant) -> Self {
         Self {
-            shown: Shown { state: conversation.state(), since: now, next: Some(now) },
+            facts: Facts::begin(conversation.state(), now),
+            look_at: Some(now),
+            away: Away::default(),
             conversation,
             config: parts.config,
             ledger: Ledger::new(wire::RATE_HZ),
@@ -138,6 +154,7 @@ impl Session {
             downlink: Downlink::default(),
             teller: Teller::default(),
             tape_told: false,
+            watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
             unread: false,
             ending: None,
         }
@@ -151,7 +168,7 @@ impl Session {
         self.say_what_was_heard(now);
         if ready.signals {
             let _ = rustix::io::read(&self.signals, &mut [0; 64]);
-            self.on(&Event::Leave, now);
+            self.leave(now);
         }
         self.take_touches(ready.board, now);
         if ready.errands {
@@ -160,12 +177,16 @@ impl Session {
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
         }
+        self.take_away(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
         self.correct(now);
         self.flush(now);
+        self.follow(now);
+        self.teller.counters(self.sound.counters(), now);
         self.show(now);
+        self.feed_watchdog(now);
     }
 
     /// Tells the conversation what happened and does what it decides.
@@ -226,8 +247,11 @@ impl Session {
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
-            Action::Tell(news) => self.teller.news(news, &mut self.board),
-            Action::Finish(ending) => self.ending = Some(ending),
+            Action::Tell(news) => {
+                self.see_news(news, now);
+                self.teller.news(news, &mut self.board);
+            }
+            Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
         }
     }
 
@@ -245,12 +269,14 @@ impl Session {
         if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
             self.sound.mouth.cut();
             self.ledger.note(Mark::Cut, now);
+            self.facts.interrupted = Some(now);
         }
     }
 
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
     fn say_what_was_heard(&mut self, now: Instant) {
-        let open = self.conversation.microphone();
+        // What the light does not show is not taken.
+        let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
         let moved = self.uplink.pump(&mut self.sound.ears, open, link);
@@ -259,6 +285,14 @@ impl Session {
         }
         if let Err(lost) = moved {
             self.lose(&lost, now);
+        }
+    }
+
+    /// Ends the program politely, or at once where it is ending already.
+    fn leave(&mut self, now: Instant) {
+        match &mut self.ending {
+            Some((_, at)) => *at = now,
+            None => self.on(&Event::Leave, now),
         }
     }
 
@@ -355,28 +389,26 @@ impl Session {
         if !open {
             self.sound.ears.set_open(false);
         }
-        let state = self.conversation.state();
-        if state != self.shown.state {
-            self.shown = Shown { state, since: now, next: Some(now) };
-            self.show(now);
+        // Only a whole turn may wait for the link with the microphone closed.
+        if !open && self.conversation.state() != State::Thinking {
+            self.uplink.restart();
         }
+        self.follow(now);
         if open {
             self.sound.ears.set_open(true);
         }
     }
 
-    fn show(&mut self, now: Instant) {
-        if self.shown.next.is_none_or(|next| now < next) {
-            return;
-        }
+    fn feed_watchdog(&mut self, now: Instant) {
+        let Some(watchdog) = &mut self.watchdog else { return };
         let counters = self.sound.counters();
-        let levels =
-            Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        self.teller.counters(counters, now);
-        let picture = light::picture(self.shown.state, now - self.shown.since, levels);
-        let Levels { microphone, speaker } = levels;
-        self.board.show(&View { picture, microphone, speaker, muted: self.conversation.muted() });
-        self.shown.next = picture.next.map(|wait| now + wait);
+        let progress = Progress {
+            microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
+            speaker: Work { due: self.away.speaker.is_none(), frames: counters.played.get() },
+        };
+        if watchdog.look(progress, now) {
+            watchdog::feed();
+        }
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -387,7 +419,9 @@ impl Session {
             self.conversation.deadline(),
             self.line.deadline(),
             self.board.deadline(),
-            self.shown.next.map(|next| next + slack),
+            self.watchdog.as_ref().map(Watchdog::deadline),
+            self.look_at.map(|look_at| look_at + slack),
+            self.ending.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
             self.unread.then_some(now),

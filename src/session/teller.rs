@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::audio::Counters;
+use crate::audio::{Away, Counters, End};
 use crate::board::Board;
 use crate::conversation::{Event, Loss, News, Refusal};
 use crate::ledger::Turn;
@@ -53,6 +53,7 @@ struct Troubles {
     overruns: u64,
     suspends: u64,
     reopens: u64,
+    controls_refused: u64,
 }
 
 impl Teller {
@@ -118,6 +119,22 @@ impl Teller {
         board.say("news", sentence);
     }
 
+    /// Tells which device has gone, and which is back.
+    pub(super) fn away(&self, before: Away, after: Away, board: &mut Board) {
+        for (end, before, after) in [
+            (End::Microphone, before.microphone, after.microphone),
+            (End::Speaker, before.speaker, after.speaker),
+        ] {
+            let sentence = match (before, after) {
+                (None, Some(gone)) => format!("the {end} is gone ({gone}); waiting for it"),
+                (Some(_), None) => format!("the {end} is back"),
+                (None, None) | (Some(_), Some(_)) => continue,
+            };
+            log::warn!("{sentence}");
+            board.say("news", &sentence);
+        }
+    }
+
     /// Tells how long the steps of a turn took.
     pub(super) fn turn(&self, turn: &Turn, board: &mut Board) {
         let sentence = times(turn);
@@ -135,18 +152,21 @@ impl Teller {
             overruns: counters.overruns.get(),
             suspends: counters.suspends.get(),
             reopens: counters.reopens.get(),
+            controls_refused: counters.controls_refused.get(),
         };
         if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
             return;
         }
         (self.counted, self.counted_at) = (seen, Some(now));
         log::warn!(
-            "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens",
+            "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens, \
+             {} times controls of a card that came back could not be set",
             seen.capture_xruns,
             seen.playback_xruns,
             seen.overruns,
             seen.suspends,
-            seen.reopens
+            seen.reopens,
+            seen.controls_refused
         );
     }
 }

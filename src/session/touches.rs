@@ -8,13 +8,18 @@ use super::Session;
 use crate::board::Touch;
 use crate::conversation::Event;
 use crate::errands::Memo;
+use crate::light::Hold;
 use crate::profile::Keep;
 use crate::wire;
 
 /// How loud replies are where nobody has said, percent.
 const FULL_VOLUME: u8 = 100;
 
+/// How much one press of a volume button changes, percent: 5 dB.
+const VOLUME_STEP: u8 = 10;
+
 /// What the owner has set, as it was last remembered.
+#[derive(PartialEq, Eq)]
 pub(super) struct Settings {
     muted: bool,
     volume: u8,
@@ -23,6 +28,10 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn new(keep: &Keep) -> Self {
         Self { muted: keep.muted, volume: keep.volume }
+    }
+
+    pub(super) fn volume(&self) -> u8 {
+        self.volume
     }
 }
 
@@ -48,21 +57,37 @@ impl Session {
                 }
                 Touch::Mute => self.on(&Event::Mute, now),
                 Touch::MuteSwitch(on) => self.on(&Event::MuteSwitch(on), now),
-                Touch::VolumeUp | Touch::VolumeDown => {}
+                Touch::VolumeUp => self.turn_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
+                Touch::VolumeDown => self.turn_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
                 Touch::ResetNear(left) => {
+                    self.facts.reset = Some(Hold { since: now, until: now + left });
+                    self.look_at = Some(now);
                     let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
                     self.board.say("news", &sentence);
                 }
-                Touch::ResetOff => self.board.say("news", "nothing is forgotten"),
+                Touch::ResetOff => {
+                    self.facts.reset = None;
+                    self.look_at = Some(now);
+                    self.board.say("news", "nothing is forgotten");
+                }
                 Touch::Reset => self.reset(now),
-                Touch::Quit => self.on(&Event::Leave, now),
+                Touch::Quit => self.leave(now),
             }
         }
         self.remember();
     }
 
+    fn turn_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Instant) {
+        let volume = turn(self.sound.mouth.volume()).min(FULL_VOLUME);
+        self.sound.mouth.set_volume(volume);
+        self.facts.volume = Some((volume, now));
+        self.look_at = Some(now);
+    }
+
     fn reset(&mut self, now: Instant) {
+        self.facts.reset = None;
         self.on(&Event::Reset, now);
+        self.sound.mouth.set_volume(FULL_VOLUME);
         self.settings = Settings { muted: false, volume: FULL_VOLUME };
         self.errands.keep(Memo::Forget);
         self.board.say("news", "everything is forgotten; starting as new");
@@ -70,10 +95,10 @@ impl Session {
 
     /// Has what the owner has set kept for the next start, where it has changed.
     fn remember(&mut self) {
-        let muted = self.conversation.mute_asked();
-        if muted != self.settings.muted {
-            self.settings.muted = muted;
-            self.errands.keep(Memo::Keep(Keep::text(muted, self.settings.volume)));
+        let settings = Settings { muted: self.conversation.mute_asked(), volume: self.sound.mouth.volume() };
+        if settings != self.settings {
+            self.errands.keep(Memo::Keep(Keep::text(settings.muted, settings.volume)));
+            self.settings = settings;
         }
     }
 }

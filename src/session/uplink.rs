@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use rustix::event::PollFlags;
+
 use crate::audio::{Ears, Heard};
 use crate::link::{Link, Lost};
 use crate::wire;
@@ -18,11 +20,13 @@ pub(super) struct Uplink {
     pre_roll: VecDeque<Heard>,
     since_press: u64,
     dropped: u64,
+    /// The link may hold something that was said.
+    unsent: bool,
 }
 
 impl Uplink {
     pub(super) fn new() -> Self {
-        Self { pre_roll: VecDeque::with_capacity(PRE_ROLL_FRAMES), since_press: 0, dropped: 0 }
+        Self { pre_roll: VecDeque::with_capacity(PRE_ROLL_FRAMES), since_press: 0, dropped: 0, unsent: false }
     }
 
     /// Moves on everything that has been heard: to `link`, or into the pre-roll. With `open` false it
@@ -30,6 +34,7 @@ impl Uplink {
     pub(super) fn pump(&mut self, ears: &mut Ears, open: bool, link: Option<&mut Link>) -> Result<(), Lost> {
         match link {
             Some(link) => {
+                self.unsent = true;
                 self.send_pre_roll(link)?;
                 self.drain(ears, open, |frames| link.send(|text| wire::append(frames, text)))
             }
@@ -63,6 +68,12 @@ impl Uplink {
     /// Counts the frames of pre-roll that became too old.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Tells whether anything that was said waits to leave: for a link, or in `link` for the kernel.
+    pub(super) fn holds_any(&mut self, link: Option<&mut Link>) -> bool {
+        self.unsent &= link.is_some_and(|link| link.interest().contains(PollFlags::OUT));
+        self.unsent || !self.pre_roll.is_empty()
     }
 
     fn drain(

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use mynah::audio::{AudioError, CardNames, End, Shape, Sound, cards};
+use mynah::audio::{AudioError, Cards, Drain, End, Form, Format, Shape, Sound, Source, cards};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::dac::tone;
 
 #[test]
 fn the_threads_start_open_the_microphone_close_it_and_stop() {
@@ -70,22 +72,96 @@ fn a_device_that_is_not_there_is_refused_by_name() {
         (names("nul\0l", "null"), End::Microphone, "nul\\0l"),
     ] {
         let error = refused(cards(names, Shape::default()));
-        assert!(matches!(&error, AudioError::Open { end: which, .. } if *which == end), "{error:?}");
+        assert!(
+            matches!(&error, AudioError::Missing { end: which, .. } | AudioError::Open { end: which, .. } if *which == end),
+            "{error:?}"
+        );
         assert!(error.to_string().contains(missing), "{error}");
         assert!(error.to_string().contains("-L` lists"), "{error}");
     }
 }
 
 #[test]
-fn a_device_of_another_rate_is_refused_with_what_it_offers() {
-    let slow = "plug:SLAVE='null'";
-    let error = refused(cards(names("null", slow), Shape { rate_hz: 3, ..Shape::default() }));
-    assert!(matches!(&error, AudioError::Unfit { .. }), "{error:?}");
-    assert!(error.to_string().contains("Hz"), "{error}");
+fn what_is_said_and_not_offered_is_refused_with_what_is() {
+    // What a card would be: alsa-lib's own converters are not asked for, so their limits are a card's.
+    for (form, channels, sentence) in [
+        (Form { channels: Some(0), ..Form::default() }, vec![], "asks for 0 channels; it offers 1 to "),
+        (Form { channels: Some(2), ..Form::default() }, vec![2], "channel 2 of 2 (they are counted from 0)"),
+        (Form { rate_hz: Some(24_001), ..Form::default() }, vec![], "no way from 24001 Hz to 24000 Hz"),
+    ] {
+        let speaker = Drain { device: "null".to_owned(), form, channels };
+        let error = refused(cards(Cards { speaker, ..names("null", "null") }, Shape::default()));
+        assert!(matches!(&error, AudioError::Unfit { end: End::Speaker, .. }), "{error:?}");
+        assert!(error.to_string().contains(sentence), "{error}");
+    }
 }
 
-fn names(microphone: &str, speaker: &str) -> CardNames {
-    CardNames { microphone: microphone.to_owned(), speaker: speaker.to_owned() }
+#[test]
+fn what_is_said_is_granted_and_the_rest_is_chosen() {
+    let form = Form {
+        rate_hz: Some(48_000),
+        format: Some(Format::S24In3),
+        channels: Some(2),
+        period: Some(Duration::from_millis(5)),
+    };
+    let microphone = Source { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
+    let louder = Source { form: Form::default(), channels: vec![3], ..microphone.clone() };
+    let sound = cards(Cards { microphone, ..names("null", "null") }, Shape::default()).unwrap();
+    let said = sound.granted()[0].to_string();
+    assert!(said.starts_with("microphone \"null\": 48000 Hz S24_3LE 2 channels, resampled; "), "{said}");
+    assert_eq!(sound.granted()[0].period_frames, 240);
+    let said = sound.granted()[1].to_string();
+    assert!(said.starts_with("speaker \"null\": 24000 Hz S16 1 channel; periods of 240 "), "{said}");
+    let sound = cards(Cards { microphone: louder, ..names("null", "null") }, Shape::default()).unwrap();
+    let said = sound.granted()[0].to_string();
+    assert!(said.starts_with("microphone \"null\": 24000 Hz S32 4 channels; "), "{said}");
+}
+
+#[test]
+fn any_form_of_a_card_plays_what_the_mouth_says() {
+    for (rate_hz, format, channels, bytes) in
+        [(48_000, Format::S32, 2, 4), (44_100, Format::S24In3, 1, 3), (16_000, Format::S24, 4, 4)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("speaker.raw");
+        let form =
+            Form { rate_hz: Some(rate_hz), format: Some(format), channels: Some(channels), period: None };
+        let device = format!("file:FILE='{}',FORMAT=raw", path.display());
+        let speaker = Drain { device, form, channels: vec![channels - 1] };
+        let mut sound = cards(Cards { speaker, ..names("null", "null") }, Shape::default()).unwrap();
+        let reply: Vec<[i16; 1]> = tone(24_000).into_iter().map(|sample| [sample]).collect();
+        assert_eq!(sound.mouth.write(&reply), 24_000);
+        until(&sound, |sound| sound.mouth.heard() == 24_000);
+        drop(sound);
+        let raw = std::fs::read(&path).unwrap();
+        let frames = raw.chunks_exact(bytes * usize::from(channels));
+        let played: Vec<[f64; 2]> = frames
+            .map(|frame| {
+                [0, usize::from(channels) - 1].map(|channel| {
+                    let sample =
+                        &frame[channel * bytes..][..3.min(bytes) + usize::from(format == Format::S32)];
+                    let top = i16::from_le_bytes([sample[sample.len() - 2], sample[sample.len() - 1]]);
+                    f64::from(top) / 32_768.0
+                })
+            })
+            .collect();
+        let sounding: Vec<f64> = played.iter().map(|[_, last]| *last).filter(|last| *last != 0.0).collect();
+        let rms = (sounding.iter().map(|sample| sample * sample).sum::<f64>() / sounding.len() as f64).sqrt();
+        assert!((rms - 0.707).abs() < 0.01, "{rate_hz} Hz {format}: {rms}");
+        assert!(sounding.len().abs_diff(rate_hz as usize) < rate_hz as usize / 50);
+        assert!(
+            channels == 1 || played.iter().all(|[first, _]| *first == 0.0),
+            "the other channel is silent"
+        );
+    }
+}
+
+fn names(microphone: &str, speaker: &str) -> Cards {
+    Cards {
+        microphone: Source { device: microphone.to_owned(), ..Source::default() },
+        speaker: Drain { device: speaker.to_owned(), ..Drain::default() },
+        ..Cards::default()
+    }
 }
 
 /// Times the sleepiest thread of that name gave up the processor by itself.

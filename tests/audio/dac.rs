@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::rc::Rc;
 
-use mynah::audio::{Level, Mouth, Playback, Recovery, Shape, Sound, Speaker, Spoken, Trouble, steps};
+use mynah::audio::{
+    Intake, Level, Mouth, Outlet, Playback, Recovery, Shape, Sound, Speaker, Spoken, Trouble, steps_between,
+};
+use mynah::convert::sample;
 
 pub(super) const PERIOD: usize = 240;
 pub(super) const QUEUE: usize = 480;
@@ -23,6 +26,9 @@ pub(super) struct Dac {
     pub(super) recovery: Result<Recovery, Trouble>,
     /// Added to the delay it reports.
     pub(super) delay_error: i64,
+    pub(super) period: usize,
+    pub(super) queue: usize,
+    pub(super) buffer: usize,
     /// The most it takes in one write.
     pub(super) most: usize,
     /// How many samples had been heard at each flush.
@@ -33,13 +39,22 @@ pub(super) struct Dac {
 
 impl Dac {
     pub(super) fn new() -> Dac {
+        Dac::at(24_000)
+    }
+
+    /// Makes one that plays so many frames a second.
+    pub(super) fn at(rate_hz: u32) -> Dac {
+        let period = rate_hz as usize / 100;
         Dac {
-            held: VecDeque::with_capacity(BUFFER),
-            out: Vec::with_capacity(100_000),
+            held: VecDeque::with_capacity(4 * period),
+            out: Vec::with_capacity(400_000),
             running: false,
             trouble: None,
             recovery: Ok(Recovery::Emptied),
             delay_error: 0,
+            period,
+            queue: 2 * period,
+            buffer: 4 * period,
             most: usize::MAX,
             flushes: Vec::with_capacity(1000),
             meanwhile: None,
@@ -60,8 +75,8 @@ impl Dac {
     /// Returns what is heard from now on, `frames` of it.
     pub(super) fn hear(&mut self, playback: &mut Playback, frames: usize) -> Vec<i16> {
         let from = self.out.len();
-        for _ in 0..frames.div_ceil(PERIOD) {
-            self.tick(PERIOD);
+        for _ in 0..frames.div_ceil(self.period) {
+            self.tick(self.period);
             playback.turn(self).unwrap();
         }
         self.out[from..from + frames].to_vec()
@@ -80,7 +95,7 @@ impl Dac {
 
 impl Speaker for Dac {
     fn queue_frames(&self) -> usize {
-        QUEUE
+        self.queue
     }
 
     fn level(&mut self) -> Result<Level, Trouble> {
@@ -90,12 +105,12 @@ impl Speaker for Dac {
         Ok(level)
     }
 
-    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
         self.fail()?;
         self.interrupt();
-        let taken = frames.len().min(BUFFER - self.held.len()).min(self.most);
-        self.held.extend(frames[..taken].as_flattened());
-        self.running |= self.held.len() >= QUEUE;
+        let taken = frames.len().min(self.buffer - self.held.len()).min(self.most);
+        self.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
+        self.running |= self.held.len() >= self.queue;
         Ok(taken)
     }
 
@@ -126,8 +141,17 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new() -> Rig {
-        let (sound, _, playback) = steps(Shape::default()).unwrap();
-        Rig { sound: Rc::new(RefCell::new(sound)), playback, dac: Dac::new() }
+        Rig::at(24_000)
+    }
+
+    /// Makes one whose speaker plays so many frames a second.
+    pub(super) fn at(rate_hz: u32) -> Rig {
+        let shape = Shape::default();
+        let period = rate_hz as usize / 100;
+        let intake = Intake::new(shape, 24_000, PERIOD, 0.0, true).unwrap();
+        let outlet = Outlet::new(shape, rate_hz, period).unwrap();
+        let (sound, _, playback) = steps_between(shape, intake, outlet).unwrap();
+        Rig { sound: Rc::new(RefCell::new(sound)), playback, dac: Dac::at(rate_hz) }
     }
 
     pub(super) fn mouth<T>(&self, ask: impl FnOnce(&mut Mouth) -> T) -> T {

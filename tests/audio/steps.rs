@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use assert_no_alloc::assert_no_alloc;
 use mynah::audio::{Capture, Gone, Microphone, Recovery, Shape, Sound, Trouble, steps};
+use mynah::convert::float;
 
 use super::dac::{BUFFER, FADE, PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
 
@@ -237,12 +238,12 @@ impl Default for Mic {
 }
 
 impl Microphone for Mic {
-    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         self.trouble.map_or(Ok(()), Err)?;
         let taken = self.due.min(into.len());
         self.due -= taken;
         for sample in &mut into[..taken] {
-            *sample = self.next;
+            *sample = float(self.next);
             self.next = if self.wraps { self.next.wrapping_add(1) } else { self.next + 1 };
         }
         Ok(taken)

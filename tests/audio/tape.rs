@@ -40,7 +40,9 @@ fn the_tape_stands_still_while_the_microphone_is_closed() {
     assert_eq!(sound.ears.waiting(), 0);
     sound.ears.set_open(true);
     heard.extend(hear(&mut sound, 2_400));
-    assert_eq!(heard, samples[..heard.len()]);
+    // On a busy machine it may have been played to its end.
+    let recorded = heard.len().min(samples.len());
+    assert_eq!(heard[..recorded], samples[..recorded]);
 }
 
 #[test]
@@ -184,7 +186,7 @@ fn hear(sound: &mut Sound, frames: usize) -> Vec<i16> {
 }
 
 fn read(sound: &mut Sound) -> Vec<i16> {
-    let mut into = [[0]; 4800];
+    let mut into = vec![[0]; 48_000];
     let taken = sound.ears.read(&mut into);
     into[..taken].as_flattened().to_vec()
 }

@@ -1,7 +1,7 @@
 //! `cargo bench --bench cost`: what the main path costs, printed beside its goals.
 //!
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
-//! whole conversation. No number fails anything: it prints "met" or "not met", and ends with an error
+//! whole conversation, `-- sound` only what the rates of cards cost. No number fails anything: it prints "met" or "not met", and ends with an error
 //! only when something could not be measured at all.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
@@ -15,12 +15,17 @@ mod frames;
 mod idle;
 mod instructions;
 mod peer;
+mod sound;
 mod tape;
 mod trips;
 
 #[allow(unused_imports, reason = "what its own tests import is not used here")]
 #[path = "../service/mod.rs"]
 mod service;
+
+#[allow(dead_code, reason = "what its tests need is not all needed here")]
+#[path = "../convert/measure.rs"]
+mod measure;
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -32,12 +37,14 @@ fn main() {
         [] => {
             frames::print();
             conversation::print();
+            sound::print();
         }
         ["frames"] => frames::print(),
         ["conversation"] => conversation::print(),
+        ["sound"] => sound::print(),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
-        _ => println!("usage: cargo bench --bench cost [-- frames | conversation]"),
+        _ => println!("usage: cargo bench --bench cost [-- frames | conversation | sound]"),
     }
 }
 

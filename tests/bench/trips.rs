@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use mynah::audio::{
-    Capture, Heard, Level, Microphone, Playback, Recovery, Shape, Sound, Speaker, Spoken, Trouble, steps,
+    Capture, Heard, Level, Microphone, Playback, Recovery, Shape, Sound, Speaker, Trouble, steps,
 };
+use mynah::convert::float;
 use mynah::link::{Link, News, Pipe, Tls, Upgrade};
 use mynah::wire::{self, Incoming, Samples};
 use rustix::event::{PollFd, poll};
@@ -226,10 +227,12 @@ struct Voice {
 }
 
 impl Microphone for Voice {
-    fn read(&mut self, into: &mut [i16]) -> Result<usize, Trouble> {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         let rest = &self.samples[self.place..];
         let taken = rest.len().min(into.len());
-        into[..taken].copy_from_slice(&rest[..taken]);
+        for (into, sample) in into.iter_mut().zip(&rest[..taken]) {
+            *into = float(*sample);
+        }
         self.place += taken;
         Ok(taken)
     }
@@ -251,7 +254,7 @@ impl Speaker for Drain {
         Ok(Level { queued: 0, delay: 0 })
     }
 
-    fn write(&mut self, frames: &[Spoken]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
         Ok(frames.len())
     }
 

@@ -4,8 +4,10 @@
 
 mod barge_in;
 mod hostile;
+mod light;
 mod line;
 mod turns;
+mod watchdog;
 
 use std::fs::File;
 use std::io::{PipeWriter, Write};
@@ -16,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mynah::audio::{self, AudioError, Shape, Tape};
+use mynah::board::lamp::Lamps;
 use mynah::board::{Board, LiveLine};
 use mynah::conversation::{Ending, Mode};
 use mynah::errands::Errands;
@@ -53,17 +56,22 @@ impl Device {
     }
 
     fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::made(TempDir::new().unwrap(), service, mode, speech, false)
+        Self::made(TempDir::new().unwrap(), service, mode, speech, false, Lamps::default())
     }
 
     /// A device that starts again where an earlier one kept what was set.
     fn again(folder: TempDir, service: &Service, mode: Mode) -> Self {
-        Self::made(folder, remote(service), mode, None, false)
+        Self::made(folder, remote(service), mode, None, false, Lamps::default())
     }
 
     /// A device whose session thread's allocations are counted.
     fn watched(service: &Service, mode: Mode) -> Self {
-        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true)
+        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Lamps::default())
+    }
+
+    /// A device with lamps.
+    fn shining(service: &Service, mode: Mode, lamps: Lamps) -> Self {
+        Self::made(TempDir::new().unwrap(), remote(service), mode, None, false, lamps)
     }
 
     fn made(
@@ -72,6 +80,7 @@ impl Device {
         mode: Mode,
         speech: Option<&[i16]>,
         watched: bool,
+        lamps: Lamps,
     ) -> Self {
         let state = folder.path().join("state.toml");
         let muted = std::fs::read_to_string(&state).is_ok_and(|text| text.contains("muted = true"));
@@ -80,23 +89,20 @@ impl Device {
         let lines = File::create(folder.path().join("lines")).unwrap();
         let speaker = Some(folder.path().join("speaker.wav"));
         let (ours, signals) = UnixStream::pair().unwrap();
+        let (reading, lines) = (OwnedFd::from(reading), OwnedFd::from(lines));
+        let mut board = Board::on(reading, lines, None, mode == Mode::Hold, LiveLine::default()).unwrap();
+        board.fit(lamps);
         let parts = Parts {
             mode,
             config: config(mode),
             service,
             sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
-            board: Board::on(
-                OwnedFd::from(reading),
-                OwnedFd::from(lines),
-                None,
-                mode == Mode::Hold,
-                LiveLine::default(),
-            )
-            .unwrap(),
+            board,
             errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),
             keep: Keep { file: Some(state), muted, volume: 100 },
             signals: ours,
+            patience: None,
             seed: 3,
         };
         let thread = std::thread::spawn(move || {

@@ -1,0 +1,233 @@
+//! A device that goes away and comes back, as its thread sees it: when it is tried again, when it is
+//! given up, and what the session is told meanwhile.
+//!
+//! It reads no clock and opens nothing itself: both are what a thread is given as `Open`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Unplugged;
+use super::counters::Counters;
+use super::doorbell::Doorbell;
+use super::trouble::{AudioError, End, Gone};
+
+/// Which devices are away now, each with the error it answered with last.
+///
+/// A device counts as back when it has moved frames, so that one which can be opened but gives nothing
+/// is not announced again and again. A microphone that nobody wants counts as back when it can be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Away {
+    /// Where sound comes in.
+    pub microphone: Option<Gone>,
+    /// Where sound goes out.
+    pub speaker: Option<Gone>,
+}
+
+/// A device by name, and the time without it: what a sound thread needs of the world.
+pub trait Open {
+    /// The device while it is open; dropping it closes it.
+    type Device: 'static;
+    /// The device while it moves frames.
+    type Line<'a>: Running;
+
+    /// Opens the device; nothing moves yet.
+    ///
+    /// # Errors
+    /// When it is not there, or not free.
+    fn open(&mut self) -> Result<Self::Device, Gone>;
+
+    /// Makes an open device move.
+    ///
+    /// # Errors
+    /// When it has gone meanwhile.
+    fn line(device: &Self::Device) -> Result<Self::Line<'_>, Gone>;
+
+    /// Says that the device was waited for in vain.
+    fn lost(&self, gone: Gone) -> AudioError;
+
+    /// Sets how long from now `wait` returns `Waited::Over`; `None` for never.
+    fn set_limit(&mut self, limit: Option<Duration>);
+
+    /// Sets how long from now `wait` returns `Waited::Due`; `None` for never.
+    fn set_next_try(&mut self, after: Option<Duration>);
+
+    /// Waits, with no device, until something happens.
+    fn wait(&mut self, bell: &Doorbell) -> Waited;
+}
+
+/// A device that moves frames.
+pub trait Running {
+    /// Waits until the device wants a turn, the bell is rung, or it is time to look anyway; one that is
+    /// `resting` is in trouble, and would be ready at once for nothing.
+    ///
+    /// # Errors
+    /// When the device has gone.
+    fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone>;
+
+    /// Tells whether it has moved more frames than it may fetch ahead.
+    fn is_proven(&self) -> bool;
+}
+
+/// What ended a wait for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// The session rang.
+    Rung,
+    /// It is time to try again.
+    Due,
+    /// Devices have come or gone.
+    Changed,
+    /// The device has been away for too long.
+    Over,
+}
+
+/// How long is waited after a loss, and at least between two tries.
+const FIRST_TRY: Duration = Duration::from_millis(250);
+/// The longest wait between two tries; each is twice the one before it.
+const LAST_TRY: Duration = Duration::from_secs(2);
+
+/// Whether a device is there, and when it is tried again if it is not.
+pub(super) struct Absence {
+    end: End,
+    unplugged: Unplugged,
+    counters: Arc<Counters>,
+    wake: Arc<Doorbell>,
+    state: State,
+    /// Whether the device has moved frames since it was opened last.
+    proven: bool,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Here,
+    Away {
+        gone: Gone,
+        spacing: Duration,
+        /// Whether it was opened, and moved nothing, so that opening it again tells nothing.
+        in_vain: bool,
+    },
+}
+
+impl Absence {
+    pub(super) fn new(
+        end: End,
+        unplugged: Unplugged,
+        counters: Arc<Counters>,
+        wake: Arc<Doorbell>,
+    ) -> Absence {
+        Absence { end, unplugged, counters, wake, state: State::Here, proven: false }
+    }
+
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.state, State::Here)
+    }
+
+    /// Notes that the device could not be opened, or not be kept: `opened` tells which.
+    pub(super) fn lose(&mut self, gone: Gone, opened: bool, place: &mut impl Open) {
+        let in_vain = opened && !self.proven;
+        let (spacing, in_vain) = match self.state {
+            State::Here => {
+                place.set_limit(match self.unplugged {
+                    Unplugged::Wait => None,
+                    Unplugged::End(limit) => Some(limit),
+                });
+                (FIRST_TRY, in_vain)
+            }
+            State::Away { spacing, in_vain: before, gone: _ } => {
+                ((2 * spacing).min(LAST_TRY), in_vain || before)
+            }
+        };
+        let news = self.is_here();
+        self.state = State::Away { gone, spacing, in_vain };
+        place.set_next_try(Some(spacing));
+        self.tell(Some(gone), news);
+    }
+
+    /// Notes that the device was closed again before it had proven itself, because nobody wanted it.
+    pub(super) fn close_early(&mut self, place: &mut impl Open) {
+        if let State::Away { spacing, .. } = self.state {
+            place.set_next_try(Some(spacing));
+        }
+    }
+
+    /// Notes that the device begins to run.
+    pub(super) fn begin(&mut self) {
+        self.proven = false;
+    }
+
+    /// Notes that the device has moved frames.
+    pub(super) fn prove(&mut self, place: &mut impl Open) {
+        self.proven = true;
+        self.come_back(place);
+    }
+
+    /// Notes that the device is back.
+    pub(super) fn come_back(&mut self, place: &mut impl Open) {
+        if !self.is_here() {
+            self.state = State::Here;
+            place.set_limit(None);
+            place.set_next_try(None);
+            self.tell(None, true);
+        }
+    }
+
+    /// Tries again soon, since there is reason to hope or somebody in a hurry.
+    pub(super) fn hasten(&mut self, place: &mut impl Open) {
+        if let State::Away { spacing, .. } = &mut self.state
+            && *spacing > FIRST_TRY
+        {
+            *spacing = FIRST_TRY;
+            place.set_next_try(Some(FIRST_TRY));
+        }
+    }
+
+    /// Waits for what happens next and opens the device if it is due; `None` when there is something
+    /// else to look at.
+    ///
+    /// A device that nobody wants is opened to see whether it is back, unless only its sound can tell.
+    pub(super) fn wait<O: Open>(
+        &mut self,
+        place: &mut O,
+        bell: &Doorbell,
+        wanted: bool,
+    ) -> Result<Option<O::Device>, AudioError> {
+        let waited = place.wait(bell);
+        let State::Away { gone, in_vain, .. } = self.state else { return Ok(None) };
+        match waited {
+            Waited::Rung => {}
+            Waited::Changed => {
+                // It may be another one by now.
+                if let State::Away { in_vain, .. } = &mut self.state {
+                    *in_vain = false;
+                }
+                self.hasten(place);
+            }
+            Waited::Over if in_vain => return Err(place.lost(gone)),
+            Waited::Over => {
+                // A last chance: what it gives now is what counts.
+                place.set_limit(Some(Duration::ZERO));
+                return self.open(place).map(Some).map_err(|gone| place.lost(gone));
+            }
+            Waited::Due if in_vain && !wanted => {
+                self.state = State::Away { gone, spacing: LAST_TRY, in_vain };
+                place.set_next_try(Some(LAST_TRY));
+            }
+            Waited::Due => match self.open(place) {
+                Ok(device) => return Ok(Some(device)),
+                Err(gone) => self.lose(gone, false, place),
+            },
+        }
+        Ok(None)
+    }
+
+    fn open<O: Open>(&self, place: &mut O) -> Result<O::Device, Gone> {
+        place.open().inspect(|_| self.counters.reopens.add(1))
+    }
+
+    fn tell(&self, gone: Option<Gone>, news: bool) {
+        self.counters.presence(self.end).set(gone);
+        if news {
+            self.wake.ring();
+        }
+    }
+}

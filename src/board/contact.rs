@@ -1,0 +1,101 @@
+//! One contact's edges without its bounces.
+//!
+//! The first edge counts at once, because the owner waits for it; what the contact does right after is its
+//! bouncing. One that never comes to rest is no finger: it is ignored until it is quiet. What the edges
+//! mean is not known here. Time is an argument.
+
+use std::time::{Duration, Instant};
+
+use heapless::Deque;
+
+/// Contacts of push buttons bounce for less than this, and no finger is quicker.
+const BOUNCE: Duration = Duration::from_millis(10);
+/// More edges than this within [`CHATTER_WINDOW`] are no finger: ten presses a second are a sprint.
+const CHATTER_EDGES: usize = 20;
+const CHATTER_WINDOW: Duration = Duration::from_secs(1);
+/// A contact that chattered is believed again after being quiet for so long.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What a contact has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It has closed, or opened.
+    Edge(bool),
+    /// It does not come to rest; until it is quiet it says nothing.
+    Chatter,
+    /// It is quiet again, and closed or open.
+    Quiet(bool),
+}
+
+/// One contact being watched.
+#[derive(Clone, Debug)]
+pub(super) struct Contact {
+    /// Whether it is closed, bounces included.
+    raw: bool,
+    /// Whether it was closed when it last said so.
+    told: bool,
+    /// Until then every edge is a bounce.
+    bounces_until: Option<Instant>,
+    /// The last edge of one that chatters.
+    chatters: Option<Instant>,
+    recent: Deque<Instant, CHATTER_EDGES>,
+}
+
+impl Contact {
+    /// Begins watching a contact that is closed or open now.
+    pub(super) fn new(closed: bool) -> Self {
+        Self { raw: closed, told: closed, bounces_until: None, chatters: None, recent: Deque::new() }
+    }
+
+    /// Takes in that it has closed or opened; [`expire`](Self::expire) must have been asked before.
+    pub(super) fn edge(&mut self, closed: bool, at: Instant) -> Option<Change> {
+        self.raw = closed;
+        if let Some(last) = &mut self.chatters {
+            *last = at;
+            return None;
+        }
+        if self.bounces_until.is_some_and(|until| at < until) {
+            return None;
+        }
+        self.settle(at)
+    }
+
+    /// Names the time at which it has something to say by itself.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.chatters {
+            Some(last) => Some(last + QUIET),
+            None => self.bounces_until.filter(|_| self.raw != self.told),
+        }
+    }
+
+    /// Tells whether it does not come to rest.
+    pub(super) fn chatters(&self) -> bool {
+        self.chatters.is_some()
+    }
+
+    /// Gives what became of it by the passing of time alone.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Change> {
+        let due = self.deadline().filter(|due| now >= *due)?;
+        if self.chatters.take().is_none() {
+            return self.settle(due);
+        }
+        self.told = self.raw;
+        Some(Change::Quiet(self.raw))
+    }
+
+    fn settle(&mut self, at: Instant) -> Option<Change> {
+        if self.raw == self.told {
+            return None;
+        }
+        self.told = self.raw;
+        self.bounces_until = Some(at + BOUNCE);
+        let first = if self.recent.is_full() { self.recent.pop_front() } else { None };
+        if first.is_some_and(|first| at.saturating_duration_since(first) < CHATTER_WINDOW) {
+            self.recent.clear();
+            self.chatters = Some(at);
+            return Some(Change::Chatter);
+        }
+        let _ = self.recent.push_back(at);
+        Some(Change::Edge(self.raw))
+    }
+}

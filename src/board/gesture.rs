@@ -1,0 +1,348 @@
+//! One push button's gestures, as a pure function of timed edges.
+//!
+//! It tells what a press means as soon as it can mean nothing else: going down at once, a short press when
+//! it is let go unless a second one could make it a double. A button that cannot be a finger (down since
+//! before the start, down for minutes, never at rest) is reported once and ignored until it is let go.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::Touch;
+use super::contact::{Change, Contact};
+use crate::profile::{Deed, Gestures};
+
+/// A second press is a double if it begins within so long of the first one's beginning.
+const DOUBLE: Duration = Duration::from_millis(400);
+/// A volume button that is held goes on after this, and then again and again.
+const FIRST_REPEAT: Duration = Duration::from_millis(500);
+const REPEAT: Duration = Duration::from_millis(200);
+/// A button held for so long beyond everything that holding it can mean is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+/// The same where holding can mean talking: no owner talks for longer in one breath.
+const STUCK_TALK: Duration = Duration::from_secs(5 * 60);
+
+/// One push button being watched.
+#[derive(Clone, Debug)]
+pub struct Gesture {
+    does: Gestures,
+    contact: Contact,
+    state: State,
+    fault: Option<Fault>,
+}
+
+/// Why a button is ignored for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It was down already when the watch began.
+    HeldAtStart,
+    /// It has been down for longer than anybody holds a button.
+    Stuck,
+    /// It goes up and down faster than a finger.
+    Chatters,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Up,
+    /// Up after a press that a second one may make a double until then.
+    Once {
+        until: Instant,
+    },
+    Down(Hold),
+    /// What it does means nothing until it is let go.
+    Deaf,
+}
+
+impl Gesture {
+    /// Begins watching a button that does this and is up.
+    #[must_use]
+    pub fn new(does: &Gestures) -> Self {
+        Self { does: does.clone(), contact: Contact::new(false), state: State::Up, fault: None }
+    }
+
+    /// Begins watching a button that is down already: it means nothing until it is let go.
+    #[must_use]
+    pub fn held(does: &Gestures) -> Self {
+        let (contact, fault) = (Contact::new(true), Some(Fault::HeldAtStart));
+        Self { does: does.clone(), contact, state: State::Deaf, fault }
+    }
+
+    /// Takes in that the button went down or came up at `at`, and reports what that means.
+    pub fn edge(&mut self, down: bool, at: Instant, mut each: impl FnMut(Touch)) {
+        self.expire(at, &mut each);
+        if let Some(change) = self.contact.edge(down, at) {
+            self.change(change, at, &mut each);
+        }
+    }
+
+    /// Names the time at which the passing of time has a meaning.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let own = match &self.state {
+            State::Up | State::Deaf => None,
+            State::Once { until } => Some(*until),
+            State::Down(hold) => Some(hold.first().0),
+        };
+        [own, self.contact.deadline()].into_iter().flatten().min()
+    }
+
+    /// Reports what the passing of time means. Every edge until `now` must have been told before.
+    pub fn expire(&mut self, now: Instant, mut each: impl FnMut(Touch)) {
+        while let Some(due) = self.deadline().filter(|due| now >= *due) {
+            if let Some(change) = self.contact.expire(due) {
+                self.change(change, due, &mut each);
+            } else {
+                self.pass(now, &mut each);
+            }
+        }
+    }
+
+    /// Lets the button up because nobody can tell any more whether it is down.
+    pub fn lose(&mut self, mut each: impl FnMut(Touch)) {
+        if let State::Down(hold) = &mut self.state {
+            hold.let_go(&mut each);
+        }
+        self.contact = Contact::new(false);
+        self.state = State::Up;
+    }
+
+    /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
+    pub(super) fn chatters(&self) -> bool {
+        self.contact.chatters()
+    }
+
+    /// Gives what is wrong with the button, once.
+    pub fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take()
+    }
+
+    fn change(&mut self, change: Change, at: Instant, each: &mut impl FnMut(Touch)) {
+        let state = std::mem::replace(&mut self.state, State::Up);
+        self.state = match (change, state) {
+            (Change::Edge(true), State::Up) => self.down(None, at, each),
+            (Change::Edge(true), State::Once { .. }) => self.down(self.does.double, at, each),
+            (Change::Edge(true), state @ (State::Down(_) | State::Deaf)) => state,
+            (Change::Edge(false), State::Down(hold)) => self.up(hold, at, each),
+            (Change::Edge(false), state @ (State::Up | State::Once { .. })) => state,
+            (Change::Edge(false), State::Deaf) => State::Up,
+            (Change::Chatter, state) => {
+                if let State::Down(mut hold) = state {
+                    hold.let_go(each);
+                }
+                self.fault = Some(Fault::Chatters);
+                State::Deaf
+            }
+            (Change::Quiet(true), _) => State::Deaf,
+            (Change::Quiet(false), _) => State::Up,
+        };
+    }
+
+    fn down(&self, double: Option<Deed>, at: Instant, each: &mut impl FnMut(Touch)) -> State {
+        let mut hold = Hold::new(&self.does, double.is_some(), at);
+        if let Some(deed) = double.or(self.does.press) {
+            hold.tell(deed, each);
+        }
+        State::Down(hold)
+    }
+
+    fn up(&self, mut hold: Hold, at: Instant, each: &mut impl FnMut(Touch)) -> State {
+        hold.let_go(each);
+        let until = hold.since + DOUBLE;
+        if !hold.is_plain {
+            return State::Up;
+        }
+        if self.does.double.is_some() && at < until {
+            return State::Once { until };
+        }
+        self.short(each);
+        State::Up
+    }
+
+    fn short(&self, each: &mut impl FnMut(Touch)) {
+        if let Some(deed) = self.does.short {
+            let mut talks = false;
+            tell(deed, &mut talks, each);
+            if talks {
+                each(Touch::Up);
+            }
+        }
+    }
+
+    /// Does what is due first.
+    fn pass(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+        match &mut self.state {
+            State::Up | State::Deaf => {}
+            State::Once { .. } => {
+                self.state = State::Up;
+                self.short(each);
+            }
+            State::Down(hold) => {
+                if hold.pass(&self.does, now, each) == Timer::Stuck {
+                    hold.let_go(each);
+                    self.fault = Some(Fault::Stuck);
+                    self.state = State::Deaf;
+                }
+            }
+        }
+    }
+}
+
+/// What is known of a press that lasts.
+#[derive(Clone, Debug)]
+struct Hold {
+    since: Instant,
+    /// The talk button has been told down and not up.
+    talks: bool,
+    /// It has not been anything but a press yet.
+    is_plain: bool,
+    long: Option<Instant>,
+    warning: Option<Instant>,
+    /// Only once it has been warned of.
+    reset: Option<Instant>,
+    repeat: Option<(Deed, Instant)>,
+    stuck: Instant,
+}
+
+/// What time does to a press.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// It is a long one.
+    Long,
+    /// Soon it resets the device.
+    Warning,
+    /// It resets the device.
+    Reset,
+    /// It does what it does again.
+    Repeat,
+    /// It is no press.
+    Stuck,
+}
+
+impl Hold {
+    fn new(does: &Gestures, is_double: bool, since: Instant) -> Self {
+        let long = does.long.map(|(_, after)| after).filter(|_| !is_double);
+        let holding = [long, does.reset.map(|reset| reset.act_after)].into_iter().flatten().max();
+        let repeated = match (does.press, does.short) {
+            _ if is_double || holding.is_some() => None,
+            (Some(deed), _) | (None, Some(deed)) => Some(deed).filter(|deed| is_volume(*deed)),
+            (None, None) => None,
+        };
+        let talk = Some(Deed::Talk);
+        let can_talk = does.press == talk || does.double == talk || does.long.map(|(deed, _)| deed) == talk;
+        let patience = if can_talk { STUCK_TALK } else { STUCK };
+        Self {
+            since,
+            talks: false,
+            is_plain: !is_double,
+            long: long.map(|after| since + after),
+            warning: does.reset.map(|reset| since + reset.warn_after),
+            reset: None,
+            repeat: repeated.map(|deed| (deed, since + FIRST_REPEAT)),
+            stuck: since + holding.unwrap_or_default() + patience,
+        }
+    }
+
+    fn first(&self) -> (Instant, Timer) {
+        let timers = [
+            self.long.map(|at| (at, Timer::Long)),
+            self.warning.map(|at| (at, Timer::Warning)),
+            self.reset.map(|at| (at, Timer::Reset)),
+            self.repeat.map(|(_, at)| (at, Timer::Repeat)),
+        ];
+        timers
+            .into_iter()
+            .flatten()
+            .fold((self.stuck, Timer::Stuck), |first, timer| if timer.0 < first.0 { timer } else { first })
+    }
+
+    /// Does what is due first, and tells what it was.
+    fn pass(&mut self, does: &Gestures, now: Instant, each: &mut impl FnMut(Touch)) -> Timer {
+        let (_, timer) = self.first();
+        match timer {
+            Timer::Long => {
+                self.long = None;
+                self.is_plain = false;
+                if let Some((deed, _)) = does.long {
+                    self.tell(deed, each);
+                    self.repeat = (is_volume(deed) && does.reset.is_none()).then_some((deed, now + REPEAT));
+                }
+            }
+            Timer::Warning => {
+                self.warning = None;
+                self.is_plain = false;
+                if let Some(reset) = does.reset {
+                    // The whole warning must be seen, however late it comes.
+                    let left = reset.act_after.saturating_sub(reset.warn_after);
+                    each(Touch::ResetNear(left));
+                    self.reset = Some(now + left);
+                    self.stuck = self.stuck.max(now + left + STUCK);
+                }
+            }
+            Timer::Reset => {
+                self.reset = None;
+                each(Touch::Reset);
+            }
+            Timer::Repeat => {
+                if let Some((deed, at)) = &mut self.repeat {
+                    self.is_plain = false;
+                    *at = now + REPEAT;
+                    tell(*deed, &mut self.talks, each);
+                }
+            }
+            Timer::Stuck => {}
+        }
+        timer
+    }
+
+    fn tell(&mut self, deed: Deed, each: &mut impl FnMut(Touch)) {
+        tell(deed, &mut self.talks, each);
+    }
+
+    fn let_go(&mut self, each: &mut impl FnMut(Touch)) {
+        if std::mem::take(&mut self.talks) {
+            each(Touch::Up);
+        }
+        if self.reset.take().is_some() {
+            each(Touch::ResetOff);
+        }
+    }
+}
+
+/// Tells of `deed`; `talks` is whether the talk button is down.
+fn tell(deed: Deed, talks: &mut bool, each: &mut impl FnMut(Touch)) {
+    match deed {
+        Deed::Talk if *talks => {}
+        Deed::Talk => {
+            *talks = true;
+            each(Touch::Down);
+        }
+        Deed::Mute => {
+            each(Touch::Mute);
+            // After it, so that what was said while the button was on its way to mute ends unanswered.
+            if std::mem::take(talks) {
+                each(Touch::Up);
+            }
+        }
+        Deed::VolumeUp => each(Touch::VolumeUp),
+        Deed::VolumeDown => each(Touch::VolumeDown),
+    }
+}
+
+fn is_volume(deed: Deed) -> bool {
+    match deed {
+        Deed::VolumeUp | Deed::VolumeDown => true,
+        Deed::Talk | Deed::Mute => false,
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HeldAtStart => "was down before anybody watched it, so it counts only once it is let go",
+            Self::Stuck => "has been down for longer than anybody holds a button, so it counts as let go",
+            Self::Chatters => {
+                "goes up and down faster than a finger, so it is ignored until it has been quiet"
+            }
+        })
+    }
+}

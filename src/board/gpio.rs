@@ -1,0 +1,203 @@
+//! GPIO lines by the kernel's character device: finding them, asking for them, driving them.
+//!
+//! A line is found by its name on whichever chip has it, or by a chip and a number. Nothing here knows what
+//! a line is for; what cannot be had is refused with the reason (`trouble`).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gpiocdev::Request;
+use gpiocdev::chip::{Chip, chips};
+use gpiocdev::line::{Value, Values};
+use gpiocdev::request::Builder;
+
+use super::holder;
+use super::lamp::Pins;
+use super::refused::{LineError, Trouble};
+use crate::profile::Line;
+
+/// What other programs are told of who uses a line.
+const CONSUMER: &str = "mynah";
+
+/// Where a line was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    chip: PathBuf,
+    offset: u32,
+}
+
+/// Lines that are driven, in the order in which they were named.
+pub(super) struct Out {
+    banks: Vec<Bank>,
+}
+
+/// The lines of one chip: they change together.
+struct Bank {
+    request: Request,
+    values: Values,
+    /// Which of all lines each is, and its number on the chip.
+    lines: Vec<(usize, u32)>,
+}
+
+/// Takes `lines` as outputs that are `initial` from the first moment, or off where that does not say; `user` is who
+/// wants them.
+///
+/// # Errors
+/// Returns which line cannot be had and why.
+pub(super) fn output(
+    user: &str,
+    lines: &[&Line],
+    active_low: bool,
+    initial: &[bool],
+) -> Result<Out, LineError> {
+    let mut banks: Vec<(PathBuf, Vec<(usize, u32)>)> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let spot = find(user, line)?;
+        match banks.iter_mut().find(|(chip, _)| *chip == spot.chip) {
+            Some((_, lines)) => lines.push((index, spot.offset)),
+            None => banks.push((spot.chip, vec![(index, spot.offset)])),
+        }
+    }
+    let banks = banks.into_iter().map(|(chip, own)| {
+        let mut values = Values::default();
+        for (index, offset) in &own {
+            values.set(*offset, level(initial.get(*index).copied().unwrap_or_default()));
+        }
+        let mut builder = Request::builder();
+        if active_low {
+            builder.as_active_low();
+        }
+        builder.with_output_lines(&values);
+        // The first that is busy is the one to name.
+        let spots: Vec<_> = own
+            .iter()
+            .map(|(index, offset)| (lines[*index], Spot { chip: chip.clone(), offset: *offset }))
+            .collect();
+        let request = request(user, &mut builder, &spots)?;
+        Ok(Bank { request, values, lines: own })
+    });
+    Ok(Out { banks: banks.collect::<Result<_, _>>()? })
+}
+
+impl Pins for Out {
+    fn set(&mut self, lit: &[bool]) -> io::Result<()> {
+        for bank in &mut self.banks {
+            for (index, offset) in &bank.lines {
+                if let Some(lit) = lit.get(*index) {
+                    bank.values.set(*offset, level(*lit));
+                }
+            }
+            bank.request.set_values(&bank.values).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes `line` as the input that `builder` describes; `user` is who wants it.
+///
+/// # Errors
+/// Returns why the line cannot be had.
+pub(super) fn input(user: &str, line: &Line, builder: &mut Builder) -> Result<(Request, u32), LineError> {
+    let spot = find(user, line)?;
+    let offset = spot.offset;
+    builder.with_line(offset);
+    Ok((request(user, builder, &[(line, spot)])?, offset))
+}
+
+fn request(user: &str, builder: &mut Builder, spots: &[(&Line, Spot)]) -> Result<Request, LineError> {
+    let Some((first, Spot { chip, .. })) = spots.first() else {
+        return Err(LineError::new(user, "no line", Trouble::NoGpio));
+    };
+    builder.on_chip(chip).with_consumer(CONSUMER).request().map_err(|error| {
+        let busy = spots.iter().find_map(|(line, spot)| Some((*line, busy(spot)?)));
+        let (line, trouble) = busy.unwrap_or_else(|| (*first, Trouble::Refused(error.to_string())));
+        LineError::new(user, &call(line), trouble)
+    })
+}
+
+/// Gives who has the line, if somebody has.
+fn busy(spot: &Spot) -> Option<Trouble> {
+    let info = Chip::from_path(&spot.chip).ok()?.line_info(spot.offset).ok()?;
+    let holder = || holder::of_line(&name_of(&spot.chip), spot.offset);
+    info.used.then(|| Trouble::Busy { consumer: info.consumer.clone(), holder: holder() })
+}
+
+fn find(user: &str, line: &Line) -> Result<Spot, LineError> {
+    let refuse = |trouble| LineError::new(user, &call(line), trouble);
+    let paths = chips().unwrap_or_default();
+    if paths.is_empty() {
+        return Err(refuse(Trouble::NoGpio));
+    }
+    let mut forbidden = None;
+    let mut open = Vec::new();
+    for path in paths {
+        match Chip::from_path(&path) {
+            Ok(chip) => open.push(chip),
+            Err(gpiocdev::Error::Os(errno)) if errno.0 == rustix::io::Errno::ACCESS.raw_os_error() => {
+                forbidden.get_or_insert(path);
+            }
+            // It went away just now.
+            Err(_) => {}
+        }
+    }
+    let found = match line {
+        Line::Named(name) => named(&open, name),
+        Line::At { chip, offset } => numbered(&open, chip, *offset),
+    };
+    // What could not be looked into may have it.
+    found.map_err(|trouble| {
+        refuse(match (forbidden, trouble) {
+            (Some(path), Trouble::NoChip { .. } | Trouble::NoLine { .. }) => Trouble::Forbidden(path),
+            (_, trouble) => trouble,
+        })
+    })
+}
+
+fn named(open: &[Chip], name: &str) -> Result<Spot, Trouble> {
+    let mut names = Vec::new();
+    for chip in open {
+        for info in chip.line_info_iter().into_iter().flatten().flatten() {
+            if info.name == name {
+                return Ok(Spot { chip: chip.path().to_owned(), offset: info.offset });
+            }
+            names.push(info.name);
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    Err(Trouble::NoLine { name: name.to_owned(), names, chips: descriptions(open) })
+}
+
+fn numbered(open: &[Chip], wanted: &str, offset: u32) -> Result<Spot, Trouble> {
+    let wanted = wanted.trim_start_matches("/dev/");
+    let chip = open
+        .iter()
+        .find(|chip| chip.name() == wanted)
+        .or_else(|| open.iter().find(|chip| chip.info().is_ok_and(|info| info.label == wanted)))
+        .ok_or_else(|| Trouble::NoChip { chips: descriptions(open) })?;
+    let count = chip.info().map_or(0, |info| info.num_lines);
+    if offset >= count {
+        return Err(Trouble::NoOffset { count });
+    }
+    Ok(Spot { chip: chip.path().to_owned(), offset })
+}
+
+/// Says of each chip its name, what it is and how many lines it has.
+fn descriptions(open: &[Chip]) -> Vec<String> {
+    let infos = open.iter().filter_map(|chip| chip.info().ok());
+    infos.map(|info| format!("{} ({}, {} lines)", info.name, info.label, info.num_lines)).collect()
+}
+
+pub(super) fn call(line: &Line) -> String {
+    match line {
+        Line::Named(name) => format!("line {name}"),
+        Line::At { chip, offset } => format!("line {offset} of {chip}"),
+    }
+}
+
+fn name_of(chip: &Path) -> String {
+    chip.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn level(active: bool) -> Value {
+    if active { Value::Active } else { Value::Inactive }
+}

@@ -1,0 +1,123 @@
+//! LEDs that the kernel drives: files below `/sys/class/leds` (kernel: `Documentation/leds/leds-class.rst`).
+//!
+//! A multicolour LED is one name with three intensities (`leds-class-multicolor.rst`). What else would blink them,
+//! their trigger, is taken off; it is not put back.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::Bulb;
+use super::refused::LampTrouble;
+use super::shade::shade;
+use crate::light::Face;
+
+/// A file to write to, and what it takes at most.
+struct Led {
+    brightness: PathBuf,
+    full: u32,
+}
+
+struct Leds {
+    leds: Vec<Led>,
+    limit: u8,
+}
+
+/// One LED of several colours.
+struct Multi {
+    intensity: PathBuf,
+    /// The place of red, green and blue among the kernel's colours.
+    order: [usize; 3],
+    full: u32,
+    limit: u8,
+}
+
+pub(super) fn open(root: &Path, names: &[String], limit: u8) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
+    let leds = names.iter().map(|name| led(root, name)).collect::<Result<Vec<_>, _>>()?;
+    let shades = leds.iter().all(|led| led.full > 1);
+    if let [one] = leds.as_slice() {
+        let intensity = one.brightness.with_file_name("multi_intensity");
+        if intensity.exists() {
+            let multi = multi(one, intensity, limit)?;
+            return Ok((Face { pixels: 1, colour: true, shades }, Box::new(multi)));
+        }
+    }
+    Ok((Face { pixels: 1, colour: leds.len() == 3, shades }, Box::new(Leds { leds, limit })))
+}
+
+fn led(root: &Path, name: &str) -> Result<Led, LampTrouble> {
+    let folder = root.join(name);
+    if !folder.is_dir() {
+        return Err(LampTrouble::NoLed { name: name.to_owned(), names: names(root) });
+    }
+    let full = number(&folder.join("max_brightness"))?;
+    let trigger = folder.join("trigger");
+    if trigger.exists() {
+        put(&trigger, "none").map_err(|error| LampTrouble::of(&trigger, error))?;
+    }
+    Ok(Led { brightness: folder.join("brightness"), full })
+}
+
+fn multi(led: &Led, intensity: PathBuf, limit: u8) -> Result<Multi, LampTrouble> {
+    let index = led.brightness.with_file_name("multi_index");
+    let colours = fs::read_to_string(&index).map_err(|error| LampTrouble::of(&index, error))?;
+    let place = |wanted: &str| {
+        let place = colours.split_whitespace().position(|colour| colour == wanted);
+        place.ok_or_else(|| {
+            LampTrouble::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
+        })
+    };
+    let multi =
+        Multi { intensity, order: [place("red")?, place("green")?, place("blue")?], full: led.full, limit };
+    multi.put([0; 3]).map_err(|error| LampTrouble::of(&multi.intensity, error))?;
+    put(&led.brightness, &led.full.to_string()).map_err(|error| LampTrouble::of(&led.brightness, error))?;
+    Ok(multi)
+}
+
+impl Bulb for Leds {
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        let rgb = pixels.first().copied().unwrap_or_default();
+        for (index, led) in self.leds.iter().enumerate() {
+            put(&led.brightness, &shade(rgb, self.limit, led.full)[index % 3].to_string())?;
+        }
+        Ok(())
+    }
+}
+
+impl Bulb for Multi {
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        self.put(shade(pixels.first().copied().unwrap_or_default(), self.limit, self.full))
+    }
+}
+
+impl Multi {
+    fn put(&self, rgb: [u32; 3]) -> io::Result<()> {
+        // A colour beyond these three, such as white, stays dark.
+        let count = self.order.iter().max().map_or(0, |last| last + 1);
+        let mut all = vec![String::from("0"); count];
+        for (place, value) in self.order.iter().zip(rgb) {
+            all[*place] = value.to_string();
+        }
+        put(&self.intensity, &all.join(" "))
+    }
+}
+
+/// Writes `text` to a file that is there.
+pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text.as_bytes())
+}
+
+pub(super) fn number(path: &Path) -> Result<u32, LampTrouble> {
+    let text = fs::read_to_string(path).map_err(|error| LampTrouble::of(path, error))?;
+    text.trim()
+        .parse()
+        .map_err(|_| LampTrouble::of(path, io::Error::other(format!("it holds {:?}", text.trim()))))
+}
+
+/// Names what is in a folder, in order.
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,152 @@
+//! Lamps: each shows the picture that fits it, and is written to only when that differs.
+//!
+//! What is shown is `light`'s to say; how bright is said by the lamp's profile. A lamp that fails is told of once
+//! and tried again once a second. Every lamp is dark when this is dropped. Nothing here waits, except for a bus to
+//! take the pixels: 64 of them on the slowest take 3 ms, and on lines set one bit at a time some more.
+
+mod class;
+mod pins;
+mod pixels;
+mod pwm;
+mod refused;
+mod shade;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::light::{self, Face, Facts, Levels, PIXELS};
+use crate::profile::{Lamp, Light};
+
+pub use pins::{Pins, Wiring};
+pub use pixels::{Bits, apa102, ws2812};
+pub use refused::{LampError, LampTrouble};
+pub use shade::shade;
+
+/// How long a lamp that has failed is left alone.
+pub const RETRY: Duration = Duration::from_secs(1);
+
+/// Every lamp of a board.
+#[derive(Default)]
+pub struct Lamps(Vec<Fitted>);
+
+/// Where the kernel has its lamps.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// LEDs that it drives.
+    pub leds: PathBuf,
+    /// PWM chips.
+    pub pwm: PathBuf,
+}
+
+/// What light comes out of.
+trait Bulb: Send {
+    /// Shows as many pixels as its face has, 0 to 255 each, before gamma and brightness.
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()>;
+}
+
+/// A lamp in its socket.
+struct Fitted {
+    name: String,
+    face: Face,
+    bulb: Box<dyn Bulb>,
+    /// None where that is not known.
+    shown: Option<heapless::Vec<[u8; 3], PIXELS>>,
+    failed_at: Option<Instant>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { leds: "/sys/class/leds".into(), pwm: "/sys/class/pwm".into() }
+    }
+}
+
+impl Lamps {
+    /// Opens `lights`, dark: what the kernel drives at `places`, GPIO lines by `wiring`.
+    ///
+    /// # Errors
+    /// Returns which lamp cannot be had and why.
+    pub fn open(lights: &[Light], places: &Places, wiring: Wiring<'_>) -> Result<Self, super::BoardError> {
+        let mut lamps = Self::default();
+        for light in lights {
+            let Light { name, lamp, brightness } = light;
+            let refuse = |trouble| LampError { lamp: name.clone(), trouble };
+            let (face, bulb): (Face, Box<dyn Bulb>) = match lamp {
+                Lamp::Line { line, active_low } => pins::open(wiring(name, &[line], *active_low)?, 1),
+                Lamp::Lines { rgb: [red, green, blue], active_low } => {
+                    pins::open(wiring(name, &[red, green, blue], *active_low)?, 3)
+                }
+                Lamp::Pwm { chip, channels, period_ns, active_low } => {
+                    let wave = pwm::Wave { period_ns: *period_ns, active_low: *active_low };
+                    pwm::open(&places.pwm, chip, channels, &wave, *brightness).map_err(refuse)?
+                }
+                Lamp::Class { leds } => class::open(&places.leds, leds, *brightness).map_err(refuse)?,
+                Lamp::Apa102 { spi, pixels, speed_hz } => {
+                    pixels::open_apa102(spi, *pixels, *speed_hz, *brightness).map_err(refuse)?
+                }
+                Lamp::Apa102Lines { clock, data, pixels } => {
+                    pixels::over_lines(wiring(name, &[data, clock], false)?, *pixels, *brightness)
+                }
+                Lamp::Ws2812 { spi, pixels } => {
+                    pixels::open_ws2812(spi, *pixels, *brightness).map_err(refuse)?
+                }
+            };
+            let mut fitted = Fitted { name: name.clone(), face, bulb, shown: None, failed_at: None };
+            fitted.bulb.show(&fitted.dark()).map_err(|error| refuse(LampTrouble::Failed(error)))?;
+            lamps.0.push(fitted);
+        }
+        Ok(lamps)
+    }
+
+    pub(super) fn are_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Shows the picture of `facts` on every lamp and says when one differs by itself.
+    pub fn show(&mut self, facts: &Facts, now: Instant, levels: Levels) -> Option<Duration> {
+        self.0.iter_mut().filter_map(|fitted| fitted.show(facts, now, levels)).min()
+    }
+}
+
+impl Fitted {
+    fn show(&mut self, facts: &Facts, now: Instant, levels: Levels) -> Option<Duration> {
+        if let Some(failed_at) = self.failed_at
+            && now < failed_at + RETRY
+        {
+            return Some(failed_at + RETRY - now);
+        }
+        let picture = light::picture(facts, now, levels, self.face);
+        if self.shown.as_ref() == Some(&picture.pixels) {
+            return picture.next;
+        }
+        match self.bulb.show(&picture.pixels) {
+            Ok(()) => {
+                if self.failed_at.take().is_some() {
+                    log::info!("the light {} works again", self.name);
+                }
+                self.shown = Some(picture.pixels);
+                picture.next
+            }
+            Err(error) => {
+                if self.failed_at.replace(now).is_none() {
+                    log::warn!("the light {} cannot be set ({error}); trying again", self.name);
+                }
+                self.shown = None;
+                Some(RETRY)
+            }
+        }
+    }
+
+    fn dark(&self) -> heapless::Vec<[u8; 3], PIXELS> {
+        (0..self.face.pixels.clamp(1, PIXELS)).map(|_| [0; 3]).collect()
+    }
+}
+
+impl Drop for Fitted {
+    /// A light that nobody keeps true must not shine.
+    fn drop(&mut self) {
+        let dark = self.dark();
+        // A lamp that is gone is dark.
+        let _ = self.bulb.show(&dark);
+    }
+}

@@ -1,0 +1,38 @@
+//! LEDs on GPIO lines: on or off. How a line is found and asked for is not decided here.
+
+use std::io;
+
+use super::super::BoardError;
+use super::Bulb;
+use crate::light::Face;
+use crate::profile::Line;
+
+/// Lines that are driven together.
+pub trait Pins: Send {
+    /// Drives each line as `lit` says, in the order in which they were named; those not said stay.
+    ///
+    /// # Errors
+    /// Returns what the kernel says, such as that the chip is gone.
+    fn set(&mut self, lit: &[bool]) -> io::Result<()>;
+}
+
+/// Takes lines for the lamp of this name, unlit: lit is low where the last is true.
+pub type Wiring<'a> = &'a mut dyn FnMut(&str, &[&Line], bool) -> Result<Box<dyn Pins>, BoardError>;
+
+/// One LED, or red, green and blue.
+struct Leds {
+    pins: Box<dyn Pins>,
+    colour: bool,
+}
+
+pub(super) fn open(pins: Box<dyn Pins>, count: usize) -> (Face, Box<dyn Bulb>) {
+    let colour = count == 3;
+    (Face { pixels: 1, colour, shades: false }, Box::new(Leds { pins, colour }))
+}
+
+impl Bulb for Leds {
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        let lit = pixels.first().copied().unwrap_or_default().map(|channel| channel > 0);
+        self.pins.set(if self.colour { &lit } else { &lit[..1] })
+    }
+}

@@ -1,0 +1,280 @@
+//! Why the body cannot be opened, each in one sentence that says what is asked for, by whom, and what to do.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::lamp::LampError;
+
+/// How many examples a sentence gives.
+const EXAMPLES: usize = 8;
+
+/// Why the body cannot be opened.
+#[derive(Debug)]
+pub enum BoardError {
+    /// The terminal cannot be set up.
+    Terminal(io::Error),
+    /// What can be touched cannot be waited for.
+    Wait(io::Error),
+    /// A GPIO line cannot be had.
+    Line(LineError),
+    /// A key cannot be watched.
+    Key(KeyError),
+    /// A lamp cannot be had.
+    Lamp(LampError),
+}
+
+/// A GPIO line that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineError {
+    /// Who wants it, e.g. `the button talk`.
+    pub user: String,
+    /// Which line, e.g. `line GPIO17` or `line 17 of gpiochip0`.
+    pub line: String,
+    /// Why.
+    pub trouble: Trouble,
+}
+
+/// Why a GPIO line cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is no chip at all.
+    NoGpio,
+    /// There is no chip of that name or label.
+    NoChip {
+        /// What there is.
+        chips: Vec<String>,
+    },
+    /// No chip has a line of that name.
+    NoLine {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        names: Vec<String>,
+        /// The chips that there are.
+        chips: Vec<String>,
+    },
+    /// The chip has fewer lines.
+    NoOffset {
+        /// How many.
+        count: u32,
+    },
+    /// Somebody has it.
+    Busy {
+        /// What that calls itself.
+        consumer: String,
+        /// The process, where the kernel tells.
+        holder: Option<String>,
+    },
+    /// The chip may not be opened.
+    Forbidden(PathBuf),
+    /// The kernel says no.
+    Refused(String),
+}
+
+/// A key that cannot be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyError {
+    /// Who wants it, e.g. `the button talk`.
+    pub user: String,
+    /// Which key, e.g. `KEY_MUTE`.
+    pub key: String,
+    /// Of which input device; none for any.
+    pub device: Option<String>,
+    /// Why.
+    pub trouble: KeyTrouble,
+}
+
+/// Why a key cannot be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyTrouble {
+    /// There is no input device at all.
+    NoInput,
+    /// There is no input device of that name.
+    NoDevice {
+        /// The names that there are.
+        names: Vec<String>,
+    },
+    /// The device, or any, does not have the key.
+    NoKey,
+    /// An input device may not be read.
+    Forbidden(PathBuf),
+    /// The kernel says no.
+    Refused(String),
+}
+
+impl LineError {
+    pub(super) fn new(user: &str, line: &str, trouble: Trouble) -> Self {
+        Self { user: user.to_owned(), line: line.to_owned(), trouble }
+    }
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, line, trouble } = self;
+        write!(f, "{user} is on GPIO {line}, ")?;
+        match trouble {
+            Trouble::NoGpio => {
+                write!(
+                    f,
+                    "but this machine has no GPIO (no /dev/gpiochip*); name the board it is with --board"
+                )
+            }
+            Trouble::NoChip { chips } => {
+                write!(f, "but there is no such chip, only {}", chips.join(", "))
+            }
+            Trouble::NoLine { name, names, chips } => {
+                let chips = chips.join(", ");
+                match similar(name, names).as_slice() {
+                    [] => write!(f, "but no line has that name on {chips}{}", Examples(names)),
+                    meant => {
+                        write!(
+                            f,
+                            "but no line has that name on {chips}; did you mean {}?",
+                            meant.join(" or ")
+                        )
+                    }
+                }
+            }
+            Trouble::NoOffset { count } => {
+                write!(f, "but that chip's lines are 0 to {}", count.saturating_sub(1))
+            }
+            Trouble::Busy { consumer, holder: Some(holder) } => {
+                write!(f, "which {} has ({holder}); end it first", Consumer(consumer))
+            }
+            Trouble::Busy { consumer, holder: None } => {
+                write!(
+                    f,
+                    "which {} has; end that program, or take the overlay that claims it out of config.txt",
+                    Consumer(consumer)
+                )
+            }
+            Trouble::Forbidden(path) => forbidden(f, path, "opened", "gpio"),
+            Trouble::Refused(error) => write!(f, "which the kernel refuses: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, key, device, trouble } = self;
+        match device {
+            Some(device) => write!(f, "{user} is the key {key} of the input device {device:?}, ")?,
+            None => write!(f, "{user} is the key {key}, ")?,
+        }
+        match (trouble, device) {
+            (KeyTrouble::NoInput, _) => {
+                write!(f, "but there is no input device (no /dev/input/event*); is it plugged in?")
+            }
+            (KeyTrouble::NoDevice { names }, _) => {
+                write!(f, "but there is none of that name{}; is it plugged in?", Examples(names))
+            }
+            (KeyTrouble::NoKey, Some(_)) => {
+                write!(f, "which has no such key; `evtest` shows those that it has")
+            }
+            (KeyTrouble::NoKey, None) => {
+                write!(f, "which no input device has; is the one with it plugged in?")
+            }
+            (KeyTrouble::Forbidden(path), _) => forbidden(f, path, "read", "input"),
+            (KeyTrouble::Refused(error), _) => write!(f, "which cannot be read: {error}"),
+        }
+    }
+}
+
+fn forbidden(f: &mut fmt::Formatter<'_>, path: &std::path::Path, done: &str, group: &str) -> fmt::Result {
+    let path = path.display();
+    write!(
+        f,
+        "but {path} may not be {done}: add the user that runs mynah to the group {group} \
+         (`sudo usermod -aG {group} USER`, then log in again)"
+    )
+}
+
+/// Names that differ from `wanted` in spelling only, or have its number.
+fn similar<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
+    let spelling =
+        |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    let number = digits(wanted);
+    let same =
+        |name: &&String| spelling(name) == spelling(wanted) || (!number.is_empty() && digits(name) == number);
+    names.iter().filter(same).take(EXAMPLES).map(String::as_str).collect()
+}
+
+/// The first few of some names, or nothing.
+struct Examples<'a>(&'a [String]);
+
+impl fmt::Display for Examples<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = if self.0.len() > EXAMPLES { ", …" } else { "" };
+        match &self.0[..self.0.len().min(EXAMPLES)] {
+            [] => Ok(()),
+            some => write!(f, "; there are {}{rest}", some.join(", ")),
+        }
+    }
+}
+
+/// What has a line, by the name it gave the kernel.
+struct Consumer<'a>(&'a str);
+
+impl fmt::Display for Consumer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "" => f.write_str("something without a name"),
+            name => write!(f, "{name:?}"),
+        }
+    }
+}
+
+impl fmt::Display for BoardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Terminal(error) => {
+                write!(
+                    f,
+                    "the terminal cannot be set up ({error}); try again with `</dev/null | cat` for plain lines"
+                )
+            }
+            Self::Wait(error) => {
+                write!(f, "the buttons cannot be waited for ({error}); are too many files open?")
+            }
+            Self::Line(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::Lamp(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for LineError {}
+
+impl Error for KeyError {}
+
+impl Error for BoardError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Terminal(error) | Self::Wait(error) => Some(error),
+            Self::Line(error) => error.source(),
+            Self::Key(error) => error.source(),
+            Self::Lamp(error) => error.source(),
+        }
+    }
+}
+
+impl From<LineError> for BoardError {
+    fn from(error: LineError) -> Self {
+        Self::Line(error)
+    }
+}
+
+impl From<LampError> for BoardError {
+    fn from(error: LampError) -> Self {
+        Self::Lamp(error)
+    }
+}
+
+impl From<KeyError> for BoardError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}

@@ -1,0 +1,71 @@
+//! The switch that cuts the microphone off: its level as a function of timed edges.
+//!
+//! One that does not come to rest counts as on: a microphone that is off by mistake harms nobody.
+
+use std::time::Instant;
+
+use super::contact::{Change, Contact};
+use super::gesture::Fault;
+
+/// One mute switch being watched.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    contact: Contact,
+    is_on: bool,
+    fault: Option<Fault>,
+}
+
+impl Switch {
+    /// Begins watching a switch that is on or off now.
+    #[must_use]
+    pub fn new(is_on: bool) -> Self {
+        Self { contact: Contact::new(is_on), is_on, fault: None }
+    }
+
+    /// Tells whether it cuts the microphone off.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Takes in that it was switched at `at`.
+    pub fn edge(&mut self, on: bool, at: Instant) {
+        self.expire(at);
+        if let Some(change) = self.contact.edge(on, at) {
+            self.change(change);
+        }
+    }
+
+    /// Names the time at which the passing of time has a meaning.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.contact.deadline()
+    }
+
+    /// Takes in the passing of time.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some(change) = self.contact.expire(now) {
+            self.change(change);
+        }
+    }
+
+    /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
+    pub(super) fn chatters(&self) -> bool {
+        self.contact.chatters()
+    }
+
+    /// Gives what is wrong with the switch, once.
+    pub fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take()
+    }
+
+    fn change(&mut self, change: Change) {
+        self.is_on = match change {
+            Change::Edge(on) | Change::Quiet(on) => on,
+            Change::Chatter => {
+                self.fault = Some(Fault::Chatters);
+                true
+            }
+        };
+    }
+}

@@ -1,0 +1,150 @@
+//! How a card spells its frames, and the mono floats they mean.
+//!
+//! It knows widths, channels and byte order (little endian, as ALSA's `_LE` formats and every board here);
+//! no rates and no levels.
+
+use std::fmt;
+
+/// How a sample is spelled, as ALSA names it (little endian).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// 16 bits.
+    S16,
+    /// 24 bits in the lower three of four bytes.
+    S24,
+    /// 24 bits in three bytes.
+    S24In3,
+    /// 32 bits.
+    S32,
+}
+
+impl Format {
+    /// Returns the bytes of one sample.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            Format::S16 => 2,
+            Format::S24In3 => 3,
+            Format::S24 | Format::S32 => 4,
+        }
+    }
+
+    /// Reads one sample; full scale is 1.
+    fn read(self, bytes: &[u8]) -> f32 {
+        match (self, bytes) {
+            (Format::S16, &[a, b, ..]) => super::float(i16::from_le_bytes([a, b])),
+            // The fourth byte of S24 may hold anything.
+            (Format::S24 | Format::S24In3, &[a, b, c, ..]) => whole(i32::from_le_bytes([0, a, b, c])),
+            (Format::S32, &[a, b, c, d]) => whole(i32::from_le_bytes([a, b, c, d])),
+            (Format::S16 | Format::S24 | Format::S24In3 | Format::S32, _) => 0.0,
+        }
+    }
+
+    /// Writes one sample; what is beyond full scale is written as full scale.
+    fn write(self, sample: f32, bytes: &mut [u8]) {
+        match self {
+            Format::S16 => bytes.copy_from_slice(&super::sample(sample).to_le_bytes()),
+            Format::S24 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()),
+            Format::S24In3 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()[..3]),
+            // The cast stays in bounds by itself.
+            Format::S32 => bytes.copy_from_slice(&((sample * SCALE_32).round() as i32).to_le_bytes()),
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::S16 => "S16",
+            Format::S24 => "S24",
+            Format::S24In3 => "S24_3LE",
+            Format::S32 => "S32",
+        })
+    }
+}
+
+const SCALE_32: f32 = 2_147_483_648.0;
+const SCALE_24: f32 = 8_388_608.0;
+
+fn whole(sample: i32) -> f32 {
+    sample as f32 / SCALE_32
+}
+
+fn bits24(sample: f32) -> i32 {
+    (sample * SCALE_24).round().clamp(-SCALE_24, SCALE_24 - 1.0) as i32
+}
+
+/// A channel that a card does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The channel that was chosen, counted from 0.
+    pub channel: u16,
+    /// How many channels there are.
+    pub channels: u16,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Misfit { channel, channels } = self;
+        write!(f, "channel {channel} of {channels} (they are counted from 0)")
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+/// A card's interleaved frames: how long one is, and which of its channels count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    format: Format,
+    channels: usize,
+    /// By channel, whether it counts.
+    chosen: Box<[bool]>,
+}
+
+impl Frames {
+    /// Describes frames of `channels` samples of which the `chosen` count; none chosen means all.
+    ///
+    /// # Errors
+    /// When a chosen channel does not exist.
+    pub fn new(format: Format, channels: u16, chosen: &[u16]) -> Result<Frames, Misfit> {
+        if let Some(&channel) = chosen.iter().find(|channel| **channel >= channels) {
+            return Err(Misfit { channel, channels });
+        }
+        let chosen = (0..channels).map(|channel| chosen.is_empty() || chosen.contains(&channel)).collect();
+        Ok(Frames { format, channels: usize::from(channels), chosen })
+    }
+
+    /// Returns the bytes of one frame.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.format.bytes() * self.channels
+    }
+
+    /// Mixes the chosen channels of every whole frame in `bytes`, in equal parts, into `mono` and returns
+    /// how many frames that was: no more than fit.
+    pub fn hear(&self, bytes: &[u8], mono: &mut [f32]) -> usize {
+        let part = 1.0 / self.chosen.iter().filter(|chosen| **chosen).count().max(1) as f32;
+        let mut taken = 0;
+        for (frame, mono) in bytes.chunks_exact(self.bytes().max(1)).zip(mono) {
+            let samples = frame.chunks_exact(self.format.bytes()).zip(&self.chosen);
+            let sum: f32 =
+                samples.filter(|(_, chosen)| **chosen).map(|(sample, _)| self.format.read(sample)).sum();
+            *mono = sum * part;
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Puts every sample of `mono` on the chosen channels of a frame in `bytes`, with silence on the
+    /// others, and returns how many bytes that was: whole frames, no more than fit.
+    pub fn speak(&self, mono: &[f32], bytes: &mut [u8]) -> usize {
+        let mut written = 0;
+        for (frame, mono) in bytes.chunks_exact_mut(self.bytes().max(1)).zip(mono) {
+            for (sample, chosen) in frame.chunks_exact_mut(self.format.bytes()).zip(&self.chosen) {
+                self.format.write(if *chosen { *mono } else { 0.0 }, sample);
+            }
+            written += frame.len();
+        }
+        written
+    }
+}

@@ -1,0 +1,217 @@
+//! What each scene looks like on each kind of lamp.
+//!
+//! A lamp of many pixels moves across them, a single one in time, and one that is only on or off gives short
+//! glints. While the microphone is live, one pixel is green whatever else is shown; a lamp of one colour is never
+//! dark then, and at any other time it is dark for most of the time. What is shown is not decided here.
+
+use super::scene::{Ages, Scene};
+use super::{DARK_MS, Face, Fault, Levels, PIXELS, loudness};
+
+/// The least that a pixel shows that is lit at all for the microphone's sake: a quarter.
+const FLOOR: u8 = 64;
+
+/// What a scene is painted for.
+pub(super) struct Look {
+    pub(super) live: bool,
+    pub(super) levels: Levels,
+    pub(super) face: Face,
+}
+
+/// Paints every pixel.
+pub(super) fn pixels(scene: Scene, look: &Look, ages: &Ages) -> heapless::Vec<[u8; 3], PIXELS> {
+    let Face { pixels, colour, shades } = look.face;
+    let count = pixels.clamp(1, PIXELS);
+    let at = ages.of_scene(scene);
+    if !colour {
+        let has_just_closed = ages.closed.is_some_and(|age| age < DARK_MS);
+        let lit = if has_just_closed && !look.live { 0 } else { white(scene, look, at) };
+        return (0..count).map(|_| [lit; 3]).collect();
+    }
+    let paint = |index| {
+        let lit = match count {
+            1 => wave(scene, at, look.levels),
+            _ => spread(scene, at, look.levels, index, count),
+        };
+        // The first pixel is green however bright the rest is.
+        let is_green = look.live && (index == 0 || lit < FLOOR);
+        let rgb = if is_green { green(scene, lit) } else { tinted(hue(scene), lit) };
+        if shades { rgb } else { full(rgb) }
+    };
+    (0..count).map(paint).collect()
+}
+
+/// Gives how bright a lamp of one colour is.
+fn white(scene: Scene, look: &Look, at: i64) -> u8 {
+    match (look.live, look.face.shades) {
+        (true, true) => above_floor(wave(scene, at, look.levels)),
+        (true, false) => u8::MAX,
+        (false, true) => glint(scene, at, look.levels),
+        (false, false) if glint(scene, at, look.levels) > 0 => u8::MAX,
+        (false, false) => 0,
+    }
+}
+
+/// The colour of a scene while the microphone is closed. None may be mistaken for green.
+fn hue(scene: Scene) -> [u8; 3] {
+    match scene {
+        Scene::Booting | Scene::Interrupted | Scene::Volume(_) => [255, 255, 255],
+        Scene::Connecting => [200, 200, 255],
+        Scene::Idle => [150, 150, 255],
+        Scene::Thinking => [200, 60, 255],
+        Scene::Speaking | Scene::Listening => [0, 110, 255],
+        Scene::Muted | Scene::Fault(_) | Scene::Reset { .. } => [255, 0, 0],
+        Scene::Offline => [255, 90, 0],
+        Scene::Tool => [255, 160, 0],
+        Scene::Update => [120, 0, 255],
+    }
+}
+
+/// Gives how bright a single pixel is, for lamps that may shine as long as they like.
+fn wave(scene: Scene, at: i64, levels: Levels) -> u8 {
+    match scene {
+        Scene::Booting => share(at % 1000 + 50, 1000),
+        Scene::Connecting => flash(at, &[800, 800]),
+        Scene::Idle => 24,
+        Scene::Listening => loudness(levels.microphone),
+        Scene::Thinking => breath(at),
+        // The tick is what listening does not have, in silence and in noise.
+        Scene::Speaking if at % 400 < 50 => 40,
+        Scene::Speaking => 100 + part(155, loudness(levels.speaker)),
+        Scene::Muted => 255,
+        Scene::Offline => flash(at, &[150, 150, 150, 2550]),
+        Scene::Interrupted => flash(at, &[150, 150]),
+        Scene::Volume(percent) => part(flash(at, &[400, 100]), bright(percent)),
+        Scene::Tool => flash(at, &[100, 100, 100, 700]),
+        Scene::Update => flash(at, &[250, 250]).max(40),
+        Scene::Fault(fault) => blinks(fault, at, &Blink { first_ms: 0, lit_ms: 200, last_ms: 1400 }),
+        Scene::Reset { hold_ms } => alarm(at, hold_ms),
+    }
+}
+
+/// Gives how bright a single pixel is for lamps that must mostly be dark: short glints after a pause.
+fn glint(scene: Scene, at: i64, levels: Levels) -> u8 {
+    match scene {
+        Scene::Booting => flash(at, &[0, 200, 50]),
+        Scene::Connecting | Scene::Listening => flash(at, &[0, 850, 150]),
+        Scene::Idle => 0,
+        Scene::Thinking => flash(at, &[0, 400, 100]),
+        Scene::Speaking => {
+            part(flash(at, &[0, 300, 150, 150, 50]), FLOOR + part(255 - FLOOR, loudness(levels.speaker)))
+        }
+        Scene::Muted => flash(at, &[0, 3900, 100]),
+        Scene::Offline => flash(at, &[0, 2550, 150, 150, 150]),
+        Scene::Interrupted => flash(at, &[0, 200, 100]),
+        Scene::Volume(percent) => part(flash(at, &[0, 200, 100]), bright(percent)),
+        Scene::Tool => flash(at, &[0, 700, 100, 100, 100]),
+        Scene::Update => flash(at, &[0, 200, 50, 100, 150, 500]),
+        Scene::Fault(fault) => blinks(fault, at, &Blink { first_ms: 300, lit_ms: 150, last_ms: 1100 }),
+        Scene::Reset { hold_ms } => alarm(at, hold_ms),
+    }
+}
+
+/// Gives how bright pixel `index` of `count` is, for lamps that have several.
+fn spread(scene: Scene, at: i64, levels: Levels, index: usize, count: usize) -> u8 {
+    let (index, count) = (index as i64, count as i64);
+    let round = |period_ms: i64| at % period_ms * count / period_ms;
+    let bar = |of: i64, whole: i64| (of * count + whole - 1) / whole;
+    match scene {
+        Scene::Booting if index < bar(at % 1000 + 50, 1050) => 255,
+        Scene::Connecting if index == round(1600) => 255,
+        Scene::Thinking if index == round(1000) => 255,
+        Scene::Thinking if index == (round(1000) + count - 1) % count => 80,
+        Scene::Booting | Scene::Connecting | Scene::Thinking => 0,
+        Scene::Speaking if index < bar(loudness(levels.speaker).into(), 255) => wave(scene, at, levels),
+        Scene::Speaking => wave(scene, at, Levels::default()),
+        Scene::Volume(percent) if index < bar(percent.into(), 100) => 255,
+        Scene::Volume(_) => 8,
+        Scene::Tool if index % 2 == at / 300 % 2 => 255,
+        Scene::Tool => 20,
+        Scene::Update if index == count - 1 - round(600) => 0,
+        Scene::Update => 120,
+        Scene::Reset { hold_ms } if index < at.min(hold_ms) * count / hold_ms.max(1) => 255,
+        Scene::Reset { hold_ms } => alarm(at, hold_ms),
+        Scene::Idle
+        | Scene::Listening
+        | Scene::Muted
+        | Scene::Offline
+        | Scene::Interrupted
+        | Scene::Fault(_) => wave(scene, at, levels),
+    }
+}
+
+/// Gives the brightness within a pattern that is lit, dark, lit and so on for `spans_ms`.
+fn flash(at: i64, spans_ms: &[i64]) -> u8 {
+    let mut rest = at % spans_ms.iter().sum::<i64>().max(1);
+    for (index, span_ms) in spans_ms.iter().enumerate() {
+        if rest < *span_ms {
+            return if index % 2 == 0 { 255 } else { 0 };
+        }
+        rest -= span_ms;
+    }
+    0
+}
+
+/// How a fault is counted: a pause, each blink 400 ms, a pause.
+struct Blink {
+    first_ms: i64,
+    lit_ms: i64,
+    last_ms: i64,
+}
+
+fn blinks(fault: Fault, at: i64, blink: &Blink) -> u8 {
+    const EACH_MS: i64 = 400;
+    let blinking = i64::from(fault.blinks()) * EACH_MS;
+    let rest = at % (blink.first_ms + blinking + blink.last_ms) - blink.first_ms;
+    if (0..blinking).contains(&rest) && rest % EACH_MS < blink.lit_ms { 255 } else { 0 }
+}
+
+/// Blinks faster with each third of what is left before it acts.
+fn alarm(at: i64, hold_ms: i64) -> u8 {
+    let third = (hold_ms / 3).max(1);
+    let passed = (at / third).min(2);
+    let dark_ms = [400, 200, 100][passed as usize];
+    flash(at - passed * third, &[0, dark_ms, 100])
+}
+
+/// Rises and falls again.
+fn breath(at: i64) -> u8 {
+    const BREATH_MS: i64 = 2000;
+    let at = at % BREATH_MS;
+    20 + part(235, share(at.min(BREATH_MS - at), BREATH_MS / 2))
+}
+
+/// The volume as brightness: the lowest is still to be seen.
+fn bright(percent: u8) -> u8 {
+    share(percent.into(), 100).max(24)
+}
+
+/// Gives green that is brighter than the microphone's floor by `lit`, with a breath of the scene's colour.
+fn green(scene: Scene, lit: u8) -> [u8; 3] {
+    let lit = above_floor(lit);
+    let [red, _, blue] = tinted(hue(scene), lit);
+    [red / 3, lit, blue / 3]
+}
+
+fn above_floor(lit: u8) -> u8 {
+    FLOOR + part(255 - FLOOR, lit)
+}
+
+fn tinted(hue: [u8; 3], lit: u8) -> [u8; 3] {
+    hue.map(|channel| part(lit, channel))
+}
+
+/// Turns each channel on or off, so that the colour stays what it is.
+fn full(rgb: [u8; 3]) -> [u8; 3] {
+    let most = rgb.into_iter().max().unwrap_or(0);
+    rgb.map(|channel| if most >= FLOOR && channel >= most.div_ceil(2) { 255 } else { 0 })
+}
+
+/// Gives `of / whole` as a part of 255.
+fn share(of: i64, whole: i64) -> u8 {
+    (of * 255 / whole.max(1)).clamp(0, 255) as u8
+}
+
+/// Gives `part` of 255 of `whole`.
+fn part(whole: u8, part: u8) -> u8 {
+    (u16::from(whole) * u16::from(part) / 255) as u8
+}

@@ -1,0 +1,193 @@
+//! Which of the facts the light is about, and how old each of them is.
+//!
+//! Ages are taken on a grid of steps that begins with the state, so that nothing changes between two steps. What a
+//! scene looks like is not decided here.
+
+use std::time::{Duration, Instant};
+
+use super::{Facts, Fault, Hold, STEP, STEP_MS};
+use crate::conversation::State;
+
+/// How long the flash of an interruption takes, milliseconds.
+const FLASH_MS: i64 = 300;
+/// How long the volume is shown, milliseconds.
+const VOLUME_MS: i64 = 1500;
+/// How long a fault that passes is shown: twice the longest of them, milliseconds.
+const FAULT_MS: i64 = 8400;
+
+/// What the light is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scene {
+    Booting,
+    Connecting,
+    Idle,
+    Listening,
+    Thinking,
+    Speaking,
+    Muted,
+    Offline,
+    Interrupted,
+    /// Percent.
+    Volume(u8),
+    Tool,
+    Update,
+    Fault(Fault),
+    /// How long until it acts, from the beginning of the warning.
+    Reset {
+        hold_ms: i64,
+    },
+}
+
+/// How long ago things happened, in milliseconds, to the step. Within its first step a thing's age is negative.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ages {
+    pub(super) state: i64,
+    pub(super) closed: Option<i64>,
+    pub(super) reset: Option<i64>,
+    interrupted: Option<i64>,
+    volume: Option<i64>,
+    fault: Option<i64>,
+}
+
+impl Scene {
+    /// Chooses what matters most: first what the owner does with his hands.
+    pub(super) fn of(facts: &Facts, ages: &Ages) -> Self {
+        if let Some(Hold { since, until }) = facts.reset {
+            return Self::Reset {
+                hold_ms: millis(until.saturating_duration_since(since).as_nanos() as i128),
+            };
+        }
+        match facts.volume {
+            Some((percent, _)) if ages.volume < Some(VOLUME_MS) => return Self::Volume(percent.min(100)),
+            Some(_) | None => {}
+        }
+        if ages.interrupted.is_some_and(|age| age < FLASH_MS) {
+            return Self::Interrupted;
+        }
+        let busy = match facts.state {
+            State::Thinking | State::Speaking => true,
+            State::Connecting | State::Idle | State::Listening | State::Offline | State::Muted => false,
+        };
+        match facts.fault {
+            Some((fault, _)) if !busy && (fault.lasts() || ages.fault < Some(FAULT_MS)) => {
+                return Self::Fault(fault);
+            }
+            Some(_) | None => {}
+        }
+        if !facts.booted {
+            return Self::Booting;
+        }
+        match facts.state {
+            State::Listening if facts.live => Self::Listening,
+            // The microphone is about to open.
+            State::Listening => Self::Connecting,
+            State::Speaking => Self::Speaking,
+            State::Thinking if facts.tool => Self::Tool,
+            State::Thinking => Self::Thinking,
+            State::Connecting | State::Idle | State::Offline | State::Muted if facts.update => Self::Update,
+            State::Connecting | State::Idle | State::Offline | State::Muted if facts.tool => Self::Tool,
+            State::Connecting => Self::Connecting,
+            State::Idle => Self::Idle,
+            State::Offline => Self::Offline,
+            State::Muted => Self::Muted,
+        }
+    }
+
+    /// Names it in a word. What passes in a moment is not named.
+    pub(super) fn name(self, state: State) -> &'static str {
+        match self {
+            Self::Booting => "booting",
+            Self::Volume(_) => "volume",
+            Self::Tool => "working",
+            Self::Update => "updating",
+            Self::Fault(_) => "fault",
+            Self::Reset { .. } => "reset soon",
+            Self::Interrupted
+            | Self::Connecting
+            | Self::Idle
+            | Self::Listening
+            | Self::Thinking
+            | Self::Speaking
+            | Self::Muted
+            | Self::Offline => match state {
+                State::Connecting => "connecting",
+                State::Idle => "idle",
+                State::Listening => "listening",
+                State::Thinking => "thinking",
+                State::Speaking => "speaking",
+                State::Offline => "offline",
+                State::Muted => "muted",
+            },
+        }
+    }
+}
+
+impl Ages {
+    /// Gives the ages at the step that `now` is in, and how far into it `now` is.
+    pub(super) fn of(facts: &Facts, now: Instant) -> (Self, Duration) {
+        let into_step = Duration::from_nanos(
+            (now.saturating_duration_since(facts.since).as_nanos() % STEP.as_nanos()) as u64,
+        );
+        let age = |at: Instant| {
+            let nanos = i128::try_from(now.saturating_duration_since(at).as_nanos()).unwrap_or(i128::MAX);
+            millis(nanos - into_step.as_nanos() as i128)
+        };
+        let ages = Self {
+            state: age(facts.since),
+            closed: facts.closed.map(age),
+            reset: facts.reset.map(|hold| age(hold.since)),
+            interrupted: facts.interrupted.map(age),
+            volume: facts.volume.map(|(_, at)| age(at)),
+            fault: facts.fault.map(|(_, at)| age(at)),
+        };
+        (ages, into_step)
+    }
+
+    /// Gives what they are so many steps later.
+    pub(super) fn later(&self, steps: i64) -> Self {
+        let age = |age: i64| age.saturating_add(steps * STEP_MS);
+        Self {
+            state: age(self.state),
+            closed: self.closed.map(age),
+            reset: self.reset.map(age),
+            interrupted: self.interrupted.map(age),
+            volume: self.volume.map(age),
+            fault: self.fault.map(age),
+        }
+    }
+
+    /// Gives how long the scene has been visible: patterns begin anew where another scene was before.
+    pub(super) fn of_scene(&self, scene: Scene) -> i64 {
+        let own = match scene {
+            // How far it is must stay true.
+            Scene::Reset { .. } => return self.reset.unwrap_or(0).max(0),
+            Scene::Volume(_) => self.volume,
+            Scene::Interrupted => self.interrupted,
+            Scene::Fault(_) => self.fault,
+            Scene::Booting
+            | Scene::Connecting
+            | Scene::Idle
+            | Scene::Listening
+            | Scene::Thinking
+            | Scene::Speaking
+            | Scene::Muted
+            | Scene::Offline
+            | Scene::Tool
+            | Scene::Update => Some(self.state),
+        };
+        let over = |age: Option<i64>, lasted_ms: i64| age.map(|age| age - lasted_ms).filter(|age| *age >= 0);
+        let visible = [
+            own,
+            self.closed,
+            over(self.volume, VOLUME_MS),
+            over(self.interrupted, FLASH_MS),
+            over(self.fault, FAULT_MS),
+        ];
+        visible.into_iter().flatten().min().unwrap_or(0).max(0)
+    }
+}
+
+fn millis(nanos: i128) -> i64 {
+    // So far from the end that it can be multiplied by the pixels of a lamp.
+    nanos.div_euclid(1_000_000).clamp((i64::MIN / 1024).into(), (i64::MAX / 1024).into()) as i64
+}

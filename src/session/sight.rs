@@ -1,0 +1,109 @@
+//! What the owner sees: the facts that every light is a picture of, noted as they come about.
+//!
+//! It notes and shows; what a fact looks like is `light`'s, and on which lamp `board`'s.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::audio::Away;
+use crate::board::View;
+use crate::conversation::{Ending, Event, News, Refusal};
+use crate::light::{Fault, Levels};
+
+/// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
+const LAST_SIGHT: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// Shows at once what has become of the conversation and the microphone.
+    pub(super) fn follow(&mut self, now: Instant) {
+        let before = self.facts;
+        let unsent = self.uplink.holds_any(self.line.link());
+        let wanted = self.conversation.microphone() && self.away.microphone.is_none();
+        self.facts.live = wanted || self.sound.ears.is_open() || unsent;
+        self.facts.state = self.conversation.state();
+        self.facts.muted = self.conversation.muted();
+        if self.facts == before {
+            return;
+        }
+        if self.facts.state != before.state {
+            self.facts.since = now;
+        }
+        if before.live && !self.facts.live {
+            self.facts.closed = Some(now);
+        }
+        self.look_at = Some(now);
+        self.show(now);
+    }
+
+    pub(super) fn show(&mut self, now: Instant) {
+        if self.look_at.is_none_or(|look_at| now < look_at) {
+            return;
+        }
+        let counters = self.sound.counters();
+        let levels =
+            Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
+        let next = self.board.show(&View { facts: self.facts, levels }, now);
+        self.look_at = next.map(|wait| now + wait);
+    }
+
+    /// Notes news that a light can tell.
+    pub(super) fn see_news(&mut self, news: News, now: Instant) {
+        match news {
+            News::NoReply | News::ReplyStalled | News::ReplyFailed | News::NoSession => {
+                self.see_fault(Fault::NoReply, now);
+            }
+            // A speaker that is away is a fact of its own; the others are answers to a hand on the device.
+            News::NoSpeaker | News::TooShort | News::Muted | News::MuteSwitched => {}
+        }
+    }
+
+    /// Notes what the service refused, where a light can tell it.
+    pub(super) fn see_refusal(&mut self, event: &Event, now: Instant) {
+        // The others mend themselves, or end the link, which the light shows anyway.
+        if *event == Event::Refused(Refusal::NoQuota) {
+            self.facts.fault = Some((Fault::Quota, now));
+        } else if *event == Event::Refused(Refusal::Other) {
+            self.see_fault(Fault::Service, now);
+        }
+    }
+
+    /// Notes a fault that passes by itself, unless a lasting one is shown.
+    pub(super) fn see_fault(&mut self, fault: Fault, now: Instant) {
+        if self.facts.fault.is_none_or(|(shown, _)| !shown.lasts()) {
+            self.facts.fault = Some((fault, now));
+            self.look_at = Some(now);
+        }
+    }
+
+    /// Notes which devices are away, tells the owner, and lets the conversation do without.
+    pub(super) fn take_away(&mut self, now: Instant) {
+        let before = std::mem::replace(&mut self.away, self.sound.away());
+        let after = self.away;
+        if before.microphone.is_some() != after.microphone.is_some()
+            || before.speaker.is_some() != after.speaker.is_some()
+        {
+            self.facts.fault = match after {
+                Away { speaker: Some(_), .. } => Some((Fault::NoSpeaker, now)),
+                Away { microphone: Some(_), .. } => Some((Fault::NoMicrophone, now)),
+                Away { speaker: None, microphone: None } => None,
+            };
+            self.look_at = Some(now);
+            self.teller.away(before, after, &mut self.board);
+        }
+        if before.speaker.is_some() != after.speaker.is_some() {
+            self.on(&Event::Speaker { there: after.speaker.is_none() }, now);
+        }
+    }
+
+    /// Says how long the last picture is to be seen, and notes what it is of.
+    pub(super) fn last_sight(&mut self, ending: Ending, now: Instant) -> Duration {
+        if ending == Ending::Bye || !self.board.shines() {
+            return Duration::ZERO;
+        }
+        if self.facts.fault.is_none_or(|(fault, _)| fault != Fault::Quota) {
+            self.facts.fault = Some((Fault::Refused, now));
+        }
+        self.look_at = Some(now);
+        LAST_SIGHT
+    }
+}

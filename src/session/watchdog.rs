@@ -1,0 +1,84 @@
+//! The service manager's watchdog (sd_notify(3)), fed by what the threads get done and not by a timer.
+//!
+//! It restarts nothing itself: where the sound stands still it stays silent, and the manager acts.
+
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+
+/// How often within the manager's patience the progress is looked at.
+const LOOKS: u32 = 3;
+
+/// What a thread has done, and whether it has anything to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Whether its device is there and wanted.
+    pub due: bool,
+    /// Frames moved since the start.
+    pub frames: u64,
+}
+
+/// What both sound threads have done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The capture thread.
+    pub microphone: Work,
+    /// The playback thread.
+    pub speaker: Work,
+}
+
+/// The watchdog as its ward sees it.
+#[derive(Debug)]
+pub struct Watchdog {
+    every: Duration,
+    next: Instant,
+    seen: Progress,
+}
+
+impl Watchdog {
+    /// Makes one for a manager with this much `patience` (`WatchdogSec=`).
+    #[must_use]
+    pub fn new(patience: Duration, now: Instant) -> Self {
+        Self { every: patience / LOOKS, next: now, seen: Progress::default() }
+    }
+
+    /// Names the time to look again.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// Tells whether the watchdog is to be fed now: it is time, and whoever had work since the last time has
+    /// done some. Whoever has only just been given work has until the next time.
+    pub fn look(&mut self, progress: Progress, now: Instant) -> bool {
+        if now < self.next {
+            return false;
+        }
+        self.next = now + self.every;
+        let moves = |before: Work, after: Work| !(before.due && after.due) || after.frames != before.frames;
+        let well =
+            moves(self.seen.microphone, progress.microphone) && moves(self.seen.speaker, progress.speaker);
+        self.seen = progress;
+        well
+    }
+}
+
+/// Tells the manager that the device is at work.
+pub(super) fn ready() {
+    tell(NotifyState::Ready);
+}
+
+/// Tells the manager that all is well.
+pub(super) fn feed() {
+    tell(NotifyState::Watchdog);
+}
+
+/// Tells the manager that the end is wanted.
+pub(super) fn stopping() {
+    tell(NotifyState::Stopping);
+}
+
+fn tell(what: NotifyState<'_>) {
+    // Without a manager this does nothing; a manager that cannot be told will act on its own.
+    let _ = sd_notify::notify(&[what]);
+}

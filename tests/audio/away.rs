@@ -1,0 +1,294 @@
+//! Both threads' loops on a device that a script unplugs and puts back, in a time that the script keeps.
+
+use std::time::Duration;
+
+use mynah::audio::{AudioError, Away, End, Gone, Shape, Unplugged, loops};
+
+use super::dac::numbered;
+use super::stage::{BUSY, Stage, UNPLUGGED};
+
+const WAIT: Unplugged = Unplugged::Wait;
+
+#[test]
+fn a_speaker_that_is_unplugged_is_away_at_once_and_back_when_it_has_played() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    stage.at(1000, Stage::put_back);
+    let ended = talk(&stage, WAIT, 4000);
+    assert_eq!(ended, Ok(()));
+    assert_eq!(stage.tries(), [(350, false), (850, false), (1850, true)]);
+    assert_eq!(stage.speaker_seen(), [(100, Some(UNPLUGGED)), (1930, None)]);
+    assert_eq!(stage.reopens(), 1);
+}
+
+#[test]
+fn tries_grow_apart_to_two_seconds_and_go_on_for_ever() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    assert_eq!(talk(&stage, WAIT, 86_400_000), Ok(()));
+    let tries: Vec<u64> = stage.tries().iter().map(|(at, _)| *at).collect();
+    let gaps: Vec<u64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(gaps[..3], [500, 1000, 2000]);
+    assert!(gaps[2..].iter().all(|gap| *gap == 2000) && tries.len() > 43_000, "{}", tries.len());
+    assert_eq!(stage.speaker_seen(), [(100, Some(UNPLUGGED))], "one day away is said once");
+}
+
+#[test]
+fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    let error = talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).unwrap_err();
+    assert_eq!(stage.now(), 5100);
+    assert_eq!(
+        error,
+        AudioError::Gone { end: End::Speaker, device: "scripted".to_owned(), errno: UNPLUGGED.errno }
+    );
+    let stage = Stage::new();
+    stage.at(0, Stage::listen);
+    stage.at(100, Stage::unplug);
+    stage.at(2000, Stage::hush);
+    assert!(hear(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!(stage.now(), 5100, "wanted or not");
+}
+
+#[test]
+fn a_device_that_comes_back_in_time_has_all_its_time_again() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    stage.at(4000, Stage::put_back);
+    stage.at(20_000, Stage::unplug);
+    assert!(talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!(stage.tries()[4], (5100, true), "in its last moment");
+    assert_eq!(stage.now(), 25_000);
+}
+
+#[test]
+fn a_device_that_opens_in_its_last_moment_and_gives_nothing_wins_no_time() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    stage.at(4000, Stage::flap);
+    assert!(talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!((stage.tries()[4], stage.now()), ((5100, true), 5100));
+}
+
+#[test]
+fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard() {
+    let stage = Stage::new();
+    stage.at(0, |stage| stage.say(&numbered(0, 4800)));
+    stage.at(100, Stage::unplug);
+    stage.at(170, Stage::cut);
+    assert_eq!(talk(&stage, WAIT, 3000), Ok(()));
+    let receipts = stage.receipts();
+    assert_eq!(receipts.len(), 1);
+    let (at, receipt) = receipts[0];
+    assert_eq!((at, receipt.cut), (170, 4800));
+    assert!(receipt.heard > 0 && receipt.heard <= 2400, "{receipt:?}");
+    assert_eq!(stage.heard_numbers(), numbered(0, stage.heard_numbers().len()));
+}
+
+#[test]
+fn a_cut_in_the_moment_of_the_loss_is_receipted_too() {
+    let stage = Stage::new();
+    stage.at(0, |stage| stage.say(&numbered(0, 4800)));
+    stage.at(100, |stage| {
+        stage.cut();
+        stage.unplug();
+    });
+    assert_eq!(talk(&stage, WAIT, 3000), Ok(()));
+    let receipts: Vec<_> = stage.receipts().iter().map(|(at, receipt)| (*at, receipt.cut)).collect();
+    assert_eq!(receipts, [(100, 4800)]);
+}
+
+#[test]
+fn what_was_said_after_a_cut_and_what_nobody_cut_is_played_by_the_device_that_comes_back() {
+    let stage = Stage::new();
+    stage.at(0, |stage| stage.say(&numbered(0, 2400)));
+    stage.at(50, Stage::unplug);
+    stage.at(170, Stage::cut);
+    stage.at(180, |stage| stage.say(&numbered(10_000, 2400)));
+    stage.at(190, Stage::put_back);
+    assert_eq!(talk(&stage, WAIT, 3000), Ok(()));
+    let heard = stage.heard_numbers();
+    let again = numbered(10_000, 2400);
+    let before = heard.windows(2400).position(|heard| heard == again).expect("it was heard whole");
+    assert_eq!(heard[..before], numbered(0, before));
+    assert!(before < 2400, "the rest of it was cut");
+}
+
+#[test]
+fn a_session_that_rings_without_end_puts_off_no_try() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    for at in (110..2000).step_by(10) {
+        stage.at(at, |stage| {
+            stage.say(&[1]);
+            stage.cut();
+        });
+    }
+    assert_eq!(talk(&stage, WAIT, 2000), Ok(()));
+    assert_eq!(stage.tries(), [(350, false), (850, false), (1850, false)]);
+}
+
+#[test]
+fn a_device_whose_node_is_made_again_is_tried_soon_and_never_more_than_four_times_a_second() {
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    stage.at(20_000, |stage| {
+        stage.put_back();
+        stage.nodes_changed();
+    });
+    assert_eq!(talk(&stage, WAIT, 30_000), Ok(()));
+    assert_eq!(stage.tries().last(), Some(&(20_250, true)));
+    let stage = Stage::new();
+    stage.at(100, Stage::unplug);
+    for at in 200..10_000 {
+        stage.at(at, Stage::nodes_changed);
+    }
+    assert_eq!(talk(&stage, WAIT, 10_000), Ok(()));
+    assert!((20..=40).contains(&stage.tries().len()), "{:?}", stage.tries());
+}
+
+#[test]
+fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
+    for end in [End::Speaker, End::Microphone] {
+        let stage = Stage::new();
+        stage.at(0, Stage::listen);
+        stage.at(100, Stage::flap);
+        let ended = match end {
+            End::Speaker => talk(&stage, WAIT, 60_000),
+            End::Microphone => hear(&stage, WAIT, 60_000),
+        };
+        assert_eq!(ended, Ok(()));
+        let seen = stage.seen();
+        assert_eq!(seen.len(), 1, "{end}: {seen:?}");
+        assert!((28..36).contains(&stage.tries().len()), "{end}: {:?}", stage.tries());
+        let stage = Stage::new();
+        stage.at(0, Stage::listen);
+        stage.at(100, Stage::flap);
+        let limit = Unplugged::End(Duration::from_secs(5));
+        let ended = match end {
+            End::Speaker => talk(&stage, limit, 60_000),
+            End::Microphone => hear(&stage, limit, 60_000),
+        };
+        assert!(matches!(ended, Err(AudioError::Gone { end: which, .. }) if which == end), "{ended:?}");
+        assert_eq!(stage.now(), 5100, "opening it in vain wins no time");
+    }
+}
+
+#[test]
+fn a_microphone_that_is_unplugged_is_closed_and_heard_again_when_it_is_back() {
+    let stage = Stage::new();
+    stage.at(0, Stage::listen);
+    stage.at(500, Stage::unplug);
+    stage.at(600, |stage| assert!(!stage.is_open(), "no sample can come from it"));
+    stage.at(1000, Stage::put_back);
+    stage.at(2500, |stage| assert!(stage.is_open()));
+    assert_eq!(hear(&stage, WAIT, 4000), Ok(()));
+    assert_eq!(stage.tries(), [(0, true), (750, false), (1250, true)]);
+    assert_eq!(stage.microphone_seen(), [(500, Some(UNPLUGGED)), (1410, None)]);
+    assert!(stage.captured() > 0);
+}
+
+#[test]
+fn a_microphone_that_is_back_while_nobody_wants_it_is_known_to_be_and_gives_no_sample() {
+    let stage = Stage::new();
+    stage.at(0, Stage::listen);
+    stage.at(500, Stage::unplug);
+    stage.at(600, Stage::hush);
+    stage.at(1000, |stage| {
+        stage.forget_captured();
+        stage.put_back();
+    });
+    assert_eq!(hear(&stage, WAIT, 60_000), Ok(()));
+    assert_eq!(stage.tries(), [(0, true), (750, false), (1250, true)], "and then it is left alone");
+    assert_eq!(stage.microphone_seen(), [(500, Some(UNPLUGGED)), (1250, None)]);
+    assert_eq!((stage.captured(), stage.lines()), (0, 1), "it never ran");
+}
+
+#[test]
+fn a_microphone_that_is_wanted_again_while_it_is_away_is_tried_soon() {
+    let stage = Stage::new();
+    stage.at(0, Stage::listen);
+    stage.at(500, Stage::unplug);
+    stage.at(600, Stage::hush);
+    stage.at(5000, Stage::listen);
+    assert_eq!(hear(&stage, WAIT, 5600), Ok(()));
+    let tries = stage.tries();
+    assert_eq!(tries.last(), Some(&(5250, false)), "{tries:?}");
+}
+
+#[test]
+fn a_microphone_that_gave_nothing_is_believed_again_only_by_its_sound() {
+    let stage = Stage::new();
+    stage.at(0, Stage::listen);
+    stage.at(500, Stage::flap);
+    stage.at(3000, Stage::hush);
+    stage.at(9000, Stage::listen);
+    stage.at(9500, Stage::put_back);
+    stage.at(20_000, Stage::hush);
+    assert_eq!(hear(&stage, WAIT, 30_000), Ok(()));
+    let seen = stage.microphone_seen();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen[1].0 > 9500 && seen[1].1.is_none(), "{seen:?}");
+    assert!(stage.tries().iter().all(|(at, _)| !(3001..9000).contains(at)), "{:?}", stage.tries());
+}
+
+#[test]
+fn a_microphone_that_gives_nothing_to_a_session_that_gives_up_is_back_only_when_it_was_put_back() {
+    let stage = Stage::new();
+    stage.at(0, Stage::flap);
+    stage.at(10, Stage::listen);
+    stage.at(20, Stage::hush);
+    stage.at(20_000, |stage| {
+        stage.put_back();
+        stage.nodes_changed();
+    });
+    assert_eq!(hear(&stage, WAIT, 30_000), Ok(()));
+    let seen = stage.microphone_seen();
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen[1], (20_250, None));
+}
+
+#[test]
+fn a_microphone_that_is_let_go_before_it_has_proven_itself_is_looked_at_again() {
+    let stage = Stage::new();
+    stage.at(0, Stage::listen);
+    stage.at(500, Stage::unplug);
+    stage.at(600, Stage::put_back);
+    stage.at(800, Stage::hush);
+    assert_eq!(hear(&stage, WAIT, 10_000), Ok(()));
+    assert_eq!(stage.tries(), [(0, true), (750, true), (1050, true)]);
+    assert_eq!(stage.microphone_seen(), [(500, Some(UNPLUGGED)), (1050, None)]);
+}
+
+#[test]
+fn a_microphone_that_another_program_has_taken_is_away_for_that_reason() {
+    let stage = Stage::new();
+    stage.at(100, Stage::take);
+    stage.at(200, Stage::listen);
+    stage.at(3000, Stage::put_back);
+    assert_eq!(hear(&stage, WAIT, 10_000), Ok(()));
+    assert_eq!(stage.microphone_seen()[0], (200, Some(BUSY)));
+    assert_eq!(stage.microphone_seen().last().map(|(_, gone)| *gone), Some(None));
+}
+
+#[test]
+fn a_sound_whose_devices_are_there_says_so() {
+    let (sound, _listener, _talker) = loops(Shape::default(), WAIT).unwrap();
+    assert_eq!(sound.away(), Away::default());
+}
+
+fn talk(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
+    let (sound, _listener, talker) = loops(Shape::default(), unplugged).unwrap();
+    let (place, device) = stage.begin(End::Speaker, sound, end_ms);
+    talker.run(place, device)
+}
+
+fn hear(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
+    let (sound, listener, _talker) = loops(Shape::default(), unplugged).unwrap();
+    let (place, _) = stage.begin(End::Microphone, sound, end_ms);
+    listener.run(place)
+}
+
+/// What is seen of one device.
+pub(super) type Seen = Vec<(u64, Option<Gone>)>;

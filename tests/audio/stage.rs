@@ -1,0 +1,389 @@
+//! A stage for one sound thread: its device, its time, and a session that does what a script says.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mynah::audio::{
+    AudioError, Away, Doorbell, End, Gone, Level, Microphone, Open, Recovery, Running, Silenced, Sound,
+    Speaker, Trouble, Waited,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::away::Seen;
+use super::dac::{BUFFER, Dac, PERIOD};
+
+pub(super) const UNPLUGGED: Gone = Gone { errno: libc::ENODEV };
+pub(super) const BUSY: Gone = Gone { errno: libc::EBUSY };
+const PERIOD_MS: u64 = 10;
+/// More than a day's.
+const MOST_TRIES: usize = 50_000;
+
+type Act = Box<dyn FnOnce(&Stage)>;
+
+/// Cloned into all who stand on it.
+#[derive(Clone)]
+pub(super) struct Stage(Rc<RefCell<Set>>);
+
+struct Set {
+    end: End,
+    sound: Option<Sound>,
+    now_ms: u64,
+    script: VecDeque<(u64, Act)>,
+    changed: bool,
+    limit_ms: Option<u64>,
+    next_try_ms: Option<u64>,
+    device: State,
+    dac: Dac,
+    /// Frames the microphone has for whoever reads.
+    due: usize,
+    /// Frames moved since the device was opened.
+    moved: usize,
+    lines: usize,
+    tries: Vec<(u64, bool)>,
+    seen: Vec<(u64, Away)>,
+    receipts: Vec<(u64, Silenced)>,
+    out: Vec<i16>,
+    captured_before: u64,
+    counts: (u64, u64),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Here,
+    /// It cannot be opened.
+    Gone(Gone),
+    /// It can be opened, and moves nothing.
+    Flaps,
+}
+
+impl Stage {
+    pub(super) fn new() -> Stage {
+        Stage(Rc::new(RefCell::new(Set {
+            end: End::Speaker,
+            sound: None,
+            now_ms: 0,
+            script: VecDeque::new(),
+            changed: false,
+            limit_ms: None,
+            next_try_ms: None,
+            device: State::Here,
+            dac: Dac::new(),
+            due: 0,
+            moved: 0,
+            lines: 0,
+            tries: Vec::new(),
+            seen: Vec::new(),
+            receipts: Vec::new(),
+            out: Vec::new(),
+            captured_before: 0,
+            counts: (0, 0),
+        })))
+    }
+
+    /// Writes into the script what happens when; in order.
+    pub(super) fn at(&self, ms: u64, act: impl FnOnce(&Stage) + 'static) {
+        self.0.borrow_mut().script.push_back((ms, Box::new(act)));
+    }
+
+    /// Gives the thread its place and an open device; the session leaves at `end_ms`.
+    pub(super) fn begin(&self, end: End, sound: Sound, end_ms: u64) -> (Stage, Device) {
+        self.at(end_ms, |stage| {
+            let mut set = stage.0.borrow_mut();
+            let counters = set.sound.as_ref().unwrap().counters();
+            set.counts = (counters.captured.get(), counters.reopens.get());
+            set.sound = None;
+        });
+        let mut set = self.0.borrow_mut();
+        (set.end, set.sound) = (end, Some(sound));
+        let begins = set.script.front().is_some_and(|(at, _)| *at == 0);
+        drop(set);
+        if begins {
+            self.play();
+        }
+        (self.clone(), Device(self.clone()))
+    }
+
+    pub(super) fn unplug(&self) {
+        self.0.borrow_mut().device = State::Gone(UNPLUGGED);
+    }
+
+    pub(super) fn take(&self) {
+        self.0.borrow_mut().device = State::Gone(BUSY);
+    }
+
+    pub(super) fn flap(&self) {
+        self.0.borrow_mut().device = State::Flaps;
+    }
+
+    pub(super) fn put_back(&self) {
+        self.0.borrow_mut().device = State::Here;
+    }
+
+    pub(super) fn nodes_changed(&self) {
+        self.0.borrow_mut().changed = true;
+    }
+
+    pub(super) fn listen(&self) {
+        self.with(|sound| sound.ears.set_open(true));
+    }
+
+    pub(super) fn hush(&self) {
+        self.with(|sound| sound.ears.set_open(false));
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.with(|sound| sound.ears.is_open())
+    }
+
+    pub(super) fn say(&self, samples: &[i16]) {
+        let frames: Vec<mynah::audio::Spoken> = samples.iter().map(|sample| [*sample]).collect();
+        assert_eq!(self.with(|sound| sound.mouth.write(&frames)), frames.len());
+    }
+
+    pub(super) fn cut(&self) {
+        self.with(|sound| sound.mouth.cut());
+    }
+
+    pub(super) fn forget_captured(&self) {
+        let captured = self.with(|sound| sound.counters().captured.get());
+        self.0.borrow_mut().captured_before = captured;
+    }
+
+    pub(super) fn captured(&self) -> u64 {
+        let set = self.0.borrow();
+        set.counts.0 - set.captured_before
+    }
+
+    pub(super) fn reopens(&self) -> u64 {
+        self.0.borrow().counts.1
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.0.borrow().now_ms
+    }
+
+    /// When the device was tried, and whether it opened.
+    pub(super) fn tries(&self) -> Vec<(u64, bool)> {
+        self.0.borrow().tries.clone()
+    }
+
+    /// Times the device was made to run.
+    pub(super) fn lines(&self) -> usize {
+        self.0.borrow().lines
+    }
+
+    /// What the session saw, each time it was woken to something new.
+    pub(super) fn seen(&self) -> Vec<(u64, Away)> {
+        self.0.borrow().seen.clone()
+    }
+
+    pub(super) fn speaker_seen(&self) -> Seen {
+        self.seen().into_iter().map(|(at, away)| (at, away.speaker)).collect()
+    }
+
+    pub(super) fn microphone_seen(&self) -> Seen {
+        self.seen().into_iter().map(|(at, away)| (at, away.microphone)).collect()
+    }
+
+    pub(super) fn receipts(&self) -> Vec<(u64, Silenced)> {
+        self.0.borrow().receipts.clone()
+    }
+
+    /// What was heard from the speaker, without silence and fades.
+    pub(super) fn heard_numbers(&self) -> Vec<i16> {
+        let set = self.0.borrow();
+        set.out.iter().chain(&set.dac.out).copied().filter(|sample| *sample >= 1000).collect()
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Sound) -> T) -> T {
+        ask(self.0.borrow_mut().sound.as_mut().expect("the session is there"))
+    }
+
+    /// Lets time pass, and plays what falls into it.
+    fn pass(&self, until_ms: u64) {
+        self.look();
+        while self.0.borrow().script.front().is_some_and(|(at, _)| *at <= until_ms) {
+            self.play();
+        }
+        let mut set = self.0.borrow_mut();
+        set.now_ms = set.now_ms.max(until_ms);
+    }
+
+    /// Plays all that the script has for its next moment, if that has come.
+    fn play(&self) {
+        let next = self.0.borrow().script.front().map(|(at, _)| *at);
+        while self.0.borrow().script.front().map(|(at, _)| *at) == next {
+            let Some((at, act)) = self.0.borrow_mut().script.pop_front() else { return };
+            {
+                let mut set = self.0.borrow_mut();
+                set.now_ms = set.now_ms.max(at);
+            }
+            act(self);
+        }
+    }
+
+    /// The session, once it is woken, looks.
+    fn look(&self) {
+        let mut set = self.0.borrow_mut();
+        let now = set.now_ms;
+        let Some(sound) = &mut set.sound else { return };
+        let nought = Timespec::try_from(Duration::ZERO).unwrap();
+        if poll(&mut [PollFd::new(sound, PollFlags::IN)], Some(&nought)).unwrap() == 0 {
+            return;
+        }
+        sound.clear_wake();
+        let away = sound.away();
+        let receipts: Vec<_> = std::iter::from_fn(|| sound.mouth.receipt()).collect();
+        set.receipts.extend(receipts.into_iter().map(|receipt| (now, receipt)));
+        if set.seen.last().map_or(Away::default(), |(_, away)| *away) != away {
+            set.seen.push((now, away));
+        }
+    }
+}
+
+impl Open for Stage {
+    type Device = Device;
+    type Line<'a> = Line;
+
+    fn open(&mut self) -> Result<Device, Gone> {
+        let mut set = self.0.borrow_mut();
+        let (now, opened) = (set.now_ms, !matches!(set.device, State::Gone(_)));
+        set.tries.push((now, opened));
+        assert!(set.tries.len() < MOST_TRIES, "it spins");
+        match set.device {
+            State::Gone(gone) => Err(gone),
+            State::Here | State::Flaps => Ok(Device(self.clone())),
+        }
+    }
+
+    fn line(device: &Device) -> Result<Line, Gone> {
+        let stage = device.0.clone();
+        let mut set = stage.0.borrow_mut();
+        let before = std::mem::replace(&mut set.dac, Dac::new());
+        set.out.extend(before.out);
+        (set.moved, set.due) = (0, 0);
+        set.lines += 1;
+        drop(set);
+        Ok(Line(stage))
+    }
+
+    fn lost(&self, gone: Gone) -> AudioError {
+        AudioError::Gone { end: self.0.borrow().end, device: "scripted".to_owned(), errno: gone.errno }
+    }
+
+    fn set_limit(&mut self, limit: Option<Duration>) {
+        let mut set = self.0.borrow_mut();
+        set.limit_ms = limit.map(|limit| set.now_ms + limit.as_millis() as u64);
+    }
+
+    fn set_next_try(&mut self, after: Option<Duration>) {
+        let mut set = self.0.borrow_mut();
+        set.next_try_ms = after.map(|after| set.now_ms + after.as_millis() as u64);
+    }
+
+    fn wait(&mut self, _: &Doorbell) -> Waited {
+        self.look();
+        let (limit, next_try, script) = {
+            let set = self.0.borrow();
+            (set.limit_ms, set.next_try_ms, set.script.front().map(|(at, _)| *at))
+        };
+        let timer = [limit, next_try].into_iter().flatten().min();
+        if script.is_some_and(|script| timer.is_none_or(|timer| script <= timer)) {
+            self.play();
+            return match std::mem::take(&mut self.0.borrow_mut().changed) {
+                true => Waited::Changed,
+                false => Waited::Rung,
+            };
+        }
+        let mut set = self.0.borrow_mut();
+        set.now_ms = set.now_ms.max(timer.expect("it would wait for ever"));
+        if limit.is_some_and(|limit| limit <= set.now_ms) {
+            set.limit_ms = None;
+            return Waited::Over;
+        }
+        set.next_try_ms = None;
+        Waited::Due
+    }
+}
+
+/// The device while it is open.
+pub(super) struct Device(Stage);
+
+/// The device while it runs.
+pub(super) struct Line(Stage);
+
+impl Line {
+    fn still_there(&self) -> Result<(), Gone> {
+        match self.0.0.borrow().device {
+            State::Here => Ok(()),
+            State::Gone(_) => Err(UNPLUGGED),
+            State::Flaps => Err(Gone { errno: libc::EIO }),
+        }
+    }
+
+    fn dac<T>(&mut self, ask: impl FnOnce(&mut Dac) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        self.still_there().map_err(Trouble::Gone)?;
+        ask(&mut self.0.0.borrow_mut().dac)
+    }
+}
+
+impl Running for Line {
+    fn wait(&mut self, _: &Doorbell, _: bool) -> Result<(), Gone> {
+        let next = self.0.now() + PERIOD_MS;
+        self.0.pass(next);
+        self.still_there()?;
+        let mut set = self.0.0.borrow_mut();
+        set.dac.tick(PERIOD);
+        set.due += PERIOD;
+        set.moved += PERIOD;
+        Ok(())
+    }
+
+    fn is_proven(&self) -> bool {
+        let set = self.0.0.borrow();
+        set.moved
+            >= match set.end {
+                End::Speaker => 2 * BUFFER,
+                End::Microphone => 4 * BUFFER,
+            }
+    }
+}
+
+impl Microphone for Line {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+        self.still_there().map_err(Trouble::Gone)?;
+        let mut set = self.0.0.borrow_mut();
+        let taken = set.due.min(into.len());
+        set.due -= taken;
+        into[..taken].fill(1.0 / 32_768.0);
+        Ok(taken)
+    }
+
+    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+        Ok(Recovery::Resumed)
+    }
+}
+
+impl Speaker for Line {
+    fn queue_frames(&self) -> usize {
+        self.0.0.borrow().dac.queue_frames()
+    }
+
+    fn level(&mut self) -> Result<Level, Trouble> {
+        self.dac(Speaker::level)
+    }
+
+    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+        self.dac(|dac| dac.write(frames))
+    }
+
+    fn flush(&mut self) -> Result<(), Trouble> {
+        self.dac(Speaker::flush)
+    }
+
+    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
+        self.dac(|dac| Speaker::recover(dac, trouble))
+    }
+}

@@ -1,0 +1,368 @@
+//! What a push button's edges mean, in virtual time: each edge is `(at_ms, down)`, each touch comes with its time.
+
+use std::time::{Duration, Instant};
+
+use mynah::board::{Fault, Gesture, Switch, Touch};
+use mynah::profile::{Deed, Gestures, ResetHold};
+use proptest::prelude::*;
+
+use Touch::{Down, Mute, Reset, ResetNear, ResetOff, Up, VolumeDown, VolumeUp};
+
+const DOWN: bool = true;
+const UP: bool = false;
+
+#[test]
+fn a_talk_button_is_down_at_its_edge_and_up_at_its_release() {
+    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    assert_eq!(told(&does, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
+}
+
+#[test]
+fn a_short_press_without_rivals_is_told_at_the_release() {
+    let does = Gestures { short: Some(Deed::Mute), ..Gestures::default() };
+    assert_eq!(told(&does, &[(0, DOWN), (80, UP)], 9000), [(80, Mute)]);
+    assert_eq!(told(&does, &[(0, DOWN), (3000, UP)], 9000), [(3000, Mute)]);
+}
+
+#[test]
+fn a_short_press_waits_only_for_as_long_as_it_may_become_a_double() {
+    let does =
+        Gestures { short: Some(Deed::VolumeUp), double: Some(Deed::VolumeDown), ..Gestures::default() };
+    assert_eq!(told(&does, &[(0, DOWN), (80, UP)], 9000), [(400, VolumeUp)]);
+    assert_eq!(told(&does, &[(0, DOWN), (80, UP), (250, DOWN), (300, UP)], 9000), [(250, VolumeDown)]);
+    // The second one came too late, so each is a press of its own.
+    let two = [(0, DOWN), (80, UP), (410, DOWN), (450, UP)];
+    assert_eq!(told(&does, &two, 9000), [(400, VolumeUp), (810, VolumeUp)]);
+    // What was down for too long to be half a double is told when it is let go.
+    let does = Gestures { short: Some(Deed::Mute), ..does };
+    assert_eq!(told(&does, &[(0, DOWN), (420, UP)], 9000), [(420, Mute)]);
+}
+
+#[test]
+fn a_third_press_begins_anew() {
+    let does = Gestures { short: Some(Deed::Mute), double: Some(Deed::VolumeUp), ..Gestures::default() };
+    let three = [(0, DOWN), (50, UP), (150, DOWN), (200, UP), (300, DOWN), (350, UP)];
+    assert_eq!(told(&does, &three, 9000), [(150, VolumeUp), (700, Mute)]);
+}
+
+#[test]
+fn a_press_that_became_long_is_not_short() {
+    let does =
+        Gestures { short: Some(Deed::VolumeUp), long: Some((Deed::Mute, secs(2))), ..Gestures::default() };
+    assert_eq!(told(&does, &[(0, DOWN), (1999, UP)], 9000), [(1999, VolumeUp)]);
+    assert_eq!(told(&does, &[(0, DOWN), (2500, UP)], 9000), [(2000, Mute)]);
+}
+
+#[test]
+fn a_press_that_became_a_double_is_neither_short_nor_long() {
+    let does = Gestures {
+        short: Some(Deed::VolumeUp),
+        double: Some(Deed::VolumeDown),
+        long: Some((Deed::Mute, secs(1))),
+        ..Gestures::default()
+    };
+    assert_eq!(told(&does, &[(0, DOWN), (80, UP), (200, DOWN), (4000, UP)], 9000), [(200, VolumeDown)]);
+}
+
+#[test]
+fn muting_by_a_long_press_lets_the_talk_button_up_after_it() {
+    let does = Gestures { press: Some(Deed::Talk), long: Some((Deed::Mute, secs(2))), ..Gestures::default() };
+    assert_eq!(told(&does, &[(0, DOWN), (2500, UP)], 9000), [(0, Down), (2000, Mute), (2000, Up)]);
+    assert_eq!(told(&does, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
+}
+
+#[test]
+fn talking_may_hang_on_any_gesture() {
+    let talk = Some(Deed::Talk);
+    let short = Gestures { short: talk, ..Gestures::default() };
+    assert_eq!(told(&short, &[(0, DOWN), (80, UP)], 9000), [(80, Down), (80, Up)]);
+    let double = Gestures { double: talk, ..Gestures::default() };
+    let twice = [(0, DOWN), (80, UP), (200, DOWN), (900, UP)];
+    assert_eq!(told(&double, &twice, 9000), [(200, Down), (900, Up)]);
+    let long = Gestures { press: talk, long: Some((Deed::Talk, secs(1))), ..Gestures::default() };
+    assert_eq!(told(&long, &[(0, DOWN), (3000, UP)], 9000), [(0, Down), (3000, Up)]);
+}
+
+#[test]
+fn a_volume_button_goes_on_while_it_is_held() {
+    let press = Gestures { press: Some(Deed::VolumeUp), ..Gestures::default() };
+    let held = [(0, DOWN), (950, UP)];
+    assert_eq!(told(&press, &held, 9000), [0, 500, 700, 900].map(|ms| (ms, VolumeUp)));
+    assert_eq!(told(&press, &[(0, DOWN), (100, UP)], 9000), [(0, VolumeUp)]);
+    let short = Gestures { short: Some(Deed::VolumeDown), ..Gestures::default() };
+    assert_eq!(told(&short, &held, 9000), [500, 700, 900].map(|ms| (ms, VolumeDown)));
+    assert_eq!(told(&short, &[(0, DOWN), (100, UP)], 9000), [(100, VolumeDown)]);
+    let long = Gestures { long: Some((Deed::VolumeUp, secs(1))), ..Gestures::default() };
+    assert_eq!(told(&long, &[(0, DOWN), (1450, UP)], 9000), [1000, 1200, 1400].map(|ms| (ms, VolumeUp)));
+    // Where holding on means something else, it does not mean more of the same.
+    let both = Gestures { long: Some((Deed::Mute, secs(1))), ..press };
+    assert_eq!(told(&both, &held, 9000), [(0, VolumeUp)]);
+}
+
+#[test]
+fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
+    let does = Gestures { short: Some(Deed::Mute), reset: Some(reset()), ..Gestures::default() };
+    assert_eq!(told(&does, &[(0, DOWN), (4999, UP)], 90_000), [(4999, Mute)]);
+    let warned = [(5000, ResetNear(secs(5))), (9999, ResetOff)];
+    assert_eq!(told(&does, &[(0, DOWN), (9999, UP)], 90_000), warned);
+    let done = [(5000, ResetNear(secs(5))), (10_000, Reset)];
+    assert_eq!(told(&does, &[(0, DOWN), (12_000, UP)], 90_000), done);
+}
+
+#[test]
+fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
+    let does = Gestures { reset: Some(reset()), ..Gestures::default() };
+    let (mut gesture, start, mut told) = (Gesture::new(&does), now(), Vec::new());
+    gesture.edge(DOWN, start, |touch| told.push(touch));
+    // The program was asleep for a minute.
+    gesture.expire(start + secs(60), |touch| told.push(touch));
+    assert_eq!(told, [ResetNear(secs(5))]);
+    assert_eq!(gesture.deadline(), Some(start + secs(65)));
+    gesture.edge(UP, start + secs(64), |touch| told.push(touch));
+    assert_eq!(told, [ResetNear(secs(5)), ResetOff]);
+}
+
+#[test]
+fn repeats_that_come_late_come_once() {
+    let does = Gestures { press: Some(Deed::VolumeUp), ..Gestures::default() };
+    let (mut gesture, start, mut told) = (Gesture::new(&does), now(), Vec::new());
+    gesture.edge(DOWN, start, |touch| told.push(touch));
+    gesture.expire(start + secs(30), |touch| told.push(touch));
+    assert_eq!(told, [VolumeUp, VolumeUp]);
+}
+
+#[test]
+fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
+    let does = Gestures {
+        press: Some(Deed::Talk),
+        double: Some(Deed::Mute),
+        short: Some(Deed::VolumeUp),
+        ..Gestures::default()
+    };
+    let bouncing = [
+        (0, DOWN),
+        (1, UP),
+        (2, DOWN),
+        (3, UP),
+        (5, DOWN),
+        (200, UP),
+        (201, DOWN),
+        (204, UP),
+        (206, DOWN),
+        (207, UP),
+    ];
+    assert_eq!(told(&does, &bouncing, 9000), [(0, Down), (200, Up), (400, VolumeUp)]);
+    // What it was when it came to rest counts, even if its last edge fell among the bounces.
+    assert_eq!(told(&does, &[(0, DOWN), (4, UP)], 9000), [(0, Down), (10, Up), (400, VolumeUp)]);
+}
+
+#[test]
+fn a_button_held_at_the_start_counts_from_its_release() {
+    let does = Gestures { press: Some(Deed::Talk), reset: Some(reset()), ..Gestures::default() };
+    let edges = [(20_000, UP), (21_000, DOWN), (21_100, UP)];
+    let (told, faults) = watch(Gesture::held(&does), &edges, 90_000);
+    assert_eq!(told, [(21_000, Down), (21_100, Up)]);
+    assert_eq!(faults, [(0, Fault::HeldAtStart)]);
+}
+
+#[test]
+fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
+    let mute = Gestures { press: Some(Deed::Mute), ..Gestures::default() };
+    let edges = [(0, DOWN), (70_000, UP), (71_000, DOWN), (71_100, UP)];
+    let (told, faults) = watch(Gesture::new(&mute), &edges, 90_000);
+    assert_eq!(told, [(0, Mute), (71_000, Mute)]);
+    assert_eq!(faults, [(60_000, Fault::Stuck)]);
+    // Holding a talk button is talking, and may last.
+    let talk = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let (told, faults) = watch(Gesture::new(&talk), &[(0, DOWN), (400_000, UP)], 900_000);
+    assert_eq!(told, [(0, Down), (300_000, Up)]);
+    assert_eq!(faults, [(300_000, Fault::Stuck)]);
+}
+
+#[test]
+fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second() {
+    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    // An edge every 15 ms for ten seconds, and then an honest press.
+    let mut edges: Vec<_> = (0..666).map(|edge| (edge * 15, edge % 2 == 0)).collect();
+    edges.extend([(12_000, DOWN), (12_100, UP)]);
+    let (told, faults) = watch(Gesture::new(&does), &edges, 90_000);
+    assert_eq!(faults, [(300, Fault::Chatters)]);
+    let downs: Vec<_> = told.iter().filter(|(_, touch)| *touch == Down).map(|(ms, _)| *ms).collect();
+    assert_eq!(downs, [0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 12_000]);
+    assert_alternating(&told);
+    // Faster than it could settle, it is let up by the time it is found out.
+    let storm: Vec<_> = (0..5000).map(|edge| (edge, edge % 2 == 0)).collect();
+    let (told, faults) = watch(Gesture::new(&does), &storm, 90_000);
+    assert_eq!(faults.len(), 1);
+    assert!(told.len() <= 22, "{}", told.len());
+    assert_alternating(&told);
+}
+
+#[test]
+fn a_quick_finger_is_not_chatter() {
+    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let edges: Vec<_> = (0..80).map(|edge| (edge * 55, edge % 2 == 0)).collect();
+    let (told, faults) = watch(Gesture::new(&does), &edges, 90_000);
+    assert_eq!((told.len(), faults.len()), (80, 0));
+}
+
+#[test]
+fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
+    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let mut edges: Vec<_> = (0..41).map(|edge| (edge * 15, edge % 2 == 0)).collect();
+    edges.extend([(5000, UP), (6000, DOWN), (6100, UP)]);
+    let (told, _) = watch(Gesture::new(&does), &edges, 90_000);
+    let late: Vec<_> = told.into_iter().filter(|(ms, _)| *ms > 300).collect();
+    assert_eq!(late, [(6000, Down), (6100, Up)]);
+}
+
+#[test]
+fn a_button_that_is_lost_is_let_up() {
+    let does = Gestures { press: Some(Deed::Talk), reset: Some(reset()), ..Gestures::default() };
+    let (mut gesture, start, mut told) = (Gesture::new(&does), now(), Vec::new());
+    gesture.edge(DOWN, start, |touch| told.push(touch));
+    gesture.expire(start + secs(6), |touch| told.push(touch));
+    gesture.lose(|touch| told.push(touch));
+    assert_eq!(told, [Down, ResetNear(secs(5)), Up, ResetOff]);
+    assert_eq!(gesture.deadline(), None);
+}
+
+#[test]
+fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
+    let mut edges: Vec<_> = vec![(0, true), (3, false), (6, true), (2000, false)];
+    edges.extend((0..42).map(|edge| (5000 + edge * 15, edge % 2 == 0)));
+    let (mut switch, start, mut told) = (Switch::new(false), now(), Vec::<(u64, bool)>::new());
+    for at_ms in 0..9000 {
+        switch.expire(start + ms(at_ms));
+        for (_, on) in edges.iter().filter(|(edge_ms, _)| *edge_ms == at_ms) {
+            switch.edge(*on, start + ms(at_ms));
+        }
+        if told.last().is_none_or(|(_, on)| *on != switch.is_on()) {
+            told.push((at_ms, switch.is_on()));
+        }
+    }
+    assert_eq!(told[..3], [(0, true), (2000, false), (5000, true)]);
+    assert_eq!(told[told.len() - 2..], [(5300, true), (6615, false)]);
+    assert_eq!(switch.take_fault(), Some(Fault::Chatters));
+    assert!(!switch.is_on());
+}
+
+proptest! {
+    #[test]
+    fn no_edges_make_a_deed_out_of_nothing(does in gestures(), edges in edges()) {
+        let (told, _) = watch(Gesture::new(&does), &edges, 1_000_000);
+        assert_alternating(&told);
+        let first = edges.iter().find(|(_, down)| *down).map(|(ms, _)| *ms);
+        prop_assert!(told.first().is_none_or(|(ms, _)| Some(*ms) >= first), "{told:?}");
+        for (index, (at_ms, touch)) in told.iter().enumerate() {
+            let before = &told[..index];
+            let warning = before.iter().rev().find(|(_, touch)| matches!(touch, ResetNear(_)));
+            match (touch, warning) {
+                (Reset, Some((warned_ms, ResetNear(left)))) => prop_assert_eq!(ms(at_ms - warned_ms), *left),
+                (Reset | ResetOff, None) => prop_assert!(false, "{:?} without a warning", touch),
+                _ => {}
+            }
+        }
+        // Left alone for longer than the longest hold, it is at rest; so the talk button is up.
+        let count = |which| told.iter().filter(|(_, touch)| *touch == which).count();
+        prop_assert_eq!(count(Down), count(Up));
+    }
+}
+
+fn gestures() -> impl Strategy<Value = Gestures> {
+    let deed = || prop::sample::select(vec![Deed::Talk, Deed::Mute, Deed::VolumeUp, Deed::VolumeDown]);
+    let some = || prop::option::of(deed());
+    let long = prop::option::of((deed(), (300..3000u64).prop_map(ms)));
+    let reset = prop::option::of(
+        (1000..6000u64, 0..6000u64)
+            .prop_map(|(warn, more)| ResetHold { warn_after: ms(warn), act_after: ms(warn + more) }),
+    );
+    (some(), some(), some(), long, reset).prop_map(|(press, short, double, long, reset)| Gestures {
+        press,
+        short,
+        double,
+        long,
+        reset,
+    })
+}
+
+fn edges() -> impl Strategy<Value = Vec<(u64, bool)>> {
+    let gap = prop_oneof![0..12u64, 20..500u64, 500..12_000u64];
+    prop::collection::vec((gap, any::<bool>()), 0..60).prop_map(|steps| {
+        let mut at_ms = 0;
+        steps
+            .into_iter()
+            .map(|(gap_ms, down)| {
+                at_ms += gap_ms;
+                (at_ms, down)
+            })
+            .collect()
+    })
+}
+
+fn assert_alternating(told: &[(u64, Touch)]) {
+    let mut is_down = false;
+    for (_, touch) in told.iter().filter(|(_, touch)| matches!(touch, Down | Up)) {
+        assert_eq!(is_down, *touch == Up, "{told:?}");
+        is_down = !is_down;
+    }
+}
+
+fn told(does: &Gestures, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, Touch)> {
+    let (told, faults) = watch(Gesture::new(does), edges, until_ms);
+    assert_eq!(faults, []);
+    told
+}
+
+type Told = Vec<(u64, Touch)>;
+type Faults = Vec<(u64, Fault)>;
+
+/// Plays `edges` and goes on until `until_ms`, jumping from one deadline to the next.
+fn watch(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Told, Faults) {
+    let (start, mut told, mut faults) = (now(), Vec::new(), Vec::new());
+    let mut steps = 0;
+    let edges = edges.iter().map(|(ms, down)| (*ms, Some(*down))).chain([(until_ms, None)]);
+    let mut take = |gesture: &mut Gesture, at: Instant| {
+        faults.extend(gesture.take_fault().map(|fault| (since(start, at), fault)));
+    };
+    take(&mut gesture, start);
+    for (edge_ms, down) in edges {
+        while let Some(at) = gesture.deadline().filter(|at| *at <= start + ms(edge_ms)) {
+            gesture.expire(at, |touch| told.push((since(start, at), touch)));
+            take(&mut gesture, at);
+            assert!(gesture.deadline().is_none_or(|next| next > at), "no way on from {at:?}");
+            steps += 1;
+            assert!(steps < 10_000, "it never comes to rest");
+        }
+        if let Some(down) = down {
+            let at = start + ms(edge_ms);
+            gesture.edge(down, at, |touch| told.push((edge_ms, touch)));
+            take(&mut gesture, at);
+        }
+    }
+    (told, faults)
+}
+
+fn since(start: Instant, at: Instant) -> u64 {
+    (at - start).as_millis().try_into().unwrap()
+}
+
+fn reset() -> ResetHold {
+    ResetHold { warn_after: secs(5), act_after: secs(10) }
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be made from the clock; only differences count"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

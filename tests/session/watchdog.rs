@@ -1,0 +1,46 @@
+//! The watchdog is fed by progress: frames that move where frames should.
+
+use std::time::{Duration, Instant};
+
+use mynah::session::{Progress, Watchdog, Work};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_device_that_moves_is_fed_three_times_within_the_managers_patience() {
+    let (mut watchdog, start) = begin();
+    let fed = seconds(start, 60).filter(|(s, now)| watchdog.look(playing(s * 24_000), *now)).count();
+    assert_eq!(fed, 7, "at once and every ten seconds");
+}
+
+#[test]
+fn a_speaker_that_stands_still_starves_the_watchdog_however_awake_the_session_is() {
+    let (mut watchdog, start) = begin();
+    let fed = seconds(start, 300).filter(|(s, now)| watchdog.look(playing(s.min(&15) * 24_000), *now));
+    assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20]);
+}
+
+#[test]
+fn a_microphone_counts_only_while_it_is_open() {
+    let (mut watchdog, start) = begin();
+    let deaf = |s: u64| Progress { microphone: Work { due: (20..60).contains(&s), frames: 7 }, ..playing(s) };
+    let fed = seconds(start, 90).filter(|(s, now)| watchdog.look(deaf(*s), *now));
+    assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20, 60, 70, 80, 90]);
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be made from the clock; only differences count"
+)]
+fn begin() -> (Watchdog, Instant) {
+    let now = Instant::now();
+    (Watchdog::new(PATIENCE, now), now)
+}
+
+fn seconds(start: Instant, end: u64) -> impl Iterator<Item = (u64, Instant)> {
+    (0..=end).map(move |s| (s, start + Duration::from_secs(s)))
+}
+
+fn playing(frames: u64) -> Progress {
+    Progress { speaker: Work { due: true, frames: frames + 1 }, ..Progress::default() }
+}
