@@ -64,7 +64,8 @@ function roff(text) {
 
 function manual(  i, last) {
     print ".TH MYNAH 1 \"\" \"mynah\" \"User Commands\""
-    print ".SH NAME\nmynah \\- smart speaker for Azure Voice Live"
+    # Long paths and settings would be torn apart.
+    print ".ad l\n.nh\n.SH NAME\nmynah \\- smart speaker for Azure Voice Live"
     print ".SH SYNOPSIS\n.nf"
     for (i = 0; i < uses; i++) print roff(usage[i])
     print ".fi\n.SH DESCRIPTION"
