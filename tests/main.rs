@@ -19,6 +19,7 @@ mod lane;
 mod ledger;
 mod light;
 mod link;
+mod package;
 mod parrot;
 mod profile;
 mod rooms;

@@ -54,7 +54,8 @@ pub(super) enum Layer {
 
 /// Where the service manager puts credentials, and what it may call those that are ours.
 const CREDENTIALS_FOLDER: &str = "CREDENTIALS_DIRECTORY";
-const CREDENTIALS: [(&str, Key); 2] = [("api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
+const CREDENTIALS: [(&str, Key); 3] =
+    [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
 
 /// Reads all layers, each of which sets only what no stronger one has set.
 pub(super) fn gather(

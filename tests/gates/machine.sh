@@ -79,6 +79,17 @@ apt_install() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
 }
 
+# Sees that COMMAND of crates.io is here in VERSION, in a place of its own; more words are for cargo install.
+need_tool() {
+    local command=$1 version=$2 tools=$here/target/tools
+    shift 2
+    [[ $("$tools/bin/$command" --version 2>/dev/null) != *"$version" ]] || return 0
+    # It runs for a few seconds, so making it fast would cost more than it gives.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        CARGO_TARGET_DIR=$tools/build cargo install --locked --root "$tools" --version "$version" "$@" "$command"
+    rm -rf "$tools/build"
+}
+
 # Builds the program as it is shipped, into target/release.
 build() {
     cargo build --release --locked --manifest-path "$here/Cargo.toml" --target-dir "$here/target"

@@ -1,0 +1,55 @@
+# shellcheck shell=bash disable=SC2034 # what is set here is for those who source this
+# Sourced by the scripts beside it, which set `me` and `here`: the devices' architectures, and where what belongs
+# to one is kept. It builds and installs nothing.
+: "${me:?}" "${here:?}"
+# shellcheck source=tests/gates/machine.sh
+source "$here/tests/gates/machine.sh"
+
+readonly TARGETS=(aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
+# Everything from elsewhere, and everything that is made of it.
+readonly KEPT=$here/target/cross
+# What a script ends with when the machine is right but what it needs cannot be had from here today.
+readonly NOT_TO_BE_HAD=3
+
+# Sets what is to be known of the device's architecture TARGET.
+choose_target() {
+    target=${1:-}
+    case $target in
+        aarch64-unknown-linux-gnu) deb=arm64 gnu=aarch64-linux-gnu emulator=qemu-aarch64-static ;;
+        armv7-unknown-linux-gnueabihf) deb=armhf gnu=arm-linux-gnueabihf emulator=qemu-arm-static ;;
+        "") refuse "say for which machine: ${TARGETS[*]}" ;;
+        *) refuse "$target: no target of mynah's; these are: ${TARGETS[*]}" ;;
+    esac
+    sysroot=$KEPT/sysroot-$deb
+    # Compilers that were told different things would make each other's macros anew in one folder.
+    binary=$KEPT/$deb/$target/release/mynah
+    runner=()
+    is_native || runner=("$emulator" -L "$sysroot")
+}
+
+is_native() { [[ $(dpkg --print-architecture 2>/dev/null) == "$deb" ]]; }
+
+# Says why the chosen target cannot be built here with Debian's packages; nothing when it can.
+why_not_here() {
+    local system
+    system=$(sed -n 's/^ID=//p' /etc/os-release 2>/dev/null) || true
+    if is_native; then
+        return
+    elif [[ $system != debian ]] || ! command -v apt-get >/dev/null; then
+        echo "this builds with Debian's packages, and this machine is not Debian"
+    elif [[ $(dpkg --print-architecture) != amd64 ]]; then
+        echo "this builds for $deb on amd64 or $deb, and this machine is $(dpkg --print-architecture)"
+    fi
+}
+
+# Lists the packages that WHO (tool or device) needs for the chosen target.
+packages() { sed -nE "s/^$1 +(any|$deb) +//p" "$here/cross/packages"; }
+
+# Installs those of the PACKAGES that are not installed.
+need_debs() {
+    local package lacking=()
+    for package; do
+        [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *" installed" ]] || lacking+=("$package")
+    done
+    ((${#lacking[@]} == 0)) || install_packages "${lacking[@]}"
+}
