@@ -97,9 +97,7 @@ function manual(  i, last) {
     print ".TP\n.I /etc/credstore/mynah.api\\-key\nthe key, for the service alone, which finds it by itself"
     print ".TP\n.I /etc/credstore/mynah.token\na bearer token in the same way"
     print ".TP\n.I /etc/credstore.encrypted/mynah.sealed\\-api\\-key"
-    print "the key sealed to this machine, with the setting"
-    print ".BR api_key_file\\ =\\ \"/run/credentials/mynah.service/sealed\\-api\\-key\" ;"
-    print "it is made by"
+    print "the key sealed to this machine, in the same way; it is made by"
     print ".B systemd\\-creds encrypt \\-\\-name=sealed\\-api\\-key KEYFILE /etc/credstore.encrypted/mynah.sealed\\-api\\-key"
     print ".SH SEE ALSO\n.BR systemd\\-creds (1),\n.BR aplay (1),\n.BR journalctl (1)"
 }
