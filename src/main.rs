@@ -80,9 +80,11 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let (mode, config) = (session::mode(&profile), session::session(&profile));
     let latching = profile.talk.mode == Mode::Hold;
     let signals = signals()?;
+    // First, because opening a card may take a while and the owner should see that something is happening.
+    let mut board = Board::open(&profile.body, latching)?;
+    session::greet(&mut board);
     let sound = sound(profile.sound)?;
     let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
-    let board = Board::open(&profile.body, latching)?;
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let keep = profile.keep;

@@ -239,6 +239,11 @@ impl Board {
         [lamps, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
+    /// Shows the picture of `facts` on every light but the terminal.
+    pub fn shine(&mut self, facts: &Facts, now: Instant) {
+        self.lamps.show(facts, now, Levels::default());
+    }
+
     /// Tells whether there is a light besides the terminal.
     #[must_use]
     pub fn shines(&self) -> bool {

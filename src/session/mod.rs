@@ -34,6 +34,7 @@ use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
 pub use line::Service;
+pub use sight::greet;
 pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;

@@ -4,14 +4,20 @@
 
 use std::time::{Duration, Instant};
 
-use super::Session;
+use super::{Session, clock};
 use crate::audio::Away;
-use crate::board::View;
-use crate::conversation::{Ending, Event, News, Refusal};
-use crate::light::{Fault, Levels};
+use crate::board::{Board, View};
+use crate::conversation::{Ending, Event, News, Refusal, State};
+use crate::light::{Facts, Fault, Levels};
 
 /// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
 const LAST_SIGHT: Duration = Duration::from_secs(10);
+
+/// Has the lights show that the program is starting. The session takes them over.
+pub fn greet(board: &mut Board) {
+    let now = clock::now();
+    board.shine(&Facts { booted: false, ..Facts::begin(State::Connecting, now) }, now);
+}
 
 impl Session {
     /// Shows at once what has become of the conversation and the microphone.

@@ -54,8 +54,15 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     });
     table.expect(NAME, heard, "the reply after the card was back was not heard whole");
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
-    let told = ended.lines.iter().any(|line| line.at >= gone && line.text.contains("reopens"));
-    table.expect(NAME, told, "it did not say that the card was away");
+    for (since, sentence) in [
+        (gone, "the microphone is gone"),
+        (gone, "the speaker is gone"),
+        (back, "the microphone is back"),
+        (back, "the speaker is back"),
+    ] {
+        let told = ended.lines.iter().any(|line| line.at >= since && line.text.contains(sentence));
+        table.expect(NAME, told, &format!("it did not say that {sentence}"));
+    }
 }
 
 fn reply(service: &Service, number: usize) {
