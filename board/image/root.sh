@@ -81,7 +81,7 @@ lay_over() {
     ln -s ../run/NetworkManager/resolv.conf "$card/etc/resolv.conf"
     # Empty, so that every start makes one up and none is taken for the first.
     : >"$card/etc/machine-id"
-    inside systemctl --quiet enable mynah-grow.service mynah-setup.service mynah-reset.path ssh.service
+    inside systemctl --quiet enable mynah-setup.service mynah-reset.path ssh.service
     inside systemctl --quiet disable NetworkManager-wait-online.service
     inside systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
         e2scrub_reap.service fstrim.timer systemd-firstboot.service
@@ -89,17 +89,11 @@ lay_over() {
 
 # The FAT partition: the Pi's firmware, the kernel, the board's overlays, and the file for the owner.
 fill_boot() {
-    local source
     cp -r "$card/boot/firmware/." "$boot"
     cp "$card/usr/share/mynah/card/mynah.txt" "$boot/mynah.txt"
     # A person on Windows opens it with a program that wants its line ends.
     sed -i 's/$/\r/' "$boot/mynah.txt"
-    mkdir -p "$boot/overlays"
-    for source in "$here/board/overlays/"*.dts; do
-        [[ -s $source ]] || continue
-        source=${source##*/}
-        dtc -q -@ -I dts -O dtb -o "$boot/overlays/${source%.dts}.dtbo" "$here/board/overlays/$source"
-    done
+    bring_overlays
     {
         echo
         echo "# mynah: the board $board"
@@ -110,6 +104,21 @@ fill_boot() {
         >"$boot/cmdline.txt"
     [[ -s $boot/$(sed -n 's/^kernel=//p' "$boot/config.txt") && -s $boot/$(sed -n 's/^initramfs //p' "$boot/config.txt") ]] ||
         refuse "config.txt names no kernel or initrd that is there"
+}
+
+# Our own overlays, each of which must fit every Pi's device tree: the firmware says nothing of one that does not.
+bring_overlays() {
+    local source overlay tree
+    mkdir -p "$boot/overlays"
+    for source in "$here/board/overlays/"*.dts; do
+        overlay=${source##*/}
+        overlay=$boot/overlays/${overlay%.dts}.dtbo
+        dtc -q -@ -I dts -O dtb -o "$overlay" "$source"
+        for tree in "$boot"/bcm27{11,10,09}*.dtb "$boot"/bcm2837*.dtb; do
+            [[ ! -e $tree ]] || fdtoverlay -i "$tree" -o "$WORK/tree" "$overlay" ||
+                refuse "${source##*/} does not fit ${tree##*/}"
+        done
+    done
 }
 
 # What a card does not need: what is on the FAT partition, and what apt and dpkg keep for the next time.
