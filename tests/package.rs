@@ -73,10 +73,7 @@ fn every_setting_in_the_packaged_file_is_one_and_has_a_value_it_may_have() {
         let said = String::from_utf8(out.stderr).unwrap();
         assert_eq!(out.status.code(), Some(2), "{said}");
         assert!(said.contains("--tap-quiet-s"), "{said}");
-        // The key itself is on no machine that runs tests.
         let about = said.lines().filter(|line| line.starts_with(file.to_str().unwrap()));
-        let about =
-            about.filter(|line| !line.contains("/run/credentials/mynah.service/api-key: cannot be read"));
         assert_eq!(about.collect::<Vec<_>>(), Vec::<&str>::new(), "{setting}");
     }
 }

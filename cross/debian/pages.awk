@@ -64,7 +64,8 @@ function roff(text) {
 
 function manual(  i, last) {
     print ".TH MYNAH 1 \"\" \"mynah\" \"User Commands\""
-    print ".SH NAME\nmynah \\- smart speaker for Azure Voice Live"
+    # Long paths and settings would be torn apart.
+    print ".ad l\n.nh\n.SH NAME\nmynah \\- smart speaker for Azure Voice Live"
     print ".SH SYNOPSIS\n.nf"
     for (i = 0; i < uses; i++) print roff(usage[i])
     print ".fi\n.SH DESCRIPTION"
@@ -93,10 +94,10 @@ function manual(  i, last) {
     print ".TP\n.I /etc/mynah/mynah.toml\nthe settings"
     print ".TP\n.I /usr/share/mynah/board\nwhat boards are like, to choose from and to copy"
     print ".TP\n.I /var/lib/mynah\nwhat the service remembers"
-    print ".TP\n.I /etc/credstore/mynah.api\\-key\nthe key, for the service alone, as the setting"
-    print ".B api_key_file = \"/run/credentials/mynah.service/api\\-key\""
+    print ".TP\n.I /etc/credstore/mynah.api\\-key\nthe key, for the service alone, which finds it by itself"
+    print ".TP\n.I /etc/credstore/mynah.token\na bearer token in the same way"
     print ".TP\n.I /etc/credstore.encrypted/mynah.sealed\\-api\\-key"
-    print "the key sealed to this machine, as"
+    print "the key sealed to this machine, with the setting"
     print ".BR api_key_file\\ =\\ \"/run/credentials/mynah.service/sealed\\-api\\-key\" ;"
     print "it is made by"
     print ".B systemd\\-creds encrypt \\-\\-name=sealed\\-api\\-key KEYFILE /etc/credstore.encrypted/mynah.sealed\\-api\\-key"
