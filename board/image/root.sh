@@ -65,6 +65,8 @@ install_mynah() {
     inside env DEBIAN_FRONTEND=noninteractive dpkg --install /mynah.deb >"$WORK/dpkg.log" 2>&1 ||
         refuse "the package could not be installed (target/image/dpkg.log)"
     rm "$card/mynah.deb"
+    [[ -s $card/usr/share/mynah/board/$board.toml ]] ||
+        refuse "${package##*/} is older than the board $board: make it again with cross/package"
 }
 
 # What makes a card of a Debian: a root that is never written, places for what is, and the first start.
@@ -77,6 +79,8 @@ lay_over() {
     install -d -m 755 "$card/usr/share/mynah/card"
     mv "$card/usr/share/mynah/mynah.txt" "$card/usr/share/mynah/card/mynah.txt"
     sed -i "s/@BOARD@/$board/" "$card/usr/share/mynah/card/mynah.txt"
+    # The settings come onto the data partition, which is mounted over this.
+    rm -f "$card"/etc/mynah/mynah.toml
     rm -f "$card"/etc/ssh/ssh_host_* "$card/etc/hostname" "$card/etc/resolv.conf" "$card/var/lib/dbus/machine-id"
     ln -s ../run/NetworkManager/resolv.conf "$card/etc/resolv.conf"
     # Empty, so that every start makes one up and none is taken for the first.
@@ -160,3 +164,4 @@ know_emulator() {
 }
 
 main
+exit
