@@ -1,0 +1,167 @@
+# shellcheck shell=bash
+# Run by build, in a user namespace: makes the card's root file system, and what is to stand on its FAT partition.
+#
+#   root.sh SUITE BOARD PACKAGE FRESH
+#
+# A Debian root takes an emulated machine minutes, so it is kept, without mynah and without what stands in root/.
+set -euo pipefail
+
+me=board/image/build
+here=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
+# shellcheck source=cross/target.sh
+source "$here/cross/target.sh"
+# shellcheck source=board/image/layout.sh
+source "$here/board/image/layout.sh"
+
+readonly IMAGE=$here/board/image WORK=$here/target/image
+suite=$1 board=$2 package=$3 fresh=$4
+base=$WORK/base-$suite card=$WORK/card boot=$WORK/boot
+
+main() {
+    umask 022
+    SOURCE_DATE_EPOCH=$(epoch)
+    export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
+    mount -t proc proc /proc
+    choose_target aarch64-unknown-linux-gnu
+    know_emulator
+    bring_base
+    rm -rf "$card" "$boot" && mkdir "$boot"
+    cp -a --reflink=auto "$base" "$card"
+    install_mynah
+    lay_over
+    fill_boot
+    trim
+    squeeze
+}
+
+# Debian's part, kept until something changes that it is made of.
+bring_base() {
+    local key packages servers
+    mapfile -t packages < <(grep -vE '^(#|$)' "$IMAGE/packages")
+    mapfile -t servers <"$WORK/servers"
+    key=$(find "$IMAGE/packages" "$WORK/servers" "$IMAGE/early" -type f -exec sha256sum {} + | sort | sha256sum)
+    [[ $fresh == yes || $(cat "$base.key" 2>/dev/null) != "$key" ]] || { say "Debian $suite as it was fetched" && return; }
+    rm -rf "$base" "$base.key"
+    say "fetching Debian $suite for $deb, which takes minutes"
+    # Its configuration tools look whether the FAT partition is mounted, so something has to be.
+    # shellcheck disable=SC2016 # for the shell in there
+    mmdebstrap --quiet --mode=root --arch="$deb" --variant=minbase \
+        --include="$(IFS=, && echo "${packages[*]}")" \
+        --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+        --dpkgopt=force-confold --dpkgopt=force-unsafe-io \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+        --essential-hook="cp -r '$IMAGE/early/.' \"\$1\"" \
+        --essential-hook='mkdir -p "$1/boot/firmware" && mount --bind "$1/boot/firmware" "$1/boot/firmware"' \
+        --customize-hook='umount "$1/boot/firmware"' \
+        "$suite" "$base" "${servers[@]}"
+    echo "$key" >"$base.key"
+}
+
+install_mynah() {
+    say "installing ${package##*/}"
+    cp "$package" "$card/mynah.deb"
+    inside env DEBIAN_FRONTEND=noninteractive dpkg --install /mynah.deb >"$WORK/dpkg.log" 2>&1 ||
+        refuse "the package could not be installed (target/image/dpkg.log)"
+    rm "$card/mynah.deb"
+    [[ -s $card/usr/share/mynah/board/$board.toml ]] ||
+        refuse "${package##*/} is older than the board $board: make it again with cross/package"
+}
+
+# What makes a card of a Debian: a root that is never written, places for what is, and the first start.
+lay_over() {
+    local folder
+    cp -r "$IMAGE/root/." "$card"
+    chmod 755 "$card"/usr/lib/mynah/*
+    # Everything that fstab mounts needs a place in a file system that cannot be written.
+    while read -r _ folder _; do [[ $folder != /?* ]] || mkdir -p "$card$folder"; done <"$card/etc/fstab"
+    install -d -m 755 "$card/usr/share/mynah/card"
+    mv "$card/usr/share/mynah/mynah.txt" "$card/usr/share/mynah/card/mynah.txt"
+    sed -i "s/@BOARD@/$board/" "$card/usr/share/mynah/card/mynah.txt"
+    # The settings come onto the data partition, which is mounted over this.
+    rm -f "$card"/etc/mynah/mynah.toml
+    rm -f "$card"/etc/ssh/ssh_host_* "$card/etc/hostname" "$card/etc/resolv.conf" "$card/var/lib/dbus/machine-id"
+    ln -s ../run/NetworkManager/resolv.conf "$card/etc/resolv.conf"
+    # Empty, so that every start makes one up and none is taken for the first.
+    : >"$card/etc/machine-id"
+    inside systemctl --quiet enable mynah-setup.service mynah-reset.path ssh.service
+    inside systemctl --quiet disable NetworkManager-wait-online.service
+    inside systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+        e2scrub_reap.service fstrim.timer systemd-firstboot.service
+}
+
+# The FAT partition: the Pi's firmware, the kernel, the board's overlays, and the file for the owner.
+fill_boot() {
+    cp -r "$card/boot/firmware/." "$boot"
+    cp "$card/usr/share/mynah/card/mynah.txt" "$boot/mynah.txt"
+    # A person on Windows opens it with a program that wants its line ends.
+    sed -i 's/$/\r/' "$boot/mynah.txt"
+    bring_overlays
+    {
+        echo
+        echo "# mynah: the board $board"
+        echo "[all]"
+        sed -nE "s/^${board}[[:space:]]+//p" "$IMAGE/config-lines" | grep -vx -- - || true
+    } >>"$boot/config.txt"
+    echo "root=PARTUUID=$DISK_ID-02 rootfstype=squashfs ro rootwait fsck.repair=yes panic=10 quiet console=tty1" \
+        >"$boot/cmdline.txt"
+    [[ -s $boot/$(sed -n 's/^kernel=//p' "$boot/config.txt") && -s $boot/$(sed -n 's/^initramfs //p' "$boot/config.txt") ]] ||
+        refuse "config.txt names no kernel or initrd that is there"
+}
+
+# Our own overlays, each of which must fit every Pi's device tree: the firmware says nothing of one that does not.
+bring_overlays() {
+    local source overlay tree
+    mkdir -p "$boot/overlays"
+    for source in "$here/board/overlays/"*.dts; do
+        overlay=${source##*/}
+        overlay=$boot/overlays/${overlay%.dts}.dtbo
+        dtc -q -@ -I dts -O dtb -o "$overlay" "$source"
+        for tree in "$boot"/bcm27{11,10,09}*.dtb "$boot"/bcm2837*.dtb; do
+            [[ ! -e $tree ]] || fdtoverlay -i "$tree" -o "$WORK/tree" "$overlay" ||
+                refuse "${source##*/} does not fit ${tree##*/}"
+        done
+    done
+}
+
+# What a card does not need: what is on the FAT partition, and what apt and dpkg keep for the next time.
+trim() {
+    rm -rf "${card:?}"/boot/* "$card"/var/lib/apt/lists/* "$card"/var/cache/apt/* "$card"/var/cache/debconf/* \
+        "$card"/var/log/* "$card"/var/lib/dpkg/*-old "$card"/usr/lib/linux-image-*/ "$card"/var/cache/ldconfig
+    mkdir -p "$card/boot/firmware"
+    # Drivers of what no Raspberry Pi has, and of its screen and camera.
+    local modules unused
+    for modules in "$card"/usr/lib/modules/*; do
+        for unused in drivers/{gpu,infiniband,scsi,media,ata,nvme,net/ethernet/{mellanox,chelsio,intel,broadcom,qlogic}} \
+            fs/{btrfs,xfs,ocfs2,ceph,nfs,nfsd,smb,gfs2,f2fs,jfs,reiserfs}; do
+            rm -rf "$modules/kernel/$unused"
+        done
+        inside depmod "${modules##*/}"
+    done
+}
+
+squeeze() {
+    say "packing the root file system"
+    rm -f "$WORK/root.squashfs"
+    mksquashfs "$card" "$WORK/root.squashfs" -comp zstd -Xcompression-level 15 -b 256K -no-progress -quiet -noappend
+    rm -rf "$card"
+}
+
+inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 chroot "$card" "$@"; }
+
+# A user namespace has a list of foreign programs of its own (binfmt_misc, Linux 6.7).
+know_emulator() {
+    is_native && return
+    local list=/proc/sys/fs/binfmt_misc
+    umount "$list" 2>/dev/null || true
+    mount -t binfmt_misc binfmt_misc "$list" || refuse "this kernel gives no namespace its own binfmt_misc (Linux 6.7 does)"
+    # An ELF file of 64 bits, for machine 183; what may differ is masked: the ABI, and the kind of program.
+    printf ':%s:M::%s:%s:%s:FC' "$emulator" \
+        '\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00' \
+        '\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff' \
+        "$(command -v "$emulator")" >"$list/register"
+}
+
+main
+exit
