@@ -7,9 +7,11 @@
 #![expect(clippy::disallowed_methods, reason = "it lives in virtual time, and waits in it")]
 
 mod bare;
+mod body;
 mod cable;
 mod clock;
 mod device;
+mod gpio;
 mod jitter;
 mod latency;
 mod load;
@@ -51,6 +53,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
+    Scenario { name: "body", what: "buttons, a lamp and mute, on lines of the kernel's", run: body::run },
     Scenario { name: "refusals", what: "a wrong set-up is refused with a sentence", run: refusals::run },
 ];
 

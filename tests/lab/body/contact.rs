@@ -1,0 +1,99 @@
+//! Buttons that are no finger: held since before the start, or never at rest. It is said, and the talk goes on.
+
+use super::{NAME, TAP_NS, end_reply, enter, reply, start};
+use crate::cable::{Ear, Mouth, span};
+use crate::clock::{self, MS, now};
+use crate::device::Device;
+use crate::gpio::Chip;
+use crate::latency::{counter, reply_sample};
+use crate::scripted::events;
+use crate::service::Service;
+use crate::table::Table;
+
+/// Of a reply that is heard to its end: 400 ms.
+const SHORT_FRAMES: usize = 9_600;
+/// Of one that is interrupted: 800 ms.
+const LONG_FRAMES: usize = 19_200;
+const EDGES: u64 = 200;
+const CHATTER_MS: u64 = 1_000;
+
+pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
+    chip.press("TALK");
+    run_one(table, service, chip, "held at the start", held);
+    run_one(table, service, chip, "chattering", chattering);
+}
+
+/// Has a conversation with a button like this, in which a reply has to be heard whole.
+fn run_one(
+    table: &mut Table,
+    service: &Service,
+    chip: &Chip,
+    what: &str,
+    talk: fn(&mut Table, &Service, &Chip, &Device) -> u64,
+) {
+    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let device = start(&format!("body-{}", what.replace(' ', "-")), service, true, &[]);
+    let heard = service.wait_for_sound(now(), 5_000).is_some();
+    table.expect(NAME, heard, &format!("{what}: no sample of the microphone came in 5 s"));
+    let replied = talk(table, service, chip, &device);
+    interrupts(table, service, chip, what);
+    let ended = device.leave();
+    mouth.end();
+    enter(table, what, &ended);
+    let take = ear.end_of_one();
+    let is_whole = take.sound_from(take.place(replied)).is_some_and(|from| {
+        (0..SHORT_FRAMES).all(|at| take.samples.get(from + at) == Some(&reply_sample(at)))
+    });
+    table.expect(NAME, is_whole, &format!("{what}: a reply was not heard whole meanwhile"));
+}
+
+fn held(table: &mut Table, service: &Service, chip: &Chip, device: &Device) -> u64 {
+    clock::sleep_ms(500);
+    let replied = whole_reply(service, "held");
+    let said = device.says("the button talk was down before", 0, 0).is_some();
+    table.expect(NAME, said, "it did not say that a button was held at the start");
+    chip.release("TALK");
+    replied
+}
+
+fn chattering(table: &mut Table, service: &Service, chip: &Chip, device: &Device) -> u64 {
+    let replied = std::thread::scope(|scope| {
+        scope.spawn(|| chatter(chip));
+        // By then it is known for what it is.
+        clock::sleep_ms(300);
+        whole_reply(service, "chatter")
+    });
+    let said = device.says("the button talk goes up and down faster", 0, 0).is_some();
+    table.expect(NAME, said, "it did not say that a button chatters");
+    // It is believed again after a second of quiet.
+    clock::sleep_ms(1_200);
+    replied
+}
+
+/// Has a reply spoken to its end and returns when it was sent.
+fn whole_reply(service: &Service, name: &str) -> u64 {
+    let at = reply(service, name, SHORT_FRAMES);
+    service.send(events::reply_ended(&format!("resp_{name}"), &format!("item_{name}"), "Counted."));
+    clock::sleep_ns(span(SHORT_FRAMES as u64) + 100 * MS);
+    at
+}
+
+/// Sees that the button interrupts a reply.
+fn interrupts(table: &mut Table, service: &Service, chip: &Chip, what: &str) {
+    let name = format!("at_{}", now());
+    clock::sleep_ms(300);
+    reply(service, &name, LONG_FRAMES);
+    clock::sleep_ms(300);
+    let pressed = chip.tap("TALK", TAP_NS);
+    let told = service.wait_for("conversation.item.truncate", pressed, 1_000).is_some();
+    table.expect(NAME, told, &format!("{what}: afterwards it did not interrupt"));
+    end_reply(service, &name);
+}
+
+fn chatter(chip: &Chip) {
+    let pause = CHATTER_MS * MS / EDGES;
+    for _ in 0..EDGES / 2 {
+        chip.tap("TALK", pause);
+        clock::sleep_ns(pause);
+    }
+}

@@ -1,0 +1,123 @@
+//! Muted means closed: the kernel says so of the microphone's device, and so it stays over a restart.
+
+use std::fs;
+
+use super::{LONG_MS, NAME, enter, start};
+use crate::cable::Mouth;
+use crate::clock::{self, Dice, MS, ms_between, now};
+use crate::gpio::Chip;
+use crate::latency::counter;
+use crate::service::Service;
+use crate::table::{Goal, Table};
+
+const ROUNDS: usize = 12;
+/// What the kernel says of the microphone's device.
+const STATUS: &str = "/proc/asound/Loopback/pcm0c/sub0/status";
+/// What it says, muted and not.
+const CLOSED: &str = "closed";
+const RUNNING: &str = "state: RUNNING";
+const PATIENCE_MS: u64 = 2_000;
+const LOOK_NS: u64 = 100_000;
+
+/// Once muted and unmuted again.
+struct Round {
+    asked: u64,
+    closed: u64,
+    asked_back: u64,
+    running: u64,
+}
+
+pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
+    let mouth = Mouth::speak(counter);
+    let device = start("body-mute", service, true, &[]);
+    table.expect(
+        NAME,
+        service.wait_for_sound(now(), 5_000).is_some(),
+        "no sample of the microphone came in 5 s",
+    );
+    clock::sleep_ms(500);
+    let mut dice = Dice::new();
+    let mut rounds = |table: &mut Table, how: &str, toggle: &dyn Fn(bool) -> u64| {
+        let rounds: Vec<Round> = (0..ROUNDS).filter_map(|_| round(chip, toggle, &mut dice)).collect();
+        judge(table, service, how, &rounds);
+    };
+    rounds(table, "switch", &|on| if on { chip.press("MUTE") } else { chip.release("MUTE") });
+    rounds(table, "long press", &|_| hold(chip));
+    let muted = toggles(chip, CLOSED, hold(chip)).is_some();
+    table.expect(NAME, muted, "the last long press did not close the microphone");
+    clock::sleep_ms(300);
+    enter(table, "mute", &device.leave());
+    restart(table, service, chip);
+    mouth.end();
+}
+
+/// Mutes and unmutes.
+fn round(chip: &Chip, toggle: &dyn Fn(bool) -> u64, dice: &mut Dice) -> Option<Round> {
+    clock::sleep_ns(300 * MS + dice.below_ms(10));
+    let asked = toggle(true);
+    let closed = toggles(chip, CLOSED, asked)?;
+    clock::sleep_ns(300 * MS + dice.below_ms(10));
+    let asked_back = toggle(false);
+    let running = toggles(chip, RUNNING, asked_back)?;
+    Some(Round { asked, closed, asked_back, running })
+}
+
+fn judge(table: &mut Table, service: &Service, how: &str, rounds: &[Round]) {
+    table.expect(NAME, rounds.len() == ROUNDS, &format!("{how}: not every one muted, and unmuted"));
+    let closed = rounds.iter().map(|round| ms_between(round.asked, round.closed)).collect();
+    table.row(NAME, &format!("{how} → microphone closed, ms"), closed, Goal::Max(100.0), None);
+    let running = rounds.iter().map(|round| ms_between(round.asked_back, round.running)).collect();
+    table.row(NAME, &format!("{how} back → microphone running, ms"), running, Goal::Max(100.0), None);
+    let log = service.log();
+    let muted = |at: u64| rounds.iter().any(|round| (round.closed..round.asked_back).contains(&at));
+    let count = log.appends.iter().filter(|append| muted(append.at)).count();
+    table.number(NAME, &format!("{how}: microphone on the wire while muted"), count as f64, Goal::Max(0.0));
+}
+
+/// Starts mynah again, with what it remembers.
+fn restart(table: &mut Table, service: &Service, chip: &Chip) {
+    let began = now();
+    let device = start("body-mute-again", service, false, &[]);
+    let agreed = service.wait_for("session.update", began, 5_000).is_some();
+    table.expect(NAME, agreed, "there was no session in 5 s after the restart");
+    let opened = clock::until(2_000, || !status().starts_with(CLOSED));
+    table.expect(NAME, !opened, "muted, and started again, the microphone opened");
+    let asked = hold(chip);
+    table.expect(
+        NAME,
+        toggles(chip, RUNNING, asked).is_some(),
+        "after the restart a long press did not unmute",
+    );
+    table.expect(NAME, service.wait_for_sound(asked, 2_000).is_some(), "unmuted, nothing came");
+    let log = service.log();
+    let count = log.appends.iter().filter(|append| (began..asked).contains(&append.at)).count();
+    drop(log);
+    table.number(NAME, "muted, and started again: microphone on the wire", count as f64, Goal::Max(0.0));
+    enter(table, "muted, and started again", &device.leave());
+}
+
+/// Holds the talk button for a long press and returns when it became one.
+fn hold(chip: &Chip) -> u64 {
+    let due = chip.press("TALK") + LONG_MS * MS;
+    clock::sleep_ns(due.saturating_sub(now()));
+    due
+}
+
+/// Waits until the kernel says so, lets the talk button go, and returns when it said so.
+fn toggles(chip: &Chip, words: &str, since: u64) -> Option<u64> {
+    let said = loop {
+        if status().starts_with(words) {
+            break Some(now());
+        }
+        if now() > since + PATIENCE_MS * MS {
+            break None;
+        }
+        clock::sleep_ns(LOOK_NS);
+    };
+    chip.release("TALK");
+    said
+}
+
+fn status() -> String {
+    fs::read_to_string(STATUS).expect("the card has this device")
+}
