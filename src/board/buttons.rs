@@ -83,6 +83,8 @@ impl Buttons {
         for keyboard in &buttons.keyboards {
             greet(&mut buttons.all, keyboard, hub).map_err(BoardError::Wait)?;
         }
+        // Where a switch stands at the start is asked for; only its moving is news.
+        buttons.switched = buttons.mute_switch();
         Ok(buttons)
     }
 

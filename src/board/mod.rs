@@ -192,8 +192,7 @@ impl Board {
         [self.keys.deadline(), self.buttons.deadline()].into_iter().flatten().min()
     }
 
-    /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come. The
-    /// first time it reports where a mute switch stands.
+    /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come.
     pub fn touches(&mut self, readable: bool, now: Instant, mut each: impl FnMut(Touch)) {
         let Readable { terminal, buttons } = if readable { self.hub.readable() } else { Readable::default() };
         let is_file = self.typing.as_ref().is_some_and(|typing| typing.is_file);
