@@ -15,6 +15,7 @@ mod gpio;
 mod jitter;
 mod latency;
 mod load;
+mod periods;
 mod refusals;
 mod service;
 mod table;
@@ -50,6 +51,11 @@ const SCENARIOS: &[Scenario] = &[
         name: "jitter",
         what: "how late the sound threads run, idle and under load",
         run: jitter::run,
+    },
+    Scenario {
+        name: "periods",
+        what: "how short a period may be before the sound breaks",
+        run: periods::run,
     },
     Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
