@@ -83,7 +83,9 @@ impl Device {
         lamps: Lamps,
     ) -> Self {
         let state = folder.path().join("state.toml");
-        let muted = std::fs::read_to_string(&state).is_ok_and(|text| text.contains("muted = true"));
+        let kept = std::fs::read_to_string(&state).unwrap_or_default();
+        let muted = kept.contains("muted = true");
+        let volume = kept.rsplit_once("volume = ").map_or(100, |(_, volume)| volume.trim().parse().unwrap());
         let speech = speech.map(|samples| record(folder.path().join("speech.wav"), samples));
         let (reading, keys) = std::io::pipe().unwrap();
         let lines = File::create(folder.path().join("lines")).unwrap();
@@ -100,7 +102,7 @@ impl Device {
             board,
             errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),
-            keep: Keep { file: Some(state), muted, volume: 100 },
+            keep: Keep { file: Some(state), muted, volume },
             signals: ours,
             patience: None,
             seed: 3,

@@ -183,14 +183,6 @@ fn appended(one: &Connection) -> Vec<i16> {
 
 #[test]
 fn a_microphone_that_was_muted_is_muted_after_a_restart_and_not_a_sample_leaves() {
-    let quiet = || {
-        Behaviour::script([
-            Send(events::session_created()),
-            Expect("session.update"),
-            Answer(events::session_updated),
-            Wait(Duration::from_millis(600)),
-        ])
-    };
     let service = Service::start([quiet(), quiet()]);
     let device = Device::start(&service, Mode::Open);
     device.until("listening", 1);
@@ -203,4 +195,30 @@ fn a_microphone_that_was_muted_is_muted_after_a_restart_and_not_a_sample_leaves(
     assert_eq!(kept, "muted = true\nvolume = 100\n");
     assert!(!lines.contains(&"listening".to_owned()), "{lines:?}");
     assert_eq!(service.connections()[1].audio_ms, 0);
+}
+
+#[test]
+fn the_volume_that_was_turned_is_remembered_and_goes_no_higher_than_it_can() {
+    let service = Service::start([quiet(), quiet()]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("listening", 1);
+    device.key(b"---+");
+    let kept = device.leave_all();
+    let text = std::fs::read_to_string(kept.path().join("state.toml")).unwrap();
+    assert_eq!(text, "muted = false\nvolume = 80\n");
+    let device = Device::again(kept, &service, Mode::Open);
+    device.until("listening", 1);
+    device.key(b"++++++++++++");
+    let text = std::fs::read_to_string(device.leave_all().path().join("state.toml")).unwrap();
+    assert_eq!(text, "muted = false\nvolume = 100\n");
+}
+
+/// A service that sets the session up and listens.
+fn quiet() -> Behaviour {
+    Behaviour::script([
+        Send(events::session_created()),
+        Expect("session.update"),
+        Answer(events::session_updated),
+        Wait(Duration::from_millis(600)),
+    ])
 }
