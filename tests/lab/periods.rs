@@ -7,7 +7,6 @@ use std::fs;
 use crate::clock;
 use crate::device::Device;
 use crate::latency::reply_sample;
-use crate::scripted::events;
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
@@ -46,12 +45,8 @@ fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
         heard,
         &format!("with periods of {period_ms} ms no sample of the microphone came in 5 s"),
     );
-    let [user, reply, item] = ["user", "resp", "item"].map(|kind| format!("{kind}_{name}"));
-    service.send(events::user_turn(&user));
-    service.send(events::reply_begun(&reply, &item));
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
-    service.send(events::audio_deltas(&reply, &item, &samples));
-    service.send(events::reply_ended(&reply, &item, "Counted."));
+    service.reply(&name, &samples);
     clock::sleep_ms(6_000);
     let ended = device.leave();
     table.expect(

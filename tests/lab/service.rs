@@ -85,6 +85,15 @@ impl Service {
         at.recv().expect("the service sends what it is told")
     }
 
+    /// Has a turn of the owner's answered with all of `samples`, under names of its own.
+    pub(crate) fn reply(&self, name: &str, samples: &[i16]) {
+        let [user, reply, item] = ["user", "resp", "item"].map(|kind| format!("{kind}_{name}"));
+        self.send(events::user_turn(&user));
+        self.send(events::reply_begun(&reply, &item));
+        self.send(events::audio_deltas(&reply, &item, samples));
+        self.send(events::reply_ended(&reply, &item, "Counted."));
+    }
+
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }

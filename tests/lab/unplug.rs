@@ -6,7 +6,6 @@ use crate::cable::{Ear, Mouth};
 use crate::clock::{self, now};
 use crate::device::Device;
 use crate::latency::{counter, reply_sample};
-use crate::scripted::events;
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
@@ -66,10 +65,6 @@ pub(crate) fn run(table: &mut Table, _: bool) {
 }
 
 fn reply(service: &Service, number: usize) {
-    let [user, reply, item] = ["user", "resp", "item"].map(|name| format!("{name}_{number}"));
-    service.send(events::user_turn(&user));
-    service.send(events::reply_begun(&reply, &item));
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
-    service.send(events::audio_deltas(&reply, &item, &samples));
-    service.send(events::reply_ended(&reply, &item, "Counted."));
+    service.reply(&number.to_string(), &samples);
 }

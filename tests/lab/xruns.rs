@@ -7,7 +7,6 @@ use crate::clock::{self, MS, S};
 use crate::device::Device;
 use crate::latency::{counter, reply_sample};
 use crate::load::Load;
-use crate::scripted::events;
 use crate::service::{Append, Service};
 use crate::table::{Goal, Table};
 
@@ -53,12 +52,8 @@ pub(crate) fn run(table: &mut Table, long: bool) {
 
 /// Has one reply spoken to its end.
 fn reply(service: &Service, number: usize) {
-    let [user, reply, item] = ["user", "resp", "item"].map(|name| format!("{name}_{number}"));
-    service.send(events::user_turn(&user));
-    service.send(events::reply_begun(&reply, &item));
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
-    service.send(events::audio_deltas(&reply, &item, &samples));
-    service.send(events::reply_ended(&reply, &item, "Counted."));
+    service.reply(&number.to_string(), &samples);
     clock::sleep_ns(crate::cable::span(REPLY_FRAMES as u64) + 300 * MS);
 }
 
