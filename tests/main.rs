@@ -22,6 +22,7 @@ mod link;
 mod package;
 mod parrot;
 mod profile;
+mod recorder;
 mod rooms;
 mod service;
 mod session;
