@@ -48,7 +48,7 @@
 //! | `board` | `profile` `light` | `evdev` `gpiocdev` `spidev` | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
-//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | `sd_notify` | contain policy |
+//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `recorder` `wire` | `sd_notify` | contain policy |
 //!
 //! # Promises, as absences
 //!

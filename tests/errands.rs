@@ -112,7 +112,8 @@ fn free_port() -> u16 {
 fn dialled(errands: &Errands) -> (u64, Result<Reached, Unreached>) {
     match outcome(errands) {
         Outcome::Dialled { number, result } => (number, result),
-        Outcome::NotKept(why) => panic!("{why}"),
+        Outcome::NotKept(why) | Outcome::NotRecorded(why) => panic!("{why}"),
+        Outcome::Recorded(file) => panic!("{}", file.display()),
     }
 }
 
