@@ -158,11 +158,11 @@ fn replay(asked: &Replay) -> ExitCode {
     let replayed = recorder::replay(&bytes, epoch, tell);
     match replayed {
         Ok(same @ Replayed::Same { .. }) => {
-            println!("{same}");
+            let _ = writeln!(out, "{same}");
             ExitCode::SUCCESS
         }
         Ok(Replayed::Differs(difference)) => {
-            println!("{}: {difference}", file.display());
+            let _ = writeln!(out, "{}: {difference}", file.display());
             ExitCode::from(BROKEN)
         }
         Err(error) => {

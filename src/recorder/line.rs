@@ -217,12 +217,12 @@ impl fmt::Display for Line<'_> {
         match self {
             Self::Snapshot { .. } => write!(f, "--        all is written down"),
             Self::Event { is, then, state, live, .. } => {
-                write!(f, "event     {} -> ", spelt(is))?;
+                write!(f, "event     {} -> ", told(is))?;
                 if then.is_empty() {
                     write!(f, "nothing")?;
                 }
                 for (nth, action) in then.iter().enumerate() {
-                    write!(f, "{}{}", if nth > 0 { ", " } else { "" }, spelt(action))?;
+                    write!(f, "{}{}", if nth > 0 { ", " } else { "" }, told(action))?;
                 }
                 write!(f, "  [{}{}]", spelt(state), if *live { ", microphone live" } else { "" })
             }
@@ -234,7 +234,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, "light     {word}{}", if *live { " (green)" } else { "" })
             }
             Self::Link { what, .. } => write!(f, "link      {what}"),
-            Self::Counters { counts, .. } => write!(f, "counters  {}", spelt(counts)),
+            Self::Counters { counts, .. } => write!(f, "counters  {}", told(counts)),
             Self::Fault { what, .. } => write!(f, "FAULT     {what}"),
             Self::Gap { lines, .. } => write!(f, "--        {lines} lines are missing"),
         }
@@ -250,6 +250,11 @@ impl fmt::Display for Message<'_> {
         let lasted = until.saturating_sub(self.at) / 1_000_000;
         if lasted > 0 { write!(f, " within {lasted} ms") } else { Ok(()) }
     }
+}
+
+/// Spells a value for a story: without what only a parser needs.
+fn told(value: &impl Serialize) -> String {
+    spelt(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
 }
 
 /// Spells a value as the lines do, with fewer quotes.

@@ -1,14 +1,20 @@
 //! A recording lived again does the same, or says where it does not.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use mynah::conversation::{Conversation, Event, Loss, Mode, Outcome, Snapshot, State};
-use mynah::recorder::{Replayed, replay};
+use mynah::recorder::{Head, Line, Replayed, replay};
 use proptest::prelude::*;
 
 use super::Desk;
 use crate::conversation::walk::{Seen, event};
 use crate::conversation::{TAP, held, id, turn};
+
+/// When set, the recordings in the folder are written anew before they are lived again.
+const RENEW: &str = "MYNAH_RENEW_RECORDINGS";
+const RENEWING: &str = "if it is meant to be so, MYNAH_RENEW_RECORDINGS=1 cargo test recorder writes them anew: read the difference";
 
 #[test]
 fn a_conversation_lived_again_does_the_same() {
@@ -58,6 +64,27 @@ fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
     let spoilt = format!("{before}\"owed\":true{after}");
     let said = replay(spoilt.as_bytes(), desk.epoch, |_, _| {});
     assert!(said.unwrap().to_string().contains("written down: the whole conversation was "));
+}
+
+#[test]
+fn every_recording_in_the_folder_is_lived_again_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 3, "{files:?}");
+    let epoch = Desk::begin(Mode::Open).epoch;
+    for file in files {
+        if std::env::var_os(RENEW).is_some() {
+            fs::write(&file, renewed(&fs::read_to_string(&file).unwrap())).unwrap();
+        }
+        match replay(&fs::read(&file).unwrap(), epoch, |_, _| {}) {
+            Ok(Replayed::Same { events, actions }) => {
+                assert!(events > 4 && actions > 2, "{}", file.display())
+            }
+            Ok(Replayed::Differs(difference)) => panic!("{}: {difference}; {RENEWING}", file.display()),
+            Err(error) => panic!("{}: {error}; {RENEWING}", file.display()),
+        }
+    }
 }
 
 #[test]
@@ -126,6 +153,34 @@ proptest! {
         }
         let _ = replay(&bytes, desk.epoch, |_, line| drop(line.to_string()));
     }
+}
+
+/// The same events at the same times, with what the conversation makes of them today.
+fn renewed(text: &str) -> String {
+    let mut lines = text.lines();
+    let head: Head<'_> = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let epoch = Desk::begin(head.mode).epoch;
+    let (mut conversation, _) = Conversation::begin(head.mode, false, head.seed, epoch);
+    let head = Head { mynah: env!("CARGO_PKG_VERSION").into(), dropped: 0, ..head };
+    let mut out = vec![serde_json::to_string(&head).unwrap()];
+    for line in lines {
+        // Snapshots are of yesterday's conversation.
+        if let Some(rest) = line.strip_prefix(r#"{"snapshot":{"at":"#) {
+            let at = rest.split(',').next().unwrap().parse().unwrap();
+            let of = Box::new(conversation.snapshot(epoch));
+            out.push(serde_json::to_string(&Line::Snapshot { at, of }).unwrap());
+            continue;
+        }
+        let mut line: Line<'_> = serde_json::from_str(line).unwrap();
+        if let Line::Event { at, is, then, state, live, until } = &mut line {
+            let found = conversation.handle(is, epoch + Duration::from_nanos(*at));
+            *then = found.to_vec().into();
+            (*state, *live) = (conversation.state(), conversation.microphone());
+            *until = conversation.deadline().map(|until| (until - epoch).as_nanos() as u64);
+        }
+        out.push(serde_json::to_string(&line).unwrap());
+    }
+    out.join("\n") + "\n"
 }
 
 /// Something of every kind of line.
