@@ -22,7 +22,7 @@ pub const KEPT_FILES: usize = 10;
 /// Bytes of a file that goes on. Then it is renamed, with `.1` at its end, and begun anew.
 pub const FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long a card may take to write.
-const WRITE_LIMIT: Duration = Duration::from_secs(20);
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
 const ENDING: &str = "jsonl";
 
 /// What is to be written.

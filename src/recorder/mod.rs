@@ -28,13 +28,17 @@ pub const SEGMENTS: usize = 12;
 pub const RING_TIME: Duration = Duration::from_secs(30 * 60);
 /// How long a segment is written to, so that little is lost with one.
 const SEGMENT_TIME: Duration = Duration::from_secs(3 * 60);
-/// Kept free for what must not be left out: an event with all its actions has less than a quarter of it.
-const RESERVE_BYTES: usize = 8 * 1024;
+/// Kept free for what must not be left out: an event with all its actions has less than half of it.
+const RESERVE_BYTES: usize = 4 * 1024;
+/// How little room makes a segment count as full, so that the next line finds some; with samples, which come in
+/// messages of 13 KB, more than that.
+const FULL_BYTES: usize = 8 * 1024;
+const FULL_BYTES_OF_SOUND: usize = 32 * 1024;
 /// What any line takes besides texts that others chose.
 const LINE_BYTES: usize = 512;
 /// Bytes for a file that is written continuously and have not been fetched. Beyond it they are dropped, and a
 /// [`Line::Gap`] says so.
-pub const FRESH_BYTES: usize = 256 * 1024;
+pub const FRESH_BYTES: usize = 1024 * 1024;
 /// How often such a file is written to, unless it is urgent.
 const FRESH_TIME: Duration = Duration::from_secs(1);
 /// The least time between two recordings for the same kind of fault.
@@ -175,7 +179,8 @@ impl Recorder {
             self.end_run();
         }
         let Some(last) = self.segments.back() else { return };
-        let full = last.text.len() + RESERVE_BYTES > SEGMENT_BYTES;
+        let little = if self.setup.sound { FULL_BYTES_OF_SOUND } else { FULL_BYTES };
+        let full = last.text.len() + little > SEGMENT_BYTES;
         let old = last.lines > 1 && now >= last.began + SEGMENT_TIME;
         if full || old {
             self.begin_segment(conversation, now);
@@ -294,7 +299,7 @@ impl Recorder {
             self.end_run();
         }
         let fresh = self.fresh.as_mut()?;
-        let due = urgent || now >= fresh.fetched + FRESH_TIME || fresh.text.len() > FRESH_BYTES / 4;
+        let due = urgent || now >= fresh.fetched + FRESH_TIME || fresh.text.len() > SEGMENT_BYTES;
         if !due || fresh.text.is_empty() {
             return None;
         }
@@ -355,7 +360,7 @@ impl Recorder {
 
     fn write_if_room(&mut self, line: &Line<'_>, chosen_bytes: usize) {
         let taken = self.segments.back().map_or(0, |segment| segment.text.len());
-        if taken + LINE_BYTES + chosen_bytes + RESERVE_BYTES / 2 > SEGMENT_BYTES {
+        if taken + LINE_BYTES + chosen_bytes + RESERVE_BYTES > SEGMENT_BYTES {
             self.left_out += 1;
         } else {
             self.write(line);
