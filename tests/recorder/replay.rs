@@ -113,6 +113,47 @@ fn what_no_conversation_ever_was_is_not_restored() {
     assert_eq!(restored(&elsewhere).unwrap_err().to_string(), "a held turn was said in a mode without one");
 }
 
+#[test]
+fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
+    let mut owing = Desk::begin(Mode::Hold);
+    owing.up();
+    let said = [(9, Event::Press), (400, held(400))];
+    for (wait, event) in [said.clone(), said].concat() {
+        owing.live([(wait, event)]);
+        set_up_again(&owing);
+    }
+    let paper = format!("{:?}", owing.talk.conversation);
+    assert!(paper.contains("owed: true") && paper.contains("reply: Asked"), "{paper}");
+    let mut gone = Desk::begin(Mode::Open);
+    gone.up();
+    gone.live(turn("r1").map(|event| (9, event)));
+    for event in [
+        Event::Drained,
+        Event::Speaker { there: false },
+        Event::ReplyDone(id("r2"), Outcome::Failed),
+        Event::LastWords,
+        Event::MuteSwitch(true),
+        Event::Tick,
+        Event::Leave,
+    ] {
+        gone.live([(1000, event)]);
+        set_up_again(&gone);
+    }
+    let mut waiting = Desk::begin(TAP);
+    for event in [Event::Press, Event::LinkUp, Event::LinkDown(Loss::Broken), Event::Press] {
+        waiting.live([(10, event)]);
+        set_up_again(&waiting);
+    }
+}
+
+/// Writes the conversation down and sets it up again, which must be the same one.
+fn set_up_again(desk: &Desk) {
+    let written = serde_json::to_string(&desk.talk.conversation.snapshot(desk.epoch)).unwrap();
+    let read: Snapshot = serde_json::from_str(&written).unwrap();
+    let again = Conversation::restore(&read, desk.epoch, desk.talk.now).unwrap();
+    assert_eq!(again, desk.talk.conversation, "{written}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -132,6 +173,20 @@ proptest! {
         }
         let replayed = desk.replayed();
         prop_assert!(matches!(replayed, Replayed::Same { .. }), "{}", replayed);
+    }
+
+    /// Nothing of the machine is lost on paper.
+    #[test]
+    fn a_conversation_set_up_again_is_the_same_conversation(
+        mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
+        steps in prop::collection::vec((event(), 0u64..4_000_000_000), 1..120),
+    ) {
+        let mut desk = Desk::begin(mode);
+        let mut seen = Seen::default();
+        for (event, wait_ns) in steps {
+            desk.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
+            set_up_again(&desk);
+        }
     }
 
     /// A spoilt recording is refused, or differs, or was spoilt where it does not matter.

@@ -13,7 +13,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Device, FLIGHT, KEY, TAP, after_a_turn, check_recording, into_file, remote, tone};
-use crate::service::Step::{Expect, ExpectAudio, HangUp, Send, SendText};
+use crate::service::Step::{Close, Expect, ExpectAudio, Send, SendText};
 use crate::service::{Behaviour, Service, Step, events};
 
 /// What a foolish service may quote anywhere.
@@ -35,8 +35,15 @@ fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
         for secret in [KEY, WIFI, "Be brief."] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
-        let told =
-            ["HTTP 401", "\"malformed\"", "\"unknown\"", "\"a transcript\"", "\"error\"", "\"warning\""];
+        let told = [
+            "HTTP 401",
+            "closed with 1011",
+            "\"malformed\"",
+            "\"unknown\"",
+            "\"a transcript\"",
+            "\"error\"",
+            "\"warning\"",
+        ];
         for told in told.iter().chain(&["\"session.update\"", "\"conversation.item.created\""]) {
             assert!(text.contains(told), "{told} in {text}");
         }
@@ -129,7 +136,7 @@ fn quoting() -> Vec<Step> {
         SendText(quoted.clone()),
     ];
     let reply = events::sent(events::reply("r1", "i1", &quoted, &tone(1000, 200)));
-    [after_a_turn([]), odd, reply, vec![Expect("input_audio_buffer.append"), HangUp]].concat()
+    [after_a_turn([]), odd, reply, vec![Expect("input_audio_buffer.append"), Close(1011, KEY)]].concat()
 }
 
 fn failed(reply: &str) -> serde_json::Value {
