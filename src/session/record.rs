@@ -79,6 +79,12 @@ impl Scribe {
 }
 
 impl Session {
+    /// Returns the recording of the last minutes.
+    #[must_use]
+    pub fn recording(&mut self) -> Vec<u8> {
+        self.scribe.recorder.text("taken")
+    }
+
     /// Notes an event and what was decided on it.
     pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Instant) {
         self.scribe.recorder.event(event, then, &self.conversation, now);

@@ -2,6 +2,10 @@
 //!
 //! It believes nothing that the device says of itself but when it interrupted.
 
+use std::time::Instant;
+
+use mynah::recorder::{Replayed, replay};
+
 use super::clock::{At, MS, S};
 
 /// The sound of a reply is one value, so that every sample at the speaker says whose it is.
@@ -42,6 +46,17 @@ struct Reply {
 impl Promises {
     fn breaks(&mut self, at: At, promise: String) {
         self.broken.get_or_insert_with(|| format!("{:.3} s: {promise}", at as f64 / S as f64));
+    }
+
+    /// The flight recorder: what it holds can be lived again.
+    pub(super) fn relive(&mut self, recording: &[u8], epoch: Instant, at: At) {
+        match replay(recording, epoch, |_, _| {}) {
+            Ok(Replayed::Same { .. }) => {}
+            Ok(Replayed::Differs(difference)) => {
+                self.breaks(at, format!("the recording differs: {difference}"))
+            }
+            Err(error) => self.breaks(at, format!("the recording is none: {error}")),
+        }
     }
 
     /// The speaker's contacts: one sample is heard.

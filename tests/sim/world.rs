@@ -21,7 +21,7 @@ use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
 use mynah::light;
 use mynah::link::Tls;
 use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
-use mynah::session::{Parts, Ready, Service, Session};
+use mynah::session::{Parts, Ready, Recording, Service, Session};
 use mynah::wire::{SessionConfig, TurnDetection, Voice as SpokenVoice};
 
 use super::card::{Card, Voice};
@@ -180,6 +180,8 @@ impl<'a> World<'a> {
             let Some(next) = self.next() else { break };
             self.clock.set(next.max(self.clock.now()));
         }
+        let recording = self.session.recording();
+        self.promises.borrow_mut().relive(&recording, self.clock.instant(0), self.clock.now());
         let (replies, _) = self.promises.borrow().newest();
         let heard = self.promises.borrow().heard_frames;
         self.digest.add(&heard.to_le_bytes());
@@ -518,6 +520,7 @@ fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: Uni
         signals,
         patience: None,
         seed: plan.seed,
+        recording: Recording::default(),
     }
 }
 
