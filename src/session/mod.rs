@@ -12,6 +12,8 @@ mod clock;
 mod downlink;
 mod intake;
 mod line;
+mod recall;
+mod rotate;
 mod sight;
 mod teller;
 mod touches;
@@ -39,7 +41,8 @@ pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;
-use line::Line;
+use line::{Line, Place};
+use recall::{Heard, Recall};
 use teller::{Odd, Teller};
 use touches::Settings;
 use uplink::Uplink;
@@ -106,6 +109,7 @@ pub struct Session {
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
+    recall: Recall,
     teller: Teller,
     /// What the light is a picture of, as it was last shown.
     facts: Facts,
@@ -158,6 +162,7 @@ impl Session {
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
+            recall: Recall::default(),
             teller: Teller::default(),
             tape_told: false,
             watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
@@ -185,6 +190,7 @@ impl Session {
         }
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
+            self.take_spare(now);
         }
         self.take_away(now);
         self.take_receipts(now);
@@ -192,6 +198,7 @@ impl Session {
         self.downlink.top_up(&mut self.sound.mouth);
         self.correct(now);
         self.flush(now);
+        self.keep_spare(now);
         self.follow(now);
         self.teller.counters(self.sound.counters(), now);
         self.show(now);
@@ -215,7 +222,12 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::SpeechStopped => self.ledger.note(Mark::TurnEnded, now),
+            Event::SpeechStopped => {
+                self.ledger.note(Mark::TurnEnded, now);
+                self.uplink.taken();
+            }
+            // What the microphone heard until now is an echo of the reply, if anything.
+            Event::Drained => self.uplink.taken(),
             Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
             Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
             Event::Press
@@ -228,12 +240,16 @@ impl Session {
             | Event::LastWords
             | Event::LinkUp
             | Event::LinkDown(_)
+            | Event::Expires(_)
+            | Event::SpareUp
+            | Event::SpareConfigured(_)
+            | Event::SpareRefused
+            | Event::SpareDown(_)
             | Event::Configured
             | Event::Misconfigured
             | Event::SpeechStarted
             | Event::Committed
             | Event::Audio(_)
-            | Event::Drained
             | Event::Refused(_)
             | Event::Tick => {}
         }
@@ -252,7 +268,11 @@ impl Session {
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Dial => self.dial(now),
-            Action::HangUp => self.line.hang_up(&self.errands),
+            Action::HangUp => self.line.hang_up(&self.errands, now),
+            Action::DialSpare => self.dial_spare(now),
+            Action::ConfigureSpare => self.configure_spare(now),
+            Action::DropSpare => self.line.drop_spare(&self.errands, now),
+            Action::Move => self.move_over(now),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send(|text| wire::session_update(&config, text), now);
@@ -267,6 +287,7 @@ impl Session {
                 self.ledger.note(Mark::TurnEnded, now);
                 self.say_what_was_heard(now);
                 self.command(&Command::Commit, now);
+                self.uplink.taken();
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
@@ -274,12 +295,13 @@ impl Session {
                 self.see_news(news, now);
                 self.teller.news(news, &mut self.board);
             }
+            Action::Sound(_) => {}
             Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
         }
     }
 
     fn dial(&mut self, now: Instant) {
-        match self.line.dial(&self.errands, now) {
+        match self.line.dial(Place::Main, &self.errands, now) {
             Ok(true) => self.on(&Event::LinkUp, now),
             Ok(false) => {}
             Err(lost) => self.lose(&lost, now),
@@ -302,7 +324,8 @@ impl Session {
         let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
-        let moved = self.uplink.pump(&mut self.sound.ears, open, link);
+        let speech = self.conversation.hears_speech();
+        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link);
         if self.uplink.dropped() > dropped {
             self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
         }
@@ -322,12 +345,11 @@ impl Session {
     fn take_outcomes(&mut self, now: Instant) {
         while let Some(outcome) = self.errands.outcome() {
             match outcome {
-                Outcome::Dialled { number, result } => {
-                    if let Err((loss, lost)) = self.line.dialled(number, result, now) {
-                        self.line.hang_up(&self.errands);
-                        self.down(&lost, loss, now);
-                    }
-                }
+                Outcome::Dialled { number, result } => match self.line.dialled(number, result, now) {
+                    Ok(()) => {}
+                    Err((Place::Main, loss, lost)) => self.down(&lost, loss, now),
+                    Err((Place::Spare, loss, lost)) => self.spare_down(&lost, loss, now),
+                },
                 Outcome::NotKept(why) => log::warn!("{why}"),
             }
         }
@@ -364,10 +386,14 @@ impl Session {
     fn correct(&mut self, now: Instant) {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
-                Correction::Truncate { item, content_index, audio_end_ms } => {
+                Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
+                    self.recall.cut(&item, Heard::Part { heard_ms: audio_end_ms, received_ms });
                     Command::Truncate { item, content_index, audio_end_ms }
                 }
-                Correction::Delete { item } => Command::Delete(item),
+                Correction::Delete { item } => {
+                    self.recall.cut(&item, Heard::Nothing);
+                    Command::Delete(item)
+                }
             };
             self.command(&command, now);
         }
@@ -395,13 +421,14 @@ impl Session {
     }
 
     fn lose(&mut self, lost: &Lost, now: Instant) {
-        let loss = self.line.lose(lost);
+        let loss = self.line.lose(Place::Main, lost);
         self.down(lost, loss, now);
     }
 
     fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
-        self.ledger.forget();
+        self.ledger.estrange();
+        self.uplink.resend();
         self.on(&Event::LinkDown(loss), now);
     }
 
@@ -414,11 +441,19 @@ impl Session {
         }
         // Only a whole turn may wait for the link with the microphone closed.
         if !open && self.conversation.state() != State::Thinking {
-            self.uplink.restart();
+            self.drop_unsent(now);
         }
         self.follow(now);
         if open {
             self.sound.ears.set_open(true);
+        }
+    }
+
+    /// Lets go of what the microphone has heard: no session is to have it any more.
+    fn drop_unsent(&mut self, now: Instant) {
+        let offline = !self.conversation.configured();
+        if self.uplink.give_up() && offline {
+            self.teller.odd(Odd::PreRoll, "there is no link", now);
         }
     }
 
