@@ -206,6 +206,11 @@ async fn hold_conversation(mut socket: Socket, habits: Habits, number: usize, re
         if has_spoken {
             record.write(number, |connection| connection.items = parrot.items().to_vec());
         }
+        if parrot.has_ended() {
+            let frame = CloseFrame { code: CloseCode::Away, reason: "maximum session duration".into() };
+            let _ = socket.close(Some(frame)).await;
+            return;
+        }
         let due = parrot.next().map_or_else(|| Instant::now() + LINGER, |due| began + due);
         tokio::select! {
             message = read(&mut socket, number, record) => match message {

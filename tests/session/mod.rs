@@ -6,6 +6,8 @@ mod barge_in;
 mod hostile;
 mod light;
 mod line;
+mod outages;
+mod rotation;
 mod turns;
 mod watchdog;
 
