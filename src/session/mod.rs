@@ -8,6 +8,7 @@
 mod ask;
 mod backlog;
 mod cage;
+mod chime;
 mod clock;
 mod downlink;
 mod intake;
@@ -40,6 +41,7 @@ pub use sight::greet;
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
+use chime::Chime;
 use downlink::Downlink;
 use line::{Line, Place};
 use recall::{Heard, Recall};
@@ -110,6 +112,7 @@ pub struct Session {
     uplink: Uplink,
     downlink: Downlink,
     recall: Recall,
+    chime: Chime,
     teller: Teller,
     /// What the light is a picture of, as it was last shown.
     facts: Facts,
@@ -163,6 +166,7 @@ impl Session {
             uplink: Uplink::new(),
             downlink: Downlink::default(),
             recall: Recall::default(),
+            chime: Chime::default(),
             teller: Teller::default(),
             tape_told: false,
             watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
@@ -196,6 +200,7 @@ impl Session {
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
+        self.chime();
         self.correct(now);
         self.flush(now);
         self.keep_spare(now);
@@ -295,7 +300,7 @@ impl Session {
                 self.see_news(news, now);
                 self.teller.news(news, &mut self.board);
             }
-            Action::Sound(_) => {}
+            Action::Sound(tone) => self.chime.ask(tone),
             Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
         }
     }

@@ -63,6 +63,79 @@ fn what_a_service_has_made_a_turn_of_is_not_said_again() {
 }
 
 #[test]
+fn an_outage_that_lasts_is_heard_once_falling_and_once_rising() {
+    let first = [events::opening(), vec![ExpectAudio(300), Close(1012, "restart")]];
+    let service = Service::start([Behaviour::script(first.concat()), Behaviour::refuse(503, "busy"), back()]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("you: Back.", 1);
+    let (_, speaker) = device.leave();
+    let sounds: Vec<bool> = loud(&speaker).into_iter().map(rises).collect();
+    assert_eq!(sounds, [false, true]);
+    assert!(speaker.iter().all(|sample| sample.unsigned_abs() < 3300), "soft");
+}
+
+#[test]
+fn a_short_outage_is_not_heard() {
+    // Long enough ago that the next dial may come at once.
+    let first = [events::opening(), vec![ExpectAudio(3000), Close(1012, "restart")]];
+    let service = Service::start([Behaviour::script(first.concat()), back()]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("offline", 1);
+    device.until("you: Back.", 1);
+    let (_, speaker) = device.leave();
+    assert!(speaker.iter().all(|sample| *sample == 0));
+}
+
+#[test]
+fn a_reply_that_goes_on_without_its_link_is_heard_out_before_anything_is_told() {
+    let said =
+        [events::reply_begun("r0", "i0"), events::audio_deltas("r0", "i0", &tone(1000, 2000))].concat();
+    let first = [after_a_turn(said), vec![Wait(Duration::from_millis(300)), HangUp]];
+    let service = Service::start([
+        Behaviour::script(first.concat()),
+        Behaviour::refuse(503, "busy"),
+        Behaviour::refuse(503, "busy"),
+        back(),
+    ]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("you: Back.", 1);
+    let (_, speaker) = device.leave();
+    let first = speaker.iter().position(|sample| *sample != 0).unwrap();
+    let reply = &speaker[first..first + 2 * 24_000];
+    assert!(reply.iter().all(|sample| *sample == 1000), "nothing over the reply");
+    assert_eq!(loud(&speaker[first + reply.len()..]).len(), 2);
+}
+
+/// A session that says so when its end of an outage could have been heard.
+fn back() -> Behaviour {
+    let later = [Wait(Duration::from_millis(1500)), Send(events::transcription_completed("u9", "Back."))];
+    Behaviour::script([events::opening(), later.to_vec()].concat())
+}
+
+/// The stretches of sound, with a tenth of a second of silence around each.
+fn loud(samples: &[i16]) -> Vec<&[i16]> {
+    let mut all = Vec::new();
+    let mut from = None;
+    let mut last = 0;
+    for (at, _) in samples.iter().enumerate().filter(|(_, sample)| **sample != 0) {
+        if from.is_some() && at > last + 2400 {
+            all.push(&samples[from.take().unwrap()..=last]);
+        }
+        from.get_or_insert(at);
+        last = at;
+    }
+    all.extend(from.map(|from| &samples[from..=last]));
+    all
+}
+
+/// Whether the second half has the higher note.
+fn rises(sound: &[i16]) -> bool {
+    let crossings = |part: &[i16]| part.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+    let (first, second) = sound.split_at(sound.len() / 2);
+    crossings(second) > crossings(first)
+}
+
+#[test]
 fn what_was_said_before_an_outage_goes_along() {
     let mut said = vec![events::transcription_completed("u1", "What is the time?")];
     said.extend(events::reply("r1", "i1", "It is noon.", &tone(1000, 100)));
