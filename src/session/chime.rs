@@ -23,15 +23,22 @@ const OVERTONE: f32 = 0.2;
 const RISE: f32 = 0.12;
 
 /// What is to be heard, and is not yet. One tone: a later one says more than an earlier.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Chime {
+    /// Whether the owner wants to hear anything of it.
+    wanted: bool,
     waiting: Option<Tone>,
 }
 
 impl Chime {
+    pub(super) fn new(wanted: bool) -> Self {
+        Self { wanted, waiting: None }
+    }
+
     /// Takes in what the owner is to hear. An outage that is over before it could be heard of is none.
     pub(super) fn ask(&mut self, tone: Tone) {
         self.waiting = match (self.waiting, tone) {
+            _ if !self.wanted => None,
             (Some(Tone::Lost), Tone::Back) => None,
             (Some(Tone::Lost | Tone::Back) | None, Tone::Lost | Tone::Back) => Some(tone),
         };
@@ -107,11 +114,14 @@ mod tests {
 
     #[test]
     fn an_outage_that_nobody_could_hear_of_ends_unheard() {
-        let mut chime = Chime::default();
+        let mut chime = Chime::new(true);
         chime.ask(Tone::Lost);
         chime.ask(Tone::Back);
         assert_eq!(chime.waiting, None);
         chime.ask(Tone::Back);
         assert_eq!(chime.waiting, Some(Tone::Back));
+        let mut chime = Chime::new(false);
+        chime.ask(Tone::Lost);
+        assert_eq!(chime.waiting, None, "an owner who wants none hears none");
     }
 }

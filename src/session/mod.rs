@@ -66,6 +66,8 @@ pub struct Parts {
     pub service: Service,
     /// Both lanes and the devices at their ends.
     pub sound: Sound,
+    /// Whether the owner is to hear that the service is out of reach, and that it is back.
+    pub sounds: bool,
     /// Button and light.
     pub board: Board,
     /// Who does what is slow.
@@ -166,7 +168,7 @@ impl Session {
             uplink: Uplink::new(),
             downlink: Downlink::default(),
             recall: Recall::default(),
-            chime: Chime::default(),
+            chime: Chime::new(parts.sounds),
             teller: Teller::default(),
             tape_told: false,
             watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),

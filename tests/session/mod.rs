@@ -101,6 +101,7 @@ impl Device {
             config: config(mode),
             service,
             sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
+            sounds: true,
             board,
             errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),
