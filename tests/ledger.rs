@@ -124,8 +124,9 @@ fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() 
     assert_eq!(corrections(&mut book), [], "what was owed is owed to nobody");
     assert!(book.queue("s", "m", 0, 9600, 4800));
     assert!(!book.take_drained(9600), "the new session's item is still to be heard");
-    book.silenced(14_400, 12_000, now());
-    assert_eq!(corrections(&mut book), [truncate("m", 100)]);
+    book.silenced(14_400, 7200, now());
+    book.reply_done(&id("s"));
+    assert_eq!(corrections(&mut book), [delete("m")], "half of the old one was heard, and nobody is told");
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.estrange();
     assert!(!book.take_drained(4799) && book.take_drained(4800));

@@ -7,6 +7,7 @@ mod hostile;
 mod light;
 mod line;
 mod outages;
+mod reset;
 mod rotation;
 mod turns;
 mod watchdog;
