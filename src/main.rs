@@ -93,8 +93,21 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
-    let keep = profile.keep;
-    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed, recording })
+    let (keep, sounds) = (profile.keep, profile.talk.sounds);
+    Ok(Parts {
+        mode,
+        config,
+        service,
+        sound,
+        sounds,
+        board,
+        errands,
+        keep,
+        signals,
+        patience,
+        seed,
+        recording,
+    })
 }
 
 fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {

@@ -8,11 +8,14 @@
 mod ask;
 mod backlog;
 mod cage;
+mod chime;
 mod clock;
 mod downlink;
 mod intake;
 mod line;
+mod recall;
 mod record;
+mod rotate;
 mod sight;
 mod teller;
 mod touches;
@@ -44,8 +47,10 @@ pub use sight::greet;
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
+use chime::Chime;
 use downlink::Downlink;
-use line::Line;
+use line::{Line, Place};
+use recall::{Heard, Recall};
 use record::Scribe;
 use teller::{Odd, Teller};
 use touches::Settings;
@@ -68,6 +73,8 @@ pub struct Parts {
     pub service: Service,
     /// Both lanes and the devices at their ends.
     pub sound: Sound,
+    /// Whether the owner is to hear that the service is out of reach, and that it is back.
+    pub sounds: bool,
     /// Button and light.
     pub board: Board,
     /// Who does what is slow.
@@ -115,6 +122,8 @@ pub struct Session {
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
+    recall: Recall,
+    chime: Chime,
     teller: Teller,
     scribe: Scribe,
     /// What the light is a picture of, as it was last shown.
@@ -169,6 +178,8 @@ impl Session {
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
+            recall: Recall::default(),
+            chime: Chime::new(parts.sounds),
             teller: Teller::default(),
             tape_told: false,
             watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
@@ -198,13 +209,16 @@ impl Session {
         }
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
+            self.take_spare(now);
         }
         self.take_away(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
+        self.chime();
         self.correct(now);
         self.flush(now);
+        self.keep_spare(now);
         self.follow(now);
         self.teller.counters(self.sound.counters(), now);
         self.show(now);
@@ -233,7 +247,12 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::SpeechStopped => self.ledger.note(Mark::TurnEnded, now),
+            Event::SpeechStopped => {
+                self.ledger.note(Mark::TurnEnded, now);
+                self.uplink.taken();
+            }
+            // What the microphone heard until now is an echo of the reply, if anything.
+            Event::Drained => self.uplink.taken(),
             Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
             Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
             Event::Press
@@ -246,12 +265,16 @@ impl Session {
             | Event::LastWords
             | Event::LinkUp
             | Event::LinkDown(_)
+            | Event::Expires(_)
+            | Event::SpareUp
+            | Event::SpareConfigured(_)
+            | Event::SpareRefused
+            | Event::SpareDown(_)
             | Event::Configured
             | Event::Misconfigured
             | Event::SpeechStarted
             | Event::Committed
             | Event::Audio(_)
-            | Event::Drained
             | Event::Refused(_)
             | Event::Tick => {}
         }
@@ -272,7 +295,11 @@ impl Session {
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Dial => self.dial(now),
-            Action::HangUp => self.line.hang_up(&self.errands),
+            Action::HangUp => self.line.hang_up(&self.errands, now),
+            Action::DialSpare => self.dial_spare(now),
+            Action::ConfigureSpare => self.configure_spare(now),
+            Action::DropSpare => self.line.drop_spare(&self.errands, now),
+            Action::Move => self.move_over(now),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send("session.update", |text| wire::session_update(&config, text), now);
@@ -287,6 +314,7 @@ impl Session {
                 self.ledger.note(Mark::TurnEnded, now);
                 self.say_what_was_heard(now);
                 self.command(&Command::Commit, now);
+                self.uplink.taken();
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
@@ -294,12 +322,13 @@ impl Session {
                 self.see_news(news, now);
                 self.teller.news(news, &mut self.board);
             }
+            Action::Sound(tone) => self.chime.ask(tone),
             Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
         }
     }
 
     fn dial(&mut self, now: Instant) {
-        match self.line.dial(&self.errands, now) {
+        match self.line.dial(Place::Main, &self.errands, now) {
             Ok(true) => self.on(&Event::LinkUp, now),
             Ok(false) => {}
             Err(lost) => self.lose(&lost, now),
@@ -322,8 +351,9 @@ impl Session {
         let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
+        let speech = self.conversation.hears_speech();
         let recorder = &mut self.scribe.recorder;
-        let moved = self.uplink.pump(&mut self.sound.ears, open, link, recorder, now);
+        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link, recorder, now);
         if self.uplink.dropped() > dropped {
             self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
         }
@@ -343,12 +373,11 @@ impl Session {
     fn take_outcomes(&mut self, now: Instant) {
         while let Some(outcome) = self.errands.outcome() {
             match outcome {
-                Outcome::Dialled { number, result } => {
-                    if let Err((loss, lost)) = self.line.dialled(number, result, now) {
-                        self.line.hang_up(&self.errands);
-                        self.down(&lost, loss, now);
-                    }
-                }
+                Outcome::Dialled { number, result } => match self.line.dialled(number, result, now) {
+                    Ok(()) => {}
+                    Err((Place::Main, loss, lost)) => self.down(&lost, loss, now),
+                    Err((Place::Spare, loss, lost)) => self.spare_down(&lost, loss, now),
+                },
                 Outcome::NotKept(why) | Outcome::NotRecorded(why) => log::warn!("{why}"),
                 Outcome::Recorded(file) => log::info!("a recording is in {}", file.display()),
             }
@@ -386,10 +415,14 @@ impl Session {
     fn correct(&mut self, now: Instant) {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
-                Correction::Truncate { item, content_index, audio_end_ms } => {
+                Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
+                    self.recall.cut(&item, Heard::Part { heard_ms: audio_end_ms, received_ms });
                     Command::Truncate { item, content_index, audio_end_ms }
                 }
-                Correction::Delete { item } => Command::Delete(item),
+                Correction::Delete { item } => {
+                    self.recall.cut(&item, Heard::Nothing);
+                    Command::Delete(item)
+                }
             };
             self.command(&command, now);
         }
@@ -423,14 +456,15 @@ impl Session {
     }
 
     fn lose(&mut self, lost: &Lost, now: Instant) {
-        let loss = self.line.lose(lost);
+        let loss = self.line.lose(Place::Main, lost);
         self.down(lost, loss, now);
     }
 
     fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
         self.note_lost(lost, now);
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
-        self.ledger.forget();
+        self.ledger.estrange();
+        self.uplink.resend();
         self.on(&Event::LinkDown(loss), now);
     }
 
@@ -443,11 +477,19 @@ impl Session {
         }
         // Only a whole turn may wait for the link with the microphone closed.
         if !open && self.conversation.state() != State::Thinking {
-            self.uplink.restart();
+            self.drop_unsent(now);
         }
         self.follow(now);
         if open {
             self.sound.ears.set_open(true);
+        }
+    }
+
+    /// Lets go of what the microphone has heard: no session is to have it any more.
+    fn drop_unsent(&mut self, now: Instant) {
+        let offline = !self.conversation.configured();
+        if self.uplink.give_up() && offline {
+            self.teller.odd(Odd::PreRoll, "there is no link", now);
         }
     }
 

@@ -60,7 +60,8 @@ impl Session {
                 self.see_fault(Fault::NoReply, now);
             }
             // A speaker that is away is a fact of its own; the others are answers to a hand on the device.
-            News::NoSpeaker | News::TooShort | News::Muted | News::MuteSwitched => {}
+            // And where there is no link, the light shows that already.
+            News::NoSpeaker | News::TooShort | News::Muted | News::MuteSwitched | News::Unsent => {}
         }
     }
 
@@ -69,7 +70,7 @@ impl Session {
         // The others mend themselves, or end the link, which the light shows anyway.
         if *event == Event::Refused(Refusal::NoQuota) {
             self.facts.fault = Some((Fault::Quota, now));
-        } else if *event == Event::Refused(Refusal::Other) {
+        } else if matches!(event, Event::Refused(Refusal::Other | Refusal::TooMuch | Refusal::Trouble)) {
             self.see_fault(Fault::Service, now);
         }
     }

@@ -67,7 +67,7 @@ impl Teller {
                 Odd::Binary => "the service sent a binary message",
                 Odd::BadAudio => "the service sent audio that is not base64",
                 Odd::TooLong => "the reply is longer than ten minutes; the rest is not played",
-                Odd::PreRoll => "what was said more than two seconds before the link came up is lost",
+                Odd::PreRoll => "what was said more than ten seconds before the link came up is lost",
             };
             log::warn!("{what}: {detail} ({} times so far)", count.times);
             count.told_at = Some(now);
@@ -81,6 +81,7 @@ impl Teller {
                 log::error!("the service refuses: {lost}");
                 board.say("news", &format!("the service refuses: {lost}"));
             }
+            Loss::Denied => log::warn!("{lost}; trying once more, with the credential as it is then"),
             Loss::Later(patience) => {
                 log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs())
             }
@@ -113,6 +114,7 @@ impl Teller {
             News::Muted => "the microphone is muted",
             News::MuteSwitched => "the switch holds the microphone muted",
             News::NoSpeaker => "there is no speaker to hear the reply from",
+            News::Unsent => "there is no link, and what was said is too old to be sent",
             News::NoSession => "the service did not answer the configuration",
         };
         log::debug!("{sentence}");

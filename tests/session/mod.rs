@@ -6,7 +6,10 @@ mod barge_in;
 mod hostile;
 mod light;
 mod line;
+mod outages;
 mod record;
+mod reset;
+mod rotation;
 mod turns;
 mod watchdog;
 
@@ -107,6 +110,7 @@ impl Device {
             config: config(mode),
             service,
             sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
+            sounds: true,
             board,
             errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),

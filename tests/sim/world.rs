@@ -516,6 +516,7 @@ fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: Uni
         config,
         service: Service::Remote { endpoint, tls: Tls::new(None).unwrap() },
         sound,
+        sounds: true,
         board,
         errands,
         keep: Keep { file: None, muted: false, volume: 100 },
