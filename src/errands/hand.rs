@@ -30,7 +30,17 @@ impl Errands {
         let (report, outcomes) = sync_channel(ERRANDS);
         let bell: Arc<OwnedFd> = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let hand = Hand { asked, memo, reporter: Reporter { report, bell: Arc::clone(&bell) } };
-        Ok((Self { asks: Some(asks), memos: Some(memos), outcomes, bell, thread: None }, hand))
+        Ok((
+            Self {
+                asks: Some(asks),
+                memos: Some(memos),
+                outcomes,
+                bell,
+                pulse: Arc::default(),
+                thread: None,
+            },
+            hand,
+        ))
     }
 }
 

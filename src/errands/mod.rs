@@ -8,12 +8,13 @@
 mod dial;
 mod hand;
 mod keep;
+mod pulse;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, watch};
 
 use crate::profile::Credential;
+use pulse::Pulse;
 
 pub use dial::{Dial, Reached, Socket, Stream, Unreached};
 pub use hand::Hand;
@@ -30,6 +32,8 @@ pub use keep::{Memo, RESET_MARK};
 pub const ERRANDS: usize = 16;
 /// The stack of the errands thread: name look-ups and writes run on further ones of the same size.
 const STACK_BYTES: usize = 512 * 1024;
+/// How long the thread may take to end, the latest memo included: storage may hang, the process must not.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// How an errand ended.
 #[derive(Debug)]
@@ -45,13 +49,16 @@ pub enum Outcome {
     NotKept(String),
 }
 
-/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept.
+/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept if that
+/// takes no longer than a second.
 pub struct Errands {
     asks: Option<mpsc::Sender<Ask>>,
     memos: Option<watch::Sender<Option<Memo>>>,
     outcomes: Receiver<Outcome>,
     bell: Arc<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    pulse: Arc<Pulse>,
+    /// The thread, and what is disconnected when it ends.
+    thread: Option<(JoinHandle<()>, Receiver<()>)>,
 }
 
 enum Ask {
@@ -77,14 +84,24 @@ impl Errands {
             .thread_stack_size(STACK_BYTES)
             .build()?;
         let reporter = Reporter { report, bell: Arc::clone(&bell) };
+        let pulse = Arc::<Pulse>::default();
+        let beating = Arc::clone(&pulse);
+        let (leaving, left) = sync_channel::<()>(1);
         let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
+            let _leaving = leaving;
             runtime.block_on(async {
-                tokio::join!(run(asked, &reporter, credential.as_ref()), keep::run(memo, file, &reporter))
+                tokio::select! {
+                    _ = async {
+                        tokio::join!(run(asked, &reporter, credential.as_ref()), keep::run(memo, file, &reporter))
+                    } => {}
+                    () = beating.run() => {}
+                }
             });
             // A name look-up may still hang in the C library; it is not waited for.
             runtime.shutdown_background();
         })?;
-        Ok(Self { asks: Some(asks), memos: Some(memos), outcomes, bell, thread: Some(thread) })
+        let thread = Some((thread, left));
+        Ok(Self { asks: Some(asks), memos: Some(memos), outcomes, bell, pulse, thread })
     }
 
     /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
@@ -104,6 +121,21 @@ impl Errands {
         if let Some(memos) = &self.memos {
             memos.send_replace(Some(memo));
         }
+    }
+
+    /// Asks the thread for a sign of life.
+    pub fn ask_for_pulse(&self) {
+        match self.thread {
+            Some(_) => self.pulse.ask(),
+            // A hand needs none.
+            None => self.pulse.beat(),
+        }
+    }
+
+    /// Counts the signs of life that were given.
+    #[must_use]
+    pub fn pulse(&self) -> u64 {
+        self.pulse.beats()
     }
 
     /// Returns the bell to poll.
@@ -126,7 +158,10 @@ impl Errands {
 impl Drop for Errands {
     fn drop(&mut self) {
         (self.asks, self.memos) = (None, None);
-        if let Some(thread) = self.thread.take() {
+        if let Some((thread, left)) = self.thread.take()
+            && left.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
+        {
+            // A panic has been reported by its own thread.
             let _ = thread.join();
         }
     }

@@ -13,6 +13,8 @@ mod downlink;
 mod intake;
 mod line;
 mod sight;
+mod sleep;
+mod storm;
 mod teller;
 mod touches;
 mod uplink;
@@ -35,6 +37,8 @@ use crate::wire::{self, Command, SessionConfig};
 pub use ask::{mode, session};
 pub use line::Service;
 pub use sight::greet;
+pub use sleep::Sleep;
+pub use storm::{Storm, Weather};
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
@@ -81,12 +85,17 @@ pub struct Parts {
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let mut session = Session::begin(parts, clock::now());
+    let mut sleep = Sleep::new(clock::slept());
     watchdog::ready();
     loop {
         let now = clock::now();
         let timeout = session.deadline(now).map(|deadline| deadline.saturating_duration_since(now));
         let ready = session.wait(timeout);
-        if let Some(ended) = session.turn(ready, clock::now()) {
+        let now = clock::now();
+        if let Some(slept) = sleep.note(clock::slept()) {
+            session.awake(slept, now);
+        }
+        if let Some(ended) = session.turn(ready, now) {
             watchdog::stopping();
             return ended;
         }
@@ -111,6 +120,8 @@ pub struct Session {
     facts: Facts,
     /// Which devices were away when that was last looked at.
     away: Away,
+    /// The xruns of the microphone and of the speaker.
+    storms: [Storm; 2],
     /// Whether a button is ignored.
     broken: bool,
     /// When the light is to be looked at again.
@@ -146,6 +157,7 @@ impl Session {
             facts: Facts::begin(conversation.state(), now),
             look_at: Some(now),
             away: Away::default(),
+            storms: Default::default(),
             broken: false,
             conversation,
             config: parts.config,
@@ -187,6 +199,7 @@ impl Session {
             self.take_messages(now);
         }
         self.take_away(now);
+        self.take_storms(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
@@ -394,6 +407,13 @@ impl Session {
         }
     }
 
+    /// Drops a link that was there before the machine slept: the service has given it up long since.
+    pub fn awake(&mut self, slept: Duration, now: Instant) {
+        if self.line.link().is_some() {
+            self.lose(&Lost::broken(format!("this machine slept for {} s", slept.as_secs())), now);
+        }
+    }
+
     fn lose(&mut self, lost: &Lost, now: Instant) {
         let loss = self.line.lose(lost);
         self.down(lost, loss, now);
@@ -426,9 +446,13 @@ impl Session {
         let Some(watchdog) = &mut self.watchdog else { return };
         let counters = self.sound.counters();
         let progress = Progress {
-            microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
-            speaker: Work { due: self.away.speaker.is_none(), frames: counters.played.get() },
+            microphone: Work { due: self.sound.ears.is_open(), done: counters.captured.get() },
+            speaker: Work { due: self.away.speaker.is_none(), done: counters.played.get() },
+            errands: Work { due: true, done: self.errands.pulse() },
         };
+        if now >= watchdog.deadline() {
+            self.errands.ask_for_pulse();
+        }
         if watchdog.look(progress, now) {
             watchdog::feed();
         }
@@ -449,6 +473,7 @@ impl Session {
             self.ending.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
+            self.storms.iter().filter_map(Storm::deadline).min(),
             self.unread.then_some(now),
         ]
         .into_iter()

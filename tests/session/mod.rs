@@ -6,6 +6,7 @@ mod barge_in;
 mod hostile;
 mod light;
 mod line;
+mod storm;
 mod turns;
 mod watchdog;
 
