@@ -29,6 +29,7 @@ const BROKEN: u8 = 1;
 const WRONG_SET_UP: u8 = 2;
 
 fn main() -> ExitCode {
+    session::last_words(logging::bare);
     let request = std::env::current_dir()
         .map_err(|error| format!("there is no working directory: {error}"))
         .and_then(|dir| {
@@ -63,6 +64,7 @@ fn run(profile: Profile) -> ExitCode {
         }
     };
     match session::run(parts) {
+        Ok(_) if session::is_broken() => ExitCode::from(BROKEN),
         Ok(Ending::Bye) => ExitCode::SUCCESS,
         Ok(Ending::Refused) => ExitCode::from(WRONG_SET_UP),
         Err(error) => {
@@ -131,5 +133,6 @@ fn signals() -> Result<UnixStream, Box<dyn Error>> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
     }
+    session::wake_with(theirs);
     Ok(ours)
 }

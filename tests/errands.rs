@@ -11,6 +11,8 @@ use mynah::profile::{Credential, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 
+use crate::ends::make_fifo;
+
 #[test]
 fn a_service_that_listens_is_reached_with_the_key_in_hand() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -91,7 +93,7 @@ fn what_is_forgotten_leaves_a_mark_for_whoever_owns_the_rest() {
 fn a_thread_that_is_well_gives_a_sign_when_asked_and_one_that_hangs_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("token");
-    mkfifo(&pipe);
+    make_fifo(&pipe);
     let errands = Errands::start(Some(Credential::TokenFile(pipe)), None).unwrap();
     assert_eq!(errands.pulse(), 0, "nobody asked");
     errands.ask_for_pulse();
@@ -108,8 +110,8 @@ fn a_thread_that_is_well_gives_a_sign_when_asked_and_one_that_hangs_does_not() {
 fn storage_and_credentials_that_hang_keep_the_errands_from_ending_for_a_second_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let (token, state) = (folder.path().join("token"), folder.path().join("state.toml"));
-    mkfifo(&token);
-    mkfifo(&state.with_extension("new"));
+    make_fifo(&token);
+    make_fifo(&state.with_extension("new"));
     for (credential, keeps) in [(true, false), (false, true), (true, true)] {
         let credential = credential.then(|| Credential::TokenFile(token.clone()));
         let errands = Errands::start(credential, keeps.then(|| state.clone())).unwrap();
@@ -135,18 +137,6 @@ fn a_memo_that_cannot_be_kept_is_told_of_with_the_file_and_the_consequence() {
     errands.keep(Memo::Keep("x".to_owned()));
     let Outcome::NotKept(why) = outcome(&errands) else { panic!("kept where nothing can be") };
     assert!(why.contains("wall/state.toml") && why.contains("forgotten at the next start"), "{why}");
-}
-
-/// A file that answers nobody until somebody plays the other side: storage that hangs.
-fn mkfifo(path: &Path) {
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        path,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-        0,
-    )
-    .unwrap();
 }
 
 fn until(what: &str, truth: impl Fn() -> bool) {

@@ -11,6 +11,7 @@ mod cage;
 mod clock;
 mod downlink;
 mod intake;
+mod last_words;
 mod line;
 mod sight;
 mod sleep;
@@ -35,6 +36,7 @@ use crate::profile::Keep;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
+pub use last_words::{is_broken, last_words, wake_with};
 pub use line::Service;
 pub use sight::greet;
 pub use sleep::Sleep;

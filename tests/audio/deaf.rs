@@ -233,7 +233,7 @@ fn talk(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
 fn deaf(stage: &Stage) -> Vec<(u64, Option<Deaf>)> {
     let mut seen: Vec<(u64, Option<Deaf>)> = Vec::new();
     for (at, away) in stage.seen() {
-        if seen.last().map_or(None, |(_, deaf)| *deaf) != away.deaf {
+        if seen.last().and_then(|(_, deaf)| *deaf) != away.deaf {
             seen.push((at, away.deaf));
         }
     }

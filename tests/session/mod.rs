@@ -4,6 +4,7 @@
 
 mod barge_in;
 mod hostile;
+mod last_words;
 mod light;
 mod line;
 mod storm;
