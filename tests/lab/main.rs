@@ -11,6 +11,7 @@ mod body;
 mod cable;
 mod clock;
 mod device;
+mod faults;
 mod gpio;
 mod jitter;
 mod latency;
@@ -59,6 +60,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
+    Scenario { name: "faults", what: "a deaf microphone, a machine that sleeps", run: faults::run },
     Scenario { name: "body", what: "buttons, a lamp and mute, on lines of the kernel's", run: body::run },
     Scenario { name: "refusals", what: "a wrong set-up is refused with a sentence", run: refusals::run },
 ];

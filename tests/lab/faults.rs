@@ -1,0 +1,95 @@
+//! `faults`: a microphone that gives only silence, and a machine that goes to sleep in the middle of a conversation.
+//!
+//! On the loopback card nobody speaking is a row of zeros, as from a microphone that is cut off. The sleep is the
+//! kernel's own rehearsal (Documentation/power/basic-pm-debugging): devices and clock stop for five seconds.
+
+use std::fs;
+
+use crate::cable::{Ear, Mouth};
+use crate::clock::{self, now};
+use crate::device::Device;
+use crate::latency::{counter, reply_sample};
+use crate::service::Service;
+use crate::table::{Goal, Table};
+
+const NAME: &str = "faults";
+const REHEARSAL: &str = "/sys/power/pm_test";
+const STATE: &str = "/sys/power/state";
+/// Of a reply: 2 s.
+const REPLY_FRAMES: usize = 48_000;
+/// What every fault is to be noticed and mended within.
+const GOAL: Goal = Goal::Max(2_000.0);
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let service = Service::start();
+    let ear = Ear::listen();
+    let arguments = service.arguments();
+    let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    deaf(table, &service, &device);
+    let mouth = Mouth::speak(counter);
+    let spoken = now();
+    match device.says("the microphone hears again", spoken, 20_000) {
+        Some(line) => {
+            let ms = clock::ms_between(spoken, line.at);
+            table.number(NAME, "sound again → told, ms", ms, GOAL);
+        }
+        None => table.fail(NAME, "the microphone was not heard again in 20 s"),
+    }
+    for depth in ["devices", "core"] {
+        sleep(table, &service, &device, depth);
+    }
+    let asked = now();
+    let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
+    service.reply("after", &samples);
+    clock::sleep_ms(2_500);
+    let ended = device.leave();
+    mouth.end();
+    let whole = ear.end().iter().any(|take| {
+        let place = take.place(asked);
+        take.samples.len() > place
+            && take.sound_from(place).is_some_and(|from| {
+                (0..REPLY_FRAMES).all(|at| take.samples.get(from + at) == Some(&reply_sample(at)))
+            })
+    });
+    table.expect(NAME, whole, "the reply after the sleep was not heard whole");
+    table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
+}
+
+/// Waits for zeros to be noticed.
+fn deaf(table: &mut Table, service: &Service, device: &Device) {
+    let began = service.wait_for_sound(0, 5_000);
+    let told = device.says("the microphone delivers nothing but silence", 0, 5_000);
+    match (began, told) {
+        (Some(began), Some(line)) => {
+            let ms = clock::ms_between(began, line.at);
+            table.number(NAME, "first zero → told, ms", ms, GOAL);
+        }
+        (None, _) => table.fail(NAME, "no sample of the microphone came in 5 s"),
+        (Some(_), None) => table.fail(NAME, "zeros were not noticed in 5 s"),
+    }
+}
+
+/// Has the machine sleep and wake up.
+fn sleep(table: &mut Table, service: &Service, device: &Device, depth: &str) {
+    let asleep = now();
+    let slept = fs::write(REHEARSAL, depth).and_then(|()| fs::write(STATE, "mem"));
+    if let Err(error) = slept {
+        return table.fail(NAME, &format!("the machine cannot sleep ({depth}): {error}"));
+    }
+    let awake = now();
+    println!(
+        "lab: {NAME}: slept ({depth}) for {:.0} ms of the observer's time",
+        clock::ms_between(asleep, awake)
+    );
+    match service.wait_for_sound(awake, 10_000) {
+        Some(at) => {
+            let ms = clock::ms_between(awake, at);
+            table.number(NAME, &format!("awake → microphone on the wire, ms ({depth})"), ms, GOAL);
+        }
+        None => table.fail(NAME, "nothing of the microphone came in the 10 s after the sleep"),
+    }
+    if depth == "core" {
+        let told = device.says("this machine slept for", asleep, 2_000).is_some();
+        table.expect(NAME, told, "the sleep was not noticed");
+    }
+}
