@@ -58,6 +58,18 @@ fn a_microphone_that_repeats_a_buffer_is_deaf_in_another_way() {
 }
 
 #[test]
+fn a_long_buffer_that_goes_round_is_not_taken_for_sound_between_two_rounds() {
+    let stage = listening();
+    stage.gives(960);
+    stage.hears(Voice::Again(32 * 960));
+    let long = Shape { period_frames: 960, queue_frames: 1920, ..Shape::default() };
+    let (sound, listener, _talker) = loops(long, Unplugged::Wait).unwrap();
+    let (place, _) = stage.begin(End::Microphone, sound, 60_000);
+    assert_eq!(at_once(listener.run(place)), Ok(()));
+    assert_eq!(deaf(&stage).len(), 1, "{:?}", deaf(&stage));
+}
+
+#[test]
 fn a_word_in_a_silence_shorter_than_two_seconds_makes_no_microphone_deaf() {
     let stage = listening();
     for round in 0..100 {

@@ -45,6 +45,8 @@ struct Set {
     /// What the microphone gives.
     voice: Voice,
     given: u64,
+    /// Frames it gives at a time.
+    block: usize,
     /// Frames moved since the device was opened.
     moved: usize,
     vigil: Vigil,
@@ -107,6 +109,7 @@ impl Stage {
             due: 0,
             voice: Voice::Noise,
             given: 0,
+            block: PERIOD,
             moved: 0,
             vigil: Vigil::new(BUFFER),
             lines: 0,
@@ -161,6 +164,10 @@ impl Stage {
 
     pub(super) fn hears(&self, voice: Voice) {
         self.0.borrow_mut().voice = voice;
+    }
+
+    pub(super) fn gives(&self, frames: usize) {
+        self.0.borrow_mut().block = frames;
     }
 
     pub(super) fn put_back(&self) {
@@ -423,6 +430,9 @@ impl Microphone for Line {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         self.still_there().map_err(Trouble::Gone)?;
         let mut set = self.0.0.borrow_mut();
+        if set.due < set.block {
+            return Ok(0);
+        }
         let taken = set.due.min(into.len());
         set.due -= taken;
         let (voice, given) = (set.voice, set.given);
