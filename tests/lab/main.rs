@@ -10,8 +10,8 @@ mod bare;
 mod body;
 mod cable;
 mod clock;
+mod deaf;
 mod device;
-mod faults;
 mod gpio;
 mod jitter;
 mod latency;
@@ -60,7 +60,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
-    Scenario { name: "deaf", what: "a microphone that gives only zeros, and then sound", run: faults::deaf },
+    Scenario { name: "deaf", what: "a microphone that gives only zeros, and then sound", run: deaf::run },
     Scenario {
         name: "sleep",
         what: "the machine sleeps in the middle of a conversation",
