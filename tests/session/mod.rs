@@ -4,12 +4,14 @@
 
 mod barge_in;
 mod hostile;
+mod last_words;
 mod light;
 mod line;
 mod outages;
 mod record;
 mod reset;
 mod rotation;
+mod storm;
 mod turns;
 mod watchdog;
 
