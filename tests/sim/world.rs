@@ -180,6 +180,7 @@ impl<'a> World<'a> {
     fn live(mut self, mut tell: Option<&mut dyn FnMut(&str)>) -> Life {
         while !self.over && self.promises.borrow().broken.is_none() {
             self.happen(&mut tell);
+            self.note_rest(self.clock.now());
             self.watch();
             self.prove();
             let Some(next) = self.next() else { break };
@@ -404,7 +405,6 @@ impl<'a> World<'a> {
             tell(&format!("{:12.6} {ready:?} -> {state:?}", now as f64 / S as f64));
         }
         self.rung = true;
-        self.note_rest(now);
         match ended {
             None => {}
             Some(Ok(Ending::Refused)) if self.refused => self.over = true,
