@@ -129,13 +129,20 @@ fn recover(first: u64, lives: u64) -> bool {
         row
     });
     println!(
-        "| fault | the light says | within, median (most) | well again after, median (most) |\n|---|---|---|---|"
+        "| fault | the light says | within, median (most) | sounds | well again after, median (most) |\n|---|---|---|---|---|"
     );
     let mut well = true;
     for mut row in rows {
         let pictures = if row.pictures.is_empty() { "nothing".to_owned() } else { row.pictures.join(", ") };
         let told = format!("{pictures} ({} of {})", row.shown.len(), row.lives);
-        println!("| {} | {told} | {} | {} |", row.fault.name(), short(&mut row.shown), short(&mut row.well));
+        let sounds =
+            format!("{} to {}", row.tones.iter().min().unwrap_or(&0), row.tones.iter().max().unwrap_or(&0));
+        println!(
+            "| {} | {told} | {} | {sounds} | {} |",
+            row.fault.name(),
+            short(&mut row.shown),
+            short(&mut row.well)
+        );
         for (seed, broken) in row.broken {
             println!("BROKEN: seed {seed}: {broken}");
             well = false;

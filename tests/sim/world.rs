@@ -58,6 +58,8 @@ pub(crate) struct Life {
     pub(crate) recovery: Option<Duration>,
     /// What the light first said of the fault, and how long after it began.
     pub(crate) shown: Option<(Duration, &'static str)>,
+    /// Sounds that were heard and are of no reply.
+    pub(crate) tones: u64,
     /// The first promise that was broken, and when.
     pub(crate) broken: Option<String>,
 }
@@ -199,6 +201,7 @@ impl<'a> World<'a> {
             digest: self.digest.0,
             recovery: self.recovery.map(Duration::from_nanos),
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
+            tones: self.promises.borrow().tones,
             broken: self.promises.borrow_mut().broken.take(),
         }
     }
