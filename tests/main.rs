@@ -15,6 +15,8 @@ mod board;
 mod conversation;
 mod convert;
 mod errands;
+mod fuzz;
+mod hostile;
 mod lane;
 mod ledger;
 mod light;

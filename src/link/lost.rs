@@ -144,7 +144,9 @@ impl From<io::Error> for Lost {
     }
 }
 
-/// One line of at most 300 characters: what others write must not fill the log or draw on the terminal.
-fn clipped(text: &str) -> String {
+/// Makes one line of at most 300 characters of `text`: what others write must not fill the log or draw on the
+/// terminal.
+#[must_use]
+pub fn clipped(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }

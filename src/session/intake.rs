@@ -39,7 +39,7 @@ impl Session {
             Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
             Ok(Incoming::Event(event)) => self.on(&event, now),
-            Ok(Incoming::SessionCreated(id)) => log::info!("session {id}"),
+            Ok(Incoming::SessionCreated(id)) => self.teller.session(&id, now),
             Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
             Ok(Incoming::Said(who, words)) if !words.trim().is_empty() => {
                 let who = match who {
@@ -51,11 +51,11 @@ impl Session {
             }
             Ok(Incoming::Said(..) | Incoming::Ignored(_)) => {}
             Ok(Incoming::Error(error)) => {
-                self.teller.error(&error);
+                self.teller.error(&error, now);
                 self.see_refusal(&error.event, now);
                 self.on(&error.event, now);
             }
-            Ok(Incoming::Warning(sentence)) => log::warn!("the service warns: {sentence}"),
+            Ok(Incoming::Warning(sentence)) => self.teller.odd(Odd::Warning, &sentence, now),
             Ok(Incoming::Unknown(kind)) => self.teller.odd(Odd::Unknown, &kind, now),
             Err(malformed) => self.teller.odd(Odd::Malformed, &malformed.to_string(), now),
         }
@@ -85,7 +85,7 @@ impl Session {
             return;
         }
         let found = wire::differences(&self.config, effective);
-        self.teller.differences(&found);
+        self.teller.differences(&found, now);
         let grave = found.iter().any(|difference| difference.grave);
         self.on(if grave { &Event::Misconfigured } else { &Event::Configured }, now);
     }

@@ -429,7 +429,7 @@ impl Session {
 
     fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
         self.note_lost(lost, now);
-        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
+        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.forget();
         self.on(&Event::LinkDown(loss), now);
     }
