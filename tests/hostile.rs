@@ -67,7 +67,7 @@ struct Watched {
     lines: usize,
     /// Lines of a kind that came again within a minute, and lines that are none.
     chatter: Vec<String>,
-    /// Live bytes: the least in the last quarter, less the least in the second.
+    /// Live bytes: the least from the last quarter on, less the least in the second.
     growth: isize,
     /// The most, less what there was at the beginning.
     peak: isize,
@@ -88,7 +88,7 @@ impl Watched {
                 let held = live_bytes() - begin;
                 peak = peak.max(held);
                 let quarter = (at / LIFE.as_secs_f64() * 4.0) as usize;
-                if let Some(low) = lows.get_mut(quarter) {
+                if let Some(low) = lows.get_mut(quarter.min(3)) {
                     *low = held.min(*low);
                 }
                 for line in HEARD.take() {

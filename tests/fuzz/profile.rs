@@ -39,10 +39,10 @@ pub(super) fn board(bytes: &[u8]) {
 pub(super) fn dotenv(bytes: &[u8]) {
     let Some(text) = harmless(bytes) else { return };
     let text = if text.contains("API_KEY") { text } else { format!("AZURE_VOICELIVE_API_KEY={KEY}\n{text}") };
-    let desk = Desk::new();
-    let said = desk.with(".env", &text, &["mynah", "--parrot"]);
+    let (desk, args) = (Desk::new(), ["mynah", "--parrot", "--board=desktop"]);
+    let said = desk.with(".env", &text, &args);
     let other = text.replace("\r\n", "\n").replace('\n', "\r\n");
-    assert_eq!(said, desk.with(".env", &other, &["mynah", "--parrot"]));
+    assert_eq!(said, desk.with(".env", &other, &args));
 }
 
 /// What was remembered never stops a start, and a microphone opens only where that is clear.
@@ -51,7 +51,9 @@ pub(super) fn state(bytes: &[u8]) {
     let file = desk.0.path().join("state.toml");
     let read = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        match desk.read(["mynah", "--parrot", "--state-file", "state.toml"].map(OsString::from)) {
+        match desk
+            .read(["mynah", "--parrot", "--board=desktop", "--state-file=state.toml"].map(OsString::from))
+        {
             Ok(Request::Run(profile)) => (profile.keep, profile.warnings),
             other => panic!("{other:?}"),
         }
@@ -100,7 +102,7 @@ impl Desk {
     fn with(&self, file: &str, text: &str, args: &[&str]) -> Result<String, Vec<String>> {
         fs::write(self.0.path().join(file), text).unwrap();
         let read = self.read(args.iter().map(OsString::from));
-        let said = read.map(|request| format!("{request:?}")).map_err(|error| sentences(&error));
+        let said = read.map(|request| unnumbered(&format!("{request:?}"))).map_err(|error| sentences(&error));
         assert!(!format!("{said:?}").contains(KEY), "the key is told: {said:?}");
         said
     }
@@ -108,6 +110,13 @@ impl Desk {
     fn read(&self, args: impl IntoIterator<Item = OsString>) -> Result<Request, ProfileError> {
         profile::read(args, [], self.0.path(), Path::new("none/mynah.toml"), &Machine::default())
     }
+}
+
+/// Warnings name lines, and another spelling has others.
+fn unnumbered(said: &str) -> String {
+    let mut parts = said.split(", line ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 fn sentences(error: &ProfileError) -> Vec<String> {
