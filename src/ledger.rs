@@ -43,6 +43,8 @@ pub enum Correction {
         content_index: u32,
         /// How much was heard, in whole milliseconds, at least 1 and at most what was received.
         audio_end_ms: u64,
+        /// How much was received, in whole milliseconds.
+        received_ms: u64,
     },
     /// `conversation.item.delete`: nothing was heard, and truncating to 0 is refused (protocol §10).
     Delete {
@@ -92,6 +94,8 @@ struct Span {
     end: u64,
     /// The service has sent the whole of this item's audio.
     complete: bool,
+    /// The session that knew the item is gone: nobody is to be told.
+    foreign: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -129,7 +133,8 @@ impl Ledger {
             return true;
         }
         let (Ok(reply), Ok(item)) = (Id::try_from(reply), Id::try_from(item)) else { return false };
-        let span = Span { reply, item, content_index, start: at, end: at + frames, complete: false };
+        let span =
+            Span { reply, item, content_index, start: at, end: at + frames, complete: false, foreign: false };
         self.spans.push_back(span).is_ok()
     }
 
@@ -224,13 +229,15 @@ impl Ledger {
         Some(self.due.remove(ripe).correction)
     }
 
-    /// Forgets every item, because the session that knew them is gone.
-    pub fn forget(&mut self) {
-        self.spans.clear();
+    /// Takes in that the session that knew the items is gone: nothing is to be corrected any more, and what is
+    /// still queued is followed to its end.
+    pub fn estrange(&mut self) {
         self.due.clear();
         self.settled.clear();
         self.replies_done.clear();
-        self.drained_told = true;
+        for span in self.spans.iter_mut() {
+            (span.complete, span.foreign) = (true, true);
+        }
     }
 
     /// Notes a moment of the turn; the end of the owner's turn begins a new one.
@@ -251,7 +258,7 @@ impl Ledger {
 
     fn settle(&mut self, span: &Span, frames: u64) {
         remember(&mut self.settled, &span.item);
-        if frames == span.end - span.start && span.complete {
+        if span.foreign || frames == span.end - span.start && span.complete {
             return;
         }
         let audio_end_ms = frames / self.frames_per_ms;
@@ -263,6 +270,7 @@ impl Ledger {
                     item: span.item.clone(),
                     content_index: span.content_index,
                     audio_end_ms,
+                    received_ms: (span.end - span.start) / self.frames_per_ms,
                 },
             },
         );

@@ -33,6 +33,7 @@ const BROKEN: u8 = 1;
 const WRONG_SET_UP: u8 = 2;
 
 fn main() -> ExitCode {
+    session::last_words(logging::bare);
     let request = std::env::current_dir()
         .map_err(|error| format!("there is no working directory: {error}"))
         .and_then(|dir| {
@@ -68,6 +69,7 @@ fn run(profile: Profile) -> ExitCode {
         }
     };
     match session::run(parts) {
+        Ok(_) if session::is_broken() => ExitCode::from(BROKEN),
         Ok(Ending::Bye) => ExitCode::SUCCESS,
         Ok(Ending::Refused) => ExitCode::from(WRONG_SET_UP),
         Err(error) => {
@@ -93,8 +95,21 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
-    let keep = profile.keep;
-    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed, recording })
+    let (keep, sounds) = (profile.keep, profile.talk.sounds);
+    Ok(Parts {
+        mode,
+        config,
+        service,
+        sound,
+        sounds,
+        board,
+        errands,
+        keep,
+        signals,
+        patience,
+        seed,
+        recording,
+    })
 }
 
 fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
@@ -179,5 +194,6 @@ fn signals(which: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
     for signal in which {
         signal_hook::low_level::pipe::register(*signal, theirs.try_clone()?)?;
     }
+    session::wake_with(theirs);
     Ok(ours)
 }

@@ -105,16 +105,41 @@ fn the_first_heard_frame_is_dated_back_to_when_it_left_the_loudspeaker() {
 }
 
 #[test]
-fn a_book_that_is_full_refuses_a_further_item_and_a_new_session_forgets_the_old() {
+fn a_book_that_is_full_refuses_a_further_item() {
     let mut book = Ledger::new(24_000);
     for item in 0..mynah::ledger::ITEMS as u64 {
         assert!(book.queue("r", &format!("i{item}"), 0, item * 10, 10));
     }
     assert!(!book.queue("r", "one more", 0, 9999, 10));
-    book.forget();
-    assert!(book.queue("r", "i", 0, 9999, 10));
-    book.silenced(u64::MAX, 0, now());
-    assert_eq!(corrections(&mut book), []);
+    book.heard(10, now());
+    assert!(book.queue("r", "one more", 0, 9999, 10));
+}
+
+#[test]
+fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() {
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    book.silenced(2400, 2400, now());
+    assert!(book.queue("r", "k", 0, 4800, 4800));
+    book.estrange();
+    assert_eq!(corrections(&mut book), [], "what was owed is owed to nobody");
+    assert!(book.queue("s", "m", 0, 9600, 4800));
+    assert!(!book.take_drained(9600), "the new session's item is still to be heard");
+    book.silenced(14_400, 7200, now());
+    book.reply_done(&id("s"));
+    assert_eq!(corrections(&mut book), [delete("m")], "half of the old one was heard, and nobody is told");
+    let mut book = queued(&[("r", "i", 0, 4800)]);
+    book.estrange();
+    assert!(!book.take_drained(4799) && book.take_drained(4800));
+}
+
+#[test]
+fn a_correction_says_of_how_much_it_is_a_part() {
+    let mut book = queued(&[("r", "i", 0, 48_000)]);
+    book.silenced(48_000, 12_000, now());
+    let told = book.next_correction();
+    let expected =
+        Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: 500, received_ms: 2000 };
+    assert_eq!(told, Some(expected));
 }
 
 proptest! {
@@ -157,12 +182,20 @@ fn queued(items: &[(&str, &str, u64, u64)]) -> Ledger {
     book
 }
 
+/// All corrections, without what was received: one test is about that.
 fn corrections(book: &mut Ledger) -> Vec<Correction> {
-    std::iter::from_fn(|| book.next_correction()).collect()
+    let told = std::iter::from_fn(|| book.next_correction());
+    told.map(|correction| match correction {
+        Correction::Truncate { item, content_index, audio_end_ms, .. } => {
+            Correction::Truncate { item, content_index, audio_end_ms, received_ms: 0 }
+        }
+        delete @ Correction::Delete { .. } => delete,
+    })
+    .collect()
 }
 
 fn truncate(item: &str, audio_end_ms: u64) -> Correction {
-    Correction::Truncate { item: id(item), content_index: 0, audio_end_ms }
+    Correction::Truncate { item: id(item), content_index: 0, audio_end_ms, received_ms: 0 }
 }
 
 fn delete(item: &str) -> Correction {

@@ -186,24 +186,62 @@ fn an_address_or_a_certificate_file_that_cannot_work_is_refused_in_a_sentence() 
     assert_eq!(lost.sentence, "the credential holds characters that a api-key header cannot");
 }
 
+#[test]
+fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clock() {
+    let date = ("date", "Sun, 22 Nov 2026 20:53:00 GMT");
+    let wishes = [
+        (vec![("retry-after", "20")], Some(20)),
+        (vec![("retry-after", " 7 "), date], Some(7)),
+        (vec![("retry-after", "Sun, 22 Nov 2026 20:54:30 GMT"), date], Some(90)),
+        (vec![("retry-after", "Sun, 22 Nov 2026 20:00:00 GMT"), date], Some(0)),
+        (vec![("retry-after", "18446744073709551615")], Some(u64::MAX)),
+        (vec![("retry-after", "Sun, 22 Nov 2026 20:54:30 GMT")], None),
+        (vec![("retry-after", "soon"), date], None),
+        (vec![("retry-after", "-5"), date], None),
+        (vec![date], None),
+    ];
+    for (headers, seconds) in wishes {
+        let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let service = Service::start([Behaviour::Refuse {
+            status: 429,
+            headers: headers.clone(),
+            body: String::new(),
+        }]);
+        let lost = ended(&mut begin(&service));
+        let retry_after = seconds.map(Duration::from_secs);
+        assert_eq!(lost.reason, Reason::Http { status: 429, retry_after }, "{headers:?}");
+    }
+}
+
+#[test]
+fn the_upgrade_tells_what_time_it_is_for_the_service() {
+    let service = Service::start([Behaviour::script([Send(events::session_created())])]);
+    // 2099-12-31 23:00 UTC, which the test's service always says.
+    assert_eq!(connect(&service).dated_s(), Some(4_102_441_200));
+}
+
 fn connect(service: &Service) -> Link {
-    let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
-    // A small buffer in the kernel, so that an uplink stalls as soon as the service does.
-    rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
-    let tls = Tls::new(Some(service.ca_file())).unwrap();
-    let pipe = Pipe::tls(socket, "localhost", &tls).unwrap();
-    let upgrade = Upgrade { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
-    let mut link = Link::upgrade(pipe, &upgrade, now()).unwrap();
+    let mut link = begin(service);
     while link.next(now()).unwrap() != Some(News::Up) {
         wait(&link, link.interest());
     }
     link
 }
 
+fn begin(service: &Service) -> Link {
+    let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
+    // A small buffer in the kernel, so that an uplink stalls as soon as the service does.
+    rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
+    let tls = Tls::new(Some(service.ca_file())).unwrap();
+    let pipe = Pipe::tls(socket, "localhost", &tls).unwrap();
+    let upgrade = Upgrade { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
+    Link::upgrade(pipe, &upgrade, now()).unwrap()
+}
+
 fn ended(link: &mut Link) -> Lost {
     loop {
         match link.next(now()) {
-            Ok(_) => wait(link, PollFlags::IN),
+            Ok(_) => wait(link, link.interest()),
             Err(lost) => return lost,
         }
     }

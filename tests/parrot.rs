@@ -3,6 +3,7 @@
 mod client;
 mod dialogue;
 mod refusals;
+mod sessions;
 
 use client::{Client, SPEECH_PEAK, hum};
 use mynah::parrot::{Habits, Item, Parrot};
@@ -34,7 +35,7 @@ fn every_event_has_an_id_of_its_own_behind_its_type() {
     assert!(error.starts_with(r#"{"type":"error","event_id":"event_"#), "{error}");
     assert_ne!(created[30..70], error[20..60]);
     assert_eq!(parrot.speak(Duration::ZERO), None);
-    assert_eq!(parrot.next(), None);
+    assert_eq!(parrot.next(), Some(Habits::default().life), "nothing but the end of the session");
 }
 
 #[test]

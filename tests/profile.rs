@@ -37,6 +37,7 @@ fn the_parrot_needs_nothing_but_its_flag() {
     assert_eq!(profile.service.transcription, Some("azure-speech"));
     assert_eq!(profile.service.language, None);
     assert_eq!((profile.talk.mode, profile.talk.tap_quiet), (Mode::Open, Duration::from_secs(8)));
+    assert!(profile.talk.sounds);
     assert_eq!(profile.body, Body::default());
     let (microphone, speaker) = (&profile.sound.microphone.device, &profile.sound.speaker.device);
     assert_eq!((&**microphone, &**speaker), ("default", "default"));
@@ -188,6 +189,7 @@ fn bad_command_lines_are_refused_by_name() {
 fn a_switch_set_in_a_file_can_be_unset_by_a_flag() {
     let desk = Desk::new().file("mynah.toml", "parrot = true\nverbose = true").flags(&["--verbose=false"]);
     assert!(!desk.run().log.verbose);
+    assert!(!Desk::new().file("mynah.toml", "parrot = true\nsounds = false").run().talk.sounds);
 }
 
 #[test]

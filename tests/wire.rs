@@ -8,6 +8,8 @@ use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, Tu
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod loss;
+
 const SERVER: &str = include_str!("vectors/server-events.jsonl");
 const SERVER_GA: &str = include_str!("vectors/server-events-openai-ga.jsonl");
 const CLIENT: &str = include_str!("vectors/client-events.jsonl");
@@ -208,7 +210,7 @@ fn every_error_code_means_one_thing_to_the_conversation() {
     assert_eq!(of(json!({"code": "unknown_parameter", "param": "session.voice"})), Event::Misconfigured);
     assert_eq!(
         of(json!({"type": "server_error", "event_id": wire::SESSION_EVENT_ID})),
-        Event::Refused(Refusal::Other)
+        Event::Refused(Refusal::Trouble)
     );
 }
 
@@ -290,22 +292,6 @@ fn what_the_service_set_up_differently_is_named_and_weighed() {
     assert!(wire::differences(&config(), "not json")[0].grave);
 }
 
-#[test]
-fn the_end_of_a_link_is_weighed_by_status_and_code() {
-    use mynah::conversation::Loss;
-    let ten = std::time::Duration::from_secs(10);
-    for status in [301, 302, 307, 400, 401, 403, 404] {
-        assert_eq!(wire::loss_of_status(status, Some(ten)), Loss::Refused, "{status}");
-    }
-    assert_eq!(wire::loss_of_status(429, Some(2 * ten)), Loss::Later(2 * ten));
-    assert_eq!(wire::loss_of_status(429, None), Loss::Later(ten));
-    assert_eq!(wire::loss_of_status(503, None), Loss::Broken);
-    assert_eq!(wire::loss_of_close(1008), Loss::Refused);
-    for code in [1000, 1001, 1005, 1006, 1011, 1012, 1013] {
-        assert_eq!(wire::loss_of_close(code), Loss::Broken, "{code}");
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -354,10 +340,10 @@ fn told(text: &str) -> String {
         }
         Ok(Incoming::AudioDone { item, content_index }) => format!("audio done {item} {content_index}"),
         Ok(Incoming::Event(event)) => format!("{event:?}"),
-        Ok(Incoming::SessionCreated(id)) => format!("created {id}"),
+        Ok(Incoming::SessionCreated { id, .. }) => format!("created {id}"),
         Ok(Incoming::SessionUpdated(_)) => "updated".into(),
-        Ok(Incoming::Said(Who::Owner, text)) => format!("Owner: {text}"),
-        Ok(Incoming::Said(Who::Mynah, text)) => format!("Mynah: {text}"),
+        Ok(Incoming::Said { who: Who::Owner, words, .. }) => format!("Owner: {words}"),
+        Ok(Incoming::Said { who: Who::Mynah, words, .. }) => format!("Mynah: {words}"),
         Ok(Incoming::Error(error)) => format!("error {}: {:?}", error.code, error.event),
         Ok(Incoming::Warning(sentence)) => format!("warning: {sentence}"),
         Ok(Incoming::Ignored(_)) => "ignored".into(),

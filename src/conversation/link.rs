@@ -1,98 +1,180 @@
 //! The phases without a configured session: dialling, configuring, and waiting to try again.
 //!
-//! A press is honoured here too: the microphone opens at once and what it hears is pre-roll. How a link
-//! is made is the session's business.
+//! A press is honoured here too: the microphone opens at once and what it hears is pre-roll. A microphone that was
+//! open when the link was lost stays open for a while, so that a short outage costs no word. How a link is made is
+//! the session's business.
 
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::retry::{Loss, RETRY_SPACING};
+use super::retry::{Loss, RETRY_SPACING, STEADY};
+use super::rotation::Spare;
 use super::turn::Up;
 use super::{
-    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Ending, Event, Mode, News, Phase, Refusal,
-    SHORTEST_HOLD, State, actions,
+    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Ending, Event, KEEP_LIMIT, Mode, News,
+    OUTAGE_GRACE, Phase, Refusal, SHORTEST_HOLD, State, THINK_LIMIT, Tone, UTTERANCE_LIMIT, actions,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Link<T = Instant> {
     stage: Stage<T>,
-    eager: Eager,
-    /// How many attempts have failed since a session was last configured.
+    eager: Eager<T>,
+    /// How many attempts have failed since a session last lasted.
     failures: u32,
     dialled: T,
+    /// The credential was not accepted the last time.
+    denied: bool,
+    /// When the service will end the session that is being configured, if it has said so.
+    expires: Option<T>,
+    outage: Outage<T>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Stage<T> {
-    Dialling { until: T },
-    Configuring { until: T },
-    Waiting { retry_at: T },
+    Dialling {
+        until: T,
+    },
+    Configuring {
+        until: T,
+    },
+    Waiting {
+        retry_at: T,
+        /// Before that nobody may dial, the owner included.
+        not_before: T,
+    },
 }
 
-/// What the owner has said with the button while there was no session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Eager {
+/// What the owner has said, or is saying, while there is no session.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Eager<T = Instant> {
     /// Nothing.
     No,
     /// The button was pressed: the microphone is open for the pre-roll.
-    Talking,
+    Talking { until: T },
     /// Push to talk was released again: the pre-roll is a whole turn.
-    Said,
+    Said { until: T },
+    /// The microphone was open when the link was lost, and is still.
+    Kept { until: T },
+}
+
+/// What the owner has heard of there being no link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Outage<T = Instant> {
+    /// There was none before, or nobody is to hear of it.
+    None,
+    /// It will be told then, if it lasts.
+    Due(T),
+    /// It was told, so that its end is told as well.
+    Told,
 }
 
 impl Link {
-    pub(super) fn dialling(failures: u32, eager: Eager, now: Instant) -> Self {
-        Self { stage: Stage::Dialling { until: now + DIAL_LIMIT }, eager, failures, dialled: now }
-    }
-
-    pub(super) fn waiting(failures: u32, dialled: Instant, retry_at: Instant) -> Self {
-        Self { stage: Stage::Waiting { retry_at }, eager: Eager::No, failures, dialled }
-    }
-
-    pub(super) fn deadline(&self) -> Instant {
-        match self.stage {
-            Stage::Dialling { until } | Stage::Configuring { until } => until,
-            Stage::Waiting { retry_at } => retry_at,
+    pub(super) fn first(now: Instant) -> Self {
+        Self {
+            stage: Stage::Dialling { until: now + DIAL_LIMIT },
+            eager: Eager::No,
+            failures: 0,
+            dialled: now,
+            denied: false,
+            expires: None,
+            outage: Outage::None,
         }
     }
 
+    pub(super) fn deadline(&self) -> Instant {
+        let stage = match self.stage {
+            Stage::Dialling { until } | Stage::Configuring { until } => until,
+            Stage::Waiting { retry_at, .. } => retry_at,
+        };
+        let outage = match self.outage {
+            Outage::Due(at) => Some(at),
+            Outage::None | Outage::Told => None,
+        };
+        stage.min(self.eager.until().unwrap_or(stage)).min(outage.unwrap_or(stage))
+    }
+
     pub(super) fn microphone(&self) -> bool {
-        self.eager == Eager::Talking
+        matches!(self.eager, Eager::Talking { .. } | Eager::Kept { .. })
     }
 
     pub(super) fn state(&self, muted: bool) -> State {
         match (self.eager, self.stage) {
-            (Eager::Talking, _) if !muted => State::Listening,
-            (Eager::Said, _) => State::Thinking,
-            (Eager::No | Eager::Talking, Stage::Waiting { .. }) => State::Offline,
-            (Eager::No | Eager::Talking, Stage::Dialling { .. } | Stage::Configuring { .. }) => {
-                State::Connecting
-            }
+            (Eager::Talking { .. }, _) if !muted => State::Listening,
+            (Eager::Said { .. }, _) => State::Thinking,
+            (Eager::No | Eager::Talking { .. } | Eager::Kept { .. }, Stage::Waiting { .. }) => State::Offline,
+            (
+                Eager::No | Eager::Talking { .. } | Eager::Kept { .. },
+                Stage::Dialling { .. } | Stage::Configuring { .. },
+            ) => State::Connecting,
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. })
+    }
+
+    /// Schedules the next dial.
+    fn wait(&mut self, loss: Loss, jitter: std::time::Duration, respite: Option<Instant>, now: Instant) {
+        let asked = (now + loss.respite()).max(respite.unwrap_or(now));
+        let not_before = asked.max(self.dialled + RETRY_SPACING);
+        self.stage = Stage::Waiting { retry_at: (asked + jitter).max(not_before), not_before };
+        self.failures = self.failures.saturating_add(1);
+        self.denied = loss == Loss::Denied;
+        self.expires = None;
     }
 }
 
 impl<T> Link<T> {
     pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Link<U> {
-        let Self { stage, eager, failures, dialled } = self;
+        let Self { stage, eager, failures, dialled, denied, expires, outage } = self;
         let stage = match stage {
             Stage::Dialling { until } => Stage::Dialling { until: to(until) },
             Stage::Configuring { until } => Stage::Configuring { until: to(until) },
-            Stage::Waiting { retry_at } => Stage::Waiting { retry_at: to(retry_at) },
+            Stage::Waiting { retry_at, not_before } => {
+                Stage::Waiting { retry_at: to(retry_at), not_before: to(not_before) }
+            }
         };
-        Link { stage, eager: *eager, failures: *failures, dialled: to(dialled) }
+        let eager = match eager {
+            Eager::No => Eager::No,
+            Eager::Talking { until } => Eager::Talking { until: to(until) },
+            Eager::Said { until } => Eager::Said { until: to(until) },
+            Eager::Kept { until } => Eager::Kept { until: to(until) },
+        };
+        let outage = match outage {
+            Outage::None => Outage::None,
+            Outage::Due(at) => Outage::Due(to(at)),
+            Outage::Told => Outage::Told,
+        };
+        let (failures, denied, expires) = (*failures, *denied, expires.as_ref().map(to));
+        Link { stage, eager, failures, dialled: to(dialled), denied, expires, outage }
     }
 
     pub(super) fn dialled(&self) -> &T {
         &self.dialled
     }
 
-    pub(super) fn eager(&self) -> Eager {
-        self.eager
+    /// Tells whether the microphone is open for somebody who speaks.
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self.eager, Eager::Talking { .. } | Eager::Kept { .. })
+    }
+
+    /// Tells whether a whole turn waits for a session.
+    pub(super) fn is_said(&self) -> bool {
+        matches!(self.eager, Eager::Said { .. })
+    }
+}
+
+impl Eager {
+    fn until(self) -> Option<Instant> {
+        match self {
+            Self::No => None,
+            Self::Talking { until } | Self::Said { until } | Self::Kept { until } => Some(until),
+        }
     }
 }
 
@@ -104,16 +186,17 @@ impl Conversation {
                 actions([Action::Cut, Action::Tell(News::Muted)])
             }
             Event::Press => {
-                let over = matches!(self.mode, Mode::Tap { .. }) && link.eager == Eager::Talking;
-                link.eager = if over { Eager::No } else { Eager::Talking };
-                if let Stage::Waiting { retry_at } = &mut link.stage {
-                    *retry_at = (*retry_at).min(link.dialled + RETRY_SPACING);
+                let over = matches!(self.mode, Mode::Tap { .. }) && link.microphone();
+                let limit = if self.mode == Mode::Hold { UTTERANCE_LIMIT } else { KEEP_LIMIT };
+                link.eager = if over { Eager::No } else { Eager::Talking { until: now + limit } };
+                if let Stage::Waiting { retry_at, not_before } = &mut link.stage {
+                    *retry_at = (*retry_at).min(*not_before);
                 }
                 self.redial_if_due(Action::Cut, now)
             }
-            Event::Release { heard } if self.mode == Mode::Hold && link.eager == Eager::Talking => {
+            Event::Release { heard } if self.mode == Mode::Hold && link.microphone() => {
                 let long_enough = *heard >= SHORTEST_HOLD;
-                link.eager = if long_enough { Eager::Said } else { Eager::No };
+                link.eager = if long_enough { Eager::Said { until: now + THINK_LIMIT } } else { Eager::No };
                 if long_enough { Actions::new() } else { actions([Action::Tell(News::TooShort)]) }
             }
             Event::Mute => self.mute_down(None),
@@ -123,6 +206,10 @@ impl Conversation {
                 link.stage = Stage::Configuring { until: now + CONFIGURE_LIMIT };
                 actions([Action::Configure])
             }
+            Event::Expires(life) => {
+                link.expires = Some(now + *life);
+                Actions::new()
+            }
             Event::Configured if matches!(link.stage, Stage::Configuring { .. }) => self.up(now),
             Event::LinkDown(loss) => self.down(*loss, now),
             Event::Misconfigured | Event::Refused(Refusal::NoQuota)
@@ -131,9 +218,13 @@ impl Conversation {
                 self.phase = Phase::Gone;
                 actions([Action::HangUp, Action::Finish(Ending::Refused)])
             }
+            Event::Refused(Refusal::TooMuch) => {
+                self.spare_the_service(now);
+                Actions::new()
+            }
             Event::Tick => self.tick_down(now),
-            // A link that is not configured takes no part in a conversation, and what is still heard
-            // of the last one needs no decision.
+            // A link that is not configured takes no part in a conversation, what is still heard of the last one
+            // needs no decision, and there is no second link but beside a first.
             Event::Release { .. }
             | Event::Leave
             | Event::Speaker { .. }
@@ -141,6 +232,10 @@ impl Conversation {
             | Event::LinkUp
             | Event::Configured
             | Event::Misconfigured
+            | Event::SpareUp
+            | Event::SpareConfigured(_)
+            | Event::SpareRefused
+            | Event::SpareDown(_)
             | Event::SpeechStarted
             | Event::SpeechStopped
             | Event::Committed
@@ -152,20 +247,69 @@ impl Conversation {
         }
     }
 
-    /// Ends the link for this reason, whatever phase it was in, and schedules the next.
+    /// Ends the link for this reason, whatever phase it was in, and schedules the next; a second link that is there
+    /// takes its place.
     pub(super) fn down(&mut self, loss: Loss, now: Instant) -> Actions {
+        if let Some(then) = self.take_over(now) {
+            return then;
+        }
         if loss == Loss::Refused {
             return self.finish(Ending::Refused);
         }
-        let (failures, dialled) = match &self.phase {
-            Phase::Down(Link { stage: Stage::Waiting { .. }, .. }) => return Actions::new(),
-            Phase::Down(link) => (link.failures, link.dialled),
-            Phase::Up(up) => (0, up.dialled()),
+        let mut link = match &self.phase {
+            Phase::Down(link) if link.is_waiting() => return Actions::new(),
+            Phase::Down(link) if link.denied && loss == Loss::Denied => return self.finish(Ending::Refused),
+            Phase::Down(link) => *link,
+            Phase::Up(up) => self.lost(up, now),
             Phase::Leaving { .. } | Phase::Gone => return Actions::new(),
         };
-        let retry_at = (now + loss.patience(failures, &mut self.luck)).max(dialled + RETRY_SPACING);
-        self.phase = Phase::Down(Link::waiting(failures.saturating_add(1), dialled, retry_at));
+        let jitter = Loss::jitter(link.failures, &mut self.luck);
+        link.wait(loss, jitter, self.respite, now);
+        self.phase = Phase::Down(link);
         Actions::new()
+    }
+
+    /// Gives up a link that is still there.
+    pub(super) fn hang_up(&mut self, loss: Loss, now: Instant) -> Actions {
+        // A second link moves in, and the first is closed by that.
+        let moves =
+            matches!(&self.phase, Phase::Up(up) if !matches!(up.rotation.spare(), Spare::Absent { .. }));
+        let mut all = if moves { Actions::new() } else { actions([Action::HangUp]) };
+        all.extend(self.down(loss, now));
+        all
+    }
+
+    /// Leaves the service alone for a while, whatever happens.
+    pub(super) fn spare_the_service(&mut self, now: Instant) {
+        self.respite = Some(now + super::PATIENCE);
+    }
+
+    /// Makes a link of nothing out of a session that is gone.
+    fn lost(&self, up: &Up, now: Instant) -> Link {
+        let open = up.microphone(self.mode) && !self.muted();
+        let busy = !up.is_quiet();
+        Link {
+            eager: if open { Eager::Kept { until: now + KEEP_LIMIT } } else { Eager::No },
+            failures: if now >= up.since() + STEADY { 0 } else { up.failures() },
+            dialled: *up.rotation.dialled(),
+            outage: Outage::Due(if busy { now } else { now + OUTAGE_GRACE }),
+            ..Link::first(now)
+        }
+    }
+
+    /// Puts the second link, however far it has come, in the place of the first, which is no use any more.
+    fn take_over(&mut self, now: Instant) -> Option<Actions> {
+        let Phase::Up(up) = &mut self.phase else { return None };
+        let stage = match up.rotation.spare() {
+            Spare::Absent { .. } => return None,
+            Spare::Ready { .. } => return Some(self.take_over_whole(now)),
+            Spare::Dialling { until } => Stage::Dialling { until },
+            Spare::Configuring { until } => Stage::Configuring { until },
+        };
+        let Phase::Up(up) = &self.phase else { return None };
+        let link = Link { stage, ..self.lost(up, now) };
+        self.phase = Phase::Down(link);
+        Some(actions([Action::Move]))
     }
 
     fn mute_down(&mut self, switch: Option<bool>) -> Actions {
@@ -174,7 +318,7 @@ impl Conversation {
         }
         if self.muted()
             && let Phase::Down(link) = &mut self.phase
-            && link.eager == Eager::Talking
+            && link.microphone()
         {
             link.eager = Eager::No;
         }
@@ -183,24 +327,40 @@ impl Conversation {
 
     fn up(&mut self, now: Instant) -> Actions {
         let Phase::Down(link) = self.phase else { return Actions::new() };
-        let (up, then) = Up::begin(self.mode, self.muted(), link.eager, link.dialled, now);
+        let (mut up, mut then) = Up::begin(self.mode, self.muted(), link.eager, now);
+        up.remember(link.failures, link.dialled, link.expires);
+        if link.outage == Outage::Told {
+            let _ = then.push(Action::Sound(Tone::Back));
+        }
         self.phase = Phase::Up(up);
         then
     }
 
     fn tick_down(&mut self, now: Instant) -> Actions {
-        let Phase::Down(link) = self.phase else { return Actions::new() };
-        if now < link.deadline() {
-            return Actions::new();
+        let Phase::Down(link) = &mut self.phase else { return Actions::new() };
+        let mut all = Actions::new();
+        if link.eager.until().is_some_and(|until| now >= until) {
+            if !matches!(link.eager, Eager::Kept { .. }) {
+                let _ = all.push(Action::Tell(News::Unsent));
+            }
+            link.eager = Eager::No;
+        }
+        if matches!(link.outage, Outage::Due(at) if now >= at) {
+            link.outage = Outage::Told;
+            let _ = all.push(Action::Sound(Tone::Lost));
         }
         match link.stage {
+            Stage::Dialling { until } | Stage::Configuring { until } if now < until => {}
+            Stage::Waiting { retry_at, .. } if now < retry_at => {}
             Stage::Waiting { .. } => {
-                self.phase = Phase::Down(Link::dialling(link.failures, link.eager, now));
-                actions([Action::Dial])
+                link.stage = Stage::Dialling { until: now + DIAL_LIMIT };
+                link.dialled = now;
+                let _ = all.push(Action::Dial);
             }
-            Stage::Dialling { .. } => self.give_up(&[], now),
-            Stage::Configuring { .. } => self.give_up(&[Action::Tell(News::NoSession)], now),
+            Stage::Dialling { .. } => all.extend(self.give_up(&[], now)),
+            Stage::Configuring { .. } => all.extend(self.give_up(&[Action::Tell(News::NoSession)], now)),
         }
+        all
     }
 
     fn give_up(&mut self, news: &[Action], now: Instant) -> Actions {
@@ -214,5 +374,14 @@ impl Conversation {
         let mut all = actions([first]);
         all.extend(self.tick_down(now));
         all
+    }
+
+    /// Forgets whatever the last session has left behind, the owner's unfinished words included.
+    pub(super) fn down_anew(&mut self, now: Instant) -> Actions {
+        let then = self.down(Loss::Broken, now);
+        if let Phase::Down(link) = &mut self.phase {
+            (link.eager, link.outage) = (Eager::No, Outage::None);
+        }
+        then
     }
 }

@@ -10,17 +10,20 @@
 
 mod link;
 mod retry;
+mod rotation;
 mod snapshot;
 mod turn;
+mod up;
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-pub use retry::{Loss, RETRY_SPACING};
+pub use retry::{Loss, PATIENCE, RETRY_SPACING, STEADY};
+pub use rotation::{HURRY, QUIET, ROTATE_BEFORE, SESSION_LIFE};
 pub use snapshot::{Nonsense, Snapshot};
 
-use link::{Eager, Link};
+use link::Link;
 use retry::Luck;
 use snapshot::nanos;
 use turn::Up;
@@ -51,6 +54,15 @@ pub const GOODBYE_LIMIT: Duration = Duration::from_millis(1500);
 pub const SPEAKER_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a recorded voice that has ended waits, at rest, for a late reply.
 pub const LAST_WORDS: Duration = Duration::from_millis(1500);
+
+/// How long what is said without a link is kept for the next: what is older is no answer's beginning any more.
+pub const KEEP_LIMIT: Duration = Duration::from_secs(10);
+/// How short an outage may be, while nobody speaks, to pass without a sound.
+pub const OUTAGE_GRACE: Duration = Duration::from_secs(2);
+/// How many errors of the service's own, within [`TROUBLE_WINDOW`], make a session not worth keeping (protocol §11).
+pub const TROUBLES: u32 = 3;
+/// In what time they have to come.
+pub const TROUBLE_WINDOW: Duration = Duration::from_secs(30);
 
 /// Who decides when the owner's turn begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,10 +131,20 @@ pub enum Event {
     LinkUp,
     /// The link, or the attempt at one, is over.
     LinkDown(Loss),
+    /// The session will be ended by the service after so long.
+    Expires(#[serde(with = "nanos")] Duration),
     /// The service accepted the session as asked.
     Configured,
     /// The service rejected the session or set up another than was asked.
     Misconfigured,
+    /// The upgrade of the second link succeeded.
+    SpareUp,
+    /// The service accepted the second link's session as asked, and will end it after so long.
+    SpareConfigured(#[serde(with = "nanos")] Duration),
+    /// The service rejected the second link's session or set up another than was asked.
+    SpareRefused,
+    /// The second link, or the attempt at one, is over.
+    SpareDown(Loss),
     /// The service heard speech begin.
     SpeechStarted,
     /// The service heard speech end.
@@ -171,6 +193,10 @@ pub enum Refusal {
     SessionExpired,
     /// The account cannot pay for more.
     NoQuota,
+    /// Too much was asked for; whatever comes next has to wait.
+    TooMuch,
+    /// Something of the service's own went wrong that no source names.
+    Trouble,
     /// Anything else; the session goes on.
     Other,
 }
@@ -181,8 +207,17 @@ pub enum Refusal {
 pub enum Action {
     /// Make a link.
     Dial,
-    /// Close the link politely, or give up the attempt at one.
+    /// Close the link politely, or give up the attempt at one, and the second with it.
     HangUp,
+    /// Make a second link beside the first.
+    DialSpare,
+    /// Send the whole session configuration over the second link.
+    ConfigureSpare,
+    /// Close the second link, or give up the attempt at one.
+    DropSpare,
+    /// Put the second link in the place of the first, as far as it has come, and close the first politely if it is
+    /// still there. What the service has not taken as a turn yet goes again, and what was said so far goes along.
+    Move,
     /// Send the whole session configuration.
     Configure,
     /// Silence the reply that is heard or queued, at once.
@@ -197,8 +232,20 @@ pub enum Action {
     Cancel(Id),
     /// Tell the owner.
     Tell(News),
+    /// Let the owner hear this, when nothing else is heard.
+    Sound(Tone),
     /// End the program.
     Finish(Ending),
+}
+
+/// What the owner hears of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// It is lost.
+    Lost,
+    /// It is back.
+    Back,
 }
 
 /// Something the owner should know, that the light cannot say.
@@ -221,6 +268,8 @@ pub enum News {
     NoSpeaker,
     /// The service did not answer the configuration in time.
     NoSession,
+    /// There was no link for so long that what was said is not sent any more.
+    Unsent,
 }
 
 /// Why the program ends.
@@ -242,6 +291,8 @@ pub struct Conversation<T = Instant> {
     speaker: Speaker<T>,
     last_words: bool,
     luck: Luck,
+    /// Until when the service asked not to be dialled.
+    respite: Option<T>,
     phase: Phase<T>,
 }
 
@@ -275,10 +326,11 @@ impl Conversation {
     /// Begins by dialling: carry out the returned actions. `seed` spreads the retries of many devices.
     #[must_use]
     pub fn begin(mode: Mode, muted: bool, seed: u64, now: Instant) -> (Self, Actions) {
-        let phase = Phase::Down(Link::dialling(0, Eager::No, now));
+        let phase = Phase::Down(Link::first(now));
         let mute = Mute { asked: muted, switched: false };
         let luck = Luck::new(seed);
-        let conversation = Self { mode, mute, speaker: Speaker::There, last_words: false, luck, phase };
+        let speaker = Speaker::There;
+        let conversation = Self { mode, mute, speaker, last_words: false, luck, respite: None, phase };
         (conversation, actions([Action::Dial]))
     }
 
@@ -364,6 +416,19 @@ impl Conversation {
     #[must_use]
     pub fn mute_asked(&self) -> bool {
         self.mute.asked
+    }
+
+    /// Tells whether the service hears somebody speak, or a button says so.
+    #[must_use]
+    pub fn hears_speech(&self) -> bool {
+        matches!(&self.phase, Phase::Up(up) if up.hears_speech())
+    }
+
+    /// Tells whether a session is there, nobody speaks, listens to a reply or waits for one, and time alone will not
+    /// change that.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        matches!(&self.phase, Phase::Up(up) if up.is_at_rest())
     }
 
     /// Tells whether the end of the link is wanted.

@@ -8,8 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::nanos;
 
-/// The least time between two dials: the service allows 30 new connections a minute (protocol §4.2).
-pub const RETRY_SPACING: Duration = Duration::from_secs(2);
+/// The least time between two dials: at most 25 in any minute, where the service allows a resource 30 new
+/// connections (protocol §4.2) and another device may share it.
+pub const RETRY_SPACING: Duration = Duration::from_millis(2500);
+/// How long a session must have lasted for the failures before it to be forgotten: a service that takes every
+/// session and drops it at once is not to be dialled without growing pauses.
+pub const STEADY: Duration = Duration::from_secs(60);
+/// How long after "too many" of anything nothing is asked of the service, where it names no time itself.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Beyond this the jitter does not grow: an owner who comes back should not wait longer.
 const LONGEST_JITTER: Duration = Duration::from_secs(30);
 
@@ -19,22 +25,27 @@ const LONGEST_JITTER: Duration = Duration::from_secs(30);
 pub enum Loss {
     /// It broke or could not be made; another may work.
     Broken,
-    /// The service asks for this much patience (HTTP 429 or 503 with `Retry-After`).
+    /// The service asks for this much patience (HTTP 429, 503 with `Retry-After`, close code 1013).
     Later(#[serde(with = "nanos")] Duration),
+    /// The credential was not accepted; a fresh one may be, once (HTTP 401 to a token, protocol §4.1).
+    Denied,
     /// No repetition can help: credentials, address or model are wrong (protocol §4.1).
     Refused,
 }
 
 impl Loss {
-    /// Returns how long to wait before dial number `attempt` (the first repetition is 0).
-    pub(super) fn patience(self, attempt: u32, luck: &mut Luck) -> Duration {
-        let asked = match self {
-            Self::Broken | Self::Refused => Duration::ZERO,
+    /// Returns how long the service is to be left alone, whoever asks.
+    pub(super) fn respite(self) -> Duration {
+        match self {
+            Self::Broken | Self::Denied | Self::Refused => Duration::ZERO,
             Self::Later(patience) => patience,
-        };
+        }
+    }
+
+    /// Returns how long to wait beyond that before dial number `attempt` (the first repetition is 0).
+    pub(super) fn jitter(attempt: u32, luck: &mut Luck) -> Duration {
         let widest = Duration::from_secs(1).saturating_mul(1 << attempt.min(5)).min(LONGEST_JITTER);
-        let least = if attempt == 0 { Duration::ZERO } else { RETRY_SPACING };
-        asked.max(least) + luck.up_to(widest)
+        luck.up_to(widest)
     }
 }
 

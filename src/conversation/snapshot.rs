@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::link::Eager;
 use super::{Conversation, Mode, Phase, Speaker};
 
 /// A conversation at rest on paper. Two are equal when the machines would do the same for ever.
@@ -64,10 +63,7 @@ impl Conversation {
             return Err(Nonsense::NoLuck);
         }
         let (listens, said, past_is_past) = match &self.phase {
-            Phase::Down(link) => {
-                let (talking, said) = (link.eager() == Eager::Talking, link.eager() == Eager::Said);
-                (talking, said, *link.dialled() <= now)
-            }
+            Phase::Down(link) => (link.is_listening(), link.is_said(), *link.dialled() <= now),
             Phase::Up(up) => (up.is_listening(), false, up.past().all(|time| *time <= now)),
             Phase::Leaving { .. } | Phase::Gone => (false, false, true),
         };
@@ -82,7 +78,7 @@ impl Conversation {
 
 impl<T> Conversation<T> {
     fn map<U>(&self, to: &impl Fn(&T) -> U) -> Conversation<U> {
-        let Self { mode, mute, speaker, last_words, luck, phase } = self;
+        let Self { mode, mute, speaker, last_words, luck, respite, phase } = self;
         let speaker = match speaker {
             Speaker::There => Speaker::There,
             Speaker::Away { until } => Speaker::Away { until: to(until) },
@@ -95,7 +91,7 @@ impl<T> Conversation<T> {
             Phase::Gone => Phase::Gone,
         };
         let (mode, mute, last_words, luck) = (*mode, *mute, *last_words, luck.clone());
-        Conversation { mode, mute, speaker, last_words, luck, phase }
+        Conversation { mode, mute, speaker, last_words, luck, respite: respite.as_ref().map(to), phase }
     }
 }
 

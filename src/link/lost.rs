@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use tungstenite::Error;
 use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::http::Response;
@@ -29,7 +30,7 @@ pub enum Reason {
     Http {
         /// The status.
         status: u16,
-        /// `Retry-After`, when it was a number of seconds.
+        /// `Retry-After`: seconds, or a date as seen from the answer's own `Date` (RFC 9110 §10.2.3).
         retry_after: Option<Duration>,
     },
     /// A close frame with this code ended it (1005 when it named none).
@@ -89,8 +90,7 @@ impl Lost {
         if !body.trim().is_empty() {
             sentence += &format!(": {}", clipped(body.trim()));
         }
-        let retry_after =
-            header("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs);
+        let retry_after = header("retry-after").and_then(|value| patience(value, header("date")));
         Self { reason: Reason::Http { status: status.as_u16(), retry_after }, sentence }
     }
 }
@@ -142,6 +142,21 @@ impl From<io::Error> for Lost {
             None => Self::broken(format!("network: {error}")),
         }
     }
+}
+
+/// Reads `Retry-After`. A date is measured from the service's clock, because a board without a battery may have
+/// no idea of the time; without a `Date` it says nothing.
+fn patience(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = retry_after.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let wait = unix_s(retry_after)? - unix_s(date?)?;
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+}
+
+/// Reads an HTTP date (RFC 9110 §5.6.7) as seconds of the Unix epoch.
+pub(super) fn unix_s(date: &str) -> Option<i64> {
+    DateTimeParser::new().parse_timestamp(date.trim()).ok().map(|at| at.as_second())
 }
 
 /// Makes one line of at most 300 characters of `text`: what others write must not fill the log or draw on the

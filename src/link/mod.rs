@@ -50,6 +50,7 @@ pub struct Link {
     blocked: bool,
     last_heard: Instant,
     pinged: Option<Instant>,
+    dated_s: Option<i64>,
 }
 
 enum Stage {
@@ -103,7 +104,8 @@ impl Link {
     }
 
     fn new(stage: Stage, now: Instant) -> Self {
-        Self { stage, text: BytesMut::with_capacity(4096), blocked: false, last_heard: now, pinged: None }
+        let text = BytesMut::with_capacity(4096);
+        Self { stage, text, blocked: false, last_heard: now, pinged: None, dated_s: None }
     }
 
     /// Returns the file descriptor to poll, where there is one.
@@ -117,6 +119,12 @@ impl Link {
     pub fn interest(&self) -> PollFlags {
         let writing = self.blocked || self.pipe().is_some_and(Pipe::wants_write);
         if writing { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+    }
+
+    /// Returns what time it was for the peer at the upgrade (`Date`), in seconds of the Unix epoch, if it said so.
+    #[must_use]
+    pub fn dated_s(&self) -> Option<i64> {
+        self.dated_s
     }
 
     /// Names the time to call [`Self::tick`], while nothing is heard.
@@ -243,7 +251,9 @@ impl Link {
         now: Instant,
     ) -> Result<Option<News>, Lost> {
         match handshake.handshake() {
-            Ok((socket, _)) => {
+            Ok((socket, response)) => {
+                let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+                self.dated_s = date.and_then(lost::unix_s);
                 self.stage = Stage::Open(Box::new(socket));
                 self.last_heard = now;
                 Ok(Some(News::Up))

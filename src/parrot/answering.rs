@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// The most of a written message that is said, in characters.
 const LONGEST_MESSAGE: usize = 2000;
+/// The most of what was said before that is said again with an answer, in characters.
+const LONGEST_QUOTE: usize = 80;
 const DELTA: Duration = Duration::from_millis(200);
 
 impl Parrot {
@@ -116,7 +118,14 @@ impl Parrot {
             return Ok(chirped("Say something, and I will say it again."));
         };
         Ok(match (&self.heard, items::text_of(&last.body)) {
-            (Some((id, speech)), _) if *id == last.id => repeated(speech),
+            (Some((id, speech)), _) if *id == last.id => {
+                let mut answer = repeated(speech);
+                if let Some(before) = self.memory.last_written() {
+                    // What it was told of an earlier session, it shows that it knows.
+                    answer.words += &format!(" Before, somebody said: {}", clipped(before));
+                }
+                answer
+            }
             (_, Some(text)) => chirped(text),
             (_, None) => chirped("I no longer remember what you said."),
         })
@@ -147,6 +156,11 @@ fn repeated(speech: &[i16]) -> Answer {
         is_spoken: true,
         heard_ms: speech.len() / PER_MS,
     }
+}
+
+/// The beginning of `text`, enough to know it by.
+fn clipped(text: &str) -> String {
+    text.chars().take(LONGEST_QUOTE).collect()
 }
 
 fn chirped(text: &str) -> Answer {

@@ -3,6 +3,7 @@
 //! It keeps no audio and the newest items only; a deleted item stays in the record, for a test to ask, and is
 //! gone for the client.
 
+use super::items::text_of;
 use super::refusal::Refusal;
 use serde_json::Value;
 
@@ -44,6 +45,12 @@ impl Memory {
     /// The newest item that asks for an answer.
     pub(super) fn last_heard(&self) -> Option<&Item> {
         self.living().rfind(|item| item.role == "user" || item.role == "function_call_output")
+    }
+
+    /// The newest words that a client wrote down, its own or the assistant's.
+    pub(super) fn last_written(&self) -> Option<&str> {
+        let messages = self.living().filter(|item| matches!(item.role.as_str(), "user" | "assistant"));
+        messages.rev().find_map(|item| text_of(&item.body))
     }
 
     /// Takes `body` in after the item `after`: `None` is the end, `root` the beginning.

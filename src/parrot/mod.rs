@@ -58,6 +58,8 @@ pub struct Parrot {
     outbox: VecDeque<String>,
     asides: VecDeque<(Duration, Vec<Event>)>,
     now: Duration,
+    /// When the session ends; `None` once it has.
+    ends: Option<Duration>,
 }
 
 /// How this service behaves where the real one may behave either way.
@@ -65,6 +67,8 @@ pub struct Parrot {
 pub struct Habits {
     /// `expires_at` of the session, in seconds of the Unix epoch.
     pub expires_at: u64,
+    /// How long the session lasts before the service ends it, whatever `expires_at` says.
+    pub life: Duration,
     /// From the end of a turn to the first delta of its reply.
     pub think: Duration,
     /// How many times faster than real time a reply's audio is sent; 0 sends it at once.
@@ -79,6 +83,7 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             expires_at: 4_102_444_800,
+            life: Duration::from_secs(3600),
             think: Duration::from_millis(150),
             pace: 4,
             cascaded: false,
@@ -106,6 +111,7 @@ impl Parrot {
         let mut parrot = Self {
             conversation_id: ids.next("conv"),
             detection: terms.turn_detection(),
+            ends: Some(now.saturating_add(habits.life)),
             habits,
             ids,
             terms,
@@ -129,6 +135,9 @@ impl Parrot {
     /// Takes one client event, as its JSON text. A bad one is answered by an `error` event and by nothing else.
     pub fn hear(&mut self, text: &str, now: Duration) {
         self.now = self.now.max(now);
+        if self.ends.is_none() {
+            return;
+        }
         let (event_id, heeded) = match serde_json::from_str::<Value>(text) {
             Ok(Value::Object(event)) => (event.get("event_id").cloned(), self.heed(&event)),
             Ok(_) => (None, Err(Refusal::event("An event is a JSON object."))),
@@ -147,6 +156,10 @@ impl Parrot {
                 return Some(event);
             }
             let due = self.next().filter(|due| *due <= self.now)?;
+            if self.ends == Some(due) {
+                self.end();
+                continue;
+            }
             match self.asides.pop_front_if(|(at, _)| *at == due) {
                 Some((_, events)) => events.into_iter().for_each(|event| self.say(event)),
                 None => self.carry_on(),
@@ -154,13 +167,20 @@ impl Parrot {
         }
     }
 
-    /// When the next server event is due, as far as is known; `None` until the client does something.
+    /// When the next server event is due, as far as is known; `None` when the session has ended.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
         let waiting = (!self.outbox.is_empty()).then_some(self.now);
         let aside = self.asides.front().map(|(at, _)| *at);
         let reply = self.reply.as_ref().map(|reply| reply.due);
-        [waiting, aside, reply].into_iter().flatten().min()
+        [waiting, aside, reply, self.ends].into_iter().flatten().min()
+    }
+
+    /// Whether the session has lasted its time and everything has been said: the real service closes the connection
+    /// then, with code 1001.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ends.is_none() && self.outbox.is_empty()
     }
 
     /// The items of the conversation, oldest first: what was said, and how much of it was heard.
@@ -219,6 +239,15 @@ impl Parrot {
             }
             other => Err(Refusal::event(format!("There is no client event '{other}'."))),
         }
+    }
+
+    /// Says that the session has lasted its time, and nothing more.
+    fn end(&mut self) {
+        (self.ends, self.reply) = (None, None);
+        self.asides.clear();
+        let minutes = self.habits.life.as_secs() / 60;
+        let message = format!("This session has lasted its {minutes} minutes.");
+        self.say(("error", Refusal::new("session_expired", None, message).body(None)));
     }
 
     fn update_session(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {

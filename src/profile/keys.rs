@@ -43,6 +43,7 @@ pub(super) enum Key {
     RecordSound,
     RecordWords,
     LogDir,
+    Sounds,
     Verbose,
 }
 
@@ -124,6 +125,7 @@ pub(super) const ROWS: &[Row] = &[
     row(Key::Speaker, "speaker", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
     row(Key::GainDb, "gain_db", Takes::Number("DB"), Group::Device, "how much louder to make the microphone, instead of the board's"),
     row(Key::Volume, "volume", Takes::Number("PERCENT"), Group::Device, "how loud replies are, until another volume is remembered; a flag always counts [100]"),
+    row(Key::Sounds, "sounds", Takes::Switch, Group::Device, "two soft notes when the service is out of reach, and when it is back").default("true"),
     row(Key::UnpluggedS, "unplugged_s", Takes::Wait, Group::Device, "how long to wait for a sound card that went away, or forever, instead of the board's"),
     row(Key::Speech, "speech", Takes::Text("WAV"), Group::Device, "a recording to hear instead of the microphone"),
     row(Key::SpeakerFile, "speaker_file", Takes::Text("WAV"), Group::Device, "a recording to write instead of playing"),

@@ -80,7 +80,11 @@ pub fn read(
     }
     let profile = Profile {
         service,
-        talk: Talk { mode, tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0) },
+        talk: Talk {
+            mode,
+            tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0),
+            sounds: values.switch(keys::Key::Sounds),
+        },
         sound,
         body,
         chosen,
@@ -260,6 +264,8 @@ pub struct Talk {
     pub mode: Mode,
     /// In [`Mode::Tap`], how long nobody must have spoken for the conversation to end.
     pub tap_quiet: Duration,
+    /// Whether the owner hears that the service is out of reach, and that it is back.
+    pub sounds: bool,
 }
 
 /// What opens and closes the microphone.

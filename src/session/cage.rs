@@ -40,6 +40,10 @@ fn live(link: &mut Link, parrot: &mut Parrot, born: Instant) -> Result<(), Lost>
             link.send(|text| text.extend_from_slice(event.as_bytes()))?;
         }
         link.flush()?;
+        if parrot.has_ended() {
+            link.close();
+            return Ok(());
+        }
         wait(link, parrot.next().map(|due| due.saturating_sub(now - born)))?;
     }
 }

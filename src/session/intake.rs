@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::Session;
+use super::line::Place;
 use super::teller::Odd;
 use crate::conversation::{Event, Id};
 use crate::ledger::Mark;
@@ -23,7 +24,7 @@ impl Session {
             match link.next(now) {
                 Ok(None) => return,
                 Ok(Some(News::Up)) => self.on(&Event::LinkUp, now),
-                Ok(Some(News::Text(text))) if !self.line.is_closing() => self.take_in(&text, now),
+                Ok(Some(News::Text(text))) if !self.line.is_closing(Place::Main) => self.take_in(&text, now),
                 Ok(Some(News::Binary(bytes))) => self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now),
                 Ok(Some(News::Text(_))) => {}
                 Err(lost) => return self.lose(&lost, now),
@@ -39,9 +40,14 @@ impl Session {
             Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
             Ok(Incoming::Event(event)) => self.on(&event, now),
-            Ok(Incoming::SessionCreated(id)) => self.teller.session(&id, now),
+            Ok(Incoming::SessionCreated { id, expires_at_s }) => {
+                self.teller.session(&id, now);
+                let life = self.line.lasts(Place::Main, expires_at_s);
+                self.on(&Event::Expires(life), now);
+            }
             Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
-            Ok(Incoming::Said(who, words)) if !words.trim().is_empty() => {
+            Ok(Incoming::Said { who, item, words }) if !words.trim().is_empty() => {
+                self.recall.said(who, &item, &words);
                 let who = match who {
                     Who::Owner => "you",
                     Who::Mynah => "mynah",
@@ -49,7 +55,7 @@ impl Session {
                 self.scribe.recorder.words(who, &words, now);
                 self.board.say(who, &words);
             }
-            Ok(Incoming::Said(..) | Incoming::Ignored(_)) => {}
+            Ok(Incoming::Said { .. } | Incoming::Ignored(_)) => {}
             Ok(Incoming::Error(error)) => {
                 self.teller.error(&error, now);
                 self.see_refusal(&error.event, now);
@@ -87,6 +93,10 @@ impl Session {
         let found = wire::differences(&self.config, effective);
         self.teller.differences(&found, now);
         let grave = found.iter().any(|difference| difference.grave);
+        if !grave {
+            // Before anything that waits to be said, and to no session that is not wanted.
+            self.remind(now);
+        }
         self.on(if grave { &Event::Misconfigured } else { &Event::Configured }, now);
     }
 }

@@ -1,15 +1,16 @@
-//! The line to the service: at most one link or one dial, never two.
+//! The line to the service: one link or one dial, and before a session's end a second beside it.
 //!
 //! It does what the conversation decides and translates the end of a link into what that means; it
-//! decides nothing.
+//! decides nothing. There are never more than two links: the one in use, and the one that is to take its place or
+//! has just left it. There is never more than one dial.
 
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
 use super::cage;
-use crate::conversation::{DIAL_LIMIT, Loss};
+use crate::conversation::{DIAL_LIMIT, GOODBYE_LIMIT, Loss, SESSION_LIFE};
 use crate::errands::{Dial, Errands, Reached, Socket, Unreached};
 use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
 use crate::parrot::Habits;
@@ -29,39 +30,61 @@ pub enum Service {
     },
 }
 
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The link that is in use.
+    Main,
+    /// The link that is to take its place, or has just left it.
+    Spare,
+}
+
 pub(super) struct Line {
     service: Service,
-    stage: Stage,
+    main: Stage,
+    spare: Stage,
     dials: u64,
+    /// Whether the credential shown last was a key: another look at it shows the same.
+    keyed: bool,
 }
 
 enum Stage {
     Down,
-    Dialling,
-    Up(Link),
-    /// Said goodbye; only the answer still matters.
-    Closing(Link),
+    Dialling {
+        number: u64,
+    },
+    /// How long the session will last, as far as is known.
+    Up {
+        link: Link,
+        life: Duration,
+    },
+    /// Said goodbye; only the answer still matters, for so long.
+    Closing {
+        link: Link,
+        until: Instant,
+    },
 }
 
 impl Line {
     pub(super) fn new(service: Service) -> Self {
-        Self { service, stage: Stage::Down, dials: 0 }
+        Self { service, main: Stage::Down, spare: Stage::Down, dials: 0, keyed: true }
     }
 
     /// Begins to connect and tells whether that is already done.
-    pub(super) fn dial(&mut self, errands: &Errands, now: Instant) -> Result<bool, Lost> {
+    pub(super) fn dial(&mut self, place: Place, errands: &Errands, now: Instant) -> Result<bool, Lost> {
         self.dials += 1;
+        let number = self.dials;
         match &self.service {
             Service::Parrot(habits) => {
                 let (ours, theirs) = Link::pair(now)?;
-                cage::open(theirs, habits.clone(), self.dials)?;
-                self.stage = Stage::Up(ours);
+                cage::open(theirs, habits.clone(), number)?;
+                *self.at(place) = Stage::Up { link: ours, life: SESSION_LIFE };
                 Ok(true)
             }
             Service::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
-                self.stage = Stage::Dialling;
-                if !errands.dial(Dial { number: self.dials, host, port, limit: DIAL_LIMIT }) {
+                *self.at(place) = Stage::Dialling { number };
+                if !errands.dial(Dial { number, host, port, limit: DIAL_LIMIT }) {
                     return Err(Lost::broken("too many errands at once".to_owned()));
                 }
                 Ok(false)
@@ -69,73 +92,161 @@ impl Line {
         }
     }
 
-    /// Takes what has come of a dial, and begins the upgrade.
+    /// Takes what has come of a dial, and begins the upgrade; whose dial it was comes with the failure.
     pub(super) fn dialled(
         &mut self,
         number: u64,
         result: Result<Reached, Unreached>,
         now: Instant,
-    ) -> Result<(), (Loss, Lost)> {
+    ) -> Result<(), (Place, Loss, Lost)> {
+        let is_of = |stage: &Stage| matches!(stage, Stage::Dialling { number: of } if *of == number);
+        let place = match (is_of(&self.main), is_of(&self.spare)) {
+            (true, _) => Place::Main,
+            (false, true) => Place::Spare,
+            (false, false) => return Ok(()),
+        };
+        *self.at(place) = Stage::Down;
         let Service::Remote { endpoint, tls } = &self.service else { return Ok(()) };
-        if number != self.dials || !matches!(self.stage, Stage::Dialling) {
-            return Ok(());
-        }
         let reached = result.map_err(|why| {
             let loss = if why.set_up { Loss::Refused } else { Loss::Broken };
-            (loss, Lost::broken(why.sentence))
+            (place, loss, Lost::broken(why.sentence))
         })?;
-        let link = upgrade(reached, endpoint, tls, now).map_err(|lost| (weigh(&lost), lost))?;
-        self.stage = Stage::Up(link);
+        let (name, _) = reached.credential;
+        self.keyed = name != "Authorization";
+        let link = upgrade(reached, endpoint, tls, now);
+        let link = link.map_err(|lost| (place, self.weigh(&lost), lost))?;
+        *self.at(place) = Stage::Up { link, life: SESSION_LIFE };
         Ok(())
     }
 
-    /// Says goodbye, or gives up what is not yet there.
-    pub(super) fn hang_up(&mut self, errands: &Errands) {
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Down) {
-            Stage::Up(mut link) => {
-                link.close();
-                Stage::Closing(link)
-            }
-            Stage::Dialling => {
-                errands.cancel();
-                Stage::Down
-            }
-            stage @ (Stage::Down | Stage::Closing(_)) => stage,
-        };
+    /// Says goodbye to everybody, or gives up what is not yet there.
+    pub(super) fn hang_up(&mut self, errands: &Errands, now: Instant) {
+        self.drop_spare(errands, now);
+        close(&mut self.main, errands, now);
+    }
+
+    /// Says goodbye to the second link, or gives it up.
+    pub(super) fn drop_spare(&mut self, errands: &Errands, now: Instant) {
+        close(&mut self.spare, errands, now);
+    }
+
+    /// Puts the second link, however far it has come, in the place of the first, to which it says goodbye.
+    pub(super) fn move_over(&mut self, errands: &Errands, now: Instant) {
+        close(&mut self.main, errands, now);
+        std::mem::swap(&mut self.main, &mut self.spare);
     }
 
     /// Forgets the link, which is over, and says what that means.
-    pub(super) fn lose(&mut self, lost: &Lost) -> Loss {
-        self.stage = Stage::Down;
-        weigh(lost)
+    pub(super) fn lose(&mut self, place: Place, lost: &Lost) -> Loss {
+        *self.at(place) = Stage::Down;
+        self.weigh(lost)
     }
 
     pub(super) fn link(&mut self) -> Option<&mut Link> {
-        match &mut self.stage {
-            Stage::Up(link) | Stage::Closing(link) => Some(link),
-            Stage::Down | Stage::Dialling => None,
+        self.linked(Place::Main)
+    }
+
+    pub(super) fn linked(&mut self, place: Place) -> Option<&mut Link> {
+        match self.at(place) {
+            Stage::Up { link, .. } | Stage::Closing { link, .. } => Some(link),
+            Stage::Down | Stage::Dialling { .. } => None,
+        }
+    }
+
+    /// Takes in when the service will end a session, and says how long that is.
+    ///
+    /// The time comes from the service's own clock: a board without a battery may have no idea of it.
+    pub(super) fn lasts(&mut self, place: Place, expires_at_s: Option<u32>) -> Duration {
+        let Stage::Up { link, life } = self.at(place) else { return SESSION_LIFE };
+        let left_s = expires_at_s.zip(link.dated_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
+        if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
+            *life = Duration::from_secs(left_s).min(SESSION_LIFE);
+        }
+        *life
+    }
+
+    /// Tells how long the session lasts from its beginning.
+    pub(super) fn life(&self, place: Place) -> Duration {
+        match self.stage(place) {
+            Stage::Up { life, .. } => *life,
+            Stage::Down | Stage::Dialling { .. } | Stage::Closing { .. } => SESSION_LIFE,
         }
     }
 
     /// Tells whether what still comes is for nobody.
-    pub(super) fn is_closing(&self) -> bool {
-        matches!(self.stage, Stage::Closing(_))
+    pub(super) fn is_closing(&self, place: Place) -> bool {
+        matches!(self.stage(place), Stage::Closing { .. })
+    }
+
+    /// Forgets a link to which goodbye was said and that does not answer in time.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if matches!(self.spare, Stage::Closing { until, .. } if now >= until) {
+            self.spare = Stage::Down;
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match &self.stage {
-            Stage::Up(link) | Stage::Closing(link) => link.deadline(),
-            Stage::Down | Stage::Dialling => None,
+        let goodbye = match &self.spare {
+            Stage::Closing { until, .. } => Some(*until),
+            Stage::Down | Stage::Dialling { .. } | Stage::Up { .. } => None,
+        };
+        let links = [&self.main, &self.spare].into_iter().filter_map(|stage| stage.link()?.deadline());
+        links.chain(goodbye).min()
+    }
+
+    /// Returns the links' descriptors and what to poll them for.
+    pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        let links = [&self.main, &self.spare].into_iter().filter_map(Stage::link);
+        links.filter_map(|link| link.fd().map(|fd| (fd, link.interest())))
+    }
+
+    fn at(&mut self, place: Place) -> &mut Stage {
+        match place {
+            Place::Main => &mut self.main,
+            Place::Spare => &mut self.spare,
         }
     }
 
-    /// Returns the link's descriptor and what to poll it for.
-    pub(super) fn fd(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        match &self.stage {
-            Stage::Up(link) | Stage::Closing(link) => link.fd().map(|fd| (fd, link.interest())),
-            Stage::Down | Stage::Dialling => None,
+    fn stage(&self, place: Place) -> &Stage {
+        match place {
+            Place::Main => &self.main,
+            Place::Spare => &self.spare,
         }
     }
+
+    fn weigh(&self, lost: &Lost) -> Loss {
+        let loss = match lost.reason {
+            Reason::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
+            Reason::Closed(code) => wire::loss_of_close(code),
+            Reason::Broken => Loss::Broken,
+            Reason::SetUp => Loss::Refused,
+        };
+        // A key that was not accepted is the same key the next time; a token may be fresh by then.
+        if loss == Loss::Denied && self.keyed { Loss::Refused } else { loss }
+    }
+}
+
+impl Stage {
+    fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Up { link, .. } | Self::Closing { link, .. } => Some(link),
+            Self::Down | Self::Dialling { .. } => None,
+        }
+    }
+}
+
+fn close(stage: &mut Stage, errands: &Errands, now: Instant) {
+    *stage = match std::mem::replace(stage, Stage::Down) {
+        Stage::Up { mut link, .. } => {
+            link.close();
+            Stage::Closing { link, until: now + GOODBYE_LIMIT }
+        }
+        Stage::Dialling { .. } => {
+            errands.cancel();
+            Stage::Down
+        }
+        stage @ (Stage::Down | Stage::Closing { .. }) => stage,
+    };
 }
 
 fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Instant) -> Result<Link, Lost> {
@@ -145,13 +256,4 @@ fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Instant) -> Re
         Socket::ByHand(stream) => Pipe::memory(stream),
     };
     Link::upgrade(pipe, &Upgrade { uri: endpoint.to_string(), credential: Some(reached.credential) }, now)
-}
-
-fn weigh(lost: &Lost) -> Loss {
-    match lost.reason {
-        Reason::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
-        Reason::Closed(code) => wire::loss_of_close(code),
-        Reason::Broken => Loss::Broken,
-        Reason::SetUp => Loss::Refused,
-    }
 }

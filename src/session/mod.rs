@@ -8,15 +8,23 @@
 mod ask;
 mod backlog;
 mod cage;
+mod chime;
 mod clock;
 mod downlink;
 mod intake;
+mod last_words;
 mod line;
+mod recall;
 mod record;
+mod rotate;
+mod service;
 mod sight;
+mod sleep;
+mod storm;
 mod teller;
 mod touches;
 mod uplink;
+mod voice;
 mod wait;
 mod watchdog;
 
@@ -28,26 +36,30 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::audio::{AudioError, Away, Sound};
 use crate::board::Board;
-use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
-use crate::errands::{Errands, Outcome};
-use crate::ledger::{Correction, Ledger, Mark};
+use crate::conversation::{Action, Conversation, Ending, Event, Mode, State};
+use crate::errands::Errands;
+use crate::ledger::{Ledger, Mark};
 use crate::light::Facts;
-use crate::link::Lost;
 use crate::profile::Keep;
 use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
+pub use last_words::{is_broken, last_words, wake_with};
 pub use line::Service;
 pub use record::Recording;
 pub use sight::greet;
+pub use sleep::Sleep;
+pub use storm::{Storm, Weather};
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
+use chime::Chime;
 use downlink::Downlink;
 use line::Line;
+use recall::Recall;
 use record::Scribe;
-use teller::{Odd, Teller};
+use teller::Teller;
 use touches::Settings;
 use uplink::Uplink;
 
@@ -68,6 +80,8 @@ pub struct Parts {
     pub service: Service,
     /// Both lanes and the devices at their ends.
     pub sound: Sound,
+    /// Whether the owner is to hear that the service is out of reach, and that it is back.
+    pub sounds: bool,
     /// Button and light.
     pub board: Board,
     /// Who does what is slow.
@@ -90,12 +104,17 @@ pub struct Parts {
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let mut session = Session::begin(parts, clock::now());
+    let mut sleep = Sleep::new(clock::slept());
     watchdog::ready();
     loop {
         let now = clock::now();
         let timeout = session.deadline(now).map(|deadline| deadline.saturating_duration_since(now));
         let ready = session.wait(timeout);
-        if let Some(ended) = session.turn(ready, clock::now()) {
+        let now = clock::now();
+        if let Some(slept) = sleep.note(clock::slept()) {
+            session.awake(slept, now);
+        }
+        if let Some(ended) = session.turn(ready, now) {
             watchdog::stopping();
             return ended;
         }
@@ -115,12 +134,16 @@ pub struct Session {
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
+    recall: Recall,
+    chime: Chime,
     teller: Teller,
     scribe: Scribe,
     /// What the light is a picture of, as it was last shown.
     facts: Facts,
     /// Which devices were away when that was last looked at.
     away: Away,
+    /// The xruns of the microphone and of the speaker.
+    storms: [Storm; 2],
     /// Whether a button is ignored.
     broken: bool,
     /// When the light is to be looked at again.
@@ -157,6 +180,7 @@ impl Session {
             look_at: Some(now),
             scribe: Scribe::new(&mut parts, &conversation, now),
             away: Away::default(),
+            storms: Default::default(),
             broken: false,
             conversation,
             config: parts.config,
@@ -169,6 +193,8 @@ impl Session {
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
+            recall: Recall::default(),
+            chime: Chime::new(parts.sounds),
             teller: Teller::default(),
             tape_told: false,
             watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
@@ -198,13 +224,17 @@ impl Session {
         }
         if ready.link || self.unread || ready.errands {
             self.take_messages(now);
+            self.take_spare(now);
         }
         self.take_away(now);
+        self.take_storms(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
+        self.chime();
         self.correct(now);
         self.flush(now);
+        self.keep_spare(now);
         self.follow(now);
         self.teller.counters(self.sound.counters(), now);
         self.show(now);
@@ -233,7 +263,12 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Instant) {
         match event {
-            Event::SpeechStopped => self.ledger.note(Mark::TurnEnded, now),
+            Event::SpeechStopped => {
+                self.ledger.note(Mark::TurnEnded, now);
+                self.uplink.taken();
+            }
+            // What the microphone heard until now is an echo of the reply, if anything.
+            Event::Drained => self.uplink.taken(),
             Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
             Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
             Event::Press
@@ -246,12 +281,16 @@ impl Session {
             | Event::LastWords
             | Event::LinkUp
             | Event::LinkDown(_)
+            | Event::Expires(_)
+            | Event::SpareUp
+            | Event::SpareConfigured(_)
+            | Event::SpareRefused
+            | Event::SpareDown(_)
             | Event::Configured
             | Event::Misconfigured
             | Event::SpeechStarted
             | Event::Committed
             | Event::Audio(_)
-            | Event::Drained
             | Event::Refused(_)
             | Event::Tick => {}
         }
@@ -272,7 +311,11 @@ impl Session {
     fn act(&mut self, action: Action, now: Instant) {
         match action {
             Action::Dial => self.dial(now),
-            Action::HangUp => self.line.hang_up(&self.errands),
+            Action::HangUp => self.line.hang_up(&self.errands, now),
+            Action::DialSpare => self.dial_spare(now),
+            Action::ConfigureSpare => self.configure_spare(now),
+            Action::DropSpare => self.line.drop_spare(&self.errands, now),
+            Action::Move => self.move_over(now),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send("session.update", |text| wire::session_update(&config, text), now);
@@ -287,6 +330,7 @@ impl Session {
                 self.ledger.note(Mark::TurnEnded, now);
                 self.say_what_was_heard(now);
                 self.command(&Command::Commit, now);
+                self.uplink.taken();
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
@@ -294,41 +338,8 @@ impl Session {
                 self.see_news(news, now);
                 self.teller.news(news, &mut self.board);
             }
+            Action::Sound(tone) => self.chime.ask(tone),
             Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
-        }
-    }
-
-    fn dial(&mut self, now: Instant) {
-        match self.line.dial(&self.errands, now) {
-            Ok(true) => self.on(&Event::LinkUp, now),
-            Ok(false) => {}
-            Err(lost) => self.lose(&lost, now),
-        }
-    }
-
-    /// Silences the reply, here and in the device, where there is anything to silence.
-    fn cut(&mut self, now: Instant) {
-        self.downlink.clear();
-        if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
-            self.sound.mouth.cut();
-            self.ledger.note(Mark::Cut, now);
-            self.facts.interrupted = Some(now);
-        }
-    }
-
-    /// Moves the microphone's frames on: to the service, or into the pre-roll.
-    fn say_what_was_heard(&mut self, now: Instant) {
-        // What the light does not show is not taken.
-        let open = self.conversation.microphone() && self.facts.live;
-        let link = if self.conversation.configured() { self.line.link() } else { None };
-        let dropped = self.uplink.dropped();
-        let recorder = &mut self.scribe.recorder;
-        let moved = self.uplink.pump(&mut self.sound.ears, open, link, recorder, now);
-        if self.uplink.dropped() > dropped {
-            self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
-        }
-        if let Err(lost) = moved {
-            self.lose(&lost, now);
         }
     }
 
@@ -340,37 +351,6 @@ impl Session {
         }
     }
 
-    fn take_outcomes(&mut self, now: Instant) {
-        while let Some(outcome) = self.errands.outcome() {
-            match outcome {
-                Outcome::Dialled { number, result } => {
-                    if let Err((loss, lost)) = self.line.dialled(number, result, now) {
-                        self.line.hang_up(&self.errands);
-                        self.down(&lost, loss, now);
-                    }
-                }
-                Outcome::NotKept(why) | Outcome::NotRecorded(why) => log::warn!("{why}"),
-                Outcome::Recorded(file) => log::info!("a recording is in {}", file.display()),
-            }
-        }
-    }
-
-    fn take_receipts(&mut self, now: Instant) {
-        while let Some(receipt) = self.sound.mouth.receipt() {
-            self.ledger.silenced(receipt.cut, receipt.heard, now);
-            self.teller.turn(self.ledger.turn(), &mut self.board);
-        }
-        let heard = self.sound.mouth.heard();
-        self.ledger.heard(heard, now);
-        if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
-            self.on(&Event::Drained, now);
-        }
-        if self.sound.tape_ended() && !self.tape_told {
-            self.tape_told = true;
-            self.on(&Event::LastWords, now);
-        }
-    }
-
     fn take_time(&mut self, now: Instant) {
         if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
             self.on(&Event::Tick, now);
@@ -379,90 +359,6 @@ impl Session {
             && let Err(lost) = link.tick(now)
         {
             self.lose(&lost, now);
-        }
-    }
-
-    /// Tells the service what was really heard of a reply that was cut.
-    fn correct(&mut self, now: Instant) {
-        while let Some(correction) = self.ledger.next_correction() {
-            let command = match correction {
-                Correction::Truncate { item, content_index, audio_end_ms } => {
-                    Command::Truncate { item, content_index, audio_end_ms }
-                }
-                Correction::Delete { item } => Command::Delete(item),
-            };
-            self.command(&command, now);
-        }
-    }
-
-    fn command(&mut self, command: &Command, now: Instant) {
-        log::debug!("tells the service: {command:?}");
-        self.send(record::command_kind(command), |text| command.write(text), now);
-    }
-
-    fn send(&mut self, kind: &'static str, write: impl FnOnce(&mut bytes::BytesMut), now: Instant) {
-        let Some(link) = self.line.link() else { return };
-        let mut bytes = 0;
-        let sent = link.send(|text| {
-            let before = text.len();
-            write(text);
-            bytes = text.len() - before;
-        });
-        self.scribe.recorder.sent(kind, bytes, now);
-        if let Err(lost) = sent {
-            self.lose(&lost, now);
-        }
-    }
-
-    fn flush(&mut self, now: Instant) {
-        if let Some(link) = self.line.link()
-            && let Err(lost) = link.flush()
-        {
-            self.lose(&lost, now);
-        }
-    }
-
-    fn lose(&mut self, lost: &Lost, now: Instant) {
-        let loss = self.line.lose(lost);
-        self.down(lost, loss, now);
-    }
-
-    fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
-        self.note_lost(lost, now);
-        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
-        self.ledger.forget();
-        self.on(&Event::LinkDown(loss), now);
-    }
-
-    /// Lets microphone and light follow the conversation: the light is on before the first sample and
-    /// off after the last.
-    fn settle(&mut self, now: Instant) {
-        let open = self.conversation.microphone();
-        if !open {
-            self.sound.ears.set_open(false);
-        }
-        // Only a whole turn may wait for the link with the microphone closed.
-        if !open && self.conversation.state() != State::Thinking {
-            self.uplink.restart();
-        }
-        self.follow(now);
-        if open {
-            self.sound.ears.set_open(true);
-        }
-    }
-
-    fn feed_watchdog(&mut self, now: Instant) {
-        let Some(watchdog) = &mut self.watchdog else { return };
-        let counters = self.sound.counters();
-        let progress = Progress {
-            microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
-            speaker: Work { due: self.away.speaker.is_none(), frames: counters.played.get() },
-        };
-        let due = now >= watchdog.deadline();
-        if watchdog.look(progress, now) {
-            watchdog::feed();
-        } else if due {
-            self.note_fault(Fault::Starved, now);
         }
     }
 
@@ -482,6 +378,7 @@ impl Session {
             self.ending.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
+            self.storms.iter().filter_map(Storm::deadline).min(),
             self.unread.then_some(now),
         ]
         .into_iter()

@@ -79,6 +79,12 @@ impl Scribe {
 }
 
 impl Session {
+    /// Returns the recording of the last minutes.
+    #[must_use]
+    pub fn recording(&mut self) -> Vec<u8> {
+        self.scribe.recorder.text("taken")
+    }
+
     /// Notes an event and what was decided on it.
     pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Instant) {
         self.scribe.recorder.event(event, then, &self.conversation, now);
@@ -88,9 +94,16 @@ impl Session {
                 Action::Tell(News::NoSession) => Fault::NoSession,
                 Action::Finish(Ending::Refused) => Fault::Refused,
                 // The others are answers to the owner, or everyday.
-                Action::Tell(News::TooShort | News::Muted | News::MuteSwitched | News::NoSpeaker)
+                Action::Tell(
+                    News::TooShort | News::Muted | News::MuteSwitched | News::NoSpeaker | News::Unsent,
+                )
                 | Action::Finish(Ending::Bye)
                 | Action::Dial
+                | Action::DialSpare
+                | Action::ConfigureSpare
+                | Action::DropSpare
+                | Action::Move
+                | Action::Sound(_)
                 | Action::HangUp
                 | Action::Configure
                 | Action::Cut
@@ -218,9 +231,9 @@ fn kind(incoming: &Incoming<'_>) -> &'static str {
     match incoming {
         Incoming::Audio(_) => "response.audio.delta",
         Incoming::AudioDone { .. } => "response.audio.done",
-        Incoming::SessionCreated(_) => "session.created",
+        Incoming::SessionCreated { .. } => "session.created",
         Incoming::SessionUpdated(_) => "session.updated",
-        Incoming::Said(..) => "a transcript",
+        Incoming::Said { .. } => "a transcript",
         Incoming::Error(_) => "error",
         Incoming::Warning(_) => "warning",
         Incoming::Ignored(known) => known,
@@ -244,6 +257,11 @@ fn kind(incoming: &Incoming<'_>) -> &'static str {
             | Event::LinkDown(_)
             | Event::Configured
             | Event::Misconfigured
+            | Event::Expires(_)
+            | Event::SpareUp
+            | Event::SpareConfigured(_)
+            | Event::SpareRefused
+            | Event::SpareDown(_)
             | Event::Audio(_)
             | Event::Drained
             | Event::Refused(_)
@@ -261,6 +279,7 @@ pub(super) fn command_kind(command: &Command) -> &'static str {
         Command::Cancel(_) => "response.cancel",
         Command::Truncate { .. } => "conversation.item.truncate",
         Command::Delete(_) => "conversation.item.delete",
+        Command::Recall { .. } => "conversation.item.create",
     }
 }
 

@@ -38,8 +38,9 @@ pub(super) enum Odd {
 #[derive(Default)]
 pub(super) struct Teller {
     odd: [Count; 7],
-    errors: [Count; 7],
+    errors: [Count; 9],
     losses: [Count; 4],
+    spares: Count,
     sessions: Count,
     differences: Count,
     counted: Troubles,
@@ -59,6 +60,7 @@ struct Troubles {
     overruns: u64,
     suspends: u64,
     reopens: u64,
+    deafened: u64,
     controls_refused: u64,
 }
 
@@ -83,7 +85,7 @@ impl Teller {
                 Odd::Binary => "the service sent a binary message",
                 Odd::BadAudio => "the service sent audio that is not base64",
                 Odd::TooLong => "the reply is longer than ten minutes; the rest is not played",
-                Odd::PreRoll => "what was said more than two seconds before the link came up is lost",
+                Odd::PreRoll => "what was said more than ten seconds before the link came up is lost",
                 Odd::Warning => "the service warns",
             };
             log::warn!("{what}: {} ({times} times so far)", clipped(detail));
@@ -112,10 +114,17 @@ impl Teller {
             }
             // The light shows every one, and a recording tells them all.
             Loss::Later(_) | Loss::Broken if !due => log::debug!("{lost}"),
+            Loss::Denied => log::warn!("{lost}; trying once more, with the credential as it is then"),
             Loss::Later(patience) => {
                 log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs())
             }
             Loss::Broken => log::warn!("{lost}; trying again"),
+        }
+    }
+
+    pub(super) fn spare_lost(&mut self, lost: &Lost, now: Instant) {
+        if self.spares.due(now).is_some() {
+            log::info!("the session that is to take over: {lost}; trying again");
         }
     }
 
@@ -141,10 +150,12 @@ impl Teller {
                 Refusal::NothingToCommit => 2,
                 Refusal::SessionExpired => 3,
                 Refusal::NoQuota => 4,
-                Refusal::Other => 5,
+                Refusal::TooMuch => 5,
+                Refusal::Trouble => 6,
+                Refusal::Other => 7,
             }
         } else {
-            6
+            8
         };
         let level = if kind == 0 { log::Level::Debug } else { log::Level::Warn };
         let param = if param.is_empty() { String::new() } else { format!(" ({})", clipped(param)) };
@@ -163,26 +174,36 @@ impl Teller {
             News::Muted => "the microphone is muted",
             News::MuteSwitched => "the switch holds the microphone muted",
             News::NoSpeaker => "there is no speaker to hear the reply from",
+            News::Unsent => "there is no link, and what was said is too old to be sent",
             News::NoSession => "the service did not answer the configuration",
         };
         log::debug!("{sentence}");
         board.say("news", sentence);
     }
 
-    /// Tells which device has gone, and which is back.
+    /// Tells which device has gone or is of no use, and which is back.
     pub(super) fn away(&self, before: Away, after: Away, board: &mut Board) {
         for (end, before, after) in [
             (End::Microphone, before.microphone, after.microphone),
             (End::Speaker, before.speaker, after.speaker),
         ] {
-            let sentence = match (before, after) {
-                (None, Some(gone)) => format!("the {end} is gone ({gone}); waiting for it"),
-                (Some(_), None) => format!("the {end} is back"),
-                (None, None) | (Some(_), Some(_)) => continue,
-            };
-            log::warn!("{sentence}");
-            board.say("news", &sentence);
+            match (before, after) {
+                (None, Some(gone)) => self.trouble(&gone.sentence(end), board),
+                (Some(_), None) => self.trouble(&format!("the {end} is back"), board),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
         }
+        match (before.deaf, after.deaf) {
+            (None, Some(deaf)) => self.trouble(&deaf.to_string(), board),
+            (Some(_), None) => self.trouble("the microphone hears again", board),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Tells of trouble with a device, or of its end.
+    pub(super) fn trouble(&self, sentence: &str, board: &mut Board) {
+        log::warn!("{sentence}");
+        board.say("news", sentence);
     }
 
     /// Tells how long the steps of a turn took.
@@ -202,6 +223,7 @@ impl Teller {
             overruns: counters.overruns.get(),
             suspends: counters.suspends.get(),
             reopens: counters.reopens.get(),
+            deafened: counters.deafened.get(),
             controls_refused: counters.controls_refused.get(),
         };
         if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
@@ -210,12 +232,13 @@ impl Teller {
         (self.counted, self.counted_at) = (seen, Some(now));
         log::warn!(
             "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens, \
-             {} times controls of a card that came back could not be set",
+             {} times the microphone was deaf, {} times controls of a card that came back could not be set",
             seen.capture_xruns,
             seen.playback_xruns,
             seen.overruns,
             seen.suspends,
             seen.reopens,
+            seen.deafened,
             seen.controls_refused
         );
     }

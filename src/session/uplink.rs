@@ -1,4 +1,5 @@
-//! From the heard lane to `input_audio_buffer.append`, and the pre-roll while there is nobody to hear it.
+//! From the heard lane to `input_audio_buffer.append`, and what is kept of it: for a session that is not there yet, and
+//! for the next one to hear again what the last one may not have taken in.
 //!
 //! Whether the microphone is open, and whether there is a session to send to, is decided elsewhere.
 
@@ -8,12 +9,16 @@ use std::time::Instant;
 use rustix::event::PollFlags;
 
 use crate::audio::{Ears, Heard};
+use crate::conversation::KEEP_LIMIT;
 use crate::link::{Link, Lost};
 use crate::recorder::Recorder;
 use crate::wire;
 
-/// Frames of pre-roll kept: the newest two seconds. Older ones are dropped and counted.
-const PRE_ROLL_FRAMES: usize = 2 * 24_000;
+/// Frames kept for a session at most: the newest ten seconds. Older ones are dropped and counted.
+const KEPT_FRAMES: usize = KEEP_LIMIT.as_secs() as usize * 24_000;
+/// Frames kept of what has been sent while nobody was heard to speak: the newest second. A voice that the service has
+/// not told of by then began later (protocol §8.3: at most 0.3 s of padding and 0.2 s to be sure, and the way).
+const QUIET_FRAMES: usize = 24_000;
 /// Frames in one event at most: 20 ms. A period is sent as soon as it is there; more only after a stall.
 const EVENT_FRAMES: usize = 480;
 /// What a recording calls them.
@@ -21,7 +26,9 @@ const APPEND: &str = "input_audio_buffer.append";
 
 /// The way of the owner's voice.
 pub(super) struct Uplink {
-    pre_roll: VecDeque<Heard>,
+    /// The newest frames: first `sent` that this session has, then those that wait for one.
+    kept: VecDeque<Heard>,
+    sent: usize,
     since_press: u64,
     dropped: u64,
     /// The link may hold something that was said.
@@ -30,45 +37,70 @@ pub(super) struct Uplink {
 
 impl Uplink {
     pub(super) fn new() -> Self {
-        Self { pre_roll: VecDeque::with_capacity(PRE_ROLL_FRAMES), since_press: 0, dropped: 0, unsent: false }
+        let kept = VecDeque::with_capacity(KEPT_FRAMES);
+        Self { kept, sent: 0, since_press: 0, dropped: 0, unsent: false }
     }
 
-    /// Moves on everything that has been heard: to `link`, or into the pre-roll. With `open` false it
-    /// belongs to nobody.
+    /// Moves on everything that has been heard: to `link`, or to what is kept for one. With `open` false it
+    /// belongs to nobody; with `speech` all of it may still be needed by another session.
     pub(super) fn pump(
         &mut self,
         ears: &mut Ears,
         open: bool,
-        link: Option<&mut Link>,
+        speech: bool,
+        mut link: Option<&mut Link>,
         recorder: &mut Recorder,
         now: Instant,
     ) -> Result<(), Lost> {
-        match link {
-            Some(link) => {
-                self.unsent = true;
-                self.send_pre_roll(link, recorder, now)?;
-                self.drain(ears, open, |frames| append(link, frames, recorder, now))
+        let mut frames = [Heard::default(); EVENT_FRAMES];
+        let mut result = match &mut link {
+            Some(link) => self.send_kept(link, recorder, now),
+            None => Ok(()),
+        };
+        loop {
+            let count = ears.read(&mut frames);
+            if count == 0 {
+                break;
             }
-            None => {
-                let mut kept = std::mem::take(&mut self.pre_roll);
-                let mut dropped = 0;
-                let done = self.drain(ears, open, |frames| {
-                    let over = (kept.len() + frames.len()).saturating_sub(PRE_ROLL_FRAMES);
-                    kept.drain(..over.min(kept.len()));
-                    dropped += over as u64;
-                    kept.extend(frames);
-                    Ok(())
-                });
-                (self.pre_roll, self.dropped) = (kept, self.dropped + dropped);
-                done
+            if !open {
+                continue;
+            }
+            self.since_press += count as u64;
+            self.keep(&frames[..count]);
+            if let (Some(link), Ok(())) = (&mut link, &result) {
+                self.unsent = true;
+                self.sent = self.kept.len();
+                result = append(link, &frames[..count], recorder, now);
             }
         }
+        if link.is_some() && !speech {
+            self.drop_sent(QUIET_FRAMES);
+        }
+        result
     }
 
     /// Begins anew: what was heard before belongs to no turn.
     pub(super) fn restart(&mut self) {
-        self.pre_roll.clear();
-        self.since_press = 0;
+        self.kept.clear();
+        (self.sent, self.since_press) = (0, 0);
+    }
+
+    /// Drops what waits for a session and will not be sent, and tells whether there was any.
+    pub(super) fn give_up(&mut self) -> bool {
+        let waiting = self.kept.len() - self.sent;
+        self.dropped += waiting as u64;
+        self.restart();
+        waiting > 0
+    }
+
+    /// Takes in that the service has made a turn of what it has.
+    pub(super) fn taken(&mut self) {
+        self.drop_sent(0);
+    }
+
+    /// Takes in that there is another session, which has heard nothing yet.
+    pub(super) fn resend(&mut self) {
+        self.sent = 0;
     }
 
     /// Counts the frames heard since the last restart.
@@ -76,7 +108,7 @@ impl Uplink {
         self.since_press
     }
 
-    /// Counts the frames of pre-roll that became too old.
+    /// Counts the frames that became too old before they could be sent.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -84,36 +116,34 @@ impl Uplink {
     /// Tells whether anything that was said waits to leave: for a link, or in `link` for the kernel.
     pub(super) fn holds_any(&mut self, link: Option<&mut Link>) -> bool {
         self.unsent &= link.is_some_and(|link| link.interest().contains(PollFlags::OUT));
-        self.unsent || !self.pre_roll.is_empty()
+        self.unsent || self.kept.len() > self.sent
     }
 
-    fn drain(
-        &mut self,
-        ears: &mut Ears,
-        open: bool,
-        mut each: impl FnMut(&[Heard]) -> Result<(), Lost>,
-    ) -> Result<(), Lost> {
+    fn keep(&mut self, frames: &[Heard]) {
+        let over = (self.kept.len() + frames.len()).saturating_sub(KEPT_FRAMES).min(self.kept.len());
+        self.dropped += over.saturating_sub(self.sent) as u64;
+        self.sent = self.sent.saturating_sub(over);
+        self.kept.drain(..over);
+        self.kept.extend(frames);
+    }
+
+    /// Keeps at most so many frames of those that were sent.
+    fn drop_sent(&mut self, most: usize) {
+        let over = self.sent.saturating_sub(most);
+        self.kept.drain(..over);
+        self.sent -= over;
+    }
+
+    fn send_kept(&mut self, link: &mut Link, recorder: &mut Recorder, now: Instant) -> Result<(), Lost> {
         let mut frames = [Heard::default(); EVENT_FRAMES];
-        loop {
-            let count = ears.read(&mut frames);
-            if count == 0 {
-                return Ok(());
+        while self.sent < self.kept.len() {
+            let count = (self.kept.len() - self.sent).min(EVENT_FRAMES);
+            for (into, frame) in frames.iter_mut().zip(self.kept.range(self.sent..self.sent + count)) {
+                *into = *frame;
             }
-            if open {
-                self.since_press += count as u64;
-                each(&frames[..count])?;
-            }
-        }
-    }
-
-    fn send_pre_roll(&mut self, link: &mut Link, recorder: &mut Recorder, now: Instant) -> Result<(), Lost> {
-        while !self.pre_roll.is_empty() {
-            let mut frames = [Heard::default(); EVENT_FRAMES];
-            let count = self.pre_roll.len().min(EVENT_FRAMES);
-            for (into, frame) in frames.iter_mut().zip(self.pre_roll.drain(..count)) {
-                *into = frame;
-            }
+            self.unsent = true;
             append(link, &frames[..count], recorder, now)?;
+            self.sent += count;
         }
         Ok(())
     }

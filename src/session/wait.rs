@@ -7,8 +7,8 @@ use rustix::time::Timespec;
 
 use super::Session;
 
-/// As many as [`Ready`] has fields, and one for a further kind of signal.
-const SOURCES: usize = 6;
+/// As many as [`Ready`] has fields, a further kind of signal, and a second link.
+const SOURCES: usize = 7;
 
 /// Who has something to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Session {
         }
         let bell = self.errands.bell();
         add(PollFd::from_borrowed_fd(bell, PollFlags::IN), |ready: &mut Ready| ready.errands = true);
-        if let Some((fd, interest)) = self.line.fd() {
+        for (fd, interest) in self.line.fds() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut Ready| ready.link = true);
         }
         // Interrupted by a signal is as good as a time-out: everything is looked at again.

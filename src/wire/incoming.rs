@@ -26,12 +26,24 @@ pub enum Incoming<'a> {
     },
     /// Something for the conversation.
     Event(Event),
-    /// `session.created`, with the session's name.
-    SessionCreated(Cow<'a, str>),
+    /// `session.created`
+    SessionCreated {
+        /// The session's name.
+        id: Cow<'a, str>,
+        /// When the service will end it (`expires_at`), in seconds of the Unix epoch, if it says so.
+        expires_at_s: Option<u32>,
+    },
     /// `session.updated`, with the text of the effective session, to be compared with what was asked.
     SessionUpdated(&'a str),
     /// The whole of what somebody said, as text.
-    Said(Who, Cow<'a, str>),
+    Said {
+        /// Who.
+        who: Who,
+        /// The item it was said in; empty when the service does not name it.
+        item: Cow<'a, str>,
+        /// The words.
+        words: Cow<'a, str>,
+    },
     /// `error`
     Error(ServiceError<'a>),
     /// `warning`, or the failure of something beside the conversation: a sentence for the log.
@@ -126,17 +138,19 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
             let (id, outcome) = Response::read(flat.response, &kind)?;
             Incoming::Event(Event::ReplyDone(id, outcome))
         }
-        "session.created" => Incoming::SessionCreated(nested::<Named<'_>>(flat.session).id.or_empty()),
+        "session.created" => {
+            let session = nested::<Created<'_>>(flat.session);
+            let expires_at_s = (session.expires_at.0 > 0).then_some(session.expires_at.0);
+            Incoming::SessionCreated { id: session.id.or_empty(), expires_at_s }
+        }
         "session.updated" => Incoming::SessionUpdated(flat.session.map_or("null", RawValue::get)),
         "conversation.item.input_audio_transcription.completed" => {
-            Incoming::Said(Who::Owner, flat.transcript.or_empty())
+            said(Who::Owner, flat.item_id, flat.transcript)
         }
         "response.audio_transcript.done" | "response.output_audio_transcript.done" => {
-            Incoming::Said(Who::Mynah, flat.transcript.or_empty())
+            said(Who::Mynah, flat.item_id, flat.transcript)
         }
-        "response.text.done" | "response.output_text.done" => {
-            Incoming::Said(Who::Mynah, flat.text.or_empty())
-        }
+        "response.text.done" | "response.output_text.done" => said(Who::Mynah, flat.item_id, flat.text),
         "error" => Incoming::Error(nested::<ErrorBody<'_>>(flat.error).classify()),
         "warning" => Incoming::Warning(nested::<ErrorBody<'_>>(flat.warning).sentence()),
         "conversation.item.input_audio_transcription.failed" => {
@@ -153,6 +167,10 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
 
 /// How much of the parser's reason is kept: no reason of its own is longer.
 const REASON_CHARS: usize = 100;
+
+fn said<'a>(who: Who, item: Text<'a>, words: Text<'a>) -> Incoming<'a> {
+    Incoming::Said { who, item: item.or_empty(), words: words.or_empty() }
+}
 
 /// Documented or recorded events without a use here (protocol §7, §17).
 const KNOWN: [&str; 54] = [
@@ -241,9 +259,10 @@ struct Flat<'a> {
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-struct Named<'a> {
+struct Created<'a> {
     #[serde(borrow)]
     id: Text<'a>,
+    expires_at: Index,
 }
 
 #[derive(serde::Deserialize, Default)]
@@ -288,6 +307,7 @@ struct ErrorBody<'a> {
 
 impl<'a> ErrorBody<'a> {
     fn classify(self) -> ServiceError<'a> {
+        let of_service = self.kind.0.as_deref() == Some("server_error");
         let code = self.code.0.or(self.kind.0).unwrap_or_default();
         let param = self.param.or_empty();
         let of_session = self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
@@ -297,7 +317,10 @@ impl<'a> ErrorBody<'a> {
             "input_audio_buffer_commit_empty" => Event::Refused(Refusal::NothingToCommit),
             "session_expired" => Event::Refused(Refusal::SessionExpired),
             "insufficient_quota" => Event::Refused(Refusal::NoQuota),
-            "server_error" => Event::Refused(Refusal::Other),
+            // An agent's trouble with one message, however the service calls its kind.
+            "message_creation_failed" => Event::Refused(Refusal::Other),
+            code if code.starts_with("rate_limit") => Event::Refused(Refusal::TooMuch),
+            _ if of_service => Event::Refused(Refusal::Trouble),
             _ if of_session => Event::Misconfigured,
             _ => Event::Refused(Refusal::Other),
         };

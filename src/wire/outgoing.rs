@@ -5,6 +5,7 @@
 use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
+use super::incoming::Who;
 use super::pcm;
 use crate::conversation::Id;
 
@@ -51,6 +52,15 @@ pub enum Command {
     },
     /// `conversation.item.delete` of this item
     Delete(Id),
+    /// `conversation.item.create` of a message that was said in an earlier session (protocol §6.1)
+    Recall {
+        /// Who said it.
+        who: Who,
+        /// What.
+        words: String,
+        /// Whether it was said, and heard, to the end.
+        whole: bool,
+    },
 }
 
 impl Command {
@@ -68,6 +78,22 @@ impl Command {
                 "audio_end_ms": audio_end_ms,
             }),
             Self::Delete(item) => json!({"type": "conversation.item.delete", "item_id": item.as_str()}),
+            Self::Recall { who, words, whole } => {
+                let (role, part) = match who {
+                    Who::Owner => ("user", "input_text"),
+                    Who::Mynah => ("assistant", "text"),
+                };
+                let status = if *whole { "completed" } else { "incomplete" };
+                json!({
+                    "type": "conversation.item.create",
+                    "item": {
+                        "type": "message",
+                        "role": role,
+                        "status": status,
+                        "content": [{"type": part, "text": words}],
+                    },
+                })
+            }
         };
         write(&event, text);
     }

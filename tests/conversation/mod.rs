@@ -1,12 +1,17 @@
 //! What the conversation decides: every pair of phase and event, stories from real days, and random walks.
 
+mod dials;
+mod outages;
 mod pairs;
+mod rotation;
 mod stories;
 pub(crate) mod walk;
 
 use std::time::{Duration, Instant};
 
-use mynah::conversation::{Action, Actions, Conversation, Event, Id, Mode};
+use mynah::conversation::{
+    Action, Actions, Conversation, Event, Id, Mode, RETRY_SPACING, ROTATE_BEFORE, SESSION_LIFE,
+};
 
 pub(crate) const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
 
@@ -49,6 +54,20 @@ impl Table {
     fn at_deadline(&mut self) -> Actions {
         self.now = self.conversation.deadline().expect("a phase that waits has a deadline");
         self.on(Event::Tick)
+    }
+
+    /// Goes to where the second link is dialled, whatever else would happen meanwhile.
+    fn dials_a_spare(&mut self) {
+        let _ = self.on(Event::Expires(ROTATE_BEFORE));
+        self.now += RETRY_SPACING;
+        assert_eq!(self.on(Event::Tick), [Action::DialSpare]);
+    }
+
+    /// Goes to where the second link is ready.
+    fn has_a_spare(&mut self) {
+        self.dials_a_spare();
+        assert_eq!(self.on(Event::SpareUp), [Action::ConfigureSpare]);
+        assert_eq!(self.on(Event::SpareConfigured(SESSION_LIFE)), []);
     }
 
     fn all(&mut self, events: impl IntoIterator<Item = Event>) -> Vec<Action> {

@@ -4,8 +4,9 @@
 //! into the file.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use mynah::conversation::{Action, Event, Loss, Mode, Outcome, Refusal, State};
+use mynah::conversation::{Action, Event, Loss, Mode, Outcome, Refusal, SESSION_LIFE, State};
 
 use super::{TAP, Table, held, id, turn};
 
@@ -14,7 +15,7 @@ fn every_phase_has_an_answer_to_every_event() {
     let mut text = String::new();
     for (mode, name) in [(Mode::Open, "open"), (TAP, "tap"), (Mode::Hold, "hold")] {
         for (event_name, event) in events() {
-            let _ = write!(text, "{name:<5}{event_name:<16}");
+            let _ = write!(text, "{name:<5}{event_name:<17}");
             for phase in phases(mode) {
                 let mut table = phase();
                 let before = (table.conversation.state(), table.conversation.microphone());
@@ -28,7 +29,7 @@ fn every_phase_has_an_answer_to_every_event() {
             text.push('\n');
         }
     }
-    let header = "          phase:      | dialling                      | dialling, pressed             | configuring                   | waiting                       | idle                          | listening                     | thinking                      | speaking                      | speaking, all sent            | leaving";
+    let header = "           phase:      | dialling                      | dialling, pressed             | configuring                   | waiting                       | idle                          | listening                     | thinking                      | speaking                      | speaking, all sent            | leaving                       | listening, spare dialling     | thinking, spare ready         | speaking, spare ready";
     let expected = include_str!("pairs.txt");
     let actual = format!("{header}\n{text}");
     assert!(actual == expected, "the table is now:\n{actual}");
@@ -49,8 +50,14 @@ fn events() -> Vec<(&'static str, Event)> {
         ("link up", Event::LinkUp),
         ("link broken", Event::LinkDown(Loss::Broken)),
         ("link refused", Event::LinkDown(Loss::Refused)),
+        ("expires", Event::Expires(Duration::from_secs(1800))),
         ("configured", Event::Configured),
         ("misconfigured", Event::Misconfigured),
+        ("spare up", Event::SpareUp),
+        ("spare configured", Event::SpareConfigured(SESSION_LIFE)),
+        ("spare refused", Event::SpareRefused),
+        ("spare broken", Event::SpareDown(Loss::Broken)),
+        ("link denied", Event::LinkDown(Loss::Denied)),
         ("speech started", Event::SpeechStarted),
         ("speech stopped", Event::SpeechStopped),
         ("committed", Event::Committed),
@@ -68,6 +75,8 @@ fn events() -> Vec<(&'static str, Event)> {
         ("no commit", Event::Refused(Refusal::NothingToCommit)),
         ("expired", Event::Refused(Refusal::SessionExpired)),
         ("no quota", Event::Refused(Refusal::NoQuota)),
+        ("too much", Event::Refused(Refusal::TooMuch)),
+        ("trouble", Event::Refused(Refusal::Trouble)),
         ("other error", Event::Refused(Refusal::Other)),
         ("early tick", Event::Tick),
     ]
@@ -107,6 +116,21 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
             with([said(), speaking(mode), vec![Event::ReplyDone(id("a"), Outcome::Completed)]].concat())
         }),
         Box::new(move || with(vec![Event::Leave])),
+        Box::new(move || {
+            let mut table = with(listening(mode));
+            table.dials_a_spare();
+            table
+        }),
+        Box::new(move || {
+            let mut table = with([said(), thinking(mode)].concat());
+            table.has_a_spare();
+            table
+        }),
+        Box::new(move || {
+            let mut table = with([said(), speaking(mode)].concat());
+            table.has_a_spare();
+            table
+        }),
     ]
 }
 
@@ -134,9 +158,14 @@ fn cell(before: (State, bool), after: (State, bool), actions: &[Action]) -> Stri
         Action::Cancel(id) => format!("Cancel {id}"),
         Action::Tell(news) => format!("{news:?}"),
         Action::Finish(ending) => format!("{ending:?}"),
+        Action::Sound(tone) => format!("Sound {tone:?}"),
         Action::Dial
         | Action::HangUp
         | Action::Configure
+        | Action::DialSpare
+        | Action::ConfigureSpare
+        | Action::DropSpare
+        | Action::Move
         | Action::Cut
         | Action::Clear
         | Action::Commit

@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order, the promises hold and the device finds back to rest.
 
-use mynah::conversation::{Action, Event, Loss, Mode, News, Outcome, Refusal, State};
+use mynah::conversation::{Action, Event, Loss, Mode, News, Outcome, Refusal, SESSION_LIFE, State, Tone};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -28,15 +28,28 @@ proptest! {
     }
 }
 
+/// The second link.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Spare {
+    #[default]
+    None,
+    Dialled,
+    Up,
+    Configured,
+}
+
 /// What an observer outside would know.
 #[derive(Default)]
 pub(crate) struct Seen {
     links: u32,
+    spare: Spare,
     created: u32,
     cut: Vec<String>,
     heard: Option<String>,
     asked: bool,
     over: bool,
+    /// The owner has heard that the link is lost.
+    mourned: bool,
 }
 
 impl Seen {
@@ -60,6 +73,11 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
         Event::LinkDown(_) => {
             (seen.links, seen.asked, seen.heard) = (0, false, None);
         }
+        Event::Reset => seen.mourned = false,
+        // What comes of a link that is not there comes of none.
+        Event::SpareUp if seen.spare == Spare::Dialled => seen.spare = Spare::Up,
+        Event::SpareConfigured(_) if seen.spare == Spare::Up => seen.spare = Spare::Configured,
+        Event::SpareDown(_) => seen.spare = Spare::None,
         Event::Audio(reply) if talk.conversation.admits(reply) => {
             prop_assert!(!seen.cut.contains(&reply.to_string()), "{reply} is heard after its cut");
             seen.heard = Some(reply.to_string());
@@ -77,7 +95,27 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
                 prop_assert_eq!(seen.links, 0, "two links at once");
                 seen.links = 1;
             }
-            Action::HangUp => (seen.links, seen.asked) = (0, false),
+            Action::HangUp => (seen.links, seen.asked, seen.spare) = (0, false, Spare::None),
+            Action::DialSpare => {
+                prop_assert!(seen.links == 1 && before.configured(), "a second link without a first");
+                prop_assert!(seen.spare == Spare::None, "a third link");
+                seen.spare = Spare::Dialled;
+            }
+            Action::ConfigureSpare => {
+                prop_assert!(seen.spare == Spare::Up, "a link configured that is not up")
+            }
+            Action::DropSpare => seen.spare = Spare::None,
+            Action::Move => {
+                prop_assert!(seen.spare != Spare::None, "a move to nowhere");
+                let in_use = talk.conversation.configured();
+                prop_assert!(
+                    !in_use || seen.spare == Spare::Configured,
+                    "a session in use that is not configured"
+                );
+                let useless = seen.links == 0 || matches!(event, Event::Refused(_));
+                prop_assert!(in_use || useless, "a session left for less");
+                (seen.links, seen.spare, seen.asked) = (1, Spare::None, false);
+            }
             Action::Cut => seen.cut.extend(seen.heard.take()),
             Action::Create => {
                 prop_assert!(!seen.asked, "two replies asked for at once");
@@ -90,14 +128,24 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
             Action::Finish(_) => seen.over = true,
             // A reply that did not come in time is not asked for any longer.
             Action::Tell(News::NoReply) => seen.asked = false,
+            Action::Sound(tone) => {
+                let lost = tone == Tone::Lost;
+                prop_assert!(seen.mourned != lost, "{tone:?} twice, or without the other");
+                seen.mourned = lost;
+            }
             Action::Configure | Action::Cancel(_) | Action::Tell(_) => {}
         }
     }
     let (state, microphone) = (talk.conversation.state(), talk.conversation.microphone());
     prop_assert!(!(talk.conversation.muted() && microphone), "an open microphone while muted");
     prop_assert!(
-        !(microphone && matches!(state, State::Idle | State::Muted | State::Offline)),
+        !(microphone && matches!(state, State::Idle | State::Muted)),
         "{state:?} with an open microphone"
+    );
+    prop_assert!(!before.is_at_rest() || before.configured(), "at rest without a session");
+    prop_assert!(
+        seen.spare == Spare::None || talk.conversation.configured(),
+        "a second link without a first"
     );
     prop_assert!(state != State::Listening || microphone, "listening with a closed microphone");
     Ok(())
@@ -105,8 +153,8 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
 
 /// From anywhere, time alone (and a network that works again) brings the device to rest.
 fn settles(talk: &mut Table, seen: &mut Seen) -> Result<(), TestCaseError> {
-    for _ in 0..20 {
-        if seen.over || at_rest(talk) {
+    for _ in 0..40 {
+        if seen.over || talk.conversation.is_at_rest() {
             return Ok(());
         }
         talk.now = talk.conversation.deadline().expect("a phase that is not at rest has a deadline");
@@ -115,14 +163,12 @@ fn settles(talk: &mut Table, seen: &mut Seen) -> Result<(), TestCaseError> {
             step(talk, seen, &Event::LinkUp)?;
             step(talk, seen, &Event::Configured)?;
         }
+        if seen.spare == Spare::Dialled {
+            step(talk, seen, &Event::SpareUp)?;
+            step(talk, seen, &Event::SpareConfigured(SESSION_LIFE))?;
+        }
     }
     Err(TestCaseError::fail(format!("stuck in {:?}", talk.conversation)))
-}
-
-fn at_rest(talk: &Table) -> bool {
-    talk.conversation.configured()
-        && (matches!(talk.conversation.state(), State::Idle | State::Muted)
-            || talk.conversation.state() == State::Listening && talk.conversation.deadline().is_none())
 }
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
@@ -138,6 +184,11 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::LinkUp),
         1 => prop::sample::select(vec![Loss::Broken, Loss::Later(Duration::from_secs(9))]).prop_map(Event::LinkDown),
         3 => Just(Event::Configured),
+        2 => (0u64..1200).prop_map(|s| Event::Expires(Duration::from_secs(s))),
+        3 => Just(Event::SpareUp),
+        3 => (0u64..3600).prop_map(|s| Event::SpareConfigured(Duration::from_secs(s))),
+        1 => Just(Event::SpareRefused),
+        1 => prop::sample::select(vec![Loss::Broken, Loss::Refused, Loss::Denied]).prop_map(Event::SpareDown),
         2 => Just(Event::SpeechStarted),
         2 => Just(Event::SpeechStopped),
         2 => Just(Event::Committed),
@@ -148,6 +199,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Drained),
         1 => prop::sample::select(vec![
             Refusal::NothingToCancel, Refusal::ReplyInProgress, Refusal::NothingToCommit, Refusal::SessionExpired, Refusal::Other,
+            Refusal::Trouble, Refusal::TooMuch,
         ]).prop_map(Event::Refused),
         2 => Just(Event::Tick),
     ]

@@ -34,7 +34,8 @@ fn within(incoming: &Incoming<'_>, limit: usize) {
             delta.reply.len() + delta.item.len() + delta.base64.len()
         }
         Incoming::AudioDone { item, .. } => item.len(),
-        Incoming::SessionCreated(text) | Incoming::Said(_, text) | Incoming::Unknown(text) => text.len(),
+        Incoming::SessionCreated { id: text, .. } | Incoming::Unknown(text) => text.len(),
+        Incoming::Said { item, words, .. } => item.len() + words.len(),
         Incoming::SessionUpdated(text) => text.len(),
         Incoming::Error(error) => error.code.len() + error.message.len() + error.param.len(),
         Incoming::Warning(sentence) => sentence.len().saturating_sub(WORDS),

@@ -11,6 +11,13 @@ pub(crate) fn session_created() -> Value {
     session(None)
 }
 
+/// The opening of a session that the service will end after so long.
+pub(crate) fn opening_for(life_s: u64) -> Vec<Step> {
+    let mut created = session_created();
+    created["session"]["expires_at"] = json!(Habits::default().expires_at - 3600 + life_s);
+    vec![Step::Send(created), Step::Expect("session.update"), Step::Answer(session_updated)]
+}
+
 /// What the real service answers to this `session.update`: the whole effective session, or an error.
 pub(crate) fn session_updated(update: &Value) -> Value {
     session(Some(update))

@@ -23,6 +23,9 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 /// After its script a connection stays open this long for the client to end it.
 const LINGER: Duration = Duration::from_secs(60);
 
+/// What time it always is for the service: an hour before the end of a session that nobody says more of.
+pub(super) const DATE: &str = "Thu, 31 Dec 2099 23:00:00 GMT";
+
 /// How the service treats one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Behaviour {
@@ -160,6 +163,8 @@ async fn connection(
                 })
                 .collect();
         });
+        let mut response = response;
+        response.headers_mut().insert("date", HeaderValue::from_static(DATE));
         refusal.map_or(Ok(response), Err)
     };
     let Ok(Ok(socket)) = timeout(PATIENCE, accept_hdr_async(carrier, note_request)).await else { return };
@@ -200,6 +205,11 @@ async fn hold_conversation(mut socket: Socket, habits: Habits, number: usize, re
         }
         if has_spoken {
             record.write(number, |connection| connection.items = parrot.items().to_vec());
+        }
+        if parrot.has_ended() {
+            let frame = CloseFrame { code: CloseCode::Away, reason: "maximum session duration".into() };
+            let _ = socket.close(Some(frame)).await;
+            return;
         }
         let due = parrot.next().map_or_else(|| Instant::now() + LINGER, |due| began + due);
         tokio::select! {

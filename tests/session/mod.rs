@@ -4,9 +4,14 @@
 
 mod barge_in;
 mod hostile;
+mod last_words;
 mod light;
 mod line;
+mod outages;
 mod record;
+mod reset;
+mod rotation;
+mod storm;
 mod turns;
 mod watchdog;
 
@@ -107,6 +112,7 @@ impl Device {
             config: config(mode),
             service,
             sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
+            sounds: true,
             board,
             errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),

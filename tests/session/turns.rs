@@ -174,7 +174,7 @@ fn once_warm_the_session_thread_allocates_nothing_for_a_frame_of_the_microphone(
 }
 
 /// The samples of all appends, in order.
-fn appended(one: &Connection) -> Vec<i16> {
+pub(super) fn appended(one: &Connection) -> Vec<i16> {
     let audio = one.received.iter().filter_map(|event| event["audio"].as_str());
     let bytes = audio.flat_map(|base64| base64::engine::general_purpose::STANDARD.decode(base64).unwrap());
     let bytes: Vec<u8> = bytes.collect();

@@ -20,7 +20,7 @@ const FIN: u8 = 0x80;
 /// One thing that no service should say, and whether it is meant to end the link.
 pub(super) fn utterance(luck: &mut Rng, reply: &str) -> (Vec<u8>, bool) {
     let event = event(luck, reply);
-    if luck.u32(0..60) == 0 { (deadly(luck, event), true) } else { (bearable(luck, event, reply), false) }
+    if luck.u32(0..150) == 0 { (deadly(luck, event), true) } else { (bearable(luck, event, reply), false) }
 }
 
 fn bearable(luck: &mut Rng, event: String, reply: &str) -> Vec<u8> {
@@ -115,7 +115,10 @@ fn event(luck: &mut Rng, reply: &str) -> String {
 }
 
 fn vector(luck: &mut Rng) -> Value {
-    let lines: Vec<&str> = VECTORS.iter().flat_map(|file| file.lines()).collect();
+    // Most errors have the device hang up, and whoever is gone hears nothing.
+    let errors = luck.u32(0..6) == 0;
+    let lines = VECTORS.iter().flat_map(|file| file.lines());
+    let lines: Vec<&str> = lines.filter(|line| errors || !line.contains(r#""type": "error""#)).collect();
     serde_json::from_str(lines[luck.usize(0..lines.len())]).unwrap()
 }
 

@@ -145,6 +145,12 @@ impl Cable {
         self.0.lock().unwrap().lanes[1].label
     }
 
+    /// Tells whether bytes still arrive.
+    pub(super) fn is_alive(&self) -> bool {
+        let state = self.0.lock().unwrap();
+        !state.dead && state.broken.is_none()
+    }
+
     /// Tells whether the device's end is still held.
     pub(super) fn is_held(&self) -> bool {
         !self.0.lock().unwrap().lanes[0].closed

@@ -28,7 +28,7 @@ use super::card::{Card, Voice};
 use super::clock::{At, Clock, MS, S};
 use super::far::{Digest, Far, Manner};
 use super::network::{self, FAST, Mark};
-use super::plan::{Act, MUTE, Plan, TALK, manner};
+use super::plan::{Act, MUTE, Outage, Plan, TALK, manner};
 use super::promises::Promises;
 
 /// How long after the last fault the device must be at rest, with a link: the longest wait for the next dial
@@ -69,6 +69,9 @@ pub(crate) fn live(plan: &Plan, tell: Option<&mut dyn FnMut(&str)>) -> Life {
     World::new(plan).live(tell)
 }
 
+/// A sound thread's loop, on no thread.
+type SoundLoop = Pin<Box<dyn Future<Output = Result<(), AudioError>>>>;
+
 struct World<'a> {
     plan: &'a Plan,
     clock: Clock,
@@ -78,13 +81,14 @@ struct World<'a> {
     session: Session,
     microphone: Card,
     speaker: Card,
-    loops: [Pin<Box<dyn Future<Output = Result<(), AudioError>>>>; 2],
+    loops: [SoundLoop; 2],
     hand: Hand,
     fingers: Fingers,
     mark: Arc<Mutex<Mark>>,
     fars: Vec<Far>,
     dialling: Option<(At, u64, Fate)>,
     outage_until: At,
+    outage: Outage,
     latency: At,
     next_act: usize,
     extra: Vec<(At, Act)>,
@@ -136,7 +140,7 @@ impl<'a> World<'a> {
         let (errands, hand) = Errands::by_hand().unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
         let session = Session::begin(parts(plan, sound, board, errands, signals), clock.instant(0));
-        let loops: [Pin<Box<dyn Future<Output = _>>>; 2] = [
+        let loops: [SoundLoop; 2] = [
             Box::pin(listener.run(microphone.clone())),
             Box::pin(talker.run(speaker.clone(), speaker.first())),
         ];
@@ -157,6 +161,7 @@ impl<'a> World<'a> {
             fars: Vec::new(),
             dialling: None,
             outage_until: 0,
+            outage: Outage::Mixed,
             latency: FAST,
             next_act: 0,
             extra: Vec::new(),
@@ -184,6 +189,8 @@ impl<'a> World<'a> {
             let Some(next) = self.next() else { break };
             self.clock.set(next.max(self.clock.now()));
         }
+        let recording = self.session.recording();
+        self.promises.borrow_mut().relive(&recording, self.clock.instant(0), self.clock.now());
         let (replies, _) = self.promises.borrow().newest();
         let heard = self.promises.borrow().heard_frames;
         self.digest.add(&heard.to_le_bytes());
@@ -268,7 +275,7 @@ impl<'a> World<'a> {
                 self.touched = true;
             }
             Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },
-            Act::Plug { end, plugged } => card(end).plug(plugged),
+            Act::Plug { end, plugged, told } => card(end).plug(plugged, told),
             Act::Stick { end, time } => card(end).stick(now + time),
             Act::Late { end, time } => card(end).delay(now + time),
             Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
@@ -277,7 +284,7 @@ impl<'a> World<'a> {
             Act::Utter { seed, count } => {
                 self.uttered += self.fars.iter_mut().map(|far| far.utter(seed, count)).sum::<usize>();
             }
-            Act::Outage { until } => self.outage_until = until,
+            Act::Outage { until, how } => (self.outage_until, self.outage) = (until, how),
             Act::Latency { time } => {
                 self.latency = time;
                 self.fars.iter().for_each(|far| far.cable.set_latency(time));
@@ -315,8 +322,10 @@ impl<'a> World<'a> {
             }
             kept
         });
+        // A session that will end may have a second one beside it.
+        let most = if self.fars.iter().any(Far::is_ending) { 2 } else { 1 };
         let held = self.fars.len();
-        self.promises.borrow_mut().links(held, 1, now);
+        self.promises.borrow_mut().links(held, most, now);
         any
     }
 
@@ -324,10 +333,19 @@ impl<'a> World<'a> {
         let now = self.clock.now();
         self.promises.borrow_mut().dial(now);
         let bad = now < self.outage_until;
-        let (after, fate) = match self.luck.u32(0..4) {
-            0 if bad => (self.luck.u64(MS..S), Fate::Fails),
-            1 if bad => (dial.limit.as_nanos() as At, Fate::Fails),
-            _ => (self.luck.u64(5 * MS..200 * MS), Fate::Reaches(manner(bad, &mut self.luck))),
+        let how = match (bad, self.outage, self.luck.u32(0..4)) {
+            (false, ..) => None,
+            (true, Outage::Mixed, 0) => Some(Outage::Refused),
+            (true, Outage::Mixed, 1) => Some(Outage::Hole),
+            (true, how, _) => Some(how),
+        };
+        let (after, fate) = match how {
+            Some(Outage::Refused) => (self.luck.u64(MS..50 * MS), Fate::Fails),
+            Some(Outage::Hole) => (dial.limit.as_nanos() as At, Fate::Fails),
+            Some(Outage::Unwell | Outage::Mixed) | None => (
+                self.luck.u64(5 * MS..200 * MS),
+                Fate::Reaches(manner(bad, self.plan.restless, &mut self.luck)),
+            ),
         };
         self.dialling = Some((now + after, dial.number, fate));
     }
@@ -423,7 +441,9 @@ impl<'a> World<'a> {
         if told && self.shown.is_none() && self.plan.fault_at.is_some_and(|at| now >= at) {
             self.shown = Some((now - self.plan.fault_at.unwrap_or(now), word));
         }
-        if now > self.plan.calm_at && self.recovery.is_none() && facts.fault.is_none() && self.rests() {
+        let lasts = facts.fault.is_some_and(|(fault, _)| fault.lasts());
+        let alive = self.fars.iter().all(|far| far.cable.is_alive());
+        if now > self.plan.calm_at && self.recovery.is_none() && !lasts && alive && self.rests() {
             self.recovery = Some(now - self.plan.calm_at);
         }
     }
@@ -491,6 +511,9 @@ impl<'a> World<'a> {
                 if !self.rests() {
                     stuck(&format!("{state:?} so long after a reply"));
                 }
+                if self.plan.restless {
+                    self.promises.borrow_mut().all_heard(now);
+                }
                 self.over = true;
                 return;
             }
@@ -520,6 +543,7 @@ fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: Uni
         config,
         service: Service::Remote { endpoint, tls: Tls::new(None).unwrap() },
         sound,
+        sounds: true,
         board,
         errands,
         keep: Keep { file: None, muted: false, volume: 100 },

@@ -1,0 +1,329 @@
+//! What happens while there is a configured session: every event of a conversation, and what it leads to.
+//!
+//! The state it works on is [`Up`](super::turn::Up)'s. Links are made elsewhere, and replaced elsewhere before their time is over.
+
+use std::time::{Duration, Instant};
+
+use super::turn::{Reply, Turn};
+use super::{
+    Action, Actions, Conversation, Ending, Event, Id, Loss, Mode, News, Outcome, Phase, REPLY_LIMIT, Refusal,
+    SHORTEST_HOLD, STALL_LIMIT, Speaker, THINK_LIMIT, TROUBLES, UTTERANCE_LIMIT, actions,
+};
+
+impl Conversation {
+    pub(super) fn handle_up(&mut self, event: &Event, now: Instant) -> Actions {
+        match event {
+            Event::Press => self.press(now),
+            Event::Release { heard } => self.release(*heard, now),
+            Event::Mute => self.mute(None, now),
+            Event::MuteSwitch(on) => self.mute(Some(*on), now),
+            Event::Reset => self.reset(now),
+            Event::LinkDown(loss) => self.down(*loss, now),
+            Event::SpeechStarted => self.speech_started(now),
+            Event::SpeechStopped | Event::Committed => self.speech_stopped(now),
+            Event::ReplyCreated(id) => self.reply_created(id, now),
+            Event::Audio(id) => self.audio(id, now),
+            Event::ReplyDone(id, outcome) => self.reply_done(id, *outcome, now),
+            Event::Drained => self.drained(now),
+            Event::Refused(refusal) => self.refused(*refusal, now),
+            Event::Tick => self.tick_up(now),
+            Event::Expires(_)
+            | Event::SpareUp
+            | Event::SpareConfigured(_)
+            | Event::SpareRefused
+            | Event::SpareDown(_) => self.handle_spare(event, now),
+            // The session stays as it was asked for; a later `session.updated` changes nothing.
+            Event::Leave
+            | Event::Speaker { .. }
+            | Event::LastWords
+            | Event::LinkUp
+            | Event::Configured
+            | Event::Misconfigured => Actions::new(),
+        }
+    }
+
+    fn press(&mut self, now: Instant) -> Actions {
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let (was_busy, mut all) = match &up.turn {
+            Turn::Thinking { .. } | Turn::Speaking { .. } => (true, up.interrupt()),
+            // What is still heard here is the end of a reply from before the link was lost.
+            Turn::Idle { .. } | Turn::Listening { .. } => (false, actions([Action::Cut])),
+        };
+        if muted {
+            if !was_busy {
+                let _ = all.push(Action::Tell(News::Muted));
+            }
+            up.rest(mode, muted, false, now);
+            return all;
+        }
+        match (mode, &up.turn) {
+            (Mode::Open | Mode::Hold, Turn::Listening { .. }) => return all,
+            (Mode::Tap { .. }, Turn::Listening { .. }) => {
+                let _ = all.push(Action::Clear);
+                up.turn = Turn::Idle { since: now };
+                return all;
+            }
+            (Mode::Hold, Turn::Idle { .. } | Turn::Thinking { .. } | Turn::Speaking { .. }) => {
+                let _ = all.push(Action::Clear);
+            }
+            (
+                Mode::Open | Mode::Tap { .. },
+                Turn::Idle { .. } | Turn::Thinking { .. } | Turn::Speaking { .. },
+            ) => {}
+        }
+        up.turn = Turn::listening(mode, now);
+        all
+    }
+
+    fn release(&mut self, heard: Duration, now: Instant) -> Actions {
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        if self.mode != Mode::Hold || !matches!(up.turn, Turn::Listening { .. }) {
+            return Actions::new();
+        }
+        if heard >= SHORTEST_HOLD {
+            return up.end_turn(now);
+        }
+        up.turn = Turn::Idle { since: now };
+        actions([Action::Clear, Action::Tell(News::TooShort)])
+    }
+
+    fn mute(&mut self, switch: Option<bool>, now: Instant) -> Actions {
+        match self.take_mute(switch) {
+            Ok(true) => {}
+            Ok(false) => return Actions::new(),
+            Err(news) => return actions([Action::Tell(news)]),
+        }
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        match &up.turn {
+            // Half a turn must not be answered later as if it were whole.
+            Turn::Listening { .. } if muted => {
+                up.turn = Turn::Idle { since: now };
+                actions([Action::Clear])
+            }
+            Turn::Idle { .. } if !muted => {
+                up.rest(mode, muted, true, now);
+                Actions::new()
+            }
+            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
+                Actions::new()
+            }
+        }
+    }
+
+    /// There has been no speaker for too long: a reply that nobody hears is no reply.
+    pub(super) fn give_up_reply(&mut self, now: Instant) -> Actions {
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        match &up.turn {
+            Turn::Thinking { .. } | Turn::Speaking { .. } => {
+                let mut all = up.interrupt();
+                up.rest(mode, muted, false, now);
+                let _ = all.push(Action::Tell(News::NoSpeaker));
+                all
+            }
+            Turn::Idle { .. } | Turn::Listening { .. } => Actions::new(),
+        }
+    }
+
+    /// Forgets the talk so far, which lives at the service, and that the microphone was muted.
+    pub(super) fn reset(&mut self, now: Instant) -> Actions {
+        self.mute.asked = false;
+        let mut all = actions([Action::Cut, Action::HangUp]);
+        if let Phase::Up(up) = &mut self.phase {
+            // The second link is hung up as well: it is not to take over.
+            up.remember(up.failures(), *up.rotation.dialled(), None);
+        }
+        all.extend(self.down_anew(now));
+        all
+    }
+
+    /// The first link is no use any more and the second is ready: the owner goes on, and at most a reply is lost.
+    pub(super) fn take_over_whole(&mut self, now: Instant) -> Actions {
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let mut all = actions([Action::Move]);
+        up.go_on(up.rotation.taken());
+        match &mut up.turn {
+            // The new service hears by itself that somebody is speaking.
+            Turn::Listening { speech: true, .. } if mode != Mode::Hold => {
+                up.turn = Turn::listening(mode, now)
+            }
+            Turn::Thinking { .. } => {
+                up.rest(mode, muted, false, now);
+                let _ = all.push(Action::Tell(News::NoReply));
+            }
+            Turn::Speaking { drained: true, .. } => up.rest(mode, muted, false, now),
+            // As much of it as has come is heard.
+            Turn::Speaking { sent, .. } => *sent = true,
+            Turn::Idle { .. } | Turn::Listening { .. } => {}
+        }
+        all
+    }
+
+    fn speech_started(&mut self, now: Instant) -> Actions {
+        if self.mode == Mode::Hold || self.muted() {
+            return Actions::new();
+        }
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        if matches!(up.turn, Turn::Idle { .. }) {
+            return Actions::new();
+        }
+        up.turn = Turn::Listening { since: now, speech: true, until: Some(now + UTTERANCE_LIMIT) };
+        // The service stops the reply by itself: it heard the voice first (protocol §9.3).
+        actions([Action::Cut])
+    }
+
+    fn speech_stopped(&mut self, now: Instant) -> Actions {
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        if self.mode != Mode::Hold && matches!(up.turn, Turn::Listening { speech: true, .. }) {
+            up.turn = Turn::Thinking { reply: None, until: now + THINK_LIMIT };
+        }
+        Actions::new()
+    }
+
+    fn reply_created(&mut self, id: &Id, now: Instant) -> Actions {
+        let given_up = self.speaker == Speaker::GivenUp;
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        up.reply = Reply::Active(id.clone());
+        match &mut up.turn {
+            Turn::Thinking { .. } if !up.owed && given_up => self.give_up_reply(now),
+            Turn::Thinking { reply, .. } if !up.owed => {
+                *reply = Some(id.clone());
+                Actions::new()
+            }
+            // The owner has pressed the button since, or nobody asked.
+            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
+                actions([Action::Cancel(id.clone())])
+            }
+        }
+    }
+
+    fn audio(&mut self, id: &Id, now: Instant) -> Actions {
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        if up.admits(id) {
+            let sent = matches!(up.turn, Turn::Speaking { sent: true, .. });
+            up.turn = Turn::Speaking { reply: id.clone(), sent, drained: false, until: now + REPLY_LIMIT };
+        }
+        Actions::new()
+    }
+
+    fn reply_done(&mut self, id: &Id, outcome: Outcome, now: Instant) -> Actions {
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let mut all = Actions::new();
+        if up.reply == Reply::Active(id.clone()) {
+            up.reply = Reply::None;
+        }
+        if up.owed && up.reply == Reply::None {
+            up.owed = false;
+            up.reply = Reply::Asked;
+            let _ = all.push(Action::Create);
+            if let Turn::Thinking { until, .. } = &mut up.turn {
+                *until = now + THINK_LIMIT;
+            }
+        }
+        match &mut up.turn {
+            Turn::Thinking { reply: Some(reply), .. } if reply == id => up.rest(mode, muted, false, now),
+            Turn::Speaking { reply, drained: true, .. } if reply == id => up.rest(mode, muted, false, now),
+            Turn::Speaking { reply, sent, .. } if reply == id => *sent = true,
+            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
+                return all;
+            }
+        }
+        match outcome {
+            Outcome::Failed | Outcome::Incomplete => {
+                let _ = all.push(Action::Tell(News::ReplyFailed));
+            }
+            Outcome::Completed | Outcome::Cancelled => {}
+        }
+        all
+    }
+
+    fn drained(&mut self, now: Instant) -> Actions {
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        match &mut up.turn {
+            Turn::Speaking { sent: true, .. } => up.rest(mode, muted, false, now),
+            Turn::Speaking { drained, until, .. } => {
+                *drained = true;
+                *until = now + STALL_LIMIT;
+            }
+            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } => {}
+        }
+        Actions::new()
+    }
+
+    fn refused(&mut self, refusal: Refusal, now: Instant) -> Actions {
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        match refusal {
+            Refusal::ReplyInProgress if up.reply == Reply::Asked => {
+                // The one in progress is unknown here; its end is the moment to ask again.
+                up.reply = Reply::None;
+                up.owed = true;
+                Actions::new()
+            }
+            Refusal::NothingToCommit => {
+                up.owed = false;
+                Actions::new()
+            }
+            Refusal::SessionExpired => self.hang_up(Loss::Broken, now),
+            Refusal::Trouble => {
+                if up.troubles.add(now) < TROUBLES {
+                    return Actions::new();
+                }
+                self.hang_up(Loss::Broken, now)
+            }
+            Refusal::TooMuch => {
+                self.spare_the_service(now);
+                Actions::new()
+            }
+            Refusal::NoQuota => {
+                let mut all = actions([Action::HangUp]);
+                all.extend(self.finish(Ending::Refused));
+                all
+            }
+            Refusal::NothingToCancel | Refusal::ReplyInProgress | Refusal::Other => Actions::new(),
+        }
+    }
+
+    fn tick_up(&mut self, now: Instant) -> Actions {
+        if self.last_words_deadline().is_some_and(|deadline| now >= deadline) {
+            return self.leave(now);
+        }
+        if let Some(all) = self.rotate(now) {
+            return all;
+        }
+        let (mode, muted) = (self.mode, self.muted());
+        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        if up.turn_deadline().is_none_or(|deadline| now < deadline) {
+            return Actions::new();
+        }
+        match (&up.turn, mode) {
+            (Turn::Idle { .. }, _) => Actions::new(),
+            (Turn::Listening { .. }, Mode::Hold) => up.end_turn(now),
+            (Turn::Listening { .. }, Mode::Open | Mode::Tap { .. }) => {
+                up.rest(mode, muted, true, now);
+                actions([Action::Clear])
+            }
+            (Turn::Thinking { .. }, _) => {
+                let mut all = up.interrupt();
+                // Whatever was asked for is not waited for any longer, so it may be asked for again.
+                up.reply = Reply::None;
+                up.rest(mode, muted, false, now);
+                let _ = all.push(Action::Tell(News::NoReply));
+                all
+            }
+            (Turn::Speaking { sent, .. }, _) => {
+                let stalled = !sent;
+                let mut all = up.interrupt();
+                up.rest(mode, muted, false, now);
+                if stalled {
+                    let _ = all.push(Action::Tell(News::ReplyStalled));
+                }
+                all
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The second link: made and configured beside the first, and put in its place.
+//!
+//! When that happens is the conversation's to say; here the sound, the book and the words follow.
+
+use std::time::Instant;
+
+use super::Session;
+use super::line::Place;
+use super::record::command_kind;
+use crate::conversation::{Event, Loss, Refusal};
+use crate::link::{Lost, News};
+use crate::wire::{self, Incoming};
+
+impl Session {
+    pub(super) fn dial_spare(&mut self, now: Instant) {
+        match self.line.dial(Place::Spare, &self.errands, now) {
+            Ok(true) => self.on(&Event::SpareUp, now),
+            Ok(false) => {}
+            Err(lost) => self.lose_spare(&lost, now),
+        }
+    }
+
+    pub(super) fn configure_spare(&mut self, now: Instant) {
+        let config = &self.config;
+        if let Some(link) = self.line.linked(Place::Spare)
+            && let Err(lost) = link.send(|text| wire::session_update(config, text))
+        {
+            self.lose_spare(&lost, now);
+        }
+    }
+
+    /// Puts the second link in the place of the first.
+    pub(super) fn move_over(&mut self, now: Instant) {
+        self.line.move_over(&self.errands, now);
+        // What the old session knew is nobody's any more, but for the sound that is still to be heard.
+        self.ledger.estrange();
+        self.uplink.resend();
+        self.unread = true;
+        if self.conversation.configured() {
+            log::info!("the talk goes on in a new session");
+            self.remind(now);
+        }
+    }
+
+    /// Tells a session that was just configured what was said before.
+    pub(super) fn remind(&mut self, now: Instant) {
+        let commands: Vec<_> = self.recall.commands().collect();
+        for command in commands {
+            self.send(command_kind(&command), |text| command.write(text), now);
+        }
+    }
+
+    /// Takes in what has come over the second link.
+    pub(super) fn take_spare(&mut self, now: Instant) {
+        // Until it is in use only its own opening comes over it.
+        while let Some(link) = self.line.linked(Place::Spare) {
+            match link.next(now) {
+                Ok(None) => return,
+                Ok(Some(_)) if self.line.is_closing(Place::Spare) => {}
+                Ok(Some(News::Up)) => self.on(&Event::SpareUp, now),
+                Ok(Some(News::Text(text))) => self.take_spare_in(&text, now),
+                Ok(Some(News::Binary(_))) => {}
+                Err(lost) => return self.lose_spare(&lost, now),
+            }
+        }
+    }
+
+    /// Hands on what is queued for the second link, and sees that its peer is alive.
+    pub(super) fn keep_spare(&mut self, now: Instant) {
+        self.line.expire(now);
+        if let Some(link) = self.line.linked(Place::Spare)
+            && let Err(lost) = link.tick(now).and_then(|()| link.flush())
+        {
+            self.lose_spare(&lost, now);
+        }
+    }
+
+    fn take_spare_in(&mut self, text: &str, now: Instant) {
+        match wire::read(text) {
+            Ok(Incoming::SessionCreated { id, expires_at_s }) => {
+                self.teller.session(&format!("{id}, to take over"), now);
+                self.line.lasts(Place::Spare, expires_at_s);
+            }
+            Ok(Incoming::SessionUpdated(effective)) => {
+                let found = wire::differences(&self.config, effective);
+                self.teller.differences(&found, now);
+                let grave = found.iter().any(|difference| difference.grave);
+                let life = self.line.life(Place::Spare);
+                let event = if grave { Event::SpareRefused } else { Event::SpareConfigured(life) };
+                self.on(&event, now);
+            }
+            Ok(Incoming::Error(error)) => {
+                self.teller.error(&error, now);
+                if matches!(error.event, Event::Misconfigured | Event::Refused(Refusal::NoQuota)) {
+                    self.on(&Event::SpareRefused, now);
+                }
+            }
+            // Nobody has said anything there yet.
+            Ok(
+                Incoming::Audio(_)
+                | Incoming::AudioDone { .. }
+                | Incoming::Event(_)
+                | Incoming::Said { .. }
+                | Incoming::Warning(_)
+                | Incoming::Ignored(_)
+                | Incoming::Unknown(_),
+            )
+            | Err(_) => {}
+        }
+    }
+
+    pub(super) fn lose_spare(&mut self, lost: &Lost, now: Instant) {
+        let was_wanted = !self.line.is_closing(Place::Spare);
+        let loss = self.line.lose(Place::Spare, lost);
+        if was_wanted {
+            self.spare_down(lost, loss, now);
+        }
+    }
+
+    pub(super) fn spare_down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
+        // While the first link works, this concerns the log alone.
+        self.teller.spare_lost(lost, now);
+        self.on(&Event::SpareDown(loss), now);
+    }
+}

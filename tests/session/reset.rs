@@ -1,0 +1,82 @@
+//! After a reset nothing of the talk goes along to the next session.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use mynah::audio::{self, Shape, Tape};
+use mynah::board::Board;
+use mynah::conversation::Mode;
+use mynah::errands::Errands;
+use mynah::profile::{Bias, Button, Credential, Gestures, Keep, Kind, Line, Place, ResetHold, Secret};
+use mynah::session::{Parts, Ready, Recording, Session};
+
+use super::{KEY, after_a_turn, config, remote, tone};
+use crate::service::{Behaviour, Service, events};
+
+/// Long enough for both sessions, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn after_a_reset_nothing_of_the_talk_goes_along() {
+    let mut said = vec![events::transcription_completed("u1", "A secret.")];
+    said.extend(events::reply("r1", "i1", "Hush.", &tone(1000, 100)));
+    let service =
+        Service::start([Behaviour::script(after_a_turn(said)), Behaviour::script(events::opening())]);
+    let folder = tempfile::tempdir().unwrap();
+    let lines = File::create(folder.path().join("lines")).unwrap();
+    let (board, fingers) = Board::by_hand(&[button()], OwnedFd::from(lines)).unwrap();
+    let (signals, _kept) = UnixStream::pair().unwrap();
+    let tape = Tape { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
+    let parts = Parts {
+        recording: Recording::default(),
+        mode: Mode::Open,
+        config: config(Mode::Open),
+        service: remote(&service),
+        sound: audio::tape(tape, Shape::default()).unwrap(),
+        sounds: true,
+        board,
+        errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
+        keep: Keep { file: None, muted: false, volume: 100 },
+        signals,
+        patience: None,
+        seed: 3,
+    };
+    let mut session = Session::begin(parts, now());
+    let printed = || std::fs::read_to_string(folder.path().join("lines")).unwrap();
+    until(&mut session, || printed().contains("time: reply heard"));
+    fingers.touch(0, true, now());
+    until(&mut session, || printed().contains("everything is forgotten"));
+    until(&mut session, || service.connections().get(1).is_some_and(|one| one.audio_ms >= 50));
+    let told = &service.connections()[1];
+    assert_eq!(told.story(), ["session.update"]);
+}
+
+/// A button that resets the device when it is held for a third of a second.
+fn button() -> Button {
+    let (line, debounce) = (Line::Named("R".to_owned()), Duration::ZERO);
+    let reset = ResetHold { warn_after: Duration::from_millis(200), act_after: Duration::from_millis(300) };
+    Button {
+        name: "reset".to_owned(),
+        place: Place::Line { line, active_low: true, bias: Bias::AsIs, debounce },
+        kind: Kind::Push(Gestures { reset: Some(reset), ..Gestures::default() }),
+    }
+}
+
+/// Runs the session by hand until `is_so`.
+#[allow(clippy::disallowed_methods, reason = "a test outside the program lets time pass for it")]
+fn until(session: &mut Session, is_so: impl Fn() -> bool) {
+    let end = now() + PATIENCE;
+    while !is_so() {
+        assert!(now() < end, "it did not come within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
+        let ready = Ready { sound: true, signals: false, board: true, errands: true, link: true };
+        assert!(session.turn(ready, now()).is_none());
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the session by hand needs a clock, and this is it")]
+fn now() -> Instant {
+    Instant::now()
+}
