@@ -24,7 +24,7 @@ const LIFE: Duration = Duration::from_secs(120);
 /// What a life may hold more at its end than after its first quarter: the recorder's ring, which fills.
 const GROWTH_BYTES: isize = 512 * 1024;
 /// What it may hold at any moment: the longest message that is taken in, and that.
-const PEAK_BYTES: isize = INBOUND_BYTES as isize + 2 * 1024 * 1024;
+const PEAK_BYTES: isize = INBOUND_BYTES as isize + 4 * 1024 * 1024;
 /// The least time between two lines of a kind.
 const QUIET_S: f64 = 60.0;
 

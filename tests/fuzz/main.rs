@@ -6,7 +6,7 @@ mod fuzz;
 
 use std::sync::OnceLock;
 
-static JUDGE: OnceLock<fn(&[u8])> = OnceLock::new();
+static JUDGE: OnceLock<fuzz::Judge> = OnceLock::new();
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     JUDGE.get_or_init(|| {

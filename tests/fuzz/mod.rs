@@ -9,8 +9,11 @@ mod recording;
 mod toml_again;
 mod wire;
 
+/// Returns, whatever the bytes.
+pub(crate) type Judge = fn(&[u8]);
+
 /// A target's name, which is its folder's in the corpus, and its judge.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub(crate) const TARGETS: [(&str, Judge); 8] = [
     ("wire", wire::judge),
     ("link", link::judge),
     ("recording", recording::judge),
