@@ -23,7 +23,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
-pub use lost::{Lost, Reason};
+pub use lost::{Lost, Reason, clipped};
 pub use pipe::Pipe;
 pub use tls::{Tls, TlsError};
 /// A text message; cheap to hold, and nothing is copied to get it.

@@ -53,6 +53,8 @@ pub(crate) struct Life {
     pub(crate) simulated: Duration,
     pub(crate) turns: u64,
     pub(crate) replies: usize,
+    /// What the service said that it should not have.
+    pub(crate) uttered: usize,
     pub(crate) digest: u64,
     /// From the last fault to rest with a link.
     pub(crate) recovery: Option<Duration>,
@@ -102,6 +104,7 @@ struct World<'a> {
     turns: u64,
     recovery: Option<At>,
     shown: Option<(At, &'static str)>,
+    uttered: usize,
     refused: bool,
     over: bool,
     muted_since: Option<At>,
@@ -172,6 +175,7 @@ impl<'a> World<'a> {
             turns: 0,
             recovery: None,
             shown: None,
+            uttered: 0,
             refused: false,
             over: false,
             muted_since: None,
@@ -198,6 +202,7 @@ impl<'a> World<'a> {
             simulated: Duration::from_nanos(self.clock.now()),
             turns: self.turns,
             replies,
+            uttered: self.uttered,
             digest: self.digest.0,
             recovery: self.recovery.map(Duration::from_nanos),
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
@@ -280,6 +285,9 @@ impl<'a> World<'a> {
             Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
             Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),
             Act::Die => self.fars.iter().for_each(|far| far.cable.die()),
+            Act::Utter { seed, count } => {
+                self.uttered += self.fars.iter_mut().map(|far| far.utter(seed, count)).sum::<usize>();
+            }
             Act::Outage { until, how } => (self.outage_until, self.outage) = (until, how),
             Act::Latency { time } => {
                 self.latency = time;
