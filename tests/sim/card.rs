@@ -310,9 +310,11 @@ pub(super) struct Device(Card);
 
 impl Drop for Device {
     fn drop(&mut self) {
-        let mut state = self.0.0.borrow_mut();
+        let state = &mut *self.0.0.borrow_mut();
         state.advance();
-        state.run = None;
+        if let Some(run) = state.run.take() {
+            run.held.iter().for_each(|sample| state.promises.borrow_mut().lose(*sample));
+        }
     }
 }
 
@@ -427,7 +429,7 @@ impl Card {
         }
         let now = state.clock.now();
         let Some(run) = &mut state.run else { return Err(Trouble::Gone(UNPLUGGED)) };
-        run.held.clear();
+        run.held.drain(..).for_each(|sample| state.promises.borrow_mut().lose(sample));
         (run.xrun, run.moved) = (false, 0);
         run.started = (state.end == End::Microphone).then_some(now);
         Ok(Recovery::Emptied)

@@ -180,7 +180,8 @@ impl Plan {
             seed,
             mode,
             ppm: [ppm(&mut luck), ppm(&mut luck)],
-            acts: Vec::new(),
+            // Somebody looks when the calm begins.
+            acts: vec![(calm_at + MS, Act::Latency { time: FAST })],
             calm_at,
             fault_at: None,
             restless: false,

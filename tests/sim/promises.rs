@@ -75,6 +75,8 @@ struct Reply {
     /// Frames that the service has sent, and that were heard.
     sent: u64,
     heard: u64,
+    /// Frames that were in a device when it went or was begun anew: a hole, after which the reply goes on.
+    lost: u64,
     /// Somebody did not want it, or not to its end.
     unwanted: bool,
 }
@@ -99,7 +101,7 @@ impl Promises {
     pub(super) fn hear(&mut self, sample: i16, at: At) {
         let last = std::mem::replace(&mut self.last, sample);
         self.run = if sample == last { self.run + 1 } else { 1 };
-        self.tones += u64::from(self.burst.hear(sample, self.run >= RUN));
+        self.tones += u64::from(self.burst.hear(sample, self.run >= RUN && self.whose(sample).is_some()));
         if sample == 0 || self.run < RUN {
             return;
         }
@@ -113,11 +115,18 @@ impl Promises {
         }
     }
 
+    /// A device that held this sample went, or was begun anew.
+    pub(super) fn lose(&mut self, sample: i16) {
+        if let Some(index) = self.whose(sample) {
+            self.replies[index].lost += 1;
+        }
+    }
+
     /// The sound of a reply, as the service sends it to the device, and how many replies there are up to it.
     pub(super) fn code(&mut self, name: &str, item: &str) -> (i16, usize) {
         let index = self.replies.iter().position(|reply| reply.name == name).unwrap_or_else(|| {
             let (name, item) = (name.to_owned(), item.to_owned());
-            self.replies.push(Reply { name, item, sent: 0, heard: 0, unwanted: false });
+            self.replies.push(Reply { name, item, sent: 0, heard: 0, lost: 0, unwanted: false });
             self.replies.len() - 1
         });
         (FIRST_CODE + (index % CODES) as i16 * CODE_STEP, index + 1)
@@ -167,7 +176,7 @@ impl Promises {
     pub(super) fn told(&mut self, item: &str, ms: u64, at: At) {
         let Some(reply) = self.replies.iter().rev().find(|reply| reply.item == item) else { return };
         let (heard, told) = (reply.heard, ms * 24);
-        if told > heard + PERIOD {
+        if told > heard + reply.lost + PERIOD {
             let name = reply.name.clone();
             self.breaks(
                 at,

@@ -17,8 +17,8 @@ use super::world::{Life, live};
 pub(crate) enum Fault {
     /// The connection is reset; the next dial succeeds.
     Reset,
-    /// Bytes vanish, and nobody is told.
-    Dead,
+    /// Bytes vanish, and nobody is told, while somebody may be talking or while nobody is.
+    Dead { live: bool },
     /// Nothing moves for five seconds.
     Stall,
     /// Reset, and nobody can be reached, or well, for half a minute.
@@ -31,9 +31,10 @@ pub(crate) enum Fault {
     Late(End),
 }
 
-pub(crate) const FAULTS: [Fault; 10] = [
+pub(crate) const FAULTS: [Fault; 11] = [
     Fault::Reset,
-    Fault::Dead,
+    Fault::Dead { live: true },
+    Fault::Dead { live: false },
     Fault::Stall,
     Fault::Outage,
     Fault::Unplugged(End::Microphone),
@@ -63,7 +64,8 @@ impl Fault {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Reset => "the link is reset".to_owned(),
-            Self::Dead => "the link dies and nobody is told".to_owned(),
+            Self::Dead { live: true } => "the link dies silently while the microphone is live".to_owned(),
+            Self::Dead { live: false } => "the link dies silently at rest".to_owned(),
             Self::Stall => "the network stands still for 5 s".to_owned(),
             Self::Outage => "no service for 30 s".to_owned(),
             Self::Unplugged(end) => format!("the {end} is pulled out for 5 s"),
@@ -78,11 +80,12 @@ impl Fault {
         let modes = [Mode::Open, Mode::Hold, Mode::Tap { quiet: Duration::from_secs(8) }];
         let mode = match self {
             // Only a microphone that is wanted can be missed.
-            Self::Unplugged(End::Microphone) | Self::Stuck(End::Microphone) | Self::Late(End::Microphone) => {
-                Mode::Open
-            }
+            Self::Dead { live: true }
+            | Self::Unplugged(End::Microphone)
+            | Self::Stuck(End::Microphone)
+            | Self::Late(End::Microphone) => Mode::Open,
+            Self::Dead { live: false } => Mode::Hold,
             Self::Reset
-            | Self::Dead
             | Self::Stall
             | Self::Outage
             | Self::Unplugged(End::Speaker)
@@ -92,12 +95,15 @@ impl Fault {
         let from = 5 * S + luck.u64(0..15 * S);
         let until = from + self.lasts();
         let mut plan = Plan::bare(seed, mode, until);
-        plan.turn(3 * S, &mut luck);
-        plan.turn(10 * S, &mut luck);
-        plan.acts.retain(|(at, act)| *at < from || matches!(act, Act::Touch { down: false, .. }));
+        if !matches!(self, Self::Dead { live: false }) {
+            plan.turn(3 * S, &mut luck);
+            plan.turn(10 * S, &mut luck);
+        }
+        plan.acts
+            .retain(|(at, act)| *at < from || *at > until || matches!(act, Act::Touch { down: false, .. }));
         let acts = match self {
             Self::Reset => vec![(from, Act::Reset)],
-            Self::Dead => vec![(from, Act::Die)],
+            Self::Dead { .. } => vec![(from, Act::Die)],
             Self::Stall => vec![(from, Act::Stall { time: until - from })],
             Self::Outage => vec![(from, Act::Outage { until, how: Outage::Mixed }), (from, Act::Reset)],
             Self::Unplugged(end) => {
@@ -117,7 +123,7 @@ impl Fault {
 
     fn lasts(self) -> At {
         match self {
-            Self::Reset | Self::Dead => MS,
+            Self::Reset | Self::Dead { .. } => MS,
             Self::Stall | Self::Unplugged(_) => 5 * S,
             Self::Outage => 30 * S,
             Self::Stuck(_) => 4 * S,

@@ -195,7 +195,7 @@ impl<'a> World<'a> {
         let recording = self.session.recording();
         self.promises.borrow_mut().relive(&recording, self.clock.instant(0), self.clock.now());
         let (replies, _) = self.promises.borrow().newest();
-        let heard = self.promises.borrow().heard_frames;
+        let (heard, tones) = (self.promises.borrow().heard_frames, self.promises.borrow().tones);
         self.digest.add(&heard.to_le_bytes());
         self.digest.add(&self.clock.now().to_le_bytes());
         Life {
@@ -206,7 +206,7 @@ impl<'a> World<'a> {
             digest: self.digest.0,
             recovery: self.recovery.map(Duration::from_nanos),
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
-            tones: self.promises.borrow().tones,
+            tones,
             broken: self.promises.borrow_mut().broken.take(),
         }
     }
