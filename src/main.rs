@@ -1,6 +1,7 @@
 //! Wires the rooms together: arguments, profile, log, sound, board, service, session, exit code.
 //!
-//! It holds no loop and no algorithm. Exit codes: 0 the owner left, 1 broken at run time, 2 wrong set-up.
+//! It holds no loop and no algorithm. Exit codes: 0 the owner left, 1 broken at run time, 2 wrong set-up, and only
+//! where a service manager is there to try again, 75: a device is not there yet.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,18 +16,20 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mynah::audio::{self, Cards, Shape, Sound, Tape};
+use mynah::audio::{self, AudioError, Cards, End, Shape, Sound, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::parrot::Habits;
 use mynah::profile::{self, Machine, Mode, Profile, Request, SYSTEM_FILE, Target};
-use mynah::session::{self, Parts, Service};
+use mynah::session::{self, Absence, Parts, Service};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 const BROKEN: u8 = 1;
 const WRONG_SET_UP: u8 = 2;
+/// sysexits.h: EX_TEMPFAIL.
+const NOT_YET: u8 = 75;
 
 fn main() -> ExitCode {
     let request = std::env::current_dir()
@@ -54,13 +57,9 @@ fn main() -> ExitCode {
 }
 
 fn run(profile: Profile) -> ExitCode {
-    let parts = logging::start(&profile.log).and_then(|()| parts(profile));
-    let parts = match parts {
+    let parts = match logging::start(&profile.log).map_err(Unmade::Wrong).and_then(|()| parts(profile)) {
         Ok(parts) => parts,
-        Err(error) => {
-            eprintln!("mynah: {error}");
-            return ExitCode::from(WRONG_SET_UP);
-        }
+        Err(unmade) => return explain(unmade),
     };
     match session::run(parts) {
         Ok(Ending::Bye) => ExitCode::SUCCESS,
@@ -72,34 +71,78 @@ fn run(profile: Profile) -> ExitCode {
     }
 }
 
-fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
+/// Why there is nothing to run.
+enum Unmade {
+    /// It takes a person to mend it.
+    Wrong(Box<dyn Error>),
+    /// A device of the board, or one of the sound, is not to be had now.
+    Lacking { why: String, board: Option<Box<(Board, End)>>, signals: UnixStream },
+}
+
+impl<E: Error + 'static> From<E> for Unmade {
+    fn from(error: E) -> Self {
+        Unmade::Wrong(error.into())
+    }
+}
+
+/// Says it, and where a service manager would try again, not before that may help.
+fn explain(unmade: Unmade) -> ExitCode {
+    let (why, mut board, signals) = match unmade {
+        Unmade::Wrong(error) => {
+            eprintln!("mynah: {error}");
+            return ExitCode::from(WRONG_SET_UP);
+        }
+        Unmade::Lacking { why, board, signals } => (why, board, signals),
+    };
+    eprintln!("mynah: {why}");
+    // A person who typed a wrong name is there to see it.
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return ExitCode::from(WRONG_SET_UP);
+    }
+    let board = board.as_deref_mut().map(|(board, end)| (board, *end));
+    match session::absent(&why, board, &signals, Path::new("/dev"), session::ABSENCE) {
+        Absence::Asked => ExitCode::SUCCESS,
+        Absence::Changed | Absence::Over => ExitCode::from(NOT_YET),
+    }
+}
+
+fn parts(profile: Profile) -> Result<Parts, Unmade> {
     log::info!("{}", profile.chosen);
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }
     let (mode, config) = (session::mode(&profile), session::session(&profile));
     let latching = profile.talk.mode == Mode::Hold;
-    let signals = signals()?;
+    let signals = signals().map_err(Unmade::Wrong)?;
     // First, because opening a card may take a while and the owner should see that something is happening.
-    let mut board = Board::open(&profile.body, latching)?;
+    let mut board = match Board::open(&profile.body, latching) {
+        Ok(board) => board,
+        Err(error) => return Err(Unmade::Lacking { why: error.to_string(), board: None, signals }),
+    };
     session::greet(&mut board);
-    let sound = sound(profile.sound)?;
-    let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
+    let sound = match sound(profile.sound) {
+        Ok(sound) => sound,
+        Err(error) => {
+            let Some(end) = error.lacks() else { return Err(error.into()) };
+            let why = format!("{error}; without a sound card, --speech and --speaker-file stand in for it");
+            return Err(Unmade::Lacking { why, board: Some(Box::new((board, end))), signals });
+        }
+    };
+    let file = profile.keep.file.clone();
+    let (service, errands) = service(profile.service.target, file).map_err(Unmade::Wrong)?;
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let keep = profile.keep;
     Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed })
 }
 
-fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
+fn sound(wanted: profile::Sound) -> Result<Sound, AudioError> {
     let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
         let cards = Cards { microphone, speaker, controls, unplugged };
-        audio::cards(cards, Shape::default()).map_err(|error| {
-            format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
-        })?
+        audio::cards(cards, Shape::default())?
     };
     for control in sound.unset() {
         log::warn!("{control}");
