@@ -32,13 +32,16 @@ const WRONG_SET_UP: u8 = 2;
 const NOT_YET: u8 = 75;
 
 fn main() -> ExitCode {
-    let request = std::env::current_dir()
-        .map_err(|error| format!("there is no working directory: {error}"))
-        .and_then(|dir| {
-            let machine = Machine::read(Path::new("/"));
-            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine)
-                .map_err(|problems| problems.to_string())
-        });
+    let dir = match std::env::current_dir() {
+        Ok(dir) => dir,
+        Err(error) => {
+            eprintln!("there is no working directory: {error}");
+            return ExitCode::from(WRONG_SET_UP);
+        }
+    };
+    let machine = Machine::read(Path::new("/"));
+    let request =
+        profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
     match request {
         Ok(Request::Help(text) | Request::Boards(text)) => {
             print!("{text}");
@@ -51,7 +54,10 @@ fn main() -> ExitCode {
         Ok(Request::Run(profile)) => run(*profile),
         Err(problems) => {
             eprintln!("{problems}");
-            ExitCode::from(WRONG_SET_UP)
+            match signals() {
+                Ok(signals) if problems.is_absence() => lack(&problems.to_string(), None, &signals),
+                Ok(_) | Err(_) => ExitCode::from(WRONG_SET_UP),
+            }
         }
     }
 }
@@ -85,22 +91,27 @@ impl<E: Error + 'static> From<E> for Unmade {
     }
 }
 
-/// Says it, and where a service manager would try again, not before that may help.
 fn explain(unmade: Unmade) -> ExitCode {
-    let (why, mut board, signals) = match unmade {
+    match unmade {
         Unmade::Wrong(error) => {
             eprintln!("mynah: {error}");
-            return ExitCode::from(WRONG_SET_UP);
+            ExitCode::from(WRONG_SET_UP)
         }
-        Unmade::Lacking { why, board, signals } => (why, board, signals),
-    };
-    eprintln!("mynah: {why}");
+        Unmade::Lacking { why, mut board, signals } => {
+            eprintln!("mynah: {why}");
+            lack(&why, board.as_deref_mut(), &signals)
+        }
+    }
+}
+
+/// Ends without a device, but where a service manager would try again, not before that may help.
+fn lack(why: &str, board: Option<&mut (Board, End)>, signals: &UnixStream) -> ExitCode {
     // A person who typed a wrong name is there to see it.
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return ExitCode::from(WRONG_SET_UP);
     }
-    let board = board.as_deref_mut().map(|(board, end)| (board, *end));
-    match session::absent(&why, board, &signals, Path::new("/dev"), session::ABSENCE) {
+    let board = board.map(|(board, end)| (board, *end));
+    match session::absent(why, board, signals, Path::new("/dev"), session::ABSENCE) {
         Absence::Asked => ExitCode::SUCCESS,
         Absence::Changed | Absence::Over => ExitCode::from(NOT_YET),
     }
