@@ -85,7 +85,7 @@ find_chip() {
 stamped() {
     local line
     while IFS= read -r line; do
-        line=${line//$'\r'/}
+        line=${line//$'\r'/} line=${line//$'\eM'/}
         # Without the colours, and without where a terminal's cursor goes.
         while [[ $line =~ $'\e'\[[0-9\;?]*[a-zA-Z] ]]; do line=${line//"${BASH_REMATCH[0]}"/}; done
         printf '%7.1f %s\n' "$(since)" "$line"
