@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::errands::{Dial, Errands, Memo, Outcome, RESET_MARK, Reached, Unreached};
+use mynah::errands::{Dial, Errands, Memo, Outcome, RESET_MARK, Reached, Socket, Unreached};
 use mynah::profile::{Credential, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
@@ -19,7 +19,8 @@ fn a_service_that_listens_is_reached_with_the_key_in_hand() {
     let (number, result) = dialled(&errands);
     assert_eq!(number, 7);
     let reached = result.unwrap();
-    assert_eq!(reached.socket.peer_addr().unwrap().port(), port);
+    let Socket::Tcp(socket) = &reached.socket else { panic!("no kernel made it") };
+    assert_eq!(socket.peer_addr().unwrap().port(), port);
     assert_eq!(reached.credential, ("api-key", "k".to_owned()));
 }
 

@@ -51,18 +51,19 @@ pub trait Open {
     /// Sets how long from now `wait` returns `Waited::Due`; `None` for never.
     fn set_next_try(&mut self, after: Option<Duration>);
 
-    /// Waits, with no device, until something happens.
-    fn wait(&mut self, bell: &Doorbell) -> Waited;
+    /// Waits, with no device, until something happens. On a thread of its own this blocks; in a simulation
+    /// it is where another's turn comes.
+    fn wait(&mut self, bell: &Doorbell) -> impl Future<Output = Waited>;
 }
 
 /// A device that moves frames.
 pub trait Running {
-    /// Waits until the device wants a turn, the bell is rung, or it is time to look anyway; one that is
-    /// `resting` is in trouble, and would be ready at once for nothing.
+    /// Waits, as `Open::wait` does, until the device wants a turn, the bell is rung, or it is time to look anyway;
+    /// one that is `resting` is in trouble, and would be ready at once for nothing.
     ///
     /// # Errors
     /// When the device has gone.
-    fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone>;
+    fn wait(&mut self, bell: &Doorbell, resting: bool) -> impl Future<Output = Result<(), Gone>>;
 
     /// Tells whether it has moved more frames than it may fetch ahead.
     fn is_proven(&self) -> bool;
@@ -185,13 +186,13 @@ impl Absence {
     /// else to look at.
     ///
     /// A device that nobody wants is opened to see whether it is back, unless only its sound can tell.
-    pub(super) fn wait<O: Open>(
+    pub(super) async fn wait<O: Open>(
         &mut self,
         place: &mut O,
         bell: &Doorbell,
         wanted: bool,
     ) -> Result<Option<O::Device>, AudioError> {
-        let waited = place.wait(bell);
+        let waited = place.wait(bell).await;
         let State::Away { gone, in_vain, .. } = self.state else { return Ok(None) };
         match waited {
             Waited::Rung => {}

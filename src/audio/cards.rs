@@ -14,7 +14,7 @@ use super::doorbell::Doorbell;
 use super::form::Ask;
 use super::holder::explain;
 use super::lookout::Lookout;
-use super::loops::{Listener, Talker};
+use super::loops::{Listener, Talker, blocking};
 use super::mixer::controls;
 use super::pcm::{Line, Pcm};
 use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
@@ -65,11 +65,11 @@ pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
     let tell = told.clone();
     sound.crew.start(CAPTURE.0, capture_bell, move |post| {
         take_privileges(CAPTURE, told);
-        Listener::new(capture, post.clone(), unplugged).run(microphone)
+        blocking(Listener::new(capture, post.clone(), unplugged).run(microphone))
     })?;
     sound.crew.start(PLAYBACK.0, playback_bell, move |post| {
         take_privileges(PLAYBACK, tell);
-        Talker::new(playback, post.clone(), unplugged).run(speaker, pcm)
+        blocking(Talker::new(playback, post.clone(), unplugged).run(speaker, pcm))
     })?;
     sound.refused.extend(telling.into_iter().flatten());
     Ok(sound)
@@ -128,13 +128,13 @@ impl Open for Card {
         self.lookout.set_next_try(after);
     }
 
-    fn wait(&mut self, bell: &Doorbell) -> Waited {
+    async fn wait(&mut self, bell: &Doorbell) -> Waited {
         self.lookout.wait(bell)
     }
 }
 
 impl Running for Line<'_> {
-    fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
+    async fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
         Line::wait(self, bell, resting)
     }
 

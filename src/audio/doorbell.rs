@@ -25,9 +25,13 @@ impl Doorbell {
         let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
     }
 
+    /// Silences the bell and tells whether it was rung.
+    pub fn take(&self) -> bool {
+        rustix::io::read(&self.fd, &mut [0u8; 8]).is_ok()
+    }
+
     pub(super) fn clear(&self) {
-        // It fails when the bell was not rung, which is what clearing is for.
-        let _ = rustix::io::read(&self.fd, &mut [0u8; 8]);
+        self.take();
     }
 
     /// Waits until the bell is rung, clears it and returns true; false when `timeout_ms` pass without.

@@ -1,9 +1,12 @@
 //! The loops of the two sound threads: turn, wait, and open again what came back.
 //!
 //! In them: device calls, lane calls, counters, one ring of a bell. What a device is, and how time
-//! passes without one, they are given, so that a script can stand in for both.
+//! passes without one, they are given. They are futures only so that a simulation can run both, and the
+//! session, on one thread: on a sound card every wait blocks its thread, and none is ever pending.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use super::away::{Absence, Open, Running};
 use super::capture::{Capture, Microphone};
@@ -42,7 +45,7 @@ impl Talker {
     ///
     /// # Errors
     /// When the device has been away for too long.
-    pub fn run<O>(mut self, mut place: O, first: O::Device) -> Result<(), AudioError>
+    pub async fn run<O>(mut self, mut place: O, first: O::Device) -> Result<(), AudioError>
     where
         O: Open,
         for<'a> O::Line<'a>: Speaker,
@@ -51,7 +54,7 @@ impl Talker {
         while !self.is_over() {
             opened = match opened {
                 Some(device) => {
-                    if let Err(gone) = self.talk(&device, &mut place) {
+                    if let Err(gone) = self.talk(&device, &mut place).await {
                         drop(device);
                         self.playback.start_afresh();
                         self.absence.lose(gone, true, &mut place);
@@ -62,14 +65,14 @@ impl Talker {
                     if self.playback.turn_away() {
                         self.post.wake.ring();
                     }
-                    self.absence.wait(&mut place, &self.post.bell, true)?
+                    self.absence.wait(&mut place, &self.post.bell, true).await?
                 }
             };
         }
         Ok(())
     }
 
-    fn talk<O>(&mut self, device: &O::Device, place: &mut O) -> Result<(), Gone>
+    async fn talk<O>(&mut self, device: &O::Device, place: &mut O) -> Result<(), Gone>
     where
         O: Open,
         for<'a> O::Line<'a>: Speaker,
@@ -83,7 +86,7 @@ impl Talker {
             if self.playback.turn(&mut line)? {
                 self.post.wake.ring();
             }
-            line.wait(&self.post.bell, self.playback.is_resting())?;
+            line.wait(&self.post.bell, self.playback.is_resting()).await?;
         }
         Ok(())
     }
@@ -112,7 +115,7 @@ impl Listener {
     ///
     /// # Errors
     /// When the device has been away for too long.
-    pub fn run<O>(mut self, mut place: O) -> Result<(), AudioError>
+    pub async fn run<O>(mut self, mut place: O) -> Result<(), AudioError>
     where
         O: Open,
         for<'a> O::Line<'a>: Microphone,
@@ -125,10 +128,10 @@ impl Listener {
                     None
                 })
             } else {
-                self.absence.wait(&mut place, &self.post.bell, wanted)?
+                self.absence.wait(&mut place, &self.post.bell, wanted).await?
             };
             match opened {
-                Some(device) if self.capture.is_wanted() => match self.listen(device, &mut place) {
+                Some(device) if self.capture.is_wanted() => match self.listen(device, &mut place).await {
                     Ok(()) => self.absence.close_early(&mut place),
                     Err(gone) => self.absence.lose(gone, true, &mut place),
                 },
@@ -144,20 +147,23 @@ impl Listener {
     }
 
     /// Listens until nobody wants it; the device is closed again when this returns.
-    fn listen<O>(&mut self, device: O::Device, place: &mut O) -> Result<(), Gone>
+    async fn listen<O>(&mut self, device: O::Device, place: &mut O) -> Result<(), Gone>
     where
         O: Open,
         for<'a> O::Line<'a>: Microphone,
     {
         self.absence.begin();
-        let ended = O::line(&device).and_then(|mut line| self.listen_on(&mut line, place));
+        let ended = match O::line(&device) {
+            Ok(mut line) => self.listen_on(&mut line, place).await,
+            Err(gone) => Err(gone),
+        };
         drop(device);
         self.capture.mark_open(false);
         self.post.wake.ring();
         ended
     }
 
-    fn listen_on<O>(&mut self, line: &mut O::Line<'_>, place: &mut O) -> Result<(), Gone>
+    async fn listen_on<O>(&mut self, line: &mut O::Line<'_>, place: &mut O) -> Result<(), Gone>
     where
         O: Open,
         for<'a> O::Line<'a>: Microphone,
@@ -171,12 +177,22 @@ impl Listener {
             if self.capture.turn(line)? {
                 self.post.wake.ring();
             }
-            line.wait(&self.post.bell, self.capture.is_resting())?;
+            line.wait(&self.post.bell, self.capture.is_resting()).await?;
         }
         Ok(())
     }
 
     fn is_over(&self) -> bool {
         self.post.is_over() || self.capture.is_abandoned()
+    }
+}
+
+/// Runs a loop whose every wait blocks this thread.
+pub(super) fn blocking<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return done;
+        }
     }
 }

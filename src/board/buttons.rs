@@ -3,9 +3,11 @@
 //! It opens them all or says why not, never blocks, and reports what is wrong with one in plain words. What
 //! a touch leads to is not its business.
 
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::Touch;
+use super::fingers::{EDGES, Edge, Fingers};
 use super::gesture::{Fault, Gesture};
 use super::hub::{Hub, Source};
 use super::input::{self, Key, Keyboard};
@@ -26,6 +28,8 @@ pub(super) struct Buttons {
     all: Vec<Held>,
     lines: Vec<Wire>,
     keyboards: Vec<Keyboard>,
+    /// Where edges come from that no kernel makes.
+    fingers: Option<Receiver<Edge>>,
     /// When a device that was unplugged is looked for the next time.
     search: Option<Instant>,
     /// What the mute switches last said together.
@@ -88,6 +92,17 @@ impl Buttons {
         Ok(buttons)
     }
 
+    /// Makes buttons that are wired to the returned fingers, whatever place they name.
+    pub(super) fn by_hand(wanted: &[Button]) -> (Self, Fingers) {
+        let (touching, touched) = sync_channel(EDGES);
+        let all = wanted.iter().map(|button| Held::new(button, false)).collect();
+        (Self { all, fingers: Some(touched), ..Self::default() }, Fingers(touching))
+    }
+
+    pub(super) fn are_by_hand(&self) -> bool {
+        self.fingers.is_some()
+    }
+
     /// Tells whether any can still be touched, or may be again.
     pub(super) fn are_any(&self) -> bool {
         !self.lines.is_empty() || !self.keyboards.is_empty()
@@ -112,6 +127,11 @@ impl Buttons {
     pub(super) fn read(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
         let stamps = Stamps::read(now);
         let all = &mut self.all;
+        for Edge { button, down, at } in self.fingers.iter().flat_map(Receiver::try_iter) {
+            if let Some(held) = all.get_mut(button) {
+                held.sense.edge(down, at, each);
+            }
+        }
         self.lines.retain_mut(|wire| wire.read(&mut all[wire.button], &stamps, each));
         for keyboard in &mut self.keyboards {
             match keyboard.read(&stamps, |button, down, at| all[button].sense.edge(down, at, each)) {

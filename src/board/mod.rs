@@ -7,6 +7,7 @@
 mod buttons;
 mod clock_id;
 mod contact;
+mod fingers;
 mod gesture;
 mod gpio;
 mod holder;
@@ -28,8 +29,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::light::{Facts, Levels};
-use crate::profile::Body;
+use crate::profile::{self, Body};
 
+pub use fingers::Fingers;
 pub use gesture::{Fault, Gesture};
 pub use keys::{Button, Keys};
 pub use line::{Colour, Look};
@@ -158,6 +160,20 @@ impl Board {
         })
     }
 
+    /// Makes one without a terminal to type on, whose buttons are wired to the returned fingers and which prints to
+    /// `output`. Lamps can be [`fit`](Self::fit).
+    ///
+    /// # Errors
+    /// Returns why the terminal could not be set up.
+    pub fn by_hand(buttons: &[profile::Button], output: OwnedFd) -> Result<(Self, Fingers), BoardError> {
+        let input = output.try_clone().map_err(BoardError::Terminal)?;
+        let mut board = Self::on(input, output, None, false, LiveLine::default())?;
+        board.typing = None;
+        let (buttons, fingers) = Buttons::by_hand(buttons);
+        board.buttons = buttons;
+        Ok((board, fingers))
+    }
+
     /// Opens what `body` has besides the terminal, once.
     ///
     /// # Errors
@@ -200,7 +216,7 @@ impl Board {
             self.read_keys(now, &mut each);
         }
         self.keys.expire(now, &mut each);
-        if buttons {
+        if buttons || (readable && self.buttons.are_by_hand()) {
             self.buttons.read(now, &mut each);
         }
         self.buttons.expire(&self.hub, now, &mut each);

@@ -3,7 +3,7 @@
 //! Addresses are tried as RFC 8305 says. It speaks no TLS and no WebSocket.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -33,10 +33,24 @@ pub struct Dial {
 #[derive(Debug)]
 pub struct Reached {
     /// The connected socket.
-    pub socket: TcpStream,
+    pub socket: Socket,
     /// The header that carries the credential, and its value.
     pub credential: (&'static str, String),
 }
+
+/// What a connection is made of.
+#[derive(Debug)]
+pub enum Socket {
+    /// The kernel's.
+    Tcp(TcpStream),
+    /// Nobody's: whoever runs the errands by hand plays the network, too.
+    ByHand(Box<dyn Stream>),
+}
+
+/// Bytes in both directions, never blocking: what is not there yet is `WouldBlock`.
+pub trait Stream: Read + Write + fmt::Debug + Send {}
+
+impl<T: Read + Write + fmt::Debug + Send> Stream for T {}
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -66,7 +80,7 @@ pub(super) async fn reach(dial: &Dial, credential: Option<&Credential>) -> Resul
     let broken = |sentence| Unreached { set_up: false, sentence };
     let Dial { host, port, limit, .. } = dial;
     match timeout(*limit, connect(host, *port)).await {
-        Ok(Ok(socket)) => Ok(Reached { socket, credential }),
+        Ok(Ok(socket)) => Ok(Reached { socket: Socket::Tcp(socket), credential }),
         Ok(Err(why)) => Err(broken(why)),
         Err(_) => Err(broken(format!("{host} port {port} could not be reached in {} s", limit.as_secs()))),
     }

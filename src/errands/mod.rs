@@ -6,6 +6,7 @@
 //! and speaks no WebSocket.
 
 mod dial;
+mod hand;
 mod keep;
 
 use std::io;
@@ -21,7 +22,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::profile::Credential;
 
-pub use dial::{Dial, Reached, Unreached};
+pub use dial::{Dial, Reached, Socket, Stream, Unreached};
+pub use hand::Hand;
 pub use keep::{Memo, RESET_MARK};
 
 /// Errands asked for and outcomes not fetched; one is usual. When full, the errand is refused.

@@ -9,7 +9,7 @@ mod lost;
 mod pipe;
 mod tls;
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -106,10 +106,10 @@ impl Link {
         Self { stage, text: BytesMut::with_capacity(4096), blocked: false, last_heard: now, pinged: None }
     }
 
-    /// Returns the file descriptor to poll.
+    /// Returns the file descriptor to poll, where there is one.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe().map(AsFd::as_fd)
+        self.pipe().and_then(Pipe::fd)
     }
 
     /// Returns what to poll for.

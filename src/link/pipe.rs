@@ -21,7 +21,13 @@ enum Kind {
     Tcp(TcpStream),
     Tls(Box<TlsIo>),
     Pair(UnixStream),
+    Memory(Box<dyn Stream>),
 }
+
+/// Bytes in both directions, never blocking, with nothing to poll: whoever owns the other end says when to look.
+pub trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
 
 impl Pipe {
     /// Takes over a connected TCP socket without encryption; for loopback only.
@@ -42,6 +48,12 @@ impl Pipe {
         Ok(Self(Kind::Tls(Box::new(tls.begin(socket, host)?))))
     }
 
+    /// Takes over a stream that no kernel knows of.
+    #[must_use]
+    pub fn memory(stream: impl Stream + 'static) -> Self {
+        Self(Kind::Memory(Box::new(stream)))
+    }
+
     pub(super) fn pair() -> io::Result<(Self, Self)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
@@ -49,20 +61,19 @@ impl Pipe {
         Ok((Self(Kind::Pair(ours)), Self(Kind::Pair(theirs))))
     }
 
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            Kind::Tcp(socket) => Some(socket.as_fd()),
+            Kind::Tls(tls) => Some(tls.as_fd()),
+            Kind::Pair(socket) => Some(socket.as_fd()),
+            Kind::Memory(_) => None,
+        }
+    }
+
     pub(super) fn wants_write(&self) -> bool {
         match &self.0 {
             Kind::Tls(tls) => tls.wants_write(),
-            Kind::Tcp(_) | Kind::Pair(_) => false,
-        }
-    }
-}
-
-impl AsFd for Pipe {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.0 {
-            Kind::Tcp(socket) => socket.as_fd(),
-            Kind::Tls(tls) => tls.as_fd(),
-            Kind::Pair(socket) => socket.as_fd(),
+            Kind::Tcp(_) | Kind::Pair(_) | Kind::Memory(_) => false,
         }
     }
 }
@@ -73,6 +84,7 @@ impl Read for Pipe {
             Kind::Tcp(socket) => socket.read(into),
             Kind::Tls(tls) => tls.read(into),
             Kind::Pair(socket) => socket.read(into),
+            Kind::Memory(stream) => stream.read(into),
         }
     }
 }
@@ -83,6 +95,7 @@ impl Write for Pipe {
             Kind::Tcp(socket) => socket.write(bytes),
             Kind::Tls(tls) => tls.write(bytes),
             Kind::Pair(socket) => socket.write(bytes),
+            Kind::Memory(stream) => stream.write(bytes),
         }
     }
 
@@ -90,6 +103,7 @@ impl Write for Pipe {
         match &mut self.0 {
             Kind::Tcp(_) | Kind::Pair(_) => Ok(()),
             Kind::Tls(tls) => tls.flush(),
+            Kind::Memory(stream) => stream.flush(),
         }
     }
 }

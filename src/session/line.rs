@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 
 use super::cage;
 use crate::conversation::{DIAL_LIMIT, Loss};
-use crate::errands::{Dial, Errands, Reached, Unreached};
+use crate::errands::{Dial, Errands, Reached, Socket, Unreached};
 use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
 use crate::parrot::Habits;
 use crate::profile::Endpoint;
@@ -139,10 +139,10 @@ impl Line {
 }
 
 fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Instant) -> Result<Link, Lost> {
-    let pipe = if endpoint.tls {
-        Pipe::tls(reached.socket, &endpoint.host, tls)?
-    } else {
-        Pipe::tcp(reached.socket)?
+    let pipe = match reached.socket {
+        Socket::Tcp(socket) if endpoint.tls => Pipe::tls(socket, &endpoint.host, tls)?,
+        Socket::Tcp(socket) => Pipe::tcp(socket)?,
+        Socket::ByHand(stream) => Pipe::memory(stream),
     };
     Link::upgrade(pipe, &Upgrade { uri: endpoint.to_string(), credential: Some(reached.credential) }, now)
 }

@@ -35,6 +35,7 @@ use crate::wire::{self, Command, SessionConfig};
 pub use ask::{mode, session};
 pub use line::Service;
 pub use sight::greet;
+pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;
@@ -42,7 +43,6 @@ use line::Line;
 use teller::{Odd, Teller};
 use touches::Settings;
 use uplink::Uplink;
-use wait::Ready;
 
 /// How often the lane is topped up while a reply waits: it holds two seconds.
 const TOP_UP: Duration = Duration::from_millis(500);
@@ -80,36 +80,21 @@ pub struct Parts {
 /// # Errors
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
-    let now = clock::now();
-    let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
-    let mut session = Session::new(parts, conversation, now);
-    if session.board.mute_switch() == Some(true) {
-        session.on(&Event::MuteSwitch(true), now);
-    }
-    session.sound.mouth.set_volume(session.settings.volume());
-    for action in first {
-        session.act(action, now);
-    }
-    session.settle(now);
-    session.show(now);
+    let mut session = Session::begin(parts, clock::now());
     watchdog::ready();
     loop {
-        let ready = session.wait(clock::now());
         let now = clock::now();
-        session.turn(ready, now);
-        if let Some(error) = session.sound.failure() {
-            return Err(error);
-        }
-        if let Some((ending, at)) = session.ending
-            && now >= at
-        {
+        let timeout = session.deadline(now).map(|deadline| deadline.saturating_duration_since(now));
+        let ready = session.wait(timeout);
+        if let Some(ended) = session.turn(ready, clock::now()) {
             watchdog::stopping();
-            return Ok(ending);
+            return ended;
         }
     }
 }
 
-struct Session {
+/// The session itself, for whoever brings a clock: [`run`] has the machine's, a simulation its own.
+pub struct Session {
     conversation: Conversation,
     config: SessionConfig,
     ledger: Ledger,
@@ -139,6 +124,23 @@ struct Session {
 }
 
 impl Session {
+    /// Begins by dialling, and lets microphone and light follow.
+    #[must_use]
+    pub fn begin(parts: Parts, now: Instant) -> Self {
+        let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
+        let mut session = Self::new(parts, conversation, now);
+        if session.board.mute_switch() == Some(true) {
+            session.on(&Event::MuteSwitch(true), now);
+        }
+        session.sound.mouth.set_volume(session.settings.volume());
+        for action in first {
+            session.act(action, now);
+        }
+        session.settle(now);
+        session.show(now);
+        session
+    }
+
     fn new(parts: Parts, conversation: Conversation, now: Instant) -> Self {
         Self {
             facts: Facts::begin(conversation.state(), now),
@@ -164,8 +166,11 @@ impl Session {
         }
     }
 
-    /// Takes in everything that has come.
-    fn turn(&mut self, ready: Ready, now: Instant) {
+    /// Takes in everything that has come; how the session ends, once it does.
+    ///
+    /// # Errors
+    /// When a sound thread has ended.
+    pub fn turn(&mut self, ready: Ready, now: Instant) -> Option<Result<Ending, AudioError>> {
         if ready.sound {
             self.sound.clear_wake();
         }
@@ -191,6 +196,20 @@ impl Session {
         self.teller.counters(self.sound.counters(), now);
         self.show(now);
         self.feed_watchdog(now);
+        let ended = self.ending.filter(|(_, at)| now >= *at).map(|(ending, _)| Ok(ending));
+        self.sound.failure().map(Err).or(ended)
+    }
+
+    /// Returns what the session has decided so far.
+    #[must_use]
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// Returns what the lights are a picture of.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Tells the conversation what happened and does what it decides.
@@ -415,7 +434,9 @@ impl Session {
         }
     }
 
-    fn deadline(&self, now: Instant) -> Option<Instant> {
+    /// Names the time of the next turn if nothing happens before; `None` where there is none.
+    #[must_use]
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
         let unheard = self.ledger.unheard(self.sound.mouth.heard());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
         let slack = if self.sound.ears.is_open() { LIGHT_SLACK } else { Duration::ZERO };

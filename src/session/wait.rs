@@ -1,6 +1,6 @@
 //! The one poll(2) that the session sleeps in.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
@@ -11,22 +11,25 @@ use super::Session;
 const SOURCES: usize = 5;
 
 /// Who has something to say.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ready {
-    pub(super) sound: bool,
-    pub(super) signals: bool,
-    pub(super) board: bool,
-    pub(super) errands: bool,
-    pub(super) link: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// A sound thread.
+    pub sound: bool,
+    /// Somebody who wants the program to end.
+    pub signals: bool,
+    /// A button.
+    pub board: bool,
+    /// An errand.
+    pub errands: bool,
+    /// The service.
+    pub link: bool,
 }
 
 impl Session {
-    /// Sleeps until somebody has something to say, or until the next deadline.
-    pub(super) fn wait(&self, now: Instant) -> Ready {
-        let timeout = self
-            .deadline(now)
-            .map(|deadline| deadline.saturating_duration_since(now))
-            .and_then(|timeout| Timespec::try_from(timeout).ok());
+    /// Sleeps until somebody whom the kernel knows has something to say, or for so long; `None` is for ever.
+    #[must_use]
+    pub fn wait(&self, timeout: Option<Duration>) -> Ready {
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut fds = heapless::Vec::<PollFd<'_>, SOURCES>::new();
         let mut marks = heapless::Vec::<fn(&mut Ready), SOURCES>::new();
         let mut add = |fd, mark| {

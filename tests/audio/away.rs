@@ -5,7 +5,7 @@ use std::time::Duration;
 use mynah::audio::{AudioError, Away, End, Gone, Shape, Unplugged, loops};
 
 use super::dac::numbered;
-use super::stage::{BUSY, Stage, UNPLUGGED};
+use super::stage::{BUSY, Stage, UNPLUGGED, at_once};
 
 const WAIT: Unplugged = Unplugged::Wait;
 
@@ -281,13 +281,13 @@ fn a_sound_whose_devices_are_there_says_so() {
 fn talk(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
     let (sound, _listener, talker) = loops(Shape::default(), unplugged).unwrap();
     let (place, device) = stage.begin(End::Speaker, sound, end_ms);
-    talker.run(place, device)
+    at_once(talker.run(place, device))
 }
 
 fn hear(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
     let (sound, listener, _talker) = loops(Shape::default(), unplugged).unwrap();
     let (place, _) = stage.begin(End::Microphone, sound, end_ms);
-    listener.run(place)
+    at_once(listener.run(place))
 }
 
 /// What is seen of one device.

@@ -4,7 +4,7 @@ use mynah::audio::{Away, End, Shape, Unplugged, loops};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::stage::Stage;
+use super::stage::{Stage, at_once};
 
 #[derive(Clone, Copy, Debug)]
 enum Happening {
@@ -33,7 +33,7 @@ proptest! {
         let (stage, end) = script(&walk);
         let (sound, _listener, talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
         let (place, device) = stage.begin(End::Speaker, sound, end);
-        prop_assert_eq!(talker.run(place, device), Ok(()));
+        prop_assert_eq!(at_once(talker.run(place, device)), Ok(()));
         prop_assert_eq!(last(&stage).speaker, None);
         let said = walk.iter().filter(|(_, what)| matches!(what, SayAndCut)).count() as u64;
         prop_assert_eq!(stage.receipts().last().map_or(0, |(_, receipt)| receipt.cut), 100 * said);
@@ -48,7 +48,7 @@ proptest! {
         stage.at(end - 1, |stage| assert!(stage.is_open()));
         let (sound, listener, _talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
         let (place, _) = stage.begin(End::Microphone, sound, end);
-        prop_assert_eq!(listener.run(place), Ok(()));
+        prop_assert_eq!(at_once(listener.run(place)), Ok(()));
         prop_assert_eq!(last(&stage).microphone, None);
         spaced(&stage)?;
     }

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mynah::audio::{
@@ -283,7 +285,7 @@ impl Open for Stage {
         set.next_try_ms = after.map(|after| set.now_ms + after.as_millis() as u64);
     }
 
-    fn wait(&mut self, _: &Doorbell) -> Waited {
+    async fn wait(&mut self, _: &Doorbell) -> Waited {
         self.look();
         let (limit, next_try, script) = {
             let set = self.0.borrow();
@@ -330,7 +332,7 @@ impl Line {
 }
 
 impl Running for Line {
-    fn wait(&mut self, _: &Doorbell, _: bool) -> Result<(), Gone> {
+    async fn wait(&mut self, _: &Doorbell, _: bool) -> Result<(), Gone> {
         let next = self.0.now() + PERIOD_MS;
         self.0.pass(next);
         self.still_there()?;
@@ -385,5 +387,13 @@ impl Speaker for Line {
 
     fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
         self.dac(|dac| Speaker::recover(dac, trouble))
+    }
+}
+
+/// Runs a loop on a stage, where no wait is ever pending.
+pub(super) fn at_once<T>(work: impl Future<Output = T>) -> T {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("a stage lets time pass by itself"),
     }
 }

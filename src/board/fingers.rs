@@ -1,0 +1,29 @@
+//! Fingers on buttons that are wired to nothing, for a simulation: they make the edges that a line or a key would.
+//!
+//! They mean nothing by it.
+
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+/// Whoever touches the buttons of a board that was made by hand.
+#[derive(Clone, Debug)]
+pub struct Fingers(pub(super) SyncSender<Edge>);
+
+/// Edges that wait for the session to look. Beyond that the newest is not felt.
+pub(super) const EDGES: usize = 64;
+
+/// A button that went down or came up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edge {
+    pub(super) button: usize,
+    pub(super) down: bool,
+    pub(super) at: Instant,
+}
+
+impl Fingers {
+    /// Has the button of this number, in the order of the body, go down or come up, bounces and all.
+    pub fn touch(&self, button: usize, down: bool, at: Instant) {
+        // A board that is gone feels nothing.
+        let _ = self.0.try_send(Edge { button, down, at });
+    }
+}

@@ -1,0 +1,62 @@
+//! Errands without a thread: somebody else's hand does them, in its own time.
+//!
+//! It is for a simulation, which plays the network and the disk itself.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use rustix::event::{EventfdFlags, eventfd};
+use tokio::sync::{mpsc, watch};
+
+use super::{Ask, Dial, ERRANDS, Errands, Memo, Outcome, Reporter};
+
+/// Whoever does the errands.
+pub struct Hand {
+    asked: mpsc::Receiver<Ask>,
+    memo: watch::Receiver<Option<Memo>>,
+    reporter: Reporter,
+}
+
+impl Errands {
+    /// Makes errands that wait for the returned hand.
+    ///
+    /// # Errors
+    /// When the kernel gives no descriptor.
+    pub fn by_hand() -> io::Result<(Self, Hand)> {
+        let (asks, asked) = mpsc::channel(ERRANDS);
+        let (memos, memo) = watch::channel(None);
+        let (report, outcomes) = sync_channel(ERRANDS);
+        let bell: Arc<OwnedFd> = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+        let hand = Hand { asked, memo, reporter: Reporter { report, bell: Arc::clone(&bell) } };
+        Ok((Self { asks: Some(asks), memos: Some(memos), outcomes, bell, thread: None }, hand))
+    }
+}
+
+impl Hand {
+    /// Takes what was asked of the telephone last: a dial, or `Some(None)` to give up the one under way; `None` when
+    /// nothing was asked since.
+    pub fn asked(&mut self) -> Option<Option<Dial>> {
+        let mut latest = None;
+        // Whatever is asked later replaces what was asked before.
+        while let Ok(ask) = self.asked.try_recv() {
+            latest = Some(match ask {
+                Ask::Dial(dial) => Some(dial),
+                Ask::Cancel => None,
+            });
+        }
+        latest
+    }
+
+    /// Takes the latest memo, unless it was taken before.
+    pub fn memo(&mut self) -> Option<Memo> {
+        let news = self.memo.has_changed().unwrap_or(false);
+        news.then(|| self.memo.borrow_and_update().clone()).flatten()
+    }
+
+    /// Reports how an errand ended.
+    pub fn report(&self, outcome: Outcome) {
+        self.reporter.tell(outcome);
+    }
+}
