@@ -14,7 +14,9 @@ read_fat() {
     mcopy -n -o -i "$fat" "::/$file" "$folder/config.txt"
     slot=$(sed -n 's/^os_prefix=//p' "$folder/config.txt")
     kernel=$(sed -n 's/^kernel=//p' "$folder/config.txt") initrd=$(sed -n 's/^initramfs //p' "$folder/config.txt")
-    for name in "$kernel" "$initrd" cmdline.txt bcm2837-rpi-3-b.dtb; do
+    name=$(sed -n 's/^cmdline=//p' "$folder/config.txt")
+    mcopy -n -o -i "$fat" "::/$slot${name:-cmdline.txt}" "$folder/cmdline.txt"
+    for name in "$kernel" "$initrd" bcm2837-rpi-3-b.dtb; do
         mcopy -n -o -i "$fat" "::/$slot$name" "$folder/"
     done
     slot=${slot%/}

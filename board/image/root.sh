@@ -91,8 +91,8 @@ lay_over() {
     ln -s ../run/NetworkManager/resolv.conf "$card/etc/resolv.conf"
     # Empty, so that every start makes one up and none is taken for the first.
     : >"$card/etc/machine-id"
-    inside systemctl --quiet enable mynah-setup.service mynah-reset.path mynah-update.service \
-        mynah-hawkbit.service ssh.service
+    inside systemctl --quiet enable mynah-setup.service mynah-reset.path mynah-trial.service \
+        mynah-update.service mynah-hawkbit.service ssh.service
     inside systemctl --quiet disable NetworkManager-wait-online.service
     inside systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
         e2scrub_reap.service fstrim.timer systemd-firstboot.service
