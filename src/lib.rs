@@ -43,11 +43,12 @@
 //! | `ledger` | `conversation` | | read a clock |
 //! | `profile` | `convert` | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `parrot` | | | own a socket or a clock |
+//! | `recorder` | `conversation` | | read a clock; open a file; keep words or samples unasked |
 //! | `audio` | `lane` `convert` `profile` | `alsa` `hound` `libc` | know JSON or policy |
 //! | `board` | `profile` `light` | `evdev` `gpiocdev` `spidev` | know phases |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means |
 //! | `errands` | `profile` | `tokio` | touch sound |
-//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `wire` | `sd_notify` | contain policy |
+//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `recorder` `wire` | `sd_notify` | contain policy |
 //!
 //! # Promises, as absences
 //!
@@ -75,5 +76,6 @@ pub mod light;
 pub mod link;
 pub mod parrot;
 pub mod profile;
+pub mod recorder;
 pub mod session;
 pub mod wire;

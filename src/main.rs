@@ -11,19 +11,23 @@ mod logging;
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
+use jiff::Timestamp;
 use mynah::audio::{self, Cards, Shape, Sound, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::parrot::Habits;
-use mynah::profile::{self, Machine, Mode, Profile, Request, SYSTEM_FILE, Target};
-use mynah::session::{self, Parts, Service};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use mynah::profile::{self, Keep, Machine, Mode, Profile, Record, Replay, Request, SYSTEM_FILE, Target};
+use mynah::recorder::{self, Replayed};
+use mynah::session::{self, Parts, Recording, Service};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 const BROKEN: u8 = 1;
 const WRONG_SET_UP: u8 = 2;
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
             println!("mynah {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
+        Ok(Request::Replay(asked)) => replay(&asked),
         Ok(Request::Run(profile)) => run(*profile),
         Err(problems) => {
             eprintln!("{problems}");
@@ -79,7 +84,8 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     }
     let (mode, config) = (session::mode(&profile), session::session(&profile));
     let latching = profile.talk.mode == Mode::Hold;
-    let signals = signals()?;
+    let signals = signals(&[SIGINT, SIGTERM, SIGHUP])?;
+    let recording = recording(profile.record, &profile.keep)?;
     // First, because opening a card may take a while and the owner should see that something is happening.
     let mut board = Board::open(&profile.body, latching)?;
     session::greet(&mut board);
@@ -88,7 +94,7 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let keep = profile.keep;
-    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed })
+    Ok(Parts { mode, config, service, sound, board, errands, keep, signals, patience, seed, recording })
 }
 
 fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
@@ -124,12 +130,54 @@ fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Errands), 
     }
 }
 
-/// Returns a socket that is readable once the program is asked to end.
-fn signals() -> Result<UnixStream, Box<dyn Error>> {
+/// Recordings of faults are kept beside what is remembered.
+fn recording(wanted: Record, keep: &Keep) -> Result<Recording, Box<dyn Error>> {
+    let Record { file, sound, words } = wanted;
+    let folder = keep.file.as_deref().and_then(Path::parent).map(|folder| folder.join("recordings"));
+    let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    Ok(Recording { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })
+}
+
+/// Lives a recording again. Exit codes: 0 all the same, 1 it differs, 2 it is none.
+fn replay(asked: &Replay) -> ExitCode {
+    let Replay { file, verbose } = asked;
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            eprintln!("mynah: {}: cannot be read: {error}", file.display());
+            return ExitCode::from(WRONG_SET_UP);
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "times of a recording are counted from any time")]
+    let epoch = Instant::now();
+    let mut out = std::io::stdout().lock();
+    let tell = |_: usize, line: &recorder::Line<'_>| {
+        // Whoever reads may have read enough.
+        let _ = if *verbose { writeln!(out, "{line}") } else { Ok(()) };
+    };
+    let replayed = recorder::replay(&bytes, epoch, tell);
+    match replayed {
+        Ok(same @ Replayed::Same { .. }) => {
+            let _ = writeln!(out, "{same}");
+            ExitCode::SUCCESS
+        }
+        Ok(Replayed::Differs(difference)) => {
+            let _ = writeln!(out, "{}: {difference}", file.display());
+            ExitCode::from(BROKEN)
+        }
+        Err(error) => {
+            eprintln!("mynah: {}, {error}", file.display());
+            ExitCode::from(WRONG_SET_UP)
+        }
+    }
+}
+
+/// Returns a socket that is readable once one of these signals has come.
+fn signals(which: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
+    for signal in which {
+        signal_hook::low_level::pipe::register(*signal, theirs.try_clone()?)?;
     }
     Ok(ours)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -110,6 +110,73 @@ fn a_wrong_set_up_is_exit_code_2_with_a_sentence_that_says_what_to_do() {
 }
 
 #[test]
+fn who_asks_with_a_signal_gets_a_recording_that_can_be_lived_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let mut command = talking(folder.path(), &service);
+    let mut child = command.env("STATE_DIRECTORY", folder.path().join("state")).spawn().unwrap();
+    service.until("sound", |all| all.iter().any(|one| one.audio_ms > 100));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    let recording = written(&folder.path().join("state/recordings"));
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let text = fs::read_to_string(&recording).unwrap();
+    assert!(recording.to_str().unwrap().ends_with("Z-asked.jsonl") && !text.contains(KEY), "{text}");
+    let file = recording.to_str().unwrap();
+    let story = answer(&folder, &["replay", "--verbose", file]);
+    assert_eq!(story.0, Some(0), "{}", story.1);
+    for told in [
+        "event     configured -> nothing",
+        "light     listening (green)",
+        "2 events, 1 actions, all the same",
+    ] {
+        assert!(story.1.contains(told), "{told} in {}", story.1);
+    }
+    assert_eq!(answer(&folder, &["replay", file]), (Some(0), "2 events, 1 actions, all the same\n".into()));
+    fs::write(&recording, text.replace("\"state\":\"listening\"", "\"state\":\"idle\"")).unwrap();
+    let (code, said) = answer(&folder, &["replay", file]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("event configured: its state was idle and is now listening"), "{said}");
+}
+
+#[test]
+fn what_is_no_recording_is_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, expected) in [
+        (&["replay"][..], "mynah replay: of which file?\nUsage: mynah replay [--verbose] FILE"),
+        (&["replay", "--loud"], "\"--loud\" is not understood"),
+        (&["replay", "a", "b"], "\"b\" is not understood"),
+        (&["replay", "nowhere"], "nowhere: cannot be read: No such file"),
+        (&["replay", DIALOGUE], "dialogue.wav, line 1: not the first line of a recording"),
+    ] {
+        let (code, said) = answer(&folder, args);
+        assert_eq!(code, Some(2), "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn without_a_place_whoever_asks_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let mut child = talking(folder.path(), &service).spawn().unwrap();
+    service.until("sound", |all| all.iter().any(|one| one.audio_ms > 100));
+    let pid = rustix::process::Pid::from_child(&child);
+    for _ in 0..2 {
+        rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+        let more = service.connections()[0].audio_ms + 300;
+        service.until("more sound", move |all| all[0].audio_ms >= more);
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let told =
+        said.matches("there is no place for a recording of this (asked): --record FILE gives one").count();
+    assert_eq!(told, 1, "{said}");
+}
+
+#[test]
 fn a_refused_key_is_exit_code_2_and_names_the_refusal() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start([Behaviour::refuse(401, "Access denied due to invalid subscription key.")]);
@@ -137,6 +204,28 @@ fn talking(folder: &Path, service: &Service) -> Command {
     command.args(["--endpoint", &service.url(), "--ca-file", service.ca_file().to_str().unwrap()]);
     command.args(["--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", KEY);
     command
+}
+
+/// Waits for a recording in this folder.
+#[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to write")]
+fn written(folder: &Path) -> PathBuf {
+    for _ in 0..500 {
+        let files = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        if let Some(file) =
+            files.into_iter().find(|file| file.extension().is_some_and(|name| name == "jsonl"))
+        {
+            return file;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("nothing was recorded in {}", folder.display());
+}
+
+/// What it answers to these words, and its exit code.
+fn answer(folder: &tempfile::TempDir, args: &[&str]) -> (Option<i32>, String) {
+    let output = ended(mynah(folder.path()).args(args));
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
 }
 
 /// Runs it to its end, which must come.

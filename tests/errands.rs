@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::errands::{Dial, Errands, Memo, Outcome, RESET_MARK, Reached, Socket, Unreached};
+use mynah::errands::{
+    Dial, Errands, FILE_BYTES, KEPT_FILES, Memo, Outcome, RESET_MARK, Reached, Recording, Socket, Unreached,
+};
 use mynah::profile::{Credential, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
@@ -97,6 +100,66 @@ fn a_memo_that_cannot_be_kept_is_told_of_with_the_file_and_the_consequence() {
     assert!(why.contains("wall/state.toml") && why.contains("forgotten at the next start"), "{why}");
 }
 
+#[test]
+fn recordings_are_kept_whole_for_their_owner_alone_and_the_oldest_make_room() {
+    let folder = tempfile::tempdir().unwrap();
+    for year in 1990..2010 {
+        fs::write(folder.path().join(format!("{year}-01-01T00-00-00Z-reply.jsonl")), "old").unwrap();
+    }
+    fs::write(folder.path().join("1989.txt"), "somebody else's").unwrap();
+    let errands = Errands::start(None, None).unwrap();
+    let text = b"line\n".to_vec();
+    assert!(errands.record(Recording::Whole { folder: folder.path().to_owned(), why: "asked", text }));
+    let Outcome::Recorded(file) = outcome(&errands) else { panic!("not recorded") };
+    assert!(file.to_str().unwrap().ends_with("Z-asked.jsonl"), "{file:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "line\n");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut left = names(folder.path());
+    left.sort();
+    assert_eq!(left.len(), KEPT_FILES + 1);
+    assert_eq!((&left[0][..], &left[1][..4]), ("1989.txt", "2001"));
+}
+
+#[test]
+fn a_recording_that_goes_on_moves_the_older_half_aside_where_a_file_may_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flight.jsonl");
+    let before = folder.path().join("flight.jsonl.1");
+    fs::write(&file, "of the last run").unwrap();
+    let errands = Errands::start(None, None).unwrap();
+    let more = |begins, text: Vec<u8>| {
+        let first_line = b"first\n".to_vec();
+        assert!(errands.record(Recording::More { file: file.clone(), first_line, begins, text }));
+    };
+    more(Some(0), b"a\n".to_vec());
+    assert!(matches!(outcome(&errands), Outcome::Recorded(begun) if begun == file));
+    assert_eq!(fs::read_to_string(&before).unwrap(), "of the last run");
+    more(None, vec![b'x'; FILE_BYTES as usize]);
+    more(None, b"b\n".to_vec());
+    more(Some(4), b"end\nbeginning\n".to_vec());
+    drop(errands);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "first\nbeginning\n");
+    assert!(fs::read_to_string(&before).unwrap().ends_with("xb\nend\n"));
+    assert_eq!(fs::metadata(&before).unwrap().len(), FILE_BYTES + 14);
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_told_of_once_with_its_place_and_what_to_see_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let wall = folder.path().join("wall");
+    fs::write(&wall, "").unwrap();
+    let errands = Errands::start(None, None).unwrap();
+    for text in [b"a\n".to_vec(), b"b\n".to_vec()] {
+        let (file, first_line) = (wall.join("flight.jsonl"), Vec::new());
+        assert!(errands.record(Recording::More { file, first_line, begins: None, text }));
+    }
+    assert!(errands.record(Recording::Whole { folder: wall.clone(), why: "reply", text: Vec::new() }));
+    for place in ["wall/flight.jsonl: no recording can be written (", "wall: no recording can be written ("] {
+        let Outcome::NotRecorded(why) = outcome(&errands) else { panic!("recorded where nothing can be") };
+        assert!(why.contains(place) && why.contains("see that the disk has room"), "{why}");
+    }
+}
+
 fn names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
@@ -112,7 +175,8 @@ fn free_port() -> u16 {
 fn dialled(errands: &Errands) -> (u64, Result<Reached, Unreached>) {
     match outcome(errands) {
         Outcome::Dialled { number, result } => (number, result),
-        Outcome::NotKept(why) => panic!("{why}"),
+        Outcome::NotKept(why) | Outcome::NotRecorded(why) => panic!("{why}"),
+        Outcome::Recorded(file) => panic!("{}", file.display()),
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 
 const LIB: &str = include_str!("../src/lib.rs");
 /// Rooms without hands: no device, socket, thread or clock, so no `unsafe` and no log either.
-const CORE: [&str; 8] = ["conversation", "light", "wire", "lane", "convert", "ledger", "profile", "parrot"];
+const CORE: [&str; 9] =
+    ["conversation", "light", "wire", "lane", "convert", "ledger", "profile", "parrot", "recorder"];
 
 #[test]
 fn every_room_uses_the_rooms_it_says_and_no_others() {

@@ -360,7 +360,7 @@ fn told(text: &str) -> String {
         Ok(Incoming::Said(Who::Mynah, text)) => format!("Mynah: {text}"),
         Ok(Incoming::Error(error)) => format!("error {}: {:?}", error.code, error.event),
         Ok(Incoming::Warning(sentence)) => format!("warning: {sentence}"),
-        Ok(Incoming::Ignored) => "ignored".into(),
+        Ok(Incoming::Ignored(_)) => "ignored".into(),
         Ok(Incoming::Unknown(kind)) => format!("unknown {kind}"),
         Err(malformed @ (Malformed::NotJson(_) | Malformed::Missing { .. })) => malformed.to_string(),
     }

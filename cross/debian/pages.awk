@@ -85,6 +85,8 @@ function manual(  i, last) {
     print ".TP\n.B \\-\\-help\nsay this shorter\n.TP\n.B \\-\\-version\nsay which mynah this is"
     print ".SH EXIT STATUS"
     print ".TP\n.B 0\nits owner left\n.TP\n.B 1\nit broke while it ran\n.TP\n.B 2\nsomething is set up wrong, and it said what"
+    print ".SH SIGNALS"
+    print ".TP\n.B SIGUSR1\nhas the last minutes written into the recordings"
     print ".SH ENVIRONMENT"
     print "A flag wins over the environment, that over"
     print ".IR .env ,"
@@ -93,7 +95,7 @@ function manual(  i, last) {
     print ".SH FILES"
     print ".TP\n.I /etc/mynah/mynah.toml\nthe settings"
     print ".TP\n.I /usr/share/mynah/board\nwhat boards are like, to choose from and to copy"
-    print ".TP\n.I /var/lib/mynah\nwhat the service remembers"
+    print ".TP\n.I /var/lib/mynah\nwhat the service remembers, and in\n.I recordings\nwhat happened before something went wrong, for\n.B mynah replay"
     print ".TP\n.I /etc/credstore/mynah.api\\-key\nthe key, for the service alone, which finds it by itself"
     print ".TP\n.I /etc/credstore/mynah.token\na bearer token in the same way"
     print ".TP\n.I /etc/credstore.encrypted/mynah.sealed\\-api\\-key"
@@ -120,13 +122,14 @@ function bash(  i, all) {
         if (kind[i] == "text") print "        --" name[i] ") return ;;"
     }
     if (boards) {
+        print "        replay) mapfile -t COMPREPLY < <(compgen -W --verbose -- \"$word\"; compgen -f -- \"$word\") && return ;;"
         print "        boards) mapfile -t COMPREPLY < <(compgen -W 'show check' -- \"$word\") && return ;;"
         print "        show) mapfile -t COMPREPLY < <(compgen -W \"$(cd \"$boards\" 2>/dev/null && printf '%s\\n' *.toml | sed 's/\\.toml$//')\" -- \"$word\") && return ;;"
         print "        check) mapfile -t COMPREPLY < <(compgen -f -- \"$word\") && return ;;"
     }
     print "    esac"
     print "    local all='" substr(all, 2) " --help --version'"
-    if (boards) print "    ((COMP_CWORD > 1)) || all+=' boards'"
+    if (boards) print "    ((COMP_CWORD > 1)) || all+=' boards replay'"
     print "    mapfile -t COMPREPLY < <(compgen -W \"$all\" -- \"$word\")"
     print "}"
     print "complete -F _mynah mynah"
@@ -145,6 +148,11 @@ function zsh(  i, action) {
     print "#compdef mynah"
     print "# Completion of mynah for zsh, made from its --help."
     if (boards) {
+        print "if (( CURRENT > 2 )) && [[ $words[2] == replay ]]; then"
+        print "    compadd -- --verbose"
+        print "    _files"
+        print "    return"
+        print "fi"
         print "if (( CURRENT > 2 )) && [[ $words[2] == boards ]]; then"
         print "    if (( CURRENT == 3 )); then"
         print "        compadd show check"
@@ -169,7 +177,7 @@ function zsh(  i, action) {
         if (kind[i] == "board") action = "{compadd -- /usr/share/mynah/board/*.toml(N\\:t\\:r); _files}"
         print "    '--" name[i] "=[" zsh_text(help[i]) "]:" value[i] ":" action "' \\"
     }
-    if (boards) print "    '1:command:(boards)' \\"
+    if (boards) print "    '1:command:(boards replay)' \\"
     print "    '(- *)--help[say what there is]' \\"
     print "    '(- *)--version[say which mynah this is]'"
 }
@@ -194,6 +202,8 @@ function fish(  i, line) {
     }
     if (boards) {
         print "complete -c mynah -n __fish_use_subcommand -a boards -d 'list, show or check boards'"
+        print "complete -c mynah -n __fish_use_subcommand -a replay -d 'live a recording again'"
+        print "complete -c mynah -n '__fish_seen_subcommand_from replay' -F -l verbose -d 'tell what happened'"
         print "complete -c mynah -n '__fish_seen_subcommand_from boards' -a 'show check'"
         print "complete -c mynah -n '__fish_seen_subcommand_from check' -F"
     }

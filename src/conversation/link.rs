@@ -5,6 +5,8 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use super::retry::{Loss, RETRY_SPACING};
 use super::turn::Up;
 use super::{
@@ -12,24 +14,27 @@ use super::{
     SHORTEST_HOLD, State, actions,
 };
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    stage: Stage,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Link<T = Instant> {
+    stage: Stage<T>,
     eager: Eager,
     /// How many attempts have failed since a session was last configured.
     failures: u32,
-    dialled: Instant,
+    dialled: T,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    Dialling { until: Instant },
-    Configuring { until: Instant },
-    Waiting { retry_at: Instant },
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Stage<T> {
+    Dialling { until: T },
+    Configuring { until: T },
+    Waiting { retry_at: T },
 }
 
 /// What the owner has said with the button while there was no session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Eager {
     /// Nothing.
     No,
@@ -68,6 +73,26 @@ impl Link {
                 State::Connecting
             }
         }
+    }
+}
+
+impl<T> Link<T> {
+    pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Link<U> {
+        let Self { stage, eager, failures, dialled } = self;
+        let stage = match stage {
+            Stage::Dialling { until } => Stage::Dialling { until: to(until) },
+            Stage::Configuring { until } => Stage::Configuring { until: to(until) },
+            Stage::Waiting { retry_at } => Stage::Waiting { retry_at: to(retry_at) },
+        };
+        Link { stage, eager: *eager, failures: *failures, dialled: to(dialled) }
+    }
+
+    pub(super) fn dialled(&self) -> &T {
+        &self.dialled
+    }
+
+    pub(super) fn eager(&self) -> Eager {
+        self.eager
     }
 }
 

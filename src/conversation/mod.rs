@@ -10,14 +10,19 @@
 
 mod link;
 mod retry;
+mod snapshot;
 mod turn;
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 pub use retry::{Loss, RETRY_SPACING};
+pub use snapshot::{Nonsense, Snapshot};
 
 use link::{Eager, Link};
 use retry::Luck;
+use snapshot::nanos;
 use turn::Up;
 
 /// The name the service gave to a reply or an item, e.g. `resp_Jd05yTq7Xn2E`.
@@ -48,13 +53,15 @@ pub const SPEAKER_PATIENCE: Duration = Duration::from_secs(3);
 pub const LAST_WORDS: Duration = Duration::from_millis(1500);
 
 /// Who decides when the owner's turn begins and ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Mode {
     /// The microphone is always live and the service hears when somebody speaks.
     Open,
     /// A press starts a conversation; it ends by itself after this much quiet.
     Tap {
         /// The quiet that ends it.
+        #[serde(with = "nanos")]
         quiet: Duration,
     },
     /// The owner speaks while the button is held; the service detects nothing.
@@ -62,7 +69,8 @@ pub enum Mode {
 }
 
 /// What the device is doing, as its owner sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// The link is being made or set up.
     Connecting,
@@ -81,13 +89,15 @@ pub enum State {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
     /// The button went down.
     Press,
     /// The button came up, with this much sound captured since it went down.
     Release {
         /// The duration of the frames that the microphone delivered meanwhile.
+        #[serde(with = "nanos")]
         heard: Duration,
     },
     /// The owner toggled the microphone's mute.
@@ -134,7 +144,8 @@ pub enum Event {
 }
 
 /// How a reply ended at the service (`response.status`, protocol §7.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was said in full.
     Completed,
@@ -147,7 +158,8 @@ pub enum Outcome {
 }
 
 /// Why the service refused something, as far as it matters to what happens next (protocol §11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// `response.cancel` came when nothing was being generated: harmless.
     NothingToCancel,
@@ -164,7 +176,8 @@ pub enum Refusal {
 }
 
 /// Something for the session to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Make a link.
     Dial,
@@ -189,7 +202,8 @@ pub enum Action {
 }
 
 /// Something the owner should know, that the light cannot say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum News {
     /// The turn got no reply in time.
     NoReply,
@@ -210,7 +224,8 @@ pub enum News {
 }
 
 /// Why the program ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The owner asked for it.
     Bye,
@@ -219,36 +234,40 @@ pub enum Ending {
 }
 
 /// The machine.
-#[derive(Clone, Debug)]
-pub struct Conversation {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conversation<T = Instant> {
     mode: Mode,
     mute: Mute,
-    speaker: Speaker,
+    speaker: Speaker<T>,
     last_words: bool,
     luck: Luck,
-    phase: Phase,
+    phase: Phase<T>,
 }
 
 /// Who has cut the microphone off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Mute {
     asked: bool,
     switched: bool,
 }
 
 /// Whether a reply can be heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speaker {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Speaker<T = Instant> {
     There,
-    Away { until: Instant },
+    Away { until: T },
     GivenUp,
 }
 
-#[derive(Clone, Debug)]
-enum Phase {
-    Down(Link),
-    Up(Up),
-    Leaving { until: Instant },
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Phase<T = Instant> {
+    Down(Link<T>),
+    Up(Up<T>),
+    Leaving { until: T },
     Gone,
 }
 

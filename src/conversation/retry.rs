@@ -4,18 +4,23 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::snapshot::nanos;
+
 /// The least time between two dials: the service allows 30 new connections a minute (protocol §4.2).
 pub const RETRY_SPACING: Duration = Duration::from_secs(2);
 /// Beyond this the jitter does not grow: an owner who comes back should not wait longer.
 const LONGEST_JITTER: Duration = Duration::from_secs(30);
 
 /// What the end of a link means for the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// It broke or could not be made; another may work.
     Broken,
     /// The service asks for this much patience (HTTP 429 or 503 with `Retry-After`).
-    Later(Duration),
+    Later(#[serde(with = "nanos")] Duration),
     /// No repetition can help: credentials, address or model are wrong (protocol §4.1).
     Refused,
 }
@@ -34,12 +39,17 @@ impl Loss {
 }
 
 /// A repeatable source of jitter (xorshift64*); not for secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Luck(u64);
 
 impl Luck {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed | 1)
+    }
+
+    /// Tells whether it can give anything: from 0 only 0 follows.
+    pub(super) fn lasts(&self) -> bool {
+        self.0 != 0
     }
 
     fn up_to(&mut self, most: Duration) -> Duration {

@@ -6,31 +6,36 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::link::Eager;
 use super::{
     Action, Actions, Conversation, Ending, Event, Id, Loss, Mode, News, Outcome, Phase, REPLY_LIMIT, Refusal,
     SHORTEST_HOLD, STALL_LIMIT, Speaker, State, THINK_LIMIT, UTTERANCE_LIMIT, actions,
 };
 
-#[derive(Clone, Debug)]
-pub(super) struct Up {
-    turn: Turn,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Up<T = Instant> {
+    turn: Turn<T>,
     reply: Reply,
     /// A reply is to be asked for as soon as the service is done with the one before.
     owed: bool,
-    dialled: Instant,
+    dialled: T,
 }
 
-#[derive(Clone, Debug)]
-enum Turn {
-    Idle { since: Instant },
-    Listening { since: Instant, speech: bool, until: Option<Instant> },
-    Thinking { reply: Option<Id>, until: Instant },
-    Speaking { reply: Id, sent: bool, drained: bool, until: Instant },
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Turn<T = Instant> {
+    Idle { since: T },
+    Listening { since: T, speech: bool, until: Option<T> },
+    Thinking { reply: Option<Id>, until: T },
+    Speaking { reply: Id, sent: bool, drained: bool, until: T },
 }
 
 /// What the service is generating, whether or not anybody still wants it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Reply {
     None,
     Asked,
@@ -138,6 +143,37 @@ impl Up {
             let _ = all.push(Action::Cancel(id.clone()));
         }
         all
+    }
+}
+
+impl<T> Up<T> {
+    pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Up<U> {
+        let Self { turn, reply, owed, dialled } = self;
+        let turn = match turn {
+            Turn::Idle { since } => Turn::Idle { since: to(since) },
+            Turn::Listening { since, speech, until } => {
+                Turn::Listening { since: to(since), speech: *speech, until: until.as_ref().map(to) }
+            }
+            Turn::Thinking { reply, until } => Turn::Thinking { reply: reply.clone(), until: to(until) },
+            Turn::Speaking { reply, sent, drained, until } => {
+                let reply = reply.clone();
+                Turn::Speaking { reply, sent: *sent, drained: *drained, until: to(until) }
+            }
+        };
+        Up { turn, reply: reply.clone(), owed: *owed, dialled: to(dialled) }
+    }
+
+    /// Lists the times in it that lie behind.
+    pub(super) fn past(&self) -> impl Iterator<Item = &T> {
+        let since = match &self.turn {
+            Turn::Idle { since } | Turn::Listening { since, .. } => Some(since),
+            Turn::Thinking { .. } | Turn::Speaking { .. } => None,
+        };
+        since.into_iter().chain([&self.dialled])
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self.turn, Turn::Listening { .. })
     }
 }
 

@@ -10,12 +10,13 @@ use std::sync::mpsc::sync_channel;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, watch};
 
-use super::{Ask, Dial, ERRANDS, Errands, Memo, Outcome, Reporter};
+use super::{Ask, Dial, ERRANDS, Errands, Memo, Outcome, RECORDINGS, Recording, Reporter};
 
 /// Whoever does the errands.
 pub struct Hand {
     asked: mpsc::Receiver<Ask>,
     memo: watch::Receiver<Option<Memo>>,
+    recordings: mpsc::Receiver<Recording>,
     reporter: Reporter,
 }
 
@@ -27,10 +28,12 @@ impl Errands {
     pub fn by_hand() -> io::Result<(Self, Hand)> {
         let (asks, asked) = mpsc::channel(ERRANDS);
         let (memos, memo) = watch::channel(None);
+        let (to_record, recordings) = mpsc::channel(RECORDINGS);
         let (report, outcomes) = sync_channel(ERRANDS);
         let bell: Arc<OwnedFd> = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-        let hand = Hand { asked, memo, reporter: Reporter { report, bell: Arc::clone(&bell) } };
-        Ok((Self { asks: Some(asks), memos: Some(memos), outcomes, bell, thread: None }, hand))
+        let hand = Hand { asked, memo, recordings, reporter: Reporter { report, bell: Arc::clone(&bell) } };
+        let (asks, memos, recordings) = (Some(asks), Some(memos), Some(to_record));
+        Ok((Self { asks, memos, recordings, outcomes, bell, thread: None }, hand))
     }
 }
 
@@ -53,6 +56,11 @@ impl Hand {
     pub fn memo(&mut self) -> Option<Memo> {
         let news = self.memo.has_changed().unwrap_or(false);
         news.then(|| self.memo.borrow_and_update().clone()).flatten()
+    }
+
+    /// Takes the next recording that is to be written.
+    pub fn recording(&mut self) -> Option<Recording> {
+        self.recordings.try_recv().ok()
     }
 
     /// Reports how an errand ended.

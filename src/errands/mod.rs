@@ -1,5 +1,5 @@
 //! Everything slow, on a thread of its own: finding and reaching the service, reading a credential,
-//! writing down what is kept.
+//! writing down what is kept and recorded.
 //!
 //! An errand has a deadline and comes back as an [`Outcome`] with a ring of the bell that the session polls.
 //! Nothing audible ever waits for one. This is the only user of tokio in the device; it touches no sound
@@ -8,6 +8,7 @@
 mod dial;
 mod hand;
 mod keep;
+mod recording;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,6 +26,7 @@ use crate::profile::Credential;
 pub use dial::{Dial, Reached, Socket, Stream, Unreached};
 pub use hand::Hand;
 pub use keep::{Memo, RESET_MARK};
+pub use recording::{FILE_BYTES, KEPT_FILES, RECORDINGS, Recording};
 
 /// Errands asked for and outcomes not fetched; one is usual. When full, the errand is refused.
 pub const ERRANDS: usize = 16;
@@ -43,12 +45,18 @@ pub enum Outcome {
     },
     /// A memo could not be kept, for this reason.
     NotKept(String),
+    /// A recording is in this file.
+    Recorded(PathBuf),
+    /// A recording could not be written, for this reason.
+    NotRecorded(String),
 }
 
-/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept.
+/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept and
+/// the recordings asked for are written.
 pub struct Errands {
     asks: Option<mpsc::Sender<Ask>>,
     memos: Option<watch::Sender<Option<Memo>>>,
+    recordings: Option<mpsc::Sender<Recording>>,
     outcomes: Receiver<Outcome>,
     bell: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
@@ -67,6 +75,7 @@ impl Errands {
     pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
         let (asks, asked) = mpsc::channel(ERRANDS);
         let (memos, memo) = watch::channel(None);
+        let (recordings, recording) = mpsc::channel(RECORDINGS);
         let (report, outcomes) = sync_channel(ERRANDS);
         let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -79,12 +88,17 @@ impl Errands {
         let reporter = Reporter { report, bell: Arc::clone(&bell) };
         let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
             runtime.block_on(async {
-                tokio::join!(run(asked, &reporter, credential.as_ref()), keep::run(memo, file, &reporter))
+                tokio::join!(
+                    run(asked, &reporter, credential.as_ref()),
+                    keep::run(memo, file, &reporter),
+                    recording::run(recording, &reporter),
+                )
             });
             // A name look-up may still hang in the C library; it is not waited for.
             runtime.shutdown_background();
         })?;
-        Ok(Self { asks: Some(asks), memos: Some(memos), outcomes, bell, thread: Some(thread) })
+        let (asks, memos, recordings) = (Some(asks), Some(memos), Some(recordings));
+        Ok(Self { asks, memos, recordings, outcomes, bell, thread: Some(thread) })
     }
 
     /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
@@ -106,6 +120,18 @@ impl Errands {
         }
     }
 
+    /// Tells whether there is room for another recording that is to be written.
+    #[must_use]
+    pub fn can_record(&self) -> bool {
+        self.recordings.as_ref().is_some_and(|recordings| recordings.capacity() > 0)
+    }
+
+    /// Has a `recording` written, and tells whether there was room for the errand.
+    #[must_use]
+    pub fn record(&self, recording: Recording) -> bool {
+        self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(recording).is_ok())
+    }
+
     /// Returns the bell to poll.
     #[must_use]
     pub fn bell(&self) -> BorrowedFd<'_> {
@@ -125,7 +151,7 @@ impl Errands {
 
 impl Drop for Errands {
     fn drop(&mut self) {
-        (self.asks, self.memos) = (None, None);
+        (self.asks, self.memos, self.recordings) = (None, None, None);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

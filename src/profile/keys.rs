@@ -39,6 +39,9 @@ pub(super) enum Key {
     SpeakerFile,
     StateFile,
     Config,
+    Record,
+    RecordSound,
+    RecordWords,
     LogDir,
     Verbose,
 }
@@ -126,6 +129,9 @@ pub(super) const ROWS: &[Row] = &[
     row(Key::SpeakerFile, "speaker_file", Takes::Text("WAV"), Group::Device, "a recording to write instead of playing"),
     row(Key::StateFile, "state_file", Takes::Text("FILE"), Group::Running, "where mute and volume are remembered, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
     row(Key::Config, "config", Takes::Text("FILE"), Group::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
+    row(Key::Record, "record", Takes::Text("FILE"), Group::Running, "write down what happens, for mynah replay, without sound and words; at most 64 MiB, the older half in FILE.1"),
+    row(Key::RecordSound, "record_sound", Takes::Switch, Group::Running, "put the sound of both sides into recordings"),
+    row(Key::RecordWords, "record_words", Takes::Switch, Group::Running, "put the words of both sides into recordings"),
     row(Key::LogDir, "log_dir", Takes::Text("DIR"), Group::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
     row(Key::Verbose, "verbose", Takes::Switch, Group::Running, "tell everything in the log"),
 ];
@@ -182,7 +188,7 @@ pub(super) fn help() -> String {
     let mut text = String::from(
         "mynah, a smart speaker for Azure Voice Live\n\n\
          Usage: mynah --endpoint URL [FLAG]...\n       mynah --parrot [FLAG]...\n       \
-         mynah boards [show NAME | check FILE]\n",
+         mynah boards [show NAME | check FILE]\n       mynah replay [--verbose] FILE\n",
     );
     for (group, title) in [
         (Group::Service, "Service"),

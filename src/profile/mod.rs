@@ -14,6 +14,7 @@ mod keep;
 mod keys;
 mod layers;
 mod machine;
+mod replay;
 mod secret;
 mod service;
 mod sound;
@@ -28,6 +29,7 @@ pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Li
 pub use endpoint::Endpoint;
 pub use keep::Keep;
 pub use machine::{Card, Machine, Pcm};
+pub use replay::Replay;
 pub use secret::Secret;
 pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};
 
@@ -59,6 +61,11 @@ pub fn read(
     {
         return board::request(words, dir, machine).map(Request::Boards).map_err(ProfileError);
     }
+    if let Some([word, words @ ..]) = args.get(1..)
+        && word == "replay"
+    {
+        return replay::request(words, dir).map(Request::Replay).map_err(ProfileError);
+    }
     let layers = match layers::gather(args, env, dir, system) {
         Asked::Help => return Ok(Request::Help(keys::help())),
         Asked::Version => return Ok(Request::Version),
@@ -77,6 +84,7 @@ pub fn read(
         sound,
         body,
         chosen,
+        record: record(&mut values),
         keep: keep::read(&mut values),
         log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
         warnings: Vec::new(),
@@ -89,6 +97,14 @@ pub fn read(
     }
 }
 
+fn record(values: &mut Values) -> Record {
+    Record {
+        file: values.path(keys::Key::Record),
+        sound: values.switch(keys::Key::RecordSound),
+        words: values.switch(keys::Key::RecordWords),
+    }
+}
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Request {
@@ -98,6 +114,8 @@ pub enum Request {
     Version,
     /// Print what was asked of the boards and leave.
     Boards(String),
+    /// Live a recording again and leave.
+    Replay(Replay),
     /// Run with these values.
     Run(Box<Profile>),
 }
@@ -117,6 +135,8 @@ pub struct Profile {
     pub chosen: String,
     /// What is remembered from the last run.
     pub keep: Keep,
+    /// What is recorded.
+    pub record: Record,
     /// What is written down.
     pub log: Log,
     /// What is allowed but unwise, one sentence each, to be logged at start.
@@ -251,6 +271,17 @@ pub enum Mode {
     Tap,
     /// Live while the button is held; its release ends the turn.
     Hold,
+}
+
+/// What is recorded of what happens, besides the last minutes, which are kept in memory.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The file that is written all the time.
+    pub file: Option<PathBuf>,
+    /// Whether samples are recorded.
+    pub sound: bool,
+    /// Whether words are recorded.
+    pub words: bool,
 }
 
 /// What is written down.

@@ -33,7 +33,9 @@ impl Session {
     }
 
     fn take_in(&mut self, text: &Text, now: Instant) {
-        match wire::read(text) {
+        let read = wire::read(text);
+        self.note_message(text.len(), &read, now);
+        match read {
             Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
             Ok(Incoming::Event(event)) => self.on(&event, now),
@@ -44,9 +46,10 @@ impl Session {
                     Who::Owner => "you",
                     Who::Mynah => "mynah",
                 };
+                self.scribe.recorder.words(who, &words, now);
                 self.board.say(who, &words);
             }
-            Ok(Incoming::Said(..) | Incoming::Ignored) => {}
+            Ok(Incoming::Said(..) | Incoming::Ignored(_)) => {}
             Ok(Incoming::Error(error)) => {
                 self.teller.error(&error);
                 self.see_refusal(&error.event, now);

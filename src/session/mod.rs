@@ -12,6 +12,7 @@ mod clock;
 mod downlink;
 mod intake;
 mod line;
+mod record;
 mod sight;
 mod teller;
 mod touches;
@@ -22,6 +23,9 @@ mod watchdog;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
 use crate::audio::{AudioError, Away, Sound};
 use crate::board::Board;
 use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
@@ -30,16 +34,19 @@ use crate::ledger::{Correction, Ledger, Mark};
 use crate::light::Facts;
 use crate::link::Lost;
 use crate::profile::Keep;
+use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use ask::{mode, session};
 pub use line::Service;
+pub use record::Recording;
 pub use sight::greet;
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
 use downlink::Downlink;
 use line::Line;
+use record::Scribe;
 use teller::{Odd, Teller};
 use touches::Settings;
 use uplink::Uplink;
@@ -73,6 +80,8 @@ pub struct Parts {
     pub patience: Option<Duration>,
     /// Spreads the retries of many devices; any number.
     pub seed: u64,
+    /// What is recorded, and where.
+    pub recording: Recording,
 }
 
 /// Holds conversations until the owner leaves.
@@ -107,6 +116,7 @@ pub struct Session {
     uplink: Uplink,
     downlink: Downlink,
     teller: Teller,
+    scribe: Scribe,
     /// What the light is a picture of, as it was last shown.
     facts: Facts,
     /// Which devices were away when that was last looked at.
@@ -141,10 +151,11 @@ impl Session {
         session
     }
 
-    fn new(parts: Parts, conversation: Conversation, now: Instant) -> Self {
+    fn new(mut parts: Parts, conversation: Conversation, now: Instant) -> Self {
         Self {
             facts: Facts::begin(conversation.state(), now),
             look_at: Some(now),
+            scribe: Scribe::new(&mut parts, &conversation, now),
             away: Away::default(),
             broken: false,
             conversation,
@@ -176,8 +187,10 @@ impl Session {
         }
         self.say_what_was_heard(now);
         if ready.signals {
-            let _ = rustix::io::read(&self.signals, &mut [0; 64]);
-            self.leave(now);
+            let asked = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
+            if asked != Err(Errno::AGAIN) {
+                self.leave(now);
+            }
         }
         self.take_touches(ready.board, now);
         if ready.errands {
@@ -197,7 +210,12 @@ impl Session {
         self.show(now);
         self.feed_watchdog(now);
         let ended = self.ending.filter(|(_, at)| now >= *at).map(|(ending, _)| Ok(ending));
-        self.sound.failure().map(Err).or(ended)
+        let ended = self.sound.failure().map(Err).or(ended);
+        if let Some(Err(_)) = ended {
+            self.note_fault(Fault::SoundEnded, now);
+        }
+        self.keep_record(ended.is_some(), now);
+        ended
     }
 
     /// Returns what the session has decided so far.
@@ -238,7 +256,9 @@ impl Session {
             | Event::Tick => {}
         }
         let before = self.conversation.state();
-        for action in self.conversation.handle(event, now) {
+        let then = self.conversation.handle(event, now);
+        self.note(event, &then, now);
+        for action in then {
             self.act(action, now);
         }
         let heard_to_the_end =
@@ -255,7 +275,7 @@ impl Session {
             Action::HangUp => self.line.hang_up(&self.errands),
             Action::Configure => {
                 let config = self.config.clone();
-                self.send(|text| wire::session_update(&config, text), now);
+                self.send("session.update", |text| wire::session_update(&config, text), now);
             }
             Action::Cut => self.cut(now),
             Action::Clear => {
@@ -302,7 +322,8 @@ impl Session {
         let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
-        let moved = self.uplink.pump(&mut self.sound.ears, open, link);
+        let recorder = &mut self.scribe.recorder;
+        let moved = self.uplink.pump(&mut self.sound.ears, open, link, recorder, now);
         if self.uplink.dropped() > dropped {
             self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
         }
@@ -328,7 +349,8 @@ impl Session {
                         self.down(&lost, loss, now);
                     }
                 }
-                Outcome::NotKept(why) => log::warn!("{why}"),
+                Outcome::NotKept(why) | Outcome::NotRecorded(why) => log::warn!("{why}"),
+                Outcome::Recorded(file) => log::info!("a recording is in {}", file.display()),
             }
         }
     }
@@ -375,13 +397,19 @@ impl Session {
 
     fn command(&mut self, command: &Command, now: Instant) {
         log::debug!("tells the service: {command:?}");
-        self.send(|text| command.write(text), now);
+        self.send(record::command_kind(command), |text| command.write(text), now);
     }
 
-    fn send(&mut self, write: impl FnOnce(&mut bytes::BytesMut), now: Instant) {
-        if let Some(link) = self.line.link()
-            && let Err(lost) = link.send(write)
-        {
+    fn send(&mut self, kind: &'static str, write: impl FnOnce(&mut bytes::BytesMut), now: Instant) {
+        let Some(link) = self.line.link() else { return };
+        let mut bytes = 0;
+        let sent = link.send(|text| {
+            let before = text.len();
+            write(text);
+            bytes = text.len() - before;
+        });
+        self.scribe.recorder.sent(kind, bytes, now);
+        if let Err(lost) = sent {
             self.lose(&lost, now);
         }
     }
@@ -400,6 +428,7 @@ impl Session {
     }
 
     fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
+        self.note_lost(lost, now);
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
         self.ledger.forget();
         self.on(&Event::LinkDown(loss), now);
@@ -429,8 +458,11 @@ impl Session {
             microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
             speaker: Work { due: self.away.speaker.is_none(), frames: counters.played.get() },
         };
+        let due = now >= watchdog.deadline();
         if watchdog.look(progress, now) {
             watchdog::feed();
+        } else if due {
+            self.note_fault(Fault::Starved, now);
         }
     }
 
@@ -443,6 +475,7 @@ impl Session {
         [
             self.conversation.deadline(),
             self.line.deadline(),
+            self.scribe.recorder.deadline(),
             self.board.deadline(),
             self.watchdog.as_ref().map(Watchdog::deadline),
             self.look_at.map(|look_at| look_at + slack),

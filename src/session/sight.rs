@@ -45,6 +45,7 @@ impl Session {
         if self.look_at.is_none_or(|look_at| now < look_at) {
             return;
         }
+        self.note_light(now);
         let counters = self.sound.counters();
         let levels =
             Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };

@@ -43,6 +43,7 @@ impl Session {
             let _ = touches.push(touch);
         });
         for touch in touches {
+            self.note_touch(touch, now);
             match touch {
                 Touch::Down => {
                     if !self.conversation.microphone() {

@@ -3,17 +3,21 @@
 //! Whether the microphone is open, and whether there is a session to send to, is decided elsewhere.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 
 use crate::audio::{Ears, Heard};
 use crate::link::{Link, Lost};
+use crate::recorder::Recorder;
 use crate::wire;
 
 /// Frames of pre-roll kept: the newest two seconds. Older ones are dropped and counted.
 const PRE_ROLL_FRAMES: usize = 2 * 24_000;
 /// Frames in one event at most: 20 ms. A period is sent as soon as it is there; more only after a stall.
 const EVENT_FRAMES: usize = 480;
+/// What a recording calls them.
+const APPEND: &str = "input_audio_buffer.append";
 
 /// The way of the owner's voice.
 pub(super) struct Uplink {
@@ -31,12 +35,19 @@ impl Uplink {
 
     /// Moves on everything that has been heard: to `link`, or into the pre-roll. With `open` false it
     /// belongs to nobody.
-    pub(super) fn pump(&mut self, ears: &mut Ears, open: bool, link: Option<&mut Link>) -> Result<(), Lost> {
+    pub(super) fn pump(
+        &mut self,
+        ears: &mut Ears,
+        open: bool,
+        link: Option<&mut Link>,
+        recorder: &mut Recorder,
+        now: Instant,
+    ) -> Result<(), Lost> {
         match link {
             Some(link) => {
                 self.unsent = true;
-                self.send_pre_roll(link)?;
-                self.drain(ears, open, |frames| link.send(|text| wire::append(frames, text)))
+                self.send_pre_roll(link, recorder, now)?;
+                self.drain(ears, open, |frames| append(link, frames, recorder, now))
             }
             None => {
                 let mut kept = std::mem::take(&mut self.pre_roll);
@@ -95,15 +106,24 @@ impl Uplink {
         }
     }
 
-    fn send_pre_roll(&mut self, link: &mut Link) -> Result<(), Lost> {
+    fn send_pre_roll(&mut self, link: &mut Link, recorder: &mut Recorder, now: Instant) -> Result<(), Lost> {
         while !self.pre_roll.is_empty() {
             let mut frames = [Heard::default(); EVENT_FRAMES];
             let count = self.pre_roll.len().min(EVENT_FRAMES);
             for (into, frame) in frames.iter_mut().zip(self.pre_roll.drain(..count)) {
                 *into = frame;
             }
-            link.send(|text| wire::append(&frames[..count], text))?;
+            append(link, &frames[..count], recorder, now)?;
         }
         Ok(())
     }
+}
+
+fn append(link: &mut Link, frames: &[Heard], recorder: &mut Recorder, now: Instant) -> Result<(), Lost> {
+    link.send(|text| {
+        let before = text.len();
+        wire::append(frames, text);
+        let message = &text[before..];
+        recorder.sent_sound(APPEND, message.len(), wire::appended(message), now);
+    })
 }

@@ -7,15 +7,15 @@ use rustix::time::Timespec;
 
 use super::Session;
 
-/// As many as [`Ready`] has fields.
-const SOURCES: usize = 5;
+/// As many as [`Ready`] has fields, and one for a further kind of signal.
+const SOURCES: usize = 6;
 
 /// Who has something to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
     /// A sound thread.
     pub sound: bool,
-    /// Somebody who wants the program to end.
+    /// Somebody who wants the program to end, or a recording.
     pub signals: bool,
     /// A button.
     pub board: bool,
@@ -38,6 +38,9 @@ impl Session {
         };
         add(PollFd::new(&self.sound, PollFlags::IN), |ready: &mut Ready| ready.sound = true);
         add(PollFd::new(&self.signals, PollFlags::IN), |ready: &mut Ready| ready.signals = true);
+        if let Some(asked) = self.scribe.asked() {
+            add(PollFd::new(asked, PollFlags::IN), |ready: &mut Ready| ready.signals = true);
+        }
         if let Some(fd) = self.board.fd() {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut Ready| ready.board = true);
         }

@@ -36,8 +36,8 @@ pub enum Incoming<'a> {
     Error(ServiceError<'a>),
     /// `warning`, or the failure of something beside the conversation: a sentence for the log.
     Warning(String),
-    /// An event that is known and of no use here.
-    Ignored,
+    /// An event of this type, which is known and of no use here.
+    Ignored(&'static str),
     /// An event that no source describes.
     Unknown(Cow<'a, str>),
 }
@@ -143,8 +143,10 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
             let why = nested::<ErrorBody<'_>>(flat.error).sentence();
             Incoming::Warning(format!("the owner's words could not be written down: {why}"))
         }
-        known if KNOWN.contains(&known) => Incoming::Ignored,
-        _ => Incoming::Unknown(kind),
+        other => match KNOWN.iter().find(|known| **known == other) {
+            Some(known) => Incoming::Ignored(known),
+            None => Incoming::Unknown(kind),
+        },
     };
     Ok(incoming)
 }

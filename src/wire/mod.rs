@@ -12,7 +12,7 @@ mod session;
 
 pub use incoming::{AudioDelta, Incoming, Malformed, ServiceError, Who, read};
 pub use loss::{loss_of_close, loss_of_status};
-pub use outgoing::{Command, SESSION_EVENT_ID, append};
+pub use outgoing::{Command, SESSION_EVENT_ID, append, appended};
 pub use pcm::{BadAudio, Samples, encode};
 pub use session::{Difference, SessionConfig, TurnDetection, Voice, differences, session_update};
 

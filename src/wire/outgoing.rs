@@ -22,6 +22,13 @@ pub fn append<const CHANNELS: usize>(frames: &[[i16; CHANNELS]], text: &mut Byte
     text.extend_from_slice(APPEND_TAIL);
 }
 
+/// Returns the base64 in a `message` that [`append`] has written; nothing where it has not.
+#[must_use]
+pub fn appended(message: &[u8]) -> &str {
+    let rest = message.strip_prefix(APPEND_HEAD).and_then(|rest| rest.strip_suffix(APPEND_TAIL));
+    std::str::from_utf8(rest.unwrap_or_default()).unwrap_or_default()
+}
+
 /// A client event other than audio and configuration (protocol §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

@@ -1,7 +1,7 @@
 //! `cargo bench --bench cost`: what the main path costs, printed beside its goals.
 //!
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
-//! whole conversation, `-- sound` only what the rates of cards cost. No number fails anything: it prints "met" or "not met", and ends with an error
+//! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards cost. No number fails anything: it prints "met" or "not met", and ends with an error
 //! only when something could not be measured at all.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
@@ -15,6 +15,7 @@ mod frames;
 mod idle;
 mod instructions;
 mod peer;
+mod record;
 mod sound;
 mod tape;
 mod trips;
@@ -36,15 +37,17 @@ fn main() {
     match words[..] {
         [] => {
             frames::print();
+            record::print();
             conversation::print();
             sound::print();
         }
         ["frames"] => frames::print(),
+        ["record"] => record::print(),
         ["conversation"] => conversation::print(),
         ["sound"] => sound::print(),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
-        _ => println!("usage: cargo bench --bench cost [-- frames | conversation | sound]"),
+        _ => println!("usage: cargo bench --bench cost [-- frames | record | conversation | sound]"),
     }
 }
 

@@ -17,6 +17,7 @@ use rustix::event::{PollFd, poll};
 
 use crate::floor;
 use crate::peer::{Listener, WebSocketPeer};
+use crate::record::{Note, What};
 
 /// 20 ms.
 pub(crate) const FRAME_SAMPLES: usize = 480;
@@ -42,6 +43,9 @@ pub(crate) fn named(name: &str) -> Box<dyn Trip> {
         "down-pair" => Box::new(Down::over_a_pair()),
         "up-floor" => Box::new(floor::Up::new()),
         "down-floor" => Box::new(floor::Down::new()),
+        "note-up" => Box::new(Note::new(What::Up)),
+        "note-down" => Box::new(Note::new(What::Down)),
+        "note-event" => Box::new(Note::new(What::Event)),
         other => panic!("there is no trip {other}"),
     }
 }

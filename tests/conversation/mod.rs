@@ -2,18 +2,18 @@
 
 mod pairs;
 mod stories;
-mod walk;
+pub(crate) mod walk;
 
 use std::time::{Duration, Instant};
 
 use mynah::conversation::{Action, Actions, Conversation, Event, Id, Mode};
 
-const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
+pub(crate) const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
 
 /// A conversation with a clock that the test moves by hand.
-struct Table {
-    conversation: Conversation,
-    now: Instant,
+pub(crate) struct Table {
+    pub(crate) conversation: Conversation,
+    pub(crate) now: Instant,
 }
 
 impl Table {
@@ -21,7 +21,7 @@ impl Table {
         clippy::disallowed_methods,
         reason = "an Instant can only be made from the clock; only differences count"
     )]
-    fn begin(mode: Mode) -> Self {
+    pub(crate) fn begin(mode: Mode) -> Self {
         let now = Instant::now();
         let (conversation, actions) = Conversation::begin(mode, false, 7, now);
         assert_eq!(actions, [Action::Dial]);
@@ -40,7 +40,7 @@ impl Table {
         self.conversation.handle(&event, self.now)
     }
 
-    fn after(&mut self, wait: Duration) -> &mut Self {
+    pub(crate) fn after(&mut self, wait: Duration) -> &mut Self {
         self.now += wait;
         self
     }
@@ -56,16 +56,16 @@ impl Table {
     }
 }
 
-fn id(name: &str) -> Id {
+pub(crate) fn id(name: &str) -> Id {
     Id::try_from(name).unwrap()
 }
 
-fn held(ms: u64) -> Event {
+pub(crate) fn held(ms: u64) -> Event {
     Event::Release { heard: Duration::from_millis(ms) }
 }
 
 /// A spoken turn as the service's voice detection reports it, up to the first audio of the reply.
-fn turn(reply: &str) -> [Event; 5] {
+pub(crate) fn turn(reply: &str) -> [Event; 5] {
     [
         Event::SpeechStarted,
         Event::SpeechStopped,

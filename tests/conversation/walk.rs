@@ -30,7 +30,7 @@ proptest! {
 
 /// What an observer outside would know.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     links: u32,
     created: u32,
     cut: Vec<String>,
@@ -41,7 +41,7 @@ struct Seen {
 
 impl Seen {
     /// Gives every created reply a new name, as the service does, and the other events one of the latest.
-    fn named(&mut self, event: Event) -> Event {
+    pub(crate) fn named(&mut self, event: Event) -> Event {
         let latest = |back: &str| id(&format!("r{}", self.created.saturating_sub(back.len() as u32)));
         match event {
             Event::ReplyCreated(_) => {
@@ -125,7 +125,7 @@ fn at_rest(talk: &Table) -> bool {
             || talk.conversation.state() == State::Listening && talk.conversation.deadline().is_none())
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     // How many replies back, by the length of the name.
     let reply = || prop::sample::select(vec!["", "", "1", "22"]).prop_map(id);
     prop_oneof![

@@ -6,6 +6,7 @@ mod barge_in;
 mod hostile;
 mod light;
 mod line;
+mod record;
 mod turns;
 mod watchdog;
 
@@ -13,7 +14,7 @@ use std::fs::File;
 use std::io::{PipeWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ use mynah::conversation::{Ending, Mode};
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::profile::{Credential, Endpoint, Keep, Secret};
-use mynah::session::{self, Parts};
+use mynah::recorder::{Replayed, replay};
+use mynah::session::{self, Parts, Recording};
 use mynah::wire::{SessionConfig, TurnDetection, Voice};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,6 +44,8 @@ struct Device {
     keys: Option<PipeWriter>,
     folder: TempDir,
     thread: JoinHandle<Result<Ending, AudioError>>,
+    /// A byte in it asks for a recording.
+    ask: UnixStream,
     _signals: UnixStream,
 }
 
@@ -56,22 +60,23 @@ impl Device {
     }
 
     fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::made(TempDir::new().unwrap(), service, mode, speech, false, Lamps::default())
+        Self::made(TempDir::new().unwrap(), service, mode, speech, false, Lamps::default(), into_file)
     }
 
     /// A device that starts again where an earlier one kept what was set.
     fn again(folder: TempDir, service: &Service, mode: Mode) -> Self {
-        Self::made(folder, remote(service), mode, None, false, Lamps::default())
+        Self::made(folder, remote(service), mode, None, false, Lamps::default(), into_file)
     }
 
     /// A device whose session thread's allocations are counted.
     fn watched(service: &Service, mode: Mode) -> Self {
-        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Lamps::default())
+        let nowhere = |_: &Path| Recording::default();
+        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Lamps::default(), nowhere)
     }
 
     /// A device with lamps.
     fn shining(service: &Service, mode: Mode, lamps: Lamps) -> Self {
-        Self::made(TempDir::new().unwrap(), remote(service), mode, None, false, lamps)
+        Self::made(TempDir::new().unwrap(), remote(service), mode, None, false, lamps, into_file)
     }
 
     fn made(
@@ -81,6 +86,7 @@ impl Device {
         speech: Option<&[i16]>,
         watched: bool,
         lamps: Lamps,
+        place: fn(&Path) -> Recording,
     ) -> Self {
         let state = folder.path().join("state.toml");
         let kept = std::fs::read_to_string(&state).unwrap_or_default();
@@ -91,6 +97,8 @@ impl Device {
         let lines = File::create(folder.path().join("lines")).unwrap();
         let speaker = Some(folder.path().join("speaker.wav"));
         let (ours, signals) = UnixStream::pair().unwrap();
+        let (asked, ask) = UnixStream::pair().unwrap();
+        let recording = Recording { asked: Some(asked), ..place(folder.path()) };
         let (reading, lines) = (OwnedFd::from(reading), OwnedFd::from(lines));
         let mut board = Board::on(reading, lines, None, mode == Mode::Hold, LiveLine::default()).unwrap();
         board.fit(lamps);
@@ -106,6 +114,7 @@ impl Device {
             signals: ours,
             patience: None,
             seed: 3,
+            recording,
         };
         let thread = std::thread::spawn(move || {
             if watched {
@@ -113,7 +122,7 @@ impl Device {
             }
             session::run(parts)
         });
-        Self { keys: Some(keys), folder, thread, _signals: signals }
+        Self { keys: Some(keys), folder, thread, ask, _signals: signals }
     }
 
     fn press(&self) {
@@ -157,6 +166,7 @@ impl Device {
     fn leave_all(self) -> TempDir {
         self.key(b"q");
         self.thread.join().unwrap().unwrap();
+        check_recording(&self.folder.path().join(FLIGHT));
         self.folder
     }
 
@@ -164,9 +174,27 @@ impl Device {
     fn ended(mut self) -> (Ending, Vec<i16>) {
         let ending = self.thread.join().unwrap().unwrap();
         drop(self.keys.take());
+        check_recording(&self.folder.path().join(FLIGHT));
         let mut wav = hound::WavReader::open(self.folder.path().join("speaker.wav")).unwrap();
         (ending, wav.samples::<i16>().map(Result::unwrap).collect())
     }
+}
+
+/// The recording of a whole run.
+const FLIGHT: &str = "flight.jsonl";
+
+fn into_file(folder: &Path) -> Recording {
+    let started = Some("2026-01-02T03:04:05Z".to_owned());
+    Recording { file: Some(folder.join(FLIGHT)), started, ..Recording::default() }
+}
+
+/// Whatever a device lives through can be lived again, and holds no secret.
+#[allow(clippy::disallowed_methods, reason = "times are counted from any time")]
+fn check_recording(file: &Path) {
+    let Ok(bytes) = std::fs::read(file) else { return };
+    let replayed = replay(&bytes, std::time::Instant::now(), |_, _| {});
+    assert!(matches!(replayed, Ok(Replayed::Same { .. })), "{replayed:?}");
+    assert!(!String::from_utf8(bytes).unwrap().contains(KEY));
 }
 
 fn remote(service: &Service) -> session::Service {

@@ -1,0 +1,187 @@
+//! Writing recordings down: each into a file of its own, or one that goes on as long as the program runs.
+//!
+//! Both are bounded, and a new one takes the place of the oldest. What the lines mean is not its business.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::{Outcome, Reporter};
+
+/// Recordings asked for and not yet begun. When full, one is refused.
+pub const RECORDINGS: usize = 4;
+/// Files in the folder. Beyond it the oldest is removed.
+pub const KEPT_FILES: usize = 10;
+/// Bytes of a file that goes on. Then it is renamed, with `.1` at its end, and begun anew.
+pub const FILE_BYTES: u64 = 32 * 1024 * 1024;
+/// How long a card may take to write.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+const ENDING: &str = "jsonl";
+
+/// What is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// A whole recording, into a new file of this folder that is named after the time of day and the reason.
+    Whole {
+        /// The folder, which need not be there yet.
+        folder: PathBuf,
+        /// The reason, in a word.
+        why: &'static str,
+        /// The recording.
+        text: Vec<u8>,
+    },
+    /// More of the recording that goes on.
+    More {
+        /// The file, the same every time.
+        file: PathBuf,
+        /// The first line of a file, with its line's end.
+        first_line: Vec<u8>,
+        /// Where in the text a file may begin.
+        begins: Option<usize>,
+        /// The lines.
+        text: Vec<u8>,
+    },
+}
+
+/// The file that goes on.
+#[derive(Default)]
+enum Tape {
+    #[default]
+    New,
+    Open {
+        file: File,
+        bytes: u64,
+    },
+    /// It could not be written, which was told.
+    GivenUp,
+}
+
+/// Writes what is asked for until nobody can ask any more, and what was asked for until then.
+pub(super) async fn run(mut asked: mpsc::Receiver<Recording>, reporter: &Reporter) {
+    let tape = Arc::new(Mutex::new(Tape::default()));
+    while let Some(recording) = asked.recv().await {
+        let (tape, place) = (Arc::clone(&tape), recording.place());
+        let write = tokio::task::spawn_blocking(move || put(recording, &tape));
+        let done = match timeout(WRITE_LIMIT, write).await {
+            Ok(written) => written.unwrap_or_else(|error| Err(io::Error::other(error))),
+            Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "the storage does not answer")),
+        };
+        match done {
+            Ok(Some(file)) => reporter.tell(Outcome::Recorded(file)),
+            Ok(None) => {}
+            Err(why) => reporter.tell(Outcome::NotRecorded(format!(
+                "{}: no recording can be written ({why}): see that the disk has room and the folder is \
+                 mynah's to write to",
+                place.display()
+            ))),
+        }
+    }
+}
+
+impl Recording {
+    fn place(&self) -> PathBuf {
+        match self {
+            Self::Whole { folder: place, .. } | Self::More { file: place, .. } => place.clone(),
+        }
+    }
+}
+
+/// Writes, and names the file where it is a new one.
+fn put(recording: Recording, tape: &Mutex<Tape>) -> io::Result<Option<PathBuf>> {
+    match recording {
+        Recording::Whole { folder, why, text } => whole(&folder, why, &text).map(Some),
+        Recording::More { file, first_line, begins, text } => {
+            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+            let more = more(&mut tape, &file, &first_line, begins, &text);
+            if more.is_err() {
+                *tape = Tape::GivenUp;
+            }
+            more.map(|begun| begun.then_some(file))
+        }
+    }
+}
+
+fn whole(folder: &Path, why: &str, text: &[u8]) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");
+    let file = folder.join(format!("{time}-{why}.{ENDING}"));
+    let new = file.with_extension("new");
+    let mut writing = create(&new)?;
+    writing.write_all(text)?;
+    writing.sync_all()?;
+    fs::rename(&new, &file)?;
+    File::open(folder)?.sync_all()?;
+    prune(folder, &file)?;
+    Ok(file)
+}
+
+/// Removes the oldest, by their names, but not the one just written: the clock may have been set back.
+fn prune(folder: &Path, written: &Path) -> io::Result<()> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) && path != written {
+            others.push(path);
+        }
+    }
+    others.sort();
+    for oldest in others.iter().take((others.len() + 1).saturating_sub(KEPT_FILES)) {
+        fs::remove_file(oldest)?;
+    }
+    Ok(())
+}
+
+/// Goes on, and tells whether the very first file was begun with it.
+fn more(
+    tape: &mut Tape,
+    path: &Path,
+    first_line: &[u8],
+    begins: Option<usize>,
+    text: &[u8],
+) -> io::Result<bool> {
+    match (std::mem::take(tape), begins.and_then(|at| text.split_at_checked(at))) {
+        (Tape::GivenUp, _) => *tape = Tape::GivenUp,
+        (Tape::New, _) => {
+            *tape = begin(path, first_line, text)?;
+            return Ok(true);
+        }
+        (Tape::Open { mut file, bytes }, Some((end, beginning))) if bytes >= FILE_BYTES => {
+            file.write_all(end)?;
+            *tape = begin(path, first_line, beginning)?;
+        }
+        (Tape::Open { mut file, bytes }, _) => {
+            file.write_all(text)?;
+            *tape = Tape::Open { file, bytes: bytes + text.len() as u64 };
+        }
+    }
+    Ok(false)
+}
+
+/// Begins a file. What was there before stays, under another name.
+fn begin(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<Tape> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut before = path.as_os_str().to_owned();
+    before.push(".1");
+    match fs::rename(path, before) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = create(path)?;
+    file.write_all(first_line)?;
+    file.write_all(text)?;
+    Ok(Tape::Open { file, bytes: (first_line.len() + text.len()) as u64 })
+}
+
+/// What happens in a room is nobody else's to read.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}

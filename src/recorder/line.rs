@@ -1,0 +1,263 @@
+//! The format of a recording: JSON lines, described here and nowhere else.
+//!
+//! The first line is a [`Head`], every other one a [`Line`]: an object with one field, whose name says what
+//! kind of line it is. Times (`at`, `until`, durations) are whole nanoseconds since the session began. It holds no words,
+//! no samples and no credential, unless the owner asked for the first two.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::{Action, Event, Mode, Snapshot, State};
+
+/// The format that is written, and the newest that is read.
+pub const FORMAT: u32 = 1;
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head<'a> {
+    /// The format ([`FORMAT`]).
+    pub recording: u32,
+    /// The version of the program that wrote it.
+    #[serde(borrow)]
+    pub mynah: Cow<'a, str>,
+    /// When the microphone was live.
+    pub mode: Mode,
+    /// What the jitter was begun with.
+    pub seed: u64,
+    /// When the session began, in UTC, as far as the machine knew.
+    #[serde(borrow)]
+    pub started: Option<Cow<'a, str>>,
+    /// What it was written for.
+    #[serde(borrow)]
+    pub why: Cow<'a, str>,
+    /// How many older lines had been dropped.
+    pub dropped: u64,
+    /// Whether the owner asked for samples.
+    pub sound: bool,
+    /// Whether the owner asked for words.
+    pub words: bool,
+}
+
+/// Any other line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Line<'a> {
+    /// The whole conversation as it is now. A recording begins with one, and so does what follows a gap.
+    Snapshot {
+        /// When.
+        at: u64,
+        /// The conversation.
+        of: Box<Snapshot>,
+    },
+    /// Something happened to the conversation, and it decided.
+    Event {
+        /// When.
+        at: u64,
+        /// What happened.
+        is: Event,
+        /// What it decided, in order.
+        #[serde(rename = "do")]
+        then: Cow<'a, [Action]>,
+        /// What it does now.
+        state: State,
+        /// Whether the microphone is wanted now.
+        live: bool,
+        /// When it wants to be asked again.
+        until: Option<u64>,
+    },
+    /// The service was sent a message, or several in a row with sound.
+    #[serde(borrow)]
+    Sent(Message<'a>),
+    /// The service sent a message.
+    #[serde(borrow)]
+    Got(Message<'a>),
+    /// Somebody said something. Only where the owner asked for words.
+    Words {
+        /// When.
+        at: u64,
+        /// Who.
+        #[serde(borrow)]
+        who: Cow<'a, str>,
+        /// What.
+        #[serde(borrow)]
+        said: Cow<'a, str>,
+    },
+    /// Something was done to a button or a switch.
+    Touch {
+        /// When.
+        at: u64,
+        /// What.
+        #[serde(borrow)]
+        what: Cow<'a, str>,
+    },
+    /// The light shows something else.
+    Light {
+        /// When.
+        at: u64,
+        /// What, in a word.
+        #[serde(borrow)]
+        word: Cow<'a, str>,
+        /// Whether it shows that sound of the microphone may leave.
+        live: bool,
+    },
+    /// The link came to another stage, or why it ended.
+    Link {
+        /// When.
+        at: u64,
+        /// The stage.
+        #[serde(borrow)]
+        what: Cow<'a, str>,
+    },
+    /// The sound threads have counted more of what should not happen.
+    Counters {
+        /// When.
+        at: u64,
+        /// The counts since the start.
+        counts: Counts,
+    },
+    /// Something went wrong that recordings are written for.
+    Fault {
+        /// When.
+        at: u64,
+        /// What.
+        #[serde(borrow)]
+        what: Cow<'a, str>,
+    },
+    /// Lines are missing here. A snapshot follows.
+    Gap {
+        /// When.
+        at: u64,
+        /// How many.
+        lines: u64,
+    },
+}
+
+/// A message, without what it says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message<'a> {
+    /// When, for several: the first.
+    pub at: u64,
+    /// Its type, of which only known ones are told.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    /// Its size, or all their sizes, bytes.
+    pub bytes: u64,
+    /// Its sound, where it holds any.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Audio<'a>>,
+}
+
+/// The sound of a message, or of several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audio<'a> {
+    /// How many messages.
+    pub messages: u64,
+    /// When the last of them came.
+    pub until: u64,
+    /// PCM16 frames in them, at 24 kHz.
+    pub frames: u64,
+    /// FNV-1a of their base64, taken as 64 bit words, folded to 32.
+    pub hash: u32,
+    /// The base64 itself. Only where the owner asked for samples.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<Cow<'a, str>>,
+}
+
+/// What the sound threads count, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Times the microphone's buffer overflowed.
+    pub capture_xruns: u64,
+    /// Times the speaker's buffer ran empty.
+    pub playback_xruns: u64,
+    /// Heard frames dropped.
+    pub overruns: u64,
+    /// Times the lane "spoken" ran dry after sound.
+    pub starved: u64,
+    /// Receipts dropped.
+    pub receipts_lost: u64,
+    /// Times a device was suspended.
+    pub suspends: u64,
+    /// Times a device was opened again.
+    pub reopens: u64,
+    /// Times controls could not be set again.
+    pub controls_refused: u64,
+}
+
+impl Line<'_> {
+    /// Tells when it happened, nanoseconds since the session began.
+    #[must_use]
+    pub fn at(&self) -> u64 {
+        match self {
+            Self::Snapshot { at, .. }
+            | Self::Event { at, .. }
+            | Self::Words { at, .. }
+            | Self::Touch { at, .. }
+            | Self::Light { at, .. }
+            | Self::Link { at, .. }
+            | Self::Counters { at, .. }
+            | Self::Fault { at, .. }
+            | Self::Gap { at, .. } => *at,
+            Self::Sent(message) | Self::Got(message) => message.at,
+        }
+    }
+}
+
+/// A line as a person reads it, without a line's end.
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at();
+        write!(f, "{:>7}.{:06} s  ", at / 1_000_000_000, at / 1000 % 1_000_000)?;
+        match self {
+            Self::Snapshot { .. } => write!(f, "--        all is written down"),
+            Self::Event { is, then, state, live, .. } => {
+                write!(f, "event     {} -> ", told(is))?;
+                if then.is_empty() {
+                    write!(f, "nothing")?;
+                }
+                for (nth, action) in then.iter().enumerate() {
+                    write!(f, "{}{}", if nth > 0 { ", " } else { "" }, told(action))?;
+                }
+                write!(f, "  [{}{}]", spelt(state), if *live { ", microphone live" } else { "" })
+            }
+            Self::Sent(message) => write!(f, "sent      {message}"),
+            Self::Got(message) => write!(f, "got       {message}"),
+            Self::Words { who, said, .. } => write!(f, "words     {who}: {said}"),
+            Self::Touch { what, .. } => write!(f, "touch     {what}"),
+            Self::Light { word, live, .. } => {
+                write!(f, "light     {word}{}", if *live { " (green)" } else { "" })
+            }
+            Self::Link { what, .. } => write!(f, "link      {what}"),
+            Self::Counters { counts, .. } => write!(f, "counters  {}", told(counts)),
+            Self::Fault { what, .. } => write!(f, "FAULT     {what}"),
+            Self::Gap { lines, .. } => write!(f, "--        {lines} lines are missing"),
+        }
+    }
+}
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} bytes", self.kind, self.bytes)?;
+        let Some(Audio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
+        let ms = frames / 24;
+        write!(f, " in {messages}: {ms} ms of sound ({hash:08x})")?;
+        let lasted = until.saturating_sub(self.at) / 1_000_000;
+        if lasted > 0 { write!(f, " within {lasted} ms") } else { Ok(()) }
+    }
+}
+
+/// Spells a value for a story: without what only a parser needs.
+fn told(value: &impl Serialize) -> String {
+    spelt(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
+}
+
+/// Spells a value as the lines do, with fewer quotes.
+pub(super) fn spelt(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default().replace('"', "")
+}

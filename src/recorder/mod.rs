@@ -1,0 +1,436 @@
+//! The flight recorder: what happened in the last minutes, in memory, in the form in which it is written down.
+//!
+//! It is told what happens and keeps it; [`replay`] does it once more and compares. It reads no clock, opens
+//! no file and decides nothing about the conversation. Of words and samples it keeps none, unless asked.
+
+mod line;
+mod read;
+mod replay;
+mod run;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::conversation::{Action, Conversation, Event, Mode};
+
+pub use line::{Audio, Counts, FORMAT, Head, Line, Message};
+pub use read::{ReadError, Reader};
+pub use replay::{Difference, Replayed, replay};
+
+use run::{Run, hash};
+
+/// Bytes of lines in one segment of the ring. Memory is touched as it is filled, and then used again.
+pub const SEGMENT_BYTES: usize = 64 * 1024;
+/// Segments in the ring, 768 KiB together. When another is begun the oldest is dropped whole.
+pub const SEGMENTS: usize = 12;
+/// How long ago a segment may have ended. What is older than that is dropped whole, too.
+pub const RING_TIME: Duration = Duration::from_secs(30 * 60);
+/// How long a segment is written to, so that little is lost with one.
+const SEGMENT_TIME: Duration = Duration::from_secs(3 * 60);
+/// Kept free for what must not be left out: an event with all its actions has less than half of it.
+const RESERVE_BYTES: usize = 4 * 1024;
+/// How little room makes a segment count as full, so that the next line finds some; with samples, which come in
+/// messages of 13 KB, more than that.
+const FULL_BYTES: usize = 8 * 1024;
+const FULL_BYTES_OF_SOUND: usize = 32 * 1024;
+/// What any line takes besides texts that others chose.
+const LINE_BYTES: usize = 512;
+/// Bytes for a file that is written continuously and have not been fetched. Beyond it they are dropped, and a
+/// [`Line::Gap`] says so.
+pub const FRESH_BYTES: usize = 1024 * 1024;
+/// How often such a file is written to, unless it is urgent.
+const FRESH_TIME: Duration = Duration::from_secs(1);
+/// The least time between two recordings for the same kind of fault.
+pub const FAULT_QUIET: Duration = Duration::from_secs(600);
+
+/// What recordings are written for, besides being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The service refuses the device as it is set up.
+    Refused,
+    /// The service did not take the configuration in time.
+    NoSession,
+    /// A reply did not come, stopped coming, or failed.
+    Reply,
+    /// A sound thread stands still, so the watchdog is not fed.
+    Starved,
+    /// A sound thread has ended, and the program with it.
+    SoundEnded,
+}
+
+impl Fault {
+    /// Every fault, in the order of declaration.
+    pub const ALL: [Self; 5] = [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded];
+
+    /// Names it, in a word that fits into a file's name.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::NoSession => "no-session",
+            Self::Reply => "reply",
+            Self::Starved => "starved",
+            Self::SoundEnded => "sound-ended",
+        }
+    }
+}
+
+/// What stands in the head of a recording, and what may stand in its lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// When the microphone is live.
+    pub mode: Mode,
+    /// What the conversation was begun with.
+    pub seed: u64,
+    /// When the session began, in UTC, if that is known.
+    pub started: Option<String>,
+    /// Whether samples are kept.
+    pub sound: bool,
+    /// Whether words are kept.
+    pub words: bool,
+    /// Whether lines are to be fetched as they come ([`Recorder::fresh`]).
+    pub follow: bool,
+}
+
+/// The recorder.
+#[derive(Debug)]
+pub struct Recorder {
+    setup: Setup,
+    epoch: Instant,
+    segments: VecDeque<Segment>,
+    /// Messages with sound in a row.
+    run: Option<Run>,
+    counts: Counts,
+    light: (&'static str, bool),
+    /// Lines that were dropped with their segments.
+    dropped: u64,
+    /// Lines for which there was no room since the last snapshot.
+    left_out: u64,
+    fresh: Option<Fresh>,
+    faults: [Option<Instant>; Fault::ALL.len()],
+}
+
+#[derive(Debug)]
+struct Segment {
+    began: Instant,
+    lines: u64,
+    text: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Fresh {
+    text: Vec<u8>,
+    /// Where the last snapshot in it begins.
+    begins: Option<usize>,
+    fetched: Instant,
+    /// Lines dropped because nobody fetched those before them.
+    missed: u64,
+}
+
+/// Lines for a file that is written continuously.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Where the last snapshot in them begins, at which a file may begin.
+    pub begins: Option<usize>,
+    /// The lines.
+    pub text: Vec<u8>,
+}
+
+impl Recorder {
+    /// Begins with `conversation`, which began at `now`.
+    #[must_use]
+    pub fn begin(setup: Setup, conversation: &Conversation, now: Instant) -> Self {
+        let fresh = setup.follow.then(|| Fresh { text: Vec::new(), begins: None, fetched: now, missed: 0 });
+        let mut recorder = Self {
+            setup,
+            epoch: now,
+            segments: VecDeque::with_capacity(SEGMENTS),
+            run: None,
+            counts: Counts::default(),
+            light: ("", false),
+            dropped: 0,
+            left_out: 0,
+            fresh,
+            faults: [None; Fault::ALL.len()],
+        };
+        recorder.begin_segment(conversation, now);
+        recorder
+    }
+
+    /// Notes an event, what `conversation` decided on it, and what it has become.
+    pub fn event(&mut self, event: &Event, then: &[Action], conversation: &Conversation, now: Instant) {
+        let line = Line::Event {
+            at: self.at(now),
+            is: event.clone(),
+            then: Cow::Borrowed(then),
+            state: conversation.state(),
+            live: conversation.microphone(),
+            until: conversation.deadline().map(|until| self.at(until)),
+        };
+        self.end_run();
+        self.write(&line);
+        self.turn(conversation, now);
+    }
+
+    /// Sees to it that there is room for what comes and that nothing waits too long: once a turn of the loop.
+    pub fn turn(&mut self, conversation: &Conversation, now: Instant) {
+        if self.run.as_ref().is_some_and(|run| run.is_over(now)) {
+            self.end_run();
+        }
+        let Some(last) = self.segments.back() else { return };
+        let little = if self.setup.sound { FULL_BYTES_OF_SOUND } else { FULL_BYTES };
+        let full = last.text.len() + little > SEGMENT_BYTES;
+        let old = last.lines > 1 && now >= last.began + SEGMENT_TIME;
+        if full || old {
+            self.begin_segment(conversation, now);
+        }
+    }
+
+    /// Notes a message that was sent, without sound.
+    pub fn sent(&mut self, kind: &str, bytes: usize, now: Instant) {
+        let message = self.message(kind, bytes, now);
+        self.put(&Line::Sent(message), 0);
+    }
+
+    /// Notes a message that came, without sound.
+    pub fn got(&mut self, kind: &str, bytes: usize, now: Instant) {
+        let message = self.message(kind, bytes, now);
+        self.put(&Line::Got(message), 0);
+    }
+
+    /// Notes a message of so many `bytes` with sound that was sent. Several in a row become one line.
+    pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Instant) {
+        if self.setup.sound {
+            let line = Line::Sent(self.sound(kind, bytes, base64, now));
+            return self.put(&line, base64.len());
+        }
+        let at = self.at(now);
+        match &mut self.run {
+            Some(run) if run.goes_on(kind, now) => run.add(bytes, base64, now),
+            Some(_) | None => {
+                self.end_run();
+                self.run = Some(Run::begin(kind, bytes, base64, at, now));
+            }
+        }
+    }
+
+    /// Notes a message of so many `bytes` with sound that came.
+    pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Instant) {
+        let line = Line::Got(self.sound(kind, bytes, base64, now));
+        let samples = if self.setup.sound { base64.len() } else { 0 };
+        self.put(&line, samples);
+    }
+
+    /// Notes what somebody said, where the owner asked for words.
+    pub fn words(&mut self, who: &str, said: &str, now: Instant) {
+        if self.setup.words {
+            let line = Line::Words { at: self.at(now), who: who.into(), said: said.into() };
+            // At worst every byte is escaped (RFC 8259, section 7).
+            self.put(&line, said.len() * 6);
+        }
+    }
+
+    /// Notes what was done to a button or a switch.
+    pub fn touch(&mut self, what: &'static str, now: Instant) {
+        let line = Line::Touch { at: self.at(now), what: what.into() };
+        self.put(&line, 0);
+    }
+
+    /// Notes what the light shows, where that is something else than before.
+    pub fn light(&mut self, word: &'static str, live: bool, now: Instant) {
+        if self.light != (word, live) {
+            self.light = (word, live);
+            let line = Line::Light { at: self.at(now), word: word.into(), live };
+            self.put(&line, 0);
+        }
+    }
+
+    /// Notes the link's new stage, or why it ended: not in the service's words.
+    pub fn link(&mut self, what: &str, now: Instant) {
+        let line = Line::Link { at: self.at(now), what: what.into() };
+        self.put(&line, what.len() * 6);
+    }
+
+    /// Notes what the sound threads have counted, where that is more than before.
+    pub fn counters(&mut self, counts: Counts, now: Instant) {
+        if self.counts != counts {
+            self.counts = counts;
+            let line = Line::Counters { at: self.at(now), counts };
+            self.put(&line, 0);
+        }
+    }
+
+    /// Notes a fault, and tells whether a recording is due for it.
+    #[must_use]
+    pub fn fault(&mut self, fault: Fault, now: Instant) -> bool {
+        let line = Line::Fault { at: self.at(now), what: fault.word().into() };
+        self.put(&line, 0);
+        let told = &mut self.faults[fault as usize];
+        let due = told.is_none_or(|at| now >= at + FAULT_QUIET);
+        if due {
+            *told = Some(now);
+        }
+        due
+    }
+
+    /// Writes the whole recording, in which this is the reason for it.
+    #[must_use]
+    pub fn text(&mut self, why: &str) -> Vec<u8> {
+        self.end_run();
+        let mut text = self.head(why, self.dropped);
+        text.reserve_exact(self.segments.iter().map(|segment| segment.text.len()).sum());
+        for segment in &self.segments {
+            text.extend_from_slice(&segment.text);
+        }
+        text
+    }
+
+    /// Writes the first line of a file that is written continuously, with its line's end.
+    #[must_use]
+    pub fn first_line(&self) -> Vec<u8> {
+        self.head("record", 0)
+    }
+
+    /// Takes the lines that are new, where somebody follows: when there are many, when the last have been
+    /// fetched a while ago, or when it is `urgent`.
+    pub fn fresh(&mut self, urgent: bool, now: Instant) -> Option<Chunk> {
+        if urgent {
+            self.end_run();
+        }
+        let fresh = self.fresh.as_mut()?;
+        let due = urgent || now >= fresh.fetched + FRESH_TIME || fresh.text.len() > SEGMENT_BYTES;
+        if !due || fresh.text.is_empty() {
+            return None;
+        }
+        fresh.fetched = now;
+        Some(Chunk { begins: fresh.begins.take(), text: std::mem::take(&mut fresh.text) })
+    }
+
+    /// Names the time to ask for what is fresh again, where somebody follows and there is any.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let fresh = self.fresh.as_ref().filter(|fresh| !fresh.text.is_empty())?;
+        Some(fresh.fetched + FRESH_TIME)
+    }
+
+    fn head(&self, why: &str, dropped: u64) -> Vec<u8> {
+        let head = Head {
+            recording: FORMAT,
+            mynah: env!("CARGO_PKG_VERSION").into(),
+            mode: self.setup.mode,
+            seed: self.setup.seed,
+            started: self.setup.started.as_deref().map(Cow::Borrowed),
+            why: why.into(),
+            dropped,
+            sound: self.setup.sound,
+            words: self.setup.words,
+        };
+        let mut text = serde_json::to_vec(&head).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+
+    fn message<'a>(&self, kind: &'a str, bytes: usize, now: Instant) -> Message<'a> {
+        Message { at: self.at(now), kind: kind.into(), bytes: bytes as u64, audio: None }
+    }
+
+    fn sound<'a>(&self, kind: &'a str, bytes: usize, base64: &'a str, now: Instant) -> Message<'a> {
+        let audio = Audio {
+            messages: 1,
+            until: self.at(now),
+            frames: run::frames(base64),
+            hash: run::fold(hash(run::BASIS, base64.as_bytes())),
+            base64: self.setup.sound.then_some(Cow::Borrowed(base64)),
+        };
+        Message { audio: Some(audio), ..self.message(kind, bytes, now) }
+    }
+
+    fn end_run(&mut self) {
+        if let Some(run) = self.run.take() {
+            let until = self.at(run.last());
+            self.write_if_room(&Line::Sent(run.message(until)), 0);
+        }
+    }
+
+    fn put(&mut self, line: &Line<'_>, chosen_bytes: usize) {
+        self.end_run();
+        self.write_if_room(line, chosen_bytes);
+    }
+
+    fn write_if_room(&mut self, line: &Line<'_>, chosen_bytes: usize) {
+        let taken = self.segments.back().map_or(0, |segment| segment.text.len());
+        if taken + LINE_BYTES + chosen_bytes + RESERVE_BYTES > SEGMENT_BYTES {
+            self.left_out += 1;
+        } else {
+            self.write(line);
+        }
+    }
+
+    fn write(&mut self, line: &Line<'_>) {
+        let Some(Segment { lines, text, .. }) = self.segments.back_mut() else { return };
+        let begin = text.len();
+        // Writing strings and numbers into memory cannot fail.
+        let _ = serde_json::to_writer(&mut *text, line);
+        text.push(b'\n');
+        *lines += 1;
+        if let Some(fresh) = &mut self.fresh {
+            fresh.add(&text[begin..]);
+        }
+    }
+
+    fn begin_segment(&mut self, conversation: &Conversation, now: Instant) {
+        self.end_run();
+        let at = self.at(now);
+        if self.left_out > 0 {
+            let lines = std::mem::take(&mut self.left_out);
+            self.write(&Line::Gap { at, lines });
+        }
+        let mut used = None;
+        while self.is_first_to_go(now) {
+            let Some(oldest) = self.segments.pop_front() else { break };
+            self.dropped += oldest.lines;
+            used = Some(oldest.text);
+        }
+        let mut text = used.unwrap_or_else(|| Vec::with_capacity(SEGMENT_BYTES));
+        text.clear();
+        self.segments.push_back(Segment { began: now, lines: 0, text });
+        if let Some(fresh) = &mut self.fresh {
+            fresh.begin(at);
+        }
+        self.write(&Line::Snapshot { at, of: Box::new(conversation.snapshot(self.epoch)) });
+    }
+
+    /// Tells whether the oldest segment has to make room for another.
+    fn is_first_to_go(&self, now: Instant) -> bool {
+        let ended = self.segments.get(1).map(|next| next.began);
+        self.segments.len() >= SEGMENTS || ended.is_some_and(|ended| now >= ended + RING_TIME)
+    }
+
+    /// Gives a time as the lines do.
+    fn at(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Fresh {
+    fn add(&mut self, line: &[u8]) {
+        if self.missed > 0 || self.text.len() + line.len() > FRESH_BYTES {
+            self.missed += 1;
+        } else {
+            self.text.extend_from_slice(line);
+        }
+    }
+
+    /// A snapshot comes next, after which nothing that was missed matters any more.
+    fn begin(&mut self, at: u64) {
+        if self.missed > 0 && self.text.len() < FRESH_BYTES / 2 {
+            let lines = std::mem::take(&mut self.missed);
+            let _ = serde_json::to_writer(&mut self.text, &Line::Gap { at, lines });
+            self.text.push(b'\n');
+        }
+        if self.missed == 0 {
+            self.begins = Some(self.text.len());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Doing once more what a recording says, and finding the first difference.
+//!
+//! Only the conversation lives; everything else that a line tells is for the reader.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::line::{Line, spelt};
+use super::read::{ReadError, Reader};
+use crate::conversation::{Conversation, Event};
+
+/// What became of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// Every action and every state came out as recorded.
+    Same {
+        /// How many events there were.
+        events: u64,
+        /// How many actions they led to.
+        actions: u64,
+    },
+    /// Something did not; what followed was not looked at.
+    Differs(Difference),
+}
+
+/// Where a conversation left its recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// When it happened, since the session began.
+    pub at: Duration,
+    /// The event, or that there was none.
+    pub event: String,
+    /// What differs.
+    pub what: &'static str,
+    /// As it was recorded.
+    pub recorded: String,
+    /// As it is now.
+    pub got: String,
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Same { events, actions } => write!(f, "{events} events, {actions} actions, all the same"),
+            Self::Differs(difference) => difference.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, at, event, what, recorded, got } = self;
+        let seconds = at.as_secs_f64();
+        write!(f, "line {line}, {seconds:.6} s, {event}: {what} was {recorded} and is now {got}")
+    }
+}
+
+/// Has a conversation live through the recording in `bytes` once more, and has `each` line seen. Times are
+/// counted from `epoch`; any will do.
+///
+/// # Errors
+/// When the bytes are no recording.
+pub fn replay(
+    bytes: &[u8],
+    epoch: Instant,
+    mut each: impl FnMut(usize, &Line<'_>),
+) -> Result<Replayed, ReadError> {
+    let mut reader = Reader::begin(bytes)?;
+    let (mut events, mut actions) = (0, 0);
+    let mut conversation: Option<Conversation> = None;
+    while let Some((number, line)) = reader.next()? {
+        each(number, &line);
+        let fail = |why: String| Err(ReadError { line: number, why });
+        let at = Duration::from_nanos(line.at());
+        let now = epoch + at;
+        match line {
+            Line::Snapshot { of, .. } => match &conversation {
+                Some(lived) if lived.snapshot(epoch) != *of => {
+                    let event = "written down".to_owned();
+                    let (recorded, got) = (spelt(&of), spelt(&lived.snapshot(epoch)));
+                    let what = "the whole conversation";
+                    let difference = Difference { line: number, at, event, what, recorded, got };
+                    return Ok(Replayed::Differs(difference));
+                }
+                Some(_) => {}
+                None => match Conversation::restore(&of, epoch, now) {
+                    Ok(restored) => conversation = Some(restored),
+                    Err(nonsense) => return fail(format!("no conversation was ever like this: {nonsense}")),
+                },
+            },
+            Line::Event { is, then, state, live, until, .. } => {
+                let Some(lived) = &mut conversation else {
+                    return fail("an event before any snapshot: the beginning is missing".to_owned());
+                };
+                events += 1;
+                actions += then.len() as u64;
+                let found = lived.handle(&is, now);
+                let judge = Judge { line: number, at, event: &is };
+                let asks = lived.deadline().map(|until| since(until, epoch));
+                let differs = judge
+                    .compare("what it does", &&then[..], &&found[..])
+                    .or_else(|| judge.compare("its state", &state, &lived.state()))
+                    .or_else(|| judge.compare("whether the microphone is live", &live, &lived.microphone()))
+                    .or_else(|| judge.compare("its deadline", &until, &asks));
+                if let Some(difference) = differs {
+                    return Ok(Replayed::Differs(difference));
+                }
+            }
+            // What follows is not what followed.
+            Line::Gap { .. } => conversation = None,
+            Line::Sent(_)
+            | Line::Got(_)
+            | Line::Words { .. }
+            | Line::Touch { .. }
+            | Line::Light { .. }
+            | Line::Link { .. }
+            | Line::Counters { .. }
+            | Line::Fault { .. } => {}
+        }
+    }
+    Ok(Replayed::Same { events, actions })
+}
+
+struct Judge<'a> {
+    line: usize,
+    at: Duration,
+    event: &'a Event,
+}
+
+impl Judge<'_> {
+    fn compare<T: PartialEq + Serialize>(
+        &self,
+        what: &'static str,
+        recorded: &T,
+        got: &T,
+    ) -> Option<Difference> {
+        (recorded != got).then(|| Difference {
+            line: self.line,
+            at: self.at,
+            event: format!("event {}", spelt(self.event)),
+            what,
+            recorded: spelt(recorded),
+            got: spelt(got),
+        })
+    }
+}
+
+fn since(time: Instant, epoch: Instant) -> u64 {
+    u64::try_from(time.saturating_duration_since(epoch).as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,80 @@
+//! Messages with sound in a row, which become one line: how many, how long, and a hash of their sound.
+//!
+//! It keeps no sample.
+
+use std::time::{Duration, Instant};
+
+use super::line::{Audio, Message};
+
+/// How much time one line may stand for.
+const LONGEST: Duration = Duration::from_secs(1);
+/// Where the hash begins (FNV-1a, 64 bit: RFC 9923, section 2.1).
+pub(super) const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0000_0100_0000_01b3;
+
+#[derive(Debug)]
+pub(super) struct Run {
+    kind: &'static str,
+    at: u64,
+    first: Instant,
+    last: Instant,
+    messages: u64,
+    bytes: u64,
+    frames: u64,
+    hash: u64,
+}
+
+impl Run {
+    pub(super) fn begin(kind: &'static str, bytes: usize, base64: &str, at: u64, now: Instant) -> Self {
+        let mut run = Self { kind, at, first: now, last: now, messages: 0, bytes: 0, frames: 0, hash: BASIS };
+        run.add(bytes, base64, now);
+        run
+    }
+
+    /// Tells whether another message of this kind belongs to it.
+    pub(super) fn goes_on(&self, kind: &str, now: Instant) -> bool {
+        self.kind == kind && !self.is_over(now)
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now >= self.first + LONGEST
+    }
+
+    pub(super) fn add(&mut self, bytes: usize, base64: &str, now: Instant) {
+        self.last = now;
+        self.messages += 1;
+        self.bytes += bytes as u64;
+        self.frames += frames(base64);
+        self.hash = hash(self.hash, base64.as_bytes());
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        self.last
+    }
+
+    /// Gives the line's content; `until` is the last message's time as lines spell it.
+    pub(super) fn message(&self, until: u64) -> Message<'static> {
+        let Self { kind, at, messages, bytes, frames, hash, .. } = *self;
+        let audio = Audio { messages, until, frames, hash: fold(hash), base64: None };
+        Message { at, kind: kind.into(), bytes, audio: Some(audio) }
+    }
+}
+
+/// Goes on hashing: FNV-1a over words of eight bytes, because this is done for every byte that is said or heard.
+pub(super) fn hash(from: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(PRIME);
+    let hash = words.iter().fold(from, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+}
+
+/// Makes it short. The upper half alone depends on every byte.
+pub(super) fn fold(hash: u64) -> u32 {
+    (hash >> 32) as u32 ^ hash as u32
+}
+
+/// Counts the whole frames of PCM16 in base64 text.
+pub(super) fn frames(base64: &str) -> u64 {
+    let padding = base64.bytes().rev().take(2).filter(|byte| *byte == b'=').count();
+    ((base64.len() / 4 * 3).saturating_sub(padding) / 2) as u64
+}

@@ -1,0 +1,89 @@
+//! What the flight recorder adds to the main path: noting a frame up, a delta down, and an event.
+//!
+//! Nothing is written to a disk; that is an errand.
+
+use std::time::{Duration, Instant};
+
+use mynah::conversation::{Conversation, Event, Id, Mode};
+use mynah::recorder::{Recorder, Setup};
+
+use crate::allocations::asked;
+use crate::trips::{self, DELTA_SAMPLES, FRAME_SAMPLES, Trip};
+use crate::{instructions, quantile};
+
+const ROUNDS: u32 = 20_000;
+
+/// Measures and prints.
+pub(crate) fn print() {
+    println!(
+        "The flight recorder: what it adds to a 20 ms frame up, to a 200 ms delta down, and to an event."
+    );
+    println!("{:20} {:>10} {:>13} {:>17}", "", "ns, median", "instructions", "allocations");
+    for (title, name) in
+        [("20 ms frame up", "note-up"), ("200 ms delta down", "note-down"), ("event", "note-event")]
+    {
+        let mut trip = trips::named(name);
+        let mut times: Vec<u64> = (0..ROUNDS).map(|_| timed(&mut *trip)).collect();
+        let before = asked();
+        (0..ROUNDS).for_each(|_| trips::the_part_that_counts(&mut *trip));
+        let allocations = (asked().times - before.times) as f64 / f64::from(ROUNDS);
+        let counted = if instructions::are_known() { instructions::of(name) } else { None };
+        let counted = counted.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        println!("{title:20} {:>10} {counted:>13} {allocations:>17.3}", quantile(&mut times, 0.5));
+    }
+    println!("An event allocates once in some hundred: a snapshot, where a segment of the ring begins.");
+    println!();
+}
+
+fn timed(trip: &mut dyn Trip) -> u64 {
+    let began = Instant::now();
+    trips::the_part_that_counts(trip);
+    began.elapsed().as_nanos() as u64
+}
+
+/// A recorder that notes the same again and again.
+pub(crate) struct Note {
+    what: What,
+    conversation: Conversation,
+    recorder: Recorder,
+    now: Instant,
+    base64: String,
+}
+
+pub(crate) enum What {
+    Up,
+    Down,
+    Event,
+}
+
+impl Note {
+    pub(crate) fn new(what: What) -> Self {
+        let now = Instant::now();
+        let (conversation, _) = Conversation::begin(Mode::Open, false, 7, now);
+        let setup =
+            Setup { mode: Mode::Open, seed: 7, started: None, sound: false, words: false, follow: false };
+        let recorder = Recorder::begin(setup, &conversation, now);
+        let samples = match what {
+            What::Up => FRAME_SAMPLES,
+            What::Down | What::Event => DELTA_SAMPLES,
+        };
+        Self { what, conversation, recorder, now, base64: "AAEC".repeat(samples * 2 / 3) }
+    }
+}
+
+impl Trip for Note {
+    fn go(&mut self) {
+        let (bytes, now) = (self.base64.len() + 100, self.now);
+        match self.what {
+            What::Up => self.recorder.sent_sound("input_audio_buffer.append", bytes, &self.base64, now),
+            What::Down => self.recorder.got_sound("response.audio.delta", bytes, &self.base64, now),
+            What::Event => {
+                let event = Event::Audio(Id::try_from("resp_Jd05yTq7Xn2E").expect("it is short"));
+                let then = self.conversation.handle(&event, now);
+                self.recorder.event(&event, &then, &self.conversation, now);
+            }
+        }
+        self.recorder.turn(&self.conversation, now);
+        self.now += Duration::from_millis(20);
+    }
+}

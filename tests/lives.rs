@@ -1,0 +1,49 @@
+//! Whole devices in virtual time: kept lives and fresh ones break no promise, and one seed is one life.
+//!
+//! `cargo bench --profile guest --bench sim` lives many more.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use crate::sim::{FAULTS, Kind, Life, Plan, Row, kept_seeds, live};
+
+const STORM: Duration = Duration::from_secs(120);
+/// Fresh lives in every run.
+const FRESH: u64 = 6;
+
+#[test]
+fn no_life_breaks_a_promise_or_ends_stuck() {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    for seed in kept_seeds().into_iter().chain(fresh..fresh + FRESH) {
+        let Life { broken, replies, .. } = live(&Plan::new(seed, Kind::Stormy, STORM), None);
+        assert_eq!(broken, None, "seed {seed}");
+        assert!(replies > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn one_seed_is_one_life() {
+    let life = |seed| live(&Plan::new(seed, Kind::Stormy, STORM), None);
+    let (first, again, other) = (life(7), life(7), life(8));
+    assert_eq!((first.digest, first.turns), (again.digest, again.turns));
+    assert_ne!(first.digest, other.digest);
+}
+
+#[test]
+fn a_day_of_rest_takes_no_time() {
+    let life = live(&Plan::new(3, Kind::Everyday, Duration::from_secs(36_000)), None);
+    assert_eq!(life.broken, None);
+    assert!(life.simulated > Duration::from_secs(36_000));
+    let a_period_each = life.simulated.as_millis() as u64 / 10;
+    assert!(life.turns < a_period_each / 10, "{} turns: it does not sleep", life.turns);
+}
+
+#[test]
+fn every_kind_of_fault_is_over_soon_after_its_cause() {
+    for fault in FAULTS {
+        let mut row = Row::new(fault);
+        row.add(1);
+        assert_eq!(row.broken, [], "{}", fault.name());
+        assert_eq!(row.well.len(), 1, "{}", fault.name());
+    }
+}

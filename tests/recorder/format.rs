@@ -1,0 +1,91 @@
+//! The format: what is refused, in which words, and what stands in no line unasked.
+
+use mynah::conversation::Mode;
+use mynah::recorder::{Reader, replay};
+
+use super::{Desk, base64};
+use crate::conversation::TAP;
+
+#[test]
+fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
+    let mut desk = Desk::begin(TAP);
+    desk.up();
+    let text = desk.text();
+    let head = text.lines().next().unwrap();
+    let newer = text.replacen(concat!("\"", env!("CARGO_PKG_VERSION"), "\""), "\"9.9.9\"", 1);
+    let cases = [
+        (String::new(), "line 1: the file is empty"),
+        ("RIFF....WAVE".into(), "line 1: not the first line of a recording: expected value"),
+        ("{}\n".into(), "line 1: not the first line of a recording: missing field `recording`"),
+        (
+            text.replacen("\"recording\":1", "\"recording\":2", 1),
+            "this mynah reads format 1: use the mynah that",
+        ),
+        (
+            head.replacen("\"why\"", "\"whom\"", 1),
+            "line 1: not the first line of a recording: unknown field `whom`",
+        ),
+        (format!("{head}\n{{}}\n"), "line 2: expected value"),
+        (format!("{head}\n\n"), "line 2: EOF while parsing a value"),
+        (format!("{newer}{{\"dream\":{{\"at\":9}}}}\n"), "line 5: unknown variant `dream`"),
+        (
+            format!("{newer}{{\"dream\":{{\"at\":9}}}}\n"),
+            "it was written by mynah 9.9.9 and this is mynah 0.",
+        ),
+        (
+            text.replace("\"is\":\"configured\"", "\"is\":\"enlightened\""),
+            "line 4: unknown variant `enlightened`",
+        ),
+        (
+            text.replace("\"do\":[\"configure\"]", "\"do\":[\"levitate\"]"),
+            "line 3: unknown variant `levitate`",
+        ),
+        (
+            format!("{text}{{\"light\":{{\"at\":1,\"word\":\"idle\",\"live\":false}}}}\n"),
+            "line 5: it happened before the line",
+        ),
+        (text[..text.len() - 20].into(), "without this line it can be replayed"),
+        (
+            text.lines().filter(|line| !line.contains("snapshot")).collect::<Vec<_>>().join("\n"),
+            "line 2: an event before any snapshot",
+        ),
+        (
+            text.replace("\"luck\":7", "\"luck\":0"),
+            "line 2: no conversation was ever like this: its source of jitter is 0",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let refused = replay(bytes.as_bytes(), desk.epoch, |_, _| {}).expect_err(&bytes).to_string();
+        assert!(refused.contains(expected), "{refused} where {expected} was expected");
+    }
+}
+
+#[test]
+fn the_first_line_says_what_it_is_a_recording_of() {
+    let mut desk = Desk::begin(TAP);
+    let text = desk.text();
+    let head = Reader::begin(text.as_bytes()).unwrap().head().clone();
+    assert_eq!((head.recording, head.mode, head.seed, head.dropped), (1, TAP, 7, 0));
+    assert_eq!((&*head.mynah, &*head.why), (env!("CARGO_PKG_VERSION"), "test"));
+    assert_eq!(head.started.as_deref(), Some("2026-01-02T03:04:05Z"));
+    assert!(!head.sound && !head.words);
+}
+
+#[test]
+fn words_and_samples_are_kept_only_for_who_asked() {
+    for asked in [false, true] {
+        let mut desk = Desk::asked(Mode::Open, |setup| (setup.sound, setup.words) = (asked, asked));
+        let (up, down) = (base64(700, 10), base64(900, 200));
+        let now = desk.talk.now;
+        desk.recorder.sent_sound("input_audio_buffer.append", 700, &up, now);
+        desk.recorder.got_sound("response.audio.delta", 13_000, &down, now);
+        desk.recorder.words("you", "the secret of my heart", now);
+        let text = desk.text();
+        for kept in [&up[..], &down, "the secret of my heart"] {
+            assert_eq!(text.contains(kept), asked, "{kept}");
+        }
+        assert_eq!(text.matches("\"frames\":240,").count(), 1);
+        assert_eq!(text.matches("\"frames\":4800,").count(), 1);
+        assert_eq!(text.matches("\"words\":{").count(), usize::from(asked));
+    }
+}

@@ -1,0 +1,89 @@
+//! The flight recorder: what it keeps and for how long, what it never keeps, and that it can be lived again.
+
+mod format;
+mod replay;
+mod ring;
+
+use std::time::{Duration, Instant};
+
+use mynah::conversation::{Event, Mode};
+use mynah::recorder::{Line, Reader, Recorder, Replayed, Setup, replay};
+
+use crate::conversation::Table;
+
+/// A conversation at a table, and a recorder that listens to it.
+struct Desk {
+    talk: Table,
+    epoch: Instant,
+    recorder: Recorder,
+}
+
+impl Desk {
+    fn begin(mode: Mode) -> Self {
+        Self::asked(mode, |_| {})
+    }
+
+    /// A recorder that is asked for more.
+    fn asked(mode: Mode, ask: impl FnOnce(&mut Setup)) -> Self {
+        let talk = Table::begin(mode);
+        let started = Some("2026-01-02T03:04:05Z".to_owned());
+        let mut setup = Setup { mode, seed: 7, started, sound: false, words: false, follow: false };
+        ask(&mut setup);
+        let recorder = Recorder::begin(setup, &talk.conversation, talk.now);
+        Self { epoch: talk.now, talk, recorder }
+    }
+
+    fn on(&mut self, event: &Event) {
+        let actions = self.talk.conversation.handle(event, self.talk.now);
+        self.recorder.event(event, &actions, &self.talk.conversation, self.talk.now);
+    }
+
+    fn after(&mut self, wait: Duration) -> &mut Self {
+        self.talk.after(wait);
+        self
+    }
+
+    /// Hears events at times, the way a device does: a deadline that passes meanwhile ticks first.
+    fn live(&mut self, events: impl IntoIterator<Item = (u64, Event)>) {
+        for (wait_ms, event) in events {
+            let then = self.talk.now + Duration::from_millis(wait_ms);
+            while let Some(due) = self.talk.conversation.deadline().filter(|due| *due <= then) {
+                self.talk.now = due.max(self.talk.now);
+                self.on(&Event::Tick);
+            }
+            self.talk.now = then;
+            self.on(&event);
+        }
+    }
+
+    fn up(&mut self) {
+        self.live([(30, Event::LinkUp), (40, Event::Configured)]);
+    }
+
+    fn text(&mut self) -> String {
+        String::from_utf8(self.recorder.text("test")).unwrap()
+    }
+
+    fn replayed(&mut self) -> Replayed {
+        let text = self.text();
+        replay(text.as_bytes(), self.epoch, |_, _| {}).unwrap()
+    }
+
+    /// The lines that a person would read, without their times.
+    fn story(&mut self) -> Vec<String> {
+        let text = self.text();
+        lines(&text).iter().map(|line| line.to_string()[18..].to_owned()).collect()
+    }
+}
+
+fn lines(text: &str) -> Vec<Line<'_>> {
+    let mut reader = Reader::begin(text.as_bytes()).unwrap();
+    std::iter::from_fn(|| reader.next().unwrap()).map(|(_, line)| line).collect()
+}
+
+/// `ms` milliseconds of `value` as base64 of PCM16.
+fn base64(value: u16, ms: usize) -> String {
+    use base64::Engine;
+    let bytes: Vec<u8> = std::iter::repeat_n(value.to_le_bytes(), ms * 24).flatten().collect();
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

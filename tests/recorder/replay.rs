@@ -1,0 +1,259 @@
+//! A recording lived again does the same, or says where it does not.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mynah::conversation::{Conversation, Event, Loss, Mode, Outcome, Snapshot, State};
+use mynah::recorder::{Head, Line, Replayed, replay};
+use proptest::prelude::*;
+
+use super::Desk;
+use crate::conversation::walk::{Seen, event};
+use crate::conversation::{TAP, held, id, turn};
+
+/// When set, the recordings in the folder are written anew before they are lived again.
+const RENEW: &str = "MYNAH_RENEW_RECORDINGS";
+const RENEWING: &str = "if it is meant to be so, MYNAH_RENEW_RECORDINGS=1 cargo test recorder writes them anew: read the difference";
+
+#[test]
+fn a_conversation_lived_again_does_the_same() {
+    let mut desk = Desk::begin(Mode::Open);
+    desk.up();
+    desk.live(turn("r1").map(|event| (120, event)));
+    desk.live([(900, Event::SpeechStarted), (10, Event::ReplyDone(id("r1"), Outcome::Cancelled))]);
+    let Replayed::Same { events, actions } = desk.replayed() else { panic!("it differs") };
+    assert_eq!((events, actions), (9, 3), "configure, and a cut each time somebody spoke");
+}
+
+#[test]
+fn the_first_difference_is_named_with_its_line_time_and_event() {
+    let mut desk = Desk::begin(TAP);
+    desk.up();
+    desk.live([(1000, Event::Press), (500, Event::Mute)]);
+    let text = desk.text();
+    let cases = [
+        (r#""do":["clear"]"#, r#""do":[]"#, "what it does was [] and is now [clear]"),
+        (r#""state":"muted""#, r#""state":"idle""#, "its state was idle and is now muted"),
+        (r#""live":true"#, r#""live":false"#, "whether the microphone is live was false and is now true"),
+        (
+            r#""until":9070000000"#,
+            r#""until":9070000001"#,
+            "its deadline was 9070000001 and is now 9070000000",
+        ),
+    ];
+    for (recorded, spoilt, expected) in cases {
+        let broken = text.replacen(recorded, spoilt, 1);
+        assert_ne!(broken, text, "{recorded} stands in {text}");
+        let said = replay(broken.as_bytes(), desk.epoch, |_, _| {}).unwrap().to_string();
+        assert!(said.ends_with(expected), "{said}");
+    }
+    let spoilt = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
+    let said = replay(spoilt.as_bytes(), desk.epoch, |_, _| {}).unwrap().to_string();
+    assert_eq!(said, "line 6, 1.570000 s, event mute: its state was idle and is now muted");
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
+    let mut desk = Desk::begin(Mode::Hold);
+    desk.up();
+    // A third segment's beginning, three minutes each.
+    desk.live([(200_000, Event::Press), (300, held(300)), (200_000, Event::Press)]);
+    let text = desk.text();
+    let (before, after) = text.split_once(r#""owed":false"#).unwrap();
+    let spoilt = format!("{before}\"owed\":true{after}");
+    let said = replay(spoilt.as_bytes(), desk.epoch, |_, _| {});
+    assert!(said.unwrap().to_string().contains("written down: the whole conversation was "));
+}
+
+#[test]
+fn every_recording_in_the_folder_is_lived_again_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 3, "{files:?}");
+    let epoch = Desk::begin(Mode::Open).epoch;
+    for file in files {
+        if std::env::var_os(RENEW).is_some() {
+            fs::write(&file, renewed(&fs::read_to_string(&file).unwrap())).unwrap();
+        }
+        match replay(&fs::read(&file).unwrap(), epoch, |_, _| {}) {
+            Ok(Replayed::Same { events, actions }) => {
+                assert!(events > 4 && actions > 2, "{}", file.display())
+            }
+            Ok(Replayed::Differs(difference)) => panic!("{}: {difference}; {RENEWING}", file.display()),
+            Err(error) => panic!("{}: {error}; {RENEWING}", file.display()),
+        }
+    }
+}
+
+#[test]
+fn what_no_conversation_ever_was_is_not_restored() {
+    let mut desk = Desk::begin(Mode::Open);
+    desk.up();
+    desk.after(Duration::from_secs(5));
+    let whole = serde_json::to_string(&desk.talk.conversation.snapshot(desk.epoch)).unwrap();
+    let restored = |text: &str| {
+        let snapshot: Snapshot = serde_json::from_str(text).unwrap();
+        Conversation::restore(&snapshot, desk.epoch, desk.talk.now).map(|conversation| conversation.state())
+    };
+    assert_eq!(restored(&whole), Ok(State::Listening));
+    for (good, bad, why) in [
+        (r#""dialled":0"#, r#""dialled":6000000000"#, "something in it happened after it was taken"),
+        (r#""asked":false"#, r#""asked":true"#, "it listens although it is muted"),
+        (r#""luck":7"#, r#""luck":0"#, "its source of jitter is 0"),
+    ] {
+        assert!(whole.contains(good), "{whole}");
+        assert_eq!(restored(&whole.replace(good, bad)).unwrap_err().to_string(), why);
+    }
+    let mut held_down = Desk::begin(Mode::Hold);
+    held_down.live([(10, Event::Press), (400, held(400))]);
+    let said = serde_json::to_string(&held_down.talk.conversation.snapshot(held_down.epoch)).unwrap();
+    let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
+    assert_eq!(restored(&elsewhere).unwrap_err().to_string(), "a held turn was said in a mode without one");
+}
+
+#[test]
+fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
+    let mut owing = Desk::begin(Mode::Hold);
+    owing.up();
+    let said = [(9, Event::Press), (400, held(400))];
+    for (wait, event) in [said.clone(), said].concat() {
+        owing.live([(wait, event)]);
+        set_up_again(&owing);
+    }
+    let paper = format!("{:?}", owing.talk.conversation);
+    assert!(paper.contains("owed: true") && paper.contains("reply: Asked"), "{paper}");
+    let mut gone = Desk::begin(Mode::Open);
+    gone.up();
+    gone.live(turn("r1").map(|event| (9, event)));
+    for event in [
+        Event::Drained,
+        Event::Speaker { there: false },
+        Event::ReplyDone(id("r2"), Outcome::Failed),
+        Event::LastWords,
+        Event::MuteSwitch(true),
+        Event::Tick,
+        Event::Leave,
+    ] {
+        gone.live([(1000, event)]);
+        set_up_again(&gone);
+    }
+    let mut waiting = Desk::begin(TAP);
+    for event in [Event::Press, Event::LinkUp, Event::LinkDown(Loss::Broken), Event::Press] {
+        waiting.live([(10, event)]);
+        set_up_again(&waiting);
+    }
+}
+
+/// Writes the conversation down and sets it up again, which must be the same one.
+fn set_up_again(desk: &Desk) {
+    let written = serde_json::to_string(&desk.talk.conversation.snapshot(desk.epoch)).unwrap();
+    let read: Snapshot = serde_json::from_str(&written).unwrap();
+    let again = Conversation::restore(&read, desk.epoch, desk.talk.now).unwrap();
+    assert_eq!(again, desk.talk.conversation, "{written}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Long walks, so that segments are dropped and the replay begins in the middle.
+    #[test]
+    fn any_walk_is_lived_again_the_same(
+        mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
+        steps in prop::collection::vec((event(), 0u64..90_000_000_000), 1..300),
+    ) {
+        let mut desk = Desk::begin(mode);
+        let mut seen = Seen::default();
+        for (event, wait_ns) in steps {
+            desk.after(Duration::from_nanos(wait_ns));
+            let event = seen.named(event);
+            desk.on(&event);
+            desk.on(&Event::Tick);
+        }
+        let replayed = desk.replayed();
+        prop_assert!(matches!(replayed, Replayed::Same { .. }), "{}", replayed);
+    }
+
+    /// Nothing of the machine is lost on paper.
+    #[test]
+    fn a_conversation_set_up_again_is_the_same_conversation(
+        mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
+        steps in prop::collection::vec((event(), 0u64..4_000_000_000), 1..120),
+    ) {
+        let mut desk = Desk::begin(mode);
+        let mut seen = Seen::default();
+        for (event, wait_ns) in steps {
+            desk.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
+            set_up_again(&desk);
+        }
+    }
+
+    /// A spoilt recording is refused, or differs, or was spoilt where it does not matter.
+    #[test]
+    fn no_spoilt_recording_panics(
+        spoils in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..6),
+    ) {
+        let mut desk = Desk::asked(TAP, |setup| (setup.sound, setup.words) = (true, true));
+        busy(&mut desk);
+        let mut bytes = desk.text().into_bytes();
+        for (place, byte, how) in spoils {
+            let place = place.index(bytes.len());
+            match how {
+                0 => bytes[place] = byte,
+                1 => bytes[place] = b"0123456789-eE.\"[]{},:\n"[usize::from(byte) % 22],
+                2 => bytes.truncate(place.max(1)),
+                _ => bytes.insert(place, byte),
+            }
+        }
+        let _ = replay(&bytes, desk.epoch, |_, line| drop(line.to_string()));
+    }
+}
+
+/// The same events at the same times, with what the conversation makes of them today.
+fn renewed(text: &str) -> String {
+    let mut lines = text.lines();
+    let head: Head<'_> = serde_json::from_str(lines.next().unwrap()).unwrap();
+    let epoch = Desk::begin(head.mode).epoch;
+    let (mut conversation, _) = Conversation::begin(head.mode, false, head.seed, epoch);
+    let head = Head { mynah: env!("CARGO_PKG_VERSION").into(), dropped: 0, ..head };
+    let mut out = vec![serde_json::to_string(&head).unwrap()];
+    for line in lines {
+        // Snapshots are of yesterday's conversation.
+        if let Some(rest) = line.strip_prefix(r#"{"snapshot":{"at":"#) {
+            let at = rest.split(',').next().unwrap().parse().unwrap();
+            let of = Box::new(conversation.snapshot(epoch));
+            out.push(serde_json::to_string(&Line::Snapshot { at, of }).unwrap());
+            continue;
+        }
+        let mut line: Line<'_> = serde_json::from_str(line).unwrap();
+        if let Line::Event { at, is, then, state, live, until } = &mut line {
+            let found = conversation.handle(is, epoch + Duration::from_nanos(*at));
+            *then = found.to_vec().into();
+            (*state, *live) = (conversation.state(), conversation.microphone());
+            *until = conversation.deadline().map(|until| (until - epoch).as_nanos() as u64);
+        }
+        out.push(serde_json::to_string(&line).unwrap());
+    }
+    out.join("\n") + "\n"
+}
+
+/// Something of every kind of line.
+fn busy(desk: &mut Desk) {
+    let now = desk.talk.now;
+    desk.recorder.link("dialling", now);
+    desk.recorder.light("connecting", false, now);
+    desk.up();
+    desk.live([(100, Event::Press)]);
+    let now = desk.talk.now;
+    desk.recorder.touch("down", now);
+    desk.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
+    desk.recorder.got_sound("response.audio.delta", 150, &super::base64(900, 1), now);
+    desk.recorder.got("session.updated", 1234, now);
+    desk.recorder.words("you", "Hello \"there\"\n", now);
+    desk.live(turn("r1").map(|event| (20, event)));
+    desk.live([(5, Event::LinkDown(Loss::Later(Duration::from_secs(9)))), (100_000, Event::Tick)]);
+    let now = desk.talk.now;
+    desk.recorder.counters(mynah::recorder::Counts { starved: 1, ..Default::default() }, now);
+    let _ = desk.recorder.fault(mynah::recorder::Fault::Reply, now);
+}

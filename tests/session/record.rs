@@ -1,0 +1,189 @@
+//! What a device writes down: when, where, that it can be lived again, and that no secret is in it.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use mynah::board::lamp::Lamps;
+use mynah::conversation::{Ending, Mode};
+use mynah::recorder::{Line, Reader};
+use mynah::session::Recording;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Device, FLIGHT, KEY, TAP, after_a_turn, check_recording, into_file, remote, tone};
+use crate::service::Step::{Close, Expect, ExpectAudio, Send, SendText};
+use crate::service::{Behaviour, Service, Step, events};
+
+/// What a foolish service may quote anywhere.
+const WIFI: &str = "the-wifi-word-of-the-house";
+
+#[test]
+fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
+    for place in [into_file, into_folder] {
+        let service = Service::start([
+            Behaviour::script(quoting()),
+            Behaviour::refuse(401, &format!("bad key {KEY} {WIFI}")),
+        ]);
+        let device = kept(&service, Mode::Open, place);
+        let (ending, recordings) = ended(device);
+        assert_eq!(ending, Ending::Refused);
+        let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
+        assert!(name == FLIGHT || name.ends_with("-refused.jsonl"), "{name}");
+        // The last is what the session was asked to be.
+        for secret in [KEY, WIFI, "Be brief."] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        let told = [
+            "HTTP 401",
+            "closed with 1011",
+            "\"malformed\"",
+            "\"unknown\"",
+            "\"a transcript\"",
+            "\"error\"",
+            "\"warning\"",
+        ];
+        for told in told.iter().chain(&["\"session.update\"", "\"conversation.item.created\""]) {
+            assert!(text.contains(told), "{told} in {text}");
+        }
+    }
+}
+
+#[test]
+fn who_asks_has_the_last_minutes_in_a_file_of_their_own() {
+    let reply = events::reply("r1", "i1", "Yes.", &tone(1000, 200));
+    let service = Service::start([Behaviour::script(after_a_turn(reply))]);
+    let device = kept(&service, TAP, into_folder);
+    device.until("idle", 1);
+    device.press();
+    device.until("time: reply heard", 1);
+    (&device.ask).write_all(b"X").unwrap();
+    device.until_recorded(1);
+    device.key(b"q");
+    let (_, recordings) = ended(device);
+    let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
+    assert!(name.ends_with("Z-asked.jsonl"), "{name}");
+    let mut reader = Reader::begin(text.as_bytes()).unwrap();
+    let mut touches = Vec::new();
+    let mut sound = (0, 0);
+    let mut words = Vec::new();
+    while let Some((_, line)) = reader.next().unwrap() {
+        match line {
+            Line::Touch { what, .. } => touches.push(what.into_owned()),
+            Line::Light { word, live, .. } => words.push((word.into_owned(), live)),
+            Line::Sent(message) => sound.0 += message.audio.map_or(0, |audio| audio.frames),
+            Line::Got(message) => sound.1 += message.audio.map_or(0, |audio| audio.frames),
+            _ => {}
+        }
+    }
+    assert_eq!(touches, ["down", "up"]);
+    assert!(sound.0 >= 50 * 24 && sound.1 == 4800, "{sound:?}");
+    let idle = words.iter().position(|word| *word == ("idle".to_owned(), false)).unwrap();
+    let then: Vec<_> = words[idle..].iter().map(|(word, live)| (word.as_str(), *live)).collect();
+    assert_eq!(then[..4], [("idle", false), ("listening", true), ("thinking", true), ("speaking", true)]);
+}
+
+#[test]
+fn a_reply_that_fails_is_recorded_and_the_next_one_so_soon_is_not() {
+    let failing = |turn: &str, reply: &str| {
+        [events::user_turn(turn), events::reply_begun(reply, "i1"), vec![failed(reply)]].concat()
+    };
+    let steps = [
+        events::opening(),
+        vec![ExpectAudio(50)],
+        events::sent(failing("u1", "r1")),
+        events::sent(failing("u2", "r2")),
+        events::sent(failing("u3", "r3")),
+    ];
+    let service = Service::start([Behaviour::script(steps.concat())]);
+    let device = kept(&service, Mode::Open, into_folder);
+    device.until("news: the service could not make the whole reply", 3);
+    device.key(b"q");
+    let (_, recordings) = ended(device);
+    let names: Vec<_> = recordings.iter().map(|(name, _)| &name[name.len() - 13..]).collect();
+    assert_eq!(names, ["Z-reply.jsonl"]);
+}
+
+#[test]
+fn words_and_samples_are_written_for_who_wants_them() {
+    let mut said = vec![events::transcription_completed("u1", "Hello, bird.")];
+    said.extend(events::reply("r1", "i1", "Hello yourself.", &tone(1000, 200)));
+    let service = Service::start([Behaviour::script(after_a_turn(said))]);
+    let device =
+        kept(&service, Mode::Open, |folder| Recording { sound: true, words: true, ..into_file(folder) });
+    device.until("time: reply heard", 1);
+    device.key(b"q");
+    let (_, recordings) = ended(device);
+    let text = &recordings[0].1;
+    for wanted in ["Hello, bird.", "Hello yourself.", "\"base64\":\"6AP"] {
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+}
+
+/// A whole turn, and everything that a service can say in words, with secrets in all of them.
+fn quoting() -> Vec<Step> {
+    let quoted = format!("{KEY} {WIFI}");
+    let mut unknown = events::event(&format!("no.such.{KEY}"), json!({ KEY: WIFI }));
+    unknown["event_id"] = json!(KEY);
+    let mut error = events::error(KEY, None);
+    error["error"]["message"] = json!(quoted);
+    let odd = vec![
+        Send(unknown),
+        Send(error),
+        Send(events::event("warning", json!({"warning": {"message": quoted, "code": KEY}}))),
+        Send(events::transcription_completed("u1", &quoted)),
+        SendText(quoted.clone()),
+    ];
+    let reply = events::sent(events::reply("r1", "i1", &quoted, &tone(1000, 200)));
+    [after_a_turn([]), odd, reply, vec![Expect("input_audio_buffer.append"), Close(1011, KEY)]].concat()
+}
+
+fn failed(reply: &str) -> serde_json::Value {
+    events::response_failed(reply, "server_error")
+}
+
+fn into_folder(folder: &Path) -> Recording {
+    Recording { folder: Some(folder.join("recordings")), ..Recording::default() }
+}
+
+fn kept(service: &Service, mode: Mode, place: fn(&Path) -> Recording) -> Device {
+    let folder = TempDir::new().unwrap();
+    Device::made(folder, remote(service), mode, None, false, Lamps::default(), place)
+}
+
+/// Waits for the end, and returns how that was, with every recording by name.
+fn ended(device: Device) -> (Ending, Vec<(String, String)>) {
+    let ending = device.thread.join().unwrap().unwrap();
+    let folder = device.folder.path();
+    let mut recordings = Vec::new();
+    for file in [folder.join(FLIGHT), folder.join("recordings")] {
+        let files = fs::read_dir(&file).map(|all| all.map(|entry| entry.unwrap().path()).collect());
+        for file in files.unwrap_or_else(|_| vec![file]) {
+            if let Ok(text) = fs::read_to_string(&file) {
+                check_recording(&file);
+                recordings.push((file.file_name().unwrap().to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    (ending, recordings)
+}
+
+impl Device {
+    #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to write")]
+    fn until_recorded(&self, files: usize) {
+        let folder = self.folder.path().join("recordings");
+        let count = || fs::read_dir(&folder).map_or(0, |all| all.filter(is_whole).count());
+        for _ in 0..500 {
+            if count() >= files {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("there are {} recordings", count());
+    }
+}
+
+fn is_whole(entry: &std::io::Result<fs::DirEntry>) -> bool {
+    entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|ending| ending == "jsonl"))
+}

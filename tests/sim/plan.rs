@@ -1,0 +1,213 @@
+//! What a seed makes of a life: who the owner is, what is touched and said, and what goes wrong, and when.
+//!
+//! After the calm begins nothing goes wrong any more.
+
+use fastrand::Rng;
+use mynah::audio::End;
+use mynah::conversation::Mode;
+use mynah::parrot::Habits;
+use std::time::Duration;
+
+use super::clock::{At, MS, S};
+use super::far::Manner;
+use super::network::FAST;
+
+/// The buttons of the simulated board, in the order of its body.
+pub(super) const TALK: usize = 0;
+pub(super) const MUTE: usize = 1;
+pub(super) const SWITCH: usize = 2;
+
+/// Keeps the quartzes' luck from the plan's.
+const PPM: u64 = 0x5151_5151;
+
+/// How densely a life is lived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Something happens every few seconds.
+    Stormy,
+    /// A household's day: long rests, a few turns an hour, and now and then a fault.
+    Everyday,
+}
+
+/// A life, before it is lived.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) mode: Mode,
+    /// How far the clocks of microphone and speaker are off, in millionths.
+    pub(super) ppm: [f64; 2],
+    pub(super) acts: Vec<(At, Act)>,
+    /// From now on nothing goes wrong.
+    pub(crate) calm_at: At,
+    /// When the one fault begins whose telling is to be timed.
+    pub(super) fault_at: Option<At>,
+}
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Act {
+    Touch {
+        button: usize,
+        down: bool,
+    },
+    Speak {
+        time: At,
+    },
+    Plug {
+        end: End,
+        plugged: bool,
+    },
+    Stick {
+        end: End,
+        time: At,
+    },
+    Late {
+        end: End,
+        time: At,
+    },
+    Stall {
+        time: At,
+    },
+    Latency {
+        time: At,
+    },
+    Reset,
+    Die,
+    /// The service takes no connection, or badly, until then.
+    Outage {
+        until: At,
+    },
+}
+
+impl Plan {
+    /// Makes the plan of a life of about so long.
+    pub(crate) fn new(seed: u64, kind: Kind, length: Duration) -> Self {
+        let mut luck = Rng::with_seed(seed);
+        let quiet = Duration::from_secs(8);
+        let mode = [Mode::Tap { quiet }, Mode::Hold, Mode::Open][match kind {
+            Kind::Stormy => luck.usize(0..3),
+            // A microphone that is always live is an hour of samples an hour.
+            Kind::Everyday => luck.usize(0..2),
+        }];
+        let calm_at = length.as_nanos() as At;
+        let mut plan = Self::bare(seed, mode, calm_at);
+        let mut at = 0;
+        loop {
+            at += match kind {
+                Kind::Stormy => luck.u64(0..6 * S),
+                Kind::Everyday => luck.u64(0..1800 * S),
+            };
+            if at >= calm_at {
+                break;
+            }
+            plan.add(at, kind, &mut luck);
+        }
+        // Whoever comes home puts things right.
+        for end in [End::Microphone, End::Speaker] {
+            plan.acts.push((calm_at, Act::Plug { end, plugged: true }));
+            plan.acts.push((calm_at, Act::Stick { end, time: 0 }));
+        }
+        plan.acts.push((calm_at, Act::Latency { time: FAST }));
+        plan.touch(calm_at + S, SWITCH, false, &mut luck);
+        for button in [TALK, MUTE] {
+            plan.touch(calm_at + S, button, false, &mut luck);
+        }
+        plan.acts.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    /// Makes the plan of a life in which nothing happens.
+    pub(super) fn bare(seed: u64, mode: Mode, calm_at: At) -> Self {
+        let mut luck = Rng::with_seed(seed ^ PPM);
+        Self { seed, mode, ppm: [ppm(&mut luck), ppm(&mut luck)], acts: Vec::new(), calm_at, fault_at: None }
+    }
+
+    fn add(&mut self, at: At, kind: Kind, luck: &mut Rng) {
+        let end = if luck.bool() { End::Microphone } else { End::Speaker };
+        let most = |at: At| at.min(self.calm_at);
+        match luck.u32(0..if kind == Kind::Stormy { 26 } else { 14 }) {
+            0..=9 => self.turn(at, luck),
+            10 => {
+                self.acts.push((at, Act::Plug { end, plugged: false }));
+                let back = most(at + luck.u64(0..20 * S));
+                self.acts.push((back, Act::Plug { end, plugged: true }));
+            }
+            11 => self.acts.push((at, Act::Outage { until: most(at + luck.u64(0..40 * S)) })),
+            12 => self.acts.push((at, Act::Reset)),
+            13 => self.acts.push((at, Act::Stall { time: luck.u64(0..30 * S) })),
+            14 => self.acts.push((at, Act::Die)),
+            15 => self.acts.push((at, Act::Latency { time: luck.u64(MS..900 * MS) })),
+            16 => self.acts.push((at, Act::Stick { end, time: luck.u64(0..4 * S) })),
+            17 => self.acts.push((at, Act::Late { end, time: luck.u64(0..3 * S) })),
+            18 | 19 => self.press(at, MUTE, luck.u64(20 * MS..900 * MS), luck),
+            20 => self.touch(at, SWITCH, luck.bool(), luck),
+            21 => self.touch(at, TALK, luck.bool(), luck),
+            // A glitch that no finger makes.
+            22 => self.press(at, luck.usize(0..2), luck.u64(0..2 * MS), luck),
+            _ => self.press(at, TALK, luck.u64(5 * MS..2000 * MS), luck),
+        }
+    }
+
+    /// Speaks as somebody would who wants an answer, and sometimes speaks again before it is over.
+    pub(super) fn turn(&mut self, at: At, luck: &mut Rng) {
+        let time = luck.u64(100 * MS..4 * S);
+        let hold = if self.mode == Mode::Hold { time + 300 * MS } else { luck.u64(40 * MS..400 * MS) };
+        if self.mode != Mode::Open || luck.u32(0..4) == 0 {
+            self.press(at, TALK, hold, luck);
+        }
+        self.acts.push((at + luck.u64(0..300 * MS), Act::Speak { time }));
+        if luck.u32(0..3) == 0 {
+            let again = at + time + luck.u64(0..5 * S);
+            if luck.bool() {
+                self.press(again, TALK, hold, luck);
+            }
+            self.acts.push((again, Act::Speak { time: luck.u64(100 * MS..2 * S) }));
+        }
+    }
+
+    /// A finger on a button, whose contact bounces.
+    pub(super) fn press(&mut self, at: At, button: usize, hold: At, luck: &mut Rng) {
+        self.touch(at, button, true, luck);
+        self.touch(at + hold, button, false, luck);
+    }
+
+    fn touch(&mut self, at: At, button: usize, down: bool, luck: &mut Rng) {
+        let mut at = at;
+        for _ in 0..luck.u32(0..4) {
+            self.acts.push((at, Act::Touch { button, down }));
+            at += luck.u64(0..2 * MS);
+            self.acts.push((at, Act::Touch { button, down: !down }));
+            at += luck.u64(0..2 * MS);
+        }
+        self.acts.push((at, Act::Touch { button, down }));
+    }
+}
+
+/// Quartz of a cheap board.
+fn ppm(luck: &mut Rng) -> f64 {
+    luck.f64() * 600.0 - 300.0
+}
+
+/// How the service treats a connection in bad times and in good ones.
+pub(super) fn manner(bad: bool, luck: &mut Rng) -> Manner {
+    let habits = Habits {
+        think: Duration::from_millis(luck.u64(20..1500)),
+        pace: luck.u32(0..8),
+        cascaded: luck.bool(),
+        late_deltas: luck.usize(0..3),
+        ..Habits::default()
+    };
+    if !bad {
+        return Manner::Serves(habits);
+    }
+    match luck.u32(0..8) {
+        0 => Manner::Refuses(429, Some(luck.u64(0..20))),
+        1 => Manner::Refuses([500, 502, 503, 504][luck.usize(0..4)], None),
+        2 => Manner::Ignores,
+        3 => Manner::Dithers(habits),
+        4 | 5 => {
+            Manner::Closes(habits, [1000, 1001, 1011, 1012, 1013][luck.usize(0..5)], luck.u64(0..10 * S))
+        }
+        _ => Manner::Serves(habits),
+    }
+}

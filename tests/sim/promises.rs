@@ -1,0 +1,159 @@
+//! What must hold whatever happens, watched from outside: at the speaker's contacts, at the lamp, on the wire.
+//!
+//! It believes nothing that the device says of itself but when it interrupted.
+
+use std::time::Instant;
+
+use mynah::recorder::{Replayed, replay};
+
+use super::clock::{At, MS, S};
+
+/// The sound of a reply is one value, so that every sample at the speaker says whose it is.
+const FIRST_CODE: i16 = 2_000;
+const CODE_STEP: i16 = 29;
+const CODES: usize = 900;
+/// After a cut: how late its thread may be woken, and the fade.
+const CUT_LIMIT: At = 65 * MS + 5 * MS;
+/// Equal samples in a row that no fade and no tone has.
+const RUN: u64 = 8;
+/// One period, in frames: what the service may be told too much.
+const PERIOD: u64 = 240;
+/// The service takes no more new connections in a minute (protocol §4.2).
+const DIALS_A_MINUTE: usize = 30;
+
+/// The watch.
+#[derive(Debug, Default)]
+pub(super) struct Promises {
+    replies: Vec<Reply>,
+    /// Replies before this one were cut, and may not be heard after `silent_from`.
+    cut: usize,
+    silent_from: At,
+    last: i16,
+    run: u64,
+    dials: Vec<At>,
+    links: usize,
+    pub(super) heard_frames: u64,
+    pub(super) broken: Option<String>,
+}
+
+#[derive(Debug)]
+struct Reply {
+    name: String,
+    item: String,
+    heard: u64,
+}
+
+impl Promises {
+    fn breaks(&mut self, at: At, promise: String) {
+        self.broken.get_or_insert_with(|| format!("{:.3} s: {promise}", at as f64 / S as f64));
+    }
+
+    /// The flight recorder: what it holds can be lived again.
+    pub(super) fn relive(&mut self, recording: &[u8], epoch: Instant, at: At) {
+        match replay(recording, epoch, |_, _| {}) {
+            Ok(Replayed::Same { .. }) => {}
+            Ok(Replayed::Differs(difference)) => {
+                self.breaks(at, format!("the recording differs: {difference}"))
+            }
+            Err(error) => self.breaks(at, format!("the recording is none: {error}")),
+        }
+    }
+
+    /// The speaker's contacts: one sample is heard.
+    pub(super) fn hear(&mut self, sample: i16, at: At) {
+        let last = std::mem::replace(&mut self.last, sample);
+        self.run = if sample == last { self.run + 1 } else { 1 };
+        if sample == 0 || self.run < RUN {
+            return;
+        }
+        let frames = if self.run == RUN { RUN } else { 1 };
+        let Some(index) = self.whose(sample) else { return };
+        self.heard_frames += frames;
+        self.replies[index].heard += frames;
+        if index < self.cut && at > self.silent_from {
+            let name = self.replies[index].name.clone();
+            self.breaks(at, format!("a sample of {name}, which was cut, is heard"));
+        }
+    }
+
+    /// The sound of a reply, as the service sends it to the device, and how many replies there are up to it.
+    pub(super) fn code(&mut self, name: &str, item: &str) -> (i16, usize) {
+        let index = self.replies.iter().position(|reply| reply.name == name).unwrap_or_else(|| {
+            let (name, item) = (name.to_owned(), item.to_owned());
+            self.replies.push(Reply { name, item, heard: 0 });
+            self.replies.len() - 1
+        });
+        (FIRST_CODE + (index % CODES) as i16 * CODE_STEP, index + 1)
+    }
+
+    /// The newest reply that a sample may belong to.
+    fn whose(&self, sample: i16) -> Option<usize> {
+        let offset =
+            sample.checked_sub(FIRST_CODE).filter(|offset| *offset >= 0 && offset % CODE_STEP == 0)?;
+        let place = (offset / CODE_STEP) as usize;
+        (0..self.replies.len()).rev().find(|index| index % CODES == place)
+    }
+
+    /// The device says that its owner interrupted; it had been given sound of so many replies before.
+    pub(super) fn interrupt(&mut self, delivered: usize, at: At) {
+        self.cut = self.cut.max(delivered);
+        self.silent_from = at + CUT_LIMIT;
+    }
+
+    /// The service is told how much of an item was heard.
+    pub(super) fn told(&mut self, item: &str, ms: u64, at: At) {
+        let Some(reply) = self.replies.iter().rev().find(|reply| reply.item == item) else { return };
+        let (heard, told) = (reply.heard, ms * 24);
+        if told > heard + PERIOD {
+            let name = reply.name.clone();
+            self.breaks(
+                at,
+                format!("the service is told of {told} frames of {name}, and {heard} were heard"),
+            );
+        }
+    }
+
+    /// Sound of the microphone arrives at the service.
+    pub(super) fn uplink(&mut self, lit: bool, at: At) {
+        if !lit {
+            self.breaks(at, "sound of the microphone left in the dark".to_owned());
+        }
+    }
+
+    /// The microphone is open although its owner has cut it off.
+    pub(super) fn ears(&mut self, at: At) {
+        self.breaks(at, "the microphone is open while it is muted".to_owned());
+    }
+
+    /// The device begins to connect.
+    pub(super) fn dial(&mut self, at: At) {
+        self.dials.retain(|dial| *dial + 60 * S > at);
+        self.dials.push(at);
+        if self.dials.len() > DIALS_A_MINUTE {
+            self.breaks(at, format!("{} connections in a minute", self.dials.len()));
+        }
+    }
+
+    /// How many connections the device holds.
+    pub(super) fn links(&mut self, held: usize, most: usize, at: At) {
+        self.links = held;
+        if held > most {
+            self.breaks(at, format!("{held} links at once"));
+        }
+    }
+
+    /// The scheduler sees no end of it.
+    pub(super) fn spin(&mut self, at: At, what: &str) {
+        self.breaks(at, format!("{what} never lets time pass"));
+    }
+
+    /// Nothing goes wrong any more, and yet this.
+    pub(super) fn stuck(&mut self, at: At, what: &str) {
+        self.breaks(at, format!("stuck: {what}"));
+    }
+
+    /// Counts the replies, and the frames heard of the newest.
+    pub(super) fn newest(&self) -> (usize, u64) {
+        (self.replies.len(), self.replies.last().map_or(0, |reply| reply.heard))
+    }
+}

@@ -1,0 +1,148 @@
+//! One fault at a time: what the owner sees of it, and how long the device takes to be well again.
+//!
+//! Each kind meets many devices, at random moments of rest and talk. What is seen is what a lamp would show.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use mynah::audio::End;
+use mynah::conversation::Mode;
+
+use super::clock::{At, MS, S};
+use super::plan::{Act, Plan};
+use super::world::{Life, live};
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fault {
+    /// The connection is reset; the next dial succeeds.
+    Reset,
+    /// Bytes vanish, and nobody is told.
+    Dead,
+    /// Nothing moves for five seconds.
+    Stall,
+    /// Reset, and nobody can be reached, or well, for half a minute.
+    Outage,
+    /// A device is pulled out for five seconds.
+    Unplugged(End),
+    /// A device's clock stands still for four seconds.
+    Stuck(End),
+    /// A thread is woken up to 60 ms late for three seconds.
+    Late(End),
+}
+
+pub(crate) const FAULTS: [Fault; 10] = [
+    Fault::Reset,
+    Fault::Dead,
+    Fault::Stall,
+    Fault::Outage,
+    Fault::Unplugged(End::Microphone),
+    Fault::Unplugged(End::Speaker),
+    Fault::Stuck(End::Microphone),
+    Fault::Stuck(End::Speaker),
+    Fault::Late(End::Microphone),
+    Fault::Late(End::Speaker),
+];
+
+/// What many devices made of one kind of fault.
+pub(crate) struct Row {
+    pub(crate) fault: Fault,
+    pub(crate) lives: usize,
+    /// From the fault's beginning to the light that tells of it, where it was told.
+    pub(crate) shown: Vec<Duration>,
+    /// The pictures that told of it.
+    pub(crate) pictures: Vec<&'static str>,
+    /// From the fault's end to a device that is well.
+    pub(crate) well: Vec<Duration>,
+    pub(crate) broken: Vec<(u64, String)>,
+}
+
+impl Fault {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Reset => "the link is reset".to_owned(),
+            Self::Dead => "the link dies and nobody is told".to_owned(),
+            Self::Stall => "the network stands still for 5 s".to_owned(),
+            Self::Outage => "no service for 30 s".to_owned(),
+            Self::Unplugged(end) => format!("the {end} is pulled out for 5 s"),
+            Self::Stuck(end) => format!("the {end} stands still for 4 s"),
+            Self::Late(end) => format!("the {end}'s thread is up to 60 ms late for 3 s"),
+        }
+    }
+
+    /// The life of a device that meets it once, five to twenty seconds after it was switched on.
+    fn plan(self, seed: u64) -> Plan {
+        let mut luck = Rng::with_seed(seed);
+        let modes = [Mode::Open, Mode::Hold, Mode::Tap { quiet: Duration::from_secs(8) }];
+        let mode = match self {
+            // Only a microphone that is wanted can be missed.
+            Self::Unplugged(End::Microphone) | Self::Stuck(End::Microphone) | Self::Late(End::Microphone) => {
+                Mode::Open
+            }
+            Self::Reset
+            | Self::Dead
+            | Self::Stall
+            | Self::Outage
+            | Self::Unplugged(End::Speaker)
+            | Self::Stuck(End::Speaker)
+            | Self::Late(End::Speaker) => modes[luck.usize(0..modes.len())],
+        };
+        let from = 5 * S + luck.u64(0..15 * S);
+        let until = from + self.lasts();
+        let mut plan = Plan::bare(seed, mode, until);
+        plan.turn(3 * S, &mut luck);
+        plan.turn(10 * S, &mut luck);
+        plan.acts.retain(|(at, act)| *at < from || matches!(act, Act::Touch { down: false, .. }));
+        let acts = match self {
+            Self::Reset => vec![(from, Act::Reset)],
+            Self::Dead => vec![(from, Act::Die)],
+            Self::Stall => vec![(from, Act::Stall { time: until - from })],
+            Self::Outage => vec![(from, Act::Outage { until }), (from, Act::Reset)],
+            Self::Unplugged(end) => {
+                vec![(from, Act::Plug { end, plugged: false }), (until, Act::Plug { end, plugged: true })]
+            }
+            Self::Stuck(end) => vec![(from, Act::Stick { end, time: until - from })],
+            Self::Late(end) => vec![(from, Act::Late { end, time: until - from })],
+        };
+        plan.acts.extend(acts);
+        plan.acts.sort_by_key(|(at, _)| *at);
+        plan.fault_at = Some(from);
+        plan
+    }
+
+    fn lasts(self) -> At {
+        match self {
+            Self::Reset | Self::Dead => MS,
+            Self::Stall | Self::Unplugged(_) => 5 * S,
+            Self::Outage => 30 * S,
+            Self::Stuck(_) => 4 * S,
+            Self::Late(_) => 3 * S,
+        }
+    }
+}
+
+impl Row {
+    pub(crate) fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            lives: 0,
+            shown: Vec::new(),
+            pictures: Vec::new(),
+            well: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, seed: u64) {
+        let Life { shown, recovery, broken, .. } = live(&self.fault.plan(seed), None);
+        self.lives += 1;
+        if let Some((after, picture)) = shown {
+            self.shown.push(after);
+            if !self.pictures.contains(&picture) {
+                self.pictures.push(picture);
+            }
+        }
+        self.well.extend(recovery);
+        self.broken.extend(broken.map(|broken| (seed, broken)));
+    }
+}

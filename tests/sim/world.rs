@@ -1,0 +1,560 @@
+//! The scheduler: one thread, one clock, and everybody's turn when it comes.
+//!
+//! It moves time to whatever happens next. Nothing in it is random: what happens is the plan's and the seed's.
+
+use std::cell::RefCell;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use fastrand::Rng;
+use mynah::audio::{AudioError, End, Shape, Sound, Unplugged, loops};
+use mynah::board::lamp::{Lamps, Pins, Places};
+use mynah::board::{Board, Fingers};
+use mynah::conversation::{Ending, Mode, State};
+use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
+use mynah::light;
+use mynah::link::Tls;
+use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
+use mynah::session::{Parts, Ready, Recording, Service, Session};
+use mynah::wire::{SessionConfig, TurnDetection, Voice as SpokenVoice};
+
+use super::card::{Card, Voice};
+use super::clock::{At, Clock, MS, S};
+use super::far::{Digest, Far, Manner};
+use super::network::{self, FAST, Mark};
+use super::plan::{Act, MUTE, Plan, TALK, manner};
+use super::promises::Promises;
+
+/// How long after the last fault the device must be at rest, with a link: the longest wait for the next dial
+/// and the longest dial before it.
+pub(crate) const REST_LIMIT: Duration = Duration::from_secs(70);
+/// How long a turn may take, from the owner's last word to the reply's first.
+const REPLY_LIMIT: At = 15 * S;
+/// How long the device may take to be at rest again: the reply, and the quiet that ends a conversation.
+const END_LIMIT: At = 30 * S;
+/// Turns of anybody that one moment may have.
+const TURNS_A_MOMENT: usize = 5000;
+/// How long after the session's turn a silent speaker may have something to say.
+const ALERT: At = 60 * MS;
+/// How late the capture thread may close its device: as late as it may be woken.
+const CLOSE_LIMIT: At = 65 * MS;
+/// What the owner says to see whether it still works.
+const PROOF: At = 1200 * MS;
+
+/// What became of a life.
+#[derive(Clone, Debug)]
+pub(crate) struct Life {
+    pub(crate) simulated: Duration,
+    pub(crate) turns: u64,
+    pub(crate) replies: usize,
+    pub(crate) digest: u64,
+    /// From the last fault to rest with a link.
+    pub(crate) recovery: Option<Duration>,
+    /// What the light first said of the fault, and how long after it began.
+    pub(crate) shown: Option<(Duration, &'static str)>,
+    /// The first promise that was broken, and when.
+    pub(crate) broken: Option<String>,
+}
+
+/// Lives the life of `plan`, with a word about every turn of the session to `tell`.
+pub(crate) fn live(plan: &Plan, tell: Option<&mut dyn FnMut(&str)>) -> Life {
+    World::new(plan).live(tell)
+}
+
+struct World<'a> {
+    plan: &'a Plan,
+    clock: Clock,
+    luck: Rng,
+    promises: Rc<RefCell<Promises>>,
+    voice: Rc<RefCell<Voice>>,
+    session: Session,
+    microphone: Card,
+    speaker: Card,
+    loops: [Pin<Box<dyn Future<Output = Result<(), AudioError>>>>; 2],
+    hand: Hand,
+    fingers: Fingers,
+    mark: Arc<Mutex<Mark>>,
+    fars: Vec<Far>,
+    dialling: Option<(At, u64, Fate)>,
+    outage_until: At,
+    latency: At,
+    next_act: usize,
+    extra: Vec<(At, Act)>,
+    touched: bool,
+    /// The loops may have been rung.
+    rung: bool,
+    session_turn: At,
+    interrupted: Option<At>,
+    trial: Trial,
+    digest: Digest,
+    turns: u64,
+    recovery: Option<At>,
+    shown: Option<(At, &'static str)>,
+    refused: bool,
+    over: bool,
+    muted_since: Option<At>,
+    /// Nobody asks the program to end.
+    _signals: UnixStream,
+}
+
+/// How a dial will end.
+#[derive(Clone, Debug)]
+enum Fate {
+    Reaches(Manner),
+    Fails,
+}
+
+/// The proof, after the calm, that nothing is stuck.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trial {
+    Waits { until: At },
+    Rests { until: At },
+    Asks { replies: usize, until: At },
+    Ends { until: At },
+}
+
+impl<'a> World<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let mut luck = Rng::with_seed(!plan.seed);
+        let clock = Clock::new();
+        let (promises, voice) = (Rc::<RefCell<Promises>>::default(), Rc::<RefCell<Voice>>::default());
+        let mark = Arc::<Mutex<Mark>>::default();
+        let (sound, listener, talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
+        let mut card = |end: End, ppm| Card::new(&clock, end, ppm, luck.fork(), &promises, &voice);
+        let microphone = card(End::Microphone, plan.ppm[0]);
+        let speaker = card(End::Speaker, plan.ppm[1]);
+        let (board, fingers) = board(&mark);
+        let (errands, hand) = Errands::by_hand().unwrap();
+        let (signals, _signals) = UnixStream::pair().unwrap();
+        let session = Session::begin(parts(plan, sound, board, errands, signals), clock.instant(0));
+        let loops: [Pin<Box<dyn Future<Output = _>>>; 2] = [
+            Box::pin(listener.run(microphone.clone())),
+            Box::pin(talker.run(speaker.clone(), speaker.first())),
+        ];
+        Self {
+            plan,
+            trial: Trial::Waits { until: plan.calm_at + REST_LIMIT.as_nanos() as At },
+            clock,
+            luck,
+            promises,
+            voice,
+            session,
+            microphone,
+            speaker,
+            loops,
+            hand,
+            fingers,
+            mark,
+            fars: Vec::new(),
+            dialling: None,
+            outage_until: 0,
+            latency: FAST,
+            next_act: 0,
+            extra: Vec::new(),
+            touched: false,
+            rung: true,
+            session_turn: 0,
+            interrupted: None,
+            digest: Digest::default(),
+            turns: 0,
+            recovery: None,
+            shown: None,
+            refused: false,
+            over: false,
+            muted_since: None,
+            _signals,
+        }
+    }
+
+    fn live(mut self, mut tell: Option<&mut dyn FnMut(&str)>) -> Life {
+        while !self.over && self.promises.borrow().broken.is_none() {
+            self.happen(&mut tell);
+            self.watch();
+            self.prove();
+            let Some(next) = self.next() else { break };
+            self.clock.set(next.max(self.clock.now()));
+        }
+        let recording = self.session.recording();
+        self.promises.borrow_mut().relive(&recording, self.clock.instant(0), self.clock.now());
+        let (replies, _) = self.promises.borrow().newest();
+        let heard = self.promises.borrow().heard_frames;
+        self.digest.add(&heard.to_le_bytes());
+        self.digest.add(&self.clock.now().to_le_bytes());
+        Life {
+            simulated: Duration::from_nanos(self.clock.now()),
+            turns: self.turns,
+            replies,
+            digest: self.digest.0,
+            recovery: self.recovery.map(Duration::from_nanos),
+            shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
+            broken: self.promises.borrow_mut().broken.take(),
+        }
+    }
+
+    /// Lets everything happen that can happen at this moment.
+    fn happen(&mut self, tell: &mut Option<&mut dyn FnMut(&str)>) {
+        let mut busy = [false; 4];
+        for _ in 0..TURNS_A_MOMENT {
+            busy = [self.act(), self.network(), self.sound(), self.session(tell)];
+            if busy == [false; 4] || self.over {
+                return;
+            }
+        }
+        let names = ["the owner", "the network", "the sound", "the session"].into_iter().zip(busy);
+        let names: Vec<_> = names.filter_map(|(name, busy)| busy.then_some(name)).collect();
+        self.promises.borrow_mut().spin(self.clock.now(), &names.join(" and "));
+    }
+
+    /// When something happens next.
+    fn next(&self) -> Option<At> {
+        let now = self.clock.now();
+        let fars = self.fars.iter().flat_map(|far| [far.next(), far.cable.next()]).flatten();
+        let others = [
+            self.plan.acts.get(self.next_act).map(|(at, _)| *at),
+            self.extra.first().map(|(at, _)| *at),
+            self.dialling.as_ref().map(|(at, ..)| *at),
+            self.session.deadline(self.clock.instant(now)).map(|at| self.clock.at(at)),
+            self.microphone.wake(),
+            Some(self.trial_at()),
+        ];
+        let others = others.into_iter().flatten().chain(fars).min();
+        let Some(wake) = self.speaker.wake() else { return others };
+        match others {
+            // Silence that nobody interrupts needs no samples.
+            Some(other) if other > wake && self.dozes() => {
+                self.speaker.doze(other - wake);
+                Some(other)
+            }
+            Some(other) => Some(other.min(wake)),
+            None => Some(wake),
+        }
+    }
+
+    fn dozes(&self) -> bool {
+        self.clock.now() > self.session_turn + ALERT && self.speaker.is_silent()
+    }
+
+    fn act(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut any = false;
+        while let Some((_, act)) = self.plan.acts.get(self.next_act).filter(|(at, _)| *at <= now) {
+            self.next_act += 1;
+            self.carry_out(*act);
+            any = true;
+        }
+        while self.extra.first().is_some_and(|(at, _)| *at <= now) {
+            let (_, act) = self.extra.remove(0);
+            self.carry_out(act);
+            any = true;
+        }
+        any
+    }
+
+    fn carry_out(&mut self, act: Act) {
+        let now = self.clock.now();
+        let card = |end| if end == End::Microphone { &self.microphone } else { &self.speaker };
+        match act {
+            Act::Touch { button, down } => {
+                self.fingers.touch(button, down, self.clock.instant(now));
+                self.touched = true;
+            }
+            Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },
+            Act::Plug { end, plugged } => card(end).plug(plugged),
+            Act::Stick { end, time } => card(end).stick(now + time),
+            Act::Late { end, time } => card(end).delay(now + time),
+            Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
+            Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),
+            Act::Die => self.fars.iter().for_each(|far| far.cable.die()),
+            Act::Outage { until } => self.outage_until = until,
+            Act::Latency { time } => {
+                self.latency = time;
+                self.fars.iter().for_each(|far| far.cable.set_latency(time));
+            }
+        }
+    }
+
+    fn network(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut any = false;
+        match self.hand.asked() {
+            Some(Some(dial)) => {
+                self.dial(&dial);
+                any = true;
+            }
+            Some(None) => self.dialling = None,
+            None => {}
+        }
+        if let Some((_, number, fate)) = self.dialling.take_if(|(at, ..)| *at <= now) {
+            self.connect(number, fate);
+            any = true;
+        }
+        for far in &mut self.fars {
+            if far.is_due(now) {
+                far.turn();
+                any = true;
+            }
+        }
+        // What neither end holds is gone.
+        let digest = &mut self.digest;
+        self.fars.retain(|far| {
+            let kept = far.cable.is_held();
+            if !kept {
+                digest.add(&far.digest.0.to_le_bytes());
+            }
+            kept
+        });
+        let held = self.fars.len();
+        self.promises.borrow_mut().links(held, 1, now);
+        any
+    }
+
+    fn dial(&mut self, dial: &Dial) {
+        let now = self.clock.now();
+        self.promises.borrow_mut().dial(now);
+        let bad = now < self.outage_until;
+        let (after, fate) = match self.luck.u32(0..4) {
+            0 if bad => (self.luck.u64(MS..S), Fate::Fails),
+            1 if bad => (dial.limit.as_nanos() as At, Fate::Fails),
+            _ => (self.luck.u64(5 * MS..200 * MS), Fate::Reaches(manner(bad, &mut self.luck))),
+        };
+        self.dialling = Some((now + after, dial.number, fate));
+    }
+
+    fn connect(&mut self, number: u64, fate: Fate) {
+        let result = match fate {
+            Fate::Fails => Err(Unreached { set_up: false, sentence: "nobody answers".to_owned() }),
+            Fate::Reaches(manner) => {
+                let (ours, theirs) = network::connection(&self.clock, self.latency);
+                let ours = ours.marked(Arc::clone(&self.mark));
+                self.fars.push(Far::new(&self.clock, theirs, manner, self.luck.u64(..), &self.promises));
+                Ok(Reached {
+                    socket: Socket::ByHand(Box::new(ours)),
+                    credential: ("api-key", "k".to_owned()),
+                })
+            }
+        };
+        self.hand.report(Outcome::Dialled { number, result });
+    }
+
+    fn sound(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut any = false;
+        for (index, card) in [&self.microphone, &self.speaker].into_iter().enumerate() {
+            if !self.rung && card.wake().is_none_or(|wake| wake > now) {
+                continue;
+            }
+            let polled = self.loops[index].as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(ended) = polled {
+                self.promises.borrow_mut().stuck(now, &format!("a sound thread has ended: {ended:?}"));
+                self.over = true;
+            }
+            any = true;
+        }
+        self.rung = false;
+        any
+    }
+
+    fn session(&mut self, tell: &mut Option<&mut dyn FnMut(&str)>) -> bool {
+        let now = self.clock.now();
+        let instant = self.clock.instant(now);
+        let mut ready = self.session.wait(Some(Duration::ZERO));
+        ready.link |= self.fars.iter().any(|far| far.cable.is_readable(false));
+        ready.board |= std::mem::take(&mut self.touched);
+        let due = self.session.deadline(instant).is_some_and(|deadline| deadline <= instant);
+        if ready == Ready::default() && !due {
+            return false;
+        }
+        self.turns += 1;
+        self.session_turn = now;
+        let was_muted = self.session.conversation().muted();
+        let delivered: Vec<usize> = self.fars.iter().map(|far| far.cable.delivered()).collect();
+        let ended = self.session.turn(ready, instant);
+        let is_muted = self.session.conversation().muted();
+        self.muted_since = is_muted.then(|| if was_muted { self.muted_since.unwrap_or(now) } else { now });
+        let interrupted = self.session.facts().interrupted.map(|at| self.clock.at(at));
+        if interrupted != self.interrupted {
+            self.interrupted = interrupted;
+            let delivered = delivered.into_iter().max().unwrap_or(0);
+            self.promises.borrow_mut().interrupt(delivered, now);
+        }
+        if let Some(tell) = tell {
+            let state = self.session.conversation().state();
+            tell(&format!("{:12.6} {ready:?} -> {state:?}", now as f64 / S as f64));
+        }
+        self.rung = true;
+        self.note_rest(now);
+        match ended {
+            None => {}
+            Some(Ok(Ending::Refused)) if self.refused => self.over = true,
+            Some(ended) => {
+                self.promises.borrow_mut().stuck(now, &format!("the session has ended: {ended:?}"));
+                self.over = true;
+            }
+        }
+        true
+    }
+
+    fn rests(&self) -> bool {
+        let conversation = self.session.conversation();
+        conversation.configured()
+            && match conversation.state() {
+                State::Idle | State::Muted => true,
+                State::Listening => self.plan.mode == Mode::Open,
+                State::Connecting | State::Thinking | State::Speaking | State::Offline => false,
+            }
+    }
+
+    fn note_rest(&mut self, now: At) {
+        let facts = self.session.facts();
+        let (word, _) = light::word(facts, self.clock.instant(now));
+        let told = facts.state == State::Offline || facts.fault.is_some();
+        if told && self.shown.is_none() && self.plan.fault_at.is_some_and(|at| now >= at) {
+            self.shown = Some((now - self.plan.fault_at.unwrap_or(now), word));
+        }
+        let lasts = facts.fault.is_some_and(|(fault, _)| fault.lasts());
+        let alive = self.fars.iter().all(|far| far.cable.is_alive());
+        if now > self.plan.calm_at && self.recovery.is_none() && !lasts && alive && self.rests() {
+            self.recovery = Some(now - self.plan.calm_at);
+        }
+    }
+
+    /// While the owner has cut the microphone off, its device is closed.
+    fn watch(&self) {
+        let now = self.clock.now();
+        if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
+            self.promises.borrow_mut().ears(now);
+        }
+    }
+
+    fn trial_at(&self) -> At {
+        match self.trial {
+            Trial::Waits { until }
+            | Trial::Rests { until }
+            | Trial::Asks { until, .. }
+            | Trial::Ends { until } => until,
+        }
+    }
+
+    /// After the calm: at rest, a turn, at rest again.
+    fn prove(&mut self) {
+        let now = self.clock.now();
+        if now < self.trial_at() || self.over {
+            return;
+        }
+        let stuck = |what: &str| self.promises.borrow_mut().stuck(now, what);
+        let state = self.session.conversation().state();
+        self.trial = match self.trial {
+            Trial::Waits { .. } => {
+                if !self.rests() {
+                    stuck(&format!("{state:?} so long after the last fault"));
+                }
+                if self.session.conversation().muted() {
+                    self.press(now, MUTE, 100 * MS);
+                }
+                Trial::Rests { until: now + S }
+            }
+            Trial::Rests { .. } => {
+                if self.session.conversation().muted() {
+                    stuck("the button does not unmute");
+                }
+                match self.plan.mode {
+                    Mode::Open => {}
+                    Mode::Tap { .. } => self.press(now, TALK, 100 * MS),
+                    Mode::Hold => self.press(now, TALK, PROOF + 300 * MS),
+                }
+                self.extra.push((now + 100 * MS, Act::Speak { time: PROOF }));
+                self.extra.sort_by_key(|(at, _)| *at);
+                let (replies, _) = self.promises.borrow().newest();
+                Trial::Asks { replies, until: now + 100 * MS + PROOF + REPLY_LIMIT }
+            }
+            Trial::Asks { replies, .. } => {
+                let (after, heard) = self.promises.borrow().newest();
+                if after <= replies || heard < 2400 {
+                    stuck(&format!(
+                        "no reply to a turn: {} new, {heard} frames heard, {state:?}",
+                        after - replies
+                    ));
+                }
+                Trial::Ends { until: now + END_LIMIT }
+            }
+            Trial::Ends { .. } => {
+                if !self.rests() {
+                    stuck(&format!("{state:?} so long after a reply"));
+                }
+                self.over = true;
+                return;
+            }
+        };
+    }
+
+    fn press(&mut self, at: At, button: usize, hold: At) {
+        self.extra.push((at, Act::Touch { button, down: true }));
+        self.extra.push((at + hold, Act::Touch { button, down: false }));
+        self.extra.sort_by_key(|(at, _)| *at);
+    }
+}
+
+fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: UnixStream) -> Parts {
+    let config = SessionConfig {
+        instructions: "Be brief.".into(),
+        voice: SpokenVoice { family: "openai", name: "alloy".into() },
+        turn_detection: (plan.mode != Mode::Hold).then_some(TurnDetection::Server),
+        noise_reduction: None,
+        echo_cancellation: false,
+        transcription: Some("whisper-1"),
+        language: None,
+    };
+    let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();
+    Parts {
+        mode: plan.mode,
+        config,
+        service: Service::Remote { endpoint, tls: Tls::new(None).unwrap() },
+        sound,
+        board,
+        errands,
+        keep: Keep { file: None, muted: false, volume: 100 },
+        signals,
+        patience: None,
+        seed: plan.seed,
+        recording: Recording::default(),
+    }
+}
+
+/// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
+fn board(mark: &Arc<Mutex<Mark>>) -> (Board, Fingers) {
+    let line = |name: &str| Line::Named(name.to_owned());
+    let button = |name: &str, kind| {
+        let place =
+            Place::Line { line: line(name), active_low: true, bias: Bias::PullUp, debounce: Duration::ZERO };
+        Button { name: name.to_owned(), place, kind }
+    };
+    let push = |deed| Kind::Push(Gestures { press: Some(deed), ..Gestures::default() });
+    let buttons = [
+        button("talk", push(Deed::Talk)),
+        button("mute", push(Deed::Mute)),
+        button("switch", Kind::MuteSwitch),
+    ];
+    let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+    let (mut board, fingers) = Board::by_hand(&buttons, nowhere.into()).unwrap();
+    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
+    let mut wiring = |_: &str, _: &[&Line], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn Pins>);
+    board.fit(Lamps::open(&[light], &Places::default(), &mut wiring).unwrap());
+    (board, fingers)
+}
+
+/// An eye on the lamp.
+struct Watch(Arc<Mutex<Mark>>);
+
+impl Pins for Watch {
+    fn set(&mut self, lit: &[bool]) -> io::Result<()> {
+        self.0.lock().unwrap().lit = lit == [false, true, false];
+        Ok(())
+    }
+}
