@@ -58,7 +58,7 @@
 //! 4. After start-up the real-time steps allocate nothing (an allocator that aborts guards them in tests).
 //! 5. No sample of a cut reply is heard after the cut's fade, whatever arrives late (property tests).
 //! 6. The service is told what was heard, never what was handed over ([`ledger`]).
-//! 7. No thread is restarted: if one ends, the process ends with a clear error.
+//! 7. No thread is restarted: if one ends, or panics, the process ends with one clear message and exit code 1.
 //! 8. There is no phase but rest without a deadline, and none without a way out (random walks over [`conversation`]).
 //! 9. There is no listening port (a test of the sources), and no secret in a URL, a log or a recording.
 //! 10. While the microphone is not wanted its device is closed: no sample exists to be sent. (One that had been

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use env_logger::{Builder, Target};
 use jiff::Timestamp;
@@ -21,6 +22,10 @@ use mynah::profile::Log;
 /// When the log file cannot be made.
 pub(crate) fn start(log: &Log) -> Result<(), Box<dyn Error>> {
     let file = log.dir.as_deref().map(create).transpose()?;
+    if let Some(file) = &file {
+        // There is one log in a program.
+        let _ = FILE.set(file.try_clone()?);
+    }
     let level = if log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
     Builder::new()
         .filter_level(LevelFilter::Warn)
@@ -31,6 +36,19 @@ pub(crate) fn start(log: &Log) -> Result<(), Box<dyn Error>> {
         })
         .try_init()?;
     Ok(())
+}
+
+/// The log file once more, for whoever may take no lock.
+static FILE: OnceLock<File> = OnceLock::new();
+
+/// Writes a line to standard error and into the log file past the log, whose locks may be held for ever.
+pub(crate) fn bare(words: &str) {
+    let line = format!("{:.3} ERROR {words}\n", Timestamp::now());
+    // Who cannot write now cannot say so either.
+    if let Some(mut file) = FILE.get() {
+        let _ = file.write_all(line.as_bytes());
+    }
+    let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
 }
 
 fn create(dir: &Path) -> Result<File, String> {

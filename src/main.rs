@@ -38,6 +38,7 @@ const NOT_YET: u8 = 75;
 const ENDS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 fn main() -> ExitCode {
+    session::last_words(logging::bare);
     let dir = match std::env::current_dir() {
         Ok(dir) => dir,
         Err(error) => {
@@ -75,6 +76,7 @@ fn run(profile: Profile) -> ExitCode {
         Err(unmade) => return explain(unmade),
     };
     match session::run(parts) {
+        Ok(_) if session::is_broken() => ExitCode::from(BROKEN),
         Ok(Ending::Bye) => ExitCode::SUCCESS,
         Ok(Ending::Refused) => ExitCode::from(WRONG_SET_UP),
         Err(error) => {
@@ -249,5 +251,6 @@ fn signals(which: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
     for signal in which {
         signal_hook::low_level::pipe::register(*signal, theirs.try_clone()?)?;
     }
+    session::wake_with(theirs);
     Ok(ours)
 }

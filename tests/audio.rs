@@ -13,6 +13,7 @@ mod away_walk;
 mod cards;
 mod cut;
 mod dac;
+mod deaf;
 mod holder;
 mod mixer;
 mod rates;

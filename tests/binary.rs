@@ -155,11 +155,11 @@ fn who_asks_with_a_signal_gets_a_recording_that_can_be_lived_again() {
     for told in [
         "event     configured -> nothing",
         "light     listening (green)",
-        "2 events, 1 actions, all the same",
+        "3 events, 1 actions, all the same",
     ] {
         assert!(story.1.contains(told), "{told} in {}", story.1);
     }
-    assert_eq!(answer(&folder, &["replay", file]), (Some(0), "2 events, 1 actions, all the same\n".into()));
+    assert_eq!(answer(&folder, &["replay", file]), (Some(0), "3 events, 1 actions, all the same\n".into()));
     fs::write(&recording, text.replace("\"state\":\"listening\"", "\"state\":\"idle\"")).unwrap();
     let (code, said) = answer(&folder, &["replay", file]);
     assert_eq!(code, Some(1), "{said}");

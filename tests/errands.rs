@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use mynah::errands::{
@@ -12,6 +13,8 @@ use mynah::errands::{
 use mynah::profile::{Credential, Secret};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
+
+use crate::ends::make_fifo;
 
 #[test]
 fn a_service_that_listens_is_reached_with_the_key_in_hand() {
@@ -90,6 +93,45 @@ fn what_is_forgotten_leaves_a_mark_for_whoever_owns_the_rest() {
 }
 
 #[test]
+fn a_thread_that_is_well_gives_a_sign_when_asked_and_one_that_hangs_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("token");
+    make_fifo(&pipe);
+    let errands = Errands::start(Some(Credential::TokenFile(pipe)), None).unwrap();
+    assert_eq!(errands.pulse(), 0, "nobody asked");
+    errands.ask_for_pulse();
+    until("a sign", || errands.pulse() == 1);
+    // Nobody ever writes the token, so that reading it hangs.
+    assert!(errands.dial(dial(1, 9)));
+    nap(Duration::from_millis(300));
+    errands.ask_for_pulse();
+    nap(Duration::from_millis(300));
+    assert_eq!(errands.pulse(), 1);
+}
+
+#[test]
+fn storage_and_credentials_that_hang_keep_the_errands_from_ending_for_a_second_at_most() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, state) = (folder.path().join("token"), folder.path().join("state.toml"));
+    make_fifo(&token);
+    make_fifo(&state.with_extension("new"));
+    for (credential, keeps) in [(true, false), (false, true), (true, true)] {
+        let credential = credential.then(|| Credential::TokenFile(token.clone()));
+        let errands = Errands::start(credential, keeps.then(|| state.clone())).unwrap();
+        errands.keep(Memo::Keep("volume = 7".to_owned()));
+        assert!(errands.dial(dial(1, 9)));
+        nap(Duration::from_millis(300));
+        let (told, ended) = sync_channel(1);
+        let end = std::thread::spawn(move || {
+            drop(errands);
+            told.send(()).unwrap();
+        });
+        ended.recv_timeout(Duration::from_secs(10)).expect("it ends");
+        end.join().unwrap();
+    }
+}
+
+#[test]
 fn a_memo_that_cannot_be_kept_is_told_of_with_the_file_and_the_consequence() {
     let folder = tempfile::tempdir().unwrap();
     let wall = folder.path().join("wall");
@@ -158,6 +200,21 @@ fn a_recording_that_cannot_be_written_is_told_of_once_with_its_place_and_what_to
         let Outcome::NotRecorded(why) = outcome(&errands) else { panic!("recorded where nothing can be") };
         assert!(why.contains(place) && why.contains("see that the disk has room"), "{why}");
     }
+}
+
+fn until(what: &str, truth: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if truth() {
+            return;
+        }
+        nap(Duration::from_millis(20));
+    }
+    panic!("{what} never came");
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test lets time pass for another thread")]
+fn nap(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -14,6 +14,7 @@ mod binary;
 mod board;
 mod conversation;
 mod convert;
+mod ends;
 mod errands;
 mod lane;
 mod ledger;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Unplugged;
 use super::counters::Counters;
+use super::deaf::Deaf;
 use super::doorbell::Doorbell;
 use super::trouble::{AudioError, End, Gone};
 
@@ -21,6 +22,8 @@ pub struct Away {
     pub microphone: Option<Gone>,
     /// Where sound goes out.
     pub speaker: Option<Gone>,
+    /// How a microphone that is there, and delivers, hears nothing all the same.
+    pub deaf: Option<Deaf>,
 }
 
 /// A device by name, and the time without it: what a sound thread needs of the world.

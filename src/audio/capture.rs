@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::deaf::Hearing;
 use super::ends::Tap;
 use super::intake::Intake;
 use super::trouble::{Gone, Patience, Recovery, Trouble};
@@ -38,6 +39,10 @@ pub struct Capture {
     intake: Intake,
     samples: Box<[f32]>,
     patience: Patience,
+    /// Whether what comes is sound, where that is asked.
+    hearing: Option<Hearing>,
+    /// Whether opening the device anew may make it hear.
+    anew: bool,
     /// Whether the device asked for time in its trouble.
     resting: bool,
     counters: Arc<Counters>,
@@ -51,7 +56,15 @@ impl Capture {
         counters: Arc<Counters>,
     ) -> Capture {
         let samples = vec![0.0; intake.period_frames()].into();
-        Capture { heard, tap, intake, samples, patience: Patience::default(), resting: false, counters }
+        let patience = Patience::default();
+        let (hearing, anew, resting) = (None, false, false);
+        Capture { heard, tap, intake, samples, patience, hearing, anew, resting, counters }
+    }
+
+    /// Asks from now on whether what the device gives is sound; a tape may be silent, a microphone never is.
+    pub(super) fn doubt(mut self) -> Capture {
+        self.hearing = Some(Hearing::new(self.intake.device_hz()));
+        self
     }
 
     /// Moves all that waits in the device into the lane; true when the session should look.
@@ -90,6 +103,10 @@ impl Capture {
     /// time before is forgotten.
     pub fn mark_open(&mut self, open: bool) {
         self.intake.reset();
+        self.anew = false;
+        if let Some(hearing) = &mut self.hearing {
+            hearing.reopened();
+        }
         self.tap.open.store(open, Ordering::Release);
     }
 
@@ -97,6 +114,11 @@ impl Capture {
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
+    }
+
+    /// Tells, once, that the device is deaf and is to be opened anew.
+    pub(super) fn take_anew(&mut self) -> bool {
+        std::mem::take(&mut self.anew)
     }
 
     /// Tells whether the session is gone.
@@ -110,6 +132,12 @@ impl Capture {
     }
 
     fn keep(&mut self, taken: usize) {
+        // Before the conversion, which changes it in place, and while it is in the cache.
+        if let Some(hearing) = &mut self.hearing {
+            let before = hearing.deaf();
+            self.anew |= hearing.note(&self.samples[..taken]);
+            self.counters.note_deaf(before, hearing.deaf());
+        }
         let frames = self.intake.take(&mut self.samples[..taken]);
         let kept = self.heard.write(frames);
         self.patience.renew();

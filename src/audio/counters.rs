@@ -2,8 +2,9 @@
 //!
 //! Each is one atomic. Nothing here wakes anybody.
 
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
+use super::deaf::Deaf;
 use super::trouble::{End, Gone};
 
 /// The counts of both directions since the start.
@@ -27,6 +28,8 @@ pub struct Counters {
     pub suspends: Counter,
     /// Times a device that was gone was opened again.
     pub reopens: Counter,
+    /// Times a microphone that delivers was found to be deaf.
+    pub deafened: Counter,
     /// Times the controls of a card that came back could not be set again.
     pub controls_refused: Counter,
     /// The loudest sample heard, after gain.
@@ -36,6 +39,8 @@ pub struct Counters {
     pub speaker_peak: Peak,
     microphone: Presence,
     speaker: Presence,
+    /// 0 while the microphone hears, or how it does not.
+    deaf: AtomicU8,
 }
 
 impl Counters {
@@ -44,6 +49,20 @@ impl Counters {
             End::Microphone => &self.microphone,
             End::Speaker => &self.speaker,
         }
+    }
+
+    pub(super) fn note_deaf(&self, before: Option<Deaf>, now: Option<Deaf>) {
+        if before == now {
+            return;
+        }
+        self.deafened.add(u64::from(now.is_some()));
+        self.deaf.store(now.map_or(0, |deaf| deaf as u8 + 1), Ordering::Release);
+    }
+
+    pub(super) fn deaf(&self) -> Option<Deaf> {
+        [Deaf::Flat, Deaf::Stuck]
+            .into_iter()
+            .find(|deaf| *deaf as u8 + 1 == self.deaf.load(Ordering::Acquire))
     }
 }
 

@@ -10,8 +10,8 @@ use super::doorbell::Doorbell;
 use super::realtime::STACK_BYTES;
 use super::trouble::AudioError;
 
-/// How long a thread may take to end, in milliseconds; a device may hang, the process must not.
-const END_TIMEOUT_MS: u32 = 1000;
+/// How long the threads may take to end, all together, in milliseconds; a device may hang, the process must not.
+const END_TIMEOUT_MS: u32 = 700;
 
 pub(super) struct Crew {
     stop: Arc<AtomicBool>,
@@ -73,10 +73,14 @@ impl Drop for Crew {
         for hand in &self.hands {
             hand.bell.ring();
         }
+        let mut left_ms = END_TIMEOUT_MS;
         for hand in self.hands.drain(..) {
-            if hand.ended.wait(Some(END_TIMEOUT_MS)) {
+            if hand.ended.wait(Some(left_ms)) {
                 // A panic has been reported by its own thread.
                 let _ = hand.thread.join();
+            } else {
+                // It has used up the time of those after it, too.
+                left_ms = 0;
             }
         }
     }

@@ -14,6 +14,7 @@ pub struct Intake {
     /// Whether samples go through as they are.
     untouched: bool,
     period_frames: usize,
+    device_hz: u32,
     converted: Box<[f32]>,
     frames: Box<[Heard]>,
 }
@@ -44,6 +45,7 @@ impl Intake {
             resampler,
             limiter: Limiter::new(shape.rate_hz),
             period_frames,
+            device_hz: rate_hz,
             converted: vec![0.0; most].into(),
             frames: vec![[0; HEARD_CHANNELS]; most].into(),
         })
@@ -52,6 +54,11 @@ impl Intake {
     /// Returns the frames the device moves at a time.
     pub(super) fn period_frames(&self) -> usize {
         self.period_frames
+    }
+
+    /// Returns the frames a second of the device.
+    pub(super) fn device_hz(&self) -> u32 {
+        self.device_hz
     }
 
     /// Returns what is heard of `samples`, which may be changed; at most a period of them.

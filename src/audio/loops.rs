@@ -105,6 +105,7 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn new(capture: Capture, post: Post, unplugged: Unplugged) -> Listener {
+        let capture = capture.doubt();
         let counters = Arc::clone(capture.counters());
         let absence = Absence::new(End::Microphone, unplugged, counters, Arc::clone(&post.wake));
         Listener { capture, post, absence }
@@ -176,6 +177,10 @@ impl Listener {
             }
             if self.capture.turn(line)? {
                 self.post.wake.ring();
+            }
+            if self.capture.take_anew() {
+                self.capture.counters().reopens.add(1);
+                return Ok(());
             }
             line.wait(&self.post.bell, self.capture.is_resting()).await?;
         }

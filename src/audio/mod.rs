@@ -10,6 +10,7 @@ mod capture;
 mod cards;
 mod counters;
 mod crew;
+mod deaf;
 mod doorbell;
 mod ends;
 mod form;
@@ -25,6 +26,7 @@ mod realtime;
 mod sent;
 mod tape;
 mod trouble;
+mod vigil;
 mod waiting;
 mod watch;
 
@@ -41,6 +43,7 @@ pub use self::away::{Away, Open, Running, Waited};
 pub use self::capture::{Capture, Microphone};
 pub use self::cards::{Cards, cards};
 pub use self::counters::{Counter, Counters, Peak};
+pub use self::deaf::Deaf;
 pub use self::doorbell::Doorbell;
 pub use self::ends::{Ears, Mouth, Silenced};
 pub use self::form::Got;
@@ -52,6 +55,7 @@ pub use self::outlet::Outlet;
 pub use self::playback::{Level, Playback, Speaker};
 pub use self::tape::{Tape, tape};
 pub use self::trouble::{AudioError, End, Gone, Recovery, Trouble};
+pub use self::vigil::Vigil;
 pub use crate::profile::{Control, Form, Format, Microphone as Source, Setting, Speaker as Drain, Unplugged};
 
 use self::crew::Crew;
@@ -120,11 +124,11 @@ impl Sound {
         &self.counters
     }
 
-    /// Tells which devices are away now; a wake follows when one goes and when it is back.
+    /// Tells which devices are away now, or there and of no use; a wake follows each change.
     #[must_use]
     pub fn away(&self) -> Away {
         let gone = |end| self.counters.presence(end).gone();
-        Away { microphone: gone(End::Microphone), speaker: gone(End::Speaker) }
+        Away { microphone: gone(End::Microphone), speaker: gone(End::Speaker), deaf: self.counters.deaf() }
     }
 
     /// Silences the descriptor until there is news again. To be called before looking for the news.

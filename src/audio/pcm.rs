@@ -127,7 +127,7 @@ impl Line<'_> {
 
     /// Tells whether the device has moved more than it may fetch ahead.
     pub(super) fn is_proven(&self) -> bool {
-        self.watch.proven
+        self.watch.is_proven()
     }
 
     fn take_stall(&mut self) -> Result<(), Trouble> {

@@ -315,6 +315,8 @@ impl Playback {
 
     /// Recovers the device, or returns false when that takes longer.
     fn recover(&mut self, trouble: Trouble, speaker: &mut impl Speaker) -> Result<bool, Gone> {
+        // The session counts along, even while nobody speaks.
+        self.news = true;
         match trouble {
             Trouble::Gone(gone) => return Err(self.lose(gone)),
             Trouble::Xrun => {

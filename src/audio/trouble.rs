@@ -46,6 +46,39 @@ impl fmt::Display for Gone {
     }
 }
 
+impl Gone {
+    /// Says what has happened to the device, what mynah does about it, and what its owner can do.
+    #[must_use]
+    pub fn sentence(self, end: End) -> String {
+        match (self.errno, end) {
+            (libc::ETIMEDOUT, End::Microphone) => {
+                "the microphone has stopped delivering; it is opened again until it does: if that does not help, unplug \
+                 it, plug it in, and see the kernel's log"
+                    .to_owned()
+            }
+            (libc::ETIMEDOUT, End::Speaker) => {
+                "the speaker has stopped playing; it is opened again until it does: if that does not help, unplug it, \
+                 plug it in, and see the kernel's log"
+                    .to_owned()
+            }
+            (libc::EIO, _) => format!(
+                "the {end} fails again and again; it is opened again until it works: see that its power and its cable \
+                 are good"
+            ),
+            (libc::EBUSY, _) => format!(
+                "the {end} is held by another program; it is tried again until it is free: end that program"
+            ),
+            (libc::EACCES | libc::EPERM, _) => format!(
+                "the {end} may not be opened any more ({self}); it is tried again until it may: see who owns its node \
+                 in /dev/snd"
+            ),
+            _ => format!(
+                "the {end} is gone ({self}); it is taken up again when it is back: see that its cable and power are good"
+            ),
+        }
+    }
+}
+
 /// Recoveries in a row that may move no frame before the device counts as gone.
 const PATIENCE: u32 = 20;
 

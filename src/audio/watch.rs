@@ -10,16 +10,12 @@ use alsa::poll::{Descriptors, poll, pollfd};
 
 use super::doorbell::Doorbell;
 use super::trouble::Gone;
+use super::vigil::Vigil;
 
 /// Descriptors a device may have; the usual number is 1.
 const DEVICE_FDS: usize = 7;
 /// How long a silent device is waited for at a time, in milliseconds.
 const LOOK_MS: u32 = 200;
-/// How long a device that was moving may be silent before it is begun anew, in milliseconds.
-const STALLED_MS: u32 = 400;
-/// How long any device may be silent before it counts as gone, in milliseconds: as long as a sound server
-/// may take to start.
-const GONE_MS: u32 = 2000;
 /// Turns a device may want without ever letting its thread sleep. Only one that keeps no time, such as
 /// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
 const SLEEPLESS_TURNS: u32 = 4;
@@ -40,27 +36,14 @@ pub(super) struct Watch {
     fds: [pollfd; 1 + DEVICE_FDS],
     count: usize,
     sleepless: u32,
-    silent_ms: u32,
-    /// Frames moved since the device was opened or begun anew.
-    moved: usize,
-    /// Frames that are more than a device fetches ahead when it starts, so that they prove it moves.
-    proof: usize,
-    pub(super) proven: bool,
+    vigil: Vigil,
 }
 
 impl Watch {
     pub(super) fn new(count: usize, buffer_frames: usize) -> Option<Watch> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
-        let proof = 2 * buffer_frames;
-        (count <= DEVICE_FDS).then_some(Watch {
-            fds,
-            count,
-            sleepless: 0,
-            silent_ms: 0,
-            moved: 0,
-            proof,
-            proven: false,
-        })
+        let vigil = Vigil::new(buffer_frames);
+        (count <= DEVICE_FDS).then_some(Watch { fds, count, sleepless: 0, vigil })
     }
 
     pub(super) fn wait(&mut self, pcm: &PCM, bell: &Doorbell, resting: bool) -> Result<Waited, Gone> {
@@ -87,24 +70,15 @@ impl Watch {
     }
 
     pub(super) fn note_moved(&mut self, frames: usize) {
-        if frames > 0 {
-            self.silent_ms = 0;
-            self.moved += frames;
-            self.proven |= self.moved >= self.proof;
-        }
+        self.vigil.moved(frames);
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.vigil.is_proven()
     }
 
     fn note_silence(&mut self, ms: u32) -> Result<Waited, Gone> {
-        self.silent_ms += ms;
-        if self.silent_ms >= GONE_MS {
-            return Err(Gone { errno: libc::ETIMEDOUT });
-        }
-        // Only once, and not at the first start, when a sound server may take its time.
-        if self.silent_ms >= STALLED_MS && self.moved >= self.proof {
-            self.moved = 0;
-            return Ok(Waited::InVain);
-        }
-        Ok(Waited::Well)
+        Ok(if self.vigil.silent(ms)? { Waited::InVain } else { Waited::Well })
     }
 }
 

@@ -33,7 +33,8 @@ impl Errands {
         let bell: Arc<OwnedFd> = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let hand = Hand { asked, memo, recordings, reporter: Reporter { report, bell: Arc::clone(&bell) } };
         let (asks, memos, recordings) = (Some(asks), Some(memos), Some(to_record));
-        Ok((Self { asks, memos, recordings, outcomes, bell, thread: None }, hand))
+        let errands = Self { asks, memos, recordings, outcomes, bell, pulse: Arc::default(), thread: None };
+        Ok((errands, hand))
     }
 }
 

@@ -8,13 +8,14 @@
 mod dial;
 mod hand;
 mod keep;
+mod pulse;
 mod recording;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, watch};
 
 use crate::profile::Credential;
+use pulse::Pulse;
 
 pub use dial::{Dial, Reached, Socket, Stream, Unreached};
 pub use hand::Hand;
@@ -32,6 +34,8 @@ pub use recording::{FILE_BYTES, KEPT_FILES, RECORDINGS, Recording};
 pub const ERRANDS: usize = 16;
 /// The stack of the errands thread: name look-ups and writes run on further ones of the same size.
 const STACK_BYTES: usize = 512 * 1024;
+/// How long the thread may take to end, the latest memo included: storage may hang, the process must not.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// How an errand ended.
 #[derive(Debug)]
@@ -51,15 +55,17 @@ pub enum Outcome {
     NotRecorded(String),
 }
 
-/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept and
-/// the recordings asked for are written.
+/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept and the
+/// recordings asked for are written, if that takes no longer than a second.
 pub struct Errands {
     asks: Option<mpsc::Sender<Ask>>,
     memos: Option<watch::Sender<Option<Memo>>>,
     recordings: Option<mpsc::Sender<Recording>>,
     outcomes: Receiver<Outcome>,
     bell: Arc<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    pulse: Arc<Pulse>,
+    /// The thread, and what is disconnected when it ends.
+    thread: Option<(JoinHandle<()>, Receiver<()>)>,
 }
 
 enum Ask {
@@ -86,19 +92,29 @@ impl Errands {
             .thread_stack_size(STACK_BYTES)
             .build()?;
         let reporter = Reporter { report, bell: Arc::clone(&bell) };
+        let pulse = Arc::<Pulse>::default();
+        let beating = Arc::clone(&pulse);
+        let (leaving, left) = sync_channel::<()>(1);
         let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
+            let _leaving = leaving;
             runtime.block_on(async {
-                tokio::join!(
-                    run(asked, &reporter, credential.as_ref()),
-                    keep::run(memo, file, &reporter),
-                    recording::run(recording, &reporter),
-                )
+                let work = async {
+                    tokio::join!(
+                        run(asked, &reporter, credential.as_ref()),
+                        keep::run(memo, file, &reporter),
+                        recording::run(recording, &reporter),
+                    )
+                };
+                tokio::select! {
+                    _ = work => {}
+                    () = beating.run() => {}
+                }
             });
             // A name look-up may still hang in the C library; it is not waited for.
             runtime.shutdown_background();
         })?;
         let (asks, memos, recordings) = (Some(asks), Some(memos), Some(recordings));
-        Ok(Self { asks, memos, recordings, outcomes, bell, thread: Some(thread) })
+        Ok(Self { asks, memos, recordings, outcomes, bell, pulse, thread: Some((thread, left)) })
     }
 
     /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
@@ -132,6 +148,21 @@ impl Errands {
         self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(recording).is_ok())
     }
 
+    /// Asks the thread for a sign of life.
+    pub fn ask_for_pulse(&self) {
+        match self.thread {
+            Some(_) => self.pulse.ask(),
+            // A hand needs none.
+            None => self.pulse.beat(),
+        }
+    }
+
+    /// Counts the signs of life that were given.
+    #[must_use]
+    pub fn pulse(&self) -> u64 {
+        self.pulse.beats()
+    }
+
     /// Returns the bell to poll.
     #[must_use]
     pub fn bell(&self) -> BorrowedFd<'_> {
@@ -152,7 +183,10 @@ impl Errands {
 impl Drop for Errands {
     fn drop(&mut self) {
         (self.asks, self.memos, self.recordings) = (None, None, None);
-        if let Some(thread) = self.thread.take() {
+        if let Some((thread, left)) = self.thread.take()
+            && left.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
+        {
+            // A panic has been reported by its own thread.
             let _ = thread.join();
         }
     }

@@ -72,9 +72,9 @@ pub enum Fault {
     Quota,
     /// A turn got no reply, or half of one.
     NoReply,
-    /// The microphone cannot be opened, or is gone.
+    /// The microphone cannot be opened, is gone, or gives no sound that is of use.
     NoMicrophone,
-    /// The speaker cannot be opened, or is gone.
+    /// The speaker cannot be opened, is gone, or does not play as it should.
     NoSpeaker,
     /// A button is stuck or chatters.
     Button,

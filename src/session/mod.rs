@@ -13,14 +13,19 @@ mod chime;
 mod clock;
 mod downlink;
 mod intake;
+mod last_words;
 mod line;
 mod recall;
 mod record;
 mod rotate;
+mod service;
 mod sight;
+mod sleep;
+mod storm;
 mod teller;
 mod touches;
 mod uplink;
+mod voice;
 mod wait;
 mod watchdog;
 
@@ -32,29 +37,31 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::audio::{AudioError, Away, Sound};
 use crate::board::Board;
-use crate::conversation::{Action, Conversation, Ending, Event, Loss, Mode, State};
-use crate::errands::{Errands, Outcome};
-use crate::ledger::{Correction, Ledger, Mark};
+use crate::conversation::{Action, Conversation, Ending, Event, Mode, State};
+use crate::errands::Errands;
+use crate::ledger::{Ledger, Mark};
 use crate::light::Facts;
-use crate::link::Lost;
 use crate::profile::Keep;
 use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use absent::{ABSENCE, Absence, absent};
 pub use ask::{mode, session};
+pub use last_words::{is_broken, last_words, wake_with};
 pub use line::Service;
 pub use record::Recording;
 pub use sight::greet;
+pub use sleep::Sleep;
+pub use storm::{Storm, Weather};
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
 use chime::Chime;
 use downlink::Downlink;
-use line::{Line, Place};
-use recall::{Heard, Recall};
+use line::Line;
+use recall::Recall;
 use record::Scribe;
-use teller::{Odd, Teller};
+use teller::Teller;
 use touches::Settings;
 use uplink::Uplink;
 
@@ -99,12 +106,17 @@ pub struct Parts {
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let mut session = Session::begin(parts, clock::now());
+    let mut sleep = Sleep::new(clock::slept());
     watchdog::ready();
     loop {
         let now = clock::now();
         let timeout = session.deadline(now).map(|deadline| deadline.saturating_duration_since(now));
         let ready = session.wait(timeout);
-        if let Some(ended) = session.turn(ready, clock::now()) {
+        let now = clock::now();
+        if let Some(slept) = sleep.note(clock::slept()) {
+            session.awake(slept, now);
+        }
+        if let Some(ended) = session.turn(ready, now) {
             watchdog::stopping();
             return ended;
         }
@@ -132,6 +144,8 @@ pub struct Session {
     facts: Facts,
     /// Which devices were away when that was last looked at.
     away: Away,
+    /// The xruns of the microphone and of the speaker.
+    storms: [Storm; 2],
     /// Whether a button is ignored.
     broken: bool,
     /// When the light is to be looked at again.
@@ -168,6 +182,7 @@ impl Session {
             look_at: Some(now),
             scribe: Scribe::new(&mut parts, &conversation, now),
             away: Away::default(),
+            storms: Default::default(),
             broken: false,
             conversation,
             config: parts.config,
@@ -214,6 +229,7 @@ impl Session {
             self.take_spare(now);
         }
         self.take_away(now);
+        self.take_storms(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
@@ -329,76 +345,11 @@ impl Session {
         }
     }
 
-    fn dial(&mut self, now: Instant) {
-        match self.line.dial(Place::Main, &self.errands, now) {
-            Ok(true) => self.on(&Event::LinkUp, now),
-            Ok(false) => {}
-            Err(lost) => self.lose(&lost, now),
-        }
-    }
-
-    /// Silences the reply, here and in the device, where there is anything to silence.
-    fn cut(&mut self, now: Instant) {
-        self.downlink.clear();
-        if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
-            self.sound.mouth.cut();
-            self.ledger.note(Mark::Cut, now);
-            self.facts.interrupted = Some(now);
-        }
-    }
-
-    /// Moves the microphone's frames on: to the service, or into the pre-roll.
-    fn say_what_was_heard(&mut self, now: Instant) {
-        // What the light does not show is not taken.
-        let open = self.conversation.microphone() && self.facts.live;
-        let link = if self.conversation.configured() { self.line.link() } else { None };
-        let dropped = self.uplink.dropped();
-        let speech = self.conversation.hears_speech();
-        let recorder = &mut self.scribe.recorder;
-        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link, recorder, now);
-        if self.uplink.dropped() > dropped {
-            self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
-        }
-        if let Err(lost) = moved {
-            self.lose(&lost, now);
-        }
-    }
-
     /// Ends the program politely, or at once where it is ending already.
     fn leave(&mut self, now: Instant) {
         match &mut self.ending {
             Some((_, at)) => *at = now,
             None => self.on(&Event::Leave, now),
-        }
-    }
-
-    fn take_outcomes(&mut self, now: Instant) {
-        while let Some(outcome) = self.errands.outcome() {
-            match outcome {
-                Outcome::Dialled { number, result } => match self.line.dialled(number, result, now) {
-                    Ok(()) => {}
-                    Err((Place::Main, loss, lost)) => self.down(&lost, loss, now),
-                    Err((Place::Spare, loss, lost)) => self.spare_down(&lost, loss, now),
-                },
-                Outcome::NotKept(why) | Outcome::NotRecorded(why) => log::warn!("{why}"),
-                Outcome::Recorded(file) => log::info!("a recording is in {}", file.display()),
-            }
-        }
-    }
-
-    fn take_receipts(&mut self, now: Instant) {
-        while let Some(receipt) = self.sound.mouth.receipt() {
-            self.ledger.silenced(receipt.cut, receipt.heard, now);
-            self.teller.turn(self.ledger.turn(), &mut self.board);
-        }
-        let heard = self.sound.mouth.heard();
-        self.ledger.heard(heard, now);
-        if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
-            self.on(&Event::Drained, now);
-        }
-        if self.sound.tape_ended() && !self.tape_told {
-            self.tape_told = true;
-            self.on(&Event::LastWords, now);
         }
     }
 
@@ -410,103 +361,6 @@ impl Session {
             && let Err(lost) = link.tick(now)
         {
             self.lose(&lost, now);
-        }
-    }
-
-    /// Tells the service what was really heard of a reply that was cut.
-    fn correct(&mut self, now: Instant) {
-        while let Some(correction) = self.ledger.next_correction() {
-            let command = match correction {
-                Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
-                    self.recall.cut(&item, Heard::Part { heard_ms: audio_end_ms, received_ms });
-                    Command::Truncate { item, content_index, audio_end_ms }
-                }
-                Correction::Delete { item } => {
-                    self.recall.cut(&item, Heard::Nothing);
-                    Command::Delete(item)
-                }
-            };
-            self.command(&command, now);
-        }
-    }
-
-    fn command(&mut self, command: &Command, now: Instant) {
-        log::debug!("tells the service: {command:?}");
-        self.send(record::command_kind(command), |text| command.write(text), now);
-    }
-
-    fn send(&mut self, kind: &'static str, write: impl FnOnce(&mut bytes::BytesMut), now: Instant) {
-        let Some(link) = self.line.link() else { return };
-        let mut bytes = 0;
-        let sent = link.send(|text| {
-            let before = text.len();
-            write(text);
-            bytes = text.len() - before;
-        });
-        self.scribe.recorder.sent(kind, bytes, now);
-        if let Err(lost) = sent {
-            self.lose(&lost, now);
-        }
-    }
-
-    fn flush(&mut self, now: Instant) {
-        if let Some(link) = self.line.link()
-            && let Err(lost) = link.flush()
-        {
-            self.lose(&lost, now);
-        }
-    }
-
-    fn lose(&mut self, lost: &Lost, now: Instant) {
-        let loss = self.line.lose(Place::Main, lost);
-        self.down(lost, loss, now);
-    }
-
-    fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
-        self.note_lost(lost, now);
-        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
-        self.ledger.estrange();
-        self.uplink.resend();
-        self.on(&Event::LinkDown(loss), now);
-    }
-
-    /// Lets microphone and light follow the conversation: the light is on before the first sample and
-    /// off after the last.
-    fn settle(&mut self, now: Instant) {
-        let open = self.conversation.microphone();
-        if !open {
-            self.sound.ears.set_open(false);
-        }
-        // Only a whole turn may wait for the link with the microphone closed.
-        if !open && self.conversation.state() != State::Thinking {
-            self.drop_unsent(now);
-        }
-        self.follow(now);
-        if open {
-            self.sound.ears.set_open(true);
-        }
-    }
-
-    /// Lets go of what the microphone has heard: no session is to have it any more.
-    fn drop_unsent(&mut self, now: Instant) {
-        let offline = !self.conversation.configured();
-        if self.uplink.give_up() && offline {
-            self.teller.odd(Odd::PreRoll, "there is no link", now);
-        }
-    }
-
-    fn feed_watchdog(&mut self, now: Instant) {
-        let Some(watchdog) = &mut self.watchdog else { return };
-        let counters = self.sound.counters();
-        let progress = Progress {
-            microphone: Work { due: self.sound.ears.is_open(), frames: counters.captured.get() },
-            speaker: Work { due: self.away.speaker.is_none(), frames: counters.played.get() },
-        };
-        let due = now >= watchdog.deadline();
-        if watchdog.look(progress, now) {
-            watchdog::feed();
-        } else if due {
-            self.note_fault(Fault::Starved, now);
         }
     }
 
@@ -526,6 +380,7 @@ impl Session {
             self.ending.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
+            self.storms.iter().filter_map(Storm::deadline).min(),
             self.unread.then_some(now),
         ]
         .into_iter()

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Session, clock};
-use crate::audio::Away;
+use super::{Session, Storm, clock};
+use crate::audio::{Away, End};
 use crate::board::{Board, View};
 use crate::conversation::{Ending, Event, News, Refusal, State};
 use crate::light::{Facts, Fault, Levels};
@@ -89,12 +89,25 @@ impl Session {
         let after = self.away;
         if before.microphone.is_some() != after.microphone.is_some()
             || before.speaker.is_some() != after.speaker.is_some()
+            || before.deaf != after.deaf
         {
             self.see_lasting(now);
             self.teller.away(before, after, &mut self.board);
         }
         if before.speaker.is_some() != after.speaker.is_some() {
             self.on(&Event::Speaker { there: after.speaker.is_none() }, now);
+        }
+    }
+
+    /// Notes whether a device has too many xruns, and tells the owner.
+    pub(super) fn take_storms(&mut self, now: Instant) {
+        let counters = self.sound.counters();
+        let counted = [counters.capture_xruns.get(), counters.playback_xruns.get()];
+        for (index, end) in [End::Microphone, End::Speaker].into_iter().enumerate() {
+            if let Some(weather) = self.storms[index].note(counted[index], now) {
+                self.see_lasting(now);
+                self.teller.trouble(&weather.sentence(end), &mut self.board);
+            }
         }
     }
 
@@ -106,10 +119,13 @@ impl Session {
 
     /// Shows the worst of what is wrong until it is mended.
     fn see_lasting(&mut self, now: Instant) {
+        let [microphone, speaker] = self.storms.each_ref().map(Storm::rages);
         let lasting = match self.away {
             Away { speaker: Some(_), .. } => Some(Fault::NoSpeaker),
-            Away { microphone: Some(_), .. } => Some(Fault::NoMicrophone),
-            Away { speaker: None, microphone: None } => self.broken.then_some(Fault::Button),
+            Away { microphone: Some(_), .. } | Away { deaf: Some(_), .. } => Some(Fault::NoMicrophone),
+            Away { speaker: None, microphone: None, deaf: None } if speaker => Some(Fault::NoSpeaker),
+            Away { speaker: None, microphone: None, deaf: None } if microphone => Some(Fault::NoMicrophone),
+            Away { speaker: None, microphone: None, deaf: None } => self.broken.then_some(Fault::Button),
         };
         self.facts.fault = lasting.map(|fault| (fault, now));
         self.look_at = Some(now);

@@ -53,6 +53,7 @@ struct Troubles {
     overruns: u64,
     suspends: u64,
     reopens: u64,
+    deafened: u64,
     controls_refused: u64,
 }
 
@@ -121,20 +122,29 @@ impl Teller {
         board.say("news", sentence);
     }
 
-    /// Tells which device has gone, and which is back.
+    /// Tells which device has gone or is of no use, and which is back.
     pub(super) fn away(&self, before: Away, after: Away, board: &mut Board) {
         for (end, before, after) in [
             (End::Microphone, before.microphone, after.microphone),
             (End::Speaker, before.speaker, after.speaker),
         ] {
-            let sentence = match (before, after) {
-                (None, Some(gone)) => format!("the {end} is gone ({gone}); waiting for it"),
-                (Some(_), None) => format!("the {end} is back"),
-                (None, None) | (Some(_), Some(_)) => continue,
-            };
-            log::warn!("{sentence}");
-            board.say("news", &sentence);
+            match (before, after) {
+                (None, Some(gone)) => self.trouble(&gone.sentence(end), board),
+                (Some(_), None) => self.trouble(&format!("the {end} is back"), board),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
         }
+        match (before.deaf, after.deaf) {
+            (None, Some(deaf)) => self.trouble(&deaf.to_string(), board),
+            (Some(_), None) => self.trouble("the microphone hears again", board),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Tells of trouble with a device, or of its end.
+    pub(super) fn trouble(&self, sentence: &str, board: &mut Board) {
+        log::warn!("{sentence}");
+        board.say("news", sentence);
     }
 
     /// Tells how long the steps of a turn took.
@@ -154,6 +164,7 @@ impl Teller {
             overruns: counters.overruns.get(),
             suspends: counters.suspends.get(),
             reopens: counters.reopens.get(),
+            deafened: counters.deafened.get(),
             controls_refused: counters.controls_refused.get(),
         };
         if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
@@ -162,12 +173,13 @@ impl Teller {
         (self.counted, self.counted_at) = (seen, Some(now));
         log::warn!(
             "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens, \
-             {} times controls of a card that came back could not be set",
+             {} times the microphone was deaf, {} times controls of a card that came back could not be set",
             seen.capture_xruns,
             seen.playback_xruns,
             seen.overruns,
             seen.suspends,
             seen.reopens,
+            seen.deafened,
             seen.controls_refused
         );
     }

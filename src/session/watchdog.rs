@@ -6,25 +6,30 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+use super::Session;
+use crate::recorder::Fault;
+
 /// How often within the manager's patience the progress is looked at.
 const LOOKS: u32 = 3;
 
 /// What a thread has done, and whether it has anything to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Whether its device is there and wanted.
+    /// Whether it has: its device is there and wanted, or it was asked for a sign.
     pub due: bool,
-    /// Frames moved since the start.
-    pub frames: u64,
+    /// Frames it has moved, or signs it has given, since the start.
+    pub done: u64,
 }
 
-/// What both sound threads have done.
+/// What the threads have done. The session's own progress is that it looks, and the link has a limit of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The capture thread.
     pub microphone: Work,
     /// The playback thread.
     pub speaker: Work,
+    /// The errands thread.
+    pub errands: Work,
 }
 
 /// The watchdog as its ward sees it.
@@ -55,11 +60,33 @@ impl Watchdog {
             return false;
         }
         self.next = now + self.every;
-        let moves = |before: Work, after: Work| !(before.due && after.due) || after.frames != before.frames;
-        let well =
-            moves(self.seen.microphone, progress.microphone) && moves(self.seen.speaker, progress.speaker);
+        let moves = |before: Work, after: Work| !(before.due && after.due) || after.done != before.done;
+        let well = moves(self.seen.microphone, progress.microphone)
+            && moves(self.seen.speaker, progress.speaker)
+            && moves(self.seen.errands, progress.errands);
         self.seen = progress;
         well
+    }
+}
+
+impl Session {
+    pub(super) fn feed_watchdog(&mut self, now: Instant) {
+        let Some(watchdog) = &mut self.watchdog else { return };
+        let counters = self.sound.counters();
+        let progress = Progress {
+            microphone: Work { due: self.sound.ears.is_open(), done: counters.captured.get() },
+            speaker: Work { due: self.away.speaker.is_none(), done: counters.played.get() },
+            errands: Work { due: true, done: self.errands.pulse() },
+        };
+        let due = now >= watchdog.deadline();
+        if due {
+            self.errands.ask_for_pulse();
+        }
+        if watchdog.look(progress, now) {
+            feed();
+        } else if due {
+            self.note_fault(Fault::Starved, now);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mynah::audio::{
     AudioError, Away, Doorbell, End, Gone, Level, Microphone, Open, Recovery, Running, Silenced, Sound,
-    Speaker, Trouble, Waited,
+    Speaker, Trouble, Vigil, Waited,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -19,6 +19,8 @@ use super::dac::{BUFFER, Dac, PERIOD};
 pub(super) const UNPLUGGED: Gone = Gone { errno: libc::ENODEV };
 pub(super) const BUSY: Gone = Gone { errno: libc::EBUSY };
 const PERIOD_MS: u64 = 10;
+/// How long one that stands still is waited for at a time.
+const LOOK_MS: u64 = 200;
 /// More than a day's.
 const MOST_TRIES: usize = 50_000;
 
@@ -40,15 +42,23 @@ struct Set {
     dac: Dac,
     /// Frames the microphone has for whoever reads.
     due: usize,
+    /// What the microphone gives.
+    voice: Voice,
+    given: u64,
+    /// Frames it gives at a time.
+    block: usize,
     /// Frames moved since the device was opened.
     moved: usize,
+    vigil: Vigil,
     lines: usize,
+    /// When one that stood still was begun anew.
+    anew: Vec<u64>,
     tries: Vec<(u64, bool)>,
     seen: Vec<(u64, Away)>,
     receipts: Vec<(u64, Silenced)>,
     out: Vec<i16>,
     captured_before: u64,
-    counts: (u64, u64),
+    counts: (u64, u64, u64),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -56,8 +66,32 @@ enum State {
     Here,
     /// It cannot be opened.
     Gone(Gone),
-    /// It can be opened, and moves nothing.
+    /// It can be opened, and fails when it is to move.
     Flaps,
+    /// It can be opened, and stands still.
+    Still,
+}
+
+/// What a microphone gives that delivers.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Voice {
+    /// What no microphone ever gives twice.
+    Noise,
+    /// This value.
+    Flat(f32),
+    /// The same so many frames, over and over.
+    Again(u64),
+}
+
+impl Voice {
+    fn at(self, place: u64) -> f32 {
+        let noise = |place: u64| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as f32 / 32_768.0;
+        match self {
+            Voice::Noise => noise(place + 1),
+            Voice::Flat(value) => value,
+            Voice::Again(frames) => noise(place % frames + 1),
+        }
+    }
 }
 
 impl Stage {
@@ -73,14 +107,19 @@ impl Stage {
             device: State::Here,
             dac: Dac::new(),
             due: 0,
+            voice: Voice::Noise,
+            given: 0,
+            block: PERIOD,
             moved: 0,
+            vigil: Vigil::new(BUFFER),
             lines: 0,
+            anew: Vec::new(),
             tries: Vec::new(),
             seen: Vec::new(),
             receipts: Vec::new(),
             out: Vec::new(),
             captured_before: 0,
-            counts: (0, 0),
+            counts: (0, 0, 0),
         })))
     }
 
@@ -94,7 +133,7 @@ impl Stage {
         self.at(end_ms, |stage| {
             let mut set = stage.0.borrow_mut();
             let counters = set.sound.as_ref().unwrap().counters();
-            set.counts = (counters.captured.get(), counters.reopens.get());
+            set.counts = (counters.captured.get(), counters.reopens.get(), counters.deafened.get());
             set.sound = None;
         });
         let mut set = self.0.borrow_mut();
@@ -117,6 +156,18 @@ impl Stage {
 
     pub(super) fn flap(&self) {
         self.0.borrow_mut().device = State::Flaps;
+    }
+
+    pub(super) fn still(&self) {
+        self.0.borrow_mut().device = State::Still;
+    }
+
+    pub(super) fn hears(&self, voice: Voice) {
+        self.0.borrow_mut().voice = voice;
+    }
+
+    pub(super) fn gives(&self, frames: usize) {
+        self.0.borrow_mut().block = frames;
     }
 
     pub(super) fn put_back(&self) {
@@ -162,6 +213,10 @@ impl Stage {
         self.0.borrow().counts.1
     }
 
+    pub(super) fn deafened(&self) -> u64 {
+        self.0.borrow().counts.2
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.0.borrow().now_ms
     }
@@ -169,6 +224,11 @@ impl Stage {
     /// When the device was tried, and whether it opened.
     pub(super) fn tries(&self) -> Vec<(u64, bool)> {
         self.0.borrow().tries.clone()
+    }
+
+    /// When a device that stood still was begun anew.
+    pub(super) fn begun_anew(&self) -> Vec<u64> {
+        self.0.borrow().anew.clone()
     }
 
     /// Times the device was made to run.
@@ -256,7 +316,7 @@ impl Open for Stage {
         assert!(set.tries.len() < MOST_TRIES, "it spins");
         match set.device {
             State::Gone(gone) => Err(gone),
-            State::Here | State::Flaps => Ok(Device(self.clone())),
+            State::Here | State::Flaps | State::Still => Ok(Device(self.clone())),
         }
     }
 
@@ -265,7 +325,7 @@ impl Open for Stage {
         let mut set = stage.0.borrow_mut();
         let before = std::mem::replace(&mut set.dac, Dac::new());
         set.out.extend(before.out);
-        (set.moved, set.due) = (0, 0);
+        (set.moved, set.due, set.vigil) = (0, 0, Vigil::new(BUFFER));
         set.lines += 1;
         drop(set);
         Ok(Line(stage))
@@ -319,7 +379,7 @@ pub(super) struct Line(Stage);
 impl Line {
     fn still_there(&self) -> Result<(), Gone> {
         match self.0.0.borrow().device {
-            State::Here => Ok(()),
+            State::Here | State::Still => Ok(()),
             State::Gone(_) => Err(UNPLUGGED),
             State::Flaps => Err(Gone { errno: libc::EIO }),
         }
@@ -333,9 +393,22 @@ impl Line {
 
 impl Running for Line {
     async fn wait(&mut self, _: &Doorbell, _: bool) -> Result<(), Gone> {
+        if self.0.0.borrow().device == State::Still {
+            self.0.pass(self.0.now() + LOOK_MS);
+            // As a card is: looked at now and then, begun anew once, and then given up.
+            let mut set = self.0.0.borrow_mut();
+            let anew = set.vigil.silent(LOOK_MS as u32)?;
+            if anew {
+                set.dac.held.clear();
+                let now = set.now_ms;
+                set.anew.push(now);
+            }
+            return Ok(());
+        }
         let next = self.0.now() + PERIOD_MS;
         self.0.pass(next);
         self.still_there()?;
+        self.0.0.borrow_mut().vigil.moved(PERIOD);
         let mut set = self.0.0.borrow_mut();
         set.dac.tick(PERIOD);
         set.due += PERIOD;
@@ -357,9 +430,16 @@ impl Microphone for Line {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
         self.still_there().map_err(Trouble::Gone)?;
         let mut set = self.0.0.borrow_mut();
+        if set.due < set.block {
+            return Ok(0);
+        }
         let taken = set.due.min(into.len());
         set.due -= taken;
-        into[..taken].fill(1.0 / 32_768.0);
+        let (voice, given) = (set.voice, set.given);
+        for (place, sample) in (given..).zip(&mut into[..taken]) {
+            *sample = voice.at(place);
+        }
+        set.given += taken as u64;
         Ok(taken)
     }
 

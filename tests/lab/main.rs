@@ -10,6 +10,7 @@ mod bare;
 mod body;
 mod cable;
 mod clock;
+mod deaf;
 mod device;
 mod gpio;
 mod jitter;
@@ -59,6 +60,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
+    Scenario { name: "deaf", what: "a microphone that gives only zeros, and then sound", run: deaf::run },
     Scenario { name: "body", what: "buttons, a lamp and mute, on lines of the kernel's", run: body::run },
     Scenario { name: "refusals", what: "a wrong set-up is refused with a sentence", run: refusals::run },
 ];

@@ -10,7 +10,8 @@ use crate::table::{Goal, Table};
 const NAME: &str = "talk";
 /// Of the recorded voice and the reply to its last sentence.
 const TALK_MS: u64 = 15_000;
-/// What nobody hears, though the ear does: so a reply is told from silence to the sample. The parrot halves it.
+/// The least of what nobody hears, though the ear does: so a reply is told from silence to the sample. The parrot
+/// halves it.
 const HUM: i16 = 4;
 /// The silence that divides two replies is longer, and a voice's own pauses are shorter: half a second.
 const PAUSE_FRAMES: usize = 12_000;
@@ -20,7 +21,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     let device = Device::start(NAME, &["--parrot"]);
     table.expect(NAME, device.says("listening", 0, 3_000).is_some(), "it did not listen within 3 s");
     let voice = recorded();
-    let mouth = Mouth::speak(move |place| voice.get(place as usize).copied().unwrap_or(HUM));
+    let mouth = Mouth::speak(move |place| voice.get(place as usize).copied().unwrap_or_else(|| hum(place)));
     clock::sleep_ms(TALK_MS);
     let ended = device.leave();
     mouth.end();
@@ -65,6 +66,11 @@ fn replies(samples: &[i16]) -> Vec<(usize, usize)> {
 pub(crate) fn recorded() -> Vec<i16> {
     let file = Cursor::new(include_bytes!("../dialogue.wav"));
     let reader = hound::WavReader::new(file).expect("the recording is a WAV file");
-    let samples = reader.into_samples::<i16>().map(|sample| sample.expect("a whole recording") * 256 + HUM);
-    samples.collect()
+    let samples = reader.into_samples::<i16>().map(|sample| sample.expect("a whole recording") * 256);
+    (0..).zip(samples).map(|(place, sample)| sample + hum(place)).collect()
+}
+
+/// The noise of a room at night: it never repeats, as no room's does.
+fn hum(place: u64) -> i16 {
+    HUM + (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 62) as i16
 }

@@ -5,12 +5,14 @@
 mod absent;
 mod barge_in;
 mod hostile;
+mod last_words;
 mod light;
 mod line;
 mod outages;
 mod record;
 mod reset;
 mod rotation;
+mod storm;
 mod turns;
 mod watchdog;
 

@@ -23,9 +23,17 @@ fn a_speaker_that_stands_still_starves_the_watchdog_however_awake_the_session_is
 #[test]
 fn a_microphone_counts_only_while_it_is_open() {
     let (mut watchdog, start) = begin();
-    let deaf = |s: u64| Progress { microphone: Work { due: (20..60).contains(&s), frames: 7 }, ..playing(s) };
+    let deaf = |s: u64| Progress { microphone: Work { due: (20..60).contains(&s), done: 7 }, ..playing(s) };
     let fed = seconds(start, 90).filter(|(s, now)| watchdog.look(deaf(*s), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20, 60, 70, 80, 90]);
+}
+
+#[test]
+fn an_errands_thread_that_gives_no_sign_starves_the_watchdog_too() {
+    let (mut watchdog, start) = begin();
+    let hung = |s: u64| Progress { errands: Work { due: true, done: s.min(15) }, ..playing(s) };
+    let fed = seconds(start, 90).filter(|(s, now)| watchdog.look(hung(*s), *now));
+    assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20]);
 }
 
 #[allow(
@@ -42,5 +50,5 @@ fn seconds(start: Instant, end: u64) -> impl Iterator<Item = (u64, Instant)> {
 }
 
 fn playing(frames: u64) -> Progress {
-    Progress { speaker: Work { due: true, frames: frames + 1 }, ..Progress::default() }
+    Progress { speaker: Work { due: true, done: frames + 1 }, ..Progress::default() }
 }

@@ -14,6 +14,7 @@ cargo bench --profile guest --bench sim -- [WHAT]
 
   --lives N          N stormy lives of two minutes each, and the lives of seeds.txt (default: 100)
   --hours N          everyday lives of ten hours each, N hours in all
+  --restless N       N lives of ten minutes without a fault, in which sessions end after a minute or a few
   --recovery N       what each kind of fault does to N devices
   --from SEED        begin with this seed instead of a fresh one
   --seed SEED        one stormy life, told turn by turn; with --everyday one of those
@@ -22,6 +23,7 @@ cargo bench --profile guest --bench sim -- [WHAT]
 /// A stormy life, and an everyday one.
 const STORM: Duration = Duration::from_secs(120);
 const DAY: Duration = Duration::from_secs(36_000);
+const RESTLESS: Duration = Duration::from_secs(600);
 
 /// What was asked for.
 #[derive(Default)]
@@ -29,6 +31,7 @@ struct Wish {
     lives: Option<u64>,
     hours: Option<u64>,
     recovery: Option<u64>,
+    restless: Option<u64>,
     from: Option<u64>,
     seed: Option<u64>,
     everyday: bool,
@@ -43,6 +46,9 @@ pub(crate) fn run() -> ExitCode {
     let well = match wish {
         Wish { seed: Some(seed), everyday, .. } => tell(seed, everyday),
         Wish { recovery: Some(lives), .. } => recover(first, lives),
+        Wish { restless: Some(lives), .. } => {
+            many(&(first..first + lives).collect::<Vec<_>>(), Kind::Restless, RESTLESS)
+        }
         Wish { hours: Some(hours), .. } => {
             let lives = hours.div_ceil(DAY.as_secs() / 3600);
             many(&(first..first + lives).collect::<Vec<_>>(), Kind::Everyday, DAY)
@@ -65,6 +71,7 @@ fn understand(mut words: impl Iterator<Item = String>) -> Option<Wish> {
             "--lives" => wish.lives = number()?,
             "--hours" => wish.hours = number()?,
             "--recovery" => wish.recovery = number()?,
+            "--restless" => wish.restless = number()?,
             "--from" => wish.from = number()?,
             "--seed" => wish.seed = number()?,
             "--everyday" => wish.everyday = true,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use mynah::conversation::ROTATE_BEFORE;
 use mynah::parrot::{Habits, Parrot};
 use serde_json::{Value, json};
 use tungstenite::handshake::HandshakeError;
@@ -23,6 +24,7 @@ use super::promises::Promises;
 
 /// How the device's most frequent event begins, and the parrot's.
 const APPEND: &str = r#"{"type":"input_audio_buffer.append""#;
+const OF_A_REPLY: &str = r#"{"type":"response."#;
 const DELTA: &str = r#"{"type":"response.audio.delta""#;
 
 /// How a server treats one connection.
@@ -34,6 +36,8 @@ pub(super) enum Manner {
     Refuses(u16, Option<u64>),
     /// It never answers the upgrade.
     Ignores,
+    /// It serves, and never says a word of a reply.
+    Forgets(Habits),
     /// It accepts, and never confirms the session.
     Dithers(Habits),
     /// It serves and closes with this code after so long.
@@ -59,7 +63,7 @@ pub(super) struct Far {
 
 enum Stage {
     Fresh(End),
-    Upgrading(MidHandshake<ServerHandshake<End, NoCallback>>),
+    Upgrading(Box<MidHandshake<ServerHandshake<End, NoCallback>>>),
     Open(Box<WebSocket<End>>),
     Silent { _held: End },
     Over,
@@ -92,9 +96,10 @@ impl Far {
         promises: &Rc<RefCell<Promises>>,
     ) -> Self {
         let parrot = match &manner {
-            Manner::Serves(habits) | Manner::Dithers(habits) | Manner::Closes(habits, ..) => {
-                Some(Parrot::new(habits.clone(), seed, Duration::ZERO))
-            }
+            Manner::Serves(habits)
+            | Manner::Forgets(habits)
+            | Manner::Dithers(habits)
+            | Manner::Closes(habits, ..) => Some(Parrot::new(habits.clone(), seed, Duration::ZERO)),
             Manner::Refuses(..) | Manner::Ignores | Manner::HasNoQuota => None,
         };
         Self {
@@ -108,6 +113,18 @@ impl Far {
             closing: false,
             digest: Digest::default(),
         }
+    }
+
+    /// Tells whether its session may be replaced by another at this moment.
+    pub(super) fn is_ending(&self) -> bool {
+        let life = match &self.manner {
+            Manner::Serves(habits)
+            | Manner::Forgets(habits)
+            | Manner::Dithers(habits)
+            | Manner::Closes(habits, ..) => habits.life,
+            Manner::Refuses(..) | Manner::Ignores | Manner::HasNoQuota => return false,
+        };
+        self.age() + ROTATE_BEFORE + Duration::from_secs(60) >= life
     }
 
     /// When it has something to say without having been asked.
@@ -124,6 +141,7 @@ impl Far {
         let closes = match &self.manner {
             Manner::Closes(_, _, after) => (!self.closing).then_some(self.born + after),
             Manner::Serves(_)
+            | Manner::Forgets(_)
             | Manner::Refuses(..)
             | Manner::Ignores
             | Manner::Dithers(_)
@@ -148,6 +166,7 @@ impl Far {
             Stage::Fresh(end) => match self.manner {
                 Manner::Refuses(status, retry_after) => refuse(end, status, retry_after),
                 Manner::Serves(_)
+                | Manner::Forgets(_)
                 | Manner::Ignores
                 | Manner::Dithers(_)
                 | Manner::Closes(..)
@@ -195,6 +214,9 @@ impl Far {
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
             asked = event["type"] == "session.update";
+            if event["type"] == "response.cancel" || event["type"] == "conversation.item.delete" {
+                self.promises.borrow_mut().decline(event["response_id"].as_str(), event["item_id"].as_str());
+            }
             if event["type"] == "conversation.item.truncate" {
                 let (item, ms) =
                     (event["item_id"].as_str().unwrap(), event["audio_end_ms"].as_u64().unwrap());
@@ -222,6 +244,9 @@ impl Far {
         }
         let age = self.age();
         while let Some(event) = self.parrot.as_mut().and_then(|parrot| parrot.speak(age)) {
+            if matches!(self.manner, Manner::Forgets(_)) && event.starts_with(OF_A_REPLY) {
+                continue;
+            }
             self.digest.add(event.as_bytes());
             if event.starts_with(DELTA) {
                 let (signed, replies) = self.sign(&event);
@@ -237,7 +262,13 @@ impl Far {
                 self.closing = true;
                 close(socket, code)
             }
-            _ => Ok(()),
+            Manner::Serves(_)
+            | Manner::Forgets(_)
+            | Manner::Refuses(..)
+            | Manner::Ignores
+            | Manner::Dithers(_)
+            | Manner::Closes(..)
+            | Manner::HasNoQuota => Ok(()),
         }
     }
 
@@ -247,6 +278,7 @@ impl Far {
         let (name, item) = (event["response_id"].as_str().unwrap(), event["item_id"].as_str().unwrap());
         let (code, replies) = self.promises.borrow_mut().code(name, item);
         let bytes = STANDARD.decode(event["delta"].as_str().unwrap()).unwrap().len();
+        self.promises.borrow_mut().send(replies, bytes as u64 / 2);
         let signed: Vec<u8> = code.to_le_bytes().into_iter().cycle().take(bytes).collect();
         event["delta"] = STANDARD.encode(signed).into();
         (event.to_string(), replies)
@@ -256,7 +288,7 @@ impl Far {
 fn upgrade(result: Result<WebSocket<End>, HandshakeError<ServerHandshake<End, NoCallback>>>) -> Stage {
     match result {
         Ok(socket) => Stage::Open(Box::new(socket)),
-        Err(HandshakeError::Interrupted(handshake)) => Stage::Upgrading(handshake),
+        Err(HandshakeError::Interrupted(handshake)) => Stage::Upgrading(Box::new(handshake)),
         Err(HandshakeError::Failure(_)) => Stage::Over,
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Stormy,
     /// A household's day: long rests, a few turns an hour, and now and then a fault.
     Everyday,
+    /// Nothing goes wrong, but that sessions end after a minute or a few, and somebody talks all the time.
+    Restless,
 }
 
 /// A life, before it is lived.
@@ -41,6 +43,27 @@ pub(crate) struct Plan {
     pub(crate) calm_at: At,
     /// When the one fault begins whose telling is to be timed.
     pub(super) fault_at: Option<At>,
+    /// Nothing goes wrong, but that sessions are short.
+    pub(super) restless: bool,
+}
+
+/// What an outage looks like from the device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Outage {
+    /// Nobody listens, and the network says so at once.
+    Refused,
+    /// Nothing ever answers.
+    Hole,
+    /// Somebody answers, and is unwell.
+    Unwell,
+    /// Now this and now that.
+    Mixed,
+}
+
+impl Outage {
+    fn any(luck: &mut Rng) -> Self {
+        [Self::Refused, Self::Hole, Self::Unwell, Self::Mixed][luck.usize(0..4)]
+    }
 }
 
 /// One thing that happens.
@@ -56,6 +79,7 @@ pub(super) enum Act {
     Plug {
         end: End,
         plugged: bool,
+        told: bool,
     },
     Stick {
         end: End,
@@ -76,6 +100,7 @@ pub(super) enum Act {
     /// The service takes no connection, or badly, until then.
     Outage {
         until: At,
+        how: Outage,
     },
 }
 
@@ -85,7 +110,7 @@ impl Plan {
         let mut luck = Rng::with_seed(seed);
         let quiet = Duration::from_secs(8);
         let mode = [Mode::Tap { quiet }, Mode::Hold, Mode::Open][match kind {
-            Kind::Stormy => luck.usize(0..3),
+            Kind::Stormy | Kind::Restless => luck.usize(0..3),
             // A microphone that is always live is an hour of samples an hour.
             Kind::Everyday => luck.usize(0..2),
         }];
@@ -96,18 +121,25 @@ impl Plan {
             at += match kind {
                 Kind::Stormy => luck.u64(0..6 * S),
                 Kind::Everyday => luck.u64(0..1800 * S),
+                Kind::Restless => luck.u64(0..20 * S),
             };
             if at >= calm_at {
                 break;
             }
-            plan.add(at, kind, &mut luck);
+            match kind {
+                Kind::Stormy | Kind::Everyday => plan.add(at, kind, &mut luck),
+                Kind::Restless => plan.turn(at, &mut luck),
+            }
         }
+        plan.restless = kind == Kind::Restless;
         // Whoever comes home puts things right.
         for end in [End::Microphone, End::Speaker] {
-            plan.acts.push((calm_at, Act::Plug { end, plugged: true }));
+            plan.acts.push((calm_at, Act::Plug { end, plugged: true, told: false }));
             plan.acts.push((calm_at, Act::Stick { end, time: 0 }));
         }
         plan.acts.push((calm_at, Act::Latency { time: FAST }));
+        // A service that was unwell is another one now.
+        plan.acts.push((calm_at, Act::Reset));
         plan.touch(calm_at + S, SWITCH, false, &mut luck);
         for button in [TALK, MUTE] {
             plan.touch(calm_at + S, button, false, &mut luck);
@@ -119,7 +151,15 @@ impl Plan {
     /// Makes the plan of a life in which nothing happens.
     pub(super) fn bare(seed: u64, mode: Mode, calm_at: At) -> Self {
         let mut luck = Rng::with_seed(seed ^ PPM);
-        Self { seed, mode, ppm: [ppm(&mut luck), ppm(&mut luck)], acts: Vec::new(), calm_at, fault_at: None }
+        Self {
+            seed,
+            mode,
+            ppm: [ppm(&mut luck), ppm(&mut luck)],
+            acts: Vec::new(),
+            calm_at,
+            fault_at: None,
+            restless: false,
+        }
     }
 
     fn add(&mut self, at: At, kind: Kind, luck: &mut Rng) {
@@ -128,11 +168,14 @@ impl Plan {
         match luck.u32(0..if kind == Kind::Stormy { 26 } else { 14 }) {
             0..=9 => self.turn(at, luck),
             10 => {
-                self.acts.push((at, Act::Plug { end, plugged: false }));
+                self.acts.push((at, Act::Plug { end, plugged: false, told: true }));
                 let back = most(at + luck.u64(0..20 * S));
-                self.acts.push((back, Act::Plug { end, plugged: true }));
+                // The kernel may tell of it, or have to be asked.
+                self.acts.push((back, Act::Plug { end, plugged: true, told: luck.bool() }));
             }
-            11 => self.acts.push((at, Act::Outage { until: most(at + luck.u64(0..40 * S)) })),
+            11 => self
+                .acts
+                .push((at, Act::Outage { until: most(at + luck.u64(0..90 * S)), how: Outage::any(luck) })),
             12 => self.acts.push((at, Act::Reset)),
             13 => self.acts.push((at, Act::Stall { time: luck.u64(0..30 * S) })),
             14 => self.acts.push((at, Act::Die)),
@@ -189,8 +232,12 @@ fn ppm(luck: &mut Rng) -> f64 {
 }
 
 /// How the service treats a connection in bad times and in good ones.
-pub(super) fn manner(bad: bool, luck: &mut Rng) -> Manner {
+pub(super) fn manner(bad: bool, restless: bool, luck: &mut Rng) -> Manner {
+    // Shorter than the time before its end at which a session may be replaced.
+    let short = restless || luck.u32(0..4) == 0;
+    let life = if short { Duration::from_secs(luck.u64(65..400)) } else { Habits::default().life };
     let habits = Habits {
+        life,
         think: Duration::from_millis(luck.u64(20..1500)),
         pace: luck.u32(0..8),
         cascaded: luck.bool(),
@@ -200,11 +247,12 @@ pub(super) fn manner(bad: bool, luck: &mut Rng) -> Manner {
     if !bad {
         return Manner::Serves(habits);
     }
-    match luck.u32(0..8) {
+    match luck.u32(0..9) {
         0 => Manner::Refuses(429, Some(luck.u64(0..20))),
         1 => Manner::Refuses([500, 502, 503, 504][luck.usize(0..4)], None),
         2 => Manner::Ignores,
         3 => Manner::Dithers(habits),
+        8 => Manner::Forgets(habits),
         4 | 5 => {
             Manner::Closes(habits, [1000, 1001, 1011, 1012, 1013][luck.usize(0..5)], luck.u64(0..10 * S))
         }

@@ -40,7 +40,11 @@ pub(super) struct Promises {
 struct Reply {
     name: String,
     item: String,
+    /// Frames that the service has sent, and that were heard.
+    sent: u64,
     heard: u64,
+    /// Somebody did not want it, or not to its end.
+    unwanted: bool,
 }
 
 impl Promises {
@@ -80,7 +84,7 @@ impl Promises {
     pub(super) fn code(&mut self, name: &str, item: &str) -> (i16, usize) {
         let index = self.replies.iter().position(|reply| reply.name == name).unwrap_or_else(|| {
             let (name, item) = (name.to_owned(), item.to_owned());
-            self.replies.push(Reply { name, item, heard: 0 });
+            self.replies.push(Reply { name, item, sent: 0, heard: 0, unwanted: false });
             self.replies.len() - 1
         });
         (FIRST_CODE + (index % CODES) as i16 * CODE_STEP, index + 1)
@@ -97,7 +101,33 @@ impl Promises {
     /// The device says that its owner interrupted; it had been given sound of so many replies before.
     pub(super) fn interrupt(&mut self, delivered: usize, at: At) {
         self.cut = self.cut.max(delivered);
+        self.replies
+            .iter_mut()
+            .filter(|reply| reply.heard + PERIOD < reply.sent)
+            .for_each(|reply| reply.unwanted = true);
         self.silent_from = at + CUT_LIMIT;
+    }
+
+    /// The service sends so many frames of a reply.
+    pub(super) fn send(&mut self, replies: usize, frames: u64) {
+        self.replies[replies - 1].sent += frames;
+    }
+
+    /// The device asks for no more of a reply, or says that nothing of an item was heard.
+    pub(super) fn decline(&mut self, name: Option<&str>, item: Option<&str>) {
+        for reply in &mut self.replies {
+            reply.unwanted |= Some(&*reply.name) == name || Some(&*reply.item) == item;
+        }
+    }
+
+    /// Nothing has gone wrong, so every reply that somebody wanted was heard to its end.
+    pub(super) fn all_heard(&mut self, at: At) {
+        let short = self.replies.iter().find(|reply| !reply.unwanted && reply.heard + PERIOD < reply.sent);
+        if let Some(Reply { name, sent, heard, .. }) = short {
+            let promise =
+                format!("{sent} frames of {name} were sent, nobody interrupted, and {heard} were heard");
+            self.breaks(at, promise);
+        }
     }
 
     /// The service is told how much of an item was heard.

@@ -9,7 +9,7 @@ use mynah::audio::End;
 use mynah::conversation::Mode;
 
 use super::clock::{At, MS, S};
-use super::plan::{Act, Plan};
+use super::plan::{Act, Outage, Plan};
 use super::world::{Life, live};
 
 /// What goes wrong.
@@ -97,9 +97,12 @@ impl Fault {
             Self::Reset => vec![(from, Act::Reset)],
             Self::Dead => vec![(from, Act::Die)],
             Self::Stall => vec![(from, Act::Stall { time: until - from })],
-            Self::Outage => vec![(from, Act::Outage { until }), (from, Act::Reset)],
+            Self::Outage => vec![(from, Act::Outage { until, how: Outage::Mixed }), (from, Act::Reset)],
             Self::Unplugged(end) => {
-                vec![(from, Act::Plug { end, plugged: false }), (until, Act::Plug { end, plugged: true })]
+                vec![
+                    (from, Act::Plug { end, plugged: false, told: true }),
+                    (until, Act::Plug { end, plugged: true, told: true }),
+                ]
             }
             Self::Stuck(end) => vec![(from, Act::Stick { end, time: until - from })],
             Self::Late(end) => vec![(from, Act::Late { end, time: until - from })],

@@ -28,7 +28,7 @@ use super::card::{Card, Voice};
 use super::clock::{At, Clock, MS, S};
 use super::far::{Digest, Far, Manner};
 use super::network::{self, FAST, Mark};
-use super::plan::{Act, MUTE, Plan, TALK, manner};
+use super::plan::{Act, MUTE, Outage, Plan, TALK, manner};
 use super::promises::Promises;
 
 /// How long after the last fault the device must be at rest, with a link: the longest wait for the next dial
@@ -67,6 +67,9 @@ pub(crate) fn live(plan: &Plan, tell: Option<&mut dyn FnMut(&str)>) -> Life {
     World::new(plan).live(tell)
 }
 
+/// A sound thread's loop, on no thread.
+type SoundLoop = Pin<Box<dyn Future<Output = Result<(), AudioError>>>>;
+
 struct World<'a> {
     plan: &'a Plan,
     clock: Clock,
@@ -76,13 +79,14 @@ struct World<'a> {
     session: Session,
     microphone: Card,
     speaker: Card,
-    loops: [Pin<Box<dyn Future<Output = Result<(), AudioError>>>>; 2],
+    loops: [SoundLoop; 2],
     hand: Hand,
     fingers: Fingers,
     mark: Arc<Mutex<Mark>>,
     fars: Vec<Far>,
     dialling: Option<(At, u64, Fate)>,
     outage_until: At,
+    outage: Outage,
     latency: At,
     next_act: usize,
     extra: Vec<(At, Act)>,
@@ -133,7 +137,7 @@ impl<'a> World<'a> {
         let (errands, hand) = Errands::by_hand().unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
         let session = Session::begin(parts(plan, sound, board, errands, signals), clock.instant(0));
-        let loops: [Pin<Box<dyn Future<Output = _>>>; 2] = [
+        let loops: [SoundLoop; 2] = [
             Box::pin(listener.run(microphone.clone())),
             Box::pin(talker.run(speaker.clone(), speaker.first())),
         ];
@@ -154,6 +158,7 @@ impl<'a> World<'a> {
             fars: Vec::new(),
             dialling: None,
             outage_until: 0,
+            outage: Outage::Mixed,
             latency: FAST,
             next_act: 0,
             extra: Vec::new(),
@@ -265,13 +270,13 @@ impl<'a> World<'a> {
                 self.touched = true;
             }
             Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },
-            Act::Plug { end, plugged } => card(end).plug(plugged),
+            Act::Plug { end, plugged, told } => card(end).plug(plugged, told),
             Act::Stick { end, time } => card(end).stick(now + time),
             Act::Late { end, time } => card(end).delay(now + time),
             Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
             Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),
             Act::Die => self.fars.iter().for_each(|far| far.cable.die()),
-            Act::Outage { until } => self.outage_until = until,
+            Act::Outage { until, how } => (self.outage_until, self.outage) = (until, how),
             Act::Latency { time } => {
                 self.latency = time;
                 self.fars.iter().for_each(|far| far.cable.set_latency(time));
@@ -309,8 +314,10 @@ impl<'a> World<'a> {
             }
             kept
         });
+        // A session that will end may have a second one beside it.
+        let most = if self.fars.iter().any(Far::is_ending) { 2 } else { 1 };
         let held = self.fars.len();
-        self.promises.borrow_mut().links(held, 1, now);
+        self.promises.borrow_mut().links(held, most, now);
         any
     }
 
@@ -318,10 +325,19 @@ impl<'a> World<'a> {
         let now = self.clock.now();
         self.promises.borrow_mut().dial(now);
         let bad = now < self.outage_until;
-        let (after, fate) = match self.luck.u32(0..4) {
-            0 if bad => (self.luck.u64(MS..S), Fate::Fails),
-            1 if bad => (dial.limit.as_nanos() as At, Fate::Fails),
-            _ => (self.luck.u64(5 * MS..200 * MS), Fate::Reaches(manner(bad, &mut self.luck))),
+        let how = match (bad, self.outage, self.luck.u32(0..4)) {
+            (false, ..) => None,
+            (true, Outage::Mixed, 0) => Some(Outage::Refused),
+            (true, Outage::Mixed, 1) => Some(Outage::Hole),
+            (true, how, _) => Some(how),
+        };
+        let (after, fate) = match how {
+            Some(Outage::Refused) => (self.luck.u64(MS..50 * MS), Fate::Fails),
+            Some(Outage::Hole) => (dial.limit.as_nanos() as At, Fate::Fails),
+            Some(Outage::Unwell | Outage::Mixed) | None => (
+                self.luck.u64(5 * MS..200 * MS),
+                Fate::Reaches(manner(bad, self.plan.restless, &mut self.luck)),
+            ),
         };
         self.dialling = Some((now + after, dial.number, fate));
     }
@@ -486,6 +502,9 @@ impl<'a> World<'a> {
             Trial::Ends { .. } => {
                 if !self.rests() {
                     stuck(&format!("{state:?} so long after a reply"));
+                }
+                if self.plan.restless {
+                    self.promises.borrow_mut().all_heard(now);
                 }
                 self.over = true;
                 return;

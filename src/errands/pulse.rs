@@ -1,0 +1,37 @@
+//! A sign of life of the errands thread, given only when it is asked for.
+//!
+//! Whatever keeps the thread from its other errands keeps it from this one, too.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+#[derive(Default)]
+pub(super) struct Pulse {
+    asked: Notify,
+    beats: AtomicU64,
+}
+
+impl Pulse {
+    /// Has the thread give one more sign.
+    pub(super) fn ask(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Counts the signs since the start.
+    pub(super) fn beats(&self) -> u64 {
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Answers for ever.
+    pub(super) async fn run(&self) {
+        loop {
+            self.asked.notified().await;
+            self.beat();
+        }
+    }
+}

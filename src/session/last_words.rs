@@ -1,0 +1,75 @@
+//! The end of a program that is broken: one message, and exit code 1, whichever thread it was that broke.
+//!
+//! What broke is not run again: what starts the program again begins from a known state. A thread that breaks beside
+//! the session has the session leave in order, so that no light stays as it was; there is a limit to that.
+
+use std::os::unix::net::UnixStream;
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use rustix::event::poll;
+use rustix::net::{SendFlags, send};
+use rustix::time::Timespec;
+
+/// How long the session may take to leave, as it has for any other reason.
+const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
+
+static BROKEN: AtomicBool = AtomicBool::new(false);
+static SESSION: OnceLock<UnixStream> = OnceLock::new();
+
+/// Has every panic from now on said with `say`, in one sentence, and end the program with exit code 1. To be called
+/// by the thread that the session will run on. `say` must neither lock nor panic.
+pub fn last_words(say: impl Fn(&str) + Send + Sync + 'static) {
+    let session = thread::current().id();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !BROKEN.swap(true, Ordering::AcqRel) {
+            say(&sentence(panic));
+        }
+        end(session);
+    }));
+}
+
+/// Lets a thread that breaks wake the session: `signals` is the other end of its [`Parts`](super::Parts).
+pub fn wake_with(signals: UnixStream) {
+    // There is one session in a program.
+    let _ = SESSION.set(signals);
+}
+
+/// Tells whether a thread has broken, whatever the session thinks of its own end.
+#[must_use]
+pub fn is_broken() -> bool {
+    BROKEN.load(Ordering::Acquire)
+}
+
+fn sentence(panic: &PanicHookInfo<'_>) -> String {
+    let what = panic.payload_as_str().unwrap_or("for no reason that it can say");
+    let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    let thread = thread::current();
+    format!(
+        "mynah is broken: {} ({}{place}); it ends now, and begins anew if it runs as a service: please report this line, \
+         and what was done before it",
+        what.replace('\n', " "),
+        thread.name().unwrap_or("a thread without a name")
+    )
+}
+
+fn end(session: ThreadId) -> ! {
+    if thread::current().id() != session
+        && let Some(signals) = SESSION.get()
+    {
+        // As a signal does. Where there is no room, signals are waiting that nobody looks at.
+        let _ = send(signals, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        let limit = Timespec::try_from(LEAVE_LIMIT).ok();
+        // The program ends meanwhile if all goes well.
+        let _ = poll(&mut [], limit.as_ref());
+    }
+    exit()
+}
+
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "in a panic there is no main to return to")]
+fn exit() -> ! {
+    std::process::exit(1)
+}

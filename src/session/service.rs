@@ -1,0 +1,88 @@
+//! The way to the service: dialling, what is sent, and the end of a link.
+//!
+//! Which link that is, and whether there is one, is `line`'s; what is sent and when to dial is decided elsewhere.
+
+use std::time::{Duration, Instant};
+
+use super::line::Place;
+use super::{Session, record};
+use crate::conversation::{Event, Loss};
+use crate::errands::Outcome;
+use crate::link::Lost;
+use crate::wire::Command;
+
+impl Session {
+    pub(super) fn dial(&mut self, now: Instant) {
+        match self.line.dial(Place::Main, &self.errands, now) {
+            Ok(true) => self.on(&Event::LinkUp, now),
+            Ok(false) => {}
+            Err(lost) => self.lose(&lost, now),
+        }
+    }
+
+    pub(super) fn take_outcomes(&mut self, now: Instant) {
+        while let Some(outcome) = self.errands.outcome() {
+            match outcome {
+                Outcome::Dialled { number, result } => match self.line.dialled(number, result, now) {
+                    Ok(()) => {}
+                    Err((Place::Main, loss, lost)) => self.down(&lost, loss, now),
+                    Err((Place::Spare, loss, lost)) => self.spare_down(&lost, loss, now),
+                },
+                Outcome::NotKept(why) | Outcome::NotRecorded(why) => log::warn!("{why}"),
+                Outcome::Recorded(file) => log::info!("a recording is in {}", file.display()),
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, command: &Command, now: Instant) {
+        log::debug!("tells the service: {command:?}");
+        self.send(record::command_kind(command), |text| command.write(text), now);
+    }
+
+    pub(super) fn send(
+        &mut self,
+        kind: &'static str,
+        write: impl FnOnce(&mut bytes::BytesMut),
+        now: Instant,
+    ) {
+        let Some(link) = self.line.link() else { return };
+        let mut bytes = 0;
+        let sent = link.send(|text| {
+            let before = text.len();
+            write(text);
+            bytes = text.len() - before;
+        });
+        self.scribe.recorder.sent(kind, bytes, now);
+        if let Err(lost) = sent {
+            self.lose(&lost, now);
+        }
+    }
+
+    pub(super) fn flush(&mut self, now: Instant) {
+        if let Some(link) = self.line.link()
+            && let Err(lost) = link.flush()
+        {
+            self.lose(&lost, now);
+        }
+    }
+
+    /// Drops a link that was there before the machine slept: the service has given it up long since.
+    pub fn awake(&mut self, slept: Duration, now: Instant) {
+        if self.line.link().is_some() {
+            self.lose(&Lost::broken(format!("this machine slept for {} s", slept.as_secs())), now);
+        }
+    }
+
+    pub(super) fn lose(&mut self, lost: &Lost, now: Instant) {
+        let loss = self.line.lose(Place::Main, lost);
+        self.down(lost, loss, now);
+    }
+
+    pub(super) fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
+        self.note_lost(lost, now);
+        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
+        self.ledger.estrange();
+        self.uplink.resend();
+        self.on(&Event::LinkDown(loss), now);
+    }
+}

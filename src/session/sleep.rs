@@ -1,0 +1,32 @@
+//! That the machine has slept: its boot clock goes on then, and the session's stands still (clock_gettime(2)).
+//!
+//! No deadline passes in a sleep, so a link that the other end gave up long ago looks alive. It reads no clock.
+
+use std::time::Duration;
+
+/// The least that counts as a sleep.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// How long the machine has slept since it was started.
+#[derive(Debug)]
+pub struct Sleep {
+    slept: Duration,
+}
+
+impl Sleep {
+    /// Begins with a machine that has `slept` for so long in all.
+    #[must_use]
+    pub fn new(slept: Duration) -> Self {
+        Self { slept }
+    }
+
+    /// Notes how long it has slept in all, and tells for how long it has just slept.
+    pub fn note(&mut self, slept: Duration) -> Option<Duration> {
+        let just = slept.saturating_sub(self.slept);
+        let slept_now = just >= SLEEP;
+        if slept_now {
+            self.slept = slept;
+        }
+        slept_now.then_some(just)
+    }
+}

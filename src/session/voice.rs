@@ -1,0 +1,100 @@
+//! The sound's part of a turn of the loop: what the microphone heard goes out, and what the speaker played is
+//! entered in the book and told.
+//!
+//! Whether the microphone is to be open, and when a reply is cut, is the conversation's.
+
+use std::time::Instant;
+
+use super::Session;
+use super::recall::Heard;
+use super::teller::Odd;
+use crate::conversation::{Event, State};
+use crate::ledger::{Correction, Mark};
+use crate::wire::Command;
+
+impl Session {
+    /// Moves the microphone's frames on: to the service, or into the pre-roll.
+    pub(super) fn say_what_was_heard(&mut self, now: Instant) {
+        // What the light does not show is not taken.
+        let open = self.conversation.microphone() && self.facts.live;
+        let link = if self.conversation.configured() { self.line.link() } else { None };
+        let dropped = self.uplink.dropped();
+        let speech = self.conversation.hears_speech();
+        let recorder = &mut self.scribe.recorder;
+        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link, recorder, now);
+        if self.uplink.dropped() > dropped {
+            self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
+        }
+        if let Err(lost) = moved {
+            self.lose(&lost, now);
+        }
+    }
+
+    /// Silences the reply, here and in the device, where there is anything to silence.
+    pub(super) fn cut(&mut self, now: Instant) {
+        self.downlink.clear();
+        if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
+            self.sound.mouth.cut();
+            self.ledger.note(Mark::Cut, now);
+            self.facts.interrupted = Some(now);
+        }
+    }
+
+    pub(super) fn take_receipts(&mut self, now: Instant) {
+        while let Some(receipt) = self.sound.mouth.receipt() {
+            self.ledger.silenced(receipt.cut, receipt.heard, now);
+            self.teller.turn(self.ledger.turn(), &mut self.board);
+        }
+        let heard = self.sound.mouth.heard();
+        self.ledger.heard(heard, now);
+        if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
+            self.on(&Event::Drained, now);
+        }
+        if self.sound.tape_ended() && !self.tape_told {
+            self.tape_told = true;
+            self.on(&Event::LastWords, now);
+        }
+    }
+
+    /// Tells the service what was really heard of a reply that was cut.
+    pub(super) fn correct(&mut self, now: Instant) {
+        while let Some(correction) = self.ledger.next_correction() {
+            let command = match correction {
+                Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
+                    self.recall.cut(&item, Heard::Part { heard_ms: audio_end_ms, received_ms });
+                    Command::Truncate { item, content_index, audio_end_ms }
+                }
+                Correction::Delete { item } => {
+                    self.recall.cut(&item, Heard::Nothing);
+                    Command::Delete(item)
+                }
+            };
+            self.command(&command, now);
+        }
+    }
+
+    /// Lets microphone and light follow the conversation: the light is on before the first sample and
+    /// off after the last.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let open = self.conversation.microphone();
+        if !open {
+            self.sound.ears.set_open(false);
+        }
+        // Only a whole turn may wait for the link with the microphone closed.
+        if !open && self.conversation.state() != State::Thinking {
+            self.drop_unsent(now);
+        }
+        self.follow(now);
+        if open {
+            self.sound.ears.set_open(true);
+        }
+    }
+
+    /// Lets go of what the microphone has heard: no session is to have it any more.
+    pub(super) fn drop_unsent(&mut self, now: Instant) {
+        let offline = !self.conversation.configured();
+        if self.uplink.give_up() && offline {
+            self.teller.odd(Odd::PreRoll, "there is no link", now);
+        }
+    }
+}

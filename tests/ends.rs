@@ -1,0 +1,242 @@
+//! The program is asked to end in the middle of every fault, and does, politely or not, with exit code 0.
+//!
+//! That it ends at all is asserted, with a bound that a busy machine keeps; how long each took is printed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::service::Step::{Expect, ExpectAudio, Send, Silence, Wait};
+use crate::service::{Behaviour, Service, events};
+
+/// What is a hang, on any machine.
+const HANG: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_network_that_swallows_everything() {
+    let hole = Hole::dig();
+    let mut device = Device::dialling(&format!("wss://{}", hole.address), &[]);
+    device.until("connecting");
+    pause();
+    device.ends("dialling into a black hole");
+}
+
+#[test]
+fn a_service_that_accepts_and_says_nothing() {
+    let service = Service::start([Behaviour::Mute]);
+    let mut device = Device::dialling(&service.url(), &[]);
+    service.until("the connection", |all| !all.is_empty());
+    pause();
+    device.ends("TLS that stalls");
+}
+
+#[test]
+fn a_session_that_is_never_configured() {
+    let script = [Send(events::session_created()), Expect("session.update"), Silence];
+    let service = Service::start([Behaviour::script(script)]);
+    let mut device = Device::dialling(&service.url(), &["--ca-file", service.ca_file().to_str().unwrap()]);
+    service.wait_for("session.update");
+    device.ends("a session that is never configured");
+}
+
+#[test]
+fn a_reply_that_is_being_heard() {
+    for (fault, last) in [("mid-reply", Wait(HANG)), ("mid-reply, and the service is gone", Silence)] {
+        let reply = [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &vec![1000; 240_000])];
+        let turn = events::sent(events::user_turn("u1"));
+        let steps =
+            [events::opening(), vec![ExpectAudio(50)], turn, events::sent(reply.concat()), vec![last]];
+        let service = Service::start([Behaviour::script(steps.concat())]);
+        let mut device =
+            Device::dialling(&service.url(), &["--ca-file", service.ca_file().to_str().unwrap()]);
+        device.until("speaking");
+        device.ends(fault);
+    }
+}
+
+#[test]
+fn a_name_that_nobody_answers_for() {
+    let folder = TempDir::new().unwrap();
+    let aliases = fifo(folder.path().join("aliases"));
+    // The C library looks a name without a dot up in this file first (hostname(7)), and reads it for ever.
+    let mut device =
+        Device::start(folder, |command| dialling(command, "wss://nobody").env("HOSTALIASES", &aliases));
+    device.until("connecting");
+    pause();
+    assert!(!device.said().contains("no address"), "it still hangs: {}", device.said());
+    device.ends("an errand that hangs in a name look-up");
+}
+
+#[test]
+fn storage_that_does_not_answer() {
+    let folder = TempDir::new().unwrap();
+    fifo(folder.path().join("state.new"));
+    let mut device = Device::start(folder, |command| {
+        command.args(["--parrot", "--state-file", "state.toml", "--speaker-file", "out.wav"])
+    });
+    device.until("listening");
+    device.key("m");
+    device.until("muted");
+    pause();
+    device.ends("a state file on storage that hangs");
+}
+
+#[test]
+fn a_microphone_that_hears_nothing_and_then_goes_away() {
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("asound.conf");
+    fs::write(&config, "pcm.mic { type null }\npcm.speaker { type null }\n").unwrap();
+    let mut device = Device::start(folder, |command| {
+        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
+        command.env("ALSA_CONFIG_PATH", &config)
+    });
+    device.until("news: the microphone delivers nothing but silence");
+    device.until("fault");
+    fs::write(&config, "pcm.speaker { type null }\n# and no more\n").unwrap();
+    // alsa-lib reads it again when it is another second's.
+    let another = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    File::options().append(true).open(&config).unwrap().set_modified(another).unwrap();
+    device.key("mm");
+    device.until("news: the microphone is gone");
+    device.ends("a card that is away");
+}
+
+#[test]
+fn a_speaker_whose_driver_never_returns() {
+    let folder = TempDir::new().unwrap();
+    let (config, pipe) = (folder.path().join("asound.conf"), fifo(folder.path().join("speaker")));
+    // Held open and never read: once it is full, whoever writes hangs in the kernel.
+    let _reader = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let speaker = format!("{{ type file slave.pcm null format raw file '{}' }}", pipe.display());
+    fs::write(&config, format!("pcm.null {{ type null }}\npcm.mic {{ type null }}\npcm.speaker {speaker}\n"))
+        .unwrap();
+    let mut device = Device::start(folder, |command| {
+        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
+        command.env("ALSA_CONFIG_PATH", &config)
+    });
+    device.until("listening");
+    pause();
+    device.ends("a speaker stuck in its driver");
+}
+
+/// A port that takes no more connections and refuses none.
+struct Hole {
+    address: SocketAddr,
+    _listener: OwnedFd,
+    _queue: Vec<TcpStream>,
+}
+
+impl Hole {
+    fn dig() -> Self {
+        let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        listen(&listener, 0).unwrap();
+        let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+        let queue: Vec<_> = std::iter::from_fn(connect).take(16).collect();
+        assert!(queue.len() < 16, "it is bottomless");
+        Self { address, _listener: listener, _queue: queue }
+    }
+}
+
+/// A running mynah with a hand on its keys.
+struct Device {
+    child: Child,
+    said: PathBuf,
+    _folder: TempDir,
+}
+
+impl Device {
+    fn dialling(url: &str, more: &[&str]) -> Self {
+        Self::start(TempDir::new().unwrap(), |command| dialling(command, url).args(more))
+    }
+
+    fn start(folder: TempDir, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        let said = folder.path().join("said");
+        let out = File::create(&said).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
+        command.current_dir(folder.path()).env_clear().args(["--config", "/dev/null"]);
+        command.stdin(Stdio::piped()).stdout(out.try_clone().unwrap()).stderr(out);
+        Self { child: with(&mut command).spawn().unwrap(), said, _folder: folder }
+    }
+
+    fn key(&mut self, keys: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.said).unwrap()
+    }
+
+    /// Waits until it says a line that begins so.
+    fn until(&self, line: &str) {
+        for _ in 0..1000 {
+            if self.said().lines().any(|said| said.starts_with(line)) {
+                return;
+            }
+            nap(Duration::from_millis(20));
+        }
+        panic!("it never said {line:?}: {}", self.said());
+    }
+
+    /// Asks it to end, which it does.
+    fn ends(&mut self, fault: &str) {
+        let asked = now();
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        while now() - asked < HANG {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                println!("{fault}: ended in {} ms", (now() - asked).as_millis());
+                assert_eq!(status.code(), Some(0), "{fault}: {}", self.said());
+                return;
+            }
+            nap(Duration::from_millis(5));
+        }
+        panic!("{fault}: it does not end: {}", self.said());
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn dialling<'a>(command: &'a mut Command, url: &str) -> &'a mut Command {
+    command.args(["--endpoint", url, "--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", "k")
+}
+
+/// A file that answers nobody until somebody plays the other side.
+fn fifo(path: PathBuf) -> PathBuf {
+    make_fifo(&path);
+    path
+}
+
+/// Makes a file that answers nobody until somebody plays the other side: storage that hangs.
+pub(crate) fn make_fifo(path: &Path) {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
+
+/// Long enough for a fault to have taken hold.
+fn pause() {
+    nap(Duration::from_millis(500));
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it")]
+fn nap(time: Duration) {
+    std::thread::sleep(time);
+}
+
+#[allow(clippy::disallowed_methods, reason = "what is measured is outside the program")]
+fn now() -> Instant {
+    Instant::now()
+}

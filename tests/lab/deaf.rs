@@ -1,0 +1,43 @@
+//! `deaf`: a microphone that gives only silence, and then sound.
+//!
+//! On the loopback card nobody speaking is a row of zeros, as from a microphone that is cut off.
+
+use crate::cable::Mouth;
+use crate::clock::{self, now};
+use crate::device::Device;
+use crate::latency::counter;
+use crate::service::Service;
+use crate::table::{Goal, Table};
+
+const NAME: &str = "deaf";
+/// What every fault is to be noticed and mended within.
+const GOAL: Goal = Goal::Max(2_000.0);
+
+/// Has nobody speak, and then somebody.
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let service = Service::start();
+    let arguments = service.arguments();
+    let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let began = service.wait_for_sound(0, 5_000);
+    let told = device.says("the microphone delivers nothing but silence", 0, 5_000);
+    match (began, told) {
+        (Some(began), Some(line)) => {
+            table.number(NAME, "first zero → told, ms", clock::ms_between(began, line.at), GOAL);
+        }
+        (None, _) => table.fail(NAME, "no sample of the microphone came in 5 s"),
+        (Some(_), None) => table.fail(NAME, "zeros were not noticed in 5 s"),
+    }
+    clock::sleep_ms(10_000);
+    let mouth = Mouth::speak(counter);
+    let spoken = now();
+    match device.says("the microphone hears again", spoken, 20_000) {
+        Some(line) => {
+            table.number(NAME, "sound again → told, ms", clock::ms_between(spoken, line.at), GOAL);
+        }
+        None => table.fail(NAME, "the microphone was not heard again in 20 s"),
+    }
+    let ended = device.leave();
+    mouth.end();
+    table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
+    table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
+}

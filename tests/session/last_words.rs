@@ -1,0 +1,121 @@
+//! A thread that breaks ends the program with one message and exit code 1, as seen from outside it.
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output, Stdio};
+use std::thread::Builder;
+use std::time::Duration;
+
+use mynah::session::{is_broken, last_words, wake_with};
+
+/// Says to this very test which part it plays in a program of its own.
+const PART: &str = "MYNAH_TEST_PART";
+
+#[test]
+fn a_panic_on_the_sessions_own_thread_ends_the_program_with_one_message() {
+    let output = play("session");
+    assert_eq!(told(&output), ["mynah is broken: the session broke (session::last_words::part at "]);
+}
+
+#[test]
+fn a_panic_on_any_other_thread_has_the_session_leave_and_the_exit_code_is_1_all_the_same() {
+    for part in ["sound", "errand"] {
+        let output = play(part);
+        let thread = if part == "sound" { "mynah-capture" } else { "errands" };
+        assert_eq!(told(&output), [format!("mynah is broken: {part} broke in two lines ({thread} at ")]);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("the session has left"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_session_that_does_not_leave_is_not_waited_for() {
+    let output = play("hang");
+    assert_eq!(told(&output).len(), 1);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("the session has left"));
+}
+
+#[test]
+fn two_threads_that_break_at_once_say_one_message() {
+    assert_eq!(told(&play("two")).len(), 1);
+}
+
+/// The other side of the tests above; by itself it does nothing.
+#[test]
+#[allow(
+    clippy::exit,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "it is a program of its own"
+)]
+fn part() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    last_words(|words| eprintln!("{words}"));
+    if part == "session" {
+        panic!("the session broke");
+    }
+    wake_with(theirs);
+    for _ in 0..if part == "two" { 2 } else { 1 } {
+        let part = part.clone();
+        let name = if part == "errand" { "errands" } else { "mynah-capture" };
+        Builder::new().name(name.to_owned()).spawn(move || break_as(&part)).unwrap();
+    }
+    if part == "hang" {
+        nap(Duration::from_secs(60));
+    }
+    assert_eq!(ours.read(&mut [0]).unwrap(), 1, "it is woken");
+    println!("the session has left");
+    assert!(is_broken());
+    // As main does.
+    std::process::exit(1);
+}
+
+fn break_as(part: &str) {
+    if part == "errand" {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let errand = tokio::spawn(async { panic!("errand broke\nin two lines") });
+            errand.await.unwrap();
+        });
+    }
+    panic!("{part} broke\nin two lines");
+}
+
+/// What was said at the end, each line to its place in the sources.
+fn told(output: &Output) -> Vec<String> {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let lines = text.lines().filter(|line| line.contains("broke") || line.contains("panicked"));
+    let ends = "); it ends now, and begins anew if it runs as a service: please report this line, and what was done \
+                before it";
+    lines
+        .map(|line| {
+            assert!(line.ends_with(ends), "{line}");
+            let at = line.find("tests/session/last_words.rs:").expect("it names the place");
+            line[..at].to_owned()
+        })
+        .collect()
+}
+
+/// Plays a part in a program of its own, which must end.
+fn play(part: &str) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "session::last_words::part", "--nocapture"]).env(PART, part);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let (ended, end) = std::sync::mpsc::sync_channel::<()>(1);
+    let watch = std::thread::spawn(move || {
+        if end.recv_timeout(Duration::from_secs(10)).is_err() {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    let _ = ended.send(());
+    watch.join().unwrap();
+    output
+}
+
+#[allow(clippy::disallowed_methods, reason = "a session that hangs")]
+fn nap(time: Duration) {
+    std::thread::sleep(time);
+}
