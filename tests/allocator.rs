@@ -1,4 +1,5 @@
-//! The allocator of the tests: it aborts inside `assert_no_alloc`, and counts on threads that ask to be watched.
+//! The allocator of the tests: it aborts inside `assert_no_alloc`, counts on threads that ask to be watched,
+//! and knows how much each thread holds.
 #![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -14,6 +15,7 @@ static COUNTED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
 /// Counts this thread's allocations from now on. One thread at a time is watched.
@@ -26,6 +28,15 @@ pub(crate) fn counted() -> u64 {
     COUNTED.load(Ordering::Relaxed)
 }
 
+/// The bytes that this thread has allocated, less those that it has freed.
+pub(crate) fn live_bytes() -> isize {
+    LIVE.get()
+}
+
+fn hold(bytes: isize) {
+    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
+}
+
 struct Watching;
 
 // SAFETY: every call is handed to an allocator that keeps the contract; counting allocates nothing.
@@ -34,11 +45,13 @@ unsafe impl GlobalAlloc for Watching {
         if WATCHED.try_with(Cell::get).unwrap_or(false) {
             COUNTED.fetch_add(1, Ordering::Relaxed);
         }
+        hold(layout.size() as isize);
         // SAFETY: the caller's contract is passed on unchanged.
         unsafe { AllocDisabler.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        hold(-(layout.size() as isize));
         // SAFETY: the block came from `alloc` above, with this layout.
         unsafe { AllocDisabler.dealloc(block, layout) }
     }

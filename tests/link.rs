@@ -4,7 +4,10 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use mynah::link::{Link, Lost, News, OUTBOUND_BYTES, PING_AFTER, PONG_LIMIT, Pipe, Reason, Tls, Upgrade};
+use mynah::link::{
+    BUSY_PING_AFTER, BUSY_PONG_LIMIT, Link, Lost, News, OUTBOUND_BYTES, PING_AFTER, PONG_LIMIT, Pipe, Reason,
+    Tls, Upgrade,
+};
 use mynah::wire;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
@@ -80,6 +83,20 @@ fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
         format!("the network takes nothing: {} KiB are waiting to be sent", OUTBOUND_BYTES / 1024)
     );
     assert!(link.next(now()).is_err(), "a link that is over stays over");
+}
+
+#[test]
+fn while_somebody_talks_a_dead_peer_is_noticed_in_twelve_seconds() {
+    let start = now();
+    let (mut ours, _theirs) = Link::pair(start).unwrap();
+    ours.set_busy(true);
+    let asked = start + BUSY_PING_AFTER;
+    assert_eq!(ours.deadline(), Some(asked));
+    assert_eq!(ours.tick(asked), Ok(()));
+    ours.set_busy(false);
+    assert_eq!(ours.deadline(), Some(asked + BUSY_PONG_LIMIT), "what was asked in a hurry stays so");
+    assert_eq!(ours.tick(asked + BUSY_PONG_LIMIT).unwrap_err().reason, Reason::Broken);
+    assert!(BUSY_PING_AFTER + BUSY_PONG_LIMIT <= Duration::from_secs(12));
 }
 
 #[test]

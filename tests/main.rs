@@ -16,6 +16,8 @@ mod conversation;
 mod convert;
 mod ends;
 mod errands;
+mod fuzz;
+mod hostile;
 mod lane;
 mod ledger;
 mod light;

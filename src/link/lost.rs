@@ -159,7 +159,9 @@ pub(super) fn unix_s(date: &str) -> Option<i64> {
     DateTimeParser::new().parse_timestamp(date.trim()).ok().map(|at| at.as_second())
 }
 
-/// One line of at most 300 characters: what others write must not fill the log or draw on the terminal.
-fn clipped(text: &str) -> String {
+/// Makes one line of at most 300 characters of `text`: what others write must not fill the log or draw on the
+/// terminal.
+#[must_use]
+pub fn clipped(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }

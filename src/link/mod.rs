@@ -23,7 +23,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
-pub use lost::{Lost, Reason};
+pub use lost::{Lost, Reason, clipped};
 pub use pipe::Pipe;
 pub use tls::{Tls, TlsError};
 /// A text message; cheap to hold, and nothing is copied to get it.
@@ -37,6 +37,10 @@ pub const INBOUND_BYTES: usize = 10 * 1024 * 1024;
 pub const PING_AFTER: Duration = Duration::from_secs(30);
 /// How long it may take to give one.
 pub const PONG_LIMIT: Duration = Duration::from_secs(15);
+/// The same while somebody talks or waits for an answer, who would talk to a dead link for that long.
+pub const BUSY_PING_AFTER: Duration = Duration::from_secs(4);
+/// And how long the sign of life may take then: an uplink that is further behind is of no use to a talk.
+pub const BUSY_PONG_LIMIT: Duration = Duration::from_secs(8);
 
 /// Bytes read at a time. tungstenite fills as many with zeros before each read, so more is not better.
 const READ_BYTES: usize = 4 * 1024;
@@ -49,7 +53,10 @@ pub struct Link {
     text: BytesMut,
     blocked: bool,
     last_heard: Instant,
-    pinged: Option<Instant>,
+    /// Until when the peer may answer the latest ping.
+    answer_by: Option<Instant>,
+    /// Somebody talks, or waits for an answer.
+    busy: bool,
     dated_s: Option<i64>,
 }
 
@@ -105,7 +112,7 @@ impl Link {
 
     fn new(stage: Stage, now: Instant) -> Self {
         let text = BytesMut::with_capacity(4096);
-        Self { stage, text, blocked: false, last_heard: now, pinged: None, dated_s: None }
+        Self { stage, text, blocked: false, last_heard: now, answer_by: None, busy: false, dated_s: None }
     }
 
     /// Returns the file descriptor to poll, where there is one.
@@ -127,13 +134,21 @@ impl Link {
         self.dated_s
     }
 
+    /// Says whether somebody talks or waits for an answer: then a dead peer is to be noticed sooner.
+    pub fn set_busy(&mut self, busy: bool) {
+        self.busy = busy;
+    }
+
+    /// Returns how long the peer may be silent, and how long it may take to answer a ping.
+    fn limits(&self) -> (Duration, Duration) {
+        if self.busy { (BUSY_PING_AFTER, BUSY_PONG_LIMIT) } else { (PING_AFTER, PONG_LIMIT) }
+    }
+
     /// Names the time to call [`Self::tick`], while nothing is heard.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Open(_) => {
-                Some(self.pinged.map_or(self.last_heard + PING_AFTER, |pinged| pinged + PONG_LIMIT))
-            }
+            Stage::Open(_) => Some(self.answer_by.unwrap_or(self.last_heard + self.limits().0)),
             Stage::Upgrading(_) | Stage::Over => None,
         }
     }
@@ -143,15 +158,16 @@ impl Link {
     /// # Errors
     /// When the peer gave none in time.
     pub fn tick(&mut self, now: Instant) -> Result<(), Lost> {
+        let (after, limit) = self.limits();
         let Stage::Open(socket) = &mut self.stage else { return Ok(()) };
-        match self.pinged {
-            Some(pinged) if now >= pinged + PONG_LIMIT => {
+        match self.answer_by {
+            Some(answer_by) if now >= answer_by => {
                 self.stage = Stage::Over;
                 Err(Lost::silent(now - self.last_heard))
             }
             Some(_) => Ok(()),
-            None if now >= self.last_heard + PING_AFTER => {
-                self.pinged = Some(now);
+            None if now >= self.last_heard + after => {
+                self.answer_by = Some(now + limit);
                 let written = socket.write(Message::Ping(Bytes::new()));
                 self.written(written)?;
                 self.flush()
@@ -178,7 +194,7 @@ impl Link {
             };
             let news = match message {
                 Ok(message) => {
-                    (self.last_heard, self.pinged) = (now, None);
+                    (self.last_heard, self.answer_by) = (now, None);
                     match message {
                         Message::Text(text) => News::Text(text),
                         Message::Binary(bytes) => {

@@ -41,7 +41,7 @@ impl Session {
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
             Ok(Incoming::Event(event)) => self.on(&event, now),
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
-                log::info!("session {id}");
+                self.teller.session(&id, now);
                 let life = self.line.lasts(Place::Main, expires_at_s);
                 self.on(&Event::Expires(life), now);
             }
@@ -57,11 +57,11 @@ impl Session {
             }
             Ok(Incoming::Said { .. } | Incoming::Ignored(_)) => {}
             Ok(Incoming::Error(error)) => {
-                self.teller.error(&error);
+                self.teller.error(&error, now);
                 self.see_refusal(&error.event, now);
                 self.on(&error.event, now);
             }
-            Ok(Incoming::Warning(sentence)) => log::warn!("the service warns: {sentence}"),
+            Ok(Incoming::Warning(sentence)) => self.teller.odd(Odd::Warning, &sentence, now),
             Ok(Incoming::Unknown(kind)) => self.teller.odd(Odd::Unknown, &kind, now),
             Err(malformed) => self.teller.odd(Odd::Malformed, &malformed.to_string(), now),
         }
@@ -91,7 +91,7 @@ impl Session {
             return;
         }
         let found = wire::differences(&self.config, effective);
-        self.teller.differences(&found);
+        self.teller.differences(&found, now);
         let grave = found.iter().any(|difference| difference.grave);
         if !grave {
             // Before anything that waits to be said, and to no session that is not wanted.

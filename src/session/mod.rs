@@ -357,10 +357,12 @@ impl Session {
         if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
             self.on(&Event::Tick, now);
         }
-        if let Some(link) = self.line.link()
-            && let Err(lost) = link.tick(now)
-        {
-            self.lose(&lost, now);
+        let busy = self.conversation.microphone() || !self.conversation.is_at_rest();
+        if let Some(link) = self.line.link() {
+            link.set_busy(busy);
+            if let Err(lost) = link.tick(now) {
+                self.lose(&lost, now);
+            }
         }
     }
 

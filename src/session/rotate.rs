@@ -78,19 +78,19 @@ impl Session {
     fn take_spare_in(&mut self, text: &str, now: Instant) {
         match wire::read(text) {
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
-                log::info!("session {id}, to take over");
+                self.teller.session(&format!("{id}, to take over"), now);
                 self.line.lasts(Place::Spare, expires_at_s);
             }
             Ok(Incoming::SessionUpdated(effective)) => {
                 let found = wire::differences(&self.config, effective);
-                self.teller.differences(&found);
+                self.teller.differences(&found, now);
                 let grave = found.iter().any(|difference| difference.grave);
                 let life = self.line.life(Place::Spare);
                 let event = if grave { Event::SpareRefused } else { Event::SpareConfigured(life) };
                 self.on(&event, now);
             }
             Ok(Incoming::Error(error)) => {
-                self.teller.error(&error);
+                self.teller.error(&error, now);
                 if matches!(error.event, Event::Misconfigured | Event::Refused(Refusal::NoQuota)) {
                     self.on(&Event::SpareRefused, now);
                 }
@@ -119,7 +119,7 @@ impl Session {
 
     pub(super) fn spare_down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
         // While the first link works, this concerns the log alone.
-        log::info!("the session that is to take over: {lost}; trying again");
+        self.teller.spare_lost(lost, now);
         self.on(&Event::SpareDown(loss), now);
     }
 }

@@ -80,7 +80,7 @@ impl Session {
 
     pub(super) fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
         self.note_lost(lost, now);
-        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board);
+        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.estrange();
         self.uplink.resend();
         self.on(&Event::LinkDown(loss), now);

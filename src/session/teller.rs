@@ -8,7 +8,7 @@ use crate::audio::{Away, Counters, End};
 use crate::board::Board;
 use crate::conversation::{Event, Loss, News, Refusal};
 use crate::ledger::Turn;
-use crate::link::Lost;
+use crate::link::{Lost, Reason, clipped};
 use crate::wire::{Difference, ServiceError};
 
 /// The least time between two lines about the same kind of trouble.
@@ -31,11 +31,18 @@ pub(super) enum Odd {
     TooLong,
     /// Pre-roll too old to be sent.
     PreRoll,
+    /// Something that the service warns of.
+    Warning,
 }
 
 #[derive(Default)]
 pub(super) struct Teller {
-    odd: [Count; 6],
+    odd: [Count; 7],
+    errors: [Count; 9],
+    losses: [Count; 4],
+    spares: Count,
+    sessions: Count,
+    differences: Count,
     counted: Troubles,
     counted_at: Option<Instant>,
 }
@@ -57,11 +64,21 @@ struct Troubles {
     controls_refused: u64,
 }
 
+impl Count {
+    /// Counts once more; how often it was so far where that is to be told.
+    fn due(&mut self, now: Instant) -> Option<u64> {
+        self.times += 1;
+        let due = self.told_at.is_none_or(|told_at| now >= told_at + QUIET);
+        due.then(|| {
+            self.told_at = Some(now);
+            self.times
+        })
+    }
+}
+
 impl Teller {
     pub(super) fn odd(&mut self, odd: Odd, detail: &str, now: Instant) {
-        let count = &mut self.odd[odd as usize];
-        count.times += 1;
-        if count.told_at.is_none_or(|told_at| now >= told_at + QUIET) {
+        if let Some(times) = self.odd[odd as usize].due(now) {
             let what = match odd {
                 Odd::Malformed => "the service sent what is no event",
                 Odd::Unknown => "the service sent an event of a kind nobody has documented",
@@ -69,19 +86,34 @@ impl Teller {
                 Odd::BadAudio => "the service sent audio that is not base64",
                 Odd::TooLong => "the reply is longer than ten minutes; the rest is not played",
                 Odd::PreRoll => "what was said more than ten seconds before the link came up is lost",
+                Odd::Warning => "the service warns",
             };
-            log::warn!("{what}: {detail} ({} times so far)", count.times);
-            count.told_at = Some(now);
+            log::warn!("{what}: {} ({times} times so far)", clipped(detail));
         }
     }
 
-    pub(super) fn lost(&self, lost: &Lost, loss: Loss, leaving: bool, board: &mut Board) {
+    pub(super) fn session(&mut self, id: &str, now: Instant) {
+        if self.sessions.due(now).is_some() {
+            log::info!("session {}", clipped(id));
+        }
+    }
+
+    pub(super) fn lost(&mut self, lost: &Lost, loss: Loss, leaving: bool, board: &mut Board, now: Instant) {
+        let kind = match lost.reason {
+            Reason::Http { .. } => 0,
+            Reason::Closed(_) => 1,
+            Reason::Broken => 2,
+            Reason::SetUp => 3,
+        };
+        let due = self.losses[kind].due(now).is_some();
         match loss {
             _ if leaving => log::info!("the link is closed: {lost}"),
             Loss::Refused => {
                 log::error!("the service refuses: {lost}");
                 board.say("news", &format!("the service refuses: {lost}"));
             }
+            // The light shows every one, and a recording tells them all.
+            Loss::Later(_) | Loss::Broken if !due => log::debug!("{lost}"),
             Loss::Denied => log::warn!("{lost}; trying once more, with the credential as it is then"),
             Loss::Later(patience) => {
                 log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs())
@@ -90,20 +122,47 @@ impl Teller {
         }
     }
 
-    pub(super) fn differences(&self, found: &[Difference]) {
+    pub(super) fn spare_lost(&mut self, lost: &Lost, now: Instant) {
+        if self.spares.due(now).is_some() {
+            log::info!("the session that is to take over: {lost}; trying again");
+        }
+    }
+
+    pub(super) fn differences(&mut self, found: &[Difference], now: Instant) {
+        let grave = found.iter().any(|difference| difference.grave);
+        if found.is_empty() || (self.differences.due(now).is_none() && !grave) {
+            return;
+        }
         for Difference { path, asked, got, grave } in found {
             let level = if *grave { log::Level::Error } else { log::Level::Warn };
+            let got = clipped(&got.to_string());
             log::log!(level, "the service set {path} to {got} where {asked} was asked");
         }
     }
 
-    pub(super) fn error(&self, error: &ServiceError<'_>) {
+    pub(super) fn error(&mut self, error: &ServiceError<'_>, now: Instant) {
         let ServiceError { code, message, param, event } = error;
-        // Losing a race against the reply's own end is nobody's trouble.
-        let harmless = *event == Event::Refused(Refusal::NothingToCancel);
-        let level = if harmless { log::Level::Debug } else { log::Level::Warn };
-        let param = if param.is_empty() { String::new() } else { format!(" ({param})") };
-        log::log!(level, "the service says {code}{param}: {message}");
+        let kind = if let Event::Refused(refusal) = event {
+            match refusal {
+                // Losing a race against the reply's own end is nobody's trouble.
+                Refusal::NothingToCancel => 0,
+                Refusal::ReplyInProgress => 1,
+                Refusal::NothingToCommit => 2,
+                Refusal::SessionExpired => 3,
+                Refusal::NoQuota => 4,
+                Refusal::TooMuch => 5,
+                Refusal::Trouble => 6,
+                Refusal::Other => 7,
+            }
+        } else {
+            8
+        };
+        let level = if kind == 0 { log::Level::Debug } else { log::Level::Warn };
+        let param = if param.is_empty() { String::new() } else { format!(" ({})", clipped(param)) };
+        if let Some(times) = self.errors[kind].due(now) {
+            let (code, message) = (clipped(code), clipped(message));
+            log::log!(level, "the service says {code}{param}: {message} ({times} times so far)");
+        }
     }
 
     pub(super) fn news(&self, news: News, board: &mut Board) {

@@ -117,7 +117,7 @@ impl fmt::Display for Malformed {
 /// # Errors
 /// When the text is not a JSON object with a `type`, or lacks what its type makes no sense without.
 pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
-    let flat: Flat<'_> = serde_json::from_str(text).map_err(|error| Malformed::NotJson(error.to_string()))?;
+    let flat: Flat<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let kind = flat.kind.need("type", "event")?;
     let incoming = match &*kind {
         "response.audio.delta" | "response.output_audio.delta" => Incoming::Audio(AudioDelta {
@@ -164,6 +164,9 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
     };
     Ok(incoming)
 }
+
+/// How much of the parser's reason is kept: no reason of its own is longer.
+const REASON_CHARS: usize = 100;
 
 fn said<'a>(who: Who, item: Text<'a>, words: Text<'a>) -> Incoming<'a> {
     Incoming::Said { who, item: item.or_empty(), words: words.or_empty() }
@@ -328,6 +331,11 @@ impl<'a> ErrorBody<'a> {
         let code = self.code.0.or(self.kind.0).unwrap_or_default();
         format!("{} ({code})", self.message.or_empty())
     }
+}
+
+/// Text that is a string and no object is quoted whole by the parser, however long it is.
+fn not_json(error: &serde_json::Error) -> Malformed {
+    Malformed::NotJson(error.to_string().chars().take(REASON_CHARS).collect())
 }
 
 /// A nested object, or its defaults where it is missing or of another shape.

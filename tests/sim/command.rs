@@ -15,6 +15,7 @@ cargo bench --profile guest --bench sim -- [WHAT]
   --lives N          N stormy lives of two minutes each, and the lives of seeds.txt (default: 100)
   --hours N          everyday lives of ten hours each, N hours in all
   --restless N       N lives of ten minutes without a fault, in which sessions end after a minute or a few
+  --hostile N        N lives of two minutes with a service that says what it should not
   --recovery N       what each kind of fault does to N devices
   --from SEED        begin with this seed instead of a fresh one
   --seed SEED        one stormy life, told turn by turn; with --everyday one of those
@@ -32,6 +33,7 @@ struct Wish {
     hours: Option<u64>,
     recovery: Option<u64>,
     restless: Option<u64>,
+    hostile: Option<u64>,
     from: Option<u64>,
     seed: Option<u64>,
     everyday: bool,
@@ -46,6 +48,7 @@ pub(crate) fn run() -> ExitCode {
     let well = match wish {
         Wish { seed: Some(seed), everyday, .. } => tell(seed, everyday),
         Wish { recovery: Some(lives), .. } => recover(first, lives),
+        Wish { hostile: Some(lives), .. } => insult(first, lives),
         Wish { restless: Some(lives), .. } => {
             many(&(first..first + lives).collect::<Vec<_>>(), Kind::Restless, RESTLESS)
         }
@@ -71,6 +74,7 @@ fn understand(mut words: impl Iterator<Item = String>) -> Option<Wish> {
             "--lives" => wish.lives = number()?,
             "--hours" => wish.hours = number()?,
             "--recovery" => wish.recovery = number()?,
+            "--hostile" => wish.hostile = number()?,
             "--restless" => wish.restless = number()?,
             "--from" => wish.from = number()?,
             "--seed" => wish.seed = number()?,
@@ -89,6 +93,22 @@ fn tell(seed: u64, everyday: bool) -> bool {
     let life = live(&plan, Some(&mut |line| println!("{line}")));
     println!("{life:#?}");
     life.broken.is_none()
+}
+
+/// Lives with a service gone bad.
+fn insult(first: u64, lives: u64) -> bool {
+    let lived = on_every_core(lives as usize, |index| {
+        let seed = first + index as u64;
+        (seed, live(&Plan::hostile(seed, STORM), None))
+    });
+    let uttered = lived.iter().map(|(_, life)| life.uttered).sum::<usize>();
+    println!("{lives} lives, in which {uttered} things were said that should not be");
+    for (seed, life) in &lived {
+        if let Some(broken) = &life.broken {
+            println!("seed {seed}: {broken}");
+        }
+    }
+    lived.iter().all(|(_, life)| life.broken.is_none())
 }
 
 /// Many lives at once, and the sum of them.
@@ -129,13 +149,20 @@ fn recover(first: u64, lives: u64) -> bool {
         row
     });
     println!(
-        "| fault | the light says | within, median (most) | well again after, median (most) |\n|---|---|---|---|"
+        "| fault | the light says | within, median (most) | sounds | well again after, median (most) |\n|---|---|---|---|---|"
     );
     let mut well = true;
     for mut row in rows {
         let pictures = if row.pictures.is_empty() { "nothing".to_owned() } else { row.pictures.join(", ") };
         let told = format!("{pictures} ({} of {})", row.shown.len(), row.lives);
-        println!("| {} | {told} | {} | {} |", row.fault.name(), short(&mut row.shown), short(&mut row.well));
+        let sounds =
+            format!("{} to {}", row.tones.iter().min().unwrap_or(&0), row.tones.iter().max().unwrap_or(&0));
+        println!(
+            "| {} | {told} | {} | {sounds} | {} |",
+            row.fault.name(),
+            short(&mut row.shown),
+            short(&mut row.well)
+        );
         for (seed, broken) in row.broken {
             println!("BROKEN: seed {seed}: {broken}");
             well = false;

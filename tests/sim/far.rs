@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use fastrand::Rng;
 use mynah::conversation::ROTATE_BEFORE;
 use mynah::parrot::{Habits, Parrot};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
 use super::clock::{At, Clock};
+use super::hostile::utterance;
 use super::network::{Cable, End};
 use super::promises::Promises;
 
@@ -26,6 +28,7 @@ use super::promises::Promises;
 const APPEND: &str = r#"{"type":"input_audio_buffer.append""#;
 const OF_A_REPLY: &str = r#"{"type":"response."#;
 const DELTA: &str = r#"{"type":"response.audio.delta""#;
+const UPDATED: &str = r#"{"type":"session.updated""#;
 
 /// How a server treats one connection.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,10 @@ pub(super) struct Far {
     promises: Rc<RefCell<Promises>>,
     /// It has said goodbye.
     closing: bool,
+    /// It has confirmed the session.
+    confirmed: bool,
+    /// The reply it spoke of last.
+    reply: String,
     /// Everything that was said, in order, as a number: two lives are the same when it is.
     pub(super) digest: Digest,
 }
@@ -111,6 +118,8 @@ impl Far {
             parrot,
             promises: Rc::clone(promises),
             closing: false,
+            confirmed: false,
+            reply: String::new(),
             digest: Digest::default(),
         }
     }
@@ -182,6 +191,23 @@ impl Far {
         }
     }
 
+    /// Says up to `count` things that it should not, and tells how many.
+    pub(super) fn utter(&mut self, seed: u64, count: usize) -> usize {
+        let Stage::Open(socket) = &mut self.stage else { return 0 };
+        if !self.confirmed || self.closing || flush(socket).is_err() {
+            return 0;
+        }
+        let mut luck = Rng::with_seed(seed);
+        for said in 1..=count {
+            let (bytes, is_last) = utterance(&mut luck, &self.reply);
+            self.digest.add(&bytes);
+            if socket.get_mut().write_all(&bytes).is_err() || is_last {
+                return said;
+            }
+        }
+        count
+    }
+
     fn serve(&mut self, socket: &mut WebSocket<End>) -> tungstenite::Result<()> {
         loop {
             match socket.read() {
@@ -248,6 +274,7 @@ impl Far {
                 continue;
             }
             self.digest.add(event.as_bytes());
+            self.confirmed |= event.starts_with(UPDATED);
             if event.starts_with(DELTA) {
                 let (signed, replies) = self.sign(&event);
                 write(socket, signed)?;
@@ -277,6 +304,7 @@ impl Far {
         let mut event: Value = serde_json::from_str(event).unwrap();
         let (name, item) = (event["response_id"].as_str().unwrap(), event["item_id"].as_str().unwrap());
         let (code, replies) = self.promises.borrow_mut().code(name, item);
+        name.clone_into(&mut self.reply);
         let bytes = STANDARD.decode(event["delta"].as_str().unwrap()).unwrap().len();
         self.promises.borrow_mut().send(replies, bytes as u64 / 2);
         let signed: Vec<u8> = code.to_le_bytes().into_iter().cycle().take(bytes).collect();

@@ -8,6 +8,7 @@
 mod card;
 mod clock;
 mod far;
+mod hostile;
 mod network;
 mod plan;
 mod promises;

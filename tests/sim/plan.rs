@@ -97,6 +97,11 @@ pub(super) enum Act {
     },
     Reset,
     Die,
+    /// The service says so many things that it should not.
+    Utter {
+        seed: u64,
+        count: usize,
+    },
     /// The service takes no connection, or badly, until then.
     Outage {
         until: At,
@@ -144,6 +149,26 @@ impl Plan {
         for button in [TALK, MUTE] {
             plan.touch(calm_at + S, button, false, &mut luck);
         }
+        plan.acts.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    /// Makes the plan of a life of about so long, with a network that works and a service gone bad.
+    pub(crate) fn hostile(seed: u64, length: Duration) -> Self {
+        let mut luck = Rng::with_seed(seed);
+        let modes = [Mode::Tap { quiet: Duration::from_secs(8) }, Mode::Hold, Mode::Open];
+        let mode = modes[(seed % 3) as usize];
+        let mut plan = Self::bare(seed, mode, length.as_nanos() as At);
+        let mut at = 2 * S;
+        while at < plan.calm_at {
+            match luck.u32(0..8) {
+                0 => plan.turn(at, &mut luck),
+                _ => plan.acts.push((at, Act::Utter { seed: luck.u64(..), count: luck.usize(1..300) })),
+            }
+            at += luck.u64(0..1500 * MS);
+        }
+        plan.acts.retain(|(at, _)| *at < plan.calm_at);
+        plan.touch(plan.calm_at, TALK, false, &mut luck);
         plan.acts.sort_by_key(|(at, _)| *at);
         plan
     }

@@ -18,6 +18,8 @@ const CUT_LIMIT: At = 65 * MS + 5 * MS;
 const RUN: u64 = 8;
 /// One period, in frames: what the service may be told too much.
 const PERIOD: u64 = 240;
+/// The shortest sound that is no fade: a fifth of a second.
+const TONE: u64 = 4800;
 /// The service takes no more new connections in a minute (protocol §4.2).
 const DIALS_A_MINUTE: usize = 30;
 
@@ -33,7 +35,37 @@ pub(super) struct Promises {
     dials: Vec<At>,
     links: usize,
     pub(super) heard_frames: u64,
+    burst: Burst,
+    /// Sounds that are of no reply.
+    pub(super) tones: u64,
     pub(super) broken: Option<String>,
+}
+
+/// Sound between two silences.
+#[derive(Debug, Default)]
+struct Burst {
+    frames: u64,
+    of_a_reply: bool,
+    silence: u64,
+}
+
+impl Burst {
+    /// Takes one sample, and tells whether a tone has ended: longer than any fade, and of no reply.
+    fn hear(&mut self, sample: i16, steady: bool) -> bool {
+        if sample != 0 {
+            self.silence = 0;
+            self.frames += 1;
+            self.of_a_reply |= steady;
+            return false;
+        }
+        self.silence += 1;
+        if self.silence != PERIOD {
+            return false;
+        }
+        let burst = std::mem::take(self);
+        self.silence = PERIOD;
+        burst.frames >= TONE && !burst.of_a_reply
+    }
 }
 
 #[derive(Debug)]
@@ -67,6 +99,7 @@ impl Promises {
     pub(super) fn hear(&mut self, sample: i16, at: At) {
         let last = std::mem::replace(&mut self.last, sample);
         self.run = if sample == last { self.run + 1 } else { 1 };
+        self.tones += u64::from(self.burst.hear(sample, self.run >= RUN));
         if sample == 0 || self.run < RUN {
             return;
         }

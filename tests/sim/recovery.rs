@@ -52,6 +52,8 @@ pub(crate) struct Row {
     pub(crate) shown: Vec<Duration>,
     /// The pictures that told of it.
     pub(crate) pictures: Vec<&'static str>,
+    /// How many sounds told of it.
+    pub(crate) tones: Vec<u64>,
     /// From the fault's end to a device that is well.
     pub(crate) well: Vec<Duration>,
     pub(crate) broken: Vec<(u64, String)>,
@@ -131,14 +133,16 @@ impl Row {
             lives: 0,
             shown: Vec::new(),
             pictures: Vec::new(),
+            tones: Vec::new(),
             well: Vec::new(),
             broken: Vec::new(),
         }
     }
 
     pub(crate) fn add(&mut self, seed: u64) {
-        let Life { shown, recovery, broken, .. } = live(&self.fault.plan(seed), None);
+        let Life { shown, recovery, tones, broken, .. } = live(&self.fault.plan(seed), None);
         self.lives += 1;
+        self.tones.push(tones);
         if let Some((after, picture)) = shown {
             self.shown.push(after);
             if !self.pictures.contains(&picture) {

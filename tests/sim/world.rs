@@ -53,11 +53,15 @@ pub(crate) struct Life {
     pub(crate) simulated: Duration,
     pub(crate) turns: u64,
     pub(crate) replies: usize,
+    /// What the service said that it should not have.
+    pub(crate) uttered: usize,
     pub(crate) digest: u64,
     /// From the last fault to rest with a link.
     pub(crate) recovery: Option<Duration>,
     /// What the light first said of the fault, and how long after it began.
     pub(crate) shown: Option<(Duration, &'static str)>,
+    /// Sounds that were heard and are of no reply.
+    pub(crate) tones: u64,
     /// The first promise that was broken, and when.
     pub(crate) broken: Option<String>,
 }
@@ -100,6 +104,7 @@ struct World<'a> {
     turns: u64,
     recovery: Option<At>,
     shown: Option<(At, &'static str)>,
+    uttered: usize,
     refused: bool,
     over: bool,
     muted_since: Option<At>,
@@ -170,6 +175,7 @@ impl<'a> World<'a> {
             turns: 0,
             recovery: None,
             shown: None,
+            uttered: 0,
             refused: false,
             over: false,
             muted_since: None,
@@ -180,6 +186,7 @@ impl<'a> World<'a> {
     fn live(mut self, mut tell: Option<&mut dyn FnMut(&str)>) -> Life {
         while !self.over && self.promises.borrow().broken.is_none() {
             self.happen(&mut tell);
+            self.note_rest(self.clock.now());
             self.watch();
             self.prove();
             let Some(next) = self.next() else { break };
@@ -195,9 +202,11 @@ impl<'a> World<'a> {
             simulated: Duration::from_nanos(self.clock.now()),
             turns: self.turns,
             replies,
+            uttered: self.uttered,
             digest: self.digest.0,
             recovery: self.recovery.map(Duration::from_nanos),
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
+            tones: self.promises.borrow().tones,
             broken: self.promises.borrow_mut().broken.take(),
         }
     }
@@ -276,6 +285,9 @@ impl<'a> World<'a> {
             Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
             Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),
             Act::Die => self.fars.iter().for_each(|far| far.cable.die()),
+            Act::Utter { seed, count } => {
+                self.uttered += self.fars.iter_mut().map(|far| far.utter(seed, count)).sum::<usize>();
+            }
             Act::Outage { until, how } => (self.outage_until, self.outage) = (until, how),
             Act::Latency { time } => {
                 self.latency = time;
@@ -404,7 +416,6 @@ impl<'a> World<'a> {
             tell(&format!("{:12.6} {ready:?} -> {state:?}", now as f64 / S as f64));
         }
         self.rung = true;
-        self.note_rest(now);
         match ended {
             None => {}
             Some(Ok(Ending::Refused)) if self.refused => self.over = true,

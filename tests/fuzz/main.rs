@@ -1,0 +1,17 @@
+//! The libFuzzer binary: it throws bytes at the one judge that FUZZ_TARGET names. It judges nothing itself.
+#![no_main]
+
+#[path = "mod.rs"]
+mod fuzz;
+
+use std::sync::OnceLock;
+
+static JUDGE: OnceLock<fuzz::Judge> = OnceLock::new();
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    JUDGE.get_or_init(|| {
+        let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
+        let found = fuzz::TARGETS.iter().find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("FUZZ_TARGET={name:?} is no target")).1
+    })(bytes);
+});

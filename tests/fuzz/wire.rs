@@ -1,0 +1,100 @@
+//! Service events: spelled otherwise they read the same, and what is read is no longer than what was said.
+
+use bytes::BytesMut;
+use mynah::wire::{self, Incoming, Malformed, Samples, SessionConfig, TurnDetection, Voice};
+
+/// What a sentence may add to what it quotes.
+const WORDS: usize = 120;
+
+pub(super) fn judge(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let read = wire::read(text);
+    let other = spelled_otherwise(text);
+    let again = wire::read(&other);
+    match (&read, &again) {
+        (Ok(Incoming::SessionUpdated(one)), Ok(Incoming::SessionUpdated(two))) => {
+            let differ = |effective| format!("{:?}", wire::differences(&asked(), effective));
+            assert_eq!(differ(one), differ(two));
+        }
+        (Err(Malformed::NotJson(why)), Err(Malformed::NotJson(_))) => {
+            assert!(why.chars().count() <= WORDS, "{why}")
+        }
+        _ => assert_eq!(format!("{read:?}"), format!("{again:?}")),
+    }
+    match read {
+        Ok(incoming) => within(&incoming, text.len()),
+        Err(malformed) => assert!(malformed.to_string().len() <= text.len() + 4 * WORDS),
+    }
+}
+
+fn within(incoming: &Incoming<'_>, limit: usize) {
+    let held = match incoming {
+        Incoming::Audio(delta) => {
+            decodes(&delta.base64);
+            delta.reply.len() + delta.item.len() + delta.base64.len()
+        }
+        Incoming::AudioDone { item, .. } => item.len(),
+        Incoming::SessionCreated { id: text, .. } | Incoming::Unknown(text) => text.len(),
+        Incoming::Said { item, words, .. } => item.len() + words.len(),
+        Incoming::SessionUpdated(text) => text.len(),
+        Incoming::Error(error) => error.code.len() + error.message.len() + error.param.len(),
+        Incoming::Warning(sentence) => sentence.len().saturating_sub(WORDS),
+        Incoming::Event(_) | Incoming::Ignored(_) => 0,
+    };
+    assert!(held <= limit, "{held} bytes of {limit}");
+}
+
+/// Whole samples without padding are spelled as they were.
+fn decodes(base64: &str) {
+    let mut samples = Vec::new();
+    let decoded = Samples::default().decode(base64, |piece| samples.extend_from_slice(piece));
+    assert!(samples.len() * 2 <= base64.len() / 4 * 3 + 3);
+    if decoded.is_ok() && base64.len().is_multiple_of(8) && !base64.contains('=') {
+        let mut text = BytesMut::new();
+        wire::encode(&samples, &mut text);
+        assert_eq!(text, base64);
+    }
+}
+
+/// The same JSON with spaces everywhere and every letter and digit of a string escaped.
+fn spelled_otherwise(text: &str) -> String {
+    let mut other = String::with_capacity(text.len() * 6);
+    let (mut inside, mut escaped) = (false, 0);
+    for c in text.chars() {
+        match c {
+            '"' if escaped == 0 => {
+                inside = !inside;
+                other.push(c);
+            }
+            '\\' if inside && escaped == 0 => {
+                escaped = 1;
+                other.push(c);
+                continue;
+            }
+            // What follows \u are four digits, which must stay.
+            'u' if escaped == 1 => {
+                escaped = 5;
+                other.push(c);
+            }
+            c if inside && escaped == 0 && c.is_ascii_alphanumeric() => {
+                other.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            '{' | '}' | '[' | ']' | ':' | ',' if !inside => other.extend([' ', c, '\n']),
+            c => other.push(c),
+        }
+        escaped = usize::saturating_sub(escaped, 1);
+    }
+    other
+}
+
+fn asked() -> SessionConfig {
+    SessionConfig {
+        instructions: "Be brief.".to_owned(),
+        voice: Voice { family: "openai", name: "alloy".to_owned() },
+        turn_detection: Some(TurnDetection::Server),
+        noise_reduction: Some("azure_deep_noise_suppression"),
+        echo_cancellation: true,
+        transcription: Some("whisper-1"),
+        language: None,
+    }
+}
