@@ -1,6 +1,7 @@
 //! Wires the rooms together: arguments, profile, log, sound, board, service, session, exit code.
 //!
-//! It holds no loop and no algorithm. Exit codes: 0 the owner left, 1 broken at run time, 2 wrong set-up.
+//! It holds no loop and no algorithm. Exit codes: 0 the owner left, 1 broken at run time, 2 wrong set-up, and only
+//! where a service manager is there to try again, 75: a device is not there yet.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use mynah::audio::{self, Cards, Shape, Sound, Tape};
+use mynah::audio::{self, AudioError, Cards, End, Shape, Sound, Tape};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
@@ -26,21 +27,28 @@ use mynah::link::Tls;
 use mynah::parrot::Habits;
 use mynah::profile::{self, Keep, Machine, Mode, Profile, Record, Replay, Request, SYSTEM_FILE, Target};
 use mynah::recorder::{self, Replayed};
-use mynah::session::{self, Parts, Recording, Service};
+use mynah::session::{self, Absence, Parts, Recording, Service};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 const BROKEN: u8 = 1;
 const WRONG_SET_UP: u8 = 2;
+/// sysexits.h: EX_TEMPFAIL.
+const NOT_YET: u8 = 75;
+/// Whoever sends one of these wants the program to end.
+const ENDS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 fn main() -> ExitCode {
     session::last_words(logging::bare);
-    let request = std::env::current_dir()
-        .map_err(|error| format!("there is no working directory: {error}"))
-        .and_then(|dir| {
-            let machine = Machine::read(Path::new("/"));
-            profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine)
-                .map_err(|problems| problems.to_string())
-        });
+    let dir = match std::env::current_dir() {
+        Ok(dir) => dir,
+        Err(error) => {
+            eprintln!("there is no working directory: {error}");
+            return ExitCode::from(WRONG_SET_UP);
+        }
+    };
+    let machine = Machine::read(Path::new("/"));
+    let request =
+        profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
     match request {
         Ok(Request::Help(text) | Request::Boards(text)) => {
             print!("{text}");
@@ -54,19 +62,18 @@ fn main() -> ExitCode {
         Ok(Request::Run(profile)) => run(*profile),
         Err(problems) => {
             eprintln!("{problems}");
-            ExitCode::from(WRONG_SET_UP)
+            match signals(&ENDS) {
+                Ok(signals) if problems.is_absence() => lack(&problems.to_string(), None, &signals),
+                Ok(_) | Err(_) => ExitCode::from(WRONG_SET_UP),
+            }
         }
     }
 }
 
 fn run(profile: Profile) -> ExitCode {
-    let parts = logging::start(&profile.log).and_then(|()| parts(profile));
-    let parts = match parts {
+    let parts = match logging::start(&profile.log).map_err(Unmade::Wrong).and_then(|()| parts(profile)) {
         Ok(parts) => parts,
-        Err(error) => {
-            eprintln!("mynah: {error}");
-            return ExitCode::from(WRONG_SET_UP);
-        }
+        Err(unmade) => return explain(unmade),
     };
     match session::run(parts) {
         Ok(_) if session::is_broken() => ExitCode::from(BROKEN),
@@ -79,20 +86,72 @@ fn run(profile: Profile) -> ExitCode {
     }
 }
 
-fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
+/// Why there is nothing to run.
+enum Unmade {
+    /// It takes a person to mend it.
+    Wrong(Box<dyn Error>),
+    /// A device of the board, or one of the sound, is not to be had now.
+    Lacking { why: String, board: Option<Box<(Board, End)>>, signals: UnixStream },
+}
+
+impl<E: Error + 'static> From<E> for Unmade {
+    fn from(error: E) -> Self {
+        Unmade::Wrong(error.into())
+    }
+}
+
+/// Says it, and waits where that may help.
+fn explain(unmade: Unmade) -> ExitCode {
+    match unmade {
+        Unmade::Wrong(error) => {
+            eprintln!("mynah: {error}");
+            ExitCode::from(WRONG_SET_UP)
+        }
+        Unmade::Lacking { why, mut board, signals } => {
+            eprintln!("mynah: {why}");
+            lack(&why, board.as_deref_mut(), &signals)
+        }
+    }
+}
+
+/// Ends without a device, but where a service manager would try again, not before that may help.
+fn lack(why: &str, board: Option<&mut (Board, End)>, signals: &UnixStream) -> ExitCode {
+    // A person who typed a wrong name is there to see it.
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return ExitCode::from(WRONG_SET_UP);
+    }
+    let board = board.map(|(board, end)| (board, *end));
+    match session::absent(why, board, signals, Path::new("/dev"), session::ABSENCE) {
+        Absence::Asked => ExitCode::SUCCESS,
+        Absence::Changed | Absence::Over => ExitCode::from(NOT_YET),
+    }
+}
+
+fn parts(profile: Profile) -> Result<Parts, Unmade> {
     log::info!("{}", profile.chosen);
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }
     let (mode, config) = (session::mode(&profile), session::session(&profile));
     let latching = profile.talk.mode == Mode::Hold;
-    let signals = signals(&[SIGINT, SIGTERM, SIGHUP])?;
-    let recording = recording(profile.record, &profile.keep)?;
+    let signals = signals(&ENDS).map_err(Unmade::Wrong)?;
+    let recording = recording(profile.record, &profile.keep).map_err(Unmade::Wrong)?;
     // First, because opening a card may take a while and the owner should see that something is happening.
-    let mut board = Board::open(&profile.body, latching)?;
+    let mut board = match Board::open(&profile.body, latching) {
+        Ok(board) => board,
+        Err(error) => return Err(Unmade::Lacking { why: error.to_string(), board: None, signals }),
+    };
     session::greet(&mut board);
-    let sound = sound(profile.sound)?;
-    let (service, errands) = service(profile.service.target, profile.keep.file.clone())?;
+    let sound = match sound(profile.sound) {
+        Ok(sound) => sound,
+        Err(error) => {
+            let Some(end) = error.lacks() else { return Err(error.into()) };
+            let why = format!("{error}; without a sound card, --speech and --speaker-file stand in for it");
+            return Err(Unmade::Lacking { why, board: Some(Box::new((board, end))), signals });
+        }
+    };
+    let file = profile.keep.file.clone();
+    let (service, errands) = service(profile.service.target, file).map_err(Unmade::Wrong)?;
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let (keep, sounds) = (profile.keep, profile.talk.sounds);
@@ -112,15 +171,13 @@ fn parts(profile: Profile) -> Result<Parts, Box<dyn Error>> {
     })
 }
 
-fn sound(wanted: profile::Sound) -> Result<Sound, Box<dyn Error>> {
+fn sound(wanted: profile::Sound) -> Result<Sound, AudioError> {
     let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
     } else {
         let cards = Cards { microphone, speaker, controls, unplugged };
-        audio::cards(cards, Shape::default()).map_err(|error| {
-            format!("{error}; without a sound card, --speech and --speaker-file stand in for it")
-        })?
+        audio::cards(cards, Shape::default())?
     };
     for control in sound.unset() {
         log::warn!("{control}");

@@ -110,6 +110,32 @@ fn a_wrong_set_up_is_exit_code_2_with_a_sentence_that_says_what_to_do() {
 }
 
 #[test]
+fn under_a_service_manager_a_missing_card_is_waited_for_and_the_status_says_so() {
+    for (args, expected) in [
+        (["--microphone", "no-such-card"], "there is no microphone \"no-such-card\""),
+        (["--board", "respeaker-4mic"], "board respeaker-4mic: its sound card is not here"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let manager = UnixDatagram::bind(folder.path().join("manager")).unwrap();
+        manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut child = mynah(folder.path())
+            .args(["--config", "/dev/null", "--parrot"])
+            .args(args)
+            .env("NOTIFY_SOCKET", folder.path().join("manager"))
+            .spawn()
+            .unwrap();
+        let mut told = [0; 4096];
+        let length = manager.recv(&mut told).unwrap();
+        let told = String::from_utf8_lossy(&told[..length]);
+        assert!(told.starts_with(&format!("STATUS={expected}")), "{told}");
+        assert_eq!(child.try_wait().unwrap(), None, "it is given up at once");
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(wait(&mut child).code(), Some(0), "asked to end it is no failure");
+    }
+}
+
+#[test]
 fn who_asks_with_a_signal_gets_a_recording_that_can_be_lived_again() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start([Behaviour::script(events::opening())]);

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Run by build, in a user namespace: makes the card's root file system, and what is to stand on its FAT partition.
 #
-#   root.sh SUITE BOARD PACKAGE FRESH
+#   root.sh SUITE BOARD PACKAGE FRESH KEYRING
 #
 # A Debian root takes an emulated machine minutes, so it is kept, without mynah and without what stands in root/.
 set -euo pipefail
@@ -14,8 +14,9 @@ source "$here/cross/target.sh"
 source "$here/board/image/layout.sh"
 
 readonly IMAGE=$here/board/image WORK=$here/target/image
-suite=$1 board=$2 package=$3 fresh=$4
+suite=$1 board=$2 package=$3 fresh=$4 keyring=$5
 base=$WORK/base-$suite card=$WORK/card boot=$WORK/boot
+slot=$card/usr/lib/mynah/slot
 
 main() {
     umask 022
@@ -29,6 +30,7 @@ main() {
     cp -a --reflink=auto "$base" "$card"
     install_mynah
     lay_over
+    fill_slot
     fill_boot
     trim
     squeeze
@@ -39,7 +41,7 @@ bring_base() {
     local key packages servers
     mapfile -t packages < <(grep -vE '^(#|$)' "$IMAGE/packages")
     mapfile -t servers <"$WORK/servers"
-    key=$(find "$IMAGE/packages" "$WORK/servers" "$IMAGE/early" -type f -exec sha256sum {} + | sort | sha256sum)
+    key=$(find "$IMAGE/packages" "$WORK/servers" "$IMAGE/early" "$IMAGE/tryboot" -type f -exec sha256sum {} + | sort | sha256sum)
     [[ $fresh == yes || $(cat "$base.key" 2>/dev/null) != "$key" ]] || { say "Debian $suite as it was fetched" && return; }
     rm -rf "$base" "$base.key"
     say "fetching Debian $suite for $deb, which takes minutes"
@@ -54,6 +56,7 @@ bring_base() {
         --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --essential-hook="cp -r '$IMAGE/early/.' \"\$1\"" \
         --essential-hook='mkdir -p "$1/boot/firmware" && mount --bind "$1/boot/firmware" "$1/boot/firmware"' \
+        --customize-hook="'$IMAGE/tryboot/build' \"\$1\"" \
         --customize-hook='umount "$1/boot/firmware"' \
         "$suite" "$base" "${servers[@]}"
     echo "$key" >"$base.key"
@@ -79,46 +82,70 @@ lay_over() {
     install -d -m 755 "$card/usr/share/mynah/card"
     mv "$card/usr/share/mynah/mynah.txt" "$card/usr/share/mynah/card/mynah.txt"
     sed -i "s/@BOARD@/$board/" "$card/usr/share/mynah/card/mynah.txt"
+    cp "$here/tests/dialogue.wav" "$card/usr/share/mynah/card/"
+    sed -i "s/@COMPATIBLE@/$(compatible "$board")/" "$card/etc/rauc/system.conf"
+    [[ -z $keyring ]] || cp "$keyring" "$card/etc/rauc/keyring.pem"
     # The settings come onto the data partition, which is mounted over this.
     rm -f "$card"/etc/mynah/mynah.toml
     rm -f "$card"/etc/ssh/ssh_host_* "$card/etc/hostname" "$card/etc/resolv.conf" "$card/var/lib/dbus/machine-id"
     ln -s ../run/NetworkManager/resolv.conf "$card/etc/resolv.conf"
     # Empty, so that every start makes one up and none is taken for the first.
     : >"$card/etc/machine-id"
-    inside systemctl --quiet enable mynah-setup.service mynah-reset.path ssh.service
+    inside systemctl --quiet enable mynah-setup.service mynah-reset.path mynah-trial.service \
+        mynah-update.service mynah-hawkbit.service ssh.service
     inside systemctl --quiet disable NetworkManager-wait-online.service
     inside systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
         e2scrub_reap.service fstrim.timer systemd-firstboot.service
 }
 
-# The FAT partition: the Pi's firmware, the kernel, the board's overlays, and the file for the owner.
-fill_boot() {
-    cp -r "$card/boot/firmware/." "$boot"
-    cp "$card/usr/share/mynah/card/mynah.txt" "$boot/mynah.txt"
-    # A person on Windows opens it with a program that wants its line ends.
-    sed -i 's/$/\r/' "$boot/mynah.txt"
+# What starts this root file system and goes where it goes: the kernel, its initrd, device trees, overlays, settings.
+fill_slot() {
+    local from=$card/boot/firmware name
+    mkdir -p "$slot/overlays"
+    for name in kernel initramfs; do
+        name=$(sed -nE "s/^${name}[= ]//p" "$from/config.txt")
+        [[ -n $name && -s $from/$name ]] || refuse "config.txt names no kernel or initrd that is there"
+        mv "$from/$name" "$slot"
+    done
+    mv "$from"/*.dtb "$slot"
+    [[ ! -d $from/overlays ]] || mv "$from/overlays"/* "$slot/overlays"
+    # Without this file the firmware would look for the overlays elsewhere.
+    echo "These overlays go with the kernel beside them." >"$slot/overlays/README"
     bring_overlays
     {
+        cat "$from/config.txt"
         echo
         echo "# mynah: the board $board"
         echo "[all]"
         sed -nE "s/^${board}[[:space:]]+//p" "$IMAGE/config-lines" | grep -vx -- - || true
-    } >>"$boot/config.txt"
-    echo "root=PARTUUID=$DISK_ID-02 rootfstype=squashfs ro rootwait fsck.repair=yes panic=10 quiet console=tty1" \
-        >"$boot/cmdline.txt"
-    [[ -s $boot/$(sed -n 's/^kernel=//p' "$boot/config.txt") && -s $boot/$(sed -n 's/^initramfs //p' "$boot/config.txt") ]] ||
-        refuse "config.txt names no kernel or initrd that is there"
+    } >"$slot/config.txt"
+    echo "root=PARTUUID=$DISK_ID-@NUMBER@ rauc.slot=@SLOT@ rootfstype=squashfs ro rootwait fsck.repair=yes panic=10 quiet" \
+        "console=tty1" >"$slot/cmdline.txt"
+    # shellcheck disable=SC2016 # dpkg's own name, not the shell's
+    inside dpkg-query --show --showformat='${Version}\n' mynah >"$slot/version"
+}
+
+# The FAT partition: the Pi's firmware, what starts slot a, and the file for the owner.
+fill_boot() {
+    rm "$card"/boot/firmware/{config,cmdline}.txt
+    cp -r "$card/boot/firmware/." "$boot"
+    # The device's own script, on a device that has nothing but this folder.
+    rm -rf "$WORK/made" && mkdir -p "$WORK/made/boot" && ln -s "$boot" "$WORK/made/boot/firmware"
+    MYNAH_ROOT=$WORK/made "$IMAGE/root/usr/lib/mynah/slots" fill a "$slot"
+    cp "$boot/a/config.txt" "$boot/config.txt"
+    cp "$card/usr/share/mynah/card/mynah.txt" "$boot/mynah.txt"
+    # A person on Windows opens it with a program that wants its line ends.
+    sed -i 's/$/\r/' "$boot/mynah.txt"
 }
 
 # Our own overlays, each of which must fit every Pi's device tree: the firmware says nothing of one that does not.
 bring_overlays() {
     local source overlay tree
-    mkdir -p "$boot/overlays"
     for source in "$here/board/overlays/"*.dts; do
         overlay=${source##*/}
-        overlay=$boot/overlays/${overlay%.dts}.dtbo
+        overlay=$slot/overlays/${overlay%.dts}.dtbo
         dtc -q -@ -I dts -O dtb -o "$overlay" "$source"
-        for tree in "$boot"/bcm27{11,10,09}*.dtb "$boot"/bcm2837*.dtb; do
+        for tree in "$slot"/bcm27{11,10,09}*.dtb "$slot"/bcm2837*.dtb; do
             [[ ! -e $tree ]] || fdtoverlay -i "$tree" -o "$WORK/tree" "$overlay" ||
                 refuse "${source##*/} does not fit ${tree##*/}"
         done
@@ -144,6 +171,7 @@ trim() {
 squeeze() {
     say "packing the root file system"
     rm -f "$WORK/root.squashfs"
+    find "$slot" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     mksquashfs "$card" "$WORK/root.squashfs" -comp zstd -Xcompression-level 15 -b 256K -no-progress -quiet -noappend
     rm -rf "$card"
 }

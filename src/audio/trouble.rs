@@ -211,6 +211,22 @@ pub enum AudioError {
     },
 }
 
+impl AudioError {
+    /// Names the end whose device is not to be had now, which may mend itself: it is plugged in, or let go.
+    #[must_use]
+    pub fn lacks(&self) -> Option<End> {
+        match self {
+            AudioError::Open { end, .. }
+            | AudioError::Held { end, .. }
+            | AudioError::Missing { end, .. }
+            | AudioError::Forbidden { end, .. }
+            | AudioError::Unfit { end, .. }
+            | AudioError::Gone { end, .. } => Some(*end),
+            AudioError::Mixer { .. } | AudioError::Tape { .. } | AudioError::System { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for AudioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -59,12 +59,12 @@ pub fn read(
     if let Some([boards, words @ ..]) = args.get(1..)
         && boards == "boards"
     {
-        return board::request(words, dir, machine).map(Request::Boards).map_err(ProfileError);
+        return board::request(words, dir, machine).map(Request::Boards).map_err(ProfileError::wrong);
     }
     if let Some([word, words @ ..]) = args.get(1..)
         && word == "replay"
     {
-        return replay::request(words, dir).map(Request::Replay).map_err(ProfileError);
+        return replay::request(words, dir).map(Request::Replay).map_err(ProfileError::wrong);
     }
     let layers = match layers::gather(args, env, dir, system) {
         Asked::Help => return Ok(Request::Help(keys::help())),
@@ -93,12 +93,8 @@ pub fn read(
         log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
         warnings: Vec::new(),
     };
-    let (problems, warnings) = values.judge();
-    if problems.is_empty() {
-        Ok(Request::Run(Box::new(Profile { warnings, ..profile })))
-    } else {
-        Err(ProfileError(problems))
-    }
+    let warnings = values.judge()?;
+    Ok(Request::Run(Box::new(Profile { warnings, ..profile })))
 }
 
 fn record(values: &mut Values) -> Record {
@@ -301,19 +297,32 @@ pub struct Log {
 
 /// Every problem with what the owner asked for.
 #[derive(Debug)]
-pub struct ProfileError(Vec<String>);
+pub struct ProfileError {
+    problems: Vec<String>,
+    absent: bool,
+}
 
 impl ProfileError {
+    fn wrong(problems: Vec<String>) -> Self {
+        Self { problems, absent: false }
+    }
+
+    /// Tells whether all would be well if what is not plugged in were: nothing that is written is wrong.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        self.absent
+    }
+
     /// Lists the problems, one sentence each.
     #[must_use]
     pub fn problems(&self) -> &[String] {
-        &self.0
+        &self.problems
     }
 }
 
 impl fmt::Display for ProfileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+        f.write_str(&self.problems.join("\n"))
     }
 }
 

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::ProfileError;
 use super::Unplugged;
 use super::board::sound;
 use super::keys::{Key, ROWS, nearest};
@@ -26,16 +27,23 @@ pub(super) fn names<C: Choice>() -> Vec<&'static str> {
 pub(super) struct Values {
     layers: Layers,
     dir: PathBuf,
+    /// How many of the problems are that something is not plugged in.
+    absences: usize,
 }
 
 impl Values {
     pub(super) fn new(layers: Layers, dir: &Path) -> Self {
-        Self { layers, dir: dir.to_owned() }
+        Self { layers, dir: dir.to_owned(), absences: 0 }
     }
 
-    /// Gives the problems and the warnings.
-    pub(super) fn judge(self) -> (Vec<String>, Vec<String>) {
-        (self.layers.problems, self.layers.warnings)
+    /// Gives the warnings if there is no problem.
+    pub(super) fn judge(self) -> Result<Vec<String>, ProfileError> {
+        let Layers { problems, warnings, .. } = self.layers;
+        if problems.is_empty() {
+            return Ok(warnings);
+        }
+        let absent = self.absences == problems.len();
+        Err(ProfileError { problems, absent })
     }
 
     /// Reads a text, if it is set.
@@ -175,6 +183,12 @@ impl Values {
 
     pub(super) fn problem(&mut self, sentence: String) {
         self.layers.problems.push(sentence);
+    }
+
+    /// Notes a problem that plugging something in would mend.
+    pub(super) fn absence(&mut self, sentence: String) {
+        self.absences += 1;
+        self.problem(sentence);
     }
 
     pub(super) fn warn(&mut self, sentence: String) {

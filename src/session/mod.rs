@@ -5,6 +5,7 @@
 //! follows from it. It is the only owner of the link and of both lanes' inner ends. It contains no policy:
 //! what to do is `conversation`'s, what was heard `ledger`'s, how it is spelled `wire`'s.
 
+mod absent;
 mod ask;
 mod backlog;
 mod cage;
@@ -44,6 +45,7 @@ use crate::profile::Keep;
 use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
 
+pub use absent::{ABSENCE, Absence, absent};
 pub use ask::{mode, session};
 pub use last_words::{is_broken, last_words, wake_with};
 pub use line::Service;

@@ -115,6 +115,11 @@ fn a_board_whose_card_is_not_here_is_refused_unless_the_owner_names_the_devices_
                     or name the devices with --microphone and --speaker";
     assert_eq!(refused(&[]), [sentence]);
     assert_eq!(refused(&["--microphone=hw:1"]), [sentence]);
+    let absence = |flags: &[&str]| {
+        Desk::new().flags(flags).on(Machine::default()).read().is_err_and(|error| error.is_absence())
+    };
+    assert!(absence(&board), "it could be plugged in");
+    assert!(!absence(&[&board[..], &["--mode=tpa"]].concat()), "a wrong word stays wrong");
     let own = run(&["--board=respeaker-2mic-v1", "--microphone=hw:1", "--speaker=hw:2"], Machine::default());
     assert_eq!(own.sound.controls, []);
     run(&["--board=respeaker-2mic-v1", "--speaker-file=out.wav"], Machine::default());

@@ -2,6 +2,7 @@
 //!
 //! Each reply is a constant, so that the speaker's recording says to the sample whose audio was heard.
 
+mod absent;
 mod barge_in;
 mod hostile;
 mod last_words;

@@ -185,7 +185,7 @@ fn settle(values: &mut Values, machine: &Machine, chosen: &Chosen) -> Sound {
         }
     }
     if lost && !is_tape {
-        values.problem(lost_card(facts, machine));
+        values.absence(lost_card(facts, machine));
     }
     let device = |end: &End| end.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned());
     Sound {

@@ -1,0 +1,94 @@
+//! A device that is not there at the start, while a service manager is: the lights say so, and the end is put off
+//! until there is another device or some time has gone.
+//!
+//! It opens nothing itself. Which card is the right one, and which devices a service may open at all, is settled anew
+//! at a start, so it takes a new start to use what has come.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
+use sd_notify::NotifyState;
+
+use super::clock;
+use crate::audio::End;
+use crate::board::Board;
+use crate::conversation::State;
+use crate::light::{Facts, Fault};
+
+/// How long a start that lacks a device lasts: with the pause behind it (`RestartSec=`) so long that starts like it
+/// never count as too many (`StartLimitBurst=`), and shorter than a start may take (`TimeoutStartSec=`).
+pub const ABSENCE: Duration = Duration::from_secs(30);
+/// How often the devices are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the lights are: as often as the finest of them change.
+const SHINE: Duration = Duration::from_millis(50);
+/// Where device nodes come up, below the folder of devices; sub-folders come with the first device in them.
+const FOLDERS: [&str; 3] = [".", "snd", "input"];
+
+/// How such a start ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// A device has come or gone.
+    Changed,
+    /// Nothing has happened.
+    Over,
+    /// The program is to end.
+    Asked,
+}
+
+/// Waits for the set of nodes in `devices` (`/dev`) to change, for `most`, or for `signals` to be readable, and has
+/// the manager's status be `why` and the lights of `board`, if there is one, say which end of the sound is missing.
+pub fn absent(
+    why: &str,
+    board: Option<(&mut Board, End)>,
+    signals: &UnixStream,
+    devices: &Path,
+    most: Duration,
+) -> Absence {
+    // Without a manager, or with one that does not listen, there is nobody to tell.
+    let _ = sd_notify::notify(&[NotifyState::Status(why)]);
+    let start = clock::now();
+    let before = nodes(devices);
+    let mut board = board.filter(|(board, _)| board.shines());
+    let mut looked = start;
+    loop {
+        let now = clock::now();
+        if now.duration_since(looked) >= LOOK {
+            looked = now;
+            if nodes(devices) != before {
+                return Absence::Changed;
+            }
+        }
+        let left = most.saturating_sub(now.duration_since(start));
+        if left.is_zero() {
+            return Absence::Over;
+        }
+        let mut step = LOOK;
+        if let Some((board, end)) = &mut board {
+            let fault = match end {
+                End::Microphone => Fault::NoMicrophone,
+                End::Speaker => Fault::NoSpeaker,
+            };
+            let facts = Facts { fault: Some((fault, start)), ..Facts::begin(State::Connecting, start) };
+            board.shine(&facts, now);
+            step = SHINE;
+        }
+        let timeout = Timespec::try_from(left.min(step)).ok();
+        let mut fds = [PollFd::new(signals, PollFlags::IN)];
+        // Interrupted by a signal, it is looked at again.
+        if poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0) {
+            return Absence::Asked;
+        }
+    }
+}
+
+/// Lists the names in the folders where devices come up; a folder that is not there is empty.
+fn nodes(devices: &Path) -> BTreeSet<OsString> {
+    let inside = |folder: &str| std::fs::read_dir(devices.join(folder)).into_iter().flatten().flatten();
+    FOLDERS.iter().flat_map(|folder| inside(folder).map(|node| node.file_name())).collect()
+}
