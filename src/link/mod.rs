@@ -29,8 +29,9 @@ pub use tls::{Tls, TlsError};
 /// A text message; cheap to hold, and nothing is copied to get it.
 pub use tungstenite::Utf8Bytes as Text;
 
-/// Unsent bytes beyond which the uplink counts as stuck: about four seconds of speech. The link is lost.
-pub const OUTBOUND_BYTES: usize = 256 * 1024;
+/// Unsent bytes beyond which the uplink counts as stuck: about sixteen seconds of speech, because what was said in an
+/// outage, ten seconds at most, goes all at once when it is over. The link is lost.
+pub const OUTBOUND_BYTES: usize = 1024 * 1024;
 /// The longest message taken in; the service documents no limit of its own (protocol §4.2). The link is lost.
 pub const INBOUND_BYTES: usize = 10 * 1024 * 1024;
 /// How long the peer may be silent before it is asked for a sign of life (protocol §4.3).
@@ -40,7 +41,7 @@ pub const PONG_LIMIT: Duration = Duration::from_secs(15);
 /// The same while somebody talks or waits for an answer, who would talk to a dead link for that long.
 pub const BUSY_PING_AFTER: Duration = Duration::from_secs(4);
 /// And how long the sign of life may take then: an uplink that is further behind is of no use to a talk.
-pub const BUSY_PONG_LIMIT: Duration = Duration::from_secs(8);
+pub const BUSY_PONG_LIMIT: Duration = Duration::from_secs(6);
 
 /// Bytes read at a time. tungstenite fills as many with zeros before each read, so more is not better.
 const READ_BYTES: usize = 4 * 1024;

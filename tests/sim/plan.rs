@@ -258,9 +258,8 @@ fn ppm(luck: &mut Rng) -> f64 {
 }
 
 /// How the service treats a connection in bad times and in good ones.
-pub(super) fn manner(bad: bool, restless: bool, luck: &mut Rng) -> Manner {
+pub(super) fn manner(bad: bool, short: bool, luck: &mut Rng) -> Manner {
     // Shorter than the time before its end at which a session may be replaced.
-    let short = restless || luck.u32(0..4) == 0;
     let life = if short { Duration::from_secs(luck.u64(65..400)) } else { Habits::default().life };
     let habits = Habits {
         life,

@@ -105,7 +105,11 @@ impl Fault {
             Self::Reset => vec![(from, Act::Reset)],
             Self::Dead { .. } => vec![(from, Act::Die)],
             Self::Stall => vec![(from, Act::Stall { time: until - from })],
-            Self::Outage => vec![(from, Act::Outage { until, how: Outage::Mixed }), (from, Act::Reset)],
+            // Whoever was unwell is another one afterwards.
+            Self::Outage => {
+                let how = Outage::Mixed;
+                vec![(from, Act::Outage { until, how }), (from, Act::Reset), (until, Act::Reset)]
+            }
             Self::Unplugged(end) => {
                 vec![
                     (from, Act::Plug { end, plugged: false, told: true }),

@@ -337,6 +337,8 @@ impl<'a> World<'a> {
         let now = self.clock.now();
         self.promises.borrow_mut().dial(now);
         let bad = now < self.outage_until;
+        // Where one fault is timed no other must come between.
+        let short = self.plan.restless || (self.plan.fault_at.is_none() && self.luck.u32(0..4) == 0);
         let how = match (bad, self.outage, self.luck.u32(0..4)) {
             (false, ..) => None,
             (true, Outage::Mixed, 0) => Some(Outage::Refused),
@@ -346,10 +348,9 @@ impl<'a> World<'a> {
         let (after, fate) = match how {
             Some(Outage::Refused) => (self.luck.u64(MS..50 * MS), Fate::Fails),
             Some(Outage::Hole) => (dial.limit.as_nanos() as At, Fate::Fails),
-            Some(Outage::Unwell | Outage::Mixed) | None => (
-                self.luck.u64(5 * MS..200 * MS),
-                Fate::Reaches(manner(bad, self.plan.restless, &mut self.luck)),
-            ),
+            Some(Outage::Unwell | Outage::Mixed) | None => {
+                (self.luck.u64(5 * MS..200 * MS), Fate::Reaches(manner(bad, short, &mut self.luck)))
+            }
         };
         self.dialling = Some((now + after, dial.number, fate));
     }
