@@ -21,7 +21,7 @@ pub(crate) enum Fault {
     Dead { live: bool },
     /// Nothing moves for five seconds.
     Stall,
-    /// Reset, and nobody can be reached, or well, for half a minute.
+    /// Reset, and nobody can be reached for half a minute.
     Outage,
     /// A device is pulled out for five seconds.
     Unplugged(End),
@@ -105,11 +105,7 @@ impl Fault {
             Self::Reset => vec![(from, Act::Reset)],
             Self::Dead { .. } => vec![(from, Act::Die)],
             Self::Stall => vec![(from, Act::Stall { time: until - from })],
-            // Whoever was unwell is another one afterwards.
-            Self::Outage => {
-                let how = Outage::Mixed;
-                vec![(from, Act::Outage { until, how }), (from, Act::Reset), (until, Act::Reset)]
-            }
+            Self::Outage => vec![(from, Act::Outage { until, how: Outage::Refused }), (from, Act::Reset)],
             Self::Unplugged(end) => {
                 vec![
                     (from, Act::Plug { end, plugged: false, told: true }),
