@@ -14,7 +14,8 @@ use mynah::parrot::{Habits, Parrot};
 use serde_json::{Value, json};
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::MidHandshake;
-use tungstenite::handshake::server::{NoCallback, ServerHandshake};
+use tungstenite::handshake::server::{ErrorResponse, Request, Response, ServerHandshake};
+use tungstenite::http::HeaderValue;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
@@ -23,6 +24,18 @@ use super::clock::{At, Clock};
 use super::hostile::utterance;
 use super::network::{Cable, End};
 use super::promises::Promises;
+
+/// What time it is for the service at every upgrade, and the same in seconds of the Unix epoch.
+const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+const DATE_S: u64 = 1_767_225_600;
+
+/// What is added to the answer to an upgrade.
+type Greeting = fn(&Request, Response) -> Result<Response, ErrorResponse>;
+
+const GREETING: Greeting = |_, mut answer| {
+    answer.headers_mut().insert("date", HeaderValue::from_static(DATE));
+    Ok(answer)
+};
 
 /// How the device's most frequent event begins, and the parrot's.
 const APPEND: &str = r#"{"type":"input_audio_buffer.append""#;
@@ -70,7 +83,7 @@ pub(super) struct Far {
 
 enum Stage {
     Fresh(End),
-    Upgrading(Box<MidHandshake<ServerHandshake<End, NoCallback>>>),
+    Upgrading(Box<MidHandshake<ServerHandshake<End, Greeting>>>),
     Open(Box<WebSocket<End>>),
     Silent { _held: End },
     Over,
@@ -106,7 +119,10 @@ impl Far {
             Manner::Serves(habits)
             | Manner::Forgets(habits)
             | Manner::Dithers(habits)
-            | Manner::Closes(habits, ..) => Some(Parrot::new(habits.clone(), seed, Duration::ZERO)),
+            | Manner::Closes(habits, ..) => {
+                let expires_at = DATE_S + habits.life.as_secs();
+                Some(Parrot::new(Habits { expires_at, ..habits.clone() }, seed, Duration::ZERO))
+            }
             Manner::Refuses(..) | Manner::Ignores | Manner::HasNoQuota => None,
         };
         Self {
@@ -179,7 +195,7 @@ impl Far {
                 | Manner::Ignores
                 | Manner::Dithers(_)
                 | Manner::Closes(..)
-                | Manner::HasNoQuota => upgrade(tungstenite::accept(end)),
+                | Manner::HasNoQuota => upgrade(tungstenite::accept_hdr(end, GREETING)),
             },
             Stage::Upgrading(handshake) => upgrade(handshake.handshake()),
             stage @ (Stage::Open(_) | Stage::Silent { .. } | Stage::Over) => stage,
@@ -313,7 +329,7 @@ impl Far {
     }
 }
 
-fn upgrade(result: Result<WebSocket<End>, HandshakeError<ServerHandshake<End, NoCallback>>>) -> Stage {
+fn upgrade(result: Result<WebSocket<End>, HandshakeError<ServerHandshake<End, Greeting>>>) -> Stage {
     match result {
         Ok(socket) => Stage::Open(Box::new(socket)),
         Err(HandshakeError::Interrupted(handshake)) => Stage::Upgrading(Box::new(handshake)),

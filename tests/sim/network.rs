@@ -165,7 +165,7 @@ impl Cable {
         (own.blocked && own.bytes < SEND_BUFFER)
             || state.broken.is_some()
             || !lane.arrived.is_empty()
-            || (lane.closed && lane.flying.is_empty())
+            || (lane.closed && lane.flying.is_empty() && !state.dead)
     }
 
     /// When something arrives next, or the kernel gives the connection up.

@@ -44,6 +44,8 @@ const TURNS_A_MOMENT: usize = 5000;
 const ALERT: At = 60 * MS;
 /// How late the capture thread may close its device: as late as it may be woken.
 const CLOSE_LIMIT: At = 65 * MS;
+/// How long anything may be waited for without a word: the longest dial, and the configuration, and a margin.
+const PHASE_LIMIT: At = 75 * S;
 /// What the owner says to see whether it still works.
 const PROOF: At = 1200 * MS;
 
@@ -452,11 +454,15 @@ impl<'a> World<'a> {
         }
     }
 
-    /// While the owner has cut the microphone off, its device is closed.
+    /// While the owner has cut the microphone off, its device is closed; and nothing is waited for without end.
     fn watch(&self) {
         let now = self.clock.now();
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.promises.borrow_mut().ears(now);
+        }
+        let (state, since) = (self.session.facts().state, self.clock.at(self.session.facts().since));
+        if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
+            self.promises.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
         }
     }
 
