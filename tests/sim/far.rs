@@ -32,6 +32,7 @@ const DATE_S: u64 = 1_767_225_600;
 /// What is added to the answer to an upgrade.
 type Greeting = fn(&Request, Response) -> Result<Response, ErrorResponse>;
 
+#[expect(clippy::result_large_err, reason = "it is what tungstenite asks for")]
 const GREETING: Greeting = |_, mut answer| {
     answer.headers_mut().insert("date", HeaderValue::from_static(DATE));
     Ok(answer)
