@@ -7,6 +7,7 @@
 
 mod card;
 mod clock;
+mod device;
 mod far;
 mod hostile;
 mod network;

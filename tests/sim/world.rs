@@ -3,8 +3,6 @@
 //! It moves time to whatever happens next. Nothing in it is random: what happens is the plan's and the seed's.
 
 use std::cell::RefCell;
-use std::fs::OpenOptions;
-use std::io;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,19 +11,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::{AudioError, End, Shape, Sound, Unplugged, loops};
-use mynah::board::lamp::{Lamps, Pins, Places};
-use mynah::board::{Board, Fingers};
+use mynah::audio::{AudioError, End, Shape, Unplugged, loops};
+use mynah::board::Fingers;
 use mynah::conversation::{Ending, Mode, State};
 use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
 use mynah::light;
-use mynah::link::Tls;
-use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
-use mynah::session::{Parts, Ready, Recording, Service, Session};
-use mynah::wire::{SessionConfig, TurnDetection, Voice as SpokenVoice};
+use mynah::session::{Ready, Session};
 
 use super::card::{Card, Voice};
 use super::clock::{At, Clock, MS, S};
+use super::device::{board, parts};
 use super::far::{Digest, Far, Manner};
 use super::network::{self, FAST, Mark};
 use super::plan::{Act, MUTE, Outage, Plan, TALK, manner};
@@ -534,65 +529,5 @@ impl<'a> World<'a> {
         self.extra.push((at, Act::Touch { button, down: true }));
         self.extra.push((at + hold, Act::Touch { button, down: false }));
         self.extra.sort_by_key(|(at, _)| *at);
-    }
-}
-
-fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: UnixStream) -> Parts {
-    let config = SessionConfig {
-        instructions: "Be brief.".into(),
-        voice: SpokenVoice { family: "openai", name: "alloy".into() },
-        turn_detection: (plan.mode != Mode::Hold).then_some(TurnDetection::Server),
-        noise_reduction: None,
-        echo_cancellation: false,
-        transcription: Some("whisper-1"),
-        language: None,
-    };
-    let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();
-    Parts {
-        mode: plan.mode,
-        config,
-        service: Service::Remote { endpoint, tls: Tls::new(None).unwrap() },
-        sound,
-        sounds: true,
-        board,
-        errands,
-        keep: Keep { file: None, muted: false, volume: 100 },
-        signals,
-        patience: None,
-        seed: plan.seed,
-        recording: Recording::default(),
-    }
-}
-
-/// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
-fn board(mark: &Arc<Mutex<Mark>>) -> (Board, Fingers) {
-    let line = |name: &str| Line::Named(name.to_owned());
-    let button = |name: &str, kind| {
-        let place =
-            Place::Line { line: line(name), active_low: true, bias: Bias::PullUp, debounce: Duration::ZERO };
-        Button { name: name.to_owned(), place, kind }
-    };
-    let push = |deed| Kind::Push(Gestures { press: Some(deed), ..Gestures::default() });
-    let buttons = [
-        button("talk", push(Deed::Talk)),
-        button("mute", push(Deed::Mute)),
-        button("switch", Kind::MuteSwitch),
-    ];
-    let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
-    let (mut board, fingers) = Board::by_hand(&buttons, nowhere.into()).unwrap();
-    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
-    let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
-    let mut wiring = |_: &str, _: &[&Line], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn Pins>);
-    board.fit(Lamps::open(&[light], &Places::default(), &mut wiring).unwrap());
-    (board, fingers)
-}
-
-/// An eye on the lamp.
-struct Watch(Arc<Mutex<Mark>>);
-
-impl Pins for Watch {
-    fn set(&mut self, lit: &[bool]) -> io::Result<()> {
-        self.0.lock().unwrap().lit = lit == [false, true, false];
-        Ok(())
     }
 }

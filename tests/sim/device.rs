@@ -1,0 +1,80 @@
+//! The device of a simulated life: what a session is made of, and a board with buttons and a lamp that is watched.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mynah::audio::Sound;
+use mynah::board::lamp::{Lamps, Pins, Places};
+use mynah::board::{Board, Fingers};
+use mynah::conversation::Mode;
+use mynah::errands::Errands;
+use mynah::link::Tls;
+use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
+use mynah::session::{Parts, Recording, Service};
+use mynah::wire::{SessionConfig, TurnDetection, Voice as SpokenVoice};
+
+use super::network::Mark;
+use super::plan::Plan;
+
+pub(super) fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: UnixStream) -> Parts {
+    let config = SessionConfig {
+        instructions: "Be brief.".into(),
+        voice: SpokenVoice { family: "openai", name: "alloy".into() },
+        turn_detection: (plan.mode != Mode::Hold).then_some(TurnDetection::Server),
+        noise_reduction: None,
+        echo_cancellation: false,
+        transcription: Some("whisper-1"),
+        language: None,
+    };
+    let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();
+    Parts {
+        mode: plan.mode,
+        config,
+        service: Service::Remote { endpoint, tls: Tls::new(None).unwrap() },
+        sound,
+        sounds: true,
+        board,
+        errands,
+        keep: Keep { file: None, muted: false, volume: 100 },
+        signals,
+        patience: None,
+        seed: plan.seed,
+        recording: Recording::default(),
+    }
+}
+
+/// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
+pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, Fingers) {
+    let line = |name: &str| Line::Named(name.to_owned());
+    let button = |name: &str, kind| {
+        let place =
+            Place::Line { line: line(name), active_low: true, bias: Bias::PullUp, debounce: Duration::ZERO };
+        Button { name: name.to_owned(), place, kind }
+    };
+    let push = |deed| Kind::Push(Gestures { press: Some(deed), ..Gestures::default() });
+    let buttons = [
+        button("talk", push(Deed::Talk)),
+        button("mute", push(Deed::Mute)),
+        button("switch", Kind::MuteSwitch),
+    ];
+    let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+    let (mut board, fingers) = Board::by_hand(&buttons, nowhere.into()).unwrap();
+    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
+    let mut wiring = |_: &str, _: &[&Line], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn Pins>);
+    board.fit(Lamps::open(&[light], &Places::default(), &mut wiring).unwrap());
+    (board, fingers)
+}
+
+/// An eye on the lamp.
+struct Watch(Arc<Mutex<Mark>>);
+
+impl Pins for Watch {
+    fn set(&mut self, lit: &[bool]) -> io::Result<()> {
+        self.0.lock().unwrap().lit = lit == [false, true, false];
+        Ok(())
+    }
+}
