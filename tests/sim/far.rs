@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fastrand::Rng;
 use mynah::conversation::ROTATE_BEFORE;
 use mynah::parrot::{Habits, Parrot};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::MidHandshake;
 use tungstenite::handshake::server::{ErrorResponse, Request, Response, ServerHandshake};
@@ -59,8 +59,6 @@ pub(super) enum Manner {
     Dithers(Habits),
     /// It serves and closes with this code after so long.
     Closes(Habits, u16, At),
-    /// It sends a quota error, and closes.
-    HasNoQuota,
 }
 
 /// One connection, as the server has it.
@@ -124,7 +122,7 @@ impl Far {
                 let expires_at = DATE_S + habits.life.as_secs();
                 Some(Parrot::new(Habits { expires_at, ..habits.clone() }, seed, Duration::ZERO))
             }
-            Manner::Refuses(..) | Manner::Ignores | Manner::HasNoQuota => None,
+            Manner::Refuses(..) | Manner::Ignores => None,
         };
         Self {
             clock: clock.clone(),
@@ -148,7 +146,7 @@ impl Far {
             | Manner::Forgets(habits)
             | Manner::Dithers(habits)
             | Manner::Closes(habits, ..) => habits.life,
-            Manner::Refuses(..) | Manner::Ignores | Manner::HasNoQuota => return false,
+            Manner::Refuses(..) | Manner::Ignores => return false,
         };
         self.age() + ROTATE_BEFORE + Duration::from_secs(60) >= life
     }
@@ -170,8 +168,7 @@ impl Far {
             | Manner::Forgets(_)
             | Manner::Refuses(..)
             | Manner::Ignores
-            | Manner::Dithers(_)
-            | Manner::HasNoQuota => None,
+            | Manner::Dithers(_) => None,
         };
         parrot.into_iter().chain(closes).min()
     }
@@ -195,8 +192,7 @@ impl Far {
                 | Manner::Forgets(_)
                 | Manner::Ignores
                 | Manner::Dithers(_)
-                | Manner::Closes(..)
-                | Manner::HasNoQuota => upgrade(tungstenite::accept_hdr(end, GREETING)),
+                | Manner::Closes(..) => upgrade(tungstenite::accept_hdr(end, GREETING)),
             },
             Stage::Upgrading(handshake) => upgrade(handshake.handshake()),
             stage @ (Stage::Open(_) | Stage::Silent { .. } | Stage::Over) => stage,
@@ -276,12 +272,6 @@ impl Far {
     }
 
     fn answer(&mut self, socket: &mut WebSocket<End>) -> tungstenite::Result<()> {
-        if self.manner == Manner::HasNoQuota {
-            let error =
-                json!({"type": "insufficient_quota", "code": "insufficient_quota", "message": "No more."});
-            write(socket, json!({"type": "error", "event_id": "e", "error": error}).to_string())?;
-            return close(socket, 1008);
-        }
         if self.closing {
             return Ok(());
         }
@@ -311,8 +301,7 @@ impl Far {
             | Manner::Refuses(..)
             | Manner::Ignores
             | Manner::Dithers(_)
-            | Manner::Closes(..)
-            | Manner::HasNoQuota => Ok(()),
+            | Manner::Closes(..) => Ok(()),
         }
     }
 

@@ -33,7 +33,6 @@ pub(super) struct Promises {
     last: i16,
     run: u64,
     dials: Vec<At>,
-    links: usize,
     pub(super) heard_frames: u64,
     burst: Burst,
     /// Sounds that are of no reply.
@@ -208,7 +207,6 @@ impl Promises {
 
     /// How many connections the device holds.
     pub(super) fn links(&mut self, held: usize, most: usize, at: At) {
-        self.links = held;
         if held > most {
             self.breaks(at, format!("{held} links at once"));
         }

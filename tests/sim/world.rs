@@ -13,7 +13,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use mynah::audio::{AudioError, End, Shape, Unplugged, loops};
 use mynah::board::Fingers;
-use mynah::conversation::{Ending, Mode, State};
+use mynah::conversation::{Mode, State};
 use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
 use mynah::light;
 use mynah::session::{Ready, Session};
@@ -102,7 +102,6 @@ struct World<'a> {
     recovery: Option<At>,
     shown: Option<(At, &'static str)>,
     uttered: usize,
-    refused: bool,
     over: bool,
     muted_since: Option<At>,
     /// Nobody asks the program to end.
@@ -173,7 +172,6 @@ impl<'a> World<'a> {
             recovery: None,
             shown: None,
             uttered: 0,
-            refused: false,
             over: false,
             muted_since: None,
             _signals,
@@ -416,7 +414,6 @@ impl<'a> World<'a> {
         self.rung = true;
         match ended {
             None => {}
-            Some(Ok(Ending::Refused)) if self.refused => self.over = true,
             Some(ended) => {
                 self.promises.borrow_mut().stuck(now, &format!("the session has ended: {ended:?}"));
                 self.over = true;
