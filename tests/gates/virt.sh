@@ -70,6 +70,25 @@ drive() {
     [[ $answer == OK* ]] || refuse "QEMU does not drive line $1: $answer"
 }
 
+# Prints for SECONDS when the machine itself changes LINE of the GPIO chip: the time in ms and the level, a change a line.
+# From then on QEMU says every change, so that nothing is to be driven any more.
+watch_line() {
+    local answer='' end level
+    [[ -n $chip ]] || find_chip
+    printf 'irq_intercept_out %s\n' "$chip" >&"$lines_in"
+    end=$((${EPOCHREALTIME/[.,]/} + $2 * 1000000))
+    while ((${EPOCHREALTIME/[.,]/} < end)); do
+        IFS= read -r -t 0.2 answer <&"$lines_out" || continue
+        case $answer in
+            "IRQ raise $1") level=1 ;;
+            "IRQ lower $1") level=0 ;;
+            FAIL* | ERR*) refuse "QEMU does not watch line $1: $answer" ;;
+            *) continue ;;
+        esac
+        echo "$((${EPOCHREALTIME/[.,]/} / 1000)) $level"
+    done
+}
+
 find_chip() {
     local line end=$((SECONDS + 20))
     echo 'info qom-tree /machine/unattached' >&"$monitor_in"
