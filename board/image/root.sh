@@ -152,10 +152,11 @@ bring_overlays() {
     done
 }
 
-# What a card does not need: what is on the FAT partition, and what apt and dpkg keep for the next time.
+# What a card does not need: what is on the FAT partition, what apt and dpkg keep for the next time, and where all this came from.
 trim() {
     rm -rf "${card:?}"/boot/* "$card"/var/lib/apt/lists/* "$card"/var/cache/apt/* "$card"/var/cache/debconf/* \
-        "$card"/var/log/* "$card"/var/lib/dpkg/*-old "$card"/usr/lib/linux-image-*/ "$card"/var/cache/ldconfig
+        "$card"/var/log/* "$card"/var/lib/dpkg/*-old "$card"/usr/lib/linux-image-*/ "$card"/var/cache/ldconfig \
+        "$card"/etc/apt/sources.list
     mkdir -p "$card/boot/firmware"
     # Drivers of what no Raspberry Pi has, and of its screen and camera.
     local modules unused
@@ -176,7 +177,11 @@ squeeze() {
     rm -rf "$card"
 }
 
-inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 chroot "$card" "$@"; }
+# With the time, because the day when mynah's user was made is kept.
+inside() {
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
+        chroot "$card" "$@"
+}
 
 # A user namespace has a list of foreign programs of its own (binfmt_misc, Linux 6.7).
 know_emulator() {
