@@ -212,6 +212,11 @@ impl Promises {
         }
     }
 
+    /// The device holds too much memory.
+    pub(super) fn grow(&mut self, at: At, held: String) {
+        self.breaks(at, held);
+    }
+
     /// The scheduler sees no end of it.
     pub(super) fn spin(&mut self, at: At, what: &str) {
         self.breaks(at, format!("{what} never lets time pass"));
