@@ -436,11 +436,15 @@ impl<'a> World<'a> {
         }
     }
 
-    /// While the owner has cut the microphone off, its device is closed; and nothing is waited for without end.
+    /// While the owner has cut the microphone off, its device is closed; what was said is sent where nothing goes
+    /// wrong; and nothing is waited for without end.
     fn watch(&self) {
         let now = self.clock.now();
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.promises.borrow_mut().ears(now);
+        }
+        if self.plan.restless && now < self.plan.calm_at {
+            self.promises.borrow_mut().all_sent(now);
         }
         let (state, since) = (self.session.facts().state, self.clock.at(self.session.facts().since));
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
