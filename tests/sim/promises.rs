@@ -192,10 +192,13 @@ impl Promises {
         }
     }
 
-    /// Sound of the microphone arrives at the service.
-    pub(super) fn uplink(&mut self, lit: bool, at: At) {
+    /// Sound of the microphone arrives at the service, which has confirmed the session or has not.
+    pub(super) fn uplink(&mut self, lit: bool, confirmed: bool, at: At) {
         if !lit {
             self.breaks(at, "sound of the microphone left in the dark".to_owned());
+        }
+        if !confirmed {
+            self.breaks(at, "sound of the microphone came before the session was set up".to_owned());
         }
     }
 
