@@ -57,11 +57,14 @@ pub enum Fault {
     Starved,
     /// A sound thread has ended, and the program with it.
     SoundEnded,
+    /// Another thread has panicked, and the program ends with it.
+    Broken,
 }
 
 impl Fault {
     /// Every fault, in the order of declaration.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded];
+    pub const ALL: [Self; 6] =
+        [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded, Self::Broken];
 
     /// Names it, in a word that fits into a file's name.
     #[must_use]
@@ -72,6 +75,7 @@ impl Fault {
             Self::Reply => "reply",
             Self::Starved => "starved",
             Self::SoundEnded => "sound-ended",
+            Self::Broken => "broken",
         }
     }
 }
