@@ -20,6 +20,8 @@ use crate::tape::{self, Append, SpeakerFile};
 use crate::{idle, quantile};
 
 const ROUNDS: usize = 5;
+/// How long the recorded dialogue is.
+pub(crate) const DIALOGUE: Duration = Duration::from_millis(11_758);
 const STARTS: usize = 9;
 const MIB: f64 = 1024.0;
 
@@ -28,7 +30,7 @@ pub(crate) fn print() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("key"), "a-key-for-the-parrot").unwrap();
     let mut starts: Vec<f64> = (0..STARTS).map(|_| start_ms(dir.path())).collect();
-    say_often(&dir.path().join("speech.wav"));
+    say_often(&dir.path().join("speech.wav"), ROUNDS);
     let idle = idle::cpu_s_per_minute();
     let talk = Talk::hold(&dir);
     let idle = f64::midpoint(idle, idle::cpu_s_per_minute());
@@ -91,7 +93,8 @@ fn start_ms(dir: &Path) -> f64 {
     (arrived.get() - began).as_secs_f64() * 1000.0
 }
 
-fn start(service: &Service, dir: &Path, more: &[&str]) -> Child {
+/// Starts mynah with `service`, its files in `dir`.
+pub(crate) fn start(service: &Service, dir: &Path, more: &[&str]) -> Child {
     let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let (key, speaker) = (path("key"), path("speaker.wav"));
     let (url, ca_file) = (service.url(), service.ca_file().to_str().unwrap().to_owned());
@@ -101,13 +104,13 @@ fn start(service: &Service, dir: &Path, more: &[&str]) -> Child {
     Child::start(&arguments)
 }
 
-/// Writes the recorded dialogue several times over.
-fn say_often(path: &Path) {
+/// Writes the recorded dialogue so many times over.
+pub(crate) fn say_often(path: &Path, rounds: usize) {
     let mut recording =
         hound::WavReader::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogue.wav")).unwrap();
     let samples: Vec<i16> = recording.samples().map(|sample: Result<i16, _>| sample.unwrap()).collect();
     let mut speech = hound::WavWriter::create(path, recording.spec()).unwrap();
-    for sample in (0..ROUNDS).flat_map(|_| &samples) {
+    for sample in (0..rounds).flat_map(|_| &samples) {
         speech.write_sample(*sample).unwrap();
     }
     speech.finalize().unwrap();

@@ -1,8 +1,9 @@
 //! `cargo bench --bench cost`: what the main path costs, printed beside its goals.
 //!
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
-//! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards cost. No number fails anything: it prints "met" or "not met", and ends with an error
-//! only when something could not be measured at all.
+//! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards
+//! cost. `-- soak MINUTES` talks for so long and prints what the binary holds, minute by minute. No number fails
+//! anything: it prints "met" or "not met", and ends with an error only when something could not be measured at all.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
@@ -16,6 +17,7 @@ mod idle;
 mod instructions;
 mod peer;
 mod record;
+mod soak;
 mod sound;
 mod tape;
 mod trips;
@@ -45,9 +47,12 @@ fn main() {
         ["record"] => record::print(),
         ["conversation"] => conversation::print(),
         ["sound"] => sound::print(),
+        ["soak", minutes] => soak::print(minutes.parse().expect("a number of minutes")),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
-        _ => println!("usage: cargo bench --bench cost [-- frames | record | conversation | sound]"),
+        _ => println!(
+            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | soak MINUTES]"
+        ),
     }
 }
 
