@@ -1,8 +1,10 @@
 //! `cargo bench --bench cost`: what the main path costs, printed beside its goals.
 //!
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
-//! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards cost. No number fails anything: it prints "met" or "not met", and ends with an error
-//! only when something could not be measured at all.
+//! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards cost,
+//! `-- start [PROGRAM]` only how soon the program talks: this one, or another, named with what it is emulated by.
+//! No number fails anything: it prints "met" or "not met", and ends with an error only when something could not be
+//! measured at all.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
@@ -17,6 +19,7 @@ mod instructions;
 mod peer;
 mod record;
 mod sound;
+mod start;
 mod tape;
 mod trips;
 
@@ -45,9 +48,12 @@ fn main() {
         ["record"] => record::print(),
         ["conversation"] => conversation::print(),
         ["sound"] => sound::print(),
+        ["start", ref words @ ..] => start::print(words),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
-        _ => println!("usage: cargo bench --bench cost [-- frames | record | conversation | sound]"),
+        _ => println!(
+            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | start [PROGRAM]]"
+        ),
     }
 }
 
