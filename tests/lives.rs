@@ -15,7 +15,8 @@ const FRESH: u64 = 6;
 fn no_life_breaks_a_promise_or_ends_stuck() {
     let fresh = RandomState::new().build_hasher().finish() >> 16;
     for seed in kept_seeds().into_iter().chain(fresh..fresh + FRESH) {
-        let Life { broken, replies, .. } = live(&Plan::new(seed, Kind::Stormy, STORM), None);
+        let Life { broken, replies, heap, .. } = live(&Plan::new(seed, Kind::Stormy, STORM), None);
+        println!("seed {seed}: {heap}");
         assert_eq!(broken, None, "seed {seed}");
         assert!(replies > 0, "seed {seed}");
     }

@@ -57,11 +57,14 @@ pub enum Fault {
     Starved,
     /// A sound thread has ended, and the program with it.
     SoundEnded,
+    /// Another thread has panicked, and the program ends with it.
+    Broken,
 }
 
 impl Fault {
     /// Every fault, in the order of declaration.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded];
+    pub const ALL: [Self; 6] =
+        [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded, Self::Broken];
 
     /// Names it, in a word that fits into a file's name.
     #[must_use]
@@ -72,6 +75,7 @@ impl Fault {
             Self::Reply => "reply",
             Self::Starved => "starved",
             Self::SoundEnded => "sound-ended",
+            Self::Broken => "broken",
         }
     }
 }
@@ -99,6 +103,8 @@ pub struct Recorder {
     setup: Setup,
     epoch: Instant,
     segments: VecDeque<Segment>,
+    /// Room for more segments: all that the ring ever has is asked for at once.
+    free: Vec<Vec<u8>>,
     /// Messages with sound in a row.
     run: Option<Run>,
     counts: Counts,
@@ -146,6 +152,7 @@ impl Recorder {
             setup,
             epoch: now,
             segments: VecDeque::with_capacity(SEGMENTS),
+            free: (0..SEGMENTS).map(|_| Vec::with_capacity(SEGMENT_BYTES)).collect(),
             run: None,
             counts: Counts::default(),
             light: ("", false),
@@ -386,13 +393,12 @@ impl Recorder {
             let lines = std::mem::take(&mut self.left_out);
             self.write(&Line::Gap { at, lines });
         }
-        let mut used = None;
         while self.is_first_to_go(now) {
             let Some(oldest) = self.segments.pop_front() else { break };
             self.dropped += oldest.lines;
-            used = Some(oldest.text);
+            self.free.push(oldest.text);
         }
-        let mut text = used.unwrap_or_else(|| Vec::with_capacity(SEGMENT_BYTES));
+        let mut text = self.free.pop().unwrap_or_default();
         text.clear();
         self.segments.push_back(Segment { began: now, lines: 0, text });
         if let Some(fresh) = &mut self.fresh {

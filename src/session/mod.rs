@@ -217,6 +217,9 @@ impl Session {
         if ready.signals {
             let asked = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
             if asked != Err(Errno::AGAIN) {
+                if is_broken() {
+                    self.note_fault(Fault::Broken, now);
+                }
                 self.leave(now);
             }
         }

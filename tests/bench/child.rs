@@ -35,6 +35,15 @@ pub(crate) struct Peak {
     pub(crate) threads: usize,
 }
 
+/// What a running process holds and has used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// `VmRSS`
+    pub(crate) resident_kib: u64,
+    pub(crate) cpu: Duration,
+    pub(crate) threads: usize,
+}
+
 impl Child {
     /// Starts mynah, which the first of the words is or, being an emulator, starts.
     pub(crate) fn start(words: &[&str]) -> Self {
@@ -89,14 +98,31 @@ impl Child {
 pub(crate) struct Proc(PathBuf);
 
 impl Proc {
+    /// Returns what is true now (proc_pid_status(5), proc_pid_stat(5)); nothing when the process has ended.
+    pub(crate) fn now(&self) -> Option<Now> {
+        let stat = fs::read_to_string(self.0.join("stat")).ok()?;
+        // Behind the name, which may have anything in it, utime and stime are the twelfth and the next.
+        let mut times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<u64>);
+        let ticks = times.next()?.ok()? + times.next()?.ok()?;
+        let cpu = Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64);
+        Some(Now { resident_kib: self.status_kib("VmRSS:"), cpu, threads: self.threads() })
+    }
+
     /// Raises `peak` to what is true now; nothing happens when the process has ended.
     pub(crate) fn raise(&self, peak: &mut Peak) {
+        let (resident_kib, threads) = (self.status_kib("VmHWM:"), self.threads());
+        *peak =
+            Peak { resident_kib: peak.resident_kib.max(resident_kib), threads: peak.threads.max(threads) };
+    }
+
+    fn status_kib(&self, name: &str) -> u64 {
         let status = fs::read_to_string(self.0.join("status")).unwrap_or_default();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let resident =
-            resident.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0);
-        let threads = fs::read_dir(self.0.join("task")).map_or(0, Iterator::count);
-        *peak = Peak { resident_kib: peak.resident_kib.max(resident), threads: peak.threads.max(threads) };
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+
+    fn threads(&self) -> usize {
+        fs::read_dir(self.0.join("task")).map_or(0, Iterator::count)
     }
 
     /// Returns a moment at which its only timerfd expires.

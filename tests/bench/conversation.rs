@@ -20,6 +20,8 @@ use crate::tape::{self, Append, SpeakerFile};
 use crate::{idle, quantile, start};
 
 const ROUNDS: usize = 5;
+/// How long the recorded dialogue is.
+pub(crate) const DIALOGUE: Duration = Duration::from_millis(11_758);
 const STARTS: usize = 9;
 const MIB: f64 = 1024.0;
 
@@ -29,7 +31,7 @@ pub(crate) fn print() {
     let file = dir.path().join("speaker.wav");
     let file = ["--speaker-file", file.to_str().unwrap()];
     let mut starts: Vec<f64> = (0..STARTS).map(|_| start::after_ms(dir.path(), &[MYNAH], &file)).collect();
-    say_often(&dir.path().join("speech.wav"));
+    say_often(&dir.path().join("speech.wav"), ROUNDS);
     let idle = idle::cpu_s_per_minute();
     let talk = Talk::hold(&dir);
     let idle = f64::midpoint(idle, idle::cpu_s_per_minute());
@@ -78,13 +80,13 @@ fn row(title: &str, value: f64, goal: Option<(f64, &str)>) {
     }
 }
 
-/// Writes the recorded dialogue several times over.
-fn say_often(path: &Path) {
+/// Writes the recorded dialogue so many times over.
+pub(crate) fn say_often(path: &Path, rounds: usize) {
     let mut recording =
         hound::WavReader::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogue.wav")).unwrap();
     let samples: Vec<i16> = recording.samples().map(|sample: Result<i16, _>| sample.unwrap()).collect();
     let mut speech = hound::WavWriter::create(path, recording.spec()).unwrap();
-    for sample in (0..ROUNDS).flat_map(|_| &samples) {
+    for sample in (0..rounds).flat_map(|_| &samples) {
         speech.write_sample(*sample).unwrap();
     }
     speech.finalize().unwrap();

@@ -108,6 +108,12 @@ impl Service {
         self.record.look(|all| all.iter().flat_map(|one| one.received.iter().cloned()).collect())
     }
 
+    /// Lets go of the client events so far, of which a long talk has many.
+    #[allow(dead_code, reason = "only the benchmark talks for so long")]
+    pub(crate) fn forget(&self) {
+        self.record.forget();
+    }
+
     /// Waits until `is_so`, which `what` describes for the failure.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
         self.record.until(what, PATIENCE, is_so);

@@ -102,6 +102,10 @@ impl Record {
         look(&self.state.lock().unwrap().connections)
     }
 
+    pub(super) fn forget(&self) {
+        self.state.lock().unwrap().connections.iter_mut().for_each(|one| one.received = Vec::new());
+    }
+
     pub(super) fn until(&self, what: &str, patience: Duration, is_so: impl Fn(&[Connection]) -> bool) {
         let state = self.state.lock().unwrap();
         let waits = |state: &mut State| !is_so(&state.connections);

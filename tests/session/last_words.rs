@@ -6,7 +6,12 @@ use std::process::{Command, Output, Stdio};
 use std::thread::Builder;
 use std::time::Duration;
 
+use mynah::conversation::Mode;
+use mynah::parrot::Habits;
 use mynah::session::{is_broken, last_words, wake_with};
+
+use super::record::{ended, into_folder, kept};
+use crate::service::{Behaviour, Service};
 
 /// Says to this very test which part it plays in a program of its own.
 const PART: &str = "MYNAH_TEST_PART";
@@ -25,6 +30,14 @@ fn a_panic_on_any_other_thread_has_the_session_leave_and_the_exit_code_is_1_all_
         assert_eq!(told(&output), [format!("mynah is broken: {part} broke in two lines ({thread} at ")]);
         assert!(String::from_utf8_lossy(&output.stdout).contains("the session has left"), "{output:?}");
     }
+}
+
+#[test]
+fn a_panic_beside_the_session_leaves_a_recording_of_what_led_to_it() {
+    let output = play("recorded");
+    assert_eq!(told(&output), ["mynah is broken: recorded broke in two lines (mynah-capture at "]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("-broken.jsonl: listening"), "{output:?}");
 }
 
 #[test]
@@ -53,6 +66,18 @@ fn part() {
     last_words(|words| eprintln!("{words}"));
     if part == "session" {
         panic!("the session broke");
+    }
+    if part == "recorded" {
+        let service = Service::start([Behaviour::Parrot(Habits::default())]);
+        let device = kept(&service, Mode::Open, into_folder);
+        device.until("listening", 1);
+        wake_with(device.signals.try_clone().unwrap());
+        Builder::new().name("mynah-capture".to_owned()).spawn(move || break_as(&part)).unwrap();
+        for (name, text) in ended(device).1 {
+            let listened = text.contains(r#""state":"listening""#);
+            println!("{name}: {}", if listened { "listening" } else { "nothing" });
+        }
+        std::process::exit(1);
     }
     wake_with(theirs);
     for _ in 0..if part == "two" { 2 } else { 1 } {

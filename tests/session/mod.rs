@@ -52,7 +52,7 @@ struct Device {
     thread: JoinHandle<Result<Ending, AudioError>>,
     /// A byte in it asks for a recording.
     ask: UnixStream,
-    _signals: UnixStream,
+    signals: UnixStream,
 }
 
 impl Device {
@@ -129,7 +129,7 @@ impl Device {
             }
             session::run(parts)
         });
-        Self { keys: Some(keys), folder, thread, ask, _signals: signals }
+        Self { keys: Some(keys), folder, thread, ask, signals }
     }
 
     fn press(&self) {

@@ -143,17 +143,17 @@ fn failed(reply: &str) -> serde_json::Value {
     events::response_failed(reply, "server_error")
 }
 
-fn into_folder(folder: &Path) -> Recording {
+pub(super) fn into_folder(folder: &Path) -> Recording {
     Recording { folder: Some(folder.join("recordings")), ..Recording::default() }
 }
 
-fn kept(service: &Service, mode: Mode, place: fn(&Path) -> Recording) -> Device {
+pub(super) fn kept(service: &Service, mode: Mode, place: fn(&Path) -> Recording) -> Device {
     let folder = TempDir::new().unwrap();
     Device::made(folder, remote(service), mode, None, false, Lamps::default(), place)
 }
 
 /// Waits for the end, and returns how that was, with every recording by name.
-fn ended(device: Device) -> (Ending, Vec<(String, String)>) {
+pub(super) fn ended(device: Device) -> (Ending, Vec<(String, String)>) {
     let ending = device.thread.join().unwrap().unwrap();
     let folder = device.folder.path();
     let mut recordings = Vec::new();

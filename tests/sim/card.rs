@@ -17,7 +17,7 @@ use mynah::audio::{
 use mynah::convert::sample;
 
 use super::clock::{At, Clock, MS, S, US};
-use super::promises::Promises;
+use super::promises::{Promises, VOICE, VOICE_MS};
 
 pub(super) const PERIOD: usize = 240;
 const QUEUE: usize = 480;
@@ -368,11 +368,19 @@ impl Microphone for Line {
             let at = started + (run.moved as f64 / state.pace) as At;
             let voice = state.voice.borrow();
             let speaks = at >= voice.from && at < voice.until;
-            let loud = if speaks { 0.25 } else { 3.0 / 32_768.0 };
-            for (place, into) in (run.total..).zip(&mut into[..wanted]) {
-                // The last bit is noise: a microphone that gives the same twice is taken for a broken one.
-                let noise = (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63) as f32 / 32_768.0;
-                *into = noise + if place & 8 == 0 { loud } else { -loud };
+            for (place, into) in into[..wanted].iter_mut().enumerate() {
+                let loud = if speaks {
+                    let ms = (at + (place as f64 / state.pace) as At) / MS;
+                    state.promises.borrow_mut().speak(ms);
+                    f32::from(VOICE + (ms % VOICE_MS) as u16)
+                } else {
+                    // The last bit is noise: a microphone that gives the same twice is taken for a broken one.
+                    3.0 + (run.total + place as u64)
+                        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                        .leading_zeros()
+                        .min(1) as f32
+                };
+                *into = if place & 8 == 0 { loud } else { -loud } / 32_768.0;
             }
             run.moved += wanted as u64;
             run.total += wanted as u64;

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::allocator::device_bytes;
 use crate::sim::{FAULTS, Kind, Life, Plan, Row, kept_seeds, live};
 
 const USAGE: &str = "\
@@ -16,6 +17,7 @@ cargo bench --profile guest --bench sim -- [WHAT]
   --hours N          everyday lives of ten hours each, N hours in all
   --restless N       N lives of ten minutes without a fault, in which sessions end after a minute or a few
   --hostile N        N lives of two minutes with a service that says what it should not
+  --memory N         one device that is talked to for N hours, and what it holds meanwhile
   --recovery N       what each kind of fault does to N devices
   --from SEED        begin with this seed instead of a fresh one
   --seed SEED        one stormy life, told turn by turn; with --everyday one of those
@@ -34,6 +36,7 @@ struct Wish {
     recovery: Option<u64>,
     restless: Option<u64>,
     hostile: Option<u64>,
+    memory: Option<u64>,
     from: Option<u64>,
     seed: Option<u64>,
     everyday: bool,
@@ -49,6 +52,7 @@ pub(crate) fn run() -> ExitCode {
         Wish { seed: Some(seed), everyday, .. } => tell(seed, everyday),
         Wish { recovery: Some(lives), .. } => recover(first, lives),
         Wish { hostile: Some(lives), .. } => insult(first, lives),
+        Wish { memory: Some(hours), .. } => remember(first, hours),
         Wish { restless: Some(lives), .. } => {
             many(&(first..first + lives).collect::<Vec<_>>(), Kind::Restless, RESTLESS)
         }
@@ -74,6 +78,7 @@ fn understand(mut words: impl Iterator<Item = String>) -> Option<Wish> {
             "--lives" => wish.lives = number()?,
             "--hours" => wish.hours = number()?,
             "--recovery" => wish.recovery = number()?,
+            "--memory" => wish.memory = number()?,
             "--hostile" => wish.hostile = number()?,
             "--restless" => wish.restless = number()?,
             "--from" => wish.from = number()?,
@@ -111,6 +116,37 @@ fn insult(first: u64, lives: u64) -> bool {
     lived.iter().all(|(_, life)| life.broken.is_none())
 }
 
+/// One device that is talked to all the time, in sessions that end after minutes.
+fn remember(seed: u64, hours: u64) -> bool {
+    let length = Duration::from_secs(3600 * hours);
+    let plan = Plan::new(seed, Kind::Restless, length);
+    println!(
+        "| hours | KiB the device has asked for | KiB of this process resident, the simulation's among them |"
+    );
+    println!("|---|---|---|");
+    let before = device_bytes();
+    let row = |at: f64| {
+        println!("| {at:.0} | {} | {} |", (device_bytes() - before) / 1024, resident_kib());
+        let _ = std::io::stdout().flush();
+    };
+    let mut rows = [0.01, 1.0, 2.0, 3.0].into_iter().chain((1..).map(|six| 6.0 * f64::from(six))).peekable();
+    let life = live(
+        &plan,
+        Some(&mut |turn| {
+            let seconds: f64 = turn.split_whitespace().next().unwrap().parse().unwrap();
+            if let Some(at) = rows.next_if(|at| *at * 3600.0 <= seconds) {
+                row(at);
+            }
+        }),
+    );
+    let Life { replies, heap, broken, .. } = life;
+    println!("seed {seed}: {replies} replies; {heap}");
+    if let Some(broken) = &broken {
+        println!("BROKEN: {broken}");
+    }
+    broken.is_none()
+}
+
 /// Many lives at once, and the sum of them.
 fn many(seeds: &[u64], kind: Kind, length: Duration) -> bool {
     let begun = now();
@@ -132,7 +168,8 @@ fn many(seeds: &[u64], kind: Kind, length: Duration) -> bool {
     let mut recoveries: Vec<_> = lives.iter().filter_map(|(_, life)| life.recovery).collect();
     println!("from the last fault to rest, with a session: {}", spread(&mut recoveries));
     let digest = lives.iter().fold(0u64, |digest, (_, life)| digest.rotate_left(7) ^ life.digest);
-    println!("resident {} KiB; digest {digest:016x}", resident_kib());
+    let most = lives.iter().map(|(_, life)| life.heap.most).max().unwrap_or(0);
+    println!("no device holds more than {} KiB; digest {digest:016x}", most / 1024);
     for (seed, life) in &lives {
         if let Some(broken) = &life.broken {
             let everyday = if kind == Kind::Everyday { " --everyday" } else { "" };

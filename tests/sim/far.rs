@@ -249,7 +249,12 @@ impl Far {
         let mut asked = false;
         if text.starts_with(APPEND) {
             let mark = end.mark();
-            self.promises.borrow_mut().uplink(mark.lit, now);
+            let event: Value = serde_json::from_str(text).unwrap();
+            let bytes = STANDARD.decode(event["audio"].as_str().unwrap()).unwrap();
+            let samples = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+            let mut promises = self.promises.borrow_mut();
+            promises.uplink(mark.lit, self.confirmed, now);
+            samples.for_each(|sample| promises.understand(sample));
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
             asked = event["type"] == "session.update";

@@ -8,6 +8,9 @@
     reason = "a command prints, and what cannot be ends it"
 )]
 
+#[allow(dead_code, reason = "what the other tests watch is not watched here")]
+#[path = "../allocator.rs"]
+mod allocator;
 mod command;
 #[path = "mod.rs"]
 mod sim;

@@ -153,6 +153,11 @@ impl Plan {
         plan
     }
 
+    /// Tells whether the service says nothing that it should not.
+    pub(super) fn is_served_well(&self) -> bool {
+        !self.acts.iter().any(|(_, act)| matches!(act, Act::Utter { .. }))
+    }
+
     /// Makes the plan of a life of about so long, with a network that works and a service gone bad.
     pub(crate) fn hostile(seed: u64, length: Duration) -> Self {
         let mut luck = Rng::with_seed(seed);

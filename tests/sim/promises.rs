@@ -2,6 +2,7 @@
 //!
 //! It believes nothing that the device says of itself but when it interrupted.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use mynah::recorder::{Replayed, replay};
@@ -20,6 +21,11 @@ const RUN: u64 = 8;
 const PERIOD: u64 = 240;
 /// The shortest sound that is no fade: a fifth of a second.
 const TONE: u64 = 4800;
+/// The owner's voice is louder than all else, and by how much says of which millisecond it is, of so many.
+pub(super) const VOICE: u16 = 8192;
+pub(super) const VOICE_MS: u64 = 20_000;
+/// What is older was kept for a session that did not come (`KEEP_LIMIT`), and a margin.
+const SENT_LIMIT: At = 12 * S;
 /// The service takes no more new connections in a minute (protocol §4.2).
 const DIALS_A_MINUTE: usize = 30;
 
@@ -37,6 +43,8 @@ pub(super) struct Promises {
     burst: Burst,
     /// Sounds that are of no reply.
     pub(super) tones: u64,
+    /// Milliseconds of the owner's voice that the device has read and the service has not got.
+    unsent: VecDeque<u64>,
     pub(super) broken: Option<String>,
 }
 
@@ -184,11 +192,36 @@ impl Promises {
         }
     }
 
-    /// Sound of the microphone arrives at the service.
-    pub(super) fn uplink(&mut self, lit: bool, at: At) {
+    /// Sound of the microphone arrives at the service, which has confirmed the session or has not.
+    pub(super) fn uplink(&mut self, lit: bool, confirmed: bool, at: At) {
         if !lit {
             self.breaks(at, "sound of the microphone left in the dark".to_owned());
         }
+        if !confirmed {
+            self.breaks(at, "sound of the microphone came before the session was set up".to_owned());
+        }
+    }
+
+    /// The device reads a millisecond of the owner's voice.
+    pub(super) fn speak(&mut self, ms: u64) {
+        if self.unsent.back() != Some(&ms) {
+            self.unsent.push_back(ms);
+        }
+    }
+
+    /// A sample of the owner's voice arrives at the service: it says which millisecond it is of.
+    pub(super) fn understand(&mut self, sample: i16) {
+        let Some(code) = sample.unsigned_abs().checked_sub(VOICE) else { return };
+        if let Some(place) = self.unsent.iter().position(|ms| ms % VOICE_MS == u64::from(code)) {
+            self.unsent.remove(place);
+        }
+    }
+
+    /// Nothing has gone wrong so far, so what the owner has said was sent.
+    pub(super) fn all_sent(&mut self, at: At) {
+        let Some(ms) = self.unsent.front().filter(|ms| at > (*ms * MS) + SENT_LIMIT) else { return };
+        let promise = format!("what the owner said at {:.3} s has not reached the service", *ms as f64 / 1e3);
+        self.breaks(at, promise);
     }
 
     /// The microphone is open although its owner has cut it off.
@@ -210,6 +243,11 @@ impl Promises {
         if held > most {
             self.breaks(at, format!("{held} links at once"));
         }
+    }
+
+    /// The device holds too much memory.
+    pub(super) fn grow(&mut self, at: At, held: String) {
+        self.breaks(at, held);
     }
 
     /// The scheduler sees no end of it.

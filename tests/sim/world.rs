@@ -2,6 +2,9 @@
 //!
 //! It moves time to whatever happens next. Nothing in it is random: what happens is the plan's and the seed's.
 
+mod heap;
+mod trial;
+
 use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
@@ -13,7 +16,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use mynah::audio::{AudioError, End, Shape, Unplugged, loops};
 use mynah::board::Fingers;
-use mynah::conversation::{Mode, State};
+use mynah::conversation::State;
 use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
 use mynah::light;
 use mynah::session::{Ready, Session};
@@ -23,16 +26,15 @@ use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
 use super::far::{Digest, Far, Manner};
 use super::network::{self, FAST, Mark};
-use super::plan::{Act, MUTE, Outage, Plan, TALK, manner};
+use super::plan::{Act, Outage, Plan, manner};
 use super::promises::Promises;
+use crate::allocator::as_device;
+pub(crate) use heap::Heap;
+use trial::Trial;
 
 /// How long after the last fault the device must be at rest, with a link: the longest wait for the next dial
 /// and the longest dial before it.
 pub(crate) const REST_LIMIT: Duration = Duration::from_secs(70);
-/// How long a turn may take, from the owner's last word to the reply's first.
-const REPLY_LIMIT: At = 15 * S;
-/// How long the device may take to be at rest again: the reply, and the quiet that ends a conversation.
-const END_LIMIT: At = 30 * S;
 /// Turns of anybody that one moment may have.
 const TURNS_A_MOMENT: usize = 5000;
 /// How long after the session's turn a silent speaker may have something to say.
@@ -41,9 +43,6 @@ const ALERT: At = 60 * MS;
 const CLOSE_LIMIT: At = 65 * MS;
 /// How long anything may be waited for without a word: the longest dial, and the configuration, and a margin.
 const PHASE_LIMIT: At = 75 * S;
-/// What the owner says to see whether it still works.
-const PROOF: At = 1200 * MS;
-
 /// What became of a life.
 #[derive(Clone, Debug)]
 pub(crate) struct Life {
@@ -59,6 +58,7 @@ pub(crate) struct Life {
     pub(crate) shown: Option<(Duration, &'static str)>,
     /// Sounds that were heard and are of no reply.
     pub(crate) tones: u64,
+    pub(crate) heap: Heap,
     /// The first promise that was broken, and when.
     pub(crate) broken: Option<String>,
 }
@@ -97,6 +97,7 @@ struct World<'a> {
     session_turn: At,
     interrupted: Option<At>,
     trial: Trial,
+    heap: Heap,
     digest: Digest,
     turns: u64,
     recovery: Option<At>,
@@ -115,33 +116,26 @@ enum Fate {
     Fails,
 }
 
-/// The proof, after the calm, that nothing is stuck.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Trial {
-    Waits { until: At },
-    Rests { until: At },
-    Asks { replies: usize, until: At },
-    Ends { until: At },
-}
-
 impl<'a> World<'a> {
     fn new(plan: &'a Plan) -> Self {
         let mut luck = Rng::with_seed(!plan.seed);
+        let heap = Heap::begin(plan.calm_at, plan.is_served_well());
         let clock = Clock::new();
         let (promises, voice) = (Rc::<RefCell<Promises>>::default(), Rc::<RefCell<Voice>>::default());
         let mark = Arc::<Mutex<Mark>>::default();
-        let (sound, listener, talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
+        let (sound, listener, talker) = as_device(|| loops(Shape::default(), Unplugged::Wait)).unwrap();
         let mut card = |end: End, ppm| Card::new(&clock, end, ppm, luck.fork(), &promises, &voice);
         let microphone = card(End::Microphone, plan.ppm[0]);
         let speaker = card(End::Speaker, plan.ppm[1]);
-        let (board, fingers) = board(&mark);
-        let (errands, hand) = Errands::by_hand().unwrap();
+        let (board, fingers) = as_device(|| board(&mark));
+        let (errands, hand) = as_device(Errands::by_hand).unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
-        let session = Session::begin(parts(plan, sound, board, errands, signals), clock.instant(0));
-        let loops: [SoundLoop; 2] = [
-            Box::pin(listener.run(microphone.clone())),
-            Box::pin(talker.run(speaker.clone(), speaker.first())),
-        ];
+        let session =
+            as_device(|| Session::begin(parts(plan, sound, board, errands, signals), clock.instant(0)));
+        let loops: [SoundLoop; 2] = as_device(|| -> [SoundLoop; 2] {
+            let heard = Box::pin(listener.run(microphone.clone()));
+            [heard, Box::pin(talker.run(speaker.clone(), speaker.first()))]
+        });
         Self {
             plan,
             trial: Trial::Waits { until: plan.calm_at + REST_LIMIT.as_nanos() as At },
@@ -167,6 +161,7 @@ impl<'a> World<'a> {
             rung: true,
             session_turn: 0,
             interrupted: None,
+            heap,
             digest: Digest::default(),
             turns: 0,
             recovery: None,
@@ -202,6 +197,7 @@ impl<'a> World<'a> {
             recovery: self.recovery.map(Duration::from_nanos),
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
             tones,
+            heap: self.heap,
             broken: self.promises.borrow_mut().broken.take(),
         }
     }
@@ -373,7 +369,8 @@ impl<'a> World<'a> {
             if !self.rung && card.wake().is_none_or(|wake| wake > now) {
                 continue;
             }
-            let polled = self.loops[index].as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let sound = self.loops[index].as_mut();
+            let polled = as_device(|| sound.poll(&mut Context::from_waker(Waker::noop())));
             if let Poll::Ready(ended) = polled {
                 self.promises.borrow_mut().stuck(now, &format!("a sound thread has ended: {ended:?}"));
                 self.over = true;
@@ -398,7 +395,10 @@ impl<'a> World<'a> {
         self.session_turn = now;
         let was_muted = self.session.conversation().muted();
         let delivered: Vec<usize> = self.fars.iter().map(|far| far.cable.delivered()).collect();
-        let ended = self.session.turn(ready, instant);
+        let ended = as_device(|| self.session.turn(ready, instant));
+        if let Some(held) = self.heap.note(now) {
+            self.promises.borrow_mut().grow(now, held);
+        }
         let is_muted = self.session.conversation().muted();
         self.muted_since = is_muted.then(|| if was_muted { self.muted_since.unwrap_or(now) } else { now });
         let interrupted = self.session.facts().interrupted.map(|at| self.clock.at(at));
@@ -422,16 +422,6 @@ impl<'a> World<'a> {
         true
     }
 
-    fn rests(&self) -> bool {
-        let conversation = self.session.conversation();
-        conversation.configured()
-            && match conversation.state() {
-                State::Idle | State::Muted => true,
-                State::Listening => self.plan.mode == Mode::Open,
-                State::Connecting | State::Thinking | State::Speaking | State::Offline => false,
-            }
-    }
-
     fn note_rest(&mut self, now: At) {
         let facts = self.session.facts();
         let (word, _) = light::word(facts, self.clock.instant(now));
@@ -446,85 +436,19 @@ impl<'a> World<'a> {
         }
     }
 
-    /// While the owner has cut the microphone off, its device is closed; and nothing is waited for without end.
+    /// While the owner has cut the microphone off, its device is closed; what was said is sent where nothing goes
+    /// wrong; and nothing is waited for without end.
     fn watch(&self) {
         let now = self.clock.now();
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.promises.borrow_mut().ears(now);
         }
+        if self.plan.restless && now < self.plan.calm_at {
+            self.promises.borrow_mut().all_sent(now);
+        }
         let (state, since) = (self.session.facts().state, self.clock.at(self.session.facts().since));
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
             self.promises.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
         }
-    }
-
-    fn trial_at(&self) -> At {
-        match self.trial {
-            Trial::Waits { until }
-            | Trial::Rests { until }
-            | Trial::Asks { until, .. }
-            | Trial::Ends { until } => until,
-        }
-    }
-
-    /// After the calm: at rest, a turn, at rest again.
-    fn prove(&mut self) {
-        let now = self.clock.now();
-        if now < self.trial_at() || self.over {
-            return;
-        }
-        let stuck = |what: &str| self.promises.borrow_mut().stuck(now, what);
-        let state = self.session.conversation().state();
-        self.trial = match self.trial {
-            Trial::Waits { .. } => {
-                if !self.rests() {
-                    stuck(&format!("{state:?} so long after the last fault"));
-                }
-                if self.session.conversation().muted() {
-                    self.press(now, MUTE, 100 * MS);
-                }
-                Trial::Rests { until: now + S }
-            }
-            Trial::Rests { .. } => {
-                if self.session.conversation().muted() {
-                    stuck("the button does not unmute");
-                }
-                match self.plan.mode {
-                    Mode::Open => {}
-                    Mode::Tap { .. } => self.press(now, TALK, 100 * MS),
-                    Mode::Hold => self.press(now, TALK, PROOF + 300 * MS),
-                }
-                self.extra.push((now + 100 * MS, Act::Speak { time: PROOF }));
-                self.extra.sort_by_key(|(at, _)| *at);
-                let (replies, _) = self.promises.borrow().newest();
-                Trial::Asks { replies, until: now + 100 * MS + PROOF + REPLY_LIMIT }
-            }
-            Trial::Asks { replies, .. } => {
-                let (after, heard) = self.promises.borrow().newest();
-                if after <= replies || heard < 2400 {
-                    stuck(&format!(
-                        "no reply to a turn: {} new, {heard} frames heard, {state:?}",
-                        after - replies
-                    ));
-                }
-                Trial::Ends { until: now + END_LIMIT }
-            }
-            Trial::Ends { .. } => {
-                if !self.rests() {
-                    stuck(&format!("{state:?} so long after a reply"));
-                }
-                if self.plan.restless {
-                    self.promises.borrow_mut().all_heard(now);
-                }
-                self.over = true;
-                return;
-            }
-        };
-    }
-
-    fn press(&mut self, at: At, button: usize, hold: At) {
-        self.extra.push((at, Act::Touch { button, down: true }));
-        self.extra.push((at + hold, Act::Touch { button, down: false }));
-        self.extra.sort_by_key(|(at, _)| *at);
     }
 }
