@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::document::Section;
 use super::keys::Key;
 use super::layers::Layer;
+use super::text;
 use super::values::Values;
 
 /// Where the file is without `state_file`, the first that is set: the variable, and the path in its folder.
@@ -63,7 +64,7 @@ fn usual(values: &Values) -> Option<PathBuf> {
 }
 
 fn remembered(values: &mut Values, file: &Path) -> (bool, Option<u8>) {
-    let text = match std::fs::read_to_string(file) {
+    let text = match text::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (false, None),
         Err(error) => {

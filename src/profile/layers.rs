@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::document::{Plain, Section};
 use super::keys::{Key, PREFIX, ROWS, Row, SHORTHAND, Takes, nearest};
-use super::{dotenv, keep, secret};
+use super::{dotenv, keep, secret, text};
 
 /// What the command line asks for.
 pub(super) enum Asked {
@@ -273,7 +273,7 @@ impl Layers {
     }
 
     fn read_file(&mut self, file: &Path, shown: &str, optional: bool) -> Option<Zeroizing<String>> {
-        match std::fs::read_to_string(file) {
+        match text::read(file) {
             Ok(text) => Some(Zeroizing::new(text)),
             Err(error) if optional && error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {

@@ -18,6 +18,7 @@ mod replay;
 mod secret;
 mod service;
 mod sound;
+mod text;
 mod values;
 
 use std::ffi::OsString;

@@ -74,3 +74,17 @@ fn a_file_that_cannot_be_read_means_muted_too() {
     assert!(profile.keep.muted);
     assert!(profile.warnings[0].contains("cannot be read: "), "{:?}", profile.warnings);
 }
+
+#[test]
+fn a_file_without_an_end_is_refused_instead_of_filling_the_memory() {
+    const ENDLESS: &str = "/dev/zero";
+    let whys = [
+        Desk::new().flags(&["--parrot", "--config", ENDLESS]).refused(),
+        Desk::new().flags(&["--parrot", "--board", ENDLESS]).refused(),
+        Desk::new().flags(&["boards", "check", ENDLESS]).refused(),
+        Desk::new().flags(&["--parrot", "--state-file", ENDLESS]).run().warnings,
+    ];
+    for why in whys {
+        assert!(why[0].contains("cannot be read: it is longer than 1 MiB"), "{why:?}");
+    }
+}

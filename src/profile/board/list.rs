@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::super::keys::nearest;
 use super::super::machine::Machine;
+use super::super::text;
 use super::facts::Facts;
 use super::{BUILT_IN, built_in, found, show, unknown};
 
@@ -62,8 +63,8 @@ fn show_file(name: &str) -> Result<String, String> {
 }
 
 fn check(file: &str, dir: &Path, machine: &Machine) -> Result<String, Vec<String>> {
-    let text = std::fs::read_to_string(dir.join(file))
-        .map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
+    let text =
+        text::read(&dir.join(file)).map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
     let facts = Facts::parse(file, &text)?;
     Ok(format!("{file} is a good board file\n{}", show::summary(&facts, machine)))
 }

@@ -15,7 +15,7 @@ pub(super) mod sound;
 use super::keys::{Key, nearest};
 use super::machine::{Card, Machine};
 use super::values::Values;
-use super::{Body, Microphone, Sound, Speaker, Unplugged};
+use super::{Body, Microphone, Sound, Speaker, Unplugged, text};
 use facts::Facts;
 use find::{Verdict, best, judge};
 use sound::End;
@@ -98,7 +98,7 @@ fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
         values.refuse_value(Key::Board, &unknown(name));
         return None;
     }
-    match std::fs::read_to_string(values.path(Key::Board)?) {
+    match text::read(&values.path(Key::Board)?) {
         Ok(text) => Some((name.to_owned(), text)),
         Err(error) => {
             values.refuse_value(Key::Board, &format!("cannot be read: {error}"));
