@@ -27,6 +27,9 @@ choose_target() {
     is_native || runner=("$emulator" -L "$sysroot")
 }
 
+# Sees that there is one word at most.
+alone() { (($# <= 1)) || refuse "${*:2}: not understood; say $me TARGET, and nothing else"; }
+
 is_native() { [[ $(dpkg --print-architecture 2>/dev/null) == "$deb" ]]; }
 
 # Says why the chosen target cannot be built here with Debian's packages; nothing when it can.

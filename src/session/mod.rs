@@ -21,6 +21,7 @@ mod rotate;
 mod service;
 mod sight;
 mod sleep;
+mod standstill;
 mod storm;
 mod teller;
 mod touches;
@@ -52,6 +53,7 @@ pub use line::Service;
 pub use record::Recording;
 pub use sight::greet;
 pub use sleep::Sleep;
+pub use standstill::Standstill;
 pub use storm::{Storm, Weather};
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
@@ -146,6 +148,8 @@ pub struct Session {
     away: Away,
     /// The xruns of the microphone and of the speaker.
     storms: [Storm; 2],
+    /// What their threads get done.
+    standstills: [Standstill; 2],
     /// Whether a button is ignored.
     broken: bool,
     /// When the light is to be looked at again.
@@ -183,6 +187,7 @@ impl Session {
             scribe: Scribe::new(&mut parts, &conversation, now),
             away: Away::default(),
             storms: Default::default(),
+            standstills: Default::default(),
             broken: false,
             conversation,
             config: parts.config,
@@ -233,6 +238,7 @@ impl Session {
         }
         self.take_away(now);
         self.take_storms(now);
+        self.take_standstills(now);
         self.take_receipts(now);
         self.take_time(now);
         self.downlink.top_up(&mut self.sound.mouth);
@@ -386,6 +392,7 @@ impl Session {
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
             self.storms.iter().filter_map(Storm::deadline).min(),
+            self.standstills.iter().filter_map(Standstill::deadline).min(),
             self.unread.then_some(now),
         ]
         .into_iter()

@@ -4,11 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Session, Storm, clock};
+use super::standstill::sentence;
+use super::{Session, Work, clock};
 use crate::audio::{Away, End};
 use crate::board::{Board, View};
 use crate::conversation::{Ending, Event, News, Refusal, State};
 use crate::light::{Facts, Fault, Levels};
+use crate::recorder;
 
 /// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
 const LAST_SIGHT: Duration = Duration::from_secs(10);
@@ -111,6 +113,25 @@ impl Session {
         }
     }
 
+    /// Notes whether a sound thread has work and does none, and tells the owner.
+    pub(super) fn take_standstills(&mut self, now: Instant) {
+        let counters = self.sound.counters();
+        let plays = self.downlink.is_waiting() || self.ledger.unheard(self.sound.mouth.heard()) > 0;
+        let work = [
+            Work { due: self.sound.ears.is_open(), done: counters.captured.get() },
+            Work { due: plays && self.away.speaker.is_none(), done: counters.played.get() },
+        ];
+        for (index, end) in [End::Microphone, End::Speaker].into_iter().enumerate() {
+            if let Some(stands) = self.standstills[index].note(work[index], now) {
+                self.see_lasting(now);
+                self.teller.trouble(&sentence(end, stands), &mut self.board);
+                if stands {
+                    self.note_fault(recorder::Fault::Starved, now);
+                }
+            }
+        }
+    }
+
     /// Notes whether a button is ignored.
     pub(super) fn see_buttons(&mut self, broken: bool, now: Instant) {
         self.broken = broken;
@@ -119,7 +140,8 @@ impl Session {
 
     /// Shows the worst of what is wrong until it is mended.
     fn see_lasting(&mut self, now: Instant) {
-        let [microphone, speaker] = self.storms.each_ref().map(Storm::rages);
+        let ill = |index: usize| self.storms[index].rages() || self.standstills[index].stands();
+        let [microphone, speaker] = [ill(0), ill(1)];
         let lasting = match self.away {
             Away { speaker: Some(_), .. } => Some(Fault::NoSpeaker),
             Away { microphone: Some(_), .. } | Away { deaf: Some(_), .. } => Some(Fault::NoMicrophone),

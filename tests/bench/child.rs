@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// The program that was built with this.
+pub(crate) const MYNAH: &str = env!("CARGO_BIN_EXE_mynah");
+
 /// A running mynah.
 pub(crate) struct Child {
     process: std::process::Child,
@@ -42,10 +45,10 @@ pub(crate) struct Now {
 }
 
 impl Child {
-    /// Starts mynah.
-    pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    /// Starts mynah, which the first of the words is or, being an emulator, starts.
+    pub(crate) fn start(words: &[&str]) -> Self {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Nothing of the caller's own set-up may take part.
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("AZURE_VOICELIVE_") || key == "SSL_CERT_FILE" {

@@ -14,10 +14,10 @@ use mynah::parrot::{Habits, Parrot};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::child::{Child, Peak, Used};
+use crate::child::{MYNAH, Peak, Used};
 use crate::service::{Behaviour, Service};
 use crate::tape::{self, Append, SpeakerFile};
-use crate::{idle, quantile};
+use crate::{idle, quantile, start};
 
 const ROUNDS: usize = 5;
 /// How long the recorded dialogue is.
@@ -28,8 +28,9 @@ const MIB: f64 = 1024.0;
 /// Measures and prints.
 pub(crate) fn print() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("key"), "a-key-for-the-parrot").unwrap();
-    let mut starts: Vec<f64> = (0..STARTS).map(|_| start_ms(dir.path())).collect();
+    let file = dir.path().join("speaker.wav");
+    let file = ["--speaker-file", file.to_str().unwrap()];
+    let mut starts: Vec<f64> = (0..STARTS).map(|_| start::after_ms(dir.path(), &[MYNAH], &file)).collect();
     say_often(&dir.path().join("speech.wav"), ROUNDS);
     let idle = idle::cpu_s_per_minute();
     let talk = Talk::hold(&dir);
@@ -79,31 +80,6 @@ fn row(title: &str, value: f64, goal: Option<(f64, &str)>) {
     }
 }
 
-/// Returns the milliseconds from starting the program to its `session.update` having been read.
-fn start_ms(dir: &Path) -> f64 {
-    let service = Service::start([Behaviour::Parrot(Habits::default())]);
-    let began = Instant::now();
-    let child = start(&service, dir, &[]);
-    let arrived = Cell::new(began);
-    service.until("session.update", |all| {
-        arrived.set(Instant::now());
-        all.iter().any(|one| one.count("session.update") > 0)
-    });
-    child.kill();
-    (arrived.get() - began).as_secs_f64() * 1000.0
-}
-
-/// Starts mynah with `service`, its files in `dir`.
-pub(crate) fn start(service: &Service, dir: &Path, more: &[&str]) -> Child {
-    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
-    let (key, speaker) = (path("key"), path("speaker.wav"));
-    let (url, ca_file) = (service.url(), service.ca_file().to_str().unwrap().to_owned());
-    let mut arguments =
-        vec!["--endpoint", &url, "--ca-file", &ca_file, "--api-key-file", &key, "--speaker-file", &speaker];
-    arguments.extend(more);
-    Child::start(&arguments)
-}
-
 /// Writes the recorded dialogue so many times over.
 pub(crate) fn say_often(path: &Path, rounds: usize) {
     let mut recording =
@@ -136,7 +112,8 @@ impl Talk {
         // What an earlier run wrote must not be taken for growth.
         let _ = std::fs::remove_file(&speaker);
         let began = Instant::now();
-        let child = start(&service, dir.path(), &["--speech", speech.to_str().unwrap()]);
+        let tape = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
+        let child = start::child(dir.path(), &service, &[MYNAH], &tape);
         let proc = child.proc();
         let over = AtomicBool::new(false);
         let (file, a_tick, peak, stamps, (used, said, wall)) = std::thread::scope(|scope| {

@@ -2,8 +2,9 @@
 //!
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
 //! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards
-//! cost. `-- soak MINUTES` talks for so long and prints what the binary holds, minute by minute. No number fails
-//! anything: it prints "met" or "not met", and ends with an error only when something could not be measured at all.
+//! cost. `-- soak MINUTES` talks for so long and prints what the binary holds, minute by minute, and
+//! `-- start [PROGRAM]` how soon the program talks: this one, or another, named with what it is emulated by. No number
+//! fails anything: it prints "met" or "not met", and ends with an error only when something could not be measured at all.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
@@ -19,6 +20,7 @@ mod peer;
 mod record;
 mod soak;
 mod sound;
+mod start;
 mod tape;
 mod trips;
 
@@ -48,10 +50,11 @@ fn main() {
         ["conversation"] => conversation::print(),
         ["sound"] => sound::print(),
         ["soak", minutes] => soak::print(minutes.parse().expect("a number of minutes")),
+        ["start", ref words @ ..] => start::print(words),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
         _ => println!(
-            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | soak MINUTES]"
+            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | soak MINUTES | start [PROGRAM]]"
         ),
     }
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use mynah::parrot::Habits;
 
-use crate::child::Used;
-use crate::conversation::{DIALOGUE, say_often, start};
+use crate::child::{MYNAH, Used};
+use crate::conversation::{DIALOGUE, say_often};
 use crate::service::{Behaviour, Service};
+use crate::start;
 
 /// How long a row of the table is.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -21,11 +22,12 @@ const BEGUN: Duration = Duration::from_secs(5);
 pub(crate) fn print(minutes: u64) {
     let dir = tempfile::tempdir().unwrap();
     let speech = dir.path().join("speech.wav");
-    std::fs::write(dir.path().join("key"), "a-key-for-the-parrot").unwrap();
     say_often(&speech, (MINUTE * u32::try_from(minutes).unwrap()).div_duration_f64(DIALOGUE).ceil() as usize);
     let service = Service::start([Behaviour::Parrot(Habits::default())]);
     let began = Instant::now();
-    let child = start(&service, dir.path(), &["--speech", speech.to_str().unwrap()]);
+    let speaker = dir.path().join("speaker.wav");
+    let tape = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
+    let child = start::child(dir.path(), &service, &[MYNAH], &tape);
     let proc = child.proc();
     let (done, ended) = channel();
     let waiter = std::thread::spawn(move || {

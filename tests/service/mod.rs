@@ -116,7 +116,12 @@ impl Service {
 
     /// Waits until `is_so`, which `what` describes for the failure.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
-        self.record.until(what, is_so);
+        self.record.until(what, PATIENCE, is_so);
+    }
+
+    /// The same for who is slow.
+    pub(crate) fn until_within(&self, patience: Duration, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
+        self.record.until(what, patience, is_so);
     }
 
     /// Waits for the first client event of this type on any connection.

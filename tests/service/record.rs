@@ -1,9 +1,9 @@
 //! What the service saw: written by its thread, read and waited on by the test's.
 
-use super::PATIENCE;
 use mynah::parrot::Item;
 use serde_json::Value;
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
 /// One connection, from its TCP accept on.
@@ -106,10 +106,10 @@ impl Record {
         self.state.lock().unwrap().connections.iter_mut().for_each(|one| one.received = Vec::new());
     }
 
-    pub(super) fn until(&self, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
+    pub(super) fn until(&self, what: &str, patience: Duration, is_so: impl Fn(&[Connection]) -> bool) {
         let state = self.state.lock().unwrap();
         let waits = |state: &mut State| !is_so(&state.connections);
-        let (state, waited) = self.changed.wait_timeout_while(state, PATIENCE, waits).unwrap();
+        let (state, waited) = self.changed.wait_timeout_while(state, patience, waits).unwrap();
         if waited.timed_out() {
             let seen: Vec<_> = state.connections.iter().map(Connection::story).collect();
             let text = format!("the service waited in vain for {what}; it saw {seen:?}");

@@ -12,6 +12,7 @@ mod outages;
 mod record;
 mod reset;
 mod rotation;
+mod standstill;
 mod storm;
 mod turns;
 mod watchdog;

@@ -44,6 +44,7 @@ struct State {
     plugged: bool,
     stuck_until: At,
     late_until: At,
+    hung_until: At,
     limit: Option<At>,
     next_try: Option<At>,
     changed: bool,
@@ -90,6 +91,7 @@ impl Card {
             plugged: true,
             stuck_until: 0,
             late_until: 0,
+            hung_until: 0,
             limit: None,
             next_try: None,
             changed: false,
@@ -123,6 +125,11 @@ impl Card {
     /// Its thread is woken late until then, by up to 60 ms.
     pub(super) fn delay(&self, until: At) {
         self.0.borrow_mut().late_until = until;
+    }
+
+    /// Whatever is asked of its driver is answered only then.
+    pub(super) fn hang(&self, until: At) {
+        self.0.borrow_mut().hung_until = until;
     }
 
     /// When its loop wants its turn; `None` while only the bell can wake it.
@@ -326,11 +333,15 @@ impl Running for Line {
         let mut until = None;
         poll_fn(|_| {
             let state = &mut *self.0.0.borrow_mut();
+            let now = state.clock.now();
+            if now < state.hung_until {
+                state.wake = Some(state.hung_until);
+                return Poll::Pending;
+            }
             if !state.plugged {
                 return Poll::Ready(Err(UNPLUGGED));
             }
             state.advance();
-            let now = state.clock.now();
             if bell.take() || (until.is_some_and(|until| now >= until) && (resting || state.wants_turn())) {
                 if let Some(run) = &mut state.run {
                     run.waiting_since = None;

@@ -89,6 +89,11 @@ pub(super) enum Act {
         end: End,
         time: At,
     },
+    /// A call to the driver does not return for so long.
+    Hang {
+        end: End,
+        time: At,
+    },
     Stall {
         time: At,
     },
@@ -196,7 +201,7 @@ impl Plan {
     fn add(&mut self, at: At, kind: Kind, luck: &mut Rng) {
         let end = if luck.bool() { End::Microphone } else { End::Speaker };
         let most = |at: At| at.min(self.calm_at);
-        match luck.u32(0..if kind == Kind::Stormy { 26 } else { 14 }) {
+        match luck.u32(0..if kind == Kind::Stormy { 27 } else { 14 }) {
             0..=9 => self.turn(at, luck),
             10 => {
                 self.acts.push((at, Act::Plug { end, plugged: false, told: true }));
@@ -216,6 +221,8 @@ impl Plan {
             18 | 19 => self.press(at, MUTE, luck.u64(20 * MS..900 * MS), luck),
             20 => self.touch(at, SWITCH, luck.bool(), luck),
             21 => self.touch(at, TALK, luck.bool(), luck),
+            // A microphone whose driver hangs cannot be closed, whoever wants it muted.
+            23 => self.acts.push((at, Act::Hang { end: End::Speaker, time: luck.u64(0..4 * S) })),
             // A glitch that no finger makes.
             22 => self.press(at, luck.usize(0..2), luck.u64(0..2 * MS), luck),
             _ => self.press(at, TALK, luck.u64(5 * MS..2000 * MS), luck),

@@ -29,9 +29,11 @@ pub(crate) enum Fault {
     Stuck(End),
     /// A thread is woken up to 60 ms late for three seconds.
     Late(End),
+    /// A call to a device's driver does not return for four seconds.
+    Hung(End),
 }
 
-pub(crate) const FAULTS: [Fault; 11] = [
+pub(crate) const FAULTS: [Fault; 13] = [
     Fault::Reset,
     Fault::Dead { live: true },
     Fault::Dead { live: false },
@@ -43,6 +45,8 @@ pub(crate) const FAULTS: [Fault; 11] = [
     Fault::Stuck(End::Speaker),
     Fault::Late(End::Microphone),
     Fault::Late(End::Speaker),
+    Fault::Hung(End::Microphone),
+    Fault::Hung(End::Speaker),
 ];
 
 /// What many devices made of one kind of fault.
@@ -70,6 +74,7 @@ impl Fault {
             Self::Outage => "no service for 30 s".to_owned(),
             Self::Unplugged(end) => format!("the {end} is pulled out for 5 s"),
             Self::Stuck(end) => format!("the {end} stands still for 4 s"),
+            Self::Hung(end) => format!("the {end}'s driver does not return for 4 s"),
             Self::Late(end) => format!("the {end}'s thread is up to 60 ms late for 3 s"),
         }
     }
@@ -83,14 +88,16 @@ impl Fault {
             Self::Dead { live: true }
             | Self::Unplugged(End::Microphone)
             | Self::Stuck(End::Microphone)
-            | Self::Late(End::Microphone) => Mode::Open,
+            | Self::Late(End::Microphone)
+            | Self::Hung(End::Microphone) => Mode::Open,
             Self::Dead { live: false } => Mode::Hold,
             Self::Reset
             | Self::Stall
             | Self::Outage
             | Self::Unplugged(End::Speaker)
             | Self::Stuck(End::Speaker)
-            | Self::Late(End::Speaker) => modes[luck.usize(0..modes.len())],
+            | Self::Late(End::Speaker)
+            | Self::Hung(End::Speaker) => modes[luck.usize(0..modes.len())],
         };
         let from = 5 * S + luck.u64(0..15 * S);
         let until = from + self.lasts();
@@ -113,6 +120,7 @@ impl Fault {
                 ]
             }
             Self::Stuck(end) => vec![(from, Act::Stick { end, time: until - from })],
+            Self::Hung(end) => vec![(from, Act::Hang { end, time: until - from })],
             Self::Late(end) => vec![(from, Act::Late { end, time: until - from })],
         };
         plan.acts.extend(acts);
@@ -126,7 +134,7 @@ impl Fault {
             Self::Reset | Self::Dead { .. } => MS,
             Self::Stall | Self::Unplugged(_) => 5 * S,
             Self::Outage => 30 * S,
-            Self::Stuck(_) => 4 * S,
+            Self::Stuck(_) | Self::Hung(_) => 4 * S,
             Self::Late(_) => 3 * S,
         }
     }

@@ -272,6 +272,7 @@ impl<'a> World<'a> {
             Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },
             Act::Plug { end, plugged, told } => card(end).plug(plugged, told),
             Act::Stick { end, time } => card(end).stick(now + time),
+            Act::Hang { end, time } => card(end).hang(now + time),
             Act::Late { end, time } => card(end).delay(now + time),
             Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
             Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),

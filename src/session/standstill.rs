@@ -1,0 +1,60 @@
+//! A sound thread that does nothing although its device is there and wanted: it is in its driver, which does not return.
+//!
+//! A device that moves nothing is for its thread to notice; this is for a thread that notices nothing any more. It
+//! mends nothing: only the driver can, or a service manager that starts the program anew.
+
+use std::time::{Duration, Instant};
+
+use super::Work;
+use crate::audio::End;
+
+/// How long a thread may do nothing: longer than it needs to give up a device that stands still.
+const LIMIT: Duration = Duration::from_millis(2500);
+
+/// What one sound thread gets done.
+#[derive(Debug, Default)]
+pub struct Standstill {
+    done: u64,
+    /// Since when it has had work and done none.
+    since: Option<Instant>,
+    stands: bool,
+}
+
+impl Standstill {
+    /// Notes what the thread has done by `now`, and tells whether it stands still when that has changed.
+    pub fn note(&mut self, work: Work, now: Instant) -> Option<bool> {
+        if work.done != self.done {
+            let stood = self.stands;
+            *self = Self { done: work.done, since: work.due.then_some(now), stands: false };
+            return stood.then_some(false);
+        }
+        self.since = work.due.then(|| self.since.unwrap_or(now));
+        let stands = self.stands || self.since.is_some_and(|since| now >= since + LIMIT);
+        (stands != std::mem::replace(&mut self.stands, stands)).then_some(stands)
+    }
+
+    /// Tells whether it stands still.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.stands
+    }
+
+    /// Names the time to look again, if it does nothing before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.stands).map(|since| since + LIMIT)
+    }
+}
+
+/// Says what has become of the thread of this device, what mynah does about it, and what its owner can do.
+pub(super) fn sentence(end: End, stands: bool) -> String {
+    if stands {
+        format!(
+            "the {end}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \
+             that happens again, take the {end} out and put it in, or restart the machine",
+            LIMIT.as_secs_f32()
+        )
+    } else {
+        format!("the {end}'s driver answers again")
+    }
+}

@@ -1,0 +1,55 @@
+//! How soon mynah talks: from just before it is started until the service has read the whole first message.
+//!
+//! The service is the tests' own, over TLS on loopback, and both ends share this machine's processors. It knows no sound
+//! card but ALSA's null device, which costs what reading ALSA's configuration costs.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mynah::parrot::Habits;
+
+use crate::child::{Child, MYNAH};
+use crate::quantile;
+use crate::service::{Behaviour, Service};
+
+const STARTS: usize = 25;
+/// An emulated program on a busy machine takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Prints how soon the program talks that these words start; with no words, the one that was built with this.
+pub(crate) fn print(words: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let words = if words.is_empty() { &[MYNAH] } else { words };
+    // The first one reads the program from the disk, which is the disk's time.
+    after_ms(dir.path(), words, &NULL);
+    let mut times: Vec<f64> = (0..STARTS).map(|_| after_ms(dir.path(), words, &NULL)).collect();
+    let (median, worst) = (quantile(&mut times, 0.5), quantile(&mut times, 1.0));
+    println!("exec to session.update received, ms: median {median:.1} worst {worst:.1} of {STARTS}");
+}
+
+const NULL: [&str; 4] = ["--microphone", "null", "--speaker", "null"];
+
+/// Returns the milliseconds of one start of the program that `words` start.
+pub(crate) fn after_ms(dir: &Path, words: &[&str], more: &[&str]) -> f64 {
+    let service = Service::start([Behaviour::Parrot(Habits::default())]);
+    let began = Instant::now();
+    let child = child(dir, &service, words, more);
+    let arrived = Cell::new(began);
+    service.until_within(PATIENCE, "session.update", |all| {
+        arrived.set(Instant::now());
+        all.iter().any(|one| one.count("session.update") > 0)
+    });
+    child.kill();
+    (arrived.get() - began).as_secs_f64() * 1000.0
+}
+
+/// Starts mynah as a client of the service; the folder is for its key.
+pub(crate) fn child(dir: &Path, service: &Service, words: &[&str], more: &[&str]) -> Child {
+    let key = dir.join("key");
+    std::fs::write(&key, "a-key-for-the-parrot").unwrap();
+    let url = service.url();
+    let (key, ca_file) = (key.to_str().unwrap(), service.ca_file().to_str().unwrap());
+    let client = ["--endpoint", &url, "--ca-file", ca_file, "--api-key-file", key];
+    Child::start(&[words, &client, more].concat())
+}

@@ -1,0 +1,40 @@
+//! A sound thread whose driver does not return, as its session sees it.
+
+use std::time::{Duration, Instant};
+
+use mynah::session::{Standstill, Work};
+
+#[test]
+fn a_thread_that_has_work_and_does_none_is_told_once_and_so_is_its_going_on() {
+    let mut standstill = Standstill::default();
+    let mut told = Vec::new();
+    let begin = now();
+    for ms in (0..10_000).step_by(10) {
+        // It does nothing from its second second to its sixth.
+        let done = if (1000..6000).contains(&ms) { 1000 } else { ms };
+        let now = begin + Duration::from_millis(ms);
+        told.extend(standstill.note(Work { due: true, done }, now).map(|stands| (ms, stands)));
+    }
+    assert_eq!(told, [(3500, true), (6000, false)]);
+}
+
+#[test]
+fn a_thread_without_work_may_do_nothing_and_one_that_stood_still_has_to_do_some() {
+    let mut standstill = Standstill::default();
+    let (begin, mut told) = (now(), Vec::new());
+    for s in 0..30 {
+        // It is asked for something from the tenth second on, and for nothing from the twentieth.
+        let work = Work { due: (10..20).contains(&s), done: u64::from(s == 29) };
+        let stands = standstill.note(work, begin + Duration::from_secs(s));
+        told.extend(stands.map(|stands| (s, stands)));
+        if s < 10 {
+            assert_eq!(standstill.deadline(), None);
+        }
+    }
+    assert_eq!(told, [(13, true), (29, false)]);
+}
+
+#[allow(clippy::disallowed_methods, reason = "a moment to count from")]
+fn now() -> Instant {
+    Instant::now()
+}
