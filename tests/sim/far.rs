@@ -72,8 +72,10 @@ pub(super) struct Far {
     promises: Rc<RefCell<Promises>>,
     /// It has said goodbye.
     closing: bool,
-    /// It has confirmed the session.
-    confirmed: bool,
+    /// When it confirmed the session, and how long that takes to be known.
+    confirmed: Option<(At, At)>,
+    /// It says nothing of replies until then.
+    forgets_until: At,
     /// The reply it spoke of last.
     reply: String,
     /// Everything that was said, in order, as a number: two lives are the same when it is.
@@ -133,7 +135,8 @@ impl Far {
             parrot,
             promises: Rc::clone(promises),
             closing: false,
-            confirmed: false,
+            confirmed: None,
+            forgets_until: 0,
             reply: String::new(),
             digest: Digest::default(),
         }
@@ -204,10 +207,15 @@ impl Far {
         }
     }
 
+    /// Says nothing of any reply until then.
+    pub(super) fn forget(&mut self, until: At) {
+        self.forgets_until = until;
+    }
+
     /// Says up to `count` things that it should not, and tells how many.
     pub(super) fn utter(&mut self, seed: u64, count: usize) -> usize {
         let Stage::Open(socket) = &mut self.stage else { return 0 };
-        if !self.confirmed || self.closing || flush(socket).is_err() {
+        if self.confirmed.is_none() || self.closing || flush(socket).is_err() {
             return 0;
         }
         let mut luck = Rng::with_seed(seed);
@@ -253,7 +261,9 @@ impl Far {
             let bytes = STANDARD.decode(event["audio"].as_str().unwrap()).unwrap();
             let samples = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
             let mut promises = self.promises.borrow_mut();
-            promises.uplink(mark.lit, self.confirmed, now);
+            // It takes one way to learn of it, and one for the sound.
+            let known = self.confirmed.is_some_and(|(at, way)| now >= at + 2 * way.min(self.cable.latency()));
+            promises.uplink(mark.lit, known, now);
             samples.for_each(|sample| promises.understand(sample));
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
@@ -282,11 +292,14 @@ impl Far {
         }
         let age = self.age();
         while let Some(event) = self.parrot.as_mut().and_then(|parrot| parrot.speak(age)) {
-            if matches!(self.manner, Manner::Forgets(_)) && event.starts_with(OF_A_REPLY) {
+            let forgets = matches!(self.manner, Manner::Forgets(_)) || self.clock.now() < self.forgets_until;
+            if forgets && event.starts_with(OF_A_REPLY) {
                 continue;
             }
             self.digest.add(event.as_bytes());
-            self.confirmed |= event.starts_with(UPDATED);
+            if event.starts_with(UPDATED) {
+                self.confirmed.get_or_insert((self.clock.now(), self.cable.latency()));
+            }
             if event.starts_with(DELTA) {
                 let (signed, replies) = self.sign(&event);
                 write(socket, signed)?;

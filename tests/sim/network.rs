@@ -136,6 +136,10 @@ impl Cable {
         state.lanes.iter_mut().for_each(|lane| lane.flying.clear());
     }
 
+    pub(super) fn latency(&self) -> At {
+        self.0.lock().unwrap().latency
+    }
+
     pub(super) fn set_latency(&self, latency: At) {
         self.0.lock().unwrap().latency = latency;
     }

@@ -102,6 +102,10 @@ pub(super) enum Act {
     },
     Reset,
     Die,
+    /// The service says nothing of any reply for so long.
+    Forget {
+        time: At,
+    },
     /// The service says so many things that it should not.
     Utter {
         seed: u64,

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Stall,
     /// Reset, and nobody can be reached for half a minute.
     Outage,
+    /// The service says nothing of the reply to a turn.
+    Forgotten,
     /// A device is pulled out for five seconds.
     Unplugged(End),
     /// A device's clock stands still for four seconds.
@@ -33,12 +35,13 @@ pub(crate) enum Fault {
     Hung(End),
 }
 
-pub(crate) const FAULTS: [Fault; 13] = [
+pub(crate) const FAULTS: [Fault; 14] = [
     Fault::Reset,
     Fault::Dead { live: true },
     Fault::Dead { live: false },
     Fault::Stall,
     Fault::Outage,
+    Fault::Forgotten,
     Fault::Unplugged(End::Microphone),
     Fault::Unplugged(End::Speaker),
     Fault::Stuck(End::Microphone),
@@ -72,6 +75,7 @@ impl Fault {
             Self::Dead { live: false } => "the link dies silently at rest".to_owned(),
             Self::Stall => "the network stands still for 5 s".to_owned(),
             Self::Outage => "no service for 30 s".to_owned(),
+            Self::Forgotten => "the service forgets a reply".to_owned(),
             Self::Unplugged(end) => format!("the {end} is pulled out for 5 s"),
             Self::Stuck(end) => format!("the {end} stands still for 4 s"),
             Self::Hung(end) => format!("the {end}'s driver does not return for 4 s"),
@@ -94,6 +98,7 @@ impl Fault {
             Self::Reset
             | Self::Stall
             | Self::Outage
+            | Self::Forgotten
             | Self::Unplugged(End::Speaker)
             | Self::Stuck(End::Speaker)
             | Self::Late(End::Speaker)
@@ -113,6 +118,7 @@ impl Fault {
             Self::Dead { .. } => vec![(from, Act::Die)],
             Self::Stall => vec![(from, Act::Stall { time: until - from })],
             Self::Outage => vec![(from, Act::Outage { until, how: Outage::Refused }), (from, Act::Reset)],
+            Self::Forgotten => vec![(from, Act::Forget { time: until - from })],
             Self::Unplugged(end) => {
                 vec![
                     (from, Act::Plug { end, plugged: false, told: true }),
@@ -124,6 +130,9 @@ impl Fault {
             Self::Late(end) => vec![(from, Act::Late { end, time: until - from })],
         };
         plan.acts.extend(acts);
+        if matches!(self, Self::Forgotten) {
+            plan.turn(from, &mut luck);
+        }
         plan.acts.sort_by_key(|(at, _)| *at);
         plan.fault_at = Some(from);
         plan
@@ -134,6 +143,7 @@ impl Fault {
             Self::Reset | Self::Dead { .. } => MS,
             Self::Stall | Self::Unplugged(_) => 5 * S,
             Self::Outage => 30 * S,
+            Self::Forgotten => 6 * S,
             Self::Stuck(_) | Self::Hung(_) => 4 * S,
             Self::Late(_) => 3 * S,
         }

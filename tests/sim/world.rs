@@ -105,6 +105,8 @@ struct World<'a> {
     uttered: usize,
     over: bool,
     muted_since: Option<At>,
+    /// The device has had a session.
+    met: bool,
     /// Nobody asks the program to end.
     _signals: UnixStream,
 }
@@ -169,6 +171,7 @@ impl<'a> World<'a> {
             uttered: 0,
             over: false,
             muted_since: None,
+            met: false,
             _signals,
         }
     }
@@ -276,6 +279,7 @@ impl<'a> World<'a> {
             Act::Late { end, time } => card(end).delay(now + time),
             Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
             Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),
+            Act::Forget { time } => self.fars.iter_mut().for_each(|far| far.forget(now + time)),
             Act::Die => self.fars.iter().for_each(|far| far.cable.die()),
             Act::Utter { seed, count } => {
                 self.uttered += self.fars.iter_mut().map(|far| far.utter(seed, count)).sum::<usize>();
@@ -439,13 +443,18 @@ impl<'a> World<'a> {
 
     /// While the owner has cut the microphone off, its device is closed; what was said is sent where nothing goes
     /// wrong; and nothing is waited for without end.
-    fn watch(&self) {
+    fn watch(&mut self) {
         let now = self.clock.now();
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.promises.borrow_mut().ears(now);
         }
         if self.plan.restless && now < self.plan.calm_at {
             self.promises.borrow_mut().all_sent(now);
+            let state = self.session.conversation().state();
+            self.met |= !matches!(state, State::Offline | State::Connecting);
+            if self.met && matches!(state, State::Offline | State::Connecting) {
+                self.promises.borrow_mut().stuck(now, &format!("{state:?}, although nothing went wrong"));
+            }
         }
         let (state, since) = (self.session.facts().state, self.clock.at(self.session.facts().since));
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
