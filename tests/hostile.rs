@@ -8,16 +8,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Once;
-use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::fuzz::TARGETS;
-use crate::sim::{Plan, live};
+use crate::sim::{live, plan};
 
 /// What the service says that it should not, in all.
 const UTTERANCES: usize = 10_000;
-const LIFE: Duration = Duration::from_secs(120);
 /// The least time between two lines of a kind.
 const QUIET_S: f64 = 60.0;
 
@@ -62,7 +60,7 @@ struct Watched {
 
 impl Watched {
     fn live(seed: u64) -> Self {
-        let plan = Plan::hostile(seed, LIFE);
+        let plan = plan(seed, "hostile").unwrap();
         let (mut told, mut chatter) = (BTreeMap::<String, f64>::new(), Vec::new());
         let mut lines = 0;
         listen(true);

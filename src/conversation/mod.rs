@@ -40,6 +40,8 @@ pub const CONFIGURE_LIMIT: Duration = Duration::from_secs(10);
 pub const DIAL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a turn may go unanswered before the device is at rest again.
 pub const THINK_LIMIT: Duration = Duration::from_secs(30);
+/// How long a turn waits for the end of the reply before it, which the service may have forgotten to tell.
+pub const OWED_LIMIT: Duration = Duration::from_secs(3);
 /// How long a reply that has run dry may stay unfinished.
 pub const STALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long one reply may be heard: the backlog's ten minutes and a margin.

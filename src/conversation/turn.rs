@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::link::Eager;
 use super::rotation::{Moment, Rotation};
-use super::{Action, Actions, Id, Mode, State, THINK_LIMIT, TROUBLE_WINDOW, UTTERANCE_LIMIT, actions};
+use super::{
+    Action, Actions, Id, Mode, OWED_LIMIT, State, THINK_LIMIT, TROUBLE_WINDOW, UTTERANCE_LIMIT, actions,
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Up<T = Instant> {
     pub(super) turn: Turn<T>,
     pub(super) reply: Reply,
-    /// A reply is to be asked for as soon as the service is done with the one before.
-    pub(super) owed: bool,
     since: T,
     failures: u32,
     pub(super) troubles: Troubles<T>,
@@ -36,10 +36,26 @@ pub(super) struct Troubles<T = Instant> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Turn<T = Instant> {
-    Idle { since: T },
-    Listening { since: T, speech: bool, until: Option<T> },
-    Thinking { reply: Option<Id>, until: T },
-    Speaking { reply: Id, sent: bool, drained: bool, until: T },
+    Idle {
+        since: T,
+    },
+    Listening {
+        since: T,
+        speech: bool,
+        until: Option<T>,
+    },
+    /// While `owed` a reply is to be asked for as soon as the service is done with the one before, or then.
+    Thinking {
+        reply: Option<Id>,
+        owed: Option<T>,
+        until: T,
+    },
+    Speaking {
+        reply: Id,
+        sent: bool,
+        drained: bool,
+        until: T,
+    },
 }
 
 /// What the service is generating, whether or not anybody still wants it.
@@ -56,7 +72,6 @@ impl Up {
         let mut up = Self {
             turn: Turn::Idle { since: now },
             reply: Reply::None,
-            owed: false,
             since: now,
             failures: 0,
             troubles: Troubles { count: 0, first: now },
@@ -87,7 +102,7 @@ impl Up {
 
     /// Goes on in another session, which knows of no reply.
     pub(super) fn go_on(&mut self, rotation: Rotation) {
-        (self.reply, self.owed, self.rotation) = (Reply::None, false, rotation);
+        (self.reply, self.rotation) = (Reply::None, rotation);
     }
 
     /// Returns since when there has been a session.
@@ -146,7 +161,8 @@ impl Up {
         match &self.turn {
             Turn::Idle { .. } => None,
             Turn::Listening { until, .. } => *until,
-            Turn::Thinking { until, .. } | Turn::Speaking { until, .. } => Some(*until),
+            Turn::Thinking { owed, until, .. } => Some(owed.map_or(*until, |owed| owed.min(*until))),
+            Turn::Speaking { until, .. } => Some(*until),
         }
     }
 
@@ -188,22 +204,30 @@ impl Up {
 
     /// Push to talk: what was said is a turn, and the service has to be asked for the reply.
     pub(super) fn end_turn(&mut self, now: Instant) -> Actions {
-        self.turn = Turn::Thinking { reply: None, until: now + THINK_LIMIT };
+        let is_free = self.reply == Reply::None;
+        let owed = (!is_free).then_some(now + OWED_LIMIT);
+        self.turn = Turn::Thinking { reply: None, owed, until: now + THINK_LIMIT };
         let mut all = actions([Action::Commit]);
-        match self.reply {
-            Reply::None => {
-                self.reply = Reply::Asked;
-                let _ = all.push(Action::Create);
-            }
-            Reply::Asked | Reply::Active(_) => self.owed = true,
+        if is_free {
+            self.reply = Reply::Asked;
+            let _ = all.push(Action::Create);
         }
         all
+    }
+
+    /// Asks for the reply that is owed, if one is.
+    pub(super) fn settle(&mut self) -> Actions {
+        let Turn::Thinking { owed, .. } = &mut self.turn else { return Actions::new() };
+        if owed.take().is_none() {
+            return Actions::new();
+        }
+        self.reply = Reply::Asked;
+        actions([Action::Create])
     }
 
     /// Silences what is heard and stops the service's work on it, because the service cannot know.
     pub(super) fn interrupt(&mut self) -> Actions {
         let mut all = actions([Action::Cut]);
-        self.owed = false;
         if let Reply::Active(id) = &self.reply {
             let _ = all.push(Action::Cancel(id.clone()));
         }
@@ -213,21 +237,23 @@ impl Up {
 
 impl<T> Up<T> {
     pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Up<U> {
-        let Self { turn, reply, owed, since, failures, troubles, rotation } = self;
+        let Self { turn, reply, since, failures, troubles, rotation } = self;
         let turn = match turn {
             Turn::Idle { since } => Turn::Idle { since: to(since) },
             Turn::Listening { since, speech, until } => {
                 Turn::Listening { since: to(since), speech: *speech, until: until.as_ref().map(to) }
             }
-            Turn::Thinking { reply, until } => Turn::Thinking { reply: reply.clone(), until: to(until) },
+            Turn::Thinking { reply, owed, until } => {
+                Turn::Thinking { reply: reply.clone(), owed: owed.as_ref().map(to), until: to(until) }
+            }
             Turn::Speaking { reply, sent, drained, until } => {
                 let reply = reply.clone();
                 Turn::Speaking { reply, sent: *sent, drained: *drained, until: to(until) }
             }
         };
         let troubles = Troubles { count: troubles.count, first: to(&troubles.first) };
-        let (reply, owed, failures) = (reply.clone(), *owed, *failures);
-        Up { turn, reply, owed, since: to(since), failures, troubles, rotation: rotation.map(to) }
+        let (reply, failures) = (reply.clone(), *failures);
+        Up { turn, reply, since: to(since), failures, troubles, rotation: rotation.map(to) }
     }
 
     /// Lists the times in it that lie behind.

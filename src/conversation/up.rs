@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::turn::{Reply, Turn};
 use super::{
-    Action, Actions, Conversation, Ending, Event, Id, Loss, Mode, News, Outcome, Phase, REPLY_LIMIT, Refusal,
-    SHORTEST_HOLD, STALL_LIMIT, Speaker, THINK_LIMIT, TROUBLES, UTTERANCE_LIMIT, actions,
+    Action, Actions, Conversation, Ending, Event, Id, Loss, Mode, News, OWED_LIMIT, Outcome, Phase,
+    REPLY_LIMIT, Refusal, SHORTEST_HOLD, STALL_LIMIT, Speaker, THINK_LIMIT, TROUBLES, UTTERANCE_LIMIT,
+    actions,
 };
 
 impl Conversation {
@@ -178,7 +179,7 @@ impl Conversation {
     fn speech_stopped(&mut self, now: Instant) -> Actions {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold && matches!(up.turn, Turn::Listening { speech: true, .. }) {
-            up.turn = Turn::Thinking { reply: None, until: now + THINK_LIMIT };
+            up.turn = Turn::Thinking { reply: None, owed: None, until: now + THINK_LIMIT };
         }
         Actions::new()
     }
@@ -188,8 +189,8 @@ impl Conversation {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         up.reply = Reply::Active(id.clone());
         match &mut up.turn {
-            Turn::Thinking { .. } if !up.owed && given_up => self.give_up_reply(now),
-            Turn::Thinking { reply, .. } if !up.owed => {
+            Turn::Thinking { owed: None, .. } if given_up => self.give_up_reply(now),
+            Turn::Thinking { reply, owed: None, .. } => {
                 *reply = Some(id.clone());
                 Actions::new()
             }
@@ -216,11 +217,9 @@ impl Conversation {
         if up.reply == Reply::Active(id.clone()) {
             up.reply = Reply::None;
         }
-        if up.owed && up.reply == Reply::None {
-            up.owed = false;
-            up.reply = Reply::Asked;
-            let _ = all.push(Action::Create);
-            if let Turn::Thinking { until, .. } = &mut up.turn {
+        if up.reply == Reply::None {
+            all = up.settle();
+            if let (false, Turn::Thinking { until, .. }) = (all.is_empty(), &mut up.turn) {
                 *until = now + THINK_LIMIT;
             }
         }
@@ -261,11 +260,15 @@ impl Conversation {
             Refusal::ReplyInProgress if up.reply == Reply::Asked => {
                 // The one in progress is unknown here; its end is the moment to ask again.
                 up.reply = Reply::None;
-                up.owed = true;
+                if let Turn::Thinking { owed, .. } = &mut up.turn {
+                    *owed = Some(now + OWED_LIMIT);
+                }
                 Actions::new()
             }
             Refusal::NothingToCommit => {
-                up.owed = false;
+                if let Turn::Thinking { owed, .. } = &mut up.turn {
+                    *owed = None;
+                }
                 Actions::new()
             }
             Refusal::SessionExpired => self.hang_up(Loss::Broken, now),
@@ -307,6 +310,7 @@ impl Conversation {
                 up.rest(mode, muted, true, now);
                 actions([Action::Clear])
             }
+            (Turn::Thinking { until, .. }, _) if now < *until => up.settle(),
             (Turn::Thinking { .. }, _) => {
                 let mut all = up.interrupt();
                 // Whatever was asked for is not waited for any longer, so it may be asked for again.

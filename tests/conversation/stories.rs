@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, CONFIGURE_LIMIT, DIAL_LIMIT, Ending, Event, LAST_WORDS, Loss, Mode, News, Outcome, RETRY_SPACING,
-    Refusal, SPEAKER_PATIENCE, STALL_LIMIT, State, THINK_LIMIT,
+    Action, CONFIGURE_LIMIT, DIAL_LIMIT, Ending, Event, LAST_WORDS, Loss, Mode, News, OWED_LIMIT, Outcome,
+    RETRY_SPACING, Refusal, SPEAKER_PATIENCE, STALL_LIMIT, State, THINK_LIMIT,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -121,7 +121,7 @@ fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() 
 fn a_reply_asked_for_late_has_its_own_time_to_come() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Press, held(900)]);
-    talk.after(THINK_LIMIT - Duration::from_secs(1));
+    talk.after(OWED_LIMIT - Duration::from_millis(1));
     assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
     assert_eq!(talk.conversation.deadline(), Some(talk.now + THINK_LIMIT));
 }
@@ -134,6 +134,32 @@ fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
     assert_eq!(talk.on(Event::ReplyCreated(id("a"))), [Action::Cancel(id("a"))]);
     assert!(!talk.conversation.admits("a"));
     assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
+}
+
+#[test]
+fn a_reply_whose_end_the_service_forgets_to_tell_costs_the_next_turn_three_seconds() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Audio(id("a"))]);
+    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Cancel(id("a")), Action::Clear]);
+    assert_eq!(talk.on(held(900)), [Action::Commit]);
+    assert_eq!(talk.conversation.deadline(), Some(talk.now + OWED_LIMIT));
+    talk.after(OWED_LIMIT);
+    assert_eq!(talk.on(Event::Tick), [Action::Create]);
+    assert_eq!(talk.all([Event::ReplyCreated(id("b")), Event::Audio(id("b"))]), []);
+    assert_eq!(talk.conversation.state(), State::Speaking);
+}
+
+#[test]
+fn a_service_that_was_not_done_after_all_is_asked_again_and_again_until_the_turn_is_given_up() {
+    let mut talk = Table::up(Mode::Hold);
+    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Press, held(900)]);
+    for _ in 0..9 {
+        talk.after(OWED_LIMIT);
+        assert_eq!(talk.on(Event::Tick), [Action::Create]);
+        assert_eq!(talk.on(Event::Refused(Refusal::ReplyInProgress)), []);
+    }
+    talk.after(OWED_LIMIT);
+    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Tell(News::NoReply)]);
 }
 
 #[test]

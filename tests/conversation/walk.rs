@@ -1,8 +1,10 @@
 //! Whatever happens in whatever order, the promises hold and the device finds back to rest.
 
-use mynah::conversation::{Action, Event, Loss, Mode, News, Outcome, Refusal, SESSION_LIFE, State, Tone};
+use mynah::conversation::{
+    Action, Event, Loss, Mode, News, OWED_LIMIT, Outcome, Refusal, SESSION_LIFE, State, Tone,
+};
 use proptest::prelude::*;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{TAP, Table, held, id};
 
@@ -46,7 +48,8 @@ pub(crate) struct Seen {
     created: u32,
     cut: Vec<String>,
     heard: Option<String>,
-    asked: bool,
+    /// When a reply was asked for that the service has said nothing of.
+    asked: Option<Instant>,
     over: bool,
     /// The owner has heard that the link is lost.
     mourned: bool,
@@ -71,7 +74,7 @@ impl Seen {
 fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
     match event {
         Event::LinkDown(_) => {
-            (seen.links, seen.asked, seen.heard) = (0, false, None);
+            (seen.links, seen.asked, seen.heard) = (0, None, None);
         }
         Event::Reset => seen.mourned = false,
         // What comes of a link that is not there comes of none.
@@ -83,7 +86,7 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
             seen.heard = Some(reply.to_string());
         }
         Event::ReplyDone(..) | Event::Refused(Refusal::ReplyInProgress) | Event::ReplyCreated(_) => {
-            seen.asked = false
+            seen.asked = None
         }
         _ => {}
     }
@@ -95,7 +98,7 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
                 prop_assert_eq!(seen.links, 0, "two links at once");
                 seen.links = 1;
             }
-            Action::HangUp => (seen.links, seen.asked, seen.spare) = (0, false, Spare::None),
+            Action::HangUp => (seen.links, seen.asked, seen.spare) = (0, None, Spare::None),
             Action::DialSpare => {
                 prop_assert!(seen.links == 1 && before.configured(), "a second link without a first");
                 prop_assert!(seen.spare == Spare::None, "a third link");
@@ -114,20 +117,21 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
                 );
                 let useless = seen.links == 0 || matches!(event, Event::Refused(_));
                 prop_assert!(in_use || useless, "a session left for less");
-                (seen.links, seen.spare, seen.asked) = (1, Spare::None, false);
+                (seen.links, seen.spare, seen.asked) = (1, Spare::None, None);
             }
             Action::Cut => seen.cut.extend(seen.heard.take()),
             Action::Create => {
-                prop_assert!(!seen.asked, "two replies asked for at once");
+                let patient = seen.asked.is_none_or(|asked| talk.now >= asked + OWED_LIMIT);
+                prop_assert!(patient, "two replies asked for at once");
                 prop_assert!(before.configured() || talk.conversation.configured());
-                seen.asked = true;
+                seen.asked = Some(talk.now);
             }
             Action::Commit | Action::Clear => {
                 prop_assert!(before.configured() || talk.conversation.configured())
             }
             Action::Finish(_) => seen.over = true,
             // A reply that did not come in time is not asked for any longer.
-            Action::Tell(News::NoReply) => seen.asked = false,
+            Action::Tell(News::NoReply) => seen.asked = None,
             Action::Sound(tone) => {
                 let lost = tone == Tone::Lost;
                 prop_assert!(seen.mourned != lost, "{tone:?} twice, or without the other");

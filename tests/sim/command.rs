@@ -8,25 +8,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::allocator::device_bytes;
-use crate::sim::{FAULTS, Kind, Life, Plan, Row, kept_seeds, live};
+use crate::sim::{DAY, FAULTS, Kind, Life, Plan, Row, kept, live, plan};
 
 const USAGE: &str = "\
 cargo bench --profile guest --bench sim -- [WHAT]
 
-  --lives N          N stormy lives of two minutes each, and the lives of seeds.txt (default: 100)
+  --lives N          N stormy lives of two minutes each, after those of seeds.txt (default: 100)
   --hours N          everyday lives of ten hours each, N hours in all
   --restless N       N lives of ten minutes without a fault, in which sessions end after a minute or a few
   --hostile N        N lives of two minutes with a service that says what it should not
   --memory N         one device that is talked to for N hours, and what it holds meanwhile
   --recovery N       what each kind of fault does to N devices
   --from SEED        begin with this seed instead of a fresh one
-  --seed SEED        one stormy life, told turn by turn; with --everyday one of those
+  --seed SEED        one stormy life, told turn by turn
+  --as KIND          the kind of that life: everyday, restless, hostile, or a fault's, as a broken promise names it
 ";
-
-/// A stormy life, and an everyday one.
-const STORM: Duration = Duration::from_secs(120);
-const DAY: Duration = Duration::from_secs(36_000);
-const RESTLESS: Duration = Duration::from_secs(600);
 
 /// What was asked for.
 #[derive(Default)]
@@ -39,7 +35,7 @@ struct Wish {
     memory: Option<u64>,
     from: Option<u64>,
     seed: Option<u64>,
-    everyday: bool,
+    kind: Option<String>,
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -48,22 +44,23 @@ pub(crate) fn run() -> ExitCode {
         return ExitCode::from(2);
     };
     let first = wish.from.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 16);
+    let fresh = |lives: u64, kind: &'static str| (first..first + lives).map(move |seed| (seed, kind));
     let well = match wish {
-        Wish { seed: Some(seed), everyday, .. } => tell(seed, everyday),
+        Wish { seed: Some(seed), kind, .. } => match tell(seed, kind.as_deref().unwrap_or("stormy")) {
+            Some(well) => well,
+            None => {
+                eprint!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         Wish { recovery: Some(lives), .. } => recover(first, lives),
-        Wish { hostile: Some(lives), .. } => insult(first, lives),
         Wish { memory: Some(hours), .. } => remember(first, hours),
-        Wish { restless: Some(lives), .. } => {
-            many(&(first..first + lives).collect::<Vec<_>>(), Kind::Restless, RESTLESS)
-        }
+        Wish { hostile: Some(lives), .. } => many(&fresh(lives, "hostile").collect::<Vec<_>>()),
+        Wish { restless: Some(lives), .. } => many(&fresh(lives, "restless").collect::<Vec<_>>()),
         Wish { hours: Some(hours), .. } => {
-            let lives = hours.div_ceil(DAY.as_secs() / 3600);
-            many(&(first..first + lives).collect::<Vec<_>>(), Kind::Everyday, DAY)
+            many(&fresh(hours.div_ceil(DAY.as_secs() / 3600), "everyday").collect::<Vec<_>>())
         }
-        Wish { lives, .. } => {
-            let seeds = kept_seeds().into_iter().chain(first..first + lives.unwrap_or(100));
-            many(&seeds.collect::<Vec<_>>(), Kind::Stormy, STORM)
-        }
+        Wish { lives, .. } => many(&kept().chain(fresh(lives.unwrap_or(100), "stormy")).collect::<Vec<_>>()),
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -83,43 +80,24 @@ fn understand(mut words: impl Iterator<Item = String>) -> Option<Wish> {
             "--restless" => wish.restless = number()?,
             "--from" => wish.from = number()?,
             "--seed" => wish.seed = number()?,
-            "--everyday" => wish.everyday = true,
+            "--as" => wish.kind = Some(words.next()?),
             _ => return None,
         }
     }
     Some(wish)
 }
 
-/// One life, turn by turn.
-fn tell(seed: u64, everyday: bool) -> bool {
-    let plan =
-        if everyday { Plan::new(seed, Kind::Everyday, DAY) } else { Plan::new(seed, Kind::Stormy, STORM) };
+/// One life, turn by turn, if there is that kind.
+fn tell(seed: u64, kind: &str) -> Option<bool> {
+    let plan = plan(seed, kind)?;
     println!("{plan:#?}");
     let life = live(&plan, Some(&mut |line| println!("{line}")));
     println!("{life:#?}");
-    life.broken.is_none()
-}
-
-/// Lives with a service gone bad.
-fn insult(first: u64, lives: u64) -> bool {
-    let lived = on_every_core(lives as usize, |index| {
-        let seed = first + index as u64;
-        (seed, live(&Plan::hostile(seed, STORM), None))
-    });
-    let uttered = lived.iter().map(|(_, life)| life.uttered).sum::<usize>();
-    println!("{lives} lives, in which {uttered} things were said that should not be");
-    for (seed, life) in &lived {
-        if let Some(broken) = &life.broken {
-            println!("seed {seed}: {broken}");
-        }
-    }
-    lived.iter().all(|(_, life)| life.broken.is_none())
+    Some(life.broken.is_none())
 }
 
 /// One device that is talked to all the time, in sessions that end after minutes.
 fn remember(seed: u64, hours: u64) -> bool {
-    let length = Duration::from_secs(3600 * hours);
-    let plan = Plan::new(seed, Kind::Restless, length);
     println!(
         "| hours | KiB the device has asked for | KiB of this process resident, the simulation's among them |"
     );
@@ -130,6 +108,7 @@ fn remember(seed: u64, hours: u64) -> bool {
         let _ = std::io::stdout().flush();
     };
     let mut rows = [0.01, 1.0, 2.0, 3.0].into_iter().chain((1..).map(|six| 6.0 * f64::from(six))).peekable();
+    let plan = Plan::new(seed, Kind::Restless, Duration::from_secs(3600 * hours));
     let life = live(
         &plan,
         Some(&mut |turn| {
@@ -147,16 +126,16 @@ fn remember(seed: u64, hours: u64) -> bool {
     broken.is_none()
 }
 
-/// Many lives at once, and the sum of them.
-fn many(seeds: &[u64], kind: Kind, length: Duration) -> bool {
+/// Many lives at once, by seed and kind, and the sum of them.
+fn many(seeds: &[(u64, &str)]) -> bool {
     let begun = now();
     let lives = on_every_core(seeds.len(), |index| {
-        let plan = Plan::new(seeds[index], kind, length);
-        (seeds[index], live(&plan, None))
+        let (seed, kind) = seeds[index];
+        live(&plan(seed, kind).unwrap(), None)
     });
     let took = begun.elapsed();
-    let hours = lives.iter().map(|(_, life)| life.simulated.as_secs_f64()).sum::<f64>() / 3600.0;
-    let sum = |count: fn(&Life) -> u64| lives.iter().map(|(_, life)| count(life)).sum::<u64>();
+    let hours = lives.iter().map(|life| life.simulated.as_secs_f64()).sum::<f64>() / 3600.0;
+    let sum = |count: fn(&Life) -> u64| lives.iter().map(count).sum::<u64>();
     println!(
         "{} lives, {hours:.1} hours in {:.0} s: {:.0} hours a minute; {} replies, {} turns of the session",
         lives.len(),
@@ -165,18 +144,21 @@ fn many(seeds: &[u64], kind: Kind, length: Duration) -> bool {
         sum(|life| life.replies as u64),
         sum(|life| life.turns)
     );
-    let mut recoveries: Vec<_> = lives.iter().filter_map(|(_, life)| life.recovery).collect();
+    let mut recoveries: Vec<_> = lives.iter().filter_map(|life| life.recovery).collect();
     println!("from the last fault to rest, with a session: {}", spread(&mut recoveries));
-    let digest = lives.iter().fold(0u64, |digest, (_, life)| digest.rotate_left(7) ^ life.digest);
-    let most = lives.iter().map(|(_, life)| life.heap.most).max().unwrap_or(0);
+    let digest = lives.iter().fold(0u64, |digest, life| digest.rotate_left(7) ^ life.digest);
+    let most = lives.iter().map(|life| life.heap.most).max().unwrap_or(0);
     println!("no device holds more than {} KiB; digest {digest:016x}", most / 1024);
-    for (seed, life) in &lives {
+    let uttered = lives.iter().map(|life| life.uttered).sum::<usize>();
+    if uttered > 0 {
+        println!("{uttered} things were said that should not be");
+    }
+    for ((seed, kind), life) in seeds.iter().zip(&lives) {
         if let Some(broken) = &life.broken {
-            let everyday = if kind == Kind::Everyday { " --everyday" } else { "" };
-            println!("BROKEN: {broken}; see it with --seed {seed}{everyday}");
+            println!("BROKEN: {broken}; see it with --seed {seed} --as {kind}");
         }
     }
-    lives.iter().all(|(_, life)| life.broken.is_none())
+    lives.iter().all(|life| life.broken.is_none())
 }
 
 fn recover(first: u64, lives: u64) -> bool {
@@ -200,8 +182,8 @@ fn recover(first: u64, lives: u64) -> bool {
             short(&mut row.shown),
             short(&mut row.well)
         );
-        for (seed, broken) in row.broken {
-            println!("BROKEN: seed {seed}: {broken}");
+        for broken in row.broken {
+            println!("BROKEN: {broken}");
             well = false;
         }
     }

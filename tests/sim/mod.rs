@@ -16,14 +16,34 @@ mod promises;
 mod recovery;
 mod world;
 
+use std::time::Duration;
+
 pub(crate) use plan::{Kind, Plan};
 pub(crate) use recovery::{FAULTS, Row};
 pub(crate) use world::{Life, live};
 
-/// Seeds of lives that broke a promise once, with what it was.
+/// Lives that broke a promise once: the seed, the kind, and what it was.
 const KEPT: &str = include_str!("seeds.txt");
+/// How long a life lasts in which much happens.
+const STORM: Duration = Duration::from_secs(120);
+pub(crate) const DAY: Duration = Duration::from_secs(36_000);
+const RESTLESS: Duration = Duration::from_secs(600);
 
-pub(crate) fn kept_seeds() -> Vec<u64> {
-    let lines = KEPT.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect()
+/// Lives once more what broke a promise once: the seeds and the kinds.
+pub(crate) fn kept() -> impl Iterator<Item = (u64, &'static str)> {
+    KEPT.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next().unwrap().parse().unwrap(), words.next().unwrap())
+    })
+}
+
+/// Makes the plan of a life of a kind: stormy, everyday, restless, hostile, or one that meets one fault.
+pub(crate) fn plan(seed: u64, kind: &str) -> Option<Plan> {
+    Some(match kind {
+        "stormy" => Plan::new(seed, Kind::Stormy, STORM),
+        "everyday" => Plan::new(seed, Kind::Everyday, DAY),
+        "restless" => Plan::new(seed, Kind::Restless, RESTLESS),
+        "hostile" => Plan::hostile(seed, STORM),
+        fault => FAULTS.into_iter().find(|known| known.word() == fault)?.plan(seed),
+    })
 }

@@ -64,7 +64,7 @@ pub(crate) struct Row {
     pub(crate) tones: Vec<u64>,
     /// From the fault's end to a device that is well.
     pub(crate) well: Vec<Duration>,
-    pub(crate) broken: Vec<(u64, String)>,
+    pub(crate) broken: Vec<String>,
 }
 
 impl Fault {
@@ -83,8 +83,24 @@ impl Fault {
         }
     }
 
+    /// What it is called on a command line.
+    pub(super) fn word(self) -> String {
+        match self {
+            Self::Reset => "reset".to_owned(),
+            Self::Dead { live: true } => "dead-live".to_owned(),
+            Self::Dead { live: false } => "dead-at-rest".to_owned(),
+            Self::Stall => "stall".to_owned(),
+            Self::Outage => "outage".to_owned(),
+            Self::Forgotten => "forgotten".to_owned(),
+            Self::Unplugged(end) => format!("{end}-unplugged"),
+            Self::Stuck(end) => format!("{end}-stuck"),
+            Self::Hung(end) => format!("{end}-hung"),
+            Self::Late(end) => format!("{end}-late"),
+        }
+    }
+
     /// The life of a device that meets it once, five to twenty seconds after it was switched on.
-    fn plan(self, seed: u64) -> Plan {
+    pub(super) fn plan(self, seed: u64) -> Plan {
         let mut luck = Rng::with_seed(seed);
         let modes = [Mode::Open, Mode::Hold, Mode::Tap { quiet: Duration::from_secs(8) }];
         let mode = match self {
@@ -174,6 +190,8 @@ impl Row {
             }
         }
         self.well.extend(recovery);
-        self.broken.extend(broken.map(|broken| (seed, broken)));
+        self.broken.extend(
+            broken.map(|broken| format!("{broken}; see it with --seed {seed} --as {}", self.fault.word())),
+        );
     }
 }
