@@ -19,6 +19,7 @@ mod load;
 mod periods;
 mod refusals;
 mod service;
+mod suspend;
 mod table;
 mod talk;
 mod unplug;
@@ -60,6 +61,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
+    Scenario { name: "suspend", what: "the machine sleeps and wakes", run: suspend::run },
     Scenario { name: "deaf", what: "a microphone that gives only zeros, and then sound", run: deaf::run },
     Scenario { name: "body", what: "buttons, a lamp and mute, on lines of the kernel's", run: body::run },
     Scenario { name: "refusals", what: "a wrong set-up is refused with a sentence", run: refusals::run },
