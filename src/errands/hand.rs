@@ -10,13 +10,13 @@ use std::sync::mpsc::sync_channel;
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, watch};
 
-use super::{Ask, Dial, ERRANDS, Errands, Memo, Outcome, RECORDINGS, Recording, Reporter};
+use super::{Ask, Dial, ERRANDS, Errands, Memo, Order, Outcome, RECORDINGS, Recording, Reporter};
 
 /// Whoever does the errands.
 pub struct Hand {
     asked: mpsc::Receiver<Ask>,
     memo: watch::Receiver<Option<Memo>>,
-    recordings: mpsc::Receiver<Recording>,
+    recordings: mpsc::Receiver<Order>,
     reporter: Reporter,
 }
 
@@ -61,7 +61,7 @@ impl Hand {
 
     /// Takes the next recording that is to be written.
     pub fn recording(&mut self) -> Option<Recording> {
-        self.recordings.try_recv().ok()
+        self.recordings.try_recv().ok().map(|order| order.recording)
     }
 
     /// Reports how an errand ended.

@@ -28,7 +28,9 @@ use pulse::Pulse;
 pub use dial::{Dial, Reached, Socket, Stream, Unreached};
 pub use hand::Hand;
 pub use keep::{Memo, RESET_MARK};
-pub use recording::{FILE_BYTES, KEPT_FILES, RECORDINGS, Recording};
+pub use recording::{FILE_BYTES, KEPT_FILES, Pen, RECORDINGS, Recording};
+
+use recording::Order;
 
 /// Errands asked for and outcomes not fetched; one is usual. When full, the errand is refused.
 pub const ERRANDS: usize = 16;
@@ -60,7 +62,7 @@ pub enum Outcome {
 pub struct Errands {
     asks: Option<mpsc::Sender<Ask>>,
     memos: Option<watch::Sender<Option<Memo>>>,
-    recordings: Option<mpsc::Sender<Recording>>,
+    recordings: Option<mpsc::Sender<Order>>,
     outcomes: Receiver<Outcome>,
     bell: Arc<OwnedFd>,
     pulse: Arc<Pulse>,
@@ -145,7 +147,14 @@ impl Errands {
     /// Has a `recording` written, and tells whether there was room for the errand.
     #[must_use]
     pub fn record(&self, recording: Recording) -> bool {
-        self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(recording).is_ok())
+        let order = Order { recording, done: None };
+        self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(order).is_ok())
+    }
+
+    /// Returns what has a recording written for whoever is left when the session breaks.
+    #[must_use]
+    pub fn pen(&self) -> Option<Pen> {
+        self.recordings.as_ref().map(|recordings| Pen(recordings.downgrade()))
     }
 
     /// Asks the thread for a sign of life.

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,28 @@ pub enum Recording {
     },
 }
 
+/// A recording to write, and whom to tell by hanging up when that is over.
+pub(super) struct Order {
+    pub(super) recording: Recording,
+    pub(super) done: Option<SyncSender<()>>,
+}
+
+/// A way to have a last recording written when the session cannot ask for one any more.
+#[derive(Clone, Debug)]
+pub struct Pen(pub(super) mpsc::WeakSender<Order>);
+
+impl Pen {
+    /// Has a `recording` written and waits for that at most for `limit`.
+    pub fn write(&self, recording: Recording, limit: Duration) {
+        let (done, over) = sync_channel(0);
+        let order = Order { recording, done: Some(done) };
+        if self.0.upgrade().is_some_and(|orders| orders.try_send(order).is_ok()) {
+            // It is over when the other end is gone, whatever came of it: nobody is left who could be told.
+            let _ = over.recv_timeout(limit);
+        }
+    }
+}
+
 /// The file that goes on.
 #[derive(Default)]
 enum Tape {
@@ -64,9 +87,9 @@ enum Tape {
 }
 
 /// Writes what is asked for until nobody can ask any more, and what was asked for until then.
-pub(super) async fn run(mut asked: mpsc::Receiver<Recording>, reporter: &Reporter) {
+pub(super) async fn run(mut asked: mpsc::Receiver<Order>, reporter: &Reporter) {
     let tape = Arc::new(Mutex::new(Tape::default()));
-    while let Some(recording) = asked.recv().await {
+    while let Some(Order { recording, done: _done }) = asked.recv().await {
         let (tape, place) = (Arc::clone(&tape), recording.place());
         let write = tokio::task::spawn_blocking(move || put(recording, &tape));
         let done = match timeout(WRITE_LIMIT, write).await {

@@ -52,7 +52,7 @@ impl Session {
                     Who::Owner => "you",
                     Who::Mynah => "mynah",
                 };
-                self.scribe.recorder.words(who, &words, now);
+                self.scribe.book().recorder.words(who, &words, now);
                 self.board.say(who, &words);
             }
             Ok(Incoming::Said { .. } | Incoming::Ignored(_)) => {}

@@ -5,8 +5,9 @@
 
 use std::os::unix::net::UnixStream;
 use std::panic::PanicHookInfo;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -14,11 +15,15 @@ use rustix::event::poll;
 use rustix::net::{SendFlags, send};
 use rustix::time::Timespec;
 
+use super::clock;
+use super::record::Will;
+
 /// How long the session may take to leave, as it has for any other reason.
 const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
 
 static BROKEN: AtomicBool = AtomicBool::new(false);
 static SESSION: OnceLock<UnixStream> = OnceLock::new();
+static WILL: Mutex<Option<Will>> = Mutex::new(None);
 
 /// Has every panic from now on said with `say`, in one sentence, and end the program with exit code 1. To be called
 /// by the thread that the session will run on. `say` must neither lock nor panic.
@@ -36,6 +41,11 @@ pub fn last_words(say: impl Fn(&str) + Send + Sync + 'static) {
 pub fn wake_with(signals: UnixStream) {
     // There is one session in a program.
     let _ = SESSION.set(signals);
+}
+
+/// Says what is to be done when the session's own thread breaks.
+pub(super) fn leave(will: Option<Will>) {
+    *WILL.lock().unwrap_or_else(PoisonError::into_inner) = will;
 }
 
 /// Tells whether a thread has broken, whatever the session thinks of its own end.
@@ -57,9 +67,9 @@ fn sentence(panic: &PanicHookInfo<'_>) -> String {
 }
 
 fn end(session: ThreadId) -> ! {
-    if thread::current().id() != session
-        && let Some(signals) = SESSION.get()
-    {
+    if thread::current().id() == session {
+        carry_out();
+    } else if let Some(signals) = SESSION.get() {
         // As a signal does. Where there is no room, signals are waiting that nobody looks at.
         let _ = send(signals, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         let limit = Timespec::try_from(LEAVE_LIMIT).ok();
@@ -67,6 +77,19 @@ fn end(session: ThreadId) -> ! {
         let _ = poll(&mut [], limit.as_ref());
     }
     exit()
+}
+
+/// Has the session's will done, by a thread that is well; should that break as well, it is not waited for.
+fn carry_out() {
+    let Some(will) = WILL.try_lock().ok().and_then(|mut will| will.take()) else { return };
+    let (done, over) = sync_channel::<()>(0);
+    let heir = thread::Builder::new().name("last words".into()).spawn(move || {
+        let _done = done;
+        will.carry_out(LEAVE_LIMIT, clock::now());
+    });
+    if heir.is_ok() {
+        let _ = over.recv_timeout(LEAVE_LIMIT);
+    }
 }
 
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "in a panic there is no main to return to")]

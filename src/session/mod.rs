@@ -108,6 +108,7 @@ pub struct Parts {
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
     let mut session = Session::begin(parts, clock::now());
+    last_words::leave(session.will());
     let mut sleep = Sleep::new(clock::slept());
     watchdog::ready();
     loop {
@@ -384,7 +385,7 @@ impl Session {
         [
             self.conversation.deadline(),
             self.line.deadline(),
-            self.scribe.recorder.deadline(),
+            self.scribe.book().recorder.deadline(),
             self.board.deadline(),
             self.watchdog.as_ref().map(Watchdog::deadline),
             self.look_at.map(|look_at| look_at + slack),

@@ -6,7 +6,8 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
 
@@ -14,7 +15,7 @@ use super::{Parts, Session};
 use crate::audio::Counters;
 use crate::board::Touch;
 use crate::conversation::{Action, Actions, Conversation, Ending, Event, News};
-use crate::errands::Recording as Errand;
+use crate::errands::{Pen, Recording as Errand};
 use crate::light;
 use crate::link::{Lost, Reason};
 use crate::recorder::{Counts, Fault, Recorder, Setup};
@@ -39,11 +40,17 @@ pub struct Recording {
 
 /// The recorder and where its recordings go.
 pub(super) struct Scribe {
-    pub(super) recorder: Recorder,
-    place: Place,
+    /// Shared with whoever is left when this thread breaks.
+    book: Arc<Mutex<Book>>,
     asked: Option<UnixStream>,
     /// Whether the owner knows that there is no place.
     told: bool,
+}
+
+/// What was noted, and where it is to be written.
+pub(super) struct Book {
+    pub(super) recorder: Recorder,
+    place: Place,
 }
 
 enum Place {
@@ -52,11 +59,10 @@ enum Place {
     None,
 }
 
-/// Why a recording is written.
-#[derive(Clone, Copy)]
-enum Why {
-    Asked,
-    Fault(Fault),
+/// What is left to do for a session whose own thread has broken.
+pub(super) struct Will {
+    book: Arc<Mutex<Book>>,
+    pen: Pen,
 }
 
 impl Scribe {
@@ -69,7 +75,12 @@ impl Scribe {
             (None, Some(folder)) => Place::Folder(folder),
             (None, None) => Place::None,
         };
-        Self { recorder: Recorder::begin(setup, conversation, now), place, asked, told: false }
+        let book = Book { recorder: Recorder::begin(setup, conversation, now), place };
+        Self { book: Arc::new(Mutex::new(book)), asked, told: false }
+    }
+
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what is readable when the owner asks for a recording.
@@ -78,16 +89,59 @@ impl Scribe {
     }
 }
 
+impl Book {
+    fn is_followed(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
+    /// Returns what there is to be written of all that was noted, for this reason; nothing where there is no place.
+    fn page(&mut self, why: &'static str, now: Instant) -> Option<Errand> {
+        match &self.place {
+            Place::File(_) => self.more(true, now),
+            Place::Folder(folder) => {
+                Some(Errand::Whole { folder: folder.clone(), why, text: self.recorder.text(why) })
+            }
+            Place::None => None,
+        }
+    }
+
+    /// Returns the lines that are new, for the file that is written all the time.
+    fn more(&mut self, urgent: bool, now: Instant) -> Option<Errand> {
+        let Place::File(file) = &self.place else { return None };
+        let chunk = self.recorder.fresh(urgent, now)?;
+        let (file, first_line) = (file.clone(), self.recorder.first_line());
+        Some(Errand::More { file, first_line, begins: chunk.begins, text: chunk.text })
+    }
+}
+
+impl Will {
+    /// Has what was noted written, unless noting is what has broken.
+    pub(super) fn carry_out(&self, limit: Duration, now: Instant) {
+        let page = self.book.try_lock().ok().and_then(|mut book| {
+            let _ = book.recorder.fault(Fault::Broken, now);
+            book.page(Fault::Broken.word(), now)
+        });
+        if let Some(page) = page {
+            self.pen.write(page, limit);
+        }
+    }
+}
+
 impl Session {
+    /// Returns what is left to do when this session's own thread breaks.
+    pub(super) fn will(&self) -> Option<Will> {
+        Some(Will { book: Arc::clone(&self.scribe.book), pen: self.errands.pen()? })
+    }
+
     /// Returns the recording of the last minutes.
     #[must_use]
     pub fn recording(&mut self) -> Vec<u8> {
-        self.scribe.recorder.text("taken")
+        self.scribe.book().recorder.text("taken")
     }
 
     /// Notes an event and what was decided on it.
     pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Instant) {
-        self.scribe.recorder.event(event, then, &self.conversation, now);
+        self.scribe.book().recorder.event(event, then, &self.conversation, now);
         for action in then {
             let fault = match action {
                 Action::Tell(News::NoReply | News::ReplyStalled | News::ReplyFailed) => Fault::Reply,
@@ -118,8 +172,9 @@ impl Session {
 
     /// Notes a fault, for which a recording may be due.
     pub(super) fn note_fault(&mut self, fault: Fault, now: Instant) {
-        if self.scribe.recorder.fault(fault, now) {
-            self.write_down(Why::Fault(fault), now);
+        let is_due = self.scribe.book().recorder.fault(fault, now);
+        if is_due {
+            self.write_down(fault.word(), now);
         }
     }
 
@@ -130,7 +185,7 @@ impl Session {
             Reason::Broken => "over: broken".to_owned(),
             Reason::SetUp => "over: cannot work as it is set up".to_owned(),
         };
-        self.scribe.recorder.link(&what, now);
+        self.scribe.book().recorder.link(&what, now);
     }
 
     pub(super) fn note_touch(&mut self, touch: Touch, now: Instant) {
@@ -149,7 +204,7 @@ impl Session {
             Touch::Broken(false) => "no button is broken",
             Touch::Quit => "quit",
         };
-        self.scribe.recorder.touch(what, now);
+        self.scribe.book().recorder.touch(what, now);
     }
 
     /// Notes a message of so many bytes that came, and what it was understood as.
@@ -159,7 +214,7 @@ impl Session {
         read: &Result<Incoming<'_>, Malformed>,
         now: Instant,
     ) {
-        let recorder = &mut self.scribe.recorder;
+        let recorder = &mut self.scribe.book().recorder;
         match read {
             Ok(Incoming::Audio(delta)) => {
                 recorder.got_sound("response.audio.delta", bytes, &delta.base64, now)
@@ -172,38 +227,38 @@ impl Session {
     /// Notes what the light shows.
     pub(super) fn note_light(&mut self, now: Instant) {
         let (word, _) = light::word(&self.facts, now);
-        self.scribe.recorder.light(word, self.facts.live, now);
+        self.scribe.book().recorder.light(word, self.facts.live, now);
     }
 
     /// Notes what has been counted, and writes what is due or asked for, or is left when the session is `ending`.
     /// Once a turn of the loop.
     pub(super) fn keep_record(&mut self, ending: bool, now: Instant) {
-        self.scribe.recorder.counters(counts(self.sound.counters()), now);
-        self.scribe.recorder.turn(&self.conversation, now);
+        let mut book = self.scribe.book();
+        book.recorder.counters(counts(self.sound.counters()), now);
+        book.recorder.turn(&self.conversation, now);
+        drop(book);
         let asked = self.scribe.asked.as_ref().map(|asked| recv(asked, &mut [0; 64], RecvFlags::DONTWAIT));
         match asked {
-            Some(Ok((1.., _))) => self.write_down(Why::Asked, now),
+            Some(Ok((1.., _))) => self.write_down("asked", now),
             Some(Ok((0, _)) | Err(_)) | None => self.follow_up(ending, now),
         }
     }
 
-    fn write_down(&mut self, why: Why, now: Instant) {
-        let word = match why {
-            Why::Asked => "asked",
-            Why::Fault(fault) => fault.word(),
-        };
-        match &self.scribe.place {
-            Place::File(_) => self.follow_up(true, now),
-            Place::Folder(folder) => {
-                let text = self.scribe.recorder.text(word);
-                if !self.errands.record(Errand::Whole { folder: folder.clone(), why: word, text }) {
-                    log::warn!("there is no recording of this ({word}): others are still being written");
+    fn write_down(&mut self, why: &'static str, now: Instant) {
+        if self.scribe.book().is_followed() {
+            return self.follow_up(true, now);
+        }
+        let page = self.scribe.book().page(why, now);
+        match page {
+            Some(page) => {
+                if !self.errands.record(page) {
+                    log::warn!("there is no recording of this ({why}): others are still being written");
                 }
             }
-            Place::None => {
+            None => {
                 if !std::mem::replace(&mut self.scribe.told, true) {
                     log::warn!(
-                        "there is no place for a recording of this ({word}): --record FILE gives one, and so does \
+                        "there is no place for a recording of this ({why}): --record FILE gives one, and so does \
                          --state-file, beside which they are kept"
                     );
                 }
@@ -213,13 +268,10 @@ impl Session {
 
     /// Has the lines that are new added to the file that is written all the time.
     fn follow_up(&mut self, urgent: bool, now: Instant) {
-        let Scribe { recorder, place: Place::File(file), .. } = &mut self.scribe else { return };
         // What cannot be written yet waits where there is a bound and a word for what is missing.
         if self.errands.can_record()
-            && let Some(chunk) = recorder.fresh(urgent, now)
+            && let Some(more) = self.scribe.book().more(urgent, now)
         {
-            let (file, first_line) = (file.clone(), recorder.first_line());
-            let more = Errand::More { file, first_line, begins: chunk.begins, text: chunk.text };
             let _ = self.errands.record(more);
         }
     }

@@ -52,7 +52,7 @@ impl Session {
             write(text);
             bytes = text.len() - before;
         });
-        self.scribe.recorder.sent(kind, bytes, now);
+        self.scribe.book().recorder.sent(kind, bytes, now);
         if let Err(lost) = sent {
             self.lose(&lost, now);
         }

@@ -1,20 +1,28 @@
 //! A thread that breaks ends the program with one message and exit code 1, as seen from outside it.
 
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::Builder;
 use std::time::Duration;
 
+use mynah::board::lamp::Pins;
 use mynah::conversation::Mode;
 use mynah::parrot::Habits;
 use mynah::session::{is_broken, last_words, wake_with};
 
+use tempfile::TempDir;
+
+use super::light::on_lines;
 use super::record::{ended, into_folder, kept};
+use super::{Device, FLIGHT, check_recording, into_file, remote};
 use crate::service::{Behaviour, Service};
 
 /// Says to this very test which part it plays in a program of its own.
 const PART: &str = "MYNAH_TEST_PART";
+const FOLDER: &str = "MYNAH_TEST_FOLDER";
 
 #[test]
 fn a_panic_on_the_sessions_own_thread_ends_the_program_with_one_message() {
@@ -38,6 +46,20 @@ fn a_panic_beside_the_session_leaves_a_recording_of_what_led_to_it() {
     assert_eq!(told(&output), ["mynah is broken: recorded broke in two lines (mynah-capture at "]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("-broken.jsonl: listening"), "{output:?}");
+}
+
+#[test]
+fn a_panic_of_the_session_itself_leaves_a_recording_wherever_recordings_are_kept() {
+    for (part, ending) in [("its own, noted", "-broken.jsonl"), ("its own, followed", FLIGHT)] {
+        let folder = TempDir::new().unwrap();
+        let output = play_in(part, folder.path());
+        assert_eq!(told(&output), ["mynah is broken: the lamp broke (a thread without a name at "]);
+        let [file] = &jsonl(folder.path())[..] else { panic!("{:?}", jsonl(folder.path())) };
+        assert!(file.to_string_lossy().ends_with(ending), "{file:?}");
+        check_recording(file);
+        let text = fs::read_to_string(file).unwrap();
+        assert!(text.contains(r#""kind":"broken""#) && text.contains(r#""state":"listening""#), "{text}");
+    }
 }
 
 #[test]
@@ -66,6 +88,14 @@ fn part() {
     last_words(|words| eprintln!("{words}"));
     if part == "session" {
         panic!("the session broke");
+    }
+    if let Some(how) = part.strip_prefix("its own, ") {
+        let folder = tempfile::tempdir_in(std::env::var_os(FOLDER).unwrap()).unwrap();
+        let service = Service::start([Behaviour::Parrot(Habits::default())]);
+        let place = if how == "noted" { into_folder } else { into_file };
+        let lamps = on_lines(Spoilt);
+        let device = Device::made(folder, remote(&service), Mode::Open, None, false, lamps, place);
+        let _ = device.thread.join();
     }
     if part == "recorded" {
         let service = Service::start([Behaviour::Parrot(Habits::default())]);
@@ -122,10 +152,37 @@ fn told(output: &Output) -> Vec<String> {
         .collect()
 }
 
-/// Plays a part in a program of its own, which must end.
+/// Breaks the session's thread as soon as it listens.
+struct Spoilt;
+
+impl Pins for Spoilt {
+    fn set(&mut self, lit: &[bool]) -> io::Result<()> {
+        last_words(|words| eprintln!("{words}"));
+        assert!(lit != [false, true, false], "the lamp broke");
+        Ok(())
+    }
+}
+
+/// Finds every recording in a folder and those in it.
+fn jsonl(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => jsonl(&path),
+            false => vec![path],
+        })
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
+        .collect()
+}
+
 fn play(part: &str) -> Output {
+    play_in(part, Path::new("/"))
+}
+
+/// Plays a part in a program of its own, which must end, and may write in this folder.
+fn play_in(part: &str, folder: &Path) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "session::last_words::part", "--nocapture"]).env(PART, part);
+    command.args(["--exact", "session::last_words::part", "--nocapture"]).env(PART, part).env(FOLDER, folder);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let pid = rustix::process::Pid::from_child(&child);
     let (ended, end) = std::sync::mpsc::sync_channel::<()>(1);

@@ -140,17 +140,20 @@ struct Lines {
     green: bool,
 }
 
+/// A lamp of three colours on somebody's lines.
+pub(super) fn on_lines(pins: impl Pins + 'static) -> Lamps {
+    let line = |name: &str| Line::Named(name.to_owned());
+    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
+    let mut pins = Some(Box::new(pins) as Box<dyn Pins>);
+    Lamps::open(&[light], &Places::default(), &mut |_, _, _| Ok(pins.take().unwrap())).unwrap()
+}
+
 impl Watch {
     fn lamps(service: &Arc<Service>) -> (Lamps, Self) {
         let changes = Arc::<Mutex<Vec<_>>>::default();
-        let line = |name: &str| Line::Named(name.to_owned());
-        let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
-        let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
-        let mut wiring = |_: &str, _: &[&Line], _: bool| {
-            let (service, changes) = (Arc::clone(service), Arc::clone(&changes));
-            Ok(Box::new(Lines { service, changes, green: false }) as Box<dyn Pins>)
-        };
-        let lamps = Lamps::open(&[light], &Places::default(), &mut wiring).unwrap();
+        let (service, pins) = (Arc::clone(service), Arc::clone(&changes));
+        let lamps = on_lines(Lines { service, changes: pins, green: false });
         (lamps, Self { changes })
     }
 

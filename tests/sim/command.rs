@@ -19,6 +19,7 @@ cargo bench --profile guest --bench sim -- [WHAT]
   --hostile N        N lives of two minutes with a service that says what it should not
   --memory N         one device that is talked to for N hours, and what it holds meanwhile
   --recovery N       what each kind of fault does to N devices
+  --report           all that the README tells of: how fast, how soon well, how much is held
   --from SEED        begin with this seed instead of a fresh one
   --seed SEED        one stormy life, told turn by turn
   --as KIND          the kind of that life: everyday, restless, hostile, or a fault's, as a broken promise names it
@@ -35,6 +36,7 @@ struct Wish {
     memory: Option<u64>,
     from: Option<u64>,
     seed: Option<u64>,
+    report: bool,
     kind: Option<String>,
 }
 
@@ -53,6 +55,11 @@ pub(crate) fn run() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Wish { report: true, .. } => {
+            let days = (1..=20).map(|seed| (seed, "everyday")).collect::<Vec<_>>();
+            let storms = (1..=60).map(|seed| (seed, "stormy")).collect::<Vec<_>>();
+            [many(&days), many(&storms), recover(1, 12), remember(1, 24)] == [true; 4]
+        }
         Wish { recovery: Some(lives), .. } => recover(first, lives),
         Wish { memory: Some(hours), .. } => remember(first, hours),
         Wish { hostile: Some(lives), .. } => many(&fresh(lives, "hostile").collect::<Vec<_>>()),
@@ -74,6 +81,7 @@ fn understand(mut words: impl Iterator<Item = String>) -> Option<Wish> {
             "--bench" => {}
             "--lives" => wish.lives = number()?,
             "--hours" => wish.hours = number()?,
+            "--report" => wish.report = true,
             "--recovery" => wish.recovery = number()?,
             "--memory" => wish.memory = number()?,
             "--hostile" => wish.hostile = number()?,
