@@ -1,7 +1,8 @@
 //! The end of a program that is broken: one message, and exit code 1, whichever thread it was that broke.
 //!
 //! What broke is not run again: what starts the program again begins from a known state. A thread that breaks beside
-//! the session has the session leave in order, so that no light stays as it was; there is a limit to that.
+//! the session has the session leave in order, so that no light stays as it was; of a session that breaks itself only
+//! what was recorded is saved. There is a limit to both.
 
 use std::os::unix::net::UnixStream;
 use std::panic::PanicHookInfo;
