@@ -238,6 +238,10 @@ fn dialled(errands: &Errands) -> (u64, Result<Reached, Unreached>) {
 }
 
 fn outcome(errands: &Errands) -> Outcome {
+    // The bell rings once for two that come close together.
+    if let Some(outcome) = errands.outcome() {
+        return outcome;
+    }
     let mut fds = [PollFd::from_borrowed_fd(errands.bell(), PollFlags::IN)];
     assert_eq!(poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })), Ok(1), "the bell never rang");
     errands.outcome().expect("the bell rang for an outcome")

@@ -58,7 +58,7 @@ fn a_panic_of_the_session_itself_leaves_a_recording_wherever_recordings_are_kept
         assert!(file.to_string_lossy().ends_with(ending), "{file:?}");
         check_recording(file);
         let text = fs::read_to_string(file).unwrap();
-        assert!(text.contains(r#""kind":"broken""#) && text.contains(r#""state":"listening""#), "{text}");
+        assert!(text.contains(r#""what":"broken""#) && text.contains(r#""state":"listening""#), "{text}");
     }
 }
 
