@@ -79,6 +79,7 @@ impl Scribe {
         Self { book: Arc::new(Mutex::new(book)), asked, told: false }
     }
 
+    /// Opens the book, for a note and no longer: what breaks while it is open leaves no recording.
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

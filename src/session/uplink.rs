@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use rustix::event::PollFlags;
 
+use super::record::Scribe;
 use crate::audio::{Ears, Heard};
 use crate::conversation::KEEP_LIMIT;
 use crate::link::{Link, Lost};
-use crate::recorder::Recorder;
 use crate::wire;
 
 /// Frames kept for a session at most: the newest ten seconds. Older ones are dropped and counted.
@@ -49,12 +49,12 @@ impl Uplink {
         open: bool,
         speech: bool,
         mut link: Option<&mut Link>,
-        recorder: &mut Recorder,
+        scribe: &Scribe,
         now: Instant,
     ) -> Result<(), Lost> {
         let mut frames = [Heard::default(); EVENT_FRAMES];
         let mut result = match &mut link {
-            Some(link) => self.send_kept(link, recorder, now),
+            Some(link) => self.send_kept(link, scribe, now),
             None => Ok(()),
         };
         loop {
@@ -70,7 +70,7 @@ impl Uplink {
             if let (Some(link), Ok(())) = (&mut link, &result) {
                 self.unsent = true;
                 self.sent = self.kept.len();
-                result = append(link, &frames[..count], recorder, now);
+                result = append(link, &frames[..count], scribe, now);
             }
         }
         if link.is_some() && !speech {
@@ -134,7 +134,7 @@ impl Uplink {
         self.sent -= over;
     }
 
-    fn send_kept(&mut self, link: &mut Link, recorder: &mut Recorder, now: Instant) -> Result<(), Lost> {
+    fn send_kept(&mut self, link: &mut Link, scribe: &Scribe, now: Instant) -> Result<(), Lost> {
         let mut frames = [Heard::default(); EVENT_FRAMES];
         while self.sent < self.kept.len() {
             let count = (self.kept.len() - self.sent).min(EVENT_FRAMES);
@@ -142,18 +142,19 @@ impl Uplink {
                 *into = *frame;
             }
             self.unsent = true;
-            append(link, &frames[..count], recorder, now)?;
+            append(link, &frames[..count], scribe, now)?;
             self.sent += count;
         }
         Ok(())
     }
 }
 
-fn append(link: &mut Link, frames: &[Heard], recorder: &mut Recorder, now: Instant) -> Result<(), Lost> {
+fn append(link: &mut Link, frames: &[Heard], scribe: &Scribe, now: Instant) -> Result<(), Lost> {
     link.send(|text| {
         let before = text.len();
         wire::append(frames, text);
         let message = &text[before..];
-        recorder.sent_sound(APPEND, message.len(), wire::appended(message), now);
+        let audio = wire::appended(message);
+        scribe.book().recorder.sent_sound(APPEND, message.len(), audio, now);
     })
 }

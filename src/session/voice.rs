@@ -20,9 +20,7 @@ impl Session {
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.hears_speech();
-        let mut book = self.scribe.book();
-        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link, &mut book.recorder, now);
-        drop(book);
+        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link, &self.scribe, now);
         if self.uplink.dropped() > dropped {
             self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
         }

@@ -29,7 +29,7 @@ const STORM: Duration = Duration::from_secs(120);
 pub(crate) const DAY: Duration = Duration::from_secs(36_000);
 const RESTLESS: Duration = Duration::from_secs(600);
 
-/// Lives once more what broke a promise once: the seeds and the kinds.
+/// Lists the lives that broke a promise once: the seeds and the kinds.
 pub(crate) fn kept() -> impl Iterator<Item = (u64, &'static str)> {
     KEPT.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let mut words = line.split_whitespace();
