@@ -103,7 +103,7 @@ fn sources(room: &str) -> Vec<(String, String)> {
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.exists() {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && path.exists() {
             found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
         }
     }

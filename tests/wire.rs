@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod loss;
+mod protocol;
 
 const SERVER: &str = include_str!("vectors/server-events.jsonl");
 const SERVER_GA: &str = include_str!("vectors/server-events-openai-ga.jsonl");
