@@ -9,6 +9,7 @@
 )]
 
 mod allocator;
+mod architecture;
 mod audio;
 mod binary;
 mod board;
@@ -27,7 +28,6 @@ mod package;
 mod parrot;
 mod profile;
 mod recorder;
-mod rooms;
 mod service;
 mod session;
 mod sim;

@@ -1,0 +1,193 @@
+//! The sources keep what the crate docs say of them: the table of rooms, the absences and the four passages.
+
+mod snippets;
+mod sources;
+mod table;
+mod uses;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use proc_macro2::{TokenStream, TokenTree};
+
+use sources::{Module, Sources};
+use table::{absolute, quoted, table};
+use uses::Use;
+
+const LIB: &str = include_str!("../src/lib.rs");
+/// Rooms without hands: no device, socket, thread or clock, so no `unsafe` and no log either.
+const CORE: [&str; 9] =
+    ["conversation", "light", "wire", "lane", "convert", "ledger", "profile", "parrot", "recorder"];
+/// What the core must not reach.
+const HANDS: [&str; 6] = [
+    "log",
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "std::os::unix::net",
+    "std::thread",
+];
+/// What accepts connections or datagrams.
+const DOORS: [&str; 5] = ["TcpListener", "UdpSocket", "UnixDatagram", "UnixListener", "listen"];
+/// Names that each room may give to a type of its own.
+const SHARED_NAMES: [&str; 2] = ["Config", "Error"];
+/// Names that are still defined more than once. None may be added.
+#[rustfmt::skip]
+const AMBIGUOUS_NAMES: &[&str] = &[
+    "Absence", "Ask", "Base64", "Button", "Card", "Change", "Difference", "End", "Ending", "Event",
+    "Facts", "Fault", "Group", "Hand", "Heard", "Hold", "Key", "Keys", "Kind", "Leds", "Level", "Line",
+    "Link", "Look", "Microphone", "Mode", "News", "Outcome", "Pcm", "Place", "Read", "Reader",
+    "Recording", "Refusal", "Reply", "Run", "Service", "Shape", "Sound", "Speaker", "Stage", "State",
+    "Stream", "Tape", "Trouble", "Troubles", "Turn", "TurnDetection", "Voice", "Waited",
+];
+const MAX_LINES: usize = 520;
+
+static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::read(Path::new(env!("CARGO_MANIFEST_DIR"))));
+
+#[test]
+fn a_room_uses_the_rooms_of_its_row_and_no_others() {
+    let mut wrong = String::new();
+    for (room, row) in table(LIB) {
+        let used = SOURCES.rooms_used_in(&room);
+        let unsaid: Vec<_> = used.iter().filter(|(name, _)| !row.uses.contains(*name)).collect();
+        let unused: Vec<_> = row.uses.iter().filter(|name| !used.contains_key(*name)).collect();
+        if !unsaid.is_empty() || !unused.is_empty() {
+            let truth = cell(used.keys());
+            wrong += &format!(
+                "{room} uses {truth}\n  not in its row: {unsaid:#?}\n  not in the room: {unused:?}\n"
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "rows that are not true of the sources:\n{wrong}");
+}
+
+#[test]
+fn every_room_and_every_folder_has_a_row() {
+    let rows: BTreeSet<String> = table(LIB).into_keys().collect();
+    let is_room = |path: &[String], module: &Module| {
+        path.len() == 2 || (path.len() == 3 && module.file.ends_with("/mod.rs"))
+    };
+    let mut lacking = String::new();
+    for (path, module) in &SOURCES.modules {
+        let room = path[1..].join("::");
+        if is_room(path, module) && !rows.contains(&room) {
+            lacking += &format!("//! | `{room}` | {} | | |\n", cell(SOURCES.rooms_used_in(&room).keys()));
+        }
+    }
+    assert!(lacking.is_empty(), "the table lacks rows:\n{lacking}");
+    for room in rows {
+        assert!(SOURCES.modules.contains_key(&absolute(&room)), "there is no room {room}");
+    }
+}
+
+#[test]
+fn a_crate_of_one_room_is_used_by_no_other() {
+    for (owner, row) in table(LIB) {
+        let inside = |place: &Use| place.module.starts_with(&absolute(&owner));
+        for krate in &row.alone_uses {
+            let (own, others): (Vec<_>, Vec<_>) =
+                SOURCES.uses_of_crate(krate).partition(|place| inside(place));
+            assert!(!own.is_empty(), "{owner} does not use {krate}");
+            let others: Vec<_> = others.into_iter().map(|place| SOURCES.place(place)).collect();
+            assert!(others.is_empty(), "{krate} is {owner}'s alone: {others:#?}");
+        }
+    }
+}
+
+#[test]
+fn no_path_of_a_room_leads_to_what_its_row_forbids() {
+    for (room, row) in table(LIB) {
+        for forbidden in &row.forbidden {
+            let leads = SOURCES.leads(&room, forbidden);
+            assert!(leads.is_empty(), "{room} must never reach {forbidden}: {leads:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_core_has_no_hands() {
+    for room in CORE {
+        for hand in HANDS {
+            let leads = SOURCES.leads(room, hand);
+            assert!(leads.is_empty(), "{room} reaches {hand}: {leads:#?}");
+        }
+        for file in files(room) {
+            let tokens: TokenStream = fs::read_to_string(&file).unwrap().parse().unwrap();
+            assert!(!contains(tokens, "unsafe"), "{file} contains unsafe code");
+        }
+    }
+}
+
+#[test]
+fn the_clock_is_read_in_one_place() {
+    let reads: Vec<_> = SOURCES.places(|path| path.ends_with(&["Instant".to_owned(), "now".to_owned()]));
+    assert_eq!(reads.len(), 1, "{reads:#?}");
+    assert!(reads[0].contains("/src/session/clock.rs:"), "{reads:#?}");
+}
+
+#[test]
+fn no_port_is_opened() {
+    let doors =
+        SOURCES.places(|path| path[0] != "crate" && path.iter().any(|name| DOORS.contains(&name.as_str())));
+    assert_eq!(doors, Vec::<String>::new());
+}
+
+#[test]
+fn a_file_opens_with_its_purpose_and_stays_short() {
+    for file in SOURCES.modules.values().map(|module| &module.file).collect::<BTreeSet<_>>() {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(text.starts_with("//! "), "{file} does not open with its purpose");
+        let lines = text.lines().count();
+        assert!(lines <= MAX_LINES, "{file} has {lines} lines: make it a folder");
+    }
+}
+
+#[test]
+fn no_type_name_is_defined_twice() {
+    let twice: BTreeMap<_, _> = SOURCES
+        .types
+        .iter()
+        .filter(|(name, places)| places.len() > 1 && !SHARED_NAMES.contains(&name.as_str()))
+        .collect();
+    let names: Vec<_> = twice.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, AMBIGUOUS_NAMES, "names defined twice, and those known to be: {twice:#?}");
+}
+
+#[test]
+fn every_name_in_the_four_passages_exists() {
+    let passages = section(LIB, "Four passages");
+    let names = quoted(&passages);
+    assert!(names.len() > 40, "the passages are told with few names: {names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !SOURCES.defines(name)).collect();
+    assert!(missing.is_empty(), "named in the passages and not in the sources: {missing:?}");
+}
+
+/// Returns the crate docs below `# heading`, up to the next heading of that level.
+fn section(docs: &str, heading: &str) -> String {
+    let lines = docs.lines().filter_map(|line| line.strip_prefix("//!")).map(str::trim);
+    let below = lines.skip_while(|line| line.strip_prefix("# ") != Some(heading)).skip(1);
+    let text: Vec<_> = below.take_while(|line| !line.starts_with("# ")).collect();
+    assert!(!text.is_empty(), "the crate docs have no section {heading}");
+    text.join("\n")
+}
+
+/// Returns the names as a cell of the table holds them.
+fn cell<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ")
+}
+
+fn files(room: &str) -> BTreeSet<String> {
+    let room = absolute(room);
+    let modules = SOURCES.modules.iter().filter(|(path, _)| path.starts_with(&room));
+    modules.map(|(_, module)| module.file.clone()).collect()
+}
+
+fn contains(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => contains(group.stream(), word),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}

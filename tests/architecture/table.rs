@@ -1,0 +1,122 @@
+//! The table of rooms in the crate docs, and what of the sources each row is compared with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::sources::{Absolute, Sources, Spelled, joined};
+use super::uses::Use;
+
+/// One room or sub-room.
+pub(crate) struct Row {
+    /// The rooms it uses: siblings, parents and top-level rooms for a sub-room.
+    pub(crate) uses: BTreeSet<String>,
+    /// The crates that nothing outside it uses.
+    pub(crate) alone_uses: BTreeSet<String>,
+    /// The rooms, crates and items of other crates to which no path in it may lead.
+    pub(crate) forbidden: BTreeSet<String>,
+}
+
+/// Returns the rows by the name of their room.
+pub(crate) fn table(docs: &str) -> BTreeMap<String, Row> {
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').collect();
+        let [room, uses, alone, never, _] = cells[..] else { panic!("a row of four cells: {row}") };
+        let name = room.trim().trim_end_matches('`').to_owned();
+        (name, Row { uses: quoted(uses), alone_uses: quoted(alone), forbidden: quoted(never) })
+    })
+    .collect()
+}
+
+/// Returns what stands between backticks.
+pub(crate) fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+impl Sources {
+    /// Returns the paths that are named in `room` and below.
+    pub(crate) fn uses_in(&self, room: &str) -> impl Iterator<Item = &Use> {
+        let room = absolute(room);
+        self.uses.iter().filter(move |found| found.module.starts_with(&room))
+    }
+
+    /// Returns the rooms that `room` uses, each with one place that does.
+    pub(crate) fn rooms_used_in(&self, room: &str) -> BTreeMap<String, String> {
+        let path = absolute(room);
+        let named = |found: &Use| Some((self.room_used(&path, found)?, self.place(found)));
+        self.uses_in(room).filter_map(named).collect()
+    }
+
+    /// Returns the paths that name a crate themselves, not through another module.
+    pub(crate) fn uses_of_crate(&self, krate: &str) -> impl Iterator<Item = &Use> {
+        self.uses.iter().filter(move |found| {
+            let outside = found.chain.iter().find(|step| !step.starts_with(&found.module));
+            outside.is_some_and(|step| step[0] == krate)
+        })
+    }
+
+    /// Returns where a path leads to something that is `wanted`.
+    pub(crate) fn places(&self, wanted: impl Fn(&Absolute) -> bool) -> Vec<String> {
+        let leads = |found: &&Use| found.chain.last().is_some_and(&wanted);
+        self.uses.iter().filter(leads).map(|found| self.place(found)).collect()
+    }
+
+    /// Returns whether a path from the root of the crate names a module, an item, a variant, a field or a function.
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        let root = absolute(name)[..1].to_vec();
+        let path = Spelled { global: false, names: absolute(name) };
+        self.defined.contains(&path.names)
+            || self.chains(&root, &[], &path).iter().flatten().any(|step| self.defined.contains(step))
+    }
+
+    /// Returns where paths in `room` lead to `forbidden`, through whatever re-exports.
+    pub(crate) fn leads(&self, room: &str, forbidden: &str) -> Vec<String> {
+        let target = self.target(forbidden);
+        let leads = |found: &&Use| found.chain.iter().any(|step| step.starts_with(&target));
+        self.uses_in(room).filter(leads).map(|found| self.place(found)).collect()
+    }
+
+    /// Says where a path stands and where it leads.
+    pub(crate) fn place(&self, found: &Use) -> String {
+        let steps: Vec<_> = found.chain.iter().map(|step| step.join("::")).collect();
+        format!("{}:{}: {}", self.modules[&found.module].file, found.line, steps.join(" = "))
+    }
+
+    /// Names the room outside `room` that a path leads to first. What a parent only passes on is not the parent's.
+    fn room_used(&self, room: &Absolute, found: &Use) -> Option<String> {
+        for step in found.chain.iter().filter(|step| step[0] == "crate") {
+            let module = self.module_of(step);
+            let shared = room.iter().zip(module).take_while(|(ours, theirs)| ours == theirs).count();
+            let is_own = shared == room.len();
+            let is_bare_parent = step.len() == shared;
+            if is_own || is_bare_parent {
+                continue;
+            }
+            if module.len() > shared {
+                return Some(module[1..=shared].join("::"));
+            }
+            if self.defined.contains(step) {
+                return Some(module[1..].join("::"));
+            }
+        }
+        None
+    }
+
+    /// Resolves a name in the last column.
+    fn target(&self, name: &str) -> Absolute {
+        let path = absolute(name);
+        if self.defined.contains(&path) {
+            return path;
+        }
+        let outside: Absolute = path[1..].to_vec();
+        assert!(
+            self.is_crate(&outside[0]),
+            "the table forbids {name}, which is neither a room nor of a known crate"
+        );
+        outside
+    }
+}
+
+/// Returns the path of a room as the table names it.
+pub(crate) fn absolute(room: &str) -> Absolute {
+    joined(&["crate".to_owned()], &room.split("::").map(str::to_owned).collect::<Vec<_>>())
+}
