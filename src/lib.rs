@@ -50,7 +50,7 @@
 //! ## An audio delta, to the speaker
 //!
 //! poll(2) reports the socket. `session::intake::take_messages` fetches at most 64 messages with `link::Link::next`;
-//! `wire::read` tells their type without a JSON tree, and `session::record::note_message` records them. An
+//! `wire::read` tells their type without a JSON tree, and `session::record::note_message` records them. A
 //! `wire::AudioDelta` goes to `session::intake::take_audio`: `conversation::Conversation::admits` decides by the name
 //! of the reply, and what it refuses ends in `ledger::Ledger::refused`. `session::downlink::Downlink::take` reserves
 //! the item's entry with `ledger::Ledger::queue`, decodes with `wire::Samples::decode`, writes to the lane with

@@ -246,6 +246,11 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_pat_ident(self, pattern);
     }
 
+    /// Syntax for which the parser has no name.
+    fn visit_token_stream(&mut self, tokens: &'ast TokenStream) {
+        self.scan(&Spelled { global: false, names: Vec::new() }, tokens);
+    }
+
     fn visit_macro(&mut self, invocation: &'ast Macro) {
         self.visit_path(&invocation.path);
         self.tokens(&invocation.tokens);
