@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use heapless::{Deque, Vec};
 
-use crate::conversation::Id;
+use crate::model::Id;
 
 /// Items with audio in flight: queued, being heard, or cut and waiting for the speaker's word. A reply
 /// has one or two; when they do not fit, the audio of a further item is refused.

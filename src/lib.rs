@@ -106,13 +106,14 @@
 //!
 //! | room | uses | alone uses | must never |
 //! |---|---|---|---|
-//! | `conversation` | | | read a clock; know JSON (`serde_json`), samples, hardware or threads (`std::thread`); fail |
+//! | `model` | | | read a clock; know a device |
+//! | `conversation` | `model` | | read a clock; know JSON (`serde_json`), samples, hardware or threads (`std::thread`); fail |
 //! | `light` | `conversation` | | hold state; sleep |
-//! | `wire` | `conversation` | | own a socket (`std::net`); log (`log`); panic on any text |
+//! | `wire` | `conversation` `model` | | own a socket (`std::net`); log (`log`); panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
 //! | `convert` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
-//! | `ledger` | `conversation` | | read a clock |
-//! | `profile` | `convert` | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
+//! | `ledger` | `model` | | read a clock |
+//! | `profile` | `convert` `model` | `toml` `lexopt` `strsim` `zeroize` | open a device; change after start |
 //! | `profile::board` | `profile::body` `profile::codes` `profile::document` `profile::keys` `profile::machine` `profile::sound` `profile::text` `profile::values` | | open a device (`std::fs::OpenOptions`) |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
@@ -153,6 +154,7 @@ pub mod lane;
 pub mod ledger;
 pub mod light;
 pub mod link;
+pub mod model;
 pub mod parrot;
 pub mod profile;
 pub mod recorder;

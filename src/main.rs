@@ -24,10 +24,12 @@ use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
 use mynah::link::Tls;
+use mynah::model::Mode;
 use mynah::parrot::Habits;
-use mynah::profile::{self, Keep, Machine, Mode, Profile, Record, Replay, Request, SYSTEM_FILE, Target};
+use mynah::profile::{self, Keep, Machine, Profile, Record, Replay, Request, SYSTEM_FILE, Target};
 use mynah::recorder::{self, Replayed};
 use mynah::session::{self, Absence, Parts, Recording, Service};
+use mynah::wire::SessionConfig;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 const BROKEN: u8 = 1;
@@ -132,8 +134,9 @@ fn parts(profile: Profile) -> Result<Parts, Unmade> {
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }
-    let (mode, config) = (session::mode(&profile), session::session(&profile));
-    let latching = profile.talk.mode == Mode::Hold;
+    let mode = profile.talk.mode;
+    let config = session_config(&profile);
+    let latching = mode == Mode::Hold;
     let signals = signals(&ENDS).map_err(Unmade::Wrong)?;
     let recording = recording(profile.record, &profile.keep).map_err(Unmade::Wrong)?;
     // First, because opening a card may take a while and the owner should see that something is happening.
@@ -169,6 +172,19 @@ fn parts(profile: Profile) -> Result<Parts, Unmade> {
         seed,
         recording,
     })
+}
+
+fn session_config(profile: &Profile) -> SessionConfig {
+    let service = &profile.service;
+    SessionConfig {
+        instructions: service.instructions.clone(),
+        voice: service.voice.clone(),
+        turn_detection: (profile.talk.mode != Mode::Hold).then_some(service.turn_detection),
+        noise_reduction: service.noise_reduction,
+        echo_cancellation: service.echo_cancellation,
+        transcription: service.transcription,
+        language: service.language.clone(),
+    }
 }
 
 fn sound(wanted: profile::Sound) -> Result<Sound, AudioError> {

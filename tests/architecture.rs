@@ -18,8 +18,8 @@ use uses::Use;
 
 const LIB: &str = include_str!("../src/lib.rs");
 /// Rooms without hands: no device, socket, thread or clock, so no `unsafe` and no log either.
-const CORE: [&str; 9] =
-    ["conversation", "light", "wire", "lane", "convert", "ledger", "profile", "parrot", "recorder"];
+const CORE: [&str; 10] =
+    ["model", "conversation", "light", "wire", "lane", "convert", "ledger", "profile", "parrot", "recorder"];
 /// What the core must not reach.
 const HANDS: [&str; 6] = [
     "log",

@@ -15,10 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::profile::{
-    self, Azure, Body, Credential, EchoCancellation, Machine, Mode, NoiseReduction, Profile, Request, Secret,
-    Target, TurnDetection, Voice,
-};
+use mynah::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
+use mynah::profile::{self, Azure, Body, Credential, Machine, Profile, Request, Secret, Target};
 use proptest::prelude::*;
 
 const KEY: &str = "0123456789abcdef";
@@ -32,11 +30,13 @@ fn the_parrot_needs_nothing_but_its_flag() {
     assert_eq!(profile.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
     assert!(!profile.service.instructions.is_empty());
     assert_eq!(profile.service.turn_detection, TurnDetection::AzureSemanticVad);
-    assert_eq!(profile.service.noise_reduction, NoiseReduction::AzureDeepNoiseSuppression);
+    assert_eq!(profile.service.noise_reduction, Some(NoiseReduction::AzureDeepNoiseSuppression));
     assert_eq!(profile.service.echo_cancellation, EchoCancellation::Server);
     assert_eq!(profile.service.transcription, Some("azure-speech"));
     assert_eq!(profile.service.language, None);
-    assert_eq!((profile.talk.mode, profile.talk.tap_quiet), (Mode::Open, Duration::from_secs(8)));
+    assert_eq!(profile.talk.mode, Mode::Open);
+    let tap = Desk::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;
+    assert_eq!(tap, Mode::Tap { quiet: Duration::from_secs(8) });
     assert!(profile.talk.sounds);
     assert_eq!(profile.body, Body::default());
     let (microphone, speaker) = (&profile.sound.microphone.device, &profile.sound.speaker.device);

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use mynah::conversation::{Event, Id, Outcome, Refusal};
-use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, TurnDetection, Voice, Who};
+use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, Who};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -243,7 +244,7 @@ fn the_session_is_asked_for_whole() {
 
 #[test]
 fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
-    let voice = Voice { family: "openai", name: "alloy".into() };
+    let voice = Voice::OpenAi("alloy".into());
     let config = SessionConfig { turn_detection: None, voice, ..config() };
     let event = spelled(|text| wire::session_update(&config, text));
     assert_eq!(event["session"]["turn_detection"], Value::Null);
@@ -252,7 +253,7 @@ fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
 
 #[test]
 fn server_vad_is_sent_with_every_field() {
-    let config = SessionConfig { turn_detection: Some(TurnDetection::Server), ..config() };
+    let config = SessionConfig { turn_detection: Some(TurnDetection::ServerVad), ..config() };
     let event = spelled(|text| wire::session_update(&config, text));
     assert_eq!(
         event["session"]["turn_detection"],
@@ -362,10 +363,10 @@ fn spelled(write: impl FnOnce(&mut BytesMut)) -> Value {
 fn config() -> SessionConfig {
     SessionConfig {
         instructions: "Be brief.".into(),
-        voice: Voice { family: "azure-standard", name: "en-US-Ava:DragonHDLatestNeural".into() },
-        turn_detection: Some(TurnDetection::AzureSemantic),
-        noise_reduction: Some("azure_deep_noise_suppression"),
-        echo_cancellation: true,
+        voice: Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".into()),
+        turn_detection: Some(TurnDetection::AzureSemanticVad),
+        noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
+        echo_cancellation: EchoCancellation::Server,
         transcription: Some("azure-speech"),
         language: None,
     }

@@ -19,17 +19,16 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::nanos;
+
+pub use crate::model::{Id, Mode};
 pub use retry::{Loss, PATIENCE, RETRY_SPACING, STEADY};
 pub use rotation::{HURRY, QUIET, ROTATE_BEFORE, SESSION_LIFE};
 pub use snapshot::{Nonsense, Snapshot};
 
 use link::Link;
 use retry::Luck;
-use snapshot::nanos;
 use turn::Up;
-
-/// The name the service gave to a reply or an item, e.g. `resp_Jd05yTq7Xn2E`.
-pub type Id = heapless::String<64>;
 
 /// What one event leads to, in order.
 pub type Actions = heapless::Vec<Action, 8>;
@@ -65,22 +64,6 @@ pub const OUTAGE_GRACE: Duration = Duration::from_secs(2);
 pub const TROUBLES: u32 = 3;
 /// In what time they have to come.
 pub const TROUBLE_WINDOW: Duration = Duration::from_secs(30);
-
-/// Who decides when the owner's turn begins and ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Mode {
-    /// The microphone is always live and the service hears when somebody speaks.
-    Open,
-    /// A press starts a conversation; it ends by itself after this much quiet.
-    Tap {
-        /// The quiet that ends it.
-        #[serde(with = "nanos")]
-        quiet: Duration,
-    },
-    /// The owner speaks while the button is held; the service detects nothing.
-    Hold,
-}
 
 /// What the device is doing, as its owner sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::nanos;
+use crate::model::nanos;
 
 /// The least time between two dials: at most 25 in any minute, where the service allows a resource 30 new
 /// connections (protocol §4.2) and another device may share it.

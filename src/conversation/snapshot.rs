@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{Conversation, Mode, Phase, Speaker};
+use crate::model::nanos;
 
 /// A conversation at rest on paper. Two are equal when the machines would do the same for ever.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Conversation {
     /// Writes the machine down, with times since `epoch`, before which it did not begin.
     #[must_use]
     pub fn snapshot(&self, epoch: Instant) -> Snapshot {
-        Snapshot(self.map(&|time: &Instant| as_nanos(time.saturating_duration_since(epoch))))
+        Snapshot(self.map(&|time: &Instant| nanos::whole(time.saturating_duration_since(epoch))))
     }
 
     /// Sets up the machine of a `snapshot` that was taken at `now`, with times since `epoch`.
@@ -92,24 +93,5 @@ impl<T> Conversation<T> {
         };
         let (mode, mute, last_words, luck) = (*mode, *mute, *last_words, luck.clone());
         Conversation { mode, mute, speaker, last_words, luck, respite: respite.as_ref().map(to), phase }
-    }
-}
-
-fn as_nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Durations as whole nanoseconds: 584 years, so that no sum of two of them overflows a clock.
-pub(super) mod nanos {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(in super::super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(super::as_nanos(*time))
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_nanos)
     }
 }

@@ -3,8 +3,10 @@
 //! Flags, environment, files and `--help` are all read off it, so none of them can know a key that
 //! the others do not.
 
+use std::time::Duration;
+
 use super::values::{Choice, names};
-use super::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
+use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
 /// What can be set.
 #[expect(clippy::enum_variant_names, reason = "the owner knows it as api_key")]
@@ -116,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
     row(Key::Mode, "mode", Takes::OneOf("MODE", names::<Mode>), Group::Talking, "when the microphone is live").default("open"),
     row(Key::TapQuietS, "tap_quiet_s", Takes::Seconds, Group::Talking, "in tap mode, how much quiet ends a conversation").default("8"),
     row(Key::TurnDetection, "turn_detection", Takes::OneOf("KIND", names::<TurnDetection>), Group::Talking, "how the service finds turns").default("azure_semantic_vad"),
-    row(Key::NoiseReduction, "noise_reduction", Takes::OneOf("KIND", names::<NoiseReduction>), Group::Talking, "in the service").default("azure_deep_noise_suppression"),
+    row(Key::NoiseReduction, "noise_reduction", Takes::OneOf("KIND", names::<Option<NoiseReduction>>), Group::Talking, "in the service").default("azure_deep_noise_suppression"),
     row(Key::EchoCancellation, "echo_cancellation", Takes::OneOf("KIND", names::<EchoCancellation>), Group::Talking, "in the service").default("server"),
     row(Key::Transcription, "transcription", Takes::OneOf("MODEL", names::<Option<&'static str>>), Group::Talking, "what writes down your words").default("azure-speech"),
     row(Key::Language, "language", Takes::Text("TAGS"), Group::Talking, "of your words, such as en or de-DE,fr"),
@@ -251,9 +253,10 @@ fn entry(text: &mut String, head: &str, help: &str) {
     text.push('\n');
 }
 
+/// How much quiet ends a conversation in tap mode is a key of its own, read afterwards.
 impl Choice for Mode {
     const ALL: &'static [(&'static str, Self)] =
-        &[("open", Self::Open), ("tap", Self::Tap), ("hold", Self::Hold)];
+        &[("open", Self::Open), ("tap", Self::Tap { quiet: Duration::ZERO }), ("hold", Self::Hold)];
 }
 
 impl Choice for TurnDetection {
@@ -265,12 +268,12 @@ impl Choice for TurnDetection {
     ];
 }
 
-impl Choice for NoiseReduction {
+impl Choice for Option<NoiseReduction> {
     const ALL: &'static [(&'static str, Self)] = &[
-        ("azure_deep_noise_suppression", Self::AzureDeepNoiseSuppression),
-        ("near_field", Self::NearField),
-        ("far_field", Self::FarField),
-        ("off", Self::Off),
+        ("azure_deep_noise_suppression", Some(NoiseReduction::AzureDeepNoiseSuppression)),
+        ("near_field", Some(NoiseReduction::NearField)),
+        ("far_field", Some(NoiseReduction::FarField)),
+        ("off", None),
     ];
 }
 

@@ -24,7 +24,6 @@ mod values;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Line, Place, ResetHold};
 pub use endpoint::Endpoint;
@@ -33,6 +32,8 @@ pub use machine::{Card, Machine, Pcm};
 pub use replay::Replay;
 pub use secret::Secret;
 pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};
+
+use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 
 use layers::Asked;
 use values::Values;
@@ -75,17 +76,13 @@ pub fn read(
     let mut values = Values::new(layers, dir);
     let (sound, mut body, chosen) = board::read(&mut values, machine);
     let service = service::read(&mut values);
-    let mode = values.choice(keys::Key::Mode);
+    let mode = mode(&mut values);
     if mode == Mode::Hold {
         body.keep_holding_for_talk();
     }
     let profile = Profile {
         service,
-        talk: Talk {
-            mode,
-            tap_quiet: values.seconds(keys::Key::TapQuietS, 1.0, 600.0),
-            sounds: values.switch(keys::Key::Sounds),
-        },
+        talk: Talk { mode, sounds: values.switch(keys::Key::Sounds) },
         sound,
         body,
         chosen,
@@ -96,6 +93,16 @@ pub fn read(
     };
     let warnings = values.judge()?;
     Ok(Request::Run(Box::new(Profile { warnings, ..profile })))
+}
+
+fn mode(values: &mut Values) -> Mode {
+    let mode = values.choice(keys::Key::Mode);
+    // Read in every mode, so that a bad value is refused in every mode.
+    let quiet = values.seconds(keys::Key::TapQuietS, 1.0, 600.0);
+    match mode {
+        Mode::Tap { .. } => Mode::Tap { quiet },
+        Mode::Open | Mode::Hold => mode,
+    }
 }
 
 fn record(values: &mut Values) -> Record {
@@ -157,8 +164,8 @@ pub struct Service {
     pub instructions: String,
     /// How the service finds the end of a turn, where it is asked to at all (see [`Mode::Hold`]).
     pub turn_detection: TurnDetection,
-    /// Noise reduction on the service's side.
-    pub noise_reduction: NoiseReduction,
+    /// Noise reduction on the service's side, if any.
+    pub noise_reduction: Option<NoiseReduction>,
     /// Echo cancellation on the service's side.
     pub echo_cancellation: EchoCancellation,
     /// The model that writes down what the owner said; none means no transcript.
@@ -208,72 +215,13 @@ impl Credential {
     }
 }
 
-/// A voice, by the family that the service must be told with its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Voice {
-    /// One of OpenAI's, such as `alloy`.
-    OpenAi(String),
-    /// One of Azure's, such as `en-US-Ava:DragonHDLatestNeural`.
-    AzureStandard(String),
-    /// One that is part of the model `azure-realtime`.
-    AzureRealtimeNative(String),
-}
-
-/// How the service finds turns in the sound of the microphone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TurnDetection {
-    /// Loudness alone.
-    ServerVad,
-    /// Azure's, by meaning, for English.
-    AzureSemanticVad,
-    /// Azure's, by meaning, for ten languages.
-    AzureSemanticVadMultilingual,
-    /// OpenAI's, by meaning; only with gpt-realtime models.
-    SemanticVad,
-}
-
-/// Noise reduction on the service's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoiseReduction {
-    /// None.
-    Off,
-    /// Azure's deep noise suppression.
-    AzureDeepNoiseSuppression,
-    /// OpenAI's for a headset; only with gpt-realtime models.
-    NearField,
-    /// OpenAI's for a room; only with gpt-realtime models.
-    FarField,
-}
-
-/// Echo cancellation on the service's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EchoCancellation {
-    /// None.
-    Off,
-    /// The service takes its own voice out of the microphone's sound.
-    Server,
-}
-
 /// When the microphone is live.
 #[derive(Debug)]
 pub struct Talk {
     /// What opens and closes it.
     pub mode: Mode,
-    /// In [`Mode::Tap`], how long nobody must have spoken for the conversation to end.
-    pub tap_quiet: Duration,
     /// Whether the owner hears that the service is out of reach, and that it is back.
     pub sounds: bool,
-}
-
-/// What opens and closes the microphone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Always live; the service finds the turns.
-    Open,
-    /// A press starts a conversation, quiet ends it.
-    Tap,
-    /// Live while the button is held; its release ends the turn.
-    Hold,
 }
 
 /// What is recorded of what happens, besides the last minutes, which are kept in memory.

@@ -7,9 +7,8 @@ use super::endpoint::EXAMPLE;
 use super::keys::{Key, nearest};
 use super::layers::Layer;
 use super::values::Values;
-use super::{
-    Azure, Credential, Endpoint, NoiseReduction, Secret, Service, Target, TurnDetection, Voice, secret,
-};
+use super::{Azure, Credential, Endpoint, Secret, Service, Target, secret};
+use crate::model::{NoiseReduction, TurnDetection, Voice};
 
 /// OpenAI's voices that Voice Live lists.
 const OPENAI_VOICES: &[&str] =
@@ -181,7 +180,7 @@ fn warn_of_mismatch(values: &mut Values, service: &Service) {
         (Key::TurnDetection, service.turn_detection == TurnDetection::SemanticVad),
         (
             Key::NoiseReduction,
-            matches!(service.noise_reduction, NoiseReduction::NearField | NoiseReduction::FarField),
+            matches!(service.noise_reduction, Some(NoiseReduction::NearField | NoiseReduction::FarField)),
         ),
     ];
     for (key, asked) in only_realtime {

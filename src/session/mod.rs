@@ -6,7 +6,6 @@
 //! what to do is `conversation`'s, what was heard `ledger`'s, how it is spelled `wire`'s.
 
 mod absent;
-mod ask;
 mod backlog;
 mod cage;
 mod chime;
@@ -47,7 +46,6 @@ use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use absent::{ABSENCE, Absence, absent};
-pub use ask::{mode, session};
 pub use last_words::{is_broken, last_words, wake_with};
 pub use line::Service;
 pub use record::Recording;

@@ -14,7 +14,7 @@ pub use incoming::{AudioDelta, Incoming, Malformed, ServiceError, Who, read};
 pub use loss::{loss_of_close, loss_of_status};
 pub use outgoing::{Command, SESSION_EVENT_ID, append, appended};
 pub use pcm::{BadAudio, Samples, encode};
-pub use session::{Difference, SessionConfig, TurnDetection, Voice, differences, session_update};
+pub use session::{Difference, SessionConfig, differences, session_update};
 
 /// The rate of all audio on the wire: PCM16 mono, both ways (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

@@ -6,6 +6,8 @@
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 
+use crate::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+
 use super::outgoing::{self, SESSION_EVENT_ID};
 
 /// Everything a session is asked to be.
@@ -17,36 +19,14 @@ pub struct SessionConfig {
     pub voice: Voice,
     /// Who hears turns begin and end; `None` is push to talk.
     pub turn_detection: Option<TurnDetection>,
-    /// `input_audio_noise_reduction.type`, e.g. `azure_deep_noise_suppression`; `None` is off.
-    pub noise_reduction: Option<&'static str>,
-    /// Whether the service removes its own voice from what it hears.
-    pub echo_cancellation: bool,
+    /// `None` is off.
+    pub noise_reduction: Option<NoiseReduction>,
+    /// What removes the echo of the replies.
+    pub echo_cancellation: EchoCancellation,
     /// The model that writes the owner's words down, e.g. `azure-speech`; `None` is off (protocol §8.5).
     pub transcription: Option<&'static str>,
     /// The language spoken, as BCP-47, when it is known.
     pub language: Option<String>,
-}
-
-/// The service's voice activity detection (protocol §8.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TurnDetection {
-    /// `server_vad`: energy.
-    Server,
-    /// `azure_semantic_vad`: meaning, English.
-    AzureSemantic,
-    /// `azure_semantic_vad_multilingual`: meaning, ten languages.
-    AzureSemanticMultilingual,
-    /// `semantic_vad`: OpenAI's, for gpt-realtime only.
-    Semantic,
-}
-
-/// A voice by its family and name (protocol §8.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Voice {
-    /// `voice.type`: `openai`, `azure-standard` or `azure-realtime-native`.
-    pub family: &'static str,
-    /// `voice.name`, e.g. `en-US-Ava:DragonHDLatestNeural`.
-    pub name: String,
 }
 
 /// One way in which the session is not as it was asked for.
@@ -82,17 +62,42 @@ fn session(config: &SessionConfig) -> Value {
     json!({
         "modalities": ["text", "audio"],
         "instructions": config.instructions,
-        "voice": {"type": config.voice.family, "name": config.voice.name},
+        "voice": voice(&config.voice),
         "input_audio_format": "pcm16",
         "input_audio_sampling_rate": super::RATE_HZ,
         "output_audio_format": "pcm16",
         "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config.language.as_deref())),
-        "input_audio_noise_reduction": config.noise_reduction.map(|kind| json!({"type": kind})),
+        "input_audio_noise_reduction": config.noise_reduction.map(noise_reduction),
         "input_audio_echo_cancellation":
-            config.echo_cancellation.then(|| json!({"type": "server_echo_cancellation"})),
+            echo_cancellation(config.echo_cancellation),
         "input_audio_transcription":
             config.transcription.map(|model| transcription(model, config.language.as_deref())),
     })
+}
+
+fn voice(voice: &Voice) -> Value {
+    let (family, name) = match voice {
+        Voice::OpenAi(name) => ("openai", name),
+        Voice::AzureStandard(name) => ("azure-standard", name),
+        Voice::AzureRealtimeNative(name) => ("azure-realtime-native", name),
+    };
+    json!({"type": family, "name": name})
+}
+
+fn noise_reduction(kind: NoiseReduction) -> Value {
+    let name = match kind {
+        NoiseReduction::AzureDeepNoiseSuppression => "azure_deep_noise_suppression",
+        NoiseReduction::NearField => "near_field",
+        NoiseReduction::FarField => "far_field",
+    };
+    json!({"type": name})
+}
+
+fn echo_cancellation(kind: EchoCancellation) -> Value {
+    match kind {
+        EchoCancellation::Off => Value::Null,
+        EchoCancellation::Server => json!({"type": "server_echo_cancellation"}),
+    }
 }
 
 fn transcription(model: &str, language: Option<&str>) -> Value {
@@ -106,7 +111,7 @@ fn transcription(model: &str, language: Option<&str>) -> Value {
 fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
     // `auto_truncate` is off: the client knows what was heard, the service would guess (protocol §10).
     match kind {
-        TurnDetection::Server => json!({
+        TurnDetection::ServerVad => json!({
             "type": "server_vad",
             "threshold": 0.5,
             "prefix_padding_ms": 300,
@@ -115,13 +120,13 @@ fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
             "interrupt_response": true,
             "auto_truncate": false,
         }),
-        TurnDetection::AzureSemantic => {
+        TurnDetection::AzureSemanticVad => {
             azure_semantic("azure_semantic_vad", "semantic_detection_v1", language)
         }
-        TurnDetection::AzureSemanticMultilingual => {
+        TurnDetection::AzureSemanticVadMultilingual => {
             azure_semantic("azure_semantic_vad_multilingual", "semantic_detection_v1_multilingual", language)
         }
-        TurnDetection::Semantic => json!({
+        TurnDetection::SemanticVad => json!({
             "type": "semantic_vad",
             "eagerness": "auto",
             "create_response": true,

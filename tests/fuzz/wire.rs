@@ -1,7 +1,8 @@
 //! Service events: spelled otherwise they read the same, and what is read is no longer than what was said.
 
 use bytes::BytesMut;
-use mynah::wire::{self, Incoming, Malformed, Samples, SessionConfig, TurnDetection, Voice};
+use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+use mynah::wire::{self, Incoming, Malformed, Samples, SessionConfig};
 
 /// What a sentence may add to what it quotes.
 const WORDS: usize = 120;
@@ -90,10 +91,10 @@ fn spelled_otherwise(text: &str) -> String {
 fn asked() -> SessionConfig {
     SessionConfig {
         instructions: "Be brief.".to_owned(),
-        voice: Voice { family: "openai", name: "alloy".to_owned() },
-        turn_detection: Some(TurnDetection::Server),
-        noise_reduction: Some("azure_deep_noise_suppression"),
-        echo_cancellation: true,
+        voice: Voice::OpenAi("alloy".to_owned()),
+        turn_detection: Some(TurnDetection::ServerVad),
+        noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
+        echo_cancellation: EchoCancellation::Server,
         transcription: Some("whisper-1"),
         language: None,
     }

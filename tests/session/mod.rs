@@ -31,10 +31,11 @@ use mynah::board::{Board, LiveLine};
 use mynah::conversation::{Ending, Mode};
 use mynah::errands::Errands;
 use mynah::link::Tls;
+use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::profile::{Credential, Endpoint, Keep, Secret};
 use mynah::recorder::{Replayed, replay};
 use mynah::session::{self, Parts, Recording};
-use mynah::wire::{SessionConfig, TurnDetection, Voice};
+use mynah::wire::SessionConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -216,10 +217,10 @@ fn remote(service: &Service) -> session::Service {
 fn config(mode: Mode) -> SessionConfig {
     SessionConfig {
         instructions: "Be brief.".into(),
-        voice: Voice { family: "openai", name: "alloy".into() },
-        turn_detection: (mode != Mode::Hold).then_some(TurnDetection::Server),
+        voice: Voice::OpenAi("alloy".into()),
+        turn_detection: (mode != Mode::Hold).then_some(TurnDetection::ServerVad),
         noise_reduction: None,
-        echo_cancellation: false,
+        echo_cancellation: EchoCancellation::Off,
         transcription: Some("whisper-1"),
         language: None,
     }

@@ -12,9 +12,10 @@ use mynah::board::{Board, Fingers};
 use mynah::conversation::Mode;
 use mynah::errands::Errands;
 use mynah::link::Tls;
+use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
 use mynah::session::{Parts, Recording, Service};
-use mynah::wire::{SessionConfig, TurnDetection, Voice as SpokenVoice};
+use mynah::wire::SessionConfig;
 
 use super::network::Mark;
 use super::plan::Plan;
@@ -22,10 +23,10 @@ use super::plan::Plan;
 pub(super) fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: UnixStream) -> Parts {
     let config = SessionConfig {
         instructions: "Be brief.".into(),
-        voice: SpokenVoice { family: "openai", name: "alloy".into() },
-        turn_detection: (plan.mode != Mode::Hold).then_some(TurnDetection::Server),
+        voice: Voice::OpenAi("alloy".into()),
+        turn_detection: (plan.mode != Mode::Hold).then_some(TurnDetection::ServerVad),
         noise_reduction: None,
-        echo_cancellation: false,
+        echo_cancellation: EchoCancellation::Off,
         transcription: Some("whisper-1"),
         language: None,
     };

@@ -1,0 +1,4 @@
+//! The identifiers that the service assigns. They are compared and never interpreted.
+
+/// The service's identifier of a response or an item, e.g. `resp_Jd05yTq7Xn2E`.
+pub type Id = heapless::String<64>;
