@@ -126,7 +126,7 @@
 //! | `board::lamp` | `board::refused` `light` `profile` | | read a clock |
 //! | `link` | | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
 //! | `errands` | `profile` | `tokio` | touch sound |
-//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `parrot` `profile` `recorder` `wire` | `sd_notify` | contain policy |
+//! | `session` | `audio` `board` `conversation` `errands` `ledger` `light` `link` `model` `parrot` `profile` `recorder` `wire` | `sd_notify` | contain policy |
 //!
 //! # Promises, as absences
 //!

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::deaf::Deaf;
 use super::trouble::{End, Gone};
+use crate::model::CounterSnapshot;
 
 /// The counts of both directions since the start.
 #[derive(Debug, Default)]
@@ -44,6 +45,22 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Returns the counts of what should not happen. Each is exact; together they may be of slightly different times.
+    #[must_use]
+    pub fn snapshot(&self) -> CounterSnapshot {
+        CounterSnapshot {
+            capture_xruns: self.capture_xruns.get(),
+            playback_xruns: self.playback_xruns.get(),
+            overruns: self.overruns.get(),
+            starved: self.starved.get(),
+            receipts_lost: self.receipts_lost.get(),
+            suspends: self.suspends.get(),
+            reopens: self.reopens.get(),
+            deafened: self.deafened.get(),
+            controls_refused: self.controls_refused.get(),
+        }
+    }
+
     pub(super) fn presence(&self, end: End) -> &Presence {
         match end {
             End::Microphone => &self.microphone,

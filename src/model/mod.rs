@@ -1,8 +1,9 @@
-//! The few types that several rooms share, each defined once: when the microphone is live, and what the service's
-//! session is asked to be.
+//! The few types that several rooms share, each defined once: when the microphone is live, what the service's session
+//! is asked to be, and what the sound threads have counted.
 //!
 //! It holds plain values. It reads no clock, knows no device and decides nothing.
 
+mod counter_snapshot;
 mod echo_cancellation;
 mod id;
 mod mode;
@@ -11,6 +12,7 @@ mod noise_reduction;
 mod turn_detection;
 mod voice;
 
+pub use counter_snapshot::CounterSnapshot;
 pub use echo_cancellation::EchoCancellation;
 pub use id::Id;
 pub use mode::Mode;

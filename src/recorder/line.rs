@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Action, Event, Mode, Snapshot, State};
+use crate::model::CounterSnapshot;
 
 /// The format that is written, and the newest that is read.
 pub const FORMAT: u32 = 1;
@@ -116,7 +117,7 @@ pub enum Line<'a> {
         /// When.
         at: u64,
         /// The counts since the start.
-        counts: Counts,
+        counts: CounterSnapshot,
     },
     /// Something went wrong that recordings are written for.
     Fault {
@@ -166,28 +167,6 @@ pub struct Audio<'a> {
     /// The base64 itself. Only where the owner asked for samples.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<Cow<'a, str>>,
-}
-
-/// What the sound threads count, since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counts {
-    /// Times the microphone's buffer overflowed.
-    pub capture_xruns: u64,
-    /// Times the speaker's buffer ran empty.
-    pub playback_xruns: u64,
-    /// Heard frames dropped.
-    pub overruns: u64,
-    /// Times the lane "spoken" ran dry after sound.
-    pub starved: u64,
-    /// Receipts dropped.
-    pub receipts_lost: u64,
-    /// Times a device was suspended.
-    pub suspends: u64,
-    /// Times a device was opened again.
-    pub reopens: u64,
-    /// Times controls could not be set again.
-    pub controls_refused: u64,
 }
 
 impl Line<'_> {

@@ -13,8 +13,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::conversation::{Action, Conversation, Event, Mode};
+use crate::model::CounterSnapshot;
 
-pub use line::{Audio, Counts, FORMAT, Head, Line, Message};
+pub use line::{Audio, FORMAT, Head, Line, Message};
 pub use read::{ReadError, Reader};
 pub use replay::{Difference, Replayed, replay};
 
@@ -107,7 +108,7 @@ pub struct Recorder {
     free: Vec<Vec<u8>>,
     /// Messages with sound in a row.
     run: Option<Run>,
-    counts: Counts,
+    counts: CounterSnapshot,
     light: (&'static str, bool),
     /// Lines that were dropped with their segments.
     dropped: u64,
@@ -154,7 +155,7 @@ impl Recorder {
             segments: VecDeque::with_capacity(SEGMENTS),
             free: (0..SEGMENTS).map(|_| Vec::with_capacity(SEGMENT_BYTES)).collect(),
             run: None,
-            counts: Counts::default(),
+            counts: CounterSnapshot::default(),
             light: ("", false),
             dropped: 0,
             left_out: 0,
@@ -260,7 +261,7 @@ impl Recorder {
     }
 
     /// Notes what the sound threads have counted, where that is more than before.
-    pub fn counters(&mut self, counts: Counts, now: Instant) {
+    pub fn counters(&mut self, counts: CounterSnapshot, now: Instant) {
         if self.counts != counts {
             self.counts = counts;
             let line = Line::Counters { at: self.at(now), counts };

@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 use rustix::net::{RecvFlags, recv};
 
 use super::{Parts, Session};
-use crate::audio::Counters;
 use crate::board::Touch;
 use crate::conversation::{Action, Actions, Conversation, Ending, Event, News};
 use crate::errands::{Pen, Recording as Errand};
 use crate::light;
 use crate::link::{Lost, Reason};
-use crate::recorder::{Counts, Fault, Recorder, Setup};
+use crate::recorder::{Fault, Recorder, Setup};
 use crate::wire::{Command, Incoming, Malformed};
 
 /// What the owner wants recorded, and where.
@@ -235,7 +234,7 @@ impl Session {
     /// Once a turn of the loop.
     pub(super) fn keep_record(&mut self, ending: bool, now: Instant) {
         let mut book = self.scribe.book();
-        book.recorder.counters(counts(self.sound.counters()), now);
+        book.recorder.counters(self.sound.counters().snapshot(), now);
         book.recorder.turn(&self.conversation, now);
         drop(book);
         let asked = self.scribe.asked.as_ref().map(|asked| recv(asked, &mut [0; 64], RecvFlags::DONTWAIT));
@@ -333,18 +332,5 @@ pub(super) fn command_kind(command: &Command) -> &'static str {
         Command::Truncate { .. } => "conversation.item.truncate",
         Command::Delete(_) => "conversation.item.delete",
         Command::Recall { .. } => "conversation.item.create",
-    }
-}
-
-fn counts(counters: &Counters) -> Counts {
-    Counts {
-        capture_xruns: counters.capture_xruns.get(),
-        playback_xruns: counters.playback_xruns.get(),
-        overruns: counters.overruns.get(),
-        starved: counters.starved.get(),
-        receipts_lost: counters.receipts_lost.get(),
-        suspends: counters.suspends.get(),
-        reopens: counters.reopens.get(),
-        controls_refused: counters.controls_refused.get(),
     }
 }

@@ -9,6 +9,7 @@ use crate::board::Board;
 use crate::conversation::{Event, Loss, News, Refusal};
 use crate::ledger::Turn;
 use crate::link::{Lost, Reason, clipped};
+use crate::model::CounterSnapshot;
 use crate::wire::{Difference, ServiceError};
 
 /// The least time between two lines about the same kind of trouble.
@@ -43,7 +44,7 @@ pub(super) struct Teller {
     spares: Count,
     sessions: Count,
     differences: Count,
-    counted: Troubles,
+    counted: CounterSnapshot,
     counted_at: Option<Instant>,
 }
 
@@ -51,17 +52,6 @@ pub(super) struct Teller {
 struct Count {
     times: u64,
     told_at: Option<Instant>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Troubles {
-    capture_xruns: u64,
-    playback_xruns: u64,
-    overruns: u64,
-    suspends: u64,
-    reopens: u64,
-    deafened: u64,
-    controls_refused: u64,
 }
 
 impl Count {
@@ -217,15 +207,8 @@ impl Teller {
 
     /// Tells what the sound threads have counted since the last time, at most once a second.
     pub(super) fn counters(&mut self, counters: &Counters, now: Instant) {
-        let seen = Troubles {
-            capture_xruns: counters.capture_xruns.get(),
-            playback_xruns: counters.playback_xruns.get(),
-            overruns: counters.overruns.get(),
-            suspends: counters.suspends.get(),
-            reopens: counters.reopens.get(),
-            deafened: counters.deafened.get(),
-            controls_refused: counters.controls_refused.get(),
-        };
+        // Playback runs dry at the end of every reply, which is no trouble, and a lost receipt is nothing to the user.
+        let seen = CounterSnapshot { starved: 0, receipts_lost: 0, ..counters.snapshot() };
         if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
             return;
         }

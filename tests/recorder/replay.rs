@@ -254,6 +254,6 @@ fn busy(desk: &mut Desk) {
     desk.live(turn("r1").map(|event| (20, event)));
     desk.live([(5, Event::LinkDown(Loss::Later(Duration::from_secs(9)))), (100_000, Event::Tick)]);
     let now = desk.talk.now;
-    desk.recorder.counters(mynah::recorder::Counts { starved: 1, ..Default::default() }, now);
+    desk.recorder.counters(mynah::model::CounterSnapshot { starved: 1, ..Default::default() }, now);
     let _ = desk.recorder.fault(mynah::recorder::Fault::Reply, now);
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use assert_no_alloc::assert_no_alloc;
 use mynah::conversation::{Event, Mode};
+use mynah::model::CounterSnapshot;
 use mynah::recorder::{
-    Counts, FAULT_QUIET, FRESH_BYTES, Fault, Line, RING_TIME, Replayed, SEGMENT_BYTES, SEGMENTS, replay,
+    FAULT_QUIET, FRESH_BYTES, Fault, Line, RING_TIME, Replayed, SEGMENT_BYTES, SEGMENTS, replay,
 };
 
 use super::{Desk, base64, lines};
@@ -111,7 +112,7 @@ fn only_what_changes_is_noted() {
         desk.recorder.light(word, live, now);
     }
     for reopens in [0, 1, 1, 2] {
-        desk.recorder.counters(Counts { reopens, ..Counts::default() }, now);
+        desk.recorder.counters(CounterSnapshot { reopens, ..CounterSnapshot::default() }, now);
     }
     let story = desk.story();
     assert_eq!(story.iter().filter(|line| line.starts_with("light")).count(), 3, "{story:?}");
