@@ -336,12 +336,8 @@ fn scenes(live: bool) -> Vec<(String, Facts)> {
         ("Booting".into(), Facts { booted: false, ..rest }),
         ("Interrupted".into(), Facts { interrupted: begun, ..rest }),
         ("Volume".into(), Facts { volume: Some((60, rest.since)), ..rest }),
-        ("Tool".into(), Facts { tool: true, ..it(State::Thinking) }),
         ("Reset".into(), Facts { reset: Some(hold), ..rest }),
     ]);
-    if !live {
-        all.push(("Update".into(), Facts { update: true, ..rest }));
-    }
     for fault in FAULTS {
         all.push((format!("{fault:?}"), Facts { fault: Some((fault, rest.since)), ..rest }));
     }
@@ -397,7 +393,7 @@ fn looks_in_a_minute(it: &Facts, face: Face) -> usize {
 /// Any facts, and a time after all of them.
 fn any_facts() -> impl Strategy<Value = (Facts, Instant)> {
     let ago = || prop_oneof![0..10_000_000u64, 0..600u64];
-    let flags = any::<[bool; 5]>();
+    let flags = any::<[bool; 3]>();
     (
         (prop::sample::select(STATES.to_vec()), flags),
         (ago(), of(ago()), of(ago()), of((0..=255u8, ago())), of((ago(), 0..20_000u64))),
@@ -421,8 +417,6 @@ fn any_facts() -> impl Strategy<Value = (Facts, Instant)> {
                 }),
                 fault: fault.map(|(fault, ago)| (fault, past(ago))),
                 muted: flags[2],
-                tool: flags[3],
-                update: flags[4],
             };
             (it, then)
         })

@@ -48,10 +48,6 @@ pub struct Facts {
     pub fault: Option<(Fault, Instant)>,
     /// Whether the owner has cut the microphone off, whatever else goes on.
     pub muted: bool,
-    /// Whether a tool is at work.
-    pub tool: bool,
-    /// Whether the program is being replaced.
-    pub update: bool,
 }
 
 /// A button that is held until something happens.
@@ -170,8 +166,6 @@ impl Facts {
             reset: None,
             fault: None,
             muted: false,
-            tool: false,
-            update: false,
         }
     }
 }

@@ -61,8 +61,6 @@ fn hue(scene: Scene) -> [u8; 3] {
         Scene::Speaking | Scene::Listening => [0, 110, 255],
         Scene::Muted | Scene::Fault(_) | Scene::Reset { .. } => [255, 0, 0],
         Scene::Offline => [255, 90, 0],
-        Scene::Tool => [255, 160, 0],
-        Scene::Update => [120, 0, 255],
     }
 }
 
@@ -81,8 +79,6 @@ fn wave(scene: Scene, at: i64, levels: Levels) -> u8 {
         Scene::Offline => flash(at, &[150, 150, 150, 2550]),
         Scene::Interrupted => flash(at, &[150, 150]),
         Scene::Volume(percent) => part(flash(at, &[400, 100]), bright(percent)),
-        Scene::Tool => flash(at, &[100, 100, 100, 700]),
-        Scene::Update => flash(at, &[250, 250]).max(40),
         Scene::Fault(fault) => blinks(fault, at, &Blink { first_ms: 0, lit_ms: 200, last_ms: 1400 }),
         Scene::Reset { hold_ms } => alarm(at, hold_ms),
     }
@@ -102,8 +98,6 @@ fn glint(scene: Scene, at: i64, levels: Levels) -> u8 {
         Scene::Offline => flash(at, &[0, 2550, 150, 150, 150]),
         Scene::Interrupted => flash(at, &[0, 200, 100]),
         Scene::Volume(percent) => part(flash(at, &[0, 200, 100]), bright(percent)),
-        Scene::Tool => flash(at, &[0, 700, 100, 100, 100]),
-        Scene::Update => flash(at, &[0, 200, 50, 100, 150, 500]),
         Scene::Fault(fault) => blinks(fault, at, &Blink { first_ms: 300, lit_ms: 150, last_ms: 1100 }),
         Scene::Reset { hold_ms } => alarm(at, hold_ms),
     }
@@ -124,10 +118,6 @@ fn spread(scene: Scene, at: i64, levels: Levels, index: usize, count: usize) -> 
         Scene::Speaking => wave(scene, at, Levels::default()),
         Scene::Volume(percent) if index < bar(percent.into(), 100) => 255,
         Scene::Volume(_) => 8,
-        Scene::Tool if index % 2 == at / 300 % 2 => 255,
-        Scene::Tool => 20,
-        Scene::Update if index == count - 1 - round(600) => 0,
-        Scene::Update => 120,
         Scene::Reset { hold_ms } if index < at.min(hold_ms) * count / hold_ms.max(1) => 255,
         Scene::Reset { hold_ms } => alarm(at, hold_ms),
         Scene::Idle

@@ -29,8 +29,6 @@ pub(super) enum Scene {
     Interrupted,
     /// Percent.
     Volume(u8),
-    Tool,
-    Update,
     Fault(Fault),
     /// How long until it acts, from the beginning of the warning.
     Reset {
@@ -82,10 +80,7 @@ impl Scene {
             // The microphone is about to open.
             State::Listening => Self::Connecting,
             State::Speaking => Self::Speaking,
-            State::Thinking if facts.tool => Self::Tool,
             State::Thinking => Self::Thinking,
-            State::Connecting | State::Idle | State::Offline | State::Muted if facts.update => Self::Update,
-            State::Connecting | State::Idle | State::Offline | State::Muted if facts.tool => Self::Tool,
             State::Connecting => Self::Connecting,
             State::Idle => Self::Idle,
             State::Offline => Self::Offline,
@@ -98,8 +93,6 @@ impl Scene {
         match self {
             Self::Booting => "booting",
             Self::Volume(_) => "volume",
-            Self::Tool => "working",
-            Self::Update => "updating",
             Self::Fault(_) => "fault",
             Self::Reset { .. } => "reset soon",
             Self::Interrupted
@@ -171,9 +164,7 @@ impl Ages {
             | Scene::Thinking
             | Scene::Speaking
             | Scene::Muted
-            | Scene::Offline
-            | Scene::Tool
-            | Scene::Update => Some(self.state),
+            | Scene::Offline => Some(self.state),
         };
         let over = |age: Option<i64>, lasted_ms: i64| age.map(|age| age - lasted_ms).filter(|age| *age >= 0);
         let visible = [
