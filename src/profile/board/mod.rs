@@ -15,7 +15,7 @@ pub(super) mod sound;
 use super::keys::{Key, nearest};
 use super::machine::{Card, Machine};
 use super::values::Values;
-use super::{Body, Microphone, Sound, Speaker, Unplugged, text};
+use super::{Body, Control, Microphone, Sound, Speaker, Unplugged, text};
 use facts::Facts;
 use find::{Verdict, best, judge};
 use sound::End;
@@ -152,55 +152,69 @@ fn built_in() -> impl Iterator<Item = (&'static str, Facts)> {
     BUILT_IN.iter().filter_map(|(name, text)| Some((*name, Facts::parse(&file_of(name), text).ok()?)))
 }
 
-/// What the owner says himself comes before what the board's file says. A form goes with the device it belongs to.
+/// Combines what the user set with what the board's file says. The user's setting wins.
 fn settle(values: &mut Values, machine: &Machine, chosen: &Chosen) -> Sound {
-    let facts = &chosen.facts;
+    let Chosen { facts, card, .. } = chosen;
+    let card = card.as_ref();
     let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
-    let is_tape = speech.is_some() || speaker_file.is_some();
     let gain_db = values.number(Key::GainDb, sound::GAIN_DB);
     let unplugged = values.wait(Key::UnpluggedS);
-    let mut lost = false;
-    let mut end = |key: Key, said: &End| {
-        let ours = said.device.as_deref().map(|device| name(device, chosen.card.as_ref()));
-        let owners = values.text(key);
-        lost |= owners.is_none() && ours == Some(None);
-        let ours = ours.flatten();
-        match owners {
-            Some(device) if said.device.is_some() && Some(&device) != ours.as_ref() => {
-                (End { device: Some(device), ..End::default() }, false)
-            }
-            Some(device) => (End { device: Some(device), ..said.clone() }, true),
-            None => (End { device: ours, ..said.clone() }, true),
-        }
-    };
-    let (microphone, microphone_is_ours) = end(Key::Microphone, &facts.microphone);
-    let (speaker, speaker_is_ours) = end(Key::Speaker, &facts.speaker);
-    let mut controls = Vec::new();
-    if microphone_is_ours || speaker_is_ours {
-        for control in &facts.controls {
-            match name(&control.card, chosen.card.as_ref()) {
-                Some(card) => controls.push(super::Control { card, ..control.clone() }),
-                None => lost = true,
-            }
-        }
-    }
-    if lost && !is_tape {
+    let microphone = Side::choose(&facts.microphone, values.text(Key::Microphone), card);
+    let speaker = Side::choose(&facts.speaker, values.text(Key::Speaker), card);
+    let uses_board = microphone.follows_board || speaker.follows_board;
+    let controls = if uses_board { &facts.controls[..] } else { &[] };
+    let lacks_card = microphone.lacks_card
+        || speaker.lacks_card
+        || controls.iter().any(|control| name(&control.card, card).is_none());
+    // Files that stand in for the devices need no card.
+    if lacks_card && speech.is_none() && speaker_file.is_none() {
         values.absence(lost_card(facts, machine));
     }
-    let device = |end: &End| end.device.clone().unwrap_or_else(|| DEFAULT_DEVICE.to_owned());
+    let (microphone, speaker) = (microphone.end, speaker.end);
+    let device_or_default = |device: Option<String>| device.unwrap_or_else(|| DEFAULT_DEVICE.to_owned());
     Sound {
         microphone: Microphone {
-            device: device(&microphone),
+            device: device_or_default(microphone.device),
             form: microphone.form,
-            channels: microphone.channels.clone(),
+            channels: microphone.channels,
             gain_db: gain_db.unwrap_or(microphone.gain_db),
         },
-        speaker: Speaker { device: device(&speaker), form: speaker.form, channels: speaker.channels.clone() },
-        controls,
+        speaker: Speaker {
+            device: device_or_default(speaker.device),
+            form: speaker.form,
+            channels: speaker.channels,
+        },
+        controls: controls.iter().filter_map(|control| on_card(control, card)).collect(),
         unplugged: unplugged.or(facts.unplugged).unwrap_or(UNPLUGGED),
         speech,
         speaker_file,
     }
+}
+
+/// The microphone or the speaker, as it is used.
+struct Side {
+    end: End,
+    /// Whether it is the device that the board's file describes.
+    follows_board: bool,
+    /// Whether its device is named by a card that is not here.
+    lacks_card: bool,
+}
+
+impl Side {
+    /// Takes the user's device, or else the board's. The board's PCM format belongs to the board's device, so another
+    /// device of the user's does not get it.
+    fn choose(board: &End, by_user: Option<String>, card: Option<&Card>) -> Self {
+        let by_board = board.device.as_deref().and_then(|template| name(template, card));
+        let lacks_card = by_user.is_none() && board.device.is_some() && by_board.is_none();
+        let follows_board = by_user.is_none() || board.device.is_none() || by_user == by_board;
+        let described = if follows_board { board.clone() } else { End::default() };
+        Self { end: End { device: by_user.or(by_board), ..described }, follows_board, lacks_card }
+    }
+}
+
+/// Returns the control with its card's id filled in, if that is known.
+fn on_card(control: &Control, card: Option<&Card>) -> Option<Control> {
+    Some(Control { card: name(&control.card, card)?, ..control.clone() })
 }
 
 /// Puts the card's id where `{card}` stands, if it is known.
