@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     let request =
         profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
     match request {
-        Ok(Request::Help(text) | Request::Boards(text)) => {
+        Ok(Request::Help(text) | Request::Boards(text) | Request::Page(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
         }

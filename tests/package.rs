@@ -1,18 +1,23 @@
-//! What is packaged with the program is true of the program: the pages made of its help, and the settings.
+//! What is packaged with the program is true of the program: the pages it prints, and the settings.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const PAGES: [&str; 4] = ["mynah.1", "mynah.bash", "_mynah", "mynah.fish"];
+/// The pages, and what prints them.
+const PAGES: [(&str, &[&str]); 4] = [
+    ("mynah.1", &["--man"]),
+    ("mynah.bash", &["--completions", "bash"]),
+    ("_mynah", &["--completions", "zsh"]),
+    ("mynah.fish", &["--completions", "fish"]),
+];
 
 #[test]
 fn every_page_knows_every_flag_and_no_other() {
     let help = help();
     let known = flags(&help);
     assert!(known.len() > 20, "{known:?}");
-    for (page, text) in pages(&help) {
+    for (page, text) in pages() {
         let text = text.replace("\\-", "-");
         // The shells name a flag in ways of their own.
         let text = if page == "mynah.fish" { text.replace(" -l ", " --") } else { text };
@@ -29,7 +34,7 @@ fn every_page_knows_every_flag_and_no_other() {
 #[test]
 fn the_manual_page_says_every_word_of_the_help_on_flags() {
     let help = help();
-    let page = &pages(&help)[0].1;
+    let page = &pages()[0].1;
     let page = page.replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\");
     let words: BTreeSet<&str> = page.split_whitespace().collect();
     let about_flags =
@@ -41,7 +46,7 @@ fn the_manual_page_says_every_word_of_the_help_on_flags() {
 
 #[test]
 fn a_word_that_a_flag_takes_is_offered_by_every_shell() {
-    let pages = pages(&help());
+    let pages = pages();
     for words in ["open tap hold", "server off"] {
         for (page, text) in pages.iter().skip(1) {
             assert!(text.contains(words), "{page} lacks: {words}");
@@ -50,12 +55,17 @@ fn a_word_that_a_flag_takes_is_offered_by_every_shell() {
 }
 
 #[test]
-fn what_is_not_the_help_makes_no_page() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("help");
-    for text in ["", "not the help\n", "Usage: mynah\n"] {
-        fs::write(&file, text).unwrap();
-        assert!(!run_pages(&file, dir.path()).status.success(), "{text:?}");
+fn completions_of_another_shell_are_refused() {
+    for words in [&["--completions"][..], &["--completions", "tcsh"], &["--completions", "bash", "zsh"]] {
+        let out = mynah(words);
+        assert_eq!((out.status.code(), out.stdout.len()), (Some(2), 0), "{words:?}");
+    }
+}
+
+#[test]
+fn every_placeholder_of_a_page_is_filled() {
+    for (page, text) in pages() {
+        assert!(!text.contains('@'), "{page}");
     }
 }
 
@@ -92,18 +102,13 @@ fn flags(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn pages(help: &str) -> Vec<(&'static str, String)> {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("help");
-    fs::write(&file, help).unwrap();
-    let out = run_pages(&file, dir.path());
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    PAGES.map(|page| (page, fs::read_to_string(dir.path().join(page)).unwrap())).into()
-}
-
-fn run_pages(help: &Path, into: &Path) -> Output {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("cross/debian/pages");
-    Command::new(script).args([help, into]).output().expect("bash and awk are everywhere")
+fn pages() -> Vec<(&'static str, String)> {
+    let print = |(page, words): (&'static str, &[&str])| {
+        let out = mynah(words);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        (page, String::from_utf8(out.stdout).unwrap())
+    };
+    PAGES.map(print).into()
 }
 
 fn help() -> String {

@@ -94,6 +94,24 @@ pub(super) enum Group {
     Running,
 }
 
+impl Group {
+    /// The headings, in their order.
+    pub(super) const TITLES: [(Self, &'static str); 4] = [
+        (Self::Service, "Service"),
+        (Self::Talking, "Talking"),
+        (Self::Device, "Device"),
+        (Self::Running, "Running"),
+    ];
+}
+
+/// How the program is called.
+pub(super) const USAGE: [&str; 4] = [
+    "mynah --endpoint URL [FLAG]...",
+    "mynah --parrot [FLAG]...",
+    "mynah boards [show NAME | check FILE]",
+    "mynah replay [--verbose] FILE",
+];
+
 /// A flag that stands for a key with a value: `--log` is `--log-dir logs`.
 pub(super) const SHORTHAND: (&str, Key, &str) = ("log", Key::LogDir, "logs");
 
@@ -170,6 +188,29 @@ impl Row {
         self.surface == Surface::FlagAndFile
     }
 
+    /// Returns what the help calls the flag's value, unless the flag is a switch.
+    pub(super) fn value_name(&self) -> Option<&'static str> {
+        match self.takes {
+            Takes::Switch => None,
+            Takes::Text(name) | Takes::Secret(name) | Takes::Number(name) | Takes::OneOf(name, _) => {
+                Some(name)
+            }
+            Takes::Seconds | Takes::Wait => Some("S"),
+        }
+    }
+
+    /// Returns the help with the words to choose from and the default, if it is short.
+    pub(super) fn full_help(&self) -> String {
+        let mut help = self.help.to_owned();
+        if let Takes::OneOf(_, words) = self.takes {
+            help.push_str(&format!(": {}", words().join(", ")));
+        }
+        if let Some(default) = self.default.filter(|default| default.len() < 40) {
+            help.push_str(&format!(" [{default}]"));
+        }
+        help
+    }
+
     pub(super) fn is_secret(&self) -> bool {
         matches!(self.takes, Takes::Secret(_))
     }
@@ -189,20 +230,16 @@ pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
 
 /// Writes the text of `--help`.
 pub(super) fn help() -> String {
-    let mut text = String::from(
-        "mynah, a smart speaker for Azure Voice Live\n\n\
-         Usage: mynah --endpoint URL [FLAG]...\n       mynah --parrot [FLAG]...\n       \
-         mynah boards [show NAME | check FILE]\n       mynah replay [--verbose] FILE\n",
-    );
-    for (group, title) in [
-        (Group::Service, "Service"),
-        (Group::Talking, "Talking"),
-        (Group::Device, "Device"),
-        (Group::Running, "Running"),
-    ] {
+    let mut text =
+        format!("mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n", USAGE.join("\n       "));
+    for (group, title) in Group::TITLES {
         text.push_str(&format!("\n{title}\n"));
         for row in ROWS.iter().filter(|row| row.group == group && row.has_flag()) {
-            describe(&mut text, row);
+            let head = match row.value_name() {
+                None => format!("--{}", row.flag()),
+                Some(value) => format!("--{} {value}", row.flag()),
+            };
+            entry(&mut text, &head, &row.full_help());
         }
     }
     entry(&mut text, "--help, --version", "say this, or which mynah this is");
@@ -215,25 +252,6 @@ pub(super) fn help() -> String {
     }
     text.push_str("and, from systemd's LoadCredential=, the credentials api-key and token.\n");
     text
-}
-
-fn describe(text: &mut String, row: &Row) {
-    let flag = row.flag();
-    let mut help = row.help.to_owned();
-    let head = match row.takes {
-        Takes::Switch => format!("--{flag}"),
-        Takes::Text(value) | Takes::Secret(value) => format!("--{flag} {value}"),
-        Takes::Seconds | Takes::Wait => format!("--{flag} S"),
-        Takes::Number(of) => format!("--{flag} {of}"),
-        Takes::OneOf(value, choices) => {
-            help = format!("{help}: {}", choices().join(", "));
-            format!("--{flag} {value}")
-        }
-    };
-    if let Some(default) = row.default.filter(|default| default.len() < 40) {
-        help.push_str(&format!(" [{default}]"));
-    }
-    entry(text, &head, &help);
 }
 
 fn entry(text: &mut String, head: &str, help: &str) {

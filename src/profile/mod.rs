@@ -14,6 +14,7 @@ mod keep;
 mod keys;
 mod layers;
 mod machine;
+mod pages;
 mod replay;
 mod secret;
 mod service;
@@ -67,6 +68,9 @@ pub fn read(
         && word == "replay"
     {
         return replay::request(words, dir).map(Request::Replay).map_err(ProfileError::wrong);
+    }
+    if let Some(page) = pages::request(args.get(1..).unwrap_or_default()) {
+        return page.map(Request::Page).map_err(ProfileError::wrong);
     }
     let layers = match layers::gather(args, env, dir, system) {
         Asked::Help => return Ok(Request::Help(keys::help())),
@@ -122,6 +126,8 @@ pub enum Request {
     Version,
     /// Print what was asked of the boards and leave.
     Boards(String),
+    /// Print this page of the manual or these completions and leave.
+    Page(String),
     /// Live a recording again and leave.
     Replay(Replay),
     /// Run with these values.
