@@ -23,7 +23,6 @@ pub(crate) const MISCONFIGURED: u8 = 2;
 /// Exit code: a device is missing, and the service manager may try again (`EX_TEMPFAIL` of sysexits.h).
 const DEVICE_MISSING: u8 = 75;
 
-/// Why the program cannot start.
 pub(crate) enum StartError {
     /// Trying again does not help.
     Fatal(Box<dyn Error>),

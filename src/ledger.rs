@@ -37,20 +37,14 @@ pub struct Ledger {
 pub enum Correction {
     /// `conversation.item.truncate`: only the beginning was heard.
     Truncate {
-        /// The item.
         item: Id,
-        /// The content part within it.
         content_index: u32,
         /// How much was heard, in whole milliseconds, at least 1 and at most what was received.
         audio_end_ms: u64,
-        /// How much was received, in whole milliseconds.
         received_ms: u64,
     },
     /// `conversation.item.delete`: nothing was heard, and truncating to 0 is refused (protocol §10).
-    Delete {
-        /// The item.
-        item: Id,
-    },
+    Delete { item: Id },
 }
 
 /// A moment of a turn.
@@ -58,9 +52,7 @@ pub enum Correction {
 pub enum Mark {
     /// The owner's turn ended: the service heard it end, or the button was released.
     TurnEnded,
-    /// The service began the reply.
     Created,
-    /// The first audio of the reply arrived.
     FirstAudio,
     /// The reply was cut: the event or the press arrived.
     Cut,

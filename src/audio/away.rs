@@ -18,9 +18,7 @@ use super::trouble::{AudioError, End, Gone};
 /// is not announced again and again. A microphone that nobody wants counts as back when it can be opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Away {
-    /// Where sound comes in.
     pub microphone: Option<Gone>,
-    /// Where sound goes out.
     pub speaker: Option<Gone>,
     /// How a microphone that is there, and delivers, hears nothing all the same.
     pub deaf: Option<Deaf>,

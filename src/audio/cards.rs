@@ -24,9 +24,7 @@ use super::{Control, Drain, Rig, Shape, Sound, Source, Unplugged};
 /// The two devices, and what is done with them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cards {
-    /// Where sound comes in.
     pub microphone: Source,
-    /// Where sound goes out.
     pub speaker: Drain,
     /// The cards' own controls: set at the start, and again when a card has come back.
     pub controls: Vec<Control>,

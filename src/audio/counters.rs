@@ -88,7 +88,6 @@ impl Counters {
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Returns the count.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -15,19 +15,13 @@ use crate::convert::Resampler;
 /// What a device granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Got {
-    /// Which direction.
     pub end: End,
     /// Its ALSA name.
     pub device: String,
-    /// Frames a second.
     pub rate_hz: u32,
-    /// How a sample is spelled.
     pub format: Format,
-    /// Samples in a frame.
     pub channels: u16,
-    /// Frames it moves at a time.
     pub period_frames: usize,
-    /// Frames its buffer holds.
     pub buffer_frames: usize,
     /// Whether its rate is not that of the lanes.
     pub resampled: bool,

@@ -84,9 +84,7 @@ pub const RECEIPTS: usize = 16;
 /// device of another rate gets the same in its own frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Frames a second.
     pub rate_hz: u32,
-    /// Frames moved at a time.
     pub period_frames: usize,
     /// Frames kept in the speaker's buffer: the latency of a reply, and the time a late wake may take.
     pub queue_frames: usize,

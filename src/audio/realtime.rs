@@ -15,17 +15,9 @@ use rustix::thread::{CapabilitySet, capabilities};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// SCHED_FIFO.
-    Schedule {
-        /// The thread that asked.
-        thread: &'static str,
-        /// The system's error number.
-        errno: i32,
-    },
+    Schedule { thread: &'static str, errno: i32 },
     /// Locking memory.
-    Memory {
-        /// The system's error number.
-        errno: i32,
-    },
+    Memory { errno: i32 },
 }
 
 impl fmt::Display for Refusal {

@@ -18,7 +18,6 @@ pub enum Trouble {
     Stalled,
     /// The system slept.
     Suspended,
-    /// There is no device any more.
     Gone(Gone),
 }
 
@@ -36,7 +35,6 @@ pub enum Recovery {
 /// The end of a device, which may come back if it is opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
-    /// The system's error number.
     pub errno: i32,
 }
 
@@ -108,9 +106,7 @@ impl Patience {
 /// One of the two directions of sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Sound in.
     Microphone,
-    /// Sound out.
     Speaker,
 }
 
@@ -128,18 +124,15 @@ impl fmt::Display for End {
 pub enum AudioError {
     /// The device could not be opened.
     Open {
-        /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
-        /// The system's error number.
         errno: i32,
         /// What alsa-lib said about it, if anything.
         said: String,
     },
     /// Another program has the device.
     Held {
-        /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
@@ -148,7 +141,6 @@ pub enum AudioError {
     },
     /// There is no such device.
     Missing {
-        /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
@@ -159,7 +151,6 @@ pub enum AudioError {
     },
     /// This user may not open the device.
     Forbidden {
-        /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
@@ -170,7 +161,6 @@ pub enum AudioError {
     },
     /// The device does not do what is asked of it.
     Unfit {
-        /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
@@ -179,25 +169,20 @@ pub enum AudioError {
     },
     /// The device went away and did not come back.
     Gone {
-        /// Which direction.
         end: End,
         /// Its ALSA name.
         device: String,
-        /// The system's error number.
         errno: i32,
     },
     /// A card's mixer cannot be set as it is to be.
     Mixer {
         /// The card's ALSA name.
         card: String,
-        /// The control's name.
         control: String,
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// A WAV file cannot serve.
     Tape {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it, and what to do.
         reason: String,
@@ -206,7 +191,6 @@ pub enum AudioError {
     System {
         /// What was refused.
         what: &'static str,
-        /// The system's error number.
         errno: i32,
     },
 }

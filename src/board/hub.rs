@@ -13,7 +13,6 @@ use rustix::time::Timespec;
 /// Whom a descriptor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The terminal.
     Terminal,
     /// Any of the buttons: they are never read by halves, so it does not matter which.
     Button,

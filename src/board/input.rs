@@ -46,7 +46,6 @@ pub(super) enum Read {
     All,
     /// Events were lost, and made good by asking for the level.
     Lost,
-    /// It is gone.
     Gone,
 }
 

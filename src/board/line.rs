@@ -8,7 +8,6 @@ use crate::light::{Picture, loudness};
 /// What a terminal can draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// The colours it has.
     pub colour: Colour,
     /// Whether it draws more than ASCII.
     pub unicode: bool,

@@ -37,7 +37,6 @@ pub(super) enum Read {
     All,
     /// So many edges were lost before they could be read.
     Lost(u32),
-    /// The chip is gone.
     Gone,
 }
 

@@ -76,7 +76,6 @@ pub enum Touch {
 pub struct View {
     /// What every light is a picture of.
     pub facts: Facts,
-    /// How loud it is.
     pub levels: Levels,
 }
 

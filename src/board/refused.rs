@@ -13,26 +13,20 @@ const EXAMPLES: usize = 8;
 /// Why the body cannot be opened.
 #[derive(Debug)]
 pub enum BoardError {
-    /// The terminal cannot be set up.
     Terminal(io::Error),
     /// What can be touched cannot be waited for.
     Wait(io::Error),
-    /// A GPIO line cannot be had.
     Line(LineError),
-    /// A key cannot be watched.
     Key(KeyError),
-    /// A lamp cannot be had.
     Lamp(LampError),
 }
 
-/// A GPIO line that cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
     /// Who wants it, e.g. `the button talk`.
     pub user: String,
     /// Which line, e.g. `line GPIO17` or `line 17 of gpiochip0`.
     pub line: String,
-    /// Why.
     pub trouble: Trouble,
 }
 
@@ -42,24 +36,11 @@ pub enum Trouble {
     /// There is no chip at all.
     NoGpio,
     /// There is no chip of that name or label.
-    NoChip {
-        /// What there is.
-        chips: Vec<String>,
-    },
+    NoChip { chips: Vec<String> },
     /// No chip has a line of that name.
-    NoLine {
-        /// The name.
-        name: String,
-        /// The names that there are.
-        names: Vec<String>,
-        /// The chips that there are.
-        chips: Vec<String>,
-    },
+    NoLine { name: String, names: Vec<String>, chips: Vec<String> },
     /// The chip has fewer lines.
-    NoOffset {
-        /// How many.
-        count: u32,
-    },
+    NoOffset { count: u32 },
     /// Somebody has it.
     Busy {
         /// What that calls itself.
@@ -73,7 +54,6 @@ pub enum Trouble {
     Refused(String),
 }
 
-/// A key that cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError {
     /// Who wants it, e.g. `the button talk`.
@@ -82,18 +62,14 @@ pub struct KeyError {
     pub key: String,
     /// Of which input device; none for any.
     pub device: Option<String>,
-    /// Why.
     pub trouble: KeyTrouble,
 }
 
-/// Why a key cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTrouble {
-    /// There is no input device at all.
     NoInput,
     /// There is no input device of that name.
     NoDevice {
-        /// The names that there are.
         names: Vec<String>,
     },
     /// The device, or any, does not have the key.

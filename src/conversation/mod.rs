@@ -102,10 +102,7 @@ pub enum Event {
     /// A switch that stays where it is put now cuts the microphone off, or no longer.
     MuteSwitch(bool),
     /// The speaker went away, or is back.
-    Speaker {
-        /// Whether it is there.
-        there: bool,
-    },
+    Speaker { there: bool },
     /// The owner wants the device to be as it was when it was new.
     Reset,
     /// The owner wants the program to end.
@@ -215,11 +212,9 @@ pub enum Action {
     Create,
     /// Stop the service's work on this reply.
     Cancel(Id),
-    /// Tell the owner.
     Tell(News),
     /// Let the owner hear this, when nothing else is heard.
     Sound(Tone),
-    /// End the program.
     Finish(Ending),
 }
 
@@ -227,9 +222,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
-    /// It is lost.
     Lost,
-    /// It is back.
     Back,
 }
 
@@ -237,11 +230,8 @@ pub enum Tone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
-    /// The turn got no reply in time.
     NoReply,
-    /// The reply stopped coming.
     ReplyStalled,
-    /// The service could not make the reply.
     ReplyFailed,
     /// The press was too short to hold a word.
     TooShort,
@@ -257,7 +247,6 @@ pub enum News {
     Unsent,
 }
 
-/// Why the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {

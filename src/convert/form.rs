@@ -8,13 +8,11 @@ use std::fmt;
 /// How a sample is spelled, as ALSA names it (little endian).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// 16 bits.
     S16,
     /// 24 bits in the lower three of four bytes.
     S24,
     /// 24 bits in three bytes.
     S24In3,
-    /// 32 bits.
     S32,
 }
 
@@ -79,7 +77,6 @@ fn bits24(sample: f32) -> i32 {
 pub struct Misfit {
     /// The channel that was chosen, counted from 0.
     pub channel: u16,
-    /// How many channels there are.
     pub channels: u16,
 }
 

@@ -22,9 +22,7 @@ const PHASES: u32 = 640;
 /// A pair of rates that has no exact and short ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsupported {
-    /// Frames a second that come.
     pub from_hz: u32,
-    /// Frames a second that go.
     pub to_hz: u32,
 }
 

@@ -23,16 +23,13 @@ pub struct Dial {
     pub number: u64,
     /// Where to, by name or address.
     pub host: String,
-    /// The port there.
     pub port: u16,
-    /// How long it may take.
     pub limit: Duration,
 }
 
 /// A connection on which nothing has been said yet.
 #[derive(Debug)]
 pub struct Reached {
-    /// The connected socket.
     pub socket: Socket,
     /// The header that carries the credential, and its value.
     pub credential: (&'static str, String),

@@ -33,9 +33,7 @@ pub enum Recording {
     Whole {
         /// The folder, which need not be there yet.
         folder: PathBuf,
-        /// The reason, in a word.
         why: &'static str,
-        /// The recording.
         text: Vec<u8>,
     },
     /// More of the recording that goes on.
@@ -46,7 +44,6 @@ pub enum Recording {
         first_line: Vec<u8>,
         /// Where in the text a file may begin.
         begins: Option<usize>,
-        /// The lines.
         text: Vec<u8>,
     },
 }

@@ -28,7 +28,6 @@ const HORIZON_STEPS: i64 = 10_000 / STEP_MS;
 /// Everything that a picture is made of. Times lie in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// What the device is doing.
     pub state: State,
     /// Since when.
     pub since: Instant,
@@ -81,9 +80,7 @@ pub enum Fault {
 /// How loud it is right now: peaks of the samples since the last look, 0 to 32768.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
-    /// What the microphone hears.
     pub microphone: u16,
-    /// What the speaker plays.
     pub speaker: u16,
 }
 

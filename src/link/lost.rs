@@ -17,7 +17,6 @@ use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES};
 /// The end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// What kind of end it was.
     pub reason: Reason,
     /// What to tell the owner, without a full stop.
     pub sentence: String,
@@ -28,7 +27,6 @@ pub struct Lost {
 pub enum Reason {
     /// The upgrade was answered with this HTTP status, and perhaps a wish for patience.
     Http {
-        /// The status.
         status: u16,
         /// `Retry-After`: seconds, or a date as seen from the answer's own `Date` (RFC 9110 §10.2.3).
         retry_after: Option<Duration>,

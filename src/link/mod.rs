@@ -79,9 +79,7 @@ pub struct Upgrade {
 /// What has come.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
-    /// The upgrade succeeded.
     Up,
-    /// A message.
     Text(Text),
     /// A binary message that is not text either, of so many bytes: dropped.
     Binary(usize),

@@ -3,7 +3,6 @@
 /// What removes the echo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EchoCancellation {
-    /// Nothing.
     Off,
     /// The service removes its own voice from what it hears.
     Server,

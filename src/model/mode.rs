@@ -14,7 +14,6 @@ pub enum Mode {
     Open,
     /// A press starts a conversation, which ends by itself after this much quiet.
     Tap {
-        /// The quiet that ends it.
         #[serde(with = "nanos")]
         quiet: Duration,
     },

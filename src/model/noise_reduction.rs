@@ -3,7 +3,6 @@
 /// The kind of noise reduction; where none is wanted there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoiseReduction {
-    /// Azure's deep noise suppression.
     AzureDeepNoiseSuppression,
     /// OpenAI's for a headset; only with gpt-realtime models.
     NearField,

@@ -13,7 +13,6 @@ const CAPACITY: usize = 256;
 /// One item of the conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// The item's id.
     pub id: String,
     /// Who said it: `user`, `assistant`, `system`, or the item's type when it is no message.
     pub role: String,
@@ -21,7 +20,6 @@ pub struct Item {
     pub audio_ms: u32,
     /// What remains of it after truncation, in milliseconds.
     pub heard_ms: Option<u32>,
-    /// Whether the client deleted it.
     pub deleted: bool,
     pub(super) body: Value,
 }

@@ -8,9 +8,7 @@ use std::time::Duration;
 /// What the owner touches and sees, besides the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
-    /// Buttons and switches.
     pub buttons: Vec<Button>,
-    /// Lights.
     pub lights: Vec<Light>,
     /// Lines held at a level for as long as the program runs, such as a ring's power.
     pub driven: Vec<Driven>,
@@ -46,9 +44,7 @@ pub struct Button {
 pub enum Place {
     /// A GPIO line of its own.
     Line {
-        /// Which line.
         line: Line,
-        /// Whether pressed is low.
         active_low: bool,
         /// What the line is when nothing drives it.
         bias: Bias,
@@ -73,7 +69,6 @@ pub enum Line {
     At {
         /// The chip's name or label, e.g. `gpiochip0`.
         chip: String,
-        /// The line's number on the chip.
         offset: u32,
     },
 }
@@ -81,13 +76,9 @@ pub enum Line {
 /// What an input line is when nothing drives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bias {
-    /// As the system left it.
     AsIs,
-    /// High.
     PullUp,
-    /// Low.
     PullDown,
-    /// Nobody's.
     Disabled,
 }
 
@@ -118,9 +109,7 @@ pub struct Gestures {
 /// How long a factory reset has to be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResetHold {
-    /// When the warning begins.
     pub warn_after: Duration,
-    /// When it is done.
     pub act_after: Duration,
 }
 
@@ -137,12 +126,10 @@ pub enum Deed {
     VolumeDown,
 }
 
-/// One light.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Light {
     /// What sentences call it.
     pub name: String,
-    /// What it is made of.
     pub lamp: Lamp,
     /// The brightest it may be, 1 to 255.
     pub brightness: u8,
@@ -152,17 +139,11 @@ pub struct Light {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lamp {
     /// One LED on a GPIO line.
-    Line {
-        /// Which line.
-        line: Line,
-        /// Whether lit is low.
-        active_low: bool,
-    },
+    Line { line: Line, active_low: bool },
     /// Red, green and blue LEDs on three GPIO lines.
     Lines {
         /// The lines of red, green and blue.
         rgb: [Line; 3],
-        /// Whether lit is low.
         active_low: bool,
     },
     /// One LED, or red, green and blue, on the kernel's PWM (`/sys/class/pwm`).
@@ -173,7 +154,6 @@ pub enum Lamp {
         channels: Vec<u32>,
         /// The length of a cycle, nanoseconds.
         period_ns: u32,
-        /// Whether lit is low.
         active_low: bool,
     },
     /// LEDs that the kernel drives (`/sys/class/leds`).
@@ -185,27 +165,14 @@ pub enum Lamp {
     Apa102 {
         /// The bus, e.g. `/dev/spidev0.1`.
         spi: PathBuf,
-        /// How many pixels.
         pixels: usize,
         /// Clock, hertz.
         speed_hz: u32,
     },
     /// A chain of APA102 pixels on two GPIO lines that are no SPI bus; each bit is two writes of both lines.
-    Apa102Lines {
-        /// The line of the data.
-        data: Line,
-        /// The line of the clock.
-        clock: Line,
-        /// How many pixels.
-        pixels: usize,
-    },
+    Apa102Lines { data: Line, clock: Line, pixels: usize },
     /// A chain of WS2812 pixels on an SPI bus's data line.
-    Ws2812 {
-        /// The bus.
-        spi: PathBuf,
-        /// How many pixels.
-        pixels: usize,
-    },
+    Ws2812 { spi: PathBuf, pixels: usize },
 }
 
 /// A line held at a level while the program runs.
@@ -213,8 +180,6 @@ pub enum Lamp {
 pub struct Driven {
     /// What sentences call it.
     pub name: String,
-    /// Which line.
     pub line: Line,
-    /// Whether it is held high.
     pub high: bool,
 }

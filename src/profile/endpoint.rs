@@ -21,7 +21,6 @@ pub struct Endpoint {
     pub tls: bool,
     /// A name or an address; an IPv6 address stands without its brackets.
     pub host: String,
-    /// The TCP port.
     pub port: u16,
     /// What the request asks for, with `api-version` and `model` in the query.
     pub path_and_query: String,

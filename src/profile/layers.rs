@@ -15,7 +15,6 @@ use super::document::{Plain, Section};
 use super::keys::{Key, PREFIX, ROWS, Row, SHORTHAND, Takes, nearest};
 use super::{dotenv, keep, secret, text};
 
-/// What the command line asks for.
 pub(super) enum Asked {
     Help,
     Version,

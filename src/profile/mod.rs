@@ -117,7 +117,6 @@ fn record(values: &mut Values) -> Record {
     }
 }
 
-/// What the command line asks for.
 #[derive(Debug)]
 pub enum Request {
     /// Print this text and leave.
@@ -139,7 +138,6 @@ pub enum Request {
 pub struct Profile {
     /// Who is talked to, and how the session is set up.
     pub service: Service,
-    /// When the microphone is live.
     pub talk: Talk,
     /// Where sound comes from and goes to.
     pub sound: Sound,
@@ -149,9 +147,7 @@ pub struct Profile {
     pub chosen: String,
     /// What is remembered from the last run.
     pub keep: Keep,
-    /// What is recorded.
     pub record: Record,
-    /// What is written down.
     pub log: Log,
     /// What is allowed but unwise, one sentence each, to be logged at start.
     pub warnings: Vec<String>,
@@ -160,11 +156,9 @@ pub struct Profile {
 /// Who is talked to, and what is asked of the session.
 #[derive(Debug)]
 pub struct Service {
-    /// The service itself.
     pub target: Target,
     /// The model or deployment, as the owner wrote it.
     pub model: String,
-    /// The voice of the replies.
     pub voice: Voice,
     /// The system prompt.
     pub instructions: String,

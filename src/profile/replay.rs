@@ -12,7 +12,6 @@ Usage: mynah replay [--verbose] FILE    live a recording again: 0 it is all the 
 /// What is to be lived again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
-    /// The recording.
     pub file: PathBuf,
     /// Whether every line is to be told.
     pub verbose: bool,

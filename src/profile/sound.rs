@@ -10,9 +10,7 @@ pub use crate::convert::Format;
 /// Where sound comes from and goes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sound {
-    /// Where sound comes in.
     pub microphone: Microphone,
-    /// Where sound goes out.
     pub speaker: Speaker,
     /// The cards' own controls, set once at start.
     pub controls: Vec<Control>,
@@ -24,7 +22,6 @@ pub struct Sound {
     pub speaker_file: Option<PathBuf>,
 }
 
-/// A microphone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Microphone {
     /// Its ALSA name.
@@ -37,7 +34,6 @@ pub struct Microphone {
     pub gain_db: f32,
 }
 
-/// A speaker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Speaker {
     /// Its ALSA name.
@@ -65,28 +61,21 @@ impl Default for Speaker {
 /// What to ask of a device; what is not said is chosen from what the device can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Form {
-    /// Frames a second.
     pub rate_hz: Option<u32>,
-    /// How a sample is spelled.
     pub format: Option<Format>,
-    /// Samples in a frame.
     pub channels: Option<u16>,
-    /// How long a period is.
     pub period: Option<Duration>,
 }
 
-/// One control of a card's mixer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {
     /// The card, e.g. `hw:CARD=wm8960soundcard`.
     pub card: String,
     /// The simple control's name, as `amixer scontrols` lists it, with its index after a comma where that is not 0.
     pub name: String,
-    /// What to set it to.
     pub setting: Setting,
 }
 
-/// What a control is set to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Setting {
     /// A share of its range, percent.

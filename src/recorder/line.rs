@@ -24,7 +24,6 @@ pub struct Head<'a> {
     /// The version of the program that wrote it.
     #[serde(borrow)]
     pub mynah: Cow<'a, str>,
-    /// When the microphone was live.
     pub mode: Mode,
     /// What the jitter was begun with.
     pub seed: u64,
@@ -62,7 +61,6 @@ pub enum Line<'a> {
         /// What it decided, in order.
         #[serde(rename = "do")]
         then: Cow<'a, [Action]>,
-        /// What it does now.
         state: State,
         /// Whether the microphone is wanted now.
         live: bool,
@@ -82,7 +80,6 @@ pub enum Line<'a> {
         /// Who.
         #[serde(borrow)]
         who: Cow<'a, str>,
-        /// What.
         #[serde(borrow)]
         said: Cow<'a, str>,
     },
@@ -156,7 +153,6 @@ pub struct Message<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Audio<'a> {
-    /// How many messages.
     pub messages: u64,
     /// When the last of them came.
     pub until: u64,

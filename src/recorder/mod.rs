@@ -84,7 +84,6 @@ impl Fault {
 /// What stands in the head of a recording, and what may stand in its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// When the microphone is live.
     pub mode: Mode,
     /// What the conversation was begun with.
     pub seed: u64,
@@ -98,7 +97,6 @@ pub struct Setup {
     pub follow: bool,
 }
 
-/// The recorder.
 #[derive(Debug)]
 pub struct Recorder {
     setup: Setup,
@@ -140,7 +138,6 @@ struct Fresh {
 pub struct Chunk {
     /// Where the last snapshot in them begins, at which a file may begin.
     pub begins: Option<usize>,
-    /// The lines.
     pub text: Vec<u8>,
 }
 

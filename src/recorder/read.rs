@@ -9,7 +9,6 @@ use serde_json::error::Category;
 
 use super::line::{FORMAT, Head, Line};
 
-/// Why a recording cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     /// The line, counted from 1.
@@ -66,7 +65,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Gives the first line.
     #[must_use]
     pub fn head(&self) -> &Head<'a> {
         &self.head

@@ -16,7 +16,6 @@ use crate::conversation::{Conversation, Event};
 pub enum Replayed {
     /// Every action and every state came out as recorded.
     Same {
-        /// How many events there were.
         events: u64,
         /// How many actions they led to.
         actions: u64,
@@ -34,11 +33,8 @@ pub struct Difference {
     pub at: Duration,
     /// The event, or that there was none.
     pub event: String,
-    /// What differs.
     pub what: &'static str,
-    /// As it was recorded.
     pub recorded: String,
-    /// As it is now.
     pub got: String,
 }
 

@@ -26,7 +26,6 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Counts the frames that wait.
     pub(super) fn len(&self) -> usize {
         self.frames
     }
@@ -70,7 +69,6 @@ impl Backlog {
         }
     }
 
-    /// Forgets everything that waits.
     pub(super) fn clear(&mut self) {
         while !self.blocks.is_empty() {
             self.give_back();

@@ -63,7 +63,6 @@ impl Downlink {
         !self.backlog.is_empty()
     }
 
-    /// Forgets what waits.
     pub(super) fn clear(&mut self) {
         self.backlog.clear();
         self.stream = None;

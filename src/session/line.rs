@@ -23,7 +23,6 @@ pub enum Service {
     Parrot(Habits),
     /// At the other end of a network.
     Remote {
-        /// The address.
         endpoint: Endpoint,
         /// Whom to trust.
         tls: Tls,

@@ -74,9 +74,7 @@ const DRAIN_MARGIN: Duration = Duration::from_millis(5);
 
 /// What a session is made of.
 pub struct Parts {
-    /// When the microphone is live.
     pub mode: Mode,
-    /// What the session is asked to be.
     pub config: SessionConfig,
     /// Where the service is.
     pub service: Service,
@@ -84,7 +82,6 @@ pub struct Parts {
     pub sound: Sound,
     /// Whether the owner is to hear that the service is out of reach, and that it is back.
     pub sounds: bool,
-    /// Button and light.
     pub board: Board,
     /// Who does what is slow.
     pub errands: Errands,
@@ -96,7 +93,6 @@ pub struct Parts {
     pub patience: Option<Duration>,
     /// Spreads the retries of many devices; any number.
     pub seed: u64,
-    /// What is recorded, and where.
     pub recording: Recording,
 }
 

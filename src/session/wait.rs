@@ -17,11 +17,8 @@ pub struct Ready {
     pub sound: bool,
     /// Somebody who wants the program to end, or a recording.
     pub signals: bool,
-    /// A button.
     pub board: bool,
-    /// An errand.
     pub errands: bool,
-    /// The service.
     pub link: bool,
 }
 

@@ -24,11 +24,8 @@ pub struct Work {
 /// What the threads have done. The session's own progress is that it looks, and the link has a limit of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The capture thread.
     pub microphone: Work,
-    /// The playback thread.
     pub speaker: Work,
-    /// The errands thread.
     pub errands: Work,
 }
 

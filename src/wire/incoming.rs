@@ -18,17 +18,11 @@ pub enum Incoming<'a> {
     /// `response.audio.delta`
     Audio(AudioDelta<'a>),
     /// `response.audio.done`: all audio of this part of this item has been sent.
-    AudioDone {
-        /// The item.
-        item: Cow<'a, str>,
-        /// The content part.
-        content_index: u32,
-    },
+    AudioDone { item: Cow<'a, str>, content_index: u32 },
     /// Something for the conversation.
     Event(Event),
     /// `session.created`
     SessionCreated {
-        /// The session's name.
         id: Cow<'a, str>,
         /// When the service will end it (`expires_at`), in seconds of the Unix epoch, if it says so.
         expires_at_s: Option<u32>,
@@ -37,11 +31,9 @@ pub enum Incoming<'a> {
     SessionUpdated(&'a str),
     /// The whole of what somebody said, as text.
     Said {
-        /// Who.
         who: Who,
         /// The item it was said in; empty when the service does not name it.
         item: Cow<'a, str>,
-        /// The words.
         words: Cow<'a, str>,
     },
     /// `error`
@@ -57,11 +49,8 @@ pub enum Incoming<'a> {
 /// The audio of a reply.
 #[derive(Debug)]
 pub struct AudioDelta<'a> {
-    /// The reply.
     pub reply: Cow<'a, str>,
-    /// The item.
     pub item: Cow<'a, str>,
-    /// The content part.
     pub content_index: u32,
     /// base64 of PCM16 at 24 kHz; may be empty and may hold half a sample at its end.
     pub base64: Cow<'a, str>,
@@ -95,12 +84,7 @@ pub enum Malformed {
     /// Not a JSON object.
     NotJson(String),
     /// An event without something that it makes no sense without.
-    Missing {
-        /// The event's type.
-        event: String,
-        /// The field.
-        field: &'static str,
-    },
+    Missing { event: String, field: &'static str },
 }
 
 impl fmt::Display for Malformed {

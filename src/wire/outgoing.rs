@@ -42,21 +42,12 @@ pub enum Command {
     /// `response.cancel` of this reply
     Cancel(Id),
     /// `conversation.item.truncate`
-    Truncate {
-        /// The item.
-        item: Id,
-        /// The content part.
-        content_index: u32,
-        /// What was heard of it, in ms.
-        audio_end_ms: u64,
-    },
+    Truncate { item: Id, content_index: u32, audio_end_ms: u64 },
     /// `conversation.item.delete` of this item
     Delete(Id),
     /// `conversation.item.create` of a message that was said in an earlier session (protocol §6.1)
     Recall {
-        /// Who said it.
         who: Who,
-        /// What.
         words: String,
         /// Whether it was said, and heard, to the end.
         whole: bool,

@@ -15,7 +15,6 @@ use super::outgoing::{self, SESSION_EVENT_ID};
 pub struct SessionConfig {
     /// What the model is told about its role.
     pub instructions: String,
-    /// Who speaks.
     pub voice: Voice,
     /// Who hears turns begin and end; `None` is push to talk.
     pub turn_detection: Option<TurnDetection>,
@@ -34,9 +33,7 @@ pub struct SessionConfig {
 pub struct Difference {
     /// Where, e.g. `turn_detection.silence_duration_ms`.
     pub path: String,
-    /// What was asked.
     pub asked: Value,
-    /// What the service says it is.
     pub got: Value,
     /// Whether a conversation would go wrong with it: another format, or turns that end by other rules.
     pub grave: bool,

@@ -5,41 +5,29 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A lamp that cannot be had.
 #[derive(Debug)]
 pub struct LampError {
     /// What the profile calls it.
     pub lamp: String,
-    /// Why.
     pub trouble: LampTrouble,
 }
 
-/// Why a lamp cannot be had.
 #[derive(Debug)]
 pub enum LampTrouble {
-    /// The SPI bus is not there.
     NoSpi(PathBuf),
     /// The kernel has no LED of that name.
     NoLed {
-        /// The name.
         name: String,
-        /// Those that there are.
         names: Vec<String>,
     },
-    /// There is no such PWM chip.
     NoPwm {
-        /// Its name.
         chip: String,
-        /// Those that there are.
         chips: Vec<String>,
     },
     /// The PWM chip has fewer channels.
     NoChannel {
-        /// Its name.
         chip: String,
-        /// Which channel.
         channel: u32,
-        /// How many there are.
         count: u32,
     },
     /// A file may not be opened.

@@ -30,11 +30,8 @@ pub(super) struct Fit<'m> {
 
 /// Which board it is.
 pub(super) enum Verdict<'m, B> {
-    /// One fits best.
     One(B, Fit<'m>),
-    /// None fits.
     None,
-    /// Several fit alike.
     Tie(Vec<B>, String),
 }
 
