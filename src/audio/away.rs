@@ -124,9 +124,17 @@ impl Absence {
         matches!(self.state, State::Here)
     }
 
-    /// Notes that the device could not be opened, or not be kept: `opened` tells which.
-    pub(super) fn lose(&mut self, gone: Gone, opened: bool, place: &mut impl Open) {
-        let in_vain = opened && !self.proven;
+    /// Records that the device could not be opened.
+    pub(super) fn fail_to_open(&mut self, gone: Gone, place: &mut impl Open) {
+        self.go_away(gone, false, place);
+    }
+
+    /// Records that the device, which was open, is lost.
+    pub(super) fn lose(&mut self, gone: Gone, place: &mut impl Open) {
+        self.go_away(gone, !self.proven, place);
+    }
+
+    fn go_away(&mut self, gone: Gone, in_vain: bool, place: &mut impl Open) {
         let (spacing, in_vain) = match self.state {
             State::Here => {
                 place.set_limit(match self.unplugged {
@@ -216,7 +224,7 @@ impl Absence {
             }
             Waited::Due => match self.open(place) {
                 Ok(device) => return Ok(Some(device)),
-                Err(gone) => self.lose(gone, false, place),
+                Err(gone) => self.fail_to_open(gone, place),
             },
         }
         Ok(None)

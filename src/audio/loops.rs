@@ -57,7 +57,7 @@ impl Talker {
                     if let Err(gone) = self.talk(&device, &mut place).await {
                         drop(device);
                         self.playback.start_afresh();
-                        self.absence.lose(gone, true, &mut place);
+                        self.absence.lose(gone, &mut place);
                     }
                     None
                 }
@@ -125,7 +125,7 @@ impl Listener {
             let wanted = self.capture.is_wanted();
             let opened = if wanted && self.absence.is_here() {
                 place.open().map(Some).unwrap_or_else(|gone| {
-                    self.absence.lose(gone, false, &mut place);
+                    self.absence.fail_to_open(gone, &mut place);
                     None
                 })
             } else {
@@ -134,7 +134,7 @@ impl Listener {
             match opened {
                 Some(device) if self.capture.is_wanted() => match self.listen(device, &mut place).await {
                     Ok(()) => self.absence.close_early(&mut place),
-                    Err(gone) => self.absence.lose(gone, true, &mut place),
+                    Err(gone) => self.absence.lose(gone, &mut place),
                 },
                 Some(unwanted) => {
                     drop(unwanted);

@@ -18,16 +18,23 @@ pub struct Vigil {
     moved: usize,
     /// Frames that are more than a device fetches ahead when it starts, so that they prove it moves.
     proof: usize,
-    /// Whether it was begun anew and has proven nothing since.
-    doubted: bool,
-    proven: bool,
+    state: Proof,
+}
+
+/// Whether the device has moved more than it may fetch ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    NotYet,
+    Moves,
+    /// It did, stalled, and has not again since it was restarted.
+    Restarted,
 }
 
 impl Vigil {
     /// Begins to watch over a device whose buffer holds `buffer_frames` and that was just opened.
     #[must_use]
     pub fn new(buffer_frames: usize) -> Vigil {
-        Vigil { silent_ms: 0, moved: 0, proof: 2 * buffer_frames, doubted: false, proven: false }
+        Vigil { silent_ms: 0, moved: 0, proof: 2 * buffer_frames, state: Proof::NotYet }
     }
 
     /// Notes that it has moved so many frames.
@@ -37,10 +44,10 @@ impl Vigil {
         }
         self.moved = self.moved.saturating_add(frames);
         if self.moved >= self.proof {
-            (self.proven, self.doubted) = (true, false);
+            self.state = Proof::Moves;
         }
         // What it fetches ahead when it is begun anew is no sign of life.
-        if !self.doubted {
+        if self.state != Proof::Restarted {
             self.silent_ms = 0;
         }
     }
@@ -57,7 +64,7 @@ impl Vigil {
         // Only once, and not at the first start, when a sound server may take its time.
         let anew = self.silent_ms >= STALLED_MS && self.moved >= self.proof;
         if anew {
-            (self.moved, self.doubted) = (0, true);
+            (self.moved, self.state) = (0, Proof::Restarted);
         }
         Ok(anew)
     }
@@ -65,6 +72,6 @@ impl Vigil {
     /// Tells whether it has moved more than it may fetch ahead.
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        self.proven
+        self.state != Proof::NotYet
     }
 }
