@@ -3,8 +3,9 @@
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
 //! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards
 //! cost. `-- soak MINUTES` talks for so long and prints what the binary holds, minute by minute, and
-//! `-- start [PROGRAM]` how soon the program talks: this one, or another, named with what it is emulated by. No number
-//! fails anything: it prints "met" or "not met", and ends with an error only when something could not be measured at all.
+//! `-- start [PROGRAM]` how soon the program talks: this one, or another, named with what it is emulated by.
+//! `-- picture` draws the README's picture of the terminal. No number fails anything: it prints "met" or "not met",
+//! and ends with an error only when something could not be measured at all.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
@@ -17,6 +18,7 @@ mod frames;
 mod idle;
 mod instructions;
 mod peer;
+mod picture;
 mod record;
 mod soak;
 mod sound;
@@ -51,10 +53,11 @@ fn main() {
         ["sound"] => sound::print(),
         ["soak", minutes] => soak::print(minutes.parse().expect("a number of minutes")),
         ["start", ref words @ ..] => start::print(words),
+        ["picture"] => picture::print(),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
         _ => println!(
-            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | soak MINUTES | start [PROGRAM]]"
+            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | picture | soak MINUTES | start [PROGRAM]]"
         ),
     }
 }
