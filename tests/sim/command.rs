@@ -19,7 +19,7 @@ cargo bench --profile guest --bench sim -- [WHAT]
   --hostile N        N lives of two minutes with a service that says what it should not
   --memory N         one device that is talked to for N hours, and what it holds meanwhile
   --recovery N       what each kind of fault does to N devices
-  --report           all that the README tells of: how fast, how soon well, how much is held
+  --report           the figures of tests/README.md: speed, recovery, memory
   --from SEED        begin with this seed instead of a fresh one
   --seed SEED        one stormy life, told turn by turn
   --as KIND          the kind of that life: everyday, restless, hostile, or a fault's, as a broken promise names it
