@@ -159,4 +159,5 @@ pub mod parrot;
 pub mod profile;
 pub mod recorder;
 pub mod session;
+pub mod sys;
 pub mod wire;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::Unplugged;
 use super::counters::Counters;
 use super::deaf::Deaf;
-use super::doorbell::Doorbell;
 use super::trouble::{AudioError, End, Gone};
+use crate::sys::EventFd;
 
 /// Which devices are away now, each with the error it answered with last.
 ///
@@ -54,7 +54,7 @@ pub trait Open {
 
     /// Waits, with no device, until something happens. On a thread of its own this blocks; in a simulation
     /// it is where another's turn comes.
-    fn wait(&mut self, bell: &Doorbell) -> impl Future<Output = Waited>;
+    fn wait(&mut self, bell: &EventFd) -> impl Future<Output = Waited>;
 }
 
 /// A device that moves frames.
@@ -64,7 +64,7 @@ pub trait Running {
     ///
     /// # Errors
     /// When the device has gone.
-    fn wait(&mut self, bell: &Doorbell, resting: bool) -> impl Future<Output = Result<(), Gone>>;
+    fn wait(&mut self, bell: &EventFd, resting: bool) -> impl Future<Output = Result<(), Gone>>;
 
     /// Tells whether it has moved more frames than it may fetch ahead.
     fn is_proven(&self) -> bool;
@@ -93,7 +93,7 @@ pub(super) struct Absence {
     end: End,
     unplugged: Unplugged,
     counters: Arc<Counters>,
-    wake: Arc<Doorbell>,
+    wake: Arc<EventFd>,
     state: State,
     /// Whether the device has moved frames since it was opened last.
     proven: bool,
@@ -115,7 +115,7 @@ impl Absence {
         end: End,
         unplugged: Unplugged,
         counters: Arc<Counters>,
-        wake: Arc<Doorbell>,
+        wake: Arc<EventFd>,
     ) -> Absence {
         Absence { end, unplugged, counters, wake, state: State::Here, proven: false }
     }
@@ -198,7 +198,7 @@ impl Absence {
     pub(super) async fn wait<O: Open>(
         &mut self,
         place: &mut O,
-        bell: &Doorbell,
+        bell: &EventFd,
         wanted: bool,
     ) -> Result<Option<O::Device>, AudioError> {
         let waited = place.wait(bell).await;
@@ -237,7 +237,7 @@ impl Absence {
     fn tell(&self, gone: Option<Gone>, news: bool) {
         self.counters.presence(self.end).set(gone);
         if news {
-            self.wake.ring();
+            self.wake.notify();
         }
     }
 }

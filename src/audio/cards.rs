@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::away::{Open, Running, Waited};
 use super::counters::Counters;
-use super::doorbell::Doorbell;
 use super::form::Ask;
 use super::holder::explain;
 use super::lookout::Lookout;
@@ -20,6 +19,7 @@ use super::pcm::{Line, Pcm};
 use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
 use super::trouble::{AudioError, Gone};
 use super::{Control, Drain, Rig, Shape, Sound, Source, Unplugged};
+use crate::sys::EventFd;
 
 /// The two devices, and what is done with them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,13 +126,13 @@ impl Open for Card {
         self.lookout.set_next_try(after);
     }
 
-    async fn wait(&mut self, bell: &Doorbell) -> Waited {
+    async fn wait(&mut self, bell: &EventFd) -> Waited {
         self.lookout.wait(bell)
     }
 }
 
 impl Running for Line<'_> {
-    async fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
+    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), Gone> {
         Line::wait(self, bell, resting)
     }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
-use super::doorbell::Doorbell;
 use super::realtime::STACK_BYTES;
 use super::trouble::AudioError;
+use crate::sys::EventFd;
 
 /// How long the threads may take to end, all together, in milliseconds; a device may hang, the process must not.
 const END_TIMEOUT_MS: u32 = 700;
@@ -16,18 +16,18 @@ const END_TIMEOUT_MS: u32 = 700;
 pub(super) struct Crew {
     stop: Arc<AtomicBool>,
     failure: Arc<OnceLock<AudioError>>,
-    wake: Arc<Doorbell>,
+    wake: Arc<EventFd>,
     hands: Vec<Hand>,
 }
 
 struct Hand {
     thread: JoinHandle<()>,
-    bell: Arc<Doorbell>,
-    ended: Arc<Doorbell>,
+    bell: Arc<EventFd>,
+    ended: Arc<EventFd>,
 }
 
 impl Crew {
-    pub(super) fn new(wake: Arc<Doorbell>) -> Crew {
+    pub(super) fn new(wake: Arc<EventFd>) -> Crew {
         Crew { stop: Arc::default(), failure: Arc::default(), wake, hands: Vec::new() }
     }
 
@@ -36,7 +36,7 @@ impl Crew {
     }
 
     /// Makes what a thread, or whoever plays its part, is given.
-    pub(super) fn post(&self, bell: Arc<Doorbell>) -> Post {
+    pub(super) fn post(&self, bell: Arc<EventFd>) -> Post {
         Post { bell, wake: Arc::clone(&self.wake), stop: Arc::clone(&self.stop) }
     }
 
@@ -44,10 +44,10 @@ impl Crew {
     pub(super) fn start(
         &mut self,
         name: &'static str,
-        bell: Arc<Doorbell>,
+        bell: Arc<EventFd>,
         work: impl FnOnce(&Post) -> Result<(), AudioError> + Send + 'static,
     ) -> Result<(), AudioError> {
-        let ended = Arc::new(Doorbell::new()?);
+        let ended = new_eventfd()?;
         let post = self.post(Arc::clone(&bell));
         let leaving = Leaving { ended: Arc::clone(&ended), wake: Arc::clone(&self.wake) };
         let failure = Arc::clone(&self.failure);
@@ -58,10 +58,7 @@ impl Crew {
                 let _ = failure.set(error);
             }
         });
-        let thread = thread.map_err(|error| AudioError::System {
-            what: "a thread",
-            errno: error.raw_os_error().unwrap_or(libc::EAGAIN),
-        })?;
+        let thread = thread.map_err(|error| AudioError::system("a thread", &error))?;
         self.hands.push(Hand { thread, bell, ended });
         Ok(())
     }
@@ -71,7 +68,7 @@ impl Drop for Crew {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         for hand in &self.hands {
-            hand.bell.ring();
+            hand.bell.notify();
         }
         let mut left_ms = END_TIMEOUT_MS;
         for hand in self.hands.drain(..) {
@@ -86,11 +83,16 @@ impl Drop for Crew {
     }
 }
 
+/// Creates what wakes a thread.
+pub(super) fn new_eventfd() -> Result<Arc<EventFd>, AudioError> {
+    EventFd::new().map(Arc::new).map_err(|error| AudioError::system("an eventfd", &error))
+}
+
 /// What a thread is given: what wakes it, whom it wakes, and when it is over.
 #[derive(Clone)]
 pub(super) struct Post {
-    pub(super) bell: Arc<Doorbell>,
-    pub(super) wake: Arc<Doorbell>,
+    pub(super) bell: Arc<EventFd>,
+    pub(super) wake: Arc<EventFd>,
     stop: Arc<AtomicBool>,
 }
 
@@ -102,13 +104,13 @@ impl Post {
 
 /// Tells, however a thread ends, that it has.
 struct Leaving {
-    ended: Arc<Doorbell>,
-    wake: Arc<Doorbell>,
+    ended: Arc<EventFd>,
+    wake: Arc<EventFd>,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.ended.ring();
-        self.wake.ring();
+        self.ended.notify();
+        self.wake.notify();
     }
 }

@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
 
-use super::doorbell::Doorbell;
 use super::{Heard, Spoken};
 use crate::lane::{Reader, Writer};
+use crate::sys::EventFd;
 
 /// The microphone as the session sees it.
 pub struct Ears {
     heard: Reader<Heard>,
     tap: Arc<Tap>,
-    bell: Arc<Doorbell>,
+    bell: Arc<EventFd>,
 }
 
 impl Ears {
-    pub(super) fn new(heard: Reader<Heard>, tap: Arc<Tap>, bell: Arc<Doorbell>) -> Ears {
+    pub(super) fn new(heard: Reader<Heard>, tap: Arc<Tap>, bell: Arc<EventFd>) -> Ears {
         Ears { heard, tap, bell }
     }
 
@@ -28,7 +28,7 @@ impl Ears {
     /// closed can still be read.
     pub fn set_open(&self, open: bool) {
         if self.tap.wanted.swap(open, Ordering::Release) != open {
-            self.bell.ring();
+            self.bell.notify();
         }
     }
 
@@ -55,7 +55,7 @@ pub struct Mouth {
     spoken: Writer<Spoken>,
     told: Arc<Told>,
     receipts: HeapCons<Silenced>,
-    bell: Arc<Doorbell>,
+    bell: Arc<EventFd>,
 }
 
 impl Mouth {
@@ -63,7 +63,7 @@ impl Mouth {
         spoken: Writer<Spoken>,
         told: Arc<Told>,
         receipts: HeapCons<Silenced>,
-        bell: Arc<Doorbell>,
+        bell: Arc<EventFd>,
     ) -> Mouth {
         Mouth { spoken, told, receipts, bell }
     }
@@ -96,7 +96,7 @@ impl Mouth {
     /// before: then there is nothing to silence.
     pub fn cut(&mut self) -> u64 {
         let cut = self.spoken.cut();
-        self.bell.ring();
+        self.bell.notify();
         cut
     }
 

@@ -13,8 +13,8 @@ use rustix::time::{
 };
 
 use super::away::Waited;
-use super::doorbell::Doorbell;
 use super::trouble::AudioError;
+use crate::sys::EventFd;
 
 /// Where the kernel makes the nodes of sound cards.
 const NODES: &str = "/dev/snd";
@@ -45,7 +45,7 @@ impl Lookout {
         self.next_try.set(after);
     }
 
-    pub(super) fn wait(&mut self, bell: &Doorbell) -> Waited {
+    pub(super) fn wait(&mut self, bell: &EventFd) -> Waited {
         let mut fds = [
             PollFd::new(bell, PollFlags::IN),
             PollFd::new(&self.limit.timer, PollFlags::IN),
@@ -62,7 +62,9 @@ impl Lookout {
             (true, _, _, _) | (false, false, false, false) => Waited::Rung,
         };
         match waited {
-            Waited::Rung => bell.clear(),
+            Waited::Rung => {
+                bell.drain();
+            }
             Waited::Over => self.limit.clear(),
             Waited::Due => self.next_try.clear(),
             Waited::Changed => self.note_changes(),

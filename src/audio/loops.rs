@@ -63,7 +63,7 @@ impl Talker {
                 }
                 None => {
                     if self.playback.turn_away() {
-                        self.post.wake.ring();
+                        self.post.wake.notify();
                     }
                     self.absence.wait(&mut place, &self.post.bell, true).await?
                 }
@@ -84,7 +84,7 @@ impl Talker {
                 self.absence.prove(place);
             }
             if self.playback.turn(&mut line)? {
-                self.post.wake.ring();
+                self.post.wake.notify();
             }
             line.wait(&self.post.bell, self.playback.is_resting()).await?;
         }
@@ -160,7 +160,7 @@ impl Listener {
         };
         drop(device);
         self.capture.mark_open(false);
-        self.post.wake.ring();
+        self.post.wake.notify();
         ended
     }
 
@@ -170,13 +170,13 @@ impl Listener {
         for<'a> O::Line<'a>: Microphone,
     {
         self.capture.mark_open(true);
-        self.post.wake.ring();
+        self.post.wake.notify();
         while self.capture.is_wanted() && !self.is_over() {
             if line.is_proven() {
                 self.absence.prove(place);
             }
             if self.capture.turn(line)? {
-                self.post.wake.ring();
+                self.post.wake.notify();
             }
             if self.capture.take_anew() {
                 self.capture.counters().reopens.add(1);

@@ -11,7 +11,6 @@ mod cards;
 mod counters;
 mod crew;
 mod deaf;
-mod doorbell;
 mod ends;
 mod form;
 mod holder;
@@ -38,13 +37,13 @@ use ringbuf::HeapRb;
 use ringbuf::traits::Split;
 
 use crate::lane::{Frame, lane};
+use crate::sys::EventFd;
 
 pub use self::away::{Away, Open, Running, Waited};
 pub use self::capture::{Capture, Microphone};
 pub use self::cards::{Cards, cards};
 pub use self::counters::{Counter, Counters, Peak};
 pub use self::deaf::Deaf;
-pub use self::doorbell::Doorbell;
 pub use self::ends::{Ears, Mouth, Silenced};
 pub use self::form::Got;
 pub use self::holder::{Holder, explain};
@@ -58,7 +57,7 @@ pub use self::trouble::{AudioError, End, Gone, Recovery, Trouble};
 pub use self::vigil::Vigil;
 pub use crate::profile::{Control, Form, Format, Microphone as Source, Setting, Speaker as Drain, Unplugged};
 
-use self::crew::Crew;
+use self::crew::{Crew, new_eventfd};
 use self::ends::{Tap, Told};
 use self::realtime::Refusal;
 
@@ -106,7 +105,7 @@ pub struct Sound {
     /// The speaker's end.
     pub mouth: Mouth,
     counters: Arc<Counters>,
-    wake: Arc<Doorbell>,
+    wake: Arc<EventFd>,
     granted: Vec<Got>,
     unset: Vec<AudioError>,
     refused: Vec<Refusal>,
@@ -131,7 +130,7 @@ impl Sound {
 
     /// Silences the descriptor until there is news again. To be called before looking for the news.
     pub fn clear_wake(&self) {
-        self.wake.clear();
+        self.wake.drain();
     }
 
     /// Returns why a sound thread ended. There is no sound after that, and no second try.
@@ -201,9 +200,9 @@ struct Rig {
     capture: Capture,
     playback: Playback,
     /// Rung by the session to wake whoever captures.
-    capture_bell: Arc<Doorbell>,
+    capture_bell: Arc<EventFd>,
     /// Rung by the session to wake whoever plays.
-    playback_bell: Arc<Doorbell>,
+    playback_bell: Arc<EventFd>,
 }
 
 impl Rig {
@@ -226,9 +225,9 @@ impl Rig {
         let counters = Arc::new(Counters::default());
         let tap = Arc::new(Tap::default());
         let told = Arc::new(Told::default());
-        let wake = Arc::new(Doorbell::new()?);
-        let capture_bell = Arc::new(Doorbell::new()?);
-        let playback_bell = if one_thread { Arc::clone(&capture_bell) } else { Arc::new(Doorbell::new()?) };
+        let wake = new_eventfd()?;
+        let capture_bell = new_eventfd()?;
+        let playback_bell = if one_thread { Arc::clone(&capture_bell) } else { new_eventfd()? };
         let sound = Sound {
             ears: Ears::new(heard_reader, Arc::clone(&tap), Arc::clone(&capture_bell)),
             mouth: Mouth::new(spoken_writer, Arc::clone(&told), receipts_out, Arc::clone(&playback_bell)),

@@ -9,12 +9,12 @@ use alsa::poll::Descriptors;
 use alsa::{Direction, Output};
 
 use super::capture::Microphone;
-use super::doorbell::Doorbell;
 use super::form::{Ask, Got, negotiate};
 use super::playback::{Level, Speaker};
 use super::trouble::{AudioError, End, Gone, Recovery, Trouble};
 use super::watch::{Waited, Watch, gone};
 use crate::convert::Frames;
+use crate::sys::EventFd;
 
 /// An open device.
 pub(super) struct Pcm {
@@ -120,7 +120,7 @@ impl Line<'_> {
     /// Waits until the device wants a turn, the bell is rung, or it is time to look anyway.
     ///
     /// A device in trouble is `resting`: it would be ready at once, for nothing.
-    pub(super) fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
+    pub(super) fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), Gone> {
         self.stalled = self.watch.wait(self.pcm, bell, resting)? == Waited::InVain;
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Deck {
                 news |= self.listen()?;
             }
             if news {
-                post.wake.ring();
+                post.wake.notify();
             }
             timer.wait(post);
         }
@@ -361,7 +361,7 @@ impl Ticks {
         // An interrupted wait is an early look.
         let _ = poll(&mut fds, None);
         if !fds[1].revents().is_empty() {
-            post.bell.clear();
+            post.bell.drain();
         }
     }
 }

@@ -196,6 +196,10 @@ pub enum AudioError {
 }
 
 impl AudioError {
+    pub(super) fn system(what: &'static str, error: &io::Error) -> AudioError {
+        AudioError::System { what, errno: error.raw_os_error().unwrap_or(libc::EAGAIN) }
+    }
+
     /// Names the end whose device is not to be had now, which may mend itself: it is plugged in, or let go.
     #[must_use]
     pub fn lacks(&self) -> Option<End> {

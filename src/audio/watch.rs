@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use alsa::PCM;
 use alsa::poll::{Descriptors, poll, pollfd};
 
-use super::doorbell::Doorbell;
 use super::trouble::Gone;
 use super::vigil::Vigil;
+use crate::sys::EventFd;
 
 /// Descriptors a device may have; the usual number is 1.
 const DEVICE_FDS: usize = 7;
@@ -46,7 +46,7 @@ impl Watch {
         (count <= DEVICE_FDS).then_some(Watch { fds, count, sleepless: 0, vigil })
     }
 
-    pub(super) fn wait(&mut self, pcm: &PCM, bell: &Doorbell, resting: bool) -> Result<Waited, Gone> {
+    pub(super) fn wait(&mut self, pcm: &PCM, bell: &EventFd, resting: bool) -> Result<Waited, Gone> {
         if resting || self.sleepless >= SLEEPLESS_TURNS {
             self.sleepless = 0;
             bell.wait(Some(REST_MS));
@@ -60,7 +60,7 @@ impl Watch {
             return self.note_silence(LOOK_MS);
         }
         if fds[0].revents != 0 {
-            bell.clear();
+            bell.drain();
         }
         if fds[1..].iter().any(|fd| fd.revents != 0) {
             // Some plugins clear their own wake here.

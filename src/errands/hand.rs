@@ -3,14 +3,13 @@
 //! It is for a simulation, which plays the network and the disk itself.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, watch};
 
 use super::{Ask, Dial, ERRANDS, Errands, Memo, Order, Outcome, RECORDINGS, Recording, Reporter};
+use crate::sys::EventFd;
 
 /// Whoever does the errands.
 pub struct Hand {
@@ -30,7 +29,7 @@ impl Errands {
         let (memos, memo) = watch::channel(None);
         let (to_record, recordings) = mpsc::channel(RECORDINGS);
         let (report, outcomes) = sync_channel(ERRANDS);
-        let bell: Arc<OwnedFd> = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+        let bell = Arc::new(EventFd::new()?);
         let hand = Hand { asked, memo, recordings, reporter: Reporter { report, bell: Arc::clone(&bell) } };
         let (asks, memos, recordings) = (Some(asks), Some(memos), Some(to_record));
         let errands = Self { asks, memos, recordings, outcomes, bell, pulse: Arc::default(), thread: None };

@@ -12,17 +12,17 @@ mod pulse;
 mod recording;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::{mpsc, watch};
 
 use crate::profile::Credential;
+use crate::sys::EventFd;
 use pulse::Pulse;
 
 pub use dial::{Dial, Reached, Socket, Stream, Unreached};
@@ -64,7 +64,7 @@ pub struct Errands {
     memos: Option<watch::Sender<Option<Memo>>>,
     recordings: Option<mpsc::Sender<Order>>,
     outcomes: Receiver<Outcome>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<EventFd>,
     pulse: Arc<Pulse>,
     /// The thread, and what is disconnected when it ends.
     thread: Option<(JoinHandle<()>, Receiver<()>)>,
@@ -85,7 +85,7 @@ impl Errands {
         let (memos, memo) = watch::channel(None);
         let (recordings, recording) = mpsc::channel(RECORDINGS);
         let (report, outcomes) = sync_channel(ERRANDS);
-        let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+        let bell = Arc::new(EventFd::new()?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -180,7 +180,7 @@ impl Errands {
 
     /// Takes the next outcome, after the bell rang.
     pub fn outcome(&self) -> Option<Outcome> {
-        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+        self.bell.drain();
         self.outcomes.try_recv().ok()
     }
 
@@ -203,7 +203,7 @@ impl Drop for Errands {
 
 struct Reporter {
     report: SyncSender<Outcome>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<EventFd>,
 }
 
 impl Reporter {
@@ -212,7 +212,7 @@ impl Reporter {
             // Nobody has fetched sixteen outcomes: the session is gone or will time the dial out.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
-        let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
+        self.bell.notify();
     }
 }
 

@@ -8,9 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mynah::audio::{
-    AudioError, Away, Doorbell, End, Gone, Level, Microphone, Open, Recovery, Running, Silenced, Sound,
-    Speaker, Trouble, Vigil, Waited,
+    AudioError, Away, End, Gone, Level, Microphone, Open, Recovery, Running, Silenced, Sound, Speaker,
+    Trouble, Vigil, Waited,
 };
+use mynah::sys::EventFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::away::Seen;
@@ -345,7 +346,7 @@ impl Open for Stage {
         set.next_try_ms = after.map(|after| set.now_ms + after.as_millis() as u64);
     }
 
-    async fn wait(&mut self, _: &Doorbell) -> Waited {
+    async fn wait(&mut self, _: &EventFd) -> Waited {
         self.look();
         let (limit, next_try, script) = {
             let set = self.0.borrow();
@@ -392,7 +393,7 @@ impl Line {
 }
 
 impl Running for Line {
-    async fn wait(&mut self, _: &Doorbell, _: bool) -> Result<(), Gone> {
+    async fn wait(&mut self, _: &EventFd, _: bool) -> Result<(), Gone> {
         if self.0.0.borrow().device == State::Still {
             self.0.pass(self.0.now() + LOOK_MS);
             // As a card is: looked at now and then, begun anew once, and then given up.

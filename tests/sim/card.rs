@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    AudioError, Doorbell, End, Gone, Level, Microphone, Open, Recovery, Running, Speaker, Trouble, Waited,
+    AudioError, End, Gone, Level, Microphone, Open, Recovery, Running, Speaker, Trouble, Waited,
 };
 use mynah::convert::sample;
+use mynah::sys::EventFd;
 
 use super::clock::{At, Clock, MS, S, US};
 use super::promises::{Promises, VOICE, VOICE_MS};
@@ -289,12 +290,12 @@ impl Open for Card {
         state.next_try = after.map(|after| state.clock.now() + after.as_nanos() as At);
     }
 
-    async fn wait(&mut self, bell: &Doorbell) -> Waited {
+    async fn wait(&mut self, bell: &EventFd) -> Waited {
         poll_fn(|_| {
             let state = &mut *self.0.borrow_mut();
             let now = state.clock.now();
             let due = |at: &mut Option<At>| at.take_if(|at| *at <= now).is_some();
-            let waited = if bell.take() {
+            let waited = if bell.drain() {
                 Waited::Rung
             } else if due(&mut state.limit) {
                 Waited::Over
@@ -329,7 +330,7 @@ impl Drop for Device {
 pub(super) struct Line(Card);
 
 impl Running for Line {
-    async fn wait(&mut self, bell: &Doorbell, resting: bool) -> Result<(), Gone> {
+    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), Gone> {
         let mut until = None;
         poll_fn(|_| {
             let state = &mut *self.0.0.borrow_mut();
@@ -342,7 +343,7 @@ impl Running for Line {
                 return Poll::Ready(Err(UNPLUGGED));
             }
             state.advance();
-            if bell.take() || (until.is_some_and(|until| now >= until) && (resting || state.wants_turn())) {
+            if bell.drain() || (until.is_some_and(|until| now >= until) && (resting || state.wants_turn())) {
                 if let Some(run) = &mut state.run {
                     run.waiting_since = None;
                 }

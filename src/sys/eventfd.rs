@@ -1,0 +1,51 @@
+//! An eventfd: one thread notifies, another polls for it together with its other descriptors.
+//!
+//! It carries no data; the thread that wakes looks at the shared state itself.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+/// Wakes a thread that polls it. Notifying is one system call that never blocks.
+#[derive(Debug)]
+pub struct EventFd {
+    fd: OwnedFd,
+}
+
+impl EventFd {
+    /// Creates one that is not notified.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { fd: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)? })
+    }
+
+    /// Makes the descriptor readable until it is drained.
+    pub fn notify(&self) {
+        // It fails only when the counter is full, and then the descriptor is readable already.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+    }
+
+    /// Clears all notifications so far and returns whether there was one.
+    pub fn drain(&self) -> bool {
+        rustix::io::read(&self.fd, &mut [0u8; 8]).is_ok()
+    }
+
+    /// Waits for a notification, drains it and returns true; returns false when `timeout_ms` pass first.
+    pub fn wait(&self, timeout_ms: Option<u32>) -> bool {
+        let timeout = timeout_ms
+            .map(|ms| Timespec { tv_sec: i64::from(ms / 1000), tv_nsec: i64::from(ms % 1000) * 1_000_000 });
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        let notified = poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0);
+        self.drain();
+        notified
+    }
+}
+
+impl AsFd for EventFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

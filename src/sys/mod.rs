@@ -1,0 +1,7 @@
+//! What the Linux kernel gives every room alike: descriptors that wake a poll, and its text files below `/proc`.
+//!
+//! It opens no device, decides nothing and knows none of the rooms that use it.
+
+mod eventfd;
+
+pub use eventfd::EventFd;
