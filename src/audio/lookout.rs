@@ -3,25 +3,22 @@
 //!
 //! Where that folder cannot be watched the timers are enough. It opens no device.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
-};
 
 use super::away::Waited;
 use super::trouble::AudioError;
-use crate::sys::EventFd;
+use crate::sys::{EventFd, TimerFd};
 
 /// Where the kernel makes the nodes of sound cards.
 const NODES: &str = "/dev/snd";
 
 pub(super) struct Lookout {
-    next_try: Alarm,
-    limit: Alarm,
+    next_try: TimerFd,
+    limit: TimerFd,
     nodes: Option<OwnedFd>,
     /// Whether nodes were made since it was last asked.
     changed: bool,
@@ -30,7 +27,8 @@ pub(super) struct Lookout {
 impl Lookout {
     pub(super) fn new() -> Result<Lookout, AudioError> {
         let nodes = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).ok();
-        let lookout = Lookout { next_try: Alarm::new()?, limit: Alarm::new()?, nodes, changed: false };
+        let timer = || TimerFd::new().map_err(|error| AudioError::system("a timer", &error));
+        let lookout = Lookout { next_try: timer()?, limit: timer()?, nodes, changed: false };
         lookout.watch();
         Ok(lookout)
     }
@@ -46,11 +44,12 @@ impl Lookout {
     }
 
     pub(super) fn wait(&mut self, bell: &EventFd) -> Waited {
+        let nodes = self.nodes.as_ref().map_or(self.limit.as_fd(), AsFd::as_fd);
         let mut fds = [
             PollFd::new(bell, PollFlags::IN),
-            PollFd::new(&self.limit.timer, PollFlags::IN),
-            PollFd::new(&self.next_try.timer, PollFlags::IN),
-            PollFd::new(self.nodes.as_ref().unwrap_or(&self.limit.timer), PollFlags::IN),
+            PollFd::new(&self.limit, PollFlags::IN),
+            PollFd::new(&self.next_try, PollFlags::IN),
+            PollFd::from_borrowed_fd(nodes, PollFlags::IN),
         ];
         // An interrupted wait is an early look.
         let _ = poll(&mut fds, None);
@@ -65,8 +64,12 @@ impl Lookout {
             Waited::Rung => {
                 bell.drain();
             }
-            Waited::Over => self.limit.clear(),
-            Waited::Due => self.next_try.clear(),
+            Waited::Over => {
+                self.limit.drain();
+            }
+            Waited::Due => {
+                self.next_try.drain();
+            }
             Waited::Changed => self.note_changes(),
         }
         waited
@@ -94,36 +97,5 @@ impl Lookout {
         {
             self.changed = true;
         }
-    }
-}
-
-/// A timer that goes off once.
-struct Alarm {
-    timer: OwnedFd,
-}
-
-impl Alarm {
-    fn new() -> Result<Alarm, AudioError> {
-        timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)
-            .map(|timer| Alarm { timer })
-            .map_err(|errno| AudioError::System { what: "a timer", errno: errno.raw_os_error() })
-    }
-
-    fn set(&self, after: Option<Duration>) {
-        // Nought would switch it off.
-        let after = after.map_or(Duration::ZERO, |after| after.max(Duration::from_nanos(1)));
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let after = Timespec::try_from(after).unwrap_or(Timespec { tv_sec: i64::from(i32::MAX), tv_nsec: 0 });
-        // It fails for no time that fits.
-        let _ = timerfd_settime(
-            &self.timer,
-            TimerfdTimerFlags::empty(),
-            &Itimerspec { it_interval: never, it_value: after },
-        );
-    }
-
-    fn clear(&self) {
-        // It fails when it has not gone off.
-        let _ = rustix::io::read(&self.timer, &mut [0u8; 8]);
     }
 }

@@ -5,16 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
-};
 
 use super::capture::{Capture, Microphone};
 use super::crew::Post;
@@ -22,6 +19,7 @@ use super::playback::{Level, Playback, Speaker};
 use super::trouble::{AudioError, Recovery, Trouble};
 use super::{Rig, Shape, Sound};
 use crate::convert::{float, sample};
+use crate::sys::TimerFd;
 
 /// The WAV files that stand in for the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +41,7 @@ pub fn tape(tape: Tape, shape: Shape) -> Result<Sound, AudioError> {
     let Rig { mut sound, capture, playback, capture_bell, playback_bell: _ } = Rig::native(shape, true)?;
     let microphone = TapeMicrophone::open(tape.speech, shape, Arc::clone(&sound.tape_ended))?;
     let speaker = TapeSpeaker::create(tape.speaker, shape)?;
-    let timer = Ticks::start(shape, tape.speed)?;
+    let timer = start_timer(shape, tape.speed)?;
     sound.crew.start("mynah-tape", capture_bell, move |post| {
         Deck { capture, playback, microphone, speaker, period_frames: shape.period_frames }.run(&timer, post)
     })?;
@@ -59,11 +57,11 @@ struct Deck {
 }
 
 impl Deck {
-    fn run(mut self, timer: &Ticks, post: &Post) -> Result<(), AudioError> {
+    fn run(mut self, timer: &TimerFd, post: &Post) -> Result<(), AudioError> {
         while !(post.is_over() || self.capture.is_abandoned() || self.playback.is_abandoned()) {
             let mut news = self.open_or_close();
             news |= self.play();
-            for _ in 0..timer.passed() {
+            for _ in 0..timer.drain() {
                 self.speaker.tick(self.period_frames)?;
                 news |= self.play();
                 news |= self.listen()?;
@@ -71,7 +69,7 @@ impl Deck {
             if news {
                 post.wake.notify();
             }
-            timer.wait(post);
+            wait(timer, post);
         }
         self.speaker.finish()
     }
@@ -322,47 +320,20 @@ impl Speaker for TapeSpeaker {
     }
 }
 
-/// The tape's clock: one tick a period.
-struct Ticks {
-    timer: OwnedFd,
+/// Starts the clock of both ends, which expires once a period.
+fn start_timer(shape: Shape, speed: u32) -> Result<TimerFd, AudioError> {
+    let rate_hz = u64::from(shape.rate_hz) * u64::from(speed.max(1));
+    let timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
+    timer.set_periodic(Duration::from_nanos(shape.period_frames as u64 * 1_000_000_000 / rate_hz.max(1)));
+    Ok(timer)
 }
 
-impl Ticks {
-    fn start(shape: Shape, speed: u32) -> Result<Ticks, AudioError> {
-        let rate_hz = u64::from(shape.rate_hz) * u64::from(speed.max(1));
-        let period_ns = (shape.period_frames as u64 * 1_000_000_000 / rate_hz.max(1)).max(1);
-        let period = Timespec {
-            tv_sec: (period_ns / 1_000_000_000).cast_signed(),
-            tv_nsec: (period_ns % 1_000_000_000).cast_signed() as _,
-        };
-        let made = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)
-            .and_then(|timer| {
-                let every = Itimerspec { it_interval: period, it_value: period };
-                timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).map(|_| timer)
-            });
-        match made {
-            Ok(timer) => Ok(Ticks { timer }),
-            Err(errno) => Err(AudioError::System { what: "a timer", errno: errno.raw_os_error() }),
-        }
-    }
-
-    /// Counts the periods that passed since last asked.
-    fn passed(&self) -> u64 {
-        let mut count = [0; 8];
-        match rustix::io::read(&self.timer, &mut count) {
-            Ok(_) => u64::from_ne_bytes(count),
-            // None passed.
-            Err(_) => 0,
-        }
-    }
-
-    fn wait(&self, post: &Post) {
-        let mut fds = [PollFd::new(&self.timer, PollFlags::IN), PollFd::new(&*post.bell, PollFlags::IN)];
-        // An interrupted wait is an early look.
-        let _ = poll(&mut fds, None);
-        if !fds[1].revents().is_empty() {
-            post.bell.drain();
-        }
+fn wait(timer: &TimerFd, post: &Post) {
+    let mut fds = [PollFd::new(timer, PollFlags::IN), PollFd::new(&*post.bell, PollFlags::IN)];
+    // An interrupted wait is an early look.
+    let _ = poll(&mut fds, None);
+    if !fds[1].revents().is_empty() {
+        post.bell.drain();
     }
 }
 

@@ -3,5 +3,7 @@
 //! It opens no device, decides nothing and knows none of the rooms that use it.
 
 mod eventfd;
+mod timerfd;
 
 pub use eventfd::EventFd;
+pub use timerfd::TimerFd;
