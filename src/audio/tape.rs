@@ -4,13 +4,14 @@
 //! does. It converts nothing: a file of another form is refused.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read};
+use std::io::{BufReader, BufWriter};
+use std::iter::repeat_with;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use hound::{SampleFormat, WavIntoSamples, WavReader, WavSpec, WavWriter};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::capture::{Capture, Microphone};
@@ -111,17 +112,9 @@ struct TapeMicrophone {
 
 struct Speech {
     path: PathBuf,
-    file: BufReader<File>,
-    samples_left: usize,
-    width: Width,
-}
-
-#[derive(Clone, Copy)]
-enum Width {
-    /// Unsigned, as WAV has it.
-    Bits8,
-    /// Signed, the low byte first.
-    Bits16,
+    samples: WavIntoSamples<BufReader<File>, i16>,
+    /// Bits to shift a sample by: `hound` returns one of 8 bits unscaled.
+    shift: u32,
 }
 
 /// Samples read from the file at a time.
@@ -183,9 +176,9 @@ impl Speech {
             broken(&path, format!("cannot be read as a WAV file ({error}); {}", convert(&path, shape)))
         })?;
         let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
-        let width = match (channels, sample_rate == shape.rate_hz, sample_format, bits_per_sample) {
-            (1, true, SampleFormat::Int, 16) => Width::Bits16,
-            (1, true, SampleFormat::Int, 8) => Width::Bits8,
+        let shift = match (channels, sample_rate == shape.rate_hz, sample_format, bits_per_sample) {
+            (1, true, SampleFormat::Int, 16) => 0,
+            (1, true, SampleFormat::Int, 8) => 8,
             (_, _, SampleFormat::Int | SampleFormat::Float, _) => {
                 let kind = match sample_format {
                     SampleFormat::Int => "integer",
@@ -200,35 +193,16 @@ impl Speech {
                 return Err(broken(&path, reason));
             }
         };
-        let samples_left = reader.len() as usize;
-        Ok(Speech { path, file: reader.into_inner(), samples_left, width })
+        Ok(Speech { path, samples: reader.into_samples(), shift })
     }
 
     /// Fills `into`, the rest with silence, and returns how many samples are left.
-    fn fill(&mut self, into: &mut [i16]) -> io::Result<usize> {
-        let (speech, silence) = into.split_at_mut(self.samples_left.min(into.len()));
-        silence.fill(0);
-        let mut bytes = [0; 2 * BLOCK];
-        for block in speech.chunks_mut(BLOCK) {
-            match self.width {
-                Width::Bits8 => {
-                    let bytes = &mut bytes[..block.len()];
-                    self.file.read_exact(bytes)?;
-                    for (sample, byte) in block.iter_mut().zip(bytes) {
-                        *sample = (i16::from(*byte) - 128) << 8;
-                    }
-                }
-                Width::Bits16 => {
-                    let bytes = &mut bytes[..2 * block.len()];
-                    self.file.read_exact(bytes)?;
-                    for (sample, pair) in block.iter_mut().zip(bytes.as_chunks().0) {
-                        *sample = i16::from_le_bytes(*pair);
-                    }
-                }
-            }
+    fn fill(&mut self, into: &mut [i16]) -> hound::Result<usize> {
+        let samples = self.samples.by_ref().chain(repeat_with(|| Ok(0)));
+        for (into, sample) in into.iter_mut().zip(samples) {
+            *into = sample? << self.shift;
         }
-        self.samples_left -= speech.len();
-        Ok(self.samples_left)
+        Ok(self.samples.len())
     }
 }
 
