@@ -155,25 +155,9 @@ fn quoted(words: &[String]) -> String {
 
 /// Sorts words by how few letters are to be changed to make `wanted` of them; else they keep their order.
 fn nearest_first(wanted: &str, mut words: Vec<String>) -> Vec<String> {
-    let wanted: Vec<char> = wanted.to_lowercase().chars().collect();
-    words.sort_by_cached_key(|word| distance(&wanted, &word.to_lowercase().chars().collect::<Vec<_>>()));
+    let wanted = wanted.to_lowercase();
+    words.sort_by_cached_key(|word| strsim::levenshtein(&wanted, &word.to_lowercase()));
     words
-}
-
-/// Counts the letters to put in, take out or replace, row by row.
-fn distance(from: &[char], to: &[char]) -> usize {
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for (row, one) in from.iter().enumerate() {
-        let mut left = row + 1;
-        let mut corner = std::mem::replace(&mut above[0], left);
-        for (column, other) in to.iter().enumerate() {
-            let changed = corner + usize::from(one != other);
-            corner = above[column + 1];
-            left = changed.min(corner + 1).min(left + 1);
-            above[column + 1] = left;
-        }
-    }
-    above.last().copied().unwrap_or(0)
 }
 
 /// The name and index in `Name,1`; a comma that no number follows belongs to the name.
