@@ -31,4 +31,5 @@ mod recorder;
 mod service;
 mod session;
 mod sim;
+mod sys;
 mod wire;

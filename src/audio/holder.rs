@@ -3,37 +3,20 @@
 //! It reads what the kernel tells under a root that is an argument, and opens no sound; the layout is
 //! that of the kernel's Documentation/sound/designs/procfile.rst.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::trouble::{AudioError, End};
-
-/// A program that has a device open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The program's name, where this user may know it.
-    pub program: Option<String>,
-    /// Its process number.
-    pub process: u32,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.program {
-            Some(program) => write!(f, "{program} (process {})", self.process),
-            None => write!(f, "process {}", self.process),
-        }
-    }
-}
+use super::trouble::{AudioError, End, Holder};
+use crate::sys::alsa_proc::{Card, read_cards};
+use crate::sys::proc::{field, file_names, process_of, program};
 
 /// Replaces the bare reason why a device could not be opened by what `proc` and `dev` under `root` tell
 /// of it; an error of any other kind stays as it is.
 #[must_use]
 pub fn explain(error: AudioError, root: &Path) -> AudioError {
     let AudioError::Open { end, device, errno, said } = error else { return error };
-    let cards = cards(root);
+    let cards = read_cards(root);
     let address = Address::of(&device);
     let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
     match errno {
@@ -61,12 +44,6 @@ pub fn explain(error: AudioError, root: &Path) -> AudioError {
     }
 }
 
-/// A card as /proc/asound/cards lists it.
-struct Card {
-    index: u32,
-    id: String,
-}
-
 /// Which card, and which of its devices, an ALSA name means.
 struct Address<'a> {
     card: &'a str,
@@ -89,7 +66,7 @@ impl Address<'_> {
     }
 
     fn names(&self, card: &Card) -> bool {
-        self.card == card.id || self.card.parse() == Ok(card.index)
+        self.card == card.id || self.card.parse() == Ok(card.number)
     }
 }
 
@@ -98,24 +75,13 @@ fn word(text: &str) -> &str {
     text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next().unwrap_or_default()
 }
 
-/// A line of the list is ` 0 [Loopback       ]: Loopback - Loopback`, and the next says more.
-fn cards(root: &Path) -> Vec<Card> {
-    let list = fs::read_to_string(root.join("proc/asound/cards")).unwrap_or_default();
-    let card = |line: &str| {
-        let (index, rest) = line.trim_start().split_once(' ')?;
-        let (id, _) = rest.trim_start().strip_prefix('[')?.split_once(']')?;
-        Some(Card { index: index.parse().ok()?, id: id.trim().to_owned() })
-    };
-    list.lines().filter_map(card).collect()
-}
-
 /// The numbers of a card's devices of one direction, which are its folders `pcm0p`, `pcm0c`, ….
 fn numbers(root: &Path, card: &Card, end: End) -> Vec<u32> {
     let direction = match end {
         End::Microphone => 'c',
         End::Speaker => 'p',
     };
-    let mut numbers: Vec<u32> = names(&root.join(format!("proc/asound/card{}", card.index)))
+    let mut numbers: Vec<u32> = file_names(&root.join(format!("proc/asound/card{}", card.number)))
         .filter_map(|name| name.strip_prefix("pcm")?.strip_suffix(direction)?.parse().ok())
         .collect();
     numbers.sort_unstable();
@@ -136,33 +102,24 @@ fn holders(root: &Path, card: &Card, end: End, device: Option<u32>) -> Vec<Holde
     for number in
         numbers(root, card, end).into_iter().filter(|number| device.is_none_or(|one| one == *number))
     {
-        let folder = root.join(format!("proc/asound/card{}/pcm{number}{letter}", card.index));
-        for sub in names(&folder).filter(|name| name.starts_with("sub")) {
+        let folder = root.join(format!("proc/asound/card{}/pcm{number}{letter}", card.number));
+        for sub in file_names(&folder).filter(|name| name.starts_with("sub")) {
             let status = fs::read_to_string(folder.join(sub).join("status")).unwrap_or_default();
             let owner = field(&status, "owner_pid").and_then(|owner| owner.parse().ok());
-            let holder = owner.filter(|owner| *owner != 0).map(|owner| holder(root, owner));
+            // The owner of a device is a thread.
+            let holder = owner.filter(|owner| *owner != 0).map(|owner| {
+                let process = process_of(root, owner);
+                Holder { program: program(root, process), process }
+            });
             found.extend(holder.filter(|holder| !found.contains(holder)));
         }
     }
     found
 }
 
-/// The process that a thread, who owns the device, belongs to.
-fn holder(root: &Path, thread: u32) -> Holder {
-    let of = |process: u32, file: &str| fs::read_to_string(root.join(format!("proc/{process}/{file}")));
-    let status = of(thread, "status").unwrap_or_default();
-    let process = field(&status, "Tgid").and_then(|process| process.parse().ok()).unwrap_or(thread);
-    let short = of(process, "comm").unwrap_or_default().trim().to_owned();
-    let line = of(process, "cmdline").unwrap_or_default();
-    let long = line.split('\0').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-    // The kernel keeps 15 letters of a name.
-    let program = if long.starts_with(&short) { long.to_owned() } else { short };
-    Holder { program: (!program.is_empty()).then_some(program), process }
-}
-
 /// The error with which this user may not so much as look at a card, if so.
 fn forbidden(root: &Path, card: &Card) -> Option<i32> {
-    let node = root.join(format!("dev/snd/controlC{}", card.index));
+    let node = root.join(format!("dev/snd/controlC{}", card.number));
     let error = fs::File::open(node).err().filter(|error| error.kind() == io::ErrorKind::PermissionDenied)?;
     error.raw_os_error()
 }
@@ -177,17 +134,4 @@ fn user(root: &Path) -> String {
         (fields.nth(1)? == number).then(|| name.to_owned())
     });
     name.unwrap_or(number)
-}
-
-/// What stands after a key and a colon on a line of its own.
-fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        (name.trim() == key).then(|| value.trim())
-    })
-}
-
-fn names(folder: &Path) -> impl Iterator<Item = String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok())
 }

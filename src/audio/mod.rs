@@ -46,14 +46,14 @@ pub use self::counters::{Counter, Counters, Peak};
 pub use self::deaf::Deaf;
 pub use self::ends::{Ears, Mouth, Silenced};
 pub use self::form::Got;
-pub use self::holder::{Holder, explain};
+pub use self::holder::explain;
 pub use self::intake::Intake;
 pub use self::loops::{Listener, Talker, loops};
 pub use self::mixer::{controls, share};
 pub use self::outlet::Outlet;
 pub use self::playback::{Level, Playback, Speaker};
 pub use self::tape::{Tape, tape};
-pub use self::trouble::{AudioError, End, Gone, Recovery, Trouble};
+pub use self::trouble::{AudioError, End, Gone, Holder, Recovery, Trouble};
 pub use self::vigil::Vigil;
 pub use crate::profile::{Control, Form, Format, Microphone as Source, Setting, Speaker as Drain, Unplugged};
 

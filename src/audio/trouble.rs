@@ -7,8 +7,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::holder::Holder;
-
 /// What a device may answer instead of moving frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -116,6 +114,24 @@ impl fmt::Display for End {
             End::Microphone => "microphone",
             End::Speaker => "speaker",
         })
+    }
+}
+
+/// A program that has a device open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The program's name, where this user may know it.
+    pub program: Option<String>,
+    /// Its process number.
+    pub process: u32,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.program {
+            Some(program) => write!(f, "{program} (process {})", self.process),
+            None => write!(f, "process {}", self.process),
+        }
     }
 }
 

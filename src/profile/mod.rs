@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Line, Place, ResetHold};
 pub use endpoint::Endpoint;
 pub use keep::Keep;
-pub use machine::{Card, Machine, Pcm};
+pub use machine::Machine;
 pub use replay::Replay;
 pub use secret::Secret;
 pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};

@@ -2,7 +2,9 @@
 //!
 //! It opens no device, decides nothing and knows none of the rooms that use it.
 
+pub mod alsa_proc;
 mod eventfd;
+pub mod proc;
 mod timerfd;
 
 pub use eventfd::EventFd;

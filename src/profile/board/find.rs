@@ -4,7 +4,8 @@
 //! things. It does not guess: two that fit alike are none.
 
 use super::super::document::Section;
-use super::super::machine::{Card, Machine};
+use super::super::machine::Machine;
+use crate::sys::alsa_proc::Card;
 
 /// One way to recognise a board: all that it names must be there.
 #[derive(Clone, Debug, Default)]

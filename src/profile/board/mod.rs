@@ -13,9 +13,10 @@ mod show;
 pub(super) mod sound;
 
 use super::keys::{Key, nearest};
-use super::machine::{Card, Machine};
+use super::machine::Machine;
 use super::values::Values;
 use super::{Body, Control, Microphone, Sound, Speaker, Unplugged, text};
+use crate::sys::alsa_proc::Card;
 use facts::Facts;
 use find::{Verdict, best, judge};
 use sound::End;

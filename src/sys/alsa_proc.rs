@@ -1,0 +1,103 @@
+//! The sound cards that `/proc/asound` lists, as text; the layout is that of the kernel's
+//! Documentation/sound/designs/procfile.rst.
+//!
+//! It opens no sound and keeps nothing: a card that is plugged in later is in the next reading.
+
+use std::fs;
+use std::path::Path;
+
+/// One sound card.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Card {
+    /// Its number, which may be another after the next start.
+    pub number: u32,
+    /// Its id, by which ALSA names it: `hw:CARD=id`.
+    pub id: String,
+    /// Its driver, e.g. `USB-Audio`.
+    pub driver: String,
+    /// Its names, the short one and the long one.
+    pub names: [String; 2],
+    /// Its devices.
+    pub pcms: Vec<Pcm>,
+}
+
+/// One device of a card.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pcm {
+    /// Its name, which names the codec, e.g. `bcm2835-i2s-wm8960-hifi wm8960-hifi-0`.
+    pub name: String,
+    /// Whether it plays.
+    pub plays: bool,
+    /// Whether it records.
+    pub records: bool,
+}
+
+impl Card {
+    /// Returns whether it both plays and records.
+    #[must_use]
+    pub fn is_duplex(&self) -> bool {
+        self.pcms.iter().any(|pcm| pcm.plays) && self.pcms.iter().any(|pcm| pcm.records)
+    }
+
+    /// Returns whether `name` is its id or the beginning of one of its names.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.id == name || self.names.iter().any(|known| known.starts_with(name))
+    }
+}
+
+/// Reads the cards below `root`, in the kernel's order; a machine without a sound card has none.
+#[must_use]
+pub fn read_cards(root: &Path) -> Vec<Card> {
+    let text = |file: &str| fs::read_to_string(root.join("proc/asound").join(file)).unwrap_or_default();
+    parse_cards(&text("cards"), &text("pcm"))
+}
+
+/// Parses the texts of `/proc/asound/cards` and `/proc/asound/pcm`; skips lines that are not in their form.
+///
+/// A card is a line ` 1 [id             ]: driver - name`, then one with the long name.
+#[must_use]
+pub fn parse_cards(cards: &str, pcms: &str) -> Vec<Card> {
+    let mut found: Vec<Card> = Vec::new();
+    for line in cards.lines() {
+        match parse_card(line) {
+            Some(card) => found.push(card),
+            None => {
+                if let Some(card) = found.last_mut() {
+                    line.trim().clone_into(&mut card.names[1]);
+                }
+            }
+        }
+    }
+    for (number, pcm) in pcms.lines().filter_map(parse_pcm) {
+        if let Some(card) = found.iter_mut().find(|card| card.number == number) {
+            card.pcms.push(pcm);
+        }
+    }
+    found
+}
+
+fn parse_card(line: &str) -> Option<Card> {
+    let (number, rest) = line.split_once('[')?;
+    let (id, rest) = rest.split_once("]: ")?;
+    let (driver, name) = rest.split_once(" - ")?;
+    Some(Card {
+        number: number.trim().parse().ok()?,
+        id: id.trim().to_owned(),
+        driver: driver.trim().to_owned(),
+        names: [name.trim().to_owned(), String::new()],
+        pcms: Vec::new(),
+    })
+}
+
+/// Parses a line of `/proc/asound/pcm`: `01-00: id : name : playback 1 : capture 1`.
+fn parse_pcm(line: &str) -> Option<(u32, Pcm)> {
+    let (place, rest) = line.split_once(": ")?;
+    let (number, _) = place.split_once('-')?;
+    let pcm = Pcm {
+        name: rest.split(" : ").next()?.trim().to_owned(),
+        plays: rest.contains(" : playback "),
+        records: rest.contains(" : capture "),
+    };
+    Some((number.trim().parse().ok()?, pcm))
+}
