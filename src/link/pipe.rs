@@ -21,13 +21,12 @@ enum Kind {
     Tcp(TcpStream),
     Tls(Box<TlsIo>),
     Pair(UnixStream),
-    Memory(Box<dyn Stream>),
+    Memory(Box<dyn ReadWrite>),
 }
 
-/// Bytes in both directions, never blocking, with nothing to poll: whoever owns the other end says when to look.
-pub trait Stream: Read + Write + Send {}
+trait ReadWrite: Read + Write + Send {}
 
-impl<T: Read + Write + Send> Stream for T {}
+impl<T: Read + Write + Send> ReadWrite for T {}
 
 impl Pipe {
     /// Takes over a connected TCP socket without encryption; for loopback only.
@@ -48,9 +47,10 @@ impl Pipe {
         Ok(Self(Kind::Tls(Box::new(tls.begin(socket, host)?))))
     }
 
-    /// Takes over a stream that no kernel knows of.
+    /// Takes over a stream that no kernel knows of, which never blocks. It has nothing to poll: whoever owns the other
+    /// end says when to look.
     #[must_use]
-    pub fn memory(stream: impl Stream + 'static) -> Self {
+    pub fn memory(stream: impl Read + Write + Send + 'static) -> Self {
         Self(Kind::Memory(Box::new(stream)))
     }
 
