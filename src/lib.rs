@@ -150,6 +150,7 @@ pub mod board;
 pub mod conversation;
 pub mod convert;
 pub mod errands;
+pub mod fnv;
 pub mod lane;
 pub mod ledger;
 pub mod light;

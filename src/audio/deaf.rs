@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::fnv;
+
 /// How a microphone that delivers on time can be deaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deaf {
@@ -170,9 +172,7 @@ impl Hearing {
     }
 }
 
-/// Makes a number of a block that another block hardly has (FNV-1a, on whole samples).
+/// Returns a number that another block hardly has.
 fn mark(samples: &[f32]) -> u64 {
-    const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    samples.iter().fold(BASIS, |mark, sample| (mark ^ u64::from(sample.to_bits())).wrapping_mul(PRIME))
+    samples.iter().fold(fnv::BASIS, |mark, sample| fnv::add(mark, u64::from(sample.to_bits())))
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::{Action, Conversation, Event, Mode};
 use crate::model::CounterSnapshot;
+use crate::fnv;
 
 pub use line::{Audio, FORMAT, Head, Line, Message};
 pub use read::{ReadError, Reader};
@@ -345,7 +346,7 @@ impl Recorder {
             messages: 1,
             until: self.at(now),
             frames: run::frames(base64),
-            hash: run::fold(hash(run::BASIS, base64.as_bytes())),
+            hash: run::fold(hash(fnv::BASIS, base64.as_bytes())),
             base64: self.setup.sound.then_some(Cow::Borrowed(base64)),
         };
         Message { audio: Some(audio), ..self.message(kind, bytes, now) }

@@ -5,12 +5,10 @@
 use std::time::{Duration, Instant};
 
 use super::line::{Audio, Message};
+use crate::fnv;
 
 /// How much time one line may stand for.
 const LONGEST: Duration = Duration::from_secs(1);
-/// Where the hash begins (FNV-1a, 64 bit: RFC 9923, section 2.1).
-pub(super) const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 #[derive(Debug)]
 pub(super) struct Run {
@@ -26,7 +24,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn begin(kind: &'static str, bytes: usize, base64: &str, at: u64, now: Instant) -> Self {
-        let mut run = Self { kind, at, first: now, last: now, messages: 0, bytes: 0, frames: 0, hash: BASIS };
+        let mut run =
+            Self { kind, at, first: now, last: now, messages: 0, bytes: 0, frames: 0, hash: fnv::BASIS };
         run.add(bytes, base64, now);
         run
     }
@@ -63,9 +62,8 @@ impl Run {
 /// Goes on hashing: FNV-1a over words of eight bytes, because this is done for every byte that is said or heard.
 pub(super) fn hash(from: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(PRIME);
-    let hash = words.iter().fold(from, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+    let hash = words.iter().fold(from, |hash, word| fnv::add(hash, u64::from_le_bytes(*word)));
+    rest.iter().fold(hash, |hash, byte| fnv::add(hash, u64::from(*byte)))
 }
 
 /// Makes it short. The upper half alone depends on every byte.
