@@ -3,7 +3,7 @@
 //! `Capture` writes what the microphone gives into the lane "heard"; `Playback` keeps the speaker fed
 //! from the lane "spoken", cuts it without a click and says what was really heard. Both are plain
 //! steps, so a sound card, a tape (WAV files) or a test can drive them. This room knows no policy, no
-//! service and no clock: the devices keep time.
+//! service and no clock: the devices keep time, or the caller passes it.
 
 mod away;
 mod capture;
@@ -23,6 +23,8 @@ mod pcm;
 mod playback;
 mod realtime;
 mod sent;
+mod standstill;
+mod storm;
 mod tape;
 mod trouble;
 mod vigil;
@@ -52,6 +54,8 @@ pub use self::loops::{Listener, Talker, loops};
 pub use self::mixer::{controls, share};
 pub use self::outlet::Outlet;
 pub use self::playback::{Level, Playback, Speaker};
+pub use self::standstill::Standstill;
+pub use self::storm::{Storm, Weather};
 pub use self::tape::{Tape, tape};
 pub use self::trouble::{AudioError, End, Gone, Holder, Recovery, Trouble};
 pub use self::vigil::Vigil;

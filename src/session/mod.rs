@@ -20,8 +20,6 @@ mod rotate;
 mod service;
 mod sight;
 mod sleep;
-mod standstill;
-mod storm;
 mod teller;
 mod touches;
 mod uplink;
@@ -35,7 +33,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use crate::audio::{AudioError, Away, Sound};
+use crate::audio::{AudioError, Away, Sound, Standstill, Storm};
 use crate::board::Board;
 use crate::conversation::{Action, Conversation, Ending, Event, Mode, State};
 use crate::errands::Errands;
@@ -51,8 +49,6 @@ pub use line::Service;
 pub use record::Recording;
 pub use sight::greet;
 pub use sleep::Sleep;
-pub use standstill::Standstill;
-pub use storm::{Storm, Weather};
 pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 

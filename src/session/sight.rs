@@ -4,9 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::standstill::sentence;
-use super::{Session, Work, clock};
-use crate::audio::{Away, End};
+use super::{Session, clock};
+use crate::audio::{Away, End, Standstill};
 use crate::board::{Board, View};
 use crate::conversation::{Ending, Event, News, Refusal, State};
 use crate::light::{Facts, Fault, Levels};
@@ -118,13 +117,14 @@ impl Session {
         let counters = self.sound.counters();
         let plays = self.downlink.is_waiting() || self.ledger.unheard(self.sound.mouth.heard()) > 0;
         let work = [
-            Work { due: self.sound.ears.is_open(), done: counters.captured.get() },
-            Work { due: plays && self.away.speaker.is_none(), done: counters.played.get() },
+            (self.sound.ears.is_open(), counters.captured.get()),
+            (plays && self.away.speaker.is_none(), counters.played.get()),
         ];
         for (index, end) in [End::Microphone, End::Speaker].into_iter().enumerate() {
-            if let Some(stands) = self.standstills[index].note(work[index], now) {
+            let (due, done) = work[index];
+            if let Some(stands) = self.standstills[index].note(due, done, now) {
                 self.see_lasting(now);
-                self.teller.trouble(&sentence(end, stands), &mut self.board);
+                self.teller.trouble(&Standstill::sentence(end, stands), &mut self.board);
                 if stands {
                     self.note_fault(recorder::Fault::Starved, now);
                 }

@@ -12,8 +12,7 @@ mod outages;
 mod record;
 mod reset;
 mod rotation;
-mod standstill;
-mod storm;
+mod sleep;
 mod turns;
 mod watchdog;
 

@@ -1,9 +1,8 @@
-//! Xruns that come alone are counted, those that come in a storm are told of and shown; and a sleep is noticed.
+//! Xruns that come alone are counted, those that come in a storm are told of and shown.
 
 use std::time::{Duration, Instant};
 
-use mynah::audio::End;
-use mynah::session::{Sleep, Storm, Weather};
+use mynah::audio::{End, Storm, Weather};
 
 #[test]
 fn five_xruns_a_second_are_a_storm_within_two_seconds() {
@@ -50,16 +49,6 @@ fn each_storm_is_said_in_a_sentence_with_what_mynah_does_and_what_its_owner_can(
     ] {
         assert_eq!(weather.sentence(end), sentence);
     }
-}
-
-#[test]
-fn a_machine_that_has_slept_is_noticed_once() {
-    let seconds = Duration::from_secs;
-    let mut sleep = Sleep::new(seconds(100));
-    assert_eq!(sleep.note(seconds(100)), None);
-    assert_eq!(sleep.note(Duration::from_millis(100_900)), None, "a difference of clocks is no sleep");
-    assert_eq!(sleep.note(seconds(460)), Some(seconds(360)));
-    assert_eq!(sleep.note(seconds(460)), None);
 }
 
 /// Looks at each xrun, and when the storm asks for it, and returns what was noticed when, in milliseconds.

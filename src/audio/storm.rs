@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use heapless::Deque;
 
-use crate::audio::End;
+use super::trouble::End;
 
 /// Xruns that make a storm.
 const XRUNS: usize = 10;

@@ -5,8 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Work;
-use crate::audio::End;
+use super::trouble::End;
 
 /// How long a thread may do nothing: longer than it needs to give up a device that stands still.
 const LIMIT: Duration = Duration::from_millis(2500);
@@ -21,14 +20,15 @@ pub struct Standstill {
 }
 
 impl Standstill {
-    /// Notes what the thread has done by `now`, and tells whether it stands still when that has changed.
-    pub fn note(&mut self, work: Work, now: Instant) -> Option<bool> {
-        if work.done != self.done {
+    /// Records whether the thread has work and the number of frames it has moved since the start. Returns whether it
+    /// stands still when that has changed.
+    pub fn note(&mut self, due: bool, done: u64, now: Instant) -> Option<bool> {
+        if done != self.done {
             let stood = self.stands;
-            *self = Self { done: work.done, since: work.due.then_some(now), stands: false };
+            *self = Self { done, since: due.then_some(now), stands: false };
             return stood.then_some(false);
         }
-        self.since = work.due.then(|| self.since.unwrap_or(now));
+        self.since = due.then(|| self.since.unwrap_or(now));
         let stands = self.stands || self.since.is_some_and(|since| now >= since + LIMIT);
         (stands != std::mem::replace(&mut self.stands, stands)).then_some(stands)
     }
@@ -44,17 +44,18 @@ impl Standstill {
     pub fn deadline(&self) -> Option<Instant> {
         self.since.filter(|_| !self.stands).map(|since| since + LIMIT)
     }
-}
 
-/// Says what has become of the thread of this device, what mynah does about it, and what its owner can do.
-pub(super) fn sentence(end: End, stands: bool) -> String {
-    if stands {
-        format!(
-            "the {end}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \
-             that happens again, take the {end} out and put it in, or restart the machine",
-            LIMIT.as_secs_f32()
-        )
-    } else {
-        format!("the {end}'s driver answers again")
+    /// Says what has become of the thread of this device, what mynah does about it, and what its owner can do.
+    #[must_use]
+    pub fn sentence(end: End, stands: bool) -> String {
+        if stands {
+            format!(
+                "the {end}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \
+                 that happens again, take the {end} out and put it in, or restart the machine",
+                LIMIT.as_secs_f32()
+            )
+        } else {
+            format!("the {end}'s driver answers again")
+        }
     }
 }
