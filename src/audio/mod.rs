@@ -11,6 +11,7 @@ mod cards;
 mod counters;
 mod crew;
 mod deaf;
+pub mod earcon;
 mod ends;
 mod form;
 mod holder;
