@@ -151,6 +151,7 @@ pub mod conversation;
 pub mod convert;
 pub mod errands;
 pub mod fnv;
+pub mod history;
 pub mod lane;
 pub mod ledger;
 pub mod light;

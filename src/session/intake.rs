@@ -47,7 +47,7 @@ impl Session {
             }
             Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
             Ok(Incoming::Said { who, item, words }) if !words.trim().is_empty() => {
-                self.recall.said(who, &item, &words);
+                self.history.push(who, &item, &words);
                 let who = match who {
                     Who::Owner => "you",
                     Who::Mynah => "mynah",

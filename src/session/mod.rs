@@ -14,7 +14,6 @@ mod downlink;
 mod intake;
 mod last_words;
 mod line;
-mod recall;
 mod record;
 mod rotate;
 mod service;
@@ -37,6 +36,7 @@ use crate::audio::{AudioError, Away, Sound, Standstill, Storm};
 use crate::board::Board;
 use crate::conversation::{Action, Conversation, Ending, Event, Mode, State};
 use crate::errands::Errands;
+use crate::history::History;
 use crate::ledger::{Ledger, Mark};
 use crate::light::Facts;
 use crate::profile::Keep;
@@ -55,7 +55,6 @@ pub use watchdog::{Progress, Watchdog, Work};
 use chime::Chime;
 use downlink::Downlink;
 use line::Line;
-use recall::Recall;
 use record::Scribe;
 use teller::Teller;
 use touches::Settings;
@@ -129,7 +128,7 @@ pub struct Session {
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
-    recall: Recall,
+    history: History,
     chime: Chime,
     teller: Teller,
     scribe: Scribe,
@@ -191,7 +190,7 @@ impl Session {
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
-            recall: Recall::default(),
+            history: History::default(),
             chime: Chime::new(parts.sounds),
             teller: Teller::default(),
             tape_told: false,

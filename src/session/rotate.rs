@@ -8,8 +8,9 @@ use super::Session;
 use super::line::Place;
 use super::record::command_kind;
 use crate::conversation::{Event, Loss, Refusal};
+use crate::history::Turn;
 use crate::link::{Lost, News};
-use crate::wire::{self, Incoming};
+use crate::wire::{self, Command, Incoming};
 
 impl Session {
     pub(super) fn dial_spare(&mut self, now: Instant) {
@@ -44,8 +45,9 @@ impl Session {
 
     /// Tells a session that was just configured what was said before.
     pub(super) fn remind(&mut self, now: Instant) {
-        let commands: Vec<_> = self.recall.commands().collect();
-        for command in commands {
+        let turns: Vec<_> = self.history.turns().cloned().collect();
+        for Turn { who, words, whole, .. } in turns {
+            let command = Command::Recall { who, words, whole };
             self.send(command_kind(&command), |text| command.write(text), now);
         }
     }

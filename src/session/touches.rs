@@ -89,7 +89,7 @@ impl Session {
     fn reset(&mut self, now: Instant) {
         self.facts.reset = None;
         self.on(&Event::Reset, now);
-        self.recall.clear();
+        self.history.clear();
         self.sound.mouth.set_volume(FULL_VOLUME);
         self.settings = Settings { muted: false, volume: FULL_VOLUME };
         self.errands.keep(Memo::Forget);

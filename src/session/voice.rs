@@ -6,9 +6,9 @@
 use std::time::Instant;
 
 use super::Session;
-use super::recall::Heard;
 use super::teller::Odd;
 use crate::conversation::{Event, State};
+use crate::history::HeardShare;
 use crate::ledger::{Correction, Mark};
 use crate::wire::Command;
 
@@ -60,11 +60,11 @@ impl Session {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
                 Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
-                    self.recall.cut(&item, Heard::Part { heard_ms: audio_end_ms, received_ms });
+                    self.history.truncate(&item, HeardShare { heard_ms: audio_end_ms, received_ms });
                     Command::Truncate { item, content_index, audio_end_ms }
                 }
                 Correction::Delete { item } => {
-                    self.recall.cut(&item, Heard::Nothing);
+                    self.history.truncate(&item, HeardShare::default());
                     Command::Delete(item)
                 }
             };
