@@ -8,7 +8,6 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use mynah::audio::End;
 use mynah::board::Board;
@@ -74,14 +73,12 @@ pub(crate) fn replay(Replay { file, verbose }: &Replay) -> ExitCode {
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    #[expect(clippy::disallowed_methods, reason = "times of a recording are counted from any time")]
-    let epoch = Instant::now();
     let mut out = std::io::stdout().lock();
     let print = |_: usize, line: &recorder::Line<'_>| {
         // The reader of a pipe may have closed it, which is no failure of the replay.
         let _ = if *verbose { writeln!(out, "{line}") } else { Ok(()) };
     };
-    let replayed = recorder::replay(&bytes, epoch, print);
+    let replayed = recorder::replay(&bytes, print);
     match replayed {
         Ok(same @ Replayed::Same { .. }) => {
             let _ = writeln!(out, "{same}");

@@ -6,11 +6,11 @@
 //!
 //! It reads no clock and decides nothing about the conversation.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heapless::{Deque, Vec};
 
-use crate::model::Id;
+use crate::model::{Id, Time};
 
 /// Items with audio in flight: queued, being heard, or cut and waiting for the speaker's word. A reply
 /// has one or two; when they do not fit, the audio of a further item is refused.
@@ -62,17 +62,17 @@ pub enum Mark {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     /// When the owner's turn ended.
-    pub ended: Option<Instant>,
+    pub ended: Option<Time>,
     /// When the service began the reply.
-    pub created: Option<Instant>,
+    pub created: Option<Time>,
     /// When the first audio of the reply arrived.
-    pub first_audio: Option<Instant>,
+    pub first_audio: Option<Time>,
     /// When the first frame of the reply left the loudspeaker.
-    pub first_heard: Option<Instant>,
+    pub first_heard: Option<Time>,
     /// When the reply was cut.
-    pub cut: Option<Instant>,
+    pub cut: Option<Time>,
     /// When the loudspeaker was known to be silent after the cut.
-    pub silent: Option<Instant>,
+    pub silent: Option<Time>,
     /// How much of the reply was heard.
     pub heard: Duration,
 }
@@ -158,13 +158,13 @@ impl Ledger {
     }
 
     /// Takes in up to which place of the spoken lane the loudspeaker has been heard.
-    pub fn heard(&mut self, place: u64, now: Instant) {
+    pub fn heard(&mut self, place: u64, now: Time) {
         if self.turn.first_heard.is_none()
             && self.turn.first_audio.is_some()
             && let Some(span) = self.spans.front()
             && place > span.start
         {
-            self.turn.first_heard = now.checked_sub(self.duration(place - span.start)).or(Some(now));
+            self.turn.first_heard = Some(now - self.duration(place - span.start));
         }
         while let Some(span) = self.spans.front()
             && span.end <= place
@@ -198,7 +198,7 @@ impl Ledger {
 
     /// Takes in the speaker's word on a cut: of what stood before `cut`, everything up to `heard` was
     /// heard. Corrections come of it.
-    pub fn silenced(&mut self, cut: u64, heard: u64, now: Instant) {
+    pub fn silenced(&mut self, cut: u64, heard: u64, now: Time) {
         self.turn.silent = Some(now);
         while let Some(span) = self.spans.front()
             && span.start < cut
@@ -233,7 +233,7 @@ impl Ledger {
     }
 
     /// Notes a moment of the turn; the end of the owner's turn begins a new one.
-    pub fn note(&mut self, mark: Mark, now: Instant) {
+    pub fn note(&mut self, mark: Mark, now: Time) {
         match mark {
             Mark::TurnEnded => self.turn = Turn { ended: Some(now), ..Turn::default() },
             Mark::Created => self.turn.created = Some(now),

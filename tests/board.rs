@@ -9,15 +9,19 @@ mod refused;
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
 use mynah::conversation::State;
 use mynah::light::{Facts, Levels};
+use mynah::model::Time;
 use proptest::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+/// Late enough for what a device has done for a while.
+const NOW: Time = Time::from_nanos(60_000_000_000);
 
 const PLAIN: Look = Look { colour: Colour::None, unicode: true };
 
@@ -52,7 +56,7 @@ fn muting_lets_a_latched_button_up_so_that_the_next_press_begins_to_talk() {
 #[test]
 fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
     let mut keys = Keys::new(Button::Hold);
-    let start = now();
+    let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
     assert_eq!(touches_at(&mut keys, b" ", at(0)), [Touch::Down]);
     for ms in (500..2000).step_by(33) {
@@ -67,7 +71,7 @@ fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
 #[test]
 fn a_key_that_is_tapped_stays_down_until_the_next_tap_however_long_that_one_is_held() {
     let mut keys = Keys::new(Button::Hold);
-    let start = now();
+    let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
     assert_eq!(touches_at(&mut keys, b" ", at(0)), [Touch::Down]);
     assert_eq!(touches_at(&mut keys, b"", at(700)), []);
@@ -115,7 +119,7 @@ fn the_live_line_tells_state_levels_and_keys() {
         ),
     ] {
         desk.terminal.set_width(120);
-        desk.terminal.show(&view, now());
+        desk.terminal.show(&view, NOW);
         assert_eq!(desk.written(), format!("\r{}\x1b[K", line.replace('▒', "░")));
     }
 }
@@ -136,7 +140,7 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
     ] {
         let mut desk = Desk::new(Some(PLAIN));
         desk.terminal.set_width(width);
-        desk.terminal.show(&listening, now());
+        desk.terminal.show(&listening, NOW);
         let line = line.replace('▒', "░");
         let expected = if line.is_empty() { String::new() } else { format!("\r{line}\x1b[K") };
         assert_eq!(desk.written(), expected, "width {width}");
@@ -147,7 +151,7 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
 fn the_hold_button_says_that_it_latches() {
     let screen = Screen::default();
     let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, LiveLine::default());
-    terminal.show(&view(State::Idle, 0, 0), now());
+    terminal.show(&view(State::Idle, 0, 0), NOW);
     assert!(screen.take().contains("hold space · m mute"));
 }
 
@@ -156,7 +160,7 @@ fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
     let shown = |colour, unicode, view: View| {
         let mut desk = Desk::new(Some(Look { colour, unicode }));
         desk.terminal.set_width(3);
-        desk.terminal.show(&view, now());
+        desk.terminal.show(&view, NOW);
         desk.written().replace('\r', "").replace("\x1b[K", "")
     };
     let loud = || view(State::Listening, u16::MAX, 0);
@@ -172,7 +176,7 @@ fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
 #[test]
 fn without_unicode_the_line_is_ascii() {
     let mut desk = Desk::new(Some(Look { colour: Colour::None, unicode: false }));
-    desk.terminal.show(&view(State::Idle, 8000, 0), now());
+    desk.terminal.show(&view(State::Idle, 8000, 0), NOW);
     assert_eq!(
         desk.written(),
         "\r* idle        mic ####....  speaker ........  space talk - m mute - q quit\x1b[K"
@@ -199,10 +203,10 @@ fn nothing_is_written_when_nothing_that_is_visible_changes() {
     for look in [Some(PLAIN), None] {
         let mut desk = Desk::new(look);
         let idle = view(State::Idle, 100, 0);
-        desk.terminal.show(&idle, now());
+        desk.terminal.show(&idle, NOW);
         assert_ne!(desk.written(), "");
-        desk.terminal.show(&idle, now());
-        desk.terminal.show(&View { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, now());
+        desk.terminal.show(&idle, NOW);
+        desk.terminal.show(&View { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, NOW);
         assert_eq!(desk.written(), "", "{look:?}");
     }
 }
@@ -213,7 +217,7 @@ fn transcripts_scroll_above_the_live_line() {
     desk.terminal.set_width(14);
     desk.terminal.say("you", "before");
     assert_eq!(desk.written(), "\r\x1b[Kyou: before\n");
-    desk.terminal.show(&view(State::Idle, 0, 0), now());
+    desk.terminal.show(&view(State::Idle, 0, 0), NOW);
     desk.written();
     desk.terminal.say("mynah", " hello\nthere ");
     assert_eq!(desk.written(), "\r\x1b[Kmynah: hello there\n● idle      ");
@@ -224,11 +228,11 @@ fn transcripts_scroll_above_the_live_line() {
 #[test]
 fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
     let mut desk = Desk::new(None);
-    desk.terminal.show(&view(State::Listening, 0, 0), now());
-    desk.terminal.show(&view(State::Listening, 9999, 0), now());
+    desk.terminal.show(&view(State::Listening, 0, 0), NOW);
+    desk.terminal.show(&view(State::Listening, 9999, 0), NOW);
     desk.terminal.say("you", "good\x1b[31m morning\u{9b}1m");
-    desk.terminal.show(&view(State::Thinking, 0, 0), now());
-    desk.terminal.show(&muted(view(State::Thinking, 0, 0)), now());
+    desk.terminal.show(&view(State::Thinking, 0, 0), NOW);
+    desk.terminal.show(&muted(view(State::Thinking, 0, 0)), NOW);
     assert_eq!(desk.written(), "listening\nyou: good [31m morning 1m\nthinking\nthinking (muted)\n");
     drop(desk.terminal);
     assert_eq!(desk.screen.take(), "");
@@ -242,7 +246,7 @@ fn log_lines_and_the_live_line_do_not_tear_each_other() {
     console.write_all(b"WARN early\n").unwrap();
     assert_eq!(log.take(), "WARN early\n");
     desk.terminal.set_width(14);
-    desk.terminal.show(&view(State::Idle, 0, 0), now());
+    desk.terminal.show(&view(State::Idle, 0, 0), NOW);
     console.write_all(b"WARN something\n").unwrap();
     assert_eq!(log.take(), "\r\x1b[KWARN something\n● idle      ");
     drop(desk.terminal);
@@ -267,9 +271,9 @@ fn a_reader_that_is_too_slow_misses_lines_and_is_told_and_no_line_is_torn() {
 fn a_reader_that_is_gone_is_no_problem() {
     let mut desk = Desk::new(Some(PLAIN));
     desk.screen.close();
-    desk.terminal.show(&view(State::Idle, 0, 0), now());
+    desk.terminal.show(&view(State::Idle, 0, 0), NOW);
     desk.terminal.say("you", "hello");
-    desk.terminal.show(&view(State::Thinking, 0, 0), now());
+    desk.terminal.show(&view(State::Thinking, 0, 0), NOW);
     assert_eq!(desk.written(), "");
 }
 
@@ -284,7 +288,7 @@ fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by
     rustix::io::write(&owner, b" q").unwrap();
     assert_eq!(touched(&mut board), [Touch::Down, Touch::Up, Touch::Quit]);
     assert!(board.fd().is_some());
-    board.show(&view(State::Idle, 0, 0), now());
+    board.show(&view(State::Idle, 0, 0), NOW);
     assert_eq!(read(&owner), "\r● idle        mic ░░░░░░░░\x1b[K", "as wide as the terminal, and no echo");
     drop(board);
     assert!(canonical());
@@ -304,7 +308,7 @@ fn a_pipe_in_a_terminals_place_gets_plain_lines_and_the_mode_is_left_alone() {
     let (reader, writer) = pipe();
     let mut board = on(&slave, &writer, Some(PLAIN));
     assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO));
-    board.show(&view(State::Idle, 0, 0), now());
+    board.show(&view(State::Idle, 0, 0), NOW);
     board.say("you", "hello");
     assert_eq!(read(&reader), "idle\nyou: hello\n");
     assert!(board.fd().is_some());
@@ -358,7 +362,7 @@ proptest! {
         let mut desk = Desk::new(Some(PLAIN));
         desk.terminal.set_width(width);
         let seen = view(state, microphone, speaker);
-        desk.terminal.show(&if is_muted { muted(seen) } else { seen }, now());
+        desk.terminal.show(&if is_muted { muted(seen) } else { seen }, NOW);
         let written = desk.written();
         let line = written.trim_start_matches('\r').trim_end_matches("\x1b[K");
         prop_assert!(line.chars().count() < usize::from(width.max(1)), "{width} {line:?}");
@@ -379,7 +383,7 @@ proptest! {
 /// What is to be seen of a device that has just begun to do this.
 fn view(state: State, microphone: u16, speaker: u16) -> View {
     let live = state == State::Listening;
-    let facts = Facts { live, ..Facts::begin(state, now()) };
+    let facts = Facts { live, ..Facts::begin(state, NOW) };
     View { facts, levels: Levels { microphone, speaker } }
 }
 
@@ -393,21 +397,13 @@ fn later(view: View, ms: u64) -> View {
 }
 
 fn touches(keys: &mut Keys, bytes: &[u8]) -> Vec<Touch> {
-    touches_at(keys, bytes, now())
+    touches_at(keys, bytes, NOW)
 }
 
-fn touches_at(keys: &mut Keys, bytes: &[u8], at: Instant) -> Vec<Touch> {
+fn touches_at(keys: &mut Keys, bytes: &[u8], at: Time) -> Vec<Touch> {
     let mut found = Vec::new();
     keys.read(bytes, at, |touch| found.push(touch));
     found
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an Instant can only be made from the clock; only differences count"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn touched(board: &mut Board) -> Vec<Touch> {
@@ -416,7 +412,7 @@ fn touched(board: &mut Board) -> Vec<Touch> {
         poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&limit)).unwrap();
     }
     let mut found = Vec::new();
-    board.touches(true, now(), |touch| found.push(touch));
+    board.touches(true, NOW, |touch| found.push(touch));
     found
 }
 

@@ -1,22 +1,23 @@
 //! The service is told what was heard: never more, never 0 ms, never of an item that was heard whole.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::conversation::Id;
 use mynah::ledger::{Correction, Ledger, Mark};
+use mynah::model::Time;
 use proptest::prelude::*;
 
 #[test]
 fn an_item_cut_in_the_middle_is_truncated_to_what_was_heard() {
     let mut book = queued(&[("r", "i", 0, 48_000)]);
-    book.silenced(48_000, 20_180, now());
+    book.silenced(48_000, 20_180, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 840)]);
 }
 
 #[test]
 fn an_item_of_which_nothing_was_heard_is_deleted_once_its_reply_is_done() {
     let mut book = queued(&[("r", "i", 0, 48_000)]);
-    book.silenced(48_000, 23, now());
+    book.silenced(48_000, 23, Time::ZERO);
     assert_eq!(corrections(&mut book), []);
     book.reply_done(&id("r"));
     assert_eq!(corrections(&mut book), [delete("i")]);
@@ -26,29 +27,29 @@ fn an_item_of_which_nothing_was_heard_is_deleted_once_its_reply_is_done() {
 fn an_item_heard_whole_needs_no_correction() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.audio_done("i", 0);
-    book.silenced(4800, 4800, now());
+    book.silenced(4800, 4800, Time::ZERO);
     assert_eq!(corrections(&mut book), []);
 }
 
 #[test]
 fn an_item_the_service_is_still_making_is_truncated_even_if_all_that_came_was_heard() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.heard(4800, now());
-    book.silenced(4800, 4800, now());
+    book.heard(4800, Time::ZERO);
+    book.silenced(4800, 4800, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 200)]);
 }
 
 #[test]
 fn more_is_never_claimed_than_was_received() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.silenced(4800, 99_999, now());
+    book.silenced(4800, 99_999, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 200)]);
 }
 
 #[test]
 fn a_cut_between_two_items_settles_each_by_its_own_share() {
     let mut book = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800), ("r", "m", 9600, 4800)]);
-    book.silenced(14_400, 7200, now());
+    book.silenced(14_400, 7200, Time::ZERO);
     book.reply_done(&id("r"));
     assert_eq!(corrections(&mut book), [truncate("i", 200), truncate("k", 100), delete("m")]);
 }
@@ -57,7 +58,7 @@ fn a_cut_between_two_items_settles_each_by_its_own_share() {
 fn what_is_queued_after_a_cut_is_not_touched_by_it() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     assert!(book.queue("s", "k", 0, 4800, 2400));
-    book.silenced(4800, 2400, now());
+    book.silenced(4800, 2400, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 100)]);
     assert_eq!(book.unheard(4800), 2400);
 }
@@ -75,7 +76,7 @@ fn an_item_that_nobody_was_let_hear_is_deleted_once() {
 fn late_audio_of_an_item_already_cut_changes_nothing() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.refused("r", "i");
-    book.silenced(4800, 2400, now());
+    book.silenced(4800, 2400, Time::ZERO);
     book.refused("r", "i");
     book.reply_done(&id("r"));
     assert_eq!(corrections(&mut book), [truncate("i", 100)]);
@@ -95,7 +96,7 @@ fn drained_is_told_once_and_again_after_more_was_queued() {
 #[test]
 fn the_first_heard_frame_is_dated_back_to_when_it_left_the_loudspeaker() {
     let mut book = Ledger::new(24_000);
-    let start = now();
+    let start = Time::ZERO;
     book.note(Mark::TurnEnded, start);
     book.note(Mark::FirstAudio, start + Duration::from_millis(300));
     assert!(book.queue("r", "i", 0, 0, 4800));
@@ -111,20 +112,20 @@ fn a_book_that_is_full_refuses_a_further_item() {
         assert!(book.queue("r", &format!("i{item}"), 0, item * 10, 10));
     }
     assert!(!book.queue("r", "one more", 0, 9999, 10));
-    book.heard(10, now());
+    book.heard(10, Time::ZERO);
     assert!(book.queue("r", "one more", 0, 9999, 10));
 }
 
 #[test]
 fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.silenced(2400, 2400, now());
+    book.silenced(2400, 2400, Time::ZERO);
     assert!(book.queue("r", "k", 0, 4800, 4800));
     book.estrange();
     assert_eq!(corrections(&mut book), [], "what was owed is owed to nobody");
     assert!(book.queue("s", "m", 0, 9600, 4800));
     assert!(!book.take_drained(9600), "the new session's item is still to be heard");
-    book.silenced(14_400, 7200, now());
+    book.silenced(14_400, 7200, Time::ZERO);
     book.reply_done(&id("s"));
     assert_eq!(corrections(&mut book), [delete("m")], "half of the old one was heard, and nobody is told");
     let mut book = queued(&[("r", "i", 0, 4800)]);
@@ -135,7 +136,7 @@ fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() 
 #[test]
 fn a_correction_says_of_how_much_it_is_a_part() {
     let mut book = queued(&[("r", "i", 0, 48_000)]);
-    book.silenced(48_000, 12_000, now());
+    book.silenced(48_000, 12_000, Time::ZERO);
     let told = book.next_correction();
     let expected =
         Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: 500, received_ms: 2000 };
@@ -154,7 +155,7 @@ proptest! {
             if complete { book.audio_done(&item.to_string(), 0); }
             at += frames;
         }
-        book.silenced(at, heard, now());
+        book.silenced(at, heard, Time::ZERO);
         book.reply_done(&id("r"));
         let mut start = 0;
         let all = corrections(&mut book);
@@ -204,12 +205,4 @@ fn delete(item: &str) -> Correction {
 
 fn id(name: &str) -> Id {
     Id::try_from(name).unwrap()
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an Instant can only be made from the clock; only differences count"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -24,6 +24,7 @@ mod ledger;
 mod light;
 mod link;
 mod lives;
+mod model;
 mod package;
 mod parrot;
 mod profile;

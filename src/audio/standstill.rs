@@ -3,9 +3,10 @@
 //! A device that moves nothing is for its thread to notice; this is for a thread that notices nothing any more. It
 //! mends nothing: only the driver can, or a service manager that starts the program anew.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::trouble::End;
+use crate::model::Time;
 
 /// How long a thread may do nothing: longer than it needs to give up a device that stands still.
 const LIMIT: Duration = Duration::from_millis(2500);
@@ -15,14 +16,14 @@ const LIMIT: Duration = Duration::from_millis(2500);
 pub struct Standstill {
     done: u64,
     /// Since when it has had work and done none.
-    since: Option<Instant>,
+    since: Option<Time>,
     stands: bool,
 }
 
 impl Standstill {
     /// Records whether the thread has work and the number of frames it has moved since the start. Returns whether it
     /// stands still when that has changed.
-    pub fn note(&mut self, due: bool, done: u64, now: Instant) -> Option<bool> {
+    pub fn note(&mut self, due: bool, done: u64, now: Time) -> Option<bool> {
         if done != self.done {
             let stood = self.stands;
             *self = Self { done, since: due.then_some(now), stands: false };
@@ -41,7 +42,7 @@ impl Standstill {
 
     /// Names the time to look again, if it does nothing before.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         self.since.filter(|_| !self.stands).map(|since| since + LIMIT)
     }
 

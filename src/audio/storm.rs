@@ -3,11 +3,12 @@
 //! It is told counts and times and says when a storm has begun and when it is over. It mends nothing: the sound
 //! threads have recovered from each xrun by then, and the speaker's queue has grown with each.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heapless::Deque;
 
 use super::trouble::End;
+use crate::model::Time;
 
 /// Xruns that make a storm.
 const XRUNS: usize = 10;
@@ -31,14 +32,14 @@ pub struct Storm {
     /// Xruns counted when last looked.
     counted: u64,
     /// When the latest of them were seen.
-    latest: Deque<Instant, XRUNS>,
+    latest: Deque<Time, XRUNS>,
     /// Xruns in the storm that rages, if one does.
     raging: Option<u64>,
 }
 
 impl Storm {
     /// Notes that `counted` xruns have been counted since the start, and tells what has changed.
-    pub fn note(&mut self, counted: u64, now: Instant) -> Option<Weather> {
+    pub fn note(&mut self, counted: u64, now: Time) -> Option<Weather> {
         let fresh = counted.saturating_sub(self.counted);
         self.counted = counted;
         for _ in 0..fresh.min(XRUNS as u64) {
@@ -71,7 +72,7 @@ impl Storm {
 
     /// Names the time to look again, if no xrun comes before.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         self.raging.and(self.latest.back()).map(|last| *last + CALM)
     }
 }

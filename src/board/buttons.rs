@@ -4,7 +4,7 @@
 //! a touch leads to is not its business.
 
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Touch;
 use super::fingers::{EDGES, Edge, Fingers};
@@ -15,6 +15,7 @@ use super::lines::{self, Watched};
 use super::refused::BoardError;
 use super::stamp::Stamps;
 use super::switch::Switch;
+use crate::model::Time;
 use crate::profile::{Button, Kind, Place};
 
 /// How often a device that was unplugged is looked for.
@@ -31,7 +32,7 @@ pub(super) struct Buttons {
     /// Where edges come from that no kernel makes.
     fingers: Option<Receiver<Edge>>,
     /// When a device that was unplugged is looked for the next time.
-    search: Option<Instant>,
+    search: Option<Time>,
     /// What the mute switches last said together.
     switched: Option<bool>,
     /// Whether any was last said to be broken.
@@ -51,7 +52,7 @@ struct Held {
     name: String,
     kind: Kind,
     sense: Sense,
-    told_at: Option<Instant>,
+    told_at: Option<Time>,
 }
 
 enum Sense {
@@ -118,13 +119,13 @@ impl Buttons {
     }
 
     /// Names the time at which [`expire`](Self::expire) has something to do.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Time> {
         let senses = self.all.iter().filter_map(|held| held.sense.deadline());
         senses.chain(self.search).min()
     }
 
     /// Reads everything that has come, and reports what it means.
-    pub(super) fn read(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+    pub(super) fn read(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
         let stamps = Stamps::read(now);
         let all = &mut self.all;
         for Edge { button, down, at } in self.fingers.iter().flat_map(Receiver::try_iter) {
@@ -148,7 +149,7 @@ impl Buttons {
     }
 
     /// Reports what the passing of time means; what has come must have been read before.
-    pub(super) fn expire(&mut self, hub: &Hub, now: Instant, each: &mut impl FnMut(Touch)) {
+    pub(super) fn expire(&mut self, hub: &Hub, now: Time, each: &mut impl FnMut(Touch)) {
         if self.lines.iter().any(|wire| wire.is_aside) && self.deadline().is_some_and(|due| now >= due) {
             self.read(now, each);
         }
@@ -256,7 +257,7 @@ impl Held {
         }
     }
 
-    fn say(&mut self, what: &str, now: Instant) {
+    fn say(&mut self, what: &str, now: Time) {
         if self.told_at.is_none_or(|told_at| now >= told_at + QUIET) {
             self.told_at = Some(now);
             log::warn!("the button {} {what}", self.name);
@@ -273,7 +274,7 @@ impl Sense {
         }
     }
 
-    fn edge(&mut self, down: bool, at: Instant, each: &mut impl FnMut(Touch)) {
+    fn edge(&mut self, down: bool, at: Time, each: &mut impl FnMut(Touch)) {
         match self {
             Self::Push(gesture) => gesture.edge(down, at, each),
             Self::Switch(switch) => switch.edge(down, at),
@@ -287,14 +288,14 @@ impl Sense {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Time> {
         match self {
             Self::Push(gesture) => gesture.deadline(),
             Self::Switch(switch) => switch.deadline(),
         }
     }
 
-    fn expire(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+    fn expire(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
         match self {
             Self::Push(gesture) => gesture.expire(now, each),
             Self::Switch(switch) => switch.expire(now),

@@ -4,9 +4,11 @@
 //! bouncing. One that never comes to rest is no finger: it is ignored until it is quiet. What the edges
 //! mean is not known here. Time is an argument.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heapless::Deque;
+
+use crate::model::Time;
 
 /// Contacts of push buttons bounce for less than this, and no finger is quicker.
 const BOUNCE: Duration = Duration::from_millis(10);
@@ -35,10 +37,10 @@ pub(super) struct Contact {
     /// Whether it was closed when it last said so.
     told: bool,
     /// Until then every edge is a bounce.
-    bounces_until: Option<Instant>,
+    bounces_until: Option<Time>,
     /// The last edge of one that chatters.
-    chatters: Option<Instant>,
-    recent: Deque<Instant, CHATTER_EDGES>,
+    chatters: Option<Time>,
+    recent: Deque<Time, CHATTER_EDGES>,
 }
 
 impl Contact {
@@ -48,7 +50,7 @@ impl Contact {
     }
 
     /// Takes in that it has closed or opened; [`expire`](Self::expire) must have been asked before.
-    pub(super) fn edge(&mut self, closed: bool, at: Instant) -> Option<Change> {
+    pub(super) fn edge(&mut self, closed: bool, at: Time) -> Option<Change> {
         self.raw = closed;
         if let Some(last) = &mut self.chatters {
             *last = at;
@@ -61,7 +63,7 @@ impl Contact {
     }
 
     /// Names the time at which it has something to say by itself.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Time> {
         match self.chatters {
             Some(last) => Some(last + QUIET),
             None => self.bounces_until.filter(|_| self.raw != self.told),
@@ -74,7 +76,7 @@ impl Contact {
     }
 
     /// Gives what became of it by the passing of time alone.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<Change> {
+    pub(super) fn expire(&mut self, now: Time) -> Option<Change> {
         let due = self.deadline().filter(|due| now >= *due)?;
         if self.chatters.take().is_none() {
             return self.settle(due);
@@ -83,14 +85,14 @@ impl Contact {
         Some(Change::Quiet(self.raw))
     }
 
-    fn settle(&mut self, at: Instant) -> Option<Change> {
+    fn settle(&mut self, at: Time) -> Option<Change> {
         if self.raw == self.told {
             return None;
         }
         self.told = self.raw;
         self.bounces_until = Some(at + BOUNCE);
         let first = if self.recent.is_full() { self.recent.pop_front() } else { None };
-        if first.is_some_and(|first| at.saturating_duration_since(first) < CHATTER_WINDOW) {
+        if first.is_some_and(|first| at - first < CHATTER_WINDOW) {
             self.recent.clear();
             self.chatters = Some(at);
             return Some(Change::Chatter);

@@ -3,7 +3,8 @@
 //! They mean nothing by it.
 
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+
+use crate::model::Time;
 
 /// Whoever touches the buttons of a board that was made by hand.
 #[derive(Clone, Debug)]
@@ -17,12 +18,12 @@ pub(super) const EDGES: usize = 64;
 pub(super) struct Edge {
     pub(super) button: usize,
     pub(super) down: bool,
-    pub(super) at: Instant,
+    pub(super) at: Time,
 }
 
 impl Fingers {
     /// Has the button of this number, in the order of the body, go down or come up, bounces and all.
-    pub fn touch(&self, button: usize, down: bool, at: Instant) {
+    pub fn touch(&self, button: usize, down: bool, at: Time) {
         // A board that is gone feels nothing.
         let _ = self.0.try_send(Edge { button, down, at });
     }

@@ -5,10 +5,11 @@
 //! before the start, down for minutes, never at rest) is reported once and ignored until it is let go.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Touch;
 use super::contact::{Change, Contact};
+use crate::model::Time;
 use crate::profile::{Deed, Gestures};
 
 /// A second press is a double if it begins within so long of the first one's beginning.
@@ -46,7 +47,7 @@ enum State {
     Up,
     /// Up after a press that a second one may make a double until then.
     Once {
-        until: Instant,
+        until: Time,
     },
     Down(Hold),
     /// What it does means nothing until it is let go.
@@ -68,7 +69,7 @@ impl Gesture {
     }
 
     /// Takes in that the button went down or came up at `at`, and reports what that means.
-    pub fn edge(&mut self, down: bool, at: Instant, mut each: impl FnMut(Touch)) {
+    pub fn edge(&mut self, down: bool, at: Time, mut each: impl FnMut(Touch)) {
         self.expire(at, &mut each);
         if let Some(change) = self.contact.edge(down, at) {
             self.change(change, at, &mut each);
@@ -77,7 +78,7 @@ impl Gesture {
 
     /// Names the time at which the passing of time has a meaning.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         let own = match &self.state {
             State::Up | State::Deaf => None,
             State::Once { until } => Some(*until),
@@ -87,7 +88,7 @@ impl Gesture {
     }
 
     /// Reports what the passing of time means. Every edge until `now` must have been told before.
-    pub fn expire(&mut self, now: Instant, mut each: impl FnMut(Touch)) {
+    pub fn expire(&mut self, now: Time, mut each: impl FnMut(Touch)) {
         while let Some(due) = self.deadline().filter(|due| now >= *due) {
             if let Some(change) = self.contact.expire(due) {
                 self.change(change, due, &mut each);
@@ -122,7 +123,7 @@ impl Gesture {
         self.fault.take()
     }
 
-    fn change(&mut self, change: Change, at: Instant, each: &mut impl FnMut(Touch)) {
+    fn change(&mut self, change: Change, at: Time, each: &mut impl FnMut(Touch)) {
         let state = std::mem::replace(&mut self.state, State::Up);
         self.state = match (change, state) {
             (Change::Edge(true), State::Up) => self.down(None, at, each),
@@ -143,7 +144,7 @@ impl Gesture {
         };
     }
 
-    fn down(&self, double: Option<Deed>, at: Instant, each: &mut impl FnMut(Touch)) -> State {
+    fn down(&self, double: Option<Deed>, at: Time, each: &mut impl FnMut(Touch)) -> State {
         let mut hold = Hold::new(&self.does, double.is_some(), at);
         if let Some(deed) = double.or(self.does.press) {
             hold.tell(deed, each);
@@ -151,7 +152,7 @@ impl Gesture {
         State::Down(hold)
     }
 
-    fn up(&self, mut hold: Hold, at: Instant, each: &mut impl FnMut(Touch)) -> State {
+    fn up(&self, mut hold: Hold, at: Time, each: &mut impl FnMut(Touch)) -> State {
         hold.let_go(each);
         let until = hold.since + DOUBLE;
         if !hold.is_plain {
@@ -175,7 +176,7 @@ impl Gesture {
     }
 
     /// Does what is due first.
-    fn pass(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+    fn pass(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
         match &mut self.state {
             State::Up | State::Deaf => {}
             State::Once { .. } => {
@@ -196,17 +197,17 @@ impl Gesture {
 /// What is known of a press that lasts.
 #[derive(Clone, Debug)]
 struct Hold {
-    since: Instant,
+    since: Time,
     /// The talk button has been told down and not up.
     talks: bool,
     /// It has not been anything but a press yet.
     is_plain: bool,
-    long: Option<Instant>,
-    warning: Option<Instant>,
+    long: Option<Time>,
+    warning: Option<Time>,
     /// Only once it has been warned of.
-    reset: Option<Instant>,
-    repeat: Option<(Deed, Instant)>,
-    stuck: Instant,
+    reset: Option<Time>,
+    repeat: Option<(Deed, Time)>,
+    stuck: Time,
 }
 
 /// What time does to a press.
@@ -225,7 +226,7 @@ enum Timer {
 }
 
 impl Hold {
-    fn new(does: &Gestures, is_double: bool, since: Instant) -> Self {
+    fn new(does: &Gestures, is_double: bool, since: Time) -> Self {
         let long = does.long.map(|(_, after)| after).filter(|_| !is_double);
         let holding = [long, does.reset.map(|reset| reset.act_after)].into_iter().flatten().max();
         let repeated = match (does.press, does.short) {
@@ -248,7 +249,7 @@ impl Hold {
         }
     }
 
-    fn first(&self) -> (Instant, Timer) {
+    fn first(&self) -> (Time, Timer) {
         let timers = [
             self.long.map(|at| (at, Timer::Long)),
             self.warning.map(|at| (at, Timer::Warning)),
@@ -262,7 +263,7 @@ impl Hold {
     }
 
     /// Does what is due first, and tells what it was.
-    fn pass(&mut self, does: &Gestures, now: Instant, each: &mut impl FnMut(Touch)) -> Timer {
+    fn pass(&mut self, does: &Gestures, now: Time, each: &mut impl FnMut(Touch)) -> Timer {
         let (_, timer) = self.first();
         match timer {
             Timer::Long => {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use evdev::raw_stream::RawDevice;
 use evdev::{EventType, KeyCode, SynchronizationCode};
@@ -15,6 +15,7 @@ use evdev::{EventType, KeyCode, SynchronizationCode};
 use super::clock_id;
 use super::refused::{KeyError, KeyTrouble};
 use super::stamp::Stamps;
+use crate::model::Time;
 
 const FOLDER: &str = "/dev/input";
 /// Reads in a turn, of 32 events each: a device that is never still must not keep the session.
@@ -143,7 +144,7 @@ impl Keyboard {
     }
 
     /// Reports the edges that have come: of which button, whether down, and when.
-    pub(super) fn read(&mut self, stamps: &Stamps, mut each: impl FnMut(usize, bool, Instant)) -> Read {
+    pub(super) fn read(&mut self, stamps: &Stamps, mut each: impl FnMut(usize, bool, Time)) -> Read {
         let Self { device: Some(device), keys, .. } = self else { return Read::All };
         let mut lost = false;
         for _ in 0..READS {

@@ -5,9 +5,10 @@
 //! auto-repeat; a short tap leaves the button down until the next, or until muting lets it up. Keys that
 //! send escape sequences (arrows and the like) touch nothing. Time is an argument.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Touch;
+use crate::model::Time;
 
 /// The longest that keyboards wait before they repeat a key that is held.
 const FIRST_REPEAT: Duration = Duration::from_millis(700);
@@ -39,17 +40,17 @@ enum Grip {
     Up,
     /// Down, and until then it may turn out to be held.
     Tapped {
-        until: Instant,
+        until: Time,
     },
     /// Down by a tap.
     Latched,
     /// Down for as long as it is repeated.
     Held {
-        until: Instant,
+        until: Time,
     },
     /// Up, and what is repeated until then belongs to the tap that let go.
     Released {
-        until: Instant,
+        until: Time,
     },
 }
 
@@ -73,7 +74,7 @@ impl Keys {
     }
 
     /// Reports what `bytes`, which came in one read, touch.
-    pub fn read(&mut self, bytes: &[u8], now: Instant, mut each: impl FnMut(Touch)) {
+    pub fn read(&mut self, bytes: &[u8], now: Time, mut each: impl FnMut(Touch)) {
         self.expire(now, &mut each);
         // A sequence comes whole: at the start of a read an open one was the Escape key alone.
         self.escape = Escape::None;
@@ -91,7 +92,7 @@ impl Keys {
 
     /// Names the time at which a held key counts as let go.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         match self.grip {
             Grip::Tapped { until } | Grip::Held { until } | Grip::Released { until } => Some(until),
             Grip::Up | Grip::Latched => None,
@@ -99,7 +100,7 @@ impl Keys {
     }
 
     /// Reports what the passing of time means.
-    pub fn expire(&mut self, now: Instant, mut each: impl FnMut(Touch)) {
+    pub fn expire(&mut self, now: Time, mut each: impl FnMut(Touch)) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
@@ -123,7 +124,7 @@ impl Keys {
         self.grip = Grip::Up;
     }
 
-    fn space(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+    fn space(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
         self.grip = match (self.button, self.grip) {
             (Button::Click, grip) => {
                 each(Touch::Down);

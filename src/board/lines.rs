@@ -3,7 +3,7 @@
 //! The kernel debounces, stamps and counts the edges; lost ones are noticed by the count and made good by
 //! reading the level. What an edge means is not known here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gpiocdev::line::{Bias as Pull, EdgeDetection, EdgeKind, Value};
 use gpiocdev::{Request, line};
@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use super::gpio;
 use super::refused::{LineError, Trouble};
 use super::stamp::Stamps;
+use crate::model::Time;
 use crate::profile::{Bias, Line};
 
 /// Edges that the kernel keeps for us: a press that bounces has a dozen.
@@ -70,7 +71,7 @@ impl Watched {
     }
 
     /// Reports the edges that have come, each with its time.
-    pub(super) fn read(&mut self, stamps: &Stamps, mut each: impl FnMut(bool, Instant)) -> Read {
+    pub(super) fn read(&mut self, stamps: &Stamps, mut each: impl FnMut(bool, Time)) -> Read {
         let mut lost = 0;
         for _ in 0..READS {
             let mut bytes = [0; READ * WORDS * 8];
@@ -94,7 +95,7 @@ impl Watched {
     }
 
     /// Reports one edge, and tells how many were lost before it.
-    fn edge(&mut self, bytes: &[u8], stamps: &Stamps, each: &mut impl FnMut(bool, Instant)) -> u32 {
+    fn edge(&mut self, bytes: &[u8], stamps: &Stamps, each: &mut impl FnMut(bool, Time)) -> u32 {
         // gpiocdev 0.8.0 reads eight edges for one and drops seven (`read_edge_event`), so they are read here.
         let mut words = [0; WORDS];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {

@@ -26,9 +26,10 @@ mod tty;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::light::{Facts, Levels};
+use crate::model::Time;
 use crate::profile::{self, Body};
 
 pub use fingers::Fingers;
@@ -203,12 +204,12 @@ impl Board {
 
     /// Names the time at which [`touches`](Self::touches) has something to report even if nothing can be read.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         [self.keys.deadline(), self.buttons.deadline()].into_iter().flatten().min()
     }
 
     /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come.
-    pub fn touches(&mut self, readable: bool, now: Instant, mut each: impl FnMut(Touch)) {
+    pub fn touches(&mut self, readable: bool, now: Time, mut each: impl FnMut(Touch)) {
         let Readable { terminal, buttons } = if readable { self.hub.readable() } else { Readable::default() };
         let is_file = self.typing.as_ref().is_some_and(|typing| typing.is_file);
         if terminal || (readable && is_file) {
@@ -227,7 +228,7 @@ impl Board {
         self.buttons.mute_switch()
     }
 
-    fn read_keys(&mut self, now: Instant, each: &mut impl FnMut(Touch)) {
+    fn read_keys(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
         let Some(Typing { input, .. }) = &self.typing else { return };
         let mut bytes = [0; 64];
         match rustix::io::read(input, &mut bytes) {
@@ -242,7 +243,7 @@ impl Board {
     }
 
     /// Shows `view` on every lamp, writing only where what is visible differs, and says when it differs by itself.
-    pub fn show(&mut self, view: &View, now: Instant) -> Option<Duration> {
+    pub fn show(&mut self, view: &View, now: Time) -> Option<Duration> {
         // Only a terminal has a width to ask for.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
@@ -254,7 +255,7 @@ impl Board {
     }
 
     /// Shows the picture of `facts` on every light but the terminal.
-    pub fn shine(&mut self, facts: &Facts, now: Instant) {
+    pub fn shine(&mut self, facts: &Facts, now: Time) {
         self.lamps.show(facts, now, Levels::default());
     }
 

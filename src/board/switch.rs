@@ -2,10 +2,9 @@
 //!
 //! One that does not come to rest counts as on: a microphone that is off by mistake harms nobody.
 
-use std::time::Instant;
-
 use super::contact::{Change, Contact};
 use super::gesture::Fault;
+use crate::model::Time;
 
 /// One mute switch being watched.
 #[derive(Clone, Debug)]
@@ -29,7 +28,7 @@ impl Switch {
     }
 
     /// Takes in that it was switched at `at`.
-    pub fn edge(&mut self, on: bool, at: Instant) {
+    pub fn edge(&mut self, on: bool, at: Time) {
         self.expire(at);
         if let Some(change) = self.contact.edge(on, at) {
             self.change(change);
@@ -38,12 +37,12 @@ impl Switch {
 
     /// Names the time at which the passing of time has a meaning.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         self.contact.deadline()
     }
 
     /// Takes in the passing of time.
-    pub fn expire(&mut self, now: Instant) {
+    pub fn expire(&mut self, now: Time) {
         while let Some(change) = self.contact.expire(now) {
             self.change(change);
         }

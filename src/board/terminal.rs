@@ -6,11 +6,12 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::View;
 use super::line::{Colour, Look, draw, state};
 use crate::light::{self, Face};
+use crate::model::Time;
 
 const ERASE: &str = "\r\x1b[K";
 /// The dot at the beginning of the line.
@@ -62,7 +63,7 @@ impl<W: Write> Terminal<W> {
     }
 
     /// Shows `view`, writing only where what is visible differs, and says when it differs by itself.
-    pub fn show(&mut self, view: &View, now: Instant) -> Option<Duration> {
+    pub fn show(&mut self, view: &View, now: Time) -> Option<Duration> {
         let Some(look) = self.look else { return self.tell(view, now) };
         let picture = light::picture(&view.facts, now, view.levels, DOT);
         let line = draw(view, &picture, look, self.latching, self.width);
@@ -95,7 +96,7 @@ impl<W: Write> Terminal<W> {
         self.missed = if written { 0 } else { self.missed + 1 };
     }
 
-    fn tell(&mut self, view: &View, now: Instant) -> Option<Duration> {
+    fn tell(&mut self, view: &View, now: Time) -> Option<Duration> {
         let (name, next) = light::word(&view.facts, now);
         let news = Some((name, view.facts.muted));
         if news != self.told && self.out.write(&format!("{}\n", state(view, name))) {

@@ -4,7 +4,7 @@
 //! open when the link was lost stays open for a while, so that a short outage costs no word. How a link is made is
 //! the session's business.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,66 +15,67 @@ use super::{
     Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Ending, Event, KEEP_LIMIT, Mode, News,
     OUTAGE_GRACE, Phase, Refusal, SHORTEST_HOLD, State, THINK_LIMIT, Tone, UTTERANCE_LIMIT, actions,
 };
+use crate::model::Time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Link<T = Instant> {
-    stage: Stage<T>,
-    eager: Eager<T>,
+pub(super) struct Link {
+    stage: Stage,
+    eager: Eager,
     /// How many attempts have failed since a session last lasted.
     failures: u32,
-    dialled: T,
+    dialled: Time,
     /// The credential was not accepted the last time.
     denied: bool,
     /// When the service will end the session that is being configured, if it has said so.
-    expires: Option<T>,
-    outage: Outage<T>,
+    expires: Option<Time>,
+    outage: Outage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Stage<T> {
+enum Stage {
     Dialling {
-        until: T,
+        until: Time,
     },
     Configuring {
-        until: T,
+        until: Time,
     },
     Waiting {
-        retry_at: T,
+        retry_at: Time,
         /// Before that nobody may dial, the owner included.
-        not_before: T,
+        not_before: Time,
     },
 }
 
 /// What the owner has said, or is saying, while there is no session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Eager<T = Instant> {
+pub(super) enum Eager {
     /// Nothing.
     No,
     /// The button was pressed: the microphone is open for the pre-roll.
-    Talking { until: T },
+    Talking { until: Time },
     /// Push to talk was released again: the pre-roll is a whole turn.
-    Said { until: T },
+    Said { until: Time },
     /// The microphone was open when the link was lost, and is still.
-    Kept { until: T },
+    Kept { until: Time },
 }
 
 /// What the owner has heard of there being no link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Outage<T = Instant> {
+enum Outage {
     /// There was none before, or nobody is to hear of it.
     None,
     /// It will be told then, if it lasts.
-    Due(T),
+    Due(Time),
     /// It was told, so that its end is told as well.
     Told,
 }
 
 impl Link {
-    pub(super) fn first(now: Instant) -> Self {
+    pub(super) fn first(now: Time) -> Self {
         Self {
             stage: Stage::Dialling { until: now + DIAL_LIMIT },
             eager: Eager::No,
@@ -86,7 +87,7 @@ impl Link {
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Time {
         let stage = match self.stage {
             Stage::Dialling { until } | Stage::Configuring { until } => until,
             Stage::Waiting { retry_at, .. } => retry_at,
@@ -119,7 +120,7 @@ impl Link {
     }
 
     /// Schedules the next dial.
-    fn wait(&mut self, loss: Loss, jitter: std::time::Duration, respite: Option<Instant>, now: Instant) {
+    fn wait(&mut self, loss: Loss, jitter: Duration, respite: Option<Time>, now: Time) {
         let asked = (now + loss.respite()).max(respite.unwrap_or(now));
         let not_before = asked.max(self.dialled + RETRY_SPACING);
         self.stage = Stage::Waiting { retry_at: (asked + jitter).max(not_before), not_before };
@@ -127,35 +128,9 @@ impl Link {
         self.denied = loss == Loss::Denied;
         self.expires = None;
     }
-}
 
-impl<T> Link<T> {
-    pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Link<U> {
-        let Self { stage, eager, failures, dialled, denied, expires, outage } = self;
-        let stage = match stage {
-            Stage::Dialling { until } => Stage::Dialling { until: to(until) },
-            Stage::Configuring { until } => Stage::Configuring { until: to(until) },
-            Stage::Waiting { retry_at, not_before } => {
-                Stage::Waiting { retry_at: to(retry_at), not_before: to(not_before) }
-            }
-        };
-        let eager = match eager {
-            Eager::No => Eager::No,
-            Eager::Talking { until } => Eager::Talking { until: to(until) },
-            Eager::Said { until } => Eager::Said { until: to(until) },
-            Eager::Kept { until } => Eager::Kept { until: to(until) },
-        };
-        let outage = match outage {
-            Outage::None => Outage::None,
-            Outage::Due(at) => Outage::Due(to(at)),
-            Outage::Told => Outage::Told,
-        };
-        let (failures, denied, expires) = (*failures, *denied, expires.as_ref().map(to));
-        Link { stage, eager, failures, dialled: to(dialled), denied, expires, outage }
-    }
-
-    pub(super) fn dialled(&self) -> &T {
-        &self.dialled
+    pub(super) fn dialled(&self) -> Time {
+        self.dialled
     }
 
     /// Tells whether the microphone is open for somebody who speaks.
@@ -170,7 +145,7 @@ impl<T> Link<T> {
 }
 
 impl Eager {
-    fn until(self) -> Option<Instant> {
+    fn until(self) -> Option<Time> {
         match self {
             Self::No => None,
             Self::Talking { until } | Self::Said { until } | Self::Kept { until } => Some(until),
@@ -179,7 +154,7 @@ impl Eager {
 }
 
 impl Conversation {
-    pub(super) fn handle_down(&mut self, event: &Event, now: Instant) -> Actions {
+    pub(super) fn handle_down(&mut self, event: &Event, now: Time) -> Actions {
         let Phase::Down(link) = &mut self.phase else { return Actions::new() };
         match event {
             Event::Press if self.mute.asked || self.mute.switched => {
@@ -249,7 +224,7 @@ impl Conversation {
 
     /// Ends the link for this reason, whatever phase it was in, and schedules the next; a second link that is there
     /// takes its place.
-    pub(super) fn down(&mut self, loss: Loss, now: Instant) -> Actions {
+    pub(super) fn down(&mut self, loss: Loss, now: Time) -> Actions {
         if let Some(then) = self.take_over(now) {
             return then;
         }
@@ -270,7 +245,7 @@ impl Conversation {
     }
 
     /// Gives up a link that is still there.
-    pub(super) fn hang_up(&mut self, loss: Loss, now: Instant) -> Actions {
+    pub(super) fn hang_up(&mut self, loss: Loss, now: Time) -> Actions {
         // A second link moves in, and the first is closed by that.
         let moves =
             matches!(&self.phase, Phase::Up(up) if !matches!(up.rotation.spare(), Spare::Absent { .. }));
@@ -280,25 +255,25 @@ impl Conversation {
     }
 
     /// Leaves the service alone for a while, whatever happens.
-    pub(super) fn spare_the_service(&mut self, now: Instant) {
+    pub(super) fn spare_the_service(&mut self, now: Time) {
         self.respite = Some(now + super::PATIENCE);
     }
 
     /// Makes a link of nothing out of a session that is gone.
-    fn lost(&self, up: &Up, now: Instant) -> Link {
+    fn lost(&self, up: &Up, now: Time) -> Link {
         let open = up.microphone(self.mode) && !self.muted();
         let busy = !up.is_quiet();
         Link {
             eager: if open { Eager::Kept { until: now + KEEP_LIMIT } } else { Eager::No },
             failures: if now >= up.since() + STEADY { 0 } else { up.failures() },
-            dialled: *up.rotation.dialled(),
+            dialled: up.rotation.dialled(),
             outage: Outage::Due(if busy { now } else { now + OUTAGE_GRACE }),
             ..Link::first(now)
         }
     }
 
     /// Puts the second link, however far it has come, in the place of the first, which is no use any more.
-    fn take_over(&mut self, now: Instant) -> Option<Actions> {
+    fn take_over(&mut self, now: Time) -> Option<Actions> {
         let Phase::Up(up) = &mut self.phase else { return None };
         let stage = match up.rotation.spare() {
             Spare::Absent { .. } => return None,
@@ -325,7 +300,7 @@ impl Conversation {
         Actions::new()
     }
 
-    fn up(&mut self, now: Instant) -> Actions {
+    fn up(&mut self, now: Time) -> Actions {
         let Phase::Down(link) = self.phase else { return Actions::new() };
         let (mut up, mut then) = Up::begin(self.mode, self.muted(), link.eager, now);
         up.remember(link.failures, link.dialled, link.expires);
@@ -336,7 +311,7 @@ impl Conversation {
         then
     }
 
-    fn tick_down(&mut self, now: Instant) -> Actions {
+    fn tick_down(&mut self, now: Time) -> Actions {
         let Phase::Down(link) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
         if link.eager.until().is_some_and(|until| now >= until) {
@@ -363,21 +338,21 @@ impl Conversation {
         all
     }
 
-    fn give_up(&mut self, news: &[Action], now: Instant) -> Actions {
+    fn give_up(&mut self, news: &[Action], now: Time) -> Actions {
         let mut all = actions([Action::HangUp]);
         all.extend(news.iter().cloned());
         all.extend(self.down(Loss::Broken, now));
         all
     }
 
-    fn redial_if_due(&mut self, first: Action, now: Instant) -> Actions {
+    fn redial_if_due(&mut self, first: Action, now: Time) -> Actions {
         let mut all = actions([first]);
         all.extend(self.tick_down(now));
         all
     }
 
     /// Forgets whatever the last session has left behind, the owner's unfinished words included.
-    pub(super) fn down_anew(&mut self, now: Instant) -> Actions {
+    pub(super) fn down_anew(&mut self, now: Time) -> Actions {
         let then = self.down(Loss::Broken, now);
         if let Phase::Down(link) = &mut self.phase {
             (link.eager, link.outage) = (Eager::No, Outage::None);

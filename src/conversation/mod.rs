@@ -15,7 +15,7 @@ mod snapshot;
 mod turn;
 mod up;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,7 @@ pub use retry::{Loss, PATIENCE, RETRY_SPACING, STEADY};
 pub use rotation::{HURRY, QUIET, ROTATE_BEFORE, SESSION_LIFE};
 pub use snapshot::{Nonsense, Snapshot};
 
+use crate::model::Time;
 use link::Link;
 use retry::Luck;
 use turn::Up;
@@ -259,15 +260,15 @@ pub enum Ending {
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Conversation<T = Instant> {
+pub struct Conversation {
     mode: Mode,
     mute: Mute,
-    speaker: Speaker<T>,
+    speaker: Speaker,
     last_words: bool,
     luck: Luck,
     /// Until when the service asked not to be dialled.
-    respite: Option<T>,
-    phase: Phase<T>,
+    respite: Option<Time>,
+    phase: Phase,
 }
 
 /// Who has cut the microphone off.
@@ -281,25 +282,25 @@ struct Mute {
 /// Whether a reply can be heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Speaker<T = Instant> {
+enum Speaker {
     There,
-    Away { until: T },
+    Away { until: Time },
     GivenUp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Phase<T = Instant> {
-    Down(Link<T>),
-    Up(Up<T>),
-    Leaving { until: T },
+enum Phase {
+    Down(Link),
+    Up(Up),
+    Leaving { until: Time },
     Gone,
 }
 
 impl Conversation {
     /// Begins by dialling: carry out the returned actions. `seed` spreads the retries of many devices.
     #[must_use]
-    pub fn begin(mode: Mode, muted: bool, seed: u64, now: Instant) -> (Self, Actions) {
+    pub fn begin(mode: Mode, muted: bool, seed: u64, now: Time) -> (Self, Actions) {
         let phase = Phase::Down(Link::first(now));
         let mute = Mute { asked: muted, switched: false };
         let luck = Luck::new(seed);
@@ -310,7 +311,7 @@ impl Conversation {
 
     /// Takes in one event and says what it leads to.
     #[must_use]
-    pub fn handle(&mut self, event: &Event, now: Instant) -> Actions {
+    pub fn handle(&mut self, event: &Event, now: Time) -> Actions {
         if *event == Event::Leave {
             return self.leave(now);
         }
@@ -336,7 +337,7 @@ impl Conversation {
 
     /// Names the time to come back with [`Event::Tick`], if nothing happens before.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         let phase = match &self.phase {
             Phase::Down(link) => Some(link.deadline()),
             Phase::Up(up) => up.deadline(),
@@ -411,7 +412,7 @@ impl Conversation {
         matches!(self.phase, Phase::Leaving { .. } | Phase::Gone)
     }
 
-    fn leave(&mut self, now: Instant) -> Actions {
+    fn leave(&mut self, now: Time) -> Actions {
         match &self.phase {
             Phase::Up(_) => {
                 self.phase = Phase::Leaving { until: now + GOODBYE_LIMIT };
@@ -439,7 +440,7 @@ impl Conversation {
         Ok(self.muted() != before)
     }
 
-    fn see_speaker(&mut self, there: bool, now: Instant) {
+    fn see_speaker(&mut self, there: bool, now: Time) {
         self.speaker = match (there, self.speaker) {
             (true, _) => Speaker::There,
             (false, Speaker::There) => Speaker::Away { until: now + SPEAKER_PATIENCE },
@@ -447,7 +448,7 @@ impl Conversation {
         };
     }
 
-    fn speaker_deadline(&self) -> Option<Instant> {
+    fn speaker_deadline(&self) -> Option<Time> {
         match (self.speaker, &self.phase) {
             (Speaker::Away { until }, Phase::Up(_) | Phase::Down(_)) => Some(until),
             (Speaker::There | Speaker::GivenUp | Speaker::Away { .. }, _) => None,
@@ -459,7 +460,7 @@ impl Conversation {
         actions([Action::Finish(ending)])
     }
 
-    fn last_words_deadline(&self) -> Option<Instant> {
+    fn last_words_deadline(&self) -> Option<Time> {
         match &self.phase {
             Phase::Up(up) if self.last_words => up.at_rest_since().map(|since| since + LAST_WORDS),
             Phase::Up(_) | Phase::Down(_) | Phase::Leaving { .. } | Phase::Gone => None,

@@ -4,12 +4,13 @@
 //! configured while the first goes on, and at a moment that costs nobody a word it takes the first one's place. It
 //! decides when; how links are made, and what goes along, is the session's business.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::retry::{Loss, Luck, RETRY_SPACING};
 use super::{Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Event, Phase, actions};
+use crate::model::Time;
 
 /// How long a session lasts where the service names no time (`expires_at` was always an hour, protocol §4.2).
 pub const SESSION_LIFE: Duration = Duration::from_secs(3600);
@@ -25,25 +26,25 @@ pub const QUIET: Duration = Duration::from_secs(2);
 /// When the session ends, and what there is to replace it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Rotation<T = Instant> {
-    expires: T,
+pub(super) struct Rotation {
+    expires: Time,
     /// When the latest dial of any link was.
-    dialled: T,
+    dialled: Time,
     failures: u32,
-    spare: Spare<T>,
+    spare: Spare,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Spare<T = Instant> {
-    Absent { dial_at: T },
-    Dialling { until: T },
-    Configuring { until: T },
-    Ready { expires: T },
+pub(super) enum Spare {
+    Absent { dial_at: Time },
+    Dialling { until: Time },
+    Configuring { until: Time },
+    Ready { expires: Time },
 }
 
 impl Rotation {
-    pub(super) fn begin(dialled: Instant, expires: Option<Instant>) -> Self {
+    pub(super) fn begin(dialled: Time, expires: Option<Time>) -> Self {
         let expires = expires.unwrap_or(dialled + SESSION_LIFE);
         let spare = Spare::Absent { dial_at: dial_at(expires, dialled) };
         Self { expires, dialled, failures: 0, spare }
@@ -63,7 +64,7 @@ impl Rotation {
     }
 
     /// Takes in that the session lasts until then.
-    fn expires(&mut self, at: Instant) {
+    fn expires(&mut self, at: Time) {
         self.expires = at;
         if let Spare::Absent { dial_at: due } = &mut self.spare {
             *due = dial_at(at, self.dialled);
@@ -72,8 +73,8 @@ impl Rotation {
 
     /// Names the time of the next step; `rest` is since when and whether nothing at all is going on, if anything
     /// may be replaced now.
-    pub(super) fn deadline(&self, moment: Option<Moment>) -> Option<Instant> {
-        let hurry = self.expires.checked_sub(HURRY).unwrap_or(self.dialled);
+    pub(super) fn deadline(&self, moment: Option<Moment>) -> Option<Time> {
+        let hurry = self.expires - HURRY;
         match (self.spare, moment) {
             (Spare::Absent { dial_at }, _) => Some(dial_at),
             (Spare::Dialling { until } | Spare::Configuring { until }, _) => Some(until),
@@ -85,27 +86,14 @@ impl Rotation {
         }
     }
 
-    fn failed(&mut self, loss: Loss, luck: &mut Luck, now: Instant) {
+    fn failed(&mut self, loss: Loss, luck: &mut Luck, now: Time) {
         let retry_at = now + loss.respite() + Loss::jitter(self.failures, luck);
         self.failures = self.failures.saturating_add(1);
         self.spare = Spare::Absent { dial_at: retry_at.max(self.dialled + RETRY_SPACING) };
     }
-}
 
-impl<T> Rotation<T> {
-    pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Rotation<U> {
-        let Self { expires, dialled, failures, spare } = self;
-        let spare = match spare {
-            Spare::Absent { dial_at } => Spare::Absent { dial_at: to(dial_at) },
-            Spare::Dialling { until } => Spare::Dialling { until: to(until) },
-            Spare::Configuring { until } => Spare::Configuring { until: to(until) },
-            Spare::Ready { expires } => Spare::Ready { expires: to(expires) },
-        };
-        Rotation { expires: to(expires), dialled: to(dialled), failures: *failures, spare }
-    }
-
-    pub(super) fn dialled(&self) -> &T {
-        &self.dialled
+    pub(super) fn dialled(&self) -> Time {
+        self.dialled
     }
 }
 
@@ -113,14 +101,14 @@ impl<T> Rotation<T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {
     /// Nothing is going on, since then.
-    Quiet { since: Instant },
+    Quiet { since: Time },
     /// The session is not needed for what is going on.
     Safe,
 }
 
 impl Conversation {
     /// Takes in what concerns the session's end and the second link.
-    pub(super) fn handle_spare(&mut self, event: &Event, now: Instant) -> Actions {
+    pub(super) fn handle_spare(&mut self, event: &Event, now: Time) -> Actions {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let rotation = &mut up.rotation;
         match (event, rotation.spare) {
@@ -154,7 +142,7 @@ impl Conversation {
     }
 
     /// Takes the next step towards the next session, if its time has come.
-    pub(super) fn rotate(&mut self, now: Instant) -> Option<Actions> {
+    pub(super) fn rotate(&mut self, now: Time) -> Option<Actions> {
         let Phase::Up(up) = &mut self.phase else { return None };
         let due = up.rotation.deadline(up.moment()).is_some_and(|deadline| now >= deadline);
         let rotation = &mut up.rotation;
@@ -177,6 +165,6 @@ impl Conversation {
     }
 }
 
-fn dial_at(expires: Instant, dialled: Instant) -> Instant {
-    expires.checked_sub(ROTATE_BEFORE).unwrap_or(dialled).max(dialled + RETRY_SPACING)
+fn dial_at(expires: Time, dialled: Time) -> Time {
+    (expires - ROTATE_BEFORE).max(dialled + RETRY_SPACING)
 }

@@ -4,8 +4,6 @@
 //! owner already speaks again. Only the reply that the turn waits for or plays is ever admitted, so
 //! audio that comes late belongs to nobody. It handles no event.
 
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
 
 use super::link::Eager;
@@ -13,48 +11,49 @@ use super::rotation::{Moment, Rotation};
 use super::{
     Action, Actions, Id, Mode, OWED_LIMIT, State, THINK_LIMIT, TROUBLE_WINDOW, UTTERANCE_LIMIT, actions,
 };
+use crate::model::Time;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Up<T = Instant> {
-    pub(super) turn: Turn<T>,
+pub(super) struct Up {
+    pub(super) turn: Turn,
     pub(super) reply: Reply,
-    since: T,
+    since: Time,
     failures: u32,
-    pub(super) troubles: Troubles<T>,
-    pub(super) rotation: Rotation<T>,
+    pub(super) troubles: Troubles,
+    pub(super) rotation: Rotation,
 }
 
 /// Errors of the service's own that came close together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Troubles<T = Instant> {
+pub(super) struct Troubles {
     count: u32,
-    first: T,
+    first: Time,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Turn<T = Instant> {
+pub(super) enum Turn {
     Idle {
-        since: T,
+        since: Time,
     },
     Listening {
-        since: T,
+        since: Time,
         speech: bool,
-        until: Option<T>,
+        until: Option<Time>,
     },
     /// While `owed` a reply is to be asked for as soon as the service is done with the one before, or then.
     Thinking {
         reply: Option<Id>,
-        owed: Option<T>,
-        until: T,
+        owed: Option<Time>,
+        until: Time,
     },
     Speaking {
         reply: Id,
         sent: bool,
         drained: bool,
-        until: T,
+        until: Time,
     },
 }
 
@@ -68,7 +67,7 @@ pub(super) enum Reply {
 }
 
 impl Up {
-    pub(super) fn begin(mode: Mode, muted: bool, eager: Eager, now: Instant) -> (Self, Actions) {
+    pub(super) fn begin(mode: Mode, muted: bool, eager: Eager, now: Time) -> (Self, Actions) {
         let mut up = Self {
             turn: Turn::Idle { since: now },
             reply: Reply::None,
@@ -95,7 +94,7 @@ impl Up {
     }
 
     /// Takes in how this session came about and when it will end.
-    pub(super) fn remember(&mut self, failures: u32, dialled: Instant, expires: Option<Instant>) {
+    pub(super) fn remember(&mut self, failures: u32, dialled: Time, expires: Option<Time>) {
         self.failures = failures;
         self.rotation = Rotation::begin(dialled, expires);
     }
@@ -106,7 +105,7 @@ impl Up {
     }
 
     /// Returns since when there has been a session.
-    pub(super) fn since(&self) -> Instant {
+    pub(super) fn since(&self) -> Time {
         self.since
     }
 
@@ -152,12 +151,12 @@ impl Up {
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Time> {
         let rotation = self.rotation.deadline(self.moment());
         self.turn_deadline().into_iter().chain(rotation).min()
     }
 
-    pub(super) fn turn_deadline(&self) -> Option<Instant> {
+    pub(super) fn turn_deadline(&self) -> Option<Time> {
         match &self.turn {
             Turn::Idle { .. } => None,
             Turn::Listening { until, .. } => *until,
@@ -185,7 +184,7 @@ impl Up {
     }
 
     /// Returns since when nobody speaks, listens to a reply or waits for one.
-    pub(super) fn at_rest_since(&self) -> Option<Instant> {
+    pub(super) fn at_rest_since(&self) -> Option<Time> {
         match &self.turn {
             Turn::Idle { since } | Turn::Listening { since, speech: false, .. } => Some(*since),
             Turn::Listening { speech: true, .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => None,
@@ -193,7 +192,7 @@ impl Up {
     }
 
     /// Leaves the turn: to wait for the next one where the mode keeps listening, else to idle.
-    pub(super) fn rest(&mut self, mode: Mode, muted: bool, fresh: bool, now: Instant) {
+    pub(super) fn rest(&mut self, mode: Mode, muted: bool, fresh: bool, now: Time) {
         let listens = match mode {
             Mode::Open => !muted,
             Mode::Tap { .. } => !muted && !fresh,
@@ -203,7 +202,7 @@ impl Up {
     }
 
     /// Push to talk: what was said is a turn, and the service has to be asked for the reply.
-    pub(super) fn end_turn(&mut self, now: Instant) -> Actions {
+    pub(super) fn end_turn(&mut self, now: Time) -> Actions {
         let is_free = self.reply == Reply::None;
         let owed = (!is_free).then_some(now + OWED_LIMIT);
         self.turn = Turn::Thinking { reply: None, owed, until: now + THINK_LIMIT };
@@ -233,36 +232,14 @@ impl Up {
         }
         all
     }
-}
-
-impl<T> Up<T> {
-    pub(super) fn map<U>(&self, to: &impl Fn(&T) -> U) -> Up<U> {
-        let Self { turn, reply, since, failures, troubles, rotation } = self;
-        let turn = match turn {
-            Turn::Idle { since } => Turn::Idle { since: to(since) },
-            Turn::Listening { since, speech, until } => {
-                Turn::Listening { since: to(since), speech: *speech, until: until.as_ref().map(to) }
-            }
-            Turn::Thinking { reply, owed, until } => {
-                Turn::Thinking { reply: reply.clone(), owed: owed.as_ref().map(to), until: to(until) }
-            }
-            Turn::Speaking { reply, sent, drained, until } => {
-                let reply = reply.clone();
-                Turn::Speaking { reply, sent: *sent, drained: *drained, until: to(until) }
-            }
-        };
-        let troubles = Troubles { count: troubles.count, first: to(&troubles.first) };
-        let (reply, failures) = (reply.clone(), *failures);
-        Up { turn, reply, since: to(since), failures, troubles, rotation: rotation.map(to) }
-    }
 
     /// Lists the times in it that lie behind.
-    pub(super) fn past(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn past(&self) -> impl Iterator<Item = Time> {
         let since = match &self.turn {
-            Turn::Idle { since } | Turn::Listening { since, .. } => Some(since),
+            Turn::Idle { since } | Turn::Listening { since, .. } => Some(*since),
             Turn::Thinking { .. } | Turn::Speaking { .. } => None,
         };
-        since.into_iter().chain([&self.since, &self.troubles.first, self.rotation.dialled()])
+        since.into_iter().chain([self.since, self.troubles.first, self.rotation.dialled()])
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -272,17 +249,17 @@ impl<T> Up<T> {
 
 impl Troubles {
     /// Counts one more, and tells how many came within the window.
-    pub(super) fn add(&mut self, now: Instant) -> u32 {
+    pub(super) fn add(&mut self, now: Time) -> u32 {
         if self.count == 0 || now >= self.first + TROUBLE_WINDOW {
             *self = Self { count: 0, first: now };
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.count
     }
 }
 
 impl Turn {
-    pub(super) fn listening(mode: Mode, now: Instant) -> Self {
+    pub(super) fn listening(mode: Mode, now: Time) -> Self {
         let until = match mode {
             Mode::Open => None,
             Mode::Tap { quiet } => Some(now + quiet),

@@ -2,7 +2,7 @@
 //!
 //! The state it works on is [`Up`](super::turn::Up)'s. Links are made elsewhere, and replaced elsewhere before their time is over.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::turn::{Reply, Turn};
 use super::{
@@ -10,9 +10,10 @@ use super::{
     REPLY_LIMIT, Refusal, SHORTEST_HOLD, STALL_LIMIT, Speaker, THINK_LIMIT, TROUBLES, UTTERANCE_LIMIT,
     actions,
 };
+use crate::model::Time;
 
 impl Conversation {
-    pub(super) fn handle_up(&mut self, event: &Event, now: Instant) -> Actions {
+    pub(super) fn handle_up(&mut self, event: &Event, now: Time) -> Actions {
         match event {
             Event::Press => self.press(now),
             Event::Release { heard } => self.release(*heard, now),
@@ -43,7 +44,7 @@ impl Conversation {
         }
     }
 
-    fn press(&mut self, now: Instant) -> Actions {
+    fn press(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let (was_busy, mut all) = match &up.turn {
@@ -77,7 +78,7 @@ impl Conversation {
         all
     }
 
-    fn release(&mut self, heard: Duration, now: Instant) -> Actions {
+    fn release(&mut self, heard: Duration, now: Time) -> Actions {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold || !matches!(up.turn, Turn::Listening { .. }) {
             return Actions::new();
@@ -89,7 +90,7 @@ impl Conversation {
         actions([Action::Clear, Action::Tell(News::TooShort)])
     }
 
-    fn mute(&mut self, switch: Option<bool>, now: Instant) -> Actions {
+    fn mute(&mut self, switch: Option<bool>, now: Time) -> Actions {
         match self.take_mute(switch) {
             Ok(true) => {}
             Ok(false) => return Actions::new(),
@@ -114,7 +115,7 @@ impl Conversation {
     }
 
     /// There has been no speaker for too long: a reply that nobody hears is no reply.
-    pub(super) fn give_up_reply(&mut self, now: Instant) -> Actions {
+    pub(super) fn give_up_reply(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         match &up.turn {
@@ -129,19 +130,19 @@ impl Conversation {
     }
 
     /// Forgets the talk so far, which lives at the service, and that the microphone was muted.
-    pub(super) fn reset(&mut self, now: Instant) -> Actions {
+    pub(super) fn reset(&mut self, now: Time) -> Actions {
         self.mute.asked = false;
         let mut all = actions([Action::Cut, Action::HangUp]);
         if let Phase::Up(up) = &mut self.phase {
             // The second link is hung up as well: it is not to take over.
-            up.remember(up.failures(), *up.rotation.dialled(), None);
+            up.remember(up.failures(), up.rotation.dialled(), None);
         }
         all.extend(self.down_anew(now));
         all
     }
 
     /// The first link is no use any more and the second is ready: the owner goes on, and at most a reply is lost.
-    pub(super) fn take_over_whole(&mut self, now: Instant) -> Actions {
+    pub(super) fn take_over_whole(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let mut all = actions([Action::Move]);
@@ -163,7 +164,7 @@ impl Conversation {
         all
     }
 
-    fn speech_started(&mut self, now: Instant) -> Actions {
+    fn speech_started(&mut self, now: Time) -> Actions {
         if self.mode == Mode::Hold || self.muted() {
             return Actions::new();
         }
@@ -176,7 +177,7 @@ impl Conversation {
         actions([Action::Cut])
     }
 
-    fn speech_stopped(&mut self, now: Instant) -> Actions {
+    fn speech_stopped(&mut self, now: Time) -> Actions {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold && matches!(up.turn, Turn::Listening { speech: true, .. }) {
             up.turn = Turn::Thinking { reply: None, owed: None, until: now + THINK_LIMIT };
@@ -184,7 +185,7 @@ impl Conversation {
         Actions::new()
     }
 
-    fn reply_created(&mut self, id: &Id, now: Instant) -> Actions {
+    fn reply_created(&mut self, id: &Id, now: Time) -> Actions {
         let given_up = self.speaker == Speaker::GivenUp;
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         up.reply = Reply::Active(id.clone());
@@ -201,7 +202,7 @@ impl Conversation {
         }
     }
 
-    fn audio(&mut self, id: &Id, now: Instant) -> Actions {
+    fn audio(&mut self, id: &Id, now: Time) -> Actions {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         if up.admits(id) {
             let sent = matches!(up.turn, Turn::Speaking { sent: true, .. });
@@ -210,7 +211,7 @@ impl Conversation {
         Actions::new()
     }
 
-    fn reply_done(&mut self, id: &Id, outcome: Outcome, now: Instant) -> Actions {
+    fn reply_done(&mut self, id: &Id, outcome: Outcome, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
@@ -240,7 +241,7 @@ impl Conversation {
         all
     }
 
-    fn drained(&mut self, now: Instant) -> Actions {
+    fn drained(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         match &mut up.turn {
@@ -254,7 +255,7 @@ impl Conversation {
         Actions::new()
     }
 
-    fn refused(&mut self, refusal: Refusal, now: Instant) -> Actions {
+    fn refused(&mut self, refusal: Refusal, now: Time) -> Actions {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         match refusal {
             Refusal::ReplyInProgress if up.reply == Reply::Asked => {
@@ -291,7 +292,7 @@ impl Conversation {
         }
     }
 
-    fn tick_up(&mut self, now: Instant) -> Actions {
+    fn tick_up(&mut self, now: Time) -> Actions {
         if self.last_words_deadline().is_some_and(|deadline| now >= deadline) {
             return self.leave(now);
         }

@@ -8,9 +8,10 @@
 mod paint;
 mod scene;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::conversation::State;
+use crate::model::Time;
 use scene::{Ages, Scene};
 
 /// The pixels of the largest lamp.
@@ -30,21 +31,21 @@ const HORIZON_STEPS: i64 = 10_000 / STEP_MS;
 pub struct Facts {
     pub state: State,
     /// Since when.
-    pub since: Instant,
+    pub since: Time,
     /// Whether samples of the microphone may leave the device.
     pub live: bool,
     /// When they last ceased to.
-    pub closed: Option<Instant>,
+    pub closed: Option<Time>,
     /// Whether the program is through with starting.
     pub booted: bool,
     /// When the owner last interrupted.
-    pub interrupted: Option<Instant>,
+    pub interrupted: Option<Time>,
     /// The volume, percent, and when it was last changed.
-    pub volume: Option<(u8, Instant)>,
+    pub volume: Option<(u8, Time)>,
     /// The button is held for a reset.
     pub reset: Option<Hold>,
     /// What is wrong, and since when.
-    pub fault: Option<(Fault, Instant)>,
+    pub fault: Option<(Fault, Time)>,
     /// Whether the owner has cut the microphone off, whatever else goes on.
     pub muted: bool,
 }
@@ -53,9 +54,9 @@ pub struct Facts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// When the warning began.
-    pub since: Instant,
+    pub since: Time,
     /// When it acts.
-    pub until: Instant,
+    pub until: Time,
 }
 
 /// What is wrong. Each kind has its count of blinks ([`Fault::blinks`]).
@@ -110,7 +111,7 @@ pub struct Picture {
 ///
 /// Levels move only pictures that have a `next`; looking at them more often than that is waste.
 #[must_use]
-pub fn picture(facts: &Facts, now: Instant, levels: Levels, face: Face) -> Picture {
+pub fn picture(facts: &Facts, now: Time, levels: Levels, face: Face) -> Picture {
     let (ages, into_step) = Ages::of(facts, now);
     let at = |ages: &Ages, levels| {
         let scene = Scene::of(facts, ages);
@@ -133,7 +134,7 @@ pub fn picture(facts: &Facts, now: Instant, levels: Levels, face: Face) -> Pictu
 
 /// Names what the device is doing, and how long it is called so if no fact changes.
 #[must_use]
-pub fn word(facts: &Facts, now: Instant) -> (&'static str, Option<Duration>) {
+pub fn word(facts: &Facts, now: Time) -> (&'static str, Option<Duration>) {
     let (ages, into_step) = Ages::of(facts, now);
     let name = |ages: &Ages| Scene::of(facts, ages).name(facts.state);
     let next = (1..=HORIZON_STEPS).find(|steps| name(&ages.later(*steps)) != name(&ages));
@@ -151,7 +152,7 @@ pub fn loudness(peak: u16) -> u8 {
 impl Facts {
     /// Makes the facts of a device that has just started and does `state`.
     #[must_use]
-    pub fn begin(state: State, now: Instant) -> Self {
+    pub fn begin(state: State, now: Time) -> Self {
         Self {
             state,
             since: now,

@@ -3,10 +3,11 @@
 //! Ages are taken on a grid of steps that begins with the state, so that nothing changes between two steps. What a
 //! scene looks like is not decided here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Facts, Fault, Hold, STEP, STEP_MS};
 use crate::conversation::State;
+use crate::model::Time;
 
 /// How long the flash of an interruption takes, milliseconds.
 const FLASH_MS: i64 = 300;
@@ -51,9 +52,7 @@ impl Scene {
     /// Chooses what matters most: first what the owner does with his hands.
     pub(super) fn of(facts: &Facts, ages: &Ages) -> Self {
         if let Some(Hold { since, until }) = facts.reset {
-            return Self::Reset {
-                hold_ms: millis(until.saturating_duration_since(since).as_nanos() as i128),
-            };
+            return Self::Reset { hold_ms: millis((until - since).as_nanos() as i128) };
         }
         match facts.volume {
             Some((percent, _)) if ages.volume < Some(VOLUME_MS) => return Self::Volume(percent.min(100)),
@@ -117,12 +116,10 @@ impl Scene {
 
 impl Ages {
     /// Gives the ages at the step that `now` is in, and how far into it `now` is.
-    pub(super) fn of(facts: &Facts, now: Instant) -> (Self, Duration) {
-        let into_step = Duration::from_nanos(
-            (now.saturating_duration_since(facts.since).as_nanos() % STEP.as_nanos()) as u64,
-        );
-        let age = |at: Instant| {
-            let nanos = i128::try_from(now.saturating_duration_since(at).as_nanos()).unwrap_or(i128::MAX);
+    pub(super) fn of(facts: &Facts, now: Time) -> (Self, Duration) {
+        let into_step = Duration::from_nanos(((now - facts.since).as_nanos() % STEP.as_nanos()) as u64);
+        let age = |at: Time| {
+            let nanos = i128::try_from((now - at).as_nanos()).unwrap_or(i128::MAX);
             millis(nanos - into_step.as_nanos() as i128)
         };
         let ages = Self {

@@ -10,7 +10,7 @@ mod pipe;
 mod tls;
 
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rustix::event::PollFlags;
@@ -22,6 +22,8 @@ use tungstenite::http::HeaderValue;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
+
+use crate::model::Time;
 
 pub use lost::{Lost, Reason, clipped};
 pub use pipe::Pipe;
@@ -53,9 +55,9 @@ pub struct Link {
     stage: Stage,
     text: BytesMut,
     blocked: bool,
-    last_heard: Instant,
+    last_heard: Time,
     /// Until when the peer may answer the latest ping.
-    answer_by: Option<Instant>,
+    answer_by: Option<Time>,
     /// Somebody talks, or waits for an answer.
     busy: bool,
     dated_s: Option<i64>,
@@ -90,7 +92,7 @@ impl Link {
     ///
     /// # Errors
     /// When no request can be made of `upgrade`, or the pipe breaks at once.
-    pub fn upgrade(pipe: Pipe, upgrade: &Upgrade, now: Instant) -> Result<Self, Lost> {
+    pub fn upgrade(pipe: Pipe, upgrade: &Upgrade, now: Time) -> Result<Self, Lost> {
         let request = request(upgrade)?;
         let handshake = ClientHandshake::start(pipe, request, Some(config())).map_err(Lost::from)?;
         Ok(Self::new(Stage::Upgrading(handshake), now))
@@ -100,7 +102,7 @@ impl Link {
     ///
     /// # Errors
     /// When the kernel has no socket pair to give.
-    pub fn pair(now: Instant) -> Result<(Self, Self), Lost> {
+    pub fn pair(now: Time) -> Result<(Self, Self), Lost> {
         let (ours, theirs) = Pipe::pair()?;
         let end = |pipe, role| {
             let socket = WebSocket::from_raw_socket(pipe, role, Some(config()));
@@ -109,7 +111,7 @@ impl Link {
         Ok((end(ours, Role::Client), end(theirs, Role::Server)))
     }
 
-    fn new(stage: Stage, now: Instant) -> Self {
+    fn new(stage: Stage, now: Time) -> Self {
         let text = BytesMut::with_capacity(4096);
         Self { stage, text, blocked: false, last_heard: now, answer_by: None, busy: false, dated_s: None }
     }
@@ -145,7 +147,7 @@ impl Link {
 
     /// Names the time to call [`Self::tick`], while nothing is heard.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         match &self.stage {
             Stage::Open(_) => Some(self.answer_by.unwrap_or(self.last_heard + self.limits().0)),
             Stage::Upgrading(_) | Stage::Over => None,
@@ -156,7 +158,7 @@ impl Link {
     ///
     /// # Errors
     /// When the peer gave none in time.
-    pub fn tick(&mut self, now: Instant) -> Result<(), Lost> {
+    pub fn tick(&mut self, now: Time) -> Result<(), Lost> {
         let (after, limit) = self.limits();
         let Stage::Open(socket) = &mut self.stage else { return Ok(()) };
         match self.answer_by {
@@ -180,7 +182,7 @@ impl Link {
     ///
     /// # Errors
     /// When the link is over. Every later call says so again.
-    pub fn next(&mut self, now: Instant) -> Result<Option<News>, Lost> {
+    pub fn next(&mut self, now: Time) -> Result<Option<News>, Lost> {
         loop {
             let message = match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Upgrading(handshake) => return self.handshake(handshake, now),
@@ -263,7 +265,7 @@ impl Link {
     fn handshake(
         &mut self,
         handshake: MidHandshake<ClientHandshake<Pipe>>,
-        now: Instant,
+        now: Time,
     ) -> Result<Option<News>, Lost> {
         match handshake.handshake() {
             Ok((socket, response)) => {

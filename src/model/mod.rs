@@ -1,5 +1,5 @@
 //! The few types that several rooms share, each defined once: when the microphone is live, what the service's session
-//! is asked to be, and what the sound threads have counted.
+//! is asked to be, the session's time, and what the sound threads have counted.
 //!
 //! It holds plain values. It reads no clock, knows no device and decides nothing.
 
@@ -9,6 +9,7 @@ mod id;
 mod mode;
 pub(crate) mod nanos;
 mod noise_reduction;
+mod time;
 mod turn_detection;
 mod voice;
 
@@ -17,5 +18,6 @@ pub use echo_cancellation::EchoCancellation;
 pub use id::Id;
 pub use mode::Mode;
 pub use noise_reduction::NoiseReduction;
+pub use time::Time;
 pub use turn_detection::TurnDetection;
 pub use voice::Voice;

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Action, Event, Mode, Snapshot, State};
-use crate::model::CounterSnapshot;
+use crate::model::{CounterSnapshot, Time};
 
 /// The format that is written, and the newest that is read.
 pub const FORMAT: u32 = 1;
@@ -48,14 +48,14 @@ pub enum Line<'a> {
     /// The whole conversation as it is now. A recording begins with one, and so does what follows a gap.
     Snapshot {
         /// When.
-        at: u64,
+        at: Time,
         /// The conversation.
         of: Box<Snapshot>,
     },
     /// Something happened to the conversation, and it decided.
     Event {
         /// When.
-        at: u64,
+        at: Time,
         /// What happened.
         is: Event,
         /// What it decided, in order.
@@ -65,7 +65,7 @@ pub enum Line<'a> {
         /// Whether the microphone is wanted now.
         live: bool,
         /// When it wants to be asked again.
-        until: Option<u64>,
+        until: Option<Time>,
     },
     /// The service was sent a message, or several in a row with sound.
     #[serde(borrow)]
@@ -76,7 +76,7 @@ pub enum Line<'a> {
     /// Somebody said something. Only where the owner asked for words.
     Words {
         /// When.
-        at: u64,
+        at: Time,
         /// Who.
         #[serde(borrow)]
         who: Cow<'a, str>,
@@ -86,7 +86,7 @@ pub enum Line<'a> {
     /// Something was done to a button or a switch.
     Touch {
         /// When.
-        at: u64,
+        at: Time,
         /// What.
         #[serde(borrow)]
         what: Cow<'a, str>,
@@ -94,7 +94,7 @@ pub enum Line<'a> {
     /// The light shows something else.
     Light {
         /// When.
-        at: u64,
+        at: Time,
         /// What, in a word.
         #[serde(borrow)]
         word: Cow<'a, str>,
@@ -104,7 +104,7 @@ pub enum Line<'a> {
     /// The link came to another stage, or why it ended.
     Link {
         /// When.
-        at: u64,
+        at: Time,
         /// The stage.
         #[serde(borrow)]
         what: Cow<'a, str>,
@@ -112,14 +112,14 @@ pub enum Line<'a> {
     /// The sound threads have counted more of what should not happen.
     Counters {
         /// When.
-        at: u64,
+        at: Time,
         /// The counts since the start.
         counts: CounterSnapshot,
     },
     /// Something went wrong that recordings are written for.
     Fault {
         /// When.
-        at: u64,
+        at: Time,
         /// What.
         #[serde(borrow)]
         what: Cow<'a, str>,
@@ -127,7 +127,7 @@ pub enum Line<'a> {
     /// Lines are missing here. A snapshot follows.
     Gap {
         /// When.
-        at: u64,
+        at: Time,
         /// How many.
         lines: u64,
     },
@@ -138,7 +138,7 @@ pub enum Line<'a> {
 #[serde(deny_unknown_fields)]
 pub struct Message<'a> {
     /// When, for several: the first.
-    pub at: u64,
+    pub at: Time,
     /// Its type, of which only known ones are told.
     #[serde(borrow)]
     pub kind: Cow<'a, str>,
@@ -155,7 +155,7 @@ pub struct Message<'a> {
 pub struct Audio<'a> {
     pub messages: u64,
     /// When the last of them came.
-    pub until: u64,
+    pub until: Time,
     /// PCM16 frames in them, at 24 kHz.
     pub frames: u64,
     /// FNV-1a of their base64, taken as 64 bit words, folded to 32.
@@ -166,9 +166,9 @@ pub struct Audio<'a> {
 }
 
 impl Line<'_> {
-    /// Tells when it happened, nanoseconds since the session began.
+    /// Tells when it happened.
     #[must_use]
-    pub fn at(&self) -> u64 {
+    pub fn at(&self) -> Time {
         match self {
             Self::Snapshot { at, .. }
             | Self::Event { at, .. }
@@ -187,7 +187,7 @@ impl Line<'_> {
 /// A line as a person reads it, without a line's end.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at();
+        let at = self.at().as_nanos();
         write!(f, "{:>7}.{:06} s  ", at / 1_000_000_000, at / 1000 % 1_000_000)?;
         match self {
             Self::Snapshot { .. } => write!(f, "--        all is written down"),
@@ -222,7 +222,7 @@ impl fmt::Display for Message<'_> {
         let Some(Audio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
         let ms = frames / 24;
         write!(f, " in {messages}: {ms} ms of sound ({hash:08x})")?;
-        let lasted = until.saturating_sub(self.at) / 1_000_000;
+        let lasted = (*until - self.at).as_millis();
         if lasted > 0 { write!(f, " within {lasted} ms") } else { Ok(()) }
     }
 }

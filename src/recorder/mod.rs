@@ -10,11 +10,11 @@ mod run;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::conversation::{Action, Conversation, Event, Mode};
-use crate::model::CounterSnapshot;
 use crate::fnv;
+use crate::model::{CounterSnapshot, Time};
 
 pub use line::{Audio, FORMAT, Head, Line, Message};
 pub use read::{ReadError, Reader};
@@ -101,7 +101,6 @@ pub struct Setup {
 #[derive(Debug)]
 pub struct Recorder {
     setup: Setup,
-    epoch: Instant,
     segments: VecDeque<Segment>,
     /// Room for more segments: all that the ring ever has is asked for at once.
     free: Vec<Vec<u8>>,
@@ -114,12 +113,12 @@ pub struct Recorder {
     /// Lines for which there was no room since the last snapshot.
     left_out: u64,
     fresh: Option<Fresh>,
-    faults: [Option<Instant>; Fault::ALL.len()],
+    faults: [Option<Time>; Fault::ALL.len()],
 }
 
 #[derive(Debug)]
 struct Segment {
-    began: Instant,
+    began: Time,
     lines: u64,
     text: Vec<u8>,
 }
@@ -129,7 +128,7 @@ struct Fresh {
     text: Vec<u8>,
     /// Where the last snapshot in it begins.
     begins: Option<usize>,
-    fetched: Instant,
+    fetched: Time,
     /// Lines dropped because nobody fetched those before them.
     missed: u64,
 }
@@ -145,11 +144,10 @@ pub struct Chunk {
 impl Recorder {
     /// Begins with `conversation`, which began at `now`.
     #[must_use]
-    pub fn begin(setup: Setup, conversation: &Conversation, now: Instant) -> Self {
+    pub fn begin(setup: Setup, conversation: &Conversation, now: Time) -> Self {
         let fresh = setup.follow.then(|| Fresh { text: Vec::new(), begins: None, fetched: now, missed: 0 });
         let mut recorder = Self {
             setup,
-            epoch: now,
             segments: VecDeque::with_capacity(SEGMENTS),
             free: (0..SEGMENTS).map(|_| Vec::with_capacity(SEGMENT_BYTES)).collect(),
             run: None,
@@ -165,14 +163,14 @@ impl Recorder {
     }
 
     /// Notes an event, what `conversation` decided on it, and what it has become.
-    pub fn event(&mut self, event: &Event, then: &[Action], conversation: &Conversation, now: Instant) {
+    pub fn event(&mut self, event: &Event, then: &[Action], conversation: &Conversation, now: Time) {
         let line = Line::Event {
-            at: self.at(now),
+            at: now,
             is: event.clone(),
             then: Cow::Borrowed(then),
             state: conversation.state(),
             live: conversation.microphone(),
-            until: conversation.deadline().map(|until| self.at(until)),
+            until: conversation.deadline(),
         };
         self.end_run();
         self.write(&line);
@@ -180,7 +178,7 @@ impl Recorder {
     }
 
     /// Sees to it that there is room for what comes and that nothing waits too long: once a turn of the loop.
-    pub fn turn(&mut self, conversation: &Conversation, now: Instant) {
+    pub fn turn(&mut self, conversation: &Conversation, now: Time) {
         if self.run.as_ref().is_some_and(|run| run.is_over(now)) {
             self.end_run();
         }
@@ -194,83 +192,82 @@ impl Recorder {
     }
 
     /// Notes a message that was sent, without sound.
-    pub fn sent(&mut self, kind: &str, bytes: usize, now: Instant) {
+    pub fn sent(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
         self.put(&Line::Sent(message), 0);
     }
 
     /// Notes a message that came, without sound.
-    pub fn got(&mut self, kind: &str, bytes: usize, now: Instant) {
+    pub fn got(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
         self.put(&Line::Got(message), 0);
     }
 
     /// Notes a message of so many `bytes` with sound that was sent. Several in a row become one line.
-    pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Instant) {
+    pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
         if self.setup.sound {
             let line = Line::Sent(self.sound(kind, bytes, base64, now));
             return self.put(&line, base64.len());
         }
-        let at = self.at(now);
         match &mut self.run {
             Some(run) if run.goes_on(kind, now) => run.add(bytes, base64, now),
             Some(_) | None => {
                 self.end_run();
-                self.run = Some(Run::begin(kind, bytes, base64, at, now));
+                self.run = Some(Run::begin(kind, bytes, base64, now));
             }
         }
     }
 
     /// Notes a message of so many `bytes` with sound that came.
-    pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Instant) {
+    pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
         let line = Line::Got(self.sound(kind, bytes, base64, now));
         let samples = if self.setup.sound { base64.len() } else { 0 };
         self.put(&line, samples);
     }
 
     /// Notes what somebody said, where the owner asked for words.
-    pub fn words(&mut self, who: &str, said: &str, now: Instant) {
+    pub fn words(&mut self, who: &str, said: &str, now: Time) {
         if self.setup.words {
-            let line = Line::Words { at: self.at(now), who: who.into(), said: said.into() };
+            let line = Line::Words { at: now, who: who.into(), said: said.into() };
             // At worst every byte is escaped (RFC 8259, section 7).
             self.put(&line, said.len() * 6);
         }
     }
 
     /// Notes what was done to a button or a switch.
-    pub fn touch(&mut self, what: &'static str, now: Instant) {
-        let line = Line::Touch { at: self.at(now), what: what.into() };
+    pub fn touch(&mut self, what: &'static str, now: Time) {
+        let line = Line::Touch { at: now, what: what.into() };
         self.put(&line, 0);
     }
 
     /// Notes what the light shows, where that is something else than before.
-    pub fn light(&mut self, word: &'static str, live: bool, now: Instant) {
+    pub fn light(&mut self, word: &'static str, live: bool, now: Time) {
         if self.light != (word, live) {
             self.light = (word, live);
-            let line = Line::Light { at: self.at(now), word: word.into(), live };
+            let line = Line::Light { at: now, word: word.into(), live };
             self.put(&line, 0);
         }
     }
 
     /// Notes the link's new stage, or why it ended: not in the service's words.
-    pub fn link(&mut self, what: &str, now: Instant) {
-        let line = Line::Link { at: self.at(now), what: what.into() };
+    pub fn link(&mut self, what: &str, now: Time) {
+        let line = Line::Link { at: now, what: what.into() };
         self.put(&line, what.len() * 6);
     }
 
     /// Notes what the sound threads have counted, where that is more than before.
-    pub fn counters(&mut self, counts: CounterSnapshot, now: Instant) {
+    pub fn counters(&mut self, counts: CounterSnapshot, now: Time) {
         if self.counts != counts {
             self.counts = counts;
-            let line = Line::Counters { at: self.at(now), counts };
+            let line = Line::Counters { at: now, counts };
             self.put(&line, 0);
         }
     }
 
     /// Notes a fault, and tells whether a recording is due for it.
     #[must_use]
-    pub fn fault(&mut self, fault: Fault, now: Instant) -> bool {
-        let line = Line::Fault { at: self.at(now), what: fault.word().into() };
+    pub fn fault(&mut self, fault: Fault, now: Time) -> bool {
+        let line = Line::Fault { at: now, what: fault.word().into() };
         self.put(&line, 0);
         let told = &mut self.faults[fault as usize];
         let due = told.is_none_or(|at| now >= at + FAULT_QUIET);
@@ -300,7 +297,7 @@ impl Recorder {
 
     /// Takes the lines that are new, where somebody follows: when there are many, when the last have been
     /// fetched a while ago, or when it is `urgent`.
-    pub fn fresh(&mut self, urgent: bool, now: Instant) -> Option<Chunk> {
+    pub fn fresh(&mut self, urgent: bool, now: Time) -> Option<Chunk> {
         if urgent {
             self.end_run();
         }
@@ -315,7 +312,7 @@ impl Recorder {
 
     /// Names the time to ask for what is fresh again, where somebody follows and there is any.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Time> {
         let fresh = self.fresh.as_ref().filter(|fresh| !fresh.text.is_empty())?;
         Some(fresh.fetched + FRESH_TIME)
     }
@@ -337,14 +334,14 @@ impl Recorder {
         text
     }
 
-    fn message<'a>(&self, kind: &'a str, bytes: usize, now: Instant) -> Message<'a> {
-        Message { at: self.at(now), kind: kind.into(), bytes: bytes as u64, audio: None }
+    fn message<'a>(&self, kind: &'a str, bytes: usize, now: Time) -> Message<'a> {
+        Message { at: now, kind: kind.into(), bytes: bytes as u64, audio: None }
     }
 
-    fn sound<'a>(&self, kind: &'a str, bytes: usize, base64: &'a str, now: Instant) -> Message<'a> {
+    fn sound<'a>(&self, kind: &'a str, bytes: usize, base64: &'a str, now: Time) -> Message<'a> {
         let audio = Audio {
             messages: 1,
-            until: self.at(now),
+            until: now,
             frames: run::frames(base64),
             hash: run::fold(hash(fnv::BASIS, base64.as_bytes())),
             base64: self.setup.sound.then_some(Cow::Borrowed(base64)),
@@ -354,8 +351,7 @@ impl Recorder {
 
     fn end_run(&mut self) {
         if let Some(run) = self.run.take() {
-            let until = self.at(run.last());
-            self.write_if_room(&Line::Sent(run.message(until)), 0);
+            self.write_if_room(&Line::Sent(run.message()), 0);
         }
     }
 
@@ -385,12 +381,11 @@ impl Recorder {
         }
     }
 
-    fn begin_segment(&mut self, conversation: &Conversation, now: Instant) {
+    fn begin_segment(&mut self, conversation: &Conversation, now: Time) {
         self.end_run();
-        let at = self.at(now);
         if self.left_out > 0 {
             let lines = std::mem::take(&mut self.left_out);
-            self.write(&Line::Gap { at, lines });
+            self.write(&Line::Gap { at: now, lines });
         }
         while self.is_first_to_go(now) {
             let Some(oldest) = self.segments.pop_front() else { break };
@@ -401,20 +396,15 @@ impl Recorder {
         text.clear();
         self.segments.push_back(Segment { began: now, lines: 0, text });
         if let Some(fresh) = &mut self.fresh {
-            fresh.begin(at);
+            fresh.begin(now);
         }
-        self.write(&Line::Snapshot { at, of: Box::new(conversation.snapshot(self.epoch)) });
+        self.write(&Line::Snapshot { at: now, of: Box::new(conversation.snapshot()) });
     }
 
     /// Tells whether the oldest segment has to make room for another.
-    fn is_first_to_go(&self, now: Instant) -> bool {
+    fn is_first_to_go(&self, now: Time) -> bool {
         let ended = self.segments.get(1).map(|next| next.began);
         self.segments.len() >= SEGMENTS || ended.is_some_and(|ended| now >= ended + RING_TIME)
-    }
-
-    /// Gives a time as the lines do.
-    fn at(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
@@ -428,7 +418,7 @@ impl Fresh {
     }
 
     /// A snapshot comes next, after which nothing that was missed matters any more.
-    fn begin(&mut self, at: u64) {
+    fn begin(&mut self, at: Time) {
         if self.missed > 0 && self.text.len() < FRESH_BYTES / 2 {
             let lines = std::mem::take(&mut self.missed);
             let _ = serde_json::to_writer(&mut self.text, &Line::Gap { at, lines });

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::line::{FORMAT, Head, Line};
+use crate::model::Time;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
@@ -31,7 +32,7 @@ pub struct Reader<'a> {
     head: Head<'a>,
     rest: &'a [u8],
     line: usize,
-    at: u64,
+    at: Time,
 }
 
 /// What the first line of any format says.
@@ -47,7 +48,7 @@ impl<'a> Reader<'a> {
     /// When it is not that of a recording, or of one that only a newer mynah can read.
     pub fn begin(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let fail = |why: String| Err(ReadError { line: 1, why });
-        let mut reader = Self { head: no_head(), rest: bytes, line: 0, at: 0 };
+        let mut reader = Self { head: no_head(), rest: bytes, line: 0, at: Time::ZERO };
         let Some(first) = reader.next_bytes() else { return fail("the file is empty".to_owned()) };
         let recording = match serde_json::from_slice::<AnyHead>(first) {
             Ok(any) => any.recording,

@@ -3,13 +3,13 @@
 //! Only the conversation lives; everything else that a line tells is for the reader.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::line::{Line, spelt};
 use super::read::{ReadError, Reader};
 use crate::conversation::{Conversation, Event};
+use crate::model::Time;
 
 /// What became of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub enum Replayed {
 pub struct Difference {
     /// The line, counted from 1.
     pub line: usize,
-    /// When it happened, since the session began.
-    pub at: Duration,
+    /// When it happened.
+    pub at: Time,
     /// The event, or that there was none.
     pub event: String,
     pub what: &'static str,
@@ -50,40 +50,34 @@ impl fmt::Display for Replayed {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, at, event, what, recorded, got } = self;
-        let seconds = at.as_secs_f64();
+        let seconds = (*at - Time::ZERO).as_secs_f64();
         write!(f, "line {line}, {seconds:.6} s, {event}: {what} was {recorded} and is now {got}")
     }
 }
 
-/// Has a conversation live through the recording in `bytes` once more, and has `each` line seen. Times are
-/// counted from `epoch`; any will do.
+/// Has a conversation live through the recording in `bytes` once more, and has `each` line seen.
 ///
 /// # Errors
 /// When the bytes are no recording.
-pub fn replay(
-    bytes: &[u8],
-    epoch: Instant,
-    mut each: impl FnMut(usize, &Line<'_>),
-) -> Result<Replayed, ReadError> {
+pub fn replay(bytes: &[u8], mut each: impl FnMut(usize, &Line<'_>)) -> Result<Replayed, ReadError> {
     let mut reader = Reader::begin(bytes)?;
     let (mut events, mut actions) = (0, 0);
     let mut conversation: Option<Conversation> = None;
     while let Some((number, line)) = reader.next()? {
         each(number, &line);
         let fail = |why: String| Err(ReadError { line: number, why });
-        let at = Duration::from_nanos(line.at());
-        let now = epoch + at;
+        let now = line.at();
         match line {
             Line::Snapshot { of, .. } => match &conversation {
-                Some(lived) if lived.snapshot(epoch) != *of => {
+                Some(lived) if lived.snapshot() != *of => {
                     let event = "written down".to_owned();
-                    let (recorded, got) = (spelt(&of), spelt(&lived.snapshot(epoch)));
+                    let (recorded, got) = (spelt(&of), spelt(&lived.snapshot()));
                     let what = "the whole conversation";
-                    let difference = Difference { line: number, at, event, what, recorded, got };
+                    let difference = Difference { line: number, at: now, event, what, recorded, got };
                     return Ok(Replayed::Differs(difference));
                 }
                 Some(_) => {}
-                None => match Conversation::restore(&of, epoch, now) {
+                None => match Conversation::restore(&of, now) {
                     Ok(restored) => conversation = Some(restored),
                     Err(nonsense) => return fail(format!("no conversation was ever like this: {nonsense}")),
                 },
@@ -95,13 +89,12 @@ pub fn replay(
                 events += 1;
                 actions += then.len() as u64;
                 let found = lived.handle(&is, now);
-                let judge = Judge { line: number, at, event: &is };
-                let asks = lived.deadline().map(|until| since(until, epoch));
+                let judge = Judge { line: number, at: now, event: &is };
                 let differs = judge
                     .compare("what it does", &&then[..], &&found[..])
                     .or_else(|| judge.compare("its state", &state, &lived.state()))
                     .or_else(|| judge.compare("whether the microphone is live", &live, &lived.microphone()))
-                    .or_else(|| judge.compare("its deadline", &until, &asks));
+                    .or_else(|| judge.compare("its deadline", &until, &lived.deadline()));
                 if let Some(difference) = differs {
                     return Ok(Replayed::Differs(difference));
                 }
@@ -123,7 +116,7 @@ pub fn replay(
 
 struct Judge<'a> {
     line: usize,
-    at: Duration,
+    at: Time,
     event: &'a Event,
 }
 
@@ -143,8 +136,4 @@ impl Judge<'_> {
             got: spelt(got),
         })
     }
-}
-
-fn since(time: Instant, epoch: Instant) -> u64 {
-    u64::try_from(time.saturating_duration_since(epoch).as_nanos()).unwrap_or(u64::MAX)
 }

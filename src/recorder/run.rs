@@ -2,10 +2,11 @@
 //!
 //! It keeps no sample.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::line::{Audio, Message};
 use crate::fnv;
+use crate::model::Time;
 
 /// How much time one line may stand for.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -13,9 +14,8 @@ const LONGEST: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Run {
     kind: &'static str,
-    at: u64,
-    first: Instant,
-    last: Instant,
+    first: Time,
+    last: Time,
     messages: u64,
     bytes: u64,
     frames: u64,
@@ -23,23 +23,23 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn begin(kind: &'static str, bytes: usize, base64: &str, at: u64, now: Instant) -> Self {
+    pub(super) fn begin(kind: &'static str, bytes: usize, base64: &str, now: Time) -> Self {
         let mut run =
-            Self { kind, at, first: now, last: now, messages: 0, bytes: 0, frames: 0, hash: fnv::BASIS };
+            Self { kind, first: now, last: now, messages: 0, bytes: 0, frames: 0, hash: fnv::BASIS };
         run.add(bytes, base64, now);
         run
     }
 
     /// Tells whether another message of this kind belongs to it.
-    pub(super) fn goes_on(&self, kind: &str, now: Instant) -> bool {
+    pub(super) fn goes_on(&self, kind: &str, now: Time) -> bool {
         self.kind == kind && !self.is_over(now)
     }
 
-    pub(super) fn is_over(&self, now: Instant) -> bool {
+    pub(super) fn is_over(&self, now: Time) -> bool {
         now >= self.first + LONGEST
     }
 
-    pub(super) fn add(&mut self, bytes: usize, base64: &str, now: Instant) {
+    pub(super) fn add(&mut self, bytes: usize, base64: &str, now: Time) {
         self.last = now;
         self.messages += 1;
         self.bytes += bytes as u64;
@@ -47,15 +47,11 @@ impl Run {
         self.hash = hash(self.hash, base64.as_bytes());
     }
 
-    pub(super) fn last(&self) -> Instant {
-        self.last
-    }
-
-    /// Gives the line's content; `until` is the last message's time as lines spell it.
-    pub(super) fn message(&self, until: u64) -> Message<'static> {
-        let Self { kind, at, messages, bytes, frames, hash, .. } = *self;
-        let audio = Audio { messages, until, frames, hash: fold(hash), base64: None };
-        Message { at, kind: kind.into(), bytes, audio: Some(audio) }
+    /// Gives the line's content.
+    pub(super) fn message(&self) -> Message<'static> {
+        let Self { kind, first, last, messages, bytes, frames, hash, .. } = *self;
+        let audio = Audio { messages, until: last, frames, hash: fold(hash), base64: None };
+        Message { at: first, kind: kind.into(), bytes, audio: Some(audio) }
     }
 }
 

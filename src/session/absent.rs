@@ -14,11 +14,12 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use sd_notify::NotifyState;
 
-use super::clock;
+use super::clock::Clock;
 use crate::audio::End;
 use crate::board::Board;
 use crate::conversation::State;
 use crate::light::{Facts, Fault};
+use crate::model::Time;
 
 /// How long a start that lacks a device lasts: with the pause behind it (`RestartSec=`) so long that starts like it
 /// never count as too many (`StartLimitBurst=`), and shorter than a start may take (`TimeoutStartSec=`).
@@ -52,19 +53,19 @@ pub fn absent(
 ) -> Absence {
     // Without a manager, or with one that does not listen, there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Status(why)]);
-    let start = clock::now();
+    let clock = Clock::start();
     let before = nodes(devices);
     let mut board = board.filter(|(board, _)| board.shines());
-    let mut looked = start;
+    let mut looked = Time::ZERO;
     loop {
-        let now = clock::now();
-        if now.duration_since(looked) >= LOOK {
+        let now = clock.now();
+        if now - looked >= LOOK {
             looked = now;
             if nodes(devices) != before {
                 return Absence::Changed;
             }
         }
-        let left = most.saturating_sub(now.duration_since(start));
+        let left = most.saturating_sub(now - Time::ZERO);
         if left.is_zero() {
             return Absence::Over;
         }
@@ -74,7 +75,8 @@ pub fn absent(
                 End::Microphone => Fault::NoMicrophone,
                 End::Speaker => Fault::NoSpeaker,
             };
-            let facts = Facts { fault: Some((fault, start)), ..Facts::begin(State::Connecting, start) };
+            let facts =
+                Facts { fault: Some((fault, Time::ZERO)), ..Facts::begin(State::Connecting, Time::ZERO) };
             board.shine(&facts, now);
             step = SHINE;
         }

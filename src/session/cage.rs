@@ -4,13 +4,14 @@
 
 use std::io;
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, poll};
 use rustix::time::Timespec;
 
-use super::clock;
+use super::clock::Clock;
 use crate::link::{Link, Lost, News};
+use crate::model::Time;
 use crate::parrot::{Habits, Parrot};
 
 /// The parrot builds its events as JSON trees; a few hundred KiB are more than it was seen to need.
@@ -19,24 +20,24 @@ const STACK_BYTES: usize = 256 * 1024;
 /// Lets a parrot live at `link`.
 pub(super) fn open(mut link: Link, habits: Habits, seed: u64) -> io::Result<()> {
     let live = move || {
-        let born = clock::now();
+        let clock = Clock::start();
         let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
         // The other end is gone: nobody is left to tell.
-        let _lost = live(&mut link, &mut parrot, born);
+        let _lost = live(&mut link, &mut parrot, clock);
     };
     Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(live).map(drop)
 }
 
-fn live(link: &mut Link, parrot: &mut Parrot, born: Instant) -> Result<(), Lost> {
+fn live(link: &mut Link, parrot: &mut Parrot, clock: Clock) -> Result<(), Lost> {
     loop {
-        let now = clock::now();
+        let now = clock.now();
         while let Some(news) = link.next(now)? {
             match news {
-                News::Text(text) => parrot.hear(&text, now - born),
+                News::Text(text) => parrot.hear(&text, now - Time::ZERO),
                 News::Up | News::Binary(_) => {}
             }
         }
-        while let Some(event) = parrot.speak(now - born) {
+        while let Some(event) = parrot.speak(now - Time::ZERO) {
             link.send(|text| text.extend_from_slice(event.as_bytes()))?;
         }
         link.flush()?;
@@ -44,7 +45,7 @@ fn live(link: &mut Link, parrot: &mut Parrot, born: Instant) -> Result<(), Lost>
             link.close();
             return Ok(());
         }
-        wait(link, parrot.next().map(|due| due.saturating_sub(now - born)))?;
+        wait(link, parrot.next().map(|due| due.saturating_sub(now - Time::ZERO)))?;
     }
 }
 

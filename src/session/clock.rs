@@ -4,9 +4,24 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Reads it.
+use crate::model::Time;
+
+/// A clock that began to count when it was started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock(Instant);
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self(read())
+    }
+
+    pub(super) fn now(self) -> Time {
+        Time::ZERO + read().saturating_duration_since(self.0)
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one call that everybody else is forbidden")]
-pub(super) fn now() -> Instant {
+fn read() -> Instant {
     Instant::now()
 }
 

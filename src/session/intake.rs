@@ -2,14 +2,13 @@
 //!
 //! What an event means is `wire`'s to say, and what follows from it the conversation's.
 
-use std::time::Instant;
-
 use super::Session;
 use super::line::Place;
 use super::teller::Odd;
 use crate::conversation::{Event, Id};
 use crate::ledger::Mark;
 use crate::link::{News, Text};
+use crate::model::Time;
 use crate::wire::{self, AudioDelta, Incoming, Who};
 
 /// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
@@ -17,7 +16,7 @@ const MESSAGES_A_WAKE: usize = 64;
 
 impl Session {
     /// Takes in the messages that have come, up to a share of the loop.
-    pub(super) fn take_messages(&mut self, now: Instant) {
+    pub(super) fn take_messages(&mut self, now: Time) {
         self.unread = false;
         for _ in 0..MESSAGES_A_WAKE {
             let Some(link) = self.line.link() else { return };
@@ -33,7 +32,7 @@ impl Session {
         self.unread = true;
     }
 
-    fn take_in(&mut self, text: &Text, now: Instant) {
+    fn take_in(&mut self, text: &Text, now: Time) {
         let read = wire::read(text);
         self.note_message(text.len(), &read, now);
         match read {
@@ -67,7 +66,7 @@ impl Session {
         }
     }
 
-    fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Instant) {
+    fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Time) {
         let Some(reply) = Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.admits(reply))
         else {
             return self.ledger.refused(&delta.reply, &delta.item);
@@ -86,7 +85,7 @@ impl Session {
     }
 
     /// Compares the session with what was asked, the first time it is told.
-    fn check(&mut self, effective: &str, now: Instant) {
+    fn check(&mut self, effective: &str, now: Time) {
         if self.conversation.configured() {
             return;
         }

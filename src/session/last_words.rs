@@ -16,7 +16,7 @@ use rustix::event::poll;
 use rustix::net::{SendFlags, send};
 use rustix::time::Timespec;
 
-use super::clock;
+use super::clock::Clock;
 use super::record::Will;
 
 /// How long the session may take to leave, as it has for any other reason.
@@ -24,7 +24,7 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
 
 static BROKEN: AtomicBool = AtomicBool::new(false);
 static SESSION: OnceLock<UnixStream> = OnceLock::new();
-static WILL: Mutex<Option<Will>> = Mutex::new(None);
+static WILL: Mutex<Option<(Will, Clock)>> = Mutex::new(None);
 
 /// Has every panic from now on said with `say`, in one sentence, and end the program with exit code 1. To be called
 /// by the thread that the session will run on. `say` must neither lock nor panic.
@@ -44,9 +44,9 @@ pub fn wake_with(signals: UnixStream) {
     let _ = SESSION.set(signals);
 }
 
-/// Says what is to be done when the session's own thread breaks.
-pub(super) fn leave(will: Option<Will>) {
-    *WILL.lock().unwrap_or_else(PoisonError::into_inner) = will;
+/// Says what is to be done when the session's own thread breaks, and by which clock.
+pub(super) fn leave(will: Option<Will>, clock: Clock) {
+    *WILL.lock().unwrap_or_else(PoisonError::into_inner) = will.map(|will| (will, clock));
 }
 
 /// Tells whether a thread has broken, whatever the session thinks of its own end.
@@ -82,11 +82,11 @@ fn end(session: ThreadId) -> ! {
 
 /// Has the session's will done, by a thread that is well; should that break as well, it is not waited for.
 fn carry_out() {
-    let Some(will) = WILL.try_lock().ok().and_then(|mut will| will.take()) else { return };
+    let Some((will, clock)) = WILL.try_lock().ok().and_then(|mut will| will.take()) else { return };
     let (done, over) = sync_channel::<()>(0);
     let heir = thread::Builder::new().name("last words".into()).spawn(move || {
         let _done = done;
-        will.carry_out(LEAVE_LIMIT, clock::now());
+        will.carry_out(LEAVE_LIMIT, clock.now());
     });
     if heir.is_ok() {
         let _ = over.recv_timeout(LEAVE_LIMIT);

@@ -5,7 +5,7 @@
 //! has just left it. There is never more than one dial.
 
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 
@@ -13,6 +13,7 @@ use super::cage;
 use crate::conversation::{DIAL_LIMIT, GOODBYE_LIMIT, Loss, SESSION_LIFE};
 use crate::errands::{Dial, Errands, Reached, Socket, Unreached};
 use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
+use crate::model::Time;
 use crate::parrot::Habits;
 use crate::profile::Endpoint;
 use crate::wire;
@@ -60,7 +61,7 @@ enum Stage {
     /// Said goodbye; only the answer still matters, for so long.
     Closing {
         link: Link,
-        until: Instant,
+        until: Time,
     },
 }
 
@@ -70,7 +71,7 @@ impl Line {
     }
 
     /// Begins to connect and tells whether that is already done.
-    pub(super) fn dial(&mut self, place: Place, errands: &Errands, now: Instant) -> Result<bool, Lost> {
+    pub(super) fn dial(&mut self, place: Place, errands: &Errands, now: Time) -> Result<bool, Lost> {
         self.dials += 1;
         let number = self.dials;
         match &self.service {
@@ -96,7 +97,7 @@ impl Line {
         &mut self,
         number: u64,
         result: Result<Reached, Unreached>,
-        now: Instant,
+        now: Time,
     ) -> Result<(), (Place, Loss, Lost)> {
         let is_of = |stage: &Stage| matches!(stage, Stage::Dialling { number: of } if *of == number);
         let place = match (is_of(&self.main), is_of(&self.spare)) {
@@ -119,18 +120,18 @@ impl Line {
     }
 
     /// Says goodbye to everybody, or gives up what is not yet there.
-    pub(super) fn hang_up(&mut self, errands: &Errands, now: Instant) {
+    pub(super) fn hang_up(&mut self, errands: &Errands, now: Time) {
         self.drop_spare(errands, now);
         close(&mut self.main, errands, now);
     }
 
     /// Says goodbye to the second link, or gives it up.
-    pub(super) fn drop_spare(&mut self, errands: &Errands, now: Instant) {
+    pub(super) fn drop_spare(&mut self, errands: &Errands, now: Time) {
         close(&mut self.spare, errands, now);
     }
 
     /// Puts the second link, however far it has come, in the place of the first, to which it says goodbye.
-    pub(super) fn move_over(&mut self, errands: &Errands, now: Instant) {
+    pub(super) fn move_over(&mut self, errands: &Errands, now: Time) {
         close(&mut self.main, errands, now);
         std::mem::swap(&mut self.main, &mut self.spare);
     }
@@ -178,13 +179,13 @@ impl Line {
     }
 
     /// Forgets a link to which goodbye was said and that does not answer in time.
-    pub(super) fn expire(&mut self, now: Instant) {
+    pub(super) fn expire(&mut self, now: Time) {
         if matches!(self.spare, Stage::Closing { until, .. } if now >= until) {
             self.spare = Stage::Down;
         }
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Time> {
         let goodbye = match &self.spare {
             Stage::Closing { until, .. } => Some(*until),
             Stage::Down | Stage::Dialling { .. } | Stage::Up { .. } => None,
@@ -234,7 +235,7 @@ impl Stage {
     }
 }
 
-fn close(stage: &mut Stage, errands: &Errands, now: Instant) {
+fn close(stage: &mut Stage, errands: &Errands, now: Time) {
     *stage = match std::mem::replace(stage, Stage::Down) {
         Stage::Up { mut link, .. } => {
             link.close();
@@ -248,7 +249,7 @@ fn close(stage: &mut Stage, errands: &Errands, now: Instant) {
     };
 }
 
-fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Instant) -> Result<Link, Lost> {
+fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Time) -> Result<Link, Lost> {
     let pipe = match reached.socket {
         Socket::Tcp(socket) if endpoint.tls => Pipe::tls(socket, &endpoint.host, tls)?,
         Socket::Tcp(socket) => Pipe::tcp(socket)?,

@@ -27,7 +27,7 @@ mod wait;
 mod watchdog;
 
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
@@ -39,6 +39,7 @@ use crate::errands::Errands;
 use crate::history::History;
 use crate::ledger::{Ledger, Mark};
 use crate::light::Facts;
+use crate::model::Time;
 use crate::profile::Keep;
 use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
@@ -53,6 +54,7 @@ pub use wait::Ready;
 pub use watchdog::{Progress, Watchdog, Work};
 
 use chime::Chime;
+use clock::Clock;
 use downlink::Downlink;
 use line::Line;
 use record::Scribe;
@@ -96,15 +98,16 @@ pub struct Parts {
 /// # Errors
 /// When a sound thread has ended: there is nothing to be said or heard any more.
 pub fn run(parts: Parts) -> Result<Ending, AudioError> {
-    let mut session = Session::begin(parts, clock::now());
-    last_words::leave(session.will());
+    let clock = Clock::start();
+    let mut session = Session::begin(parts, Time::ZERO);
+    last_words::leave(session.will(), clock);
     let mut sleep = Sleep::new(clock::slept());
     watchdog::ready();
     loop {
-        let now = clock::now();
-        let timeout = session.deadline(now).map(|deadline| deadline.saturating_duration_since(now));
+        let now = clock.now();
+        let timeout = session.deadline(now).map(|deadline| deadline - now);
         let ready = session.wait(timeout);
-        let now = clock::now();
+        let now = clock.now();
         if let Some(slept) = sleep.note(clock::slept()) {
             session.awake(slept, now);
         }
@@ -143,19 +146,19 @@ pub struct Session {
     /// Whether a button is ignored.
     broken: bool,
     /// When the light is to be looked at again.
-    look_at: Option<Instant>,
+    look_at: Option<Time>,
     tape_told: bool,
     watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
     unread: bool,
     /// How the program ends, and when.
-    ending: Option<(Ending, Instant)>,
+    ending: Option<(Ending, Time)>,
 }
 
 impl Session {
     /// Begins by dialling, and lets microphone and light follow.
     #[must_use]
-    pub fn begin(parts: Parts, now: Instant) -> Self {
+    pub fn begin(parts: Parts, now: Time) -> Self {
         let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
         let mut session = Self::new(parts, conversation, now);
         if session.board.mute_switch() == Some(true) {
@@ -170,7 +173,7 @@ impl Session {
         session
     }
 
-    fn new(mut parts: Parts, conversation: Conversation, now: Instant) -> Self {
+    fn new(mut parts: Parts, conversation: Conversation, now: Time) -> Self {
         Self {
             facts: Facts::begin(conversation.state(), now),
             look_at: Some(now),
@@ -204,7 +207,7 @@ impl Session {
     ///
     /// # Errors
     /// When a sound thread has ended.
-    pub fn turn(&mut self, ready: Ready, now: Instant) -> Option<Result<Ending, AudioError>> {
+    pub fn turn(&mut self, ready: Ready, now: Time) -> Option<Result<Ending, AudioError>> {
         if ready.sound {
             self.sound.clear_wake();
         }
@@ -262,7 +265,7 @@ impl Session {
     }
 
     /// Tells the conversation what happened and does what it decides.
-    fn on(&mut self, event: &Event, now: Instant) {
+    fn on(&mut self, event: &Event, now: Time) {
         match event {
             Event::SpeechStopped => {
                 self.ledger.note(Mark::TurnEnded, now);
@@ -309,7 +312,7 @@ impl Session {
         self.settle(now);
     }
 
-    fn act(&mut self, action: Action, now: Instant) {
+    fn act(&mut self, action: Action, now: Time) {
         match action {
             Action::Dial => self.dial(now),
             Action::HangUp => self.line.hang_up(&self.errands, now),
@@ -345,14 +348,14 @@ impl Session {
     }
 
     /// Ends the program politely, or at once where it is ending already.
-    fn leave(&mut self, now: Instant) {
+    fn leave(&mut self, now: Time) {
         match &mut self.ending {
             Some((_, at)) => *at = now,
             None => self.on(&Event::Leave, now),
         }
     }
 
-    fn take_time(&mut self, now: Instant) {
+    fn take_time(&mut self, now: Time) {
         if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
             self.on(&Event::Tick, now);
         }
@@ -367,7 +370,7 @@ impl Session {
 
     /// Names the time of the next turn if nothing happens before; `None` where there is none.
     #[must_use]
-    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+    pub fn deadline(&self, now: Time) -> Option<Time> {
         let unheard = self.ledger.unheard(self.sound.mouth.heard());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
         let slack = if self.sound.ears.is_open() { LIGHT_SLACK } else { Duration::ZERO };

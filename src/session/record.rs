@@ -7,7 +7,7 @@
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 
@@ -17,6 +17,7 @@ use crate::conversation::{Action, Actions, Conversation, Ending, Event, News};
 use crate::errands::{Pen, Recording as Errand};
 use crate::light;
 use crate::link::{Lost, Reason};
+use crate::model::Time;
 use crate::recorder::{Fault, Recorder, Setup};
 use crate::wire::{Command, Incoming, Malformed};
 
@@ -65,7 +66,7 @@ pub(super) struct Will {
 }
 
 impl Scribe {
-    pub(super) fn new(parts: &mut Parts, conversation: &Conversation, now: Instant) -> Self {
+    pub(super) fn new(parts: &mut Parts, conversation: &Conversation, now: Time) -> Self {
         let Recording { file, folder, sound, words, started, asked } = std::mem::take(&mut parts.recording);
         let (mode, seed, follow) = (parts.mode, parts.seed, file.is_some());
         let setup = Setup { mode, seed, started, sound, words, follow };
@@ -95,7 +96,7 @@ impl Book {
     }
 
     /// Returns what there is to be written of all that was noted, for this reason; nothing where there is no place.
-    fn page(&mut self, why: &'static str, now: Instant) -> Option<Errand> {
+    fn page(&mut self, why: &'static str, now: Time) -> Option<Errand> {
         match &self.place {
             Place::File(_) => self.more(true, now),
             Place::Folder(folder) => {
@@ -106,7 +107,7 @@ impl Book {
     }
 
     /// Returns the lines that are new, for the file that is written all the time.
-    fn more(&mut self, urgent: bool, now: Instant) -> Option<Errand> {
+    fn more(&mut self, urgent: bool, now: Time) -> Option<Errand> {
         let Place::File(file) = &self.place else { return None };
         let chunk = self.recorder.fresh(urgent, now)?;
         let (file, first_line) = (file.clone(), self.recorder.first_line());
@@ -116,7 +117,7 @@ impl Book {
 
 impl Will {
     /// Has what was noted written, unless noting is what has broken.
-    pub(super) fn carry_out(&self, limit: Duration, now: Instant) {
+    pub(super) fn carry_out(&self, limit: Duration, now: Time) {
         let page = self.book.try_lock().ok().and_then(|mut book| {
             let _ = book.recorder.fault(Fault::Broken, now);
             book.page(Fault::Broken.word(), now)
@@ -140,7 +141,7 @@ impl Session {
     }
 
     /// Notes an event and what was decided on it.
-    pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Instant) {
+    pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Time) {
         self.scribe.book().recorder.event(event, then, &self.conversation, now);
         for action in then {
             let fault = match action {
@@ -171,14 +172,14 @@ impl Session {
     }
 
     /// Notes a fault, for which a recording may be due.
-    pub(super) fn note_fault(&mut self, fault: Fault, now: Instant) {
+    pub(super) fn note_fault(&mut self, fault: Fault, now: Time) {
         let is_due = self.scribe.book().recorder.fault(fault, now);
         if is_due {
             self.write_down(fault.word(), now);
         }
     }
 
-    pub(super) fn note_lost(&mut self, lost: &Lost, now: Instant) {
+    pub(super) fn note_lost(&mut self, lost: &Lost, now: Time) {
         let what = match lost.reason {
             Reason::Http { status, .. } => format!("over: HTTP {status}"),
             Reason::Closed(code) => format!("over: closed with {code}"),
@@ -188,7 +189,7 @@ impl Session {
         self.scribe.book().recorder.link(&what, now);
     }
 
-    pub(super) fn note_touch(&mut self, touch: Touch, now: Instant) {
+    pub(super) fn note_touch(&mut self, touch: Touch, now: Time) {
         let what = match touch {
             Touch::Down => "down",
             Touch::Up => "up",
@@ -208,12 +209,7 @@ impl Session {
     }
 
     /// Notes a message of so many bytes that came, and what it was understood as.
-    pub(super) fn note_message(
-        &mut self,
-        bytes: usize,
-        read: &Result<Incoming<'_>, Malformed>,
-        now: Instant,
-    ) {
+    pub(super) fn note_message(&mut self, bytes: usize, read: &Result<Incoming<'_>, Malformed>, now: Time) {
         let recorder = &mut self.scribe.book().recorder;
         match read {
             Ok(Incoming::Audio(delta)) => {
@@ -225,14 +221,14 @@ impl Session {
     }
 
     /// Notes what the light shows.
-    pub(super) fn note_light(&mut self, now: Instant) {
+    pub(super) fn note_light(&mut self, now: Time) {
         let (word, _) = light::word(&self.facts, now);
         self.scribe.book().recorder.light(word, self.facts.live, now);
     }
 
     /// Notes what has been counted, and writes what is due or asked for, or is left when the session is `ending`.
     /// Once a turn of the loop.
-    pub(super) fn keep_record(&mut self, ending: bool, now: Instant) {
+    pub(super) fn keep_record(&mut self, ending: bool, now: Time) {
         let mut book = self.scribe.book();
         book.recorder.counters(self.sound.counters().snapshot(), now);
         book.recorder.turn(&self.conversation, now);
@@ -244,7 +240,7 @@ impl Session {
         }
     }
 
-    fn write_down(&mut self, why: &'static str, now: Instant) {
+    fn write_down(&mut self, why: &'static str, now: Time) {
         if self.scribe.book().is_followed() {
             return self.follow_up(true, now);
         }
@@ -267,7 +263,7 @@ impl Session {
     }
 
     /// Has the lines that are new added to the file that is written all the time.
-    fn follow_up(&mut self, urgent: bool, now: Instant) {
+    fn follow_up(&mut self, urgent: bool, now: Time) {
         // What cannot be written yet waits where there is a bound and a word for what is missing.
         if self.errands.can_record()
             && let Some(more) = self.scribe.book().more(urgent, now)

@@ -2,18 +2,17 @@
 //!
 //! When that happens is the conversation's to say; here the sound, the book and the words follow.
 
-use std::time::Instant;
-
 use super::Session;
 use super::line::Place;
 use super::record::command_kind;
 use crate::conversation::{Event, Loss, Refusal};
 use crate::history::Turn;
 use crate::link::{Lost, News};
+use crate::model::Time;
 use crate::wire::{self, Command, Incoming};
 
 impl Session {
-    pub(super) fn dial_spare(&mut self, now: Instant) {
+    pub(super) fn dial_spare(&mut self, now: Time) {
         match self.line.dial(Place::Spare, &self.errands, now) {
             Ok(true) => self.on(&Event::SpareUp, now),
             Ok(false) => {}
@@ -21,7 +20,7 @@ impl Session {
         }
     }
 
-    pub(super) fn configure_spare(&mut self, now: Instant) {
+    pub(super) fn configure_spare(&mut self, now: Time) {
         let config = &self.config;
         if let Some(link) = self.line.linked(Place::Spare)
             && let Err(lost) = link.send(|text| wire::session_update(config, text))
@@ -31,7 +30,7 @@ impl Session {
     }
 
     /// Puts the second link in the place of the first.
-    pub(super) fn move_over(&mut self, now: Instant) {
+    pub(super) fn move_over(&mut self, now: Time) {
         self.line.move_over(&self.errands, now);
         // What the old session knew is nobody's any more, but for the sound that is still to be heard.
         self.ledger.estrange();
@@ -44,7 +43,7 @@ impl Session {
     }
 
     /// Tells a session that was just configured what was said before.
-    pub(super) fn remind(&mut self, now: Instant) {
+    pub(super) fn remind(&mut self, now: Time) {
         let turns: Vec<_> = self.history.turns().cloned().collect();
         for Turn { who, words, whole, .. } in turns {
             let command = Command::Recall { who, words, whole };
@@ -53,7 +52,7 @@ impl Session {
     }
 
     /// Takes in what has come over the second link.
-    pub(super) fn take_spare(&mut self, now: Instant) {
+    pub(super) fn take_spare(&mut self, now: Time) {
         // Until it is in use only its own opening comes over it.
         while let Some(link) = self.line.linked(Place::Spare) {
             match link.next(now) {
@@ -68,7 +67,7 @@ impl Session {
     }
 
     /// Hands on what is queued for the second link, and sees that its peer is alive.
-    pub(super) fn keep_spare(&mut self, now: Instant) {
+    pub(super) fn keep_spare(&mut self, now: Time) {
         self.line.expire(now);
         if let Some(link) = self.line.linked(Place::Spare)
             && let Err(lost) = link.tick(now).and_then(|()| link.flush())
@@ -77,7 +76,7 @@ impl Session {
         }
     }
 
-    fn take_spare_in(&mut self, text: &str, now: Instant) {
+    fn take_spare_in(&mut self, text: &str, now: Time) {
         match wire::read(text) {
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
                 self.teller.session(&format!("{id}, to take over"), now);
@@ -111,7 +110,7 @@ impl Session {
         }
     }
 
-    pub(super) fn lose_spare(&mut self, lost: &Lost, now: Instant) {
+    pub(super) fn lose_spare(&mut self, lost: &Lost, now: Time) {
         let was_wanted = !self.line.is_closing(Place::Spare);
         let loss = self.line.lose(Place::Spare, lost);
         if was_wanted {
@@ -119,7 +118,7 @@ impl Session {
         }
     }
 
-    pub(super) fn spare_down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
+    pub(super) fn spare_down(&mut self, lost: &Lost, loss: Loss, now: Time) {
         // While the first link works, this concerns the log alone.
         self.teller.spare_lost(lost, now);
         self.on(&Event::SpareDown(loss), now);

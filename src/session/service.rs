@@ -2,17 +2,18 @@
 //!
 //! Which link that is, and whether there is one, is `line`'s; what is sent and when to dial is decided elsewhere.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::line::Place;
 use super::{Session, record};
 use crate::conversation::{Event, Loss};
 use crate::errands::Outcome;
 use crate::link::Lost;
+use crate::model::Time;
 use crate::wire::Command;
 
 impl Session {
-    pub(super) fn dial(&mut self, now: Instant) {
+    pub(super) fn dial(&mut self, now: Time) {
         match self.line.dial(Place::Main, &self.errands, now) {
             Ok(true) => self.on(&Event::LinkUp, now),
             Ok(false) => {}
@@ -20,7 +21,7 @@ impl Session {
         }
     }
 
-    pub(super) fn take_outcomes(&mut self, now: Instant) {
+    pub(super) fn take_outcomes(&mut self, now: Time) {
         while let Some(outcome) = self.errands.outcome() {
             match outcome {
                 Outcome::Dialled { number, result } => match self.line.dialled(number, result, now) {
@@ -34,17 +35,12 @@ impl Session {
         }
     }
 
-    pub(super) fn command(&mut self, command: &Command, now: Instant) {
+    pub(super) fn command(&mut self, command: &Command, now: Time) {
         log::debug!("tells the service: {command:?}");
         self.send(record::command_kind(command), |text| command.write(text), now);
     }
 
-    pub(super) fn send(
-        &mut self,
-        kind: &'static str,
-        write: impl FnOnce(&mut bytes::BytesMut),
-        now: Instant,
-    ) {
+    pub(super) fn send(&mut self, kind: &'static str, write: impl FnOnce(&mut bytes::BytesMut), now: Time) {
         let Some(link) = self.line.link() else { return };
         let mut bytes = 0;
         let sent = link.send(|text| {
@@ -58,7 +54,7 @@ impl Session {
         }
     }
 
-    pub(super) fn flush(&mut self, now: Instant) {
+    pub(super) fn flush(&mut self, now: Time) {
         if let Some(link) = self.line.link()
             && let Err(lost) = link.flush()
         {
@@ -67,18 +63,18 @@ impl Session {
     }
 
     /// Drops a link that was there before the machine slept: the service has given it up long since.
-    pub fn awake(&mut self, slept: Duration, now: Instant) {
+    pub fn awake(&mut self, slept: Duration, now: Time) {
         if self.line.link().is_some() {
             self.lose(&Lost::broken(format!("this machine slept for {} s", slept.as_secs())), now);
         }
     }
 
-    pub(super) fn lose(&mut self, lost: &Lost, now: Instant) {
+    pub(super) fn lose(&mut self, lost: &Lost, now: Time) {
         let loss = self.line.lose(Place::Main, lost);
         self.down(lost, loss, now);
     }
 
-    pub(super) fn down(&mut self, lost: &Lost, loss: Loss, now: Instant) {
+    pub(super) fn down(&mut self, lost: &Lost, loss: Loss, now: Time) {
         self.note_lost(lost, now);
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.estrange();

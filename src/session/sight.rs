@@ -2,13 +2,14 @@
 //!
 //! It notes and shows; what a fact looks like is `light`'s, and on which lamp `board`'s.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Session, clock};
+use super::Session;
 use crate::audio::{Away, End, Standstill};
 use crate::board::{Board, View};
 use crate::conversation::{Ending, Event, News, Refusal, State};
 use crate::light::{Facts, Fault, Levels};
+use crate::model::Time;
 use crate::recorder;
 
 /// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
@@ -16,13 +17,12 @@ const LAST_SIGHT: Duration = Duration::from_secs(10);
 
 /// Has the lights show that the program is starting. The session takes them over.
 pub fn greet(board: &mut Board) {
-    let now = clock::now();
-    board.shine(&Facts { booted: false, ..Facts::begin(State::Connecting, now) }, now);
+    board.shine(&Facts { booted: false, ..Facts::begin(State::Connecting, Time::ZERO) }, Time::ZERO);
 }
 
 impl Session {
     /// Shows at once what has become of the conversation and the microphone.
-    pub(super) fn follow(&mut self, now: Instant) {
+    pub(super) fn follow(&mut self, now: Time) {
         let before = self.facts;
         let unsent = self.uplink.holds_any(self.line.link());
         let wanted = self.conversation.microphone() && self.away.microphone.is_none();
@@ -42,7 +42,7 @@ impl Session {
         self.show(now);
     }
 
-    pub(super) fn show(&mut self, now: Instant) {
+    pub(super) fn show(&mut self, now: Time) {
         if self.look_at.is_none_or(|look_at| now < look_at) {
             return;
         }
@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// Notes news that a light can tell.
-    pub(super) fn see_news(&mut self, news: News, now: Instant) {
+    pub(super) fn see_news(&mut self, news: News, now: Time) {
         match news {
             News::NoReply | News::ReplyStalled | News::ReplyFailed | News::NoSession => {
                 self.see_fault(Fault::NoReply, now);
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// Notes what the service refused, where a light can tell it.
-    pub(super) fn see_refusal(&mut self, event: &Event, now: Instant) {
+    pub(super) fn see_refusal(&mut self, event: &Event, now: Time) {
         // The others mend themselves, or end the link, which the light shows anyway.
         if *event == Event::Refused(Refusal::NoQuota) {
             self.facts.fault = Some((Fault::Quota, now));
@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// Notes a fault that passes by itself, unless a lasting one is shown.
-    pub(super) fn see_fault(&mut self, fault: Fault, now: Instant) {
+    pub(super) fn see_fault(&mut self, fault: Fault, now: Time) {
         if self.facts.fault.is_none_or(|(shown, _)| !shown.lasts()) {
             self.facts.fault = Some((fault, now));
             self.look_at = Some(now);
@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// Notes which devices are away, tells the owner, and lets the conversation do without.
-    pub(super) fn take_away(&mut self, now: Instant) {
+    pub(super) fn take_away(&mut self, now: Time) {
         let before = std::mem::replace(&mut self.away, self.sound.away());
         let after = self.away;
         if before.microphone.is_some() != after.microphone.is_some()
@@ -101,7 +101,7 @@ impl Session {
     }
 
     /// Notes whether a device has too many xruns, and tells the owner.
-    pub(super) fn take_storms(&mut self, now: Instant) {
+    pub(super) fn take_storms(&mut self, now: Time) {
         let counters = self.sound.counters();
         let counted = [counters.capture_xruns.get(), counters.playback_xruns.get()];
         for (index, end) in [End::Microphone, End::Speaker].into_iter().enumerate() {
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// Notes whether a sound thread has work and does none, and tells the owner.
-    pub(super) fn take_standstills(&mut self, now: Instant) {
+    pub(super) fn take_standstills(&mut self, now: Time) {
         let counters = self.sound.counters();
         let plays = self.downlink.is_waiting() || self.ledger.unheard(self.sound.mouth.heard()) > 0;
         let work = [
@@ -133,13 +133,13 @@ impl Session {
     }
 
     /// Notes whether a button is ignored.
-    pub(super) fn see_buttons(&mut self, broken: bool, now: Instant) {
+    pub(super) fn see_buttons(&mut self, broken: bool, now: Time) {
         self.broken = broken;
         self.see_lasting(now);
     }
 
     /// Shows the worst of what is wrong until it is mended.
-    fn see_lasting(&mut self, now: Instant) {
+    fn see_lasting(&mut self, now: Time) {
         let ill = |index: usize| self.storms[index].rages() || self.standstills[index].stands();
         let [microphone, speaker] = [ill(0), ill(1)];
         let lasting = match self.away {
@@ -154,7 +154,7 @@ impl Session {
     }
 
     /// Says how long the last picture is to be seen, and notes what it is of.
-    pub(super) fn last_sight(&mut self, ending: Ending, now: Instant) -> Duration {
+    pub(super) fn last_sight(&mut self, ending: Ending, now: Time) -> Duration {
         if ending == Ending::Bye || !self.board.shines() {
             return Duration::ZERO;
         }

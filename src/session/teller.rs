@@ -2,14 +2,14 @@
 //!
 //! It only tells. What comes again and again is told once a minute, with its count.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::audio::{Away, Counters, End};
 use crate::board::Board;
 use crate::conversation::{Event, Loss, News, Refusal};
 use crate::ledger::Turn;
 use crate::link::{Lost, Reason, clipped};
-use crate::model::CounterSnapshot;
+use crate::model::{CounterSnapshot, Time};
 use crate::wire::{Difference, ServiceError};
 
 /// The least time between two lines about the same kind of trouble.
@@ -45,18 +45,18 @@ pub(super) struct Teller {
     sessions: Count,
     differences: Count,
     counted: CounterSnapshot,
-    counted_at: Option<Instant>,
+    counted_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Count {
     times: u64,
-    told_at: Option<Instant>,
+    told_at: Option<Time>,
 }
 
 impl Count {
     /// Counts once more; how often it was so far where that is to be told.
-    fn due(&mut self, now: Instant) -> Option<u64> {
+    fn due(&mut self, now: Time) -> Option<u64> {
         self.times += 1;
         let due = self.told_at.is_none_or(|told_at| now >= told_at + QUIET);
         due.then(|| {
@@ -67,7 +67,7 @@ impl Count {
 }
 
 impl Teller {
-    pub(super) fn odd(&mut self, odd: Odd, detail: &str, now: Instant) {
+    pub(super) fn odd(&mut self, odd: Odd, detail: &str, now: Time) {
         if let Some(times) = self.odd[odd as usize].due(now) {
             let what = match odd {
                 Odd::Malformed => "the service sent what is no event",
@@ -82,13 +82,13 @@ impl Teller {
         }
     }
 
-    pub(super) fn session(&mut self, id: &str, now: Instant) {
+    pub(super) fn session(&mut self, id: &str, now: Time) {
         if self.sessions.due(now).is_some() {
             log::info!("session {}", clipped(id));
         }
     }
 
-    pub(super) fn lost(&mut self, lost: &Lost, loss: Loss, leaving: bool, board: &mut Board, now: Instant) {
+    pub(super) fn lost(&mut self, lost: &Lost, loss: Loss, leaving: bool, board: &mut Board, now: Time) {
         let kind = match lost.reason {
             Reason::Http { .. } => 0,
             Reason::Closed(_) => 1,
@@ -112,13 +112,13 @@ impl Teller {
         }
     }
 
-    pub(super) fn spare_lost(&mut self, lost: &Lost, now: Instant) {
+    pub(super) fn spare_lost(&mut self, lost: &Lost, now: Time) {
         if self.spares.due(now).is_some() {
             log::info!("the session that is to take over: {lost}; trying again");
         }
     }
 
-    pub(super) fn differences(&mut self, found: &[Difference], now: Instant) {
+    pub(super) fn differences(&mut self, found: &[Difference], now: Time) {
         let grave = found.iter().any(|difference| difference.grave);
         if found.is_empty() || (self.differences.due(now).is_none() && !grave) {
             return;
@@ -130,7 +130,7 @@ impl Teller {
         }
     }
 
-    pub(super) fn error(&mut self, error: &ServiceError<'_>, now: Instant) {
+    pub(super) fn error(&mut self, error: &ServiceError<'_>, now: Time) {
         let ServiceError { code, message, param, event } = error;
         let kind = if let Event::Refused(refusal) = event {
             match refusal {
@@ -206,7 +206,7 @@ impl Teller {
     }
 
     /// Tells what the sound threads have counted since the last time, at most once a second.
-    pub(super) fn counters(&mut self, counters: &Counters, now: Instant) {
+    pub(super) fn counters(&mut self, counters: &Counters, now: Time) {
         // Playback runs dry at the end of every reply, which is no trouble, and a lost receipt is nothing to the user.
         let seen = CounterSnapshot { starved: 0, receipts_lost: 0, ..counters.snapshot() };
         if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
@@ -229,8 +229,7 @@ impl Teller {
 
 /// Says how long the steps of a turn took, in the order in which an owner would feel them.
 fn times(turn: &Turn) -> String {
-    let between =
-        |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?).as_millis());
+    let between = |from: Option<Time>, to: Option<Time>| Some((to? - from?).as_millis());
     let mut parts = Vec::new();
     if let Some(ms) = between(turn.ended, turn.first_heard) {
         parts.push(format!("reply heard {ms} ms after the turn ended"));

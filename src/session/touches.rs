@@ -2,13 +2,14 @@
 //!
 //! It translates: what a press means is the conversation's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Session;
 use crate::board::Touch;
 use crate::conversation::Event;
 use crate::errands::Memo;
 use crate::light::Hold;
+use crate::model::Time;
 use crate::profile::Keep;
 use crate::wire;
 
@@ -36,7 +37,7 @@ impl Settings {
 }
 
 impl Session {
-    pub(super) fn take_touches(&mut self, readable: bool, now: Instant) {
+    pub(super) fn take_touches(&mut self, readable: bool, now: Time) {
         let mut touches = heapless::Vec::<Touch, 32>::new();
         self.board.touches(readable, now, |touch| {
             // More touches than fit in one read are a cat on the keyboard.
@@ -79,14 +80,14 @@ impl Session {
         self.remember();
     }
 
-    fn turn_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Instant) {
+    fn turn_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Time) {
         let volume = turn(self.sound.mouth.volume()).min(FULL_VOLUME);
         self.sound.mouth.set_volume(volume);
         self.facts.volume = Some((volume, now));
         self.look_at = Some(now);
     }
 
-    fn reset(&mut self, now: Instant) {
+    fn reset(&mut self, now: Time) {
         self.facts.reset = None;
         self.on(&Event::Reset, now);
         self.history.clear();

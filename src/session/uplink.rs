@@ -4,7 +4,6 @@
 //! Whether the microphone is open, and whether there is a session to send to, is decided elsewhere.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use rustix::event::PollFlags;
 
@@ -12,6 +11,7 @@ use super::record::Scribe;
 use crate::audio::{Ears, Heard};
 use crate::conversation::KEEP_LIMIT;
 use crate::link::{Link, Lost};
+use crate::model::Time;
 use crate::wire;
 
 /// Frames kept for a session at most: the newest ten seconds. Older ones are dropped and counted.
@@ -50,7 +50,7 @@ impl Uplink {
         speech: bool,
         mut link: Option<&mut Link>,
         scribe: &Scribe,
-        now: Instant,
+        now: Time,
     ) -> Result<(), Lost> {
         let mut frames = [Heard::default(); EVENT_FRAMES];
         let mut result = match &mut link {
@@ -134,7 +134,7 @@ impl Uplink {
         self.sent -= over;
     }
 
-    fn send_kept(&mut self, link: &mut Link, scribe: &Scribe, now: Instant) -> Result<(), Lost> {
+    fn send_kept(&mut self, link: &mut Link, scribe: &Scribe, now: Time) -> Result<(), Lost> {
         let mut frames = [Heard::default(); EVENT_FRAMES];
         while self.sent < self.kept.len() {
             let count = (self.kept.len() - self.sent).min(EVENT_FRAMES);
@@ -149,7 +149,7 @@ impl Uplink {
     }
 }
 
-fn append(link: &mut Link, frames: &[Heard], scribe: &Scribe, now: Instant) -> Result<(), Lost> {
+fn append(link: &mut Link, frames: &[Heard], scribe: &Scribe, now: Time) -> Result<(), Lost> {
     link.send(|text| {
         let before = text.len();
         wire::append(frames, text);

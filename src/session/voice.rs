@@ -3,18 +3,17 @@
 //!
 //! Whether the microphone is to be open, and when a reply is cut, is the conversation's.
 
-use std::time::Instant;
-
 use super::Session;
 use super::teller::Odd;
 use crate::conversation::{Event, State};
 use crate::history::HeardShare;
 use crate::ledger::{Correction, Mark};
+use crate::model::Time;
 use crate::wire::Command;
 
 impl Session {
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
-    pub(super) fn say_what_was_heard(&mut self, now: Instant) {
+    pub(super) fn say_what_was_heard(&mut self, now: Time) {
         // What the light does not show is not taken.
         let open = self.conversation.microphone() && self.facts.live;
         let link = if self.conversation.configured() { self.line.link() } else { None };
@@ -30,7 +29,7 @@ impl Session {
     }
 
     /// Silences the reply, here and in the device, where there is anything to silence.
-    pub(super) fn cut(&mut self, now: Instant) {
+    pub(super) fn cut(&mut self, now: Time) {
         self.downlink.clear();
         if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
             self.sound.mouth.cut();
@@ -39,7 +38,7 @@ impl Session {
         }
     }
 
-    pub(super) fn take_receipts(&mut self, now: Instant) {
+    pub(super) fn take_receipts(&mut self, now: Time) {
         while let Some(receipt) = self.sound.mouth.receipt() {
             self.ledger.silenced(receipt.cut, receipt.heard, now);
             self.teller.turn(self.ledger.turn(), &mut self.board);
@@ -56,7 +55,7 @@ impl Session {
     }
 
     /// Tells the service what was really heard of a reply that was cut.
-    pub(super) fn correct(&mut self, now: Instant) {
+    pub(super) fn correct(&mut self, now: Time) {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
                 Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
@@ -74,7 +73,7 @@ impl Session {
 
     /// Lets microphone and light follow the conversation: the light is on before the first sample and
     /// off after the last.
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Time) {
         let open = self.conversation.microphone();
         if !open {
             self.sound.ears.set_open(false);
@@ -90,7 +89,7 @@ impl Session {
     }
 
     /// Lets go of what the microphone has heard: no session is to have it any more.
-    pub(super) fn drop_unsent(&mut self, now: Instant) {
+    pub(super) fn drop_unsent(&mut self, now: Time) {
         let offline = !self.conversation.configured();
         if self.uplink.give_up() && offline {
             self.teller.odd(Odd::PreRoll, "there is no link", now);

@@ -2,11 +2,12 @@
 //!
 //! It restarts nothing itself: where the sound stands still it stays silent, and the manager acts.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 use super::Session;
+use crate::model::Time;
 use crate::recorder::Fault;
 
 /// How often within the manager's patience the progress is looked at.
@@ -33,26 +34,26 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Watchdog {
     every: Duration,
-    next: Instant,
+    next: Time,
     seen: Progress,
 }
 
 impl Watchdog {
     /// Makes one for a manager with this much `patience` (`WatchdogSec=`).
     #[must_use]
-    pub fn new(patience: Duration, now: Instant) -> Self {
+    pub fn new(patience: Duration, now: Time) -> Self {
         Self { every: patience / LOOKS, next: now, seen: Progress::default() }
     }
 
     /// Names the time to look again.
     #[must_use]
-    pub fn deadline(&self) -> Instant {
+    pub fn deadline(&self) -> Time {
         self.next
     }
 
     /// Tells whether the watchdog is to be fed now: it is time, and whoever had work since the last time has
     /// done some. Whoever has only just been given work has until the next time.
-    pub fn look(&mut self, progress: Progress, now: Instant) -> bool {
+    pub fn look(&mut self, progress: Progress, now: Time) -> bool {
         if now < self.next {
             return false;
         }
@@ -67,7 +68,7 @@ impl Watchdog {
 }
 
 impl Session {
-    pub(super) fn feed_watchdog(&mut self, now: Instant) {
+    pub(super) fn feed_watchdog(&mut self, now: Time) {
         let Some(watchdog) = &mut self.watchdog else { return };
         let counters = self.sound.counters();
         let progress = Progress {

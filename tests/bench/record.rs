@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use mynah::conversation::{Conversation, Event, Id, Mode};
+use mynah::model::Time;
 use mynah::recorder::{Recorder, Setup};
 
 use crate::allocations::asked;
@@ -46,7 +47,7 @@ pub(crate) struct Note {
     what: What,
     conversation: Conversation,
     recorder: Recorder,
-    now: Instant,
+    now: Time,
     base64: String,
 }
 
@@ -58,7 +59,7 @@ pub(crate) enum What {
 
 impl Note {
     pub(crate) fn new(what: What) -> Self {
-        let now = Instant::now();
+        let now = Time::ZERO;
         let (conversation, _) = Conversation::begin(Mode::Open, false, 7, now);
         let setup =
             Setup { mode: Mode::Open, seed: 7, started: None, sound: false, words: false, follow: false };

@@ -4,7 +4,6 @@
 //! thread: nothing runs beside what is measured, and nothing is ever waited for.
 
 use std::net::TcpStream;
-use std::time::Instant;
 
 use bytes::BytesMut;
 use mynah::audio::{
@@ -12,6 +11,7 @@ use mynah::audio::{
 };
 use mynah::convert::float;
 use mynah::link::{Link, News, Pipe, Tls, Upgrade};
+use mynah::model::Time;
 use mynah::wire::{self, Incoming, Samples};
 use rustix::event::{PollFd, poll};
 
@@ -84,7 +84,7 @@ impl Up<WebSocketPeer> {
 
 impl Up<Link> {
     fn over_a_pair() -> Self {
-        let (link, peer) = Link::pair(Instant::now()).unwrap();
+        let (link, peer) = Link::pair(Time::ZERO).unwrap();
         Self::new(link, peer)
     }
 }
@@ -120,7 +120,7 @@ struct Down<P> {
     playback: Playback,
     samples: Samples,
     link: Link,
-    now: Instant,
+    now: Time,
     peer: P,
     event: String,
 }
@@ -134,7 +134,7 @@ impl Down<WebSocketPeer> {
 
 impl Down<Link> {
     fn over_a_pair() -> Self {
-        let (link, peer) = Link::pair(Instant::now()).unwrap();
+        let (link, peer) = Link::pair(Time::ZERO).unwrap();
         Self::new(link, peer)
     }
 }
@@ -148,7 +148,7 @@ impl<P> Down<P> {
             r#"{{"type":"response.audio.delta","event_id":"event_00000000000000000000","response_id":"resp_00000000000000000000","item_id":"item_00000000000000000000","output_index":0,"content_index":0,"delta":"{}"}}"#,
             str::from_utf8(&base64).unwrap()
         );
-        Self { sound, playback, samples: Samples::default(), link, now: Instant::now(), peer, event }
+        Self { sound, playback, samples: Samples::default(), link, now: Time::ZERO, peer, event }
     }
 }
 
@@ -194,7 +194,7 @@ impl Peer for WebSocketPeer {
 
 impl Peer for Link {
     fn take(&mut self) {
-        assert!(matches!(self.next(Instant::now()), Ok(Some(News::Text(_)))));
+        assert!(matches!(self.next(Time::ZERO), Ok(Some(News::Text(_)))));
     }
 
     fn send(&mut self, text: &str) {
@@ -205,7 +205,7 @@ impl Peer for Link {
 
 /// A link over loopback TLS, upgraded, and its peer.
 fn tls() -> (Link, WebSocketPeer) {
-    let now = Instant::now();
+    let now = Time::ZERO;
     let listener = Listener::open();
     let tls = Tls::new(Some(&listener.ca_file())).unwrap();
     let (tcp, peer): (TcpStream, _) = listener.accept(WebSocketPeer::accept);

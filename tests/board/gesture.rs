@@ -1,8 +1,9 @@
 //! What a push button's edges mean, in virtual time: each edge is `(at_ms, down)`, each touch comes with its time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::board::{Fault, Gesture, Switch, Touch};
+use mynah::model::Time;
 use mynah::profile::{Deed, Gestures, ResetHold};
 use proptest::prelude::*;
 
@@ -112,7 +113,7 @@ fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
 #[test]
 fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
     let does = Gestures { reset: Some(reset()), ..Gestures::default() };
-    let (mut gesture, start, mut told) = (Gesture::new(&does), now(), Vec::new());
+    let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |touch| told.push(touch));
     // The program was asleep for a minute.
     gesture.expire(start + secs(60), |touch| told.push(touch));
@@ -125,7 +126,7 @@ fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
 #[test]
 fn repeats_that_come_late_come_once() {
     let does = Gestures { press: Some(Deed::VolumeUp), ..Gestures::default() };
-    let (mut gesture, start, mut told) = (Gesture::new(&does), now(), Vec::new());
+    let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |touch| told.push(touch));
     gesture.expire(start + secs(30), |touch| told.push(touch));
     assert_eq!(told, [VolumeUp, VolumeUp]);
@@ -219,7 +220,7 @@ fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
 #[test]
 fn a_button_that_is_lost_is_let_up() {
     let does = Gestures { press: Some(Deed::Talk), reset: Some(reset()), ..Gestures::default() };
-    let (mut gesture, start, mut told) = (Gesture::new(&does), now(), Vec::new());
+    let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |touch| told.push(touch));
     gesture.expire(start + secs(6), |touch| told.push(touch));
     gesture.lose(|touch| told.push(touch));
@@ -231,7 +232,7 @@ fn a_button_that_is_lost_is_let_up() {
 fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
     let mut edges: Vec<_> = vec![(0, true), (3, false), (6, true), (2000, false)];
     edges.extend((0..42).map(|edge| (5000 + edge * 15, edge % 2 == 0)));
-    let (mut switch, start, mut told) = (Switch::new(false), now(), Vec::<(u64, bool)>::new());
+    let (mut switch, start, mut told) = (Switch::new(false), Time::ZERO, Vec::<(u64, bool)>::new());
     for at_ms in 0..9000 {
         switch.expire(start + ms(at_ms));
         for (_, on) in edges.iter().filter(|(edge_ms, _)| *edge_ms == at_ms) {
@@ -319,10 +320,10 @@ type Faults = Vec<(u64, Fault)>;
 
 /// Plays `edges` and goes on until `until_ms`, jumping from one deadline to the next.
 fn watch(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Told, Faults) {
-    let (start, mut told, mut faults) = (now(), Vec::new(), Vec::new());
+    let (start, mut told, mut faults) = (Time::ZERO, Vec::new(), Vec::new());
     let mut steps = 0;
     let edges = edges.iter().map(|(ms, down)| (*ms, Some(*down))).chain([(until_ms, None)]);
-    let mut take = |gesture: &mut Gesture, at: Instant| {
+    let mut take = |gesture: &mut Gesture, at: Time| {
         faults.extend(gesture.take_fault().map(|fault| (since(start, at), fault)));
     };
     take(&mut gesture, start);
@@ -343,7 +344,7 @@ fn watch(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Told, F
     (told, faults)
 }
 
-fn since(start: Instant, at: Instant) -> u64 {
+fn since(start: Time, at: Time) -> u64 {
     (at - start).as_millis().try_into().unwrap()
 }
 
@@ -357,12 +358,4 @@ fn ms(ms: u64) -> Duration {
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an Instant can only be made from the clock; only differences count"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

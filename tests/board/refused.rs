@@ -1,8 +1,9 @@
 //! What cannot be had is refused in one sentence that names who wants it, what, and what to do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::board::{Board, BoardError, KeyError, KeyTrouble, LineError, LiveLine, Stamps, Trouble};
+use mynah::model::Time;
 use mynah::profile::{Bias, Body, Button, Driven, Gestures, Kind, Line, Place};
 
 #[test]
@@ -110,12 +111,14 @@ fn a_body_that_is_not_there_is_refused_and_names_who_wants_it() {
 }
 
 #[test]
-fn an_edge_is_as_old_as_its_stamp_and_never_in_the_future() {
-    let (now, secs) = (now(), Duration::from_secs);
+fn an_edge_is_as_old_as_its_stamp_and_never_in_the_future_or_before_the_session() {
+    let secs = Duration::from_secs;
+    let now = Time::ZERO + secs(10);
     let stamps = Stamps::new(now, secs(100));
     assert_eq!(stamps.at(secs(97)), now - secs(3));
     assert_eq!(stamps.at(secs(100)), now);
     assert_eq!(stamps.at(secs(101)), now);
+    assert_eq!(stamps.at(secs(85)), Time::ZERO);
 }
 
 fn line(trouble: Trouble) -> String {
@@ -132,12 +135,4 @@ fn board() -> Board {
     let (input, _) = std::io::pipe().unwrap();
     let (_, output) = std::io::pipe().unwrap();
     Board::on(input.into(), output.into(), None, false, LiveLine::default()).unwrap()
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an Instant can only be made from the clock; only differences count"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -1,9 +1,10 @@
 //! The service allows 30 new connections a minute: whatever happens, for hours, there are never as many.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::conversation::{Action, Event, Loss, Mode, SESSION_LIFE};
+use mynah::model::Time;
 use proptest::prelude::*;
 
 use super::{TAP, Table};
@@ -96,8 +97,8 @@ struct Hours {
     talk: Table,
     fates: Vec<Fate>,
     /// The first link and the second: what becomes of it, and when.
-    links: [Option<(Stage, Fate, Instant)>; 2],
-    recent: VecDeque<Instant>,
+    links: [Option<(Stage, Fate, Time)>; 2],
+    recent: VecDeque<Time>,
     dials: usize,
     most: usize,
 }

@@ -7,27 +7,24 @@ mod rotation;
 mod stories;
 pub(crate) mod walk;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::conversation::{
     Action, Actions, Conversation, Event, Id, Mode, RETRY_SPACING, ROTATE_BEFORE, SESSION_LIFE,
 };
+use mynah::model::Time;
 
 pub(crate) const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
 
 /// A conversation with a clock that the test moves by hand.
 pub(crate) struct Table {
     pub(crate) conversation: Conversation,
-    pub(crate) now: Instant,
+    pub(crate) now: Time,
 }
 
 impl Table {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "an Instant can only be made from the clock; only differences count"
-    )]
     pub(crate) fn begin(mode: Mode) -> Self {
-        let now = Instant::now();
+        let now = Time::ZERO;
         let (conversation, actions) = Conversation::begin(mode, false, 7, now);
         assert_eq!(actions, [Action::Dial]);
         Self { conversation, now }

@@ -3,8 +3,9 @@
 use mynah::conversation::{
     Action, Event, Loss, Mode, News, OWED_LIMIT, Outcome, Refusal, SESSION_LIFE, State, Tone,
 };
+use mynah::model::Time;
 use proptest::prelude::*;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{TAP, Table, held, id};
 
@@ -49,7 +50,7 @@ pub(crate) struct Seen {
     cut: Vec<String>,
     heard: Option<String>,
     /// When a reply was asked for that the service has said nothing of.
-    asked: Option<Instant>,
+    asked: Option<Time>,
     over: bool,
     /// The owner has heard that the link is lost.
     mourned: bool,

@@ -55,7 +55,7 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
         ),
     ];
     for (bytes, expected) in cases {
-        let refused = replay(bytes.as_bytes(), desk.epoch, |_, _| {}).expect_err(&bytes).to_string();
+        let refused = replay(bytes.as_bytes(), |_, _| {}).expect_err(&bytes).to_string();
         assert!(refused.contains(expected), "{refused} where {expected} was expected");
     }
 }

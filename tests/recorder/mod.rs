@@ -4,7 +4,7 @@ mod format;
 mod replay;
 mod ring;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mynah::conversation::{Event, Mode};
 use mynah::recorder::{Line, Reader, Recorder, Replayed, Setup, replay};
@@ -14,7 +14,6 @@ use crate::conversation::Table;
 /// A conversation at a table, and a recorder that listens to it.
 struct Desk {
     talk: Table,
-    epoch: Instant,
     recorder: Recorder,
 }
 
@@ -30,7 +29,7 @@ impl Desk {
         let mut setup = Setup { mode, seed: 7, started, sound: false, words: false, follow: false };
         ask(&mut setup);
         let recorder = Recorder::begin(setup, &talk.conversation, talk.now);
-        Self { epoch: talk.now, talk, recorder }
+        Self { talk, recorder }
     }
 
     fn on(&mut self, event: &Event) {
@@ -66,7 +65,7 @@ impl Desk {
 
     fn replayed(&mut self) -> Replayed {
         let text = self.text();
-        replay(text.as_bytes(), self.epoch, |_, _| {}).unwrap()
+        replay(text.as_bytes(), |_, _| {}).unwrap()
     }
 
     /// The lines that a person would read, without their times.

@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::conversation::{Conversation, Event, Loss, Mode, Outcome, Snapshot, State};
+use mynah::conversation::{Conversation, Event, Loss, Mode, Outcome, Refusal, Snapshot, State};
+use mynah::model::Time;
 use mynah::recorder::{Head, Line, Replayed, replay};
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::Desk;
 use crate::conversation::walk::{Seen, event};
@@ -45,11 +47,11 @@ fn the_first_difference_is_named_with_its_line_time_and_event() {
     for (recorded, spoilt, expected) in cases {
         let broken = text.replacen(recorded, spoilt, 1);
         assert_ne!(broken, text, "{recorded} stands in {text}");
-        let said = replay(broken.as_bytes(), desk.epoch, |_, _| {}).unwrap().to_string();
+        let said = replay(broken.as_bytes(), |_, _| {}).unwrap().to_string();
         assert!(said.ends_with(expected), "{said}");
     }
     let spoilt = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
-    let said = replay(spoilt.as_bytes(), desk.epoch, |_, _| {}).unwrap().to_string();
+    let said = replay(spoilt.as_bytes(), |_, _| {}).unwrap().to_string();
     assert_eq!(said, "line 6, 1.570000 s, event mute: its state was idle and is now muted");
 }
 
@@ -62,7 +64,7 @@ fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
     let text = desk.text();
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
     let spoilt = format!("{before}\"reply\":\"asked\"{after}");
-    let said = replay(spoilt.as_bytes(), desk.epoch, |_, _| {});
+    let said = replay(spoilt.as_bytes(), |_, _| {});
     assert!(said.unwrap().to_string().contains("written down: the whole conversation was "));
 }
 
@@ -72,12 +74,11 @@ fn every_recording_in_the_folder_is_lived_again_the_same() {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.len() >= 3, "{files:?}");
-    let epoch = Desk::begin(Mode::Open).epoch;
     for file in files {
         if std::env::var_os(RENEW).is_some() {
             fs::write(&file, renewed(&fs::read_to_string(&file).unwrap())).unwrap();
         }
-        match replay(&fs::read(&file).unwrap(), epoch, |_, _| {}) {
+        match replay(&fs::read(&file).unwrap(), |_, _| {}) {
             Ok(Replayed::Same { events, actions }) => {
                 assert!(events > 4 && actions > 2, "{}", file.display())
             }
@@ -92,10 +93,10 @@ fn what_no_conversation_ever_was_is_not_restored() {
     let mut desk = Desk::begin(Mode::Open);
     desk.up();
     desk.after(Duration::from_secs(5));
-    let whole = serde_json::to_string(&desk.talk.conversation.snapshot(desk.epoch)).unwrap();
+    let whole = serde_json::to_string(&desk.talk.conversation.snapshot()).unwrap();
     let restored = |text: &str| {
         let snapshot: Snapshot = serde_json::from_str(text).unwrap();
-        Conversation::restore(&snapshot, desk.epoch, desk.talk.now).map(|conversation| conversation.state())
+        Conversation::restore(&snapshot, desk.talk.now).map(|conversation| conversation.state())
     };
     assert_eq!(restored(&whole), Ok(State::Listening));
     for (good, bad, why) in [
@@ -108,7 +109,7 @@ fn what_no_conversation_ever_was_is_not_restored() {
     }
     let mut held_down = Desk::begin(Mode::Hold);
     held_down.live([(10, Event::Press), (400, held(400))]);
-    let said = serde_json::to_string(&held_down.talk.conversation.snapshot(held_down.epoch)).unwrap();
+    let said = serde_json::to_string(&held_down.talk.conversation.snapshot()).unwrap();
     let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
     assert_eq!(restored(&elsewhere).unwrap_err().to_string(), "a held turn was said in a mode without one");
 }
@@ -148,9 +149,9 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
 
 /// Writes the conversation down and sets it up again, which must be the same one.
 fn set_up_again(desk: &Desk) {
-    let written = serde_json::to_string(&desk.talk.conversation.snapshot(desk.epoch)).unwrap();
+    let written = serde_json::to_string(&desk.talk.conversation.snapshot()).unwrap();
     let read: Snapshot = serde_json::from_str(&written).unwrap();
-    let again = Conversation::restore(&read, desk.epoch, desk.talk.now).unwrap();
+    let again = Conversation::restore(&read, desk.talk.now).unwrap();
     assert_eq!(again, desk.talk.conversation, "{written}");
 }
 
@@ -189,6 +190,39 @@ proptest! {
         }
     }
 
+    /// Whatever numbers stand on paper, no sum of them overflows: overflow checks are on in tests.
+    #[test]
+    fn no_number_in_a_snapshot_makes_a_sum_overflow(
+        mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
+        before in prop::collection::vec((event(), 0u64..4_000_000_000), 1..60),
+        which in any::<u64>(),
+        after in prop::collection::vec(event(), 1..60),
+    ) {
+        let mut desk = Desk::begin(mode);
+        let mut seen = Seen::default();
+        for (event, wait_ns) in before {
+            desk.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
+        }
+        let mut paper = serde_json::to_value(desk.talk.conversation.snapshot()).unwrap();
+        enlarge(&mut paper, &mut which.clone());
+        let snapshot: Snapshot = serde_json::from_value(paper).unwrap();
+        let taken = |at: &Time| Conversation::restore(&snapshot, *at).is_ok();
+        let now = [desk.talk.now, Time::MAX].into_iter().find(taken).unwrap();
+        let mut conversation = Conversation::restore(&snapshot, now).unwrap();
+        let _ = conversation.handle(&Event::Refused(Refusal::Trouble), now);
+        for event in after {
+            let event = match seen.named(event) {
+                Event::LinkDown(_) => Event::LinkDown(Loss::Later(Duration::MAX)),
+                Event::SpareDown(_) => Event::SpareDown(Loss::Later(Duration::MAX)),
+                Event::Expires(_) => Event::Expires(Duration::MAX),
+                other => other,
+            };
+            let _ = conversation.handle(&event, now);
+            let _ = conversation.handle(&Event::Tick, now);
+            let _ = (conversation.deadline(), conversation.state());
+        }
+    }
+
     /// A spoilt recording is refused, or differs, or was spoilt where it does not matter.
     #[test]
     fn no_spoilt_recording_panics(
@@ -206,7 +240,28 @@ proptest! {
                 _ => bytes.insert(place, byte),
             }
         }
-        let _ = replay(&bytes, desk.epoch, |_, line| drop(line.to_string()));
+        let _ = replay(&bytes, |_, line| drop(line.to_string()));
+    }
+}
+
+/// Makes some of the numbers as large as they can be: those for which there is a bit in `which`.
+fn enlarge(value: &mut Value, which: &mut u64) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match (value.is_number(), &**name) {
+                    (true, "failures" | "count") => *value = u32::MAX.into(),
+                    _ => enlarge(value, which),
+                }
+            }
+        }
+        Value::Number(_) => {
+            if *which & 1 == 1 {
+                *value = u64::MAX.into();
+            }
+            *which = which.rotate_right(1);
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => {}
     }
 }
 
@@ -214,24 +269,23 @@ proptest! {
 fn renewed(text: &str) -> String {
     let mut lines = text.lines();
     let head: Head<'_> = serde_json::from_str(lines.next().unwrap()).unwrap();
-    let epoch = Desk::begin(head.mode).epoch;
-    let (mut conversation, _) = Conversation::begin(head.mode, false, head.seed, epoch);
+    let (mut conversation, _) = Conversation::begin(head.mode, false, head.seed, Time::ZERO);
     let head = Head { mynah: env!("CARGO_PKG_VERSION").into(), dropped: 0, ..head };
     let mut out = vec![serde_json::to_string(&head).unwrap()];
     for line in lines {
         // Snapshots are of yesterday's conversation.
         if let Some(rest) = line.strip_prefix(r#"{"snapshot":{"at":"#) {
-            let at = rest.split(',').next().unwrap().parse().unwrap();
-            let of = Box::new(conversation.snapshot(epoch));
+            let at = Time::from_nanos(rest.split(',').next().unwrap().parse().unwrap());
+            let of = Box::new(conversation.snapshot());
             out.push(serde_json::to_string(&Line::Snapshot { at, of }).unwrap());
             continue;
         }
         let mut line: Line<'_> = serde_json::from_str(line).unwrap();
         if let Line::Event { at, is, then, state, live, until } = &mut line {
-            let found = conversation.handle(is, epoch + Duration::from_nanos(*at));
+            let found = conversation.handle(is, *at);
             *then = found.to_vec().into();
             (*state, *live) = (conversation.state(), conversation.microphone());
-            *until = conversation.deadline().map(|until| (until - epoch).as_nanos() as u64);
+            *until = conversation.deadline();
         }
         out.push(serde_json::to_string(&line).unwrap());
     }

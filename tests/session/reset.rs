@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use mynah::audio::{self, Shape, Tape};
 use mynah::board::Board;
 use mynah::conversation::Mode;
 use mynah::errands::Errands;
+use mynah::model::Time;
 use mynah::profile::{Bias, Button, Credential, Gestures, Keep, Kind, Line, Place, ResetHold, Secret};
 use mynah::session::{Parts, Ready, Recording, Session};
 
@@ -77,6 +79,8 @@ fn until(session: &mut Session, is_so: impl Fn() -> bool) {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the session by hand needs a clock, and this is it")]
-fn now() -> Instant {
-    Instant::now()
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn now() -> Time {
+    Time::ZERO + START.elapsed()
 }

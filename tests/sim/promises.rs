@@ -3,7 +3,6 @@
 //! It believes nothing that the device says of itself but when it interrupted.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use mynah::recorder::{Replayed, replay};
 
@@ -94,8 +93,8 @@ impl Promises {
     }
 
     /// The flight recorder: what it holds can be lived again.
-    pub(super) fn relive(&mut self, recording: &[u8], epoch: Instant, at: At) {
-        match replay(recording, epoch, |_, _| {}) {
+    pub(super) fn relive(&mut self, recording: &[u8], at: At) {
+        match replay(recording, |_, _| {}) {
             Ok(Replayed::Same { .. }) => {}
             Ok(Replayed::Differs(difference)) => {
                 self.breaks(at, format!("the recording differs: {difference}"))

@@ -19,6 +19,7 @@ use mynah::board::Fingers;
 use mynah::conversation::State;
 use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
 use mynah::light;
+use mynah::model::Time;
 use mynah::session::{Ready, Session};
 
 use super::card::{Card, Voice};
@@ -122,7 +123,7 @@ impl<'a> World<'a> {
     fn new(plan: &'a Plan) -> Self {
         let mut luck = Rng::with_seed(!plan.seed);
         let heap = Heap::begin(plan.calm_at, plan.is_served_well());
-        let clock = Clock::new();
+        let clock = Clock::default();
         let (promises, voice) = (Rc::<RefCell<Promises>>::default(), Rc::<RefCell<Voice>>::default());
         let mark = Arc::<Mutex<Mark>>::default();
         let (sound, listener, talker) = as_device(|| loops(Shape::default(), Unplugged::Wait)).unwrap();
@@ -132,8 +133,7 @@ impl<'a> World<'a> {
         let (board, fingers) = as_device(|| board(&mark));
         let (errands, hand) = as_device(Errands::by_hand).unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
-        let session =
-            as_device(|| Session::begin(parts(plan, sound, board, errands, signals), clock.instant(0)));
+        let session = as_device(|| Session::begin(parts(plan, sound, board, errands, signals), Time::ZERO));
         let loops: [SoundLoop; 2] = as_device(|| -> [SoundLoop; 2] {
             let heard = Box::pin(listener.run(microphone.clone()));
             [heard, Box::pin(talker.run(speaker.clone(), speaker.first()))]
@@ -186,7 +186,7 @@ impl<'a> World<'a> {
             self.clock.set(next.max(self.clock.now()));
         }
         let recording = self.session.recording();
-        self.promises.borrow_mut().relive(&recording, self.clock.instant(0), self.clock.now());
+        self.promises.borrow_mut().relive(&recording, self.clock.now());
         let (replies, _) = self.promises.borrow().newest();
         let (heard, tones) = (self.promises.borrow().heard_frames, self.promises.borrow().tones);
         self.digest.add(&heard.to_le_bytes());
@@ -227,7 +227,7 @@ impl<'a> World<'a> {
             self.plan.acts.get(self.next_act).map(|(at, _)| *at),
             self.extra.first().map(|(at, _)| *at),
             self.dialling.as_ref().map(|(at, ..)| *at),
-            self.session.deadline(self.clock.instant(now)).map(|at| self.clock.at(at)),
+            self.session.deadline(Time::from_nanos(now)).map(Time::as_nanos),
             self.microphone.wake(),
             Some(self.trial_at()),
         ];
@@ -269,7 +269,7 @@ impl<'a> World<'a> {
         let card = |end| if end == End::Microphone { &self.microphone } else { &self.speaker };
         match act {
             Act::Touch { button, down } => {
-                self.fingers.touch(button, down, self.clock.instant(now));
+                self.fingers.touch(button, down, Time::from_nanos(now));
                 self.touched = true;
             }
             Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },
@@ -388,7 +388,7 @@ impl<'a> World<'a> {
 
     fn session(&mut self, tell: &mut Option<&mut dyn FnMut(&str)>) -> bool {
         let now = self.clock.now();
-        let instant = self.clock.instant(now);
+        let instant = Time::from_nanos(now);
         let mut ready = self.session.wait(Some(Duration::ZERO));
         ready.link |= self.fars.iter().any(|far| far.cable.is_readable(false));
         ready.board |= std::mem::take(&mut self.touched);
@@ -406,7 +406,7 @@ impl<'a> World<'a> {
         }
         let is_muted = self.session.conversation().muted();
         self.muted_since = is_muted.then(|| if was_muted { self.muted_since.unwrap_or(now) } else { now });
-        let interrupted = self.session.facts().interrupted.map(|at| self.clock.at(at));
+        let interrupted = self.session.facts().interrupted.map(Time::as_nanos);
         if interrupted != self.interrupted {
             self.interrupted = interrupted;
             let delivered = delivered.into_iter().max().unwrap_or(0);
@@ -429,7 +429,7 @@ impl<'a> World<'a> {
 
     fn note_rest(&mut self, now: At) {
         let facts = self.session.facts();
-        let (word, _) = light::word(facts, self.clock.instant(now));
+        let (word, _) = light::word(facts, Time::from_nanos(now));
         let told = facts.state == State::Offline || facts.fault.is_some();
         if told && self.shown.is_none() && self.plan.fault_at.is_some_and(|at| now >= at) {
             self.shown = Some((now - self.plan.fault_at.unwrap_or(now), word));
@@ -456,7 +456,7 @@ impl<'a> World<'a> {
                 self.promises.borrow_mut().stuck(now, &format!("{state:?}, although nothing went wrong"));
             }
         }
-        let (state, since) = (self.session.facts().state, self.clock.at(self.session.facts().since));
+        let (state, since) = (self.session.facts().state, self.session.facts().since.as_nanos());
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
             self.promises.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
         }

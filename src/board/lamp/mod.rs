@@ -13,9 +13,10 @@ mod shade;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::light::{self, Face, Facts, Levels, PIXELS};
+use crate::model::Time;
 use crate::profile::{Lamp, Light};
 
 pub use pins::{Pins, Wiring};
@@ -52,7 +53,7 @@ struct Fitted {
     bulb: Box<dyn Bulb>,
     /// None where that is not known.
     shown: Option<heapless::Vec<[u8; 3], PIXELS>>,
-    failed_at: Option<Instant>,
+    failed_at: Option<Time>,
 }
 
 impl Default for Places {
@@ -103,13 +104,13 @@ impl Lamps {
     }
 
     /// Shows the picture of `facts` on every lamp and says when one differs by itself.
-    pub fn show(&mut self, facts: &Facts, now: Instant, levels: Levels) -> Option<Duration> {
+    pub fn show(&mut self, facts: &Facts, now: Time, levels: Levels) -> Option<Duration> {
         self.0.iter_mut().filter_map(|fitted| fitted.show(facts, now, levels)).min()
     }
 }
 
 impl Fitted {
-    fn show(&mut self, facts: &Facts, now: Instant, levels: Levels) -> Option<Duration> {
+    fn show(&mut self, facts: &Facts, now: Time, levels: Levels) -> Option<Duration> {
         if let Some(failed_at) = self.failed_at
             && now < failed_at + RETRY
         {

@@ -1,0 +1,35 @@
+//! Time: what its arithmetic gives, at its ends too.
+
+use std::time::Duration;
+
+use mynah::model::Time;
+
+#[test]
+fn a_moment_and_a_duration_give_a_moment_and_two_moments_a_duration() {
+    let later = Time::ZERO + Duration::from_millis(1500);
+    assert_eq!(later.as_nanos(), 1_500_000_000);
+    assert_eq!(later - Time::from_nanos(500_000_000), Duration::from_secs(1));
+    assert_eq!(later - Duration::from_millis(500), Time::from_nanos(1_000_000_000));
+    assert!(Time::ZERO < later && later < Time::MAX);
+}
+
+#[test]
+fn no_arithmetic_leaves_the_range() {
+    for longest in [Duration::from_nanos(u64::MAX), Duration::MAX] {
+        assert_eq!(Time::MAX + longest, Time::MAX);
+        assert_eq!(Time::from_nanos(1) + longest, Time::MAX);
+        assert_eq!(Time::from_nanos(1) - longest, Time::ZERO);
+    }
+    assert_eq!(Time::ZERO - Time::MAX, Duration::ZERO);
+    assert_eq!(Time::MAX - Time::ZERO, Duration::from_nanos(u64::MAX));
+}
+
+#[test]
+fn it_is_written_as_a_number_and_nothing_else_is_read() {
+    let text = serde_json::to_string(&Time::MAX).unwrap();
+    assert_eq!(text, u64::MAX.to_string());
+    assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), Time::MAX);
+    for other in ["-1", "1.5", "18446744073709551616", "\"1\"", "{\"secs\":1}"] {
+        assert!(serde_json::from_str::<Time>(other).is_err(), "{other}");
+    }
+}
