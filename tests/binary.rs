@@ -153,7 +153,7 @@ fn who_asks_with_a_signal_gets_a_recording_that_can_be_lived_again() {
     let story = answer(&folder, &["replay", "--verbose", file]);
     assert_eq!(story.0, Some(0), "{}", story.1);
     for told in [
-        "event     configured -> nothing",
+        "event     link configured -> nothing",
         "light     listening (green)",
         "3 events, 1 actions, all the same",
     ] {
@@ -163,7 +163,7 @@ fn who_asks_with_a_signal_gets_a_recording_that_can_be_lived_again() {
     fs::write(&recording, text.replace("\"state\":\"listening\"", "\"state\":\"idle\"")).unwrap();
     let (code, said) = answer(&folder, &["replay", file]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("event configured: its state was idle and is now listening"), "{said}");
+    assert!(said.contains("event link configured: its state was idle and is now listening"), "{said}");
 }
 
 #[test]

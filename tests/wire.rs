@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
-use mynah::conversation::{Event, Id, Outcome, Refusal};
+use mynah::conversation::{Event, Id, LinkChange, Outcome, Refusal, ServerEvent};
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
 use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, Who};
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ fn every_recorded_event_is_read_as_what_it_is() {
         r#"ReplyDone("resp_Jd05yTq7Xn2E", Cancelled)"#,
         "ignored",
         "ignored",
-        "error response_cancel_not_active: Refused(NothingToCancel)",
+        "error response_cancel_not_active: Server(Refused(NothingToCancel))",
     ];
     assert_eq!(SERVER.lines().map(told).collect::<Vec<_>>(), expected);
 }
@@ -64,7 +64,7 @@ fn the_other_dialect_is_understood_without_being_told() {
         r#"ReplyDone("resp_Jd05yTq7Xn2E", Completed)"#,
         "ignored",
         "ignored",
-        "error session_expired: Refused(SessionExpired)",
+        "error session_expired: Server(Refused(SessionExpired))",
     ];
     assert_eq!(SERVER_GA.lines().map(told).collect::<Vec<_>>(), expected);
 }
@@ -175,8 +175,8 @@ fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matt
         (r#"{"type":"response.invocation.delta","delta":{"a":[1,{"b":2}]}}"#, "ignored"),
         (r#"{"type":"response.audio.done","item_id":"i","content_index":2.0}"#, "audio done i 2"),
         (r#"{"type":"response.audio.done","item_id":"i","content_index":"x"}"#, "audio done i 0"),
-        (r#"{"type":"error"}"#, "error : Refused(Other)"),
-        (r#"{"type":"error","error":"text"}"#, "error : Refused(Other)"),
+        (r#"{"type":"error"}"#, "error : Server(Refused(Other))"),
+        (r#"{"type":"error","error":"text"}"#, "error : Server(Refused(Other))"),
         (r#"{"type":"session.updated"}"#, "updated"),
         (r#"{"type":"response.done","response":{"id":"r","status":7}}"#, r#"ReplyDone("r", Completed)"#),
         (r#"{"type":"no.such.event"}"#, "unknown no.such.event"),
@@ -203,16 +203,19 @@ fn every_error_code_means_one_thing_to_the_conversation() {
         ("never_heard_of", Refusal::Other),
     ];
     for (code, refusal) in codes {
-        assert_eq!(of(json!({"code": code})), Event::Refused(refusal));
+        assert_eq!(of(json!({"code": code})), Event::Server(ServerEvent::Refused(refusal)));
     }
     assert_eq!(
         of(json!({"code": "invalid_value", "event_id": wire::SESSION_EVENT_ID})),
-        Event::Misconfigured
+        Event::Link(LinkChange::Misconfigured)
     );
-    assert_eq!(of(json!({"code": "unknown_parameter", "param": "session.voice"})), Event::Misconfigured);
+    assert_eq!(
+        of(json!({"code": "unknown_parameter", "param": "session.voice"})),
+        Event::Link(LinkChange::Misconfigured)
+    );
     assert_eq!(
         of(json!({"type": "server_error", "event_id": wire::SESSION_EVENT_ID})),
-        Event::Refused(Refusal::Trouble)
+        Event::Server(ServerEvent::Refused(Refusal::Trouble))
     );
 }
 
@@ -391,7 +394,7 @@ fn a_reply_ends_in_one_of_four_ways() {
     ] {
         let text = json!({"type": "response.done", "response": {"id": "r", "status": status}}).to_string();
         assert!(
-            matches!(wire::read(&text), Ok(Incoming::Event(Event::ReplyDone(_, found))) if found == outcome),
+            matches!(wire::read(&text), Ok(Incoming::Event(ServerEvent::ReplyDone(_, found))) if found == outcome),
             "{status}"
         );
     }

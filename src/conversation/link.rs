@@ -12,8 +12,9 @@ use super::retry::{Loss, RETRY_SPACING, STEADY};
 use super::rotation::Spare;
 use super::turn::Up;
 use super::{
-    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Ending, Event, KEEP_LIMIT, Mode, News,
-    OUTAGE_GRACE, Phase, Refusal, SHORTEST_HOLD, State, THINK_LIMIT, Tone, UTTERANCE_LIMIT, actions,
+    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Ending, Event, KEEP_LIMIT, LinkChange, Mode,
+    News, OUTAGE_GRACE, Phase, Refusal, SHORTEST_HOLD, ServerEvent, State, THINK_LIMIT, Tone,
+    UTTERANCE_LIMIT, UserInput, actions,
 };
 use crate::model::Time;
 
@@ -157,10 +158,10 @@ impl Conversation {
     pub(super) fn handle_down(&mut self, event: &Event, now: Time) -> Actions {
         let Phase::Down(link) = &mut self.phase else { return Actions::new() };
         match event {
-            Event::Press if self.mute.asked || self.mute.switched => {
+            Event::Input(UserInput::Press) if self.mute.asked || self.mute.switched => {
                 actions([Action::Cut, Action::Tell(News::Muted)])
             }
-            Event::Press => {
+            Event::Input(UserInput::Press) => {
                 let over = matches!(self.mode, Mode::Tap { .. }) && link.microphone();
                 let limit = if self.mode == Mode::Hold { UTTERANCE_LIMIT } else { KEEP_LIMIT };
                 link.eager = if over { Eager::No } else { Eager::Talking { until: now + limit } };
@@ -169,56 +170,43 @@ impl Conversation {
                 }
                 self.redial_if_due(Action::Cut, now)
             }
-            Event::Release { heard } if self.mode == Mode::Hold && link.microphone() => {
+            Event::Input(UserInput::Release { heard }) if self.mode == Mode::Hold && link.microphone() => {
                 let long_enough = *heard >= SHORTEST_HOLD;
                 link.eager = if long_enough { Eager::Said { until: now + THINK_LIMIT } } else { Eager::No };
                 if long_enough { Actions::new() } else { actions([Action::Tell(News::TooShort)]) }
             }
-            Event::Mute => self.mute_down(None),
-            Event::MuteSwitch(on) => self.mute_down(Some(*on)),
-            Event::Reset => self.reset(now),
-            Event::LinkUp if matches!(link.stage, Stage::Dialling { .. }) => {
+            Event::Input(UserInput::Mute) => self.mute_down(None),
+            Event::Input(UserInput::MuteSwitch(on)) => self.mute_down(Some(*on)),
+            Event::Input(UserInput::Reset) => self.reset(now),
+            Event::Link(LinkChange::Up) if matches!(link.stage, Stage::Dialling { .. }) => {
                 link.stage = Stage::Configuring { until: now + CONFIGURE_LIMIT };
                 actions([Action::Configure])
             }
-            Event::Expires(life) => {
+            Event::Link(LinkChange::Expires(life)) => {
                 link.expires = Some(now + *life);
                 Actions::new()
             }
-            Event::Configured if matches!(link.stage, Stage::Configuring { .. }) => self.up(now),
-            Event::LinkDown(loss) => self.down(*loss, now),
-            Event::Misconfigured | Event::Refused(Refusal::NoQuota)
+            Event::Link(LinkChange::Configured) if matches!(link.stage, Stage::Configuring { .. }) => {
+                self.up(now)
+            }
+            Event::Link(LinkChange::Down(loss)) => self.down(*loss, now),
+            Event::Link(LinkChange::Misconfigured)
+            | Event::Server(ServerEvent::Refused(Refusal::NoQuota))
                 if matches!(link.stage, Stage::Configuring { .. }) =>
             {
                 self.phase = Phase::Gone;
                 actions([Action::HangUp, Action::Finish(Ending::Refused)])
             }
-            Event::Refused(Refusal::TooMuch) => {
+            Event::Server(ServerEvent::Refused(Refusal::TooMuch)) => {
                 self.spare_the_service(now);
                 Actions::new()
             }
             Event::Tick => self.tick_down(now),
             // A link that is not configured takes no part in a conversation, what is still heard of the last one
             // needs no decision, and there is no second link but beside a first.
-            Event::Release { .. }
-            | Event::Leave
-            | Event::Speaker { .. }
-            | Event::LastWords
-            | Event::LinkUp
-            | Event::Configured
-            | Event::Misconfigured
-            | Event::SpareUp
-            | Event::SpareConfigured(_)
-            | Event::SpareRefused
-            | Event::SpareDown(_)
-            | Event::SpeechStarted
-            | Event::SpeechStopped
-            | Event::Committed
-            | Event::ReplyCreated(_)
-            | Event::Audio(_)
-            | Event::ReplyDone(..)
-            | Event::Drained
-            | Event::Refused(_) => Actions::new(),
+            Event::Input(_) | Event::Device(_) | Event::Link(_) | Event::Standby(_) | Event::Server(_) => {
+                Actions::new()
+            }
         }
     }
 

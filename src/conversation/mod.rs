@@ -8,6 +8,7 @@
 //!
 //! It never reads a clock, knows no JSON, samples or hardware, and cannot fail.
 
+mod event;
 mod link;
 mod retry;
 mod rotation;
@@ -19,9 +20,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::nanos;
-
 pub use crate::model::{Id, Mode};
+pub use event::{DeviceEvent, Event, LinkChange, Outcome, Refusal, ServerEvent, StandbyChange, UserInput};
 pub use retry::{Loss, PATIENCE, RETRY_SPACING, STEADY};
 pub use rotation::{HURRY, QUIET, ROTATE_BEFORE, SESSION_LIFE};
 pub use snapshot::{Nonsense, Snapshot};
@@ -84,104 +84,6 @@ pub enum State {
     Offline,
     /// At rest with the microphone cut off by its owner.
     Muted,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Event {
-    /// The button went down.
-    Press,
-    /// The button came up, with this much sound captured since it went down.
-    Release {
-        /// The duration of the frames that the microphone delivered meanwhile.
-        #[serde(with = "nanos")]
-        heard: Duration,
-    },
-    /// The owner toggled the microphone's mute.
-    Mute,
-    /// A switch that stays where it is put now cuts the microphone off, or no longer.
-    MuteSwitch(bool),
-    /// The speaker went away, or is back.
-    Speaker { there: bool },
-    /// The owner wants the device to be as it was when it was new.
-    Reset,
-    /// The owner wants the program to end.
-    Leave,
-    /// The recorded voice has come to its end.
-    LastWords,
-    /// The upgrade succeeded; nothing is configured yet.
-    LinkUp,
-    /// The link, or the attempt at one, is over.
-    LinkDown(Loss),
-    /// The session will be ended by the service after so long.
-    Expires(#[serde(with = "nanos")] Duration),
-    /// The service accepted the session as asked.
-    Configured,
-    /// The service rejected the session or set up another than was asked.
-    Misconfigured,
-    /// The upgrade of the second link succeeded.
-    SpareUp,
-    /// The service accepted the second link's session as asked, and will end it after so long.
-    SpareConfigured(#[serde(with = "nanos")] Duration),
-    /// The service rejected the second link's session or set up another than was asked.
-    SpareRefused,
-    /// The second link, or the attempt at one, is over.
-    SpareDown(Loss),
-    /// The service heard speech begin.
-    SpeechStarted,
-    /// The service heard speech end.
-    SpeechStopped,
-    /// The service took the turn's audio as an item.
-    Committed,
-    /// The service began a reply.
-    ReplyCreated(Id),
-    /// Audio of an admitted reply was queued.
-    Audio(Id),
-    /// The service finished a reply, in this manner.
-    ReplyDone(Id, Outcome),
-    /// Everything queued has been heard.
-    Drained,
-    /// The service refused something, for this reason.
-    Refused(Refusal),
-    /// The deadline has passed.
-    Tick,
-}
-
-/// How a reply ended at the service (`response.status`, protocol §7.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was said in full.
-    Completed,
-    /// It was cut short by the owner's voice or by `response.cancel`.
-    Cancelled,
-    /// It was cut short by a limit or a filter.
-    Incomplete,
-    /// The service could not make it.
-    Failed,
-}
-
-/// Why the service refused something, as far as it matters to what happens next (protocol §11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// `response.cancel` came when nothing was being generated: harmless.
-    NothingToCancel,
-    /// `response.create` came while another reply was being generated: to be repeated after it.
-    ReplyInProgress,
-    /// `input_audio_buffer.commit` came with too little audio.
-    NothingToCommit,
-    /// The session has reached its longest duration; a close frame follows.
-    SessionExpired,
-    /// The account cannot pay for more.
-    NoQuota,
-    /// Too much was asked for; whatever comes next has to wait.
-    TooMuch,
-    /// Something of the service's own went wrong that no source names.
-    Trouble,
-    /// Anything else; the session goes on.
-    Other,
 }
 
 /// Something for the session to do.
@@ -312,23 +214,23 @@ impl Conversation {
     /// Takes in one event and says what it leads to.
     #[must_use]
     pub fn handle(&mut self, event: &Event, now: Time) -> Actions {
-        if *event == Event::Leave {
+        if *event == Event::Input(UserInput::Leave) {
             return self.leave(now);
         }
-        if let Event::Speaker { there } = event {
+        if let Event::Device(DeviceEvent::Speaker { there }) = event {
             self.see_speaker(*there, now);
         }
         if *event == Event::Tick && self.speaker_deadline().is_some_and(|until| now >= until) {
             self.speaker = Speaker::GivenUp;
             return self.give_up_reply(now);
         }
-        self.last_words |= *event == Event::LastWords;
+        self.last_words |= *event == Event::Device(DeviceEvent::InputEnded);
         match &mut self.phase {
             Phase::Down(_) => self.handle_down(event, now),
             Phase::Up(_) => self.handle_up(event, now),
             Phase::Leaving { until } => {
-                let over =
-                    matches!(event, Event::LinkDown(_)) || (matches!(event, Event::Tick) && now >= *until);
+                let over = matches!(event, Event::Link(LinkChange::Down(_)))
+                    || (matches!(event, Event::Tick) && now >= *until);
                 if over { self.finish(Ending::Bye) } else { Actions::new() }
             }
             Phase::Gone => Actions::new(),

@@ -9,7 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::retry::{Loss, Luck, RETRY_SPACING};
-use super::{Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Event, Phase, actions};
+use super::{
+    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Event, LinkChange, Phase, StandbyChange,
+    actions,
+};
 use crate::model::Time;
 
 /// How long a session lasts where the service names no time (`expires_at` was always an hour, protocol §4.2).
@@ -112,21 +115,21 @@ impl Conversation {
         let Phase::Up(up) = &mut self.phase else { return Actions::new() };
         let rotation = &mut up.rotation;
         match (event, rotation.spare) {
-            (Event::Expires(life), _) => rotation.expires(now + *life),
-            (Event::SpareUp, Spare::Dialling { .. }) => {
+            (Event::Link(LinkChange::Expires(life)), _) => rotation.expires(now + *life),
+            (Event::Standby(StandbyChange::Up), Spare::Dialling { .. }) => {
                 rotation.spare = Spare::Configuring { until: now + CONFIGURE_LIMIT };
                 return actions([Action::ConfigureSpare]);
             }
-            (Event::SpareConfigured(life), Spare::Configuring { .. }) => {
+            (Event::Standby(StandbyChange::Configured(life)), Spare::Configuring { .. }) => {
                 rotation.spare = Spare::Ready { expires: now + *life };
             }
-            (Event::SpareRefused, Spare::Configuring { .. } | Spare::Ready { .. }) => {
+            (Event::Standby(StandbyChange::Refused), Spare::Configuring { .. } | Spare::Ready { .. }) => {
                 rotation.failed(Loss::Refused, &mut self.luck, now);
                 return actions([Action::DropSpare]);
             }
             // While the first link works, this is no news for the owner.
             (
-                Event::SpareDown(loss),
+                Event::Standby(StandbyChange::Down(loss)),
                 Spare::Dialling { .. } | Spare::Configuring { .. } | Spare::Ready { .. },
             ) => rotation.failed(*loss, &mut self.luck, now),
             // Of an attempt that was given up meanwhile.

@@ -6,41 +6,32 @@ use std::time::Duration;
 
 use super::turn::{Reply, Turn};
 use super::{
-    Action, Actions, Conversation, Ending, Event, Id, Loss, Mode, News, OWED_LIMIT, Outcome, Phase,
-    REPLY_LIMIT, Refusal, SHORTEST_HOLD, STALL_LIMIT, Speaker, THINK_LIMIT, TROUBLES, UTTERANCE_LIMIT,
-    actions,
+    Action, Actions, Conversation, DeviceEvent, Ending, Event, Id, LinkChange, Loss, Mode, News, OWED_LIMIT,
+    Outcome, Phase, REPLY_LIMIT, Refusal, SHORTEST_HOLD, STALL_LIMIT, ServerEvent, Speaker, THINK_LIMIT,
+    TROUBLES, UTTERANCE_LIMIT, UserInput, actions,
 };
 use crate::model::Time;
 
 impl Conversation {
     pub(super) fn handle_up(&mut self, event: &Event, now: Time) -> Actions {
         match event {
-            Event::Press => self.press(now),
-            Event::Release { heard } => self.release(*heard, now),
-            Event::Mute => self.mute(None, now),
-            Event::MuteSwitch(on) => self.mute(Some(*on), now),
-            Event::Reset => self.reset(now),
-            Event::LinkDown(loss) => self.down(*loss, now),
-            Event::SpeechStarted => self.speech_started(now),
-            Event::SpeechStopped | Event::Committed => self.speech_stopped(now),
-            Event::ReplyCreated(id) => self.reply_created(id, now),
-            Event::Audio(id) => self.audio(id, now),
-            Event::ReplyDone(id, outcome) => self.reply_done(id, *outcome, now),
-            Event::Drained => self.drained(now),
-            Event::Refused(refusal) => self.refused(*refusal, now),
+            Event::Input(UserInput::Press) => self.press(now),
+            Event::Input(UserInput::Release { heard }) => self.release(*heard, now),
+            Event::Input(UserInput::Mute) => self.mute(None, now),
+            Event::Input(UserInput::MuteSwitch(on)) => self.mute(Some(*on), now),
+            Event::Input(UserInput::Reset) => self.reset(now),
+            Event::Link(LinkChange::Down(loss)) => self.down(*loss, now),
+            Event::Server(ServerEvent::SpeechStarted) => self.speech_started(now),
+            Event::Server(ServerEvent::SpeechStopped | ServerEvent::Committed) => self.speech_stopped(now),
+            Event::Server(ServerEvent::ReplyCreated(id)) => self.reply_created(id, now),
+            Event::Server(ServerEvent::Audio(id)) => self.audio(id, now),
+            Event::Server(ServerEvent::ReplyDone(id, outcome)) => self.reply_done(id, *outcome, now),
+            Event::Device(DeviceEvent::Drained) => self.drained(now),
+            Event::Server(ServerEvent::Refused(refusal)) => self.refused(*refusal, now),
             Event::Tick => self.tick_up(now),
-            Event::Expires(_)
-            | Event::SpareUp
-            | Event::SpareConfigured(_)
-            | Event::SpareRefused
-            | Event::SpareDown(_) => self.handle_spare(event, now),
+            Event::Link(LinkChange::Expires(_)) | Event::Standby(_) => self.handle_spare(event, now),
             // The session stays as it was asked for; a later `session.updated` changes nothing.
-            Event::Leave
-            | Event::Speaker { .. }
-            | Event::LastWords
-            | Event::LinkUp
-            | Event::Configured
-            | Event::Misconfigured => Actions::new(),
+            Event::Input(UserInput::Leave) | Event::Device(_) | Event::Link(_) => Actions::new(),
         }
     }
 

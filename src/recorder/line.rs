@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::{Action, Event, Mode, Snapshot, State};
 use crate::model::{CounterSnapshot, Time};
 
-/// The format that is written, and the newest that is read.
-pub const FORMAT: u32 = 1;
+/// The format that is written, and the only one that is read.
+pub const FORMAT: u32 = 2;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -228,7 +228,7 @@ impl fmt::Display for Message<'_> {
 }
 
 /// Spells a value for a story: without what only a parser needs.
-fn told(value: &impl Serialize) -> String {
+pub(super) fn told(value: &impl Serialize) -> String {
     spelt(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Any bytes may come; none makes it panic.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -37,27 +38,31 @@ pub struct Reader<'a> {
 
 /// What the first line of any format says.
 #[derive(Deserialize)]
-struct AnyHead {
+struct AnyHead<'a> {
     recording: u32,
+    #[serde(borrow)]
+    mynah: Option<Cow<'a, str>>,
 }
 
 impl<'a> Reader<'a> {
     /// Begins to read with the first line.
     ///
     /// # Errors
-    /// When it is not that of a recording, or of one that only a newer mynah can read.
+    /// When it is not that of a recording, or of one in another format.
     pub fn begin(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let fail = |why: String| Err(ReadError { line: 1, why });
         let mut reader = Self { head: no_head(), rest: bytes, line: 0, at: Time::ZERO };
         let Some(first) = reader.next_bytes() else { return fail("the file is empty".to_owned()) };
-        let recording = match serde_json::from_slice::<AnyHead>(first) {
-            Ok(any) => any.recording,
+        let AnyHead { recording, mynah } = match serde_json::from_slice(first) {
+            Ok(any) => any,
             Err(error) => return fail(format!("not the first line of a recording: {}", plain(&error))),
         };
         if recording != FORMAT {
+            let wrote = mynah.as_deref().unwrap_or("of an unknown version");
             return fail(format!(
-                "the recording has format {recording} and this mynah reads format {FORMAT}: \
-                 use the mynah that wrote it, or a newer one"
+                "mynah {wrote} wrote this recording in format {recording}; this is mynah {}, which reads \
+                 format {FORMAT} only: replay it with a mynah that writes format {recording}",
+                env!("CARGO_PKG_VERSION")
             ));
         }
         match serde_json::from_slice::<Head<'a>>(first) {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::line::{Line, spelt};
+use super::line::{Line, spelt, told};
 use super::read::{ReadError, Reader};
 use crate::conversation::{Conversation, Event};
 use crate::model::Time;
@@ -130,7 +130,7 @@ impl Judge<'_> {
         (recorded != got).then(|| Difference {
             line: self.line,
             at: self.at,
-            event: format!("event {}", spelt(self.event)),
+            event: format!("event {}", told(self.event)),
             what,
             recorded: spelt(recorded),
             got: spelt(got),

@@ -5,7 +5,7 @@
 use super::Session;
 use super::line::Place;
 use super::teller::Odd;
-use crate::conversation::{Event, Id};
+use crate::conversation::{Event, Id, LinkChange, ServerEvent};
 use crate::ledger::Mark;
 use crate::link::{News, Text};
 use crate::model::Time;
@@ -22,7 +22,7 @@ impl Session {
             let Some(link) = self.line.link() else { return };
             match link.next(now) {
                 Ok(None) => return,
-                Ok(Some(News::Up)) => self.on(&Event::LinkUp, now),
+                Ok(Some(News::Up)) => self.on(&Event::Link(LinkChange::Up), now),
                 Ok(Some(News::Text(text))) if !self.line.is_closing(Place::Main) => self.take_in(&text, now),
                 Ok(Some(News::Binary(bytes))) => self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now),
                 Ok(Some(News::Text(_))) => {}
@@ -38,11 +38,11 @@ impl Session {
         match read {
             Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
-            Ok(Incoming::Event(event)) => self.on(&event, now),
+            Ok(Incoming::Event(event)) => self.on(&Event::Server(event), now),
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
                 self.teller.session(&id, now);
                 let life = self.line.lasts(Place::Main, expires_at_s);
-                self.on(&Event::Expires(life), now);
+                self.on(&Event::Link(LinkChange::Expires(life)), now);
             }
             Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
             Ok(Incoming::Said { who, item, words }) if !words.trim().is_empty() => {
@@ -80,7 +80,7 @@ impl Session {
         }
         if taken.queued > 0 {
             self.ledger.note(Mark::FirstAudio, now);
-            self.on(&Event::Audio(reply), now);
+            self.on(&Event::Server(ServerEvent::Audio(reply)), now);
         }
     }
 
@@ -96,6 +96,7 @@ impl Session {
             // Before anything that waits to be said, and to no session that is not wanted.
             self.remind(now);
         }
-        self.on(if grave { &Event::Misconfigured } else { &Event::Configured }, now);
+        let change = if grave { LinkChange::Misconfigured } else { LinkChange::Configured };
+        self.on(&Event::Link(change), now);
     }
 }

@@ -34,7 +34,9 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::audio::{AudioError, Away, Sound, Standstill, Storm};
 use crate::board::Board;
-use crate::conversation::{Action, Conversation, Ending, Event, Mode, State};
+use crate::conversation::{
+    Action, Conversation, DeviceEvent, Ending, Event, Mode, ServerEvent, State, UserInput,
+};
 use crate::errands::Errands;
 use crate::history::History;
 use crate::ledger::{Ledger, Mark};
@@ -162,7 +164,7 @@ impl Session {
         let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
         let mut session = Self::new(parts, conversation, now);
         if session.board.mute_switch() == Some(true) {
-            session.on(&Event::MuteSwitch(true), now);
+            session.on(&Event::Input(UserInput::MuteSwitch(true)), now);
         }
         session.sound.mouth.set_volume(session.settings.volume());
         for action in first {
@@ -267,35 +269,19 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Time) {
         match event {
-            Event::SpeechStopped => {
+            Event::Server(ServerEvent::SpeechStopped) => {
                 self.ledger.note(Mark::TurnEnded, now);
                 self.uplink.taken();
             }
             // What the microphone heard until now is an echo of the reply, if anything.
-            Event::Drained => self.uplink.taken(),
-            Event::ReplyCreated(_) => self.ledger.note(Mark::Created, now),
-            Event::ReplyDone(reply, _) => self.ledger.reply_done(reply),
-            Event::Press
-            | Event::Release { .. }
-            | Event::Mute
-            | Event::MuteSwitch(_)
-            | Event::Speaker { .. }
-            | Event::Reset
-            | Event::Leave
-            | Event::LastWords
-            | Event::LinkUp
-            | Event::LinkDown(_)
-            | Event::Expires(_)
-            | Event::SpareUp
-            | Event::SpareConfigured(_)
-            | Event::SpareRefused
-            | Event::SpareDown(_)
-            | Event::Configured
-            | Event::Misconfigured
-            | Event::SpeechStarted
-            | Event::Committed
-            | Event::Audio(_)
-            | Event::Refused(_)
+            Event::Device(DeviceEvent::Drained) => self.uplink.taken(),
+            Event::Server(ServerEvent::ReplyCreated(_)) => self.ledger.note(Mark::Created, now),
+            Event::Server(ServerEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
+            Event::Input(_)
+            | Event::Device(_)
+            | Event::Link(_)
+            | Event::Standby(_)
+            | Event::Server(_)
             | Event::Tick => {}
         }
         let before = self.conversation.state();
@@ -304,8 +290,11 @@ impl Session {
         for action in then {
             self.act(action, now);
         }
-        let heard_to_the_end =
-            before == State::Speaking && matches!(event, Event::Drained | Event::ReplyDone(..));
+        let heard_to_the_end = before == State::Speaking
+            && matches!(
+                event,
+                Event::Device(DeviceEvent::Drained) | Event::Server(ServerEvent::ReplyDone(..))
+            );
         if heard_to_the_end && self.conversation.state() != State::Speaking {
             self.teller.turn(self.ledger.turn(), &mut self.board);
         }
@@ -351,7 +340,7 @@ impl Session {
     fn leave(&mut self, now: Time) {
         match &mut self.ending {
             Some((_, at)) => *at = now,
-            None => self.on(&Event::Leave, now),
+            None => self.on(&Event::Input(UserInput::Leave), now),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::light;
 use crate::link::{Lost, Reason};
 use crate::model::Time;
 use crate::recorder::{Fault, Recorder, Setup};
-use crate::wire::{Command, Incoming, Malformed};
+use crate::wire::{Incoming, Malformed};
 
 /// What the owner wants recorded, and where.
 #[derive(Debug, Default)]
@@ -144,30 +144,9 @@ impl Session {
     pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Time) {
         self.scribe.book().recorder.event(event, then, &self.conversation, now);
         for action in then {
-            let fault = match action {
-                Action::Tell(News::NoReply | News::ReplyStalled | News::ReplyFailed) => Fault::Reply,
-                Action::Tell(News::NoSession) => Fault::NoSession,
-                Action::Finish(Ending::Refused) => Fault::Refused,
-                // The others are answers to the owner, or everyday.
-                Action::Tell(
-                    News::TooShort | News::Muted | News::MuteSwitched | News::NoSpeaker | News::Unsent,
-                )
-                | Action::Finish(Ending::Bye)
-                | Action::Dial
-                | Action::DialSpare
-                | Action::ConfigureSpare
-                | Action::DropSpare
-                | Action::Move
-                | Action::Sound(_)
-                | Action::HangUp
-                | Action::Configure
-                | Action::Cut
-                | Action::Clear
-                | Action::Commit
-                | Action::Create
-                | Action::Cancel(_) => continue,
-            };
-            self.note_fault(fault, now);
+            if let Some(fault) = fault_of(action) {
+                self.note_fault(fault, now);
+            }
         }
     }
 
@@ -212,10 +191,10 @@ impl Session {
     pub(super) fn note_message(&mut self, bytes: usize, read: &Result<Incoming<'_>, Malformed>, now: Time) {
         let recorder = &mut self.scribe.book().recorder;
         match read {
-            Ok(Incoming::Audio(delta)) => {
-                recorder.got_sound("response.audio.delta", bytes, &delta.base64, now)
+            Ok(incoming @ Incoming::Audio(delta)) => {
+                recorder.got_sound(incoming.kind(), bytes, &delta.base64, now)
             }
-            Ok(incoming) => recorder.got(kind(incoming), bytes, now),
+            Ok(incoming) => recorder.got(incoming.kind(), bytes, now),
             Err(_) => recorder.got("malformed", bytes, now),
         }
     }
@@ -273,60 +252,15 @@ impl Session {
     }
 }
 
-/// Names a message by its type, of which only those are told that are known: the others are the service's own
-/// words.
-fn kind(incoming: &Incoming<'_>) -> &'static str {
-    match incoming {
-        Incoming::Audio(_) => "response.audio.delta",
-        Incoming::AudioDone { .. } => "response.audio.done",
-        Incoming::SessionCreated { .. } => "session.created",
-        Incoming::SessionUpdated(_) => "session.updated",
-        Incoming::Said { .. } => "a transcript",
-        Incoming::Error(_) => "error",
-        Incoming::Warning(_) => "warning",
-        Incoming::Ignored(known) => known,
-        Incoming::Unknown(_) => "unknown",
-        Incoming::Event(event) => match event {
-            Event::SpeechStarted => "input_audio_buffer.speech_started",
-            Event::SpeechStopped => "input_audio_buffer.speech_stopped",
-            Event::Committed => "input_audio_buffer.committed",
-            Event::ReplyCreated(_) => "response.created",
-            Event::ReplyDone(..) => "response.done",
-            // No message is read as one of these.
-            Event::Press
-            | Event::Release { .. }
-            | Event::Mute
-            | Event::MuteSwitch(_)
-            | Event::Speaker { .. }
-            | Event::Reset
-            | Event::Leave
-            | Event::LastWords
-            | Event::LinkUp
-            | Event::LinkDown(_)
-            | Event::Configured
-            | Event::Misconfigured
-            | Event::Expires(_)
-            | Event::SpareUp
-            | Event::SpareConfigured(_)
-            | Event::SpareRefused
-            | Event::SpareDown(_)
-            | Event::Audio(_)
-            | Event::Drained
-            | Event::Refused(_)
-            | Event::Tick => "an event",
-        },
+/// Tells which fault the owner is to have a recording of; the other news answers what the owner did, or is everyday.
+fn fault_of(action: &Action) -> Option<Fault> {
+    if matches!(action, Action::Finish(Ending::Refused)) {
+        return Some(Fault::Refused);
     }
-}
-
-/// Names what is sent.
-pub(super) fn command_kind(command: &Command) -> &'static str {
-    match command {
-        Command::Commit => "input_audio_buffer.commit",
-        Command::Clear => "input_audio_buffer.clear",
-        Command::Create => "response.create",
-        Command::Cancel(_) => "response.cancel",
-        Command::Truncate { .. } => "conversation.item.truncate",
-        Command::Delete(_) => "conversation.item.delete",
-        Command::Recall { .. } => "conversation.item.create",
+    let Action::Tell(news) = action else { return None };
+    match news {
+        News::NoReply | News::ReplyStalled | News::ReplyFailed => Some(Fault::Reply),
+        News::NoSession => Some(Fault::NoSession),
+        News::TooShort | News::Muted | News::MuteSwitched | News::NoSpeaker | News::Unsent => None,
     }
 }

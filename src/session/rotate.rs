@@ -4,8 +4,7 @@
 
 use super::Session;
 use super::line::Place;
-use super::record::command_kind;
-use crate::conversation::{Event, Loss, Refusal};
+use crate::conversation::{Event, LinkChange, Loss, Refusal, ServerEvent, StandbyChange};
 use crate::history::Turn;
 use crate::link::{Lost, News};
 use crate::model::Time;
@@ -14,7 +13,7 @@ use crate::wire::{self, Command, Incoming};
 impl Session {
     pub(super) fn dial_spare(&mut self, now: Time) {
         match self.line.dial(Place::Spare, &self.errands, now) {
-            Ok(true) => self.on(&Event::SpareUp, now),
+            Ok(true) => self.on(&Event::Standby(StandbyChange::Up), now),
             Ok(false) => {}
             Err(lost) => self.lose_spare(&lost, now),
         }
@@ -47,7 +46,7 @@ impl Session {
         let turns: Vec<_> = self.history.turns().cloned().collect();
         for Turn { who, words, whole, .. } in turns {
             let command = Command::Recall { who, words, whole };
-            self.send(command_kind(&command), |text| command.write(text), now);
+            self.send(command.kind(), |text| command.write(text), now);
         }
     }
 
@@ -58,7 +57,7 @@ impl Session {
             match link.next(now) {
                 Ok(None) => return,
                 Ok(Some(_)) if self.line.is_closing(Place::Spare) => {}
-                Ok(Some(News::Up)) => self.on(&Event::SpareUp, now),
+                Ok(Some(News::Up)) => self.on(&Event::Standby(StandbyChange::Up), now),
                 Ok(Some(News::Text(text))) => self.take_spare_in(&text, now),
                 Ok(Some(News::Binary(_))) => {}
                 Err(lost) => return self.lose_spare(&lost, now),
@@ -87,13 +86,17 @@ impl Session {
                 self.teller.differences(&found, now);
                 let grave = found.iter().any(|difference| difference.grave);
                 let life = self.line.life(Place::Spare);
-                let event = if grave { Event::SpareRefused } else { Event::SpareConfigured(life) };
-                self.on(&event, now);
+                let change = if grave { StandbyChange::Refused } else { StandbyChange::Configured(life) };
+                self.on(&Event::Standby(change), now);
             }
             Ok(Incoming::Error(error)) => {
                 self.teller.error(&error, now);
-                if matches!(error.event, Event::Misconfigured | Event::Refused(Refusal::NoQuota)) {
-                    self.on(&Event::SpareRefused, now);
+                if matches!(
+                    error.event,
+                    Event::Link(LinkChange::Misconfigured)
+                        | Event::Server(ServerEvent::Refused(Refusal::NoQuota))
+                ) {
+                    self.on(&Event::Standby(StandbyChange::Refused), now);
                 }
             }
             // Nobody has said anything there yet.
@@ -121,6 +124,6 @@ impl Session {
     pub(super) fn spare_down(&mut self, lost: &Lost, loss: Loss, now: Time) {
         // While the first link works, this concerns the log alone.
         self.teller.spare_lost(lost, now);
-        self.on(&Event::SpareDown(loss), now);
+        self.on(&Event::Standby(StandbyChange::Down(loss)), now);
     }
 }

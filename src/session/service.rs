@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use super::Session;
 use super::line::Place;
-use super::{Session, record};
-use crate::conversation::{Event, Loss};
+use crate::conversation::{Event, LinkChange, Loss};
 use crate::errands::Outcome;
 use crate::link::Lost;
 use crate::model::Time;
@@ -15,7 +15,7 @@ use crate::wire::Command;
 impl Session {
     pub(super) fn dial(&mut self, now: Time) {
         match self.line.dial(Place::Main, &self.errands, now) {
-            Ok(true) => self.on(&Event::LinkUp, now),
+            Ok(true) => self.on(&Event::Link(LinkChange::Up), now),
             Ok(false) => {}
             Err(lost) => self.lose(&lost, now),
         }
@@ -37,7 +37,7 @@ impl Session {
 
     pub(super) fn command(&mut self, command: &Command, now: Time) {
         log::debug!("tells the service: {command:?}");
-        self.send(record::command_kind(command), |text| command.write(text), now);
+        self.send(command.kind(), |text| command.write(text), now);
     }
 
     pub(super) fn send(&mut self, kind: &'static str, write: impl FnOnce(&mut bytes::BytesMut), now: Time) {
@@ -79,6 +79,6 @@ impl Session {
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.estrange();
         self.uplink.resend();
-        self.on(&Event::LinkDown(loss), now);
+        self.on(&Event::Link(LinkChange::Down(loss)), now);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Session;
 use crate::audio::{Away, End, Standstill};
 use crate::board::{Board, View};
-use crate::conversation::{Ending, Event, News, Refusal, State};
+use crate::conversation::{DeviceEvent, Ending, Event, News, Refusal, ServerEvent, State};
 use crate::light::{Facts, Fault, Levels};
 use crate::model::Time;
 use crate::recorder;
@@ -69,9 +69,12 @@ impl Session {
     /// Notes what the service refused, where a light can tell it.
     pub(super) fn see_refusal(&mut self, event: &Event, now: Time) {
         // The others mend themselves, or end the link, which the light shows anyway.
-        if *event == Event::Refused(Refusal::NoQuota) {
+        if *event == Event::Server(ServerEvent::Refused(Refusal::NoQuota)) {
             self.facts.fault = Some((Fault::Quota, now));
-        } else if matches!(event, Event::Refused(Refusal::Other | Refusal::TooMuch | Refusal::Trouble)) {
+        } else if matches!(
+            event,
+            Event::Server(ServerEvent::Refused(Refusal::Other | Refusal::TooMuch | Refusal::Trouble))
+        ) {
             self.see_fault(Fault::Service, now);
         }
     }
@@ -96,7 +99,7 @@ impl Session {
             self.teller.away(before, after, &mut self.board);
         }
         if before.speaker.is_some() != after.speaker.is_some() {
-            self.on(&Event::Speaker { there: after.speaker.is_none() }, now);
+            self.on(&Event::Device(DeviceEvent::Speaker { there: after.speaker.is_none() }), now);
         }
     }
 

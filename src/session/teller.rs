@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::audio::{Away, Counters, End};
 use crate::board::Board;
-use crate::conversation::{Event, Loss, News, Refusal};
+use crate::conversation::{Event, Loss, News, Refusal, ServerEvent};
 use crate::ledger::Turn;
 use crate::link::{Lost, Reason, clipped};
 use crate::model::{CounterSnapshot, Time};
@@ -132,7 +132,7 @@ impl Teller {
 
     pub(super) fn error(&mut self, error: &ServiceError<'_>, now: Time) {
         let ServiceError { code, message, param, event } = error;
-        let kind = if let Event::Refused(refusal) = event {
+        let kind = if let Event::Server(ServerEvent::Refused(refusal)) = event {
             match refusal {
                 // Losing a race against the reply's own end is nobody's trouble.
                 Refusal::NothingToCancel => 0,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::board::Touch;
-use crate::conversation::Event;
+use crate::conversation::{Event, UserInput};
 use crate::errands::Memo;
 use crate::light::Hold;
 use crate::model::Time;
@@ -50,15 +50,15 @@ impl Session {
                     if !self.conversation.microphone() {
                         self.uplink.restart();
                     }
-                    self.on(&Event::Press, now);
+                    self.on(&Event::Input(UserInput::Press), now);
                 }
                 Touch::Up => {
                     self.say_what_was_heard(now);
                     let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
-                    self.on(&Event::Release { heard: Duration::from_millis(ms) }, now);
+                    self.on(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
                 }
-                Touch::Mute => self.on(&Event::Mute, now),
-                Touch::MuteSwitch(on) => self.on(&Event::MuteSwitch(on), now),
+                Touch::Mute => self.on(&Event::Input(UserInput::Mute), now),
+                Touch::MuteSwitch(on) => self.on(&Event::Input(UserInput::MuteSwitch(on)), now),
                 Touch::VolumeUp => self.turn_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
                 Touch::VolumeDown => self.turn_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
                 Touch::ResetNear(left) => {
@@ -89,7 +89,7 @@ impl Session {
 
     fn reset(&mut self, now: Time) {
         self.facts.reset = None;
-        self.on(&Event::Reset, now);
+        self.on(&Event::Input(UserInput::Reset), now);
         self.history.clear();
         self.sound.mouth.set_volume(FULL_VOLUME);
         self.settings = Settings { muted: false, volume: FULL_VOLUME };

@@ -5,7 +5,7 @@
 
 use super::Session;
 use super::teller::Odd;
-use crate::conversation::{Event, State};
+use crate::conversation::{DeviceEvent, Event, State};
 use crate::history::HeardShare;
 use crate::ledger::{Correction, Mark};
 use crate::model::Time;
@@ -46,11 +46,11 @@ impl Session {
         let heard = self.sound.mouth.heard();
         self.ledger.heard(heard, now);
         if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
-            self.on(&Event::Drained, now);
+            self.on(&Event::Device(DeviceEvent::Drained), now);
         }
         if self.sound.tape_ended() && !self.tape_told {
             self.tape_told = true;
-            self.on(&Event::LastWords, now);
+            self.on(&Event::Device(DeviceEvent::InputEnded), now);
         }
     }
 

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::outgoing::SESSION_EVENT_ID;
-use crate::conversation::{Event, Id, Outcome, Refusal};
+use crate::conversation::{Event, Id, LinkChange, Outcome, Refusal, ServerEvent};
 
 /// One server event, as far as mynah has a use for it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub enum Incoming<'a> {
     /// `response.audio.done`: all audio of this part of this item has been sent.
     AudioDone { item: Cow<'a, str>, content_index: u32 },
     /// Something for the conversation.
-    Event(Event),
+    Event(ServerEvent),
     /// `session.created`
     SessionCreated {
         id: Cow<'a, str>,
@@ -44,6 +44,30 @@ pub enum Incoming<'a> {
     Ignored(&'static str),
     /// An event that no source describes.
     Unknown(Cow<'a, str>),
+}
+
+impl Incoming<'_> {
+    /// Returns its type, of which only known ones are told: others are the service's own words. What came under
+    /// several types is given one name.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Audio(_) | Self::Event(ServerEvent::Audio(_)) => "response.audio.delta",
+            Self::AudioDone { .. } => "response.audio.done",
+            Self::SessionCreated { .. } => "session.created",
+            Self::SessionUpdated(_) => "session.updated",
+            Self::Said { .. } => "a transcript",
+            Self::Error(_) | Self::Event(ServerEvent::Refused(_)) => "error",
+            Self::Warning(_) => "warning",
+            Self::Ignored(known) => known,
+            Self::Unknown(_) => "unknown",
+            Self::Event(ServerEvent::SpeechStarted) => "input_audio_buffer.speech_started",
+            Self::Event(ServerEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
+            Self::Event(ServerEvent::Committed) => "input_audio_buffer.committed",
+            Self::Event(ServerEvent::ReplyCreated(_)) => "response.created",
+            Self::Event(ServerEvent::ReplyDone(..)) => "response.done",
+        }
+    }
 }
 
 /// The audio of a reply.
@@ -114,13 +138,15 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
             item: flat.item_id.need("item_id", &kind)?,
             content_index: flat.content_index.0,
         },
-        "input_audio_buffer.speech_started" => Incoming::Event(Event::SpeechStarted),
-        "input_audio_buffer.speech_stopped" => Incoming::Event(Event::SpeechStopped),
-        "input_audio_buffer.committed" => Incoming::Event(Event::Committed),
-        "response.created" => Incoming::Event(Event::ReplyCreated(Response::read(flat.response, &kind)?.0)),
+        "input_audio_buffer.speech_started" => Incoming::Event(ServerEvent::SpeechStarted),
+        "input_audio_buffer.speech_stopped" => Incoming::Event(ServerEvent::SpeechStopped),
+        "input_audio_buffer.committed" => Incoming::Event(ServerEvent::Committed),
+        "response.created" => {
+            Incoming::Event(ServerEvent::ReplyCreated(Response::read(flat.response, &kind)?.0))
+        }
         "response.done" => {
             let (id, outcome) = Response::read(flat.response, &kind)?;
-            Incoming::Event(Event::ReplyDone(id, outcome))
+            Incoming::Event(ServerEvent::ReplyDone(id, outcome))
         }
         "session.created" => {
             let session = nested::<Created<'_>>(flat.session);
@@ -295,18 +321,19 @@ impl<'a> ErrorBody<'a> {
         let code = self.code.0.or(self.kind.0).unwrap_or_default();
         let param = self.param.or_empty();
         let of_session = self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
+        let refused = |refusal| Event::Server(ServerEvent::Refused(refusal));
         let event = match &*code {
-            "response_cancel_not_active" => Event::Refused(Refusal::NothingToCancel),
-            "conversation_already_has_active_response" => Event::Refused(Refusal::ReplyInProgress),
-            "input_audio_buffer_commit_empty" => Event::Refused(Refusal::NothingToCommit),
-            "session_expired" => Event::Refused(Refusal::SessionExpired),
-            "insufficient_quota" => Event::Refused(Refusal::NoQuota),
+            "response_cancel_not_active" => refused(Refusal::NothingToCancel),
+            "conversation_already_has_active_response" => refused(Refusal::ReplyInProgress),
+            "input_audio_buffer_commit_empty" => refused(Refusal::NothingToCommit),
+            "session_expired" => refused(Refusal::SessionExpired),
+            "insufficient_quota" => refused(Refusal::NoQuota),
             // An agent's trouble with one message, however the service calls its kind.
-            "message_creation_failed" => Event::Refused(Refusal::Other),
-            code if code.starts_with("rate_limit") => Event::Refused(Refusal::TooMuch),
-            _ if of_service => Event::Refused(Refusal::Trouble),
-            _ if of_session => Event::Misconfigured,
-            _ => Event::Refused(Refusal::Other),
+            "message_creation_failed" => refused(Refusal::Other),
+            code if code.starts_with("rate_limit") => refused(Refusal::TooMuch),
+            _ if of_service => refused(Refusal::Trouble),
+            _ if of_session => Event::Link(LinkChange::Misconfigured),
+            _ => refused(Refusal::Other),
         };
         ServiceError { event, code, message: self.message.or_empty(), param }
     }

@@ -55,20 +55,33 @@ pub enum Command {
 }
 
 impl Command {
+    /// Returns its type.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Commit => "input_audio_buffer.commit",
+            Self::Clear => "input_audio_buffer.clear",
+            Self::Create => "response.create",
+            Self::Cancel(_) => "response.cancel",
+            Self::Truncate { .. } => "conversation.item.truncate",
+            Self::Delete(_) => "conversation.item.delete",
+            Self::Recall { .. } => "conversation.item.create",
+        }
+    }
+
     /// Writes the event as JSON.
     pub fn write(&self, text: &mut BytesMut) {
+        let kind = self.kind();
         let event = match self {
-            Self::Commit => json!({"type": "input_audio_buffer.commit"}),
-            Self::Clear => json!({"type": "input_audio_buffer.clear"}),
-            Self::Create => json!({"type": "response.create"}),
-            Self::Cancel(reply) => json!({"type": "response.cancel", "response_id": reply.as_str()}),
+            Self::Commit | Self::Clear | Self::Create => json!({"type": kind}),
+            Self::Cancel(reply) => json!({"type": kind, "response_id": reply.as_str()}),
             Self::Truncate { item, content_index, audio_end_ms } => json!({
-                "type": "conversation.item.truncate",
+                "type": kind,
                 "item_id": item.as_str(),
                 "content_index": content_index,
                 "audio_end_ms": audio_end_ms,
             }),
-            Self::Delete(item) => json!({"type": "conversation.item.delete", "item_id": item.as_str()}),
+            Self::Delete(item) => json!({"type": kind, "item_id": item.as_str()}),
             Self::Recall { who, words, whole } => {
                 let (role, part) = match who {
                     Who::Owner => ("user", "input_text"),
@@ -76,7 +89,7 @@ impl Command {
                 };
                 let status = if *whole { "completed" } else { "incomplete" };
                 json!({
-                    "type": "conversation.item.create",
+                    "type": kind,
                     "item": {
                         "type": "message",
                         "role": role,

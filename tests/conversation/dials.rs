@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mynah::conversation::{Action, Event, Loss, Mode, SESSION_LIFE};
+use mynah::conversation::{Action, Event, LinkChange, Loss, Mode, SESSION_LIFE, StandbyChange, UserInput};
 use mynah::model::Time;
 use proptest::prelude::*;
 
@@ -130,7 +130,7 @@ impl Hours {
             self.event(Event::Tick);
             let pressed = self.fates[self.dials % self.fates.len()].pressed;
             if pressed && !self.talk.conversation.configured() {
-                self.event(Event::Press);
+                self.event(Event::Input(UserInput::Press));
             }
         }
     }
@@ -143,18 +143,24 @@ impl Hours {
         if stage == Stage::Up || !fate.reached {
             self.links[place] = None;
             return self.event(if place == 0 {
-                Event::LinkDown(fate.loss)
+                Event::Link(LinkChange::Down(fate.loss))
             } else {
-                Event::SpareDown(fate.loss)
+                Event::Standby(StandbyChange::Down(fate.loss))
             });
         }
         self.links[place] = Some((Stage::Up, fate, self.talk.now + Duration::from_millis(fate.life_ms)));
         let told = Duration::from_secs(fate.told_s).min(SESSION_LIFE);
         let events = match (place, fate.configured) {
-            (0, true) => vec![Event::LinkUp, Event::Expires(told), Event::Configured],
-            (0, false) => vec![Event::LinkUp],
-            (_, true) => vec![Event::SpareUp, Event::SpareConfigured(told)],
-            (_, false) => vec![Event::SpareUp],
+            (0, true) => vec![
+                Event::Link(LinkChange::Up),
+                Event::Link(LinkChange::Expires(told)),
+                Event::Link(LinkChange::Configured),
+            ],
+            (0, false) => vec![Event::Link(LinkChange::Up)],
+            (_, true) => {
+                vec![Event::Standby(StandbyChange::Up), Event::Standby(StandbyChange::Configured(told))]
+            }
+            (_, false) => vec![Event::Standby(StandbyChange::Up)],
         };
         for event in events {
             self.event(event);

@@ -10,7 +10,8 @@ pub(crate) mod walk;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, Actions, Conversation, Event, Id, Mode, RETRY_SPACING, ROTATE_BEFORE, SESSION_LIFE,
+    Action, Actions, Conversation, Event, Id, LinkChange, Mode, RETRY_SPACING, ROTATE_BEFORE, SESSION_LIFE,
+    ServerEvent, StandbyChange, UserInput,
 };
 use mynah::model::Time;
 
@@ -33,8 +34,8 @@ impl Table {
     /// A conversation whose session is set up.
     fn up(mode: Mode) -> Self {
         let mut table = Self::begin(mode);
-        assert_eq!(table.on(Event::LinkUp), [Action::Configure]);
-        let _ = table.on(Event::Configured);
+        assert_eq!(table.on(Event::Link(LinkChange::Up)), [Action::Configure]);
+        let _ = table.on(Event::Link(LinkChange::Configured));
         table
     }
 
@@ -55,7 +56,7 @@ impl Table {
 
     /// Goes to where the second link is dialled, whatever else would happen meanwhile.
     fn dials_a_spare(&mut self) {
-        let _ = self.on(Event::Expires(ROTATE_BEFORE));
+        let _ = self.on(Event::Link(LinkChange::Expires(ROTATE_BEFORE)));
         self.now += RETRY_SPACING;
         assert_eq!(self.on(Event::Tick), [Action::DialSpare]);
     }
@@ -63,8 +64,8 @@ impl Table {
     /// Goes to where the second link is ready.
     fn has_a_spare(&mut self) {
         self.dials_a_spare();
-        assert_eq!(self.on(Event::SpareUp), [Action::ConfigureSpare]);
-        assert_eq!(self.on(Event::SpareConfigured(SESSION_LIFE)), []);
+        assert_eq!(self.on(Event::Standby(StandbyChange::Up)), [Action::ConfigureSpare]);
+        assert_eq!(self.on(Event::Standby(StandbyChange::Configured(SESSION_LIFE))), []);
     }
 
     fn all(&mut self, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
@@ -77,16 +78,16 @@ pub(crate) fn id(name: &str) -> Id {
 }
 
 pub(crate) fn held(ms: u64) -> Event {
-    Event::Release { heard: Duration::from_millis(ms) }
+    Event::Input(UserInput::Release { heard: Duration::from_millis(ms) })
 }
 
 /// A spoken turn as the service's voice detection reports it, up to the first audio of the reply.
 pub(crate) fn turn(reply: &str) -> [Event; 5] {
     [
-        Event::SpeechStarted,
-        Event::SpeechStopped,
-        Event::Committed,
-        Event::ReplyCreated(id(reply)),
-        Event::Audio(id(reply)),
+        Event::Server(ServerEvent::SpeechStarted),
+        Event::Server(ServerEvent::SpeechStopped),
+        Event::Server(ServerEvent::Committed),
+        Event::Server(ServerEvent::ReplyCreated(id(reply))),
+        Event::Server(ServerEvent::Audio(id(reply))),
     ]
 }

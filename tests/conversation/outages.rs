@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, Ending, Event, KEEP_LIMIT, Loss, Mode, News, OUTAGE_GRACE, PATIENCE, Refusal, State, THINK_LIMIT,
-    TROUBLE_WINDOW, Tone,
+    Action, Ending, Event, KEEP_LIMIT, LinkChange, Loss, Mode, News, OUTAGE_GRACE, PATIENCE, Refusal,
+    ServerEvent, State, THINK_LIMIT, TROUBLE_WINDOW, Tone, UserInput,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -12,7 +12,7 @@ use super::{TAP, Table, held, id, turn};
 #[test]
 fn a_short_outage_at_rest_is_seen_at_once_and_never_heard() {
     let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.on(Event::LinkDown(Loss::Broken)), []);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), []);
     assert_eq!(talk.conversation.state(), State::Offline, "the light");
     let mut all = ends(&mut talk, OUTAGE_GRACE - Duration::from_millis(1));
     all.retain(|action| matches!(action, Action::Sound(_)));
@@ -22,11 +22,11 @@ fn a_short_outage_at_rest_is_seen_at_once_and_never_heard() {
 #[test]
 fn a_longer_outage_is_heard_once_and_its_end_once() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::LinkDown(Loss::Broken));
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
     let mut all = Vec::new();
     for _ in 0..20 {
         all.extend(talk.at_deadline());
-        all.extend(talk.on(Event::LinkDown(Loss::Broken)));
+        all.extend(talk.on(Event::Link(LinkChange::Down(Loss::Broken))));
     }
     all.extend(ends(&mut talk, Duration::ZERO));
     all.retain(|action| matches!(action, Action::Sound(_)));
@@ -38,7 +38,7 @@ fn an_outage_in_the_middle_of_a_talk_is_heard_at_once() {
     for events in [&turn("a")[..1], &turn("a")[..3], &turn("a")[..]] {
         let mut talk = Table::up(Mode::Open);
         let _ = talk.all(events.to_vec());
-        let _ = talk.on(Event::LinkDown(Loss::Broken));
+        let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
         assert_eq!(talk.conversation.deadline(), Some(talk.now));
         assert!(talk.on(Event::Tick).contains(&Action::Sound(Tone::Lost)));
     }
@@ -49,11 +49,11 @@ fn nothing_is_heard_while_the_device_starts_or_is_reset() {
     let mut talk = Table::begin(Mode::Open);
     let mut all = Vec::new();
     for _ in 0..5 {
-        all.extend(talk.on(Event::LinkDown(Loss::Broken)));
+        all.extend(talk.on(Event::Link(LinkChange::Down(Loss::Broken))));
         all.extend(talk.at_deadline());
     }
     all.extend(ends(&mut talk, Duration::ZERO));
-    all.extend(talk.on(Event::Reset));
+    all.extend(talk.on(Event::Input(UserInput::Reset)));
     all.extend(talk.after(OUTAGE_GRACE).on(Event::Tick));
     all.extend(ends(&mut talk, Duration::ZERO));
     assert!(!all.iter().any(|action| matches!(action, Action::Sound(_))), "{all:?}");
@@ -62,7 +62,7 @@ fn nothing_is_heard_while_the_device_starts_or_is_reset() {
 #[test]
 fn a_microphone_that_was_open_stays_open_for_as_long_as_its_words_are_of_use() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::LinkDown(Loss::Later(Duration::from_secs(60))));
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Later(Duration::from_secs(60)))));
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Offline, true));
     let began = talk.now;
     while talk.conversation.microphone() {
@@ -75,17 +75,21 @@ fn a_microphone_that_was_open_stays_open_for_as_long_as_its_words_are_of_use() {
 #[test]
 fn a_microphone_that_was_closed_or_muted_stays_closed() {
     let mut talk = Table::up(TAP);
-    let _ = talk.on(Event::LinkDown(Loss::Broken));
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
     assert!(!talk.conversation.microphone());
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.all([Event::LinkDown(Loss::Broken), Event::Mute]);
+    let _ = talk.all([Event::Link(LinkChange::Down(Loss::Broken)), Event::Input(UserInput::Mute)]);
     assert!(!talk.conversation.microphone());
 }
 
 #[test]
 fn a_tap_s_conversation_goes_on_after_a_short_outage() {
     let mut talk = Table::up(TAP);
-    let _ = talk.all([Event::Press, Event::SpeechStarted, Event::LinkDown(Loss::Broken)]);
+    let _ = talk.all([
+        Event::Input(UserInput::Press),
+        Event::Server(ServerEvent::SpeechStarted),
+        Event::Link(LinkChange::Down(Loss::Broken)),
+    ]);
     let _ = ends(&mut talk, Duration::ZERO);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Listening, true));
 }
@@ -93,7 +97,7 @@ fn a_tap_s_conversation_goes_on_after_a_short_outage() {
 #[test]
 fn a_button_held_through_a_short_outage_is_one_turn() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, Event::LinkDown(Loss::Broken)]);
+    let _ = talk.all([Event::Input(UserInput::Press), Event::Link(LinkChange::Down(Loss::Broken))]);
     assert!(talk.conversation.microphone());
     let _ = talk.on(held(1200));
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Thinking, false));
@@ -104,12 +108,17 @@ fn a_button_held_through_a_short_outage_is_one_turn() {
 #[test]
 fn what_was_said_too_long_ago_is_not_sent_and_the_owner_is_told() {
     let mut talk = Table::begin(Mode::Hold);
-    let _ = talk.all([Event::LinkDown(Loss::Later(2 * THINK_LIMIT)), Event::Press, held(900)]);
+    let _ = talk.all([
+        Event::Link(LinkChange::Down(Loss::Later(2 * THINK_LIMIT))),
+        Event::Input(UserInput::Press),
+        held(900),
+    ]);
     assert_eq!(talk.conversation.state(), State::Thinking);
     assert_eq!(talk.after(THINK_LIMIT).on(Event::Tick), [Action::Tell(News::Unsent)]);
     assert_eq!(talk.conversation.state(), State::Offline);
     let mut talk = Table::begin(TAP);
-    let _ = talk.all([Event::LinkDown(Loss::Later(2 * THINK_LIMIT)), Event::Press]);
+    let _ = talk
+        .all([Event::Link(LinkChange::Down(Loss::Later(2 * THINK_LIMIT))), Event::Input(UserInput::Press)]);
     assert_eq!(talk.after(KEEP_LIMIT).on(Event::Tick), [Action::Tell(News::Unsent)]);
     assert!(!talk.conversation.microphone());
 }
@@ -117,19 +126,19 @@ fn what_was_said_too_long_ago_is_not_sent_and_the_owner_is_told() {
 #[test]
 fn a_token_that_is_not_accepted_is_looked_at_once_more_and_then_never_again() {
     let mut talk = Table::begin(Mode::Open);
-    assert_eq!(talk.on(Event::LinkDown(Loss::Denied)), []);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Denied))), []);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
-    assert_eq!(talk.on(Event::LinkDown(Loss::Denied)), [Action::Finish(Ending::Refused)]);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Denied))), [Action::Finish(Ending::Refused)]);
     let mut talk = Table::begin(Mode::Open);
     for loss in [Loss::Denied, Loss::Broken, Loss::Denied] {
-        assert_eq!(talk.on(Event::LinkDown(loss)), []);
+        assert_eq!(talk.on(Event::Link(LinkChange::Down(loss))), []);
         assert_eq!(talk.at_deadline(), [Action::Dial]);
     }
 }
 
 #[test]
 fn three_troubles_of_the_service_within_half_a_minute_end_the_session() {
-    let trouble = || Event::Refused(Refusal::Trouble);
+    let trouble = || Event::Server(ServerEvent::Refused(Refusal::Trouble));
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.all([trouble(), trouble()]), []);
     talk.after(TROUBLE_WINDOW);
@@ -141,10 +150,10 @@ fn three_troubles_of_the_service_within_half_a_minute_end_the_session() {
 #[test]
 fn after_too_much_was_asked_for_the_next_link_waits() {
     let mut talk = Table::up(TAP);
-    let _ = talk.after(Duration::from_secs(100)).on(Event::Refused(Refusal::TooMuch));
-    let _ = talk.on(Event::LinkDown(Loss::Broken));
+    let _ = talk.after(Duration::from_secs(100)).on(Event::Server(ServerEvent::Refused(Refusal::TooMuch)));
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
     let began = talk.now;
-    let _ = talk.on(Event::Press);
+    let _ = talk.on(Event::Input(UserInput::Press));
     while talk.at_deadline().last() != Some(&Action::Dial) {}
     assert!(talk.now - began >= PATIENCE);
 }
@@ -153,10 +162,13 @@ fn after_too_much_was_asked_for_the_next_link_waits() {
 fn a_press_ends_what_is_left_of_a_reply_whose_link_is_gone() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::LinkDown(Loss::Broken));
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
     assert!(!talk.conversation.admits("a"));
-    assert!(talk.on(Event::Press).contains(&Action::Cut));
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), mynah::conversation::Outcome::Completed)), []);
+    assert!(talk.on(Event::Input(UserInput::Press)).contains(&Action::Cut));
+    assert_eq!(
+        talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), mynah::conversation::Outcome::Completed))),
+        []
+    );
 }
 
 /// Lets the link come back after `wait`, and returns all that was to be done meanwhile.
@@ -177,6 +189,6 @@ fn ends(talk: &mut Table, wait: Duration) -> Vec<Action> {
     if !dialled {
         return all;
     }
-    all.extend(talk.all([Event::LinkUp, Event::Configured]));
+    all.extend(talk.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]));
     all
 }

@@ -3,10 +3,14 @@
 //! "." means that nothing happens, as a decision. After a wanted change, read the printed table and put it
 //! into the file.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use mynah::conversation::{Action, Event, Loss, Mode, Outcome, Refusal, SESSION_LIFE, State};
+use mynah::conversation::{
+    Action, DeviceEvent, Event, LinkChange, Loss, Mode, Outcome, Refusal, SESSION_LIFE, ServerEvent,
+    StandbyChange, State, UserInput,
+};
 
 use super::{TAP, Table, held, id, turn};
 
@@ -35,51 +39,102 @@ fn every_phase_has_an_answer_to_every_event() {
     assert!(actual == expected, "the table is now:\n{actual}");
 }
 
+#[test]
+fn the_table_lists_every_event() {
+    let listed: BTreeSet<_> = events().iter().map(|(_, event)| number(event)).collect();
+    assert_eq!(listed, (0..EVENTS).collect());
+}
+
 fn events() -> Vec<(&'static str, Event)> {
     vec![
-        ("press", Event::Press),
+        ("press", Event::Input(UserInput::Press)),
         ("release, long", held(900)),
         ("release, short", held(90)),
-        ("mute", Event::Mute),
-        ("switch on", Event::MuteSwitch(true)),
-        ("switch off", Event::MuteSwitch(false)),
-        ("speaker gone", Event::Speaker { there: false }),
-        ("reset", Event::Reset),
-        ("leave", Event::Leave),
-        ("last words", Event::LastWords),
-        ("link up", Event::LinkUp),
-        ("link broken", Event::LinkDown(Loss::Broken)),
-        ("link refused", Event::LinkDown(Loss::Refused)),
-        ("expires", Event::Expires(Duration::from_secs(1800))),
-        ("configured", Event::Configured),
-        ("misconfigured", Event::Misconfigured),
-        ("spare up", Event::SpareUp),
-        ("spare configured", Event::SpareConfigured(SESSION_LIFE)),
-        ("spare refused", Event::SpareRefused),
-        ("spare broken", Event::SpareDown(Loss::Broken)),
-        ("link denied", Event::LinkDown(Loss::Denied)),
-        ("speech started", Event::SpeechStarted),
-        ("speech stopped", Event::SpeechStopped),
-        ("committed", Event::Committed),
-        ("created a", Event::ReplyCreated(id("a"))),
-        ("created b", Event::ReplyCreated(id("b"))),
-        ("audio a", Event::Audio(id("a"))),
-        ("audio b", Event::Audio(id("b"))),
-        ("done a", Event::ReplyDone(id("a"), Outcome::Completed)),
-        ("cancelled a", Event::ReplyDone(id("a"), Outcome::Cancelled)),
-        ("failed a", Event::ReplyDone(id("a"), Outcome::Failed)),
-        ("done b", Event::ReplyDone(id("b"), Outcome::Completed)),
-        ("drained", Event::Drained),
-        ("no cancel", Event::Refused(Refusal::NothingToCancel)),
-        ("in progress", Event::Refused(Refusal::ReplyInProgress)),
-        ("no commit", Event::Refused(Refusal::NothingToCommit)),
-        ("expired", Event::Refused(Refusal::SessionExpired)),
-        ("no quota", Event::Refused(Refusal::NoQuota)),
-        ("too much", Event::Refused(Refusal::TooMuch)),
-        ("trouble", Event::Refused(Refusal::Trouble)),
-        ("other error", Event::Refused(Refusal::Other)),
+        ("mute", Event::Input(UserInput::Mute)),
+        ("switch on", Event::Input(UserInput::MuteSwitch(true))),
+        ("switch off", Event::Input(UserInput::MuteSwitch(false))),
+        ("speaker gone", Event::Device(DeviceEvent::Speaker { there: false })),
+        ("reset", Event::Input(UserInput::Reset)),
+        ("leave", Event::Input(UserInput::Leave)),
+        ("last words", Event::Device(DeviceEvent::InputEnded)),
+        ("link up", Event::Link(LinkChange::Up)),
+        ("link broken", Event::Link(LinkChange::Down(Loss::Broken))),
+        ("link refused", Event::Link(LinkChange::Down(Loss::Refused))),
+        ("expires", Event::Link(LinkChange::Expires(Duration::from_secs(1800)))),
+        ("configured", Event::Link(LinkChange::Configured)),
+        ("misconfigured", Event::Link(LinkChange::Misconfigured)),
+        ("spare up", Event::Standby(StandbyChange::Up)),
+        ("spare configured", Event::Standby(StandbyChange::Configured(SESSION_LIFE))),
+        ("spare refused", Event::Standby(StandbyChange::Refused)),
+        ("spare broken", Event::Standby(StandbyChange::Down(Loss::Broken))),
+        ("link denied", Event::Link(LinkChange::Down(Loss::Denied))),
+        ("speech started", Event::Server(ServerEvent::SpeechStarted)),
+        ("speech stopped", Event::Server(ServerEvent::SpeechStopped)),
+        ("committed", Event::Server(ServerEvent::Committed)),
+        ("created a", Event::Server(ServerEvent::ReplyCreated(id("a")))),
+        ("created b", Event::Server(ServerEvent::ReplyCreated(id("b")))),
+        ("audio a", Event::Server(ServerEvent::Audio(id("a")))),
+        ("audio b", Event::Server(ServerEvent::Audio(id("b")))),
+        ("done a", Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed))),
+        ("cancelled a", Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))),
+        ("failed a", Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Failed))),
+        ("done b", Event::Server(ServerEvent::ReplyDone(id("b"), Outcome::Completed))),
+        ("drained", Event::Device(DeviceEvent::Drained)),
+        ("no cancel", Event::Server(ServerEvent::Refused(Refusal::NothingToCancel))),
+        ("in progress", Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))),
+        ("no commit", Event::Server(ServerEvent::Refused(Refusal::NothingToCommit))),
+        ("expired", Event::Server(ServerEvent::Refused(Refusal::SessionExpired))),
+        ("no quota", Event::Server(ServerEvent::Refused(Refusal::NoQuota))),
+        ("too much", Event::Server(ServerEvent::Refused(Refusal::TooMuch))),
+        ("trouble", Event::Server(ServerEvent::Refused(Refusal::Trouble))),
+        ("other error", Event::Server(ServerEvent::Refused(Refusal::Other))),
         ("early tick", Event::Tick),
     ]
+}
+
+/// Counts the events there are; who adds one has to come here, and then into the table.
+const EVENTS: usize = 26;
+
+/// Gives each event a number, whatever it holds.
+fn number(event: &Event) -> usize {
+    match event {
+        Event::Input(input) => match input {
+            UserInput::Press => 0,
+            UserInput::Release { .. } => 1,
+            UserInput::Mute => 2,
+            UserInput::MuteSwitch(_) => 3,
+            UserInput::Reset => 4,
+            UserInput::Leave => 5,
+        },
+        Event::Device(device) => match device {
+            DeviceEvent::Speaker { .. } => 6,
+            DeviceEvent::InputEnded => 7,
+            DeviceEvent::Drained => 8,
+        },
+        Event::Link(link) => match link {
+            LinkChange::Up => 9,
+            LinkChange::Down(_) => 10,
+            LinkChange::Expires(_) => 11,
+            LinkChange::Configured => 12,
+            LinkChange::Misconfigured => 13,
+        },
+        Event::Standby(standby) => match standby {
+            StandbyChange::Up => 14,
+            StandbyChange::Configured(_) => 15,
+            StandbyChange::Refused => 16,
+            StandbyChange::Down(_) => 17,
+        },
+        Event::Server(server) => match server {
+            ServerEvent::SpeechStarted => 18,
+            ServerEvent::SpeechStopped => 19,
+            ServerEvent::Committed => 20,
+            ServerEvent::ReplyCreated(_) => 21,
+            ServerEvent::Audio(_) => 22,
+            ServerEvent::ReplyDone(..) => 23,
+            ServerEvent::Refused(_) => 24,
+        },
+        Event::Tick => 25,
+    }
 }
 
 fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
@@ -90,32 +145,41 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
         let _ = table.all(events);
         table
     };
-    let said = move || if mode == Mode::Hold { vec![Event::Press, held(900)] } else { listening(mode) };
+    let said = move || {
+        if mode == Mode::Hold { vec![Event::Input(UserInput::Press), held(900)] } else { listening(mode) }
+    };
     vec![
         Box::new(begin),
         Box::new(move || {
             let mut table = begin();
-            let _ = table.on(Event::Press);
+            let _ = table.on(Event::Input(UserInput::Press));
             table
         }),
         Box::new(move || {
             let mut table = begin();
-            let _ = table.on(Event::LinkUp);
+            let _ = table.on(Event::Link(LinkChange::Up));
             table
         }),
         Box::new(move || {
             let mut table = begin();
-            let _ = table.on(Event::LinkDown(Loss::Broken));
+            let _ = table.on(Event::Link(LinkChange::Down(Loss::Broken)));
             table
         }),
-        Box::new(move || if mode == Mode::Open { with(vec![Event::Mute]) } else { up() }),
+        Box::new(move || if mode == Mode::Open { with(vec![Event::Input(UserInput::Mute)]) } else { up() }),
         Box::new(move || with(listening(mode))),
         Box::new(move || with([said(), thinking(mode)].concat())),
         Box::new(move || with([said(), speaking(mode)].concat())),
         Box::new(move || {
-            with([said(), speaking(mode), vec![Event::ReplyDone(id("a"), Outcome::Completed)]].concat())
+            with(
+                [
+                    said(),
+                    speaking(mode),
+                    vec![Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed))],
+                ]
+                .concat(),
+            )
         }),
-        Box::new(move || with(vec![Event::Leave])),
+        Box::new(move || with(vec![Event::Input(UserInput::Leave)])),
         Box::new(move || {
             let mut table = with(listening(mode));
             table.dials_a_spare();
@@ -135,11 +199,15 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
 }
 
 fn listening(mode: Mode) -> Vec<Event> {
-    if mode == Mode::Open { vec![] } else { vec![Event::Press] }
+    if mode == Mode::Open { vec![] } else { vec![Event::Input(UserInput::Press)] }
 }
 
 fn thinking(mode: Mode) -> Vec<Event> {
-    if mode == Mode::Hold { vec![Event::ReplyCreated(id("a"))] } else { turn("a")[..4].to_vec() }
+    if mode == Mode::Hold {
+        vec![Event::Server(ServerEvent::ReplyCreated(id("a")))]
+    } else {
+        turn("a")[..4].to_vec()
+    }
 }
 
 fn speaking(mode: Mode) -> Vec<Event> {

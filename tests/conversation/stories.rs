@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, CONFIGURE_LIMIT, DIAL_LIMIT, Ending, Event, LAST_WORDS, Loss, Mode, News, OWED_LIMIT, Outcome,
-    RETRY_SPACING, Refusal, SPEAKER_PATIENCE, STALL_LIMIT, State, THINK_LIMIT,
+    Action, CONFIGURE_LIMIT, DIAL_LIMIT, DeviceEvent, Ending, Event, LAST_WORDS, LinkChange, Loss, Mode,
+    News, OWED_LIMIT, Outcome, RETRY_SPACING, Refusal, SPEAKER_PATIENCE, STALL_LIMIT, ServerEvent, State,
+    THINK_LIMIT, UserInput,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -14,7 +15,10 @@ fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.all(turn("a")), [Action::Cut], "the cut is for sound of an earlier link");
     assert_eq!(talk.conversation.state(), State::Speaking);
-    let rest = [Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained];
+    let rest = [
+        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Device(DeviceEvent::Drained),
+    ];
     assert_eq!(talk.all(rest), []);
     assert_eq!(talk.conversation.state(), State::Listening);
 }
@@ -23,10 +27,14 @@ fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
 fn a_voice_that_barges_in_cuts_and_leaves_the_cancelling_to_the_service() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::SpeechStarted), [Action::Cut]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::SpeechStarted)), [Action::Cut]);
     assert!(!talk.conversation.admits("a"), "late audio of the cut reply is nobody's");
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), []);
-    let _ = talk.all([Event::SpeechStopped, Event::Committed, Event::ReplyCreated(id("b"))]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), []);
+    let _ = talk.all([
+        Event::Server(ServerEvent::SpeechStopped),
+        Event::Server(ServerEvent::Committed),
+        Event::Server(ServerEvent::ReplyCreated(id("b"))),
+    ]);
     assert!(talk.conversation.admits("b") && !talk.conversation.admits("a"));
 }
 
@@ -34,9 +42,9 @@ fn a_voice_that_barges_in_cuts_and_leaves_the_cancelling_to_the_service() {
 fn a_voice_that_barges_in_after_the_reply_was_sent_cuts_what_is_still_heard() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::ReplyDone(id("a"), Outcome::Completed));
+    let _ = talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)));
     assert_eq!(talk.conversation.state(), State::Speaking);
-    assert_eq!(talk.on(Event::SpeechStarted), [Action::Cut]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::SpeechStarted)), [Action::Cut]);
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
@@ -44,7 +52,7 @@ fn a_voice_that_barges_in_after_the_reply_was_sent_cuts_what_is_still_heard() {
 fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Cancel(id("a"))]);
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Cancel(id("a"))]);
     assert!(!talk.conversation.admits("a"));
     assert_eq!(talk.conversation.state(), State::Listening);
 }
@@ -53,16 +61,20 @@ fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
 fn the_button_cancels_nothing_when_the_service_is_done() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::ReplyDone(id("a"), Outcome::Completed));
-    assert_eq!(talk.on(Event::Press), [Action::Cut]);
+    let _ = talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)));
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
 }
 
 #[test]
 fn a_press_before_the_reply_exists_cancels_it_as_soon_as_it_does() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.all([Event::SpeechStarted, Event::SpeechStopped, Event::Committed]);
-    assert_eq!(talk.on(Event::Press), [Action::Cut]);
-    assert_eq!(talk.on(Event::ReplyCreated(id("a"))), [Action::Cancel(id("a"))]);
+    let _ = talk.all([
+        Event::Server(ServerEvent::SpeechStarted),
+        Event::Server(ServerEvent::SpeechStopped),
+        Event::Server(ServerEvent::Committed),
+    ]);
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
     assert!(!talk.conversation.admits("a"));
 }
 
@@ -70,7 +82,7 @@ fn a_press_before_the_reply_exists_cancels_it_as_soon_as_it_does() {
 fn tap_opens_the_microphone_at_once_and_quiet_closes_it() {
     let mut talk = Table::up(TAP);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Idle, false));
-    let _ = talk.on(Event::Press);
+    let _ = talk.on(Event::Input(UserInput::Press));
     assert!(talk.conversation.microphone());
     assert_eq!(talk.at_deadline(), [Action::Clear]);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Idle, false));
@@ -79,9 +91,12 @@ fn tap_opens_the_microphone_at_once_and_quiet_closes_it() {
 #[test]
 fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
     let mut talk = Table::up(TAP);
-    let _ = talk.on(Event::Press);
+    let _ = talk.on(Event::Input(UserInput::Press));
     let _ = talk.all(turn("a"));
-    let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
+    let _ = talk.all([
+        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Device(DeviceEvent::Drained),
+    ]);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Listening, true));
     assert_eq!(talk.at_deadline(), [Action::Clear]);
     assert_eq!(talk.conversation.state(), State::Idle);
@@ -90,7 +105,7 @@ fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
 #[test]
 fn push_to_talk_commits_and_asks_once_on_release() {
     let mut talk = Table::up(Mode::Hold);
-    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Clear]);
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Clear]);
     assert!(talk.conversation.microphone());
     assert_eq!(talk.on(held(1200)), [Action::Commit, Action::Create]);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Thinking, false));
@@ -99,64 +114,98 @@ fn push_to_talk_commits_and_asks_once_on_release() {
 #[test]
 fn a_push_too_short_for_a_word_is_cleared_and_not_answered() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.on(Event::Press);
+    let _ = talk.on(Event::Input(UserInput::Press));
     assert_eq!(talk.on(held(149)), [Action::Clear, Action::Tell(News::TooShort)]);
     assert_eq!(talk.conversation.state(), State::Idle);
-    let _ = talk.on(Event::Press);
+    let _ = talk.on(Event::Input(UserInput::Press));
     assert_eq!(talk.on(held(150)), [Action::Commit, Action::Create]);
 }
 
 #[test]
 fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Audio(id("a"))]);
-    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Cancel(id("a")), Action::Clear]);
+    let _ = talk.all([
+        Event::Input(UserInput::Press),
+        held(900),
+        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Server(ServerEvent::Audio(id("a"))),
+    ]);
+    assert_eq!(
+        talk.on(Event::Input(UserInput::Press)),
+        [Action::Cut, Action::Cancel(id("a")), Action::Clear]
+    );
     assert_eq!(talk.on(held(900)), [Action::Commit], "one slot: the reply in progress goes first");
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
-    let _ = talk.on(Event::ReplyCreated(id("b")));
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), [Action::Create]);
+    let _ = talk.on(Event::Server(ServerEvent::ReplyCreated(id("b"))));
     assert!(talk.conversation.admits("b"));
 }
 
 #[test]
 fn a_reply_asked_for_late_has_its_own_time_to_come() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Press, held(900)]);
+    let _ = talk.all([
+        Event::Input(UserInput::Press),
+        held(900),
+        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Input(UserInput::Press),
+        held(900),
+    ]);
     talk.after(OWED_LIMIT - Duration::from_millis(1));
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), [Action::Create]);
     assert_eq!(talk.conversation.deadline(), Some(talk.now + THINK_LIMIT));
 }
 
 #[test]
 fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, held(900), Event::Press]);
+    let _ = talk.all([Event::Input(UserInput::Press), held(900), Event::Input(UserInput::Press)]);
     assert_eq!(talk.on(held(900)), [Action::Commit]);
-    assert_eq!(talk.on(Event::ReplyCreated(id("a"))), [Action::Cancel(id("a"))]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
     assert!(!talk.conversation.admits("a"));
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Cancelled)), [Action::Create]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), [Action::Create]);
 }
 
 #[test]
 fn a_reply_whose_end_the_service_forgets_to_tell_costs_the_next_turn_three_seconds() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Audio(id("a"))]);
-    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Cancel(id("a")), Action::Clear]);
+    let _ = talk.all([
+        Event::Input(UserInput::Press),
+        held(900),
+        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Server(ServerEvent::Audio(id("a"))),
+    ]);
+    assert_eq!(
+        talk.on(Event::Input(UserInput::Press)),
+        [Action::Cut, Action::Cancel(id("a")), Action::Clear]
+    );
     assert_eq!(talk.on(held(900)), [Action::Commit]);
     assert_eq!(talk.conversation.deadline(), Some(talk.now + OWED_LIMIT));
     talk.after(OWED_LIMIT);
     assert_eq!(talk.on(Event::Tick), [Action::Create]);
-    assert_eq!(talk.all([Event::ReplyCreated(id("b")), Event::Audio(id("b"))]), []);
+    assert_eq!(
+        talk.all([
+            Event::Server(ServerEvent::ReplyCreated(id("b"))),
+            Event::Server(ServerEvent::Audio(id("b")))
+        ]),
+        []
+    );
     assert_eq!(talk.conversation.state(), State::Speaking);
 }
 
 #[test]
 fn a_service_that_was_not_done_after_all_is_asked_again_and_again_until_the_turn_is_given_up() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, held(900), Event::ReplyCreated(id("a")), Event::Press, held(900)]);
+    let _ = talk.all([
+        Event::Input(UserInput::Press),
+        held(900),
+        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Input(UserInput::Press),
+        held(900),
+    ]);
     for _ in 0..9 {
         talk.after(OWED_LIMIT);
         assert_eq!(talk.on(Event::Tick), [Action::Create]);
-        assert_eq!(talk.on(Event::Refused(Refusal::ReplyInProgress)), []);
+        assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))), []);
     }
     talk.after(OWED_LIMIT);
     assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Tell(News::NoReply)]);
@@ -165,19 +214,22 @@ fn a_service_that_was_not_done_after_all_is_asked_again_and_again_until_the_turn
 #[test]
 fn a_create_that_came_too_early_is_repeated_after_the_reply_in_progress() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Press, held(900)]);
-    assert_eq!(talk.on(Event::Refused(Refusal::ReplyInProgress)), []);
-    assert_eq!(talk.on(Event::ReplyDone(id("x"), Outcome::Completed)), [Action::Create]);
+    let _ = talk.all([Event::Input(UserInput::Press), held(900)]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))), []);
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("x"), Outcome::Completed))), [Action::Create]);
 }
 
 #[test]
 fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_lost() {
     for mode in [TAP, Mode::Hold] {
         let mut talk = Table::begin(mode);
-        let _ = talk.on(Event::Press);
+        let _ = talk.on(Event::Input(UserInput::Press));
         assert!(talk.conversation.microphone() && !talk.conversation.configured());
         assert_eq!(talk.conversation.state(), State::Listening);
-        assert_eq!(talk.all([Event::LinkUp, Event::Configured]), [Action::Configure]);
+        assert_eq!(
+            talk.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
+            [Action::Configure]
+        );
         assert!(talk.conversation.microphone() && talk.conversation.configured());
     }
 }
@@ -185,41 +237,48 @@ fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_los
 #[test]
 fn a_whole_push_before_the_link_is_up_becomes_a_turn_when_it_is() {
     let mut talk = Table::begin(Mode::Hold);
-    let _ = talk.all([Event::Press, held(1500), Event::LinkUp]);
+    let _ = talk.all([Event::Input(UserInput::Press), held(1500), Event::Link(LinkChange::Up)]);
     assert!(!talk.conversation.microphone());
-    assert_eq!(talk.on(Event::Configured), [Action::Commit, Action::Create]);
+    assert_eq!(talk.on(Event::Link(LinkChange::Configured)), [Action::Commit, Action::Create]);
     assert_eq!(talk.conversation.state(), State::Thinking);
 }
 
 #[test]
 fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::SpeechStarted);
-    assert_eq!(talk.on(Event::Mute), [Action::Clear]);
+    let _ = talk.on(Event::Server(ServerEvent::SpeechStarted));
+    assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Clear]);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Muted, false));
-    let _ = talk.on(Event::Mute);
+    let _ = talk.on(Event::Input(UserInput::Mute));
     assert!(talk.conversation.microphone());
     let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Mute), []);
+    assert_eq!(talk.on(Event::Input(UserInput::Mute)), []);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Speaking, false));
-    let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
+    let _ = talk.all([
+        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Device(DeviceEvent::Drained),
+    ]);
     assert_eq!(talk.conversation.state(), State::Muted);
 }
 
 #[test]
 fn what_a_switch_mutes_no_button_unmutes() {
     let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.on(Event::MuteSwitch(true)), [Action::Clear]);
-    assert_eq!(talk.on(Event::Mute), [Action::Tell(News::MuteSwitched)]);
+    assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(true))), [Action::Clear]);
+    assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Tell(News::MuteSwitched)]);
     assert!(talk.conversation.muted() && !talk.conversation.mute_asked());
-    assert_eq!(talk.on(Event::MuteSwitch(false)), []);
+    assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(false))), []);
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
 #[test]
 fn a_switch_that_is_let_go_unmutes_whatever_a_button_said_before() {
     let mut talk = Table::up(TAP);
-    let _ = talk.all([Event::Mute, Event::MuteSwitch(true), Event::MuteSwitch(false)]);
+    let _ = talk.all([
+        Event::Input(UserInput::Mute),
+        Event::Input(UserInput::MuteSwitch(true)),
+        Event::Input(UserInput::MuteSwitch(false)),
+    ]);
     assert!(!talk.conversation.muted());
 }
 
@@ -227,9 +286,9 @@ fn a_switch_that_is_let_go_unmutes_whatever_a_button_said_before() {
 fn a_speaker_that_is_soon_back_costs_no_reply() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Speaker { there: false }), []);
+    assert_eq!(talk.on(Event::Device(DeviceEvent::Speaker { there: false })), []);
     let _ = talk.after(SPEAKER_PATIENCE / 2).on(Event::Tick);
-    let _ = talk.on(Event::Speaker { there: true });
+    let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: true }));
     assert_eq!(talk.after(SPEAKER_PATIENCE).on(Event::Tick), []);
     assert!(talk.conversation.admits("a"));
 }
@@ -238,16 +297,22 @@ fn a_speaker_that_is_soon_back_costs_no_reply() {
 fn without_a_speaker_no_reply_is_waited_for_or_kept_for_later() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Speaker { there: false });
+    let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: false }));
     let told = talk.at_deadline();
     assert_eq!(told, [Action::Cut, Action::Cancel(id("a")), Action::Tell(News::NoSpeaker)]);
     assert_eq!(talk.conversation.state(), State::Listening);
-    let _ =
-        talk.all([Event::ReplyDone(id("a"), Outcome::Cancelled), Event::SpeechStarted, Event::SpeechStopped]);
-    let told = talk.on(Event::ReplyCreated(id("b")));
+    let _ = talk.all([
+        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled)),
+        Event::Server(ServerEvent::SpeechStarted),
+        Event::Server(ServerEvent::SpeechStopped),
+    ]);
+    let told = talk.on(Event::Server(ServerEvent::ReplyCreated(id("b"))));
     assert_eq!(told, [Action::Cut, Action::Cancel(id("b")), Action::Tell(News::NoSpeaker)]);
     assert!(!talk.conversation.admits("b"));
-    let _ = talk.all([Event::ReplyDone(id("b"), Outcome::Cancelled), Event::Speaker { there: true }]);
+    let _ = talk.all([
+        Event::Server(ServerEvent::ReplyDone(id("b"), Outcome::Cancelled)),
+        Event::Device(DeviceEvent::Speaker { there: true }),
+    ]);
     let _ = talk.all(turn("c"));
     assert_eq!(talk.conversation.state(), State::Speaking);
 }
@@ -255,8 +320,8 @@ fn without_a_speaker_no_reply_is_waited_for_or_kept_for_later() {
 #[test]
 fn a_reset_forgets_the_talk_and_the_mute_and_begins_again() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Mute);
-    assert_eq!(talk.on(Event::Reset), [Action::Cut, Action::HangUp]);
+    let _ = talk.on(Event::Input(UserInput::Mute));
+    assert_eq!(talk.on(Event::Input(UserInput::Reset)), [Action::Cut, Action::HangUp]);
     assert!(!talk.conversation.muted());
     assert_eq!(talk.at_deadline(), [Action::Dial]);
 }
@@ -264,15 +329,15 @@ fn a_reset_forgets_the_talk_and_the_mute_and_begins_again() {
 #[test]
 fn a_muted_device_says_so_when_the_button_asks_for_its_ear() {
     let mut talk = Table::up(TAP);
-    let _ = talk.on(Event::Mute);
-    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Tell(News::Muted)]);
+    let _ = talk.on(Event::Input(UserInput::Mute));
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Tell(News::Muted)]);
     assert!(!talk.conversation.microphone());
 }
 
 #[test]
 fn a_turn_without_a_reply_is_given_up_and_the_device_is_at_rest() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.all([Event::SpeechStarted, Event::SpeechStopped]);
+    let _ = talk.all([Event::Server(ServerEvent::SpeechStarted), Event::Server(ServerEvent::SpeechStopped)]);
     talk.after(THINK_LIMIT);
     assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Tell(News::NoReply)]);
     assert_eq!(talk.conversation.state(), State::Listening);
@@ -282,7 +347,7 @@ fn a_turn_without_a_reply_is_given_up_and_the_device_is_at_rest() {
 fn a_reply_that_stops_coming_is_given_up_and_cancelled() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Drained);
+    let _ = talk.on(Event::Device(DeviceEvent::Drained));
     talk.after(STALL_LIMIT);
     assert_eq!(
         talk.on(Event::Tick),
@@ -295,11 +360,11 @@ fn a_reply_that_stops_coming_is_given_up_and_cancelled() {
 fn a_slow_reply_that_runs_dry_goes_on_when_more_comes() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Drained);
-    let _ = talk.on(Event::Audio(id("a")));
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Completed)), []);
+    let _ = talk.on(Event::Device(DeviceEvent::Drained));
+    let _ = talk.on(Event::Server(ServerEvent::Audio(id("a"))));
+    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed))), []);
     assert_eq!(talk.conversation.state(), State::Speaking);
-    let _ = talk.on(Event::Drained);
+    let _ = talk.on(Event::Device(DeviceEvent::Drained));
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
@@ -307,7 +372,10 @@ fn a_slow_reply_that_runs_dry_goes_on_when_more_comes() {
 fn a_failed_reply_is_told_and_the_device_is_at_rest() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a").into_iter().take(4));
-    assert_eq!(talk.on(Event::ReplyDone(id("a"), Outcome::Failed)), [Action::Tell(News::ReplyFailed)]);
+    assert_eq!(
+        talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Failed))),
+        [Action::Tell(News::ReplyFailed)]
+    );
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
@@ -317,7 +385,7 @@ fn dialling_and_configuring_have_deadlines() {
     assert_eq!(talk.after(DIAL_LIMIT).on(Event::Tick), [Action::HangUp]);
     assert_eq!(talk.conversation.state(), State::Offline);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
-    let _ = talk.on(Event::LinkUp);
+    let _ = talk.on(Event::Link(LinkChange::Up));
     assert_eq!(talk.after(CONFIGURE_LIMIT).on(Event::Tick), [Action::HangUp, Action::Tell(News::NoSession)]);
 }
 
@@ -327,7 +395,7 @@ fn retries_grow_apart() {
     let mut last = talk.now;
     let mut gaps = Vec::new();
     for _ in 0..12 {
-        let _ = talk.on(Event::LinkDown(Loss::Broken));
+        let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
         assert_eq!(talk.at_deadline(), [Action::Dial]);
         gaps.push(talk.now - last);
         last = talk.now;
@@ -341,11 +409,11 @@ fn retries_grow_apart() {
 #[test]
 fn a_service_that_asks_for_patience_gets_it_whoever_presses() {
     let mut talk = Table::begin(Mode::Open);
-    let _ = talk.on(Event::LinkDown(Loss::Later(Duration::from_secs(45))));
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Later(Duration::from_secs(45)))));
     let began = talk.now;
     let wait = talk.conversation.deadline().unwrap() - talk.now;
     assert!(wait >= Duration::from_secs(45), "{wait:?}");
-    assert_eq!(talk.on(Event::Press), [Action::Cut]);
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
     while talk.at_deadline() != [Action::Dial] {}
     assert!(talk.now - began >= Duration::from_secs(45));
 }
@@ -354,43 +422,53 @@ fn a_service_that_asks_for_patience_gets_it_whoever_presses() {
 fn a_press_while_offline_dials_at_once_but_not_faster_than_allowed() {
     let mut talk = Table::begin(TAP);
     for _ in 0..8 {
-        let _ = talk.on(Event::LinkDown(Loss::Broken));
+        let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
         let _ = talk.at_deadline();
     }
-    let _ = talk.after(RETRY_SPACING).on(Event::LinkDown(Loss::Broken));
-    assert_eq!(talk.on(Event::Press), [Action::Cut, Action::Dial]);
-    let _ = talk.on(Event::LinkDown(Loss::Broken));
-    let _ = talk.on(Event::Press);
-    assert_eq!(talk.on(Event::Press), [Action::Cut], "some seconds have to pass between dials");
+    let _ = talk.after(RETRY_SPACING).on(Event::Link(LinkChange::Down(Loss::Broken)));
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Dial]);
+    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+    let _ = talk.on(Event::Input(UserInput::Press));
+    assert_eq!(
+        talk.on(Event::Input(UserInput::Press)),
+        [Action::Cut],
+        "some seconds have to pass between dials"
+    );
     assert_eq!(talk.at_deadline(), [Action::Dial]);
 }
 
 #[test]
 fn refused_credentials_end_the_program_for_good() {
     let mut talk = Table::begin(Mode::Open);
-    assert_eq!(talk.on(Event::LinkDown(Loss::Refused)), [Action::Finish(Ending::Refused)]);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Refused))), [Action::Finish(Ending::Refused)]);
     assert_eq!(talk.conversation.deadline(), None);
 }
 
 #[test]
 fn leaving_closes_the_link_waits_a_little_and_ends() {
     let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.on(Event::Leave), [Action::Cut, Action::HangUp]);
+    assert_eq!(talk.on(Event::Input(UserInput::Leave)), [Action::Cut, Action::HangUp]);
     assert!(!talk.conversation.microphone());
     assert_eq!(talk.at_deadline(), [Action::Finish(Ending::Bye)]);
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Leave);
-    assert_eq!(talk.on(Event::LinkDown(Loss::Broken)), [Action::Finish(Ending::Bye)]);
+    let _ = talk.on(Event::Input(UserInput::Leave));
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), [Action::Finish(Ending::Bye)]);
     let mut talk = Table::begin(Mode::Open);
-    assert_eq!(talk.on(Event::Leave), [Action::Cut, Action::HangUp, Action::Finish(Ending::Bye)]);
+    assert_eq!(
+        talk.on(Event::Input(UserInput::Leave)),
+        [Action::Cut, Action::HangUp, Action::Finish(Ending::Bye)]
+    );
 }
 
 #[test]
 fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::LastWords);
-    let _ = talk.all([Event::ReplyDone(id("a"), Outcome::Completed), Event::Drained]);
+    let _ = talk.on(Event::Device(DeviceEvent::InputEnded));
+    let _ = talk.all([
+        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Device(DeviceEvent::Drained),
+    ]);
     assert_eq!(talk.conversation.deadline(), Some(talk.now + LAST_WORDS));
     assert_eq!(talk.at_deadline(), [Action::Cut, Action::HangUp]);
 }
@@ -399,7 +477,7 @@ fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
 fn an_expired_session_is_replaced_by_a_new_one() {
     let mut talk = Table::up(Mode::Open);
     talk.after(Duration::from_secs(3600));
-    assert_eq!(talk.on(Event::Refused(Refusal::SessionExpired)), [Action::HangUp]);
+    assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::SessionExpired))), [Action::HangUp]);
     assert_eq!(talk.conversation.state(), State::Offline);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
 }

@@ -1,7 +1,8 @@
 //! Whatever happens in whatever order, the promises hold and the device finds back to rest.
 
 use mynah::conversation::{
-    Action, Event, Loss, Mode, News, OWED_LIMIT, Outcome, Refusal, SESSION_LIFE, State, Tone,
+    Action, DeviceEvent, Event, LinkChange, Loss, Mode, News, OWED_LIMIT, Outcome, Refusal, SESSION_LIFE,
+    ServerEvent, StandbyChange, State, Tone, UserInput,
 };
 use mynah::model::Time;
 use proptest::prelude::*;
@@ -61,12 +62,14 @@ impl Seen {
     pub(crate) fn named(&mut self, event: Event) -> Event {
         let latest = |back: &str| id(&format!("r{}", self.created.saturating_sub(back.len() as u32)));
         match event {
-            Event::ReplyCreated(_) => {
+            Event::Server(ServerEvent::ReplyCreated(_)) => {
                 self.created += 1;
-                Event::ReplyCreated(id(&format!("r{}", self.created)))
+                Event::Server(ServerEvent::ReplyCreated(id(&format!("r{}", self.created))))
             }
-            Event::Audio(back) => Event::Audio(latest(&back)),
-            Event::ReplyDone(back, outcome) => Event::ReplyDone(latest(&back), outcome),
+            Event::Server(ServerEvent::Audio(back)) => Event::Server(ServerEvent::Audio(latest(&back))),
+            Event::Server(ServerEvent::ReplyDone(back, outcome)) => {
+                Event::Server(ServerEvent::ReplyDone(latest(&back), outcome))
+            }
             other => other,
         }
     }
@@ -74,21 +77,23 @@ impl Seen {
 
 fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
     match event {
-        Event::LinkDown(_) => {
+        Event::Link(LinkChange::Down(_)) => {
             (seen.links, seen.asked, seen.heard) = (0, None, None);
         }
-        Event::Reset => seen.mourned = false,
+        Event::Input(UserInput::Reset) => seen.mourned = false,
         // What comes of a link that is not there comes of none.
-        Event::SpareUp if seen.spare == Spare::Dialled => seen.spare = Spare::Up,
-        Event::SpareConfigured(_) if seen.spare == Spare::Up => seen.spare = Spare::Configured,
-        Event::SpareDown(_) => seen.spare = Spare::None,
-        Event::Audio(reply) if talk.conversation.admits(reply) => {
+        Event::Standby(StandbyChange::Up) if seen.spare == Spare::Dialled => seen.spare = Spare::Up,
+        Event::Standby(StandbyChange::Configured(_)) if seen.spare == Spare::Up => {
+            seen.spare = Spare::Configured
+        }
+        Event::Standby(StandbyChange::Down(_)) => seen.spare = Spare::None,
+        Event::Server(ServerEvent::Audio(reply)) if talk.conversation.admits(reply) => {
             prop_assert!(!seen.cut.contains(&reply.to_string()), "{reply} is heard after its cut");
             seen.heard = Some(reply.to_string());
         }
-        Event::ReplyDone(..) | Event::Refused(Refusal::ReplyInProgress) | Event::ReplyCreated(_) => {
-            seen.asked = None
-        }
+        Event::Server(ServerEvent::ReplyDone(..))
+        | Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))
+        | Event::Server(ServerEvent::ReplyCreated(_)) => seen.asked = None,
         _ => {}
     }
     let before = talk.conversation.clone();
@@ -116,7 +121,7 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
                     !in_use || seen.spare == Spare::Configured,
                     "a session in use that is not configured"
                 );
-                let useless = seen.links == 0 || matches!(event, Event::Refused(_));
+                let useless = seen.links == 0 || matches!(event, Event::Server(ServerEvent::Refused(_)));
                 prop_assert!(in_use || useless, "a session left for less");
                 (seen.links, seen.spare, seen.asked) = (1, Spare::None, None);
             }
@@ -165,12 +170,12 @@ fn settles(talk: &mut Table, seen: &mut Seen) -> Result<(), TestCaseError> {
         talk.now = talk.conversation.deadline().expect("a phase that is not at rest has a deadline");
         step(talk, seen, &Event::Tick)?;
         if seen.links == 1 && !talk.conversation.configured() {
-            step(talk, seen, &Event::LinkUp)?;
-            step(talk, seen, &Event::Configured)?;
+            step(talk, seen, &Event::Link(LinkChange::Up))?;
+            step(talk, seen, &Event::Link(LinkChange::Configured))?;
         }
         if seen.spare == Spare::Dialled {
-            step(talk, seen, &Event::SpareUp)?;
-            step(talk, seen, &Event::SpareConfigured(SESSION_LIFE))?;
+            step(talk, seen, &Event::Standby(StandbyChange::Up))?;
+            step(talk, seen, &Event::Standby(StandbyChange::Configured(SESSION_LIFE)))?;
         }
     }
     Err(TestCaseError::fail(format!("stuck in {:?}", talk.conversation)))
@@ -180,32 +185,32 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     // How many replies back, by the length of the name.
     let reply = || prop::sample::select(vec!["", "", "1", "22"]).prop_map(id);
     prop_oneof![
-        3 => Just(Event::Press),
+        3 => Just(Event::Input(UserInput::Press)),
         2 => (0u64..2000).prop_map(held),
-        1 => Just(Event::Mute),
-        1 => any::<bool>().prop_map(Event::MuteSwitch),
-        1 => any::<bool>().prop_map(|there| Event::Speaker { there }),
-        1 => Just(Event::Reset),
-        3 => Just(Event::LinkUp),
-        1 => prop::sample::select(vec![Loss::Broken, Loss::Later(Duration::from_secs(9))]).prop_map(Event::LinkDown),
-        3 => Just(Event::Configured),
-        2 => (0u64..1200).prop_map(|s| Event::Expires(Duration::from_secs(s))),
-        3 => Just(Event::SpareUp),
-        3 => (0u64..3600).prop_map(|s| Event::SpareConfigured(Duration::from_secs(s))),
-        1 => Just(Event::SpareRefused),
-        1 => prop::sample::select(vec![Loss::Broken, Loss::Refused, Loss::Denied]).prop_map(Event::SpareDown),
-        2 => Just(Event::SpeechStarted),
-        2 => Just(Event::SpeechStopped),
-        2 => Just(Event::Committed),
-        3 => reply().prop_map(Event::ReplyCreated),
-        4 => reply().prop_map(Event::Audio),
+        1 => Just(Event::Input(UserInput::Mute)),
+        1 => any::<bool>().prop_map(|it| Event::Input(UserInput::MuteSwitch(it))),
+        1 => any::<bool>().prop_map(|there| Event::Device(DeviceEvent::Speaker { there })),
+        1 => Just(Event::Input(UserInput::Reset)),
+        3 => Just(Event::Link(LinkChange::Up)),
+        1 => prop::sample::select(vec![Loss::Broken, Loss::Later(Duration::from_secs(9))]).prop_map(|it| Event::Link(LinkChange::Down(it))),
+        3 => Just(Event::Link(LinkChange::Configured)),
+        2 => (0u64..1200).prop_map(|s| Event::Link(LinkChange::Expires(Duration::from_secs(s)))),
+        3 => Just(Event::Standby(StandbyChange::Up)),
+        3 => (0u64..3600).prop_map(|s| Event::Standby(StandbyChange::Configured(Duration::from_secs(s)))),
+        1 => Just(Event::Standby(StandbyChange::Refused)),
+        1 => prop::sample::select(vec![Loss::Broken, Loss::Refused, Loss::Denied]).prop_map(|it| Event::Standby(StandbyChange::Down(it))),
+        2 => Just(Event::Server(ServerEvent::SpeechStarted)),
+        2 => Just(Event::Server(ServerEvent::SpeechStopped)),
+        2 => Just(Event::Server(ServerEvent::Committed)),
+        3 => reply().prop_map(|it| Event::Server(ServerEvent::ReplyCreated(it))),
+        4 => reply().prop_map(|it| Event::Server(ServerEvent::Audio(it))),
         3 => (reply(), prop::sample::select(vec![Outcome::Completed, Outcome::Cancelled, Outcome::Failed]))
-            .prop_map(|(reply, outcome)| Event::ReplyDone(reply, outcome)),
-        2 => Just(Event::Drained),
+            .prop_map(|(reply, outcome)| Event::Server(ServerEvent::ReplyDone(reply, outcome))),
+        2 => Just(Event::Device(DeviceEvent::Drained)),
         1 => prop::sample::select(vec![
             Refusal::NothingToCancel, Refusal::ReplyInProgress, Refusal::NothingToCommit, Refusal::SessionExpired, Refusal::Other,
             Refusal::Trouble, Refusal::TooMuch,
-        ]).prop_map(Event::Refused),
+        ]).prop_map(|it| Event::Server(ServerEvent::Refused(it))),
         2 => Just(Event::Tick),
     ]
 }

@@ -18,9 +18,10 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
         ("RIFF....WAVE".into(), "line 1: not the first line of a recording: expected value"),
         ("{}\n".into(), "line 1: not the first line of a recording: missing field `recording`"),
         (
-            text.replacen("\"recording\":1", "\"recording\":2", 1),
-            "this mynah reads format 1: use the mynah that",
+            newer.replacen("\"recording\":2", "\"recording\":3", 1),
+            "line 1: mynah 9.9.9 wrote this recording in format 3; this is mynah 0.",
         ),
+        ("{\"recording\":1}\n".into(), "mynah of an unknown version wrote this recording in format 1"),
         (
             head.replacen("\"why\"", "\"whom\"", 1),
             "line 1: not the first line of a recording: unknown field `whom`",
@@ -33,7 +34,7 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
             "it was written by mynah 9.9.9 and this is mynah 0.",
         ),
         (
-            text.replace("\"is\":\"configured\"", "\"is\":\"enlightened\""),
+            text.replace("\"is\":{\"link\":\"configured\"}", "\"is\":{\"link\":\"enlightened\"}"),
             "line 4: unknown variant `enlightened`",
         ),
         (
@@ -60,12 +61,30 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
     }
 }
 
+/// How recordings began before events were spelt within their groups.
+const FORMAT_1: &str = r#"{"recording":1,"mynah":"0.1.0","mode":"open","seed":3,"started":null,"why":"record","dropped":0,"sound":false,"words":false}
+{"event":{"at":0,"is":"link_up","do":["configure"],"state":"connecting","live":false,"until":10000000000}}
+"#;
+
+#[test]
+fn a_recording_of_an_older_format_is_refused_with_the_version_that_wrote_it() {
+    let refused = replay(FORMAT_1.as_bytes(), |_, _| {}).unwrap_err().to_string();
+    let ours = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        refused,
+        format!(
+            "line 1: mynah 0.1.0 wrote this recording in format 1; this is mynah {ours}, which reads format 2 only: \
+             replay it with a mynah that writes format 1"
+        )
+    );
+}
+
 #[test]
 fn the_first_line_says_what_it_is_a_recording_of() {
     let mut desk = Desk::begin(TAP);
     let text = desk.text();
     let head = Reader::begin(text.as_bytes()).unwrap().head().clone();
-    assert_eq!((head.recording, head.mode, head.seed, head.dropped), (1, TAP, 7, 0));
+    assert_eq!((head.recording, head.mode, head.seed, head.dropped), (2, TAP, 7, 0));
     assert_eq!((&*head.mynah, &*head.why), (env!("CARGO_PKG_VERSION"), "test"));
     assert_eq!(head.started.as_deref(), Some("2026-01-02T03:04:05Z"));
     assert!(!head.sound && !head.words);

@@ -6,7 +6,7 @@ mod ring;
 
 use std::time::Duration;
 
-use mynah::conversation::{Event, Mode};
+use mynah::conversation::{Event, LinkChange, Mode};
 use mynah::recorder::{Line, Reader, Recorder, Replayed, Setup, replay};
 
 use crate::conversation::Table;
@@ -56,7 +56,7 @@ impl Desk {
     }
 
     fn up(&mut self) {
-        self.live([(30, Event::LinkUp), (40, Event::Configured)]);
+        self.live([(30, Event::Link(LinkChange::Up)), (40, Event::Link(LinkChange::Configured))]);
     }
 
     fn text(&mut self) -> String {

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::conversation::{Conversation, Event, Loss, Mode, Outcome, Refusal, Snapshot, State};
+use mynah::conversation::{
+    Conversation, DeviceEvent, Event, LinkChange, Loss, Mode, Outcome, Refusal, ServerEvent, Snapshot,
+    StandbyChange, State, UserInput,
+};
 use mynah::model::Time;
 use mynah::recorder::{Head, Line, Replayed, replay};
 use proptest::prelude::*;
@@ -23,7 +26,10 @@ fn a_conversation_lived_again_does_the_same() {
     let mut desk = Desk::begin(Mode::Open);
     desk.up();
     desk.live(turn("r1").map(|event| (120, event)));
-    desk.live([(900, Event::SpeechStarted), (10, Event::ReplyDone(id("r1"), Outcome::Cancelled))]);
+    desk.live([
+        (900, Event::Server(ServerEvent::SpeechStarted)),
+        (10, Event::Server(ServerEvent::ReplyDone(id("r1"), Outcome::Cancelled))),
+    ]);
     let Replayed::Same { events, actions } = desk.replayed() else { panic!("it differs") };
     assert_eq!((events, actions), (9, 3), "configure, and a cut each time somebody spoke");
 }
@@ -32,7 +38,7 @@ fn a_conversation_lived_again_does_the_same() {
 fn the_first_difference_is_named_with_its_line_time_and_event() {
     let mut desk = Desk::begin(TAP);
     desk.up();
-    desk.live([(1000, Event::Press), (500, Event::Mute)]);
+    desk.live([(1000, Event::Input(UserInput::Press)), (500, Event::Input(UserInput::Mute))]);
     let text = desk.text();
     let cases = [
         (r#""do":["clear"]"#, r#""do":[]"#, "what it does was [] and is now [clear]"),
@@ -52,7 +58,7 @@ fn the_first_difference_is_named_with_its_line_time_and_event() {
     }
     let spoilt = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
     let said = replay(spoilt.as_bytes(), |_, _| {}).unwrap().to_string();
-    assert_eq!(said, "line 6, 1.570000 s, event mute: its state was idle and is now muted");
+    assert_eq!(said, "line 6, 1.570000 s, event input mute: its state was idle and is now muted");
 }
 
 #[test]
@@ -60,7 +66,11 @@ fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
     let mut desk = Desk::begin(Mode::Hold);
     desk.up();
     // A third segment's beginning, three minutes each.
-    desk.live([(200_000, Event::Press), (300, held(300)), (200_000, Event::Press)]);
+    desk.live([
+        (200_000, Event::Input(UserInput::Press)),
+        (300, held(300)),
+        (200_000, Event::Input(UserInput::Press)),
+    ]);
     let text = desk.text();
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
     let spoilt = format!("{before}\"reply\":\"asked\"{after}");
@@ -108,7 +118,7 @@ fn what_no_conversation_ever_was_is_not_restored() {
         assert_eq!(restored(&whole.replace(good, bad)).unwrap_err().to_string(), why);
     }
     let mut held_down = Desk::begin(Mode::Hold);
-    held_down.live([(10, Event::Press), (400, held(400))]);
+    held_down.live([(10, Event::Input(UserInput::Press)), (400, held(400))]);
     let said = serde_json::to_string(&held_down.talk.conversation.snapshot()).unwrap();
     let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
     assert_eq!(restored(&elsewhere).unwrap_err().to_string(), "a held turn was said in a mode without one");
@@ -118,7 +128,7 @@ fn what_no_conversation_ever_was_is_not_restored() {
 fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
     let mut owing = Desk::begin(Mode::Hold);
     owing.up();
-    let said = [(9, Event::Press), (400, held(400))];
+    let said = [(9, Event::Input(UserInput::Press)), (400, held(400))];
     for (wait, event) in [said.clone(), said].concat() {
         owing.live([(wait, event)]);
         set_up_again(&owing);
@@ -129,19 +139,24 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
     gone.up();
     gone.live(turn("r1").map(|event| (9, event)));
     for event in [
-        Event::Drained,
-        Event::Speaker { there: false },
-        Event::ReplyDone(id("r2"), Outcome::Failed),
-        Event::LastWords,
-        Event::MuteSwitch(true),
+        Event::Device(DeviceEvent::Drained),
+        Event::Device(DeviceEvent::Speaker { there: false }),
+        Event::Server(ServerEvent::ReplyDone(id("r2"), Outcome::Failed)),
+        Event::Device(DeviceEvent::InputEnded),
+        Event::Input(UserInput::MuteSwitch(true)),
         Event::Tick,
-        Event::Leave,
+        Event::Input(UserInput::Leave),
     ] {
         gone.live([(1000, event)]);
         set_up_again(&gone);
     }
     let mut waiting = Desk::begin(TAP);
-    for event in [Event::Press, Event::LinkUp, Event::LinkDown(Loss::Broken), Event::Press] {
+    for event in [
+        Event::Input(UserInput::Press),
+        Event::Link(LinkChange::Up),
+        Event::Link(LinkChange::Down(Loss::Broken)),
+        Event::Input(UserInput::Press),
+    ] {
         waiting.live([(10, event)]);
         set_up_again(&waiting);
     }
@@ -209,12 +224,12 @@ proptest! {
         let taken = |at: &Time| Conversation::restore(&snapshot, *at).is_ok();
         let now = [desk.talk.now, Time::MAX].into_iter().find(taken).unwrap();
         let mut conversation = Conversation::restore(&snapshot, now).unwrap();
-        let _ = conversation.handle(&Event::Refused(Refusal::Trouble), now);
+        let _ = conversation.handle(&Event::Server(ServerEvent::Refused(Refusal::Trouble)), now);
         for event in after {
             let event = match seen.named(event) {
-                Event::LinkDown(_) => Event::LinkDown(Loss::Later(Duration::MAX)),
-                Event::SpareDown(_) => Event::SpareDown(Loss::Later(Duration::MAX)),
-                Event::Expires(_) => Event::Expires(Duration::MAX),
+                Event::Link(LinkChange::Down(_)) => Event::Link(LinkChange::Down(Loss::Later(Duration::MAX))),
+                Event::Standby(StandbyChange::Down(_)) => Event::Standby(StandbyChange::Down(Loss::Later(Duration::MAX))),
+                Event::Link(LinkChange::Expires(_)) => Event::Link(LinkChange::Expires(Duration::MAX)),
                 other => other,
             };
             let _ = conversation.handle(&event, now);
@@ -298,7 +313,7 @@ fn busy(desk: &mut Desk) {
     desk.recorder.link("dialling", now);
     desk.recorder.light("connecting", false, now);
     desk.up();
-    desk.live([(100, Event::Press)]);
+    desk.live([(100, Event::Input(UserInput::Press))]);
     let now = desk.talk.now;
     desk.recorder.touch("down", now);
     desk.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
@@ -306,7 +321,10 @@ fn busy(desk: &mut Desk) {
     desk.recorder.got("session.updated", 1234, now);
     desk.recorder.words("you", "Hello \"there\"\n", now);
     desk.live(turn("r1").map(|event| (20, event)));
-    desk.live([(5, Event::LinkDown(Loss::Later(Duration::from_secs(9)))), (100_000, Event::Tick)]);
+    desk.live([
+        (5, Event::Link(LinkChange::Down(Loss::Later(Duration::from_secs(9))))),
+        (100_000, Event::Tick),
+    ]);
     let now = desk.talk.now;
     desk.recorder.counters(mynah::model::CounterSnapshot { starved: 1, ..Default::default() }, now);
     let _ = desk.recorder.fault(mynah::recorder::Fault::Reply, now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::conversation::{Event, Loss, PATIENCE, Refusal};
+use mynah::conversation::{Event, Loss, PATIENCE, Refusal, ServerEvent};
 use mynah::wire::{self, Incoming};
 use serde_json::{Value, json};
 
@@ -103,7 +103,7 @@ fn every_documented_error_is_classed() {
             json!({"type": "error", "error": {"type": kind, "code": code, "message": "m", "param": null}});
         let text = error.to_string();
         let Ok(Incoming::Error(error)) = wire::read(&text) else { panic!("{text}") };
-        assert_eq!(error.event, Event::Refused(*refusal), "{text}");
+        assert_eq!(error.event, Event::Server(ServerEvent::Refused(*refusal)), "{text}");
     }
 }
 
