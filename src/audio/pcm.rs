@@ -6,7 +6,7 @@ use std::ffi::CString;
 
 use alsa::pcm::{IO, PCM, SwParams};
 use alsa::poll::Descriptors;
-use alsa::{Direction, Output};
+use alsa::{Direction as AlsaDirection, Output};
 
 use super::capture::Microphone;
 use super::form::{Ask, Got, negotiate};
@@ -37,8 +37,8 @@ impl Pcm {
             said: words.as_ref().map(|words| last_line(&words.borrow())).unwrap_or_default(),
         };
         let direction = match end {
-            End::Microphone => Direction::Capture,
-            End::Speaker => Direction::Playback,
+            End::Microphone => AlsaDirection::Capture,
+            End::Speaker => AlsaDirection::Playback,
         };
         let name =
             CString::new(device.as_str()).map_err(|_| refused(alsa::Error::new("open", libc::EINVAL)))?;
