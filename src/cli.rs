@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
-use mynah::audio::End;
+use mynah::audio::Direction;
 use mynah::board::Board;
 use mynah::profile::Replay;
 use mynah::recorder::{self, Replayed};
@@ -26,7 +26,7 @@ pub(crate) enum StartError {
     /// Trying again does not help.
     Fatal(Box<dyn Error>),
     /// A device is missing. `board`, where it could be opened, shows that the device of `End` is.
-    DeviceMissing { why: String, board: Option<Box<(Board, End)>>, signals: UnixStream },
+    DeviceMissing { why: String, board: Option<Box<(Board, Direction)>>, signals: UnixStream },
 }
 
 impl<E: Error + 'static> From<E> for StartError {
@@ -51,7 +51,11 @@ pub(crate) fn report_start_error(error: StartError) -> ExitCode {
 
 /// Returns the exit code for a missing device. Under a service manager it first waits until a device appears, so that
 /// restarts do not spin.
-pub(crate) fn wait_for_device(why: &str, board: Option<&mut (Board, End)>, signals: &UnixStream) -> ExitCode {
+pub(crate) fn wait_for_device(
+    why: &str,
+    board: Option<&mut (Board, Direction)>,
+    signals: &UnixStream,
+) -> ExitCode {
     // Without a service manager a person is there, who sees what is wrong.
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return ExitCode::from(MISCONFIGURED);

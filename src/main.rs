@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use mynah::audio::{self, AudioError, Cards, Shape, Sound, Tape};
+use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
 use mynah::board::Board;
 use mynah::conversation::Ending;
 use mynah::errands::Errands;
@@ -105,7 +105,7 @@ fn parts(profile: Profile) -> Result<Parts, StartError> {
     let sound = match sound(profile.sound) {
         Ok(sound) => sound,
         Err(error) => {
-            let Some(end) = error.lacks() else { return Err(error.into()) };
+            let Some(end) = error.missing_device() else { return Err(error.into()) };
             let why = format!("{error}; without a sound card, --speech and --speaker-file stand in for it");
             return Err(StartError::DeviceMissing { why, board: Some(Box::new((board, end))), signals });
         }
@@ -144,18 +144,18 @@ fn session_config(profile: &Profile) -> SessionConfig {
     }
 }
 
-fn sound(wanted: profile::Sound) -> Result<Sound, AudioError> {
+fn sound(wanted: profile::Sound) -> Result<AudioIo, AudioError> {
     let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
-        audio::tape(Tape { speech, speaker: speaker_file, speed: 1 }, Shape::default())?
+        audio::open_wav(WavDevices { speech, speaker: speaker_file, speed: 1 }, StreamFormat::default())?
     } else {
-        let cards = Cards { microphone, speaker, controls, unplugged };
-        audio::cards(cards, Shape::default())?
+        let cards = AlsaDevices { microphone, speaker, controls, unplugged };
+        audio::open_alsa(cards, StreamFormat::default())?
     };
-    for control in sound.unset() {
+    for control in sound.failed_controls() {
         log::warn!("{control}");
     }
-    if let Some(warning) = sound.refused() {
+    if let Some(warning) = sound.denied_privileges() {
         log::warn!("{warning}");
     }
     for got in sound.granted() {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::Unplugged;
 use super::counters::Counters;
-use super::deaf::Deaf;
-use super::trouble::{AudioError, End, Gone};
+use super::deaf::DeadInput;
+use super::trouble::{AudioError, DeviceLost, Direction};
 use crate::sys::EventFd;
 
 /// Which devices are away now, each with the error it answered with last.
@@ -17,34 +17,34 @@ use crate::sys::EventFd;
 /// A device counts as back when it has moved frames, so that one which can be opened but gives nothing
 /// is not announced again and again. A microphone that nobody wants counts as back when it can be opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Away {
-    pub microphone: Option<Gone>,
-    pub speaker: Option<Gone>,
+pub struct MissingDevices {
+    pub capture: Option<DeviceLost>,
+    pub playback: Option<DeviceLost>,
     /// How a microphone that is there, and delivers, hears nothing all the same.
-    pub deaf: Option<Deaf>,
+    pub dead_input: Option<DeadInput>,
 }
 
 /// A device by name, and the time without it: what a sound thread needs of the world.
-pub trait Open {
+pub trait DeviceSource {
     /// The device while it is open; dropping it closes it.
     type Device: 'static;
     /// The device while it moves frames.
-    type Line<'a>: Running;
+    type Line<'a>: ActiveStream;
 
     /// Opens the device; nothing moves yet.
     ///
     /// # Errors
     /// When it is not there, or not free.
-    fn open(&mut self) -> Result<Self::Device, Gone>;
+    fn open(&mut self) -> Result<Self::Device, DeviceLost>;
 
     /// Makes an open device move.
     ///
     /// # Errors
     /// When it has gone meanwhile.
-    fn line(device: &Self::Device) -> Result<Self::Line<'_>, Gone>;
+    fn line(device: &Self::Device) -> Result<Self::Line<'_>, DeviceLost>;
 
     /// Says that the device was waited for in vain.
-    fn lost(&self, gone: Gone) -> AudioError;
+    fn lost(&self, gone: DeviceLost) -> AudioError;
 
     /// Sets how long from now `wait` returns `Waited::Over`; `None` for never.
     fn set_limit(&mut self, limit: Option<Duration>);
@@ -54,17 +54,17 @@ pub trait Open {
 
     /// Waits, with no device, until something happens. On a thread of its own this blocks; in a simulation
     /// it is where another's turn comes.
-    fn wait(&mut self, bell: &EventFd) -> impl Future<Output = Waited>;
+    fn wait(&mut self, bell: &EventFd) -> impl Future<Output = WakeReason>;
 }
 
 /// A device that moves frames.
-pub trait Running {
+pub trait ActiveStream {
     /// Waits, as `Open::wait` does, until the device wants a turn, the bell is rung, or it is time to look anyway;
     /// one that is `resting` is in trouble, and would be ready at once for nothing.
     ///
     /// # Errors
     /// When the device has gone.
-    fn wait(&mut self, bell: &EventFd, resting: bool) -> impl Future<Output = Result<(), Gone>>;
+    fn wait(&mut self, bell: &EventFd, resting: bool) -> impl Future<Output = Result<(), DeviceLost>>;
 
     /// Tells whether it has moved more frames than it may fetch ahead.
     fn is_proven(&self) -> bool;
@@ -72,13 +72,13 @@ pub trait Running {
 
 /// What ended a wait for a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
+pub enum WakeReason {
     /// The session rang.
-    Rung,
+    Notified,
     /// It is time to try again.
     Due,
     /// Devices have come or gone.
-    Changed,
+    DevicesChanged,
     /// The device has been away for too long.
     Over,
 }
@@ -89,92 +89,92 @@ const FIRST_TRY: Duration = Duration::from_millis(250);
 const LAST_TRY: Duration = Duration::from_secs(2);
 
 /// Whether a device is there, and when it is tried again if it is not.
-pub(super) struct Absence {
-    end: End,
-    unplugged: Unplugged,
+pub(super) struct Reconnect {
+    end: Direction,
+    policy: Unplugged,
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
-    state: State,
+    state: DevicePresence,
     /// Whether the device has moved frames since it was opened last.
-    proven: bool,
+    has_worked: bool,
 }
 
 #[derive(Clone, Copy)]
-enum State {
-    Here,
-    Away {
-        gone: Gone,
+enum DevicePresence {
+    Present,
+    Missing {
+        gone: DeviceLost,
         spacing: Duration,
         /// Whether it was opened, and moved nothing, so that opening it again tells nothing.
         in_vain: bool,
     },
 }
 
-impl Absence {
+impl Reconnect {
     pub(super) fn new(
-        end: End,
-        unplugged: Unplugged,
+        end: Direction,
+        policy: Unplugged,
         counters: Arc<Counters>,
         wake: Arc<EventFd>,
-    ) -> Absence {
-        Absence { end, unplugged, counters, wake, state: State::Here, proven: false }
+    ) -> Reconnect {
+        Reconnect { end, policy, counters, wake, state: DevicePresence::Present, has_worked: false }
     }
 
-    pub(super) fn is_here(&self) -> bool {
-        matches!(self.state, State::Here)
+    pub(super) fn is_present(&self) -> bool {
+        matches!(self.state, DevicePresence::Present)
     }
 
     /// Records that the device could not be opened.
-    pub(super) fn fail_to_open(&mut self, gone: Gone, place: &mut impl Open) {
+    pub(super) fn fail_to_open(&mut self, gone: DeviceLost, place: &mut impl DeviceSource) {
         self.go_away(gone, false, place);
     }
 
     /// Records that the device, which was open, is lost.
-    pub(super) fn lose(&mut self, gone: Gone, place: &mut impl Open) {
-        self.go_away(gone, !self.proven, place);
+    pub(super) fn lose(&mut self, gone: DeviceLost, place: &mut impl DeviceSource) {
+        self.go_away(gone, !self.has_worked, place);
     }
 
-    fn go_away(&mut self, gone: Gone, in_vain: bool, place: &mut impl Open) {
+    fn go_away(&mut self, gone: DeviceLost, in_vain: bool, place: &mut impl DeviceSource) {
         let (spacing, in_vain) = match self.state {
-            State::Here => {
-                place.set_limit(match self.unplugged {
+            DevicePresence::Present => {
+                place.set_limit(match self.policy {
                     Unplugged::Wait => None,
                     Unplugged::End(limit) => Some(limit),
                 });
                 (FIRST_TRY, in_vain)
             }
-            State::Away { spacing, in_vain: before, gone: _ } => {
+            DevicePresence::Missing { spacing, in_vain: before, gone: _ } => {
                 ((2 * spacing).min(LAST_TRY), in_vain || before)
             }
         };
-        let news = self.is_here();
-        self.state = State::Away { gone, spacing, in_vain };
+        let news = self.is_present();
+        self.state = DevicePresence::Missing { gone, spacing, in_vain };
         place.set_next_try(Some(spacing));
         self.tell(Some(gone), news);
     }
 
     /// Notes that the device was closed again before it had proven itself, because nobody wanted it.
-    pub(super) fn close_early(&mut self, place: &mut impl Open) {
-        if let State::Away { spacing, .. } = self.state {
+    pub(super) fn close_on_stop(&mut self, place: &mut impl DeviceSource) {
+        if let DevicePresence::Missing { spacing, .. } = self.state {
             place.set_next_try(Some(spacing));
         }
     }
 
     /// Notes that the device begins to run.
     pub(super) fn begin(&mut self) {
-        self.proven = false;
+        self.has_worked = false;
     }
 
     /// Notes that the device has moved frames.
-    pub(super) fn prove(&mut self, place: &mut impl Open) {
-        self.proven = true;
-        self.come_back(place);
+    pub(super) fn mark_working(&mut self, place: &mut impl DeviceSource) {
+        self.has_worked = true;
+        self.mark_present(place);
     }
 
     /// Notes that the device is back.
-    pub(super) fn come_back(&mut self, place: &mut impl Open) {
-        if !self.is_here() {
-            self.state = State::Here;
+    pub(super) fn mark_present(&mut self, place: &mut impl DeviceSource) {
+        if !self.is_present() {
+            self.state = DevicePresence::Present;
             place.set_limit(None);
             place.set_next_try(None);
             self.tell(None, true);
@@ -182,8 +182,8 @@ impl Absence {
     }
 
     /// Tries again soon, since there is reason to hope or somebody in a hurry.
-    pub(super) fn hasten(&mut self, place: &mut impl Open) {
-        if let State::Away { spacing, .. } = &mut self.state
+    pub(super) fn retry_now(&mut self, place: &mut impl DeviceSource) {
+        if let DevicePresence::Missing { spacing, .. } = &mut self.state
             && *spacing > FIRST_TRY
         {
             *spacing = FIRST_TRY;
@@ -195,34 +195,34 @@ impl Absence {
     /// else to look at.
     ///
     /// A device that nobody wants is opened to see whether it is back, unless only its sound can tell.
-    pub(super) async fn wait<O: Open>(
+    pub(super) async fn wait<O: DeviceSource>(
         &mut self,
         place: &mut O,
         bell: &EventFd,
         wanted: bool,
     ) -> Result<Option<O::Device>, AudioError> {
         let waited = place.wait(bell).await;
-        let State::Away { gone, in_vain, .. } = self.state else { return Ok(None) };
+        let DevicePresence::Missing { gone, in_vain, .. } = self.state else { return Ok(None) };
         match waited {
-            Waited::Rung => {}
-            Waited::Changed => {
+            WakeReason::Notified => {}
+            WakeReason::DevicesChanged => {
                 // It may be another one by now.
-                if let State::Away { in_vain, .. } = &mut self.state {
+                if let DevicePresence::Missing { in_vain, .. } = &mut self.state {
                     *in_vain = false;
                 }
-                self.hasten(place);
+                self.retry_now(place);
             }
-            Waited::Over if in_vain => return Err(place.lost(gone)),
-            Waited::Over => {
+            WakeReason::Over if in_vain => return Err(place.lost(gone)),
+            WakeReason::Over => {
                 // A last chance: what it gives now is what counts.
                 place.set_limit(Some(Duration::ZERO));
                 return self.open(place).map(Some).map_err(|gone| place.lost(gone));
             }
-            Waited::Due if in_vain && !wanted => {
-                self.state = State::Away { gone, spacing: LAST_TRY, in_vain };
+            WakeReason::Due if in_vain && !wanted => {
+                self.state = DevicePresence::Missing { gone, spacing: LAST_TRY, in_vain };
                 place.set_next_try(Some(LAST_TRY));
             }
-            Waited::Due => match self.open(place) {
+            WakeReason::Due => match self.open(place) {
                 Ok(device) => return Ok(Some(device)),
                 Err(gone) => self.fail_to_open(gone, place),
             },
@@ -230,11 +230,11 @@ impl Absence {
         Ok(None)
     }
 
-    fn open<O: Open>(&self, place: &mut O) -> Result<O::Device, Gone> {
+    fn open<O: DeviceSource>(&self, place: &mut O) -> Result<O::Device, DeviceLost> {
         place.open().inspect(|_| self.counters.reopens.add(1))
     }
 
-    fn tell(&self, gone: Option<Gone>, news: bool) {
+    fn tell(&self, gone: Option<DeviceLost>, news: bool) {
         self.counters.presence(self.end).set(gone);
         if news {
             self.wake.notify();

@@ -6,27 +6,27 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::deaf::Hearing;
-use super::ends::Tap;
-use super::intake::Intake;
-use super::trouble::{Gone, Patience, Recovery, Trouble};
-use super::{Counters, Heard};
+use super::deaf::DeadInputDetector;
+use super::ends::CaptureShared;
+use super::intake::CaptureChain;
+use super::trouble::{DeviceLost, PcmError, Recovery, RecoveryBudget};
+use super::{CaptureFrame, Counters};
 use crate::lane::Writer;
 
 /// A device that gives what it hears.
-pub trait Microphone {
+pub trait CaptureDevice {
     /// Moves captured frames, as mono samples at its own rate, into `into` and returns how many; 0 when
     /// none wait.
     ///
     /// # Errors
     /// When the device must be recovered first.
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble>;
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError>;
 
     /// Makes the device run again.
     ///
     /// # Errors
     /// When that leads to other trouble.
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble>;
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError>;
 }
 
 /// Blocks one turn may read: what a card's buffer holds, so that only a device without a clock meets it.
@@ -34,15 +34,15 @@ const BLOCKS_A_TURN: usize = 8;
 
 /// The writing end of the lane "heard", with the device's troubles seen to.
 pub struct Capture {
-    heard: Writer<Heard>,
-    tap: Arc<Tap>,
-    intake: Intake,
+    heard: Writer<CaptureFrame>,
+    shared: Arc<CaptureShared>,
+    chain: CaptureChain,
     samples: Box<[f32]>,
-    patience: Patience,
+    recovery_budget: RecoveryBudget,
     /// Whether what comes is sound, where that is asked.
-    hearing: Option<Hearing>,
+    dead_input: Option<DeadInputDetector>,
     /// Whether opening the device anew may make it hear.
-    anew: bool,
+    reopen_requested: bool,
     /// Whether the device asked for time in its trouble.
     resting: bool,
     counters: Arc<Counters>,
@@ -50,20 +50,30 @@ pub struct Capture {
 
 impl Capture {
     pub(super) fn new(
-        intake: Intake,
-        heard: Writer<Heard>,
-        tap: Arc<Tap>,
+        chain: CaptureChain,
+        heard: Writer<CaptureFrame>,
+        shared: Arc<CaptureShared>,
         counters: Arc<Counters>,
     ) -> Capture {
-        let samples = vec![0.0; intake.period_frames()].into();
-        let patience = Patience::default();
-        let (hearing, anew, resting) = (None, false, false);
-        Capture { heard, tap, intake, samples, patience, hearing, anew, resting, counters }
+        let samples = vec![0.0; chain.period_frames()].into();
+        let recovery_budget = RecoveryBudget::default();
+        let (dead_input, reopen_requested, resting) = (None, false, false);
+        Capture {
+            heard,
+            shared,
+            chain,
+            samples,
+            recovery_budget,
+            dead_input,
+            reopen_requested,
+            resting,
+            counters,
+        }
     }
 
     /// Asks from now on whether what the device gives is sound; a tape may be silent, a microphone never is.
-    pub(super) fn doubt(mut self) -> Capture {
-        self.hearing = Some(Hearing::new(self.intake.device_hz()));
+    pub(super) fn watch_for_dead_input(mut self) -> Capture {
+        self.dead_input = Some(DeadInputDetector::new(self.chain.device_hz()));
         self
     }
 
@@ -71,7 +81,7 @@ impl Capture {
     ///
     /// # Errors
     /// When the device must be opened anew.
-    pub fn turn(&mut self, microphone: &mut impl Microphone) -> Result<bool, Gone> {
+    pub fn step(&mut self, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
         let mut any = false;
         self.resting = false;
         for _ in 0..BLOCKS_A_TURN {
@@ -96,18 +106,18 @@ impl Capture {
     /// Tells whether the session wants the microphone open.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.tap.wanted.load(Ordering::Acquire)
+        self.shared.wanted.load(Ordering::Acquire)
     }
 
     /// Records whether the device is open, for the session to see. What the conversion still held of the
     /// time before is forgotten.
     pub fn mark_open(&mut self, open: bool) {
-        self.intake.reset();
-        self.anew = false;
-        if let Some(hearing) = &mut self.hearing {
+        self.chain.reset();
+        self.reopen_requested = false;
+        if let Some(hearing) = &mut self.dead_input {
             hearing.reopened();
         }
-        self.tap.open.store(open, Ordering::Release);
+        self.shared.open.store(open, Ordering::Release);
     }
 
     /// Tells whether the device is in trouble and needs a moment before the next turn.
@@ -117,8 +127,8 @@ impl Capture {
     }
 
     /// Tells, once, that the device is deaf and is to be opened anew.
-    pub(super) fn take_anew(&mut self) -> bool {
-        std::mem::take(&mut self.anew)
+    pub(super) fn take_reopen_request(&mut self) -> bool {
+        std::mem::take(&mut self.reopen_requested)
     }
 
     /// Tells whether the session is gone.
@@ -133,36 +143,40 @@ impl Capture {
 
     fn keep(&mut self, taken: usize) {
         // Before the conversion, which changes it in place, and while it is in the cache.
-        if let Some(hearing) = &mut self.hearing {
-            let before = hearing.deaf();
-            self.anew |= hearing.note(&self.samples[..taken]);
-            self.counters.note_deaf(before, hearing.deaf());
+        if let Some(hearing) = &mut self.dead_input {
+            let before = hearing.verdict();
+            self.reopen_requested |= hearing.push(&self.samples[..taken]);
+            self.counters.record_dead_input(before, hearing.verdict());
         }
-        let frames = self.intake.take(&mut self.samples[..taken]);
+        let frames = self.chain.process(&mut self.samples[..taken]);
         let kept = self.heard.write(frames);
-        self.patience.renew();
+        self.recovery_budget.reset();
         self.counters.captured.add(taken as u64);
         self.counters.overruns.add((frames.len() - kept) as u64);
         self.counters.microphone_peak.raise(frames.as_flattened());
     }
 
     /// Recovers the device, or returns false when that takes longer.
-    fn recover(&mut self, trouble: Trouble, microphone: &mut impl Microphone) -> Result<bool, Gone> {
+    fn recover(
+        &mut self,
+        trouble: PcmError,
+        microphone: &mut impl CaptureDevice,
+    ) -> Result<bool, DeviceLost> {
         match trouble {
-            Trouble::Gone(gone) => return Err(gone),
-            Trouble::Xrun | Trouble::Stalled => self.counters.capture_xruns.add(1),
-            Trouble::Suspended => {}
+            PcmError::Lost(gone) => return Err(gone),
+            PcmError::Xrun | PcmError::Stall => self.counters.capture_xruns.add(1),
+            PcmError::Suspended => {}
         }
-        self.patience.spend()?;
+        self.recovery_budget.spend()?;
         match microphone.recover(trouble) {
             Ok(Recovery::Emptied | Recovery::Resumed) => {}
-            Err(Trouble::Gone(gone)) => return Err(gone),
+            Err(PcmError::Lost(gone)) => return Err(gone),
             // What is left of it is met again at the next turn.
-            Ok(Recovery::NotYet) | Err(Trouble::Xrun | Trouble::Stalled | Trouble::Suspended) => {
+            Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
                 return Ok(false);
             }
         }
-        if trouble == Trouble::Suspended {
+        if trouble == PcmError::Suspended {
             self.counters.suspends.add(1);
         }
         Ok(true)

@@ -8,22 +8,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::away::{Open, Running, Waited};
+use super::away::{ActiveStream, DeviceSource, WakeReason};
 use super::counters::Counters;
-use super::form::Ask;
-use super::holder::explain;
-use super::lookout::Lookout;
-use super::loops::{Listener, Talker, blocking};
+use super::form::HwRequest;
+use super::holder::diagnose;
+use super::lookout::HotplugWatch;
+use super::loops::{CaptureLoop, PlaybackLoop, blocking};
 use super::mixer::controls;
-use super::pcm::{Line, Pcm};
-use super::realtime::{Refusal, lock_memory, prefault_stack, schedule};
-use super::trouble::{AudioError, Gone};
-use super::{Control, Drain, Rig, Shape, Sound, Source, Unplugged};
+use super::pcm::{Pcm, PcmStream};
+use super::realtime::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
+use super::trouble::{AudioError, DeviceLost};
+use super::{AudioEndpoints, AudioIo, Control, Drain, Source, StreamFormat, Unplugged};
 use crate::sys::EventFd;
 
 /// The two devices, and what is done with them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cards {
+pub struct AlsaDevices {
     pub microphone: Source,
     pub speaker: Drain,
     /// The cards' own controls: set at the start, and again when a card has come back.
@@ -41,63 +41,69 @@ const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 ///
 /// # Errors
 /// When a device is missing, busy or unfit, in a sentence that names it.
-pub fn cards(cards: Cards, shape: Shape) -> Result<Sound, AudioError> {
-    let Cards { microphone, speaker, controls, unplugged } = cards;
-    let (mut hearing, mut speaking) = (Ask::source(&microphone, shape), Ask::drain(&speaker, shape));
-    let open = |ask: &Ask| Pcm::open(ask).map_err(|error| explain(error, Path::new("/")));
+pub fn open_alsa(cards: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
+    let AlsaDevices { microphone, speaker, controls, unplugged } = cards;
+    let (mut hearing, mut speaking) =
+        (HwRequest::capture(&microphone, shape), HwRequest::playback(&speaker, shape));
+    let open = |ask: &HwRequest| Pcm::open(ask).map_err(|error| diagnose(error, Path::new("/")));
     // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
     let listened = open(&hearing)?.got().clone();
     let pcm = open(&speaking)?;
     let unset = self::controls(&controls);
-    let (intake, outlet) = (hearing.intake(&listened)?, speaking.outlet(pcm.got())?);
+    let (intake, outlet) = (hearing.capture_chain(&listened)?, speaking.playback_chain(pcm.got())?);
     hearing.keep(&listened);
     speaking.keep(pcm.got());
-    let Rig { mut sound, capture, playback, capture_bell, playback_bell } =
-        Rig::new(shape, intake, outlet, false)?;
+    let AudioEndpoints {
+        audio: mut sound,
+        capture,
+        playback,
+        capture_wake: capture_bell,
+        playback_wake: playback_bell,
+    } = AudioEndpoints::new(shape, intake, outlet, false)?;
     sound.granted = vec![listened, pcm.got().clone()];
-    sound.unset = unset;
-    sound.refused.extend(lock_memory());
-    let card = |ask| Card::new(ask, &controls, Arc::clone(&sound.counters));
+    sound.failed_controls = unset;
+    sound.denied.extend(lock_memory());
+    let card = |ask| AlsaDevice::new(ask, &controls, Arc::clone(&sound.counters));
     let (microphone, speaker) = (card(hearing)?, card(speaking)?);
     let (told, telling) = sync_channel(2);
     let tell = told.clone();
-    sound.crew.start(CAPTURE.0, capture_bell, move |post| {
-        take_privileges(CAPTURE, told);
-        blocking(Listener::new(capture, post.clone(), unplugged).run(microphone))
+    sound.threads.start(CAPTURE.0, capture_bell, move |post| {
+        request_privileges(CAPTURE, told);
+        blocking(CaptureLoop::new(capture, post.clone(), unplugged).run(microphone))
     })?;
-    sound.crew.start(PLAYBACK.0, playback_bell, move |post| {
-        take_privileges(PLAYBACK, tell);
-        blocking(Talker::new(playback, post.clone(), unplugged).run(speaker, pcm))
+    sound.threads.start(PLAYBACK.0, playback_bell, move |post| {
+        request_privileges(PLAYBACK, tell);
+        blocking(PlaybackLoop::new(playback, post.clone(), unplugged).run(speaker, pcm))
     })?;
-    sound.refused.extend(telling.into_iter().flatten());
+    sound.denied.extend(telling.into_iter().flatten());
     Ok(sound)
 }
 
-fn take_privileges((thread, priority): (&'static str, i32), told: SyncSender<Option<Refusal>>) {
+fn request_privileges((thread, priority): (&'static str, i32), told: SyncSender<Option<DeniedPrivilege>>) {
     prefault_stack();
     // It waits for no room: there is some for each thread.
     let _ = told.send(schedule(thread, priority));
 }
 
 /// A sound card's device by what is asked of it.
-struct Card {
-    ask: Ask,
+struct AlsaDevice {
+    ask: HwRequest,
     controls: Vec<Control>,
     counters: Arc<Counters>,
-    lookout: Lookout,
+    lookout: HotplugWatch,
 }
 
-impl Card {
-    fn new(ask: Ask, controls: &[Control], counters: Arc<Counters>) -> Result<Card, AudioError> {
-        Ok(Card { ask, controls: controls.to_vec(), counters, lookout: Lookout::new()? })
+impl AlsaDevice {
+    fn new(ask: HwRequest, controls: &[Control], counters: Arc<Counters>) -> Result<AlsaDevice, AudioError> {
+        Ok(AlsaDevice { ask, controls: controls.to_vec(), counters, lookout: HotplugWatch::new()? })
     }
 }
 
-impl Open for Card {
+impl DeviceSource for AlsaDevice {
     type Device = Pcm;
-    type Line<'a> = Line<'a>;
+    type Line<'a> = PcmStream<'a>;
 
-    fn open(&mut self) -> Result<Pcm, Gone> {
+    fn open(&mut self) -> Result<Pcm, DeviceLost> {
         let pcm = Pcm::open(&self.ask).map_err(|error| errno(&error))?;
         // A card that was put back begins with controls of its own, even if nobody used it meanwhile.
         if self.lookout.take_changed() && !controls(&self.controls).is_empty() {
@@ -106,16 +112,16 @@ impl Open for Card {
         Ok(pcm)
     }
 
-    fn line(pcm: &Pcm) -> Result<Line<'_>, Gone> {
+    fn line(pcm: &Pcm) -> Result<PcmStream<'_>, DeviceLost> {
         pcm.line()
     }
 
-    fn lost(&self, gone: Gone) -> AudioError {
+    fn lost(&self, gone: DeviceLost) -> AudioError {
         let (end, device, errno) = (self.ask.end, self.ask.device.clone(), gone.errno);
         if errno == libc::EBUSY {
-            return explain(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
+            return diagnose(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
         }
-        AudioError::Gone { end, device, errno }
+        AudioError::Lost { end, device, errno }
     }
 
     fn set_limit(&mut self, limit: Option<Duration>) {
@@ -126,31 +132,31 @@ impl Open for Card {
         self.lookout.set_next_try(after);
     }
 
-    async fn wait(&mut self, bell: &EventFd) -> Waited {
+    async fn wait(&mut self, bell: &EventFd) -> WakeReason {
         self.lookout.wait(bell)
     }
 }
 
-impl Running for Line<'_> {
-    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), Gone> {
-        Line::wait(self, bell, resting)
+impl ActiveStream for PcmStream<'_> {
+    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), DeviceLost> {
+        PcmStream::wait(self, bell, resting)
     }
 
     fn is_proven(&self) -> bool {
-        Line::is_proven(self)
+        PcmStream::is_proven(self)
     }
 }
 
-fn errno(error: &AudioError) -> Gone {
+fn errno(error: &AudioError) -> DeviceLost {
     match error {
         AudioError::Open { errno, .. }
-        | AudioError::Gone { errno, .. }
+        | AudioError::Lost { errno, .. }
         | AudioError::Forbidden { errno, .. }
-        | AudioError::System { errno, .. } => Gone { errno: *errno },
-        AudioError::Held { .. } => Gone { errno: libc::EBUSY },
-        AudioError::Missing { .. } => Gone { errno: libc::ENODEV },
-        AudioError::Unfit { .. } | AudioError::Mixer { .. } | AudioError::Tape { .. } => {
-            Gone { errno: libc::EINVAL }
+        | AudioError::System { errno, .. } => DeviceLost { errno: *errno },
+        AudioError::Busy { .. } => DeviceLost { errno: libc::EBUSY },
+        AudioError::Missing { .. } => DeviceLost { errno: libc::ENODEV },
+        AudioError::Unfit { .. } | AudioError::Mixer { .. } | AudioError::Wav { .. } => {
+            DeviceLost { errno: libc::EINVAL }
         }
     }
 }

@@ -4,8 +4,8 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use super::deaf::Deaf;
-use super::trouble::{End, Gone};
+use super::deaf::DeadInput;
+use super::trouble::{DeviceLost, Direction};
 use crate::model::CounterSnapshot;
 
 /// The counts of both directions since the start.
@@ -30,7 +30,7 @@ pub struct Counters {
     /// Times a device that was gone was opened again.
     pub reopens: Counter,
     /// Times a microphone that delivers was found to be deaf.
-    pub deafened: Counter,
+    pub dead_inputs: Counter,
     /// Times the controls of a card that came back could not be set again.
     pub controls_refused: Counter,
     /// The loudest sample heard, after gain.
@@ -41,7 +41,7 @@ pub struct Counters {
     microphone: Presence,
     speaker: Presence,
     /// 0 while the microphone hears, or how it does not.
-    deaf: AtomicU8,
+    dead_input: AtomicU8,
 }
 
 impl Counters {
@@ -56,30 +56,30 @@ impl Counters {
             receipts_lost: self.receipts_lost.get(),
             suspends: self.suspends.get(),
             reopens: self.reopens.get(),
-            deafened: self.deafened.get(),
+            dead_inputs: self.dead_inputs.get(),
             controls_refused: self.controls_refused.get(),
         }
     }
 
-    pub(super) fn presence(&self, end: End) -> &Presence {
+    pub(super) fn presence(&self, end: Direction) -> &Presence {
         match end {
-            End::Microphone => &self.microphone,
-            End::Speaker => &self.speaker,
+            Direction::Capture => &self.microphone,
+            Direction::Playback => &self.speaker,
         }
     }
 
-    pub(super) fn note_deaf(&self, before: Option<Deaf>, now: Option<Deaf>) {
+    pub(super) fn record_dead_input(&self, before: Option<DeadInput>, now: Option<DeadInput>) {
         if before == now {
             return;
         }
-        self.deafened.add(u64::from(now.is_some()));
-        self.deaf.store(now.map_or(0, |deaf| deaf as u8 + 1), Ordering::Release);
+        self.dead_inputs.add(u64::from(now.is_some()));
+        self.dead_input.store(now.map_or(0, |deaf| deaf as u8 + 1), Ordering::Release);
     }
 
-    pub(super) fn deaf(&self) -> Option<Deaf> {
-        [Deaf::Flat, Deaf::Stuck]
+    pub(super) fn dead_input(&self) -> Option<DeadInput> {
+        [DeadInput::Flat, DeadInput::Repeating]
             .into_iter()
-            .find(|deaf| *deaf as u8 + 1 == self.deaf.load(Ordering::Acquire))
+            .find(|deaf| *deaf as u8 + 1 == self.dead_input.load(Ordering::Acquire))
     }
 }
 
@@ -119,14 +119,14 @@ impl Peak {
 pub(super) struct Presence(AtomicI32);
 
 impl Presence {
-    pub(super) fn set(&self, gone: Option<Gone>) {
+    pub(super) fn set(&self, gone: Option<DeviceLost>) {
         // An error without a number is still one.
-        let errno = gone.map_or(0, |Gone { errno }| if errno == 0 { libc::EIO } else { errno });
+        let errno = gone.map_or(0, |DeviceLost { errno }| if errno == 0 { libc::EIO } else { errno });
         self.0.store(errno, Ordering::Release);
     }
 
-    pub(super) fn gone(&self) -> Option<Gone> {
+    pub(super) fn gone(&self) -> Option<DeviceLost> {
         let errno = self.0.load(Ordering::Acquire);
-        (errno != 0).then_some(Gone { errno })
+        (errno != 0).then_some(DeviceLost { errno })
     }
 }

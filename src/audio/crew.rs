@@ -13,22 +13,22 @@ use crate::sys::EventFd;
 /// How long the threads may take to end, all together, in milliseconds; a device may hang, the process must not.
 const END_TIMEOUT_MS: u32 = 700;
 
-pub(super) struct Crew {
+pub(super) struct AudioThreads {
     stop: Arc<AtomicBool>,
     failure: Arc<OnceLock<AudioError>>,
     wake: Arc<EventFd>,
-    hands: Vec<Hand>,
+    threads: Vec<ThreadHandle>,
 }
 
-struct Hand {
+struct ThreadHandle {
     thread: JoinHandle<()>,
     bell: Arc<EventFd>,
     ended: Arc<EventFd>,
 }
 
-impl Crew {
-    pub(super) fn new(wake: Arc<EventFd>) -> Crew {
-        Crew { stop: Arc::default(), failure: Arc::default(), wake, hands: Vec::new() }
+impl AudioThreads {
+    pub(super) fn new(wake: Arc<EventFd>) -> AudioThreads {
+        AudioThreads { stop: Arc::default(), failure: Arc::default(), wake, threads: Vec::new() }
     }
 
     pub(super) fn failure(&self) -> Option<AudioError> {
@@ -36,8 +36,8 @@ impl Crew {
     }
 
     /// Makes what a thread, or whoever plays its part, is given.
-    pub(super) fn post(&self, bell: Arc<EventFd>) -> Post {
-        Post { bell, wake: Arc::clone(&self.wake), stop: Arc::clone(&self.stop) }
+    pub(super) fn context(&self, bell: Arc<EventFd>) -> ThreadContext {
+        ThreadContext { bell, wake: Arc::clone(&self.wake), stop: Arc::clone(&self.stop) }
     }
 
     /// Starts a thread; whoever rings `bell` wakes it.
@@ -45,11 +45,11 @@ impl Crew {
         &mut self,
         name: &'static str,
         bell: Arc<EventFd>,
-        work: impl FnOnce(&Post) -> Result<(), AudioError> + Send + 'static,
+        work: impl FnOnce(&ThreadContext) -> Result<(), AudioError> + Send + 'static,
     ) -> Result<(), AudioError> {
         let ended = new_eventfd()?;
-        let post = self.post(Arc::clone(&bell));
-        let leaving = Leaving { ended: Arc::clone(&ended), wake: Arc::clone(&self.wake) };
+        let post = self.context(Arc::clone(&bell));
+        let leaving = ExitGuard { ended: Arc::clone(&ended), wake: Arc::clone(&self.wake) };
         let failure = Arc::clone(&self.failure);
         let thread = Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
             let _leaving = leaving;
@@ -59,19 +59,19 @@ impl Crew {
             }
         });
         let thread = thread.map_err(|error| AudioError::system("a thread", &error))?;
-        self.hands.push(Hand { thread, bell, ended });
+        self.threads.push(ThreadHandle { thread, bell, ended });
         Ok(())
     }
 }
 
-impl Drop for Crew {
+impl Drop for AudioThreads {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        for hand in &self.hands {
+        for hand in &self.threads {
             hand.bell.notify();
         }
         let mut left_ms = END_TIMEOUT_MS;
-        for hand in self.hands.drain(..) {
+        for hand in self.threads.drain(..) {
             if hand.ended.wait(Some(left_ms)) {
                 // A panic has been reported by its own thread.
                 let _ = hand.thread.join();
@@ -90,25 +90,25 @@ pub(super) fn new_eventfd() -> Result<Arc<EventFd>, AudioError> {
 
 /// What a thread is given: what wakes it, whom it wakes, and when it is over.
 #[derive(Clone)]
-pub(super) struct Post {
+pub(super) struct ThreadContext {
     pub(super) bell: Arc<EventFd>,
     pub(super) wake: Arc<EventFd>,
     stop: Arc<AtomicBool>,
 }
 
-impl Post {
+impl ThreadContext {
     pub(super) fn is_over(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
 }
 
 /// Tells, however a thread ends, that it has.
-struct Leaving {
+struct ExitGuard {
     ended: Arc<EventFd>,
     wake: Arc<EventFd>,
 }
 
-impl Drop for Leaving {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
         self.ended.notify();
         self.wake.notify();

@@ -9,22 +9,22 @@ use crate::fnv;
 
 /// How a microphone that delivers on time can be deaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deaf {
+pub enum DeadInput {
     /// All its samples have one value: muted by a switch or a mixer, cut off, or not begun.
     Flat,
     /// It gives the same again and again: its transfer has stopped, and an old buffer goes round.
-    Stuck,
+    Repeating,
 }
 
-impl fmt::Display for Deaf {
+impl fmt::Display for DeadInput {
     /// Says what has happened to the microphone, what mynah does about it, and what its owner can do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Deaf::Flat => {
+            DeadInput::Flat => {
                 "the microphone delivers nothing but silence, not even noise; it is opened anew, ever less often: see \
                  whether its switch or the mixer (alsamixer) mutes it, and whether its data line is loose"
             }
-            Deaf::Stuck => {
+            DeadInput::Repeating => {
                 "the microphone delivers the same over and over; it is opened anew, ever less often: if that does not \
                  help, unplug it and plug it in, or start the board again"
             }
@@ -33,25 +33,25 @@ impl fmt::Display for Deaf {
 }
 
 /// How long it may be the same, in milliseconds: what is left of two seconds is for the session to see it.
-const PATIENCE_MS: usize = 1500;
+const DETECT_MS: usize = 1500;
 /// How long sound must have been back to be believed, in milliseconds.
-const BACK_MS: usize = 500;
+const WORKING_MS: usize = 500;
 /// The longest buffer whose going round is seen, in blocks: four times what is asked for.
 const LAGS: usize = 32;
 /// How long after it was opened in vain it is opened again, in milliseconds; each time twice the time before.
-const FIRST_ANEW_MS: usize = 4_000;
+const FIRST_REOPEN_MS: usize = 4_000;
 /// The longest wait between two openings, in milliseconds: each is a click, and most likely in vain.
-const LAST_ANEW_MS: usize = 256_000;
+const LAST_REOPEN_MS: usize = 256_000;
 /// Times a microphone that falls silent by itself may come back by itself before that counts as its habit: some
 /// gate what is quiet.
-const HABIT: u32 = 3;
+const FALSE_ALARMS: u32 = 3;
 /// How long one with that habit may be the same, in milliseconds.
-const HABIT_PATIENCE_MS: usize = 60_000;
+const FALSE_ALARM_DETECT_MS: usize = 60_000;
 
 /// What the blocks so far tell.
-pub(super) struct Hearing {
+pub(super) struct DeadInputDetector {
     rate_hz: usize,
-    deaf: Option<Deaf>,
+    verdict: Option<DeadInput>,
     /// What the newest blocks were, in a ring.
     marks: [u64; LAGS],
     next: usize,
@@ -66,18 +66,18 @@ pub(super) struct Hearing {
     /// Frames since the device was opened.
     opened: usize,
     /// Frames after which a deaf device is opened again.
-    anew: usize,
+    reopen_after: usize,
     /// Whether it has been opened anew for being deaf and was so still.
-    in_vain: bool,
+    reopened_in_vain: bool,
     returns: u32,
 }
 
-impl Hearing {
+impl DeadInputDetector {
     /// Begins to look at a device that gives `rate_hz` frames a second.
-    pub(super) fn new(rate_hz: u32) -> Hearing {
-        Hearing {
+    pub(super) fn new(rate_hz: u32) -> DeadInputDetector {
+        DeadInputDetector {
             rate_hz: rate_hz as usize,
-            deaf: None,
+            verdict: None,
             marks: [0; LAGS],
             next: 0,
             blocks: 0,
@@ -85,15 +85,15 @@ impl Hearing {
             flat: (0, 0),
             fresh: (0, 0),
             opened: 0,
-            anew: 0,
-            in_vain: false,
+            reopen_after: 0,
+            reopened_in_vain: false,
             returns: 0,
         }
     }
 
     /// Returns how it is deaf, if it is.
-    pub(super) fn deaf(&self) -> Option<Deaf> {
-        self.deaf
+    pub(super) fn verdict(&self) -> Option<DeadInput> {
+        self.verdict
     }
 
     /// Notes that the device was opened or closed: what it gives next follows nothing.
@@ -102,7 +102,7 @@ impl Hearing {
     }
 
     /// Looks at a block and tells whether the device is to be opened anew.
-    pub(super) fn note(&mut self, samples: &[f32]) -> bool {
+    pub(super) fn push(&mut self, samples: &[f32]) -> bool {
         let Some(first) = samples.first().map(|sample| sample.to_bits()) else { return false };
         let frames = samples.len();
         // Saturating: on a small board a day of frames is all that fits.
@@ -110,22 +110,22 @@ impl Hearing {
         let is_flat = samples.iter().all(|sample| sample.to_bits() == first);
         let before = if is_flat && self.flat.0 == first { self.flat.1 } else { 0 };
         self.flat = (first, if is_flat { before.saturating_add(frames) } else { 0 });
-        let is_old = self.is_old(mark(samples), frames);
+        let is_old = self.is_repeated(mark(samples), frames);
         let (fresh, blocks) = self.fresh;
         self.fresh =
             if is_flat || is_old { (0, 0) } else { (fresh.saturating_add(frames), blocks.saturating_add(1)) };
-        match self.deaf {
-            None => self.look_for_silence(),
-            Some(_) if self.fresh.0 >= self.span(BACK_MS) && self.fresh.1 > LAGS => {
-                self.come_back();
+        match self.verdict {
+            None => self.check_flat(),
+            Some(_) if self.fresh.0 >= self.span(WORKING_MS) && self.fresh.1 > LAGS => {
+                self.mark_working();
                 false
             }
-            Some(_) => self.is_due(),
+            Some(_) => self.is_reopen_due(),
         }
     }
 
     /// Compares with the blocks before it and tells whether it is one of them.
-    fn is_old(&mut self, mark: u64, frames: usize) -> bool {
+    fn is_repeated(&mut self, mark: u64, frames: usize) -> bool {
         let mut is_old = false;
         for (lag, same) in (1..).zip(&mut self.same) {
             let then = self.marks[(self.next + LAGS - lag) % LAGS];
@@ -138,33 +138,33 @@ impl Hearing {
         is_old
     }
 
-    fn look_for_silence(&mut self) -> bool {
-        let patience = if self.returns >= HABIT { HABIT_PATIENCE_MS } else { PATIENCE_MS };
+    fn check_flat(&mut self) -> bool {
+        let patience = if self.returns >= FALSE_ALARMS { FALSE_ALARM_DETECT_MS } else { DETECT_MS };
         let most = self.span(patience);
         let stuck = self.same.iter().any(|frames| *frames >= most);
-        self.deaf = match (self.flat.1 >= most, stuck) {
-            (true, _) => Some(Deaf::Flat),
-            (false, true) => Some(Deaf::Stuck),
+        self.verdict = match (self.flat.1 >= most, stuck) {
+            (true, _) => Some(DeadInput::Flat),
+            (false, true) => Some(DeadInput::Repeating),
             (false, false) => return false,
         };
-        self.anew = self.span(FIRST_ANEW_MS);
-        self.in_vain = false;
+        self.reopen_after = self.span(FIRST_REOPEN_MS);
+        self.reopened_in_vain = false;
         // The first time at once.
         true
     }
 
-    fn is_due(&mut self) -> bool {
-        self.in_vain |= self.fresh.0 == 0 && self.opened >= self.span(PATIENCE_MS);
-        if self.fresh.0 > 0 || self.opened < self.anew {
+    fn is_reopen_due(&mut self) -> bool {
+        self.reopened_in_vain |= self.fresh.0 == 0 && self.opened >= self.span(DETECT_MS);
+        if self.fresh.0 > 0 || self.opened < self.reopen_after {
             return false;
         }
-        self.anew = (2 * self.anew).min(self.span(LAST_ANEW_MS));
+        self.reopen_after = (2 * self.reopen_after).min(self.span(LAST_REOPEN_MS));
         true
     }
 
-    fn come_back(&mut self) {
-        self.deaf = None;
-        self.returns += u32::from(self.in_vain);
+    fn mark_working(&mut self) {
+        self.verdict = None;
+        self.returns += u32::from(self.reopened_in_vain);
     }
 
     fn span(&self, ms: usize) -> usize {

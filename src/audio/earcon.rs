@@ -4,7 +4,7 @@
 
 use std::f32::consts::TAU;
 
-use super::Spoken;
+use super::PlaybackFrame;
 
 /// E5 and B4: a fourth, and where small loudspeakers are at their best.
 const HIGH_HZ: f32 = 659.26;
@@ -20,17 +20,17 @@ const RISE: f32 = 0.12;
 
 /// Returns a high note, then a low one, at `rate_hz` frames a second.
 #[must_use]
-pub fn falling(rate_hz: u32) -> Vec<Spoken> {
+pub fn falling(rate_hz: u32) -> Vec<PlaybackFrame> {
     [HIGH_HZ, LOW_HZ].into_iter().flat_map(|hz| note(hz, rate_hz)).collect()
 }
 
 /// Returns a low note, then a high one, at `rate_hz` frames a second.
 #[must_use]
-pub fn rising(rate_hz: u32) -> Vec<Spoken> {
+pub fn rising(rate_hz: u32) -> Vec<PlaybackFrame> {
     [LOW_HZ, HIGH_HZ].into_iter().flat_map(|hz| note(hz, rate_hz)).collect()
 }
 
-fn note(hz: f32, rate_hz: u32) -> impl Iterator<Item = Spoken> {
+fn note(hz: f32, rate_hz: u32) -> impl Iterator<Item = PlaybackFrame> {
     let frames = note_frames(rate_hz);
     (0..frames).map(move |frame| {
         let along = frame as f32 / frames as f32;
@@ -70,9 +70,10 @@ mod tests {
 
     #[test]
     fn one_earcon_falls_and_the_other_rises() {
-        let crossings =
-            |samples: &[Spoken]| samples.windows(2).filter(|pair| pair[0][0] < 0 && pair[1][0] >= 0).count();
-        let halves = |frames: Vec<Spoken>| {
+        let crossings = |samples: &[PlaybackFrame]| {
+            samples.windows(2).filter(|pair| pair[0][0] < 0 && pair[1][0] >= 0).count()
+        };
+        let halves = |frames: Vec<PlaybackFrame>| {
             let (first, second) = frames.split_at(note_frames(RATE_HZ));
             (crossings(first), crossings(second))
         };

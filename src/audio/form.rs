@@ -8,14 +8,14 @@ use std::fmt;
 use alsa::ValueOr;
 use alsa::pcm::{Access, Format as AlsaFormat, HwParams, PCM};
 
-use super::trouble::{AudioError, End};
-use super::{Drain, Form, Format, Intake, Outlet, Shape, Source};
+use super::trouble::{AudioError, Direction};
+use super::{CaptureChain, Drain, Form, Format, PlaybackChain, Source, StreamFormat};
 use crate::convert::Resampler;
 
 /// What a device granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Got {
-    pub end: End,
+pub struct GrantedParams {
+    pub end: Direction,
     /// Its ALSA name.
     pub device: String,
     pub rate_hz: u32,
@@ -27,9 +27,10 @@ pub struct Got {
     pub resampled: bool,
 }
 
-impl fmt::Display for Got {
+impl fmt::Display for GrantedParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Got { end, device, rate_hz, format, channels, period_frames, buffer_frames, resampled } = self;
+        let GrantedParams { end, device, rate_hz, format, channels, period_frames, buffer_frames, resampled } =
+            self;
         let (s, resampled) =
             (if *channels == 1 { "" } else { "s" }, if *resampled { ", resampled" } else { "" });
         write!(
@@ -47,51 +48,52 @@ const NARROW_FIRST: [Format; 4] = [Format::S16, Format::S32, Format::S24, Format
 /// The same for a microphone that is made louder, which brings out the lowest bits.
 const WIDE_FIRST: [Format; 4] = [Format::S32, Format::S24, Format::S24In3, Format::S16];
 /// The most channels that are looked for where none are said.
-const MOST_CHANNELS: u16 = 64;
+const CHANNELS_MAX: u16 = 64;
 /// Periods in the speaker's buffer: twice the queue, so that the queue can be topped up in time.
-const SPEAKER_PERIODS: usize = 4;
+const PLAYBACK_PERIODS: usize = 4;
 /// Periods in the microphone's buffer: what a late wake may cost without loss.
-const MICROPHONE_PERIODS: usize = 8;
+const CAPTURE_PERIODS: usize = 8;
 
 /// All that is asked of a device.
-pub(super) struct Ask {
-    pub(super) end: End,
+pub(super) struct HwRequest {
+    pub(super) end: Direction,
     pub(super) device: String,
     pub(super) form: Form,
     pub(super) channels: Vec<u16>,
     gain_db: f32,
-    shape: Shape,
+    shape: StreamFormat,
 }
 
-impl Ask {
-    pub(super) fn source(source: &Source, shape: Shape) -> Ask {
+impl HwRequest {
+    pub(super) fn capture(source: &Source, shape: StreamFormat) -> HwRequest {
         let Source { device, form, channels, gain_db } = source.clone();
-        Ask { end: End::Microphone, device, form, channels, gain_db, shape }
+        HwRequest { end: Direction::Capture, device, form, channels, gain_db, shape }
     }
 
-    pub(super) fn drain(drain: &Drain, shape: Shape) -> Ask {
+    pub(super) fn playback(drain: &Drain, shape: StreamFormat) -> HwRequest {
         let Drain { device, form, channels } = drain.clone();
-        Ask { end: End::Speaker, device, form, channels, gain_db: 0.0, shape }
+        HwRequest { end: Direction::Playback, device, form, channels, gain_db: 0.0, shape }
     }
 
     /// Asks from now on for the rate that was granted, since all else was made for it.
-    pub(super) fn keep(&mut self, got: &Got) {
+    pub(super) fn keep(&mut self, got: &GrantedParams) {
         self.form.rate_hz = Some(got.rate_hz);
     }
 
-    pub(super) fn intake(&self, got: &Got) -> Result<Intake, AudioError> {
+    pub(super) fn capture_chain(&self, got: &GrantedParams) -> Result<CaptureChain, AudioError> {
         let exact = got.format == Format::S16;
-        Intake::new(self.shape, got.rate_hz, got.period_frames, self.gain_db, exact)
+        CaptureChain::new(self.shape, got.rate_hz, got.period_frames, self.gain_db, exact)
             .map_err(|unsupported| self.unfit(unsupported))
     }
 
-    pub(super) fn outlet(&self, got: &Got) -> Result<Outlet, AudioError> {
-        Outlet::new(self.shape, got.rate_hz, got.period_frames).map_err(|unsupported| self.unfit(unsupported))
+    pub(super) fn playback_chain(&self, got: &GrantedParams) -> Result<PlaybackChain, AudioError> {
+        PlaybackChain::new(self.shape, got.rate_hz, got.period_frames)
+            .map_err(|unsupported| self.unfit(unsupported))
     }
 
     /// Returns the frames a speaker is kept holding: as long as the lanes' shape says, and two periods at
     /// least; just these where a period was asked for.
-    pub(super) fn queue_frames(&self, got: &Got) -> usize {
+    pub(super) fn queue_frames(&self, got: &GrantedParams) -> usize {
         let usual = match self.form.period {
             Some(_) => 0,
             None => scaled(self.shape.queue_frames, got.rate_hz, self.shape),
@@ -119,12 +121,12 @@ impl Ask {
 }
 
 /// Returns the frames of a device that last as long as these of the lanes.
-fn scaled(frames: usize, rate_hz: u32, shape: Shape) -> usize {
+fn scaled(frames: usize, rate_hz: u32, shape: StreamFormat) -> usize {
     frames * rate_hz as usize / shape.rate_hz.max(1) as usize
 }
 
 /// Sets the form of an open device.
-pub(super) fn negotiate(pcm: &PCM, ask: &Ask) -> Result<Got, AudioError> {
+pub(super) fn negotiate(pcm: &PCM, ask: &HwRequest) -> Result<GrantedParams, AudioError> {
     let lacks = |what: &'static str| move |_: alsa::Error| ask.unfit(format!("it does not grant {what}"));
     let set = HwParams::any(pcm).map_err(lacks("any form"))?;
     set.set_rate_resample(false).map_err(lacks("its own rates"))?;
@@ -137,8 +139,8 @@ pub(super) fn negotiate(pcm: &PCM, ask: &Ask) -> Result<Got, AudioError> {
     set.set_channels(u32::from(channels)).map_err(lacks("channels"))?;
     let period = ask.period_frames(rate_hz) as alsa::pcm::Frames;
     let periods = match ask.end {
-        End::Microphone => MICROPHONE_PERIODS,
-        End::Speaker => SPEAKER_PERIODS,
+        Direction::Capture => CAPTURE_PERIODS,
+        Direction::Playback => PLAYBACK_PERIODS,
     };
     set.set_period_size_near(period, ValueOr::Nearest).map_err(lacks("any period"))?;
     set.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(lacks("any buffer"))?;
@@ -152,7 +154,7 @@ pub(super) fn negotiate(pcm: &PCM, ask: &Ask) -> Result<Got, AudioError> {
     let frames =
         |size: alsa::Result<alsa::pcm::Frames>| size.ok().and_then(|size| usize::try_from(size).ok());
     match (frames(got.get_period_size()), frames(got.get_buffer_size())) {
-        (Some(period_frames @ 1..), Some(buffer_frames @ 1..)) => Ok(Got {
+        (Some(period_frames @ 1..), Some(buffer_frames @ 1..)) => Ok(GrantedParams {
             end: ask.end,
             device: ask.device.clone(),
             rate_hz,
@@ -166,7 +168,7 @@ pub(super) fn negotiate(pcm: &PCM, ask: &Ask) -> Result<Got, AudioError> {
     }
 }
 
-fn rate(set: &HwParams<'_>, ask: &Ask) -> Result<u32, AudioError> {
+fn rate(set: &HwParams<'_>, ask: &HwRequest) -> Result<u32, AudioError> {
     let offers = |hz: u32| set.test_rate(hz).is_ok();
     let range = || match (set.get_rate_min(), set.get_rate_max()) {
         (Ok(least), Ok(most)) if least == most => format!("{least} Hz"),
@@ -192,7 +194,7 @@ fn rate(set: &HwParams<'_>, ask: &Ask) -> Result<u32, AudioError> {
     }
 }
 
-fn format(set: &HwParams<'_>, ask: &Ask) -> Result<Format, AudioError> {
+fn format(set: &HwParams<'_>, ask: &HwRequest) -> Result<Format, AudioError> {
     let offers = |format: &Format| set.test_format(alsa_format(*format)).is_ok();
     let offered = || match words(NARROW_FIRST.iter().filter(|format| offers(format))) {
         none if none.is_empty() => "none of S16, S32, S24 and S24_3LE".to_owned(),
@@ -208,7 +210,7 @@ fn format(set: &HwParams<'_>, ask: &Ask) -> Result<Format, AudioError> {
     }
 }
 
-fn channels(set: &HwParams<'_>, ask: &Ask) -> Result<u16, AudioError> {
+fn channels(set: &HwParams<'_>, ask: &HwRequest) -> Result<u16, AudioError> {
     let offers = |count: u16| set.test_channels(u32::from(count)).is_ok();
     let range = || match (set.get_channels_min(), set.get_channels_max()) {
         (Ok(1), Ok(1)) => "1 channel".to_owned(),
@@ -226,7 +228,7 @@ fn channels(set: &HwParams<'_>, ask: &Ask) -> Result<u16, AudioError> {
         }
         (Some(said), _) => Ok(said),
         (None, _) => {
-            (fewest..=fewest.max(MOST_CHANNELS)).find(|count| offers(*count)).ok_or_else(|| match highest {
+            (fewest..=fewest.max(CHANNELS_MAX)).find(|count| offers(*count)).ok_or_else(|| match highest {
                 Some(channel) => ask.refuse(format_args!("channel {channel}, counted from 0"), range()),
                 None => ask.unfit(format!("it offers {}", range())),
             })

@@ -7,26 +7,26 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::trouble::{AudioError, End, Holder};
+use super::trouble::{AudioError, DeviceOwner, Direction};
 use crate::sys::alsa_proc::{Card, read_cards};
 use crate::sys::proc::{field, file_names, process_of, program};
 
 /// Replaces the bare reason why a device could not be opened by what `proc` and `dev` under `root` tell
 /// of it; an error of any other kind stays as it is.
 #[must_use]
-pub fn explain(error: AudioError, root: &Path) -> AudioError {
+pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
     let AudioError::Open { end, device, errno, said } = error else { return error };
     let cards = read_cards(root);
-    let address = Address::of(&device);
+    let address = PcmAddress::of(&device);
     let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
     match errno {
         libc::EBUSY => {
             let of = address.as_ref().and_then(|address| address.device);
             let holders = match card {
-                Some(card) => holders(root, card, end, of),
-                None => cards.iter().flat_map(|card| holders(root, card, end, None)).collect(),
+                Some(card) => owners(root, card, end, of),
+                None => cards.iter().flat_map(|card| owners(root, card, end, None)).collect(),
             };
-            AudioError::Held { end, device, holders }
+            AudioError::Busy { end, device, holders }
         }
         libc::EACCES | libc::EPERM => AudioError::Forbidden { end, device, user: user(root), errno },
         // alsa-lib says this of a card, too, that it may not look at.
@@ -45,21 +45,21 @@ pub fn explain(error: AudioError, root: &Path) -> AudioError {
 }
 
 /// Which card, and which of its devices, an ALSA name means.
-struct Address<'a> {
+struct PcmAddress<'a> {
     card: &'a str,
     device: Option<u32>,
 }
 
-impl Address<'_> {
+impl PcmAddress<'_> {
     /// Reads `…:CARD=x,DEV=d` and `hw:x,d`, alone or inside another name; any other may be any card's.
-    fn of(name: &str) -> Option<Address<'_>> {
+    fn of(name: &str) -> Option<PcmAddress<'_>> {
         let named = |key: &str| Some(word(&name[name.find(key)? + key.len()..]));
         if let Some(card) = named("CARD=") {
-            return Some(Address { card, device: named("DEV=").and_then(|device| device.parse().ok()) });
+            return Some(PcmAddress { card, device: named("DEV=").and_then(|device| device.parse().ok()) });
         }
         let place = &name[name.find("hw:")? + 3..];
         let mut parts = place.split(',').map(word);
-        Some(Address {
+        Some(PcmAddress {
             card: parts.next().filter(|card| !card.is_empty())?,
             device: parts.next().and_then(|device| device.parse().ok()),
         })
@@ -76,10 +76,10 @@ fn word(text: &str) -> &str {
 }
 
 /// The numbers of a card's devices of one direction, which are its folders `pcm0p`, `pcm0c`, ….
-fn numbers(root: &Path, card: &Card, end: End) -> Vec<u32> {
+fn numbers(root: &Path, card: &Card, end: Direction) -> Vec<u32> {
     let direction = match end {
-        End::Microphone => 'c',
-        End::Speaker => 'p',
+        Direction::Capture => 'c',
+        Direction::Playback => 'p',
     };
     let mut numbers: Vec<u32> = file_names(&root.join(format!("proc/asound/card{}", card.number)))
         .filter_map(|name| name.strip_prefix("pcm")?.strip_suffix(direction)?.parse().ok())
@@ -88,15 +88,15 @@ fn numbers(root: &Path, card: &Card, end: End) -> Vec<u32> {
     numbers
 }
 
-fn devices(root: &Path, card: &Card, end: End) -> Vec<String> {
+fn devices(root: &Path, card: &Card, end: Direction) -> Vec<String> {
     let name = |number| format!("hw:CARD={},DEV={number}", card.id);
     numbers(root, card, end).into_iter().map(name).collect()
 }
 
-fn holders(root: &Path, card: &Card, end: End, device: Option<u32>) -> Vec<Holder> {
+fn owners(root: &Path, card: &Card, end: Direction, device: Option<u32>) -> Vec<DeviceOwner> {
     let letter = match end {
-        End::Microphone => 'c',
-        End::Speaker => 'p',
+        Direction::Capture => 'c',
+        Direction::Playback => 'p',
     };
     let mut found = Vec::new();
     for number in
@@ -109,7 +109,7 @@ fn holders(root: &Path, card: &Card, end: End, device: Option<u32>) -> Vec<Holde
             // The owner of a device is a thread.
             let holder = owner.filter(|owner| *owner != 0).map(|owner| {
                 let process = process_of(root, owner);
-                Holder { program: program(root, process), process }
+                DeviceOwner { program: program(root, process), process }
             });
             found.extend(holder.filter(|holder| !found.contains(holder)));
         }

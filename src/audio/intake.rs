@@ -2,24 +2,24 @@
 //!
 //! A device that speaks our form already is not touched: what it gives is heard to the bit.
 
-use super::{HEARD_CHANNELS, Heard, Shape};
+use super::{CAPTURE_CHANNELS, CaptureFrame, StreamFormat};
 use crate::convert::{HighPass, Limiter, Resampler, Unsupported, factor, sample};
 
 /// Mono floats at a device's rate become heard frames.
-pub struct Intake {
+pub struct CaptureChain {
     high_pass: HighPass,
     gain: f32,
     resampler: Resampler,
     limiter: Limiter,
     /// Whether samples go through as they are.
-    untouched: bool,
+    is_passthrough: bool,
     period_frames: usize,
     device_hz: u32,
     converted: Box<[f32]>,
-    frames: Box<[Heard]>,
+    frames: Box<[CaptureFrame]>,
 }
 
-impl Intake {
+impl CaptureChain {
     /// Makes one for a device that gives `rate_hz` frames a second in periods of `period_frames`, to be
     /// made louder by `gain_db` decibels.
     ///
@@ -29,25 +29,25 @@ impl Intake {
     /// # Errors
     /// When there is no way from the device's rate to ours.
     pub fn new(
-        shape: Shape,
+        shape: StreamFormat,
         rate_hz: u32,
         period_frames: usize,
         gain_db: f32,
         exact: bool,
-    ) -> Result<Intake, Unsupported> {
+    ) -> Result<CaptureChain, Unsupported> {
         let resampler = Resampler::new(rate_hz, shape.rate_hz, period_frames)?;
         let gain = factor(gain_db);
         let most = resampler.room_for(period_frames);
-        Ok(Intake {
+        Ok(CaptureChain {
             high_pass: HighPass::new(rate_hz),
             gain,
-            untouched: exact && resampler.is_exact() && gain_db == 0.0,
+            is_passthrough: exact && resampler.is_exact() && gain_db == 0.0,
             resampler,
             limiter: Limiter::new(shape.rate_hz),
             period_frames,
             device_hz: rate_hz,
             converted: vec![0.0; most].into(),
-            frames: vec![[0; HEARD_CHANNELS]; most].into(),
+            frames: vec![[0; CAPTURE_CHANNELS]; most].into(),
         })
     }
 
@@ -62,8 +62,8 @@ impl Intake {
     }
 
     /// Returns what is heard of `samples`, which may be changed; at most a period of them.
-    pub(super) fn take(&mut self, samples: &mut [f32]) -> &[Heard] {
-        if !self.untouched {
+    pub(super) fn process(&mut self, samples: &mut [f32]) -> &[CaptureFrame] {
+        if !self.is_passthrough {
             self.high_pass.run(samples);
             for sample in samples.iter_mut() {
                 *sample *= self.gain;
@@ -71,7 +71,7 @@ impl Intake {
         }
         let made = self.resampler.run(samples, &mut self.converted);
         let converted = &mut self.converted[..made];
-        if !self.untouched {
+        if !self.is_passthrough {
             // Last, since a filter may overshoot.
             self.limiter.run(converted);
         }

@@ -9,14 +9,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
 
-use super::away::Waited;
+use super::away::WakeReason;
 use super::trouble::AudioError;
 use crate::sys::{EventFd, TimerFd};
 
 /// Where the kernel makes the nodes of sound cards.
 const NODES: &str = "/dev/snd";
 
-pub(super) struct Lookout {
+pub(super) struct HotplugWatch {
     next_try: TimerFd,
     limit: TimerFd,
     nodes: Option<OwnedFd>,
@@ -24,11 +24,11 @@ pub(super) struct Lookout {
     changed: bool,
 }
 
-impl Lookout {
-    pub(super) fn new() -> Result<Lookout, AudioError> {
+impl HotplugWatch {
+    pub(super) fn new() -> Result<HotplugWatch, AudioError> {
         let nodes = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).ok();
         let timer = || TimerFd::new().map_err(|error| AudioError::system("a timer", &error));
-        let lookout = Lookout { next_try: timer()?, limit: timer()?, nodes, changed: false };
+        let lookout = HotplugWatch { next_try: timer()?, limit: timer()?, nodes, changed: false };
         lookout.watch();
         Ok(lookout)
     }
@@ -43,7 +43,7 @@ impl Lookout {
         self.next_try.set(after);
     }
 
-    pub(super) fn wait(&mut self, bell: &EventFd) -> Waited {
+    pub(super) fn wait(&mut self, bell: &EventFd) -> WakeReason {
         let nodes = self.nodes.as_ref().map_or(self.limit.as_fd(), AsFd::as_fd);
         let mut fds = [
             PollFd::new(bell, PollFlags::IN),
@@ -55,29 +55,29 @@ impl Lookout {
         let _ = poll(&mut fds, None);
         let ready = |index: usize| !fds[index].revents().is_empty();
         let waited = match (ready(0), ready(1), ready(2), ready(3)) {
-            (false, true, _, _) => Waited::Over,
-            (false, false, true, _) => Waited::Due,
-            (false, false, false, true) => Waited::Changed,
-            (true, _, _, _) | (false, false, false, false) => Waited::Rung,
+            (false, true, _, _) => WakeReason::Over,
+            (false, false, true, _) => WakeReason::Due,
+            (false, false, false, true) => WakeReason::DevicesChanged,
+            (true, _, _, _) | (false, false, false, false) => WakeReason::Notified,
         };
         match waited {
-            Waited::Rung => {
+            WakeReason::Notified => {
                 bell.drain();
             }
-            Waited::Over => {
+            WakeReason::Over => {
                 self.limit.drain();
             }
-            Waited::Due => {
+            WakeReason::Due => {
                 self.next_try.drain();
             }
-            Waited::Changed => self.note_changes(),
+            WakeReason::DevicesChanged => self.read_changes(),
         }
         waited
     }
 
     /// Tells whether nodes were made or changed since it was last asked, as they are for a card that was put back.
     pub(super) fn take_changed(&mut self) -> bool {
-        self.note_changes();
+        self.read_changes();
         std::mem::take(&mut self.changed)
     }
 
@@ -90,7 +90,7 @@ impl Lookout {
         }
     }
 
-    fn note_changes(&mut self) {
+    fn read_changes(&mut self) {
         let mut events = [0; 1024];
         while let Some(nodes) = &self.nodes
             && rustix::io::read(nodes, &mut events).is_ok_and(|read| read > 0)

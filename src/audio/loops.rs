@@ -8,37 +8,46 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::away::{Absence, Open, Running};
-use super::capture::{Capture, Microphone};
-use super::crew::Post;
-use super::playback::{Playback, Speaker};
-use super::trouble::{AudioError, End, Gone};
-use super::{Rig, Shape, Sound, Unplugged};
+use super::away::{ActiveStream, DeviceSource, Reconnect};
+use super::capture::{Capture, CaptureDevice};
+use super::crew::ThreadContext;
+use super::playback::{Playback, PlaybackDevice};
+use super::trouble::{AudioError, DeviceLost, Direction};
+use super::{AudioEndpoints, AudioIo, StreamFormat, Unplugged};
 
 /// Makes the session's side joined to the threads' loops with no thread: whoever runs them plays the
 /// devices, and time, by hand.
 ///
 /// # Errors
 /// When the system has no descriptor left.
-pub fn loops(shape: Shape, unplugged: Unplugged) -> Result<(Sound, Listener, Talker), AudioError> {
-    let Rig { sound, capture, playback, capture_bell, playback_bell } = Rig::native(shape, false)?;
-    let listener = Listener::new(capture, sound.crew.post(capture_bell), unplugged);
-    let talker = Talker::new(playback, sound.crew.post(playback_bell), unplugged);
+pub fn loops(
+    shape: StreamFormat,
+    unplugged: Unplugged,
+) -> Result<(AudioIo, CaptureLoop, PlaybackLoop), AudioError> {
+    let AudioEndpoints {
+        audio: sound,
+        capture,
+        playback,
+        capture_wake: capture_bell,
+        playback_wake: playback_bell,
+    } = AudioEndpoints::native(shape, false)?;
+    let listener = CaptureLoop::new(capture, sound.threads.context(capture_bell), unplugged);
+    let talker = PlaybackLoop::new(playback, sound.threads.context(playback_bell), unplugged);
     Ok((sound, listener, talker))
 }
 
 /// The playback thread.
-pub struct Talker {
+pub struct PlaybackLoop {
     playback: Playback,
-    post: Post,
-    absence: Absence,
+    post: ThreadContext,
+    absence: Reconnect,
 }
 
-impl Talker {
-    pub(super) fn new(playback: Playback, post: Post, unplugged: Unplugged) -> Talker {
+impl PlaybackLoop {
+    pub(super) fn new(playback: Playback, post: ThreadContext, unplugged: Unplugged) -> PlaybackLoop {
         let counters = Arc::clone(playback.counters());
-        let absence = Absence::new(End::Speaker, unplugged, counters, Arc::clone(&post.wake));
-        Talker { playback, post, absence }
+        let absence = Reconnect::new(Direction::Playback, unplugged, counters, Arc::clone(&post.wake));
+        PlaybackLoop { playback, post, absence }
     }
 
     /// Plays on a device that was opened already, and on each that comes after it, until the session is gone.
@@ -47,8 +56,8 @@ impl Talker {
     /// When the device has been away for too long.
     pub async fn run<O>(mut self, mut place: O, first: O::Device) -> Result<(), AudioError>
     where
-        O: Open,
-        for<'a> O::Line<'a>: Speaker,
+        O: DeviceSource,
+        for<'a> O::Line<'a>: PlaybackDevice,
     {
         let mut opened = Some(first);
         while !self.is_over() {
@@ -56,13 +65,13 @@ impl Talker {
                 Some(device) => {
                     if let Err(gone) = self.talk(&device, &mut place).await {
                         drop(device);
-                        self.playback.start_afresh();
+                        self.playback.reset_stream();
                         self.absence.lose(gone, &mut place);
                     }
                     None
                 }
                 None => {
-                    if self.playback.turn_away() {
+                    if self.playback.run_without_device() {
                         self.post.wake.notify();
                     }
                     self.absence.wait(&mut place, &self.post.bell, true).await?
@@ -72,18 +81,18 @@ impl Talker {
         Ok(())
     }
 
-    async fn talk<O>(&mut self, device: &O::Device, place: &mut O) -> Result<(), Gone>
+    async fn talk<O>(&mut self, device: &O::Device, place: &mut O) -> Result<(), DeviceLost>
     where
-        O: Open,
-        for<'a> O::Line<'a>: Speaker,
+        O: DeviceSource,
+        for<'a> O::Line<'a>: PlaybackDevice,
     {
         self.absence.begin();
         let mut line = O::line(device)?;
         while !self.is_over() {
             if line.is_proven() {
-                self.absence.prove(place);
+                self.absence.mark_working(place);
             }
-            if self.playback.turn(&mut line)? {
+            if self.playback.run(&mut line)? {
                 self.post.wake.notify();
             }
             line.wait(&self.post.bell, self.playback.is_resting()).await?;
@@ -97,18 +106,18 @@ impl Talker {
 }
 
 /// The capture thread.
-pub struct Listener {
+pub struct CaptureLoop {
     capture: Capture,
-    post: Post,
-    absence: Absence,
+    post: ThreadContext,
+    absence: Reconnect,
 }
 
-impl Listener {
-    pub(super) fn new(capture: Capture, post: Post, unplugged: Unplugged) -> Listener {
-        let capture = capture.doubt();
+impl CaptureLoop {
+    pub(super) fn new(capture: Capture, post: ThreadContext, unplugged: Unplugged) -> CaptureLoop {
+        let capture = capture.watch_for_dead_input();
         let counters = Arc::clone(capture.counters());
-        let absence = Absence::new(End::Microphone, unplugged, counters, Arc::clone(&post.wake));
-        Listener { capture, post, absence }
+        let absence = Reconnect::new(Direction::Capture, unplugged, counters, Arc::clone(&post.wake));
+        CaptureLoop { capture, post, absence }
     }
 
     /// Listens while that is wanted, until the session is gone. While it is not wanted no device is open,
@@ -118,12 +127,12 @@ impl Listener {
     /// When the device has been away for too long.
     pub async fn run<O>(mut self, mut place: O) -> Result<(), AudioError>
     where
-        O: Open,
-        for<'a> O::Line<'a>: Microphone,
+        O: DeviceSource,
+        for<'a> O::Line<'a>: CaptureDevice,
     {
         while !self.is_over() {
             let wanted = self.capture.is_wanted();
-            let opened = if wanted && self.absence.is_here() {
+            let opened = if wanted && self.absence.is_present() {
                 place.open().map(Some).unwrap_or_else(|gone| {
                     self.absence.fail_to_open(gone, &mut place);
                     None
@@ -133,14 +142,14 @@ impl Listener {
             };
             match opened {
                 Some(device) if self.capture.is_wanted() => match self.listen(device, &mut place).await {
-                    Ok(()) => self.absence.close_early(&mut place),
+                    Ok(()) => self.absence.close_on_stop(&mut place),
                     Err(gone) => self.absence.lose(gone, &mut place),
                 },
                 Some(unwanted) => {
                     drop(unwanted);
-                    self.absence.come_back(&mut place);
+                    self.absence.mark_present(&mut place);
                 }
-                None if !wanted && self.capture.is_wanted() => self.absence.hasten(&mut place),
+                None if !wanted && self.capture.is_wanted() => self.absence.retry_now(&mut place),
                 None => {}
             }
         }
@@ -148,10 +157,10 @@ impl Listener {
     }
 
     /// Listens until nobody wants it; the device is closed again when this returns.
-    async fn listen<O>(&mut self, device: O::Device, place: &mut O) -> Result<(), Gone>
+    async fn listen<O>(&mut self, device: O::Device, place: &mut O) -> Result<(), DeviceLost>
     where
-        O: Open,
-        for<'a> O::Line<'a>: Microphone,
+        O: DeviceSource,
+        for<'a> O::Line<'a>: CaptureDevice,
     {
         self.absence.begin();
         let ended = match O::line(&device) {
@@ -164,21 +173,21 @@ impl Listener {
         ended
     }
 
-    async fn listen_on<O>(&mut self, line: &mut O::Line<'_>, place: &mut O) -> Result<(), Gone>
+    async fn listen_on<O>(&mut self, line: &mut O::Line<'_>, place: &mut O) -> Result<(), DeviceLost>
     where
-        O: Open,
-        for<'a> O::Line<'a>: Microphone,
+        O: DeviceSource,
+        for<'a> O::Line<'a>: CaptureDevice,
     {
         self.capture.mark_open(true);
         self.post.wake.notify();
         while self.capture.is_wanted() && !self.is_over() {
             if line.is_proven() {
-                self.absence.prove(place);
+                self.absence.mark_working(place);
             }
-            if self.capture.turn(line)? {
+            if self.capture.step(line)? {
                 self.post.wake.notify();
             }
-            if self.capture.take_anew() {
+            if self.capture.take_reopen_request() {
                 self.capture.counters().reopens.add(1);
                 return Ok(());
             }

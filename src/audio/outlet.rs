@@ -3,11 +3,11 @@
 //! The stream never ends: where nothing is said it is silence. What is not handed over yet waits here, and
 //! is thrown away by a cut together with what the filter still holds.
 
-use super::{Shape, Spoken};
+use super::{PlaybackFrame, StreamFormat};
 use crate::convert::{Fader, Limiter, Resampler, Unsupported, float, volume_factor};
 
 /// Spoken frames become mono floats at a device's rate.
-pub struct Outlet {
+pub struct PlaybackChain {
     resampler: Resampler,
     volume: Fader,
     percent: u8,
@@ -19,15 +19,19 @@ pub struct Outlet {
     end: usize,
 }
 
-impl Outlet {
+impl PlaybackChain {
     /// Makes one for a device that plays `rate_hz` frames a second in periods of `period_frames`.
     ///
     /// # Errors
     /// When there is no way from our rate to the device's.
-    pub fn new(shape: Shape, rate_hz: u32, period_frames: usize) -> Result<Outlet, Unsupported> {
+    pub fn new(
+        shape: StreamFormat,
+        rate_hz: u32,
+        period_frames: usize,
+    ) -> Result<PlaybackChain, Unsupported> {
         let resampler = Resampler::new(shape.rate_hz, rate_hz, shape.period_frames)?;
         let most = resampler.room_for(shape.period_frames);
-        Ok(Outlet {
+        Ok(PlaybackChain {
             resampler,
             volume: Fader::new(1.0, period_frames),
             percent: 100,
@@ -56,7 +60,7 @@ impl Outlet {
     }
 
     /// Moves to a volume within a period.
-    pub(super) fn aim(&mut self, percent: u8) {
+    pub(super) fn set_volume(&mut self, percent: u8) {
         if percent != self.percent {
             self.percent = percent;
             self.volume.aim(volume_factor(percent));
@@ -64,7 +68,7 @@ impl Outlet {
     }
 
     /// Appends frames to the stream, at most as many as [`Outlet::needed_for`] allows; nothing may be ready.
-    pub(super) fn take(&mut self, frames: &[Spoken]) {
+    pub(super) fn process(&mut self, frames: &[PlaybackFrame]) {
         for (sample, [spoken]) in self.block.iter_mut().zip(frames) {
             *sample = float(*spoken);
         }

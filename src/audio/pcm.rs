@@ -8,26 +8,26 @@ use alsa::pcm::{IO, PCM, SwParams};
 use alsa::poll::Descriptors;
 use alsa::{Direction as AlsaDirection, Output};
 
-use super::capture::Microphone;
-use super::form::{Ask, Got, negotiate};
-use super::playback::{Level, Speaker};
-use super::trouble::{AudioError, End, Gone, Recovery, Trouble};
-use super::watch::{Waited, Watch, gone};
+use super::capture::CaptureDevice;
+use super::form::{GrantedParams, HwRequest, negotiate};
+use super::playback::{BufferLevel, PlaybackDevice};
+use super::trouble::{AudioError, DeviceLost, Direction, PcmError, Recovery};
+use super::watch::{PcmPoll, PollOutcome, device_lost};
 use crate::convert::Frames;
 use crate::sys::EventFd;
 
 /// An open device.
 pub(super) struct Pcm {
     pcm: PCM,
-    got: Got,
+    got: GrantedParams,
     frames: Frames,
     queue_frames: usize,
 }
 
 impl Pcm {
     /// Opens a device in the form that was asked for; its period and buffer may differ and are read back.
-    pub(super) fn open(ask: &Ask) -> Result<Pcm, AudioError> {
-        let Ask { end, device, .. } = ask;
+    pub(super) fn open(ask: &HwRequest) -> Result<Pcm, AudioError> {
+        let HwRequest { end, device, .. } = ask;
         // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
         let words = Output::local_error_handler();
         let refused = |error: alsa::Error| AudioError::Open {
@@ -37,8 +37,8 @@ impl Pcm {
             said: words.as_ref().map(|words| last_line(&words.borrow())).unwrap_or_default(),
         };
         let direction = match end {
-            End::Microphone => AlsaDirection::Capture,
-            End::Speaker => AlsaDirection::Playback,
+            Direction::Capture => AlsaDirection::Capture,
+            Direction::Playback => AlsaDirection::Playback,
         };
         let name =
             CString::new(device.as_str()).map_err(|_| refused(alsa::Error::new("open", libc::EINVAL)))?;
@@ -53,24 +53,24 @@ impl Pcm {
         Ok(Pcm { pcm, got, frames, queue_frames })
     }
 
-    pub(super) fn got(&self) -> &Got {
+    pub(super) fn got(&self) -> &GrantedParams {
         &self.got
     }
 
     /// Makes the device ready to move frames; what this allocates is not allocated again.
-    pub(super) fn line(&self) -> Result<Line<'_>, Gone> {
+    pub(super) fn line(&self) -> Result<PcmStream<'_>, DeviceLost> {
         let io = self.pcm.io_bytes();
-        if self.got.end == End::Microphone {
-            self.pcm.start().map_err(gone)?;
+        if self.got.end == Direction::Capture {
+            self.pcm.start().map_err(device_lost)?;
         }
         let count = self.pcm.count();
-        let watch = Watch::new(count, self.got.buffer_frames).ok_or(Gone { errno: libc::ENOTSUP })?;
-        Ok(Line {
+        let watch = PcmPoll::new(count, self.got.buffer_frames).ok_or(DeviceLost { errno: libc::ENOTSUP })?;
+        Ok(PcmStream {
             pcm: &self.pcm,
             io,
             frames: &self.frames,
             bytes: vec![0; self.got.period_frames * self.frames.bytes()].into(),
-            settings: self.pcm.sw_params_current().map_err(gone)?,
+            settings: self.pcm.sw_params_current().map_err(device_lost)?,
             got: &self.got,
             queue_frames: self.queue_frames,
             watch,
@@ -81,17 +81,17 @@ impl Pcm {
 }
 
 /// Sets when the device wakes its thread, and that playback starts by itself with a full queue.
-fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &Got, queue_frames: usize) -> alsa::Result<()> {
+fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &GrantedParams, queue_frames: usize) -> alsa::Result<()> {
     let period = got.period_frames;
     let avail_min = match got.end {
-        End::Microphone => period,
+        Direction::Capture => period,
         // Half a period early: a card that moves in jerks may stand a little short of a whole one when it
         // interrupts, and sleeping through that interrupt would empty the queue.
-        End::Speaker => (got.buffer_frames - queue_frames + period.div_ceil(2)).min(got.buffer_frames),
+        Direction::Playback => (got.buffer_frames - queue_frames + period.div_ceil(2)).min(got.buffer_frames),
     };
     let start_threshold = match got.end {
-        End::Microphone => 1,
-        End::Speaker => queue_frames,
+        Direction::Capture => 1,
+        Direction::Playback => queue_frames,
     };
     settings.set_avail_min(avail_min as alsa::pcm::Frames)?;
     settings.set_start_threshold(start_threshold as alsa::pcm::Frames)?;
@@ -99,7 +99,7 @@ fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &Got, queue_frames: usize) -> al
 }
 
 /// An open device that moves frames.
-pub(super) struct Line<'a> {
+pub(super) struct PcmStream<'a> {
     pcm: &'a PCM,
     io: IO<'a, u8>,
     frames: &'a Frames,
@@ -107,21 +107,21 @@ pub(super) struct Line<'a> {
     bytes: Box<[u8]>,
     /// Made once, since making them allocates.
     settings: SwParams<'a>,
-    got: &'a Got,
+    got: &'a GrantedParams,
     queue_frames: usize,
-    watch: Watch,
+    watch: PcmPoll,
     /// Frames the speaker held when last looked at, and what it was handed since.
     left: usize,
     /// Whether the device fell silent while it should have moved; said at the next turn.
     stalled: bool,
 }
 
-impl Line<'_> {
+impl PcmStream<'_> {
     /// Waits until the device wants a turn, the bell is rung, or it is time to look anyway.
     ///
     /// A device in trouble is `resting`: it would be ready at once, for nothing.
-    pub(super) fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), Gone> {
-        self.stalled = self.watch.wait(self.pcm, bell, resting)? == Waited::InVain;
+    pub(super) fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), DeviceLost> {
+        self.stalled = self.watch.wait(self.pcm, bell, resting)? == PollOutcome::TimedOut;
         Ok(())
     }
 
@@ -130,24 +130,24 @@ impl Line<'_> {
         self.watch.is_proven()
     }
 
-    fn take_stall(&mut self) -> Result<(), Trouble> {
-        if std::mem::take(&mut self.stalled) { Err(Trouble::Stalled) } else { Ok(()) }
+    fn take_stall(&mut self) -> Result<(), PcmError> {
+        if std::mem::take(&mut self.stalled) { Err(PcmError::Stall) } else { Ok(()) }
     }
 
     /// Makes the queue a period longer, as far as the buffer goes.
     ///
     /// Some cards fetch more than a period ahead when they start. They would run out of a short queue, be
     /// started again, and run out again, for ever.
-    fn lengthen_queue(&mut self) -> Result<(), Trouble> {
+    fn grow_queue(&mut self) -> Result<(), PcmError> {
         let longer = (self.queue_frames + self.got.period_frames).min(self.got.buffer_frames);
         if longer > self.queue_frames {
             self.queue_frames = longer;
-            arm(self.pcm, &self.settings, self.got, longer).map_err(trouble)?;
+            arm(self.pcm, &self.settings, self.got, longer).map_err(pcm_error)?;
         }
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<Recovery, Trouble> {
+    fn resume(&mut self) -> Result<Recovery, PcmError> {
         match self.pcm.resume() {
             Ok(()) => Ok(Recovery::Resumed),
             Err(error) if error.errno().abs() == libc::EAGAIN => Ok(Recovery::NotYet),
@@ -157,99 +157,99 @@ impl Line<'_> {
     }
 
     /// Empties a device that runs, or believes it does, and makes it ready.
-    fn begin_anew(&mut self) -> Result<Recovery, Trouble> {
-        self.pcm.drop().map_err(trouble)?;
+    fn restart(&mut self) -> Result<Recovery, PcmError> {
+        self.pcm.drop().map_err(pcm_error)?;
         self.prepare()
     }
 
-    fn prepare(&mut self) -> Result<Recovery, Trouble> {
+    fn prepare(&mut self) -> Result<Recovery, PcmError> {
         self.left = 0;
-        self.pcm.prepare().map(|()| Recovery::Emptied).map_err(trouble)
+        self.pcm.prepare().map(|()| Recovery::Emptied).map_err(pcm_error)
     }
 }
 
-impl Microphone for Line<'_> {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+impl CaptureDevice for PcmStream<'_> {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.take_stall()?;
         // Whole periods only: whoever takes a part of one is not woken at its end, since too little waits then.
-        let waiting = self.pcm.avail_update().map_err(trouble)?;
+        let waiting = self.pcm.avail_update().map_err(pcm_error)?;
         if usize::try_from(waiting).unwrap_or(0) < self.got.period_frames.min(into.len()) {
             return Ok(0);
         }
         let room = self.bytes.len().min(into.len() * self.frames.bytes());
-        let taken = none_yet(self.io.readi(&mut self.bytes[..room]))?;
+        let taken = would_block_as_zero(self.io.readi(&mut self.bytes[..room]))?;
         let bytes = &self.bytes[..room.min(taken * self.frames.bytes())];
         let taken = self.frames.hear(bytes, into);
-        self.watch.note_moved(taken);
+        self.watch.progressed(taken);
         Ok(taken)
     }
 
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
         let recovery = match trouble {
-            Trouble::Suspended => self.resume()?,
-            Trouble::Stalled => self.begin_anew()?,
-            Trouble::Xrun | Trouble::Gone(_) => self.prepare()?,
+            PcmError::Suspended => self.resume()?,
+            PcmError::Stall => self.restart()?,
+            PcmError::Xrun | PcmError::Lost(_) => self.prepare()?,
         };
         if recovery == Recovery::Emptied {
-            self.pcm.start().map_err(self::trouble)?;
+            self.pcm.start().map_err(self::pcm_error)?;
         }
         Ok(recovery)
     }
 }
 
-impl Speaker for Line<'_> {
+impl PlaybackDevice for PcmStream<'_> {
     fn queue_frames(&self) -> usize {
         self.queue_frames
     }
 
-    fn level(&mut self) -> Result<Level, Trouble> {
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.take_stall()?;
-        let (vacant, delay) = self.pcm.avail_delay().map_err(trouble)?;
+        let (vacant, delay) = self.pcm.avail_delay().map_err(pcm_error)?;
         let queued = self.got.buffer_frames.saturating_sub(usize::try_from(vacant).unwrap_or(0));
-        self.watch.note_moved(self.left.saturating_sub(queued));
+        self.watch.progressed(self.left.saturating_sub(queued));
         self.left = queued;
         #[expect(clippy::useless_conversion, reason = "an ALSA frame count is 32 bits wide on 32-bit boards")]
-        Ok(Level { queued, delay: i64::from(delay) })
+        Ok(BufferLevel { queued, delay: i64::from(delay) })
     }
 
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         let spelled = self.frames.speak(frames, &mut self.bytes);
-        let taken = none_yet(self.io.writei(&self.bytes[..spelled]))?;
+        let taken = would_block_as_zero(self.io.writei(&self.bytes[..spelled]))?;
         self.left += taken;
         Ok(taken)
     }
 
-    fn flush(&mut self) -> Result<(), Trouble> {
-        self.begin_anew().map(drop)
+    fn flush(&mut self) -> Result<(), PcmError> {
+        self.restart().map(drop)
     }
 
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
         match trouble {
-            Trouble::Suspended => self.resume(),
-            Trouble::Stalled => self.begin_anew(),
-            Trouble::Xrun => {
-                self.lengthen_queue()?;
+            PcmError::Suspended => self.resume(),
+            PcmError::Stall => self.restart(),
+            PcmError::Xrun => {
+                self.grow_queue()?;
                 self.prepare()
             }
-            Trouble::Gone(_) => self.prepare(),
+            PcmError::Lost(_) => self.prepare(),
         }
     }
 }
 
-fn none_yet(moved: alsa::Result<usize>) -> Result<usize, Trouble> {
+fn would_block_as_zero(moved: alsa::Result<usize>) -> Result<usize, PcmError> {
     match moved {
         Err(error) if matches!(error.errno().abs(), libc::EAGAIN | libc::EINTR) => Ok(0),
-        moved => moved.map_err(trouble),
+        moved => moved.map_err(pcm_error),
     }
 }
 
-fn trouble(error: alsa::Error) -> Trouble {
+fn pcm_error(error: alsa::Error) -> PcmError {
     match error.errno().abs() {
-        libc::EPIPE => Trouble::Xrun,
+        libc::EPIPE => PcmError::Xrun,
         // Linux says this instead of an xrun after 0.1 s without a period.
-        libc::EIO => Trouble::Stalled,
-        libc::ESTRPIPE => Trouble::Suspended,
-        errno => Trouble::Gone(Gone { errno }),
+        libc::EIO => PcmError::Stall,
+        libc::ESTRPIPE => PcmError::Suspended,
+        errno => PcmError::Lost(DeviceLost { errno }),
     }
 }
 

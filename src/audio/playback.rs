@@ -9,16 +9,16 @@ use std::sync::atomic::Ordering;
 use ringbuf::HeapProd;
 use ringbuf::traits::Producer;
 
-use super::ends::Told;
-use super::outlet::Outlet;
-use super::sent::Sent;
-use super::trouble::{Gone, Patience, Recovery, Trouble};
-use super::waiting::{Ending, Staged, Tail};
-use super::{Counters, Shape, Silenced, Spoken};
+use super::ends::PlaybackShared;
+use super::outlet::PlaybackChain;
+use super::sent::PlaybackPosition;
+use super::trouble::{DeviceLost, PcmError, Recovery, RecoveryBudget};
+use super::waiting::{CutFade, FrameBlock, UnderrunFade};
+use super::{Counters, CutReceipt, PlaybackFrame, StreamFormat};
 use crate::lane::Reader;
 
 /// A device that plays what it is handed.
-pub trait Speaker {
+pub trait PlaybackDevice {
     /// Returns the frames it should be kept holding.
     fn queue_frames(&self) -> usize;
 
@@ -26,31 +26,31 @@ pub trait Speaker {
     ///
     /// # Errors
     /// When the device must be recovered first.
-    fn level(&mut self) -> Result<Level, Trouble>;
+    fn level(&mut self) -> Result<BufferLevel, PcmError>;
 
     /// Takes as many of `frames`, mono at its own rate, as it can hold and returns how many; it plays by itself once
     /// `queue_frames` were taken.
     ///
     /// # Errors
     /// When the device must be recovered first; it took none then.
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble>;
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError>;
 
     /// Throws away all it holds, at once.
     ///
     /// # Errors
     /// When the device must be recovered first.
-    fn flush(&mut self) -> Result<(), Trouble>;
+    fn flush(&mut self) -> Result<(), PcmError>;
 
     /// Makes the device playable again.
     ///
     /// # Errors
     /// When that leads to other trouble.
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble>;
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError>;
 }
 
 /// What a speaker holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
+pub struct BufferLevel {
     /// Frames in its buffer.
     pub queued: usize,
     /// Frames until one written now would be heard. Drivers may say nonsense here.
@@ -60,55 +60,55 @@ pub struct Level {
 /// Length of the fade that hides the end of sound, in milliseconds.
 const FADE_MS: usize = 5;
 /// Times the outlet is given frames until it must have some ready: more than its filter is long.
-const FILLINGS: usize = 512;
+const WRITES_MAX: usize = 512;
 
 /// The reading end of the lane "spoken", with the device's troubles seen to.
 pub struct Playback {
-    spoken: Reader<Spoken>,
-    staged: Staged,
-    ending: Ending,
-    silence: Box<[Spoken]>,
-    outlet: Outlet,
-    tail: Tail,
-    sent: Sent,
+    lane: Reader<PlaybackFrame>,
+    staged: FrameBlock,
+    underrun_fade: UnderrunFade,
+    silence: Box<[PlaybackFrame]>,
+    chain: PlaybackChain,
+    cut_fade: CutFade,
+    position: PlaybackPosition,
     /// The cut that is still to be obeyed.
     cut: Option<u64>,
     /// Whether the last frame given to the outlet came from the lane.
-    sounding: bool,
-    news: bool,
-    patience: Patience,
+    is_sounding: bool,
+    notify_session: bool,
+    recovery_budget: RecoveryBudget,
     /// Whether the device asked for time in its trouble.
     resting: bool,
-    receipts: HeapProd<Silenced>,
-    told: Arc<Told>,
+    receipts: HeapProd<CutReceipt>,
+    shared: Arc<PlaybackShared>,
     counters: Arc<Counters>,
 }
 
 impl Playback {
     pub(super) fn new(
-        shape: Shape,
-        outlet: Outlet,
-        spoken: Reader<Spoken>,
-        receipts: HeapProd<Silenced>,
-        told: Arc<Told>,
+        shape: StreamFormat,
+        chain: PlaybackChain,
+        lane: Reader<PlaybackFrame>,
+        receipts: HeapProd<CutReceipt>,
+        shared: Arc<PlaybackShared>,
         counters: Arc<Counters>,
     ) -> Playback {
         let fade_frames = |rate_hz: u32| rate_hz as usize * FADE_MS / 1000;
         Playback {
-            spoken,
-            staged: Staged::new(shape.period_frames),
-            ending: Ending::new(fade_frames(shape.rate_hz)),
+            lane,
+            staged: FrameBlock::new(shape.period_frames),
+            underrun_fade: UnderrunFade::new(fade_frames(shape.rate_hz)),
             silence: vec![[0]; shape.period_frames].into(),
-            tail: Tail::new(fade_frames(outlet.rate_hz())),
-            sent: Sent::new(outlet.rate_hz()),
-            outlet,
+            cut_fade: CutFade::new(fade_frames(chain.rate_hz())),
+            position: PlaybackPosition::new(chain.rate_hz()),
+            chain,
             cut: None,
-            sounding: false,
-            news: false,
-            patience: Patience::default(),
+            is_sounding: false,
+            notify_session: false,
+            recovery_budget: RecoveryBudget::default(),
             resting: false,
             receipts,
-            told,
+            shared,
             counters,
         }
     }
@@ -118,7 +118,7 @@ impl Playback {
     ///
     /// # Errors
     /// When the device must be opened anew. What it held is lost; nothing else is.
-    pub fn turn(&mut self, speaker: &mut impl Speaker) -> Result<bool, Gone> {
+    pub fn run(&mut self, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
         self.resting = false;
         if let Err(trouble) = self.step(speaker) {
             self.resting = !self.recover(trouble, speaker)?;
@@ -129,25 +129,25 @@ impl Playback {
                 self.resting = !self.recover(trouble, speaker)?;
             }
         }
-        Ok(std::mem::take(&mut self.news))
+        Ok(std::mem::take(&mut self.notify_session))
     }
 
     /// Obeys a cut while there is no device; true when the session should look.
-    pub fn turn_away(&mut self) -> bool {
-        self.look_for_cut();
+    pub fn run_without_device(&mut self) -> bool {
+        self.take_cut();
         if let Some(cut) = self.cut {
-            self.sounding = false;
-            self.acknowledge(cut);
+            self.is_sounding = false;
+            self.send_receipt(cut);
         }
-        std::mem::take(&mut self.news)
+        std::mem::take(&mut self.notify_session)
     }
 
     /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
     /// that ends with `Gone` has noted it already.
-    pub fn start_afresh(&mut self) {
-        self.sent.forget(|frames| self.outlet.over(frames));
-        self.tail.clear();
-        self.ending.clear();
+    pub fn reset_stream(&mut self) {
+        self.position.forget(|frames| self.chain.over(frames));
+        self.cut_fade.clear();
+        self.underrun_fade.clear();
     }
 
     /// Tells whether the device is in trouble and needs a moment before the next turn.
@@ -159,22 +159,22 @@ impl Playback {
     /// Tells whether the session is gone.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.spoken.is_abandoned()
+        self.lane.is_abandoned()
     }
 
     pub(super) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 
-    fn step(&mut self, speaker: &mut impl Speaker) -> Result<(), Trouble> {
+    fn step(&mut self, speaker: &mut impl PlaybackDevice) -> Result<(), PcmError> {
         // Goes round again only when the session has cut meanwhile.
         loop {
-            self.look_for_cut();
+            self.take_cut();
             let level = speaker.level()?;
-            self.account(level.delay);
+            self.update_position(level.delay);
             let mut queued = level.queued;
             if let Some(cut) = self.cut {
-                queued = self.obey(cut, queued, speaker)?;
+                queued = self.apply_cut(cut, queued, speaker)?;
             }
             self.top_up(speaker, speaker.queue_frames().saturating_sub(queued))?;
             if self.cut.is_none() {
@@ -183,26 +183,27 @@ impl Playback {
         }
     }
 
-    fn look_for_cut(&mut self) {
-        if let Some(cut) = self.spoken.take_cut() {
+    fn take_cut(&mut self) {
+        if let Some(cut) = self.lane.take_cut() {
             self.staged.discard_before(cut);
             self.cut = Some(cut);
         }
     }
 
-    fn account(&mut self, delay: i64) {
-        let played = self.sent.note_delay(delay);
+    fn update_position(&mut self, delay: i64) {
+        let played = self.position.record_delay(delay);
         if played > 0 {
-            self.patience.renew();
+            self.recovery_budget.reset();
             self.counters.played.add(played);
         }
-        self.publish_heard();
+        self.publish_position();
     }
 
-    fn publish_heard(&mut self) {
-        if let Some(heard) = self.sent.heard(|frames| self.outlet.over(frames)) {
-            self.told.heard.store(heard, Ordering::Release);
-            self.news |= self.sent.is_all_heard() && self.staged.is_empty() && self.spoken.waiting() == 0;
+    fn publish_position(&mut self) {
+        if let Some(heard) = self.position.lane_position(|frames| self.chain.over(frames)) {
+            self.shared.played.store(heard, Ordering::Release);
+            self.notify_session |=
+                self.position.is_all_played() && self.staged.is_empty() && self.lane.waiting() == 0;
         }
     }
 
@@ -212,38 +213,43 @@ impl Playback {
     /// the alsa crate keeps its handle private and wraps no rewind, and rewinding is unreliable over
     /// plugins and USB, while every driver honours a drop. Only alsa-lib's "dmix" does not: what it has
     /// mixed is played to its end, so over it a cut takes as long as the queue is.
-    fn obey(&mut self, cut: u64, queued: usize, speaker: &mut impl Speaker) -> Result<usize, Trouble> {
+    fn apply_cut(
+        &mut self,
+        cut: u64,
+        queued: usize,
+        speaker: &mut impl PlaybackDevice,
+    ) -> Result<usize, PcmError> {
         let mut left = queued;
-        if self.sounding || !self.sent.is_all_heard() {
-            if !self.sent.is_empty() {
+        if self.is_sounding || !self.position.is_all_played() {
+            if !self.position.is_empty() {
                 speaker.flush()?;
-                self.tail.refill(|frames| self.sent.fade(frames));
+                self.cut_fade.refill(|frames| self.position.fade(frames));
             }
-            self.ending.clear();
-            self.outlet.reset();
-            self.sent.reset();
-            self.sounding = false;
+            self.underrun_fade.clear();
+            self.chain.reset();
+            self.position.reset();
+            self.is_sounding = false;
             left = 0;
         }
-        self.acknowledge(cut);
+        self.send_receipt(cut);
         Ok(left)
     }
 
-    fn acknowledge(&mut self, cut: u64) {
+    fn send_receipt(&mut self, cut: u64) {
         self.cut = None;
-        self.news = true;
-        let receipt = Silenced { cut, heard: self.told.heard.load(Ordering::Relaxed) };
+        self.notify_session = true;
+        let receipt = CutReceipt { cut, played: self.shared.played.load(Ordering::Relaxed) };
         if self.receipts.try_push(receipt).is_err() {
             self.counters.receipts_lost.add(1);
         }
     }
 
     /// Writes up to `wanted` frames; fewer when the speaker is full or a cut has come.
-    fn top_up(&mut self, speaker: &mut impl Speaker, mut wanted: usize) -> Result<(), Trouble> {
-        self.outlet.aim(self.told.volume.load(Ordering::Relaxed));
+    fn top_up(&mut self, speaker: &mut impl PlaybackDevice, mut wanted: usize) -> Result<(), PcmError> {
+        self.chain.set_volume(self.shared.volume.load(Ordering::Relaxed));
         while wanted > 0 {
-            for _ in 0..FILLINGS {
-                if !self.tail.is_empty() || !self.outlet.ready().is_empty() {
+            for _ in 0..WRITES_MAX {
+                if !self.cut_fade.is_empty() || !self.chain.ready().is_empty() {
                     break;
                 }
                 self.stage(wanted);
@@ -265,88 +271,88 @@ impl Playback {
     /// It takes frames from the lane, and a cut only after that: then no frame written to the lane after a
     /// cut can be in the outlet or in the speaker when they are emptied for that cut.
     fn stage(&mut self, wanted: usize) {
-        let wanted = self.outlet.needed_for(wanted);
-        if self.ending.is_empty() {
+        let wanted = self.chain.needed_for(wanted);
+        if self.underrun_fade.is_empty() {
             if self.staged.is_empty() {
-                self.staged.refill(&mut self.spoken, wanted);
+                self.staged.refill(&mut self.lane, wanted);
             }
-            self.look_for_cut();
+            self.take_cut();
             if self.cut.is_some() {
                 return;
             }
             if !self.staged.is_empty() {
                 let frames = self.staged.frames();
                 self.counters.speaker_peak.raise(frames.as_flattened());
-                self.sent.note_stream(frames.len(), Some(self.staged.position));
-                self.outlet.take(frames);
-                self.ending.follow(frames);
+                self.position.record_stream(frames.len(), Some(self.staged.position));
+                self.chain.process(frames);
+                self.underrun_fade.follow(frames);
                 self.staged.advance(frames.len());
-                self.sounding = true;
+                self.is_sounding = true;
                 return;
             }
-            if std::mem::take(&mut self.sounding) {
-                self.news = true;
+            if std::mem::take(&mut self.is_sounding) {
+                self.notify_session = true;
                 self.counters.starved.add(1);
-                self.ending.begin();
+                self.underrun_fade.begin();
             }
         }
-        let frames = if self.ending.is_empty() { &*self.silence } else { self.ending.frames() };
+        let frames = if self.underrun_fade.is_empty() { &*self.silence } else { self.underrun_fade.frames() };
         let frames = &frames[..frames.len().min(wanted)];
-        self.sent.note_stream(frames.len(), None);
-        self.outlet.take(frames);
-        self.ending.advance(frames.len());
+        self.position.record_stream(frames.len(), None);
+        self.chain.process(frames);
+        self.underrun_fade.advance(frames.len());
     }
 
     /// Writes from what comes first: the fade of a cut, the stream.
-    fn write(&mut self, speaker: &mut impl Speaker, wanted: usize) -> Result<usize, Trouble> {
-        let fading = !self.tail.is_empty();
-        let frames = if fading { self.tail.frames() } else { self.outlet.ready() };
+    fn write(&mut self, speaker: &mut impl PlaybackDevice, wanted: usize) -> Result<usize, PcmError> {
+        let fading = !self.cut_fade.is_empty();
+        let frames = if fading { self.cut_fade.frames() } else { self.chain.ready() };
         let frames = &frames[..frames.len().min(wanted)];
         let taken = speaker.write(frames)?.min(frames.len());
         if fading {
-            self.sent.note_lead(&frames[..taken]);
-            self.tail.advance(taken);
+            self.position.record_fade(&frames[..taken]);
+            self.cut_fade.advance(taken);
         } else {
-            self.sent.note_written(&frames[..taken]);
-            self.outlet.advance(taken);
+            self.position.record_written(&frames[..taken]);
+            self.chain.advance(taken);
         }
         Ok(taken)
     }
 
     /// Recovers the device, or returns false when that takes longer.
-    fn recover(&mut self, trouble: Trouble, speaker: &mut impl Speaker) -> Result<bool, Gone> {
+    fn recover(&mut self, trouble: PcmError, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
         // The session counts along, even while nobody speaks.
-        self.news = true;
+        self.notify_session = true;
         match trouble {
-            Trouble::Gone(gone) => return Err(self.lose(gone)),
-            Trouble::Xrun => {
+            PcmError::Lost(gone) => return Err(self.lose(gone)),
+            PcmError::Xrun => {
                 // It ran empty by playing all it had.
                 self.counters.playback_xruns.add(1);
-                self.counters.played.add(self.sent.note_delay(0));
-                self.publish_heard();
-                self.start_afresh();
+                self.counters.played.add(self.position.record_delay(0));
+                self.publish_position();
+                self.reset_stream();
             }
-            Trouble::Stalled => self.counters.playback_xruns.add(1),
-            Trouble::Suspended => {}
+            PcmError::Stall => self.counters.playback_xruns.add(1),
+            PcmError::Suspended => {}
         }
-        self.patience.spend().map_err(|gone| self.lose(gone))?;
+        self.recovery_budget.spend().map_err(|gone| self.lose(gone))?;
         match speaker.recover(trouble) {
-            Ok(Recovery::Emptied) => self.start_afresh(),
+            Ok(Recovery::Emptied) => self.reset_stream(),
             Ok(Recovery::Resumed) => {}
-            Err(Trouble::Gone(gone)) => return Err(self.lose(gone)),
+            Err(PcmError::Lost(gone)) => return Err(self.lose(gone)),
             // What is left of it is met again at the next turn.
-            Ok(Recovery::NotYet) | Err(Trouble::Xrun | Trouble::Stalled | Trouble::Suspended) => {
+            Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
                 return Ok(false);
             }
         }
-        if trouble == Trouble::Suspended {
+        if trouble == PcmError::Suspended {
             self.counters.suspends.add(1);
         }
         Ok(true)
     }
 
-    fn lose(&mut self, gone: Gone) -> Gone {
-        self.start_afresh();
+    fn lose(&mut self, gone: DeviceLost) -> DeviceLost {
+        self.reset_stream();
         gone
     }
 }

@@ -13,26 +13,28 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 /// A privilege that the system did not give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum DeniedPrivilege {
     /// SCHED_FIFO.
     Schedule { thread: &'static str, errno: i32 },
     /// Locking memory.
     Memory { errno: i32 },
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for DeniedPrivilege {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, errno) = match self {
-            Refusal::Schedule { thread, errno } => (format!("real-time scheduling of {thread}"), errno),
-            Refusal::Memory { errno } => ("locked memory".to_owned(), errno),
+            DeniedPrivilege::Schedule { thread, errno } => {
+                (format!("real-time scheduling of {thread}"), errno)
+            }
+            DeniedPrivilege::Memory { errno } => ("locked memory".to_owned(), errno),
         };
         write!(f, "{what} ({})", io::Error::from_raw_os_error(*errno))
     }
 }
 
 /// Says all refusals in one warning with its remedy; nothing when there are none.
-pub(super) fn warning(refused: &[Refusal]) -> Option<String> {
-    let all: Vec<String> = refused.iter().map(Refusal::to_string).collect();
+pub(super) fn warning(refused: &[DeniedPrivilege]) -> Option<String> {
+    let all: Vec<String> = refused.iter().map(DeniedPrivilege::to_string).collect();
     (!all.is_empty()).then(|| {
         format!(
             "the system refuses {}, so sound may break up when the machine is busy: set LimitRTPRIO=80 and \
@@ -53,18 +55,18 @@ const PREFAULT_BYTES: usize = 64 * 1024;
 ///
 /// Not asked under a limit: every later mapping counts against it, touched or not, and the one too
 /// many would end the process.
-pub(super) fn lock_memory() -> Option<Refusal> {
+pub(super) fn lock_memory() -> Option<DeniedPrivilege> {
     let may = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
         || getrlimit(Resource::Memlock).current.is_none();
     if !may {
-        return Some(Refusal::Memory { errno: libc::EPERM });
+        return Some(DeniedPrivilege::Memory { errno: libc::EPERM });
     }
     let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    mlockall(all).err().map(|errno| Refusal::Memory { errno: errno.raw_os_error() })
+    mlockall(all).err().map(|errno| DeniedPrivilege::Memory { errno: errno.raw_os_error() })
 }
 
 /// Puts the calling thread under SCHED_FIFO and looks whether it is. Its children are not.
-pub(super) fn schedule(thread: &'static str, priority: i32) -> Option<Refusal> {
+pub(super) fn schedule(thread: &'static str, priority: i32) -> Option<DeniedPrivilege> {
     let parameter = libc::sched_param { sched_priority: priority };
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: thread 0 is the caller, and the parameter outlives the call, which only reads it.
@@ -73,7 +75,7 @@ pub(super) fn schedule(thread: &'static str, priority: i32) -> Option<Refusal> {
     // SAFETY: it takes no pointer; thread 0 is the caller.
     let now = unsafe { libc::sched_getscheduler(0) };
     (refused || now & !libc::SCHED_RESET_ON_FORK != libc::SCHED_FIFO)
-        .then_some(Refusal::Schedule { thread, errno })
+        .then_some(DeniedPrivilege::Schedule { thread, errno })
 }
 
 /// Touches the stack the loop will use, so that no page of it is missing later.

@@ -9,67 +9,67 @@ use heapless::Deque;
 
 /// Stretches of lane frames the speaker may hold at once. A stretch ends only where the lane ran dry; when
 /// there are too many the oldest is forgotten, and counts as heard when the one after it is.
-const RUNS: usize = 64;
+const SPANS: usize = 64;
 /// The part of a second whose samples are kept to make a fade from, more than a speaker's delay. Beyond it
 /// a fade is silence.
 const HISTORY_PER_S: usize = 3;
 
-pub(super) struct Sent {
+pub(super) struct PlaybackPosition {
     /// Device frames written since the device was last empty.
     written: u64,
     played: u64,
     /// How many of them came before the stream: a fade.
-    lead: u64,
+    cut_fade: u64,
     /// Device frames of the stream that were written before the device was last empty.
     before: u64,
     /// Frames of the stream so far.
     stream: u64,
     last: f32,
-    runs: Deque<Run, RUNS>,
+    spans: Deque<PlayedSpan, SPANS>,
     history: Box<[f32]>,
 }
 
 /// Lane frames that follow each other in the stream as in the lane.
-struct Run {
+struct PlayedSpan {
     stream: u64,
     lane: u64,
     frames: u64,
 }
 
-impl Sent {
+impl PlaybackPosition {
     /// Opens an empty book for a device that plays `rate_hz` frames a second.
-    pub(super) fn new(rate_hz: u32) -> Sent {
+    pub(super) fn new(rate_hz: u32) -> PlaybackPosition {
         let history = (rate_hz as usize / HISTORY_PER_S).next_power_of_two();
-        Sent {
+        PlaybackPosition {
             written: 0,
             played: 0,
-            lead: 0,
+            cut_fade: 0,
             before: 0,
             stream: 0,
             last: 0.0,
-            runs: Deque::new(),
+            spans: Deque::new(),
             history: vec![0.0; history].into(),
         }
     }
 
     /// Notes that `frames` frames went into the stream; `lane` is the position of the first, if they came
     /// from the lane.
-    pub(super) fn note_stream(&mut self, frames: usize, lane: Option<u64>) {
+    pub(super) fn record_stream(&mut self, frames: usize, lane: Option<u64>) {
         let frames = frames as u64;
         if let Some(lane) = lane {
-            self.note_run(lane, frames);
+            self.record_span(lane, frames);
         }
         self.stream += frames;
     }
 
     /// Notes a fade that was written before the stream.
-    pub(super) fn note_lead(&mut self, frames: &[f32]) {
-        self.lead += frames.len() as u64;
-        self.note_written(frames);
+    pub(super) fn record_fade(&mut self, frames: &[f32]) {
+        self.cut_fade += frames.len() as u64;
+        self.record_written(frames);
     }
 
     /// Notes what was written.
-    pub(super) fn note_written(&mut self, frames: &[f32]) {
+    pub(super) fn record_written(&mut self, frames: &[f32]) {
         for sample in frames {
             let slot = self.slot(self.written);
             self.history[slot] = *sample;
@@ -81,7 +81,7 @@ impl Sent {
     /// Notes that `delay` frames are yet to be heard and returns how many frames were played since.
     ///
     /// A delay that cannot be, negative or more than was written, is taken for the nearest that can.
-    pub(super) fn note_delay(&mut self, delay: i64) -> u64 {
+    pub(super) fn record_delay(&mut self, delay: i64) -> u64 {
         let held = u64::try_from(delay).unwrap_or(0).min(self.written);
         let before = self.played;
         self.played = before.max(self.written - held);
@@ -90,10 +90,10 @@ impl Sent {
 
     /// Returns the lane position up to which lane frames have been played, if any were since last asked;
     /// `over` says how far the stream is over after so many device frames.
-    pub(super) fn heard(&mut self, over: impl Fn(u64) -> u64) -> Option<u64> {
-        let place = over(self.before + self.played.saturating_sub(self.lead));
+    pub(super) fn lane_position(&mut self, over: impl Fn(u64) -> u64) -> Option<u64> {
+        let place = over(self.before + self.played.saturating_sub(self.cut_fade));
         let mut heard = None;
-        while let Some(run) = self.runs.front() {
+        while let Some(run) = self.spans.front() {
             let into = place.saturating_sub(run.stream).min(run.frames);
             if into > 0 {
                 heard = Some(run.lane + into);
@@ -101,14 +101,14 @@ impl Sent {
             if into < run.frames {
                 break;
             }
-            self.runs.pop_front();
+            self.spans.pop_front();
         }
         heard
     }
 
     /// Tells whether every lane frame that went into the stream has been heard.
-    pub(super) fn is_all_heard(&self) -> bool {
-        self.runs.is_empty()
+    pub(super) fn is_all_played(&self) -> bool {
+        self.spans.is_empty()
     }
 
     /// Tells whether the speaker was handed nothing since it was last empty.
@@ -137,10 +137,10 @@ impl Sent {
     /// Notes that the speaker holds nothing now. What it lost will not count as heard; what it was not
     /// handed yet still may.
     pub(super) fn forget(&mut self, over: impl Fn(u64) -> u64) {
-        self.before += self.written.saturating_sub(self.lead);
-        (self.written, self.played, self.lead, self.last) = (0, 0, 0, 0.0);
+        self.before += self.written.saturating_sub(self.cut_fade);
+        (self.written, self.played, self.cut_fade, self.last) = (0, 0, 0, 0.0);
         let lost = over(self.before);
-        while let Some(run) = self.runs.front_mut() {
+        while let Some(run) = self.spans.front_mut() {
             let gone = lost.saturating_sub(run.stream).min(run.frames);
             run.stream += gone;
             run.lane += gone;
@@ -148,30 +148,30 @@ impl Sent {
             if run.frames > 0 {
                 break;
             }
-            self.runs.pop_front();
+            self.spans.pop_front();
         }
     }
 
     /// Notes that the speaker holds nothing and that the stream begins anew.
     pub(super) fn reset(&mut self) {
-        (self.written, self.played, self.lead, self.last) = (0, 0, 0, 0.0);
+        (self.written, self.played, self.cut_fade, self.last) = (0, 0, 0, 0.0);
         (self.before, self.stream) = (0, 0);
-        self.runs.clear();
+        self.spans.clear();
     }
 
-    fn note_run(&mut self, lane: u64, frames: u64) {
-        if let Some(run) = self.runs.back_mut()
+    fn record_span(&mut self, lane: u64, frames: u64) {
+        if let Some(run) = self.spans.back_mut()
             && run.lane + run.frames == lane
             && run.stream + run.frames == self.stream
         {
             run.frames += frames;
             return;
         }
-        if self.runs.is_full() {
-            self.runs.pop_front();
+        if self.spans.is_full() {
+            self.spans.pop_front();
         }
         // There is room: it was just made.
-        let _ = self.runs.push_back(Run { stream: self.stream, lane, frames });
+        let _ = self.spans.push_back(PlayedSpan { stream: self.stream, lane, frames });
     }
 
     fn slot(&self, place: u64) -> usize {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::trouble::End;
+use super::trouble::Direction;
 use crate::model::Time;
 
 /// How long a thread may do nothing: longer than it needs to give up a device that stands still.
@@ -13,42 +13,42 @@ const LIMIT: Duration = Duration::from_millis(2500);
 
 /// What one sound thread gets done.
 #[derive(Debug, Default)]
-pub struct Standstill {
+pub struct HungThread {
     done: u64,
     /// Since when it has had work and done none.
     since: Option<Time>,
-    stands: bool,
+    is_hung: bool,
 }
 
-impl Standstill {
+impl HungThread {
     /// Records whether the thread has work and the number of frames it has moved since the start. Returns whether it
     /// stands still when that has changed.
-    pub fn note(&mut self, due: bool, done: u64, now: Time) -> Option<bool> {
+    pub fn update(&mut self, due: bool, done: u64, now: Time) -> Option<bool> {
         if done != self.done {
-            let stood = self.stands;
-            *self = Self { done, since: due.then_some(now), stands: false };
+            let stood = self.is_hung;
+            *self = Self { done, since: due.then_some(now), is_hung: false };
             return stood.then_some(false);
         }
         self.since = due.then(|| self.since.unwrap_or(now));
-        let stands = self.stands || self.since.is_some_and(|since| now >= since + LIMIT);
-        (stands != std::mem::replace(&mut self.stands, stands)).then_some(stands)
+        let stands = self.is_hung || self.since.is_some_and(|since| now >= since + LIMIT);
+        (stands != std::mem::replace(&mut self.is_hung, stands)).then_some(stands)
     }
 
     /// Tells whether it stands still.
     #[must_use]
-    pub fn stands(&self) -> bool {
-        self.stands
+    pub fn is_hung(&self) -> bool {
+        self.is_hung
     }
 
     /// Names the time to look again, if it does nothing before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.since.filter(|_| !self.stands).map(|since| since + LIMIT)
+        self.since.filter(|_| !self.is_hung).map(|since| since + LIMIT)
     }
 
     /// Says what has become of the thread of this device, what mynah does about it, and what its owner can do.
     #[must_use]
-    pub fn sentence(end: End, stands: bool) -> String {
+    pub fn sentence(end: Direction, stands: bool) -> String {
         if stands {
             format!(
                 "the {end}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \

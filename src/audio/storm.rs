@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heapless::Deque;
 
-use super::trouble::End;
+use super::trouble::Direction;
 use crate::model::Time;
 
 /// Xruns that make a storm.
@@ -19,27 +19,27 @@ const CALM: Duration = Duration::from_secs(5);
 
 /// What has become of a device's storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weather {
+pub enum Transition {
     /// One has begun.
-    Storm,
+    Started,
     /// It is over, after this many xruns.
-    Calm(u64),
+    Ended(u64),
 }
 
 /// The xruns of one device.
 #[derive(Debug, Default)]
-pub struct Storm {
+pub struct XrunBurst {
     /// Xruns counted when last looked.
     counted: u64,
     /// When the latest of them were seen.
     latest: Deque<Time, XRUNS>,
     /// Xruns in the storm that rages, if one does.
-    raging: Option<u64>,
+    since: Option<u64>,
 }
 
-impl Storm {
+impl XrunBurst {
     /// Notes that `counted` xruns have been counted since the start, and tells what has changed.
-    pub fn note(&mut self, counted: u64, now: Time) -> Option<Weather> {
+    pub fn update(&mut self, counted: u64, now: Time) -> Option<Transition> {
         let fresh = counted.saturating_sub(self.counted);
         self.counted = counted;
         for _ in 0..fresh.min(XRUNS as u64) {
@@ -49,44 +49,44 @@ impl Storm {
             // There is room: it was just made.
             let _ = self.latest.push_back(now);
         }
-        let Some(xruns) = self.raging.map(|xruns| xruns + fresh) else {
+        let Some(xruns) = self.since.map(|xruns| xruns + fresh) else {
             let close = self.latest.front().is_some_and(|first| now < *first + WITHIN);
             return (self.latest.is_full() && close).then(|| {
-                self.raging = Some(XRUNS as u64);
-                Weather::Storm
+                self.since = Some(XRUNS as u64);
+                Transition::Started
             });
         };
-        self.raging = Some(xruns);
+        self.since = Some(xruns);
         let over = self.deadline().is_some_and(|over| now >= over);
         over.then(|| {
             *self = Self { counted, ..Self::default() };
-            Weather::Calm(xruns)
+            Transition::Ended(xruns)
         })
     }
 
     /// Tells whether a storm rages.
     #[must_use]
-    pub fn rages(&self) -> bool {
-        self.raging.is_some()
+    pub fn is_active(&self) -> bool {
+        self.since.is_some()
     }
 
     /// Names the time to look again, if no xrun comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.raging.and(self.latest.back()).map(|last| *last + CALM)
+        self.since.and(self.latest.back()).map(|last| *last + CALM)
     }
 }
 
-impl Weather {
+impl Transition {
     /// Says what has happened to the device, what mynah does about it, and what its owner can do.
     #[must_use]
-    pub fn sentence(self, end: End) -> String {
+    pub fn sentence(self, end: Direction) -> String {
         let what = match (self, end) {
-            (Self::Calm(xruns), _) => return format!("the {end} runs evenly again, after {xruns} breaks"),
-            (Self::Storm, End::Microphone) => {
+            (Self::Ended(xruns), _) => return format!("the {end} runs evenly again, after {xruns} breaks"),
+            (Self::Started, Direction::Capture) => {
                 "what the microphone hears is lost again and again; it goes on with what is not"
             }
-            (Self::Storm, End::Speaker) => {
+            (Self::Started, Direction::Playback) => {
                 "the speaker runs dry again and again; its queue is made longer as far as its buffer goes"
             }
         };

@@ -14,17 +14,17 @@ use std::time::Duration;
 use hound::{SampleFormat, WavIntoSamples, WavReader, WavSpec, WavWriter};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::capture::{Capture, Microphone};
-use super::crew::Post;
-use super::playback::{Level, Playback, Speaker};
-use super::trouble::{AudioError, Recovery, Trouble};
-use super::{Rig, Shape, Sound};
+use super::capture::{Capture, CaptureDevice};
+use super::crew::ThreadContext;
+use super::playback::{BufferLevel, Playback, PlaybackDevice};
+use super::trouble::{AudioError, PcmError, Recovery};
+use super::{AudioEndpoints, AudioIo, StreamFormat};
 use crate::convert::{float, sample};
 use crate::sys::TimerFd;
 
 /// The WAV files that stand in for the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tape {
+pub struct WavDevices {
     /// What the microphone hears while it is open; without one, silence that never ends.
     pub speech: Option<PathBuf>,
     /// Where to write what the speaker plays, silence included; without one it is played to nobody.
@@ -38,34 +38,36 @@ pub struct Tape {
 ///
 /// # Errors
 /// When a file cannot be opened or has another form, in a sentence that says how to convert it.
-pub fn tape(tape: Tape, shape: Shape) -> Result<Sound, AudioError> {
-    let Rig { mut sound, capture, playback, capture_bell, playback_bell: _ } = Rig::native(shape, true)?;
-    let microphone = TapeMicrophone::open(tape.speech, shape, Arc::clone(&sound.tape_ended))?;
-    let speaker = TapeSpeaker::create(tape.speaker, shape)?;
+pub fn open_wav(tape: WavDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
+    let AudioEndpoints { audio: mut sound, capture, playback, capture_wake: capture_bell, playback_wake: _ } =
+        AudioEndpoints::native(shape, true)?;
+    let microphone = WavCapture::open(tape.speech, shape, Arc::clone(&sound.input_ended))?;
+    let speaker = WavPlayback::create(tape.speaker, shape)?;
     let timer = start_timer(shape, tape.speed)?;
-    sound.crew.start("mynah-tape", capture_bell, move |post| {
-        Deck { capture, playback, microphone, speaker, period_frames: shape.period_frames }.run(&timer, post)
+    sound.threads.start("mynah-tape", capture_bell, move |post| {
+        WavLoop { capture, playback, microphone, speaker, period_frames: shape.period_frames }
+            .run(&timer, post)
     })?;
     Ok(sound)
 }
 
-struct Deck {
+struct WavLoop {
     capture: Capture,
     playback: Playback,
-    microphone: TapeMicrophone,
-    speaker: TapeSpeaker,
+    microphone: WavCapture,
+    speaker: WavPlayback,
     period_frames: usize,
 }
 
-impl Deck {
-    fn run(mut self, timer: &TimerFd, post: &Post) -> Result<(), AudioError> {
+impl WavLoop {
+    fn run(mut self, timer: &TimerFd, post: &ThreadContext) -> Result<(), AudioError> {
         while !(post.is_over() || self.capture.is_abandoned() || self.playback.is_abandoned()) {
-            let mut news = self.open_or_close();
+            let mut news = self.follow_session();
             news |= self.play();
             for _ in 0..timer.drain() {
                 self.speaker.tick(self.period_frames)?;
                 news |= self.play();
-                news |= self.listen()?;
+                news |= self.capture()?;
             }
             if news {
                 post.wake.notify();
@@ -75,7 +77,7 @@ impl Deck {
         self.speaker.finish()
     }
 
-    fn open_or_close(&mut self) -> bool {
+    fn follow_session(&mut self) -> bool {
         let wanted = self.capture.is_wanted();
         let changes = wanted != self.microphone.is_open;
         if changes {
@@ -87,22 +89,22 @@ impl Deck {
 
     fn play(&mut self) -> bool {
         // A tape meets no trouble, so neither turn can fail.
-        self.playback.turn(&mut self.speaker).unwrap_or(false)
+        self.playback.run(&mut self.speaker).unwrap_or(false)
     }
 
-    fn listen(&mut self) -> Result<bool, AudioError> {
+    fn capture(&mut self) -> Result<bool, AudioError> {
         if !self.microphone.is_open {
             return Ok(false);
         }
         self.microphone.due += self.period_frames;
-        let news = self.capture.turn(&mut self.microphone).unwrap_or(false);
+        let news = self.capture.step(&mut self.microphone).unwrap_or(false);
         self.microphone.failure.take().map_or(Ok(news), Err)
     }
 }
 
 /// A WAV file as a microphone.
-struct TapeMicrophone {
-    speech: Option<Speech>,
+struct WavCapture {
+    source: Option<WavSource>,
     is_open: bool,
     /// Samples that time has made available.
     due: usize,
@@ -110,7 +112,7 @@ struct TapeMicrophone {
     failure: Option<AudioError>,
 }
 
-struct Speech {
+struct WavSource {
     path: PathBuf,
     samples: WavIntoSamples<BufReader<File>, i16>,
     /// Bits to shift a sample by: `hound` returns one of 8 bits unscaled.
@@ -120,19 +122,19 @@ struct Speech {
 /// Samples read from the file at a time.
 const BLOCK: usize = 256;
 
-impl TapeMicrophone {
+impl WavCapture {
     fn open(
         path: Option<PathBuf>,
-        shape: Shape,
+        shape: StreamFormat,
         ended: Arc<AtomicBool>,
-    ) -> Result<TapeMicrophone, AudioError> {
-        let speech = path.map(|path| Speech::open(path, shape)).transpose()?;
-        Ok(TapeMicrophone { speech, is_open: false, due: 0, ended, failure: None })
+    ) -> Result<WavCapture, AudioError> {
+        let speech = path.map(|path| WavSource::open(path, shape)).transpose()?;
+        Ok(WavCapture { source: speech, is_open: false, due: 0, ended, failure: None })
     }
 
     /// Fills `into` with what is on the tape, and silence after its end.
     fn play(&mut self, into: &mut [i16]) {
-        let Some(speech) = &mut self.speech else { return into.fill(0) };
+        let Some(speech) = &mut self.source else { return into.fill(0) };
         let left = match speech.fill(into) {
             Ok(0) => {
                 self.ended.store(true, Ordering::Relaxed);
@@ -145,13 +147,13 @@ impl TapeMicrophone {
             }
         };
         if left == 0 {
-            self.speech = None;
+            self.source = None;
         }
     }
 }
 
-impl Microphone for TapeMicrophone {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+impl CaptureDevice for WavCapture {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         let taken = self.due.min(into.len());
         self.due -= taken;
         let mut block = [0; BLOCK];
@@ -165,13 +167,13 @@ impl Microphone for TapeMicrophone {
         Ok(taken)
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }
 
-impl Speech {
-    fn open(path: PathBuf, shape: Shape) -> Result<Speech, AudioError> {
+impl WavSource {
+    fn open(path: PathBuf, shape: StreamFormat) -> Result<WavSource, AudioError> {
         let reader = WavReader::open(&path).map_err(|error| {
             broken(&path, format!("cannot be read as a WAV file ({error}); {}", convert(&path, shape)))
         })?;
@@ -193,7 +195,7 @@ impl Speech {
                 return Err(broken(&path, reason));
             }
         };
-        Ok(Speech { path, samples: reader.into_samples(), shift })
+        Ok(WavSource { path, samples: reader.into_samples(), shift })
     }
 
     /// Fills `into`, the rest with silence, and returns how many samples are left.
@@ -206,7 +208,7 @@ impl Speech {
     }
 }
 
-fn convert(path: &Path, shape: Shape) -> String {
+fn convert(path: &Path, shape: StreamFormat) -> String {
     let to = path.with_extension("mono.wav");
     format!("convert it: sox {} -r {} -c 1 -b 16 {}", path.display(), shape.rate_hz, to.display())
 }
@@ -215,15 +217,15 @@ fn convert(path: &Path, shape: Shape) -> String {
 const BUFFER_PERIODS: usize = 4;
 
 /// A WAV file as a speaker: a buffer that time empties into the file.
-struct TapeSpeaker {
+struct WavPlayback {
     held: Vec<i16>,
     buffer_frames: usize,
     queue_frames: usize,
     file: Option<(PathBuf, WavWriter<BufWriter<File>>)>,
 }
 
-impl TapeSpeaker {
-    fn create(path: Option<PathBuf>, shape: Shape) -> Result<TapeSpeaker, AudioError> {
+impl WavPlayback {
+    fn create(path: Option<PathBuf>, shape: StreamFormat) -> Result<WavPlayback, AudioError> {
         let spec = WavSpec {
             channels: 1,
             sample_rate: shape.rate_hz,
@@ -241,7 +243,7 @@ impl TapeSpeaker {
         };
         let buffer_frames = (BUFFER_PERIODS * shape.period_frames).max(shape.queue_frames);
         let held = Vec::with_capacity(buffer_frames);
-        Ok(TapeSpeaker { held, buffer_frames, queue_frames: shape.queue_frames, file })
+        Ok(WavPlayback { held, buffer_frames, queue_frames: shape.queue_frames, file })
     }
 
     /// Lets `frames` be heard.
@@ -269,40 +271,40 @@ impl TapeSpeaker {
     }
 }
 
-impl Speaker for TapeSpeaker {
+impl PlaybackDevice for WavPlayback {
     fn queue_frames(&self) -> usize {
         self.queue_frames
     }
 
-    fn level(&mut self) -> Result<Level, Trouble> {
-        Ok(Level { queued: self.held.len(), delay: self.held.len() as i64 })
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
+        Ok(BufferLevel { queued: self.held.len(), delay: self.held.len() as i64 })
     }
 
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         let taken = frames.len().min(self.buffer_frames - self.held.len());
         self.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
         Ok(taken)
     }
 
-    fn flush(&mut self) -> Result<(), Trouble> {
+    fn flush(&mut self) -> Result<(), PcmError> {
         self.held.clear();
         Ok(())
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }
 
 /// Starts the clock of both ends, which expires once a period.
-fn start_timer(shape: Shape, speed: u32) -> Result<TimerFd, AudioError> {
+fn start_timer(shape: StreamFormat, speed: u32) -> Result<TimerFd, AudioError> {
     let rate_hz = u64::from(shape.rate_hz) * u64::from(speed.max(1));
     let timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
     timer.set_periodic(Duration::from_nanos(shape.period_frames as u64 * 1_000_000_000 / rate_hz.max(1)));
     Ok(timer)
 }
 
-fn wait(timer: &TimerFd, post: &Post) {
+fn wait(timer: &TimerFd, post: &ThreadContext) {
     let mut fds = [PollFd::new(timer, PollFlags::IN), PollFd::new(&*post.bell, PollFlags::IN)];
     // An interrupted wait is an early look.
     let _ = poll(&mut fds, None);
@@ -316,5 +318,5 @@ fn unwritten(path: &Path, error: &hound::Error) -> AudioError {
 }
 
 fn broken(path: &Path, reason: String) -> AudioError {
-    AudioError::Tape { path: path.to_owned(), reason }
+    AudioError::Wav { path: path.to_owned(), reason }
 }

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 
 /// What a device may answer instead of moving frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PcmError {
     /// The speaker played all it had, or the microphone's buffer overflowed.
     Xrun,
     /// The device stopped moving; what it held is lost.
-    Stalled,
+    Stall,
     /// The system slept.
     Suspended,
-    Gone(Gone),
+    Lost(DeviceLost),
 }
 
 /// How a device came out of trouble.
@@ -32,27 +32,27 @@ pub enum Recovery {
 
 /// The end of a device, which may come back if it is opened again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone {
+pub struct DeviceLost {
     pub errno: i32,
 }
 
-impl fmt::Display for Gone {
+impl fmt::Display for DeviceLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         system(self.errno).fmt(f)
     }
 }
 
-impl Gone {
+impl DeviceLost {
     /// Says what has happened to the device, what mynah does about it, and what its owner can do.
     #[must_use]
-    pub fn sentence(self, end: End) -> String {
+    pub fn sentence(self, end: Direction) -> String {
         match (self.errno, end) {
-            (libc::ETIMEDOUT, End::Microphone) => {
+            (libc::ETIMEDOUT, Direction::Capture) => {
                 "the microphone has stopped delivering; it is opened again until it does: if that does not help, unplug \
                  it, plug it in, and see the kernel's log"
                     .to_owned()
             }
-            (libc::ETIMEDOUT, End::Speaker) => {
+            (libc::ETIMEDOUT, Direction::Playback) => {
                 "the speaker has stopped playing; it is opened again until it does: if that does not help, unplug it, \
                  plug it in, and see the kernel's log"
                     .to_owned()
@@ -76,57 +76,57 @@ impl Gone {
 }
 
 /// Recoveries in a row that may move no frame before the device counts as gone.
-const PATIENCE: u32 = 20;
+const RECOVERIES_MAX: u32 = 20;
 
 /// Counts recoveries that led nowhere.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(super) struct RecoveryBudget {
     spent: u32,
 }
 
-impl Patience {
+impl RecoveryBudget {
     /// Notes one more recovery.
-    pub(super) fn spend(&mut self) -> Result<(), Gone> {
+    pub(super) fn spend(&mut self) -> Result<(), DeviceLost> {
         self.spent += 1;
-        if self.spent <= PATIENCE {
+        if self.spent <= RECOVERIES_MAX {
             return Ok(());
         }
         self.spent = 0;
-        Err(Gone { errno: libc::EIO })
+        Err(DeviceLost { errno: libc::EIO })
     }
 
     /// Notes that the device has moved frames.
-    pub(super) fn renew(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.spent = 0;
     }
 }
 
 /// One of the two directions of sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    Microphone,
-    Speaker,
+pub enum Direction {
+    Capture,
+    Playback,
 }
 
-impl fmt::Display for End {
+impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            End::Microphone => "microphone",
-            End::Speaker => "speaker",
+            Direction::Capture => "microphone",
+            Direction::Playback => "speaker",
         })
     }
 }
 
 /// A program that has a device open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub struct DeviceOwner {
     /// The program's name, where this user may know it.
     pub program: Option<String>,
     /// Its process number.
     pub process: u32,
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for DeviceOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.program {
             Some(program) => write!(f, "{program} (process {})", self.process),
@@ -140,7 +140,7 @@ impl fmt::Display for Holder {
 pub enum AudioError {
     /// The device could not be opened.
     Open {
-        end: End,
+        end: Direction,
         /// Its ALSA name.
         device: String,
         errno: i32,
@@ -148,16 +148,16 @@ pub enum AudioError {
         said: String,
     },
     /// Another program has the device.
-    Held {
-        end: End,
+    Busy {
+        end: Direction,
         /// Its ALSA name.
         device: String,
         /// The programs, as far as the system tells.
-        holders: Vec<Holder>,
+        holders: Vec<DeviceOwner>,
     },
     /// There is no such device.
     Missing {
-        end: End,
+        end: Direction,
         /// Its ALSA name.
         device: String,
         /// The devices of this direction that there are, by name.
@@ -167,7 +167,7 @@ pub enum AudioError {
     },
     /// This user may not open the device.
     Forbidden {
-        end: End,
+        end: Direction,
         /// Its ALSA name.
         device: String,
         /// The user's name, or the number where it has none.
@@ -177,15 +177,15 @@ pub enum AudioError {
     },
     /// The device does not do what is asked of it.
     Unfit {
-        end: End,
+        end: Direction,
         /// Its ALSA name.
         device: String,
         /// What was asked for and not granted, and what is offered.
         asked: String,
     },
     /// The device went away and did not come back.
-    Gone {
-        end: End,
+    Lost {
+        end: Direction,
         /// Its ALSA name.
         device: String,
         errno: i32,
@@ -198,7 +198,7 @@ pub enum AudioError {
         /// What is wrong, and what to do.
         reason: String,
     },
-    Tape {
+    Wav {
         path: PathBuf,
         /// What is wrong with it, and what to do.
         reason: String,
@@ -218,15 +218,15 @@ impl AudioError {
 
     /// Names the end whose device is not to be had now, which may mend itself: it is plugged in, or let go.
     #[must_use]
-    pub fn lacks(&self) -> Option<End> {
+    pub fn missing_device(&self) -> Option<Direction> {
         match self {
             AudioError::Open { end, .. }
-            | AudioError::Held { end, .. }
+            | AudioError::Busy { end, .. }
             | AudioError::Missing { end, .. }
             | AudioError::Forbidden { end, .. }
             | AudioError::Unfit { end, .. }
-            | AudioError::Gone { end, .. } => Some(*end),
-            AudioError::Mixer { .. } | AudioError::Tape { .. } | AudioError::System { .. } => None,
+            | AudioError::Lost { end, .. } => Some(*end),
+            AudioError::Mixer { .. } | AudioError::Wav { .. } | AudioError::System { .. } => None,
         }
     }
 }
@@ -245,15 +245,15 @@ impl fmt::Display for AudioError {
                 write!(
                     f,
                     "cannot open the {end} {device:?}: {system}{}; {remedy} `{lister}` lists",
-                    brackets(said)
+                    parenthesised(said)
                 )
             }
-            AudioError::Held { end, device, holders } => {
+            AudioError::Busy { end, device, holders } => {
                 write!(f, "the {end} {device:?} is {}", busy(holders))?;
                 write!(f, ", or choose another of those that `{}` lists", lister(*end))
             }
             AudioError::Missing { end, device, others, said } => {
-                write!(f, "there is no {end} {device:?}{}; ", brackets(said))?;
+                write!(f, "there is no {end} {device:?}{}; ", parenthesised(said))?;
                 if others.is_empty() {
                     return write!(
                         f,
@@ -285,7 +285,7 @@ impl fmt::Display for AudioError {
                 f,
                 "the {end} {device:?} does not fit: {asked}; ask for what it offers, or for nothing in particular"
             ),
-            AudioError::Gone { end, device, errno } => write!(
+            AudioError::Lost { end, device, errno } => write!(
                 f,
                 "the {end} {device:?} is gone ({}) and did not come back in time; check its cable and power, then \
                  start again",
@@ -294,7 +294,7 @@ impl fmt::Display for AudioError {
             AudioError::Mixer { card, control, reason } => {
                 write!(f, "the control {control:?} of the card {card:?} {reason}")
             }
-            AudioError::Tape { path, reason } => write!(f, "{}: {reason}", path.display()),
+            AudioError::Wav { path, reason } => write!(f, "{}: {reason}", path.display()),
             AudioError::System { what, errno } => {
                 write!(f, "the system refused {what}: {}; free resources and start again", system(*errno))
             }
@@ -304,14 +304,14 @@ impl fmt::Display for AudioError {
 
 impl std::error::Error for AudioError {}
 
-fn lister(end: End) -> &'static str {
+fn lister(end: Direction) -> &'static str {
     match end {
-        End::Microphone => "arecord -L",
-        End::Speaker => "aplay -L",
+        Direction::Capture => "arecord -L",
+        Direction::Playback => "aplay -L",
     }
 }
 
-fn brackets(said: &str) -> String {
+fn parenthesised(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" [{said}]") }
 }
 
@@ -323,11 +323,11 @@ const SERVERS: [(&str, &str); 3] = [
 ];
 
 /// Says who holds a device and how to end that.
-fn busy(holders: &[Holder]) -> String {
+fn busy(holders: &[DeviceOwner]) -> String {
     if holders.is_empty() {
         return "busy, and the system does not say with what; end what else uses sound".to_owned();
     }
-    let named: Vec<_> = holders.iter().map(Holder::to_string).collect();
+    let named: Vec<_> = holders.iter().map(DeviceOwner::to_string).collect();
     let named = named.join(" and ");
     let is_server = |(name, _): &&(&str, &str)| {
         holders.iter().any(|holder| holder.program.as_ref().is_some_and(|program| program.starts_with(name)))

@@ -2,18 +2,18 @@
 //!
 //! It counts the milliseconds it is told and waits for nothing.
 
-use super::trouble::Gone;
+use super::trouble::DeviceLost;
 
 /// How long a device that was moving may be silent before it is begun anew, in milliseconds.
 const STALLED_MS: u32 = 400;
 /// How long any device may be silent before it counts as gone, in milliseconds: what a sound server needs to
 /// start, and less than two seconds with a look and the session's turn.
-const GONE_MS: u32 = 1800;
+const LOST_MS: u32 = 1800;
 
 /// What a device has moved, and for how long it has not.
 #[derive(Debug)]
-pub struct Vigil {
-    silent_ms: u32,
+pub struct StallDetector {
+    idle_ms: u32,
     /// Frames moved since the device was opened or begun anew.
     moved: usize,
     /// Frames that are more than a device fetches ahead when it starts, so that they prove it moves.
@@ -30,15 +30,15 @@ enum Proof {
     Restarted,
 }
 
-impl Vigil {
+impl StallDetector {
     /// Begins to watch over a device whose buffer holds `buffer_frames` and that was just opened.
     #[must_use]
-    pub fn new(buffer_frames: usize) -> Vigil {
-        Vigil { silent_ms: 0, moved: 0, proof: 2 * buffer_frames, state: Proof::NotYet }
+    pub fn new(buffer_frames: usize) -> StallDetector {
+        StallDetector { idle_ms: 0, moved: 0, proof: 2 * buffer_frames, state: Proof::NotYet }
     }
 
     /// Notes that it has moved so many frames.
-    pub fn moved(&mut self, frames: usize) {
+    pub fn progressed(&mut self, frames: usize) {
         if frames == 0 {
             return;
         }
@@ -48,7 +48,7 @@ impl Vigil {
         }
         // What it fetches ahead when it is begun anew is no sign of life.
         if self.state != Proof::Restarted {
-            self.silent_ms = 0;
+            self.idle_ms = 0;
         }
     }
 
@@ -56,13 +56,13 @@ impl Vigil {
     ///
     /// # Errors
     /// When it is to be given up.
-    pub fn silent(&mut self, ms: u32) -> Result<bool, Gone> {
-        self.silent_ms += ms;
-        if self.silent_ms >= GONE_MS {
-            return Err(Gone { errno: libc::ETIMEDOUT });
+    pub fn idle(&mut self, ms: u32) -> Result<bool, DeviceLost> {
+        self.idle_ms += ms;
+        if self.idle_ms >= LOST_MS {
+            return Err(DeviceLost { errno: libc::ETIMEDOUT });
         }
         // Only once, and not at the first start, when a sound server may take its time.
-        let anew = self.silent_ms >= STALLED_MS && self.moved >= self.proof;
+        let anew = self.idle_ms >= STALLED_MS && self.moved >= self.proof;
         if anew {
             (self.moved, self.state) = (0, Proof::Restarted);
         }

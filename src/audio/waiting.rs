@@ -2,24 +2,24 @@
 //!
 //! Each is a block and a place in it; none knows why it is there.
 
-use super::Spoken;
+use super::PlaybackFrame;
 use crate::lane::Reader;
 
 /// Frames taken from the lane that the outlet was not given yet.
-pub(super) struct Staged {
-    frames: Box<[Spoken]>,
+pub(super) struct FrameBlock {
+    frames: Box<[PlaybackFrame]>,
     next: usize,
     end: usize,
     /// The lane position of the next frame.
     pub(super) position: u64,
 }
 
-impl Staged {
-    pub(super) fn new(most: usize) -> Staged {
-        Staged { frames: vec![[0]; most].into(), next: 0, end: 0, position: 0 }
+impl FrameBlock {
+    pub(super) fn new(most: usize) -> FrameBlock {
+        FrameBlock { frames: vec![[0]; most].into(), next: 0, end: 0, position: 0 }
     }
 
-    pub(super) fn refill(&mut self, lane: &mut Reader<Spoken>, wanted: usize) {
+    pub(super) fn refill(&mut self, lane: &mut Reader<PlaybackFrame>, wanted: usize) {
         let most = self.frames.len().min(wanted);
         self.next = 0;
         self.end = lane.read(&mut self.frames[..most]);
@@ -31,7 +31,7 @@ impl Staged {
         self.advance(doomed as usize);
     }
 
-    pub(super) fn frames(&self) -> &[Spoken] {
+    pub(super) fn frames(&self) -> &[PlaybackFrame] {
         &self.frames[self.next..self.end]
     }
 
@@ -47,19 +47,19 @@ impl Staged {
 
 /// The fade in the stream where the lane ran dry, if any of it is still to come: the last sample, held and
 /// taken away in a straight line.
-pub(super) struct Ending {
+pub(super) struct UnderrunFade {
     last: i16,
-    frames: Box<[Spoken]>,
+    frames: Box<[PlaybackFrame]>,
     next: usize,
 }
 
-impl Ending {
-    pub(super) fn new(length: usize) -> Ending {
-        Ending { last: 0, frames: vec![[0]; length].into(), next: length }
+impl UnderrunFade {
+    pub(super) fn new(length: usize) -> UnderrunFade {
+        UnderrunFade { last: 0, frames: vec![[0]; length].into(), next: length }
     }
 
     /// Notes what it would have to go on from.
-    pub(super) fn follow(&mut self, frames: &[Spoken]) {
+    pub(super) fn follow(&mut self, frames: &[PlaybackFrame]) {
         if let Some([last]) = frames.last() {
             self.last = *last;
         }
@@ -78,7 +78,7 @@ impl Ending {
         self.next = self.frames.len();
     }
 
-    pub(super) fn frames(&self) -> &[Spoken] {
+    pub(super) fn frames(&self) -> &[PlaybackFrame] {
         &self.frames[self.next..]
     }
 
@@ -92,14 +92,14 @@ impl Ending {
 }
 
 /// The fade of a cut, if any of it is still to be written.
-pub(super) struct Tail {
+pub(super) struct CutFade {
     frames: Box<[f32]>,
     next: usize,
 }
 
-impl Tail {
-    pub(super) fn new(length: usize) -> Tail {
-        Tail { frames: vec![0.0; length].into(), next: length }
+impl CutFade {
+    pub(super) fn new(length: usize) -> CutFade {
+        CutFade { frames: vec![0.0; length].into(), next: length }
     }
 
     pub(super) fn refill(&mut self, fade: impl FnOnce(&mut [f32])) {

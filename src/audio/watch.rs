@@ -8,91 +8,96 @@ use std::os::fd::{AsFd, AsRawFd};
 use alsa::PCM;
 use alsa::poll::{Descriptors, poll, pollfd};
 
-use super::trouble::Gone;
-use super::vigil::Vigil;
+use super::trouble::DeviceLost;
+use super::vigil::StallDetector;
 use crate::sys::EventFd;
 
 /// Descriptors a device may have; the usual number is 1.
 const DEVICE_FDS: usize = 7;
 /// How long a silent device is waited for at a time, in milliseconds.
-const LOOK_MS: u32 = 200;
+const CHECK_MS: u32 = 200;
 /// Turns a device may want without ever letting its thread sleep. Only one that keeps no time, such as
 /// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
-const SLEEPLESS_TURNS: u32 = 4;
+const IMMEDIATE_WAKES_MAX: u32 = 4;
 /// How long a thread sleeps that must, in milliseconds: half a period.
 const REST_MS: u32 = 5;
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Waited {
+pub(super) enum PollOutcome {
     /// With something to do, or nothing to worry about.
-    Well,
+    Ready,
     /// A device that had been moving has stopped.
-    InVain,
+    TimedOut,
 }
 
 /// Waits for a device, and watches over the waiting.
-pub(super) struct Watch {
+pub(super) struct PcmPoll {
     fds: [pollfd; 1 + DEVICE_FDS],
     count: usize,
-    sleepless: u32,
-    vigil: Vigil,
+    immediate_wakes: u32,
+    stall: StallDetector,
 }
 
-impl Watch {
-    pub(super) fn new(count: usize, buffer_frames: usize) -> Option<Watch> {
+impl PcmPoll {
+    pub(super) fn new(count: usize, buffer_frames: usize) -> Option<PcmPoll> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
-        let vigil = Vigil::new(buffer_frames);
-        (count <= DEVICE_FDS).then_some(Watch { fds, count, sleepless: 0, vigil })
+        let vigil = StallDetector::new(buffer_frames);
+        (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall: vigil })
     }
 
-    pub(super) fn wait(&mut self, pcm: &PCM, bell: &EventFd, resting: bool) -> Result<Waited, Gone> {
-        if resting || self.sleepless >= SLEEPLESS_TURNS {
-            self.sleepless = 0;
+    pub(super) fn wait(
+        &mut self,
+        pcm: &PCM,
+        bell: &EventFd,
+        resting: bool,
+    ) -> Result<PollOutcome, DeviceLost> {
+        if resting || self.immediate_wakes >= IMMEDIATE_WAKES_MAX {
+            self.immediate_wakes = 0;
             bell.wait(Some(REST_MS));
-            return self.note_silence(REST_MS);
+            return self.idle(REST_MS);
         }
         let fds = &mut self.fds[..=self.count];
         fds[0] = pollfd { fd: bell.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        pcm.fill(&mut fds[1..]).map_err(gone)?;
-        self.sleepless = if wake(fds, 0)? > 0 { self.sleepless + 1 } else { 0 };
-        if self.sleepless == 0 && wake(fds, LOOK_MS.cast_signed())? == 0 {
-            return self.note_silence(LOOK_MS);
+        pcm.fill(&mut fds[1..]).map_err(device_lost)?;
+        self.immediate_wakes = if wake(fds, 0)? > 0 { self.immediate_wakes + 1 } else { 0 };
+        if self.immediate_wakes == 0 && wake(fds, CHECK_MS.cast_signed())? == 0 {
+            return self.idle(CHECK_MS);
         }
         if fds[0].revents != 0 {
             bell.drain();
         }
         if fds[1..].iter().any(|fd| fd.revents != 0) {
             // Some plugins clear their own wake here.
-            pcm.revents(&fds[1..]).map_err(gone)?;
+            pcm.revents(&fds[1..]).map_err(device_lost)?;
         }
-        Ok(Waited::Well)
+        Ok(PollOutcome::Ready)
     }
 
-    pub(super) fn note_moved(&mut self, frames: usize) {
-        self.vigil.moved(frames);
+    pub(super) fn progressed(&mut self, frames: usize) {
+        self.stall.progressed(frames);
     }
 
     pub(super) fn is_proven(&self) -> bool {
-        self.vigil.is_proven()
+        self.stall.is_proven()
     }
 
-    fn note_silence(&mut self, ms: u32) -> Result<Waited, Gone> {
-        Ok(if self.vigil.silent(ms)? { Waited::InVain } else { Waited::Well })
+    fn idle(&mut self, ms: u32) -> Result<PollOutcome, DeviceLost> {
+        Ok(if self.stall.idle(ms)? { PollOutcome::TimedOut } else { PollOutcome::Ready })
     }
 }
 
-fn wake(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, Gone> {
+fn wake(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, DeviceLost> {
     match poll(fds, timeout_ms) {
         Ok(ready) => Ok(ready),
         // As good as ready: whoever looks finds out.
         Err(error) if error.errno().abs() == libc::EINTR => Ok(1),
-        Err(error) => Err(gone(error)),
+        Err(error) => Err(device_lost(error)),
     }
 }
 
 /// Makes of a refusal the end of the device.
-pub(super) fn gone(error: alsa::Error) -> Gone {
+pub(super) fn device_lost(error: alsa::Error) -> DeviceLost {
     // The sign differs from call to call.
-    Gone { errno: error.errno().abs() }
+    DeviceLost { errno: error.errno().abs() }
 }

@@ -22,7 +22,7 @@ pub struct CounterSnapshot {
     pub reopens: u64,
     /// Times a microphone that delivers samples was found to be deaf. Older recordings do not have it.
     #[serde(default)]
-    pub deafened: u64,
+    pub dead_inputs: u64,
     /// Times the controls of a card that came back could not be set again.
     pub controls_refused: u64,
 }

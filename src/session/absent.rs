@@ -15,7 +15,7 @@ use rustix::time::Timespec;
 use sd_notify::NotifyState;
 
 use super::clock::Clock;
-use crate::audio::End;
+use crate::audio::Direction;
 use crate::board::Board;
 use crate::conversation::State;
 use crate::light::{Facts, Fault};
@@ -46,7 +46,7 @@ pub enum Absence {
 /// the manager's status be `why` and the lights of `board`, if there is one, say which end of the sound is missing.
 pub fn absent(
     why: &str,
-    board: Option<(&mut Board, End)>,
+    board: Option<(&mut Board, Direction)>,
     signals: &UnixStream,
     devices: &Path,
     most: Duration,
@@ -72,8 +72,8 @@ pub fn absent(
         let mut step = LOOK;
         if let Some((board, end)) = &mut board {
             let fault = match end {
-                End::Microphone => Fault::NoMicrophone,
-                End::Speaker => Fault::NoSpeaker,
+                Direction::Capture => Fault::NoMicrophone,
+                Direction::Playback => Fault::NoSpeaker,
             };
             let facts =
                 Facts { fault: Some((fault, Time::ZERO)), ..Facts::begin(State::Connecting, Time::ZERO) };

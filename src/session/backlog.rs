@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::audio::Spoken;
+use crate::audio::PlaybackFrame;
 
 /// Seconds of reply that may wait. Beyond it the rest of that reply is refused, counted and said.
 pub(super) const BACKLOG_S: usize = 600;
@@ -18,11 +18,11 @@ const FULL_FRAMES: usize = BACKLOG_S * 24_000;
 /// A queue of frames.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    blocks: VecDeque<Vec<Spoken>>,
+    blocks: VecDeque<Vec<PlaybackFrame>>,
     /// Frames already taken from the first block.
     taken: usize,
     frames: usize,
-    spare: Vec<Vec<Spoken>>,
+    spare: Vec<Vec<PlaybackFrame>>,
 }
 
 impl Backlog {
@@ -35,7 +35,7 @@ impl Backlog {
     }
 
     /// Queues as many of `frames` as there is room for and returns how many that was.
-    pub(super) fn push(&mut self, frames: &[Spoken]) -> usize {
+    pub(super) fn push(&mut self, frames: &[PlaybackFrame]) -> usize {
         let accepted = frames.len().min(FULL_FRAMES - self.frames);
         let mut rest = &frames[..accepted];
         while !rest.is_empty() {
@@ -56,7 +56,7 @@ impl Backlog {
     }
 
     /// Hands the oldest frames to `take`, which returns how many it took, until it takes less than it is given.
-    pub(super) fn pour(&mut self, mut take: impl FnMut(&[Spoken]) -> usize) {
+    pub(super) fn pour(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
         while let Some(first) = self.blocks.front() {
             let offered = &first[self.taken..];
             let (all, taken) = (offered.len(), take(offered));
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn frames_come_out_as_they_went_in_whatever_the_portions() {
         let mut backlog = Backlog::default();
-        let all: Vec<Spoken> = (0..9000).map(|sample| [sample as i16]).collect();
+        let all: Vec<PlaybackFrame> = (0..9000).map(|sample| [sample as i16]).collect();
         for portion in all.chunks(1536) {
             assert_eq!(backlog.push(portion), portion.len());
         }

@@ -34,18 +34,19 @@ impl Chime {
 impl Session {
     /// Lets the owner hear what waits, if nothing else is heard.
     pub(super) fn chime(&mut self) {
-        let silent = !self.downlink.is_waiting() && self.ledger.unheard(self.sound.mouth.heard()) == 0;
+        let silent =
+            !self.downlink.is_waiting() && self.ledger.unheard(self.sound.playback.played_position()) == 0;
         // Without a speaker it would be heard when that is back, and be untrue.
-        if let Some(tone) = self.chime.waiting.take_if(|_| silent || self.away.speaker.is_some())
+        if let Some(tone) = self.chime.waiting.take_if(|_| silent || self.away.playback.is_some())
             && silent
-            && self.away.speaker.is_none()
+            && self.away.playback.is_none()
         {
             let frames = match tone {
                 Tone::Lost => earcon::falling(RATE_HZ),
                 Tone::Back => earcon::rising(RATE_HZ),
             };
             // The lane is empty, so all of it fits.
-            let _ = self.sound.mouth.write(&frames);
+            let _ = self.sound.playback.write(&frames);
         }
     }
 }

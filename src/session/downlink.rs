@@ -3,7 +3,7 @@
 //! Whether a reply may be heard is decided before anything comes here.
 
 use super::backlog::Backlog;
-use crate::audio::{Mouth, Spoken};
+use crate::audio::{PlaybackFrame, PlaybackHandle};
 use crate::conversation::Id;
 use crate::ledger::Ledger;
 use crate::wire::{AudioDelta, Samples};
@@ -29,7 +29,12 @@ pub(super) struct Taken {
 
 impl Downlink {
     /// Takes one delta in.
-    pub(super) fn take(&mut self, delta: &AudioDelta<'_>, mouth: &mut Mouth, ledger: &mut Ledger) -> Taken {
+    pub(super) fn take(
+        &mut self,
+        delta: &AudioDelta<'_>,
+        mouth: &mut PlaybackHandle,
+        ledger: &mut Ledger,
+    ) -> Taken {
         self.turn_to(delta);
         let mut taken = Taken::default();
         let place = mouth.written() + self.backlog.len() as u64;
@@ -40,7 +45,7 @@ impl Downlink {
         }
         let backlog = &mut self.backlog;
         let decoded = self.samples.decode(&delta.base64, |samples| {
-            let (frames, _): (&[Spoken], _) = samples.as_chunks();
+            let (frames, _): (&[PlaybackFrame], _) = samples.as_chunks();
             let at_once = if backlog.is_empty() { mouth.write(frames) } else { 0 };
             let later = backlog.push(&frames[at_once..]);
             taken.queued += at_once + later;
@@ -52,7 +57,7 @@ impl Downlink {
     }
 
     /// Moves what waits into the lane, as far as it has room.
-    pub(super) fn top_up(&mut self, mouth: &mut Mouth) {
+    pub(super) fn top_up(&mut self, mouth: &mut PlaybackHandle) {
         if !self.backlog.is_empty() {
             self.backlog.pour(|frames| mouth.write(frames));
         }

@@ -71,7 +71,7 @@ impl Session {
         else {
             return self.ledger.refused(&delta.reply, &delta.item);
         };
-        let taken = self.downlink.take(delta, &mut self.sound.mouth, &mut self.ledger);
+        let taken = self.downlink.take(delta, &mut self.sound.playback, &mut self.ledger);
         if taken.bad {
             self.teller.odd(Odd::BadAudio, &format!("item {}", delta.item), now);
         }

@@ -32,7 +32,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use crate::audio::{AudioError, Away, Sound, Standstill, Storm};
+use crate::audio::{AudioError, AudioIo, HungThread, MissingDevices, XrunBurst};
 use crate::board::Board;
 use crate::conversation::{
     Action, Conversation, DeviceEvent, Ending, Event, Mode, ServerEvent, State, UserInput,
@@ -78,7 +78,7 @@ pub struct Parts {
     /// Where the service is.
     pub service: Service,
     /// Both lanes and the devices at their ends.
-    pub sound: Sound,
+    pub sound: AudioIo,
     /// Whether the owner is to hear that the service is out of reach, and that it is back.
     pub sounds: bool,
     pub board: Board,
@@ -126,7 +126,7 @@ pub struct Session {
     config: SessionConfig,
     ledger: Ledger,
     line: Line,
-    sound: Sound,
+    sound: AudioIo,
     board: Board,
     errands: Errands,
     settings: Settings,
@@ -140,11 +140,11 @@ pub struct Session {
     /// What the light is a picture of, as it was last shown.
     facts: Facts,
     /// Which devices were away when that was last looked at.
-    away: Away,
+    away: MissingDevices,
     /// The xruns of the microphone and of the speaker.
-    storms: [Storm; 2],
+    storms: [XrunBurst; 2],
     /// What their threads get done.
-    standstills: [Standstill; 2],
+    standstills: [HungThread; 2],
     /// Whether a button is ignored.
     broken: bool,
     /// When the light is to be looked at again.
@@ -166,7 +166,7 @@ impl Session {
         if session.board.mute_switch() == Some(true) {
             session.on(&Event::Input(UserInput::MuteSwitch(true)), now);
         }
-        session.sound.mouth.set_volume(session.settings.volume());
+        session.sound.playback.set_volume(session.settings.volume());
         for action in first {
             session.act(action, now);
         }
@@ -180,7 +180,7 @@ impl Session {
             facts: Facts::begin(conversation.state(), now),
             look_at: Some(now),
             scribe: Scribe::new(&mut parts, &conversation, now),
-            away: Away::default(),
+            away: MissingDevices::default(),
             storms: Default::default(),
             standstills: Default::default(),
             broken: false,
@@ -236,7 +236,7 @@ impl Session {
         self.take_standstills(now);
         self.take_receipts(now);
         self.take_time(now);
-        self.downlink.top_up(&mut self.sound.mouth);
+        self.downlink.top_up(&mut self.sound.playback);
         self.chime();
         self.correct(now);
         self.flush(now);
@@ -360,9 +360,9 @@ impl Session {
     /// Names the time of the next turn if nothing happens before; `None` where there is none.
     #[must_use]
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        let unheard = self.ledger.unheard(self.sound.mouth.heard());
+        let unheard = self.ledger.unheard(self.sound.playback.played_position());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
-        let slack = if self.sound.ears.is_open() { LIGHT_SLACK } else { Duration::ZERO };
+        let slack = if self.sound.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [
             self.conversation.deadline(),
             self.line.deadline(),
@@ -373,8 +373,8 @@ impl Session {
             self.ending.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
-            self.storms.iter().filter_map(Storm::deadline).min(),
-            self.standstills.iter().filter_map(Standstill::deadline).min(),
+            self.storms.iter().filter_map(XrunBurst::deadline).min(),
+            self.standstills.iter().filter_map(HungThread::deadline).min(),
             self.unread.then_some(now),
         ]
         .into_iter()

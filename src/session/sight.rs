@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Session;
-use crate::audio::{Away, End, Standstill};
+use crate::audio::{Direction, HungThread, MissingDevices};
 use crate::board::{Board, View};
 use crate::conversation::{DeviceEvent, Ending, Event, News, Refusal, ServerEvent, State};
 use crate::light::{Facts, Fault, Levels};
@@ -25,8 +25,8 @@ impl Session {
     pub(super) fn follow(&mut self, now: Time) {
         let before = self.facts;
         let unsent = self.uplink.holds_any(self.line.link());
-        let wanted = self.conversation.microphone() && self.away.microphone.is_none();
-        self.facts.live = wanted || self.sound.ears.is_open() || unsent;
+        let wanted = self.conversation.microphone() && self.away.capture.is_none();
+        self.facts.live = wanted || self.sound.capture.is_open() || unsent;
         self.facts.state = self.conversation.state();
         self.facts.muted = self.conversation.muted();
         if self.facts == before {
@@ -89,17 +89,17 @@ impl Session {
 
     /// Notes which devices are away, tells the owner, and lets the conversation do without.
     pub(super) fn take_away(&mut self, now: Time) {
-        let before = std::mem::replace(&mut self.away, self.sound.away());
+        let before = std::mem::replace(&mut self.away, self.sound.missing_devices());
         let after = self.away;
-        if before.microphone.is_some() != after.microphone.is_some()
-            || before.speaker.is_some() != after.speaker.is_some()
-            || before.deaf != after.deaf
+        if before.capture.is_some() != after.capture.is_some()
+            || before.playback.is_some() != after.playback.is_some()
+            || before.dead_input != after.dead_input
         {
             self.see_lasting(now);
             self.teller.away(before, after, &mut self.board);
         }
-        if before.speaker.is_some() != after.speaker.is_some() {
-            self.on(&Event::Device(DeviceEvent::Speaker { there: after.speaker.is_none() }), now);
+        if before.playback.is_some() != after.playback.is_some() {
+            self.on(&Event::Device(DeviceEvent::Speaker { there: after.playback.is_none() }), now);
         }
     }
 
@@ -107,8 +107,8 @@ impl Session {
     pub(super) fn take_storms(&mut self, now: Time) {
         let counters = self.sound.counters();
         let counted = [counters.capture_xruns.get(), counters.playback_xruns.get()];
-        for (index, end) in [End::Microphone, End::Speaker].into_iter().enumerate() {
-            if let Some(weather) = self.storms[index].note(counted[index], now) {
+        for (index, end) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
+            if let Some(weather) = self.storms[index].update(counted[index], now) {
                 self.see_lasting(now);
                 self.teller.trouble(&weather.sentence(end), &mut self.board);
             }
@@ -118,16 +118,17 @@ impl Session {
     /// Notes whether a sound thread has work and does none, and tells the owner.
     pub(super) fn take_standstills(&mut self, now: Time) {
         let counters = self.sound.counters();
-        let plays = self.downlink.is_waiting() || self.ledger.unheard(self.sound.mouth.heard()) > 0;
+        let plays =
+            self.downlink.is_waiting() || self.ledger.unheard(self.sound.playback.played_position()) > 0;
         let work = [
-            (self.sound.ears.is_open(), counters.captured.get()),
-            (plays && self.away.speaker.is_none(), counters.played.get()),
+            (self.sound.capture.is_open(), counters.captured.get()),
+            (plays && self.away.playback.is_none(), counters.played.get()),
         ];
-        for (index, end) in [End::Microphone, End::Speaker].into_iter().enumerate() {
+        for (index, end) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
             let (due, done) = work[index];
-            if let Some(stands) = self.standstills[index].note(due, done, now) {
+            if let Some(stands) = self.standstills[index].update(due, done, now) {
                 self.see_lasting(now);
-                self.teller.trouble(&Standstill::sentence(end, stands), &mut self.board);
+                self.teller.trouble(&HungThread::sentence(end, stands), &mut self.board);
                 if stands {
                     self.note_fault(recorder::Fault::Starved, now);
                 }
@@ -143,14 +144,22 @@ impl Session {
 
     /// Shows the worst of what is wrong until it is mended.
     fn see_lasting(&mut self, now: Time) {
-        let ill = |index: usize| self.storms[index].rages() || self.standstills[index].stands();
+        let ill = |index: usize| self.storms[index].is_active() || self.standstills[index].is_hung();
         let [microphone, speaker] = [ill(0), ill(1)];
         let lasting = match self.away {
-            Away { speaker: Some(_), .. } => Some(Fault::NoSpeaker),
-            Away { microphone: Some(_), .. } | Away { deaf: Some(_), .. } => Some(Fault::NoMicrophone),
-            Away { speaker: None, microphone: None, deaf: None } if speaker => Some(Fault::NoSpeaker),
-            Away { speaker: None, microphone: None, deaf: None } if microphone => Some(Fault::NoMicrophone),
-            Away { speaker: None, microphone: None, deaf: None } => self.broken.then_some(Fault::Button),
+            MissingDevices { playback: Some(_), .. } => Some(Fault::NoSpeaker),
+            MissingDevices { capture: Some(_), .. } | MissingDevices { dead_input: Some(_), .. } => {
+                Some(Fault::NoMicrophone)
+            }
+            MissingDevices { playback: None, capture: None, dead_input: None } if speaker => {
+                Some(Fault::NoSpeaker)
+            }
+            MissingDevices { playback: None, capture: None, dead_input: None } if microphone => {
+                Some(Fault::NoMicrophone)
+            }
+            MissingDevices { playback: None, capture: None, dead_input: None } => {
+                self.broken.then_some(Fault::Button)
+            }
         };
         self.facts.fault = lasting.map(|fault| (fault, now));
         self.look_at = Some(now);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::audio::{Away, Counters, End};
+use crate::audio::{Counters, Direction, MissingDevices};
 use crate::board::Board;
 use crate::conversation::{Event, Loss, News, Refusal, ServerEvent};
 use crate::ledger::Turn;
@@ -172,10 +172,10 @@ impl Teller {
     }
 
     /// Tells which device has gone or is of no use, and which is back.
-    pub(super) fn away(&self, before: Away, after: Away, board: &mut Board) {
+    pub(super) fn away(&self, before: MissingDevices, after: MissingDevices, board: &mut Board) {
         for (end, before, after) in [
-            (End::Microphone, before.microphone, after.microphone),
-            (End::Speaker, before.speaker, after.speaker),
+            (Direction::Capture, before.capture, after.capture),
+            (Direction::Playback, before.playback, after.playback),
         ] {
             match (before, after) {
                 (None, Some(gone)) => self.trouble(&gone.sentence(end), board),
@@ -183,7 +183,7 @@ impl Teller {
                 (None, None) | (Some(_), Some(_)) => {}
             }
         }
-        match (before.deaf, after.deaf) {
+        match (before.dead_input, after.dead_input) {
             (None, Some(deaf)) => self.trouble(&deaf.to_string(), board),
             (Some(_), None) => self.trouble("the microphone hears again", board),
             (None, None) | (Some(_), Some(_)) => {}
@@ -221,7 +221,7 @@ impl Teller {
             seen.overruns,
             seen.suspends,
             seen.reopens,
-            seen.deafened,
+            seen.dead_inputs,
             seen.controls_refused
         );
     }

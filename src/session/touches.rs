@@ -81,8 +81,8 @@ impl Session {
     }
 
     fn turn_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Time) {
-        let volume = turn(self.sound.mouth.volume()).min(FULL_VOLUME);
-        self.sound.mouth.set_volume(volume);
+        let volume = turn(self.sound.playback.volume()).min(FULL_VOLUME);
+        self.sound.playback.set_volume(volume);
         self.facts.volume = Some((volume, now));
         self.look_at = Some(now);
     }
@@ -91,7 +91,7 @@ impl Session {
         self.facts.reset = None;
         self.on(&Event::Input(UserInput::Reset), now);
         self.history.clear();
-        self.sound.mouth.set_volume(FULL_VOLUME);
+        self.sound.playback.set_volume(FULL_VOLUME);
         self.settings = Settings { muted: false, volume: FULL_VOLUME };
         self.errands.keep(Memo::Forget);
         self.board.say("news", "everything is forgotten; starting as new");
@@ -99,7 +99,8 @@ impl Session {
 
     /// Has what the owner has set kept for the next start, where it has changed.
     fn remember(&mut self) {
-        let settings = Settings { muted: self.conversation.mute_asked(), volume: self.sound.mouth.volume() };
+        let settings =
+            Settings { muted: self.conversation.mute_asked(), volume: self.sound.playback.volume() };
         if settings != self.settings {
             self.errands.keep(Memo::Keep(Keep::text(settings.muted, settings.volume)));
             self.settings = settings;

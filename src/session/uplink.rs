@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use rustix::event::PollFlags;
 
 use super::record::Scribe;
-use crate::audio::{Ears, Heard};
+use crate::audio::{CaptureFrame, CaptureHandle};
 use crate::conversation::KEEP_LIMIT;
 use crate::link::{Link, Lost};
 use crate::model::Time;
@@ -27,7 +27,7 @@ const APPEND: &str = "input_audio_buffer.append";
 /// The way of the owner's voice.
 pub(super) struct Uplink {
     /// The newest frames: first `sent` that this session has, then those that wait for one.
-    kept: VecDeque<Heard>,
+    kept: VecDeque<CaptureFrame>,
     sent: usize,
     since_press: u64,
     dropped: u64,
@@ -45,14 +45,14 @@ impl Uplink {
     /// belongs to nobody; with `speech` all of it may still be needed by another session.
     pub(super) fn pump(
         &mut self,
-        ears: &mut Ears,
+        ears: &mut CaptureHandle,
         open: bool,
         speech: bool,
         mut link: Option<&mut Link>,
         scribe: &Scribe,
         now: Time,
     ) -> Result<(), Lost> {
-        let mut frames = [Heard::default(); EVENT_FRAMES];
+        let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
         let mut result = match &mut link {
             Some(link) => self.send_kept(link, scribe, now),
             None => Ok(()),
@@ -119,7 +119,7 @@ impl Uplink {
         self.unsent || self.kept.len() > self.sent
     }
 
-    fn keep(&mut self, frames: &[Heard]) {
+    fn keep(&mut self, frames: &[CaptureFrame]) {
         let over = (self.kept.len() + frames.len()).saturating_sub(KEPT_FRAMES).min(self.kept.len());
         self.dropped += over.saturating_sub(self.sent) as u64;
         self.sent = self.sent.saturating_sub(over);
@@ -135,7 +135,7 @@ impl Uplink {
     }
 
     fn send_kept(&mut self, link: &mut Link, scribe: &Scribe, now: Time) -> Result<(), Lost> {
-        let mut frames = [Heard::default(); EVENT_FRAMES];
+        let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
         while self.sent < self.kept.len() {
             let count = (self.kept.len() - self.sent).min(EVENT_FRAMES);
             for (into, frame) in frames.iter_mut().zip(self.kept.range(self.sent..self.sent + count)) {
@@ -149,7 +149,7 @@ impl Uplink {
     }
 }
 
-fn append(link: &mut Link, frames: &[Heard], scribe: &Scribe, now: Time) -> Result<(), Lost> {
+fn append(link: &mut Link, frames: &[CaptureFrame], scribe: &Scribe, now: Time) -> Result<(), Lost> {
     link.send(|text| {
         let before = text.len();
         wire::append(frames, text);

@@ -19,7 +19,7 @@ impl Session {
         let link = if self.conversation.configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.hears_speech();
-        let moved = self.uplink.pump(&mut self.sound.ears, open, speech, link, &self.scribe, now);
+        let moved = self.uplink.pump(&mut self.sound.capture, open, speech, link, &self.scribe, now);
         if self.uplink.dropped() > dropped {
             self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
         }
@@ -31,24 +31,24 @@ impl Session {
     /// Silences the reply, here and in the device, where there is anything to silence.
     pub(super) fn cut(&mut self, now: Time) {
         self.downlink.clear();
-        if self.sound.mouth.written() > self.sound.mouth.heard() || self.ledger.has_items() {
-            self.sound.mouth.cut();
+        if self.sound.playback.written() > self.sound.playback.played_position() || self.ledger.has_items() {
+            self.sound.playback.cut();
             self.ledger.note(Mark::Cut, now);
             self.facts.interrupted = Some(now);
         }
     }
 
     pub(super) fn take_receipts(&mut self, now: Time) {
-        while let Some(receipt) = self.sound.mouth.receipt() {
-            self.ledger.silenced(receipt.cut, receipt.heard, now);
+        while let Some(receipt) = self.sound.playback.receipt() {
+            self.ledger.silenced(receipt.cut, receipt.played, now);
             self.teller.turn(self.ledger.turn(), &mut self.board);
         }
-        let heard = self.sound.mouth.heard();
+        let heard = self.sound.playback.played_position();
         self.ledger.heard(heard, now);
         if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
             self.on(&Event::Device(DeviceEvent::Drained), now);
         }
-        if self.sound.tape_ended() && !self.tape_told {
+        if self.sound.input_ended() && !self.tape_told {
             self.tape_told = true;
             self.on(&Event::Device(DeviceEvent::InputEnded), now);
         }
@@ -76,7 +76,7 @@ impl Session {
     pub(super) fn settle(&mut self, now: Time) {
         let open = self.conversation.microphone();
         if !open {
-            self.sound.ears.set_open(false);
+            self.sound.capture.set_open(false);
         }
         // Only a whole turn may wait for the link with the microphone closed.
         if !open && self.conversation.state() != State::Thinking {
@@ -84,7 +84,7 @@ impl Session {
         }
         self.follow(now);
         if open {
-            self.sound.ears.set_open(true);
+            self.sound.capture.set_open(true);
         }
     }
 

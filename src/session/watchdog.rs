@@ -72,8 +72,8 @@ impl Session {
         let Some(watchdog) = &mut self.watchdog else { return };
         let counters = self.sound.counters();
         let progress = Progress {
-            microphone: Work { due: self.sound.ears.is_open(), done: counters.captured.get() },
-            speaker: Work { due: self.away.speaker.is_none(), done: counters.played.get() },
+            microphone: Work { due: self.sound.capture.is_open(), done: counters.captured.get() },
+            speaker: Work { due: self.away.playback.is_none(), done: counters.played.get() },
             errands: Work { due: true, done: self.errands.pulse() },
         };
         let due = now >= watchdog.deadline();

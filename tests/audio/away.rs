@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::audio::{AudioError, Away, End, Gone, Shape, Unplugged, loops};
+use mynah::audio::{AudioError, DeviceLost, Direction, MissingDevices, StreamFormat, Unplugged, loops};
 
 use super::dac::numbered;
 use super::stage::{BUSY, Stage, UNPLUGGED, at_once};
@@ -41,7 +41,7 @@ fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() 
     assert_eq!(stage.now(), 5100);
     assert_eq!(
         error,
-        AudioError::Gone { end: End::Speaker, device: "scripted".to_owned(), errno: UNPLUGGED.errno }
+        AudioError::Lost { end: Direction::Playback, device: "scripted".to_owned(), errno: UNPLUGGED.errno }
     );
     let stage = Stage::new();
     stage.at(0, Stage::listen);
@@ -82,7 +82,7 @@ fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard
     assert_eq!(receipts.len(), 1);
     let (at, receipt) = receipts[0];
     assert_eq!((at, receipt.cut), (170, 4800));
-    assert!(receipt.heard > 0 && receipt.heard <= 2400, "{receipt:?}");
+    assert!(receipt.played > 0 && receipt.played <= 2400, "{receipt:?}");
     assert_eq!(stage.heard_numbers(), numbered(0, stage.heard_numbers().len()));
 }
 
@@ -150,13 +150,13 @@ fn a_device_whose_node_is_made_again_is_tried_soon_and_never_more_than_four_time
 
 #[test]
 fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
-    for end in [End::Speaker, End::Microphone] {
+    for end in [Direction::Playback, Direction::Capture] {
         let stage = Stage::new();
         stage.at(0, Stage::listen);
         stage.at(100, Stage::flap);
         let ended = match end {
-            End::Speaker => talk(&stage, WAIT, 60_000),
-            End::Microphone => hear(&stage, WAIT, 60_000),
+            Direction::Playback => talk(&stage, WAIT, 60_000),
+            Direction::Capture => hear(&stage, WAIT, 60_000),
         };
         assert_eq!(ended, Ok(()));
         let seen = stage.seen();
@@ -167,10 +167,10 @@ fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
         stage.at(100, Stage::flap);
         let limit = Unplugged::End(Duration::from_secs(5));
         let ended = match end {
-            End::Speaker => talk(&stage, limit, 60_000),
-            End::Microphone => hear(&stage, limit, 60_000),
+            Direction::Playback => talk(&stage, limit, 60_000),
+            Direction::Capture => hear(&stage, limit, 60_000),
         };
-        assert!(matches!(ended, Err(AudioError::Gone { end: which, .. }) if which == end), "{ended:?}");
+        assert!(matches!(ended, Err(AudioError::Lost { end: which, .. }) if which == end), "{ended:?}");
         assert_eq!(stage.now(), 5100, "opening it in vain wins no time");
     }
 }
@@ -274,21 +274,21 @@ fn a_microphone_that_another_program_has_taken_is_away_for_that_reason() {
 
 #[test]
 fn a_sound_whose_devices_are_there_says_so() {
-    let (sound, _listener, _talker) = loops(Shape::default(), WAIT).unwrap();
-    assert_eq!(sound.away(), Away::default());
+    let (sound, _listener, _talker) = loops(StreamFormat::default(), WAIT).unwrap();
+    assert_eq!(sound.missing_devices(), MissingDevices::default());
 }
 
 fn talk(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, _listener, talker) = loops(Shape::default(), unplugged).unwrap();
-    let (place, device) = stage.begin(End::Speaker, sound, end_ms);
+    let (sound, _listener, talker) = loops(StreamFormat::default(), unplugged).unwrap();
+    let (place, device) = stage.begin(Direction::Playback, sound, end_ms);
     at_once(talker.run(place, device))
 }
 
 fn hear(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, listener, _talker) = loops(Shape::default(), unplugged).unwrap();
-    let (place, _) = stage.begin(End::Microphone, sound, end_ms);
+    let (sound, listener, _talker) = loops(StreamFormat::default(), unplugged).unwrap();
+    let (place, _) = stage.begin(Direction::Capture, sound, end_ms);
     at_once(listener.run(place))
 }
 
 /// What is seen of one device.
-pub(super) type Seen = Vec<(u64, Option<Gone>)>;
+pub(super) type Seen = Vec<(u64, Option<DeviceLost>)>;

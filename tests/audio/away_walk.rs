@@ -1,6 +1,6 @@
 //! Both threads' loops through any order of losses, returns, wishes and cuts.
 
-use mynah::audio::{Away, End, Shape, Unplugged, loops};
+use mynah::audio::{Direction, MissingDevices, StreamFormat, Unplugged, loops};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -31,10 +31,10 @@ proptest! {
         walk in vec((0u64..900, happening()), 0..60),
     ) {
         let (stage, end) = script(&walk);
-        let (sound, _listener, talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
-        let (place, device) = stage.begin(End::Speaker, sound, end);
+        let (sound, _listener, talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+        let (place, device) = stage.begin(Direction::Playback, sound, end);
         prop_assert_eq!(at_once(talker.run(place, device)), Ok(()));
-        prop_assert_eq!(last(&stage).speaker, None);
+        prop_assert_eq!(last(&stage).playback, None);
         let said = walk.iter().filter(|(_, what)| matches!(what, SayAndCut)).count() as u64;
         prop_assert_eq!(stage.receipts().last().map_or(0, |(_, receipt)| receipt.cut), 100 * said);
         spaced(&stage)?;
@@ -46,10 +46,10 @@ proptest! {
     ) {
         let (stage, end) = script(&walk);
         stage.at(end - 1, |stage| assert!(stage.is_open()));
-        let (sound, listener, _talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
-        let (place, _) = stage.begin(End::Microphone, sound, end);
+        let (sound, listener, _talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+        let (place, _) = stage.begin(Direction::Capture, sound, end);
         prop_assert_eq!(at_once(listener.run(place)), Ok(()));
-        prop_assert_eq!(last(&stage).microphone, None);
+        prop_assert_eq!(last(&stage).capture, None);
         spaced(&stage)?;
     }
 }
@@ -86,8 +86,8 @@ fn script(walk: &[(u64, Happening)]) -> (Stage, u64) {
     (stage, now + 10 + SEEN_BACK_MS)
 }
 
-fn last(stage: &Stage) -> Away {
-    stage.seen().last().map_or(Away::default(), |(_, away)| *away)
+fn last(stage: &Stage) -> MissingDevices {
+    stage.seen().last().map_or(MissingDevices::default(), |(_, away)| *away)
 }
 
 /// A try that failed is not followed by another at once.

@@ -2,37 +2,39 @@
 
 use std::time::Duration;
 
-use mynah::audio::{AudioError, Cards, Drain, End, Form, Format, Shape, Sound, Source, cards};
+use mynah::audio::{
+    AlsaDevices, AudioError, AudioIo, Direction, Drain, Form, Format, Source, StreamFormat, open_alsa,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::dac::tone;
 
 #[test]
 fn the_threads_start_open_the_microphone_close_it_and_stop() {
-    let mut sound = cards(names("null", "null"), Shape::default()).unwrap();
+    let mut sound = open_alsa(names("null", "null"), StreamFormat::default()).unwrap();
     assert_eq!(
         sound.granted().iter().map(|got| got.end).collect::<Vec<_>>(),
-        [End::Microphone, End::Speaker]
+        [Direction::Capture, Direction::Playback]
     );
     assert!(sound.granted().iter().all(|got| got.rate_hz == 24_000 && got.device == "null"));
     until(&sound, |sound| sound.counters().played.get() > 0);
-    assert!(!sound.ears.is_open());
+    assert!(!sound.capture.is_open());
     assert_eq!(sound.counters().captured.get(), 0, "nothing is captured while it is closed");
     for _ in 0..2 {
-        sound.ears.set_open(true);
-        until(&sound, |sound| sound.ears.is_open() && sound.ears.waiting() > 0);
-        sound.ears.set_open(false);
-        until(&sound, |sound| !sound.ears.is_open());
-        while sound.ears.read(&mut [[0]; 4800]) > 0 {}
-        assert_eq!(sound.ears.waiting(), 0);
+        sound.capture.set_open(true);
+        until(&sound, |sound| sound.capture.is_open() && sound.capture.waiting() > 0);
+        sound.capture.set_open(false);
+        until(&sound, |sound| !sound.capture.is_open());
+        while sound.capture.read(&mut [[0]; 4800]) > 0 {}
+        assert_eq!(sound.capture.waiting(), 0);
     }
     let cut = {
-        sound.mouth.write(&[[5]; 2400]);
-        sound.mouth.cut()
+        sound.playback.write(&[[5]; 2400]);
+        sound.playback.cut()
     };
     let mut receipt = None;
     until_mut(&mut sound, |sound| {
-        receipt = receipt.or_else(|| sound.mouth.receipt());
+        receipt = receipt.or_else(|| sound.playback.receipt());
         receipt.is_some()
     });
     assert_eq!(receipt.map(|receipt| receipt.cut), Some(cut));
@@ -44,11 +46,11 @@ fn what_the_mouth_says_reaches_the_device_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("speaker.raw");
     let speaker = format!("file:FILE='{}',FORMAT=raw", path.display());
-    let mut sound = cards(names("null", &speaker), Shape::default()).unwrap();
+    let mut sound = open_alsa(names("null", &speaker), StreamFormat::default()).unwrap();
     let reply: Vec<i16> = (1..=2400).collect();
     let frames: Vec<[i16; 1]> = reply.iter().map(|sample| [*sample]).collect();
-    assert_eq!(sound.mouth.write(&frames), 2400);
-    until(&sound, |sound| sound.mouth.heard() == 2400);
+    assert_eq!(sound.playback.write(&frames), 2400);
+    until(&sound, |sound| sound.playback.played_position() == 2400);
     drop(sound);
     let bytes = std::fs::read(&path).unwrap();
     let played: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
@@ -58,20 +60,20 @@ fn what_the_mouth_says_reaches_the_device_in_order() {
 
 #[test]
 fn a_device_that_keeps_no_time_does_not_keep_its_thread_from_sleeping() {
-    let sound = cards(names("null", "null"), Shape::default()).unwrap();
-    sound.ears.set_open(true);
+    let sound = open_alsa(names("null", "null"), StreamFormat::default()).unwrap();
+    sound.capture.set_open(true);
     until(&sound, |_| sleeps_of("mynah-playback") > 20 && sleeps_of("mynah-capture") > 20);
 }
 
 #[test]
 fn a_device_that_is_not_there_is_refused_by_name() {
     for (names, end, missing) in [
-        (names("null", "no-such-speaker"), End::Speaker, "no-such-speaker"),
-        (names("no-such-microphone", "null"), End::Microphone, "no-such-microphone"),
-        (names("hw:77", "null"), End::Microphone, "hw:77"),
-        (names("nul\0l", "null"), End::Microphone, "nul\\0l"),
+        (names("null", "no-such-speaker"), Direction::Playback, "no-such-speaker"),
+        (names("no-such-microphone", "null"), Direction::Capture, "no-such-microphone"),
+        (names("hw:77", "null"), Direction::Capture, "hw:77"),
+        (names("nul\0l", "null"), Direction::Capture, "nul\\0l"),
     ] {
-        let error = refused(cards(names, Shape::default()));
+        let error = refused(open_alsa(names, StreamFormat::default()));
         assert!(
             matches!(&error, AudioError::Missing { end: which, .. } | AudioError::Open { end: which, .. } if *which == end),
             "{error:?}"
@@ -90,8 +92,9 @@ fn what_is_said_and_not_offered_is_refused_with_what_is() {
         (Form { rate_hz: Some(24_001), ..Form::default() }, vec![], "no way from 24001 Hz to 24000 Hz"),
     ] {
         let speaker = Drain { device: "null".to_owned(), form, channels };
-        let error = refused(cards(Cards { speaker, ..names("null", "null") }, Shape::default()));
-        assert!(matches!(&error, AudioError::Unfit { end: End::Speaker, .. }), "{error:?}");
+        let error =
+            refused(open_alsa(AlsaDevices { speaker, ..names("null", "null") }, StreamFormat::default()));
+        assert!(matches!(&error, AudioError::Unfit { end: Direction::Playback, .. }), "{error:?}");
         assert!(error.to_string().contains(sentence), "{error}");
     }
 }
@@ -106,13 +109,16 @@ fn what_is_said_is_granted_and_the_rest_is_chosen() {
     };
     let microphone = Source { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
     let louder = Source { form: Form::default(), channels: vec![3], ..microphone.clone() };
-    let sound = cards(Cards { microphone, ..names("null", "null") }, Shape::default()).unwrap();
+    let sound =
+        open_alsa(AlsaDevices { microphone, ..names("null", "null") }, StreamFormat::default()).unwrap();
     let said = sound.granted()[0].to_string();
     assert!(said.starts_with("microphone \"null\": 48000 Hz S24_3LE 2 channels, resampled; "), "{said}");
     assert_eq!(sound.granted()[0].period_frames, 240);
     let said = sound.granted()[1].to_string();
     assert!(said.starts_with("speaker \"null\": 24000 Hz S16 1 channel; periods of 240 "), "{said}");
-    let sound = cards(Cards { microphone: louder, ..names("null", "null") }, Shape::default()).unwrap();
+    let sound =
+        open_alsa(AlsaDevices { microphone: louder, ..names("null", "null") }, StreamFormat::default())
+            .unwrap();
     let said = sound.granted()[0].to_string();
     assert!(said.starts_with("microphone \"null\": 24000 Hz S32 4 channels; "), "{said}");
 }
@@ -128,10 +134,11 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
             Form { rate_hz: Some(rate_hz), format: Some(format), channels: Some(channels), period: None };
         let device = format!("file:FILE='{}',FORMAT=raw", path.display());
         let speaker = Drain { device, form, channels: vec![channels - 1] };
-        let mut sound = cards(Cards { speaker, ..names("null", "null") }, Shape::default()).unwrap();
+        let mut sound =
+            open_alsa(AlsaDevices { speaker, ..names("null", "null") }, StreamFormat::default()).unwrap();
         let reply: Vec<[i16; 1]> = tone(24_000).into_iter().map(|sample| [sample]).collect();
-        assert_eq!(sound.mouth.write(&reply), 24_000);
-        until(&sound, |sound| sound.mouth.heard() == 24_000);
+        assert_eq!(sound.playback.write(&reply), 24_000);
+        until(&sound, |sound| sound.playback.played_position() == 24_000);
         drop(sound);
         let raw = std::fs::read(&path).unwrap();
         let frames = raw.chunks_exact(bytes * usize::from(channels));
@@ -156,11 +163,11 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
     }
 }
 
-fn names(microphone: &str, speaker: &str) -> Cards {
-    Cards {
+fn names(microphone: &str, speaker: &str) -> AlsaDevices {
+    AlsaDevices {
         microphone: Source { device: microphone.to_owned(), ..Source::default() },
         speaker: Drain { device: speaker.to_owned(), ..Drain::default() },
-        ..Cards::default()
+        ..AlsaDevices::default()
     }
 }
 
@@ -181,12 +188,12 @@ fn sleeps_of(thread: &str) -> u32 {
         .unwrap_or(0)
 }
 
-fn refused(result: Result<Sound, AudioError>) -> AudioError {
+fn refused(result: Result<AudioIo, AudioError>) -> AudioError {
     result.err().expect("it is refused")
 }
 
 /// Waits, woken by the sound itself, for something to become true.
-pub(super) fn until(sound: &Sound, mut truth: impl FnMut(&Sound) -> bool) {
+pub(super) fn until(sound: &AudioIo, mut truth: impl FnMut(&AudioIo) -> bool) {
     for _ in 0..2000 {
         if truth(sound) {
             return;
@@ -197,7 +204,7 @@ pub(super) fn until(sound: &Sound, mut truth: impl FnMut(&Sound) -> bool) {
     panic!("it never became true");
 }
 
-pub(super) fn until_mut(sound: &mut Sound, mut truth: impl FnMut(&mut Sound) -> bool) {
+pub(super) fn until_mut(sound: &mut AudioIo, mut truth: impl FnMut(&mut AudioIo) -> bool) {
     for _ in 0..2000 {
         if truth(sound) {
             return;
@@ -208,7 +215,7 @@ pub(super) fn until_mut(sound: &mut Sound, mut truth: impl FnMut(&mut Sound) -> 
     panic!("it never became true");
 }
 
-fn rest(sound: &Sound) {
+fn rest(sound: &AudioIo) {
     let timeout = Timespec::try_from(Duration::from_millis(10)).unwrap();
     let _ = poll(&mut [PollFd::new(sound, PollFlags::IN)], Some(&timeout));
     sound.clear_wake();

@@ -1,6 +1,6 @@
 //! A cut: silent at once, no click, and the receipt says what was heard.
 
-use mynah::audio::{Silenced, Trouble};
+use mynah::audio::{CutReceipt, PcmError};
 
 use super::dac::{FADE, PERIOD, QUEUE, Rig, largest_jump, number, numbered, tone};
 
@@ -77,8 +77,8 @@ fn the_receipt_says_what_the_dac_played() {
         let cut = rig.mouth(|mouth| mouth.cut());
         assert!(rig.turn(), "the session is told");
         let truth = heard_up_to(&rig.dac.out);
-        assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(Silenced { cut, heard: truth }));
-        assert_eq!(rig.mouth(|mouth| (mouth.receipt(), mouth.heard())), (None, truth));
+        assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(CutReceipt { cut, played: truth }));
+        assert_eq!(rig.mouth(|mouth| (mouth.receipt(), mouth.played_position())), (None, truth));
     }
 }
 
@@ -91,20 +91,20 @@ fn the_receipt_is_off_by_no_more_than_the_delay_is() {
         rig.mouth(|mouth| mouth.cut());
         rig.turn();
         let receipt = rig.mouth(|mouth| mouth.receipt()).unwrap();
-        assert!(receipt.heard.abs_diff(heard_up_to(&rig.dac.out)) <= error.unsigned_abs(), "off by {error}");
+        assert!(receipt.played.abs_diff(heard_up_to(&rig.dac.out)) <= error.unsigned_abs(), "off by {error}");
     }
 }
 
 #[test]
 fn a_delay_that_cannot_be_is_taken_for_the_nearest_that_can() {
     let mut rig = speaking(&numbered(0, 4800));
-    let before = rig.mouth(|mouth| mouth.heard());
+    let before = rig.mouth(|mouth| mouth.played_position());
     rig.dac.delay_error = 1_000_000;
     rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.heard()), before, "what was heard stays heard");
+    assert_eq!(rig.mouth(|mouth| mouth.played_position()), before, "what was heard stays heard");
     rig.dac.delay_error = -1_000_000;
     rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.heard()), before + QUEUE as u64, "no more than was written");
+    assert_eq!(rig.mouth(|mouth| mouth.played_position()), before + QUEUE as u64, "no more than was written");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_cut_in_silence_leaves_the_speaker_alone() {
     rig.hear(1440);
     let cut = rig.mouth(|mouth| mouth.cut());
     assert!(rig.turn());
-    assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(Silenced { cut, heard: 480 }));
+    assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(CutReceipt { cut, played: 480 }));
     assert!(rig.dac.flushes.is_empty());
 }
 
@@ -142,7 +142,7 @@ fn what_is_written_after_a_cut_survives_a_cut_that_falls_inside_a_turn() {
     // The step has looked for a cut when it asks the speaker for its level; it reads the lane after.
     rig.dac.meanwhile = Some(Box::new(move || {
         if std::mem::take(&mut once) {
-            let mouth = &mut sound.borrow_mut().mouth;
+            let mouth = &mut sound.borrow_mut().playback;
             let cut = mouth.cut();
             let reply: Vec<[i16; 1]> = numbered(cut, 500).into_iter().map(|sample| [sample]).collect();
             mouth.write(&reply);
@@ -158,13 +158,13 @@ fn what_is_written_after_a_cut_survives_a_cut_that_falls_inside_a_turn() {
 fn a_cut_while_the_device_is_gone_is_obeyed_when_it_is_back() {
     let mut rig = speaking(&numbered(0, 4800));
     let truth = heard_up_to(&rig.dac.out);
-    let gone = mynah::audio::Gone { errno: 19 };
-    rig.dac.trouble = Some(Trouble::Gone(gone));
+    let gone = mynah::audio::DeviceLost { errno: 19 };
+    rig.dac.trouble = Some(PcmError::Lost(gone));
     rig.mouth(|mouth| mouth.cut());
-    assert_eq!(rig.playback.turn(&mut rig.dac), Err(gone));
+    assert_eq!(rig.playback.run(&mut rig.dac), Err(gone));
     rig.dac = super::dac::Dac::new();
     rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(Silenced { cut: 4800, heard: truth }));
+    assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(CutReceipt { cut: 4800, played: truth }));
     assert!(rig.hear(960).iter().all(|sample| *sample == 0));
 }
 

@@ -6,7 +6,8 @@ use std::f64::consts::TAU;
 use std::rc::Rc;
 
 use mynah::audio::{
-    Intake, Level, Mouth, Outlet, Playback, Recovery, Shape, Sound, Speaker, Spoken, Trouble, steps_between,
+    AudioIo, BufferLevel, CaptureChain, PcmError, Playback, PlaybackChain, PlaybackDevice, PlaybackFrame,
+    PlaybackHandle, Recovery, StreamFormat, steps_with_chains,
 };
 use mynah::convert::sample;
 
@@ -21,9 +22,9 @@ pub(super) struct Dac {
     /// Every sample that was heard.
     pub(super) out: Vec<i16>,
     pub(super) running: bool,
-    pub(super) trouble: Option<Trouble>,
+    pub(super) trouble: Option<PcmError>,
     /// What recovering leads to.
-    pub(super) recovery: Result<Recovery, Trouble>,
+    pub(super) recovery: Result<Recovery, PcmError>,
     /// Added to the delay it reports.
     pub(super) delay_error: i64,
     pub(super) period: usize,
@@ -66,7 +67,7 @@ impl Dac {
             let sample = if self.running { self.held.pop_front() } else { Some(0) };
             if sample.is_none() {
                 self.running = false;
-                self.trouble = Some(Trouble::Xrun);
+                self.trouble = Some(PcmError::Xrun);
             }
             self.out.push(sample.unwrap_or(0));
         }
@@ -77,7 +78,7 @@ impl Dac {
         let from = self.out.len();
         for _ in 0..frames.div_ceil(self.period) {
             self.tick(self.period);
-            playback.turn(self).unwrap();
+            playback.run(self).unwrap();
         }
         self.out[from..from + frames].to_vec()
     }
@@ -88,24 +89,24 @@ impl Dac {
         }
     }
 
-    fn fail(&self) -> Result<(), Trouble> {
+    fn fail(&self) -> Result<(), PcmError> {
         self.trouble.map_or(Ok(()), Err)
     }
 }
 
-impl Speaker for Dac {
+impl PlaybackDevice for Dac {
     fn queue_frames(&self) -> usize {
         self.queue
     }
 
-    fn level(&mut self) -> Result<Level, Trouble> {
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.fail()?;
-        let level = Level { queued: self.held.len(), delay: self.held.len() as i64 + self.delay_error };
+        let level = BufferLevel { queued: self.held.len(), delay: self.held.len() as i64 + self.delay_error };
         self.interrupt();
         Ok(level)
     }
 
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         self.fail()?;
         self.interrupt();
         let taken = frames.len().min(self.buffer - self.held.len()).min(self.most);
@@ -114,7 +115,7 @@ impl Speaker for Dac {
         Ok(taken)
     }
 
-    fn flush(&mut self) -> Result<(), Trouble> {
+    fn flush(&mut self) -> Result<(), PcmError> {
         self.fail()?;
         self.flushes.push(self.out.len());
         self.held.clear();
@@ -122,7 +123,7 @@ impl Speaker for Dac {
         Ok(())
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         if self.recovery == Ok(Recovery::Emptied) {
             self.held.clear();
             self.running = false;
@@ -134,7 +135,7 @@ impl Speaker for Dac {
 
 /// A session, a step and a speaker.
 pub(super) struct Rig {
-    pub(super) sound: Rc<RefCell<Sound>>,
+    pub(super) sound: Rc<RefCell<AudioIo>>,
     pub(super) playback: Playback,
     pub(super) dac: Dac,
 }
@@ -146,25 +147,25 @@ impl Rig {
 
     /// Makes one whose speaker plays so many frames a second.
     pub(super) fn at(rate_hz: u32) -> Rig {
-        let shape = Shape::default();
+        let shape = StreamFormat::default();
         let period = rate_hz as usize / 100;
-        let intake = Intake::new(shape, 24_000, PERIOD, 0.0, true).unwrap();
-        let outlet = Outlet::new(shape, rate_hz, period).unwrap();
-        let (sound, _, playback) = steps_between(shape, intake, outlet).unwrap();
+        let intake = CaptureChain::new(shape, 24_000, PERIOD, 0.0, true).unwrap();
+        let outlet = PlaybackChain::new(shape, rate_hz, period).unwrap();
+        let (sound, _, playback) = steps_with_chains(shape, intake, outlet).unwrap();
         Rig { sound: Rc::new(RefCell::new(sound)), playback, dac: Dac::at(rate_hz) }
     }
 
-    pub(super) fn mouth<T>(&self, ask: impl FnOnce(&mut Mouth) -> T) -> T {
-        ask(&mut self.sound.borrow_mut().mouth)
+    pub(super) fn mouth<T>(&self, ask: impl FnOnce(&mut PlaybackHandle) -> T) -> T {
+        ask(&mut self.sound.borrow_mut().playback)
     }
 
     pub(super) fn say(&self, samples: &[i16]) {
-        let frames: Vec<Spoken> = samples.iter().map(|sample| [*sample]).collect();
+        let frames: Vec<PlaybackFrame> = samples.iter().map(|sample| [*sample]).collect();
         assert_eq!(self.mouth(|mouth| mouth.write(&frames)), frames.len());
     }
 
     pub(super) fn turn(&mut self) -> bool {
-        self.playback.turn(&mut self.dac).unwrap()
+        self.playback.run(&mut self.dac).unwrap()
     }
 
     pub(super) fn hear(&mut self, frames: usize) -> Vec<i16> {

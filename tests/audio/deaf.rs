@@ -1,10 +1,12 @@
 //! A device that is there and of no use: a microphone that hears nothing, and either that stands still.
 
-use mynah::audio::{AudioError, Deaf, End, Gone, Shape, Unplugged, Vigil, loops};
+use mynah::audio::{
+    AudioError, DeadInput, DeviceLost, Direction, StallDetector, StreamFormat, Unplugged, loops,
+};
 
 use super::stage::{Stage, Voice, at_once};
 
-const STILL: Gone = Gone { errno: libc::ETIMEDOUT };
+const STILL: DeviceLost = DeviceLost { errno: libc::ETIMEDOUT };
 /// How many tries a microphone that stays deaf for so long may cost: each is a click.
 const TRIES_IN_TEN_MINUTES: usize = 10;
 
@@ -14,7 +16,7 @@ fn a_microphone_that_gives_only_zeros_is_deaf_within_two_seconds_and_opened_anew
         let stage = listening();
         stage.at(1000, move |stage| stage.hears(Voice::Flat(value)));
         assert_eq!(hear(&stage, 2900), Ok(()));
-        assert_eq!(deaf(&stage), [(2490, Some(Deaf::Flat))], "{value}");
+        assert_eq!(deaf(&stage), [(2490, Some(DeadInput::Flat))], "{value}");
         assert_eq!(stage.tries(), [(0, true), (2490, true)], "{value}");
         assert_eq!((stage.reopens(), stage.deafened()), (1, 1));
     }
@@ -26,7 +28,7 @@ fn a_microphone_that_opening_anew_has_cured_hears_half_a_second_later() {
     stage.at(1000, |stage| stage.hears(Voice::Flat(0.0)));
     stage.at(2495, |stage| stage.hears(Voice::Noise));
     assert_eq!(hear(&stage, 60_000), Ok(()));
-    assert_eq!(deaf(&stage), [(2490, Some(Deaf::Flat)), (2990, None)]);
+    assert_eq!(deaf(&stage), [(2490, Some(DeadInput::Flat)), (2990, None)]);
     assert_eq!(stage.tries().len(), 2, "and is left alone: {:?}", stage.tries());
 }
 
@@ -53,7 +55,7 @@ fn a_microphone_that_repeats_a_buffer_is_deaf_in_another_way() {
         let seen = deaf(&stage);
         assert_eq!(seen.len(), 1, "{frames}: {seen:?}");
         let (at, how) = seen[0];
-        assert!(how == Some(Deaf::Stuck) && (2500..=3000).contains(&at), "{frames}: {seen:?}");
+        assert!(how == Some(DeadInput::Repeating) && (2500..=3000).contains(&at), "{frames}: {seen:?}");
     }
 }
 
@@ -62,9 +64,9 @@ fn a_long_buffer_that_goes_round_is_not_taken_for_sound_between_two_rounds() {
     let stage = listening();
     stage.gives(960);
     stage.hears(Voice::Again(32 * 960));
-    let long = Shape { period_frames: 960, queue_frames: 1920, ..Shape::default() };
+    let long = StreamFormat { period_frames: 960, queue_frames: 1920, ..StreamFormat::default() };
     let (sound, listener, _talker) = loops(long, Unplugged::Wait).unwrap();
-    let (place, _) = stage.begin(End::Microphone, sound, 60_000);
+    let (place, _) = stage.begin(Direction::Capture, sound, 60_000);
     assert_eq!(at_once(listener.run(place)), Ok(()));
     assert_eq!(deaf(&stage).len(), 1, "{:?}", deaf(&stage));
 }
@@ -96,7 +98,7 @@ fn a_microphone_whose_habit_is_to_gate_what_is_quiet_is_soon_left_alone() {
     }
     stage.at(50_000, |stage| stage.hears(Voice::Flat(0.0)));
     assert_eq!(hear(&stage, 120_000), Ok(()));
-    assert_eq!(deaf(&stage).last(), Some(&(109_990, Some(Deaf::Flat))), "but not for ever");
+    assert_eq!(deaf(&stage).last(), Some(&(109_990, Some(DeadInput::Flat))), "but not for ever");
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn a_deaf_microphone_that_nobody_wants_stays_deaf_until_it_has_been_heard() {
     stage.at(9000, |stage| stage.hears(Voice::Noise));
     stage.at(10_000, Stage::listen);
     assert_eq!(hear(&stage, 20_000), Ok(()));
-    assert_eq!(deaf(&stage), [(1500, Some(Deaf::Flat)), (10_500, None)]);
+    assert_eq!(deaf(&stage), [(1500, Some(DeadInput::Flat)), (10_500, None)]);
     assert_eq!(stage.tries(), [(0, true), (1500, true), (10_000, true)]);
 }
 
@@ -122,24 +124,24 @@ fn a_deaf_microphone_that_goes_away_is_away_and_deaf_no_more_when_it_comes_back_
     });
     assert_eq!(hear(&stage, 20_000), Ok(()));
     let last = stage.seen().last().copied().unwrap();
-    assert_eq!((last.1.microphone, last.1.deaf), (None, None), "{:?}", stage.seen());
+    assert_eq!((last.1.capture, last.1.dead_input), (None, None), "{:?}", stage.seen());
 }
 
 #[test]
 fn a_device_that_stands_still_is_begun_anew_and_then_gone_within_two_seconds_and_opened_again() {
-    for end in [End::Microphone, End::Speaker] {
+    for end in [Direction::Capture, Direction::Playback] {
         let stage = listening();
         stage.at(1000, Stage::still);
         stage.at(5500, Stage::put_back);
         let ended = match end {
-            End::Microphone => hear(&stage, 10_000),
-            End::Speaker => talk(&stage, 10_000),
+            Direction::Capture => hear(&stage, 10_000),
+            Direction::Playback => talk(&stage, 10_000),
         };
         assert_eq!(ended, Ok(()));
         assert_eq!(stage.begun_anew(), [1400], "{end}");
         let seen: Vec<_> = match end {
-            End::Microphone => stage.microphone_seen(),
-            End::Speaker => stage.speaker_seen(),
+            Direction::Capture => stage.microphone_seen(),
+            Direction::Playback => stage.speaker_seen(),
         };
         assert_eq!(seen[0], (2800, Some(STILL)), "{end}");
         assert!(seen.len() == 2 && seen[1].1.is_none() && seen[1].0 < 8000, "{end}: {seen:?}");
@@ -148,72 +150,72 @@ fn a_device_that_stands_still_is_begun_anew_and_then_gone_within_two_seconds_and
 
 #[test]
 fn what_a_device_fetches_ahead_when_it_is_begun_anew_does_not_put_off_its_end() {
-    let mut vigil = Vigil::new(960);
-    vigil.moved(1920);
+    let mut vigil = StallDetector::new(960);
+    vigil.progressed(1920);
     assert!(vigil.is_proven());
-    assert_eq!(vigil.silent(200), Ok(false));
-    assert_eq!(vigil.silent(200), Ok(true));
+    assert_eq!(vigil.idle(200), Ok(false));
+    assert_eq!(vigil.idle(200), Ok(true));
     for _ in 0..6 {
-        vigil.moved(240);
-        assert_eq!(vigil.silent(200), Ok(false));
+        vigil.progressed(240);
+        assert_eq!(vigil.idle(200), Ok(false));
     }
-    assert_eq!(vigil.silent(200), Err(STILL));
-    let mut vigil = Vigil::new(960);
-    vigil.moved(1920);
-    assert_eq!(vigil.silent(400), Ok(true));
-    vigil.moved(1920);
-    assert_eq!(vigil.silent(400), Ok(true), "it had moved again, so it is begun anew again");
+    assert_eq!(vigil.idle(200), Err(STILL));
+    let mut vigil = StallDetector::new(960);
+    vigil.progressed(1920);
+    assert_eq!(vigil.idle(400), Ok(true));
+    vigil.progressed(1920);
+    assert_eq!(vigil.idle(400), Ok(true), "it had moved again, so it is begun anew again");
 }
 
 #[test]
 fn a_device_that_has_just_been_opened_has_the_time_a_sound_server_needs() {
-    let mut vigil = Vigil::new(960);
+    let mut vigil = StallDetector::new(960);
     for _ in 0..8 {
-        assert_eq!(vigil.silent(200), Ok(false));
+        assert_eq!(vigil.idle(200), Ok(false));
     }
-    assert_eq!(vigil.silent(200), Err(STILL));
+    assert_eq!(vigil.idle(200), Err(STILL));
 }
 
 #[test]
 fn each_fault_is_said_in_a_sentence_with_what_mynah_does_and_what_its_owner_can() {
-    let gone = |errno, end| Gone { errno }.sentence(end);
+    let gone = |errno, end| DeviceLost { errno }.sentence(end);
     for (said, expected) in [
         (
-            Deaf::Flat.to_string(),
+            DeadInput::Flat.to_string(),
             "the microphone delivers nothing but silence, not even noise; it is opened anew, ever less often: see whether \
              its switch or the mixer (alsamixer) mutes it, and whether its data line is loose",
         ),
         (
-            Deaf::Stuck.to_string(),
+            DeadInput::Repeating.to_string(),
             "the microphone delivers the same over and over; it is opened anew, ever less often: if that does not help, \
              unplug it and plug it in, or start the board again",
         ),
         (
-            gone(libc::ETIMEDOUT, End::Microphone),
+            gone(libc::ETIMEDOUT, Direction::Capture),
             "the microphone has stopped delivering; it is opened again until it does: if that does not help, unplug it, \
              plug it in, and see the kernel's log",
         ),
         (
-            gone(libc::ETIMEDOUT, End::Speaker),
+            gone(libc::ETIMEDOUT, Direction::Playback),
             "the speaker has stopped playing; it is opened again until it does: if that does not help, unplug it, plug it \
              in, and see the kernel's log",
         ),
         (
-            gone(libc::EIO, End::Speaker),
+            gone(libc::EIO, Direction::Playback),
             "the speaker fails again and again; it is opened again until it works: see that its power and its cable are \
              good",
         ),
         (
-            gone(libc::EBUSY, End::Microphone),
+            gone(libc::EBUSY, Direction::Capture),
             "the microphone is held by another program; it is tried again until it is free: end that program",
         ),
         (
-            gone(libc::EACCES, End::Speaker),
+            gone(libc::EACCES, Direction::Playback),
             "the speaker may not be opened any more (Permission denied (os error 13)); it is tried again until it may: \
              see who owns its node in /dev/snd",
         ),
         (
-            gone(libc::ENODEV, End::Microphone),
+            gone(libc::ENODEV, Direction::Capture),
             "the microphone is gone (No such device (os error 19)); it is taken up again when it is back: see that its \
              cable and power are good",
         ),
@@ -230,23 +232,23 @@ fn listening() -> Stage {
 }
 
 fn hear(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, listener, _talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
-    let (place, _) = stage.begin(End::Microphone, sound, end_ms);
+    let (sound, listener, _talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+    let (place, _) = stage.begin(Direction::Capture, sound, end_ms);
     at_once(listener.run(place))
 }
 
 fn talk(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, _listener, talker) = loops(Shape::default(), Unplugged::Wait).unwrap();
-    let (place, device) = stage.begin(End::Speaker, sound, end_ms);
+    let (sound, _listener, talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+    let (place, device) = stage.begin(Direction::Playback, sound, end_ms);
     at_once(talker.run(place, device))
 }
 
 /// When the session saw the microphone become deaf, and hear again.
-fn deaf(stage: &Stage) -> Vec<(u64, Option<Deaf>)> {
-    let mut seen: Vec<(u64, Option<Deaf>)> = Vec::new();
+fn deaf(stage: &Stage) -> Vec<(u64, Option<DeadInput>)> {
+    let mut seen: Vec<(u64, Option<DeadInput>)> = Vec::new();
     for (at, away) in stage.seen() {
-        if seen.last().and_then(|(_, deaf)| *deaf) != away.deaf {
-            seen.push((at, away.deaf));
+        if seen.last().and_then(|(_, deaf)| *deaf) != away.dead_input {
+            seen.push((at, away.dead_input));
         }
     }
     seen

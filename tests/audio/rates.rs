@@ -2,7 +2,8 @@
 
 use assert_no_alloc::assert_no_alloc;
 use mynah::audio::{
-    Capture, Gone, Intake, Microphone, Outlet, Recovery, Shape, Silenced, Sound, Trouble, steps_between,
+    AudioIo, Capture, CaptureChain, CaptureDevice, CutReceipt, DeviceLost, PcmError, PlaybackChain, Recovery,
+    StreamFormat, steps_with_chains,
 };
 use mynah::convert::{float, sample};
 use proptest::prelude::*;
@@ -42,7 +43,7 @@ fn what_was_heard_is_known_within_a_period_and_in_the_end_exactly() {
         while rig.dac.out.len() < rate as usize {
             rig.dac.tick(rig.dac.period / 3);
             rig.turn();
-            let heard = rig.mouth(|mouth| mouth.heard());
+            let heard = rig.mouth(|mouth| mouth.played_position());
             assert!(heard >= last, "{rate} Hz: it went back from {last} to {heard}");
             last = heard;
             let playing = rig.dac.out.last().copied().unwrap();
@@ -66,7 +67,7 @@ fn a_cut_is_silent_after_its_fade_and_says_what_was_heard() {
             rig.turn();
             let receipt = rig.mouth(|mouth| mouth.receipt()).unwrap();
             assert!(
-                receipt.cut == cut && receipt.heard.abs_diff(truth) <= OFF,
+                receipt.cut == cut && receipt.played.abs_diff(truth) <= OFF,
                 "{rate} Hz: {receipt:?}, {truth}"
             );
             let heard = rig.hear(rate as usize / 10);
@@ -74,7 +75,7 @@ fn a_cut_is_silent_after_its_fade_and_says_what_was_heard() {
                 heard[rate as usize / 200..].iter().all(|sample| *sample == 0),
                 "{rate} Hz: sound goes on"
             );
-            assert_eq!(rig.mouth(|mouth| mouth.heard()), receipt.heard);
+            assert_eq!(rig.mouth(|mouth| mouth.played_position()), receipt.played);
         }
     }
 }
@@ -128,7 +129,7 @@ fn a_reply_that_ends_in_the_middle_of_a_word_fades() {
         let most = 28_800 * 3775 / rate as i32;
         assert!(largest_jump(&rig.dac.out) <= most, "{rate} Hz: {}", largest_jump(&rig.dac.out));
         assert_eq!(rig.sound.borrow().counters().starved.get(), 1);
-        assert_eq!(rig.mouth(|mouth| mouth.heard()), 695);
+        assert_eq!(rig.mouth(|mouth| mouth.played_position()), 695);
     }
 }
 
@@ -153,12 +154,12 @@ fn an_xrun_loses_nothing_of_the_reply() {
 fn what_a_lost_device_held_is_not_taken_for_heard_and_the_rest_is_played() {
     for rate in RATES {
         let mut rig = speaking(rate, &numbered(0, 9_600));
-        let before = rig.mouth(|mouth| mouth.heard());
-        rig.dac.trouble = Some(Trouble::Gone(Gone { errno: 19 }));
-        assert!(rig.playback.turn(&mut rig.dac).is_err());
+        let before = rig.mouth(|mouth| mouth.played_position());
+        rig.dac.trouble = Some(PcmError::Lost(DeviceLost { errno: 19 }));
+        assert!(rig.playback.run(&mut rig.dac).is_err());
         rig.dac = Dac::at(rate);
         rig.turn();
-        assert_eq!(rig.mouth(|mouth| mouth.heard()), before, "{rate} Hz");
+        assert_eq!(rig.mouth(|mouth| mouth.played_position()), before, "{rate} Hz");
         let heard = rig.hear(rate as usize / 10);
         let held = u64::try_from(heard[9]).unwrap() - 1000;
         assert!(
@@ -166,10 +167,10 @@ fn what_a_lost_device_held_is_not_taken_for_heard_and_the_rest_is_played() {
             "{rate} Hz: {held} follows {before} and 20 ms that were lost"
         );
         let truth = u64::try_from(rig.dac.out.last().copied().unwrap()).unwrap() - 1000;
-        let known = rig.mouth(|mouth| mouth.heard());
+        let known = rig.mouth(|mouth| mouth.played_position());
         assert!(known.abs_diff(truth) <= OFF, "{rate} Hz: {known} heard, {truth} played");
         rig.hear(rate as usize / 2);
-        assert_eq!(rig.mouth(|mouth| mouth.heard()), 9_600);
+        assert_eq!(rig.mouth(|mouth| mouth.played_position()), 9_600);
     }
 }
 
@@ -191,10 +192,10 @@ proptest! {
                     rig.turn();
                 }
             }
-            let (heard, written) = rig.mouth(|mouth| (mouth.heard(), mouth.written()));
+            let (heard, written) = rig.mouth(|mouth| (mouth.played_position(), mouth.written()));
             prop_assert!(heard >= last && heard <= written);
             last = heard;
-            while let Some(Silenced { cut, heard }) = rig.mouth(|mouth| mouth.receipt()) {
+            while let Some(CutReceipt { cut, played }) = rig.mouth(|mouth| mouth.receipt()) {
                 prop_assert!(heard <= cut && cut <= written);
             }
         }
@@ -202,7 +203,7 @@ proptest! {
             rig.hear(rate as usize / 100);
         }
         rig.hear(rate as usize / 10);
-        let (heard, written) = rig.mouth(|mouth| (mouth.heard(), mouth.written()));
+        let (heard, written) = rig.mouth(|mouth| (mouth.played_position(), mouth.written()));
         prop_assert!(heard == written || cut_at == Some(written), "{heard} of {written}");
         prop_assert!(rig.hear(100).iter().all(|sample| *sample == 0));
     }
@@ -213,7 +214,7 @@ fn a_microphone_of_any_rate_is_heard_at_ours() {
     for rate in RATES {
         let (mut sound, mut capture) = listening(rate, 0.0);
         let mut mic = Mic::of(tone_at(rate, 440.0, 0.5, rate as usize / 2));
-        while capture.turn(&mut mic).unwrap() {}
+        while capture.step(&mut mic).unwrap() {}
         let heard = read(&mut sound);
         assert!(heard.len().abs_diff(12_000) < 60, "{rate} Hz: {} frames", heard.len());
         let loudest = heard[2_400..].iter().map(|sample| sample.unsigned_abs()).max().unwrap();
@@ -227,7 +228,7 @@ fn an_offset_is_taken_away_and_what_is_made_louder_never_clips() {
     let (mut sound, mut capture) = listening(48_000, 30.0);
     let loud = tone_at(48_000, 440.0, 0.3, 24_000).iter().map(|sample| sample + 0.2).collect();
     let mut mic = Mic::of(loud);
-    while capture.turn(&mut mic).unwrap() {}
+    while capture.step(&mut mic).unwrap() {}
     let heard = read(&mut sound);
     // A limited tone is a tone as loud as can be; a clipped one stands still at its peaks.
     let standing = heard.windows(4).filter(|four| four.iter().all(|one| one.unsigned_abs() > 32_700)).count();
@@ -238,11 +239,11 @@ fn an_offset_is_taken_away_and_what_is_made_louder_never_clips() {
 
 #[test]
 fn our_own_form_is_heard_to_the_bit_offset_and_all() {
-    let intake = Intake::new(Shape::default(), 24_000, 240, 0.0, true).unwrap();
+    let intake = CaptureChain::new(StreamFormat::default(), 24_000, 240, 0.0, true).unwrap();
     let (mut sound, mut capture) = listening_by(intake);
     let samples: Vec<i16> = (i16::MIN..=i16::MAX).step_by(3).collect();
     let mut mic = Mic::of(samples.iter().map(|sample| float(*sample)).collect());
-    while capture.turn(&mut mic).unwrap() {}
+    while capture.step(&mut mic).unwrap() {}
     assert!(read(&mut sound) == samples);
 }
 
@@ -251,12 +252,12 @@ fn a_microphone_that_is_opened_again_says_nothing_of_the_time_before() {
     let (mut sound, mut capture) = listening(48_000, 0.0);
     capture.mark_open(true);
     let mut mic = Mic::of(tone_at(48_000, 440.0, 0.9, 4_800));
-    while capture.turn(&mut mic).unwrap() {}
+    while capture.step(&mut mic).unwrap() {}
     capture.mark_open(false);
     read(&mut sound);
     capture.mark_open(true);
     let mut mic = Mic::of(vec![0.0; 4_800]);
-    while capture.turn(&mut mic).unwrap() {}
+    while capture.step(&mut mic).unwrap() {}
     assert!(read(&mut sound).iter().all(|sample| *sample == 0));
 }
 
@@ -269,7 +270,7 @@ fn nothing_is_allocated_between_any_two_rates() {
         let reply: Vec<[i16; 1]> = tone(2_400).into_iter().map(|sample| [sample]).collect();
         assert_no_alloc(|| {
             for round in 0..8 {
-                capture.turn(&mut mic).unwrap();
+                capture.step(&mut mic).unwrap();
                 rig.mouth(|mouth| mouth.write(&reply));
                 rig.mouth(|mouth| mouth.set_volume(round * 12));
                 rig.turn();
@@ -295,8 +296,8 @@ impl Mic {
     }
 }
 
-impl Microphone for Mic {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+impl CaptureDevice for Mic {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         let rest = &self.samples[self.place..];
         let taken = rest.len().min(into.len());
         into[..taken].copy_from_slice(&rest[..taken]);
@@ -304,24 +305,26 @@ impl Microphone for Mic {
         Ok(taken)
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }
 
-fn listening(rate: u32, gain_db: f32) -> (Sound, Capture) {
-    listening_by(Intake::new(Shape::default(), rate, rate as usize / 100, gain_db, false).unwrap())
+fn listening(rate: u32, gain_db: f32) -> (AudioIo, Capture) {
+    listening_by(
+        CaptureChain::new(StreamFormat::default(), rate, rate as usize / 100, gain_db, false).unwrap(),
+    )
 }
 
-fn listening_by(intake: Intake) -> (Sound, Capture) {
-    let outlet = Outlet::new(Shape::default(), 24_000, 240).unwrap();
-    let (sound, capture, _) = steps_between(Shape::default(), intake, outlet).unwrap();
+fn listening_by(intake: CaptureChain) -> (AudioIo, Capture) {
+    let outlet = PlaybackChain::new(StreamFormat::default(), 24_000, 240).unwrap();
+    let (sound, capture, _) = steps_with_chains(StreamFormat::default(), intake, outlet).unwrap();
     (sound, capture)
 }
 
-fn read(sound: &mut Sound) -> Vec<i16> {
+fn read(sound: &mut AudioIo) -> Vec<i16> {
     let mut into = vec![[0]; 48_000];
-    let taken = sound.ears.read(&mut into);
+    let taken = sound.capture.read(&mut into);
     into[..taken].as_flattened().to_vec()
 }
 

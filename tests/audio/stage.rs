@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mynah::audio::{
-    AudioError, Away, End, Gone, Level, Microphone, Open, Recovery, Running, Silenced, Sound, Speaker,
-    Trouble, Vigil, Waited,
+    ActiveStream, AudioError, AudioIo, BufferLevel, CaptureDevice, CutReceipt, DeviceLost, DeviceSource,
+    Direction, MissingDevices, PcmError, PlaybackDevice, Recovery, StallDetector, WakeReason,
 };
 use mynah::sys::EventFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,8 +17,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::away::Seen;
 use super::dac::{BUFFER, Dac, PERIOD};
 
-pub(super) const UNPLUGGED: Gone = Gone { errno: libc::ENODEV };
-pub(super) const BUSY: Gone = Gone { errno: libc::EBUSY };
+pub(super) const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
+pub(super) const BUSY: DeviceLost = DeviceLost { errno: libc::EBUSY };
 const PERIOD_MS: u64 = 10;
 /// How long one that stands still is waited for at a time.
 const LOOK_MS: u64 = 200;
@@ -32,8 +32,8 @@ type Act = Box<dyn FnOnce(&Stage)>;
 pub(super) struct Stage(Rc<RefCell<Set>>);
 
 struct Set {
-    end: End,
-    sound: Option<Sound>,
+    end: Direction,
+    sound: Option<AudioIo>,
     now_ms: u64,
     script: VecDeque<(u64, Act)>,
     changed: bool,
@@ -50,13 +50,13 @@ struct Set {
     block: usize,
     /// Frames moved since the device was opened.
     moved: usize,
-    vigil: Vigil,
+    vigil: StallDetector,
     lines: usize,
     /// When one that stood still was begun anew.
     anew: Vec<u64>,
     tries: Vec<(u64, bool)>,
-    seen: Vec<(u64, Away)>,
-    receipts: Vec<(u64, Silenced)>,
+    seen: Vec<(u64, MissingDevices)>,
+    receipts: Vec<(u64, CutReceipt)>,
     out: Vec<i16>,
     captured_before: u64,
     counts: (u64, u64, u64),
@@ -66,7 +66,7 @@ struct Set {
 enum State {
     Here,
     /// It cannot be opened.
-    Gone(Gone),
+    Gone(DeviceLost),
     /// It can be opened, and fails when it is to move.
     Flaps,
     /// It can be opened, and stands still.
@@ -98,7 +98,7 @@ impl Voice {
 impl Stage {
     pub(super) fn new() -> Stage {
         Stage(Rc::new(RefCell::new(Set {
-            end: End::Speaker,
+            end: Direction::Playback,
             sound: None,
             now_ms: 0,
             script: VecDeque::new(),
@@ -112,7 +112,7 @@ impl Stage {
             given: 0,
             block: PERIOD,
             moved: 0,
-            vigil: Vigil::new(BUFFER),
+            vigil: StallDetector::new(BUFFER),
             lines: 0,
             anew: Vec::new(),
             tries: Vec::new(),
@@ -130,11 +130,11 @@ impl Stage {
     }
 
     /// Gives the thread its place and an open device; the session leaves at `end_ms`.
-    pub(super) fn begin(&self, end: End, sound: Sound, end_ms: u64) -> (Stage, Device) {
+    pub(super) fn begin(&self, end: Direction, sound: AudioIo, end_ms: u64) -> (Stage, Device) {
         self.at(end_ms, |stage| {
             let mut set = stage.0.borrow_mut();
             let counters = set.sound.as_ref().unwrap().counters();
-            set.counts = (counters.captured.get(), counters.reopens.get(), counters.deafened.get());
+            set.counts = (counters.captured.get(), counters.reopens.get(), counters.dead_inputs.get());
             set.sound = None;
         });
         let mut set = self.0.borrow_mut();
@@ -180,24 +180,24 @@ impl Stage {
     }
 
     pub(super) fn listen(&self) {
-        self.with(|sound| sound.ears.set_open(true));
+        self.with(|sound| sound.capture.set_open(true));
     }
 
     pub(super) fn hush(&self) {
-        self.with(|sound| sound.ears.set_open(false));
+        self.with(|sound| sound.capture.set_open(false));
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.with(|sound| sound.ears.is_open())
+        self.with(|sound| sound.capture.is_open())
     }
 
     pub(super) fn say(&self, samples: &[i16]) {
-        let frames: Vec<mynah::audio::Spoken> = samples.iter().map(|sample| [*sample]).collect();
-        assert_eq!(self.with(|sound| sound.mouth.write(&frames)), frames.len());
+        let frames: Vec<mynah::audio::PlaybackFrame> = samples.iter().map(|sample| [*sample]).collect();
+        assert_eq!(self.with(|sound| sound.playback.write(&frames)), frames.len());
     }
 
     pub(super) fn cut(&self) {
-        self.with(|sound| sound.mouth.cut());
+        self.with(|sound| sound.playback.cut());
     }
 
     pub(super) fn forget_captured(&self) {
@@ -238,19 +238,19 @@ impl Stage {
     }
 
     /// What the session saw, each time it was woken to something new.
-    pub(super) fn seen(&self) -> Vec<(u64, Away)> {
+    pub(super) fn seen(&self) -> Vec<(u64, MissingDevices)> {
         self.0.borrow().seen.clone()
     }
 
     pub(super) fn speaker_seen(&self) -> Seen {
-        self.seen().into_iter().map(|(at, away)| (at, away.speaker)).collect()
+        self.seen().into_iter().map(|(at, away)| (at, away.playback)).collect()
     }
 
     pub(super) fn microphone_seen(&self) -> Seen {
-        self.seen().into_iter().map(|(at, away)| (at, away.microphone)).collect()
+        self.seen().into_iter().map(|(at, away)| (at, away.capture)).collect()
     }
 
-    pub(super) fn receipts(&self) -> Vec<(u64, Silenced)> {
+    pub(super) fn receipts(&self) -> Vec<(u64, CutReceipt)> {
         self.0.borrow().receipts.clone()
     }
 
@@ -260,7 +260,7 @@ impl Stage {
         set.out.iter().chain(&set.dac.out).copied().filter(|sample| *sample >= 1000).collect()
     }
 
-    fn with<T>(&self, ask: impl FnOnce(&mut Sound) -> T) -> T {
+    fn with<T>(&self, ask: impl FnOnce(&mut AudioIo) -> T) -> T {
         ask(self.0.borrow_mut().sound.as_mut().expect("the session is there"))
     }
 
@@ -297,20 +297,20 @@ impl Stage {
             return;
         }
         sound.clear_wake();
-        let away = sound.away();
-        let receipts: Vec<_> = std::iter::from_fn(|| sound.mouth.receipt()).collect();
+        let away = sound.missing_devices();
+        let receipts: Vec<_> = std::iter::from_fn(|| sound.playback.receipt()).collect();
         set.receipts.extend(receipts.into_iter().map(|receipt| (now, receipt)));
-        if set.seen.last().map_or(Away::default(), |(_, away)| *away) != away {
+        if set.seen.last().map_or(MissingDevices::default(), |(_, away)| *away) != away {
             set.seen.push((now, away));
         }
     }
 }
 
-impl Open for Stage {
+impl DeviceSource for Stage {
     type Device = Device;
     type Line<'a> = Line;
 
-    fn open(&mut self) -> Result<Device, Gone> {
+    fn open(&mut self) -> Result<Device, DeviceLost> {
         let mut set = self.0.borrow_mut();
         let (now, opened) = (set.now_ms, !matches!(set.device, State::Gone(_)));
         set.tries.push((now, opened));
@@ -321,19 +321,19 @@ impl Open for Stage {
         }
     }
 
-    fn line(device: &Device) -> Result<Line, Gone> {
+    fn line(device: &Device) -> Result<Line, DeviceLost> {
         let stage = device.0.clone();
         let mut set = stage.0.borrow_mut();
         let before = std::mem::replace(&mut set.dac, Dac::new());
         set.out.extend(before.out);
-        (set.moved, set.due, set.vigil) = (0, 0, Vigil::new(BUFFER));
+        (set.moved, set.due, set.vigil) = (0, 0, StallDetector::new(BUFFER));
         set.lines += 1;
         drop(set);
         Ok(Line(stage))
     }
 
-    fn lost(&self, gone: Gone) -> AudioError {
-        AudioError::Gone { end: self.0.borrow().end, device: "scripted".to_owned(), errno: gone.errno }
+    fn lost(&self, gone: DeviceLost) -> AudioError {
+        AudioError::Lost { end: self.0.borrow().end, device: "scripted".to_owned(), errno: gone.errno }
     }
 
     fn set_limit(&mut self, limit: Option<Duration>) {
@@ -346,7 +346,7 @@ impl Open for Stage {
         set.next_try_ms = after.map(|after| set.now_ms + after.as_millis() as u64);
     }
 
-    async fn wait(&mut self, _: &EventFd) -> Waited {
+    async fn wait(&mut self, _: &EventFd) -> WakeReason {
         self.look();
         let (limit, next_try, script) = {
             let set = self.0.borrow();
@@ -356,18 +356,18 @@ impl Open for Stage {
         if script.is_some_and(|script| timer.is_none_or(|timer| script <= timer)) {
             self.play();
             return match std::mem::take(&mut self.0.borrow_mut().changed) {
-                true => Waited::Changed,
-                false => Waited::Rung,
+                true => WakeReason::DevicesChanged,
+                false => WakeReason::Notified,
             };
         }
         let mut set = self.0.borrow_mut();
         set.now_ms = set.now_ms.max(timer.expect("it would wait for ever"));
         if limit.is_some_and(|limit| limit <= set.now_ms) {
             set.limit_ms = None;
-            return Waited::Over;
+            return WakeReason::Over;
         }
         set.next_try_ms = None;
-        Waited::Due
+        WakeReason::Due
     }
 }
 
@@ -378,27 +378,27 @@ pub(super) struct Device(Stage);
 pub(super) struct Line(Stage);
 
 impl Line {
-    fn still_there(&self) -> Result<(), Gone> {
+    fn still_there(&self) -> Result<(), DeviceLost> {
         match self.0.0.borrow().device {
             State::Here | State::Still => Ok(()),
             State::Gone(_) => Err(UNPLUGGED),
-            State::Flaps => Err(Gone { errno: libc::EIO }),
+            State::Flaps => Err(DeviceLost { errno: libc::EIO }),
         }
     }
 
-    fn dac<T>(&mut self, ask: impl FnOnce(&mut Dac) -> Result<T, Trouble>) -> Result<T, Trouble> {
-        self.still_there().map_err(Trouble::Gone)?;
+    fn dac<T>(&mut self, ask: impl FnOnce(&mut Dac) -> Result<T, PcmError>) -> Result<T, PcmError> {
+        self.still_there().map_err(PcmError::Lost)?;
         ask(&mut self.0.0.borrow_mut().dac)
     }
 }
 
-impl Running for Line {
-    async fn wait(&mut self, _: &EventFd, _: bool) -> Result<(), Gone> {
+impl ActiveStream for Line {
+    async fn wait(&mut self, _: &EventFd, _: bool) -> Result<(), DeviceLost> {
         if self.0.0.borrow().device == State::Still {
             self.0.pass(self.0.now() + LOOK_MS);
             // As a card is: looked at now and then, begun anew once, and then given up.
             let mut set = self.0.0.borrow_mut();
-            let anew = set.vigil.silent(LOOK_MS as u32)?;
+            let anew = set.vigil.idle(LOOK_MS as u32)?;
             if anew {
                 set.dac.held.clear();
                 let now = set.now_ms;
@@ -409,7 +409,7 @@ impl Running for Line {
         let next = self.0.now() + PERIOD_MS;
         self.0.pass(next);
         self.still_there()?;
-        self.0.0.borrow_mut().vigil.moved(PERIOD);
+        self.0.0.borrow_mut().vigil.progressed(PERIOD);
         let mut set = self.0.0.borrow_mut();
         set.dac.tick(PERIOD);
         set.due += PERIOD;
@@ -421,15 +421,15 @@ impl Running for Line {
         let set = self.0.0.borrow();
         set.moved
             >= match set.end {
-                End::Speaker => 2 * BUFFER,
-                End::Microphone => 4 * BUFFER,
+                Direction::Playback => 2 * BUFFER,
+                Direction::Capture => 4 * BUFFER,
             }
     }
 }
 
-impl Microphone for Line {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
-        self.still_there().map_err(Trouble::Gone)?;
+impl CaptureDevice for Line {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
+        self.still_there().map_err(PcmError::Lost)?;
         let mut set = self.0.0.borrow_mut();
         if set.due < set.block {
             return Ok(0);
@@ -444,30 +444,30 @@ impl Microphone for Line {
         Ok(taken)
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }
 
-impl Speaker for Line {
+impl PlaybackDevice for Line {
     fn queue_frames(&self) -> usize {
         self.0.0.borrow().dac.queue_frames()
     }
 
-    fn level(&mut self) -> Result<Level, Trouble> {
-        self.dac(Speaker::level)
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
+        self.dac(PlaybackDevice::level)
     }
 
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         self.dac(|dac| dac.write(frames))
     }
 
-    fn flush(&mut self) -> Result<(), Trouble> {
-        self.dac(Speaker::flush)
+    fn flush(&mut self) -> Result<(), PcmError> {
+        self.dac(PlaybackDevice::flush)
     }
 
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
-        self.dac(|dac| Speaker::recover(dac, trouble))
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
+        self.dac(|dac| PlaybackDevice::recover(dac, trouble))
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use assert_no_alloc::assert_no_alloc;
-use mynah::audio::{Capture, Gone, Microphone, Recovery, Shape, Sound, Trouble, steps};
+use mynah::audio::{AudioIo, Capture, CaptureDevice, DeviceLost, PcmError, Recovery, StreamFormat, steps};
 use mynah::convert::float;
 
 use super::dac::{BUFFER, FADE, PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
@@ -38,10 +38,10 @@ fn the_session_is_told_when_the_lane_runs_dry_and_when_the_last_of_it_was_heard(
     assert!(!rig.turn());
     rig.dac.tick(PERIOD);
     assert!(rig.turn(), "dry");
-    assert_eq!(rig.mouth(|mouth| mouth.heard()), 240);
+    assert_eq!(rig.mouth(|mouth| mouth.played_position()), 240);
     rig.dac.tick(PERIOD);
     assert!(rig.turn(), "all heard");
-    assert_eq!(rig.mouth(|mouth| mouth.heard()), 480);
+    assert_eq!(rig.mouth(|mouth| mouth.played_position()), 480);
     rig.dac.tick(PERIOD);
     assert!(!rig.turn());
 }
@@ -70,7 +70,7 @@ fn an_xrun_loses_nothing_that_was_in_the_lane() {
     let heard: Vec<i16> = rig.dac.out.iter().copied().filter(|sample| *sample >= 1000).take(2000).collect();
     assert_eq!(heard, numbered(0, 2000));
     let sound = rig.sound.borrow();
-    assert_eq!((sound.counters().playback_xruns.get(), sound.mouth.heard()), (1, 2000));
+    assert_eq!((sound.counters().playback_xruns.get(), sound.playback.played_position()), (1, 2000));
 }
 
 #[test]
@@ -79,9 +79,9 @@ fn a_device_that_comes_back_plays_on_from_the_lane() {
     rig.say(&numbered(0, 2000));
     rig.dac.most = 100;
     rig.turn();
-    let gone = Gone { errno: libc::ENODEV };
-    rig.dac.trouble = Some(Trouble::Gone(gone));
-    assert_eq!(rig.playback.turn(&mut rig.dac), Err(gone));
+    let gone = DeviceLost { errno: libc::ENODEV };
+    rig.dac.trouble = Some(PcmError::Lost(gone));
+    assert_eq!(rig.playback.run(&mut rig.dac), Err(gone));
     rig.dac = super::dac::Dac::new();
     rig.turn();
     assert_eq!(rig.hear(1000), numbered(QUEUE as u64, 1000));
@@ -94,10 +94,10 @@ fn what_a_lost_device_held_is_not_taken_for_heard() {
     rig.turn();
     rig.dac.tick(PERIOD);
     rig.turn();
-    rig.playback.start_afresh();
+    rig.playback.reset_stream();
     rig.dac = super::dac::Dac::new();
     rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.heard()), PERIOD as u64);
+    assert_eq!(rig.mouth(|mouth| mouth.played_position()), PERIOD as u64);
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn what_was_taken_from_the_lane_and_not_by_the_device_is_played_when_it_is_back(
     rig.say(&numbered(0, 2000));
     rig.dac.most = 0;
     rig.turn();
-    rig.dac.trouble = Some(Trouble::Gone(Gone { errno: libc::ENODEV }));
-    assert!(rig.playback.turn(&mut rig.dac).is_err());
+    rig.dac.trouble = Some(PcmError::Lost(DeviceLost { errno: libc::ENODEV }));
+    assert!(rig.playback.run(&mut rig.dac).is_err());
     rig.dac = super::dac::Dac::new();
     rig.turn();
     assert_eq!(rig.hear(1000), numbered(0, 1000));
@@ -117,7 +117,7 @@ fn what_was_taken_from_the_lane_and_not_by_the_device_is_played_when_it_is_back(
 fn a_suspended_device_is_given_time_and_counted_once() {
     let mut rig = Rig::new();
     rig.turn();
-    rig.dac.trouble = Some(Trouble::Suspended);
+    rig.dac.trouble = Some(PcmError::Suspended);
     rig.dac.recovery = Ok(Recovery::NotYet);
     for _ in 0..5 {
         rig.turn();
@@ -132,15 +132,15 @@ fn a_suspended_device_is_given_time_and_counted_once() {
 
 #[test]
 fn a_device_that_recovers_without_end_is_gone() {
-    for trouble in [Trouble::Xrun, Trouble::Stalled, Trouble::Suspended] {
+    for trouble in [PcmError::Xrun, PcmError::Stall, PcmError::Suspended] {
         let mut rig = Rig::new();
         rig.dac.trouble = Some(trouble);
         rig.dac.recovery = Ok(Recovery::Resumed);
-        let turns = (0..100).take_while(|_| rig.playback.turn(&mut rig.dac).is_ok()).count();
+        let turns = (0..100).take_while(|_| rig.playback.run(&mut rig.dac).is_ok()).count();
         assert!((5..50).contains(&turns), "{trouble:?} was tried {turns} times");
         let (_sound, mut capture) = listening();
         let mut mic = Mic { trouble: Some(trouble), recovery: Ok(Recovery::Resumed), ..Mic::default() };
-        let turns = (0..100).take_while(|_| capture.turn(&mut mic).is_ok()).count();
+        let turns = (0..100).take_while(|_| capture.step(&mut mic).is_ok()).count();
         assert!((5..50).contains(&turns), "{trouble:?} was tried {turns} times");
     }
 }
@@ -149,8 +149,8 @@ fn a_device_that_recovers_without_end_is_gone() {
 fn what_the_microphone_gives_is_heard_in_order_and_measured() {
     let (mut sound, mut capture) = listening();
     let mut mic = Mic { due: 600, ..Mic::default() };
-    assert_eq!(capture.turn(&mut mic), Ok(true));
-    assert_eq!(capture.turn(&mut mic), Ok(false));
+    assert_eq!(capture.step(&mut mic), Ok(true));
+    assert_eq!(capture.step(&mut mic), Ok(false));
     assert_eq!(read(&mut sound, 1000), (0..600).collect::<Vec<i16>>());
     let counters = sound.counters();
     assert_eq!((counters.captured.get(), counters.overruns.get()), (600, 0));
@@ -161,24 +161,24 @@ fn what_the_microphone_gives_is_heard_in_order_and_measured() {
 fn a_session_that_does_not_listen_loses_the_newest_and_knows_how_much() {
     let (mut sound, mut capture) = listening();
     let mut mic = Mic { due: 48_000, wraps: true, ..Mic::default() };
-    while capture.turn(&mut mic) == Ok(true) {}
+    while capture.step(&mut mic) == Ok(true) {}
     mic.due = 300;
-    capture.turn(&mut mic).unwrap();
+    capture.step(&mut mic).unwrap();
     let counters = sound.counters();
     assert_eq!((counters.captured.get(), counters.overruns.get()), (48_300, 300));
     assert_eq!(read(&mut sound, 3), [0, 1, 2]);
     mic.due = 2;
-    capture.turn(&mut mic).unwrap();
+    capture.step(&mut mic).unwrap();
     assert_eq!(read(&mut sound, 60_000).len(), 48_000 - 3 + 2);
 }
 
 #[test]
 fn a_microphone_recovers_from_an_xrun_and_goes_on() {
     let (mut sound, mut capture) = listening();
-    let mut mic = Mic { trouble: Some(Trouble::Xrun), ..Mic::default() };
-    assert_eq!(capture.turn(&mut mic), Ok(false));
+    let mut mic = Mic { trouble: Some(PcmError::Xrun), ..Mic::default() };
+    assert_eq!(capture.step(&mut mic), Ok(false));
     mic.due = 5;
-    assert_eq!(capture.turn(&mut mic), Ok(true));
+    assert_eq!(capture.step(&mut mic), Ok(true));
     assert_eq!(read(&mut sound, 9).len(), 5);
     assert_eq!(sound.counters().capture_xruns.get(), 1);
 }
@@ -186,12 +186,12 @@ fn a_microphone_recovers_from_an_xrun_and_goes_on() {
 #[test]
 fn the_session_asks_for_the_microphone_and_sees_what_is_true() {
     let (sound, mut capture) = listening();
-    sound.ears.set_open(true);
-    assert!(capture.is_wanted() && !sound.ears.is_open());
+    sound.capture.set_open(true);
+    assert!(capture.is_wanted() && !sound.capture.is_open());
     capture.mark_open(true);
-    assert!(sound.ears.is_open());
-    sound.ears.set_open(false);
-    assert!(!capture.is_wanted() && sound.ears.is_open());
+    assert!(sound.capture.is_open());
+    sound.capture.set_open(false);
+    assert!(!capture.is_wanted() && sound.capture.is_open());
 }
 
 #[test]
@@ -212,8 +212,8 @@ fn the_loops_allocate_nothing_not_even_at_a_cut_or_an_xrun() {
             }
             rig.turn();
             mic.due += 700;
-            mic.trouble = (round % 9 == 8).then_some(Trouble::Xrun);
-            capture.turn(&mut mic).unwrap();
+            mic.trouble = (round % 9 == 8).then_some(PcmError::Xrun);
+            capture.step(&mut mic).unwrap();
         }
     });
     let played = rig.sound.borrow();
@@ -227,8 +227,8 @@ struct Mic {
     next: i16,
     /// Whether the samples begin again before they overflow.
     wraps: bool,
-    trouble: Option<Trouble>,
-    recovery: Result<Recovery, Trouble>,
+    trouble: Option<PcmError>,
+    recovery: Result<Recovery, PcmError>,
 }
 
 impl Default for Mic {
@@ -237,8 +237,8 @@ impl Default for Mic {
     }
 }
 
-impl Microphone for Mic {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+impl CaptureDevice for Mic {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.trouble.map_or(Ok(()), Err)?;
         let taken = self.due.min(into.len());
         self.due -= taken;
@@ -249,7 +249,7 @@ impl Microphone for Mic {
         Ok(taken)
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         if self.recovery == Ok(Recovery::Emptied) {
             self.trouble = None;
         }
@@ -257,13 +257,13 @@ impl Microphone for Mic {
     }
 }
 
-fn listening() -> (Sound, Capture) {
-    let (sound, capture, _) = steps(Shape::default()).unwrap();
+fn listening() -> (AudioIo, Capture) {
+    let (sound, capture, _) = steps(StreamFormat::default()).unwrap();
     (sound, capture)
 }
 
-fn read(sound: &mut Sound, most: usize) -> Vec<i16> {
+fn read(sound: &mut AudioIo, most: usize) -> Vec<i16> {
     let mut into = vec![[0]; most];
-    let taken = sound.ears.read(&mut into);
+    let taken = sound.capture.read(&mut into);
     into[..taken].as_flattened().to_vec()
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use mynah::audio::{End, Storm, Weather};
+use mynah::audio::{Direction, Transition, XrunBurst};
 use mynah::model::Time;
 
 #[test]
 fn five_xruns_a_second_are_a_storm_within_two_seconds() {
     let (seen, _) = watch((0..100).map(|xrun| 1000 + xrun * 200));
-    assert_eq!(seen[0], (2800, Weather::Storm));
+    assert_eq!(seen[0], (2800, Transition::Started));
 }
 
 #[test]
@@ -20,14 +20,14 @@ fn xruns_now_and_then_are_none() {
 #[test]
 fn a_storm_is_told_of_once_and_is_over_five_seconds_after_its_last_xrun() {
     let (seen, storm) = watch((0..300).map(|xrun| xrun * 20).chain([9000, 9100]));
-    assert_eq!(seen, [(180, Weather::Storm), (14_100, Weather::Calm(302))]);
-    assert!(!storm.rages());
+    assert_eq!(seen, [(180, Transition::Started), (14_100, Transition::Ended(302))]);
+    assert!(!storm.is_active());
 }
 
 #[test]
 fn many_xruns_counted_at_one_look_are_a_storm_at_once() {
-    let (now, mut storm) = (begin(), Storm::default());
-    assert_eq!(storm.note(400, now), Some(Weather::Storm));
+    let (now, mut storm) = (begin(), XrunBurst::default());
+    assert_eq!(storm.update(400, now), Some(Transition::Started));
     assert_eq!(storm.deadline(), Some(now + Duration::from_secs(5)));
 }
 
@@ -35,29 +35,30 @@ fn many_xruns_counted_at_one_look_are_a_storm_at_once() {
 fn each_storm_is_said_in_a_sentence_with_what_mynah_does_and_what_its_owner_can() {
     for (weather, end, sentence) in [
         (
-            Weather::Storm,
-            End::Speaker,
+            Transition::Started,
+            Direction::Playback,
             "the speaker runs dry again and again; its queue is made longer as far as its buffer goes: end what else \
              keeps this machine busy, see that its power and the speaker's cable are good, and give it a longer period",
         ),
         (
-            Weather::Storm,
-            End::Microphone,
+            Transition::Started,
+            Direction::Capture,
             "what the microphone hears is lost again and again; it goes on with what is not: end what else keeps this \
              machine busy, see that its power and the microphone's cable are good, and give it a longer period",
         ),
-        (Weather::Calm(12), End::Speaker, "the speaker runs evenly again, after 12 breaks"),
+        (Transition::Ended(12), Direction::Playback, "the speaker runs evenly again, after 12 breaks"),
     ] {
         assert_eq!(weather.sentence(end), sentence);
     }
 }
 
 /// Looks at each xrun, and when the storm asks for it, and returns what was noticed when, in milliseconds.
-fn watch(xruns: impl IntoIterator<Item = u64>) -> (Vec<(u64, Weather)>, Storm) {
-    let (start, mut storm, mut seen, mut counted) = (begin(), Storm::default(), Vec::new(), 0);
+fn watch(xruns: impl IntoIterator<Item = u64>) -> (Vec<(u64, Transition)>, XrunBurst) {
+    let (start, mut storm, mut seen, mut counted) = (begin(), XrunBurst::default(), Vec::new(), 0);
     let at = |ms| start + Duration::from_millis(ms);
-    let mut look =
-        |storm: &mut Storm, counted, ms| seen.extend(storm.note(counted, at(ms)).map(|what| (ms, what)));
+    let mut look = |storm: &mut XrunBurst, counted, ms| {
+        seen.extend(storm.update(counted, at(ms)).map(|what| (ms, what)))
+    };
     for ms in xruns {
         if let Some(due) = storm.deadline().filter(|due| *due < at(ms)) {
             look(&mut storm, counted, (due - start).as_millis() as u64);

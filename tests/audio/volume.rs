@@ -69,5 +69,5 @@ fn the_light_follows_the_voice_at_any_volume() {
     rig.turn();
     rig.hear(2_000);
     assert_eq!(rig.sound.borrow().counters().speaker_peak.take(), 12_345);
-    assert_eq!(rig.mouth(|mouth| mouth.heard()), 1_000, "what was played silently was played");
+    assert_eq!(rig.mouth(|mouth| mouth.played_position()), 1_000, "what was played silently was played");
 }

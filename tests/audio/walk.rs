@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use mynah::audio::{Silenced, Sound};
+use mynah::audio::{AudioIo, CutReceipt};
 use proptest::prelude::*;
 
 use super::dac::{FADE, Rig, number, numbered};
@@ -45,20 +45,20 @@ enum Order {
     Cut,
 }
 
-fn obey(sound: &mut Sound, order: Order) -> Option<u64> {
+fn obey(sound: &mut AudioIo, order: Order) -> Option<u64> {
     match order {
         Order::Write(frames) => {
-            let from = sound.mouth.written();
+            let from = sound.playback.written();
             let frames: Vec<_> = numbered(from, frames).into_iter().map(|sample| [sample]).collect();
-            sound.mouth.write(&frames);
+            sound.playback.write(&frames);
             None
         }
-        Order::Cut => Some(sound.mouth.cut()),
+        Order::Cut => Some(sound.playback.cut()),
     }
 }
 
 /// The session acting while the step is between two calls of the speaker.
-fn interruption(sound: &Rc<RefCell<Sound>>, inside: &Rc<RefCell<Inside>>) -> impl FnMut() + 'static {
+fn interruption(sound: &Rc<RefCell<AudioIo>>, inside: &Rc<RefCell<Inside>>) -> impl FnMut() + 'static {
     let (sound, inside) = (Rc::clone(sound), Rc::clone(inside));
     move || {
         let mut inside = inside.borrow_mut();
@@ -80,7 +80,7 @@ struct Inside {
 struct Log {
     /// Frames that had been played when the session cut, and where it cut.
     cuts: Vec<(usize, u64)>,
-    receipts: Vec<(usize, Silenced)>,
+    receipts: Vec<(usize, CutReceipt)>,
     heard: Vec<(usize, u64)>,
     longest_gap: usize,
 }
@@ -94,10 +94,10 @@ impl Log {
         // No frame is played during a turn, so that is when the cuts in it were made.
         self.cuts.extend(inside.borrow_mut().cuts.drain(..).map(|cut| (now, cut)));
         let mut sound = rig.sound.borrow_mut();
-        while let Some(receipt) = sound.mouth.receipt() {
+        while let Some(receipt) = sound.playback.receipt() {
             self.receipts.push((now, receipt));
         }
-        self.heard.push((now, sound.mouth.heard()));
+        self.heard.push((now, sound.playback.played_position()));
         self.longest_gap = self.longest_gap.max(frames);
     }
 
@@ -124,14 +124,14 @@ impl Log {
             truth.push(next);
         }
         for (at, receipt) in &self.receipts {
-            prop_assert!(receipt.heard <= receipt.cut);
-            prop_assert_eq!(receipt.heard, truth[*at], "the receipt of {} at {}", receipt.cut, at);
+            prop_assert!(receipt.played <= receipt.cut);
+            prop_assert_eq!(receipt.played, truth[*at], "the receipt of {} at {}", receipt.cut, at);
         }
         for (at, heard) in &self.heard {
             prop_assert_eq!(*heard, truth[*at], "heard at {}", at);
         }
         let last_cut = self.cuts.last().map_or(0, |(_, cut)| *cut);
-        let written = rig.sound.borrow().mouth.written();
+        let written = rig.sound.borrow().playback.written();
         prop_assert!(next == written || last_cut == written, "{next} of {written} heard, cut at {last_cut}");
         Ok(())
     }

@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mynah::audio::Shape;
+use mynah::audio::StreamFormat;
 
 const RATE_HZ: u64 = 24_000;
 /// The header of a mono 16-bit WAV file.
@@ -85,7 +85,7 @@ impl SpeakerFile {
 
 /// The frames of one tick: a period.
 fn tick_frames() -> u64 {
-    Shape::default().period_frames as u64
+    StreamFormat::default().period_frames as u64
 }
 
 fn tick_before(moment: Instant, a_tick: Instant) -> Instant {

@@ -7,7 +7,8 @@ use std::net::TcpStream;
 
 use bytes::BytesMut;
 use mynah::audio::{
-    Capture, Heard, Level, Microphone, Playback, Recovery, Shape, Sound, Speaker, Trouble, steps,
+    AudioIo, BufferLevel, Capture, CaptureDevice, CaptureFrame, PcmError, Playback, PlaybackDevice, Recovery,
+    StreamFormat, steps,
 };
 use mynah::convert::float;
 use mynah::link::{Link, News, Pipe, Tls, Upgrade};
@@ -68,7 +69,7 @@ pub(crate) fn the_part_that_counts(trip: &mut dyn Trip) {
 
 /// One frame up: lane, base64, JSON, WebSocket, TLS, socket.
 struct Up<P> {
-    sound: Sound,
+    sound: AudioIo,
     capture: Capture,
     voice: Voice,
     link: Link,
@@ -91,7 +92,7 @@ impl Up<Link> {
 
 impl<P> Up<P> {
     fn new(link: Link, peer: P) -> Self {
-        let (sound, capture, _) = steps(Shape::default()).unwrap();
+        let (sound, capture, _) = steps(StreamFormat::default()).unwrap();
         Self { sound, capture, voice: Voice { samples: voice(FRAME_SAMPLES), place: 0 }, link, peer }
     }
 }
@@ -99,12 +100,12 @@ impl<P> Up<P> {
 impl<P: Peer> Trip for Up<P> {
     fn set_out(&mut self) {
         self.voice.place = 0;
-        self.capture.turn(&mut self.voice).unwrap();
+        self.capture.step(&mut self.voice).unwrap();
     }
 
     fn go(&mut self) {
-        let mut frames = [Heard::default(); FRAME_SAMPLES];
-        let count = self.sound.ears.read(&mut frames);
+        let mut frames = [CaptureFrame::default(); FRAME_SAMPLES];
+        let count = self.sound.capture.read(&mut frames);
         self.link.send(|text| wire::append(&frames[..count], text)).unwrap();
         self.link.flush().unwrap();
     }
@@ -116,7 +117,7 @@ impl<P: Peer> Trip for Up<P> {
 
 /// One delta down: socket, TLS, WebSocket, JSON, base64, samples, lane; and the look whether more has come.
 struct Down<P> {
-    sound: Sound,
+    sound: AudioIo,
     playback: Playback,
     samples: Samples,
     link: Link,
@@ -141,7 +142,7 @@ impl Down<Link> {
 
 impl<P> Down<P> {
     fn new(link: Link, peer: P) -> Self {
-        let (sound, _, playback) = steps(Shape::default()).unwrap();
+        let (sound, _, playback) = steps(StreamFormat::default()).unwrap();
         let mut base64 = BytesMut::new();
         wire::encode(&voice(DELTA_SAMPLES), &mut base64);
         let event = format!(
@@ -161,7 +162,7 @@ impl<P: Peer> Trip for Down<P> {
         while let Some(news) = self.link.next(self.now).unwrap() {
             let News::Text(text) = news else { panic!("{news:?}") };
             let Ok(Incoming::Audio(delta)) = wire::read(&text) else { panic!("no delta") };
-            let mouth = &mut self.sound.mouth;
+            let mouth = &mut self.sound.playback;
             self.samples
                 .decode(&delta.base64, |samples| {
                     assert_eq!(mouth.write(samples.as_chunks().0), samples.len())
@@ -171,8 +172,8 @@ impl<P: Peer> Trip for Down<P> {
     }
 
     fn arrive(&mut self) {
-        self.playback.turn(&mut Drain).unwrap();
-        assert_eq!(self.sound.mouth.waiting(), 0);
+        self.playback.run(&mut Drain).unwrap();
+        assert_eq!(self.sound.playback.waiting(), 0);
     }
 }
 
@@ -230,8 +231,8 @@ struct Voice {
     place: usize,
 }
 
-impl Microphone for Voice {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+impl CaptureDevice for Voice {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         let rest = &self.samples[self.place..];
         let taken = rest.len().min(into.len());
         for (into, sample) in into.iter_mut().zip(&rest[..taken]) {
@@ -241,7 +242,7 @@ impl Microphone for Voice {
         Ok(taken)
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }
@@ -249,24 +250,24 @@ impl Microphone for Voice {
 /// A speaker that plays everything at once.
 struct Drain;
 
-impl Speaker for Drain {
+impl PlaybackDevice for Drain {
     fn queue_frames(&self) -> usize {
         DELTA_SAMPLES
     }
 
-    fn level(&mut self) -> Result<Level, Trouble> {
-        Ok(Level { queued: 0, delay: 0 })
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
+        Ok(BufferLevel { queued: 0, delay: 0 })
     }
 
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         Ok(frames.len())
     }
 
-    fn flush(&mut self) -> Result<(), Trouble> {
+    fn flush(&mut self) -> Result<(), PcmError> {
         Ok(())
     }
 
-    fn recover(&mut self, _: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mynah::audio::{self, AudioError, Shape, Tape};
+use mynah::audio::{self, AudioError, StreamFormat, WavDevices};
 use mynah::board::lamp::Lamps;
 use mynah::board::{Board, LiveLine};
 use mynah::conversation::{Ending, Mode};
@@ -113,7 +113,8 @@ impl Device {
             mode,
             config: config(mode),
             service,
-            sound: audio::tape(Tape { speech, speaker, speed: 1 }, Shape::default()).unwrap(),
+            sound: audio::open_wav(WavDevices { speech, speaker, speed: 1 }, StreamFormat::default())
+                .unwrap(),
             sounds: true,
             board,
             errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use mynah::audio::{self, Shape, Tape};
+use mynah::audio::{self, StreamFormat, WavDevices};
 use mynah::board::Board;
 use mynah::conversation::Mode;
 use mynah::errands::Errands;
@@ -30,13 +30,13 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
     let lines = File::create(folder.path().join("lines")).unwrap();
     let (board, fingers) = Board::by_hand(&[button()], OwnedFd::from(lines)).unwrap();
     let (signals, _kept) = UnixStream::pair().unwrap();
-    let tape = Tape { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
+    let tape = WavDevices { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
     let parts = Parts {
         recording: Recording::default(),
         mode: Mode::Open,
         config: config(Mode::Open),
         service: remote(&service),
-        sound: audio::tape(tape, Shape::default()).unwrap(),
+        sound: audio::open_wav(tape, StreamFormat::default()).unwrap(),
         sounds: true,
         board,
         errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    AudioError, End, Gone, Level, Microphone, Open, Recovery, Running, Speaker, Trouble, Waited,
+    ActiveStream, AudioError, BufferLevel, CaptureDevice, DeviceLost, DeviceSource, Direction, PcmError,
+    PlaybackDevice, Recovery, WakeReason,
 };
 use mynah::convert::sample;
 use mynah::sys::EventFd;
@@ -28,7 +29,7 @@ const RATE_HZ: f64 = 24_000.0;
 /// How long a card that stands still is waited for, as the shipped card's watch does.
 const GONE: At = 2 * S;
 const REST: At = 5 * MS;
-const UNPLUGGED: Gone = Gone { errno: libc::ENODEV };
+const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
 
 /// One device of a card, and a hand on its plug.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ pub(super) struct Card(Rc<RefCell<State>>);
 
 struct State {
     clock: Clock,
-    end: End,
+    end: Direction,
     luck: Rng,
     promises: Rc<RefCell<Promises>>,
     voice: Rc<RefCell<Voice>>,
@@ -76,7 +77,7 @@ pub(super) struct Voice {
 impl Card {
     pub(super) fn new(
         clock: &Clock,
-        end: End,
+        end: Direction,
         ppm: f64,
         luck: Rng,
         promises: &Rc<RefCell<Promises>>,
@@ -160,15 +161,15 @@ impl Card {
 
     fn with_run<T>(
         &self,
-        ask: impl FnOnce(&mut State, &mut Run) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        ask: impl FnOnce(&mut State, &mut Run) -> Result<T, PcmError>,
+    ) -> Result<T, PcmError> {
         let state = &mut *self.0.borrow_mut();
         if !state.plugged {
-            return Err(Trouble::Gone(UNPLUGGED));
+            return Err(PcmError::Lost(UNPLUGGED));
         }
         state.advance();
-        let mut run = state.run.take().ok_or(Trouble::Gone(UNPLUGGED))?;
-        let asked = if run.xrun { Err(Trouble::Xrun) } else { ask(state, &mut run) };
+        let mut run = state.run.take().ok_or(PcmError::Lost(UNPLUGGED))?;
+        let asked = if run.xrun { Err(PcmError::Xrun) } else { ask(state, &mut run) };
         state.run = Some(run);
         asked
     }
@@ -188,11 +189,11 @@ impl State {
         let due = ((now - started) as f64 * self.pace) as u64;
         let fresh = due.saturating_sub(run.moved);
         match self.end {
-            End::Microphone => {
+            Direction::Capture => {
                 // What is read is taken off; more than the buffer holds is an overrun.
                 run.xrun |= fresh > BUFFER as u64;
             }
-            End::Speaker => {
+            Direction::Playback => {
                 let mut promises = self.promises.borrow_mut();
                 for index in 0..fresh {
                     let Some(sample) = run.held.pop_front() else {
@@ -232,8 +233,8 @@ impl State {
             return now + lateness;
         }
         let frames = match self.end {
-            End::Microphone => run.moved + PERIOD as u64,
-            End::Speaker => run.moved + (run.held.len() + PERIOD).saturating_sub(QUEUE) as u64,
+            Direction::Capture => run.moved + PERIOD as u64,
+            Direction::Playback => run.moved + (run.held.len() + PERIOD).saturating_sub(QUEUE) as u64,
         };
         self.moved_at(run, frames).map_or(now + MS, |at| at.max(now) + lateness)
     }
@@ -242,29 +243,29 @@ impl State {
         let Some(run) = &self.run else { return true };
         run.xrun
             || match self.end {
-                End::Microphone => {
+                Direction::Capture => {
                     let due = run.started.map_or(0, |at| ((self.clock.now() - at) as f64 * self.pace) as u64);
                     due.saturating_sub(run.moved) >= PERIOD as u64
                 }
-                End::Speaker => run.held.len() + PERIOD <= QUEUE,
+                Direction::Playback => run.held.len() + PERIOD <= QUEUE,
             }
     }
 }
 
-impl Open for Card {
+impl DeviceSource for Card {
     type Device = Device;
     type Line<'a> = Line;
 
-    fn open(&mut self) -> Result<Device, Gone> {
+    fn open(&mut self) -> Result<Device, DeviceLost> {
         if self.0.borrow().plugged { Ok(Device(self.clone())) } else { Err(UNPLUGGED) }
     }
 
-    fn line(device: &Device) -> Result<Line, Gone> {
+    fn line(device: &Device) -> Result<Line, DeviceLost> {
         let state = &mut *device.0.0.borrow_mut();
         if !state.plugged {
             return Err(UNPLUGGED);
         }
-        let started = (state.end == End::Microphone).then(|| state.clock.now());
+        let started = (state.end == Direction::Capture).then(|| state.clock.now());
         state.run = Some(Run {
             started,
             moved: 0,
@@ -276,8 +277,8 @@ impl Open for Card {
         Ok(Line(device.0.clone()))
     }
 
-    fn lost(&self, gone: Gone) -> AudioError {
-        AudioError::Gone { end: self.0.borrow().end, device: "simulated".to_owned(), errno: gone.errno }
+    fn lost(&self, gone: DeviceLost) -> AudioError {
+        AudioError::Lost { end: self.0.borrow().end, device: "simulated".to_owned(), errno: gone.errno }
     }
 
     fn set_limit(&mut self, limit: Option<Duration>) {
@@ -290,19 +291,19 @@ impl Open for Card {
         state.next_try = after.map(|after| state.clock.now() + after.as_nanos() as At);
     }
 
-    async fn wait(&mut self, bell: &EventFd) -> Waited {
+    async fn wait(&mut self, bell: &EventFd) -> WakeReason {
         poll_fn(|_| {
             let state = &mut *self.0.borrow_mut();
             let now = state.clock.now();
             let due = |at: &mut Option<At>| at.take_if(|at| *at <= now).is_some();
             let waited = if bell.drain() {
-                Waited::Rung
+                WakeReason::Notified
             } else if due(&mut state.limit) {
-                Waited::Over
+                WakeReason::Over
             } else if due(&mut state.next_try) {
-                Waited::Due
+                WakeReason::Due
             } else if std::mem::take(&mut state.changed) {
-                Waited::Changed
+                WakeReason::DevicesChanged
             } else {
                 state.wake = [state.limit, state.next_try].into_iter().flatten().min();
                 return Poll::Pending;
@@ -329,8 +330,8 @@ impl Drop for Device {
 /// The device while it moves.
 pub(super) struct Line(Card);
 
-impl Running for Line {
-    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), Gone> {
+impl ActiveStream for Line {
+    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), DeviceLost> {
         let mut until = None;
         poll_fn(|_| {
             let state = &mut *self.0.0.borrow_mut();
@@ -351,7 +352,7 @@ impl Running for Line {
             }
             let since = state.run.as_mut().map_or(now, |run| *run.waiting_since.get_or_insert(now));
             if now >= since + GONE {
-                return Poll::Ready(Err(Gone { errno: libc::ETIMEDOUT }));
+                return Poll::Ready(Err(DeviceLost { errno: libc::ETIMEDOUT }));
             }
             if until.is_none_or(|until| now >= until) {
                 until = Some(state.turn_at(resting).max(now + US).min(since + GONE));
@@ -367,8 +368,8 @@ impl Running for Line {
     }
 }
 
-impl Microphone for Line {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, Trouble> {
+impl CaptureDevice for Line {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.0.with_run(|state, run| {
             let now = state.clock.now();
             let started = run.started.unwrap_or(now);
@@ -400,21 +401,21 @@ impl Microphone for Line {
         })
     }
 
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
         self.0.recover(trouble)
     }
 }
 
-impl Speaker for Line {
+impl PlaybackDevice for Line {
     fn queue_frames(&self) -> usize {
         QUEUE
     }
 
-    fn level(&mut self) -> Result<Level, Trouble> {
-        self.0.with_run(|_, run| Ok(Level { queued: run.held.len(), delay: run.held.len() as i64 }))
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
+        self.0.with_run(|_, run| Ok(BufferLevel { queued: run.held.len(), delay: run.held.len() as i64 }))
     }
 
-    fn write(&mut self, frames: &[f32]) -> Result<usize, Trouble> {
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         self.0.with_run(|state, run| {
             let taken = frames.len().min(BUFFER - run.held.len());
             run.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
@@ -425,7 +426,7 @@ impl Speaker for Line {
         })
     }
 
-    fn flush(&mut self) -> Result<(), Trouble> {
+    fn flush(&mut self) -> Result<(), PcmError> {
         self.0.with_run(|_, run| {
             run.held.clear();
             run.started = None;
@@ -433,25 +434,25 @@ impl Speaker for Line {
         })
     }
 
-    fn recover(&mut self, trouble: Trouble) -> Result<Recovery, Trouble> {
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
         self.0.recover(trouble)
     }
 }
 
 impl Card {
-    fn recover(&self, trouble: Trouble) -> Result<Recovery, Trouble> {
-        if let Trouble::Gone(gone) = trouble {
-            return Err(Trouble::Gone(gone));
+    fn recover(&self, trouble: PcmError) -> Result<Recovery, PcmError> {
+        if let PcmError::Lost(gone) = trouble {
+            return Err(PcmError::Lost(gone));
         }
         let state = &mut *self.0.borrow_mut();
         if !state.plugged {
-            return Err(Trouble::Gone(UNPLUGGED));
+            return Err(PcmError::Lost(UNPLUGGED));
         }
         let now = state.clock.now();
-        let Some(run) = &mut state.run else { return Err(Trouble::Gone(UNPLUGGED)) };
+        let Some(run) = &mut state.run else { return Err(PcmError::Lost(UNPLUGGED)) };
         run.held.drain(..).for_each(|sample| state.promises.borrow_mut().lose(sample));
         (run.xrun, run.moved) = (false, 0);
-        run.started = (state.end == End::Microphone).then_some(now);
+        run.started = (state.end == Direction::Capture).then_some(now);
         Ok(Recovery::Emptied)
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mynah::audio::Sound;
+use mynah::audio::AudioIo;
 use mynah::board::lamp::{Lamps, Pins, Places};
 use mynah::board::{Board, Fingers};
 use mynah::conversation::Mode;
@@ -20,7 +20,13 @@ use mynah::wire::SessionConfig;
 use super::network::Mark;
 use super::plan::Plan;
 
-pub(super) fn parts(plan: &Plan, sound: Sound, board: Board, errands: Errands, signals: UnixStream) -> Parts {
+pub(super) fn parts(
+    plan: &Plan,
+    sound: AudioIo,
+    board: Board,
+    errands: Errands,
+    signals: UnixStream,
+) -> Parts {
     let config = SessionConfig {
         instructions: "Be brief.".into(),
         voice: Voice::OpenAi("alloy".into()),

@@ -3,7 +3,7 @@
 //! After the calm begins nothing goes wrong any more.
 
 use fastrand::Rng;
-use mynah::audio::End;
+use mynah::audio::Direction;
 use mynah::conversation::Mode;
 use mynah::parrot::Habits;
 use std::time::Duration;
@@ -77,21 +77,21 @@ pub(super) enum Act {
         time: At,
     },
     Plug {
-        end: End,
+        end: Direction,
         plugged: bool,
         told: bool,
     },
     Stick {
-        end: End,
+        end: Direction,
         time: At,
     },
     Late {
-        end: End,
+        end: Direction,
         time: At,
     },
     /// A call to the driver does not return for so long.
     Hang {
-        end: End,
+        end: Direction,
         time: At,
     },
     Stall {
@@ -147,7 +147,7 @@ impl Plan {
         }
         plan.restless = kind == Kind::Restless;
         // Whoever comes home puts things right.
-        for end in [End::Microphone, End::Speaker] {
+        for end in [Direction::Capture, Direction::Playback] {
             plan.acts.push((calm_at, Act::Plug { end, plugged: true, told: false }));
             plan.acts.push((calm_at, Act::Stick { end, time: 0 }));
         }
@@ -203,7 +203,7 @@ impl Plan {
     }
 
     fn add(&mut self, at: At, kind: Kind, luck: &mut Rng) {
-        let end = if luck.bool() { End::Microphone } else { End::Speaker };
+        let end = if luck.bool() { Direction::Capture } else { Direction::Playback };
         let most = |at: At| at.min(self.calm_at);
         match luck.u32(0..if kind == Kind::Stormy { 27 } else { 14 }) {
             0..=9 => self.turn(at, luck),
@@ -226,7 +226,7 @@ impl Plan {
             20 => self.touch(at, SWITCH, luck.bool(), luck),
             21 => self.touch(at, TALK, luck.bool(), luck),
             // A microphone whose driver hangs cannot be closed, whoever wants it muted.
-            23 => self.acts.push((at, Act::Hang { end: End::Speaker, time: luck.u64(0..4 * S) })),
+            23 => self.acts.push((at, Act::Hang { end: Direction::Playback, time: luck.u64(0..4 * S) })),
             // A glitch that no finger makes.
             22 => self.press(at, luck.usize(0..2), luck.u64(0..2 * MS), luck),
             _ => self.press(at, TALK, luck.u64(5 * MS..2000 * MS), luck),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::End;
+use mynah::audio::Direction;
 use mynah::conversation::Mode;
 
 use super::clock::{At, MS, S};
@@ -26,13 +26,13 @@ pub(crate) enum Fault {
     /// The service says nothing of the reply to a turn.
     Forgotten,
     /// A device is pulled out for five seconds.
-    Unplugged(End),
+    Unplugged(Direction),
     /// A device's clock stands still for four seconds.
-    Stuck(End),
+    Stuck(Direction),
     /// A thread is woken up to 60 ms late for three seconds.
-    Late(End),
+    Late(Direction),
     /// A call to a device's driver does not return for four seconds.
-    Hung(End),
+    Hung(Direction),
 }
 
 pub(crate) const FAULTS: [Fault; 14] = [
@@ -42,14 +42,14 @@ pub(crate) const FAULTS: [Fault; 14] = [
     Fault::Stall,
     Fault::Outage,
     Fault::Forgotten,
-    Fault::Unplugged(End::Microphone),
-    Fault::Unplugged(End::Speaker),
-    Fault::Stuck(End::Microphone),
-    Fault::Stuck(End::Speaker),
-    Fault::Late(End::Microphone),
-    Fault::Late(End::Speaker),
-    Fault::Hung(End::Microphone),
-    Fault::Hung(End::Speaker),
+    Fault::Unplugged(Direction::Capture),
+    Fault::Unplugged(Direction::Playback),
+    Fault::Stuck(Direction::Capture),
+    Fault::Stuck(Direction::Playback),
+    Fault::Late(Direction::Capture),
+    Fault::Late(Direction::Playback),
+    Fault::Hung(Direction::Capture),
+    Fault::Hung(Direction::Playback),
 ];
 
 /// What many devices made of one kind of fault.
@@ -106,19 +106,19 @@ impl Fault {
         let mode = match self {
             // Only a microphone that is wanted can be missed.
             Self::Dead { live: true }
-            | Self::Unplugged(End::Microphone)
-            | Self::Stuck(End::Microphone)
-            | Self::Late(End::Microphone)
-            | Self::Hung(End::Microphone) => Mode::Open,
+            | Self::Unplugged(Direction::Capture)
+            | Self::Stuck(Direction::Capture)
+            | Self::Late(Direction::Capture)
+            | Self::Hung(Direction::Capture) => Mode::Open,
             Self::Dead { live: false } => Mode::Hold,
             Self::Reset
             | Self::Stall
             | Self::Outage
             | Self::Forgotten
-            | Self::Unplugged(End::Speaker)
-            | Self::Stuck(End::Speaker)
-            | Self::Late(End::Speaker)
-            | Self::Hung(End::Speaker) => modes[luck.usize(0..modes.len())],
+            | Self::Unplugged(Direction::Playback)
+            | Self::Stuck(Direction::Playback)
+            | Self::Late(Direction::Playback)
+            | Self::Hung(Direction::Playback) => modes[luck.usize(0..modes.len())],
         };
         let from = 5 * S + luck.u64(0..15 * S);
         let until = from + self.lasts();

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::{AudioError, End, Shape, Unplugged, loops};
+use mynah::audio::{AudioError, Direction, StreamFormat, Unplugged, loops};
 use mynah::board::Fingers;
 use mynah::conversation::State;
 use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
@@ -126,10 +126,11 @@ impl<'a> World<'a> {
         let clock = Clock::default();
         let (promises, voice) = (Rc::<RefCell<Promises>>::default(), Rc::<RefCell<Voice>>::default());
         let mark = Arc::<Mutex<Mark>>::default();
-        let (sound, listener, talker) = as_device(|| loops(Shape::default(), Unplugged::Wait)).unwrap();
-        let mut card = |end: End, ppm| Card::new(&clock, end, ppm, luck.fork(), &promises, &voice);
-        let microphone = card(End::Microphone, plan.ppm[0]);
-        let speaker = card(End::Speaker, plan.ppm[1]);
+        let (sound, listener, talker) =
+            as_device(|| loops(StreamFormat::default(), Unplugged::Wait)).unwrap();
+        let mut card = |end: Direction, ppm| Card::new(&clock, end, ppm, luck.fork(), &promises, &voice);
+        let microphone = card(Direction::Capture, plan.ppm[0]);
+        let speaker = card(Direction::Playback, plan.ppm[1]);
         let (board, fingers) = as_device(|| board(&mark));
         let (errands, hand) = as_device(Errands::by_hand).unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
@@ -266,7 +267,7 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, act: Act) {
         let now = self.clock.now();
-        let card = |end| if end == End::Microphone { &self.microphone } else { &self.speaker };
+        let card = |end| if end == Direction::Capture { &self.microphone } else { &self.speaker };
         match act {
             Act::Touch { button, down } => {
                 self.fingers.touch(button, down, Time::from_nanos(now));
