@@ -11,7 +11,10 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mynah::board::{Board, Button, Colour, Console, Keys, LiveLine, Look, Terminal, Touch, View};
+use mynah::board::{
+    Board, ColourDepth, ConsoleLog, Indication, InputEvent, KeyParser, SpaceBarMode, StatusLine, TermCaps,
+    Terminal,
+};
 use mynah::conversation::State;
 use mynah::light::{Facts, Levels};
 use mynah::model::Time;
@@ -23,74 +26,74 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 /// Late enough for what a device has done for a while.
 const NOW: Time = Time::from_nanos(60_000_000_000);
 
-const PLAIN: Look = Look { colour: Colour::None, unicode: true };
+const PLAIN: TermCaps = TermCaps { colour: ColourDepth::None, unicode: true };
 
 #[test]
 fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
-    let mut keys = Keys::new(Button::Click);
-    assert_eq!(touches(&mut keys, b" "), [Touch::Down, Touch::Up]);
-    assert_eq!(touches(&mut keys, b"xmM\n"), [Touch::Mute, Touch::Mute]);
-    assert_eq!(touches(&mut keys, b"q"), [Touch::Quit]);
-    assert_eq!(touches(&mut keys, b"\x04Q"), [Touch::Quit, Touch::Quit]);
+    let mut keys = KeyParser::new(SpaceBarMode::Click);
+    assert_eq!(touches(&mut keys, b" "), [InputEvent::Down, InputEvent::Up]);
+    assert_eq!(touches(&mut keys, b"xmM\n"), [InputEvent::Mute, InputEvent::Mute]);
+    assert_eq!(touches(&mut keys, b"q"), [InputEvent::Quit]);
+    assert_eq!(touches(&mut keys, b"\x04Q"), [InputEvent::Quit, InputEvent::Quit]);
 }
 
 #[test]
 fn a_latching_button_goes_down_and_up_in_turn() {
-    let mut keys = Keys::new(Button::Toggle);
-    assert_eq!(touches(&mut keys, b" "), [Touch::Down]);
-    assert_eq!(touches(&mut keys, b"  "), [Touch::Up, Touch::Down]);
-    assert_eq!(touches(&mut keys, b" "), [Touch::Up]);
-    assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
+    let mut keys = KeyParser::new(SpaceBarMode::Toggle);
+    assert_eq!(touches(&mut keys, b" "), [InputEvent::Down]);
+    assert_eq!(touches(&mut keys, b"  "), [InputEvent::Up, InputEvent::Down]);
+    assert_eq!(touches(&mut keys, b" "), [InputEvent::Up]);
+    assert_eq!(touches(&mut keys, b"m"), [InputEvent::Mute]);
 }
 
 #[test]
 fn muting_lets_a_latched_button_up_so_that_the_next_press_begins_to_talk() {
-    for button in [Button::Toggle, Button::Hold] {
-        let mut keys = Keys::new(button);
-        assert_eq!(touches(&mut keys, b" m"), [Touch::Down, Touch::Mute, Touch::Up]);
-        assert_eq!(touches(&mut keys, b"m"), [Touch::Mute]);
-        assert_eq!(touches(&mut keys, b" "), [Touch::Down]);
+    for button in [SpaceBarMode::Toggle, SpaceBarMode::Hold] {
+        let mut keys = KeyParser::new(button);
+        assert_eq!(touches(&mut keys, b" m"), [InputEvent::Down, InputEvent::Mute, InputEvent::Up]);
+        assert_eq!(touches(&mut keys, b"m"), [InputEvent::Mute]);
+        assert_eq!(touches(&mut keys, b" "), [InputEvent::Down]);
     }
 }
 
 #[test]
 fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
-    let mut keys = Keys::new(Button::Hold);
+    let mut keys = KeyParser::new(SpaceBarMode::Hold);
     let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
-    assert_eq!(touches_at(&mut keys, b" ", at(0)), [Touch::Down]);
+    assert_eq!(touches_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
     for ms in (500..2000).step_by(33) {
         assert_eq!(touches_at(&mut keys, b" ", at(ms)), []);
     }
     let let_go = keys.deadline().unwrap();
     assert_eq!(let_go, at(1985 + 200));
-    assert_eq!(touches_at(&mut keys, b"", let_go), [Touch::Up]);
+    assert_eq!(touches_at(&mut keys, b"", let_go), [InputEvent::Up]);
     assert_eq!(keys.deadline(), None);
 }
 
 #[test]
 fn a_key_that_is_tapped_stays_down_until_the_next_tap_however_long_that_one_is_held() {
-    let mut keys = Keys::new(Button::Hold);
+    let mut keys = KeyParser::new(SpaceBarMode::Hold);
     let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
-    assert_eq!(touches_at(&mut keys, b" ", at(0)), [Touch::Down]);
+    assert_eq!(touches_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
     assert_eq!(touches_at(&mut keys, b"", at(700)), []);
     assert_eq!(keys.deadline(), None);
-    assert_eq!(touches_at(&mut keys, b" ", at(3000)), [Touch::Up]);
+    assert_eq!(touches_at(&mut keys, b" ", at(3000)), [InputEvent::Up]);
     for ms in (3500..4000).step_by(33) {
         assert_eq!(touches_at(&mut keys, b" ", at(ms)), []);
     }
-    assert_eq!(touches_at(&mut keys, b" ", at(5000)), [Touch::Down]);
+    assert_eq!(touches_at(&mut keys, b" ", at(5000)), [InputEvent::Down]);
 }
 
 #[test]
 fn keys_that_send_sequences_touch_nothing() {
-    let mut keys = Keys::new(Button::Click);
+    let mut keys = KeyParser::new(SpaceBarMode::Click);
     for sequence in [&b"\x1b[A"[..], b"\x1bOP", b"\x1b[1;5m", b"\x1b[24~", b"\x1bq", b"\x1b\x1b[D", b"\x1b"] {
         assert_eq!(touches(&mut keys, sequence), [], "{sequence:?}");
     }
-    assert_eq!(touches(&mut keys, b"q"), [Touch::Quit]);
-    assert_eq!(touches(&mut keys, b"\x1b[Cm"), [Touch::Mute]);
+    assert_eq!(touches(&mut keys, b"q"), [InputEvent::Quit]);
+    assert_eq!(touches(&mut keys, b"\x1b[Cm"), [InputEvent::Mute]);
 }
 
 #[test]
@@ -150,32 +153,32 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
 #[test]
 fn the_hold_button_says_that_it_latches() {
     let screen = Screen::default();
-    let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, LiveLine::default());
+    let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, StatusLine::default());
     terminal.show(&view(State::Idle, 0, 0), NOW);
     assert!(screen.take().contains("hold space · m mute"));
 }
 
 #[test]
 fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
-    let shown = |colour, unicode, view: View| {
-        let mut desk = Desk::new(Some(Look { colour, unicode }));
+    let shown = |colour, unicode, view: Indication| {
+        let mut desk = Desk::new(Some(TermCaps { colour, unicode }));
         desk.terminal.set_width(3);
         desk.terminal.show(&view, NOW);
         desk.written().replace('\r', "").replace("\x1b[K", "")
     };
     let loud = || view(State::Listening, u16::MAX, 0);
     let dark = || later(view(State::Offline, 0, 0), 500);
-    assert_eq!(shown(Colour::True, true, loud()), "\x1b[38;2;0;255;85m●\x1b[0m ");
-    assert_eq!(shown(Colour::Palette, true, loud()), "\x1b[38;5;48m●\x1b[0m ");
-    assert_eq!(shown(Colour::True, true, dark()), "○ ");
-    assert_eq!(shown(Colour::None, false, view(State::Idle, 0, 0)), "* ");
-    assert_eq!(shown(Colour::None, false, dark()), "o ");
-    assert_eq!(shown(Colour::True, true, view(State::Idle, 0, 0)), "\x1b[38;2;61;61;105m●\x1b[0m ");
+    assert_eq!(shown(ColourDepth::True, true, loud()), "\x1b[38;2;0;255;85m●\x1b[0m ");
+    assert_eq!(shown(ColourDepth::Palette, true, loud()), "\x1b[38;5;48m●\x1b[0m ");
+    assert_eq!(shown(ColourDepth::True, true, dark()), "○ ");
+    assert_eq!(shown(ColourDepth::None, false, view(State::Idle, 0, 0)), "* ");
+    assert_eq!(shown(ColourDepth::None, false, dark()), "o ");
+    assert_eq!(shown(ColourDepth::True, true, view(State::Idle, 0, 0)), "\x1b[38;2;61;61;105m●\x1b[0m ");
 }
 
 #[test]
 fn without_unicode_the_line_is_ascii() {
-    let mut desk = Desk::new(Some(Look { colour: Colour::None, unicode: false }));
+    let mut desk = Desk::new(Some(TermCaps { colour: ColourDepth::None, unicode: false }));
     desk.terminal.show(&view(State::Idle, 8000, 0), NOW);
     assert_eq!(
         desk.written(),
@@ -186,16 +189,24 @@ fn without_unicode_the_line_is_ascii() {
 #[test]
 fn the_look_follows_the_environment() {
     let look = |vars: &[(&str, &str)]| {
-        Look::from_env(|name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        TermCaps::from_env(|name| {
+            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     };
-    let found = |colour, unicode| Some(Look { colour, unicode });
+    let found = |colour, unicode| Some(TermCaps { colour, unicode });
     assert_eq!(look(&[]), None);
     assert_eq!(look(&[("TERM", "dumb")]), None);
-    assert_eq!(look(&[("TERM", "xterm")]), found(Colour::Palette, false));
-    assert_eq!(look(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), found(Colour::True, false));
-    assert_eq!(look(&[("TERM", "x"), ("COLORTERM", "24bit"), ("NO_COLOR", "1")]), found(Colour::None, false));
-    assert_eq!(look(&[("TERM", "x"), ("LANG", "C.UTF-8")]), found(Colour::Palette, true));
-    assert_eq!(look(&[("TERM", "x"), ("LANG", "C.UTF-8"), ("LC_ALL", "C")]), found(Colour::Palette, false));
+    assert_eq!(look(&[("TERM", "xterm")]), found(ColourDepth::Palette, false));
+    assert_eq!(look(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), found(ColourDepth::True, false));
+    assert_eq!(
+        look(&[("TERM", "x"), ("COLORTERM", "24bit"), ("NO_COLOR", "1")]),
+        found(ColourDepth::None, false)
+    );
+    assert_eq!(look(&[("TERM", "x"), ("LANG", "C.UTF-8")]), found(ColourDepth::Palette, true));
+    assert_eq!(
+        look(&[("TERM", "x"), ("LANG", "C.UTF-8"), ("LC_ALL", "C")]),
+        found(ColourDepth::Palette, false)
+    );
 }
 
 #[test]
@@ -206,7 +217,7 @@ fn nothing_is_written_when_nothing_that_is_visible_changes() {
         desk.terminal.show(&idle, NOW);
         assert_ne!(desk.written(), "");
         desk.terminal.show(&idle, NOW);
-        desk.terminal.show(&View { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, NOW);
+        desk.terminal.show(&Indication { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, NOW);
         assert_eq!(desk.written(), "", "{look:?}");
     }
 }
@@ -242,7 +253,7 @@ fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
 fn log_lines_and_the_live_line_do_not_tear_each_other() {
     let mut desk = Desk::new(Some(PLAIN));
     let log = Screen::default();
-    let mut console = Console::new(log.clone(), desk.live.clone());
+    let mut console = ConsoleLog::new(log.clone(), desk.live.clone());
     console.write_all(b"WARN early\n").unwrap();
     assert_eq!(log.take(), "WARN early\n");
     desk.terminal.set_width(14);
@@ -286,7 +297,7 @@ fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by
     assert!(!canonical());
     assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ISIG));
     rustix::io::write(&owner, b" q").unwrap();
-    assert_eq!(touched(&mut board), [Touch::Down, Touch::Up, Touch::Quit]);
+    assert_eq!(touched(&mut board), [InputEvent::Down, InputEvent::Up, InputEvent::Quit]);
     assert!(board.fd().is_some());
     board.show(&view(State::Idle, 0, 0), NOW);
     assert_eq!(read(&owner), "\r● idle        mic ░░░░░░░░\x1b[K", "as wide as the terminal, and no echo");
@@ -309,7 +320,7 @@ fn a_pipe_in_a_terminals_place_gets_plain_lines_and_the_mode_is_left_alone() {
     let mut board = on(&slave, &writer, Some(PLAIN));
     assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO));
     board.show(&view(State::Idle, 0, 0), NOW);
-    board.say("you", "hello");
+    board.print("you", "hello");
     assert_eq!(read(&reader), "idle\nyou: hello\n");
     assert!(board.fd().is_some());
 }
@@ -320,7 +331,7 @@ fn a_full_pipe_does_not_stop_the_program() {
     let (keys, _typist) = pipe();
     let mut board = on(&keys, &writer, None);
     for _ in 0..2000 {
-        board.say("mynah", "a line of some forty letters, more or less");
+        board.print("mynah", "a line of some forty letters, more or less");
     }
     assert!(read(&reader).starts_with("mynah: a line of some"));
 }
@@ -332,7 +343,7 @@ fn an_input_at_its_end_is_not_offered_again() {
     let mut board = on(&keys, &writer, None);
     rustix::io::write(&typist, b"m").unwrap();
     drop(typist);
-    assert_eq!(touched(&mut board), [Touch::Mute]);
+    assert_eq!(touched(&mut board), [InputEvent::Mute]);
     assert!(board.fd().is_some());
     assert_eq!(touched(&mut board), []);
     assert!(board.fd().is_none());
@@ -347,7 +358,7 @@ fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
     let (_reader, writer) = pipe();
     let mut board = on(&file.into(), &writer, None);
     assert!(board.fd().is_some());
-    assert_eq!(touched(&mut board), [Touch::Mute, Touch::Down, Touch::Up, Touch::Quit]);
+    assert_eq!(touched(&mut board), [InputEvent::Mute, InputEvent::Down, InputEvent::Up, InputEvent::Quit]);
     assert!(board.fd().is_some());
     assert_eq!(touched(&mut board), []);
     assert!(board.fd().is_none());
@@ -371,54 +382,54 @@ proptest! {
 
     #[test]
     fn no_bytes_from_the_keyboard_make_it_panic(
-        button in prop::sample::select(vec![Button::Click, Button::Toggle, Button::Hold]), bytes in any::<Vec<u8>>(),
+        button in prop::sample::select(vec![SpaceBarMode::Click, SpaceBarMode::Toggle, SpaceBarMode::Hold]), bytes in any::<Vec<u8>>(),
     ) {
-        let found = touches(&mut Keys::new(button), &bytes);
-        let downs = found.iter().filter(|touch| **touch == Touch::Down).count();
-        let ups = found.iter().filter(|touch| **touch == Touch::Up).count();
-        prop_assert!(downs - ups <= usize::from(button != Button::Click));
+        let found = touches(&mut KeyParser::new(button), &bytes);
+        let downs = found.iter().filter(|touch| **touch == InputEvent::Down).count();
+        let ups = found.iter().filter(|touch| **touch == InputEvent::Up).count();
+        prop_assert!(downs - ups <= usize::from(button != SpaceBarMode::Click));
     }
 }
 
 /// What is to be seen of a device that has just begun to do this.
-fn view(state: State, microphone: u16, speaker: u16) -> View {
+fn view(state: State, microphone: u16, speaker: u16) -> Indication {
     let live = state == State::Listening;
     let facts = Facts { live, ..Facts::begin(state, NOW) };
-    View { facts, levels: Levels { microphone, speaker } }
+    Indication { facts, levels: Levels { microphone, speaker } }
 }
 
-fn muted(view: View) -> View {
-    View { facts: Facts { muted: true, ..view.facts }, ..view }
+fn muted(view: Indication) -> Indication {
+    Indication { facts: Facts { muted: true, ..view.facts }, ..view }
 }
 
 /// The same of a device that has done it for so many milliseconds.
-fn later(view: View, ms: u64) -> View {
-    View { facts: Facts { since: view.facts.since - Duration::from_millis(ms), ..view.facts }, ..view }
+fn later(view: Indication, ms: u64) -> Indication {
+    Indication { facts: Facts { since: view.facts.since - Duration::from_millis(ms), ..view.facts }, ..view }
 }
 
-fn touches(keys: &mut Keys, bytes: &[u8]) -> Vec<Touch> {
+fn touches(keys: &mut KeyParser, bytes: &[u8]) -> Vec<InputEvent> {
     touches_at(keys, bytes, NOW)
 }
 
-fn touches_at(keys: &mut Keys, bytes: &[u8], at: Time) -> Vec<Touch> {
+fn touches_at(keys: &mut KeyParser, bytes: &[u8], at: Time) -> Vec<InputEvent> {
     let mut found = Vec::new();
     keys.read(bytes, at, |touch| found.push(touch));
     found
 }
 
-fn touched(board: &mut Board) -> Vec<Touch> {
+fn touched(board: &mut Board) -> Vec<InputEvent> {
     if let Some(fd) = board.fd() {
         let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
         poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&limit)).unwrap();
     }
     let mut found = Vec::new();
-    board.touches(true, NOW, |touch| found.push(touch));
+    board.read_inputs(true, NOW, |touch| found.push(touch));
     found
 }
 
-fn on(input: &OwnedFd, output: &OwnedFd, look: Option<Look>) -> Board {
+fn on(input: &OwnedFd, output: &OwnedFd, look: Option<TermCaps>) -> Board {
     let clone = |fd: &OwnedFd| fd.try_clone().unwrap();
-    Board::on(clone(input), clone(output), look, false, LiveLine::default()).unwrap()
+    Board::on(clone(input), clone(output), look, false, StatusLine::default()).unwrap()
 }
 
 /// Makes a terminal 40 columns wide: the owner's end and the program's.
@@ -446,13 +457,13 @@ fn read(fd: &OwnedFd) -> String {
 /// A terminal on a screen.
 struct Desk {
     screen: Screen,
-    live: LiveLine,
+    live: StatusLine,
     terminal: Terminal<Screen>,
 }
 
 impl Desk {
-    fn new(look: Option<Look>) -> Self {
-        let (screen, live) = (Screen::default(), LiveLine::default());
+    fn new(look: Option<TermCaps>) -> Self {
+        let (screen, live) = (Screen::default(), StatusLine::default());
         let terminal = Terminal::new(screen.clone(), look, false, live.clone());
         Self { screen, live, terminal }
     }

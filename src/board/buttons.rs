@@ -6,15 +6,15 @@
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use super::Touch;
-use super::fingers::{EDGES, Edge, Fingers};
-use super::gesture::{Fault, Gesture};
-use super::hub::{Hub, Source};
-use super::input::{self, Key, Keyboard};
-use super::lines::{self, Watched};
+use super::InputEvent;
+use super::fingers::{ButtonEdge, EDGES, SimulatedButtons};
+use super::gesture::{ButtonFault, Gesture};
+use super::hub::{InputPoll, InputSource};
+use super::input::{self, Keyboard, WatchedKey};
+use super::lines::{self, WatchedLine};
 use super::refused::BoardError;
-use super::stamp::Stamps;
-use super::switch::Switch;
+use super::stamp::ClockOffset;
+use super::switch::MuteSwitch;
 use crate::model::Time;
 use crate::profile::{Button, Kind, Place};
 
@@ -26,11 +26,11 @@ const QUIET: Duration = Duration::from_secs(60);
 /// All buttons and switches.
 #[derive(Default)]
 pub(super) struct Buttons {
-    all: Vec<Held>,
-    lines: Vec<Wire>,
+    all: Vec<ButtonState>,
+    lines: Vec<EdgeLine>,
     keyboards: Vec<Keyboard>,
     /// Where edges come from that no kernel makes.
-    fingers: Option<Receiver<Edge>>,
+    simulated: Option<Receiver<ButtonEdge>>,
     /// When a device that was unplugged is looked for the next time.
     search: Option<Time>,
     /// What the mute switches last said together.
@@ -40,42 +40,42 @@ pub(super) struct Buttons {
 }
 
 /// A line and which of the buttons it is.
-struct Wire {
-    line: Watched,
+struct EdgeLine {
+    line: WatchedLine,
     button: usize,
     /// It chatters, so it wakes nobody and is looked at when it may have come to rest.
     is_aside: bool,
 }
 
 /// One button, wherever it is wired.
-struct Held {
+struct ButtonState {
     name: String,
     kind: Kind,
-    sense: Sense,
-    told_at: Option<Time>,
+    logic: ButtonLogic,
+    logged_at: Option<Time>,
 }
 
-enum Sense {
+enum ButtonLogic {
     Push(Gesture),
-    Switch(Switch),
+    Switch(MuteSwitch),
 }
 
 impl Buttons {
     /// Opens `wanted`, and has `hub` wait for them.
-    pub(super) fn open(wanted: &[Button], hub: &Hub) -> Result<Self, BoardError> {
+    pub(super) fn open(wanted: &[Button], hub: &InputPoll) -> Result<Self, BoardError> {
         let mut buttons = Self::default();
         for (index, button) in wanted.iter().enumerate() {
             let user = format!("the button {}", button.name);
             let mut level = false;
             match &button.place {
                 Place::Line { line, active_low, bias, debounce } => {
-                    let (line, active) = Watched::open(&user, line, *active_low, *bias, *debounce)?;
-                    hub.add(&line, Source::Button).map_err(BoardError::Wait)?;
-                    buttons.lines.push(Wire { line, button: index, is_aside: false });
+                    let (line, active) = WatchedLine::open(&user, line, *active_low, *bias, *debounce)?;
+                    hub.add(&line, InputSource::Button).map_err(BoardError::Wait)?;
+                    buttons.lines.push(EdgeLine { line, button: index, is_aside: false });
                     level = active;
                 }
                 Place::Key { device, code } => {
-                    let key = Key { code: *code, button: index };
+                    let key = WatchedKey { code: *code, button: index };
                     let keys = device.as_ref().map_or_else(|| vec![key], |device| keys_of(wanted, device));
                     // The first of a device's keys opens it for all of them.
                     if keys.first() == Some(&key) {
@@ -83,10 +83,10 @@ impl Buttons {
                     }
                 }
             }
-            buttons.all.push(Held::new(button, level));
+            buttons.all.push(ButtonState::new(button, level));
         }
         for keyboard in &buttons.keyboards {
-            greet(&mut buttons.all, keyboard, hub).map_err(BoardError::Wait)?;
+            read_levels(&mut buttons.all, keyboard, hub).map_err(BoardError::Wait)?;
         }
         // Where a switch stands at the start is asked for; only its moving is news.
         buttons.switched = buttons.mute_switch();
@@ -94,14 +94,14 @@ impl Buttons {
     }
 
     /// Makes buttons that are wired to the returned fingers, whatever place they name.
-    pub(super) fn by_hand(wanted: &[Button]) -> (Self, Fingers) {
+    pub(super) fn simulated(wanted: &[Button]) -> (Self, SimulatedButtons) {
         let (touching, touched) = sync_channel(EDGES);
-        let all = wanted.iter().map(|button| Held::new(button, false)).collect();
-        (Self { all, fingers: Some(touched), ..Self::default() }, Fingers(touching))
+        let all = wanted.iter().map(|button| ButtonState::new(button, false)).collect();
+        (Self { all, simulated: Some(touched), ..Self::default() }, SimulatedButtons(touching))
     }
 
-    pub(super) fn are_by_hand(&self) -> bool {
-        self.fingers.is_some()
+    pub(super) fn are_simulated(&self) -> bool {
+        self.simulated.is_some()
     }
 
     /// Tells whether any can still be touched, or may be again.
@@ -111,34 +111,34 @@ impl Buttons {
 
     /// Tells whether a switch cuts the microphone off; none where there is no switch.
     pub(super) fn mute_switch(&self) -> Option<bool> {
-        let switches = self.all.iter().filter_map(|held| match &held.sense {
-            Sense::Push(_) => None,
-            Sense::Switch(switch) => Some(switch.is_on()),
+        let switches = self.all.iter().filter_map(|held| match &held.logic {
+            ButtonLogic::Push(_) => None,
+            ButtonLogic::Switch(switch) => Some(switch.is_on()),
         });
         switches.reduce(|one, other| one || other)
     }
 
     /// Names the time at which [`expire`](Self::expire) has something to do.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let senses = self.all.iter().filter_map(|held| held.sense.deadline());
+        let senses = self.all.iter().filter_map(|held| held.logic.deadline());
         senses.chain(self.search).min()
     }
 
     /// Reads everything that has come, and reports what it means.
-    pub(super) fn read(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
-        let stamps = Stamps::read(now);
+    pub(super) fn read(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
+        let stamps = ClockOffset::read(now);
         let all = &mut self.all;
-        for Edge { button, down, at } in self.fingers.iter().flat_map(Receiver::try_iter) {
+        for ButtonEdge { button, down, at } in self.simulated.iter().flat_map(Receiver::try_iter) {
             if let Some(held) = all.get_mut(button) {
-                held.sense.edge(down, at, each);
+                held.logic.edge(down, at, each);
             }
         }
         self.lines.retain_mut(|wire| wire.read(&mut all[wire.button], &stamps, each));
         for keyboard in &mut self.keyboards {
-            match keyboard.read(&stamps, |button, down, at| all[button].sense.edge(down, at, each)) {
-                input::Read::All => {}
-                input::Read::Lost => log::debug!("events of {:?} were lost", keyboard.name()),
-                input::Read::Gone => {
+            match keyboard.read(&stamps, |button, down, at| all[button].logic.edge(down, at, each)) {
+                input::DeviceRead::All => {}
+                input::DeviceRead::Lost => log::debug!("events of {:?} were lost", keyboard.name()),
+                input::DeviceRead::Gone => {
                     log::warn!("{:?} is unplugged; its buttons work again when it returns", keyboard.name());
                     keyboard.lose();
                     keyboard.buttons().for_each(|button| all[button].lose(each));
@@ -149,39 +149,39 @@ impl Buttons {
     }
 
     /// Reports what the passing of time means; what has come must have been read before.
-    pub(super) fn expire(&mut self, hub: &Hub, now: Time, each: &mut impl FnMut(Touch)) {
+    pub(super) fn expire(&mut self, hub: &InputPoll, now: Time, each: &mut impl FnMut(InputEvent)) {
         if self.lines.iter().any(|wire| wire.is_aside) && self.deadline().is_some_and(|due| now >= due) {
             self.read(now, each);
         }
         for held in &mut self.all {
-            held.sense.expire(now, each);
-            if let Some(fault) = held.sense.take_fault() {
-                held.say(&fault.to_string(), now);
+            held.logic.expire(now, each);
+            if let Some(fault) = held.logic.take_fault() {
+                held.log(&fault.to_string(), now);
             }
         }
         for wire in &mut self.lines {
-            wire.settle(self.all[wire.button].sense.chatters(), hub);
+            wire.settle(self.all[wire.button].logic.chatters(), hub);
         }
         if self.search.is_some_and(|at| now >= at) {
-            self.search = self.look_again(hub).then_some(now + SEARCH);
+            self.search = self.rescan(hub).then_some(now + SEARCH);
         }
         let switched = self.mute_switch();
         if switched != self.switched {
             self.switched = switched;
-            switched.into_iter().for_each(|on| each(Touch::MuteSwitch(on)));
+            switched.into_iter().for_each(|on| each(InputEvent::MuteSwitch(on)));
         }
-        let broken = self.all.iter().any(|held| held.sense.is_broken());
+        let broken = self.all.iter().any(|held| held.logic.is_broken());
         if broken != self.broken {
             self.broken = broken;
-            each(Touch::Broken(broken));
+            each(InputEvent::ButtonFault(broken));
         }
     }
 
     /// Looks for what was unplugged, and tells whether anything is still missing.
-    fn look_again(&mut self, hub: &Hub) -> bool {
+    fn rescan(&mut self, hub: &InputPoll) -> bool {
         let mut missing = false;
         for keyboard in self.keyboards.iter_mut().filter(|keyboard| keyboard.fd().is_none()) {
-            let found = keyboard.search().is_ok() && greet(&mut self.all, keyboard, hub).is_ok();
+            let found = keyboard.search().is_ok() && read_levels(&mut self.all, keyboard, hub).is_ok();
             if found {
                 log::info!("{:?} is back", keyboard.name());
             } else {
@@ -193,15 +193,20 @@ impl Buttons {
     }
 }
 
-impl Wire {
+impl EdgeLine {
     /// Reports what its edges mean, and tells whether it is still there.
-    fn read(&mut self, held: &mut Held, stamps: &Stamps, each: &mut impl FnMut(Touch)) -> bool {
-        match self.line.read(stamps, |down, at| held.sense.edge(down, at, each)) {
-            lines::Read::All => {}
+    fn read(
+        &mut self,
+        held: &mut ButtonState,
+        stamps: &ClockOffset,
+        each: &mut impl FnMut(InputEvent),
+    ) -> bool {
+        match self.line.read(stamps, |down, at| held.logic.edge(down, at, each)) {
+            lines::LineRead::All => {}
             // Of one that chatters nobody misses any.
-            lines::Read::Lost(_) if self.is_aside => {}
-            lines::Read::Lost(count) => held.say(&format!("lost {count} of its edges"), stamps.now()),
-            lines::Read::Gone => {
+            lines::LineRead::Lost(_) if self.is_aside => {}
+            lines::LineRead::Lost(count) => held.log(&format!("lost {count} of its edges"), stamps.now()),
+            lines::LineRead::Gone => {
                 held.lose(each);
                 log::error!("the button {} is gone: its GPIO chip was removed", held.name);
                 return false;
@@ -211,70 +216,72 @@ impl Wire {
     }
 
     /// Is waited for unless it chatters.
-    fn settle(&mut self, chatters: bool, hub: &Hub) {
+    fn settle(&mut self, chatters: bool, hub: &InputPoll) {
         if chatters && !self.is_aside {
             hub.remove(&self.line);
             self.is_aside = true;
         } else if !chatters && self.is_aside {
             // What has come meanwhile is readable then. What fails is tried again in the next turn.
-            self.is_aside = hub.add(&self.line, Source::Button).is_err();
+            self.is_aside = hub.add(&self.line, InputSource::Button).is_err();
         }
     }
 }
 
 /// Begins waiting for a device, whose keys may be down already.
-fn greet(all: &mut [Held], keyboard: &Keyboard, hub: &Hub) -> std::io::Result<()> {
+fn read_levels(all: &mut [ButtonState], keyboard: &Keyboard, hub: &InputPoll) -> std::io::Result<()> {
     if let Some(fd) = keyboard.fd() {
-        hub.add(fd, Source::Button)?;
+        hub.add(fd, InputSource::Button)?;
     }
     keyboard.levels(|button, down| all[button].begin(down))
 }
 
 /// Gives the keys of all buttons that are on the input device `name`.
-fn keys_of(wanted: &[Button], name: &str) -> Vec<Key> {
+fn keys_of(wanted: &[Button], name: &str) -> Vec<WatchedKey> {
     let keys = wanted.iter().enumerate().filter_map(|(button, wanted)| match &wanted.place {
-        Place::Key { device: Some(device), code } if device == name => Some(Key { code: *code, button }),
+        Place::Key { device: Some(device), code } if device == name => {
+            Some(WatchedKey { code: *code, button })
+        }
         Place::Key { .. } | Place::Line { .. } => None,
     });
     keys.collect()
 }
 
-impl Held {
+impl ButtonState {
     fn new(button: &Button, level: bool) -> Self {
         let Button { name, kind, .. } = button.clone();
-        Self { name, sense: Sense::new(&kind, level), kind, told_at: None }
+        Self { name, logic: ButtonLogic::new(&kind, level), kind, logged_at: None }
     }
 
     fn begin(&mut self, level: bool) {
-        self.sense = Sense::new(&self.kind, level);
+        self.logic = ButtonLogic::new(&self.kind, level);
     }
 
     /// A switch that is gone stays as it was: nobody has switched it.
-    fn lose(&mut self, each: &mut impl FnMut(Touch)) {
-        match &mut self.sense {
-            Sense::Push(gesture) => gesture.lose(each),
-            Sense::Switch(_) => {}
+    fn lose(&mut self, each: &mut impl FnMut(InputEvent)) {
+        match &mut self.logic {
+            ButtonLogic::Push(gesture) => gesture.lose(each),
+            ButtonLogic::Switch(_) => {}
         }
     }
 
-    fn say(&mut self, what: &str, now: Time) {
-        if self.told_at.is_none_or(|told_at| now >= told_at + QUIET) {
-            self.told_at = Some(now);
+    fn log(&mut self, what: &str, now: Time) {
+        if self.logged_at.is_none_or(|told_at| now >= told_at + QUIET) {
+            self.logged_at = Some(now);
             log::warn!("the button {} {what}", self.name);
         }
     }
 }
 
-impl Sense {
+impl ButtonLogic {
     fn new(kind: &Kind, level: bool) -> Self {
         match kind {
-            Kind::Push(does) if level => Self::Push(Gesture::held(does)),
+            Kind::Push(does) if level => Self::Push(Gesture::pressed_at_start(does)),
             Kind::Push(does) => Self::Push(Gesture::new(does)),
-            Kind::MuteSwitch => Self::Switch(Switch::new(level)),
+            Kind::MuteSwitch => Self::Switch(MuteSwitch::new(level)),
         }
     }
 
-    fn edge(&mut self, down: bool, at: Time, each: &mut impl FnMut(Touch)) {
+    fn edge(&mut self, down: bool, at: Time, each: &mut impl FnMut(InputEvent)) {
         match self {
             Self::Push(gesture) => gesture.edge(down, at, each),
             Self::Switch(switch) => switch.edge(down, at),
@@ -283,7 +290,7 @@ impl Sense {
 
     fn is_broken(&self) -> bool {
         match self {
-            Self::Push(gesture) => gesture.is_deaf(),
+            Self::Push(gesture) => gesture.is_ignored(),
             Self::Switch(switch) => switch.chatters(),
         }
     }
@@ -295,7 +302,7 @@ impl Sense {
         }
     }
 
-    fn expire(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
+    fn expire(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
         match self {
             Self::Push(gesture) => gesture.expire(now, each),
             Self::Switch(switch) => switch.expire(now),
@@ -309,7 +316,7 @@ impl Sense {
         }
     }
 
-    fn take_fault(&mut self) -> Option<Fault> {
+    fn take_fault(&mut self) -> Option<ButtonFault> {
         match self {
             Self::Push(gesture) => gesture.take_fault(),
             Self::Switch(switch) => switch.take_fault(),

@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// What a contact has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum Debounced {
     /// It has closed, or opened.
     Edge(bool),
     /// It does not come to rest; until it is quiet it says nothing.
@@ -31,11 +31,11 @@ pub(super) enum Change {
 
 /// One contact being watched.
 #[derive(Clone, Debug)]
-pub(super) struct Contact {
+pub(super) struct Debouncer {
     /// Whether it is closed, bounces included.
     raw: bool,
     /// Whether it was closed when it last said so.
-    told: bool,
+    reported: bool,
     /// Until then every edge is a bounce.
     bounces_until: Option<Time>,
     /// The last edge of one that chatters.
@@ -43,14 +43,14 @@ pub(super) struct Contact {
     recent: Deque<Time, CHATTER_EDGES>,
 }
 
-impl Contact {
+impl Debouncer {
     /// Begins watching a contact that is closed or open now.
     pub(super) fn new(closed: bool) -> Self {
-        Self { raw: closed, told: closed, bounces_until: None, chatters: None, recent: Deque::new() }
+        Self { raw: closed, reported: closed, bounces_until: None, chatters: None, recent: Deque::new() }
     }
 
     /// Takes in that it has closed or opened; [`expire`](Self::expire) must have been asked before.
-    pub(super) fn edge(&mut self, closed: bool, at: Time) -> Option<Change> {
+    pub(super) fn edge(&mut self, closed: bool, at: Time) -> Option<Debounced> {
         self.raw = closed;
         if let Some(last) = &mut self.chatters {
             *last = at;
@@ -66,7 +66,7 @@ impl Contact {
     pub(super) fn deadline(&self) -> Option<Time> {
         match self.chatters {
             Some(last) => Some(last + QUIET),
-            None => self.bounces_until.filter(|_| self.raw != self.told),
+            None => self.bounces_until.filter(|_| self.raw != self.reported),
         }
     }
 
@@ -76,28 +76,28 @@ impl Contact {
     }
 
     /// Gives what became of it by the passing of time alone.
-    pub(super) fn expire(&mut self, now: Time) -> Option<Change> {
+    pub(super) fn expire(&mut self, now: Time) -> Option<Debounced> {
         let due = self.deadline().filter(|due| now >= *due)?;
         if self.chatters.take().is_none() {
             return self.settle(due);
         }
-        self.told = self.raw;
-        Some(Change::Quiet(self.raw))
+        self.reported = self.raw;
+        Some(Debounced::Quiet(self.raw))
     }
 
-    fn settle(&mut self, at: Time) -> Option<Change> {
-        if self.raw == self.told {
+    fn settle(&mut self, at: Time) -> Option<Debounced> {
+        if self.raw == self.reported {
             return None;
         }
-        self.told = self.raw;
+        self.reported = self.raw;
         self.bounces_until = Some(at + BOUNCE);
         let first = if self.recent.is_full() { self.recent.pop_front() } else { None };
         if first.is_some_and(|first| at - first < CHATTER_WINDOW) {
             self.recent.clear();
             self.chatters = Some(at);
-            return Some(Change::Chatter);
+            return Some(Debounced::Chatter);
         }
         let _ = self.recent.push_back(at);
-        Some(Change::Edge(self.raw))
+        Some(Debounced::Edge(self.raw))
     }
 }

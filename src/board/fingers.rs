@@ -8,23 +8,23 @@ use crate::model::Time;
 
 /// Whoever touches the buttons of a board that was made by hand.
 #[derive(Clone, Debug)]
-pub struct Fingers(pub(super) SyncSender<Edge>);
+pub struct SimulatedButtons(pub(super) SyncSender<ButtonEdge>);
 
 /// Edges that wait for the session to look. Beyond that the newest is not felt.
 pub(super) const EDGES: usize = 64;
 
 /// A button that went down or came up.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Edge {
+pub(super) struct ButtonEdge {
     pub(super) button: usize,
     pub(super) down: bool,
     pub(super) at: Time,
 }
 
-impl Fingers {
+impl SimulatedButtons {
     /// Has the button of this number, in the order of the body, go down or come up, bounces and all.
-    pub fn touch(&self, button: usize, down: bool, at: Time) {
+    pub fn edge(&self, button: usize, down: bool, at: Time) {
         // A board that is gone feels nothing.
-        let _ = self.0.try_send(Edge { button, down, at });
+        let _ = self.0.try_send(ButtonEdge { button, down, at });
     }
 }

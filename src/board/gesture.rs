@@ -7,8 +7,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Touch;
-use super::contact::{Change, Contact};
+use super::InputEvent;
+use super::contact::{Debounced, Debouncer};
 use crate::model::Time;
 use crate::profile::{Deed, Gestures};
 
@@ -25,15 +25,15 @@ const STUCK_TALK: Duration = Duration::from_secs(5 * 60);
 /// One push button being watched.
 #[derive(Clone, Debug)]
 pub struct Gesture {
-    does: Gestures,
-    contact: Contact,
-    state: State,
-    fault: Option<Fault>,
+    bindings: Gestures,
+    debouncer: Debouncer,
+    state: GestureState,
+    fault: Option<ButtonFault>,
 }
 
 /// Why a button is ignored for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ButtonFault {
     /// It was down already when the watch began.
     HeldAtStart,
     /// It has been down for longer than anybody holds a button.
@@ -43,35 +43,40 @@ pub enum Fault {
 }
 
 #[derive(Clone, Debug)]
-enum State {
+enum GestureState {
     Up,
     /// Up after a press that a second one may make a double until then.
     Once {
         until: Time,
     },
-    Down(Hold),
+    Down(HeldPress),
     /// What it does means nothing until it is let go.
-    Deaf,
+    Ignored,
 }
 
 impl Gesture {
     /// Begins watching a button that does this and is up.
     #[must_use]
     pub fn new(does: &Gestures) -> Self {
-        Self { does: does.clone(), contact: Contact::new(false), state: State::Up, fault: None }
+        Self {
+            bindings: does.clone(),
+            debouncer: Debouncer::new(false),
+            state: GestureState::Up,
+            fault: None,
+        }
     }
 
     /// Begins watching a button that is down already: it means nothing until it is let go.
     #[must_use]
-    pub fn held(does: &Gestures) -> Self {
-        let (contact, fault) = (Contact::new(true), Some(Fault::HeldAtStart));
-        Self { does: does.clone(), contact, state: State::Deaf, fault }
+    pub fn pressed_at_start(does: &Gestures) -> Self {
+        let (debouncer, fault) = (Debouncer::new(true), Some(ButtonFault::HeldAtStart));
+        Self { bindings: does.clone(), debouncer, state: GestureState::Ignored, fault }
     }
 
     /// Takes in that the button went down or came up at `at`, and reports what that means.
-    pub fn edge(&mut self, down: bool, at: Time, mut each: impl FnMut(Touch)) {
+    pub fn edge(&mut self, down: bool, at: Time, mut each: impl FnMut(InputEvent)) {
         self.expire(at, &mut each);
-        if let Some(change) = self.contact.edge(down, at) {
+        if let Some(change) = self.debouncer.edge(down, at) {
             self.change(change, at, &mut each);
         }
     }
@@ -80,17 +85,17 @@ impl Gesture {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let own = match &self.state {
-            State::Up | State::Deaf => None,
-            State::Once { until } => Some(*until),
-            State::Down(hold) => Some(hold.first().0),
+            GestureState::Up | GestureState::Ignored => None,
+            GestureState::Once { until } => Some(*until),
+            GestureState::Down(hold) => Some(hold.first().0),
         };
-        [own, self.contact.deadline()].into_iter().flatten().min()
+        [own, self.debouncer.deadline()].into_iter().flatten().min()
     }
 
     /// Reports what the passing of time means. Every edge until `now` must have been told before.
-    pub fn expire(&mut self, now: Time, mut each: impl FnMut(Touch)) {
+    pub fn expire(&mut self, now: Time, mut each: impl FnMut(InputEvent)) {
         while let Some(due) = self.deadline().filter(|due| now >= *due) {
-            if let Some(change) = self.contact.expire(due) {
+            if let Some(change) = self.debouncer.expire(due) {
                 self.change(change, due, &mut each);
             } else {
                 self.pass(now, &mut each);
@@ -99,95 +104,95 @@ impl Gesture {
     }
 
     /// Lets the button up because nobody can tell any more whether it is down.
-    pub fn lose(&mut self, mut each: impl FnMut(Touch)) {
-        if let State::Down(hold) = &mut self.state {
+    pub fn lose(&mut self, mut each: impl FnMut(InputEvent)) {
+        if let GestureState::Down(hold) = &mut self.state {
             hold.let_go(&mut each);
         }
-        self.contact = Contact::new(false);
-        self.state = State::Up;
+        self.debouncer = Debouncer::new(false);
+        self.state = GestureState::Up;
     }
 
     /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
     pub(super) fn chatters(&self) -> bool {
-        self.contact.chatters()
+        self.debouncer.chatters()
     }
 
     /// Tells whether it is ignored, for what is wrong with it.
     #[must_use]
-    pub fn is_deaf(&self) -> bool {
-        matches!(self.state, State::Deaf)
+    pub fn is_ignored(&self) -> bool {
+        matches!(self.state, GestureState::Ignored)
     }
 
     /// Gives what is wrong with the button, once.
-    pub fn take_fault(&mut self) -> Option<Fault> {
+    pub fn take_fault(&mut self) -> Option<ButtonFault> {
         self.fault.take()
     }
 
-    fn change(&mut self, change: Change, at: Time, each: &mut impl FnMut(Touch)) {
-        let state = std::mem::replace(&mut self.state, State::Up);
+    fn change(&mut self, change: Debounced, at: Time, each: &mut impl FnMut(InputEvent)) {
+        let state = std::mem::replace(&mut self.state, GestureState::Up);
         self.state = match (change, state) {
-            (Change::Edge(true), State::Up) => self.down(None, at, each),
-            (Change::Edge(true), State::Once { .. }) => self.down(self.does.double, at, each),
-            (Change::Edge(true), state @ (State::Down(_) | State::Deaf)) => state,
-            (Change::Edge(false), State::Down(hold)) => self.up(hold, at, each),
-            (Change::Edge(false), state @ (State::Up | State::Once { .. })) => state,
-            (Change::Edge(false), State::Deaf) => State::Up,
-            (Change::Chatter, state) => {
-                if let State::Down(mut hold) = state {
+            (Debounced::Edge(true), GestureState::Up) => self.down(None, at, each),
+            (Debounced::Edge(true), GestureState::Once { .. }) => self.down(self.bindings.double, at, each),
+            (Debounced::Edge(true), state @ (GestureState::Down(_) | GestureState::Ignored)) => state,
+            (Debounced::Edge(false), GestureState::Down(hold)) => self.up(hold, at, each),
+            (Debounced::Edge(false), state @ (GestureState::Up | GestureState::Once { .. })) => state,
+            (Debounced::Edge(false), GestureState::Ignored) => GestureState::Up,
+            (Debounced::Chatter, state) => {
+                if let GestureState::Down(mut hold) = state {
                     hold.let_go(each);
                 }
-                self.fault = Some(Fault::Chatters);
-                State::Deaf
+                self.fault = Some(ButtonFault::Chatters);
+                GestureState::Ignored
             }
-            (Change::Quiet(true), _) => State::Deaf,
-            (Change::Quiet(false), _) => State::Up,
+            (Debounced::Quiet(true), _) => GestureState::Ignored,
+            (Debounced::Quiet(false), _) => GestureState::Up,
         };
     }
 
-    fn down(&self, double: Option<Deed>, at: Time, each: &mut impl FnMut(Touch)) -> State {
-        let mut hold = Hold::new(&self.does, double.is_some(), at);
-        if let Some(deed) = double.or(self.does.press) {
+    fn down(&self, double: Option<Deed>, at: Time, each: &mut impl FnMut(InputEvent)) -> GestureState {
+        let mut hold = HeldPress::new(&self.bindings, double.is_some(), at);
+        if let Some(deed) = double.or(self.bindings.press) {
             hold.tell(deed, each);
         }
-        State::Down(hold)
+        GestureState::Down(hold)
     }
 
-    fn up(&self, mut hold: Hold, at: Time, each: &mut impl FnMut(Touch)) -> State {
+    fn up(&self, mut hold: HeldPress, at: Time, each: &mut impl FnMut(InputEvent)) -> GestureState {
         hold.let_go(each);
         let until = hold.since + DOUBLE;
         if !hold.is_plain {
-            return State::Up;
+            return GestureState::Up;
         }
-        if self.does.double.is_some() && at < until {
-            return State::Once { until };
+        if self.bindings.double.is_some() && at < until {
+            return GestureState::Once { until };
         }
         self.short(each);
-        State::Up
+        GestureState::Up
     }
 
-    fn short(&self, each: &mut impl FnMut(Touch)) {
-        if let Some(deed) = self.does.short {
+    fn short(&self, each: &mut impl FnMut(InputEvent)) {
+        if let Some(deed) = self.bindings.short {
             let mut talks = false;
             tell(deed, &mut talks, each);
             if talks {
-                each(Touch::Up);
+                each(InputEvent::Up);
             }
         }
     }
 
     /// Does what is due first.
-    fn pass(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
+    fn pass(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
         match &mut self.state {
-            State::Up | State::Deaf => {}
-            State::Once { .. } => {
-                self.state = State::Up;
+            GestureState::Up | GestureState::Ignored => {}
+            GestureState::Once { .. } => {
+                self.state = GestureState::Up;
                 self.short(each);
             }
-            State::Down(hold) => {
-                if hold.pass(&self.does, now, each) == Timer::Stuck {
+            GestureState::Down(hold) => {
+                if hold.pass(&self.bindings, now, each) == GestureTimer::Stuck {
                     hold.let_go(each);
-                    self.fault = Some(Fault::Stuck);
-                    self.state = State::Deaf;
+                    self.fault = Some(ButtonFault::Stuck);
+                    self.state = GestureState::Ignored;
                 }
             }
         }
@@ -196,7 +201,7 @@ impl Gesture {
 
 /// What is known of a press that lasts.
 #[derive(Clone, Debug)]
-struct Hold {
+struct HeldPress {
     since: Time,
     /// The talk button has been told down and not up.
     talks: bool,
@@ -212,7 +217,7 @@ struct Hold {
 
 /// What time does to a press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Timer {
+enum GestureTimer {
     /// It is a long one.
     Long,
     /// Soon it resets the device.
@@ -225,13 +230,13 @@ enum Timer {
     Stuck,
 }
 
-impl Hold {
+impl HeldPress {
     fn new(does: &Gestures, is_double: bool, since: Time) -> Self {
         let long = does.long.map(|(_, after)| after).filter(|_| !is_double);
         let holding = [long, does.reset.map(|reset| reset.act_after)].into_iter().flatten().max();
         let repeated = match (does.press, does.short) {
             _ if is_double || holding.is_some() => None,
-            (Some(deed), _) | (None, Some(deed)) => Some(deed).filter(|deed| is_volume(*deed)),
+            (Some(deed), _) | (None, Some(deed)) => Some(deed).filter(|deed| is_volume_step(*deed)),
             (None, None) => None,
         };
         let talk = Some(Deed::Talk);
@@ -249,100 +254,100 @@ impl Hold {
         }
     }
 
-    fn first(&self) -> (Time, Timer) {
+    fn first(&self) -> (Time, GestureTimer) {
         let timers = [
-            self.long.map(|at| (at, Timer::Long)),
-            self.warning.map(|at| (at, Timer::Warning)),
-            self.reset.map(|at| (at, Timer::Reset)),
-            self.repeat.map(|(_, at)| (at, Timer::Repeat)),
+            self.long.map(|at| (at, GestureTimer::Long)),
+            self.warning.map(|at| (at, GestureTimer::Warning)),
+            self.reset.map(|at| (at, GestureTimer::Reset)),
+            self.repeat.map(|(_, at)| (at, GestureTimer::Repeat)),
         ];
-        timers
-            .into_iter()
-            .flatten()
-            .fold((self.stuck, Timer::Stuck), |first, timer| if timer.0 < first.0 { timer } else { first })
+        timers.into_iter().flatten().fold((self.stuck, GestureTimer::Stuck), |first, timer| {
+            if timer.0 < first.0 { timer } else { first }
+        })
     }
 
     /// Does what is due first, and tells what it was.
-    fn pass(&mut self, does: &Gestures, now: Time, each: &mut impl FnMut(Touch)) -> Timer {
+    fn pass(&mut self, does: &Gestures, now: Time, each: &mut impl FnMut(InputEvent)) -> GestureTimer {
         let (_, timer) = self.first();
         match timer {
-            Timer::Long => {
+            GestureTimer::Long => {
                 self.long = None;
                 self.is_plain = false;
                 if let Some((deed, _)) = does.long {
                     self.tell(deed, each);
-                    self.repeat = (is_volume(deed) && does.reset.is_none()).then_some((deed, now + REPEAT));
+                    self.repeat =
+                        (is_volume_step(deed) && does.reset.is_none()).then_some((deed, now + REPEAT));
                 }
             }
-            Timer::Warning => {
+            GestureTimer::Warning => {
                 self.warning = None;
                 self.is_plain = false;
                 if let Some(reset) = does.reset {
                     // The whole warning must be seen, however late it comes.
                     let left = reset.act_after.saturating_sub(reset.warn_after);
-                    each(Touch::ResetNear(left));
+                    each(InputEvent::ResetNear(left));
                     self.reset = Some(now + left);
                     self.stuck = self.stuck.max(now + left + STUCK);
                 }
             }
-            Timer::Reset => {
+            GestureTimer::Reset => {
                 self.reset = None;
-                each(Touch::Reset);
+                each(InputEvent::Reset);
             }
-            Timer::Repeat => {
+            GestureTimer::Repeat => {
                 if let Some((deed, at)) = &mut self.repeat {
                     self.is_plain = false;
                     *at = now + REPEAT;
                     tell(*deed, &mut self.talks, each);
                 }
             }
-            Timer::Stuck => {}
+            GestureTimer::Stuck => {}
         }
         timer
     }
 
-    fn tell(&mut self, deed: Deed, each: &mut impl FnMut(Touch)) {
+    fn tell(&mut self, deed: Deed, each: &mut impl FnMut(InputEvent)) {
         tell(deed, &mut self.talks, each);
     }
 
-    fn let_go(&mut self, each: &mut impl FnMut(Touch)) {
+    fn let_go(&mut self, each: &mut impl FnMut(InputEvent)) {
         if std::mem::take(&mut self.talks) {
-            each(Touch::Up);
+            each(InputEvent::Up);
         }
         if self.reset.take().is_some() {
-            each(Touch::ResetOff);
+            each(InputEvent::ResetOff);
         }
     }
 }
 
 /// Tells of `deed`; `talks` is whether the talk button is down.
-fn tell(deed: Deed, talks: &mut bool, each: &mut impl FnMut(Touch)) {
+fn tell(deed: Deed, talks: &mut bool, each: &mut impl FnMut(InputEvent)) {
     match deed {
         Deed::Talk if *talks => {}
         Deed::Talk => {
             *talks = true;
-            each(Touch::Down);
+            each(InputEvent::Down);
         }
         Deed::Mute => {
-            each(Touch::Mute);
+            each(InputEvent::Mute);
             // After it, so that what was said while the button was on its way to mute ends unanswered.
             if std::mem::take(talks) {
-                each(Touch::Up);
+                each(InputEvent::Up);
             }
         }
-        Deed::VolumeUp => each(Touch::VolumeUp),
-        Deed::VolumeDown => each(Touch::VolumeDown),
+        Deed::VolumeUp => each(InputEvent::VolumeUp),
+        Deed::VolumeDown => each(InputEvent::VolumeDown),
     }
 }
 
-fn is_volume(deed: Deed) -> bool {
+fn is_volume_step(deed: Deed) -> bool {
     match deed {
         Deed::VolumeUp | Deed::VolumeDown => true,
         Deed::Talk | Deed::Mute => false,
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ButtonFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::HeldAtStart => "was down before anybody watched it, so it counts only once it is let go",

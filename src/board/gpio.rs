@@ -12,8 +12,8 @@ use gpiocdev::line::{Value, Values};
 use gpiocdev::request::Builder;
 
 use super::holder;
-use super::lamp::Pins;
-use super::refused::{LineError, Trouble};
+use super::lamp::OutputLines;
+use super::refused::{LineError, LineProblem};
 use crate::profile::Line;
 
 /// What other programs are told of who uses a line.
@@ -21,18 +21,18 @@ const CONSUMER: &str = "mynah";
 
 /// Where a line was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Spot {
+struct LineAddress {
     chip: PathBuf,
     offset: u32,
 }
 
 /// Lines that are driven, in the order in which they were named.
-pub(super) struct Out {
-    banks: Vec<Bank>,
+pub(super) struct GpioOutputs {
+    banks: Vec<OutputBank>,
 }
 
 /// The lines of one chip: they change together.
-struct Bank {
+struct OutputBank {
     request: Request,
     values: Values,
     /// Which of all lines each is, and its number on the chip.
@@ -49,7 +49,7 @@ pub(super) fn output(
     lines: &[&Line],
     active_low: bool,
     initial: &[bool],
-) -> Result<Out, LineError> {
+) -> Result<GpioOutputs, LineError> {
     let mut banks: Vec<(PathBuf, Vec<(usize, u32)>)> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let spot = find(user, line)?;
@@ -71,15 +71,15 @@ pub(super) fn output(
         // The first that is busy is the one to name.
         let spots: Vec<_> = own
             .iter()
-            .map(|(index, offset)| (lines[*index], Spot { chip: chip.clone(), offset: *offset }))
+            .map(|(index, offset)| (lines[*index], LineAddress { chip: chip.clone(), offset: *offset }))
             .collect();
         let request = request(user, &mut builder, &spots)?;
-        Ok(Bank { request, values, lines: own })
+        Ok(OutputBank { request, values, lines: own })
     });
-    Ok(Out { banks: banks.collect::<Result<_, _>>()? })
+    Ok(GpioOutputs { banks: banks.collect::<Result<_, _>>()? })
 }
 
-impl Pins for Out {
+impl OutputLines for GpioOutputs {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         for bank in &mut self.banks {
             for (index, offset) in &bank.lines {
@@ -104,29 +104,29 @@ pub(super) fn input(user: &str, line: &Line, builder: &mut Builder) -> Result<(R
     Ok((request(user, builder, &[(line, spot)])?, offset))
 }
 
-fn request(user: &str, builder: &mut Builder, spots: &[(&Line, Spot)]) -> Result<Request, LineError> {
-    let Some((first, Spot { chip, .. })) = spots.first() else {
-        return Err(LineError::new(user, "no line", Trouble::NoGpio));
+fn request(user: &str, builder: &mut Builder, spots: &[(&Line, LineAddress)]) -> Result<Request, LineError> {
+    let Some((first, LineAddress { chip, .. })) = spots.first() else {
+        return Err(LineError::new(user, "no line", LineProblem::NoGpio));
     };
     builder.on_chip(chip).with_consumer(CONSUMER).request().map_err(|error| {
         let busy = spots.iter().find_map(|(line, spot)| Some((*line, busy(spot)?)));
-        let (line, trouble) = busy.unwrap_or_else(|| (*first, Trouble::Refused(error.to_string())));
+        let (line, trouble) = busy.unwrap_or_else(|| (*first, LineProblem::Refused(error.to_string())));
         LineError::new(user, &call(line), trouble)
     })
 }
 
 /// Gives who has the line, if somebody has.
-fn busy(spot: &Spot) -> Option<Trouble> {
+fn busy(spot: &LineAddress) -> Option<LineProblem> {
     let info = Chip::from_path(&spot.chip).ok()?.line_info(spot.offset).ok()?;
     let holder = || holder::of_line(&name_of(&spot.chip), spot.offset);
-    info.used.then(|| Trouble::Busy { consumer: info.consumer.clone(), holder: holder() })
+    info.used.then(|| LineProblem::Busy { consumer: info.consumer.clone(), holder: holder() })
 }
 
-fn find(user: &str, line: &Line) -> Result<Spot, LineError> {
+fn find(user: &str, line: &Line) -> Result<LineAddress, LineError> {
     let refuse = |trouble| LineError::new(user, &call(line), trouble);
     let paths = chips().unwrap_or_default();
     if paths.is_empty() {
-        return Err(refuse(Trouble::NoGpio));
+        return Err(refuse(LineProblem::NoGpio));
     }
     let mut forbidden = None;
     let mut open = Vec::new();
@@ -147,38 +147,40 @@ fn find(user: &str, line: &Line) -> Result<Spot, LineError> {
     // What could not be looked into may have it.
     found.map_err(|trouble| {
         refuse(match (forbidden, trouble) {
-            (Some(path), Trouble::NoChip { .. } | Trouble::NoLine { .. }) => Trouble::Forbidden(path),
+            (Some(path), LineProblem::NoChip { .. } | LineProblem::NoLine { .. }) => {
+                LineProblem::Forbidden(path)
+            }
             (_, trouble) => trouble,
         })
     })
 }
 
-fn named(open: &[Chip], name: &str) -> Result<Spot, Trouble> {
+fn named(open: &[Chip], name: &str) -> Result<LineAddress, LineProblem> {
     let mut names = Vec::new();
     for chip in open {
         for info in chip.line_info_iter().into_iter().flatten().flatten() {
             if info.name == name {
-                return Ok(Spot { chip: chip.path().to_owned(), offset: info.offset });
+                return Ok(LineAddress { chip: chip.path().to_owned(), offset: info.offset });
             }
             names.push(info.name);
         }
     }
     names.retain(|name| !name.is_empty());
-    Err(Trouble::NoLine { name: name.to_owned(), names, chips: descriptions(open) })
+    Err(LineProblem::NoLine { name: name.to_owned(), names, chips: descriptions(open) })
 }
 
-fn numbered(open: &[Chip], wanted: &str, offset: u32) -> Result<Spot, Trouble> {
+fn numbered(open: &[Chip], wanted: &str, offset: u32) -> Result<LineAddress, LineProblem> {
     let wanted = wanted.trim_start_matches("/dev/");
     let chip = open
         .iter()
         .find(|chip| chip.name() == wanted)
         .or_else(|| open.iter().find(|chip| chip.info().is_ok_and(|info| info.label == wanted)))
-        .ok_or_else(|| Trouble::NoChip { chips: descriptions(open) })?;
+        .ok_or_else(|| LineProblem::NoChip { chips: descriptions(open) })?;
     let count = chip.info().map_or(0, |info| info.num_lines);
     if offset >= count {
-        return Err(Trouble::NoOffset { count });
+        return Err(LineProblem::NoOffset { count });
     }
-    Ok(Spot { chip: chip.path().to_owned(), offset })
+    Ok(LineAddress { chip: chip.path().to_owned(), offset })
 }
 
 /// Says of each chip its name, what it is and how many lines it has.

@@ -12,7 +12,7 @@ use rustix::time::Timespec;
 
 /// Whom a descriptor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum InputSource {
     Terminal,
     /// Any of the buttons: they are never read by halves, so it does not matter which.
     Button,
@@ -20,25 +20,25 @@ pub(super) enum Source {
 
 /// Who is readable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Readable {
+pub(super) struct ReadyInputs {
     pub(super) terminal: bool,
     pub(super) buttons: bool,
 }
 
 /// An epoll instance.
-pub(super) struct Hub(OwnedFd);
+pub(super) struct InputPoll(OwnedFd);
 
 /// Descriptors asked for at a time; the others are named the next time.
-const ROOM: usize = 16;
+const EVENTS_MAX: usize = 16;
 
-impl Hub {
+impl InputPoll {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
     /// Adds `fd`, which leaves by being closed or by [`remove`](Self::remove). Tells whether it can be waited
     /// for: a file cannot, because it is readable always.
-    pub(super) fn add(&self, fd: impl AsFd, source: Source) -> io::Result<bool> {
+    pub(super) fn add(&self, fd: impl AsFd, source: InputSource) -> io::Result<bool> {
         let data = EventData::new_u64(source as u64);
         match epoll::add(&self.0, fd, data, EventFlags::IN) {
             Ok(()) => Ok(true),
@@ -53,14 +53,14 @@ impl Hub {
         let _ = epoll::delete(&self.0, fd);
     }
 
-    pub(super) fn readable(&self) -> Readable {
-        let mut room = [MaybeUninit::<Event>::uninit(); ROOM];
-        let mut readable = Readable::default();
+    pub(super) fn readable(&self) -> ReadyInputs {
+        let mut room = [MaybeUninit::<Event>::uninit(); EVENTS_MAX];
+        let mut readable = ReadyInputs::default();
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         if let Ok((events, _)) = epoll::wait(&self.0, &mut room, Some(&at_once)) {
             for event in events {
                 let data = event.data;
-                if data.u64() == Source::Terminal as u64 {
+                if data.u64() == InputSource::Terminal as u64 {
                     readable.terminal = true;
                 } else {
                     readable.buttons = true;
@@ -71,7 +71,7 @@ impl Hub {
     }
 }
 
-impl AsFd for Hub {
+impl AsFd for InputPoll {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

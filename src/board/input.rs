@@ -13,8 +13,8 @@ use evdev::raw_stream::RawDevice;
 use evdev::{EventType, KeyCode, SynchronizationCode};
 
 use super::clock_id;
-use super::refused::{KeyError, KeyTrouble};
-use super::stamp::Stamps;
+use super::refused::{KeyError, KeyProblem};
+use super::stamp::ClockOffset;
 use crate::model::Time;
 
 const FOLDER: &str = "/dev/input";
@@ -27,14 +27,14 @@ const DROPPED: u16 = SynchronizationCode::SYN_DROPPED.0;
 pub(super) struct Keyboard {
     /// What the board file calls it; none means any that has the keys.
     wanted: Option<String>,
-    keys: Vec<Key>,
+    keys: Vec<WatchedKey>,
     /// None while it is unplugged.
     device: Option<RawDevice>,
 }
 
 /// A key that is a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct WatchedKey {
     pub(super) code: u16,
     /// Which of the buttons it is.
     pub(super) button: usize,
@@ -42,7 +42,7 @@ pub(super) struct Key {
 
 /// What became of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum DeviceRead {
     /// Everything was read.
     All,
     /// Events were lost, and made good by asking for the level.
@@ -52,7 +52,7 @@ pub(super) enum Read {
 
 impl Keyboard {
     /// Finds and opens the device for `keys`, the first of which `user` wants.
-    pub(super) fn open(user: &str, wanted: Option<&str>, keys: Vec<Key>) -> Result<Self, KeyError> {
+    pub(super) fn open(user: &str, wanted: Option<&str>, keys: Vec<WatchedKey>) -> Result<Self, KeyError> {
         let mut keyboard = Self { wanted: wanted.map(str::to_owned), keys, device: None };
         match keyboard.search() {
             Ok(()) => Ok(keyboard),
@@ -60,15 +60,15 @@ impl Keyboard {
                 user: user.to_owned(),
                 key: format!("{:?}", KeyCode::new(key)),
                 device: keyboard.wanted,
-                trouble,
+                problem: trouble,
             }),
         }
     }
 
     /// Looks for the device; the error names the key that was missed.
-    pub(super) fn search(&mut self) -> Result<(), (u16, KeyTrouble)> {
+    pub(super) fn search(&mut self) -> Result<(), (u16, KeyProblem)> {
         let first = self.keys.first().map_or(0, |key| key.code);
-        let mut sight = Sight::default();
+        let mut sight = DeviceSearch::default();
         for path in nodes() {
             match look(&path) {
                 Ok(device) => {
@@ -87,7 +87,7 @@ impl Keyboard {
     }
 
     /// Takes `device` if it is the one, and tells whether it is.
-    fn take(&mut self, mut device: RawDevice, sight: &mut Sight) -> io::Result<bool> {
+    fn take(&mut self, mut device: RawDevice, sight: &mut DeviceSearch) -> io::Result<bool> {
         sight.any = true;
         let name = device.name().unwrap_or_default();
         if self.wanted.as_deref().is_some_and(|wanted| wanted != name) {
@@ -144,14 +144,18 @@ impl Keyboard {
     }
 
     /// Reports the edges that have come: of which button, whether down, and when.
-    pub(super) fn read(&mut self, stamps: &Stamps, mut each: impl FnMut(usize, bool, Time)) -> Read {
-        let Self { device: Some(device), keys, .. } = self else { return Read::All };
+    pub(super) fn read(
+        &mut self,
+        stamps: &ClockOffset,
+        mut each: impl FnMut(usize, bool, Time),
+    ) -> DeviceRead {
+        let Self { device: Some(device), keys, .. } = self else { return DeviceRead::All };
         let mut lost = false;
         for _ in 0..READS {
             let events = match device.fetch_events() {
                 Ok(events) => events,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
-                Err(_) => return Read::Gone,
+                Err(_) => return DeviceRead::Gone,
             };
             for event in events {
                 match (event.event_type(), event.code(), event.value()) {
@@ -169,18 +173,18 @@ impl Keyboard {
             }
         }
         if !lost {
-            return Read::All;
+            return DeviceRead::All;
         }
         match self.levels(|button, down| each(button, down, stamps.now())) {
-            Ok(()) => Read::Lost,
-            Err(_) => Read::Gone,
+            Ok(()) => DeviceRead::Lost,
+            Err(_) => DeviceRead::Gone,
         }
     }
 }
 
 /// What was seen in looking for a device.
 #[derive(Default)]
-struct Sight {
+struct DeviceSearch {
     any: bool,
     /// One had the name.
     named: bool,
@@ -189,13 +193,13 @@ struct Sight {
     forbidden: Option<PathBuf>,
 }
 
-impl Sight {
-    fn trouble(self, wanted: Option<&str>) -> KeyTrouble {
+impl DeviceSearch {
+    fn trouble(self, wanted: Option<&str>) -> KeyProblem {
         match self {
-            Self { forbidden: Some(path), .. } => KeyTrouble::Forbidden(path),
-            Self { any: false, .. } => KeyTrouble::NoInput,
-            Self { named: false, names, .. } if wanted.is_some() => KeyTrouble::NoDevice { names },
-            Self { .. } => KeyTrouble::NoKey,
+            Self { forbidden: Some(path), .. } => KeyProblem::Forbidden(path),
+            Self { any: false, .. } => KeyProblem::NoInput,
+            Self { named: false, names, .. } if wanted.is_some() => KeyProblem::NoDevice { names },
+            Self { .. } => KeyProblem::NoKey,
         }
     }
 }
@@ -217,10 +221,10 @@ fn look(path: &Path) -> io::Result<RawDevice> {
     RawDevice::from_fd(fs::File::open(path)?.into())
 }
 
-fn refused(error: &io::Error) -> KeyTrouble {
+fn refused(error: &io::Error) -> KeyProblem {
     let grabbed = error.kind() == ErrorKind::ResourceBusy;
     let why = if grabbed { "; another program has grabbed it for itself" } else { "" };
-    KeyTrouble::Refused(format!("{error}{why}"))
+    KeyProblem::Refused(format!("{error}{why}"))
 }
 
 /// The stamp as a time since the beginning of its clock, which is CLOCK_MONOTONIC's.

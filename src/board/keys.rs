@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::Touch;
+use super::InputEvent;
 use crate::model::Time;
 
 /// The longest that keyboards wait before they repeat a key that is held.
@@ -17,7 +17,7 @@ const LAST_REPEAT: Duration = Duration::from_millis(200);
 
 /// What the space bar stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Button {
+pub enum SpaceBarMode {
     /// Down and up at once: nobody asks how long.
     Click,
     /// Down and up in turn, for keys that come through a pipe.
@@ -28,15 +28,15 @@ pub enum Button {
 
 /// A keyboard's bytes, being read.
 #[derive(Debug)]
-pub struct Keys {
-    button: Button,
-    grip: Grip,
-    escape: Escape,
+pub struct KeyParser {
+    button: SpaceBarMode,
+    grip: SpaceKey,
+    escape: EscapeState,
 }
 
 /// What is known of the finger on the space bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Grip {
+enum SpaceKey {
     Up,
     /// Down, and until then it may turn out to be held.
     Tapped {
@@ -56,7 +56,7 @@ enum Grip {
 
 /// Where in an escape sequence the last byte was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Escape {
+enum EscapeState {
     None,
     Begun,
     Within,
@@ -66,25 +66,25 @@ const SPACE: u8 = b' ';
 const CTRL_D: u8 = 4;
 const ESCAPE: u8 = 0x1b;
 
-impl Keys {
+impl KeyParser {
     /// Makes a keyboard with the button up.
     #[must_use]
-    pub fn new(button: Button) -> Self {
-        Self { button, grip: Grip::Up, escape: Escape::None }
+    pub fn new(button: SpaceBarMode) -> Self {
+        Self { button, grip: SpaceKey::Up, escape: EscapeState::None }
     }
 
     /// Reports what `bytes`, which came in one read, touch.
-    pub fn read(&mut self, bytes: &[u8], now: Time, mut each: impl FnMut(Touch)) {
+    pub fn read(&mut self, bytes: &[u8], now: Time, mut each: impl FnMut(InputEvent)) {
         self.expire(now, &mut each);
         // A sequence comes whole: at the start of a read an open one was the Escape key alone.
-        self.escape = Escape::None;
+        self.escape = EscapeState::None;
         for byte in bytes {
             match self.step(*byte) {
                 SPACE => self.space(now, &mut each),
                 b'm' | b'M' => self.mute(&mut each),
-                b'+' | b'=' => each(Touch::VolumeUp),
-                b'-' => each(Touch::VolumeDown),
-                b'q' | b'Q' | CTRL_D => each(Touch::Quit),
+                b'+' | b'=' => each(InputEvent::VolumeUp),
+                b'-' => each(InputEvent::VolumeDown),
+                b'q' | b'Q' | CTRL_D => each(InputEvent::Quit),
                 _ => {}
             }
         }
@@ -94,63 +94,65 @@ impl Keys {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match self.grip {
-            Grip::Tapped { until } | Grip::Held { until } | Grip::Released { until } => Some(until),
-            Grip::Up | Grip::Latched => None,
+            SpaceKey::Tapped { until } | SpaceKey::Held { until } | SpaceKey::Released { until } => {
+                Some(until)
+            }
+            SpaceKey::Up | SpaceKey::Latched => None,
         }
     }
 
     /// Reports what the passing of time means.
-    pub fn expire(&mut self, now: Time, mut each: impl FnMut(Touch)) {
+    pub fn expire(&mut self, now: Time, mut each: impl FnMut(InputEvent)) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
         self.grip = match self.grip {
-            Grip::Tapped { .. } | Grip::Latched => Grip::Latched,
-            Grip::Held { .. } => {
-                each(Touch::Up);
-                Grip::Up
+            SpaceKey::Tapped { .. } | SpaceKey::Latched => SpaceKey::Latched,
+            SpaceKey::Held { .. } => {
+                each(InputEvent::Up);
+                SpaceKey::Up
             }
-            Grip::Up | Grip::Released { .. } => Grip::Up,
+            SpaceKey::Up | SpaceKey::Released { .. } => SpaceKey::Up,
         };
     }
 
     /// What was being said is over, so the next press is to begin and not to end.
-    fn mute(&mut self, each: &mut impl FnMut(Touch)) {
-        each(Touch::Mute);
+    fn mute(&mut self, each: &mut impl FnMut(InputEvent)) {
+        each(InputEvent::Mute);
         match self.grip {
-            Grip::Tapped { .. } | Grip::Latched | Grip::Held { .. } => each(Touch::Up),
-            Grip::Up | Grip::Released { .. } => {}
+            SpaceKey::Tapped { .. } | SpaceKey::Latched | SpaceKey::Held { .. } => each(InputEvent::Up),
+            SpaceKey::Up | SpaceKey::Released { .. } => {}
         }
-        self.grip = Grip::Up;
+        self.grip = SpaceKey::Up;
     }
 
-    fn space(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
+    fn space(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
         self.grip = match (self.button, self.grip) {
-            (Button::Click, grip) => {
-                each(Touch::Down);
-                each(Touch::Up);
+            (SpaceBarMode::Click, grip) => {
+                each(InputEvent::Down);
+                each(InputEvent::Up);
                 grip
             }
-            (Button::Toggle, Grip::Latched) | (Button::Hold, Grip::Latched) => {
-                each(Touch::Up);
+            (SpaceBarMode::Toggle, SpaceKey::Latched) | (SpaceBarMode::Hold, SpaceKey::Latched) => {
+                each(InputEvent::Up);
                 match self.button {
-                    Button::Hold => Grip::Released { until: now + FIRST_REPEAT },
-                    Button::Click | Button::Toggle => Grip::Up,
+                    SpaceBarMode::Hold => SpaceKey::Released { until: now + FIRST_REPEAT },
+                    SpaceBarMode::Click | SpaceBarMode::Toggle => SpaceKey::Up,
                 }
             }
-            (Button::Hold, Grip::Tapped { .. } | Grip::Held { .. }) => {
-                Grip::Held { until: now + LAST_REPEAT }
+            (SpaceBarMode::Hold, SpaceKey::Tapped { .. } | SpaceKey::Held { .. }) => {
+                SpaceKey::Held { until: now + LAST_REPEAT }
             }
-            (Button::Hold, Grip::Released { until }) => {
-                Grip::Released { until: until.max(now + LAST_REPEAT) }
+            (SpaceBarMode::Hold, SpaceKey::Released { until }) => {
+                SpaceKey::Released { until: until.max(now + LAST_REPEAT) }
             }
-            (Button::Hold, Grip::Up) => {
-                each(Touch::Down);
-                Grip::Tapped { until: now + FIRST_REPEAT }
+            (SpaceBarMode::Hold, SpaceKey::Up) => {
+                each(InputEvent::Down);
+                SpaceKey::Tapped { until: now + FIRST_REPEAT }
             }
-            (Button::Toggle, _) => {
-                each(Touch::Down);
-                Grip::Latched
+            (SpaceBarMode::Toggle, _) => {
+                each(InputEvent::Down);
+                SpaceKey::Latched
             }
         };
     }
@@ -158,11 +160,11 @@ impl Keys {
     /// Gives the byte back, or nothing's byte within an escape sequence.
     fn step(&mut self, byte: u8) -> u8 {
         let (next, own) = match (self.escape, byte) {
-            (_, ESCAPE) => (Escape::Begun, ESCAPE),
-            (Escape::None, own) => (Escape::None, own),
-            (Escape::Begun, b'[' | b'O') => (Escape::Within, ESCAPE),
-            (Escape::Begun, _) | (Escape::Within, 0x40..=0x7e) => (Escape::None, ESCAPE),
-            (Escape::Within, _) => (Escape::Within, ESCAPE),
+            (_, ESCAPE) => (EscapeState::Begun, ESCAPE),
+            (EscapeState::None, own) => (EscapeState::None, own),
+            (EscapeState::Begun, b'[' | b'O') => (EscapeState::Within, ESCAPE),
+            (EscapeState::Begun, _) | (EscapeState::Within, 0x40..=0x7e) => (EscapeState::None, ESCAPE),
+            (EscapeState::Within, _) => (EscapeState::Within, ESCAPE),
         };
         self.escape = next;
         own

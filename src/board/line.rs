@@ -2,20 +2,20 @@
 //!
 //! A pure function of the view and its picture. It leaves out from the right what does not fit.
 
-use super::View;
+use super::Indication;
 use crate::light::{Picture, loudness};
 
 /// What a terminal can draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
-    pub colour: Colour,
+pub struct TermCaps {
+    pub colour: ColourDepth,
     /// Whether it draws more than ASCII.
     pub unicode: bool,
 }
 
 /// The colours of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
+pub enum ColourDepth {
     /// No colour, or none wanted.
     None,
     /// The palette of 256.
@@ -24,16 +24,16 @@ pub enum Colour {
     True,
 }
 
-impl Look {
+impl TermCaps {
     /// Reads the environment as terminals set it; none means a terminal that cannot redraw a line.
     #[must_use]
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         set("TERM").filter(|term| term != "dumb")?;
         let colour = match (set("NO_COLOR"), set("COLORTERM").as_deref()) {
-            (Some(_), _) => Colour::None,
-            (None, Some("truecolor" | "24bit")) => Colour::True,
-            (None, Some(_) | None) => Colour::Palette,
+            (Some(_), _) => ColourDepth::None,
+            (None, Some("truecolor" | "24bit")) => ColourDepth::True,
+            (None, Some(_) | None) => ColourDepth::Palette,
         };
         let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")).unwrap_or_default();
         let locale = locale.to_ascii_lowercase();
@@ -42,12 +42,18 @@ impl Look {
 }
 
 /// Says the state in words.
-pub(super) fn state(view: &View, name: &str) -> String {
+pub(super) fn state(view: &Indication, name: &str) -> String {
     if view.facts.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
 }
 
 /// Draws `view`, whose light is `picture`, in less than `width` columns.
-pub(super) fn draw(view: &View, picture: &Picture, look: Look, latching: bool, width: u16) -> String {
+pub(super) fn draw(
+    view: &Indication,
+    picture: &Picture,
+    look: TermCaps,
+    latching: bool,
+    width: u16,
+) -> String {
     let bar = |level| bar(loudness(level), look.unicode);
     let button = if latching { "hold space" } else { "space talk" };
     let parts = [
@@ -85,7 +91,7 @@ fn bar(loudness: u8, unicode: bool) -> String {
     on.repeat(lit) + &off.repeat(CELLS - lit)
 }
 
-fn dot(rgb: [u8; 3], look: Look) -> String {
+fn dot(rgb: [u8; 3], look: TermCaps) -> String {
     let dark = rgb == [0; 3];
     let dot = match (dark, look.unicode) {
         (true, true) => '○',
@@ -93,12 +99,12 @@ fn dot(rgb: [u8; 3], look: Look) -> String {
         (false, true) => '●',
         (false, false) => '*',
     };
-    let [red, green, blue] = lifted(rgb);
+    let [red, green, blue] = brightened(rgb);
     match look.colour {
         _ if dark => dot.to_string(),
-        Colour::None => dot.to_string(),
-        Colour::True => format!("\x1b[38;2;{red};{green};{blue}m{dot}\x1b[0m"),
-        Colour::Palette => {
+        ColourDepth::None => dot.to_string(),
+        ColourDepth::True => format!("\x1b[38;2;{red};{green};{blue}m{dot}\x1b[0m"),
+        ColourDepth::Palette => {
             let [red, green, blue] = [red, green, blue].map(|part| (u16::from(part) * 5 + 127) / 255);
             format!("\x1b[38;5;{}m{dot}\x1b[0m", 16 + 36 * red + 6 * green + blue)
         }
@@ -106,7 +112,7 @@ fn dot(rgb: [u8; 3], look: Look) -> String {
 }
 
 /// Makes a dim light visible on a screen, where it does not glow.
-fn lifted(rgb: [u8; 3]) -> [u8; 3] {
+fn brightened(rgb: [u8; 3]) -> [u8; 3] {
     const LEAST: u32 = 90;
     let most = rgb.iter().copied().max().map_or(0, u32::from).max(1);
     let wanted = LEAST + most * (255 - LEAST) / 255;

@@ -10,8 +10,8 @@ use gpiocdev::{Request, line};
 use rustix::io::Errno;
 
 use super::gpio;
-use super::refused::{LineError, Trouble};
-use super::stamp::Stamps;
+use super::refused::{LineError, LineProblem};
+use super::stamp::ClockOffset;
 use crate::model::Time;
 use crate::profile::{Bias, Line};
 
@@ -25,7 +25,7 @@ const READ: usize = 16;
 const READS: usize = 4;
 
 /// A line being watched.
-pub(super) struct Watched {
+pub(super) struct WatchedLine {
     request: Request,
     /// The number of the last edge that was read.
     number: u32,
@@ -33,7 +33,7 @@ pub(super) struct Watched {
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum LineRead {
     /// Everything was read.
     All,
     /// So many edges were lost before they could be read.
@@ -41,7 +41,7 @@ pub(super) enum Read {
     Gone,
 }
 
-impl Watched {
+impl WatchedLine {
     /// Takes the line for `user`, and gives whether it is active now.
     pub(super) fn open(
         user: &str,
@@ -64,38 +64,38 @@ impl Watched {
             builder.with_debounce_period(debounce);
         }
         let (request, offset) = gpio::input(user, line, &mut builder)?;
-        let refuse = |error: String| LineError::new(user, &gpio::call(line), Trouble::Refused(error));
+        let refuse = |error: String| LineError::new(user, &gpio::call(line), LineProblem::Refused(error));
         rustix::io::ioctl_fionbio(&request, true).map_err(|error| refuse(error.to_string()))?;
         let level = request.value(offset).map_err(|error| refuse(error.to_string()))?;
         Ok((Self { request, number: 0 }, level == Value::Active))
     }
 
     /// Reports the edges that have come, each with its time.
-    pub(super) fn read(&mut self, stamps: &Stamps, mut each: impl FnMut(bool, Time)) -> Read {
+    pub(super) fn read(&mut self, stamps: &ClockOffset, mut each: impl FnMut(bool, Time)) -> LineRead {
         let mut lost = 0;
         for _ in 0..READS {
             let mut bytes = [0; READ * WORDS * 8];
             let count = match rustix::io::read(&self.request, &mut bytes) {
                 Ok(count) => count,
                 Err(Errno::AGAIN | Errno::INTR) => break,
-                Err(_) => return Read::Gone,
+                Err(_) => return LineRead::Gone,
             };
             for edge in bytes[..count].chunks_exact(WORDS * 8) {
                 lost += self.edge(edge, stamps, &mut each);
             }
         }
         if lost == 0 {
-            return Read::All;
+            return LineRead::All;
         }
         match self.request.lone_value() {
             Ok(level) => each(level == Value::Active, stamps.now()),
-            Err(_) => return Read::Gone,
+            Err(_) => return LineRead::Gone,
         }
-        Read::Lost(lost)
+        LineRead::Lost(lost)
     }
 
     /// Reports one edge, and tells how many were lost before it.
-    fn edge(&mut self, bytes: &[u8], stamps: &Stamps, each: &mut impl FnMut(bool, Time)) -> u32 {
+    fn edge(&mut self, bytes: &[u8], stamps: &ClockOffset, each: &mut impl FnMut(bool, Time)) -> u32 {
         // gpiocdev 0.8.0 reads eight edges for one and drops seven (`read_edge_event`), so they are read here.
         let mut words = [0; WORDS];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
@@ -109,7 +109,7 @@ impl Watched {
     }
 }
 
-impl std::os::fd::AsFd for Watched {
+impl std::os::fd::AsFd for WatchedLine {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         self.request.as_fd()
     }

@@ -32,22 +32,22 @@ use crate::light::{Facts, Levels};
 use crate::model::Time;
 use crate::profile::{self, Body};
 
-pub use fingers::Fingers;
-pub use gesture::{Fault, Gesture};
-pub use keys::{Button, Keys};
-pub use line::{Colour, Look};
-pub use refused::{BoardError, KeyError, KeyTrouble, LineError, Trouble};
-pub use stamp::Stamps;
-pub use switch::Switch;
-pub use terminal::{Console, LiveLine, Terminal, console};
+pub use fingers::SimulatedButtons;
+pub use gesture::{ButtonFault, Gesture};
+pub use keys::{KeyParser, SpaceBarMode};
+pub use line::{ColourDepth, TermCaps};
+pub use refused::{BoardError, KeyError, KeyProblem, LineError, LineProblem};
+pub use stamp::ClockOffset;
+pub use switch::MuteSwitch;
+pub use terminal::{ConsoleLog, StatusLine, Terminal, console};
 
 use buttons::Buttons;
-use hub::{Hub, Readable, Source};
-use lamp::{Lamps, Places};
+use hub::{InputPoll, InputSource, ReadyInputs};
+use lamp::{Leds, SysfsPaths};
 
 /// What the owner does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touch {
+pub enum InputEvent {
     /// The talk button goes down.
     Down,
     /// The talk button comes up.
@@ -67,14 +67,14 @@ pub enum Touch {
     /// The device is to be as it was when it was new.
     Reset,
     /// A button is ignored because it is stuck or chatters, or none is any more.
-    Broken(bool),
+    ButtonFault(bool),
     /// The program is to end.
     Quit,
 }
 
 /// What the owner sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct Indication {
     /// What every light is a picture of.
     pub facts: Facts,
     pub levels: Levels,
@@ -82,20 +82,20 @@ pub struct View {
 
 /// The body: buttons and light.
 pub struct Board {
-    hub: Hub,
-    typing: Option<Typing>,
-    keys: Keys,
+    poll: InputPoll,
+    terminal_input: Option<TerminalInput>,
+    keys: KeyParser,
     buttons: Buttons,
-    lamps: Lamps,
+    leds: Leds,
     /// Held as they are until the program ends.
-    _driven: Vec<gpio::Out>,
+    _held_outputs: Vec<gpio::GpioOutputs>,
     output: Arc<OwnedFd>,
-    terminal: Terminal<tty::Output>,
-    raw: Option<Arc<tty::Raw>>,
+    terminal: Terminal<tty::TtyOutput>,
+    raw: Option<Arc<tty::RawMode>>,
 }
 
 /// Where keys are typed, until there is nothing more to read.
-struct Typing {
+struct TerminalInput {
     input: OwnedFd,
     /// A file: it is readable always and cannot be waited for with the others.
     is_file: bool,
@@ -110,15 +110,15 @@ impl Board {
     pub fn open(body: &Body, latching: bool) -> Result<Self, BoardError> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
         let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
-        let look = Look::from_env(|name| std::env::var(name).ok());
-        let mut board = Self::on(input, output, look, latching, LiveLine::global())?;
-        board.wire(body)?;
+        let look = TermCaps::from_env(|name| std::env::var(name).ok());
+        let mut board = Self::on(input, output, look, latching, StatusLine::global())?;
+        board.open_peripherals(body)?;
         Ok(board)
     }
 
     /// Has these lamps, and no others, show what the terminal shows.
-    pub fn fit(&mut self, lamps: Lamps) {
-        self.lamps = lamps;
+    pub fn fit(&mut self, lamps: Leds) {
+        self.leds = lamps;
     }
 
     /// Opens the terminal at `input` and `output`; a look only counts where both are one.
@@ -128,33 +128,34 @@ impl Board {
     pub fn on(
         input: OwnedFd,
         output: OwnedFd,
-        look: Option<Look>,
+        look: Option<TermCaps>,
         latching: bool,
-        live: LiveLine,
+        live: StatusLine,
     ) -> Result<Self, BoardError> {
         let output = Arc::new(output);
         let foreground = tty::is_ours(&input);
         let look = look.filter(|_| foreground && tty::is_terminal(&input) && tty::is_terminal(&output));
-        let raw = look.map(|_| tty::Raw::enter(&input, &output)).transpose().map_err(BoardError::Terminal)?;
-        let hub = Hub::new().map_err(BoardError::Wait)?;
+        let raw =
+            look.map(|_| tty::RawMode::enter(&input, &output)).transpose().map_err(BoardError::Terminal)?;
+        let hub = InputPoll::new().map_err(BoardError::Wait)?;
         let typing = if foreground {
-            let is_file = !hub.add(&input, Source::Terminal).map_err(BoardError::Wait)?;
-            Some(Typing { input, is_file })
+            let is_file = !hub.add(&input, InputSource::Terminal).map_err(BoardError::Wait)?;
+            Some(TerminalInput { input, is_file })
         } else {
             None
         };
         Ok(Self {
-            hub,
-            typing,
-            keys: Keys::new(match (latching, look) {
-                (false, _) => Button::Click,
-                (true, None) => Button::Toggle,
-                (true, Some(_)) => Button::Hold,
+            poll: hub,
+            terminal_input: typing,
+            keys: KeyParser::new(match (latching, look) {
+                (false, _) => SpaceBarMode::Click,
+                (true, None) => SpaceBarMode::Toggle,
+                (true, Some(_)) => SpaceBarMode::Hold,
             }),
             buttons: Buttons::default(),
-            lamps: Lamps::default(),
-            _driven: Vec::new(),
-            terminal: Terminal::new(tty::Output(Arc::clone(&output)), look, latching, live),
+            leds: Leds::default(),
+            _held_outputs: Vec::new(),
+            terminal: Terminal::new(tty::TtyOutput(Arc::clone(&output)), look, latching, live),
             output,
             raw,
         })
@@ -165,11 +166,14 @@ impl Board {
     ///
     /// # Errors
     /// Returns why the terminal could not be set up.
-    pub fn by_hand(buttons: &[profile::Button], output: OwnedFd) -> Result<(Self, Fingers), BoardError> {
+    pub fn simulated(
+        buttons: &[profile::Button],
+        output: OwnedFd,
+    ) -> Result<(Self, SimulatedButtons), BoardError> {
         let input = output.try_clone().map_err(BoardError::Terminal)?;
-        let mut board = Self::on(input, output, None, false, LiveLine::default())?;
-        board.typing = None;
-        let (buttons, fingers) = Buttons::by_hand(buttons);
+        let mut board = Self::on(input, output, None, false, StatusLine::default())?;
+        board.terminal_input = None;
+        let (buttons, fingers) = Buttons::simulated(buttons);
         board.buttons = buttons;
         Ok((board, fingers))
     }
@@ -178,15 +182,15 @@ impl Board {
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn wire(&mut self, body: &Body) -> Result<(), BoardError> {
-        let Self { hub, buttons, lamps, _driven: driven, .. } = self;
+    pub fn open_peripherals(&mut self, body: &Body) -> Result<(), BoardError> {
+        let Self { poll: hub, buttons, leds: lamps, _held_outputs: driven, .. } = self;
         // First, because what they drive may be what the others need, such as power.
         for line in &body.driven {
             let user = format!("the driven line {}", line.name);
             driven.push(gpio::output(&user, &[&line.line], false, &[line.high])?);
         }
         *buttons = Buttons::open(&body.buttons, hub)?;
-        *lamps = Lamps::open(&body.lights, &Places::default(), &mut |name, lines, active_low| {
+        *lamps = Leds::open(&body.lights, &SysfsPaths::default(), &mut |name, lines, active_low| {
             Ok(Box::new(gpio::output(&format!("the light {name}"), lines, active_low, &[])?))
         })?;
         Ok(())
@@ -195,10 +199,10 @@ impl Board {
     /// Gives what to poll for reading, while there is something that can still be touched.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        match &self.typing {
-            Some(Typing { input, is_file: true }) => Some(input.as_fd()),
-            Some(Typing { is_file: false, .. }) => Some(self.hub.as_fd()),
-            None => self.buttons.are_any().then(|| self.hub.as_fd()),
+        match &self.terminal_input {
+            Some(TerminalInput { input, is_file: true }) => Some(input.as_fd()),
+            Some(TerminalInput { is_file: false, .. }) => Some(self.poll.as_fd()),
+            None => self.buttons.are_any().then(|| self.poll.as_fd()),
         }
     }
 
@@ -209,17 +213,18 @@ impl Board {
     }
 
     /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come.
-    pub fn touches(&mut self, readable: bool, now: Time, mut each: impl FnMut(Touch)) {
-        let Readable { terminal, buttons } = if readable { self.hub.readable() } else { Readable::default() };
-        let is_file = self.typing.as_ref().is_some_and(|typing| typing.is_file);
+    pub fn read_inputs(&mut self, readable: bool, now: Time, mut each: impl FnMut(InputEvent)) {
+        let ReadyInputs { terminal, buttons } =
+            if readable { self.poll.readable() } else { ReadyInputs::default() };
+        let is_file = self.terminal_input.as_ref().is_some_and(|typing| typing.is_file);
         if terminal || (readable && is_file) {
             self.read_keys(now, &mut each);
         }
         self.keys.expire(now, &mut each);
-        if buttons || (readable && self.buttons.are_by_hand()) {
+        if buttons || (readable && self.buttons.are_simulated()) {
             self.buttons.read(now, &mut each);
         }
-        self.buttons.expire(&self.hub, now, &mut each);
+        self.buttons.expire(&self.poll, now, &mut each);
     }
 
     /// Tells whether a switch cuts the microphone off now; none where there is no such switch.
@@ -228,45 +233,45 @@ impl Board {
         self.buttons.mute_switch()
     }
 
-    fn read_keys(&mut self, now: Time, each: &mut impl FnMut(Touch)) {
-        let Some(Typing { input, .. }) = &self.typing else { return };
+    fn read_keys(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
+        let Some(TerminalInput { input, .. }) = &self.terminal_input else { return };
         let mut bytes = [0; 64];
         match rustix::io::read(input, &mut bytes) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
             // At its end an input is readable for ever, and so is a terminal that has gone.
             Ok(0) | Err(_) => {
-                self.hub.remove(input);
-                self.typing = None;
+                self.poll.remove(input);
+                self.terminal_input = None;
             }
             Ok(count) => self.keys.read(&bytes[..count], now, each),
         }
     }
 
     /// Shows `view` on every lamp, writing only where what is visible differs, and says when it differs by itself.
-    pub fn show(&mut self, view: &View, now: Time) -> Option<Duration> {
+    pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         // Only a terminal has a width to ask for.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
         {
             self.terminal.set_width(width);
         }
-        let lamps = self.lamps.show(&view.facts, now, view.levels);
+        let lamps = self.leds.show(&view.facts, now, view.levels);
         [lamps, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
     /// Shows the picture of `facts` on every light but the terminal.
-    pub fn shine(&mut self, facts: &Facts, now: Time) {
-        self.lamps.show(facts, now, Levels::default());
+    pub fn show_leds(&mut self, facts: &Facts, now: Time) {
+        self.leds.show(facts, now, Levels::default());
     }
 
     /// Tells whether there is a light besides the terminal.
     #[must_use]
-    pub fn shines(&self) -> bool {
-        self.lamps.are_any()
+    pub fn has_leds(&self) -> bool {
+        self.leds.are_any()
     }
 
     /// Prints one line of what `who` said, or of news.
-    pub fn say(&mut self, who: &str, text: &str) {
+    pub fn print(&mut self, who: &str, text: &str) {
         self.terminal.say(who, text);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::lamp::LampError;
+use super::lamp::LedError;
 
 /// How many examples a sentence gives.
 const EXAMPLES: usize = 8;
@@ -18,7 +18,7 @@ pub enum BoardError {
     Wait(io::Error),
     Line(LineError),
     Key(KeyError),
-    Lamp(LampError),
+    Lamp(LedError),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +27,12 @@ pub struct LineError {
     pub user: String,
     /// Which line, e.g. `line GPIO17` or `line 17 of gpiochip0`.
     pub line: String,
-    pub trouble: Trouble,
+    pub problem: LineProblem,
 }
 
 /// Why a GPIO line cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum LineProblem {
     /// There is no chip at all.
     NoGpio,
     /// There is no chip of that name or label.
@@ -62,11 +62,11 @@ pub struct KeyError {
     pub key: String,
     /// Of which input device; none for any.
     pub device: Option<String>,
-    pub trouble: KeyTrouble,
+    pub problem: KeyProblem,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyTrouble {
+pub enum KeyProblem {
     NoInput,
     /// There is no input device of that name.
     NoDevice {
@@ -81,26 +81,26 @@ pub enum KeyTrouble {
 }
 
 impl LineError {
-    pub(super) fn new(user: &str, line: &str, trouble: Trouble) -> Self {
-        Self { user: user.to_owned(), line: line.to_owned(), trouble }
+    pub(super) fn new(user: &str, line: &str, problem: LineProblem) -> Self {
+        Self { user: user.to_owned(), line: line.to_owned(), problem }
     }
 }
 
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, line, trouble } = self;
+        let Self { user, line, problem: trouble } = self;
         write!(f, "{user} is on GPIO {line}, ")?;
         match trouble {
-            Trouble::NoGpio => {
+            LineProblem::NoGpio => {
                 write!(
                     f,
                     "but this machine has no GPIO (no /dev/gpiochip*); name the board it is with --board"
                 )
             }
-            Trouble::NoChip { chips } => {
+            LineProblem::NoChip { chips } => {
                 write!(f, "but there is no such chip, only {}", chips.join(", "))
             }
-            Trouble::NoLine { name, names, chips } => {
+            LineProblem::NoLine { name, names, chips } => {
                 let chips = chips.join(", ");
                 match similar(name, names).as_slice() {
                     [] => write!(f, "but no line has that name on {chips}{}", Examples(names)),
@@ -113,47 +113,47 @@ impl fmt::Display for LineError {
                     }
                 }
             }
-            Trouble::NoOffset { count } => {
+            LineProblem::NoOffset { count } => {
                 write!(f, "but that chip's lines are 0 to {}", count.saturating_sub(1))
             }
-            Trouble::Busy { consumer, holder: Some(holder) } => {
-                write!(f, "which {} has ({holder}); end it first", Consumer(consumer))
+            LineProblem::Busy { consumer, holder: Some(holder) } => {
+                write!(f, "which {} has ({holder}); end it first", LineConsumer(consumer))
             }
-            Trouble::Busy { consumer, holder: None } => {
+            LineProblem::Busy { consumer, holder: None } => {
                 write!(
                     f,
                     "which {} has; end that program, or take the overlay that claims it out of config.txt",
-                    Consumer(consumer)
+                    LineConsumer(consumer)
                 )
             }
-            Trouble::Forbidden(path) => forbidden(f, path, "opened", "gpio"),
-            Trouble::Refused(error) => write!(f, "which the kernel refuses: {error}"),
+            LineProblem::Forbidden(path) => forbidden(f, path, "opened", "gpio"),
+            LineProblem::Refused(error) => write!(f, "which the kernel refuses: {error}"),
         }
     }
 }
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, key, device, trouble } = self;
+        let Self { user, key, device, problem: trouble } = self;
         match device {
             Some(device) => write!(f, "{user} is the key {key} of the input device {device:?}, ")?,
             None => write!(f, "{user} is the key {key}, ")?,
         }
         match (trouble, device) {
-            (KeyTrouble::NoInput, _) => {
+            (KeyProblem::NoInput, _) => {
                 write!(f, "but there is no input device (no /dev/input/event*); is it plugged in?")
             }
-            (KeyTrouble::NoDevice { names }, _) => {
+            (KeyProblem::NoDevice { names }, _) => {
                 write!(f, "but there is none of that name{}; is it plugged in?", Examples(names))
             }
-            (KeyTrouble::NoKey, Some(_)) => {
+            (KeyProblem::NoKey, Some(_)) => {
                 write!(f, "which has no such key; `evtest` shows those that it has")
             }
-            (KeyTrouble::NoKey, None) => {
+            (KeyProblem::NoKey, None) => {
                 write!(f, "which no input device has; is the one with it plugged in?")
             }
-            (KeyTrouble::Forbidden(path), _) => forbidden(f, path, "read", "input"),
-            (KeyTrouble::Refused(error), _) => write!(f, "which cannot be read: {error}"),
+            (KeyProblem::Forbidden(path), _) => forbidden(f, path, "read", "input"),
+            (KeyProblem::Refused(error), _) => write!(f, "which cannot be read: {error}"),
         }
     }
 }
@@ -192,9 +192,9 @@ impl fmt::Display for Examples<'_> {
 }
 
 /// What has a line, by the name it gave the kernel.
-struct Consumer<'a>(&'a str);
+struct LineConsumer<'a>(&'a str);
 
-impl fmt::Display for Consumer<'_> {
+impl fmt::Display for LineConsumer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             "" => f.write_str("something without a name"),
@@ -243,8 +243,8 @@ impl From<LineError> for BoardError {
     }
 }
 
-impl From<LampError> for BoardError {
-    fn from(error: LampError) -> Self {
+impl From<LedError> for BoardError {
+    fn from(error: LedError) -> Self {
         Self::Lamp(error)
     }
 }

@@ -11,12 +11,12 @@ use crate::model::Time;
 
 /// The session's time and the kernel's at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Stamps {
+pub struct ClockOffset {
     now: Time,
     monotonic: Duration,
 }
 
-impl Stamps {
+impl ClockOffset {
     /// Pairs the session's `now` with what CLOCK_MONOTONIC says, as a time since its beginning.
     #[must_use]
     pub fn new(now: Time, monotonic: Duration) -> Self {

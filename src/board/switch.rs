@@ -2,23 +2,23 @@
 //!
 //! One that does not come to rest counts as on: a microphone that is off by mistake harms nobody.
 
-use super::contact::{Change, Contact};
-use super::gesture::Fault;
+use super::contact::{Debounced, Debouncer};
+use super::gesture::ButtonFault;
 use crate::model::Time;
 
 /// One mute switch being watched.
 #[derive(Clone, Debug)]
-pub struct Switch {
-    contact: Contact,
+pub struct MuteSwitch {
+    debouncer: Debouncer,
     is_on: bool,
-    fault: Option<Fault>,
+    fault: Option<ButtonFault>,
 }
 
-impl Switch {
+impl MuteSwitch {
     /// Begins watching a switch that is on or off now.
     #[must_use]
     pub fn new(is_on: bool) -> Self {
-        Self { contact: Contact::new(is_on), is_on, fault: None }
+        Self { debouncer: Debouncer::new(is_on), is_on, fault: None }
     }
 
     /// Tells whether it cuts the microphone off.
@@ -30,7 +30,7 @@ impl Switch {
     /// Takes in that it was switched at `at`.
     pub fn edge(&mut self, on: bool, at: Time) {
         self.expire(at);
-        if let Some(change) = self.contact.edge(on, at) {
+        if let Some(change) = self.debouncer.edge(on, at) {
             self.change(change);
         }
     }
@@ -38,31 +38,31 @@ impl Switch {
     /// Names the time at which the passing of time has a meaning.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.contact.deadline()
+        self.debouncer.deadline()
     }
 
     /// Takes in the passing of time.
     pub fn expire(&mut self, now: Time) {
-        while let Some(change) = self.contact.expire(now) {
+        while let Some(change) = self.debouncer.expire(now) {
             self.change(change);
         }
     }
 
     /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
     pub(super) fn chatters(&self) -> bool {
-        self.contact.chatters()
+        self.debouncer.chatters()
     }
 
     /// Gives what is wrong with the switch, once.
-    pub fn take_fault(&mut self) -> Option<Fault> {
+    pub fn take_fault(&mut self) -> Option<ButtonFault> {
         self.fault.take()
     }
 
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: Debounced) {
         self.is_on = match change {
-            Change::Edge(on) | Change::Quiet(on) => on,
-            Change::Chatter => {
-                self.fault = Some(Fault::Chatters);
+            Debounced::Edge(on) | Debounced::Quiet(on) => on,
+            Debounced::Chatter => {
+                self.fault = Some(ButtonFault::Chatters);
                 true
             }
         };

@@ -8,8 +8,8 @@ use std::io::{self, ErrorKind, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::View;
-use super::line::{Colour, Look, draw, state};
+use super::Indication;
+use super::line::{ColourDepth, TermCaps, draw, state};
 use crate::light::{self, Face};
 use crate::model::Time;
 
@@ -21,12 +21,12 @@ const DOT: Face = Face { pixels: 1, colour: true, shades: true };
 ///
 /// The log shares it, so that both take turns and neither tears the other.
 #[derive(Clone, Debug, Default)]
-pub struct LiveLine(Arc<Mutex<String>>);
+pub struct StatusLine(Arc<Mutex<String>>);
 
-impl LiveLine {
+impl StatusLine {
     /// Gives the one of this process's terminal.
     pub(super) fn global() -> Self {
-        static GLOBAL: LazyLock<LiveLine> = LazyLock::new(LiveLine::default);
+        static GLOBAL: LazyLock<StatusLine> = LazyLock::new(StatusLine::default);
         GLOBAL.clone()
     }
 
@@ -37,12 +37,12 @@ impl LiveLine {
 
 /// A terminal, or plain lines.
 pub struct Terminal<W: Write> {
-    out: Patient<W>,
+    out: NonBlockingWriter<W>,
     /// None for plain lines.
-    look: Option<Look>,
+    look: Option<TermCaps>,
     latching: bool,
     width: u16,
-    live: LiveLine,
+    live: StatusLine,
     /// The state that the last plain line told, and whether it was told as muted.
     told: Option<(&'static str, bool)>,
     /// The lines that could not be written.
@@ -52,8 +52,8 @@ pub struct Terminal<W: Write> {
 impl<W: Write> Terminal<W> {
     /// Makes a terminal 80 columns wide that shows what `look` allows; none makes plain lines.
     #[must_use]
-    pub fn new(out: W, look: Option<Look>, latching: bool, live: LiveLine) -> Self {
-        let out = Patient { out, rest: Vec::new(), gone: false };
+    pub fn new(out: W, look: Option<TermCaps>, latching: bool, live: StatusLine) -> Self {
+        let out = NonBlockingWriter { out, rest: Vec::new(), gone: false };
         Self { out, look, latching, width: 80, live, told: None, missed: 0 }
     }
 
@@ -63,7 +63,7 @@ impl<W: Write> Terminal<W> {
     }
 
     /// Shows `view`, writing only where what is visible differs, and says when it differs by itself.
-    pub fn show(&mut self, view: &View, now: Time) -> Option<Duration> {
+    pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         let Some(look) = self.look else { return self.tell(view, now) };
         let picture = light::picture(&view.facts, now, view.levels, DOT);
         let line = draw(view, &picture, look, self.latching, self.width);
@@ -87,8 +87,8 @@ impl<W: Write> Terminal<W> {
             Some(look) => {
                 let live = self.live.lock();
                 let who = match look.colour {
-                    Colour::None => format!("{who}:"),
-                    Colour::Palette | Colour::True => format!("\x1b[1m{who}:\x1b[0m"),
+                    ColourDepth::None => format!("{who}:"),
+                    ColourDepth::Palette | ColourDepth::True => format!("\x1b[1m{who}:\x1b[0m"),
                 };
                 self.out.write(&format!("{ERASE}{missed}{who} {text}\n{}", *live))
             }
@@ -96,7 +96,7 @@ impl<W: Write> Terminal<W> {
         self.missed = if written { 0 } else { self.missed + 1 };
     }
 
-    fn tell(&mut self, view: &View, now: Time) -> Option<Duration> {
+    fn tell(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         let (name, next) = light::word(&view.facts, now);
         let news = Some((name, view.facts.muted));
         if news != self.told && self.out.write(&format!("{}\n", state(view, name))) {
@@ -118,13 +118,13 @@ impl<W: Write> Drop for Terminal<W> {
 }
 
 /// Writes without waiting: what a slow reader does not take at once is kept, a whole text at most.
-struct Patient<W> {
+struct NonBlockingWriter<W> {
     out: W,
     rest: Vec<u8>,
     gone: bool,
 }
 
-impl<W: Write> Patient<W> {
+impl<W: Write> NonBlockingWriter<W> {
     /// Takes on `text`, all or nothing, and tells which.
     fn write(&mut self, text: &str) -> bool {
         self.push();
@@ -151,27 +151,27 @@ impl<W: Write> Patient<W> {
 
 /// Makes the place for the log to go: standard error, around the live line.
 #[must_use]
-pub fn console() -> Console<Stderr> {
+pub fn console() -> ConsoleLog<Stderr> {
     let stderr = io::stderr();
-    let live = if stderr.is_terminal() { LiveLine::global() } else { LiveLine::default() };
-    Console::new(stderr, live)
+    let live = if stderr.is_terminal() { StatusLine::global() } else { StatusLine::default() };
+    ConsoleLog::new(stderr, live)
 }
 
 /// Writes log lines to `W` without tearing the live line.
 #[derive(Debug)]
-pub struct Console<W> {
+pub struct ConsoleLog<W> {
     out: W,
-    live: LiveLine,
+    live: StatusLine,
 }
 
-impl<W: Write> Console<W> {
+impl<W: Write> ConsoleLog<W> {
     /// Makes a console that goes around `live`.
-    pub fn new(out: W, live: LiveLine) -> Self {
+    pub fn new(out: W, live: StatusLine) -> Self {
         Self { out, live }
     }
 }
 
-impl<W: Write> Write for Console<W> {
+impl<W: Write> Write for ConsoleLog<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let live = self.live.lock();
         if live.is_empty() || !bytes.ends_with(b"\n") {

@@ -11,13 +11,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
 
 /// A terminal that gives keys at once and does not echo them, until this is dropped.
-pub(super) struct Raw {
+pub(super) struct RawMode {
     input: OwnedFd,
     output: Arc<OwnedFd>,
     before: Termios,
 }
 
-impl Raw {
+impl RawMode {
     /// Changes the mode of the terminal at `input`; `output` is for cleaning up after a panic.
     pub(super) fn enter(input: &OwnedFd, output: &Arc<OwnedFd>) -> io::Result<Arc<Self>> {
         let before = termios::tcgetattr(input)?;
@@ -37,15 +37,15 @@ impl Raw {
     }
 }
 
-impl Drop for Raw {
+impl Drop for RawMode {
     fn drop(&mut self) {
         self.restore();
     }
 }
 
 /// The release build aborts on panic and drops nothing, so the panic hook must do it.
-fn restore_on_panic(raw: &Arc<Raw>) {
-    static RAW: Mutex<Vec<Weak<Raw>>> = Mutex::new(Vec::new());
+fn restore_on_panic(raw: &Arc<RawMode>) {
+    static RAW: Mutex<Vec<Weak<RawMode>>> = Mutex::new(Vec::new());
     static HOOK: Once = Once::new();
     {
         let mut open = RAW.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +58,7 @@ fn restore_on_panic(raw: &Arc<Raw>) {
             if let Ok(open) = RAW.try_lock() {
                 for raw in open.iter().filter_map(Weak::upgrade) {
                     raw.restore();
-                    let _ = Output(Arc::clone(&raw.output)).write(b"\r\x1b[K");
+                    let _ = TtyOutput(Arc::clone(&raw.output)).write(b"\r\x1b[K");
                 }
             }
             before(panic);
@@ -69,12 +69,12 @@ fn restore_on_panic(raw: &Arc<Raw>) {
 /// Writes as much as fits without waiting; the rest is `WouldBlock`.
 ///
 /// The file description may be shared with other programs, so it is not made non-blocking.
-pub(super) struct Output(pub(super) Arc<OwnedFd>);
+pub(super) struct TtyOutput(pub(super) Arc<OwnedFd>);
 
 /// What a pipe or terminal that is ready takes without waiting, bytes.
 const PIECE: usize = 512;
 
-impl Write for Output {
+impl Write for TtyOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut ready = [PollFd::new(&self.0, PollFlags::OUT)];
         if poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0 {

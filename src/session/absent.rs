@@ -55,7 +55,7 @@ pub fn absent(
     let _ = sd_notify::notify(&[NotifyState::Status(why)]);
     let clock = Clock::start();
     let before = nodes(devices);
-    let mut board = board.filter(|(board, _)| board.shines());
+    let mut board = board.filter(|(board, _)| board.has_leds());
     let mut looked = Time::ZERO;
     loop {
         let now = clock.now();
@@ -77,7 +77,7 @@ pub fn absent(
             };
             let facts =
                 Facts { fault: Some((fault, Time::ZERO)), ..Facts::begin(State::Connecting, Time::ZERO) };
-            board.shine(&facts, now);
+            board.show_leds(&facts, now);
             step = SHINE;
         }
         let timeout = Timespec::try_from(left.min(step)).ok();

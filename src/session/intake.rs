@@ -52,7 +52,7 @@ impl Session {
                     Who::Mynah => "mynah",
                 };
                 self.scribe.book().recorder.words(who, &words, now);
-                self.board.say(who, &words);
+                self.board.print(who, &words);
             }
             Ok(Incoming::Said { .. } | Incoming::Ignored(_)) => {}
             Ok(Incoming::Error(error)) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::net::{RecvFlags, recv};
 
 use super::{Parts, Session};
-use crate::board::Touch;
+use crate::board::InputEvent;
 use crate::conversation::{Action, Actions, Conversation, Ending, Event, News};
 use crate::errands::{Pen, Recording as Errand};
 use crate::light;
@@ -168,21 +168,21 @@ impl Session {
         self.scribe.book().recorder.link(&what, now);
     }
 
-    pub(super) fn note_touch(&mut self, touch: Touch, now: Time) {
+    pub(super) fn note_touch(&mut self, touch: InputEvent, now: Time) {
         let what = match touch {
-            Touch::Down => "down",
-            Touch::Up => "up",
-            Touch::Mute => "mute",
-            Touch::MuteSwitch(true) => "mute switch on",
-            Touch::MuteSwitch(false) => "mute switch off",
-            Touch::VolumeUp => "volume up",
-            Touch::VolumeDown => "volume down",
-            Touch::ResetNear(_) => "reset near",
-            Touch::ResetOff => "reset off",
-            Touch::Reset => "reset",
-            Touch::Broken(true) => "a button is broken",
-            Touch::Broken(false) => "no button is broken",
-            Touch::Quit => "quit",
+            InputEvent::Down => "down",
+            InputEvent::Up => "up",
+            InputEvent::Mute => "mute",
+            InputEvent::MuteSwitch(true) => "mute switch on",
+            InputEvent::MuteSwitch(false) => "mute switch off",
+            InputEvent::VolumeUp => "volume up",
+            InputEvent::VolumeDown => "volume down",
+            InputEvent::ResetNear(_) => "reset near",
+            InputEvent::ResetOff => "reset off",
+            InputEvent::Reset => "reset",
+            InputEvent::ButtonFault(true) => "a button is broken",
+            InputEvent::ButtonFault(false) => "no button is broken",
+            InputEvent::Quit => "quit",
         };
         self.scribe.book().recorder.touch(what, now);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::audio::{Direction, HungThread, MissingDevices};
-use crate::board::{Board, View};
+use crate::board::{Board, Indication};
 use crate::conversation::{DeviceEvent, Ending, Event, News, Refusal, ServerEvent, State};
 use crate::light::{Facts, Fault, Levels};
 use crate::model::Time;
@@ -17,7 +17,7 @@ const LAST_SIGHT: Duration = Duration::from_secs(10);
 
 /// Has the lights show that the program is starting. The session takes them over.
 pub fn greet(board: &mut Board) {
-    board.shine(&Facts { booted: false, ..Facts::begin(State::Connecting, Time::ZERO) }, Time::ZERO);
+    board.show_leds(&Facts { booted: false, ..Facts::begin(State::Connecting, Time::ZERO) }, Time::ZERO);
 }
 
 impl Session {
@@ -50,7 +50,7 @@ impl Session {
         let counters = self.sound.counters();
         let levels =
             Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        let next = self.board.show(&View { facts: self.facts, levels }, now);
+        let next = self.board.show(&Indication { facts: self.facts, levels }, now);
         self.look_at = next.map(|wait| now + wait);
     }
 
@@ -167,7 +167,7 @@ impl Session {
 
     /// Says how long the last picture is to be seen, and notes what it is of.
     pub(super) fn last_sight(&mut self, ending: Ending, now: Time) -> Duration {
-        if ending == Ending::Bye || !self.board.shines() {
+        if ending == Ending::Bye || !self.board.has_leds() {
             return Duration::ZERO;
         }
         if self.facts.fault.is_none_or(|(fault, _)| fault != Fault::Quota) {

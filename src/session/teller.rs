@@ -100,7 +100,7 @@ impl Teller {
             _ if leaving => log::info!("the link is closed: {lost}"),
             Loss::Refused => {
                 log::error!("the service refuses: {lost}");
-                board.say("news", &format!("the service refuses: {lost}"));
+                board.print("news", &format!("the service refuses: {lost}"));
             }
             // The light shows every one, and a recording tells them all.
             Loss::Later(_) | Loss::Broken if !due => log::debug!("{lost}"),
@@ -168,7 +168,7 @@ impl Teller {
             News::NoSession => "the service did not answer the configuration",
         };
         log::debug!("{sentence}");
-        board.say("news", sentence);
+        board.print("news", sentence);
     }
 
     /// Tells which device has gone or is of no use, and which is back.
@@ -193,7 +193,7 @@ impl Teller {
     /// Tells of trouble with a device, or of its end.
     pub(super) fn trouble(&self, sentence: &str, board: &mut Board) {
         log::warn!("{sentence}");
-        board.say("news", sentence);
+        board.print("news", sentence);
     }
 
     /// Tells how long the steps of a turn took.
@@ -201,7 +201,7 @@ impl Teller {
         let sentence = times(turn);
         if !sentence.is_empty() {
             log::debug!("{sentence}");
-            board.say("time", &sentence);
+            board.print("time", &sentence);
         }
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Session;
-use crate::board::Touch;
+use crate::board::InputEvent;
 use crate::conversation::{Event, UserInput};
 use crate::errands::Memo;
 use crate::light::Hold;
@@ -38,43 +38,43 @@ impl Settings {
 
 impl Session {
     pub(super) fn take_touches(&mut self, readable: bool, now: Time) {
-        let mut touches = heapless::Vec::<Touch, 32>::new();
-        self.board.touches(readable, now, |touch| {
+        let mut touches = heapless::Vec::<InputEvent, 32>::new();
+        self.board.read_inputs(readable, now, |touch| {
             // More touches than fit in one read are a cat on the keyboard.
             let _ = touches.push(touch);
         });
         for touch in touches {
             self.note_touch(touch, now);
             match touch {
-                Touch::Down => {
+                InputEvent::Down => {
                     if !self.conversation.microphone() {
                         self.uplink.restart();
                     }
                     self.on(&Event::Input(UserInput::Press), now);
                 }
-                Touch::Up => {
+                InputEvent::Up => {
                     self.say_what_was_heard(now);
                     let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
                     self.on(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
                 }
-                Touch::Mute => self.on(&Event::Input(UserInput::Mute), now),
-                Touch::MuteSwitch(on) => self.on(&Event::Input(UserInput::MuteSwitch(on)), now),
-                Touch::VolumeUp => self.turn_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
-                Touch::VolumeDown => self.turn_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
-                Touch::ResetNear(left) => {
+                InputEvent::Mute => self.on(&Event::Input(UserInput::Mute), now),
+                InputEvent::MuteSwitch(on) => self.on(&Event::Input(UserInput::MuteSwitch(on)), now),
+                InputEvent::VolumeUp => self.turn_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
+                InputEvent::VolumeDown => self.turn_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
+                InputEvent::ResetNear(left) => {
                     self.facts.reset = Some(Hold { since: now, until: now + left });
                     self.look_at = Some(now);
                     let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
-                    self.board.say("news", &sentence);
+                    self.board.print("news", &sentence);
                 }
-                Touch::ResetOff => {
+                InputEvent::ResetOff => {
                     self.facts.reset = None;
                     self.look_at = Some(now);
-                    self.board.say("news", "nothing is forgotten");
+                    self.board.print("news", "nothing is forgotten");
                 }
-                Touch::Reset => self.reset(now),
-                Touch::Broken(broken) => self.see_buttons(broken, now),
-                Touch::Quit => self.leave(now),
+                InputEvent::Reset => self.reset(now),
+                InputEvent::ButtonFault(broken) => self.see_buttons(broken, now),
+                InputEvent::Quit => self.leave(now),
             }
         }
         self.remember();
@@ -94,7 +94,7 @@ impl Session {
         self.sound.playback.set_volume(FULL_VOLUME);
         self.settings = Settings { muted: false, volume: FULL_VOLUME };
         self.errands.keep(Memo::Forget);
-        self.board.say("news", "everything is forgotten; starting as new");
+        self.board.print("news", "everything is forgotten; starting as new");
     }
 
     /// Has what the owner has set kept for the next start, where it has changed.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use mynah::board::{Fault, Gesture, Switch, Touch};
+use mynah::board::{ButtonFault, Gesture, InputEvent, MuteSwitch};
 use mynah::model::Time;
 use mynah::profile::{Deed, Gestures, ResetHold};
 use proptest::prelude::*;
 
-use Touch::{Down, Mute, Reset, ResetNear, ResetOff, Up, VolumeDown, VolumeUp};
+use InputEvent::{Down, Mute, Reset, ResetNear, ResetOff, Up, VolumeDown, VolumeUp};
 
 const DOWN: bool = true;
 const UP: bool = false;
@@ -161,9 +161,9 @@ fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
 fn a_button_held_at_the_start_counts_from_its_release() {
     let does = Gestures { press: Some(Deed::Talk), reset: Some(reset()), ..Gestures::default() };
     let edges = [(20_000, UP), (21_000, DOWN), (21_100, UP)];
-    let (told, faults) = watch(Gesture::held(&does), &edges, 90_000);
+    let (told, faults) = watch(Gesture::pressed_at_start(&does), &edges, 90_000);
     assert_eq!(told, [(21_000, Down), (21_100, Up)]);
-    assert_eq!(faults, [(0, Fault::HeldAtStart)]);
+    assert_eq!(faults, [(0, ButtonFault::HeldAtStart)]);
 }
 
 #[test]
@@ -172,12 +172,12 @@ fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
     let edges = [(0, DOWN), (70_000, UP), (71_000, DOWN), (71_100, UP)];
     let (told, faults) = watch(Gesture::new(&mute), &edges, 90_000);
     assert_eq!(told, [(0, Mute), (71_000, Mute)]);
-    assert_eq!(faults, [(60_000, Fault::Stuck)]);
+    assert_eq!(faults, [(60_000, ButtonFault::Stuck)]);
     // Holding a talk button is talking, and may last.
     let talk = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
     let (told, faults) = watch(Gesture::new(&talk), &[(0, DOWN), (400_000, UP)], 900_000);
     assert_eq!(told, [(0, Down), (300_000, Up)]);
-    assert_eq!(faults, [(300_000, Fault::Stuck)]);
+    assert_eq!(faults, [(300_000, ButtonFault::Stuck)]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second
     let mut edges: Vec<_> = (0..666).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(12_000, DOWN), (12_100, UP)]);
     let (told, faults) = watch(Gesture::new(&does), &edges, 90_000);
-    assert_eq!(faults, [(300, Fault::Chatters)]);
+    assert_eq!(faults, [(300, ButtonFault::Chatters)]);
     let downs: Vec<_> = told.iter().filter(|(_, touch)| *touch == Down).map(|(ms, _)| *ms).collect();
     assert_eq!(downs, [0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 12_000]);
     assert_alternating(&told);
@@ -232,7 +232,7 @@ fn a_button_that_is_lost_is_let_up() {
 fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
     let mut edges: Vec<_> = vec![(0, true), (3, false), (6, true), (2000, false)];
     edges.extend((0..42).map(|edge| (5000 + edge * 15, edge % 2 == 0)));
-    let (mut switch, start, mut told) = (Switch::new(false), Time::ZERO, Vec::<(u64, bool)>::new());
+    let (mut switch, start, mut told) = (MuteSwitch::new(false), Time::ZERO, Vec::<(u64, bool)>::new());
     for at_ms in 0..9000 {
         switch.expire(start + ms(at_ms));
         for (_, on) in edges.iter().filter(|(edge_ms, _)| *edge_ms == at_ms) {
@@ -244,7 +244,7 @@ fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
     }
     assert_eq!(told[..3], [(0, true), (2000, false), (5000, true)]);
     assert_eq!(told[told.len() - 2..], [(5300, true), (6615, false)]);
-    assert_eq!(switch.take_fault(), Some(Fault::Chatters));
+    assert_eq!(switch.take_fault(), Some(ButtonFault::Chatters));
     assert!(!switch.is_on());
 }
 
@@ -301,7 +301,7 @@ fn edges() -> impl Strategy<Value = Vec<(u64, bool)>> {
     })
 }
 
-fn assert_alternating(told: &[(u64, Touch)]) {
+fn assert_alternating(told: &[(u64, InputEvent)]) {
     let mut is_down = false;
     for (_, touch) in told.iter().filter(|(_, touch)| matches!(touch, Down | Up)) {
         assert_eq!(is_down, *touch == Up, "{told:?}");
@@ -309,14 +309,14 @@ fn assert_alternating(told: &[(u64, Touch)]) {
     }
 }
 
-fn told(does: &Gestures, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, Touch)> {
+fn told(does: &Gestures, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, InputEvent)> {
     let (told, faults) = watch(Gesture::new(does), edges, until_ms);
     assert_eq!(faults, []);
     told
 }
 
-type Told = Vec<(u64, Touch)>;
-type Faults = Vec<(u64, Fault)>;
+type Told = Vec<(u64, InputEvent)>;
+type Faults = Vec<(u64, ButtonFault)>;
 
 /// Plays `edges` and goes on until `until_ms`, jumping from one deadline to the next.
 fn watch(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Told, Faults) {

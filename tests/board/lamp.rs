@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mynah::board::BoardError;
-use mynah::board::lamp::{Bits, Lamps, Pins, Places, RETRY, apa102, shade, ws2812};
+use mynah::board::lamp::{BitBangBus, Leds, OutputLines, RETRY, SysfsPaths, apa102, gamma_correct, ws2812};
 use mynah::conversation::State;
 use mynah::light::{Facts, Levels};
 use mynah::model::Time;
@@ -47,7 +47,7 @@ fn a_ws2812_is_told_green_red_blue_with_four_bits_for_each_and_then_a_gap() {
 #[test]
 fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest() {
     let written = Arc::new(Mutex::new(Vec::new()));
-    let mut bits = Bits(Box::new(Paper(Arc::clone(&written))));
+    let mut bits = BitBangBus(Box::new(Paper(Arc::clone(&written))));
     bits.write_all(&[0b1010_0001]).unwrap();
     let written = written.lock().unwrap();
     let risen: Vec<bool> =
@@ -153,9 +153,9 @@ fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let mut wiring = |name: &str, lines: &[&Line], active_low: bool| {
         taken.lock().unwrap().push(format!("{name} {lines:?} {active_low}"));
-        Ok(Box::new(Paper(Arc::clone(&written))) as Box<dyn Pins>)
+        Ok(Box::new(Paper(Arc::clone(&written))) as Box<dyn OutputLines>)
     };
-    let mut lamps = Lamps::open(&[light(lamp, 9)], &Places::default(), &mut wiring).unwrap();
+    let mut lamps = Leds::open(&[light(lamp, 9)], &SysfsPaths::default(), &mut wiring).unwrap();
     assert_eq!(*taken.lock().unwrap(), [r#"ring [Named("R"), Named("G"), Named("B")] true"#]);
     let muted = Facts::begin(State::Muted, Time::ZERO);
     assert_eq!(lamps.show(&muted, muted.since, Levels::default()), None);
@@ -233,7 +233,7 @@ proptest! {
         rgb in any::<[u8; 3]>(), brightness in 1..=255u8, full in prop::sample::select(vec![1, 31, 255, 1_000_000])
     ) {
         let [red, green, blue] = rgb;
-        let out = shade(rgb, brightness, full);
+        let out = gamma_correct(rgb, brightness, full);
         prop_assert_eq!(rgb == [0; 3], out == [0; 3]);
         prop_assert!(out.iter().all(|channel| *channel <= full));
         prop_assert_eq!(green > red && green > blue, out[1] > out[0] && out[1] > out[2]);
@@ -243,7 +243,7 @@ proptest! {
 /// What GPIO lines were told.
 struct Paper(Arc<Mutex<Vec<Vec<bool>>>>);
 
-impl Pins for Paper {
+impl OutputLines for Paper {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         self.0.lock().unwrap().push(lit.to_vec());
         Ok(())
@@ -280,9 +280,10 @@ impl Tree {
         Folder::new(&chip.0.join(format!("pwm{channel}")), &files)
     }
 
-    fn lamps(&self, lamp: Lamp, brightness: u8) -> Result<Lamps, BoardError> {
-        let places = Places { leds: self.folder.path().join("leds"), pwm: self.folder.path().join("pwm") };
-        Lamps::open(&[light(lamp, brightness)], &places, &mut |_, _, _| panic!("there are no lines here"))
+    fn lamps(&self, lamp: Lamp, brightness: u8) -> Result<Leds, BoardError> {
+        let places =
+            SysfsPaths { leds: self.folder.path().join("leds"), pwm: self.folder.path().join("pwm") };
+        Leds::open(&[light(lamp, brightness)], &places, &mut |_, _, _| panic!("there are no lines here"))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use mynah::board::{Board, BoardError, KeyError, KeyTrouble, LineError, LiveLine, Stamps, Trouble};
+use mynah::board::{
+    Board, BoardError, ClockOffset, KeyError, KeyProblem, LineError, LineProblem, StatusLine,
+};
 use mynah::model::Time;
 use mynah::profile::{Bias, Body, Button, Driven, Gestures, Kind, Line, Place};
 
@@ -12,25 +14,25 @@ fn a_line_that_is_not_there_is_refused_with_those_that_are() {
     let name = || "GPIO17".to_owned();
     let chips = vec!["gpiochip0 (pinctrl-rp1, 54 lines)".to_owned()];
     assert_eq!(
-        line(Trouble::NoLine { name: name(), names: names.clone(), chips: chips.clone() }),
+        line(LineProblem::NoLine { name: name(), names: names.clone(), chips: chips.clone() }),
         "the button talk is on GPIO line GPIO17, but no line has that name on gpiochip0 (pinctrl-rp1, 54 lines); \
          did you mean GPIO_17 or gpio17?"
     );
     assert_eq!(
-        line(Trouble::NoLine { name: name(), names: names[..2].to_vec(), chips: chips.clone() }),
+        line(LineProblem::NoLine { name: name(), names: names[..2].to_vec(), chips: chips.clone() }),
         "the button talk is on GPIO line GPIO17, but no line has that name on gpiochip0 (pinctrl-rp1, 54 lines); \
          there are ID_SDA, GPIO2"
     );
     assert_eq!(
-        line(Trouble::NoChip { chips }),
+        line(LineProblem::NoChip { chips }),
         "the button talk is on GPIO line GPIO17, but there is no such chip, only gpiochip0 (pinctrl-rp1, 54 lines)"
     );
     assert_eq!(
-        line(Trouble::NoOffset { count: 8 }),
+        line(LineProblem::NoOffset { count: 8 }),
         "the button talk is on GPIO line GPIO17, but that chip's lines are 0 to 7"
     );
     assert_eq!(
-        line(Trouble::NoGpio),
+        line(LineProblem::NoGpio),
         "the button talk is on GPIO line GPIO17, but this machine has no GPIO (no /dev/gpiochip*); name the board \
          it is with --board"
     );
@@ -39,7 +41,7 @@ fn a_line_that_is_not_there_is_refused_with_those_that_are() {
 #[test]
 fn a_line_that_somebody_has_is_refused_with_who_it_is() {
     let busy = |consumer: &str, holder: Option<&str>| {
-        line(Trouble::Busy { consumer: consumer.to_owned(), holder: holder.map(str::to_owned) })
+        line(LineProblem::Busy { consumer: consumer.to_owned(), holder: holder.map(str::to_owned) })
     };
     assert_eq!(
         busy("gpiomon", Some("gpiomon, process 812")),
@@ -56,11 +58,11 @@ fn a_line_that_somebody_has_is_refused_with_who_it_is() {
 #[test]
 fn what_may_not_be_opened_is_refused_with_the_group_to_join() {
     assert_eq!(
-        line(Trouble::Forbidden("/dev/gpiochip0".into())),
+        line(LineProblem::Forbidden("/dev/gpiochip0".into())),
         "the button talk is on GPIO line GPIO17, but /dev/gpiochip0 may not be opened: add the user that runs mynah \
          to the group gpio (`sudo usermod -aG gpio USER`, then log in again)"
     );
-    let sentence = key(None, KeyTrouble::Forbidden("/dev/input/event3".into()));
+    let sentence = key(None, KeyProblem::Forbidden("/dev/input/event3".into()));
     assert!(sentence.contains("/dev/input/event3 may not be read"), "{sentence}");
     assert!(sentence.contains("sudo usermod -aG input USER"), "{sentence}");
 }
@@ -69,17 +71,17 @@ fn what_may_not_be_opened_is_refused_with_the_group_to_join() {
 fn a_key_that_is_not_there_is_refused_with_the_devices_that_are() {
     let names = vec!["Jabra SPEAK 510".to_owned(), "gpio-keys".to_owned()];
     assert_eq!(
-        key(Some("Jabra 410"), KeyTrouble::NoDevice { names }),
+        key(Some("Jabra 410"), KeyProblem::NoDevice { names }),
         "the button mute is the key KEY_MUTE of the input device \"Jabra 410\", but there is none of that name; \
          there are Jabra SPEAK 510, gpio-keys; is it plugged in?"
     );
     assert_eq!(
-        key(Some("gpio-keys"), KeyTrouble::NoKey),
+        key(Some("gpio-keys"), KeyProblem::NoKey),
         "the button mute is the key KEY_MUTE of the input device \"gpio-keys\", which has no such key; `evtest` \
          shows those that it has"
     );
     assert_eq!(
-        key(None, KeyTrouble::NoKey),
+        key(None, KeyProblem::NoKey),
         "the button mute is the key KEY_MUTE, which no input device has; is the one with it plugged in?"
     );
 }
@@ -91,7 +93,7 @@ fn a_body_that_is_not_there_is_refused_and_names_who_wants_it() {
     let place = Place::Line { line: nowhere(), active_low: true, bias: Bias::PullUp, debounce };
     let key = Place::Key { device: Some("no such device".to_owned()), code: 113 };
     let button = |place| Button { name: "talk".to_owned(), place, kind: Kind::Push(Gestures::default()) };
-    let wired = |buttons, driven| board().wire(&Body { buttons, driven, lights: Vec::new() });
+    let wired = |buttons, driven| board().open_peripherals(&Body { buttons, driven, lights: Vec::new() });
 
     let error = wired(vec![button(place)], Vec::new()).unwrap_err();
     assert!(matches!(error, BoardError::Line(_)), "{error:?}");
@@ -114,25 +116,27 @@ fn a_body_that_is_not_there_is_refused_and_names_who_wants_it() {
 fn an_edge_is_as_old_as_its_stamp_and_never_in_the_future_or_before_the_session() {
     let secs = Duration::from_secs;
     let now = Time::ZERO + secs(10);
-    let stamps = Stamps::new(now, secs(100));
+    let stamps = ClockOffset::new(now, secs(100));
     assert_eq!(stamps.at(secs(97)), now - secs(3));
     assert_eq!(stamps.at(secs(100)), now);
     assert_eq!(stamps.at(secs(101)), now);
     assert_eq!(stamps.at(secs(85)), Time::ZERO);
 }
 
-fn line(trouble: Trouble) -> String {
-    LineError { user: "the button talk".to_owned(), line: "line GPIO17".to_owned(), trouble }.to_string()
+fn line(trouble: LineProblem) -> String {
+    LineError { user: "the button talk".to_owned(), line: "line GPIO17".to_owned(), problem: trouble }
+        .to_string()
 }
 
-fn key(device: Option<&str>, trouble: KeyTrouble) -> String {
+fn key(device: Option<&str>, trouble: KeyProblem) -> String {
     let device = device.map(str::to_owned);
-    KeyError { user: "the button mute".to_owned(), key: "KEY_MUTE".to_owned(), device, trouble }.to_string()
+    KeyError { user: "the button mute".to_owned(), key: "KEY_MUTE".to_owned(), device, problem: trouble }
+        .to_string()
 }
 
 /// A board at a pipe whose other end is gone.
 fn board() -> Board {
     let (input, _) = std::io::pipe().unwrap();
     let (_, output) = std::io::pipe().unwrap();
-    Board::on(input.into(), output.into(), None, false, LiveLine::default()).unwrap()
+    Board::on(input.into(), output.into(), None, false, StatusLine::default()).unwrap()
 }

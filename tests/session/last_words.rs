@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::Builder;
 use std::time::Duration;
 
-use mynah::board::lamp::Pins;
+use mynah::board::lamp::OutputLines;
 use mynah::conversation::Mode;
 use mynah::parrot::Habits;
 use mynah::session::{is_broken, last_words, wake_with};
@@ -150,7 +150,7 @@ fn told(output: &Output) -> Vec<String> {
 /// Breaks the session's thread as soon as it listens.
 struct Spoilt;
 
-impl Pins for Spoilt {
+impl OutputLines for Spoilt {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         last_words(say);
         assert!(lit != [false, true, false], "the lamp broke");

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mynah::board::lamp::{Lamps, Pins, Places};
+use mynah::board::lamp::{Leds, OutputLines, SysfsPaths};
 use mynah::conversation::Mode;
 use mynah::profile::{Lamp, Light, Line};
 
@@ -141,16 +141,16 @@ struct Lines {
 }
 
 /// A lamp of three colours on somebody's lines.
-pub(super) fn on_lines(pins: impl Pins + 'static) -> Lamps {
+pub(super) fn on_lines(pins: impl OutputLines + 'static) -> Leds {
     let line = |name: &str| Line::Named(name.to_owned());
     let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
     let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
-    let mut pins = Some(Box::new(pins) as Box<dyn Pins>);
-    Lamps::open(&[light], &Places::default(), &mut |_, _, _| Ok(pins.take().unwrap())).unwrap()
+    let mut pins = Some(Box::new(pins) as Box<dyn OutputLines>);
+    Leds::open(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(pins.take().unwrap())).unwrap()
 }
 
 impl Watch {
-    fn lamps(service: &Arc<Service>) -> (Lamps, Self) {
+    fn lamps(service: &Arc<Service>) -> (Leds, Self) {
         let changes = Arc::<Mutex<Vec<_>>>::default();
         let (service, pins) = (Arc::clone(service), Arc::clone(&changes));
         let lamps = on_lines(Lines { service, changes: pins, green: false });
@@ -183,7 +183,7 @@ impl Watch {
     }
 }
 
-impl Pins for Lines {
+impl OutputLines for Lines {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         let green = lit == [false, true, false];
         if green != self.green {

@@ -25,8 +25,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mynah::audio::{self, AudioError, StreamFormat, WavDevices};
-use mynah::board::lamp::Lamps;
-use mynah::board::{Board, LiveLine};
+use mynah::board::lamp::Leds;
+use mynah::board::{Board, StatusLine};
 use mynah::conversation::{Ending, Mode};
 use mynah::errands::Errands;
 use mynah::link::Tls;
@@ -67,22 +67,22 @@ impl Device {
     }
 
     fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::made(TempDir::new().unwrap(), service, mode, speech, false, Lamps::default(), into_file)
+        Self::made(TempDir::new().unwrap(), service, mode, speech, false, Leds::default(), into_file)
     }
 
     /// A device that starts again where an earlier one kept what was set.
     fn again(folder: TempDir, service: &Service, mode: Mode) -> Self {
-        Self::made(folder, remote(service), mode, None, false, Lamps::default(), into_file)
+        Self::made(folder, remote(service), mode, None, false, Leds::default(), into_file)
     }
 
     /// A device whose session thread's allocations are counted.
     fn watched(service: &Service, mode: Mode) -> Self {
         let nowhere = |_: &Path| Recording::default();
-        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Lamps::default(), nowhere)
+        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Leds::default(), nowhere)
     }
 
     /// A device with lamps.
-    fn shining(service: &Service, mode: Mode, lamps: Lamps) -> Self {
+    fn shining(service: &Service, mode: Mode, lamps: Leds) -> Self {
         Self::made(TempDir::new().unwrap(), remote(service), mode, None, false, lamps, into_file)
     }
 
@@ -92,7 +92,7 @@ impl Device {
         mode: Mode,
         speech: Option<&[i16]>,
         watched: bool,
-        lamps: Lamps,
+        lamps: Leds,
         place: fn(&Path) -> Recording,
     ) -> Self {
         let state = folder.path().join("state.toml");
@@ -107,7 +107,7 @@ impl Device {
         let (asked, ask) = UnixStream::pair().unwrap();
         let recording = Recording { asked: Some(asked), ..place(folder.path()) };
         let (reading, lines) = (OwnedFd::from(reading), OwnedFd::from(lines));
-        let mut board = Board::on(reading, lines, None, mode == Mode::Hold, LiveLine::default()).unwrap();
+        let mut board = Board::on(reading, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
         board.fit(lamps);
         let parts = Parts {
             mode,

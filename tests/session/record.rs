@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::board::lamp::Lamps;
+use mynah::board::lamp::Leds;
 use mynah::conversation::{Ending, Mode};
 use mynah::recorder::{Line, Reader};
 use mynah::session::Recording;
@@ -149,7 +149,7 @@ pub(super) fn into_folder(folder: &Path) -> Recording {
 
 pub(super) fn kept(service: &Service, mode: Mode, place: fn(&Path) -> Recording) -> Device {
     let folder = TempDir::new().unwrap();
-    Device::made(folder, remote(service), mode, None, false, Lamps::default(), place)
+    Device::made(folder, remote(service), mode, None, false, Leds::default(), place)
 }
 
 /// Waits for the end, and returns how that was, with every recording by name.

@@ -28,7 +28,7 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
         Service::start([Behaviour::script(after_a_turn(said)), Behaviour::script(events::opening())]);
     let folder = tempfile::tempdir().unwrap();
     let lines = File::create(folder.path().join("lines")).unwrap();
-    let (board, fingers) = Board::by_hand(&[button()], OwnedFd::from(lines)).unwrap();
+    let (board, fingers) = Board::simulated(&[button()], OwnedFd::from(lines)).unwrap();
     let (signals, _kept) = UnixStream::pair().unwrap();
     let tape = WavDevices { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
     let parts = Parts {
@@ -48,7 +48,7 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
     let mut session = Session::begin(parts, now());
     let printed = || std::fs::read_to_string(folder.path().join("lines")).unwrap();
     until(&mut session, || printed().contains("time: reply heard"));
-    fingers.touch(0, true, now());
+    fingers.edge(0, true, now());
     until(&mut session, || printed().contains("everything is forgotten"));
     until(&mut session, || service.connections().get(1).is_some_and(|one| one.audio_ms >= 50));
     let told = &service.connections()[1];

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mynah::audio::AudioIo;
-use mynah::board::lamp::{Lamps, Pins, Places};
-use mynah::board::{Board, Fingers};
+use mynah::board::lamp::{Leds, OutputLines, SysfsPaths};
+use mynah::board::{Board, SimulatedButtons};
 use mynah::conversation::Mode;
 use mynah::errands::Errands;
 use mynah::link::Tls;
@@ -54,7 +54,7 @@ pub(super) fn parts(
 }
 
 /// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
-pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, Fingers) {
+pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, SimulatedButtons) {
     let line = |name: &str| Line::Named(name.to_owned());
     let button = |name: &str, kind| {
         let place =
@@ -68,18 +68,19 @@ pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, Fingers) {
         button("switch", Kind::MuteSwitch),
     ];
     let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
-    let (mut board, fingers) = Board::by_hand(&buttons, nowhere.into()).unwrap();
+    let (mut board, fingers) = Board::simulated(&buttons, nowhere.into()).unwrap();
     let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
     let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
-    let mut wiring = |_: &str, _: &[&Line], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn Pins>);
-    board.fit(Lamps::open(&[light], &Places::default(), &mut wiring).unwrap());
+    let mut wiring =
+        |_: &str, _: &[&Line], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn OutputLines>);
+    board.fit(Leds::open(&[light], &SysfsPaths::default(), &mut wiring).unwrap());
     (board, fingers)
 }
 
 /// An eye on the lamp.
 struct Watch(Arc<Mutex<Mark>>);
 
-impl Pins for Watch {
+impl OutputLines for Watch {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         self.0.lock().unwrap().lit = lit == [false, true, false];
         Ok(())

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{AudioError, Direction, StreamFormat, Unplugged, loops};
-use mynah::board::Fingers;
+use mynah::board::SimulatedButtons;
 use mynah::conversation::State;
 use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
 use mynah::light;
@@ -83,7 +83,7 @@ struct World<'a> {
     speaker: Card,
     loops: [SoundLoop; 2],
     hand: Hand,
-    fingers: Fingers,
+    fingers: SimulatedButtons,
     mark: Arc<Mutex<Mark>>,
     fars: Vec<Far>,
     dialling: Option<(At, u64, Fate)>,
@@ -270,7 +270,7 @@ impl<'a> World<'a> {
         let card = |end| if end == Direction::Capture { &self.microphone } else { &self.speaker };
         match act {
             Act::Touch { button, down } => {
-                self.fingers.touch(button, down, Time::from_nanos(now));
+                self.fingers.edge(button, down, Time::from_nanos(now));
                 self.touched = true;
             }
             Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },

@@ -7,24 +7,24 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Bulb;
-use super::refused::LampTrouble;
-use super::shade::shade;
+use super::LedDriver;
+use super::refused::LedProblem;
+use super::shade::gamma_correct;
 use crate::light::Face;
 
 /// A file to write to, and what it takes at most.
-struct Led {
+struct BrightnessFile {
     brightness: PathBuf,
     full: u32,
 }
 
-struct Leds {
-    leds: Vec<Led>,
+struct SysfsLeds {
+    leds: Vec<BrightnessFile>,
     limit: u8,
 }
 
 /// One LED of several colours.
-struct Multi {
+struct MulticolorLed {
     intensity: PathBuf,
     /// The place of red, green and blue among the kernel's colours.
     order: [usize; 3],
@@ -32,7 +32,11 @@ struct Multi {
     limit: u8,
 }
 
-pub(super) fn open(root: &Path, names: &[String], limit: u8) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
+pub(super) fn open(
+    root: &Path,
+    names: &[String],
+    limit: u8,
+) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
     let leds = names.iter().map(|name| led(root, name)).collect::<Result<Vec<_>, _>>()?;
     let shades = leds.iter().all(|led| led.full > 1);
     if let [one] = leds.as_slice() {
@@ -42,55 +46,59 @@ pub(super) fn open(root: &Path, names: &[String], limit: u8) -> Result<(Face, Bo
             return Ok((Face { pixels: 1, colour: true, shades }, Box::new(multi)));
         }
     }
-    Ok((Face { pixels: 1, colour: leds.len() == 3, shades }, Box::new(Leds { leds, limit })))
+    Ok((Face { pixels: 1, colour: leds.len() == 3, shades }, Box::new(SysfsLeds { leds, limit })))
 }
 
-fn led(root: &Path, name: &str) -> Result<Led, LampTrouble> {
+fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {
     let folder = root.join(name);
     if !folder.is_dir() {
-        return Err(LampTrouble::NoLed { name: name.to_owned(), names: names(root) });
+        return Err(LedProblem::NoLed { name: name.to_owned(), names: names(root) });
     }
     let full = number(&folder.join("max_brightness"))?;
     let trigger = folder.join("trigger");
     if trigger.exists() {
-        put(&trigger, "none").map_err(|error| LampTrouble::of(&trigger, error))?;
+        put(&trigger, "none").map_err(|error| LedProblem::of(&trigger, error))?;
     }
-    Ok(Led { brightness: folder.join("brightness"), full })
+    Ok(BrightnessFile { brightness: folder.join("brightness"), full })
 }
 
-fn multi(led: &Led, intensity: PathBuf, limit: u8) -> Result<Multi, LampTrouble> {
+fn multi(led: &BrightnessFile, intensity: PathBuf, limit: u8) -> Result<MulticolorLed, LedProblem> {
     let index = led.brightness.with_file_name("multi_index");
-    let colours = fs::read_to_string(&index).map_err(|error| LampTrouble::of(&index, error))?;
+    let colours = fs::read_to_string(&index).map_err(|error| LedProblem::of(&index, error))?;
     let place = |wanted: &str| {
         let place = colours.split_whitespace().position(|colour| colour == wanted);
         place.ok_or_else(|| {
-            LampTrouble::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
+            LedProblem::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
         })
     };
-    let multi =
-        Multi { intensity, order: [place("red")?, place("green")?, place("blue")?], full: led.full, limit };
-    multi.put([0; 3]).map_err(|error| LampTrouble::of(&multi.intensity, error))?;
-    put(&led.brightness, &led.full.to_string()).map_err(|error| LampTrouble::of(&led.brightness, error))?;
+    let multi = MulticolorLed {
+        intensity,
+        order: [place("red")?, place("green")?, place("blue")?],
+        full: led.full,
+        limit,
+    };
+    multi.put([0; 3]).map_err(|error| LedProblem::of(&multi.intensity, error))?;
+    put(&led.brightness, &led.full.to_string()).map_err(|error| LedProblem::of(&led.brightness, error))?;
     Ok(multi)
 }
 
-impl Bulb for Leds {
+impl LedDriver for SysfsLeds {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
         let rgb = pixels.first().copied().unwrap_or_default();
         for (index, led) in self.leds.iter().enumerate() {
-            put(&led.brightness, &shade(rgb, self.limit, led.full)[index % 3].to_string())?;
+            put(&led.brightness, &gamma_correct(rgb, self.limit, led.full)[index % 3].to_string())?;
         }
         Ok(())
     }
 }
 
-impl Bulb for Multi {
+impl LedDriver for MulticolorLed {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
-        self.put(shade(pixels.first().copied().unwrap_or_default(), self.limit, self.full))
+        self.put(gamma_correct(pixels.first().copied().unwrap_or_default(), self.limit, self.full))
     }
 }
 
-impl Multi {
+impl MulticolorLed {
     fn put(&self, rgb: [u32; 3]) -> io::Result<()> {
         // A colour beyond these three, such as white, stays dark.
         let count = self.order.iter().max().map_or(0, |last| last + 1);
@@ -107,11 +115,11 @@ pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text.as_bytes())
 }
 
-pub(super) fn number(path: &Path) -> Result<u32, LampTrouble> {
-    let text = fs::read_to_string(path).map_err(|error| LampTrouble::of(path, error))?;
+pub(super) fn number(path: &Path) -> Result<u32, LedProblem> {
+    let text = fs::read_to_string(path).map_err(|error| LedProblem::of(path, error))?;
     text.trim()
         .parse()
-        .map_err(|_| LampTrouble::of(path, io::Error::other(format!("it holds {:?}", text.trim()))))
+        .map_err(|_| LedProblem::of(path, io::Error::other(format!("it holds {:?}", text.trim()))))
 }
 
 /// Names what is in a folder, in order.

@@ -19,21 +19,21 @@ use crate::light::{self, Face, Facts, Levels, PIXELS};
 use crate::model::Time;
 use crate::profile::{Lamp, Light};
 
-pub use pins::{Pins, Wiring};
-pub use pixels::{Bits, apa102, ws2812};
-pub use refused::{LampError, LampTrouble};
-pub use shade::shade;
+pub use pins::{LineOpener, OutputLines};
+pub use pixels::{BitBangBus, apa102, ws2812};
+pub use refused::{LedError, LedProblem};
+pub use shade::gamma_correct;
 
 /// How long a lamp that has failed is left alone.
 pub const RETRY: Duration = Duration::from_secs(1);
 
 /// Every lamp of a board.
 #[derive(Default)]
-pub struct Lamps(Vec<Fitted>);
+pub struct Leds(Vec<Led>);
 
 /// Where the kernel has its lamps.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct SysfsPaths {
     /// LEDs that it drives.
     pub leds: PathBuf,
     /// PWM chips.
@@ -41,44 +41,48 @@ pub struct Places {
 }
 
 /// What light comes out of.
-trait Bulb: Send {
+trait LedDriver: Send {
     /// Shows as many pixels as its face has, 0 to 255 each, before gamma and brightness.
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()>;
 }
 
 /// A lamp in its socket.
-struct Fitted {
+struct Led {
     name: String,
-    face: Face,
-    bulb: Box<dyn Bulb>,
+    caps: Face,
+    driver: Box<dyn LedDriver>,
     /// None where that is not known.
     shown: Option<heapless::Vec<[u8; 3], PIXELS>>,
     failed_at: Option<Time>,
 }
 
-impl Default for Places {
+impl Default for SysfsPaths {
     fn default() -> Self {
         Self { leds: "/sys/class/leds".into(), pwm: "/sys/class/pwm".into() }
     }
 }
 
-impl Lamps {
+impl Leds {
     /// Opens `lights`, dark: what the kernel drives at `places`, GPIO lines by `wiring`.
     ///
     /// # Errors
     /// Returns which lamp cannot be had and why.
-    pub fn open(lights: &[Light], places: &Places, wiring: Wiring<'_>) -> Result<Self, super::BoardError> {
+    pub fn open(
+        lights: &[Light],
+        places: &SysfsPaths,
+        wiring: LineOpener<'_>,
+    ) -> Result<Self, super::BoardError> {
         let mut lamps = Self::default();
         for light in lights {
             let Light { name, lamp, brightness } = light;
-            let refuse = |trouble| LampError { lamp: name.clone(), trouble };
-            let (face, bulb): (Face, Box<dyn Bulb>) = match lamp {
+            let refuse = |trouble| LedError { led: name.clone(), problem: trouble };
+            let (face, bulb): (Face, Box<dyn LedDriver>) = match lamp {
                 Lamp::Line { line, active_low } => pins::open(wiring(name, &[line], *active_low)?, 1),
                 Lamp::Lines { rgb: [red, green, blue], active_low } => {
                     pins::open(wiring(name, &[red, green, blue], *active_low)?, 3)
                 }
                 Lamp::Pwm { chip, channels, period_ns, active_low } => {
-                    let wave = pwm::Wave { period_ns: *period_ns, active_low: *active_low };
+                    let wave = pwm::PwmSettings { period_ns: *period_ns, active_low: *active_low };
                     pwm::open(&places.pwm, chip, channels, &wave, *brightness).map_err(refuse)?
                 }
                 Lamp::Class { leds } => class::open(&places.leds, leds, *brightness).map_err(refuse)?,
@@ -86,14 +90,15 @@ impl Lamps {
                     pixels::open_apa102(spi, *pixels, *speed_hz, *brightness).map_err(refuse)?
                 }
                 Lamp::Apa102Lines { clock, data, pixels } => {
-                    pixels::over_lines(wiring(name, &[data, clock], false)?, *pixels, *brightness)
+                    pixels::open_bit_banged(wiring(name, &[data, clock], false)?, *pixels, *brightness)
                 }
                 Lamp::Ws2812 { spi, pixels } => {
                     pixels::open_ws2812(spi, *pixels, *brightness).map_err(refuse)?
                 }
             };
-            let mut fitted = Fitted { name: name.clone(), face, bulb, shown: None, failed_at: None };
-            fitted.bulb.show(&fitted.dark()).map_err(|error| refuse(LampTrouble::Failed(error)))?;
+            let mut fitted =
+                Led { name: name.clone(), caps: face, driver: bulb, shown: None, failed_at: None };
+            fitted.driver.show(&fitted.dark()).map_err(|error| refuse(LedProblem::Failed(error)))?;
             lamps.0.push(fitted);
         }
         Ok(lamps)
@@ -109,18 +114,18 @@ impl Lamps {
     }
 }
 
-impl Fitted {
+impl Led {
     fn show(&mut self, facts: &Facts, now: Time, levels: Levels) -> Option<Duration> {
         if let Some(failed_at) = self.failed_at
             && now < failed_at + RETRY
         {
             return Some(failed_at + RETRY - now);
         }
-        let picture = light::picture(facts, now, levels, self.face);
+        let picture = light::picture(facts, now, levels, self.caps);
         if self.shown.as_ref() == Some(&picture.pixels) {
             return picture.next;
         }
-        match self.bulb.show(&picture.pixels) {
+        match self.driver.show(&picture.pixels) {
             Ok(()) => {
                 if self.failed_at.take().is_some() {
                     log::info!("the light {} works again", self.name);
@@ -139,15 +144,15 @@ impl Fitted {
     }
 
     fn dark(&self) -> heapless::Vec<[u8; 3], PIXELS> {
-        (0..self.face.pixels.clamp(1, PIXELS)).map(|_| [0; 3]).collect()
+        (0..self.caps.pixels.clamp(1, PIXELS)).map(|_| [0; 3]).collect()
     }
 }
 
-impl Drop for Fitted {
+impl Drop for Led {
     /// A light that nobody keeps true must not shine.
     fn drop(&mut self) {
         let dark = self.dark();
         // A lamp that is gone is dark.
-        let _ = self.bulb.show(&dark);
+        let _ = self.driver.show(&dark);
     }
 }

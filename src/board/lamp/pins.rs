@@ -3,12 +3,12 @@
 use std::io;
 
 use super::super::BoardError;
-use super::Bulb;
+use super::LedDriver;
 use crate::light::Face;
 use crate::profile::Line;
 
 /// Lines that are driven together.
-pub trait Pins: Send {
+pub trait OutputLines: Send {
     /// Drives each line as `lit` says, in the order in which they were named; those not said stay.
     ///
     /// # Errors
@@ -17,20 +17,20 @@ pub trait Pins: Send {
 }
 
 /// Takes lines for the lamp of this name, unlit: lit is low where the last is true.
-pub type Wiring<'a> = &'a mut dyn FnMut(&str, &[&Line], bool) -> Result<Box<dyn Pins>, BoardError>;
+pub type LineOpener<'a> = &'a mut dyn FnMut(&str, &[&Line], bool) -> Result<Box<dyn OutputLines>, BoardError>;
 
 /// One LED, or red, green and blue.
-struct Leds {
-    pins: Box<dyn Pins>,
+struct GpioLed {
+    pins: Box<dyn OutputLines>,
     colour: bool,
 }
 
-pub(super) fn open(pins: Box<dyn Pins>, count: usize) -> (Face, Box<dyn Bulb>) {
+pub(super) fn open(pins: Box<dyn OutputLines>, count: usize) -> (Face, Box<dyn LedDriver>) {
     let colour = count == 3;
-    (Face { pixels: 1, colour, shades: false }, Box::new(Leds { pins, colour }))
+    (Face { pixels: 1, colour, shades: false }, Box::new(GpioLed { pins, colour }))
 }
 
-impl Bulb for Leds {
+impl LedDriver for GpioLed {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
         let lit = pixels.first().copied().unwrap_or_default().map(|channel| channel > 0);
         self.pins.set(if self.colour { &lit } else { &lit[..1] })

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use spidev::{SpiModeFlags, Spidev, SpidevOptions};
 
-use super::Bulb;
-use super::pins::Pins;
-use super::refused::LampTrouble;
-use super::shade::shade;
+use super::LedDriver;
+use super::pins::OutputLines;
+use super::refused::LedProblem;
+use super::shade::gamma_correct;
 use crate::light::{Face, PIXELS};
 
 /// Four bits of this make one of a WS2812's, 1.25 µs (WS2812B data sheet).
@@ -19,16 +19,16 @@ const WS2812_HZ: u32 = 3_200_000;
 const WS2812_GAP_BYTES: usize = 120;
 
 /// Spells out a whole chain.
-type Encode = fn(&[[u8; 3]], u8) -> Vec<u8>;
+type PixelEncoding = fn(&[[u8; 3]], u8) -> Vec<u8>;
 
-struct Chain {
+struct PixelChain {
     bus: Box<dyn Write + Send>,
-    encode: Encode,
+    encode: PixelEncoding,
     limit: u8,
 }
 
 /// The lines of data and clock, in this order, as a bus that is as slow as its calls (SPI mode 0).
-pub struct Bits(pub Box<dyn Pins>);
+pub struct BitBangBus(pub Box<dyn OutputLines>);
 
 /// Spells `pixels` for a chain of APA102, which may be `brightness` of 255 bright.
 ///
@@ -39,7 +39,7 @@ pub fn apa102(pixels: &[[u8; 3]], brightness: u8) -> Vec<u8> {
     let limit = (u32::from(brightness) * 31).div_ceil(255) as u8;
     let mut bytes = vec![0; 4];
     for pixel in pixels {
-        let [red, green, blue] = shade(*pixel, u8::MAX, 255).map(|channel| channel as u8);
+        let [red, green, blue] = gamma_correct(*pixel, u8::MAX, 255).map(|channel| channel as u8);
         bytes.extend([0xe0 | limit, blue, green, red]);
     }
     bytes.extend([0; 4]);
@@ -56,7 +56,7 @@ pub fn ws2812(pixels: &[[u8; 3]], brightness: u8) -> Vec<u8> {
     // The line may have been high at rest.
     let mut bytes = vec![0];
     for pixel in pixels {
-        let [red, green, blue] = shade(*pixel, brightness, 255);
+        let [red, green, blue] = gamma_correct(*pixel, brightness, 255);
         for channel in [green, red, blue] {
             for pair in [6, 4, 2, 0] {
                 let bit = |at: u32| if channel >> at & 1 == 1 { 0b1110 } else { 0b1000 };
@@ -73,8 +73,8 @@ pub(super) fn open_apa102(
     pixels: usize,
     speed_hz: u32,
     limit: u8,
-) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
-    let chain = Chain { bus: Box::new(bus(spi, speed_hz)?), encode: apa102, limit };
+) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
+    let chain = PixelChain { bus: Box::new(bus(spi, speed_hz)?), encode: apa102, limit };
     Ok((face(pixels), Box::new(chain)))
 }
 
@@ -82,26 +82,30 @@ pub(super) fn open_ws2812(
     spi: &Path,
     pixels: usize,
     limit: u8,
-) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
-    let chain = Chain { bus: Box::new(bus(spi, WS2812_HZ)?), encode: ws2812, limit };
+) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
+    let chain = PixelChain { bus: Box::new(bus(spi, WS2812_HZ)?), encode: ws2812, limit };
     Ok((face(pixels), Box::new(chain)))
 }
 
 /// A chain of APA102 whose data and clock are these two lines.
-pub(super) fn over_lines(pins: Box<dyn Pins>, pixels: usize, limit: u8) -> (Face, Box<dyn Bulb>) {
-    (face(pixels), Box::new(Chain { bus: Box::new(Bits(pins)), encode: apa102, limit }))
+pub(super) fn open_bit_banged(
+    pins: Box<dyn OutputLines>,
+    pixels: usize,
+    limit: u8,
+) -> (Face, Box<dyn LedDriver>) {
+    (face(pixels), Box::new(PixelChain { bus: Box::new(BitBangBus(pins)), encode: apa102, limit }))
 }
 
 fn face(pixels: usize) -> Face {
     Face { pixels: pixels.clamp(1, PIXELS), colour: true, shades: true }
 }
 
-fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LampTrouble> {
+fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LedProblem> {
     let refused = |error: io::Error| {
         if error.kind() == ErrorKind::NotFound {
-            LampTrouble::NoSpi(spi.to_owned())
+            LedProblem::NoSpi(spi.to_owned())
         } else {
-            LampTrouble::of(spi, error)
+            LedProblem::of(spi, error)
         }
     };
     let mut bus = Spidev::open(spi).map_err(refused)?;
@@ -111,7 +115,7 @@ fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LampTrouble> {
     Ok(bus)
 }
 
-impl Write for Bits {
+impl Write for BitBangBus {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for byte in bytes {
             for at in (0..8).rev() {
@@ -131,7 +135,7 @@ impl Write for Bits {
     }
 }
 
-impl Bulb for Chain {
+impl LedDriver for PixelChain {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
         // In one write: a pause within would be taken for the end.
         let bytes = (self.encode)(pixels, self.limit);

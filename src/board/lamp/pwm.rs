@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{Timespec, poll};
 
-use super::Bulb;
+use super::LedDriver;
 use super::class::{names, number, put};
-use super::refused::LampTrouble;
-use super::shade::shade;
+use super::refused::LedProblem;
+use super::shade::gamma_correct;
 use crate::light::Face;
 
 /// How often it is looked whether udev has given a new channel to its group, and how long between two looks.
@@ -18,18 +18,18 @@ const LOOKS: usize = 50;
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// What the line is to do.
-pub(super) struct Wave {
+pub(super) struct PwmSettings {
     pub(super) period_ns: u32,
     pub(super) active_low: bool,
 }
 
-struct Leds {
-    channels: Vec<Channel>,
+struct PwmLeds {
+    channels: Vec<PwmChannel>,
     period_ns: u32,
     limit: u8,
 }
 
-struct Channel {
+struct PwmChannel {
     duty: PathBuf,
     /// The chip cannot turn the wave round, so the numbers are turned round.
     inverted: bool,
@@ -39,29 +39,29 @@ pub(super) fn open(
     root: &Path,
     chip: &str,
     channels: &[u32],
-    wave: &Wave,
+    wave: &PwmSettings,
     limit: u8,
-) -> Result<(Face, Box<dyn Bulb>), LampTrouble> {
+) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
     let folder = root.join(chip);
     if !folder.is_dir() {
-        return Err(LampTrouble::NoPwm { chip: chip.to_owned(), chips: names(root) });
+        return Err(LedProblem::NoPwm { chip: chip.to_owned(), chips: names(root) });
     }
     let count = number(&folder.join("npwm"))?;
     if let Some(channel) = channels.iter().find(|channel| **channel >= count) {
-        return Err(LampTrouble::NoChannel { chip: chip.to_owned(), channel: *channel, count });
+        return Err(LedProblem::NoChannel { chip: chip.to_owned(), channel: *channel, count });
     }
     let channels =
         channels.iter().map(|channel| start(&folder, *channel, wave)).collect::<Result<Vec<_>, _>>()?;
     let face = Face { pixels: 1, colour: channels.len() == 3, shades: true };
-    Ok((face, Box::new(Leds { channels, period_ns: wave.period_ns, limit })))
+    Ok((face, Box::new(PwmLeds { channels, period_ns: wave.period_ns, limit })))
 }
 
-fn start(chip: &Path, number: u32, wave: &Wave) -> Result<Channel, LampTrouble> {
+fn start(chip: &Path, number: u32, wave: &PwmSettings) -> Result<PwmChannel, LedProblem> {
     let folder = chip.join(format!("pwm{number}"));
     let file = |name: &str| folder.join(name);
     if !folder.is_dir() {
         let export = chip.join("export");
-        put(&export, &number.to_string()).map_err(|error| LampTrouble::of(&export, error))?;
+        put(&export, &number.to_string()).map_err(|error| LedProblem::of(&export, error))?;
         wait_for_udev(&file("duty_cycle"));
     }
     // The way round can be changed only at rest, and nothing may be longer than the period. What was not running,
@@ -69,14 +69,14 @@ fn start(chip: &Path, number: u32, wave: &Wave) -> Result<Channel, LampTrouble> 
     let _ = put(&file("enable"), "0");
     let _ = put(&file("duty_cycle"), "0");
     let set =
-        |name: &str, text: &str| put(&file(name), text).map_err(|error| LampTrouble::of(&file(name), error));
+        |name: &str, text: &str| put(&file(name), text).map_err(|error| LedProblem::of(&file(name), error));
     set("period", &wave.period_ns.to_string())?;
     let way = if wave.active_low { "inversed" } else { "normal" };
     let turned = put(&file("polarity"), way).is_ok();
     let inverted = wave.active_low && !turned;
     set("duty_cycle", &(if inverted { wave.period_ns } else { 0 }).to_string())?;
     set("enable", "1")?;
-    Ok(Channel { duty: file("duty_cycle"), inverted })
+    Ok(PwmChannel { duty: file("duty_cycle"), inverted })
 }
 
 /// A new channel belongs to root until udev has heard of it.
@@ -92,9 +92,9 @@ fn wait_for_udev(file: &Path) {
     }
 }
 
-impl Bulb for Leds {
+impl LedDriver for PwmLeds {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
-        let rgb = shade(pixels.first().copied().unwrap_or_default(), self.limit, self.period_ns);
+        let rgb = gamma_correct(pixels.first().copied().unwrap_or_default(), self.limit, self.period_ns);
         for (channel, lit_ns) in self.channels.iter().zip(rgb) {
             let duty_ns = if channel.inverted { self.period_ns - lit_ns } else { lit_ns };
             put(&channel.duty, &duty_ns.to_string())?;

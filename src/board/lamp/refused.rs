@@ -6,14 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
-pub struct LampError {
+pub struct LedError {
     /// What the profile calls it.
-    pub lamp: String,
-    pub trouble: LampTrouble,
+    pub led: String,
+    pub problem: LedProblem,
 }
 
 #[derive(Debug)]
-pub enum LampTrouble {
+pub enum LedProblem {
     NoSpi(PathBuf),
     /// The kernel has no LED of that name.
     NoLed {
@@ -38,7 +38,7 @@ pub enum LampTrouble {
     Failed(io::Error),
 }
 
-impl LampTrouble {
+impl LedProblem {
     /// Makes of an error what it says about the file at `path`.
     pub(super) fn of(path: &Path, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::PermissionDenied {
@@ -49,66 +49,66 @@ impl LampTrouble {
     }
 }
 
-impl fmt::Display for LampError {
+impl fmt::Display for LedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lamp, trouble } = self;
+        let Self { led: lamp, problem: trouble } = self;
         write!(f, "the light {lamp} ")?;
         match trouble {
-            LampTrouble::NoSpi(path) => write!(
+            LedProblem::NoSpi(path) => write!(
                 f,
                 "is on {}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine",
                 path.display()
             ),
-            LampTrouble::NoLed { name, names } => {
-                write!(f, "is the LED {name:?}, which the kernel does not have; it has {}", List(names))
+            LedProblem::NoLed { name, names } => {
+                write!(f, "is the LED {name:?}, which the kernel does not have; it has {}", NameList(names))
             }
-            LampTrouble::NoPwm { chip, chips } => write!(
+            LedProblem::NoPwm { chip, chips } => write!(
                 f,
                 "is on the PWM chip {chip:?}, which is not there; there is {} (an overlay such as `dtoverlay=pwm` \
                  makes one)",
-                List(chips)
+                NameList(chips)
             ),
-            LampTrouble::NoChannel { chip, channel, count } => write!(
+            LedProblem::NoChannel { chip, channel, count } => write!(
                 f,
                 "is on channel {channel} of {chip}, whose channels are 0 to {}",
                 count.saturating_sub(1)
             ),
-            LampTrouble::Forbidden(path) => {
+            LedProblem::Forbidden(path) => {
                 write!(f, "needs {}, which may not be written: ", path.display())?;
                 let text = path.to_string_lossy();
                 if text.contains("spidev") {
-                    write!(f, "{}", Group("spi"))
+                    write!(f, "{}", GroupAdvice("spi"))
                 } else if text.contains("pwm") {
-                    write!(f, "{}", Group("gpio"))
+                    write!(f, "{}", GroupAdvice("gpio"))
                 } else {
                     f.write_str("let a udev rule for the subsystem leds give it to a group of the user that runs mynah")
                 }
             }
-            LampTrouble::Refused(path, error) => {
+            LedProblem::Refused(path, error) => {
                 write!(f, "needs {}, which the kernel refuses: {error}", path.display())
             }
-            LampTrouble::Failed(error) => write!(f, "cannot be set: {error}; is it wired as the board says?"),
+            LedProblem::Failed(error) => write!(f, "cannot be set: {error}; is it wired as the board says?"),
         }
     }
 }
 
-impl Error for LampError {
+impl Error for LedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.trouble {
-            LampTrouble::Refused(_, error) | LampTrouble::Failed(error) => Some(error),
-            LampTrouble::NoSpi(_)
-            | LampTrouble::NoLed { .. }
-            | LampTrouble::NoPwm { .. }
-            | LampTrouble::NoChannel { .. }
-            | LampTrouble::Forbidden(_) => None,
+        match &self.problem {
+            LedProblem::Refused(_, error) | LedProblem::Failed(error) => Some(error),
+            LedProblem::NoSpi(_)
+            | LedProblem::NoLed { .. }
+            | LedProblem::NoPwm { .. }
+            | LedProblem::NoChannel { .. }
+            | LedProblem::Forbidden(_) => None,
         }
     }
 }
 
 /// What there is, in words.
-struct List<'a>(&'a [String]);
+struct NameList<'a>(&'a [String]);
 
-impl fmt::Display for List<'_> {
+impl fmt::Display for NameList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [] => f.write_str("none"),
@@ -118,9 +118,9 @@ impl fmt::Display for List<'_> {
 }
 
 /// What to do to be allowed.
-struct Group(&'static str);
+struct GroupAdvice(&'static str);
 
-impl fmt::Display for Group {
+impl fmt::Display for GroupAdvice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let group = self.0;
         write!(f, "add the user that runs mynah to the group {group} (`sudo usermod -aG {group} USER`)")

@@ -5,7 +5,7 @@
 /// Twice the value looks twice as bright (gamma 2). The brightest channel is rounded up and the others down: what
 /// is lit never goes dark, and green stays green, at the lowest brightness too.
 #[must_use]
-pub fn shade(rgb: [u8; 3], brightness: u8, full: u32) -> [u32; 3] {
+pub fn gamma_correct(rgb: [u8; 3], brightness: u8, full: u32) -> [u32; 3] {
     const WHOLE: u64 = 255 * 255 * 255;
     let most = rgb.into_iter().max().unwrap_or(0);
     rgb.map(|channel| {
