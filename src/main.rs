@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
 use mynah::board::Board;
-use mynah::conversation::Ending;
+use mynah::conversation::Exit;
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::model::Mode;
@@ -77,8 +77,8 @@ fn run(profile: Profile) -> ExitCode {
     };
     match session::run(parts) {
         Ok(_) if session::is_broken() => ExitCode::from(FAILED),
-        Ok(Ending::Bye) => ExitCode::SUCCESS,
-        Ok(Ending::Refused) => ExitCode::from(MISCONFIGURED),
+        Ok(Exit::Requested) => ExitCode::SUCCESS,
+        Ok(Exit::Misconfigured) => ExitCode::from(MISCONFIGURED),
         Err(error) => {
             log::error!("{error}");
             ExitCode::from(FAILED)

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
-use mynah::conversation::{Event, Id, LinkChange, Outcome, Refusal, ServerEvent};
+use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
 use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, Who};
 use proptest::prelude::*;
@@ -195,15 +195,15 @@ fn every_error_code_means_one_thing_to_the_conversation() {
         other => panic!("{other:?}"),
     };
     let codes = [
-        ("response_cancel_not_active", Refusal::NothingToCancel),
-        ("conversation_already_has_active_response", Refusal::ReplyInProgress),
-        ("input_audio_buffer_commit_empty", Refusal::NothingToCommit),
-        ("session_expired", Refusal::SessionExpired),
-        ("insufficient_quota", Refusal::NoQuota),
-        ("never_heard_of", Refusal::Other),
+        ("response_cancel_not_active", ServerError::NothingToCancel),
+        ("conversation_already_has_active_response", ServerError::ReplyInProgress),
+        ("input_audio_buffer_commit_empty", ServerError::NothingToCommit),
+        ("session_expired", ServerError::SessionExpired),
+        ("insufficient_quota", ServerError::QuotaExceeded),
+        ("never_heard_of", ServerError::Other),
     ];
     for (code, refusal) in codes {
-        assert_eq!(of(json!({"code": code})), Event::Server(ServerEvent::Refused(refusal)));
+        assert_eq!(of(json!({"code": code})), Event::Service(ServiceEvent::Refused(refusal)));
     }
     assert_eq!(
         of(json!({"code": "invalid_value", "event_id": wire::SESSION_EVENT_ID})),
@@ -215,7 +215,7 @@ fn every_error_code_means_one_thing_to_the_conversation() {
     );
     assert_eq!(
         of(json!({"type": "server_error", "event_id": wire::SESSION_EVENT_ID})),
-        Event::Server(ServerEvent::Refused(Refusal::Trouble))
+        Event::Service(ServiceEvent::Refused(ServerError::Internal))
     );
 }
 
@@ -387,14 +387,14 @@ fn id(name: &str) -> Id {
 #[test]
 fn a_reply_ends_in_one_of_four_ways() {
     for (status, outcome) in [
-        ("completed", Outcome::Completed),
-        ("cancelled", Outcome::Cancelled),
-        ("incomplete", Outcome::Incomplete),
-        ("failed", Outcome::Failed),
+        ("completed", ResponseStatus::Completed),
+        ("cancelled", ResponseStatus::Cancelled),
+        ("incomplete", ResponseStatus::Incomplete),
+        ("failed", ResponseStatus::Failed),
     ] {
         let text = json!({"type": "response.done", "response": {"id": "r", "status": status}}).to_string();
         assert!(
-            matches!(wire::read(&text), Ok(Incoming::Event(ServerEvent::ReplyDone(_, found))) if found == outcome),
+            matches!(wire::read(&text), Ok(Incoming::Event(ServiceEvent::ReplyDone(_, found))) if found == outcome),
             "{status}"
         );
     }

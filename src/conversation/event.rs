@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Loss};
+use super::{CloseReason, Id};
 use crate::model::nanos;
 
 /// Something that happened.
@@ -22,7 +22,7 @@ pub enum Event {
     /// The standby link, or the session over it, changed.
     Standby(StandbyChange),
     /// The service said something over the link in use.
-    Server(ServerEvent),
+    Service(ServiceEvent),
     /// The deadline has passed.
     Tick,
 }
@@ -71,7 +71,7 @@ pub enum LinkChange {
     /// The upgrade succeeded; nothing is configured yet.
     Up,
     /// The link, or the attempt at one, is over.
-    Down(Loss),
+    Down(CloseReason),
     /// The session will be ended by the service after so long.
     Expires(#[serde(with = "nanos")] Duration),
     /// The service accepted the session as asked.
@@ -91,13 +91,13 @@ pub enum StandbyChange {
     /// The service rejected the session or set up another than was asked.
     Refused,
     /// The link, or the attempt at one, is over.
-    Down(Loss),
+    Down(CloseReason),
 }
 
 /// What the service said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ServerEvent {
+pub enum ServiceEvent {
     /// It heard speech begin.
     SpeechStarted,
     /// It heard speech end.
@@ -109,15 +109,15 @@ pub enum ServerEvent {
     /// It sent audio of an admitted reply, which was queued.
     Audio(Id),
     /// It finished a reply, in this manner.
-    ReplyDone(Id, Outcome),
+    ReplyDone(Id, ResponseStatus),
     /// It refused something, for this reason.
-    Refused(Refusal),
+    Refused(ServerError),
 }
 
 /// How a reply ended at the service (`response.status`, protocol §7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ResponseStatus {
     /// It was said in full.
     Completed,
     /// It was cut short by the owner's voice or by `response.cancel`.
@@ -131,7 +131,7 @@ pub enum Outcome {
 /// Why the service refused something, as far as it matters to what happens next (protocol §11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub enum ServerError {
     /// `response.cancel` came when nothing was being generated: harmless.
     NothingToCancel,
     /// `response.create` came while another reply was being generated: to be repeated after it.
@@ -141,11 +141,11 @@ pub enum Refusal {
     /// The session has reached its longest duration; a close frame follows.
     SessionExpired,
     /// The account cannot pay for more.
-    NoQuota,
+    QuotaExceeded,
     /// Too much was asked for; whatever comes next has to wait.
-    TooMuch,
+    RateLimited,
     /// Something of the service's own went wrong that no source names.
-    Trouble,
+    Internal,
     /// Anything else; the session goes on.
     Other,
 }

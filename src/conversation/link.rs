@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::retry::{Loss, RETRY_SPACING, STEADY};
-use super::rotation::Spare;
-use super::turn::Up;
+use super::retry::{CloseReason, RETRY_SPACING, STABLE_AFTER};
+use super::rotation::Standby;
+use super::turn::Online;
 use super::{
-    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Ending, Event, KEEP_LIMIT, LinkChange, Mode,
-    News, OUTAGE_GRACE, Phase, Refusal, SHORTEST_HOLD, ServerEvent, State, THINK_LIMIT, Tone,
+    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Earcon, Event, Exit, KEEP_LIMIT, LinkChange,
+    Mode, Notice, OUTAGE_GRACE, Phase, SHORTEST_HOLD, ServerError, ServiceEvent, State, THINK_LIMIT,
     UTTERANCE_LIMIT, UserInput, actions,
 };
 use crate::model::Time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Link {
-    stage: Stage,
-    eager: Eager,
+pub(super) struct Offline {
+    stage: ConnectStage,
+    pending_speech: PendingSpeech,
     /// How many attempts have failed since a session last lasted.
     failures: u32,
     dialled: Time,
@@ -30,12 +30,12 @@ pub(super) struct Link {
     denied: bool,
     /// When the service will end the session that is being configured, if it has said so.
     expires: Option<Time>,
-    outage: Outage,
+    outage: OutageNotice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Stage {
+enum ConnectStage {
     Dialling {
         until: Time,
     },
@@ -52,81 +52,84 @@ enum Stage {
 /// What the owner has said, or is saying, while there is no session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Eager {
+pub(super) enum PendingSpeech {
     /// Nothing.
-    No,
+    None,
     /// The button was pressed: the microphone is open for the pre-roll.
-    Talking { until: Time },
+    Recording { until: Time },
     /// Push to talk was released again: the pre-roll is a whole turn.
-    Said { until: Time },
+    Complete { until: Time },
     /// The microphone was open when the link was lost, and is still.
-    Kept { until: Time },
+    KeptOpen { until: Time },
 }
 
 /// What the owner has heard of there being no link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Outage {
+enum OutageNotice {
     /// There was none before, or nobody is to hear of it.
     None,
     /// It will be told then, if it lasts.
-    Due(Time),
+    Pending(Time),
     /// It was told, so that its end is told as well.
-    Told,
+    Announced,
 }
 
-impl Link {
+impl Offline {
     pub(super) fn first(now: Time) -> Self {
         Self {
-            stage: Stage::Dialling { until: now + DIAL_LIMIT },
-            eager: Eager::No,
+            stage: ConnectStage::Dialling { until: now + DIAL_LIMIT },
+            pending_speech: PendingSpeech::None,
             failures: 0,
             dialled: now,
             denied: false,
             expires: None,
-            outage: Outage::None,
+            outage: OutageNotice::None,
         }
     }
 
     pub(super) fn deadline(&self) -> Time {
         let stage = match self.stage {
-            Stage::Dialling { until } | Stage::Configuring { until } => until,
-            Stage::Waiting { retry_at, .. } => retry_at,
+            ConnectStage::Dialling { until } | ConnectStage::Configuring { until } => until,
+            ConnectStage::Waiting { retry_at, .. } => retry_at,
         };
         let outage = match self.outage {
-            Outage::Due(at) => Some(at),
-            Outage::None | Outage::Told => None,
+            OutageNotice::Pending(at) => Some(at),
+            OutageNotice::None | OutageNotice::Announced => None,
         };
-        stage.min(self.eager.until().unwrap_or(stage)).min(outage.unwrap_or(stage))
+        stage.min(self.pending_speech.until().unwrap_or(stage)).min(outage.unwrap_or(stage))
     }
 
     pub(super) fn microphone(&self) -> bool {
-        matches!(self.eager, Eager::Talking { .. } | Eager::Kept { .. })
+        matches!(self.pending_speech, PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. })
     }
 
     pub(super) fn state(&self, muted: bool) -> State {
-        match (self.eager, self.stage) {
-            (Eager::Talking { .. }, _) if !muted => State::Listening,
-            (Eager::Said { .. }, _) => State::Thinking,
-            (Eager::No | Eager::Talking { .. } | Eager::Kept { .. }, Stage::Waiting { .. }) => State::Offline,
+        match (self.pending_speech, self.stage) {
+            (PendingSpeech::Recording { .. }, _) if !muted => State::Listening,
+            (PendingSpeech::Complete { .. }, _) => State::Thinking,
             (
-                Eager::No | Eager::Talking { .. } | Eager::Kept { .. },
-                Stage::Dialling { .. } | Stage::Configuring { .. },
+                PendingSpeech::None | PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
+                ConnectStage::Waiting { .. },
+            ) => State::Offline,
+            (
+                PendingSpeech::None | PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
+                ConnectStage::Dialling { .. } | ConnectStage::Configuring { .. },
             ) => State::Connecting,
         }
     }
 
     fn is_waiting(&self) -> bool {
-        matches!(self.stage, Stage::Waiting { .. })
+        matches!(self.stage, ConnectStage::Waiting { .. })
     }
 
     /// Schedules the next dial.
-    fn wait(&mut self, loss: Loss, jitter: Duration, respite: Option<Time>, now: Time) {
+    fn wait(&mut self, loss: CloseReason, jitter: Duration, respite: Option<Time>, now: Time) {
         let asked = (now + loss.respite()).max(respite.unwrap_or(now));
         let not_before = asked.max(self.dialled + RETRY_SPACING);
-        self.stage = Stage::Waiting { retry_at: (asked + jitter).max(not_before), not_before };
+        self.stage = ConnectStage::Waiting { retry_at: (asked + jitter).max(not_before), not_before };
         self.failures = self.failures.saturating_add(1);
-        self.denied = loss == Loss::Denied;
+        self.denied = loss == CloseReason::Unauthorized;
         self.expires = None;
     }
 
@@ -136,75 +139,80 @@ impl Link {
 
     /// Tells whether the microphone is open for somebody who speaks.
     pub(super) fn is_listening(&self) -> bool {
-        matches!(self.eager, Eager::Talking { .. } | Eager::Kept { .. })
+        matches!(self.pending_speech, PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. })
     }
 
     /// Tells whether a whole turn waits for a session.
     pub(super) fn is_said(&self) -> bool {
-        matches!(self.eager, Eager::Said { .. })
+        matches!(self.pending_speech, PendingSpeech::Complete { .. })
     }
 }
 
-impl Eager {
+impl PendingSpeech {
     fn until(self) -> Option<Time> {
         match self {
-            Self::No => None,
-            Self::Talking { until } | Self::Said { until } | Self::Kept { until } => Some(until),
+            Self::None => None,
+            Self::Recording { until } | Self::Complete { until } | Self::KeptOpen { until } => Some(until),
         }
     }
 }
 
 impl Conversation {
-    pub(super) fn handle_down(&mut self, event: &Event, now: Time) -> Actions {
-        let Phase::Down(link) = &mut self.phase else { return Actions::new() };
+    pub(super) fn handle_offline(&mut self, event: &Event, now: Time) -> Actions {
+        let Phase::Offline(link) = &mut self.phase else { return Actions::new() };
         match event {
-            Event::Input(UserInput::Press) if self.mute.asked || self.mute.switched => {
-                actions([Action::Cut, Action::Tell(News::Muted)])
+            Event::Input(UserInput::Press) if self.mute.by_button || self.mute.by_switch => {
+                actions([Action::Cut, Action::Notify(Notice::Muted)])
             }
             Event::Input(UserInput::Press) => {
                 let over = matches!(self.mode, Mode::Tap { .. }) && link.microphone();
                 let limit = if self.mode == Mode::Hold { UTTERANCE_LIMIT } else { KEEP_LIMIT };
-                link.eager = if over { Eager::No } else { Eager::Talking { until: now + limit } };
-                if let Stage::Waiting { retry_at, not_before } = &mut link.stage {
+                link.pending_speech =
+                    if over { PendingSpeech::None } else { PendingSpeech::Recording { until: now + limit } };
+                if let ConnectStage::Waiting { retry_at, not_before } = &mut link.stage {
                     *retry_at = (*retry_at).min(*not_before);
                 }
                 self.redial_if_due(Action::Cut, now)
             }
             Event::Input(UserInput::Release { heard }) if self.mode == Mode::Hold && link.microphone() => {
                 let long_enough = *heard >= SHORTEST_HOLD;
-                link.eager = if long_enough { Eager::Said { until: now + THINK_LIMIT } } else { Eager::No };
-                if long_enough { Actions::new() } else { actions([Action::Tell(News::TooShort)]) }
+                link.pending_speech = if long_enough {
+                    PendingSpeech::Complete { until: now + THINK_LIMIT }
+                } else {
+                    PendingSpeech::None
+                };
+                if long_enough { Actions::new() } else { actions([Action::Notify(Notice::TooShort)]) }
             }
-            Event::Input(UserInput::Mute) => self.mute_down(None),
-            Event::Input(UserInput::MuteSwitch(on)) => self.mute_down(Some(*on)),
+            Event::Input(UserInput::Mute) => self.mute_offline(None),
+            Event::Input(UserInput::MuteSwitch(on)) => self.mute_offline(Some(*on)),
             Event::Input(UserInput::Reset) => self.reset(now),
-            Event::Link(LinkChange::Up) if matches!(link.stage, Stage::Dialling { .. }) => {
-                link.stage = Stage::Configuring { until: now + CONFIGURE_LIMIT };
+            Event::Link(LinkChange::Up) if matches!(link.stage, ConnectStage::Dialling { .. }) => {
+                link.stage = ConnectStage::Configuring { until: now + CONFIGURE_LIMIT };
                 actions([Action::Configure])
             }
             Event::Link(LinkChange::Expires(life)) => {
                 link.expires = Some(now + *life);
                 Actions::new()
             }
-            Event::Link(LinkChange::Configured) if matches!(link.stage, Stage::Configuring { .. }) => {
-                self.up(now)
+            Event::Link(LinkChange::Configured) if matches!(link.stage, ConnectStage::Configuring { .. }) => {
+                self.go_online(now)
             }
             Event::Link(LinkChange::Down(loss)) => self.down(*loss, now),
             Event::Link(LinkChange::Misconfigured)
-            | Event::Server(ServerEvent::Refused(Refusal::NoQuota))
-                if matches!(link.stage, Stage::Configuring { .. }) =>
+            | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
+                if matches!(link.stage, ConnectStage::Configuring { .. }) =>
             {
-                self.phase = Phase::Gone;
-                actions([Action::HangUp, Action::Finish(Ending::Refused)])
+                self.phase = Phase::Ended;
+                actions([Action::HangUp, Action::Finish(Exit::Misconfigured)])
             }
-            Event::Server(ServerEvent::Refused(Refusal::TooMuch)) => {
-                self.spare_the_service(now);
+            Event::Service(ServiceEvent::Refused(ServerError::RateLimited)) => {
+                self.hold_off(now);
                 Actions::new()
             }
-            Event::Tick => self.tick_down(now),
+            Event::Tick => self.tick_offline(now),
             // A link that is not configured takes no part in a conversation, what is still heard of the last one
             // needs no decision, and there is no second link but beside a first.
-            Event::Input(_) | Event::Device(_) | Event::Link(_) | Event::Standby(_) | Event::Server(_) => {
+            Event::Input(_) | Event::Device(_) | Event::Link(_) | Event::Standby(_) | Event::Service(_) => {
                 Actions::new()
             }
         }
@@ -212,116 +220,124 @@ impl Conversation {
 
     /// Ends the link for this reason, whatever phase it was in, and schedules the next; a second link that is there
     /// takes its place.
-    pub(super) fn down(&mut self, loss: Loss, now: Time) -> Actions {
-        if let Some(then) = self.take_over(now) {
+    pub(super) fn down(&mut self, loss: CloseReason, now: Time) -> Actions {
+        if let Some(then) = self.adopt_standby(now) {
             return then;
         }
-        if loss == Loss::Refused {
-            return self.finish(Ending::Refused);
+        if loss == CloseReason::Permanent {
+            return self.finish(Exit::Misconfigured);
         }
         let mut link = match &self.phase {
-            Phase::Down(link) if link.is_waiting() => return Actions::new(),
-            Phase::Down(link) if link.denied && loss == Loss::Denied => return self.finish(Ending::Refused),
-            Phase::Down(link) => *link,
-            Phase::Up(up) => self.lost(up, now),
-            Phase::Leaving { .. } | Phase::Gone => return Actions::new(),
+            Phase::Offline(link) if link.is_waiting() => return Actions::new(),
+            Phase::Offline(link) if link.denied && loss == CloseReason::Unauthorized => {
+                return self.finish(Exit::Misconfigured);
+            }
+            Phase::Offline(link) => *link,
+            Phase::Online(up) => self.lost(up, now),
+            Phase::Leaving { .. } | Phase::Ended => return Actions::new(),
         };
-        let jitter = Loss::jitter(link.failures, &mut self.luck);
-        link.wait(loss, jitter, self.respite, now);
-        self.phase = Phase::Down(link);
+        let jitter = CloseReason::jitter(link.failures, &mut self.jitter);
+        link.wait(loss, jitter, self.dial_not_before, now);
+        self.phase = Phase::Offline(link);
         Actions::new()
     }
 
     /// Gives up a link that is still there.
-    pub(super) fn hang_up(&mut self, loss: Loss, now: Time) -> Actions {
+    pub(super) fn hang_up(&mut self, loss: CloseReason, now: Time) -> Actions {
         // A second link moves in, and the first is closed by that.
         let moves =
-            matches!(&self.phase, Phase::Up(up) if !matches!(up.rotation.spare(), Spare::Absent { .. }));
+            matches!(&self.phase, Phase::Online(up) if !matches!(up.handover.spare(), Standby::None { .. }));
         let mut all = if moves { Actions::new() } else { actions([Action::HangUp]) };
         all.extend(self.down(loss, now));
         all
     }
 
     /// Leaves the service alone for a while, whatever happens.
-    pub(super) fn spare_the_service(&mut self, now: Time) {
-        self.respite = Some(now + super::PATIENCE);
+    pub(super) fn hold_off(&mut self, now: Time) {
+        self.dial_not_before = Some(now + super::UNAUTHORIZED_LIMIT);
     }
 
     /// Makes a link of nothing out of a session that is gone.
-    fn lost(&self, up: &Up, now: Time) -> Link {
+    fn lost(&self, up: &Online, now: Time) -> Offline {
         let open = up.microphone(self.mode) && !self.muted();
         let busy = !up.is_quiet();
-        Link {
-            eager: if open { Eager::Kept { until: now + KEEP_LIMIT } } else { Eager::No },
-            failures: if now >= up.since() + STEADY { 0 } else { up.failures() },
-            dialled: up.rotation.dialled(),
-            outage: Outage::Due(if busy { now } else { now + OUTAGE_GRACE }),
-            ..Link::first(now)
+        Offline {
+            pending_speech: if open {
+                PendingSpeech::KeptOpen { until: now + KEEP_LIMIT }
+            } else {
+                PendingSpeech::None
+            },
+            failures: if now >= up.since() + STABLE_AFTER { 0 } else { up.failures() },
+            dialled: up.handover.dialled(),
+            outage: OutageNotice::Pending(if busy { now } else { now + OUTAGE_GRACE }),
+            ..Offline::first(now)
         }
     }
 
     /// Puts the second link, however far it has come, in the place of the first, which is no use any more.
-    fn take_over(&mut self, now: Time) -> Option<Actions> {
-        let Phase::Up(up) = &mut self.phase else { return None };
-        let stage = match up.rotation.spare() {
-            Spare::Absent { .. } => return None,
-            Spare::Ready { .. } => return Some(self.take_over_whole(now)),
-            Spare::Dialling { until } => Stage::Dialling { until },
-            Spare::Configuring { until } => Stage::Configuring { until },
+    fn adopt_standby(&mut self, now: Time) -> Option<Actions> {
+        let Phase::Online(up) = &mut self.phase else { return None };
+        let stage = match up.handover.spare() {
+            Standby::None { .. } => return None,
+            Standby::Ready { .. } => return Some(self.take_over_whole(now)),
+            Standby::Dialling { until } => ConnectStage::Dialling { until },
+            Standby::Configuring { until } => ConnectStage::Configuring { until },
         };
-        let Phase::Up(up) = &self.phase else { return None };
-        let link = Link { stage, ..self.lost(up, now) };
-        self.phase = Phase::Down(link);
-        Some(actions([Action::Move]))
+        let Phase::Online(up) = &self.phase else { return None };
+        let link = Offline { stage, ..self.lost(up, now) };
+        self.phase = Phase::Offline(link);
+        Some(actions([Action::SwitchToStandby]))
     }
 
-    fn mute_down(&mut self, switch: Option<bool>) -> Actions {
-        if let Err(news) = self.take_mute(switch) {
-            return actions([Action::Tell(news)]);
+    fn mute_offline(&mut self, switch: Option<bool>) -> Actions {
+        if let Err(news) = self.apply_mute(switch) {
+            return actions([Action::Notify(news)]);
         }
         if self.muted()
-            && let Phase::Down(link) = &mut self.phase
+            && let Phase::Offline(link) = &mut self.phase
             && link.microphone()
         {
-            link.eager = Eager::No;
+            link.pending_speech = PendingSpeech::None;
         }
         Actions::new()
     }
 
-    fn up(&mut self, now: Time) -> Actions {
-        let Phase::Down(link) = self.phase else { return Actions::new() };
-        let (mut up, mut then) = Up::begin(self.mode, self.muted(), link.eager, now);
+    fn go_online(&mut self, now: Time) -> Actions {
+        let Phase::Offline(link) = self.phase else { return Actions::new() };
+        let (mut up, mut then) = Online::begin(self.mode, self.muted(), link.pending_speech, now);
         up.remember(link.failures, link.dialled, link.expires);
-        if link.outage == Outage::Told {
-            let _ = then.push(Action::Sound(Tone::Back));
+        if link.outage == OutageNotice::Announced {
+            let _ = then.push(Action::PlayEarcon(Earcon::Reconnected));
         }
-        self.phase = Phase::Up(up);
+        self.phase = Phase::Online(up);
         then
     }
 
-    fn tick_down(&mut self, now: Time) -> Actions {
-        let Phase::Down(link) = &mut self.phase else { return Actions::new() };
+    fn tick_offline(&mut self, now: Time) -> Actions {
+        let Phase::Offline(link) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
-        if link.eager.until().is_some_and(|until| now >= until) {
-            if !matches!(link.eager, Eager::Kept { .. }) {
-                let _ = all.push(Action::Tell(News::Unsent));
+        if link.pending_speech.until().is_some_and(|until| now >= until) {
+            if !matches!(link.pending_speech, PendingSpeech::KeptOpen { .. }) {
+                let _ = all.push(Action::Notify(Notice::Unsent));
             }
-            link.eager = Eager::No;
+            link.pending_speech = PendingSpeech::None;
         }
-        if matches!(link.outage, Outage::Due(at) if now >= at) {
-            link.outage = Outage::Told;
-            let _ = all.push(Action::Sound(Tone::Lost));
+        if matches!(link.outage, OutageNotice::Pending(at) if now >= at) {
+            link.outage = OutageNotice::Announced;
+            let _ = all.push(Action::PlayEarcon(Earcon::Disconnected));
         }
         match link.stage {
-            Stage::Dialling { until } | Stage::Configuring { until } if now < until => {}
-            Stage::Waiting { retry_at, .. } if now < retry_at => {}
-            Stage::Waiting { .. } => {
-                link.stage = Stage::Dialling { until: now + DIAL_LIMIT };
+            ConnectStage::Dialling { until } | ConnectStage::Configuring { until } if now < until => {}
+            ConnectStage::Waiting { retry_at, .. } if now < retry_at => {}
+            ConnectStage::Waiting { .. } => {
+                link.stage = ConnectStage::Dialling { until: now + DIAL_LIMIT };
                 link.dialled = now;
                 let _ = all.push(Action::Dial);
             }
-            Stage::Dialling { .. } => all.extend(self.give_up(&[], now)),
-            Stage::Configuring { .. } => all.extend(self.give_up(&[Action::Tell(News::NoSession)], now)),
+            ConnectStage::Dialling { .. } => all.extend(self.give_up(&[], now)),
+            ConnectStage::Configuring { .. } => {
+                all.extend(self.give_up(&[Action::Notify(Notice::NoSession)], now))
+            }
         }
         all
     }
@@ -329,21 +345,21 @@ impl Conversation {
     fn give_up(&mut self, news: &[Action], now: Time) -> Actions {
         let mut all = actions([Action::HangUp]);
         all.extend(news.iter().cloned());
-        all.extend(self.down(Loss::Broken, now));
+        all.extend(self.down(CloseReason::Transient, now));
         all
     }
 
     fn redial_if_due(&mut self, first: Action, now: Time) -> Actions {
         let mut all = actions([first]);
-        all.extend(self.tick_down(now));
+        all.extend(self.tick_offline(now));
         all
     }
 
     /// Forgets whatever the last session has left behind, the owner's unfinished words included.
-    pub(super) fn down_anew(&mut self, now: Time) -> Actions {
-        let then = self.down(Loss::Broken, now);
-        if let Phase::Down(link) = &mut self.phase {
-            (link.eager, link.outage) = (Eager::No, Outage::None);
+    pub(super) fn go_offline(&mut self, now: Time) -> Actions {
+        let then = self.down(CloseReason::Transient, now);
+        if let Phase::Offline(link) = &mut self.phase {
+            (link.pending_speech, link.outage) = (PendingSpeech::None, OutageNotice::None);
         }
         then
     }

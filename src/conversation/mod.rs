@@ -21,15 +21,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::{Id, Mode};
-pub use event::{DeviceEvent, Event, LinkChange, Outcome, Refusal, ServerEvent, StandbyChange, UserInput};
-pub use retry::{Loss, PATIENCE, RETRY_SPACING, STEADY};
-pub use rotation::{HURRY, QUIET, ROTATE_BEFORE, SESSION_LIFE};
-pub use snapshot::{Nonsense, Snapshot};
+pub use event::{
+    DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
+};
+pub use retry::{CloseReason, RETRY_SPACING, STABLE_AFTER, UNAUTHORIZED_LIMIT};
+pub use rotation::{HANDOVER_BEFORE, SESSION_LIFE, SWITCH_BY, SWITCH_QUIET};
+pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::model::Time;
-use link::Link;
-use retry::Luck;
-use turn::Up;
+use link::Offline;
+use retry::JitterRng;
+use turn::Online;
 
 /// What one event leads to, in order.
 pub type Actions = heapless::Vec<Action, 8>;
@@ -41,7 +43,7 @@ pub const DIAL_LIMIT: Duration = Duration::from_secs(30);
 /// How long a turn may go unanswered before the device is at rest again.
 pub const THINK_LIMIT: Duration = Duration::from_secs(30);
 /// How long a turn waits for the end of the reply before it, which the service may have forgotten to tell.
-pub const OWED_LIMIT: Duration = Duration::from_secs(3);
+pub const DEFERRED_CREATE_LIMIT: Duration = Duration::from_secs(3);
 /// How long a reply that has run dry may stay unfinished.
 pub const STALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long one reply may be heard: the backlog's ten minutes and a margin.
@@ -53,18 +55,18 @@ pub const SHORTEST_HOLD: Duration = Duration::from_millis(150);
 /// How long the service may take to answer a close frame when the owner leaves.
 pub const GOODBYE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long a reply waits for a speaker that went away, before it is given up.
-pub const SPEAKER_PATIENCE: Duration = Duration::from_secs(3);
+pub const SPEAKER_WAIT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a recorded voice that has ended waits, at rest, for a late reply.
-pub const LAST_WORDS: Duration = Duration::from_millis(1500);
+pub const INPUT_ENDED_WAIT: Duration = Duration::from_millis(1500);
 
 /// How long what is said without a link is kept for the next: what is older is no answer's beginning any more.
 pub const KEEP_LIMIT: Duration = Duration::from_secs(10);
 /// How short an outage may be, while nobody speaks, to pass without a sound.
 pub const OUTAGE_GRACE: Duration = Duration::from_secs(2);
 /// How many errors of the service's own, within [`TROUBLE_WINDOW`], make a session not worth keeping (protocol §11).
-pub const TROUBLES: u32 = 3;
+pub const ERROR_BURST: u32 = 3;
 /// In what time they have to come.
-pub const TROUBLE_WINDOW: Duration = Duration::from_secs(30);
+pub const ERROR_BURST_WINDOW: Duration = Duration::from_secs(30);
 
 /// What the device is doing, as its owner sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -95,14 +97,14 @@ pub enum Action {
     /// Close the link politely, or give up the attempt at one, and the second with it.
     HangUp,
     /// Make a second link beside the first.
-    DialSpare,
+    DialStandby,
     /// Send the whole session configuration over the second link.
-    ConfigureSpare,
+    ConfigureStandby,
     /// Close the second link, or give up the attempt at one.
-    DropSpare,
+    DropStandby,
     /// Put the second link in the place of the first, as far as it has come, and close the first politely if it is
     /// still there. What the service has not taken as a turn yet goes again, and what was said so far goes along.
-    Move,
+    SwitchToStandby,
     /// Send the whole session configuration.
     Configure,
     /// Silence the reply that is heard or queued, at once.
@@ -115,24 +117,24 @@ pub enum Action {
     Create,
     /// Stop the service's work on this reply.
     Cancel(Id),
-    Tell(News),
+    Notify(Notice),
     /// Let the owner hear this, when nothing else is heard.
-    Sound(Tone),
-    Finish(Ending),
+    PlayEarcon(Earcon),
+    Finish(Exit),
 }
 
 /// What the owner hears of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Tone {
-    Lost,
-    Back,
+pub enum Earcon {
+    Disconnected,
+    Reconnected,
 }
 
 /// Something the owner should know, that the light cannot say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum News {
+pub enum Notice {
     NoReply,
     ReplyStalled,
     ReplyFailed,
@@ -152,11 +154,11 @@ pub enum News {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum Exit {
     /// The owner asked for it.
-    Bye,
+    Requested,
     /// Trying again cannot help: something has to be set up differently.
-    Refused,
+    Misconfigured,
 }
 
 /// The machine.
@@ -165,11 +167,11 @@ pub enum Ending {
 pub struct Conversation {
     mode: Mode,
     mute: Mute,
-    speaker: Speaker,
-    last_words: bool,
-    luck: Luck,
+    speaker: SpeakerStatus,
+    input_ended: bool,
+    jitter: JitterRng,
     /// Until when the service asked not to be dialled.
-    respite: Option<Time>,
+    dial_not_before: Option<Time>,
     phase: Phase,
 }
 
@@ -177,37 +179,38 @@ pub struct Conversation {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mute {
-    asked: bool,
-    switched: bool,
+    by_button: bool,
+    by_switch: bool,
 }
 
 /// Whether a reply can be heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Speaker {
-    There,
-    Away { until: Time },
+enum SpeakerStatus {
+    Present,
+    Missing { until: Time },
     GivenUp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Phase {
-    Down(Link),
-    Up(Up),
+    Offline(Offline),
+    Online(Online),
     Leaving { until: Time },
-    Gone,
+    Ended,
 }
 
 impl Conversation {
     /// Begins by dialling: carry out the returned actions. `seed` spreads the retries of many devices.
     #[must_use]
     pub fn begin(mode: Mode, muted: bool, seed: u64, now: Time) -> (Self, Actions) {
-        let phase = Phase::Down(Link::first(now));
-        let mute = Mute { asked: muted, switched: false };
-        let luck = Luck::new(seed);
-        let speaker = Speaker::There;
-        let conversation = Self { mode, mute, speaker, last_words: false, luck, respite: None, phase };
+        let phase = Phase::Offline(Offline::first(now));
+        let mute = Mute { by_button: muted, by_switch: false };
+        let luck = JitterRng::new(seed);
+        let speaker = SpeakerStatus::Present;
+        let conversation =
+            Self { mode, mute, speaker, input_ended: false, jitter: luck, dial_not_before: None, phase };
         (conversation, actions([Action::Dial]))
     }
 
@@ -218,22 +221,22 @@ impl Conversation {
             return self.leave(now);
         }
         if let Event::Device(DeviceEvent::Speaker { there }) = event {
-            self.see_speaker(*there, now);
+            self.set_speaker(*there, now);
         }
         if *event == Event::Tick && self.speaker_deadline().is_some_and(|until| now >= until) {
-            self.speaker = Speaker::GivenUp;
+            self.speaker = SpeakerStatus::GivenUp;
             return self.give_up_reply(now);
         }
-        self.last_words |= *event == Event::Device(DeviceEvent::InputEnded);
+        self.input_ended |= *event == Event::Device(DeviceEvent::InputEnded);
         match &mut self.phase {
-            Phase::Down(_) => self.handle_down(event, now),
-            Phase::Up(_) => self.handle_up(event, now),
+            Phase::Offline(_) => self.handle_offline(event, now),
+            Phase::Online(_) => self.handle_online(event, now),
             Phase::Leaving { until } => {
                 let over = matches!(event, Event::Link(LinkChange::Down(_)))
                     || (matches!(event, Event::Tick) && now >= *until);
-                if over { self.finish(Ending::Bye) } else { Actions::new() }
+                if over { self.finish(Exit::Requested) } else { Actions::new() }
             }
-            Phase::Gone => Actions::new(),
+            Phase::Ended => Actions::new(),
         }
     }
 
@@ -241,131 +244,131 @@ impl Conversation {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let phase = match &self.phase {
-            Phase::Down(link) => Some(link.deadline()),
-            Phase::Up(up) => up.deadline(),
+            Phase::Offline(link) => Some(link.deadline()),
+            Phase::Online(up) => up.deadline(),
             Phase::Leaving { until } => Some(*until),
-            Phase::Gone => None,
+            Phase::Ended => None,
         };
-        phase.into_iter().chain(self.last_words_deadline()).chain(self.speaker_deadline()).min()
+        phase.into_iter().chain(self.input_ended_deadline()).chain(self.speaker_deadline()).min()
     }
 
     /// Tells what the owner is to see.
     #[must_use]
     pub fn state(&self) -> State {
         match &self.phase {
-            Phase::Down(link) => link.state(self.muted()),
-            Phase::Up(up) => up.state(self.muted()),
-            Phase::Leaving { .. } | Phase::Gone => State::Idle,
+            Phase::Offline(link) => link.state(self.muted()),
+            Phase::Online(up) => up.state(self.muted()),
+            Phase::Leaving { .. } | Phase::Ended => State::Idle,
         }
     }
 
     /// Tells whether the microphone is to be open.
     #[must_use]
-    pub fn microphone(&self) -> bool {
+    pub fn microphone_open(&self) -> bool {
         !self.muted()
             && match &self.phase {
-                Phase::Down(link) => link.microphone(),
-                Phase::Up(up) => up.microphone(self.mode),
-                Phase::Leaving { .. } | Phase::Gone => false,
+                Phase::Offline(link) => link.microphone(),
+                Phase::Online(up) => up.microphone(self.mode),
+                Phase::Leaving { .. } | Phase::Ended => false,
             }
     }
 
     /// Tells whether captured audio may go to the service now; before that it is pre-roll.
     #[must_use]
-    pub fn configured(&self) -> bool {
-        matches!(self.phase, Phase::Up(_))
+    pub fn is_configured(&self) -> bool {
+        matches!(self.phase, Phase::Online(_))
     }
 
     /// Tells whether audio of this reply may still be queued and heard.
     #[must_use]
-    pub fn admits(&self, reply: &str) -> bool {
-        matches!(&self.phase, Phase::Up(up) if up.admits(reply))
+    pub fn accepts_audio_of(&self, reply: &str) -> bool {
+        matches!(&self.phase, Phase::Online(up) if up.admits(reply))
     }
 
     /// Tells whether the microphone is cut off, by button or switch.
     #[must_use]
     pub fn muted(&self) -> bool {
-        self.mute.asked || self.mute.switched
+        self.mute.by_button || self.mute.by_switch
     }
 
     /// Tells whether the owner has muted the microphone with a button, which is to be remembered; a switch
     /// remembers itself.
     #[must_use]
-    pub fn mute_asked(&self) -> bool {
-        self.mute.asked
+    pub fn muted_by_button(&self) -> bool {
+        self.mute.by_button
     }
 
     /// Tells whether the service hears somebody speak, or a button says so.
     #[must_use]
-    pub fn hears_speech(&self) -> bool {
-        matches!(&self.phase, Phase::Up(up) if up.hears_speech())
+    pub fn speech_active(&self) -> bool {
+        matches!(&self.phase, Phase::Online(up) if up.hears_speech())
     }
 
     /// Tells whether a session is there, nobody speaks, listens to a reply or waits for one, and time alone will not
     /// change that.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        matches!(&self.phase, Phase::Up(up) if up.is_at_rest())
+        matches!(&self.phase, Phase::Online(up) if up.is_at_rest())
     }
 
     /// Tells whether the end of the link is wanted.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
-        matches!(self.phase, Phase::Leaving { .. } | Phase::Gone)
+        matches!(self.phase, Phase::Leaving { .. } | Phase::Ended)
     }
 
     fn leave(&mut self, now: Time) -> Actions {
         match &self.phase {
-            Phase::Up(_) => {
+            Phase::Online(_) => {
                 self.phase = Phase::Leaving { until: now + GOODBYE_LIMIT };
                 actions([Action::Cut, Action::HangUp])
             }
-            Phase::Down(_) => {
-                self.phase = Phase::Gone;
-                actions([Action::Cut, Action::HangUp, Action::Finish(Ending::Bye)])
+            Phase::Offline(_) => {
+                self.phase = Phase::Ended;
+                actions([Action::Cut, Action::HangUp, Action::Finish(Exit::Requested)])
             }
-            Phase::Leaving { .. } => self.finish(Ending::Bye),
-            Phase::Gone => Actions::new(),
+            Phase::Leaving { .. } => self.finish(Exit::Requested),
+            Phase::Ended => Actions::new(),
         }
     }
 
     /// Lets a switch that is on or off, or else a button, mute or unmute; tells whether that changes anything.
-    fn take_mute(&mut self, switch: Option<bool>) -> Result<bool, News> {
+    fn apply_mute(&mut self, switch: Option<bool>) -> Result<bool, Notice> {
         let before = self.muted();
         self.mute = match switch {
-            Some(true) => Mute { switched: true, ..self.mute },
+            Some(true) => Mute { by_switch: true, ..self.mute },
             // Whoever lets the switch go means it, whatever a button has said before.
-            Some(false) => Mute { asked: false, switched: false },
-            None if self.mute.switched => return Err(News::MuteSwitched),
-            None => Mute { asked: !self.mute.asked, switched: false },
+            Some(false) => Mute { by_button: false, by_switch: false },
+            None if self.mute.by_switch => return Err(Notice::MuteSwitched),
+            None => Mute { by_button: !self.mute.by_button, by_switch: false },
         };
         Ok(self.muted() != before)
     }
 
-    fn see_speaker(&mut self, there: bool, now: Time) {
+    fn set_speaker(&mut self, there: bool, now: Time) {
         self.speaker = match (there, self.speaker) {
-            (true, _) => Speaker::There,
-            (false, Speaker::There) => Speaker::Away { until: now + SPEAKER_PATIENCE },
-            (false, away @ (Speaker::Away { .. } | Speaker::GivenUp)) => away,
+            (true, _) => SpeakerStatus::Present,
+            (false, SpeakerStatus::Present) => SpeakerStatus::Missing { until: now + SPEAKER_WAIT_LIMIT },
+            (false, away @ (SpeakerStatus::Missing { .. } | SpeakerStatus::GivenUp)) => away,
         };
     }
 
     fn speaker_deadline(&self) -> Option<Time> {
         match (self.speaker, &self.phase) {
-            (Speaker::Away { until }, Phase::Up(_) | Phase::Down(_)) => Some(until),
-            (Speaker::There | Speaker::GivenUp | Speaker::Away { .. }, _) => None,
+            (SpeakerStatus::Missing { until }, Phase::Online(_) | Phase::Offline(_)) => Some(until),
+            (SpeakerStatus::Present | SpeakerStatus::GivenUp | SpeakerStatus::Missing { .. }, _) => None,
         }
     }
 
-    fn finish(&mut self, ending: Ending) -> Actions {
-        self.phase = Phase::Gone;
+    fn finish(&mut self, ending: Exit) -> Actions {
+        self.phase = Phase::Ended;
         actions([Action::Finish(ending)])
     }
 
-    fn last_words_deadline(&self) -> Option<Time> {
+    fn input_ended_deadline(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Up(up) if self.last_words => up.at_rest_since().map(|since| since + LAST_WORDS),
-            Phase::Up(_) | Phase::Down(_) | Phase::Leaving { .. } | Phase::Gone => None,
+            Phase::Online(up) if self.input_ended => up.at_rest_since().map(|since| since + INPUT_ENDED_WAIT),
+            Phase::Online(_) | Phase::Offline(_) | Phase::Leaving { .. } | Phase::Ended => None,
         }
     }
 }

@@ -13,37 +13,37 @@ use crate::model::nanos;
 pub const RETRY_SPACING: Duration = Duration::from_millis(2500);
 /// How long a session must have lasted for the failures before it to be forgotten: a service that takes every
 /// session and drops it at once is not to be dialled without growing pauses.
-pub const STEADY: Duration = Duration::from_secs(60);
+pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 /// How long after "too many" of anything nothing is asked of the service, where it names no time itself.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const UNAUTHORIZED_LIMIT: Duration = Duration::from_secs(10);
 /// Beyond this the jitter does not grow: an owner who comes back should not wait longer.
 const LONGEST_JITTER: Duration = Duration::from_secs(30);
 
 /// What the end of a link means for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Loss {
+pub enum CloseReason {
     /// It broke or could not be made; another may work.
-    Broken,
+    Transient,
     /// The service asks for this much patience (HTTP 429, 503 with `Retry-After`, close code 1013).
-    Later(#[serde(with = "nanos")] Duration),
+    RetryAfter(#[serde(with = "nanos")] Duration),
     /// The credential was not accepted; a fresh one may be, once (HTTP 401 to a token, protocol §4.1).
-    Denied,
+    Unauthorized,
     /// No repetition can help: credentials, address or model are wrong (protocol §4.1).
-    Refused,
+    Permanent,
 }
 
-impl Loss {
+impl CloseReason {
     /// Returns how long the service is to be left alone, whoever asks.
     pub(super) fn respite(self) -> Duration {
         match self {
-            Self::Broken | Self::Denied | Self::Refused => Duration::ZERO,
-            Self::Later(patience) => patience,
+            Self::Transient | Self::Unauthorized | Self::Permanent => Duration::ZERO,
+            Self::RetryAfter(patience) => patience,
         }
     }
 
     /// Returns how long to wait beyond that before dial number `attempt` (the first repetition is 0).
-    pub(super) fn jitter(attempt: u32, luck: &mut Luck) -> Duration {
+    pub(super) fn jitter(attempt: u32, luck: &mut JitterRng) -> Duration {
         let widest = Duration::from_secs(1).saturating_mul(1 << attempt.min(5)).min(LONGEST_JITTER);
         luck.up_to(widest)
     }
@@ -51,9 +51,9 @@ impl Loss {
 
 /// A repeatable source of jitter (xorshift64*); not for secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Luck(u64);
+pub(super) struct JitterRng(u64);
 
-impl Luck {
+impl JitterRng {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed | 1)
     }

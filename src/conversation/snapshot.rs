@@ -16,29 +16,29 @@ pub struct Snapshot(Conversation);
 
 /// Why a snapshot is none of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nonsense {
+pub enum SnapshotError {
     /// Something has happened later than the snapshot was taken.
     Future,
     /// The microphone is wanted although it is muted.
     MutedListening,
     /// A turn has been said with a button that is not held for talking in this mode.
-    SaidUnheld,
+    CompleteWithoutHold,
     /// The source of jitter is one that never varies.
-    NoLuck,
+    ZeroSeed,
 }
 
-impl fmt::Display for Nonsense {
+impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Future => "something in it happened after it was taken",
             Self::MutedListening => "it listens although it is muted",
-            Self::SaidUnheld => "a held turn was said in a mode without one",
-            Self::NoLuck => "its source of jitter is 0",
+            Self::CompleteWithoutHold => "a held turn was said in a mode without one",
+            Self::ZeroSeed => "its source of jitter is 0",
         })
     }
 }
 
-impl std::error::Error for Nonsense {}
+impl std::error::Error for SnapshotError {}
 
 impl Conversation {
     /// Writes the machine down.
@@ -51,24 +51,24 @@ impl Conversation {
     ///
     /// # Errors
     /// When no machine could have become like that.
-    pub fn restore(snapshot: &Snapshot, now: Time) -> Result<Self, Nonsense> {
+    pub fn restore(snapshot: &Snapshot, now: Time) -> Result<Self, SnapshotError> {
         snapshot.0.judge(now)?;
         Ok(snapshot.0.clone())
     }
 
-    fn judge(&self, now: Time) -> Result<(), Nonsense> {
-        if !self.luck.lasts() {
-            return Err(Nonsense::NoLuck);
+    fn judge(&self, now: Time) -> Result<(), SnapshotError> {
+        if !self.jitter.lasts() {
+            return Err(SnapshotError::ZeroSeed);
         }
         let (listens, said, past_is_past) = match &self.phase {
-            Phase::Down(link) => (link.is_listening(), link.is_said(), link.dialled() <= now),
-            Phase::Up(up) => (up.is_listening(), false, up.past().all(|time| time <= now)),
-            Phase::Leaving { .. } | Phase::Gone => (false, false, true),
+            Phase::Offline(link) => (link.is_listening(), link.is_said(), link.dialled() <= now),
+            Phase::Online(up) => (up.is_listening(), false, up.past().all(|time| time <= now)),
+            Phase::Leaving { .. } | Phase::Ended => (false, false, true),
         };
         match (past_is_past, listens && self.muted(), said && self.mode != Mode::Hold) {
-            (false, _, _) => Err(Nonsense::Future),
-            (true, true, _) => Err(Nonsense::MutedListening),
-            (true, false, true) => Err(Nonsense::SaidUnheld),
+            (false, _, _) => Err(SnapshotError::Future),
+            (true, true, _) => Err(SnapshotError::MutedListening),
+            (true, false, true) => Err(SnapshotError::CompleteWithoutHold),
             (true, false, false) => Ok(()),
         }
     }

@@ -6,28 +6,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::link::Eager;
-use super::rotation::{Moment, Rotation};
+use super::link::PendingSpeech;
+use super::rotation::{Handover, HandoverWindow};
 use super::{
-    Action, Actions, Id, Mode, OWED_LIMIT, State, THINK_LIMIT, TROUBLE_WINDOW, UTTERANCE_LIMIT, actions,
+    Action, Actions, DEFERRED_CREATE_LIMIT, ERROR_BURST_WINDOW, Id, Mode, State, THINK_LIMIT,
+    UTTERANCE_LIMIT, actions,
 };
 use crate::model::Time;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Up {
+pub(super) struct Online {
     pub(super) turn: Turn,
-    pub(super) reply: Reply,
+    pub(super) reply: Generation,
     since: Time,
     failures: u32,
-    pub(super) troubles: Troubles,
-    pub(super) rotation: Rotation,
+    pub(super) errors: ErrorBurst,
+    pub(super) handover: Handover,
 }
 
 /// Errors of the service's own that came close together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Troubles {
+pub(super) struct ErrorBurst {
     count: u32,
     first: Time,
 }
@@ -60,30 +61,33 @@ pub(super) enum Turn {
 /// What the service is generating, whether or not anybody still wants it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Reply {
+pub(super) enum Generation {
     None,
-    Asked,
+    Requested,
     Active(Id),
 }
 
-impl Up {
-    pub(super) fn begin(mode: Mode, muted: bool, eager: Eager, now: Time) -> (Self, Actions) {
+impl Online {
+    pub(super) fn begin(mode: Mode, muted: bool, eager: PendingSpeech, now: Time) -> (Self, Actions) {
         let mut up = Self {
             turn: Turn::Idle { since: now },
-            reply: Reply::None,
+            reply: Generation::None,
             since: now,
             failures: 0,
-            troubles: Troubles { count: 0, first: now },
-            rotation: Rotation::begin(now, None),
+            errors: ErrorBurst { count: 0, first: now },
+            handover: Handover::begin(now, None),
         };
         let then = match (eager, mode) {
-            (Eager::Said { .. }, _) => up.end_turn(now),
-            (Eager::Talking { .. } | Eager::Kept { .. }, Mode::Tap { .. } | Mode::Hold) => {
+            (PendingSpeech::Complete { .. }, _) => up.end_turn(now),
+            (
+                PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
+                Mode::Tap { .. } | Mode::Hold,
+            ) => {
                 up.turn = Turn::listening(mode, now);
                 Actions::new()
             }
             (
-                Eager::No | Eager::Talking { .. } | Eager::Kept { .. },
+                PendingSpeech::None | PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
                 Mode::Open | Mode::Tap { .. } | Mode::Hold,
             ) => {
                 up.rest(mode, muted, true, now);
@@ -96,12 +100,12 @@ impl Up {
     /// Takes in how this session came about and when it will end.
     pub(super) fn remember(&mut self, failures: u32, dialled: Time, expires: Option<Time>) {
         self.failures = failures;
-        self.rotation = Rotation::begin(dialled, expires);
+        self.handover = Handover::begin(dialled, expires);
     }
 
     /// Goes on in another session, which knows of no reply.
-    pub(super) fn go_on(&mut self, rotation: Rotation) {
-        (self.reply, self.rotation) = (Reply::None, rotation);
+    pub(super) fn go_on(&mut self, rotation: Handover) {
+        (self.reply, self.handover) = (Generation::None, rotation);
     }
 
     /// Returns since when there has been a session.
@@ -127,14 +131,17 @@ impl Up {
     }
 
     /// Tells whether the session may be replaced by another right now.
-    pub(super) fn moment(&self) -> Option<Moment> {
+    pub(super) fn moment(&self) -> Option<HandoverWindow> {
         match (&self.turn, &self.reply) {
-            (Turn::Idle { since } | Turn::Listening { since, speech: false, .. }, Reply::None) => {
-                Some(Moment::Quiet { since: *since })
+            (Turn::Idle { since } | Turn::Listening { since, speech: false, .. }, Generation::None) => {
+                Some(HandoverWindow::Quiet { since: *since })
             }
             // A reply that nobody wants is still being made, or one that has come whole is still heard.
-            (Turn::Idle { .. } | Turn::Listening { speech: false, .. }, Reply::Asked | Reply::Active(_))
-            | (Turn::Speaking { sent: true, .. }, _) => Some(Moment::Safe),
+            (
+                Turn::Idle { .. } | Turn::Listening { speech: false, .. },
+                Generation::Requested | Generation::Active(_),
+            )
+            | (Turn::Speaking { sent: true, .. }, _) => Some(HandoverWindow::Safe),
             (
                 Turn::Listening { speech: true, .. }
                 | Turn::Thinking { .. }
@@ -152,7 +159,7 @@ impl Up {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let rotation = self.rotation.deadline(self.moment());
+        let rotation = self.handover.deadline(self.moment());
         self.turn_deadline().into_iter().chain(rotation).min()
     }
 
@@ -203,12 +210,12 @@ impl Up {
 
     /// Push to talk: what was said is a turn, and the service has to be asked for the reply.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
-        let is_free = self.reply == Reply::None;
-        let owed = (!is_free).then_some(now + OWED_LIMIT);
+        let is_free = self.reply == Generation::None;
+        let owed = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
         self.turn = Turn::Thinking { reply: None, owed, until: now + THINK_LIMIT };
         let mut all = actions([Action::Commit]);
         if is_free {
-            self.reply = Reply::Asked;
+            self.reply = Generation::Requested;
             let _ = all.push(Action::Create);
         }
         all
@@ -220,14 +227,14 @@ impl Up {
         if owed.take().is_none() {
             return Actions::new();
         }
-        self.reply = Reply::Asked;
+        self.reply = Generation::Requested;
         actions([Action::Create])
     }
 
     /// Silences what is heard and stops the service's work on it, because the service cannot know.
     pub(super) fn interrupt(&mut self) -> Actions {
         let mut all = actions([Action::Cut]);
-        if let Reply::Active(id) = &self.reply {
+        if let Generation::Active(id) = &self.reply {
             let _ = all.push(Action::Cancel(id.clone()));
         }
         all
@@ -239,7 +246,7 @@ impl Up {
             Turn::Idle { since } | Turn::Listening { since, .. } => Some(*since),
             Turn::Thinking { .. } | Turn::Speaking { .. } => None,
         };
-        since.into_iter().chain([self.since, self.troubles.first, self.rotation.dialled()])
+        since.into_iter().chain([self.since, self.errors.first, self.handover.dialled()])
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -247,10 +254,10 @@ impl Up {
     }
 }
 
-impl Troubles {
+impl ErrorBurst {
     /// Counts one more, and tells how many came within the window.
     pub(super) fn add(&mut self, now: Time) -> u32 {
-        if self.count == 0 || now >= self.first + TROUBLE_WINDOW {
+        if self.count == 0 || now >= self.first + ERROR_BURST_WINDOW {
             *self = Self { count: 0, first: now };
         }
         self.count = self.count.saturating_add(1);

@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use super::turn::{Reply, Turn};
+use super::turn::{Generation, Turn};
 use super::{
-    Action, Actions, Conversation, DeviceEvent, Ending, Event, Id, LinkChange, Loss, Mode, News, OWED_LIMIT,
-    Outcome, Phase, REPLY_LIMIT, Refusal, SHORTEST_HOLD, STALL_LIMIT, ServerEvent, Speaker, THINK_LIMIT,
-    TROUBLES, UTTERANCE_LIMIT, UserInput, actions,
+    Action, Actions, CloseReason, Conversation, DEFERRED_CREATE_LIMIT, DeviceEvent, ERROR_BURST, Event, Exit,
+    Id, LinkChange, Mode, Notice, Phase, REPLY_LIMIT, ResponseStatus, SHORTEST_HOLD, STALL_LIMIT,
+    ServerError, ServiceEvent, SpeakerStatus, THINK_LIMIT, UTTERANCE_LIMIT, UserInput, actions,
 };
 use crate::model::Time;
 
 impl Conversation {
-    pub(super) fn handle_up(&mut self, event: &Event, now: Time) -> Actions {
+    pub(super) fn handle_online(&mut self, event: &Event, now: Time) -> Actions {
         match event {
             Event::Input(UserInput::Press) => self.press(now),
             Event::Input(UserInput::Release { heard }) => self.release(*heard, now),
@@ -21,13 +21,13 @@ impl Conversation {
             Event::Input(UserInput::MuteSwitch(on)) => self.mute(Some(*on), now),
             Event::Input(UserInput::Reset) => self.reset(now),
             Event::Link(LinkChange::Down(loss)) => self.down(*loss, now),
-            Event::Server(ServerEvent::SpeechStarted) => self.speech_started(now),
-            Event::Server(ServerEvent::SpeechStopped | ServerEvent::Committed) => self.speech_stopped(now),
-            Event::Server(ServerEvent::ReplyCreated(id)) => self.reply_created(id, now),
-            Event::Server(ServerEvent::Audio(id)) => self.audio(id, now),
-            Event::Server(ServerEvent::ReplyDone(id, outcome)) => self.reply_done(id, *outcome, now),
+            Event::Service(ServiceEvent::SpeechStarted) => self.speech_started(now),
+            Event::Service(ServiceEvent::SpeechStopped | ServiceEvent::Committed) => self.speech_stopped(now),
+            Event::Service(ServiceEvent::ReplyCreated(id)) => self.reply_created(id, now),
+            Event::Service(ServiceEvent::Audio(id)) => self.audio(id, now),
+            Event::Service(ServiceEvent::ReplyDone(id, outcome)) => self.reply_done(id, *outcome, now),
             Event::Device(DeviceEvent::Drained) => self.drained(now),
-            Event::Server(ServerEvent::Refused(refusal)) => self.refused(*refusal, now),
+            Event::Service(ServiceEvent::Refused(refusal)) => self.refused(*refusal, now),
             Event::Tick => self.tick_up(now),
             Event::Link(LinkChange::Expires(_)) | Event::Standby(_) => self.handle_spare(event, now),
             // The session stays as it was asked for; a later `session.updated` changes nothing.
@@ -37,7 +37,7 @@ impl Conversation {
 
     fn press(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         let (was_busy, mut all) = match &up.turn {
             Turn::Thinking { .. } | Turn::Speaking { .. } => (true, up.interrupt()),
             // What is still heard here is the end of a reply from before the link was lost.
@@ -45,7 +45,7 @@ impl Conversation {
         };
         if muted {
             if !was_busy {
-                let _ = all.push(Action::Tell(News::Muted));
+                let _ = all.push(Action::Notify(Notice::Muted));
             }
             up.rest(mode, muted, false, now);
             return all;
@@ -70,7 +70,7 @@ impl Conversation {
     }
 
     fn release(&mut self, heard: Duration, now: Time) -> Actions {
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold || !matches!(up.turn, Turn::Listening { .. }) {
             return Actions::new();
         }
@@ -78,17 +78,17 @@ impl Conversation {
             return up.end_turn(now);
         }
         up.turn = Turn::Idle { since: now };
-        actions([Action::Clear, Action::Tell(News::TooShort)])
+        actions([Action::Clear, Action::Notify(Notice::TooShort)])
     }
 
     fn mute(&mut self, switch: Option<bool>, now: Time) -> Actions {
-        match self.take_mute(switch) {
+        match self.apply_mute(switch) {
             Ok(true) => {}
             Ok(false) => return Actions::new(),
-            Err(news) => return actions([Action::Tell(news)]),
+            Err(news) => return actions([Action::Notify(news)]),
         }
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         match &up.turn {
             // Half a turn must not be answered later as if it were whole.
             Turn::Listening { .. } if muted => {
@@ -108,12 +108,12 @@ impl Conversation {
     /// There has been no speaker for too long: a reply that nobody hears is no reply.
     pub(super) fn give_up_reply(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         match &up.turn {
             Turn::Thinking { .. } | Turn::Speaking { .. } => {
                 let mut all = up.interrupt();
                 up.rest(mode, muted, false, now);
-                let _ = all.push(Action::Tell(News::NoSpeaker));
+                let _ = all.push(Action::Notify(Notice::NoSpeaker));
                 all
             }
             Turn::Idle { .. } | Turn::Listening { .. } => Actions::new(),
@@ -122,22 +122,22 @@ impl Conversation {
 
     /// Forgets the talk so far, which lives at the service, and that the microphone was muted.
     pub(super) fn reset(&mut self, now: Time) -> Actions {
-        self.mute.asked = false;
+        self.mute.by_button = false;
         let mut all = actions([Action::Cut, Action::HangUp]);
-        if let Phase::Up(up) = &mut self.phase {
+        if let Phase::Online(up) = &mut self.phase {
             // The second link is hung up as well: it is not to take over.
-            up.remember(up.failures(), up.rotation.dialled(), None);
+            up.remember(up.failures(), up.handover.dialled(), None);
         }
-        all.extend(self.down_anew(now));
+        all.extend(self.go_offline(now));
         all
     }
 
     /// The first link is no use any more and the second is ready: the owner goes on, and at most a reply is lost.
     pub(super) fn take_over_whole(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
-        let mut all = actions([Action::Move]);
-        up.go_on(up.rotation.taken());
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
+        let mut all = actions([Action::SwitchToStandby]);
+        up.go_on(up.handover.taken());
         match &mut up.turn {
             // The new service hears by itself that somebody is speaking.
             Turn::Listening { speech: true, .. } if mode != Mode::Hold => {
@@ -145,7 +145,7 @@ impl Conversation {
             }
             Turn::Thinking { .. } => {
                 up.rest(mode, muted, false, now);
-                let _ = all.push(Action::Tell(News::NoReply));
+                let _ = all.push(Action::Notify(Notice::NoReply));
             }
             Turn::Speaking { drained: true, .. } => up.rest(mode, muted, false, now),
             // As much of it as has come is heard.
@@ -159,7 +159,7 @@ impl Conversation {
         if self.mode == Mode::Hold || self.muted() {
             return Actions::new();
         }
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         if matches!(up.turn, Turn::Idle { .. }) {
             return Actions::new();
         }
@@ -169,7 +169,7 @@ impl Conversation {
     }
 
     fn speech_stopped(&mut self, now: Time) -> Actions {
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold && matches!(up.turn, Turn::Listening { speech: true, .. }) {
             up.turn = Turn::Thinking { reply: None, owed: None, until: now + THINK_LIMIT };
         }
@@ -177,9 +177,9 @@ impl Conversation {
     }
 
     fn reply_created(&mut self, id: &Id, now: Time) -> Actions {
-        let given_up = self.speaker == Speaker::GivenUp;
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
-        up.reply = Reply::Active(id.clone());
+        let given_up = self.speaker == SpeakerStatus::GivenUp;
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
+        up.reply = Generation::Active(id.clone());
         match &mut up.turn {
             Turn::Thinking { owed: None, .. } if given_up => self.give_up_reply(now),
             Turn::Thinking { reply, owed: None, .. } => {
@@ -194,7 +194,7 @@ impl Conversation {
     }
 
     fn audio(&mut self, id: &Id, now: Time) -> Actions {
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         if up.admits(id) {
             let sent = matches!(up.turn, Turn::Speaking { sent: true, .. });
             up.turn = Turn::Speaking { reply: id.clone(), sent, drained: false, until: now + REPLY_LIMIT };
@@ -202,14 +202,14 @@ impl Conversation {
         Actions::new()
     }
 
-    fn reply_done(&mut self, id: &Id, outcome: Outcome, now: Time) -> Actions {
+    fn reply_done(&mut self, id: &Id, outcome: ResponseStatus, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
-        if up.reply == Reply::Active(id.clone()) {
-            up.reply = Reply::None;
+        if up.reply == Generation::Active(id.clone()) {
+            up.reply = Generation::None;
         }
-        if up.reply == Reply::None {
+        if up.reply == Generation::None {
             all = up.settle();
             if let (false, Turn::Thinking { until, .. }) = (all.is_empty(), &mut up.turn) {
                 *until = now + THINK_LIMIT;
@@ -224,17 +224,17 @@ impl Conversation {
             }
         }
         match outcome {
-            Outcome::Failed | Outcome::Incomplete => {
-                let _ = all.push(Action::Tell(News::ReplyFailed));
+            ResponseStatus::Failed | ResponseStatus::Incomplete => {
+                let _ = all.push(Action::Notify(Notice::ReplyFailed));
             }
-            Outcome::Completed | Outcome::Cancelled => {}
+            ResponseStatus::Completed | ResponseStatus::Cancelled => {}
         }
         all
     }
 
     fn drained(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         match &mut up.turn {
             Turn::Speaking { sent: true, .. } => up.rest(mode, muted, false, now),
             Turn::Speaking { drained, until, .. } => {
@@ -246,52 +246,54 @@ impl Conversation {
         Actions::new()
     }
 
-    fn refused(&mut self, refusal: Refusal, now: Time) -> Actions {
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+    fn refused(&mut self, refusal: ServerError, now: Time) -> Actions {
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         match refusal {
-            Refusal::ReplyInProgress if up.reply == Reply::Asked => {
+            ServerError::ReplyInProgress if up.reply == Generation::Requested => {
                 // The one in progress is unknown here; its end is the moment to ask again.
-                up.reply = Reply::None;
+                up.reply = Generation::None;
                 if let Turn::Thinking { owed, .. } = &mut up.turn {
-                    *owed = Some(now + OWED_LIMIT);
+                    *owed = Some(now + DEFERRED_CREATE_LIMIT);
                 }
                 Actions::new()
             }
-            Refusal::NothingToCommit => {
+            ServerError::NothingToCommit => {
                 if let Turn::Thinking { owed, .. } = &mut up.turn {
                     *owed = None;
                 }
                 Actions::new()
             }
-            Refusal::SessionExpired => self.hang_up(Loss::Broken, now),
-            Refusal::Trouble => {
-                if up.troubles.add(now) < TROUBLES {
+            ServerError::SessionExpired => self.hang_up(CloseReason::Transient, now),
+            ServerError::Internal => {
+                if up.errors.add(now) < ERROR_BURST {
                     return Actions::new();
                 }
-                self.hang_up(Loss::Broken, now)
+                self.hang_up(CloseReason::Transient, now)
             }
-            Refusal::TooMuch => {
-                self.spare_the_service(now);
+            ServerError::RateLimited => {
+                self.hold_off(now);
                 Actions::new()
             }
-            Refusal::NoQuota => {
+            ServerError::QuotaExceeded => {
                 let mut all = actions([Action::HangUp]);
-                all.extend(self.finish(Ending::Refused));
+                all.extend(self.finish(Exit::Misconfigured));
                 all
             }
-            Refusal::NothingToCancel | Refusal::ReplyInProgress | Refusal::Other => Actions::new(),
+            ServerError::NothingToCancel | ServerError::ReplyInProgress | ServerError::Other => {
+                Actions::new()
+            }
         }
     }
 
     fn tick_up(&mut self, now: Time) -> Actions {
-        if self.last_words_deadline().is_some_and(|deadline| now >= deadline) {
+        if self.input_ended_deadline().is_some_and(|deadline| now >= deadline) {
             return self.leave(now);
         }
         if let Some(all) = self.rotate(now) {
             return all;
         }
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Up(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         if up.turn_deadline().is_none_or(|deadline| now < deadline) {
             return Actions::new();
         }
@@ -306,9 +308,9 @@ impl Conversation {
             (Turn::Thinking { .. }, _) => {
                 let mut all = up.interrupt();
                 // Whatever was asked for is not waited for any longer, so it may be asked for again.
-                up.reply = Reply::None;
+                up.reply = Generation::None;
                 up.rest(mode, muted, false, now);
-                let _ = all.push(Action::Tell(News::NoReply));
+                let _ = all.push(Action::Notify(Notice::NoReply));
                 all
             }
             (Turn::Speaking { sent, .. }, _) => {
@@ -316,7 +318,7 @@ impl Conversation {
                 let mut all = up.interrupt();
                 up.rest(mode, muted, false, now);
                 if stalled {
-                    let _ = all.push(Action::Tell(News::ReplyStalled));
+                    let _ = all.push(Action::Notify(Notice::ReplyStalled));
                 }
                 all
             }

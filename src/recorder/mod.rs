@@ -169,7 +169,7 @@ impl Recorder {
             is: event.clone(),
             then: Cow::Borrowed(then),
             state: conversation.state(),
-            live: conversation.microphone(),
+            live: conversation.microphone_open(),
             until: conversation.deadline(),
         };
         self.end_run();

@@ -93,7 +93,9 @@ pub fn replay(bytes: &[u8], mut each: impl FnMut(usize, &Line<'_>)) -> Result<Re
                 let differs = judge
                     .compare("what it does", &&then[..], &&found[..])
                     .or_else(|| judge.compare("its state", &state, &lived.state()))
-                    .or_else(|| judge.compare("whether the microphone is live", &live, &lived.microphone()))
+                    .or_else(|| {
+                        judge.compare("whether the microphone is live", &live, &lived.microphone_open())
+                    })
                     .or_else(|| judge.compare("its deadline", &until, &lived.deadline()));
                 if let Some(difference) = differs {
                     return Ok(Replayed::Differs(difference));

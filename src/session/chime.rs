@@ -5,7 +5,7 @@
 
 use super::Session;
 use crate::audio::earcon;
-use crate::conversation::Tone;
+use crate::conversation::Earcon;
 use crate::wire::RATE_HZ;
 
 /// What is to be heard, and is not yet. One tone: a later one says more than an earlier.
@@ -13,7 +13,7 @@ use crate::wire::RATE_HZ;
 pub(super) struct Chime {
     /// Whether the owner wants to hear anything of it.
     wanted: bool,
-    waiting: Option<Tone>,
+    waiting: Option<Earcon>,
 }
 
 impl Chime {
@@ -22,11 +22,14 @@ impl Chime {
     }
 
     /// Takes in what the owner is to hear. An outage that is over before it could be heard of is none.
-    pub(super) fn ask(&mut self, tone: Tone) {
+    pub(super) fn ask(&mut self, tone: Earcon) {
         self.waiting = match (self.waiting, tone) {
             _ if !self.wanted => None,
-            (Some(Tone::Lost), Tone::Back) => None,
-            (Some(Tone::Lost | Tone::Back) | None, Tone::Lost | Tone::Back) => Some(tone),
+            (Some(Earcon::Disconnected), Earcon::Reconnected) => None,
+            (
+                Some(Earcon::Disconnected | Earcon::Reconnected) | None,
+                Earcon::Disconnected | Earcon::Reconnected,
+            ) => Some(tone),
         };
     }
 }
@@ -42,8 +45,8 @@ impl Session {
             && self.away.playback.is_none()
         {
             let frames = match tone {
-                Tone::Lost => earcon::falling(RATE_HZ),
-                Tone::Back => earcon::rising(RATE_HZ),
+                Earcon::Disconnected => earcon::falling(RATE_HZ),
+                Earcon::Reconnected => earcon::rising(RATE_HZ),
             };
             // The lane is empty, so all of it fits.
             let _ = self.sound.playback.write(&frames);
@@ -58,13 +61,13 @@ mod tests {
     #[test]
     fn an_outage_that_nobody_could_hear_of_ends_unheard() {
         let mut chime = Chime::new(true);
-        chime.ask(Tone::Lost);
-        chime.ask(Tone::Back);
+        chime.ask(Earcon::Disconnected);
+        chime.ask(Earcon::Reconnected);
         assert_eq!(chime.waiting, None);
-        chime.ask(Tone::Back);
-        assert_eq!(chime.waiting, Some(Tone::Back));
+        chime.ask(Earcon::Reconnected);
+        assert_eq!(chime.waiting, Some(Earcon::Reconnected));
         let mut chime = Chime::new(false);
-        chime.ask(Tone::Lost);
+        chime.ask(Earcon::Disconnected);
         assert_eq!(chime.waiting, None, "an owner who wants none hears none");
     }
 }

@@ -5,7 +5,7 @@
 use super::Session;
 use super::line::Place;
 use super::teller::Odd;
-use crate::conversation::{Event, Id, LinkChange, ServerEvent};
+use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
 use crate::ledger::Mark;
 use crate::link::{News, Text};
 use crate::model::Time;
@@ -38,7 +38,7 @@ impl Session {
         match read {
             Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
-            Ok(Incoming::Event(event)) => self.on(&Event::Server(event), now),
+            Ok(Incoming::Event(event)) => self.on(&Event::Service(event), now),
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
                 self.teller.session(&id, now);
                 let life = self.line.lasts(Place::Main, expires_at_s);
@@ -67,7 +67,8 @@ impl Session {
     }
 
     fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Time) {
-        let Some(reply) = Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.admits(reply))
+        let Some(reply) =
+            Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.accepts_audio_of(reply))
         else {
             return self.ledger.refused(&delta.reply, &delta.item);
         };
@@ -80,13 +81,13 @@ impl Session {
         }
         if taken.queued > 0 {
             self.ledger.note(Mark::FirstAudio, now);
-            self.on(&Event::Server(ServerEvent::Audio(reply)), now);
+            self.on(&Event::Service(ServiceEvent::Audio(reply)), now);
         }
     }
 
     /// Compares the session with what was asked, the first time it is told.
     fn check(&mut self, effective: &str, now: Time) {
-        if self.conversation.configured() {
+        if self.conversation.is_configured() {
             return;
         }
         let found = wire::differences(&self.config, effective);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 
 use super::cage;
-use crate::conversation::{DIAL_LIMIT, GOODBYE_LIMIT, Loss, SESSION_LIFE};
+use crate::conversation::{CloseReason, DIAL_LIMIT, GOODBYE_LIMIT, SESSION_LIFE};
 use crate::errands::{Dial, Errands, Reached, Socket, Unreached};
 use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
 use crate::model::Time;
@@ -98,7 +98,7 @@ impl Line {
         number: u64,
         result: Result<Reached, Unreached>,
         now: Time,
-    ) -> Result<(), (Place, Loss, Lost)> {
+    ) -> Result<(), (Place, CloseReason, Lost)> {
         let is_of = |stage: &Stage| matches!(stage, Stage::Dialling { number: of } if *of == number);
         let place = match (is_of(&self.main), is_of(&self.spare)) {
             (true, _) => Place::Main,
@@ -108,7 +108,7 @@ impl Line {
         *self.at(place) = Stage::Down;
         let Service::Remote { endpoint, tls } = &self.service else { return Ok(()) };
         let reached = result.map_err(|why| {
-            let loss = if why.set_up { Loss::Refused } else { Loss::Broken };
+            let loss = if why.set_up { CloseReason::Permanent } else { CloseReason::Transient };
             (place, loss, Lost::broken(why.sentence))
         })?;
         let (name, _) = reached.credential;
@@ -137,7 +137,7 @@ impl Line {
     }
 
     /// Forgets the link, which is over, and says what that means.
-    pub(super) fn lose(&mut self, place: Place, lost: &Lost) -> Loss {
+    pub(super) fn lose(&mut self, place: Place, lost: &Lost) -> CloseReason {
         *self.at(place) = Stage::Down;
         self.weigh(lost)
     }
@@ -214,15 +214,15 @@ impl Line {
         }
     }
 
-    fn weigh(&self, lost: &Lost) -> Loss {
+    fn weigh(&self, lost: &Lost) -> CloseReason {
         let loss = match lost.reason {
             Reason::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
             Reason::Closed(code) => wire::loss_of_close(code),
-            Reason::Broken => Loss::Broken,
-            Reason::SetUp => Loss::Refused,
+            Reason::Broken => CloseReason::Transient,
+            Reason::SetUp => CloseReason::Permanent,
         };
         // A key that was not accepted is the same key the next time; a token may be fresh by then.
-        if loss == Loss::Denied && self.keyed { Loss::Refused } else { loss }
+        if loss == CloseReason::Unauthorized && self.keyed { CloseReason::Permanent } else { loss }
     }
 }
 

@@ -35,7 +35,7 @@ use rustix::net::{RecvFlags, recv};
 use crate::audio::{AudioError, AudioIo, HungThread, MissingDevices, XrunBurst};
 use crate::board::Board;
 use crate::conversation::{
-    Action, Conversation, DeviceEvent, Ending, Event, Mode, ServerEvent, State, UserInput,
+    Action, Conversation, DeviceEvent, Event, Exit, Mode, ServiceEvent, State, UserInput,
 };
 use crate::errands::Errands;
 use crate::history::History;
@@ -99,7 +99,7 @@ pub struct Parts {
 ///
 /// # Errors
 /// When a sound thread has ended: there is nothing to be said or heard any more.
-pub fn run(parts: Parts) -> Result<Ending, AudioError> {
+pub fn run(parts: Parts) -> Result<Exit, AudioError> {
     let clock = Clock::start();
     let mut session = Session::begin(parts, Time::ZERO);
     last_words::leave(session.will(), clock);
@@ -154,7 +154,7 @@ pub struct Session {
     /// Messages may be waiting that poll does not know of.
     unread: bool,
     /// How the program ends, and when.
-    ending: Option<(Ending, Time)>,
+    ending: Option<(Exit, Time)>,
 }
 
 impl Session {
@@ -209,7 +209,7 @@ impl Session {
     ///
     /// # Errors
     /// When a sound thread has ended.
-    pub fn turn(&mut self, ready: Ready, now: Time) -> Option<Result<Ending, AudioError>> {
+    pub fn turn(&mut self, ready: Ready, now: Time) -> Option<Result<Exit, AudioError>> {
         if ready.sound {
             self.sound.clear_wake();
         }
@@ -269,19 +269,19 @@ impl Session {
     /// Tells the conversation what happened and does what it decides.
     fn on(&mut self, event: &Event, now: Time) {
         match event {
-            Event::Server(ServerEvent::SpeechStopped) => {
+            Event::Service(ServiceEvent::SpeechStopped) => {
                 self.ledger.note(Mark::TurnEnded, now);
                 self.uplink.taken();
             }
             // What the microphone heard until now is an echo of the reply, if anything.
             Event::Device(DeviceEvent::Drained) => self.uplink.taken(),
-            Event::Server(ServerEvent::ReplyCreated(_)) => self.ledger.note(Mark::Created, now),
-            Event::Server(ServerEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
+            Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.note(Mark::Created, now),
+            Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
             Event::Input(_)
             | Event::Device(_)
             | Event::Link(_)
             | Event::Standby(_)
-            | Event::Server(_)
+            | Event::Service(_)
             | Event::Tick => {}
         }
         let before = self.conversation.state();
@@ -293,7 +293,7 @@ impl Session {
         let heard_to_the_end = before == State::Speaking
             && matches!(
                 event,
-                Event::Device(DeviceEvent::Drained) | Event::Server(ServerEvent::ReplyDone(..))
+                Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
             );
         if heard_to_the_end && self.conversation.state() != State::Speaking {
             self.teller.turn(self.ledger.turn(), &mut self.board);
@@ -305,10 +305,10 @@ impl Session {
         match action {
             Action::Dial => self.dial(now),
             Action::HangUp => self.line.hang_up(&self.errands, now),
-            Action::DialSpare => self.dial_spare(now),
-            Action::ConfigureSpare => self.configure_spare(now),
-            Action::DropSpare => self.line.drop_spare(&self.errands, now),
-            Action::Move => self.move_over(now),
+            Action::DialStandby => self.dial_spare(now),
+            Action::ConfigureStandby => self.configure_spare(now),
+            Action::DropStandby => self.line.drop_spare(&self.errands, now),
+            Action::SwitchToStandby => self.move_over(now),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send("session.update", |text| wire::session_update(&config, text), now);
@@ -327,11 +327,11 @@ impl Session {
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
-            Action::Tell(news) => {
+            Action::Notify(news) => {
                 self.see_news(news, now);
                 self.teller.news(news, &mut self.board);
             }
-            Action::Sound(tone) => self.chime.ask(tone),
+            Action::PlayEarcon(tone) => self.chime.ask(tone),
             Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
         }
     }
@@ -348,7 +348,7 @@ impl Session {
         if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
             self.on(&Event::Tick, now);
         }
-        let busy = self.conversation.microphone() || !self.conversation.is_at_rest();
+        let busy = self.conversation.microphone_open() || !self.conversation.is_at_rest();
         if let Some(link) = self.line.link() {
             link.set_busy(busy);
             if let Err(lost) = link.tick(now) {

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::{Parts, Session};
 use crate::board::InputEvent;
-use crate::conversation::{Action, Actions, Conversation, Ending, Event, News};
+use crate::conversation::{Action, Actions, Conversation, Event, Exit, Notice};
 use crate::errands::{Pen, Recording as Errand};
 use crate::light;
 use crate::link::{Lost, Reason};
@@ -254,13 +254,13 @@ impl Session {
 
 /// Tells which fault the owner is to have a recording of; the other news answers what the owner did, or is everyday.
 fn fault_of(action: &Action) -> Option<Fault> {
-    if matches!(action, Action::Finish(Ending::Refused)) {
+    if matches!(action, Action::Finish(Exit::Misconfigured)) {
         return Some(Fault::Refused);
     }
-    let Action::Tell(news) = action else { return None };
+    let Action::Notify(news) = action else { return None };
     match news {
-        News::NoReply | News::ReplyStalled | News::ReplyFailed => Some(Fault::Reply),
-        News::NoSession => Some(Fault::NoSession),
-        News::TooShort | News::Muted | News::MuteSwitched | News::NoSpeaker | News::Unsent => None,
+        Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed => Some(Fault::Reply),
+        Notice::NoSession => Some(Fault::NoSession),
+        Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::NoSpeaker | Notice::Unsent => None,
     }
 }

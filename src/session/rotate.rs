@@ -4,7 +4,7 @@
 
 use super::Session;
 use super::line::Place;
-use crate::conversation::{Event, LinkChange, Loss, Refusal, ServerEvent, StandbyChange};
+use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEvent, StandbyChange};
 use crate::history::Turn;
 use crate::link::{Lost, News};
 use crate::model::Time;
@@ -35,7 +35,7 @@ impl Session {
         self.ledger.estrange();
         self.uplink.resend();
         self.unread = true;
-        if self.conversation.configured() {
+        if self.conversation.is_configured() {
             log::info!("the talk goes on in a new session");
             self.remind(now);
         }
@@ -94,7 +94,7 @@ impl Session {
                 if matches!(
                     error.event,
                     Event::Link(LinkChange::Misconfigured)
-                        | Event::Server(ServerEvent::Refused(Refusal::NoQuota))
+                        | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
                 ) {
                     self.on(&Event::Standby(StandbyChange::Refused), now);
                 }
@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    pub(super) fn spare_down(&mut self, lost: &Lost, loss: Loss, now: Time) {
+    pub(super) fn spare_down(&mut self, lost: &Lost, loss: CloseReason, now: Time) {
         // While the first link works, this concerns the log alone.
         self.teller.spare_lost(lost, now);
         self.on(&Event::Standby(StandbyChange::Down(loss)), now);

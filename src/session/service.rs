@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Session;
 use super::line::Place;
-use crate::conversation::{Event, LinkChange, Loss};
+use crate::conversation::{CloseReason, Event, LinkChange};
 use crate::errands::Outcome;
 use crate::link::Lost;
 use crate::model::Time;
@@ -74,7 +74,7 @@ impl Session {
         self.down(lost, loss, now);
     }
 
-    pub(super) fn down(&mut self, lost: &Lost, loss: Loss, now: Time) {
+    pub(super) fn down(&mut self, lost: &Lost, loss: CloseReason, now: Time) {
         self.note_lost(lost, now);
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.estrange();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Session;
 use crate::audio::{Direction, HungThread, MissingDevices};
 use crate::board::{Board, Indication};
-use crate::conversation::{DeviceEvent, Ending, Event, News, Refusal, ServerEvent, State};
+use crate::conversation::{DeviceEvent, Event, Exit, Notice, ServerError, ServiceEvent, State};
 use crate::light::{Facts, Fault, Levels};
 use crate::model::Time;
 use crate::recorder;
@@ -25,7 +25,7 @@ impl Session {
     pub(super) fn follow(&mut self, now: Time) {
         let before = self.facts;
         let unsent = self.uplink.holds_any(self.line.link());
-        let wanted = self.conversation.microphone() && self.away.capture.is_none();
+        let wanted = self.conversation.microphone_open() && self.away.capture.is_none();
         self.facts.live = wanted || self.sound.capture.is_open() || unsent;
         self.facts.state = self.conversation.state();
         self.facts.muted = self.conversation.muted();
@@ -55,25 +55,27 @@ impl Session {
     }
 
     /// Notes news that a light can tell.
-    pub(super) fn see_news(&mut self, news: News, now: Time) {
+    pub(super) fn see_news(&mut self, news: Notice, now: Time) {
         match news {
-            News::NoReply | News::ReplyStalled | News::ReplyFailed | News::NoSession => {
+            Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed | Notice::NoSession => {
                 self.see_fault(Fault::NoReply, now);
             }
             // A speaker that is away is a fact of its own; the others are answers to a hand on the device.
             // And where there is no link, the light shows that already.
-            News::NoSpeaker | News::TooShort | News::Muted | News::MuteSwitched | News::Unsent => {}
+            Notice::NoSpeaker | Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::Unsent => {}
         }
     }
 
     /// Notes what the service refused, where a light can tell it.
     pub(super) fn see_refusal(&mut self, event: &Event, now: Time) {
         // The others mend themselves, or end the link, which the light shows anyway.
-        if *event == Event::Server(ServerEvent::Refused(Refusal::NoQuota)) {
+        if *event == Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded)) {
             self.facts.fault = Some((Fault::Quota, now));
         } else if matches!(
             event,
-            Event::Server(ServerEvent::Refused(Refusal::Other | Refusal::TooMuch | Refusal::Trouble))
+            Event::Service(ServiceEvent::Refused(
+                ServerError::Other | ServerError::RateLimited | ServerError::Internal
+            ))
         ) {
             self.see_fault(Fault::Service, now);
         }
@@ -166,8 +168,8 @@ impl Session {
     }
 
     /// Says how long the last picture is to be seen, and notes what it is of.
-    pub(super) fn last_sight(&mut self, ending: Ending, now: Time) -> Duration {
-        if ending == Ending::Bye || !self.board.has_leds() {
+    pub(super) fn last_sight(&mut self, ending: Exit, now: Time) -> Duration {
+        if ending == Exit::Requested || !self.board.has_leds() {
             return Duration::ZERO;
         }
         if self.facts.fault.is_none_or(|(fault, _)| fault != Fault::Quota) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::audio::{Counters, Direction, MissingDevices};
 use crate::board::Board;
-use crate::conversation::{Event, Loss, News, Refusal, ServerEvent};
+use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
 use crate::ledger::Turn;
 use crate::link::{Lost, Reason, clipped};
 use crate::model::{CounterSnapshot, Time};
@@ -88,7 +88,14 @@ impl Teller {
         }
     }
 
-    pub(super) fn lost(&mut self, lost: &Lost, loss: Loss, leaving: bool, board: &mut Board, now: Time) {
+    pub(super) fn lost(
+        &mut self,
+        lost: &Lost,
+        loss: CloseReason,
+        leaving: bool,
+        board: &mut Board,
+        now: Time,
+    ) {
         let kind = match lost.reason {
             Reason::Http { .. } => 0,
             Reason::Closed(_) => 1,
@@ -98,17 +105,19 @@ impl Teller {
         let due = self.losses[kind].due(now).is_some();
         match loss {
             _ if leaving => log::info!("the link is closed: {lost}"),
-            Loss::Refused => {
+            CloseReason::Permanent => {
                 log::error!("the service refuses: {lost}");
                 board.print("news", &format!("the service refuses: {lost}"));
             }
             // The light shows every one, and a recording tells them all.
-            Loss::Later(_) | Loss::Broken if !due => log::debug!("{lost}"),
-            Loss::Denied => log::warn!("{lost}; trying once more, with the credential as it is then"),
-            Loss::Later(patience) => {
+            CloseReason::RetryAfter(_) | CloseReason::Transient if !due => log::debug!("{lost}"),
+            CloseReason::Unauthorized => {
+                log::warn!("{lost}; trying once more, with the credential as it is then")
+            }
+            CloseReason::RetryAfter(patience) => {
                 log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs())
             }
-            Loss::Broken => log::warn!("{lost}; trying again"),
+            CloseReason::Transient => log::warn!("{lost}; trying again"),
         }
     }
 
@@ -132,17 +141,17 @@ impl Teller {
 
     pub(super) fn error(&mut self, error: &ServiceError<'_>, now: Time) {
         let ServiceError { code, message, param, event } = error;
-        let kind = if let Event::Server(ServerEvent::Refused(refusal)) = event {
+        let kind = if let Event::Service(ServiceEvent::Refused(refusal)) = event {
             match refusal {
                 // Losing a race against the reply's own end is nobody's trouble.
-                Refusal::NothingToCancel => 0,
-                Refusal::ReplyInProgress => 1,
-                Refusal::NothingToCommit => 2,
-                Refusal::SessionExpired => 3,
-                Refusal::NoQuota => 4,
-                Refusal::TooMuch => 5,
-                Refusal::Trouble => 6,
-                Refusal::Other => 7,
+                ServerError::NothingToCancel => 0,
+                ServerError::ReplyInProgress => 1,
+                ServerError::NothingToCommit => 2,
+                ServerError::SessionExpired => 3,
+                ServerError::QuotaExceeded => 4,
+                ServerError::RateLimited => 5,
+                ServerError::Internal => 6,
+                ServerError::Other => 7,
             }
         } else {
             8
@@ -155,17 +164,17 @@ impl Teller {
         }
     }
 
-    pub(super) fn news(&self, news: News, board: &mut Board) {
+    pub(super) fn news(&self, news: Notice, board: &mut Board) {
         let sentence = match news {
-            News::NoReply => "no reply came in time",
-            News::ReplyStalled => "the reply stopped coming",
-            News::ReplyFailed => "the service could not make the whole reply",
-            News::TooShort => "that press was too short to hold a word",
-            News::Muted => "the microphone is muted",
-            News::MuteSwitched => "the switch holds the microphone muted",
-            News::NoSpeaker => "there is no speaker to hear the reply from",
-            News::Unsent => "there is no link, and what was said is too old to be sent",
-            News::NoSession => "the service did not answer the configuration",
+            Notice::NoReply => "no reply came in time",
+            Notice::ReplyStalled => "the reply stopped coming",
+            Notice::ReplyFailed => "the service could not make the whole reply",
+            Notice::TooShort => "that press was too short to hold a word",
+            Notice::Muted => "the microphone is muted",
+            Notice::MuteSwitched => "the switch holds the microphone muted",
+            Notice::NoSpeaker => "there is no speaker to hear the reply from",
+            Notice::Unsent => "there is no link, and what was said is too old to be sent",
+            Notice::NoSession => "the service did not answer the configuration",
         };
         log::debug!("{sentence}");
         board.print("news", sentence);

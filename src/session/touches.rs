@@ -47,7 +47,7 @@ impl Session {
             self.note_touch(touch, now);
             match touch {
                 InputEvent::Down => {
-                    if !self.conversation.microphone() {
+                    if !self.conversation.microphone_open() {
                         self.uplink.restart();
                     }
                     self.on(&Event::Input(UserInput::Press), now);
@@ -100,7 +100,7 @@ impl Session {
     /// Has what the owner has set kept for the next start, where it has changed.
     fn remember(&mut self) {
         let settings =
-            Settings { muted: self.conversation.mute_asked(), volume: self.sound.playback.volume() };
+            Settings { muted: self.conversation.muted_by_button(), volume: self.sound.playback.volume() };
         if settings != self.settings {
             self.errands.keep(Memo::Keep(Keep::text(settings.muted, settings.volume)));
             self.settings = settings;

@@ -15,10 +15,10 @@ impl Session {
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
     pub(super) fn say_what_was_heard(&mut self, now: Time) {
         // What the light does not show is not taken.
-        let open = self.conversation.microphone() && self.facts.live;
-        let link = if self.conversation.configured() { self.line.link() } else { None };
+        let open = self.conversation.microphone_open() && self.facts.live;
+        let link = if self.conversation.is_configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
-        let speech = self.conversation.hears_speech();
+        let speech = self.conversation.speech_active();
         let moved = self.uplink.pump(&mut self.sound.capture, open, speech, link, &self.scribe, now);
         if self.uplink.dropped() > dropped {
             self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
@@ -74,7 +74,7 @@ impl Session {
     /// Lets microphone and light follow the conversation: the light is on before the first sample and
     /// off after the last.
     pub(super) fn settle(&mut self, now: Time) {
-        let open = self.conversation.microphone();
+        let open = self.conversation.microphone_open();
         if !open {
             self.sound.capture.set_open(false);
         }
@@ -90,7 +90,7 @@ impl Session {
 
     /// Lets go of what the microphone has heard: no session is to have it any more.
     pub(super) fn drop_unsent(&mut self, now: Time) {
-        let offline = !self.conversation.configured();
+        let offline = !self.conversation.is_configured();
         if self.uplink.give_up() && offline {
             self.teller.odd(Odd::PreRoll, "there is no link", now);
         }

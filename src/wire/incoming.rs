@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use super::outgoing::SESSION_EVENT_ID;
-use crate::conversation::{Event, Id, LinkChange, Outcome, Refusal, ServerEvent};
+use crate::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 
 /// One server event, as far as mynah has a use for it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub enum Incoming<'a> {
     /// `response.audio.done`: all audio of this part of this item has been sent.
     AudioDone { item: Cow<'a, str>, content_index: u32 },
     /// Something for the conversation.
-    Event(ServerEvent),
+    Event(ServiceEvent),
     /// `session.created`
     SessionCreated {
         id: Cow<'a, str>,
@@ -52,20 +52,20 @@ impl Incoming<'_> {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Audio(_) | Self::Event(ServerEvent::Audio(_)) => "response.audio.delta",
+            Self::Audio(_) | Self::Event(ServiceEvent::Audio(_)) => "response.audio.delta",
             Self::AudioDone { .. } => "response.audio.done",
             Self::SessionCreated { .. } => "session.created",
             Self::SessionUpdated(_) => "session.updated",
             Self::Said { .. } => "a transcript",
-            Self::Error(_) | Self::Event(ServerEvent::Refused(_)) => "error",
+            Self::Error(_) | Self::Event(ServiceEvent::Refused(_)) => "error",
             Self::Warning(_) => "warning",
             Self::Ignored(known) => known,
             Self::Unknown(_) => "unknown",
-            Self::Event(ServerEvent::SpeechStarted) => "input_audio_buffer.speech_started",
-            Self::Event(ServerEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
-            Self::Event(ServerEvent::Committed) => "input_audio_buffer.committed",
-            Self::Event(ServerEvent::ReplyCreated(_)) => "response.created",
-            Self::Event(ServerEvent::ReplyDone(..)) => "response.done",
+            Self::Event(ServiceEvent::SpeechStarted) => "input_audio_buffer.speech_started",
+            Self::Event(ServiceEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
+            Self::Event(ServiceEvent::Committed) => "input_audio_buffer.committed",
+            Self::Event(ServiceEvent::ReplyCreated(_)) => "response.created",
+            Self::Event(ServiceEvent::ReplyDone(..)) => "response.done",
         }
     }
 }
@@ -138,15 +138,15 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
             item: flat.item_id.need("item_id", &kind)?,
             content_index: flat.content_index.0,
         },
-        "input_audio_buffer.speech_started" => Incoming::Event(ServerEvent::SpeechStarted),
-        "input_audio_buffer.speech_stopped" => Incoming::Event(ServerEvent::SpeechStopped),
-        "input_audio_buffer.committed" => Incoming::Event(ServerEvent::Committed),
+        "input_audio_buffer.speech_started" => Incoming::Event(ServiceEvent::SpeechStarted),
+        "input_audio_buffer.speech_stopped" => Incoming::Event(ServiceEvent::SpeechStopped),
+        "input_audio_buffer.committed" => Incoming::Event(ServiceEvent::Committed),
         "response.created" => {
-            Incoming::Event(ServerEvent::ReplyCreated(Response::read(flat.response, &kind)?.0))
+            Incoming::Event(ServiceEvent::ReplyCreated(Response::read(flat.response, &kind)?.0))
         }
         "response.done" => {
             let (id, outcome) = Response::read(flat.response, &kind)?;
-            Incoming::Event(ServerEvent::ReplyDone(id, outcome))
+            Incoming::Event(ServiceEvent::ReplyDone(id, outcome))
         }
         "session.created" => {
             let session = nested::<Created<'_>>(flat.session);
@@ -285,16 +285,16 @@ struct Response<'a> {
 }
 
 impl Response<'_> {
-    fn read(raw: Option<&RawValue>, kind: &str) -> Result<(Id, Outcome), Malformed> {
+    fn read(raw: Option<&RawValue>, kind: &str) -> Result<(Id, ResponseStatus), Malformed> {
         let response: Response<'_> = nested(raw);
         let missing = |field| Malformed::Missing { event: kind.to_owned(), field };
         let id = response.id.need("response.id", kind)?;
         let id = Id::try_from(&*id).map_err(|_| missing("response.id of at most 64 bytes"))?;
         let outcome = match response.status.0.as_deref() {
-            Some("cancelled") => Outcome::Cancelled,
-            Some("incomplete") => Outcome::Incomplete,
-            Some("failed") => Outcome::Failed,
-            Some(_) | None => Outcome::Completed,
+            Some("cancelled") => ResponseStatus::Cancelled,
+            Some("incomplete") => ResponseStatus::Incomplete,
+            Some("failed") => ResponseStatus::Failed,
+            Some(_) | None => ResponseStatus::Completed,
         };
         Ok((id, outcome))
     }
@@ -321,19 +321,19 @@ impl<'a> ErrorBody<'a> {
         let code = self.code.0.or(self.kind.0).unwrap_or_default();
         let param = self.param.or_empty();
         let of_session = self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
-        let refused = |refusal| Event::Server(ServerEvent::Refused(refusal));
+        let refused = |refusal| Event::Service(ServiceEvent::Refused(refusal));
         let event = match &*code {
-            "response_cancel_not_active" => refused(Refusal::NothingToCancel),
-            "conversation_already_has_active_response" => refused(Refusal::ReplyInProgress),
-            "input_audio_buffer_commit_empty" => refused(Refusal::NothingToCommit),
-            "session_expired" => refused(Refusal::SessionExpired),
-            "insufficient_quota" => refused(Refusal::NoQuota),
+            "response_cancel_not_active" => refused(ServerError::NothingToCancel),
+            "conversation_already_has_active_response" => refused(ServerError::ReplyInProgress),
+            "input_audio_buffer_commit_empty" => refused(ServerError::NothingToCommit),
+            "session_expired" => refused(ServerError::SessionExpired),
+            "insufficient_quota" => refused(ServerError::QuotaExceeded),
             // An agent's trouble with one message, however the service calls its kind.
-            "message_creation_failed" => refused(Refusal::Other),
-            code if code.starts_with("rate_limit") => refused(Refusal::TooMuch),
-            _ if of_service => refused(Refusal::Trouble),
+            "message_creation_failed" => refused(ServerError::Other),
+            code if code.starts_with("rate_limit") => refused(ServerError::RateLimited),
+            _ if of_service => refused(ServerError::Internal),
             _ if of_session => Event::Link(LinkChange::Misconfigured),
-            _ => refused(Refusal::Other),
+            _ => refused(ServerError::Other),
         };
         ServiceError { event, code, message: self.message.or_empty(), param }
     }

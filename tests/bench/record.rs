@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use mynah::conversation::{Conversation, Event, Id, Mode, ServerEvent};
+use mynah::conversation::{Conversation, Event, Id, Mode, ServiceEvent};
 use mynah::model::Time;
 use mynah::recorder::{Recorder, Setup};
 
@@ -79,7 +79,7 @@ impl Trip for Note {
             What::Up => self.recorder.sent_sound("input_audio_buffer.append", bytes, &self.base64, now),
             What::Down => self.recorder.got_sound("response.audio.delta", bytes, &self.base64, now),
             What::Event => {
-                let event = Event::Server(ServerEvent::Audio(
+                let event = Event::Service(ServiceEvent::Audio(
                     Id::try_from("resp_Jd05yTq7Xn2E").expect("it is short"),
                 ));
                 let then = self.conversation.handle(&event, now);

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use mynah::conversation::{Action, Event, LinkChange, Loss, Mode, SESSION_LIFE, StandbyChange, UserInput};
+use mynah::conversation::{
+    Action, CloseReason, Event, LinkChange, Mode, SESSION_LIFE, StandbyChange, UserInput,
+};
 use mynah::model::Time;
 use proptest::prelude::*;
 
@@ -24,7 +26,7 @@ struct Fate {
     /// How long the session lasts then, and what it says of that.
     life_ms: u64,
     told_s: u64,
-    loss: Loss,
+    loss: CloseReason,
     /// An owner who presses again and again while this is so.
     pressed: bool,
 }
@@ -66,16 +68,16 @@ const DEAD: Fate = Fate {
     configured: false,
     life_ms: 0,
     told_s: 3600,
-    loss: Loss::Broken,
+    loss: CloseReason::Transient,
     pressed: false,
 };
 
 fn fate() -> impl Strategy<Value = Fate> {
     let loss = prop::sample::select(vec![
-        Loss::Broken,
-        Loss::Broken,
-        Loss::Later(Duration::ZERO),
-        Loss::Later(Duration::from_secs(7)),
+        CloseReason::Transient,
+        CloseReason::Transient,
+        CloseReason::RetryAfter(Duration::ZERO),
+        CloseReason::RetryAfter(Duration::from_secs(7)),
     ]);
     let life = prop::sample::select(vec![0, 1, 500, 5000, 61_000, 600_000, 3_600_000]);
     let told = prop::sample::select(vec![0, 1, 30, 601, 1800, 3600]);
@@ -129,7 +131,7 @@ impl Hours {
             }
             self.event(Event::Tick);
             let pressed = self.fates[self.dials % self.fates.len()].pressed;
-            if pressed && !self.talk.conversation.configured() {
+            if pressed && !self.talk.conversation.is_configured() {
                 self.event(Event::Input(UserInput::Press));
             }
         }
@@ -171,10 +173,10 @@ impl Hours {
         for action in self.talk.on(event) {
             match action {
                 Action::Dial => self.dial(0),
-                Action::DialSpare => self.dial(1),
+                Action::DialStandby => self.dial(1),
                 Action::HangUp => self.links = [None; 2],
-                Action::DropSpare => self.links[1] = None,
-                Action::Move => self.links = [self.links[1], None],
+                Action::DropStandby => self.links[1] = None,
+                Action::SwitchToStandby => self.links = [self.links[1], None],
                 Action::Finish(ending) => panic!("it ended: {ending:?}"),
                 _ => {}
             }

@@ -10,8 +10,8 @@ pub(crate) mod walk;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, Actions, Conversation, Event, Id, LinkChange, Mode, RETRY_SPACING, ROTATE_BEFORE, SESSION_LIFE,
-    ServerEvent, StandbyChange, UserInput,
+    Action, Actions, Conversation, Event, HANDOVER_BEFORE, Id, LinkChange, Mode, RETRY_SPACING, SESSION_LIFE,
+    ServiceEvent, StandbyChange, UserInput,
 };
 use mynah::model::Time;
 
@@ -56,15 +56,15 @@ impl Table {
 
     /// Goes to where the second link is dialled, whatever else would happen meanwhile.
     fn dials_a_spare(&mut self) {
-        let _ = self.on(Event::Link(LinkChange::Expires(ROTATE_BEFORE)));
+        let _ = self.on(Event::Link(LinkChange::Expires(HANDOVER_BEFORE)));
         self.now += RETRY_SPACING;
-        assert_eq!(self.on(Event::Tick), [Action::DialSpare]);
+        assert_eq!(self.on(Event::Tick), [Action::DialStandby]);
     }
 
     /// Goes to where the second link is ready.
     fn has_a_spare(&mut self) {
         self.dials_a_spare();
-        assert_eq!(self.on(Event::Standby(StandbyChange::Up)), [Action::ConfigureSpare]);
+        assert_eq!(self.on(Event::Standby(StandbyChange::Up)), [Action::ConfigureStandby]);
         assert_eq!(self.on(Event::Standby(StandbyChange::Configured(SESSION_LIFE))), []);
     }
 
@@ -84,10 +84,10 @@ pub(crate) fn held(ms: u64) -> Event {
 /// A spoken turn as the service's voice detection reports it, up to the first audio of the reply.
 pub(crate) fn turn(reply: &str) -> [Event; 5] {
     [
-        Event::Server(ServerEvent::SpeechStarted),
-        Event::Server(ServerEvent::SpeechStopped),
-        Event::Server(ServerEvent::Committed),
-        Event::Server(ServerEvent::ReplyCreated(id(reply))),
-        Event::Server(ServerEvent::Audio(id(reply))),
+        Event::Service(ServiceEvent::SpeechStarted),
+        Event::Service(ServiceEvent::SpeechStopped),
+        Event::Service(ServiceEvent::Committed),
+        Event::Service(ServiceEvent::ReplyCreated(id(reply))),
+        Event::Service(ServiceEvent::Audio(id(reply))),
     ]
 }

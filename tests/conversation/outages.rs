@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, Ending, Event, KEEP_LIMIT, LinkChange, Loss, Mode, News, OUTAGE_GRACE, PATIENCE, Refusal,
-    ServerEvent, State, THINK_LIMIT, TROUBLE_WINDOW, Tone, UserInput,
+    Action, CloseReason, ERROR_BURST_WINDOW, Earcon, Event, Exit, KEEP_LIMIT, LinkChange, Mode, Notice,
+    OUTAGE_GRACE, ServerError, ServiceEvent, State, THINK_LIMIT, UNAUTHORIZED_LIMIT, UserInput,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -12,25 +12,25 @@ use super::{TAP, Table, held, id, turn};
 #[test]
 fn a_short_outage_at_rest_is_seen_at_once_and_never_heard() {
     let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), []);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), []);
     assert_eq!(talk.conversation.state(), State::Offline, "the light");
     let mut all = ends(&mut talk, OUTAGE_GRACE - Duration::from_millis(1));
-    all.retain(|action| matches!(action, Action::Sound(_)));
+    all.retain(|action| matches!(action, Action::PlayEarcon(_)));
     assert_eq!(all, []);
 }
 
 #[test]
 fn a_longer_outage_is_heard_once_and_its_end_once() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     let mut all = Vec::new();
     for _ in 0..20 {
         all.extend(talk.at_deadline());
-        all.extend(talk.on(Event::Link(LinkChange::Down(Loss::Broken))));
+        all.extend(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))));
     }
     all.extend(ends(&mut talk, Duration::ZERO));
-    all.retain(|action| matches!(action, Action::Sound(_)));
-    assert_eq!(all, [Action::Sound(Tone::Lost), Action::Sound(Tone::Back)]);
+    all.retain(|action| matches!(action, Action::PlayEarcon(_)));
+    assert_eq!(all, [Action::PlayEarcon(Earcon::Disconnected), Action::PlayEarcon(Earcon::Reconnected)]);
 }
 
 #[test]
@@ -38,9 +38,9 @@ fn an_outage_in_the_middle_of_a_talk_is_heard_at_once() {
     for events in [&turn("a")[..1], &turn("a")[..3], &turn("a")[..]] {
         let mut talk = Table::up(Mode::Open);
         let _ = talk.all(events.to_vec());
-        let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+        let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
         assert_eq!(talk.conversation.deadline(), Some(talk.now));
-        assert!(talk.on(Event::Tick).contains(&Action::Sound(Tone::Lost)));
+        assert!(talk.on(Event::Tick).contains(&Action::PlayEarcon(Earcon::Disconnected)));
     }
 }
 
@@ -49,23 +49,23 @@ fn nothing_is_heard_while_the_device_starts_or_is_reset() {
     let mut talk = Table::begin(Mode::Open);
     let mut all = Vec::new();
     for _ in 0..5 {
-        all.extend(talk.on(Event::Link(LinkChange::Down(Loss::Broken))));
+        all.extend(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))));
         all.extend(talk.at_deadline());
     }
     all.extend(ends(&mut talk, Duration::ZERO));
     all.extend(talk.on(Event::Input(UserInput::Reset)));
     all.extend(talk.after(OUTAGE_GRACE).on(Event::Tick));
     all.extend(ends(&mut talk, Duration::ZERO));
-    assert!(!all.iter().any(|action| matches!(action, Action::Sound(_))), "{all:?}");
+    assert!(!all.iter().any(|action| matches!(action, Action::PlayEarcon(_))), "{all:?}");
 }
 
 #[test]
 fn a_microphone_that_was_open_stays_open_for_as_long_as_its_words_are_of_use() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Later(Duration::from_secs(60)))));
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Offline, true));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(60)))));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Offline, true));
     let began = talk.now;
-    while talk.conversation.microphone() {
+    while talk.conversation.microphone_open() {
         let _ = talk.at_deadline();
     }
     assert_eq!(talk.now - began, KEEP_LIMIT);
@@ -75,11 +75,11 @@ fn a_microphone_that_was_open_stays_open_for_as_long_as_its_words_are_of_use() {
 #[test]
 fn a_microphone_that_was_closed_or_muted_stays_closed() {
     let mut talk = Table::up(TAP);
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
-    assert!(!talk.conversation.microphone());
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    assert!(!talk.conversation.microphone_open());
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.all([Event::Link(LinkChange::Down(Loss::Broken)), Event::Input(UserInput::Mute)]);
-    assert!(!talk.conversation.microphone());
+    let _ = talk.all([Event::Link(LinkChange::Down(CloseReason::Transient)), Event::Input(UserInput::Mute)]);
+    assert!(!talk.conversation.microphone_open());
 }
 
 #[test]
@@ -87,20 +87,20 @@ fn a_tap_s_conversation_goes_on_after_a_short_outage() {
     let mut talk = Table::up(TAP);
     let _ = talk.all([
         Event::Input(UserInput::Press),
-        Event::Server(ServerEvent::SpeechStarted),
-        Event::Link(LinkChange::Down(Loss::Broken)),
+        Event::Service(ServiceEvent::SpeechStarted),
+        Event::Link(LinkChange::Down(CloseReason::Transient)),
     ]);
     let _ = ends(&mut talk, Duration::ZERO);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Listening, true));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Listening, true));
 }
 
 #[test]
 fn a_button_held_through_a_short_outage_is_one_turn() {
     let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Input(UserInput::Press), Event::Link(LinkChange::Down(Loss::Broken))]);
-    assert!(talk.conversation.microphone());
+    let _ = talk.all([Event::Input(UserInput::Press), Event::Link(LinkChange::Down(CloseReason::Transient))]);
+    assert!(talk.conversation.microphone_open());
     let _ = talk.on(held(1200));
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Thinking, false));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Thinking, false));
     let told = ends(&mut talk, Duration::ZERO);
     assert!(told.windows(2).any(|pair| pair == [Action::Commit, Action::Create]), "{told:?}");
 }
@@ -109,28 +109,33 @@ fn a_button_held_through_a_short_outage_is_one_turn() {
 fn what_was_said_too_long_ago_is_not_sent_and_the_owner_is_told() {
     let mut talk = Table::begin(Mode::Hold);
     let _ = talk.all([
-        Event::Link(LinkChange::Down(Loss::Later(2 * THINK_LIMIT))),
+        Event::Link(LinkChange::Down(CloseReason::RetryAfter(2 * THINK_LIMIT))),
         Event::Input(UserInput::Press),
         held(900),
     ]);
     assert_eq!(talk.conversation.state(), State::Thinking);
-    assert_eq!(talk.after(THINK_LIMIT).on(Event::Tick), [Action::Tell(News::Unsent)]);
+    assert_eq!(talk.after(THINK_LIMIT).on(Event::Tick), [Action::Notify(Notice::Unsent)]);
     assert_eq!(talk.conversation.state(), State::Offline);
     let mut talk = Table::begin(TAP);
-    let _ = talk
-        .all([Event::Link(LinkChange::Down(Loss::Later(2 * THINK_LIMIT))), Event::Input(UserInput::Press)]);
-    assert_eq!(talk.after(KEEP_LIMIT).on(Event::Tick), [Action::Tell(News::Unsent)]);
-    assert!(!talk.conversation.microphone());
+    let _ = talk.all([
+        Event::Link(LinkChange::Down(CloseReason::RetryAfter(2 * THINK_LIMIT))),
+        Event::Input(UserInput::Press),
+    ]);
+    assert_eq!(talk.after(KEEP_LIMIT).on(Event::Tick), [Action::Notify(Notice::Unsent)]);
+    assert!(!talk.conversation.microphone_open());
 }
 
 #[test]
 fn a_token_that_is_not_accepted_is_looked_at_once_more_and_then_never_again() {
     let mut talk = Table::begin(Mode::Open);
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Denied))), []);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Unauthorized))), []);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Denied))), [Action::Finish(Ending::Refused)]);
+    assert_eq!(
+        talk.on(Event::Link(LinkChange::Down(CloseReason::Unauthorized))),
+        [Action::Finish(Exit::Misconfigured)]
+    );
     let mut talk = Table::begin(Mode::Open);
-    for loss in [Loss::Denied, Loss::Broken, Loss::Denied] {
+    for loss in [CloseReason::Unauthorized, CloseReason::Transient, CloseReason::Unauthorized] {
         assert_eq!(talk.on(Event::Link(LinkChange::Down(loss))), []);
         assert_eq!(talk.at_deadline(), [Action::Dial]);
     }
@@ -138,10 +143,10 @@ fn a_token_that_is_not_accepted_is_looked_at_once_more_and_then_never_again() {
 
 #[test]
 fn three_troubles_of_the_service_within_half_a_minute_end_the_session() {
-    let trouble = || Event::Server(ServerEvent::Refused(Refusal::Trouble));
+    let trouble = || Event::Service(ServiceEvent::Refused(ServerError::Internal));
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.all([trouble(), trouble()]), []);
-    talk.after(TROUBLE_WINDOW);
+    talk.after(ERROR_BURST_WINDOW);
     assert_eq!(talk.all([trouble(), trouble()]), [], "the first two are forgotten");
     assert_eq!(talk.on(trouble()), [Action::HangUp]);
     assert_eq!(talk.conversation.state(), State::Offline);
@@ -150,23 +155,28 @@ fn three_troubles_of_the_service_within_half_a_minute_end_the_session() {
 #[test]
 fn after_too_much_was_asked_for_the_next_link_waits() {
     let mut talk = Table::up(TAP);
-    let _ = talk.after(Duration::from_secs(100)).on(Event::Server(ServerEvent::Refused(Refusal::TooMuch)));
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+    let _ = talk
+        .after(Duration::from_secs(100))
+        .on(Event::Service(ServiceEvent::Refused(ServerError::RateLimited)));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     let began = talk.now;
     let _ = talk.on(Event::Input(UserInput::Press));
     while talk.at_deadline().last() != Some(&Action::Dial) {}
-    assert!(talk.now - began >= PATIENCE);
+    assert!(talk.now - began >= UNAUTHORIZED_LIMIT);
 }
 
 #[test]
 fn a_press_ends_what_is_left_of_a_reply_whose_link_is_gone() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
-    assert!(!talk.conversation.admits("a"));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    assert!(!talk.conversation.accepts_audio_of("a"));
     assert!(talk.on(Event::Input(UserInput::Press)).contains(&Action::Cut));
     assert_eq!(
-        talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), mynah::conversation::Outcome::Completed))),
+        talk.on(Event::Service(ServiceEvent::ReplyDone(
+            id("a"),
+            mynah::conversation::ResponseStatus::Completed
+        ))),
         []
     );
 }

@@ -8,8 +8,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, DeviceEvent, Event, LinkChange, Loss, Mode, Outcome, Refusal, SESSION_LIFE, ServerEvent,
-    StandbyChange, State, UserInput,
+    Action, CloseReason, DeviceEvent, Event, LinkChange, Mode, ResponseStatus, SESSION_LIFE, ServerError,
+    ServiceEvent, StandbyChange, State, UserInput,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -22,9 +22,9 @@ fn every_phase_has_an_answer_to_every_event() {
             let _ = write!(text, "{name:<5}{event_name:<17}");
             for phase in phases(mode) {
                 let mut table = phase();
-                let before = (table.conversation.state(), table.conversation.microphone());
+                let before = (table.conversation.state(), table.conversation.microphone_open());
                 let actions = table.on(event.clone());
-                let after = (table.conversation.state(), table.conversation.microphone());
+                let after = (table.conversation.state(), table.conversation.microphone_open());
                 let cell = cell(before, after, &actions);
                 let _ = write!(text, "| {cell:<30}");
             }
@@ -58,36 +58,36 @@ fn events() -> Vec<(&'static str, Event)> {
         ("leave", Event::Input(UserInput::Leave)),
         ("last words", Event::Device(DeviceEvent::InputEnded)),
         ("link up", Event::Link(LinkChange::Up)),
-        ("link broken", Event::Link(LinkChange::Down(Loss::Broken))),
-        ("link refused", Event::Link(LinkChange::Down(Loss::Refused))),
+        ("link broken", Event::Link(LinkChange::Down(CloseReason::Transient))),
+        ("link refused", Event::Link(LinkChange::Down(CloseReason::Permanent))),
         ("expires", Event::Link(LinkChange::Expires(Duration::from_secs(1800)))),
         ("configured", Event::Link(LinkChange::Configured)),
         ("misconfigured", Event::Link(LinkChange::Misconfigured)),
         ("spare up", Event::Standby(StandbyChange::Up)),
         ("spare configured", Event::Standby(StandbyChange::Configured(SESSION_LIFE))),
         ("spare refused", Event::Standby(StandbyChange::Refused)),
-        ("spare broken", Event::Standby(StandbyChange::Down(Loss::Broken))),
-        ("link denied", Event::Link(LinkChange::Down(Loss::Denied))),
-        ("speech started", Event::Server(ServerEvent::SpeechStarted)),
-        ("speech stopped", Event::Server(ServerEvent::SpeechStopped)),
-        ("committed", Event::Server(ServerEvent::Committed)),
-        ("created a", Event::Server(ServerEvent::ReplyCreated(id("a")))),
-        ("created b", Event::Server(ServerEvent::ReplyCreated(id("b")))),
-        ("audio a", Event::Server(ServerEvent::Audio(id("a")))),
-        ("audio b", Event::Server(ServerEvent::Audio(id("b")))),
-        ("done a", Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed))),
-        ("cancelled a", Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))),
-        ("failed a", Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Failed))),
-        ("done b", Event::Server(ServerEvent::ReplyDone(id("b"), Outcome::Completed))),
+        ("spare broken", Event::Standby(StandbyChange::Down(CloseReason::Transient))),
+        ("link denied", Event::Link(LinkChange::Down(CloseReason::Unauthorized))),
+        ("speech started", Event::Service(ServiceEvent::SpeechStarted)),
+        ("speech stopped", Event::Service(ServiceEvent::SpeechStopped)),
+        ("committed", Event::Service(ServiceEvent::Committed)),
+        ("created a", Event::Service(ServiceEvent::ReplyCreated(id("a")))),
+        ("created b", Event::Service(ServiceEvent::ReplyCreated(id("b")))),
+        ("audio a", Event::Service(ServiceEvent::Audio(id("a")))),
+        ("audio b", Event::Service(ServiceEvent::Audio(id("b")))),
+        ("done a", Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed))),
+        ("cancelled a", Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        ("failed a", Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Failed))),
+        ("done b", Event::Service(ServiceEvent::ReplyDone(id("b"), ResponseStatus::Completed))),
         ("drained", Event::Device(DeviceEvent::Drained)),
-        ("no cancel", Event::Server(ServerEvent::Refused(Refusal::NothingToCancel))),
-        ("in progress", Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))),
-        ("no commit", Event::Server(ServerEvent::Refused(Refusal::NothingToCommit))),
-        ("expired", Event::Server(ServerEvent::Refused(Refusal::SessionExpired))),
-        ("no quota", Event::Server(ServerEvent::Refused(Refusal::NoQuota))),
-        ("too much", Event::Server(ServerEvent::Refused(Refusal::TooMuch))),
-        ("trouble", Event::Server(ServerEvent::Refused(Refusal::Trouble))),
-        ("other error", Event::Server(ServerEvent::Refused(Refusal::Other))),
+        ("no cancel", Event::Service(ServiceEvent::Refused(ServerError::NothingToCancel))),
+        ("in progress", Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))),
+        ("no commit", Event::Service(ServiceEvent::Refused(ServerError::NothingToCommit))),
+        ("expired", Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))),
+        ("no quota", Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))),
+        ("too much", Event::Service(ServiceEvent::Refused(ServerError::RateLimited))),
+        ("trouble", Event::Service(ServiceEvent::Refused(ServerError::Internal))),
+        ("other error", Event::Service(ServiceEvent::Refused(ServerError::Other))),
         ("early tick", Event::Tick),
     ]
 }
@@ -124,14 +124,14 @@ fn number(event: &Event) -> usize {
             StandbyChange::Refused => 16,
             StandbyChange::Down(_) => 17,
         },
-        Event::Server(server) => match server {
-            ServerEvent::SpeechStarted => 18,
-            ServerEvent::SpeechStopped => 19,
-            ServerEvent::Committed => 20,
-            ServerEvent::ReplyCreated(_) => 21,
-            ServerEvent::Audio(_) => 22,
-            ServerEvent::ReplyDone(..) => 23,
-            ServerEvent::Refused(_) => 24,
+        Event::Service(server) => match server {
+            ServiceEvent::SpeechStarted => 18,
+            ServiceEvent::SpeechStopped => 19,
+            ServiceEvent::Committed => 20,
+            ServiceEvent::ReplyCreated(_) => 21,
+            ServiceEvent::Audio(_) => 22,
+            ServiceEvent::ReplyDone(..) => 23,
+            ServiceEvent::Refused(_) => 24,
         },
         Event::Tick => 25,
     }
@@ -162,7 +162,7 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
         }),
         Box::new(move || {
             let mut table = begin();
-            let _ = table.on(Event::Link(LinkChange::Down(Loss::Broken)));
+            let _ = table.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
             table
         }),
         Box::new(move || if mode == Mode::Open { with(vec![Event::Input(UserInput::Mute)]) } else { up() }),
@@ -174,7 +174,7 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
                 [
                     said(),
                     speaking(mode),
-                    vec![Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed))],
+                    vec![Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed))],
                 ]
                 .concat(),
             )
@@ -204,7 +204,7 @@ fn listening(mode: Mode) -> Vec<Event> {
 
 fn thinking(mode: Mode) -> Vec<Event> {
     if mode == Mode::Hold {
-        vec![Event::Server(ServerEvent::ReplyCreated(id("a")))]
+        vec![Event::Service(ServiceEvent::ReplyCreated(id("a")))]
     } else {
         turn("a")[..4].to_vec()
     }
@@ -224,16 +224,16 @@ fn cell(before: (State, bool), after: (State, bool), actions: &[Action]) -> Stri
     }
     parts.extend(actions.iter().map(|action| match action {
         Action::Cancel(id) => format!("Cancel {id}"),
-        Action::Tell(news) => format!("{news:?}"),
+        Action::Notify(news) => format!("{news:?}"),
         Action::Finish(ending) => format!("{ending:?}"),
-        Action::Sound(tone) => format!("Sound {tone:?}"),
+        Action::PlayEarcon(tone) => format!("Sound {tone:?}"),
         Action::Dial
         | Action::HangUp
         | Action::Configure
-        | Action::DialSpare
-        | Action::ConfigureSpare
-        | Action::DropSpare
-        | Action::Move
+        | Action::DialStandby
+        | Action::ConfigureStandby
+        | Action::DropStandby
+        | Action::SwitchToStandby
         | Action::Cut
         | Action::Clear
         | Action::Commit

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, DIAL_LIMIT, DeviceEvent, Event, HURRY, LinkChange, Loss, Mode, News, Outcome, QUIET,
-    ROTATE_BEFORE, Refusal, SESSION_LIFE, ServerEvent, StandbyChange, State, Tone, UserInput,
+    Action, CloseReason, DIAL_LIMIT, DeviceEvent, Earcon, Event, HANDOVER_BEFORE, LinkChange, Mode, Notice,
+    ResponseStatus, SESSION_LIFE, SWITCH_BY, SWITCH_QUIET, ServerError, ServiceEvent, StandbyChange, State,
+    UserInput,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -14,21 +15,21 @@ fn before_its_end_a_session_is_replaced_in_a_quiet_moment_and_nobody_notices() {
     for mode in [Mode::Open, TAP, Mode::Hold] {
         let mut talk = Table::up(mode);
         let began = talk.now;
-        let before = (talk.conversation.state(), talk.conversation.microphone());
-        assert_eq!(talk.at_deadline(), [Action::DialSpare]);
-        assert_eq!(talk.now - began, SESSION_LIFE - ROTATE_BEFORE);
+        let before = (talk.conversation.state(), talk.conversation.microphone_open());
+        assert_eq!(talk.at_deadline(), [Action::DialStandby]);
+        assert_eq!(talk.now - began, SESSION_LIFE - HANDOVER_BEFORE);
         assert_eq!(
             talk.all([
                 Event::Standby(StandbyChange::Up),
                 Event::Standby(StandbyChange::Configured(SESSION_LIFE))
             ]),
-            [Action::ConfigureSpare]
+            [Action::ConfigureStandby]
         );
-        assert_eq!(talk.at_deadline(), [Action::Move]);
-        assert_eq!((talk.conversation.state(), talk.conversation.microphone()), before);
+        assert_eq!(talk.at_deadline(), [Action::SwitchToStandby]);
+        assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), before);
         let moved = talk.now;
-        assert_eq!(talk.at_deadline(), [Action::DialSpare], "and so on, for ever");
-        assert!(talk.now - moved > SESSION_LIFE - ROTATE_BEFORE - Duration::from_secs(5));
+        assert_eq!(talk.at_deadline(), [Action::DialStandby], "and so on, for ever");
+        assert!(talk.now - moved > SESSION_LIFE - HANDOVER_BEFORE - Duration::from_secs(5));
     }
 }
 
@@ -41,8 +42,8 @@ fn the_time_that_the_service_names_is_the_one_that_counts() {
         Event::Link(LinkChange::Configured),
     ]);
     let began = talk.now;
-    assert_eq!(talk.at_deadline(), [Action::DialSpare]);
-    assert_eq!(talk.now - began, Duration::from_secs(1800) - ROTATE_BEFORE);
+    assert_eq!(talk.at_deadline(), [Action::DialStandby]);
+    assert_eq!(talk.now - began, Duration::from_secs(1800) - HANDOVER_BEFORE);
 }
 
 #[test]
@@ -50,18 +51,22 @@ fn while_somebody_speaks_or_waits_for_a_reply_nothing_moves() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     for event in turn("a") {
-        assert!(!talk.on(event).contains(&Action::Move));
-        assert_eq!(talk.after(QUIET).on(Event::Tick), []);
+        assert!(!talk.on(event).contains(&Action::SwitchToStandby));
+        assert_eq!(talk.after(SWITCH_QUIET).on(Event::Tick), []);
     }
     assert_eq!(
         talk.all([
-            Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+            Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
             Event::Device(DeviceEvent::Drained)
         ]),
         []
     );
-    assert_eq!(talk.after(QUIET - Duration::from_millis(1)).on(Event::Tick), [], "late words may still come");
-    assert_eq!(talk.after(Duration::from_millis(1)).on(Event::Tick), [Action::Move]);
+    assert_eq!(
+        talk.after(SWITCH_QUIET - Duration::from_millis(1)).on(Event::Tick),
+        [],
+        "late words may still come"
+    );
+    assert_eq!(talk.after(Duration::from_millis(1)).on(Event::Tick), [Action::SwitchToStandby]);
 }
 
 #[test]
@@ -69,11 +74,15 @@ fn without_a_quiet_moment_it_moves_at_the_last_safe_one_and_the_reply_goes_on() 
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ = talk.all(turn("a"));
-    let end = talk.now + ROTATE_BEFORE;
-    let _ = talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)));
+    let end = talk.now + HANDOVER_BEFORE;
+    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
     assert_eq!(talk.on(Event::Tick), [], "there is still time to hear it out");
-    talk.now = end - HURRY;
-    assert_eq!(talk.on(Event::Tick), [Action::Move], "it has come whole: the old session is not needed");
+    talk.now = end - SWITCH_BY;
+    assert_eq!(
+        talk.on(Event::Tick),
+        [Action::SwitchToStandby],
+        "it has come whole: the old session is not needed"
+    );
     assert_eq!(talk.conversation.state(), State::Speaking);
     assert_eq!(talk.on(Event::Device(DeviceEvent::Drained)), []);
     assert_eq!(talk.conversation.state(), State::Listening);
@@ -84,7 +93,7 @@ fn a_reply_that_is_still_coming_is_never_left() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ = talk.all(turn("a"));
-    assert_eq!(talk.after(ROTATE_BEFORE).on(Event::Tick), []);
+    assert_eq!(talk.after(HANDOVER_BEFORE).on(Event::Tick), []);
     assert_eq!(talk.conversation.state(), State::Speaking);
 }
 
@@ -93,28 +102,36 @@ fn a_session_that_ends_early_is_replaced_at_once_when_the_second_link_is_there()
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)));
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), [Action::Move], "no outage, no cut");
+    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
+    assert_eq!(
+        talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
+        [Action::SwitchToStandby],
+        "no outage, no cut"
+    );
     assert_eq!(talk.conversation.state(), State::Speaking);
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
-    assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::SessionExpired))), [Action::Move]);
-    assert!(talk.conversation.configured());
+    assert_eq!(
+        talk.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))),
+        [Action::SwitchToStandby]
+    );
+    assert!(talk.conversation.is_configured());
 }
 
 #[test]
 fn a_turn_that_loses_its_session_is_told_or_goes_on_as_far_as_it_can() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
-    let _ = talk.all([Event::Server(ServerEvent::SpeechStarted), Event::Server(ServerEvent::SpeechStopped)]);
+    let _ =
+        talk.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
     assert_eq!(
-        talk.on(Event::Link(LinkChange::Down(Loss::Broken))),
-        [Action::Move, Action::Tell(News::NoReply)]
+        talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
+        [Action::SwitchToStandby, Action::Notify(Notice::NoReply)]
     );
     let mut talk = Table::up(Mode::Hold);
     talk.has_a_spare();
     let _ = talk.on(Event::Input(UserInput::Press));
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), [Action::Move]);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
     assert_eq!(talk.conversation.state(), State::Listening);
     assert_eq!(talk.on(held(900)), [Action::Commit, Action::Create]);
 }
@@ -124,24 +141,29 @@ fn a_second_link_that_fails_is_tried_again_and_is_no_news() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
     let mut dials = 0;
-    for loss in [Loss::Broken, Loss::Refused, Loss::Denied, Loss::Later(Duration::from_secs(20))] {
+    for loss in [
+        CloseReason::Transient,
+        CloseReason::Permanent,
+        CloseReason::Unauthorized,
+        CloseReason::RetryAfter(Duration::from_secs(20)),
+    ] {
         assert_eq!(talk.on(Event::Standby(StandbyChange::Down(loss))), []);
         assert_eq!(talk.conversation.state(), State::Listening);
-        dials += usize::from(talk.at_deadline() == [Action::DialSpare]);
+        dials += usize::from(talk.at_deadline() == [Action::DialStandby]);
     }
     assert_eq!(dials, 4);
-    assert_eq!(talk.after(DIAL_LIMIT).on(Event::Tick), [Action::DropSpare]);
-    assert_eq!(talk.at_deadline(), [Action::DialSpare]);
+    assert_eq!(talk.after(DIAL_LIMIT).on(Event::Tick), [Action::DropStandby]);
+    assert_eq!(talk.at_deadline(), [Action::DialStandby]);
     let _ = talk.on(Event::Standby(StandbyChange::Up));
-    assert_eq!(talk.on(Event::Standby(StandbyChange::Refused)), [Action::DropSpare]);
-    assert_eq!(talk.at_deadline(), [Action::DialSpare]);
+    assert_eq!(talk.on(Event::Standby(StandbyChange::Refused)), [Action::DropStandby]);
+    assert_eq!(talk.at_deadline(), [Action::DialStandby]);
 }
 
 #[test]
 fn when_the_first_link_is_gone_the_half_made_second_is_the_next() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), [Action::Move]);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
     assert_eq!(talk.conversation.state(), State::Connecting);
     assert_eq!(
         talk.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
@@ -150,22 +172,25 @@ fn when_the_first_link_is_gone_the_half_made_second_is_the_next() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
     let _ = talk.on(Event::Standby(StandbyChange::Up));
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), [Action::Move]);
+    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
     assert_eq!(talk.on(Event::Link(LinkChange::Configured)), []);
-    assert!(talk.conversation.configured());
+    assert!(talk.conversation.is_configured());
 }
 
 #[test]
 fn a_second_link_that_does_not_come_up_in_time_is_an_outage_like_any_other() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     let mut all = Vec::new();
     for _ in 0..3 {
         all.extend(talk.at_deadline());
     }
-    assert!(all.contains(&Action::Sound(Tone::Lost)) && all.contains(&Action::Dial), "{all:?}");
+    assert!(
+        all.contains(&Action::PlayEarcon(Earcon::Disconnected)) && all.contains(&Action::Dial),
+        "{all:?}"
+    );
 }
 
 #[test]
@@ -174,7 +199,7 @@ fn a_reset_and_a_farewell_take_the_second_link_with_them() {
         let mut talk = Table::up(Mode::Open);
         talk.has_a_spare();
         assert_eq!(talk.on(event), [Action::Cut, Action::HangUp]);
-        assert!(!talk.conversation.configured());
+        assert!(!talk.conversation.is_configured());
     }
 }
 
@@ -182,17 +207,17 @@ fn a_reset_and_a_farewell_take_the_second_link_with_them() {
 fn a_reply_asked_for_in_the_old_session_is_not_waited_for_in_the_new() {
     let mut talk = Table::up(Mode::Hold);
     talk.has_a_spare();
-    let end = talk.now + ROTATE_BEFORE;
+    let end = talk.now + HANDOVER_BEFORE;
     let _ = talk.all([
         Event::Input(UserInput::Press),
         held(900),
-        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Input(UserInput::Press),
         held(90),
     ]);
-    assert_eq!(talk.after(QUIET).on(Event::Tick), [], "a reply that nobody wants is still being made");
-    talk.now = end - HURRY;
-    assert_eq!(talk.on(Event::Tick), [Action::Move]);
+    assert_eq!(talk.after(SWITCH_QUIET).on(Event::Tick), [], "a reply that nobody wants is still being made");
+    talk.now = end - SWITCH_BY;
+    assert_eq!(talk.on(Event::Tick), [Action::SwitchToStandby]);
     let _ = talk.on(Event::Input(UserInput::Press));
     assert_eq!(talk.on(held(900)), [Action::Commit, Action::Create]);
 }

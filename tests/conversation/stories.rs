@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, CONFIGURE_LIMIT, DIAL_LIMIT, DeviceEvent, Ending, Event, LAST_WORDS, LinkChange, Loss, Mode,
-    News, OWED_LIMIT, Outcome, RETRY_SPACING, Refusal, SPEAKER_PATIENCE, STALL_LIMIT, ServerEvent, State,
-    THINK_LIMIT, UserInput,
+    Action, CONFIGURE_LIMIT, CloseReason, DEFERRED_CREATE_LIMIT, DIAL_LIMIT, DeviceEvent, Event, Exit,
+    INPUT_ENDED_WAIT, LinkChange, Mode, Notice, RETRY_SPACING, ResponseStatus, SPEAKER_WAIT_LIMIT,
+    STALL_LIMIT, ServerError, ServiceEvent, State, THINK_LIMIT, UserInput,
 };
 
 use super::{TAP, Table, held, id, turn};
@@ -16,7 +16,7 @@ fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
     assert_eq!(talk.all(turn("a")), [Action::Cut], "the cut is for sound of an earlier link");
     assert_eq!(talk.conversation.state(), State::Speaking);
     let rest = [
-        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ];
     assert_eq!(talk.all(rest), []);
@@ -27,24 +27,24 @@ fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
 fn a_voice_that_barges_in_cuts_and_leaves_the_cancelling_to_the_service() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Server(ServerEvent::SpeechStarted)), [Action::Cut]);
-    assert!(!talk.conversation.admits("a"), "late audio of the cut reply is nobody's");
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), []);
+    assert_eq!(talk.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
+    assert!(!talk.conversation.accepts_audio_of("a"), "late audio of the cut reply is nobody's");
+    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))), []);
     let _ = talk.all([
-        Event::Server(ServerEvent::SpeechStopped),
-        Event::Server(ServerEvent::Committed),
-        Event::Server(ServerEvent::ReplyCreated(id("b"))),
+        Event::Service(ServiceEvent::SpeechStopped),
+        Event::Service(ServiceEvent::Committed),
+        Event::Service(ServiceEvent::ReplyCreated(id("b"))),
     ]);
-    assert!(talk.conversation.admits("b") && !talk.conversation.admits("a"));
+    assert!(talk.conversation.accepts_audio_of("b") && !talk.conversation.accepts_audio_of("a"));
 }
 
 #[test]
 fn a_voice_that_barges_in_after_the_reply_was_sent_cuts_what_is_still_heard() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)));
+    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
     assert_eq!(talk.conversation.state(), State::Speaking);
-    assert_eq!(talk.on(Event::Server(ServerEvent::SpeechStarted)), [Action::Cut]);
+    assert_eq!(talk.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
@@ -53,7 +53,7 @@ fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Cancel(id("a"))]);
-    assert!(!talk.conversation.admits("a"));
+    assert!(!talk.conversation.accepts_audio_of("a"));
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
@@ -61,7 +61,7 @@ fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
 fn the_button_cancels_nothing_when_the_service_is_done() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)));
+    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
 }
 
@@ -69,23 +69,23 @@ fn the_button_cancels_nothing_when_the_service_is_done() {
 fn a_press_before_the_reply_exists_cancels_it_as_soon_as_it_does() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all([
-        Event::Server(ServerEvent::SpeechStarted),
-        Event::Server(ServerEvent::SpeechStopped),
-        Event::Server(ServerEvent::Committed),
+        Event::Service(ServiceEvent::SpeechStarted),
+        Event::Service(ServiceEvent::SpeechStopped),
+        Event::Service(ServiceEvent::Committed),
     ]);
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
-    assert!(!talk.conversation.admits("a"));
+    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
+    assert!(!talk.conversation.accepts_audio_of("a"));
 }
 
 #[test]
 fn tap_opens_the_microphone_at_once_and_quiet_closes_it() {
     let mut talk = Table::up(TAP);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Idle, false));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Idle, false));
     let _ = talk.on(Event::Input(UserInput::Press));
-    assert!(talk.conversation.microphone());
+    assert!(talk.conversation.microphone_open());
     assert_eq!(talk.at_deadline(), [Action::Clear]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Idle, false));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Idle, false));
 }
 
 #[test]
@@ -94,10 +94,10 @@ fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
     let _ = talk.on(Event::Input(UserInput::Press));
     let _ = talk.all(turn("a"));
     let _ = talk.all([
-        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Listening, true));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Listening, true));
     assert_eq!(talk.at_deadline(), [Action::Clear]);
     assert_eq!(talk.conversation.state(), State::Idle);
 }
@@ -106,16 +106,16 @@ fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
 fn push_to_talk_commits_and_asks_once_on_release() {
     let mut talk = Table::up(Mode::Hold);
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Clear]);
-    assert!(talk.conversation.microphone());
+    assert!(talk.conversation.microphone_open());
     assert_eq!(talk.on(held(1200)), [Action::Commit, Action::Create]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Thinking, false));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Thinking, false));
 }
 
 #[test]
 fn a_push_too_short_for_a_word_is_cleared_and_not_answered() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.on(Event::Input(UserInput::Press));
-    assert_eq!(talk.on(held(149)), [Action::Clear, Action::Tell(News::TooShort)]);
+    assert_eq!(talk.on(held(149)), [Action::Clear, Action::Notify(Notice::TooShort)]);
     assert_eq!(talk.conversation.state(), State::Idle);
     let _ = talk.on(Event::Input(UserInput::Press));
     assert_eq!(talk.on(held(150)), [Action::Commit, Action::Create]);
@@ -127,17 +127,20 @@ fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() 
     let _ = talk.all([
         Event::Input(UserInput::Press),
         held(900),
-        Event::Server(ServerEvent::ReplyCreated(id("a"))),
-        Event::Server(ServerEvent::Audio(id("a"))),
+        Event::Service(ServiceEvent::ReplyCreated(id("a"))),
+        Event::Service(ServiceEvent::Audio(id("a"))),
     ]);
     assert_eq!(
         talk.on(Event::Input(UserInput::Press)),
         [Action::Cut, Action::Cancel(id("a")), Action::Clear]
     );
     assert_eq!(talk.on(held(900)), [Action::Commit], "one slot: the reply in progress goes first");
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), [Action::Create]);
-    let _ = talk.on(Event::Server(ServerEvent::ReplyCreated(id("b"))));
-    assert!(talk.conversation.admits("b"));
+    assert_eq!(
+        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        [Action::Create]
+    );
+    let _ = talk.on(Event::Service(ServiceEvent::ReplyCreated(id("b"))));
+    assert!(talk.conversation.accepts_audio_of("b"));
 }
 
 #[test]
@@ -146,12 +149,15 @@ fn a_reply_asked_for_late_has_its_own_time_to_come() {
     let _ = talk.all([
         Event::Input(UserInput::Press),
         held(900),
-        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Input(UserInput::Press),
         held(900),
     ]);
-    talk.after(OWED_LIMIT - Duration::from_millis(1));
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), [Action::Create]);
+    talk.after(DEFERRED_CREATE_LIMIT - Duration::from_millis(1));
+    assert_eq!(
+        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        [Action::Create]
+    );
     assert_eq!(talk.conversation.deadline(), Some(talk.now + THINK_LIMIT));
 }
 
@@ -160,9 +166,12 @@ fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([Event::Input(UserInput::Press), held(900), Event::Input(UserInput::Press)]);
     assert_eq!(talk.on(held(900)), [Action::Commit]);
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
-    assert!(!talk.conversation.admits("a"));
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled))), [Action::Create]);
+    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
+    assert!(!talk.conversation.accepts_audio_of("a"));
+    assert_eq!(
+        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        [Action::Create]
+    );
 }
 
 #[test]
@@ -171,21 +180,21 @@ fn a_reply_whose_end_the_service_forgets_to_tell_costs_the_next_turn_three_secon
     let _ = talk.all([
         Event::Input(UserInput::Press),
         held(900),
-        Event::Server(ServerEvent::ReplyCreated(id("a"))),
-        Event::Server(ServerEvent::Audio(id("a"))),
+        Event::Service(ServiceEvent::ReplyCreated(id("a"))),
+        Event::Service(ServiceEvent::Audio(id("a"))),
     ]);
     assert_eq!(
         talk.on(Event::Input(UserInput::Press)),
         [Action::Cut, Action::Cancel(id("a")), Action::Clear]
     );
     assert_eq!(talk.on(held(900)), [Action::Commit]);
-    assert_eq!(talk.conversation.deadline(), Some(talk.now + OWED_LIMIT));
-    talk.after(OWED_LIMIT);
+    assert_eq!(talk.conversation.deadline(), Some(talk.now + DEFERRED_CREATE_LIMIT));
+    talk.after(DEFERRED_CREATE_LIMIT);
     assert_eq!(talk.on(Event::Tick), [Action::Create]);
     assert_eq!(
         talk.all([
-            Event::Server(ServerEvent::ReplyCreated(id("b"))),
-            Event::Server(ServerEvent::Audio(id("b")))
+            Event::Service(ServiceEvent::ReplyCreated(id("b"))),
+            Event::Service(ServiceEvent::Audio(id("b")))
         ]),
         []
     );
@@ -198,25 +207,28 @@ fn a_service_that_was_not_done_after_all_is_asked_again_and_again_until_the_turn
     let _ = talk.all([
         Event::Input(UserInput::Press),
         held(900),
-        Event::Server(ServerEvent::ReplyCreated(id("a"))),
+        Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Input(UserInput::Press),
         held(900),
     ]);
     for _ in 0..9 {
-        talk.after(OWED_LIMIT);
+        talk.after(DEFERRED_CREATE_LIMIT);
         assert_eq!(talk.on(Event::Tick), [Action::Create]);
-        assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))), []);
+        assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
     }
-    talk.after(OWED_LIMIT);
-    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Tell(News::NoReply)]);
+    talk.after(DEFERRED_CREATE_LIMIT);
+    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
 }
 
 #[test]
 fn a_create_that_came_too_early_is_repeated_after_the_reply_in_progress() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([Event::Input(UserInput::Press), held(900)]);
-    assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))), []);
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("x"), Outcome::Completed))), [Action::Create]);
+    assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
+    assert_eq!(
+        talk.on(Event::Service(ServiceEvent::ReplyDone(id("x"), ResponseStatus::Completed))),
+        [Action::Create]
+    );
 }
 
 #[test]
@@ -224,13 +236,13 @@ fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_los
     for mode in [TAP, Mode::Hold] {
         let mut talk = Table::begin(mode);
         let _ = talk.on(Event::Input(UserInput::Press));
-        assert!(talk.conversation.microphone() && !talk.conversation.configured());
+        assert!(talk.conversation.microphone_open() && !talk.conversation.is_configured());
         assert_eq!(talk.conversation.state(), State::Listening);
         assert_eq!(
             talk.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
             [Action::Configure]
         );
-        assert!(talk.conversation.microphone() && talk.conversation.configured());
+        assert!(talk.conversation.microphone_open() && talk.conversation.is_configured());
     }
 }
 
@@ -238,7 +250,7 @@ fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_los
 fn a_whole_push_before_the_link_is_up_becomes_a_turn_when_it_is() {
     let mut talk = Table::begin(Mode::Hold);
     let _ = talk.all([Event::Input(UserInput::Press), held(1500), Event::Link(LinkChange::Up)]);
-    assert!(!talk.conversation.microphone());
+    assert!(!talk.conversation.microphone_open());
     assert_eq!(talk.on(Event::Link(LinkChange::Configured)), [Action::Commit, Action::Create]);
     assert_eq!(talk.conversation.state(), State::Thinking);
 }
@@ -246,16 +258,16 @@ fn a_whole_push_before_the_link_is_up_becomes_a_turn_when_it_is() {
 #[test]
 fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Server(ServerEvent::SpeechStarted));
+    let _ = talk.on(Event::Service(ServiceEvent::SpeechStarted));
     assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Clear]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Muted, false));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Muted, false));
     let _ = talk.on(Event::Input(UserInput::Mute));
-    assert!(talk.conversation.microphone());
+    assert!(talk.conversation.microphone_open());
     let _ = talk.all(turn("a"));
     assert_eq!(talk.on(Event::Input(UserInput::Mute)), []);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone()), (State::Speaking, false));
+    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Speaking, false));
     let _ = talk.all([
-        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ]);
     assert_eq!(talk.conversation.state(), State::Muted);
@@ -265,8 +277,8 @@ fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
 fn what_a_switch_mutes_no_button_unmutes() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(true))), [Action::Clear]);
-    assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Tell(News::MuteSwitched)]);
-    assert!(talk.conversation.muted() && !talk.conversation.mute_asked());
+    assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Notify(Notice::MuteSwitched)]);
+    assert!(talk.conversation.muted() && !talk.conversation.muted_by_button());
     assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(false))), []);
     assert_eq!(talk.conversation.state(), State::Listening);
 }
@@ -287,10 +299,10 @@ fn a_speaker_that_is_soon_back_costs_no_reply() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     assert_eq!(talk.on(Event::Device(DeviceEvent::Speaker { there: false })), []);
-    let _ = talk.after(SPEAKER_PATIENCE / 2).on(Event::Tick);
+    let _ = talk.after(SPEAKER_WAIT_LIMIT / 2).on(Event::Tick);
     let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: true }));
-    assert_eq!(talk.after(SPEAKER_PATIENCE).on(Event::Tick), []);
-    assert!(talk.conversation.admits("a"));
+    assert_eq!(talk.after(SPEAKER_WAIT_LIMIT).on(Event::Tick), []);
+    assert!(talk.conversation.accepts_audio_of("a"));
 }
 
 #[test]
@@ -299,18 +311,18 @@ fn without_a_speaker_no_reply_is_waited_for_or_kept_for_later() {
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: false }));
     let told = talk.at_deadline();
-    assert_eq!(told, [Action::Cut, Action::Cancel(id("a")), Action::Tell(News::NoSpeaker)]);
+    assert_eq!(told, [Action::Cut, Action::Cancel(id("a")), Action::Notify(Notice::NoSpeaker)]);
     assert_eq!(talk.conversation.state(), State::Listening);
     let _ = talk.all([
-        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Cancelled)),
-        Event::Server(ServerEvent::SpeechStarted),
-        Event::Server(ServerEvent::SpeechStopped),
+        Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled)),
+        Event::Service(ServiceEvent::SpeechStarted),
+        Event::Service(ServiceEvent::SpeechStopped),
     ]);
-    let told = talk.on(Event::Server(ServerEvent::ReplyCreated(id("b"))));
-    assert_eq!(told, [Action::Cut, Action::Cancel(id("b")), Action::Tell(News::NoSpeaker)]);
-    assert!(!talk.conversation.admits("b"));
+    let told = talk.on(Event::Service(ServiceEvent::ReplyCreated(id("b"))));
+    assert_eq!(told, [Action::Cut, Action::Cancel(id("b")), Action::Notify(Notice::NoSpeaker)]);
+    assert!(!talk.conversation.accepts_audio_of("b"));
     let _ = talk.all([
-        Event::Server(ServerEvent::ReplyDone(id("b"), Outcome::Cancelled)),
+        Event::Service(ServiceEvent::ReplyDone(id("b"), ResponseStatus::Cancelled)),
         Event::Device(DeviceEvent::Speaker { there: true }),
     ]);
     let _ = talk.all(turn("c"));
@@ -330,16 +342,17 @@ fn a_reset_forgets_the_talk_and_the_mute_and_begins_again() {
 fn a_muted_device_says_so_when_the_button_asks_for_its_ear() {
     let mut talk = Table::up(TAP);
     let _ = talk.on(Event::Input(UserInput::Mute));
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Tell(News::Muted)]);
-    assert!(!talk.conversation.microphone());
+    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Notify(Notice::Muted)]);
+    assert!(!talk.conversation.microphone_open());
 }
 
 #[test]
 fn a_turn_without_a_reply_is_given_up_and_the_device_is_at_rest() {
     let mut talk = Table::up(Mode::Open);
-    let _ = talk.all([Event::Server(ServerEvent::SpeechStarted), Event::Server(ServerEvent::SpeechStopped)]);
+    let _ =
+        talk.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
     talk.after(THINK_LIMIT);
-    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Tell(News::NoReply)]);
+    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
     assert_eq!(talk.conversation.state(), State::Listening);
 }
 
@@ -351,7 +364,7 @@ fn a_reply_that_stops_coming_is_given_up_and_cancelled() {
     talk.after(STALL_LIMIT);
     assert_eq!(
         talk.on(Event::Tick),
-        [Action::Cut, Action::Cancel(id("a")), Action::Tell(News::ReplyStalled)]
+        [Action::Cut, Action::Cancel(id("a")), Action::Notify(Notice::ReplyStalled)]
     );
     assert_eq!(talk.conversation.state(), State::Listening);
 }
@@ -361,8 +374,8 @@ fn a_slow_reply_that_runs_dry_goes_on_when_more_comes() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::Drained));
-    let _ = talk.on(Event::Server(ServerEvent::Audio(id("a"))));
-    assert_eq!(talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed))), []);
+    let _ = talk.on(Event::Service(ServiceEvent::Audio(id("a"))));
+    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed))), []);
     assert_eq!(talk.conversation.state(), State::Speaking);
     let _ = talk.on(Event::Device(DeviceEvent::Drained));
     assert_eq!(talk.conversation.state(), State::Listening);
@@ -373,8 +386,8 @@ fn a_failed_reply_is_told_and_the_device_is_at_rest() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a").into_iter().take(4));
     assert_eq!(
-        talk.on(Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Failed))),
-        [Action::Tell(News::ReplyFailed)]
+        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Failed))),
+        [Action::Notify(Notice::ReplyFailed)]
     );
     assert_eq!(talk.conversation.state(), State::Listening);
 }
@@ -386,7 +399,10 @@ fn dialling_and_configuring_have_deadlines() {
     assert_eq!(talk.conversation.state(), State::Offline);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
     let _ = talk.on(Event::Link(LinkChange::Up));
-    assert_eq!(talk.after(CONFIGURE_LIMIT).on(Event::Tick), [Action::HangUp, Action::Tell(News::NoSession)]);
+    assert_eq!(
+        talk.after(CONFIGURE_LIMIT).on(Event::Tick),
+        [Action::HangUp, Action::Notify(Notice::NoSession)]
+    );
 }
 
 #[test]
@@ -395,7 +411,7 @@ fn retries_grow_apart() {
     let mut last = talk.now;
     let mut gaps = Vec::new();
     for _ in 0..12 {
-        let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+        let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
         assert_eq!(talk.at_deadline(), [Action::Dial]);
         gaps.push(talk.now - last);
         last = talk.now;
@@ -409,7 +425,7 @@ fn retries_grow_apart() {
 #[test]
 fn a_service_that_asks_for_patience_gets_it_whoever_presses() {
     let mut talk = Table::begin(Mode::Open);
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Later(Duration::from_secs(45)))));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(45)))));
     let began = talk.now;
     let wait = talk.conversation.deadline().unwrap() - talk.now;
     assert!(wait >= Duration::from_secs(45), "{wait:?}");
@@ -422,12 +438,12 @@ fn a_service_that_asks_for_patience_gets_it_whoever_presses() {
 fn a_press_while_offline_dials_at_once_but_not_faster_than_allowed() {
     let mut talk = Table::begin(TAP);
     for _ in 0..8 {
-        let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+        let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
         let _ = talk.at_deadline();
     }
-    let _ = talk.after(RETRY_SPACING).on(Event::Link(LinkChange::Down(Loss::Broken)));
+    let _ = talk.after(RETRY_SPACING).on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Dial]);
-    let _ = talk.on(Event::Link(LinkChange::Down(Loss::Broken)));
+    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     let _ = talk.on(Event::Input(UserInput::Press));
     assert_eq!(
         talk.on(Event::Input(UserInput::Press)),
@@ -440,7 +456,10 @@ fn a_press_while_offline_dials_at_once_but_not_faster_than_allowed() {
 #[test]
 fn refused_credentials_end_the_program_for_good() {
     let mut talk = Table::begin(Mode::Open);
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Refused))), [Action::Finish(Ending::Refused)]);
+    assert_eq!(
+        talk.on(Event::Link(LinkChange::Down(CloseReason::Permanent))),
+        [Action::Finish(Exit::Misconfigured)]
+    );
     assert_eq!(talk.conversation.deadline(), None);
 }
 
@@ -448,15 +467,18 @@ fn refused_credentials_end_the_program_for_good() {
 fn leaving_closes_the_link_waits_a_little_and_ends() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.on(Event::Input(UserInput::Leave)), [Action::Cut, Action::HangUp]);
-    assert!(!talk.conversation.microphone());
-    assert_eq!(talk.at_deadline(), [Action::Finish(Ending::Bye)]);
+    assert!(!talk.conversation.microphone_open());
+    assert_eq!(talk.at_deadline(), [Action::Finish(Exit::Requested)]);
     let mut talk = Table::up(Mode::Open);
     let _ = talk.on(Event::Input(UserInput::Leave));
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(Loss::Broken))), [Action::Finish(Ending::Bye)]);
+    assert_eq!(
+        talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
+        [Action::Finish(Exit::Requested)]
+    );
     let mut talk = Table::begin(Mode::Open);
     assert_eq!(
         talk.on(Event::Input(UserInput::Leave)),
-        [Action::Cut, Action::HangUp, Action::Finish(Ending::Bye)]
+        [Action::Cut, Action::HangUp, Action::Finish(Exit::Requested)]
     );
 }
 
@@ -466,10 +488,10 @@ fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::InputEnded));
     let _ = talk.all([
-        Event::Server(ServerEvent::ReplyDone(id("a"), Outcome::Completed)),
+        Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ]);
-    assert_eq!(talk.conversation.deadline(), Some(talk.now + LAST_WORDS));
+    assert_eq!(talk.conversation.deadline(), Some(talk.now + INPUT_ENDED_WAIT));
     assert_eq!(talk.at_deadline(), [Action::Cut, Action::HangUp]);
 }
 
@@ -477,7 +499,7 @@ fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
 fn an_expired_session_is_replaced_by_a_new_one() {
     let mut talk = Table::up(Mode::Open);
     talk.after(Duration::from_secs(3600));
-    assert_eq!(talk.on(Event::Server(ServerEvent::Refused(Refusal::SessionExpired))), [Action::HangUp]);
+    assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))), [Action::HangUp]);
     assert_eq!(talk.conversation.state(), State::Offline);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
 }

@@ -1,8 +1,8 @@
 //! Whatever happens in whatever order, the promises hold and the device finds back to rest.
 
 use mynah::conversation::{
-    Action, DeviceEvent, Event, LinkChange, Loss, Mode, News, OWED_LIMIT, Outcome, Refusal, SESSION_LIFE,
-    ServerEvent, StandbyChange, State, Tone, UserInput,
+    Action, CloseReason, DEFERRED_CREATE_LIMIT, DeviceEvent, Earcon, Event, LinkChange, Mode, Notice,
+    ResponseStatus, SESSION_LIFE, ServerError, ServiceEvent, StandbyChange, State, UserInput,
 };
 use mynah::model::Time;
 use proptest::prelude::*;
@@ -62,13 +62,13 @@ impl Seen {
     pub(crate) fn named(&mut self, event: Event) -> Event {
         let latest = |back: &str| id(&format!("r{}", self.created.saturating_sub(back.len() as u32)));
         match event {
-            Event::Server(ServerEvent::ReplyCreated(_)) => {
+            Event::Service(ServiceEvent::ReplyCreated(_)) => {
                 self.created += 1;
-                Event::Server(ServerEvent::ReplyCreated(id(&format!("r{}", self.created))))
+                Event::Service(ServiceEvent::ReplyCreated(id(&format!("r{}", self.created))))
             }
-            Event::Server(ServerEvent::Audio(back)) => Event::Server(ServerEvent::Audio(latest(&back))),
-            Event::Server(ServerEvent::ReplyDone(back, outcome)) => {
-                Event::Server(ServerEvent::ReplyDone(latest(&back), outcome))
+            Event::Service(ServiceEvent::Audio(back)) => Event::Service(ServiceEvent::Audio(latest(&back))),
+            Event::Service(ServiceEvent::ReplyDone(back, outcome)) => {
+                Event::Service(ServiceEvent::ReplyDone(latest(&back), outcome))
             }
             other => other,
         }
@@ -87,13 +87,13 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
             seen.spare = Spare::Configured
         }
         Event::Standby(StandbyChange::Down(_)) => seen.spare = Spare::None,
-        Event::Server(ServerEvent::Audio(reply)) if talk.conversation.admits(reply) => {
+        Event::Service(ServiceEvent::Audio(reply)) if talk.conversation.accepts_audio_of(reply) => {
             prop_assert!(!seen.cut.contains(&reply.to_string()), "{reply} is heard after its cut");
             seen.heard = Some(reply.to_string());
         }
-        Event::Server(ServerEvent::ReplyDone(..))
-        | Event::Server(ServerEvent::Refused(Refusal::ReplyInProgress))
-        | Event::Server(ServerEvent::ReplyCreated(_)) => seen.asked = None,
+        Event::Service(ServiceEvent::ReplyDone(..))
+        | Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))
+        | Event::Service(ServiceEvent::ReplyCreated(_)) => seen.asked = None,
         _ => {}
     }
     let before = talk.conversation.clone();
@@ -105,56 +105,56 @@ fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCase
                 seen.links = 1;
             }
             Action::HangUp => (seen.links, seen.asked, seen.spare) = (0, None, Spare::None),
-            Action::DialSpare => {
-                prop_assert!(seen.links == 1 && before.configured(), "a second link without a first");
+            Action::DialStandby => {
+                prop_assert!(seen.links == 1 && before.is_configured(), "a second link without a first");
                 prop_assert!(seen.spare == Spare::None, "a third link");
                 seen.spare = Spare::Dialled;
             }
-            Action::ConfigureSpare => {
+            Action::ConfigureStandby => {
                 prop_assert!(seen.spare == Spare::Up, "a link configured that is not up")
             }
-            Action::DropSpare => seen.spare = Spare::None,
-            Action::Move => {
+            Action::DropStandby => seen.spare = Spare::None,
+            Action::SwitchToStandby => {
                 prop_assert!(seen.spare != Spare::None, "a move to nowhere");
-                let in_use = talk.conversation.configured();
+                let in_use = talk.conversation.is_configured();
                 prop_assert!(
                     !in_use || seen.spare == Spare::Configured,
                     "a session in use that is not configured"
                 );
-                let useless = seen.links == 0 || matches!(event, Event::Server(ServerEvent::Refused(_)));
+                let useless = seen.links == 0 || matches!(event, Event::Service(ServiceEvent::Refused(_)));
                 prop_assert!(in_use || useless, "a session left for less");
                 (seen.links, seen.spare, seen.asked) = (1, Spare::None, None);
             }
             Action::Cut => seen.cut.extend(seen.heard.take()),
             Action::Create => {
-                let patient = seen.asked.is_none_or(|asked| talk.now >= asked + OWED_LIMIT);
+                let patient = seen.asked.is_none_or(|asked| talk.now >= asked + DEFERRED_CREATE_LIMIT);
                 prop_assert!(patient, "two replies asked for at once");
-                prop_assert!(before.configured() || talk.conversation.configured());
+                prop_assert!(before.is_configured() || talk.conversation.is_configured());
                 seen.asked = Some(talk.now);
             }
             Action::Commit | Action::Clear => {
-                prop_assert!(before.configured() || talk.conversation.configured())
+                prop_assert!(before.is_configured() || talk.conversation.is_configured())
             }
             Action::Finish(_) => seen.over = true,
             // A reply that did not come in time is not asked for any longer.
-            Action::Tell(News::NoReply) => seen.asked = None,
-            Action::Sound(tone) => {
-                let lost = tone == Tone::Lost;
+            Action::Notify(Notice::NoReply) => seen.asked = None,
+            Action::PlayEarcon(tone) => {
+                let lost = tone == Earcon::Disconnected;
                 prop_assert!(seen.mourned != lost, "{tone:?} twice, or without the other");
                 seen.mourned = lost;
             }
-            Action::Configure | Action::Cancel(_) | Action::Tell(_) => {}
+            Action::Configure | Action::Cancel(_) | Action::Notify(_) => {}
         }
     }
-    let (state, microphone) = (talk.conversation.state(), talk.conversation.microphone());
+    let (state, microphone) = (talk.conversation.state(), talk.conversation.microphone_open());
     prop_assert!(!(talk.conversation.muted() && microphone), "an open microphone while muted");
     prop_assert!(
         !(microphone && matches!(state, State::Idle | State::Muted)),
         "{state:?} with an open microphone"
     );
-    prop_assert!(!before.is_at_rest() || before.configured(), "at rest without a session");
+    prop_assert!(!before.is_at_rest() || before.is_configured(), "at rest without a session");
     prop_assert!(
-        seen.spare == Spare::None || talk.conversation.configured(),
+        seen.spare == Spare::None || talk.conversation.is_configured(),
         "a second link without a first"
     );
     prop_assert!(state != State::Listening || microphone, "listening with a closed microphone");
@@ -169,7 +169,7 @@ fn settles(talk: &mut Table, seen: &mut Seen) -> Result<(), TestCaseError> {
         }
         talk.now = talk.conversation.deadline().expect("a phase that is not at rest has a deadline");
         step(talk, seen, &Event::Tick)?;
-        if seen.links == 1 && !talk.conversation.configured() {
+        if seen.links == 1 && !talk.conversation.is_configured() {
             step(talk, seen, &Event::Link(LinkChange::Up))?;
             step(talk, seen, &Event::Link(LinkChange::Configured))?;
         }
@@ -192,25 +192,25 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|there| Event::Device(DeviceEvent::Speaker { there })),
         1 => Just(Event::Input(UserInput::Reset)),
         3 => Just(Event::Link(LinkChange::Up)),
-        1 => prop::sample::select(vec![Loss::Broken, Loss::Later(Duration::from_secs(9))]).prop_map(|it| Event::Link(LinkChange::Down(it))),
+        1 => prop::sample::select(vec![CloseReason::Transient, CloseReason::RetryAfter(Duration::from_secs(9))]).prop_map(|it| Event::Link(LinkChange::Down(it))),
         3 => Just(Event::Link(LinkChange::Configured)),
         2 => (0u64..1200).prop_map(|s| Event::Link(LinkChange::Expires(Duration::from_secs(s)))),
         3 => Just(Event::Standby(StandbyChange::Up)),
         3 => (0u64..3600).prop_map(|s| Event::Standby(StandbyChange::Configured(Duration::from_secs(s)))),
         1 => Just(Event::Standby(StandbyChange::Refused)),
-        1 => prop::sample::select(vec![Loss::Broken, Loss::Refused, Loss::Denied]).prop_map(|it| Event::Standby(StandbyChange::Down(it))),
-        2 => Just(Event::Server(ServerEvent::SpeechStarted)),
-        2 => Just(Event::Server(ServerEvent::SpeechStopped)),
-        2 => Just(Event::Server(ServerEvent::Committed)),
-        3 => reply().prop_map(|it| Event::Server(ServerEvent::ReplyCreated(it))),
-        4 => reply().prop_map(|it| Event::Server(ServerEvent::Audio(it))),
-        3 => (reply(), prop::sample::select(vec![Outcome::Completed, Outcome::Cancelled, Outcome::Failed]))
-            .prop_map(|(reply, outcome)| Event::Server(ServerEvent::ReplyDone(reply, outcome))),
+        1 => prop::sample::select(vec![CloseReason::Transient, CloseReason::Permanent, CloseReason::Unauthorized]).prop_map(|it| Event::Standby(StandbyChange::Down(it))),
+        2 => Just(Event::Service(ServiceEvent::SpeechStarted)),
+        2 => Just(Event::Service(ServiceEvent::SpeechStopped)),
+        2 => Just(Event::Service(ServiceEvent::Committed)),
+        3 => reply().prop_map(|it| Event::Service(ServiceEvent::ReplyCreated(it))),
+        4 => reply().prop_map(|it| Event::Service(ServiceEvent::Audio(it))),
+        3 => (reply(), prop::sample::select(vec![ResponseStatus::Completed, ResponseStatus::Cancelled, ResponseStatus::Failed]))
+            .prop_map(|(reply, outcome)| Event::Service(ServiceEvent::ReplyDone(reply, outcome))),
         2 => Just(Event::Device(DeviceEvent::Drained)),
         1 => prop::sample::select(vec![
-            Refusal::NothingToCancel, Refusal::ReplyInProgress, Refusal::NothingToCommit, Refusal::SessionExpired, Refusal::Other,
-            Refusal::Trouble, Refusal::TooMuch,
-        ]).prop_map(|it| Event::Server(ServerEvent::Refused(it))),
+            ServerError::NothingToCancel, ServerError::ReplyInProgress, ServerError::NothingToCommit, ServerError::SessionExpired, ServerError::Other,
+            ServerError::Internal, ServerError::RateLimited,
+        ]).prop_map(|it| Event::Service(ServiceEvent::Refused(it))),
         2 => Just(Event::Tick),
     ]
 }

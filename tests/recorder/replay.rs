@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Conversation, DeviceEvent, Event, LinkChange, Loss, Mode, Outcome, Refusal, ServerEvent, Snapshot,
-    StandbyChange, State, UserInput,
+    CloseReason, Conversation, DeviceEvent, Event, LinkChange, Mode, ResponseStatus, ServerError,
+    ServiceEvent, Snapshot, StandbyChange, State, UserInput,
 };
 use mynah::model::Time;
 use mynah::recorder::{Head, Line, Replayed, replay};
@@ -27,8 +27,8 @@ fn a_conversation_lived_again_does_the_same() {
     desk.up();
     desk.live(turn("r1").map(|event| (120, event)));
     desk.live([
-        (900, Event::Server(ServerEvent::SpeechStarted)),
-        (10, Event::Server(ServerEvent::ReplyDone(id("r1"), Outcome::Cancelled))),
+        (900, Event::Service(ServiceEvent::SpeechStarted)),
+        (10, Event::Service(ServiceEvent::ReplyDone(id("r1"), ResponseStatus::Cancelled))),
     ]);
     let Replayed::Same { events, actions } = desk.replayed() else { panic!("it differs") };
     assert_eq!((events, actions), (9, 3), "configure, and a cut each time somebody spoke");
@@ -141,7 +141,7 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
     for event in [
         Event::Device(DeviceEvent::Drained),
         Event::Device(DeviceEvent::Speaker { there: false }),
-        Event::Server(ServerEvent::ReplyDone(id("r2"), Outcome::Failed)),
+        Event::Service(ServiceEvent::ReplyDone(id("r2"), ResponseStatus::Failed)),
         Event::Device(DeviceEvent::InputEnded),
         Event::Input(UserInput::MuteSwitch(true)),
         Event::Tick,
@@ -154,7 +154,7 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
     for event in [
         Event::Input(UserInput::Press),
         Event::Link(LinkChange::Up),
-        Event::Link(LinkChange::Down(Loss::Broken)),
+        Event::Link(LinkChange::Down(CloseReason::Transient)),
         Event::Input(UserInput::Press),
     ] {
         waiting.live([(10, event)]);
@@ -224,11 +224,11 @@ proptest! {
         let taken = |at: &Time| Conversation::restore(&snapshot, *at).is_ok();
         let now = [desk.talk.now, Time::MAX].into_iter().find(taken).unwrap();
         let mut conversation = Conversation::restore(&snapshot, now).unwrap();
-        let _ = conversation.handle(&Event::Server(ServerEvent::Refused(Refusal::Trouble)), now);
+        let _ = conversation.handle(&Event::Service(ServiceEvent::Refused(ServerError::Internal)), now);
         for event in after {
             let event = match seen.named(event) {
-                Event::Link(LinkChange::Down(_)) => Event::Link(LinkChange::Down(Loss::Later(Duration::MAX))),
-                Event::Standby(StandbyChange::Down(_)) => Event::Standby(StandbyChange::Down(Loss::Later(Duration::MAX))),
+                Event::Link(LinkChange::Down(_)) => Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::MAX))),
+                Event::Standby(StandbyChange::Down(_)) => Event::Standby(StandbyChange::Down(CloseReason::RetryAfter(Duration::MAX))),
                 Event::Link(LinkChange::Expires(_)) => Event::Link(LinkChange::Expires(Duration::MAX)),
                 other => other,
             };
@@ -299,7 +299,7 @@ fn renewed(text: &str) -> String {
         if let Line::Event { at, is, then, state, live, until } = &mut line {
             let found = conversation.handle(is, *at);
             *then = found.to_vec().into();
-            (*state, *live) = (conversation.state(), conversation.microphone());
+            (*state, *live) = (conversation.state(), conversation.microphone_open());
             *until = conversation.deadline();
         }
         out.push(serde_json::to_string(&line).unwrap());
@@ -322,7 +322,7 @@ fn busy(desk: &mut Desk) {
     desk.recorder.words("you", "Hello \"there\"\n", now);
     desk.live(turn("r1").map(|event| (20, event)));
     desk.live([
-        (5, Event::Link(LinkChange::Down(Loss::Later(Duration::from_secs(9))))),
+        (5, Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(9))))),
         (100_000, Event::Tick),
     ]);
     let now = desk.talk.now;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use assert_no_alloc::assert_no_alloc;
-use mynah::conversation::{Event, Mode, ServerEvent, UserInput};
+use mynah::conversation::{Event, Mode, ServiceEvent, UserInput};
 use mynah::model::CounterSnapshot;
 use mynah::recorder::{
     FAULT_QUIET, FRESH_BYTES, Fault, Line, RING_TIME, Replayed, SEGMENT_BYTES, SEGMENTS, replay,
@@ -19,7 +19,7 @@ fn a_flood_of_events_drops_the_oldest_and_stays_inside_its_bytes() {
     let mut desk = Desk::begin(Mode::Open);
     desk.up();
     desk.live(
-        (0..20_000).map(|_| (1, Event::Server(ServerEvent::Audio(id("r-that-has-quite-a-long-name"))))),
+        (0..20_000).map(|_| (1, Event::Service(ServiceEvent::Audio(id("r-that-has-quite-a-long-name"))))),
     );
     let text = desk.text();
     let bytes = SEGMENT_BYTES * SEGMENTS;
@@ -71,7 +71,7 @@ fn sound_in_a_row_is_one_line_a_second_with_its_length_and_hash() {
             desk.recorder.sent_sound(KIND, 700, &sound, desk.talk.now);
             desk.recorder.turn(&desk.talk.conversation, desk.talk.now);
         }
-        desk.live([(10, Event::Server(ServerEvent::SpeechStarted))]);
+        desk.live([(10, Event::Service(ServiceEvent::SpeechStarted))]);
     }
     let (one, two) = (desk.story(), other.story());
     let sent: Vec<_> = one.iter().filter(|line| line.contains(KIND)).collect();
@@ -87,7 +87,7 @@ fn a_burst_with_samples_leaves_none_out() {
     desk.up();
     for nth in 0..40 {
         desk.recorder.got_sound("response.audio.delta", 13_000, &base64(nth, 200), desk.talk.now);
-        desk.live([(0, Event::Server(ServerEvent::Audio(id("r1"))))]);
+        desk.live([(0, Event::Service(ServiceEvent::Audio(id("r1"))))]);
     }
     let text = desk.text();
     assert!(!text.contains("gap") && text.len() < SEGMENT_BYTES * SEGMENTS + 512, "{}", text.len());
@@ -128,17 +128,17 @@ fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
     let first = desk.recorder.fresh(true, desk.talk.now).unwrap();
     assert_eq!(first.begins, Some(0));
     assert_eq!(desk.recorder.deadline(), None, "nothing waits");
-    desk.live([(10, Event::Server(ServerEvent::SpeechStarted))]);
+    desk.live([(10, Event::Service(ServiceEvent::SpeechStarted))]);
     assert_eq!(desk.recorder.fresh(false, desk.talk.now), None, "not yet");
     let due = desk.recorder.deadline().unwrap();
     let second = desk.recorder.fresh(false, due).unwrap();
     let mut file = [desk.recorder.first_line(), first.text, second.text].concat();
     assert!(matches!(replay(&file, |_, _| {}), Ok(Replayed::Same { events: 3, .. })));
-    desk.live((0..12_000).map(|_| (1, Event::Server(ServerEvent::SpeechStarted))));
+    desk.live((0..12_000).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
     while let Some(chunk) = desk.recorder.fresh(true, desk.talk.now) {
         assert!(chunk.text.len() <= FRESH_BYTES);
         file.extend(chunk.text);
-        desk.live((0..600).map(|_| (1, Event::Server(ServerEvent::SpeechStarted))));
+        desk.live((0..600).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
         if file.len() > 2 * FRESH_BYTES {
             break;
         }
@@ -162,8 +162,8 @@ fn in_the_steady_state_it_allocates_nothing() {
             recorder.sent_sound(KIND, 700, &sound, now);
             recorder.got_sound("response.audio.delta", 12_000, &sound, now);
             recorder.light(if nth % 2 == 0 { "listening" } else { "speaking" }, true, now);
-            let actions = talk.conversation.handle(&Event::Server(ServerEvent::SpeechStarted), now);
-            recorder.event(&Event::Server(ServerEvent::SpeechStarted), &actions, &talk.conversation, now);
+            let actions = talk.conversation.handle(&Event::Service(ServiceEvent::SpeechStarted), now);
+            recorder.event(&Event::Service(ServiceEvent::SpeechStarted), &actions, &talk.conversation, now);
         }
     };
     // Until the ring has come round, and then from the beginning of a segment: a snapshot is boxed on its way.

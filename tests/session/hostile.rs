@@ -1,6 +1,6 @@
 //! What the service should never send, and does: the conversation goes on.
 
-use mynah::conversation::{Ending, Mode};
+use mynah::conversation::{Exit, Mode};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -43,7 +43,7 @@ fn odd_events_of_every_kind_leave_the_turn_whole() {
     let device = Device::start(&service, Mode::Open);
     device.until("time: reply heard", 1);
     let (ending, speaker) = device.leave();
-    assert_eq!(ending, Ending::Bye);
+    assert_eq!(ending, Exit::Requested);
     assert_eq!(heard(&speaker, 1000), 4803);
     assert_eq!(service.connections().len(), 1, "the link was never lost");
     assert_eq!(service.connections()[0].story(), ["session.update"]);
@@ -78,7 +78,7 @@ fn a_session_set_up_otherwise_than_asked_is_refused_and_says_what_differs() {
         let steps = [Send(events::session_created()), Expect("session.update"), Step::Answer(spoil)];
         let service = Service::start([Behaviour::script(steps)]);
         let (ending, _) = Device::start(&service, Mode::Open).ended();
-        assert_eq!(ending, Ending::Refused);
+        assert_eq!(ending, Exit::Misconfigured);
         assert_eq!(service.connections()[0].audio_ms, 0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::conversation::{Ending, Mode};
+use mynah::conversation::{Exit, Mode};
 
 use super::{Device, KEY, after_a_turn, heard, tone};
 use crate::service::Step::{Close, Expect, ExpectAudio, HangUp, Reset, Send, Wait};
@@ -36,7 +36,7 @@ fn a_refusal_that_cannot_heal_ends_the_program_and_a_redirect_is_never_followed(
         let device = Device::start(&service, Mode::Open);
         device.until("news: the service refuses: the upgrade was answered with HTTP", 1);
         let (ending, _) = device.ended();
-        assert_eq!(ending, Ending::Refused, "{status}");
+        assert_eq!(ending, Exit::Misconfigured, "{status}");
         assert_eq!((service.connections().len(), elsewhere.connections().len()), (1, 0));
     }
 }
@@ -51,7 +51,7 @@ fn a_refusal_that_can_heal_is_tried_again_no_sooner_than_asked() {
     device.until("offline", 2);
     device.until("listening", 1);
     let (ending, _) = device.leave();
-    assert_eq!(ending, Ending::Bye);
+    assert_eq!(ending, Exit::Requested);
     assert_eq!(service.connections().len(), 3);
 }
 
@@ -80,7 +80,7 @@ fn a_link_lost_at_any_point_is_made_again_and_the_next_turn_is_whole() {
         device.until("offline", 1);
         device.until("time: reply heard", 1);
         let (ending, speaker) = device.leave();
-        assert_eq!((ending, heard(&speaker, 1000)), (Ending::Bye, 4800), "loss {number}");
+        assert_eq!((ending, heard(&speaker, 1000)), (Exit::Requested, 4800), "loss {number}");
         assert_eq!(service.connections().len(), 2, "loss {number}");
         assert!(
             service.connections()[1].story().iter().all(|kind| *kind == "session.update"),
@@ -108,7 +108,7 @@ fn leaving_while_nobody_answers_takes_no_longer_than_leaving_must() {
     let device = Device::start(&service, Mode::Open);
     device.until("connecting", 1);
     let (ending, _) = device.leave();
-    assert_eq!(ending, Ending::Bye);
+    assert_eq!(ending, Exit::Requested);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn loopback_needs_no_tls() {
     let device = Device::start(&service, Mode::Open);
     device.until("listening", 1);
     let (ending, _) = device.leave();
-    assert_eq!(ending, Ending::Bye);
+    assert_eq!(ending, Exit::Requested);
 }
 
 #[test]

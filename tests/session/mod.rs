@@ -27,7 +27,7 @@ use std::time::Duration;
 use mynah::audio::{self, AudioError, StreamFormat, WavDevices};
 use mynah::board::lamp::Leds;
 use mynah::board::{Board, StatusLine};
-use mynah::conversation::{Ending, Mode};
+use mynah::conversation::{Exit, Mode};
 use mynah::errands::Errands;
 use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
@@ -50,7 +50,7 @@ const PERIOD: usize = 240;
 struct Device {
     keys: Option<PipeWriter>,
     folder: TempDir,
-    thread: JoinHandle<Result<Ending, AudioError>>,
+    thread: JoinHandle<Result<Exit, AudioError>>,
     /// A byte in it asks for a recording.
     ask: UnixStream,
     signals: UnixStream,
@@ -165,7 +165,7 @@ impl Device {
         clippy::disallowed_methods,
         reason = "what a cut left in the speaker, its fade, is still to be played"
     )]
-    fn leave(self) -> (Ending, Vec<i16>) {
+    fn leave(self) -> (Exit, Vec<i16>) {
         std::thread::sleep(Duration::from_millis(100));
         self.key(b"q");
         self.ended()
@@ -180,7 +180,7 @@ impl Device {
     }
 
     /// Waits for it to end by itself.
-    fn ended(mut self) -> (Ending, Vec<i16>) {
+    fn ended(mut self) -> (Exit, Vec<i16>) {
         let ending = self.thread.join().unwrap().unwrap();
         drop(self.keys.take());
         check_recording(&self.folder.path().join(FLIGHT));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mynah::board::lamp::Leds;
-use mynah::conversation::{Ending, Mode};
+use mynah::conversation::{Exit, Mode};
 use mynah::recorder::{Line, Reader};
 use mynah::session::Recording;
 use serde_json::json;
@@ -28,7 +28,7 @@ fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
         ]);
         let device = kept(&service, Mode::Open, place);
         let (ending, recordings) = ended(device);
-        assert_eq!(ending, Ending::Refused);
+        assert_eq!(ending, Exit::Misconfigured);
         let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
         assert!(name == FLIGHT || name.ends_with("-refused.jsonl"), "{name}");
         // The last is what the session was asked to be.
@@ -153,7 +153,7 @@ pub(super) fn kept(service: &Service, mode: Mode, place: fn(&Path) -> Recording)
 }
 
 /// Waits for the end, and returns how that was, with every recording by name.
-pub(super) fn ended(device: Device) -> (Ending, Vec<(String, String)>) {
+pub(super) fn ended(device: Device) -> (Exit, Vec<(String, String)>) {
     let ending = device.thread.join().unwrap().unwrap();
     let folder = device.folder.path();
     let mut recordings = Vec::new();

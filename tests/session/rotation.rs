@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::conversation::{Ending, Mode};
+use mynah::conversation::{Exit, Mode};
 
 use super::turns::appended;
 use super::{Device, TAP, heard, tone};
@@ -33,7 +33,7 @@ fn a_quiet_session_is_replaced_and_the_talk_goes_on_in_the_next() {
     device.until("time: reply heard", 2);
     let lines = device.lines();
     let (ending, speaker) = device.leave();
-    assert_eq!((ending, heard(&speaker, 1000), heard(&speaker, 2000)), (Ending::Bye, 4800, 4800));
+    assert_eq!((ending, heard(&speaker, 1000), heard(&speaker, 2000)), (Exit::Requested, 4800, 4800));
     assert!(!lines.contains(&"offline".to_owned()), "{lines:?}");
     let [first, second] = &service.connections()[..] else { panic!("two connections") };
     assert_eq!(first.close, Some((1000, String::new())), "a polite goodbye");
@@ -85,7 +85,7 @@ fn a_second_session_that_fails_is_tried_again_and_the_owner_hears_and_sees_nothi
     service.until("the session in use", |all| all.len() == 4 && all[3].audio_ms >= 200);
     let lines = device.lines();
     let (ending, speaker) = device.leave();
-    assert_eq!(ending, Ending::Bye);
+    assert_eq!(ending, Exit::Requested);
     assert_eq!(
         lines.iter().filter(|line| !line.contains(':')).collect::<Vec<_>>(),
         ["connecting", "listening"]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine;
-use mynah::conversation::{Ending, Mode};
+use mynah::conversation::{Exit, Mode};
 use serde_json::{Value, json};
 
 use super::{Device, TAP, after_a_turn, heard, tone};
@@ -20,7 +20,7 @@ fn a_reply_is_heard_to_the_last_sample_and_the_owner_is_shown_both_sides() {
     device.until("time: reply heard", 1);
     let lines = device.lines();
     let (ending, speaker) = device.leave();
-    assert_eq!(ending, Ending::Bye);
+    assert_eq!(ending, Exit::Requested);
     assert_eq!(heard(&speaker, 1000), 12_000, "{lines:?}");
     assert!(lines.iter().any(|line| line.ends_with(", 500 ms of it heard")), "{lines:?}");
     let states: Vec<_> = lines.iter().filter(|line| !line.contains(':')).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fastrand::Rng;
-use mynah::conversation::ROTATE_BEFORE;
+use mynah::conversation::HANDOVER_BEFORE;
 use mynah::parrot::{Habits, Parrot};
 use serde_json::Value;
 use tungstenite::handshake::HandshakeError;
@@ -151,7 +151,7 @@ impl Far {
             | Manner::Closes(habits, ..) => habits.life,
             Manner::Refuses(..) | Manner::Ignores => return false,
         };
-        self.age() + ROTATE_BEFORE + Duration::from_secs(60) >= life
+        self.age() + HANDOVER_BEFORE + Duration::from_secs(60) >= life
     }
 
     /// When it has something to say without having been asked.

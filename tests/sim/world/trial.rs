@@ -92,7 +92,7 @@ impl World<'_> {
 
     pub(super) fn rests(&self) -> bool {
         let conversation = self.session.conversation();
-        conversation.configured()
+        conversation.is_configured()
             && match conversation.state() {
                 State::Idle | State::Muted => true,
                 State::Listening => self.plan.mode == Mode::Open,
