@@ -9,7 +9,7 @@ use alsa::ValueOr;
 use alsa::pcm::{Access, Format as AlsaFormat, HwParams, PCM};
 
 use super::trouble::{AudioError, Direction};
-use super::{CaptureChain, Drain, Form, Format, PlaybackChain, Source, StreamFormat};
+use super::{CaptureChain, Drain, Form, PlaybackChain, SampleFormat, Source, StreamFormat};
 use crate::convert::Resampler;
 
 /// What a device granted.
@@ -19,7 +19,7 @@ pub struct GrantedParams {
     /// Its ALSA name.
     pub device: String,
     pub rate_hz: u32,
-    pub format: Format,
+    pub format: SampleFormat,
     pub channels: u16,
     pub period_frames: usize,
     pub buffer_frames: usize,
@@ -44,9 +44,11 @@ impl fmt::Display for GrantedParams {
 /// The rates that are tried where none is said, best first: ours, then those that are cleanest and cheapest.
 const RATES: [u32; 6] = [24_000, 48_000, 16_000, 44_100, 32_000, 96_000];
 /// The spellings that are tried where none is said: what is enough first.
-const NARROW_FIRST: [Format; 4] = [Format::S16, Format::S32, Format::S24, Format::S24In3];
+const NARROW_FIRST: [SampleFormat; 4] =
+    [SampleFormat::S16, SampleFormat::S32, SampleFormat::S24, SampleFormat::S24In3];
 /// The same for a microphone that is made louder, which brings out the lowest bits.
-const WIDE_FIRST: [Format; 4] = [Format::S32, Format::S24, Format::S24In3, Format::S16];
+const WIDE_FIRST: [SampleFormat; 4] =
+    [SampleFormat::S32, SampleFormat::S24, SampleFormat::S24In3, SampleFormat::S16];
 /// The most channels that are looked for where none are said.
 const CHANNELS_MAX: u16 = 64;
 /// Periods in the speaker's buffer: twice the queue, so that the queue can be topped up in time.
@@ -81,7 +83,7 @@ impl HwRequest {
     }
 
     pub(super) fn capture_chain(&self, got: &GrantedParams) -> Result<CaptureChain, AudioError> {
-        let exact = got.format == Format::S16;
+        let exact = got.format == SampleFormat::S16;
         CaptureChain::new(self.shape, got.rate_hz, got.period_frames, self.gain_db, exact)
             .map_err(|unsupported| self.unfit(unsupported))
     }
@@ -194,8 +196,8 @@ fn rate(set: &HwParams<'_>, ask: &HwRequest) -> Result<u32, AudioError> {
     }
 }
 
-fn format(set: &HwParams<'_>, ask: &HwRequest) -> Result<Format, AudioError> {
-    let offers = |format: &Format| set.test_format(alsa_format(*format)).is_ok();
+fn format(set: &HwParams<'_>, ask: &HwRequest) -> Result<SampleFormat, AudioError> {
+    let offers = |format: &SampleFormat| set.test_format(alsa_format(*format)).is_ok();
     let offered = || match words(NARROW_FIRST.iter().filter(|format| offers(format))) {
         none if none.is_empty() => "none of S16, S32, S24 and S24_3LE".to_owned(),
         some => some,
@@ -236,12 +238,12 @@ fn channels(set: &HwParams<'_>, ask: &HwRequest) -> Result<u16, AudioError> {
     }
 }
 
-fn alsa_format(format: Format) -> AlsaFormat {
+fn alsa_format(format: SampleFormat) -> AlsaFormat {
     match format {
-        Format::S16 => AlsaFormat::S16LE,
-        Format::S24 => AlsaFormat::S24LE,
-        Format::S24In3 => AlsaFormat::S243LE,
-        Format::S32 => AlsaFormat::S32LE,
+        SampleFormat::S16 => AlsaFormat::S16LE,
+        SampleFormat::S24 => AlsaFormat::S24LE,
+        SampleFormat::S24In3 => AlsaFormat::S243LE,
+        SampleFormat::S32 => AlsaFormat::S32LE,
     }
 }
 

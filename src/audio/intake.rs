@@ -3,7 +3,7 @@
 //! A device that speaks our form already is not touched: what it gives is heard to the bit.
 
 use super::{CAPTURE_CHANNELS, CaptureFrame, StreamFormat};
-use crate::convert::{HighPass, Limiter, Resampler, Unsupported, factor, sample};
+use crate::convert::{HighPass, Limiter, Resampler, UnsupportedRates, factor, sample};
 
 /// Mono floats at a device's rate become heard frames.
 pub struct CaptureChain {
@@ -34,7 +34,7 @@ impl CaptureChain {
         period_frames: usize,
         gain_db: f32,
         exact: bool,
-    ) -> Result<CaptureChain, Unsupported> {
+    ) -> Result<CaptureChain, UnsupportedRates> {
         let resampler = Resampler::new(rate_hz, shape.rate_hz, period_frames)?;
         let gain = factor(gain_db);
         let most = resampler.room_for(period_frames);

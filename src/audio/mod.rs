@@ -60,7 +60,9 @@ pub use self::storm::{Transition, XrunBurst};
 pub use self::tape::{WavDevices, open_wav};
 pub use self::trouble::{AudioError, DeviceLost, DeviceOwner, Direction, PcmError, Recovery};
 pub use self::vigil::StallDetector;
-pub use crate::profile::{Control, Form, Format, Microphone as Source, Setting, Speaker as Drain, Unplugged};
+pub use crate::profile::{
+    Control, Form, Microphone as Source, SampleFormat, Setting, Speaker as Drain, Unplugged,
+};
 
 use self::crew::{AudioThreads, new_eventfd};
 use self::ends::{CaptureShared, PlaybackShared};

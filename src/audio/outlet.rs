@@ -4,7 +4,7 @@
 //! is thrown away by a cut together with what the filter still holds.
 
 use super::{PlaybackFrame, StreamFormat};
-use crate::convert::{Fader, Limiter, Resampler, Unsupported, float, volume_factor};
+use crate::convert::{Fader, Limiter, Resampler, UnsupportedRates, float, volume_factor};
 
 /// Spoken frames become mono floats at a device's rate.
 pub struct PlaybackChain {
@@ -28,7 +28,7 @@ impl PlaybackChain {
         shape: StreamFormat,
         rate_hz: u32,
         period_frames: usize,
-    ) -> Result<PlaybackChain, Unsupported> {
+    ) -> Result<PlaybackChain, UnsupportedRates> {
         let resampler = Resampler::new(shape.rate_hz, rate_hz, shape.period_frames)?;
         let most = resampler.room_for(shape.period_frames);
         Ok(PlaybackChain {

@@ -13,14 +13,14 @@ use super::form::{GrantedParams, HwRequest, negotiate};
 use super::playback::{BufferLevel, PlaybackDevice};
 use super::trouble::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use super::watch::{PcmPoll, PollOutcome, device_lost};
-use crate::convert::Frames;
+use crate::convert::FrameCodec;
 use crate::sys::EventFd;
 
 /// An open device.
 pub(super) struct Pcm {
     pcm: PCM,
     got: GrantedParams,
-    frames: Frames,
+    frames: FrameCodec,
     queue_frames: usize,
 }
 
@@ -45,7 +45,7 @@ impl Pcm {
         let pcm = PCM::open(&name, direction, true).map_err(refused)?;
         let got = negotiate(&pcm, ask)?;
         let frames =
-            Frames::new(got.format, got.channels, &ask.channels).map_err(|misfit| ask.unfit(misfit))?;
+            FrameCodec::new(got.format, got.channels, &ask.channels).map_err(|misfit| ask.unfit(misfit))?;
         let queue_frames = ask.queue_frames(&got);
         let settings = pcm.sw_params_current().map_err(refused)?;
         arm(&pcm, &settings, &got, queue_frames).map_err(refused)?;
@@ -102,7 +102,7 @@ fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &GrantedParams, queue_frames: us
 pub(super) struct PcmStream<'a> {
     pcm: &'a PCM,
     io: IO<'a, u8>,
-    frames: &'a Frames,
+    frames: &'a FrameCodec,
     /// A period as the device spells it.
     bytes: Box<[u8]>,
     /// Made once, since making them allocates.
@@ -179,7 +179,7 @@ impl CaptureDevice for PcmStream<'_> {
         let room = self.bytes.len().min(into.len() * self.frames.bytes());
         let taken = would_block_as_zero(self.io.readi(&mut self.bytes[..room]))?;
         let bytes = &self.bytes[..room.min(taken * self.frames.bytes())];
-        let taken = self.frames.hear(bytes, into);
+        let taken = self.frames.decode(bytes, into);
         self.watch.progressed(taken);
         Ok(taken)
     }
@@ -213,7 +213,7 @@ impl PlaybackDevice for PcmStream<'_> {
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        let spelled = self.frames.speak(frames, &mut self.bytes);
+        let spelled = self.frames.encode(frames, &mut self.bytes);
         let taken = would_block_as_zero(self.io.writei(&self.bytes[..spelled]))?;
         self.left += taken;
         Ok(taken)

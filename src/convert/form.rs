@@ -7,7 +7,7 @@ use std::fmt;
 
 /// How a sample is spelled, as ALSA names it (little endian).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum SampleFormat {
     S16,
     /// 24 bits in the lower three of four bytes.
     S24,
@@ -16,47 +16,49 @@ pub enum Format {
     S32,
 }
 
-impl Format {
+impl SampleFormat {
     /// Returns the bytes of one sample.
     #[must_use]
     pub fn bytes(self) -> usize {
         match self {
-            Format::S16 => 2,
-            Format::S24In3 => 3,
-            Format::S24 | Format::S32 => 4,
+            SampleFormat::S16 => 2,
+            SampleFormat::S24In3 => 3,
+            SampleFormat::S24 | SampleFormat::S32 => 4,
         }
     }
 
     /// Reads one sample; full scale is 1.
     fn read(self, bytes: &[u8]) -> f32 {
         match (self, bytes) {
-            (Format::S16, &[a, b, ..]) => super::float(i16::from_le_bytes([a, b])),
+            (SampleFormat::S16, &[a, b, ..]) => super::float(i16::from_le_bytes([a, b])),
             // The fourth byte of S24 may hold anything.
-            (Format::S24 | Format::S24In3, &[a, b, c, ..]) => whole(i32::from_le_bytes([0, a, b, c])),
-            (Format::S32, &[a, b, c, d]) => whole(i32::from_le_bytes([a, b, c, d])),
-            (Format::S16 | Format::S24 | Format::S24In3 | Format::S32, _) => 0.0,
+            (SampleFormat::S24 | SampleFormat::S24In3, &[a, b, c, ..]) => {
+                whole(i32::from_le_bytes([0, a, b, c]))
+            }
+            (SampleFormat::S32, &[a, b, c, d]) => whole(i32::from_le_bytes([a, b, c, d])),
+            (SampleFormat::S16 | SampleFormat::S24 | SampleFormat::S24In3 | SampleFormat::S32, _) => 0.0,
         }
     }
 
     /// Writes one sample; what is beyond full scale is written as full scale.
     fn write(self, sample: f32, bytes: &mut [u8]) {
         match self {
-            Format::S16 => bytes.copy_from_slice(&super::sample(sample).to_le_bytes()),
-            Format::S24 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()),
-            Format::S24In3 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()[..3]),
+            SampleFormat::S16 => bytes.copy_from_slice(&super::sample(sample).to_le_bytes()),
+            SampleFormat::S24 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()),
+            SampleFormat::S24In3 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()[..3]),
             // The cast stays in bounds by itself.
-            Format::S32 => bytes.copy_from_slice(&((sample * SCALE_32).round() as i32).to_le_bytes()),
+            SampleFormat::S32 => bytes.copy_from_slice(&((sample * SCALE_32).round() as i32).to_le_bytes()),
         }
     }
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for SampleFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Format::S16 => "S16",
-            Format::S24 => "S24",
-            Format::S24In3 => "S24_3LE",
-            Format::S32 => "S32",
+            SampleFormat::S16 => "S16",
+            SampleFormat::S24 => "S24",
+            SampleFormat::S24In3 => "S24_3LE",
+            SampleFormat::S32 => "S32",
         })
     }
 }
@@ -74,41 +76,41 @@ fn bits24(sample: f32) -> i32 {
 
 /// A channel that a card does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Misfit {
+pub struct MissingChannel {
     /// The channel that was chosen, counted from 0.
     pub channel: u16,
     pub channels: u16,
 }
 
-impl fmt::Display for Misfit {
+impl fmt::Display for MissingChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Misfit { channel, channels } = self;
+        let MissingChannel { channel, channels } = self;
         write!(f, "channel {channel} of {channels} (they are counted from 0)")
     }
 }
 
-impl std::error::Error for Misfit {}
+impl std::error::Error for MissingChannel {}
 
 /// A card's interleaved frames: how long one is, and which of its channels count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frames {
-    format: Format,
+pub struct FrameCodec {
+    format: SampleFormat,
     channels: usize,
     /// By channel, whether it counts.
-    chosen: Box<[bool]>,
+    picked: Box<[bool]>,
 }
 
-impl Frames {
+impl FrameCodec {
     /// Describes frames of `channels` samples of which the `chosen` count; none chosen means all.
     ///
     /// # Errors
     /// When a chosen channel does not exist.
-    pub fn new(format: Format, channels: u16, chosen: &[u16]) -> Result<Frames, Misfit> {
+    pub fn new(format: SampleFormat, channels: u16, chosen: &[u16]) -> Result<FrameCodec, MissingChannel> {
         if let Some(&channel) = chosen.iter().find(|channel| **channel >= channels) {
-            return Err(Misfit { channel, channels });
+            return Err(MissingChannel { channel, channels });
         }
         let chosen = (0..channels).map(|channel| chosen.is_empty() || chosen.contains(&channel)).collect();
-        Ok(Frames { format, channels: usize::from(channels), chosen })
+        Ok(FrameCodec { format, channels: usize::from(channels), picked: chosen })
     }
 
     /// Returns the bytes of one frame.
@@ -119,11 +121,11 @@ impl Frames {
 
     /// Mixes the chosen channels of every whole frame in `bytes`, in equal parts, into `mono` and returns
     /// how many frames that was: no more than fit.
-    pub fn hear(&self, bytes: &[u8], mono: &mut [f32]) -> usize {
-        let part = 1.0 / self.chosen.iter().filter(|chosen| **chosen).count().max(1) as f32;
+    pub fn decode(&self, bytes: &[u8], mono: &mut [f32]) -> usize {
+        let part = 1.0 / self.picked.iter().filter(|chosen| **chosen).count().max(1) as f32;
         let mut taken = 0;
         for (frame, mono) in bytes.chunks_exact(self.bytes().max(1)).zip(mono) {
-            let samples = frame.chunks_exact(self.format.bytes()).zip(&self.chosen);
+            let samples = frame.chunks_exact(self.format.bytes()).zip(&self.picked);
             let sum: f32 =
                 samples.filter(|(_, chosen)| **chosen).map(|(sample, _)| self.format.read(sample)).sum();
             *mono = sum * part;
@@ -134,10 +136,10 @@ impl Frames {
 
     /// Puts every sample of `mono` on the chosen channels of a frame in `bytes`, with silence on the
     /// others, and returns how many bytes that was: whole frames, no more than fit.
-    pub fn speak(&self, mono: &[f32], bytes: &mut [u8]) -> usize {
+    pub fn encode(&self, mono: &[f32], bytes: &mut [u8]) -> usize {
         let mut written = 0;
         for (frame, mono) in bytes.chunks_exact_mut(self.bytes().max(1)).zip(mono) {
-            for (sample, chosen) in frame.chunks_exact_mut(self.format.bytes()).zip(&self.chosen) {
+            for (sample, chosen) in frame.chunks_exact_mut(self.format.bytes()).zip(&self.picked) {
                 self.format.write(if *chosen { *mono } else { 0.0 }, sample);
             }
             written += frame.len();

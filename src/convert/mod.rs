@@ -8,9 +8,9 @@ mod form;
 mod level;
 mod resample;
 
-pub use self::form::{Format, Frames, Misfit};
+pub use self::form::{FrameCodec, MissingChannel, SampleFormat};
 pub use self::level::{Fader, HighPass, Limiter, factor, volume_factor};
-pub use self::resample::{Resampler, Unsupported};
+pub use self::resample::{Resampler, UnsupportedRates};
 
 /// One step of a 16-bit sample: full scale is 32768 of them.
 const STEP: f32 = 1.0 / 32768.0;

@@ -21,18 +21,18 @@ const PHASES: u32 = 640;
 
 /// A pair of rates that has no exact and short ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unsupported {
+pub struct UnsupportedRates {
     pub from_hz: u32,
     pub to_hz: u32,
 }
 
-impl fmt::Display for Unsupported {
+impl fmt::Display for UnsupportedRates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "there is no way from {} Hz to {} Hz", self.from_hz, self.to_hz)
     }
 }
 
-impl std::error::Error for Unsupported {}
+impl std::error::Error for UnsupportedRates {}
 
 /// Turns a stream at one rate into the same at another.
 pub struct Resampler {
@@ -51,8 +51,8 @@ impl Resampler {
     ///
     /// # Errors
     /// When there is no exact ratio of small numbers between the rates, or one of them is 0.
-    pub fn new(from_hz: u32, to_hz: u32, most: usize) -> Result<Resampler, Unsupported> {
-        let unsupported = Unsupported { from_hz, to_hz };
+    pub fn new(from_hz: u32, to_hz: u32, most: usize) -> Result<Resampler, UnsupportedRates> {
+        let unsupported = UnsupportedRates { from_hz, to_hz };
         let common = gcd(from_hz, to_hz);
         if from_hz == 0 || to_hz == 0 || to_hz / common > PHASES || from_hz / common > PHASES {
             return Err(unsupported);

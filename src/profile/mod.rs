@@ -32,7 +32,7 @@ pub use keep::Keep;
 pub use machine::Machine;
 pub use replay::Replay;
 pub use secret::Secret;
-pub use sound::{Control, Form, Format, Microphone, Setting, Sound, Speaker, Unplugged};
+pub use sound::{Control, Form, Microphone, SampleFormat, Setting, Sound, Speaker, Unplugged};
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use crate::convert::Format;
+pub use crate::convert::SampleFormat;
 
 /// Where sound comes from and goes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ impl Default for Speaker {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Form {
     pub rate_hz: Option<u32>,
-    pub format: Option<Format>,
+    pub format: Option<SampleFormat>,
     pub channels: Option<u16>,
     pub period: Option<Duration>,
 }

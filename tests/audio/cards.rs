@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mynah::audio::{
-    AlsaDevices, AudioError, AudioIo, Direction, Drain, Form, Format, Source, StreamFormat, open_alsa,
+    AlsaDevices, AudioError, AudioIo, Direction, Drain, Form, SampleFormat, Source, StreamFormat, open_alsa,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -103,7 +103,7 @@ fn what_is_said_and_not_offered_is_refused_with_what_is() {
 fn what_is_said_is_granted_and_the_rest_is_chosen() {
     let form = Form {
         rate_hz: Some(48_000),
-        format: Some(Format::S24In3),
+        format: Some(SampleFormat::S24In3),
         channels: Some(2),
         period: Some(Duration::from_millis(5)),
     };
@@ -125,9 +125,11 @@ fn what_is_said_is_granted_and_the_rest_is_chosen() {
 
 #[test]
 fn any_form_of_a_card_plays_what_the_mouth_says() {
-    for (rate_hz, format, channels, bytes) in
-        [(48_000, Format::S32, 2, 4), (44_100, Format::S24In3, 1, 3), (16_000, Format::S24, 4, 4)]
-    {
+    for (rate_hz, format, channels, bytes) in [
+        (48_000, SampleFormat::S32, 2, 4),
+        (44_100, SampleFormat::S24In3, 1, 3),
+        (16_000, SampleFormat::S24, 4, 4),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("speaker.raw");
         let form =
@@ -146,7 +148,7 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
             .map(|frame| {
                 [0, usize::from(channels) - 1].map(|channel| {
                     let sample =
-                        &frame[channel * bytes..][..3.min(bytes) + usize::from(format == Format::S32)];
+                        &frame[channel * bytes..][..3.min(bytes) + usize::from(format == SampleFormat::S32)];
                     let top = i16::from_le_bytes([sample[sample.len() - 2], sample[sample.len() - 1]]);
                     f64::from(top) / 32_768.0
                 })

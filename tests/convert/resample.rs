@@ -1,7 +1,7 @@
 //! From one rate to another: how clean, how late, how many, and whatever the blocks are.
 
 use assert_no_alloc::assert_no_alloc;
-use mynah::convert::{Resampler, Unsupported, float};
+use mynah::convert::{Resampler, UnsupportedRates, float};
 
 use super::measure::{HZ, delay_ms, in_blocks, passes_db, rejection_db, resampled, thd_n_db, tone, ways};
 
@@ -114,7 +114,7 @@ fn equal_rates_change_nothing() {
 #[test]
 fn rates_without_a_short_ratio_are_refused() {
     for (from_hz, to_hz) in [(24_001, 24_000), (24_000, 0), (0, 24_000), (3, 24_000)] {
-        assert_eq!(Resampler::new(from_hz, to_hz, 240).err(), Some(Unsupported { from_hz, to_hz }));
+        assert_eq!(Resampler::new(from_hz, to_hz, 240).err(), Some(UnsupportedRates { from_hz, to_hz }));
     }
     for rate in [8_000, 11_025, 12_000, 88_200, 176_400, 192_000] {
         assert!(Resampler::new(rate, HZ, 240).is_ok() && Resampler::new(HZ, rate, 240).is_ok(), "{rate}");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mynah::profile::{
-    Bias, Body, Button, Control, Deed, Driven, Form, Format, Gestures, Kind, Lamp, Light, Line, Place,
-    ResetHold, Setting, Sound, Unplugged,
+    Bias, Body, Button, Control, Deed, Driven, Form, Gestures, Kind, Lamp, Light, Line, Place, ResetHold,
+    SampleFormat, Setting, Sound, Unplugged,
 };
 use proptest::prelude::*;
 
@@ -27,9 +27,9 @@ fn a_file_with_everything_becomes_the_values_it_says() {
         period: Some(Duration::from_micros(period_us)),
     };
     assert_eq!(sound.microphone.device, "hw:1");
-    assert_eq!(sound.microphone.form, form(44_100, Format::S24In3, 8, 7_500));
+    assert_eq!(sound.microphone.form, form(44_100, SampleFormat::S24In3, 8, 7_500));
     assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (vec![7, 0], -2.5));
-    assert_eq!(sound.speaker.form, form(16_000, Format::S24, 1, 100_000));
+    assert_eq!(sound.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
     assert_eq!(sound.speaker.channels, [0]);
     let control = |card: &str, name: &str, setting| Control { card: card.into(), name: name.into(), setting };
     assert_eq!(

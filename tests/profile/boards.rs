@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use mynah::profile::{
-    Bias, Deed, Form, Format, Gestures, Kind, Lamp, Line, Machine, Place, Profile, Request, Setting,
+    Bias, Deed, Form, Gestures, Kind, Lamp, Line, Machine, Place, Profile, Request, SampleFormat, Setting,
     Unplugged,
 };
 
@@ -133,9 +133,9 @@ fn a_form_goes_with_its_device_and_the_owners_device_asks_for_nothing() {
         (sound.microphone.form, sound.microphone.channels, sound.microphone.gain_db),
         (Form::default(), vec![], 0.0)
     );
-    assert_eq!(sound.speaker.form.format, Some(Format::S32));
+    assert_eq!(sound.speaker.form.format, Some(SampleFormat::S32));
     let sound = run(&["--microphone=hw:CARD=sndrpigooglevoi"], machine("i2s-mems")).sound;
-    assert_eq!(sound.microphone.form.format, Some(Format::S32));
+    assert_eq!(sound.microphone.form.format, Some(SampleFormat::S32));
 }
 
 #[test]
@@ -218,18 +218,18 @@ fn each_boards_sound_is_what_its_driver_can_do() {
         ["respeaker-2mic-v1", "respeaker-2mic-v2", "adafruit-voice-bonnet", "aiy-voice-bonnet", "codec-zero"]
     {
         let sound = run(&[], machine(board)).sound;
-        let wanted = form(48_000, Format::S16, 2);
+        let wanted = form(48_000, SampleFormat::S16, 2);
         assert_eq!((sound.microphone.form, sound.speaker.form), (wanted, wanted), "{board}");
         assert!(!sound.controls.is_empty(), "{board}: its codec is mute until it is set");
     }
     for (board, channels, gain_db) in [("aiy-voice-hat", vec![], 30.0), ("i2s-mems", vec![0], 24.0)] {
         let sound = run(&[], machine(board)).sound;
-        let wanted = form(48_000, Format::S32, 2);
+        let wanted = form(48_000, SampleFormat::S32, 2);
         assert_eq!((sound.microphone.form, sound.speaker.form), (wanted, wanted), "{board}");
         assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (channels, gain_db), "{board}");
     }
     let array = run(&[], machine("respeaker-4mic")).sound;
-    assert_eq!(array.microphone.form, form(48_000, Format::S32, 4));
+    assert_eq!(array.microphone.form, form(48_000, SampleFormat::S32, 4));
     assert_eq!((array.microphone.channels, array.speaker.form), (vec![0, 1, 2, 3], Form::default()));
     let usb = run(&[], machine("respeaker-xvf3800")).sound;
     assert_eq!((usb.microphone.form, usb.microphone.channels), (Form::default(), vec![0]));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::machine::Machine;
 use super::super::values::Choice;
 use super::super::{
-    Bias, Button, Deed, Form, Format, Gestures, Kind, Lamp, Light, Place, Setting, Unplugged,
+    Bias, Button, Deed, Form, Gestures, Kind, Lamp, Light, Place, SampleFormat, Setting, Unplugged,
 };
 use super::facts::Facts;
 use super::find::{Find, best};
@@ -59,7 +59,7 @@ fn end(end: &End, verb: &str) -> String {
     let mut add =
         |part: Option<String>| part.into_iter().for_each(|part| text.push_str(&format!(", {part}")));
     add(rate_hz.map(|rate_hz| format!("{rate_hz} Hz")));
-    add(format.map(|format: Format| word(format).to_owned()));
+    add(format.map(|format: SampleFormat| word(format).to_owned()));
     add(channels.map(|channels| format!("{channels} channels")));
     add(period.map(|period| format!("periods of {} ms", period.as_secs_f64() * 1000.0)));
     let chosen: Vec<_> = end.channels.iter().map(ToString::to_string).collect();

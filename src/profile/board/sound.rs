@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::document::{Plain, Section};
 use super::super::values::Choice;
-use super::super::{Control, Form, Format, Setting, Unplugged};
+use super::super::{Control, Form, SampleFormat, Setting, Unplugged};
 use super::CARD;
 
 /// From where to where a period may be set, milliseconds.
@@ -18,7 +18,7 @@ pub(in super::super) const WAIT_MOST_S: f64 = 86_400.0;
 /// The most channels that a card is believed to have.
 const CHANNELS: u32 = 32;
 
-impl Choice for Format {
+impl Choice for SampleFormat {
     const ALL: &'static [(&'static str, Self)] =
         &[("S16", Self::S16), ("S24", Self::S24), ("S24_3", Self::S24In3), ("S32", Self::S32)];
 }
