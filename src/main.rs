@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
 use mynah::board::Board;
 use mynah::conversation::Exit;
-use mynah::errands::Errands;
+use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::Mode;
 use mynah::parrot::Habits;
@@ -164,12 +164,12 @@ fn sound(wanted: profile::Sound) -> Result<AudioIo, AudioError> {
     Ok(sound)
 }
 
-fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Errands), Box<dyn Error>> {
+fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Background), Box<dyn Error>> {
     match target {
-        Target::Parrot => Ok((Service::Parrot(Habits::default()), Errands::start(None, file)?)),
+        Target::Parrot => Ok((Service::Parrot(Habits::default()), Background::start(None, file)?)),
         Target::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
-            let errands = Errands::start(Some(azure.credential), file)?;
+            let errands = Background::start(Some(azure.credential), file)?;
             Ok((Service::Remote { endpoint: azure.endpoint, tls }, errands))
         }
     }

@@ -18,7 +18,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 /// A connection to be made.
 #[derive(Debug)]
-pub struct Dial {
+pub struct ConnectRequest {
     /// Tells this dial from earlier ones whose outcome no longer matters.
     pub number: u64,
     /// Where to, by name or address.
@@ -29,7 +29,7 @@ pub struct Dial {
 
 /// A connection on which nothing has been said yet.
 #[derive(Debug)]
-pub struct Reached {
+pub struct Connection {
     pub socket: Socket,
     /// The header that carries the credential, and its value.
     pub credential: (&'static str, String),
@@ -41,7 +41,7 @@ pub enum Socket {
     /// The kernel's.
     Tcp(TcpStream),
     /// Nobody's: whoever runs the errands by hand plays the network, too.
-    ByHand(Box<dyn Stream>),
+    Simulated(Box<dyn Stream>),
 }
 
 /// Bytes in both directions, never blocking: what is not there yet is `WouldBlock`.
@@ -51,39 +51,42 @@ impl<T: Read + Write + fmt::Debug + Send> Stream for T {}
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub struct Unreached {
+pub struct ConnectError {
     /// Whether only another set-up can help.
-    pub set_up: bool,
+    pub is_setup: bool,
     /// What to tell the owner, without a full stop.
     pub sentence: String,
 }
 
-impl fmt::Display for Unreached {
+impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)
     }
 }
 
-pub(super) async fn reach(dial: &Dial, credential: Option<&Credential>) -> Result<Reached, Unreached> {
+pub(super) async fn reach(
+    dial: &ConnectRequest,
+    credential: Option<&Credential>,
+) -> Result<Connection, ConnectError> {
     let credential = match credential {
         Some(credential) => header(credential)?,
         None => {
-            return Err(Unreached {
-                set_up: true,
+            return Err(ConnectError {
+                is_setup: true,
                 sentence: "there is no credential to dial with".to_owned(),
             });
         }
     };
-    let broken = |sentence| Unreached { set_up: false, sentence };
-    let Dial { host, port, limit, .. } = dial;
+    let broken = |sentence| ConnectError { is_setup: false, sentence };
+    let ConnectRequest { host, port, limit, .. } = dial;
     match timeout(*limit, connect(host, *port)).await {
-        Ok(Ok(socket)) => Ok(Reached { socket: Socket::Tcp(socket), credential }),
+        Ok(Ok(socket)) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
         Ok(Err(why)) => Err(broken(why)),
         Err(_) => Err(broken(format!("{host} port {port} could not be reached in {} s", limit.as_secs()))),
     }
 }
 
-fn header(credential: &Credential) -> Result<(&'static str, String), Unreached> {
+fn header(credential: &Credential) -> Result<(&'static str, String), ConnectError> {
     let bearer = |token: &str| ("Authorization", format!("Bearer {token}"));
     match credential {
         Credential::Key(key) => Ok(("api-key", key.reveal().to_owned())),
@@ -92,8 +95,8 @@ fn header(credential: &Credential) -> Result<(&'static str, String), Unreached> 
     }
 }
 
-fn read_token(file: &Path) -> Result<String, Unreached> {
-    let token = Credential::read_token(file).map_err(|sentence| Unreached { set_up: true, sentence })?;
+fn read_token(file: &Path) -> Result<String, ConnectError> {
+    let token = Credential::read_token(file).map_err(|sentence| ConnectError { is_setup: true, sentence })?;
     Ok(token.reveal().to_owned())
 }
 
@@ -120,9 +123,9 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     Err(last)
 }
 
-type Tried = Result<tokio::net::TcpStream, (SocketAddr, io::Error)>;
+type ConnectAttempt = Result<tokio::net::TcpStream, (SocketAddr, io::Error)>;
 
-fn start(tries: &mut JoinSet<Tried>, address: Option<SocketAddr>) -> bool {
+fn start(tries: &mut JoinSet<ConnectAttempt>, address: Option<SocketAddr>) -> bool {
     let Some(address) = address else { return false };
     tries.spawn(
         async move { tokio::net::TcpStream::connect(address).await.map_err(|error| (address, error)) },

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Outcome, Reporter};
+use super::{BackgroundEvent, EventSender};
 
 /// The name of the file, beside the kept one, that says that the device was to be reset. Whoever owns more
 /// settings than mynah does, such as a card image, looks for it.
@@ -22,18 +22,18 @@ const KEEP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be found at the next start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Memo {
+pub enum StateWrite {
     /// This text.
-    Keep(String),
+    Save(String),
     /// Nothing but the mark of a reset ([`RESET_MARK`]).
-    Forget,
+    Delete,
 }
 
 /// Keeps the latest memo until nobody can hand in any more, and that one too.
 pub(super) async fn run(
-    mut memos: watch::Receiver<Option<Memo>>,
+    mut memos: watch::Receiver<Option<StateWrite>>,
     file: Option<PathBuf>,
-    reporter: &Reporter,
+    reporter: &EventSender,
 ) {
     let Some(file) = file else { return };
     // A memo that nobody has seen comes before the news that there are no more.
@@ -42,7 +42,7 @@ pub(super) async fn run(
         if let Some(memo) = memo
             && let Err(why) = put(memo, file.clone()).await
         {
-            reporter.tell(Outcome::NotKept(format!(
+            reporter.send(BackgroundEvent::StateNotSaved(format!(
                 "{}: cannot be written ({why}): what is set now is forgotten at the next start",
                 file.display()
             )));
@@ -50,10 +50,10 @@ pub(super) async fn run(
     }
 }
 
-async fn put(memo: Memo, file: PathBuf) -> io::Result<()> {
+async fn put(memo: StateWrite, file: PathBuf) -> io::Result<()> {
     let write = tokio::task::spawn_blocking(move || match memo {
-        Memo::Keep(text) => replace(&file, &text),
-        Memo::Forget => forget(&file),
+        StateWrite::Save(text) => replace(&file, &text),
+        StateWrite::Delete => forget(&file),
     });
     match timeout(KEEP_LIMIT, write).await {
         Ok(written) => written?,

@@ -23,17 +23,17 @@ use tokio::sync::{mpsc, watch};
 
 use crate::profile::Credential;
 use crate::sys::EventFd;
-use pulse::Pulse;
+use pulse::Heartbeat;
 
-pub use dial::{Dial, Reached, Socket, Stream, Unreached};
-pub use hand::Hand;
-pub use keep::{Memo, RESET_MARK};
-pub use recording::{FILE_BYTES, KEPT_FILES, Pen, RECORDINGS, Recording};
+pub use dial::{ConnectError, ConnectRequest, Connection, Socket, Stream};
+pub use hand::SimulatedBackground;
+pub use keep::{RESET_MARK, StateWrite};
+pub use recording::{EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite};
 
-use recording::Order;
+use recording::WriteJob;
 
 /// Errands asked for and outcomes not fetched; one is usual. When full, the errand is refused.
-pub const ERRANDS: usize = 16;
+pub const REQUESTS: usize = 16;
 /// The stack of the errands thread: name look-ups and writes run on further ones of the same size.
 const STACK_BYTES: usize = 512 * 1024;
 /// How long the thread may take to end, the latest memo included: storage may hang, the process must not.
@@ -41,16 +41,16 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// How an errand ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum BackgroundEvent {
     /// A dial has come to something.
     Dialled {
         /// Which dial this is the end of.
         number: u64,
         /// The connected socket and the header to show at the door, or why there is none.
-        result: Result<Reached, Unreached>,
+        result: Result<Connection, ConnectError>,
     },
     /// A memo could not be kept, for this reason.
-    NotKept(String),
+    StateNotSaved(String),
     /// A recording is in this file.
     Recorded(PathBuf),
     /// A recording could not be written, for this reason.
@@ -59,32 +59,32 @@ pub enum Outcome {
 
 /// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept and the
 /// recordings asked for are written, if that takes no longer than a second.
-pub struct Errands {
-    asks: Option<mpsc::Sender<Ask>>,
-    memos: Option<watch::Sender<Option<Memo>>>,
-    recordings: Option<mpsc::Sender<Order>>,
-    outcomes: Receiver<Outcome>,
-    bell: Arc<EventFd>,
-    pulse: Arc<Pulse>,
+pub struct Background {
+    requests: Option<mpsc::Sender<BackgroundRequest>>,
+    state_writes: Option<watch::Sender<Option<StateWrite>>>,
+    recordings: Option<mpsc::Sender<WriteJob>>,
+    events: Receiver<BackgroundEvent>,
+    wake: Arc<EventFd>,
+    heartbeat: Arc<Heartbeat>,
     /// The thread, and what is disconnected when it ends.
     thread: Option<(JoinHandle<()>, Receiver<()>)>,
 }
 
-enum Ask {
-    Dial(Dial),
+enum BackgroundRequest {
+    Dial(ConnectRequest),
     Cancel,
 }
 
-impl Errands {
+impl Background {
     /// Starts the thread. `credential` is looked at anew for every dial; what is kept goes to `file`.
     ///
     /// # Errors
     /// When the kernel gives no thread or descriptor.
     pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
-        let (asks, asked) = mpsc::channel(ERRANDS);
+        let (asks, asked) = mpsc::channel(REQUESTS);
         let (memos, memo) = watch::channel(None);
         let (recordings, recording) = mpsc::channel(RECORDINGS);
-        let (report, outcomes) = sync_channel(ERRANDS);
+        let (report, outcomes) = sync_channel(REQUESTS);
         let bell = Arc::new(EventFd::new()?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -93,8 +93,8 @@ impl Errands {
             .thread_keep_alive(Duration::from_secs(1))
             .thread_stack_size(STACK_BYTES)
             .build()?;
-        let reporter = Reporter { report, bell: Arc::clone(&bell) };
-        let pulse = Arc::<Pulse>::default();
+        let reporter = EventSender { report, wake: Arc::clone(&bell) };
+        let pulse = Arc::<Heartbeat>::default();
         let beating = Arc::clone(&pulse);
         let (leaving, left) = sync_channel::<()>(1);
         let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
@@ -116,24 +116,32 @@ impl Errands {
             runtime.shutdown_background();
         })?;
         let (asks, memos, recordings) = (Some(asks), Some(memos), Some(recordings));
-        Ok(Self { asks, memos, recordings, outcomes, bell, pulse, thread: Some((thread, left)) })
+        Ok(Self {
+            requests: asks,
+            state_writes: memos,
+            recordings,
+            events: outcomes,
+            wake: bell,
+            heartbeat: pulse,
+            thread: Some((thread, left)),
+        })
     }
 
     /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
     #[must_use]
-    pub fn dial(&self, dial: Dial) -> bool {
-        self.ask(Ask::Dial(dial))
+    pub fn dial(&self, dial: ConnectRequest) -> bool {
+        self.request(BackgroundRequest::Dial(dial))
     }
 
     /// Gives up the dial under way, if there is one.
     pub fn cancel(&self) {
         // With no room the dial under way ends by its own limit.
-        let _ = self.ask(Ask::Cancel);
+        let _ = self.request(BackgroundRequest::Cancel);
     }
 
     /// Has `memo` kept for the next start. A newer one takes the place of one that is still to be written.
-    pub fn keep(&self, memo: Memo) {
-        if let Some(memos) = &self.memos {
+    pub fn save_state(&self, memo: StateWrite) {
+        if let Some(memos) = &self.state_writes {
             memos.send_replace(Some(memo));
         }
     }
@@ -146,52 +154,52 @@ impl Errands {
 
     /// Has a `recording` written, and tells whether there was room for the errand.
     #[must_use]
-    pub fn record(&self, recording: Recording) -> bool {
-        let order = Order { recording, done: None };
+    pub fn record(&self, recording: RecordingWrite) -> bool {
+        let order = WriteJob { recording, done: None };
         self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(order).is_ok())
     }
 
     /// Returns what has a recording written for whoever is left when the session breaks.
     #[must_use]
-    pub fn pen(&self) -> Option<Pen> {
-        self.recordings.as_ref().map(|recordings| Pen(recordings.downgrade()))
+    pub fn emergency_writer(&self) -> Option<EmergencyWriter> {
+        self.recordings.as_ref().map(|recordings| EmergencyWriter(recordings.downgrade()))
     }
 
     /// Asks the thread for a sign of life.
-    pub fn ask_for_pulse(&self) {
+    pub fn request_heartbeat(&self) {
         match self.thread {
-            Some(_) => self.pulse.ask(),
+            Some(_) => self.heartbeat.request(),
             // A hand needs none.
-            None => self.pulse.beat(),
+            None => self.heartbeat.beat(),
         }
     }
 
     /// Counts the signs of life that were given.
     #[must_use]
-    pub fn pulse(&self) -> u64 {
-        self.pulse.beats()
+    pub fn heartbeats(&self) -> u64 {
+        self.heartbeat.beats()
     }
 
     /// Returns the bell to poll.
     #[must_use]
-    pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+    pub fn wake_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
     }
 
     /// Takes the next outcome, after the bell rang.
-    pub fn outcome(&self) -> Option<Outcome> {
-        self.bell.drain();
-        self.outcomes.try_recv().ok()
+    pub fn next_event(&self) -> Option<BackgroundEvent> {
+        self.wake.drain();
+        self.events.try_recv().ok()
     }
 
-    fn ask(&self, ask: Ask) -> bool {
-        self.asks.as_ref().is_some_and(|asks| asks.try_send(ask).is_ok())
+    fn request(&self, ask: BackgroundRequest) -> bool {
+        self.requests.as_ref().is_some_and(|asks| asks.try_send(ask).is_ok())
     }
 }
 
-impl Drop for Errands {
+impl Drop for Background {
     fn drop(&mut self) {
-        (self.asks, self.memos, self.recordings) = (None, None, None);
+        (self.requests, self.state_writes, self.recordings) = (None, None, None);
         if let Some((thread, left)) = self.thread.take()
             && left.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
         {
@@ -201,29 +209,33 @@ impl Drop for Errands {
     }
 }
 
-struct Reporter {
-    report: SyncSender<Outcome>,
-    bell: Arc<EventFd>,
+struct EventSender {
+    report: SyncSender<BackgroundEvent>,
+    wake: Arc<EventFd>,
 }
 
-impl Reporter {
-    fn tell(&self, outcome: Outcome) {
+impl EventSender {
+    fn send(&self, outcome: BackgroundEvent) {
         match self.report.try_send(outcome) {
             // Nobody has fetched sixteen outcomes: the session is gone or will time the dial out.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
-        self.bell.notify();
+        self.wake.notify();
     }
 }
 
-async fn run(mut asked: mpsc::Receiver<Ask>, reporter: &Reporter, credential: Option<&Credential>) {
+async fn run(
+    mut asked: mpsc::Receiver<BackgroundRequest>,
+    reporter: &EventSender,
+    credential: Option<&Credential>,
+) {
     let mut next = asked.recv().await;
     while let Some(ask) = next {
         next = match ask {
-            Ask::Cancel => asked.recv().await,
-            Ask::Dial(dial) => tokio::select! {
+            BackgroundRequest::Cancel => asked.recv().await,
+            BackgroundRequest::Dial(dial) => tokio::select! {
                 result = dial::reach(&dial, credential) => {
-                    reporter.tell(Outcome::Dialled { number: dial.number, result });
+                    reporter.send(BackgroundEvent::Dialled { number: dial.number, result });
                     asked.recv().await
                 }
                 // Whatever is asked meanwhile replaces what is under way.

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
 
 #[derive(Default)]
-pub(super) struct Pulse {
+pub(super) struct Heartbeat {
     asked: Notify,
     beats: AtomicU64,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// Has the thread give one more sign.
-    pub(super) fn ask(&self) {
+    pub(super) fn request(&self) {
         self.asked.notify_one();
     }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Outcome, Reporter};
+use super::{BackgroundEvent, EventSender};
 
 /// Recordings asked for and not yet begun. When full, one is refused.
 pub const RECORDINGS: usize = 4;
@@ -28,7 +28,7 @@ const ENDING: &str = "jsonl";
 
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recording {
+pub enum RecordingWrite {
     /// A whole recording, into a new file of this folder that is named after the time of day and the reason.
     Whole {
         /// The folder, which need not be there yet.
@@ -37,7 +37,7 @@ pub enum Recording {
         text: Vec<u8>,
     },
     /// More of the recording that goes on.
-    More {
+    Append {
         /// The file, the same every time.
         file: PathBuf,
         /// The first line of a file, with its line's end.
@@ -49,20 +49,20 @@ pub enum Recording {
 }
 
 /// A recording to write, and whom to tell by hanging up when that is over.
-pub(super) struct Order {
-    pub(super) recording: Recording,
+pub(super) struct WriteJob {
+    pub(super) recording: RecordingWrite,
     pub(super) done: Option<SyncSender<()>>,
 }
 
 /// A way to have a last recording written when the session cannot ask for one any more.
 #[derive(Clone, Debug)]
-pub struct Pen(pub(super) mpsc::WeakSender<Order>);
+pub struct EmergencyWriter(pub(super) mpsc::WeakSender<WriteJob>);
 
-impl Pen {
+impl EmergencyWriter {
     /// Has a `recording` written and waits for that at most for `limit`.
-    pub fn write(&self, recording: Recording, limit: Duration) {
+    pub fn write(&self, recording: RecordingWrite, limit: Duration) {
         let (done, over) = sync_channel(0);
-        let order = Order { recording, done: Some(done) };
+        let order = WriteJob { recording, done: Some(done) };
         if self.0.upgrade().is_some_and(|orders| orders.try_send(order).is_ok()) {
             // It is over when the other end is gone, whatever came of it: nobody is left who could be told.
             let _ = over.recv_timeout(limit);
@@ -72,7 +72,7 @@ impl Pen {
 
 /// The file that goes on.
 #[derive(Default)]
-enum Tape {
+enum RecordingFile {
     #[default]
     New,
     Open {
@@ -84,9 +84,9 @@ enum Tape {
 }
 
 /// Writes what is asked for until nobody can ask any more, and what was asked for until then.
-pub(super) async fn run(mut asked: mpsc::Receiver<Order>, reporter: &Reporter) {
-    let tape = Arc::new(Mutex::new(Tape::default()));
-    while let Some(Order { recording, done: _done }) = asked.recv().await {
+pub(super) async fn run(mut asked: mpsc::Receiver<WriteJob>, reporter: &EventSender) {
+    let tape = Arc::new(Mutex::new(RecordingFile::default()));
+    while let Some(WriteJob { recording, done: _done }) = asked.recv().await {
         let (tape, place) = (Arc::clone(&tape), recording.place());
         let write = tokio::task::spawn_blocking(move || put(recording, &tape));
         let done = match timeout(WRITE_LIMIT, write).await {
@@ -94,9 +94,9 @@ pub(super) async fn run(mut asked: mpsc::Receiver<Order>, reporter: &Reporter) {
             Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "the storage does not answer")),
         };
         match done {
-            Ok(Some(file)) => reporter.tell(Outcome::Recorded(file)),
+            Ok(Some(file)) => reporter.send(BackgroundEvent::Recorded(file)),
             Ok(None) => {}
-            Err(why) => reporter.tell(Outcome::NotRecorded(format!(
+            Err(why) => reporter.send(BackgroundEvent::NotRecorded(format!(
                 "{}: no recording can be written ({why}): see that the disk has room and the folder is \
                  mynah's to write to",
                 place.display()
@@ -105,23 +105,23 @@ pub(super) async fn run(mut asked: mpsc::Receiver<Order>, reporter: &Reporter) {
     }
 }
 
-impl Recording {
+impl RecordingWrite {
     fn place(&self) -> PathBuf {
         match self {
-            Self::Whole { folder: place, .. } | Self::More { file: place, .. } => place.clone(),
+            Self::Whole { folder: place, .. } | Self::Append { file: place, .. } => place.clone(),
         }
     }
 }
 
 /// Writes, and names the file where it is a new one.
-fn put(recording: Recording, tape: &Mutex<Tape>) -> io::Result<Option<PathBuf>> {
+fn put(recording: RecordingWrite, tape: &Mutex<RecordingFile>) -> io::Result<Option<PathBuf>> {
     match recording {
-        Recording::Whole { folder, why, text } => whole(&folder, why, &text).map(Some),
-        Recording::More { file, first_line, begins, text } => {
+        RecordingWrite::Whole { folder, why, text } => whole(&folder, why, &text).map(Some),
+        RecordingWrite::Append { file, first_line, begins, text } => {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             let more = more(&mut tape, &file, &first_line, begins, &text);
             if more.is_err() {
-                *tape = Tape::GivenUp;
+                *tape = RecordingFile::GivenUp;
             }
             more.map(|begun| begun.then_some(file))
         }
@@ -160,32 +160,32 @@ fn prune(folder: &Path, written: &Path) -> io::Result<()> {
 
 /// Goes on, and tells whether the very first file was begun with it.
 fn more(
-    tape: &mut Tape,
+    tape: &mut RecordingFile,
     path: &Path,
     first_line: &[u8],
     begins: Option<usize>,
     text: &[u8],
 ) -> io::Result<bool> {
     match (std::mem::take(tape), begins.and_then(|at| text.split_at_checked(at))) {
-        (Tape::GivenUp, _) => *tape = Tape::GivenUp,
-        (Tape::New, _) => {
+        (RecordingFile::GivenUp, _) => *tape = RecordingFile::GivenUp,
+        (RecordingFile::New, _) => {
             *tape = begin(path, first_line, text)?;
             return Ok(true);
         }
-        (Tape::Open { mut file, bytes }, Some((end, beginning))) if bytes >= FILE_BYTES => {
+        (RecordingFile::Open { mut file, bytes }, Some((end, beginning))) if bytes >= FILE_BYTES => {
             file.write_all(end)?;
             *tape = begin(path, first_line, beginning)?;
         }
-        (Tape::Open { mut file, bytes }, _) => {
+        (RecordingFile::Open { mut file, bytes }, _) => {
             file.write_all(text)?;
-            *tape = Tape::Open { file, bytes: bytes + text.len() as u64 };
+            *tape = RecordingFile::Open { file, bytes: bytes + text.len() as u64 };
         }
     }
     Ok(false)
 }
 
 /// Begins a file. What was there before stays, under another name.
-fn begin(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<Tape> {
+fn begin(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<RecordingFile> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -198,7 +198,7 @@ fn begin(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<Tape> {
     let mut file = create(path)?;
     file.write_all(first_line)?;
     file.write_all(text)?;
-    Ok(Tape::Open { file, bytes: (first_line.len() + text.len()) as u64 })
+    Ok(RecordingFile::Open { file, bytes: (first_line.len() + text.len()) as u64 })
 }
 
 /// What happens in a room is nobody else's to read.

@@ -11,7 +11,7 @@ use rustix::event::PollFlags;
 
 use super::cage;
 use crate::conversation::{CloseReason, DIAL_LIMIT, GOODBYE_LIMIT, SESSION_LIFE};
-use crate::errands::{Dial, Errands, Reached, Socket, Unreached};
+use crate::errands::{Background, ConnectError, ConnectRequest, Connection, Socket};
 use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
 use crate::model::Time;
 use crate::parrot::Habits;
@@ -71,7 +71,7 @@ impl Line {
     }
 
     /// Begins to connect and tells whether that is already done.
-    pub(super) fn dial(&mut self, place: Place, errands: &Errands, now: Time) -> Result<bool, Lost> {
+    pub(super) fn dial(&mut self, place: Place, errands: &Background, now: Time) -> Result<bool, Lost> {
         self.dials += 1;
         let number = self.dials;
         match &self.service {
@@ -84,7 +84,7 @@ impl Line {
             Service::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 *self.at(place) = Stage::Dialling { number };
-                if !errands.dial(Dial { number, host, port, limit: DIAL_LIMIT }) {
+                if !errands.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
                     return Err(Lost::broken("too many errands at once".to_owned()));
                 }
                 Ok(false)
@@ -96,7 +96,7 @@ impl Line {
     pub(super) fn dialled(
         &mut self,
         number: u64,
-        result: Result<Reached, Unreached>,
+        result: Result<Connection, ConnectError>,
         now: Time,
     ) -> Result<(), (Place, CloseReason, Lost)> {
         let is_of = |stage: &Stage| matches!(stage, Stage::Dialling { number: of } if *of == number);
@@ -108,7 +108,7 @@ impl Line {
         *self.at(place) = Stage::Down;
         let Service::Remote { endpoint, tls } = &self.service else { return Ok(()) };
         let reached = result.map_err(|why| {
-            let loss = if why.set_up { CloseReason::Permanent } else { CloseReason::Transient };
+            let loss = if why.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
             (place, loss, Lost::broken(why.sentence))
         })?;
         let (name, _) = reached.credential;
@@ -120,18 +120,18 @@ impl Line {
     }
 
     /// Says goodbye to everybody, or gives up what is not yet there.
-    pub(super) fn hang_up(&mut self, errands: &Errands, now: Time) {
+    pub(super) fn hang_up(&mut self, errands: &Background, now: Time) {
         self.drop_spare(errands, now);
         close(&mut self.main, errands, now);
     }
 
     /// Says goodbye to the second link, or gives it up.
-    pub(super) fn drop_spare(&mut self, errands: &Errands, now: Time) {
+    pub(super) fn drop_spare(&mut self, errands: &Background, now: Time) {
         close(&mut self.spare, errands, now);
     }
 
     /// Puts the second link, however far it has come, in the place of the first, to which it says goodbye.
-    pub(super) fn move_over(&mut self, errands: &Errands, now: Time) {
+    pub(super) fn move_over(&mut self, errands: &Background, now: Time) {
         close(&mut self.main, errands, now);
         std::mem::swap(&mut self.main, &mut self.spare);
     }
@@ -235,7 +235,7 @@ impl Stage {
     }
 }
 
-fn close(stage: &mut Stage, errands: &Errands, now: Time) {
+fn close(stage: &mut Stage, errands: &Background, now: Time) {
     *stage = match std::mem::replace(stage, Stage::Down) {
         Stage::Up { mut link, .. } => {
             link.close();
@@ -249,11 +249,11 @@ fn close(stage: &mut Stage, errands: &Errands, now: Time) {
     };
 }
 
-fn upgrade(reached: Reached, endpoint: &Endpoint, tls: &Tls, now: Time) -> Result<Link, Lost> {
+fn upgrade(reached: Connection, endpoint: &Endpoint, tls: &Tls, now: Time) -> Result<Link, Lost> {
     let pipe = match reached.socket {
         Socket::Tcp(socket) if endpoint.tls => Pipe::tls(socket, &endpoint.host, tls)?,
         Socket::Tcp(socket) => Pipe::tcp(socket)?,
-        Socket::ByHand(stream) => Pipe::memory(stream),
+        Socket::Simulated(stream) => Pipe::memory(stream),
     };
     Link::upgrade(pipe, &Upgrade { uri: endpoint.to_string(), credential: Some(reached.credential) }, now)
 }

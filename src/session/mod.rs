@@ -37,7 +37,7 @@ use crate::board::Board;
 use crate::conversation::{
     Action, Conversation, DeviceEvent, Event, Exit, Mode, ServiceEvent, State, UserInput,
 };
-use crate::errands::Errands;
+use crate::errands::Background;
 use crate::history::History;
 use crate::ledger::{Ledger, Mark};
 use crate::light::Facts;
@@ -83,7 +83,7 @@ pub struct Parts {
     pub sounds: bool,
     pub board: Board,
     /// Who does what is slow.
-    pub errands: Errands,
+    pub errands: Background,
     /// What is remembered from the last run.
     pub keep: Keep,
     /// Readable when the program is to end.
@@ -128,7 +128,7 @@ pub struct Session {
     line: Line,
     sound: AudioIo,
     board: Board,
-    errands: Errands,
+    errands: Background,
     settings: Settings,
     signals: UnixStream,
     uplink: Uplink,

@@ -14,7 +14,7 @@ use rustix::net::{RecvFlags, recv};
 use super::{Parts, Session};
 use crate::board::InputEvent;
 use crate::conversation::{Action, Actions, Conversation, Event, Exit, Notice};
-use crate::errands::{Pen, Recording as Errand};
+use crate::errands::{EmergencyWriter, RecordingWrite as Errand};
 use crate::light;
 use crate::link::{Lost, Reason};
 use crate::model::Time;
@@ -62,7 +62,7 @@ enum Place {
 /// What is left to do for a session whose own thread has broken.
 pub(super) struct Will {
     book: Arc<Mutex<Book>>,
-    pen: Pen,
+    pen: EmergencyWriter,
 }
 
 impl Scribe {
@@ -111,7 +111,7 @@ impl Book {
         let Place::File(file) = &self.place else { return None };
         let chunk = self.recorder.fresh(urgent, now)?;
         let (file, first_line) = (file.clone(), self.recorder.first_line());
-        Some(Errand::More { file, first_line, begins: chunk.begins, text: chunk.text })
+        Some(Errand::Append { file, first_line, begins: chunk.begins, text: chunk.text })
     }
 }
 
@@ -131,7 +131,7 @@ impl Will {
 impl Session {
     /// Returns what is left to do when this session's own thread breaks.
     pub(super) fn will(&self) -> Option<Will> {
-        Some(Will { book: Arc::clone(&self.scribe.book), pen: self.errands.pen()? })
+        Some(Will { book: Arc::clone(&self.scribe.book), pen: self.errands.emergency_writer()? })
     }
 
     /// Returns the recording of the last minutes.

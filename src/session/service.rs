@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Session;
 use super::line::Place;
 use crate::conversation::{CloseReason, Event, LinkChange};
-use crate::errands::Outcome;
+use crate::errands::BackgroundEvent;
 use crate::link::Lost;
 use crate::model::Time;
 use crate::wire::Command;
@@ -22,15 +22,17 @@ impl Session {
     }
 
     pub(super) fn take_outcomes(&mut self, now: Time) {
-        while let Some(outcome) = self.errands.outcome() {
+        while let Some(outcome) = self.errands.next_event() {
             match outcome {
-                Outcome::Dialled { number, result } => match self.line.dialled(number, result, now) {
+                BackgroundEvent::Dialled { number, result } => match self.line.dialled(number, result, now) {
                     Ok(()) => {}
                     Err((Place::Main, loss, lost)) => self.down(&lost, loss, now),
                     Err((Place::Spare, loss, lost)) => self.spare_down(&lost, loss, now),
                 },
-                Outcome::NotKept(why) | Outcome::NotRecorded(why) => log::warn!("{why}"),
-                Outcome::Recorded(file) => log::info!("a recording is in {}", file.display()),
+                BackgroundEvent::StateNotSaved(why) | BackgroundEvent::NotRecorded(why) => {
+                    log::warn!("{why}")
+                }
+                BackgroundEvent::Recorded(file) => log::info!("a recording is in {}", file.display()),
             }
         }
     }

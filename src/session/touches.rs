@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Session;
 use crate::board::InputEvent;
 use crate::conversation::{Event, UserInput};
-use crate::errands::Memo;
+use crate::errands::StateWrite;
 use crate::light::Hold;
 use crate::model::Time;
 use crate::profile::Keep;
@@ -93,7 +93,7 @@ impl Session {
         self.history.clear();
         self.sound.playback.set_volume(FULL_VOLUME);
         self.settings = Settings { muted: false, volume: FULL_VOLUME };
-        self.errands.keep(Memo::Forget);
+        self.errands.save_state(StateWrite::Delete);
         self.board.print("news", "everything is forgotten; starting as new");
     }
 
@@ -102,7 +102,7 @@ impl Session {
         let settings =
             Settings { muted: self.conversation.muted_by_button(), volume: self.sound.playback.volume() };
         if settings != self.settings {
-            self.errands.keep(Memo::Keep(Keep::text(settings.muted, settings.volume)));
+            self.errands.save_state(StateWrite::Save(Keep::text(settings.muted, settings.volume)));
             self.settings = settings;
         }
     }

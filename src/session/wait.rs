@@ -41,7 +41,7 @@ impl Session {
         if let Some(fd) = self.board.fd() {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut Ready| ready.board = true);
         }
-        let bell = self.errands.bell();
+        let bell = self.errands.wake_fd();
         add(PollFd::from_borrowed_fd(bell, PollFlags::IN), |ready: &mut Ready| ready.errands = true);
         for (fd, interest) in self.line.fds() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut Ready| ready.link = true);

@@ -74,11 +74,11 @@ impl Session {
         let progress = Progress {
             microphone: Work { due: self.sound.capture.is_open(), done: counters.captured.get() },
             speaker: Work { due: self.away.playback.is_none(), done: counters.played.get() },
-            errands: Work { due: true, done: self.errands.pulse() },
+            errands: Work { due: true, done: self.errands.heartbeats() },
         };
         let due = now >= watchdog.deadline();
         if due {
-            self.errands.ask_for_pulse();
+            self.errands.request_heartbeat();
         }
         if watchdog.look(progress, now) {
             feed();

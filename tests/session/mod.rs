@@ -28,7 +28,7 @@ use mynah::audio::{self, AudioError, StreamFormat, WavDevices};
 use mynah::board::lamp::Leds;
 use mynah::board::{Board, StatusLine};
 use mynah::conversation::{Exit, Mode};
-use mynah::errands::Errands;
+use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::profile::{Credential, Endpoint, Keep, Secret};
@@ -117,7 +117,7 @@ impl Device {
                 .unwrap(),
             sounds: true,
             board,
-            errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
+            errands: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),
             keep: Keep { file: Some(state), muted, volume },
             signals: ours,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mynah::audio::{self, StreamFormat, WavDevices};
 use mynah::board::Board;
 use mynah::conversation::Mode;
-use mynah::errands::Errands;
+use mynah::errands::Background;
 use mynah::model::Time;
 use mynah::profile::{Bias, Button, Credential, Gestures, Keep, Kind, Line, Place, ResetHold, Secret};
 use mynah::session::{Parts, Ready, Recording, Session};
@@ -39,7 +39,7 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
         sound: audio::open_wav(tape, StreamFormat::default()).unwrap(),
         sounds: true,
         board,
-        errands: Errands::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
+        errands: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
         keep: Keep { file: None, muted: false, volume: 100 },
         signals,
         patience: None,

@@ -10,7 +10,7 @@ use mynah::audio::AudioIo;
 use mynah::board::lamp::{Leds, OutputLines, SysfsPaths};
 use mynah::board::{Board, SimulatedButtons};
 use mynah::conversation::Mode;
-use mynah::errands::Errands;
+use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
@@ -24,7 +24,7 @@ pub(super) fn parts(
     plan: &Plan,
     sound: AudioIo,
     board: Board,
-    errands: Errands,
+    errands: Background,
     signals: UnixStream,
 ) -> Parts {
     let config = SessionConfig {

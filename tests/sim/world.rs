@@ -17,7 +17,9 @@ use fastrand::Rng;
 use mynah::audio::{AudioError, Direction, StreamFormat, Unplugged, loops};
 use mynah::board::SimulatedButtons;
 use mynah::conversation::State;
-use mynah::errands::{Dial, Errands, Hand, Outcome, Reached, Socket, Unreached};
+use mynah::errands::{
+    Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
+};
 use mynah::light;
 use mynah::model::Time;
 use mynah::session::{Ready, Session};
@@ -82,7 +84,7 @@ struct World<'a> {
     microphone: Card,
     speaker: Card,
     loops: [SoundLoop; 2],
-    hand: Hand,
+    hand: SimulatedBackground,
     fingers: SimulatedButtons,
     mark: Arc<Mutex<Mark>>,
     fars: Vec<Far>,
@@ -132,7 +134,7 @@ impl<'a> World<'a> {
         let microphone = card(Direction::Capture, plan.ppm[0]);
         let speaker = card(Direction::Playback, plan.ppm[1]);
         let (board, fingers) = as_device(|| board(&mark));
-        let (errands, hand) = as_device(Errands::by_hand).unwrap();
+        let (errands, hand) = as_device(Background::simulated).unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
         let session = as_device(|| Session::begin(parts(plan, sound, board, errands, signals), Time::ZERO));
         let loops: [SoundLoop; 2] = as_device(|| -> [SoundLoop; 2] {
@@ -296,7 +298,7 @@ impl<'a> World<'a> {
     fn network(&mut self) -> bool {
         let now = self.clock.now();
         let mut any = false;
-        match self.hand.asked() {
+        match self.hand.next_request() {
             Some(Some(dial)) => {
                 self.dial(&dial);
                 any = true;
@@ -330,7 +332,7 @@ impl<'a> World<'a> {
         any
     }
 
-    fn dial(&mut self, dial: &Dial) {
+    fn dial(&mut self, dial: &ConnectRequest) {
         let now = self.clock.now();
         self.promises.borrow_mut().dial(now);
         let bad = now < self.outage_until;
@@ -354,18 +356,18 @@ impl<'a> World<'a> {
 
     fn connect(&mut self, number: u64, fate: Fate) {
         let result = match fate {
-            Fate::Fails => Err(Unreached { set_up: false, sentence: "nobody answers".to_owned() }),
+            Fate::Fails => Err(ConnectError { is_setup: false, sentence: "nobody answers".to_owned() }),
             Fate::Reaches(manner) => {
                 let (ours, theirs) = network::connection(&self.clock, self.latency);
                 let ours = ours.marked(Arc::clone(&self.mark));
                 self.fars.push(Far::new(&self.clock, theirs, manner, self.luck.u64(..), &self.promises));
-                Ok(Reached {
-                    socket: Socket::ByHand(Box::new(ours)),
+                Ok(Connection {
+                    socket: Socket::Simulated(Box::new(ours)),
                     credential: ("api-key", "k".to_owned()),
                 })
             }
         };
-        self.hand.report(Outcome::Dialled { number, result });
+        self.hand.report(BackgroundEvent::Dialled { number, result });
     }
 
     fn sound(&mut self) -> bool {
