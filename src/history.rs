@@ -20,13 +20,13 @@ const CUTS: usize = 8;
 /// The turns so far, oldest first.
 #[derive(Debug, Default)]
 pub struct History {
-    turns: VecDeque<Turn>,
-    cuts: VecDeque<(String, HeardShare)>,
+    turns: VecDeque<HistoryTurn>,
+    cuts: VecDeque<(String, PlayedShare)>,
 }
 
 /// A turn, as far as it was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct HistoryTurn {
     /// Who said it.
     pub who: Who,
     item: String,
@@ -38,7 +38,7 @@ pub struct Turn {
 
 /// The share of a reply that was heard; by default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HeardShare {
+pub struct PlayedShare {
     /// Milliseconds that were heard.
     pub heard_ms: u64,
     /// Milliseconds that the service has sent.
@@ -54,7 +54,7 @@ impl History {
         }
         let kept: String = words.chars().take(TURN_CHARACTERS).collect();
         let whole = kept.len() == words.len();
-        self.turns.push_back(Turn { who, item: item.to_owned(), words: kept, whole });
+        self.turns.push_back(HistoryTurn { who, item: item.to_owned(), words: kept, whole });
         // The words of a reply that was cut may come after the cut.
         if let Some(at) = self.cuts.iter().position(|(cut, _)| !item.is_empty() && cut == item)
             && let Some((_, heard)) = self.cuts.remove(at)
@@ -67,7 +67,7 @@ impl History {
     }
 
     /// Shortens an item to the share that was heard, now or when its words come.
-    pub fn truncate(&mut self, item: &str, heard: HeardShare) {
+    pub fn truncate(&mut self, item: &str, heard: PlayedShare) {
         if !self.shorten(item, heard) {
             if self.cuts.len() == CUTS {
                 self.cuts.pop_front();
@@ -82,12 +82,12 @@ impl History {
     }
 
     /// Returns the turns in order, for a new session.
-    pub fn turns(&self) -> impl Iterator<Item = &Turn> {
+    pub fn turns(&self) -> impl Iterator<Item = &HistoryTurn> {
         self.turns.iter()
     }
 
     /// Leaves the share of an item's words that was heard, and returns whether they were there.
-    fn shorten(&mut self, item: &str, HeardShare { heard_ms, received_ms }: HeardShare) -> bool {
+    fn shorten(&mut self, item: &str, PlayedShare { heard_ms, received_ms }: PlayedShare) -> bool {
         let Some(at) = self.turns.iter().rposition(|turn| turn.item == item) else { return false };
         let words = self.turns.get(at).map_or(0, |turn| turn.words.split_whitespace().count() as u64);
         let share = words.saturating_mul(heard_ms.min(received_ms)) / received_ms.max(1);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_cut_reply_keeps_its_heard_share_whichever_comes_first() {
-        let heard = HeardShare { heard_ms: 1000, received_ms: 2000 };
+        let heard = PlayedShare { heard_ms: 1000, received_ms: 2000 };
         for words_first in [true, false] {
             let mut history = History::default();
             if words_first {
@@ -156,7 +156,7 @@ mod tests {
         let mut history = History::default();
         history.push(Who::Owner, "u", "Hello.");
         history.push(Who::Mynah, "i", "Hello yourself.");
-        history.truncate("i", HeardShare::default());
+        history.truncate("i", PlayedShare::default());
         assert_eq!(kept(&history), [(Who::Owner, "Hello.", true)]);
     }
 

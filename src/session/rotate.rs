@@ -5,7 +5,7 @@
 use super::Session;
 use super::line::Place;
 use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEvent, StandbyChange};
-use crate::history::Turn;
+use crate::history::HistoryTurn;
 use crate::link::{Lost, News};
 use crate::model::Time;
 use crate::wire::{self, Command, Incoming};
@@ -44,7 +44,7 @@ impl Session {
     /// Tells a session that was just configured what was said before.
     pub(super) fn remind(&mut self, now: Time) {
         let turns: Vec<_> = self.history.turns().cloned().collect();
-        for Turn { who, words, whole, .. } in turns {
+        for HistoryTurn { who, words, whole, .. } in turns {
             let command = Command::Recall { who, words, whole };
             self.send(command.kind(), |text| command.write(text), now);
         }

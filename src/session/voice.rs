@@ -6,7 +6,7 @@
 use super::Session;
 use super::teller::Odd;
 use crate::conversation::{DeviceEvent, Event, State};
-use crate::history::HeardShare;
+use crate::history::PlayedShare;
 use crate::ledger::{Correction, Mark};
 use crate::model::Time;
 use crate::wire::Command;
@@ -59,11 +59,11 @@ impl Session {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
                 Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
-                    self.history.truncate(&item, HeardShare { heard_ms: audio_end_ms, received_ms });
+                    self.history.truncate(&item, PlayedShare { heard_ms: audio_end_ms, received_ms });
                     Command::Truncate { item, content_index, audio_end_ms }
                 }
                 Correction::Delete { item } => {
-                    self.history.truncate(&item, HeardShare::default());
+                    self.history.truncate(&item, PlayedShare::default());
                     Command::Delete(item)
                 }
             };
