@@ -24,12 +24,12 @@ pub const CORRECTIONS: usize = 32;
 pub struct Ledger {
     frames_per_ms: u64,
     spans: Deque<Span, ITEMS>,
-    due: Vec<Due, CORRECTIONS>,
+    due: Vec<QueuedCorrection, CORRECTIONS>,
     /// Items that a cut has settled; what still comes of them changes nothing.
-    settled: Deque<Id, ITEMS>,
+    closed: Deque<Id, ITEMS>,
     replies_done: Deque<Id, ITEMS>,
     drained_told: bool,
-    turn: Turn,
+    turn: TurnTimings,
 }
 
 /// What the service has to be told so that it remembers what was heard, and no more.
@@ -49,7 +49,7 @@ pub enum Correction {
 
 /// A moment of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum TurnMark {
     /// The owner's turn ended: the service heard it end, or the button was released.
     TurnEnded,
     Created,
@@ -60,7 +60,7 @@ pub enum Mark {
 
 /// How long the steps of one turn took, as far as they happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
+pub struct TurnTimings {
     /// When the owner's turn ended.
     pub ended: Option<Time>,
     /// When the service began the reply.
@@ -87,11 +87,11 @@ struct Span {
     /// The service has sent the whole of this item's audio.
     complete: bool,
     /// The session that knew the item is gone: nobody is to be told.
-    foreign: bool,
+    orphaned: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Due {
+struct QueuedCorrection {
     reply: Id,
     correction: Correction,
 }
@@ -104,10 +104,10 @@ impl Ledger {
             frames_per_ms: u64::from(rate_hz / 1000).max(1),
             spans: Deque::new(),
             due: Vec::new(),
-            settled: Deque::new(),
+            closed: Deque::new(),
             replies_done: Deque::new(),
             drained_told: true,
-            turn: Turn::default(),
+            turn: TurnTimings::default(),
         }
     }
 
@@ -125,19 +125,26 @@ impl Ledger {
             return true;
         }
         let (Ok(reply), Ok(item)) = (Id::try_from(reply), Id::try_from(item)) else { return false };
-        let span =
-            Span { reply, item, content_index, start: at, end: at + frames, complete: false, foreign: false };
+        let span = Span {
+            reply,
+            item,
+            content_index,
+            start: at,
+            end: at + frames,
+            complete: false,
+            orphaned: false,
+        };
         self.spans.push_back(span).is_ok()
     }
 
     /// Takes in that audio came which nobody may hear. An item of which nothing was ever queued is to
     /// be forgotten by the service, or it would remember words that never were.
-    pub fn refused(&mut self, reply: &str, item: &str) {
+    pub fn discarded(&mut self, reply: &str, item: &str) {
         let known = self.spans.iter().any(|span| span.item == item)
-            || self.settled.iter().any(|settled| settled == item);
+            || self.closed.iter().any(|settled| settled == item);
         let (false, Ok(reply), Ok(item)) = (known, Id::try_from(reply), Id::try_from(item)) else { return };
-        remember(&mut self.settled, &item);
-        self.owe(&reply, Correction::Delete { item });
+        remember(&mut self.closed, &item);
+        self.queue_correction(&reply, Correction::Delete { item });
     }
 
     /// Takes in that the service has sent all audio of an item's part.
@@ -158,7 +165,7 @@ impl Ledger {
     }
 
     /// Takes in up to which place of the spoken lane the loudspeaker has been heard.
-    pub fn heard(&mut self, place: u64, now: Time) {
+    pub fn played(&mut self, place: u64, now: Time) {
         if self.turn.first_heard.is_none()
             && self.turn.first_audio.is_some()
             && let Some(span) = self.spans.front()
@@ -192,7 +199,7 @@ impl Ledger {
 
     /// Returns how many frames are still to be heard.
     #[must_use]
-    pub fn unheard(&self, place: u64) -> u64 {
+    pub fn unplayed_frames(&self, place: u64) -> u64 {
         self.spans.back().map_or(0, |last| last.end.saturating_sub(place))
     }
 
@@ -206,7 +213,7 @@ impl Ledger {
             let Some(span) = self.spans.pop_front() else { break };
             let frames = heard.clamp(span.start, span.end) - span.start;
             self.turn.heard += self.duration(frames);
-            self.settle(&span, frames);
+            self.close_span(&span, frames);
         }
         self.drained_told |= self.spans.is_empty();
     }
@@ -223,38 +230,38 @@ impl Ledger {
 
     /// Takes in that the session that knew the items is gone: nothing is to be corrected any more, and what is
     /// still queued is followed to its end.
-    pub fn estrange(&mut self) {
+    pub fn session_lost(&mut self) {
         self.due.clear();
-        self.settled.clear();
+        self.closed.clear();
         self.replies_done.clear();
         for span in self.spans.iter_mut() {
-            (span.complete, span.foreign) = (true, true);
+            (span.complete, span.orphaned) = (true, true);
         }
     }
 
     /// Notes a moment of the turn; the end of the owner's turn begins a new one.
-    pub fn note(&mut self, mark: Mark, now: Time) {
+    pub fn mark(&mut self, mark: TurnMark, now: Time) {
         match mark {
-            Mark::TurnEnded => self.turn = Turn { ended: Some(now), ..Turn::default() },
-            Mark::Created => self.turn.created = Some(now),
-            Mark::FirstAudio => self.turn.first_audio = self.turn.first_audio.or(Some(now)),
-            Mark::Cut => (self.turn.cut, self.turn.silent) = (Some(now), None),
+            TurnMark::TurnEnded => self.turn = TurnTimings { ended: Some(now), ..TurnTimings::default() },
+            TurnMark::Created => self.turn.created = Some(now),
+            TurnMark::FirstAudio => self.turn.first_audio = self.turn.first_audio.or(Some(now)),
+            TurnMark::Cut => (self.turn.cut, self.turn.silent) = (Some(now), None),
         }
     }
 
     /// Returns the times of the turn so far.
     #[must_use]
-    pub fn turn(&self) -> &Turn {
+    pub fn timings(&self) -> &TurnTimings {
         &self.turn
     }
 
-    fn settle(&mut self, span: &Span, frames: u64) {
-        remember(&mut self.settled, &span.item);
-        if span.foreign || frames == span.end - span.start && span.complete {
+    fn close_span(&mut self, span: &Span, frames: u64) {
+        remember(&mut self.closed, &span.item);
+        if span.orphaned || frames == span.end - span.start && span.complete {
             return;
         }
         let audio_end_ms = frames / self.frames_per_ms;
-        self.owe(
+        self.queue_correction(
             &span.reply,
             match audio_end_ms {
                 0 => Correction::Delete { item: span.item.clone() },
@@ -268,11 +275,11 @@ impl Ledger {
         );
     }
 
-    fn owe(&mut self, reply: &Id, correction: Correction) {
+    fn queue_correction(&mut self, reply: &Id, correction: Correction) {
         if self.due.is_full() {
             self.due.remove(0);
         }
-        let _ = self.due.push(Due { reply: reply.clone(), correction });
+        let _ = self.due.push(QueuedCorrection { reply: reply.clone(), correction });
     }
 
     fn duration(&self, frames: u64) -> Duration {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mynah::conversation::Id;
-use mynah::ledger::{Correction, Ledger, Mark};
+use mynah::ledger::{Correction, Ledger, TurnMark};
 use mynah::model::Time;
 use proptest::prelude::*;
 
@@ -34,7 +34,7 @@ fn an_item_heard_whole_needs_no_correction() {
 #[test]
 fn an_item_the_service_is_still_making_is_truncated_even_if_all_that_came_was_heard() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.heard(4800, Time::ZERO);
+    book.played(4800, Time::ZERO);
     book.silenced(4800, 4800, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 200)]);
 }
@@ -60,14 +60,14 @@ fn what_is_queued_after_a_cut_is_not_touched_by_it() {
     assert!(book.queue("s", "k", 0, 4800, 2400));
     book.silenced(4800, 2400, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 100)]);
-    assert_eq!(book.unheard(4800), 2400);
+    assert_eq!(book.unplayed_frames(4800), 2400);
 }
 
 #[test]
 fn an_item_that_nobody_was_let_hear_is_deleted_once() {
     let mut book = queued(&[]);
-    book.refused("r", "i");
-    book.refused("r", "i");
+    book.discarded("r", "i");
+    book.discarded("r", "i");
     book.reply_done(&id("r"));
     assert_eq!(corrections(&mut book), [delete("i")]);
 }
@@ -75,9 +75,9 @@ fn an_item_that_nobody_was_let_hear_is_deleted_once() {
 #[test]
 fn late_audio_of_an_item_already_cut_changes_nothing() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.refused("r", "i");
+    book.discarded("r", "i");
     book.silenced(4800, 2400, Time::ZERO);
-    book.refused("r", "i");
+    book.discarded("r", "i");
     book.reply_done(&id("r"));
     assert_eq!(corrections(&mut book), [truncate("i", 100)]);
 }
@@ -97,12 +97,12 @@ fn drained_is_told_once_and_again_after_more_was_queued() {
 fn the_first_heard_frame_is_dated_back_to_when_it_left_the_loudspeaker() {
     let mut book = Ledger::new(24_000);
     let start = Time::ZERO;
-    book.note(Mark::TurnEnded, start);
-    book.note(Mark::FirstAudio, start + Duration::from_millis(300));
+    book.mark(TurnMark::TurnEnded, start);
+    book.mark(TurnMark::FirstAudio, start + Duration::from_millis(300));
     assert!(book.queue("r", "i", 0, 0, 4800));
-    book.heard(0, start + Duration::from_millis(310));
-    book.heard(240, start + Duration::from_millis(325));
-    assert_eq!(book.turn().first_heard, Some(start + Duration::from_millis(315)));
+    book.played(0, start + Duration::from_millis(310));
+    book.played(240, start + Duration::from_millis(325));
+    assert_eq!(book.timings().first_heard, Some(start + Duration::from_millis(315)));
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_book_that_is_full_refuses_a_further_item() {
         assert!(book.queue("r", &format!("i{item}"), 0, item * 10, 10));
     }
     assert!(!book.queue("r", "one more", 0, 9999, 10));
-    book.heard(10, Time::ZERO);
+    book.played(10, Time::ZERO);
     assert!(book.queue("r", "one more", 0, 9999, 10));
 }
 
@@ -121,7 +121,7 @@ fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() 
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.silenced(2400, 2400, Time::ZERO);
     assert!(book.queue("r", "k", 0, 4800, 4800));
-    book.estrange();
+    book.session_lost();
     assert_eq!(corrections(&mut book), [], "what was owed is owed to nobody");
     assert!(book.queue("s", "m", 0, 9600, 4800));
     assert!(!book.take_drained(9600), "the new session's item is still to be heard");
@@ -129,7 +129,7 @@ fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() 
     book.reply_done(&id("s"));
     assert_eq!(corrections(&mut book), [delete("m")], "half of the old one was heard, and nobody is told");
     let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.estrange();
+    book.session_lost();
     assert!(!book.take_drained(4799) && book.take_drained(4800));
 }
 

@@ -37,8 +37,8 @@ impl Chime {
 impl Session {
     /// Lets the owner hear what waits, if nothing else is heard.
     pub(super) fn chime(&mut self) {
-        let silent =
-            !self.downlink.is_waiting() && self.ledger.unheard(self.sound.playback.played_position()) == 0;
+        let silent = !self.downlink.is_waiting()
+            && self.ledger.unplayed_frames(self.sound.playback.played_position()) == 0;
         // Without a speaker it would be heard when that is back, and be untrue.
         if let Some(tone) = self.chime.waiting.take_if(|_| silent || self.away.playback.is_some())
             && silent

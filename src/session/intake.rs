@@ -6,7 +6,7 @@ use super::Session;
 use super::line::Place;
 use super::teller::Odd;
 use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
-use crate::ledger::Mark;
+use crate::ledger::TurnMark;
 use crate::link::{News, Text};
 use crate::model::Time;
 use crate::wire::{self, AudioDelta, Incoming, Who};
@@ -70,7 +70,7 @@ impl Session {
         let Some(reply) =
             Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.accepts_audio_of(reply))
         else {
-            return self.ledger.refused(&delta.reply, &delta.item);
+            return self.ledger.discarded(&delta.reply, &delta.item);
         };
         let taken = self.downlink.take(delta, &mut self.sound.playback, &mut self.ledger);
         if taken.bad {
@@ -80,7 +80,7 @@ impl Session {
             self.teller.odd(Odd::TooLong, &format!("item {}", delta.item), now);
         }
         if taken.queued > 0 {
-            self.ledger.note(Mark::FirstAudio, now);
+            self.ledger.mark(TurnMark::FirstAudio, now);
             self.on(&Event::Service(ServiceEvent::Audio(reply)), now);
         }
     }

@@ -39,7 +39,7 @@ use crate::conversation::{
 };
 use crate::errands::Background;
 use crate::history::History;
-use crate::ledger::{Ledger, Mark};
+use crate::ledger::{Ledger, TurnMark};
 use crate::light::Facts;
 use crate::model::Time;
 use crate::profile::Keep;
@@ -270,12 +270,12 @@ impl Session {
     fn on(&mut self, event: &Event, now: Time) {
         match event {
             Event::Service(ServiceEvent::SpeechStopped) => {
-                self.ledger.note(Mark::TurnEnded, now);
+                self.ledger.mark(TurnMark::TurnEnded, now);
                 self.uplink.taken();
             }
             // What the microphone heard until now is an echo of the reply, if anything.
             Event::Device(DeviceEvent::Drained) => self.uplink.taken(),
-            Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.note(Mark::Created, now),
+            Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
             Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
             Event::Input(_)
             | Event::Device(_)
@@ -296,7 +296,7 @@ impl Session {
                 Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
             );
         if heard_to_the_end && self.conversation.state() != State::Speaking {
-            self.teller.turn(self.ledger.turn(), &mut self.board);
+            self.teller.turn(self.ledger.timings(), &mut self.board);
         }
         self.settle(now);
     }
@@ -320,7 +320,7 @@ impl Session {
             }
             Action::Commit => {
                 // Where the service finds the turns, letting the button go ends none.
-                self.ledger.note(Mark::TurnEnded, now);
+                self.ledger.mark(TurnMark::TurnEnded, now);
                 self.say_what_was_heard(now);
                 self.command(&Command::Commit, now);
                 self.uplink.taken();
@@ -360,7 +360,7 @@ impl Session {
     /// Names the time of the next turn if nothing happens before; `None` where there is none.
     #[must_use]
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        let unheard = self.ledger.unheard(self.sound.playback.played_position());
+        let unheard = self.ledger.unplayed_frames(self.sound.playback.played_position());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
         let slack = if self.sound.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [

@@ -32,7 +32,7 @@ impl Session {
     pub(super) fn move_over(&mut self, now: Time) {
         self.line.move_over(&self.errands, now);
         // What the old session knew is nobody's any more, but for the sound that is still to be heard.
-        self.ledger.estrange();
+        self.ledger.session_lost();
         self.uplink.resend();
         self.unread = true;
         if self.conversation.is_configured() {

@@ -79,7 +79,7 @@ impl Session {
     pub(super) fn down(&mut self, lost: &Lost, loss: CloseReason, now: Time) {
         self.note_lost(lost, now);
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
-        self.ledger.estrange();
+        self.ledger.session_lost();
         self.uplink.resend();
         self.on(&Event::Link(LinkChange::Down(loss)), now);
     }

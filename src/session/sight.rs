@@ -120,8 +120,8 @@ impl Session {
     /// Notes whether a sound thread has work and does none, and tells the owner.
     pub(super) fn take_standstills(&mut self, now: Time) {
         let counters = self.sound.counters();
-        let plays =
-            self.downlink.is_waiting() || self.ledger.unheard(self.sound.playback.played_position()) > 0;
+        let plays = self.downlink.is_waiting()
+            || self.ledger.unplayed_frames(self.sound.playback.played_position()) > 0;
         let work = [
             (self.sound.capture.is_open(), counters.captured.get()),
             (plays && self.away.playback.is_none(), counters.played.get()),

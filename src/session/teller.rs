@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::audio::{Counters, Direction, MissingDevices};
 use crate::board::Board;
 use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
-use crate::ledger::Turn;
+use crate::ledger::TurnTimings;
 use crate::link::{Lost, Reason, clipped};
 use crate::model::{CounterSnapshot, Time};
 use crate::wire::{Difference, ServiceError};
@@ -206,7 +206,7 @@ impl Teller {
     }
 
     /// Tells how long the steps of a turn took.
-    pub(super) fn turn(&self, turn: &Turn, board: &mut Board) {
+    pub(super) fn turn(&self, turn: &TurnTimings, board: &mut Board) {
         let sentence = times(turn);
         if !sentence.is_empty() {
             log::debug!("{sentence}");
@@ -237,7 +237,7 @@ impl Teller {
 }
 
 /// Says how long the steps of a turn took, in the order in which an owner would feel them.
-fn times(turn: &Turn) -> String {
+fn times(turn: &TurnTimings) -> String {
     let between = |from: Option<Time>, to: Option<Time>| Some((to? - from?).as_millis());
     let mut parts = Vec::new();
     if let Some(ms) = between(turn.ended, turn.first_heard) {

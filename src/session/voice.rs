@@ -7,7 +7,7 @@ use super::Session;
 use super::teller::Odd;
 use crate::conversation::{DeviceEvent, Event, State};
 use crate::history::PlayedShare;
-use crate::ledger::{Correction, Mark};
+use crate::ledger::{Correction, TurnMark};
 use crate::model::Time;
 use crate::wire::Command;
 
@@ -33,7 +33,7 @@ impl Session {
         self.downlink.clear();
         if self.sound.playback.written() > self.sound.playback.played_position() || self.ledger.has_items() {
             self.sound.playback.cut();
-            self.ledger.note(Mark::Cut, now);
+            self.ledger.mark(TurnMark::Cut, now);
             self.facts.interrupted = Some(now);
         }
     }
@@ -41,10 +41,10 @@ impl Session {
     pub(super) fn take_receipts(&mut self, now: Time) {
         while let Some(receipt) = self.sound.playback.receipt() {
             self.ledger.silenced(receipt.cut, receipt.played, now);
-            self.teller.turn(self.ledger.turn(), &mut self.board);
+            self.teller.turn(self.ledger.timings(), &mut self.board);
         }
         let heard = self.sound.playback.played_position();
-        self.ledger.heard(heard, now);
+        self.ledger.played(heard, now);
         if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
             self.on(&Event::Device(DeviceEvent::Drained), now);
         }
