@@ -16,7 +16,7 @@ use mynah::board::{
     Terminal,
 };
 use mynah::conversation::State;
-use mynah::light::{Facts, Levels};
+use mynah::light::{Levels, LightState};
 use mynah::model::Time;
 use proptest::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -394,17 +394,20 @@ proptest! {
 /// What is to be seen of a device that has just begun to do this.
 fn view(state: State, microphone: u16, speaker: u16) -> Indication {
     let live = state == State::Listening;
-    let facts = Facts { live, ..Facts::begin(state, NOW) };
+    let facts = LightState { microphone_live: live, ..LightState::begin(state, NOW) };
     Indication { facts, levels: Levels { microphone, speaker } }
 }
 
 fn muted(view: Indication) -> Indication {
-    Indication { facts: Facts { muted: true, ..view.facts }, ..view }
+    Indication { facts: LightState { muted: true, ..view.facts }, ..view }
 }
 
 /// The same of a device that has done it for so many milliseconds.
 fn later(view: Indication, ms: u64) -> Indication {
-    Indication { facts: Facts { since: view.facts.since - Duration::from_millis(ms), ..view.facts }, ..view }
+    Indication {
+        facts: LightState { since: view.facts.since - Duration::from_millis(ms), ..view.facts },
+        ..view
+    }
 }
 
 fn touches(keys: &mut KeyParser, bytes: &[u8]) -> Vec<InputEvent> {

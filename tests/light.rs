@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mynah::conversation::State;
-use mynah::light::{DARK, Face, Facts, Fault, Hold, Levels, PIXELS, STEP, loudness, picture, word};
+use mynah::light::{
+    DARK, Fault, HoldProgress, LedCaps, Levels, LightState, PIXELS, STEP, loudness, render, word,
+};
 use mynah::model::Time;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -18,7 +20,7 @@ const STATES: [State; 7] = [
     State::Muted,
 ];
 const FAULTS: [Fault; 7] = [
-    Fault::Refused,
+    Fault::Misconfigured,
     Fault::Quota,
     Fault::NoReply,
     Fault::NoMicrophone,
@@ -26,11 +28,11 @@ const FAULTS: [Fault; 7] = [
     Fault::Button,
     Fault::Service,
 ];
-const DOT: Face = Face { pixels: 1, colour: true, shades: true };
-const RING: Face = Face { pixels: 12, colour: true, shades: true };
-const RGB_SWITCHED: Face = Face { pixels: 1, colour: true, shades: false };
-const DIMMED: Face = Face { pixels: 1, colour: false, shades: true };
-const SWITCHED: Face = Face { pixels: 1, colour: false, shades: false };
+const DOT: LedCaps = LedCaps { pixels: 1, colour: true, dimmable: true };
+const RING: LedCaps = LedCaps { pixels: 12, colour: true, dimmable: true };
+const RGB_SWITCHED: LedCaps = LedCaps { pixels: 1, colour: true, dimmable: false };
+const DIMMED: LedCaps = LedCaps { pixels: 1, colour: false, dimmable: true };
+const SWITCHED: LedCaps = LedCaps { pixels: 1, colour: false, dimmable: false };
 const QUIET: Levels = Levels { microphone: 0, speaker: 0 };
 /// Twice the longest pattern.
 const WATCHED_MS: u64 = 8400;
@@ -52,8 +54,8 @@ fn each_state_has_its_picture() {
         (State::Speaking, false, 0, [0, 17, 40], "speaking", Some(50)),
         (State::Speaking, true, 200, [0, 138, 46], "speaking", Some(50)),
     ] {
-        let it = Facts { live, ..facts(state) };
-        let found = picture(&it, at(it, since_ms), QUIET, DOT);
+        let it = LightState { microphone_live: live, ..facts(state) };
+        let found = render(&it, at(it, since_ms), QUIET, DOT);
         let expected = (vec![rgb], name, next_ms.map(Duration::from_millis));
         assert_eq!(
             (found.pixels.to_vec(), found.name, found.next),
@@ -65,20 +67,20 @@ fn each_state_has_its_picture() {
 
 #[test]
 fn on_a_ring_green_marks_the_microphone_and_the_rest_moves() {
-    let ring = Face { pixels: 4, ..RING };
-    let seen = |it: Facts, ms| picture(&it, at(it, ms), QUIET, ring).pixels.to_vec();
+    let ring = LedCaps { pixels: 4, ..RING };
+    let seen = |it: LightState, ms| render(&it, at(it, ms), QUIET, ring).pixels.to_vec();
     let connecting = facts(State::Connecting);
     let (on, off) = ([200, 200, 255], [0, 0, 0]);
     assert_eq!(seen(connecting, 0), [on, off, off, off]);
     assert_eq!(seen(connecting, 800), [off, off, on, off]);
-    let thinking = Facts { live: true, ..facts(State::Thinking) };
+    let thinking = LightState { microphone_live: true, ..facts(State::Thinking) };
     let (green, head, tail) = ([16, 64, 21], [200, 60, 255], [62, 18, 80]);
     assert_eq!(seen(thinking, 500), [green, tail, head, green]);
-    let volume = Facts { volume: Some((50, thinking.since)), ..thinking };
+    let volume = LightState { volume: Some((50, thinking.since)), ..thinking };
     let full = [255, 255, 255];
     assert_eq!(seen(volume, 0), [[85, 255, 85], full, [23, 69, 23], [23, 69, 23]]);
-    let reset = Hold { since: connecting.since, until: at(connecting, 4000) };
-    let held = Facts { reset: Some(reset), ..connecting };
+    let reset = HoldProgress { since: connecting.since, until: at(connecting, 4000) };
+    let held = LightState { reset: Some(reset), ..connecting };
     let filled = |ms| seen(held, ms).iter().filter(|pixel| **pixel == [255, 0, 0]).count();
     assert_eq!([0, 1000, 2000, 3100, 4000, 9000].map(filled), [0, 1, 2, 3, 4, 4]);
 }
@@ -88,8 +90,8 @@ fn listening_follows_the_voice_and_speaking_follows_the_speaker() {
     for face in [DOT, RING, DIMMED] {
         for live in [true, false] {
             let shown = |state, microphone, speaker| {
-                let it = Facts { live, ..facts(state) };
-                let pixels = picture(&it, at(it, 350), Levels { microphone, speaker }, face).pixels;
+                let it = LightState { microphone_live: live, ..facts(state) };
+                let pixels = render(&it, at(it, 350), Levels { microphone, speaker }, face).pixels;
                 pixels.iter().map(|pixel| brightness(*pixel)).sum::<u32>()
             };
             let all = u16::MAX;
@@ -115,16 +117,16 @@ fn without_colour_every_scene_still_moves_differently() {
     for (face, least) in [
         (DOT, 20),
         (RING, 20),
-        (Face { pixels: 2, ..RING }, 20),
-        (Face { pixels: 3, ..RING }, 20),
-        (Face { pixels: 64, ..RING }, 20),
+        (LedCaps { pixels: 2, ..RING }, 20),
+        (LedCaps { pixels: 3, ..RING }, 20),
+        (LedCaps { pixels: 64, ..RING }, 20),
         (RGB_SWITCHED, 10),
         (DIMMED, 4),
         (SWITCHED, 4),
     ] {
         for live in [false, true] {
             // Green may not go dark for any of them, so where there are no shades it can only stay.
-            if live && !face.shades {
+            if live && !face.dimmable {
                 continue;
             }
             let scenes = scenes(live);
@@ -172,7 +174,7 @@ fn a_still_light_asks_for_no_wake_up_and_a_moving_one_for_few() {
     let muted = looks_in_a_minute(&facts(State::Muted), SWITCHED);
     assert_eq!(muted, 30, "a glint every four seconds");
     for face in [SWITCHED, RGB_SWITCHED] {
-        let it = Facts { live: true, ..facts(State::Listening) };
+        let it = LightState { microphone_live: true, ..facts(State::Listening) };
         assert_eq!(looks_in_a_minute(&it, face), 0, "it cannot follow the voice: {face:?}");
     }
 }
@@ -180,28 +182,28 @@ fn a_still_light_asks_for_no_wake_up_and_a_moving_one_for_few() {
 #[test]
 fn what_passes_passes_by_itself_and_what_lasts_stays() {
     let idle = facts(State::Idle);
-    let name = |it: Facts, ms| word(&it, at(it, ms)).0;
-    let volume = Facts { volume: Some((30, idle.since)), ..idle };
+    let name = |it: LightState, ms| word(&it, at(it, ms)).0;
+    let volume = LightState { volume: Some((30, idle.since)), ..idle };
     assert_eq!([0, 1499, 1500].map(|ms| name(volume, ms)), ["volume", "volume", "idle"]);
     assert_eq!(word(&volume, at(idle, 10)).1, Some(Duration::from_millis(1490)));
-    let lost = Facts { fault: Some((Fault::NoReply, idle.since)), ..idle };
+    let lost = LightState { fault: Some((Fault::NoReply, idle.since)), ..idle };
     assert_eq!([0, 8399, 8400].map(|ms| name(lost, ms)), ["fault", "fault", "idle"]);
-    let gone = Facts { fault: Some((Fault::NoSpeaker, idle.since)), ..idle };
+    let gone = LightState { fault: Some((Fault::NoSpeaker, idle.since)), ..idle };
     assert_eq!((name(gone, 3_600_000), word(&gone, at(idle, 3_600_000)).1), ("fault", None));
-    let busy = Facts { state: State::Speaking, ..gone };
+    let busy = LightState { state: State::Speaking, ..gone };
     assert_eq!(name(busy, 0), "speaking");
-    let pressed = Facts { interrupted: Some(idle.since), ..idle };
+    let pressed = LightState { interrupted: Some(idle.since), ..idle };
     assert_eq!(name(pressed, 0), "idle", "a flash is not worth a word");
     assert_ne!(
-        picture(&pressed, at(idle, 0), QUIET, DOT).pixels,
-        picture(&pressed, at(idle, 300), QUIET, DOT).pixels
+        render(&pressed, at(idle, 0), QUIET, DOT).pixels,
+        render(&pressed, at(idle, 300), QUIET, DOT).pixels
     );
 }
 
 #[test]
 fn each_fault_is_counted_out() {
     for fault in FAULTS {
-        let it = Facts { fault: Some((fault, Time::ZERO)), ..facts(State::Idle) };
+        let it = LightState { fault: Some((fault, Time::ZERO)), ..facts(State::Idle) };
         for face in [DOT, RING, RGB_SWITCHED, DIMMED, SWITCHED] {
             let period_ms = u64::from(fault.blinks()) * 400 + 1400;
             let lit: Vec<bool> =
@@ -218,7 +220,7 @@ fn a_state_that_has_lasted_for_ever_is_still_shown() {
         let it = facts(state);
         let old = it.since + Duration::from_secs(u64::MAX / 4);
         for face in [DOT, RING, SWITCHED] {
-            let _ = picture(&it, old, Levels { microphone: u16::MAX, speaker: u16::MAX }, face);
+            let _ = render(&it, old, Levels { microphone: u16::MAX, speaker: u16::MAX }, face);
         }
     }
 }
@@ -230,24 +232,24 @@ proptest! {
     fn where_there_is_colour_some_pixel_is_green_if_and_only_if_the_microphone_is_live(
         (it, now) in any_facts(), levels in any_levels(), face in any_face()
     ) {
-        let face = Face { colour: true, ..face };
-        let pixels = picture(&it, now, levels, face).pixels;
+        let face = LedCaps { colour: true, ..face };
+        let pixels = render(&it, now, levels, face).pixels;
         let green = |least| pixels.iter().any(|[red, green, blue]| green > red && green > blue && *green >= least);
         prop_assert_eq!(pixels.len(), face.pixels);
-        prop_assert!(if it.live { green(64) } else { !green(0) }, "{:?}", pixels);
+        prop_assert!(if it.microphone_live { green(64) } else { !green(0) }, "{:?}", pixels);
     }
 
     #[test]
     fn where_there_is_one_colour_it_is_never_dark_if_and_only_if_the_microphone_is_live(
         (it, now) in any_facts(), levels in any_levels(), face in any_face()
     ) {
-        let face = Face { colour: false, ..face };
+        let face = LedCaps { colour: false, ..face };
         let least = |now| {
-            let pixels = picture(&it, now, levels, face).pixels;
+            let pixels = render(&it, now, levels, face).pixels;
             assert!(pixels.iter().all(|pixel| *pixel == [pixels[0][0]; 3]));
             pixels[0][0]
         };
-        if it.live {
+        if it.microphone_live {
             prop_assert!(least(now) >= 64);
             return Ok(());
         }
@@ -262,9 +264,9 @@ proptest! {
     fn when_the_microphone_closes_a_lamp_of_one_colour_goes_out_at_once_and_stays_out(
         (it, now) in any_facts(), levels in any_levels(), face in any_face(), after in 0.0..1.0f64
     ) {
-        let it = Facts { live: false, closed: Some(now), ..it };
+        let it = LightState { microphone_live: false, closed: Some(now), ..it };
         let then = now + DARK.mul_f64(after);
-        let face = Face { colour: false, ..face };
+        let face = LedCaps { colour: false, ..face };
         prop_assert!(!is_lit_at(&it, then, levels, face));
     }
 
@@ -272,7 +274,7 @@ proptest! {
     fn every_scene_begins_dark_on_a_lamp_of_one_colour(which in any::<prop::sample::Index>(), shades: bool) {
         let scenes = scenes(false);
         let (name, it) = &scenes[which.index(scenes.len())];
-        let face = Face { pixels: 1, colour: false, shades };
+        let face = LedCaps { pixels: 1, colour: false, dimmable };
         for ms in 0..DARK.as_millis() as u64 {
             prop_assert!(!is_lit(it, at(*it, ms), face), "{} after {} ms", name, ms);
         }
@@ -282,9 +284,9 @@ proptest! {
     fn a_picture_stays_until_it_said_it_would_change(
         (it, now) in any_facts(), face in any_face(), levels in any_levels(), part in 0.0..1.0f64
     ) {
-        let shown = picture(&it, now, levels, face);
+        let shown = render(&it, now, levels, face);
         let later = now + shown.next.unwrap_or(Duration::from_secs(3600)).mul_f64(part);
-        let then = picture(&it, later, levels, face);
+        let then = render(&it, later, levels, face);
         prop_assert_eq!((&shown.pixels, shown.name), (&then.pixels, then.name));
         prop_assert!(shown.next.is_none_or(|next| !next.is_zero()));
         let (name, next) = word(&it, now);
@@ -296,25 +298,25 @@ proptest! {
     fn no_light_asks_for_more_than_twenty_changes_a_second(
         (it, now) in any_facts(), face in any_face(), levels in any_levels()
     ) {
-        let first = picture(&it, now, levels, face).next;
+        let first = render(&it, now, levels, face).next;
         if let Some(first) = first {
-            prop_assert!(picture(&it, now + first, levels, face).next.is_none_or(|next| next >= STEP));
+            prop_assert!(render(&it, now + first, levels, face).next.is_none_or(|next| next >= STEP));
         }
     }
 }
 
 /// Facts of a device that has done this since a moment ago, and nothing else.
-fn facts(state: State) -> Facts {
-    Facts::begin(state, Time::ZERO)
+fn facts(state: State) -> LightState {
+    LightState::begin(state, Time::ZERO)
 }
 
-fn at(it: Facts, ms: u64) -> Time {
+fn at(it: LightState, ms: u64) -> Time {
     it.since + Duration::from_millis(ms)
 }
 
 /// Every scene with its name. What passes leaves the state that is at rest behind.
-fn scenes(live: bool) -> Vec<(String, Facts)> {
-    let it = |state| Facts { live, ..facts(state) };
+fn scenes(live: bool) -> Vec<(String, LightState)> {
+    let it = |state| LightState { microphone_live: live, ..facts(state) };
     let rest = it(if live { State::Listening } else { State::Idle });
     let begun = Some(rest.since);
     let states = if live { &[State::Listening, State::Thinking, State::Speaking][..] } else { &STATES };
@@ -324,24 +326,24 @@ fn scenes(live: bool) -> Vec<(String, Facts)> {
         .filter(|state| live || **state != State::Listening)
         .map(|state| (format!("{state:?}"), it(*state)))
         .collect();
-    let hold = Hold { since: rest.since, until: rest.since + Duration::from_secs(6) };
+    let hold = HoldProgress { since: rest.since, until: rest.since + Duration::from_secs(6) };
     all.extend([
-        ("Booting".into(), Facts { booted: false, ..rest }),
-        ("Interrupted".into(), Facts { interrupted: begun, ..rest }),
-        ("Volume".into(), Facts { volume: Some((60, rest.since)), ..rest }),
-        ("Reset".into(), Facts { reset: Some(hold), ..rest }),
+        ("Booting".into(), LightState { booted: false, ..rest }),
+        ("Interrupted".into(), LightState { interrupted: begun, ..rest }),
+        ("Volume".into(), LightState { volume: Some((60, rest.since)), ..rest }),
+        ("Reset".into(), LightState { reset: Some(hold), ..rest }),
     ]);
     for fault in FAULTS {
-        all.push((format!("{fault:?}"), Facts { fault: Some((fault, rest.since)), ..rest }));
+        all.push((format!("{fault:?}"), LightState { fault: Some((fault, rest.since)), ..rest }));
     }
     all
 }
 
 /// The brightness of each pixel in silence, look by look: all that an owner without colour vision has.
-fn motion(it: &Facts, face: Face) -> Vec<Vec<u32>> {
+fn motion(it: &LightState, face: LedCaps) -> Vec<Vec<u32>> {
     (0..WATCHED_MS / 50)
         .map(|step| {
-            let pixels = picture(it, at(*it, step * 50), QUIET, face).pixels;
+            let pixels = render(it, at(*it, step * 50), QUIET, face).pixels;
             pixels.iter().map(|pixel| brightness(*pixel)).collect()
         })
         .collect()
@@ -358,22 +360,22 @@ fn brightness(pixel: [u8; 3]) -> u32 {
     pixel.into_iter().max().unwrap_or(0).into()
 }
 
-fn is_lit(it: &Facts, now: Time, face: Face) -> bool {
+fn is_lit(it: &LightState, now: Time, face: LedCaps) -> bool {
     is_lit_at(it, now, QUIET, face)
 }
 
-fn is_lit_at(it: &Facts, now: Time, levels: Levels, face: Face) -> bool {
-    picture(it, now, levels, face).pixels.iter().any(|pixel| *pixel != [0; 3])
+fn is_lit_at(it: &LightState, now: Time, levels: Levels, face: LedCaps) -> bool {
+    render(it, now, levels, face).pixels.iter().any(|pixel| *pixel != [0; 3])
 }
 
 fn longest(looks: &[bool], what: bool) -> usize {
     looks.chunk_by(|a, b| a == b).filter(|run| run[0] == what).map(<[bool]>::len).max().unwrap_or(0)
 }
 
-fn looks_in_a_minute(it: &Facts, face: Face) -> usize {
+fn looks_in_a_minute(it: &LightState, face: LedCaps) -> usize {
     let mut passed = Duration::ZERO;
     let mut looks = 0;
-    while let Some(next) = picture(it, it.since + passed, QUIET, face).next {
+    while let Some(next) = render(it, it.since + passed, QUIET, face).next {
         passed += next;
         if passed > Duration::from_secs(60) {
             break;
@@ -384,7 +386,7 @@ fn looks_in_a_minute(it: &Facts, face: Face) -> usize {
 }
 
 /// Any facts, and a time after all of them.
-fn any_facts() -> impl Strategy<Value = (Facts, Time)> {
+fn any_facts() -> impl Strategy<Value = (LightState, Time)> {
     let ago = || prop_oneof![0..10_000_000u64, 0..600u64];
     let flags = any::<[bool; 3]>();
     (
@@ -396,15 +398,15 @@ fn any_facts() -> impl Strategy<Value = (Facts, Time)> {
         .prop_map(|((state, flags), (since, closed, interrupted, volume, reset), fault, nanos)| {
             let then = Time::ZERO + Duration::from_secs(20_000) + Duration::from_nanos(nanos);
             let past = |ms: u64| then - Duration::from_micros(ms * 1000 + ms % 997);
-            let it = Facts {
+            let it = LightState {
                 state,
                 since: past(since),
-                live: flags[0],
+                microphone_live: flags[0],
                 closed: closed.map(past),
                 booted: flags[1],
                 interrupted: interrupted.map(past),
                 volume: volume.map(|(percent, ago)| (percent, past(ago))),
-                reset: reset.map(|(ago, hold)| Hold {
+                reset: reset.map(|(ago, hold)| HoldProgress {
                     since: past(ago),
                     until: past(ago) + Duration::from_millis(hold),
                 }),
@@ -415,12 +417,12 @@ fn any_facts() -> impl Strategy<Value = (Facts, Time)> {
         })
 }
 
-fn any_face() -> impl Strategy<Value = Face> {
+fn any_face() -> impl Strategy<Value = LedCaps> {
     let pixels = prop_oneof![Just(1), 1..=12usize, 1..=PIXELS];
-    (pixels, any::<bool>(), any::<bool>()).prop_map(|(pixels, colour, shades)| Face {
+    (pixels, any::<bool>(), any::<bool>()).prop_map(|(pixels, colour, shades)| LedCaps {
         pixels,
         colour,
-        shades,
+        dimmable: shades,
     })
 }
 

@@ -3,7 +3,7 @@
 //! A pure function of the view and its picture. It leaves out from the right what does not fit.
 
 use super::Indication;
-use crate::light::{Picture, loudness};
+use crate::light::{LightFrame, loudness};
 
 /// What a terminal can draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) fn state(view: &Indication, name: &str) -> String {
 /// Draws `view`, whose light is `picture`, in less than `width` columns.
 pub(super) fn draw(
     view: &Indication,
-    picture: &Picture,
+    picture: &LightFrame,
     look: TermCaps,
     latching: bool,
     width: u16,

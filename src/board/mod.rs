@@ -28,7 +28,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::light::{Facts, Levels};
+use crate::light::{Levels, LightState};
 use crate::model::Time;
 use crate::profile::{self, Body};
 
@@ -76,7 +76,7 @@ pub enum InputEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indication {
     /// What every light is a picture of.
-    pub facts: Facts,
+    pub facts: LightState,
     pub levels: Levels,
 }
 
@@ -260,7 +260,7 @@ impl Board {
     }
 
     /// Shows the picture of `facts` on every light but the terminal.
-    pub fn show_leds(&mut self, facts: &Facts, now: Time) {
+    pub fn show_leds(&mut self, facts: &LightState, now: Time) {
         self.leds.show(facts, now, Levels::default());
     }
 

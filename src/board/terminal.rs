@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use super::Indication;
 use super::line::{ColourDepth, TermCaps, draw, state};
-use crate::light::{self, Face};
+use crate::light::{self, LedCaps};
 use crate::model::Time;
 
 const ERASE: &str = "\r\x1b[K";
 /// The dot at the beginning of the line.
-const DOT: Face = Face { pixels: 1, colour: true, shades: true };
+const DOT: LedCaps = LedCaps { pixels: 1, colour: true, dimmable: true };
 
 /// The live line as it stands on the screen; empty when there is none.
 ///
@@ -65,7 +65,7 @@ impl<W: Write> Terminal<W> {
     /// Shows `view`, writing only where what is visible differs, and says when it differs by itself.
     pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         let Some(look) = self.look else { return self.tell(view, now) };
-        let picture = light::picture(&view.facts, now, view.levels, DOT);
+        let picture = light::render(&view.facts, now, view.levels, DOT);
         let line = draw(view, &picture, look, self.latching, self.width);
         let mut live = self.live.lock();
         if *live != line && self.out.write(&format!("\r{line}\x1b[K")) {

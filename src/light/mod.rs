@@ -28,12 +28,12 @@ const HORIZON_STEPS: i64 = 10_000 / STEP_MS;
 
 /// Everything that a picture is made of. Times lie in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct LightState {
     pub state: State,
     /// Since when.
     pub since: Time,
     /// Whether samples of the microphone may leave the device.
-    pub live: bool,
+    pub microphone_live: bool,
     /// When they last ceased to.
     pub closed: Option<Time>,
     /// Whether the program is through with starting.
@@ -43,7 +43,7 @@ pub struct Facts {
     /// The volume, percent, and when it was last changed.
     pub volume: Option<(u8, Time)>,
     /// The button is held for a reset.
-    pub reset: Option<Hold>,
+    pub reset: Option<HoldProgress>,
     /// What is wrong, and since when.
     pub fault: Option<(Fault, Time)>,
     /// Whether the owner has cut the microphone off, whatever else goes on.
@@ -52,7 +52,7 @@ pub struct Facts {
 
 /// A button that is held until something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct HoldProgress {
     /// When the warning began.
     pub since: Time,
     /// When it acts.
@@ -63,7 +63,7 @@ pub struct Hold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The service refuses the device as it is set up: key, model, address.
-    Refused,
+    Misconfigured,
     /// The account cannot pay for more.
     Quota,
     /// A turn got no reply, or half of one.
@@ -87,18 +87,18 @@ pub struct Levels {
 
 /// What a lamp can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Face {
+pub struct LedCaps {
     /// How many pixels, 1 to [`PIXELS`].
     pub pixels: usize,
     /// Whether a pixel has red, green and blue.
     pub colour: bool,
     /// Whether a pixel can be dimmed.
-    pub shades: bool,
+    pub dimmable: bool,
 }
 
 /// What a lamp shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub struct LightFrame {
     /// Red, green and blue of each pixel, 0 to 255. Without colour all three are the same.
     pub pixels: heapless::Vec<[u8; 3], PIXELS>,
     /// What the device is doing, in a word.
@@ -111,11 +111,12 @@ pub struct Picture {
 ///
 /// Levels move only pictures that have a `next`; looking at them more often than that is waste.
 #[must_use]
-pub fn picture(facts: &Facts, now: Time, levels: Levels, face: Face) -> Picture {
+pub fn render(facts: &LightState, now: Time, levels: Levels, face: LedCaps) -> LightFrame {
     let (ages, into_step) = Ages::of(facts, now);
     let at = |ages: &Ages, levels| {
         let scene = Scene::of(facts, ages);
-        let pixels = paint::pixels(scene, &paint::Look { live: facts.live, levels, face }, ages);
+        let pixels =
+            paint::pixels(scene, &paint::RenderInput { live: facts.microphone_live, levels, face }, ages);
         (pixels, scene.name(facts.state))
     };
     let (pixels, name) = at(&ages, levels);
@@ -125,19 +126,19 @@ pub fn picture(facts: &Facts, now: Time, levels: Levels, face: Face) -> Picture 
     };
     let before = (&pixels, name);
     let changes = |steps: &i64| {
-        let (pixels, name) = at(&ages.later(*steps), levels);
+        let (pixels, name) = at(&ages.plus_steps(*steps), levels);
         *steps == 1 && follows || (&pixels, name) != before
     };
     let next = (1..=HORIZON_STEPS).find(changes).map(|steps| STEP * steps as u32 - into_step);
-    Picture { pixels, name, next }
+    LightFrame { pixels, name, next }
 }
 
 /// Names what the device is doing, and how long it is called so if no fact changes.
 #[must_use]
-pub fn word(facts: &Facts, now: Time) -> (&'static str, Option<Duration>) {
+pub fn word(facts: &LightState, now: Time) -> (&'static str, Option<Duration>) {
     let (ages, into_step) = Ages::of(facts, now);
     let name = |ages: &Ages| Scene::of(facts, ages).name(facts.state);
-    let next = (1..=HORIZON_STEPS).find(|steps| name(&ages.later(*steps)) != name(&ages));
+    let next = (1..=HORIZON_STEPS).find(|steps| name(&ages.plus_steps(*steps)) != name(&ages));
     (name(&ages), next.map(|steps| STEP * steps as u32 - into_step))
 }
 
@@ -149,14 +150,14 @@ pub fn loudness(peak: u16) -> u8 {
     root.min(255) as u8
 }
 
-impl Facts {
+impl LightState {
     /// Makes the facts of a device that has just started and does `state`.
     #[must_use]
     pub fn begin(state: State, now: Time) -> Self {
         Self {
             state,
             since: now,
-            live: false,
+            microphone_live: false,
             closed: None,
             booted: true,
             interrupted: None,
@@ -173,7 +174,7 @@ impl Fault {
     #[must_use]
     pub fn blinks(self) -> u8 {
         match self {
-            Self::Refused => 1,
+            Self::Misconfigured => 1,
             Self::Quota => 2,
             Self::NoReply => 3,
             Self::NoMicrophone => 4,
@@ -185,9 +186,9 @@ impl Fault {
 
     /// Tells whether it lasts until the fact is taken back; the others are shown for a while and then forgotten.
     #[must_use]
-    pub fn lasts(self) -> bool {
+    pub fn is_lasting(self) -> bool {
         match self {
-            Self::Refused | Self::Quota | Self::NoMicrophone | Self::NoSpeaker | Self::Button => true,
+            Self::Misconfigured | Self::Quota | Self::NoMicrophone | Self::NoSpeaker | Self::Button => true,
             Self::NoReply | Self::Service => false,
         }
     }

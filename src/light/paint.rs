@@ -5,21 +5,21 @@
 //! dark then, and at any other time it is dark for most of the time. What is shown is not decided here.
 
 use super::scene::{Ages, Scene};
-use super::{DARK_MS, Face, Fault, Levels, PIXELS, loudness};
+use super::{DARK_MS, Fault, LedCaps, Levels, PIXELS, loudness};
 
 /// The least that a pixel shows that is lit at all for the microphone's sake: a quarter.
 const FLOOR: u8 = 64;
 
 /// What a scene is painted for.
-pub(super) struct Look {
+pub(super) struct RenderInput {
     pub(super) live: bool,
     pub(super) levels: Levels,
-    pub(super) face: Face,
+    pub(super) face: LedCaps,
 }
 
 /// Paints every pixel.
-pub(super) fn pixels(scene: Scene, look: &Look, ages: &Ages) -> heapless::Vec<[u8; 3], PIXELS> {
-    let Face { pixels, colour, shades } = look.face;
+pub(super) fn pixels(scene: Scene, look: &RenderInput, ages: &Ages) -> heapless::Vec<[u8; 3], PIXELS> {
+    let LedCaps { pixels, colour, dimmable: shades } = look.face;
     let count = pixels.clamp(1, PIXELS);
     let at = ages.of_scene(scene);
     if !colour {
@@ -41,12 +41,12 @@ pub(super) fn pixels(scene: Scene, look: &Look, ages: &Ages) -> heapless::Vec<[u
 }
 
 /// Gives how bright a lamp of one colour is.
-fn white(scene: Scene, look: &Look, at: i64) -> u8 {
-    match (look.live, look.face.shades) {
+fn white(scene: Scene, look: &RenderInput, at: i64) -> u8 {
+    match (look.live, look.face.dimmable) {
         (true, true) => above_floor(wave(scene, at, look.levels)),
         (true, false) => u8::MAX,
-        (false, true) => glint(scene, at, look.levels),
-        (false, false) if glint(scene, at, look.levels) > 0 => u8::MAX,
+        (false, true) => sparkle(scene, at, look.levels),
+        (false, false) if sparkle(scene, at, look.levels) > 0 => u8::MAX,
         (false, false) => 0,
     }
 }
@@ -79,13 +79,13 @@ fn wave(scene: Scene, at: i64, levels: Levels) -> u8 {
         Scene::Offline => flash(at, &[150, 150, 150, 2550]),
         Scene::Interrupted => flash(at, &[150, 150]),
         Scene::Volume(percent) => part(flash(at, &[400, 100]), bright(percent)),
-        Scene::Fault(fault) => blinks(fault, at, &Blink { first_ms: 0, lit_ms: 200, last_ms: 1400 }),
+        Scene::Fault(fault) => blinks(fault, at, &BlinkCode { first_ms: 0, lit_ms: 200, last_ms: 1400 }),
         Scene::Reset { hold_ms } => alarm(at, hold_ms),
     }
 }
 
 /// Gives how bright a single pixel is for lamps that must mostly be dark: short glints after a pause.
-fn glint(scene: Scene, at: i64, levels: Levels) -> u8 {
+fn sparkle(scene: Scene, at: i64, levels: Levels) -> u8 {
     match scene {
         Scene::Booting => flash(at, &[0, 200, 50]),
         Scene::Connecting | Scene::Listening => flash(at, &[0, 850, 150]),
@@ -98,7 +98,7 @@ fn glint(scene: Scene, at: i64, levels: Levels) -> u8 {
         Scene::Offline => flash(at, &[0, 2550, 150, 150, 150]),
         Scene::Interrupted => flash(at, &[0, 200, 100]),
         Scene::Volume(percent) => part(flash(at, &[0, 200, 100]), bright(percent)),
-        Scene::Fault(fault) => blinks(fault, at, &Blink { first_ms: 300, lit_ms: 150, last_ms: 1100 }),
+        Scene::Fault(fault) => blinks(fault, at, &BlinkCode { first_ms: 300, lit_ms: 150, last_ms: 1100 }),
         Scene::Reset { hold_ms } => alarm(at, hold_ms),
     }
 }
@@ -142,13 +142,13 @@ fn flash(at: i64, spans_ms: &[i64]) -> u8 {
 }
 
 /// How a fault is counted: a pause, each blink 400 ms, a pause.
-struct Blink {
+struct BlinkCode {
     first_ms: i64,
     lit_ms: i64,
     last_ms: i64,
 }
 
-fn blinks(fault: Fault, at: i64, blink: &Blink) -> u8 {
+fn blinks(fault: Fault, at: i64, blink: &BlinkCode) -> u8 {
     const EACH_MS: i64 = 400;
     let blinking = i64::from(fault.blinks()) * EACH_MS;
     let rest = at % (blink.first_ms + blinking + blink.last_ms) - blink.first_ms;

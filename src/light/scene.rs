@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Facts, Fault, Hold, STEP, STEP_MS};
+use super::{Fault, HoldProgress, LightState, STEP, STEP_MS};
 use crate::conversation::State;
 use crate::model::Time;
 
@@ -50,8 +50,8 @@ pub(super) struct Ages {
 
 impl Scene {
     /// Chooses what matters most: first what the owner does with his hands.
-    pub(super) fn of(facts: &Facts, ages: &Ages) -> Self {
-        if let Some(Hold { since, until }) = facts.reset {
+    pub(super) fn of(facts: &LightState, ages: &Ages) -> Self {
+        if let Some(HoldProgress { since, until }) = facts.reset {
             return Self::Reset { hold_ms: millis((until - since).as_nanos() as i128) };
         }
         match facts.volume {
@@ -66,7 +66,7 @@ impl Scene {
             State::Connecting | State::Idle | State::Listening | State::Offline | State::Muted => false,
         };
         match facts.fault {
-            Some((fault, _)) if !busy && (fault.lasts() || ages.fault < Some(FAULT_MS)) => {
+            Some((fault, _)) if !busy && (fault.is_lasting() || ages.fault < Some(FAULT_MS)) => {
                 return Self::Fault(fault);
             }
             Some(_) | None => {}
@@ -75,7 +75,7 @@ impl Scene {
             return Self::Booting;
         }
         match facts.state {
-            State::Listening if facts.live => Self::Listening,
+            State::Listening if facts.microphone_live => Self::Listening,
             // The microphone is about to open.
             State::Listening => Self::Connecting,
             State::Speaking => Self::Speaking,
@@ -116,7 +116,7 @@ impl Scene {
 
 impl Ages {
     /// Gives the ages at the step that `now` is in, and how far into it `now` is.
-    pub(super) fn of(facts: &Facts, now: Time) -> (Self, Duration) {
+    pub(super) fn of(facts: &LightState, now: Time) -> (Self, Duration) {
         let into_step = Duration::from_nanos(((now - facts.since).as_nanos() % STEP.as_nanos()) as u64);
         let age = |at: Time| {
             let nanos = i128::try_from((now - at).as_nanos()).unwrap_or(i128::MAX);
@@ -134,7 +134,7 @@ impl Ages {
     }
 
     /// Gives what they are so many steps later.
-    pub(super) fn later(&self, steps: i64) -> Self {
+    pub(super) fn plus_steps(&self, steps: i64) -> Self {
         let age = |age: i64| age.saturating_add(steps * STEP_MS);
         Self {
             state: age(self.state),

@@ -18,7 +18,7 @@ use super::clock::Clock;
 use crate::audio::Direction;
 use crate::board::Board;
 use crate::conversation::State;
-use crate::light::{Facts, Fault};
+use crate::light::{Fault, LightState};
 use crate::model::Time;
 
 /// How long a start that lacks a device lasts: with the pause behind it (`RestartSec=`) so long that starts like it
@@ -75,8 +75,10 @@ pub fn absent(
                 Direction::Capture => Fault::NoMicrophone,
                 Direction::Playback => Fault::NoSpeaker,
             };
-            let facts =
-                Facts { fault: Some((fault, Time::ZERO)), ..Facts::begin(State::Connecting, Time::ZERO) };
+            let facts = LightState {
+                fault: Some((fault, Time::ZERO)),
+                ..LightState::begin(State::Connecting, Time::ZERO)
+            };
             board.show_leds(&facts, now);
             step = SHINE;
         }

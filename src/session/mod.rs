@@ -40,7 +40,7 @@ use crate::conversation::{
 use crate::errands::Background;
 use crate::history::History;
 use crate::ledger::{Ledger, TurnMark};
-use crate::light::Facts;
+use crate::light::LightState;
 use crate::model::Time;
 use crate::profile::Keep;
 use crate::recorder::Fault;
@@ -138,7 +138,7 @@ pub struct Session {
     teller: Teller,
     scribe: Scribe,
     /// What the light is a picture of, as it was last shown.
-    facts: Facts,
+    facts: LightState,
     /// Which devices were away when that was last looked at.
     away: MissingDevices,
     /// The xruns of the microphone and of the speaker.
@@ -177,7 +177,7 @@ impl Session {
 
     fn new(mut parts: Parts, conversation: Conversation, now: Time) -> Self {
         Self {
-            facts: Facts::begin(conversation.state(), now),
+            facts: LightState::begin(conversation.state(), now),
             look_at: Some(now),
             scribe: Scribe::new(&mut parts, &conversation, now),
             away: MissingDevices::default(),
@@ -262,7 +262,7 @@ impl Session {
 
     /// Returns what the lights are a picture of.
     #[must_use]
-    pub fn facts(&self) -> &Facts {
+    pub fn facts(&self) -> &LightState {
         &self.facts
     }
 

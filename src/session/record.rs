@@ -202,7 +202,7 @@ impl Session {
     /// Notes what the light shows.
     pub(super) fn note_light(&mut self, now: Time) {
         let (word, _) = light::word(&self.facts, now);
-        self.scribe.book().recorder.light(word, self.facts.live, now);
+        self.scribe.book().recorder.light(word, self.facts.microphone_live, now);
     }
 
     /// Notes what has been counted, and writes what is due or asked for, or is left when the session is `ending`.

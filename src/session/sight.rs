@@ -8,7 +8,7 @@ use super::Session;
 use crate::audio::{Direction, HungThread, MissingDevices};
 use crate::board::{Board, Indication};
 use crate::conversation::{DeviceEvent, Event, Exit, Notice, ServerError, ServiceEvent, State};
-use crate::light::{Facts, Fault, Levels};
+use crate::light::{Fault, Levels, LightState};
 use crate::model::Time;
 use crate::recorder;
 
@@ -17,7 +17,10 @@ const LAST_SIGHT: Duration = Duration::from_secs(10);
 
 /// Has the lights show that the program is starting. The session takes them over.
 pub fn greet(board: &mut Board) {
-    board.show_leds(&Facts { booted: false, ..Facts::begin(State::Connecting, Time::ZERO) }, Time::ZERO);
+    board.show_leds(
+        &LightState { booted: false, ..LightState::begin(State::Connecting, Time::ZERO) },
+        Time::ZERO,
+    );
 }
 
 impl Session {
@@ -26,7 +29,7 @@ impl Session {
         let before = self.facts;
         let unsent = self.uplink.holds_any(self.line.link());
         let wanted = self.conversation.microphone_open() && self.away.capture.is_none();
-        self.facts.live = wanted || self.sound.capture.is_open() || unsent;
+        self.facts.microphone_live = wanted || self.sound.capture.is_open() || unsent;
         self.facts.state = self.conversation.state();
         self.facts.muted = self.conversation.muted();
         if self.facts == before {
@@ -35,7 +38,7 @@ impl Session {
         if self.facts.state != before.state {
             self.facts.since = now;
         }
-        if before.live && !self.facts.live {
+        if before.microphone_live && !self.facts.microphone_live {
             self.facts.closed = Some(now);
         }
         self.look_at = Some(now);
@@ -83,7 +86,7 @@ impl Session {
 
     /// Notes a fault that passes by itself, unless a lasting one is shown.
     pub(super) fn see_fault(&mut self, fault: Fault, now: Time) {
-        if self.facts.fault.is_none_or(|(shown, _)| !shown.lasts()) {
+        if self.facts.fault.is_none_or(|(shown, _)| !shown.is_lasting()) {
             self.facts.fault = Some((fault, now));
             self.look_at = Some(now);
         }
@@ -173,7 +176,7 @@ impl Session {
             return Duration::ZERO;
         }
         if self.facts.fault.is_none_or(|(fault, _)| fault != Fault::Quota) {
-            self.facts.fault = Some((Fault::Refused, now));
+            self.facts.fault = Some((Fault::Misconfigured, now));
         }
         self.look_at = Some(now);
         LAST_SIGHT

@@ -8,7 +8,7 @@ use super::Session;
 use crate::board::InputEvent;
 use crate::conversation::{Event, UserInput};
 use crate::errands::StateWrite;
-use crate::light::Hold;
+use crate::light::HoldProgress;
 use crate::model::Time;
 use crate::profile::Keep;
 use crate::wire;
@@ -62,7 +62,7 @@ impl Session {
                 InputEvent::VolumeUp => self.turn_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
                 InputEvent::VolumeDown => self.turn_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
                 InputEvent::ResetNear(left) => {
-                    self.facts.reset = Some(Hold { since: now, until: now + left });
+                    self.facts.reset = Some(HoldProgress { since: now, until: now + left });
                     self.look_at = Some(now);
                     let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
                     self.board.print("news", &sentence);

@@ -15,7 +15,7 @@ impl Session {
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
     pub(super) fn say_what_was_heard(&mut self, now: Time) {
         // What the light does not show is not taken.
-        let open = self.conversation.microphone_open() && self.facts.live;
+        let open = self.conversation.microphone_open() && self.facts.microphone_live;
         let link = if self.conversation.is_configured() { self.line.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.speech_active();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mynah::board::BoardError;
 use mynah::board::lamp::{BitBangBus, Leds, OutputLines, RETRY, SysfsPaths, apa102, gamma_correct, ws2812};
 use mynah::conversation::State;
-use mynah::light::{Facts, Levels};
+use mynah::light::{Levels, LightState};
 use mynah::model::Time;
 use mynah::profile::{Lamp, Light, Line};
 use proptest::prelude::*;
@@ -63,7 +63,7 @@ fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
     let led = tree.led("ACT", 255);
     let mut lamps = tree.lamps(Lamp::Class { leds: vec!["ACT".into()] }, 255).unwrap();
     assert_eq!((led.read("trigger"), led.read("brightness")), ("none".into(), "0".into()));
-    let listening = Facts { live: true, ..Facts::begin(State::Listening, Time::ZERO) };
+    let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     let loud = Levels { microphone: u16::MAX, speaker: 0 };
     let then = listening.since;
     lamps.show(&listening, then, Levels::default());
@@ -82,10 +82,10 @@ fn an_led_that_is_only_on_or_off_stays_on_while_the_microphone_is_live() {
     let tree = Tree::new();
     let led = tree.led("led0", 1);
     let mut lamps = tree.lamps(Lamp::Class { leds: vec!["led0".into()] }, 1).unwrap();
-    let listening = Facts { live: true, ..Facts::begin(State::Listening, Time::ZERO) };
+    let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     assert_eq!(lamps.show(&listening, listening.since, Levels::default()), None);
     assert_eq!(led.read("brightness"), "1");
-    let closed = Facts { live: false, closed: Some(Time::ZERO), ..listening };
+    let closed = LightState { microphone_live: false, closed: Some(Time::ZERO), ..listening };
     lamps.show(&closed, closed.closed.unwrap(), Levels::default());
     assert_eq!(led.read("brightness"), "0");
 }
@@ -96,7 +96,7 @@ fn three_leds_are_red_green_and_blue() {
     let leds = ["r", "g", "b"].map(|name| tree.led(name, 100));
     let names = vec!["r".into(), "g".into(), "b".into()];
     let mut lamps = tree.lamps(Lamp::Class { leds: names }, 255).unwrap();
-    let offline = Facts::begin(State::Offline, Time::ZERO);
+    let offline = LightState::begin(State::Offline, Time::ZERO);
     lamps.show(&offline, offline.since, Levels::default());
     assert_eq!(leds.map(|led| led.read("brightness")), ["100", "12", "0"], "amber");
 }
@@ -109,7 +109,7 @@ fn a_multicolour_led_takes_its_colours_in_its_own_order() {
     led.write("multi_intensity", "9 9 9 9");
     let mut lamps = tree.lamps(Lamp::Class { leds: vec!["rgb:status".into()] }, 255).unwrap();
     assert_eq!((led.read("multi_intensity"), led.read("brightness")), ("0 0 0 0".into(), "255".into()));
-    let offline = Facts::begin(State::Offline, Time::ZERO);
+    let offline = LightState::begin(State::Offline, Time::ZERO);
     lamps.show(&offline, offline.since, Levels::default());
     assert_eq!(led.read("multi_intensity"), "31 0 0 255");
     drop(lamps);
@@ -125,7 +125,7 @@ fn pwm_is_set_to_its_period_and_way_round_and_then_its_duty_follows() {
     let mut lamps = tree.lamps(lamp, 128).unwrap();
     let is = |name: &str| channel.read(name);
     assert_eq!(["period", "polarity", "duty_cycle", "enable"].map(is), ["1000000", "inversed", "0", "1"]);
-    let listening = Facts { live: true, ..Facts::begin(State::Listening, Time::ZERO) };
+    let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     lamps.show(&listening, listening.since, Levels { microphone: u16::MAX, speaker: 0 });
     assert_eq!(channel.read("duty_cycle"), "501961", "128 of 255, rounded up");
     drop(lamps);
@@ -140,7 +140,7 @@ fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
     let lamp = Lamp::Pwm { chip: "pwmchip0".into(), channels: vec![0], period_ns: 1000, active_low: true };
     let mut lamps = tree.lamps(lamp, 255).unwrap();
     assert_eq!(channel.read("duty_cycle"), "1000", "dark");
-    let listening = Facts { live: true, ..Facts::begin(State::Listening, Time::ZERO) };
+    let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     lamps.show(&listening, listening.since, Levels { microphone: u16::MAX, speaker: 0 });
     assert_eq!(channel.read("duty_cycle"), "0");
 }
@@ -157,7 +157,7 @@ fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
     };
     let mut lamps = Leds::open(&[light(lamp, 9)], &SysfsPaths::default(), &mut wiring).unwrap();
     assert_eq!(*taken.lock().unwrap(), [r#"ring [Named("R"), Named("G"), Named("B")] true"#]);
-    let muted = Facts::begin(State::Muted, Time::ZERO);
+    let muted = LightState::begin(State::Muted, Time::ZERO);
     assert_eq!(lamps.show(&muted, muted.since, Levels::default()), None);
     lamps.show(&muted, muted.since, Levels::default());
     drop(lamps);
@@ -170,7 +170,7 @@ fn a_lamp_that_goes_away_is_tried_again_once_a_second_and_shines_again_when_it_i
     let tree = Tree::new();
     let led = tree.led("usb", 255);
     let mut lamps = tree.lamps(Lamp::Class { leds: vec!["usb".into()] }, 255).unwrap();
-    let it = Facts { live: true, ..Facts::begin(State::Idle, Time::ZERO) };
+    let it = LightState { microphone_live: true, ..LightState::begin(State::Idle, Time::ZERO) };
     fs::remove_dir_all(&led.0).unwrap();
     let at = |ms| it.since + Duration::from_millis(ms);
     assert_eq!(lamps.show(&it, at(0), Levels::default()), Some(RETRY));

@@ -437,7 +437,7 @@ impl<'a> World<'a> {
         if told && self.shown.is_none() && self.plan.fault_at.is_some_and(|at| now >= at) {
             self.shown = Some((now - self.plan.fault_at.unwrap_or(now), word));
         }
-        let lasts = facts.fault.is_some_and(|(fault, _)| fault.lasts());
+        let lasts = facts.fault.is_some_and(|(fault, _)| fault.is_lasting());
         let alive = self.fars.iter().all(|far| far.cable.is_alive());
         if now > self.plan.calm_at && self.recovery.is_none() && !lasts && alive && self.rests() {
             self.recovery = Some(now - self.plan.calm_at);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::LedDriver;
 use super::refused::LedProblem;
 use super::shade::gamma_correct;
-use crate::light::Face;
+use crate::light::LedCaps;
 
 /// A file to write to, and what it takes at most.
 struct BrightnessFile {
@@ -36,17 +36,20 @@ pub(super) fn open(
     root: &Path,
     names: &[String],
     limit: u8,
-) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
+) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let leds = names.iter().map(|name| led(root, name)).collect::<Result<Vec<_>, _>>()?;
     let shades = leds.iter().all(|led| led.full > 1);
     if let [one] = leds.as_slice() {
         let intensity = one.brightness.with_file_name("multi_intensity");
         if intensity.exists() {
             let multi = multi(one, intensity, limit)?;
-            return Ok((Face { pixels: 1, colour: true, shades }, Box::new(multi)));
+            return Ok((LedCaps { pixels: 1, colour: true, dimmable: shades }, Box::new(multi)));
         }
     }
-    Ok((Face { pixels: 1, colour: leds.len() == 3, shades }, Box::new(SysfsLeds { leds, limit })))
+    Ok((
+        LedCaps { pixels: 1, colour: leds.len() == 3, dimmable: shades },
+        Box::new(SysfsLeds { leds, limit }),
+    ))
 }
 
 fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {

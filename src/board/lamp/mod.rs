@@ -15,7 +15,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::light::{self, Face, Facts, Levels, PIXELS};
+use crate::light::{self, LedCaps, Levels, LightState, PIXELS};
 use crate::model::Time;
 use crate::profile::{Lamp, Light};
 
@@ -49,7 +49,7 @@ trait LedDriver: Send {
 /// A lamp in its socket.
 struct Led {
     name: String,
-    caps: Face,
+    caps: LedCaps,
     driver: Box<dyn LedDriver>,
     /// None where that is not known.
     shown: Option<heapless::Vec<[u8; 3], PIXELS>>,
@@ -76,7 +76,7 @@ impl Leds {
         for light in lights {
             let Light { name, lamp, brightness } = light;
             let refuse = |trouble| LedError { led: name.clone(), problem: trouble };
-            let (face, bulb): (Face, Box<dyn LedDriver>) = match lamp {
+            let (face, bulb): (LedCaps, Box<dyn LedDriver>) = match lamp {
                 Lamp::Line { line, active_low } => pins::open(wiring(name, &[line], *active_low)?, 1),
                 Lamp::Lines { rgb: [red, green, blue], active_low } => {
                     pins::open(wiring(name, &[red, green, blue], *active_low)?, 3)
@@ -109,19 +109,19 @@ impl Leds {
     }
 
     /// Shows the picture of `facts` on every lamp and says when one differs by itself.
-    pub fn show(&mut self, facts: &Facts, now: Time, levels: Levels) -> Option<Duration> {
+    pub fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
         self.0.iter_mut().filter_map(|fitted| fitted.show(facts, now, levels)).min()
     }
 }
 
 impl Led {
-    fn show(&mut self, facts: &Facts, now: Time, levels: Levels) -> Option<Duration> {
+    fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
         if let Some(failed_at) = self.failed_at
             && now < failed_at + RETRY
         {
             return Some(failed_at + RETRY - now);
         }
-        let picture = light::picture(facts, now, levels, self.caps);
+        let picture = light::render(facts, now, levels, self.caps);
         if self.shown.as_ref() == Some(&picture.pixels) {
             return picture.next;
         }

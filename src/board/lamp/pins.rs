@@ -4,7 +4,7 @@ use std::io;
 
 use super::super::BoardError;
 use super::LedDriver;
-use crate::light::Face;
+use crate::light::LedCaps;
 use crate::profile::Line;
 
 /// Lines that are driven together.
@@ -25,9 +25,9 @@ struct GpioLed {
     colour: bool,
 }
 
-pub(super) fn open(pins: Box<dyn OutputLines>, count: usize) -> (Face, Box<dyn LedDriver>) {
+pub(super) fn open(pins: Box<dyn OutputLines>, count: usize) -> (LedCaps, Box<dyn LedDriver>) {
     let colour = count == 3;
-    (Face { pixels: 1, colour, shades: false }, Box::new(GpioLed { pins, colour }))
+    (LedCaps { pixels: 1, colour, dimmable: false }, Box::new(GpioLed { pins, colour }))
 }
 
 impl LedDriver for GpioLed {

@@ -11,7 +11,7 @@ use super::LedDriver;
 use super::pins::OutputLines;
 use super::refused::LedProblem;
 use super::shade::gamma_correct;
-use crate::light::{Face, PIXELS};
+use crate::light::{LedCaps, PIXELS};
 
 /// Four bits of this make one of a WS2812's, 1.25 µs (WS2812B data sheet).
 const WS2812_HZ: u32 = 3_200_000;
@@ -73,7 +73,7 @@ pub(super) fn open_apa102(
     pixels: usize,
     speed_hz: u32,
     limit: u8,
-) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
+) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let chain = PixelChain { bus: Box::new(bus(spi, speed_hz)?), encode: apa102, limit };
     Ok((face(pixels), Box::new(chain)))
 }
@@ -82,7 +82,7 @@ pub(super) fn open_ws2812(
     spi: &Path,
     pixels: usize,
     limit: u8,
-) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
+) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let chain = PixelChain { bus: Box::new(bus(spi, WS2812_HZ)?), encode: ws2812, limit };
     Ok((face(pixels), Box::new(chain)))
 }
@@ -92,12 +92,12 @@ pub(super) fn open_bit_banged(
     pins: Box<dyn OutputLines>,
     pixels: usize,
     limit: u8,
-) -> (Face, Box<dyn LedDriver>) {
+) -> (LedCaps, Box<dyn LedDriver>) {
     (face(pixels), Box::new(PixelChain { bus: Box::new(BitBangBus(pins)), encode: apa102, limit }))
 }
 
-fn face(pixels: usize) -> Face {
-    Face { pixels: pixels.clamp(1, PIXELS), colour: true, shades: true }
+fn face(pixels: usize) -> LedCaps {
+    LedCaps { pixels: pixels.clamp(1, PIXELS), colour: true, dimmable: true }
 }
 
 fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LedProblem> {

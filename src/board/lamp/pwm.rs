@@ -11,7 +11,7 @@ use super::LedDriver;
 use super::class::{names, number, put};
 use super::refused::LedProblem;
 use super::shade::gamma_correct;
-use crate::light::Face;
+use crate::light::LedCaps;
 
 /// How often it is looked whether udev has given a new channel to its group, and how long between two looks.
 const LOOKS: usize = 50;
@@ -41,7 +41,7 @@ pub(super) fn open(
     channels: &[u32],
     wave: &PwmSettings,
     limit: u8,
-) -> Result<(Face, Box<dyn LedDriver>), LedProblem> {
+) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let folder = root.join(chip);
     if !folder.is_dir() {
         return Err(LedProblem::NoPwm { chip: chip.to_owned(), chips: names(root) });
@@ -52,7 +52,7 @@ pub(super) fn open(
     }
     let channels =
         channels.iter().map(|channel| start(&folder, *channel, wave)).collect::<Result<Vec<_>, _>>()?;
-    let face = Face { pixels: 1, colour: channels.len() == 3, shades: true };
+    let face = LedCaps { pixels: 1, colour: channels.len() == 3, dimmable: true };
     Ok((face, Box::new(PwmLeds { channels, period_ns: wave.period_ns, limit })))
 }
 
