@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use mynah::link::{
-    BUSY_PING_AFTER, BUSY_PONG_LIMIT, Link, Lost, News, OUTBOUND_BYTES, PING_AFTER, PONG_LIMIT, Pipe, Reason,
-    Tls, Upgrade,
+    BUSY_PING_AFTER, BUSY_PONG_LIMIT, ByteStream, LinkEvent, OUTBOUND_BYTES, PING_AFTER, PONG_LIMIT, Tls,
+    TransportError, TransportErrorKind, UpgradeRequest, WsClient,
 };
 use mynah::model::Time;
 use mynah::wire;
@@ -65,7 +65,7 @@ fn a_stalled_uplink_does_not_keep_the_link_from_hearing() {
             link.flush().unwrap();
         }
         wait(&link, PollFlags::IN);
-        while let Some(News::Text(text)) = link.next(Time::ZERO).unwrap() {
+        while let Some(LinkEvent::Text(text)) = link.next(Time::ZERO).unwrap() {
             heard += usize::from(text.contains(r#""talk""#));
         }
     }
@@ -80,7 +80,7 @@ fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
     let lost = (0..4000).find_map(|_| link.send(|into| into.extend_from_slice(text.as_bytes())).err());
     let lost = lost.expect("64 MB were swallowed");
     assert_eq!(
-        lost.sentence,
+        lost.message,
         format!("the network takes nothing: {} KiB are waiting to be sent", OUTBOUND_BYTES / 1024)
     );
     assert!(link.next(Time::ZERO).is_err(), "a link that is over stays over");
@@ -89,27 +89,27 @@ fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
 #[test]
 fn while_somebody_talks_a_dead_peer_is_noticed_in_ten_seconds() {
     let start = Time::ZERO;
-    let (mut ours, _theirs) = Link::pair(start).unwrap();
+    let (mut ours, _theirs) = WsClient::pair(start).unwrap();
     ours.set_busy(true);
     let asked = start + BUSY_PING_AFTER;
     assert_eq!(ours.deadline(), Some(asked));
     assert_eq!(ours.tick(asked), Ok(()));
     ours.set_busy(false);
     assert_eq!(ours.deadline(), Some(asked + BUSY_PONG_LIMIT), "what was asked in a hurry stays so");
-    assert_eq!(ours.tick(asked + BUSY_PONG_LIMIT).unwrap_err().reason, Reason::Broken);
+    assert_eq!(ours.tick(asked + BUSY_PONG_LIMIT).unwrap_err().reason, TransportErrorKind::Broken);
     assert!(BUSY_PING_AFTER + BUSY_PONG_LIMIT <= Duration::from_secs(10));
 }
 
 #[test]
 fn a_silent_peer_is_pinged_and_then_given_up() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
     assert_eq!(ours.deadline(), Some(start + PING_AFTER));
     assert_eq!(ours.tick(start + PING_AFTER), Ok(()));
     let asked = start + PING_AFTER;
     assert_eq!(ours.deadline(), Some(asked + PONG_LIMIT));
     let lost = ours.tick(asked + PONG_LIMIT).unwrap_err();
-    assert_eq!(lost.sentence, "the service has been silent for 45 s and answers no ping");
+    assert_eq!(lost.message, "the service has been silent for 45 s and answers no ping");
     drop(ours);
     assert!(theirs.next(start).is_err());
 }
@@ -117,7 +117,7 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
 #[test]
 fn a_peer_that_answers_a_ping_is_kept() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
     let later = start + PING_AFTER;
     ours.tick(later).unwrap();
     assert_eq!(theirs.next(later), Ok(None), "the ping is answered and not told");
@@ -129,11 +129,11 @@ fn a_peer_that_answers_a_ping_is_kept() {
 #[test]
 fn goodbye_is_said_with_1000_and_heard_as_such() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
     ours.close();
     let lost = theirs.next(start).unwrap_err();
-    assert_eq!(lost.reason, Reason::Closed(1000));
-    assert_eq!(ours.next(start).unwrap_err().reason, Reason::Closed(1000));
+    assert_eq!(lost.reason, TransportErrorKind::Closed(1000));
+    assert_eq!(ours.next(start).unwrap_err().reason, TransportErrorKind::Closed(1000));
 }
 
 #[test]
@@ -144,14 +144,14 @@ fn a_close_code_and_its_reason_are_always_told_on_one_line() {
     )])]);
     let mut link = connect(&service);
     let lost = ended(&mut link);
-    assert_eq!(lost.reason, Reason::Closed(4321));
-    assert_eq!(lost.sentence, "closed with code 4321: tired   [31m of you");
+    assert_eq!(lost.reason, TransportErrorKind::Closed(4321));
+    assert_eq!(lost.message, "closed with code 4321: tired   [31m of you");
 }
 
 #[test]
 fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = Link::pair(start).unwrap();
+    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
     let frames = [[1i16; 1]; 480];
     let mut delta = BytesMut::new();
     delta.extend_from_slice(br#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":""#);
@@ -163,7 +163,7 @@ fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
         let mut up_and_down = || {
             ours.send(|text| wire::append(&frames, text)).unwrap();
             ours.flush().unwrap();
-            while let Some(News::Text(text)) = ours.next(start).unwrap() {
+            while let Some(LinkEvent::Text(text)) = ours.next(start).unwrap() {
                 let Ok(wire::Incoming::Audio(audio)) = wire::read(&text) else { panic!("not audio") };
                 samples.decode(&audio.base64, |piece| count += piece.len()).unwrap();
             }
@@ -174,7 +174,7 @@ fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
             up_and_down()
         }
         while let Some(news) = theirs.next(start).unwrap() {
-            assert!(matches!(news, News::Text(_)));
+            assert!(matches!(news, LinkEvent::Text(_)));
         }
         theirs.send(|text| text.extend_from_slice(&delta)).unwrap();
         theirs.flush().unwrap();
@@ -197,11 +197,11 @@ fn an_address_or_a_certificate_file_that_cannot_work_is_refused_in_a_sentence() 
     assert!(empty.ends_with("holds no PEM certificate"), "{empty}");
     let service = Service::start([Behaviour::Mute]);
     let upgrade =
-        Upgrade { uri: "wss://localhost/".into(), credential: Some(("api-key", "ä\u{7f}".into())) };
+        UpgradeRequest { uri: "wss://localhost/".into(), credential: Some(("api-key", "ä\u{7f}".into())) };
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
-    let lost = Link::upgrade(Pipe::tcp(socket).unwrap(), &upgrade, Time::ZERO).err().unwrap();
-    assert_eq!(lost.reason, Reason::SetUp);
-    assert_eq!(lost.sentence, "the credential holds characters that a api-key header cannot");
+    let lost = WsClient::upgrade(ByteStream::tcp(socket).unwrap(), &upgrade, Time::ZERO).err().unwrap();
+    assert_eq!(lost.reason, TransportErrorKind::Setup);
+    assert_eq!(lost.message, "the credential holds characters that a api-key header cannot");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clo
         }]);
         let lost = ended(&mut begin(&service));
         let retry_after = seconds.map(Duration::from_secs);
-        assert_eq!(lost.reason, Reason::Http { status: 429, retry_after }, "{headers:?}");
+        assert_eq!(lost.reason, TransportErrorKind::Http { status: 429, retry_after }, "{headers:?}");
     }
 }
 
@@ -235,28 +235,28 @@ fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clo
 fn the_upgrade_tells_what_time_it_is_for_the_service() {
     let service = Service::start([Behaviour::script([Send(events::session_created())])]);
     // 2099-12-31 23:00 UTC, which the test's service always says.
-    assert_eq!(connect(&service).dated_s(), Some(4_102_441_200));
+    assert_eq!(connect(&service).server_date_s(), Some(4_102_441_200));
 }
 
-fn connect(service: &Service) -> Link {
+fn connect(service: &Service) -> WsClient {
     let mut link = begin(service);
-    while link.next(Time::ZERO).unwrap() != Some(News::Up) {
+    while link.next(Time::ZERO).unwrap() != Some(LinkEvent::Up) {
         wait(&link, link.interest());
     }
     link
 }
 
-fn begin(service: &Service) -> Link {
+fn begin(service: &Service) -> WsClient {
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
     // A small buffer in the kernel, so that an uplink stalls as soon as the service does.
     rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
     let tls = Tls::new(Some(service.ca_file())).unwrap();
-    let pipe = Pipe::tls(socket, "localhost", &tls).unwrap();
-    let upgrade = Upgrade { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
-    Link::upgrade(pipe, &upgrade, Time::ZERO).unwrap()
+    let pipe = ByteStream::tls(socket, "localhost", &tls).unwrap();
+    let upgrade = UpgradeRequest { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
+    WsClient::upgrade(pipe, &upgrade, Time::ZERO).unwrap()
 }
 
-fn ended(link: &mut Link) -> Lost {
+fn ended(link: &mut WsClient) -> TransportError {
     loop {
         match link.next(Time::ZERO) {
             Ok(_) => wait(link, link.interest()),
@@ -265,7 +265,7 @@ fn ended(link: &mut Link) -> Lost {
     }
 }
 
-fn wait(link: &Link, interest: PollFlags) {
+fn wait(link: &WsClient, interest: PollFlags) {
     let Some(fd) = link.fd() else { return };
     let mut fds = [PollFd::from_borrowed_fd(fd, interest)];
     let ready = poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })).unwrap();

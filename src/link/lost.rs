@@ -16,15 +16,15 @@ use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES};
 
 /// The end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
-    pub reason: Reason,
+pub struct TransportError {
+    pub reason: TransportErrorKind,
     /// What to tell the owner, without a full stop.
-    pub sentence: String,
+    pub message: String,
 }
 
 /// What kind of end it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum TransportErrorKind {
     /// The upgrade was answered with this HTTP status, and perhaps a wish for patience.
     Http {
         status: u16,
@@ -36,26 +36,26 @@ pub enum Reason {
     /// The network, TLS or the peer's WebSocket broke.
     Broken,
     /// It cannot work as it is set up here.
-    SetUp,
+    Setup,
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Lost {}
+impl std::error::Error for TransportError {}
 
-impl Lost {
+impl TransportError {
     /// An end that came from outside the WebSocket.
     #[must_use]
-    pub fn broken(sentence: String) -> Self {
-        Self { reason: Reason::Broken, sentence }
+    pub fn broken(message: String) -> Self {
+        Self { reason: TransportErrorKind::Broken, message }
     }
 
-    pub(super) fn set_up(sentence: String) -> Self {
-        Self { reason: Reason::SetUp, sentence }
+    pub(super) fn setup(message: String) -> Self {
+        Self { reason: TransportErrorKind::Setup, message }
     }
 
     pub(super) fn over() -> Self {
@@ -71,39 +71,42 @@ impl Lost {
             frame.map_or((1005, String::new()), |frame| (u16::from(frame.code), frame.reason.to_string()));
         let why = if why.is_empty() { "no reason given".to_owned() } else { clipped(&why) };
         let answered = if answered { "" } else { ", and could not be answered" };
-        Self { reason: Reason::Closed(code), sentence: format!("closed with code {code}: {why}{answered}") }
+        Self {
+            reason: TransportErrorKind::Closed(code),
+            message: format!("closed with code {code}: {why}{answered}"),
+        }
     }
 
     fn http(response: &Response<Option<Vec<u8>>>) -> Self {
         let status = response.status();
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let mut sentence = format!("the upgrade was answered with HTTP {status}");
+        let mut message = format!("the upgrade was answered with HTTP {status}");
         if status.is_redirection() {
             // Following it would hand the credential to whoever is at the other end.
             let to = header("location").map(clipped).unwrap_or_default();
-            sentence += &format!(", a redirect that is never followed ({to})");
+            message += &format!(", a redirect that is never followed ({to})");
         }
         let body = response.body().as_deref().unwrap_or_default();
         let body = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES)]);
         if !body.trim().is_empty() {
-            sentence += &format!(": {}", clipped(body.trim()));
+            message += &format!(": {}", clipped(body.trim()));
         }
-        let retry_after = header("retry-after").and_then(|value| patience(value, header("date")));
-        Self { reason: Reason::Http { status: status.as_u16(), retry_after }, sentence }
+        let retry_after = header("retry-after").and_then(|value| retry_after_delay(value, header("date")));
+        Self { reason: TransportErrorKind::Http { status: status.as_u16(), retry_after }, message }
     }
 }
 
-impl From<Error> for Lost {
+impl From<Error> for TransportError {
     fn from(error: Error) -> Self {
         match error {
             Error::Http(response) => Self::http(&response),
             Error::Io(error) => error.into(),
             Error::ConnectionClosed => {
-                Self { reason: Reason::Closed(1000), sentence: "closed with code 1000".to_owned() }
+                Self { reason: TransportErrorKind::Closed(1000), message: "closed with code 1000".to_owned() }
             }
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self {
-                reason: Reason::Closed(1006),
-                sentence: "the connection ended without a close frame (1006)".to_owned(),
+                reason: TransportErrorKind::Closed(1006),
+                message: "the connection ended without a close frame (1006)".to_owned(),
             },
             Error::Protocol(ProtocolError::HandshakeIncomplete) => {
                 Self::broken("the connection ended during the upgrade".to_owned())
@@ -116,8 +119,8 @@ impl From<Error> for Lost {
                 "the service sent a message of {size} bytes; more than {} MiB is refused",
                 INBOUND_BYTES / 1024 / 1024
             )),
-            Error::HttpFormat(error) => Self::set_up(format!("the address makes no request: {error}")),
-            Error::Url(error) => Self::set_up(format!("the address is not a WebSocket address: {error}")),
+            Error::HttpFormat(error) => Self::setup(format!("the address makes no request: {error}")),
+            Error::Url(error) => Self::setup(format!("the address is not a WebSocket address: {error}")),
             other @ (Error::Capacity(_)
             | Error::Protocol(_)
             | Error::AlreadyClosed
@@ -130,7 +133,7 @@ impl From<Error> for Lost {
     }
 }
 
-impl From<io::Error> for Lost {
+impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::InvalidCertificate(why)) => Self::broken(format!(
@@ -144,7 +147,7 @@ impl From<io::Error> for Lost {
 
 /// Reads `Retry-After`. A date is measured from the service's clock, because a board without a battery may have
 /// no idea of the time; without a `Date` it says nothing.
-fn patience(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+fn retry_after_delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = retry_after.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

@@ -25,8 +25,8 @@ use tungstenite::{Message, WebSocket};
 
 use crate::model::Time;
 
-pub use lost::{Lost, Reason, clipped};
-pub use pipe::Pipe;
+pub use lost::{TransportError, TransportErrorKind, clipped};
+pub use pipe::ByteStream;
 pub use tls::{Tls, TlsError};
 /// A text message; cheap to hold, and nothing is copied to get it.
 pub use tungstenite::Utf8Bytes as Text;
@@ -51,27 +51,27 @@ const READ_BYTES: usize = 4 * 1024;
 const BODY_BYTES: usize = 4096;
 
 /// One connection.
-pub struct Link {
-    stage: Stage,
+pub struct WsClient {
+    state: ConnectionState,
     text: BytesMut,
-    blocked: bool,
+    write_blocked: bool,
     last_heard: Time,
     /// Until when the peer may answer the latest ping.
-    answer_by: Option<Time>,
+    pong_deadline: Option<Time>,
     /// Somebody talks, or waits for an answer.
     busy: bool,
-    dated_s: Option<i64>,
+    server_date_s: Option<i64>,
 }
 
-enum Stage {
-    Upgrading(MidHandshake<ClientHandshake<Pipe>>),
-    Open(Box<WebSocket<Pipe>>),
+enum ConnectionState {
+    Upgrading(MidHandshake<ClientHandshake<ByteStream>>),
+    Open(Box<WebSocket<ByteStream>>),
     Over,
 }
 
 /// What the upgrade asks for.
 #[derive(Clone, Debug)]
-pub struct Upgrade {
+pub struct UpgradeRequest {
     /// The address as a `ws` or `wss` URI, e.g. `wss://name.services.ai.azure.com/voice-live/realtime?model=m`.
     pub uri: String,
     /// The header that carries the credential, and its value.
@@ -80,59 +80,68 @@ pub struct Upgrade {
 
 /// What has come.
 #[derive(Debug, PartialEq, Eq)]
-pub enum News {
+pub enum LinkEvent {
     Up,
     Text(Text),
     /// A binary message that is not text either, of so many bytes: dropped.
     Binary(usize),
 }
 
-impl Link {
+impl WsClient {
     /// Begins the upgrade over a connected pipe.
     ///
     /// # Errors
     /// When no request can be made of `upgrade`, or the pipe breaks at once.
-    pub fn upgrade(pipe: Pipe, upgrade: &Upgrade, now: Time) -> Result<Self, Lost> {
+    pub fn upgrade(pipe: ByteStream, upgrade: &UpgradeRequest, now: Time) -> Result<Self, TransportError> {
         let request = request(upgrade)?;
-        let handshake = ClientHandshake::start(pipe, request, Some(config())).map_err(Lost::from)?;
-        Ok(Self::new(Stage::Upgrading(handshake), now))
+        let handshake =
+            ClientHandshake::start(pipe, request, Some(config())).map_err(TransportError::from)?;
+        Ok(Self::new(ConnectionState::Upgrading(handshake), now))
     }
 
     /// Makes a connected pair inside this process: the client's end and the server's. There is no upgrade.
     ///
     /// # Errors
     /// When the kernel has no socket pair to give.
-    pub fn pair(now: Time) -> Result<(Self, Self), Lost> {
-        let (ours, theirs) = Pipe::pair()?;
+    pub fn pair(now: Time) -> Result<(Self, Self), TransportError> {
+        let (ours, theirs) = ByteStream::pair()?;
         let end = |pipe, role| {
             let socket = WebSocket::from_raw_socket(pipe, role, Some(config()));
-            Self::new(Stage::Open(Box::new(socket)), now)
+            Self::new(ConnectionState::Open(Box::new(socket)), now)
         };
         Ok((end(ours, Role::Client), end(theirs, Role::Server)))
     }
 
-    fn new(stage: Stage, now: Time) -> Self {
+    fn new(state: ConnectionState, now: Time) -> Self {
         let text = BytesMut::with_capacity(4096);
-        Self { stage, text, blocked: false, last_heard: now, answer_by: None, busy: false, dated_s: None }
+        Self {
+            state,
+            text,
+            write_blocked: false,
+            last_heard: now,
+            pong_deadline: None,
+            busy: false,
+            server_date_s: None,
+        }
     }
 
     /// Returns the file descriptor to poll, where there is one.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe().and_then(Pipe::fd)
+        self.pipe().and_then(ByteStream::fd)
     }
 
     /// Returns what to poll for.
     #[must_use]
     pub fn interest(&self) -> PollFlags {
-        let writing = self.blocked || self.pipe().is_some_and(Pipe::wants_write);
+        let writing = self.write_blocked || self.pipe().is_some_and(ByteStream::wants_write);
         if writing { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
     }
 
     /// Returns what time it was for the peer at the upgrade (`Date`), in seconds of the Unix epoch, if it said so.
     #[must_use]
-    pub fn dated_s(&self) -> Option<i64> {
-        self.dated_s
+    pub fn server_date_s(&self) -> Option<i64> {
+        self.server_date_s
     }
 
     /// Says whether somebody talks or waits for an answer: then a dead peer is to be noticed sooner.
@@ -148,9 +157,9 @@ impl Link {
     /// Names the time to call [`Self::tick`], while nothing is heard.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        match &self.stage {
-            Stage::Open(_) => Some(self.answer_by.unwrap_or(self.last_heard + self.limits().0)),
-            Stage::Upgrading(_) | Stage::Over => None,
+        match &self.state {
+            ConnectionState::Open(_) => Some(self.pong_deadline.unwrap_or(self.last_heard + self.limits().0)),
+            ConnectionState::Upgrading(_) | ConnectionState::Over => None,
         }
     }
 
@@ -158,17 +167,17 @@ impl Link {
     ///
     /// # Errors
     /// When the peer gave none in time.
-    pub fn tick(&mut self, now: Time) -> Result<(), Lost> {
+    pub fn tick(&mut self, now: Time) -> Result<(), TransportError> {
         let (after, limit) = self.limits();
-        let Stage::Open(socket) = &mut self.stage else { return Ok(()) };
-        match self.answer_by {
+        let ConnectionState::Open(socket) = &mut self.state else { return Ok(()) };
+        match self.pong_deadline {
             Some(answer_by) if now >= answer_by => {
-                self.stage = Stage::Over;
-                Err(Lost::silent(now - self.last_heard))
+                self.state = ConnectionState::Over;
+                Err(TransportError::silent(now - self.last_heard))
             }
             Some(_) => Ok(()),
             None if now >= self.last_heard + after => {
-                self.answer_by = Some(now + limit);
+                self.pong_deadline = Some(now + limit);
                 let written = socket.write(Message::Ping(Bytes::new()));
                 self.written(written)?;
                 self.flush()
@@ -182,30 +191,30 @@ impl Link {
     ///
     /// # Errors
     /// When the link is over. Every later call says so again.
-    pub fn next(&mut self, now: Time) -> Result<Option<News>, Lost> {
+    pub fn next(&mut self, now: Time) -> Result<Option<LinkEvent>, TransportError> {
         loop {
-            let message = match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Upgrading(handshake) => return self.handshake(handshake, now),
-                Stage::Open(mut socket) => {
+            let message = match std::mem::replace(&mut self.state, ConnectionState::Over) {
+                ConnectionState::Upgrading(handshake) => return self.handshake(handshake, now),
+                ConnectionState::Open(mut socket) => {
                     let message = socket.read();
-                    self.stage = Stage::Open(socket);
+                    self.state = ConnectionState::Open(socket);
                     message
                 }
-                Stage::Over => return Err(Lost::over()),
+                ConnectionState::Over => return Err(TransportError::over()),
             };
             let news = match message {
                 Ok(message) => {
-                    (self.last_heard, self.answer_by) = (now, None);
+                    (self.last_heard, self.pong_deadline) = (now, None);
                     match message {
-                        Message::Text(text) => News::Text(text),
+                        Message::Text(text) => LinkEvent::Text(text),
                         Message::Binary(bytes) => {
                             let length = bytes.len();
-                            Text::try_from(bytes).map_or(News::Binary(length), News::Text)
+                            Text::try_from(bytes).map_or(LinkEvent::Binary(length), LinkEvent::Text)
                         }
                         Message::Close(frame) => {
                             let flushed = self.flush();
-                            self.stage = Stage::Over;
-                            return Err(Lost::closed(frame, flushed.is_ok()));
+                            self.state = ConnectionState::Over;
+                            return Err(TransportError::closed(frame, flushed.is_ok()));
                         }
                         Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
                     }
@@ -215,7 +224,7 @@ impl Link {
                     return Ok(None);
                 }
                 Err(error) => {
-                    self.stage = Stage::Over;
+                    self.state = ConnectionState::Over;
                     return Err(error.into());
                 }
             };
@@ -227,10 +236,10 @@ impl Link {
     ///
     /// # Errors
     /// When the link is over, or so much is unsent that the uplink counts as stuck.
-    pub fn send(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), Lost> {
+    pub fn send(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), TransportError> {
         write(&mut self.text);
         let bytes = self.text.split().freeze();
-        let Stage::Open(socket) = &mut self.stage else { return Err(Lost::over()) };
+        let ConnectionState::Open(socket) = &mut self.state else { return Err(TransportError::over()) };
         let Ok(text) = Text::try_from(bytes) else { return Ok(()) };
         let written = socket.write(Message::Text(text));
         self.written(written)
@@ -240,11 +249,11 @@ impl Link {
     ///
     /// # Errors
     /// When the link is over.
-    pub fn flush(&mut self) -> Result<(), Lost> {
-        let Stage::Open(socket) = &mut self.stage else { return Ok(()) };
+    pub fn flush(&mut self) -> Result<(), TransportError> {
+        let ConnectionState::Open(socket) = &mut self.state else { return Ok(()) };
         match socket.flush() {
             Ok(()) => {
-                self.blocked = false;
+                self.write_blocked = false;
                 Ok(())
             }
             Err(error) => self.written(Err(error)),
@@ -253,58 +262,58 @@ impl Link {
 
     /// Says goodbye with code 1000. The peer's answer ends the link: [`Self::next`] tells.
     pub fn close(&mut self) {
-        if let Stage::Open(socket) = &mut self.stage {
+        if let ConnectionState::Open(socket) = &mut self.state {
             let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
             let _ = socket.close(Some(frame));
             let _ = self.flush();
         } else {
-            self.stage = Stage::Over;
+            self.state = ConnectionState::Over;
         }
     }
 
     fn handshake(
         &mut self,
-        handshake: MidHandshake<ClientHandshake<Pipe>>,
+        handshake: MidHandshake<ClientHandshake<ByteStream>>,
         now: Time,
-    ) -> Result<Option<News>, Lost> {
+    ) -> Result<Option<LinkEvent>, TransportError> {
         match handshake.handshake() {
             Ok((socket, response)) => {
                 let date = response.headers().get("date").and_then(|date| date.to_str().ok());
-                self.dated_s = date.and_then(lost::unix_s);
-                self.stage = Stage::Open(Box::new(socket));
+                self.server_date_s = date.and_then(lost::unix_s);
+                self.state = ConnectionState::Open(Box::new(socket));
                 self.last_heard = now;
-                Ok(Some(News::Up))
+                Ok(Some(LinkEvent::Up))
             }
             Err(HandshakeError::Interrupted(handshake)) => {
-                self.stage = Stage::Upgrading(handshake);
+                self.state = ConnectionState::Upgrading(handshake);
                 Ok(None)
             }
             Err(HandshakeError::Failure(error)) => Err(error.into()),
         }
     }
 
-    fn written(&mut self, result: tungstenite::Result<()>) -> Result<(), Lost> {
+    fn written(&mut self, result: tungstenite::Result<()>) -> Result<(), TransportError> {
         match result {
             Ok(()) => Ok(()),
             // The message is queued all the same.
             Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                self.blocked = true;
+                self.write_blocked = true;
                 Ok(())
             }
             // The peer has closed; reading tells why.
             Err(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::SendAfterClosing)) => Ok(()),
             Err(error) => {
-                self.stage = Stage::Over;
+                self.state = ConnectionState::Over;
                 Err(error.into())
             }
         }
     }
 
-    fn pipe(&self) -> Option<&Pipe> {
-        match &self.stage {
-            Stage::Upgrading(handshake) => Some(handshake.get_ref().get_ref()),
-            Stage::Open(socket) => Some(socket.get_ref()),
-            Stage::Over => None,
+    fn pipe(&self) -> Option<&ByteStream> {
+        match &self.state {
+            ConnectionState::Upgrading(handshake) => Some(handshake.get_ref().get_ref()),
+            ConnectionState::Open(socket) => Some(socket.get_ref()),
+            ConnectionState::Over => None,
         }
     }
 }
@@ -318,13 +327,13 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(INBOUND_BYTES))
 }
 
-fn request(upgrade: &Upgrade) -> Result<Request, Lost> {
-    let mut request = upgrade.uri.as_str().into_client_request().map_err(Lost::from)?;
+fn request(upgrade: &UpgradeRequest) -> Result<Request, TransportError> {
+    let mut request = upgrade.uri.as_str().into_client_request().map_err(TransportError::from)?;
     let agent = HeaderValue::from_static(concat!("mynah/", env!("CARGO_PKG_VERSION")));
     request.headers_mut().insert("User-Agent", agent);
     if let Some((name, value)) = &upgrade.credential {
         let mut value = HeaderValue::from_str(value).map_err(|_| {
-            Lost::set_up(format!("the credential holds characters that a {name} header cannot"))
+            TransportError::setup(format!("the credential holds characters that a {name} header cannot"))
         })?;
         value.set_sensitive(true);
         request.headers_mut().insert(*name, value);

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::Tls;
-use super::lost::Lost;
+use super::lost::TransportError;
 use super::tls::TlsIo;
 
 /// How long the kernel repeats unacknowledged bytes before it gives the connection up: long enough for a
@@ -15,12 +15,12 @@ use super::tls::TlsIo;
 const UNACKNOWLEDGED_LIMIT_MS: u32 = 20_000;
 
 /// A connected stream of bytes.
-pub struct Pipe(Kind);
+pub struct ByteStream(StreamKind);
 
-enum Kind {
+enum StreamKind {
     Tcp(TcpStream),
     Tls(Box<TlsIo>),
-    Pair(UnixStream),
+    SocketPair(UnixStream),
     Memory(Box<dyn ReadWrite>),
 }
 
@@ -28,82 +28,82 @@ trait ReadWrite: Read + Write + Send {}
 
 impl<T: Read + Write + Send> ReadWrite for T {}
 
-impl Pipe {
+impl ByteStream {
     /// Takes over a connected TCP socket without encryption; for loopback only.
     ///
     /// # Errors
     /// When the kernel refuses the socket's options.
     pub fn tcp(socket: TcpStream) -> io::Result<Self> {
         prepare(&socket)?;
-        Ok(Self(Kind::Tcp(socket)))
+        Ok(Self(StreamKind::Tcp(socket)))
     }
 
     /// Takes over a connected TCP socket and begins TLS with `host`.
     ///
     /// # Errors
     /// When the kernel refuses the socket's options or `host` cannot be a certificate's name.
-    pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, Lost> {
+    pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, TransportError> {
         prepare(&socket)?;
-        Ok(Self(Kind::Tls(Box::new(tls.begin(socket, host)?))))
+        Ok(Self(StreamKind::Tls(Box::new(tls.begin(socket, host)?))))
     }
 
     /// Takes over a stream that no kernel knows of, which never blocks. It has nothing to poll: whoever owns the other
     /// end says when to look.
     #[must_use]
     pub fn memory(stream: impl Read + Write + Send + 'static) -> Self {
-        Self(Kind::Memory(Box::new(stream)))
+        Self(StreamKind::Memory(Box::new(stream)))
     }
 
     pub(super) fn pair() -> io::Result<(Self, Self)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         theirs.set_nonblocking(true)?;
-        Ok((Self(Kind::Pair(ours)), Self(Kind::Pair(theirs))))
+        Ok((Self(StreamKind::SocketPair(ours)), Self(StreamKind::SocketPair(theirs))))
     }
 
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.0 {
-            Kind::Tcp(socket) => Some(socket.as_fd()),
-            Kind::Tls(tls) => Some(tls.as_fd()),
-            Kind::Pair(socket) => Some(socket.as_fd()),
-            Kind::Memory(_) => None,
+            StreamKind::Tcp(socket) => Some(socket.as_fd()),
+            StreamKind::Tls(tls) => Some(tls.as_fd()),
+            StreamKind::SocketPair(socket) => Some(socket.as_fd()),
+            StreamKind::Memory(_) => None,
         }
     }
 
     pub(super) fn wants_write(&self) -> bool {
         match &self.0 {
-            Kind::Tls(tls) => tls.wants_write(),
-            Kind::Tcp(_) | Kind::Pair(_) | Kind::Memory(_) => false,
+            StreamKind::Tls(tls) => tls.wants_write(),
+            StreamKind::Tcp(_) | StreamKind::SocketPair(_) | StreamKind::Memory(_) => false,
         }
     }
 }
 
-impl Read for Pipe {
+impl Read for ByteStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Kind::Tcp(socket) => socket.read(into),
-            Kind::Tls(tls) => tls.read(into),
-            Kind::Pair(socket) => socket.read(into),
-            Kind::Memory(stream) => stream.read(into),
+            StreamKind::Tcp(socket) => socket.read(into),
+            StreamKind::Tls(tls) => tls.read(into),
+            StreamKind::SocketPair(socket) => socket.read(into),
+            StreamKind::Memory(stream) => stream.read(into),
         }
     }
 }
 
-impl Write for Pipe {
+impl Write for ByteStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
-            Kind::Tcp(socket) => socket.write(bytes),
-            Kind::Tls(tls) => tls.write(bytes),
-            Kind::Pair(socket) => socket.write(bytes),
-            Kind::Memory(stream) => stream.write(bytes),
+            StreamKind::Tcp(socket) => socket.write(bytes),
+            StreamKind::Tls(tls) => tls.write(bytes),
+            StreamKind::SocketPair(socket) => socket.write(bytes),
+            StreamKind::Memory(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Kind::Tcp(_) | Kind::Pair(_) => Ok(()),
-            Kind::Tls(tls) => tls.flush(),
-            Kind::Memory(stream) => stream.flush(),
+            StreamKind::Tcp(_) | StreamKind::SocketPair(_) => Ok(()),
+            StreamKind::Tls(tls) => tls.flush(),
+            StreamKind::Memory(stream) => stream.flush(),
         }
     }
 }

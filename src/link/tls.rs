@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::lost::Lost;
+use super::lost::TransportError;
 
 /// Whom to trust, made once.
 #[derive(Clone)]
@@ -51,11 +51,11 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn begin(&self, socket: TcpStream, host: &str) -> Result<TlsIo, Lost> {
+    pub(super) fn begin(&self, socket: TcpStream, host: &str) -> Result<TlsIo, TransportError> {
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| Lost::set_up(format!("{host} cannot be the name on a certificate")))?;
+            .map_err(|_| TransportError::setup(format!("{host} cannot be the name on a certificate")))?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name)
-            .map_err(|error| Lost::broken(format!("TLS cannot begin: {error}")))?;
+            .map_err(|error| TransportError::broken(format!("TLS cannot begin: {error}")))?;
         Ok(TlsIo { connection, socket })
     }
 }

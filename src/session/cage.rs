@@ -10,7 +10,7 @@ use rustix::event::{PollFd, poll};
 use rustix::time::Timespec;
 
 use super::clock::Clock;
-use crate::link::{Link, Lost, News};
+use crate::link::{LinkEvent, TransportError, WsClient};
 use crate::model::Time;
 use crate::parrot::{Habits, Parrot};
 
@@ -18,7 +18,7 @@ use crate::parrot::{Habits, Parrot};
 const STACK_BYTES: usize = 256 * 1024;
 
 /// Lets a parrot live at `link`.
-pub(super) fn open(mut link: Link, habits: Habits, seed: u64) -> io::Result<()> {
+pub(super) fn open(mut link: WsClient, habits: Habits, seed: u64) -> io::Result<()> {
     let live = move || {
         let clock = Clock::start();
         let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
@@ -28,13 +28,13 @@ pub(super) fn open(mut link: Link, habits: Habits, seed: u64) -> io::Result<()> 
     Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(live).map(drop)
 }
 
-fn live(link: &mut Link, parrot: &mut Parrot, clock: Clock) -> Result<(), Lost> {
+fn live(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), TransportError> {
     loop {
         let now = clock.now();
         while let Some(news) = link.next(now)? {
             match news {
-                News::Text(text) => parrot.hear(&text, now - Time::ZERO),
-                News::Up | News::Binary(_) => {}
+                LinkEvent::Text(text) => parrot.hear(&text, now - Time::ZERO),
+                LinkEvent::Up | LinkEvent::Binary(_) => {}
             }
         }
         while let Some(event) = parrot.speak(now - Time::ZERO) {
@@ -49,12 +49,12 @@ fn live(link: &mut Link, parrot: &mut Parrot, clock: Clock) -> Result<(), Lost> 
     }
 }
 
-fn wait(link: &Link, most: Option<Duration>) -> Result<(), Lost> {
+fn wait(link: &WsClient, most: Option<Duration>) -> Result<(), TransportError> {
     let Some(fd) = link.fd() else { return Ok(()) };
     let mut fds = [PollFd::from_borrowed_fd(fd, link.interest())];
     let timeout = most.and_then(|most| Timespec::try_from(most).ok());
     match poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(Lost::broken(error.to_string())),
+        Err(error) => Err(TransportError::broken(error.to_string())),
     }
 }

@@ -7,7 +7,7 @@ use super::line::Place;
 use super::teller::Odd;
 use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
 use crate::ledger::TurnMark;
-use crate::link::{News, Text};
+use crate::link::{LinkEvent, Text};
 use crate::model::Time;
 use crate::wire::{self, AudioDelta, Incoming, Who};
 
@@ -22,10 +22,14 @@ impl Session {
             let Some(link) = self.line.link() else { return };
             match link.next(now) {
                 Ok(None) => return,
-                Ok(Some(News::Up)) => self.on(&Event::Link(LinkChange::Up), now),
-                Ok(Some(News::Text(text))) if !self.line.is_closing(Place::Main) => self.take_in(&text, now),
-                Ok(Some(News::Binary(bytes))) => self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now),
-                Ok(Some(News::Text(_))) => {}
+                Ok(Some(LinkEvent::Up)) => self.on(&Event::Link(LinkChange::Up), now),
+                Ok(Some(LinkEvent::Text(text))) if !self.line.is_closing(Place::Main) => {
+                    self.take_in(&text, now)
+                }
+                Ok(Some(LinkEvent::Binary(bytes))) => {
+                    self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now)
+                }
+                Ok(Some(LinkEvent::Text(_))) => {}
                 Err(lost) => return self.lose(&lost, now),
             }
         }

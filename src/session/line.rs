@@ -12,7 +12,7 @@ use rustix::event::PollFlags;
 use super::cage;
 use crate::conversation::{CloseReason, DIAL_LIMIT, GOODBYE_LIMIT, SESSION_LIFE};
 use crate::errands::{Background, ConnectError, ConnectRequest, Connection, Socket};
-use crate::link::{Link, Lost, Pipe, Reason, Tls, Upgrade};
+use crate::link::{ByteStream, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
 use crate::model::Time;
 use crate::parrot::Habits;
 use crate::profile::Endpoint;
@@ -55,12 +55,12 @@ enum Stage {
     },
     /// How long the session will last, as far as is known.
     Up {
-        link: Link,
+        link: WsClient,
         life: Duration,
     },
     /// Said goodbye; only the answer still matters, for so long.
     Closing {
-        link: Link,
+        link: WsClient,
         until: Time,
     },
 }
@@ -71,12 +71,17 @@ impl Line {
     }
 
     /// Begins to connect and tells whether that is already done.
-    pub(super) fn dial(&mut self, place: Place, errands: &Background, now: Time) -> Result<bool, Lost> {
+    pub(super) fn dial(
+        &mut self,
+        place: Place,
+        errands: &Background,
+        now: Time,
+    ) -> Result<bool, TransportError> {
         self.dials += 1;
         let number = self.dials;
         match &self.service {
             Service::Parrot(habits) => {
-                let (ours, theirs) = Link::pair(now)?;
+                let (ours, theirs) = WsClient::pair(now)?;
                 cage::open(theirs, habits.clone(), number)?;
                 *self.at(place) = Stage::Up { link: ours, life: SESSION_LIFE };
                 Ok(true)
@@ -85,7 +90,7 @@ impl Line {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 *self.at(place) = Stage::Dialling { number };
                 if !errands.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
-                    return Err(Lost::broken("too many errands at once".to_owned()));
+                    return Err(TransportError::broken("too many errands at once".to_owned()));
                 }
                 Ok(false)
             }
@@ -98,7 +103,7 @@ impl Line {
         number: u64,
         result: Result<Connection, ConnectError>,
         now: Time,
-    ) -> Result<(), (Place, CloseReason, Lost)> {
+    ) -> Result<(), (Place, CloseReason, TransportError)> {
         let is_of = |stage: &Stage| matches!(stage, Stage::Dialling { number: of } if *of == number);
         let place = match (is_of(&self.main), is_of(&self.spare)) {
             (true, _) => Place::Main,
@@ -109,7 +114,7 @@ impl Line {
         let Service::Remote { endpoint, tls } = &self.service else { return Ok(()) };
         let reached = result.map_err(|why| {
             let loss = if why.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
-            (place, loss, Lost::broken(why.sentence))
+            (place, loss, TransportError::broken(why.sentence))
         })?;
         let (name, _) = reached.credential;
         self.keyed = name != "Authorization";
@@ -137,16 +142,16 @@ impl Line {
     }
 
     /// Forgets the link, which is over, and says what that means.
-    pub(super) fn lose(&mut self, place: Place, lost: &Lost) -> CloseReason {
+    pub(super) fn lose(&mut self, place: Place, lost: &TransportError) -> CloseReason {
         *self.at(place) = Stage::Down;
         self.weigh(lost)
     }
 
-    pub(super) fn link(&mut self) -> Option<&mut Link> {
+    pub(super) fn link(&mut self) -> Option<&mut WsClient> {
         self.linked(Place::Main)
     }
 
-    pub(super) fn linked(&mut self, place: Place) -> Option<&mut Link> {
+    pub(super) fn linked(&mut self, place: Place) -> Option<&mut WsClient> {
         match self.at(place) {
             Stage::Up { link, .. } | Stage::Closing { link, .. } => Some(link),
             Stage::Down | Stage::Dialling { .. } => None,
@@ -158,7 +163,7 @@ impl Line {
     /// The time comes from the service's own clock: a board without a battery may have no idea of it.
     pub(super) fn lasts(&mut self, place: Place, expires_at_s: Option<u32>) -> Duration {
         let Stage::Up { link, life } = self.at(place) else { return SESSION_LIFE };
-        let left_s = expires_at_s.zip(link.dated_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
+        let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
         if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
             *life = Duration::from_secs(left_s).min(SESSION_LIFE);
         }
@@ -214,12 +219,12 @@ impl Line {
         }
     }
 
-    fn weigh(&self, lost: &Lost) -> CloseReason {
+    fn weigh(&self, lost: &TransportError) -> CloseReason {
         let loss = match lost.reason {
-            Reason::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
-            Reason::Closed(code) => wire::loss_of_close(code),
-            Reason::Broken => CloseReason::Transient,
-            Reason::SetUp => CloseReason::Permanent,
+            TransportErrorKind::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
+            TransportErrorKind::Closed(code) => wire::loss_of_close(code),
+            TransportErrorKind::Broken => CloseReason::Transient,
+            TransportErrorKind::Setup => CloseReason::Permanent,
         };
         // A key that was not accepted is the same key the next time; a token may be fresh by then.
         if loss == CloseReason::Unauthorized && self.keyed { CloseReason::Permanent } else { loss }
@@ -227,7 +232,7 @@ impl Line {
 }
 
 impl Stage {
-    fn link(&self) -> Option<&Link> {
+    fn link(&self) -> Option<&WsClient> {
         match self {
             Self::Up { link, .. } | Self::Closing { link, .. } => Some(link),
             Self::Down | Self::Dialling { .. } => None,
@@ -249,11 +254,20 @@ fn close(stage: &mut Stage, errands: &Background, now: Time) {
     };
 }
 
-fn upgrade(reached: Connection, endpoint: &Endpoint, tls: &Tls, now: Time) -> Result<Link, Lost> {
+fn upgrade(
+    reached: Connection,
+    endpoint: &Endpoint,
+    tls: &Tls,
+    now: Time,
+) -> Result<WsClient, TransportError> {
     let pipe = match reached.socket {
-        Socket::Tcp(socket) if endpoint.tls => Pipe::tls(socket, &endpoint.host, tls)?,
-        Socket::Tcp(socket) => Pipe::tcp(socket)?,
-        Socket::Simulated(stream) => Pipe::memory(stream),
+        Socket::Tcp(socket) if endpoint.tls => ByteStream::tls(socket, &endpoint.host, tls)?,
+        Socket::Tcp(socket) => ByteStream::tcp(socket)?,
+        Socket::Simulated(stream) => ByteStream::memory(stream),
     };
-    Link::upgrade(pipe, &Upgrade { uri: endpoint.to_string(), credential: Some(reached.credential) }, now)
+    WsClient::upgrade(
+        pipe,
+        &UpgradeRequest { uri: endpoint.to_string(), credential: Some(reached.credential) },
+        now,
+    )
 }

@@ -16,7 +16,7 @@ use crate::board::InputEvent;
 use crate::conversation::{Action, Actions, Conversation, Event, Exit, Notice};
 use crate::errands::{EmergencyWriter, RecordingWrite as Errand};
 use crate::light;
-use crate::link::{Lost, Reason};
+use crate::link::{TransportError, TransportErrorKind};
 use crate::model::Time;
 use crate::recorder::{Fault, Recorder, Setup};
 use crate::wire::{Incoming, Malformed};
@@ -158,12 +158,12 @@ impl Session {
         }
     }
 
-    pub(super) fn note_lost(&mut self, lost: &Lost, now: Time) {
+    pub(super) fn note_lost(&mut self, lost: &TransportError, now: Time) {
         let what = match lost.reason {
-            Reason::Http { status, .. } => format!("over: HTTP {status}"),
-            Reason::Closed(code) => format!("over: closed with {code}"),
-            Reason::Broken => "over: broken".to_owned(),
-            Reason::SetUp => "over: cannot work as it is set up".to_owned(),
+            TransportErrorKind::Http { status, .. } => format!("over: HTTP {status}"),
+            TransportErrorKind::Closed(code) => format!("over: closed with {code}"),
+            TransportErrorKind::Broken => "over: broken".to_owned(),
+            TransportErrorKind::Setup => "over: cannot work as it is set up".to_owned(),
         };
         self.scribe.book().recorder.link(&what, now);
     }

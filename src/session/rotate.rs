@@ -6,7 +6,7 @@ use super::Session;
 use super::line::Place;
 use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEvent, StandbyChange};
 use crate::history::HistoryTurn;
-use crate::link::{Lost, News};
+use crate::link::{LinkEvent, TransportError};
 use crate::model::Time;
 use crate::wire::{self, Command, Incoming};
 
@@ -57,9 +57,9 @@ impl Session {
             match link.next(now) {
                 Ok(None) => return,
                 Ok(Some(_)) if self.line.is_closing(Place::Spare) => {}
-                Ok(Some(News::Up)) => self.on(&Event::Standby(StandbyChange::Up), now),
-                Ok(Some(News::Text(text))) => self.take_spare_in(&text, now),
-                Ok(Some(News::Binary(_))) => {}
+                Ok(Some(LinkEvent::Up)) => self.on(&Event::Standby(StandbyChange::Up), now),
+                Ok(Some(LinkEvent::Text(text))) => self.take_spare_in(&text, now),
+                Ok(Some(LinkEvent::Binary(_))) => {}
                 Err(lost) => return self.lose_spare(&lost, now),
             }
         }
@@ -113,7 +113,7 @@ impl Session {
         }
     }
 
-    pub(super) fn lose_spare(&mut self, lost: &Lost, now: Time) {
+    pub(super) fn lose_spare(&mut self, lost: &TransportError, now: Time) {
         let was_wanted = !self.line.is_closing(Place::Spare);
         let loss = self.line.lose(Place::Spare, lost);
         if was_wanted {
@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    pub(super) fn spare_down(&mut self, lost: &Lost, loss: CloseReason, now: Time) {
+    pub(super) fn spare_down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
         // While the first link works, this concerns the log alone.
         self.teller.spare_lost(lost, now);
         self.on(&Event::Standby(StandbyChange::Down(loss)), now);

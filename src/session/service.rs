@@ -8,7 +8,7 @@ use super::Session;
 use super::line::Place;
 use crate::conversation::{CloseReason, Event, LinkChange};
 use crate::errands::BackgroundEvent;
-use crate::link::Lost;
+use crate::link::TransportError;
 use crate::model::Time;
 use crate::wire::Command;
 
@@ -67,16 +67,16 @@ impl Session {
     /// Drops a link that was there before the machine slept: the service has given it up long since.
     pub fn awake(&mut self, slept: Duration, now: Time) {
         if self.line.link().is_some() {
-            self.lose(&Lost::broken(format!("this machine slept for {} s", slept.as_secs())), now);
+            self.lose(&TransportError::broken(format!("this machine slept for {} s", slept.as_secs())), now);
         }
     }
 
-    pub(super) fn lose(&mut self, lost: &Lost, now: Time) {
+    pub(super) fn lose(&mut self, lost: &TransportError, now: Time) {
         let loss = self.line.lose(Place::Main, lost);
         self.down(lost, loss, now);
     }
 
-    pub(super) fn down(&mut self, lost: &Lost, loss: CloseReason, now: Time) {
+    pub(super) fn down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
         self.note_lost(lost, now);
         self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.session_lost();

@@ -8,7 +8,7 @@ use crate::audio::{Counters, Direction, MissingDevices};
 use crate::board::Board;
 use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
 use crate::ledger::TurnTimings;
-use crate::link::{Lost, Reason, clipped};
+use crate::link::{TransportError, TransportErrorKind, clipped};
 use crate::model::{CounterSnapshot, Time};
 use crate::wire::{Difference, ServiceError};
 
@@ -90,17 +90,17 @@ impl Teller {
 
     pub(super) fn lost(
         &mut self,
-        lost: &Lost,
+        lost: &TransportError,
         loss: CloseReason,
         leaving: bool,
         board: &mut Board,
         now: Time,
     ) {
         let kind = match lost.reason {
-            Reason::Http { .. } => 0,
-            Reason::Closed(_) => 1,
-            Reason::Broken => 2,
-            Reason::SetUp => 3,
+            TransportErrorKind::Http { .. } => 0,
+            TransportErrorKind::Closed(_) => 1,
+            TransportErrorKind::Broken => 2,
+            TransportErrorKind::Setup => 3,
         };
         let due = self.losses[kind].due(now).is_some();
         match loss {
@@ -121,7 +121,7 @@ impl Teller {
         }
     }
 
-    pub(super) fn spare_lost(&mut self, lost: &Lost, now: Time) {
+    pub(super) fn spare_lost(&mut self, lost: &TransportError, now: Time) {
         if self.spares.due(now).is_some() {
             log::info!("the session that is to take over: {lost}; trying again");
         }

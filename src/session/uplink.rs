@@ -10,7 +10,7 @@ use rustix::event::PollFlags;
 use super::record::Scribe;
 use crate::audio::{CaptureFrame, CaptureHandle};
 use crate::conversation::KEEP_LIMIT;
-use crate::link::{Link, Lost};
+use crate::link::{TransportError, WsClient};
 use crate::model::Time;
 use crate::wire;
 
@@ -48,10 +48,10 @@ impl Uplink {
         ears: &mut CaptureHandle,
         open: bool,
         speech: bool,
-        mut link: Option<&mut Link>,
+        mut link: Option<&mut WsClient>,
         scribe: &Scribe,
         now: Time,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), TransportError> {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
         let mut result = match &mut link {
             Some(link) => self.send_kept(link, scribe, now),
@@ -114,7 +114,7 @@ impl Uplink {
     }
 
     /// Tells whether anything that was said waits to leave: for a link, or in `link` for the kernel.
-    pub(super) fn holds_any(&mut self, link: Option<&mut Link>) -> bool {
+    pub(super) fn holds_any(&mut self, link: Option<&mut WsClient>) -> bool {
         self.unsent &= link.is_some_and(|link| link.interest().contains(PollFlags::OUT));
         self.unsent || self.kept.len() > self.sent
     }
@@ -134,7 +134,7 @@ impl Uplink {
         self.sent -= over;
     }
 
-    fn send_kept(&mut self, link: &mut Link, scribe: &Scribe, now: Time) -> Result<(), Lost> {
+    fn send_kept(&mut self, link: &mut WsClient, scribe: &Scribe, now: Time) -> Result<(), TransportError> {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
         while self.sent < self.kept.len() {
             let count = (self.kept.len() - self.sent).min(EVENT_FRAMES);
@@ -149,7 +149,12 @@ impl Uplink {
     }
 }
 
-fn append(link: &mut Link, frames: &[CaptureFrame], scribe: &Scribe, now: Time) -> Result<(), Lost> {
+fn append(
+    link: &mut WsClient,
+    frames: &[CaptureFrame],
+    scribe: &Scribe,
+    now: Time,
+) -> Result<(), TransportError> {
     link.send(|text| {
         let before = text.len();
         wire::append(frames, text);

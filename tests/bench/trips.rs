@@ -11,7 +11,7 @@ use mynah::audio::{
     StreamFormat, steps,
 };
 use mynah::convert::float;
-use mynah::link::{Link, News, Pipe, Tls, Upgrade};
+use mynah::link::{ByteStream, LinkEvent, Tls, UpgradeRequest, WsClient};
 use mynah::model::Time;
 use mynah::wire::{self, Incoming, Samples};
 use rustix::event::{PollFd, poll};
@@ -72,7 +72,7 @@ struct Up<P> {
     sound: AudioIo,
     capture: Capture,
     voice: Voice,
-    link: Link,
+    link: WsClient,
     peer: P,
 }
 
@@ -83,15 +83,15 @@ impl Up<WebSocketPeer> {
     }
 }
 
-impl Up<Link> {
+impl Up<WsClient> {
     fn over_a_pair() -> Self {
-        let (link, peer) = Link::pair(Time::ZERO).unwrap();
+        let (link, peer) = WsClient::pair(Time::ZERO).unwrap();
         Self::new(link, peer)
     }
 }
 
 impl<P> Up<P> {
-    fn new(link: Link, peer: P) -> Self {
+    fn new(link: WsClient, peer: P) -> Self {
         let (sound, capture, _) = steps(StreamFormat::default()).unwrap();
         Self { sound, capture, voice: Voice { samples: voice(FRAME_SAMPLES), place: 0 }, link, peer }
     }
@@ -120,7 +120,7 @@ struct Down<P> {
     sound: AudioIo,
     playback: Playback,
     samples: Samples,
-    link: Link,
+    link: WsClient,
     now: Time,
     peer: P,
     event: String,
@@ -133,15 +133,15 @@ impl Down<WebSocketPeer> {
     }
 }
 
-impl Down<Link> {
+impl Down<WsClient> {
     fn over_a_pair() -> Self {
-        let (link, peer) = Link::pair(Time::ZERO).unwrap();
+        let (link, peer) = WsClient::pair(Time::ZERO).unwrap();
         Self::new(link, peer)
     }
 }
 
 impl<P> Down<P> {
-    fn new(link: Link, peer: P) -> Self {
+    fn new(link: WsClient, peer: P) -> Self {
         let (sound, _, playback) = steps(StreamFormat::default()).unwrap();
         let mut base64 = BytesMut::new();
         wire::encode(&voice(DELTA_SAMPLES), &mut base64);
@@ -160,7 +160,7 @@ impl<P: Peer> Trip for Down<P> {
 
     fn go(&mut self) {
         while let Some(news) = self.link.next(self.now).unwrap() {
-            let News::Text(text) = news else { panic!("{news:?}") };
+            let LinkEvent::Text(text) = news else { panic!("{news:?}") };
             let Ok(Incoming::Audio(delta)) = wire::read(&text) else { panic!("no delta") };
             let mouth = &mut self.sound.playback;
             self.samples
@@ -193,9 +193,9 @@ impl Peer for WebSocketPeer {
     }
 }
 
-impl Peer for Link {
+impl Peer for WsClient {
     fn take(&mut self) {
-        assert!(matches!(self.next(Time::ZERO), Ok(Some(News::Text(_)))));
+        assert!(matches!(self.next(Time::ZERO), Ok(Some(LinkEvent::Text(_)))));
     }
 
     fn send(&mut self, text: &str) {
@@ -205,15 +205,15 @@ impl Peer for Link {
 }
 
 /// A link over loopback TLS, upgraded, and its peer.
-fn tls() -> (Link, WebSocketPeer) {
+fn tls() -> (WsClient, WebSocketPeer) {
     let now = Time::ZERO;
     let listener = Listener::open();
     let tls = Tls::new(Some(&listener.ca_file())).unwrap();
     let (tcp, peer): (TcpStream, _) = listener.accept(WebSocketPeer::accept);
-    let pipe = Pipe::tls(tcp, "localhost", &tls).unwrap();
-    let upgrade = Upgrade { uri: "wss://localhost/voice-live/realtime".to_owned(), credential: None };
-    let mut link = Link::upgrade(pipe, &upgrade, now).unwrap();
-    while link.next(now).unwrap() != Some(News::Up) {
+    let pipe = ByteStream::tls(tcp, "localhost", &tls).unwrap();
+    let upgrade = UpgradeRequest { uri: "wss://localhost/voice-live/realtime".to_owned(), credential: None };
+    let mut link = WsClient::upgrade(pipe, &upgrade, now).unwrap();
+    while link.next(now).unwrap() != Some(LinkEvent::Up) {
         let mut fds = [PollFd::from_borrowed_fd(link.fd().unwrap(), link.interest())];
         poll(&mut fds, None).unwrap();
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use mynah::link::{Link, Lost, News, Pipe, Upgrade};
+use mynah::link::{ByteStream, LinkEvent, TransportError, UpgradeRequest, WsClient};
 use mynah::model::Time;
 use tungstenite::handshake::derive_accept_key;
 
@@ -16,8 +16,8 @@ pub(super) fn judge(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let now = Time::ZERO;
     let far = Far::default();
-    let upgrade = Upgrade { uri: "ws://localhost:1/".to_owned(), credential: None };
-    let mut link = Link::upgrade(Pipe::memory(far.clone()), &upgrade, now).unwrap();
+    let upgrade = UpgradeRequest { uri: "ws://localhost:1/".to_owned(), credential: None };
+    let mut link = WsClient::upgrade(ByteStream::memory(far.clone()), &upgrade, now).unwrap();
     let mut heard = 0;
     let mut lost = listen(&mut link, now, &mut heard);
     if first & 1 == 1 {
@@ -41,12 +41,12 @@ pub(super) fn judge(bytes: &[u8]) {
     assert!(far.0.lock().unwrap().taken <= rest.len() * 8 + 4096, "it answers more than it is told");
 }
 
-fn listen(link: &mut Link, now: Time, heard: &mut usize) -> Option<Lost> {
+fn listen(link: &mut WsClient, now: Time, heard: &mut usize) -> Option<TransportError> {
     loop {
         match link.next(now) {
-            Ok(Some(News::Text(text))) => *heard += text.len(),
-            Ok(Some(News::Binary(bytes))) => *heard += bytes,
-            Ok(Some(News::Up)) => {}
+            Ok(Some(LinkEvent::Text(text))) => *heard += text.len(),
+            Ok(Some(LinkEvent::Binary(bytes))) => *heard += bytes,
+            Ok(Some(LinkEvent::Up)) => {}
             Ok(None) => return None,
             Err(lost) => return Some(lost),
         }
