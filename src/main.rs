@@ -24,7 +24,7 @@ use mynah::conversation::Exit;
 use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::Mode;
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 use mynah::profile::{self, Keep, Machine, Profile, Record, Request, SYSTEM_FILE, Target};
 use mynah::session::{self, Parts, Recording, Service};
 use mynah::wire::SessionConfig;
@@ -166,7 +166,7 @@ fn sound(wanted: profile::Sound) -> Result<AudioIo, AudioError> {
 
 fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Background), Box<dyn Error>> {
     match target {
-        Target::Parrot => Ok((Service::Parrot(Habits::default()), Background::start(None, file)?)),
+        Target::Parrot => Ok((Service::Parrot(ParrotConfig::default()), Background::start(None, file)?)),
         Target::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
             let errands = Background::start(Some(azure.credential), file)?;

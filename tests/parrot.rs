@@ -6,13 +6,13 @@ mod refusals;
 mod sessions;
 
 use client::{Client, SPEECH_PEAK, hum};
-use mynah::parrot::{Habits, Item, Parrot};
+use mynah::parrot::{Item, Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
 fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
-    let habits = Habits { expires_at: 1_793_003_600, ..Habits::default() };
+    let habits = ParrotConfig { expires_at: 1_793_003_600, ..ParrotConfig::default() };
     let mut client = Client::new(habits.clone());
     let created = client.take("session.created");
     let session = &created["session"];
@@ -27,20 +27,20 @@ fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
 
 #[test]
 fn every_event_has_an_id_of_its_own_behind_its_type() {
-    let mut parrot = Parrot::new(Habits::default(), 1, Duration::ZERO);
-    parrot.hear("nonsense", Duration::ZERO);
-    let created = parrot.speak(Duration::ZERO).unwrap();
-    let error = parrot.speak(Duration::ZERO).unwrap();
+    let mut parrot = Parrot::new(ParrotConfig::default(), 1, Duration::ZERO);
+    parrot.receive("nonsense", Duration::ZERO);
+    let created = parrot.next_message(Duration::ZERO).unwrap();
+    let error = parrot.next_message(Duration::ZERO).unwrap();
     assert!(created.starts_with(r#"{"type":"session.created","event_id":"event_"#), "{created}");
     assert!(error.starts_with(r#"{"type":"error","event_id":"event_"#), "{error}");
     assert_ne!(created[30..70], error[20..60]);
-    assert_eq!(parrot.speak(Duration::ZERO), None);
-    assert_eq!(parrot.next(), Some(Habits::default().life), "nothing but the end of the session");
+    assert_eq!(parrot.next_message(Duration::ZERO), None);
+    assert_eq!(parrot.deadline(), Some(ParrotConfig::default().life), "nothing but the end of the session");
 }
 
 #[test]
 fn an_update_changes_what_it_names_and_fills_sub_objects_with_the_service_s_own_defaults() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     let session = client.update(json!({
         "modalities": ["text", "audio"], "instructions": "", "voice": "echo",
         "turn_detection": {"type": "server_vad"}, "input_audio_transcription": {"model": "azure-speech"},
@@ -62,7 +62,7 @@ fn an_update_changes_what_it_names_and_fills_sub_objects_with_the_service_s_own_
 
 #[test]
 fn every_client_event_of_the_protocol_s_session_example_is_understood() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     let session = client.update(json!({
         "modalities": ["text", "audio"], "instructions": "Keep it short.",
         "voice": {"type": "azure-standard", "name": "en-US-Ava:DragonHDLatestNeural", "temperature": 0.8, "rate": "1.0"},
@@ -86,7 +86,7 @@ fn every_client_event_of_the_protocol_s_session_example_is_understood() {
 
 #[test]
 fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.quiet(600);
     client.speech(1000);
     client.quiet(1500);
@@ -138,7 +138,7 @@ fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
 
 #[test]
 fn a_cascaded_model_transcribes_before_it_announces_the_item() {
-    let mut client = Client::agreed(Habits { cascaded: true, ..Habits::default() }, json!({}));
+    let mut client = Client::agreed(ParrotConfig { cascaded: true, ..ParrotConfig::default() }, json!({}));
     client.speech(500);
     client.quiet(1200);
     assert_eq!(
@@ -156,7 +156,7 @@ fn a_cascaded_model_transcribes_before_it_announces_the_item() {
 
 #[test]
 fn the_answer_is_what_was_said_at_half_amplitude() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.quiet(300);
     client.speech(800);
     client.quiet(1500);
@@ -169,7 +169,7 @@ fn the_answer_is_what_was_said_at_half_amplitude() {
 #[test]
 fn audio_comes_at_the_pace_the_habits_name() {
     for (pace, last_delta_ms) in [(1, 800), (4, 200), (0, 0)] {
-        let mut client = Client::agreed(Habits { pace, ..Habits::default() }, json!({}));
+        let mut client = Client::agreed(ParrotConfig { pace, ..ParrotConfig::default() }, json!({}));
         client.speech(850);
         client.quiet(2500);
         assert_eq!(client.count("response.audio.delta"), 5);
@@ -181,7 +181,7 @@ fn audio_comes_at_the_pace_the_habits_name() {
 
 #[test]
 fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
-    let habits = Habits { late_deltas: 2, pace: 1, ..Habits::default() };
+    let habits = ParrotConfig { late_deltas: 2, pace: 1, ..ParrotConfig::default() };
     let mut client = Client::agreed(habits, json!({"auto_truncate": true}));
     client.speech(3000);
     client.quiet(1000);
@@ -215,7 +215,7 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
 
 #[test]
 fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
-    let mut client = Client::agreed(Habits { pace: 1, ..Habits::default() }, json!({}));
+    let mut client = Client::agreed(ParrotConfig { pace: 1, ..ParrotConfig::default() }, json!({}));
     client.speech(3000);
     client.quiet(1000);
     client.speech(500);
@@ -230,7 +230,8 @@ fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
 
 #[test]
 fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
-    let mut client = Client::agreed(Habits { think: Duration::from_secs(2), ..Habits::default() }, json!({}));
+    let mut client =
+        Client::agreed(ParrotConfig { think: Duration::from_secs(2), ..ParrotConfig::default() }, json!({}));
     client.speech(500);
     client.quiet(700);
     client.forget();
@@ -242,7 +243,8 @@ fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
 
 #[test]
 fn barge_in_after_the_last_delta_has_nothing_to_cancel_but_still_truncates() {
-    let mut client = Client::agreed(Habits { pace: 0, ..Habits::default() }, json!({"auto_truncate": true}));
+    let mut client =
+        Client::agreed(ParrotConfig { pace: 0, ..ParrotConfig::default() }, json!({"auto_truncate": true}));
     client.speech(3000);
     client.quiet(1000);
     assert_eq!(client.nth("response.done", 0)["response"]["status"], "completed");
@@ -254,15 +256,17 @@ fn barge_in_after_the_last_delta_has_nothing_to_cancel_but_still_truncates() {
 
 #[test]
 fn a_turn_detector_that_may_not_interrupt_or_answer_does_neither() {
-    let mut client =
-        Client::agreed(Habits { pace: 1, ..Habits::default() }, json!({"interrupt_response": false}));
+    let mut client = Client::agreed(
+        ParrotConfig { pace: 1, ..ParrotConfig::default() },
+        json!({"interrupt_response": false}),
+    );
     client.speech(3000);
     client.quiet(1000);
     client.speech(300);
     assert_eq!(client.count("response.done"), 0);
     client.quiet(600);
     assert_eq!(client.nth("error", 0)["error"]["code"], "conversation_already_has_active_response");
-    let mut client = Client::agreed(Habits::default(), json!({"create_response": false}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({"create_response": false}));
     client.speech(300);
     client.quiet(2000);
     assert_eq!((client.count("conversation.item.done"), client.count("response.created")), (1, 0));
@@ -273,7 +277,7 @@ fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
     for (kind, silence_ms) in
         [("server_vad", 300), ("azure_semantic_vad", 800), ("azure_semantic_vad_en", 640)]
     {
-        let mut client = Client::new(Habits::default());
+        let mut client = Client::new(ParrotConfig::default());
         client.update(json!({"turn_detection": {
             "type": kind, "prefix_padding_ms": 100, "silence_duration_ms": silence_ms,
         }}));
@@ -287,7 +291,7 @@ fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
 
 #[test]
 fn push_to_talk_answers_only_when_asked() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     client.forget();
     client.send(json!({"type": "input_audio_buffer.clear"}));
@@ -319,7 +323,7 @@ fn push_to_talk_answers_only_when_asked() {
 
 #[test]
 fn written_messages_are_answered_with_a_chirp_and_their_own_words() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     let greeting = json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Good morning."}]});
     client
@@ -353,7 +357,7 @@ fn written_messages_are_answered_with_a_chirp_and_their_own_words() {
 
 #[test]
 fn items_are_created_retrieved_and_deleted_by_id() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     let message = |id: &str| json!({"id": id, "type": "message", "role": "system", "content": [{"type": "input_text", "text": "x"}]});
     client.send(json!({"type": "conversation.item.create", "item": message("b")}));
     client
@@ -373,7 +377,7 @@ fn items_are_created_retrieved_and_deleted_by_id() {
 #[test]
 fn with_echo_cancellation_an_open_loudspeaker_does_not_interrupt_itself_but_a_voice_does() {
     let echo = json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}});
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.update(echo);
     client.speech(3000);
     client.quiet(660);
@@ -389,7 +393,7 @@ fn with_echo_cancellation_an_open_loudspeaker_does_not_interrupt_itself_but_a_vo
 
 #[test]
 fn without_echo_cancellation_the_loudspeaker_interrupts_itself() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.speech(3000);
     client.quiet(660);
     client.forget();
@@ -399,7 +403,7 @@ fn without_echo_cancellation_the_loudspeaker_interrupts_itself() {
 
 #[test]
 fn a_steady_noise_becomes_the_room_and_speech_is_heard_over_it() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.hum(12_000, 600);
     assert_eq!(
         client.count("input_audio_buffer.speech_stopped"),
@@ -416,7 +420,7 @@ fn a_steady_noise_becomes_the_room_and_speech_is_heard_over_it() {
 
 #[test]
 fn a_click_is_not_speech() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     for _ in 0..20 {
         client.speech(50);
         client.quiet(150);
@@ -426,14 +430,14 @@ fn a_click_is_not_speech() {
 
 #[test]
 fn a_constant_offset_is_not_speech() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.say(&[3000; 24_000]);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
 }
 
 #[test]
 fn a_turn_longer_than_a_minute_keeps_its_last_minute() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     for _ in 0..7 {
         client.append(&hum(10_000, SPEECH_PEAK, 0));

@@ -1,106 +1,106 @@
 //! The parrot's output side: what it answers, step by step, and what stops it.
 
 use super::hearing::seconds;
-use super::refusal::Refusal;
-use super::reply::{Answer, End, Reply, item_status};
-use super::terms::Terms;
+use super::refusal::EventError;
+use super::reply::{ResponseContent, ResponseEnd, ResponseStream, item_status};
+use super::terms::SessionSettings;
 use super::voice::{PER_MS, chirp};
 use super::{Parrot, items};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The most of a written message that is said, in characters.
-const LONGEST_MESSAGE: usize = 2000;
+const MESSAGE_CHARS_MAX: usize = 2000;
 /// The most of what was said before that is said again with an answer, in characters.
 const LONGEST_QUOTE: usize = 80;
 const DELTA: Duration = Duration::from_millis(200);
 
 impl Parrot {
     /// `response.create`, and what a turn detector does by itself when it asks for nothing.
-    pub(super) fn create_response(&mut self, asked: Option<&Value>) -> Result<(), Refusal> {
+    pub(super) fn create_response(&mut self, asked: Option<&Value>) -> Result<(), EventError> {
         let nothing = json!({});
         let asked = asked.unwrap_or(&nothing);
-        Terms::check_response(asked)?;
+        SessionSettings::check_response(asked)?;
         if let Some(active) = &self.reply {
             let message = format!("'{}' is being said; wait until it is done.", active.id);
-            return Err(Refusal::new("conversation_already_has_active_response", None, message));
+            return Err(EventError::new("conversation_already_has_active_response", None, message));
         }
         let constant = self.constant(asked);
         let mut answer = self.answer(asked)?;
         answer.is_spoken =
             constant["modalities"].as_array().is_some_and(|all| all.iter().any(|one| one == "audio"));
         let (id, item_id) = (self.ids.next("resp"), self.ids.next("item"));
-        let reply = Reply::new(id, item_id, answer, constant, self.now + self.habits.think);
-        self.say(reply.created());
+        let reply = ResponseStream::new(id, item_id, answer, constant, self.now + self.config.think);
+        self.send(reply.created());
         self.reply = Some(reply);
         Ok(())
     }
 
     /// `response.cancel`.
-    pub(super) fn cancel_response(&mut self, id: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn cancel_response(&mut self, id: Option<&str>) -> Result<(), EventError> {
         match self.reply.take_if(|reply| id.is_none_or(|id| id == reply.id)) {
             Some(reply) => {
-                self.playing.stop(self.now);
-                self.finish(&reply, End::ClientCancelled);
+                self.playback.stop(self.now);
+                self.finish(&reply, ResponseEnd::ClientCancelled);
                 Ok(())
             }
             None => {
                 let message = "Nothing like that is being said, so there is nothing to cancel.";
-                Err(Refusal::new("response_cancel_not_active", None, message))
+                Err(EventError::new("response_cancel_not_active", None, message))
             }
         }
     }
 
     /// The next step of the reply, whose time has come.
-    pub(super) fn carry_on(&mut self) {
+    pub(super) fn advance(&mut self) {
         let Some(mut reply) = self.reply.take() else { return };
         if !reply.has_begun() {
-            let previous = self.memory.last_id().map(str::to_owned);
+            let previous = self.items.last_id().map(str::to_owned);
             // The id is fresh, so the memory takes it.
-            let _ = self.memory.insert(reply.item("in_progress"), 0, None);
-            self.playing.begin(&reply.item_id, self.now);
-            reply.begin(previous.as_deref()).into_iter().for_each(|event| self.say(event));
+            let _ = self.items.insert(reply.item("in_progress"), 0, None);
+            self.playback.begin(&reply.item_id, self.now);
+            reply.begin(previous.as_deref()).into_iter().for_each(|event| self.send(event));
         } else if reply.is_told() {
-            self.finish(&reply, End::Completed);
+            self.finish(&reply, ResponseEnd::Completed);
             return;
         }
-        reply.next_words().into_iter().for_each(|event| self.say(event));
+        reply.next_words().into_iter().for_each(|event| self.send(event));
         self.send_audio(&mut reply);
-        reply.due += DELTA.checked_div(self.habits.pace).unwrap_or_default();
+        reply.due += DELTA.checked_div(self.config.pace).unwrap_or_default();
         self.reply = Some(reply);
     }
 
     /// One audio delta, if there is one left.
-    pub(super) fn send_audio(&mut self, reply: &mut Reply) {
+    pub(super) fn send_audio(&mut self, reply: &mut ResponseStream) {
         let Some((event, samples)) = reply.next_audio() else { return };
-        self.playing.extend(samples, self.now);
+        self.playback.extend(samples, self.now);
         self.has_spoken = true;
-        self.say(event);
-        if let Ok(item) = self.memory.find(&reply.item_id) {
+        self.send(event);
+        if let Ok(item) = self.items.find(&reply.item_id) {
             item.audio_ms = u32::try_from(reply.sent_ms()).unwrap_or(u32::MAX);
         }
     }
 
     /// Closes the reply, and remembers the item as it ended.
-    pub(super) fn finish(&mut self, reply: &Reply, end: End) {
-        if let Ok(item) = self.memory.find(&reply.item_id) {
+    pub(super) fn finish(&mut self, reply: &ResponseStream, end: ResponseEnd) {
+        if let Ok(item) = self.items.find(&reply.item_id) {
             item.body = reply.item(item_status(end));
             if let Some(heard_ms) = item.heard_ms {
                 item.cut(heard_ms);
             }
         }
-        reply.close(end).into_iter().for_each(|event| self.say(event));
+        reply.close(end).into_iter().for_each(|event| self.send(event));
     }
 
     /// What to say: the message it was given, or what it heard last, or what it was written last.
-    fn answer(&mut self, asked: &Value) -> Result<Answer, Refusal> {
+    fn answer(&mut self, asked: &Value) -> Result<ResponseContent, EventError> {
         if let Some(given) = asked.get("pre_generated_assistant_message").filter(|given| !given.is_null()) {
             const PARAM: &str = "response.pre_generated_assistant_message";
             let message = items::checked(given, PARAM)?;
             return match items::text_of(&message) {
                 Some(text) if message["role"] == "assistant" => Ok(chirped(text)),
                 Some(_) | None => {
-                    Err(Refusal::value(PARAM, "This must be an assistant's message with text."))
+                    Err(EventError::value(PARAM, "This must be an assistant's message with text."))
                 }
             };
         }
@@ -114,13 +114,13 @@ impl Parrot {
         if let Some(answer) = written {
             return Ok(answer);
         }
-        let Some(last) = self.memory.last_heard() else {
+        let Some(last) = self.items.last_heard() else {
             return Ok(chirped("Say something, and I will say it again."));
         };
         Ok(match (&self.heard, items::text_of(&last.body)) {
             (Some((id, speech)), _) if *id == last.id => {
                 let mut answer = repeated(speech);
-                if let Some(before) = self.memory.last_written() {
+                if let Some(before) = self.items.last_written() {
                     // What it was told of an earlier session, it shows that it knows.
                     answer.words += &format!(" Before, somebody said: {}", clipped(before));
                 }
@@ -132,7 +132,7 @@ impl Parrot {
     }
 
     fn constant(&self, asked: &Value) -> Map<String, Value> {
-        let session = self.terms.session();
+        let session = self.settings.session();
         let pick = |key: &str| asked.get(key).filter(|given| !given.is_null()).unwrap_or(&session[key]);
         let mut constant = Map::new();
         constant.insert("conversation_id".to_owned(), json!(self.conversation_id));
@@ -146,11 +146,11 @@ impl Parrot {
     }
 }
 
-fn repeated(speech: &[i16]) -> Answer {
+fn repeated(speech: &[i16]) -> ResponseContent {
     if speech.is_empty() {
         return chirped("I heard nothing but silence.");
     }
-    Answer {
+    ResponseContent {
         words: format!("I heard {}; here it is again.", seconds(speech.len())),
         audio: speech.to_vec(),
         is_spoken: true,
@@ -163,7 +163,7 @@ fn clipped(text: &str) -> String {
     text.chars().take(LONGEST_QUOTE).collect()
 }
 
-fn chirped(text: &str) -> Answer {
-    let words: String = text.chars().take(LONGEST_MESSAGE).collect();
-    Answer { audio: chirp(&words), words, is_spoken: true, heard_ms: 0 }
+fn chirped(text: &str) -> ResponseContent {
+    let words: String = text.chars().take(MESSAGE_CHARS_MAX).collect();
+    ResponseContent { audio: chirp(&words), words, is_spoken: true, heard_ms: 0 }
 }

@@ -22,13 +22,13 @@ const FLOOR_FALL: f32 = 0.3;
 
 /// The turn detector's judgement of a stream of frames.
 #[derive(Debug)]
-pub(super) struct Ear {
+pub(super) struct SpeechDetector {
     floor_db: f32,
-    state: State,
+    state: DetectorState,
 }
 
 #[derive(Debug)]
-enum State {
+enum DetectorState {
     /// Loud frames so far count for the onset; quiet ones count back.
     Quiet {
         loud_ms: u32,
@@ -41,7 +41,7 @@ enum State {
 
 /// What counts as a beginning and an end for the frame being judged.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Demand {
+pub(super) struct DetectorThresholds {
     /// Loud sound this long is an onset, in milliseconds.
     pub(super) onset_ms: u32,
     /// Quiet this long is an end, in milliseconds.
@@ -52,14 +52,14 @@ pub(super) struct Demand {
 
 /// What one frame changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Change {
+pub(super) enum SpeechChange {
     Nothing,
     /// Speech began; its first loud sample was at this position.
     Began(u64),
     Ended,
 }
 
-impl Ear {
+impl SpeechDetector {
     pub(super) fn new() -> Self {
         Self { floor_db: FIRST_FLOOR_DB, state: quiet() }
     }
@@ -70,38 +70,38 @@ impl Ear {
     }
 
     pub(super) fn is_hearing_speech(&self) -> bool {
-        matches!(self.state, State::Speech { .. })
+        matches!(self.state, DetectorState::Speech { .. })
     }
 
     /// Judges the frame that begins at sample `at`.
-    pub(super) fn judge(&mut self, frame: &[i16], at: u64, demand: Demand) -> Change {
+    pub(super) fn push(&mut self, frame: &[i16], at: u64, demand: DetectorThresholds) -> SpeechChange {
         let level = level_db(frame);
         let threshold = QUIETEST_SPEECH_DB.max(self.floor_db + SPEECH_OVER_NOISE_DB).max(demand.at_least_db);
         self.follow(level);
         match &mut self.state {
-            State::Quiet { loud_ms, first_loud } => {
+            DetectorState::Quiet { loud_ms, first_loud } => {
                 if level < threshold {
                     *loud_ms = loud_ms.saturating_sub(FRAME_MS);
-                    return Change::Nothing;
+                    return SpeechChange::Nothing;
                 }
                 if *loud_ms == 0 {
                     *first_loud = at;
                 }
                 *loud_ms += FRAME_MS;
                 if *loud_ms < demand.onset_ms {
-                    return Change::Nothing;
+                    return SpeechChange::Nothing;
                 }
                 let began = *first_loud;
-                self.state = State::Speech { quiet_ms: 0 };
-                Change::Began(began)
+                self.state = DetectorState::Speech { quiet_ms: 0 };
+                SpeechChange::Began(began)
             }
-            State::Speech { quiet_ms } => {
+            DetectorState::Speech { quiet_ms } => {
                 *quiet_ms = if level < threshold { *quiet_ms + FRAME_MS } else { 0 };
                 if *quiet_ms < demand.silence_ms.max(FRAME_MS) {
-                    return Change::Nothing;
+                    return SpeechChange::Nothing;
                 }
                 self.state = quiet();
-                Change::Ended
+                SpeechChange::Ended
             }
         }
     }
@@ -116,6 +116,6 @@ impl Ear {
     }
 }
 
-fn quiet() -> State {
-    State::Quiet { loud_ms: 0, first_loud: 0 }
+fn quiet() -> DetectorState {
+    DetectorState::Quiet { loud_ms: 0, first_loud: 0 }
 }

@@ -11,12 +11,12 @@ pub(super) const LONGEST_PAUSE: usize = 10 * 24_000;
 
 /// Samples from `begins()` to `written()`.
 #[derive(Debug, Default)]
-pub(super) struct Input {
+pub(super) struct InputBuffer {
     samples: VecDeque<i16>,
     written: u64,
 }
 
-impl Input {
+impl InputBuffer {
     /// Samples ever written.
     pub(super) fn written(&self) -> u64 {
         self.written

@@ -1,10 +1,10 @@
 //! The client's own events about items of the conversation: create, retrieve, truncate, delete (protocol §6.1).
 
 use super::Parrot;
-use super::refusal::{Refusal, text};
-use super::shape::{Keys, Shape};
+use super::refusal::{EventError, text};
+use super::shape::{Fields, Schema};
 use super::voice::{PER_MS, decoded, halved, trimmed};
-use Shape::{Anything, Flag, OneOf, OrNull, Text, Typed};
+use Schema::{Anything, Flag, OneOf, OrNull, Text, Typed};
 use serde_json::{Map, Value, json};
 
 /// An item's text kept at most, in bytes of JSON.
@@ -12,8 +12,8 @@ const LONGEST_ITEM: usize = 64 * 1024;
 
 impl Parrot {
     /// `conversation.item.create`. Audio in it is heard like audio that was said.
-    pub(super) fn create_item(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {
-        let given = event.get("item").ok_or_else(|| Refusal::missing("item"))?;
+    pub(super) fn create_item(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
+        let given = event.get("item").ok_or_else(|| EventError::missing("item"))?;
         let mut item = checked(given, "item")?;
         if item["id"].as_str().is_none_or(str::is_empty) {
             item["id"] = json!(self.ids.next("item"));
@@ -24,13 +24,13 @@ impl Parrot {
             Some(_) => Some(text(event, "", "previous_item_id")?),
         };
         let previous = match after {
-            None => self.memory.last_id(),
+            None => self.items.last_id(),
             Some("root") => None,
             Some(after) => Some(after),
         };
         let announced = json!({"previous_item_id": previous, "item": item});
         if announced.to_string().len() > LONGEST_ITEM {
-            return Err(Refusal::value(
+            return Err(EventError::value(
                 "item",
                 format!("An item is at most {LONGEST_ITEM} bytes without its audio."),
             ));
@@ -38,47 +38,47 @@ impl Parrot {
         let audio_ms =
             audio.as_ref().map_or(0, |audio| u32::try_from(audio.len() / PER_MS).unwrap_or(u32::MAX));
         let id = item["id"].as_str().unwrap_or_default().to_owned();
-        self.memory.insert(item, audio_ms, after)?;
+        self.items.insert(item, audio_ms, after)?;
         if let Some(audio) = audio {
             self.heard = Some((id, halved(trimmed(&audio))));
         }
-        self.say(("conversation.item.created", announced));
+        self.send(("conversation.item.created", announced));
         Ok(())
     }
 
     /// `conversation.item.retrieve`. The parrot keeps no audio, so there is none to inspect.
-    pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), Refusal> {
-        let item = self.memory.find(id)?.body.clone();
-        self.say(("conversation.item.retrieved", json!({"item": item})));
+    pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), EventError> {
+        let item = self.items.find(id)?.body.clone();
+        self.send(("conversation.item.retrieved", json!({"item": item})));
         Ok(())
     }
 
     /// `conversation.item.truncate`.
-    pub(super) fn truncate_item(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {
+    pub(super) fn truncate_item(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
         let whole = |key: &str| {
-            let value = event.get(key).ok_or_else(|| Refusal::missing(key))?;
-            value.as_u64().ok_or_else(|| Refusal::value(key, "This must be a whole number, not negative."))
+            let value = event.get(key).ok_or_else(|| EventError::missing(key))?;
+            value.as_u64().ok_or_else(|| EventError::value(key, "This must be a whole number, not negative."))
         };
         let id = text(event, "", "item_id")?;
         let (content_index, audio_end_ms) = (whole("content_index")?, whole("audio_end_ms")?);
-        self.memory.truncate(id, content_index, audio_end_ms)?;
-        self.playing.hush(id, self.now);
+        self.items.truncate(id, content_index, audio_end_ms)?;
+        self.playback.drop_item(id, self.now);
         let body = json!({"item_id": id, "content_index": content_index, "audio_end_ms": audio_end_ms});
-        self.say(("conversation.item.truncated", body));
+        self.send(("conversation.item.truncated", body));
         Ok(())
     }
 
     /// `conversation.item.delete`.
-    pub(super) fn delete_item(&mut self, id: &str) -> Result<(), Refusal> {
-        self.memory.find(id)?.deleted = true;
-        self.playing.hush(id, self.now);
-        self.say(("conversation.item.deleted", json!({"item_id": id})));
+    pub(super) fn delete_item(&mut self, id: &str) -> Result<(), EventError> {
+        self.items.find(id)?.deleted = true;
+        self.playback.drop_item(id, self.now);
+        self.send(("conversation.item.deleted", json!({"item_id": id})));
         Ok(())
     }
 }
 
 /// The item as the service shows it, from what a client gives it; `param` is its path.
-pub(super) fn checked(given: &Value, param: &str) -> Result<Value, Refusal> {
+pub(super) fn checked(given: &Value, param: &str) -> Result<Value, EventError> {
     ITEM.check(given, param)?;
     let mut item = given.clone();
     item["object"] = json!("realtime.item");
@@ -113,14 +113,14 @@ pub(super) fn text_of(item: &Value) -> Option<&str> {
     content.filter_map(|part| part["text"].as_str()).next().or(item["output"].as_str())
 }
 
-fn audio_of(item: &Value) -> Result<Option<Vec<i16>>, Refusal> {
+fn audio_of(item: &Value) -> Result<Option<Vec<i16>>, EventError> {
     let mut content = item["content"].as_array().into_iter().flatten();
     let Some(audio) = content.find_map(|part| part["audio"].as_str()) else { return Ok(None) };
-    decoded(audio).map(Some).map_err(|message| Refusal::value("item.content.audio", message))
+    decoded(audio).map(Some).map_err(|message| EventError::value("item.content.audio", message))
 }
 
-fn not_an_array(param: &str) -> Refusal {
-    Refusal::value(param, "This must be an array of content parts.")
+fn not_an_array(param: &str) -> EventError {
+    EventError::value(param, "This must be an array of content parts.")
 }
 
 /// The keys of an item: its own required ones, then those that every item may have.
@@ -132,18 +132,18 @@ macro_rules! own_item {
 
 const STATUSES: &[&str] = &["completed", "incomplete", "in_progress"];
 
-const ITEM: Shape = Typed(&[
+const ITEM: Schema = Typed(&[
     ("message", 2, own_item!(("role", OneOf(&["system", "user", "assistant"])), ("content", Anything))),
     ("function_call", 3, own_item!(("name", Text), ("call_id", Text), ("arguments", Text))),
     ("function_call_output", 2, own_item!(("call_id", Text), ("output", Text))),
     ("mcp_approval_response", 2, own_item!(("approval_request_id", Text), ("approve", Flag))),
 ]);
 
-const SYSTEM_PART: Shape = Typed(&[("input_text", 1, TEXT)]);
-const USER_PART: Shape = Typed(&[
+const SYSTEM_PART: Schema = Typed(&[("input_text", 1, TEXT)]);
+const USER_PART: Schema = Typed(&[
     ("input_text", 1, TEXT),
     ("input_audio", 1, &[("audio", Text), ("transcript", OrNull(&Text))]),
     ("input_image", 0, &[("image_url", Text), ("detail", OneOf(&["auto", "low", "high"]))]),
 ]);
-const ASSISTANT_PART: Shape = Typed(&[("text", 1, TEXT), ("output_text", 1, TEXT)]);
-const TEXT: Keys = &[("text", Text)];
+const ASSISTANT_PART: Schema = Typed(&[("text", 1, TEXT), ("output_text", 1, TEXT)]);
+const TEXT: Fields = &[("text", Text)];

@@ -4,7 +4,7 @@
 //! gone for the client.
 
 use super::items::text_of;
-use super::refusal::Refusal;
+use super::refusal::EventError;
 use serde_json::Value;
 
 /// Items kept; the oldest is forgotten.
@@ -26,11 +26,11 @@ pub struct Item {
 
 /// The items, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct ItemHistory {
     items: Vec<Item>,
 }
 
-impl Memory {
+impl ItemHistory {
     pub(super) fn items(&self) -> &[Item] {
         &self.items
     }
@@ -52,18 +52,24 @@ impl Memory {
     }
 
     /// Takes `body` in after the item `after`: `None` is the end, `root` the beginning.
-    pub(super) fn insert(&mut self, body: Value, audio_ms: u32, after: Option<&str>) -> Result<(), Refusal> {
+    pub(super) fn insert(
+        &mut self,
+        body: Value,
+        audio_ms: u32,
+        after: Option<&str>,
+    ) -> Result<(), EventError> {
         let id = body["id"].as_str().unwrap_or_default().to_owned();
         if self.find(&id).is_ok() {
-            return Err(Refusal::value("item.id", format!("There is already an item '{id}'.")));
+            return Err(EventError::value("item.id", format!("There is already an item '{id}'.")));
         }
         let place = match after {
             None => self.items.len(),
             Some("root") => 0,
             Some(after) => {
                 let at = self.items.iter().position(|item| item.id == after && !item.deleted);
-                at.ok_or_else(|| Refusal::value("previous_item_id", format!("There is no item '{after}'.")))?
-                    + 1
+                at.ok_or_else(|| {
+                    EventError::value("previous_item_id", format!("There is no item '{after}'."))
+                })? + 1
             }
         };
         let role = body["role"].as_str().or(body["type"].as_str()).unwrap_or_default().to_owned();
@@ -74,9 +80,9 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn find(&mut self, id: &str) -> Result<&mut Item, Refusal> {
+    pub(super) fn find(&mut self, id: &str) -> Result<&mut Item, EventError> {
         let found = self.items.iter_mut().find(|item| item.id == id && !item.deleted);
-        found.ok_or_else(|| Refusal::value("item_id", format!("There is no item '{id}'.")))
+        found.ok_or_else(|| EventError::value("item_id", format!("There is no item '{id}'.")))
     }
 
     /// Cuts an assistant's audio at `audio_end_ms`, once, as protocol §10 allows.
@@ -85,23 +91,25 @@ impl Memory {
         id: &str,
         content_index: u64,
         audio_end_ms: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), EventError> {
         let item = self.find(id)?;
         if item.role != "assistant" || item.audio_ms == 0 {
             let message = format!("Item '{id}' is not audio of the assistant's.");
-            return Err(Refusal::new("unsupported_content_type", Some("item_id"), message));
+            return Err(EventError::new("unsupported_content_type", Some("item_id"), message));
         }
         if content_index != 0 {
-            return Err(Refusal::value("content_index", "There is only one content part, 0."));
+            return Err(EventError::value("content_index", "There is only one content part, 0."));
         }
         let left_ms = item.heard_ms.unwrap_or(item.audio_ms);
         let end_ms = match u32::try_from(audio_end_ms) {
-            Ok(0) => return Err(Refusal::value("audio_end_ms", "Nothing would be left; delete the item.")),
+            Ok(0) => {
+                return Err(EventError::value("audio_end_ms", "Nothing would be left; delete the item."));
+            }
             Ok(end_ms) if end_ms <= left_ms && item.heard_ms.is_none() => end_ms,
             Ok(_) | Err(_) => {
                 let message =
                     format!("Audio content of {left_ms} ms is already shorter than {audio_end_ms} ms.");
-                return Err(Refusal::value("audio_end_ms", message));
+                return Err(EventError::value("audio_end_ms", message));
             }
         };
         item.cut(end_ms);

@@ -19,44 +19,44 @@ mod voice;
 
 pub use memory::Item;
 
-use ear::Ear;
+use ear::SpeechDetector;
 use ids::Ids;
-use input::Input;
-use memory::Memory;
-use playing::Playing;
-use refusal::{Refusal, only, text};
-use reply::{Event, Reply};
+use input::InputBuffer;
+use memory::ItemHistory;
+use playing::PlaybackClock;
+use refusal::{EventError, only, text};
+use reply::{OutboundEvent, ResponseStream};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::time::Duration;
-use terms::{Terms, TurnDetection};
+use terms::{SessionSettings, VadSettings};
 
 /// Events said and not yet taken: a client that sends and never listens loses the newest.
 const OUTBOX: usize = 4096;
 /// Transcriptions that wait for their time: beyond that the newest is never told.
-const ASIDES: usize = 64;
+const DELAYED_EVENTS: usize = 64;
 
 /// One session of the service.
 #[derive(Debug)]
 pub struct Parrot {
-    habits: Habits,
+    config: ParrotConfig,
     ids: Ids,
     conversation_id: String,
-    terms: Terms,
-    detection: Option<TurnDetection>,
-    input: Input,
-    ear: Ear,
+    settings: SessionSettings,
+    detection: Option<VadSettings>,
+    input: InputBuffer,
+    detector: SpeechDetector,
     /// Position of the next sample the ear judges.
-    judged: u64,
-    turn: Option<Turn>,
+    analysed: u64,
+    turn: Option<UserTurn>,
     /// The newest user audio, ready to be repeated, and its item's id.
     heard: Option<(String, Vec<i16>)>,
-    memory: Memory,
-    reply: Option<Reply>,
-    playing: Playing,
+    items: ItemHistory,
+    reply: Option<ResponseStream>,
+    playback: PlaybackClock,
     has_spoken: bool,
     outbox: VecDeque<String>,
-    asides: VecDeque<(Duration, Vec<Event>)>,
+    delayed: VecDeque<(Duration, Vec<OutboundEvent>)>,
     now: Duration,
     /// When the session ends; `None` once it has.
     ends: Option<Duration>,
@@ -64,7 +64,7 @@ pub struct Parrot {
 
 /// How this service behaves where the real one may behave either way.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Habits {
+pub struct ParrotConfig {
     /// `expires_at` of the session, in seconds of the Unix epoch.
     pub expires_at: u64,
     /// How long the session lasts before the service ends it, whatever `expires_at` says.
@@ -79,7 +79,7 @@ pub struct Habits {
     pub late_deltas: usize,
 }
 
-impl Default for Habits {
+impl Default for ParrotConfig {
     fn default() -> Self {
         Self {
             expires_at: 4_102_444_800,
@@ -94,7 +94,7 @@ impl Default for Habits {
 
 /// The user turn being heard: the id its item will have, and where its audio begins, in samples.
 #[derive(Debug)]
-struct Turn {
+struct UserTurn {
     item_id: String,
     from: u64,
 }
@@ -104,74 +104,74 @@ impl Parrot {
     ///
     /// All times are durations since one moment the caller chooses, such as the upgrade.
     #[must_use]
-    pub fn new(habits: Habits, seed: u64, now: Duration) -> Self {
+    pub fn new(habits: ParrotConfig, seed: u64, now: Duration) -> Self {
         let mut ids = Ids::new(seed);
         let model = if habits.cascaded { "parrot-cascaded" } else { "parrot-realtime" };
-        let terms = Terms::new(&ids.next("sess"), model, habits.expires_at);
+        let terms = SessionSettings::new(&ids.next("sess"), model, habits.expires_at);
         let mut parrot = Self {
             conversation_id: ids.next("conv"),
             detection: terms.turn_detection(),
             ends: Some(now.saturating_add(habits.life)),
-            habits,
+            config: habits,
             ids,
-            terms,
-            input: Input::default(),
-            ear: Ear::new(),
-            judged: 0,
+            settings: terms,
+            input: InputBuffer::default(),
+            detector: SpeechDetector::new(),
+            analysed: 0,
             turn: None,
             heard: None,
-            memory: Memory::default(),
+            items: ItemHistory::default(),
             reply: None,
-            playing: Playing::default(),
+            playback: PlaybackClock::default(),
             has_spoken: false,
             outbox: VecDeque::new(),
-            asides: VecDeque::new(),
+            delayed: VecDeque::new(),
             now,
         };
-        parrot.say(("session.created", json!({"session": parrot.terms.session()})));
+        parrot.send(("session.created", json!({"session": parrot.settings.session()})));
         parrot
     }
 
     /// Takes one client event, as its JSON text. A bad one is answered by an `error` event and by nothing else.
-    pub fn hear(&mut self, text: &str, now: Duration) {
+    pub fn receive(&mut self, text: &str, now: Duration) {
         self.now = self.now.max(now);
         if self.ends.is_none() {
             return;
         }
         let (event_id, heeded) = match serde_json::from_str::<Value>(text) {
-            Ok(Value::Object(event)) => (event.get("event_id").cloned(), self.heed(&event)),
-            Ok(_) => (None, Err(Refusal::event("An event is a JSON object."))),
-            Err(error) => (None, Err(Refusal::event(format!("This is not JSON: {error}.")))),
+            Ok(Value::Object(event)) => (event.get("event_id").cloned(), self.dispatch(&event)),
+            Ok(_) => (None, Err(EventError::event("An event is a JSON object."))),
+            Err(error) => (None, Err(EventError::event(format!("This is not JSON: {error}.")))),
         };
         if let Err(refusal) = heeded {
-            self.say(("error", refusal.body(event_id.as_ref())));
+            self.send(("error", refusal.body(event_id.as_ref())));
         }
     }
 
     /// The next server event that is due by `now`, as its JSON text; to be called until it is `None`.
-    pub fn speak(&mut self, now: Duration) -> Option<String> {
+    pub fn next_message(&mut self, now: Duration) -> Option<String> {
         self.now = self.now.max(now);
         loop {
             if let Some(event) = self.outbox.pop_front() {
                 return Some(event);
             }
-            let due = self.next().filter(|due| *due <= self.now)?;
+            let due = self.deadline().filter(|due| *due <= self.now)?;
             if self.ends == Some(due) {
                 self.end();
                 continue;
             }
-            match self.asides.pop_front_if(|(at, _)| *at == due) {
-                Some((_, events)) => events.into_iter().for_each(|event| self.say(event)),
-                None => self.carry_on(),
+            match self.delayed.pop_front_if(|(at, _)| *at == due) {
+                Some((_, events)) => events.into_iter().for_each(|event| self.send(event)),
+                None => self.advance(),
             }
         }
     }
 
     /// When the next server event is due, as far as is known; `None` when the session has ended.
     #[must_use]
-    pub fn next(&self) -> Option<Duration> {
+    pub fn deadline(&self) -> Option<Duration> {
         let waiting = (!self.outbox.is_empty()).then_some(self.now);
-        let aside = self.asides.front().map(|(at, _)| *at);
+        let aside = self.delayed.front().map(|(at, _)| *at);
         let reply = self.reply.as_ref().map(|reply| reply.due);
         [waiting, aside, reply, self.ends].into_iter().flatten().min()
     }
@@ -186,11 +186,11 @@ impl Parrot {
     /// The items of the conversation, oldest first: what was said, and how much of it was heard.
     #[must_use]
     pub fn items(&self) -> &[Item] {
-        self.memory.items()
+        self.items.items()
     }
 
     /// Does what one client event asks, or changes nothing and says why.
-    fn heed(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {
+    fn dispatch(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
         let takes = |keys: &[&str]| only(event, "", &[&["type", "event_id"], keys].concat());
         match text(event, "", "type")? {
             "session.update" => {
@@ -234,36 +234,36 @@ impl Parrot {
                 takes(&["response_id"])?;
                 self.cancel_response(event.get("response_id").and_then(Value::as_str))
             }
-            other if NOT_HERE.contains(&other) => {
-                Err(Refusal::event(format!("'{other}' is not for a session like this one.")))
+            other if UNSUPPORTED.contains(&other) => {
+                Err(EventError::event(format!("'{other}' is not for a session like this one.")))
             }
-            other => Err(Refusal::event(format!("There is no client event '{other}'."))),
+            other => Err(EventError::event(format!("There is no client event '{other}'."))),
         }
     }
 
     /// Says that the session has lasted its time, and nothing more.
     fn end(&mut self) {
         (self.ends, self.reply) = (None, None);
-        self.asides.clear();
-        let minutes = self.habits.life.as_secs() / 60;
+        self.delayed.clear();
+        let minutes = self.config.life.as_secs() / 60;
         let message = format!("This session has lasted its {minutes} minutes.");
-        self.say(("error", Refusal::new("session_expired", None, message).body(None)));
+        self.send(("error", EventError::new("session_expired", None, message).body(None)));
     }
 
-    fn update_session(&mut self, event: &Map<String, Value>) -> Result<(), Refusal> {
-        let update = event.get("session").ok_or_else(|| Refusal::missing("session"))?;
-        self.terms.update(update, self.has_spoken)?;
+    fn update_session(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
+        let update = event.get("session").ok_or_else(|| EventError::missing("session"))?;
+        self.settings.update(update, self.has_spoken)?;
         if update.get("turn_detection").is_some() {
-            self.detection = self.terms.turn_detection();
-            self.ear.reset();
+            self.detection = self.settings.turn_detection();
+            self.detector.reset();
             self.turn = None;
         }
-        self.say(("session.updated", json!({"session": self.terms.session()})));
+        self.send(("session.updated", json!({"session": self.settings.session()})));
         Ok(())
     }
 
     /// Puts one event into the outbox, type and id first as the real service writes them.
-    fn say(&mut self, (kind, body): Event) {
+    fn send(&mut self, (kind, body): OutboundEvent) {
         if self.outbox.len() >= OUTBOX {
             return;
         }
@@ -276,7 +276,7 @@ impl Parrot {
 }
 
 /// Client events that exist and mean nothing here: avatars, hosted agents, previews (protocol §6).
-const NOT_HERE: &[&str] = &[
+const UNSUPPORTED: &[&str] = &[
     "input_audio.turn.start",
     "input_audio.turn.append",
     "input_audio.turn.end",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The reply in the loudspeaker.
 #[derive(Debug, Default)]
-pub(super) struct Playing {
+pub(super) struct PlaybackClock {
     item_id: String,
     from: Duration,
     until: Duration,
@@ -15,7 +15,7 @@ pub(super) struct Playing {
     samples: u64,
 }
 
-impl Playing {
+impl PlaybackClock {
     /// The audio of `item_id` begins: now, or when what still plays has ended.
     pub(super) fn begin(&mut self, item_id: &str, now: Duration) {
         let from = now.max(self.until);
@@ -42,7 +42,7 @@ impl Playing {
     }
 
     /// The client truncated or deleted `item_id`: nobody plays it any more.
-    pub(super) fn hush(&mut self, item_id: &str, now: Duration) {
+    pub(super) fn drop_item(&mut self, item_id: &str, now: Duration) {
         if self.item_id == item_id {
             self.stop(now);
         }

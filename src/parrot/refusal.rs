@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 /// One refused client event.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct EventError {
     code: &'static str,
     message: String,
     param: Option<String>,
 }
 
-impl Refusal {
+impl EventError {
     pub(super) fn new(code: &'static str, param: Option<&str>, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), param: param.map(str::to_owned) }
     }
@@ -45,22 +45,26 @@ impl Refusal {
 }
 
 /// Refuses the first key of `object` that is not in `known`; `within` is its path, empty at the top.
-pub(super) fn only(object: &Map<String, Value>, within: &str, known: &[&str]) -> Result<(), Refusal> {
+pub(super) fn only(object: &Map<String, Value>, within: &str, known: &[&str]) -> Result<(), EventError> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
             let param = path(within, key);
             let message = format!("'{param}' is not a parameter here.");
-            Err(Refusal::new("unknown_parameter", Some(&param), message))
+            Err(EventError::new("unknown_parameter", Some(&param), message))
         }
     }
 }
 
 /// The text at `key`, which must be there.
-pub(super) fn text<'a>(object: &'a Map<String, Value>, within: &str, key: &str) -> Result<&'a str, Refusal> {
+pub(super) fn text<'a>(
+    object: &'a Map<String, Value>,
+    within: &str,
+    key: &str,
+) -> Result<&'a str, EventError> {
     let param = path(within, key);
-    let value = object.get(key).ok_or_else(|| Refusal::missing(&param))?;
-    value.as_str().ok_or_else(|| Refusal::value(&param, "This must be a string."))
+    let value = object.get(key).ok_or_else(|| EventError::missing(&param))?;
+    value.as_str().ok_or_else(|| EventError::value(&param, "This must be a string."))
 }
 
 /// `key` as an error names it: `session.voice.name`.

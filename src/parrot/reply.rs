@@ -10,11 +10,11 @@ use std::time::Duration;
 const DELTA_MS: usize = 200;
 
 /// An event to be sent: its type and its body.
-pub(super) type Event = (&'static str, Value);
+pub(super) type OutboundEvent = (&'static str, Value);
 
 /// A reply that was created and is not done.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct ResponseStream {
     pub(super) id: String,
     pub(super) item_id: String,
     /// When the next step is due, as time since the session began.
@@ -33,7 +33,7 @@ pub(super) struct Reply {
 
 /// How a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum End {
+pub(super) enum ResponseEnd {
     Completed,
     TurnDetected,
     ClientCancelled,
@@ -41,7 +41,7 @@ pub(super) enum End {
 
 /// What a reply is made of.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ResponseContent {
     pub(super) words: String,
     pub(super) audio: Vec<i16>,
     pub(super) is_spoken: bool,
@@ -49,11 +49,11 @@ pub(super) struct Answer {
     pub(super) heard_ms: usize,
 }
 
-impl Reply {
+impl ResponseStream {
     pub(super) fn new(
         id: String,
         item_id: String,
-        answer: Answer,
+        answer: ResponseContent,
         constant: Map<String, Value>,
         due: Duration,
     ) -> Self {
@@ -88,12 +88,12 @@ impl Reply {
     }
 
     /// `response.created`, which comes before everything else of it.
-    pub(super) fn created(&self) -> Event {
+    pub(super) fn created(&self) -> OutboundEvent {
         ("response.created", json!({"response": self.response("in_progress", Value::Null)}))
     }
 
     /// The item's announcement; `previous_item_id` is the item it follows.
-    pub(super) fn begin(&mut self, previous_item_id: Option<&str>) -> Vec<Event> {
+    pub(super) fn begin(&mut self, previous_item_id: Option<&str>) -> Vec<OutboundEvent> {
         self.has_begun = true;
         let item = self.item("in_progress");
         let part = if self.is_spoken {
@@ -109,7 +109,7 @@ impl Reply {
     }
 
     /// The next words: they run ahead of the audio, and all of them are out before its last delta.
-    pub(super) fn next_words(&mut self) -> Vec<Event> {
+    pub(super) fn next_words(&mut self) -> Vec<OutboundEvent> {
         let sent_after = self.audio_sent + DELTA_MS * PER_MS;
         let share = if sent_after >= self.audio.len() {
             self.words.len()
@@ -123,7 +123,7 @@ impl Reply {
     }
 
     /// The next audio delta and its samples; `None` once all is sent.
-    pub(super) fn next_audio(&mut self) -> Option<(Event, &[i16])> {
+    pub(super) fn next_audio(&mut self) -> Option<(OutboundEvent, &[i16])> {
         let from = self.audio_sent;
         let to = (from + DELTA_MS * PER_MS).min(self.audio.len());
         if from == to {
@@ -135,11 +135,15 @@ impl Reply {
     }
 
     /// Everything that closes it, `response.done` last. What had not begun is not closed.
-    pub(super) fn close(&self, end: End) -> Vec<Event> {
+    pub(super) fn close(&self, end: ResponseEnd) -> Vec<OutboundEvent> {
         let (status, details) = match end {
-            End::Completed => ("completed", Value::Null),
-            End::TurnDetected => ("cancelled", json!({"type": "cancelled", "reason": "turn_detected"})),
-            End::ClientCancelled => ("cancelled", json!({"type": "cancelled", "reason": "client_cancelled"})),
+            ResponseEnd::Completed => ("completed", Value::Null),
+            ResponseEnd::TurnDetected => {
+                ("cancelled", json!({"type": "cancelled", "reason": "turn_detected"}))
+            }
+            ResponseEnd::ClientCancelled => {
+                ("cancelled", json!({"type": "cancelled", "reason": "client_cancelled"}))
+            }
         };
         let mut events = Vec::new();
         if self.has_begun {
@@ -228,9 +232,9 @@ impl Reply {
     }
 }
 
-pub(super) fn item_status(end: End) -> &'static str {
+pub(super) fn item_status(end: ResponseEnd) -> &'static str {
     match end {
-        End::Completed => "completed",
-        End::TurnDetected | End::ClientCancelled => "incomplete",
+        ResponseEnd::Completed => "completed",
+        ResponseEnd::TurnDetected | ResponseEnd::ClientCancelled => "incomplete",
     }
 }

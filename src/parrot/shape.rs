@@ -2,12 +2,12 @@
 //!
 //! It checks and names what is wrong; it never changes a value.
 
-use super::refusal::{Refusal, only, path};
+use super::refusal::{EventError, only, path};
 use serde_json::{Map, Value};
 
 /// The shape of one value.
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(super) enum Schema {
     Anything,
     Text,
     Texts,
@@ -22,19 +22,19 @@ pub(super) enum Shape {
     WholeOr(u64, u64, &'static str),
     Object,
     /// An object with these keys, of which the first so many are required.
-    Keys(usize, Keys),
+    Keys(usize, Fields),
     /// An object whose `type` says which keys it may have, as in `Keys`.
-    Typed(&'static [(&'static str, usize, Keys)]),
+    Typed(&'static [(&'static str, usize, Fields)]),
     /// `null`, or the other shape.
-    OrNull(&'static Shape),
+    OrNull(&'static Schema),
 }
 
 /// Keys and the shapes of their values.
-pub(super) type Keys = &'static [(&'static str, Shape)];
+pub(super) type Fields = &'static [(&'static str, Schema)];
 
-impl Shape {
+impl Schema {
     /// Refuses a `value` that does not fit; `param` is its path.
-    pub(super) fn check(&self, value: &Value, param: &str) -> Result<(), Refusal> {
+    pub(super) fn check(&self, value: &Value, param: &str) -> Result<(), EventError> {
         let fits = match self {
             Self::Anything => true,
             Self::Text => value.is_string(),
@@ -57,7 +57,7 @@ impl Shape {
                 return if value.is_null() { Ok(()) } else { shape.check(value, param) };
             }
         };
-        if fits { Ok(()) } else { Err(Refusal::value(param, self.wish())) }
+        if fits { Ok(()) } else { Err(EventError::value(param, self.wish())) }
     }
 
     fn wish(&self) -> String {
@@ -85,9 +85,9 @@ fn check_keys(
     value: &Value,
     param: &str,
     required: usize,
-    keys: Keys,
+    keys: Fields,
     besides: &[&str],
-) -> Result<(), Refusal> {
+) -> Result<(), EventError> {
     let object = object(value, param)?;
     let known: Vec<&str> = keys.iter().map(|(key, _)| *key).chain(besides.iter().copied()).collect();
     only(object, param, &known)?;
@@ -95,7 +95,7 @@ fn check_keys(
         let param = path(param, key);
         match object.get(*key) {
             Some(value) => shape.check(value, &param)?,
-            None if at < required => return Err(Refusal::missing(&param)),
+            None if at < required => return Err(EventError::missing(&param)),
             None => {}
         }
     }
@@ -105,21 +105,24 @@ fn check_keys(
 fn check_typed(
     value: &Value,
     param: &str,
-    kinds: &'static [(&'static str, usize, Keys)],
-) -> Result<(), Refusal> {
+    kinds: &'static [(&'static str, usize, Fields)],
+) -> Result<(), EventError> {
     let given = super::refusal::text(object(value, param)?, param, "type")?;
     match kinds.iter().find(|(kind, ..)| *kind == given) {
         Some((_, required, keys)) => check_keys(value, param, *required, keys, &["type"]),
         None => {
             let names: Vec<&str> = kinds.iter().map(|(kind, ..)| *kind).collect();
-            Err(Refusal::value(&path(param, "type"), format!("Supported values are: {}.", names.join(", "))))
+            Err(EventError::value(
+                &path(param, "type"),
+                format!("Supported values are: {}.", names.join(", ")),
+            ))
         }
     }
 }
 
 /// `value` as an object.
-pub(super) fn object<'a>(value: &'a Value, param: &str) -> Result<&'a Map<String, Value>, Refusal> {
-    value.as_object().ok_or_else(|| Refusal::value(param, "This must be an object."))
+pub(super) fn object<'a>(value: &'a Value, param: &str) -> Result<&'a Map<String, Value>, EventError> {
+    value.as_object().ok_or_else(|| EventError::value(param, "This must be an object."))
 }
 
 fn is_whole(value: &Value, least: u64, most: u64) -> bool {

@@ -3,20 +3,20 @@
 //!
 //! An update that asks for anything wrong changes nothing at all.
 
-use super::refusal::Refusal;
-use super::shape::{Keys, Shape, object};
-use Shape::{Anything, Flag, Number, Object, OneOf, OrNull, SomeOf, Text, Texts, Typed, Whole, WholeOr};
+use super::refusal::EventError;
+use super::shape::{Fields, Schema, object};
+use Schema::{Anything, Flag, Number, Object, OneOf, OrNull, SomeOf, Text, Texts, Typed, Whole, WholeOr};
 use serde_json::{Map, Value, json};
 
 /// The effective session.
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct SessionSettings {
     session: Map<String, Value>,
 }
 
 /// The turn detector that is in force.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TurnDetection {
+pub(super) struct VadSettings {
     pub(super) prefix_padding_ms: u32,
     pub(super) silence_duration_ms: u32,
     pub(super) speech_duration_ms: u32,
@@ -25,7 +25,7 @@ pub(super) struct TurnDetection {
     pub(super) auto_truncate: bool,
 }
 
-impl Terms {
+impl SessionSettings {
     /// The session as it is before any update.
     pub(super) fn new(id: &str, model: &str, expires_at: u64) -> Self {
         let fresh = json!({
@@ -65,21 +65,21 @@ impl Terms {
     }
 
     /// Merges `update`; `has_spoken` says whether audio was already produced, after which the voice stays.
-    pub(super) fn update(&mut self, update: &Value, has_spoken: bool) -> Result<(), Refusal> {
-        Shape::Keys(0, SESSION).check(update, "session")?;
+    pub(super) fn update(&mut self, update: &Value, has_spoken: bool) -> Result<(), EventError> {
+        Schema::Keys(0, SESSION).check(update, "session")?;
         let mut session = self.session.clone();
         for (key, value) in object(update, "session")? {
             match key.as_str() {
                 "model" if *value == session["model"] => {}
                 "model" => {
                     let message = "The model was chosen when the session was opened.";
-                    return Err(Refusal::value("session.model", message));
+                    return Err(EventError::value("session.model", message));
                 }
                 "voice" => {
                     let voice = effective_voice(value, "session.voice")?;
                     if has_spoken && voice != session["voice"] {
                         let message = "The voice cannot change once there was audio in it.";
-                        return Err(Refusal::new("cannot_update_voice", Some("session.voice"), message));
+                        return Err(EventError::new("cannot_update_voice", Some("session.voice"), message));
                     }
                     session.insert(key.clone(), voice);
                 }
@@ -108,13 +108,13 @@ impl Terms {
     }
 
     /// The turn detector, or `None` for push to talk.
-    pub(super) fn turn_detection(&self) -> Option<TurnDetection> {
+    pub(super) fn turn_detection(&self) -> Option<VadSettings> {
         let agreed = self.session["turn_detection"].as_object()?;
         let ms = |key: &str, otherwise: u32| {
             agreed.get(key).and_then(Value::as_u64).and_then(|ms| u32::try_from(ms).ok()).unwrap_or(otherwise)
         };
         let flag = |key: &str, otherwise: bool| agreed.get(key).and_then(Value::as_bool).unwrap_or(otherwise);
-        Some(TurnDetection {
+        Some(VadSettings {
             prefix_padding_ms: ms("prefix_padding_ms", 300),
             silence_duration_ms: ms("silence_duration_ms", 500),
             speech_duration_ms: ms("speech_duration_ms", 80),
@@ -133,8 +133,8 @@ impl Terms {
     }
 
     /// Checks what `response.create` asks for, protocol §6.2.
-    pub(super) fn check_response(asked: &Value) -> Result<(), Refusal> {
-        Shape::Keys(0, RESPONSE).check(asked, "response")?;
+    pub(super) fn check_response(asked: &Value) -> Result<(), EventError> {
+        Schema::Keys(0, RESPONSE).check(asked, "response")?;
         if !asked["voice"].is_null() {
             effective_voice(&asked["voice"], "response.voice")?;
         }
@@ -143,7 +143,7 @@ impl Terms {
 }
 
 /// The voice as the session shows it: always an object.
-fn effective_voice(asked: &Value, param: &str) -> Result<Value, Refusal> {
+fn effective_voice(asked: &Value, param: &str) -> Result<Value, EventError> {
     let voice = match asked.as_str() {
         Some(name) => json!({"name": name, "type": "openai"}),
         None => asked.clone(),
@@ -152,10 +152,10 @@ fn effective_voice(asked: &Value, param: &str) -> Result<Value, Refusal> {
     Ok(voice)
 }
 
-fn effective_modalities(asked: &Value) -> Result<Value, Refusal> {
+fn effective_modalities(asked: &Value) -> Result<Value, EventError> {
     let mut words: Vec<&str> = asked.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if words == ["audio"] {
-        return Err(Refusal::value("session.modalities", "Audio comes with text: ask for both."));
+        return Err(EventError::value("session.modalities", "Audio comes with text: ask for both."));
     }
     words.sort_unstable();
     words.dedup();
@@ -189,7 +189,7 @@ fn effective_turn_detection(asked: &Value) -> Value {
 }
 
 /// The parrot hears one channel, so two are refused; without a client reference the real one refuses them too.
-fn check_echo_channels(asked: &Value) -> Result<(), Refusal> {
+fn check_echo_channels(asked: &Value) -> Result<(), EventError> {
     if asked["channels"] != 2 {
         return Ok(());
     }
@@ -198,14 +198,14 @@ fn check_echo_channels(asked: &Value) -> Result<(), Refusal> {
     } else {
         ("invalid_ec_channels_requires_client", "Two channels need reference_source 'client'.")
     };
-    Err(Refusal::new(code, Some("session.input_audio_echo_cancellation.channels"), message))
+    Err(EventError::new(code, Some("session.input_audio_echo_cancellation.channels"), message))
 }
 
 const MODALITIES: &[&str] = &["text", "audio", "animation", "avatar"];
 const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh"];
 const LONGEST_MS: u64 = 60_000;
 
-const SESSION: Keys = &[
+const SESSION: Fields = &[
     ("model", Text),
     ("modalities", SomeOf(MODALITIES)),
     ("voice", Anything),
@@ -217,7 +217,7 @@ const SESSION: Keys = &[
     ("turn_detection", OrNull(&Typed(DETECTORS))),
     ("input_audio_noise_reduction", OrNull(&Typed(NOISE))),
     ("input_audio_echo_cancellation", OrNull(&Typed(ECHO))),
-    ("input_audio_transcription", OrNull(&Shape::Keys(1, TRANSCRIPTION))),
+    ("input_audio_transcription", OrNull(&Schema::Keys(1, TRANSCRIPTION))),
     ("output_audio_timestamp_types", OrNull(&SomeOf(&["word"]))),
     ("tools", Anything),
     ("tool_choice", Anything),
@@ -232,7 +232,7 @@ const SESSION: Keys = &[
     ("avatar", OrNull(&Object)),
 ];
 
-const RESPONSE: Keys = &[
+const RESPONSE: Fields = &[
     ("modalities", SomeOf(MODALITIES)),
     ("instructions", Text),
     ("voice", Anything),
@@ -252,7 +252,7 @@ const RESPONSE: Keys = &[
     ("conversation", OneOf(&["auto", "none"])),
 ];
 
-const DETECTORS: &[(&str, usize, Keys)] = &[
+const DETECTORS: &[(&str, usize, Fields)] = &[
     ("server_vad", 0, SERVER_VAD),
     ("azure_semantic_vad", 0, AZURE_VAD),
     ("azure_semantic_vad_multilingual", 0, AZURE_VAD),
@@ -260,12 +260,12 @@ const DETECTORS: &[(&str, usize, Keys)] = &[
     ("semantic_vad", 0, SEMANTIC_VAD),
 ];
 
-const SERVER_VAD: Keys = &[
+const SERVER_VAD: Fields = &[
     ("threshold", Number(0.0, 1.0)),
     ("prefix_padding_ms", Whole(0, LONGEST_MS)),
     ("silence_duration_ms", Whole(0, LONGEST_MS)),
     ("speech_duration_ms", OrNull(&Whole(0, LONGEST_MS))),
-    ("end_of_utterance_detection", OrNull(&Shape::Keys(1, END_OF_UTTERANCE))),
+    ("end_of_utterance_detection", OrNull(&Schema::Keys(1, END_OF_UTTERANCE))),
     ("create_response", Flag),
     ("interrupt_response", Flag),
     ("auto_truncate", Flag),
@@ -273,7 +273,7 @@ const SERVER_VAD: Keys = &[
     ("idle_timeout_ms", OrNull(&Whole(0, LONGEST_MS))),
 ];
 
-const AZURE_VAD: Keys = &[
+const AZURE_VAD: Fields = &[
     ("threshold", Number(0.0, 1.0)),
     ("prefix_padding_ms", Whole(0, LONGEST_MS)),
     ("silence_duration_ms", Whole(0, LONGEST_MS)),
@@ -281,20 +281,20 @@ const AZURE_VAD: Keys = &[
     ("speech_duration_assistant_speaking_ms", Whole(0, LONGEST_MS)),
     ("remove_filler_words", Flag),
     ("languages", OrNull(&Texts)),
-    ("end_of_utterance_detection", OrNull(&Shape::Keys(1, END_OF_UTTERANCE))),
+    ("end_of_utterance_detection", OrNull(&Schema::Keys(1, END_OF_UTTERANCE))),
     ("create_response", Flag),
     ("interrupt_response", Flag),
     ("auto_truncate", Flag),
     ("appended_text_after_truncation", OrNull(&Text)),
 ];
 
-const SEMANTIC_VAD: Keys = &[
+const SEMANTIC_VAD: Fields = &[
     ("eagerness", OneOf(&["auto", "low", "medium", "high"])),
     ("create_response", Flag),
     ("interrupt_response", Flag),
 ];
 
-const END_OF_UTTERANCE: Keys = &[
+const END_OF_UTTERANCE: Fields = &[
     (
         "model",
         OneOf(&["semantic_detection_v1", "semantic_detection_v1_en", "semantic_detection_v1_multilingual"]),
@@ -303,16 +303,16 @@ const END_OF_UTTERANCE: Keys = &[
     ("timeout_ms", Whole(0, LONGEST_MS)),
 ];
 
-const NOISE: &[(&str, usize, Keys)] =
+const NOISE: &[(&str, usize, Fields)] =
     &[("azure_deep_noise_suppression", 0, &[]), ("near_field", 0, &[]), ("far_field", 0, &[])];
 
-const ECHO: &[(&str, usize, Keys)] = &[(
+const ECHO: &[(&str, usize, Fields)] = &[(
     "server_echo_cancellation",
     0,
     &[("reference_source", OneOf(&["server", "client"])), ("channels", Whole(1, 2))],
 )];
 
-const TRANSCRIPTION: Keys = &[
+const TRANSCRIPTION: Fields = &[
     (
         "model",
         OneOf(&[
@@ -360,7 +360,7 @@ macro_rules! azure_voice {
     };
 }
 
-const VOICE: Shape = Typed(&[
+const VOICE: Schema = Typed(&[
     ("openai", 1, &[("name", OneOf(OPENAI_VOICES))]),
     ("azure-standard", 1, azure_voice!(("name", Text))),
     ("azure-custom", 2, azure_voice!(("name", Text), ("endpoint_id", Text))),

@@ -12,13 +12,13 @@ use rustix::time::Timespec;
 use super::clock::Clock;
 use crate::link::{LinkEvent, TransportError, WsClient};
 use crate::model::Time;
-use crate::parrot::{Habits, Parrot};
+use crate::parrot::{Parrot, ParrotConfig};
 
 /// The parrot builds its events as JSON trees; a few hundred KiB are more than it was seen to need.
 const STACK_BYTES: usize = 256 * 1024;
 
 /// Lets a parrot live at `link`.
-pub(super) fn open(mut link: WsClient, habits: Habits, seed: u64) -> io::Result<()> {
+pub(super) fn open(mut link: WsClient, habits: ParrotConfig, seed: u64) -> io::Result<()> {
     let live = move || {
         let clock = Clock::start();
         let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
@@ -33,11 +33,11 @@ fn live(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), Tr
         let now = clock.now();
         while let Some(news) = link.next(now)? {
             match news {
-                LinkEvent::Text(text) => parrot.hear(&text, now - Time::ZERO),
+                LinkEvent::Text(text) => parrot.receive(&text, now - Time::ZERO),
                 LinkEvent::Up | LinkEvent::Binary(_) => {}
             }
         }
-        while let Some(event) = parrot.speak(now - Time::ZERO) {
+        while let Some(event) = parrot.next_message(now - Time::ZERO) {
             link.send(|text| text.extend_from_slice(event.as_bytes()))?;
         }
         link.flush()?;
@@ -45,7 +45,7 @@ fn live(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), Tr
             link.close();
             return Ok(());
         }
-        wait(link, parrot.next().map(|due| due.saturating_sub(now - Time::ZERO)))?;
+        wait(link, parrot.deadline().map(|due| due.saturating_sub(now - Time::ZERO)))?;
     }
 }
 

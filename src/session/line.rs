@@ -14,14 +14,14 @@ use crate::conversation::{CloseReason, DIAL_LIMIT, GOODBYE_LIMIT, SESSION_LIFE};
 use crate::errands::{Background, ConnectError, ConnectRequest, Connection, Socket};
 use crate::link::{ByteStream, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
 use crate::model::Time;
-use crate::parrot::Habits;
+use crate::parrot::ParrotConfig;
 use crate::profile::Endpoint;
 use crate::wire;
 
 /// Where the service is.
 pub enum Service {
     /// In this process.
-    Parrot(Habits),
+    Parrot(ParrotConfig),
     /// At the other end of a network.
     Remote {
         endpoint: Endpoint,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use mynah::parrot::{Habits, Parrot};
+use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -106,7 +106,7 @@ struct Talk {
 
 impl Talk {
     fn hold(dir: &TempDir) -> Self {
-        let service = Service::start([Behaviour::Parrot(Habits::default())]);
+        let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
         let speech = dir.path().join("speech.wav");
         let speaker = dir.path().join("speaker.wav");
         // What an earlier run wrote must not be taken for growth.
@@ -168,15 +168,15 @@ impl Talk {
     /// Each `speech_started` that cut a reply, and the arrival of the truncation that answered it.
     fn interruptions(&self) -> Vec<(Instant, Instant)> {
         let began = self.received[0].0;
-        let mut parrot = Parrot::new(Habits::default(), 0, Duration::ZERO);
+        let mut parrot = Parrot::new(ParrotConfig::default(), 0, Duration::ZERO);
         let (mut started, mut found) = (None, Vec::new());
         for (arrived, event) in &self.received {
             let now = *arrived - began;
             if let Some(started) = started.filter(|_| event["type"] == "conversation.item.truncate") {
                 found.push((started, *arrived));
             }
-            parrot.hear(&event.to_string(), now);
-            while let Some(said) = parrot.speak(now) {
+            parrot.receive(&event.to_string(), now);
+            while let Some(said) = parrot.next_message(now) {
                 if said.contains(r#""type":"input_audio_buffer.speech_started""#) {
                     started = Some(*arrived);
                 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 
 use crate::child::{MYNAH, Used};
 use crate::conversation::{DIALOGUE, say_often};
@@ -23,7 +23,7 @@ pub(crate) fn print(minutes: u64) {
     let dir = tempfile::tempdir().unwrap();
     let speech = dir.path().join("speech.wav");
     say_often(&speech, (MINUTE * u32::try_from(minutes).unwrap()).div_duration_f64(DIALOGUE).ceil() as usize);
-    let service = Service::start([Behaviour::Parrot(Habits::default())]);
+    let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
     let began = Instant::now();
     let speaker = dir.path().join("speaker.wav");
     let tape = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];

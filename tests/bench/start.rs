@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 
 use crate::child::{Child, MYNAH};
 use crate::quantile;
@@ -32,7 +32,7 @@ const NULL: [&str; 4] = ["--microphone", "null", "--speaker", "null"];
 
 /// Returns the milliseconds of one start of the program that `words` start.
 pub(crate) fn after_ms(dir: &Path, words: &[&str], more: &[&str]) -> f64 {
-    let service = Service::start([Behaviour::Parrot(Habits::default())]);
+    let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
     let began = Instant::now();
     let child = child(dir, &service, words, more);
     let arrived = Cell::new(began);

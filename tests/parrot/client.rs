@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use mynah::parrot::{Habits, Parrot};
+use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(habits: Habits) -> Self {
+    pub(super) fn new(habits: ParrotConfig) -> Self {
         let mut client =
             Self { parrot: Parrot::new(habits, 7, Duration::ZERO), now_ms: 0, heard: Vec::new() };
         client.wait(0);
@@ -27,7 +27,7 @@ impl Client {
     }
 
     /// A client after a full `server_vad` of 300 ms and 500 ms, and `changes` to it, was agreed on.
-    pub(super) fn agreed(habits: Habits, changes: Value) -> Self {
+    pub(super) fn agreed(habits: ParrotConfig, changes: Value) -> Self {
         let mut client = Self::new(habits);
         let mut detection =
             json!({"type": "server_vad", "prefix_padding_ms": 300, "silence_duration_ms": 500});
@@ -43,7 +43,7 @@ impl Client {
     }
 
     pub(super) fn send_text(&mut self, text: &str) {
-        self.parrot.hear(text, Duration::from_millis(self.now_ms));
+        self.parrot.receive(text, Duration::from_millis(self.now_ms));
         self.wait(0);
     }
 
@@ -76,7 +76,7 @@ impl Client {
         let until = self.now_ms + ms;
         loop {
             let now = Duration::from_millis(self.now_ms);
-            while let Some(text) = self.parrot.speak(now) {
+            while let Some(text) = self.parrot.next_message(now) {
                 self.heard.push((self.now_ms, serde_json::from_str(&text).unwrap()));
             }
             if self.now_ms == until {

@@ -3,14 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use super::Client;
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 use serde_json::json;
 
 #[test]
 fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
     // At real-time pace the interrupted reply is still being sent, faster it is only being played.
     for (pace, first_ends) in [(1, "cancelled"), (4, "completed"), (0, "completed")] {
-        let mut client = Client::agreed(Habits { pace, ..Habits::default() }, json!({"auto_truncate": true}));
+        let mut client =
+            Client::agreed(ParrotConfig { pace, ..ParrotConfig::default() }, json!({"auto_truncate": true}));
         client.say(&recording());
         let ends: Vec<&str> = client
             .events("response.done")
@@ -34,7 +35,7 @@ fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
 
 #[test]
 fn echo_cancellation_does_not_make_the_recording_s_barge_in_go_unheard() {
-    let mut client = Client::agreed(Habits::default(), json!({"auto_truncate": true}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({"auto_truncate": true}));
     client.update(json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}}));
     client.say(&recording());
     assert_eq!(client.count("input_audio_buffer.speech_started"), 3);
@@ -43,7 +44,7 @@ fn echo_cancellation_does_not_make_the_recording_s_barge_in_go_unheard() {
 
 #[test]
 fn both_whole_replies_can_be_played_before_somebody_speaks_again() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.say(&recording());
     let begins: Vec<u64> = client.events("response.output_item.added").map(|(at, _)| *at).collect();
     let starts: Vec<u64> = client.events("input_audio_buffer.speech_started").map(|(at, _)| *at).collect();

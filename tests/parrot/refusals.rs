@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use super::{Client, hum};
-use mynah::parrot::{Habits, Parrot};
+use mynah::parrot::{Parrot, ParrotConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn a_wrong_update_is_refused_by_name_and_changes_nothing() {
         ),
         (json!([]), "invalid_value", "session"),
     ];
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     let before = client.update(json!({}));
     for (session, code, param) in cases {
         client.forget();
@@ -88,7 +88,7 @@ fn a_malformed_event_is_refused_and_the_session_goes_on() {
         (r#"{"type":"conversation.item.retrieve","item_id":"x"}"#, "invalid_value"),
         (r#"{"type":"response.create","response":{"tempo":1}}"#, "unknown_parameter"),
     ];
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     for (text, code) in cases {
         client.forget();
         client.send_text(text);
@@ -100,7 +100,7 @@ fn a_malformed_event_is_refused_and_the_session_goes_on() {
 
 #[test]
 fn too_little_audio_cannot_be_committed() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     for ms in [0, 99] {
         client.forget();
@@ -117,7 +117,7 @@ fn too_little_audio_cannot_be_committed() {
 
 #[test]
 fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.speech(500);
     client.quiet(1500);
     let [user, reply] = [0, 1].map(|n| client.parrot.items()[n].id.clone());
@@ -153,7 +153,7 @@ fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time
 
 #[test]
 fn the_voice_stays_once_it_was_heard() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     client.update(json!({"voice": "ash"}));
     client.speech(300);
     client.quiet(1500);
@@ -165,7 +165,7 @@ fn the_voice_stays_once_it_was_heard() {
 
 #[test]
 fn the_conversation_has_an_end_to_its_memory() {
-    let mut client = Client::new(Habits::default());
+    let mut client = Client::new(ParrotConfig::default());
     for n in 0..300 {
         client.send(json!({"type": "conversation.item.create", "item": {
             "id": n.to_string(), "type": "message", "role": "user",
@@ -183,14 +183,14 @@ fn the_conversation_has_an_end_to_its_memory() {
 
 #[test]
 fn a_client_that_never_listens_loses_the_newest_events() {
-    let mut parrot = Parrot::new(Habits::default(), 5, Duration::ZERO);
+    let mut parrot = Parrot::new(ParrotConfig::default(), 5, Duration::ZERO);
     for _ in 0..5000 {
-        parrot.hear("?", Duration::ZERO);
+        parrot.receive("?", Duration::ZERO);
     }
-    let said = std::iter::from_fn(|| parrot.speak(Duration::ZERO)).count();
+    let said = std::iter::from_fn(|| parrot.next_message(Duration::ZERO)).count();
     assert_eq!(said, 4096);
-    parrot.hear("?", Duration::ZERO);
-    assert!(parrot.speak(Duration::ZERO).is_some());
+    parrot.receive("?", Duration::ZERO);
+    assert!(parrot.next_message(Duration::ZERO).is_some());
 }
 
 proptest! {
@@ -218,7 +218,7 @@ proptest! {
     fn no_order_of_events_upsets_it_and_every_response_is_done_once(
         picks in prop::collection::vec((0..EVENTS.len(), 0_u64..700), 1..40), late_deltas in 0_usize..3, pace in 0_u32..3
     ) {
-        let mut client = Client::new(Habits { late_deltas, pace, ..Habits::default() });
+        let mut client = Client::new(ParrotConfig { late_deltas, pace, ..ParrotConfig::default() });
         for (pick, wait_ms) in picks {
             client.send_text(EVENTS[pick]);
             client.append(&hum(wait_ms as usize + 1, if pick % 2 == 0 { 12_000 } else { 0 }, 0));
@@ -292,17 +292,17 @@ fn places_in(value: &Value, place: String, into: &mut Vec<String>) {
 
 /// Says `texts` to a fresh parrot; whatever they are, it answers in JSON and takes an update afterwards.
 fn survive(texts: &[String]) -> Result<(), TestCaseError> {
-    let mut parrot = Parrot::new(Habits::default(), 3, Duration::ZERO);
+    let mut parrot = Parrot::new(ParrotConfig::default(), 3, Duration::ZERO);
     for (at, text) in texts.iter().enumerate() {
         let now = Duration::from_millis(100 * at as u64);
-        parrot.hear(text, now);
-        while let Some(event) = parrot.speak(now) {
+        parrot.receive(text, now);
+        while let Some(event) = parrot.next_message(now) {
             prop_assert!(serde_json::from_str::<Value>(&event).is_ok_and(|event| event["type"].is_string()));
         }
     }
-    parrot.hear(r#"{"type":"session.update","session":{}}"#, Duration::from_secs(60));
+    parrot.receive(r#"{"type":"session.update","session":{}}"#, Duration::from_secs(60));
     let mut last = String::new();
-    while let Some(event) = parrot.speak(Duration::from_secs(60)) {
+    while let Some(event) = parrot.next_message(Duration::from_secs(60)) {
         last = event;
     }
     prop_assert!(!last.is_empty());

@@ -1,6 +1,6 @@
 //! A session ends when its time is over, and the next one knows what it is told of it.
 
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 use serde_json::json;
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use super::Client;
 
 #[test]
 fn a_session_says_that_it_has_lasted_its_time_and_then_nothing_more() {
-    let mut client = Client::agreed(Habits { life: Duration::from_secs(3), ..Habits::default() }, json!({}));
+    let mut client =
+        Client::agreed(ParrotConfig { life: Duration::from_secs(3), ..ParrotConfig::default() }, json!({}));
     client.speech(500);
     client.quiet(700);
     client.wait(3000);
@@ -19,12 +20,12 @@ fn a_session_says_that_it_has_lasted_its_time_and_then_nothing_more() {
     client.forget();
     client.speech(500);
     assert_eq!(client.story(), [""; 0]);
-    assert_eq!(client.parrot.next(), None);
+    assert_eq!(client.parrot.deadline(), None);
 }
 
 #[test]
 fn what_was_said_in_an_earlier_session_is_known_and_shown() {
-    let mut client = Client::agreed(Habits::default(), json!({}));
+    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
     for (role, kind, text) in
         [("user", "input_text", "What is the time?"), ("assistant", "text", "It is noon.")]
     {

@@ -2,7 +2,7 @@
 
 use super::Step;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use mynah::parrot::{Habits, Parrot};
+use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) fn session_created() -> Value {
 /// The opening of a session that the service will end after so long.
 pub(crate) fn opening_for(life_s: u64) -> Vec<Step> {
     let mut created = session_created();
-    created["session"]["expires_at"] = json!(Habits::default().expires_at - 3600 + life_s);
+    created["session"]["expires_at"] = json!(ParrotConfig::default().expires_at - 3600 + life_s);
     vec![Step::Send(created), Step::Expect("session.update"), Step::Answer(session_updated)]
 }
 
@@ -232,11 +232,11 @@ pub(crate) fn reply(response_id: &str, item_id: &str, transcript: &str, samples:
 
 /// The parrot knows how a session looks before and after an update.
 fn session(update: Option<&Value>) -> Value {
-    let mut parrot = Parrot::new(Habits::default(), 11, Duration::ZERO);
-    let mut last = parrot.speak(Duration::ZERO).unwrap();
+    let mut parrot = Parrot::new(ParrotConfig::default(), 11, Duration::ZERO);
+    let mut last = parrot.next_message(Duration::ZERO).unwrap();
     if let Some(update) = update {
-        parrot.hear(&update.to_string(), Duration::ZERO);
-        last = parrot.speak(Duration::ZERO).unwrap();
+        parrot.receive(&update.to_string(), Duration::ZERO);
+        last = parrot.next_message(Duration::ZERO).unwrap();
     }
     serde_json::from_str(&last).unwrap()
 }

@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::record::Record;
 use futures_util::{SinkExt, StreamExt};
-use mynah::parrot::{Habits, Parrot};
+use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) const DATE: &str = "Thu, 31 Dec 2099 23:00:00 GMT";
 #[derive(Clone, Debug)]
 pub(crate) enum Behaviour {
     /// A conversation with the built-in service, in real time.
-    Parrot(Habits),
+    Parrot(ParrotConfig),
     /// These steps in order; then it reads on until the client leaves.
     Script(Vec<Step>),
     /// No upgrade: an HTTP answer instead. `Content-Length` is added.
@@ -192,12 +192,12 @@ fn refusal(behaviour: &Behaviour) -> Option<ErrorResponse> {
 }
 
 /// The parrot's shell: real time, one task.
-async fn hold_conversation(mut socket: Socket, habits: Habits, number: usize, record: &Record) {
+async fn hold_conversation(mut socket: Socket, habits: ParrotConfig, number: usize, record: &Record) {
     let began = Instant::now();
     let mut parrot = Parrot::new(habits, number as u64, Duration::ZERO);
     loop {
         let mut has_spoken = false;
-        while let Some(text) = parrot.speak(began.elapsed()) {
+        while let Some(text) = parrot.next_message(began.elapsed()) {
             has_spoken = true;
             if socket.feed(Message::text(text)).await.is_err() {
                 return;
@@ -211,10 +211,10 @@ async fn hold_conversation(mut socket: Socket, habits: Habits, number: usize, re
             let _ = socket.close(Some(frame)).await;
             return;
         }
-        let due = parrot.next().map_or_else(|| Instant::now() + LINGER, |due| began + due);
+        let due = parrot.deadline().map_or_else(|| Instant::now() + LINGER, |due| began + due);
         tokio::select! {
             message = read(&mut socket, number, record) => match message {
-                Some(Message::Text(text)) => parrot.hear(&text, began.elapsed()),
+                Some(Message::Text(text)) => parrot.receive(&text, began.elapsed()),
                 Some(_) => {}
                 None => return,
             },

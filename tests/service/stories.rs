@@ -3,7 +3,7 @@
 use super::Step::{Answer, Close, Expect, ExpectAudio, HangUp, Reset, Send, SendRaw, Silence, Wait};
 use super::{Behaviour, Service, events};
 use futures_util::{SinkExt, StreamExt};
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ async fn connections_are_treated_in_order_and_the_last_behaviour_repeats() {
     let service = Service::start([
         Behaviour::refuse(401, r#"{"error":{"code":"PermissionDenied"}}"#),
         Behaviour::Refuse { status: 307, headers: vec![moved], body: String::new() },
-        Behaviour::Parrot(Habits::default()),
+        Behaviour::Parrot(ParrotConfig::default()),
     ]);
     for status in [401, 307] {
         let Err(Error::Http(response)) = connect(&service).await else { panic!("it was let in") };
@@ -95,7 +95,7 @@ async fn a_connection_can_be_reset_hung_up_or_fall_silent() {
 
 #[tokio::test]
 async fn the_parrot_answers_over_tls_in_real_time() {
-    let service = Service::start([Behaviour::Parrot(Habits::default())]);
+    let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
     let mut client = connect(&service).await.unwrap();
     let greeting =
         json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hello."}]});

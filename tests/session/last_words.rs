@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mynah::board::lamp::OutputLines;
 use mynah::conversation::Mode;
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 use mynah::session::{is_broken, last_words, wake_with};
 
 use tempfile::TempDir;
@@ -86,14 +86,14 @@ fn part() {
     }
     if let Some(how) = part.strip_prefix("its own, ") {
         let folder = tempfile::tempdir_in(std::env::var_os(FOLDER).unwrap()).unwrap();
-        let service = Service::start([Behaviour::Parrot(Habits::default())]);
+        let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
         let place = if how == "noted" { into_folder } else { into_file };
         let lamps = on_lines(Spoilt);
         let device = Device::made(folder, remote(&service), Mode::Open, None, false, lamps, place);
         let _ = device.thread.join();
     }
     if part == "recorded" {
-        let service = Service::start([Behaviour::Parrot(Habits::default())]);
+        let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
         let device = kept(&service, Mode::Open, into_folder);
         device.until("listening", 1);
         wake_with(device.signals.try_clone().unwrap());

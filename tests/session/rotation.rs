@@ -149,12 +149,14 @@ fn a_reply_that_was_cut_is_remembered_as_far_as_it_was_heard() {
 
 #[test]
 fn the_built_in_service_shows_that_it_knows_what_was_said_before_its_session() {
-    let habits = mynah::parrot::Habits {
-        expires_at: mynah::parrot::Habits::default().expires_at - 3600 + SHORT_S,
-        ..mynah::parrot::Habits::default()
+    let habits = mynah::parrot::ParrotConfig {
+        expires_at: mynah::parrot::ParrotConfig::default().expires_at - 3600 + SHORT_S,
+        ..mynah::parrot::ParrotConfig::default()
     };
-    let service =
-        Service::start([Behaviour::Parrot(habits), Behaviour::Parrot(mynah::parrot::Habits::default())]);
+    let service = Service::start([
+        Behaviour::Parrot(habits),
+        Behaviour::Parrot(mynah::parrot::ParrotConfig::default()),
+    ]);
     let hum: Vec<i16> = (0..24_000).map(|n| if n / 60 % 2 == 0 { 6000 } else { -6000 }).collect();
     let quiet = vec![0; 24_000 * 6];
     let speech = [hum.clone(), quiet.clone(), hum, quiet].concat();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fastrand::Rng;
 use mynah::conversation::HANDOVER_BEFORE;
-use mynah::parrot::{Habits, Parrot};
+use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::Value;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::MidHandshake;
@@ -48,17 +48,17 @@ const UPDATED: &str = r#"{"type":"session.updated""#;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Manner {
     /// It serves.
-    Serves(Habits),
+    Serves(ParrotConfig),
     /// It answers the upgrade with this status, and the `Retry-After` in seconds.
     Refuses(u16, Option<u64>),
     /// It never answers the upgrade.
     Ignores,
     /// It serves, and never says a word of a reply.
-    Forgets(Habits),
+    Forgets(ParrotConfig),
     /// It accepts, and never confirms the session.
-    Dithers(Habits),
+    Dithers(ParrotConfig),
     /// It serves and closes with this code after so long.
-    Closes(Habits, u16, At),
+    Closes(ParrotConfig, u16, At),
 }
 
 /// One connection, as the server has it.
@@ -122,7 +122,7 @@ impl Far {
             | Manner::Dithers(habits)
             | Manner::Closes(habits, ..) => {
                 let expires_at = DATE_S + habits.life.as_secs();
-                Some(Parrot::new(Habits { expires_at, ..habits.clone() }, seed, Duration::ZERO))
+                Some(Parrot::new(ParrotConfig { expires_at, ..habits.clone() }, seed, Duration::ZERO))
             }
             Manner::Refuses(..) | Manner::Ignores => None,
         };
@@ -163,7 +163,7 @@ impl Far {
             .parrot
             .as_ref()
             .filter(|_| !self.closing)
-            .and_then(Parrot::next)
+            .and_then(Parrot::deadline)
             .map(|at| self.born + at.as_nanos() as At);
         let closes = match &self.manner {
             Manner::Closes(_, _, after) => (!self.closing).then_some(self.born + after),
@@ -282,7 +282,7 @@ impl Far {
         }
         let age = self.age();
         if let Some(parrot) = &mut self.parrot {
-            parrot.hear(text, age);
+            parrot.receive(text, age);
         }
     }
 
@@ -291,7 +291,7 @@ impl Far {
             return Ok(());
         }
         let age = self.age();
-        while let Some(event) = self.parrot.as_mut().and_then(|parrot| parrot.speak(age)) {
+        while let Some(event) = self.parrot.as_mut().and_then(|parrot| parrot.next_message(age)) {
             let forgets = matches!(self.manner, Manner::Forgets(_)) || self.clock.now() < self.forgets_until;
             if forgets && event.starts_with(OF_A_REPLY) {
                 continue;

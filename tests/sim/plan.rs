@@ -5,7 +5,7 @@
 use fastrand::Rng;
 use mynah::audio::Direction;
 use mynah::conversation::Mode;
-use mynah::parrot::Habits;
+use mynah::parrot::ParrotConfig;
 use std::time::Duration;
 
 use super::clock::{At, MS, S};
@@ -276,14 +276,14 @@ fn ppm(luck: &mut Rng) -> f64 {
 /// How the service treats a connection in bad times and in good ones.
 pub(super) fn manner(bad: bool, short: bool, luck: &mut Rng) -> Manner {
     // Shorter than the time before its end at which a session may be replaced.
-    let life = if short { Duration::from_secs(luck.u64(65..400)) } else { Habits::default().life };
-    let habits = Habits {
+    let life = if short { Duration::from_secs(luck.u64(65..400)) } else { ParrotConfig::default().life };
+    let habits = ParrotConfig {
         life,
         think: Duration::from_millis(luck.u64(20..1500)),
         pace: luck.u32(0..8),
         cascaded: luck.bool(),
         late_deltas: luck.usize(0..3),
-        ..Habits::default()
+        ..ParrotConfig::default()
     };
     if !bad {
         return Manner::Serves(habits);
