@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use mynah::audio::Direction;
 use mynah::board::Board;
-use mynah::profile::Replay;
+use mynah::profile::ReplayRequest;
 use mynah::recorder::{self, Replayed};
 use mynah::session::{self, Absence};
 
@@ -69,7 +69,7 @@ pub(crate) fn wait_for_device(
 
 /// Replays a recording. The exit code is 0 where everything is the same, 1 where something differs, and 2 where the
 /// file is no recording.
-pub(crate) fn replay(Replay { file, verbose }: &Replay) -> ExitCode {
+pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCode {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(error) => {

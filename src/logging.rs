@@ -14,13 +14,13 @@ use env_logger::{Builder, Target};
 use jiff::Timestamp;
 use log::LevelFilter;
 use mynah::board;
-use mynah::profile::Log;
+use mynah::profile::LogConfig;
 
 /// Begins to log.
 ///
 /// # Errors
 /// When the log file cannot be made.
-pub(crate) fn start(log: &Log) -> Result<(), Box<dyn Error>> {
+pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
     let file = log.dir.as_deref().map(create).transpose()?;
     if let Some(file) = &file {
         // There is one log in a program.

@@ -25,7 +25,7 @@ use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::Mode;
 use mynah::parrot::ParrotConfig;
-use mynah::profile::{self, Keep, Machine, Profile, Record, Request, SYSTEM_FILE, Target};
+use mynah::profile::{self, Config, HostInfo, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget};
 use mynah::session::{self, Parts, Recording, Service};
 use mynah::wire::SessionConfig;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    let machine = Machine::read(Path::new("/"));
+    let machine = HostInfo::read(Path::new("/"));
     let request =
         profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
     match request {
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         Err(problems) => {
             eprintln!("{problems}");
             match signals(&ENDS) {
-                Ok(signals) if problems.is_absence() => {
+                Ok(signals) if problems.is_missing_device_only() => {
                     cli::wait_for_device(&problems.to_string(), None, &signals)
                 }
                 Ok(_) | Err(_) => ExitCode::from(MISCONFIGURED),
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(profile: Profile) -> ExitCode {
+fn run(profile: Config) -> ExitCode {
     let parts = match logging::start(&profile.log).map_err(StartError::Fatal).and_then(|()| parts(profile)) {
         Ok(parts) => parts,
         Err(error) => return cli::report_start_error(error),
@@ -86,8 +86,8 @@ fn run(profile: Profile) -> ExitCode {
     }
 }
 
-fn parts(profile: Profile) -> Result<Parts, StartError> {
-    log::info!("{}", profile.chosen);
+fn parts(profile: Config) -> Result<Parts, StartError> {
+    log::info!("{}", profile.board_summary);
     for warning in &profile.warnings {
         log::warn!("{warning}");
     }
@@ -95,14 +95,14 @@ fn parts(profile: Profile) -> Result<Parts, StartError> {
     let config = session_config(&profile);
     let latching = mode == Mode::Hold;
     let signals = signals(&ENDS).map_err(StartError::Fatal)?;
-    let recording = recording(profile.record, &profile.keep).map_err(StartError::Fatal)?;
+    let recording = recording(profile.record, &profile.saved_state).map_err(StartError::Fatal)?;
     // First, because opening a card may take a while and the owner should see that something is happening.
-    let mut board = match Board::open(&profile.body, latching) {
+    let mut board = match Board::open(&profile.peripherals, latching) {
         Ok(board) => board,
         Err(error) => return Err(StartError::DeviceMissing { why: error.to_string(), board: None, signals }),
     };
     session::greet(&mut board);
-    let sound = match sound(profile.sound) {
+    let sound = match sound(profile.audio) {
         Ok(sound) => sound,
         Err(error) => {
             let Some(end) = error.missing_device() else { return Err(error.into()) };
@@ -110,11 +110,11 @@ fn parts(profile: Profile) -> Result<Parts, StartError> {
             return Err(StartError::DeviceMissing { why, board: Some(Box::new((board, end))), signals });
         }
     };
-    let file = profile.keep.file.clone();
+    let file = profile.saved_state.file.clone();
     let (service, errands) = service(profile.service.target, file).map_err(StartError::Fatal)?;
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
-    let (keep, sounds) = (profile.keep, profile.talk.sounds);
+    let (keep, sounds) = (profile.saved_state, profile.talk.sounds);
     Ok(Parts {
         mode,
         config,
@@ -131,7 +131,7 @@ fn parts(profile: Profile) -> Result<Parts, StartError> {
     })
 }
 
-fn session_config(profile: &Profile) -> SessionConfig {
+fn session_config(profile: &Config) -> SessionConfig {
     let service = &profile.service;
     SessionConfig {
         instructions: service.instructions.clone(),
@@ -144,8 +144,8 @@ fn session_config(profile: &Profile) -> SessionConfig {
     }
 }
 
-fn sound(wanted: profile::Sound) -> Result<AudioIo, AudioError> {
-    let profile::Sound { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
+fn sound(wanted: profile::AudioConfig) -> Result<AudioIo, AudioError> {
+    let profile::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::open_wav(WavDevices { speech, speaker: speaker_file, speed: 1 }, StreamFormat::default())?
     } else {
@@ -164,10 +164,12 @@ fn sound(wanted: profile::Sound) -> Result<AudioIo, AudioError> {
     Ok(sound)
 }
 
-fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Background), Box<dyn Error>> {
+fn service(target: ServiceTarget, file: Option<PathBuf>) -> Result<(Service, Background), Box<dyn Error>> {
     match target {
-        Target::Parrot => Ok((Service::Parrot(ParrotConfig::default()), Background::start(None, file)?)),
-        Target::Azure(azure) => {
+        ServiceTarget::Parrot => {
+            Ok((Service::Parrot(ParrotConfig::default()), Background::start(None, file)?))
+        }
+        ServiceTarget::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
             let errands = Background::start(Some(azure.credential), file)?;
             Ok((Service::Remote { endpoint: azure.endpoint, tls }, errands))
@@ -176,8 +178,8 @@ fn service(target: Target, file: Option<PathBuf>) -> Result<(Service, Background
 }
 
 /// Recordings of faults are kept beside what is remembered.
-fn recording(wanted: Record, keep: &Keep) -> Result<Recording, Box<dyn Error>> {
-    let Record { file, sound, words } = wanted;
+fn recording(wanted: RecordConfig, keep: &SavedState) -> Result<Recording, Box<dyn Error>> {
+    let RecordConfig { file, sound, words } = wanted;
     let folder = keep.file.as_deref().and_then(Path::parent).map(|folder| folder.join("recordings"));
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     Ok(Recording { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })

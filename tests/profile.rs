@@ -16,7 +16,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use mynah::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
-use mynah::profile::{self, Azure, Body, Credential, Machine, Profile, Request, Secret, Target};
+use mynah::profile::{
+    self, AzureConfig, Config, Credential, HostInfo, Peripherals, Request, Secret, ServiceTarget,
+};
 use proptest::prelude::*;
 
 const KEY: &str = "0123456789abcdef";
@@ -25,7 +27,7 @@ const HOST: &str = "https://bird.services.ai.azure.com";
 #[test]
 fn the_parrot_needs_nothing_but_its_flag() {
     let profile = Desk::new().flags(&["--parrot"]).run();
-    assert!(matches!(profile.service.target, Target::Parrot));
+    assert!(matches!(profile.service.target, ServiceTarget::Parrot));
     assert_eq!(profile.service.model, "gpt-realtime");
     assert_eq!(profile.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
     assert!(!profile.service.instructions.is_empty());
@@ -38,10 +40,10 @@ fn the_parrot_needs_nothing_but_its_flag() {
     let tap = Desk::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;
     assert_eq!(tap, Mode::Tap { quiet: Duration::from_secs(8) });
     assert!(profile.talk.sounds);
-    assert_eq!(profile.body, Body::default());
-    let (microphone, speaker) = (&profile.sound.microphone.device, &profile.sound.speaker.device);
+    assert_eq!(profile.peripherals, Peripherals::default());
+    let (microphone, speaker) = (&profile.audio.microphone.device, &profile.audio.speaker.device);
     assert_eq!((&**microphone, &**speaker), ("default", "default"));
-    assert_eq!((&profile.sound.speech, &profile.sound.speaker_file), (&None, &None));
+    assert_eq!((&profile.audio.speech, &profile.audio.speaker_file), (&None, &None));
     assert_eq!((profile.log.dir, profile.log.verbose), (None, false));
     assert_eq!(profile.warnings, [""; 0]);
 }
@@ -100,9 +102,9 @@ fn paths_in_a_file_are_relative_to_that_file_and_flags_to_the_working_directory(
         .file("etc/c.toml", "parrot = true\nspeech = 'a.wav'\nspeaker_file = 'b.wav'")
         .file("etc/a.wav", "");
     let path = |name: &str| Some(desk.dir.path().join(name));
-    let sound = desk.clone_with(&["--config", "etc/c.toml"]).run().sound;
+    let sound = desk.clone_with(&["--config", "etc/c.toml"]).run().audio;
     assert_eq!((sound.speech, sound.speaker_file), (path("etc/a.wav"), path("etc/b.wav")));
-    let sound = desk.clone_with(&["--config", "etc/c.toml", "--speaker-file", "b.wav"]).run().sound;
+    let sound = desk.clone_with(&["--config", "etc/c.toml", "--speaker-file", "b.wav"]).run().audio;
     assert_eq!(sound.speaker_file, path("b.wav"));
 }
 
@@ -387,9 +389,9 @@ fn a_ca_file_must_be_there_whichever_way_it_is_named() {
 fn a_board_file_of_ones_own_names_the_devices_and_the_owner_overrides_them() {
     let board = "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n";
     let desk = Desk::new().file("mine.toml", board);
-    let sound = desk.clone_with(&["--parrot", "--board", "mine.toml"]).run().sound;
+    let sound = desk.clone_with(&["--parrot", "--board", "mine.toml"]).run().audio;
     assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "hw:1"));
-    let sound = desk.clone_with(&["--parrot", "--board", "mine.toml", "--speaker", "plug:x"]).run().sound;
+    let sound = desk.clone_with(&["--parrot", "--board", "mine.toml", "--speaker", "plug:x"]).run().audio;
     assert_eq!(&*sound.speaker.device, "plug:x");
 }
 
@@ -420,7 +422,7 @@ struct Desk {
     dir: std::sync::Arc<tempfile::TempDir>,
     flags: Vec<String>,
     env: Vec<(String, String)>,
-    machine: Machine,
+    machine: HostInfo,
 }
 
 impl Desk {
@@ -429,7 +431,7 @@ impl Desk {
             dir: tempfile::tempdir().unwrap().into(),
             flags: Vec::new(),
             env: Vec::new(),
-            machine: Machine::default(),
+            machine: HostInfo::default(),
         }
     }
 
@@ -455,7 +457,7 @@ impl Desk {
         self
     }
 
-    fn on(self, machine: Machine) -> Self {
+    fn on(self, machine: HostInfo) -> Self {
         Self { machine, ..self }
     }
 
@@ -463,14 +465,14 @@ impl Desk {
         self.file("system/mynah.toml", text)
     }
 
-    fn read(&self) -> Result<Request, profile::ProfileError> {
+    fn read(&self) -> Result<Request, profile::ConfigError> {
         let args = std::iter::once("mynah").chain(self.flags.iter().map(String::as_str)).map(OsString::from);
         let env = self.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let system = self.dir.path().join("system/mynah.toml");
         profile::read(args, env, self.dir.path(), &system, &self.machine)
     }
 
-    fn run(&self) -> Profile {
+    fn run(&self) -> Config {
         match self.read() {
             Ok(Request::Run(profile)) => *profile,
             other => panic!("{other:?}"),
@@ -485,13 +487,13 @@ impl Desk {
     }
 }
 
-fn azure(profile: &Profile) -> &Azure {
+fn azure(profile: &Config) -> &AzureConfig {
     match &profile.service.target {
-        Target::Azure(azure) => azure,
-        Target::Parrot => panic!("the parrot"),
+        ServiceTarget::Azure(azure) => azure,
+        ServiceTarget::Parrot => panic!("the parrot"),
     }
 }
 
 fn _a_profile_is_found_relative_to_any_directory(dir: &Path) {
-    let _ = profile::read([], [], dir, Path::new(profile::SYSTEM_FILE), &Machine::default());
+    let _ = profile::read([], [], dir, Path::new(profile::SYSTEM_FILE), &HostInfo::default());
 }

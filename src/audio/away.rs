@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Unplugged;
+use super::UnplugPolicy;
 use super::counters::Counters;
 use super::deaf::DeadInput;
 use super::trouble::{AudioError, DeviceLost, Direction};
@@ -91,7 +91,7 @@ const LAST_TRY: Duration = Duration::from_secs(2);
 /// Whether a device is there, and when it is tried again if it is not.
 pub(super) struct Reconnect {
     end: Direction,
-    policy: Unplugged,
+    policy: UnplugPolicy,
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
     state: DevicePresence,
@@ -113,7 +113,7 @@ enum DevicePresence {
 impl Reconnect {
     pub(super) fn new(
         end: Direction,
-        policy: Unplugged,
+        policy: UnplugPolicy,
         counters: Arc<Counters>,
         wake: Arc<EventFd>,
     ) -> Reconnect {
@@ -138,8 +138,8 @@ impl Reconnect {
         let (spacing, in_vain) = match self.state {
             DevicePresence::Present => {
                 place.set_limit(match self.policy {
-                    Unplugged::Wait => None,
-                    Unplugged::End(limit) => Some(limit),
+                    UnplugPolicy::Wait => None,
+                    UnplugPolicy::End(limit) => Some(limit),
                 });
                 (FIRST_TRY, in_vain)
             }

@@ -18,7 +18,7 @@ use super::mixer::controls;
 use super::pcm::{Pcm, PcmStream};
 use super::realtime::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
 use super::trouble::{AudioError, DeviceLost};
-use super::{AudioEndpoints, AudioIo, Control, Drain, Source, StreamFormat, Unplugged};
+use super::{AudioEndpoints, AudioIo, Drain, MixerControl, Source, StreamFormat, UnplugPolicy};
 use crate::sys::EventFd;
 
 /// The two devices, and what is done with them.
@@ -27,9 +27,9 @@ pub struct AlsaDevices {
     pub microphone: Source,
     pub speaker: Drain,
     /// The cards' own controls: set at the start, and again when a card has come back.
-    pub controls: Vec<Control>,
+    pub controls: Vec<MixerControl>,
     /// How long a device that has gone away is waited for.
-    pub unplugged: Unplugged,
+    pub unplugged: UnplugPolicy,
 }
 
 /// The names and priorities of the threads; playback's is higher, since a gap there is heard.
@@ -88,13 +88,17 @@ fn request_privileges((thread, priority): (&'static str, i32), told: SyncSender<
 /// A sound card's device by what is asked of it.
 struct AlsaDevice {
     ask: HwRequest,
-    controls: Vec<Control>,
+    controls: Vec<MixerControl>,
     counters: Arc<Counters>,
     lookout: HotplugWatch,
 }
 
 impl AlsaDevice {
-    fn new(ask: HwRequest, controls: &[Control], counters: Arc<Counters>) -> Result<AlsaDevice, AudioError> {
+    fn new(
+        ask: HwRequest,
+        controls: &[MixerControl],
+        counters: Arc<Counters>,
+    ) -> Result<AlsaDevice, AudioError> {
         Ok(AlsaDevice { ask, controls: controls.to_vec(), counters, lookout: HotplugWatch::new()? })
     }
 }

@@ -9,7 +9,7 @@ use alsa::ValueOr;
 use alsa::pcm::{Access, Format as AlsaFormat, HwParams, PCM};
 
 use super::trouble::{AudioError, Direction};
-use super::{CaptureChain, Drain, Form, PlaybackChain, SampleFormat, Source, StreamFormat};
+use super::{CaptureChain, Drain, PcmRequest, PlaybackChain, SampleFormat, Source, StreamFormat};
 use crate::convert::Resampler;
 
 /// What a device granted.
@@ -60,7 +60,7 @@ const CAPTURE_PERIODS: usize = 8;
 pub(super) struct HwRequest {
     pub(super) end: Direction,
     pub(super) device: String,
-    pub(super) form: Form,
+    pub(super) form: PcmRequest,
     pub(super) channels: Vec<u16>,
     gain_db: f32,
     shape: StreamFormat,

@@ -13,7 +13,7 @@ use super::capture::{Capture, CaptureDevice};
 use super::crew::ThreadContext;
 use super::playback::{Playback, PlaybackDevice};
 use super::trouble::{AudioError, DeviceLost, Direction};
-use super::{AudioEndpoints, AudioIo, StreamFormat, Unplugged};
+use super::{AudioEndpoints, AudioIo, StreamFormat, UnplugPolicy};
 
 /// Makes the session's side joined to the threads' loops with no thread: whoever runs them plays the
 /// devices, and time, by hand.
@@ -22,7 +22,7 @@ use super::{AudioEndpoints, AudioIo, StreamFormat, Unplugged};
 /// When the system has no descriptor left.
 pub fn loops(
     shape: StreamFormat,
-    unplugged: Unplugged,
+    unplugged: UnplugPolicy,
 ) -> Result<(AudioIo, CaptureLoop, PlaybackLoop), AudioError> {
     let AudioEndpoints {
         audio: sound,
@@ -44,7 +44,7 @@ pub struct PlaybackLoop {
 }
 
 impl PlaybackLoop {
-    pub(super) fn new(playback: Playback, post: ThreadContext, unplugged: Unplugged) -> PlaybackLoop {
+    pub(super) fn new(playback: Playback, post: ThreadContext, unplugged: UnplugPolicy) -> PlaybackLoop {
         let counters = Arc::clone(playback.counters());
         let absence = Reconnect::new(Direction::Playback, unplugged, counters, Arc::clone(&post.wake));
         PlaybackLoop { playback, post, absence }
@@ -113,7 +113,7 @@ pub struct CaptureLoop {
 }
 
 impl CaptureLoop {
-    pub(super) fn new(capture: Capture, post: ThreadContext, unplugged: Unplugged) -> CaptureLoop {
+    pub(super) fn new(capture: Capture, post: ThreadContext, unplugged: UnplugPolicy) -> CaptureLoop {
         let capture = capture.watch_for_dead_input();
         let counters = Arc::clone(capture.counters());
         let absence = Reconnect::new(Direction::Capture, unplugged, counters, Arc::clone(&post.wake));

@@ -8,13 +8,13 @@ use alsa::Output;
 use alsa::mixer::{Mixer, Selem, SelemChannelId, SelemId};
 
 use super::trouble::AudioError;
-use super::{Control, Setting};
+use super::{ControlValue, MixerControl};
 
 /// Sets the controls, in their order, and returns what could not be set, with what its card has instead.
 ///
 /// A card that lacks one may sound all the same, so the others are set and nothing is refused.
 #[must_use]
-pub fn controls(controls: &[Control]) -> Vec<AudioError> {
+pub fn controls(controls: &[MixerControl]) -> Vec<AudioError> {
     // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
     let _words = (!controls.is_empty()).then(Output::local_error_handler);
     let refused = controls.iter().filter_map(|control| {
@@ -24,7 +24,7 @@ pub fn controls(controls: &[Control]) -> Vec<AudioError> {
     refused.collect()
 }
 
-fn set(control: &Control) -> Result<(), String> {
+fn set(control: &MixerControl) -> Result<(), String> {
     let mixer = open(&control.card).map_err(unopened)?;
     let (name, index) = split(&control.name);
     let name = CString::new(name).map_err(|_| absent(&mixer, control))?;
@@ -33,9 +33,9 @@ fn set(control: &Control) -> Result<(), String> {
     id.set_index(index);
     let selem = mixer.find_selem(&id).ok_or_else(|| absent(&mixer, control))?;
     match &control.setting {
-        Setting::Percent(percent) => set_volume(&selem, *percent),
-        Setting::Switch(on) => set_switch(&selem, *on),
-        Setting::Choice(word) => set_choice(&selem, word),
+        ControlValue::Percent(percent) => set_volume(&selem, *percent),
+        ControlValue::Switch(on) => set_switch(&selem, *on),
+        ControlValue::Choice(word) => set_choice(&selem, word),
     }
 }
 
@@ -129,7 +129,7 @@ fn unlike(selem: &Selem<'_>, wanted: &str) -> String {
 /// Names of controls in one sentence; a codec may have 60.
 const NAMES_SAID: usize = 12;
 
-fn absent(mixer: &Mixer, control: &Control) -> String {
+fn absent(mixer: &Mixer, control: &MixerControl) -> String {
     let name = |selem: Selem<'_>| {
         let id = selem.get_id();
         let name = id.get_name().ok()?.to_owned();

@@ -61,7 +61,8 @@ pub use self::tape::{WavDevices, open_wav};
 pub use self::trouble::{AudioError, DeviceLost, DeviceOwner, Direction, PcmError, Recovery};
 pub use self::vigil::StallDetector;
 pub use crate::profile::{
-    Control, Form, Microphone as Source, SampleFormat, Setting, Speaker as Drain, Unplugged,
+    CaptureConfig as Source, ControlValue, MixerControl, PcmRequest, PlaybackConfig as Drain, SampleFormat,
+    UnplugPolicy,
 };
 
 use self::crew::{AudioThreads, new_eventfd};

@@ -16,7 +16,7 @@ use super::refused::BoardError;
 use super::stamp::ClockOffset;
 use super::switch::MuteSwitch;
 use crate::model::Time;
-use crate::profile::{Button, Kind, Place};
+use crate::profile::{ButtonConfig, ButtonKind, ButtonSource};
 
 /// How often a device that was unplugged is looked for.
 const SEARCH: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ struct EdgeLine {
 /// One button, wherever it is wired.
 struct ButtonState {
     name: String,
-    kind: Kind,
+    kind: ButtonKind,
     logic: ButtonLogic,
     logged_at: Option<Time>,
 }
@@ -62,19 +62,19 @@ enum ButtonLogic {
 
 impl Buttons {
     /// Opens `wanted`, and has `hub` wait for them.
-    pub(super) fn open(wanted: &[Button], hub: &InputPoll) -> Result<Self, BoardError> {
+    pub(super) fn open(wanted: &[ButtonConfig], hub: &InputPoll) -> Result<Self, BoardError> {
         let mut buttons = Self::default();
         for (index, button) in wanted.iter().enumerate() {
             let user = format!("the button {}", button.name);
             let mut level = false;
-            match &button.place {
-                Place::Line { line, active_low, bias, debounce } => {
+            match &button.source {
+                ButtonSource::Line { line, active_low, bias, debounce } => {
                     let (line, active) = WatchedLine::open(&user, line, *active_low, *bias, *debounce)?;
                     hub.add(&line, InputSource::Button).map_err(BoardError::Wait)?;
                     buttons.lines.push(EdgeLine { line, button: index, is_aside: false });
                     level = active;
                 }
-                Place::Key { device, code } => {
+                ButtonSource::Key { device, code } => {
                     let key = WatchedKey { code: *code, button: index };
                     let keys = device.as_ref().map_or_else(|| vec![key], |device| keys_of(wanted, device));
                     // The first of a device's keys opens it for all of them.
@@ -94,7 +94,7 @@ impl Buttons {
     }
 
     /// Makes buttons that are wired to the returned fingers, whatever place they name.
-    pub(super) fn simulated(wanted: &[Button]) -> (Self, SimulatedButtons) {
+    pub(super) fn simulated(wanted: &[ButtonConfig]) -> (Self, SimulatedButtons) {
         let (touching, touched) = sync_channel(EDGES);
         let all = wanted.iter().map(|button| ButtonState::new(button, false)).collect();
         (Self { all, simulated: Some(touched), ..Self::default() }, SimulatedButtons(touching))
@@ -236,19 +236,19 @@ fn read_levels(all: &mut [ButtonState], keyboard: &Keyboard, hub: &InputPoll) ->
 }
 
 /// Gives the keys of all buttons that are on the input device `name`.
-fn keys_of(wanted: &[Button], name: &str) -> Vec<WatchedKey> {
-    let keys = wanted.iter().enumerate().filter_map(|(button, wanted)| match &wanted.place {
-        Place::Key { device: Some(device), code } if device == name => {
+fn keys_of(wanted: &[ButtonConfig], name: &str) -> Vec<WatchedKey> {
+    let keys = wanted.iter().enumerate().filter_map(|(button, wanted)| match &wanted.source {
+        ButtonSource::Key { device: Some(device), code } if device == name => {
             Some(WatchedKey { code: *code, button })
         }
-        Place::Key { .. } | Place::Line { .. } => None,
+        ButtonSource::Key { .. } | ButtonSource::Line { .. } => None,
     });
     keys.collect()
 }
 
 impl ButtonState {
-    fn new(button: &Button, level: bool) -> Self {
-        let Button { name, kind, .. } = button.clone();
+    fn new(button: &ButtonConfig, level: bool) -> Self {
+        let ButtonConfig { name, kind, .. } = button.clone();
         Self { name, logic: ButtonLogic::new(&kind, level), kind, logged_at: None }
     }
 
@@ -273,11 +273,11 @@ impl ButtonState {
 }
 
 impl ButtonLogic {
-    fn new(kind: &Kind, level: bool) -> Self {
+    fn new(kind: &ButtonKind, level: bool) -> Self {
         match kind {
-            Kind::Push(does) if level => Self::Push(Gesture::pressed_at_start(does)),
-            Kind::Push(does) => Self::Push(Gesture::new(does)),
-            Kind::MuteSwitch => Self::Switch(MuteSwitch::new(level)),
+            ButtonKind::Push(does) if level => Self::Push(Gesture::pressed_at_start(does)),
+            ButtonKind::Push(does) => Self::Push(Gesture::new(does)),
+            ButtonKind::MuteSwitch => Self::Switch(MuteSwitch::new(level)),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::InputEvent;
 use super::contact::{Debounced, Debouncer};
 use crate::model::Time;
-use crate::profile::{Deed, Gestures};
+use crate::profile::{ButtonAction, ButtonBindings};
 
 /// A second press is a double if it begins within so long of the first one's beginning.
 const DOUBLE: Duration = Duration::from_millis(400);
@@ -25,7 +25,7 @@ const STUCK_TALK: Duration = Duration::from_secs(5 * 60);
 /// One push button being watched.
 #[derive(Clone, Debug)]
 pub struct Gesture {
-    bindings: Gestures,
+    bindings: ButtonBindings,
     debouncer: Debouncer,
     state: GestureState,
     fault: Option<ButtonFault>,
@@ -57,7 +57,7 @@ enum GestureState {
 impl Gesture {
     /// Begins watching a button that does this and is up.
     #[must_use]
-    pub fn new(does: &Gestures) -> Self {
+    pub fn new(does: &ButtonBindings) -> Self {
         Self {
             bindings: does.clone(),
             debouncer: Debouncer::new(false),
@@ -68,7 +68,7 @@ impl Gesture {
 
     /// Begins watching a button that is down already: it means nothing until it is let go.
     #[must_use]
-    pub fn pressed_at_start(does: &Gestures) -> Self {
+    pub fn pressed_at_start(does: &ButtonBindings) -> Self {
         let (debouncer, fault) = (Debouncer::new(true), Some(ButtonFault::HeldAtStart));
         Self { bindings: does.clone(), debouncer, state: GestureState::Ignored, fault }
     }
@@ -149,7 +149,12 @@ impl Gesture {
         };
     }
 
-    fn down(&self, double: Option<Deed>, at: Time, each: &mut impl FnMut(InputEvent)) -> GestureState {
+    fn down(
+        &self,
+        double: Option<ButtonAction>,
+        at: Time,
+        each: &mut impl FnMut(InputEvent),
+    ) -> GestureState {
         let mut hold = HeldPress::new(&self.bindings, double.is_some(), at);
         if let Some(deed) = double.or(self.bindings.press) {
             hold.tell(deed, each);
@@ -211,7 +216,7 @@ struct HeldPress {
     warning: Option<Time>,
     /// Only once it has been warned of.
     reset: Option<Time>,
-    repeat: Option<(Deed, Time)>,
+    repeat: Option<(ButtonAction, Time)>,
     stuck: Time,
 }
 
@@ -231,7 +236,7 @@ enum GestureTimer {
 }
 
 impl HeldPress {
-    fn new(does: &Gestures, is_double: bool, since: Time) -> Self {
+    fn new(does: &ButtonBindings, is_double: bool, since: Time) -> Self {
         let long = does.long.map(|(_, after)| after).filter(|_| !is_double);
         let holding = [long, does.reset.map(|reset| reset.act_after)].into_iter().flatten().max();
         let repeated = match (does.press, does.short) {
@@ -239,7 +244,7 @@ impl HeldPress {
             (Some(deed), _) | (None, Some(deed)) => Some(deed).filter(|deed| is_volume_step(*deed)),
             (None, None) => None,
         };
-        let talk = Some(Deed::Talk);
+        let talk = Some(ButtonAction::Talk);
         let can_talk = does.press == talk || does.double == talk || does.long.map(|(deed, _)| deed) == talk;
         let patience = if can_talk { STUCK_TALK } else { STUCK };
         Self {
@@ -267,7 +272,7 @@ impl HeldPress {
     }
 
     /// Does what is due first, and tells what it was.
-    fn pass(&mut self, does: &Gestures, now: Time, each: &mut impl FnMut(InputEvent)) -> GestureTimer {
+    fn pass(&mut self, does: &ButtonBindings, now: Time, each: &mut impl FnMut(InputEvent)) -> GestureTimer {
         let (_, timer) = self.first();
         match timer {
             GestureTimer::Long => {
@@ -306,7 +311,7 @@ impl HeldPress {
         timer
     }
 
-    fn tell(&mut self, deed: Deed, each: &mut impl FnMut(InputEvent)) {
+    fn tell(&mut self, deed: ButtonAction, each: &mut impl FnMut(InputEvent)) {
         tell(deed, &mut self.talks, each);
     }
 
@@ -321,29 +326,29 @@ impl HeldPress {
 }
 
 /// Tells of `deed`; `talks` is whether the talk button is down.
-fn tell(deed: Deed, talks: &mut bool, each: &mut impl FnMut(InputEvent)) {
+fn tell(deed: ButtonAction, talks: &mut bool, each: &mut impl FnMut(InputEvent)) {
     match deed {
-        Deed::Talk if *talks => {}
-        Deed::Talk => {
+        ButtonAction::Talk if *talks => {}
+        ButtonAction::Talk => {
             *talks = true;
             each(InputEvent::Down);
         }
-        Deed::Mute => {
+        ButtonAction::Mute => {
             each(InputEvent::Mute);
             // After it, so that what was said while the button was on its way to mute ends unanswered.
             if std::mem::take(talks) {
                 each(InputEvent::Up);
             }
         }
-        Deed::VolumeUp => each(InputEvent::VolumeUp),
-        Deed::VolumeDown => each(InputEvent::VolumeDown),
+        ButtonAction::VolumeUp => each(InputEvent::VolumeUp),
+        ButtonAction::VolumeDown => each(InputEvent::VolumeDown),
     }
 }
 
-fn is_volume_step(deed: Deed) -> bool {
+fn is_volume_step(deed: ButtonAction) -> bool {
     match deed {
-        Deed::VolumeUp | Deed::VolumeDown => true,
-        Deed::Talk | Deed::Mute => false,
+        ButtonAction::VolumeUp | ButtonAction::VolumeDown => true,
+        ButtonAction::Talk | ButtonAction::Mute => false,
     }
 }
 

@@ -14,7 +14,7 @@ use gpiocdev::request::Builder;
 use super::holder;
 use super::lamp::OutputLines;
 use super::refused::{LineError, LineProblem};
-use crate::profile::Line;
+use crate::profile::GpioLine;
 
 /// What other programs are told of who uses a line.
 const CONSUMER: &str = "mynah";
@@ -46,7 +46,7 @@ struct OutputBank {
 /// Returns which line cannot be had and why.
 pub(super) fn output(
     user: &str,
-    lines: &[&Line],
+    lines: &[&GpioLine],
     active_low: bool,
     initial: &[bool],
 ) -> Result<GpioOutputs, LineError> {
@@ -97,14 +97,18 @@ impl OutputLines for GpioOutputs {
 ///
 /// # Errors
 /// Returns why the line cannot be had.
-pub(super) fn input(user: &str, line: &Line, builder: &mut Builder) -> Result<(Request, u32), LineError> {
+pub(super) fn input(user: &str, line: &GpioLine, builder: &mut Builder) -> Result<(Request, u32), LineError> {
     let spot = find(user, line)?;
     let offset = spot.offset;
     builder.with_line(offset);
     Ok((request(user, builder, &[(line, spot)])?, offset))
 }
 
-fn request(user: &str, builder: &mut Builder, spots: &[(&Line, LineAddress)]) -> Result<Request, LineError> {
+fn request(
+    user: &str,
+    builder: &mut Builder,
+    spots: &[(&GpioLine, LineAddress)],
+) -> Result<Request, LineError> {
     let Some((first, LineAddress { chip, .. })) = spots.first() else {
         return Err(LineError::new(user, "no line", LineProblem::NoGpio));
     };
@@ -122,7 +126,7 @@ fn busy(spot: &LineAddress) -> Option<LineProblem> {
     info.used.then(|| LineProblem::Busy { consumer: info.consumer.clone(), holder: holder() })
 }
 
-fn find(user: &str, line: &Line) -> Result<LineAddress, LineError> {
+fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
     let refuse = |trouble| LineError::new(user, &call(line), trouble);
     let paths = chips().unwrap_or_default();
     if paths.is_empty() {
@@ -141,8 +145,8 @@ fn find(user: &str, line: &Line) -> Result<LineAddress, LineError> {
         }
     }
     let found = match line {
-        Line::Named(name) => named(&open, name),
-        Line::At { chip, offset } => numbered(&open, chip, *offset),
+        GpioLine::Named(name) => named(&open, name),
+        GpioLine::At { chip, offset } => numbered(&open, chip, *offset),
     };
     // What could not be looked into may have it.
     found.map_err(|trouble| {
@@ -189,10 +193,10 @@ fn descriptions(open: &[Chip]) -> Vec<String> {
     infos.map(|info| format!("{} ({}, {} lines)", info.name, info.label, info.num_lines)).collect()
 }
 
-pub(super) fn call(line: &Line) -> String {
+pub(super) fn call(line: &GpioLine) -> String {
     match line {
-        Line::Named(name) => format!("line {name}"),
-        Line::At { chip, offset } => format!("line {offset} of {chip}"),
+        GpioLine::Named(name) => format!("line {name}"),
+        GpioLine::At { chip, offset } => format!("line {offset} of {chip}"),
     }
 }
 

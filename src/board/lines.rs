@@ -13,7 +13,7 @@ use super::gpio;
 use super::refused::{LineError, LineProblem};
 use super::stamp::ClockOffset;
 use crate::model::Time;
-use crate::profile::{Bias, Line};
+use crate::profile::{GpioLine, LineBias};
 
 /// Edges that the kernel keeps for us: a press that bounces has a dozen.
 const KEPT: u32 = 64;
@@ -45,9 +45,9 @@ impl WatchedLine {
     /// Takes the line for `user`, and gives whether it is active now.
     pub(super) fn open(
         user: &str,
-        line: &Line,
+        line: &GpioLine,
         active_low: bool,
-        bias: Bias,
+        bias: LineBias,
         debounce: Duration,
     ) -> Result<(Self, bool), LineError> {
         let mut builder = Request::builder();
@@ -115,11 +115,11 @@ impl std::os::fd::AsFd for WatchedLine {
     }
 }
 
-fn pull(bias: Bias) -> Option<Pull> {
+fn pull(bias: LineBias) -> Option<Pull> {
     match bias {
-        Bias::AsIs => None,
-        Bias::PullUp => Some(Pull::PullUp),
-        Bias::PullDown => Some(Pull::PullDown),
-        Bias::Disabled => Some(Pull::Disabled),
+        LineBias::AsIs => None,
+        LineBias::PullUp => Some(Pull::PullUp),
+        LineBias::PullDown => Some(Pull::PullDown),
+        LineBias::Disabled => Some(Pull::Disabled),
     }
 }

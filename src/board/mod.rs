@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use crate::light::{Levels, LightState};
 use crate::model::Time;
-use crate::profile::{self, Body};
+use crate::profile::{self, Peripherals};
 
 pub use fingers::SimulatedButtons;
 pub use gesture::{ButtonFault, Gesture};
@@ -107,7 +107,7 @@ impl Board {
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn open(body: &Body, latching: bool) -> Result<Self, BoardError> {
+    pub fn open(body: &Peripherals, latching: bool) -> Result<Self, BoardError> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
         let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
         let look = TermCaps::from_env(|name| std::env::var(name).ok());
@@ -167,7 +167,7 @@ impl Board {
     /// # Errors
     /// Returns why the terminal could not be set up.
     pub fn simulated(
-        buttons: &[profile::Button],
+        buttons: &[profile::ButtonConfig],
         output: OwnedFd,
     ) -> Result<(Self, SimulatedButtons), BoardError> {
         let input = output.try_clone().map_err(BoardError::Terminal)?;
@@ -182,7 +182,7 @@ impl Board {
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn open_peripherals(&mut self, body: &Body) -> Result<(), BoardError> {
+    pub fn open_peripherals(&mut self, body: &Peripherals) -> Result<(), BoardError> {
         let Self { poll: hub, buttons, leds: lamps, _held_outputs: driven, .. } = self;
         // First, because what they drive may be what the others need, such as power.
         for line in &body.driven {

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 /// What the owner touches and sees, besides the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Body {
-    pub buttons: Vec<Button>,
-    pub lights: Vec<Light>,
+pub struct Peripherals {
+    pub buttons: Vec<ButtonConfig>,
+    pub lights: Vec<LightConfig>,
     /// Lines held at a level for as long as the program runs, such as a ring's power.
-    pub driven: Vec<Driven>,
+    pub driven: Vec<HeldOutput>,
 }
 
-impl Body {
+impl Peripherals {
     /// Takes from buttons that talk what holding them would do besides: where the owner talks while a button is
     /// down, holding is talking.
     pub(super) fn keep_holding_for_talk(&mut self) {
         for button in &mut self.buttons {
-            if let Kind::Push(gestures) = &mut button.kind
-                && gestures.press == Some(Deed::Talk)
+            if let ButtonKind::Push(gestures) = &mut button.kind
+                && gestures.press == Some(ButtonAction::Talk)
             {
                 (gestures.long, gestures.reset) = (None, None);
             }
@@ -30,24 +30,24 @@ impl Body {
 
 /// One button or switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Button {
+pub struct ButtonConfig {
     /// What sentences call it.
     pub name: String,
     /// Where it is wired.
-    pub place: Place,
+    pub source: ButtonSource,
     /// What it does.
-    pub kind: Kind,
+    pub kind: ButtonKind,
 }
 
 /// Where a button is wired.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ButtonSource {
     /// A GPIO line of its own.
     Line {
-        line: Line,
+        line: GpioLine,
         active_low: bool,
         /// What the line is when nothing drives it.
-        bias: Bias,
+        bias: LineBias,
         /// How long the kernel wants the line to be still before it reports an edge.
         debounce: Duration,
     },
@@ -62,7 +62,7 @@ pub enum Place {
 
 /// A GPIO line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum GpioLine {
     /// The line of this name on whichever chip has it, e.g. `GPIO17`.
     Named(String),
     /// The line at an offset of a chip.
@@ -75,7 +75,7 @@ pub enum Line {
 
 /// What an input line is when nothing drives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bias {
+pub enum LineBias {
     AsIs,
     PullUp,
     PullDown,
@@ -84,24 +84,24 @@ pub enum Bias {
 
 /// What kind of button it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ButtonKind {
     /// Springs back.
-    Push(Gestures),
+    Push(ButtonBindings),
     /// Stays: while it is on, the microphone is cut off.
     MuteSwitch,
 }
 
 /// What a push button's gestures do; a gesture without a deed costs no waiting for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gestures {
+pub struct ButtonBindings {
     /// At the edge of going down, at once. For [`Deed::Talk`] the edge of coming up counts too.
-    pub press: Option<Deed>,
+    pub press: Option<ButtonAction>,
     /// A press that was none of the others, told when it can no longer become one.
-    pub short: Option<Deed>,
+    pub short: Option<ButtonAction>,
     /// Two presses, told at the second edge of going down.
-    pub double: Option<Deed>,
+    pub double: Option<ButtonAction>,
     /// Held for so long, told then.
-    pub long: Option<(Deed, Duration)>,
+    pub long: Option<(ButtonAction, Duration)>,
     /// Held for very long: warned of first, done then; letting go before is harmless.
     pub reset: Option<ResetHold>,
 }
@@ -115,7 +115,7 @@ pub struct ResetHold {
 
 /// What a gesture does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum ButtonAction {
     /// The talk button: interrupts, and begins or ends listening as the mode says.
     Talk,
     /// Cuts the microphone off, or no longer.
@@ -127,23 +127,23 @@ pub enum Deed {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Light {
+pub struct LightConfig {
     /// What sentences call it.
     pub name: String,
-    pub lamp: Lamp,
+    pub wiring: LedWiring,
     /// The brightest it may be, 1 to 255.
     pub brightness: u8,
 }
 
 /// What a light is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lamp {
+pub enum LedWiring {
     /// One LED on a GPIO line.
-    Line { line: Line, active_low: bool },
+    Line { line: GpioLine, active_low: bool },
     /// Red, green and blue LEDs on three GPIO lines.
     Lines {
         /// The lines of red, green and blue.
-        rgb: [Line; 3],
+        rgb: [GpioLine; 3],
         active_low: bool,
     },
     /// One LED, or red, green and blue, on the kernel's PWM (`/sys/class/pwm`).
@@ -170,16 +170,16 @@ pub enum Lamp {
         speed_hz: u32,
     },
     /// A chain of APA102 pixels on two GPIO lines that are no SPI bus; each bit is two writes of both lines.
-    Apa102Lines { data: Line, clock: Line, pixels: usize },
+    Apa102Lines { data: GpioLine, clock: GpioLine, pixels: usize },
     /// A chain of WS2812 pixels on an SPI bus's data line.
     Ws2812 { spi: PathBuf, pixels: usize },
 }
 
 /// A line held at a level while the program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Driven {
+pub struct HeldOutput {
     /// What sentences call it.
     pub name: String,
-    pub line: Line,
+    pub line: GpioLine,
     pub high: bool,
 }

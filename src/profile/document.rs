@@ -10,10 +10,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::nearest;
-use super::values::{Choice, names};
+use super::values::{Keyword, names};
 
 /// One table of a file, until it is finished.
-pub(super) struct Section<'a> {
+pub(super) struct StrictTable<'a> {
     file: &'a str,
     /// Where each line of the file begins; every value is asked for its line, so they are counted once.
     lines: Rc<[usize]>,
@@ -28,18 +28,18 @@ pub(super) struct Section<'a> {
 
 /// A value with the line it stands on, counted from 1.
 pub(super) struct Entry {
-    pub(super) value: Plain,
+    pub(super) value: Scalar,
     pub(super) line: usize,
 }
 
 /// The kinds of value that a key may have.
-pub(super) enum Plain {
+pub(super) enum Scalar {
     Text(String),
     Number(String),
     Switch(bool),
 }
 
-impl<'a> Section<'a> {
+impl<'a> StrictTable<'a> {
     /// Parses the whole `text` of the file called `file`. What is not TOML is an empty table with a problem.
     pub(super) fn parse(file: &'a str, text: &'a str) -> Self {
         let begins = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
@@ -81,9 +81,9 @@ impl<'a> Section<'a> {
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         let entry = self.take(name)?;
         match entry.value {
-            Plain::Text(text) if !text.trim().is_empty() => return Some(text),
-            Plain::Text(_) => self.refuse(name, entry.line, "is empty"),
-            Plain::Number(_) | Plain::Switch(_) => self.refuse(name, entry.line, "must be text in quotes"),
+            Scalar::Text(text) if !text.trim().is_empty() => return Some(text),
+            Scalar::Text(_) => self.refuse(name, entry.line, "is empty"),
+            Scalar::Number(_) | Scalar::Switch(_) => self.refuse(name, entry.line, "must be text in quotes"),
         }
         None
     }
@@ -95,7 +95,7 @@ impl<'a> Section<'a> {
     }
 
     /// Takes one of a few words.
-    pub(super) fn word<C: Choice>(&mut self, name: &'static str) -> Option<C> {
+    pub(super) fn word<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
         let line = self.line_at(name);
         let written = self.text(name)?;
         let found = C::ALL.iter().find(|(word, _)| *word == written);
@@ -116,8 +116,8 @@ impl<'a> Section<'a> {
     pub(super) fn switch(&mut self, name: &'static str) -> Option<bool> {
         let entry = self.take(name)?;
         match entry.value {
-            Plain::Switch(switch) => return Some(switch),
-            Plain::Text(_) | Plain::Number(_) => {
+            Scalar::Switch(switch) => return Some(switch),
+            Scalar::Text(_) | Scalar::Number(_) => {
                 self.refuse(name, entry.line, "must be true or false, without quotes");
             }
         }
@@ -127,7 +127,7 @@ impl<'a> Section<'a> {
     /// Takes a number from `least` to `most`.
     pub(super) fn number(&mut self, name: &'static str, least: f64, most: f64) -> Option<f64> {
         let entry = self.take(name)?;
-        let Plain::Number(written) = entry.value else {
+        let Scalar::Number(written) = entry.value else {
             self.refuse(name, entry.line, "must be a number, without quotes");
             return None;
         };
@@ -141,7 +141,7 @@ impl<'a> Section<'a> {
     /// Takes a whole number from `least` to `most`.
     pub(super) fn whole(&mut self, name: &'static str, least: u32, most: u32) -> Option<u32> {
         let entry = self.take(name)?;
-        let Plain::Number(written) = entry.value else {
+        let Scalar::Number(written) = entry.value else {
             self.refuse(name, entry.line, "must be a whole number, without quotes");
             return None;
         };
@@ -160,8 +160,8 @@ impl<'a> Section<'a> {
     /// Takes texts: a list of them, or one alone.
     pub(super) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
         let text = |value: &DeValue<'_>| match plain(value)? {
-            Plain::Text(text) => (!text.trim().is_empty()).then_some(text),
-            Plain::Number(_) | Plain::Switch(_) => None,
+            Scalar::Text(text) => (!text.trim().is_empty()).then_some(text),
+            Scalar::Number(_) | Scalar::Switch(_) => None,
         };
         self.list(name, text, "text in quotes, or a list of such")
     }
@@ -169,8 +169,8 @@ impl<'a> Section<'a> {
     /// Takes whole numbers from 0 to `most`, each once: a list of them, or one alone.
     pub(super) fn wholes(&mut self, name: &'static str, most: u32) -> Option<Vec<u32>> {
         let number = |value: &DeValue<'_>| match plain(value)? {
-            Plain::Number(written) => written.parse().ok().filter(|number| *number <= most),
-            Plain::Text(_) | Plain::Switch(_) => None,
+            Scalar::Number(written) => written.parse().ok().filter(|number| *number <= most),
+            Scalar::Text(_) | Scalar::Switch(_) => None,
         };
         let line = self.line_at(name);
         let numbers =
@@ -324,19 +324,19 @@ impl<'a> Section<'a> {
     }
 }
 
-fn plain(value: &DeValue<'_>) -> Option<Plain> {
+fn plain(value: &DeValue<'_>) -> Option<Scalar> {
     if let Some(text) = value.as_str() {
-        return Some(Plain::Text(text.to_owned()));
+        return Some(Scalar::Text(text.to_owned()));
     }
     if let Some(switch) = value.as_bool() {
-        return Some(Plain::Switch(switch));
+        return Some(Scalar::Switch(switch));
     }
     if let Some(number) = value.as_integer() {
         let decimal = match number.radix() {
             10 => None,
             radix => i64::from_str_radix(number.as_str(), radix).ok(),
         };
-        return Some(Plain::Number(decimal.map_or_else(|| number.as_str().to_owned(), |n| n.to_string())));
+        return Some(Scalar::Number(decimal.map_or_else(|| number.as_str().to_owned(), |n| n.to_string())));
     }
-    value.as_float().map(|number| Plain::Number(number.as_str().to_owned()))
+    value.as_float().map(|number| Scalar::Number(number.as_str().to_owned()))
 }

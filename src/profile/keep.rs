@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::document::Section;
+use super::document::StrictTable;
 use super::keys::Key;
 use super::layers::Layer;
 use super::text;
@@ -24,7 +24,7 @@ const VOLUME: u8 = 100;
 
 /// What is remembered from one run to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub struct SavedState {
     /// The file it is kept in; none means that nothing is. Neither it nor its folder need be there yet.
     pub file: Option<PathBuf>,
     /// Whether the owner had muted the microphone.
@@ -33,7 +33,7 @@ pub struct Keep {
     pub volume: u8,
 }
 
-impl Keep {
+impl SavedState {
     /// Spells what is to be remembered, as the file holds it.
     #[must_use]
     pub fn text(muted: bool, volume: u8) -> String {
@@ -43,7 +43,7 @@ impl Keep {
 
 /// Reads what was remembered. A volume that a flag gives comes before the remembered one, and that before the
 /// config file's.
-pub(super) fn read(values: &mut Values) -> Keep {
+pub(super) fn read(values: &mut Values) -> SavedState {
     let file = values.path(Key::StateFile).or_else(|| usual(values));
     let asked = values.percent(Key::Volume);
     let (muted, remembered) = file.as_deref().map_or((false, None), |file| remembered(values, file));
@@ -51,7 +51,7 @@ pub(super) fn read(values: &mut Values) -> Keep {
         Some(Layer::Flag) => asked,
         _ => remembered.or(asked),
     };
-    Keep { file, muted, volume: volume.unwrap_or(VOLUME) }
+    SavedState { file, muted, volume: volume.unwrap_or(VOLUME) }
 }
 
 /// systemd may give several folders, with colons between them: the first is ours. One that is not absolute does not
@@ -72,7 +72,7 @@ fn remembered(values: &mut Values, file: &Path) -> (bool, Option<u8>) {
         }
     };
     let shown = file.display().to_string();
-    let mut top = Section::parse(&shown, &text);
+    let mut top = StrictTable::parse(&shown, &text);
     top.demand("muted");
     let (muted, volume) = (top.switch("muted"), top.whole("volume", 0, 100));
     match (top.finish().first(), muted) {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::values::{Choice, names};
+use super::values::{Keyword, names};
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
 /// What can be set.
@@ -50,16 +50,16 @@ pub(super) enum Key {
 }
 
 /// One line of the table.
-pub(super) struct Row {
+pub(super) struct KeyRow {
     pub(super) key: Key,
     /// As the config file spells it; the flag has `-` for `_`.
     pub(super) name: &'static str,
     pub(super) surface: Surface,
     /// The environment variable that sets it, if one does.
     pub(super) env: Option<&'static str>,
-    pub(super) takes: Takes,
+    pub(super) takes: ValueKind,
     pub(super) default: Option<&'static str>,
-    pub(super) group: Group,
+    pub(super) group: HelpGroup,
     pub(super) help: &'static str,
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Surface {
 
 /// What kind of value a key takes; the text names it in the help.
 #[derive(Clone, Copy)]
-pub(super) enum Takes {
+pub(super) enum ValueKind {
     Switch,
     Text(&'static str),
     Secret(&'static str),
@@ -87,14 +87,14 @@ pub(super) enum Takes {
 
 /// The headings of the help.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
+pub(super) enum HelpGroup {
     Service,
     Talking,
     Device,
     Running,
 }
 
-impl Group {
+impl HelpGroup {
     /// The headings, in their order.
     pub(super) const TITLES: [(Self, &'static str); 4] = [
         (Self::Service, "Service"),
@@ -119,50 +119,50 @@ pub(super) const SHORTHAND: (&str, Key, &str) = ("log", Key::LogDir, "logs");
 pub(super) const PREFIX: &str = "AZURE_VOICELIVE_";
 
 #[rustfmt::skip]
-pub(super) const ROWS: &[Row] = &[
-    row(Key::Endpoint, "endpoint", Takes::Text("URL"), Group::Service, "where the service is, such as https://NAME.services.ai.azure.com").env("AZURE_VOICELIVE_ENDPOINT"),
-    row(Key::ApiKey, "api_key", Takes::Secret("KEY"), Group::Service, "the resource's key; every user of the machine can see it in a command line").env("AZURE_VOICELIVE_API_KEY"),
-    row(Key::ApiKeyFile, "api_key_file", Takes::Text("FILE"), Group::Service, "a file that holds the key"),
-    row(Key::UseTokenCredential, "use_token_credential", Takes::Switch, Group::Service, "a bearer token instead of a key: AZURE_VOICELIVE_TOKEN or the token file"),
-    row(Key::Token, "token", Takes::Secret("TOKEN"), Group::Service, "").env("AZURE_VOICELIVE_TOKEN").only(Surface::EnvironmentOnly),
-    row(Key::TokenFile, "token_file", Takes::Text("FILE"), Group::Service, "a file that holds the token, read for every connection"),
-    row(Key::Model, "model", Takes::Text("NAME"), Group::Service, "the model or deployment").env("AZURE_VOICELIVE_MODEL").default("gpt-realtime"),
-    row(Key::Voice, "voice", Takes::Text("NAME"), Group::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural"),
-    row(Key::Instructions, "instructions", Takes::Text("TEXT"), Group::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")
+pub(super) const ROWS: &[KeyRow] = &[
+    row(Key::Endpoint, "endpoint", ValueKind::Text("URL"), HelpGroup::Service, "where the service is, such as https://NAME.services.ai.azure.com").env("AZURE_VOICELIVE_ENDPOINT"),
+    row(Key::ApiKey, "api_key", ValueKind::Secret("KEY"), HelpGroup::Service, "the resource's key; every user of the machine can see it in a command line").env("AZURE_VOICELIVE_API_KEY"),
+    row(Key::ApiKeyFile, "api_key_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that holds the key"),
+    row(Key::UseTokenCredential, "use_token_credential", ValueKind::Switch, HelpGroup::Service, "a bearer token instead of a key: AZURE_VOICELIVE_TOKEN or the token file"),
+    row(Key::Token, "token", ValueKind::Secret("TOKEN"), HelpGroup::Service, "").env("AZURE_VOICELIVE_TOKEN").only(Surface::EnvironmentOnly),
+    row(Key::TokenFile, "token_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that holds the token, read for every connection"),
+    row(Key::Model, "model", ValueKind::Text("NAME"), HelpGroup::Service, "the model or deployment").env("AZURE_VOICELIVE_MODEL").default("gpt-realtime"),
+    row(Key::Voice, "voice", ValueKind::Text("NAME"), HelpGroup::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural"),
+    row(Key::Instructions, "instructions", ValueKind::Text("TEXT"), HelpGroup::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")
         .default("You are a friendly voice on a small speaker. Answer in a few short spoken sentences."),
-    row(Key::ApiVersion, "api_version", Takes::Text("DATE"), Group::Service, "the version of the service's interface").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
-    row(Key::CaFile, "ca_file", Takes::Text("FILE"), Group::Service, "PEM certificate authorities to trust as well").env("SSL_CERT_FILE"),
-    row(Key::Parrot, "parrot", Takes::Switch, Group::Service, "talk with the built-in service: no account, no network"),
-    row(Key::Mode, "mode", Takes::OneOf("MODE", names::<Mode>), Group::Talking, "when the microphone is live").default("open"),
-    row(Key::TapQuietS, "tap_quiet_s", Takes::Seconds, Group::Talking, "in tap mode, how much quiet ends a conversation").default("8"),
-    row(Key::TurnDetection, "turn_detection", Takes::OneOf("KIND", names::<TurnDetection>), Group::Talking, "how the service finds turns").default("azure_semantic_vad"),
-    row(Key::NoiseReduction, "noise_reduction", Takes::OneOf("KIND", names::<Option<NoiseReduction>>), Group::Talking, "in the service").default("azure_deep_noise_suppression"),
-    row(Key::EchoCancellation, "echo_cancellation", Takes::OneOf("KIND", names::<EchoCancellation>), Group::Talking, "in the service").default("server"),
-    row(Key::Transcription, "transcription", Takes::OneOf("MODEL", names::<Option<&'static str>>), Group::Talking, "what writes down your words").default("azure-speech"),
-    row(Key::Language, "language", Takes::Text("TAGS"), Group::Talking, "of your words, such as en or de-DE,fr"),
-    row(Key::Board, "board", Takes::Text("BOARD"), Group::Device, "the name of a board, or its .toml file; without it mynah looks which board this is"),
-    row(Key::Microphone, "microphone", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
-    row(Key::Speaker, "speaker", Takes::Text("PCM"), Group::Device, "the ALSA name, instead of the board's"),
-    row(Key::GainDb, "gain_db", Takes::Number("DB"), Group::Device, "how much louder to make the microphone, instead of the board's"),
-    row(Key::Volume, "volume", Takes::Number("PERCENT"), Group::Device, "how loud replies are, until another volume is remembered; a flag always counts [100]"),
-    row(Key::Sounds, "sounds", Takes::Switch, Group::Device, "two soft notes when the service is out of reach, and when it is back").default("true"),
-    row(Key::UnpluggedS, "unplugged_s", Takes::Wait, Group::Device, "how long to wait for a sound card that went away, or forever, instead of the board's"),
-    row(Key::Speech, "speech", Takes::Text("WAV"), Group::Device, "a recording to hear instead of the microphone"),
-    row(Key::SpeakerFile, "speaker_file", Takes::Text("WAV"), Group::Device, "a recording to write instead of playing"),
-    row(Key::StateFile, "state_file", Takes::Text("FILE"), Group::Running, "where mute and volume are remembered, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
-    row(Key::Config, "config", Takes::Text("FILE"), Group::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
-    row(Key::Record, "record", Takes::Text("FILE"), Group::Running, "write down what happens, for mynah replay, without sound and words; at most 64 MiB, the older half in FILE.1"),
-    row(Key::RecordSound, "record_sound", Takes::Switch, Group::Running, "put the sound of both sides into recordings"),
-    row(Key::RecordWords, "record_words", Takes::Switch, Group::Running, "put the words of both sides into recordings"),
-    row(Key::LogDir, "log_dir", Takes::Text("DIR"), Group::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
-    row(Key::Verbose, "verbose", Takes::Switch, Group::Running, "tell everything in the log"),
+    row(Key::ApiVersion, "api_version", ValueKind::Text("DATE"), HelpGroup::Service, "the version of the service's interface").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
+    row(Key::CaFile, "ca_file", ValueKind::Text("FILE"), HelpGroup::Service, "PEM certificate authorities to trust as well").env("SSL_CERT_FILE"),
+    row(Key::Parrot, "parrot", ValueKind::Switch, HelpGroup::Service, "talk with the built-in service: no account, no network"),
+    row(Key::Mode, "mode", ValueKind::OneOf("MODE", names::<Mode>), HelpGroup::Talking, "when the microphone is live").default("open"),
+    row(Key::TapQuietS, "tap_quiet_s", ValueKind::Seconds, HelpGroup::Talking, "in tap mode, how much quiet ends a conversation").default("8"),
+    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service finds turns").default("azure_semantic_vad"),
+    row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "in the service").default("azure_deep_noise_suppression"),
+    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "in the service").default("server"),
+    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "what writes down your words").default("azure-speech"),
+    row(Key::Language, "language", ValueKind::Text("TAGS"), HelpGroup::Talking, "of your words, such as en or de-DE,fr"),
+    row(Key::Board, "board", ValueKind::Text("BOARD"), HelpGroup::Device, "the name of a board, or its .toml file; without it mynah looks which board this is"),
+    row(Key::Microphone, "microphone", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name, instead of the board's"),
+    row(Key::Speaker, "speaker", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name, instead of the board's"),
+    row(Key::GainDb, "gain_db", ValueKind::Number("DB"), HelpGroup::Device, "how much louder to make the microphone, instead of the board's"),
+    row(Key::Volume, "volume", ValueKind::Number("PERCENT"), HelpGroup::Device, "how loud replies are, until another volume is remembered; a flag always counts [100]"),
+    row(Key::Sounds, "sounds", ValueKind::Switch, HelpGroup::Device, "two soft notes when the service is out of reach, and when it is back").default("true"),
+    row(Key::UnpluggedS, "unplugged_s", ValueKind::Wait, HelpGroup::Device, "how long to wait for a sound card that went away, or forever, instead of the board's"),
+    row(Key::Speech, "speech", ValueKind::Text("WAV"), HelpGroup::Device, "a recording to hear instead of the microphone"),
+    row(Key::SpeakerFile, "speaker_file", ValueKind::Text("WAV"), HelpGroup::Device, "a recording to write instead of playing"),
+    row(Key::StateFile, "state_file", ValueKind::Text("FILE"), HelpGroup::Running, "where mute and volume are remembered, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
+    row(Key::Config, "config", ValueKind::Text("FILE"), HelpGroup::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
+    row(Key::Record, "record", ValueKind::Text("FILE"), HelpGroup::Running, "write down what happens, for mynah replay, without sound and words; at most 64 MiB, the older half in FILE.1"),
+    row(Key::RecordSound, "record_sound", ValueKind::Switch, HelpGroup::Running, "put the sound of both sides into recordings"),
+    row(Key::RecordWords, "record_words", ValueKind::Switch, HelpGroup::Running, "put the words of both sides into recordings"),
+    row(Key::LogDir, "log_dir", ValueKind::Text("DIR"), HelpGroup::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
+    row(Key::Verbose, "verbose", ValueKind::Switch, HelpGroup::Running, "tell everything in the log"),
 ];
 
-const fn row(key: Key, name: &'static str, takes: Takes, group: Group, help: &'static str) -> Row {
-    Row { key, name, surface: Surface::FlagAndFile, env: None, takes, default: None, group, help }
+const fn row(key: Key, name: &'static str, takes: ValueKind, group: HelpGroup, help: &'static str) -> KeyRow {
+    KeyRow { key, name, surface: Surface::FlagAndFile, env: None, takes, default: None, group, help }
 }
 
-impl Row {
+impl KeyRow {
     const fn env(self, name: &'static str) -> Self {
         Self { env: Some(name), ..self }
     }
@@ -191,18 +191,19 @@ impl Row {
     /// Returns what the help calls the flag's value, unless the flag is a switch.
     pub(super) fn value_name(&self) -> Option<&'static str> {
         match self.takes {
-            Takes::Switch => None,
-            Takes::Text(name) | Takes::Secret(name) | Takes::Number(name) | Takes::OneOf(name, _) => {
-                Some(name)
-            }
-            Takes::Seconds | Takes::Wait => Some("S"),
+            ValueKind::Switch => None,
+            ValueKind::Text(name)
+            | ValueKind::Secret(name)
+            | ValueKind::Number(name)
+            | ValueKind::OneOf(name, _) => Some(name),
+            ValueKind::Seconds | ValueKind::Wait => Some("S"),
         }
     }
 
     /// Returns the help with the words to choose from and the default, if it is short.
     pub(super) fn full_help(&self) -> String {
         let mut help = self.help.to_owned();
-        if let Takes::OneOf(_, words) = self.takes {
+        if let ValueKind::OneOf(_, words) = self.takes {
             help.push_str(&format!(": {}", words().join(", ")));
         }
         if let Some(default) = self.default.filter(|default| default.len() < 40) {
@@ -212,7 +213,7 @@ impl Row {
     }
 
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self.takes, Takes::Secret(_))
+        matches!(self.takes, ValueKind::Secret(_))
     }
 }
 
@@ -232,7 +233,7 @@ pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
 pub(super) fn help() -> String {
     let mut text =
         format!("mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n", USAGE.join("\n       "));
-    for (group, title) in Group::TITLES {
+    for (group, title) in HelpGroup::TITLES {
         text.push_str(&format!("\n{title}\n"));
         for row in ROWS.iter().filter(|row| row.group == group && row.has_flag()) {
             let head = match row.value_name() {
@@ -272,12 +273,12 @@ fn entry(text: &mut String, head: &str, help: &str) {
 }
 
 /// How much quiet ends a conversation in tap mode is a key of its own, read afterwards.
-impl Choice for Mode {
+impl Keyword for Mode {
     const ALL: &'static [(&'static str, Self)] =
         &[("open", Self::Open), ("tap", Self::Tap { quiet: Duration::ZERO }), ("hold", Self::Hold)];
 }
 
-impl Choice for TurnDetection {
+impl Keyword for TurnDetection {
     const ALL: &'static [(&'static str, Self)] = &[
         ("server_vad", Self::ServerVad),
         ("azure_semantic_vad", Self::AzureSemanticVad),
@@ -286,7 +287,7 @@ impl Choice for TurnDetection {
     ];
 }
 
-impl Choice for Option<NoiseReduction> {
+impl Keyword for Option<NoiseReduction> {
     const ALL: &'static [(&'static str, Self)] = &[
         ("azure_deep_noise_suppression", Some(NoiseReduction::AzureDeepNoiseSuppression)),
         ("near_field", Some(NoiseReduction::NearField)),
@@ -295,12 +296,12 @@ impl Choice for Option<NoiseReduction> {
     ];
 }
 
-impl Choice for EchoCancellation {
+impl Keyword for EchoCancellation {
     const ALL: &'static [(&'static str, Self)] = &[("server", Self::Server), ("off", Self::Off)];
 }
 
 /// Transcription models, which the service is told by the same name.
-impl Choice for Option<&'static str> {
+impl Keyword for Option<&'static str> {
     const ALL: &'static [(&'static str, Self)] = &[
         ("azure-speech", Some("azure-speech")),
         ("whisper-1", Some("whisper-1")),

@@ -11,20 +11,20 @@ use std::path::{Path, PathBuf};
 use lexopt::{Arg, Parser};
 use zeroize::Zeroizing;
 
-use super::document::{Plain, Section};
-use super::keys::{Key, PREFIX, ROWS, Row, SHORTHAND, Takes, nearest};
+use super::document::{Scalar, StrictTable};
+use super::keys::{Key, KeyRow, PREFIX, ROWS, SHORTHAND, ValueKind, nearest};
 use super::{dotenv, keep, secret, text};
 
-pub(super) enum Asked {
+pub(super) enum CommandLine {
     Help,
     Version,
-    Run(Layers),
+    Run(Sources),
 }
 
 /// The strongest value of every key that has one, and what was wrong on the way.
 #[derive(Default)]
-pub(super) struct Layers {
-    pub(super) given: BTreeMap<Key, Given>,
+pub(super) struct Sources {
+    pub(super) given: BTreeMap<Key, SourcedValue>,
     pub(super) problems: Vec<String>,
     pub(super) warnings: Vec<String>,
     /// What the environment says of the folders that programs share.
@@ -32,7 +32,7 @@ pub(super) struct Layers {
 }
 
 /// A value as it was written.
-pub(super) struct Given {
+pub(super) struct SourcedValue {
     pub(super) value: Zeroizing<String>,
     pub(super) layer: Layer,
     /// Where it stands, as a sentence about it begins.
@@ -62,14 +62,14 @@ pub(super) fn gather(
     env: impl IntoIterator<Item = (OsString, OsString)>,
     dir: &Path,
     system: &Path,
-) -> Asked {
-    let mut layers = Layers::default();
-    let mut flags = Flags { parser: Parser::from_iter(args), dir, lost: false };
+) -> CommandLine {
+    let mut layers = Sources::default();
+    let mut flags = FlagParser { parser: Parser::from_iter(args), dir, lost: false };
     loop {
         match flags.next(&mut layers) {
-            Some(Flag::Taken) => {}
-            Some(Flag::Help) => return Asked::Help,
-            Some(Flag::Version) => return Asked::Version,
+            Some(ParsedFlag::Taken) => {}
+            Some(ParsedFlag::Help) => return CommandLine::Help,
+            Some(ParsedFlag::Version) => return CommandLine::Version,
             None => break,
         }
     }
@@ -82,42 +82,42 @@ pub(super) fn gather(
             layers.offer(row.key, Layer::Default, default.to_owned(), place, dir);
         }
     }
-    Asked::Run(layers)
+    CommandLine::Run(layers)
 }
 
-struct Flags<'d> {
+struct FlagParser<'d> {
     parser: Parser,
     dir: &'d Path,
     /// After an unknown flag nobody knows whether the next word belongs to it.
     lost: bool,
 }
 
-enum Flag {
+enum ParsedFlag {
     Taken,
     Help,
     Version,
 }
 
-impl Flags<'_> {
-    fn next(&mut self, layers: &mut Layers) -> Option<Flag> {
+impl FlagParser<'_> {
+    fn next(&mut self, layers: &mut Sources) -> Option<ParsedFlag> {
         let name = match self.parser.next() {
             Ok(None) => return None,
-            Ok(Some(Arg::Long("help") | Arg::Short('h'))) => return Some(Flag::Help),
-            Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(Flag::Version),
+            Ok(Some(Arg::Long("help") | Arg::Short('h'))) => return Some(ParsedFlag::Help),
+            Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(ParsedFlag::Version),
             Ok(Some(Arg::Long(name))) => name.to_owned(),
             Ok(Some(Arg::Short(letter))) => {
                 layers.problems.push(format!("flag -{letter}: unknown (mynah --help lists the flags)"));
-                return Some(Flag::Taken);
+                return Some(ParsedFlag::Taken);
             }
             Ok(Some(Arg::Value(word))) => {
                 if !self.lost {
                     layers.problems.push(format!("{word:?}: not a flag (mynah --help lists the flags)"));
                 }
-                return Some(Flag::Taken);
+                return Some(ParsedFlag::Taken);
             }
             Err(error) => {
                 layers.problems.push(error.to_string());
-                return Some(Flag::Taken);
+                return Some(ParsedFlag::Taken);
             }
         };
         if name == SHORTHAND.0 {
@@ -126,23 +126,23 @@ impl Flags<'_> {
             self.take_value(layers, row, &name);
         } else {
             self.lost = self.parser.optional_value().is_none();
-            let flags: Vec<_> = ROWS.iter().filter(|row| row.has_flag()).map(Row::flag).collect();
+            let flags: Vec<_> = ROWS.iter().filter(|row| row.has_flag()).map(KeyRow::flag).collect();
             let meant = nearest(&name, flags.iter().map(String::as_str).chain(["help", "version", "log"]));
             let meant = meant.replace("mean ", "mean --");
             layers.problems.push(format!("flag --{name}: unknown{meant}; mynah --help lists the flags"));
         }
-        Some(Flag::Taken)
+        Some(ParsedFlag::Taken)
     }
 
-    fn take_value(&mut self, layers: &mut Layers, row: &Row, name: &str) {
+    fn take_value(&mut self, layers: &mut Sources, row: &KeyRow, name: &str) {
         let value = match row.takes {
-            Takes::Switch => self.parser.optional_value().unwrap_or_else(|| "true".into()),
-            Takes::Text(_)
-            | Takes::Secret(_)
-            | Takes::Seconds
-            | Takes::Number(_)
-            | Takes::Wait
-            | Takes::OneOf(..) => match self.parser.value() {
+            ValueKind::Switch => self.parser.optional_value().unwrap_or_else(|| "true".into()),
+            ValueKind::Text(_)
+            | ValueKind::Secret(_)
+            | ValueKind::Seconds
+            | ValueKind::Number(_)
+            | ValueKind::Wait
+            | ValueKind::OneOf(..) => match self.parser.value() {
                 Ok(value) => value,
                 Err(_) => return layers.problems.push(format!("flag --{name}: needs a value")),
             },
@@ -158,7 +158,7 @@ impl Flags<'_> {
     }
 
     /// The last of several flags for one key counts.
-    fn set(&self, layers: &mut Layers, key: Key, name: &str, value: OsString) {
+    fn set(&self, layers: &mut Sources, key: Key, name: &str, value: OsString) {
         let place = format!("flag --{name}");
         match value.into_string() {
             Ok(value) => {
@@ -170,10 +170,10 @@ impl Flags<'_> {
     }
 }
 
-impl Layers {
+impl Sources {
     fn offer(&mut self, key: Key, layer: Layer, value: String, place: String, base: &Path) {
         let value = Zeroizing::new(value);
-        self.given.entry(key).or_insert_with(|| Given { value, layer, place, base: base.to_owned() });
+        self.given.entry(key).or_insert_with(|| SourcedValue { value, layer, place, base: base.to_owned() });
     }
 
     /// Other programs' variables are none of our business, whatever they hold.
@@ -254,7 +254,7 @@ impl Layers {
             None => (system.to_owned(), system.display().to_string(), true),
         };
         let Some(text) = self.read_file(&file, &shown, optional) else { return };
-        let mut section = Section::parse(&shown, &text);
+        let mut section = StrictTable::parse(&shown, &text);
         for row in ROWS.iter().filter(|row| row.is_in_files()) {
             let Some(entry) = section.take(row.name) else { continue };
             match text_of(row, entry.value) {
@@ -293,17 +293,20 @@ fn is_secret_variable(name: &str) -> bool {
 }
 
 /// The kind of value in a file must be the key's own: `"true"` is no switch.
-fn text_of(row: &Row, value: Plain) -> Result<String, &'static str> {
+fn text_of(row: &KeyRow, value: Scalar) -> Result<String, &'static str> {
     match (row.takes, value) {
-        (Takes::Switch, Plain::Switch(switch)) => Ok(switch.to_string()),
-        (Takes::Switch, Plain::Text(_) | Plain::Number(_)) => Err("must be true or false, without quotes"),
-        (Takes::Seconds | Takes::Number(_) | Takes::Wait, Plain::Number(number)) => Ok(number),
-        (Takes::Wait, Plain::Text(word)) => Ok(word),
-        (Takes::Seconds | Takes::Number(_), Plain::Text(_) | Plain::Switch(_))
-        | (Takes::Wait, Plain::Switch(_)) => Err("must be a number, without quotes"),
-        (Takes::Text(_) | Takes::Secret(_) | Takes::OneOf(..), Plain::Text(text)) => Ok(text),
-        (Takes::Text(_) | Takes::Secret(_) | Takes::OneOf(..), Plain::Number(_) | Plain::Switch(_)) => {
-            Err("must be text in quotes")
+        (ValueKind::Switch, Scalar::Switch(switch)) => Ok(switch.to_string()),
+        (ValueKind::Switch, Scalar::Text(_) | Scalar::Number(_)) => {
+            Err("must be true or false, without quotes")
         }
+        (ValueKind::Seconds | ValueKind::Number(_) | ValueKind::Wait, Scalar::Number(number)) => Ok(number),
+        (ValueKind::Wait, Scalar::Text(word)) => Ok(word),
+        (ValueKind::Seconds | ValueKind::Number(_), Scalar::Text(_) | Scalar::Switch(_))
+        | (ValueKind::Wait, Scalar::Switch(_)) => Err("must be a number, without quotes"),
+        (ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..), Scalar::Text(text)) => Ok(text),
+        (
+            ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..),
+            Scalar::Number(_) | Scalar::Switch(_),
+        ) => Err("must be text in quotes"),
     }
 }

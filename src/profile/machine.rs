@@ -8,7 +8,7 @@ use crate::sys::alsa_proc::{Card, read_cards};
 
 /// What this machine says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Machine {
+pub struct HostInfo {
     /// The device tree's model, e.g. `Raspberry Pi 4 Model B Rev 1.4`; a PC has none.
     pub model: Option<String>,
     /// The product that the HAT's memory names (`/proc/device-tree/hat/product`).
@@ -17,7 +17,7 @@ pub struct Machine {
     pub cards: Vec<Card>,
 }
 
-impl Machine {
+impl HostInfo {
     /// Reads what the files below `root` say; on a machine that is running, that is `/`.
     ///
     /// What is not there is not said: a machine without a sound card has none.

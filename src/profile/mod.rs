@@ -26,17 +26,23 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use body::{Bias, Body, Button, Deed, Driven, Gestures, Kind, Lamp, Light, Line, Place, ResetHold};
+pub use body::{
+    ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, HeldOutput, LedWiring,
+    LightConfig, LineBias, Peripherals, ResetHold,
+};
 pub use endpoint::Endpoint;
-pub use keep::Keep;
-pub use machine::Machine;
-pub use replay::Replay;
+pub use keep::SavedState;
+pub use machine::HostInfo;
+pub use replay::ReplayRequest;
 pub use secret::Secret;
-pub use sound::{Control, Form, Microphone, SampleFormat, Setting, Sound, Speaker, Unplugged};
+pub use sound::{
+    AudioConfig, CaptureConfig, ControlValue, MixerControl, PcmRequest, PlaybackConfig, SampleFormat,
+    UnplugPolicy,
+};
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 
-use layers::Asked;
+use layers::CommandLine;
 use values::Values;
 
 /// The config file that is read when there is no `--config` and no `mynah.toml` in the working directory.
@@ -56,26 +62,26 @@ pub fn read(
     env: impl IntoIterator<Item = (OsString, OsString)>,
     dir: &Path,
     system: &Path,
-    machine: &Machine,
-) -> Result<Request, ProfileError> {
+    machine: &HostInfo,
+) -> Result<Request, ConfigError> {
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some([boards, words @ ..]) = args.get(1..)
         && boards == "boards"
     {
-        return board::request(words, dir, machine).map(Request::Boards).map_err(ProfileError::wrong);
+        return board::request(words, dir, machine).map(Request::Boards).map_err(ConfigError::wrong);
     }
     if let Some([word, words @ ..]) = args.get(1..)
         && word == "replay"
     {
-        return replay::request(words, dir).map(Request::Replay).map_err(ProfileError::wrong);
+        return replay::request(words, dir).map(Request::Replay).map_err(ConfigError::wrong);
     }
     if let Some(page) = pages::request(args.get(1..).unwrap_or_default()) {
-        return page.map(Request::Page).map_err(ProfileError::wrong);
+        return page.map(Request::Page).map_err(ConfigError::wrong);
     }
     let layers = match layers::gather(args, env, dir, system) {
-        Asked::Help => return Ok(Request::Help(keys::help())),
-        Asked::Version => return Ok(Request::Version),
-        Asked::Run(layers) => layers,
+        CommandLine::Help => return Ok(Request::Help(keys::help())),
+        CommandLine::Version => return Ok(Request::Version),
+        CommandLine::Run(layers) => layers,
     };
     let mut values = Values::new(layers, dir);
     let (sound, mut body, chosen) = board::read(&mut values, machine);
@@ -84,19 +90,19 @@ pub fn read(
     if mode == Mode::Hold {
         body.keep_holding_for_talk();
     }
-    let profile = Profile {
+    let profile = Config {
         service,
-        talk: Talk { mode, sounds: values.switch(keys::Key::Sounds) },
-        sound,
-        body,
-        chosen,
+        talk: TalkConfig { mode, sounds: values.switch(keys::Key::Sounds) },
+        audio: sound,
+        peripherals: body,
+        board_summary: chosen,
         record: record(&mut values),
-        keep: keep::read(&mut values),
-        log: Log { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
+        saved_state: keep::read(&mut values),
+        log: LogConfig { dir: values.path(keys::Key::LogDir), verbose: values.switch(keys::Key::Verbose) },
         warnings: Vec::new(),
     };
     let warnings = values.judge()?;
-    Ok(Request::Run(Box::new(Profile { warnings, ..profile })))
+    Ok(Request::Run(Box::new(Config { warnings, ..profile })))
 }
 
 fn mode(values: &mut Values) -> Mode {
@@ -109,8 +115,8 @@ fn mode(values: &mut Values) -> Mode {
     }
 }
 
-fn record(values: &mut Values) -> Record {
-    Record {
+fn record(values: &mut Values) -> RecordConfig {
+    RecordConfig {
         file: values.path(keys::Key::Record),
         sound: values.switch(keys::Key::RecordSound),
         words: values.switch(keys::Key::RecordWords),
@@ -128,35 +134,35 @@ pub enum Request {
     /// Print this page of the manual or these completions and leave.
     Page(String),
     /// Live a recording again and leave.
-    Replay(Replay),
+    Replay(ReplayRequest),
     /// Run with these values.
-    Run(Box<Profile>),
+    Run(Box<Config>),
 }
 
 /// Every value the program runs with.
 #[derive(Debug)]
-pub struct Profile {
+pub struct Config {
     /// Who is talked to, and how the session is set up.
-    pub service: Service,
-    pub talk: Talk,
+    pub service: ServiceConfig,
+    pub talk: TalkConfig,
     /// Where sound comes from and goes to.
-    pub sound: Sound,
+    pub audio: AudioConfig,
     /// What the owner touches and sees, besides the terminal.
-    pub body: Body,
+    pub peripherals: Peripherals,
     /// Which board that is and why, and how to choose another: one sentence, to be told at start.
-    pub chosen: String,
+    pub board_summary: String,
     /// What is remembered from the last run.
-    pub keep: Keep,
-    pub record: Record,
-    pub log: Log,
+    pub saved_state: SavedState,
+    pub record: RecordConfig,
+    pub log: LogConfig,
     /// What is allowed but unwise, one sentence each, to be logged at start.
     pub warnings: Vec<String>,
 }
 
 /// Who is talked to, and what is asked of the session.
 #[derive(Debug)]
-pub struct Service {
-    pub target: Target,
+pub struct ServiceConfig {
+    pub target: ServiceTarget,
     /// The model or deployment, as the owner wrote it.
     pub model: String,
     pub voice: Voice,
@@ -176,16 +182,16 @@ pub struct Service {
 
 /// Which service answers.
 #[derive(Debug)]
-pub enum Target {
+pub enum ServiceTarget {
     /// The one built into the program.
     Parrot,
     /// Azure Voice Live, or a server that speaks like it.
-    Azure(Azure),
+    Azure(AzureConfig),
 }
 
 /// How Azure is reached.
 #[derive(Debug)]
-pub struct Azure {
+pub struct AzureConfig {
     /// The address, complete with its query.
     pub endpoint: Endpoint,
     /// What opens the door.
@@ -217,7 +223,7 @@ impl Credential {
 
 /// When the microphone is live.
 #[derive(Debug)]
-pub struct Talk {
+pub struct TalkConfig {
     /// What opens and closes it.
     pub mode: Mode,
     /// Whether the owner hears that the service is out of reach, and that it is back.
@@ -226,7 +232,7 @@ pub struct Talk {
 
 /// What is recorded of what happens, besides the last minutes, which are kept in memory.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct RecordConfig {
     /// The file that is written all the time.
     pub file: Option<PathBuf>,
     /// Whether samples are recorded.
@@ -237,7 +243,7 @@ pub struct Record {
 
 /// What is written down.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Log {
+pub struct LogConfig {
     /// The folder for `<timestamp>_voicelive.log`, when a log file is wanted.
     pub dir: Option<PathBuf>,
     /// Whether the log tells everything.
@@ -246,20 +252,20 @@ pub struct Log {
 
 /// Every problem with what the owner asked for.
 #[derive(Debug)]
-pub struct ProfileError {
+pub struct ConfigError {
     problems: Vec<String>,
-    absent: bool,
+    only_missing_devices: bool,
 }
 
-impl ProfileError {
+impl ConfigError {
     fn wrong(problems: Vec<String>) -> Self {
-        Self { problems, absent: false }
+        Self { problems, only_missing_devices: false }
     }
 
     /// Tells whether all would be well if what is not plugged in were: nothing that is written is wrong.
     #[must_use]
-    pub fn is_absence(&self) -> bool {
-        self.absent
+    pub fn is_missing_device_only(&self) -> bool {
+        self.only_missing_devices
     }
 
     /// Lists the problems, one sentence each.
@@ -269,10 +275,10 @@ impl ProfileError {
     }
 }
 
-impl fmt::Display for ProfileError {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problems.join("\n"))
     }
 }
 
-impl std::error::Error for ProfileError {}
+impl std::error::Error for ConfigError {}

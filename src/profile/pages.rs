@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use super::keys::{Group, ROWS, Row, Takes, USAGE};
+use super::keys::{HelpGroup, KeyRow, ROWS, USAGE, ValueKind};
 
 const MANUAL: &str = include_str!("../../cross/debian/mynah.1.in");
 const BASH: &str = include_str!("../../cross/debian/mynah.bash.in");
@@ -29,7 +29,7 @@ pub(super) fn request(words: &[OsString]) -> Option<Result<String, Vec<String>>>
 
 fn manual() -> String {
     let mut options = Vec::new();
-    for (group, title) in Group::TITLES {
+    for (group, title) in HelpGroup::TITLES {
         options.push(format!(".SS {title}"));
         for row in flags().filter(|row| row.group == group) {
             let flag = roff(&row.flag());
@@ -111,20 +111,24 @@ enum Value {
 }
 
 impl Value {
-    fn of(row: &Row) -> Self {
+    fn of(row: &KeyRow) -> Self {
         match row.takes {
-            Takes::Switch => Self::None,
-            Takes::OneOf(_, words) => Self::OneOf(words()),
-            Takes::Text("FILE" | "WAV") => Self::File,
-            Takes::Text("DIR") => Self::Folder,
-            Takes::Text("BOARD") => Self::Board,
-            Takes::Text(_) | Takes::Secret(_) | Takes::Seconds | Takes::Number(_) | Takes::Wait => Self::Text,
+            ValueKind::Switch => Self::None,
+            ValueKind::OneOf(_, words) => Self::OneOf(words()),
+            ValueKind::Text("FILE" | "WAV") => Self::File,
+            ValueKind::Text("DIR") => Self::Folder,
+            ValueKind::Text("BOARD") => Self::Board,
+            ValueKind::Text(_)
+            | ValueKind::Secret(_)
+            | ValueKind::Seconds
+            | ValueKind::Number(_)
+            | ValueKind::Wait => Self::Text,
         }
     }
 }
 
-fn flags() -> impl Iterator<Item = &'static Row> {
-    Group::TITLES
+fn flags() -> impl Iterator<Item = &'static KeyRow> {
+    HelpGroup::TITLES
         .into_iter()
         .flat_map(|(group, _)| ROWS.iter().filter(move |row| row.group == group && row.has_flag()))
 }

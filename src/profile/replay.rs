@@ -11,19 +11,19 @@ Usage: mynah replay [--verbose] FILE    live a recording again: 0 it is all the 
 
 /// What is to be lived again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replay {
+pub struct ReplayRequest {
     pub file: PathBuf,
     /// Whether every line is to be told.
     pub verbose: bool,
 }
 
 /// Understands the words after `mynah replay`.
-pub(super) fn request(words: &[OsString], dir: &Path) -> Result<Replay, Vec<String>> {
+pub(super) fn request(words: &[OsString], dir: &Path) -> Result<ReplayRequest, Vec<String>> {
     let is_verbose = |word: &&OsString| *word == "--verbose";
     let (flags, rest): (Vec<_>, Vec<_>) = words.iter().partition(is_verbose);
     match rest[..] {
         [file] if !file.to_string_lossy().starts_with('-') => {
-            Ok(Replay { file: dir.join(file), verbose: !flags.is_empty() })
+            Ok(ReplayRequest { file: dir.join(file), verbose: !flags.is_empty() })
         }
         [] => Err(vec![format!("mynah replay: of which file?\n{USAGE}")]),
         [word, ..] => {

@@ -7,7 +7,7 @@ use super::endpoint::EXAMPLE;
 use super::keys::{Key, nearest};
 use super::layers::Layer;
 use super::values::Values;
-use super::{Azure, Credential, Endpoint, Secret, Service, Target, secret};
+use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
 use crate::model::{NoiseReduction, TurnDetection, Voice};
 
 /// OpenAI's voices that Voice Live lists.
@@ -18,9 +18,9 @@ const OPENAI_VOICES: &[&str] =
 const NATIVE_MODEL: &str = "azure-realtime";
 
 /// Reads all that concerns the service.
-pub(super) fn read(values: &mut Values) -> Service {
+pub(super) fn read(values: &mut Values) -> ServiceConfig {
     let model = values.text_or_default(Key::Model);
-    let service = Service {
+    let service = ServiceConfig {
         voice: voice(values, &model),
         instructions: values.text_or_default(Key::Instructions),
         turn_detection: values.choice(Key::TurnDetection),
@@ -28,7 +28,7 @@ pub(super) fn read(values: &mut Values) -> Service {
         echo_cancellation: values.choice(Key::EchoCancellation),
         transcription: values.choice(Key::Transcription),
         language: language(values),
-        target: if values.switch(Key::Parrot) { Target::Parrot } else { azure(values, &model) },
+        target: if values.switch(Key::Parrot) { ServiceTarget::Parrot } else { azure(values, &model) },
         model,
     };
     warn_of_mismatch(values, &service);
@@ -36,13 +36,15 @@ pub(super) fn read(values: &mut Values) -> Service {
 }
 
 /// The parrot stands in for what is refused; nothing is run with it.
-fn azure(values: &mut Values, model: &str) -> Target {
+fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     let endpoint = endpoint(values, model);
     let credential = credential(values);
     let ca_file = values.file(Key::CaFile);
     match (endpoint, credential) {
-        (Some(endpoint), Some(credential)) => Target::Azure(Azure { endpoint, credential, ca_file }),
-        (None, _) | (_, None) => Target::Parrot,
+        (Some(endpoint), Some(credential)) => {
+            ServiceTarget::Azure(AzureConfig { endpoint, credential, ca_file })
+        }
+        (None, _) | (_, None) => ServiceTarget::Parrot,
     }
 }
 
@@ -174,7 +176,7 @@ fn language(values: &mut Values) -> Option<String> {
     Some(language)
 }
 
-fn warn_of_mismatch(values: &mut Values, service: &Service) {
+fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
     let model = &service.model;
     let only_realtime = [
         (Key::TurnDetection, service.turn_detection == TurnDetection::SemanticVad),
@@ -189,7 +191,7 @@ fn warn_of_mismatch(values: &mut Values, service: &Service) {
             values.warn(format!("{place}: is for gpt-realtime models; {model} may refuse it"));
         }
     }
-    if let Target::Azure(azure) = &service.target
+    if let ServiceTarget::Azure(azure) = &service.target
         && values.layer(Key::Model).is_some_and(|layer| layer > Layer::Default)
         && !azure.endpoint.asks_for(model)
     {

@@ -6,44 +6,44 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::ProfileError;
-use super::Unplugged;
+use super::ConfigError;
+use super::UnplugPolicy;
 use super::board::sound;
 use super::keys::{Key, ROWS, nearest};
-use super::layers::{Layer, Layers};
+use super::layers::{Layer, Sources};
 
 /// A value that is one of a few words; the first stands in for a bad one.
-pub(super) trait Choice: Copy + 'static {
+pub(super) trait Keyword: Copy + 'static {
     /// The words and what they mean.
     const ALL: &'static [(&'static str, Self)];
 }
 
 /// Lists the words of a choice.
-pub(super) fn names<C: Choice>() -> Vec<&'static str> {
+pub(super) fn names<C: Keyword>() -> Vec<&'static str> {
     C::ALL.iter().map(|(name, _)| *name).collect()
 }
 
 /// What was written, being read.
 pub(super) struct Values {
-    layers: Layers,
+    layers: Sources,
     dir: PathBuf,
     /// How many of the problems are that something is not plugged in.
     absences: usize,
 }
 
 impl Values {
-    pub(super) fn new(layers: Layers, dir: &Path) -> Self {
+    pub(super) fn new(layers: Sources, dir: &Path) -> Self {
         Self { layers, dir: dir.to_owned(), absences: 0 }
     }
 
     /// Gives the warnings if there is no problem.
-    pub(super) fn judge(self) -> Result<Vec<String>, ProfileError> {
-        let Layers { problems, warnings, .. } = self.layers;
+    pub(super) fn judge(self) -> Result<Vec<String>, ConfigError> {
+        let Sources { problems, warnings, .. } = self.layers;
         if problems.is_empty() {
             return Ok(warnings);
         }
         let absent = self.absences == problems.len();
-        Err(ProfileError { problems, absent })
+        Err(ConfigError { problems, only_missing_devices: absent })
     }
 
     /// Reads a text, if it is set.
@@ -74,7 +74,7 @@ impl Values {
     }
 
     /// Reads one of a few words.
-    pub(super) fn choice<C: Choice>(&mut self, key: Key) -> C {
+    pub(super) fn choice<C: Keyword>(&mut self, key: Key) -> C {
         let (_, first) = C::ALL[0];
         let Some(given) = self.layers.given.get(&key) else { return first };
         let written = given.value.as_str();
@@ -120,7 +120,7 @@ impl Values {
     }
 
     /// Reads how long a card is waited for, if it is set.
-    pub(super) fn wait(&mut self, key: Key) -> Option<Unplugged> {
+    pub(super) fn wait(&mut self, key: Key) -> Option<UnplugPolicy> {
         let wait = sound::wait(&self.layers.given.get(&key)?.value);
         if wait.is_none() {
             self.refuse_value(key, &sound::wait_wanted());

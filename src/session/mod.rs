@@ -42,7 +42,7 @@ use crate::history::History;
 use crate::ledger::{Ledger, TurnMark};
 use crate::light::LightState;
 use crate::model::Time;
-use crate::profile::Keep;
+use crate::profile::SavedState;
 use crate::recorder::Fault;
 use crate::wire::{self, Command, SessionConfig};
 
@@ -85,7 +85,7 @@ pub struct Parts {
     /// Who does what is slow.
     pub errands: Background,
     /// What is remembered from the last run.
-    pub keep: Keep,
+    pub keep: SavedState,
     /// Readable when the program is to end.
     pub signals: UnixStream,
     /// How long the service manager waits for a sign of life (`WatchdogSec=`), if it does.

@@ -10,7 +10,7 @@ use crate::conversation::{Event, UserInput};
 use crate::errands::StateWrite;
 use crate::light::HoldProgress;
 use crate::model::Time;
-use crate::profile::Keep;
+use crate::profile::SavedState;
 use crate::wire;
 
 /// How loud replies are where nobody has said, percent.
@@ -27,7 +27,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(keep: &Keep) -> Self {
+    pub(super) fn new(keep: &SavedState) -> Self {
         Self { muted: keep.muted, volume: keep.volume }
     }
 
@@ -102,7 +102,7 @@ impl Session {
         let settings =
             Settings { muted: self.conversation.muted_by_button(), volume: self.sound.playback.volume() };
         if settings != self.settings {
-            self.errands.save_state(StateWrite::Save(Keep::text(settings.muted, settings.volume)));
+            self.errands.save_state(StateWrite::Save(SavedState::text(settings.muted, settings.volume)));
             self.settings = settings;
         }
     }

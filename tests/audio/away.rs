@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use mynah::audio::{AudioError, DeviceLost, Direction, MissingDevices, StreamFormat, Unplugged, loops};
+use mynah::audio::{AudioError, DeviceLost, Direction, MissingDevices, StreamFormat, UnplugPolicy, loops};
 
 use super::dac::numbered;
 use super::stage::{BUSY, Stage, UNPLUGGED, at_once};
 
-const WAIT: Unplugged = Unplugged::Wait;
+const WAIT: UnplugPolicy = UnplugPolicy::Wait;
 
 #[test]
 fn a_speaker_that_is_unplugged_is_away_at_once_and_back_when_it_has_played() {
@@ -37,7 +37,7 @@ fn tries_grow_apart_to_two_seconds_and_go_on_for_ever() {
 fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
-    let error = talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).unwrap_err();
+    let error = talk(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).unwrap_err();
     assert_eq!(stage.now(), 5100);
     assert_eq!(
         error,
@@ -47,7 +47,7 @@ fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() 
     stage.at(0, Stage::listen);
     stage.at(100, Stage::unplug);
     stage.at(2000, Stage::hush);
-    assert!(hear(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert!(hear(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
     assert_eq!(stage.now(), 5100, "wanted or not");
 }
 
@@ -57,7 +57,7 @@ fn a_device_that_comes_back_in_time_has_all_its_time_again() {
     stage.at(100, Stage::unplug);
     stage.at(4000, Stage::put_back);
     stage.at(20_000, Stage::unplug);
-    assert!(talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert!(talk(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
     assert_eq!(stage.tries()[4], (5100, true), "in its last moment");
     assert_eq!(stage.now(), 25_000);
 }
@@ -67,7 +67,7 @@ fn a_device_that_opens_in_its_last_moment_and_gives_nothing_wins_no_time() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     stage.at(4000, Stage::flap);
-    assert!(talk(&stage, Unplugged::End(Duration::from_secs(5)), 60_000).is_err());
+    assert!(talk(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
     assert_eq!((stage.tries()[4], stage.now()), ((5100, true), 5100));
 }
 
@@ -165,7 +165,7 @@ fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
         let stage = Stage::new();
         stage.at(0, Stage::listen);
         stage.at(100, Stage::flap);
-        let limit = Unplugged::End(Duration::from_secs(5));
+        let limit = UnplugPolicy::End(Duration::from_secs(5));
         let ended = match end {
             Direction::Playback => talk(&stage, limit, 60_000),
             Direction::Capture => hear(&stage, limit, 60_000),
@@ -278,13 +278,13 @@ fn a_sound_whose_devices_are_there_says_so() {
     assert_eq!(sound.missing_devices(), MissingDevices::default());
 }
 
-fn talk(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
+fn talk(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
     let (sound, _listener, talker) = loops(StreamFormat::default(), unplugged).unwrap();
     let (place, device) = stage.begin(Direction::Playback, sound, end_ms);
     at_once(talker.run(place, device))
 }
 
-fn hear(stage: &Stage, unplugged: Unplugged, end_ms: u64) -> Result<(), AudioError> {
+fn hear(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
     let (sound, listener, _talker) = loops(StreamFormat::default(), unplugged).unwrap();
     let (place, _) = stage.begin(Direction::Capture, sound, end_ms);
     at_once(listener.run(place))

@@ -1,6 +1,6 @@
 //! Both threads' loops through any order of losses, returns, wishes and cuts.
 
-use mynah::audio::{Direction, MissingDevices, StreamFormat, Unplugged, loops};
+use mynah::audio::{Direction, MissingDevices, StreamFormat, UnplugPolicy, loops};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ proptest! {
         walk in vec((0u64..900, happening()), 0..60),
     ) {
         let (stage, end) = script(&walk);
-        let (sound, _listener, talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+        let (sound, _listener, talker) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
         let (place, device) = stage.begin(Direction::Playback, sound, end);
         prop_assert_eq!(at_once(talker.run(place, device)), Ok(()));
         prop_assert_eq!(last(&stage).playback, None);
@@ -46,7 +46,7 @@ proptest! {
     ) {
         let (stage, end) = script(&walk);
         stage.at(end - 1, |stage| assert!(stage.is_open()));
-        let (sound, listener, _talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+        let (sound, listener, _talker) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
         let (place, _) = stage.begin(Direction::Capture, sound, end);
         prop_assert_eq!(at_once(listener.run(place)), Ok(()));
         prop_assert_eq!(last(&stage).capture, None);

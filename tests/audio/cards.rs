@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mynah::audio::{
-    AlsaDevices, AudioError, AudioIo, Direction, Drain, Form, SampleFormat, Source, StreamFormat, open_alsa,
+    AlsaDevices, AudioError, AudioIo, Direction, Drain, PcmRequest, SampleFormat, Source, StreamFormat,
+    open_alsa,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -87,9 +88,21 @@ fn a_device_that_is_not_there_is_refused_by_name() {
 fn what_is_said_and_not_offered_is_refused_with_what_is() {
     // What a card would be: alsa-lib's own converters are not asked for, so their limits are a card's.
     for (form, channels, sentence) in [
-        (Form { channels: Some(0), ..Form::default() }, vec![], "asks for 0 channels; it offers 1 to "),
-        (Form { channels: Some(2), ..Form::default() }, vec![2], "channel 2 of 2 (they are counted from 0)"),
-        (Form { rate_hz: Some(24_001), ..Form::default() }, vec![], "no way from 24001 Hz to 24000 Hz"),
+        (
+            PcmRequest { channels: Some(0), ..PcmRequest::default() },
+            vec![],
+            "asks for 0 channels; it offers 1 to ",
+        ),
+        (
+            PcmRequest { channels: Some(2), ..PcmRequest::default() },
+            vec![2],
+            "channel 2 of 2 (they are counted from 0)",
+        ),
+        (
+            PcmRequest { rate_hz: Some(24_001), ..PcmRequest::default() },
+            vec![],
+            "no way from 24001 Hz to 24000 Hz",
+        ),
     ] {
         let speaker = Drain { device: "null".to_owned(), form, channels };
         let error =
@@ -101,14 +114,14 @@ fn what_is_said_and_not_offered_is_refused_with_what_is() {
 
 #[test]
 fn what_is_said_is_granted_and_the_rest_is_chosen() {
-    let form = Form {
+    let form = PcmRequest {
         rate_hz: Some(48_000),
         format: Some(SampleFormat::S24In3),
         channels: Some(2),
         period: Some(Duration::from_millis(5)),
     };
     let microphone = Source { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
-    let louder = Source { form: Form::default(), channels: vec![3], ..microphone.clone() };
+    let louder = Source { form: PcmRequest::default(), channels: vec![3], ..microphone.clone() };
     let sound =
         open_alsa(AlsaDevices { microphone, ..names("null", "null") }, StreamFormat::default()).unwrap();
     let said = sound.granted()[0].to_string();
@@ -132,8 +145,12 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("speaker.raw");
-        let form =
-            Form { rate_hz: Some(rate_hz), format: Some(format), channels: Some(channels), period: None };
+        let form = PcmRequest {
+            rate_hz: Some(rate_hz),
+            format: Some(format),
+            channels: Some(channels),
+            period: None,
+        };
         let device = format!("file:FILE='{}',FORMAT=raw", path.display());
         let speaker = Drain { device, form, channels: vec![channels - 1] };
         let mut sound =

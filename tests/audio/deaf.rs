@@ -1,7 +1,7 @@
 //! A device that is there and of no use: a microphone that hears nothing, and either that stands still.
 
 use mynah::audio::{
-    AudioError, DeadInput, DeviceLost, Direction, StallDetector, StreamFormat, Unplugged, loops,
+    AudioError, DeadInput, DeviceLost, Direction, StallDetector, StreamFormat, UnplugPolicy, loops,
 };
 
 use super::stage::{Stage, Voice, at_once};
@@ -65,7 +65,7 @@ fn a_long_buffer_that_goes_round_is_not_taken_for_sound_between_two_rounds() {
     stage.gives(960);
     stage.hears(Voice::Again(32 * 960));
     let long = StreamFormat { period_frames: 960, queue_frames: 1920, ..StreamFormat::default() };
-    let (sound, listener, _talker) = loops(long, Unplugged::Wait).unwrap();
+    let (sound, listener, _talker) = loops(long, UnplugPolicy::Wait).unwrap();
     let (place, _) = stage.begin(Direction::Capture, sound, 60_000);
     assert_eq!(at_once(listener.run(place)), Ok(()));
     assert_eq!(deaf(&stage).len(), 1, "{:?}", deaf(&stage));
@@ -232,13 +232,13 @@ fn listening() -> Stage {
 }
 
 fn hear(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, listener, _talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+    let (sound, listener, _talker) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
     let (place, _) = stage.begin(Direction::Capture, sound, end_ms);
     at_once(listener.run(place))
 }
 
 fn talk(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, _listener, talker) = loops(StreamFormat::default(), Unplugged::Wait).unwrap();
+    let (sound, _listener, talker) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
     let (place, device) = stage.begin(Direction::Playback, sound, end_ms);
     at_once(talker.run(place, device))
 }

@@ -1,6 +1,6 @@
 //! The mixer's arithmetic, and the refusals that need no card.
 
-use mynah::audio::{AudioError, Control, Setting, controls, share};
+use mynah::audio::{AudioError, ControlValue, MixerControl, controls, share};
 
 #[test]
 fn a_percentage_is_a_share_of_the_range_rounded_up() {
@@ -29,8 +29,11 @@ fn no_control_needs_no_card() {
 #[test]
 fn a_card_that_is_not_there_is_refused_by_name() {
     for card in ["hw:CARD=nowhere", "no\0where"] {
-        let control =
-            Control { card: card.to_owned(), name: "Master".to_owned(), setting: Setting::Percent(80) };
+        let control = MixerControl {
+            card: card.to_owned(),
+            name: "Master".to_owned(),
+            setting: ControlValue::Percent(80),
+        };
         let error = controls(&[control]).remove(0);
         assert!(matches!(&error, AudioError::Mixer { .. }), "{error:?}");
         let said = error.to_string();

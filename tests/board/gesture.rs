@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mynah::board::{ButtonFault, Gesture, InputEvent, MuteSwitch};
 use mynah::model::Time;
-use mynah::profile::{Deed, Gestures, ResetHold};
+use mynah::profile::{ButtonAction, ButtonBindings, ResetHold};
 use proptest::prelude::*;
 
 use InputEvent::{Down, Mute, Reset, ResetNear, ResetOff, Up, VolumeDown, VolumeUp};
@@ -14,95 +14,114 @@ const UP: bool = false;
 
 #[test]
 fn a_talk_button_is_down_at_its_edge_and_up_at_its_release() {
-    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     assert_eq!(told(&does, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
 }
 
 #[test]
 fn a_short_press_without_rivals_is_told_at_the_release() {
-    let does = Gestures { short: Some(Deed::Mute), ..Gestures::default() };
+    let does = ButtonBindings { short: Some(ButtonAction::Mute), ..ButtonBindings::default() };
     assert_eq!(told(&does, &[(0, DOWN), (80, UP)], 9000), [(80, Mute)]);
     assert_eq!(told(&does, &[(0, DOWN), (3000, UP)], 9000), [(3000, Mute)]);
 }
 
 #[test]
 fn a_short_press_waits_only_for_as_long_as_it_may_become_a_double() {
-    let does =
-        Gestures { short: Some(Deed::VolumeUp), double: Some(Deed::VolumeDown), ..Gestures::default() };
+    let does = ButtonBindings {
+        short: Some(ButtonAction::VolumeUp),
+        double: Some(ButtonAction::VolumeDown),
+        ..ButtonBindings::default()
+    };
     assert_eq!(told(&does, &[(0, DOWN), (80, UP)], 9000), [(400, VolumeUp)]);
     assert_eq!(told(&does, &[(0, DOWN), (80, UP), (250, DOWN), (300, UP)], 9000), [(250, VolumeDown)]);
     // The second one came too late, so each is a press of its own.
     let two = [(0, DOWN), (80, UP), (410, DOWN), (450, UP)];
     assert_eq!(told(&does, &two, 9000), [(400, VolumeUp), (810, VolumeUp)]);
     // What was down for too long to be half a double is told when it is let go.
-    let does = Gestures { short: Some(Deed::Mute), ..does };
+    let does = ButtonBindings { short: Some(ButtonAction::Mute), ..does };
     assert_eq!(told(&does, &[(0, DOWN), (420, UP)], 9000), [(420, Mute)]);
 }
 
 #[test]
 fn a_third_press_begins_anew() {
-    let does = Gestures { short: Some(Deed::Mute), double: Some(Deed::VolumeUp), ..Gestures::default() };
+    let does = ButtonBindings {
+        short: Some(ButtonAction::Mute),
+        double: Some(ButtonAction::VolumeUp),
+        ..ButtonBindings::default()
+    };
     let three = [(0, DOWN), (50, UP), (150, DOWN), (200, UP), (300, DOWN), (350, UP)];
     assert_eq!(told(&does, &three, 9000), [(150, VolumeUp), (700, Mute)]);
 }
 
 #[test]
 fn a_press_that_became_long_is_not_short() {
-    let does =
-        Gestures { short: Some(Deed::VolumeUp), long: Some((Deed::Mute, secs(2))), ..Gestures::default() };
+    let does = ButtonBindings {
+        short: Some(ButtonAction::VolumeUp),
+        long: Some((ButtonAction::Mute, secs(2))),
+        ..ButtonBindings::default()
+    };
     assert_eq!(told(&does, &[(0, DOWN), (1999, UP)], 9000), [(1999, VolumeUp)]);
     assert_eq!(told(&does, &[(0, DOWN), (2500, UP)], 9000), [(2000, Mute)]);
 }
 
 #[test]
 fn a_press_that_became_a_double_is_neither_short_nor_long() {
-    let does = Gestures {
-        short: Some(Deed::VolumeUp),
-        double: Some(Deed::VolumeDown),
-        long: Some((Deed::Mute, secs(1))),
-        ..Gestures::default()
+    let does = ButtonBindings {
+        short: Some(ButtonAction::VolumeUp),
+        double: Some(ButtonAction::VolumeDown),
+        long: Some((ButtonAction::Mute, secs(1))),
+        ..ButtonBindings::default()
     };
     assert_eq!(told(&does, &[(0, DOWN), (80, UP), (200, DOWN), (4000, UP)], 9000), [(200, VolumeDown)]);
 }
 
 #[test]
 fn muting_by_a_long_press_lets_the_talk_button_up_after_it() {
-    let does = Gestures { press: Some(Deed::Talk), long: Some((Deed::Mute, secs(2))), ..Gestures::default() };
+    let does = ButtonBindings {
+        press: Some(ButtonAction::Talk),
+        long: Some((ButtonAction::Mute, secs(2))),
+        ..ButtonBindings::default()
+    };
     assert_eq!(told(&does, &[(0, DOWN), (2500, UP)], 9000), [(0, Down), (2000, Mute), (2000, Up)]);
     assert_eq!(told(&does, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
 }
 
 #[test]
 fn talking_may_hang_on_any_gesture() {
-    let talk = Some(Deed::Talk);
-    let short = Gestures { short: talk, ..Gestures::default() };
+    let talk = Some(ButtonAction::Talk);
+    let short = ButtonBindings { short: talk, ..ButtonBindings::default() };
     assert_eq!(told(&short, &[(0, DOWN), (80, UP)], 9000), [(80, Down), (80, Up)]);
-    let double = Gestures { double: talk, ..Gestures::default() };
+    let double = ButtonBindings { double: talk, ..ButtonBindings::default() };
     let twice = [(0, DOWN), (80, UP), (200, DOWN), (900, UP)];
     assert_eq!(told(&double, &twice, 9000), [(200, Down), (900, Up)]);
-    let long = Gestures { press: talk, long: Some((Deed::Talk, secs(1))), ..Gestures::default() };
+    let long = ButtonBindings {
+        press: talk,
+        long: Some((ButtonAction::Talk, secs(1))),
+        ..ButtonBindings::default()
+    };
     assert_eq!(told(&long, &[(0, DOWN), (3000, UP)], 9000), [(0, Down), (3000, Up)]);
 }
 
 #[test]
 fn a_volume_button_goes_on_while_it_is_held() {
-    let press = Gestures { press: Some(Deed::VolumeUp), ..Gestures::default() };
+    let press = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
     let held = [(0, DOWN), (950, UP)];
     assert_eq!(told(&press, &held, 9000), [0, 500, 700, 900].map(|ms| (ms, VolumeUp)));
     assert_eq!(told(&press, &[(0, DOWN), (100, UP)], 9000), [(0, VolumeUp)]);
-    let short = Gestures { short: Some(Deed::VolumeDown), ..Gestures::default() };
+    let short = ButtonBindings { short: Some(ButtonAction::VolumeDown), ..ButtonBindings::default() };
     assert_eq!(told(&short, &held, 9000), [500, 700, 900].map(|ms| (ms, VolumeDown)));
     assert_eq!(told(&short, &[(0, DOWN), (100, UP)], 9000), [(100, VolumeDown)]);
-    let long = Gestures { long: Some((Deed::VolumeUp, secs(1))), ..Gestures::default() };
+    let long = ButtonBindings { long: Some((ButtonAction::VolumeUp, secs(1))), ..ButtonBindings::default() };
     assert_eq!(told(&long, &[(0, DOWN), (1450, UP)], 9000), [1000, 1200, 1400].map(|ms| (ms, VolumeUp)));
     // Where holding on means something else, it does not mean more of the same.
-    let both = Gestures { long: Some((Deed::Mute, secs(1))), ..press };
+    let both = ButtonBindings { long: Some((ButtonAction::Mute, secs(1))), ..press };
     assert_eq!(told(&both, &held, 9000), [(0, VolumeUp)]);
 }
 
 #[test]
 fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
-    let does = Gestures { short: Some(Deed::Mute), reset: Some(reset()), ..Gestures::default() };
+    let does =
+        ButtonBindings { short: Some(ButtonAction::Mute), reset: Some(reset()), ..ButtonBindings::default() };
     assert_eq!(told(&does, &[(0, DOWN), (4999, UP)], 90_000), [(4999, Mute)]);
     let warned = [(5000, ResetNear(secs(5))), (9999, ResetOff)];
     assert_eq!(told(&does, &[(0, DOWN), (9999, UP)], 90_000), warned);
@@ -112,7 +131,7 @@ fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
 
 #[test]
 fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
-    let does = Gestures { reset: Some(reset()), ..Gestures::default() };
+    let does = ButtonBindings { reset: Some(reset()), ..ButtonBindings::default() };
     let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |touch| told.push(touch));
     // The program was asleep for a minute.
@@ -125,7 +144,7 @@ fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
 
 #[test]
 fn repeats_that_come_late_come_once() {
-    let does = Gestures { press: Some(Deed::VolumeUp), ..Gestures::default() };
+    let does = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
     let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |touch| told.push(touch));
     gesture.expire(start + secs(30), |touch| told.push(touch));
@@ -134,11 +153,11 @@ fn repeats_that_come_late_come_once() {
 
 #[test]
 fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
-    let does = Gestures {
-        press: Some(Deed::Talk),
-        double: Some(Deed::Mute),
-        short: Some(Deed::VolumeUp),
-        ..Gestures::default()
+    let does = ButtonBindings {
+        press: Some(ButtonAction::Talk),
+        double: Some(ButtonAction::Mute),
+        short: Some(ButtonAction::VolumeUp),
+        ..ButtonBindings::default()
     };
     let bouncing = [
         (0, DOWN),
@@ -159,7 +178,8 @@ fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
 
 #[test]
 fn a_button_held_at_the_start_counts_from_its_release() {
-    let does = Gestures { press: Some(Deed::Talk), reset: Some(reset()), ..Gestures::default() };
+    let does =
+        ButtonBindings { press: Some(ButtonAction::Talk), reset: Some(reset()), ..ButtonBindings::default() };
     let edges = [(20_000, UP), (21_000, DOWN), (21_100, UP)];
     let (told, faults) = watch(Gesture::pressed_at_start(&does), &edges, 90_000);
     assert_eq!(told, [(21_000, Down), (21_100, Up)]);
@@ -168,13 +188,13 @@ fn a_button_held_at_the_start_counts_from_its_release() {
 
 #[test]
 fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
-    let mute = Gestures { press: Some(Deed::Mute), ..Gestures::default() };
+    let mute = ButtonBindings { press: Some(ButtonAction::Mute), ..ButtonBindings::default() };
     let edges = [(0, DOWN), (70_000, UP), (71_000, DOWN), (71_100, UP)];
     let (told, faults) = watch(Gesture::new(&mute), &edges, 90_000);
     assert_eq!(told, [(0, Mute), (71_000, Mute)]);
     assert_eq!(faults, [(60_000, ButtonFault::Stuck)]);
     // Holding a talk button is talking, and may last.
-    let talk = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let talk = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let (told, faults) = watch(Gesture::new(&talk), &[(0, DOWN), (400_000, UP)], 900_000);
     assert_eq!(told, [(0, Down), (300_000, Up)]);
     assert_eq!(faults, [(300_000, ButtonFault::Stuck)]);
@@ -182,7 +202,7 @@ fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
 
 #[test]
 fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second() {
-    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     // An edge every 15 ms for ten seconds, and then an honest press.
     let mut edges: Vec<_> = (0..666).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(12_000, DOWN), (12_100, UP)]);
@@ -201,7 +221,7 @@ fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second
 
 #[test]
 fn a_quick_finger_is_not_chatter() {
-    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let edges: Vec<_> = (0..80).map(|edge| (edge * 55, edge % 2 == 0)).collect();
     let (told, faults) = watch(Gesture::new(&does), &edges, 90_000);
     assert_eq!((told.len(), faults.len()), (80, 0));
@@ -209,7 +229,7 @@ fn a_quick_finger_is_not_chatter() {
 
 #[test]
 fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
-    let does = Gestures { press: Some(Deed::Talk), ..Gestures::default() };
+    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let mut edges: Vec<_> = (0..41).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(5000, UP), (6000, DOWN), (6100, UP)]);
     let (told, _) = watch(Gesture::new(&does), &edges, 90_000);
@@ -219,7 +239,8 @@ fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
 
 #[test]
 fn a_button_that_is_lost_is_let_up() {
-    let does = Gestures { press: Some(Deed::Talk), reset: Some(reset()), ..Gestures::default() };
+    let does =
+        ButtonBindings { press: Some(ButtonAction::Talk), reset: Some(reset()), ..ButtonBindings::default() };
     let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |touch| told.push(touch));
     gesture.expire(start + secs(6), |touch| told.push(touch));
@@ -270,15 +291,22 @@ proptest! {
     }
 }
 
-fn gestures() -> impl Strategy<Value = Gestures> {
-    let deed = || prop::sample::select(vec![Deed::Talk, Deed::Mute, Deed::VolumeUp, Deed::VolumeDown]);
+fn gestures() -> impl Strategy<Value = ButtonBindings> {
+    let deed = || {
+        prop::sample::select(vec![
+            ButtonAction::Talk,
+            ButtonAction::Mute,
+            ButtonAction::VolumeUp,
+            ButtonAction::VolumeDown,
+        ])
+    };
     let some = || prop::option::of(deed());
     let long = prop::option::of((deed(), (300..3000u64).prop_map(ms)));
     let reset = prop::option::of(
         (1000..6000u64, 0..6000u64)
             .prop_map(|(warn, more)| ResetHold { warn_after: ms(warn), act_after: ms(warn + more) }),
     );
-    (some(), some(), some(), long, reset).prop_map(|(press, short, double, long, reset)| Gestures {
+    (some(), some(), some(), long, reset).prop_map(|(press, short, double, long, reset)| ButtonBindings {
         press,
         short,
         double,
@@ -309,7 +337,7 @@ fn assert_alternating(told: &[(u64, InputEvent)]) {
     }
 }
 
-fn told(does: &Gestures, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, InputEvent)> {
+fn told(does: &ButtonBindings, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, InputEvent)> {
     let (told, faults) = watch(Gesture::new(does), edges, until_ms);
     assert_eq!(faults, []);
     told

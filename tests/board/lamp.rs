@@ -11,7 +11,7 @@ use mynah::board::lamp::{BitBangBus, Leds, OutputLines, RETRY, SysfsPaths, apa10
 use mynah::conversation::State;
 use mynah::light::{Levels, LightState};
 use mynah::model::Time;
-use mynah::profile::{Lamp, Light, Line};
+use mynah::profile::{GpioLine, LedWiring, LightConfig};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -61,7 +61,7 @@ fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest()
 fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
     let tree = Tree::new();
     let led = tree.led("ACT", 255);
-    let mut lamps = tree.lamps(Lamp::Class { leds: vec!["ACT".into()] }, 255).unwrap();
+    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["ACT".into()] }, 255).unwrap();
     assert_eq!((led.read("trigger"), led.read("brightness")), ("none".into(), "0".into()));
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     let loud = Levels { microphone: u16::MAX, speaker: 0 };
@@ -81,7 +81,7 @@ fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
 fn an_led_that_is_only_on_or_off_stays_on_while_the_microphone_is_live() {
     let tree = Tree::new();
     let led = tree.led("led0", 1);
-    let mut lamps = tree.lamps(Lamp::Class { leds: vec!["led0".into()] }, 1).unwrap();
+    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["led0".into()] }, 1).unwrap();
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     assert_eq!(lamps.show(&listening, listening.since, Levels::default()), None);
     assert_eq!(led.read("brightness"), "1");
@@ -95,7 +95,7 @@ fn three_leds_are_red_green_and_blue() {
     let tree = Tree::new();
     let leds = ["r", "g", "b"].map(|name| tree.led(name, 100));
     let names = vec!["r".into(), "g".into(), "b".into()];
-    let mut lamps = tree.lamps(Lamp::Class { leds: names }, 255).unwrap();
+    let mut lamps = tree.lamps(LedWiring::Class { leds: names }, 255).unwrap();
     let offline = LightState::begin(State::Offline, Time::ZERO);
     lamps.show(&offline, offline.since, Levels::default());
     assert_eq!(leds.map(|led| led.read("brightness")), ["100", "12", "0"], "amber");
@@ -107,7 +107,7 @@ fn a_multicolour_led_takes_its_colours_in_its_own_order() {
     let led = tree.led("rgb:status", 255);
     led.write("multi_index", "green white blue red");
     led.write("multi_intensity", "9 9 9 9");
-    let mut lamps = tree.lamps(Lamp::Class { leds: vec!["rgb:status".into()] }, 255).unwrap();
+    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["rgb:status".into()] }, 255).unwrap();
     assert_eq!((led.read("multi_intensity"), led.read("brightness")), ("0 0 0 0".into(), "255".into()));
     let offline = LightState::begin(State::Offline, Time::ZERO);
     lamps.show(&offline, offline.since, Levels::default());
@@ -121,7 +121,7 @@ fn pwm_is_set_to_its_period_and_way_round_and_then_its_duty_follows() {
     let tree = Tree::new();
     let channel = tree.pwm("pwmchip0", 2, 1);
     let lamp =
-        Lamp::Pwm { chip: "pwmchip0".into(), channels: vec![1], period_ns: 1_000_000, active_low: true };
+        LedWiring::Pwm { chip: "pwmchip0".into(), channels: vec![1], period_ns: 1_000_000, active_low: true };
     let mut lamps = tree.lamps(lamp, 128).unwrap();
     let is = |name: &str| channel.read(name);
     assert_eq!(["period", "polarity", "duty_cycle", "enable"].map(is), ["1000000", "inversed", "0", "1"]);
@@ -137,7 +137,8 @@ fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
     let tree = Tree::new();
     let channel = tree.pwm("pwmchip0", 1, 0);
     fs::remove_file(channel.0.join("polarity")).unwrap();
-    let lamp = Lamp::Pwm { chip: "pwmchip0".into(), channels: vec![0], period_ns: 1000, active_low: true };
+    let lamp =
+        LedWiring::Pwm { chip: "pwmchip0".into(), channels: vec![0], period_ns: 1000, active_low: true };
     let mut lamps = tree.lamps(lamp, 255).unwrap();
     assert_eq!(channel.read("duty_cycle"), "1000", "dark");
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
@@ -148,10 +149,10 @@ fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
 #[test]
 fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
     let written = Arc::new(Mutex::new(Vec::new()));
-    let line = |name: &str| Line::Named(name.into());
-    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: true };
+    let line = |name: &str| GpioLine::Named(name.into());
+    let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: true };
     let taken = Arc::new(Mutex::new(Vec::new()));
-    let mut wiring = |name: &str, lines: &[&Line], active_low: bool| {
+    let mut wiring = |name: &str, lines: &[&GpioLine], active_low: bool| {
         taken.lock().unwrap().push(format!("{name} {lines:?} {active_low}"));
         Ok(Box::new(Paper(Arc::clone(&written))) as Box<dyn OutputLines>)
     };
@@ -169,7 +170,7 @@ fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
 fn a_lamp_that_goes_away_is_tried_again_once_a_second_and_shines_again_when_it_is_back() {
     let tree = Tree::new();
     let led = tree.led("usb", 255);
-    let mut lamps = tree.lamps(Lamp::Class { leds: vec!["usb".into()] }, 255).unwrap();
+    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["usb".into()] }, 255).unwrap();
     let it = LightState { microphone_live: true, ..LightState::begin(State::Idle, Time::ZERO) };
     fs::remove_dir_all(&led.0).unwrap();
     let at = |ms| it.since + Duration::from_millis(ms);
@@ -187,7 +188,7 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
     tree.led("ACT", 1);
     tree.led("PWR", 1);
     tree.pwm("pwmchip4", 2, 0);
-    let pwm = |chip: &str, channel| Lamp::Pwm {
+    let pwm = |chip: &str, channel| LedWiring::Pwm {
         chip: chip.into(),
         channels: vec![channel],
         period_ns: 1000,
@@ -195,7 +196,7 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
     };
     let spi = tree.folder.path().join("spidev0.1");
     let file = spi.display();
-    let led = |name: &str| Lamp::Class { leds: vec![name.into()] };
+    let led = |name: &str| LedWiring::Class { leds: vec![name.into()] };
     for (lamp, sentence) in [
         (led("act"), "is the LED \"act\", which the kernel does not have; it has ACT, PWR".into()),
         (
@@ -206,13 +207,13 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
         ),
         (pwm("pwmchip4", 2), "is on channel 2 of pwmchip4, whose channels are 0 to 1".into()),
         (
-            Lamp::Apa102 { spi: spi.clone(), pixels: 3, speed_hz: 1_000_000 },
+            LedWiring::Apa102 { spi: spi.clone(), pixels: 3, speed_hz: 1_000_000 },
             format!(
                 "is on {file}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine"
             ),
         ),
         (
-            Lamp::Ws2812 { spi: spi.clone(), pixels: 3 },
+            LedWiring::Ws2812 { spi: spi.clone(), pixels: 3 },
             format!(
                 "is on {file}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine"
             ),
@@ -222,7 +223,7 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
         assert_eq!(error.to_string(), format!("the light ring {sentence}"));
     }
     fs::write(&spi, "").unwrap();
-    let lamp = Lamp::Apa102 { spi, pixels: 3, speed_hz: 1_000_000 };
+    let lamp = LedWiring::Apa102 { spi, pixels: 3, speed_hz: 1_000_000 };
     let error = tree.lamps(lamp, 255).err().expect("a file is no bus").to_string();
     assert!(error.contains("which the kernel refuses: Inappropriate ioctl"), "{error}");
 }
@@ -280,7 +281,7 @@ impl Tree {
         Folder::new(&chip.0.join(format!("pwm{channel}")), &files)
     }
 
-    fn lamps(&self, lamp: Lamp, brightness: u8) -> Result<Leds, BoardError> {
+    fn lamps(&self, lamp: LedWiring, brightness: u8) -> Result<Leds, BoardError> {
         let places =
             SysfsPaths { leds: self.folder.path().join("leds"), pwm: self.folder.path().join("pwm") };
         Leds::open(&[light(lamp, brightness)], &places, &mut |_, _, _| panic!("there are no lines here"))
@@ -304,6 +305,6 @@ impl Folder {
     }
 }
 
-fn light(lamp: Lamp, brightness: u8) -> Light {
-    Light { name: "ring".into(), lamp, brightness }
+fn light(lamp: LedWiring, brightness: u8) -> LightConfig {
+    LightConfig { name: "ring".into(), wiring: lamp, brightness }
 }

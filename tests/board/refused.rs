@@ -6,7 +6,9 @@ use mynah::board::{
     Board, BoardError, ClockOffset, KeyError, KeyProblem, LineError, LineProblem, StatusLine,
 };
 use mynah::model::Time;
-use mynah::profile::{Bias, Body, Button, Driven, Gestures, Kind, Line, Place};
+use mynah::profile::{
+    ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, HeldOutput, LineBias, Peripherals,
+};
 
 #[test]
 fn a_line_that_is_not_there_is_refused_with_those_that_are() {
@@ -88,12 +90,17 @@ fn a_key_that_is_not_there_is_refused_with_the_devices_that_are() {
 
 #[test]
 fn a_body_that_is_not_there_is_refused_and_names_who_wants_it() {
-    let nowhere = || Line::At { chip: "no-such-chip".to_owned(), offset: 7 };
+    let nowhere = || GpioLine::At { chip: "no-such-chip".to_owned(), offset: 7 };
     let debounce = Duration::from_millis(5);
-    let place = Place::Line { line: nowhere(), active_low: true, bias: Bias::PullUp, debounce };
-    let key = Place::Key { device: Some("no such device".to_owned()), code: 113 };
-    let button = |place| Button { name: "talk".to_owned(), place, kind: Kind::Push(Gestures::default()) };
-    let wired = |buttons, driven| board().open_peripherals(&Body { buttons, driven, lights: Vec::new() });
+    let place = ButtonSource::Line { line: nowhere(), active_low: true, bias: LineBias::PullUp, debounce };
+    let key = ButtonSource::Key { device: Some("no such device".to_owned()), code: 113 };
+    let button = |place| ButtonConfig {
+        name: "talk".to_owned(),
+        source: place,
+        kind: ButtonKind::Push(ButtonBindings::default()),
+    };
+    let wired =
+        |buttons, driven| board().open_peripherals(&Peripherals { buttons, driven, lights: Vec::new() });
 
     let error = wired(vec![button(place)], Vec::new()).unwrap_err();
     assert!(matches!(error, BoardError::Line(_)), "{error:?}");
@@ -107,7 +114,7 @@ fn a_body_that_is_not_there_is_refused_and_names_who_wants_it() {
     let start = "the button talk is the key KEY_MUTE of the input device \"no such device\", but ";
     assert!(error.to_string().starts_with(start), "{error}");
 
-    let power = Driven { name: "ring power".to_owned(), line: nowhere(), high: true };
+    let power = HeldOutput { name: "ring power".to_owned(), line: nowhere(), high: true };
     let error = wired(Vec::new(), vec![power]).unwrap_err();
     assert!(error.to_string().starts_with("the driven line ring power is on GPIO line 7"), "{error}");
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use mynah::profile::{self, Keep, Machine, ProfileError, Request};
+use mynah::profile::{self, ConfigError, HostInfo, Request, SavedState};
 use tempfile::TempDir;
 
 use super::toml_again::spell;
@@ -54,14 +54,14 @@ pub(super) fn state(bytes: &[u8]) {
         match desk
             .read(["mynah", "--parrot", "--board=desktop", "--state-file=state.toml"].map(OsString::from))
         {
-            Ok(Request::Run(profile)) => (profile.keep, profile.warnings),
+            Ok(Request::Run(profile)) => (profile.saved_state, profile.warnings),
             other => panic!("{other:?}"),
         }
     };
     let (keep, warnings) = read(bytes);
     assert!(keep.muted || warnings.is_empty(), "{warnings:?}");
     assert!(keep.muted || bytes.windows(5).any(|word| word == b"false"));
-    let (again, warnings) = read(Keep::text(keep.muted, keep.volume).as_bytes());
+    let (again, warnings) = read(SavedState::text(keep.muted, keep.volume).as_bytes());
     assert_eq!((again, warnings), (keep, Vec::new()));
 }
 
@@ -107,8 +107,8 @@ impl Desk {
         said
     }
 
-    fn read(&self, args: impl IntoIterator<Item = OsString>) -> Result<Request, ProfileError> {
-        profile::read(args, [], self.0.path(), Path::new("none/mynah.toml"), &Machine::default())
+    fn read(&self, args: impl IntoIterator<Item = OsString>) -> Result<Request, ConfigError> {
+        profile::read(args, [], self.0.path(), Path::new("none/mynah.toml"), &HostInfo::default())
     }
 }
 
@@ -119,7 +119,7 @@ fn unnumbered(said: &str) -> String {
     parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-fn sentences(error: &ProfileError) -> Vec<String> {
+fn sentences(error: &ConfigError) -> Vec<String> {
     let problems = error.problems();
     assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.trim().is_empty()));
     problems.to_vec()

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use mynah::profile::{
-    Bias, Body, Button, Control, Deed, Driven, Form, Gestures, Kind, Lamp, Light, Line, Place, ResetHold,
-    SampleFormat, Setting, Sound, Unplugged,
+    AudioConfig, ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue,
+    GpioLine, HeldOutput, LedWiring, LightConfig, LineBias, MixerControl, PcmRequest, Peripherals, ResetHold,
+    SampleFormat, UnplugPolicy,
 };
 use proptest::prelude::*;
 
@@ -20,7 +21,7 @@ fn a_file_with_everything_becomes_the_values_it_says() {
          [[control]]\ncard = 'hw:2'\nname = 'Route'\nchoice = 'Line In'\n\
          [unplugged]\nwait_s = 2.5\n",
     );
-    let form = |rate_hz, format, channels, period_us| Form {
+    let form = |rate_hz, format, channels, period_us| PcmRequest {
         rate_hz: Some(rate_hz),
         format: Some(format),
         channels: Some(channels),
@@ -31,37 +32,42 @@ fn a_file_with_everything_becomes_the_values_it_says() {
     assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (vec![7, 0], -2.5));
     assert_eq!(sound.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
     assert_eq!(sound.speaker.channels, [0]);
-    let control = |card: &str, name: &str, setting| Control { card: card.into(), name: name.into(), setting };
+    let control =
+        |card: &str, name: &str, setting| MixerControl { card: card.into(), name: name.into(), setting };
     assert_eq!(
         sound.controls,
         [
-            control("hw:1", "Mic,1", Setting::Percent(0)),
-            control("hw:1", "Mic", Setting::Switch(false)),
-            control("hw:2", "Route", Setting::Choice("Line In".to_owned())),
+            control("hw:1", "Mic,1", ControlValue::Percent(0)),
+            control("hw:1", "Mic", ControlValue::Switch(false)),
+            control("hw:2", "Route", ControlValue::Choice("Line In".to_owned())),
         ]
     );
-    assert_eq!(sound.unplugged, Unplugged::End(Duration::from_millis(2500)));
+    assert_eq!(sound.unplugged, UnplugPolicy::End(Duration::from_millis(2500)));
 }
 
 #[test]
 fn a_file_with_nothing_becomes_the_defaults() {
     let (sound, body) = read("");
     assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "default"));
-    assert_eq!((sound.microphone.form, sound.microphone.gain_db), (Form::default(), 0.0));
-    assert_eq!(sound.unplugged, Unplugged::End(Duration::from_secs(5)));
-    assert_eq!(body, Body::default());
-    assert_eq!(read("[unplugged]\nwait_s = 'forever'").0.unplugged, Unplugged::Wait);
+    assert_eq!((sound.microphone.form, sound.microphone.gain_db), (PcmRequest::default(), 0.0));
+    assert_eq!(sound.unplugged, UnplugPolicy::End(Duration::from_secs(5)));
+    assert_eq!(body, Peripherals::default());
+    assert_eq!(read("[unplugged]\nwait_s = 'forever'").0.unplugged, UnplugPolicy::Wait);
 }
 
 #[test]
 fn a_button_that_nothing_is_said_of_talks_at_the_press() {
     let buttons = read("[[button]]\nname = 'b'\ngpio = 'GPIO17'\n").1.buttons;
-    let place = line("GPIO17", true, Bias::PullUp, 5);
-    let talk = Kind::Push(Gestures { press: Some(Deed::Talk), ..Gestures::default() });
-    assert_eq!(buttons, [Button { name: "b".to_owned(), place, kind: talk }]);
+    let place = line("GPIO17", true, LineBias::PullUp, 5);
+    let talk =
+        ButtonKind::Push(ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() });
+    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source, kind: talk }]);
     let reset = read("[[button]]\nname = 'b'\ngpio = 'G'\nreset_warn_s = 10\nreset_s = 22\n").1.buttons;
     let hold = ResetHold { warn_after: Duration::from_secs(10), act_after: Duration::from_secs(22) };
-    assert_eq!(reset[0].kind, Kind::Push(Gestures { reset: Some(hold), ..Gestures::default() }));
+    assert_eq!(
+        reset[0].kind,
+        ButtonKind::Push(ButtonBindings { reset: Some(hold), ..ButtonBindings::default() })
+    );
 }
 
 #[test]
@@ -75,29 +81,29 @@ fn buttons_are_lines_by_name_or_number_keys_by_name_or_code_and_switches() {
     )
     .1
     .buttons;
-    let place = Place::Line {
-        line: Line::At { chip: "gpiochip0".to_owned(), offset: 22 },
+    let place = ButtonSource::Line {
+        line: GpioLine::At { chip: "gpiochip0".to_owned(), offset: 22 },
         active_low: false,
-        bias: Bias::PullDown,
+        bias: LineBias::PullDown,
         debounce: Duration::ZERO,
     };
-    assert_eq!(buttons[0].place, place);
-    let gestures = Gestures {
+    assert_eq!(buttons[0].source, place);
+    let gestures = ButtonBindings {
         press: None,
-        short: Some(Deed::Mute),
-        double: Some(Deed::VolumeUp),
-        long: Some((Deed::VolumeDown, Duration::from_millis(800))),
+        short: Some(ButtonAction::Mute),
+        double: Some(ButtonAction::VolumeUp),
+        long: Some((ButtonAction::VolumeDown, Duration::from_millis(800))),
         reset: None,
     };
-    assert_eq!(buttons[0].kind, Kind::Push(gestures));
+    assert_eq!(buttons[0].kind, ButtonKind::Push(gestures));
     assert_eq!(
-        (&buttons[1].place, &buttons[1].kind),
-        (&line("X", false, Bias::Disabled, 5), &Kind::MuteSwitch)
+        (&buttons[1].source, &buttons[1].kind),
+        (&line("X", false, LineBias::Disabled, 5), &ButtonKind::MuteSwitch)
     );
-    assert_eq!(buttons[2].place, Place::Key { device: Some("Jabra".to_owned()), code: 164 });
-    assert_eq!(buttons[3].place, Place::Key { device: None, code: 0x2ff });
-    let Kind::Push(last) = &buttons[4].kind else { panic!("{buttons:?}") };
-    assert_eq!((last.press, last.long), (None, Some((Deed::Mute, Duration::from_millis(300)))));
+    assert_eq!(buttons[2].source, ButtonSource::Key { device: Some("Jabra".to_owned()), code: 164 });
+    assert_eq!(buttons[3].source, ButtonSource::Key { device: None, code: 0x2ff });
+    let ButtonKind::Push(last) = &buttons[4].kind else { panic!("{buttons:?}") };
+    assert_eq!((last.press, last.long), (None, Some((ButtonAction::Mute, Duration::from_millis(300)))));
 }
 
 #[test]
@@ -114,21 +120,21 @@ fn each_kind_of_light_becomes_its_lamp() {
          [[drive]]\nname = 'i'\ngpio = 'P'\nlevel = 'high'\n",
     )
     .1;
-    let at = |chip: &str, offset| Line::At { chip: chip.to_owned(), offset };
+    let at = |chip: &str, offset| GpioLine::At { chip: chip.to_owned(), offset };
     let lamps = [
-        Lamp::Line { line: named("A"), active_low: true },
-        Lamp::Lines { rgb: ["R", "G", "B"].map(named), active_low: false },
-        Lamp::Lines { rgb: [1, 2, 3].map(|offset| at("gpiochip1", offset)), active_low: true },
-        Lamp::Pwm {
+        LedWiring::Line { line: named("A"), active_low: true },
+        LedWiring::Lines { rgb: ["R", "G", "B"].map(named), active_low: false },
+        LedWiring::Lines { rgb: [1, 2, 3].map(|offset| at("gpiochip1", offset)), active_low: true },
+        LedWiring::Pwm {
             chip: "pwmchip0".to_owned(),
             channels: vec![0, 1, 2],
             period_ns: 10_000,
             active_low: false,
         },
-        Lamp::Class { leds: vec!["ACT".to_owned()] },
-        Lamp::Apa102 { spi: "/dev/spidev0.0".into(), pixels: 64, speed_hz: 4_000_000 },
-        Lamp::Apa102Lines { data: at("gpiochip0", 5), clock: at("gpiochip0", 6), pixels: 3 },
-        Lamp::Ws2812 { spi: "/dev/spidev1.0".into(), pixels: 1 },
+        LedWiring::Class { leds: vec!["ACT".to_owned()] },
+        LedWiring::Apa102 { spi: "/dev/spidev0.0".into(), pixels: 64, speed_hz: 4_000_000 },
+        LedWiring::Apa102Lines { data: at("gpiochip0", 5), clock: at("gpiochip0", 6), pixels: 3 },
+        LedWiring::Ws2812 { spi: "/dev/spidev1.0".into(), pixels: 1 },
     ];
     let brightness = [255, 1, 255, 255, 255, 255, 255, 255];
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"].map(str::to_owned);
@@ -136,10 +142,10 @@ fn each_kind_of_light_becomes_its_lamp() {
         .into_iter()
         .zip(lamps)
         .zip(brightness)
-        .map(|((name, lamp), brightness)| Light { name, lamp, brightness })
+        .map(|((name, lamp), brightness)| LightConfig { name, wiring: lamp, brightness })
         .collect();
     assert_eq!(body.lights, lights);
-    assert_eq!(body.driven, [Driven { name: "i".to_owned(), line: named("P"), high: true }]);
+    assert_eq!(body.driven, [HeldOutput { name: "i".to_owned(), line: named("P"), high: true }]);
 }
 
 /// Bad files and what is said of them.
@@ -195,15 +201,15 @@ fn desk(rest: &str) -> Desk {
     Desk::new().file("mine.toml", &text).flags(&["--parrot", "--board", "mine.toml"])
 }
 
-fn read(rest: &str) -> (Sound, Body) {
+fn read(rest: &str) -> (AudioConfig, Peripherals) {
     let profile = desk(rest).run();
-    (profile.sound, profile.body)
+    (profile.audio, profile.peripherals)
 }
 
-fn named(name: &str) -> Line {
-    Line::Named(name.to_owned())
+fn named(name: &str) -> GpioLine {
+    GpioLine::Named(name.to_owned())
 }
 
-fn line(name: &str, active_low: bool, bias: Bias, debounce_ms: u64) -> Place {
-    Place::Line { line: named(name), active_low, bias, debounce: Duration::from_millis(debounce_ms) }
+fn line(name: &str, active_low: bool, bias: LineBias, debounce_ms: u64) -> ButtonSource {
+    ButtonSource::Line { line: named(name), active_low, bias, debounce: Duration::from_millis(debounce_ms) }
 }

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use mynah::profile::{
-    Bias, Deed, Form, Gestures, Kind, Lamp, Line, Machine, Place, Profile, Request, SampleFormat, Setting,
-    Unplugged,
+    ButtonAction, ButtonBindings, ButtonKind, ButtonSource, Config, ControlValue, GpioLine, HostInfo,
+    LedWiring, LineBias, PcmRequest, Request, SampleFormat, UnplugPolicy,
 };
 
 use super::Desk;
@@ -20,9 +20,9 @@ const MACHINES: &str = include_str!("machines.txt");
 fn where_holding_is_talking_a_button_that_talks_does_nothing_else_when_held() {
     let flags = ["--parrot", "--board", "codec-zero", "--microphone", "hw:1", "--speaker", "hw:1"];
     let board = Desk::new().flags(&flags);
-    let long = |desk: &Desk| match &desk.run().body.buttons[0].kind {
-        Kind::Push(gestures) => gestures.long,
-        Kind::MuteSwitch => panic!("a button"),
+    let long = |desk: &Desk| match &desk.run().peripherals.buttons[0].kind {
+        ButtonKind::Push(gestures) => gestures.long,
+        ButtonKind::MuteSwitch => panic!("a button"),
     };
     assert!(long(&board).is_some(), "elsewhere a long press mutes");
     assert_eq!(long(&board.clone_with(&[&flags[..], &["--mode", "hold"]].concat())), None);
@@ -57,7 +57,7 @@ fn what_was_chosen_is_said_with_its_reason_and_the_way_to_another() {
          the sound card MS (Jabra Speak2 55 MS)"
     );
     assert_eq!(
-        chosen(&run(&[], Machine::default())).split(';').next().unwrap(),
+        chosen(&run(&[], HostInfo::default())).split(';').next().unwrap(),
         "board desktop, because no other was recognised here"
     );
     assert_eq!(
@@ -76,8 +76,8 @@ fn two_boards_that_fit_alike_are_none_and_both_are_named() {
         "board desktop, because respeaker-4mic and respeaker-xvf3800 fit alike, by the sound card seeed4micvoicec \
          (seeed-4mic-voicecard), and mynah does not guess"
     );
-    assert_eq!(profile.sound.microphone.device, "default");
-    assert!(profile.body.lights.is_empty());
+    assert_eq!(profile.audio.microphone.device, "default");
+    assert!(profile.peripherals.lights.is_empty());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_hat_comes_before_a_usb_speakerphone_beside_it() {
 #[test]
 fn the_card_that_was_found_gives_the_devices_their_names() {
     let devices = |board| {
-        let sound = run(&[], machine(board)).sound;
+        let sound = run(&[], machine(board)).audio;
         (sound.microphone.device, sound.speaker.device)
     };
     let both = |id: &str| (format!("hw:CARD={id}"), format!("hw:CARD={id}"));
@@ -100,7 +100,7 @@ fn the_card_that_was_found_gives_the_devices_their_names() {
         devices("respeaker-4mic"),
         ("hw:CARD=seeed4micvoicec".to_owned(), "hw:CARD=Headphones".to_owned())
     );
-    let controls = run(&[], machine("respeaker-2mic-v1")).sound.controls;
+    let controls = run(&[], machine("respeaker-2mic-v1")).audio.controls;
     assert!(controls.iter().all(|control| control.card == "hw:CARD=seeed2micvoicec"), "{controls:?}");
 }
 
@@ -116,43 +116,50 @@ fn a_board_whose_card_is_not_here_is_refused_unless_the_owner_names_the_devices_
     assert_eq!(refused(&[]), [sentence]);
     assert_eq!(refused(&["--microphone=hw:1"]), [sentence]);
     let absence = |flags: &[&str]| {
-        Desk::new().flags(flags).on(Machine::default()).read().is_err_and(|error| error.is_absence())
+        Desk::new()
+            .flags(flags)
+            .on(HostInfo::default())
+            .read()
+            .is_err_and(|error| error.is_missing_device_only())
     };
     assert!(absence(&board), "it could be plugged in");
     assert!(!absence(&[&board[..], &["--mode=tpa"]].concat()), "a wrong word stays wrong");
-    let own = run(&["--board=respeaker-2mic-v1", "--microphone=hw:1", "--speaker=hw:2"], Machine::default());
-    assert_eq!(own.sound.controls, []);
-    run(&["--board=respeaker-2mic-v1", "--speaker-file=out.wav"], Machine::default());
+    let own = run(&["--board=respeaker-2mic-v1", "--microphone=hw:1", "--speaker=hw:2"], HostInfo::default());
+    assert_eq!(own.audio.controls, []);
+    run(&["--board=respeaker-2mic-v1", "--speaker-file=out.wav"], HostInfo::default());
 }
 
 #[test]
 fn a_form_goes_with_its_device_and_the_owners_device_asks_for_nothing() {
-    let sound = run(&["--microphone=plughw:7"], machine("i2s-mems")).sound;
+    let sound = run(&["--microphone=plughw:7"], machine("i2s-mems")).audio;
     assert_eq!(sound.microphone.device, "plughw:7");
     assert_eq!(
         (sound.microphone.form, sound.microphone.channels, sound.microphone.gain_db),
-        (Form::default(), vec![], 0.0)
+        (PcmRequest::default(), vec![], 0.0)
     );
     assert_eq!(sound.speaker.form.format, Some(SampleFormat::S32));
-    let sound = run(&["--microphone=hw:CARD=sndrpigooglevoi"], machine("i2s-mems")).sound;
+    let sound = run(&["--microphone=hw:CARD=sndrpigooglevoi"], machine("i2s-mems")).audio;
     assert_eq!(sound.microphone.form.format, Some(SampleFormat::S32));
 }
 
 #[test]
 fn gain_and_patience_are_the_owners_before_the_boards() {
-    let sound = run(&[], machine("i2s-mems")).sound;
-    assert_eq!((sound.microphone.gain_db, sound.unplugged), (24.0, Unplugged::End(Duration::from_secs(5))));
-    let sound = run(&["--gain-db=-3.5", "--unplugged-s=forever"], machine("i2s-mems")).sound;
-    assert_eq!((sound.microphone.gain_db, sound.unplugged), (-3.5, Unplugged::Wait));
-    let desk = Desk::new().file("mynah.toml", "parrot = true\ngain_db = 12\nunplugged_s = 0.5").flags(&[]);
-    let sound = desk.on(machine("usb-speakerphone")).run().sound;
+    let sound = run(&[], machine("i2s-mems")).audio;
     assert_eq!(
         (sound.microphone.gain_db, sound.unplugged),
-        (12.0, Unplugged::End(Duration::from_millis(500)))
+        (24.0, UnplugPolicy::End(Duration::from_secs(5)))
+    );
+    let sound = run(&["--gain-db=-3.5", "--unplugged-s=forever"], machine("i2s-mems")).audio;
+    assert_eq!((sound.microphone.gain_db, sound.unplugged), (-3.5, UnplugPolicy::Wait));
+    let desk = Desk::new().file("mynah.toml", "parrot = true\ngain_db = 12\nunplugged_s = 0.5").flags(&[]);
+    let sound = desk.on(machine("usb-speakerphone")).run().audio;
+    assert_eq!(
+        (sound.microphone.gain_db, sound.unplugged),
+        (12.0, UnplugPolicy::End(Duration::from_millis(500)))
     );
     let forever =
-        Desk::new().file("mynah.toml", "parrot = true\nunplugged_s = 'forever'").run().sound.unplugged;
-    assert_eq!(forever, Unplugged::Wait);
+        Desk::new().file("mynah.toml", "parrot = true\nunplugged_s = 'forever'").run().audio.unplugged;
+    assert_eq!(forever, UnplugPolicy::Wait);
     let flags = ["--parrot", "--gain-db=x", "--unplugged-s=never", "--volume=101"];
     assert_eq!(
         Desk::new().flags(&flags).refused(),
@@ -167,48 +174,48 @@ fn gain_and_patience_are_the_owners_before_the_boards() {
 #[test]
 fn each_boards_button_and_light_are_where_its_documents_say() {
     let talk = |board: &str, gpio: &str| {
-        let body = run(&[], machine(board)).body;
+        let body = run(&[], machine(board)).peripherals;
         let [button] = body.buttons.as_slice() else { panic!("{board}: {:?}", body.buttons) };
-        let place = Place::Line {
+        let place = ButtonSource::Line {
             line: named(gpio),
             active_low: true,
-            bias: Bias::PullUp,
+            bias: LineBias::PullUp,
             debounce: Duration::from_millis(5),
         };
-        let gestures = Gestures {
-            press: Some(Deed::Talk),
-            long: Some((Deed::Mute, Duration::from_millis(1500))),
-            ..Gestures::default()
+        let gestures = ButtonBindings {
+            press: Some(ButtonAction::Talk),
+            long: Some((ButtonAction::Mute, Duration::from_millis(1500))),
+            ..ButtonBindings::default()
         };
-        assert_eq!((&button.place, &button.kind), (&place, &Kind::Push(gestures)), "{board}");
+        assert_eq!((&button.source, &button.kind), (&place, &ButtonKind::Push(gestures)), "{board}");
         let [light] = body.lights.as_slice() else { panic!("{board}: {:?}", body.lights) };
-        light.lamp.clone()
+        light.wiring.clone()
     };
-    let led = |gpio: &str| Lamp::Line { line: named(gpio), active_low: false };
-    let pixels = |pixels| Lamp::Apa102 { spi: "/dev/spidev0.1".into(), pixels, speed_hz: 8_000_000 };
+    let led = |gpio: &str| LedWiring::Line { line: named(gpio), active_low: false };
+    let pixels = |pixels| LedWiring::Apa102 { spi: "/dev/spidev0.1".into(), pixels, speed_hz: 8_000_000 };
     assert_eq!(talk("respeaker-2mic-v1", "GPIO17"), pixels(3));
     assert_eq!(talk("respeaker-2mic-v2", "GPIO17"), pixels(3));
     assert_eq!(
         talk("adafruit-voice-bonnet", "GPIO17"),
-        Lamp::Apa102Lines { data: named("GPIO5"), clock: named("GPIO6"), pixels: 3 }
+        LedWiring::Apa102Lines { data: named("GPIO5"), clock: named("GPIO6"), pixels: 3 }
     );
     assert_eq!(talk("aiy-voice-hat", "GPIO23"), led("GPIO25"));
     assert_eq!(talk("i2s-mems", "GPIO23"), led("GPIO25"));
     assert_eq!(talk("codec-zero", "GPIO27"), led("GPIO23"));
     let leds = ["ktd202x:led1", "ktd202x:led2", "ktd202x:led3"].map(str::to_owned).into();
-    assert_eq!(talk("aiy-voice-bonnet", "GPIO23"), Lamp::Class { leds });
-    let ring = run(&[], machine("respeaker-4mic")).body;
-    assert_eq!((ring.buttons.len(), &ring.lights[0].lamp), (0, &pixels(12)));
+    assert_eq!(talk("aiy-voice-bonnet", "GPIO23"), LedWiring::Class { leds });
+    let ring = run(&[], machine("respeaker-4mic")).peripherals;
+    assert_eq!((ring.buttons.len(), &ring.lights[0].wiring), (0, &pixels(12)));
     assert_eq!((&ring.driven[0].line, ring.driven[0].high), (&named("GPIO5"), true));
     for board in ["desktop", "usb-speakerphone", "respeaker-xvf3800"] {
-        let body = run(&[], machine(board)).body;
+        let body = run(&[], machine(board)).peripherals;
         assert!(body.buttons.is_empty() && body.lights.is_empty(), "{board}");
     }
 }
 
 #[test]
 fn each_boards_sound_is_what_its_driver_can_do() {
-    let form = |rate_hz, format, channels| Form {
+    let form = |rate_hz, format, channels| PcmRequest {
         rate_hz: Some(rate_hz),
         format: Some(format),
         channels: Some(channels),
@@ -217,29 +224,29 @@ fn each_boards_sound_is_what_its_driver_can_do() {
     for board in
         ["respeaker-2mic-v1", "respeaker-2mic-v2", "adafruit-voice-bonnet", "aiy-voice-bonnet", "codec-zero"]
     {
-        let sound = run(&[], machine(board)).sound;
+        let sound = run(&[], machine(board)).audio;
         let wanted = form(48_000, SampleFormat::S16, 2);
         assert_eq!((sound.microphone.form, sound.speaker.form), (wanted, wanted), "{board}");
         assert!(!sound.controls.is_empty(), "{board}: its codec is mute until it is set");
     }
     for (board, channels, gain_db) in [("aiy-voice-hat", vec![], 30.0), ("i2s-mems", vec![0], 24.0)] {
-        let sound = run(&[], machine(board)).sound;
+        let sound = run(&[], machine(board)).audio;
         let wanted = form(48_000, SampleFormat::S32, 2);
         assert_eq!((sound.microphone.form, sound.speaker.form), (wanted, wanted), "{board}");
         assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (channels, gain_db), "{board}");
     }
-    let array = run(&[], machine("respeaker-4mic")).sound;
+    let array = run(&[], machine("respeaker-4mic")).audio;
     assert_eq!(array.microphone.form, form(48_000, SampleFormat::S32, 4));
-    assert_eq!((array.microphone.channels, array.speaker.form), (vec![0, 1, 2, 3], Form::default()));
-    let usb = run(&[], machine("respeaker-xvf3800")).sound;
-    assert_eq!((usb.microphone.form, usb.microphone.channels), (Form::default(), vec![0]));
-    let capture: Vec<_> = run(&[], machine("respeaker-2mic-v1")).sound.controls;
+    assert_eq!((array.microphone.channels, array.speaker.form), (vec![0, 1, 2, 3], PcmRequest::default()));
+    let usb = run(&[], machine("respeaker-xvf3800")).audio;
+    assert_eq!((usb.microphone.form, usb.microphone.channels), (PcmRequest::default(), vec![0]));
+    let capture: Vec<_> = run(&[], machine("respeaker-2mic-v1")).audio.controls;
     let capture: Vec<_> = capture
         .into_iter()
         .filter(|control| control.name == "Capture")
         .map(|control| control.setting)
         .collect();
-    assert_eq!(capture, [Setting::Switch(true), Setting::Percent(61)]);
+    assert_eq!(capture, [ControlValue::Switch(true), ControlValue::Percent(61)]);
 }
 
 #[test]
@@ -358,20 +365,20 @@ fn the_program_answers_with_exit_code_0_and_refuses_with_2() {
     assert_eq!(bad.lines().count(), 3, "{bad}");
 }
 
-fn run(flags: &[&str], machine: Machine) -> Profile {
+fn run(flags: &[&str], machine: HostInfo) -> Config {
     Desk::new().flags(&[&["--parrot"], flags].concat()).on(machine).run()
 }
 
-fn chosen(profile: &Profile) -> String {
-    profile.chosen.clone()
+fn chosen(profile: &Config) -> String {
+    profile.board_summary.clone()
 }
 
-fn named(gpio: &str) -> Line {
-    Line::Named(gpio.to_owned())
+fn named(gpio: &str) -> GpioLine {
+    GpioLine::Named(gpio.to_owned())
 }
 
 /// The first machine with the board.
-fn machine(board: &str) -> Machine {
+fn machine(board: &str) -> HostInfo {
     machines(board).next().unwrap()
 }
 
@@ -381,7 +388,7 @@ fn boards() -> BTreeSet<&'static str> {
 }
 
 /// Reads the machines with the board as the real one is read: from files below a root.
-fn machines(board: &str) -> impl Iterator<Item = Machine> {
+fn machines(board: &str) -> impl Iterator<Item = HostInfo> {
     let shown = MACHINES
         .split("\n== ")
         .skip(1)
@@ -395,6 +402,6 @@ fn machines(board: &str) -> impl Iterator<Item = Machine> {
             let is_tree = name.starts_with("device-tree/");
             fs::write(path, if is_tree { text.replace('\n', "\0") } else { text.to_owned() }).unwrap();
         }
-        Machine::read(root.path())
+        HostInfo::read(root.path())
     })
 }

@@ -1,13 +1,13 @@
 //! What is remembered: where the file is, what it says, and what is believed when it says nothing clear.
 
-use mynah::profile::Keep;
+use mynah::profile::SavedState;
 
 use super::Desk;
 
 #[test]
 fn the_files_place_is_the_owners_then_systemds_then_the_xdgs_then_the_home_folders() {
     let desk = Desk::new().flags(&["--parrot"]);
-    let place = |desk: &Desk| desk.run().keep.file.map(|file| file.display().to_string());
+    let place = |desk: &Desk| desk.run().saved_state.file.map(|file| file.display().to_string());
     assert_eq!(place(&desk), None);
     let desk = desk.env("HOME", "/h");
     assert_eq!(place(&desk).as_deref(), Some("/h/.local/state/mynah/state.toml"));
@@ -18,22 +18,23 @@ fn the_files_place_is_the_owners_then_systemds_then_the_xdgs_then_the_home_folde
     let desk = desk.env("STATE_DIRECTORY", "/var/lib/mynah:/var/lib/other");
     assert_eq!(place(&desk).as_deref(), Some("/var/lib/mynah/state.toml"));
     let desk = desk.file("mynah.toml", "state_file = 'kept'");
-    assert!(desk.run().keep.file.unwrap().ends_with("kept"));
+    assert!(desk.run().saved_state.file.unwrap().ends_with("kept"));
 }
 
 #[test]
 fn what_was_written_is_read_again() {
-    let desk = Desk::new().flags(&["--parrot", "--state-file", "kept"]).file("kept", &Keep::text(true, 70));
-    let keep = desk.run().keep;
+    let desk =
+        Desk::new().flags(&["--parrot", "--state-file", "kept"]).file("kept", &SavedState::text(true, 70));
+    let keep = desk.run().saved_state;
     assert_eq!((keep.muted, keep.volume), (true, 70));
-    let keep = desk.file("kept", &Keep::text(false, 0)).run().keep;
+    let keep = desk.file("kept", &SavedState::text(false, 0)).run().saved_state;
     assert_eq!((keep.muted, keep.volume), (false, 0));
 }
 
 #[test]
 fn without_a_file_nothing_is_muted_and_the_volume_is_the_settings() {
     let desk = Desk::new().flags(&["--parrot", "--state-file", "kept"]);
-    let heard = |desk: &Desk| (desk.run().keep.muted, desk.run().keep.volume);
+    let heard = |desk: &Desk| (desk.run().saved_state.muted, desk.run().saved_state.volume);
     assert_eq!(heard(&desk), (false, 100));
     assert_eq!(heard(&desk.clone().file("mynah.toml", "volume = 40")), (false, 40));
     assert_eq!(desk.run().warnings, [""; 0]);
@@ -42,9 +43,9 @@ fn without_a_file_nothing_is_muted_and_the_volume_is_the_settings() {
 #[test]
 fn a_remembered_volume_comes_before_the_settings_and_a_flag_before_both() {
     let desk = Desk::new().file("mynah.toml", "volume = 40\nparrot = true\nstate_file = 'kept'");
-    let desk = desk.file("kept", &Keep::text(false, 70));
-    assert_eq!(desk.run().keep.volume, 70);
-    assert_eq!(desk.flags(&["--volume", "10"]).run().keep.volume, 10);
+    let desk = desk.file("kept", &SavedState::text(false, 70));
+    assert_eq!(desk.run().saved_state.volume, 70);
+    assert_eq!(desk.flags(&["--volume", "10"]).run().saved_state.volume, 10);
 }
 
 #[test]
@@ -60,7 +61,7 @@ fn a_file_that_says_nothing_clear_means_muted_and_is_warned_of_by_name() {
     for (text, expected) in torn {
         let desk = Desk::new().flags(&["--parrot", "--state-file", "kept"]).file("kept", text);
         let profile = desk.run();
-        assert_eq!((profile.keep.muted, profile.keep.volume), (true, 100), "{text}");
+        assert_eq!((profile.saved_state.muted, profile.saved_state.volume), (true, 100), "{text}");
         assert_eq!(profile.warnings.len(), 1, "{:?}", profile.warnings);
         let warning = profile.warnings[0].split_once(desk.dir.path().to_str().unwrap()).unwrap().1;
         assert!(warning[1..].starts_with(expected), "{text}: {warning}");
@@ -71,7 +72,7 @@ fn a_file_that_says_nothing_clear_means_muted_and_is_warned_of_by_name() {
 #[test]
 fn a_file_that_cannot_be_read_means_muted_too() {
     let profile = Desk::new().flags(&["--parrot", "--state-file", "."]).run();
-    assert!(profile.keep.muted);
+    assert!(profile.saved_state.muted);
     assert!(profile.warnings[0].contains("cannot be read: "), "{:?}", profile.warnings);
 }
 

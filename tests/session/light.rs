@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mynah::board::lamp::{Leds, OutputLines, SysfsPaths};
 use mynah::conversation::Mode;
-use mynah::profile::{Lamp, Light, Line};
+use mynah::profile::{GpioLine, LedWiring, LightConfig};
 
 use super::{Device, TAP, after_a_turn, tone};
 use crate::service::Step::{Answer, Expect, ExpectAudio, HangUp, Send, Wait};
@@ -142,9 +142,9 @@ struct Lines {
 
 /// A lamp of three colours on somebody's lines.
 pub(super) fn on_lines(pins: impl OutputLines + 'static) -> Leds {
-    let line = |name: &str| Line::Named(name.to_owned());
-    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
-    let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
+    let line = |name: &str| GpioLine::Named(name.to_owned());
+    let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
     let mut pins = Some(Box::new(pins) as Box<dyn OutputLines>);
     Leds::open(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(pins.take().unwrap())).unwrap()
 }

@@ -31,7 +31,7 @@ use mynah::conversation::{Exit, Mode};
 use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
-use mynah::profile::{Credential, Endpoint, Keep, Secret};
+use mynah::profile::{Credential, Endpoint, SavedState, Secret};
 use mynah::recorder::{Replayed, replay};
 use mynah::session::{self, Parts, Recording};
 use mynah::wire::SessionConfig;
@@ -119,7 +119,7 @@ impl Device {
             board,
             errands: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
                 .unwrap(),
-            keep: Keep { file: Some(state), muted, volume },
+            keep: SavedState { file: Some(state), muted, volume },
             signals: ours,
             patience: None,
             seed: 3,

@@ -11,7 +11,10 @@ use mynah::board::Board;
 use mynah::conversation::Mode;
 use mynah::errands::Background;
 use mynah::model::Time;
-use mynah::profile::{Bias, Button, Credential, Gestures, Keep, Kind, Line, Place, ResetHold, Secret};
+use mynah::profile::{
+    ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, Credential, GpioLine, LineBias, ResetHold,
+    SavedState, Secret,
+};
 use mynah::session::{Parts, Ready, Recording, Session};
 
 use super::{KEY, after_a_turn, config, remote, tone};
@@ -40,7 +43,7 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
         sounds: true,
         board,
         errands: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
-        keep: Keep { file: None, muted: false, volume: 100 },
+        keep: SavedState { file: None, muted: false, volume: 100 },
         signals,
         patience: None,
         seed: 3,
@@ -56,13 +59,13 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
 }
 
 /// A button that resets the device when it is held for a third of a second.
-fn button() -> Button {
-    let (line, debounce) = (Line::Named("R".to_owned()), Duration::ZERO);
+fn button() -> ButtonConfig {
+    let (line, debounce) = (GpioLine::Named("R".to_owned()), Duration::ZERO);
     let reset = ResetHold { warn_after: Duration::from_millis(200), act_after: Duration::from_millis(300) };
-    Button {
+    ButtonConfig {
         name: "reset".to_owned(),
-        place: Place::Line { line, active_low: true, bias: Bias::AsIs, debounce },
-        kind: Kind::Push(Gestures { reset: Some(reset), ..Gestures::default() }),
+        source: ButtonSource::Line { line, active_low: true, bias: LineBias::AsIs, debounce },
+        kind: ButtonKind::Push(ButtonBindings { reset: Some(reset), ..ButtonBindings::default() }),
     }
 }
 

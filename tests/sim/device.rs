@@ -13,7 +13,10 @@ use mynah::conversation::Mode;
 use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
-use mynah::profile::{Bias, Button, Deed, Endpoint, Gestures, Keep, Kind, Lamp, Light, Line, Place};
+use mynah::profile::{
+    ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, Endpoint, GpioLine, LedWiring,
+    LightConfig, LineBias, SavedState,
+};
 use mynah::session::{Parts, Recording, Service};
 use mynah::wire::SessionConfig;
 
@@ -45,7 +48,7 @@ pub(super) fn parts(
         sounds: true,
         board,
         errands,
-        keep: Keep { file: None, muted: false, volume: 100 },
+        keep: SavedState { file: None, muted: false, volume: 100 },
         signals,
         patience: None,
         seed: plan.seed,
@@ -55,24 +58,28 @@ pub(super) fn parts(
 
 /// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
 pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, SimulatedButtons) {
-    let line = |name: &str| Line::Named(name.to_owned());
+    let line = |name: &str| GpioLine::Named(name.to_owned());
     let button = |name: &str, kind| {
-        let place =
-            Place::Line { line: line(name), active_low: true, bias: Bias::PullUp, debounce: Duration::ZERO };
-        Button { name: name.to_owned(), place, kind }
+        let place = ButtonSource::Line {
+            line: line(name),
+            active_low: true,
+            bias: LineBias::PullUp,
+            debounce: Duration::ZERO,
+        };
+        ButtonConfig { name: name.to_owned(), source: place, kind }
     };
-    let push = |deed| Kind::Push(Gestures { press: Some(deed), ..Gestures::default() });
+    let push = |deed| ButtonKind::Push(ButtonBindings { press: Some(deed), ..ButtonBindings::default() });
     let buttons = [
-        button("talk", push(Deed::Talk)),
-        button("mute", push(Deed::Mute)),
-        button("switch", Kind::MuteSwitch),
+        button("talk", push(ButtonAction::Talk)),
+        button("mute", push(ButtonAction::Mute)),
+        button("switch", ButtonKind::MuteSwitch),
     ];
     let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
     let (mut board, fingers) = Board::simulated(&buttons, nowhere.into()).unwrap();
-    let lamp = Lamp::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
-    let light = Light { name: "status".to_owned(), lamp, brightness: 255 };
+    let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
     let mut wiring =
-        |_: &str, _: &[&Line], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn OutputLines>);
+        |_: &str, _: &[&GpioLine], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn OutputLines>);
     board.fit(Leds::open(&[light], &SysfsPaths::default(), &mut wiring).unwrap());
     (board, fingers)
 }

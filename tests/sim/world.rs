@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::{AudioError, Direction, StreamFormat, Unplugged, loops};
+use mynah::audio::{AudioError, Direction, StreamFormat, UnplugPolicy, loops};
 use mynah::board::SimulatedButtons;
 use mynah::conversation::State;
 use mynah::errands::{
@@ -129,7 +129,7 @@ impl<'a> World<'a> {
         let (promises, voice) = (Rc::<RefCell<Promises>>::default(), Rc::<RefCell<Voice>>::default());
         let mark = Arc::<Mutex<Mark>>::default();
         let (sound, listener, talker) =
-            as_device(|| loops(StreamFormat::default(), Unplugged::Wait)).unwrap();
+            as_device(|| loops(StreamFormat::default(), UnplugPolicy::Wait)).unwrap();
         let mut card = |end: Direction, ppm| Card::new(&clock, end, ppm, luck.fork(), &promises, &voice);
         let microphone = card(Direction::Capture, plan.ppm[0]);
         let speaker = card(Direction::Playback, plan.ppm[1]);

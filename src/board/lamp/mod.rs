@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::light::{self, LedCaps, Levels, LightState, PIXELS};
 use crate::model::Time;
-use crate::profile::{Lamp, Light};
+use crate::profile::{LedWiring, LightConfig};
 
 pub use pins::{LineOpener, OutputLines};
 pub use pixels::{BitBangBus, apa102, ws2812};
@@ -68,31 +68,31 @@ impl Leds {
     /// # Errors
     /// Returns which lamp cannot be had and why.
     pub fn open(
-        lights: &[Light],
+        lights: &[LightConfig],
         places: &SysfsPaths,
         wiring: LineOpener<'_>,
     ) -> Result<Self, super::BoardError> {
         let mut lamps = Self::default();
         for light in lights {
-            let Light { name, lamp, brightness } = light;
+            let LightConfig { name, wiring: lamp, brightness } = light;
             let refuse = |trouble| LedError { led: name.clone(), problem: trouble };
             let (face, bulb): (LedCaps, Box<dyn LedDriver>) = match lamp {
-                Lamp::Line { line, active_low } => pins::open(wiring(name, &[line], *active_low)?, 1),
-                Lamp::Lines { rgb: [red, green, blue], active_low } => {
+                LedWiring::Line { line, active_low } => pins::open(wiring(name, &[line], *active_low)?, 1),
+                LedWiring::Lines { rgb: [red, green, blue], active_low } => {
                     pins::open(wiring(name, &[red, green, blue], *active_low)?, 3)
                 }
-                Lamp::Pwm { chip, channels, period_ns, active_low } => {
+                LedWiring::Pwm { chip, channels, period_ns, active_low } => {
                     let wave = pwm::PwmSettings { period_ns: *period_ns, active_low: *active_low };
                     pwm::open(&places.pwm, chip, channels, &wave, *brightness).map_err(refuse)?
                 }
-                Lamp::Class { leds } => class::open(&places.leds, leds, *brightness).map_err(refuse)?,
-                Lamp::Apa102 { spi, pixels, speed_hz } => {
+                LedWiring::Class { leds } => class::open(&places.leds, leds, *brightness).map_err(refuse)?,
+                LedWiring::Apa102 { spi, pixels, speed_hz } => {
                     pixels::open_apa102(spi, *pixels, *speed_hz, *brightness).map_err(refuse)?
                 }
-                Lamp::Apa102Lines { clock, data, pixels } => {
+                LedWiring::Apa102Lines { clock, data, pixels } => {
                     pixels::open_bit_banged(wiring(name, &[data, clock], false)?, *pixels, *brightness)
                 }
-                Lamp::Ws2812 { spi, pixels } => {
+                LedWiring::Ws2812 { spi, pixels } => {
                     pixels::open_ws2812(spi, *pixels, *brightness).map_err(refuse)?
                 }
             };

@@ -5,7 +5,7 @@ use std::io;
 use super::super::BoardError;
 use super::LedDriver;
 use crate::light::LedCaps;
-use crate::profile::Line;
+use crate::profile::GpioLine;
 
 /// Lines that are driven together.
 pub trait OutputLines: Send {
@@ -17,7 +17,8 @@ pub trait OutputLines: Send {
 }
 
 /// Takes lines for the lamp of this name, unlit: lit is low where the last is true.
-pub type LineOpener<'a> = &'a mut dyn FnMut(&str, &[&Line], bool) -> Result<Box<dyn OutputLines>, BoardError>;
+pub type LineOpener<'a> =
+    &'a mut dyn FnMut(&str, &[&GpioLine], bool) -> Result<Box<dyn OutputLines>, BoardError>;
 
 /// One LED, or red, green and blue.
 struct GpioLed {

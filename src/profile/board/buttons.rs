@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use super::super::codes;
-use super::super::document::{Plain, Section};
+use super::super::document::{Scalar, StrictTable};
 use super::super::keys::nearest;
-use super::super::values::Choice;
-use super::super::{Bias, Button, Deed, Driven, Gestures, Kind, Place, ResetHold};
-use super::lines::{self, Level};
+use super::super::values::Keyword;
+use super::super::{
+    ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, HeldOutput, LineBias, ResetHold,
+};
+use super::lines::{self, LineLevel};
 
 /// How long a line must be still, milliseconds: most switches bounce for less, and nobody notices so little.
 const DEBOUNCE_MS: u32 = 5;
@@ -21,7 +23,7 @@ const RESET_MOST_S: u32 = 120;
 /// The keys that only a push button has.
 const GESTURES: [&str; 7] = ["press", "short", "double", "long", "long_ms", "reset_warn_s", "reset_s"];
 
-impl Choice for Deed {
+impl Keyword for ButtonAction {
     const ALL: &'static [(&'static str, Self)] = &[
         ("talk", Self::Talk),
         ("mute", Self::Mute),
@@ -30,71 +32,76 @@ impl Choice for Deed {
     ];
 }
 
-impl Choice for Bias {
+impl Keyword for LineBias {
     const ALL: &'static [(&'static str, Self)] =
         &[("up", Self::PullUp), ("down", Self::PullDown), ("off", Self::Disabled), ("as-is", Self::AsIs)];
 }
 
 #[derive(Clone, Copy)]
-enum Sort {
+enum ButtonType {
     Push,
     MuteSwitch,
 }
 
-impl Choice for Sort {
+impl Keyword for ButtonType {
     const ALL: &'static [(&'static str, Self)] = &[("push", Self::Push), ("mute-switch", Self::MuteSwitch)];
 }
 
 /// Reads one `[[button]]`.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Button> {
+pub(super) fn read(section: &mut StrictTable<'_>) -> Option<ButtonConfig> {
     let name = section.required_text("name");
     let place = place(section);
-    let kind = match section.word("kind").unwrap_or(Sort::Push) {
-        Sort::Push => Some(Kind::Push(gestures(section))),
-        Sort::MuteSwitch => {
+    let kind = match section.word("kind").unwrap_or(ButtonType::Push) {
+        ButtonType::Push => Some(ButtonKind::Push(gestures(section))),
+        ButtonType::MuteSwitch => {
             section.forbid(&GESTURES, "a mute switch has no gestures; where it stands is what it says");
-            if matches!(place, Some(Place::Key { .. })) {
+            if matches!(place, Some(ButtonSource::Key { .. })) {
                 section.object("a mute switch is wired to a line: a key springs back");
             }
-            Some(Kind::MuteSwitch)
+            Some(ButtonKind::MuteSwitch)
         }
     };
-    Some(Button { name: name?, place: place?, kind: kind? })
+    Some(ButtonConfig { name: name?, source: place?, kind: kind? })
 }
 
 /// Reads one `[[drive]]`.
-pub(super) fn drive(section: &mut Section<'_>) -> Option<Driven> {
+pub(super) fn drive(section: &mut StrictTable<'_>) -> Option<HeldOutput> {
     let name = section.required_text("name");
     let line = lines::take(section);
     section.demand("level");
-    let level = section.word::<Level>("level");
-    Some(Driven { name: name?, line: line?, high: level? == Level::High })
+    let level = section.word::<LineLevel>("level");
+    Some(HeldOutput { name: name?, line: line?, high: level? == LineLevel::High })
 }
 
-fn place(section: &mut Section<'_>) -> Option<Place> {
+fn place(section: &mut StrictTable<'_>) -> Option<ButtonSource> {
     if section.has("key") {
         section.forbid(&lines::KEYS, "is for a line, and this button is a key");
         section
             .forbid(&["active", "bias", "debounce_ms"], "is for a line; the kernel's key is already clean");
         let code = code(section);
-        return Some(Place::Key { device: section.text("device"), code: code? });
+        return Some(ButtonSource::Key { device: section.text("device"), code: code? });
     }
     section.forbid(&["device"], "is for a key; a line has chip and offset");
-    let active = section.word("active").unwrap_or(Level::Low);
+    let active = section.word("active").unwrap_or(LineLevel::Low);
     let usual = match active {
-        Level::Low => Bias::PullUp,
-        Level::High => Bias::PullDown,
+        LineLevel::Low => LineBias::PullUp,
+        LineLevel::High => LineBias::PullDown,
     };
     let bias = section.word("bias").unwrap_or(usual);
     let debounce_ms = section.whole("debounce_ms", 0, 100).unwrap_or(DEBOUNCE_MS);
     let debounce = Duration::from_millis(debounce_ms.into());
-    Some(Place::Line { line: lines::take(section)?, active_low: active == Level::Low, bias, debounce })
+    Some(ButtonSource::Line {
+        line: lines::take(section)?,
+        active_low: active == LineLevel::Low,
+        bias,
+        debounce,
+    })
 }
 
-fn code(section: &mut Section<'_>) -> Option<u16> {
+fn code(section: &mut StrictTable<'_>) -> Option<u16> {
     let entry = section.take("key")?;
     match entry.value {
-        Plain::Number(written) => {
+        Scalar::Number(written) => {
             let code = written.parse().ok().filter(|code| (1..=codes::LARGEST).contains(code));
             if code.is_none() {
                 let why = format!("not a key's code, from 1 to {}", codes::LARGEST);
@@ -102,7 +109,7 @@ fn code(section: &mut Section<'_>) -> Option<u16> {
             }
             code.and_then(|code| u16::try_from(code).ok())
         }
-        Plain::Text(written) => {
+        Scalar::Text(written) => {
             let found = codes::KEYS.iter().find(|(name, _)| *name == written);
             if found.is_none() {
                 let meant = nearest(&written, codes::KEYS.iter().map(|(name, _)| *name));
@@ -114,7 +121,7 @@ fn code(section: &mut Section<'_>) -> Option<u16> {
             }
             found.map(|(_, code)| *code)
         }
-        Plain::Switch(_) => {
+        Scalar::Switch(_) => {
             section.refuse(
                 "key",
                 entry.line,
@@ -125,15 +132,15 @@ fn code(section: &mut Section<'_>) -> Option<u16> {
     }
 }
 
-fn gestures(section: &mut Section<'_>) -> Gestures {
+fn gestures(section: &mut StrictTable<'_>) -> ButtonBindings {
     let before = section.refused();
     let lines = ["press", "short", "double", "long"].map(|name| (name, section.line_at(name)));
     let [press, short, double, long] =
-        ["press", "short", "double", "long"].map(|name| section.word::<Deed>(name));
-    let mut seen: Vec<(&str, Deed)> = Vec::new();
+        ["press", "short", "double", "long"].map(|name| section.word::<ButtonAction>(name));
+    let mut seen: Vec<(&str, ButtonAction)> = Vec::new();
     for ((name, line), deed) in lines.into_iter().zip([press, short, double, long]) {
         let Some(deed) = deed else { continue };
-        if deed == Deed::Talk && name != "press" {
+        if deed == ButtonAction::Talk && name != "press" {
             section.refuse_value(
                 name,
                 line,
@@ -153,11 +160,11 @@ fn gestures(section: &mut Section<'_>) -> Gestures {
     let reset = reset(section, long.map(|_| long_for));
     let silent = seen.is_empty() && reset.is_none();
     // A button that nothing is said of is the talk button.
-    let press = press.or(silent.then_some(Deed::Talk));
-    Gestures { press, short, double, long: long.map(|deed| (deed, long_for)), reset }
+    let press = press.or(silent.then_some(ButtonAction::Talk));
+    ButtonBindings { press, short, double, long: long.map(|deed| (deed, long_for)), reset }
 }
 
-fn reset(section: &mut Section<'_>, long_for: Option<Duration>) -> Option<ResetHold> {
+fn reset(section: &mut StrictTable<'_>, long_for: Option<Duration>) -> Option<ResetHold> {
     let before = section.refused();
     let (warn, act) =
         (section.whole("reset_warn_s", 1, RESET_MOST_S), section.whole("reset_s", 1, RESET_MOST_S));

@@ -1,32 +1,32 @@
 //! What one board file says, all of it, read strictly: an unknown key is refused, and so is what
 //! contradicts itself. It looks at no machine.
 
-use super::super::document::Section;
-use super::super::{Body, Control, Unplugged};
-use super::find::Find;
-use super::sound::{self, End};
+use super::super::document::StrictTable;
+use super::super::{MixerControl, Peripherals, UnplugPolicy};
+use super::find::BoardSignature;
+use super::sound::{self, DeviceTable};
 use super::{CARD, buttons, lights, lines};
 
 /// What a board file says.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct BoardFile {
     pub(super) name: String,
     pub(super) about: String,
-    pub(super) finds: Vec<Find>,
-    pub(super) microphone: End,
-    pub(super) speaker: End,
-    pub(super) controls: Vec<Control>,
-    pub(super) unplugged: Option<Unplugged>,
-    pub(super) body: Body,
+    pub(super) finds: Vec<BoardSignature>,
+    pub(super) microphone: DeviceTable,
+    pub(super) speaker: DeviceTable,
+    pub(super) controls: Vec<MixerControl>,
+    pub(super) unplugged: Option<UnplugPolicy>,
+    pub(super) body: Peripherals,
 }
 
-impl Facts {
+impl BoardFile {
     /// Reads the `text` of the file called `file`.
     ///
     /// # Errors
     /// Returns every problem found, one sentence each.
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, Vec<String>> {
-        let mut top = Section::parse(file, text);
+        let mut top = StrictTable::parse(file, text);
         let mut rest = Vec::new();
         let [mut board, mut microphone, mut speaker, mut unplugged] =
             ["board", "microphone", "speaker", "unplugged"].map(|name| top.table(name));
@@ -36,16 +36,16 @@ impl Facts {
             microphone: sound::microphone(&mut microphone),
             speaker: sound::speaker(&mut speaker),
             unplugged: sound::unplugged(&mut unplugged),
-            finds: each(&mut top, "find", &mut rest, |section| Some(Find::read(section))),
+            finds: each(&mut top, "find", &mut rest, |section| Some(BoardSignature::read(section))),
             controls: each(&mut top, "control", &mut rest, sound::control),
-            body: Body {
+            body: Peripherals {
                 buttons: each(&mut top, "button", &mut rest, buttons::read),
                 lights: each(&mut top, "light", &mut rest, lights::read),
                 driven: each(&mut top, "drive", &mut rest, buttons::drive),
             },
         };
         let mut problems = top.finish();
-        problems.extend([board, microphone, speaker, unplugged].into_iter().flat_map(Section::finish));
+        problems.extend([board, microphone, speaker, unplugged].into_iter().flat_map(StrictTable::finish));
         problems.extend(rest);
         if problems.is_empty() {
             problems.extend(facts.contradictions().into_iter().map(|why| format!("{file}: {why}")));
@@ -64,7 +64,7 @@ impl Facts {
         let body = &self.body;
         twice(&mut found, "button", body.buttons.iter().map(|button| button.name.as_str()));
         twice(&mut found, "light", body.lights.iter().map(|light| light.name.as_str()));
-        if self.uses_card() && (self.finds.is_empty() || !self.finds.iter().all(Find::has_card)) {
+        if self.uses_card() && (self.finds.is_empty() || !self.finds.iter().all(BoardSignature::has_card)) {
             found.push(format!(
                 "{CARD} and a [[control]] without card mean the card that was found, so there must be a [[find]], \
                  and each must name cards"
@@ -76,13 +76,13 @@ impl Facts {
 
 /// Reads every table called `name`; what is wrong with one goes to `problems`.
 fn each<T>(
-    top: &mut Section<'_>,
+    top: &mut StrictTable<'_>,
     name: &'static str,
     problems: &mut Vec<String>,
-    read: impl Fn(&mut Section<'_>) -> Option<T>,
+    read: impl Fn(&mut StrictTable<'_>) -> Option<T>,
 ) -> Vec<T> {
     let tables = top.tables(name);
-    let one = |mut section: Section<'_>| {
+    let one = |mut section: StrictTable<'_>| {
         let found = read(&mut section);
         problems.extend(section.finish());
         found

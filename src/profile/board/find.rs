@@ -3,13 +3,13 @@
 //! It prefers the file that names more, and of these the one that names things rather than kinds of
 //! things. It does not guess: two that fit alike are none.
 
-use super::super::document::Section;
-use super::super::machine::Machine;
+use super::super::document::StrictTable;
+use super::super::machine::HostInfo;
 use crate::sys::alsa_proc::Card;
 
 /// One way to recognise a board: all that it names must be there.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Find {
+pub(super) struct BoardSignature {
     models: Vec<String>,
     hat: Option<String>,
     cards: Vec<String>,
@@ -18,11 +18,11 @@ pub(super) struct Find {
 }
 
 /// How well a board fits this machine: named things first, then kinds of things.
-type Score = (usize, usize);
+type MatchScore = (usize, usize);
 
 /// That a board fits this machine.
-pub(super) struct Fit<'m> {
-    score: Score,
+pub(super) struct BoardMatch<'m> {
+    score: MatchScore,
     /// The sound card it was recognised by: what `{card}` stands for.
     pub(super) card: Option<&'m Card>,
     /// What was recognised, as the end of a sentence.
@@ -30,15 +30,15 @@ pub(super) struct Fit<'m> {
 }
 
 /// Which board it is.
-pub(super) enum Verdict<'m, B> {
-    One(B, Fit<'m>),
+pub(super) enum Detection<'m, B> {
+    One(B, BoardMatch<'m>),
     None,
     Tie(Vec<B>, String),
 }
 
-impl Find {
+impl BoardSignature {
     /// Reads one `[[find]]`.
-    pub(super) fn read(section: &mut Section<'_>) -> Self {
+    pub(super) fn read(section: &mut StrictTable<'_>) -> Self {
         let find = Self {
             models: section.texts("model").unwrap_or_default(),
             hat: section.text("hat"),
@@ -60,7 +60,7 @@ impl Find {
         !self.cards.is_empty()
     }
 
-    fn fits<'m>(&self, machine: &'m Machine) -> Option<Fit<'m>> {
+    fn fits<'m>(&self, machine: &'m HostInfo) -> Option<BoardMatch<'m>> {
         let (mut named, mut kinds, mut because) = (0, 0, Vec::new());
         let begins =
             |text: &Option<String>, with: &str| text.as_deref().is_some_and(|text| text.starts_with(with));
@@ -96,11 +96,15 @@ impl Find {
             because.push(format!("the codec {codec}"));
         }
         kinds += usize::from(self.duplex);
-        Some(Fit { score: (named, kinds), card: found.first().copied(), because: because.join(" and ") })
+        Some(BoardMatch {
+            score: (named, kinds),
+            card: found.first().copied(),
+            because: because.join(" and "),
+        })
     }
 
     /// Looks for a card, and tells whether it was found by name and not by its driver.
-    fn card<'m>(&self, name: &str, machine: &'m Machine) -> Option<(&'m Card, bool)> {
+    fn card<'m>(&self, name: &str, machine: &'m HostInfo) -> Option<(&'m Card, bool)> {
         let mut fit = machine.cards.iter().filter(|card| !self.duplex || card.is_duplex());
         let named = fit.clone().find(|card| card.is_called(name)).map(|card| (card, true));
         named.or_else(|| fit.find(|card| card.driver == name).map(|card| (card, false)))
@@ -122,13 +126,13 @@ impl Find {
 }
 
 /// Gives the best fit of a board's ways to be recognised.
-pub(super) fn best<'m>(finds: &[Find], machine: &'m Machine) -> Option<Fit<'m>> {
+pub(super) fn best<'m>(finds: &[BoardSignature], machine: &'m HostInfo) -> Option<BoardMatch<'m>> {
     finds.iter().filter_map(|find| find.fits(machine)).max_by_key(|fit| fit.score)
 }
 
 /// Gives the board that fits best, if one alone does.
-pub(super) fn judge<'m, B>(boards: impl IntoIterator<Item = (B, Fit<'m>)>) -> Verdict<'m, B> {
-    let mut best: Vec<(B, Fit<'m>)> = Vec::new();
+pub(super) fn judge<'m, B>(boards: impl IntoIterator<Item = (B, BoardMatch<'m>)>) -> Detection<'m, B> {
+    let mut best: Vec<(B, BoardMatch<'m>)> = Vec::new();
     for (board, fit) in boards {
         let leader = best.first().map(|(_, leader)| leader.score);
         if leader < Some(fit.score) {
@@ -139,10 +143,10 @@ pub(super) fn judge<'m, B>(boards: impl IntoIterator<Item = (B, Fit<'m>)>) -> Ve
         }
     }
     match best.len() {
-        0 | 1 => best.pop().map_or(Verdict::None, |(board, fit)| Verdict::One(board, fit)),
+        0 | 1 => best.pop().map_or(Detection::None, |(board, fit)| Detection::One(board, fit)),
         _ => {
             let because = best[0].1.because.clone();
-            Verdict::Tie(best.into_iter().map(|(board, _)| board).collect(), because)
+            Detection::Tie(best.into_iter().map(|(board, _)| board).collect(), because)
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::super::document::Section;
-use super::super::values::Choice;
-use super::super::{Lamp, Light};
-use super::lines::{self, Level};
+use super::super::document::StrictTable;
+use super::super::values::Keyword;
+use super::super::{LedWiring, LightConfig};
+use super::lines::{self, LineLevel};
 
 /// The most pixels that one light may have.
 const PIXELS: u32 = 64;
@@ -15,7 +15,7 @@ const SPEED_HZ: (u32, u32, u32) = (4_000_000, 100_000, 30_000_000);
 const PERIOD_NS: (u32, u32, u32) = (1_000_000, 10_000, 20_000_000);
 
 #[derive(Clone, Copy)]
-enum Made {
+enum LightType {
     Led,
     Rgb,
     Pwm,
@@ -24,7 +24,7 @@ enum Made {
     Ws2812,
 }
 
-impl Choice for Made {
+impl Keyword for LightType {
     const ALL: &'static [(&'static str, Self)] = &[
         ("led", Self::Led),
         ("rgb", Self::Rgb),
@@ -36,36 +36,36 @@ impl Choice for Made {
 }
 
 /// Reads one `[[light]]`.
-pub(super) fn read(section: &mut Section<'_>) -> Option<Light> {
+pub(super) fn read(section: &mut StrictTable<'_>) -> Option<LightConfig> {
     let name = section.required_text("name");
     section.demand("kind");
     let lamp = match section.word("kind") {
-        Some(Made::Led) => led(section),
-        Some(Made::Rgb) => rgb(section),
-        Some(Made::Pwm) => pwm(section),
-        Some(Made::Class) => class(section),
-        Some(Made::Apa102) => apa102(section),
-        Some(Made::Ws2812) => ws2812(section),
+        Some(LightType::Led) => led(section),
+        Some(LightType::Rgb) => rgb(section),
+        Some(LightType::Pwm) => pwm(section),
+        Some(LightType::Class) => class(section),
+        Some(LightType::Apa102) => apa102(section),
+        Some(LightType::Ws2812) => ws2812(section),
         None => return None,
     };
     let brightness = section.whole("brightness", 1, 255).unwrap_or(255);
-    Some(Light { name: name?, lamp: lamp?, brightness: u8::try_from(brightness).ok()? })
+    Some(LightConfig { name: name?, wiring: lamp?, brightness: u8::try_from(brightness).ok()? })
 }
 
-fn led(section: &mut Section<'_>) -> Option<Lamp> {
+fn led(section: &mut StrictTable<'_>) -> Option<LedWiring> {
     let active_low = is_active_low(section);
-    Some(Lamp::Line { line: lines::take(section)?, active_low })
+    Some(LedWiring::Line { line: lines::take(section)?, active_low })
 }
 
-fn rgb(section: &mut Section<'_>) -> Option<Lamp> {
+fn rgb(section: &mut StrictTable<'_>) -> Option<LedWiring> {
     let active_low = is_active_low(section);
     let chip = section.text("chip");
     let [red, green, blue] =
         ["red", "green", "blue"].map(|colour| lines::take_as(section, colour, chip.as_deref()));
-    Some(Lamp::Lines { rgb: [red?, green?, blue?], active_low })
+    Some(LedWiring::Lines { rgb: [red?, green?, blue?], active_low })
 }
 
-fn pwm(section: &mut Section<'_>) -> Option<Lamp> {
+fn pwm(section: &mut StrictTable<'_>) -> Option<LedWiring> {
     let active_low = is_active_low(section);
     let chip = section.required_text("chip");
     section.demand("channels");
@@ -73,47 +73,47 @@ fn pwm(section: &mut Section<'_>) -> Option<Lamp> {
     let channels = section.wholes("channels", 31);
     let channels = one_or_three(section, "channels", line, channels);
     let period_ns = section.whole("period_ns", PERIOD_NS.1, PERIOD_NS.2).unwrap_or(PERIOD_NS.0);
-    Some(Lamp::Pwm { chip: chip?, channels: channels?, period_ns, active_low })
+    Some(LedWiring::Pwm { chip: chip?, channels: channels?, period_ns, active_low })
 }
 
-fn class(section: &mut Section<'_>) -> Option<Lamp> {
+fn class(section: &mut StrictTable<'_>) -> Option<LedWiring> {
     section.demand("leds");
     let line = section.line_at("leds");
     let leds = section.texts("leds");
-    Some(Lamp::Class { leds: one_or_three(section, "leds", line, leds)? })
+    Some(LedWiring::Class { leds: one_or_three(section, "leds", line, leds)? })
 }
 
 /// On an SPI bus, or on any two lines.
-fn apa102(section: &mut Section<'_>) -> Option<Lamp> {
+fn apa102(section: &mut StrictTable<'_>) -> Option<LedWiring> {
     let pixels = pixels(section);
     if section.has("data") || section.has("clock") {
         section
             .forbid(&["spi", "speed_hz"], "is for pixels on an SPI bus, and these have lines of their own");
         let chip = section.text("chip");
         let [data, clock] = ["data", "clock"].map(|key| lines::take_as(section, key, chip.as_deref()));
-        return Some(Lamp::Apa102Lines { data: data?, clock: clock?, pixels: pixels? });
+        return Some(LedWiring::Apa102Lines { data: data?, clock: clock?, pixels: pixels? });
     }
     let spi = section.required_text("spi").map(PathBuf::from);
     let speed_hz = section.whole("speed_hz", SPEED_HZ.1, SPEED_HZ.2).unwrap_or(SPEED_HZ.0);
-    Some(Lamp::Apa102 { spi: spi?, pixels: pixels?, speed_hz })
+    Some(LedWiring::Apa102 { spi: spi?, pixels: pixels?, speed_hz })
 }
 
-fn ws2812(section: &mut Section<'_>) -> Option<Lamp> {
+fn ws2812(section: &mut StrictTable<'_>) -> Option<LedWiring> {
     let spi = section.required_text("spi").map(PathBuf::from);
-    Some(Lamp::Ws2812 { pixels: pixels(section)?, spi: spi? })
+    Some(LedWiring::Ws2812 { pixels: pixels(section)?, spi: spi? })
 }
 
-fn pixels(section: &mut Section<'_>) -> Option<usize> {
+fn pixels(section: &mut StrictTable<'_>) -> Option<usize> {
     section.demand("pixels");
     section.whole("pixels", 1, PIXELS).and_then(|pixels| usize::try_from(pixels).ok())
 }
 
-fn is_active_low(section: &mut Section<'_>) -> bool {
-    section.word("active").unwrap_or(Level::High) == Level::Low
+fn is_active_low(section: &mut StrictTable<'_>) -> bool {
+    section.word("active").unwrap_or(LineLevel::High) == LineLevel::Low
 }
 
 fn one_or_three<T>(
-    section: &mut Section<'_>,
+    section: &mut StrictTable<'_>,
     key: &str,
     line: usize,
     found: Option<Vec<T>>,

@@ -1,19 +1,19 @@
 //! GPIO lines as board files name them, and the check that no two things want the same one.
 
-use super::super::document::Section;
-use super::super::values::Choice;
-use super::super::{Body, Kind, Lamp, Line, Place};
+use super::super::document::StrictTable;
+use super::super::values::Keyword;
+use super::super::{ButtonKind, ButtonSource, GpioLine, LedWiring, Peripherals};
 
 /// A level, or which level means pressed or lit.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum LineLevel {
     /// 0 V.
     Low,
     /// The supply.
     High,
 }
 
-impl Choice for Level {
+impl Keyword for LineLevel {
     const ALL: &'static [(&'static str, Self)] = &[("low", Self::Low), ("high", Self::High)];
 }
 
@@ -21,12 +21,12 @@ impl Choice for Level {
 pub(super) const KEYS: [&str; 3] = ["gpio", "chip", "offset"];
 
 /// Takes a line: `gpio`, or `chip` and `offset`.
-pub(super) fn take(section: &mut Section<'_>) -> Option<Line> {
+pub(super) fn take(section: &mut StrictTable<'_>) -> Option<GpioLine> {
     let before = section.refused();
     let (name, chip, offset) = (section.text("gpio"), section.text("chip"), section.whole("offset", 0, 4095));
     match (name, chip, offset) {
-        (Some(name), None, None) => Some(Line::Named(name)),
-        (None, Some(chip), Some(offset)) => Some(Line::At { chip, offset }),
+        (Some(name), None, None) => Some(GpioLine::Named(name)),
+        (None, Some(chip), Some(offset)) => Some(GpioLine::At { chip, offset }),
         _ => {
             if section.refused() == before {
                 section.object("needs a line: either gpio, the line's name, or chip and offset");
@@ -37,36 +37,40 @@ pub(super) fn take(section: &mut Section<'_>) -> Option<Line> {
 }
 
 /// Takes the line under one key: its name, or its offset on the `chip`.
-pub(super) fn take_as(section: &mut Section<'_>, key: &'static str, chip: Option<&str>) -> Option<Line> {
+pub(super) fn take_as(
+    section: &mut StrictTable<'_>,
+    key: &'static str,
+    chip: Option<&str>,
+) -> Option<GpioLine> {
     section.demand(key);
     match chip {
-        None => section.text(key).map(Line::Named),
+        None => section.text(key).map(GpioLine::Named),
         Some(chip) => {
             let offset = section.whole(key, 0, 4095)?;
-            Some(Line::At { chip: chip.to_owned(), offset })
+            Some(GpioLine::At { chip: chip.to_owned(), offset })
         }
     }
 }
 
 /// Spells a line as sentences call it.
-pub(super) fn spell(line: &Line) -> String {
+pub(super) fn spell(line: &GpioLine) -> String {
     match line {
-        Line::Named(name) => name.clone(),
-        Line::At { chip, offset } => format!("{chip} line {offset}"),
+        GpioLine::Named(name) => name.clone(),
+        GpioLine::At { chip, offset } => format!("{chip} line {offset}"),
     }
 }
 
 /// Says for each line, key, bus or LED that two things want which they are.
-pub(super) fn clashes(body: &Body) -> Vec<String> {
+pub(super) fn clashes(body: &Peripherals) -> Vec<String> {
     let mut taken: Vec<(String, String)> = Vec::new();
     for button in &body.buttons {
         let what = match &button.kind {
-            Kind::Push(_) => format!("the button {:?}", button.name),
-            Kind::MuteSwitch => format!("the switch {:?}", button.name),
+            ButtonKind::Push(_) => format!("the button {:?}", button.name),
+            ButtonKind::MuteSwitch => format!("the switch {:?}", button.name),
         };
-        let place = match &button.place {
-            Place::Line { line, .. } => spell(line),
-            Place::Key { device, code } => {
+        let place = match &button.source {
+            ButtonSource::Line { line, .. } => spell(line),
+            ButtonSource::Key { device, code } => {
                 format!("key {code} of {}", device.as_deref().unwrap_or("any device"))
             }
         };
@@ -74,7 +78,7 @@ pub(super) fn clashes(body: &Body) -> Vec<String> {
     }
     for light in &body.lights {
         let what = format!("the light {:?}", light.name);
-        taken.extend(places_of(&light.lamp).into_iter().map(|place| (place, what.clone())));
+        taken.extend(places_of(&light.wiring).into_iter().map(|place| (place, what.clone())));
     }
     for driven in &body.driven {
         taken.push((spell(&driven.line), format!("the drive {:?}", driven.name)));
@@ -86,15 +90,15 @@ pub(super) fn clashes(body: &Body) -> Vec<String> {
     (0..taken.len()).filter_map(clash).collect()
 }
 
-fn places_of(lamp: &Lamp) -> Vec<String> {
+fn places_of(lamp: &LedWiring) -> Vec<String> {
     match lamp {
-        Lamp::Line { line, .. } => vec![spell(line)],
-        Lamp::Lines { rgb, .. } => rgb.iter().map(spell).collect(),
-        Lamp::Apa102Lines { data, clock, .. } => vec![spell(data), spell(clock)],
-        Lamp::Pwm { chip, channels, .. } => {
+        LedWiring::Line { line, .. } => vec![spell(line)],
+        LedWiring::Lines { rgb, .. } => rgb.iter().map(spell).collect(),
+        LedWiring::Apa102Lines { data, clock, .. } => vec![spell(data), spell(clock)],
+        LedWiring::Pwm { chip, channels, .. } => {
             channels.iter().map(|channel| format!("{chip} channel {channel}")).collect()
         }
-        Lamp::Class { leds } => leds.iter().map(|led| format!("LED {led}")).collect(),
-        Lamp::Apa102 { spi, .. } | Lamp::Ws2812 { spi, .. } => vec![spi.display().to_string()],
+        LedWiring::Class { leds } => leds.iter().map(|led| format!("LED {led}")).collect(),
+        LedWiring::Apa102 { spi, .. } | LedWiring::Ws2812 { spi, .. } => vec![spi.display().to_string()],
     }
 }

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::super::keys::nearest;
-use super::super::machine::Machine;
+use super::super::machine::HostInfo;
 use super::super::text;
-use super::facts::Facts;
+use super::facts::BoardFile;
 use super::{BUILT_IN, built_in, found, show, unknown};
 
 /// How it is asked for.
@@ -23,7 +23,7 @@ Usage: mynah boards             list the boards, and say which one this machine 
 pub(in super::super) fn request(
     words: &[OsString],
     dir: &Path,
-    machine: &Machine,
+    machine: &HostInfo,
 ) -> Result<String, Vec<String>> {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
@@ -40,7 +40,7 @@ pub(in super::super) fn request(
     }
 }
 
-fn list(machine: &Machine) -> String {
+fn list(machine: &HostInfo) -> String {
     let chosen = found(machine);
     let mut text = String::new();
     for (name, facts) in built_in() {
@@ -62,9 +62,9 @@ fn show_file(name: &str) -> Result<String, String> {
         .ok_or_else(|| format!("mynah boards show {name}: {}", unknown(name)))
 }
 
-fn check(file: &str, dir: &Path, machine: &Machine) -> Result<String, Vec<String>> {
+fn check(file: &str, dir: &Path, machine: &HostInfo) -> Result<String, Vec<String>> {
     let text =
         text::read(&dir.join(file)).map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
-    let facts = Facts::parse(file, &text)?;
+    let facts = BoardFile::parse(file, &text)?;
     Ok(format!("{file} is a good board file\n{}", show::summary(&facts, machine)))
 }

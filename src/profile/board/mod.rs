@@ -13,13 +13,13 @@ mod show;
 pub(super) mod sound;
 
 use super::keys::{Key, nearest};
-use super::machine::Machine;
+use super::machine::HostInfo;
 use super::values::Values;
-use super::{Body, Control, Microphone, Sound, Speaker, Unplugged, text};
+use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfig, UnplugPolicy, text};
 use crate::sys::alsa_proc::Card;
-use facts::Facts;
-use find::{Verdict, best, judge};
-use sound::End;
+use facts::BoardFile;
+use find::{Detection, best, judge};
+use sound::DeviceTable;
 use std::time::Duration;
 
 pub(super) use list::request;
@@ -49,16 +49,16 @@ const CARD: &str = "{card}";
 const DEFAULT_DEVICE: &str = "default";
 
 /// How long a card that went away is waited for where nothing is said.
-const UNPLUGGED: Unplugged = Unplugged::End(Duration::from_secs(5));
+const UNPLUGGED: UnplugPolicy = UnplugPolicy::End(Duration::from_secs(5));
 
 /// Reads the board that was asked for, or else found, and says which and why.
-pub(super) fn read(values: &mut Values, machine: &Machine) -> (Sound, Body, String) {
+pub(super) fn read(values: &mut Values, machine: &HostInfo) -> (AudioConfig, Peripherals, String) {
     let chosen = match values.text(Key::Board) {
         Some(name) => asked(values, machine, &name),
         None => Some(found(machine)),
     };
     let chosen = chosen.unwrap_or_default();
-    let sound = settle(values, machine, &chosen);
+    let sound = resolve(values, machine, &chosen);
     (sound, chosen.facts.body, chosen.why)
 }
 
@@ -69,16 +69,16 @@ fn file_of(name: &str) -> String {
 
 /// A board, and the card it was recognised by.
 #[derive(Default)]
-struct Chosen {
-    facts: Facts,
+struct ChosenBoard {
+    facts: BoardFile,
     card: Option<Card>,
     why: String,
 }
 
 /// What is wrong with the file goes to `values`.
-fn asked(values: &mut Values, machine: &Machine, name: &str) -> Option<Chosen> {
+fn asked(values: &mut Values, machine: &HostInfo, name: &str) -> Option<ChosenBoard> {
     let (file, text) = load(values, name)?;
-    let facts = match Facts::parse(&file, &text) {
+    let facts = match BoardFile::parse(&file, &text) {
         Ok(facts) => facts,
         Err(problems) => {
             problems.into_iter().for_each(|problem| values.problem(problem));
@@ -87,7 +87,7 @@ fn asked(values: &mut Values, machine: &Machine, name: &str) -> Option<Chosen> {
     };
     let card = best(&facts.finds, machine).and_then(|fit| fit.card.cloned());
     let why = format!("board {name}, because {} says so", values.place(Key::Board));
-    Some(Chosen { facts, card, why })
+    Some(ChosenBoard { facts, card, why })
 }
 
 /// Gives the file's name, as sentences call it, and its text.
@@ -116,21 +116,21 @@ fn unknown(name: &str) -> String {
 }
 
 /// Finds out which of the built-in boards this machine has.
-fn found(machine: &Machine) -> Chosen {
+fn found(machine: &HostInfo) -> ChosenBoard {
     const OTHER: &str =
         "--board NAME, or board = \"NAME\" in mynah.toml, takes another; mynah boards lists them";
     let generic = |why: String| {
         let facts = built_in().find(|(name, _)| *name == GENERIC).map(|(_, facts)| facts).unwrap_or_default();
-        Chosen { facts, card: None, why }
+        ChosenBoard { facts, card: None, why }
     };
     match search(machine) {
-        Verdict::One((name, facts), fit) => Chosen {
+        Detection::One((name, facts), fit) => ChosenBoard {
             why: format!("board {name}, recognised by {}; {OTHER}", fit.because),
             card: fit.card.cloned(),
             facts,
         },
-        Verdict::None => generic(format!("board {GENERIC}, because no other was recognised here; {OTHER}")),
-        Verdict::Tie(boards, because) => {
+        Detection::None => generic(format!("board {GENERIC}, because no other was recognised here; {OTHER}")),
+        Detection::Tie(boards, because) => {
             let names: Vec<_> = boards.iter().map(|(name, _)| *name).collect();
             generic(format!(
                 "board {GENERIC}, because {} fit alike, by {because}, and mynah does not guess; {OTHER}",
@@ -140,7 +140,7 @@ fn found(machine: &Machine) -> Chosen {
     }
 }
 
-fn search(machine: &Machine) -> Verdict<'_, (&'static str, Facts)> {
+fn search(machine: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
     judge(
         built_in()
             .filter_map(|(name, facts)| Some((best(&facts.finds, machine)?, (name, facts))))
@@ -149,13 +149,13 @@ fn search(machine: &Machine) -> Verdict<'_, (&'static str, Facts)> {
 }
 
 /// Lists the built-in boards that parse, which is all of them, as a test sees to.
-fn built_in() -> impl Iterator<Item = (&'static str, Facts)> {
-    BUILT_IN.iter().filter_map(|(name, text)| Some((*name, Facts::parse(&file_of(name), text).ok()?)))
+fn built_in() -> impl Iterator<Item = (&'static str, BoardFile)> {
+    BUILT_IN.iter().filter_map(|(name, text)| Some((*name, BoardFile::parse(&file_of(name), text).ok()?)))
 }
 
 /// Combines what the user set with what the board's file says. The user's setting wins.
-fn settle(values: &mut Values, machine: &Machine, chosen: &Chosen) -> Sound {
-    let Chosen { facts, card, .. } = chosen;
+fn resolve(values: &mut Values, machine: &HostInfo, chosen: &ChosenBoard) -> AudioConfig {
+    let ChosenBoard { facts, card, .. } = chosen;
     let card = card.as_ref();
     let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
     let gain_db = values.number(Key::GainDb, sound::GAIN_DB);
@@ -173,14 +173,14 @@ fn settle(values: &mut Values, machine: &Machine, chosen: &Chosen) -> Sound {
     }
     let (microphone, speaker) = (microphone.end, speaker.end);
     let device_or_default = |device: Option<String>| device.unwrap_or_else(|| DEFAULT_DEVICE.to_owned());
-    Sound {
-        microphone: Microphone {
+    AudioConfig {
+        microphone: CaptureConfig {
             device: device_or_default(microphone.device),
             form: microphone.form,
             channels: microphone.channels,
             gain_db: gain_db.unwrap_or(microphone.gain_db),
         },
-        speaker: Speaker {
+        speaker: PlaybackConfig {
             device: device_or_default(speaker.device),
             form: speaker.form,
             channels: speaker.channels,
@@ -194,7 +194,7 @@ fn settle(values: &mut Values, machine: &Machine, chosen: &Chosen) -> Sound {
 
 /// The microphone or the speaker, as it is used.
 struct Side {
-    end: End,
+    end: DeviceTable,
     /// Whether it is the device that the board's file describes.
     follows_board: bool,
     /// Whether its device is named by a card that is not here.
@@ -204,18 +204,18 @@ struct Side {
 impl Side {
     /// Takes the user's device, or else the board's. The board's PCM format belongs to the board's device, so another
     /// device of the user's does not get it.
-    fn choose(board: &End, by_user: Option<String>, card: Option<&Card>) -> Self {
+    fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&Card>) -> Self {
         let by_board = board.device.as_deref().and_then(|template| name(template, card));
         let lacks_card = by_user.is_none() && board.device.is_some() && by_board.is_none();
         let follows_board = by_user.is_none() || board.device.is_none() || by_user == by_board;
-        let described = if follows_board { board.clone() } else { End::default() };
-        Self { end: End { device: by_user.or(by_board), ..described }, follows_board, lacks_card }
+        let described = if follows_board { board.clone() } else { DeviceTable::default() };
+        Self { end: DeviceTable { device: by_user.or(by_board), ..described }, follows_board, lacks_card }
     }
 }
 
 /// Returns the control with its card's id filled in, if that is known.
-fn on_card(control: &Control, card: Option<&Card>) -> Option<Control> {
-    Some(Control { card: name(&control.card, card)?, ..control.clone() })
+fn on_card(control: &MixerControl, card: Option<&Card>) -> Option<MixerControl> {
+    Some(MixerControl { card: name(&control.card, card)?, ..control.clone() })
 }
 
 /// Puts the card's id where `{card}` stands, if it is known.
@@ -226,8 +226,8 @@ fn name(template: &str, card: Option<&Card>) -> Option<String> {
     card.map(|card| template.replace(CARD, &card.id))
 }
 
-fn lost_card(facts: &Facts, machine: &Machine) -> String {
-    let wanted: Vec<_> = facts.finds.iter().map(find::Find::describe).collect();
+fn lost_card(facts: &BoardFile, machine: &HostInfo) -> String {
+    let wanted: Vec<_> = facts.finds.iter().map(find::BoardSignature::describe).collect();
     format!(
         "board {}: its sound card is not here; it is recognised by {}, and {}: connect it, or name the devices \
          with --microphone and --speaker",

@@ -2,28 +2,29 @@
 
 use std::time::Duration;
 
-use super::super::machine::Machine;
-use super::super::values::Choice;
+use super::super::machine::HostInfo;
+use super::super::values::Keyword;
 use super::super::{
-    Bias, Button, Deed, Form, Gestures, Kind, Lamp, Light, Place, SampleFormat, Setting, Unplugged,
+    ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue, LedWiring,
+    LightConfig, LineBias, PcmRequest, SampleFormat, UnplugPolicy,
 };
-use super::facts::Facts;
-use super::find::{Find, best};
-use super::sound::End;
+use super::facts::BoardFile;
+use super::find::{BoardSignature, best};
+use super::sound::DeviceTable;
 use super::{DEFAULT_DEVICE, UNPLUGGED, lines, name};
 
 /// Says what the file says, a line for each thing.
-pub(super) fn summary(facts: &Facts, machine: &Machine) -> String {
+pub(super) fn summary(facts: &BoardFile, machine: &HostInfo) -> String {
     let fit = best(&facts.finds, machine);
     let card = fit.as_ref().and_then(|fit| fit.card);
     let mut text = String::new();
     let mut say = |what: &str, words: String| text.push_str(&format!("  {what:<11} {words}\n"));
     say("name", format!("{}: {}", facts.name, facts.about));
     for find in &facts.finds {
-        say("found by", Find::describe(find));
+        say("found by", BoardSignature::describe(find));
     }
     say("here", fit.as_ref().map_or_else(|| "no".to_owned(), |fit| format!("yes, by {}", fit.because)));
-    let device = |end: &End| {
+    let device = |end: &DeviceTable| {
         let device = end.device.as_deref().unwrap_or(DEFAULT_DEVICE);
         name(device, card).unwrap_or_else(|| format!("{device} (the card that is found)"))
     };
@@ -31,9 +32,9 @@ pub(super) fn summary(facts: &Facts, machine: &Machine) -> String {
     say("speaker", format!("{}{}", device(&facts.speaker), end(&facts.speaker, "plays on")));
     for control in &facts.controls {
         let setting = match &control.setting {
-            Setting::Percent(percent) => format!("{percent} %"),
-            Setting::Switch(on) => if *on { "on" } else { "off" }.to_owned(),
-            Setting::Choice(choice) => format!("{choice:?}"),
+            ControlValue::Percent(percent) => format!("{percent} %"),
+            ControlValue::Switch(on) => if *on { "on" } else { "off" }.to_owned(),
+            ControlValue::Choice(choice) => format!("{choice:?}"),
         };
         say("control", format!("{} = {setting}", control.name));
     }
@@ -46,15 +47,15 @@ pub(super) fn summary(facts: &Facts, machine: &Machine) -> String {
     say(
         "unplugged",
         match facts.unplugged.unwrap_or(UNPLUGGED) {
-            Unplugged::Wait => "waited for, for ever".to_owned(),
-            Unplugged::End(wait) => format!("waited for, {} s", wait.as_secs_f64()),
+            UnplugPolicy::Wait => "waited for, for ever".to_owned(),
+            UnplugPolicy::End(wait) => format!("waited for, {} s", wait.as_secs_f64()),
         },
     );
     text
 }
 
-fn end(end: &End, verb: &str) -> String {
-    let Form { rate_hz, format, channels, period } = end.form;
+fn end(end: &DeviceTable, verb: &str) -> String {
+    let PcmRequest { rate_hz, format, channels, period } = end.form;
     let mut text = String::new();
     let mut add =
         |part: Option<String>| part.into_iter().for_each(|part| text.push_str(&format!(", {part}")));
@@ -68,34 +69,34 @@ fn end(end: &End, verb: &str) -> String {
     text
 }
 
-fn button(button: &Button) -> String {
-    let place = match &button.place {
-        Place::Line { line, active_low, bias, debounce } => format!(
+fn button(button: &ButtonConfig) -> String {
+    let place = match &button.source {
+        ButtonSource::Line { line, active_low, bias, debounce } => format!(
             "{}, pressed is {}, bias {}, still for {} ms",
             lines::spell(line),
             if *active_low { "low" } else { "high" },
-            word::<Bias>(*bias),
+            word::<LineBias>(*bias),
             debounce.as_millis()
         ),
-        Place::Key { device, code } => {
+        ButtonSource::Key { device, code } => {
             format!("key {code} of {}", device.as_deref().unwrap_or("any device that has it"))
         }
     };
     let does = match &button.kind {
-        Kind::Push(gestures) => does(gestures),
-        Kind::MuteSwitch => "mutes while it is on".to_owned(),
+        ButtonKind::Push(gestures) => does(gestures),
+        ButtonKind::MuteSwitch => "mutes while it is on".to_owned(),
     };
     format!("{}: {place}: {does}", button.name)
 }
 
-fn does(gestures: &Gestures) -> String {
-    let Gestures { press, short, double, long, reset } = gestures;
+fn does(gestures: &ButtonBindings) -> String {
+    let ButtonBindings { press, short, double, long, reset } = gestures;
     let mut parts = Vec::new();
     for (name, deed) in [("press", press), ("short", short), ("double", double)] {
-        parts.extend(deed.map(|deed| format!("{name} = {}", word::<Deed>(deed))));
+        parts.extend(deed.map(|deed| format!("{name} = {}", word::<ButtonAction>(deed))));
     }
     parts.extend(
-        long.map(|(deed, after)| format!("long ({} ms) = {}", after.as_millis(), word::<Deed>(deed))),
+        long.map(|(deed, after)| format!("long ({} ms) = {}", after.as_millis(), word::<ButtonAction>(deed))),
     );
     parts.extend(reset.map(|reset| {
         let seconds = |time: Duration| time.as_secs();
@@ -104,27 +105,27 @@ fn does(gestures: &Gestures) -> String {
     parts.join(", ")
 }
 
-fn light(light: &Light) -> String {
-    let made = match &light.lamp {
-        Lamp::Line { line, .. } => format!("an LED on {}", lines::spell(line)),
-        Lamp::Lines { rgb, .. } => {
+fn light(light: &LightConfig) -> String {
+    let made = match &light.wiring {
+        LedWiring::Line { line, .. } => format!("an LED on {}", lines::spell(line)),
+        LedWiring::Lines { rgb, .. } => {
             let lines: Vec<_> = rgb.iter().map(lines::spell).collect();
             format!("red, green and blue on {}", lines.join(", "))
         }
-        Lamp::Pwm { chip, channels, .. } => format!("PWM on {chip}, {} of its channels", channels.len()),
-        Lamp::Class { leds } => format!("the kernel's {}", leds.join(", ")),
-        Lamp::Apa102 { spi, pixels, speed_hz } => {
+        LedWiring::Pwm { chip, channels, .. } => format!("PWM on {chip}, {} of its channels", channels.len()),
+        LedWiring::Class { leds } => format!("the kernel's {}", leds.join(", ")),
+        LedWiring::Apa102 { spi, pixels, speed_hz } => {
             format!("{pixels} APA102 on {} at {speed_hz} Hz", spi.display())
         }
-        Lamp::Apa102Lines { data, clock, pixels } => {
+        LedWiring::Apa102Lines { data, clock, pixels } => {
             format!("{pixels} APA102, data on {}, clock on {}", lines::spell(data), lines::spell(clock))
         }
-        Lamp::Ws2812 { spi, pixels } => format!("{pixels} WS2812 on {}", spi.display()),
+        LedWiring::Ws2812 { spi, pixels } => format!("{pixels} WS2812 on {}", spi.display()),
     };
     format!("{}: {made}, brightness {}", light.name, light.brightness)
 }
 
 /// Gives the word that a board file has for a value.
-fn word<C: Choice + PartialEq>(value: C) -> &'static str {
+fn word<C: Keyword + PartialEq>(value: C) -> &'static str {
     C::ALL.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
 }

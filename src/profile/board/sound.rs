@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::document::{Plain, Section};
-use super::super::values::Choice;
-use super::super::{Control, Form, SampleFormat, Setting, Unplugged};
+use super::super::document::{Scalar, StrictTable};
+use super::super::values::Keyword;
+use super::super::{ControlValue, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
 use super::CARD;
 
 /// From where to where a period may be set, milliseconds.
@@ -18,39 +18,39 @@ pub(in super::super) const WAIT_MOST_S: f64 = 86_400.0;
 /// The most channels that a card is believed to have.
 const CHANNELS: u32 = 32;
 
-impl Choice for SampleFormat {
+impl Keyword for SampleFormat {
     const ALL: &'static [(&'static str, Self)] =
         &[("S16", Self::S16), ("S24", Self::S24), ("S24_3", Self::S24In3), ("S32", Self::S32)];
 }
 
 /// What a file says of a microphone or a speaker; its device may hold `{card}`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct End {
+pub(super) struct DeviceTable {
     pub(super) device: Option<String>,
-    pub(super) form: Form,
+    pub(super) form: PcmRequest,
     pub(super) channels: Vec<u16>,
     pub(super) gain_db: f32,
 }
 
 /// Reads `[microphone]`.
-pub(super) fn microphone(section: &mut Section<'_>) -> End {
+pub(super) fn microphone(section: &mut StrictTable<'_>) -> DeviceTable {
     let end = end(section, "hear");
     let gain_db = section.number("gain_db", GAIN_DB.0, GAIN_DB.1).unwrap_or_default();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "decibels within a hundred lose nothing that is heard"
     )]
-    End { gain_db: gain_db as f32, ..end }
+    DeviceTable { gain_db: gain_db as f32, ..end }
 }
 
 /// Reads `[speaker]`.
-pub(super) fn speaker(section: &mut Section<'_>) -> End {
+pub(super) fn speaker(section: &mut StrictTable<'_>) -> DeviceTable {
     end(section, "play_on")
 }
 
-fn end(section: &mut Section<'_>, chosen: &'static str) -> End {
+fn end(section: &mut StrictTable<'_>, chosen: &'static str) -> DeviceTable {
     let device = section.text("device");
-    let form = Form {
+    let form = PcmRequest {
         rate_hz: section.whole("rate_hz", 8_000, 192_000),
         format: section.word("format"),
         channels: section.whole("channels", 1, CHANNELS).map(narrow),
@@ -67,20 +67,20 @@ fn end(section: &mut Section<'_>, chosen: &'static str) -> End {
         let why = format!("there is no channel {most}: with channels = {all} they are 0 to {}", all - 1);
         section.refuse(chosen, line, &why);
     }
-    End { device, form, channels, gain_db: 0.0 }
+    DeviceTable { device, form, channels, gain_db: 0.0 }
 }
 
 /// Reads one `[[control]]`.
-pub(super) fn control(section: &mut Section<'_>) -> Option<Control> {
+pub(super) fn control(section: &mut StrictTable<'_>) -> Option<MixerControl> {
     let card = section.text("card").unwrap_or_else(|| format!("hw:CARD={CARD}"));
     let name = section.required_text("name");
     let before = section.refused();
     let percent = section.whole("percent", 0, 100).and_then(|percent| u8::try_from(percent).ok());
     let (on, choice) = (section.switch("on"), section.text("choice"));
     let setting = match (percent, on, choice) {
-        (Some(percent), None, None) => Some(Setting::Percent(percent)),
-        (None, Some(on), None) => Some(Setting::Switch(on)),
-        (None, None, Some(choice)) => Some(Setting::Choice(choice)),
+        (Some(percent), None, None) => Some(ControlValue::Percent(percent)),
+        (None, Some(on), None) => Some(ControlValue::Switch(on)),
+        (None, None, Some(choice)) => Some(ControlValue::Choice(choice)),
         _ => {
             if section.refused() == before {
                 section.object(
@@ -90,16 +90,16 @@ pub(super) fn control(section: &mut Section<'_>) -> Option<Control> {
             None
         }
     };
-    Some(Control { card, name: name?, setting: setting? })
+    Some(MixerControl { card, name: name?, setting: setting? })
 }
 
 /// Reads `[unplugged]`.
-pub(super) fn unplugged(section: &mut Section<'_>) -> Option<Unplugged> {
+pub(super) fn unplugged(section: &mut StrictTable<'_>) -> Option<UnplugPolicy> {
     let entry = section.take("wait_s")?;
     let (written, found) = match entry.value {
-        Plain::Text(written) => (format!("{written:?}"), (written == FOREVER).then_some(Unplugged::Wait)),
-        Plain::Number(written) => (written.clone(), wait(&written)),
-        Plain::Switch(written) => (written.to_string(), None),
+        Scalar::Text(written) => (format!("{written:?}"), (written == FOREVER).then_some(UnplugPolicy::Wait)),
+        Scalar::Number(written) => (written.clone(), wait(&written)),
+        Scalar::Switch(written) => (written.to_string(), None),
     };
     if found.is_none() {
         section.refuse_value("wait_s", entry.line, &written, &wait_wanted());
@@ -108,12 +108,12 @@ pub(super) fn unplugged(section: &mut Section<'_>) -> Option<Unplugged> {
 }
 
 /// Reads how long a card is waited for: seconds, or for ever.
-pub(in super::super) fn wait(written: &str) -> Option<Unplugged> {
+pub(in super::super) fn wait(written: &str) -> Option<UnplugPolicy> {
     if written == FOREVER {
-        return Some(Unplugged::Wait);
+        return Some(UnplugPolicy::Wait);
     }
     let seconds = written.parse::<f64>().ok().filter(|seconds| (0.0..=WAIT_MOST_S).contains(seconds))?;
-    Some(Unplugged::End(Duration::from_secs_f64(seconds)))
+    Some(UnplugPolicy::End(Duration::from_secs_f64(seconds)))
 }
 
 /// Says what `wait` reads.
