@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use mynah::audio::Direction;
 use mynah::board::Board;
 use mynah::profile::ReplayRequest;
-use mynah::recorder::{self, Replayed};
+use mynah::recorder::{self, ReplayOutcome};
 use mynah::session::{self, Absence};
 
 /// Exit code: something failed at run time.
@@ -78,17 +78,17 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
         }
     };
     let mut out = std::io::stdout().lock();
-    let print = |_: usize, line: &recorder::Line<'_>| {
+    let print = |_: usize, line: &recorder::RecordLine<'_>| {
         // The reader of a pipe may have closed it, which is no failure of the replay.
         let _ = if *verbose { writeln!(out, "{line}") } else { Ok(()) };
     };
     let replayed = recorder::replay(&bytes, print);
     match replayed {
-        Ok(same @ Replayed::Same { .. }) => {
+        Ok(same @ ReplayOutcome::Identical { .. }) => {
             let _ = writeln!(out, "{same}");
             ExitCode::SUCCESS
         }
-        Ok(Replayed::Differs(difference)) => {
+        Ok(ReplayOutcome::Differs(difference)) => {
             let _ = writeln!(out, "{}: {difference}", file.display());
             ExitCode::from(FAILED)
         }

@@ -44,7 +44,7 @@ pub struct Head<'a> {
 /// Any other line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Line<'a> {
+pub enum RecordLine<'a> {
     /// The whole conversation as it is now. A recording begins with one, and so does what follows a gap.
     Snapshot {
         /// When.
@@ -69,10 +69,10 @@ pub enum Line<'a> {
     },
     /// The service was sent a message, or several in a row with sound.
     #[serde(borrow)]
-    Sent(Message<'a>),
+    Sent(RecordedMessage<'a>),
     /// The service sent a message.
     #[serde(borrow)]
-    Got(Message<'a>),
+    Got(RecordedMessage<'a>),
     /// Somebody said something. Only where the owner asked for words.
     Words {
         /// When.
@@ -84,7 +84,7 @@ pub enum Line<'a> {
         said: Cow<'a, str>,
     },
     /// Something was done to a button or a switch.
-    Touch {
+    Input {
         /// When.
         at: Time,
         /// What.
@@ -136,7 +136,7 @@ pub enum Line<'a> {
 /// A message, without what it says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Message<'a> {
+pub struct RecordedMessage<'a> {
     /// When, for several: the first.
     pub at: Time,
     /// Its type, of which only known ones are told.
@@ -146,13 +146,13 @@ pub struct Message<'a> {
     pub bytes: u64,
     /// Its sound, where it holds any.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub audio: Option<Audio<'a>>,
+    pub audio: Option<RecordedAudio<'a>>,
 }
 
 /// The sound of a message, or of several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Audio<'a> {
+pub struct RecordedAudio<'a> {
     pub messages: u64,
     /// When the last of them came.
     pub until: Time,
@@ -165,7 +165,7 @@ pub struct Audio<'a> {
     pub base64: Option<Cow<'a, str>>,
 }
 
-impl Line<'_> {
+impl RecordLine<'_> {
     /// Tells when it happened.
     #[must_use]
     pub fn at(&self) -> Time {
@@ -173,7 +173,7 @@ impl Line<'_> {
             Self::Snapshot { at, .. }
             | Self::Event { at, .. }
             | Self::Words { at, .. }
-            | Self::Touch { at, .. }
+            | Self::Input { at, .. }
             | Self::Light { at, .. }
             | Self::Link { at, .. }
             | Self::Counters { at, .. }
@@ -185,7 +185,7 @@ impl Line<'_> {
 }
 
 /// A line as a person reads it, without a line's end.
-impl fmt::Display for Line<'_> {
+impl fmt::Display for RecordLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at().as_nanos();
         write!(f, "{:>7}.{:06} s  ", at / 1_000_000_000, at / 1000 % 1_000_000)?;
@@ -204,7 +204,7 @@ impl fmt::Display for Line<'_> {
             Self::Sent(message) => write!(f, "sent      {message}"),
             Self::Got(message) => write!(f, "got       {message}"),
             Self::Words { who, said, .. } => write!(f, "words     {who}: {said}"),
-            Self::Touch { what, .. } => write!(f, "touch     {what}"),
+            Self::Input { what, .. } => write!(f, "touch     {what}"),
             Self::Light { word, live, .. } => {
                 write!(f, "light     {word}{}", if *live { " (green)" } else { "" })
             }
@@ -216,10 +216,10 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-impl fmt::Display for Message<'_> {
+impl fmt::Display for RecordedMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {} bytes", self.kind, self.bytes)?;
-        let Some(Audio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
+        let Some(RecordedAudio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
         let ms = frames / 24;
         write!(f, " in {messages}: {ms} ms of sound ({hash:08x})")?;
         let lasted = (*until - self.at).as_millis();

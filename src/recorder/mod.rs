@@ -16,11 +16,11 @@ use crate::conversation::{Action, Conversation, Event, Mode};
 use crate::fnv;
 use crate::model::{CounterSnapshot, Time};
 
-pub use line::{Audio, FORMAT, Head, Line, Message};
-pub use read::{ReadError, Reader};
-pub use replay::{Difference, Replayed, replay};
+pub use line::{FORMAT, Head, RecordLine, RecordedAudio, RecordedMessage};
+pub use read::{ReadError, RecordingReader};
+pub use replay::{ReplayDifference, ReplayOutcome, replay};
 
-use run::{Run, hash};
+use run::{AudioRun, hash};
 
 /// Bytes of lines in one segment of the ring. Memory is touched as it is filled, and then used again.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
@@ -48,7 +48,7 @@ pub const FAULT_QUIET: Duration = Duration::from_secs(600);
 
 /// What recordings are written for, besides being asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum RecordingTrigger {
     /// The service refuses the device as it is set up.
     Refused,
     /// The service did not take the configuration in time.
@@ -60,13 +60,13 @@ pub enum Fault {
     /// A sound thread has ended, and the program with it.
     SoundEnded,
     /// Another thread has panicked, and the program ends with it.
-    Broken,
+    Panic,
 }
 
-impl Fault {
+impl RecordingTrigger {
     /// Every fault, in the order of declaration.
     pub const ALL: [Self; 6] =
-        [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded, Self::Broken];
+        [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded, Self::Panic];
 
     /// Names it, in a word that fits into a file's name.
     #[must_use]
@@ -77,14 +77,14 @@ impl Fault {
             Self::Reply => "reply",
             Self::Starved => "starved",
             Self::SoundEnded => "sound-ended",
-            Self::Broken => "broken",
+            Self::Panic => "broken",
         }
     }
 }
 
 /// What stands in the head of a recording, and what may stand in its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setup {
+pub struct RecorderSetup {
     pub mode: Mode,
     /// What the conversation was begun with.
     pub seed: u64,
@@ -100,20 +100,20 @@ pub struct Setup {
 
 #[derive(Debug)]
 pub struct Recorder {
-    setup: Setup,
+    setup: RecorderSetup,
     segments: VecDeque<Segment>,
     /// Room for more segments: all that the ring ever has is asked for at once.
     free: Vec<Vec<u8>>,
     /// Messages with sound in a row.
-    run: Option<Run>,
+    run: Option<AudioRun>,
     counts: CounterSnapshot,
     light: (&'static str, bool),
     /// Lines that were dropped with their segments.
     dropped: u64,
     /// Lines for which there was no room since the last snapshot.
     left_out: u64,
-    fresh: Option<Fresh>,
-    faults: [Option<Time>; Fault::ALL.len()],
+    unsaved: Option<UnsavedLines>,
+    faults: [Option<Time>; RecordingTrigger::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -124,13 +124,13 @@ struct Segment {
 }
 
 #[derive(Debug)]
-struct Fresh {
+struct UnsavedLines {
     text: Vec<u8>,
     /// Where the last snapshot in it begins.
     begins: Option<usize>,
     fetched: Time,
     /// Lines dropped because nobody fetched those before them.
-    missed: u64,
+    lost: u64,
 }
 
 /// Lines for a file that is written continuously.
@@ -144,8 +144,9 @@ pub struct Chunk {
 impl Recorder {
     /// Begins with `conversation`, which began at `now`.
     #[must_use]
-    pub fn begin(setup: Setup, conversation: &Conversation, now: Time) -> Self {
-        let fresh = setup.follow.then(|| Fresh { text: Vec::new(), begins: None, fetched: now, missed: 0 });
+    pub fn begin(setup: RecorderSetup, conversation: &Conversation, now: Time) -> Self {
+        let fresh =
+            setup.follow.then(|| UnsavedLines { text: Vec::new(), begins: None, fetched: now, lost: 0 });
         let mut recorder = Self {
             setup,
             segments: VecDeque::with_capacity(SEGMENTS),
@@ -155,8 +156,8 @@ impl Recorder {
             light: ("", false),
             dropped: 0,
             left_out: 0,
-            fresh,
-            faults: [None; Fault::ALL.len()],
+            unsaved: fresh,
+            faults: [None; RecordingTrigger::ALL.len()],
         };
         recorder.begin_segment(conversation, now);
         recorder
@@ -164,7 +165,7 @@ impl Recorder {
 
     /// Notes an event, what `conversation` decided on it, and what it has become.
     pub fn event(&mut self, event: &Event, then: &[Action], conversation: &Conversation, now: Time) {
-        let line = Line::Event {
+        let line = RecordLine::Event {
             at: now,
             is: event.clone(),
             then: Cow::Borrowed(then),
@@ -194,33 +195,33 @@ impl Recorder {
     /// Notes a message that was sent, without sound.
     pub fn sent(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
-        self.put(&Line::Sent(message), 0);
+        self.put(&RecordLine::Sent(message), 0);
     }
 
     /// Notes a message that came, without sound.
     pub fn got(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
-        self.put(&Line::Got(message), 0);
+        self.put(&RecordLine::Got(message), 0);
     }
 
     /// Notes a message of so many `bytes` with sound that was sent. Several in a row become one line.
     pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
         if self.setup.sound {
-            let line = Line::Sent(self.sound(kind, bytes, base64, now));
+            let line = RecordLine::Sent(self.sound(kind, bytes, base64, now));
             return self.put(&line, base64.len());
         }
         match &mut self.run {
             Some(run) if run.goes_on(kind, now) => run.add(bytes, base64, now),
             Some(_) | None => {
                 self.end_run();
-                self.run = Some(Run::begin(kind, bytes, base64, now));
+                self.run = Some(AudioRun::begin(kind, bytes, base64, now));
             }
         }
     }
 
     /// Notes a message of so many `bytes` with sound that came.
     pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
-        let line = Line::Got(self.sound(kind, bytes, base64, now));
+        let line = RecordLine::Got(self.sound(kind, bytes, base64, now));
         let samples = if self.setup.sound { base64.len() } else { 0 };
         self.put(&line, samples);
     }
@@ -228,15 +229,15 @@ impl Recorder {
     /// Notes what somebody said, where the owner asked for words.
     pub fn words(&mut self, who: &str, said: &str, now: Time) {
         if self.setup.words {
-            let line = Line::Words { at: now, who: who.into(), said: said.into() };
+            let line = RecordLine::Words { at: now, who: who.into(), said: said.into() };
             // At worst every byte is escaped (RFC 8259, section 7).
             self.put(&line, said.len() * 6);
         }
     }
 
     /// Notes what was done to a button or a switch.
-    pub fn touch(&mut self, what: &'static str, now: Time) {
-        let line = Line::Touch { at: now, what: what.into() };
+    pub fn input(&mut self, what: &'static str, now: Time) {
+        let line = RecordLine::Input { at: now, what: what.into() };
         self.put(&line, 0);
     }
 
@@ -244,14 +245,14 @@ impl Recorder {
     pub fn light(&mut self, word: &'static str, live: bool, now: Time) {
         if self.light != (word, live) {
             self.light = (word, live);
-            let line = Line::Light { at: now, word: word.into(), live };
+            let line = RecordLine::Light { at: now, word: word.into(), live };
             self.put(&line, 0);
         }
     }
 
     /// Notes the link's new stage, or why it ended: not in the service's words.
     pub fn link(&mut self, what: &str, now: Time) {
-        let line = Line::Link { at: now, what: what.into() };
+        let line = RecordLine::Link { at: now, what: what.into() };
         self.put(&line, what.len() * 6);
     }
 
@@ -259,15 +260,15 @@ impl Recorder {
     pub fn counters(&mut self, counts: CounterSnapshot, now: Time) {
         if self.counts != counts {
             self.counts = counts;
-            let line = Line::Counters { at: now, counts };
+            let line = RecordLine::Counters { at: now, counts };
             self.put(&line, 0);
         }
     }
 
     /// Notes a fault, and tells whether a recording is due for it.
     #[must_use]
-    pub fn fault(&mut self, fault: Fault, now: Time) -> bool {
-        let line = Line::Fault { at: now, what: fault.word().into() };
+    pub fn fault(&mut self, fault: RecordingTrigger, now: Time) -> bool {
+        let line = RecordLine::Fault { at: now, what: fault.word().into() };
         self.put(&line, 0);
         let told = &mut self.faults[fault as usize];
         let due = told.is_none_or(|at| now >= at + FAULT_QUIET);
@@ -297,11 +298,11 @@ impl Recorder {
 
     /// Takes the lines that are new, where somebody follows: when there are many, when the last have been
     /// fetched a while ago, or when it is `urgent`.
-    pub fn fresh(&mut self, urgent: bool, now: Time) -> Option<Chunk> {
+    pub fn unsaved(&mut self, urgent: bool, now: Time) -> Option<Chunk> {
         if urgent {
             self.end_run();
         }
-        let fresh = self.fresh.as_mut()?;
+        let fresh = self.unsaved.as_mut()?;
         let due = urgent || now >= fresh.fetched + FRESH_TIME || fresh.text.len() > SEGMENT_BYTES;
         if !due || fresh.text.is_empty() {
             return None;
@@ -313,7 +314,7 @@ impl Recorder {
     /// Names the time to ask for what is fresh again, where somebody follows and there is any.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        let fresh = self.fresh.as_ref().filter(|fresh| !fresh.text.is_empty())?;
+        let fresh = self.unsaved.as_ref().filter(|fresh| !fresh.text.is_empty())?;
         Some(fresh.fetched + FRESH_TIME)
     }
 
@@ -334,33 +335,33 @@ impl Recorder {
         text
     }
 
-    fn message<'a>(&self, kind: &'a str, bytes: usize, now: Time) -> Message<'a> {
-        Message { at: now, kind: kind.into(), bytes: bytes as u64, audio: None }
+    fn message<'a>(&self, kind: &'a str, bytes: usize, now: Time) -> RecordedMessage<'a> {
+        RecordedMessage { at: now, kind: kind.into(), bytes: bytes as u64, audio: None }
     }
 
-    fn sound<'a>(&self, kind: &'a str, bytes: usize, base64: &'a str, now: Time) -> Message<'a> {
-        let audio = Audio {
+    fn sound<'a>(&self, kind: &'a str, bytes: usize, base64: &'a str, now: Time) -> RecordedMessage<'a> {
+        let audio = RecordedAudio {
             messages: 1,
             until: now,
             frames: run::frames(base64),
             hash: run::fold(hash(fnv::BASIS, base64.as_bytes())),
             base64: self.setup.sound.then_some(Cow::Borrowed(base64)),
         };
-        Message { audio: Some(audio), ..self.message(kind, bytes, now) }
+        RecordedMessage { audio: Some(audio), ..self.message(kind, bytes, now) }
     }
 
     fn end_run(&mut self) {
         if let Some(run) = self.run.take() {
-            self.write_if_room(&Line::Sent(run.message()), 0);
+            self.write_if_room(&RecordLine::Sent(run.message()), 0);
         }
     }
 
-    fn put(&mut self, line: &Line<'_>, chosen_bytes: usize) {
+    fn put(&mut self, line: &RecordLine<'_>, chosen_bytes: usize) {
         self.end_run();
         self.write_if_room(line, chosen_bytes);
     }
 
-    fn write_if_room(&mut self, line: &Line<'_>, chosen_bytes: usize) {
+    fn write_if_room(&mut self, line: &RecordLine<'_>, chosen_bytes: usize) {
         let taken = self.segments.back().map_or(0, |segment| segment.text.len());
         if taken + LINE_BYTES + chosen_bytes + RESERVE_BYTES > SEGMENT_BYTES {
             self.left_out += 1;
@@ -369,14 +370,14 @@ impl Recorder {
         }
     }
 
-    fn write(&mut self, line: &Line<'_>) {
+    fn write(&mut self, line: &RecordLine<'_>) {
         let Some(Segment { lines, text, .. }) = self.segments.back_mut() else { return };
         let begin = text.len();
         // Writing strings and numbers into memory cannot fail.
         let _ = serde_json::to_writer(&mut *text, line);
         text.push(b'\n');
         *lines += 1;
-        if let Some(fresh) = &mut self.fresh {
+        if let Some(fresh) = &mut self.unsaved {
             fresh.add(&text[begin..]);
         }
     }
@@ -385,7 +386,7 @@ impl Recorder {
         self.end_run();
         if self.left_out > 0 {
             let lines = std::mem::take(&mut self.left_out);
-            self.write(&Line::Gap { at: now, lines });
+            self.write(&RecordLine::Gap { at: now, lines });
         }
         while self.is_first_to_go(now) {
             let Some(oldest) = self.segments.pop_front() else { break };
@@ -395,10 +396,10 @@ impl Recorder {
         let mut text = self.free.pop().unwrap_or_default();
         text.clear();
         self.segments.push_back(Segment { began: now, lines: 0, text });
-        if let Some(fresh) = &mut self.fresh {
+        if let Some(fresh) = &mut self.unsaved {
             fresh.begin(now);
         }
-        self.write(&Line::Snapshot { at: now, of: Box::new(conversation.snapshot()) });
+        self.write(&RecordLine::Snapshot { at: now, of: Box::new(conversation.snapshot()) });
     }
 
     /// Tells whether the oldest segment has to make room for another.
@@ -408,10 +409,10 @@ impl Recorder {
     }
 }
 
-impl Fresh {
+impl UnsavedLines {
     fn add(&mut self, line: &[u8]) {
-        if self.missed > 0 || self.text.len() + line.len() > FRESH_BYTES {
-            self.missed += 1;
+        if self.lost > 0 || self.text.len() + line.len() > FRESH_BYTES {
+            self.lost += 1;
         } else {
             self.text.extend_from_slice(line);
         }
@@ -419,12 +420,12 @@ impl Fresh {
 
     /// A snapshot comes next, after which nothing that was missed matters any more.
     fn begin(&mut self, at: Time) {
-        if self.missed > 0 && self.text.len() < FRESH_BYTES / 2 {
-            let lines = std::mem::take(&mut self.missed);
-            let _ = serde_json::to_writer(&mut self.text, &Line::Gap { at, lines });
+        if self.lost > 0 && self.text.len() < FRESH_BYTES / 2 {
+            let lines = std::mem::take(&mut self.lost);
+            let _ = serde_json::to_writer(&mut self.text, &RecordLine::Gap { at, lines });
             self.text.push(b'\n');
         }
-        if self.missed == 0 {
+        if self.lost == 0 {
             self.begins = Some(self.text.len());
         }
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::error::Category;
 
-use super::line::{FORMAT, Head, Line};
+use super::line::{FORMAT, Head, RecordLine};
 use crate::model::Time;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl std::error::Error for ReadError {}
 
 /// A recording that is being read.
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct RecordingReader<'a> {
     head: Head<'a>,
     rest: &'a [u8],
     line: usize,
@@ -38,13 +38,13 @@ pub struct Reader<'a> {
 
 /// What the first line of any format says.
 #[derive(Deserialize)]
-struct AnyHead<'a> {
+struct FormatHead<'a> {
     recording: u32,
     #[serde(borrow)]
     mynah: Option<Cow<'a, str>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> RecordingReader<'a> {
     /// Begins to read with the first line.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
         let fail = |why: String| Err(ReadError { line: 1, why });
         let mut reader = Self { head: no_head(), rest: bytes, line: 0, at: Time::ZERO };
         let Some(first) = reader.next_bytes() else { return fail("the file is empty".to_owned()) };
-        let AnyHead { recording, mynah } = match serde_json::from_slice(first) {
+        let FormatHead { recording, mynah } = match serde_json::from_slice(first) {
             Ok(any) => any,
             Err(error) => return fail(format!("not the first line of a recording: {}", plain(&error))),
         };
@@ -82,11 +82,11 @@ impl<'a> Reader<'a> {
     /// When it is not one, or of a kind that this mynah does not know, or says that it happened before the line
     /// before it.
     #[expect(clippy::should_implement_trait, reason = "nobody goes on after an error")]
-    pub fn next(&mut self) -> Result<Option<(usize, Line<'a>)>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<(usize, RecordLine<'a>)>, ReadError> {
         let Some(bytes) = self.next_bytes() else { return Ok(None) };
         let number = self.line;
         let fail = |why: String| Err(ReadError { line: number, why });
-        let line: Line<'a> = match serde_json::from_slice(bytes) {
+        let line: RecordLine<'a> = match serde_json::from_slice(bytes) {
             Ok(line) => line,
             Err(error) => return fail(self.refuse(&error)),
         };

@@ -6,27 +6,27 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::line::{Line, spelt, told};
-use super::read::{ReadError, Reader};
+use super::line::{RecordLine, spelt, told};
+use super::read::{ReadError, RecordingReader};
 use crate::conversation::{Conversation, Event};
 use crate::model::Time;
 
 /// What became of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Replayed {
+pub enum ReplayOutcome {
     /// Every action and every state came out as recorded.
-    Same {
+    Identical {
         events: u64,
         /// How many actions they led to.
         actions: u64,
     },
     /// Something did not; what followed was not looked at.
-    Differs(Difference),
+    Differs(ReplayDifference),
 }
 
 /// Where a conversation left its recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct ReplayDifference {
     /// The line, counted from 1.
     pub line: usize,
     /// When it happened.
@@ -38,16 +38,18 @@ pub struct Difference {
     pub got: String,
 }
 
-impl fmt::Display for Replayed {
+impl fmt::Display for ReplayOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Same { events, actions } => write!(f, "{events} events, {actions} actions, all the same"),
+            Self::Identical { events, actions } => {
+                write!(f, "{events} events, {actions} actions, all the same")
+            }
             Self::Differs(difference) => difference.fmt(f),
         }
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for ReplayDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, at, event, what, recorded, got } = self;
         let seconds = (*at - Time::ZERO).as_secs_f64();
@@ -59,8 +61,11 @@ impl fmt::Display for Difference {
 ///
 /// # Errors
 /// When the bytes are no recording.
-pub fn replay(bytes: &[u8], mut each: impl FnMut(usize, &Line<'_>)) -> Result<Replayed, ReadError> {
-    let mut reader = Reader::begin(bytes)?;
+pub fn replay(
+    bytes: &[u8],
+    mut each: impl FnMut(usize, &RecordLine<'_>),
+) -> Result<ReplayOutcome, ReadError> {
+    let mut reader = RecordingReader::begin(bytes)?;
     let (mut events, mut actions) = (0, 0);
     let mut conversation: Option<Conversation> = None;
     while let Some((number, line)) = reader.next()? {
@@ -68,13 +73,13 @@ pub fn replay(bytes: &[u8], mut each: impl FnMut(usize, &Line<'_>)) -> Result<Re
         let fail = |why: String| Err(ReadError { line: number, why });
         let now = line.at();
         match line {
-            Line::Snapshot { of, .. } => match &conversation {
+            RecordLine::Snapshot { of, .. } => match &conversation {
                 Some(lived) if lived.snapshot() != *of => {
                     let event = "written down".to_owned();
                     let (recorded, got) = (spelt(&of), spelt(&lived.snapshot()));
                     let what = "the whole conversation";
-                    let difference = Difference { line: number, at: now, event, what, recorded, got };
-                    return Ok(Replayed::Differs(difference));
+                    let difference = ReplayDifference { line: number, at: now, event, what, recorded, got };
+                    return Ok(ReplayOutcome::Differs(difference));
                 }
                 Some(_) => {}
                 None => match Conversation::restore(&of, now) {
@@ -82,14 +87,14 @@ pub fn replay(bytes: &[u8], mut each: impl FnMut(usize, &Line<'_>)) -> Result<Re
                     Err(nonsense) => return fail(format!("no conversation was ever like this: {nonsense}")),
                 },
             },
-            Line::Event { is, then, state, live, until, .. } => {
+            RecordLine::Event { is, then, state, live, until, .. } => {
                 let Some(lived) = &mut conversation else {
                     return fail("an event before any snapshot: the beginning is missing".to_owned());
                 };
                 events += 1;
                 actions += then.len() as u64;
                 let found = lived.handle(&is, now);
-                let judge = Judge { line: number, at: now, event: &is };
+                let judge = ReplayStep { line: number, at: now, event: &is };
                 let differs = judge
                     .compare("what it does", &&then[..], &&found[..])
                     .or_else(|| judge.compare("its state", &state, &lived.state()))
@@ -98,38 +103,38 @@ pub fn replay(bytes: &[u8], mut each: impl FnMut(usize, &Line<'_>)) -> Result<Re
                     })
                     .or_else(|| judge.compare("its deadline", &until, &lived.deadline()));
                 if let Some(difference) = differs {
-                    return Ok(Replayed::Differs(difference));
+                    return Ok(ReplayOutcome::Differs(difference));
                 }
             }
             // What follows is not what followed.
-            Line::Gap { .. } => conversation = None,
-            Line::Sent(_)
-            | Line::Got(_)
-            | Line::Words { .. }
-            | Line::Touch { .. }
-            | Line::Light { .. }
-            | Line::Link { .. }
-            | Line::Counters { .. }
-            | Line::Fault { .. } => {}
+            RecordLine::Gap { .. } => conversation = None,
+            RecordLine::Sent(_)
+            | RecordLine::Got(_)
+            | RecordLine::Words { .. }
+            | RecordLine::Input { .. }
+            | RecordLine::Light { .. }
+            | RecordLine::Link { .. }
+            | RecordLine::Counters { .. }
+            | RecordLine::Fault { .. } => {}
         }
     }
-    Ok(Replayed::Same { events, actions })
+    Ok(ReplayOutcome::Identical { events, actions })
 }
 
-struct Judge<'a> {
+struct ReplayStep<'a> {
     line: usize,
     at: Time,
     event: &'a Event,
 }
 
-impl Judge<'_> {
+impl ReplayStep<'_> {
     fn compare<T: PartialEq + Serialize>(
         &self,
         what: &'static str,
         recorded: &T,
         got: &T,
-    ) -> Option<Difference> {
-        (recorded != got).then(|| Difference {
+    ) -> Option<ReplayDifference> {
+        (recorded != got).then(|| ReplayDifference {
             line: self.line,
             at: self.at,
             event: format!("event {}", told(self.event)),

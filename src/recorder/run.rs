@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::line::{Audio, Message};
+use super::line::{RecordedAudio, RecordedMessage};
 use crate::fnv;
 use crate::model::Time;
 
@@ -12,7 +12,7 @@ use crate::model::Time;
 const LONGEST: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct AudioRun {
     kind: &'static str,
     first: Time,
     last: Time,
@@ -22,7 +22,7 @@ pub(super) struct Run {
     hash: u64,
 }
 
-impl Run {
+impl AudioRun {
     pub(super) fn begin(kind: &'static str, bytes: usize, base64: &str, now: Time) -> Self {
         let mut run =
             Self { kind, first: now, last: now, messages: 0, bytes: 0, frames: 0, hash: fnv::BASIS };
@@ -48,10 +48,10 @@ impl Run {
     }
 
     /// Gives the line's content.
-    pub(super) fn message(&self) -> Message<'static> {
+    pub(super) fn message(&self) -> RecordedMessage<'static> {
         let Self { kind, first, last, messages, bytes, frames, hash, .. } = *self;
-        let audio = Audio { messages, until: last, frames, hash: fold(hash), base64: None };
-        Message { at: first, kind: kind.into(), bytes, audio: Some(audio) }
+        let audio = RecordedAudio { messages, until: last, frames, hash: fold(hash), base64: None };
+        RecordedMessage { at: first, kind: kind.into(), bytes, audio: Some(audio) }
     }
 }
 

@@ -43,7 +43,7 @@ use crate::ledger::{Ledger, TurnMark};
 use crate::light::LightState;
 use crate::model::Time;
 use crate::profile::SavedState;
-use crate::recorder::Fault;
+use crate::recorder::RecordingTrigger;
 use crate::wire::{self, Command, SessionConfig};
 
 pub use absent::{ABSENCE, Absence, absent};
@@ -218,7 +218,7 @@ impl Session {
             let asked = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
             if asked != Err(Errno::AGAIN) {
                 if is_broken() {
-                    self.note_fault(Fault::Broken, now);
+                    self.note_fault(RecordingTrigger::Panic, now);
                 }
                 self.leave(now);
             }
@@ -248,7 +248,7 @@ impl Session {
         let ended = self.ending.filter(|(_, at)| now >= *at).map(|(ending, _)| Ok(ending));
         let ended = self.sound.failure().map(Err).or(ended);
         if let Some(Err(_)) = ended {
-            self.note_fault(Fault::SoundEnded, now);
+            self.note_fault(RecordingTrigger::SoundEnded, now);
         }
         self.keep_record(ended.is_some(), now);
         ended

@@ -18,7 +18,7 @@ use crate::errands::{EmergencyWriter, RecordingWrite as Errand};
 use crate::light;
 use crate::link::{TransportError, TransportErrorKind};
 use crate::model::Time;
-use crate::recorder::{Fault, Recorder, Setup};
+use crate::recorder::{Recorder, RecorderSetup, RecordingTrigger};
 use crate::wire::{Incoming, Malformed};
 
 /// What the owner wants recorded, and where.
@@ -69,7 +69,7 @@ impl Scribe {
     pub(super) fn new(parts: &mut Parts, conversation: &Conversation, now: Time) -> Self {
         let Recording { file, folder, sound, words, started, asked } = std::mem::take(&mut parts.recording);
         let (mode, seed, follow) = (parts.mode, parts.seed, file.is_some());
-        let setup = Setup { mode, seed, started, sound, words, follow };
+        let setup = RecorderSetup { mode, seed, started, sound, words, follow };
         let place = match (file, folder) {
             (Some(file), _) => Place::File(file),
             (None, Some(folder)) => Place::Folder(folder),
@@ -109,7 +109,7 @@ impl Book {
     /// Returns the lines that are new, for the file that is written all the time.
     fn more(&mut self, urgent: bool, now: Time) -> Option<Errand> {
         let Place::File(file) = &self.place else { return None };
-        let chunk = self.recorder.fresh(urgent, now)?;
+        let chunk = self.recorder.unsaved(urgent, now)?;
         let (file, first_line) = (file.clone(), self.recorder.first_line());
         Some(Errand::Append { file, first_line, begins: chunk.begins, text: chunk.text })
     }
@@ -119,8 +119,8 @@ impl Will {
     /// Has what was noted written, unless noting is what has broken.
     pub(super) fn carry_out(&self, limit: Duration, now: Time) {
         let page = self.book.try_lock().ok().and_then(|mut book| {
-            let _ = book.recorder.fault(Fault::Broken, now);
-            book.page(Fault::Broken.word(), now)
+            let _ = book.recorder.fault(RecordingTrigger::Panic, now);
+            book.page(RecordingTrigger::Panic.word(), now)
         });
         if let Some(page) = page {
             self.pen.write(page, limit);
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// Notes a fault, for which a recording may be due.
-    pub(super) fn note_fault(&mut self, fault: Fault, now: Time) {
+    pub(super) fn note_fault(&mut self, fault: RecordingTrigger, now: Time) {
         let is_due = self.scribe.book().recorder.fault(fault, now);
         if is_due {
             self.write_down(fault.word(), now);
@@ -184,7 +184,7 @@ impl Session {
             InputEvent::ButtonFault(false) => "no button is broken",
             InputEvent::Quit => "quit",
         };
-        self.scribe.book().recorder.touch(what, now);
+        self.scribe.book().recorder.input(what, now);
     }
 
     /// Notes a message of so many bytes that came, and what it was understood as.
@@ -253,14 +253,14 @@ impl Session {
 }
 
 /// Tells which fault the owner is to have a recording of; the other news answers what the owner did, or is everyday.
-fn fault_of(action: &Action) -> Option<Fault> {
+fn fault_of(action: &Action) -> Option<RecordingTrigger> {
     if matches!(action, Action::Finish(Exit::Misconfigured)) {
-        return Some(Fault::Refused);
+        return Some(RecordingTrigger::Refused);
     }
     let Action::Notify(news) = action else { return None };
     match news {
-        Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed => Some(Fault::Reply),
-        Notice::NoSession => Some(Fault::NoSession),
+        Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed => Some(RecordingTrigger::Reply),
+        Notice::NoSession => Some(RecordingTrigger::NoSession),
         Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::NoSpeaker | Notice::Unsent => None,
     }
 }

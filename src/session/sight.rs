@@ -135,7 +135,7 @@ impl Session {
                 self.see_lasting(now);
                 self.teller.trouble(&HungThread::sentence(end, stands), &mut self.board);
                 if stands {
-                    self.note_fault(recorder::Fault::Starved, now);
+                    self.note_fault(recorder::RecordingTrigger::Starved, now);
                 }
             }
         }

@@ -8,7 +8,7 @@ use sd_notify::NotifyState;
 
 use super::Session;
 use crate::model::Time;
-use crate::recorder::Fault;
+use crate::recorder::RecordingTrigger;
 
 /// How often within the manager's patience the progress is looked at.
 const LOOKS: u32 = 3;
@@ -83,7 +83,7 @@ impl Session {
         if watchdog.look(progress, now) {
             feed();
         } else if due {
-            self.note_fault(Fault::Starved, now);
+            self.note_fault(RecordingTrigger::Starved, now);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mynah::conversation::{Conversation, Event, Id, Mode, ServiceEvent};
 use mynah::model::Time;
-use mynah::recorder::{Recorder, Setup};
+use mynah::recorder::{Recorder, RecorderSetup};
 
 use crate::allocations::asked;
 use crate::trips::{self, DELTA_SAMPLES, FRAME_SAMPLES, Trip};
@@ -61,8 +61,14 @@ impl Note {
     pub(crate) fn new(what: What) -> Self {
         let now = Time::ZERO;
         let (conversation, _) = Conversation::begin(Mode::Open, false, 7, now);
-        let setup =
-            Setup { mode: Mode::Open, seed: 7, started: None, sound: false, words: false, follow: false };
+        let setup = RecorderSetup {
+            mode: Mode::Open,
+            seed: 7,
+            started: None,
+            sound: false,
+            words: false,
+            follow: false,
+        };
         let recorder = Recorder::begin(setup, &conversation, now);
         let samples = match what {
             What::Up => FRAME_SAMPLES,

@@ -1,6 +1,6 @@
 //! Recordings: what is read and written again is lived again in the same way.
 
-use mynah::recorder::{Line, Reader, replay};
+use mynah::recorder::{RecordLine, RecordingReader, replay};
 
 pub(super) fn judge(bytes: &[u8]) {
     let mut written = Vec::new();
@@ -17,13 +17,13 @@ pub(super) fn judge(bytes: &[u8]) {
             return;
         }
     };
-    let head = Reader::begin(bytes).unwrap();
+    let head = RecordingReader::begin(bytes).unwrap();
     written.insert(0, serde_json::to_string(head.head()).unwrap());
     let again = replay(written.join("\n").as_bytes(), |_, _| {}).unwrap();
     assert_eq!(lived, again);
 }
 
-fn write_again(line: &Line<'_>) -> String {
+fn write_again(line: &RecordLine<'_>) -> String {
     let text = serde_json::to_string(line).unwrap();
     assert_eq!(*line, serde_json::from_str(&text).unwrap());
     text

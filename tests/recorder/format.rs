@@ -1,7 +1,7 @@
 //! The format: what is refused, in which words, and what stands in no line unasked.
 
 use mynah::conversation::Mode;
-use mynah::recorder::{Reader, replay};
+use mynah::recorder::{RecordingReader, replay};
 
 use super::{Desk, base64};
 use crate::conversation::TAP;
@@ -83,7 +83,7 @@ fn a_recording_of_an_older_format_is_refused_with_the_version_that_wrote_it() {
 fn the_first_line_says_what_it_is_a_recording_of() {
     let mut desk = Desk::begin(TAP);
     let text = desk.text();
-    let head = Reader::begin(text.as_bytes()).unwrap().head().clone();
+    let head = RecordingReader::begin(text.as_bytes()).unwrap().head().clone();
     assert_eq!((head.recording, head.mode, head.seed, head.dropped), (2, TAP, 7, 0));
     assert_eq!((&*head.mynah, &*head.why), (env!("CARGO_PKG_VERSION"), "test"));
     assert_eq!(head.started.as_deref(), Some("2026-01-02T03:04:05Z"));

@@ -7,7 +7,7 @@ mod ring;
 use std::time::Duration;
 
 use mynah::conversation::{Event, LinkChange, Mode};
-use mynah::recorder::{Line, Reader, Recorder, Replayed, Setup, replay};
+use mynah::recorder::{RecordLine, Recorder, RecorderSetup, RecordingReader, ReplayOutcome, replay};
 
 use crate::conversation::Table;
 
@@ -23,10 +23,10 @@ impl Desk {
     }
 
     /// A recorder that is asked for more.
-    fn asked(mode: Mode, ask: impl FnOnce(&mut Setup)) -> Self {
+    fn asked(mode: Mode, ask: impl FnOnce(&mut RecorderSetup)) -> Self {
         let talk = Table::begin(mode);
         let started = Some("2026-01-02T03:04:05Z".to_owned());
-        let mut setup = Setup { mode, seed: 7, started, sound: false, words: false, follow: false };
+        let mut setup = RecorderSetup { mode, seed: 7, started, sound: false, words: false, follow: false };
         ask(&mut setup);
         let recorder = Recorder::begin(setup, &talk.conversation, talk.now);
         Self { talk, recorder }
@@ -63,7 +63,7 @@ impl Desk {
         String::from_utf8(self.recorder.text("test")).unwrap()
     }
 
-    fn replayed(&mut self) -> Replayed {
+    fn replayed(&mut self) -> ReplayOutcome {
         let text = self.text();
         replay(text.as_bytes(), |_, _| {}).unwrap()
     }
@@ -75,8 +75,8 @@ impl Desk {
     }
 }
 
-fn lines(text: &str) -> Vec<Line<'_>> {
-    let mut reader = Reader::begin(text.as_bytes()).unwrap();
+fn lines(text: &str) -> Vec<RecordLine<'_>> {
+    let mut reader = RecordingReader::begin(text.as_bytes()).unwrap();
     std::iter::from_fn(|| reader.next().unwrap()).map(|(_, line)| line).collect()
 }
 

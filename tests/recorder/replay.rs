@@ -9,7 +9,7 @@ use mynah::conversation::{
     ServiceEvent, Snapshot, StandbyChange, State, UserInput,
 };
 use mynah::model::Time;
-use mynah::recorder::{Head, Line, Replayed, replay};
+use mynah::recorder::{Head, RecordLine, ReplayOutcome, replay};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ fn a_conversation_lived_again_does_the_same() {
         (900, Event::Service(ServiceEvent::SpeechStarted)),
         (10, Event::Service(ServiceEvent::ReplyDone(id("r1"), ResponseStatus::Cancelled))),
     ]);
-    let Replayed::Same { events, actions } = desk.replayed() else { panic!("it differs") };
+    let ReplayOutcome::Identical { events, actions } = desk.replayed() else { panic!("it differs") };
     assert_eq!((events, actions), (9, 3), "configure, and a cut each time somebody spoke");
 }
 
@@ -89,10 +89,10 @@ fn every_recording_in_the_folder_is_lived_again_the_same() {
             fs::write(&file, renewed(&fs::read_to_string(&file).unwrap())).unwrap();
         }
         match replay(&fs::read(&file).unwrap(), |_, _| {}) {
-            Ok(Replayed::Same { events, actions }) => {
+            Ok(ReplayOutcome::Identical { events, actions }) => {
                 assert!(events > 4 && actions > 2, "{}", file.display())
             }
-            Ok(Replayed::Differs(difference)) => panic!("{}: {difference}; {RENEWING}", file.display()),
+            Ok(ReplayOutcome::Differs(difference)) => panic!("{}: {difference}; {RENEWING}", file.display()),
             Err(error) => panic!("{}: {error}; {RENEWING}", file.display()),
         }
     }
@@ -188,7 +188,7 @@ proptest! {
             desk.on(&Event::Tick);
         }
         let replayed = desk.replayed();
-        prop_assert!(matches!(replayed, Replayed::Same { .. }), "{}", replayed);
+        prop_assert!(matches!(replayed, ReplayOutcome::Identical { .. }), "{}", replayed);
     }
 
     /// Nothing of the machine is lost on paper.
@@ -292,11 +292,11 @@ fn renewed(text: &str) -> String {
         if let Some(rest) = line.strip_prefix(r#"{"snapshot":{"at":"#) {
             let at = Time::from_nanos(rest.split(',').next().unwrap().parse().unwrap());
             let of = Box::new(conversation.snapshot());
-            out.push(serde_json::to_string(&Line::Snapshot { at, of }).unwrap());
+            out.push(serde_json::to_string(&RecordLine::Snapshot { at, of }).unwrap());
             continue;
         }
-        let mut line: Line<'_> = serde_json::from_str(line).unwrap();
-        if let Line::Event { at, is, then, state, live, until } = &mut line {
+        let mut line: RecordLine<'_> = serde_json::from_str(line).unwrap();
+        if let RecordLine::Event { at, is, then, state, live, until } = &mut line {
             let found = conversation.handle(is, *at);
             *then = found.to_vec().into();
             (*state, *live) = (conversation.state(), conversation.microphone_open());
@@ -315,7 +315,7 @@ fn busy(desk: &mut Desk) {
     desk.up();
     desk.live([(100, Event::Input(UserInput::Press))]);
     let now = desk.talk.now;
-    desk.recorder.touch("down", now);
+    desk.recorder.input("down", now);
     desk.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
     desk.recorder.got_sound("response.audio.delta", 150, &super::base64(900, 1), now);
     desk.recorder.got("session.updated", 1234, now);
@@ -327,5 +327,5 @@ fn busy(desk: &mut Desk) {
     ]);
     let now = desk.talk.now;
     desk.recorder.counters(mynah::model::CounterSnapshot { starved: 1, ..Default::default() }, now);
-    let _ = desk.recorder.fault(mynah::recorder::Fault::Reply, now);
+    let _ = desk.recorder.fault(mynah::recorder::RecordingTrigger::Reply, now);
 }

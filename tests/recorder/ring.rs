@@ -6,7 +6,8 @@ use assert_no_alloc::assert_no_alloc;
 use mynah::conversation::{Event, Mode, ServiceEvent, UserInput};
 use mynah::model::CounterSnapshot;
 use mynah::recorder::{
-    FAULT_QUIET, FRESH_BYTES, Fault, Line, RING_TIME, Replayed, SEGMENT_BYTES, SEGMENTS, replay,
+    FAULT_QUIET, FRESH_BYTES, RING_TIME, RecordLine, RecordingTrigger, ReplayOutcome, SEGMENT_BYTES,
+    SEGMENTS, replay,
 };
 
 use super::{Desk, base64, lines};
@@ -28,7 +29,7 @@ fn a_flood_of_events_drops_the_oldest_and_stays_inside_its_bytes() {
         !text.lines().next().unwrap().contains(r#""dropped":0,"#),
         "the head says that lines are missing"
     );
-    assert!(matches!(desk.replayed(), Replayed::Same { events: 1000.., .. }));
+    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { events: 1000.., .. }));
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn what_ended_half_an_hour_ago_is_dropped() {
     let oldest = lines(&desk.text())[0].at();
     let kept = desk.talk.now - oldest;
     assert!(kept >= RING_TIME && kept <= RING_TIME * 3 / 2, "{kept:?}");
-    assert!(matches!(desk.replayed(), Replayed::Same { .. }));
+    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { .. }));
 }
 
 #[test]
@@ -53,10 +54,10 @@ fn a_flood_of_what_is_no_event_leaves_a_gap_and_costs_no_event() {
     desk.live([(1, Event::Input(UserInput::Press)), (1, Event::Input(UserInput::Press))]);
     let text = desk.text();
     let all = lines(&text);
-    assert!(all.iter().any(|line| matches!(line, Line::Gap { lines: 500.., .. })));
-    assert_eq!(all.iter().filter(|line| matches!(line, Line::Event { .. })).count(), 4);
+    assert!(all.iter().any(|line| matches!(line, RecordLine::Gap { lines: 500.., .. })));
+    assert_eq!(all.iter().filter(|line| matches!(line, RecordLine::Event { .. })).count(), 4);
     assert!(text.len() < 2 * SEGMENT_BYTES);
-    assert!(matches!(desk.replayed(), Replayed::Same { events: 4, .. }));
+    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { events: 4, .. }));
 }
 
 #[test]
@@ -92,13 +93,13 @@ fn a_burst_with_samples_leaves_none_out() {
     let text = desk.text();
     assert!(!text.contains("gap") && text.len() < SEGMENT_BYTES * SEGMENTS + 512, "{}", text.len());
     assert_eq!(text.matches("\"base64\"").count(), 34, "eleven segments of three, and the last");
-    assert!(matches!(desk.replayed(), Replayed::Same { .. }));
+    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { .. }));
 }
 
 #[test]
 fn each_kind_of_fault_asks_for_one_recording_in_ten_minutes() {
     let mut desk = Desk::begin(TAP);
-    for fault in Fault::ALL {
+    for fault in RecordingTrigger::ALL {
         let now = desk.talk.now;
         assert!(desk.recorder.fault(fault, now), "{fault:?}");
         assert!(!desk.recorder.fault(fault, now + FAULT_QUIET - Duration::from_secs(1)));
@@ -125,17 +126,17 @@ fn only_what_changes_is_noted() {
 fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
     let mut desk = Desk::asked(Mode::Open, |setup| setup.follow = true);
     desk.up();
-    let first = desk.recorder.fresh(true, desk.talk.now).unwrap();
+    let first = desk.recorder.unsaved(true, desk.talk.now).unwrap();
     assert_eq!(first.begins, Some(0));
     assert_eq!(desk.recorder.deadline(), None, "nothing waits");
     desk.live([(10, Event::Service(ServiceEvent::SpeechStarted))]);
-    assert_eq!(desk.recorder.fresh(false, desk.talk.now), None, "not yet");
+    assert_eq!(desk.recorder.unsaved(false, desk.talk.now), None, "not yet");
     let due = desk.recorder.deadline().unwrap();
-    let second = desk.recorder.fresh(false, due).unwrap();
+    let second = desk.recorder.unsaved(false, due).unwrap();
     let mut file = [desk.recorder.first_line(), first.text, second.text].concat();
-    assert!(matches!(replay(&file, |_, _| {}), Ok(Replayed::Same { events: 3, .. })));
+    assert!(matches!(replay(&file, |_, _| {}), Ok(ReplayOutcome::Identical { events: 3, .. })));
     desk.live((0..12_000).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
-    while let Some(chunk) = desk.recorder.fresh(true, desk.talk.now) {
+    while let Some(chunk) = desk.recorder.unsaved(true, desk.talk.now) {
         assert!(chunk.text.len() <= FRESH_BYTES);
         file.extend(chunk.text);
         desk.live((0..600).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
@@ -144,8 +145,8 @@ fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
         }
     }
     let mut gaps = 0;
-    let replayed = replay(&file, |_, line| gaps += usize::from(matches!(line, Line::Gap { .. })));
-    assert!(matches!(replayed, Ok(Replayed::Same { .. })), "{replayed:?}");
+    let replayed = replay(&file, |_, line| gaps += usize::from(matches!(line, RecordLine::Gap { .. })));
+    assert!(matches!(replayed, Ok(ReplayOutcome::Identical { .. })), "{replayed:?}");
     assert_eq!(gaps, 1);
 }
 

@@ -32,7 +32,7 @@ use mynah::errands::Background;
 use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::profile::{Credential, Endpoint, SavedState, Secret};
-use mynah::recorder::{Replayed, replay};
+use mynah::recorder::{ReplayOutcome, replay};
 use mynah::session::{self, Parts, Recording};
 use mynah::wire::SessionConfig;
 use serde_json::Value;
@@ -201,7 +201,7 @@ fn into_file(folder: &Path) -> Recording {
 fn check_recording(file: &Path) {
     let Ok(bytes) = std::fs::read(file) else { return };
     let replayed = replay(&bytes, |_, _| {});
-    assert!(matches!(replayed, Ok(Replayed::Same { .. })), "{replayed:?}");
+    assert!(matches!(replayed, Ok(ReplayOutcome::Identical { .. })), "{replayed:?}");
     assert!(!String::from_utf8(bytes).unwrap().contains(KEY));
 }
 

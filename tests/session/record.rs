@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mynah::board::lamp::Leds;
 use mynah::conversation::{Exit, Mode};
-use mynah::recorder::{Line, Reader};
+use mynah::recorder::{RecordLine, RecordingReader};
 use mynah::session::Recording;
 use serde_json::json;
 use tempfile::TempDir;
@@ -64,16 +64,16 @@ fn who_asks_has_the_last_minutes_in_a_file_of_their_own() {
     let (_, recordings) = ended(device);
     let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
     assert!(name.ends_with("Z-asked.jsonl"), "{name}");
-    let mut reader = Reader::begin(text.as_bytes()).unwrap();
+    let mut reader = RecordingReader::begin(text.as_bytes()).unwrap();
     let mut touches = Vec::new();
     let mut sound = (0, 0);
     let mut words = Vec::new();
     while let Some((_, line)) = reader.next().unwrap() {
         match line {
-            Line::Touch { what, .. } => touches.push(what.into_owned()),
-            Line::Light { word, live, .. } => words.push((word.into_owned(), live)),
-            Line::Sent(message) => sound.0 += message.audio.map_or(0, |audio| audio.frames),
-            Line::Got(message) => sound.1 += message.audio.map_or(0, |audio| audio.frames),
+            RecordLine::Input { what, .. } => touches.push(what.into_owned()),
+            RecordLine::Light { word, live, .. } => words.push((word.into_owned(), live)),
+            RecordLine::Sent(message) => sound.0 += message.audio.map_or(0, |audio| audio.frames),
+            RecordLine::Got(message) => sound.1 += message.audio.map_or(0, |audio| audio.frames),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use mynah::recorder::{Replayed, replay};
+use mynah::recorder::{ReplayOutcome, replay};
 
 use super::clock::{At, MS, S};
 
@@ -95,8 +95,8 @@ impl Promises {
     /// The flight recorder: what it holds can be lived again.
     pub(super) fn relive(&mut self, recording: &[u8], at: At) {
         match replay(recording, |_, _| {}) {
-            Ok(Replayed::Same { .. }) => {}
-            Ok(Replayed::Differs(difference)) => {
+            Ok(ReplayOutcome::Identical { .. }) => {}
+            Ok(ReplayOutcome::Differs(difference)) => {
                 self.breaks(at, format!("the recording differs: {difference}"))
             }
             Err(error) => self.breaks(at, format!("the recording is none: {error}")),
