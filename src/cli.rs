@@ -13,7 +13,7 @@ use mynah::audio::Direction;
 use mynah::board::Board;
 use mynah::profile::ReplayRequest;
 use mynah::recorder::{self, ReplayOutcome};
-use mynah::session::{self, Absence};
+use mynah::session::{self, DeviceWait};
 
 /// Exit code: something failed at run time.
 pub(crate) const FAILED: u8 = 1;
@@ -61,9 +61,9 @@ pub(crate) fn wait_for_device(
         return ExitCode::from(MISCONFIGURED);
     }
     let board = board.map(|(board, end)| (board, *end));
-    match session::absent(why, board, signals, Path::new("/dev"), session::ABSENCE) {
-        Absence::Asked => ExitCode::SUCCESS,
-        Absence::Changed | Absence::Over => ExitCode::from(DEVICE_MISSING),
+    match session::wait_for_device(why, board, signals, Path::new("/dev"), session::DEVICE_WAIT_LIMIT) {
+        DeviceWait::Requested => ExitCode::SUCCESS,
+        DeviceWait::DevicesChanged | DeviceWait::TimedOut => ExitCode::from(DEVICE_MISSING),
     }
 }
 

@@ -26,7 +26,7 @@ use mynah::link::Tls;
 use mynah::model::Mode;
 use mynah::parrot::ParrotConfig;
 use mynah::profile::{self, Config, HostInfo, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget};
-use mynah::session::{self, Parts, Recording, Service};
+use mynah::session::{self, RecordingConfig, ServiceEndpoint, SessionParts};
 use mynah::wire::SessionConfig;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
@@ -36,7 +36,7 @@ use cli::{FAILED, MISCONFIGURED, StartError};
 const ENDS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 fn main() -> ExitCode {
-    session::last_words(logging::bare);
+    session::install_panic_hook(logging::bare);
     let dir = match std::env::current_dir() {
         Ok(dir) => dir,
         Err(error) => {
@@ -76,7 +76,7 @@ fn run(profile: Config) -> ExitCode {
         Err(error) => return cli::report_start_error(error),
     };
     match session::run(parts) {
-        Ok(_) if session::is_broken() => ExitCode::from(FAILED),
+        Ok(_) if session::has_panicked() => ExitCode::from(FAILED),
         Ok(Exit::Requested) => ExitCode::SUCCESS,
         Ok(Exit::Misconfigured) => ExitCode::from(MISCONFIGURED),
         Err(error) => {
@@ -86,7 +86,7 @@ fn run(profile: Config) -> ExitCode {
     }
 }
 
-fn parts(profile: Config) -> Result<Parts, StartError> {
+fn parts(profile: Config) -> Result<SessionParts, StartError> {
     log::info!("{}", profile.board_summary);
     for warning in &profile.warnings {
         log::warn!("{warning}");
@@ -101,7 +101,7 @@ fn parts(profile: Config) -> Result<Parts, StartError> {
         Ok(board) => board,
         Err(error) => return Err(StartError::DeviceMissing { why: error.to_string(), board: None, signals }),
     };
-    session::greet(&mut board);
+    session::show_startup(&mut board);
     let sound = match sound(profile.audio) {
         Ok(sound) => sound,
         Err(error) => {
@@ -115,17 +115,17 @@ fn parts(profile: Config) -> Result<Parts, StartError> {
     let patience = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     let (keep, sounds) = (profile.saved_state, profile.talk.sounds);
-    Ok(Parts {
+    Ok(SessionParts {
         mode,
         config,
         service,
-        sound,
-        sounds,
+        audio: sound,
+        earcons: sounds,
         board,
-        errands,
-        keep,
+        background: errands,
+        saved_state: keep,
         signals,
-        patience,
+        watchdog_timeout: patience,
         seed,
         recording,
     })
@@ -164,25 +164,28 @@ fn sound(wanted: profile::AudioConfig) -> Result<AudioIo, AudioError> {
     Ok(sound)
 }
 
-fn service(target: ServiceTarget, file: Option<PathBuf>) -> Result<(Service, Background), Box<dyn Error>> {
+fn service(
+    target: ServiceTarget,
+    file: Option<PathBuf>,
+) -> Result<(ServiceEndpoint, Background), Box<dyn Error>> {
     match target {
         ServiceTarget::Parrot => {
-            Ok((Service::Parrot(ParrotConfig::default()), Background::start(None, file)?))
+            Ok((ServiceEndpoint::Parrot(ParrotConfig::default()), Background::start(None, file)?))
         }
         ServiceTarget::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
             let errands = Background::start(Some(azure.credential), file)?;
-            Ok((Service::Remote { endpoint: azure.endpoint, tls }, errands))
+            Ok((ServiceEndpoint::Remote { endpoint: azure.endpoint, tls }, errands))
         }
     }
 }
 
 /// Recordings of faults are kept beside what is remembered.
-fn recording(wanted: RecordConfig, keep: &SavedState) -> Result<Recording, Box<dyn Error>> {
+fn recording(wanted: RecordConfig, keep: &SavedState) -> Result<RecordingConfig, Box<dyn Error>> {
     let RecordConfig { file, sound, words } = wanted;
     let folder = keep.file.as_deref().and_then(Path::parent).map(|folder| folder.join("recordings"));
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    Ok(Recording { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })
+    Ok(RecordingConfig { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })
 }
 
 /// Returns a socket that is readable once one of these signals has come.
@@ -192,6 +195,6 @@ fn signals(which: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
     for signal in which {
         signal_hook::low_level::pipe::register(*signal, theirs.try_clone()?)?;
     }
-    session::wake_with(theirs);
+    session::set_wake_fd(theirs);
     Ok(ours)
 }

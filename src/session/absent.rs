@@ -23,34 +23,34 @@ use crate::model::Time;
 
 /// How long a start that lacks a device lasts: with the pause behind it (`RestartSec=`) so long that starts like it
 /// never count as too many (`StartLimitBurst=`), and shorter than a start may take (`TimeoutStartSec=`).
-pub const ABSENCE: Duration = Duration::from_secs(30);
+pub const DEVICE_WAIT_LIMIT: Duration = Duration::from_secs(30);
 /// How often the devices are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK: Duration = Duration::from_secs(1);
 /// How often the lights are: as often as the finest of them change.
-const SHINE: Duration = Duration::from_millis(50);
+const FRAME: Duration = Duration::from_millis(50);
 /// Where device nodes come up, below the folder of devices; sub-folders come with the first device in them.
 const FOLDERS: [&str; 3] = [".", "snd", "input"];
 
 /// How such a start ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
+pub enum DeviceWait {
     /// A device has come or gone.
-    Changed,
+    DevicesChanged,
     /// Nothing has happened.
-    Over,
+    TimedOut,
     /// The program is to end.
-    Asked,
+    Requested,
 }
 
 /// Waits for the set of nodes in `devices` (`/dev`) to change, for `most`, or for `signals` to be readable, and has
 /// the manager's status be `why` and the lights of `board`, if there is one, say which end of the sound is missing.
-pub fn absent(
+pub fn wait_for_device(
     why: &str,
     board: Option<(&mut Board, Direction)>,
     signals: &UnixStream,
     devices: &Path,
     most: Duration,
-) -> Absence {
+) -> DeviceWait {
     // Without a manager, or with one that does not listen, there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Status(why)]);
     let clock = Clock::start();
@@ -59,17 +59,17 @@ pub fn absent(
     let mut looked = Time::ZERO;
     loop {
         let now = clock.now();
-        if now - looked >= LOOK {
+        if now - looked >= CHECK {
             looked = now;
             if nodes(devices) != before {
-                return Absence::Changed;
+                return DeviceWait::DevicesChanged;
             }
         }
         let left = most.saturating_sub(now - Time::ZERO);
         if left.is_zero() {
-            return Absence::Over;
+            return DeviceWait::TimedOut;
         }
-        let mut step = LOOK;
+        let mut step = CHECK;
         if let Some((board, end)) = &mut board {
             let fault = match end {
                 Direction::Capture => Fault::NoMicrophone,
@@ -80,13 +80,13 @@ pub fn absent(
                 ..LightState::begin(State::Connecting, Time::ZERO)
             };
             board.show_leds(&facts, now);
-            step = SHINE;
+            step = FRAME;
         }
         let timeout = Timespec::try_from(left.min(step)).ok();
         let mut fds = [PollFd::new(signals, PollFlags::IN)];
         // Interrupted by a signal, it is looked at again.
         if poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0) {
-            return Absence::Asked;
+            return DeviceWait::Requested;
         }
     }
 }

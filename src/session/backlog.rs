@@ -8,24 +8,24 @@ use std::collections::VecDeque;
 use crate::audio::PlaybackFrame;
 
 /// Seconds of reply that may wait. Beyond it the rest of that reply is refused, counted and said.
-pub(super) const BACKLOG_S: usize = 600;
+pub(super) const REPLY_QUEUE_S: usize = 600;
 /// Frames in a block: 100 ms, half of a usual delta.
 const BLOCK_FRAMES: usize = 2400;
 /// Empty blocks kept for the next reply; more than that goes back to the system.
-const SPARE_BLOCKS: usize = 32;
-const FULL_FRAMES: usize = BACKLOG_S * 24_000;
+const POOLED_BLOCKS: usize = 32;
+const FULL_FRAMES: usize = REPLY_QUEUE_S * 24_000;
 
 /// A queue of frames.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct ReplyQueue {
     blocks: VecDeque<Vec<PlaybackFrame>>,
     /// Frames already taken from the first block.
     taken: usize,
     frames: usize,
-    spare: Vec<Vec<PlaybackFrame>>,
+    pool: Vec<Vec<PlaybackFrame>>,
 }
 
-impl Backlog {
+impl ReplyQueue {
     pub(super) fn len(&self) -> usize {
         self.frames
     }
@@ -41,7 +41,7 @@ impl Backlog {
         while !rest.is_empty() {
             let room = self.blocks.back().map_or(0, |last| BLOCK_FRAMES - last.len());
             if room == 0 {
-                let block = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_FRAMES));
+                let block = self.pool.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_FRAMES));
                 self.blocks.push_back(block);
                 continue;
             }
@@ -56,7 +56,7 @@ impl Backlog {
     }
 
     /// Hands the oldest frames to `take`, which returns how many it took, until it takes less than it is given.
-    pub(super) fn pour(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
+    pub(super) fn drain_into(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
         while let Some(first) = self.blocks.front() {
             let offered = &first[self.taken..];
             let (all, taken) = (offered.len(), take(offered));
@@ -65,24 +65,24 @@ impl Backlog {
             if taken < all {
                 return;
             }
-            self.give_back();
+            self.recycle();
         }
     }
 
     pub(super) fn clear(&mut self) {
         while !self.blocks.is_empty() {
-            self.give_back();
+            self.recycle();
         }
         self.frames = 0;
     }
 
-    fn give_back(&mut self) {
+    fn recycle(&mut self) {
         self.taken = 0;
         if let Some(mut block) = self.blocks.pop_front()
-            && self.spare.len() < SPARE_BLOCKS
+            && self.pool.len() < POOLED_BLOCKS
         {
             block.clear();
-            self.spare.push(block);
+            self.pool.push(block);
         }
     }
 }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn frames_come_out_as_they_went_in_whatever_the_portions() {
-        let mut backlog = Backlog::default();
+        let mut backlog = ReplyQueue::default();
         let all: Vec<PlaybackFrame> = (0..9000).map(|sample| [sample as i16]).collect();
         for portion in all.chunks(1536) {
             assert_eq!(backlog.push(portion), portion.len());
@@ -102,7 +102,7 @@ mod tests {
         let mut out = Vec::new();
         for room in [1, 2399, 3000, 0, 5000] {
             let mut room = room;
-            backlog.pour(|offered| {
+            backlog.drain_into(|offered| {
                 let taken = offered.len().min(room);
                 out.extend_from_slice(&offered[..taken]);
                 room -= taken;
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_and_a_cleared_backlog_takes_again() {
-        let mut backlog = Backlog::default();
+        let mut backlog = ReplyQueue::default();
         let minute = vec![[1]; 24_000 * 60];
         for _ in 0..10 {
             assert_eq!(backlog.push(&minute), minute.len());
@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn an_emptied_backlog_keeps_only_a_few_blocks() {
-        let mut backlog = Backlog::default();
+        let mut backlog = ReplyQueue::default();
         backlog.push(&vec![[1]; 24_000 * 60]);
         backlog.clear();
-        assert_eq!(backlog.spare.len(), SPARE_BLOCKS);
+        assert_eq!(backlog.pool.len(), POOLED_BLOCKS);
     }
 }

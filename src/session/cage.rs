@@ -23,12 +23,12 @@ pub(super) fn open(mut link: WsClient, habits: ParrotConfig, seed: u64) -> io::R
         let clock = Clock::start();
         let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
         // The other end is gone: nobody is left to tell.
-        let _lost = live(&mut link, &mut parrot, clock);
+        let _lost = serve(&mut link, &mut parrot, clock);
     };
     Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(live).map(drop)
 }
 
-fn live(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), TransportError> {
+fn serve(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), TransportError> {
     loop {
         let now = clock.now();
         while let Some(news) = link.next(now)? {

@@ -10,19 +10,19 @@ use crate::wire::RATE_HZ;
 
 /// What is to be heard, and is not yet. One tone: a later one says more than an earlier.
 #[derive(Debug)]
-pub(super) struct Chime {
+pub(super) struct EarconPlayer {
     /// Whether the owner wants to hear anything of it.
     wanted: bool,
     waiting: Option<Earcon>,
 }
 
-impl Chime {
+impl EarconPlayer {
     pub(super) fn new(wanted: bool) -> Self {
         Self { wanted, waiting: None }
     }
 
     /// Takes in what the owner is to hear. An outage that is over before it could be heard of is none.
-    pub(super) fn ask(&mut self, tone: Earcon) {
+    pub(super) fn request(&mut self, tone: Earcon) {
         self.waiting = match (self.waiting, tone) {
             _ if !self.wanted => None,
             (Some(Earcon::Disconnected), Earcon::Reconnected) => None,
@@ -36,20 +36,20 @@ impl Chime {
 
 impl Session {
     /// Lets the owner hear what waits, if nothing else is heard.
-    pub(super) fn chime(&mut self) {
+    pub(super) fn play_earcon(&mut self) {
         let silent = !self.downlink.is_waiting()
-            && self.ledger.unplayed_frames(self.sound.playback.played_position()) == 0;
+            && self.ledger.unplayed_frames(self.audio.playback.played_position()) == 0;
         // Without a speaker it would be heard when that is back, and be untrue.
-        if let Some(tone) = self.chime.waiting.take_if(|_| silent || self.away.playback.is_some())
+        if let Some(tone) = self.earcons.waiting.take_if(|_| silent || self.missing.playback.is_some())
             && silent
-            && self.away.playback.is_none()
+            && self.missing.playback.is_none()
         {
             let frames = match tone {
                 Earcon::Disconnected => earcon::falling(RATE_HZ),
                 Earcon::Reconnected => earcon::rising(RATE_HZ),
             };
             // The lane is empty, so all of it fits.
-            let _ = self.sound.playback.write(&frames);
+            let _ = self.audio.playback.write(&frames);
         }
     }
 }
@@ -60,14 +60,14 @@ mod tests {
 
     #[test]
     fn an_outage_that_nobody_could_hear_of_ends_unheard() {
-        let mut chime = Chime::new(true);
-        chime.ask(Earcon::Disconnected);
-        chime.ask(Earcon::Reconnected);
+        let mut chime = EarconPlayer::new(true);
+        chime.request(Earcon::Disconnected);
+        chime.request(Earcon::Reconnected);
         assert_eq!(chime.waiting, None);
-        chime.ask(Earcon::Reconnected);
+        chime.request(Earcon::Reconnected);
         assert_eq!(chime.waiting, Some(Earcon::Reconnected));
-        let mut chime = Chime::new(false);
-        chime.ask(Earcon::Disconnected);
+        let mut chime = EarconPlayer::new(false);
+        chime.request(Earcon::Disconnected);
         assert_eq!(chime.waiting, None, "an owner who wants none hears none");
     }
 }

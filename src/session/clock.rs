@@ -26,7 +26,7 @@ fn read() -> Instant {
 }
 
 /// Returns how long the machine has slept since it was started: what the boot clock has gone on without the other.
-pub(super) fn slept() -> Duration {
+pub(super) fn suspended() -> Duration {
     // What comes in between the two readings is far less than a sleep.
     let [awake, all] = [ClockId::Monotonic, ClockId::Boottime].map(|clock| {
         let time = clock_gettime(clock);

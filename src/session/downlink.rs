@@ -2,7 +2,7 @@
 //!
 //! Whether a reply may be heard is decided before anything comes here.
 
-use super::backlog::Backlog;
+use super::backlog::ReplyQueue;
 use crate::audio::{PlaybackFrame, PlaybackHandle};
 use crate::conversation::Id;
 use crate::ledger::Ledger;
@@ -13,12 +13,12 @@ use crate::wire::{AudioDelta, Samples};
 pub(super) struct Downlink {
     samples: Samples,
     stream: Option<(Id, u32)>,
-    backlog: Backlog,
+    queue: ReplyQueue,
 }
 
 /// What became of a delta.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Taken {
+pub(super) struct DeltaOutcome {
     /// Frames that will be heard.
     pub(super) queued: usize,
     /// Frames for which there was no room.
@@ -29,21 +29,21 @@ pub(super) struct Taken {
 
 impl Downlink {
     /// Takes one delta in.
-    pub(super) fn take(
+    pub(super) fn push(
         &mut self,
         delta: &AudioDelta<'_>,
         mouth: &mut PlaybackHandle,
         ledger: &mut Ledger,
-    ) -> Taken {
-        self.turn_to(delta);
-        let mut taken = Taken::default();
-        let place = mouth.written() + self.backlog.len() as u64;
+    ) -> DeltaOutcome {
+        self.select_item(delta);
+        let mut taken = DeltaOutcome::default();
+        let place = mouth.written() + self.queue.len() as u64;
         // A delta of nothing opens the item's entry, so that there is room in the book for what follows.
         if !ledger.queue(&delta.reply, &delta.item, delta.content_index, place, 0) {
             taken.refused = delta.base64.len() / 8 * 3;
             return taken;
         }
-        let backlog = &mut self.backlog;
+        let backlog = &mut self.queue;
         let decoded = self.samples.decode(&delta.base64, |samples| {
             let (frames, _): (&[PlaybackFrame], _) = samples.as_chunks();
             let at_once = if backlog.is_empty() { mouth.write(frames) } else { 0 };
@@ -58,23 +58,23 @@ impl Downlink {
 
     /// Moves what waits into the lane, as far as it has room.
     pub(super) fn top_up(&mut self, mouth: &mut PlaybackHandle) {
-        if !self.backlog.is_empty() {
-            self.backlog.pour(|frames| mouth.write(frames));
+        if !self.queue.is_empty() {
+            self.queue.drain_into(|frames| mouth.write(frames));
         }
     }
 
     /// Tells whether the lane must be topped up again before it runs low.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.backlog.is_empty()
+        !self.queue.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
-        self.backlog.clear();
+        self.queue.clear();
         self.stream = None;
     }
 
     /// Half a sample at the end of one item is no beginning of the next.
-    fn turn_to(&mut self, delta: &AudioDelta<'_>) {
+    fn select_item(&mut self, delta: &AudioDelta<'_>) {
         let same = matches!(&self.stream, Some((item, index)) if *item == *delta.item && *index == delta.content_index);
         if !same {
             self.samples.restart();

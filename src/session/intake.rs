@@ -3,8 +3,8 @@
 //! What an event means is `wire`'s to say, and what follows from it the conversation's.
 
 use super::Session;
-use super::line::Place;
-use super::teller::Odd;
+use super::line::Slot;
+use super::teller::Anomaly;
 use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
 use crate::ledger::TurnMark;
 use crate::link::{LinkEvent, Text};
@@ -12,22 +12,22 @@ use crate::model::Time;
 use crate::wire::{self, AudioDelta, Incoming, Who};
 
 /// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
-const MESSAGES_A_WAKE: usize = 64;
+const MESSAGES_PER_WAKE: usize = 64;
 
 impl Session {
     /// Takes in the messages that have come, up to a share of the loop.
-    pub(super) fn take_messages(&mut self, now: Time) {
+    pub(super) fn receive_messages(&mut self, now: Time) {
         self.unread = false;
-        for _ in 0..MESSAGES_A_WAKE {
-            let Some(link) = self.line.link() else { return };
+        for _ in 0..MESSAGES_PER_WAKE {
+            let Some(link) = self.links.link() else { return };
             match link.next(now) {
                 Ok(None) => return,
-                Ok(Some(LinkEvent::Up)) => self.on(&Event::Link(LinkChange::Up), now),
-                Ok(Some(LinkEvent::Text(text))) if !self.line.is_closing(Place::Main) => {
-                    self.take_in(&text, now)
+                Ok(Some(LinkEvent::Up)) => self.handle(&Event::Link(LinkChange::Up), now),
+                Ok(Some(LinkEvent::Text(text))) if !self.links.is_closing(Slot::Active) => {
+                    self.receive(&text, now)
                 }
                 Ok(Some(LinkEvent::Binary(bytes))) => {
-                    self.teller.odd(Odd::Binary, &format!("{bytes} bytes"), now)
+                    self.status.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), now)
                 }
                 Ok(Some(LinkEvent::Text(_))) => {}
                 Err(lost) => return self.lose(&lost, now),
@@ -36,72 +36,72 @@ impl Session {
         self.unread = true;
     }
 
-    fn take_in(&mut self, text: &Text, now: Time) {
+    fn receive(&mut self, text: &Text, now: Time) {
         let read = wire::read(text);
-        self.note_message(text.len(), &read, now);
+        self.record_message(text.len(), &read, now);
         match read {
-            Ok(Incoming::Audio(delta)) => self.take_audio(&delta, now),
+            Ok(Incoming::Audio(delta)) => self.receive_audio(&delta, now),
             Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
-            Ok(Incoming::Event(event)) => self.on(&Event::Service(event), now),
+            Ok(Incoming::Event(event)) => self.handle(&Event::Service(event), now),
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
-                self.teller.session(&id, now);
-                let life = self.line.lasts(Place::Main, expires_at_s);
-                self.on(&Event::Link(LinkChange::Expires(life)), now);
+                self.status.session(&id, now);
+                let life = self.links.session_life(Slot::Active, expires_at_s);
+                self.handle(&Event::Link(LinkChange::Expires(life)), now);
             }
-            Ok(Incoming::SessionUpdated(effective)) => self.check(effective, now),
+            Ok(Incoming::SessionUpdated(effective)) => self.check_config(effective, now),
             Ok(Incoming::Said { who, item, words }) if !words.trim().is_empty() => {
                 self.history.push(who, &item, &words);
                 let who = match who {
                     Who::Owner => "you",
                     Who::Mynah => "mynah",
                 };
-                self.scribe.book().recorder.words(who, &words, now);
+                self.recorder.lock().recorder.words(who, &words, now);
                 self.board.print(who, &words);
             }
             Ok(Incoming::Said { .. } | Incoming::Ignored(_)) => {}
             Ok(Incoming::Error(error)) => {
-                self.teller.error(&error, now);
-                self.see_refusal(&error.event, now);
-                self.on(&error.event, now);
+                self.status.error(&error, now);
+                self.set_server_error(&error.event, now);
+                self.handle(&error.event, now);
             }
-            Ok(Incoming::Warning(sentence)) => self.teller.odd(Odd::Warning, &sentence, now),
-            Ok(Incoming::Unknown(kind)) => self.teller.odd(Odd::Unknown, &kind, now),
-            Err(malformed) => self.teller.odd(Odd::Malformed, &malformed.to_string(), now),
+            Ok(Incoming::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),
+            Ok(Incoming::Unknown(kind)) => self.status.anomaly(Anomaly::Unknown, &kind, now),
+            Err(malformed) => self.status.anomaly(Anomaly::Malformed, &malformed.to_string(), now),
         }
     }
 
-    fn take_audio(&mut self, delta: &AudioDelta<'_>, now: Time) {
+    fn receive_audio(&mut self, delta: &AudioDelta<'_>, now: Time) {
         let Some(reply) =
             Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.accepts_audio_of(reply))
         else {
             return self.ledger.discarded(&delta.reply, &delta.item);
         };
-        let taken = self.downlink.take(delta, &mut self.sound.playback, &mut self.ledger);
+        let taken = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
         if taken.bad {
-            self.teller.odd(Odd::BadAudio, &format!("item {}", delta.item), now);
+            self.status.anomaly(Anomaly::BadAudio, &format!("item {}", delta.item), now);
         }
         if taken.refused > 0 {
-            self.teller.odd(Odd::TooLong, &format!("item {}", delta.item), now);
+            self.status.anomaly(Anomaly::TooLong, &format!("item {}", delta.item), now);
         }
         if taken.queued > 0 {
             self.ledger.mark(TurnMark::FirstAudio, now);
-            self.on(&Event::Service(ServiceEvent::Audio(reply)), now);
+            self.handle(&Event::Service(ServiceEvent::Audio(reply)), now);
         }
     }
 
     /// Compares the session with what was asked, the first time it is told.
-    fn check(&mut self, effective: &str, now: Time) {
+    fn check_config(&mut self, effective: &str, now: Time) {
         if self.conversation.is_configured() {
             return;
         }
         let found = wire::differences(&self.config, effective);
-        self.teller.differences(&found, now);
+        self.status.differences(&found, now);
         let grave = found.iter().any(|difference| difference.grave);
         if !grave {
             // Before anything that waits to be said, and to no session that is not wanted.
-            self.remind(now);
+            self.send_history(now);
         }
         let change = if grave { LinkChange::Misconfigured } else { LinkChange::Configured };
-        self.on(&Event::Link(change), now);
+        self.handle(&Event::Link(change), now);
     }
 }

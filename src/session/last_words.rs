@@ -17,45 +17,45 @@ use rustix::net::{SendFlags, send};
 use rustix::time::Timespec;
 
 use super::clock::Clock;
-use super::record::Will;
+use super::record::FinalRecording;
 
 /// How long the session may take to leave, as it has for any other reason.
 const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
 
 static BROKEN: AtomicBool = AtomicBool::new(false);
 static SESSION: OnceLock<UnixStream> = OnceLock::new();
-static WILL: Mutex<Option<(Will, Clock)>> = Mutex::new(None);
+static WILL: Mutex<Option<(FinalRecording, Clock)>> = Mutex::new(None);
 
 /// Has every panic from now on said with `say`, in one sentence, and end the program with exit code 1. To be called
 /// by the thread that the session will run on. `say` must neither lock nor panic.
-pub fn last_words(say: impl Fn(&str) + Send + Sync + 'static) {
+pub fn install_panic_hook(say: impl Fn(&str) + Send + Sync + 'static) {
     let session = thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
         if !BROKEN.swap(true, Ordering::AcqRel) {
-            say(&sentence(panic));
+            say(&message(panic));
         }
         end(session);
     }));
 }
 
 /// Lets a thread that breaks wake the session: `signals` is the other end of its [`Parts`](super::Parts).
-pub fn wake_with(signals: UnixStream) {
+pub fn set_wake_fd(signals: UnixStream) {
     // There is one session in a program.
     let _ = SESSION.set(signals);
 }
 
 /// Says what is to be done when the session's own thread breaks, and by which clock.
-pub(super) fn leave(will: Option<Will>, clock: Clock) {
+pub(super) fn set_final_recording(will: Option<FinalRecording>, clock: Clock) {
     *WILL.lock().unwrap_or_else(PoisonError::into_inner) = will.map(|will| (will, clock));
 }
 
 /// Tells whether a thread has broken, whatever the session thinks of its own end.
 #[must_use]
-pub fn is_broken() -> bool {
+pub fn has_panicked() -> bool {
     BROKEN.load(Ordering::Acquire)
 }
 
-fn sentence(panic: &PanicHookInfo<'_>) -> String {
+fn message(panic: &PanicHookInfo<'_>) -> String {
     let what = panic.payload_as_str().unwrap_or("for no reason that it can say");
     let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
     let thread = thread::current();
@@ -69,7 +69,7 @@ fn sentence(panic: &PanicHookInfo<'_>) -> String {
 
 fn end(session: ThreadId) -> ! {
     if thread::current().id() == session {
-        carry_out();
+        write_final_recording();
     } else if let Some(signals) = SESSION.get() {
         // As a signal does. Where there is no room, signals are waiting that nobody looks at.
         let _ = send(signals, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
@@ -81,12 +81,12 @@ fn end(session: ThreadId) -> ! {
 }
 
 /// Has the session's will done, by a thread that is well; should that break as well, it is not waited for.
-fn carry_out() {
+fn write_final_recording() {
     let Some((will, clock)) = WILL.try_lock().ok().and_then(|mut will| will.take()) else { return };
     let (done, over) = sync_channel::<()>(0);
     let heir = thread::Builder::new().name("last words".into()).spawn(move || {
         let _done = done;
-        will.carry_out(LEAVE_LIMIT, clock.now());
+        will.write(LEAVE_LIMIT, clock.now());
     });
     if heir.is_ok() {
         let _ = over.recv_timeout(LEAVE_LIMIT);

@@ -19,7 +19,7 @@ use crate::profile::Endpoint;
 use crate::wire;
 
 /// Where the service is.
-pub enum Service {
+pub enum ServiceEndpoint {
     /// In this process.
     Parrot(ParrotConfig),
     /// At the other end of a network.
@@ -32,23 +32,23 @@ pub enum Service {
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Slot {
     /// The link that is in use.
-    Main,
+    Active,
     /// The link that is to take its place, or has just left it.
-    Spare,
+    Standby,
 }
 
-pub(super) struct Line {
-    service: Service,
-    main: Stage,
-    spare: Stage,
+pub(super) struct Links {
+    service: ServiceEndpoint,
+    active: LinkState,
+    standby: LinkState,
     dials: u64,
     /// Whether the credential shown last was a key: another look at it shows the same.
     keyed: bool,
 }
 
-enum Stage {
+enum LinkState {
     Down,
     Dialling {
         number: u64,
@@ -65,30 +65,30 @@ enum Stage {
     },
 }
 
-impl Line {
-    pub(super) fn new(service: Service) -> Self {
-        Self { service, main: Stage::Down, spare: Stage::Down, dials: 0, keyed: true }
+impl Links {
+    pub(super) fn new(service: ServiceEndpoint) -> Self {
+        Self { service, active: LinkState::Down, standby: LinkState::Down, dials: 0, keyed: true }
     }
 
     /// Begins to connect and tells whether that is already done.
     pub(super) fn dial(
         &mut self,
-        place: Place,
+        place: Slot,
         errands: &Background,
         now: Time,
     ) -> Result<bool, TransportError> {
         self.dials += 1;
         let number = self.dials;
         match &self.service {
-            Service::Parrot(habits) => {
+            ServiceEndpoint::Parrot(habits) => {
                 let (ours, theirs) = WsClient::pair(now)?;
                 cage::open(theirs, habits.clone(), number)?;
-                *self.at(place) = Stage::Up { link: ours, life: SESSION_LIFE };
+                *self.slot_mut(place) = LinkState::Up { link: ours, life: SESSION_LIFE };
                 Ok(true)
             }
-            Service::Remote { endpoint, .. } => {
+            ServiceEndpoint::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
-                *self.at(place) = Stage::Dialling { number };
+                *self.slot_mut(place) = LinkState::Dialling { number };
                 if !errands.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
                     return Err(TransportError::broken("too many errands at once".to_owned()));
                 }
@@ -98,20 +98,20 @@ impl Line {
     }
 
     /// Takes what has come of a dial, and begins the upgrade; whose dial it was comes with the failure.
-    pub(super) fn dialled(
+    pub(super) fn connected(
         &mut self,
         number: u64,
         result: Result<Connection, ConnectError>,
         now: Time,
-    ) -> Result<(), (Place, CloseReason, TransportError)> {
-        let is_of = |stage: &Stage| matches!(stage, Stage::Dialling { number: of } if *of == number);
-        let place = match (is_of(&self.main), is_of(&self.spare)) {
-            (true, _) => Place::Main,
-            (false, true) => Place::Spare,
+    ) -> Result<(), (Slot, CloseReason, TransportError)> {
+        let is_of = |stage: &LinkState| matches!(stage, LinkState::Dialling { number: of } if *of == number);
+        let place = match (is_of(&self.active), is_of(&self.standby)) {
+            (true, _) => Slot::Active,
+            (false, true) => Slot::Standby,
             (false, false) => return Ok(()),
         };
-        *self.at(place) = Stage::Down;
-        let Service::Remote { endpoint, tls } = &self.service else { return Ok(()) };
+        *self.slot_mut(place) = LinkState::Down;
+        let ServiceEndpoint::Remote { endpoint, tls } = &self.service else { return Ok(()) };
         let reached = result.map_err(|why| {
             let loss = if why.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
             (place, loss, TransportError::broken(why.sentence))
@@ -119,50 +119,50 @@ impl Line {
         let (name, _) = reached.credential;
         self.keyed = name != "Authorization";
         let link = upgrade(reached, endpoint, tls, now);
-        let link = link.map_err(|lost| (place, self.weigh(&lost), lost))?;
-        *self.at(place) = Stage::Up { link, life: SESSION_LIFE };
+        let link = link.map_err(|lost| (place, self.classify(&lost), lost))?;
+        *self.slot_mut(place) = LinkState::Up { link, life: SESSION_LIFE };
         Ok(())
     }
 
     /// Says goodbye to everybody, or gives up what is not yet there.
     pub(super) fn hang_up(&mut self, errands: &Background, now: Time) {
-        self.drop_spare(errands, now);
-        close(&mut self.main, errands, now);
+        self.drop_standby(errands, now);
+        close(&mut self.active, errands, now);
     }
 
     /// Says goodbye to the second link, or gives it up.
-    pub(super) fn drop_spare(&mut self, errands: &Background, now: Time) {
-        close(&mut self.spare, errands, now);
+    pub(super) fn drop_standby(&mut self, errands: &Background, now: Time) {
+        close(&mut self.standby, errands, now);
     }
 
     /// Puts the second link, however far it has come, in the place of the first, to which it says goodbye.
-    pub(super) fn move_over(&mut self, errands: &Background, now: Time) {
-        close(&mut self.main, errands, now);
-        std::mem::swap(&mut self.main, &mut self.spare);
+    pub(super) fn switch_to_standby(&mut self, errands: &Background, now: Time) {
+        close(&mut self.active, errands, now);
+        std::mem::swap(&mut self.active, &mut self.standby);
     }
 
     /// Forgets the link, which is over, and says what that means.
-    pub(super) fn lose(&mut self, place: Place, lost: &TransportError) -> CloseReason {
-        *self.at(place) = Stage::Down;
-        self.weigh(lost)
+    pub(super) fn lose(&mut self, place: Slot, lost: &TransportError) -> CloseReason {
+        *self.slot_mut(place) = LinkState::Down;
+        self.classify(lost)
     }
 
     pub(super) fn link(&mut self) -> Option<&mut WsClient> {
-        self.linked(Place::Main)
+        self.link_in(Slot::Active)
     }
 
-    pub(super) fn linked(&mut self, place: Place) -> Option<&mut WsClient> {
-        match self.at(place) {
-            Stage::Up { link, .. } | Stage::Closing { link, .. } => Some(link),
-            Stage::Down | Stage::Dialling { .. } => None,
+    pub(super) fn link_in(&mut self, place: Slot) -> Option<&mut WsClient> {
+        match self.slot_mut(place) {
+            LinkState::Up { link, .. } | LinkState::Closing { link, .. } => Some(link),
+            LinkState::Down | LinkState::Dialling { .. } => None,
         }
     }
 
     /// Takes in when the service will end a session, and says how long that is.
     ///
     /// The time comes from the service's own clock: a board without a battery may have no idea of it.
-    pub(super) fn lasts(&mut self, place: Place, expires_at_s: Option<u32>) -> Duration {
-        let Stage::Up { link, life } = self.at(place) else { return SESSION_LIFE };
+    pub(super) fn session_life(&mut self, place: Slot, expires_at_s: Option<u32>) -> Duration {
+        let LinkState::Up { link, life } = self.slot_mut(place) else { return SESSION_LIFE };
         let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
         if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
             *life = Duration::from_secs(left_s).min(SESSION_LIFE);
@@ -171,55 +171,55 @@ impl Line {
     }
 
     /// Tells how long the session lasts from its beginning.
-    pub(super) fn life(&self, place: Place) -> Duration {
-        match self.stage(place) {
-            Stage::Up { life, .. } => *life,
-            Stage::Down | Stage::Dialling { .. } | Stage::Closing { .. } => SESSION_LIFE,
+    pub(super) fn remaining_life(&self, place: Slot) -> Duration {
+        match self.slot(place) {
+            LinkState::Up { life, .. } => *life,
+            LinkState::Down | LinkState::Dialling { .. } | LinkState::Closing { .. } => SESSION_LIFE,
         }
     }
 
     /// Tells whether what still comes is for nobody.
-    pub(super) fn is_closing(&self, place: Place) -> bool {
-        matches!(self.stage(place), Stage::Closing { .. })
+    pub(super) fn is_closing(&self, place: Slot) -> bool {
+        matches!(self.slot(place), LinkState::Closing { .. })
     }
 
     /// Forgets a link to which goodbye was said and that does not answer in time.
     pub(super) fn expire(&mut self, now: Time) {
-        if matches!(self.spare, Stage::Closing { until, .. } if now >= until) {
-            self.spare = Stage::Down;
+        if matches!(self.standby, LinkState::Closing { until, .. } if now >= until) {
+            self.standby = LinkState::Down;
         }
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let goodbye = match &self.spare {
-            Stage::Closing { until, .. } => Some(*until),
-            Stage::Down | Stage::Dialling { .. } | Stage::Up { .. } => None,
+        let goodbye = match &self.standby {
+            LinkState::Closing { until, .. } => Some(*until),
+            LinkState::Down | LinkState::Dialling { .. } | LinkState::Up { .. } => None,
         };
-        let links = [&self.main, &self.spare].into_iter().filter_map(|stage| stage.link()?.deadline());
+        let links = [&self.active, &self.standby].into_iter().filter_map(|stage| stage.link()?.deadline());
         links.chain(goodbye).min()
     }
 
     /// Returns the links' descriptors and what to poll them for.
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let links = [&self.main, &self.spare].into_iter().filter_map(Stage::link);
+        let links = [&self.active, &self.standby].into_iter().filter_map(LinkState::link);
         links.filter_map(|link| link.fd().map(|fd| (fd, link.interest())))
     }
 
-    fn at(&mut self, place: Place) -> &mut Stage {
+    fn slot_mut(&mut self, place: Slot) -> &mut LinkState {
         match place {
-            Place::Main => &mut self.main,
-            Place::Spare => &mut self.spare,
+            Slot::Active => &mut self.active,
+            Slot::Standby => &mut self.standby,
         }
     }
 
-    fn stage(&self, place: Place) -> &Stage {
+    fn slot(&self, place: Slot) -> &LinkState {
         match place {
-            Place::Main => &self.main,
-            Place::Spare => &self.spare,
+            Slot::Active => &self.active,
+            Slot::Standby => &self.standby,
         }
     }
 
-    fn weigh(&self, lost: &TransportError) -> CloseReason {
+    fn classify(&self, lost: &TransportError) -> CloseReason {
         let loss = match lost.reason {
             TransportErrorKind::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
             TransportErrorKind::Closed(code) => wire::loss_of_close(code),
@@ -231,7 +231,7 @@ impl Line {
     }
 }
 
-impl Stage {
+impl LinkState {
     fn link(&self) -> Option<&WsClient> {
         match self {
             Self::Up { link, .. } | Self::Closing { link, .. } => Some(link),
@@ -240,17 +240,17 @@ impl Stage {
     }
 }
 
-fn close(stage: &mut Stage, errands: &Background, now: Time) {
-    *stage = match std::mem::replace(stage, Stage::Down) {
-        Stage::Up { mut link, .. } => {
+fn close(stage: &mut LinkState, errands: &Background, now: Time) {
+    *stage = match std::mem::replace(stage, LinkState::Down) {
+        LinkState::Up { mut link, .. } => {
             link.close();
-            Stage::Closing { link, until: now + GOODBYE_LIMIT }
+            LinkState::Closing { link, until: now + GOODBYE_LIMIT }
         }
-        Stage::Dialling { .. } => {
+        LinkState::Dialling { .. } => {
             errands.cancel();
-            Stage::Down
+            LinkState::Down
         }
-        stage @ (Stage::Down | Stage::Closing { .. }) => stage,
+        stage @ (LinkState::Down | LinkState::Closing { .. }) => stage,
     };
 }
 

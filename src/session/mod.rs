@@ -46,22 +46,22 @@ use crate::profile::SavedState;
 use crate::recorder::RecordingTrigger;
 use crate::wire::{self, Command, SessionConfig};
 
-pub use absent::{ABSENCE, Absence, absent};
-pub use last_words::{is_broken, last_words, wake_with};
-pub use line::Service;
-pub use record::Recording;
-pub use sight::greet;
-pub use sleep::Sleep;
-pub use wait::Ready;
-pub use watchdog::{Progress, Watchdog, Work};
+pub use absent::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
+pub use last_words::{has_panicked, install_panic_hook, set_wake_fd};
+pub use line::ServiceEndpoint;
+pub use record::RecordingConfig;
+pub use sight::show_startup;
+pub use sleep::SuspendDetector;
+pub use wait::ReadySources;
+pub use watchdog::{ThreadProgress, ThreadWork, Watchdog};
 
-use chime::Chime;
+use chime::EarconPlayer;
 use clock::Clock;
 use downlink::Downlink;
-use line::Line;
-use record::Scribe;
-use teller::Teller;
-use touches::Settings;
+use line::Links;
+use record::RecorderHandle;
+use teller::StatusReporter;
+use touches::SavedSettings;
 use uplink::Uplink;
 
 /// How often the lane is topped up while a reply waits: it holds two seconds.
@@ -72,46 +72,46 @@ const LIGHT_SLACK: Duration = Duration::from_millis(20);
 const DRAIN_MARGIN: Duration = Duration::from_millis(5);
 
 /// What a session is made of.
-pub struct Parts {
+pub struct SessionParts {
     pub mode: Mode,
     pub config: SessionConfig,
     /// Where the service is.
-    pub service: Service,
+    pub service: ServiceEndpoint,
     /// Both lanes and the devices at their ends.
-    pub sound: AudioIo,
+    pub audio: AudioIo,
     /// Whether the owner is to hear that the service is out of reach, and that it is back.
-    pub sounds: bool,
+    pub earcons: bool,
     pub board: Board,
     /// Who does what is slow.
-    pub errands: Background,
+    pub background: Background,
     /// What is remembered from the last run.
-    pub keep: SavedState,
+    pub saved_state: SavedState,
     /// Readable when the program is to end.
     pub signals: UnixStream,
     /// How long the service manager waits for a sign of life (`WatchdogSec=`), if it does.
-    pub patience: Option<Duration>,
+    pub watchdog_timeout: Option<Duration>,
     /// Spreads the retries of many devices; any number.
     pub seed: u64,
-    pub recording: Recording,
+    pub recording: RecordingConfig,
 }
 
 /// Holds conversations until the owner leaves.
 ///
 /// # Errors
 /// When a sound thread has ended: there is nothing to be said or heard any more.
-pub fn run(parts: Parts) -> Result<Exit, AudioError> {
+pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
     let clock = Clock::start();
     let mut session = Session::begin(parts, Time::ZERO);
-    last_words::leave(session.will(), clock);
-    let mut sleep = Sleep::new(clock::slept());
+    last_words::set_final_recording(session.final_recording(), clock);
+    let mut sleep = SuspendDetector::new(clock::suspended());
     watchdog::ready();
     loop {
         let now = clock.now();
         let timeout = session.deadline(now).map(|deadline| deadline - now);
         let ready = session.wait(timeout);
         let now = clock.now();
-        if let Some(slept) = sleep.note(clock::slept()) {
-            session.awake(slept, now);
+        if let Some(slept) = sleep.update(clock::suspended()) {
+            session.handle_resume(slept, now);
         }
         if let Some(ended) = session.turn(ready, now) {
             watchdog::stopping();
@@ -125,83 +125,83 @@ pub struct Session {
     conversation: Conversation,
     config: SessionConfig,
     ledger: Ledger,
-    line: Line,
-    sound: AudioIo,
+    links: Links,
+    audio: AudioIo,
     board: Board,
-    errands: Background,
-    settings: Settings,
+    background: Background,
+    settings: SavedSettings,
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
     history: History,
-    chime: Chime,
-    teller: Teller,
-    scribe: Scribe,
+    earcons: EarconPlayer,
+    status: StatusReporter,
+    recorder: RecorderHandle,
     /// What the light is a picture of, as it was last shown.
-    facts: LightState,
+    light: LightState,
     /// Which devices were away when that was last looked at.
-    away: MissingDevices,
+    missing: MissingDevices,
     /// The xruns of the microphone and of the speaker.
-    storms: [XrunBurst; 2],
+    xrun_bursts: [XrunBurst; 2],
     /// What their threads get done.
-    standstills: [HungThread; 2],
+    hung_threads: [HungThread; 2],
     /// Whether a button is ignored.
-    broken: bool,
+    button_ignored: bool,
     /// When the light is to be looked at again.
-    look_at: Option<Time>,
-    tape_told: bool,
+    light_due: Option<Time>,
+    input_end_reported: bool,
     watchdog: Option<Watchdog>,
     /// Messages may be waiting that poll does not know of.
     unread: bool,
     /// How the program ends, and when.
-    ending: Option<(Exit, Time)>,
+    exit: Option<(Exit, Time)>,
 }
 
 impl Session {
     /// Begins by dialling, and lets microphone and light follow.
     #[must_use]
-    pub fn begin(parts: Parts, now: Time) -> Self {
-        let (conversation, first) = Conversation::begin(parts.mode, parts.keep.muted, parts.seed, now);
+    pub fn begin(parts: SessionParts, now: Time) -> Self {
+        let (conversation, first) = Conversation::begin(parts.mode, parts.saved_state.muted, parts.seed, now);
         let mut session = Self::new(parts, conversation, now);
         if session.board.mute_switch() == Some(true) {
-            session.on(&Event::Input(UserInput::MuteSwitch(true)), now);
+            session.handle(&Event::Input(UserInput::MuteSwitch(true)), now);
         }
-        session.sound.playback.set_volume(session.settings.volume());
+        session.audio.playback.set_volume(session.settings.volume());
         for action in first {
-            session.act(action, now);
+            session.apply(action, now);
         }
-        session.settle(now);
+        session.apply_outputs(now);
         session.show(now);
         session
     }
 
-    fn new(mut parts: Parts, conversation: Conversation, now: Time) -> Self {
+    fn new(mut parts: SessionParts, conversation: Conversation, now: Time) -> Self {
         Self {
-            facts: LightState::begin(conversation.state(), now),
-            look_at: Some(now),
-            scribe: Scribe::new(&mut parts, &conversation, now),
-            away: MissingDevices::default(),
-            storms: Default::default(),
-            standstills: Default::default(),
-            broken: false,
+            light: LightState::begin(conversation.state(), now),
+            light_due: Some(now),
+            recorder: RecorderHandle::new(&mut parts, &conversation, now),
+            missing: MissingDevices::default(),
+            xrun_bursts: Default::default(),
+            hung_threads: Default::default(),
+            button_ignored: false,
             conversation,
             config: parts.config,
             ledger: Ledger::new(wire::RATE_HZ),
-            line: Line::new(parts.service),
-            sound: parts.sound,
+            links: Links::new(parts.service),
+            audio: parts.audio,
             board: parts.board,
-            errands: parts.errands,
-            settings: Settings::new(&parts.keep),
+            background: parts.background,
+            settings: SavedSettings::new(&parts.saved_state),
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
             history: History::default(),
-            chime: Chime::new(parts.sounds),
-            teller: Teller::default(),
-            tape_told: false,
-            watchdog: parts.patience.map(|patience| Watchdog::new(patience, now)),
+            earcons: EarconPlayer::new(parts.earcons),
+            status: StatusReporter::default(),
+            input_end_reported: false,
+            watchdog: parts.watchdog_timeout.map(|patience| Watchdog::new(patience, now)),
             unread: false,
-            ending: None,
+            exit: None,
         }
     }
 
@@ -209,48 +209,48 @@ impl Session {
     ///
     /// # Errors
     /// When a sound thread has ended.
-    pub fn turn(&mut self, ready: Ready, now: Time) -> Option<Result<Exit, AudioError>> {
+    pub fn turn(&mut self, ready: ReadySources, now: Time) -> Option<Result<Exit, AudioError>> {
         if ready.sound {
-            self.sound.clear_wake();
+            self.audio.clear_wake();
         }
-        self.say_what_was_heard(now);
+        self.pump_microphone(now);
         if ready.signals {
             let asked = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
             if asked != Err(Errno::AGAIN) {
-                if is_broken() {
-                    self.note_fault(RecordingTrigger::Panic, now);
+                if has_panicked() {
+                    self.record_fault(RecordingTrigger::Panic, now);
                 }
                 self.leave(now);
             }
         }
-        self.take_touches(ready.board, now);
+        self.handle_inputs(ready.board, now);
         if ready.errands {
-            self.take_outcomes(now);
+            self.handle_background(now);
         }
         if ready.link || self.unread || ready.errands {
-            self.take_messages(now);
-            self.take_spare(now);
+            self.receive_messages(now);
+            self.receive_standby(now);
         }
-        self.take_away(now);
-        self.take_storms(now);
-        self.take_standstills(now);
-        self.take_receipts(now);
-        self.take_time(now);
-        self.downlink.top_up(&mut self.sound.playback);
-        self.chime();
-        self.correct(now);
+        self.check_devices(now);
+        self.check_xruns(now);
+        self.check_threads(now);
+        self.handle_receipts(now);
+        self.handle_time(now);
+        self.downlink.top_up(&mut self.audio.playback);
+        self.play_earcon();
+        self.send_corrections(now);
         self.flush(now);
-        self.keep_spare(now);
-        self.follow(now);
-        self.teller.counters(self.sound.counters(), now);
+        self.maintain_standby(now);
+        self.update_indicator(now);
+        self.status.counters(self.audio.counters(), now);
         self.show(now);
         self.feed_watchdog(now);
-        let ended = self.ending.filter(|(_, at)| now >= *at).map(|(ending, _)| Ok(ending));
-        let ended = self.sound.failure().map(Err).or(ended);
+        let ended = self.exit.filter(|(_, at)| now >= *at).map(|(ending, _)| Ok(ending));
+        let ended = self.audio.failure().map(Err).or(ended);
         if let Some(Err(_)) = ended {
-            self.note_fault(RecordingTrigger::SoundEnded, now);
+            self.record_fault(RecordingTrigger::SoundEnded, now);
         }
-        self.keep_record(ended.is_some(), now);
+        self.update_recorder(ended.is_some(), now);
         ended
     }
 
@@ -262,19 +262,19 @@ impl Session {
 
     /// Returns what the lights are a picture of.
     #[must_use]
-    pub fn facts(&self) -> &LightState {
-        &self.facts
+    pub fn light(&self) -> &LightState {
+        &self.light
     }
 
     /// Tells the conversation what happened and does what it decides.
-    fn on(&mut self, event: &Event, now: Time) {
+    fn handle(&mut self, event: &Event, now: Time) {
         match event {
             Event::Service(ServiceEvent::SpeechStopped) => {
                 self.ledger.mark(TurnMark::TurnEnded, now);
-                self.uplink.taken();
+                self.uplink.mark_turn_taken();
             }
             // What the microphone heard until now is an echo of the reply, if anything.
-            Event::Device(DeviceEvent::Drained) => self.uplink.taken(),
+            Event::Device(DeviceEvent::Drained) => self.uplink.mark_turn_taken(),
             Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
             Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
             Event::Input(_)
@@ -286,9 +286,9 @@ impl Session {
         }
         let before = self.conversation.state();
         let then = self.conversation.handle(event, now);
-        self.note(event, &then, now);
+        self.record_event(event, &then, now);
         for action in then {
-            self.act(action, now);
+            self.apply(action, now);
         }
         let heard_to_the_end = before == State::Speaking
             && matches!(
@@ -296,19 +296,19 @@ impl Session {
                 Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
             );
         if heard_to_the_end && self.conversation.state() != State::Speaking {
-            self.teller.turn(self.ledger.timings(), &mut self.board);
+            self.status.turn(self.ledger.timings(), &mut self.board);
         }
-        self.settle(now);
+        self.apply_outputs(now);
     }
 
-    fn act(&mut self, action: Action, now: Time) {
+    fn apply(&mut self, action: Action, now: Time) {
         match action {
             Action::Dial => self.dial(now),
-            Action::HangUp => self.line.hang_up(&self.errands, now),
-            Action::DialStandby => self.dial_spare(now),
-            Action::ConfigureStandby => self.configure_spare(now),
-            Action::DropStandby => self.line.drop_spare(&self.errands, now),
-            Action::SwitchToStandby => self.move_over(now),
+            Action::HangUp => self.links.hang_up(&self.background, now),
+            Action::DialStandby => self.dial_standby(now),
+            Action::ConfigureStandby => self.configure_standby(now),
+            Action::DropStandby => self.links.drop_standby(&self.background, now),
+            Action::SwitchToStandby => self.switch_to_standby(now),
             Action::Configure => {
                 let config = self.config.clone();
                 self.send("session.update", |text| wire::session_update(&config, text), now);
@@ -321,35 +321,35 @@ impl Session {
             Action::Commit => {
                 // Where the service finds the turns, letting the button go ends none.
                 self.ledger.mark(TurnMark::TurnEnded, now);
-                self.say_what_was_heard(now);
+                self.pump_microphone(now);
                 self.command(&Command::Commit, now);
-                self.uplink.taken();
+                self.uplink.mark_turn_taken();
             }
             Action::Create => self.command(&Command::Create, now),
             Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
             Action::Notify(news) => {
-                self.see_news(news, now);
-                self.teller.news(news, &mut self.board);
+                self.set_notice(news, now);
+                self.status.notice(news, &mut self.board);
             }
-            Action::PlayEarcon(tone) => self.chime.ask(tone),
-            Action::Finish(ending) => self.ending = Some((ending, now + self.last_sight(ending, now))),
+            Action::PlayEarcon(tone) => self.earcons.request(tone),
+            Action::Finish(ending) => self.exit = Some((ending, now + self.exit_display(ending, now))),
         }
     }
 
     /// Ends the program politely, or at once where it is ending already.
     fn leave(&mut self, now: Time) {
-        match &mut self.ending {
+        match &mut self.exit {
             Some((_, at)) => *at = now,
-            None => self.on(&Event::Input(UserInput::Leave), now),
+            None => self.handle(&Event::Input(UserInput::Leave), now),
         }
     }
 
-    fn take_time(&mut self, now: Time) {
+    fn handle_time(&mut self, now: Time) {
         if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
-            self.on(&Event::Tick, now);
+            self.handle(&Event::Tick, now);
         }
         let busy = self.conversation.microphone_open() || !self.conversation.is_at_rest();
-        if let Some(link) = self.line.link() {
+        if let Some(link) = self.links.link() {
             link.set_busy(busy);
             if let Err(lost) = link.tick(now) {
                 self.lose(&lost, now);
@@ -360,21 +360,21 @@ impl Session {
     /// Names the time of the next turn if nothing happens before; `None` where there is none.
     #[must_use]
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        let unheard = self.ledger.unplayed_frames(self.sound.playback.played_position());
+        let unheard = self.ledger.unplayed_frames(self.audio.playback.played_position());
         let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
-        let slack = if self.sound.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
+        let slack = if self.audio.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [
             self.conversation.deadline(),
-            self.line.deadline(),
-            self.scribe.book().recorder.deadline(),
+            self.links.deadline(),
+            self.recorder.lock().recorder.deadline(),
             self.board.deadline(),
             self.watchdog.as_ref().map(Watchdog::deadline),
-            self.look_at.map(|look_at| look_at + slack),
-            self.ending.map(|(_, at)| at),
+            self.light_due.map(|look_at| look_at + slack),
+            self.exit.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP),
             (unheard > 0).then(|| now + draining),
-            self.storms.iter().filter_map(XrunBurst::deadline).min(),
-            self.standstills.iter().filter_map(HungThread::deadline).min(),
+            self.xrun_bursts.iter().filter_map(XrunBurst::deadline).min(),
+            self.hung_threads.iter().filter_map(HungThread::deadline).min(),
             self.unread.then_some(now),
         ]
         .into_iter()

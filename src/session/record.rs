@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 
-use super::{Parts, Session};
+use super::{Session, SessionParts};
 use crate::board::InputEvent;
 use crate::conversation::{Action, Actions, Conversation, Event, Exit, Notice};
 use crate::errands::{EmergencyWriter, RecordingWrite as Errand};
@@ -23,7 +23,7 @@ use crate::wire::{Incoming, Malformed};
 
 /// What the owner wants recorded, and where.
 #[derive(Debug, Default)]
-pub struct Recording {
+pub struct RecordingConfig {
     /// The file that is written all the time.
     pub file: Option<PathBuf>,
     /// The folder for what is written after a fault, or when it is asked for, where there is no such file.
@@ -39,49 +39,50 @@ pub struct Recording {
 }
 
 /// The recorder and where its recordings go.
-pub(super) struct Scribe {
+pub(super) struct RecorderHandle {
     /// Shared with whoever is left when this thread breaks.
-    book: Arc<Mutex<Book>>,
+    state: Arc<Mutex<RecorderState>>,
     asked: Option<UnixStream>,
     /// Whether the owner knows that there is no place.
-    told: bool,
+    warned: bool,
 }
 
 /// What was noted, and where it is to be written.
-pub(super) struct Book {
+pub(super) struct RecorderState {
     pub(super) recorder: Recorder,
-    place: Place,
+    place: RecordingTarget,
 }
 
-enum Place {
+enum RecordingTarget {
     File(PathBuf),
     Folder(PathBuf),
     None,
 }
 
 /// What is left to do for a session whose own thread has broken.
-pub(super) struct Will {
-    book: Arc<Mutex<Book>>,
-    pen: EmergencyWriter,
+pub(super) struct FinalRecording {
+    state: Arc<Mutex<RecorderState>>,
+    writer: EmergencyWriter,
 }
 
-impl Scribe {
-    pub(super) fn new(parts: &mut Parts, conversation: &Conversation, now: Time) -> Self {
-        let Recording { file, folder, sound, words, started, asked } = std::mem::take(&mut parts.recording);
+impl RecorderHandle {
+    pub(super) fn new(parts: &mut SessionParts, conversation: &Conversation, now: Time) -> Self {
+        let RecordingConfig { file, folder, sound, words, started, asked } =
+            std::mem::take(&mut parts.recording);
         let (mode, seed, follow) = (parts.mode, parts.seed, file.is_some());
         let setup = RecorderSetup { mode, seed, started, sound, words, follow };
         let place = match (file, folder) {
-            (Some(file), _) => Place::File(file),
-            (None, Some(folder)) => Place::Folder(folder),
-            (None, None) => Place::None,
+            (Some(file), _) => RecordingTarget::File(file),
+            (None, Some(folder)) => RecordingTarget::Folder(folder),
+            (None, None) => RecordingTarget::None,
         };
-        let book = Book { recorder: Recorder::begin(setup, conversation, now), place };
-        Self { book: Arc::new(Mutex::new(book)), asked, told: false }
+        let book = RecorderState { recorder: Recorder::begin(setup, conversation, now), place };
+        Self { state: Arc::new(Mutex::new(book)), asked, warned: false }
     }
 
     /// Opens the book, for a note and no longer: what breaks while it is open leaves no recording.
-    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, RecorderState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what is readable when the owner asks for a recording.
@@ -90,85 +91,88 @@ impl Scribe {
     }
 }
 
-impl Book {
+impl RecorderState {
     fn is_followed(&self) -> bool {
-        matches!(self.place, Place::File(_))
+        matches!(self.place, RecordingTarget::File(_))
     }
 
     /// Returns what there is to be written of all that was noted, for this reason; nothing where there is no place.
-    fn page(&mut self, why: &'static str, now: Time) -> Option<Errand> {
+    fn snapshot(&mut self, why: &'static str, now: Time) -> Option<Errand> {
         match &self.place {
-            Place::File(_) => self.more(true, now),
-            Place::Folder(folder) => {
+            RecordingTarget::File(_) => self.unsaved(true, now),
+            RecordingTarget::Folder(folder) => {
                 Some(Errand::Whole { folder: folder.clone(), why, text: self.recorder.text(why) })
             }
-            Place::None => None,
+            RecordingTarget::None => None,
         }
     }
 
     /// Returns the lines that are new, for the file that is written all the time.
-    fn more(&mut self, urgent: bool, now: Time) -> Option<Errand> {
-        let Place::File(file) = &self.place else { return None };
+    fn unsaved(&mut self, urgent: bool, now: Time) -> Option<Errand> {
+        let RecordingTarget::File(file) = &self.place else { return None };
         let chunk = self.recorder.unsaved(urgent, now)?;
         let (file, first_line) = (file.clone(), self.recorder.first_line());
         Some(Errand::Append { file, first_line, begins: chunk.begins, text: chunk.text })
     }
 }
 
-impl Will {
+impl FinalRecording {
     /// Has what was noted written, unless noting is what has broken.
-    pub(super) fn carry_out(&self, limit: Duration, now: Time) {
-        let page = self.book.try_lock().ok().and_then(|mut book| {
+    pub(super) fn write(&self, limit: Duration, now: Time) {
+        let page = self.state.try_lock().ok().and_then(|mut book| {
             let _ = book.recorder.fault(RecordingTrigger::Panic, now);
-            book.page(RecordingTrigger::Panic.word(), now)
+            book.snapshot(RecordingTrigger::Panic.word(), now)
         });
         if let Some(page) = page {
-            self.pen.write(page, limit);
+            self.writer.write(page, limit);
         }
     }
 }
 
 impl Session {
     /// Returns what is left to do when this session's own thread breaks.
-    pub(super) fn will(&self) -> Option<Will> {
-        Some(Will { book: Arc::clone(&self.scribe.book), pen: self.errands.emergency_writer()? })
+    pub(super) fn final_recording(&self) -> Option<FinalRecording> {
+        Some(FinalRecording {
+            state: Arc::clone(&self.recorder.state),
+            writer: self.background.emergency_writer()?,
+        })
     }
 
     /// Returns the recording of the last minutes.
     #[must_use]
     pub fn recording(&mut self) -> Vec<u8> {
-        self.scribe.book().recorder.text("taken")
+        self.recorder.lock().recorder.text("taken")
     }
 
     /// Notes an event and what was decided on it.
-    pub(super) fn note(&mut self, event: &Event, then: &Actions, now: Time) {
-        self.scribe.book().recorder.event(event, then, &self.conversation, now);
+    pub(super) fn record_event(&mut self, event: &Event, then: &Actions, now: Time) {
+        self.recorder.lock().recorder.event(event, then, &self.conversation, now);
         for action in then {
             if let Some(fault) = fault_of(action) {
-                self.note_fault(fault, now);
+                self.record_fault(fault, now);
             }
         }
     }
 
     /// Notes a fault, for which a recording may be due.
-    pub(super) fn note_fault(&mut self, fault: RecordingTrigger, now: Time) {
-        let is_due = self.scribe.book().recorder.fault(fault, now);
+    pub(super) fn record_fault(&mut self, fault: RecordingTrigger, now: Time) {
+        let is_due = self.recorder.lock().recorder.fault(fault, now);
         if is_due {
-            self.write_down(fault.word(), now);
+            self.save_recording(fault.word(), now);
         }
     }
 
-    pub(super) fn note_lost(&mut self, lost: &TransportError, now: Time) {
+    pub(super) fn record_lost(&mut self, lost: &TransportError, now: Time) {
         let what = match lost.reason {
             TransportErrorKind::Http { status, .. } => format!("over: HTTP {status}"),
             TransportErrorKind::Closed(code) => format!("over: closed with {code}"),
             TransportErrorKind::Broken => "over: broken".to_owned(),
             TransportErrorKind::Setup => "over: cannot work as it is set up".to_owned(),
         };
-        self.scribe.book().recorder.link(&what, now);
+        self.recorder.lock().recorder.link(&what, now);
     }
 
-    pub(super) fn note_touch(&mut self, touch: InputEvent, now: Time) {
+    pub(super) fn record_input(&mut self, touch: InputEvent, now: Time) {
         let what = match touch {
             InputEvent::Down => "down",
             InputEvent::Up => "up",
@@ -184,12 +188,12 @@ impl Session {
             InputEvent::ButtonFault(false) => "no button is broken",
             InputEvent::Quit => "quit",
         };
-        self.scribe.book().recorder.input(what, now);
+        self.recorder.lock().recorder.input(what, now);
     }
 
     /// Notes a message of so many bytes that came, and what it was understood as.
-    pub(super) fn note_message(&mut self, bytes: usize, read: &Result<Incoming<'_>, Malformed>, now: Time) {
-        let recorder = &mut self.scribe.book().recorder;
+    pub(super) fn record_message(&mut self, bytes: usize, read: &Result<Incoming<'_>, Malformed>, now: Time) {
+        let recorder = &mut self.recorder.lock().recorder;
         match read {
             Ok(incoming @ Incoming::Audio(delta)) => {
                 recorder.got_sound(incoming.kind(), bytes, &delta.base64, now)
@@ -200,38 +204,38 @@ impl Session {
     }
 
     /// Notes what the light shows.
-    pub(super) fn note_light(&mut self, now: Time) {
-        let (word, _) = light::word(&self.facts, now);
-        self.scribe.book().recorder.light(word, self.facts.microphone_live, now);
+    pub(super) fn record_light(&mut self, now: Time) {
+        let (word, _) = light::word(&self.light, now);
+        self.recorder.lock().recorder.light(word, self.light.microphone_live, now);
     }
 
     /// Notes what has been counted, and writes what is due or asked for, or is left when the session is `ending`.
     /// Once a turn of the loop.
-    pub(super) fn keep_record(&mut self, ending: bool, now: Time) {
-        let mut book = self.scribe.book();
-        book.recorder.counters(self.sound.counters().snapshot(), now);
+    pub(super) fn update_recorder(&mut self, ending: bool, now: Time) {
+        let mut book = self.recorder.lock();
+        book.recorder.counters(self.audio.counters().snapshot(), now);
         book.recorder.turn(&self.conversation, now);
         drop(book);
-        let asked = self.scribe.asked.as_ref().map(|asked| recv(asked, &mut [0; 64], RecvFlags::DONTWAIT));
+        let asked = self.recorder.asked.as_ref().map(|asked| recv(asked, &mut [0; 64], RecvFlags::DONTWAIT));
         match asked {
-            Some(Ok((1.., _))) => self.write_down("asked", now),
-            Some(Ok((0, _)) | Err(_)) | None => self.follow_up(ending, now),
+            Some(Ok((1.., _))) => self.save_recording("asked", now),
+            Some(Ok((0, _)) | Err(_)) | None => self.append_recording(ending, now),
         }
     }
 
-    fn write_down(&mut self, why: &'static str, now: Time) {
-        if self.scribe.book().is_followed() {
-            return self.follow_up(true, now);
+    fn save_recording(&mut self, why: &'static str, now: Time) {
+        if self.recorder.lock().is_followed() {
+            return self.append_recording(true, now);
         }
-        let page = self.scribe.book().page(why, now);
+        let page = self.recorder.lock().snapshot(why, now);
         match page {
             Some(page) => {
-                if !self.errands.record(page) {
+                if !self.background.record(page) {
                     log::warn!("there is no recording of this ({why}): others are still being written");
                 }
             }
             None => {
-                if !std::mem::replace(&mut self.scribe.told, true) {
+                if !std::mem::replace(&mut self.recorder.warned, true) {
                     log::warn!(
                         "there is no place for a recording of this ({why}): --record FILE gives one, and so does \
                          --state-file, beside which they are kept"
@@ -242,12 +246,12 @@ impl Session {
     }
 
     /// Has the lines that are new added to the file that is written all the time.
-    fn follow_up(&mut self, urgent: bool, now: Time) {
+    fn append_recording(&mut self, urgent: bool, now: Time) {
         // What cannot be written yet waits where there is a bound and a word for what is missing.
-        if self.errands.can_record()
-            && let Some(more) = self.scribe.book().more(urgent, now)
+        if self.background.can_record()
+            && let Some(more) = self.recorder.lock().unsaved(urgent, now)
         {
-            let _ = self.errands.record(more);
+            let _ = self.background.record(more);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! When that happens is the conversation's to say; here the sound, the book and the words follow.
 
 use super::Session;
-use super::line::Place;
+use super::line::Slot;
 use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEvent, StandbyChange};
 use crate::history::HistoryTurn;
 use crate::link::{LinkEvent, TransportError};
@@ -11,38 +11,38 @@ use crate::model::Time;
 use crate::wire::{self, Command, Incoming};
 
 impl Session {
-    pub(super) fn dial_spare(&mut self, now: Time) {
-        match self.line.dial(Place::Spare, &self.errands, now) {
-            Ok(true) => self.on(&Event::Standby(StandbyChange::Up), now),
+    pub(super) fn dial_standby(&mut self, now: Time) {
+        match self.links.dial(Slot::Standby, &self.background, now) {
+            Ok(true) => self.handle(&Event::Standby(StandbyChange::Up), now),
             Ok(false) => {}
-            Err(lost) => self.lose_spare(&lost, now),
+            Err(lost) => self.lose_standby(&lost, now),
         }
     }
 
-    pub(super) fn configure_spare(&mut self, now: Time) {
+    pub(super) fn configure_standby(&mut self, now: Time) {
         let config = &self.config;
-        if let Some(link) = self.line.linked(Place::Spare)
+        if let Some(link) = self.links.link_in(Slot::Standby)
             && let Err(lost) = link.send(|text| wire::session_update(config, text))
         {
-            self.lose_spare(&lost, now);
+            self.lose_standby(&lost, now);
         }
     }
 
     /// Puts the second link in the place of the first.
-    pub(super) fn move_over(&mut self, now: Time) {
-        self.line.move_over(&self.errands, now);
+    pub(super) fn switch_to_standby(&mut self, now: Time) {
+        self.links.switch_to_standby(&self.background, now);
         // What the old session knew is nobody's any more, but for the sound that is still to be heard.
         self.ledger.session_lost();
         self.uplink.resend();
         self.unread = true;
         if self.conversation.is_configured() {
             log::info!("the talk goes on in a new session");
-            self.remind(now);
+            self.send_history(now);
         }
     }
 
     /// Tells a session that was just configured what was said before.
-    pub(super) fn remind(&mut self, now: Time) {
+    pub(super) fn send_history(&mut self, now: Time) {
         let turns: Vec<_> = self.history.turns().cloned().collect();
         for HistoryTurn { who, words, whole, .. } in turns {
             let command = Command::Recall { who, words, whole };
@@ -51,52 +51,52 @@ impl Session {
     }
 
     /// Takes in what has come over the second link.
-    pub(super) fn take_spare(&mut self, now: Time) {
+    pub(super) fn receive_standby(&mut self, now: Time) {
         // Until it is in use only its own opening comes over it.
-        while let Some(link) = self.line.linked(Place::Spare) {
+        while let Some(link) = self.links.link_in(Slot::Standby) {
             match link.next(now) {
                 Ok(None) => return,
-                Ok(Some(_)) if self.line.is_closing(Place::Spare) => {}
-                Ok(Some(LinkEvent::Up)) => self.on(&Event::Standby(StandbyChange::Up), now),
-                Ok(Some(LinkEvent::Text(text))) => self.take_spare_in(&text, now),
+                Ok(Some(_)) if self.links.is_closing(Slot::Standby) => {}
+                Ok(Some(LinkEvent::Up)) => self.handle(&Event::Standby(StandbyChange::Up), now),
+                Ok(Some(LinkEvent::Text(text))) => self.receive_standby_message(&text, now),
                 Ok(Some(LinkEvent::Binary(_))) => {}
-                Err(lost) => return self.lose_spare(&lost, now),
+                Err(lost) => return self.lose_standby(&lost, now),
             }
         }
     }
 
     /// Hands on what is queued for the second link, and sees that its peer is alive.
-    pub(super) fn keep_spare(&mut self, now: Time) {
-        self.line.expire(now);
-        if let Some(link) = self.line.linked(Place::Spare)
+    pub(super) fn maintain_standby(&mut self, now: Time) {
+        self.links.expire(now);
+        if let Some(link) = self.links.link_in(Slot::Standby)
             && let Err(lost) = link.tick(now).and_then(|()| link.flush())
         {
-            self.lose_spare(&lost, now);
+            self.lose_standby(&lost, now);
         }
     }
 
-    fn take_spare_in(&mut self, text: &str, now: Time) {
+    fn receive_standby_message(&mut self, text: &str, now: Time) {
         match wire::read(text) {
             Ok(Incoming::SessionCreated { id, expires_at_s }) => {
-                self.teller.session(&format!("{id}, to take over"), now);
-                self.line.lasts(Place::Spare, expires_at_s);
+                self.status.session(&format!("{id}, to take over"), now);
+                self.links.session_life(Slot::Standby, expires_at_s);
             }
             Ok(Incoming::SessionUpdated(effective)) => {
                 let found = wire::differences(&self.config, effective);
-                self.teller.differences(&found, now);
+                self.status.differences(&found, now);
                 let grave = found.iter().any(|difference| difference.grave);
-                let life = self.line.life(Place::Spare);
+                let life = self.links.remaining_life(Slot::Standby);
                 let change = if grave { StandbyChange::Refused } else { StandbyChange::Configured(life) };
-                self.on(&Event::Standby(change), now);
+                self.handle(&Event::Standby(change), now);
             }
             Ok(Incoming::Error(error)) => {
-                self.teller.error(&error, now);
+                self.status.error(&error, now);
                 if matches!(
                     error.event,
                     Event::Link(LinkChange::Misconfigured)
                         | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
                 ) {
-                    self.on(&Event::Standby(StandbyChange::Refused), now);
+                    self.handle(&Event::Standby(StandbyChange::Refused), now);
                 }
             }
             // Nobody has said anything there yet.
@@ -113,17 +113,17 @@ impl Session {
         }
     }
 
-    pub(super) fn lose_spare(&mut self, lost: &TransportError, now: Time) {
-        let was_wanted = !self.line.is_closing(Place::Spare);
-        let loss = self.line.lose(Place::Spare, lost);
+    pub(super) fn lose_standby(&mut self, lost: &TransportError, now: Time) {
+        let was_wanted = !self.links.is_closing(Slot::Standby);
+        let loss = self.links.lose(Slot::Standby, lost);
         if was_wanted {
-            self.spare_down(lost, loss, now);
+            self.standby_down(lost, loss, now);
         }
     }
 
-    pub(super) fn spare_down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
+    pub(super) fn standby_down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
         // While the first link works, this concerns the log alone.
-        self.teller.spare_lost(lost, now);
-        self.on(&Event::Standby(StandbyChange::Down(loss)), now);
+        self.status.standby_lost(lost, now);
+        self.handle(&Event::Standby(StandbyChange::Down(loss)), now);
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Session;
-use super::line::Place;
+use super::line::Slot;
 use crate::conversation::{CloseReason, Event, LinkChange};
 use crate::errands::BackgroundEvent;
 use crate::link::TransportError;
@@ -14,21 +14,23 @@ use crate::wire::Command;
 
 impl Session {
     pub(super) fn dial(&mut self, now: Time) {
-        match self.line.dial(Place::Main, &self.errands, now) {
-            Ok(true) => self.on(&Event::Link(LinkChange::Up), now),
+        match self.links.dial(Slot::Active, &self.background, now) {
+            Ok(true) => self.handle(&Event::Link(LinkChange::Up), now),
             Ok(false) => {}
             Err(lost) => self.lose(&lost, now),
         }
     }
 
-    pub(super) fn take_outcomes(&mut self, now: Time) {
-        while let Some(outcome) = self.errands.next_event() {
+    pub(super) fn handle_background(&mut self, now: Time) {
+        while let Some(outcome) = self.background.next_event() {
             match outcome {
-                BackgroundEvent::Dialled { number, result } => match self.line.dialled(number, result, now) {
-                    Ok(()) => {}
-                    Err((Place::Main, loss, lost)) => self.down(&lost, loss, now),
-                    Err((Place::Spare, loss, lost)) => self.spare_down(&lost, loss, now),
-                },
+                BackgroundEvent::Dialled { number, result } => {
+                    match self.links.connected(number, result, now) {
+                        Ok(()) => {}
+                        Err((Slot::Active, loss, lost)) => self.down(&lost, loss, now),
+                        Err((Slot::Standby, loss, lost)) => self.standby_down(&lost, loss, now),
+                    }
+                }
                 BackgroundEvent::StateNotSaved(why) | BackgroundEvent::NotRecorded(why) => {
                     log::warn!("{why}")
                 }
@@ -43,21 +45,21 @@ impl Session {
     }
 
     pub(super) fn send(&mut self, kind: &'static str, write: impl FnOnce(&mut bytes::BytesMut), now: Time) {
-        let Some(link) = self.line.link() else { return };
+        let Some(link) = self.links.link() else { return };
         let mut bytes = 0;
         let sent = link.send(|text| {
             let before = text.len();
             write(text);
             bytes = text.len() - before;
         });
-        self.scribe.book().recorder.sent(kind, bytes, now);
+        self.recorder.lock().recorder.sent(kind, bytes, now);
         if let Err(lost) = sent {
             self.lose(&lost, now);
         }
     }
 
     pub(super) fn flush(&mut self, now: Time) {
-        if let Some(link) = self.line.link()
+        if let Some(link) = self.links.link()
             && let Err(lost) = link.flush()
         {
             self.lose(&lost, now);
@@ -65,22 +67,22 @@ impl Session {
     }
 
     /// Drops a link that was there before the machine slept: the service has given it up long since.
-    pub fn awake(&mut self, slept: Duration, now: Time) {
-        if self.line.link().is_some() {
+    pub fn handle_resume(&mut self, slept: Duration, now: Time) {
+        if self.links.link().is_some() {
             self.lose(&TransportError::broken(format!("this machine slept for {} s", slept.as_secs())), now);
         }
     }
 
     pub(super) fn lose(&mut self, lost: &TransportError, now: Time) {
-        let loss = self.line.lose(Place::Main, lost);
+        let loss = self.links.lose(Slot::Active, lost);
         self.down(lost, loss, now);
     }
 
     pub(super) fn down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
-        self.note_lost(lost, now);
-        self.teller.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
+        self.record_lost(lost, now);
+        self.status.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.session_lost();
         self.uplink.resend();
-        self.on(&Event::Link(LinkChange::Down(loss)), now);
+        self.handle(&Event::Link(LinkChange::Down(loss)), now);
     }
 }

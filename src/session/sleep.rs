@@ -5,27 +5,27 @@
 use std::time::Duration;
 
 /// The least that counts as a sleep.
-const SLEEP: Duration = Duration::from_secs(1);
+const SUSPEND_MIN: Duration = Duration::from_secs(1);
 
 /// How long the machine has slept since it was started.
 #[derive(Debug)]
-pub struct Sleep {
-    slept: Duration,
+pub struct SuspendDetector {
+    suspended: Duration,
 }
 
-impl Sleep {
+impl SuspendDetector {
     /// Begins with a machine that has `slept` for so long in all.
     #[must_use]
-    pub fn new(slept: Duration) -> Self {
-        Self { slept }
+    pub fn new(suspended: Duration) -> Self {
+        Self { suspended }
     }
 
     /// Notes how long it has slept in all, and tells for how long it has just slept.
-    pub fn note(&mut self, slept: Duration) -> Option<Duration> {
-        let just = slept.saturating_sub(self.slept);
-        let slept_now = just >= SLEEP;
+    pub fn update(&mut self, slept: Duration) -> Option<Duration> {
+        let just = slept.saturating_sub(self.suspended);
+        let slept_now = just >= SUSPEND_MIN;
         if slept_now {
-            self.slept = slept;
+            self.suspended = slept;
         }
         slept_now.then_some(just)
     }

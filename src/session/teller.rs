@@ -19,7 +19,7 @@ const COUNTERS_QUIET: Duration = Duration::from_secs(1);
 
 /// What should not come, and does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Odd {
+pub(super) enum Anomaly {
     /// Text that is no event.
     Malformed,
     /// An event that nobody has documented.
@@ -37,24 +37,24 @@ pub(super) enum Odd {
 }
 
 #[derive(Default)]
-pub(super) struct Teller {
-    odd: [Count; 7],
-    errors: [Count; 9],
-    losses: [Count; 4],
-    spares: Count,
-    sessions: Count,
-    differences: Count,
+pub(super) struct StatusReporter {
+    odd: [RateLimit; 7],
+    errors: [RateLimit; 9],
+    losses: [RateLimit; 4],
+    standbys: RateLimit,
+    sessions: RateLimit,
+    differences: RateLimit,
     counted: CounterSnapshot,
     counted_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Count {
+struct RateLimit {
     times: u64,
     told_at: Option<Time>,
 }
 
-impl Count {
+impl RateLimit {
     /// Counts once more; how often it was so far where that is to be told.
     fn due(&mut self, now: Time) -> Option<u64> {
         self.times += 1;
@@ -66,17 +66,17 @@ impl Count {
     }
 }
 
-impl Teller {
-    pub(super) fn odd(&mut self, odd: Odd, detail: &str, now: Time) {
+impl StatusReporter {
+    pub(super) fn anomaly(&mut self, odd: Anomaly, detail: &str, now: Time) {
         if let Some(times) = self.odd[odd as usize].due(now) {
             let what = match odd {
-                Odd::Malformed => "the service sent what is no event",
-                Odd::Unknown => "the service sent an event of a kind nobody has documented",
-                Odd::Binary => "the service sent a binary message",
-                Odd::BadAudio => "the service sent audio that is not base64",
-                Odd::TooLong => "the reply is longer than ten minutes; the rest is not played",
-                Odd::PreRoll => "what was said more than ten seconds before the link came up is lost",
-                Odd::Warning => "the service warns",
+                Anomaly::Malformed => "the service sent what is no event",
+                Anomaly::Unknown => "the service sent an event of a kind nobody has documented",
+                Anomaly::Binary => "the service sent a binary message",
+                Anomaly::BadAudio => "the service sent audio that is not base64",
+                Anomaly::TooLong => "the reply is longer than ten minutes; the rest is not played",
+                Anomaly::PreRoll => "what was said more than ten seconds before the link came up is lost",
+                Anomaly::Warning => "the service warns",
             };
             log::warn!("{what}: {} ({times} times so far)", clipped(detail));
         }
@@ -121,8 +121,8 @@ impl Teller {
         }
     }
 
-    pub(super) fn spare_lost(&mut self, lost: &TransportError, now: Time) {
-        if self.spares.due(now).is_some() {
+    pub(super) fn standby_lost(&mut self, lost: &TransportError, now: Time) {
+        if self.standbys.due(now).is_some() {
             log::info!("the session that is to take over: {lost}; trying again");
         }
     }
@@ -164,7 +164,7 @@ impl Teller {
         }
     }
 
-    pub(super) fn news(&self, news: Notice, board: &mut Board) {
+    pub(super) fn notice(&self, news: Notice, board: &mut Board) {
         let sentence = match news {
             Notice::NoReply => "no reply came in time",
             Notice::ReplyStalled => "the reply stopped coming",
@@ -181,26 +181,26 @@ impl Teller {
     }
 
     /// Tells which device has gone or is of no use, and which is back.
-    pub(super) fn away(&self, before: MissingDevices, after: MissingDevices, board: &mut Board) {
+    pub(super) fn missing_devices(&self, before: MissingDevices, after: MissingDevices, board: &mut Board) {
         for (end, before, after) in [
             (Direction::Capture, before.capture, after.capture),
             (Direction::Playback, before.playback, after.playback),
         ] {
             match (before, after) {
-                (None, Some(gone)) => self.trouble(&gone.sentence(end), board),
-                (Some(_), None) => self.trouble(&format!("the {end} is back"), board),
+                (None, Some(gone)) => self.print(&gone.sentence(end), board),
+                (Some(_), None) => self.print(&format!("the {end} is back"), board),
                 (None, None) | (Some(_), Some(_)) => {}
             }
         }
         match (before.dead_input, after.dead_input) {
-            (None, Some(deaf)) => self.trouble(&deaf.to_string(), board),
-            (Some(_), None) => self.trouble("the microphone hears again", board),
+            (None, Some(deaf)) => self.print(&deaf.to_string(), board),
+            (Some(_), None) => self.print("the microphone hears again", board),
             (None, None) | (Some(_), Some(_)) => {}
         }
     }
 
     /// Tells of trouble with a device, or of its end.
-    pub(super) fn trouble(&self, sentence: &str, board: &mut Board) {
+    pub(super) fn print(&self, sentence: &str, board: &mut Board) {
         log::warn!("{sentence}");
         board.print("news", sentence);
     }

@@ -21,12 +21,12 @@ const VOLUME_STEP: u8 = 10;
 
 /// What the owner has set, as it was last remembered.
 #[derive(PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct SavedSettings {
     muted: bool,
     volume: u8,
 }
 
-impl Settings {
+impl SavedSettings {
     pub(super) fn new(keep: &SavedState) -> Self {
         Self { muted: keep.muted, volume: keep.volume }
     }
@@ -37,72 +37,76 @@ impl Settings {
 }
 
 impl Session {
-    pub(super) fn take_touches(&mut self, readable: bool, now: Time) {
+    pub(super) fn handle_inputs(&mut self, readable: bool, now: Time) {
         let mut touches = heapless::Vec::<InputEvent, 32>::new();
         self.board.read_inputs(readable, now, |touch| {
             // More touches than fit in one read are a cat on the keyboard.
             let _ = touches.push(touch);
         });
         for touch in touches {
-            self.note_touch(touch, now);
+            self.record_input(touch, now);
             match touch {
                 InputEvent::Down => {
                     if !self.conversation.microphone_open() {
                         self.uplink.restart();
                     }
-                    self.on(&Event::Input(UserInput::Press), now);
+                    self.handle(&Event::Input(UserInput::Press), now);
                 }
                 InputEvent::Up => {
-                    self.say_what_was_heard(now);
+                    self.pump_microphone(now);
                     let ms = self.uplink.since_press() * 1000 / u64::from(wire::RATE_HZ);
-                    self.on(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
+                    self.handle(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
                 }
-                InputEvent::Mute => self.on(&Event::Input(UserInput::Mute), now),
-                InputEvent::MuteSwitch(on) => self.on(&Event::Input(UserInput::MuteSwitch(on)), now),
-                InputEvent::VolumeUp => self.turn_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
-                InputEvent::VolumeDown => self.turn_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
+                InputEvent::Mute => self.handle(&Event::Input(UserInput::Mute), now),
+                InputEvent::MuteSwitch(on) => self.handle(&Event::Input(UserInput::MuteSwitch(on)), now),
+                InputEvent::VolumeUp => self.change_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
+                InputEvent::VolumeDown => {
+                    self.change_volume(|volume| volume.saturating_sub(VOLUME_STEP), now)
+                }
                 InputEvent::ResetNear(left) => {
-                    self.facts.reset = Some(HoldProgress { since: now, until: now + left });
-                    self.look_at = Some(now);
+                    self.light.reset = Some(HoldProgress { since: now, until: now + left });
+                    self.light_due = Some(now);
                     let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
                     self.board.print("news", &sentence);
                 }
                 InputEvent::ResetOff => {
-                    self.facts.reset = None;
-                    self.look_at = Some(now);
+                    self.light.reset = None;
+                    self.light_due = Some(now);
                     self.board.print("news", "nothing is forgotten");
                 }
                 InputEvent::Reset => self.reset(now),
-                InputEvent::ButtonFault(broken) => self.see_buttons(broken, now),
+                InputEvent::ButtonFault(broken) => self.set_button_fault(broken, now),
                 InputEvent::Quit => self.leave(now),
             }
         }
-        self.remember();
+        self.save_settings();
     }
 
-    fn turn_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Time) {
-        let volume = turn(self.sound.playback.volume()).min(FULL_VOLUME);
-        self.sound.playback.set_volume(volume);
-        self.facts.volume = Some((volume, now));
-        self.look_at = Some(now);
+    fn change_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Time) {
+        let volume = turn(self.audio.playback.volume()).min(FULL_VOLUME);
+        self.audio.playback.set_volume(volume);
+        self.light.volume = Some((volume, now));
+        self.light_due = Some(now);
     }
 
     fn reset(&mut self, now: Time) {
-        self.facts.reset = None;
-        self.on(&Event::Input(UserInput::Reset), now);
+        self.light.reset = None;
+        self.handle(&Event::Input(UserInput::Reset), now);
         self.history.clear();
-        self.sound.playback.set_volume(FULL_VOLUME);
-        self.settings = Settings { muted: false, volume: FULL_VOLUME };
-        self.errands.save_state(StateWrite::Delete);
+        self.audio.playback.set_volume(FULL_VOLUME);
+        self.settings = SavedSettings { muted: false, volume: FULL_VOLUME };
+        self.background.save_state(StateWrite::Delete);
         self.board.print("news", "everything is forgotten; starting as new");
     }
 
     /// Has what the owner has set kept for the next start, where it has changed.
-    fn remember(&mut self) {
-        let settings =
-            Settings { muted: self.conversation.muted_by_button(), volume: self.sound.playback.volume() };
+    fn save_settings(&mut self) {
+        let settings = SavedSettings {
+            muted: self.conversation.muted_by_button(),
+            volume: self.audio.playback.volume(),
+        };
         if settings != self.settings {
-            self.errands.save_state(StateWrite::Save(SavedState::text(settings.muted, settings.volume)));
+            self.background.save_state(StateWrite::Save(SavedState::text(settings.muted, settings.volume)));
             self.settings = settings;
         }
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use rustix::event::PollFlags;
 
-use super::record::Scribe;
+use super::record::RecorderHandle;
 use crate::audio::{CaptureFrame, CaptureHandle};
 use crate::conversation::KEEP_LIMIT;
 use crate::link::{TransportError, WsClient};
@@ -49,7 +49,7 @@ impl Uplink {
         open: bool,
         speech: bool,
         mut link: Option<&mut WsClient>,
-        scribe: &Scribe,
+        scribe: &RecorderHandle,
         now: Time,
     ) -> Result<(), TransportError> {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
@@ -94,7 +94,7 @@ impl Uplink {
     }
 
     /// Takes in that the service has made a turn of what it has.
-    pub(super) fn taken(&mut self) {
+    pub(super) fn mark_turn_taken(&mut self) {
         self.drop_sent(0);
     }
 
@@ -114,7 +114,7 @@ impl Uplink {
     }
 
     /// Tells whether anything that was said waits to leave: for a link, or in `link` for the kernel.
-    pub(super) fn holds_any(&mut self, link: Option<&mut WsClient>) -> bool {
+    pub(super) fn has_frames(&mut self, link: Option<&mut WsClient>) -> bool {
         self.unsent &= link.is_some_and(|link| link.interest().contains(PollFlags::OUT));
         self.unsent || self.kept.len() > self.sent
     }
@@ -134,7 +134,12 @@ impl Uplink {
         self.sent -= over;
     }
 
-    fn send_kept(&mut self, link: &mut WsClient, scribe: &Scribe, now: Time) -> Result<(), TransportError> {
+    fn send_kept(
+        &mut self,
+        link: &mut WsClient,
+        scribe: &RecorderHandle,
+        now: Time,
+    ) -> Result<(), TransportError> {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
         while self.sent < self.kept.len() {
             let count = (self.kept.len() - self.sent).min(EVENT_FRAMES);
@@ -152,7 +157,7 @@ impl Uplink {
 fn append(
     link: &mut WsClient,
     frames: &[CaptureFrame],
-    scribe: &Scribe,
+    scribe: &RecorderHandle,
     now: Time,
 ) -> Result<(), TransportError> {
     link.send(|text| {
@@ -160,6 +165,6 @@ fn append(
         wire::append(frames, text);
         let message = &text[before..];
         let audio = wire::appended(message);
-        scribe.book().recorder.sent_sound(APPEND, message.len(), audio, now);
+        scribe.lock().recorder.sent_sound(APPEND, message.len(), audio, now);
     })
 }

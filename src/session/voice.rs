@@ -4,7 +4,7 @@
 //! Whether the microphone is to be open, and when a reply is cut, is the conversation's.
 
 use super::Session;
-use super::teller::Odd;
+use super::teller::Anomaly;
 use crate::conversation::{DeviceEvent, Event, State};
 use crate::history::PlayedShare;
 use crate::ledger::{Correction, TurnMark};
@@ -13,15 +13,15 @@ use crate::wire::Command;
 
 impl Session {
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
-    pub(super) fn say_what_was_heard(&mut self, now: Time) {
+    pub(super) fn pump_microphone(&mut self, now: Time) {
         // What the light does not show is not taken.
-        let open = self.conversation.microphone_open() && self.facts.microphone_live;
-        let link = if self.conversation.is_configured() { self.line.link() } else { None };
+        let open = self.conversation.microphone_open() && self.light.microphone_live;
+        let link = if self.conversation.is_configured() { self.links.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.speech_active();
-        let moved = self.uplink.pump(&mut self.sound.capture, open, speech, link, &self.scribe, now);
+        let moved = self.uplink.pump(&mut self.audio.capture, open, speech, link, &self.recorder, now);
         if self.uplink.dropped() > dropped {
-            self.teller.odd(Odd::PreRoll, "the link is slow to come up", now);
+            self.status.anomaly(Anomaly::PreRoll, "the link is slow to come up", now);
         }
         if let Err(lost) = moved {
             self.lose(&lost, now);
@@ -31,31 +31,31 @@ impl Session {
     /// Silences the reply, here and in the device, where there is anything to silence.
     pub(super) fn cut(&mut self, now: Time) {
         self.downlink.clear();
-        if self.sound.playback.written() > self.sound.playback.played_position() || self.ledger.has_items() {
-            self.sound.playback.cut();
+        if self.audio.playback.written() > self.audio.playback.played_position() || self.ledger.has_items() {
+            self.audio.playback.cut();
             self.ledger.mark(TurnMark::Cut, now);
-            self.facts.interrupted = Some(now);
+            self.light.interrupted = Some(now);
         }
     }
 
-    pub(super) fn take_receipts(&mut self, now: Time) {
-        while let Some(receipt) = self.sound.playback.receipt() {
+    pub(super) fn handle_receipts(&mut self, now: Time) {
+        while let Some(receipt) = self.audio.playback.receipt() {
             self.ledger.silenced(receipt.cut, receipt.played, now);
-            self.teller.turn(self.ledger.timings(), &mut self.board);
+            self.status.turn(self.ledger.timings(), &mut self.board);
         }
-        let heard = self.sound.playback.played_position();
+        let heard = self.audio.playback.played_position();
         self.ledger.played(heard, now);
         if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
-            self.on(&Event::Device(DeviceEvent::Drained), now);
+            self.handle(&Event::Device(DeviceEvent::Drained), now);
         }
-        if self.sound.input_ended() && !self.tape_told {
-            self.tape_told = true;
-            self.on(&Event::Device(DeviceEvent::InputEnded), now);
+        if self.audio.input_ended() && !self.input_end_reported {
+            self.input_end_reported = true;
+            self.handle(&Event::Device(DeviceEvent::InputEnded), now);
         }
     }
 
     /// Tells the service what was really heard of a reply that was cut.
-    pub(super) fn correct(&mut self, now: Time) {
+    pub(super) fn send_corrections(&mut self, now: Time) {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
                 Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
@@ -73,18 +73,18 @@ impl Session {
 
     /// Lets microphone and light follow the conversation: the light is on before the first sample and
     /// off after the last.
-    pub(super) fn settle(&mut self, now: Time) {
+    pub(super) fn apply_outputs(&mut self, now: Time) {
         let open = self.conversation.microphone_open();
         if !open {
-            self.sound.capture.set_open(false);
+            self.audio.capture.set_open(false);
         }
         // Only a whole turn may wait for the link with the microphone closed.
         if !open && self.conversation.state() != State::Thinking {
             self.drop_unsent(now);
         }
-        self.follow(now);
+        self.update_indicator(now);
         if open {
-            self.sound.capture.set_open(true);
+            self.audio.capture.set_open(true);
         }
     }
 
@@ -92,7 +92,7 @@ impl Session {
     pub(super) fn drop_unsent(&mut self, now: Time) {
         let offline = !self.conversation.is_configured();
         if self.uplink.give_up() && offline {
-            self.teller.odd(Odd::PreRoll, "there is no link", now);
+            self.status.anomaly(Anomaly::PreRoll, "there is no link", now);
         }
     }
 }

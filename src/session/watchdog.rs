@@ -11,11 +11,11 @@ use crate::model::Time;
 use crate::recorder::RecordingTrigger;
 
 /// How often within the manager's patience the progress is looked at.
-const LOOKS: u32 = 3;
+const CHECKS_PER_TIMEOUT: u32 = 3;
 
 /// What a thread has done, and whether it has anything to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
+pub struct ThreadWork {
     /// Whether it has: its device is there and wanted, or it was asked for a sign.
     pub due: bool,
     /// Frames it has moved, or signs it has given, since the start.
@@ -24,10 +24,10 @@ pub struct Work {
 
 /// What the threads have done. The session's own progress is that it looks, and the link has a limit of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    pub microphone: Work,
-    pub speaker: Work,
-    pub errands: Work,
+pub struct ThreadProgress {
+    pub microphone: ThreadWork,
+    pub speaker: ThreadWork,
+    pub errands: ThreadWork,
 }
 
 /// The watchdog as its ward sees it.
@@ -35,14 +35,14 @@ pub struct Progress {
 pub struct Watchdog {
     every: Duration,
     next: Time,
-    seen: Progress,
+    seen: ThreadProgress,
 }
 
 impl Watchdog {
     /// Makes one for a manager with this much `patience` (`WatchdogSec=`).
     #[must_use]
     pub fn new(patience: Duration, now: Time) -> Self {
-        Self { every: patience / LOOKS, next: now, seen: Progress::default() }
+        Self { every: patience / CHECKS_PER_TIMEOUT, next: now, seen: ThreadProgress::default() }
     }
 
     /// Names the time to look again.
@@ -53,12 +53,13 @@ impl Watchdog {
 
     /// Tells whether the watchdog is to be fed now: it is time, and whoever had work since the last time has
     /// done some. Whoever has only just been given work has until the next time.
-    pub fn look(&mut self, progress: Progress, now: Time) -> bool {
+    pub fn check(&mut self, progress: ThreadProgress, now: Time) -> bool {
         if now < self.next {
             return false;
         }
         self.next = now + self.every;
-        let moves = |before: Work, after: Work| !(before.due && after.due) || after.done != before.done;
+        let moves =
+            |before: ThreadWork, after: ThreadWork| !(before.due && after.due) || after.done != before.done;
         let well = moves(self.seen.microphone, progress.microphone)
             && moves(self.seen.speaker, progress.speaker)
             && moves(self.seen.errands, progress.errands);
@@ -70,20 +71,20 @@ impl Watchdog {
 impl Session {
     pub(super) fn feed_watchdog(&mut self, now: Time) {
         let Some(watchdog) = &mut self.watchdog else { return };
-        let counters = self.sound.counters();
-        let progress = Progress {
-            microphone: Work { due: self.sound.capture.is_open(), done: counters.captured.get() },
-            speaker: Work { due: self.away.playback.is_none(), done: counters.played.get() },
-            errands: Work { due: true, done: self.errands.heartbeats() },
+        let counters = self.audio.counters();
+        let progress = ThreadProgress {
+            microphone: ThreadWork { due: self.audio.capture.is_open(), done: counters.captured.get() },
+            speaker: ThreadWork { due: self.missing.playback.is_none(), done: counters.played.get() },
+            errands: ThreadWork { due: true, done: self.background.heartbeats() },
         };
         let due = now >= watchdog.deadline();
         if due {
-            self.errands.request_heartbeat();
+            self.background.request_heartbeat();
         }
-        if watchdog.look(progress, now) {
+        if watchdog.check(progress, now) {
             feed();
         } else if due {
-            self.note_fault(RecordingTrigger::Starved, now);
+            self.record_fault(RecordingTrigger::Starved, now);
         }
     }
 }

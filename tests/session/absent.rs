@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::session::{Absence, absent};
+use mynah::session::{DeviceWait, wait_for_device};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -26,7 +26,7 @@ fn a_start_without_a_card_ends_as_soon_as_something_is_plugged_in() {
             fs::write(dev.path().join(folder).join(format!("controlC{number}")), "").unwrap();
             pause();
         }
-        assert_eq!(waiting.join().unwrap(), Absence::Changed, "{folder}");
+        assert_eq!(waiting.join().unwrap(), DeviceWait::DevicesChanged, "{folder}");
     }
 }
 
@@ -35,20 +35,20 @@ fn a_start_without_a_card_ends_at_once_when_it_is_asked_to() {
     let dev = tempfile::tempdir().unwrap();
     let (signals, mut theirs) = UnixStream::pair().unwrap();
     theirs.write_all(b"!").unwrap();
-    assert_eq!(wait(&signals, dev.path(), LONG), Absence::Asked);
+    assert_eq!(wait(&signals, dev.path(), LONG), DeviceWait::Requested);
 }
 
 #[test]
 fn a_start_without_a_card_is_over_after_its_time() {
     let dev = tempfile::tempdir().unwrap();
     let (signals, _theirs) = UnixStream::pair().unwrap();
-    assert_eq!(wait(&signals, dev.path(), Duration::from_millis(20)), Absence::Over);
+    assert_eq!(wait(&signals, dev.path(), Duration::from_millis(20)), DeviceWait::TimedOut);
     // A machine without such a folder has no devices in it.
-    assert_eq!(wait(&signals, Path::new("/nonexistent"), Duration::ZERO), Absence::Over);
+    assert_eq!(wait(&signals, Path::new("/nonexistent"), Duration::ZERO), DeviceWait::TimedOut);
 }
 
-fn wait(signals: &UnixStream, devices: &Path, most: Duration) -> Absence {
-    absent("there is no sound card", None, signals, devices, most)
+fn wait(signals: &UnixStream, devices: &Path, most: Duration) -> DeviceWait {
+    wait_for_device("there is no sound card", None, signals, devices, most)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a hand that plugs in takes its time")]

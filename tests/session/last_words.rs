@@ -11,7 +11,7 @@ use std::time::Duration;
 use mynah::board::lamp::OutputLines;
 use mynah::conversation::Mode;
 use mynah::parrot::ParrotConfig;
-use mynah::session::{is_broken, last_words, wake_with};
+use mynah::session::{has_panicked, install_panic_hook, set_wake_fd};
 
 use tempfile::TempDir;
 
@@ -80,7 +80,7 @@ fn two_threads_that_break_at_once_say_one_message() {
 fn part() {
     let Ok(part) = std::env::var(PART) else { return };
     let (mut ours, theirs) = UnixStream::pair().unwrap();
-    last_words(say);
+    install_panic_hook(say);
     if part == "session" {
         panic!("the session broke");
     }
@@ -96,7 +96,7 @@ fn part() {
         let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
         let device = kept(&service, Mode::Open, into_folder);
         device.until("listening", 1);
-        wake_with(device.signals.try_clone().unwrap());
+        set_wake_fd(device.signals.try_clone().unwrap());
         Builder::new().name("mynah-capture".to_owned()).spawn(move || break_as(&part)).unwrap();
         for (name, text) in ended(device).1 {
             let listened = text.contains(r#""state":"listening""#);
@@ -104,7 +104,7 @@ fn part() {
         }
         std::process::exit(1);
     }
-    wake_with(theirs);
+    set_wake_fd(theirs);
     for _ in 0..if part == "two" { 2 } else { 1 } {
         let part = part.clone();
         let name = if part == "errand" { "errands" } else { "mynah-capture" };
@@ -115,7 +115,7 @@ fn part() {
     }
     assert_eq!(ours.read(&mut [0]).unwrap(), 1, "it is woken");
     println!("the session has left");
-    assert!(is_broken());
+    assert!(has_panicked());
     // As main does.
     std::process::exit(1);
 }
@@ -152,7 +152,7 @@ struct Spoilt;
 
 impl OutputLines for Spoilt {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
-        last_words(say);
+        install_panic_hook(say);
         assert!(lit != [false, true, false], "the lamp broke");
         Ok(())
     }

@@ -125,7 +125,7 @@ fn a_certificate_from_an_unknown_authority_gets_no_credential() {
     let (trusted, service) =
         (Service::start([Behaviour::Mute]), Service::start([Behaviour::script(events::opening())]));
     let mut wrong = super::remote(&service);
-    if let mynah::session::Service::Remote { tls, .. } = &mut wrong {
+    if let mynah::session::ServiceEndpoint::Remote { tls, .. } = &mut wrong {
         *tls = mynah::link::Tls::new(Some(trusted.ca_file())).unwrap();
     }
     let device = Device::reaching(wrong, Mode::Open, None);

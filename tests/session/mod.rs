@@ -33,7 +33,7 @@ use mynah::link::Tls;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::profile::{Credential, Endpoint, SavedState, Secret};
 use mynah::recorder::{ReplayOutcome, replay};
-use mynah::session::{self, Parts, Recording};
+use mynah::session::{self, RecordingConfig, SessionParts};
 use mynah::wire::SessionConfig;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ impl Device {
         Self::reaching(remote(service), mode, speech)
     }
 
-    fn reaching(service: session::Service, mode: Mode, speech: Option<&[i16]>) -> Self {
+    fn reaching(service: session::ServiceEndpoint, mode: Mode, speech: Option<&[i16]>) -> Self {
         Self::made(TempDir::new().unwrap(), service, mode, speech, false, Leds::default(), into_file)
     }
 
@@ -77,7 +77,7 @@ impl Device {
 
     /// A device whose session thread's allocations are counted.
     fn watched(service: &Service, mode: Mode) -> Self {
-        let nowhere = |_: &Path| Recording::default();
+        let nowhere = |_: &Path| RecordingConfig::default();
         Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Leds::default(), nowhere)
     }
 
@@ -88,12 +88,12 @@ impl Device {
 
     fn made(
         folder: TempDir,
-        service: session::Service,
+        service: session::ServiceEndpoint,
         mode: Mode,
         speech: Option<&[i16]>,
         watched: bool,
         lamps: Leds,
-        place: fn(&Path) -> Recording,
+        place: fn(&Path) -> RecordingConfig,
     ) -> Self {
         let state = folder.path().join("state.toml");
         let kept = std::fs::read_to_string(&state).unwrap_or_default();
@@ -105,23 +105,26 @@ impl Device {
         let speaker = Some(folder.path().join("speaker.wav"));
         let (ours, signals) = UnixStream::pair().unwrap();
         let (asked, ask) = UnixStream::pair().unwrap();
-        let recording = Recording { asked: Some(asked), ..place(folder.path()) };
+        let recording = RecordingConfig { asked: Some(asked), ..place(folder.path()) };
         let (reading, lines) = (OwnedFd::from(reading), OwnedFd::from(lines));
         let mut board = Board::on(reading, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
         board.fit(lamps);
-        let parts = Parts {
+        let parts = SessionParts {
             mode,
             config: config(mode),
             service,
-            sound: audio::open_wav(WavDevices { speech, speaker, speed: 1 }, StreamFormat::default())
+            audio: audio::open_wav(WavDevices { speech, speaker, speed: 1 }, StreamFormat::default())
                 .unwrap(),
-            sounds: true,
+            earcons: true,
             board,
-            errands: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), Some(state.clone()))
-                .unwrap(),
-            keep: SavedState { file: Some(state), muted, volume },
+            background: Background::start(
+                Some(Credential::Key(Secret::new(KEY).unwrap())),
+                Some(state.clone()),
+            )
+            .unwrap(),
+            saved_state: SavedState { file: Some(state), muted, volume },
             signals: ours,
-            patience: None,
+            watchdog_timeout: None,
             seed: 3,
             recording,
         };
@@ -192,9 +195,9 @@ impl Device {
 /// The recording of a whole run.
 const FLIGHT: &str = "flight.jsonl";
 
-fn into_file(folder: &Path) -> Recording {
+fn into_file(folder: &Path) -> RecordingConfig {
     let started = Some("2026-01-02T03:04:05Z".to_owned());
-    Recording { file: Some(folder.join(FLIGHT)), started, ..Recording::default() }
+    RecordingConfig { file: Some(folder.join(FLIGHT)), started, ..RecordingConfig::default() }
 }
 
 /// Whatever a device lives through can be lived again, and holds no secret.
@@ -205,9 +208,9 @@ fn check_recording(file: &Path) {
     assert!(!String::from_utf8(bytes).unwrap().contains(KEY));
 }
 
-fn remote(service: &Service) -> session::Service {
+fn remote(service: &Service) -> session::ServiceEndpoint {
     let ca_file = service.url().starts_with("wss").then(|| service.ca_file());
-    session::Service::Remote {
+    session::ServiceEndpoint::Remote {
         endpoint: Endpoint::new(&service.url(), "gpt-realtime", "2026-07-15").unwrap(),
         tls: Tls::new(ca_file).unwrap(),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mynah::board::lamp::Leds;
 use mynah::conversation::{Exit, Mode};
 use mynah::recorder::{RecordLine, RecordingReader};
-use mynah::session::Recording;
+use mynah::session::RecordingConfig;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -110,8 +110,11 @@ fn words_and_samples_are_written_for_who_wants_them() {
     let mut said = vec![events::transcription_completed("u1", "Hello, bird.")];
     said.extend(events::reply("r1", "i1", "Hello yourself.", &tone(1000, 200)));
     let service = Service::start([Behaviour::script(after_a_turn(said))]);
-    let device =
-        kept(&service, Mode::Open, |folder| Recording { sound: true, words: true, ..into_file(folder) });
+    let device = kept(&service, Mode::Open, |folder| RecordingConfig {
+        sound: true,
+        words: true,
+        ..into_file(folder)
+    });
     device.until("time: reply heard", 1);
     device.key(b"q");
     let (_, recordings) = ended(device);
@@ -143,11 +146,11 @@ fn failed(reply: &str) -> serde_json::Value {
     events::response_failed(reply, "server_error")
 }
 
-pub(super) fn into_folder(folder: &Path) -> Recording {
-    Recording { folder: Some(folder.join("recordings")), ..Recording::default() }
+pub(super) fn into_folder(folder: &Path) -> RecordingConfig {
+    RecordingConfig { folder: Some(folder.join("recordings")), ..RecordingConfig::default() }
 }
 
-pub(super) fn kept(service: &Service, mode: Mode, place: fn(&Path) -> Recording) -> Device {
+pub(super) fn kept(service: &Service, mode: Mode, place: fn(&Path) -> RecordingConfig) -> Device {
     let folder = TempDir::new().unwrap();
     Device::made(folder, remote(service), mode, None, false, Leds::default(), place)
 }

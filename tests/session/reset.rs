@@ -15,7 +15,7 @@ use mynah::profile::{
     ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, Credential, GpioLine, LineBias, ResetHold,
     SavedState, Secret,
 };
-use mynah::session::{Parts, Ready, Recording, Session};
+use mynah::session::{ReadySources, RecordingConfig, Session, SessionParts};
 
 use super::{KEY, after_a_turn, config, remote, tone};
 use crate::service::{Behaviour, Service, events};
@@ -34,18 +34,18 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
     let (board, fingers) = Board::simulated(&[button()], OwnedFd::from(lines)).unwrap();
     let (signals, _kept) = UnixStream::pair().unwrap();
     let tape = WavDevices { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
-    let parts = Parts {
-        recording: Recording::default(),
+    let parts = SessionParts {
+        recording: RecordingConfig::default(),
         mode: Mode::Open,
         config: config(Mode::Open),
         service: remote(&service),
-        sound: audio::open_wav(tape, StreamFormat::default()).unwrap(),
-        sounds: true,
+        audio: audio::open_wav(tape, StreamFormat::default()).unwrap(),
+        earcons: true,
         board,
-        errands: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
-        keep: SavedState { file: None, muted: false, volume: 100 },
+        background: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
+        saved_state: SavedState { file: None, muted: false, volume: 100 },
         signals,
-        patience: None,
+        watchdog_timeout: None,
         seed: 3,
     };
     let mut session = Session::begin(parts, now());
@@ -76,7 +76,7 @@ fn until(session: &mut Session, is_so: impl Fn() -> bool) {
     while !is_so() {
         assert!(now() < end, "it did not come within {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(5));
-        let ready = Ready { sound: true, signals: false, board: true, errands: true, link: true };
+        let ready = ReadySources { sound: true, signals: false, board: true, errands: true, link: true };
         assert!(session.turn(ready, now()).is_none());
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mynah::session::Sleep;
+use mynah::session::SuspendDetector;
 
 #[test]
 fn a_machine_that_has_slept_is_noticed_once() {
     let seconds = Duration::from_secs;
-    let mut sleep = Sleep::new(seconds(100));
-    assert_eq!(sleep.note(seconds(100)), None);
-    assert_eq!(sleep.note(Duration::from_millis(100_900)), None, "a difference of clocks is no sleep");
-    assert_eq!(sleep.note(seconds(460)), Some(seconds(360)));
-    assert_eq!(sleep.note(seconds(460)), None);
+    let mut sleep = SuspendDetector::new(seconds(100));
+    assert_eq!(sleep.update(seconds(100)), None);
+    assert_eq!(sleep.update(Duration::from_millis(100_900)), None, "a difference of clocks is no sleep");
+    assert_eq!(sleep.update(seconds(460)), Some(seconds(360)));
+    assert_eq!(sleep.update(seconds(460)), None);
 }

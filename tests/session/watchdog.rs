@@ -3,37 +3,40 @@
 use std::time::Duration;
 
 use mynah::model::Time;
-use mynah::session::{Progress, Watchdog, Work};
+use mynah::session::{ThreadProgress, ThreadWork, Watchdog};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_device_that_moves_is_fed_three_times_within_the_managers_patience() {
     let (mut watchdog, start) = begin();
-    let fed = seconds(start, 60).filter(|(s, now)| watchdog.look(playing(s * 24_000), *now)).count();
+    let fed = seconds(start, 60).filter(|(s, now)| watchdog.check(playing(s * 24_000), *now)).count();
     assert_eq!(fed, 7, "at once and every ten seconds");
 }
 
 #[test]
 fn a_speaker_that_stands_still_starves_the_watchdog_however_awake_the_session_is() {
     let (mut watchdog, start) = begin();
-    let fed = seconds(start, 300).filter(|(s, now)| watchdog.look(playing(s.min(&15) * 24_000), *now));
+    let fed = seconds(start, 300).filter(|(s, now)| watchdog.check(playing(s.min(&15) * 24_000), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20]);
 }
 
 #[test]
 fn a_microphone_counts_only_while_it_is_open() {
     let (mut watchdog, start) = begin();
-    let deaf = |s: u64| Progress { microphone: Work { due: (20..60).contains(&s), done: 7 }, ..playing(s) };
-    let fed = seconds(start, 90).filter(|(s, now)| watchdog.look(deaf(*s), *now));
+    let deaf = |s: u64| ThreadProgress {
+        microphone: ThreadWork { due: (20..60).contains(&s), done: 7 },
+        ..playing(s)
+    };
+    let fed = seconds(start, 90).filter(|(s, now)| watchdog.check(deaf(*s), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20, 60, 70, 80, 90]);
 }
 
 #[test]
 fn an_errands_thread_that_gives_no_sign_starves_the_watchdog_too() {
     let (mut watchdog, start) = begin();
-    let hung = |s: u64| Progress { errands: Work { due: true, done: s.min(15) }, ..playing(s) };
-    let fed = seconds(start, 90).filter(|(s, now)| watchdog.look(hung(*s), *now));
+    let hung = |s: u64| ThreadProgress { errands: ThreadWork { due: true, done: s.min(15) }, ..playing(s) };
+    let fed = seconds(start, 90).filter(|(s, now)| watchdog.check(hung(*s), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20]);
 }
 
@@ -46,6 +49,6 @@ fn seconds(start: Time, end: u64) -> impl Iterator<Item = (u64, Time)> {
     (0..=end).map(move |s| (s, start + Duration::from_secs(s)))
 }
 
-fn playing(frames: u64) -> Progress {
-    Progress { speaker: Work { due: true, done: frames + 1 }, ..Progress::default() }
+fn playing(frames: u64) -> ThreadProgress {
+    ThreadProgress { speaker: ThreadWork { due: true, done: frames + 1 }, ..ThreadProgress::default() }
 }

@@ -17,7 +17,7 @@ use mynah::profile::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, Endpoint, GpioLine, LedWiring,
     LightConfig, LineBias, SavedState,
 };
-use mynah::session::{Parts, Recording, Service};
+use mynah::session::{RecordingConfig, ServiceEndpoint, SessionParts};
 use mynah::wire::SessionConfig;
 
 use super::network::Mark;
@@ -29,7 +29,7 @@ pub(super) fn parts(
     board: Board,
     errands: Background,
     signals: UnixStream,
-) -> Parts {
+) -> SessionParts {
     let config = SessionConfig {
         instructions: "Be brief.".into(),
         voice: Voice::OpenAi("alloy".into()),
@@ -40,19 +40,19 @@ pub(super) fn parts(
         language: None,
     };
     let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();
-    Parts {
+    SessionParts {
         mode: plan.mode,
         config,
-        service: Service::Remote { endpoint, tls: Tls::new(None).unwrap() },
-        sound,
-        sounds: true,
+        service: ServiceEndpoint::Remote { endpoint, tls: Tls::new(None).unwrap() },
+        audio: sound,
+        earcons: true,
         board,
-        errands,
-        keep: SavedState { file: None, muted: false, volume: 100 },
+        background: errands,
+        saved_state: SavedState { file: None, muted: false, volume: 100 },
         signals,
-        patience: None,
+        watchdog_timeout: None,
         seed: plan.seed,
-        recording: Recording::default(),
+        recording: RecordingConfig::default(),
     }
 }
 

@@ -22,7 +22,7 @@ use mynah::errands::{
 };
 use mynah::light;
 use mynah::model::Time;
-use mynah::session::{Ready, Session};
+use mynah::session::{ReadySources, Session};
 
 use super::card::{Card, Voice};
 use super::clock::{At, Clock, MS, S};
@@ -396,7 +396,7 @@ impl<'a> World<'a> {
         ready.link |= self.fars.iter().any(|far| far.cable.is_readable(false));
         ready.board |= std::mem::take(&mut self.touched);
         let due = self.session.deadline(instant).is_some_and(|deadline| deadline <= instant);
-        if ready == Ready::default() && !due {
+        if ready == ReadySources::default() && !due {
             return false;
         }
         self.turns += 1;
@@ -409,7 +409,7 @@ impl<'a> World<'a> {
         }
         let is_muted = self.session.conversation().muted();
         self.muted_since = is_muted.then(|| if was_muted { self.muted_since.unwrap_or(now) } else { now });
-        let interrupted = self.session.facts().interrupted.map(Time::as_nanos);
+        let interrupted = self.session.light().interrupted.map(Time::as_nanos);
         if interrupted != self.interrupted {
             self.interrupted = interrupted;
             let delivered = delivered.into_iter().max().unwrap_or(0);
@@ -431,7 +431,7 @@ impl<'a> World<'a> {
     }
 
     fn note_rest(&mut self, now: At) {
-        let facts = self.session.facts();
+        let facts = self.session.light();
         let (word, _) = light::word(facts, Time::from_nanos(now));
         let told = facts.state == State::Offline || facts.fault.is_some();
         if told && self.shown.is_none() && self.plan.fault_at.is_some_and(|at| now >= at) {
@@ -459,7 +459,7 @@ impl<'a> World<'a> {
                 self.promises.borrow_mut().stuck(now, &format!("{state:?}, although nothing went wrong"));
             }
         }
-        let (state, since) = (self.session.facts().state, self.session.facts().since.as_nanos());
+        let (state, since) = (self.session.light().state, self.session.light().since.as_nanos());
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
             self.promises.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
         }
