@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use mynah::sys::alsa_proc::{Pcm, parse_cards, read_cards};
+use mynah::sys::alsa_proc::{PcmInfo, parse_cards, read_cards};
 use mynah::sys::proc::{field, open_files, process_of, processes, program};
 use mynah::sys::{EventFd, TimerFd};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -54,7 +54,7 @@ fn sound_cards_are_parsed_with_both_names_and_their_devices() {
     assert_eq!((hdmi.number, hdmi.id.as_str(), hdmi.is_duplex()), (0, "vc4hdmi", false));
     assert_eq!((usb.number, usb.id.as_str(), usb.driver.as_str()), (1, "MS", "USB-Audio"));
     assert_eq!(usb.names, ["Jabra SPEAK 510 - MS", "GN at usb-1"]);
-    assert_eq!(usb.pcms, [Pcm { name: "USB Audio".into(), plays: true, records: true }]);
+    assert_eq!(usb.pcms, [PcmInfo { name: "USB Audio".into(), plays: true, records: true }]);
     assert!(usb.is_duplex() && usb.is_called("MS") && usb.is_called("Jabra") && !usb.is_called("510"));
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use super::trouble::{AudioError, DeviceOwner, Direction};
-use crate::sys::alsa_proc::{Card, read_cards};
+use crate::sys::alsa_proc::{CardInfo, read_cards};
 use crate::sys::proc::{field, file_names, process_of, program};
 
 /// Replaces the bare reason why a device could not be opened by what `proc` and `dev` under `root` tell
@@ -65,7 +65,7 @@ impl PcmAddress<'_> {
         })
     }
 
-    fn names(&self, card: &Card) -> bool {
+    fn names(&self, card: &CardInfo) -> bool {
         self.card == card.id || self.card.parse() == Ok(card.number)
     }
 }
@@ -76,7 +76,7 @@ fn word(text: &str) -> &str {
 }
 
 /// The numbers of a card's devices of one direction, which are its folders `pcm0p`, `pcm0c`, ….
-fn numbers(root: &Path, card: &Card, end: Direction) -> Vec<u32> {
+fn numbers(root: &Path, card: &CardInfo, end: Direction) -> Vec<u32> {
     let direction = match end {
         Direction::Capture => 'c',
         Direction::Playback => 'p',
@@ -88,12 +88,12 @@ fn numbers(root: &Path, card: &Card, end: Direction) -> Vec<u32> {
     numbers
 }
 
-fn devices(root: &Path, card: &Card, end: Direction) -> Vec<String> {
+fn devices(root: &Path, card: &CardInfo, end: Direction) -> Vec<String> {
     let name = |number| format!("hw:CARD={},DEV={number}", card.id);
     numbers(root, card, end).into_iter().map(name).collect()
 }
 
-fn owners(root: &Path, card: &Card, end: Direction, device: Option<u32>) -> Vec<DeviceOwner> {
+fn owners(root: &Path, card: &CardInfo, end: Direction, device: Option<u32>) -> Vec<DeviceOwner> {
     let letter = match end {
         Direction::Capture => 'c',
         Direction::Playback => 'p',
@@ -118,7 +118,7 @@ fn owners(root: &Path, card: &Card, end: Direction, device: Option<u32>) -> Vec<
 }
 
 /// The error with which this user may not so much as look at a card, if so.
-fn forbidden(root: &Path, card: &Card) -> Option<i32> {
+fn forbidden(root: &Path, card: &CardInfo) -> Option<i32> {
     let node = root.join(format!("dev/snd/controlC{}", card.number));
     let error = fs::File::open(node).err().filter(|error| error.kind() == io::ErrorKind::PermissionDenied)?;
     error.raw_os_error()

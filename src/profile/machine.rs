@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::sys::alsa_proc::{Card, read_cards};
+use crate::sys::alsa_proc::{CardInfo, read_cards};
 
 /// What this machine says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct HostInfo {
     /// The product that the HAT's memory names (`/proc/device-tree/hat/product`).
     pub hat: Option<String>,
     /// The sound cards, in the kernel's order.
-    pub cards: Vec<Card>,
+    pub cards: Vec<CardInfo>,
 }
 
 impl HostInfo {

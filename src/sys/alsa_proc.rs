@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// One sound card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Card {
+pub struct CardInfo {
     /// Its number, which may be another after the next start.
     pub number: u32,
     /// Its id, by which ALSA names it: `hw:CARD=id`.
@@ -18,12 +18,12 @@ pub struct Card {
     /// Its names, the short one and the long one.
     pub names: [String; 2],
     /// Its devices.
-    pub pcms: Vec<Pcm>,
+    pub pcms: Vec<PcmInfo>,
 }
 
 /// One device of a card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pcm {
+pub struct PcmInfo {
     /// Its name, which names the codec, e.g. `bcm2835-i2s-wm8960-hifi wm8960-hifi-0`.
     pub name: String,
     /// Whether it plays.
@@ -32,7 +32,7 @@ pub struct Pcm {
     pub records: bool,
 }
 
-impl Card {
+impl CardInfo {
     /// Returns whether it both plays and records.
     #[must_use]
     pub fn is_duplex(&self) -> bool {
@@ -48,7 +48,7 @@ impl Card {
 
 /// Reads the cards below `root`, in the kernel's order; a machine without a sound card has none.
 #[must_use]
-pub fn read_cards(root: &Path) -> Vec<Card> {
+pub fn read_cards(root: &Path) -> Vec<CardInfo> {
     let text = |file: &str| fs::read_to_string(root.join("proc/asound").join(file)).unwrap_or_default();
     parse_cards(&text("cards"), &text("pcm"))
 }
@@ -57,8 +57,8 @@ pub fn read_cards(root: &Path) -> Vec<Card> {
 ///
 /// A card is a line ` 1 [id             ]: driver - name`, then one with the long name.
 #[must_use]
-pub fn parse_cards(cards: &str, pcms: &str) -> Vec<Card> {
-    let mut found: Vec<Card> = Vec::new();
+pub fn parse_cards(cards: &str, pcms: &str) -> Vec<CardInfo> {
+    let mut found: Vec<CardInfo> = Vec::new();
     for line in cards.lines() {
         match parse_card(line) {
             Some(card) => found.push(card),
@@ -77,11 +77,11 @@ pub fn parse_cards(cards: &str, pcms: &str) -> Vec<Card> {
     found
 }
 
-fn parse_card(line: &str) -> Option<Card> {
+fn parse_card(line: &str) -> Option<CardInfo> {
     let (number, rest) = line.split_once('[')?;
     let (id, rest) = rest.split_once("]: ")?;
     let (driver, name) = rest.split_once(" - ")?;
-    Some(Card {
+    Some(CardInfo {
         number: number.trim().parse().ok()?,
         id: id.trim().to_owned(),
         driver: driver.trim().to_owned(),
@@ -91,10 +91,10 @@ fn parse_card(line: &str) -> Option<Card> {
 }
 
 /// Parses a line of `/proc/asound/pcm`: `01-00: id : name : playback 1 : capture 1`.
-fn parse_pcm(line: &str) -> Option<(u32, Pcm)> {
+fn parse_pcm(line: &str) -> Option<(u32, PcmInfo)> {
     let (place, rest) = line.split_once(": ")?;
     let (number, _) = place.split_once('-')?;
-    let pcm = Pcm {
+    let pcm = PcmInfo {
         name: rest.split(" : ").next()?.trim().to_owned(),
         plays: rest.contains(" : playback "),
         records: rest.contains(" : capture "),

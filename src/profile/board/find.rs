@@ -5,7 +5,7 @@
 
 use super::super::document::StrictTable;
 use super::super::machine::HostInfo;
-use crate::sys::alsa_proc::Card;
+use crate::sys::alsa_proc::CardInfo;
 
 /// One way to recognise a board: all that it names must be there.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ type MatchScore = (usize, usize);
 pub(super) struct BoardMatch<'m> {
     score: MatchScore,
     /// The sound card it was recognised by: what `{card}` stands for.
-    pub(super) card: Option<&'m Card>,
+    pub(super) card: Option<&'m CardInfo>,
     /// What was recognised, as the end of a sentence.
     pub(super) because: String,
 }
@@ -104,7 +104,7 @@ impl BoardSignature {
     }
 
     /// Looks for a card, and tells whether it was found by name and not by its driver.
-    fn card<'m>(&self, name: &str, machine: &'m HostInfo) -> Option<(&'m Card, bool)> {
+    fn card<'m>(&self, name: &str, machine: &'m HostInfo) -> Option<(&'m CardInfo, bool)> {
         let mut fit = machine.cards.iter().filter(|card| !self.duplex || card.is_duplex());
         let named = fit.clone().find(|card| card.is_called(name)).map(|card| (card, true));
         named.or_else(|| fit.find(|card| card.driver == name).map(|card| (card, false)))
@@ -151,7 +151,7 @@ pub(super) fn judge<'m, B>(boards: impl IntoIterator<Item = (B, BoardMatch<'m>)>
     }
 }
 
-fn describe(card: &Card) -> String {
+fn describe(card: &CardInfo) -> String {
     match card.names[0].as_str() {
         "" => card.id.clone(),
         name if name == card.id => card.id.clone(),

@@ -16,7 +16,7 @@ use super::keys::{Key, nearest};
 use super::machine::HostInfo;
 use super::values::Values;
 use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfig, UnplugPolicy, text};
-use crate::sys::alsa_proc::Card;
+use crate::sys::alsa_proc::CardInfo;
 use facts::BoardFile;
 use find::{Detection, best, judge};
 use sound::DeviceTable;
@@ -71,7 +71,7 @@ fn file_of(name: &str) -> String {
 #[derive(Default)]
 struct ChosenBoard {
     facts: BoardFile,
-    card: Option<Card>,
+    card: Option<CardInfo>,
     why: String,
 }
 
@@ -204,7 +204,7 @@ struct Side {
 impl Side {
     /// Takes the user's device, or else the board's. The board's PCM format belongs to the board's device, so another
     /// device of the user's does not get it.
-    fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&Card>) -> Self {
+    fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&CardInfo>) -> Self {
         let by_board = board.device.as_deref().and_then(|template| name(template, card));
         let lacks_card = by_user.is_none() && board.device.is_some() && by_board.is_none();
         let follows_board = by_user.is_none() || board.device.is_none() || by_user == by_board;
@@ -214,12 +214,12 @@ impl Side {
 }
 
 /// Returns the control with its card's id filled in, if that is known.
-fn on_card(control: &MixerControl, card: Option<&Card>) -> Option<MixerControl> {
+fn on_card(control: &MixerControl, card: Option<&CardInfo>) -> Option<MixerControl> {
     Some(MixerControl { card: name(&control.card, card)?, ..control.clone() })
 }
 
 /// Puts the card's id where `{card}` stands, if it is known.
-fn name(template: &str, card: Option<&Card>) -> Option<String> {
+fn name(template: &str, card: Option<&CardInfo>) -> Option<String> {
     if !template.contains(CARD) {
         return Some(template.to_owned());
     }
