@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::Who;
+use crate::wire::Role;
 
 /// Turns kept; the oldest is forgotten. A conversation goes on from its last minutes.
 const TURNS: usize = 32;
@@ -28,7 +28,7 @@ pub struct History {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryTurn {
     /// Who said it.
-    pub who: Who,
+    pub who: Role,
     item: String,
     /// The transcript.
     pub words: String,
@@ -47,7 +47,7 @@ pub struct PlayedShare {
 
 impl History {
     /// Adds the words of a turn; leaves out what was not heard of it if it has been truncated before.
-    pub fn push(&mut self, who: Who, item: &str, words: &str) {
+    pub fn push(&mut self, who: Role, item: &str, words: &str) {
         let words = words.trim();
         if words.is_empty() {
             return;
@@ -117,7 +117,7 @@ mod tests {
     fn the_newest_turns_are_kept_in_order() {
         let mut history = History::default();
         for turn in 0..40 {
-            history.push(Who::Owner, &format!("i{turn}"), &format!("turn {turn}"));
+            history.push(Role::User, &format!("i{turn}"), &format!("turn {turn}"));
         }
         let kept = kept(&history);
         assert_eq!((kept.len(), kept[0].1, kept[31].1), (TURNS, "turn 8", "turn 39"));
@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn neither_the_history_nor_a_turn_exceeds_its_limit() {
         let mut history = History::default();
-        history.push(Who::Owner, "a", &"ä".repeat(3000));
-        assert_eq!(kept(&history), [(Who::Owner, &*"ä".repeat(TURN_CHARACTERS), false)]);
+        history.push(Role::User, "a", &"ä".repeat(3000));
+        assert_eq!(kept(&history), [(Role::User, &*"ä".repeat(TURN_CHARACTERS), false)]);
         for turn in ["b", "c", "d", "e"] {
-            history.push(Who::Mynah, turn, &turn.repeat(TURN_CHARACTERS));
+            history.push(Role::Assistant, turn, &turn.repeat(TURN_CHARACTERS));
         }
         assert_eq!(history.characters(), CHARACTERS);
         assert_eq!(kept(&history)[0].1, "b".repeat(TURN_CHARACTERS));
@@ -141,36 +141,36 @@ mod tests {
         for words_first in [true, false] {
             let mut history = History::default();
             if words_first {
-                history.push(Who::Mynah, "i", "one two three four");
+                history.push(Role::Assistant, "i", "one two three four");
             }
             history.truncate("i", heard);
             if !words_first {
-                history.push(Who::Mynah, "i", "one two three four");
+                history.push(Role::Assistant, "i", "one two three four");
             }
-            assert_eq!(kept(&history), [(Who::Mynah, "one two", false)]);
+            assert_eq!(kept(&history), [(Role::Assistant, "one two", false)]);
         }
     }
 
     #[test]
     fn a_reply_of_which_nothing_was_heard_is_removed() {
         let mut history = History::default();
-        history.push(Who::Owner, "u", "Hello.");
-        history.push(Who::Mynah, "i", "Hello yourself.");
+        history.push(Role::User, "u", "Hello.");
+        history.push(Role::Assistant, "i", "Hello yourself.");
         history.truncate("i", PlayedShare::default());
-        assert_eq!(kept(&history), [(Who::Owner, "Hello.", true)]);
+        assert_eq!(kept(&history), [(Role::User, "Hello.", true)]);
     }
 
     #[test]
     fn an_empty_turn_is_not_kept_and_clear_forgets_all() {
         let mut history = History::default();
-        history.push(Who::Owner, "u", "  ");
+        history.push(Role::User, "u", "  ");
         assert_eq!(kept(&history), []);
-        history.push(Who::Owner, "u", "Hello.");
+        history.push(Role::User, "u", "Hello.");
         history.clear();
         assert_eq!(kept(&history), []);
     }
 
-    fn kept(history: &History) -> Vec<(Who, &str, bool)> {
+    fn kept(history: &History) -> Vec<(Role, &str, bool)> {
         history.turns().map(|turn| (turn.who, turn.words.as_str(), turn.whole)).collect()
     }
 }

@@ -157,14 +157,14 @@ fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
     delta.extend_from_slice(br#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":""#);
     wire::encode(&[5; 4800], &mut delta);
     delta.extend_from_slice(br#""}"#);
-    let mut samples = wire::Samples::default();
+    let mut samples = wire::Pcm16Decoder::default();
     let mut turn = |guarded: bool| {
         let mut count = 0;
         let mut up_and_down = || {
             ours.send(|text| wire::append(&frames, text)).unwrap();
             ours.flush().unwrap();
             while let Some(LinkEvent::Text(text)) = ours.next(start).unwrap() {
-                let Ok(wire::Incoming::Audio(audio)) = wire::read(&text) else { panic!("not audio") };
+                let Ok(wire::ServerEvent::Audio(audio)) = wire::parse(&text) else { panic!("not audio") };
                 samples.decode(&audio.base64, |piece| count += piece.len()).unwrap();
             }
         };

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-use mynah::wire::{self, Command, Incoming, Malformed, Samples, SessionConfig, Who};
+use mynah::wire::{self, ClientEvent, Malformed, Pcm16Decoder, Role, ServerEvent, SessionConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -73,18 +73,18 @@ fn the_other_dialect_is_understood_without_being_told() {
 fn what_the_client_says_is_spelled_like_the_recorded_client() {
     let recorded: Vec<Value> = CLIENT.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let said = [
-        (3, Command::Commit),
-        (4, Command::Clear),
-        (9, Command::Truncate { item: id("item_a1Vx88KmP0sD"), content_index: 0, audio_end_ms: 840 }),
-        (10, Command::Delete(id("item_u7Lh20Qe9ZbT"))),
-        (14, Command::Cancel(id("resp_Jd05yTq7Xn2E"))),
+        (3, ClientEvent::Commit),
+        (4, ClientEvent::Clear),
+        (9, ClientEvent::Truncate { item: id("item_a1Vx88KmP0sD"), content_index: 0, audio_end_ms: 840 }),
+        (10, ClientEvent::Delete(id("item_u7Lh20Qe9ZbT"))),
+        (14, ClientEvent::Cancel(id("resp_Jd05yTq7Xn2E"))),
     ];
     for (line, command) in said {
         let mut expected = recorded[line].clone();
         expected.as_object_mut().unwrap().remove("event_id");
         assert_eq!(spelled(|text| command.write(text)), expected);
     }
-    assert_eq!(spelled(|text| Command::Create.write(text)), json!({"type": "response.create"}));
+    assert_eq!(spelled(|text| ClientEvent::Create.write(text)), json!({"type": "response.create"}));
 }
 
 #[test]
@@ -119,11 +119,11 @@ fn appending_allocates_nothing_once_warm() {
 #[test]
 fn reading_and_decoding_an_audio_delta_allocates_nothing() {
     let delta = SERVER.lines().nth(14).unwrap();
-    let mut samples = Samples::default();
+    let mut samples = Pcm16Decoder::default();
     let _ = told(delta);
     assert_no_alloc::assert_no_alloc(|| {
         for _ in 0..100 {
-            let Ok(Incoming::Audio(audio)) = wire::read(delta) else { panic!("not audio") };
+            let Ok(ServerEvent::Audio(audio)) = wire::parse(delta) else { panic!("not audio") };
             assert!(samples.decode(&audio.base64, |_| {}).is_ok());
         }
     });
@@ -131,7 +131,7 @@ fn reading_and_decoding_an_audio_delta_allocates_nothing() {
 
 #[test]
 fn half_a_sample_waits_for_the_next_delta_and_an_empty_delta_is_nothing() {
-    let mut samples = Samples::default();
+    let mut samples = Pcm16Decoder::default();
     let mut all = Vec::new();
     for bytes in [&[1u8][..], &[], &[0, 2, 0, 3], &[0]] {
         samples.decode(&STANDARD.encode(bytes), |piece| all.extend_from_slice(piece)).unwrap();
@@ -145,7 +145,7 @@ fn half_a_sample_waits_for_the_next_delta_and_an_empty_delta_is_nothing() {
 
 #[test]
 fn bad_base64_is_an_error_and_the_next_delta_is_not() {
-    let mut samples = Samples::default();
+    let mut samples = Pcm16Decoder::default();
     for bad in ["A", "A===", "AAA", "!!!!", "AAAA====", "ÄÄ"] {
         assert!(samples.decode(bad, |_| {}).is_err(), "{bad}");
     }
@@ -190,8 +190,8 @@ fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matt
 
 #[test]
 fn every_error_code_means_one_thing_to_the_conversation() {
-    let of = |error: Value| match wire::read(&json!({"type": "error", "error": error}).to_string()) {
-        Ok(Incoming::Error(error)) => error.event,
+    let of = |error: Value| match wire::parse(&json!({"type": "error", "error": error}).to_string()) {
+        Ok(ServerEvent::Error(error)) => error.event,
         other => panic!("{other:?}"),
     };
     let codes = [
@@ -274,7 +274,7 @@ fn a_session_set_up_as_asked_shows_no_difference_whatever_the_service_adds() {
     session["turn_detection"]["threshold"] = json!(0.5f32);
     session["voice"] = json!("en-US-Ava:DragonHDLatestNeural");
     session["temperature"] = Value::Null;
-    assert_eq!(wire::differences(&config(), &session.to_string()), []);
+    assert_eq!(wire::mismatches(&config(), &session.to_string()), []);
 }
 
 #[test]
@@ -283,8 +283,8 @@ fn what_the_service_set_up_differently_is_named_and_weighed() {
     session["turn_detection"]["silence_duration_ms"] = json!(200);
     session["input_audio_sampling_rate"] = json!(16000);
     session.as_object_mut().unwrap().remove("instructions");
-    let found = wire::differences(&config(), &session.to_string());
-    let told: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.grave)).collect();
+    let found = wire::mismatches(&config(), &session.to_string());
+    let told: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.fatal)).collect();
     assert_eq!(
         told,
         [
@@ -293,8 +293,8 @@ fn what_the_service_set_up_differently_is_named_and_weighed() {
             ("turn_detection.silence_duration_ms", false)
         ]
     );
-    assert!(wire::differences(&config(), "null")[0].grave);
-    assert!(wire::differences(&config(), "not json")[0].grave);
+    assert!(wire::mismatches(&config(), "null")[0].fatal);
+    assert!(wire::mismatches(&config(), "not json")[0].fatal);
 }
 
 proptest! {
@@ -307,7 +307,7 @@ proptest! {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([0, bytes.len()]).collect();
         cuts.sort_unstable();
-        let (mut decoder, mut all) = (Samples::default(), Vec::new());
+        let (mut decoder, mut all) = (Pcm16Decoder::default(), Vec::new());
         for ends in cuts.windows(2) {
             decoder.decode(&STANDARD.encode(&bytes[ends[0]..ends[1]]), |piece| all.extend_from_slice(piece)).unwrap();
         }
@@ -319,9 +319,9 @@ proptest! {
 
     #[test]
     fn no_text_is_too_strange_to_read(text in ".*") {
-        let _ = wire::read(&text);
-        let _ = wire::differences(&config(), &text);
-        let _ = Samples::default().decode(&text, |_| {});
+        let _ = wire::parse(&text);
+        let _ = wire::mismatches(&config(), &text);
+        let _ = Pcm16Decoder::default().decode(&text, |_| {});
     }
 
     #[test]
@@ -332,27 +332,27 @@ proptest! {
         let mut chars: Vec<char> = line.chars().collect();
         let at = at.index(chars.len());
         chars.splice(at..(at + remove).min(chars.len()), insert.chars());
-        let _ = wire::read(&chars.into_iter().collect::<String>());
+        let _ = wire::parse(&chars.into_iter().collect::<String>());
     }
 }
 
 fn told(text: &str) -> String {
-    match wire::read(text) {
-        Ok(Incoming::Audio(audio)) => {
+    match wire::parse(text) {
+        Ok(ServerEvent::Audio(audio)) => {
             let mut count = 0;
-            Samples::default().decode(&audio.base64, |piece| count += piece.len()).unwrap();
+            Pcm16Decoder::default().decode(&audio.base64, |piece| count += piece.len()).unwrap();
             format!("audio {} {} {}: {count} samples", audio.reply, audio.item, audio.content_index)
         }
-        Ok(Incoming::AudioDone { item, content_index }) => format!("audio done {item} {content_index}"),
-        Ok(Incoming::Event(event)) => format!("{event:?}"),
-        Ok(Incoming::SessionCreated { id, .. }) => format!("created {id}"),
-        Ok(Incoming::SessionUpdated(_)) => "updated".into(),
-        Ok(Incoming::Said { who: Who::Owner, words, .. }) => format!("Owner: {words}"),
-        Ok(Incoming::Said { who: Who::Mynah, words, .. }) => format!("Mynah: {words}"),
-        Ok(Incoming::Error(error)) => format!("error {}: {:?}", error.code, error.event),
-        Ok(Incoming::Warning(sentence)) => format!("warning: {sentence}"),
-        Ok(Incoming::Ignored(_)) => "ignored".into(),
-        Ok(Incoming::Unknown(kind)) => format!("unknown {kind}"),
+        Ok(ServerEvent::AudioDone { item, content_index }) => format!("audio done {item} {content_index}"),
+        Ok(ServerEvent::Service(event)) => format!("{event:?}"),
+        Ok(ServerEvent::SessionCreated { id, .. }) => format!("created {id}"),
+        Ok(ServerEvent::SessionUpdated(_)) => "updated".into(),
+        Ok(ServerEvent::Transcript { who: Role::User, words, .. }) => format!("Owner: {words}"),
+        Ok(ServerEvent::Transcript { who: Role::Assistant, words, .. }) => format!("Mynah: {words}"),
+        Ok(ServerEvent::Error(error)) => format!("error {}: {:?}", error.code, error.event),
+        Ok(ServerEvent::Warning(sentence)) => format!("warning: {sentence}"),
+        Ok(ServerEvent::Ignored(_)) => "ignored".into(),
+        Ok(ServerEvent::Unknown(kind)) => format!("unknown {kind}"),
         Err(malformed @ (Malformed::NotJson(_) | Malformed::Missing { .. })) => malformed.to_string(),
     }
 }
@@ -394,7 +394,7 @@ fn a_reply_ends_in_one_of_four_ways() {
     ] {
         let text = json!({"type": "response.done", "response": {"id": "r", "status": status}}).to_string();
         assert!(
-            matches!(wire::read(&text), Ok(Incoming::Event(ServiceEvent::ReplyDone(_, found))) if found == outcome),
+            matches!(wire::parse(&text), Ok(ServerEvent::Service(ServiceEvent::ReplyDone(_, found))) if found == outcome),
             "{status}"
         );
     }

@@ -6,12 +6,12 @@ use super::backlog::ReplyQueue;
 use crate::audio::{PlaybackFrame, PlaybackHandle};
 use crate::conversation::Id;
 use crate::ledger::Ledger;
-use crate::wire::{AudioDelta, Samples};
+use crate::wire::{AudioDelta, Pcm16Decoder};
 
 /// The way of a reply.
 #[derive(Debug, Default)]
 pub(super) struct Downlink {
-    samples: Samples,
+    samples: Pcm16Decoder,
     stream: Option<(Id, u32)>,
     queue: ReplyQueue,
 }

@@ -9,7 +9,7 @@ use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
 use crate::ledger::TurnMark;
 use crate::link::{LinkEvent, Text};
 use crate::model::Time;
-use crate::wire::{self, AudioDelta, Incoming, Who};
+use crate::wire::{self, AudioDelta, Role, ServerEvent};
 
 /// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
 const MESSAGES_PER_WAKE: usize = 64;
@@ -37,35 +37,37 @@ impl Session {
     }
 
     fn receive(&mut self, text: &Text, now: Time) {
-        let read = wire::read(text);
+        let read = wire::parse(text);
         self.record_message(text.len(), &read, now);
         match read {
-            Ok(Incoming::Audio(delta)) => self.receive_audio(&delta, now),
-            Ok(Incoming::AudioDone { item, content_index }) => self.ledger.audio_done(&item, content_index),
-            Ok(Incoming::Event(event)) => self.handle(&Event::Service(event), now),
-            Ok(Incoming::SessionCreated { id, expires_at_s }) => {
+            Ok(ServerEvent::Audio(delta)) => self.receive_audio(&delta, now),
+            Ok(ServerEvent::AudioDone { item, content_index }) => {
+                self.ledger.audio_done(&item, content_index)
+            }
+            Ok(ServerEvent::Service(event)) => self.handle(&Event::Service(event), now),
+            Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
                 self.status.session(&id, now);
                 let life = self.links.session_life(Slot::Active, expires_at_s);
                 self.handle(&Event::Link(LinkChange::Expires(life)), now);
             }
-            Ok(Incoming::SessionUpdated(effective)) => self.check_config(effective, now),
-            Ok(Incoming::Said { who, item, words }) if !words.trim().is_empty() => {
+            Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, now),
+            Ok(ServerEvent::Transcript { who, item, words }) if !words.trim().is_empty() => {
                 self.history.push(who, &item, &words);
                 let who = match who {
-                    Who::Owner => "you",
-                    Who::Mynah => "mynah",
+                    Role::User => "you",
+                    Role::Assistant => "mynah",
                 };
                 self.recorder.lock().recorder.words(who, &words, now);
                 self.board.print(who, &words);
             }
-            Ok(Incoming::Said { .. } | Incoming::Ignored(_)) => {}
-            Ok(Incoming::Error(error)) => {
+            Ok(ServerEvent::Transcript { .. } | ServerEvent::Ignored(_)) => {}
+            Ok(ServerEvent::Error(error)) => {
                 self.status.error(&error, now);
                 self.set_server_error(&error.event, now);
                 self.handle(&error.event, now);
             }
-            Ok(Incoming::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),
-            Ok(Incoming::Unknown(kind)) => self.status.anomaly(Anomaly::Unknown, &kind, now),
+            Ok(ServerEvent::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),
+            Ok(ServerEvent::Unknown(kind)) => self.status.anomaly(Anomaly::Unknown, &kind, now),
             Err(malformed) => self.status.anomaly(Anomaly::Malformed, &malformed.to_string(), now),
         }
     }
@@ -94,9 +96,9 @@ impl Session {
         if self.conversation.is_configured() {
             return;
         }
-        let found = wire::differences(&self.config, effective);
+        let found = wire::mismatches(&self.config, effective);
         self.status.differences(&found, now);
-        let grave = found.iter().any(|difference| difference.grave);
+        let grave = found.iter().any(|difference| difference.fatal);
         if !grave {
             // Before anything that waits to be said, and to no session that is not wanted.
             self.send_history(now);

@@ -221,8 +221,10 @@ impl Links {
 
     fn classify(&self, lost: &TransportError) -> CloseReason {
         let loss = match lost.reason {
-            TransportErrorKind::Http { status, retry_after } => wire::loss_of_status(status, retry_after),
-            TransportErrorKind::Closed(code) => wire::loss_of_close(code),
+            TransportErrorKind::Http { status, retry_after } => {
+                wire::close_reason_of_status(status, retry_after)
+            }
+            TransportErrorKind::Closed(code) => wire::close_reason_of_code(code),
             TransportErrorKind::Broken => CloseReason::Transient,
             TransportErrorKind::Setup => CloseReason::Permanent,
         };

@@ -44,7 +44,7 @@ use crate::light::LightState;
 use crate::model::Time;
 use crate::profile::SavedState;
 use crate::recorder::RecordingTrigger;
-use crate::wire::{self, Command, SessionConfig};
+use crate::wire::{self, ClientEvent, SessionConfig};
 
 pub use absent::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
 pub use last_words::{has_panicked, install_panic_hook, set_wake_fd};
@@ -316,17 +316,17 @@ impl Session {
             Action::Cut => self.cut(now),
             Action::Clear => {
                 self.uplink.restart();
-                self.command(&Command::Clear, now);
+                self.command(&ClientEvent::Clear, now);
             }
             Action::Commit => {
                 // Where the service finds the turns, letting the button go ends none.
                 self.ledger.mark(TurnMark::TurnEnded, now);
                 self.pump_microphone(now);
-                self.command(&Command::Commit, now);
+                self.command(&ClientEvent::Commit, now);
                 self.uplink.mark_turn_taken();
             }
-            Action::Create => self.command(&Command::Create, now),
-            Action::Cancel(reply) => self.command(&Command::Cancel(reply), now),
+            Action::Create => self.command(&ClientEvent::Create, now),
+            Action::Cancel(reply) => self.command(&ClientEvent::Cancel(reply), now),
             Action::Notify(news) => {
                 self.set_notice(news, now);
                 self.status.notice(news, &mut self.board);

@@ -19,7 +19,7 @@ use crate::light;
 use crate::link::{TransportError, TransportErrorKind};
 use crate::model::Time;
 use crate::recorder::{Recorder, RecorderSetup, RecordingTrigger};
-use crate::wire::{Incoming, Malformed};
+use crate::wire::{Malformed, ServerEvent};
 
 /// What the owner wants recorded, and where.
 #[derive(Debug, Default)]
@@ -192,10 +192,15 @@ impl Session {
     }
 
     /// Notes a message of so many bytes that came, and what it was understood as.
-    pub(super) fn record_message(&mut self, bytes: usize, read: &Result<Incoming<'_>, Malformed>, now: Time) {
+    pub(super) fn record_message(
+        &mut self,
+        bytes: usize,
+        read: &Result<ServerEvent<'_>, Malformed>,
+        now: Time,
+    ) {
         let recorder = &mut self.recorder.lock().recorder;
         match read {
-            Ok(incoming @ Incoming::Audio(delta)) => {
+            Ok(incoming @ ServerEvent::Audio(delta)) => {
                 recorder.got_sound(incoming.kind(), bytes, &delta.base64, now)
             }
             Ok(incoming) => recorder.got(incoming.kind(), bytes, now),

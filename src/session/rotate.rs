@@ -8,7 +8,7 @@ use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEv
 use crate::history::HistoryTurn;
 use crate::link::{LinkEvent, TransportError};
 use crate::model::Time;
-use crate::wire::{self, Command, Incoming};
+use crate::wire::{self, ClientEvent, ServerEvent};
 
 impl Session {
     pub(super) fn dial_standby(&mut self, now: Time) {
@@ -45,7 +45,7 @@ impl Session {
     pub(super) fn send_history(&mut self, now: Time) {
         let turns: Vec<_> = self.history.turns().cloned().collect();
         for HistoryTurn { who, words, whole, .. } in turns {
-            let command = Command::Recall { who, words, whole };
+            let command = ClientEvent::CreateItem { who, words, whole };
             self.send(command.kind(), |text| command.write(text), now);
         }
     }
@@ -76,20 +76,20 @@ impl Session {
     }
 
     fn receive_standby_message(&mut self, text: &str, now: Time) {
-        match wire::read(text) {
-            Ok(Incoming::SessionCreated { id, expires_at_s }) => {
+        match wire::parse(text) {
+            Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
                 self.status.session(&format!("{id}, to take over"), now);
                 self.links.session_life(Slot::Standby, expires_at_s);
             }
-            Ok(Incoming::SessionUpdated(effective)) => {
-                let found = wire::differences(&self.config, effective);
+            Ok(ServerEvent::SessionUpdated(effective)) => {
+                let found = wire::mismatches(&self.config, effective);
                 self.status.differences(&found, now);
-                let grave = found.iter().any(|difference| difference.grave);
+                let grave = found.iter().any(|difference| difference.fatal);
                 let life = self.links.remaining_life(Slot::Standby);
                 let change = if grave { StandbyChange::Refused } else { StandbyChange::Configured(life) };
                 self.handle(&Event::Standby(change), now);
             }
-            Ok(Incoming::Error(error)) => {
+            Ok(ServerEvent::Error(error)) => {
                 self.status.error(&error, now);
                 if matches!(
                     error.event,
@@ -101,13 +101,13 @@ impl Session {
             }
             // Nobody has said anything there yet.
             Ok(
-                Incoming::Audio(_)
-                | Incoming::AudioDone { .. }
-                | Incoming::Event(_)
-                | Incoming::Said { .. }
-                | Incoming::Warning(_)
-                | Incoming::Ignored(_)
-                | Incoming::Unknown(_),
+                ServerEvent::Audio(_)
+                | ServerEvent::AudioDone { .. }
+                | ServerEvent::Service(_)
+                | ServerEvent::Transcript { .. }
+                | ServerEvent::Warning(_)
+                | ServerEvent::Ignored(_)
+                | ServerEvent::Unknown(_),
             )
             | Err(_) => {}
         }

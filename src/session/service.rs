@@ -10,7 +10,7 @@ use crate::conversation::{CloseReason, Event, LinkChange};
 use crate::errands::BackgroundEvent;
 use crate::link::TransportError;
 use crate::model::Time;
-use crate::wire::Command;
+use crate::wire::ClientEvent;
 
 impl Session {
     pub(super) fn dial(&mut self, now: Time) {
@@ -39,7 +39,7 @@ impl Session {
         }
     }
 
-    pub(super) fn command(&mut self, command: &Command, now: Time) {
+    pub(super) fn command(&mut self, command: &ClientEvent, now: Time) {
         log::debug!("tells the service: {command:?}");
         self.send(command.kind(), |text| command.write(text), now);
     }

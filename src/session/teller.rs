@@ -10,7 +10,7 @@ use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent}
 use crate::ledger::TurnTimings;
 use crate::link::{TransportError, TransportErrorKind, clipped};
 use crate::model::{CounterSnapshot, Time};
-use crate::wire::{Difference, ServiceError};
+use crate::wire::{ConfigMismatch, ServiceError};
 
 /// The least time between two lines about the same kind of trouble.
 const QUIET: Duration = Duration::from_secs(60);
@@ -127,12 +127,12 @@ impl StatusReporter {
         }
     }
 
-    pub(super) fn differences(&mut self, found: &[Difference], now: Time) {
-        let grave = found.iter().any(|difference| difference.grave);
+    pub(super) fn differences(&mut self, found: &[ConfigMismatch], now: Time) {
+        let grave = found.iter().any(|difference| difference.fatal);
         if found.is_empty() || (self.differences.due(now).is_none() && !grave) {
             return;
         }
-        for Difference { path, asked, got, grave } in found {
+        for ConfigMismatch { path, asked, got, fatal: grave } in found {
             let level = if *grave { log::Level::Error } else { log::Level::Warn };
             let got = clipped(&got.to_string());
             log::log!(level, "the service set {path} to {got} where {asked} was asked");

@@ -9,7 +9,7 @@ use crate::conversation::{DeviceEvent, Event, State};
 use crate::history::PlayedShare;
 use crate::ledger::{Correction, TurnMark};
 use crate::model::Time;
-use crate::wire::Command;
+use crate::wire::ClientEvent;
 
 impl Session {
     /// Moves the microphone's frames on: to the service, or into the pre-roll.
@@ -60,11 +60,11 @@ impl Session {
             let command = match correction {
                 Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
                     self.history.truncate(&item, PlayedShare { heard_ms: audio_end_ms, received_ms });
-                    Command::Truncate { item, content_index, audio_end_ms }
+                    ClientEvent::Truncate { item, content_index, audio_end_ms }
                 }
                 Correction::Delete { item } => {
                     self.history.truncate(&item, PlayedShare::default());
-                    Command::Delete(item)
+                    ClientEvent::Delete(item)
                 }
             };
             self.command(&command, now);

@@ -14,13 +14,13 @@ use crate::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, Se
 
 /// One server event, as far as mynah has a use for it.
 #[derive(Debug)]
-pub enum Incoming<'a> {
+pub enum ServerEvent<'a> {
     /// `response.audio.delta`
     Audio(AudioDelta<'a>),
     /// `response.audio.done`: all audio of this part of this item has been sent.
     AudioDone { item: Cow<'a, str>, content_index: u32 },
     /// Something for the conversation.
-    Event(ServiceEvent),
+    Service(ServiceEvent),
     /// `session.created`
     SessionCreated {
         id: Cow<'a, str>,
@@ -30,8 +30,8 @@ pub enum Incoming<'a> {
     /// `session.updated`, with the text of the effective session, to be compared with what was asked.
     SessionUpdated(&'a str),
     /// The whole of what somebody said, as text.
-    Said {
-        who: Who,
+    Transcript {
+        who: Role,
         /// The item it was said in; empty when the service does not name it.
         item: Cow<'a, str>,
         words: Cow<'a, str>,
@@ -46,26 +46,26 @@ pub enum Incoming<'a> {
     Unknown(Cow<'a, str>),
 }
 
-impl Incoming<'_> {
+impl ServerEvent<'_> {
     /// Returns its type, of which only known ones are told: others are the service's own words. What came under
     /// several types is given one name.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Audio(_) | Self::Event(ServiceEvent::Audio(_)) => "response.audio.delta",
+            Self::Audio(_) | Self::Service(ServiceEvent::Audio(_)) => "response.audio.delta",
             Self::AudioDone { .. } => "response.audio.done",
             Self::SessionCreated { .. } => "session.created",
             Self::SessionUpdated(_) => "session.updated",
-            Self::Said { .. } => "a transcript",
-            Self::Error(_) | Self::Event(ServiceEvent::Refused(_)) => "error",
+            Self::Transcript { .. } => "a transcript",
+            Self::Error(_) | Self::Service(ServiceEvent::Refused(_)) => "error",
             Self::Warning(_) => "warning",
             Self::Ignored(known) => known,
             Self::Unknown(_) => "unknown",
-            Self::Event(ServiceEvent::SpeechStarted) => "input_audio_buffer.speech_started",
-            Self::Event(ServiceEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
-            Self::Event(ServiceEvent::Committed) => "input_audio_buffer.committed",
-            Self::Event(ServiceEvent::ReplyCreated(_)) => "response.created",
-            Self::Event(ServiceEvent::ReplyDone(..)) => "response.done",
+            Self::Service(ServiceEvent::SpeechStarted) => "input_audio_buffer.speech_started",
+            Self::Service(ServiceEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
+            Self::Service(ServiceEvent::Committed) => "input_audio_buffer.committed",
+            Self::Service(ServiceEvent::ReplyCreated(_)) => "response.created",
+            Self::Service(ServiceEvent::ReplyDone(..)) => "response.done",
         }
     }
 }
@@ -82,11 +82,11 @@ pub struct AudioDelta<'a> {
 
 /// Whose words a transcript holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Role {
     /// The person.
-    Owner,
+    User,
     /// The service.
-    Mynah,
+    Assistant,
 }
 
 /// An `error` event (protocol §11).
@@ -124,52 +124,52 @@ impl fmt::Display for Malformed {
 ///
 /// # Errors
 /// When the text is not a JSON object with a `type`, or lacks what its type makes no sense without.
-pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
-    let flat: Flat<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
+    let flat: EventFields<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let kind = flat.kind.need("type", "event")?;
     let incoming = match &*kind {
-        "response.audio.delta" | "response.output_audio.delta" => Incoming::Audio(AudioDelta {
+        "response.audio.delta" | "response.output_audio.delta" => ServerEvent::Audio(AudioDelta {
             reply: flat.response_id.need("response_id", &kind)?,
             item: flat.item_id.need("item_id", &kind)?,
             content_index: flat.content_index.0,
             base64: flat.delta.need("delta", &kind)?,
         }),
-        "response.audio.done" | "response.output_audio.done" => Incoming::AudioDone {
+        "response.audio.done" | "response.output_audio.done" => ServerEvent::AudioDone {
             item: flat.item_id.need("item_id", &kind)?,
             content_index: flat.content_index.0,
         },
-        "input_audio_buffer.speech_started" => Incoming::Event(ServiceEvent::SpeechStarted),
-        "input_audio_buffer.speech_stopped" => Incoming::Event(ServiceEvent::SpeechStopped),
-        "input_audio_buffer.committed" => Incoming::Event(ServiceEvent::Committed),
+        "input_audio_buffer.speech_started" => ServerEvent::Service(ServiceEvent::SpeechStarted),
+        "input_audio_buffer.speech_stopped" => ServerEvent::Service(ServiceEvent::SpeechStopped),
+        "input_audio_buffer.committed" => ServerEvent::Service(ServiceEvent::Committed),
         "response.created" => {
-            Incoming::Event(ServiceEvent::ReplyCreated(Response::read(flat.response, &kind)?.0))
+            ServerEvent::Service(ServiceEvent::ReplyCreated(ResponseFields::read(flat.response, &kind)?.0))
         }
         "response.done" => {
-            let (id, outcome) = Response::read(flat.response, &kind)?;
-            Incoming::Event(ServiceEvent::ReplyDone(id, outcome))
+            let (id, outcome) = ResponseFields::read(flat.response, &kind)?;
+            ServerEvent::Service(ServiceEvent::ReplyDone(id, outcome))
         }
         "session.created" => {
-            let session = nested::<Created<'_>>(flat.session);
+            let session = nested::<SessionFields<'_>>(flat.session);
             let expires_at_s = (session.expires_at.0 > 0).then_some(session.expires_at.0);
-            Incoming::SessionCreated { id: session.id.or_empty(), expires_at_s }
+            ServerEvent::SessionCreated { id: session.id.or_empty(), expires_at_s }
         }
-        "session.updated" => Incoming::SessionUpdated(flat.session.map_or("null", RawValue::get)),
+        "session.updated" => ServerEvent::SessionUpdated(flat.session.map_or("null", RawValue::get)),
         "conversation.item.input_audio_transcription.completed" => {
-            said(Who::Owner, flat.item_id, flat.transcript)
+            said(Role::User, flat.item_id, flat.transcript)
         }
         "response.audio_transcript.done" | "response.output_audio_transcript.done" => {
-            said(Who::Mynah, flat.item_id, flat.transcript)
+            said(Role::Assistant, flat.item_id, flat.transcript)
         }
-        "response.text.done" | "response.output_text.done" => said(Who::Mynah, flat.item_id, flat.text),
-        "error" => Incoming::Error(nested::<ErrorBody<'_>>(flat.error).classify()),
-        "warning" => Incoming::Warning(nested::<ErrorBody<'_>>(flat.warning).sentence()),
+        "response.text.done" | "response.output_text.done" => said(Role::Assistant, flat.item_id, flat.text),
+        "error" => ServerEvent::Error(nested::<ErrorBody<'_>>(flat.error).classify()),
+        "warning" => ServerEvent::Warning(nested::<ErrorBody<'_>>(flat.warning).sentence()),
         "conversation.item.input_audio_transcription.failed" => {
             let why = nested::<ErrorBody<'_>>(flat.error).sentence();
-            Incoming::Warning(format!("the owner's words could not be written down: {why}"))
+            ServerEvent::Warning(format!("the owner's words could not be written down: {why}"))
         }
         other => match KNOWN.iter().find(|known| **known == other) {
-            Some(known) => Incoming::Ignored(known),
-            None => Incoming::Unknown(kind),
+            Some(known) => ServerEvent::Ignored(known),
+            None => ServerEvent::Unknown(kind),
         },
     };
     Ok(incoming)
@@ -178,8 +178,8 @@ pub fn read(text: &str) -> Result<Incoming<'_>, Malformed> {
 /// How much of the parser's reason is kept: no reason of its own is longer.
 const REASON_CHARS: usize = 100;
 
-fn said<'a>(who: Who, item: Text<'a>, words: Text<'a>) -> Incoming<'a> {
-    Incoming::Said { who, item: item.or_empty(), words: words.or_empty() }
+fn said<'a>(who: Role, item: OptionalText<'a>, words: OptionalText<'a>) -> ServerEvent<'a> {
+    ServerEvent::Transcript { who, item: item.or_empty(), words: words.or_empty() }
 }
 
 /// Documented or recorded events without a use here (protocol §7, §17).
@@ -243,20 +243,20 @@ const KNOWN: [&str; 54] = [
 /// The fields of all events that matter, side by side, so that one pass finds them whatever the order.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-struct Flat<'a> {
+struct EventFields<'a> {
     #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
+    kind: OptionalText<'a>,
     #[serde(borrow)]
-    response_id: Text<'a>,
+    response_id: OptionalText<'a>,
     #[serde(borrow)]
-    item_id: Text<'a>,
-    content_index: Index,
+    item_id: OptionalText<'a>,
+    content_index: OptionalIndex,
     #[serde(borrow)]
-    delta: Text<'a>,
+    delta: OptionalText<'a>,
     #[serde(borrow)]
-    transcript: Text<'a>,
+    transcript: OptionalText<'a>,
     #[serde(borrow)]
-    text: Text<'a>,
+    text: OptionalText<'a>,
     #[serde(borrow)]
     response: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -269,24 +269,24 @@ struct Flat<'a> {
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-struct Created<'a> {
+struct SessionFields<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
-    expires_at: Index,
+    id: OptionalText<'a>,
+    expires_at: OptionalIndex,
 }
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-struct Response<'a> {
+struct ResponseFields<'a> {
     #[serde(borrow)]
-    id: Text<'a>,
+    id: OptionalText<'a>,
     #[serde(borrow)]
-    status: Text<'a>,
+    status: OptionalText<'a>,
 }
 
-impl Response<'_> {
+impl ResponseFields<'_> {
     fn read(raw: Option<&RawValue>, kind: &str) -> Result<(Id, ResponseStatus), Malformed> {
-        let response: Response<'_> = nested(raw);
+        let response: ResponseFields<'_> = nested(raw);
         let missing = |field| Malformed::Missing { event: kind.to_owned(), field };
         let id = response.id.need("response.id", kind)?;
         let id = Id::try_from(&*id).map_err(|_| missing("response.id of at most 64 bytes"))?;
@@ -304,15 +304,15 @@ impl Response<'_> {
 #[serde(default)]
 struct ErrorBody<'a> {
     #[serde(rename = "type", borrow)]
-    kind: Text<'a>,
+    kind: OptionalText<'a>,
     #[serde(borrow)]
-    code: Text<'a>,
+    code: OptionalText<'a>,
     #[serde(borrow)]
-    message: Text<'a>,
+    message: OptionalText<'a>,
     #[serde(borrow)]
-    param: Text<'a>,
+    param: OptionalText<'a>,
     #[serde(borrow)]
-    event_id: Text<'a>,
+    event_id: OptionalText<'a>,
 }
 
 impl<'a> ErrorBody<'a> {
@@ -357,9 +357,9 @@ fn nested<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
 /// A string if there is one; anything else in its place is as good as nothing. Borrows when nothing
 /// in it is escaped.
 #[derive(Default)]
-struct Text<'a>(Option<Cow<'a, str>>);
+struct OptionalText<'a>(Option<Cow<'a, str>>);
 
-impl<'a> Text<'a> {
+impl<'a> OptionalText<'a> {
     fn need(self, field: &'static str, event: &str) -> Result<Cow<'a, str>, Malformed> {
         self.0.ok_or_else(|| Malformed::Missing { event: event.to_owned(), field })
     }
@@ -369,81 +369,81 @@ impl<'a> Text<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for OptionalText<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(Anything)? {
-            Found::Text(text) => Ok(Self(Some(text))),
-            Found::Number(_) | Found::Nothing => Ok(Self(None)),
+        match deserializer.deserialize_any(AnyJson)? {
+            SimpleValue::Text(text) => Ok(Self(Some(text))),
+            SimpleValue::Number(_) | SimpleValue::Nothing => Ok(Self(None)),
         }
     }
 }
 
 /// A small whole number, 0 where there is none.
 #[derive(Clone, Copy, Default)]
-struct Index(u32);
+struct OptionalIndex(u32);
 
-impl<'de> Deserialize<'de> for Index {
+impl<'de> Deserialize<'de> for OptionalIndex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(Anything)? {
-            Found::Number(number) => Ok(Self(number)),
-            Found::Text(_) | Found::Nothing => Ok(Self(0)),
+        match deserializer.deserialize_any(AnyJson)? {
+            SimpleValue::Number(number) => Ok(Self(number)),
+            SimpleValue::Text(_) | SimpleValue::Nothing => Ok(Self(0)),
         }
     }
 }
 
-enum Found<'a> {
+enum SimpleValue<'a> {
     Text(Cow<'a, str>),
     Number(u32),
     Nothing,
 }
 
 /// Accepts any JSON and keeps what is simple.
-struct Anything;
+struct AnyJson;
 
-impl<'de> Visitor<'de> for Anything {
-    type Value = Found<'de>;
+impl<'de> Visitor<'de> for AnyJson {
+    type Value = SimpleValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Found::Text(Cow::Borrowed(text)))
+        Ok(SimpleValue::Text(Cow::Borrowed(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Found::Text(Cow::Owned(text.to_owned())))
+        Ok(SimpleValue::Text(Cow::Owned(text.to_owned())))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(u32::try_from(number).map_or(Found::Nothing, Found::Number))
+        Ok(u32::try_from(number).map_or(SimpleValue::Nothing, SimpleValue::Number))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Found::Nothing)
+        Ok(SimpleValue::Nothing)
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
         // Whole numbers are sometimes written as floats (protocol §5).
         let whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-        Ok(if whole { Found::Number(number as u32) } else { Found::Nothing })
+        Ok(if whole { SimpleValue::Number(number as u32) } else { SimpleValue::Nothing })
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Found::Nothing)
+        Ok(SimpleValue::Nothing)
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Found::Nothing)
+        Ok(SimpleValue::Nothing)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Found::Nothing)
+        Ok(SimpleValue::Nothing)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Found::Nothing)
+        Ok(SimpleValue::Nothing)
     }
 }

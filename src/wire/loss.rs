@@ -11,7 +11,7 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Weighs an upgrade that was answered with an HTTP status other than 101.
 #[must_use]
-pub fn loss_of_status(status: u16, retry_after: Option<Duration>) -> CloseReason {
+pub fn close_reason_of_status(status: u16, retry_after: Option<Duration>) -> CloseReason {
     let named = retry_after.map(|patience| CloseReason::RetryAfter(patience.min(LONGEST_PATIENCE)));
     match status {
         401 => CloseReason::Unauthorized,
@@ -24,7 +24,7 @@ pub fn loss_of_status(status: u16, retry_after: Option<Duration>) -> CloseReason
 
 /// Weighs the code of a close frame, or the one that stands for its absence.
 #[must_use]
-pub fn loss_of_close(code: u16) -> CloseReason {
+pub fn close_reason_of_code(code: u16) -> CloseReason {
     match code {
         // Policy: what the service did not like once it will not like again.
         1008 => CloseReason::Permanent,

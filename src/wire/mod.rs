@@ -10,11 +10,11 @@ mod outgoing;
 mod pcm;
 mod session;
 
-pub use incoming::{AudioDelta, Incoming, Malformed, ServiceError, Who, read};
-pub use loss::{loss_of_close, loss_of_status};
-pub use outgoing::{Command, SESSION_EVENT_ID, append, appended};
-pub use pcm::{BadAudio, Samples, encode};
-pub use session::{Difference, SessionConfig, differences, session_update};
+pub use incoming::{AudioDelta, Malformed, Role, ServerEvent, ServiceError, parse};
+pub use loss::{close_reason_of_code, close_reason_of_status};
+pub use outgoing::{ClientEvent, SESSION_EVENT_ID, append, appended};
+pub use pcm::{BadAudio, Pcm16Decoder, encode};
+pub use session::{ConfigMismatch, SessionConfig, mismatches, session_update};
 
 /// The rate of all audio on the wire: PCM16 mono, both ways (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

@@ -5,7 +5,7 @@
 use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
-use super::incoming::Who;
+use super::incoming::Role;
 use super::pcm;
 use crate::conversation::Id;
 
@@ -32,7 +32,7 @@ pub fn appended(message: &[u8]) -> &str {
 
 /// A client event other than audio and configuration (protocol §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum ClientEvent {
     /// `input_audio_buffer.commit`
     Commit,
     /// `input_audio_buffer.clear`
@@ -46,15 +46,15 @@ pub enum Command {
     /// `conversation.item.delete` of this item
     Delete(Id),
     /// `conversation.item.create` of a message that was said in an earlier session (protocol §6.1)
-    Recall {
-        who: Who,
+    CreateItem {
+        who: Role,
         words: String,
         /// Whether it was said, and heard, to the end.
         whole: bool,
     },
 }
 
-impl Command {
+impl ClientEvent {
     /// Returns its type.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -65,7 +65,7 @@ impl Command {
             Self::Cancel(_) => "response.cancel",
             Self::Truncate { .. } => "conversation.item.truncate",
             Self::Delete(_) => "conversation.item.delete",
-            Self::Recall { .. } => "conversation.item.create",
+            Self::CreateItem { .. } => "conversation.item.create",
         }
     }
 
@@ -82,10 +82,10 @@ impl Command {
                 "audio_end_ms": audio_end_ms,
             }),
             Self::Delete(item) => json!({"type": kind, "item_id": item.as_str()}),
-            Self::Recall { who, words, whole } => {
+            Self::CreateItem { who, words, whole } => {
                 let (role, part) = match who {
-                    Who::Owner => ("user", "input_text"),
-                    Who::Mynah => ("assistant", "text"),
+                    Role::User => ("user", "input_text"),
+                    Role::Assistant => ("assistant", "text"),
                 };
                 let status = if *whole { "completed" } else { "incomplete" };
                 json!({

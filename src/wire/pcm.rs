@@ -43,7 +43,7 @@ pub fn encode(samples: &[i16], text: &mut BytesMut) {
 
 /// Turns the deltas of one stream of audio into samples, remembering half a sample between them.
 #[derive(Debug, Default)]
-pub struct Samples {
+pub struct Pcm16Decoder {
     odd: Option<u8>,
 }
 
@@ -51,7 +51,7 @@ pub struct Samples {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAudio;
 
-impl Samples {
+impl Pcm16Decoder {
     /// Decodes one delta and hands its samples to `each` in pieces of at most 1536.
     ///
     /// # Errors

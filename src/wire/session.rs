@@ -30,13 +30,13 @@ pub struct SessionConfig {
 
 /// One way in which the session is not as it was asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
+pub struct ConfigMismatch {
     /// Where, e.g. `turn_detection.silence_duration_ms`.
     pub path: String,
     pub asked: Value,
     pub got: Value,
     /// Whether a conversation would go wrong with it: another format, or turns that end by other rules.
-    pub grave: bool,
+    pub fatal: bool,
 }
 
 /// Writes the whole `session.update`.
@@ -48,7 +48,7 @@ pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
 /// Compares the session that the service set up (the text of `session.updated`'s `session`) with what
 /// was asked. The model is never compared: the service answers with names of its own (protocol §2.4).
 #[must_use]
-pub fn differences(config: &SessionConfig, effective: &str) -> Vec<Difference> {
+pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch> {
     let effective = serde_json::from_str(effective).unwrap_or(Value::Null);
     let mut found = Vec::new();
     compare("", &session(config), &effective, &mut found);
@@ -155,7 +155,7 @@ fn azure_semantic(kind: &str, end_of_utterance: &str, language: Option<&str>) ->
     object
 }
 
-fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<Difference>) {
+fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<ConfigMismatch>) {
     let alike = match (asked, got) {
         (Value::Object(asked), Value::Object(got)) => {
             for (key, value) in asked {
@@ -177,16 +177,16 @@ fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<Difference>) 
         (asked, got) => asked == got,
     };
     if !alike {
-        found.push(Difference {
+        found.push(ConfigMismatch {
             path: path.to_owned(),
             asked: asked.clone(),
             got: got.clone(),
-            grave: is_grave(path),
+            fatal: is_fatal(path),
         });
     }
 }
 
-fn is_grave(path: &str) -> bool {
+fn is_fatal(path: &str) -> bool {
     const GRAVE: [&str; 9] = [
         "",
         "modalities",

@@ -13,7 +13,7 @@ use mynah::audio::{
 use mynah::convert::float;
 use mynah::link::{ByteStream, LinkEvent, Tls, UpgradeRequest, WsClient};
 use mynah::model::Time;
-use mynah::wire::{self, Incoming, Samples};
+use mynah::wire::{self, Pcm16Decoder, ServerEvent};
 use rustix::event::{PollFd, poll};
 
 use crate::floor;
@@ -119,7 +119,7 @@ impl<P: Peer> Trip for Up<P> {
 struct Down<P> {
     sound: AudioIo,
     playback: Playback,
-    samples: Samples,
+    samples: Pcm16Decoder,
     link: WsClient,
     now: Time,
     peer: P,
@@ -149,7 +149,7 @@ impl<P> Down<P> {
             r#"{{"type":"response.audio.delta","event_id":"event_00000000000000000000","response_id":"resp_00000000000000000000","item_id":"item_00000000000000000000","output_index":0,"content_index":0,"delta":"{}"}}"#,
             str::from_utf8(&base64).unwrap()
         );
-        Self { sound, playback, samples: Samples::default(), link, now: Time::ZERO, peer, event }
+        Self { sound, playback, samples: Pcm16Decoder::default(), link, now: Time::ZERO, peer, event }
     }
 }
 
@@ -161,7 +161,7 @@ impl<P: Peer> Trip for Down<P> {
     fn go(&mut self) {
         while let Some(news) = self.link.next(self.now).unwrap() {
             let LinkEvent::Text(text) = news else { panic!("{news:?}") };
-            let Ok(Incoming::Audio(delta)) = wire::read(&text) else { panic!("no delta") };
+            let Ok(ServerEvent::Audio(delta)) = wire::parse(&text) else { panic!("no delta") };
             let mouth = &mut self.sound.playback;
             self.samples
                 .decode(&delta.base64, |samples| {

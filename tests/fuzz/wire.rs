@@ -2,19 +2,19 @@
 
 use bytes::BytesMut;
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-use mynah::wire::{self, Incoming, Malformed, Samples, SessionConfig};
+use mynah::wire::{self, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
 
 /// What a sentence may add to what it quotes.
 const WORDS: usize = 120;
 
 pub(super) fn judge(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let read = wire::read(text);
+    let read = wire::parse(text);
     let other = spelled_otherwise(text);
-    let again = wire::read(&other);
+    let again = wire::parse(&other);
     match (&read, &again) {
-        (Ok(Incoming::SessionUpdated(one)), Ok(Incoming::SessionUpdated(two))) => {
-            let differ = |effective| format!("{:?}", wire::differences(&asked(), effective));
+        (Ok(ServerEvent::SessionUpdated(one)), Ok(ServerEvent::SessionUpdated(two))) => {
+            let differ = |effective| format!("{:?}", wire::mismatches(&asked(), effective));
             assert_eq!(differ(one), differ(two));
         }
         (Err(Malformed::NotJson(why)), Err(Malformed::NotJson(_))) => {
@@ -28,19 +28,19 @@ pub(super) fn judge(bytes: &[u8]) {
     }
 }
 
-fn within(incoming: &Incoming<'_>, limit: usize) {
+fn within(incoming: &ServerEvent<'_>, limit: usize) {
     let held = match incoming {
-        Incoming::Audio(delta) => {
+        ServerEvent::Audio(delta) => {
             decodes(&delta.base64);
             delta.reply.len() + delta.item.len() + delta.base64.len()
         }
-        Incoming::AudioDone { item, .. } => item.len(),
-        Incoming::SessionCreated { id: text, .. } | Incoming::Unknown(text) => text.len(),
-        Incoming::Said { item, words, .. } => item.len() + words.len(),
-        Incoming::SessionUpdated(text) => text.len(),
-        Incoming::Error(error) => error.code.len() + error.message.len() + error.param.len(),
-        Incoming::Warning(sentence) => sentence.len().saturating_sub(WORDS),
-        Incoming::Event(_) | Incoming::Ignored(_) => 0,
+        ServerEvent::AudioDone { item, .. } => item.len(),
+        ServerEvent::SessionCreated { id: text, .. } | ServerEvent::Unknown(text) => text.len(),
+        ServerEvent::Transcript { item, words, .. } => item.len() + words.len(),
+        ServerEvent::SessionUpdated(text) => text.len(),
+        ServerEvent::Error(error) => error.code.len() + error.message.len() + error.param.len(),
+        ServerEvent::Warning(sentence) => sentence.len().saturating_sub(WORDS),
+        ServerEvent::Service(_) | ServerEvent::Ignored(_) => 0,
     };
     assert!(held <= limit, "{held} bytes of {limit}");
 }
@@ -48,7 +48,7 @@ fn within(incoming: &Incoming<'_>, limit: usize) {
 /// Whole samples without padding are spelled as they were.
 fn decodes(base64: &str) {
     let mut samples = Vec::new();
-    let decoded = Samples::default().decode(base64, |piece| samples.extend_from_slice(piece));
+    let decoded = Pcm16Decoder::default().decode(base64, |piece| samples.extend_from_slice(piece));
     assert!(samples.len() * 2 <= base64.len() / 4 * 3 + 3);
     if decoded.is_ok() && base64.len().is_multiple_of(8) && !base64.contains('=') {
         let mut text = BytesMut::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mynah::conversation::{CloseReason, Event, ServerError, ServiceEvent, UNAUTHORIZED_LIMIT};
-use mynah::wire::{self, Incoming};
+use mynah::wire::{self, ServerEvent};
 use serde_json::{Value, json};
 
 /// Every HTTP status of protocol §4.1, and what comes of it; the last column with a `Retry-After` of 20 s.
@@ -53,11 +53,11 @@ const CLOSE_CODES: &[(u16, CloseReason)] = &[
 #[test]
 fn the_end_of_a_link_is_weighed_by_status_and_code() {
     for (status, bare, named) in STATUSES {
-        assert_eq!(wire::loss_of_status(*status, None), *bare, "{status}");
-        assert_eq!(wire::loss_of_status(*status, Some(Duration::from_secs(20))), *named, "{status}");
+        assert_eq!(wire::close_reason_of_status(*status, None), *bare, "{status}");
+        assert_eq!(wire::close_reason_of_status(*status, Some(Duration::from_secs(20))), *named, "{status}");
     }
     for (code, loss) in CLOSE_CODES {
-        assert_eq!(wire::loss_of_close(*code), *loss, "{code}");
+        assert_eq!(wire::close_reason_of_code(*code), *loss, "{code}");
     }
 }
 
@@ -65,8 +65,8 @@ fn the_end_of_a_link_is_weighed_by_status_and_code() {
 fn a_service_that_asks_for_a_week_is_asked_again_in_an_hour() {
     let hour = CloseReason::RetryAfter(Duration::from_secs(3600));
     for asked in [Duration::from_secs(7 * 86_400), Duration::MAX] {
-        assert_eq!(wire::loss_of_status(429, Some(asked)), hour);
-        assert_eq!(wire::loss_of_status(503, Some(asked)), hour);
+        assert_eq!(wire::close_reason_of_status(429, Some(asked)), hour);
+        assert_eq!(wire::close_reason_of_status(503, Some(asked)), hour);
     }
 }
 
@@ -102,7 +102,7 @@ fn every_documented_error_is_classed() {
         let error =
             json!({"type": "error", "error": {"type": kind, "code": code, "message": "m", "param": null}});
         let text = error.to_string();
-        let Ok(Incoming::Error(error)) = wire::read(&text) else { panic!("{text}") };
+        let Ok(ServerEvent::Error(error)) = wire::parse(&text) else { panic!("{text}") };
         assert_eq!(error.event, Event::Service(ServiceEvent::Refused(*refusal)), "{text}");
     }
 }
@@ -111,8 +111,8 @@ fn every_documented_error_is_classed() {
 fn a_session_says_when_it_ends_or_nothing_of_the_kind() {
     let of = |session: Value| {
         let text = json!({"type": "session.created", "session": session}).to_string();
-        match wire::read(&text) {
-            Ok(Incoming::SessionCreated { expires_at_s, .. }) => expires_at_s,
+        match wire::parse(&text) {
+            Ok(ServerEvent::SessionCreated { expires_at_s, .. }) => expires_at_s,
             other => panic!("{other:?}"),
         }
     };

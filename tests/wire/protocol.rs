@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mynah::wire::{self, Incoming};
+use mynah::wire::{self, ServerEvent};
 use serde_json::json;
 
 const NAME: &str = "PROTOCOL.md";
@@ -40,7 +40,10 @@ fn every_listed_server_event_is_known_to_the_reader() {
     assert!(events.len() > 70, "{events:?}");
     for event in events {
         let text = json!({"type": event}).to_string();
-        assert!(!matches!(wire::read(&text), Ok(Incoming::Unknown(_))), "the reader does not know {event}");
+        assert!(
+            !matches!(wire::parse(&text), Ok(ServerEvent::Unknown(_))),
+            "the reader does not know {event}"
+        );
     }
 }
 
