@@ -274,7 +274,7 @@ proptest! {
     fn every_scene_begins_dark_on_a_lamp_of_one_colour(which in any::<prop::sample::Index>(), shades: bool) {
         let scenes = scenes(false);
         let (name, it) = &scenes[which.index(scenes.len())];
-        let face = LedCaps { pixels: 1, colour: false, dimmable };
+        let face = LedCaps { pixels: 1, colour: false, dimmable: shades };
         for ms in 0..DARK.as_millis() as u64 {
             prop_assert!(!is_lit(it, at(*it, ms), face), "{} after {} ms", name, ms);
         }

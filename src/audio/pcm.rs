@@ -191,7 +191,7 @@ impl CaptureDevice for PcmStream<'_> {
             PcmError::Xrun | PcmError::Lost(_) => self.prepare()?,
         };
         if recovery == Recovery::Emptied {
-            self.pcm.start().map_err(self::pcm_error)?;
+            self.pcm.start().map_err(pcm_error)?;
         }
         Ok(recovery)
     }

@@ -196,7 +196,7 @@ proptest! {
             prop_assert!(heard >= last && heard <= written);
             last = heard;
             while let Some(CutReceipt { cut, played }) = rig.mouth(|mouth| mouth.receipt()) {
-                prop_assert!(heard <= cut && cut <= written);
+                prop_assert!(played <= cut && cut <= written);
             }
         }
         while rig.mouth(|mouth| mouth.waiting()) > 0 {

@@ -61,7 +61,7 @@ fn a_button_that_nothing_is_said_of_talks_at_the_press() {
     let place = line("GPIO17", true, LineBias::PullUp, 5);
     let talk =
         ButtonKind::Push(ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() });
-    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source, kind: talk }]);
+    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source: place, kind: talk }]);
     let reset = read("[[button]]\nname = 'b'\ngpio = 'G'\nreset_warn_s = 10\nreset_s = 22\n").1.buttons;
     let hold = ResetHold { warn_after: Duration::from_secs(10), act_after: Duration::from_secs(22) };
     assert_eq!(
