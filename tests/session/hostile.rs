@@ -61,7 +61,8 @@ fn an_event_of_eight_mebibytes_is_taken_and_one_of_eleven_costs_the_link_and_no_
     let device = Device::start(&service, Mode::Open);
     device.until("time: reply heard", 1);
     let (_, speaker) = device.leave();
-    assert_eq!(heard(&speaker, 1000), 4800);
+    // On a busy machine the reply may run dry, and the fade begins with its last sample once more.
+    assert!((4800..4810).contains(&heard(&speaker, 1000)));
     assert_eq!(service.connections().len(), 2);
 }
 
