@@ -49,6 +49,21 @@ fn every_recorded_event_is_read_as_what_it_is() {
 }
 
 #[test]
+fn every_recorded_event_is_named_by_its_type_or_by_what_it_is_used_as() {
+    for text in SERVER.lines() {
+        let event: Value = serde_json::from_str(text).unwrap();
+        let named = match event["type"].as_str().unwrap() {
+            "conversation.item.input_audio_transcription.completed" | "response.audio_transcript.done" => {
+                "a transcript"
+            }
+            "conversation.item.input_audio_transcription.failed" => "warning",
+            kind => kind,
+        };
+        assert_eq!(wire::parse(text).unwrap().kind(), named);
+    }
+}
+
+#[test]
 fn the_other_dialect_is_understood_without_being_told() {
     let expected = [
         "created sess_Ga7Lw2",
