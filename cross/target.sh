@@ -2,8 +2,8 @@
 # Sourced by the scripts beside it, which set `me` and `here`: the devices' architectures, and where what belongs
 # to one is kept. It builds and installs nothing.
 : "${me:?}" "${here:?}"
-# shellcheck source=tests/gates/machine.sh
-source "$here/tests/gates/machine.sh"
+# shellcheck source=tests/system/machine.sh
+source "$here/tests/system/machine.sh"
 
 readonly TARGETS=(aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
 # Everything from elsewhere, and everything that is made of it.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use mynah::audio::Direction;
 use mynah::board::Board;
-use mynah::profile::ReplayRequest;
+use mynah::config::ReplayRequest;
 use mynah::recorder::{self, ReplayOutcome};
 use mynah::session::{self, DeviceWait};
 

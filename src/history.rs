@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::Role;
+use crate::protocol::Role;
 
 /// Turns kept; the oldest is forgotten. A conversation goes on from its last minutes.
 const TURNS: usize = 32;

@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 use env_logger::{Builder, Target};
 use jiff::Timestamp;
 use log::LevelFilter;
-use mynah::board;
-use mynah::profile::LogConfig;
+use mynah::config::LogConfig;
+use mynah::inputs;
 
 /// Begins to log.
 ///
@@ -30,7 +30,7 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
     Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("mynah", level)
-        .target(Target::Pipe(Box::new(Tee { console: board::console(), file })))
+        .target(Target::Pipe(Box::new(Tee { console: inputs::console(), file })))
         .format(|line, record| {
             writeln!(line, "{} {:<5} {}", line.timestamp_millis(), record.level(), record.args())
         })

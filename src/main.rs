@@ -19,15 +19,15 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
+use mynah::background::Background;
 use mynah::board::Board;
+use mynah::config::{self, Config, HostInfo, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget};
 use mynah::conversation::Exit;
-use mynah::errands::Background;
-use mynah::link::Tls;
 use mynah::model::Mode;
 use mynah::parrot::ParrotConfig;
-use mynah::profile::{self, Config, HostInfo, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget};
+use mynah::protocol::SessionConfig;
 use mynah::session::{self, RecordingConfig, ServiceEndpoint, SessionParts};
-use mynah::wire::SessionConfig;
+use mynah::transport::Tls;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use cli::{FAILED, MISCONFIGURED, StartError};
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     };
     let machine = HostInfo::read(Path::new("/"));
     let request =
-        profile::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
+        config::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
     match request {
         Ok(Request::Help(text) | Request::Boards(text) | Request::Page(text)) => {
             print!("{text}");
@@ -144,8 +144,8 @@ fn session_config(profile: &Config) -> SessionConfig {
     }
 }
 
-fn sound(wanted: profile::AudioConfig) -> Result<AudioIo, AudioError> {
-    let profile::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
+fn sound(wanted: config::AudioConfig) -> Result<AudioIo, AudioError> {
+    let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
     let sound = if speech.is_some() || speaker_file.is_some() {
         audio::open_wav(WavDevices { speech, speaker: speaker_file, speed: 1 }, StreamFormat::default())?
     } else {

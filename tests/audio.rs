@@ -8,19 +8,19 @@
     reason = "clippy spares only the tests themselves, and these are their helpers"
 )]
 
-mod away;
-mod away_walk;
 mod cards;
 mod cut;
 mod dac;
-mod deaf;
-mod holder;
+mod dead_input;
+mod hung_thread;
 mod mixer;
+mod open_error;
 mod rates;
+mod reconnect;
+mod reconnect_walk;
 mod stage;
-mod standstill;
 mod steps;
-mod storm;
-mod tape;
 mod volume;
 mod walk;
+mod wav;
+mod xrun_burst;

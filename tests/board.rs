@@ -2,21 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
+mod errors;
 mod gesture;
-mod lamp;
-mod refused;
+mod leds;
 
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mynah::board::{
-    Board, ColourDepth, ConsoleLog, Indication, InputEvent, KeyParser, SpaceBarMode, StatusLine, TermCaps,
-    Terminal,
-};
+use mynah::board::Board;
 use mynah::conversation::State;
-use mynah::light::{Levels, LightState};
+use mynah::inputs::{
+    ColourDepth, ConsoleLog, InputEvent, KeyParser, SpaceBarMode, StatusLine, TermCaps, Terminal,
+};
+use mynah::light::{Indication, Levels, LightState};
 use mynah::model::Time;
 use proptest::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -5,32 +5,14 @@
 //! steps, so a sound card, a tape (WAV files) or a test can drive them. This room knows no policy, no
 //! service and no clock: the devices keep time, or the caller passes it.
 
-mod away;
-mod capture;
-mod cards;
-mod counters;
-mod crew;
-mod deaf;
+mod alsa;
+mod chain;
 pub mod earcon;
-mod ends;
-mod form;
-mod holder;
-mod intake;
-mod lookout;
-mod loops;
-mod mixer;
-mod outlet;
-mod pcm;
-mod playback;
-mod realtime;
-mod sent;
-mod standstill;
-mod storm;
-mod tape;
-mod trouble;
-mod vigil;
-mod waiting;
-mod watch;
+mod error;
+mod handles;
+mod health;
+mod rt;
+mod wav;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -42,32 +24,32 @@ use ringbuf::traits::Split;
 use crate::lane::{Frame, lane};
 use crate::sys::EventFd;
 
-pub use self::away::{ActiveStream, DeviceSource, MissingDevices, WakeReason};
-pub use self::capture::{Capture, CaptureDevice};
-pub use self::cards::{AlsaDevices, open_alsa};
-pub use self::counters::{Counter, Counters, Peak};
-pub use self::deaf::DeadInput;
-pub use self::ends::{CaptureHandle, CutReceipt, PlaybackHandle};
-pub use self::form::GrantedParams;
-pub use self::holder::diagnose;
-pub use self::intake::CaptureChain;
-pub use self::loops::{CaptureLoop, PlaybackLoop, loops};
-pub use self::mixer::{controls, share};
-pub use self::outlet::PlaybackChain;
-pub use self::playback::{BufferLevel, Playback, PlaybackDevice};
-pub use self::standstill::HungThread;
-pub use self::storm::{Transition, XrunBurst};
-pub use self::tape::{WavDevices, open_wav};
-pub use self::trouble::{AudioError, DeviceLost, DeviceOwner, Direction, PcmError, Recovery};
-pub use self::vigil::StallDetector;
-pub use crate::profile::{
+pub use crate::config::{
     CaptureConfig as Source, ControlValue, MixerControl, PcmRequest, PlaybackConfig as Drain, SampleFormat,
     UnplugPolicy,
 };
+pub use alsa::device::{AlsaDevices, open_alsa};
+pub use alsa::hw_params::GrantedParams;
+pub use alsa::mixer::{controls, share};
+pub use alsa::open_error::diagnose;
+pub use chain::capture_chain::CaptureChain;
+pub use chain::playback_chain::PlaybackChain;
+pub use error::{AudioError, DeviceLost, DeviceOwner, Direction, PcmError, Recovery};
+pub use handles::{CaptureHandle, CutReceipt, PlaybackHandle};
+pub use health::dead_input::DeadInput;
+pub use health::hung_thread::HungThread;
+pub use health::stall::StallDetector;
+pub use health::xrun_burst::{Transition, XrunBurst};
+pub use rt::capture::{Capture, CaptureDevice};
+pub use rt::counters::{Counter, Counters, Peak};
+pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
+pub use rt::playback::{BufferLevel, Playback, PlaybackDevice};
+pub use rt::reconnect::{ActiveStream, DeviceSource, MissingDevices, WakeReason};
+pub use wav::{WavDevices, open_wav};
 
-use self::crew::{AudioThreads, new_eventfd};
-use self::ends::{CaptureShared, PlaybackShared};
-use self::realtime::DeniedPrivilege;
+use handles::{CaptureShared, PlaybackShared};
+use rt::privileges::DeniedPrivilege;
+use rt::threads::{AudioThreads, new_eventfd};
 
 /// Channels of a heard frame: the microphone. A second one is room for what the speaker played then.
 pub const CAPTURE_CHANNELS: usize = 1;
@@ -166,7 +148,7 @@ impl AudioIo {
     /// Says which privileges were refused, in one sentence with the remedy. Sound works without them, less surely.
     #[must_use]
     pub fn denied_privileges(&self) -> Option<String> {
-        realtime::warning(&self.denied)
+        rt::privileges::warning(&self.denied)
     }
 
     /// Tells whether the recorded speech has been heard to its end.

@@ -8,29 +8,29 @@
 //!
 //! It never reads a clock, knows no JSON, samples or hardware, and cannot fail.
 
+mod backoff;
 mod event;
-mod link;
-mod retry;
-mod rotation;
+mod handover;
+mod offline;
+mod online;
 mod snapshot;
 mod turn;
-mod up;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::{Id, Mode};
+pub use backoff::{CloseReason, RETRY_SPACING, STABLE_AFTER, UNAUTHORIZED_LIMIT};
 pub use event::{
     DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
 };
-pub use retry::{CloseReason, RETRY_SPACING, STABLE_AFTER, UNAUTHORIZED_LIMIT};
-pub use rotation::{HANDOVER_BEFORE, SESSION_LIFE, SWITCH_BY, SWITCH_QUIET};
+pub use handover::{HANDOVER_BEFORE, SESSION_LIFE, SWITCH_BY, SWITCH_QUIET};
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::model::Time;
-use link::Offline;
-use retry::JitterRng;
+use backoff::JitterRng;
+use offline::Offline;
 use turn::Online;
 
 /// What one event leads to, in order.

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::link::PendingSpeech;
-use super::rotation::{Handover, HandoverWindow};
+use super::handover::{Handover, HandoverWindow};
+use super::offline::PendingSpeech;
 use super::{
     Action, Actions, DEFERRED_CREATE_LIMIT, ERROR_BURST_WINDOW, Id, Mode, State, THINK_LIMIT,
     UTTERANCE_LIMIT, actions,

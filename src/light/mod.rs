@@ -5,7 +5,7 @@
 //! says what the device is doing, so that states differ for owners who do not see the colours, too. A still
 //! picture never asks to be looked at again. It holds no state and knows no lamp.
 
-mod paint;
+mod render;
 mod scene;
 
 use std::time::Duration;
@@ -85,6 +85,14 @@ pub struct Levels {
     pub speaker: u16,
 }
 
+/// What the user sees: the state and the levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indication {
+    /// What every light is a picture of.
+    pub facts: LightState,
+    pub levels: Levels,
+}
+
 /// What a lamp can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedCaps {
@@ -116,7 +124,7 @@ pub fn render(facts: &LightState, now: Time, levels: Levels, face: LedCaps) -> L
     let at = |ages: &Ages, levels| {
         let scene = Scene::of(facts, ages);
         let pixels =
-            paint::pixels(scene, &paint::RenderInput { live: facts.microphone_live, levels, face }, ages);
+            render::pixels(scene, &render::RenderInput { live: facts.microphone_live, levels, face }, ages);
         (pixels, scene.name(facts.state))
     };
     let (pixels, name) = at(&ages, levels);

@@ -1,9 +1,9 @@
 //! The client's own events about items of the conversation: create, retrieve, truncate, delete (protocol §6.1).
 
 use super::Parrot;
-use super::refusal::{EventError, text};
-use super::shape::{Fields, Schema};
-use super::voice::{PER_MS, decoded, halved, trimmed};
+use super::dsp::{PER_MS, decoded, halved, trimmed};
+use super::error::{EventError, text};
+use super::schema::{Fields, Schema};
 use Schema::{Anything, Flag, OneOf, OrNull, Text, Typed};
 use serde_json::{Map, Value, json};
 

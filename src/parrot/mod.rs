@@ -3,33 +3,33 @@
 //! It hears speech by energy, commits the turn and answers with what it heard, faster than real time. It
 //! recognises no word. It owns no socket, thread, clock or log, and no text a client sends can stop it.
 
-mod answering;
-mod ear;
-mod hearing;
+mod dsp;
+mod error;
+mod history;
 mod ids;
-mod input;
+mod input_audio;
+mod input_buffer;
 mod items;
-mod memory;
-mod playing;
-mod refusal;
-mod reply;
-mod shape;
-mod terms;
-mod voice;
+mod playback_clock;
+mod response;
+mod response_stream;
+mod schema;
+mod session;
+mod turn_detector;
 
-pub use memory::Item;
+pub use history::Item;
 
-use ear::SpeechDetector;
+use error::{EventError, only, text};
+use history::ItemHistory;
 use ids::Ids;
-use input::InputBuffer;
-use memory::ItemHistory;
-use playing::PlaybackClock;
-use refusal::{EventError, only, text};
-use reply::{OutboundEvent, ResponseStream};
+use input_buffer::InputBuffer;
+use playback_clock::PlaybackClock;
+use response_stream::{OutboundEvent, ResponseStream};
 use serde_json::{Map, Value, json};
+use session::{SessionSettings, VadSettings};
 use std::collections::VecDeque;
 use std::time::Duration;
-use terms::{SessionSettings, VadSettings};
+use turn_detector::SpeechDetector;
 
 /// Events said and not yet taken: a client that sends and never listens loses the newest.
 const OUTBOX: usize = 4096;

@@ -3,10 +3,10 @@
 //! It is told what happens and keeps it; [`replay`] does it once more and compares. It reads no clock, opens
 //! no file and decides nothing about the conversation. Of words and samples it keeps none, unless asked.
 
-mod line;
-mod read;
+mod audio_run;
+mod format;
+mod reader;
 mod replay;
-mod run;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -16,11 +16,11 @@ use crate::conversation::{Action, Conversation, Event, Mode};
 use crate::fnv;
 use crate::model::{CounterSnapshot, Time};
 
-pub use line::{FORMAT, Head, RecordLine, RecordedAudio, RecordedMessage};
-pub use read::{ReadError, RecordingReader};
+pub use format::{FORMAT, Head, RecordLine, RecordedAudio, RecordedMessage};
+pub use reader::{ReadError, RecordingReader};
 pub use replay::{ReplayDifference, ReplayOutcome, replay};
 
-use run::{AudioRun, hash};
+use audio_run::{AudioRun, hash};
 
 /// Bytes of lines in one segment of the ring. Memory is touched as it is filled, and then used again.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
@@ -343,8 +343,8 @@ impl Recorder {
         let audio = RecordedAudio {
             messages: 1,
             until: now,
-            frames: run::frames(base64),
-            hash: run::fold(hash(fnv::BASIS, base64.as_bytes())),
+            frames: audio_run::frames(base64),
+            hash: audio_run::fold(hash(fnv::BASIS, base64.as_bytes())),
             base64: self.setup.sound.then_some(Cow::Borrowed(base64)),
         };
         RecordedMessage { audio: Some(audio), ..self.message(kind, bytes, now) }

@@ -6,8 +6,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::line::{RecordLine, spelt, told};
-use super::read::{ReadError, RecordingReader};
+use super::format::{RecordLine, spelt, told};
+use super::reader::{ReadError, RecordingReader};
 use crate::conversation::{Conversation, Event};
 use crate::model::Time;
 

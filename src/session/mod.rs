@@ -5,25 +5,15 @@
 //! follows from it. It is the only owner of the link and of both lanes' inner ends. It contains no policy:
 //! what to do is `conversation`'s, what was heard `ledger`'s, how it is spelled `wire`'s.
 
-mod absent;
-mod backlog;
-mod cage;
-mod chime;
 mod clock;
-mod downlink;
-mod intake;
-mod last_words;
-mod line;
-mod record;
-mod rotate;
-mod service;
-mod sight;
-mod sleep;
-mod teller;
-mod touches;
-mod uplink;
-mod voice;
-mod wait;
+mod links;
+mod panic;
+mod player;
+mod poll;
+mod report;
+mod suspend;
+mod ui;
+mod wait_for_device;
 mod watchdog;
 
 use std::os::unix::net::UnixStream;
@@ -33,36 +23,37 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use crate::audio::{AudioError, AudioIo, HungThread, MissingDevices, XrunBurst};
+use crate::background::Background;
 use crate::board::Board;
+use crate::config::SavedState;
 use crate::conversation::{
     Action, Conversation, DeviceEvent, Event, Exit, Mode, ServiceEvent, State, UserInput,
 };
-use crate::errands::Background;
 use crate::history::History;
 use crate::ledger::{Ledger, TurnMark};
 use crate::light::LightState;
 use crate::model::Time;
-use crate::profile::SavedState;
+use crate::protocol;
+use crate::protocol::{ClientEvent, SessionConfig};
 use crate::recorder::RecordingTrigger;
-use crate::wire::{self, ClientEvent, SessionConfig};
 
-pub use absent::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
-pub use last_words::{has_panicked, install_panic_hook, set_wake_fd};
-pub use line::ServiceEndpoint;
-pub use record::RecordingConfig;
-pub use sight::show_startup;
-pub use sleep::SuspendDetector;
-pub use wait::ReadySources;
+pub use links::ServiceEndpoint;
+pub use panic::{has_panicked, install_panic_hook, set_wake_fd};
+pub use poll::ReadySources;
+pub use report::recorder::RecordingConfig;
+pub use suspend::SuspendDetector;
+pub use ui::light::show_startup;
+pub use wait_for_device::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
 pub use watchdog::{ThreadProgress, ThreadWork, Watchdog};
 
-use chime::EarconPlayer;
 use clock::Clock;
-use downlink::Downlink;
-use line::Links;
-use record::RecorderHandle;
-use teller::StatusReporter;
-use touches::SavedSettings;
-use uplink::Uplink;
+use links::Links;
+use player::downlink::Downlink;
+use player::earcon::EarconPlayer;
+use player::uplink::Uplink;
+use report::log::StatusReporter;
+use report::recorder::RecorderHandle;
+use ui::inputs::SavedSettings;
 
 /// How often the lane is topped up while a reply waits: it holds two seconds.
 const TOP_UP: Duration = Duration::from_millis(500);
@@ -102,7 +93,7 @@ pub struct SessionParts {
 pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
     let clock = Clock::start();
     let mut session = Session::begin(parts, Time::ZERO);
-    last_words::set_final_recording(session.final_recording(), clock);
+    panic::set_final_recording(session.final_recording(), clock);
     let mut sleep = SuspendDetector::new(clock::suspended());
     watchdog::ready();
     loop {
@@ -186,7 +177,7 @@ impl Session {
             button_ignored: false,
             conversation,
             config: parts.config,
-            ledger: Ledger::new(wire::RATE_HZ),
+            ledger: Ledger::new(protocol::RATE_HZ),
             links: Links::new(parts.service),
             audio: parts.audio,
             board: parts.board,
@@ -311,7 +302,7 @@ impl Session {
             Action::SwitchToStandby => self.switch_to_standby(now),
             Action::Configure => {
                 let config = self.config.clone();
-                self.send("session.update", |text| wire::session_update(&config, text), now);
+                self.send("session.update", |text| protocol::session_update(&config, text), now);
             }
             Action::Cut => self.cut(now),
             Action::Clear => {
@@ -361,7 +352,8 @@ impl Session {
     #[must_use]
     pub fn deadline(&self, now: Time) -> Option<Time> {
         let unheard = self.ledger.unplayed_frames(self.audio.playback.played_position());
-        let draining = Duration::from_micros(unheard * 1_000_000 / u64::from(wire::RATE_HZ)) + DRAIN_MARGIN;
+        let draining =
+            Duration::from_micros(unheard * 1_000_000 / u64::from(protocol::RATE_HZ)) + DRAIN_MARGIN;
         let slack = if self.audio.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [
             self.conversation.deadline(),

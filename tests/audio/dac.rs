@@ -9,7 +9,7 @@ use mynah::audio::{
     AudioIo, BufferLevel, CaptureChain, PcmError, Playback, PlaybackChain, PlaybackDevice, PlaybackFrame,
     PlaybackHandle, Recovery, StreamFormat, steps_with_chains,
 };
-use mynah::convert::sample;
+use mynah::dsp::sample;
 
 pub(super) const PERIOD: usize = 240;
 pub(super) const QUEUE: usize = 480;

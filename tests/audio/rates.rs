@@ -5,11 +5,11 @@ use mynah::audio::{
     AudioIo, Capture, CaptureChain, CaptureDevice, CutReceipt, DeviceLost, PcmError, PlaybackChain, Recovery,
     StreamFormat, steps_with_chains,
 };
-use mynah::convert::{float, sample};
+use mynah::dsp::{float, sample};
 use proptest::prelude::*;
 
 use super::dac::{Dac, Rig, largest_jump, numbered, tone};
-use crate::convert::measure::{RATES, resampled, tone as tone_at};
+use crate::dsp::measure::{RATES, resampled, tone as tone_at};
 
 /// Frames of the lane that a place may be off by: the edges of a ramp are round.
 const OFF: u64 = 2;

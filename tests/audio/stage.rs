@@ -14,8 +14,8 @@ use mynah::audio::{
 use mynah::sys::EventFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::away::Seen;
 use super::dac::{BUFFER, Dac, PERIOD};
+use super::reconnect::Seen;
 
 pub(super) const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
 pub(super) const BUSY: DeviceLost = DeviceLost { errno: libc::EBUSY };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use assert_no_alloc::assert_no_alloc;
 use mynah::audio::{AudioIo, Capture, CaptureDevice, DeviceLost, PcmError, Recovery, StreamFormat, steps};
-use mynah::convert::float;
+use mynah::dsp::float;
 
 use super::dac::{BUFFER, FADE, PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
 

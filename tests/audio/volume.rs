@@ -1,6 +1,6 @@
 //! The volume: obeyed for what is handed over next, within a period, and never with a click.
 
-use mynah::convert::volume_factor;
+use mynah::dsp::volume_factor;
 
 use super::dac::{PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
 

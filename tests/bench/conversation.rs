@@ -7,7 +7,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use mynah::parrot::{Parrot, ParrotConfig};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::child::{MYNAH, Peak, Used};
 use crate::service::{Behaviour, Service};
-use crate::tape::{self, Append, SpeakerFile};
+use crate::wav::{self, Append, SpeakerFile};
 use crate::{idle, quantile, start};
 
 const ROUNDS: usize = 5;
@@ -146,7 +147,7 @@ impl Talk {
             let base64 = event["audio"].as_str()?;
             Some(Append { arrived: *arrived, frames: base64.len() as u64 * 3 / 4 / 2 })
         });
-        tape::microphone_to_wire_ms(&appends.collect::<Vec<_>>(), self.a_tick)
+        wav::microphone_to_wire_ms(&appends.collect::<Vec<_>>(), self.a_tick)
     }
 
     /// Returns, for each interruption, the time from the service's word to silence.

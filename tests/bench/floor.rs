@@ -8,8 +8,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::{Simd, general_purpose::PAD};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use base64::engine::Simd;
+use base64::engine::general_purpose::PAD;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::peer::{BarePeer, Listener};

@@ -23,15 +23,15 @@ mod record;
 mod soak;
 mod sound;
 mod start;
-mod tape;
 mod trips;
+mod wav;
 
 #[allow(unused_imports, reason = "what its own tests import is not used here")]
 #[path = "../service/mod.rs"]
 mod service;
 
 #[allow(dead_code, reason = "what its tests need is not all needed here")]
-#[path = "../convert/measure.rs"]
+#[path = "../dsp/measure.rs"]
 mod measure;
 
 #[global_allocator]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use mynah::convert::Resampler;
+use mynah::dsp::Resampler;
 
 use crate::allocations::asked;
 use crate::measure::{delay_ms, passes_db, rejection_db, thd_n_db, ways};

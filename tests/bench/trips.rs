@@ -10,10 +10,10 @@ use mynah::audio::{
     AudioIo, BufferLevel, Capture, CaptureDevice, CaptureFrame, PcmError, Playback, PlaybackDevice, Recovery,
     StreamFormat, steps,
 };
-use mynah::convert::float;
-use mynah::link::{ByteStream, LinkEvent, Tls, UpgradeRequest, WsClient};
+use mynah::dsp::float;
 use mynah::model::Time;
-use mynah::wire::{self, Pcm16Decoder, ServerEvent};
+use mynah::protocol::{self, Pcm16Decoder, ServerEvent};
+use mynah::transport::{ByteStream, LinkEvent, Tls, UpgradeRequest, WsClient};
 use rustix::event::{PollFd, poll};
 
 use crate::floor;
@@ -106,7 +106,7 @@ impl<P: Peer> Trip for Up<P> {
     fn go(&mut self) {
         let mut frames = [CaptureFrame::default(); FRAME_SAMPLES];
         let count = self.sound.capture.read(&mut frames);
-        self.link.send(|text| wire::append(&frames[..count], text)).unwrap();
+        self.link.send(|text| protocol::append(&frames[..count], text)).unwrap();
         self.link.flush().unwrap();
     }
 
@@ -144,7 +144,7 @@ impl<P> Down<P> {
     fn new(link: WsClient, peer: P) -> Self {
         let (sound, _, playback) = steps(StreamFormat::default()).unwrap();
         let mut base64 = BytesMut::new();
-        wire::encode(&voice(DELTA_SAMPLES), &mut base64);
+        protocol::encode(&voice(DELTA_SAMPLES), &mut base64);
         let event = format!(
             r#"{{"type":"response.audio.delta","event_id":"event_00000000000000000000","response_id":"resp_00000000000000000000","item_id":"item_00000000000000000000","output_index":0,"content_index":0,"delta":"{}"}}"#,
             str::from_utf8(&base64).unwrap()
@@ -161,7 +161,7 @@ impl<P: Peer> Trip for Down<P> {
     fn go(&mut self) {
         while let Some(news) = self.link.next(self.now).unwrap() {
             let LinkEvent::Text(text) = news else { panic!("{news:?}") };
-            let Ok(ServerEvent::Audio(delta)) = wire::parse(&text) else { panic!("no delta") };
+            let Ok(ServerEvent::Audio(delta)) = protocol::parse(&text) else { panic!("no delta") };
             let mouth = &mut self.sound.playback;
             self.samples
                 .decode(&delta.base64, |samples| {

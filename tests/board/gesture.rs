@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mynah::board::{ButtonFault, Gesture, InputEvent, MuteSwitch};
+use mynah::config::{ButtonAction, ButtonBindings, ResetHold};
+use mynah::inputs::{ButtonFault, Gesture, InputEvent, MuteSwitch};
 use mynah::model::Time;
-use mynah::profile::{ButtonAction, ButtonBindings, ResetHold};
 use proptest::prelude::*;
 
 use InputEvent::{Down, Mute, Reset, ResetNear, ResetOff, Up, VolumeDown, VolumeUp};

@@ -1,9 +1,9 @@
 //! What the conversation decides: every pair of phase and event, stories from real days, and random walks.
 
 mod dials;
+mod handover;
 mod outages;
 mod pairs;
-mod rotation;
 mod stories;
 pub(crate) mod walk;
 

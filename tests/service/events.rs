@@ -1,7 +1,8 @@
 //! Server events by name, for scripts: the fields of protocol §7, filled with what a test cares about.
 
 use super::Step;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;

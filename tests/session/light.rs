@@ -7,9 +7,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mynah::board::lamp::{Leds, OutputLines, SysfsPaths};
+use mynah::board::BoardError;
+use mynah::config::{GpioLine, LedWiring, LightConfig};
 use mynah::conversation::Mode;
-use mynah::profile::{GpioLine, LedWiring, LightConfig};
+use mynah::leds::{Leds, OutputLines, SysfsPaths};
 
 use super::{Device, TAP, after_a_turn, tone};
 use crate::service::Step::{Answer, Expect, ExpectAudio, HangUp, Send, Wait};
@@ -146,7 +147,8 @@ pub(super) fn on_lines(pins: impl OutputLines + 'static) -> Leds {
     let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
     let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
     let mut pins = Some(Box::new(pins) as Box<dyn OutputLines>);
-    Leds::open(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(pins.take().unwrap())).unwrap()
+    Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(pins.take().unwrap()))
+        .unwrap()
 }
 
 impl Watch {

@@ -2,18 +2,18 @@
 //!
 //! Each reply is a constant, so that the speaker's recording says to the sample whose audio was heard.
 
-mod absent;
 mod barge_in;
+mod handover;
 mod hostile;
-mod last_words;
 mod light;
-mod line;
+mod links;
 mod outages;
+mod panic;
 mod record;
 mod reset;
-mod rotation;
-mod sleep;
+mod suspend;
 mod turns;
+mod wait_for_device;
 mod watchdog;
 
 use std::fs::File;
@@ -25,16 +25,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mynah::audio::{self, AudioError, StreamFormat, WavDevices};
-use mynah::board::lamp::Leds;
-use mynah::board::{Board, StatusLine};
+use mynah::background::Background;
+use mynah::board::Board;
+use mynah::config::{Credential, Endpoint, SavedState, Secret};
 use mynah::conversation::{Exit, Mode};
-use mynah::errands::Background;
-use mynah::link::Tls;
+use mynah::inputs::StatusLine;
+use mynah::leds::Leds;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
-use mynah::profile::{Credential, Endpoint, SavedState, Secret};
+use mynah::protocol::SessionConfig;
 use mynah::recorder::{ReplayOutcome, replay};
 use mynah::session::{self, RecordingConfig, SessionParts};
-use mynah::wire::SessionConfig;
+use mynah::transport::Tls;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use mynah::board::lamp::Leds;
 use mynah::conversation::{Exit, Mode};
+use mynah::leds::Leds;
 use mynah::recorder::{RecordLine, RecordingReader};
 use mynah::session::RecordingConfig;
 use serde_json::json;

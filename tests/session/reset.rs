@@ -7,14 +7,14 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use mynah::audio::{self, StreamFormat, WavDevices};
+use mynah::background::Background;
 use mynah::board::Board;
-use mynah::conversation::Mode;
-use mynah::errands::Background;
-use mynah::model::Time;
-use mynah::profile::{
+use mynah::config::{
     ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, Credential, GpioLine, LineBias, ResetHold,
     SavedState, Secret,
 };
+use mynah::conversation::Mode;
+use mynah::model::Time;
 use mynah::session::{ReadySources, RecordingConfig, Session, SessionParts};
 
 use super::{KEY, after_a_turn, config, remote, tone};

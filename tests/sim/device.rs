@@ -7,21 +7,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mynah::audio::AudioIo;
-use mynah::board::lamp::{Leds, OutputLines, SysfsPaths};
-use mynah::board::{Board, SimulatedButtons};
-use mynah::conversation::Mode;
-use mynah::errands::Background;
-use mynah::link::Tls;
-use mynah::model::{EchoCancellation, TurnDetection, Voice};
-use mynah::profile::{
+use mynah::background::Background;
+use mynah::board::{Board, BoardError};
+use mynah::config::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, Endpoint, GpioLine, LedWiring,
     LightConfig, LineBias, SavedState,
 };
+use mynah::conversation::Mode;
+use mynah::inputs::SimulatedButtons;
+use mynah::leds::{Leds, OutputLines, SysfsPaths};
+use mynah::model::{EchoCancellation, TurnDetection, Voice};
+use mynah::protocol::SessionConfig;
 use mynah::session::{RecordingConfig, ServiceEndpoint, SessionParts};
-use mynah::wire::SessionConfig;
+use mynah::transport::Tls;
 
 use super::network::Mark;
-use super::plan::Plan;
+use super::scenario::Plan;
 
 pub(super) fn parts(
     plan: &Plan,
@@ -80,7 +81,7 @@ pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, SimulatedButtons) {
     let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
     let mut wiring =
         |_: &str, _: &[&GpioLine], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn OutputLines>);
-    board.fit(Leds::open(&[light], &SysfsPaths::default(), &mut wiring).unwrap());
+    board.fit(Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut wiring).unwrap());
     (board, fingers)
 }
 

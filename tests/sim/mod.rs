@@ -5,21 +5,21 @@
 //! everything that can go wrong with cards and networks. Whatever happens, the promises hold, and once nothing
 //! goes wrong any more the device is at rest and holds a turn. One seed is one life, to the last byte.
 
-mod card;
 mod clock;
 mod device;
-mod far;
 mod hostile;
+mod invariants;
 mod network;
-mod plan;
-mod promises;
 mod recovery;
+mod scenario;
+mod server;
+mod sound_card;
 mod world;
 
 use std::time::Duration;
 
-pub(crate) use plan::{Kind, Plan};
 pub(crate) use recovery::{FAULTS, Row};
+pub(crate) use scenario::{Kind, Plan};
 pub(crate) use world::{Life, live};
 
 /// Lives that broke a promise once: the seed, the kind, and what it was.

@@ -9,7 +9,7 @@ use mynah::audio::Direction;
 use mynah::conversation::Mode;
 
 use super::clock::{At, MS, S};
-use super::plan::{Act, Outage, Plan};
+use super::scenario::{Act, Outage, Plan};
 use super::world::{Life, live};
 
 /// What goes wrong.

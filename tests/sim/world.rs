@@ -15,22 +15,22 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{AudioError, Direction, StreamFormat, UnplugPolicy, loops};
-use mynah::board::SimulatedButtons;
-use mynah::conversation::State;
-use mynah::errands::{
+use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
 };
+use mynah::conversation::State;
+use mynah::inputs::SimulatedButtons;
 use mynah::light;
 use mynah::model::Time;
 use mynah::session::{ReadySources, Session};
 
-use super::card::{Card, Voice};
 use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
-use super::far::{Digest, Far, Manner};
+use super::invariants::Promises;
 use super::network::{self, FAST, Mark};
-use super::plan::{Act, Outage, Plan, manner};
-use super::promises::Promises;
+use super::scenario::{Act, Outage, Plan, manner};
+use super::server::{Digest, Far, Manner};
+use super::sound_card::{Card, Voice};
 use crate::allocator::as_device;
 pub(crate) use heap::Heap;
 use trial::Trial;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use mynah::link::INBOUND_BYTES;
+use mynah::transport::INBOUND_BYTES;
 
 use crate::allocator::device_bytes;
 use crate::sim::clock::At;

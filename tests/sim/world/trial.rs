@@ -4,7 +4,7 @@ use mynah::conversation::{Mode, State};
 
 use super::World;
 use crate::sim::clock::{At, MS, S};
-use crate::sim::plan::{Act, MUTE, TALK};
+use crate::sim::scenario::{Act, MUTE, TALK};
 
 /// How long a turn may take, from the owner's last word to the reply's first.
 const REPLY_LIMIT: At = 15 * S;

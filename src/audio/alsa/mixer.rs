@@ -1,0 +1,167 @@
+//! The cards' own mixers: volumes, switches and choices, set as the board says.
+//!
+//! It sets what it is told and saves, restores or guesses nothing.
+
+use std::ffi::CString;
+
+use alsa::Output;
+use alsa::mixer::{Mixer, Selem, SelemChannelId, SelemId};
+
+use crate::audio::error::AudioError;
+use crate::audio::{ControlValue, MixerControl};
+
+/// Sets the controls, in their order, and returns what could not be set, with what its card has instead.
+///
+/// A card that lacks one may sound all the same, so the others are set and nothing is refused.
+#[must_use]
+pub fn controls(controls: &[MixerControl]) -> Vec<AudioError> {
+    // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
+    let _words = (!controls.is_empty()).then(Output::local_error_handler);
+    let refused = controls.iter().filter_map(|control| {
+        let (card, name) = (control.card.clone(), control.name.clone());
+        set(control).err().map(|reason| AudioError::Mixer { card, control: name, reason })
+    });
+    refused.collect()
+}
+
+fn set(control: &MixerControl) -> Result<(), String> {
+    let mixer = open(&control.card).map_err(unopened)?;
+    let (name, index) = split(&control.name);
+    let name = CString::new(name).map_err(|_| absent(&mixer, control))?;
+    let mut id = SelemId::empty();
+    id.set_name(&name);
+    id.set_index(index);
+    let selem = mixer.find_selem(&id).ok_or_else(|| absent(&mixer, control))?;
+    match &control.setting {
+        ControlValue::Percent(percent) => set_volume(&selem, *percent),
+        ControlValue::Switch(on) => set_switch(&selem, *on),
+        ControlValue::Choice(word) => set_choice(&selem, word),
+    }
+}
+
+/// Returns the value at so many percent of a range, rounded up as `amixer` does; above 100 counts as 100.
+#[must_use]
+pub fn share(percent: u8, (least, most): (i64, i64)) -> i64 {
+    let width = i128::from(most.max(least)) - i128::from(least);
+    let above = (width * i128::from(percent.min(100)) + 99) / 100;
+    // It is within the range, so it fits.
+    i64::try_from(i128::from(least) + above).unwrap_or(most)
+}
+
+fn open(card: &str) -> alsa::Result<Mixer> {
+    let name = CString::new(card).map_err(|_| alsa::Error::new("attach", libc::EINVAL))?;
+    let mut mixer = Mixer::open(true)?;
+    mixer.attach(&name)?;
+    Selem::register(&mut mixer)?;
+    mixer.load()?;
+    Ok(mixer)
+}
+
+fn set_volume(selem: &Selem<'_>, percent: u8) -> Result<(), String> {
+    let (plays, records) = (selem.has_playback_volume(), selem.has_capture_volume());
+    if plays {
+        let value = share(percent, selem.get_playback_volume_range());
+        selem.set_playback_volume_all(value).map_err(refused)?;
+    }
+    if records {
+        let value = share(percent, selem.get_capture_volume_range());
+        selem.set_capture_volume_all(value).map_err(refused)?;
+    }
+    if plays || records { Ok(()) } else { Err(unlike(selem, "a volume")) }
+}
+
+fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), String> {
+    let (plays, records) = (selem.has_playback_switch(), selem.has_capture_switch());
+    if plays {
+        selem.set_playback_switch_all(on.into()).map_err(refused)?;
+    }
+    if records {
+        selem.set_capture_switch_all(on.into()).map_err(refused)?;
+    }
+    if plays || records { Ok(()) } else { Err(unlike(selem, "a switch")) }
+}
+
+fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
+    if !selem.is_enumerated() {
+        return Err(unlike(selem, "words to choose from"));
+    }
+    let words: Vec<String> = selem.iter_enum().map_err(refused)?.filter_map(Result::ok).collect();
+    let Some(place) = words.iter().position(|one| one == word) else {
+        let words = nearest_first(word, words);
+        return Err(format!("has no word {word:?}; choose one of {}", quoted(&words)));
+    };
+    let place = place as u32;
+    // It has as many channels more as take it.
+    for channel in SelemChannelId::all().iter().filter(|channel| **channel as i32 > 0) {
+        let _ = selem.set_enum_item(*channel, place);
+    }
+    selem.set_enum_item(SelemChannelId::FrontLeft, place).map_err(refused)
+}
+
+fn refused(error: alsa::Error) -> String {
+    format!("cannot be set: {}; see `dmesg` for what its driver says", system(error))
+}
+
+fn unopened(error: alsa::Error) -> String {
+    format!(
+        "cannot be set: the card cannot be opened ({}); name one that `cat /proc/asound/cards` lists, as \
+         \"hw:CARD=…\"",
+        system(error)
+    )
+}
+
+fn system(error: alsa::Error) -> std::io::Error {
+    std::io::Error::from_raw_os_error(error.errno().abs())
+}
+
+/// Says that a control is of another kind, and of which.
+fn unlike(selem: &Selem<'_>, wanted: &str) -> String {
+    let kinds = [
+        (selem.has_volume(), "a volume (a percentage)"),
+        (selem.has_playback_switch() || selem.has_capture_switch(), "a switch (on or off)"),
+        (selem.is_enumerated(), "words to choose from"),
+    ];
+    let has: Vec<_> = kinds.iter().filter(|(has, _)| *has).map(|(_, kind)| *kind).collect();
+    let has = if has.is_empty() { "nothing that can be set".to_owned() } else { has.join(" and ") };
+    format!("does not have {wanted}; set what it has: {has}")
+}
+
+/// Names of controls in one sentence; a codec may have 60.
+const NAMES_SAID: usize = 12;
+
+fn absent(mixer: &Mixer, control: &MixerControl) -> String {
+    let name = |selem: Selem<'_>| {
+        let id = selem.get_id();
+        let name = id.get_name().ok()?.to_owned();
+        Some(if id.get_index() == 0 { name } else { format!("{name},{}", id.get_index()) })
+    };
+    let names: Vec<String> = mixer.iter().filter_map(Selem::new).filter_map(name).collect();
+    let names = nearest_first(&control.name, names);
+    if names.is_empty() {
+        return "is not there: the card has none; take it out of the settings".to_owned();
+    }
+    let said = quoted(&names[..names.len().min(NAMES_SAID)]);
+    let more = match names.len().saturating_sub(NAMES_SAID) {
+        0 => String::new(),
+        more => format!(" and {more} more, which `amixer -D {} scontrols` lists", control.card),
+    };
+    format!("is not there; name one of those that the card has: {said}{more}")
+}
+
+fn quoted(words: &[String]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+    words.join(", ")
+}
+
+/// Sorts words by how few letters are to be changed to make `wanted` of them; else they keep their order.
+fn nearest_first(wanted: &str, mut words: Vec<String>) -> Vec<String> {
+    let wanted = wanted.to_lowercase();
+    words.sort_by_cached_key(|word| strsim::levenshtein(&wanted, &word.to_lowercase()));
+    words
+}
+
+/// The name and index in `Name,1`; a comma that no number follows belongs to the name.
+fn split(name: &str) -> (&str, u32) {
+    let indexed = name.rsplit_once(',').and_then(|(name, index)| Some((name, index.trim().parse().ok()?)));
+    indexed.unwrap_or((name, 0))
+}

@@ -1,0 +1,12 @@
+//! Sound cards through ALSA: opening by name, hw_params, poll descriptors, reads and writes, xrun recovery,
+//! hot-plug and mixer controls.
+//!
+//! This is the only room that knows ALSA. It decides nothing about what is captured or played.
+
+pub(in crate::audio) mod device;
+pub(in crate::audio) mod hotplug;
+pub(in crate::audio) mod hw_params;
+pub(in crate::audio) mod mixer;
+pub(in crate::audio) mod open_error;
+pub(in crate::audio) mod pcm;
+pub(in crate::audio) mod poll;

@@ -1,0 +1,136 @@
+//! Why a device cannot be opened: who holds it, which devices there are, and whether this user may.
+//!
+//! It reads what the kernel tells under a root that is an argument, and opens no sound; the layout is
+//! that of the kernel's Documentation/sound/designs/procfile.rst.
+
+use std::path::Path;
+use std::{fs, io};
+
+use crate::audio::error::{AudioError, DeviceOwner, Direction};
+use crate::sys::alsa_proc::{CardInfo, read_cards};
+use crate::sys::proc::{field, file_names, process_of, program};
+
+/// Replaces the bare reason why a device could not be opened by what `proc` and `dev` under `root` tell
+/// of it; an error of any other kind stays as it is.
+#[must_use]
+pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
+    let AudioError::Open { end, device, errno, said } = error else { return error };
+    let cards = read_cards(root);
+    let address = PcmAddress::of(&device);
+    let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
+    match errno {
+        libc::EBUSY => {
+            let of = address.as_ref().and_then(|address| address.device);
+            let holders = match card {
+                Some(card) => owners(root, card, end, of),
+                None => cards.iter().flat_map(|card| owners(root, card, end, None)).collect(),
+            };
+            AudioError::Busy { end, device, holders }
+        }
+        libc::EACCES | libc::EPERM => AudioError::Forbidden { end, device, user: user(root), errno },
+        // alsa-lib says this of a card, too, that it may not look at.
+        libc::ENOENT | libc::ENODEV | libc::ENXIO => {
+            let asked = card.map_or(&cards[..], std::slice::from_ref);
+            match asked.iter().find_map(|card| forbidden(root, card)) {
+                Some(errno) => AudioError::Forbidden { end, device, user: user(root), errno },
+                None => {
+                    let others = cards.iter().flat_map(|card| devices(root, card, end)).collect();
+                    AudioError::Missing { end, device, others, said }
+                }
+            }
+        }
+        _ => AudioError::Open { end, device, errno, said },
+    }
+}
+
+/// Which card, and which of its devices, an ALSA name means.
+struct PcmAddress<'a> {
+    card: &'a str,
+    device: Option<u32>,
+}
+
+impl PcmAddress<'_> {
+    /// Reads `…:CARD=x,DEV=d` and `hw:x,d`, alone or inside another name; any other may be any card's.
+    fn of(name: &str) -> Option<PcmAddress<'_>> {
+        let named = |key: &str| Some(word(&name[name.find(key)? + key.len()..]));
+        if let Some(card) = named("CARD=") {
+            return Some(PcmAddress { card, device: named("DEV=").and_then(|device| device.parse().ok()) });
+        }
+        let place = &name[name.find("hw:")? + 3..];
+        let mut parts = place.split(',').map(word);
+        Some(PcmAddress {
+            card: parts.next().filter(|card| !card.is_empty())?,
+            device: parts.next().and_then(|device| device.parse().ok()),
+        })
+    }
+
+    fn names(&self, card: &CardInfo) -> bool {
+        self.card == card.id || self.card.parse() == Ok(card.number)
+    }
+}
+
+/// The beginning of a text, as far as it can be part of a card's id.
+fn word(text: &str) -> &str {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next().unwrap_or_default()
+}
+
+/// The numbers of a card's devices of one direction, which are its folders `pcm0p`, `pcm0c`, ….
+fn numbers(root: &Path, card: &CardInfo, end: Direction) -> Vec<u32> {
+    let direction = match end {
+        Direction::Capture => 'c',
+        Direction::Playback => 'p',
+    };
+    let mut numbers: Vec<u32> = file_names(&root.join(format!("proc/asound/card{}", card.number)))
+        .filter_map(|name| name.strip_prefix("pcm")?.strip_suffix(direction)?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn devices(root: &Path, card: &CardInfo, end: Direction) -> Vec<String> {
+    let name = |number| format!("hw:CARD={},DEV={number}", card.id);
+    numbers(root, card, end).into_iter().map(name).collect()
+}
+
+fn owners(root: &Path, card: &CardInfo, end: Direction, device: Option<u32>) -> Vec<DeviceOwner> {
+    let letter = match end {
+        Direction::Capture => 'c',
+        Direction::Playback => 'p',
+    };
+    let mut found = Vec::new();
+    for number in
+        numbers(root, card, end).into_iter().filter(|number| device.is_none_or(|one| one == *number))
+    {
+        let folder = root.join(format!("proc/asound/card{}/pcm{number}{letter}", card.number));
+        for sub in file_names(&folder).filter(|name| name.starts_with("sub")) {
+            let status = fs::read_to_string(folder.join(sub).join("status")).unwrap_or_default();
+            let owner = field(&status, "owner_pid").and_then(|owner| owner.parse().ok());
+            // The owner of a device is a thread.
+            let holder = owner.filter(|owner| *owner != 0).map(|owner| {
+                let process = process_of(root, owner);
+                DeviceOwner { program: program(root, process), process }
+            });
+            found.extend(holder.filter(|holder| !found.contains(holder)));
+        }
+    }
+    found
+}
+
+/// The error with which this user may not so much as look at a card, if so.
+fn forbidden(root: &Path, card: &CardInfo) -> Option<i32> {
+    let node = root.join(format!("dev/snd/controlC{}", card.number));
+    let error = fs::File::open(node).err().filter(|error| error.kind() == io::ErrorKind::PermissionDenied)?;
+    error.raw_os_error()
+}
+
+/// The name of the user of this process, or the number.
+fn user(root: &Path) -> String {
+    let number = rustix::process::geteuid().as_raw().to_string();
+    let list = fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();
+    let name = list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
+}

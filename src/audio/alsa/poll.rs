@@ -1,0 +1,103 @@
+//! Waiting for a device, and watching over the waiting: a device that stands still is begun anew or gone,
+//! and one that never lets its thread sleep is made to.
+//!
+//! It moves no frame and knows no form.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use alsa::PCM;
+use alsa::poll::{Descriptors, poll, pollfd};
+
+use crate::audio::error::DeviceLost;
+use crate::audio::health::stall::StallDetector;
+use crate::sys::EventFd;
+
+/// Descriptors a device may have; the usual number is 1.
+const DEVICE_FDS: usize = 7;
+/// How long a silent device is waited for at a time, in milliseconds.
+const CHECK_MS: u32 = 200;
+/// Turns a device may want without ever letting its thread sleep. Only one that keeps no time, such as
+/// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
+const IMMEDIATE_WAKES_MAX: u32 = 4;
+/// How long a thread sleeps that must, in milliseconds: half a period.
+const REST_MS: u32 = 5;
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::audio) enum PollOutcome {
+    /// With something to do, or nothing to worry about.
+    Ready,
+    /// A device that had been moving has stopped.
+    TimedOut,
+}
+
+/// Waits for a device, and watches over the waiting.
+pub(in crate::audio) struct PcmPoll {
+    fds: [pollfd; 1 + DEVICE_FDS],
+    count: usize,
+    immediate_wakes: u32,
+    stall: StallDetector,
+}
+
+impl PcmPoll {
+    pub(in crate::audio) fn new(count: usize, buffer_frames: usize) -> Option<PcmPoll> {
+        let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
+        let vigil = StallDetector::new(buffer_frames);
+        (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall: vigil })
+    }
+
+    pub(in crate::audio) fn wait(
+        &mut self,
+        pcm: &PCM,
+        bell: &EventFd,
+        resting: bool,
+    ) -> Result<PollOutcome, DeviceLost> {
+        if resting || self.immediate_wakes >= IMMEDIATE_WAKES_MAX {
+            self.immediate_wakes = 0;
+            bell.wait(Some(REST_MS));
+            return self.idle(REST_MS);
+        }
+        let fds = &mut self.fds[..=self.count];
+        fds[0] = pollfd { fd: bell.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        pcm.fill(&mut fds[1..]).map_err(device_lost)?;
+        self.immediate_wakes = if wake(fds, 0)? > 0 { self.immediate_wakes + 1 } else { 0 };
+        if self.immediate_wakes == 0 && wake(fds, CHECK_MS.cast_signed())? == 0 {
+            return self.idle(CHECK_MS);
+        }
+        if fds[0].revents != 0 {
+            bell.drain();
+        }
+        if fds[1..].iter().any(|fd| fd.revents != 0) {
+            // Some plugins clear their own wake here.
+            pcm.revents(&fds[1..]).map_err(device_lost)?;
+        }
+        Ok(PollOutcome::Ready)
+    }
+
+    pub(in crate::audio) fn progressed(&mut self, frames: usize) {
+        self.stall.progressed(frames);
+    }
+
+    pub(in crate::audio) fn is_proven(&self) -> bool {
+        self.stall.is_proven()
+    }
+
+    fn idle(&mut self, ms: u32) -> Result<PollOutcome, DeviceLost> {
+        Ok(if self.stall.idle(ms)? { PollOutcome::TimedOut } else { PollOutcome::Ready })
+    }
+}
+
+fn wake(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, DeviceLost> {
+    match poll(fds, timeout_ms) {
+        Ok(ready) => Ok(ready),
+        // As good as ready: whoever looks finds out.
+        Err(error) if error.errno().abs() == libc::EINTR => Ok(1),
+        Err(error) => Err(device_lost(error)),
+    }
+}
+
+/// Makes of a refusal the end of the device.
+pub(in crate::audio) fn device_lost(error: alsa::Error) -> DeviceLost {
+    // The sign differs from call to call.
+    DeviceLost { errno: error.errno().abs() }
+}

@@ -1,0 +1,8 @@
+//! Detectors of unhealthy sound: a stalled stream, a dead microphone, xrun bursts, and a thread hung in a driver.
+//!
+//! Each is a function of frames, counters and time. None opens a device, and none acts on its verdict.
+
+pub(in crate::audio) mod dead_input;
+pub(in crate::audio) mod hung_thread;
+pub(in crate::audio) mod stall;
+pub(in crate::audio) mod xrun_burst;

@@ -1,0 +1,14 @@
+//! The two real-time threads: the steps that move frames between a device and a lane, the loops that run the
+//! steps, and what a thread needs to start, run with priority and end.
+//!
+//! Everything here works on the device traits of [`capture`], [`playback`] and [`reconnect`], so that a sound
+//! card, a WAV file or the simulation can stand behind them. It knows no ALSA, no policy and no clock, and the
+//! steps allocate nothing.
+
+pub(in crate::audio) mod capture;
+pub(in crate::audio) mod counters;
+pub(in crate::audio) mod loops;
+pub(in crate::audio) mod playback;
+pub(in crate::audio) mod privileges;
+pub(in crate::audio) mod reconnect;
+pub(in crate::audio) mod threads;

@@ -1,0 +1,358 @@
+//! The playback step: keeps the speaker fed from the lane "spoken", with silence where the lane has none.
+//!
+//! It cuts without a click, accounts for what was really heard, and has no thread, clock or descriptor,
+//! so anything that can be written can be its speaker. It never waits, allocates, or decides what to say.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ringbuf::HeapProd;
+use ringbuf::traits::Producer;
+
+use crate::audio::chain::fades::{CutFade, FrameBlock, UnderrunFade};
+use crate::audio::chain::playback_chain::PlaybackChain;
+use crate::audio::chain::position::PlaybackPosition;
+use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
+use crate::audio::handles::PlaybackShared;
+use crate::audio::{Counters, CutReceipt, PlaybackFrame, StreamFormat};
+use crate::lane::Reader;
+
+/// A device that plays what it is handed.
+pub trait PlaybackDevice {
+    /// Returns the frames it should be kept holding.
+    fn queue_frames(&self) -> usize;
+
+    /// Says what it holds.
+    ///
+    /// # Errors
+    /// When the device must be recovered first.
+    fn level(&mut self) -> Result<BufferLevel, PcmError>;
+
+    /// Takes as many of `frames`, mono at its own rate, as it can hold and returns how many; it plays by itself once
+    /// `queue_frames` were taken.
+    ///
+    /// # Errors
+    /// When the device must be recovered first; it took none then.
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError>;
+
+    /// Throws away all it holds, at once.
+    ///
+    /// # Errors
+    /// When the device must be recovered first.
+    fn flush(&mut self) -> Result<(), PcmError>;
+
+    /// Makes the device playable again.
+    ///
+    /// # Errors
+    /// When that leads to other trouble.
+    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError>;
+}
+
+/// What a speaker holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferLevel {
+    /// Frames in its buffer.
+    pub queued: usize,
+    /// Frames until one written now would be heard. Drivers may say nonsense here.
+    pub delay: i64,
+}
+
+/// Length of the fade that hides the end of sound, in milliseconds.
+const FADE_MS: usize = 5;
+/// Times the outlet is given frames until it must have some ready: more than its filter is long.
+const WRITES_MAX: usize = 512;
+
+/// The reading end of the lane "spoken", with the device's troubles seen to.
+pub struct Playback {
+    lane: Reader<PlaybackFrame>,
+    staged: FrameBlock,
+    underrun_fade: UnderrunFade,
+    silence: Box<[PlaybackFrame]>,
+    chain: PlaybackChain,
+    cut_fade: CutFade,
+    position: PlaybackPosition,
+    /// The cut that is still to be obeyed.
+    cut: Option<u64>,
+    /// Whether the last frame given to the outlet came from the lane.
+    is_sounding: bool,
+    notify_session: bool,
+    recovery_budget: RecoveryBudget,
+    /// Whether the device asked for time in its trouble.
+    resting: bool,
+    receipts: HeapProd<CutReceipt>,
+    shared: Arc<PlaybackShared>,
+    counters: Arc<Counters>,
+}
+
+impl Playback {
+    pub(in crate::audio) fn new(
+        shape: StreamFormat,
+        chain: PlaybackChain,
+        lane: Reader<PlaybackFrame>,
+        receipts: HeapProd<CutReceipt>,
+        shared: Arc<PlaybackShared>,
+        counters: Arc<Counters>,
+    ) -> Playback {
+        let fade_frames = |rate_hz: u32| rate_hz as usize * FADE_MS / 1000;
+        Playback {
+            lane,
+            staged: FrameBlock::new(shape.period_frames),
+            underrun_fade: UnderrunFade::new(fade_frames(shape.rate_hz)),
+            silence: vec![[0]; shape.period_frames].into(),
+            cut_fade: CutFade::new(fade_frames(chain.rate_hz())),
+            position: PlaybackPosition::new(chain.rate_hz()),
+            chain,
+            cut: None,
+            is_sounding: false,
+            notify_session: false,
+            recovery_budget: RecoveryBudget::default(),
+            resting: false,
+            receipts,
+            shared,
+            counters,
+        }
+    }
+
+    /// Obeys a cut if there is one and tops the speaker up; true when the session should look, because
+    /// a cut was obeyed, or the lane ran dry, or the last of it was heard.
+    ///
+    /// # Errors
+    /// When the device must be opened anew. What it held is lost; nothing else is.
+    pub fn run(&mut self, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
+        self.resting = false;
+        if let Err(trouble) = self.step(speaker) {
+            self.resting = !self.recover(trouble, speaker)?;
+            // Again at once, so that an xrun costs no more than itself.
+            if !self.resting
+                && let Err(trouble) = self.step(speaker)
+            {
+                self.resting = !self.recover(trouble, speaker)?;
+            }
+        }
+        Ok(std::mem::take(&mut self.notify_session))
+    }
+
+    /// Obeys a cut while there is no device; true when the session should look.
+    pub fn run_without_device(&mut self) -> bool {
+        self.take_cut();
+        if let Some(cut) = self.cut {
+            self.is_sounding = false;
+            self.send_receipt(cut);
+        }
+        std::mem::take(&mut self.notify_session)
+    }
+
+    /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
+    /// that ends with `Gone` has noted it already.
+    pub fn reset_stream(&mut self) {
+        self.position.forget(|frames| self.chain.over(frames));
+        self.cut_fade.clear();
+        self.underrun_fade.clear();
+    }
+
+    /// Tells whether the device is in trouble and needs a moment before the next turn.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
+    /// Tells whether the session is gone.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.lane.is_abandoned()
+    }
+
+    pub(in crate::audio) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    fn step(&mut self, speaker: &mut impl PlaybackDevice) -> Result<(), PcmError> {
+        // Goes round again only when the session has cut meanwhile.
+        loop {
+            self.take_cut();
+            let level = speaker.level()?;
+            self.update_position(level.delay);
+            let mut queued = level.queued;
+            if let Some(cut) = self.cut {
+                queued = self.apply_cut(cut, queued, speaker)?;
+            }
+            self.top_up(speaker, speaker.queue_frames().saturating_sub(queued))?;
+            if self.cut.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_cut(&mut self) {
+        if let Some(cut) = self.lane.take_cut() {
+            self.staged.discard_before(cut);
+            self.cut = Some(cut);
+        }
+    }
+
+    fn update_position(&mut self, delay: i64) {
+        let played = self.position.record_delay(delay);
+        if played > 0 {
+            self.recovery_budget.reset();
+            self.counters.played.add(played);
+        }
+        self.publish_position();
+    }
+
+    fn publish_position(&mut self) {
+        if let Some(heard) = self.position.lane_position(|frames| self.chain.over(frames)) {
+            self.shared.played.store(heard, Ordering::Release);
+            self.notify_session |=
+                self.position.is_all_played() && self.staged.is_empty() && self.lane.waiting() == 0;
+        }
+    }
+
+    /// Silences what the speaker holds and returns how much it holds then.
+    ///
+    /// It is emptied and handed a fade made anew, rather than rewound to where the fade should begin:
+    /// the alsa crate keeps its handle private and wraps no rewind, and rewinding is unreliable over
+    /// plugins and USB, while every driver honours a drop. Only alsa-lib's "dmix" does not: what it has
+    /// mixed is played to its end, so over it a cut takes as long as the queue is.
+    fn apply_cut(
+        &mut self,
+        cut: u64,
+        queued: usize,
+        speaker: &mut impl PlaybackDevice,
+    ) -> Result<usize, PcmError> {
+        let mut left = queued;
+        if self.is_sounding || !self.position.is_all_played() {
+            if !self.position.is_empty() {
+                speaker.flush()?;
+                self.cut_fade.refill(|frames| self.position.fade(frames));
+            }
+            self.underrun_fade.clear();
+            self.chain.reset();
+            self.position.reset();
+            self.is_sounding = false;
+            left = 0;
+        }
+        self.send_receipt(cut);
+        Ok(left)
+    }
+
+    fn send_receipt(&mut self, cut: u64) {
+        self.cut = None;
+        self.notify_session = true;
+        let receipt = CutReceipt { cut, played: self.shared.played.load(Ordering::Relaxed) };
+        if self.receipts.try_push(receipt).is_err() {
+            self.counters.receipts_lost.add(1);
+        }
+    }
+
+    /// Writes up to `wanted` frames; fewer when the speaker is full or a cut has come.
+    fn top_up(&mut self, speaker: &mut impl PlaybackDevice, mut wanted: usize) -> Result<(), PcmError> {
+        self.chain.set_volume(self.shared.volume.load(Ordering::Relaxed));
+        while wanted > 0 {
+            for _ in 0..WRITES_MAX {
+                if !self.cut_fade.is_empty() || !self.chain.ready().is_empty() {
+                    break;
+                }
+                self.stage(wanted);
+                if self.cut.is_some() {
+                    return Ok(());
+                }
+            }
+            let taken = self.write(speaker, wanted)?;
+            if taken == 0 {
+                return Ok(());
+            }
+            wanted -= taken;
+        }
+        Ok(())
+    }
+
+    /// Gives the outlet what comes first: the fade that ends a sound, the lane, silence.
+    ///
+    /// It takes frames from the lane, and a cut only after that: then no frame written to the lane after a
+    /// cut can be in the outlet or in the speaker when they are emptied for that cut.
+    fn stage(&mut self, wanted: usize) {
+        let wanted = self.chain.needed_for(wanted);
+        if self.underrun_fade.is_empty() {
+            if self.staged.is_empty() {
+                self.staged.refill(&mut self.lane, wanted);
+            }
+            self.take_cut();
+            if self.cut.is_some() {
+                return;
+            }
+            if !self.staged.is_empty() {
+                let frames = self.staged.frames();
+                self.counters.speaker_peak.raise(frames.as_flattened());
+                self.position.record_stream(frames.len(), Some(self.staged.position));
+                self.chain.process(frames);
+                self.underrun_fade.follow(frames);
+                self.staged.advance(frames.len());
+                self.is_sounding = true;
+                return;
+            }
+            if std::mem::take(&mut self.is_sounding) {
+                self.notify_session = true;
+                self.counters.starved.add(1);
+                self.underrun_fade.begin();
+            }
+        }
+        let frames = if self.underrun_fade.is_empty() { &*self.silence } else { self.underrun_fade.frames() };
+        let frames = &frames[..frames.len().min(wanted)];
+        self.position.record_stream(frames.len(), None);
+        self.chain.process(frames);
+        self.underrun_fade.advance(frames.len());
+    }
+
+    /// Writes from what comes first: the fade of a cut, the stream.
+    fn write(&mut self, speaker: &mut impl PlaybackDevice, wanted: usize) -> Result<usize, PcmError> {
+        let fading = !self.cut_fade.is_empty();
+        let frames = if fading { self.cut_fade.frames() } else { self.chain.ready() };
+        let frames = &frames[..frames.len().min(wanted)];
+        let taken = speaker.write(frames)?.min(frames.len());
+        if fading {
+            self.position.record_fade(&frames[..taken]);
+            self.cut_fade.advance(taken);
+        } else {
+            self.position.record_written(&frames[..taken]);
+            self.chain.advance(taken);
+        }
+        Ok(taken)
+    }
+
+    /// Recovers the device, or returns false when that takes longer.
+    fn recover(&mut self, trouble: PcmError, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
+        // The session counts along, even while nobody speaks.
+        self.notify_session = true;
+        match trouble {
+            PcmError::Lost(gone) => return Err(self.lose(gone)),
+            PcmError::Xrun => {
+                // It ran empty by playing all it had.
+                self.counters.playback_xruns.add(1);
+                self.counters.played.add(self.position.record_delay(0));
+                self.publish_position();
+                self.reset_stream();
+            }
+            PcmError::Stall => self.counters.playback_xruns.add(1),
+            PcmError::Suspended => {}
+        }
+        self.recovery_budget.spend().map_err(|gone| self.lose(gone))?;
+        match speaker.recover(trouble) {
+            Ok(Recovery::Emptied) => self.reset_stream(),
+            Ok(Recovery::Resumed) => {}
+            Err(PcmError::Lost(gone)) => return Err(self.lose(gone)),
+            // What is left of it is met again at the next turn.
+            Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
+                return Ok(false);
+            }
+        }
+        if trouble == PcmError::Suspended {
+            self.counters.suspends.add(1);
+        }
+        Ok(true)
+    }
+
+    fn lose(&mut self, gone: DeviceLost) -> DeviceLost {
+        self.reset_stream();
+        gone
+    }
+}

@@ -1,0 +1,84 @@
+//! The privileges of a real-time thread: memory that is not paged out, and SCHED_FIFO.
+//!
+//! A refusal is returned to be said once, never an error: sound works without, less surely.
+#![expect(unsafe_code, reason = "no safe crate wraps sched_setscheduler")]
+
+use std::hint::black_box;
+use std::{fmt, io};
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
+
+/// A privilege that the system did not give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::audio) enum DeniedPrivilege {
+    /// SCHED_FIFO.
+    Schedule { thread: &'static str, errno: i32 },
+    /// Locking memory.
+    Memory { errno: i32 },
+}
+
+impl fmt::Display for DeniedPrivilege {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, errno) = match self {
+            DeniedPrivilege::Schedule { thread, errno } => {
+                (format!("real-time scheduling of {thread}"), errno)
+            }
+            DeniedPrivilege::Memory { errno } => ("locked memory".to_owned(), errno),
+        };
+        write!(f, "{what} ({})", io::Error::from_raw_os_error(*errno))
+    }
+}
+
+/// Says all refusals in one warning with its remedy; nothing when there are none.
+pub(in crate::audio) fn warning(refused: &[DeniedPrivilege]) -> Option<String> {
+    let all: Vec<String> = refused.iter().map(DeniedPrivilege::to_string).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "the system refuses {}, so sound may break up when the machine is busy: set LimitRTPRIO=80 and \
+             LimitMEMLOCK=infinity in the systemd unit, or \"@audio - rtprio 80\" and \"@audio - memlock unlimited\" in \
+             /etc/security/limits.conf and be in the group audio",
+            all.join(", ")
+        )
+    })
+}
+
+/// Stack of a sound thread in bytes: small because it is locked, with room for alsa-lib to read its
+/// configuration when a device is opened again.
+pub(in crate::audio) const STACK_BYTES: usize = 256 * 1024;
+/// The part of the stack that the loop may reach, in bytes, touched before the loop begins.
+const PREFAULT_BYTES: usize = 64 * 1024;
+
+/// Keeps what the process touches from now on in memory.
+///
+/// Not asked under a limit: every later mapping counts against it, touched or not, and the one too
+/// many would end the process.
+pub(in crate::audio) fn lock_memory() -> Option<DeniedPrivilege> {
+    let may = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
+        || getrlimit(Resource::Memlock).current.is_none();
+    if !may {
+        return Some(DeniedPrivilege::Memory { errno: libc::EPERM });
+    }
+    let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    mlockall(all).err().map(|errno| DeniedPrivilege::Memory { errno: errno.raw_os_error() })
+}
+
+/// Puts the calling thread under SCHED_FIFO and looks whether it is. Its children are not.
+pub(in crate::audio) fn schedule(thread: &'static str, priority: i32) -> Option<DeniedPrivilege> {
+    let parameter = libc::sched_param { sched_priority: priority };
+    let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
+    // SAFETY: thread 0 is the caller, and the parameter outlives the call, which only reads it.
+    let refused = unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) } != 0;
+    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EPERM);
+    // SAFETY: it takes no pointer; thread 0 is the caller.
+    let now = unsafe { libc::sched_getscheduler(0) };
+    (refused || now & !libc::SCHED_RESET_ON_FORK != libc::SCHED_FIFO)
+        .then_some(DeniedPrivilege::Schedule { thread, errno })
+}
+
+/// Touches the stack the loop will use, so that no page of it is missing later.
+#[inline(never)]
+pub(in crate::audio) fn prefault_stack() {
+    black_box(&mut [0u8; PREFAULT_BYTES]);
+}

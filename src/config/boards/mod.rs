@@ -1,0 +1,238 @@
+//! The board: which one it is, and what its file says, with what the owner says himself before it.
+//!
+//! A name means a file that is part of the program, a path any other file. What no file says is not
+//! guessed: without a board of its own a machine is a desktop.
+
+pub(super) mod audio;
+mod buttons;
+mod detect;
+mod lights;
+mod lines;
+mod list;
+mod parse;
+mod show;
+
+use super::host::HostInfo;
+use super::schema::{Key, nearest};
+use super::values::Values;
+use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfig, UnplugPolicy, file};
+use crate::sys::alsa_proc::CardInfo;
+use audio::DeviceTable;
+use detect::{Detection, best, judge};
+use parse::BoardFile;
+use std::time::Duration;
+
+pub(super) use list::request;
+
+/// The boards that are part of the program: their names and files.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("adafruit-voice-bonnet", include_str!("../../../board/adafruit-voice-bonnet.toml")),
+    ("aiy-voice-bonnet", include_str!("../../../board/aiy-voice-bonnet.toml")),
+    ("aiy-voice-hat", include_str!("../../../board/aiy-voice-hat.toml")),
+    ("codec-zero", include_str!("../../../board/codec-zero.toml")),
+    (GENERIC, include_str!("../../../board/desktop.toml")),
+    ("i2s-mems", include_str!("../../../board/i2s-mems.toml")),
+    ("respeaker-2mic-v1", include_str!("../../../board/respeaker-2mic-v1.toml")),
+    ("respeaker-2mic-v2", include_str!("../../../board/respeaker-2mic-v2.toml")),
+    ("respeaker-4mic", include_str!("../../../board/respeaker-4mic.toml")),
+    ("respeaker-xvf3800", include_str!("../../../board/respeaker-xvf3800.toml")),
+    ("usb-speakerphone", include_str!("../../../board/usb-speakerphone.toml")),
+];
+
+/// The board of a machine that has none.
+const GENERIC: &str = "desktop";
+
+/// Stands in a device's name for the id of the card by which the board was recognised.
+const CARD: &str = "{card}";
+
+/// What ALSA calls the sound device that the system prefers.
+const DEFAULT_DEVICE: &str = "default";
+
+/// How long a card that went away is waited for where nothing is said.
+const UNPLUGGED: UnplugPolicy = UnplugPolicy::End(Duration::from_secs(5));
+
+/// Reads the board that was asked for, or else found, and says which and why.
+pub(super) fn read(values: &mut Values, machine: &HostInfo) -> (AudioConfig, Peripherals, String) {
+    let chosen = match values.text(Key::Board) {
+        Some(name) => asked(values, machine, &name),
+        None => Some(found(machine)),
+    };
+    let chosen = chosen.unwrap_or_default();
+    let sound = resolve(values, machine, &chosen);
+    (sound, chosen.facts.body, chosen.why)
+}
+
+/// Gives the name of a built-in board's file, as sentences call it.
+fn file_of(name: &str) -> String {
+    format!("board/{name}.toml")
+}
+
+/// A board, and the card it was recognised by.
+#[derive(Default)]
+struct ChosenBoard {
+    facts: BoardFile,
+    card: Option<CardInfo>,
+    why: String,
+}
+
+/// What is wrong with the file goes to `values`.
+fn asked(values: &mut Values, machine: &HostInfo, name: &str) -> Option<ChosenBoard> {
+    let (file, text) = load(values, name)?;
+    let facts = match BoardFile::parse(&file, &text) {
+        Ok(facts) => facts,
+        Err(problems) => {
+            problems.into_iter().for_each(|problem| values.problem(problem));
+            return None;
+        }
+    };
+    let card = best(&facts.finds, machine).and_then(|fit| fit.card.cloned());
+    let why = format!("board {name}, because {} says so", values.place(Key::Board));
+    Some(ChosenBoard { facts, card, why })
+}
+
+/// Gives the file's name, as sentences call it, and its text.
+fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+        return Some((file_of(name), (*text).to_owned()));
+    }
+    if !name.contains('/') && !name.ends_with(".toml") {
+        values.refuse_value(Key::Board, &unknown(name));
+        return None;
+    }
+    match file::read(&values.path(Key::Board)?) {
+        Ok(text) => Some((name.to_owned(), text)),
+        Err(error) => {
+            values.refuse_value(Key::Board, &format!("cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+/// Says that `name` is no board.
+fn unknown(name: &str) -> String {
+    let known: Vec<_> = BUILT_IN.iter().map(|(built_in, _)| *built_in).collect();
+    let meant = nearest(name, known.iter().copied());
+    format!("neither a board ({}) nor the path of a .toml file{meant}", known.join(", "))
+}
+
+/// Finds out which of the built-in boards this machine has.
+fn found(machine: &HostInfo) -> ChosenBoard {
+    const OTHER: &str =
+        "--board NAME, or board = \"NAME\" in mynah.toml, takes another; mynah boards lists them";
+    let generic = |why: String| {
+        let facts = built_in().find(|(name, _)| *name == GENERIC).map(|(_, facts)| facts).unwrap_or_default();
+        ChosenBoard { facts, card: None, why }
+    };
+    match search(machine) {
+        Detection::One((name, facts), fit) => ChosenBoard {
+            why: format!("board {name}, recognised by {}; {OTHER}", fit.because),
+            card: fit.card.cloned(),
+            facts,
+        },
+        Detection::None => generic(format!("board {GENERIC}, because no other was recognised here; {OTHER}")),
+        Detection::Tie(boards, because) => {
+            let names: Vec<_> = boards.iter().map(|(name, _)| *name).collect();
+            generic(format!(
+                "board {GENERIC}, because {} fit alike, by {because}, and mynah does not guess; {OTHER}",
+                names.join(" and ")
+            ))
+        }
+    }
+}
+
+fn search(machine: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
+    judge(
+        built_in()
+            .filter_map(|(name, facts)| Some((best(&facts.finds, machine)?, (name, facts))))
+            .map(|(fit, board)| (board, fit)),
+    )
+}
+
+/// Lists the built-in boards that parse, which is all of them, as a test sees to.
+fn built_in() -> impl Iterator<Item = (&'static str, BoardFile)> {
+    BUILT_IN.iter().filter_map(|(name, text)| Some((*name, BoardFile::parse(&file_of(name), text).ok()?)))
+}
+
+/// Combines what the user set with what the board's file says. The user's setting wins.
+fn resolve(values: &mut Values, machine: &HostInfo, chosen: &ChosenBoard) -> AudioConfig {
+    let ChosenBoard { facts, card, .. } = chosen;
+    let card = card.as_ref();
+    let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
+    let gain_db = values.number(Key::GainDb, audio::GAIN_DB);
+    let unplugged = values.wait(Key::UnpluggedS);
+    let microphone = Side::choose(&facts.microphone, values.text(Key::Microphone), card);
+    let speaker = Side::choose(&facts.speaker, values.text(Key::Speaker), card);
+    let uses_board = microphone.follows_board || speaker.follows_board;
+    let controls = if uses_board { &facts.controls[..] } else { &[] };
+    let lacks_card = microphone.lacks_card
+        || speaker.lacks_card
+        || controls.iter().any(|control| name(&control.card, card).is_none());
+    // Files that stand in for the devices need no card.
+    if lacks_card && speech.is_none() && speaker_file.is_none() {
+        values.absence(lost_card(facts, machine));
+    }
+    let (microphone, speaker) = (microphone.end, speaker.end);
+    let device_or_default = |device: Option<String>| device.unwrap_or_else(|| DEFAULT_DEVICE.to_owned());
+    AudioConfig {
+        microphone: CaptureConfig {
+            device: device_or_default(microphone.device),
+            form: microphone.form,
+            channels: microphone.channels,
+            gain_db: gain_db.unwrap_or(microphone.gain_db),
+        },
+        speaker: PlaybackConfig {
+            device: device_or_default(speaker.device),
+            form: speaker.form,
+            channels: speaker.channels,
+        },
+        controls: controls.iter().filter_map(|control| on_card(control, card)).collect(),
+        unplugged: unplugged.or(facts.unplugged).unwrap_or(UNPLUGGED),
+        speech,
+        speaker_file,
+    }
+}
+
+/// The microphone or the speaker, as it is used.
+struct Side {
+    end: DeviceTable,
+    /// Whether it is the device that the board's file describes.
+    follows_board: bool,
+    /// Whether its device is named by a card that is not here.
+    lacks_card: bool,
+}
+
+impl Side {
+    /// Takes the user's device, or else the board's. The board's PCM format belongs to the board's device, so another
+    /// device of the user's does not get it.
+    fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&CardInfo>) -> Self {
+        let by_board = board.device.as_deref().and_then(|template| name(template, card));
+        let lacks_card = by_user.is_none() && board.device.is_some() && by_board.is_none();
+        let follows_board = by_user.is_none() || board.device.is_none() || by_user == by_board;
+        let described = if follows_board { board.clone() } else { DeviceTable::default() };
+        Self { end: DeviceTable { device: by_user.or(by_board), ..described }, follows_board, lacks_card }
+    }
+}
+
+/// Returns the control with its card's id filled in, if that is known.
+fn on_card(control: &MixerControl, card: Option<&CardInfo>) -> Option<MixerControl> {
+    Some(MixerControl { card: name(&control.card, card)?, ..control.clone() })
+}
+
+/// Puts the card's id where `{card}` stands, if it is known.
+fn name(template: &str, card: Option<&CardInfo>) -> Option<String> {
+    if !template.contains(CARD) {
+        return Some(template.to_owned());
+    }
+    card.map(|card| template.replace(CARD, &card.id))
+}
+
+fn lost_card(facts: &BoardFile, machine: &HostInfo) -> String {
+    let wanted: Vec<_> = facts.finds.iter().map(detect::BoardSignature::describe).collect();
+    format!(
+        "board {}: its sound card is not here; it is recognised by {}, and {}: connect it, or name the devices \
+         with --microphone and --speaker",
+        facts.name,
+        wanted.join(", or "),
+        machine.card_ids()
+    )
+}

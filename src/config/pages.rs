@@ -1,0 +1,144 @@
+//! The manual page and the shell completions, rendered from the table of options. For packagers: `mynah --man` and
+//! `mynah --completions SHELL` print them; the help does not mention these two.
+//!
+//! What is not about a single option stands in the templates beside the package's other files.
+
+use std::ffi::OsString;
+
+use crate::config::schema::{HelpGroup, KeyRow, ROWS, USAGE, ValueKind};
+
+const MANUAL: &str = include_str!("../../cross/debian/mynah.1.in");
+const BASH: &str = include_str!("../../cross/debian/mynah.bash.in");
+const ZSH: &str = include_str!("../../cross/debian/_mynah.in");
+const FISH: &str = include_str!("../../cross/debian/mynah.fish.in");
+
+/// Returns the page that the words after `mynah` ask for, or `None` where they ask for none.
+pub(super) fn request(words: &[OsString]) -> Option<Result<String, Vec<String>>> {
+    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+    match words[..] {
+        ["--man"] => Some(Ok(manual())),
+        ["--completions", "bash"] => Some(Ok(bash())),
+        ["--completions", "zsh"] => Some(Ok(zsh())),
+        ["--completions", "fish"] => Some(Ok(fish())),
+        ["--completions", ..] => {
+            Some(Err(vec!["flag --completions: needs one of bash, zsh, fish".to_owned()]))
+        }
+        _ => None,
+    }
+}
+
+fn manual() -> String {
+    let mut options = Vec::new();
+    for (group, title) in HelpGroup::TITLES {
+        options.push(format!(".SS {title}"));
+        for row in flags().filter(|row| row.group == group) {
+            let flag = roff(&row.flag());
+            options.push(match row.value_name() {
+                None => format!(".TP\n.B \\-\\-{flag}"),
+                Some(value) => format!(".TP\n.BI \"\\-\\-{flag} \" {value}"),
+            });
+            options.push(roff(&row.full_help()));
+        }
+    }
+    let variables: Vec<_> = ROWS.iter().filter_map(|row| row.env).map(|name| format!(".B {name}")).collect();
+    MANUAL
+        .replace("@USAGE@", &USAGE.map(roff).join("\n"))
+        .replace("@OPTIONS@", &options.join("\n"))
+        .replace("@ENVIRONMENT@", &format!(".PP\n{}", variables.join("\n.br\n")))
+}
+
+fn bash() -> String {
+    let words_of_boards = r#"-W "$(cd "$boards" 2>/dev/null && printf '%s\n' *.toml | sed 's/\.toml$//')" -- "$word"; compgen -f"#;
+    let complete = |how: &str| format!("mapfile -t COMPREPLY < <(compgen {how} -- \"$word\") && return ;;");
+    let values = flags().filter_map(|row| {
+        let action = match Value::of(row) {
+            Value::None => return None,
+            Value::OneOf(words) => complete(&format!("-W '{}'", words.join(" "))),
+            Value::File => complete("-f"),
+            Value::Folder => complete("-d"),
+            Value::Board => complete(words_of_boards),
+            Value::Text => "return ;;".to_owned(),
+        };
+        Some(format!("        --{}) {action}", row.flag()))
+    });
+    let flags: Vec<_> = flags().map(|row| format!("--{}", row.flag())).collect();
+    BASH.replace("@VALUES@", &values.collect::<Vec<_>>().join("\n")).replace("@FLAGS@", &flags.join(" "))
+}
+
+fn zsh() -> String {
+    let flags = flags().map(|row| {
+        let (flag, help) = (row.flag(), zsh_text(&row.full_help()));
+        let action = match Value::of(row) {
+            Value::None => return format!("    '--{flag}[{help}]' \\"),
+            Value::OneOf(words) => format!("({})", words.join(" ")),
+            Value::File => "_files".to_owned(),
+            Value::Folder => "_files -/".to_owned(),
+            Value::Board => r"{compadd -- /usr/share/mynah/board/*.toml(N\:t\:r); _files}".to_owned(),
+            Value::Text => " ".to_owned(),
+        };
+        format!("    '--{flag}=[{help}]:{}:{action}' \\", row.value_name().unwrap_or_default())
+    });
+    ZSH.replace("@FLAGS@", &flags.collect::<Vec<_>>().join("\n"))
+}
+
+fn fish() -> String {
+    let flags = flags().map(|row| {
+        let action = match Value::of(row) {
+            Value::None => String::new(),
+            Value::OneOf(words) => format!(" -x -a '{}'", words.join(" ")),
+            Value::File => " -r -F".to_owned(),
+            Value::Folder => " -x -a '(__fish_complete_directories)'".to_owned(),
+            Value::Board => " -r -F -a '(path basename /usr/share/mynah/board/*.toml 2>/dev/null \
+                             | string replace .toml \"\")'"
+                .to_owned(),
+            Value::Text => " -x".to_owned(),
+        };
+        let help = row.full_help().replace('\\', "\\\\").replace('\'', "\\'");
+        format!("complete -c mynah -l {}{action} -d '{help}'", row.flag())
+    });
+    FISH.replace("@FLAGS@", &flags.collect::<Vec<_>>().join("\n"))
+}
+
+/// What a shell can offer as the value of a flag.
+enum Value {
+    None,
+    OneOf(Vec<&'static str>),
+    File,
+    Folder,
+    /// The name of a board, or a file.
+    Board,
+    Text,
+}
+
+impl Value {
+    fn of(row: &KeyRow) -> Self {
+        match row.takes {
+            ValueKind::Switch => Self::None,
+            ValueKind::OneOf(_, words) => Self::OneOf(words()),
+            ValueKind::Text("FILE" | "WAV") => Self::File,
+            ValueKind::Text("DIR") => Self::Folder,
+            ValueKind::Text("BOARD") => Self::Board,
+            ValueKind::Text(_)
+            | ValueKind::Secret(_)
+            | ValueKind::Seconds
+            | ValueKind::Number(_)
+            | ValueKind::Wait => Self::Text,
+        }
+    }
+}
+
+fn flags() -> impl Iterator<Item = &'static KeyRow> {
+    HelpGroup::TITLES
+        .into_iter()
+        .flat_map(|(group, _)| ROWS.iter().filter(move |row| row.group == group && row.has_flag()))
+}
+
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+    // A line that begins with a dot is a request.
+    if text.starts_with('.') { format!("\\&{text}") } else { text }
+}
+
+fn zsh_text(text: &str) -> String {
+    text.replace('\'', r"'\''").replace('[', r"\[").replace(']', r"\]").replace(':', r"\:")
+}

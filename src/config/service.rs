@@ -1,0 +1,201 @@
+//! Which service, with what credential, and what is asked of its session.
+//!
+//! It refuses what cannot work and warns of what the service's documents say does not go together;
+//! the service may have learned since.
+
+use super::endpoint::EXAMPLE;
+use super::schema::{Key, nearest};
+use super::sources::Layer;
+use super::values::Values;
+use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
+use crate::model::{NoiseReduction, TurnDetection, Voice};
+
+/// OpenAI's voices that Voice Live lists.
+const OPENAI_VOICES: &[&str] =
+    &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
+
+/// The model that has voices of its own.
+const NATIVE_MODEL: &str = "azure-realtime";
+
+/// Reads all that concerns the service.
+pub(super) fn read(values: &mut Values) -> ServiceConfig {
+    let model = values.text_or_default(Key::Model);
+    let service = ServiceConfig {
+        voice: voice(values, &model),
+        instructions: values.text_or_default(Key::Instructions),
+        turn_detection: values.choice(Key::TurnDetection),
+        noise_reduction: values.choice(Key::NoiseReduction),
+        echo_cancellation: values.choice(Key::EchoCancellation),
+        transcription: values.choice(Key::Transcription),
+        language: language(values),
+        target: if values.switch(Key::Parrot) { ServiceTarget::Parrot } else { azure(values, &model) },
+        model,
+    };
+    warn_of_mismatch(values, &service);
+    service
+}
+
+/// The parrot stands in for what is refused; nothing is run with it.
+fn azure(values: &mut Values, model: &str) -> ServiceTarget {
+    let endpoint = endpoint(values, model);
+    let credential = credential(values);
+    let ca_file = values.file(Key::CaFile);
+    match (endpoint, credential) {
+        (Some(endpoint), Some(credential)) => {
+            ServiceTarget::Azure(AzureConfig { endpoint, credential, ca_file })
+        }
+        (None, _) | (_, None) => ServiceTarget::Parrot,
+    }
+}
+
+fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
+    let api_version = values.text_or_default(Key::ApiVersion);
+    if !api_version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
+        values.refuse_value(Key::ApiVersion, "not a version, such as 2026-07-15");
+    }
+    if values.layer(Key::Endpoint).is_none() {
+        values.problem(format!(
+            "no endpoint: set AZURE_VOICELIVE_ENDPOINT, --endpoint or endpoint in mynah.toml ({EXAMPLE}), \
+             or try --parrot, which needs none"
+        ));
+        return None;
+    }
+    let written = values.text(Key::Endpoint)?;
+    match Endpoint::new(&written, model, &api_version) {
+        Ok(endpoint) => Some(endpoint),
+        Err(why) => {
+            values.refuse(Key::Endpoint, &why);
+            None
+        }
+    }
+}
+
+fn credential(values: &mut Values) -> Option<Credential> {
+    let key = strongest(values, Key::ApiKey, Key::ApiKeyFile)?;
+    let token = strongest(values, Key::Token, Key::TokenFile)?;
+    let wants_token = values.switch(Key::UseTokenCredential);
+    match (key, token) {
+        (Some(key), token) if wants_token || token.is_some() => {
+            let token = token.unwrap_or(Key::UseTokenCredential);
+            values.problem(format!(
+                "both a key ({}) and a token ({}) are asked for: take one of them away",
+                values.place(key),
+                values.place(token)
+            ));
+            None
+        }
+        (Some(Key::ApiKeyFile), _) => from_file(values, Key::ApiKeyFile).map(|(_, key)| Credential::Key(key)),
+        (Some(key), _) => written_secret(values, key).map(Credential::Key),
+        (None, Some(token)) if !wants_token => {
+            let place = values.place(token).to_owned();
+            values.problem(format!("{place}: is not used unless --use-token-credential is set"));
+            None
+        }
+        (None, Some(Key::TokenFile)) => {
+            from_file(values, Key::TokenFile).map(|(path, _)| Credential::TokenFile(path))
+        }
+        (None, Some(token)) => written_secret(values, token).map(Credential::Token),
+        (None, None) => {
+            values.problem(if wants_token {
+                let place = values.place(Key::UseTokenCredential);
+                format!("{place}: there is no token: set AZURE_VOICELIVE_TOKEN or token_file")
+            } else {
+                "no credential: set AZURE_VOICELIVE_API_KEY or api_key_file to your resource's key, or \
+                 use_token_credential with a token, or try --parrot, which needs none"
+                    .to_owned()
+            });
+            None
+        }
+    }
+}
+
+/// Picks the one of two ways to say a secret that is set with more force; refuses both with the same.
+fn strongest(values: &mut Values, written: Key, file: Key) -> Option<Option<Key>> {
+    match (values.layer(written), values.layer(file)) {
+        (None, None) => Some(None),
+        (Some(one), Some(other)) if one == other => {
+            values.problem(format!(
+                "{} and {} both give a secret: take one of them away",
+                values.place(written),
+                values.place(file)
+            ));
+            None
+        }
+        (one, other) => Some(Some(if one > other { written } else { file })),
+    }
+}
+
+fn written_secret(values: &mut Values, key: Key) -> Option<Secret> {
+    let text = zeroize::Zeroizing::new(values.text(key)?);
+    Secret::new(&text).map_err(|why| values.refuse(key, why)).ok()
+}
+
+fn from_file(values: &mut Values, key: Key) -> Option<(std::path::PathBuf, Secret)> {
+    let path = values.path(key)?;
+    match secret::from_file(&path) {
+        Ok(found) => {
+            secret::exposure(&path).into_iter().for_each(|warning| values.warn(warning));
+            Some((path, found))
+        }
+        Err(why) => {
+            values.refuse(key, &why);
+            None
+        }
+    }
+}
+
+/// A name with a `-` is one of Azure's, as in the quickstart.
+fn voice(values: &mut Values, model: &str) -> Voice {
+    let name = values.text_or_default(Key::Voice);
+    if name.contains('-') {
+        return Voice::AzureStandard(name);
+    }
+    if model == NATIVE_MODEL {
+        return Voice::AzureRealtimeNative(name);
+    }
+    if !OPENAI_VOICES.contains(&name.as_str()) && !name.is_empty() {
+        let meant = nearest(&name, OPENAI_VOICES.iter().copied());
+        let place = values.place(Key::Voice).to_owned();
+        values.warn(format!(
+            "{place}: {name:?} is not one of OpenAI's voices that mynah knows{meant}; Azure's have a - in them"
+        ));
+    }
+    Voice::OpenAi(name)
+}
+
+fn language(values: &mut Values) -> Option<String> {
+    let language = values.text(Key::Language)?;
+    let is_tag = |tag: &str| {
+        tag.split('-').all(|part| {
+            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
+    };
+    if !language.split(',').all(is_tag) {
+        values.refuse_value(Key::Language, "not a language tag such as en or de-DE, nor several with commas");
+    }
+    Some(language)
+}
+
+fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
+    let model = &service.model;
+    let only_realtime = [
+        (Key::TurnDetection, service.turn_detection == TurnDetection::SemanticVad),
+        (
+            Key::NoiseReduction,
+            matches!(service.noise_reduction, Some(NoiseReduction::NearField | NoiseReduction::FarField)),
+        ),
+    ];
+    for (key, asked) in only_realtime {
+        if asked && !model.starts_with("gpt-realtime") {
+            let place = values.place(key).to_owned();
+            values.warn(format!("{place}: is for gpt-realtime models; {model} may refuse it"));
+        }
+    }
+    if let ServiceTarget::Azure(azure) = &service.target
+        && values.layer(Key::Model).is_some_and(|layer| layer > Layer::Default)
+        && !azure.endpoint.asks_for(model)
+    {
+        let place = values.place(Key::Endpoint).to_owned();
+        values.warn(format!("{place}: names a model of its own, which counts instead of {model}"));
+    }
+}

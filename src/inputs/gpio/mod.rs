@@ -1,0 +1,7 @@
+//! GPIO lines of the kernel's character devices: finding a line, requesting it, and reading its edges.
+//!
+//! It knows no gesture: a line is up or down.
+
+pub(crate) mod chip;
+pub(crate) mod edges;
+pub(crate) mod owner;

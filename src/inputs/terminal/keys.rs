@@ -1,0 +1,172 @@
+//! Keys of a terminal as touches: space is the button, `m` mutes, `+` and `-` turn the volume, `q` or Ctrl-D
+//! quits.
+//!
+//! A terminal tells of no release. Where one matters, it is told from the pause after the keyboard's
+//! auto-repeat; a short tap leaves the button down until the next, or until muting lets it up. Keys that
+//! send escape sequences (arrows and the like) touch nothing. Time is an argument.
+
+use std::time::Duration;
+
+use crate::inputs::InputEvent;
+use crate::model::Time;
+
+/// The longest that keyboards wait before they repeat a key that is held.
+const FIRST_REPEAT: Duration = Duration::from_millis(700);
+/// A key that has been repeated and then is not for so long has been let go.
+const LAST_REPEAT: Duration = Duration::from_millis(200);
+
+/// What the space bar stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceBarMode {
+    /// Down and up at once: nobody asks how long.
+    Click,
+    /// Down and up in turn, for keys that come through a pipe.
+    Toggle,
+    /// Down while the key is held, or from one tap to the next.
+    Hold,
+}
+
+/// A keyboard's bytes, being read.
+#[derive(Debug)]
+pub struct KeyParser {
+    button: SpaceBarMode,
+    grip: SpaceKey,
+    escape: EscapeState,
+}
+
+/// What is known of the finger on the space bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SpaceKey {
+    Up,
+    /// Down, and until then it may turn out to be held.
+    Tapped {
+        until: Time,
+    },
+    /// Down by a tap.
+    Latched,
+    /// Down for as long as it is repeated.
+    Held {
+        until: Time,
+    },
+    /// Up, and what is repeated until then belongs to the tap that let go.
+    Released {
+        until: Time,
+    },
+}
+
+/// Where in an escape sequence the last byte was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EscapeState {
+    None,
+    Begun,
+    Within,
+}
+
+const SPACE: u8 = b' ';
+const CTRL_D: u8 = 4;
+const ESCAPE: u8 = 0x1b;
+
+impl KeyParser {
+    /// Makes a keyboard with the button up.
+    #[must_use]
+    pub fn new(button: SpaceBarMode) -> Self {
+        Self { button, grip: SpaceKey::Up, escape: EscapeState::None }
+    }
+
+    /// Reports what `bytes`, which came in one read, touch.
+    pub fn read(&mut self, bytes: &[u8], now: Time, mut each: impl FnMut(InputEvent)) {
+        self.expire(now, &mut each);
+        // A sequence comes whole: at the start of a read an open one was the Escape key alone.
+        self.escape = EscapeState::None;
+        for byte in bytes {
+            match self.step(*byte) {
+                SPACE => self.space(now, &mut each),
+                b'm' | b'M' => self.mute(&mut each),
+                b'+' | b'=' => each(InputEvent::VolumeUp),
+                b'-' => each(InputEvent::VolumeDown),
+                b'q' | b'Q' | CTRL_D => each(InputEvent::Quit),
+                _ => {}
+            }
+        }
+    }
+
+    /// Names the time at which a held key counts as let go.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        match self.grip {
+            SpaceKey::Tapped { until } | SpaceKey::Held { until } | SpaceKey::Released { until } => {
+                Some(until)
+            }
+            SpaceKey::Up | SpaceKey::Latched => None,
+        }
+    }
+
+    /// Reports what the passing of time means.
+    pub fn expire(&mut self, now: Time, mut each: impl FnMut(InputEvent)) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        self.grip = match self.grip {
+            SpaceKey::Tapped { .. } | SpaceKey::Latched => SpaceKey::Latched,
+            SpaceKey::Held { .. } => {
+                each(InputEvent::Up);
+                SpaceKey::Up
+            }
+            SpaceKey::Up | SpaceKey::Released { .. } => SpaceKey::Up,
+        };
+    }
+
+    /// What was being said is over, so the next press is to begin and not to end.
+    fn mute(&mut self, each: &mut impl FnMut(InputEvent)) {
+        each(InputEvent::Mute);
+        match self.grip {
+            SpaceKey::Tapped { .. } | SpaceKey::Latched | SpaceKey::Held { .. } => each(InputEvent::Up),
+            SpaceKey::Up | SpaceKey::Released { .. } => {}
+        }
+        self.grip = SpaceKey::Up;
+    }
+
+    fn space(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
+        self.grip = match (self.button, self.grip) {
+            (SpaceBarMode::Click, grip) => {
+                each(InputEvent::Down);
+                each(InputEvent::Up);
+                grip
+            }
+            (SpaceBarMode::Toggle, SpaceKey::Latched) | (SpaceBarMode::Hold, SpaceKey::Latched) => {
+                each(InputEvent::Up);
+                match self.button {
+                    SpaceBarMode::Hold => SpaceKey::Released { until: now + FIRST_REPEAT },
+                    SpaceBarMode::Click | SpaceBarMode::Toggle => SpaceKey::Up,
+                }
+            }
+            (SpaceBarMode::Hold, SpaceKey::Tapped { .. } | SpaceKey::Held { .. }) => {
+                SpaceKey::Held { until: now + LAST_REPEAT }
+            }
+            (SpaceBarMode::Hold, SpaceKey::Released { until }) => {
+                SpaceKey::Released { until: until.max(now + LAST_REPEAT) }
+            }
+            (SpaceBarMode::Hold, SpaceKey::Up) => {
+                each(InputEvent::Down);
+                SpaceKey::Tapped { until: now + FIRST_REPEAT }
+            }
+            (SpaceBarMode::Toggle, _) => {
+                each(InputEvent::Down);
+                SpaceKey::Latched
+            }
+        };
+    }
+
+    /// Gives the byte back, or nothing's byte within an escape sequence.
+    fn step(&mut self, byte: u8) -> u8 {
+        let (next, own) = match (self.escape, byte) {
+            (_, ESCAPE) => (EscapeState::Begun, ESCAPE),
+            (EscapeState::None, own) => (EscapeState::None, own),
+            (EscapeState::Begun, b'[' | b'O') => (EscapeState::Within, ESCAPE),
+            (EscapeState::Begun, _) | (EscapeState::Within, 0x40..=0x7e) => (EscapeState::None, ESCAPE),
+            (EscapeState::Within, _) => (EscapeState::Within, ESCAPE),
+        };
+        self.escape = next;
+        own
+    }
+}

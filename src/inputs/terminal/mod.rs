@@ -1,0 +1,12 @@
+//! The terminal: its keys are buttons, its last line is the light.
+//!
+//! It draws what it is given and decides nothing.
+
+pub(crate) mod keys;
+pub(crate) mod screen;
+pub(crate) mod status_line;
+pub(crate) mod tty;
+
+pub use keys::{KeyParser, SpaceBarMode};
+pub use screen::{ConsoleLog, StatusLine, Terminal, console};
+pub use status_line::{ColourDepth, TermCaps};

@@ -1,0 +1,159 @@
+//! Lamps: each shows the picture that fits it, and is written to only when that differs.
+//!
+//! What is shown is `light`'s to say; how bright is said by the lamp's profile. A lamp that fails is told of once
+//! and tried again once a second. Every lamp is dark when this is dropped. Nothing here waits, except for a bus to
+//! take the pixels: 64 of them on the slowest take 3 ms, and on lines set one bit at a time some more.
+
+mod error;
+mod gamma;
+mod gpio;
+mod pwm;
+mod spi;
+mod sysfs;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{LedWiring, LightConfig};
+use crate::light;
+use crate::light::{LedCaps, Levels, LightState, PIXELS};
+use crate::model::Time;
+
+pub use error::{LedError, LedProblem};
+pub use gamma::gamma_correct;
+pub use gpio::{LineOpener, OutputLines};
+pub use spi::{BitBangBus, apa102, ws2812};
+
+/// How long a lamp that has failed is left alone.
+pub const RETRY: Duration = Duration::from_secs(1);
+
+/// Every lamp of a board.
+#[derive(Default)]
+pub struct Leds(Vec<Led>);
+
+/// Where the kernel has its lamps.
+#[derive(Clone, Debug)]
+pub struct SysfsPaths {
+    /// LEDs that it drives.
+    pub leds: PathBuf,
+    /// PWM chips.
+    pub pwm: PathBuf,
+}
+
+/// What light comes out of.
+trait LedDriver: Send {
+    /// Shows as many pixels as its face has, 0 to 255 each, before gamma and brightness.
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()>;
+}
+
+/// A lamp in its socket.
+struct Led {
+    name: String,
+    caps: LedCaps,
+    driver: Box<dyn LedDriver>,
+    /// None where that is not known.
+    shown: Option<heapless::Vec<[u8; 3], PIXELS>>,
+    failed_at: Option<Time>,
+}
+
+impl Default for SysfsPaths {
+    fn default() -> Self {
+        Self { leds: "/sys/class/leds".into(), pwm: "/sys/class/pwm".into() }
+    }
+}
+
+impl Leds {
+    /// Opens `lights`, dark: what the kernel drives at `places`, GPIO lines by `wiring`.
+    ///
+    /// # Errors
+    /// Returns which LED cannot be opened and why, or the error of `wiring`.
+    pub fn open<E: From<LedError>>(
+        lights: &[LightConfig],
+        places: &SysfsPaths,
+        wiring: LineOpener<'_, E>,
+    ) -> Result<Self, E> {
+        let mut lamps = Self::default();
+        for light in lights {
+            let LightConfig { name, wiring: lamp, brightness } = light;
+            let refuse = |trouble| LedError { led: name.clone(), problem: trouble };
+            let (face, bulb): (LedCaps, Box<dyn LedDriver>) = match lamp {
+                LedWiring::Line { line, active_low } => gpio::open(wiring(name, &[line], *active_low)?, 1),
+                LedWiring::Lines { rgb: [red, green, blue], active_low } => {
+                    gpio::open(wiring(name, &[red, green, blue], *active_low)?, 3)
+                }
+                LedWiring::Pwm { chip, channels, period_ns, active_low } => {
+                    let wave = pwm::PwmSettings { period_ns: *period_ns, active_low: *active_low };
+                    pwm::open(&places.pwm, chip, channels, &wave, *brightness).map_err(refuse)?
+                }
+                LedWiring::Class { leds } => sysfs::open(&places.leds, leds, *brightness).map_err(refuse)?,
+                LedWiring::Apa102 { spi, pixels, speed_hz } => {
+                    spi::open_apa102(spi, *pixels, *speed_hz, *brightness).map_err(refuse)?
+                }
+                LedWiring::Apa102Lines { clock, data, pixels } => {
+                    spi::open_bit_banged(wiring(name, &[data, clock], false)?, *pixels, *brightness)
+                }
+                LedWiring::Ws2812 { spi, pixels } => {
+                    spi::open_ws2812(spi, *pixels, *brightness).map_err(refuse)?
+                }
+            };
+            let mut fitted =
+                Led { name: name.clone(), caps: face, driver: bulb, shown: None, failed_at: None };
+            fitted.driver.show(&fitted.dark()).map_err(|error| refuse(LedProblem::Failed(error)))?;
+            lamps.0.push(fitted);
+        }
+        Ok(lamps)
+    }
+
+    pub(crate) fn are_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Shows the picture of `facts` on every lamp and says when one differs by itself.
+    pub fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
+        self.0.iter_mut().filter_map(|fitted| fitted.show(facts, now, levels)).min()
+    }
+}
+
+impl Led {
+    fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
+        if let Some(failed_at) = self.failed_at
+            && now < failed_at + RETRY
+        {
+            return Some(failed_at + RETRY - now);
+        }
+        let picture = light::render(facts, now, levels, self.caps);
+        if self.shown.as_ref() == Some(&picture.pixels) {
+            return picture.next;
+        }
+        match self.driver.show(&picture.pixels) {
+            Ok(()) => {
+                if self.failed_at.take().is_some() {
+                    log::info!("the light {} works again", self.name);
+                }
+                self.shown = Some(picture.pixels);
+                picture.next
+            }
+            Err(error) => {
+                if self.failed_at.replace(now).is_none() {
+                    log::warn!("the light {} cannot be set ({error}); trying again", self.name);
+                }
+                self.shown = None;
+                Some(RETRY)
+            }
+        }
+    }
+
+    fn dark(&self) -> heapless::Vec<[u8; 3], PIXELS> {
+        (0..self.caps.pixels.clamp(1, PIXELS)).map(|_| [0; 3]).collect()
+    }
+}
+
+impl Drop for Led {
+    /// A light that nobody keeps true must not shine.
+    fn drop(&mut self) {
+        let dark = self.dark();
+        // A lamp that is gone is dark.
+        let _ = self.driver.show(&dark);
+    }
+}

@@ -1,0 +1,134 @@
+//! LEDs that the kernel drives: files below `/sys/class/leds` (kernel: `Documentation/leds/leds-class.rst`).
+//!
+//! A multicolour LED is one name with three intensities (`leds-class-multicolor.rst`). What else would blink them,
+//! their trigger, is taken off; it is not put back.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::LedDriver;
+use super::error::LedProblem;
+use super::gamma::gamma_correct;
+use crate::light::LedCaps;
+
+/// A file to write to, and what it takes at most.
+struct BrightnessFile {
+    brightness: PathBuf,
+    full: u32,
+}
+
+struct SysfsLeds {
+    leds: Vec<BrightnessFile>,
+    limit: u8,
+}
+
+/// One LED of several colours.
+struct MulticolorLed {
+    intensity: PathBuf,
+    /// The place of red, green and blue among the kernel's colours.
+    order: [usize; 3],
+    full: u32,
+    limit: u8,
+}
+
+pub(super) fn open(
+    root: &Path,
+    names: &[String],
+    limit: u8,
+) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
+    let leds = names.iter().map(|name| led(root, name)).collect::<Result<Vec<_>, _>>()?;
+    let shades = leds.iter().all(|led| led.full > 1);
+    if let [one] = leds.as_slice() {
+        let intensity = one.brightness.with_file_name("multi_intensity");
+        if intensity.exists() {
+            let multi = multi(one, intensity, limit)?;
+            return Ok((LedCaps { pixels: 1, colour: true, dimmable: shades }, Box::new(multi)));
+        }
+    }
+    Ok((
+        LedCaps { pixels: 1, colour: leds.len() == 3, dimmable: shades },
+        Box::new(SysfsLeds { leds, limit }),
+    ))
+}
+
+fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {
+    let folder = root.join(name);
+    if !folder.is_dir() {
+        return Err(LedProblem::NoLed { name: name.to_owned(), names: names(root) });
+    }
+    let full = number(&folder.join("max_brightness"))?;
+    let trigger = folder.join("trigger");
+    if trigger.exists() {
+        put(&trigger, "none").map_err(|error| LedProblem::of(&trigger, error))?;
+    }
+    Ok(BrightnessFile { brightness: folder.join("brightness"), full })
+}
+
+fn multi(led: &BrightnessFile, intensity: PathBuf, limit: u8) -> Result<MulticolorLed, LedProblem> {
+    let index = led.brightness.with_file_name("multi_index");
+    let colours = fs::read_to_string(&index).map_err(|error| LedProblem::of(&index, error))?;
+    let place = |wanted: &str| {
+        let place = colours.split_whitespace().position(|colour| colour == wanted);
+        place.ok_or_else(|| {
+            LedProblem::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
+        })
+    };
+    let multi = MulticolorLed {
+        intensity,
+        order: [place("red")?, place("green")?, place("blue")?],
+        full: led.full,
+        limit,
+    };
+    multi.put([0; 3]).map_err(|error| LedProblem::of(&multi.intensity, error))?;
+    put(&led.brightness, &led.full.to_string()).map_err(|error| LedProblem::of(&led.brightness, error))?;
+    Ok(multi)
+}
+
+impl LedDriver for SysfsLeds {
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        let rgb = pixels.first().copied().unwrap_or_default();
+        for (index, led) in self.leds.iter().enumerate() {
+            put(&led.brightness, &gamma_correct(rgb, self.limit, led.full)[index % 3].to_string())?;
+        }
+        Ok(())
+    }
+}
+
+impl LedDriver for MulticolorLed {
+    fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        self.put(gamma_correct(pixels.first().copied().unwrap_or_default(), self.limit, self.full))
+    }
+}
+
+impl MulticolorLed {
+    fn put(&self, rgb: [u32; 3]) -> io::Result<()> {
+        // A colour beyond these three, such as white, stays dark.
+        let count = self.order.iter().max().map_or(0, |last| last + 1);
+        let mut all = vec![String::from("0"); count];
+        for (place, value) in self.order.iter().zip(rgb) {
+            all[*place] = value.to_string();
+        }
+        put(&self.intensity, &all.join(" "))
+    }
+}
+
+/// Writes `text` to a file that is there.
+pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text.as_bytes())
+}
+
+pub(super) fn number(path: &Path) -> Result<u32, LedProblem> {
+    let text = fs::read_to_string(path).map_err(|error| LedProblem::of(path, error))?;
+    text.trim()
+        .parse()
+        .map_err(|_| LedProblem::of(path, io::Error::other(format!("it holds {:?}", text.trim()))))
+}
+
+/// Names what is in a folder, in order.
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,132 @@
+//! What the parrot remembers of the conversation: its items in order, and how much of each was heard.
+//!
+//! It keeps no audio and the newest items only; a deleted item stays in the record, for a test to ask, and is
+//! gone for the client.
+
+use super::error::EventError;
+use super::items::text_of;
+use serde_json::Value;
+
+/// Items kept; the oldest is forgotten.
+const CAPACITY: usize = 256;
+
+/// One item of the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub id: String,
+    /// Who said it: `user`, `assistant`, `system`, or the item's type when it is no message.
+    pub role: String,
+    /// Audio the item holds, in milliseconds: said by the user, or sent so far of a reply.
+    pub audio_ms: u32,
+    /// What remains of it after truncation, in milliseconds.
+    pub heard_ms: Option<u32>,
+    pub deleted: bool,
+    pub(super) body: Value,
+}
+
+/// The items, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct ItemHistory {
+    items: Vec<Item>,
+}
+
+impl ItemHistory {
+    pub(super) fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// The id of the newest item, which is the `previous_item_id` of the next.
+    pub(super) fn last_id(&self) -> Option<&str> {
+        self.living().last().map(|item| item.id.as_str())
+    }
+
+    /// The newest item that asks for an answer.
+    pub(super) fn last_heard(&self) -> Option<&Item> {
+        self.living().rfind(|item| item.role == "user" || item.role == "function_call_output")
+    }
+
+    /// The newest words that a client wrote down, its own or the assistant's.
+    pub(super) fn last_written(&self) -> Option<&str> {
+        let messages = self.living().filter(|item| matches!(item.role.as_str(), "user" | "assistant"));
+        messages.rev().find_map(|item| text_of(&item.body))
+    }
+
+    /// Takes `body` in after the item `after`: `None` is the end, `root` the beginning.
+    pub(super) fn insert(
+        &mut self,
+        body: Value,
+        audio_ms: u32,
+        after: Option<&str>,
+    ) -> Result<(), EventError> {
+        let id = body["id"].as_str().unwrap_or_default().to_owned();
+        if self.find(&id).is_ok() {
+            return Err(EventError::value("item.id", format!("There is already an item '{id}'.")));
+        }
+        let place = match after {
+            None => self.items.len(),
+            Some("root") => 0,
+            Some(after) => {
+                let at = self.items.iter().position(|item| item.id == after && !item.deleted);
+                at.ok_or_else(|| {
+                    EventError::value("previous_item_id", format!("There is no item '{after}'."))
+                })? + 1
+            }
+        };
+        let role = body["role"].as_str().or(body["type"].as_str()).unwrap_or_default().to_owned();
+        self.items.insert(place, Item { id, role, audio_ms, heard_ms: None, deleted: false, body });
+        if self.items.len() > CAPACITY {
+            self.items.remove(0);
+        }
+        Ok(())
+    }
+
+    pub(super) fn find(&mut self, id: &str) -> Result<&mut Item, EventError> {
+        let found = self.items.iter_mut().find(|item| item.id == id && !item.deleted);
+        found.ok_or_else(|| EventError::value("item_id", format!("There is no item '{id}'.")))
+    }
+
+    /// Cuts an assistant's audio at `audio_end_ms`, once, as protocol §10 allows.
+    pub(super) fn truncate(
+        &mut self,
+        id: &str,
+        content_index: u64,
+        audio_end_ms: u64,
+    ) -> Result<(), EventError> {
+        let item = self.find(id)?;
+        if item.role != "assistant" || item.audio_ms == 0 {
+            let message = format!("Item '{id}' is not audio of the assistant's.");
+            return Err(EventError::new("unsupported_content_type", Some("item_id"), message));
+        }
+        if content_index != 0 {
+            return Err(EventError::value("content_index", "There is only one content part, 0."));
+        }
+        let left_ms = item.heard_ms.unwrap_or(item.audio_ms);
+        let end_ms = match u32::try_from(audio_end_ms) {
+            Ok(0) => {
+                return Err(EventError::value("audio_end_ms", "Nothing would be left; delete the item."));
+            }
+            Ok(end_ms) if end_ms <= left_ms && item.heard_ms.is_none() => end_ms,
+            Ok(_) | Err(_) => {
+                let message =
+                    format!("Audio content of {left_ms} ms is already shorter than {audio_end_ms} ms.");
+                return Err(EventError::value("audio_end_ms", message));
+            }
+        };
+        item.cut(end_ms);
+        Ok(())
+    }
+
+    fn living(&self) -> impl DoubleEndedIterator<Item = &Item> {
+        self.items.iter().filter(|item| !item.deleted)
+    }
+}
+
+impl Item {
+    /// Takes the words away with the audio: nobody knows which were heard.
+    pub(super) fn cut(&mut self, heard_ms: u32) {
+        self.heard_ms = Some(heard_ms);
+        if let Some(transcript) = self.body.pointer_mut("/content/0/transcript") {
+            *transcript = Value::Null;
+        }
+    }
+}

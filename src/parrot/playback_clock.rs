@@ -1,0 +1,55 @@
+//! What the loudspeaker presumably plays: the service assumes that a reply is played as it is sent, in real time.
+//!
+//! It knows nothing better: nobody tells the service what was really played, except by truncation.
+
+use super::dsp::{PER_MS, power_db};
+use std::time::Duration;
+
+/// The reply in the loudspeaker.
+#[derive(Debug, Default)]
+pub(super) struct PlaybackClock {
+    item_id: String,
+    from: Duration,
+    until: Duration,
+    squares: f64,
+    samples: u64,
+}
+
+impl PlaybackClock {
+    /// The audio of `item_id` begins: now, or when what still plays has ended.
+    pub(super) fn begin(&mut self, item_id: &str, now: Duration) {
+        let from = now.max(self.until);
+        *self = Self { item_id: item_id.to_owned(), from, until: from, squares: 0.0, samples: 0 };
+    }
+
+    /// More of it was sent.
+    pub(super) fn extend(&mut self, samples: &[i16], now: Duration) {
+        let length = Duration::from_micros((samples.len() * 1000 / PER_MS) as u64);
+        self.until = self.until.max(now) + length;
+        self.squares += samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>();
+        self.samples += samples.len() as u64;
+    }
+
+    /// Falls silent: returns the item that was playing and how much of it was played, in milliseconds.
+    pub(super) fn stop(&mut self, now: Duration) -> Option<(String, u32)> {
+        if self.until <= now {
+            return None;
+        }
+        self.until = now;
+        let played_ms = now.saturating_sub(self.from).as_millis();
+        let sent_ms = u128::from(self.samples / PER_MS as u64);
+        Some((self.item_id.clone(), u32::try_from(played_ms.min(sent_ms)).unwrap_or(u32::MAX)))
+    }
+
+    /// The client truncated or deleted `item_id`: nobody plays it any more.
+    pub(super) fn drop_item(&mut self, item_id: &str, now: Duration) {
+        if self.item_id == item_id {
+            self.stop(now);
+        }
+    }
+
+    /// The level of the reply so far in dBFS, while it plays.
+    pub(super) fn level_db(&self, now: Duration) -> Option<f32> {
+        (self.until > now).then(|| power_db((self.squares / self.samples.max(1) as f64) as f32))
+    }
+}

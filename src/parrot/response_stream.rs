@@ -1,0 +1,240 @@
+//! One reply in the making: which events it still owes, in the order of protocol §9.2, and when the next is due.
+//!
+//! It only tells; who remembers the item and who hears the sound is not its business.
+
+use super::dsp::{PER_MS, encoded};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// Audio in one delta, in milliseconds.
+const DELTA_MS: usize = 200;
+
+/// An event to be sent: its type and its body.
+pub(super) type OutboundEvent = (&'static str, Value);
+
+/// A reply that was created and is not done.
+#[derive(Debug)]
+pub(super) struct ResponseStream {
+    pub(super) id: String,
+    pub(super) item_id: String,
+    /// When the next step is due, as time since the session began.
+    pub(super) due: Duration,
+    /// Keys of the response object that stay the same: `conversation_id`, `voice` and so on.
+    constant: Map<String, Value>,
+    /// Whether it is spoken: audio and its transcript; else it is text.
+    is_spoken: bool,
+    words: Vec<String>,
+    words_sent: usize,
+    audio: Vec<i16>,
+    audio_sent: usize,
+    heard_ms: usize,
+    has_begun: bool,
+}
+
+/// How a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum ResponseEnd {
+    Completed,
+    TurnDetected,
+    ClientCancelled,
+}
+
+/// What a reply is made of.
+#[derive(Debug)]
+pub(super) struct ResponseContent {
+    pub(super) words: String,
+    pub(super) audio: Vec<i16>,
+    pub(super) is_spoken: bool,
+    /// Audio it answers, in milliseconds: for the usage figures.
+    pub(super) heard_ms: usize,
+}
+
+impl ResponseStream {
+    pub(super) fn new(
+        id: String,
+        item_id: String,
+        answer: ResponseContent,
+        constant: Map<String, Value>,
+        due: Duration,
+    ) -> Self {
+        let words = answer.words.split_inclusive(' ').map(str::to_owned).collect();
+        Self {
+            id,
+            item_id,
+            due,
+            constant,
+            is_spoken: answer.is_spoken,
+            words,
+            words_sent: 0,
+            audio: if answer.is_spoken { answer.audio } else { Vec::new() },
+            audio_sent: 0,
+            heard_ms: answer.heard_ms,
+            has_begun: false,
+        }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Whether nothing but the closing is left to tell.
+    pub(super) fn is_told(&self) -> bool {
+        self.has_begun && self.audio_sent == self.audio.len() && self.words_sent == self.words.len()
+    }
+
+    /// Audio sent so far, in milliseconds.
+    pub(super) fn sent_ms(&self) -> usize {
+        self.audio_sent / PER_MS
+    }
+
+    /// `response.created`, which comes before everything else of it.
+    pub(super) fn created(&self) -> OutboundEvent {
+        ("response.created", json!({"response": self.response("in_progress", Value::Null)}))
+    }
+
+    /// The item's announcement; `previous_item_id` is the item it follows.
+    pub(super) fn begin(&mut self, previous_item_id: Option<&str>) -> Vec<OutboundEvent> {
+        self.has_begun = true;
+        let item = self.item("in_progress");
+        let part = if self.is_spoken {
+            json!({"type": "audio", "transcript": ""})
+        } else {
+            json!({"type": "text", "text": ""})
+        };
+        vec![
+            ("response.output_item.added", json!({"response_id": self.id, "output_index": 0, "item": item})),
+            ("conversation.item.created", json!({"previous_item_id": previous_item_id, "item": item})),
+            ("response.content_part.added", self.within("part", part)),
+        ]
+    }
+
+    /// The next words: they run ahead of the audio, and all of them are out before its last delta.
+    pub(super) fn next_words(&mut self) -> Vec<OutboundEvent> {
+        let sent_after = self.audio_sent + DELTA_MS * PER_MS;
+        let share = if sent_after >= self.audio.len() {
+            self.words.len()
+        } else {
+            (2 * self.words.len() * sent_after).div_ceil(self.audio.len()).min(self.words.len())
+        };
+        let kind = if self.is_spoken { "response.audio_transcript.delta" } else { "response.text.delta" };
+        let from = self.words_sent.min(share);
+        self.words_sent = self.words_sent.max(share);
+        self.words[from..share].iter().map(|word| (kind, self.within("delta", json!(word)))).collect()
+    }
+
+    /// The next audio delta and its samples; `None` once all is sent.
+    pub(super) fn next_audio(&mut self) -> Option<(OutboundEvent, &[i16])> {
+        let from = self.audio_sent;
+        let to = (from + DELTA_MS * PER_MS).min(self.audio.len());
+        if from == to {
+            return None;
+        }
+        self.audio_sent = to;
+        let samples = &self.audio[from..to];
+        Some((("response.audio.delta", self.within("delta", json!(encoded(samples)))), samples))
+    }
+
+    /// Everything that closes it, `response.done` last. What had not begun is not closed.
+    pub(super) fn close(&self, end: ResponseEnd) -> Vec<OutboundEvent> {
+        let (status, details) = match end {
+            ResponseEnd::Completed => ("completed", Value::Null),
+            ResponseEnd::TurnDetected => {
+                ("cancelled", json!({"type": "cancelled", "reason": "turn_detected"}))
+            }
+            ResponseEnd::ClientCancelled => {
+                ("cancelled", json!({"type": "cancelled", "reason": "client_cancelled"}))
+            }
+        };
+        let mut events = Vec::new();
+        if self.has_begun {
+            let said = self.said();
+            if self.is_spoken {
+                events.push(("response.audio.done", self.place()));
+                events.push(("response.audio_transcript.done", self.within("transcript", json!(said))));
+                let part = json!({"type": "audio", "transcript": said});
+                events.push(("response.content_part.done", self.within("part", part)));
+            } else {
+                events.push(("response.text.done", self.within("text", json!(said))));
+                // Recorded: the text of a done text part is empty; `response.text.done` has it.
+                events.push((
+                    "response.content_part.done",
+                    self.within("part", json!({"type": "text", "text": ""})),
+                ));
+            }
+            let item = self.item(item_status(end));
+            events.push((
+                "response.output_item.done",
+                json!({"response_id": self.id, "output_index": 0, "item": item}),
+            ));
+        }
+        let mut response = self.response(status, details);
+        response["usage"] = self.usage();
+        if self.has_begun {
+            response["output"] = json!([self.item(item_status(end))]);
+        }
+        events.push(("response.done", json!({"response": response})));
+        events
+    }
+
+    /// The item as it is now.
+    pub(super) fn item(&self, status: &str) -> Value {
+        let content = match (status, self.is_spoken) {
+            ("in_progress", _) => json!([]),
+            (_, true) => json!([{"type": "audio", "transcript": self.said()}]),
+            (_, false) => json!([{"type": "text", "text": self.said()}]),
+        };
+        json!({
+            "id": self.item_id, "object": "realtime.item", "type": "message", "status": status,
+            "role": "assistant", "content": content,
+        })
+    }
+
+    fn said(&self) -> String {
+        self.words[..self.words_sent].concat().trim_end().to_owned()
+    }
+
+    fn response(&self, status: &str, details: Value) -> Value {
+        let mut response = self.constant.clone();
+        response.insert("object".to_owned(), json!("realtime.response"));
+        response.insert("id".to_owned(), json!(self.id));
+        response.insert("status".to_owned(), json!(status));
+        response.insert("status_details".to_owned(), details);
+        response.insert("output".to_owned(), json!([]));
+        response.insert("usage".to_owned(), Value::Null);
+        Value::Object(response)
+    }
+
+    fn place(&self) -> Value {
+        json!({
+            "response_id": self.id, "item_id": self.item_id, "output_index": 0, "content_index": 0,
+        })
+    }
+
+    fn within(&self, key: &str, value: Value) -> Value {
+        let mut body = self.place();
+        body[key] = value;
+        body
+    }
+
+    /// Tokens at the rates of protocol §4.2: ten a second heard, twenty a second said.
+    fn usage(&self) -> Value {
+        let (heard, said, words) = (self.heard_ms / 100, self.sent_ms() / 50, self.words_sent);
+        json!({
+            "total_tokens": heard + said + words,
+            "input_tokens": heard,
+            "output_tokens": said + words,
+            "input_token_details": {
+                "cached_tokens": 0, "text_tokens": 0, "audio_tokens": heard, "image_tokens": 0,
+                "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0},
+            },
+            "output_token_details": {"text_tokens": words, "audio_tokens": said, "reasoning_tokens": 0},
+        })
+    }
+}
+
+pub(super) fn item_status(end: ResponseEnd) -> &'static str {
+    match end {
+        ResponseEnd::Completed => "completed",
+        ResponseEnd::TurnDetected | ResponseEnd::ClientCancelled => "incomplete",
+    }
+}

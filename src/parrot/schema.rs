@@ -1,0 +1,138 @@
+//! What a JSON value may look like: the small vocabulary in which `terms` writes down protocol §8.
+//!
+//! It checks and names what is wrong; it never changes a value.
+
+use super::error::{EventError, only, path};
+use serde_json::{Map, Value};
+
+/// The shape of one value.
+#[derive(Debug)]
+pub(super) enum Schema {
+    Anything,
+    Text,
+    Texts,
+    Flag,
+    /// A whole number between these, both allowed.
+    Whole(u64, u64),
+    /// A number between these, both allowed.
+    Number(f64, f64),
+    OneOf(&'static [&'static str]),
+    /// An array, not empty, of these words.
+    SomeOf(&'static [&'static str]),
+    WholeOr(u64, u64, &'static str),
+    Object,
+    /// An object with these keys, of which the first so many are required.
+    Keys(usize, Fields),
+    /// An object whose `type` says which keys it may have, as in `Keys`.
+    Typed(&'static [(&'static str, usize, Fields)]),
+    /// `null`, or the other shape.
+    OrNull(&'static Schema),
+}
+
+/// Keys and the shapes of their values.
+pub(super) type Fields = &'static [(&'static str, Schema)];
+
+impl Schema {
+    /// Refuses a `value` that does not fit; `param` is its path.
+    pub(super) fn check(&self, value: &Value, param: &str) -> Result<(), EventError> {
+        let fits = match self {
+            Self::Anything => true,
+            Self::Text => value.is_string(),
+            Self::Texts => is_array_of(value, Value::is_string),
+            Self::Flag => value.is_boolean(),
+            Self::Whole(least, most) => is_whole(value, *least, *most),
+            Self::Number(least, most) => value.as_f64().is_some_and(|n| (*least..=*most).contains(&n)),
+            Self::OneOf(words) => is_one_of(value, words),
+            Self::SomeOf(words) => {
+                value.as_array().is_some_and(|all| !all.is_empty())
+                    && is_array_of(value, |one| is_one_of(one, words))
+            }
+            Self::WholeOr(least, most, word) => {
+                is_whole(value, *least, *most) || value.as_str() == Some(word)
+            }
+            Self::Object => value.is_object(),
+            Self::Keys(required, keys) => return check_keys(value, param, *required, keys, &[]),
+            Self::Typed(kinds) => return check_typed(value, param, kinds),
+            Self::OrNull(shape) => {
+                return if value.is_null() { Ok(()) } else { shape.check(value, param) };
+            }
+        };
+        if fits { Ok(()) } else { Err(EventError::value(param, self.wish())) }
+    }
+
+    fn wish(&self) -> String {
+        match self {
+            Self::Anything => "Any value.".to_owned(),
+            Self::Text => "This must be a string.".to_owned(),
+            Self::Texts => "This must be an array of strings.".to_owned(),
+            Self::Flag => "This must be true or false.".to_owned(),
+            Self::Whole(least, most) => format!("This must be a whole number from {least} to {most}."),
+            Self::Number(least, most) => format!("This must be a number from {least} to {most}."),
+            Self::OneOf(words) => format!("Supported values are: {}.", words.join(", ")),
+            Self::SomeOf(words) => format!("This must be a list of some of: {}.", words.join(", ")),
+            Self::WholeOr(least, most, word) => {
+                format!("This must be a whole number from {least} to {most}, or \"{word}\".")
+            }
+            Self::Object | Self::Keys(..) | Self::Typed(_) => "This must be an object.".to_owned(),
+            Self::OrNull(shape) => shape.wish(),
+        }
+    }
+}
+
+/// Refuses an object with an unknown key (but `besides`), without a required one, or with a value that does
+/// not fit.
+fn check_keys(
+    value: &Value,
+    param: &str,
+    required: usize,
+    keys: Fields,
+    besides: &[&str],
+) -> Result<(), EventError> {
+    let object = object(value, param)?;
+    let known: Vec<&str> = keys.iter().map(|(key, _)| *key).chain(besides.iter().copied()).collect();
+    only(object, param, &known)?;
+    for (at, (key, shape)) in keys.iter().enumerate() {
+        let param = path(param, key);
+        match object.get(*key) {
+            Some(value) => shape.check(value, &param)?,
+            None if at < required => return Err(EventError::missing(&param)),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_typed(
+    value: &Value,
+    param: &str,
+    kinds: &'static [(&'static str, usize, Fields)],
+) -> Result<(), EventError> {
+    let given = super::error::text(object(value, param)?, param, "type")?;
+    match kinds.iter().find(|(kind, ..)| *kind == given) {
+        Some((_, required, keys)) => check_keys(value, param, *required, keys, &["type"]),
+        None => {
+            let names: Vec<&str> = kinds.iter().map(|(kind, ..)| *kind).collect();
+            Err(EventError::value(
+                &path(param, "type"),
+                format!("Supported values are: {}.", names.join(", ")),
+            ))
+        }
+    }
+}
+
+/// `value` as an object.
+pub(super) fn object<'a>(value: &'a Value, param: &str) -> Result<&'a Map<String, Value>, EventError> {
+    value.as_object().ok_or_else(|| EventError::value(param, "This must be an object."))
+}
+
+fn is_whole(value: &Value, least: u64, most: u64) -> bool {
+    value.as_u64().is_some_and(|n| (least..=most).contains(&n))
+}
+
+fn is_one_of(value: &Value, words: &[&str]) -> bool {
+    value.as_str().is_some_and(|word| words.contains(&word))
+}
+
+fn is_array_of(value: &Value, fits: impl Fn(&Value) -> bool) -> bool {
+    value.as_array().is_some_and(|all| all.iter().all(fits))
+}

@@ -1,0 +1,109 @@
+//! What the client says: `input_audio_buffer.append` on the fast path, everything else as small JSON.
+//!
+//! It does not decide when to say it.
+
+use bytes::{BufMut, BytesMut};
+use serde_json::{Value, json};
+
+use super::pcm16;
+use super::server_event::Role;
+use crate::conversation::Id;
+
+/// The `event_id` of every `session.update`, so that an error about it is known as such (protocol §9.6).
+pub const SESSION_EVENT_ID: &str = "mynah_session";
+
+const APPEND_HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;
+const APPEND_TAIL: &[u8] = br#""}"#;
+
+/// Writes one `input_audio_buffer.append` of interleaved PCM16 frames; nothing is allocated once `text`
+/// has held one as long.
+pub fn append<const CHANNELS: usize>(frames: &[[i16; CHANNELS]], text: &mut BytesMut) {
+    text.extend_from_slice(APPEND_HEAD);
+    pcm16::encode(frames.as_flattened(), text);
+    text.extend_from_slice(APPEND_TAIL);
+}
+
+/// Returns the base64 in a `message` that [`append`] has written; nothing where it has not.
+#[must_use]
+pub fn appended(message: &[u8]) -> &str {
+    let rest = message.strip_prefix(APPEND_HEAD).and_then(|rest| rest.strip_suffix(APPEND_TAIL));
+    std::str::from_utf8(rest.unwrap_or_default()).unwrap_or_default()
+}
+
+/// A client event other than audio and configuration (protocol §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// `input_audio_buffer.commit`
+    Commit,
+    /// `input_audio_buffer.clear`
+    Clear,
+    /// `response.create`
+    Create,
+    /// `response.cancel` of this reply
+    Cancel(Id),
+    /// `conversation.item.truncate`
+    Truncate { item: Id, content_index: u32, audio_end_ms: u64 },
+    /// `conversation.item.delete` of this item
+    Delete(Id),
+    /// `conversation.item.create` of a message that was said in an earlier session (protocol §6.1)
+    CreateItem {
+        who: Role,
+        words: String,
+        /// Whether it was said, and heard, to the end.
+        whole: bool,
+    },
+}
+
+impl ClientEvent {
+    /// Returns its type.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Commit => "input_audio_buffer.commit",
+            Self::Clear => "input_audio_buffer.clear",
+            Self::Create => "response.create",
+            Self::Cancel(_) => "response.cancel",
+            Self::Truncate { .. } => "conversation.item.truncate",
+            Self::Delete(_) => "conversation.item.delete",
+            Self::CreateItem { .. } => "conversation.item.create",
+        }
+    }
+
+    /// Writes the event as JSON.
+    pub fn write(&self, text: &mut BytesMut) {
+        let kind = self.kind();
+        let event = match self {
+            Self::Commit | Self::Clear | Self::Create => json!({"type": kind}),
+            Self::Cancel(reply) => json!({"type": kind, "response_id": reply.as_str()}),
+            Self::Truncate { item, content_index, audio_end_ms } => json!({
+                "type": kind,
+                "item_id": item.as_str(),
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            }),
+            Self::Delete(item) => json!({"type": kind, "item_id": item.as_str()}),
+            Self::CreateItem { who, words, whole } => {
+                let (role, part) = match who {
+                    Role::User => ("user", "input_text"),
+                    Role::Assistant => ("assistant", "text"),
+                };
+                let status = if *whole { "completed" } else { "incomplete" };
+                json!({
+                    "type": kind,
+                    "item": {
+                        "type": "message",
+                        "role": role,
+                        "status": status,
+                        "content": [{"type": part, "text": words}],
+                    },
+                })
+            }
+        };
+        write(&event, text);
+    }
+}
+
+pub(super) fn write(event: &Value, text: &mut BytesMut) {
+    // Writing a tree of strings and numbers into memory cannot fail.
+    let _ = serde_json::to_writer(text.writer(), event);
+}

@@ -1,0 +1,203 @@
+//! `session.update`, and whether the service did what it asked (protocol §8).
+//!
+//! Sub-objects are always sent whole: the service fills what is missing with defaults of its own
+//! (protocol §8.1). What the values should be is the profile's business.
+
+use bytes::BytesMut;
+use serde_json::{Map, Value, json};
+
+use crate::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+
+use super::client_event;
+use super::client_event::SESSION_EVENT_ID;
+
+/// Everything a session is asked to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// What the model is told about its role.
+    pub instructions: String,
+    pub voice: Voice,
+    /// Who hears turns begin and end; `None` is push to talk.
+    pub turn_detection: Option<TurnDetection>,
+    /// `None` is off.
+    pub noise_reduction: Option<NoiseReduction>,
+    /// What removes the echo of the replies.
+    pub echo_cancellation: EchoCancellation,
+    /// The model that writes the owner's words down, e.g. `azure-speech`; `None` is off (protocol §8.5).
+    pub transcription: Option<&'static str>,
+    /// The language spoken, as BCP-47, when it is known.
+    pub language: Option<String>,
+}
+
+/// One way in which the session is not as it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigMismatch {
+    /// Where, e.g. `turn_detection.silence_duration_ms`.
+    pub path: String,
+    pub asked: Value,
+    pub got: Value,
+    /// Whether a conversation would go wrong with it: another format, or turns that end by other rules.
+    pub fatal: bool,
+}
+
+/// Writes the whole `session.update`.
+pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
+    let event = json!({"type": "session.update", "event_id": SESSION_EVENT_ID, "session": session(config)});
+    client_event::write(&event, text);
+}
+
+/// Compares the session that the service set up (the text of `session.updated`'s `session`) with what
+/// was asked. The model is never compared: the service answers with names of its own (protocol §2.4).
+#[must_use]
+pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch> {
+    let effective = serde_json::from_str(effective).unwrap_or(Value::Null);
+    let mut found = Vec::new();
+    compare("", &session(config), &effective, &mut found);
+    found
+}
+
+fn session(config: &SessionConfig) -> Value {
+    json!({
+        "modalities": ["text", "audio"],
+        "instructions": config.instructions,
+        "voice": voice(&config.voice),
+        "input_audio_format": "pcm16",
+        "input_audio_sampling_rate": super::RATE_HZ,
+        "output_audio_format": "pcm16",
+        "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config.language.as_deref())),
+        "input_audio_noise_reduction": config.noise_reduction.map(noise_reduction),
+        "input_audio_echo_cancellation":
+            echo_cancellation(config.echo_cancellation),
+        "input_audio_transcription":
+            config.transcription.map(|model| transcription(model, config.language.as_deref())),
+    })
+}
+
+fn voice(voice: &Voice) -> Value {
+    let (family, name) = match voice {
+        Voice::OpenAi(name) => ("openai", name),
+        Voice::AzureStandard(name) => ("azure-standard", name),
+        Voice::AzureRealtimeNative(name) => ("azure-realtime-native", name),
+    };
+    json!({"type": family, "name": name})
+}
+
+fn noise_reduction(kind: NoiseReduction) -> Value {
+    let name = match kind {
+        NoiseReduction::AzureDeepNoiseSuppression => "azure_deep_noise_suppression",
+        NoiseReduction::NearField => "near_field",
+        NoiseReduction::FarField => "far_field",
+    };
+    json!({"type": name})
+}
+
+fn echo_cancellation(kind: EchoCancellation) -> Value {
+    match kind {
+        EchoCancellation::Off => Value::Null,
+        EchoCancellation::Server => json!({"type": "server_echo_cancellation"}),
+    }
+}
+
+fn transcription(model: &str, language: Option<&str>) -> Value {
+    let mut object = Map::from_iter([("model".to_owned(), json!(model))]);
+    if let Some(language) = language {
+        object.insert("language".to_owned(), json!(language));
+    }
+    Value::Object(object)
+}
+
+fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
+    // `auto_truncate` is off: the client knows what was heard, the service would guess (protocol §10).
+    match kind {
+        TurnDetection::ServerVad => json!({
+            "type": "server_vad",
+            "threshold": 0.5,
+            "prefix_padding_ms": 300,
+            "silence_duration_ms": 500,
+            "create_response": true,
+            "interrupt_response": true,
+            "auto_truncate": false,
+        }),
+        TurnDetection::AzureSemanticVad => {
+            azure_semantic("azure_semantic_vad", "semantic_detection_v1", language)
+        }
+        TurnDetection::AzureSemanticVadMultilingual => {
+            azure_semantic("azure_semantic_vad_multilingual", "semantic_detection_v1_multilingual", language)
+        }
+        TurnDetection::SemanticVad => json!({
+            "type": "semantic_vad",
+            "eagerness": "auto",
+            "create_response": true,
+            "interrupt_response": true,
+        }),
+    }
+}
+
+fn azure_semantic(kind: &str, end_of_utterance: &str, language: Option<&str>) -> Value {
+    let mut object = json!({
+        "type": kind,
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "speech_duration_ms": 80,
+        "remove_filler_words": false,
+        "create_response": true,
+        "interrupt_response": true,
+        "auto_truncate": false,
+        "end_of_utterance_detection": {
+            "model": end_of_utterance,
+            "threshold_level": "default",
+            "timeout_ms": 1000,
+        },
+    });
+    if let (Some(language), Some(object)) = (language, object.as_object_mut()) {
+        object.insert("languages".to_owned(), json!([language]));
+    }
+    object
+}
+
+fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<ConfigMismatch>) {
+    let alike = match (asked, got) {
+        (Value::Object(asked), Value::Object(got)) => {
+            for (key, value) in asked {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                compare(&path, value, got.get(key).unwrap_or(&Value::Null), found);
+            }
+            true
+        }
+        // A voice object may come back as its bare name.
+        (Value::Object(asked), Value::String(name)) => asked.get("name").is_some_and(|asked| asked == name),
+        // The service keeps a list's members, not their order (protocol §5).
+        (Value::Array(asked), Value::Array(got)) => {
+            asked.len() == got.len() && asked.iter().all(|member| got.contains(member))
+        }
+        (Value::Number(asked), Value::Number(got)) => match (asked.as_f64(), got.as_f64()) {
+            (Some(asked), Some(got)) => (asked - got).abs() < 1e-6,
+            (Some(_) | None, Some(_) | None) => false,
+        },
+        (asked, got) => asked == got,
+    };
+    if !alike {
+        found.push(ConfigMismatch {
+            path: path.to_owned(),
+            asked: asked.clone(),
+            got: got.clone(),
+            fatal: is_fatal(path),
+        });
+    }
+}
+
+fn is_fatal(path: &str) -> bool {
+    const GRAVE: [&str; 9] = [
+        "",
+        "modalities",
+        "input_audio_format",
+        "input_audio_sampling_rate",
+        "output_audio_format",
+        "turn_detection",
+        "turn_detection.type",
+        "turn_detection.create_response",
+        "turn_detection.interrupt_response",
+    ];
+    GRAVE.contains(&path)
+}

@@ -1,0 +1,60 @@
+//! The thread that the built-in service lives in: one end of a socket pair, the parrot and the time of day.
+//!
+//! It ends when the other end is dropped.
+
+use std::io;
+use std::thread::Builder;
+use std::time::Duration;
+
+use rustix::event::{PollFd, poll};
+use rustix::time::Timespec;
+
+use crate::model::Time;
+use crate::parrot::{Parrot, ParrotConfig};
+use crate::session::clock::Clock;
+use crate::transport::{LinkEvent, TransportError, WsClient};
+
+/// The parrot builds its events as JSON trees; a few hundred KiB are more than it was seen to need.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// Lets a parrot live at `link`.
+pub(in crate::session) fn open(mut link: WsClient, habits: ParrotConfig, seed: u64) -> io::Result<()> {
+    let live = move || {
+        let clock = Clock::start();
+        let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
+        // The other end is gone: nobody is left to tell.
+        let _lost = serve(&mut link, &mut parrot, clock);
+    };
+    Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(live).map(drop)
+}
+
+fn serve(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), TransportError> {
+    loop {
+        let now = clock.now();
+        while let Some(news) = link.next(now)? {
+            match news {
+                LinkEvent::Text(text) => parrot.receive(&text, now - Time::ZERO),
+                LinkEvent::Up | LinkEvent::Binary(_) => {}
+            }
+        }
+        while let Some(event) = parrot.next_message(now - Time::ZERO) {
+            link.send(|text| text.extend_from_slice(event.as_bytes()))?;
+        }
+        link.flush()?;
+        if parrot.has_ended() {
+            link.close();
+            return Ok(());
+        }
+        wait(link, parrot.deadline().map(|due| due.saturating_sub(now - Time::ZERO)))?;
+    }
+}
+
+fn wait(link: &WsClient, most: Option<Duration>) -> Result<(), TransportError> {
+    let Some(fd) = link.fd() else { return Ok(()) };
+    let mut fds = [PollFd::from_borrowed_fd(fd, link.interest())];
+    let timeout = most.and_then(|most| Timespec::try_from(most).ok());
+    match poll(&mut fds, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(TransportError::broken(error.to_string())),
+    }
+}

@@ -1,0 +1,110 @@
+//! What comes over the link: told apart, admitted or refused, and handed to whom it concerns.
+//!
+//! What an event means is `wire`'s to say, and what follows from it the conversation's.
+
+use super::Slot;
+use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
+use crate::ledger::TurnMark;
+use crate::model::Time;
+use crate::protocol;
+use crate::protocol::{AudioDelta, Role, ServerEvent};
+use crate::session::Session;
+use crate::session::report::log::Anomaly;
+use crate::transport::{LinkEvent, Text};
+
+/// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
+const MESSAGES_PER_WAKE: usize = 64;
+
+impl Session {
+    /// Takes in the messages that have come, up to a share of the loop.
+    pub(in crate::session) fn receive_messages(&mut self, now: Time) {
+        self.unread = false;
+        for _ in 0..MESSAGES_PER_WAKE {
+            let Some(link) = self.links.link() else { return };
+            match link.next(now) {
+                Ok(None) => return,
+                Ok(Some(LinkEvent::Up)) => self.handle(&Event::Link(LinkChange::Up), now),
+                Ok(Some(LinkEvent::Text(text))) if !self.links.is_closing(Slot::Active) => {
+                    self.receive(&text, now)
+                }
+                Ok(Some(LinkEvent::Binary(bytes))) => {
+                    self.status.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), now)
+                }
+                Ok(Some(LinkEvent::Text(_))) => {}
+                Err(lost) => return self.lose(&lost, now),
+            }
+        }
+        self.unread = true;
+    }
+
+    fn receive(&mut self, text: &Text, now: Time) {
+        let read = protocol::parse(text);
+        self.record_message(text.len(), &read, now);
+        match read {
+            Ok(ServerEvent::Audio(delta)) => self.receive_audio(&delta, now),
+            Ok(ServerEvent::AudioDone { item, content_index }) => {
+                self.ledger.audio_done(&item, content_index)
+            }
+            Ok(ServerEvent::Service(event)) => self.handle(&Event::Service(event), now),
+            Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
+                self.status.session(&id, now);
+                let life = self.links.session_life(Slot::Active, expires_at_s);
+                self.handle(&Event::Link(LinkChange::Expires(life)), now);
+            }
+            Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, now),
+            Ok(ServerEvent::Transcript { who, item, words }) if !words.trim().is_empty() => {
+                self.history.push(who, &item, &words);
+                let who = match who {
+                    Role::User => "you",
+                    Role::Assistant => "mynah",
+                };
+                self.recorder.lock().recorder.words(who, &words, now);
+                self.board.print(who, &words);
+            }
+            Ok(ServerEvent::Transcript { .. } | ServerEvent::Ignored(_)) => {}
+            Ok(ServerEvent::Error(error)) => {
+                self.status.error(&error, now);
+                self.set_server_error(&error.event, now);
+                self.handle(&error.event, now);
+            }
+            Ok(ServerEvent::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),
+            Ok(ServerEvent::Unknown(kind)) => self.status.anomaly(Anomaly::Unknown, &kind, now),
+            Err(malformed) => self.status.anomaly(Anomaly::Malformed, &malformed.to_string(), now),
+        }
+    }
+
+    fn receive_audio(&mut self, delta: &AudioDelta<'_>, now: Time) {
+        let Some(reply) =
+            Id::try_from(&*delta.reply).ok().filter(|reply| self.conversation.accepts_audio_of(reply))
+        else {
+            return self.ledger.discarded(&delta.reply, &delta.item);
+        };
+        let taken = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
+        if taken.bad {
+            self.status.anomaly(Anomaly::BadAudio, &format!("item {}", delta.item), now);
+        }
+        if taken.refused > 0 {
+            self.status.anomaly(Anomaly::TooLong, &format!("item {}", delta.item), now);
+        }
+        if taken.queued > 0 {
+            self.ledger.mark(TurnMark::FirstAudio, now);
+            self.handle(&Event::Service(ServiceEvent::Audio(reply)), now);
+        }
+    }
+
+    /// Compares the session with what was asked, the first time it is told.
+    fn check_config(&mut self, effective: &str, now: Time) {
+        if self.conversation.is_configured() {
+            return;
+        }
+        let found = protocol::mismatches(&self.config, effective);
+        self.status.differences(&found, now);
+        let grave = found.iter().any(|difference| difference.fatal);
+        if !grave {
+            // Before anything that waits to be said, and to no session that is not wanted.
+            self.send_history(now);
+        }
+        let change = if grave { LinkChange::Misconfigured } else { LinkChange::Configured };
+        self.handle(&Event::Link(change), now);
+    }
+}

@@ -1,0 +1,130 @@
+//! The second link: made and configured beside the first, and put in its place.
+//!
+//! When that happens is the conversation's to say; here the sound, the book and the words follow.
+
+use super::Slot;
+use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEvent, StandbyChange};
+use crate::history::HistoryTurn;
+use crate::model::Time;
+use crate::protocol;
+use crate::protocol::{ClientEvent, ServerEvent};
+use crate::session::Session;
+use crate::transport::{LinkEvent, TransportError};
+
+impl Session {
+    pub(in crate::session) fn dial_standby(&mut self, now: Time) {
+        match self.links.dial(Slot::Standby, &self.background, now) {
+            Ok(true) => self.handle(&Event::Standby(StandbyChange::Up), now),
+            Ok(false) => {}
+            Err(lost) => self.lose_standby(&lost, now),
+        }
+    }
+
+    pub(in crate::session) fn configure_standby(&mut self, now: Time) {
+        let config = &self.config;
+        if let Some(link) = self.links.link_in(Slot::Standby)
+            && let Err(lost) = link.send(|text| protocol::session_update(config, text))
+        {
+            self.lose_standby(&lost, now);
+        }
+    }
+
+    /// Puts the second link in the place of the first.
+    pub(in crate::session) fn switch_to_standby(&mut self, now: Time) {
+        self.links.switch_to_standby(&self.background, now);
+        // What the old session knew is nobody's any more, but for the sound that is still to be heard.
+        self.ledger.session_lost();
+        self.uplink.resend();
+        self.unread = true;
+        if self.conversation.is_configured() {
+            log::info!("the talk goes on in a new session");
+            self.send_history(now);
+        }
+    }
+
+    /// Tells a session that was just configured what was said before.
+    pub(in crate::session) fn send_history(&mut self, now: Time) {
+        let turns: Vec<_> = self.history.turns().cloned().collect();
+        for HistoryTurn { who, words, whole, .. } in turns {
+            let command = ClientEvent::CreateItem { who, words, whole };
+            self.send(command.kind(), |text| command.write(text), now);
+        }
+    }
+
+    /// Takes in what has come over the second link.
+    pub(in crate::session) fn receive_standby(&mut self, now: Time) {
+        // Until it is in use only its own opening comes over it.
+        while let Some(link) = self.links.link_in(Slot::Standby) {
+            match link.next(now) {
+                Ok(None) => return,
+                Ok(Some(_)) if self.links.is_closing(Slot::Standby) => {}
+                Ok(Some(LinkEvent::Up)) => self.handle(&Event::Standby(StandbyChange::Up), now),
+                Ok(Some(LinkEvent::Text(text))) => self.receive_standby_message(&text, now),
+                Ok(Some(LinkEvent::Binary(_))) => {}
+                Err(lost) => return self.lose_standby(&lost, now),
+            }
+        }
+    }
+
+    /// Hands on what is queued for the second link, and sees that its peer is alive.
+    pub(in crate::session) fn maintain_standby(&mut self, now: Time) {
+        self.links.expire(now);
+        if let Some(link) = self.links.link_in(Slot::Standby)
+            && let Err(lost) = link.tick(now).and_then(|()| link.flush())
+        {
+            self.lose_standby(&lost, now);
+        }
+    }
+
+    fn receive_standby_message(&mut self, text: &str, now: Time) {
+        match protocol::parse(text) {
+            Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
+                self.status.session(&format!("{id}, to take over"), now);
+                self.links.session_life(Slot::Standby, expires_at_s);
+            }
+            Ok(ServerEvent::SessionUpdated(effective)) => {
+                let found = protocol::mismatches(&self.config, effective);
+                self.status.differences(&found, now);
+                let grave = found.iter().any(|difference| difference.fatal);
+                let life = self.links.remaining_life(Slot::Standby);
+                let change = if grave { StandbyChange::Refused } else { StandbyChange::Configured(life) };
+                self.handle(&Event::Standby(change), now);
+            }
+            Ok(ServerEvent::Error(error)) => {
+                self.status.error(&error, now);
+                if matches!(
+                    error.event,
+                    Event::Link(LinkChange::Misconfigured)
+                        | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
+                ) {
+                    self.handle(&Event::Standby(StandbyChange::Refused), now);
+                }
+            }
+            // Nobody has said anything there yet.
+            Ok(
+                ServerEvent::Audio(_)
+                | ServerEvent::AudioDone { .. }
+                | ServerEvent::Service(_)
+                | ServerEvent::Transcript { .. }
+                | ServerEvent::Warning(_)
+                | ServerEvent::Ignored(_)
+                | ServerEvent::Unknown(_),
+            )
+            | Err(_) => {}
+        }
+    }
+
+    pub(in crate::session) fn lose_standby(&mut self, lost: &TransportError, now: Time) {
+        let was_wanted = !self.links.is_closing(Slot::Standby);
+        let loss = self.links.lose(Slot::Standby, lost);
+        if was_wanted {
+            self.standby_down(lost, loss, now);
+        }
+    }
+
+    pub(in crate::session) fn standby_down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
+        // While the first link works, this concerns the log alone.
+        self.status.standby_lost(lost, now);
+        self.handle(&Event::Standby(StandbyChange::Down(loss)), now);
+    }
+}

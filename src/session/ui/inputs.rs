@@ -1,0 +1,113 @@
+//! What the owner does with buttons and switches, and what of it is remembered.
+//!
+//! It translates: what a press means is the conversation's.
+
+use std::time::Duration;
+
+use crate::background::StateWrite;
+use crate::config::SavedState;
+use crate::conversation::{Event, UserInput};
+use crate::inputs::InputEvent;
+use crate::light::HoldProgress;
+use crate::model::Time;
+use crate::protocol;
+use crate::session::Session;
+
+/// How loud replies are where nobody has said, percent.
+const FULL_VOLUME: u8 = 100;
+
+/// How much one press of a volume button changes, percent: 5 dB.
+const VOLUME_STEP: u8 = 10;
+
+/// What the owner has set, as it was last remembered.
+#[derive(PartialEq, Eq)]
+pub(in crate::session) struct SavedSettings {
+    muted: bool,
+    volume: u8,
+}
+
+impl SavedSettings {
+    pub(in crate::session) fn new(keep: &SavedState) -> Self {
+        Self { muted: keep.muted, volume: keep.volume }
+    }
+
+    pub(in crate::session) fn volume(&self) -> u8 {
+        self.volume
+    }
+}
+
+impl Session {
+    pub(in crate::session) fn handle_inputs(&mut self, readable: bool, now: Time) {
+        let mut touches = heapless::Vec::<InputEvent, 32>::new();
+        self.board.read_inputs(readable, now, |touch| {
+            // More touches than fit in one read are a cat on the keyboard.
+            let _ = touches.push(touch);
+        });
+        for touch in touches {
+            self.record_input(touch, now);
+            match touch {
+                InputEvent::Down => {
+                    if !self.conversation.microphone_open() {
+                        self.uplink.restart();
+                    }
+                    self.handle(&Event::Input(UserInput::Press), now);
+                }
+                InputEvent::Up => {
+                    self.pump_microphone(now);
+                    let ms = self.uplink.since_press() * 1000 / u64::from(protocol::RATE_HZ);
+                    self.handle(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
+                }
+                InputEvent::Mute => self.handle(&Event::Input(UserInput::Mute), now),
+                InputEvent::MuteSwitch(on) => self.handle(&Event::Input(UserInput::MuteSwitch(on)), now),
+                InputEvent::VolumeUp => self.change_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
+                InputEvent::VolumeDown => {
+                    self.change_volume(|volume| volume.saturating_sub(VOLUME_STEP), now)
+                }
+                InputEvent::ResetNear(left) => {
+                    self.light.reset = Some(HoldProgress { since: now, until: now + left });
+                    self.light_due = Some(now);
+                    let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
+                    self.board.print("news", &sentence);
+                }
+                InputEvent::ResetOff => {
+                    self.light.reset = None;
+                    self.light_due = Some(now);
+                    self.board.print("news", "nothing is forgotten");
+                }
+                InputEvent::Reset => self.reset(now),
+                InputEvent::ButtonFault(broken) => self.set_button_fault(broken, now),
+                InputEvent::Quit => self.leave(now),
+            }
+        }
+        self.save_settings();
+    }
+
+    fn change_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Time) {
+        let volume = turn(self.audio.playback.volume()).min(FULL_VOLUME);
+        self.audio.playback.set_volume(volume);
+        self.light.volume = Some((volume, now));
+        self.light_due = Some(now);
+    }
+
+    fn reset(&mut self, now: Time) {
+        self.light.reset = None;
+        self.handle(&Event::Input(UserInput::Reset), now);
+        self.history.clear();
+        self.audio.playback.set_volume(FULL_VOLUME);
+        self.settings = SavedSettings { muted: false, volume: FULL_VOLUME };
+        self.background.save_state(StateWrite::Delete);
+        self.board.print("news", "everything is forgotten; starting as new");
+    }
+
+    /// Has what the owner has set kept for the next start, where it has changed.
+    fn save_settings(&mut self) {
+        let settings = SavedSettings {
+            muted: self.conversation.muted_by_button(),
+            volume: self.audio.playback.volume(),
+        };
+        if settings != self.settings {
+            self.background.save_state(StateWrite::Save(SavedState::text(settings.muted, settings.volume)));
+            self.settings = settings;
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What the owner sees: the facts that every light is a picture of, noted as they come about.
+//!
+//! It notes and shows; what a fact looks like is `light`'s, and on which lamp `board`'s.
+
+use std::time::Duration;
+
+use crate::audio::{Direction, HungThread, MissingDevices};
+use crate::board::Board;
+use crate::conversation::{DeviceEvent, Event, Exit, Notice, ServerError, ServiceEvent, State};
+use crate::light::{Fault, Indication, Levels, LightState};
+use crate::model::Time;
+use crate::recorder;
+use crate::session::Session;
+
+/// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
+const EXIT_DISPLAY: Duration = Duration::from_secs(10);
+
+/// Has the lights show that the program is starting. The session takes them over.
+pub fn show_startup(board: &mut Board) {
+    board.show_leds(
+        &LightState { booted: false, ..LightState::begin(State::Connecting, Time::ZERO) },
+        Time::ZERO,
+    );
+}
+
+impl Session {
+    /// Shows at once what has become of the conversation and the microphone.
+    pub(in crate::session) fn update_indicator(&mut self, now: Time) {
+        let before = self.light;
+        let unsent = self.uplink.has_frames(self.links.link());
+        let wanted = self.conversation.microphone_open() && self.missing.capture.is_none();
+        self.light.microphone_live = wanted || self.audio.capture.is_open() || unsent;
+        self.light.state = self.conversation.state();
+        self.light.muted = self.conversation.muted();
+        if self.light == before {
+            return;
+        }
+        if self.light.state != before.state {
+            self.light.since = now;
+        }
+        if before.microphone_live && !self.light.microphone_live {
+            self.light.closed = Some(now);
+        }
+        self.light_due = Some(now);
+        self.show(now);
+    }
+
+    pub(in crate::session) fn show(&mut self, now: Time) {
+        if self.light_due.is_none_or(|look_at| now < look_at) {
+            return;
+        }
+        self.record_light(now);
+        let counters = self.audio.counters();
+        let levels =
+            Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
+        let next = self.board.show(&Indication { facts: self.light, levels }, now);
+        self.light_due = next.map(|wait| now + wait);
+    }
+
+    /// Notes news that a light can tell.
+    pub(in crate::session) fn set_notice(&mut self, news: Notice, now: Time) {
+        match news {
+            Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed | Notice::NoSession => {
+                self.set_fault(Fault::NoReply, now);
+            }
+            // A speaker that is away is a fact of its own; the others are answers to a hand on the device.
+            // And where there is no link, the light shows that already.
+            Notice::NoSpeaker | Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::Unsent => {}
+        }
+    }
+
+    /// Notes what the service refused, where a light can tell it.
+    pub(in crate::session) fn set_server_error(&mut self, event: &Event, now: Time) {
+        // The others mend themselves, or end the link, which the light shows anyway.
+        if *event == Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded)) {
+            self.light.fault = Some((Fault::Quota, now));
+        } else if matches!(
+            event,
+            Event::Service(ServiceEvent::Refused(
+                ServerError::Other | ServerError::RateLimited | ServerError::Internal
+            ))
+        ) {
+            self.set_fault(Fault::Service, now);
+        }
+    }
+
+    /// Notes a fault that passes by itself, unless a lasting one is shown.
+    pub(in crate::session) fn set_fault(&mut self, fault: Fault, now: Time) {
+        if self.light.fault.is_none_or(|(shown, _)| !shown.is_lasting()) {
+            self.light.fault = Some((fault, now));
+            self.light_due = Some(now);
+        }
+    }
+
+    /// Notes which devices are away, tells the owner, and lets the conversation do without.
+    pub(in crate::session) fn check_devices(&mut self, now: Time) {
+        let before = std::mem::replace(&mut self.missing, self.audio.missing_devices());
+        let after = self.missing;
+        if before.capture.is_some() != after.capture.is_some()
+            || before.playback.is_some() != after.playback.is_some()
+            || before.dead_input != after.dead_input
+        {
+            self.set_lasting_fault(now);
+            self.status.missing_devices(before, after, &mut self.board);
+        }
+        if before.playback.is_some() != after.playback.is_some() {
+            self.handle(&Event::Device(DeviceEvent::Speaker { there: after.playback.is_none() }), now);
+        }
+    }
+
+    /// Notes whether a device has too many xruns, and tells the owner.
+    pub(in crate::session) fn check_xruns(&mut self, now: Time) {
+        let counters = self.audio.counters();
+        let counted = [counters.capture_xruns.get(), counters.playback_xruns.get()];
+        for (index, end) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
+            if let Some(weather) = self.xrun_bursts[index].update(counted[index], now) {
+                self.set_lasting_fault(now);
+                self.status.print(&weather.sentence(end), &mut self.board);
+            }
+        }
+    }
+
+    /// Notes whether a sound thread has work and does none, and tells the owner.
+    pub(in crate::session) fn check_threads(&mut self, now: Time) {
+        let counters = self.audio.counters();
+        let plays = self.downlink.is_waiting()
+            || self.ledger.unplayed_frames(self.audio.playback.played_position()) > 0;
+        let work = [
+            (self.audio.capture.is_open(), counters.captured.get()),
+            (plays && self.missing.playback.is_none(), counters.played.get()),
+        ];
+        for (index, end) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
+            let (due, done) = work[index];
+            if let Some(stands) = self.hung_threads[index].update(due, done, now) {
+                self.set_lasting_fault(now);
+                self.status.print(&HungThread::sentence(end, stands), &mut self.board);
+                if stands {
+                    self.record_fault(recorder::RecordingTrigger::Starved, now);
+                }
+            }
+        }
+    }
+
+    /// Notes whether a button is ignored.
+    pub(in crate::session) fn set_button_fault(&mut self, broken: bool, now: Time) {
+        self.button_ignored = broken;
+        self.set_lasting_fault(now);
+    }
+
+    /// Shows the worst of what is wrong until it is mended.
+    fn set_lasting_fault(&mut self, now: Time) {
+        let ill = |index: usize| self.xrun_bursts[index].is_active() || self.hung_threads[index].is_hung();
+        let [microphone, speaker] = [ill(0), ill(1)];
+        let lasting = match self.missing {
+            MissingDevices { playback: Some(_), .. } => Some(Fault::NoSpeaker),
+            MissingDevices { capture: Some(_), .. } | MissingDevices { dead_input: Some(_), .. } => {
+                Some(Fault::NoMicrophone)
+            }
+            MissingDevices { playback: None, capture: None, dead_input: None } if speaker => {
+                Some(Fault::NoSpeaker)
+            }
+            MissingDevices { playback: None, capture: None, dead_input: None } if microphone => {
+                Some(Fault::NoMicrophone)
+            }
+            MissingDevices { playback: None, capture: None, dead_input: None } => {
+                self.button_ignored.then_some(Fault::Button)
+            }
+        };
+        self.light.fault = lasting.map(|fault| (fault, now));
+        self.light_due = Some(now);
+    }
+
+    /// Says how long the last picture is to be seen, and notes what it is of.
+    pub(in crate::session) fn exit_display(&mut self, ending: Exit, now: Time) -> Duration {
+        if ending == Exit::Requested || !self.board.has_leds() {
+            return Duration::ZERO;
+        }
+        if self.light.fault.is_none_or(|(fault, _)| fault != Fault::Quota) {
+            self.light.fault = Some((Fault::Misconfigured, now));
+        }
+        self.light_due = Some(now);
+        EXIT_DISPLAY
+    }
+}

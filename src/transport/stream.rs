@@ -1,0 +1,118 @@
+//! The bytes under a link: a TCP socket, TLS over one, or one end of a socket pair; never blocking.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::Tls;
+use super::error::TransportError;
+use super::tls::TlsIo;
+
+/// How long the kernel repeats unacknowledged bytes before it gives the connection up: long enough for a
+/// walk between two access points, shorter than an owner's patience.
+const UNACKNOWLEDGED_LIMIT_MS: u32 = 20_000;
+
+/// A connected stream of bytes.
+pub struct ByteStream(StreamKind);
+
+enum StreamKind {
+    Tcp(TcpStream),
+    Tls(Box<TlsIo>),
+    SocketPair(UnixStream),
+    Memory(Box<dyn ReadWrite>),
+}
+
+trait ReadWrite: Read + Write + Send {}
+
+impl<T: Read + Write + Send> ReadWrite for T {}
+
+impl ByteStream {
+    /// Takes over a connected TCP socket without encryption; for loopback only.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket's options.
+    pub fn tcp(socket: TcpStream) -> io::Result<Self> {
+        prepare(&socket)?;
+        Ok(Self(StreamKind::Tcp(socket)))
+    }
+
+    /// Takes over a connected TCP socket and begins TLS with `host`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket's options or `host` cannot be a certificate's name.
+    pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, TransportError> {
+        prepare(&socket)?;
+        Ok(Self(StreamKind::Tls(Box::new(tls.begin(socket, host)?))))
+    }
+
+    /// Takes over a stream that no kernel knows of, which never blocks. It has nothing to poll: whoever owns the other
+    /// end says when to look.
+    #[must_use]
+    pub fn memory(stream: impl Read + Write + Send + 'static) -> Self {
+        Self(StreamKind::Memory(Box::new(stream)))
+    }
+
+    pub(super) fn pair() -> io::Result<(Self, Self)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        theirs.set_nonblocking(true)?;
+        Ok((Self(StreamKind::SocketPair(ours)), Self(StreamKind::SocketPair(theirs))))
+    }
+
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            StreamKind::Tcp(socket) => Some(socket.as_fd()),
+            StreamKind::Tls(tls) => Some(tls.as_fd()),
+            StreamKind::SocketPair(socket) => Some(socket.as_fd()),
+            StreamKind::Memory(_) => None,
+        }
+    }
+
+    pub(super) fn wants_write(&self) -> bool {
+        match &self.0 {
+            StreamKind::Tls(tls) => tls.wants_write(),
+            StreamKind::Tcp(_) | StreamKind::SocketPair(_) | StreamKind::Memory(_) => false,
+        }
+    }
+}
+
+impl Read for ByteStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            StreamKind::Tcp(socket) => socket.read(into),
+            StreamKind::Tls(tls) => tls.read(into),
+            StreamKind::SocketPair(socket) => socket.read(into),
+            StreamKind::Memory(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for ByteStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            StreamKind::Tcp(socket) => socket.write(bytes),
+            StreamKind::Tls(tls) => tls.write(bytes),
+            StreamKind::SocketPair(socket) => socket.write(bytes),
+            StreamKind::Memory(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            StreamKind::Tcp(_) | StreamKind::SocketPair(_) => Ok(()),
+            StreamKind::Tls(tls) => tls.flush(),
+            StreamKind::Memory(stream) => stream.flush(),
+        }
+    }
+}
+
+fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_keepalive(socket, true)?;
+    rustix::net::sockopt::set_tcp_keepidle(socket, Duration::from_secs(30))?;
+    rustix::net::sockopt::set_tcp_user_timeout(socket, UNACKNOWLEDGED_LIMIT_MS)?;
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! TLS over a non-blocking socket.
+//!
+//! rustls' own `Stream` is not used: it answers `Ok(0)` to a write when its buffer is full, which
+//! tungstenite takes for the end of the connection, and it gates reading on pending writes. Here a full
+//! buffer is `WouldBlock`, and reading goes on while an uplink is stalled.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+use super::error::TransportError;
+
+/// Whom to trust, made once.
+#[derive(Clone)]
+pub struct Tls(Arc<ClientConfig>);
+
+/// A file of certificates that cannot be used.
+#[derive(Debug)]
+pub struct TlsError(String);
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl Tls {
+    /// Trusts Mozilla's roots, and those in the PEM file `extra` besides.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no usable certificate.
+    pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(path) = extra {
+            add(&mut roots, path)?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError(format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+
+    pub(super) fn begin(&self, socket: TcpStream, host: &str) -> Result<TlsIo, TransportError> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| TransportError::setup(format!("{host} cannot be the name on a certificate")))?;
+        let connection = ClientConnection::new(Arc::clone(&self.0), name)
+            .map_err(|error| TransportError::broken(format!("TLS cannot begin: {error}")))?;
+        Ok(TlsIo { connection, socket })
+    }
+}
+
+fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
+    let fail = |why: &dyn fmt::Display| TlsError(format!("CA file {}: {why}", path.display()));
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))?;
+    let mut added = 0;
+    for certificate in certificates {
+        roots.add(certificate.map_err(|error| fail(&error))?).map_err(|error| fail(&error))?;
+        added += 1;
+    }
+    if added == 0 { Err(fail(&"holds no PEM certificate")) } else { Ok(()) }
+}
+
+/// One TLS connection.
+pub(super) struct TlsIo {
+    connection: ClientConnection,
+    socket: TcpStream,
+}
+
+impl TlsIo {
+    pub(super) fn wants_write(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    fn drain(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut self.socket)?;
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for TlsIo {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Read for TlsIo {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            if self.connection.read_tls(&mut self.socket)? == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the peer hung up without saying goodbye",
+                ));
+            }
+            let processed = self.connection.process_new_packets();
+            // Handshake messages and alerts go out even when there is nothing else to say.
+            let drained = self.drain();
+            processed.map_err(io::Error::other)?;
+            match drained {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                drained => drained?,
+            }
+        }
+    }
+}
+
+impl Write for TlsIo {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.connection.writer().write(bytes)?;
+        match self.drain() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            drained => drained?,
+        }
+        if taken == 0 && !bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.drain()
+    }
+}

@@ -1,0 +1,215 @@
+//! Board files, good ones and bad ones: what each says becomes, and the one sentence for each mistake.
+
+use std::time::Duration;
+
+use mynah::config::{
+    AudioConfig, ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue,
+    GpioLine, HeldOutput, LedWiring, LightConfig, LineBias, MixerControl, PcmRequest, Peripherals, ResetHold,
+    SampleFormat, UnplugPolicy,
+};
+use proptest::prelude::*;
+
+use super::Desk;
+
+#[test]
+fn a_file_with_everything_becomes_the_values_it_says() {
+    let (sound, _) = read(
+        "[microphone]\ndevice = 'hw:1'\nrate_hz = 44100\nformat = 'S24_3'\nchannels = 8\nhear = [7, 0]\ngain_db = -2.5\nperiod_ms = 7.5\n\
+         [speaker]\ndevice = 'hw:2'\nrate_hz = 16_000\nformat = 'S24'\nchannels = 1\nplay_on = 0\nperiod_ms = 100\n\
+         [[control]]\ncard = 'hw:1'\nname = 'Mic,1'\npercent = 0\n\
+         [[control]]\ncard = 'hw:1'\nname = 'Mic'\non = false\n\
+         [[control]]\ncard = 'hw:2'\nname = 'Route'\nchoice = 'Line In'\n\
+         [unplugged]\nwait_s = 2.5\n",
+    );
+    let form = |rate_hz, format, channels, period_us| PcmRequest {
+        rate_hz: Some(rate_hz),
+        format: Some(format),
+        channels: Some(channels),
+        period: Some(Duration::from_micros(period_us)),
+    };
+    assert_eq!(sound.microphone.device, "hw:1");
+    assert_eq!(sound.microphone.form, form(44_100, SampleFormat::S24In3, 8, 7_500));
+    assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (vec![7, 0], -2.5));
+    assert_eq!(sound.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
+    assert_eq!(sound.speaker.channels, [0]);
+    let control =
+        |card: &str, name: &str, setting| MixerControl { card: card.into(), name: name.into(), setting };
+    assert_eq!(
+        sound.controls,
+        [
+            control("hw:1", "Mic,1", ControlValue::Percent(0)),
+            control("hw:1", "Mic", ControlValue::Switch(false)),
+            control("hw:2", "Route", ControlValue::Choice("Line In".to_owned())),
+        ]
+    );
+    assert_eq!(sound.unplugged, UnplugPolicy::End(Duration::from_millis(2500)));
+}
+
+#[test]
+fn a_file_with_nothing_becomes_the_defaults() {
+    let (sound, body) = read("");
+    assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "default"));
+    assert_eq!((sound.microphone.form, sound.microphone.gain_db), (PcmRequest::default(), 0.0));
+    assert_eq!(sound.unplugged, UnplugPolicy::End(Duration::from_secs(5)));
+    assert_eq!(body, Peripherals::default());
+    assert_eq!(read("[unplugged]\nwait_s = 'forever'").0.unplugged, UnplugPolicy::Wait);
+}
+
+#[test]
+fn a_button_that_nothing_is_said_of_talks_at_the_press() {
+    let buttons = read("[[button]]\nname = 'b'\ngpio = 'GPIO17'\n").1.buttons;
+    let place = line("GPIO17", true, LineBias::PullUp, 5);
+    let talk =
+        ButtonKind::Push(ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() });
+    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source: place, kind: talk }]);
+    let reset = read("[[button]]\nname = 'b'\ngpio = 'G'\nreset_warn_s = 10\nreset_s = 22\n").1.buttons;
+    let hold = ResetHold { warn_after: Duration::from_secs(10), act_after: Duration::from_secs(22) };
+    assert_eq!(
+        reset[0].kind,
+        ButtonKind::Push(ButtonBindings { reset: Some(hold), ..ButtonBindings::default() })
+    );
+}
+
+#[test]
+fn buttons_are_lines_by_name_or_number_keys_by_name_or_code_and_switches() {
+    let buttons = read(
+        "[[button]]\nname = 'a'\nchip = 'gpiochip0'\noffset = 22\nactive = 'high'\ndebounce_ms = 0\nshort = 'mute'\ndouble = 'volume-up'\nlong = 'volume-down'\n\
+         [[button]]\nname = 'b'\ngpio = 'X'\nactive = 'high'\nbias = 'off'\nkind = 'mute-switch'\n\
+         [[button]]\nname = 'c'\nkey = 'KEY_PLAYPAUSE'\ndevice = 'Jabra'\n\
+         [[button]]\nname = 'd'\nkey = 0x2ff\npress = 'mute'\n\
+         [[button]]\nname = 'e'\ngpio = 'Y'\nbias = 'as-is'\nlong = 'mute'\nlong_ms = 300\nreset_warn_s = 1\nreset_s = 120\n",
+    )
+    .1
+    .buttons;
+    let place = ButtonSource::Line {
+        line: GpioLine::At { chip: "gpiochip0".to_owned(), offset: 22 },
+        active_low: false,
+        bias: LineBias::PullDown,
+        debounce: Duration::ZERO,
+    };
+    assert_eq!(buttons[0].source, place);
+    let gestures = ButtonBindings {
+        press: None,
+        short: Some(ButtonAction::Mute),
+        double: Some(ButtonAction::VolumeUp),
+        long: Some((ButtonAction::VolumeDown, Duration::from_millis(800))),
+        reset: None,
+    };
+    assert_eq!(buttons[0].kind, ButtonKind::Push(gestures));
+    assert_eq!(
+        (&buttons[1].source, &buttons[1].kind),
+        (&line("X", false, LineBias::Disabled, 5), &ButtonKind::MuteSwitch)
+    );
+    assert_eq!(buttons[2].source, ButtonSource::Key { device: Some("Jabra".to_owned()), code: 164 });
+    assert_eq!(buttons[3].source, ButtonSource::Key { device: None, code: 0x2ff });
+    let ButtonKind::Push(last) = &buttons[4].kind else { panic!("{buttons:?}") };
+    assert_eq!((last.press, last.long), (None, Some((ButtonAction::Mute, Duration::from_millis(300)))));
+}
+
+#[test]
+fn each_kind_of_light_becomes_its_lamp() {
+    let body = read(
+        "[[light]]\nname = 'a'\nkind = 'led'\ngpio = 'A'\nactive = 'low'\n\
+         [[light]]\nname = 'b'\nkind = 'rgb'\nred = 'R'\ngreen = 'G'\nblue = 'B'\nbrightness = 1\n\
+         [[light]]\nname = 'c'\nkind = 'rgb'\nchip = 'gpiochip1'\nred = 1\ngreen = 2\nblue = 3\nactive = 'low'\n\
+         [[light]]\nname = 'd'\nkind = 'pwm'\nchip = 'pwmchip0'\nchannels = [0, 1, 2]\nperiod_ns = 10_000\n\
+         [[light]]\nname = 'e'\nkind = 'class'\nleds = 'ACT'\n\
+         [[light]]\nname = 'f'\nkind = 'apa102'\nspi = '/dev/spidev0.0'\npixels = 64\n\
+         [[light]]\nname = 'g'\nkind = 'apa102'\nchip = 'gpiochip0'\ndata = 5\nclock = 6\npixels = 3\n\
+         [[light]]\nname = 'h'\nkind = 'ws2812'\nspi = '/dev/spidev1.0'\npixels = 1\n\
+         [[drive]]\nname = 'i'\ngpio = 'P'\nlevel = 'high'\n",
+    )
+    .1;
+    let at = |chip: &str, offset| GpioLine::At { chip: chip.to_owned(), offset };
+    let lamps = [
+        LedWiring::Line { line: named("A"), active_low: true },
+        LedWiring::Lines { rgb: ["R", "G", "B"].map(named), active_low: false },
+        LedWiring::Lines { rgb: [1, 2, 3].map(|offset| at("gpiochip1", offset)), active_low: true },
+        LedWiring::Pwm {
+            chip: "pwmchip0".to_owned(),
+            channels: vec![0, 1, 2],
+            period_ns: 10_000,
+            active_low: false,
+        },
+        LedWiring::Class { leds: vec!["ACT".to_owned()] },
+        LedWiring::Apa102 { spi: "/dev/spidev0.0".into(), pixels: 64, speed_hz: 4_000_000 },
+        LedWiring::Apa102Lines { data: at("gpiochip0", 5), clock: at("gpiochip0", 6), pixels: 3 },
+        LedWiring::Ws2812 { spi: "/dev/spidev1.0".into(), pixels: 1 },
+    ];
+    let brightness = [255, 1, 255, 255, 255, 255, 255, 255];
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"].map(str::to_owned);
+    let lights: Vec<_> = names
+        .into_iter()
+        .zip(lamps)
+        .zip(brightness)
+        .map(|((name, lamp), brightness)| LightConfig { name, wiring: lamp, brightness })
+        .collect();
+    assert_eq!(body.lights, lights);
+    assert_eq!(body.driven, [HeldOutput { name: "i".to_owned(), line: named("P"), high: true }]);
+}
+
+/// Bad files and what is said of them.
+const BAD: &str = include_str!("bad_boards.txt");
+
+#[test]
+fn every_mistake_is_one_sentence_with_its_place_and_what_to_write() {
+    let cases: Vec<_> = BAD.split("\n\n").filter(|case| !case.trim().starts_with('#')).collect();
+    assert!(cases.len() > 70, "{}", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let (said, text): (Vec<_>, Vec<_>) = case.lines().partition(|line| line.starts_with("> "));
+        let expected: Vec<_> = said.iter().map(|line| format!("mine.toml{}", &line[2..])).collect();
+        let refused =
+            desk(&text.join("\n")).read().map_or_else(|error| error.problems().to_vec(), |_| Vec::new());
+        if refused != expected {
+            wrong.push(format!("{case}\nbut it says {refused:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once() {
+    let text = "[microphone]\nrate_hz = 1\nformat = 'S8'\n[[button]]\ngpio = 'A'\npress = 'x'\n[[light]]\nname = 'l'\nkind = 'led'\ngpoi = 'B'\n[zzz]\n";
+    assert_eq!(
+        desk(text).refused(),
+        [
+            "mine.toml, line 14: zzz: unknown key",
+            "mine.toml, line 5: [microphone] rate_hz = 1: not a whole number from 8000 to 192000",
+            "mine.toml, line 6: [microphone] format = \"S8\": not one of S16, S24, S24_3, S32",
+            "mine.toml, line 7: [[button]] name: is missing",
+            "mine.toml, line 9: [[button]] press = \"x\": not one of talk, mute, volume-up, volume-down",
+            "mine.toml, line 10: [[light]]: needs a line: either gpio, the line's name, or chip and offset",
+            "mine.toml, line 13: [[light]] gpoi: unknown key (did you mean gpio?)",
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_board_file_makes_it_panic(
+        table in prop::sample::select(&["[microphone]", "[[button]]", "[[light]]", "[[find]]", "[[control]]", "[unplugged]", "button = "][..]),
+        key in prop::sample::select(&["name", "kind", "gpio", "key", "chip", "offset", "hear", "pixels", "wait_s", "cards", "percent", "leds"][..]),
+        value in "[0-9._+-]{0,12}|'[a-zA-Z0-9_]{0,12}'|\\[[0-9, ']{0,12}\\]|0x[0-9a-f]{0,20}|true|nan|-inf|\\{a=1\\}",
+    ) {
+        let _ = desk(&format!("{table}\n{key} = {value}\n")).read();
+    }
+}
+
+fn desk(rest: &str) -> Desk {
+    let text = format!("[board]\nname = 'mine'\nabout = 'x'\n{rest}");
+    Desk::new().file("mine.toml", &text).flags(&["--parrot", "--board", "mine.toml"])
+}
+
+fn read(rest: &str) -> (AudioConfig, Peripherals) {
+    let profile = desk(rest).run();
+    (profile.audio, profile.peripherals)
+}
+
+fn named(name: &str) -> GpioLine {
+    GpioLine::Named(name.to_owned())
+}
+
+fn line(name: &str, active_low: bool, bias: LineBias, debounce_ms: u64) -> ButtonSource {
+    ButtonSource::Line { line: named(name), active_low, bias, debounce: Duration::from_millis(debounce_ms) }
+}

@@ -1,0 +1,90 @@
+//! Levels: an offset goes, nothing clips, and a volume moves without a click.
+
+use mynah::dsp::{Fader, HighPass, Limiter, factor, float, volume_factor};
+
+use super::measure::tone;
+
+#[test]
+fn a_constant_offset_is_gone_at_once_and_stays_gone() {
+    let mut samples: Vec<f32> = tone(48_000, 1000.0, 0.01, 96_000).iter().map(|s| s - 0.4).collect();
+    HighPass::new(48_000).run(&mut samples);
+    let mean = samples[48_000..].iter().sum::<f32>() / 48_000.0;
+    assert!(mean.abs() < 1e-5, "{mean}");
+    assert!(samples.iter().all(|sample| sample.abs() < 0.0102), "no thump at the beginning");
+    assert!(samples[48_000..].iter().any(|sample| *sample > 0.0099), "what is heard is kept");
+}
+
+#[test]
+fn the_high_pass_takes_half_the_power_at_20_hz_and_nothing_of_a_voice() {
+    for (hz, least, most) in [(20.0, 0.69, 0.72), (100.0, 0.97, 1.0), (1000.0, 0.999, 1.001)] {
+        let mut samples = tone(16_000, hz, 1.0, 32_000);
+        HighPass::new(16_000).run(&mut samples);
+        let peak = samples[16_000..].iter().fold(0.0f32, |peak, sample| peak.max(sample.abs()));
+        assert!((least..=most).contains(&peak), "{hz} Hz: {peak}");
+    }
+}
+
+#[test]
+fn the_limiter_never_lets_a_sample_beyond_full_scale_and_takes_none_out_of_bounds() {
+    let mut samples = tone(24_000, 440.0, 12.0, 24_000);
+    samples.extend([-9e30, 1.0, -1.0]);
+    let mut limiter = Limiter::new(24_000);
+    limiter.run(&mut samples);
+    assert!(samples.iter().all(|sample| !sample.is_nan() && sample.abs() <= float(i16::MAX)));
+}
+
+#[test]
+fn the_limiter_changes_nothing_that_would_not_clip() {
+    let quiet: Vec<f32> = (-32_767..=32_767).map(float).collect();
+    let mut samples = quiet.clone();
+    let mut limiter = Limiter::new(24_000);
+    limiter.run(&mut samples);
+    assert!(samples == quiet);
+    limiter.run(&mut [3.0]);
+    limiter.run(&mut vec![0.0; 24_000]);
+    limiter.run(&mut samples);
+    assert!(samples == quiet, "nor a second after something would have");
+}
+
+#[test]
+fn the_limiter_lets_go_smoothly() {
+    let mut samples = vec![0.5; 24_000];
+    samples[0] = 4.0;
+    Limiter::new(24_000).run(&mut samples);
+    assert!(samples[1] < 0.13 && samples[23_999] > 0.4999);
+    let steps = samples[1..].windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(steps.clone().all(|step| (0.0..0.001).contains(&step)), "{:?}", steps.fold(0.0, f32::max));
+}
+
+#[test]
+fn gain_is_in_decibels() {
+    assert_eq!(factor(0.0), 1.0);
+    assert!((factor(6.0) - 1.9953).abs() < 1e-4 && (factor(-20.0) - 0.1).abs() < 1e-6);
+}
+
+#[test]
+fn the_volume_steps_evenly_from_silence_to_all_there_is() {
+    assert_eq!((volume_factor(0), volume_factor(100), volume_factor(255)), (0.0, 1.0, 1.0));
+    assert!((volume_factor(1) - factor(-50.0)).abs() < 1e-6);
+    for percent in 1..100 {
+        let step = 20.0 * (volume_factor(percent + 1) / volume_factor(percent)).log10();
+        assert!((step - 50.0 / 99.0).abs() < 1e-3, "{percent}: {step} dB");
+    }
+}
+
+#[test]
+fn a_fader_moves_in_a_straight_line_across_block_edges_and_then_stands() {
+    let mut fader = Fader::new(1.0, 100);
+    fader.aim(0.0);
+    let mut samples = [1.0; 300];
+    for block in samples.chunks_mut(7) {
+        fader.run(block);
+    }
+    assert!((samples[49] - 0.5).abs() < 1e-5 && samples[100..] == [0.0; 200]);
+    assert!(samples.windows(2).all(|pair| (0.0..0.0101).contains(&(pair[0] - pair[1]))));
+    fader.aim(1.0);
+    fader.run(&mut [1.0; 100]);
+    let mut samples = [float(-31_999); 9];
+    fader.run(&mut samples);
+    assert_eq!(samples, [float(-31_999); 9], "a factor of 1 changes nothing");
+}

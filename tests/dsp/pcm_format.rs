@@ -1,0 +1,75 @@
+//! Bytes and floats: every width is read and written whole, on the channels that were chosen.
+
+use mynah::dsp::{FrameCodec, MissingChannel, SampleFormat, float, sample};
+
+#[test]
+fn sixteen_bits_go_there_and_back_without_a_change() {
+    let mono = FrameCodec::new(SampleFormat::S16, 1, &[]).unwrap();
+    let bytes: Vec<u8> = (i16::MIN..=i16::MAX).flat_map(i16::to_le_bytes).collect();
+    let (mut floats, mut back) = (vec![0.0; 65_536], vec![0; bytes.len()]);
+    assert_eq!(mono.decode(&bytes, &mut floats), 65_536);
+    assert_eq!(mono.encode(&floats, &mut back), bytes.len());
+    assert!(back == bytes);
+    assert!((i16::MIN..=i16::MAX).all(|whole| sample(float(whole)) == whole));
+}
+
+#[test]
+fn wider_samples_keep_what_a_float_can_hold() {
+    for (format, bytes, float) in [
+        (SampleFormat::S24, &[0x01, 0x00, 0x80, 0x5A][..], -1.0 + 1.0 / 8_388_608.0),
+        (SampleFormat::S24In3, &[0xFF, 0xFF, 0x7F], 1.0 - 1.0 / 8_388_608.0),
+        (SampleFormat::S32, &[0, 0, 0, 0xC0], -0.5),
+    ] {
+        let frames = FrameCodec::new(format, 1, &[]).unwrap();
+        let mut heard = [0.0];
+        assert_eq!(frames.decode(bytes, &mut heard), 1);
+        assert_eq!(heard, [float], "{format}");
+        let mut spoken = [0; 4];
+        assert_eq!(frames.encode(&heard, &mut spoken), bytes.len());
+        assert_eq!(spoken[..3], bytes[..3], "{format}");
+    }
+}
+
+#[test]
+fn what_is_beyond_full_scale_is_written_as_full_scale() {
+    for (format, least, most) in [
+        (SampleFormat::S16, &[0x00, 0x80][..], &[0xFF, 0x7F][..]),
+        (SampleFormat::S24, &[0, 0, 0x80, 0xFF], &[0xFF, 0xFF, 0x7F, 0]),
+        (SampleFormat::S24In3, &[0, 0, 0x80], &[0xFF, 0xFF, 0x7F]),
+        (SampleFormat::S32, &[0, 0, 0, 0x80], &[0xFF, 0xFF, 0xFF, 0x7F]),
+    ] {
+        let frames = FrameCodec::new(format, 1, &[]).unwrap();
+        let mut bytes = [0; 4];
+        let written = frames.encode(&[-7.5], &mut bytes);
+        assert_eq!(&bytes[..written], least, "{format}");
+        frames.encode(&[7.5], &mut bytes);
+        assert_eq!(&bytes[..written], most, "{format}");
+    }
+}
+
+#[test]
+fn the_chosen_channels_are_mixed_in_equal_parts() {
+    let bytes: Vec<u8> = [100i16, 200, 900, -100, -200, -900].iter().flat_map(|s| s.to_le_bytes()).collect();
+    for (chosen, expected) in
+        [(&[][..], [400, -400]), (&[1], [200, -200]), (&[0, 1], [150, -150]), (&[2, 2], [900, -900])]
+    {
+        let mut mono = [0.0; 9];
+        assert_eq!(FrameCodec::new(SampleFormat::S16, 3, chosen).unwrap().decode(&bytes, &mut mono), 2);
+        assert_eq!([sample(mono[0]), sample(mono[1])], expected, "channels {chosen:?}");
+    }
+}
+
+#[test]
+fn the_channels_that_were_not_chosen_stay_silent() {
+    let frames = FrameCodec::new(SampleFormat::S16, 3, &[1]).unwrap();
+    let mut bytes = [0xEE; 14];
+    assert_eq!(frames.encode(&[float(5), float(6), float(7)], &mut bytes), 12, "whole frames only");
+    assert_eq!(bytes[..12], [0, 0, 5, 0, 0, 0, 0, 0, 6, 0, 0, 0]);
+}
+
+#[test]
+fn a_channel_that_does_not_exist_is_refused() {
+    let misfit = FrameCodec::new(SampleFormat::S32, 2, &[0, 2]).unwrap_err();
+    assert_eq!(misfit, MissingChannel { channel: 2, channels: 2 });
+    assert_eq!(misfit.to_string(), "channel 2 of 2 (they are counted from 0)");
+}

@@ -1,0 +1,101 @@
+//! Service events: spelled otherwise they read the same, and what is read is no longer than what was said.
+
+use bytes::BytesMut;
+use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+use mynah::protocol::{self, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
+
+/// What a sentence may add to what it quotes.
+const WORDS: usize = 120;
+
+pub(super) fn judge(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let read = protocol::parse(text);
+    let other = spelled_otherwise(text);
+    let again = protocol::parse(&other);
+    match (&read, &again) {
+        (Ok(ServerEvent::SessionUpdated(one)), Ok(ServerEvent::SessionUpdated(two))) => {
+            let differ = |effective| format!("{:?}", protocol::mismatches(&asked(), effective));
+            assert_eq!(differ(one), differ(two));
+        }
+        (Err(Malformed::NotJson(why)), Err(Malformed::NotJson(_))) => {
+            assert!(why.chars().count() <= WORDS, "{why}")
+        }
+        _ => assert_eq!(format!("{read:?}"), format!("{again:?}")),
+    }
+    match read {
+        Ok(incoming) => within(&incoming, text.len()),
+        Err(malformed) => assert!(malformed.to_string().len() <= text.len() + 4 * WORDS),
+    }
+}
+
+fn within(incoming: &ServerEvent<'_>, limit: usize) {
+    let held = match incoming {
+        ServerEvent::Audio(delta) => {
+            decodes(&delta.base64);
+            delta.reply.len() + delta.item.len() + delta.base64.len()
+        }
+        ServerEvent::AudioDone { item, .. } => item.len(),
+        ServerEvent::SessionCreated { id: text, .. } | ServerEvent::Unknown(text) => text.len(),
+        ServerEvent::Transcript { item, words, .. } => item.len() + words.len(),
+        ServerEvent::SessionUpdated(text) => text.len(),
+        ServerEvent::Error(error) => error.code.len() + error.message.len() + error.param.len(),
+        ServerEvent::Warning(sentence) => sentence.len().saturating_sub(WORDS),
+        ServerEvent::Service(_) | ServerEvent::Ignored(_) => 0,
+    };
+    assert!(held <= limit, "{held} bytes of {limit}");
+}
+
+/// Whole samples without padding are spelled as they were.
+fn decodes(base64: &str) {
+    let mut samples = Vec::new();
+    let decoded = Pcm16Decoder::default().decode(base64, |piece| samples.extend_from_slice(piece));
+    assert!(samples.len() * 2 <= base64.len() / 4 * 3 + 3);
+    if decoded.is_ok() && base64.len().is_multiple_of(8) && !base64.contains('=') {
+        let mut text = BytesMut::new();
+        protocol::encode(&samples, &mut text);
+        assert_eq!(text, base64);
+    }
+}
+
+/// The same JSON with spaces everywhere and every letter and digit of a string escaped.
+fn spelled_otherwise(text: &str) -> String {
+    let mut other = String::with_capacity(text.len() * 6);
+    let (mut inside, mut escaped) = (false, 0);
+    for c in text.chars() {
+        match c {
+            '"' if escaped == 0 => {
+                inside = !inside;
+                other.push(c);
+            }
+            '\\' if inside && escaped == 0 => {
+                escaped = 1;
+                other.push(c);
+                continue;
+            }
+            // What follows \u are four digits, which must stay.
+            'u' if escaped == 1 => {
+                escaped = 5;
+                other.push(c);
+            }
+            c if inside && escaped == 0 && c.is_ascii_alphanumeric() => {
+                other.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            '{' | '}' | '[' | ']' | ':' | ',' if !inside => other.extend([' ', c, '\n']),
+            c => other.push(c),
+        }
+        escaped = usize::saturating_sub(escaped, 1);
+    }
+    other
+}
+
+fn asked() -> SessionConfig {
+    SessionConfig {
+        instructions: "Be brief.".to_owned(),
+        voice: Voice::OpenAi("alloy".to_owned()),
+        turn_detection: Some(TurnDetection::ServerVad),
+        noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
+        echo_cancellation: EchoCancellation::Server,
+        transcription: Some("whisper-1"),
+        language: None,
+    }
+}

@@ -1,0 +1,416 @@
+//! The service's JSON, in and out: the recorded vectors, every dialect, and text of any kind.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
+use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+use mynah::protocol::{self, ClientEvent, Malformed, Pcm16Decoder, Role, ServerEvent, SessionConfig};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+mod close_reason;
+mod reference;
+
+const SERVER: &str = include_str!("vectors/server-events.jsonl");
+const SERVER_GA: &str = include_str!("vectors/server-events-openai-ga.jsonl");
+const CLIENT: &str = include_str!("vectors/client-events.jsonl");
+
+#[test]
+fn every_recorded_event_is_read_as_what_it_is() {
+    let expected = [
+        "created sess_Kq3mV8xwT2aYd51LrB0cHz",
+        "updated",
+        "SpeechStarted",
+        "SpeechStopped",
+        "Committed",
+        "ignored",
+        "ignored",
+        "ignored",
+        "Owner: Set a timer for ten minutes.",
+        "warning: the owner's words could not be written down: No deployment matches the transcription model. (DeploymentNotFound)",
+        r#"ReplyCreated("resp_Jd05yTq7Xn2E")"#,
+        "ignored",
+        "ignored",
+        "ignored",
+        "audio resp_Jd05yTq7Xn2E item_a1Vx88KmP0sD 0: 240 samples",
+        "ignored",
+        "audio done item_a1Vx88KmP0sD 0",
+        "Mynah: Your timer is set for ten minutes.",
+        "ignored",
+        "ignored",
+        r#"ReplyDone("resp_Jd05yTq7Xn2E", Completed)"#,
+        r#"ReplyDone("resp_Jd05yTq7Xn2E", Cancelled)"#,
+        "ignored",
+        "ignored",
+        "error response_cancel_not_active: Server(Refused(NothingToCancel))",
+    ];
+    assert_eq!(SERVER.lines().map(told).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn every_recorded_event_is_named_by_its_type_or_by_what_it_is_used_as() {
+    for text in SERVER.lines() {
+        let event: Value = serde_json::from_str(text).unwrap();
+        let named = match event["type"].as_str().unwrap() {
+            "conversation.item.input_audio_transcription.completed" | "response.audio_transcript.done" => {
+                "a transcript"
+            }
+            "conversation.item.input_audio_transcription.failed" => "warning",
+            kind => kind,
+        };
+        assert_eq!(protocol::parse(text).unwrap().kind(), named);
+    }
+}
+
+#[test]
+fn the_other_dialect_is_understood_without_being_told() {
+    let expected = [
+        "created sess_Ga7Lw2",
+        "ignored",
+        "ignored",
+        "Owner: Stop.",
+        "ignored",
+        "audio resp_Jd05yTq7Xn2E item_a1Vx88KmP0sD 0: 240 samples",
+        "ignored",
+        "Mynah: Done.",
+        "audio done item_a1Vx88KmP0sD 0",
+        "ignored",
+        r#"ReplyDone("resp_Jd05yTq7Xn2E", Completed)"#,
+        "ignored",
+        "ignored",
+        "error session_expired: Server(Refused(SessionExpired))",
+    ];
+    assert_eq!(SERVER_GA.lines().map(told).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_the_client_says_is_spelled_like_the_recorded_client() {
+    let recorded: Vec<Value> = CLIENT.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = [
+        (3, ClientEvent::Commit),
+        (4, ClientEvent::Clear),
+        (9, ClientEvent::Truncate { item: id("item_a1Vx88KmP0sD"), content_index: 0, audio_end_ms: 840 }),
+        (10, ClientEvent::Delete(id("item_u7Lh20Qe9ZbT"))),
+        (14, ClientEvent::Cancel(id("resp_Jd05yTq7Xn2E"))),
+    ];
+    for (line, command) in said {
+        let mut expected = recorded[line].clone();
+        expected.as_object_mut().unwrap().remove("event_id");
+        assert_eq!(spelled(|text| command.write(text)), expected);
+    }
+    assert_eq!(spelled(|text| ClientEvent::Create.write(text)), json!({"type": "response.create"}));
+}
+
+#[test]
+fn appended_frames_are_the_recorded_base64() {
+    let recorded: Value = serde_json::from_str(CLIENT.lines().nth(2).unwrap()).unwrap();
+    let bytes = STANDARD.decode(recorded["audio"].as_str().unwrap()).unwrap();
+    let frames: Vec<[i16; 1]> =
+        bytes.chunks(2).map(|pair| [i16::from_le_bytes([pair[0], pair[1]])]).collect();
+    let event = spelled(|text| protocol::append(&frames, text));
+    assert_eq!((&event["type"], &event["audio"]), (&json!("input_audio_buffer.append"), &recorded["audio"]));
+}
+
+#[test]
+fn two_channels_are_appended_interleaved() {
+    let event = spelled(|text| protocol::append(&[[1i16, 2], [3, 4]], text));
+    assert_eq!(event["audio"], json!(STANDARD.encode([1, 0, 2, 0, 3, 0, 4, 0])));
+}
+
+#[test]
+fn appending_allocates_nothing_once_warm() {
+    let frames = [[-5i16; 1]; 480];
+    let mut text = BytesMut::with_capacity(4096);
+    protocol::append(&frames, &mut text);
+    assert_no_alloc::assert_no_alloc(|| {
+        for _ in 0..100 {
+            text.clear();
+            protocol::append(&frames, &mut text);
+        }
+    });
+}
+
+#[test]
+fn reading_and_decoding_an_audio_delta_allocates_nothing() {
+    let delta = SERVER.lines().nth(14).unwrap();
+    let mut samples = Pcm16Decoder::default();
+    let _ = told(delta);
+    assert_no_alloc::assert_no_alloc(|| {
+        for _ in 0..100 {
+            let Ok(ServerEvent::Audio(audio)) = protocol::parse(delta) else { panic!("not audio") };
+            assert!(samples.decode(&audio.base64, |_| {}).is_ok());
+        }
+    });
+}
+
+#[test]
+fn half_a_sample_waits_for_the_next_delta_and_an_empty_delta_is_nothing() {
+    let mut samples = Pcm16Decoder::default();
+    let mut all = Vec::new();
+    for bytes in [&[1u8][..], &[], &[0, 2, 0, 3], &[0]] {
+        samples.decode(&STANDARD.encode(bytes), |piece| all.extend_from_slice(piece)).unwrap();
+    }
+    assert_eq!(all, [1, 2, 3]);
+    samples.decode(&STANDARD.encode([9]), |piece| all.extend_from_slice(piece)).unwrap();
+    samples.restart();
+    samples.decode(&STANDARD.encode([4, 0]), |piece| all.extend_from_slice(piece)).unwrap();
+    assert_eq!(all, [1, 2, 3, 4]);
+}
+
+#[test]
+fn bad_base64_is_an_error_and_the_next_delta_is_not() {
+    let mut samples = Pcm16Decoder::default();
+    for bad in ["A", "A===", "AAA", "!!!!", "AAAA====", "ÄÄ"] {
+        assert!(samples.decode(bad, |_| {}).is_err(), "{bad}");
+    }
+    assert!(samples.decode("AAA=", |_| {}).is_ok());
+}
+
+#[test]
+fn escaped_text_is_read_as_what_it_says() {
+    let text = r#"{"type":"response.audio.delta","response_id":"r\u0031","item_id":"i","delta":"\/\/8="}"#;
+    assert_eq!(told(text), "audio r1 i 0: 1 samples");
+}
+
+#[test]
+fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matter() {
+    let cases = [
+        (
+            r#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":null}"#,
+            "response.audio.delta without a usable delta",
+        ),
+        (
+            r#"{"type":"response.audio.delta","response_id":5,"item_id":"i","delta":""}"#,
+            "response.audio.delta without a usable response_id",
+        ),
+        (r#"{"type":"response.created"}"#, "response.created without a usable response.id"),
+        (r#"{"type":"response.created","response":[1]}"#, "response.created without a usable response.id"),
+        (r#"{"event_id":"x"}"#, "event without a usable type"),
+        (r#"{"type":"response.invocation.delta","delta":{"a":[1,{"b":2}]}}"#, "ignored"),
+        (r#"{"type":"response.audio.done","item_id":"i","content_index":2.0}"#, "audio done i 2"),
+        (r#"{"type":"response.audio.done","item_id":"i","content_index":"x"}"#, "audio done i 0"),
+        (r#"{"type":"error"}"#, "error : Server(Refused(Other))"),
+        (r#"{"type":"error","error":"text"}"#, "error : Server(Refused(Other))"),
+        (r#"{"type":"session.updated"}"#, "updated"),
+        (r#"{"type":"response.done","response":{"id":"r","status":7}}"#, r#"ReplyDone("r", Completed)"#),
+        (r#"{"type":"no.such.event"}"#, "unknown no.such.event"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(told(text), expected, "{text}");
+    }
+    let long = format!(r#"{{"type":"response.created","response":{{"id":"{}"}}}}"#, "x".repeat(65));
+    assert_eq!(told(&long), "response.created without a usable response.id of at most 64 bytes");
+}
+
+#[test]
+fn every_error_code_means_one_thing_to_the_conversation() {
+    let of = |error: Value| match protocol::parse(&json!({"type": "error", "error": error}).to_string()) {
+        Ok(ServerEvent::Error(error)) => error.event,
+        other => panic!("{other:?}"),
+    };
+    let codes = [
+        ("response_cancel_not_active", ServerError::NothingToCancel),
+        ("conversation_already_has_active_response", ServerError::ReplyInProgress),
+        ("input_audio_buffer_commit_empty", ServerError::NothingToCommit),
+        ("session_expired", ServerError::SessionExpired),
+        ("insufficient_quota", ServerError::QuotaExceeded),
+        ("never_heard_of", ServerError::Other),
+    ];
+    for (code, refusal) in codes {
+        assert_eq!(of(json!({"code": code})), Event::Service(ServiceEvent::Refused(refusal)));
+    }
+    assert_eq!(
+        of(json!({"code": "invalid_value", "event_id": protocol::SESSION_EVENT_ID})),
+        Event::Link(LinkChange::Misconfigured)
+    );
+    assert_eq!(
+        of(json!({"code": "unknown_parameter", "param": "session.voice"})),
+        Event::Link(LinkChange::Misconfigured)
+    );
+    assert_eq!(
+        of(json!({"type": "server_error", "event_id": protocol::SESSION_EVENT_ID})),
+        Event::Service(ServiceEvent::Refused(ServerError::Internal))
+    );
+}
+
+#[test]
+fn the_session_is_asked_for_whole() {
+    let event = spelled(|text| protocol::session_update(&config(), text));
+    assert_eq!(
+        event["session"],
+        json!({
+            "modalities": ["text", "audio"],
+            "instructions": "Be brief.",
+            "voice": {"type": "azure-standard", "name": "en-US-Ava:DragonHDLatestNeural"},
+            "input_audio_format": "pcm16",
+            "input_audio_sampling_rate": 24000,
+            "output_audio_format": "pcm16",
+            "turn_detection": {
+                "type": "azure_semantic_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
+                "speech_duration_ms": 80, "remove_filler_words": false, "create_response": true,
+                "interrupt_response": true, "auto_truncate": false,
+                "end_of_utterance_detection":
+                    {"model": "semantic_detection_v1", "threshold_level": "default", "timeout_ms": 1000},
+            },
+            "input_audio_noise_reduction": {"type": "azure_deep_noise_suppression"},
+            "input_audio_echo_cancellation": {"type": "server_echo_cancellation"},
+            "input_audio_transcription": {"model": "azure-speech"},
+        })
+    );
+}
+
+#[test]
+fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
+    let voice = Voice::OpenAi("alloy".into());
+    let config = SessionConfig { turn_detection: None, voice, ..config() };
+    let event = spelled(|text| protocol::session_update(&config, text));
+    assert_eq!(event["session"]["turn_detection"], Value::Null);
+    assert_eq!(event["session"]["voice"], json!({"type": "openai", "name": "alloy"}));
+}
+
+#[test]
+fn server_vad_is_sent_with_every_field() {
+    let config = SessionConfig { turn_detection: Some(TurnDetection::ServerVad), ..config() };
+    let event = spelled(|text| protocol::session_update(&config, text));
+    assert_eq!(
+        event["session"]["turn_detection"],
+        json!({"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
+            "create_response": true, "interrupt_response": true, "auto_truncate": false})
+    );
+}
+
+#[test]
+fn a_session_set_up_as_asked_shows_no_difference_whatever_the_service_adds() {
+    let mut session = asked();
+    session["modalities"] = json!(["audio", "text"]);
+    session["model"] = json!("gpt-realtime-global-standard");
+    session["turn_detection"]["idle_timeout_ms"] = Value::Null;
+    session["turn_detection"]["threshold"] = json!(0.5f32);
+    session["voice"] = json!("en-US-Ava:DragonHDLatestNeural");
+    session["temperature"] = Value::Null;
+    assert_eq!(protocol::mismatches(&config(), &session.to_string()), []);
+}
+
+#[test]
+fn what_the_service_set_up_differently_is_named_and_weighed() {
+    let mut session = asked();
+    session["turn_detection"]["silence_duration_ms"] = json!(200);
+    session["input_audio_sampling_rate"] = json!(16000);
+    session.as_object_mut().unwrap().remove("instructions");
+    let found = protocol::mismatches(&config(), &session.to_string());
+    let told: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.fatal)).collect();
+    assert_eq!(
+        told,
+        [
+            ("input_audio_sampling_rate", true),
+            ("instructions", false),
+            ("turn_detection.silence_duration_ms", false)
+        ]
+    );
+    assert!(protocol::mismatches(&config(), "null")[0].fatal);
+    assert!(protocol::mismatches(&config(), "not json")[0].fatal);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_samples_survive_any_division_into_deltas(
+        samples in prop::collection::vec(any::<i16>(), 0..9000), cuts in prop::collection::vec(0usize..18_000, 0..6),
+    ) {
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([0, bytes.len()]).collect();
+        cuts.sort_unstable();
+        let (mut decoder, mut all) = (Pcm16Decoder::default(), Vec::new());
+        for ends in cuts.windows(2) {
+            decoder.decode(&STANDARD.encode(&bytes[ends[0]..ends[1]]), |piece| all.extend_from_slice(piece)).unwrap();
+        }
+        prop_assert_eq!(&all, &samples);
+        let mut text = BytesMut::new();
+        protocol::encode(&samples, &mut text);
+        prop_assert_eq!(text.to_vec(), STANDARD.encode(&bytes).into_bytes());
+    }
+
+    #[test]
+    fn no_text_is_too_strange_to_read(text in ".*") {
+        let _ = protocol::parse(&text);
+        let _ = protocol::mismatches(&config(), &text);
+        let _ = Pcm16Decoder::default().decode(&text, |_| {});
+    }
+
+    #[test]
+    fn no_mutation_of_a_recorded_event_is_too_strange_to_read(
+        line in 0usize..39, at in any::<prop::sample::Index>(), insert in "[\\PC\\x00-\\x1f]{0,3}", remove in 0usize..40,
+    ) {
+        let line = SERVER.lines().chain(SERVER_GA.lines()).nth(line).unwrap();
+        let mut chars: Vec<char> = line.chars().collect();
+        let at = at.index(chars.len());
+        chars.splice(at..(at + remove).min(chars.len()), insert.chars());
+        let _ = protocol::parse(&chars.into_iter().collect::<String>());
+    }
+}
+
+fn told(text: &str) -> String {
+    match protocol::parse(text) {
+        Ok(ServerEvent::Audio(audio)) => {
+            let mut count = 0;
+            Pcm16Decoder::default().decode(&audio.base64, |piece| count += piece.len()).unwrap();
+            format!("audio {} {} {}: {count} samples", audio.reply, audio.item, audio.content_index)
+        }
+        Ok(ServerEvent::AudioDone { item, content_index }) => format!("audio done {item} {content_index}"),
+        Ok(ServerEvent::Service(event)) => format!("{event:?}"),
+        Ok(ServerEvent::SessionCreated { id, .. }) => format!("created {id}"),
+        Ok(ServerEvent::SessionUpdated(_)) => "updated".into(),
+        Ok(ServerEvent::Transcript { who: Role::User, words, .. }) => format!("Owner: {words}"),
+        Ok(ServerEvent::Transcript { who: Role::Assistant, words, .. }) => format!("Mynah: {words}"),
+        Ok(ServerEvent::Error(error)) => format!("error {}: {:?}", error.code, error.event),
+        Ok(ServerEvent::Warning(sentence)) => format!("warning: {sentence}"),
+        Ok(ServerEvent::Ignored(_)) => "ignored".into(),
+        Ok(ServerEvent::Unknown(kind)) => format!("unknown {kind}"),
+        Err(malformed @ (Malformed::NotJson(_) | Malformed::Missing { .. })) => malformed.to_string(),
+    }
+}
+
+fn spelled(write: impl FnOnce(&mut BytesMut)) -> Value {
+    let mut text = BytesMut::new();
+    write(&mut text);
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn config() -> SessionConfig {
+    SessionConfig {
+        instructions: "Be brief.".into(),
+        voice: Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".into()),
+        turn_detection: Some(TurnDetection::AzureSemanticVad),
+        noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
+        echo_cancellation: EchoCancellation::Server,
+        transcription: Some("azure-speech"),
+        language: None,
+    }
+}
+
+/// The session as the service would echo it.
+fn asked() -> Value {
+    spelled(|text| protocol::session_update(&config(), text))["session"].clone()
+}
+
+fn id(name: &str) -> Id {
+    Id::try_from(name).unwrap()
+}
+
+#[test]
+fn a_reply_ends_in_one_of_four_ways() {
+    for (status, outcome) in [
+        ("completed", ResponseStatus::Completed),
+        ("cancelled", ResponseStatus::Cancelled),
+        ("incomplete", ResponseStatus::Incomplete),
+        ("failed", ResponseStatus::Failed),
+    ] {
+        let text = json!({"type": "response.done", "response": {"id": "r", "status": status}}).to_string();
+        assert!(
+            matches!(protocol::parse(&text), Ok(ServerEvent::Service(ServiceEvent::ReplyDone(_, found))) if found == outcome),
+            "{status}"
+        );
+    }
+}

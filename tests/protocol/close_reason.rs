@@ -1,0 +1,134 @@
+//! What every documented end and error means (protocol §4.1, §4.3, §11), and when a session says that it will end.
+
+use std::time::Duration;
+
+use mynah::conversation::{CloseReason, Event, ServerError, ServiceEvent, UNAUTHORIZED_LIMIT};
+use mynah::protocol::{self, ServerEvent};
+use serde_json::{Value, json};
+
+/// Every HTTP status of protocol §4.1, and what comes of it; the last column with a `Retry-After` of 20 s.
+const STATUSES: &[(u16, CloseReason, CloseReason)] = &[
+    (301, CloseReason::Permanent, CloseReason::Permanent),
+    (302, CloseReason::Permanent, CloseReason::Permanent),
+    (303, CloseReason::Permanent, CloseReason::Permanent),
+    (307, CloseReason::Permanent, CloseReason::Permanent),
+    (308, CloseReason::Permanent, CloseReason::Permanent),
+    (400, CloseReason::Permanent, CloseReason::Permanent),
+    (401, CloseReason::Unauthorized, CloseReason::Unauthorized),
+    (403, CloseReason::Permanent, CloseReason::Permanent),
+    (404, CloseReason::Permanent, CloseReason::Permanent),
+    (408, CloseReason::Transient, LATER),
+    (425, CloseReason::Transient, LATER),
+    (429, CloseReason::RetryAfter(UNAUTHORIZED_LIMIT), LATER),
+    (500, CloseReason::Transient, LATER),
+    (502, CloseReason::Transient, LATER),
+    (503, CloseReason::Transient, LATER),
+    (504, CloseReason::Transient, LATER),
+    (599, CloseReason::Transient, LATER),
+];
+/// What a `Retry-After` of 20 s makes of it.
+const LATER: CloseReason = CloseReason::RetryAfter(Duration::from_secs(20));
+
+/// Every close code of protocol §4.3 and RFC 6455 §7.4.1, and some that nobody has documented here.
+const CLOSE_CODES: &[(u16, CloseReason)] = &[
+    (1000, CloseReason::Transient),
+    (1001, CloseReason::Transient),
+    (1002, CloseReason::Transient),
+    (1003, CloseReason::Transient),
+    (1005, CloseReason::Transient),
+    (1006, CloseReason::Transient),
+    (1007, CloseReason::Transient),
+    (1008, CloseReason::Permanent),
+    (1009, CloseReason::Transient),
+    (1010, CloseReason::Transient),
+    (1011, CloseReason::Transient),
+    (1012, CloseReason::Transient),
+    (1013, CloseReason::RetryAfter(UNAUTHORIZED_LIMIT)),
+    (1014, CloseReason::Transient),
+    (1015, CloseReason::Transient),
+    (4000, CloseReason::Transient),
+    (4429, CloseReason::Transient),
+];
+
+#[test]
+fn the_end_of_a_link_is_weighed_by_status_and_code() {
+    for (status, bare, named) in STATUSES {
+        assert_eq!(protocol::close_reason_of_status(*status, None), *bare, "{status}");
+        assert_eq!(
+            protocol::close_reason_of_status(*status, Some(Duration::from_secs(20))),
+            *named,
+            "{status}"
+        );
+    }
+    for (code, loss) in CLOSE_CODES {
+        assert_eq!(protocol::close_reason_of_code(*code), *loss, "{code}");
+    }
+}
+
+#[test]
+fn a_service_that_asks_for_a_week_is_asked_again_in_an_hour() {
+    let hour = CloseReason::RetryAfter(Duration::from_secs(3600));
+    for asked in [Duration::from_secs(7 * 86_400), Duration::MAX] {
+        assert_eq!(protocol::close_reason_of_status(429, Some(asked)), hour);
+        assert_eq!(protocol::close_reason_of_status(503, Some(asked)), hour);
+    }
+}
+
+/// Every error of protocol §11: type, code, what it means.
+const ERRORS: &[(&str, Option<&str>, ServerError)] = &[
+    ("invalid_request_error", Some("response_cancel_not_active"), ServerError::NothingToCancel),
+    ("invalid_request_error", Some("conversation_already_has_active_response"), ServerError::ReplyInProgress),
+    ("invalid_request_error", Some("input_audio_buffer_commit_empty"), ServerError::NothingToCommit),
+    ("invalid_request_error", Some("unknown_parameter"), ServerError::Other),
+    ("invalid_request_error", Some("missing_required_parameter"), ServerError::Other),
+    ("invalid_request_error", Some("invalid_value"), ServerError::Other),
+    ("invalid_request_error", Some("invalid_event"), ServerError::Other),
+    ("invalid_request_error", Some("cannot_update_voice"), ServerError::Other),
+    ("invalid_request_error", Some("unsupported_content_type"), ServerError::Other),
+    ("invalid_request_error", Some("invalid_ec_channels_requires_client"), ServerError::Other),
+    ("invalid_request_error", Some("invalid_ec_reference_channels"), ServerError::Other),
+    ("invalid_request_error", Some("session_expired"), ServerError::SessionExpired),
+    ("server_error", Some("session_expired"), ServerError::SessionExpired),
+    ("insufficient_quota", Some("insufficient_quota"), ServerError::QuotaExceeded),
+    ("invalid_request_error", Some("rate_limit_exceeded"), ServerError::RateLimited),
+    ("rate_limit_error", None, ServerError::RateLimited),
+    ("invalid_request_error", Some("bad_response_create"), ServerError::Other),
+    ("server_error", Some("message_creation_failed"), ServerError::Other),
+    ("invalid_request_error", Some("missing_sdp"), ServerError::Other),
+    ("server_error", None, ServerError::Internal),
+    ("server_error", Some("something_new"), ServerError::Internal),
+    ("something_new", Some("something_new"), ServerError::Other),
+];
+
+#[test]
+fn every_documented_error_is_classed() {
+    for (kind, code, refusal) in ERRORS {
+        let error =
+            json!({"type": "error", "error": {"type": kind, "code": code, "message": "m", "param": null}});
+        let text = error.to_string();
+        let Ok(ServerEvent::Error(error)) = protocol::parse(&text) else { panic!("{text}") };
+        assert_eq!(error.event, Event::Service(ServiceEvent::Refused(*refusal)), "{text}");
+    }
+}
+
+#[test]
+fn a_session_says_when_it_ends_or_nothing_of_the_kind() {
+    let of = |session: Value| {
+        let text = json!({"type": "session.created", "session": session}).to_string();
+        match protocol::parse(&text) {
+            Ok(ServerEvent::SessionCreated { expires_at_s, .. }) => expires_at_s,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(of(json!({"id": "s", "expires_at": 1_793_003_600})), Some(1_793_003_600));
+    assert_eq!(of(json!({"expires_at": 1_793_003_600.0})), Some(1_793_003_600));
+    for nothing in [
+        json!({}),
+        json!(null),
+        json!({"expires_at": null}),
+        json!({"expires_at": -5}),
+        json!({"expires_at": 1e30}),
+    ] {
+        assert_eq!(of(nothing.clone()), None, "{nothing}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Making, losing and remaking the link.
+
+use std::time::Duration;
+
+use mynah::conversation::{Exit, Mode};
+
+use super::{Device, KEY, after_a_turn, heard, tone};
+use crate::service::Step::{Close, Expect, ExpectAudio, HangUp, Reset, Send, Wait};
+use crate::service::{Behaviour, Service, Step, events};
+
+#[test]
+fn the_credential_is_shown_in_a_header_and_nowhere_else() {
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("listening", 1);
+    let lines = device.lines();
+    let (_, _) = device.leave();
+    let one = &service.connections()[0];
+    assert_eq!(one.header("api-key"), Some(KEY));
+    assert_eq!(one.uri, "/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime");
+    assert!(one.header("user-agent").unwrap().starts_with("mynah/"));
+    assert!(lines.iter().all(|line| !line.contains(KEY)));
+}
+
+#[test]
+fn a_refusal_that_cannot_heal_ends_the_program_and_a_redirect_is_never_followed() {
+    for status in [301, 307, 400, 401, 403, 404] {
+        let elsewhere = Service::start([Behaviour::script(events::opening())]);
+        let location = format!("{}/voice-live/realtime", elsewhere.url());
+        let refuse = Behaviour::Refuse {
+            status,
+            headers: vec![("location", location)],
+            body: "{\"error\":{}}".into(),
+        };
+        let service = Service::start([refuse]);
+        let device = Device::start(&service, Mode::Open);
+        device.until("news: the service refuses: the upgrade was answered with HTTP", 1);
+        let (ending, _) = device.ended();
+        assert_eq!(ending, Exit::Misconfigured, "{status}");
+        assert_eq!((service.connections().len(), elsewhere.connections().len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_refusal_that_can_heal_is_tried_again_no_sooner_than_asked() {
+    let patience =
+        Behaviour::Refuse { status: 429, headers: vec![("retry-after", "3".into())], body: String::new() };
+    let service =
+        Service::start([patience, Behaviour::refuse(503, "busy"), Behaviour::script(events::opening())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("offline", 2);
+    device.until("listening", 1);
+    let (ending, _) = device.leave();
+    assert_eq!(ending, Exit::Requested);
+    assert_eq!(service.connections().len(), 3);
+}
+
+#[test]
+fn a_link_lost_at_any_point_is_made_again_and_the_next_turn_is_whole() {
+    let losses: [fn() -> Vec<Step>; 6] = [
+        || vec![Close(1011, "server error")],
+        || vec![Send(events::session_created()), Reset],
+        || vec![Send(events::session_created()), Expect("session.update"), HangUp],
+        || [events::opening(), vec![ExpectAudio(50), Close(1001, "session expired")]].concat(),
+        || [after_a_turn(events::reply_begun("r0", "i0")), vec![Reset]].concat(),
+        || {
+            let audio = events::sent(events::audio_deltas("r0", "i0", &tone(3000, 400)));
+            [
+                after_a_turn(events::reply_begun("r0", "i0")),
+                audio,
+                vec![Wait(Duration::from_millis(100)), HangUp],
+            ]
+            .concat()
+        },
+    ];
+    for (number, loss) in losses.into_iter().enumerate() {
+        let whole = after_a_turn(events::reply("r1", "i1", "Back.", &tone(1000, 200)));
+        let service = Service::start([Behaviour::script(loss()), Behaviour::script(whole)]);
+        let device = Device::start(&service, Mode::Open);
+        device.until("offline", 1);
+        device.until("time: reply heard", 1);
+        let (ending, speaker) = device.leave();
+        assert_eq!((ending, heard(&speaker, 1000)), (Exit::Requested, 4800), "loss {number}");
+        assert_eq!(service.connections().len(), 2, "loss {number}");
+        assert!(
+            service.connections()[1].story().iter().all(|kind| *kind == "session.update"),
+            "loss {number}"
+        );
+    }
+}
+
+#[test]
+fn a_service_that_never_confirms_the_session_is_given_up_and_tried_again() {
+    let silent = Behaviour::script([Send(events::session_created())]);
+    let service = Service::start([silent, Behaviour::script(events::opening())]);
+    let device = Device::start(&service, Mode::Open);
+    service.until("the configuration", |all| all.iter().any(|one| one.count("session.update") == 1));
+    assert_eq!(service.connections()[0].audio_ms, 0);
+    device.until("news: the service did not answer the configuration", 1);
+    device.until("listening", 1);
+    let (_, _) = device.leave();
+    assert_eq!(service.connections()[0].audio_ms, 0, "nothing may be sent before the session is confirmed");
+}
+
+#[test]
+fn leaving_while_nobody_answers_takes_no_longer_than_leaving_must() {
+    let service = Service::start([Behaviour::Mute]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("connecting", 1);
+    let (ending, _) = device.leave();
+    assert_eq!(ending, Exit::Requested);
+}
+
+#[test]
+fn loopback_needs_no_tls() {
+    let service = Service::start_plain([Behaviour::script(events::opening())]);
+    let device = Device::start(&service, Mode::Open);
+    device.until("listening", 1);
+    let (ending, _) = device.leave();
+    assert_eq!(ending, Exit::Requested);
+}
+
+#[test]
+fn a_certificate_from_an_unknown_authority_gets_no_credential() {
+    let (trusted, service) =
+        (Service::start([Behaviour::Mute]), Service::start([Behaviour::script(events::opening())]));
+    let mut wrong = super::remote(&service);
+    if let mynah::session::ServiceEndpoint::Remote { tls, .. } = &mut wrong {
+        *tls = mynah::transport::Tls::new(Some(trusted.ca_file())).unwrap();
+    }
+    let device = Device::reaching(wrong, Mode::Open, None);
+    device.until("offline", 1);
+    let (_, _) = device.leave();
+    assert!(
+        service.connections().iter().all(|one| one.uri.is_empty()),
+        "the request must not have been sent"
+    );
+}

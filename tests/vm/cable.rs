@@ -1,0 +1,206 @@
+//! The world around mynah: a mouth before its microphone and an ear at its speaker, both on Linux's loopback card.
+//!
+//! The card moves sound when the kernel's tick comes, every 4 ms. A sample of the mouth is in the air at its
+//! own time and arrives with the tick after it; one of the speaker is fetched by a tick and heard at its
+//! own time within the 4 ms from there on, as with a card that fetches as many ahead. So nothing is heard before it
+//! was handed over, and what the ticks cost counts as cost.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::thread::JoinHandle;
+
+use alsa::pcm::{Access, Format, Frames, HwParams, PCM};
+use alsa::{Direction, Output, ValueOr};
+
+use crate::clock::{S, now, sleep_ms};
+
+pub(crate) const RATE_HZ: u64 = 24_000;
+/// What the card moves at a time: 4 ms, since Debian's kernels have 250 ticks a second.
+pub(crate) const TICK_FRAMES: usize = 96;
+/// mynah's ends of the card.
+pub(crate) const MICROPHONE: &str = "hw:Loopback,0,0";
+pub(crate) const SPEAKER: &str = "hw:Loopback,0,1";
+const MOUTH: &str = "hw:Loopback,1,0";
+const EAR: &str = "hw:Loopback,1,1";
+/// This many samples of zero are a silence: 50 ms.
+const SILENCE_FRAMES: usize = 1200;
+
+/// Returns how long `frames` last.
+pub(crate) fn span(frames: u64) -> u64 {
+    frames * S / RATE_HZ
+}
+
+/// Opens one end of the card, 24 kHz mono.
+pub(crate) fn open(
+    name: &str,
+    direction: Direction,
+    period_frames: usize,
+    buffer_frames: usize,
+) -> alsa::Result<PCM> {
+    let pcm = PCM::new(name, direction, false)?;
+    {
+        let set = HwParams::any(&pcm)?;
+        set.set_access(Access::RWInterleaved)?;
+        set.set_format(Format::s16())?;
+        set.set_channels(1)?;
+        set.set_rate(RATE_HZ as u32, ValueOr::Nearest)?;
+        set.set_period_size(period_frames as Frames, ValueOr::Nearest)?;
+        set.set_buffer_size(buffer_frames as Frames)?;
+        pcm.hw_params(&set)?;
+    }
+    Ok(pcm)
+}
+
+/// Someone who speaks into the microphone.
+pub(crate) struct Mouth {
+    over: Arc<AtomicBool>,
+    began: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Mouth {
+    /// Speaks, sample after sample, until it is told to end.
+    pub(crate) fn speak(words: impl FnMut(u64) -> i16 + Send + 'static) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let began = Arc::new(AtomicU64::new(u64::MAX));
+        let (told, noted) = (Arc::clone(&over), Arc::clone(&began));
+        let thread = spawn("mouth", move || speak(words, &told, &noted));
+        Self { over, began, thread }
+    }
+
+    /// Returns when the first sample was in the air. It is known ever better.
+    pub(crate) fn began(&self) -> u64 {
+        self.began.load(Relaxed)
+    }
+
+    pub(crate) fn end(self) {
+        self.over.store(true, Relaxed);
+        self.thread.join().expect("the mouth does not panic");
+    }
+}
+
+fn speak(mut words: impl FnMut(u64) -> i16, over: &AtomicBool, began: &AtomicU64) {
+    const BUFFER_FRAMES: usize = 10 * TICK_FRAMES;
+    // Else alsa-lib says on the console that a card is away.
+    let _words = Output::local_error_handler();
+    let mut block = [0; TICK_FRAMES];
+    let mut said = 0;
+    'cards: while !over.load(Relaxed) {
+        let Ok(pcm) = open(MOUTH, Direction::Playback, TICK_FRAMES, BUFFER_FRAMES) else {
+            sleep_ms(5);
+            continue;
+        };
+        let Ok(io) = pcm.io_i16() else { continue };
+        while !over.load(Relaxed) {
+            for sample in &mut block {
+                *sample = words(said);
+                said += 1;
+            }
+            if io.writei(&block).is_err() {
+                continue 'cards;
+            }
+            let Ok(vacant) = pcm.avail() else { continue 'cards };
+            let played = (said + vacant.cast_unsigned()).saturating_sub(BUFFER_FRAMES as u64);
+            // Right after a tick this is exact, and later than that in between.
+            began.fetch_min(now() - span(played), Relaxed);
+        }
+        let _ = pcm.drop();
+    }
+}
+
+/// Someone who listens to the speaker.
+pub(crate) struct Ear {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Take>>,
+}
+
+/// What was heard in one go: there is another after the card was away.
+#[derive(Default)]
+pub(crate) struct Take {
+    pub(crate) samples: Vec<i16>,
+    began: u64,
+}
+
+impl Ear {
+    /// Listens until it is told to end.
+    pub(crate) fn listen() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        Self { over, thread: spawn("ear", move || listen(&told)) }
+    }
+
+    pub(crate) fn end(self) -> Vec<Take> {
+        self.over.store(true, Relaxed);
+        self.thread.join().expect("the ear does not panic")
+    }
+
+    /// Ends it and returns what it heard in one go.
+    pub(crate) fn end_of_one(self) -> Take {
+        let mut takes = self.end();
+        assert_eq!(takes.len(), 1, "nothing disturbs the ear");
+        takes.swap_remove(0)
+    }
+}
+
+fn listen(over: &AtomicBool) -> Vec<Take> {
+    let mut takes = Vec::new();
+    let _words = Output::local_error_handler();
+    while !over.load(Relaxed) {
+        let Ok(pcm) = open(EAR, Direction::Capture, TICK_FRAMES, 100 * TICK_FRAMES) else {
+            sleep_ms(5);
+            continue;
+        };
+        let mut take = Take { samples: Vec::new(), began: u64::MAX };
+        if let Ok(io) = pcm.io_i16()
+            && pcm.start().is_ok()
+        {
+            let mut block = [0; TICK_FRAMES];
+            while !over.load(Relaxed)
+                && let Ok(count) = io.readi(&mut block)
+            {
+                take.samples.extend_from_slice(&block[..count]);
+                // It wakes at once or late, never early.
+                take.began = take.began.min(now() - span(take.samples.len() as u64));
+            }
+        }
+        if !take.samples.is_empty() {
+            takes.push(take);
+        }
+    }
+    takes
+}
+
+impl Take {
+    /// Returns when the sample at `place` was heard.
+    pub(crate) fn heard_at(&self, place: usize) -> u64 {
+        self.began + span((TICK_FRAMES + place) as u64)
+    }
+
+    /// Returns the first sample that was not heard before `ns`.
+    pub(crate) fn place(&self, ns: u64) -> usize {
+        let frames = ns.saturating_sub(self.heard_at(0)) as u128 * u128::from(RATE_HZ);
+        frames.div_ceil(u128::from(S)) as usize
+    }
+
+    /// Returns where the first silence at or after `place` begins.
+    pub(crate) fn silence_from(&self, place: usize) -> Option<usize> {
+        let mut zeros = 0;
+        for (at, sample) in self.samples.iter().enumerate().skip(place) {
+            zeros = if *sample == 0 { zeros + 1 } else { 0 };
+            if zeros == SILENCE_FRAMES {
+                return Some(at + 1 - SILENCE_FRAMES);
+            }
+        }
+        None
+    }
+
+    /// Returns where the first sound at or after `place` begins.
+    pub(crate) fn sound_from(&self, place: usize) -> Option<usize> {
+        (place..self.samples.len()).find(|at| self.samples[*at] != 0)
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("a thread")
+}

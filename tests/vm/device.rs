@@ -1,0 +1,118 @@
+//! The program under test: the shipped mynah as a child process, and each line it says with its time.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cable::{MICROPHONE, SPEAKER};
+use crate::clock::{self, now};
+
+/// A line of standard output or standard error.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) at: u64,
+    pub(crate) text: String,
+}
+
+/// A running mynah.
+pub(crate) struct Device {
+    process: Child,
+    name: String,
+    lines: Arc<Mutex<Vec<Line>>>,
+    reader: JoinHandle<()>,
+}
+
+/// A mynah that has ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) lines: Vec<Line>,
+}
+
+impl Device {
+    /// Starts mynah on the VM's card; `name` is the file in which what it says is kept.
+    pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
+        let cards = ["--microphone", MICROPHONE, "--speaker", SPEAKER];
+        Self::start_bare(name, &[&cards, arguments].concat())
+    }
+
+    /// Starts mynah with these arguments and no more.
+    pub(crate) fn start_bare(name: &str, arguments: &[&str]) -> Self {
+        let (said, saying) = std::io::pipe().expect("a pipe");
+        // The observer's priority is not for what it observes.
+        let process = Command::new("chrt")
+            .args(["-o", "0", "mynah", "--config", "/dev/null", "--verbose"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(saying.try_clone().expect("a descriptor"))
+            .stderr(saying)
+            .spawn()
+            .expect("mynah starts");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&lines);
+        let reader = std::thread::spawn(move || {
+            for text in BufReader::new(said).lines().map_while(Result::ok) {
+                let line = Line { at: now(), text };
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        Self { process, name: name.to_owned(), lines, reader }
+    }
+
+    /// Returns what it has said so far.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until it says `words` at or after `since`.
+    pub(crate) fn says(&self, words: &str, since: u64, patience_ms: u64) -> Option<Line> {
+        let find = || self.lines().into_iter().find(|line| line.at >= since && line.text.contains(words));
+        clock::until(patience_ms, || find().is_some());
+        find()
+    }
+
+    /// Asks it to leave.
+    pub(crate) fn leave(self) -> Ended {
+        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("mynah runs");
+        self.ended(5_000)
+    }
+
+    /// Waits for its end; who does not end in time is ended, without an exit code.
+    pub(crate) fn ended(mut self, patience_ms: u64) -> Ended {
+        let end = now() + patience_ms * clock::MS;
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if now() >= end {
+                let _ = self.process.kill();
+                break;
+            }
+            clock::sleep_ms(2);
+        }
+        let code = self.process.wait().expect("the child is ours").code();
+        self.reader.join().expect("the reader does not panic");
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let text: String =
+            lines.iter().map(|Line { at, text }| format!("{:12.6} {text}\n", *at as f64 / 1e9)).collect();
+        std::fs::write(format!("out/{}.log", self.name), text).expect("room for what mynah said");
+        Ended { code, lines }
+    }
+}
+
+impl Ended {
+    pub(crate) fn count(&self, words: &str) -> usize {
+        self.lines.iter().filter(|line| line.text.contains(words)).count()
+    }
+
+    /// Adds up the xruns that it reported last, microphone and speaker.
+    pub(crate) fn xruns(&self) -> u64 {
+        let report = self.lines.iter().rev().find_map(|line| line.text.split_once("sound so far: "));
+        let count = |part: Option<&str>| -> u64 {
+            part.and_then(|part| part.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
+        };
+        report.map_or(0, |(_, counts)| {
+            let mut parts = counts.split(',');
+            count(parts.next()) + count(parts.next())
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! GPIO lines of the kernel's own simulator (gpio-sim, by configfs): fingers on buttons and eyes on lamps.
+//!
+//! The chip is made here and taken away when it is dropped. It knows lines by name, and not what is on them.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+
+use crate::clock::{now, sleep_ns};
+
+const CONFIG: &str = "/sys/kernel/config/gpio-sim/vm";
+/// How often a watched line is looked at, nanoseconds.
+const LOOK_NS: u64 = 100_000;
+
+/// A chip of simulated lines.
+pub(crate) struct Chip {
+    names: &'static [&'static str],
+    folder: PathBuf,
+    device: PathBuf,
+}
+
+impl Chip {
+    /// Makes a chip with lines of these names, all of them high.
+    pub(crate) fn new(names: &'static [&'static str]) -> Self {
+        let bank = format!("{CONFIG}/bank");
+        fs::create_dir(CONFIG).expect("gpio-sim is there");
+        fs::create_dir(&bank).expect("a bank");
+        fs::write(format!("{bank}/num_lines"), names.len().to_string()).expect("a number of lines");
+        fs::write(format!("{bank}/label"), "vm").expect("a label");
+        for (offset, name) in names.iter().enumerate() {
+            fs::create_dir(format!("{bank}/line{offset}")).expect("a line");
+            fs::write(format!("{bank}/line{offset}/name"), name).expect("a name");
+        }
+        fs::write(format!("{CONFIG}/live"), "1").expect("the chip can be made");
+        let read = |file: &str| fs::read_to_string(file).expect("what the kernel calls it").trim().to_owned();
+        let (device, chip) = (read(&format!("{CONFIG}/dev_name")), read(&format!("{bank}/chip_name")));
+        let chip = Self {
+            names,
+            folder: format!("/sys/devices/platform/{device}/{chip}").into(),
+            device: format!("/dev/{chip}").into(),
+        };
+        names.iter().for_each(|name| {
+            chip.release(name);
+        });
+        chip
+    }
+
+    /// Returns the file by which programs get at the lines.
+    pub(crate) fn device(&self) -> &PathBuf {
+        &self.device
+    }
+
+    /// Returns the number of a line.
+    pub(crate) fn offset(&self, name: &str) -> u32 {
+        self.names.iter().position(|own| *own == name).expect("a line of the chip") as u32
+    }
+
+    /// Connects a line to ground, as a button does, and returns the time right before.
+    pub(crate) fn press(&self, name: &str) -> u64 {
+        self.pull(name, "pull-down")
+    }
+
+    /// Lets a line go, and returns the time right before.
+    pub(crate) fn release(&self, name: &str) -> u64 {
+        self.pull(name, "pull-up")
+    }
+
+    /// Presses for so long, and returns the time right before it.
+    pub(crate) fn tap(&self, name: &str, ns: u64) -> u64 {
+        let pressed = self.press(name);
+        sleep_ns(ns);
+        self.release(name);
+        pressed
+    }
+
+    /// Watches a line until the watch ends.
+    pub(crate) fn watch(&self, name: &str) -> Watch {
+        let over = Arc::new(AtomicBool::new(false));
+        let value = File::open(self.file(name, "value")).expect("a line that can be looked at");
+        let told = Arc::clone(&over);
+        let thread = std::thread::Builder::new().name("eye".to_owned());
+        Watch { over, thread: thread.spawn(move || watch(&value, &told)).expect("a thread") }
+    }
+
+    fn pull(&self, name: &str, to: &str) -> u64 {
+        let file = self.file(name, "pull");
+        let at = now();
+        fs::write(file, to).expect("a line that can be pulled");
+        at
+    }
+
+    fn file(&self, name: &str, what: &str) -> PathBuf {
+        self.folder.join(format!("sim_gpio{}/{what}", self.offset(name)))
+    }
+}
+
+impl Drop for Chip {
+    fn drop(&mut self) {
+        // What is left of it harms nobody: the machine ends.
+        let _ = fs::write(format!("{CONFIG}/live"), "0");
+        for offset in 0..self.names.len() {
+            let _ = fs::remove_dir(format!("{CONFIG}/bank/line{offset}"));
+        }
+        let _ = fs::remove_dir(format!("{CONFIG}/bank"));
+        let _ = fs::remove_dir(CONFIG);
+    }
+}
+
+/// Someone who looks at a line.
+pub(crate) struct Watch {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Change>>,
+}
+
+/// A line has changed, somewhere between two looks.
+pub(crate) struct Change {
+    /// When it was last seen as it had been.
+    pub(crate) before: u64,
+    /// When it was first seen as it is.
+    pub(crate) after: u64,
+    pub(crate) high: bool,
+}
+
+impl Watch {
+    /// Stops looking; the first of the changes is what the line was at the beginning.
+    pub(crate) fn end(self) -> Vec<Change> {
+        self.over.store(true, Relaxed);
+        self.thread.join().expect("the eye does not panic")
+    }
+}
+
+fn watch(value: &File, over: &AtomicBool) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut before = now();
+    while !over.load(Relaxed) {
+        let begun = now();
+        let mut text = [0];
+        value.read_exact_at(&mut text, 0).expect("the line stays");
+        let high = text == *b"1";
+        if changes.last().is_none_or(|last| last.high != high) {
+            changes.push(Change { before, after: now(), high });
+        }
+        before = begun;
+        sleep_ns(LOOK_NS);
+    }
+    changes
+}

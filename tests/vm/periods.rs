@@ -1,0 +1,58 @@
+//! `periods`: how short a period may be before the sound breaks, on the card that keeps exact time.
+//!
+//! That card is the kernel's dummy: it has a timer of its own and no cable, so nothing of the figure is the loopback's tick.
+
+use std::fs;
+
+use crate::clock;
+use crate::device::Device;
+use crate::latency::reply_sample;
+use crate::service::Service;
+use crate::table::{Goal, Table};
+
+const NAME: &str = "periods";
+const BOARD: &str = "periods.toml";
+/// What is tried, milliseconds, longest first; a board file may ask for nothing shorter.
+const PERIODS_MS: [u32; 5] = [10, 5, 4, 3, 2];
+/// Of a reply, during which both directions run: 5 s.
+const REPLY_FRAMES: usize = 120_000;
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let service = Service::start();
+    let stable = PERIODS_MS.into_iter().take_while(|period_ms| is_stable(table, &service, *period_ms));
+    match stable.last() {
+        Some(period_ms) => {
+            table.number(NAME, "smallest stable period, ms", f64::from(period_ms), Goal::Max(5.0));
+        }
+        None => table.fail(NAME, "not even periods of 10 ms are stable"),
+    }
+}
+
+/// Talks with periods of this length and tells whether no sample was lost on the way.
+fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
+    let device = format!("device = \"hw:CARD=Dummy\"\nperiod_ms = {period_ms}\n");
+    let text =
+        format!("[board]\nname = \"vm\"\nabout = \"exact time\"\n[microphone]\n{device}[speaker]\n{device}");
+    fs::write(BOARD, text).expect("room for a board file");
+    let name = format!("{NAME}-{period_ms}");
+    let arguments = service.arguments();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--board", BOARD]).collect();
+    let began = clock::now();
+    let device = Device::start_bare(&name, &arguments);
+    let heard = service.wait_for_sound(began, 5_000).is_some();
+    table.expect(
+        NAME,
+        heard,
+        &format!("with periods of {period_ms} ms no sample of the microphone came in 5 s"),
+    );
+    let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
+    service.reply(&name, &samples);
+    clock::sleep_ms(6_000);
+    let ended = device.leave();
+    table.expect(
+        NAME,
+        ended.code == Some(0),
+        &format!("with periods of {period_ms} ms mynah ended with exit code {:?}", ended.code),
+    );
+    heard && ended.code == Some(0) && ended.xruns() == 0
+}

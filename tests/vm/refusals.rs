@@ -1,0 +1,49 @@
+//! `refusals`: a wrong set-up is refused before anything is said, with exit code 2 and one sentence.
+
+use alsa::Direction;
+
+use crate::cable::{MICROPHONE, SPEAKER, open};
+use crate::device::Device;
+use crate::table::{Goal, Table};
+
+const NAME: &str = "refusals";
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let mut right = 0;
+    let mut cases = 0;
+    let mut case = |what: &str, arguments: &[&str], words: &[&str]| {
+        cases += 1;
+        right += u32::from(refused(table, NAME, what, arguments, words));
+    };
+    let cards = ["--microphone", MICROPHONE, "--speaker", SPEAKER];
+    let held = open(SPEAKER, Direction::Playback, 240, 960).expect("the card");
+    case("a speaker that is busy", &cards, &["speaker", SPEAKER, "held by vm"]);
+    drop(held);
+    let held = open(MICROPHONE, Direction::Capture, 240, 1920).expect("the card");
+    case("a microphone that is busy", &cards, &["microphone", MICROPHONE, "held by vm"]);
+    drop(held);
+    let nothing = ["--microphone", "hw:Nothing,0", "--speaker", SPEAKER];
+    case("a card that is not there", &nothing, &["microphone", "hw:Nothing,0", "arecord -L"]);
+    let right = f64::from(right);
+    table.number(NAME, "wrong set-ups refused with their sentence", right, Goal::Min(f64::from(cases)));
+}
+
+/// Sees that mynah leaves with exit code 2 and a sentence that holds these words; tells whether it did.
+pub(crate) fn refused(
+    table: &mut Table,
+    scenario: &'static str,
+    what: &str,
+    arguments: &[&str],
+    words: &[&str],
+) -> bool {
+    let name = format!("{scenario}-{}", what.replace(' ', "-"));
+    let ended = Device::start_bare(&name, &[&["--parrot"], arguments].concat()).ended(5_000);
+    let said = ended.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
+    let lacking = words.iter().find(|word| !said.contains(**word));
+    if ended.code != Some(2) {
+        table.fail(scenario, &format!("{what}: exit code {:?}, not 2; it said: {said}", ended.code));
+    } else if let Some(word) = lacking {
+        table.fail(scenario, &format!("{what}: no word of {word:?}; it said: {said}"));
+    }
+    ended.code == Some(2) && lacking.is_none()
+}
