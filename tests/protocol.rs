@@ -43,7 +43,7 @@ fn every_recorded_event_is_read_as_what_it_is() {
         r#"ReplyDone("resp_Jd05yTq7Xn2E", Cancelled)"#,
         "ignored",
         "ignored",
-        "error response_cancel_not_active: Server(Refused(NothingToCancel))",
+        "error response_cancel_not_active: Service(Refused(NothingToCancel))",
     ];
     assert_eq!(SERVER.lines().map(told).collect::<Vec<_>>(), expected);
 }
@@ -79,7 +79,7 @@ fn the_other_dialect_is_understood_without_being_told() {
         r#"ReplyDone("resp_Jd05yTq7Xn2E", Completed)"#,
         "ignored",
         "ignored",
-        "error session_expired: Server(Refused(SessionExpired))",
+        "error session_expired: Service(Refused(SessionExpired))",
     ];
     assert_eq!(SERVER_GA.lines().map(told).collect::<Vec<_>>(), expected);
 }
@@ -190,8 +190,8 @@ fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matt
         (r#"{"type":"response.invocation.delta","delta":{"a":[1,{"b":2}]}}"#, "ignored"),
         (r#"{"type":"response.audio.done","item_id":"i","content_index":2.0}"#, "audio done i 2"),
         (r#"{"type":"response.audio.done","item_id":"i","content_index":"x"}"#, "audio done i 0"),
-        (r#"{"type":"error"}"#, "error : Server(Refused(Other))"),
-        (r#"{"type":"error","error":"text"}"#, "error : Server(Refused(Other))"),
+        (r#"{"type":"error"}"#, "error : Service(Refused(Other))"),
+        (r#"{"type":"error","error":"text"}"#, "error : Service(Refused(Other))"),
         (r#"{"type":"session.updated"}"#, "updated"),
         (r#"{"type":"response.done","response":{"id":"r","status":7}}"#, r#"ReplyDone("r", Completed)"#),
         (r#"{"type":"no.such.event"}"#, "unknown no.such.event"),

@@ -171,7 +171,7 @@ impl Conversation {
     fn speech_stopped(&mut self, now: Time) -> Actions {
         let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold && matches!(up.turn, Turn::Listening { speech: true, .. }) {
-            up.turn = Turn::Thinking { reply: None, owed: None, until: now + THINK_LIMIT };
+            up.turn = Turn::Thinking { reply: None, deferred_create: None, until: now + THINK_LIMIT };
         }
         Actions::new()
     }
@@ -181,8 +181,8 @@ impl Conversation {
         let Phase::Online(up) = &mut self.phase else { return Actions::new() };
         up.reply = Generation::Active(id.clone());
         match &mut up.turn {
-            Turn::Thinking { owed: None, .. } if given_up => self.give_up_reply(now),
-            Turn::Thinking { reply, owed: None, .. } => {
+            Turn::Thinking { deferred_create: None, .. } if given_up => self.give_up_reply(now),
+            Turn::Thinking { reply, deferred_create: None, .. } => {
                 *reply = Some(id.clone());
                 Actions::new()
             }
@@ -252,14 +252,14 @@ impl Conversation {
             ServerError::ReplyInProgress if up.reply == Generation::Requested => {
                 // The one in progress is unknown here; its end is the moment to ask again.
                 up.reply = Generation::None;
-                if let Turn::Thinking { owed, .. } = &mut up.turn {
-                    *owed = Some(now + DEFERRED_CREATE_LIMIT);
+                if let Turn::Thinking { deferred_create, .. } = &mut up.turn {
+                    *deferred_create = Some(now + DEFERRED_CREATE_LIMIT);
                 }
                 Actions::new()
             }
             ServerError::NothingToCommit => {
-                if let Turn::Thinking { owed, .. } = &mut up.turn {
-                    *owed = None;
+                if let Turn::Thinking { deferred_create, .. } = &mut up.turn {
+                    *deferred_create = None;
                 }
                 Actions::new()
             }

@@ -44,10 +44,10 @@ pub(super) enum Turn {
         speech: bool,
         until: Option<Time>,
     },
-    /// While `owed` a reply is to be asked for as soon as the service is done with the one before, or then.
+    /// While `deferred_create` a reply is to be asked for as soon as the service is done with the one before, or then.
     Thinking {
         reply: Option<Id>,
-        owed: Option<Time>,
+        deferred_create: Option<Time>,
         until: Time,
     },
     Speaking {
@@ -167,7 +167,7 @@ impl Online {
         match &self.turn {
             Turn::Idle { .. } => None,
             Turn::Listening { until, .. } => *until,
-            Turn::Thinking { owed, until, .. } => Some(owed.map_or(*until, |owed| owed.min(*until))),
+            Turn::Thinking { deferred_create, until, .. } => Some(deferred_create.map_or(*until, |deferred_create| deferred_create.min(*until))),
             Turn::Speaking { until, .. } => Some(*until),
         }
     }
@@ -211,8 +211,8 @@ impl Online {
     /// Push to talk: what was said is a turn, and the service has to be asked for the reply.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
         let is_free = self.reply == Generation::None;
-        let owed = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
-        self.turn = Turn::Thinking { reply: None, owed, until: now + THINK_LIMIT };
+        let deferred_create = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
+        self.turn = Turn::Thinking { reply: None, deferred_create, until: now + THINK_LIMIT };
         let mut all = actions([Action::Commit]);
         if is_free {
             self.reply = Generation::Requested;
@@ -221,10 +221,10 @@ impl Online {
         all
     }
 
-    /// Asks for the reply that is owed, if one is.
+    /// Asks for the reply that is deferred_create, if one is.
     pub(super) fn settle(&mut self) -> Actions {
-        let Turn::Thinking { owed, .. } = &mut self.turn else { return Actions::new() };
-        if owed.take().is_none() {
+        let Turn::Thinking { deferred_create, .. } = &mut self.turn else { return Actions::new() };
+        if deferred_create.take().is_none() {
             return Actions::new();
         }
         self.reply = Generation::Requested;

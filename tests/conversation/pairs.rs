@@ -19,7 +19,7 @@ fn every_phase_has_an_answer_to_every_event() {
     let mut text = String::new();
     for (mode, name) in [(Mode::Open, "open"), (TAP, "tap"), (Mode::Hold, "hold")] {
         for (event_name, event) in events() {
-            let _ = write!(text, "{name:<5}{event_name:<17}");
+            let _ = write!(text, "{name:<5}{event_name:<18}");
             for phase in phases(mode) {
                 let mut table = phase();
                 let before = (table.conversation.state(), table.conversation.microphone_open());
@@ -33,7 +33,7 @@ fn every_phase_has_an_answer_to_every_event() {
             text.push('\n');
         }
     }
-    let header = "           phase:      | dialling                      | dialling, pressed             | configuring                   | waiting                       | idle                          | listening                     | thinking                      | speaking                      | speaking, all sent            | leaving                       | listening, spare dialling     | thinking, spare ready         | speaking, spare ready";
+    let header = "           phase:       | dialling                      | dialling, pressed             | configuring                   | waiting                       | idle                          | listening                     | thinking                      | speaking                      | speaking, all sent            | leaving                       | listening, standby dialling   | thinking, standby ready       | speaking, standby ready";
     let expected = include_str!("pairs.txt");
     let actual = format!("{header}\n{text}");
     assert!(actual == expected, "the table is now:\n{actual}");
@@ -53,21 +53,21 @@ fn events() -> Vec<(&'static str, Event)> {
         ("mute", Event::Input(UserInput::Mute)),
         ("switch on", Event::Input(UserInput::MuteSwitch(true))),
         ("switch off", Event::Input(UserInput::MuteSwitch(false))),
-        ("speaker gone", Event::Device(DeviceEvent::Speaker { there: false })),
+        ("speaker lost", Event::Device(DeviceEvent::Speaker { there: false })),
         ("reset", Event::Input(UserInput::Reset)),
         ("leave", Event::Input(UserInput::Leave)),
-        ("last words", Event::Device(DeviceEvent::InputEnded)),
+        ("input ended", Event::Device(DeviceEvent::InputEnded)),
         ("link up", Event::Link(LinkChange::Up)),
-        ("link broken", Event::Link(LinkChange::Down(CloseReason::Transient))),
-        ("link refused", Event::Link(LinkChange::Down(CloseReason::Permanent))),
+        ("link transient", Event::Link(LinkChange::Down(CloseReason::Transient))),
+        ("link permanent", Event::Link(LinkChange::Down(CloseReason::Permanent))),
         ("expires", Event::Link(LinkChange::Expires(Duration::from_secs(1800)))),
         ("configured", Event::Link(LinkChange::Configured)),
         ("misconfigured", Event::Link(LinkChange::Misconfigured)),
-        ("spare up", Event::Standby(StandbyChange::Up)),
-        ("spare configured", Event::Standby(StandbyChange::Configured(SESSION_LIFE))),
-        ("spare refused", Event::Standby(StandbyChange::Refused)),
-        ("spare broken", Event::Standby(StandbyChange::Down(CloseReason::Transient))),
-        ("link denied", Event::Link(LinkChange::Down(CloseReason::Unauthorized))),
+        ("standby up", Event::Standby(StandbyChange::Up)),
+        ("standby ready", Event::Standby(StandbyChange::Configured(SESSION_LIFE))),
+        ("standby refused", Event::Standby(StandbyChange::Refused)),
+        ("standby down", Event::Standby(StandbyChange::Down(CloseReason::Transient))),
+        ("link unauthorized", Event::Link(LinkChange::Down(CloseReason::Unauthorized))),
         ("speech started", Event::Service(ServiceEvent::SpeechStarted)),
         ("speech stopped", Event::Service(ServiceEvent::SpeechStopped)),
         ("committed", Event::Service(ServiceEvent::Committed)),
@@ -84,9 +84,9 @@ fn events() -> Vec<(&'static str, Event)> {
         ("in progress", Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))),
         ("no commit", Event::Service(ServiceEvent::Refused(ServerError::NothingToCommit))),
         ("expired", Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))),
-        ("no quota", Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))),
-        ("too much", Event::Service(ServiceEvent::Refused(ServerError::RateLimited))),
-        ("trouble", Event::Service(ServiceEvent::Refused(ServerError::Internal))),
+        ("quota exceeded", Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))),
+        ("rate limited", Event::Service(ServiceEvent::Refused(ServerError::RateLimited))),
+        ("internal", Event::Service(ServiceEvent::Refused(ServerError::Internal))),
         ("other error", Event::Service(ServiceEvent::Refused(ServerError::Other))),
         ("early tick", Event::Tick),
     ]

@@ -51,7 +51,7 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
             "line 2: an event before any snapshot",
         ),
         (
-            text.replace("\"luck\":7", "\"luck\":0"),
+            text.replace("\"jitter\":7", "\"jitter\":0"),
             "line 2: no conversation was ever like this: its source of jitter is 0",
         ),
     ];

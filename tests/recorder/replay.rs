@@ -73,7 +73,7 @@ fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
     ]);
     let text = desk.text();
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
-    let spoilt = format!("{before}\"reply\":\"asked\"{after}");
+    let spoilt = format!("{before}\"reply\":\"requested\"{after}");
     let said = replay(spoilt.as_bytes(), |_, _| {});
     assert!(said.unwrap().to_string().contains("written down: the whole conversation was "));
 }
@@ -111,8 +111,8 @@ fn what_no_conversation_ever_was_is_not_restored() {
     assert_eq!(restored(&whole), Ok(State::Listening));
     for (good, bad, why) in [
         (r#""dialled":0"#, r#""dialled":6000000000"#, "something in it happened after it was taken"),
-        (r#""asked":false"#, r#""asked":true"#, "it listens although it is muted"),
-        (r#""luck":7"#, r#""luck":0"#, "its source of jitter is 0"),
+        (r#""by_button":false"#, r#""by_button":true"#, "it listens although it is muted"),
+        (r#""jitter":7"#, r#""jitter":0"#, "its source of jitter is 0"),
     ] {
         assert!(whole.contains(good), "{whole}");
         assert_eq!(restored(&whole.replace(good, bad)).unwrap_err().to_string(), why);
@@ -134,7 +134,7 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
         set_up_again(&owing);
     }
     let paper = format!("{:?}", owing.talk.conversation);
-    assert!(paper.contains("owed: Some(") && paper.contains("reply: Asked"), "{paper}");
+    assert!(paper.contains("deferred_create: Some(") && paper.contains("reply: Requested"), "{paper}");
     let mut gone = Desk::begin(Mode::Open);
     gone.up();
     gone.live(turn("r1").map(|event| (9, event)));
