@@ -27,7 +27,7 @@ pub fn lane<F: Copy>(capacity: usize) -> (Writer<F>, Reader<F>) {
     let cut = Arc::new(AtomicU64::new(0));
     (
         Writer { ring: producer, written: 0, cut: Arc::clone(&cut) },
-        Reader { ring: consumer, position: 0, cut, cut_taken: 0 },
+        Reader { ring: consumer, position: 0, cut, last_cut: 0 },
     )
 }
 
@@ -87,7 +87,7 @@ pub struct Reader<F> {
     ring: HeapCons<F>,
     position: u64,
     cut: Arc<AtomicU64>,
-    cut_taken: u64,
+    last_cut: u64,
 }
 
 impl<F: Copy> Reader<F> {
@@ -99,9 +99,9 @@ impl<F: Copy> Reader<F> {
         self.position += taken as u64;
         // Whoever sees a frame written after a cut sees the cut too, so looking again here keeps a
         // cut made during the pop from returning both sides of it at once.
-        let doomed = self.cut.load(Ordering::Acquire).saturating_sub(start).min(taken as u64) as usize;
-        into.copy_within(doomed..taken, 0);
-        taken - doomed
+        let condemned = self.cut.load(Ordering::Acquire).saturating_sub(start).min(taken as u64) as usize;
+        into.copy_within(condemned..taken, 0);
+        taken - condemned
     }
 
     /// Tells, once for each, that a cut has been made, and where; the latest stands for those before it.
@@ -109,9 +109,9 @@ impl<F: Copy> Reader<F> {
     /// The frames before the cut have been skipped when this returns.
     pub fn take_cut(&mut self) -> Option<u64> {
         let cut = self.skip_to_cut();
-        let fresh = cut > self.cut_taken;
-        self.cut_taken = cut;
-        fresh.then_some(cut)
+        let is_new = cut > self.last_cut;
+        self.last_cut = cut;
+        is_new.then_some(cut)
     }
 
     /// Counts the frames read or skipped since the lane was made: the place of the next frame.
@@ -135,10 +135,10 @@ impl<F: Copy> Reader<F> {
 
     fn skip_to_cut(&mut self) -> u64 {
         let cut = self.cut.load(Ordering::Acquire);
-        let doomed = cut.saturating_sub(self.position);
-        if doomed > 0 {
+        let condemned = cut.saturating_sub(self.position);
+        if condemned > 0 {
             // All of them are in the ring: the writer published the cut after writing them.
-            let skipped = self.ring.skip(usize::try_from(doomed).unwrap_or(usize::MAX));
+            let skipped = self.ring.skip(usize::try_from(condemned).unwrap_or(usize::MAX));
             self.position += skipped as u64;
         }
         cut

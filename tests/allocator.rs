@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use assert_no_alloc::AllocDisabler;
 
 #[global_allocator]
-static ALLOCATOR: Watching = Watching;
+static ALLOCATOR: TestAllocator = TestAllocator;
 
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 
@@ -41,9 +41,9 @@ pub(crate) fn counted() -> u64 {
 /// What `work` asks for is the device's.
 pub(crate) fn as_device<T>(work: impl FnOnce() -> T) -> T {
     let before = OWNER.replace(Owner::Device);
-    let made = work();
+    let output = work();
     OWNER.set(before);
-    made
+    output
 }
 
 /// The bytes that this thread has allocated as a device, less those that it has freed.
@@ -51,13 +51,13 @@ pub(crate) fn device_bytes() -> isize {
     DEVICE.get()
 }
 
-fn hold(owner: usize, bytes: isize) {
+fn account(owner: usize, bytes: isize) {
     if owner == Owner::Device as usize {
-        let _ = DEVICE.try_with(|held| held.set(held.get() + bytes));
+        let _ = DEVICE.try_with(|bytes_held| bytes_held.set(bytes_held.get() + bytes));
     }
 }
 
-struct Watching;
+struct TestAllocator;
 
 /// The block as it is asked of the system: before what the caller gets stands whose it is.
 fn with_owner(layout: Layout) -> Option<(Layout, usize)> {
@@ -66,7 +66,7 @@ fn with_owner(layout: Layout) -> Option<(Layout, usize)> {
 
 // SAFETY: every call is handed to an allocator that keeps the contract, with a layout that has room for the
 // caller's block at its alignment behind a number; counting allocates nothing.
-unsafe impl GlobalAlloc for Watching {
+unsafe impl GlobalAlloc for TestAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if WATCHED.try_with(Cell::get).unwrap_or(false) {
             COUNTED.fetch_add(1, Ordering::Relaxed);
@@ -78,7 +78,7 @@ unsafe impl GlobalAlloc for Watching {
         if block.is_null() {
             return block;
         }
-        hold(owner, layout.size() as isize);
+        account(owner, layout.size() as isize);
         // SAFETY: the block is aligned for a number, begins with room for one, and is `offset` bytes or longer.
         unsafe {
             block.cast::<usize>().write(owner);
@@ -91,7 +91,7 @@ unsafe impl GlobalAlloc for Watching {
         // SAFETY: the block came from `alloc` above, with this layout, so what it handed out begins `offset` bytes before.
         unsafe {
             let block = block.sub(offset);
-            hold(block.cast::<usize>().read(), -(layout.size() as isize));
+            account(block.cast::<usize>().read(), -(layout.size() as isize));
             AllocDisabler.dealloc(block, whole);
         }
     }

@@ -84,7 +84,7 @@ fn neither_end_allocates_after_construction() {
 fn across_threads_no_frame_is_lost_doubled_or_read_behind_a_cut() {
     let (mut writer, mut reader) = lane::<u64>(64);
     let total: u64 = if cfg!(miri) { 500 } else { 100_000 };
-    let writing = std::thread::spawn(move || {
+    let writer_thread = std::thread::spawn(move || {
         let mut next = 0;
         while next < total {
             next += writer.write(&[next]) as u64;
@@ -95,18 +95,18 @@ fn across_threads_no_frame_is_lost_doubled_or_read_behind_a_cut() {
     });
     let mut into = [0; 13];
     loop {
-        let over = reader.is_abandoned();
+        let ended = reader.is_abandoned();
         let taken = reader.read(&mut into);
         for (offset, frame) in into[..taken].iter().enumerate() {
             assert_eq!(*frame, reader.position() - taken as u64 + offset as u64);
             assert!(offset == 0 || frame % 97 != 0, "frame {frame} came with frames from before its cut");
         }
-        if over && taken == 0 {
+        if ended && taken == 0 {
             break;
         }
     }
     assert_eq!(reader.position(), total);
-    writing.join().unwrap();
+    writer_thread.join().unwrap();
 }
 
 proptest! {
@@ -115,21 +115,21 @@ proptest! {
         steps in prop::collection::vec((0..4u8, 0..20usize), 1..200)
     ) {
         let (mut writer, mut reader) = lane::<u64>(32);
-        let (mut next, mut alive) = (0u64, std::collections::VecDeque::new());
-        for (what, count) in steps {
-            match what {
+        let (mut next, mut surviving) = (0u64, std::collections::VecDeque::new());
+        for (operation, count) in steps {
+            match operation {
                 0 | 1 => {
                     let frames: Vec<u64> = (next..next + count as u64).collect();
                     let taken = writer.write(&frames);
-                    alive.extend(&frames[..taken]);
+                    surviving.extend(&frames[..taken]);
                     next += taken as u64;
                 }
                 2 => {
                     writer.cut();
-                    alive.clear();
+                    surviving.clear();
                 }
                 _ => {
-                    let expected: Vec<u64> = alive.drain(..count.min(alive.len())).collect();
+                    let expected: Vec<u64> = surviving.drain(..count.min(surviving.len())).collect();
                     prop_assert_eq!(read(&mut reader, count), expected);
                 }
             }
@@ -138,8 +138,8 @@ proptest! {
     }
 }
 
-fn read(reader: &mut Reader<u64>, most: usize) -> Vec<u64> {
-    let mut into = vec![0; most];
+fn read(reader: &mut Reader<u64>, max: usize) -> Vec<u64> {
+    let mut into = vec![0; max];
     let taken = reader.read(&mut into);
     into.truncate(taken);
     into

@@ -16,7 +16,7 @@ const PEAK: f32 = 3276.0;
 /// The amplitude of the octave above, so that a small loudspeaker has something to play.
 const OVERTONE: f32 = 0.2;
 /// The part of a note in which it grows; in the rest it dies away.
-const RISE: f32 = 0.12;
+const ATTACK: f32 = 0.12;
 
 /// Returns a high note, then a low one, at `rate_hz` frames a second.
 #[must_use]
@@ -33,13 +33,13 @@ pub fn rising(rate_hz: u32) -> Vec<PlaybackFrame> {
 fn note(hz: f32, rate_hz: u32) -> impl Iterator<Item = PlaybackFrame> {
     let frames = note_frames(rate_hz);
     (0..frames).map(move |frame| {
-        let along = frame as f32 / frames as f32;
-        let part = if along < RISE { along / RISE } else { (1.0 - along) / (1.0 - RISE) };
+        let progress = frame as f32 / frames as f32;
+        let ramp = if progress < ATTACK { progress / ATTACK } else { (1.0 - progress) / (1.0 - ATTACK) };
         // Half a cosine up and half a cosine down: no corner, no click.
-        let swell = 0.5 - 0.5 * (TAU / 2.0 * part).cos();
-        let turn = TAU * (hz * frame as f32 / rate_hz as f32).fract();
-        let wave = (turn.sin() + OVERTONE * (2.0 * turn).sin()) / (1.0 + OVERTONE);
-        [(PEAK * swell * wave) as i16]
+        let envelope = 0.5 - 0.5 * (TAU / 2.0 * ramp).cos();
+        let phase = TAU * (hz * frame as f32 / rate_hz as f32).fract();
+        let wave = (phase.sin() + OVERTONE * (2.0 * phase).sin()) / (1.0 + OVERTONE);
+        [(PEAK * envelope * wave) as i16]
     })
 }
 
@@ -60,10 +60,10 @@ mod tests {
             assert_eq!(samples.len(), 2 * note_frames(RATE_HZ));
             assert!(samples.iter().all(|sample| sample.abs() <= PEAK as i32));
             assert!(samples.iter().any(|sample| sample.abs() > PEAK as i32 / 2));
-            let steps = samples.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+            let jumps = samples.windows(2).map(|pair| (pair[1] - pair[0]).abs());
             // The steepest slope of the higher note and its octave.
             let steepest = PEAK * TAU * HIGH_HZ / RATE_HZ as f32 * (1.0 + 2.0 * OVERTONE) / (1.0 + OVERTONE);
-            assert!(steps.max().unwrap_or(0) <= steepest as i32 + 60);
+            assert!(jumps.max().unwrap_or(0) <= steepest as i32 + 60);
             assert_eq!((samples.first(), samples.last().map(|last| last.abs() < 8)), (Some(&0), Some(true)));
         }
     }

@@ -37,7 +37,7 @@ pub struct DeviceLost {
 
 impl fmt::Display for DeviceLost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        system(self.errno).fmt(f)
+        os_error(self.errno).fmt(f)
     }
 }
 
@@ -240,24 +240,24 @@ impl fmt::Display for AudioError {
                     }
                     _ => "choose one of those that",
                 };
-                let (system, lister) = (system(*errno), lister(*end));
+                let (reason, list_command) = (os_error(*errno), list_command(*end));
                 write!(
                     f,
-                    "cannot open the {end} {device:?}: {system}{}; {remedy} `{lister}` lists",
-                    parenthesised(said)
+                    "cannot open the {end} {device:?}: {reason}{}; {remedy} `{list_command}` lists",
+                    bracketed(said)
                 )
             }
             AudioError::Busy { end, device, holders } => {
-                write!(f, "the {end} {device:?} is {}", busy(holders))?;
-                write!(f, ", or choose another of those that `{}` lists", lister(*end))
+                write!(f, "the {end} {device:?} is {}", busy_reason(holders))?;
+                write!(f, ", or choose another of those that `{}` lists", list_command(*end))
             }
             AudioError::Missing { end, device, others, said } => {
-                write!(f, "there is no {end} {device:?}{}; ", parenthesised(said))?;
+                write!(f, "there is no {end} {device:?}{}; ", bracketed(said))?;
                 if others.is_empty() {
                     return write!(
                         f,
                         "no sound card here has a {end}: plug one in, and see that `{}` lists it",
-                        lister(*end)
+                        list_command(*end)
                     );
                 }
                 let others: Vec<_> = others.iter().map(|other| format!("{other:?}")).collect();
@@ -265,11 +265,11 @@ impl fmt::Display for AudioError {
                     f,
                     "plug it in, or choose one that is there: {}, or what else `{}` lists",
                     others.join(", "),
-                    lister(*end)
+                    list_command(*end)
                 )
             }
             AudioError::Forbidden { end, device, user, errno } => {
-                write!(f, "the user {user} may not open the {end} {device:?}: {}; ", system(*errno))?;
+                write!(f, "the user {user} may not open the {end} {device:?}: {}; ", os_error(*errno))?;
                 match *errno {
                     libc::EPERM => f.write_str(
                         "let its sandbox use sound cards (DeviceAllow=char-alsa rw in the systemd unit, or --device /dev/snd)",
@@ -288,14 +288,14 @@ impl fmt::Display for AudioError {
                 f,
                 "the {end} {device:?} is gone ({}) and did not come back in time; check its cable and power, then \
                  start again",
-                system(*errno)
+                os_error(*errno)
             ),
             AudioError::Mixer { card, control, reason } => {
                 write!(f, "the control {control:?} of the card {card:?} {reason}")
             }
             AudioError::Wav { path, reason } => write!(f, "{}: {reason}", path.display()),
             AudioError::System { what, errno } => {
-                write!(f, "the system refused {what}: {}; free resources and start again", system(*errno))
+                write!(f, "the system refused {what}: {}; free resources and start again", os_error(*errno))
             }
         }
     }
@@ -303,26 +303,26 @@ impl fmt::Display for AudioError {
 
 impl std::error::Error for AudioError {}
 
-fn lister(end: Direction) -> &'static str {
-    match end {
+fn list_command(direction: Direction) -> &'static str {
+    match direction {
         Direction::Capture => "arecord -L",
         Direction::Playback => "aplay -L",
     }
 }
 
-fn parenthesised(said: &str) -> String {
+fn bracketed(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" [{said}]") }
 }
 
 /// The sound servers, by the beginning of their programs' names, and what ends them for this login.
-const SERVERS: [(&str, &str); 3] = [
+const SOUND_SERVERS: [(&str, &str); 3] = [
     ("pipewire", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire"),
     ("wireplumber", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire wireplumber"),
     ("pulseaudio", "systemctl --user stop pulseaudio.socket pulseaudio"),
 ];
 
 /// Says who holds a device and how to end that.
-fn busy(holders: &[DeviceOwner]) -> String {
+fn busy_reason(holders: &[DeviceOwner]) -> String {
     if holders.is_empty() {
         return "busy, and the system does not say with what; end what else uses sound".to_owned();
     }
@@ -331,7 +331,7 @@ fn busy(holders: &[DeviceOwner]) -> String {
     let is_server = |(name, _): &&(&str, &str)| {
         holders.iter().any(|holder| holder.program.as_ref().is_some_and(|program| program.starts_with(name)))
     };
-    match SERVERS.iter().find(is_server) {
+    match SOUND_SERVERS.iter().find(is_server) {
         None => format!("held by {named}; stop it"),
         Some((_, command)) => format!(
             "held by {named}; it is a sound server: stop it (`{command}`), go through it (the device \"default\")"
@@ -339,6 +339,6 @@ fn busy(holders: &[DeviceOwner]) -> String {
     }
 }
 
-fn system(errno: i32) -> io::Error {
+fn os_error(errno: i32) -> io::Error {
     io::Error::from_raw_os_error(errno)
 }

@@ -16,23 +16,23 @@ use crate::sys::EventFd;
 pub struct CaptureHandle {
     lane: Reader<CaptureFrame>,
     shared: Arc<CaptureShared>,
-    bell: Arc<EventFd>,
+    thread_wake: Arc<EventFd>,
 }
 
 impl CaptureHandle {
     pub(super) fn new(
         lane: Reader<CaptureFrame>,
         shared: Arc<CaptureShared>,
-        bell: Arc<EventFd>,
+        thread_wake: Arc<EventFd>,
     ) -> CaptureHandle {
-        CaptureHandle { lane, shared, bell }
+        CaptureHandle { lane, shared, thread_wake }
     }
 
     /// Asks for the microphone to be open or closed; a wake follows when it is. What was heard before it
     /// closed can still be read.
     pub fn set_open(&self, open: bool) {
         if self.shared.wanted.swap(open, Ordering::Release) != open {
-            self.bell.notify();
+            self.thread_wake.notify();
         }
     }
 
@@ -59,7 +59,7 @@ pub struct PlaybackHandle {
     lane: Writer<PlaybackFrame>,
     shared: Arc<PlaybackShared>,
     receipts: HeapCons<CutReceipt>,
-    bell: Arc<EventFd>,
+    thread_wake: Arc<EventFd>,
 }
 
 impl PlaybackHandle {
@@ -67,9 +67,9 @@ impl PlaybackHandle {
         lane: Writer<PlaybackFrame>,
         shared: Arc<PlaybackShared>,
         receipts: HeapCons<CutReceipt>,
-        bell: Arc<EventFd>,
+        thread_wake: Arc<EventFd>,
     ) -> PlaybackHandle {
-        PlaybackHandle { lane, shared, receipts, bell }
+        PlaybackHandle { lane, shared, receipts, thread_wake }
     }
 
     /// Writes as many of `frames` as there is room for and returns how many that was.
@@ -100,7 +100,7 @@ impl PlaybackHandle {
     /// before: then there is nothing to silence.
     pub fn cut(&mut self) -> u64 {
         let cut = self.lane.cut();
-        self.bell.notify();
+        self.thread_wake.notify();
         cut
     }
 

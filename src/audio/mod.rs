@@ -114,10 +114,10 @@ impl AudioIo {
     /// Tells which devices are away now, or there and of no use; a wake follows each change.
     #[must_use]
     pub fn missing_devices(&self) -> MissingDevices {
-        let gone = |end| self.counters.presence(end).gone();
+        let lost = |end| self.counters.presence(end).lost();
         MissingDevices {
-            capture: gone(Direction::Capture),
-            playback: gone(Direction::Playback),
+            capture: lost(Direction::Capture),
+            playback: lost(Direction::Playback),
             dead_input: self.counters.dead_input(),
         }
     }
@@ -170,9 +170,9 @@ impl AsFd for AudioIo {
 ///
 /// # Errors
 /// When the system has no descriptor left.
-pub fn steps(shape: StreamFormat) -> Result<(AudioIo, Capture, Playback), AudioError> {
-    let rig = AudioEndpoints::native(shape, true)?;
-    Ok((rig.audio, rig.capture, rig.playback))
+pub fn steps(format: StreamFormat) -> Result<(AudioIo, Capture, Playback), AudioError> {
+    let endpoints = AudioEndpoints::native(format, true)?;
+    Ok((endpoints.audio, endpoints.capture, endpoints.playback))
 }
 
 /// Makes the same for devices of other forms.
@@ -180,12 +180,12 @@ pub fn steps(shape: StreamFormat) -> Result<(AudioIo, Capture, Playback), AudioE
 /// # Errors
 /// When the system has no descriptor left.
 pub fn steps_with_chains(
-    shape: StreamFormat,
-    intake: CaptureChain,
-    outlet: PlaybackChain,
+    format: StreamFormat,
+    capture_chain: CaptureChain,
+    playback_chain: PlaybackChain,
 ) -> Result<(AudioIo, Capture, Playback), AudioError> {
-    let rig = AudioEndpoints::new(shape, intake, outlet, true)?;
-    Ok((rig.audio, rig.capture, rig.playback))
+    let endpoints = AudioEndpoints::new(format, capture_chain, playback_chain, true)?;
+    Ok((endpoints.audio, endpoints.capture, endpoints.playback))
 }
 
 /// Everything a device needs to stand at the ends of the lanes.
@@ -201,39 +201,44 @@ struct AudioEndpoints {
 
 impl AudioEndpoints {
     /// Makes one whose devices have the lanes' own form.
-    fn native(shape: StreamFormat, one_thread: bool) -> Result<AudioEndpoints, AudioError> {
-        let StreamFormat { rate_hz, period_frames, .. } = shape;
-        let ends = CaptureChain::new(shape, rate_hz, period_frames, 0.0, true)
-            .and_then(|intake| Ok((intake, PlaybackChain::new(shape, rate_hz, period_frames)?)));
+    fn native(format: StreamFormat, one_thread: bool) -> Result<AudioEndpoints, AudioError> {
+        let StreamFormat { rate_hz, period_frames, .. } = format;
+        let chains = CaptureChain::new(format, rate_hz, period_frames, 0.0, true).and_then(|capture_chain| {
+            Ok((capture_chain, PlaybackChain::new(format, rate_hz, period_frames)?))
+        });
         // It fails at 0 Hz only.
-        let (intake, outlet) =
-            ends.map_err(|_| AudioError::System { what: "a rate of 0 Hz", errno: libc::EINVAL })?;
-        AudioEndpoints::new(shape, intake, outlet, one_thread)
+        let (capture_chain, playback_chain) =
+            chains.map_err(|_| AudioError::System { what: "a rate of 0 Hz", errno: libc::EINVAL })?;
+        AudioEndpoints::new(format, capture_chain, playback_chain, one_thread)
     }
 
     fn new(
-        shape: StreamFormat,
-        intake: CaptureChain,
-        outlet: PlaybackChain,
+        format: StreamFormat,
+        capture_chain: CaptureChain,
+        playback_chain: PlaybackChain,
         one_thread: bool,
     ) -> Result<AudioEndpoints, AudioError> {
-        let rate = shape.rate_hz as usize;
-        let (heard_writer, heard_reader) = lane(rate * CAPTURE_LANE_S);
-        let (spoken_writer, spoken_reader) = lane(rate * PLAYBACK_LANE_S);
-        let (receipts_in, receipts_out) = HeapRb::new(RECEIPTS).split();
+        let rate = format.rate_hz as usize;
+        let (capture_writer, capture_reader) = lane(rate * CAPTURE_LANE_S);
+        let (playback_writer, playback_reader) = lane(rate * PLAYBACK_LANE_S);
+        let (receipt_producer, receipt_consumer) = HeapRb::new(RECEIPTS).split();
         let counters = Arc::new(Counters::default());
-        let tap = Arc::new(CaptureShared::default());
-        let told = Arc::new(PlaybackShared::default());
+        let capture_shared = Arc::new(CaptureShared::default());
+        let playback_shared = Arc::new(PlaybackShared::default());
         let wake = new_eventfd()?;
-        let capture_bell = new_eventfd()?;
-        let playback_bell = if one_thread { Arc::clone(&capture_bell) } else { new_eventfd()? };
-        let sound = AudioIo {
-            capture: CaptureHandle::new(heard_reader, Arc::clone(&tap), Arc::clone(&capture_bell)),
+        let capture_wake = new_eventfd()?;
+        let playback_wake = if one_thread { Arc::clone(&capture_wake) } else { new_eventfd()? };
+        let audio = AudioIo {
+            capture: CaptureHandle::new(
+                capture_reader,
+                Arc::clone(&capture_shared),
+                Arc::clone(&capture_wake),
+            ),
             playback: PlaybackHandle::new(
-                spoken_writer,
-                Arc::clone(&told),
-                receipts_out,
-                Arc::clone(&playback_bell),
+                playback_writer,
+                Arc::clone(&playback_shared),
+                receipt_consumer,
+                Arc::clone(&playback_wake),
             ),
             counters: Arc::clone(&counters),
             wake: Arc::clone(&wake),
@@ -243,14 +248,15 @@ impl AudioEndpoints {
             input_ended: Arc::new(AtomicBool::new(false)),
             threads: AudioThreads::new(wake),
         };
-        let capture = Capture::new(intake, heard_writer, tap, Arc::clone(&counters));
-        let playback = Playback::new(shape, outlet, spoken_reader, receipts_in, told, counters);
-        Ok(AudioEndpoints {
-            audio: sound,
-            capture,
-            playback,
-            capture_wake: capture_bell,
-            playback_wake: playback_bell,
-        })
+        let capture = Capture::new(capture_chain, capture_writer, capture_shared, Arc::clone(&counters));
+        let playback = Playback::new(
+            format,
+            playback_chain,
+            playback_reader,
+            receipt_producer,
+            playback_shared,
+            counters,
+        );
+        Ok(AudioEndpoints { audio, capture, playback, capture_wake, playback_wake })
     }
 }

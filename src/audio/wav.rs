@@ -38,17 +38,17 @@ pub struct WavDevices {
 ///
 /// # Errors
 /// When a file cannot be opened or has another form, in a sentence that says how to convert it.
-pub fn open_wav(tape: WavDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
-    let AudioEndpoints { audio: mut sound, capture, playback, capture_wake: capture_bell, playback_wake: _ } =
-        AudioEndpoints::native(shape, true)?;
-    let microphone = WavCapture::open(tape.speech, shape, Arc::clone(&sound.input_ended))?;
-    let speaker = WavPlayback::create(tape.speaker, shape)?;
-    let timer = start_timer(shape, tape.speed)?;
-    sound.threads.start("mynah-tape", capture_bell, move |post| {
-        WavLoop { capture, playback, microphone, speaker, period_frames: shape.period_frames }
-            .run(&timer, post)
+pub fn open_wav(files: WavDevices, format: StreamFormat) -> Result<AudioIo, AudioError> {
+    let AudioEndpoints { mut audio, capture, playback, capture_wake, playback_wake: _ } =
+        AudioEndpoints::native(format, true)?;
+    let microphone = WavCapture::open(files.speech, format, Arc::clone(&audio.input_ended))?;
+    let speaker = WavPlayback::create(files.speaker, format)?;
+    let timer = start_timer(format, files.speed)?;
+    audio.threads.start("mynah-wav", capture_wake, move |context| {
+        WavLoop { capture, playback, microphone, speaker, period_frames: format.period_frames }
+            .run(&timer, context)
     })?;
-    Ok(sound)
+    Ok(audio)
 }
 
 struct WavLoop {
@@ -60,31 +60,31 @@ struct WavLoop {
 }
 
 impl WavLoop {
-    fn run(mut self, timer: &TimerFd, post: &ThreadContext) -> Result<(), AudioError> {
-        while !(post.is_over() || self.capture.is_abandoned() || self.playback.is_abandoned()) {
-            let mut news = self.follow_session();
-            news |= self.play();
+    fn run(mut self, timer: &TimerFd, context: &ThreadContext) -> Result<(), AudioError> {
+        while !(context.is_over() || self.capture.is_abandoned() || self.playback.is_abandoned()) {
+            let mut changed = self.follow_session();
+            changed |= self.play();
             for _ in 0..timer.drain() {
                 self.speaker.tick(self.period_frames)?;
-                news |= self.play();
-                news |= self.capture()?;
+                changed |= self.play();
+                changed |= self.capture()?;
             }
-            if news {
-                post.wake.notify();
+            if changed {
+                context.session_wake.notify();
             }
-            wait(timer, post);
+            wait(timer, context);
         }
         self.speaker.finish()
     }
 
     fn follow_session(&mut self) -> bool {
         let wanted = self.capture.is_wanted();
-        let changes = wanted != self.microphone.is_open;
-        if changes {
+        let changed = wanted != self.microphone.is_open;
+        if changed {
             self.microphone.is_open = wanted;
             self.capture.mark_open(wanted);
         }
-        changes
+        changed
     }
 
     fn play(&mut self) -> bool {
@@ -97,8 +97,8 @@ impl WavLoop {
             return Ok(false);
         }
         self.microphone.due += self.period_frames;
-        let news = self.capture.step(&mut self.microphone).unwrap_or(false);
-        self.microphone.failure.take().map_or(Ok(news), Err)
+        let changed = self.capture.step(&mut self.microphone).unwrap_or(false);
+        self.microphone.failure.take().map_or(Ok(changed), Err)
     }
 }
 
@@ -125,28 +125,28 @@ const BLOCK: usize = 256;
 impl WavCapture {
     fn open(
         path: Option<PathBuf>,
-        shape: StreamFormat,
+        format: StreamFormat,
         ended: Arc<AtomicBool>,
     ) -> Result<WavCapture, AudioError> {
-        let speech = path.map(|path| WavSource::open(path, shape)).transpose()?;
-        Ok(WavCapture { source: speech, is_open: false, due: 0, ended, failure: None })
+        let source = path.map(|path| WavSource::open(path, format)).transpose()?;
+        Ok(WavCapture { source, is_open: false, due: 0, ended, failure: None })
     }
 
     /// Fills `into` with what is on the tape, and silence after its end.
     fn play(&mut self, into: &mut [i16]) {
-        let Some(speech) = &mut self.source else { return into.fill(0) };
-        let left = match speech.fill(into) {
+        let Some(source) = &mut self.source else { return into.fill(0) };
+        let remaining = match source.fill(into) {
             Ok(0) => {
                 self.ended.store(true, Ordering::Relaxed);
                 0
             }
-            Ok(left) => left,
+            Ok(remaining) => remaining,
             Err(error) => {
-                self.failure = Some(broken(&speech.path, format!("cannot be read on: {error}")));
+                self.failure = Some(file_error(&source.path, format!("cannot be read on: {error}")));
                 0
             }
         };
-        if left == 0 {
+        if remaining == 0 {
             self.source = None;
         }
     }
@@ -173,12 +173,15 @@ impl CaptureDevice for WavCapture {
 }
 
 impl WavSource {
-    fn open(path: PathBuf, shape: StreamFormat) -> Result<WavSource, AudioError> {
+    fn open(path: PathBuf, format: StreamFormat) -> Result<WavSource, AudioError> {
         let reader = WavReader::open(&path).map_err(|error| {
-            broken(&path, format!("cannot be read as a WAV file ({error}); {}", convert(&path, shape)))
+            file_error(
+                &path,
+                format!("cannot be read as a WAV file ({error}); {}", convert_hint(&path, format)),
+            )
         })?;
         let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
-        let shift = match (channels, sample_rate == shape.rate_hz, sample_format, bits_per_sample) {
+        let shift = match (channels, sample_rate == format.rate_hz, sample_format, bits_per_sample) {
             (1, true, SampleFormat::Int, 16) => 0,
             (1, true, SampleFormat::Int, 8) => 8,
             (_, _, SampleFormat::Int | SampleFormat::Float, _) => {
@@ -189,10 +192,10 @@ impl WavSource {
                 let reason = format!(
                     "has {channels} channels of {bits_per_sample}-bit {kind} samples at {sample_rate} Hz, not one of \
                      16 or 8 bits at {} Hz; {}",
-                    shape.rate_hz,
-                    convert(&path, shape)
+                    format.rate_hz,
+                    convert_hint(&path, format)
                 );
-                return Err(broken(&path, reason));
+                return Err(file_error(&path, reason));
             }
         };
         Ok(WavSource { path, samples: reader.into_samples(), shift })
@@ -208,9 +211,9 @@ impl WavSource {
     }
 }
 
-fn convert(path: &Path, shape: StreamFormat) -> String {
+fn convert_hint(path: &Path, format: StreamFormat) -> String {
     let to = path.with_extension("mono.wav");
-    format!("convert it: sox {} -r {} -c 1 -b 16 {}", path.display(), shape.rate_hz, to.display())
+    format!("convert it: sox {} -r {} -c 1 -b 16 {}", path.display(), format.rate_hz, to.display())
 }
 
 /// Periods the tape's speaker holds, as a card's does.
@@ -218,17 +221,17 @@ const BUFFER_PERIODS: usize = 4;
 
 /// A WAV file as a speaker: a buffer that time empties into the file.
 struct WavPlayback {
-    held: Vec<i16>,
+    queue: Vec<i16>,
     buffer_frames: usize,
     queue_frames: usize,
     file: Option<(PathBuf, WavWriter<BufWriter<File>>)>,
 }
 
 impl WavPlayback {
-    fn create(path: Option<PathBuf>, shape: StreamFormat) -> Result<WavPlayback, AudioError> {
+    fn create(path: Option<PathBuf>, format: StreamFormat) -> Result<WavPlayback, AudioError> {
         let spec = WavSpec {
             channels: 1,
-            sample_rate: shape.rate_hz,
+            sample_rate: format.rate_hz,
             bits_per_sample: 16,
             sample_format: SampleFormat::Int,
         };
@@ -237,36 +240,39 @@ impl WavPlayback {
             Some(path) => match WavWriter::create(&path, spec) {
                 Ok(writer) => Some((path, writer)),
                 Err(error) => {
-                    return Err(broken(&path, format!("cannot be written ({error}); choose another place")));
+                    return Err(file_error(
+                        &path,
+                        format!("cannot be written ({error}); choose another place"),
+                    ));
                 }
             },
         };
-        let buffer_frames = (BUFFER_PERIODS * shape.period_frames).max(shape.queue_frames);
-        let held = Vec::with_capacity(buffer_frames);
-        Ok(WavPlayback { held, buffer_frames, queue_frames: shape.queue_frames, file })
+        let buffer_frames = (BUFFER_PERIODS * format.period_frames).max(format.queue_frames);
+        let queue = Vec::with_capacity(buffer_frames);
+        Ok(WavPlayback { queue, buffer_frames, queue_frames: format.queue_frames, file })
     }
 
     /// Lets `frames` be heard.
     fn tick(&mut self, frames: usize) -> Result<(), AudioError> {
-        let heard = frames.min(self.held.len());
+        let played = frames.min(self.queue.len());
         if let Some((path, file)) = &mut self.file {
             let mut block = file.get_i16_writer(frames as u32);
-            for sample in &self.held[..heard] {
+            for sample in &self.queue[..played] {
                 block.write_sample(*sample);
             }
-            for _ in heard..frames {
+            for _ in played..frames {
                 block.write_sample(0i16);
             }
-            block.flush().map_err(|error| unwritten(path, &error))?;
+            block.flush().map_err(|error| write_error(path, &error))?;
         }
-        self.held.drain(..heard);
+        self.queue.drain(..played);
         Ok(())
     }
 
     fn finish(self) -> Result<(), AudioError> {
         match self.file {
             None => Ok(()),
-            Some((path, file)) => file.finalize().map_err(|error| unwritten(&path, &error)),
+            Some((path, file)) => file.finalize().map_err(|error| write_error(&path, &error)),
         }
     }
 }
@@ -277,17 +283,17 @@ impl PlaybackDevice for WavPlayback {
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
-        Ok(BufferLevel { queued: self.held.len(), delay: self.held.len() as i64 })
+        Ok(BufferLevel { queued: self.queue.len(), delay: self.queue.len() as i64 })
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        let taken = frames.len().min(self.buffer_frames - self.held.len());
-        self.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
+        let taken = frames.len().min(self.buffer_frames - self.queue.len());
+        self.queue.extend(frames[..taken].iter().map(|frame| sample(*frame)));
         Ok(taken)
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {
-        self.held.clear();
+        self.queue.clear();
         Ok(())
     }
 
@@ -297,26 +303,26 @@ impl PlaybackDevice for WavPlayback {
 }
 
 /// Starts the clock of both ends, which expires once a period.
-fn start_timer(shape: StreamFormat, speed: u32) -> Result<TimerFd, AudioError> {
-    let rate_hz = u64::from(shape.rate_hz) * u64::from(speed.max(1));
+fn start_timer(format: StreamFormat, speed: u32) -> Result<TimerFd, AudioError> {
+    let rate_hz = u64::from(format.rate_hz) * u64::from(speed.max(1));
     let timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
-    timer.set_periodic(Duration::from_nanos(shape.period_frames as u64 * 1_000_000_000 / rate_hz.max(1)));
+    timer.set_periodic(Duration::from_nanos(format.period_frames as u64 * 1_000_000_000 / rate_hz.max(1)));
     Ok(timer)
 }
 
-fn wait(timer: &TimerFd, post: &ThreadContext) {
-    let mut fds = [PollFd::new(timer, PollFlags::IN), PollFd::new(&*post.bell, PollFlags::IN)];
+fn wait(timer: &TimerFd, context: &ThreadContext) {
+    let mut fds = [PollFd::new(timer, PollFlags::IN), PollFd::new(&*context.thread_wake, PollFlags::IN)];
     // An interrupted wait is an early look.
     let _ = poll(&mut fds, None);
     if !fds[1].revents().is_empty() {
-        post.bell.drain();
+        context.thread_wake.drain();
     }
 }
 
-fn unwritten(path: &Path, error: &hound::Error) -> AudioError {
-    broken(path, format!("cannot be written on ({error}); free space on its disk"))
+fn write_error(path: &Path, error: &hound::Error) -> AudioError {
+    file_error(path, format!("cannot be written on ({error}); free space on its disk"))
 }
 
-fn broken(path: &Path, reason: String) -> AudioError {
+fn file_error(path: &Path, reason: String) -> AudioError {
     AudioError::Wav { path: path.to_owned(), reason }
 }

@@ -12,47 +12,47 @@ use super::dac::tone;
 
 #[test]
 fn the_threads_start_open_the_microphone_close_it_and_stop() {
-    let mut sound = open_alsa(names("null", "null"), StreamFormat::default()).unwrap();
+    let mut audio = open_alsa(devices("null", "null"), StreamFormat::default()).unwrap();
     assert_eq!(
-        sound.granted().iter().map(|got| got.end).collect::<Vec<_>>(),
+        audio.granted().iter().map(|granted| granted.end).collect::<Vec<_>>(),
         [Direction::Capture, Direction::Playback]
     );
-    assert!(sound.granted().iter().all(|got| got.rate_hz == 24_000 && got.device == "null"));
-    until(&sound, |sound| sound.counters().played.get() > 0);
-    assert!(!sound.capture.is_open());
-    assert_eq!(sound.counters().captured.get(), 0, "nothing is captured while it is closed");
+    assert!(audio.granted().iter().all(|granted| granted.rate_hz == 24_000 && granted.device == "null"));
+    until(&audio, |audio| audio.counters().played.get() > 0);
+    assert!(!audio.capture.is_open());
+    assert_eq!(audio.counters().captured.get(), 0, "nothing is captured while it is closed");
     for _ in 0..2 {
-        sound.capture.set_open(true);
-        until(&sound, |sound| sound.capture.is_open() && sound.capture.waiting() > 0);
-        sound.capture.set_open(false);
-        until(&sound, |sound| !sound.capture.is_open());
-        while sound.capture.read(&mut [[0]; 4800]) > 0 {}
-        assert_eq!(sound.capture.waiting(), 0);
+        audio.capture.set_open(true);
+        until(&audio, |audio| audio.capture.is_open() && audio.capture.waiting() > 0);
+        audio.capture.set_open(false);
+        until(&audio, |audio| !audio.capture.is_open());
+        while audio.capture.read(&mut [[0]; 4800]) > 0 {}
+        assert_eq!(audio.capture.waiting(), 0);
     }
     let cut = {
-        sound.playback.write(&[[5]; 2400]);
-        sound.playback.cut()
+        audio.playback.write(&[[5]; 2400]);
+        audio.playback.cut()
     };
     let mut receipt = None;
-    until_mut(&mut sound, |sound| {
-        receipt = receipt.or_else(|| sound.playback.receipt());
+    until_mut(&mut audio, |audio| {
+        receipt = receipt.or_else(|| audio.playback.receipt());
         receipt.is_some()
     });
     assert_eq!(receipt.map(|receipt| receipt.cut), Some(cut));
-    assert_eq!(sound.failure(), None);
+    assert_eq!(audio.failure(), None);
 }
 
 #[test]
 fn what_the_mouth_says_reaches_the_device_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("speaker.raw");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("speaker.raw");
     let speaker = format!("file:FILE='{}',FORMAT=raw", path.display());
-    let mut sound = open_alsa(names("null", &speaker), StreamFormat::default()).unwrap();
+    let mut audio = open_alsa(devices("null", &speaker), StreamFormat::default()).unwrap();
     let reply: Vec<i16> = (1..=2400).collect();
     let frames: Vec<[i16; 1]> = reply.iter().map(|sample| [*sample]).collect();
-    assert_eq!(sound.playback.write(&frames), 2400);
-    until(&sound, |sound| sound.playback.played_position() == 2400);
-    drop(sound);
+    assert_eq!(audio.playback.write(&frames), 2400);
+    until(&audio, |audio| audio.playback.played_position() == 2400);
+    drop(audio);
     let bytes = std::fs::read(&path).unwrap();
     let played: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
     let start = played.iter().position(|sample| *sample != 0).unwrap();
@@ -61,18 +61,18 @@ fn what_the_mouth_says_reaches_the_device_in_order() {
 
 #[test]
 fn a_device_that_keeps_no_time_does_not_keep_its_thread_from_sleeping() {
-    let sound = open_alsa(names("null", "null"), StreamFormat::default()).unwrap();
-    sound.capture.set_open(true);
-    until(&sound, |_| sleeps_of("mynah-playback") > 20 && sleeps_of("mynah-capture") > 20);
+    let audio = open_alsa(devices("null", "null"), StreamFormat::default()).unwrap();
+    audio.capture.set_open(true);
+    until(&audio, |_| sleeps_of("mynah-playback") > 20 && sleeps_of("mynah-capture") > 20);
 }
 
 #[test]
 fn a_device_that_is_not_there_is_refused_by_name() {
     for (names, end, missing) in [
-        (names("null", "no-such-speaker"), Direction::Playback, "no-such-speaker"),
-        (names("no-such-microphone", "null"), Direction::Capture, "no-such-microphone"),
-        (names("hw:77", "null"), Direction::Capture, "hw:77"),
-        (names("nul\0l", "null"), Direction::Capture, "nul\\0l"),
+        (devices("null", "no-such-speaker"), Direction::Playback, "no-such-speaker"),
+        (devices("no-such-microphone", "null"), Direction::Capture, "no-such-microphone"),
+        (devices("hw:77", "null"), Direction::Capture, "hw:77"),
+        (devices("nul\0l", "null"), Direction::Capture, "nul\\0l"),
     ] {
         let error = refused(open_alsa(names, StreamFormat::default()));
         assert!(
@@ -106,7 +106,7 @@ fn what_is_said_and_not_offered_is_refused_with_what_is() {
     ] {
         let speaker = Drain { device: "null".to_owned(), form, channels };
         let error =
-            refused(open_alsa(AlsaDevices { speaker, ..names("null", "null") }, StreamFormat::default()));
+            refused(open_alsa(AlsaDevices { speaker, ..devices("null", "null") }, StreamFormat::default()));
         assert!(matches!(&error, AudioError::Unfit { end: Direction::Playback, .. }), "{error:?}");
         assert!(error.to_string().contains(sentence), "{error}");
     }
@@ -122,18 +122,21 @@ fn what_is_said_is_granted_and_the_rest_is_chosen() {
     };
     let microphone = Source { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
     let louder = Source { form: PcmRequest::default(), channels: vec![3], ..microphone.clone() };
-    let sound =
-        open_alsa(AlsaDevices { microphone, ..names("null", "null") }, StreamFormat::default()).unwrap();
-    let said = sound.granted()[0].to_string();
-    assert!(said.starts_with("microphone \"null\": 48000 Hz S24_3LE 2 channels, resampled; "), "{said}");
-    assert_eq!(sound.granted()[0].period_frames, 240);
-    let said = sound.granted()[1].to_string();
-    assert!(said.starts_with("speaker \"null\": 24000 Hz S16 1 channel; periods of 240 "), "{said}");
-    let sound =
-        open_alsa(AlsaDevices { microphone: louder, ..names("null", "null") }, StreamFormat::default())
+    let audio =
+        open_alsa(AlsaDevices { microphone, ..devices("null", "null") }, StreamFormat::default()).unwrap();
+    let message = audio.granted()[0].to_string();
+    assert!(
+        message.starts_with("microphone \"null\": 48000 Hz S24_3LE 2 channels, resampled; "),
+        "{message}"
+    );
+    assert_eq!(audio.granted()[0].period_frames, 240);
+    let message = audio.granted()[1].to_string();
+    assert!(message.starts_with("speaker \"null\": 24000 Hz S16 1 channel; periods of 240 "), "{message}");
+    let audio =
+        open_alsa(AlsaDevices { microphone: louder, ..devices("null", "null") }, StreamFormat::default())
             .unwrap();
-    let said = sound.granted()[0].to_string();
-    assert!(said.starts_with("microphone \"null\": 24000 Hz S32 4 channels; "), "{said}");
+    let message = audio.granted()[0].to_string();
+    assert!(message.starts_with("microphone \"null\": 24000 Hz S32 4 channels; "), "{message}");
 }
 
 #[test]
@@ -143,8 +146,8 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
         (44_100, SampleFormat::S24In3, 1, 3),
         (16_000, SampleFormat::S24, 4, 4),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("speaker.raw");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("speaker.raw");
         let form = PcmRequest {
             rate_hz: Some(rate_hz),
             format: Some(format),
@@ -153,12 +156,12 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
         };
         let device = format!("file:FILE='{}',FORMAT=raw", path.display());
         let speaker = Drain { device, form, channels: vec![channels - 1] };
-        let mut sound =
-            open_alsa(AlsaDevices { speaker, ..names("null", "null") }, StreamFormat::default()).unwrap();
+        let mut audio =
+            open_alsa(AlsaDevices { speaker, ..devices("null", "null") }, StreamFormat::default()).unwrap();
         let reply: Vec<[i16; 1]> = tone(24_000).into_iter().map(|sample| [sample]).collect();
-        assert_eq!(sound.playback.write(&reply), 24_000);
-        until(&sound, |sound| sound.playback.played_position() == 24_000);
-        drop(sound);
+        assert_eq!(audio.playback.write(&reply), 24_000);
+        until(&audio, |audio| audio.playback.played_position() == 24_000);
+        drop(audio);
         let raw = std::fs::read(&path).unwrap();
         let frames = raw.chunks_exact(bytes * usize::from(channels));
         let played: Vec<[f64; 2]> = frames
@@ -182,7 +185,7 @@ fn any_form_of_a_card_plays_what_the_mouth_says() {
     }
 }
 
-fn names(microphone: &str, speaker: &str) -> AlsaDevices {
+fn devices(microphone: &str, speaker: &str) -> AlsaDevices {
     AlsaDevices {
         microphone: Source { device: microphone.to_owned(), ..Source::default() },
         speaker: Drain { device: speaker.to_owned(), ..Drain::default() },
@@ -212,30 +215,30 @@ fn refused(result: Result<AudioIo, AudioError>) -> AudioError {
 }
 
 /// Waits, woken by the sound itself, for something to become true.
-pub(super) fn until(sound: &AudioIo, mut truth: impl FnMut(&AudioIo) -> bool) {
+pub(super) fn until(audio: &AudioIo, mut condition: impl FnMut(&AudioIo) -> bool) {
     for _ in 0..2000 {
-        if truth(sound) {
+        if condition(audio) {
             return;
         }
-        assert_eq!(sound.failure(), None);
-        rest(sound);
+        assert_eq!(audio.failure(), None);
+        wait(audio);
     }
     panic!("it never became true");
 }
 
-pub(super) fn until_mut(sound: &mut AudioIo, mut truth: impl FnMut(&mut AudioIo) -> bool) {
+pub(super) fn until_mut(audio: &mut AudioIo, mut condition: impl FnMut(&mut AudioIo) -> bool) {
     for _ in 0..2000 {
-        if truth(sound) {
+        if condition(audio) {
             return;
         }
-        assert_eq!(sound.failure(), None);
-        rest(sound);
+        assert_eq!(audio.failure(), None);
+        wait(audio);
     }
     panic!("it never became true");
 }
 
-fn rest(sound: &AudioIo) {
+fn wait(audio: &AudioIo) {
     let timeout = Timespec::try_from(Duration::from_millis(10)).unwrap();
-    let _ = poll(&mut [PollFd::new(sound, PollFlags::IN)], Some(&timeout));
-    sound.clear_wake();
+    let _ = poll(&mut [PollFd::new(audio, PollFlags::IN)], Some(&timeout));
+    audio.clear_wake();
 }

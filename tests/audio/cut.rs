@@ -1,4 +1,4 @@
-//! A cut: silent at once, no click, and the receipt says what was heard.
+//! A cut: silent at once, no click, and the receipt says what was output.
 
 use mynah::audio::{CutReceipt, PcmError};
 
@@ -11,31 +11,31 @@ const FADE_JUMP: i32 = 32767 / FADE as i32 + 1;
 #[test]
 fn a_cut_is_silent_within_a_fade_from_any_fill() {
     for played in 0..=QUEUE {
-        let mut rig = speaking(&tone(4800));
+        let mut rig = playing(&tone(4800));
         rig.dac.tick(played);
-        rig.mouth(|mouth| mouth.cut());
-        rig.turn();
-        let heard = rig.hear(1000);
-        assert!(heard[FADE..].iter().all(|sample| *sample == 0), "sound goes on after {played} frames");
+        rig.handle(|handle| handle.cut());
+        rig.run();
+        let output = rig.play(1000);
+        assert!(output[FADE..].iter().all(|sample| *sample == 0), "sound goes on after {played} frames");
     }
 }
 
 #[test]
 fn a_cut_nobody_rang_for_is_silent_within_a_period_and_a_fade() {
-    let mut rig = speaking(&tone(4800));
-    rig.mouth(|mouth| mouth.cut());
-    let heard = rig.hear(1000);
-    assert!(heard[PERIOD + FADE..].iter().all(|sample| *sample == 0));
+    let mut rig = playing(&tone(4800));
+    rig.handle(|handle| handle.cut());
+    let output = rig.play(1000);
+    assert!(output[PERIOD + FADE..].iter().all(|sample| *sample == 0));
 }
 
 #[test]
 fn a_cut_does_not_click_wherever_it_falls() {
     for played in 0..=QUEUE {
-        let mut rig = speaking(&tone(4800));
+        let mut rig = playing(&tone(4800));
         rig.dac.tick(played);
-        rig.mouth(|mouth| mouth.cut());
-        rig.turn();
-        rig.hear(480);
+        rig.handle(|handle| handle.cut());
+        rig.run();
+        rig.play(480);
         assert!(largest_jump(&rig.dac.out) <= TONE_JUMP + FADE_JUMP, "a click after {played} frames");
     }
 }
@@ -43,14 +43,14 @@ fn a_cut_does_not_click_wherever_it_falls() {
 #[test]
 fn a_cut_within_the_fade_of_another_does_not_click_either() {
     for between in 0..=FADE {
-        let mut rig = speaking(&tone(4800));
-        rig.mouth(|mouth| mouth.cut());
-        rig.turn();
+        let mut rig = playing(&tone(4800));
+        rig.handle(|handle| handle.cut());
+        rig.run();
         rig.dac.tick(between);
-        rig.say(&tone(100));
-        rig.mouth(|mouth| mouth.cut());
-        rig.turn();
-        rig.hear(480);
+        rig.write(&tone(100));
+        rig.handle(|handle| handle.cut());
+        rig.run();
+        rig.play(480);
         assert!(
             largest_jump(&rig.dac.out) <= TONE_JUMP + 2 * FADE_JUMP,
             "a click after {between} frames of fade"
@@ -60,136 +60,143 @@ fn a_cut_within_the_fade_of_another_does_not_click_either() {
 
 #[test]
 fn the_reply_after_a_cut_is_whole_to_the_sample() {
-    let mut rig = speaking(&tone(4800));
+    let mut rig = playing(&tone(4800));
     let reply = numbered(0, 2000);
-    rig.mouth(|mouth| mouth.cut());
-    rig.say(&reply);
-    rig.turn();
-    let heard = rig.hear(FADE + 2000);
-    assert_eq!(heard[FADE..], reply);
+    rig.handle(|handle| handle.cut());
+    rig.write(&reply);
+    rig.run();
+    let output = rig.play(FADE + 2000);
+    assert_eq!(output[FADE..], reply);
 }
 
 #[test]
 fn the_receipt_says_what_the_dac_played() {
     for played in 0..=QUEUE {
-        let mut rig = speaking(&numbered(0, 4800));
+        let mut rig = playing(&numbered(0, 4800));
         rig.dac.tick(played);
-        let cut = rig.mouth(|mouth| mouth.cut());
-        assert!(rig.turn(), "the session is told");
-        let truth = heard_up_to(&rig.dac.out);
-        assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(CutReceipt { cut, played: truth }));
-        assert_eq!(rig.mouth(|mouth| (mouth.receipt(), mouth.played_position())), (None, truth));
+        let cut = rig.handle(|handle| handle.cut());
+        assert!(rig.run(), "the session is told");
+        let expected = played_up_to(&rig.dac.out);
+        assert_eq!(rig.handle(|handle| handle.receipt()), Some(CutReceipt { cut, played: expected }));
+        assert_eq!(rig.handle(|handle| (handle.receipt(), handle.played_position())), (None, expected));
     }
 }
 
 #[test]
 fn the_receipt_is_off_by_no_more_than_the_delay_is() {
     for error in [-240, -100, 1, 240] {
-        let mut rig = speaking(&numbered(0, 4800));
-        rig.hear(960);
+        let mut rig = playing(&numbered(0, 4800));
+        rig.play(960);
         rig.dac.delay_error = error;
-        rig.mouth(|mouth| mouth.cut());
-        rig.turn();
-        let receipt = rig.mouth(|mouth| mouth.receipt()).unwrap();
-        assert!(receipt.played.abs_diff(heard_up_to(&rig.dac.out)) <= error.unsigned_abs(), "off by {error}");
+        rig.handle(|handle| handle.cut());
+        rig.run();
+        let receipt = rig.handle(|handle| handle.receipt()).unwrap();
+        assert!(
+            receipt.played.abs_diff(played_up_to(&rig.dac.out)) <= error.unsigned_abs(),
+            "off by {error}"
+        );
     }
 }
 
 #[test]
 fn a_delay_that_cannot_be_is_taken_for_the_nearest_that_can() {
-    let mut rig = speaking(&numbered(0, 4800));
-    let before = rig.mouth(|mouth| mouth.played_position());
+    let mut rig = playing(&numbered(0, 4800));
+    let before = rig.handle(|handle| handle.played_position());
     rig.dac.delay_error = 1_000_000;
-    rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.played_position()), before, "what was heard stays heard");
+    rig.run();
+    assert_eq!(rig.handle(|handle| handle.played_position()), before, "what was output stays output");
     rig.dac.delay_error = -1_000_000;
-    rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.played_position()), before + QUEUE as u64, "no more than was written");
+    rig.run();
+    assert_eq!(
+        rig.handle(|handle| handle.played_position()),
+        before + QUEUE as u64,
+        "no more than was written"
+    );
 }
 
 #[test]
 fn a_cut_in_silence_leaves_the_speaker_alone() {
     let mut rig = Rig::new();
-    rig.turn();
-    let cut = rig.mouth(|mouth| mouth.cut());
+    rig.run();
+    let cut = rig.handle(|handle| handle.cut());
     assert_eq!(cut, 0);
-    rig.say(&numbered(0, 480));
-    rig.hear(1440);
-    let cut = rig.mouth(|mouth| mouth.cut());
-    assert!(rig.turn());
-    assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(CutReceipt { cut, played: 480 }));
+    rig.write(&numbered(0, 480));
+    rig.play(1440);
+    let cut = rig.handle(|handle| handle.cut());
+    assert!(rig.run());
+    assert_eq!(rig.handle(|handle| handle.receipt()), Some(CutReceipt { cut, played: 480 }));
     assert!(rig.dac.flushes.is_empty());
 }
 
 #[test]
 fn a_cut_takes_what_was_taken_from_the_lane_and_not_by_the_speaker() {
     let mut rig = Rig::new();
-    rig.say(&numbered(0, 100));
-    rig.dac.most = 0;
-    rig.turn();
-    rig.mouth(|mouth| mouth.cut());
-    rig.say(&numbered(100, 50));
-    rig.dac.most = usize::MAX;
-    rig.turn();
-    assert_eq!(rig.hear(50), numbered(100, 50));
+    rig.write(&numbered(0, 100));
+    rig.dac.write_max = 0;
+    rig.run();
+    rig.handle(|handle| handle.cut());
+    rig.write(&numbered(100, 50));
+    rig.dac.write_max = usize::MAX;
+    rig.run();
+    assert_eq!(rig.play(50), numbered(100, 50));
 }
 
 #[test]
 fn what_is_written_after_a_cut_survives_a_cut_that_falls_inside_a_turn() {
-    let mut rig = speaking(&numbered(0, 4800));
-    let sound = std::rc::Rc::clone(&rig.sound);
+    let mut rig = playing(&numbered(0, 4800));
+    let audio = std::rc::Rc::clone(&rig.audio);
     let mut once = true;
     // The step has looked for a cut when it asks the speaker for its level; it reads the lane after.
-    rig.dac.meanwhile = Some(Box::new(move || {
+    rig.dac.on_call = Some(Box::new(move || {
         if std::mem::take(&mut once) {
-            let mouth = &mut sound.borrow_mut().playback;
-            let cut = mouth.cut();
+            let handle = &mut audio.borrow_mut().playback;
+            let cut = handle.cut();
             let reply: Vec<[i16; 1]> = numbered(cut, 500).into_iter().map(|sample| [sample]).collect();
-            mouth.write(&reply);
+            handle.write(&reply);
         }
     }));
     rig.dac.tick(PERIOD);
-    rig.turn();
-    let heard = rig.hear(FADE + 500);
-    assert_eq!(heard[FADE..], numbered(4800, 500));
+    rig.run();
+    let output = rig.play(FADE + 500);
+    assert_eq!(output[FADE..], numbered(4800, 500));
 }
 
 #[test]
 fn a_cut_while_the_device_is_gone_is_obeyed_when_it_is_back() {
-    let mut rig = speaking(&numbered(0, 4800));
-    let truth = heard_up_to(&rig.dac.out);
+    let mut rig = playing(&numbered(0, 4800));
+    let expected = played_up_to(&rig.dac.out);
     let gone = mynah::audio::DeviceLost { errno: 19 };
-    rig.dac.trouble = Some(PcmError::Lost(gone));
-    rig.mouth(|mouth| mouth.cut());
+    rig.dac.error = Some(PcmError::Lost(gone));
+    rig.handle(|handle| handle.cut());
     assert_eq!(rig.playback.run(&mut rig.dac), Err(gone));
     rig.dac = super::dac::Dac::new();
-    rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.receipt()), Some(CutReceipt { cut: 4800, played: truth }));
-    assert!(rig.hear(960).iter().all(|sample| *sample == 0));
+    rig.run();
+    assert_eq!(rig.handle(|handle| handle.receipt()), Some(CutReceipt { cut: 4800, played: expected }));
+    assert!(rig.play(960).iter().all(|sample| *sample == 0));
 }
 
 #[test]
 fn receipts_that_nobody_takes_are_counted_and_cost_nothing_else() {
     let mut rig = Rig::new();
     for _ in 0..20 {
-        rig.say(&[1]);
-        rig.mouth(|mouth| mouth.cut());
-        rig.turn();
+        rig.write(&[1]);
+        rig.handle(|handle| handle.cut());
+        rig.run();
     }
-    assert_eq!(rig.sound.borrow().counters().receipts_lost.get(), 4);
-    assert_eq!(rig.mouth(|mouth| mouth.receipt()).map(|receipt| receipt.cut), Some(1));
+    assert_eq!(rig.audio.borrow().counters().receipts_lost.get(), 4);
+    assert_eq!(rig.handle(|handle| handle.receipt()).map(|receipt| receipt.cut), Some(1));
 }
 
-/// A reply that has been heard for a while, one period of the queue played.
-fn speaking(reply: &[i16]) -> Rig {
+/// A reply that has been output for a while, one period of the queue played.
+fn playing(reply: &[i16]) -> Rig {
     let mut rig = Rig::new();
-    rig.say(reply);
-    rig.turn();
-    rig.hear(720);
+    rig.write(reply);
+    rig.run();
+    rig.play(720);
     rig
 }
 
-fn heard_up_to(out: &[i16]) -> u64 {
+fn played_up_to(out: &[i16]) -> u64 {
     let mut position = 0;
     for sample in out {
         if *sample == number(position) {

@@ -18,11 +18,11 @@ pub(super) const FADE: usize = 120;
 
 /// The speaker: it plays what it holds frame by frame, silence while it does not run.
 pub(super) struct Dac {
-    pub(super) held: VecDeque<i16>,
+    pub(super) buffered: VecDeque<i16>,
     /// Every sample that was heard.
     pub(super) out: Vec<i16>,
     pub(super) running: bool,
-    pub(super) trouble: Option<PcmError>,
+    pub(super) error: Option<PcmError>,
     /// What recovering leads to.
     pub(super) recovery: Result<Recovery, PcmError>,
     /// Added to the delay it reports.
@@ -31,50 +31,50 @@ pub(super) struct Dac {
     pub(super) queue: usize,
     pub(super) buffer: usize,
     /// The most it takes in one write.
-    pub(super) most: usize,
+    pub(super) write_max: usize,
     /// How many samples had been heard at each flush.
     pub(super) flushes: Vec<usize>,
     /// What the session does while the step is asking or writing.
-    pub(super) meanwhile: Option<Box<dyn FnMut()>>,
+    pub(super) on_call: Option<Box<dyn FnMut()>>,
 }
 
 impl Dac {
     pub(super) fn new() -> Dac {
-        Dac::at(24_000)
+        Dac::at_rate(24_000)
     }
 
     /// Makes one that plays so many frames a second.
-    pub(super) fn at(rate_hz: u32) -> Dac {
+    pub(super) fn at_rate(rate_hz: u32) -> Dac {
         let period = rate_hz as usize / 100;
         Dac {
-            held: VecDeque::with_capacity(4 * period),
+            buffered: VecDeque::with_capacity(4 * period),
             out: Vec::with_capacity(400_000),
             running: false,
-            trouble: None,
+            error: None,
             recovery: Ok(Recovery::Emptied),
             delay_error: 0,
             period,
             queue: 2 * period,
             buffer: 4 * period,
-            most: usize::MAX,
+            write_max: usize::MAX,
             flushes: Vec::with_capacity(1000),
-            meanwhile: None,
+            on_call: None,
         }
     }
 
     pub(super) fn tick(&mut self, frames: usize) {
         for _ in 0..frames {
-            let sample = if self.running { self.held.pop_front() } else { Some(0) };
+            let sample = if self.running { self.buffered.pop_front() } else { Some(0) };
             if sample.is_none() {
                 self.running = false;
-                self.trouble = Some(PcmError::Xrun);
+                self.error = Some(PcmError::Xrun);
             }
             self.out.push(sample.unwrap_or(0));
         }
     }
 
     /// Returns what is heard from now on, `frames` of it.
-    pub(super) fn hear(&mut self, playback: &mut Playback, frames: usize) -> Vec<i16> {
+    pub(super) fn play(&mut self, playback: &mut Playback, frames: usize) -> Vec<i16> {
         let from = self.out.len();
         for _ in 0..frames.div_ceil(self.period) {
             self.tick(self.period);
@@ -83,14 +83,14 @@ impl Dac {
         self.out[from..from + frames].to_vec()
     }
 
-    fn interrupt(&mut self) {
-        if let Some(meanwhile) = &mut self.meanwhile {
-            meanwhile();
+    fn call_session(&mut self) {
+        if let Some(on_call) = &mut self.on_call {
+            on_call();
         }
     }
 
-    fn fail(&self) -> Result<(), PcmError> {
-        self.trouble.map_or(Ok(()), Err)
+    fn check(&self) -> Result<(), PcmError> {
+        self.error.map_or(Ok(()), Err)
     }
 }
 
@@ -100,34 +100,35 @@ impl PlaybackDevice for Dac {
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
-        self.fail()?;
-        let level = BufferLevel { queued: self.held.len(), delay: self.held.len() as i64 + self.delay_error };
-        self.interrupt();
+        self.check()?;
+        let level =
+            BufferLevel { queued: self.buffered.len(), delay: self.buffered.len() as i64 + self.delay_error };
+        self.call_session();
         Ok(level)
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        self.fail()?;
-        self.interrupt();
-        let taken = frames.len().min(self.buffer - self.held.len()).min(self.most);
-        self.held.extend(frames[..taken].iter().map(|frame| sample(*frame)));
-        self.running |= self.held.len() >= self.queue;
+        self.check()?;
+        self.call_session();
+        let taken = frames.len().min(self.buffer - self.buffered.len()).min(self.write_max);
+        self.buffered.extend(frames[..taken].iter().map(|frame| sample(*frame)));
+        self.running |= self.buffered.len() >= self.queue;
         Ok(taken)
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {
-        self.fail()?;
+        self.check()?;
         self.flushes.push(self.out.len());
-        self.held.clear();
+        self.buffered.clear();
         self.running = false;
         Ok(())
     }
 
     fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         if self.recovery == Ok(Recovery::Emptied) {
-            self.held.clear();
+            self.buffered.clear();
             self.running = false;
-            self.trouble = None;
+            self.error = None;
         }
         self.recovery
     }
@@ -135,41 +136,41 @@ impl PlaybackDevice for Dac {
 
 /// A session, a step and a speaker.
 pub(super) struct Rig {
-    pub(super) sound: Rc<RefCell<AudioIo>>,
+    pub(super) audio: Rc<RefCell<AudioIo>>,
     pub(super) playback: Playback,
     pub(super) dac: Dac,
 }
 
 impl Rig {
     pub(super) fn new() -> Rig {
-        Rig::at(24_000)
+        Rig::at_rate(24_000)
     }
 
     /// Makes one whose speaker plays so many frames a second.
-    pub(super) fn at(rate_hz: u32) -> Rig {
-        let shape = StreamFormat::default();
+    pub(super) fn at_rate(rate_hz: u32) -> Rig {
+        let format = StreamFormat::default();
         let period = rate_hz as usize / 100;
-        let intake = CaptureChain::new(shape, 24_000, PERIOD, 0.0, true).unwrap();
-        let outlet = PlaybackChain::new(shape, rate_hz, period).unwrap();
-        let (sound, _, playback) = steps_with_chains(shape, intake, outlet).unwrap();
-        Rig { sound: Rc::new(RefCell::new(sound)), playback, dac: Dac::at(rate_hz) }
+        let capture_chain = CaptureChain::new(format, 24_000, PERIOD, 0.0, true).unwrap();
+        let playback_chain = PlaybackChain::new(format, rate_hz, period).unwrap();
+        let (audio, _, playback) = steps_with_chains(format, capture_chain, playback_chain).unwrap();
+        Rig { audio: Rc::new(RefCell::new(audio)), playback, dac: Dac::at_rate(rate_hz) }
     }
 
-    pub(super) fn mouth<T>(&self, ask: impl FnOnce(&mut PlaybackHandle) -> T) -> T {
-        ask(&mut self.sound.borrow_mut().playback)
+    pub(super) fn handle<T>(&self, ask: impl FnOnce(&mut PlaybackHandle) -> T) -> T {
+        ask(&mut self.audio.borrow_mut().playback)
     }
 
-    pub(super) fn say(&self, samples: &[i16]) {
+    pub(super) fn write(&self, samples: &[i16]) {
         let frames: Vec<PlaybackFrame> = samples.iter().map(|sample| [*sample]).collect();
-        assert_eq!(self.mouth(|mouth| mouth.write(&frames)), frames.len());
+        assert_eq!(self.handle(|handle| handle.write(&frames)), frames.len());
     }
 
-    pub(super) fn turn(&mut self) -> bool {
+    pub(super) fn run(&mut self) -> bool {
         self.playback.run(&mut self.dac).unwrap()
     }
 
-    pub(super) fn hear(&mut self, frames: usize) -> Vec<i16> {
-        self.dac.hear(&mut self.playback, frames)
+    pub(super) fn play(&mut self, frames: usize) -> Vec<i16> {
+        self.dac.play(&mut self.playback, frames)
     }
 }
 

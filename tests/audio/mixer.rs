@@ -36,9 +36,9 @@ fn a_card_that_is_not_there_is_refused_by_name() {
         };
         let error = controls(&[control]).remove(0);
         assert!(matches!(&error, AudioError::Mixer { .. }), "{error:?}");
-        let said = error.to_string();
-        assert!(said.starts_with("the control \"Master\" of the card "), "{said}");
-        assert!(said.contains("nowhere") || said.contains("no\\0where"), "{said}");
-        assert!(said.contains("/proc/asound/cards"), "{said}");
+        let message = error.to_string();
+        assert!(message.starts_with("the control \"Master\" of the card "), "{message}");
+        assert!(message.contains("nowhere") || message.contains("no\\0where"), "{message}");
+        assert!(message.contains("/proc/asound/cards"), "{message}");
     }
 }

@@ -18,7 +18,7 @@ fn a_busy_speaker_names_who_holds_it_whatever_it_is_called() {
     for name in ["hw:CARD=S330", "plughw:CARD=S330,DEV=0", "hw:2,0", "plug:'hw:2'", "plughw:S330", "default"]
     {
         assert_eq!(
-            said(&tree, Direction::Playback, name, libc::EBUSY),
+            message(&tree, Direction::Playback, name, libc::EBUSY),
             format!(
                 "the speaker {name:?} is held by arecord (process 1234); stop it, or choose another of those that \
                  `aplay -L` lists"
@@ -33,8 +33,8 @@ fn the_holder_of_another_card_device_or_direction_is_not_named() {
     hold(&tree, "card0/pcm0p/sub0", 7);
     hold(&tree, "card2/pcm1p/sub0", 8);
     hold(&tree, "card2/pcm0c/sub0", 9);
-    let said = said(&tree, Direction::Playback, "hw:CARD=S330,DEV=0", libc::EBUSY);
-    assert!(said.contains("is busy, and the system does not say with what; end"), "{said}");
+    let message = message(&tree, Direction::Playback, "hw:CARD=S330,DEV=0", libc::EBUSY);
+    assert!(message.contains("is busy, and the system does not say with what; end"), "{message}");
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn every_holder_is_named_once_and_one_that_may_not_be_seen_by_its_number() {
     hold(&tree, "card2/pcm0p/sub1", 61);
     thread(&tree, 60, 60, "music", "music\0");
     thread(&tree, 61, 60, "music", "music\0");
-    let said = said(&tree, Direction::Playback, "default", libc::EBUSY);
-    assert!(said.contains("held by process 50 and music (process 60); stop it"), "{said}");
+    let message = message(&tree, Direction::Playback, "default", libc::EBUSY);
+    assert!(message.contains("held by process 50 and music (process 60); stop it"), "{message}");
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn a_sound_server_is_known_and_said_how_to_stop() {
         let tree = tree();
         hold(&tree, "card2/pcm0c/sub0", 900);
         thread(&tree, 900, 880, comm, line);
-        let said = said(&tree, Direction::Capture, "hw:CARD=S330", libc::EBUSY);
+        let message = message(&tree, Direction::Capture, "hw:CARD=S330", libc::EBUSY);
         assert!(
-            said.contains(&format!("the microphone \"hw:CARD=S330\" is held by {comm} (process 880)")),
-            "{said}"
+            message.contains(&format!("the microphone \"hw:CARD=S330\" is held by {comm} (process 880)")),
+            "{message}"
         );
-        assert!(said.contains(command) && said.contains("`arecord -L` lists"), "{said}");
+        assert!(message.contains(command) && message.contains("`arecord -L` lists"), "{message}");
     }
 }
 
@@ -72,31 +72,31 @@ fn a_long_name_that_the_kernel_cut_is_said_whole() {
     let tree = tree();
     hold(&tree, "card2/pcm0p/sub0", 5);
     thread(&tree, 5, 5, "linux-voice-ass", "/opt/linux-voice-assistant\0");
-    let said = said(&tree, Direction::Playback, "hw:2", libc::EBUSY);
-    assert!(said.contains("linux-voice-assistant (process 5)"), "{said}");
+    let message = message(&tree, Direction::Playback, "hw:2", libc::EBUSY);
+    assert!(message.contains("linux-voice-assistant (process 5)"), "{message}");
 }
 
 #[test]
 fn a_device_that_is_missing_is_said_with_those_that_are_there() {
     let tree = tree();
     assert_eq!(
-        said(&tree, Direction::Capture, "hw:CARD=S33O", libc::ENODEV),
+        message(&tree, Direction::Capture, "hw:CARD=S33O", libc::ENODEV),
         "there is no microphone \"hw:CARD=S33O\" [why]; plug it in, or choose one that is there: \
          \"hw:CARD=S330,DEV=0\", or what else `arecord -L` lists"
     );
-    let said = said(&tree, Direction::Playback, "hw:CARD=S33O", libc::ENOENT);
+    let message = message(&tree, Direction::Playback, "hw:CARD=S33O", libc::ENOENT);
     assert!(
-        said.contains("\"hw:CARD=vc4hdmi,DEV=0\", \"hw:CARD=S330,DEV=0\", \"hw:CARD=S330,DEV=1\""),
-        "{said}"
+        message.contains("\"hw:CARD=vc4hdmi,DEV=0\", \"hw:CARD=S330,DEV=0\", \"hw:CARD=S330,DEV=1\""),
+        "{message}"
     );
 }
 
 #[test]
 fn a_machine_without_a_card_is_told_so() {
     let empty = tempfile::tempdir().unwrap();
-    let said = said(&empty, Direction::Playback, "default", libc::ENOENT);
+    let message = message(&empty, Direction::Playback, "default", libc::ENOENT);
     assert_eq!(
-        said,
+        message,
         "there is no speaker \"default\" [why]; no sound card here has a speaker: plug one in, and see that \
          `aplay -L` lists it"
     );
@@ -105,15 +105,15 @@ fn a_machine_without_a_card_is_told_so() {
 #[test]
 fn a_user_who_may_not_open_a_card_is_told_the_group_and_the_command() {
     let tree = tree();
-    let said = said(&tree, Direction::Playback, "hw:2", libc::EACCES);
+    let message = message(&tree, Direction::Playback, "hw:2", libc::EACCES);
     let user = format!("u{}", rustix::process::geteuid().as_raw());
-    assert!(said.starts_with(&format!("the user {user} may not open the speaker \"hw:2\"")), "{said}");
+    assert!(message.starts_with(&format!("the user {user} may not open the speaker \"hw:2\"")), "{message}");
     assert!(
-        said.contains(&format!("group audio: run `sudo usermod -aG audio {user}`, then log in again")),
-        "{said}"
+        message.contains(&format!("group audio: run `sudo usermod -aG audio {user}`, then log in again")),
+        "{message}"
     );
-    let said = self::said(&tree, Direction::Playback, "hw:2", libc::EPERM);
-    assert!(said.contains("DeviceAllow=char-alsa rw"), "{said}");
+    let message = self::message(&tree, Direction::Playback, "hw:2", libc::EPERM);
+    assert!(message.contains("DeviceAllow=char-alsa rw"), "{message}");
 }
 
 #[test]
@@ -124,16 +124,16 @@ fn a_card_that_alsa_takes_for_missing_because_it_may_not_be_seen_is_not_called_m
     fs::set_permissions(&node, fs::Permissions::from_mode(0o000)).unwrap();
     // Nothing is forbidden to root.
     let forbidden = fs::File::open(&node).is_err();
-    let said = said(&tree, Direction::Playback, "hw:CARD=S330", libc::ENODEV);
-    assert_eq!(said.contains("usermod"), forbidden, "{said}");
-    assert_eq!(said.contains("there is no speaker"), !forbidden, "{said}");
+    let message = message(&tree, Direction::Playback, "hw:CARD=S330", libc::ENODEV);
+    assert_eq!(message.contains("usermod"), forbidden, "{message}");
+    assert_eq!(message.contains("there is no speaker"), !forbidden, "{message}");
 }
 
 #[test]
 fn what_the_system_does_not_explain_is_said_as_it_is() {
     let tree = tree();
     assert_eq!(
-        said(&tree, Direction::Playback, "default", libc::ECONNREFUSED),
+        message(&tree, Direction::Playback, "default", libc::ECONNREFUSED),
         "cannot open the speaker \"default\": Connection refused (os error 111) [why]; start the sound server behind \
          it, or choose a card itself from those that `aplay -L` lists"
     );
@@ -141,7 +141,7 @@ fn what_the_system_does_not_explain_is_said_as_it_is() {
     assert_eq!(diagnose(other.clone(), tree.path()), other);
 }
 
-fn said(tree: &TempDir, end: Direction, device: &str, errno: i32) -> String {
+fn message(tree: &TempDir, end: Direction, device: &str, errno: i32) -> String {
     let error = AudioError::Open { end, device: device.to_owned(), errno, said: "why".to_owned() };
     diagnose(error, tree.path()).to_string()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mynah::audio::{AudioError, DeviceLost, Direction, MissingDevices, StreamFormat, UnplugPolicy, loops};
 
 use super::dac::numbered;
-use super::stage::{BUSY, Stage, UNPLUGGED, at_once};
+use super::stage::{BUSY, Stage, UNPLUGGED, complete};
 
 const WAIT: UnplugPolicy = UnplugPolicy::Wait;
 
@@ -13,11 +13,11 @@ const WAIT: UnplugPolicy = UnplugPolicy::Wait;
 fn a_speaker_that_is_unplugged_is_away_at_once_and_back_when_it_has_played() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
-    stage.at(1000, Stage::put_back);
-    let ended = talk(&stage, WAIT, 4000);
-    assert_eq!(ended, Ok(()));
-    assert_eq!(stage.tries(), [(350, false), (850, false), (1850, true)]);
-    assert_eq!(stage.speaker_seen(), [(100, Some(UNPLUGGED)), (1930, None)]);
+    stage.at(1000, Stage::plug_in);
+    let result = run_playback(&stage, WAIT, 4000);
+    assert_eq!(result, Ok(()));
+    assert_eq!(stage.attempts(), [(350, false), (850, false), (1850, true)]);
+    assert_eq!(stage.playback_observed(), [(100, Some(UNPLUGGED)), (1930, None)]);
     assert_eq!(stage.reopens(), 1);
 }
 
@@ -25,29 +25,29 @@ fn a_speaker_that_is_unplugged_is_away_at_once_and_back_when_it_has_played() {
 fn tries_grow_apart_to_two_seconds_and_go_on_for_ever() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
-    assert_eq!(talk(&stage, WAIT, 86_400_000), Ok(()));
-    let tries: Vec<u64> = stage.tries().iter().map(|(at, _)| *at).collect();
-    let gaps: Vec<u64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(run_playback(&stage, WAIT, 86_400_000), Ok(()));
+    let attempts: Vec<u64> = stage.attempts().iter().map(|(at, _)| *at).collect();
+    let gaps: Vec<u64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(gaps[..3], [500, 1000, 2000]);
-    assert!(gaps[2..].iter().all(|gap| *gap == 2000) && tries.len() > 43_000, "{}", tries.len());
-    assert_eq!(stage.speaker_seen(), [(100, Some(UNPLUGGED))], "one day away is said once");
+    assert!(gaps[2..].iter().all(|gap| *gap == 2000) && attempts.len() > 43_000, "{}", attempts.len());
+    assert_eq!(stage.playback_observed(), [(100, Some(UNPLUGGED))], "one day away is said once");
 }
 
 #[test]
 fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
-    let error = talk(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).unwrap_err();
+    let error = run_playback(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).unwrap_err();
     assert_eq!(stage.now(), 5100);
     assert_eq!(
         error,
         AudioError::Lost { end: Direction::Playback, device: "scripted".to_owned(), errno: UNPLUGGED.errno }
     );
     let stage = Stage::new();
-    stage.at(0, Stage::listen);
+    stage.at(0, Stage::open_microphone);
     stage.at(100, Stage::unplug);
-    stage.at(2000, Stage::hush);
-    assert!(hear(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
+    stage.at(2000, Stage::close_microphone);
+    assert!(run_capture(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
     assert_eq!(stage.now(), 5100, "wanted or not");
 }
 
@@ -55,10 +55,10 @@ fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() 
 fn a_device_that_comes_back_in_time_has_all_its_time_again() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
-    stage.at(4000, Stage::put_back);
+    stage.at(4000, Stage::plug_in);
     stage.at(20_000, Stage::unplug);
-    assert!(talk(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
-    assert_eq!(stage.tries()[4], (5100, true), "in its last moment");
+    assert!(run_playback(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!(stage.attempts()[4], (5100, true), "in its last moment");
     assert_eq!(stage.now(), 25_000);
 }
 
@@ -66,35 +66,35 @@ fn a_device_that_comes_back_in_time_has_all_its_time_again() {
 fn a_device_that_opens_in_its_last_moment_and_gives_nothing_wins_no_time() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
-    stage.at(4000, Stage::flap);
-    assert!(talk(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
-    assert_eq!((stage.tries()[4], stage.now()), ((5100, true), 5100));
+    stage.at(4000, Stage::fail_on_start);
+    assert!(run_playback(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
+    assert_eq!((stage.attempts()[4], stage.now()), ((5100, true), 5100));
 }
 
 #[test]
 fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard() {
     let stage = Stage::new();
-    stage.at(0, |stage| stage.say(&numbered(0, 4800)));
+    stage.at(0, |stage| stage.write(&numbered(0, 4800)));
     stage.at(100, Stage::unplug);
     stage.at(170, Stage::cut);
-    assert_eq!(talk(&stage, WAIT, 3000), Ok(()));
+    assert_eq!(run_playback(&stage, WAIT, 3000), Ok(()));
     let receipts = stage.receipts();
     assert_eq!(receipts.len(), 1);
     let (at, receipt) = receipts[0];
     assert_eq!((at, receipt.cut), (170, 4800));
     assert!(receipt.played > 0 && receipt.played <= 2400, "{receipt:?}");
-    assert_eq!(stage.heard_numbers(), numbered(0, stage.heard_numbers().len()));
+    assert_eq!(stage.played_numbers(), numbered(0, stage.played_numbers().len()));
 }
 
 #[test]
 fn a_cut_in_the_moment_of_the_loss_is_receipted_too() {
     let stage = Stage::new();
-    stage.at(0, |stage| stage.say(&numbered(0, 4800)));
+    stage.at(0, |stage| stage.write(&numbered(0, 4800)));
     stage.at(100, |stage| {
         stage.cut();
         stage.unplug();
     });
-    assert_eq!(talk(&stage, WAIT, 3000), Ok(()));
+    assert_eq!(run_playback(&stage, WAIT, 3000), Ok(()));
     let receipts: Vec<_> = stage.receipts().iter().map(|(at, receipt)| (*at, receipt.cut)).collect();
     assert_eq!(receipts, [(100, 4800)]);
 }
@@ -102,13 +102,13 @@ fn a_cut_in_the_moment_of_the_loss_is_receipted_too() {
 #[test]
 fn what_was_said_after_a_cut_and_what_nobody_cut_is_played_by_the_device_that_comes_back() {
     let stage = Stage::new();
-    stage.at(0, |stage| stage.say(&numbered(0, 2400)));
+    stage.at(0, |stage| stage.write(&numbered(0, 2400)));
     stage.at(50, Stage::unplug);
     stage.at(170, Stage::cut);
-    stage.at(180, |stage| stage.say(&numbered(10_000, 2400)));
-    stage.at(190, Stage::put_back);
-    assert_eq!(talk(&stage, WAIT, 3000), Ok(()));
-    let heard = stage.heard_numbers();
+    stage.at(180, |stage| stage.write(&numbered(10_000, 2400)));
+    stage.at(190, Stage::plug_in);
+    assert_eq!(run_playback(&stage, WAIT, 3000), Ok(()));
+    let heard = stage.played_numbers();
     let again = numbered(10_000, 2400);
     let before = heard.windows(2400).position(|heard| heard == again).expect("it was heard whole");
     assert_eq!(heard[..before], numbered(0, before));
@@ -121,12 +121,12 @@ fn a_session_that_rings_without_end_puts_off_no_try() {
     stage.at(100, Stage::unplug);
     for at in (110..2000).step_by(10) {
         stage.at(at, |stage| {
-            stage.say(&[1]);
+            stage.write(&[1]);
             stage.cut();
         });
     }
-    assert_eq!(talk(&stage, WAIT, 2000), Ok(()));
-    assert_eq!(stage.tries(), [(350, false), (850, false), (1850, false)]);
+    assert_eq!(run_playback(&stage, WAIT, 2000), Ok(()));
+    assert_eq!(stage.attempts(), [(350, false), (850, false), (1850, false)]);
 }
 
 #[test]
@@ -134,43 +134,43 @@ fn a_device_whose_node_is_made_again_is_tried_soon_and_never_more_than_four_time
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     stage.at(20_000, |stage| {
-        stage.put_back();
+        stage.plug_in();
         stage.nodes_changed();
     });
-    assert_eq!(talk(&stage, WAIT, 30_000), Ok(()));
-    assert_eq!(stage.tries().last(), Some(&(20_250, true)));
+    assert_eq!(run_playback(&stage, WAIT, 30_000), Ok(()));
+    assert_eq!(stage.attempts().last(), Some(&(20_250, true)));
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     for at in 200..10_000 {
         stage.at(at, Stage::nodes_changed);
     }
-    assert_eq!(talk(&stage, WAIT, 10_000), Ok(()));
-    assert!((20..=40).contains(&stage.tries().len()), "{:?}", stage.tries());
+    assert_eq!(run_playback(&stage, WAIT, 10_000), Ok(()));
+    assert!((20..=40).contains(&stage.attempts().len()), "{:?}", stage.attempts());
 }
 
 #[test]
 fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
     for end in [Direction::Playback, Direction::Capture] {
         let stage = Stage::new();
-        stage.at(0, Stage::listen);
-        stage.at(100, Stage::flap);
-        let ended = match end {
-            Direction::Playback => talk(&stage, WAIT, 60_000),
-            Direction::Capture => hear(&stage, WAIT, 60_000),
+        stage.at(0, Stage::open_microphone);
+        stage.at(100, Stage::fail_on_start);
+        let result = match end {
+            Direction::Playback => run_playback(&stage, WAIT, 60_000),
+            Direction::Capture => run_capture(&stage, WAIT, 60_000),
         };
-        assert_eq!(ended, Ok(()));
-        let seen = stage.seen();
-        assert_eq!(seen.len(), 1, "{end}: {seen:?}");
-        assert!((28..36).contains(&stage.tries().len()), "{end}: {:?}", stage.tries());
+        assert_eq!(result, Ok(()));
+        let observed = stage.observed();
+        assert_eq!(observed.len(), 1, "{end}: {observed:?}");
+        assert!((28..36).contains(&stage.attempts().len()), "{end}: {:?}", stage.attempts());
         let stage = Stage::new();
-        stage.at(0, Stage::listen);
-        stage.at(100, Stage::flap);
+        stage.at(0, Stage::open_microphone);
+        stage.at(100, Stage::fail_on_start);
         let limit = UnplugPolicy::End(Duration::from_secs(5));
-        let ended = match end {
-            Direction::Playback => talk(&stage, limit, 60_000),
-            Direction::Capture => hear(&stage, limit, 60_000),
+        let result = match end {
+            Direction::Playback => run_playback(&stage, limit, 60_000),
+            Direction::Capture => run_capture(&stage, limit, 60_000),
         };
-        assert!(matches!(ended, Err(AudioError::Lost { end: which, .. }) if which == end), "{ended:?}");
+        assert!(matches!(result, Err(AudioError::Lost { end: which, .. }) if which == end), "{result:?}");
         assert_eq!(stage.now(), 5100, "opening it in vain wins no time");
     }
 }
@@ -178,117 +178,117 @@ fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
 #[test]
 fn a_microphone_that_is_unplugged_is_closed_and_heard_again_when_it_is_back() {
     let stage = Stage::new();
-    stage.at(0, Stage::listen);
+    stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
     stage.at(600, |stage| assert!(!stage.is_open(), "no sample can come from it"));
-    stage.at(1000, Stage::put_back);
+    stage.at(1000, Stage::plug_in);
     stage.at(2500, |stage| assert!(stage.is_open()));
-    assert_eq!(hear(&stage, WAIT, 4000), Ok(()));
-    assert_eq!(stage.tries(), [(0, true), (750, false), (1250, true)]);
-    assert_eq!(stage.microphone_seen(), [(500, Some(UNPLUGGED)), (1410, None)]);
+    assert_eq!(run_capture(&stage, WAIT, 4000), Ok(()));
+    assert_eq!(stage.attempts(), [(0, true), (750, false), (1250, true)]);
+    assert_eq!(stage.capture_observed(), [(500, Some(UNPLUGGED)), (1410, None)]);
     assert!(stage.captured() > 0);
 }
 
 #[test]
 fn a_microphone_that_is_back_while_nobody_wants_it_is_known_to_be_and_gives_no_sample() {
     let stage = Stage::new();
-    stage.at(0, Stage::listen);
+    stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
-    stage.at(600, Stage::hush);
+    stage.at(600, Stage::close_microphone);
     stage.at(1000, |stage| {
-        stage.forget_captured();
-        stage.put_back();
+        stage.reset_captured();
+        stage.plug_in();
     });
-    assert_eq!(hear(&stage, WAIT, 60_000), Ok(()));
-    assert_eq!(stage.tries(), [(0, true), (750, false), (1250, true)], "and then it is left alone");
-    assert_eq!(stage.microphone_seen(), [(500, Some(UNPLUGGED)), (1250, None)]);
-    assert_eq!((stage.captured(), stage.lines()), (0, 1), "it never ran");
+    assert_eq!(run_capture(&stage, WAIT, 60_000), Ok(()));
+    assert_eq!(stage.attempts(), [(0, true), (750, false), (1250, true)], "and then it is left alone");
+    assert_eq!(stage.capture_observed(), [(500, Some(UNPLUGGED)), (1250, None)]);
+    assert_eq!((stage.captured(), stage.streams()), (0, 1), "it never ran");
 }
 
 #[test]
 fn a_microphone_that_is_wanted_again_while_it_is_away_is_tried_soon() {
     let stage = Stage::new();
-    stage.at(0, Stage::listen);
+    stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
-    stage.at(600, Stage::hush);
-    stage.at(5000, Stage::listen);
-    assert_eq!(hear(&stage, WAIT, 5600), Ok(()));
-    let tries = stage.tries();
-    assert_eq!(tries.last(), Some(&(5250, false)), "{tries:?}");
+    stage.at(600, Stage::close_microphone);
+    stage.at(5000, Stage::open_microphone);
+    assert_eq!(run_capture(&stage, WAIT, 5600), Ok(()));
+    let attempts = stage.attempts();
+    assert_eq!(attempts.last(), Some(&(5250, false)), "{attempts:?}");
 }
 
 #[test]
 fn a_microphone_that_gave_nothing_is_believed_again_only_by_its_sound() {
     let stage = Stage::new();
-    stage.at(0, Stage::listen);
-    stage.at(500, Stage::flap);
-    stage.at(3000, Stage::hush);
-    stage.at(9000, Stage::listen);
-    stage.at(9500, Stage::put_back);
-    stage.at(20_000, Stage::hush);
-    assert_eq!(hear(&stage, WAIT, 30_000), Ok(()));
-    let seen = stage.microphone_seen();
-    assert_eq!(seen.len(), 2, "{seen:?}");
-    assert!(seen[1].0 > 9500 && seen[1].1.is_none(), "{seen:?}");
-    assert!(stage.tries().iter().all(|(at, _)| !(3001..9000).contains(at)), "{:?}", stage.tries());
+    stage.at(0, Stage::open_microphone);
+    stage.at(500, Stage::fail_on_start);
+    stage.at(3000, Stage::close_microphone);
+    stage.at(9000, Stage::open_microphone);
+    stage.at(9500, Stage::plug_in);
+    stage.at(20_000, Stage::close_microphone);
+    assert_eq!(run_capture(&stage, WAIT, 30_000), Ok(()));
+    let observed = stage.capture_observed();
+    assert_eq!(observed.len(), 2, "{observed:?}");
+    assert!(observed[1].0 > 9500 && observed[1].1.is_none(), "{observed:?}");
+    assert!(stage.attempts().iter().all(|(at, _)| !(3001..9000).contains(at)), "{:?}", stage.attempts());
 }
 
 #[test]
 fn a_microphone_that_gives_nothing_to_a_session_that_gives_up_is_back_only_when_it_was_put_back() {
     let stage = Stage::new();
-    stage.at(0, Stage::flap);
-    stage.at(10, Stage::listen);
-    stage.at(20, Stage::hush);
+    stage.at(0, Stage::fail_on_start);
+    stage.at(10, Stage::open_microphone);
+    stage.at(20, Stage::close_microphone);
     stage.at(20_000, |stage| {
-        stage.put_back();
+        stage.plug_in();
         stage.nodes_changed();
     });
-    assert_eq!(hear(&stage, WAIT, 30_000), Ok(()));
-    let seen = stage.microphone_seen();
-    assert_eq!(seen.len(), 2, "{seen:?}");
-    assert_eq!(seen[1], (20_250, None));
+    assert_eq!(run_capture(&stage, WAIT, 30_000), Ok(()));
+    let observed = stage.capture_observed();
+    assert_eq!(observed.len(), 2, "{observed:?}");
+    assert_eq!(observed[1], (20_250, None));
 }
 
 #[test]
 fn a_microphone_that_is_let_go_before_it_has_proven_itself_is_looked_at_again() {
     let stage = Stage::new();
-    stage.at(0, Stage::listen);
+    stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
-    stage.at(600, Stage::put_back);
-    stage.at(800, Stage::hush);
-    assert_eq!(hear(&stage, WAIT, 10_000), Ok(()));
-    assert_eq!(stage.tries(), [(0, true), (750, true), (1050, true)]);
-    assert_eq!(stage.microphone_seen(), [(500, Some(UNPLUGGED)), (1050, None)]);
+    stage.at(600, Stage::plug_in);
+    stage.at(800, Stage::close_microphone);
+    assert_eq!(run_capture(&stage, WAIT, 10_000), Ok(()));
+    assert_eq!(stage.attempts(), [(0, true), (750, true), (1050, true)]);
+    assert_eq!(stage.capture_observed(), [(500, Some(UNPLUGGED)), (1050, None)]);
 }
 
 #[test]
 fn a_microphone_that_another_program_has_taken_is_away_for_that_reason() {
     let stage = Stage::new();
-    stage.at(100, Stage::take);
-    stage.at(200, Stage::listen);
-    stage.at(3000, Stage::put_back);
-    assert_eq!(hear(&stage, WAIT, 10_000), Ok(()));
-    assert_eq!(stage.microphone_seen()[0], (200, Some(BUSY)));
-    assert_eq!(stage.microphone_seen().last().map(|(_, gone)| *gone), Some(None));
+    stage.at(100, Stage::make_busy);
+    stage.at(200, Stage::open_microphone);
+    stage.at(3000, Stage::plug_in);
+    assert_eq!(run_capture(&stage, WAIT, 10_000), Ok(()));
+    assert_eq!(stage.capture_observed()[0], (200, Some(BUSY)));
+    assert_eq!(stage.capture_observed().last().map(|(_, lost)| *lost), Some(None));
 }
 
 #[test]
 fn a_sound_whose_devices_are_there_says_so() {
-    let (sound, _listener, _talker) = loops(StreamFormat::default(), WAIT).unwrap();
-    assert_eq!(sound.missing_devices(), MissingDevices::default());
+    let (audio, _capture_loop, _playback_loop) = loops(StreamFormat::default(), WAIT).unwrap();
+    assert_eq!(audio.missing_devices(), MissingDevices::default());
 }
 
-fn talk(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, _listener, talker) = loops(StreamFormat::default(), unplugged).unwrap();
-    let (place, device) = stage.begin(Direction::Playback, sound, end_ms);
-    at_once(talker.run(place, device))
+fn run_playback(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
+    let (audio, _capture_loop, playback_loop) = loops(StreamFormat::default(), unplugged).unwrap();
+    let (source, device) = stage.start(Direction::Playback, audio, end_ms);
+    complete(playback_loop.run(source, device))
 }
 
-fn hear(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
-    let (sound, listener, _talker) = loops(StreamFormat::default(), unplugged).unwrap();
-    let (place, _) = stage.begin(Direction::Capture, sound, end_ms);
-    at_once(listener.run(place))
+fn run_capture(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
+    let (audio, capture_loop, _playback_loop) = loops(StreamFormat::default(), unplugged).unwrap();
+    let (source, _) = stage.start(Direction::Capture, audio, end_ms);
+    complete(capture_loop.run(source))
 }
 
 /// What is seen of one device.
-pub(super) type Seen = Vec<(u64, Option<DeviceLost>)>;
+pub(super) type Observed = Vec<(u64, Option<DeviceLost>)>;

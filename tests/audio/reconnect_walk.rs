@@ -4,21 +4,23 @@ use mynah::audio::{Direction, MissingDevices, StreamFormat, UnplugPolicy, loops}
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::stage::{Stage, at_once};
+use super::stage::{Stage, complete};
 
 #[derive(Clone, Copy, Debug)]
-enum Happening {
+enum Event {
     Unplug,
-    Take,
-    Flap,
-    PutBack,
+    MakeBusy,
+    FailOnStart,
+    PlugIn,
     NodesChanged,
-    Listen,
-    Hush,
-    SayAndCut,
+    OpenMicrophone,
+    CloseMicrophone,
+    WriteAndCut,
 }
 
-use Happening::{Flap, Hush, Listen, NodesChanged, PutBack, SayAndCut, Take, Unplug};
+use Event::{
+    CloseMicrophone, FailOnStart, MakeBusy, NodesChanged, OpenMicrophone, PlugIn, Unplug, WriteAndCut,
+};
 
 /// How long a device that is there, and wanted, may take to be seen to be.
 const SEEN_BACK_MS: u64 = 3000;
@@ -28,38 +30,47 @@ proptest! {
 
     #[test]
     fn a_speaker_that_is_there_is_back_and_every_cut_was_obeyed(
-        walk in vec((0u64..900, happening()), 0..60),
+        walk in vec((0u64..900, event()), 0..60),
     ) {
         let (stage, end) = script(&walk);
-        let (sound, _listener, talker) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
-        let (place, device) = stage.begin(Direction::Playback, sound, end);
-        prop_assert_eq!(at_once(talker.run(place, device)), Ok(()));
-        prop_assert_eq!(last(&stage).playback, None);
-        let said = walk.iter().filter(|(_, what)| matches!(what, SayAndCut)).count() as u64;
-        prop_assert_eq!(stage.receipts().last().map_or(0, |(_, receipt)| receipt.cut), 100 * said);
-        spaced(&stage)?;
+        let (audio, _capture_loop, playback_loop) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
+        let (source, device) = stage.start(Direction::Playback, audio, end);
+        prop_assert_eq!(complete(playback_loop.run(source, device)), Ok(()));
+        prop_assert_eq!(last_observed(&stage).playback, None);
+        let message = walk.iter().filter(|(_, what)| matches!(what, WriteAndCut)).count() as u64;
+        prop_assert_eq!(stage.receipts().last().map_or(0, |(_, receipt)| receipt.cut), 100 * message);
+        check_spacing(&stage)?;
     }
 
     #[test]
     fn a_microphone_that_is_there_and_wanted_is_back_and_open(
-        walk in vec((0u64..900, happening()), 0..60),
+        walk in vec((0u64..900, event()), 0..60),
     ) {
         let (stage, end) = script(&walk);
         stage.at(end - 1, |stage| assert!(stage.is_open()));
-        let (sound, listener, _talker) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
-        let (place, _) = stage.begin(Direction::Capture, sound, end);
-        prop_assert_eq!(at_once(listener.run(place)), Ok(()));
-        prop_assert_eq!(last(&stage).capture, None);
-        spaced(&stage)?;
+        let (audio, capture_loop, _playback_loop) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
+        let (source, _) = stage.start(Direction::Capture, audio, end);
+        prop_assert_eq!(complete(capture_loop.run(source)), Ok(()));
+        prop_assert_eq!(last_observed(&stage).capture, None);
+        check_spacing(&stage)?;
     }
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
-    prop::sample::select(vec![Unplug, Take, Flap, PutBack, NodesChanged, Listen, Hush, SayAndCut])
+fn event() -> impl Strategy<Value = Event> {
+    prop::sample::select(vec![
+        Unplug,
+        MakeBusy,
+        FailOnStart,
+        PlugIn,
+        NodesChanged,
+        OpenMicrophone,
+        CloseMicrophone,
+        WriteAndCut,
+    ])
 }
 
 /// The walk, and then a device that is there and wanted for long enough; returns when the session leaves.
-fn script(walk: &[(u64, Happening)]) -> (Stage, u64) {
+fn script(walk: &[(u64, Event)]) -> (Stage, u64) {
     let stage = Stage::new();
     let mut now = 0;
     for (after, what) in walk {
@@ -67,32 +78,32 @@ fn script(walk: &[(u64, Happening)]) -> (Stage, u64) {
         let what = *what;
         stage.at(now, move |stage| match what {
             Unplug => stage.unplug(),
-            Take => stage.take(),
-            Flap => stage.flap(),
-            PutBack => stage.put_back(),
+            MakeBusy => stage.make_busy(),
+            FailOnStart => stage.fail_on_start(),
+            PlugIn => stage.plug_in(),
             NodesChanged => stage.nodes_changed(),
-            Listen => stage.listen(),
-            Hush => stage.hush(),
-            SayAndCut => {
-                stage.say(&[1; 100]);
+            OpenMicrophone => stage.open_microphone(),
+            CloseMicrophone => stage.close_microphone(),
+            WriteAndCut => {
+                stage.write(&[1; 100]);
                 stage.cut();
             }
         });
     }
     stage.at(now + 10, |stage| {
-        stage.put_back();
-        stage.listen();
+        stage.plug_in();
+        stage.open_microphone();
     });
     (stage, now + 10 + SEEN_BACK_MS)
 }
 
-fn last(stage: &Stage) -> MissingDevices {
-    stage.seen().last().map_or(MissingDevices::default(), |(_, away)| *away)
+fn last_observed(stage: &Stage) -> MissingDevices {
+    stage.observed().last().map_or(MissingDevices::default(), |(_, missing)| *missing)
 }
 
 /// A try that failed is not followed by another at once.
-fn spaced(stage: &Stage) -> Result<(), TestCaseError> {
-    for pair in stage.tries().windows(2) {
+fn check_spacing(stage: &Stage) -> Result<(), TestCaseError> {
+    for pair in stage.attempts().windows(2) {
         let [(failed, false), (next, _)] = pair else { continue };
         prop_assert!(next - failed >= 250, "{pair:?}");
     }

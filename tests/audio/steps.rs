@@ -12,212 +12,212 @@ use super::dac::{BUFFER, FADE, PERIOD, QUEUE, Rig, largest_jump, numbered, tone}
 #[test]
 fn the_speaker_is_kept_at_its_queue_with_silence_where_there_is_no_reply() {
     let mut rig = Rig::new();
-    rig.turn();
-    assert_eq!(rig.dac.held.len(), QUEUE);
+    rig.run();
+    assert_eq!(rig.dac.buffered.len(), QUEUE);
     rig.dac.tick(PERIOD);
-    assert!(!rig.turn(), "silence is no news");
-    assert_eq!(rig.dac.held.len(), QUEUE);
-    rig.say(&[7, 8, 9]);
-    assert_eq!(rig.hear(960)[QUEUE..QUEUE + 3], [7, 8, 9]);
-    assert_eq!(rig.dac.held.len(), QUEUE);
+    assert!(!rig.run(), "silence is no news");
+    assert_eq!(rig.dac.buffered.len(), QUEUE);
+    rig.write(&[7, 8, 9]);
+    assert_eq!(rig.play(960)[QUEUE..QUEUE + 3], [7, 8, 9]);
+    assert_eq!(rig.dac.buffered.len(), QUEUE);
 }
 
 #[test]
 fn a_speaker_that_takes_little_at_a_time_loses_nothing() {
     let mut rig = Rig::new();
-    rig.dac.most = 7;
-    rig.say(&numbered(0, 2000));
-    rig.turn();
-    assert_eq!(rig.hear(2000), numbered(0, 2000));
+    rig.dac.write_max = 7;
+    rig.write(&numbered(0, 2000));
+    rig.run();
+    assert_eq!(rig.play(2000), numbered(0, 2000));
 }
 
 #[test]
 fn the_session_is_told_when_the_lane_runs_dry_and_when_the_last_of_it_was_heard() {
     let mut rig = Rig::new();
-    rig.say(&numbered(0, 480));
-    assert!(!rig.turn());
+    rig.write(&numbered(0, 480));
+    assert!(!rig.run());
     rig.dac.tick(PERIOD);
-    assert!(rig.turn(), "dry");
-    assert_eq!(rig.mouth(|mouth| mouth.played_position()), 240);
+    assert!(rig.run(), "dry");
+    assert_eq!(rig.handle(|handle| handle.played_position()), 240);
     rig.dac.tick(PERIOD);
-    assert!(rig.turn(), "all heard");
-    assert_eq!(rig.mouth(|mouth| mouth.played_position()), 480);
+    assert!(rig.run(), "all heard");
+    assert_eq!(rig.handle(|handle| handle.played_position()), 480);
     rig.dac.tick(PERIOD);
-    assert!(!rig.turn());
+    assert!(!rig.run());
 }
 
 #[test]
 fn a_lane_that_runs_dry_in_the_middle_of_a_word_is_counted_and_fades() {
     let mut rig = Rig::new();
     let reply = tone(695);
-    rig.say(&reply);
-    rig.turn();
-    let heard = rig.hear(1440);
-    assert_eq!(heard[..695], reply);
-    assert!(heard[695 + FADE..].iter().all(|sample| *sample == 0));
-    assert!(reply[694].abs() > 20_000 && largest_jump(&heard) <= 3775, "{}", largest_jump(&heard));
-    assert_eq!(rig.sound.borrow().counters().starved.get(), 1);
+    rig.write(&reply);
+    rig.run();
+    let output = rig.play(1440);
+    assert_eq!(output[..695], reply);
+    assert!(output[695 + FADE..].iter().all(|sample| *sample == 0));
+    assert!(reply[694].abs() > 20_000 && largest_jump(&output) <= 3775, "{}", largest_jump(&output));
+    assert_eq!(rig.audio.borrow().counters().starved.get(), 1);
 }
 
 #[test]
 fn an_xrun_loses_nothing_that_was_in_the_lane() {
     let mut rig = Rig::new();
-    rig.say(&numbered(0, 2000));
-    rig.turn();
+    rig.write(&numbered(0, 2000));
+    rig.run();
     rig.dac.tick(600);
-    rig.turn();
-    rig.hear(2400);
-    let heard: Vec<i16> = rig.dac.out.iter().copied().filter(|sample| *sample >= 1000).take(2000).collect();
-    assert_eq!(heard, numbered(0, 2000));
-    let sound = rig.sound.borrow();
-    assert_eq!((sound.counters().playback_xruns.get(), sound.playback.played_position()), (1, 2000));
+    rig.run();
+    rig.play(2400);
+    let output: Vec<i16> = rig.dac.out.iter().copied().filter(|sample| *sample >= 1000).take(2000).collect();
+    assert_eq!(output, numbered(0, 2000));
+    let audio = rig.audio.borrow();
+    assert_eq!((audio.counters().playback_xruns.get(), audio.playback.played_position()), (1, 2000));
 }
 
 #[test]
 fn a_device_that_comes_back_plays_on_from_the_lane() {
     let mut rig = Rig::new();
-    rig.say(&numbered(0, 2000));
-    rig.dac.most = 100;
-    rig.turn();
+    rig.write(&numbered(0, 2000));
+    rig.dac.write_max = 100;
+    rig.run();
     let gone = DeviceLost { errno: libc::ENODEV };
-    rig.dac.trouble = Some(PcmError::Lost(gone));
+    rig.dac.error = Some(PcmError::Lost(gone));
     assert_eq!(rig.playback.run(&mut rig.dac), Err(gone));
     rig.dac = super::dac::Dac::new();
-    rig.turn();
-    assert_eq!(rig.hear(1000), numbered(QUEUE as u64, 1000));
+    rig.run();
+    assert_eq!(rig.play(1000), numbered(QUEUE as u64, 1000));
 }
 
 #[test]
 fn what_a_lost_device_held_is_not_taken_for_heard() {
     let mut rig = Rig::new();
-    rig.say(&numbered(0, 2000));
-    rig.turn();
+    rig.write(&numbered(0, 2000));
+    rig.run();
     rig.dac.tick(PERIOD);
-    rig.turn();
+    rig.run();
     rig.playback.reset_stream();
     rig.dac = super::dac::Dac::new();
-    rig.turn();
-    assert_eq!(rig.mouth(|mouth| mouth.played_position()), PERIOD as u64);
+    rig.run();
+    assert_eq!(rig.handle(|handle| handle.played_position()), PERIOD as u64);
 }
 
 #[test]
 fn what_was_taken_from_the_lane_and_not_by_the_device_is_played_when_it_is_back() {
     let mut rig = Rig::new();
-    rig.say(&numbered(0, 2000));
-    rig.dac.most = 0;
-    rig.turn();
-    rig.dac.trouble = Some(PcmError::Lost(DeviceLost { errno: libc::ENODEV }));
+    rig.write(&numbered(0, 2000));
+    rig.dac.write_max = 0;
+    rig.run();
+    rig.dac.error = Some(PcmError::Lost(DeviceLost { errno: libc::ENODEV }));
     assert!(rig.playback.run(&mut rig.dac).is_err());
     rig.dac = super::dac::Dac::new();
-    rig.turn();
-    assert_eq!(rig.hear(1000), numbered(0, 1000));
+    rig.run();
+    assert_eq!(rig.play(1000), numbered(0, 1000));
 }
 
 #[test]
 fn a_suspended_device_is_given_time_and_counted_once() {
     let mut rig = Rig::new();
-    rig.turn();
-    rig.dac.trouble = Some(PcmError::Suspended);
+    rig.run();
+    rig.dac.error = Some(PcmError::Suspended);
     rig.dac.recovery = Ok(Recovery::NotYet);
     for _ in 0..5 {
-        rig.turn();
+        rig.run();
         assert!(rig.playback.is_resting());
     }
     rig.dac.recovery = Ok(Recovery::Emptied);
-    rig.turn();
+    rig.run();
     assert!(!rig.playback.is_resting());
-    assert_eq!(rig.dac.held.len(), QUEUE);
-    assert_eq!(rig.sound.borrow().counters().suspends.get(), 1);
+    assert_eq!(rig.dac.buffered.len(), QUEUE);
+    assert_eq!(rig.audio.borrow().counters().suspends.get(), 1);
 }
 
 #[test]
 fn a_device_that_recovers_without_end_is_gone() {
-    for trouble in [PcmError::Xrun, PcmError::Stall, PcmError::Suspended] {
+    for error in [PcmError::Xrun, PcmError::Stall, PcmError::Suspended] {
         let mut rig = Rig::new();
-        rig.dac.trouble = Some(trouble);
+        rig.dac.error = Some(error);
         rig.dac.recovery = Ok(Recovery::Resumed);
-        let turns = (0..100).take_while(|_| rig.playback.run(&mut rig.dac).is_ok()).count();
-        assert!((5..50).contains(&turns), "{trouble:?} was tried {turns} times");
-        let (_sound, mut capture) = listening();
-        let mut mic = Mic { trouble: Some(trouble), recovery: Ok(Recovery::Resumed), ..Mic::default() };
-        let turns = (0..100).take_while(|_| capture.step(&mut mic).is_ok()).count();
-        assert!((5..50).contains(&turns), "{trouble:?} was tried {turns} times");
+        let runs = (0..100).take_while(|_| rig.playback.run(&mut rig.dac).is_ok()).count();
+        assert!((5..50).contains(&runs), "{error:?} was tried {runs} times");
+        let (_sound, mut capture) = capture_setup();
+        let mut mic = Mic { error: Some(error), recovery: Ok(Recovery::Resumed), ..Mic::default() };
+        let runs = (0..100).take_while(|_| capture.step(&mut mic).is_ok()).count();
+        assert!((5..50).contains(&runs), "{error:?} was tried {runs} times");
     }
 }
 
 #[test]
 fn what_the_microphone_gives_is_heard_in_order_and_measured() {
-    let (mut sound, mut capture) = listening();
+    let (mut audio, mut capture) = capture_setup();
     let mut mic = Mic { due: 600, ..Mic::default() };
     assert_eq!(capture.step(&mut mic), Ok(true));
     assert_eq!(capture.step(&mut mic), Ok(false));
-    assert_eq!(read(&mut sound, 1000), (0..600).collect::<Vec<i16>>());
-    let counters = sound.counters();
+    assert_eq!(read(&mut audio, 1000), (0..600).collect::<Vec<i16>>());
+    let counters = audio.counters();
     assert_eq!((counters.captured.get(), counters.overruns.get()), (600, 0));
     assert_eq!((counters.microphone_peak.take(), counters.microphone_peak.take()), (599, 0));
 }
 
 #[test]
 fn a_session_that_does_not_listen_loses_the_newest_and_knows_how_much() {
-    let (mut sound, mut capture) = listening();
-    let mut mic = Mic { due: 48_000, wraps: true, ..Mic::default() };
+    let (mut audio, mut capture) = capture_setup();
+    let mut mic = Mic { due: 48_000, is_wrapping: true, ..Mic::default() };
     while capture.step(&mut mic) == Ok(true) {}
     mic.due = 300;
     capture.step(&mut mic).unwrap();
-    let counters = sound.counters();
+    let counters = audio.counters();
     assert_eq!((counters.captured.get(), counters.overruns.get()), (48_300, 300));
-    assert_eq!(read(&mut sound, 3), [0, 1, 2]);
+    assert_eq!(read(&mut audio, 3), [0, 1, 2]);
     mic.due = 2;
     capture.step(&mut mic).unwrap();
-    assert_eq!(read(&mut sound, 60_000).len(), 48_000 - 3 + 2);
+    assert_eq!(read(&mut audio, 60_000).len(), 48_000 - 3 + 2);
 }
 
 #[test]
 fn a_microphone_recovers_from_an_xrun_and_goes_on() {
-    let (mut sound, mut capture) = listening();
-    let mut mic = Mic { trouble: Some(PcmError::Xrun), ..Mic::default() };
+    let (mut audio, mut capture) = capture_setup();
+    let mut mic = Mic { error: Some(PcmError::Xrun), ..Mic::default() };
     assert_eq!(capture.step(&mut mic), Ok(false));
     mic.due = 5;
     assert_eq!(capture.step(&mut mic), Ok(true));
-    assert_eq!(read(&mut sound, 9).len(), 5);
-    assert_eq!(sound.counters().capture_xruns.get(), 1);
+    assert_eq!(read(&mut audio, 9).len(), 5);
+    assert_eq!(audio.counters().capture_xruns.get(), 1);
 }
 
 #[test]
 fn the_session_asks_for_the_microphone_and_sees_what_is_true() {
-    let (sound, mut capture) = listening();
-    sound.capture.set_open(true);
-    assert!(capture.is_wanted() && !sound.capture.is_open());
+    let (audio, mut capture) = capture_setup();
+    audio.capture.set_open(true);
+    assert!(capture.is_wanted() && !audio.capture.is_open());
     capture.mark_open(true);
-    assert!(sound.capture.is_open());
-    sound.capture.set_open(false);
-    assert!(!capture.is_wanted() && sound.capture.is_open());
+    assert!(audio.capture.is_open());
+    audio.capture.set_open(false);
+    assert!(!capture.is_wanted() && audio.capture.is_open());
 }
 
 #[test]
 fn the_loops_allocate_nothing_not_even_at_a_cut_or_an_xrun() {
-    let (sound, mut capture) = listening();
+    let (audio, mut capture) = capture_setup();
     let mut rig = Rig::new();
     let mut mic = Mic::default();
     let reply = tone(4800).into_iter().map(|sample| [sample]).collect::<Vec<_>>();
     let cuts = Rc::new(Cell::new(0));
     assert_no_alloc(|| {
         for round in 0..40 {
-            rig.mouth(|mouth| mouth.write(&reply));
-            rig.turn();
+            rig.handle(|handle| handle.write(&reply));
+            rig.run();
             rig.dac.tick(if round % 7 == 6 { BUFFER } else { PERIOD });
             if round % 5 == 4 {
-                rig.mouth(|mouth| mouth.cut());
+                rig.handle(|handle| handle.cut());
                 cuts.set(cuts.get() + 1);
             }
-            rig.turn();
+            rig.run();
             mic.due += 700;
-            mic.trouble = (round % 9 == 8).then_some(PcmError::Xrun);
+            mic.error = (round % 9 == 8).then_some(PcmError::Xrun);
             capture.step(&mut mic).unwrap();
         }
     });
-    let played = rig.sound.borrow();
-    assert!(played.counters().playback_xruns.get() > 0 && sound.counters().capture_xruns.get() > 0);
+    let played = rig.audio.borrow();
+    assert!(played.counters().playback_xruns.get() > 0 && audio.counters().capture_xruns.get() > 0);
     assert!(cuts.get() > 0 && !rig.dac.flushes.is_empty());
 }
 
@@ -226,44 +226,44 @@ struct Mic {
     due: usize,
     next: i16,
     /// Whether the samples begin again before they overflow.
-    wraps: bool,
-    trouble: Option<PcmError>,
+    is_wrapping: bool,
+    error: Option<PcmError>,
     recovery: Result<Recovery, PcmError>,
 }
 
 impl Default for Mic {
     fn default() -> Mic {
-        Mic { due: 0, next: 0, wraps: true, trouble: None, recovery: Ok(Recovery::Emptied) }
+        Mic { due: 0, next: 0, is_wrapping: true, error: None, recovery: Ok(Recovery::Emptied) }
     }
 }
 
 impl CaptureDevice for Mic {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
-        self.trouble.map_or(Ok(()), Err)?;
+        self.error.map_or(Ok(()), Err)?;
         let taken = self.due.min(into.len());
         self.due -= taken;
         for sample in &mut into[..taken] {
             *sample = float(self.next);
-            self.next = if self.wraps { self.next.wrapping_add(1) } else { self.next + 1 };
+            self.next = if self.is_wrapping { self.next.wrapping_add(1) } else { self.next + 1 };
         }
         Ok(taken)
     }
 
     fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         if self.recovery == Ok(Recovery::Emptied) {
-            self.trouble = None;
+            self.error = None;
         }
         self.recovery
     }
 }
 
-fn listening() -> (AudioIo, Capture) {
-    let (sound, capture, _) = steps(StreamFormat::default()).unwrap();
-    (sound, capture)
+fn capture_setup() -> (AudioIo, Capture) {
+    let (audio, capture, _) = steps(StreamFormat::default()).unwrap();
+    (audio, capture)
 }
 
-fn read(sound: &mut AudioIo, most: usize) -> Vec<i16> {
-    let mut into = vec![[0]; most];
-    let taken = sound.capture.read(&mut into);
+fn read(audio: &mut AudioIo, max: usize) -> Vec<i16> {
+    let mut into = vec![[0]; max];
+    let taken = audio.capture.read(&mut into);
     into[..taken].as_flattened().to_vec()
 }

@@ -1,4 +1,4 @@
-//! Random writes, cuts, wakes and xruns against one truth: what the speaker played.
+//! Random writes, cuts, wakes and xruns against one expected: what the speaker played.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,63 +15,66 @@ proptest! {
     ) {
         let mut rig = Rig::new();
         let mut log = Log::default();
-        let inside = Rc::new(RefCell::new(Inside::default()));
-        rig.dac.meanwhile = Some(Box::new(interruption(&rig.sound, &inside)));
-        for (what, frames, in_a_turn) in steps {
-            let order = match what {
-                0..4 => Order::Write(frames),
-                4 => Order::Cut,
-                5 => { rig.dac.most = 1 + frames; continue; }
-                _ => { log.turn(&mut rig, frames, &inside); continue; }
+        let interruptions = Rc::new(RefCell::new(Interruptions::default()));
+        rig.dac.on_call = Some(Box::new(interrupt(&rig.audio, &interruptions)));
+        for (kind, frames, during_run) in steps {
+            let action = match kind {
+                0..4 => Action::Write(frames),
+                4 => Action::Cut,
+                5 => { rig.dac.write_max = 1 + frames; continue; }
+                _ => { log.run(&mut rig, frames, &interruptions); continue; }
             };
-            if in_a_turn {
-                inside.borrow_mut().orders.push(order);
+            if during_run {
+                interruptions.borrow_mut().actions.push(action);
                 continue;
             }
-            log.cuts.extend(obey(&mut rig.sound.borrow_mut(), order).map(|cut| (rig.dac.out.len(), cut)));
+            log.cuts.extend(apply(&mut rig.audio.borrow_mut(), action).map(|cut| (rig.dac.out.len(), cut)));
         }
-        while rig.mouth(|mouth| mouth.waiting()) > 0 || !inside.borrow().orders.is_empty() {
-            log.turn(&mut rig, 240, &inside);
+        while rig.handle(|handle| handle.waiting()) > 0 || !interruptions.borrow().actions.is_empty() {
+            log.run(&mut rig, 240, &interruptions);
         }
         for _ in 0..4 {
-            log.turn(&mut rig, 240, &inside);
+            log.run(&mut rig, 240, &interruptions);
         }
         log.check(&rig)?;
     }
 }
 
-enum Order {
+enum Action {
     Write(usize),
     Cut,
 }
 
-fn obey(sound: &mut AudioIo, order: Order) -> Option<u64> {
-    match order {
-        Order::Write(frames) => {
-            let from = sound.playback.written();
+fn apply(audio: &mut AudioIo, action: Action) -> Option<u64> {
+    match action {
+        Action::Write(frames) => {
+            let from = audio.playback.written();
             let frames: Vec<_> = numbered(from, frames).into_iter().map(|sample| [sample]).collect();
-            sound.playback.write(&frames);
+            audio.playback.write(&frames);
             None
         }
-        Order::Cut => Some(sound.playback.cut()),
+        Action::Cut => Some(audio.playback.cut()),
     }
 }
 
 /// The session acting while the step is between two calls of the speaker.
-fn interruption(sound: &Rc<RefCell<AudioIo>>, inside: &Rc<RefCell<Inside>>) -> impl FnMut() + 'static {
-    let (sound, inside) = (Rc::clone(sound), Rc::clone(inside));
+fn interrupt(
+    audio: &Rc<RefCell<AudioIo>>,
+    interruptions: &Rc<RefCell<Interruptions>>,
+) -> impl FnMut() + 'static {
+    let (audio, interruptions) = (Rc::clone(audio), Rc::clone(interruptions));
     move || {
-        let mut inside = inside.borrow_mut();
-        if let Some(order) = inside.orders.pop() {
-            inside.cuts.extend(obey(&mut sound.borrow_mut(), order));
+        let mut interruptions = interruptions.borrow_mut();
+        if let Some(action) = interruptions.actions.pop() {
+            interruptions.cuts.extend(apply(&mut audio.borrow_mut(), action));
         }
     }
 }
 
 #[derive(Default)]
-struct Inside {
+struct Interruptions {
     /// What the session will do.
-    orders: Vec<Order>,
+    actions: Vec<Action>,
     /// Where it has cut.
     cuts: Vec<u64>,
 }
@@ -87,51 +90,54 @@ struct Log {
 
 impl Log {
     /// Lets time pass and the step be woken.
-    fn turn(&mut self, rig: &mut Rig, frames: usize, inside: &RefCell<Inside>) {
+    fn run(&mut self, rig: &mut Rig, frames: usize, interruptions: &RefCell<Interruptions>) {
         rig.dac.tick(frames);
-        rig.turn();
+        rig.run();
         let now = rig.dac.out.len();
         // No frame is played during a turn, so that is when the cuts in it were made.
-        self.cuts.extend(inside.borrow_mut().cuts.drain(..).map(|cut| (now, cut)));
-        let mut sound = rig.sound.borrow_mut();
-        while let Some(receipt) = sound.playback.receipt() {
+        self.cuts.extend(interruptions.borrow_mut().cuts.drain(..).map(|cut| (now, cut)));
+        let mut audio = rig.audio.borrow_mut();
+        while let Some(receipt) = audio.playback.receipt() {
             self.receipts.push((now, receipt));
         }
-        self.heard.push((now, sound.playback.played_position()));
+        self.heard.push((now, audio.playback.played_position()));
         self.longest_gap = self.longest_gap.max(frames);
     }
 
     fn check(&self, rig: &Rig) -> Result<(), TestCaseError> {
-        let (mut next, mut restless, mut truth) = (0, 0, vec![0]);
-        for (place, sample) in rig.dac.out.iter().copied().enumerate() {
+        let (mut next, mut fade_run, mut expected) = (0, 0, vec![0]);
+        for (index, sample) in rig.dac.out.iter().copied().enumerate() {
             // What follows a flush is a fade, whatever its samples look like.
-            if rig.dac.flushes.iter().any(|at| (*at..at + FADE).contains(&place)) {
-                truth.push(next);
+            if rig.dac.flushes.iter().any(|at| (*at..at + FADE).contains(&index)) {
+                expected.push(next);
                 continue;
             }
             let past_cut =
                 self.cuts.iter().map(|(_, cut)| *cut).find(|cut| *cut > next && sample == number(*cut));
             if sample == number(next) || past_cut.is_some() {
                 let position = past_cut.unwrap_or(next);
-                let late =
-                    self.cuts.iter().find(|(at, cut)| position < *cut && place >= at + self.longest_gap);
-                prop_assert!(late.is_none(), "frame {position} is heard at {place} though cut: {late:?}");
-                (next, restless) = (position + 1, 0);
+                let late_cut =
+                    self.cuts.iter().find(|(at, cut)| position < *cut && index >= at + self.longest_gap);
+                prop_assert!(
+                    late_cut.is_none(),
+                    "frame {position} is heard at {index} though cut: {late_cut:?}"
+                );
+                (next, fade_run) = (position + 1, 0);
             } else if sample != 0 {
-                restless += 1;
-                prop_assert!(restless <= FADE, "{sample} at {place} is no lane frame and no fade");
+                fade_run += 1;
+                prop_assert!(fade_run <= FADE, "{sample} at {index} is no lane frame and no fade");
             }
-            truth.push(next);
+            expected.push(next);
         }
         for (at, receipt) in &self.receipts {
             prop_assert!(receipt.played <= receipt.cut);
-            prop_assert_eq!(receipt.played, truth[*at], "the receipt of {} at {}", receipt.cut, at);
+            prop_assert_eq!(receipt.played, expected[*at], "the receipt of {} at {}", receipt.cut, at);
         }
         for (at, heard) in &self.heard {
-            prop_assert_eq!(*heard, truth[*at], "heard at {}", at);
+            prop_assert_eq!(*heard, expected[*at], "heard at {}", at);
         }
         let last_cut = self.cuts.last().map_or(0, |(_, cut)| *cut);
-        let written = rig.sound.borrow().playback.written();
+        let written = rig.audio.borrow().playback.written();
         prop_assert!(next == written || last_cut == written, "{next} of {written} heard, cut at {last_cut}");
         Ok(())
     }

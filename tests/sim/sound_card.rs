@@ -254,13 +254,13 @@ impl State {
 
 impl DeviceSource for Card {
     type Device = Device;
-    type Line<'a> = Line;
+    type Stream<'a> = Stream;
 
     fn open(&mut self) -> Result<Device, DeviceLost> {
         if self.0.borrow().plugged { Ok(Device(self.clone())) } else { Err(UNPLUGGED) }
     }
 
-    fn line(device: &Device) -> Result<Line, DeviceLost> {
+    fn start(device: &Device) -> Result<Stream, DeviceLost> {
         let state = &mut *device.0.0.borrow_mut();
         if !state.plugged {
             return Err(UNPLUGGED);
@@ -274,19 +274,19 @@ impl DeviceSource for Card {
             xrun: false,
             waiting_since: None,
         });
-        Ok(Line(device.0.clone()))
+        Ok(Stream(device.0.clone()))
     }
 
-    fn lost(&self, gone: DeviceLost) -> AudioError {
+    fn lost_error(&self, gone: DeviceLost) -> AudioError {
         AudioError::Lost { end: self.0.borrow().end, device: "simulated".to_owned(), errno: gone.errno }
     }
 
-    fn set_limit(&mut self, limit: Option<Duration>) {
+    fn set_give_up_after(&mut self, limit: Option<Duration>) {
         let mut state = self.0.borrow_mut();
         state.limit = limit.map(|limit| state.clock.now() + limit.as_nanos() as At);
     }
 
-    fn set_next_try(&mut self, after: Option<Duration>) {
+    fn set_retry_after(&mut self, after: Option<Duration>) {
         let mut state = self.0.borrow_mut();
         state.next_try = after.map(|after| state.clock.now() + after.as_nanos() as At);
     }
@@ -328,9 +328,9 @@ impl Drop for Device {
 }
 
 /// The device while it moves.
-pub(super) struct Line(Card);
+pub(super) struct Stream(Card);
 
-impl ActiveStream for Line {
+impl ActiveStream for Stream {
     async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), DeviceLost> {
         let mut until = None;
         poll_fn(|_| {
@@ -368,7 +368,7 @@ impl ActiveStream for Line {
     }
 }
 
-impl CaptureDevice for Line {
+impl CaptureDevice for Stream {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.0.with_run(|state, run| {
             let now = state.clock.now();
@@ -406,7 +406,7 @@ impl CaptureDevice for Line {
     }
 }
 
-impl PlaybackDevice for Line {
+impl PlaybackDevice for Stream {
     fn queue_frames(&self) -> usize {
         QUEUE
     }

@@ -105,7 +105,7 @@ impl AlsaDevice {
 
 impl DeviceSource for AlsaDevice {
     type Device = Pcm;
-    type Line<'a> = PcmStream<'a>;
+    type Stream<'a> = PcmStream<'a>;
 
     fn open(&mut self) -> Result<Pcm, DeviceLost> {
         let pcm = Pcm::open(&self.ask).map_err(|error| errno(&error))?;
@@ -116,11 +116,11 @@ impl DeviceSource for AlsaDevice {
         Ok(pcm)
     }
 
-    fn line(pcm: &Pcm) -> Result<PcmStream<'_>, DeviceLost> {
+    fn start(pcm: &Pcm) -> Result<PcmStream<'_>, DeviceLost> {
         pcm.line()
     }
 
-    fn lost(&self, gone: DeviceLost) -> AudioError {
+    fn lost_error(&self, gone: DeviceLost) -> AudioError {
         let (end, device, errno) = (self.ask.end, self.ask.device.clone(), gone.errno);
         if errno == libc::EBUSY {
             return diagnose(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
@@ -128,11 +128,11 @@ impl DeviceSource for AlsaDevice {
         AudioError::Lost { end, device, errno }
     }
 
-    fn set_limit(&mut self, limit: Option<Duration>) {
+    fn set_give_up_after(&mut self, limit: Option<Duration>) {
         self.lookout.set_limit(limit);
     }
 
-    fn set_next_try(&mut self, after: Option<Duration>) {
+    fn set_retry_after(&mut self, after: Option<Duration>) {
         self.lookout.set_next_try(after);
     }
 

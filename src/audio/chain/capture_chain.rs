@@ -29,25 +29,25 @@ impl CaptureChain {
     /// # Errors
     /// When there is no way from the device's rate to ours.
     pub fn new(
-        shape: StreamFormat,
+        format: StreamFormat,
         rate_hz: u32,
         period_frames: usize,
         gain_db: f32,
         exact: bool,
     ) -> Result<CaptureChain, UnsupportedRates> {
-        let resampler = Resampler::new(rate_hz, shape.rate_hz, period_frames)?;
+        let resampler = Resampler::new(rate_hz, format.rate_hz, period_frames)?;
         let gain = factor(gain_db);
-        let most = resampler.room_for(period_frames);
+        let converted_max = resampler.room_for(period_frames);
         Ok(CaptureChain {
             high_pass: HighPass::new(rate_hz),
             gain,
             is_passthrough: exact && resampler.is_exact() && gain_db == 0.0,
             resampler,
-            limiter: Limiter::new(shape.rate_hz),
+            limiter: Limiter::new(format.rate_hz),
             period_frames,
             device_hz: rate_hz,
-            converted: vec![0.0; most].into(),
-            frames: vec![[0; CAPTURE_CHANNELS]; most].into(),
+            converted: vec![0.0; converted_max].into(),
+            frames: vec![[0; CAPTURE_CHANNELS]; converted_max].into(),
         })
     }
 
@@ -61,7 +61,7 @@ impl CaptureChain {
         self.device_hz
     }
 
-    /// Returns what is heard of `samples`, which may be changed; at most a period of them.
+    /// Returns what is heard of `samples`, which may be changed; at converted_max a period of them.
     pub(in crate::audio) fn process(&mut self, samples: &mut [f32]) -> &[CaptureFrame] {
         if !self.is_passthrough {
             self.high_pass.run(samples);
@@ -69,8 +69,8 @@ impl CaptureChain {
                 *sample *= self.gain;
             }
         }
-        let made = self.resampler.run(samples, &mut self.converted);
-        let converted = &mut self.converted[..made];
+        let converted_frames = self.resampler.run(samples, &mut self.converted);
+        let converted = &mut self.converted[..converted_frames];
         if !self.is_passthrough {
             // Last, since a filter may overshoot.
             self.limiter.run(converted);
@@ -78,7 +78,7 @@ impl CaptureChain {
         for (frame, converted) in self.frames.iter_mut().zip(converted) {
             frame[0] = sample(*converted);
         }
-        &self.frames[..made]
+        &self.frames[..converted_frames]
     }
 
     /// Forgets what it was given, so that nothing of it is heard when the device is opened again.

@@ -15,20 +15,20 @@ pub(in crate::audio) struct FrameBlock {
 }
 
 impl FrameBlock {
-    pub(in crate::audio) fn new(most: usize) -> FrameBlock {
-        FrameBlock { frames: vec![[0]; most].into(), next: 0, end: 0, position: 0 }
+    pub(in crate::audio) fn new(frames_max: usize) -> FrameBlock {
+        FrameBlock { frames: vec![[0]; frames_max].into(), next: 0, end: 0, position: 0 }
     }
 
     pub(in crate::audio) fn refill(&mut self, lane: &mut Reader<PlaybackFrame>, wanted: usize) {
-        let most = self.frames.len().min(wanted);
+        let frames_max = self.frames.len().min(wanted);
         self.next = 0;
-        self.end = lane.read(&mut self.frames[..most]);
+        self.end = lane.read(&mut self.frames[..frames_max]);
         self.position = lane.position() - self.end as u64;
     }
 
     pub(in crate::audio) fn discard_before(&mut self, cut: u64) {
-        let doomed = cut.saturating_sub(self.position).min((self.end - self.next) as u64);
-        self.advance(doomed as usize);
+        let discarded = cut.saturating_sub(self.position).min((self.end - self.next) as u64);
+        self.advance(discarded as usize);
     }
 
     pub(in crate::audio) fn frames(&self) -> &[PlaybackFrame] {
@@ -59,7 +59,7 @@ impl UnderrunFade {
     }
 
     /// Notes what it would have to go on from.
-    pub(in crate::audio) fn follow(&mut self, frames: &[PlaybackFrame]) {
+    pub(in crate::audio) fn record_last(&mut self, frames: &[PlaybackFrame]) {
         if let Some([last]) = frames.last() {
             self.last = *last;
         }

@@ -25,20 +25,20 @@ impl PlaybackChain {
     /// # Errors
     /// When there is no way from our rate to the device's.
     pub fn new(
-        shape: StreamFormat,
+        format: StreamFormat,
         rate_hz: u32,
         period_frames: usize,
     ) -> Result<PlaybackChain, UnsupportedRates> {
-        let resampler = Resampler::new(shape.rate_hz, rate_hz, shape.period_frames)?;
-        let most = resampler.room_for(shape.period_frames);
+        let resampler = Resampler::new(format.rate_hz, rate_hz, format.period_frames)?;
+        let ready_max = resampler.room_for(format.period_frames);
         Ok(PlaybackChain {
             resampler,
             volume: Fader::new(1.0, period_frames),
             percent: 100,
             limiter: Limiter::new(rate_hz),
             rate_hz,
-            block: vec![0.0; shape.period_frames].into(),
-            ready: vec![0.0; most].into(),
+            block: vec![0.0; format.period_frames].into(),
+            ready: vec![0.0; ready_max].into(),
             next: 0,
             end: 0,
         })
@@ -55,7 +55,7 @@ impl PlaybackChain {
     }
 
     /// Returns up to which frame the stream is over once the device has played `frames` of it.
-    pub(in crate::audio) fn over(&self, frames: u64) -> u64 {
+    pub(in crate::audio) fn stream_position(&self, frames: u64) -> u64 {
         self.resampler.over(frames)
     }
 
@@ -69,17 +69,17 @@ impl PlaybackChain {
 
     /// Appends frames to the stream, at most as many as [`Outlet::needed_for`] allows; nothing may be ready.
     pub(in crate::audio) fn process(&mut self, frames: &[PlaybackFrame]) {
-        for (sample, [spoken]) in self.block.iter_mut().zip(frames) {
-            *sample = float(*spoken);
+        for (sample, [frame]) in self.block.iter_mut().zip(frames) {
+            *sample = float(*frame);
         }
-        let made = self.resampler.run(&self.block[..frames.len()], &mut self.ready);
-        let ready = &mut self.ready[..made];
+        let ready_frames = self.resampler.run(&self.block[..frames.len()], &mut self.ready);
+        let ready = &mut self.ready[..ready_frames];
         self.volume.run(ready);
         if !self.resampler.is_exact() {
             // A filter may overshoot.
             self.limiter.run(ready);
         }
-        (self.next, self.end) = (0, made);
+        (self.next, self.end) = (0, ready_frames);
     }
 
     /// Returns what waits for the device.

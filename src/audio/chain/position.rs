@@ -19,11 +19,11 @@ pub(in crate::audio) struct PlaybackPosition {
     written: u64,
     played: u64,
     /// How many of them came before the stream: a fade.
-    cut_fade: u64,
+    fade_frames: u64,
     /// Device frames of the stream that were written before the device was last empty.
-    before: u64,
+    stream_before: u64,
     /// Frames of the stream so far.
-    stream: u64,
+    stream_frames: u64,
     last: f32,
     spans: Deque<PlayedSpan, SPANS>,
     history: Box<[f32]>,
@@ -43,9 +43,9 @@ impl PlaybackPosition {
         PlaybackPosition {
             written: 0,
             played: 0,
-            cut_fade: 0,
-            before: 0,
-            stream: 0,
+            fade_frames: 0,
+            stream_before: 0,
+            stream_frames: 0,
             last: 0.0,
             spans: Deque::new(),
             history: vec![0.0; history].into(),
@@ -59,12 +59,12 @@ impl PlaybackPosition {
         if let Some(lane) = lane {
             self.record_span(lane, frames);
         }
-        self.stream += frames;
+        self.stream_frames += frames;
     }
 
     /// Notes a fade that was written before the stream.
     pub(in crate::audio) fn record_fade(&mut self, frames: &[f32]) {
-        self.cut_fade += frames.len() as u64;
+        self.fade_frames += frames.len() as u64;
         self.record_written(frames);
     }
 
@@ -82,28 +82,28 @@ impl PlaybackPosition {
     ///
     /// A delay that cannot be, negative or more than was written, is taken for the nearest that can.
     pub(in crate::audio) fn record_delay(&mut self, delay: i64) -> u64 {
-        let held = u64::try_from(delay).unwrap_or(0).min(self.written);
-        let before = self.played;
-        self.played = before.max(self.written - held);
-        self.played - before
+        let queued = u64::try_from(delay).unwrap_or(0).min(self.written);
+        let previous = self.played;
+        self.played = previous.max(self.written - queued);
+        self.played - previous
     }
 
     /// Returns the lane position up to which lane frames have been played, if any were since last asked;
     /// `over` says how far the stream is over after so many device frames.
-    pub(in crate::audio) fn lane_position(&mut self, over: impl Fn(u64) -> u64) -> Option<u64> {
-        let place = over(self.before + self.played.saturating_sub(self.cut_fade));
-        let mut heard = None;
-        while let Some(run) = self.spans.front() {
-            let into = place.saturating_sub(run.stream).min(run.frames);
-            if into > 0 {
-                heard = Some(run.lane + into);
+    pub(in crate::audio) fn lane_position(&mut self, stream_position: impl Fn(u64) -> u64) -> Option<u64> {
+        let position = stream_position(self.stream_before + self.played.saturating_sub(self.fade_frames));
+        let mut played_to = None;
+        while let Some(span) = self.spans.front() {
+            let played = position.saturating_sub(span.stream).min(span.frames);
+            if played > 0 {
+                played_to = Some(span.lane + played);
             }
-            if into < run.frames {
+            if played < span.frames {
                 break;
             }
             self.spans.pop_front();
         }
-        heard
+        played_to
     }
 
     /// Tells whether every lane frame that went into the stream has been heard.
@@ -122,11 +122,11 @@ impl PlaybackPosition {
     pub(in crate::audio) fn fade(&self, into: &mut [f32]) {
         let length = into.len() as f32;
         for (index, frame) in into.iter_mut().enumerate() {
-            let place = self.played + index as u64;
-            let source = if place >= self.written {
+            let position = self.played + index as u64;
+            let source = if position >= self.written {
                 self.last
-            } else if self.written - place <= self.history.len() as u64 {
-                self.history[self.slot(place)]
+            } else if self.written - position <= self.history.len() as u64 {
+                self.history[self.slot(position)]
             } else {
                 0.0
             };
@@ -136,16 +136,16 @@ impl PlaybackPosition {
 
     /// Notes that the speaker holds nothing now. What it lost will not count as heard; what it was not
     /// handed yet still may.
-    pub(in crate::audio) fn forget(&mut self, over: impl Fn(u64) -> u64) {
-        self.before += self.written.saturating_sub(self.cut_fade);
-        (self.written, self.played, self.cut_fade, self.last) = (0, 0, 0, 0.0);
-        let lost = over(self.before);
-        while let Some(run) = self.spans.front_mut() {
-            let gone = lost.saturating_sub(run.stream).min(run.frames);
-            run.stream += gone;
-            run.lane += gone;
-            run.frames -= gone;
-            if run.frames > 0 {
+    pub(in crate::audio) fn discard_queued(&mut self, stream_position: impl Fn(u64) -> u64) {
+        self.stream_before += self.written.saturating_sub(self.fade_frames);
+        (self.written, self.played, self.fade_frames, self.last) = (0, 0, 0, 0.0);
+        let lost_position = stream_position(self.stream_before);
+        while let Some(span) = self.spans.front_mut() {
+            let lost_frames = lost_position.saturating_sub(span.stream).min(span.frames);
+            span.stream += lost_frames;
+            span.lane += lost_frames;
+            span.frames -= lost_frames;
+            if span.frames > 0 {
                 break;
             }
             self.spans.pop_front();
@@ -154,27 +154,27 @@ impl PlaybackPosition {
 
     /// Notes that the speaker holds nothing and that the stream begins anew.
     pub(in crate::audio) fn reset(&mut self) {
-        (self.written, self.played, self.cut_fade, self.last) = (0, 0, 0, 0.0);
-        (self.before, self.stream) = (0, 0);
+        (self.written, self.played, self.fade_frames, self.last) = (0, 0, 0, 0.0);
+        (self.stream_before, self.stream_frames) = (0, 0);
         self.spans.clear();
     }
 
     fn record_span(&mut self, lane: u64, frames: u64) {
-        if let Some(run) = self.spans.back_mut()
-            && run.lane + run.frames == lane
-            && run.stream + run.frames == self.stream
+        if let Some(span) = self.spans.back_mut()
+            && span.lane + span.frames == lane
+            && span.stream + span.frames == self.stream_frames
         {
-            run.frames += frames;
+            span.frames += frames;
             return;
         }
         if self.spans.is_full() {
             self.spans.pop_front();
         }
         // There is room: it was just made.
-        let _ = self.spans.push_back(PlayedSpan { stream: self.stream, lane, frames });
+        let _ = self.spans.push_back(PlayedSpan { stream: self.stream_frames, lane, frames });
     }
 
-    fn slot(&self, place: u64) -> usize {
-        (place % self.history.len() as u64) as usize
+    fn slot(&self, position: u64) -> usize {
+        (position % self.history.len() as u64) as usize
     }
 }

@@ -39,12 +39,12 @@ const WORKING_MS: usize = 500;
 /// The longest buffer whose going round is seen, in blocks: four times what is asked for.
 const LAGS: usize = 32;
 /// How long after it was opened in vain it is opened again, in milliseconds; each time twice the time before.
-const FIRST_REOPEN_MS: usize = 4_000;
+const REOPEN_MIN_MS: usize = 4_000;
 /// The longest wait between two openings, in milliseconds: each is a click, and most likely in vain.
-const LAST_REOPEN_MS: usize = 256_000;
+const REOPEN_MAX_MS: usize = 256_000;
 /// Times a microphone that falls silent by itself may come back by itself before that counts as its habit: some
 /// gate what is quiet.
-const FALSE_ALARMS: u32 = 3;
+const FALSE_ALARMS_MAX: u32 = 3;
 /// How long one with that habit may be the same, in milliseconds.
 const FALSE_ALARM_DETECT_MS: usize = 60_000;
 
@@ -53,7 +53,7 @@ pub(in crate::audio) struct DeadInputDetector {
     rate_hz: usize,
     verdict: Option<DeadInput>,
     /// What the newest blocks were, in a ring.
-    marks: [u64; LAGS],
+    hashes: [u64; LAGS],
     next: usize,
     /// Blocks since the device was opened.
     blocks: usize,
@@ -62,14 +62,14 @@ pub(in crate::audio) struct DeadInputDetector {
     /// The value of every sample in the last so many frames.
     flat: (u32, usize),
     /// Frames and blocks since one was what an earlier one had been.
-    fresh: (usize, usize),
+    working: (usize, usize),
     /// Frames since the device was opened.
-    opened: usize,
+    open_frames: usize,
     /// Frames after which a deaf device is opened again.
     reopen_after: usize,
     /// Whether it has been opened anew for being deaf and was so still.
-    reopened_in_vain: bool,
-    returns: u32,
+    reopen_failed: bool,
+    false_alarms: u32,
 }
 
 impl DeadInputDetector {
@@ -78,16 +78,16 @@ impl DeadInputDetector {
         DeadInputDetector {
             rate_hz: rate_hz as usize,
             verdict: None,
-            marks: [0; LAGS],
+            hashes: [0; LAGS],
             next: 0,
             blocks: 0,
             same: [0; LAGS],
             flat: (0, 0),
-            fresh: (0, 0),
-            opened: 0,
+            working: (0, 0),
+            open_frames: 0,
             reopen_after: 0,
-            reopened_in_vain: false,
-            returns: 0,
+            reopen_failed: false,
+            false_alarms: 0,
         }
     }
 
@@ -98,7 +98,8 @@ impl DeadInputDetector {
 
     /// Notes that the device was opened or closed: what it gives next follows nothing.
     pub(in crate::audio) fn reopened(&mut self) {
-        (self.blocks, self.opened, self.same, self.flat, self.fresh) = (0, 0, [0; LAGS], (0, 0), (0, 0));
+        (self.blocks, self.open_frames, self.same, self.flat, self.working) =
+            (0, 0, [0; LAGS], (0, 0), (0, 0));
     }
 
     /// Looks at a block and tells whether the device is to be opened anew.
@@ -106,17 +107,20 @@ impl DeadInputDetector {
         let Some(first) = samples.first().map(|sample| sample.to_bits()) else { return false };
         let frames = samples.len();
         // Saturating: on a small board a day of frames is all that fits.
-        self.opened = self.opened.saturating_add(frames);
+        self.open_frames = self.open_frames.saturating_add(frames);
         let is_flat = samples.iter().all(|sample| sample.to_bits() == first);
-        let before = if is_flat && self.flat.0 == first { self.flat.1 } else { 0 };
-        self.flat = (first, if is_flat { before.saturating_add(frames) } else { 0 });
-        let is_old = self.is_repeated(mark(samples), frames);
-        let (fresh, blocks) = self.fresh;
-        self.fresh =
-            if is_flat || is_old { (0, 0) } else { (fresh.saturating_add(frames), blocks.saturating_add(1)) };
+        let flat_before = if is_flat && self.flat.0 == first { self.flat.1 } else { 0 };
+        self.flat = (first, if is_flat { flat_before.saturating_add(frames) } else { 0 });
+        let is_repeated = self.matches_earlier(hash(samples), frames);
+        let (frames_working, blocks_working) = self.working;
+        self.working = if is_flat || is_repeated {
+            (0, 0)
+        } else {
+            (frames_working.saturating_add(frames), blocks_working.saturating_add(1))
+        };
         match self.verdict {
-            None => self.check_flat(),
-            Some(_) if self.fresh.0 >= self.span(WORKING_MS) && self.fresh.1 > LAGS => {
+            None => self.detect(),
+            Some(_) if self.working.0 >= self.frames_in(WORKING_MS) && self.working.1 > LAGS => {
                 self.mark_working();
                 false
             }
@@ -125,54 +129,54 @@ impl DeadInputDetector {
     }
 
     /// Compares with the blocks before it and tells whether it is one of them.
-    fn is_repeated(&mut self, mark: u64, frames: usize) -> bool {
-        let mut is_old = false;
+    fn matches_earlier(&mut self, hash: u64, frames: usize) -> bool {
+        let mut is_repeated = false;
         for (lag, same) in (1..).zip(&mut self.same) {
-            let then = self.marks[(self.next + LAGS - lag) % LAGS];
-            *same = if lag <= self.blocks && then == mark { same.saturating_add(frames) } else { 0 };
-            is_old |= *same > 0;
+            let earlier = self.hashes[(self.next + LAGS - lag) % LAGS];
+            *same = if lag <= self.blocks && earlier == hash { same.saturating_add(frames) } else { 0 };
+            is_repeated |= *same > 0;
         }
-        self.marks[self.next] = mark;
+        self.hashes[self.next] = hash;
         self.next = (self.next + 1) % LAGS;
         self.blocks = self.blocks.saturating_add(1);
-        is_old
+        is_repeated
     }
 
-    fn check_flat(&mut self) -> bool {
-        let patience = if self.returns >= FALSE_ALARMS { FALSE_ALARM_DETECT_MS } else { DETECT_MS };
-        let most = self.span(patience);
-        let stuck = self.same.iter().any(|frames| *frames >= most);
-        self.verdict = match (self.flat.1 >= most, stuck) {
+    fn detect(&mut self) -> bool {
+        let detect_ms = if self.false_alarms >= FALSE_ALARMS_MAX { FALSE_ALARM_DETECT_MS } else { DETECT_MS };
+        let detect_frames = self.frames_in(detect_ms);
+        let repeats = self.same.iter().any(|frames| *frames >= detect_frames);
+        self.verdict = match (self.flat.1 >= detect_frames, repeats) {
             (true, _) => Some(DeadInput::Flat),
             (false, true) => Some(DeadInput::Repeating),
             (false, false) => return false,
         };
-        self.reopen_after = self.span(FIRST_REOPEN_MS);
-        self.reopened_in_vain = false;
+        self.reopen_after = self.frames_in(REOPEN_MIN_MS);
+        self.reopen_failed = false;
         // The first time at once.
         true
     }
 
     fn is_reopen_due(&mut self) -> bool {
-        self.reopened_in_vain |= self.fresh.0 == 0 && self.opened >= self.span(DETECT_MS);
-        if self.fresh.0 > 0 || self.opened < self.reopen_after {
+        self.reopen_failed |= self.working.0 == 0 && self.open_frames >= self.frames_in(DETECT_MS);
+        if self.working.0 > 0 || self.open_frames < self.reopen_after {
             return false;
         }
-        self.reopen_after = (2 * self.reopen_after).min(self.span(LAST_REOPEN_MS));
+        self.reopen_after = (2 * self.reopen_after).min(self.frames_in(REOPEN_MAX_MS));
         true
     }
 
     fn mark_working(&mut self) {
         self.verdict = None;
-        self.returns += u32::from(self.reopened_in_vain);
+        self.false_alarms += u32::from(self.reopen_failed);
     }
 
-    fn span(&self, ms: usize) -> usize {
+    fn frames_in(&self, ms: usize) -> usize {
         self.rate_hz * ms / 1000
     }
 }
 
 /// Returns a number that another block hardly has.
-fn mark(samples: &[f32]) -> u64 {
-    samples.iter().fold(fnv::BASIS, |mark, sample| fnv::add(mark, u64::from(sample.to_bits())))
+fn hash(samples: &[f32]) -> u64 {
+    samples.iter().fold(fnv::BASIS, |hash, sample| fnv::add(hash, u64::from(sample.to_bits())))
 }

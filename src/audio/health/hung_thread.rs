@@ -11,11 +11,11 @@ use crate::model::Time;
 /// How long a thread may do nothing: longer than it needs to give up a device that stands still.
 const LIMIT: Duration = Duration::from_millis(2500);
 
-/// What one sound thread gets done.
+/// What one sound thread gets moved.
 #[derive(Debug, Default)]
 pub struct HungThread {
-    done: u64,
-    /// Since when it has had work and done none.
+    moved: u64,
+    /// Since when it has had work and moved none.
     since: Option<Time>,
     is_hung: bool,
 }
@@ -23,15 +23,15 @@ pub struct HungThread {
 impl HungThread {
     /// Records whether the thread has work and the number of frames it has moved since the start. Returns whether it
     /// stands still when that has changed.
-    pub fn update(&mut self, due: bool, done: u64, now: Time) -> Option<bool> {
-        if done != self.done {
-            let stood = self.is_hung;
-            *self = Self { done, since: due.then_some(now), is_hung: false };
-            return stood.then_some(false);
+    pub fn update(&mut self, has_work: bool, moved: u64, now: Time) -> Option<bool> {
+        if moved != self.moved {
+            let was_hung = self.is_hung;
+            *self = Self { moved, since: has_work.then_some(now), is_hung: false };
+            return was_hung.then_some(false);
         }
-        self.since = due.then(|| self.since.unwrap_or(now));
-        let stands = self.is_hung || self.since.is_some_and(|since| now >= since + LIMIT);
-        (stands != std::mem::replace(&mut self.is_hung, stands)).then_some(stands)
+        self.since = has_work.then(|| self.since.unwrap_or(now));
+        let is_hung = self.is_hung || self.since.is_some_and(|since| now >= since + LIMIT);
+        (is_hung != std::mem::replace(&mut self.is_hung, is_hung)).then_some(is_hung)
     }
 
     /// Tells whether it stands still.
@@ -48,15 +48,15 @@ impl HungThread {
 
     /// Says what has become of the thread of this device, what mynah does about it, and what its owner can do.
     #[must_use]
-    pub fn sentence(end: Direction, stands: bool) -> String {
-        if stands {
+    pub fn sentence(direction: Direction, is_hung: bool) -> String {
+        if is_hung {
             format!(
-                "the {end}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \
-                 that happens again, take the {end} out and put it in, or restart the machine",
+                "the {direction}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \
+                 that happens again, take the {direction} out and put it in, or restart the machine",
                 LIMIT.as_secs_f32()
             )
         } else {
-            format!("the {end}'s driver answers again")
+            format!("the {direction}'s driver answers again")
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct StallDetector {
     /// Frames moved since the device was opened or begun anew.
     moved: usize,
     /// Frames that are more than a device fetches ahead when it starts, so that they prove it moves.
-    proof: usize,
+    proof_frames: usize,
     state: Proof,
 }
 
@@ -34,7 +34,7 @@ impl StallDetector {
     /// Begins to watch over a device whose buffer holds `buffer_frames` and that was just opened.
     #[must_use]
     pub fn new(buffer_frames: usize) -> StallDetector {
-        StallDetector { idle_ms: 0, moved: 0, proof: 2 * buffer_frames, state: Proof::NotYet }
+        StallDetector { idle_ms: 0, moved: 0, proof_frames: 2 * buffer_frames, state: Proof::NotYet }
     }
 
     /// Notes that it has moved so many frames.
@@ -43,7 +43,7 @@ impl StallDetector {
             return;
         }
         self.moved = self.moved.saturating_add(frames);
-        if self.moved >= self.proof {
+        if self.moved >= self.proof_frames {
             self.state = Proof::Moves;
         }
         // What it fetches ahead when it is begun anew is no sign of life.
@@ -62,11 +62,11 @@ impl StallDetector {
             return Err(DeviceLost { errno: libc::ETIMEDOUT });
         }
         // Only once, and not at the first start, when a sound server may take its time.
-        let anew = self.idle_ms >= STALLED_MS && self.moved >= self.proof;
-        if anew {
+        let restart = self.idle_ms >= STALLED_MS && self.moved >= self.proof_frames;
+        if restart {
             (self.moved, self.state) = (0, Proof::Restarted);
         }
-        Ok(anew)
+        Ok(restart)
     }
 
     /// Tells whether it has moved more than it may fetch ahead.

@@ -11,11 +11,11 @@ use crate::audio::error::Direction;
 use crate::model::Time;
 
 /// Xruns that make a storm.
-const XRUNS: usize = 10;
+const BURST_XRUNS: usize = 10;
 /// Within which time.
-const WITHIN: Duration = Duration::from_secs(2);
+const BURST_WINDOW: Duration = Duration::from_secs(2);
 /// How long there must have been none for it to be over.
-const CALM: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(5);
 
 /// What has become of a device's storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,33 +32,33 @@ pub struct XrunBurst {
     /// Xruns counted when last looked.
     counted: u64,
     /// When the latest of them were seen.
-    latest: Deque<Time, XRUNS>,
+    latest: Deque<Time, BURST_XRUNS>,
     /// Xruns in the storm that rages, if one does.
-    since: Option<u64>,
+    burst_xruns: Option<u64>,
 }
 
 impl XrunBurst {
     /// Notes that `counted` xruns have been counted since the start, and tells what has changed.
     pub fn update(&mut self, counted: u64, now: Time) -> Option<Transition> {
-        let fresh = counted.saturating_sub(self.counted);
+        let new_xruns = counted.saturating_sub(self.counted);
         self.counted = counted;
-        for _ in 0..fresh.min(XRUNS as u64) {
+        for _ in 0..new_xruns.min(BURST_XRUNS as u64) {
             if self.latest.is_full() {
                 self.latest.pop_front();
             }
             // There is room: it was just made.
             let _ = self.latest.push_back(now);
         }
-        let Some(xruns) = self.since.map(|xruns| xruns + fresh) else {
-            let close = self.latest.front().is_some_and(|first| now < *first + WITHIN);
-            return (self.latest.is_full() && close).then(|| {
-                self.since = Some(XRUNS as u64);
+        let Some(xruns) = self.burst_xruns.map(|xruns| xruns + new_xruns) else {
+            let is_dense = self.latest.front().is_some_and(|first| now < *first + BURST_WINDOW);
+            return (self.latest.is_full() && is_dense).then(|| {
+                self.burst_xruns = Some(BURST_XRUNS as u64);
                 Transition::Started
             });
         };
-        self.since = Some(xruns);
-        let over = self.deadline().is_some_and(|over| now >= over);
-        over.then(|| {
+        self.burst_xruns = Some(xruns);
+        let is_over = self.deadline().is_some_and(|deadline| now >= deadline);
+        is_over.then(|| {
             *self = Self { counted, ..Self::default() };
             Transition::Ended(xruns)
         })
@@ -67,22 +67,24 @@ impl XrunBurst {
     /// Tells whether a storm rages.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.since.is_some()
+        self.burst_xruns.is_some()
     }
 
     /// Names the time to look again, if no xrun comes before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.since.and(self.latest.back()).map(|last| *last + CALM)
+        self.burst_xruns.and(self.latest.back()).map(|last| *last + QUIET)
     }
 }
 
 impl Transition {
     /// Says what has happened to the device, what mynah does about it, and what its owner can do.
     #[must_use]
-    pub fn sentence(self, end: Direction) -> String {
-        let what = match (self, end) {
-            (Self::Ended(xruns), _) => return format!("the {end} runs evenly again, after {xruns} breaks"),
+    pub fn sentence(self, direction: Direction) -> String {
+        let what = match (self, direction) {
+            (Self::Ended(xruns), _) => {
+                return format!("the {direction} runs evenly again, after {xruns} breaks");
+            }
             (Self::Started, Direction::Capture) => {
                 "what the microphone hears is lost again and again; it goes on with what is not"
             }
@@ -91,7 +93,7 @@ impl Transition {
             }
         };
         format!(
-            "{what}: end what else keeps this machine busy, see that its power and the {end}'s cable are good, and \
+            "{what}: end what else keeps this machine busy, see that its power and the {direction}'s cable are good, and \
              give it a longer period"
         )
     }

@@ -25,16 +25,16 @@ pub trait CaptureDevice {
     /// Makes the device run again.
     ///
     /// # Errors
-    /// When that leads to other trouble.
-    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError>;
+    /// When that leads to other error.
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
 }
 
 /// Blocks one turn may read: what a card's buffer holds, so that only a device without a clock meets it.
-const BLOCKS_A_TURN: usize = 8;
+const BLOCKS_PER_STEP: usize = 8;
 
 /// The writing end of the lane "heard", with the device's troubles seen to.
 pub struct Capture {
-    heard: Writer<CaptureFrame>,
+    lane: Writer<CaptureFrame>,
     shared: Arc<CaptureShared>,
     chain: CaptureChain,
     samples: Box<[f32]>,
@@ -43,7 +43,7 @@ pub struct Capture {
     dead_input: Option<DeadInputDetector>,
     /// Whether opening the device anew may make it hear.
     reopen_requested: bool,
-    /// Whether the device asked for time in its trouble.
+    /// Whether the device asked for time in its error.
     resting: bool,
     counters: Arc<Counters>,
 }
@@ -51,7 +51,7 @@ pub struct Capture {
 impl Capture {
     pub(in crate::audio) fn new(
         chain: CaptureChain,
-        heard: Writer<CaptureFrame>,
+        lane: Writer<CaptureFrame>,
         shared: Arc<CaptureShared>,
         counters: Arc<Counters>,
     ) -> Capture {
@@ -59,7 +59,7 @@ impl Capture {
         let recovery_budget = RecoveryBudget::default();
         let (dead_input, reopen_requested, resting) = (None, false, false);
         Capture {
-            heard,
+            lane,
             shared,
             chain,
             samples,
@@ -82,25 +82,25 @@ impl Capture {
     /// # Errors
     /// When the device must be opened anew.
     pub fn step(&mut self, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
-        let mut any = false;
+        let mut progressed = false;
         self.resting = false;
-        for _ in 0..BLOCKS_A_TURN {
+        for _ in 0..BLOCKS_PER_STEP {
             match microphone.read(&mut self.samples) {
                 Ok(0) => break,
                 Ok(taken) => {
                     self.keep(taken.min(self.samples.len()));
-                    any = true;
+                    progressed = true;
                     if taken < self.samples.len() {
                         break;
                     }
                 }
-                Err(trouble) => {
-                    self.resting = !self.recover(trouble, microphone)?;
+                Err(error) => {
+                    self.resting = !self.recover(error, microphone)?;
                     break;
                 }
             }
         }
-        Ok(any)
+        Ok(progressed)
     }
 
     /// Tells whether the session wants the microphone open.
@@ -114,13 +114,13 @@ impl Capture {
     pub fn mark_open(&mut self, open: bool) {
         self.chain.reset();
         self.reopen_requested = false;
-        if let Some(hearing) = &mut self.dead_input {
-            hearing.reopened();
+        if let Some(detector) = &mut self.dead_input {
+            detector.reopened();
         }
         self.shared.open.store(open, Ordering::Release);
     }
 
-    /// Tells whether the device is in trouble and needs a moment before the next turn.
+    /// Tells whether the device is in error and needs a moment before the next turn.
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
@@ -131,10 +131,10 @@ impl Capture {
         std::mem::take(&mut self.reopen_requested)
     }
 
-    /// Tells whether the session is gone.
+    /// Tells whether the session is lost.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.heard.is_abandoned()
+        self.lane.is_abandoned()
     }
 
     pub(in crate::audio) fn counters(&self) -> &Arc<Counters> {
@@ -143,13 +143,13 @@ impl Capture {
 
     fn keep(&mut self, taken: usize) {
         // Before the conversion, which changes it in place, and while it is in the cache.
-        if let Some(hearing) = &mut self.dead_input {
-            let before = hearing.verdict();
-            self.reopen_requested |= hearing.push(&self.samples[..taken]);
-            self.counters.record_dead_input(before, hearing.verdict());
+        if let Some(detector) = &mut self.dead_input {
+            let previous = detector.verdict();
+            self.reopen_requested |= detector.push(&self.samples[..taken]);
+            self.counters.record_dead_input(previous, detector.verdict());
         }
         let frames = self.chain.process(&mut self.samples[..taken]);
-        let kept = self.heard.write(frames);
+        let kept = self.lane.write(frames);
         self.recovery_budget.reset();
         self.counters.captured.add(taken as u64);
         self.counters.overruns.add((frames.len() - kept) as u64);
@@ -157,26 +157,22 @@ impl Capture {
     }
 
     /// Recovers the device, or returns false when that takes longer.
-    fn recover(
-        &mut self,
-        trouble: PcmError,
-        microphone: &mut impl CaptureDevice,
-    ) -> Result<bool, DeviceLost> {
-        match trouble {
-            PcmError::Lost(gone) => return Err(gone),
+    fn recover(&mut self, error: PcmError, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
+        match error {
+            PcmError::Lost(lost) => return Err(lost),
             PcmError::Xrun | PcmError::Stall => self.counters.capture_xruns.add(1),
             PcmError::Suspended => {}
         }
         self.recovery_budget.spend()?;
-        match microphone.recover(trouble) {
+        match microphone.recover(error) {
             Ok(Recovery::Emptied | Recovery::Resumed) => {}
-            Err(PcmError::Lost(gone)) => return Err(gone),
+            Err(PcmError::Lost(lost)) => return Err(lost),
             // What is left of it is met again at the next turn.
             Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
                 return Ok(false);
             }
         }
-        if trouble == PcmError::Suspended {
+        if error == PcmError::Suspended {
             self.counters.suspends.add(1);
         }
         Ok(true)

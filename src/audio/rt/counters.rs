@@ -61,25 +61,25 @@ impl Counters {
         }
     }
 
-    pub(in crate::audio) fn presence(&self, end: Direction) -> &Presence {
-        match end {
+    pub(in crate::audio) fn presence(&self, direction: Direction) -> &Presence {
+        match direction {
             Direction::Capture => &self.microphone,
             Direction::Playback => &self.speaker,
         }
     }
 
-    pub(in crate::audio) fn record_dead_input(&self, before: Option<DeadInput>, now: Option<DeadInput>) {
-        if before == now {
+    pub(in crate::audio) fn record_dead_input(&self, previous: Option<DeadInput>, now: Option<DeadInput>) {
+        if previous == now {
             return;
         }
         self.dead_inputs.add(u64::from(now.is_some()));
-        self.dead_input.store(now.map_or(0, |deaf| deaf as u8 + 1), Ordering::Release);
+        self.dead_input.store(now.map_or(0, |dead| dead as u8 + 1), Ordering::Release);
     }
 
     pub(in crate::audio) fn dead_input(&self) -> Option<DeadInput> {
         [DeadInput::Flat, DeadInput::Repeating]
             .into_iter()
-            .find(|deaf| *deaf as u8 + 1 == self.dead_input.load(Ordering::Acquire))
+            .find(|dead| *dead as u8 + 1 == self.dead_input.load(Ordering::Acquire))
     }
 }
 
@@ -119,13 +119,13 @@ impl Peak {
 pub(in crate::audio) struct Presence(AtomicI32);
 
 impl Presence {
-    pub(in crate::audio) fn set(&self, gone: Option<DeviceLost>) {
+    pub(in crate::audio) fn set(&self, lost: Option<DeviceLost>) {
         // An error without a number is still one.
-        let errno = gone.map_or(0, |DeviceLost { errno }| if errno == 0 { libc::EIO } else { errno });
+        let errno = lost.map_or(0, |DeviceLost { errno }| if errno == 0 { libc::EIO } else { errno });
         self.0.store(errno, Ordering::Release);
     }
 
-    pub(in crate::audio) fn gone(&self) -> Option<DeviceLost> {
+    pub(in crate::audio) fn lost(&self) -> Option<DeviceLost> {
         let errno = self.0.load(Ordering::Acquire);
         (errno != 0).then_some(DeviceLost { errno })
     }

@@ -21,143 +21,140 @@ use crate::audio::{AudioEndpoints, AudioIo, StreamFormat, UnplugPolicy};
 /// # Errors
 /// When the system has no descriptor left.
 pub fn loops(
-    shape: StreamFormat,
-    unplugged: UnplugPolicy,
+    format: StreamFormat,
+    policy: UnplugPolicy,
 ) -> Result<(AudioIo, CaptureLoop, PlaybackLoop), AudioError> {
-    let AudioEndpoints {
-        audio: sound,
-        capture,
-        playback,
-        capture_wake: capture_bell,
-        playback_wake: playback_bell,
-    } = AudioEndpoints::native(shape, false)?;
-    let listener = CaptureLoop::new(capture, sound.threads.context(capture_bell), unplugged);
-    let talker = PlaybackLoop::new(playback, sound.threads.context(playback_bell), unplugged);
-    Ok((sound, listener, talker))
+    let AudioEndpoints { audio, capture, playback, capture_wake, playback_wake } =
+        AudioEndpoints::native(format, false)?;
+    let capture_loop = CaptureLoop::new(capture, audio.threads.context(capture_wake), policy);
+    let playback_loop = PlaybackLoop::new(playback, audio.threads.context(playback_wake), policy);
+    Ok((audio, capture_loop, playback_loop))
 }
 
 /// The playback thread.
 pub struct PlaybackLoop {
     playback: Playback,
-    post: ThreadContext,
-    absence: Reconnect,
+    context: ThreadContext,
+    reconnect: Reconnect,
 }
 
 impl PlaybackLoop {
     pub(in crate::audio) fn new(
         playback: Playback,
-        post: ThreadContext,
-        unplugged: UnplugPolicy,
+        context: ThreadContext,
+        policy: UnplugPolicy,
     ) -> PlaybackLoop {
         let counters = Arc::clone(playback.counters());
-        let absence = Reconnect::new(Direction::Playback, unplugged, counters, Arc::clone(&post.wake));
-        PlaybackLoop { playback, post, absence }
+        let reconnect =
+            Reconnect::new(Direction::Playback, policy, counters, Arc::clone(&context.session_wake));
+        PlaybackLoop { playback, context, reconnect }
     }
 
-    /// Plays on a device that was opened already, and on each that comes after it, until the session is gone.
+    /// Plays on a device that was opened already, and on each that comes after it, until the session is lost.
     ///
     /// # Errors
     /// When the device has been away for too long.
-    pub async fn run<O>(mut self, mut place: O, first: O::Device) -> Result<(), AudioError>
+    pub async fn run<O>(mut self, mut source: O, first: O::Device) -> Result<(), AudioError>
     where
         O: DeviceSource,
-        for<'a> O::Line<'a>: PlaybackDevice,
+        for<'a> O::Stream<'a>: PlaybackDevice,
     {
         let mut opened = Some(first);
         while !self.is_over() {
             opened = match opened {
                 Some(device) => {
-                    if let Err(gone) = self.talk(&device, &mut place).await {
+                    if let Err(lost) = self.play_on(&device, &mut source).await {
                         drop(device);
                         self.playback.reset_stream();
-                        self.absence.lose(gone, &mut place);
+                        self.reconnect.lose(lost, &mut source);
                     }
                     None
                 }
                 None => {
                     if self.playback.run_without_device() {
-                        self.post.wake.notify();
+                        self.context.session_wake.notify();
                     }
-                    self.absence.wait(&mut place, &self.post.bell, true).await?
+                    self.reconnect.wait(&mut source, &self.context.thread_wake, true).await?
                 }
             };
         }
         Ok(())
     }
 
-    async fn talk<O>(&mut self, device: &O::Device, place: &mut O) -> Result<(), DeviceLost>
+    async fn play_on<O>(&mut self, device: &O::Device, source: &mut O) -> Result<(), DeviceLost>
     where
         O: DeviceSource,
-        for<'a> O::Line<'a>: PlaybackDevice,
+        for<'a> O::Stream<'a>: PlaybackDevice,
     {
-        self.absence.begin();
-        let mut line = O::line(device)?;
+        self.reconnect.mark_started();
+        let mut stream = O::start(device)?;
         while !self.is_over() {
-            if line.is_proven() {
-                self.absence.mark_working(place);
+            if stream.is_proven() {
+                self.reconnect.mark_working(source);
             }
-            if self.playback.run(&mut line)? {
-                self.post.wake.notify();
+            if self.playback.run(&mut stream)? {
+                self.context.session_wake.notify();
             }
-            line.wait(&self.post.bell, self.playback.is_resting()).await?;
+            stream.wait(&self.context.thread_wake, self.playback.is_resting()).await?;
         }
         Ok(())
     }
 
     fn is_over(&self) -> bool {
-        self.post.is_over() || self.playback.is_abandoned()
+        self.context.is_over() || self.playback.is_abandoned()
     }
 }
 
 /// The capture thread.
 pub struct CaptureLoop {
     capture: Capture,
-    post: ThreadContext,
-    absence: Reconnect,
+    context: ThreadContext,
+    reconnect: Reconnect,
 }
 
 impl CaptureLoop {
     pub(in crate::audio) fn new(
         capture: Capture,
-        post: ThreadContext,
-        unplugged: UnplugPolicy,
+        context: ThreadContext,
+        policy: UnplugPolicy,
     ) -> CaptureLoop {
         let capture = capture.watch_for_dead_input();
         let counters = Arc::clone(capture.counters());
-        let absence = Reconnect::new(Direction::Capture, unplugged, counters, Arc::clone(&post.wake));
-        CaptureLoop { capture, post, absence }
+        let reconnect =
+            Reconnect::new(Direction::Capture, policy, counters, Arc::clone(&context.session_wake));
+        CaptureLoop { capture, context, reconnect }
     }
 
-    /// Listens while that is wanted, until the session is gone. While it is not wanted no device is open,
+    /// Listens while that is wanted, until the session is lost. While it is not wanted no device is open,
     /// but for the moment, without running, in which one that was away is seen to be back.
     ///
     /// # Errors
     /// When the device has been away for too long.
-    pub async fn run<O>(mut self, mut place: O) -> Result<(), AudioError>
+    pub async fn run<O>(mut self, mut source: O) -> Result<(), AudioError>
     where
         O: DeviceSource,
-        for<'a> O::Line<'a>: CaptureDevice,
+        for<'a> O::Stream<'a>: CaptureDevice,
     {
         while !self.is_over() {
             let wanted = self.capture.is_wanted();
-            let opened = if wanted && self.absence.is_present() {
-                place.open().map(Some).unwrap_or_else(|gone| {
-                    self.absence.fail_to_open(gone, &mut place);
+            let opened = if wanted && self.reconnect.is_present() {
+                source.open().map(Some).unwrap_or_else(|lost| {
+                    self.reconnect.fail_to_open(lost, &mut source);
                     None
                 })
             } else {
-                self.absence.wait(&mut place, &self.post.bell, wanted).await?
+                self.reconnect.wait(&mut source, &self.context.thread_wake, wanted).await?
             };
             match opened {
-                Some(device) if self.capture.is_wanted() => match self.listen(device, &mut place).await {
-                    Ok(()) => self.absence.close_on_stop(&mut place),
-                    Err(gone) => self.absence.lose(gone, &mut place),
+                Some(device) if self.capture.is_wanted() => match self.listen(device, &mut source).await {
+                    Ok(()) => self.reconnect.close_on_stop(&mut source),
+                    Err(lost) => self.reconnect.lose(lost, &mut source),
                 },
-                Some(unwanted) => {
-                    drop(unwanted);
-                    self.absence.mark_present(&mut place);
+                Some(device) => {
+                    drop(device);
+                    self.reconnect.mark_present(&mut source);
                 }
-                None if !wanted && self.capture.is_wanted() => self.absence.retry_now(&mut place),
+                None if !wanted && self.capture.is_wanted() => self.reconnect.retry_now(&mut source),
                 None => {}
             }
         }
@@ -165,56 +162,56 @@ impl CaptureLoop {
     }
 
     /// Listens until nobody wants it; the device is closed again when this returns.
-    async fn listen<O>(&mut self, device: O::Device, place: &mut O) -> Result<(), DeviceLost>
+    async fn listen<O>(&mut self, device: O::Device, source: &mut O) -> Result<(), DeviceLost>
     where
         O: DeviceSource,
-        for<'a> O::Line<'a>: CaptureDevice,
+        for<'a> O::Stream<'a>: CaptureDevice,
     {
-        self.absence.begin();
-        let ended = match O::line(&device) {
-            Ok(mut line) => self.listen_on(&mut line, place).await,
-            Err(gone) => Err(gone),
+        self.reconnect.mark_started();
+        let ended = match O::start(&device) {
+            Ok(mut stream) => self.listen_on(&mut stream, source).await,
+            Err(lost) => Err(lost),
         };
         drop(device);
         self.capture.mark_open(false);
-        self.post.wake.notify();
+        self.context.session_wake.notify();
         ended
     }
 
-    async fn listen_on<O>(&mut self, line: &mut O::Line<'_>, place: &mut O) -> Result<(), DeviceLost>
+    async fn listen_on<O>(&mut self, stream: &mut O::Stream<'_>, source: &mut O) -> Result<(), DeviceLost>
     where
         O: DeviceSource,
-        for<'a> O::Line<'a>: CaptureDevice,
+        for<'a> O::Stream<'a>: CaptureDevice,
     {
         self.capture.mark_open(true);
-        self.post.wake.notify();
+        self.context.session_wake.notify();
         while self.capture.is_wanted() && !self.is_over() {
-            if line.is_proven() {
-                self.absence.mark_working(place);
+            if stream.is_proven() {
+                self.reconnect.mark_working(source);
             }
-            if self.capture.step(line)? {
-                self.post.wake.notify();
+            if self.capture.step(stream)? {
+                self.context.session_wake.notify();
             }
             if self.capture.take_reopen_request() {
                 self.capture.counters().reopens.add(1);
                 return Ok(());
             }
-            line.wait(&self.post.bell, self.capture.is_resting()).await?;
+            stream.wait(&self.context.thread_wake, self.capture.is_resting()).await?;
         }
         Ok(())
     }
 
     fn is_over(&self) -> bool {
-        self.post.is_over() || self.capture.is_abandoned()
+        self.context.is_over() || self.capture.is_abandoned()
     }
 }
 
 /// Runs a loop whose every wait blocks this thread.
-pub(in crate::audio) fn blocking<T>(work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
+pub(in crate::audio) fn blocking<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
     loop {
-        if let Poll::Ready(done) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return done;
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
         }
     }
 }

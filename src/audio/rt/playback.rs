@@ -44,8 +44,8 @@ pub trait PlaybackDevice {
     /// Makes the device playable again.
     ///
     /// # Errors
-    /// When that leads to other trouble.
-    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError>;
+    /// When that leads to other error.
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
 }
 
 /// What a speaker holds.
@@ -77,7 +77,7 @@ pub struct Playback {
     is_sounding: bool,
     notify_session: bool,
     recovery_budget: RecoveryBudget,
-    /// Whether the device asked for time in its trouble.
+    /// Whether the device asked for time in its error.
     resting: bool,
     receipts: HeapProd<CutReceipt>,
     shared: Arc<PlaybackShared>,
@@ -86,7 +86,7 @@ pub struct Playback {
 
 impl Playback {
     pub(in crate::audio) fn new(
-        shape: StreamFormat,
+        format: StreamFormat,
         chain: PlaybackChain,
         lane: Reader<PlaybackFrame>,
         receipts: HeapProd<CutReceipt>,
@@ -96,9 +96,9 @@ impl Playback {
         let fade_frames = |rate_hz: u32| rate_hz as usize * FADE_MS / 1000;
         Playback {
             lane,
-            staged: FrameBlock::new(shape.period_frames),
-            underrun_fade: UnderrunFade::new(fade_frames(shape.rate_hz)),
-            silence: vec![[0]; shape.period_frames].into(),
+            staged: FrameBlock::new(format.period_frames),
+            underrun_fade: UnderrunFade::new(fade_frames(format.rate_hz)),
+            silence: vec![[0]; format.period_frames].into(),
             cut_fade: CutFade::new(fade_frames(chain.rate_hz())),
             position: PlaybackPosition::new(chain.rate_hz()),
             chain,
@@ -120,13 +120,13 @@ impl Playback {
     /// When the device must be opened anew. What it held is lost; nothing else is.
     pub fn run(&mut self, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
         self.resting = false;
-        if let Err(trouble) = self.step(speaker) {
-            self.resting = !self.recover(trouble, speaker)?;
+        if let Err(error) = self.step(speaker) {
+            self.resting = !self.recover(error, speaker)?;
             // Again at once, so that an xrun costs no more than itself.
             if !self.resting
-                && let Err(trouble) = self.step(speaker)
+                && let Err(error) = self.step(speaker)
             {
-                self.resting = !self.recover(trouble, speaker)?;
+                self.resting = !self.recover(error, speaker)?;
             }
         }
         Ok(std::mem::take(&mut self.notify_session))
@@ -145,18 +145,18 @@ impl Playback {
     /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
     /// that ends with `Gone` has noted it already.
     pub fn reset_stream(&mut self) {
-        self.position.forget(|frames| self.chain.over(frames));
+        self.position.discard_queued(|frames| self.chain.stream_position(frames));
         self.cut_fade.clear();
         self.underrun_fade.clear();
     }
 
-    /// Tells whether the device is in trouble and needs a moment before the next turn.
+    /// Tells whether the device is in error and needs a moment before the next turn.
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
     }
 
-    /// Tells whether the session is gone.
+    /// Tells whether the session is lost.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.lane.is_abandoned()
@@ -200,8 +200,8 @@ impl Playback {
     }
 
     fn publish_position(&mut self) {
-        if let Some(heard) = self.position.lane_position(|frames| self.chain.over(frames)) {
-            self.shared.played.store(heard, Ordering::Release);
+        if let Some(position) = self.position.lane_position(|frames| self.chain.stream_position(frames)) {
+            self.shared.played.store(position, Ordering::Release);
             self.notify_session |=
                 self.position.is_all_played() && self.staged.is_empty() && self.lane.waiting() == 0;
         }
@@ -219,7 +219,7 @@ impl Playback {
         queued: usize,
         speaker: &mut impl PlaybackDevice,
     ) -> Result<usize, PcmError> {
-        let mut left = queued;
+        let mut queued_after = queued;
         if self.is_sounding || !self.position.is_all_played() {
             if !self.position.is_empty() {
                 speaker.flush()?;
@@ -229,10 +229,10 @@ impl Playback {
             self.chain.reset();
             self.position.reset();
             self.is_sounding = false;
-            left = 0;
+            queued_after = 0;
         }
         self.send_receipt(cut);
-        Ok(left)
+        Ok(queued_after)
     }
 
     fn send_receipt(&mut self, cut: u64) {
@@ -285,7 +285,7 @@ impl Playback {
                 self.counters.speaker_peak.raise(frames.as_flattened());
                 self.position.record_stream(frames.len(), Some(self.staged.position));
                 self.chain.process(frames);
-                self.underrun_fade.follow(frames);
+                self.underrun_fade.record_last(frames);
                 self.staged.advance(frames.len());
                 self.is_sounding = true;
                 return;
@@ -320,11 +320,11 @@ impl Playback {
     }
 
     /// Recovers the device, or returns false when that takes longer.
-    fn recover(&mut self, trouble: PcmError, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
+    fn recover(&mut self, error: PcmError, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
         // The session counts along, even while nobody speaks.
         self.notify_session = true;
-        match trouble {
-            PcmError::Lost(gone) => return Err(self.lose(gone)),
+        match error {
+            PcmError::Lost(lost) => return Err(self.lose(lost)),
             PcmError::Xrun => {
                 // It ran empty by playing all it had.
                 self.counters.playback_xruns.add(1);
@@ -335,24 +335,24 @@ impl Playback {
             PcmError::Stall => self.counters.playback_xruns.add(1),
             PcmError::Suspended => {}
         }
-        self.recovery_budget.spend().map_err(|gone| self.lose(gone))?;
-        match speaker.recover(trouble) {
+        self.recovery_budget.spend().map_err(|lost| self.lose(lost))?;
+        match speaker.recover(error) {
             Ok(Recovery::Emptied) => self.reset_stream(),
             Ok(Recovery::Resumed) => {}
-            Err(PcmError::Lost(gone)) => return Err(self.lose(gone)),
+            Err(PcmError::Lost(lost)) => return Err(self.lose(lost)),
             // What is left of it is met again at the next turn.
             Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
                 return Ok(false);
             }
         }
-        if trouble == PcmError::Suspended {
+        if error == PcmError::Suspended {
             self.counters.suspends.add(1);
         }
         Ok(true)
     }
 
-    fn lose(&mut self, gone: DeviceLost) -> DeviceLost {
+    fn lose(&mut self, lost: DeviceLost) -> DeviceLost {
         self.reset_stream();
-        gone
+        lost
     }
 }

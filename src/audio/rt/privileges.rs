@@ -32,14 +32,14 @@ impl fmt::Display for DeniedPrivilege {
 }
 
 /// Says all refusals in one warning with its remedy; nothing when there are none.
-pub(in crate::audio) fn warning(refused: &[DeniedPrivilege]) -> Option<String> {
-    let all: Vec<String> = refused.iter().map(DeniedPrivilege::to_string).collect();
-    (!all.is_empty()).then(|| {
+pub(in crate::audio) fn warning(denied: &[DeniedPrivilege]) -> Option<String> {
+    let list: Vec<String> = denied.iter().map(DeniedPrivilege::to_string).collect();
+    (!list.is_empty()).then(|| {
         format!(
             "the system refuses {}, so sound may break up when the machine is busy: set LimitRTPRIO=80 and \
              LimitMEMLOCK=infinity in the systemd unit, or \"@audio - rtprio 80\" and \"@audio - memlock unlimited\" in \
              /etc/security/limits.conf and be in the group audio",
-            all.join(", ")
+            list.join(", ")
         )
     })
 }
@@ -55,13 +55,13 @@ const PREFAULT_BYTES: usize = 64 * 1024;
 /// Not asked under a limit: every later mapping counts against it, touched or not, and the one too
 /// many would end the process.
 pub(in crate::audio) fn lock_memory() -> Option<DeniedPrivilege> {
-    let may = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
+    let is_allowed = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
         || getrlimit(Resource::Memlock).current.is_none();
-    if !may {
+    if !is_allowed {
         return Some(DeniedPrivilege::Memory { errno: libc::EPERM });
     }
-    let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    mlockall(all).err().map(|errno| DeniedPrivilege::Memory { errno: errno.raw_os_error() })
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    mlockall(flags).err().map(|errno| DeniedPrivilege::Memory { errno: errno.raw_os_error() })
 }
 
 /// Puts the calling thread under SCHED_FIFO and looks whether it is. Its children are not.
@@ -69,11 +69,11 @@ pub(in crate::audio) fn schedule(thread: &'static str, priority: i32) -> Option<
     let parameter = libc::sched_param { sched_priority: priority };
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
     // SAFETY: thread 0 is the caller, and the parameter outlives the call, which only reads it.
-    let refused = unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) } != 0;
+    let failed = unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) } != 0;
     let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EPERM);
     // SAFETY: it takes no pointer; thread 0 is the caller.
-    let now = unsafe { libc::sched_getscheduler(0) };
-    (refused || now & !libc::SCHED_RESET_ON_FORK != libc::SCHED_FIFO)
+    let scheduled = unsafe { libc::sched_getscheduler(0) };
+    (failed || scheduled & !libc::SCHED_RESET_ON_FORK != libc::SCHED_FIFO)
         .then_some(DeniedPrivilege::Schedule { thread, errno })
 }
 

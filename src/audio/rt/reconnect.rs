@@ -29,7 +29,7 @@ pub trait DeviceSource {
     /// The device while it is open; dropping it closes it.
     type Device: 'static;
     /// The device while it moves frames.
-    type Line<'a>: ActiveStream;
+    type Stream<'a>: ActiveStream;
 
     /// Opens the device; nothing moves yet.
     ///
@@ -40,31 +40,31 @@ pub trait DeviceSource {
     /// Makes an open device move.
     ///
     /// # Errors
-    /// When it has gone meanwhile.
-    fn line(device: &Self::Device) -> Result<Self::Line<'_>, DeviceLost>;
+    /// When it has lost meanwhile.
+    fn start(device: &Self::Device) -> Result<Self::Stream<'_>, DeviceLost>;
 
     /// Says that the device was waited for in vain.
-    fn lost(&self, gone: DeviceLost) -> AudioError;
+    fn lost_error(&self, lost: DeviceLost) -> AudioError;
 
     /// Sets how long from now `wait` returns `Waited::Over`; `None` for never.
-    fn set_limit(&mut self, limit: Option<Duration>);
+    fn set_give_up_after(&mut self, limit: Option<Duration>);
 
     /// Sets how long from now `wait` returns `Waited::Due`; `None` for never.
-    fn set_next_try(&mut self, after: Option<Duration>);
+    fn set_retry_after(&mut self, after: Option<Duration>);
 
     /// Waits, with no device, until something happens. On a thread of its own this blocks; in a simulation
     /// it is where another's turn comes.
-    fn wait(&mut self, bell: &EventFd) -> impl Future<Output = WakeReason>;
+    fn wait(&mut self, wake: &EventFd) -> impl Future<Output = WakeReason>;
 }
 
 /// A device that moves frames.
 pub trait ActiveStream {
-    /// Waits, as `Open::wait` does, until the device wants a turn, the bell is rung, or it is time to look anyway;
+    /// Waits, as `Open::wait` does, until the device wants a turn, the wake is rung, or it is time to look anyway;
     /// one that is `resting` is in trouble, and would be ready at once for nothing.
     ///
     /// # Errors
-    /// When the device has gone.
-    fn wait(&mut self, bell: &EventFd, resting: bool) -> impl Future<Output = Result<(), DeviceLost>>;
+    /// When the device has lost.
+    fn wait(&mut self, wake: &EventFd, resting: bool) -> impl Future<Output = Result<(), DeviceLost>>;
 
     /// Tells whether it has moved more frames than it may fetch ahead.
     fn is_proven(&self) -> bool;
@@ -77,20 +77,20 @@ pub enum WakeReason {
     Notified,
     /// It is time to try again.
     Due,
-    /// Devices have come or gone.
+    /// Devices have come or lost.
     DevicesChanged,
     /// The device has been away for too long.
     Over,
 }
 
 /// How long is waited after a loss, and at least between two tries.
-const FIRST_TRY: Duration = Duration::from_millis(250);
+const RETRY_MIN: Duration = Duration::from_millis(250);
 /// The longest wait between two tries; each is twice the one before it.
-const LAST_TRY: Duration = Duration::from_secs(2);
+const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// Whether a device is there, and when it is tried again if it is not.
 pub(in crate::audio) struct Reconnect {
-    end: Direction,
+    direction: Direction,
     policy: UnplugPolicy,
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
@@ -103,21 +103,21 @@ pub(in crate::audio) struct Reconnect {
 enum DevicePresence {
     Present,
     Missing {
-        gone: DeviceLost,
-        spacing: Duration,
+        lost: DeviceLost,
+        interval: Duration,
         /// Whether it was opened, and moved nothing, so that opening it again tells nothing.
-        in_vain: bool,
+        is_unproven: bool,
     },
 }
 
 impl Reconnect {
     pub(in crate::audio) fn new(
-        end: Direction,
+        direction: Direction,
         policy: UnplugPolicy,
         counters: Arc<Counters>,
         wake: Arc<EventFd>,
     ) -> Reconnect {
-        Reconnect { end, policy, counters, wake, state: DevicePresence::Present, has_worked: false }
+        Reconnect { direction, policy, counters, wake, state: DevicePresence::Present, has_worked: false }
     }
 
     pub(in crate::audio) fn is_present(&self) -> bool {
@@ -125,69 +125,69 @@ impl Reconnect {
     }
 
     /// Records that the device could not be opened.
-    pub(in crate::audio) fn fail_to_open(&mut self, gone: DeviceLost, place: &mut impl DeviceSource) {
-        self.go_away(gone, false, place);
+    pub(in crate::audio) fn fail_to_open(&mut self, lost: DeviceLost, source: &mut impl DeviceSource) {
+        self.record_loss(lost, false, source);
     }
 
     /// Records that the device, which was open, is lost.
-    pub(in crate::audio) fn lose(&mut self, gone: DeviceLost, place: &mut impl DeviceSource) {
-        self.go_away(gone, !self.has_worked, place);
+    pub(in crate::audio) fn lose(&mut self, lost: DeviceLost, source: &mut impl DeviceSource) {
+        self.record_loss(lost, !self.has_worked, source);
     }
 
-    fn go_away(&mut self, gone: DeviceLost, in_vain: bool, place: &mut impl DeviceSource) {
-        let (spacing, in_vain) = match self.state {
+    fn record_loss(&mut self, lost: DeviceLost, is_unproven: bool, source: &mut impl DeviceSource) {
+        let (interval, is_unproven) = match self.state {
             DevicePresence::Present => {
-                place.set_limit(match self.policy {
+                source.set_give_up_after(match self.policy {
                     UnplugPolicy::Wait => None,
                     UnplugPolicy::End(limit) => Some(limit),
                 });
-                (FIRST_TRY, in_vain)
+                (RETRY_MIN, is_unproven)
             }
-            DevicePresence::Missing { spacing, in_vain: before, gone: _ } => {
-                ((2 * spacing).min(LAST_TRY), in_vain || before)
+            DevicePresence::Missing { interval, is_unproven: previously, lost: _ } => {
+                ((2 * interval).min(RETRY_MAX), is_unproven || previously)
             }
         };
-        let news = self.is_present();
-        self.state = DevicePresence::Missing { gone, spacing, in_vain };
-        place.set_next_try(Some(spacing));
-        self.tell(Some(gone), news);
+        let changed = self.is_present();
+        self.state = DevicePresence::Missing { lost, interval, is_unproven };
+        source.set_retry_after(Some(interval));
+        self.publish(Some(lost), changed);
     }
 
     /// Notes that the device was closed again before it had proven itself, because nobody wanted it.
-    pub(in crate::audio) fn close_on_stop(&mut self, place: &mut impl DeviceSource) {
-        if let DevicePresence::Missing { spacing, .. } = self.state {
-            place.set_next_try(Some(spacing));
+    pub(in crate::audio) fn close_on_stop(&mut self, source: &mut impl DeviceSource) {
+        if let DevicePresence::Missing { interval, .. } = self.state {
+            source.set_retry_after(Some(interval));
         }
     }
 
     /// Notes that the device begins to run.
-    pub(in crate::audio) fn begin(&mut self) {
+    pub(in crate::audio) fn mark_started(&mut self) {
         self.has_worked = false;
     }
 
     /// Notes that the device has moved frames.
-    pub(in crate::audio) fn mark_working(&mut self, place: &mut impl DeviceSource) {
+    pub(in crate::audio) fn mark_working(&mut self, source: &mut impl DeviceSource) {
         self.has_worked = true;
-        self.mark_present(place);
+        self.mark_present(source);
     }
 
     /// Notes that the device is back.
-    pub(in crate::audio) fn mark_present(&mut self, place: &mut impl DeviceSource) {
+    pub(in crate::audio) fn mark_present(&mut self, source: &mut impl DeviceSource) {
         if !self.is_present() {
             self.state = DevicePresence::Present;
-            place.set_limit(None);
-            place.set_next_try(None);
-            self.tell(None, true);
+            source.set_give_up_after(None);
+            source.set_retry_after(None);
+            self.publish(None, true);
         }
     }
 
     /// Tries again soon, since there is reason to hope or somebody in a hurry.
-    pub(in crate::audio) fn retry_now(&mut self, place: &mut impl DeviceSource) {
-        if let DevicePresence::Missing { spacing, .. } = &mut self.state
-            && *spacing > FIRST_TRY
+    pub(in crate::audio) fn retry_now(&mut self, source: &mut impl DeviceSource) {
+        if let DevicePresence::Missing { interval, .. } = &mut self.state
+            && *interval > RETRY_MIN
         {
-            *spacing = FIRST_TRY;
-            place.set_next_try(Some(FIRST_TRY));
+            *interval = RETRY_MIN;
+            source.set_retry_after(Some(RETRY_MIN));
         }
     }
 
@@ -197,46 +197,46 @@ impl Reconnect {
     /// A device that nobody wants is opened to see whether it is back, unless only its sound can tell.
     pub(in crate::audio) async fn wait<O: DeviceSource>(
         &mut self,
-        place: &mut O,
-        bell: &EventFd,
+        source: &mut O,
+        wake: &EventFd,
         wanted: bool,
     ) -> Result<Option<O::Device>, AudioError> {
-        let waited = place.wait(bell).await;
-        let DevicePresence::Missing { gone, in_vain, .. } = self.state else { return Ok(None) };
-        match waited {
+        let reason = source.wait(wake).await;
+        let DevicePresence::Missing { lost, is_unproven, .. } = self.state else { return Ok(None) };
+        match reason {
             WakeReason::Notified => {}
             WakeReason::DevicesChanged => {
                 // It may be another one by now.
-                if let DevicePresence::Missing { in_vain, .. } = &mut self.state {
-                    *in_vain = false;
+                if let DevicePresence::Missing { is_unproven, .. } = &mut self.state {
+                    *is_unproven = false;
                 }
-                self.retry_now(place);
+                self.retry_now(source);
             }
-            WakeReason::Over if in_vain => return Err(place.lost(gone)),
+            WakeReason::Over if is_unproven => return Err(source.lost_error(lost)),
             WakeReason::Over => {
                 // A last chance: what it gives now is what counts.
-                place.set_limit(Some(Duration::ZERO));
-                return self.open(place).map(Some).map_err(|gone| place.lost(gone));
+                source.set_give_up_after(Some(Duration::ZERO));
+                return self.open(source).map(Some).map_err(|lost| source.lost_error(lost));
             }
-            WakeReason::Due if in_vain && !wanted => {
-                self.state = DevicePresence::Missing { gone, spacing: LAST_TRY, in_vain };
-                place.set_next_try(Some(LAST_TRY));
+            WakeReason::Due if is_unproven && !wanted => {
+                self.state = DevicePresence::Missing { lost, interval: RETRY_MAX, is_unproven };
+                source.set_retry_after(Some(RETRY_MAX));
             }
-            WakeReason::Due => match self.open(place) {
+            WakeReason::Due => match self.open(source) {
                 Ok(device) => return Ok(Some(device)),
-                Err(gone) => self.fail_to_open(gone, place),
+                Err(lost) => self.fail_to_open(lost, source),
             },
         }
         Ok(None)
     }
 
-    fn open<O: DeviceSource>(&self, place: &mut O) -> Result<O::Device, DeviceLost> {
-        place.open().inspect(|_| self.counters.reopens.add(1))
+    fn open<O: DeviceSource>(&self, source: &mut O) -> Result<O::Device, DeviceLost> {
+        source.open().inspect(|_| self.counters.reopens.add(1))
     }
 
-    fn tell(&self, gone: Option<DeviceLost>, news: bool) {
-        self.counters.presence(self.end).set(gone);
-        if news {
+    fn publish(&self, lost: Option<DeviceLost>, changed: bool) {
+        self.counters.presence(self.direction).set(lost);
+        if changed {
             self.wake.notify();
         }
     }

@@ -16,19 +16,19 @@ const END_TIMEOUT_MS: u32 = 700;
 pub(in crate::audio) struct AudioThreads {
     stop: Arc<AtomicBool>,
     failure: Arc<OnceLock<AudioError>>,
-    wake: Arc<EventFd>,
+    session_wake: Arc<EventFd>,
     threads: Vec<ThreadHandle>,
 }
 
 struct ThreadHandle {
-    thread: JoinHandle<()>,
-    bell: Arc<EventFd>,
+    handle: JoinHandle<()>,
+    thread_wake: Arc<EventFd>,
     ended: Arc<EventFd>,
 }
 
 impl AudioThreads {
-    pub(in crate::audio) fn new(wake: Arc<EventFd>) -> AudioThreads {
-        AudioThreads { stop: Arc::default(), failure: Arc::default(), wake, threads: Vec::new() }
+    pub(in crate::audio) fn new(session_wake: Arc<EventFd>) -> AudioThreads {
+        AudioThreads { stop: Arc::default(), failure: Arc::default(), session_wake, threads: Vec::new() }
     }
 
     pub(in crate::audio) fn failure(&self) -> Option<AudioError> {
@@ -36,30 +36,35 @@ impl AudioThreads {
     }
 
     /// Makes what a thread, or whoever plays its part, is given.
-    pub(in crate::audio) fn context(&self, bell: Arc<EventFd>) -> ThreadContext {
-        ThreadContext { bell, wake: Arc::clone(&self.wake), stop: Arc::clone(&self.stop) }
+    pub(in crate::audio) fn context(&self, thread_wake: Arc<EventFd>) -> ThreadContext {
+        ThreadContext {
+            thread_wake,
+            session_wake: Arc::clone(&self.session_wake),
+            stop: Arc::clone(&self.stop),
+        }
     }
 
-    /// Starts a thread; whoever rings `bell` wakes it.
+    /// Starts a thread; whoever rings `thread_wake` wakes it.
     pub(in crate::audio) fn start(
         &mut self,
         name: &'static str,
-        bell: Arc<EventFd>,
+        thread_wake: Arc<EventFd>,
         work: impl FnOnce(&ThreadContext) -> Result<(), AudioError> + Send + 'static,
     ) -> Result<(), AudioError> {
         let ended = new_eventfd()?;
-        let post = self.context(Arc::clone(&bell));
-        let leaving = ExitGuard { ended: Arc::clone(&ended), wake: Arc::clone(&self.wake) };
+        let context = self.context(Arc::clone(&thread_wake));
+        let exit_guard =
+            ExitGuard { ended: Arc::clone(&ended), session_wake: Arc::clone(&self.session_wake) };
         let failure = Arc::clone(&self.failure);
-        let thread = Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
-            let _leaving = leaving;
-            if let Err(error) = work(&post) {
+        let spawned = Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
+            let _exit_guard = exit_guard;
+            if let Err(error) = work(&context) {
                 // The first reason stands; the second is most often its consequence.
                 let _ = failure.set(error);
             }
         });
-        let thread = thread.map_err(|error| AudioError::system("a thread", &error))?;
-        self.threads.push(ThreadHandle { thread, bell, ended });
+        let handle = spawned.map_err(|error| AudioError::system("a thread", &error))?;
+        self.threads.push(ThreadHandle { handle, thread_wake, ended });
         Ok(())
     }
 }
@@ -67,17 +72,17 @@ impl AudioThreads {
 impl Drop for AudioThreads {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        for hand in &self.threads {
-            hand.bell.notify();
+        for thread in &self.threads {
+            thread.thread_wake.notify();
         }
-        let mut left_ms = END_TIMEOUT_MS;
-        for hand in self.threads.drain(..) {
-            if hand.ended.wait(Some(left_ms)) {
+        let mut remaining_ms = END_TIMEOUT_MS;
+        for thread in self.threads.drain(..) {
+            if thread.ended.wait(Some(remaining_ms)) {
                 // A panic has been reported by its own thread.
-                let _ = hand.thread.join();
+                let _ = thread.handle.join();
             } else {
                 // It has used up the time of those after it, too.
-                left_ms = 0;
+                remaining_ms = 0;
             }
         }
     }
@@ -91,8 +96,8 @@ pub(in crate::audio) fn new_eventfd() -> Result<Arc<EventFd>, AudioError> {
 /// What a thread is given: what wakes it, whom it wakes, and when it is over.
 #[derive(Clone)]
 pub(in crate::audio) struct ThreadContext {
-    pub(in crate::audio) bell: Arc<EventFd>,
-    pub(in crate::audio) wake: Arc<EventFd>,
+    pub(in crate::audio) thread_wake: Arc<EventFd>,
+    pub(in crate::audio) session_wake: Arc<EventFd>,
     stop: Arc<AtomicBool>,
 }
 
@@ -105,12 +110,12 @@ impl ThreadContext {
 /// Tells, however a thread ends, that it has.
 struct ExitGuard {
     ended: Arc<EventFd>,
-    wake: Arc<EventFd>,
+    session_wake: Arc<EventFd>,
 }
 
 impl Drop for ExitGuard {
     fn drop(&mut self) {
         self.ended.notify();
-        self.wake.notify();
+        self.session_wake.notify();
     }
 }
