@@ -106,7 +106,7 @@ fn a_microphone_that_hears_nothing_and_then_goes_away() {
     let another = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     File::options().append(true).open(&config).unwrap().set_modified(another).unwrap();
     device.key("mm");
-    device.until("news: the microphone is gone");
+    device.until("news: the microphone is disconnected");
     device.ends("a card that is away");
 }
 

@@ -1,35 +1,35 @@
-//! What goes wrong with a device: what a step recovers from, and what ends the sound.
+//! Errors of audio devices: those a step recovers from, and those that end an audio thread.
 //!
-//! A `Trouble` is expected and is counted; an `AudioError` is said to a person, so each is a sentence
-//! that names the device and what to do.
+//! A [`PcmError`] is expected: the step counts it and recovers. An [`AudioError`] is shown to the user, so its text
+//! names the device and the remedy.
 
 use std::path::PathBuf;
 use std::{fmt, io};
 
-/// What a device may answer instead of moving frames.
+/// Why a device moved no frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PcmError {
-    /// The speaker played all it had, or the microphone's buffer overflowed.
+    /// Playback underrun or capture overrun (EPIPE).
     Xrun,
-    /// The device stopped moving; what it held is lost.
+    /// The device stopped moving frames; the contents of its buffer are lost.
     Stall,
-    /// The system slept.
+    /// The system was suspended (ESTRPIPE).
     Suspended,
     Lost(DeviceLost),
 }
 
-/// How a device came out of trouble.
+/// How a device recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
-    /// It runs, or will once it is filled, and holds nothing.
+    /// It is running, or starts once it is filled, with an empty buffer.
     Emptied,
-    /// It goes on where it stood.
+    /// It continues with the contents of its buffer.
     Resumed,
-    /// It needs more time; to be tried again.
+    /// It needs more time; recovery is to be tried again.
     NotYet,
 }
 
-/// The end of a device, which may come back if it is opened again.
+/// The loss of a device, which may come back when it is reopened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceLost {
     pub errno: i32,
@@ -42,49 +42,51 @@ impl fmt::Display for DeviceLost {
 }
 
 impl DeviceLost {
-    /// Says what has happened to the device, what mynah does about it, and what its owner can do.
+    /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
     pub fn sentence(self, end: Direction) -> String {
         match (self.errno, end) {
             (libc::ETIMEDOUT, Direction::Capture) => {
-                "the microphone has stopped delivering; it is opened again until it does: if that does not help, unplug \
-                 it, plug it in, and see the kernel's log"
+                "the microphone stopped delivering samples; mynah keeps reopening it. If that does not help, unplug it, \
+                 plug it in again, and check the kernel log (dmesg)"
                     .to_owned()
             }
             (libc::ETIMEDOUT, Direction::Playback) => {
-                "the speaker has stopped playing; it is opened again until it does: if that does not help, unplug it, \
-                 plug it in, and see the kernel's log"
+                "the speaker stopped playing; mynah keeps reopening it. If that does not help, unplug it, plug it in \
+                 again, and check the kernel log (dmesg)"
                     .to_owned()
             }
-            (libc::EIO, _) => format!(
-                "the {end} fails again and again; it is opened again until it works: see that its power and its cable \
-                 are good"
-            ),
+            (libc::EIO, _) => {
+                format!("the {end} fails repeatedly; mynah keeps reopening it. Check its power and its cable")
+            }
             (libc::EBUSY, _) => format!(
-                "the {end} is held by another program; it is tried again until it is free: end that program"
+                "the {end} is in use by another program; mynah retries until it is free. Stop that program"
             ),
             (libc::EACCES | libc::EPERM, _) => format!(
-                "the {end} may not be opened any more ({self}); it is tried again until it may: see who owns its node \
+                "no permission to open the {end} ({self}); mynah keeps retrying. Check the owner and group of its node \
                  in /dev/snd"
             ),
             _ => format!(
-                "the {end} is gone ({self}); it is taken up again when it is back: see that its cable and power are good"
+                "the {end} is disconnected ({self}); mynah reopens it when it is back. Check its cable and power"
             ),
         }
     }
 }
 
-/// Recoveries in a row that may move no frame before the device counts as gone.
+/// Consecutive recoveries without a frame moved after which the device counts as lost.
 const RECOVERIES_MAX: u32 = 20;
 
-/// Counts recoveries that led nowhere.
+/// Counts consecutive recoveries without a frame moved.
 #[derive(Default)]
 pub(super) struct RecoveryBudget {
     spent: u32,
 }
 
 impl RecoveryBudget {
-    /// Notes one more recovery.
+    /// Records a recovery.
+    ///
+    /// # Errors
+    /// Returns EIO when the budget is used up.
     pub(super) fn spend(&mut self) -> Result<(), DeviceLost> {
         self.spent += 1;
         if self.spent <= RECOVERIES_MAX {
@@ -94,13 +96,13 @@ impl RecoveryBudget {
         Err(DeviceLost { errno: libc::EIO })
     }
 
-    /// Notes that the device has moved frames.
+    /// Records that the device has moved frames.
     pub(super) fn reset(&mut self) {
         self.spent = 0;
     }
 }
 
-/// One of the two directions of sound.
+/// The direction of a stream. It is displayed as the device: "microphone" or "speaker".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Capture,
@@ -119,9 +121,9 @@ impl fmt::Display for Direction {
 /// A program that has a device open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceOwner {
-    /// The program's name, where this user may know it.
+    /// The program's name, if this user may read it.
     pub program: Option<String>,
-    /// Its process number.
+    /// The process id.
     pub process: u32,
 }
 
@@ -134,7 +136,7 @@ impl fmt::Display for DeviceOwner {
     }
 }
 
-/// Why there is no sound.
+/// Why a device cannot be used or an audio thread ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudioError {
     /// The device could not be opened.
@@ -143,68 +145,69 @@ pub enum AudioError {
         /// Its ALSA name.
         device: String,
         errno: i32,
-        /// What alsa-lib said about it, if anything.
+        /// The last line that alsa-lib printed; may be empty.
         said: String,
     },
-    /// Another program has the device.
+    /// Another program has the device open (EBUSY).
     Busy {
         end: Direction,
         /// Its ALSA name.
         device: String,
-        /// The programs, as far as the system tells.
+        /// The programs that have it open, as far as `/proc` shows.
         holders: Vec<DeviceOwner>,
     },
-    /// There is no such device.
+    /// The device does not exist.
     Missing {
         end: Direction,
         /// Its ALSA name.
         device: String,
-        /// The devices of this direction that there are, by name.
+        /// The ALSA names of the existing devices of this direction.
         others: Vec<String>,
-        /// What alsa-lib said about it, if anything.
+        /// The last line that alsa-lib printed; may be empty.
         said: String,
     },
-    /// This user may not open the device.
+    /// This user has no permission to open the device.
     Forbidden {
         end: Direction,
         /// Its ALSA name.
         device: String,
-        /// The user's name, or the number where it has none.
+        /// The user's name, or its numeric id if it has none.
         user: String,
-        /// The system's error number: EACCES where the node's owner and group forbid it, EPERM where a sandbox does.
+        /// EACCES when the owner and group of the node forbid it, EPERM when a sandbox does.
         errno: i32,
     },
-    /// The device does not do what is asked of it.
+    /// The device does not support the requested parameters.
     Unfit {
         end: Direction,
         /// Its ALSA name.
         device: String,
-        /// What was asked for and not granted, and what is offered.
+        /// What was requested but not granted, and what the device offers.
         asked: String,
     },
-    /// The device went away and did not come back.
+    /// The device was disconnected and did not come back in time.
     Lost {
         end: Direction,
         /// Its ALSA name.
         device: String,
         errno: i32,
     },
-    /// A card's mixer cannot be set as it is to be.
+    /// A mixer control could not be set.
     Mixer {
         /// The card's ALSA name.
         card: String,
         control: String,
-        /// What is wrong, and what to do.
+        /// What is wrong, and the remedy.
         reason: String,
     },
+    /// A WAV file cannot be read or written.
     Wav {
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// What is wrong, and the remedy.
         reason: String,
     },
-    /// The system refused something every program gets.
+    /// The system refused a resource that any program normally gets.
     System {
-        /// What was refused.
+        /// The resource, with its article.
         what: &'static str,
         errno: i32,
     },
@@ -215,7 +218,7 @@ impl AudioError {
         AudioError::System { what, errno: error.raw_os_error().unwrap_or(libc::EAGAIN) }
     }
 
-    /// Names the end whose device is not to be had now, which may mend itself: it is plugged in, or let go.
+    /// Returns the direction whose device cannot be used now but may become usable: it may be plugged in or released.
     #[must_use]
     pub fn missing_device(&self) -> Option<Direction> {
         match self {
@@ -235,10 +238,8 @@ impl fmt::Display for AudioError {
         match self {
             AudioError::Open { end, device, errno, said } => {
                 let remedy = match *errno {
-                    libc::ECONNREFUSED => {
-                        "start the sound server behind it, or choose a card itself from those that"
-                    }
-                    _ => "choose one of those that",
+                    libc::ECONNREFUSED => "start its sound server, or choose a card that",
+                    _ => "choose a device that",
                 };
                 let (reason, list_command) = (os_error(*errno), list_command(*end));
                 write!(
@@ -249,53 +250,63 @@ impl fmt::Display for AudioError {
             }
             AudioError::Busy { end, device, holders } => {
                 write!(f, "the {end} {device:?} is {}", busy_reason(holders))?;
-                write!(f, ", or choose another of those that `{}` lists", list_command(*end))
+                write!(f, ", or choose another device that `{}` lists", list_command(*end))
             }
             AudioError::Missing { end, device, others, said } => {
                 write!(f, "there is no {end} {device:?}{}; ", bracketed(said))?;
                 if others.is_empty() {
                     return write!(
                         f,
-                        "no sound card here has a {end}: plug one in, and see that `{}` lists it",
+                        "no sound card of this system has a {end}; plug one in and check that `{}` lists it",
                         list_command(*end)
                     );
                 }
                 let others: Vec<_> = others.iter().map(|other| format!("{other:?}")).collect();
                 write!(
                     f,
-                    "plug it in, or choose one that is there: {}, or what else `{}` lists",
+                    "plug it in, or choose an existing one: {}, or another that `{}` lists",
                     others.join(", "),
                     list_command(*end)
                 )
             }
             AudioError::Forbidden { end, device, user, errno } => {
-                write!(f, "the user {user} may not open the {end} {device:?}: {}; ", os_error(*errno))?;
+                write!(
+                    f,
+                    "user {user} has no permission to open the {end} {device:?}: {}; ",
+                    os_error(*errno)
+                )?;
                 match *errno {
                     libc::EPERM => f.write_str(
-                        "let its sandbox use sound cards (DeviceAllow=char-alsa rw in the systemd unit, or --device /dev/snd)",
+                        "allow sound cards in its sandbox (DeviceAllow=char-alsa rw in the systemd unit, or --device \
+                         /dev/snd)",
                     ),
                     _ => write!(
                         f,
-                        "sound cards belong to the group audio: run `sudo usermod -aG audio {user}`, then log in again"
+                        "add the user to the group audio: run `sudo usermod -aG audio {user}`, then log in again"
                     ),
                 }
             }
             AudioError::Unfit { end, device, asked } => write!(
                 f,
-                "the {end} {device:?} does not fit: {asked}; ask for what it offers, or for nothing in particular"
+                "the {end} {device:?} does not support the requested parameters: {asked}; request what it offers, or \
+                 leave the parameter out"
             ),
             AudioError::Lost { end, device, errno } => write!(
                 f,
-                "the {end} {device:?} is gone ({}) and did not come back in time; check its cable and power, then \
-                 start again",
+                "the {end} {device:?} is disconnected ({}) and did not come back within unplugged_s; check its cable \
+                 and power, then start mynah again",
                 os_error(*errno)
             ),
             AudioError::Mixer { card, control, reason } => {
-                write!(f, "the control {control:?} of the card {card:?} {reason}")
+                write!(f, "the mixer control {control:?} of the card {card:?} {reason}")
             }
             AudioError::Wav { path, reason } => write!(f, "{}: {reason}", path.display()),
             AudioError::System { what, errno } => {
-                write!(f, "the system refused {what}: {}; free resources and start again", os_error(*errno))
+                write!(
+                    f,
+                    "the system refused {what}: {}; close other programs, then start mynah again",
+                    os_error(*errno)
+                )
             }
         }
     }
@@ -314,17 +325,17 @@ fn bracketed(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" [{said}]") }
 }
 
-/// The sound servers, by the beginning of their programs' names, and what ends them for this login.
+/// Sound servers: the prefix of the program's name, and the command that stops it for this login session.
 const SOUND_SERVERS: [(&str, &str); 3] = [
     ("pipewire", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire"),
     ("wireplumber", "systemctl --user stop pipewire.socket pipewire-pulse.socket pipewire wireplumber"),
     ("pulseaudio", "systemctl --user stop pulseaudio.socket pulseaudio"),
 ];
 
-/// Says who holds a device and how to end that.
+/// Returns which programs have a device open and how to stop them.
 fn busy_reason(holders: &[DeviceOwner]) -> String {
     if holders.is_empty() {
-        return "busy, and the system does not say with what; end what else uses sound".to_owned();
+        return "in use by an unknown program; stop other programs that use sound".to_owned();
     }
     let named: Vec<_> = holders.iter().map(DeviceOwner::to_string).collect();
     let named = named.join(" and ");
@@ -332,9 +343,9 @@ fn busy_reason(holders: &[DeviceOwner]) -> String {
         holders.iter().any(|holder| holder.program.as_ref().is_some_and(|program| program.starts_with(name)))
     };
     match SOUND_SERVERS.iter().find(is_server) {
-        None => format!("held by {named}; stop it"),
+        None => format!("in use by {named}; stop it"),
         Some((_, command)) => format!(
-            "held by {named}; it is a sound server: stop it (`{command}`), go through it (the device \"default\")"
+            "in use by {named}, a sound server; stop it (`{command}`), use it (the device \"default\")"
         ),
     }
 }

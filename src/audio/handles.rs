@@ -1,6 +1,6 @@
-//! The session's ends of the two lanes: `Ears` and `Mouth`.
+//! The session's ends of the two lanes: [`CaptureHandle`] and [`PlaybackHandle`].
 //!
-//! They move frames and ask; they never wait for a device.
+//! They move frames and post requests to the audio threads; they never wait for a device.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use super::{CaptureFrame, PlaybackFrame};
 use crate::lane::{Reader, Writer};
 use crate::sys::EventFd;
 
-/// The microphone as the session sees it.
+/// The session's end of the capture lane.
 pub struct CaptureHandle {
     lane: Reader<CaptureFrame>,
     shared: Arc<CaptureShared>,
@@ -28,7 +28,7 @@ impl CaptureHandle {
         CaptureHandle { lane, shared, thread_wake }
     }
 
-    /// Asks for the microphone to be open or closed; a wake follows when it is. What was heard before it
+    /// Requests that the microphone be opened or closed; the session is woken when it is. Frames captured before it
     /// closed can still be read.
     pub fn set_open(&self, open: bool) {
         if self.shared.wanted.swap(open, Ordering::Release) != open {
@@ -36,25 +36,25 @@ impl CaptureHandle {
         }
     }
 
-    /// Tells whether the device is open now. While it is not, no sample exists.
+    /// Returns whether the device is open. While it is closed, no samples are captured.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.shared.open.load(Ordering::Acquire)
     }
 
-    /// Moves the oldest heard frames into `into` and returns how many that was.
+    /// Moves the oldest captured frames into `into` and returns their number.
     pub fn read(&mut self, into: &mut [CaptureFrame]) -> usize {
         self.lane.read(into)
     }
 
-    /// Counts the frames that can be read now.
+    /// Returns the number of frames that can be read now.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.lane.waiting()
     }
 }
 
-/// The speaker as the session sees it.
+/// The session's end of the playback lane.
 pub struct PlaybackHandle {
     lane: Writer<PlaybackFrame>,
     shared: Arc<PlaybackShared>,
@@ -72,82 +72,81 @@ impl PlaybackHandle {
         PlaybackHandle { lane, shared, receipts, thread_wake }
     }
 
-    /// Writes as many of `frames` as there is room for and returns how many that was.
+    /// Writes as many of `frames` as fit and returns their number.
     pub fn write(&mut self, frames: &[PlaybackFrame]) -> usize {
         self.lane.write(frames)
     }
 
-    /// Counts the frames that can be written now.
+    /// Returns the number of frames that can be written now.
     #[must_use]
     pub fn vacant(&self) -> usize {
         self.lane.vacant()
     }
 
-    /// Counts the frames written so far: the lane position of the next one.
+    /// Returns the number of frames written so far: the lane position of the next one.
     #[must_use]
     pub fn written(&self) -> u64 {
         self.lane.written()
     }
 
-    /// Counts the frames written that are not yet handed to the speaker.
+    /// Returns the number of written frames that the playback step has not taken yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.lane.waiting()
     }
 
-    /// Silences everything written so far, what the speaker holds included, and returns the lane
-    /// position of the cut. A receipt follows, unless nothing was written since the start or the cut
-    /// before: then there is nothing to silence.
+    /// Cuts everything written so far, including the speaker's buffer, and returns the lane position of the cut. A
+    /// receipt follows, unless nothing was written since the start or the previous cut.
     pub fn cut(&mut self) -> u64 {
         let cut = self.lane.cut();
         self.thread_wake.notify();
         cut
     }
 
-    /// Sets the volume: 100 is all there is, 1 is 50 dB less, and steps between sound equal; 0 is silence.
-    /// What is over 100 counts as 100. It is obeyed for what the speaker is handed from now on, within a
-    /// period and without a click.
+    /// Sets the volume in percent: 100 is full scale, 1 is 50 dB below, steps in between are even in dB, and 0 is
+    /// silence. Values above 100 count as 100. It applies to frames written to the speaker from now on, and is
+    /// reached within a period and without a click.
     pub fn set_volume(&self, percent: u8) {
         self.shared.volume.store(percent.min(100), Ordering::Relaxed);
     }
 
-    /// Returns the volume, in percent; 100 at the start.
+    /// Returns the volume in percent; 100 at the start.
     #[must_use]
     pub fn volume(&self) -> u8 {
         self.shared.volume.load(Ordering::Relaxed)
     }
 
-    /// Returns the lane position up to which frames were really heard. It never goes back.
+    /// Returns the lane position up to which the speaker has played. It never goes back.
     #[must_use]
     pub fn played_position(&self) -> u64 {
         self.shared.played.load(Ordering::Acquire)
     }
 
-    /// Takes the next receipt of a cut. Cuts that come close together may share one, the latest's.
+    /// Takes the next cut receipt. Cuts in quick succession may share the receipt of the latest.
     pub fn receipt(&mut self) -> Option<CutReceipt> {
         self.receipts.try_pop()
     }
 }
 
-/// The receipt of a cut.
+/// Confirms that a cut has been applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutReceipt {
-    /// The lane position of the cut: no frame before it will be heard again.
+    /// The lane position of the cut: no frame before it will be played.
     pub cut: u64,
-    /// The lane position up to which frames had been heard in full; the fade after it does not count.
+    /// The lane position up to which frames were played in full; the fade after it does not count.
     pub played: u64,
 }
 
-/// What the session wants of the microphone, and what is true.
+/// The requested and the actual state of the microphone.
 #[derive(Default)]
 pub(super) struct CaptureShared {
     pub(super) wanted: AtomicBool,
     pub(super) open: AtomicBool,
 }
 
-/// What the session and the playback step tell each other.
+/// State shared by the session and the playback step.
 pub(super) struct PlaybackShared {
-    /// The lane position up to which frames were heard.
+    /// The played position in the lane, in frames.
     pub(super) played: AtomicU64,
     /// Percent.
     pub(super) volume: AtomicU8,

@@ -1,9 +1,9 @@
-//! Sound in and out: two real-time steps at the ends of two lanes, and the devices they are driven on.
+//! Audio input and output: two real-time steps, each between a lane and a device.
 //!
-//! `Capture` writes what the microphone gives into the lane "heard"; `Playback` keeps the speaker fed
-//! from the lane "spoken", cuts it without a click and says what was really heard. Both are plain
-//! steps, so a sound card, a tape (WAV files) or a test can drive them. This room knows no policy, no
-//! service and no clock: the devices keep time, or the caller passes it.
+//! `Capture` moves frames from the microphone into the capture lane. `Playback` keeps the speaker filled from the
+//! playback lane, cuts it without a click and reports the played position. Both are plain steps, so that a sound
+//! card, WAV files or a test can drive them. This room holds no policy, knows no service and reads no clock: the
+//! devices keep time, or the caller passes it.
 
 mod alsa;
 mod chain;
@@ -51,48 +51,46 @@ use handles::{CaptureShared, PlaybackShared};
 use rt::privileges::DeniedPrivilege;
 use rt::threads::{AudioThreads, new_eventfd};
 
-/// Channels of a heard frame: the microphone. A second one is room for what the speaker played then.
+/// Channels of a capture frame: the microphone. A second one could carry what the speaker played at that instant.
 pub const CAPTURE_CHANNELS: usize = 1;
-/// What the microphone heard at one instant.
+/// One captured sample per channel, signed 16 bits.
 pub type CaptureFrame = Frame<CAPTURE_CHANNELS>;
-/// What the speaker is to play at one instant.
+/// One mono sample for the speaker, signed 16 bits.
 pub type PlaybackFrame = Frame<1>;
 
-// Every queue of this room: capacity, unit, reason, fate.
+// The queues of this room: capacity, unit, reason, and what happens when one is full.
 
-/// Seconds the lane "heard" holds, so that a stalled session loses no word. When it is full the newest
-/// frames are dropped and counted.
+/// Capacity of the capture lane in seconds, so that a stalled session loses no word. When it is full, new frames
+/// are dropped and counted as overruns.
 pub const CAPTURE_LANE_S: usize = 2;
-/// Seconds the lane "spoken" holds; the session tops it up from its backlog and never fills it.
+/// Capacity of the playback lane in seconds; the session tops it up from its reply queue and never fills it.
 pub const PLAYBACK_LANE_S: usize = 2;
-/// Receipts that wait for the session, far more than cuts fit between two of its wakes. When it is full
-/// the newest is dropped and counted.
+/// Capacity of the queue of cut receipts, far more than the cuts between two wakes of the session. When it is full,
+/// new receipts are dropped and counted.
 pub const RECEIPTS: usize = 16;
 
-/// The numbers of the sound in the lanes: how fast, in what portions, and how much the speaker holds. A
-/// device of another rate gets the same in its own frames.
+/// The rate, period and queue of the audio in the lanes. A device of another rate uses the same durations in its
+/// own frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamFormat {
     pub rate_hz: u32,
     pub period_frames: usize,
-    /// Frames kept in the speaker's buffer: the latency of a reply, and the time a late wake may take.
+    /// Frames kept in the speaker's buffer: the latency of a reply, and how late the thread may wake.
     pub queue_frames: usize,
 }
 
 impl Default for StreamFormat {
-    /// Returns what Voice Live speaks: 24 kHz; in periods of 10 ms, two of them queued.
+    /// Returns the format of Voice Live, 24 kHz, in periods of 10 ms with two of them queued.
     fn default() -> StreamFormat {
         StreamFormat { rate_hz: 24_000, period_frames: 240, queue_frames: 480 }
     }
 }
 
-/// The session's side of the sound: both lanes, what happened to them, and the descriptor to poll.
+/// The session's side of the audio: both handles, the counters, and the descriptor to poll.
 ///
-/// Dropping it ends the threads behind it.
+/// Dropping it stops the audio threads.
 pub struct AudioIo {
-    /// The microphone's end.
     pub capture: CaptureHandle,
-    /// The speaker's end.
     pub playback: PlaybackHandle,
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
@@ -100,18 +98,19 @@ pub struct AudioIo {
     failed_controls: Vec<AudioError>,
     denied: Vec<DeniedPrivilege>,
     input_ended: Arc<AtomicBool>,
-    // Last, so that the lanes are gone, which is the stop signal, before the threads are waited for.
+    // Last: dropping the lanes tells the threads to stop, so the lanes go before the threads are joined.
     threads: AudioThreads,
 }
 
 impl AudioIo {
-    /// Returns the counters, which both real-time threads keep.
+    /// Returns the counters that both real-time threads update.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// Tells which devices are away now, or there and of no use; a wake follows each change.
+    /// Returns which devices are disconnected or deliver no usable audio. The descriptor wakes the session after each
+    /// change.
     #[must_use]
     pub fn missing_devices(&self) -> MissingDevices {
         let lost = |end| self.counters.presence(end).lost();
@@ -122,36 +121,37 @@ impl AudioIo {
         }
     }
 
-    /// Silences the descriptor until there is news again. To be called before looking for the news.
+    /// Clears the descriptor until the next change. Call it before reading the state, so that no change is missed.
     pub fn clear_wake(&self) {
         self.wake.drain();
     }
 
-    /// Returns why a sound thread ended. There is no sound after that, and no second try.
+    /// Returns why an audio thread ended. It is not restarted.
     #[must_use]
     pub fn failure(&self) -> Option<AudioError> {
         self.threads.failure()
     }
 
-    /// Lists what the cards granted, microphone first; nothing for a tape.
+    /// Returns the parameters that the cards granted, microphone first; empty for WAV files.
     #[must_use]
     pub fn granted(&self) -> &[GrantedParams] {
         &self.granted
     }
 
-    /// Lists the controls that could not be set at the start, one sentence each.
+    /// Returns an error for each mixer control that could not be set at the start.
     #[must_use]
     pub fn failed_controls(&self) -> &[AudioError] {
         &self.failed_controls
     }
 
-    /// Says which privileges were refused, in one sentence with the remedy. Sound works without them, less surely.
+    /// Returns a warning with the denied privileges and the remedy. Audio works without them, but may break up under
+    /// load.
     #[must_use]
     pub fn denied_privileges(&self) -> Option<String> {
         rt::privileges::warning(&self.denied)
     }
 
-    /// Tells whether the recorded speech has been heard to its end.
+    /// Returns whether the WAV file in place of the microphone has been read to its end.
     #[must_use]
     pub fn input_ended(&self) -> bool {
         self.input_ended.load(Ordering::Relaxed)
@@ -159,26 +159,26 @@ impl AudioIo {
 }
 
 impl AsFd for AudioIo {
-    /// Returns the descriptor that is readable when the session should look.
+    /// Returns the descriptor, which is readable when the session has something to handle.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }
 }
 
-/// Makes the session's side joined to bare steps, with no thread or device: whoever holds the steps
-/// plays the devices, and time, by hand. The devices have the lanes' own form.
+/// Creates the session's side and both steps without threads or devices: the caller drives the steps. The devices
+/// have the format of the lanes.
 ///
 /// # Errors
-/// When the system has no descriptor left.
+/// When no file descriptor is left.
 pub fn steps(format: StreamFormat) -> Result<(AudioIo, Capture, Playback), AudioError> {
     let endpoints = AudioEndpoints::native(format, true)?;
     Ok((endpoints.audio, endpoints.capture, endpoints.playback))
 }
 
-/// Makes the same for devices of other forms.
+/// Creates the same as [`steps`] for devices of other formats.
 ///
 /// # Errors
-/// When the system has no descriptor left.
+/// When no file descriptor is left.
 pub fn steps_with_chains(
     format: StreamFormat,
     capture_chain: CaptureChain,
@@ -188,25 +188,25 @@ pub fn steps_with_chains(
     Ok((endpoints.audio, endpoints.capture, endpoints.playback))
 }
 
-/// Everything a device needs to stand at the ends of the lanes.
+/// Both sides of the two lanes, before devices are attached.
 struct AudioEndpoints {
     audio: AudioIo,
     capture: Capture,
     playback: Playback,
-    /// Rung by the session to wake whoever captures.
+    /// Wakes the capture thread.
     capture_wake: Arc<EventFd>,
-    /// Rung by the session to wake whoever plays.
+    /// Wakes the playback thread.
     playback_wake: Arc<EventFd>,
 }
 
 impl AudioEndpoints {
-    /// Makes one whose devices have the lanes' own form.
+    /// Creates endpoints for devices of the lanes' format.
     fn native(format: StreamFormat, one_thread: bool) -> Result<AudioEndpoints, AudioError> {
         let StreamFormat { rate_hz, period_frames, .. } = format;
         let chains = CaptureChain::new(format, rate_hz, period_frames, 0.0, true).and_then(|capture_chain| {
             Ok((capture_chain, PlaybackChain::new(format, rate_hz, period_frames)?))
         });
-        // It fails at 0 Hz only.
+        // Equal rates are always supported, except 0 Hz.
         let (capture_chain, playback_chain) =
             chains.map_err(|_| AudioError::System { what: "a rate of 0 Hz", errno: libc::EINVAL })?;
         AudioEndpoints::new(format, capture_chain, playback_chain, one_thread)

@@ -1,7 +1,7 @@
-//! The tape: WAV files in place of the microphone and the speaker, for machines without a sound card.
+//! WAV files in place of the microphone and the speaker, for machines without a sound card.
 //!
-//! One thread and one timer serve both ends, so they share a clock, and drive the same steps as a card
-//! does. It converts nothing: a file of another form is refused.
+//! One thread and one timer serve both directions, so that they share a clock, and drive the same steps as a
+//! sound card. It converts nothing: a file of another format is rejected.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -22,22 +22,22 @@ use super::{AudioEndpoints, AudioIo, StreamFormat};
 use crate::dsp::{float, sample};
 use crate::sys::TimerFd;
 
-/// The WAV files that stand in for the devices.
+/// The WAV files that replace the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WavDevices {
-    /// What the microphone hears while it is open; without one, silence that never ends.
+    /// What the microphone captures while it is open; without a file, endless silence.
     pub speech: Option<PathBuf>,
-    /// Where to write what the speaker plays, silence included; without one it is played to nobody.
+    /// Where to write what the speaker plays, silence included; without a file, it is discarded.
     pub speaker: Option<PathBuf>,
-    /// How many times faster than real time it runs; 0 counts as 1.
+    /// Speed relative to real time; 0 counts as 1.
     pub speed: u32,
 }
 
-/// Opens both files and starts the thread that plays them. The tape stands still while the microphone
-/// is closed, and holds silence after its end.
+/// Opens both files and starts the thread that plays them. The file of the microphone advances only while the
+/// microphone is open; after its end, silence is captured.
 ///
 /// # Errors
-/// When a file cannot be opened or has another form, in a sentence that says how to convert it.
+/// When a file cannot be opened or has another format; the message contains the command that converts it.
 pub fn open_wav(files: WavDevices, format: StreamFormat) -> Result<AudioIo, AudioError> {
     let AudioEndpoints { mut audio, capture, playback, capture_wake, playback_wake: _ } =
         AudioEndpoints::native(format, true)?;
@@ -88,7 +88,7 @@ impl WavLoop {
     }
 
     fn play(&mut self) -> bool {
-        // A tape meets no trouble, so neither turn can fail.
+        // A file causes no device error, so neither step can fail.
         self.playback.run(&mut self.speaker).unwrap_or(false)
     }
 
@@ -102,11 +102,11 @@ impl WavLoop {
     }
 }
 
-/// A WAV file as a microphone.
+/// A capture device that reads a WAV file.
 struct WavCapture {
     source: Option<WavSource>,
     is_open: bool,
-    /// Samples that time has made available.
+    /// Samples that have become available as time passed.
     due: usize,
     ended: Arc<AtomicBool>,
     failure: Option<AudioError>,
@@ -115,7 +115,7 @@ struct WavCapture {
 struct WavSource {
     path: PathBuf,
     samples: WavIntoSamples<BufReader<File>, i16>,
-    /// Bits to shift a sample by: `hound` returns one of 8 bits unscaled.
+    /// Left shift to 16 bits, since `hound` returns 8-bit samples unscaled.
     shift: u32,
 }
 
@@ -132,7 +132,7 @@ impl WavCapture {
         Ok(WavCapture { source, is_open: false, due: 0, ended, failure: None })
     }
 
-    /// Fills `into` with what is on the tape, and silence after its end.
+    /// Fills `into` from the file, and with silence after its end.
     fn play(&mut self, into: &mut [i16]) {
         let Some(source) = &mut self.source else { return into.fill(0) };
         let remaining = match source.fill(into) {
@@ -142,7 +142,10 @@ impl WavCapture {
             }
             Ok(remaining) => remaining,
             Err(error) => {
-                self.failure = Some(file_error(&source.path, format!("cannot be read on: {error}")));
+                self.failure = Some(file_error(
+                    &source.path,
+                    format!("cannot be read to its end ({error}); record it again"),
+                ));
                 0
             }
         };
@@ -190,8 +193,8 @@ impl WavSource {
                     SampleFormat::Float => "float",
                 };
                 let reason = format!(
-                    "has {channels} channels of {bits_per_sample}-bit {kind} samples at {sample_rate} Hz, not one of \
-                     16 or 8 bits at {} Hz; {}",
+                    "has {channels} channels of {bits_per_sample}-bit {kind} samples at {sample_rate} Hz, but 1 \
+                     channel of 16-bit or 8-bit integer samples at {} Hz is required; {}",
                     format.rate_hz,
                     convert_hint(&path, format)
                 );
@@ -201,7 +204,7 @@ impl WavSource {
         Ok(WavSource { path, samples: reader.into_samples(), shift })
     }
 
-    /// Fills `into`, the rest with silence, and returns how many samples are left.
+    /// Fills `into`, with silence after the end of the file, and returns the number of samples left.
     fn fill(&mut self, into: &mut [i16]) -> hound::Result<usize> {
         let samples = self.samples.by_ref().chain(repeat_with(|| Ok(0)));
         for (into, sample) in into.iter_mut().zip(samples) {
@@ -216,10 +219,10 @@ fn convert_hint(path: &Path, format: StreamFormat) -> String {
     format!("convert it: sox {} -r {} -c 1 -b 16 {}", path.display(), format.rate_hz, to.display())
 }
 
-/// Periods the tape's speaker holds, as a card's does.
+/// Periods in the speaker's buffer, as on a card.
 const BUFFER_PERIODS: usize = 4;
 
-/// A WAV file as a speaker: a buffer that time empties into the file.
+/// A playback device whose buffer is written to a WAV file as time passes.
 struct WavPlayback {
     queue: Vec<i16>,
     buffer_frames: usize,
@@ -242,7 +245,7 @@ impl WavPlayback {
                 Err(error) => {
                     return Err(file_error(
                         &path,
-                        format!("cannot be written ({error}); choose another place"),
+                        format!("cannot be written ({error}); choose another path"),
                     ));
                 }
             },
@@ -252,7 +255,7 @@ impl WavPlayback {
         Ok(WavPlayback { queue, buffer_frames, queue_frames: format.queue_frames, file })
     }
 
-    /// Lets `frames` be heard.
+    /// Plays `frames`.
     fn tick(&mut self, frames: usize) -> Result<(), AudioError> {
         let played = frames.min(self.queue.len());
         if let Some((path, file)) = &mut self.file {
@@ -302,7 +305,7 @@ impl PlaybackDevice for WavPlayback {
     }
 }
 
-/// Starts the clock of both ends, which expires once a period.
+/// Starts the timer of both directions, which expires once per period.
 fn start_timer(format: StreamFormat, speed: u32) -> Result<TimerFd, AudioError> {
     let rate_hz = u64::from(format.rate_hz) * u64::from(speed.max(1));
     let timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
@@ -312,7 +315,7 @@ fn start_timer(format: StreamFormat, speed: u32) -> Result<TimerFd, AudioError> 
 
 fn wait(timer: &TimerFd, context: &ThreadContext) {
     let mut fds = [PollFd::new(timer, PollFlags::IN), PollFd::new(&*context.thread_wake, PollFlags::IN)];
-    // An interrupted wait is an early look.
+    // An interrupted wait only returns early.
     let _ = poll(&mut fds, None);
     if !fds[1].revents().is_empty() {
         context.thread_wake.drain();
@@ -320,7 +323,7 @@ fn wait(timer: &TimerFd, context: &ThreadContext) {
 }
 
 fn write_error(path: &Path, error: &hound::Error) -> AudioError {
-    file_error(path, format!("cannot be written on ({error}); free space on its disk"))
+    file_error(path, format!("cannot be written to its end ({error}); free space on its disk"))
 }
 
 fn file_error(path: &Path, reason: String) -> AudioError {

@@ -17,10 +17,10 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     };
     let cards = ["--microphone", MICROPHONE, "--speaker", SPEAKER];
     let held = open(SPEAKER, Direction::Playback, 240, 960).expect("the card");
-    case("a speaker that is busy", &cards, &["speaker", SPEAKER, "held by vm"]);
+    case("a speaker that is busy", &cards, &["speaker", SPEAKER, "in use by vm"]);
     drop(held);
     let held = open(MICROPHONE, Direction::Capture, 240, 1920).expect("the card");
-    case("a microphone that is busy", &cards, &["microphone", MICROPHONE, "held by vm"]);
+    case("a microphone that is busy", &cards, &["microphone", MICROPHONE, "in use by vm"]);
     drop(held);
     let nothing = ["--microphone", "hw:Nothing,0", "--speaker", SPEAKER];
     case("a card that is not there", &nothing, &["microphone", "hw:Nothing,0", "arecord -L"]);

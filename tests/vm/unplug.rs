@@ -54,8 +54,8 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     table.expect(NAME, heard, "the reply after the card was back was not heard whole");
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     for (since, sentence) in [
-        (gone, "the microphone is gone"),
-        (gone, "the speaker is gone"),
+        (gone, "the microphone is disconnected"),
+        (gone, "the speaker is disconnected"),
         (back, "the microphone is back"),
         (back, "the speaker is back"),
     ] {

@@ -1,17 +1,17 @@
-//! From what a microphone's device gives to what is heard: an offset taken away, gain, our rate, no clipping.
+//! Converts captured samples to capture frames: DC removal, gain, resampling and limiting.
 //!
-//! A device that speaks our form already is not touched: what it gives is heard to the bit.
+//! Samples of a 16-bit device at the rate of the lanes pass through bit-exact. It knows no device and no thread.
 
 use crate::audio::{CAPTURE_CHANNELS, CaptureFrame, StreamFormat};
 use crate::dsp::{HighPass, Limiter, Resampler, UnsupportedRates, factor, sample};
 
-/// Mono floats at a device's rate become heard frames.
+/// Converts mono samples at a device's rate to capture frames.
 pub struct CaptureChain {
     high_pass: HighPass,
     gain: f32,
     resampler: Resampler,
     limiter: Limiter,
-    /// Whether samples go through as they are.
+    /// Whether samples pass through unchanged.
     is_passthrough: bool,
     period_frames: usize,
     device_hz: u32,
@@ -20,14 +20,14 @@ pub struct CaptureChain {
 }
 
 impl CaptureChain {
-    /// Makes one for a device that gives `rate_hz` frames a second in periods of `period_frames`, to be
-    /// made louder by `gain_db` decibels.
+    /// Creates a chain for a device that captures `rate_hz` frames per second in periods of `period_frames`,
+    /// with `gain_db` decibels of gain.
     ///
-    /// Where nothing is to be converted and the device is `exact`, because its samples have 16 bits, its
-    /// samples are left as they are, any offset of theirs included.
+    /// If nothing is to be converted and the device is `exact`, because its samples have 16 bits, they pass
+    /// through unchanged, with any DC offset.
     ///
     /// # Errors
-    /// When there is no way from the device's rate to ours.
+    /// When the device's rate cannot be converted to the rate of the lanes.
     pub fn new(
         format: StreamFormat,
         rate_hz: u32,
@@ -51,17 +51,16 @@ impl CaptureChain {
         })
     }
 
-    /// Returns the frames the device moves at a time.
     pub(in crate::audio) fn period_frames(&self) -> usize {
         self.period_frames
     }
 
-    /// Returns the frames a second of the device.
+    /// Returns the device's rate in frames per second.
     pub(in crate::audio) fn device_hz(&self) -> u32 {
         self.device_hz
     }
 
-    /// Returns what is heard of `samples`, which may be changed; at converted_max a period of them.
+    /// Converts at most a period of `samples`, which it overwrites, to capture frames.
     pub(in crate::audio) fn process(&mut self, samples: &mut [f32]) -> &[CaptureFrame] {
         if !self.is_passthrough {
             self.high_pass.run(samples);
@@ -72,7 +71,7 @@ impl CaptureChain {
         let converted_frames = self.resampler.run(samples, &mut self.converted);
         let converted = &mut self.converted[..converted_frames];
         if !self.is_passthrough {
-            // Last, since a filter may overshoot.
+            // Last, since the resampling filter may overshoot.
             self.limiter.run(converted);
         }
         for (frame, converted) in self.frames.iter_mut().zip(converted) {
@@ -81,7 +80,7 @@ impl CaptureChain {
         &self.frames[..converted_frames]
     }
 
-    /// Forgets what it was given, so that nothing of it is heard when the device is opened again.
+    /// Discards all filter state, so that no old samples are captured after the device is reopened.
     pub(in crate::audio) fn reset(&mut self) {
         self.high_pass.reset();
         self.resampler.reset();

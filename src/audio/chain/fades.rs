@@ -1,11 +1,11 @@
-//! What waits on its way to the speaker: lane frames, the fade where the lane ran dry, the fade of a cut.
+//! Frames on their way to the speaker: a block from the lane, the fade of an underrun, and the fade of a cut.
 //!
-//! Each is a block and a place in it; none knows why it is there.
+//! Each is a buffer and a position in it. None decides when it is played.
 
 use crate::audio::PlaybackFrame;
 use crate::lane::Reader;
 
-/// Frames taken from the lane that the outlet was not given yet.
+/// Frames taken from the lane and not yet passed to the chain.
 pub(in crate::audio) struct FrameBlock {
     frames: Box<[PlaybackFrame]>,
     next: usize,
@@ -45,8 +45,7 @@ impl FrameBlock {
     }
 }
 
-/// The fade in the stream where the lane ran dry, if any of it is still to come: the last sample, held and
-/// taken away in a straight line.
+/// The fade in the stream after the lane ran empty: the last sample, reduced linearly to zero.
 pub(in crate::audio) struct UnderrunFade {
     last: i16,
     frames: Box<[PlaybackFrame]>,
@@ -58,7 +57,7 @@ impl UnderrunFade {
         UnderrunFade { last: 0, frames: vec![[0]; length].into(), next: length }
     }
 
-    /// Notes what it would have to go on from.
+    /// Records the sample that a fade would start from.
     pub(in crate::audio) fn record_last(&mut self, frames: &[PlaybackFrame]) {
         if let Some([last]) = frames.last() {
             self.last = *last;
@@ -68,7 +67,7 @@ impl UnderrunFade {
     pub(in crate::audio) fn begin(&mut self) {
         let length = self.frames.len() as i32;
         for (index, [frame]) in (0..).zip(&mut self.frames) {
-            // Shrunk towards zero, so it fits.
+            // Its magnitude only shrinks, so it fits.
             *frame = (i32::from(self.last) * (length - index) / (length + 1)) as i16;
         }
         self.next = 0;
@@ -91,7 +90,7 @@ impl UnderrunFade {
     }
 }
 
-/// The fade of a cut, if any of it is still to be written.
+/// The rest of the fade of a cut that is still to be written.
 pub(in crate::audio) struct CutFade {
     frames: Box<[f32]>,
     next: usize,

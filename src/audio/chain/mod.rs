@@ -1,7 +1,7 @@
-//! The processing between a device and a lane: conversion, level, fades, and the playback position.
+//! The processing between a device and a lane: conversion, level, fades and the playback position.
 //!
-//! It sees samples and frame counts only: it knows no device, no thread and no ALSA, and allocates nothing after
-//! construction.
+//! It handles samples and frame counts only: it knows no device, no thread and no ALSA, and allocates nothing
+//! after construction.
 
 pub(in crate::audio) mod capture_chain;
 pub(in crate::audio) mod fades;

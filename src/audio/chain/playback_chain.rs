@@ -1,12 +1,12 @@
-//! From what is said to what a speaker's device is handed: our stream at its rate, at the owner's volume.
+//! Converts playback frames to the samples of a speaker: resampling, volume and limiting.
 //!
-//! The stream never ends: where nothing is said it is silence. What is not handed over yet waits here, and
-//! is thrown away by a cut together with what the filter still holds.
+//! The stream is continuous: the caller fills gaps with silence. Samples that the device has not accepted yet
+//! wait here; a cut discards them together with the filter state. It knows no device and no thread.
 
 use crate::audio::{PlaybackFrame, StreamFormat};
 use crate::dsp::{Fader, Limiter, Resampler, UnsupportedRates, float, volume_factor};
 
-/// Spoken frames become mono floats at a device's rate.
+/// Converts playback frames to mono samples at a device's rate.
 pub struct PlaybackChain {
     resampler: Resampler,
     volume: Fader,
@@ -20,10 +20,10 @@ pub struct PlaybackChain {
 }
 
 impl PlaybackChain {
-    /// Makes one for a device that plays `rate_hz` frames a second in periods of `period_frames`.
+    /// Creates a chain for a device that plays `rate_hz` frames per second in periods of `period_frames`.
     ///
     /// # Errors
-    /// When there is no way from our rate to the device's.
+    /// When the rate of the lanes cannot be converted to the device's rate.
     pub fn new(
         format: StreamFormat,
         rate_hz: u32,
@@ -44,22 +44,22 @@ impl PlaybackChain {
         })
     }
 
-    /// Returns the frames a second of the device.
+    /// Returns the device's rate in frames per second.
     pub(in crate::audio) fn rate_hz(&self) -> u32 {
         self.rate_hz
     }
 
-    /// Returns how many frames of the stream make about `wanted` of the device, as far as they fit.
+    /// Returns the number of stream frames that make about `wanted` device frames, at most a block.
     pub(in crate::audio) fn needed_for(&self, wanted: usize) -> usize {
         self.resampler.needed_for(wanted).min(self.block.len())
     }
 
-    /// Returns up to which frame the stream is over once the device has played `frames` of it.
+    /// Returns the position in the stream that has been played once the device has played `frames`.
     pub(in crate::audio) fn stream_position(&self, frames: u64) -> u64 {
         self.resampler.over(frames)
     }
 
-    /// Moves to a volume within a period.
+    /// Sets the volume in percent; it is reached within a period.
     pub(in crate::audio) fn set_volume(&mut self, percent: u8) {
         if percent != self.percent {
             self.percent = percent;
@@ -67,7 +67,7 @@ impl PlaybackChain {
         }
     }
 
-    /// Appends frames to the stream, at most as many as [`Outlet::needed_for`] allows; nothing may be ready.
+    /// Converts frames, at most as many as [`needed_for`](Self::needed_for) allows. No samples may be ready.
     pub(in crate::audio) fn process(&mut self, frames: &[PlaybackFrame]) {
         for (sample, [frame]) in self.block.iter_mut().zip(frames) {
             *sample = float(*frame);
@@ -76,23 +76,23 @@ impl PlaybackChain {
         let ready = &mut self.ready[..ready_frames];
         self.volume.run(ready);
         if !self.resampler.is_exact() {
-            // A filter may overshoot.
+            // The resampling filter may overshoot.
             self.limiter.run(ready);
         }
         (self.next, self.end) = (0, ready_frames);
     }
 
-    /// Returns what waits for the device.
+    /// Returns the samples that are ready for the device.
     pub(in crate::audio) fn ready(&self) -> &[f32] {
         &self.ready[self.next..self.end]
     }
 
-    /// Notes that the device took so many of the frames that wait.
+    /// Records that the device accepted `taken` of the ready samples.
     pub(in crate::audio) fn advance(&mut self, taken: usize) {
         self.next += taken;
     }
 
-    /// Throws away what waits and what is held inside: the stream begins anew.
+    /// Discards the ready samples and the filter state: the stream restarts.
     pub(in crate::audio) fn reset(&mut self) {
         (self.next, self.end) = (0, 0);
         self.resampler.reset();

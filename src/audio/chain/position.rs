@@ -1,35 +1,35 @@
-//! What the speaker was handed since it was last empty: which lane frame sits at which device frame,
-//! and how it sounded.
+//! Tracks what was written to the speaker since it was last empty: which lane frame is at which device frame,
+//! and the samples.
 //!
-//! From it follow what has been heard and the fade that continues what is being heard. Lane frames are
-//! placed in the stream that the outlet is given, device frames in what it makes of it; how one goes over
-//! into the other is the outlet's to say. All in frames; it asks no device.
+//! From this it computes the played position and the fade that continues what is being played. Lane frames have
+//! a position in the stream, the input of the playback chain; device frames are its output. The caller passes
+//! the function that maps device frames to stream frames. All counts are frames; it queries no device.
 
 use heapless::Deque;
 
-/// Stretches of lane frames the speaker may hold at once. A stretch ends only where the lane ran dry; when
-/// there are too many the oldest is forgotten, and counts as heard when the one after it is.
+/// Maximum number of spans that the speaker may hold. A span ends only where the lane ran empty. If there are
+/// more, the oldest is dropped, and counts as played with the one after it.
 const SPANS: usize = 64;
-/// The part of a second whose samples are kept to make a fade from, more than a speaker's delay. Beyond it
-/// a fade is silence.
+/// The fraction of a second whose samples are kept for a fade: more than the delay of a speaker. Beyond it a
+/// fade is silence.
 const HISTORY_PER_S: usize = 3;
 
 pub(in crate::audio) struct PlaybackPosition {
     /// Device frames written since the device was last empty.
     written: u64,
     played: u64,
-    /// How many of them came before the stream: a fade.
+    /// Frames of a cut fade among `written`; they precede the stream.
     fade_frames: u64,
-    /// Device frames of the stream that were written before the device was last empty.
+    /// Device frames of the stream written before the device was last empty.
     stream_before: u64,
-    /// Frames of the stream so far.
+    /// Frames passed to the chain since the last reset.
     stream_frames: u64,
     last: f32,
     spans: Deque<PlayedSpan, SPANS>,
     history: Box<[f32]>,
 }
 
-/// Lane frames that follow each other in the stream as in the lane.
+/// Consecutive lane frames that are also consecutive in the stream.
 struct PlayedSpan {
     stream: u64,
     lane: u64,
@@ -37,7 +37,7 @@ struct PlayedSpan {
 }
 
 impl PlaybackPosition {
-    /// Opens an empty book for a device that plays `rate_hz` frames a second.
+    /// Creates an empty record for a device that plays `rate_hz` frames per second.
     pub(in crate::audio) fn new(rate_hz: u32) -> PlaybackPosition {
         let history = (rate_hz as usize / HISTORY_PER_S).next_power_of_two();
         PlaybackPosition {
@@ -52,8 +52,8 @@ impl PlaybackPosition {
         }
     }
 
-    /// Notes that `frames` frames went into the stream; `lane` is the position of the first, if they came
-    /// from the lane.
+    /// Records that `frames` went into the stream. `lane` is the lane position of the first, if they came from
+    /// the lane.
     pub(in crate::audio) fn record_stream(&mut self, frames: usize, lane: Option<u64>) {
         let frames = frames as u64;
         if let Some(lane) = lane {
@@ -62,13 +62,13 @@ impl PlaybackPosition {
         self.stream_frames += frames;
     }
 
-    /// Notes a fade that was written before the stream.
+    /// Records the samples of a cut fade, which were written before the stream.
     pub(in crate::audio) fn record_fade(&mut self, frames: &[f32]) {
         self.fade_frames += frames.len() as u64;
         self.record_written(frames);
     }
 
-    /// Notes what was written.
+    /// Records the samples that were written to the device.
     pub(in crate::audio) fn record_written(&mut self, frames: &[f32]) {
         for sample in frames {
             let slot = self.slot(self.written);
@@ -78,9 +78,10 @@ impl PlaybackPosition {
         self.last = frames.last().copied().unwrap_or(self.last);
     }
 
-    /// Notes that `delay` frames are yet to be heard and returns how many frames were played since.
+    /// Records that `delay` device frames are not played yet and returns the number of frames played since the
+    /// last call.
     ///
-    /// A delay that cannot be, negative or more than was written, is taken for the nearest that can.
+    /// An impossible delay, negative or larger than what was written, is clamped.
     pub(in crate::audio) fn record_delay(&mut self, delay: i64) -> u64 {
         let queued = u64::try_from(delay).unwrap_or(0).min(self.written);
         let previous = self.played;
@@ -88,8 +89,8 @@ impl PlaybackPosition {
         self.played - previous
     }
 
-    /// Returns the lane position up to which lane frames have been played, if any were since last asked;
-    /// `over` says how far the stream is over after so many device frames.
+    /// Returns the lane position up to which frames have been played, if it has changed since the last call.
+    /// `stream_position` maps device frames to stream frames.
     pub(in crate::audio) fn lane_position(&mut self, stream_position: impl Fn(u64) -> u64) -> Option<u64> {
         let position = stream_position(self.stream_before + self.played.saturating_sub(self.fade_frames));
         let mut played_to = None;
@@ -106,19 +107,20 @@ impl PlaybackPosition {
         played_to
     }
 
-    /// Tells whether every lane frame that went into the stream has been heard.
+    /// Returns whether every lane frame in the stream has been played.
     pub(in crate::audio) fn is_all_played(&self) -> bool {
         self.spans.is_empty()
     }
 
-    /// Tells whether the speaker was handed nothing since it was last empty.
+    /// Returns whether nothing was written since the device was last empty.
     pub(in crate::audio) fn is_empty(&self) -> bool {
         self.written == 0
     }
 
-    /// Fills `into` with a fade-out of what would be heard next.
+    /// Fills `into` with a fade-out of the samples that would be played next.
     ///
-    /// The ramp is linear; where the frames end, the last one is held, so that it goes on from there.
+    /// The ramp is linear. Where the written samples end, the last one is held, so that the fade continues from
+    /// it.
     pub(in crate::audio) fn fade(&self, into: &mut [f32]) {
         let length = into.len() as f32;
         for (index, frame) in into.iter_mut().enumerate() {
@@ -134,8 +136,8 @@ impl PlaybackPosition {
         }
     }
 
-    /// Notes that the speaker holds nothing now. What it lost will not count as heard; what it was not
-    /// handed yet still may.
+    /// Records that the device is empty. What its buffer held does not count as played; what is still in the
+    /// chain may be.
     pub(in crate::audio) fn discard_queued(&mut self, stream_position: impl Fn(u64) -> u64) {
         self.stream_before += self.written.saturating_sub(self.fade_frames);
         (self.written, self.played, self.fade_frames, self.last) = (0, 0, 0, 0.0);
@@ -152,7 +154,7 @@ impl PlaybackPosition {
         }
     }
 
-    /// Notes that the speaker holds nothing and that the stream begins anew.
+    /// Records that the device is empty and that the stream restarts.
     pub(in crate::audio) fn reset(&mut self) {
         (self.written, self.played, self.fade_frames, self.last) = (0, 0, 0, 0.0);
         (self.stream_before, self.stream_frames) = (0, 0);
@@ -170,7 +172,7 @@ impl PlaybackPosition {
         if self.spans.is_full() {
             self.spans.pop_front();
         }
-        // There is room: it was just made.
+        // The oldest span was just removed if the queue was full.
         let _ = self.spans.push_back(PlayedSpan { stream: self.stream_frames, lane, frames });
     }
 

@@ -1,79 +1,81 @@
-//! Whether an open microphone hears: one that does never gives the same twice, and never one value for long.
+//! Detects dead capture: constant samples (`Flat`) or a repeating buffer (`Repeating`).
 //!
-//! It looks at each block as the device gave it, keeps nothing of it but a number, and counts time in the device's
-//! own frames. It opens and closes nothing; it says when that may help.
+//! The noise of a working microphone never repeats a block, and never holds one value for long. The detector keeps a
+//! hash of each block, not the samples, and counts time in the device's frames. It does not open or close the device;
+//! it returns when reopening may help.
 
 use std::fmt;
 
 use crate::fnv;
 
-/// How a microphone that delivers on time can be deaf.
+/// How the input of a microphone that delivers on time can be dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadInput {
-    /// All its samples have one value: muted by a switch or a mixer, cut off, or not begun.
+    /// All samples have one value: it is muted by a switch or the mixer, its data line is open, or it never started.
     Flat,
-    /// It gives the same again and again: its transfer has stopped, and an old buffer goes round.
+    /// The same blocks repeat: the transfer has stopped, and an old buffer is delivered in a loop.
     Repeating,
 }
 
 impl fmt::Display for DeadInput {
-    /// Says what has happened to the microphone, what mynah does about it, and what its owner can do.
+    /// Writes the message for the user: what happened, what mynah does, and the remedy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DeadInput::Flat => {
-                "the microphone delivers nothing but silence, not even noise; it is opened anew, ever less often: see \
-                 whether its switch or the mixer (alsamixer) mutes it, and whether its data line is loose"
+                "the microphone delivers nothing but silence, not even noise; mynah reopens it at growing intervals. \
+                 Check its mute switch, the mixer (alsamixer), and whether its data line is loose"
             }
             DeadInput::Repeating => {
-                "the microphone delivers the same over and over; it is opened anew, ever less often: if that does not \
-                 help, unplug it and plug it in, or start the board again"
+                "the microphone delivers the same buffer repeatedly; mynah reopens it at growing intervals. If that \
+                 does not help, unplug it and plug it in again, or reboot the board"
             }
         })
     }
 }
 
-/// How long it may be the same, in milliseconds: what is left of two seconds is for the session to see it.
+/// Duration of constant or repeated samples that counts as dead, in milliseconds. It leaves the session 0.5 s to report
+/// it within two seconds.
 const DETECT_MS: usize = 1500;
-/// How long sound must have been back to be believed, in milliseconds.
+/// Duration of new samples after which the input counts as working again, in milliseconds.
 const WORKING_MS: usize = 500;
-/// The longest buffer whose going round is seen, in blocks: four times what is asked for.
+/// The longest repeating buffer that is detected, in blocks: four times the buffer that is requested.
 const LAGS: usize = 32;
-/// How long after it was opened in vain it is opened again, in milliseconds; each time twice the time before.
+/// Delay until the second reopening, in milliseconds; it doubles with each one.
 const REOPEN_MIN_MS: usize = 4_000;
-/// The longest wait between two openings, in milliseconds: each is a click, and most likely in vain.
+/// The longest delay between two reopenings, in milliseconds: each may click, and is unlikely to help.
 const REOPEN_MAX_MS: usize = 256_000;
-/// Times a microphone that falls silent by itself may come back by itself before that counts as its habit: some
-/// gate what is quiet.
+/// Number of times the input may recover without help before it counts as gated: some microphones deliver constant
+/// samples when it is quiet.
 const FALSE_ALARMS_MAX: u32 = 3;
-/// How long one with that habit may be the same, in milliseconds.
+/// Duration of constant or repeated samples that counts as dead for a gated input, in milliseconds.
 const FALSE_ALARM_DETECT_MS: usize = 60_000;
 
-/// What the blocks so far tell.
+/// Compares each captured block with those before it.
 pub(in crate::audio) struct DeadInputDetector {
     rate_hz: usize,
     verdict: Option<DeadInput>,
-    /// What the newest blocks were, in a ring.
+    /// Hashes of the newest blocks, a ring.
     hashes: [u64; LAGS],
     next: usize,
     /// Blocks since the device was opened.
     blocks: usize,
-    /// For so many frames each block has been what it was so many blocks, less one, before.
+    /// same[i]: consecutive frames for which block[n] == block[n - (i + 1)].
     same: [usize; LAGS],
-    /// The value of every sample in the last so many frames.
+    /// The constant sample value, as bits, and the number of frames it has lasted.
     flat: (u32, usize),
-    /// Frames and blocks since one was what an earlier one had been.
+    /// Frames and blocks since the last constant or repeated block.
     working: (usize, usize),
-    /// Frames since the device was opened.
+    /// Frames captured since the device was opened.
     open_frames: usize,
-    /// Frames after which a deaf device is opened again.
+    /// Frames after which a dead device is reopened.
     reopen_after: usize,
-    /// Whether it has been opened anew for being deaf and was so still.
+    /// Whether the input stayed dead after a reopening.
     reopen_failed: bool,
     false_alarms: u32,
 }
 
 impl DeadInputDetector {
-    /// Begins to look at a device that gives `rate_hz` frames a second.
+    /// Creates a detector for a device that captures `rate_hz` frames per second.
     pub(in crate::audio) fn new(rate_hz: u32) -> DeadInputDetector {
         DeadInputDetector {
             rate_hz: rate_hz as usize,
@@ -91,22 +93,22 @@ impl DeadInputDetector {
         }
     }
 
-    /// Returns how it is deaf, if it is.
+    /// Returns how the input is dead, or `None` while it works.
     pub(in crate::audio) fn verdict(&self) -> Option<DeadInput> {
         self.verdict
     }
 
-    /// Notes that the device was opened or closed: what it gives next follows nothing.
+    /// Records that the device was opened or closed: the next block has no predecessor.
     pub(in crate::audio) fn reopened(&mut self) {
         (self.blocks, self.open_frames, self.same, self.flat, self.working) =
             (0, 0, [0; LAGS], (0, 0), (0, 0));
     }
 
-    /// Looks at a block and tells whether the device is to be opened anew.
+    /// Handles a block of mono samples and returns whether the device should be reopened.
     pub(in crate::audio) fn push(&mut self, samples: &[f32]) -> bool {
         let Some(first) = samples.first().map(|sample| sample.to_bits()) else { return false };
         let frames = samples.len();
-        // Saturating: on a small board a day of frames is all that fits.
+        // Saturating, since a day of frames overflows 32 bits.
         self.open_frames = self.open_frames.saturating_add(frames);
         let is_flat = samples.iter().all(|sample| sample.to_bits() == first);
         let flat_before = if is_flat && self.flat.0 == first { self.flat.1 } else { 0 };
@@ -128,7 +130,7 @@ impl DeadInputDetector {
         }
     }
 
-    /// Compares with the blocks before it and tells whether it is one of them.
+    /// Compares a block with the last `LAGS` ones and returns whether it equals one of them.
     fn matches_earlier(&mut self, hash: u64, frames: usize) -> bool {
         let mut is_repeated = false;
         for (lag, same) in (1..).zip(&mut self.same) {
@@ -153,7 +155,7 @@ impl DeadInputDetector {
         };
         self.reopen_after = self.frames_in(REOPEN_MIN_MS);
         self.reopen_failed = false;
-        // The first time at once.
+        // The first reopening follows at once.
         true
     }
 
@@ -176,7 +178,7 @@ impl DeadInputDetector {
     }
 }
 
-/// Returns a number that another block hardly has.
+/// Returns the FNV hash of the samples' bits.
 fn hash(samples: &[f32]) -> u64 {
     samples.iter().fold(fnv::BASIS, |hash, sample| fnv::add(hash, u64::from(sample.to_bits())))
 }

@@ -1,28 +1,28 @@
-//! A sound thread that does nothing although its device is there and wanted: it is in its driver, which does not return.
+//! Detects an audio thread that hangs in its driver: it has work, but moves no frames.
 //!
-//! A device that moves nothing is for its thread to notice; this is for a thread that notices nothing any more. It
-//! mends nothing: only the driver can, or a service manager that starts the program anew.
+//! A stalled device is noticed by its own thread; this detector runs in the session, for a thread that no longer
+//! returns from a call. It cannot recover the thread: only the driver or a restart by the service manager can.
 
 use std::time::Duration;
 
 use crate::audio::error::Direction;
 use crate::model::Time;
 
-/// How long a thread may do nothing: longer than it needs to give up a device that stands still.
+/// How long a thread may make no progress: longer than it needs to give up a stalled device.
 const LIMIT: Duration = Duration::from_millis(2500);
 
-/// What one sound thread gets moved.
+/// The progress of one audio thread.
 #[derive(Debug, Default)]
 pub struct HungThread {
     moved: u64,
-    /// Since when it has had work and moved none.
+    /// Since when the thread has had work and moved no frames.
     since: Option<Time>,
     is_hung: bool,
 }
 
 impl HungThread {
-    /// Records whether the thread has work and the number of frames it has moved since the start. Returns whether it
-    /// stands still when that has changed.
+    /// Records whether the thread has work, and the number of frames it has moved since the start. Returns whether it
+    /// hangs, if that has changed.
     pub fn update(&mut self, has_work: bool, moved: u64, now: Time) -> Option<bool> {
         if moved != self.moved {
             let was_hung = self.is_hung;
@@ -34,29 +34,28 @@ impl HungThread {
         (is_hung != std::mem::replace(&mut self.is_hung, is_hung)).then_some(is_hung)
     }
 
-    /// Tells whether it stands still.
     #[must_use]
     pub fn is_hung(&self) -> bool {
         self.is_hung
     }
 
-    /// Names the time to look again, if it does nothing before.
+    /// Returns when to call [`update`](Self::update) again, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         self.since.filter(|_| !self.is_hung).map(|since| since + LIMIT)
     }
 
-    /// Says what has become of the thread of this device, what mynah does about it, and what its owner can do.
+    /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
     pub fn sentence(direction: Direction, is_hung: bool) -> String {
         if is_hung {
             format!(
-                "the {direction}'s driver has not answered for {} s; mynah waits for it, and a service manager starts it anew: if \
-                 that happens again, take the {direction} out and put it in, or restart the machine",
+                "the {direction} driver has not responded for {} s; mynah waits for it, and the service manager restarts \
+                 mynah. If this happens again, unplug the {direction} and plug it in again, or reboot",
                 LIMIT.as_secs_f32()
             )
         } else {
-            format!("the {direction}'s driver answers again")
+            format!("the {direction} driver responds again")
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Detectors of unhealthy sound: a stalled stream, a dead microphone, xrun bursts, and a thread hung in a driver.
+//! Detectors of audio faults: a stalled stream, a dead microphone, xrun bursts, and a thread hung in its driver.
 //!
-//! Each is a function of frames, counters and time. None opens a device, and none acts on its verdict.
+//! Each is a function of frames, counters and time. None opens a device or acts on its verdict.
 
 pub(in crate::audio) mod dead_input;
 pub(in crate::audio) mod hung_thread;

@@ -1,43 +1,43 @@
-//! How long a device may move nothing: then it is begun anew once, and then it is gone.
+//! Stall detector: restart the stream after 400 ms without frames, treat the device as lost after 1.8 s.
 //!
-//! It counts the milliseconds it is told and waits for nothing.
+//! It counts the milliseconds that the caller has waited; it reads no clock and does not wait.
 
 use crate::audio::error::DeviceLost;
 
-/// How long a device that was moving may be silent before it is begun anew, in milliseconds.
+/// Time without frames after which a running stream is restarted, in milliseconds.
 const STALLED_MS: u32 = 400;
-/// How long any device may be silent before it counts as gone, in milliseconds: what a sound server needs to
-/// start, and less than two seconds with a look and the session's turn.
+/// Time without frames after which the device counts as lost, in milliseconds: enough for a sound server to start, and
+/// short enough that the session reports it within two seconds.
 const LOST_MS: u32 = 1800;
 
-/// What a device has moved, and for how long it has not.
+/// Tracks the progress of a stream.
 #[derive(Debug)]
 pub struct StallDetector {
     idle_ms: u32,
-    /// Frames moved since the device was opened or begun anew.
+    /// Frames moved since the stream was opened or restarted.
     moved: usize,
-    /// Frames that are more than a device fetches ahead when it starts, so that they prove it moves.
+    /// Number of frames that proves that the stream runs: more than a device prefetches when it starts.
     proof_frames: usize,
     state: Proof,
 }
 
-/// Whether the device has moved more than it may fetch ahead.
+/// Whether the stream has moved more frames than a device prefetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proof {
     NotYet,
     Moves,
-    /// It did, stalled, and has not again since it was restarted.
+    /// It had, then stalled, and has not since it was restarted.
     Restarted,
 }
 
 impl StallDetector {
-    /// Begins to watch over a device whose buffer holds `buffer_frames` and that was just opened.
+    /// Creates a detector for a device that was just opened and whose buffer holds `buffer_frames`.
     #[must_use]
     pub fn new(buffer_frames: usize) -> StallDetector {
         StallDetector { idle_ms: 0, moved: 0, proof_frames: 2 * buffer_frames, state: Proof::NotYet }
     }
 
-    /// Notes that it has moved so many frames.
+    /// Records that the device has moved `frames`.
     pub fn progressed(&mut self, frames: usize) {
         if frames == 0 {
             return;
@@ -46,22 +46,22 @@ impl StallDetector {
         if self.moved >= self.proof_frames {
             self.state = Proof::Moves;
         }
-        // What it fetches ahead when it is begun anew is no sign of life.
+        // Prefetch after a restart does not count as progress.
         if self.state != Proof::Restarted {
             self.idle_ms = 0;
         }
     }
 
-    /// Notes that it was waited for in vain for `ms` more milliseconds, and tells whether it is to be begun anew.
+    /// Records `ms` more milliseconds without frames and returns whether the stream should be restarted.
     ///
     /// # Errors
-    /// When it is to be given up.
+    /// Returns ETIMEDOUT when the device counts as lost.
     pub fn idle(&mut self, ms: u32) -> Result<bool, DeviceLost> {
         self.idle_ms += ms;
         if self.idle_ms >= LOST_MS {
             return Err(DeviceLost { errno: libc::ETIMEDOUT });
         }
-        // Only once, and not at the first start, when a sound server may take its time.
+        // Once only, and not before the first frames, since a sound server may take long to start.
         let restart = self.idle_ms >= STALLED_MS && self.moved >= self.proof_frames;
         if restart {
             (self.moved, self.state) = (0, Proof::Restarted);
@@ -69,7 +69,7 @@ impl StallDetector {
         Ok(restart)
     }
 
-    /// Tells whether it has moved more than it may fetch ahead.
+    /// Returns whether the stream has moved more frames than a device prefetches.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.state != Proof::NotYet

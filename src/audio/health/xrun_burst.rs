@@ -1,7 +1,7 @@
-//! A storm of xruns: so many of them, so close together, that what is heard is no speech any more.
+//! Detects xrun bursts: ten within two seconds, until five seconds pass without one.
 //!
-//! It is told counts and times and says when a storm has begun and when it is over. It mends nothing: the sound
-//! threads have recovered from each xrun by then, and the speaker's queue has grown with each.
+//! It compares counts and times, and recovers nothing: the audio threads recover from each xrun, and lengthen the
+//! playback queue with each underrun.
 
 use std::time::Duration;
 
@@ -10,35 +10,34 @@ use heapless::Deque;
 use crate::audio::error::Direction;
 use crate::model::Time;
 
-/// Xruns that make a storm.
+/// Xruns that make a burst.
 const BURST_XRUNS: usize = 10;
-/// Within which time.
+/// Time within which they must occur.
 const BURST_WINDOW: Duration = Duration::from_secs(2);
-/// How long there must have been none for it to be over.
+/// Time without an xrun that ends a burst.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// What has become of a device's storm.
+/// The start or the end of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
-    /// One has begun.
     Started,
-    /// It is over, after this many xruns.
+    /// With the number of xruns in the burst.
     Ended(u64),
 }
 
-/// The xruns of one device.
+/// Detects bursts in the xrun count of one device.
 #[derive(Debug, Default)]
 pub struct XrunBurst {
-    /// Xruns counted when last looked.
+    /// The count at the last update.
     counted: u64,
-    /// When the latest of them were seen.
+    /// When the latest xruns were seen.
     latest: Deque<Time, BURST_XRUNS>,
-    /// Xruns in the storm that rages, if one does.
+    /// Xruns in the current burst.
     burst_xruns: Option<u64>,
 }
 
 impl XrunBurst {
-    /// Notes that `counted` xruns have been counted since the start, and tells what has changed.
+    /// Records the number of xruns since the start and returns the transition, if there is one.
     pub fn update(&mut self, counted: u64, now: Time) -> Option<Transition> {
         let new_xruns = counted.saturating_sub(self.counted);
         self.counted = counted;
@@ -46,7 +45,7 @@ impl XrunBurst {
             if self.latest.is_full() {
                 self.latest.pop_front();
             }
-            // There is room: it was just made.
+            // The oldest entry was just removed if the queue was full.
             let _ = self.latest.push_back(now);
         }
         let Some(xruns) = self.burst_xruns.map(|xruns| xruns + new_xruns) else {
@@ -64,13 +63,13 @@ impl XrunBurst {
         })
     }
 
-    /// Tells whether a storm rages.
+    /// Returns whether a burst is in progress.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.burst_xruns.is_some()
     }
 
-    /// Names the time to look again, if no xrun comes before.
+    /// Returns when to call [`update`](Self::update) again, if no xrun occurs before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         self.burst_xruns.and(self.latest.back()).map(|last| *last + QUIET)
@@ -78,23 +77,23 @@ impl XrunBurst {
 }
 
 impl Transition {
-    /// Says what has happened to the device, what mynah does about it, and what its owner can do.
+    /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
     pub fn sentence(self, direction: Direction) -> String {
         let what = match (self, direction) {
             (Self::Ended(xruns), _) => {
-                return format!("the {direction} runs evenly again, after {xruns} breaks");
+                return format!("the {direction} is stable again after {xruns} xruns");
             }
             (Self::Started, Direction::Capture) => {
-                "what the microphone hears is lost again and again; it goes on with what is not"
+                "the microphone overruns repeatedly and audio is lost; mynah keeps capturing"
             }
             (Self::Started, Direction::Playback) => {
-                "the speaker runs dry again and again; its queue is made longer as far as its buffer goes"
+                "the speaker underruns repeatedly and audio breaks up; mynah lengthens its queue up to the buffer size"
             }
         };
         format!(
-            "{what}: end what else keeps this machine busy, see that its power and the {direction}'s cable are good, and \
-             give it a longer period"
+            "{what}. Close CPU-heavy programs, check power and the {direction} cable, or raise period_ms in the board \
+             file"
         )
     }
 }

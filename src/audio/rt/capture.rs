@@ -1,7 +1,7 @@
-//! The capture step: what the microphone gives goes into the lane "heard".
+//! The capture step: moves frames from the microphone into the capture lane.
 //!
-//! It has no thread, clock or descriptor, so anything that can be read can be its microphone. It never
-//! waits, allocates or decides when to listen.
+//! It has no thread, clock or descriptor, so that anything that can be read can be its microphone. It never
+//! waits, allocates or decides when to capture.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,37 +13,37 @@ use crate::audio::health::dead_input::DeadInputDetector;
 use crate::audio::{CaptureFrame, Counters};
 use crate::lane::Writer;
 
-/// A device that gives what it hears.
+/// A capture device.
 pub trait CaptureDevice {
-    /// Moves captured frames, as mono samples at its own rate, into `into` and returns how many; 0 when
-    /// none wait.
+    /// Moves captured frames, as mono samples at the device's rate, into `into` and returns their number; 0 when
+    /// none are available.
     ///
     /// # Errors
-    /// When the device must be recovered first.
+    /// Returns the error to pass to [`recover`](Self::recover) first.
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError>;
 
-    /// Makes the device run again.
+    /// Recovers from `error`, so that the device captures again.
     ///
     /// # Errors
-    /// When that leads to other error.
+    /// Returns the error that recovery met.
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
 }
 
-/// Blocks one turn may read: what a card's buffer holds, so that only a device without a clock meets it.
+/// Blocks that one step may read: the size of a card's buffer, which only a device without a clock can exceed.
 const BLOCKS_PER_STEP: usize = 8;
 
-/// The writing end of the lane "heard", with the device's troubles seen to.
+/// The writing end of the capture lane, with recovery from device errors.
 pub struct Capture {
     lane: Writer<CaptureFrame>,
     shared: Arc<CaptureShared>,
     chain: CaptureChain,
     samples: Box<[f32]>,
     recovery_budget: RecoveryBudget,
-    /// Whether what comes is sound, where that is asked.
+    /// Set if the device is watched for dead input.
     dead_input: Option<DeadInputDetector>,
-    /// Whether opening the device anew may make it hear.
+    /// Whether the device should be reopened because its input is dead.
     reopen_requested: bool,
-    /// Whether the device asked for time in its error.
+    /// Whether the device needs time to recover.
     resting: bool,
     counters: Arc<Counters>,
 }
@@ -71,16 +71,16 @@ impl Capture {
         }
     }
 
-    /// Asks from now on whether what the device gives is sound; a tape may be silent, a microphone never is.
+    /// Watches the device for dead input. A WAV file may be silent; a microphone always has noise.
     pub(in crate::audio) fn watch_for_dead_input(mut self) -> Capture {
         self.dead_input = Some(DeadInputDetector::new(self.chain.device_hz()));
         self
     }
 
-    /// Moves all that waits in the device into the lane; true when the session should look.
+    /// Moves all available frames from the device into the lane and returns whether the session should be woken.
     ///
     /// # Errors
-    /// When the device must be opened anew.
+    /// When the device must be reopened.
     pub fn step(&mut self, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
         let mut progressed = false;
         self.resting = false;
@@ -103,14 +103,13 @@ impl Capture {
         Ok(progressed)
     }
 
-    /// Tells whether the session wants the microphone open.
+    /// Returns whether the session has requested that the microphone be open.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.shared.wanted.load(Ordering::Acquire)
     }
 
-    /// Records whether the device is open, for the session to see. What the conversion still held of the
-    /// time before is forgotten.
+    /// Records whether the device is open and resets the conversion, so that nothing from before remains in it.
     pub fn mark_open(&mut self, open: bool) {
         self.chain.reset();
         self.reopen_requested = false;
@@ -120,18 +119,18 @@ impl Capture {
         self.shared.open.store(open, Ordering::Release);
     }
 
-    /// Tells whether the device is in error and needs a moment before the next turn.
+    /// Returns whether the device needs time to recover before the next step.
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
     }
 
-    /// Tells, once, that the device is deaf and is to be opened anew.
+    /// Returns, once, whether the input is dead and the device should be reopened.
     pub(in crate::audio) fn take_reopen_request(&mut self) -> bool {
         std::mem::take(&mut self.reopen_requested)
     }
 
-    /// Tells whether the session is lost.
+    /// Returns whether the session has dropped its end.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.lane.is_abandoned()
@@ -142,7 +141,7 @@ impl Capture {
     }
 
     fn keep(&mut self, taken: usize) {
-        // Before the conversion, which changes it in place, and while it is in the cache.
+        // Before the conversion, which changes the samples in place, and while they are in the cache.
         if let Some(detector) = &mut self.dead_input {
             let previous = detector.verdict();
             self.reopen_requested |= detector.push(&self.samples[..taken]);
@@ -156,7 +155,7 @@ impl Capture {
         self.counters.microphone_peak.raise(frames.as_flattened());
     }
 
-    /// Recovers the device, or returns false when that takes longer.
+    /// Recovers the device, or returns `false` if that takes longer.
     fn recover(&mut self, error: PcmError, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
         match error {
             PcmError::Lost(lost) => return Err(lost),
@@ -167,7 +166,7 @@ impl Capture {
         match microphone.recover(error) {
             Ok(Recovery::Emptied | Recovery::Resumed) => {}
             Err(PcmError::Lost(lost)) => return Err(lost),
-            // What is left of it is met again at the next turn.
+            // The next step meets the error again.
             Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
                 return Ok(false);
             }

@@ -1,6 +1,6 @@
-//! What the real-time threads count, and which devices they have, for the session to tell.
+//! Counters and device states that the real-time threads write and the session reads.
 //!
-//! Each is one atomic. Nothing here wakes anybody.
+//! Each is one atomic. None of them wakes a thread.
 
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -8,44 +8,43 @@ use crate::audio::error::{DeviceLost, Direction};
 use crate::audio::health::dead_input::DeadInput;
 use crate::model::CounterSnapshot;
 
-/// The counts of both directions since the start.
+/// The counters of both directions since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Frames the microphone gave, at its own rate.
+    /// Frames captured, at the microphone's rate.
     pub captured: Counter,
-    /// Heard frames dropped because the session had not read what was before them.
+    /// Captured frames dropped because the capture lane was full.
     pub overruns: Counter,
-    /// Times the microphone's buffer overflowed or its device stalled.
+    /// Overruns and stalls of the microphone.
     pub capture_xruns: Counter,
-    /// Frames the speaker's device played, at its own rate and silence included.
+    /// Frames played, at the speaker's rate, silence included.
     pub played: Counter,
-    /// Times the speaker's buffer ran empty or its device stalled.
+    /// Underruns and stalls of the speaker.
     pub playback_xruns: Counter,
-    /// Times the lane "spoken" ran dry after sound: at the end of every reply, and at every gap in one.
+    /// Times the playback lane ran empty after audio: once at the end of each reply and at each gap in one.
     pub starved: Counter,
-    /// Receipts dropped because the session had not taken those before them.
+    /// Cut receipts dropped because their queue was full.
     pub receipts_lost: Counter,
-    /// Times a device came back from suspension.
+    /// Times a device recovered from a suspend.
     pub suspends: Counter,
-    /// Times a device that was gone was opened again.
+    /// Times a device was reopened.
     pub reopens: Counter,
-    /// Times a microphone that delivers was found to be deaf.
+    /// Times the input of the microphone was found dead.
     pub dead_inputs: Counter,
-    /// Times the controls of a card that came back could not be set again.
+    /// Times the mixer controls of a reconnected card could not be set again.
     pub controls_refused: Counter,
-    /// The loudest sample heard, after gain.
+    /// The loudest captured sample, after gain.
     pub microphone_peak: Peak,
-    /// The loudest sample of a reply on its way to the speaker, before the volume, so that a light that follows
-    /// the voice does so at any volume.
+    /// The loudest reply sample, before the volume, so that a light that follows the voice works at any volume.
     pub speaker_peak: Peak,
     microphone: Presence,
     speaker: Presence,
-    /// 0 while the microphone hears, or how it does not.
+    /// 0 while the input works, else the `DeadInput` variant plus 1.
     dead_input: AtomicU8,
 }
 
 impl Counters {
-    /// Returns the counts of what should not happen. Each is exact; together they may be of slightly different times.
+    /// Returns the counts of faults. Each is exact, but they are not read at the same instant.
     #[must_use]
     pub fn snapshot(&self) -> CounterSnapshot {
         CounterSnapshot {
@@ -83,7 +82,7 @@ impl Counters {
     }
 }
 
-/// A count that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -103,7 +102,7 @@ impl Counter {
 pub struct Peak(AtomicU32);
 
 impl Peak {
-    /// Returns the peak and starts anew.
+    /// Returns the peak and resets it.
     pub fn take(&self) -> u16 {
         u16::try_from(self.0.swap(0, Ordering::Relaxed)).unwrap_or(u16::MAX)
     }
@@ -114,13 +113,13 @@ impl Peak {
     }
 }
 
-/// Whether a device is there: 0, or the error it answered with.
+/// Whether a device is present: 0, or the errno of its loss.
 #[derive(Debug, Default)]
 pub(in crate::audio) struct Presence(AtomicI32);
 
 impl Presence {
     pub(in crate::audio) fn set(&self, lost: Option<DeviceLost>) {
-        // An error without a number is still one.
+        // 0 means present, so a loss without an errno is stored as EIO.
         let errno = lost.map_or(0, |DeviceLost { errno }| if errno == 0 { libc::EIO } else { errno });
         self.0.store(errno, Ordering::Release);
     }

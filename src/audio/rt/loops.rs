@@ -1,8 +1,8 @@
-//! The loops of the two sound threads: turn, wait, and open again what came back.
+//! The loops of the two audio threads: step, wait, and reopen a lost device.
 //!
-//! In them: device calls, lane calls, counters, one ring of a bell. What a device is, and how time
-//! passes without one, they are given. They are futures only so that a simulation can run both, and the
-//! session, on one thread: on a sound card every wait blocks its thread, and none is ever pending.
+//! They contain device calls, lane calls, counters and one notification. A [`DeviceSource`] opens the device and
+//! waits without it. The loops are futures only so that a simulation can run both and the session on one thread:
+//! with a sound card every wait blocks its thread, and none is ever pending.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,11 +15,10 @@ use super::threads::ThreadContext;
 use crate::audio::error::{AudioError, DeviceLost, Direction};
 use crate::audio::{AudioEndpoints, AudioIo, StreamFormat, UnplugPolicy};
 
-/// Makes the session's side joined to the threads' loops with no thread: whoever runs them plays the
-/// devices, and time, by hand.
+/// Creates the session's side and both loops without threads: the caller runs the loops.
 ///
 /// # Errors
-/// When the system has no descriptor left.
+/// When no file descriptor is left.
 pub fn loops(
     format: StreamFormat,
     policy: UnplugPolicy,
@@ -31,7 +30,7 @@ pub fn loops(
     Ok((audio, capture_loop, playback_loop))
 }
 
-/// The playback thread.
+/// The loop of the playback thread.
 pub struct PlaybackLoop {
     playback: Playback,
     context: ThreadContext,
@@ -50,10 +49,10 @@ impl PlaybackLoop {
         PlaybackLoop { playback, context, reconnect }
     }
 
-    /// Plays on a device that was opened already, and on each that comes after it, until the session is lost.
+    /// Plays on `first`, which is open, and on each device reopened after it, until the session is dropped.
     ///
     /// # Errors
-    /// When the device has been away for too long.
+    /// When a lost device did not come back in time.
     pub async fn run<O>(mut self, mut source: O, first: O::Device) -> Result<(), AudioError>
     where
         O: DeviceSource,
@@ -105,7 +104,7 @@ impl PlaybackLoop {
     }
 }
 
-/// The capture thread.
+/// The loop of the capture thread.
 pub struct CaptureLoop {
     capture: Capture,
     context: ThreadContext,
@@ -125,11 +124,12 @@ impl CaptureLoop {
         CaptureLoop { capture, context, reconnect }
     }
 
-    /// Listens while that is wanted, until the session is lost. While it is not wanted no device is open,
-    /// but for the moment, without running, in which one that was away is seen to be back.
+    /// Captures while the session requests it, until the session is dropped. While it is not requested, the
+    /// device is closed, except when a lost device is opened without starting it, to find out whether it is
+    /// back.
     ///
     /// # Errors
-    /// When the device has been away for too long.
+    /// When a lost device did not come back in time.
     pub async fn run<O>(mut self, mut source: O) -> Result<(), AudioError>
     where
         O: DeviceSource,
@@ -161,7 +161,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Listens until nobody wants it; the device is closed again when this returns.
+    /// Captures until the session no longer requests it, and closes the device.
     async fn listen<O>(&mut self, device: O::Device, source: &mut O) -> Result<(), DeviceLost>
     where
         O: DeviceSource,
@@ -206,7 +206,7 @@ impl CaptureLoop {
     }
 }
 
-/// Runs a loop whose every wait blocks this thread.
+/// Runs a loop in which every wait blocks this thread.
 pub(in crate::audio) fn blocking<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     loop {

@@ -1,9 +1,9 @@
 //! The two real-time threads: the steps that move frames between a device and a lane, the loops that run the
-//! steps, and what a thread needs to start, run with priority and end.
+//! steps, and how a thread starts, gets its priority and ends.
 //!
-//! Everything here works on the device traits of [`capture`], [`playback`] and [`reconnect`], so that a sound
-//! card, a WAV file or the simulation can stand behind them. It knows no ALSA, no policy and no clock, and the
-//! steps allocate nothing.
+//! Everything here uses the device traits of [`capture`], [`playback`] and [`reconnect`], so that a sound card,
+//! a WAV file or a simulation can implement them. It knows no ALSA, no policy and no clock, and the steps
+//! allocate nothing.
 
 pub(in crate::audio) mod capture;
 pub(in crate::audio) mod counters;

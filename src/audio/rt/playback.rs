@@ -1,7 +1,7 @@
-//! The playback step: keeps the speaker fed from the lane "spoken", with silence where the lane has none.
+//! The playback step: keeps the speaker filled from the playback lane, and with silence when the lane is empty.
 //!
-//! It cuts without a click, accounts for what was really heard, and has no thread, clock or descriptor,
-//! so anything that can be written can be its speaker. It never waits, allocates, or decides what to say.
+//! It cuts without a click and accounts for the played position. It has no thread, clock or descriptor, so that
+//! anything that can be written can be its speaker. It never waits, allocates or decides what to play.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,52 +17,52 @@ use crate::audio::handles::PlaybackShared;
 use crate::audio::{Counters, CutReceipt, PlaybackFrame, StreamFormat};
 use crate::lane::Reader;
 
-/// A device that plays what it is handed.
+/// A playback device.
 pub trait PlaybackDevice {
-    /// Returns the frames it should be kept holding.
+    /// Returns the number of frames that the device should be kept filled with.
     fn queue_frames(&self) -> usize;
 
-    /// Says what it holds.
+    /// Returns the fill level of the device's buffer.
     ///
     /// # Errors
-    /// When the device must be recovered first.
+    /// Returns the error to pass to [`recover`](Self::recover) first.
     fn level(&mut self) -> Result<BufferLevel, PcmError>;
 
-    /// Takes as many of `frames`, mono at its own rate, as it can hold and returns how many; it plays by itself once
-    /// `queue_frames` were taken.
+    /// Writes as many of `frames`, mono at the device's rate, as fit and returns their number. The device starts
+    /// by itself once it holds `queue_frames`.
     ///
     /// # Errors
-    /// When the device must be recovered first; it took none then.
+    /// Returns the error to pass to [`recover`](Self::recover) first; no frame was written.
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError>;
 
-    /// Throws away all it holds, at once.
+    /// Drops everything in the device's buffer at once.
     ///
     /// # Errors
-    /// When the device must be recovered first.
+    /// Returns the error to pass to [`recover`](Self::recover) first.
     fn flush(&mut self) -> Result<(), PcmError>;
 
-    /// Makes the device playable again.
+    /// Recovers from `error`, so that the device can play again.
     ///
     /// # Errors
-    /// When that leads to other error.
+    /// Returns the error that recovery met.
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
 }
 
-/// What a speaker holds.
+/// The fill level of a device's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferLevel {
-    /// Frames in its buffer.
+    /// Frames in the buffer.
     pub queued: usize,
-    /// Frames until one written now would be heard. Drivers may say nonsense here.
+    /// Frames until a frame written now is played; drivers may return impossible values.
     pub delay: i64,
 }
 
-/// Length of the fade that hides the end of sound, in milliseconds.
+/// Length of the fade at a cut or an underrun, in milliseconds.
 const FADE_MS: usize = 5;
-/// Times the outlet is given frames until it must have some ready: more than its filter is long.
+/// Blocks passed to the chain until it must return frames: more than the length of its filter.
 const WRITES_MAX: usize = 512;
 
-/// The reading end of the lane "spoken", with the device's troubles seen to.
+/// The reading end of the playback lane, with recovery from device errors.
 pub struct Playback {
     lane: Reader<PlaybackFrame>,
     staged: FrameBlock,
@@ -71,13 +71,13 @@ pub struct Playback {
     chain: PlaybackChain,
     cut_fade: CutFade,
     position: PlaybackPosition,
-    /// The cut that is still to be obeyed.
+    /// The cut that is still to be applied.
     cut: Option<u64>,
-    /// Whether the last frame given to the outlet came from the lane.
+    /// Whether the last frame passed to the chain came from the lane.
     is_sounding: bool,
     notify_session: bool,
     recovery_budget: RecoveryBudget,
-    /// Whether the device asked for time in its error.
+    /// Whether the device needs time to recover.
     resting: bool,
     receipts: HeapProd<CutReceipt>,
     shared: Arc<PlaybackShared>,
@@ -113,16 +113,16 @@ impl Playback {
         }
     }
 
-    /// Obeys a cut if there is one and tops the speaker up; true when the session should look, because
-    /// a cut was obeyed, or the lane ran dry, or the last of it was heard.
+    /// Applies a pending cut and fills the speaker. Returns whether the session should be woken, because a cut
+    /// was applied, the lane ran empty, or its last frame was played.
     ///
     /// # Errors
-    /// When the device must be opened anew. What it held is lost; nothing else is.
+    /// When the device must be reopened. Only the contents of its buffer are lost.
     pub fn run(&mut self, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
         self.resting = false;
         if let Err(error) = self.step(speaker) {
             self.resting = !self.recover(error, speaker)?;
-            // Again at once, so that an xrun costs no more than itself.
+            // Step again at once, so that an xrun causes no further gap.
             if !self.resting
                 && let Err(error) = self.step(speaker)
             {
@@ -132,7 +132,7 @@ impl Playback {
         Ok(std::mem::take(&mut self.notify_session))
     }
 
-    /// Obeys a cut while there is no device; true when the session should look.
+    /// Applies a pending cut while there is no device; returns whether the session should be woken.
     pub fn run_without_device(&mut self) -> bool {
         self.take_cut();
         if let Some(cut) = self.cut {
@@ -142,21 +142,21 @@ impl Playback {
         std::mem::take(&mut self.notify_session)
     }
 
-    /// Notes that the device is empty or no longer there: nothing is left to be heard or faded. A turn
-    /// that ends with `Gone` has noted it already.
+    /// Records that the device is empty or lost: nothing is left to be played or faded. A run that returns
+    /// [`DeviceLost`] has already recorded it.
     pub fn reset_stream(&mut self) {
         self.position.discard_queued(|frames| self.chain.stream_position(frames));
         self.cut_fade.clear();
         self.underrun_fade.clear();
     }
 
-    /// Tells whether the device is in error and needs a moment before the next turn.
+    /// Returns whether the device needs time to recover before the next run.
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
     }
 
-    /// Tells whether the session is lost.
+    /// Returns whether the session has dropped its end.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.lane.is_abandoned()
@@ -167,7 +167,7 @@ impl Playback {
     }
 
     fn step(&mut self, speaker: &mut impl PlaybackDevice) -> Result<(), PcmError> {
-        // Goes round again only when the session has cut meanwhile.
+        // Repeats only if the session has cut meanwhile.
         loop {
             self.take_cut();
             let level = speaker.level()?;
@@ -207,12 +207,13 @@ impl Playback {
         }
     }
 
-    /// Silences what the speaker holds and returns how much it holds then.
+    /// Drops what the device holds, prepares a fade, and returns the number of frames that the device then
+    /// holds.
     ///
-    /// It is emptied and handed a fade made anew, rather than rewound to where the fade should begin:
-    /// the alsa crate keeps its handle private and wraps no rewind, and rewinding is unreliable over
-    /// plugins and USB, while every driver honours a drop. Only alsa-lib's "dmix" does not: what it has
-    /// mixed is played to its end, so over it a cut takes as long as the queue is.
+    /// The buffer is dropped and a fade is written, rather than rewound to where the fade should begin: the alsa
+    /// crate keeps its handle private and wraps no rewind, and rewinding is unreliable over plugins and USB,
+    /// while every driver honours a drop. Only alsa-lib's "dmix" does not: what it has mixed is played to its
+    /// end, so that a cut over it takes as long as the queue.
     fn apply_cut(
         &mut self,
         cut: u64,
@@ -244,7 +245,7 @@ impl Playback {
         }
     }
 
-    /// Writes up to `wanted` frames; fewer when the speaker is full or a cut has come.
+    /// Writes up to `wanted` frames; fewer when the device is full or a cut has arrived.
     fn top_up(&mut self, speaker: &mut impl PlaybackDevice, mut wanted: usize) -> Result<(), PcmError> {
         self.chain.set_volume(self.shared.volume.load(Ordering::Relaxed));
         while wanted > 0 {
@@ -266,10 +267,10 @@ impl Playback {
         Ok(())
     }
 
-    /// Gives the outlet what comes first: the fade that ends a sound, the lane, silence.
+    /// Passes the next frames to the chain: the fade of an underrun, else the lane, else silence.
     ///
-    /// It takes frames from the lane, and a cut only after that: then no frame written to the lane after a
-    /// cut can be in the outlet or in the speaker when they are emptied for that cut.
+    /// Frames are taken from the lane before a cut is: no frame that the session writes after a cut can then be
+    /// in the chain or the device when these are emptied for that cut.
     fn stage(&mut self, wanted: usize) {
         let wanted = self.chain.needed_for(wanted);
         if self.underrun_fade.is_empty() {
@@ -303,7 +304,7 @@ impl Playback {
         self.underrun_fade.advance(frames.len());
     }
 
-    /// Writes from what comes first: the fade of a cut, the stream.
+    /// Writes the next frames to the device: the fade of a cut, else the stream.
     fn write(&mut self, speaker: &mut impl PlaybackDevice, wanted: usize) -> Result<usize, PcmError> {
         let fading = !self.cut_fade.is_empty();
         let frames = if fading { self.cut_fade.frames() } else { self.chain.ready() };
@@ -319,14 +320,14 @@ impl Playback {
         Ok(taken)
     }
 
-    /// Recovers the device, or returns false when that takes longer.
+    /// Recovers the device, or returns `false` if that takes longer.
     fn recover(&mut self, error: PcmError, speaker: &mut impl PlaybackDevice) -> Result<bool, DeviceLost> {
-        // The session counts along, even while nobody speaks.
+        // The session reports the counters, even while nothing is played.
         self.notify_session = true;
         match error {
             PcmError::Lost(lost) => return Err(self.lose(lost)),
             PcmError::Xrun => {
-                // It ran empty by playing all it had.
+                // An underrun means that everything was played.
                 self.counters.playback_xruns.add(1);
                 self.counters.played.add(self.position.record_delay(0));
                 self.publish_position();
@@ -340,7 +341,7 @@ impl Playback {
             Ok(Recovery::Emptied) => self.reset_stream(),
             Ok(Recovery::Resumed) => {}
             Err(PcmError::Lost(lost)) => return Err(self.lose(lost)),
-            // What is left of it is met again at the next turn.
+            // The next run meets the error again.
             Ok(Recovery::NotYet) | Err(PcmError::Xrun | PcmError::Stall | PcmError::Suspended) => {
                 return Ok(false);
             }

@@ -1,6 +1,6 @@
-//! The privileges of a real-time thread: memory that is not paged out, and SCHED_FIFO.
+//! The privileges of a real-time thread: locked memory and SCHED_FIFO.
 //!
-//! A refusal is returned to be said once, never an error: sound works without, less surely.
+//! A denial is returned as a warning, never as an error: audio works without them, but may break up under load.
 #![expect(unsafe_code, reason = "no safe crate wraps sched_setscheduler")]
 
 use std::hint::black_box;
@@ -10,12 +10,10 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
-/// A privilege that the system did not give.
+/// A privilege that the system denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::audio) enum DeniedPrivilege {
-    /// SCHED_FIFO.
     Schedule { thread: &'static str, errno: i32 },
-    /// Locking memory.
     Memory { errno: i32 },
 }
 
@@ -31,29 +29,29 @@ impl fmt::Display for DeniedPrivilege {
     }
 }
 
-/// Says all refusals in one warning with its remedy; nothing when there are none.
+/// Returns one warning with all denied privileges and the remedy, or `None` if there are none.
 pub(in crate::audio) fn warning(denied: &[DeniedPrivilege]) -> Option<String> {
     let list: Vec<String> = denied.iter().map(DeniedPrivilege::to_string).collect();
     (!list.is_empty()).then(|| {
         format!(
-            "the system refuses {}, so sound may break up when the machine is busy: set LimitRTPRIO=80 and \
-             LimitMEMLOCK=infinity in the systemd unit, or \"@audio - rtprio 80\" and \"@audio - memlock unlimited\" in \
-             /etc/security/limits.conf and be in the group audio",
+            "the system denied {}; mynah runs without, but audio may break up under load. Set LimitRTPRIO=80 and \
+             LimitMEMLOCK=infinity in the systemd unit, or add \"@audio - rtprio 80\" and \"@audio - memlock unlimited\" \
+             to /etc/security/limits.conf and join the group audio",
             list.join(", ")
         )
     })
 }
 
-/// Stack of a sound thread in bytes: small because it is locked, with room for alsa-lib to read its
-/// configuration when a device is opened again.
+/// Stack of an audio thread in bytes: small because it is locked, with room for alsa-lib to read its
+/// configuration when a device is reopened.
 pub(in crate::audio) const STACK_BYTES: usize = 256 * 1024;
-/// The part of the stack that the loop may reach, in bytes, touched before the loop begins.
+/// The part of the stack that the loop may use, in bytes; its pages are touched before the loop starts.
 const PREFAULT_BYTES: usize = 64 * 1024;
 
-/// Keeps what the process touches from now on in memory.
+/// Locks the pages that the process touches from now on (mlockall(2) with MCL_ONFAULT).
 ///
-/// Not asked under a limit: every later mapping counts against it, touched or not, and the one too
-/// many would end the process.
+/// Not requested under a limit: every later mapping counts against it, touched or not, and the first one that
+/// exceeds it would end the process.
 pub(in crate::audio) fn lock_memory() -> Option<DeniedPrivilege> {
     let is_allowed = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
         || getrlimit(Resource::Memlock).current.is_none();
@@ -64,7 +62,7 @@ pub(in crate::audio) fn lock_memory() -> Option<DeniedPrivilege> {
     mlockall(flags).err().map(|errno| DeniedPrivilege::Memory { errno: errno.raw_os_error() })
 }
 
-/// Puts the calling thread under SCHED_FIFO and looks whether it is. Its children are not.
+/// Sets SCHED_FIFO for the calling thread, not for its children, and checks that it is in effect (sched(7)).
 pub(in crate::audio) fn schedule(thread: &'static str, priority: i32) -> Option<DeniedPrivilege> {
     let parameter = libc::sched_param { sched_priority: priority };
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
@@ -77,7 +75,7 @@ pub(in crate::audio) fn schedule(thread: &'static str, priority: i32) -> Option<
         .then_some(DeniedPrivilege::Schedule { thread, errno })
 }
 
-/// Touches the stack the loop will use, so that no page of it is missing later.
+/// Touches the stack that the loop will use, so that it causes no page fault later.
 #[inline(never)]
 pub(in crate::audio) fn prefault_stack() {
     black_box(&mut [0u8; PREFAULT_BYTES]);

@@ -1,7 +1,6 @@
-//! A device that goes away and comes back, as its thread sees it: when it is tried again, when it is
-//! given up, and what the session is told meanwhile.
+//! Reconnecting a lost device: when to retry, when to give up, and what to report to the session meanwhile.
 //!
-//! It reads no clock and opens nothing itself: both are what a thread is given as `Open`.
+//! It reads no clock and opens no device by itself: a [`DeviceSource`] does both.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,90 +11,90 @@ use crate::audio::error::{AudioError, DeviceLost, Direction};
 use crate::audio::health::dead_input::DeadInput;
 use crate::sys::EventFd;
 
-/// Which devices are away now, each with the error it answered with last.
+/// The disconnected devices, each with its latest error.
 ///
-/// A device counts as back when it has moved frames, so that one which can be opened but gives nothing
-/// is not announced again and again. A microphone that nobody wants counts as back when it can be opened.
+/// A device counts as back once it has moved frames, so that a device that opens but does not run is not
+/// reported repeatedly. A microphone that is not wanted counts as back once it can be opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MissingDevices {
     pub capture: Option<DeviceLost>,
     pub playback: Option<DeviceLost>,
-    /// How a microphone that is there, and delivers, hears nothing all the same.
+    /// How the input of a connected microphone is dead.
     pub dead_input: Option<DeadInput>,
 }
 
-/// A device by name, and the time without it: what a sound thread needs of the world.
+/// A device by name, and the waits of its thread while it is not open.
 pub trait DeviceSource {
-    /// The device while it is open; dropping it closes it.
+    /// The open device; dropping it closes it.
     type Device: 'static;
-    /// The device while it moves frames.
+    /// The running device.
     type Stream<'a>: ActiveStream;
 
-    /// Opens the device; nothing moves yet.
+    /// Opens the device without starting it.
     ///
     /// # Errors
-    /// When it is not there, or not free.
+    /// When it is missing or busy.
     fn open(&mut self) -> Result<Self::Device, DeviceLost>;
 
-    /// Makes an open device move.
+    /// Starts an open device.
     ///
     /// # Errors
-    /// When it has lost meanwhile.
+    /// When it has been lost meanwhile.
     fn start(device: &Self::Device) -> Result<Self::Stream<'_>, DeviceLost>;
 
-    /// Says that the device was waited for in vain.
+    /// Returns the error for a device that did not come back in time.
     fn lost_error(&self, lost: DeviceLost) -> AudioError;
 
-    /// Sets how long from now `wait` returns `Waited::Over`; `None` for never.
+    /// Sets the time from now after which `wait` returns `WakeReason::Over`; `None` for never.
     fn set_give_up_after(&mut self, limit: Option<Duration>);
 
-    /// Sets how long from now `wait` returns `Waited::Due`; `None` for never.
+    /// Sets the time from now after which `wait` returns `WakeReason::Due`; `None` for never.
     fn set_retry_after(&mut self, after: Option<Duration>);
 
-    /// Waits, with no device, until something happens. On a thread of its own this blocks; in a simulation
-    /// it is where another's turn comes.
+    /// Waits without a device until something happens. On a thread of its own this blocks; in a simulation it
+    /// lets other tasks run.
     fn wait(&mut self, wake: &EventFd) -> impl Future<Output = WakeReason>;
 }
 
-/// A device that moves frames.
+/// A running device.
 pub trait ActiveStream {
-    /// Waits, as `Open::wait` does, until the device wants a turn, the wake is rung, or it is time to look anyway;
-    /// one that is `resting` is in trouble, and would be ready at once for nothing.
+    /// Waits until the device is ready for the next step, `wake` is notified, or a timeout passes. A `resting`
+    /// device needs time to recover: it would be ready at once, without being able to move frames.
     ///
     /// # Errors
-    /// When the device has lost.
+    /// When the device is lost.
     fn wait(&mut self, wake: &EventFd, resting: bool) -> impl Future<Output = Result<(), DeviceLost>>;
 
-    /// Tells whether it has moved more frames than it may fetch ahead.
+    /// Returns whether the device has moved more frames than it may prefetch.
     fn is_proven(&self) -> bool;
 }
 
-/// What ended a wait for a device.
+/// Why a wait without a device ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WakeReason {
-    /// The session rang.
+    /// The session notified the thread.
     Notified,
-    /// It is time to try again.
+    /// It is time to retry.
     Due,
-    /// Devices have come or lost.
+    /// Devices were added or removed.
     DevicesChanged,
-    /// The device has been away for too long.
+    /// The time to give up has come.
     Over,
 }
 
-/// How long is waited after a loss, and at least between two tries.
+/// The delay after a loss, and the shortest delay between two attempts.
 const RETRY_MIN: Duration = Duration::from_millis(250);
-/// The longest wait between two tries; each is twice the one before it.
+/// The longest delay between two attempts; each delay is twice the previous one.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
-/// Whether a device is there, and when it is tried again if it is not.
+/// Whether a device is present, and when to retry if it is not.
 pub(in crate::audio) struct Reconnect {
     direction: Direction,
     policy: UnplugPolicy,
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
     state: DevicePresence,
-    /// Whether the device has moved frames since it was opened last.
+    /// Whether the device has moved frames since it was last opened.
     has_worked: bool,
 }
 
@@ -105,7 +104,7 @@ enum DevicePresence {
     Missing {
         lost: DeviceLost,
         interval: Duration,
-        /// Whether it was opened, and moved nothing, so that opening it again tells nothing.
+        /// Whether it was opened but moved no frames, so that opening it again proves nothing.
         is_unproven: bool,
     },
 }
@@ -129,7 +128,7 @@ impl Reconnect {
         self.record_loss(lost, false, source);
     }
 
-    /// Records that the device, which was open, is lost.
+    /// Records that the open device was lost.
     pub(in crate::audio) fn lose(&mut self, lost: DeviceLost, source: &mut impl DeviceSource) {
         self.record_loss(lost, !self.has_worked, source);
     }
@@ -153,25 +152,25 @@ impl Reconnect {
         self.publish(Some(lost), changed);
     }
 
-    /// Notes that the device was closed again before it had proven itself, because nobody wanted it.
+    /// Records that the device was closed on request before it had moved enough frames.
     pub(in crate::audio) fn close_on_stop(&mut self, source: &mut impl DeviceSource) {
         if let DevicePresence::Missing { interval, .. } = self.state {
             source.set_retry_after(Some(interval));
         }
     }
 
-    /// Notes that the device begins to run.
+    /// Records that the device was started.
     pub(in crate::audio) fn mark_started(&mut self) {
         self.has_worked = false;
     }
 
-    /// Notes that the device has moved frames.
+    /// Records that the device has moved frames.
     pub(in crate::audio) fn mark_working(&mut self, source: &mut impl DeviceSource) {
         self.has_worked = true;
         self.mark_present(source);
     }
 
-    /// Notes that the device is back.
+    /// Records that the device is back.
     pub(in crate::audio) fn mark_present(&mut self, source: &mut impl DeviceSource) {
         if !self.is_present() {
             self.state = DevicePresence::Present;
@@ -181,7 +180,7 @@ impl Reconnect {
         }
     }
 
-    /// Tries again soon, since there is reason to hope or somebody in a hurry.
+    /// Retries soon, because devices changed or the session requested the device.
     pub(in crate::audio) fn retry_now(&mut self, source: &mut impl DeviceSource) {
         if let DevicePresence::Missing { interval, .. } = &mut self.state
             && *interval > RETRY_MIN
@@ -191,10 +190,10 @@ impl Reconnect {
         }
     }
 
-    /// Waits for what happens next and opens the device if it is due; `None` when there is something
-    /// else to look at.
+    /// Waits and opens the device if a retry is due; returns `None` if the caller should check its state first.
     ///
-    /// A device that nobody wants is opened to see whether it is back, unless only its sound can tell.
+    /// A device that is not wanted is opened as well, to find out whether it is back, unless only captured
+    /// frames can prove that.
     pub(in crate::audio) async fn wait<O: DeviceSource>(
         &mut self,
         source: &mut O,
@@ -206,7 +205,7 @@ impl Reconnect {
         match reason {
             WakeReason::Notified => {}
             WakeReason::DevicesChanged => {
-                // It may be another one by now.
+                // It may be a different device by now.
                 if let DevicePresence::Missing { is_unproven, .. } = &mut self.state {
                     *is_unproven = false;
                 }
@@ -214,7 +213,7 @@ impl Reconnect {
             }
             WakeReason::Over if is_unproven => return Err(source.lost_error(lost)),
             WakeReason::Over => {
-                // A last chance: what it gives now is what counts.
+                // A last attempt: the device must move frames before the limit of zero is checked again.
                 source.set_give_up_after(Some(Duration::ZERO));
                 return self.open(source).map(Some).map_err(|lost| source.lost_error(lost));
             }

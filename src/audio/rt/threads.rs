@@ -1,6 +1,6 @@
-//! The sound threads: how they are started, told to stop, waited for, and heard of when they end.
+//! The audio threads: how they are started, stopped, joined, and how the session learns that one has ended.
 //!
-//! A thread that ends early leaves the reason; it is never started again.
+//! A thread that ends with an error stores it; it is never restarted.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use super::privileges::STACK_BYTES;
 use crate::audio::error::AudioError;
 use crate::sys::EventFd;
 
-/// How long the threads may take to end, all together, in milliseconds; a device may hang, the process must not.
+/// Time for all threads to end, in milliseconds: a driver may hang, but the process must exit.
 const END_TIMEOUT_MS: u32 = 700;
 
 pub(in crate::audio) struct AudioThreads {
@@ -35,7 +35,7 @@ impl AudioThreads {
         self.failure.get().cloned()
     }
 
-    /// Makes what a thread, or whoever plays its part, is given.
+    /// Creates the context of a thread, or of a loop that the caller runs.
     pub(in crate::audio) fn context(&self, thread_wake: Arc<EventFd>) -> ThreadContext {
         ThreadContext {
             thread_wake,
@@ -44,7 +44,7 @@ impl AudioThreads {
         }
     }
 
-    /// Starts a thread; whoever rings `thread_wake` wakes it.
+    /// Starts a thread; notifying `thread_wake` wakes it.
     pub(in crate::audio) fn start(
         &mut self,
         name: &'static str,
@@ -59,7 +59,7 @@ impl AudioThreads {
         let spawned = Builder::new().name(name.to_owned()).stack_size(STACK_BYTES).spawn(move || {
             let _exit_guard = exit_guard;
             if let Err(error) = work(&context) {
-                // The first reason stands; the second is most often its consequence.
+                // Only the first error is kept, since the second is usually its consequence.
                 let _ = failure.set(error);
             }
         });
@@ -78,22 +78,22 @@ impl Drop for AudioThreads {
         let mut remaining_ms = END_TIMEOUT_MS;
         for thread in self.threads.drain(..) {
             if thread.ended.wait(Some(remaining_ms)) {
-                // A panic has been reported by its own thread.
+                // The panic hook has reported a panic.
                 let _ = thread.handle.join();
             } else {
-                // It has used up the time of those after it, too.
+                // No time is left for the remaining threads.
                 remaining_ms = 0;
             }
         }
     }
 }
 
-/// Creates what wakes a thread.
+/// Creates an eventfd that wakes a thread.
 pub(in crate::audio) fn new_eventfd() -> Result<Arc<EventFd>, AudioError> {
     EventFd::new().map(Arc::new).map_err(|error| AudioError::system("an eventfd", &error))
 }
 
-/// What a thread is given: what wakes it, whom it wakes, and when it is over.
+/// The events that a thread waits for and signals.
 #[derive(Clone)]
 pub(in crate::audio) struct ThreadContext {
     pub(in crate::audio) thread_wake: Arc<EventFd>,
@@ -107,7 +107,7 @@ impl ThreadContext {
     }
 }
 
-/// Tells, however a thread ends, that it has.
+/// Signals the end of a thread, also when it panics.
 struct ExitGuard {
     ended: Arc<EventFd>,
     session_wake: Arc<EventFd>,
