@@ -1,5 +1,5 @@
-//! The allocator of the tests: it aborts inside `assert_no_alloc`, counts on threads that ask to be watched,
-//! and knows how much of what each thread holds a simulated device asked for.
+//! The allocator of the tests: it aborts inside `assert_no_alloc`, counts allocations of watched threads, and
+//! tracks the bytes that each thread has allocated for a simulated device.
 #![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -20,7 +20,7 @@ thread_local! {
     static DEVICE: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Whose memory it is: on whose behalf it was asked for, whoever frees it.
+/// For whom memory was allocated, independent of the thread that frees it.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 enum Owner {
@@ -28,17 +28,17 @@ enum Owner {
     Device,
 }
 
-/// Counts this thread's allocations from now on. One thread at a time is watched.
+/// Counts this thread's allocations from now on. Only one thread may be watched at a time.
 pub(crate) fn watch_this_thread() {
     WATCHED.set(true);
 }
 
-/// How many allocations watched threads have made.
+/// Returns the number of allocations of watched threads.
 pub(crate) fn counted() -> u64 {
     COUNTED.load(Ordering::Relaxed)
 }
 
-/// What `work` asks for is the device's.
+/// Runs `work` and attributes its allocations to the device.
 pub(crate) fn as_device<T>(work: impl FnOnce() -> T) -> T {
     let before = OWNER.replace(Owner::Device);
     let output = work();
@@ -46,7 +46,7 @@ pub(crate) fn as_device<T>(work: impl FnOnce() -> T) -> T {
     output
 }
 
-/// The bytes that this thread has allocated as a device, less those that it has freed.
+/// Returns the bytes that this thread has allocated for the device, minus those that it has freed.
 pub(crate) fn device_bytes() -> isize {
     DEVICE.get()
 }
@@ -59,13 +59,13 @@ fn account(owner: usize, bytes: isize) {
 
 struct TestAllocator;
 
-/// The block as it is asked of the system: before what the caller gets stands whose it is.
+/// Returns the layout of a block with its owner in front, and the offset of the part handed out.
 fn with_owner(layout: Layout) -> Option<(Layout, usize)> {
     Layout::new::<usize>().extend(layout).ok()
 }
 
-// SAFETY: every call is handed to an allocator that keeps the contract, with a layout that has room for the
-// caller's block at its alignment behind a number; counting allocates nothing.
+// SAFETY: every call goes to an allocator that keeps the contract, with a layout that has room for the owner and
+// the caller's block at its alignment; counting allocates nothing.
 unsafe impl GlobalAlloc for TestAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if WATCHED.try_with(Cell::get).unwrap_or(false) {
@@ -73,13 +73,14 @@ unsafe impl GlobalAlloc for TestAllocator {
         }
         let Some((whole, offset)) = with_owner(layout) else { return ptr::null_mut() };
         let owner = OWNER.try_with(Cell::get).unwrap_or(Owner::World) as usize;
-        // SAFETY: `whole` is not empty: it has a number in it.
+        // SAFETY: the size of `whole` is not 0, since it contains the owner.
         let block = unsafe { AllocDisabler.alloc(whole) };
         if block.is_null() {
             return block;
         }
         account(owner, layout.size() as isize);
-        // SAFETY: the block is aligned for a number, begins with room for one, and is `offset` bytes or longer.
+        // SAFETY: the block is aligned for a `usize`, starts with room for one, and is at least `offset` bytes
+        // long.
         unsafe {
             block.cast::<usize>().write(owner);
             block.add(offset)
@@ -88,7 +89,8 @@ unsafe impl GlobalAlloc for TestAllocator {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some((whole, offset)) = with_owner(layout) else { return };
-        // SAFETY: the block came from `alloc` above, with this layout, so what it handed out begins `offset` bytes before.
+        // SAFETY: the block came from `alloc` above with this layout, so the allocation starts `offset` bytes
+        // before it.
         unsafe {
             let block = block.sub(offset);
             account(block.cast::<usize>().read(), -(layout.size() as isize));

@@ -1,5 +1,5 @@
-//! The sound: a cut is silent at once and without a click, what was heard is known to the frame, and
-//! the loops allocate nothing.
+//! Audio: a cut is silent at once and without a click, the played position is exact to the frame, and the steps
+//! allocate nothing.
 
 #![expect(
     clippy::unwrap_used,

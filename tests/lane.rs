@@ -1,10 +1,10 @@
-//! The lane counts every frame and cuts to the frame.
+//! The lane: counts every frame and cuts to the frame.
 
 use mynah::lane::{Reader, Writer, lane};
 use proptest::prelude::*;
 
 #[test]
-fn frames_come_out_in_the_order_they_went_in_and_both_ends_count_them() {
+fn frames_are_read_in_order_and_counted_at_both_ends() {
     let (mut writer, mut reader) = lane::<u64>(8);
     assert_eq!(writer.write(&[0, 1, 2]), 3);
     assert_eq!(read(&mut reader, 2), [0, 1]);
@@ -13,7 +13,7 @@ fn frames_come_out_in_the_order_they_went_in_and_both_ends_count_them() {
 }
 
 #[test]
-fn a_full_lane_takes_what_fits_and_says_how_much() {
+fn a_full_lane_accepts_what_fits() {
     let (mut writer, mut reader) = lane::<u64>(4);
     assert_eq!(writer.write(&[0, 1, 2, 3, 4, 5]), 4);
     assert_eq!(writer.write(&[6]), 0);
@@ -22,7 +22,7 @@ fn a_full_lane_takes_what_fits_and_says_how_much() {
 }
 
 #[test]
-fn a_cut_takes_what_was_written_before_it_and_nothing_written_after() {
+fn a_cut_discards_exactly_what_was_written_before_it() {
     let (mut writer, mut reader) = lane::<u64>(8);
     writer.write(&[0, 1, 2]);
     assert_eq!(writer.cut(), 3);
@@ -31,7 +31,7 @@ fn a_cut_takes_what_was_written_before_it_and_nothing_written_after() {
 }
 
 #[test]
-fn a_cut_is_told_once_even_when_reading_has_already_obeyed_it() {
+fn a_cut_is_reported_once_even_after_a_read_applied_it() {
     let (mut writer, mut reader) = lane::<u64>(8);
     writer.write(&[0, 1]);
     writer.cut();
@@ -42,7 +42,7 @@ fn a_cut_is_told_once_even_when_reading_has_already_obeyed_it() {
 }
 
 #[test]
-fn a_cut_behind_the_reader_skips_nothing_but_is_still_told() {
+fn a_cut_behind_the_reader_skips_nothing_but_is_reported() {
     let (mut writer, mut reader) = lane::<u64>(8);
     writer.write(&[0, 1]);
     assert_eq!(read(&mut reader, 2), [0, 1]);
@@ -53,7 +53,7 @@ fn a_cut_behind_the_reader_skips_nothing_but_is_still_told() {
 }
 
 #[test]
-fn dropping_one_end_is_seen_by_the_other_and_loses_nothing() {
+fn dropping_one_end_is_visible_to_the_other() {
     let (mut writer, mut reader) = lane::<u64>(8);
     writer.write(&[7]);
     assert!(!reader.is_abandoned());
@@ -81,7 +81,7 @@ fn neither_end_allocates_after_construction() {
 }
 
 #[test]
-fn across_threads_no_frame_is_lost_doubled_or_read_behind_a_cut() {
+fn across_threads_no_frame_is_lost_repeated_or_read_after_a_cut() {
     let (mut writer, mut reader) = lane::<u64>(64);
     let total: u64 = if cfg!(miri) { 500 } else { 100_000 };
     let writer_thread = std::thread::spawn(move || {
@@ -111,7 +111,7 @@ fn across_threads_no_frame_is_lost_doubled_or_read_behind_a_cut() {
 
 proptest! {
     #[test]
-    fn any_order_of_writes_reads_and_cuts_agrees_with_a_plain_list(
+    fn any_order_of_writes_reads_and_cuts_matches_a_queue(
         steps in prop::collection::vec((0..4u8, 0..20usize), 1..200)
     ) {
         let (mut writer, mut reader) = lane::<u64>(32);
@@ -145,7 +145,7 @@ fn read(reader: &mut Reader<u64>, max: usize) -> Vec<u64> {
     into
 }
 
-fn _both_ends_may_move_to_another_thread() {
+fn _both_ends_are_send() {
     fn is_send<T: Send>() {}
     is_send::<Writer<[i16; 1]>>();
     is_send::<Reader<[i16; 1]>>();

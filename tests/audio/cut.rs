@@ -1,10 +1,10 @@
-//! A cut: silent at once, no click, and the receipt says what was output.
+//! A cut: silence at once, no click, and a receipt with the played position.
 
 use mynah::audio::{CutReceipt, PcmError};
 
 use super::dac::{FADE, PERIOD, QUEUE, Rig, largest_jump, number, numbered, tone};
 
-/// What a full-scale 440 Hz tone moves from one sample to the next, and what the fade adds.
+/// The largest step of a full-scale 440 Hz tone, and what the fade adds to it.
 const TONE_JUMP: i32 = 3775;
 const FADE_JUMP: i32 = 32767 / FADE as i32 + 1;
 
@@ -16,12 +16,12 @@ fn a_cut_is_silent_within_a_fade_from_any_fill() {
         rig.handle(|handle| handle.cut());
         rig.run();
         let output = rig.play(1000);
-        assert!(output[FADE..].iter().all(|sample| *sample == 0), "sound goes on after {played} frames");
+        assert!(output[FADE..].iter().all(|sample| *sample == 0), "sound continues after {played} frames");
     }
 }
 
 #[test]
-fn a_cut_nobody_rang_for_is_silent_within_a_period_and_a_fade() {
+fn a_cut_without_a_wake_is_silent_within_a_period_and_a_fade() {
     let mut rig = playing(&tone(4800));
     rig.handle(|handle| handle.cut());
     let output = rig.play(1000);
@@ -29,7 +29,7 @@ fn a_cut_nobody_rang_for_is_silent_within_a_period_and_a_fade() {
 }
 
 #[test]
-fn a_cut_does_not_click_wherever_it_falls() {
+fn a_cut_at_any_position_does_not_click() {
     for played in 0..=QUEUE {
         let mut rig = playing(&tone(4800));
         rig.dac.tick(played);
@@ -41,7 +41,7 @@ fn a_cut_does_not_click_wherever_it_falls() {
 }
 
 #[test]
-fn a_cut_within_the_fade_of_another_does_not_click_either() {
+fn a_cut_within_the_fade_of_another_does_not_click() {
     for between in 0..=FADE {
         let mut rig = playing(&tone(4800));
         rig.handle(|handle| handle.cut());
@@ -59,7 +59,7 @@ fn a_cut_within_the_fade_of_another_does_not_click_either() {
 }
 
 #[test]
-fn the_reply_after_a_cut_is_whole_to_the_sample() {
+fn the_reply_after_a_cut_is_complete_to_the_sample() {
     let mut rig = playing(&tone(4800));
     let reply = numbered(0, 2000);
     rig.handle(|handle| handle.cut());
@@ -70,12 +70,12 @@ fn the_reply_after_a_cut_is_whole_to_the_sample() {
 }
 
 #[test]
-fn the_receipt_says_what_the_dac_played() {
+fn the_receipt_holds_the_exact_played_position() {
     for played in 0..=QUEUE {
         let mut rig = playing(&numbered(0, 4800));
         rig.dac.tick(played);
         let cut = rig.handle(|handle| handle.cut());
-        assert!(rig.run(), "the session is told");
+        assert!(rig.run(), "the session is woken");
         let expected = played_up_to(&rig.dac.out);
         assert_eq!(rig.handle(|handle| handle.receipt()), Some(CutReceipt { cut, played: expected }));
         assert_eq!(rig.handle(|handle| (handle.receipt(), handle.played_position())), (None, expected));
@@ -83,7 +83,7 @@ fn the_receipt_says_what_the_dac_played() {
 }
 
 #[test]
-fn the_receipt_is_off_by_no_more_than_the_delay_is() {
+fn the_receipt_is_off_by_at_most_the_error_of_the_delay() {
     for error in [-240, -100, 1, 240] {
         let mut rig = playing(&numbered(0, 4800));
         rig.play(960);
@@ -99,23 +99,23 @@ fn the_receipt_is_off_by_no_more_than_the_delay_is() {
 }
 
 #[test]
-fn a_delay_that_cannot_be_is_taken_for_the_nearest_that_can() {
+fn an_impossible_delay_is_clamped() {
     let mut rig = playing(&numbered(0, 4800));
     let before = rig.handle(|handle| handle.played_position());
     rig.dac.delay_error = 1_000_000;
     rig.run();
-    assert_eq!(rig.handle(|handle| handle.played_position()), before, "what was output stays output");
+    assert_eq!(rig.handle(|handle| handle.played_position()), before, "it does not go back");
     rig.dac.delay_error = -1_000_000;
     rig.run();
     assert_eq!(
         rig.handle(|handle| handle.played_position()),
         before + QUEUE as u64,
-        "no more than was written"
+        "at most the written frames"
     );
 }
 
 #[test]
-fn a_cut_in_silence_leaves_the_speaker_alone() {
+fn a_cut_in_silence_does_not_flush_the_speaker() {
     let mut rig = Rig::new();
     rig.run();
     let cut = rig.handle(|handle| handle.cut());
@@ -129,7 +129,7 @@ fn a_cut_in_silence_leaves_the_speaker_alone() {
 }
 
 #[test]
-fn a_cut_takes_what_was_taken_from_the_lane_and_not_by_the_speaker() {
+fn a_cut_discards_frames_between_the_lane_and_the_speaker() {
     let mut rig = Rig::new();
     rig.write(&numbered(0, 100));
     rig.dac.write_max = 0;
@@ -142,11 +142,11 @@ fn a_cut_takes_what_was_taken_from_the_lane_and_not_by_the_speaker() {
 }
 
 #[test]
-fn what_is_written_after_a_cut_survives_a_cut_that_falls_inside_a_turn() {
+fn frames_written_after_a_cut_within_a_step_survive() {
     let mut rig = playing(&numbered(0, 4800));
     let audio = std::rc::Rc::clone(&rig.audio);
     let mut once = true;
-    // The step has looked for a cut when it asks the speaker for its level; it reads the lane after.
+    // The step has looked for a cut when it reads the level of the speaker, and reads the lane after that.
     rig.dac.on_call = Some(Box::new(move || {
         if std::mem::take(&mut once) {
             let handle = &mut audio.borrow_mut().playback;
@@ -162,13 +162,13 @@ fn what_is_written_after_a_cut_survives_a_cut_that_falls_inside_a_turn() {
 }
 
 #[test]
-fn a_cut_while_the_device_is_gone_is_obeyed_when_it_is_back() {
+fn a_cut_on_a_lost_device_is_applied_when_it_is_back() {
     let mut rig = playing(&numbered(0, 4800));
     let expected = played_up_to(&rig.dac.out);
-    let gone = mynah::audio::DeviceLost { errno: 19 };
-    rig.dac.error = Some(PcmError::Lost(gone));
+    let lost = mynah::audio::DeviceLost { errno: 19 };
+    rig.dac.error = Some(PcmError::Lost(lost));
     rig.handle(|handle| handle.cut());
-    assert_eq!(rig.playback.run(&mut rig.dac), Err(gone));
+    assert_eq!(rig.playback.run(&mut rig.dac), Err(lost));
     rig.dac = super::dac::Dac::new();
     rig.run();
     assert_eq!(rig.handle(|handle| handle.receipt()), Some(CutReceipt { cut: 4800, played: expected }));
@@ -176,7 +176,7 @@ fn a_cut_while_the_device_is_gone_is_obeyed_when_it_is_back() {
 }
 
 #[test]
-fn receipts_that_nobody_takes_are_counted_and_cost_nothing_else() {
+fn receipts_that_are_not_taken_are_dropped_and_counted() {
     let mut rig = Rig::new();
     for _ in 0..20 {
         rig.write(&[1]);
@@ -187,7 +187,7 @@ fn receipts_that_nobody_takes_are_counted_and_cost_nothing_else() {
     assert_eq!(rig.handle(|handle| handle.receipt()).map(|receipt| receipt.cut), Some(1));
 }
 
-/// A reply that has been output for a while, one period of the queue played.
+/// Returns a rig that has played 720 frames of the reply.
 fn playing(reply: &[i16]) -> Rig {
     let mut rig = Rig::new();
     rig.write(reply);

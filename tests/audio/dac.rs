@@ -1,4 +1,4 @@
-//! A speaker in virtual time that knows exactly which frame is heard, and the sounds it is tried with.
+//! A speaker in virtual time that records which frame is played when, and the signals played on it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,25 +16,25 @@ pub(super) const QUEUE: usize = 480;
 pub(super) const BUFFER: usize = 960;
 pub(super) const FADE: usize = 120;
 
-/// The speaker: it plays what it holds frame by frame, silence while it does not run.
+/// Plays its buffer frame by frame, and silence while it is not running.
 pub(super) struct Dac {
     pub(super) buffered: VecDeque<i16>,
-    /// Every sample that was heard.
+    /// Every sample played.
     pub(super) out: Vec<i16>,
     pub(super) running: bool,
     pub(super) error: Option<PcmError>,
-    /// What recovering leads to.
+    /// The outcome of recovery.
     pub(super) recovery: Result<Recovery, PcmError>,
     /// Added to the delay it reports.
     pub(super) delay_error: i64,
     pub(super) period: usize,
     pub(super) queue: usize,
     pub(super) buffer: usize,
-    /// The most it takes in one write.
+    /// The most frames it accepts in one write.
     pub(super) write_max: usize,
-    /// How many samples had been heard at each flush.
+    /// The number of samples played at each flush.
     pub(super) flushes: Vec<usize>,
-    /// What the session does while the step is asking or writing.
+    /// Called during `level` and `write`, so that the session can act within a step.
     pub(super) on_call: Option<Box<dyn FnMut()>>,
 }
 
@@ -43,7 +43,7 @@ impl Dac {
         Dac::at_rate(24_000)
     }
 
-    /// Makes one that plays so many frames a second.
+    /// Creates a speaker that plays `rate_hz` frames per second.
     pub(super) fn at_rate(rate_hz: u32) -> Dac {
         let period = rate_hz as usize / 100;
         Dac {
@@ -73,7 +73,7 @@ impl Dac {
         }
     }
 
-    /// Returns what is heard from now on, `frames` of it.
+    /// Plays and returns the next `frames`.
     pub(super) fn play(&mut self, playback: &mut Playback, frames: usize) -> Vec<i16> {
         let from = self.out.len();
         for _ in 0..frames.div_ceil(self.period) {
@@ -134,7 +134,7 @@ impl PlaybackDevice for Dac {
     }
 }
 
-/// A session, a step and a speaker.
+/// A session, a playback step and a speaker.
 pub(super) struct Rig {
     pub(super) audio: Rc<RefCell<AudioIo>>,
     pub(super) playback: Playback,
@@ -146,7 +146,7 @@ impl Rig {
         Rig::at_rate(24_000)
     }
 
-    /// Makes one whose speaker plays so many frames a second.
+    /// Creates a rig whose speaker plays `rate_hz` frames per second.
     pub(super) fn at_rate(rate_hz: u32) -> Rig {
         let format = StreamFormat::default();
         let period = rate_hz as usize / 100;
@@ -174,19 +174,19 @@ impl Rig {
     }
 }
 
-/// A full-scale tone, which shows every click.
+/// Returns a full-scale tone, in which every click shows.
 pub(super) fn tone(frames: usize) -> Vec<i16> {
     (0..frames)
         .map(|frame| (f64::from(i16::MAX) * (frame as f64 * TAU * 440.0 / 24_000.0).sin()) as i16)
         .collect()
 }
 
-/// Samples that each say their own lane position.
+/// Returns samples that encode their own lane position.
 pub(super) fn numbered(from: u64, frames: usize) -> Vec<i16> {
     (from..from + frames as u64).map(number).collect()
 }
 
-/// The sample at a lane position. It begins high enough that no fade equals a number yet to come.
+/// Returns the sample at a lane position. It starts high enough that no fade equals a later number.
 pub(super) fn number(position: u64) -> i16 {
     i16::try_from(position + 1000).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The two steps between the lanes and devices of other rates: the same promises as at our own.
+//! Both steps with devices of other rates keep the guarantees of the lanes' own rate.
 
 use assert_no_alloc::assert_no_alloc;
 use mynah::audio::{
@@ -11,11 +11,11 @@ use proptest::prelude::*;
 use super::dac::{Dac, Rig, largest_jump, numbered, tone};
 use crate::dsp::measure::{RATES, resampled, tone as tone_at};
 
-/// Frames of the lane that a next may be off by: the edges of a ramp are round.
+/// Lane frames by which a position may be off, since the filter rounds the edges of a ramp.
 const TOLERANCE: u64 = 2;
 
 #[test]
-fn what_is_played_is_the_reply_at_the_devices_rate_to_the_sample() {
+fn the_reply_is_played_at_the_device_rate_to_the_sample() {
     for rate in RATES {
         let reply = tone(2_400);
         for write_max in [usize::MAX, 7] {
@@ -23,18 +23,18 @@ fn what_is_played_is_the_reply_at_the_devices_rate_to_the_sample() {
             rig.dac.write_max = write_max;
             rig.write(&reply);
             rig.run();
-            let heard = rig.play(rate as usize / 8);
+            let output = rig.play(rate as usize / 8);
             let floats: Vec<f32> = reply.iter().map(|sample| float(*sample)).collect();
             let expected: Vec<i16> = resampled(24_000, rate, &floats).into_iter().map(sample).collect();
-            // What overshoots full scale is limited, so it may differ there.
-            let off = expected.iter().zip(&heard).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
+            // Samples that overshoot full scale are limited, so they may differ.
+            let off = expected.iter().zip(&output).map(|(a, b)| (i32::from(*a) - i32::from(*b)).abs()).max();
             assert!(off.unwrap() <= 40, "{rate} Hz: off by {off:?}");
         }
     }
 }
 
 #[test]
-fn what_was_heard_is_known_within_a_period_and_in_the_end_exactly() {
+fn the_played_position_is_close_and_finally_exact() {
     for rate in RATES {
         let mut rig = Rig::at_rate(rate);
         rig.write(&numbered(0, 20_000));
@@ -43,13 +43,16 @@ fn what_was_heard_is_known_within_a_period_and_in_the_end_exactly() {
         while rig.dac.out.len() < rate as usize {
             rig.dac.tick(rig.dac.period / 3);
             rig.run();
-            let heard = rig.handle(|handle| handle.played_position());
-            assert!(heard >= last, "{rate} Hz: it went back from {last} to {heard}");
-            last = heard;
+            let position = rig.handle(|handle| handle.played_position());
+            assert!(position >= last, "{rate} Hz: it went back from {last} to {position}");
+            last = position;
             let playing = rig.dac.out.last().copied().unwrap();
-            if (2_000..20_000).contains(&playing) && heard < 19_900 {
+            if (2_000..20_000).contains(&playing) && position < 19_900 {
                 let expected = u64::try_from(playing).unwrap() - 1000;
-                assert!(heard.abs_diff(expected) <= TOLERANCE, "{rate} Hz: {heard} heard, {expected} played");
+                assert!(
+                    position.abs_diff(expected) <= TOLERANCE,
+                    "{rate} Hz: {position} position, {expected} played"
+                );
             }
         }
         assert_eq!(last, 20_000, "{rate} Hz");
@@ -57,7 +60,7 @@ fn what_was_heard_is_known_within_a_period_and_in_the_end_exactly() {
 }
 
 #[test]
-fn a_cut_is_silent_after_its_fade_and_says_what_was_heard() {
+fn a_cut_is_silent_after_its_fade_with_an_exact_receipt() {
     for rate in RATES {
         for played in (0..rate as usize / 50).step_by(37) {
             let mut rig = playing(rate, &numbered(0, 20_000));
@@ -70,10 +73,10 @@ fn a_cut_is_silent_after_its_fade_and_says_what_was_heard() {
                 receipt.cut == cut && receipt.played.abs_diff(expected) <= TOLERANCE,
                 "{rate} Hz: {receipt:?}, {expected}"
             );
-            let heard = rig.play(rate as usize / 10);
+            let output = rig.play(rate as usize / 10);
             assert!(
-                heard[rate as usize / 200..].iter().all(|sample| *sample == 0),
-                "{rate} Hz: sound goes on"
+                output[rate as usize / 200..].iter().all(|sample| *sample == 0),
+                "{rate} Hz: sound continues"
             );
             assert_eq!(rig.handle(|handle| handle.played_position()), receipt.played);
         }
@@ -83,7 +86,7 @@ fn a_cut_is_silent_after_its_fade_and_says_what_was_heard() {
 #[test]
 fn a_cut_does_not_click() {
     for rate in RATES {
-        // A tenth more, for the filter rings where the tone begins.
+        // 10 % more, since the filter rings at the start of the tone.
         let jump = 26_400 * 3775 / rate as i32;
         for played in (0..rate as usize / 50).step_by(29) {
             let mut rig = playing(rate, &tone(9_600));
@@ -98,7 +101,7 @@ fn a_cut_does_not_click() {
 }
 
 #[test]
-fn nothing_of_a_cut_reply_is_left_in_the_one_after_it() {
+fn nothing_of_a_cut_reply_remains_in_the_next_one() {
     for rate in RATES {
         let reply = tone(1_200);
         let alone = {
@@ -113,19 +116,19 @@ fn nothing_of_a_cut_reply_is_left_in_the_one_after_it() {
         rig.write(&reply);
         rig.run();
         let fade = rate as usize / 200;
-        let heard = rig.play(fade + rate as usize / 20);
-        assert_eq!(heard[fade..], alone[..heard.len() - fade], "{rate} Hz");
+        let output = rig.play(fade + rate as usize / 20);
+        assert_eq!(output[fade..], alone[..output.len() - fade], "{rate} Hz");
     }
 }
 
 #[test]
-fn a_reply_that_ends_in_the_middle_of_a_word_fades() {
+fn a_reply_that_ends_abruptly_fades_out() {
     for rate in RATES {
         let mut rig = Rig::at_rate(rate);
         rig.write(&tone(695));
         rig.run();
         rig.play(rate as usize / 10);
-        // A fifth more, for the filter rings where the fade begins.
+        // 20 % more, since the filter rings at the start of the fade.
         let jump_max = 28_800 * 3775 / rate as i32;
         assert!(largest_jump(&rig.dac.out) <= jump_max, "{rate} Hz: {}", largest_jump(&rig.dac.out));
         assert_eq!(rig.audio.borrow().counters().starved.get(), 1);
@@ -142,16 +145,16 @@ fn an_xrun_loses_nothing_of_the_reply() {
         rig.dac.tick(rig.dac.queue + 100);
         rig.run();
         rig.play(rate as usize / 5);
-        // The ramp knows no silence of its own.
-        let heard: Vec<i16> = rig.dac.out[from..].iter().copied().filter(|sample| *sample > 900).collect();
+        // The ramp itself contains no silence.
+        let output: Vec<i16> = rig.dac.out[from..].iter().copied().filter(|sample| *sample > 900).collect();
         let whole: Vec<i16> = whole.into_iter().filter(|sample| *sample > 900).collect();
-        let both = heard.len().min(whole.len());
-        assert!(both > rate as usize / 6 && heard[..both] == whole[..both], "{rate} Hz");
+        let both = output.len().min(whole.len());
+        assert!(both > rate as usize / 6 && output[..both] == whole[..both], "{rate} Hz");
     }
 }
 
 #[test]
-fn what_a_lost_device_held_is_not_taken_for_heard_and_the_rest_is_played() {
+fn the_buffer_of_a_lost_device_does_not_count_as_played() {
     for rate in RATES {
         let mut rig = playing(rate, &numbered(0, 9_600));
         let before = rig.handle(|handle| handle.played_position());
@@ -160,15 +163,15 @@ fn what_a_lost_device_held_is_not_taken_for_heard_and_the_rest_is_played() {
         rig.dac = Dac::at_rate(rate);
         rig.run();
         assert_eq!(rig.handle(|handle| handle.played_position()), before, "{rate} Hz");
-        let heard = rig.play(rate as usize / 10);
-        let held = u64::try_from(heard[9]).unwrap() - 1000;
+        let output = rig.play(rate as usize / 10);
+        let held = u64::try_from(output[9]).unwrap() - 1000;
         assert!(
             held.abs_diff(before + 480) <= 20,
             "{rate} Hz: {held} follows {before} and 20 ms that were lost"
         );
         let expected = u64::try_from(rig.dac.out.last().copied().unwrap()).unwrap() - 1000;
         let known = rig.handle(|handle| handle.played_position());
-        assert!(known.abs_diff(expected) <= TOLERANCE, "{rate} Hz: {known} heard, {expected} played");
+        assert!(known.abs_diff(expected) <= TOLERANCE, "{rate} Hz: position {known}, {expected} played");
         rig.play(rate as usize / 2);
         assert_eq!(rig.handle(|handle| handle.played_position()), 9_600);
     }
@@ -177,7 +180,7 @@ fn what_a_lost_device_held_is_not_taken_for_heard_and_the_rest_is_played() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn what_was_heard_never_goes_back_and_never_exceeds_what_was_written(
+    fn the_played_position_is_monotonic_and_at_most_the_written(
         rate in prop::sample::select(RATES.to_vec()),
         steps in prop::collection::vec((0..8u8, 0..900usize), 1..40)
     ) {
@@ -192,9 +195,9 @@ proptest! {
                     rig.run();
                 }
             }
-            let (heard, written) = rig.handle(|handle| (handle.played_position(), handle.written()));
-            prop_assert!(heard >= last && heard <= written);
-            last = heard;
+            let (position, written) = rig.handle(|handle| (handle.played_position(), handle.written()));
+            prop_assert!(position >= last && position <= written);
+            last = position;
             while let Some(CutReceipt { cut, played }) = rig.handle(|handle| handle.receipt()) {
                 prop_assert!(played <= cut && cut <= written);
             }
@@ -203,43 +206,45 @@ proptest! {
             rig.play(rate as usize / 100);
         }
         rig.play(rate as usize / 10);
-        let (heard, written) = rig.handle(|handle| (handle.played_position(), handle.written()));
-        prop_assert!(heard == written || cut_at == Some(written), "{heard} of {written}");
+        let (position, written) = rig.handle(|handle| (handle.played_position(), handle.written()));
+        prop_assert!(position == written || cut_at == Some(written), "{position} of {written}");
         prop_assert!(rig.play(100).iter().all(|sample| *sample == 0));
     }
 }
 
 #[test]
-fn a_microphone_of_any_rate_is_heard_at_ours() {
+fn any_microphone_rate_is_converted_to_the_lane_rate() {
     for rate in RATES {
         let (mut audio, mut capture) = capture_at(rate, 0.0);
         let mut mic = Mic::new(tone_at(rate, 440.0, 0.5, rate as usize / 2));
         while capture.step(&mut mic).unwrap() {}
-        let heard = read(&mut audio);
-        assert!(heard.len().abs_diff(12_000) < 60, "{rate} Hz: {} frames", heard.len());
-        let loudest = heard[2_400..].iter().map(|sample| sample.unsigned_abs()).max().unwrap();
+        let captured = read(&mut audio);
+        assert!(captured.len().abs_diff(12_000) < 60, "{rate} Hz: {} frames", captured.len());
+        let loudest = captured[2_400..].iter().map(|sample| sample.unsigned_abs()).max().unwrap();
         assert!((16_300..16_400).contains(&loudest), "{rate} Hz: {loudest}");
         assert_eq!(audio.counters().captured.get(), u64::from(rate) / 2);
     }
 }
 
 #[test]
-fn an_offset_is_taken_away_and_what_is_made_louder_never_clips() {
+fn dc_is_removed_and_gain_never_clips() {
     let (mut audio, mut capture) = capture_at(48_000, 30.0);
     let loud = tone_at(48_000, 440.0, 0.3, 24_000).iter().map(|sample| sample + 0.2).collect();
     let mut mic = Mic::new(loud);
     while capture.step(&mut mic).unwrap() {}
-    let heard = read(&mut audio);
-    // A limited tone is a tone as loud as can be; a clipped one stands still at its peaks.
+    let captured = read(&mut audio);
+    // A clipped tone is flat at its peaks; a limited one is not.
     let flat_runs =
-        heard.windows(4).filter(|four| four.iter().all(|one| one.unsigned_abs() > 32_700)).count();
-    assert!(flat_runs < heard.len() / 100, "{flat_runs} of {}", heard.len());
-    assert!(heard.iter().any(|sample| *sample > 32_000) && heard.iter().any(|sample| *sample < -32_000));
-    assert!(heard.iter().all(|sample| *sample > i16::MIN));
+        captured.windows(4).filter(|four| four.iter().all(|one| one.unsigned_abs() > 32_700)).count();
+    assert!(flat_runs < captured.len() / 100, "{flat_runs} of {}", captured.len());
+    assert!(
+        captured.iter().any(|sample| *sample > 32_000) && captured.iter().any(|sample| *sample < -32_000)
+    );
+    assert!(captured.iter().all(|sample| *sample > i16::MIN));
 }
 
 #[test]
-fn our_own_form_is_heard_to_the_bit_offset_and_all() {
+fn samples_in_the_lane_format_pass_bit_exact_with_dc() {
     let capture_chain = CaptureChain::new(StreamFormat::default(), 24_000, 240, 0.0, true).unwrap();
     let (mut audio, mut capture) = capture_with(capture_chain);
     let samples: Vec<i16> = (i16::MIN..=i16::MAX).step_by(3).collect();
@@ -249,7 +254,7 @@ fn our_own_form_is_heard_to_the_bit_offset_and_all() {
 }
 
 #[test]
-fn a_microphone_that_is_opened_again_says_nothing_of_the_time_before() {
+fn a_reopened_microphone_delivers_no_old_samples() {
     let (mut audio, mut capture) = capture_at(48_000, 0.0);
     capture.mark_open(true);
     let mut mic = Mic::new(tone_at(48_000, 440.0, 0.9, 4_800));
@@ -263,7 +268,7 @@ fn a_microphone_that_is_opened_again_says_nothing_of_the_time_before() {
 }
 
 #[test]
-fn nothing_is_allocated_between_any_two_rates() {
+fn the_steps_allocate_nothing_at_any_rate() {
     for rate in RATES {
         let (_sound, mut capture) = capture_at(rate, 20.0);
         let mut mic = Mic::new(tone_at(rate, 440.0, 0.5, rate as usize / 2));
@@ -330,7 +335,7 @@ fn read(audio: &mut AudioIo) -> Vec<i16> {
     into[..taken].as_flattened().to_vec()
 }
 
-/// A reply that has been heard for 30 ms.
+/// Returns a rig that has played 30 ms of the reply.
 fn playing(rate: u32, reply: &[i16]) -> Rig {
     let mut rig = Rig::at_rate(rate);
     rig.write(reply);

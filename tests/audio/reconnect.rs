@@ -1,4 +1,4 @@
-//! Both threads' loops on a device that a script unplugs and puts back, in a time that the script keeps.
+//! Both loops on a device that a script unplugs and plugs in, in the script's time.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::stage::{BUSY, Stage, UNPLUGGED, complete};
 const WAIT: UnplugPolicy = UnplugPolicy::Wait;
 
 #[test]
-fn a_speaker_that_is_unplugged_is_away_at_once_and_back_when_it_has_played() {
+fn an_unplugged_speaker_is_back_once_it_has_played() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     stage.at(1000, Stage::plug_in);
@@ -22,7 +22,7 @@ fn a_speaker_that_is_unplugged_is_away_at_once_and_back_when_it_has_played() {
 }
 
 #[test]
-fn tries_grow_apart_to_two_seconds_and_go_on_for_ever() {
+fn retry_intervals_grow_to_two_seconds_and_never_end() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     assert_eq!(run_playback(&stage, WAIT, 86_400_000), Ok(()));
@@ -30,11 +30,11 @@ fn tries_grow_apart_to_two_seconds_and_go_on_for_ever() {
     let gaps: Vec<u64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(gaps[..3], [500, 1000, 2000]);
     assert!(gaps[2..].iter().all(|gap| *gap == 2000) && attempts.len() > 43_000, "{}", attempts.len());
-    assert_eq!(stage.playback_observed(), [(100, Some(UNPLUGGED))], "one day away is said once");
+    assert_eq!(stage.playback_observed(), [(100, Some(UNPLUGGED))], "reported once in a day");
 }
 
 #[test]
-fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() {
+fn a_device_that_stays_away_too_long_ends_its_thread() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     let error = run_playback(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).unwrap_err();
@@ -52,18 +52,18 @@ fn a_device_that_stays_away_ends_its_thread_when_its_time_is_over_and_says_so() 
 }
 
 #[test]
-fn a_device_that_comes_back_in_time_has_all_its_time_again() {
+fn a_device_that_comes_back_in_time_gets_the_full_limit_again() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     stage.at(4000, Stage::plug_in);
     stage.at(20_000, Stage::unplug);
     assert!(run_playback(&stage, UnplugPolicy::End(Duration::from_secs(5)), 60_000).is_err());
-    assert_eq!(stage.attempts()[4], (5100, true), "in its last moment");
+    assert_eq!(stage.attempts()[4], (5100, true), "at the limit");
     assert_eq!(stage.now(), 25_000);
 }
 
 #[test]
-fn a_device_that_opens_in_its_last_moment_and_gives_nothing_wins_no_time() {
+fn opening_without_frames_does_not_extend_the_limit() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     stage.at(4000, Stage::fail_on_start);
@@ -72,7 +72,7 @@ fn a_device_that_opens_in_its_last_moment_and_gives_nothing_wins_no_time() {
 }
 
 #[test]
-fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard() {
+fn a_cut_without_a_speaker_is_receipted_at_once() {
     let stage = Stage::new();
     stage.at(0, |stage| stage.write(&numbered(0, 4800)));
     stage.at(100, Stage::unplug);
@@ -87,7 +87,7 @@ fn a_cut_while_the_speaker_is_away_is_receipted_at_once_with_what_had_been_heard
 }
 
 #[test]
-fn a_cut_in_the_moment_of_the_loss_is_receipted_too() {
+fn a_cut_at_the_instant_of_the_loss_is_receipted() {
     let stage = Stage::new();
     stage.at(0, |stage| stage.write(&numbered(0, 4800)));
     stage.at(100, |stage| {
@@ -100,7 +100,7 @@ fn a_cut_in_the_moment_of_the_loss_is_receipted_too() {
 }
 
 #[test]
-fn what_was_said_after_a_cut_and_what_nobody_cut_is_played_by_the_device_that_comes_back() {
+fn frames_after_a_cut_are_played_by_the_reopened_device() {
     let stage = Stage::new();
     stage.at(0, |stage| stage.write(&numbered(0, 2400)));
     stage.at(50, Stage::unplug);
@@ -108,15 +108,15 @@ fn what_was_said_after_a_cut_and_what_nobody_cut_is_played_by_the_device_that_co
     stage.at(180, |stage| stage.write(&numbered(10_000, 2400)));
     stage.at(190, Stage::plug_in);
     assert_eq!(run_playback(&stage, WAIT, 3000), Ok(()));
-    let heard = stage.played_numbers();
+    let played = stage.played_numbers();
     let again = numbered(10_000, 2400);
-    let before = heard.windows(2400).position(|heard| heard == again).expect("it was heard whole");
-    assert_eq!(heard[..before], numbered(0, before));
+    let before = played.windows(2400).position(|played| played == again).expect("the reply was played");
+    assert_eq!(played[..before], numbered(0, before));
     assert!(before < 2400, "the rest of it was cut");
 }
 
 #[test]
-fn a_session_that_rings_without_end_puts_off_no_try() {
+fn constant_notifications_do_not_delay_a_retry() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     for at in (110..2000).step_by(10) {
@@ -130,7 +130,7 @@ fn a_session_that_rings_without_end_puts_off_no_try() {
 }
 
 #[test]
-fn a_device_whose_node_is_made_again_is_tried_soon_and_never_more_than_four_times_a_second() {
+fn hotplug_events_retry_soon_but_at_most_every_250_ms() {
     let stage = Stage::new();
     stage.at(100, Stage::unplug);
     stage.at(20_000, |stage| {
@@ -149,7 +149,7 @@ fn a_device_whose_node_is_made_again_is_tried_soon_and_never_more_than_four_time
 }
 
 #[test]
-fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
+fn a_device_that_fails_to_start_is_reported_once() {
     for end in [Direction::Playback, Direction::Capture] {
         let stage = Stage::new();
         stage.at(0, Stage::open_microphone);
@@ -171,16 +171,16 @@ fn a_device_that_opens_and_gives_nothing_is_announced_once_and_does_not_spin() {
             Direction::Capture => run_capture(&stage, limit, 60_000),
         };
         assert!(matches!(result, Err(AudioError::Lost { end: which, .. }) if which == end), "{result:?}");
-        assert_eq!(stage.now(), 5100, "opening it in vain wins no time");
+        assert_eq!(stage.now(), 5100, "opening it does not extend the limit");
     }
 }
 
 #[test]
-fn a_microphone_that_is_unplugged_is_closed_and_heard_again_when_it_is_back() {
+fn an_unplugged_microphone_is_closed_and_reopened() {
     let stage = Stage::new();
     stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
-    stage.at(600, |stage| assert!(!stage.is_open(), "no sample can come from it"));
+    stage.at(600, |stage| assert!(!stage.is_open(), "it is closed"));
     stage.at(1000, Stage::plug_in);
     stage.at(2500, |stage| assert!(stage.is_open()));
     assert_eq!(run_capture(&stage, WAIT, 4000), Ok(()));
@@ -190,7 +190,7 @@ fn a_microphone_that_is_unplugged_is_closed_and_heard_again_when_it_is_back() {
 }
 
 #[test]
-fn a_microphone_that_is_back_while_nobody_wants_it_is_known_to_be_and_gives_no_sample() {
+fn an_unwanted_microphone_is_found_back_without_capturing() {
     let stage = Stage::new();
     stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
@@ -200,13 +200,13 @@ fn a_microphone_that_is_back_while_nobody_wants_it_is_known_to_be_and_gives_no_s
         stage.plug_in();
     });
     assert_eq!(run_capture(&stage, WAIT, 60_000), Ok(()));
-    assert_eq!(stage.attempts(), [(0, true), (750, false), (1250, true)], "and then it is left alone");
+    assert_eq!(stage.attempts(), [(0, true), (750, false), (1250, true)], "no further attempt");
     assert_eq!(stage.capture_observed(), [(500, Some(UNPLUGGED)), (1250, None)]);
-    assert_eq!((stage.captured(), stage.streams()), (0, 1), "it never ran");
+    assert_eq!((stage.captured(), stage.streams()), (0, 1), "it was not started again");
 }
 
 #[test]
-fn a_microphone_that_is_wanted_again_while_it_is_away_is_tried_soon() {
+fn a_missing_microphone_that_is_wanted_again_is_retried_soon() {
     let stage = Stage::new();
     stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
@@ -218,7 +218,7 @@ fn a_microphone_that_is_wanted_again_while_it_is_away_is_tried_soon() {
 }
 
 #[test]
-fn a_microphone_that_gave_nothing_is_believed_again_only_by_its_sound() {
+fn a_microphone_that_failed_to_start_must_capture_first() {
     let stage = Stage::new();
     stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::fail_on_start);
@@ -234,7 +234,7 @@ fn a_microphone_that_gave_nothing_is_believed_again_only_by_its_sound() {
 }
 
 #[test]
-fn a_microphone_that_gives_nothing_to_a_session_that_gives_up_is_back_only_when_it_was_put_back() {
+fn a_failed_unwanted_microphone_is_back_after_a_hotplug() {
     let stage = Stage::new();
     stage.at(0, Stage::fail_on_start);
     stage.at(10, Stage::open_microphone);
@@ -250,7 +250,7 @@ fn a_microphone_that_gives_nothing_to_a_session_that_gives_up_is_back_only_when_
 }
 
 #[test]
-fn a_microphone_that_is_let_go_before_it_has_proven_itself_is_looked_at_again() {
+fn a_microphone_closed_before_it_worked_is_retried() {
     let stage = Stage::new();
     stage.at(0, Stage::open_microphone);
     stage.at(500, Stage::unplug);
@@ -262,7 +262,7 @@ fn a_microphone_that_is_let_go_before_it_has_proven_itself_is_looked_at_again() 
 }
 
 #[test]
-fn a_microphone_that_another_program_has_taken_is_away_for_that_reason() {
+fn a_microphone_in_use_by_another_program_is_busy() {
     let stage = Stage::new();
     stage.at(100, Stage::make_busy);
     stage.at(200, Stage::open_microphone);
@@ -273,7 +273,7 @@ fn a_microphone_that_another_program_has_taken_is_away_for_that_reason() {
 }
 
 #[test]
-fn a_sound_whose_devices_are_there_says_so() {
+fn no_device_is_missing_at_the_start() {
     let (audio, _capture_loop, _playback_loop) = loops(StreamFormat::default(), WAIT).unwrap();
     assert_eq!(audio.missing_devices(), MissingDevices::default());
 }
@@ -290,5 +290,5 @@ fn run_capture(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<()
     complete(capture_loop.run(source))
 }
 
-/// What is seen of one device.
+/// When the session observed a change of one device, in milliseconds.
 pub(super) type Observed = Vec<(u64, Option<DeviceLost>)>;

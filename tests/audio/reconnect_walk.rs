@@ -1,4 +1,4 @@
-//! Both threads' loops through any order of losses, returns, wishes and cuts.
+//! Both loops through random sequences of losses, returns, requests and cuts.
 
 use mynah::audio::{Direction, MissingDevices, StreamFormat, UnplugPolicy, loops};
 use proptest::collection::vec;
@@ -22,14 +22,14 @@ use Event::{
     CloseMicrophone, FailOnStart, MakeBusy, NodesChanged, OpenMicrophone, PlugIn, Unplug, WriteAndCut,
 };
 
-/// How long a device that is there, and wanted, may take to be seen to be.
+/// How long it may take until a device that is present and wanted is reported as present.
 const SEEN_BACK_MS: u64 = 3000;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_speaker_that_is_there_is_back_and_every_cut_was_obeyed(
+    fn a_present_speaker_is_back_and_every_cut_is_applied(
         walk in vec((0u64..900, event()), 0..60),
     ) {
         let (stage, end) = script(&walk);
@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn a_microphone_that_is_there_and_wanted_is_back_and_open(
+    fn a_present_and_wanted_microphone_is_back_and_open(
         walk in vec((0u64..900, event()), 0..60),
     ) {
         let (stage, end) = script(&walk);
@@ -69,7 +69,8 @@ fn event() -> impl Strategy<Value = Event> {
     ])
 }
 
-/// The walk, and then a device that is there and wanted for long enough; returns when the session leaves.
+/// Returns the walk, followed by a device that is present and wanted for long enough, and the time when the
+/// session ends.
 fn script(walk: &[(u64, Event)]) -> (Stage, u64) {
     let stage = Stage::new();
     let mut now = 0;
@@ -101,7 +102,7 @@ fn last_observed(stage: &Stage) -> MissingDevices {
     stage.observed().last().map_or(MissingDevices::default(), |(_, missing)| *missing)
 }
 
-/// A try that failed is not followed by another at once.
+/// Checks that a failed attempt is not followed by another at once.
 fn check_spacing(stage: &Stage) -> Result<(), TestCaseError> {
     for pair in stage.attempts().windows(2) {
         let [(failed, false), (next, _)] = pair else { continue };

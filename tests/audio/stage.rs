@@ -1,4 +1,4 @@
-//! A stage for one sound thread: its device, its time, and a session that does what a script says.
+//! The environment of one audio thread: its device, its time, and a session that follows a script.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,14 +20,14 @@ use super::reconnect::Observed;
 pub(super) const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
 pub(super) const BUSY: DeviceLost = DeviceLost { errno: libc::EBUSY };
 const PERIOD_MS: u64 = 10;
-/// How long one that stands still is waited for at a time.
+/// How long a stalled device is waited for at a time.
 const STALL_CHECK_MS: u64 = 200;
-/// More than a day's.
+/// More than a day of attempts.
 const ATTEMPTS_MAX: usize = 50_000;
 
 type Action = Box<dyn FnOnce(&Stage)>;
 
-/// Cloned into all who stand on it.
+/// A handle; clones share the state.
 #[derive(Clone)]
 pub(super) struct Stage(Rc<RefCell<StageState>>);
 
@@ -41,18 +41,18 @@ struct StageState {
     retry_ms: Option<u64>,
     device: State,
     dac: Dac,
-    /// Frames the microphone has for whoever reads.
+    /// Captured frames that have not been read.
     due: usize,
-    /// What the microphone gives.
+    /// What the microphone captures.
     signal: Signal,
     given: u64,
-    /// Frames it gives at a time.
+    /// The fewest frames that it returns at a time.
     block: usize,
-    /// Frames moved since the device was opened.
+    /// Frames moved since the device was started.
     moved: usize,
     stall_detector: StallDetector,
     streams: usize,
-    /// When one that stood still was begun restarts.
+    /// When a stalled stream was restarted.
     restarts: Vec<u64>,
     attempts: Vec<(u64, bool)>,
     observed: Vec<(u64, MissingDevices)>,
@@ -67,20 +67,20 @@ enum State {
     Present,
     /// It cannot be opened.
     Missing(DeviceLost),
-    /// It can be opened, and fails when it is to move.
+    /// It can be opened, but fails when it is started.
     FailsOnStart,
-    /// It can be opened, and stands still.
+    /// It can be opened, but moves no frames.
     Stalled,
 }
 
-/// What a microphone gives that delivers.
+/// What a working microphone captures.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Signal {
-    /// What no microphone ever gives twice.
+    /// Noise, which never repeats.
     Noise,
-    /// This value.
+    /// A constant value.
     Flat(f32),
-    /// The same so many frames, over and over.
+    /// The same number of frames, repeated.
     Repeat(u64),
 }
 
@@ -124,12 +124,12 @@ impl Stage {
         })))
     }
 
-    /// Writes into the script what happens when; in order.
+    /// Adds an action to the script; actions are added in order of time.
     pub(super) fn at(&self, ms: u64, action: impl FnOnce(&Stage) + 'static) {
         self.0.borrow_mut().script.push_back((ms, Box::new(action)));
     }
 
-    /// Gives the thread its source and an open device; the session leaves at `end_ms`.
+    /// Returns the device source and an open device; the session ends at `end_ms`.
     pub(super) fn start(&self, end: Direction, audio: AudioIo, end_ms: u64) -> (Stage, Device) {
         self.at(end_ms, |stage| {
             let mut state = stage.0.borrow_mut();
@@ -139,9 +139,9 @@ impl Stage {
         });
         let mut state = self.0.borrow_mut();
         (state.end, state.audio) = (end, Some(audio));
-        let begins = state.script.front().is_some_and(|(at, _)| *at == 0);
+        let starts_now = state.script.front().is_some_and(|(at, _)| *at == 0);
         drop(state);
-        if begins {
+        if starts_now {
             self.run_script();
         }
         (self.clone(), Device(self.clone()))
@@ -222,22 +222,22 @@ impl Stage {
         self.0.borrow().now_ms
     }
 
-    /// When the device was tried, and whether it opened.
+    /// Returns when the device was opened, and whether that succeeded.
     pub(super) fn attempts(&self) -> Vec<(u64, bool)> {
         self.0.borrow().attempts.clone()
     }
 
-    /// When a device that stood still was begun restarts.
+    /// Returns when a stalled stream was restarted.
     pub(super) fn restarts(&self) -> Vec<u64> {
         self.0.borrow().restarts.clone()
     }
 
-    /// Times the device was made to run.
+    /// Returns the number of times the device was started.
     pub(super) fn streams(&self) -> usize {
         self.0.borrow().streams
     }
 
-    /// What the session saw, each time it was woken to something new.
+    /// Returns what the session observed, whenever it changed.
     pub(super) fn observed(&self) -> Vec<(u64, MissingDevices)> {
         self.0.borrow().observed.clone()
     }
@@ -254,17 +254,17 @@ impl Stage {
         self.0.borrow().receipts.clone()
     }
 
-    /// What was heard from the speaker, without silence and fades.
+    /// Returns what the speaker played, without silence and fades.
     pub(super) fn played_numbers(&self) -> Vec<i16> {
         let state = self.0.borrow();
         state.out.iter().chain(&state.dac.out).copied().filter(|sample| *sample >= 1000).collect()
     }
 
     fn with_audio<T>(&self, ask: impl FnOnce(&mut AudioIo) -> T) -> T {
-        ask(self.0.borrow_mut().audio.as_mut().expect("the session is there"))
+        ask(self.0.borrow_mut().audio.as_mut().expect("the session has not ended"))
     }
 
-    /// Lets time pass, and plays what falls into it.
+    /// Advances the time and runs the script up to it.
     fn advance(&self, until_ms: u64) {
         self.observe();
         while self.0.borrow().script.front().is_some_and(|(at, _)| *at <= until_ms) {
@@ -274,7 +274,7 @@ impl Stage {
         state.now_ms = state.now_ms.max(until_ms);
     }
 
-    /// Plays all that the script has for its next moment, if that has come.
+    /// Runs all actions of the earliest time in the script.
     fn run_script(&self) {
         let next = self.0.borrow().script.front().map(|(at, _)| *at);
         while self.0.borrow().script.front().map(|(at, _)| *at) == next {
@@ -287,13 +287,13 @@ impl Stage {
         }
     }
 
-    /// The session, once it is woken, looks.
+    /// Reads the state and the receipts, if the session was woken.
     fn observe(&self) {
         let mut state = self.0.borrow_mut();
         let now = state.now_ms;
         let Some(audio) = &mut state.audio else { return };
-        let nought = Timespec::try_from(Duration::ZERO).unwrap();
-        if poll(&mut [PollFd::new(audio, PollFlags::IN)], Some(&nought)).unwrap() == 0 {
+        let zero = Timespec::try_from(Duration::ZERO).unwrap();
+        if poll(&mut [PollFd::new(audio, PollFlags::IN)], Some(&zero)).unwrap() == 0 {
             return;
         }
         audio.clear_wake();
@@ -314,7 +314,7 @@ impl DeviceSource for Stage {
         let mut state = self.0.borrow_mut();
         let (now, opened) = (state.now_ms, !matches!(state.device, State::Missing(_)));
         state.attempts.push((now, opened));
-        assert!(state.attempts.len() < ATTEMPTS_MAX, "it spins");
+        assert!(state.attempts.len() < ATTEMPTS_MAX, "too many attempts");
         match state.device {
             State::Missing(lost) => Err(lost),
             State::Present | State::FailsOnStart | State::Stalled => Ok(Device(self.clone())),
@@ -361,7 +361,7 @@ impl DeviceSource for Stage {
             };
         }
         let mut state = self.0.borrow_mut();
-        state.now_ms = state.now_ms.max(timer.expect("it would wait for ever"));
+        state.now_ms = state.now_ms.max(timer.expect("no timer is set"));
         if limit.is_some_and(|limit| limit <= state.now_ms) {
             state.give_up_ms = None;
             return WakeReason::Over;
@@ -371,10 +371,10 @@ impl DeviceSource for Stage {
     }
 }
 
-/// The device while it is open.
+/// The open device.
 pub(super) struct Device(Stage);
 
-/// The device while it runs.
+/// The running device.
 pub(super) struct Stream(Stage);
 
 impl Stream {
@@ -396,10 +396,10 @@ impl ActiveStream for Stream {
     async fn wait(&mut self, _: &EventFd, _: bool) -> Result<(), DeviceLost> {
         if self.0.0.borrow().device == State::Stalled {
             self.0.advance(self.0.now() + STALL_CHECK_MS);
-            // As a card is: looked at now and then, begun anew once, and then given up.
+            // As the stall detector of a card: checked at intervals, restarted once, then given up.
             let mut state = self.0.0.borrow_mut();
-            let anew = state.stall_detector.idle(STALL_CHECK_MS as u32)?;
-            if anew {
+            let restart = state.stall_detector.idle(STALL_CHECK_MS as u32)?;
+            if restart {
                 state.dac.buffered.clear();
                 let now = state.now_ms;
                 state.restarts.push(now);
@@ -475,6 +475,6 @@ impl PlaybackDevice for Stream {
 pub(super) fn complete<T>(work: impl Future<Output = T>) -> T {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => done,
-        Poll::Pending => panic!("a stage lets time pass by itself"),
+        Poll::Pending => panic!("no wait on a stage is ever pending"),
     }
 }

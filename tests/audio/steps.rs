@@ -1,4 +1,4 @@
-//! The two steps when nobody cuts: feeding, running dry, running over, and the device's troubles.
+//! Both steps without cuts: filling, underruns, overruns and device errors.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,12 +10,12 @@ use mynah::dsp::float;
 use super::dac::{BUFFER, FADE, PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
 
 #[test]
-fn the_speaker_is_kept_at_its_queue_with_silence_where_there_is_no_reply() {
+fn the_speaker_queue_is_filled_with_silence_without_a_reply() {
     let mut rig = Rig::new();
     rig.run();
     assert_eq!(rig.dac.buffered.len(), QUEUE);
     rig.dac.tick(PERIOD);
-    assert!(!rig.run(), "silence is no news");
+    assert!(!rig.run(), "woken by silence");
     assert_eq!(rig.dac.buffered.len(), QUEUE);
     rig.write(&[7, 8, 9]);
     assert_eq!(rig.play(960)[QUEUE..QUEUE + 3], [7, 8, 9]);
@@ -23,7 +23,7 @@ fn the_speaker_is_kept_at_its_queue_with_silence_where_there_is_no_reply() {
 }
 
 #[test]
-fn a_speaker_that_takes_little_at_a_time_loses_nothing() {
+fn a_speaker_with_short_writes_loses_nothing() {
     let mut rig = Rig::new();
     rig.dac.write_max = 7;
     rig.write(&numbered(0, 2000));
@@ -32,22 +32,22 @@ fn a_speaker_that_takes_little_at_a_time_loses_nothing() {
 }
 
 #[test]
-fn the_session_is_told_when_the_lane_runs_dry_and_when_the_last_of_it_was_heard() {
+fn the_session_is_woken_when_the_lane_is_empty_and_played() {
     let mut rig = Rig::new();
     rig.write(&numbered(0, 480));
     assert!(!rig.run());
     rig.dac.tick(PERIOD);
-    assert!(rig.run(), "dry");
+    assert!(rig.run(), "the lane is empty");
     assert_eq!(rig.handle(|handle| handle.played_position()), 240);
     rig.dac.tick(PERIOD);
-    assert!(rig.run(), "all heard");
+    assert!(rig.run(), "all played");
     assert_eq!(rig.handle(|handle| handle.played_position()), 480);
     rig.dac.tick(PERIOD);
     assert!(!rig.run());
 }
 
 #[test]
-fn a_lane_that_runs_dry_in_the_middle_of_a_word_is_counted_and_fades() {
+fn a_lane_that_runs_empty_is_counted_and_fades_out() {
     let mut rig = Rig::new();
     let reply = tone(695);
     rig.write(&reply);
@@ -60,7 +60,7 @@ fn a_lane_that_runs_dry_in_the_middle_of_a_word_is_counted_and_fades() {
 }
 
 #[test]
-fn an_xrun_loses_nothing_that_was_in_the_lane() {
+fn an_xrun_loses_nothing_in_the_lane() {
     let mut rig = Rig::new();
     rig.write(&numbered(0, 2000));
     rig.run();
@@ -74,21 +74,21 @@ fn an_xrun_loses_nothing_that_was_in_the_lane() {
 }
 
 #[test]
-fn a_device_that_comes_back_plays_on_from_the_lane() {
+fn a_reopened_device_continues_from_the_lane() {
     let mut rig = Rig::new();
     rig.write(&numbered(0, 2000));
     rig.dac.write_max = 100;
     rig.run();
-    let gone = DeviceLost { errno: libc::ENODEV };
-    rig.dac.error = Some(PcmError::Lost(gone));
-    assert_eq!(rig.playback.run(&mut rig.dac), Err(gone));
+    let lost = DeviceLost { errno: libc::ENODEV };
+    rig.dac.error = Some(PcmError::Lost(lost));
+    assert_eq!(rig.playback.run(&mut rig.dac), Err(lost));
     rig.dac = super::dac::Dac::new();
     rig.run();
     assert_eq!(rig.play(1000), numbered(QUEUE as u64, 1000));
 }
 
 #[test]
-fn what_a_lost_device_held_is_not_taken_for_heard() {
+fn a_lost_buffer_does_not_count_as_played() {
     let mut rig = Rig::new();
     rig.write(&numbered(0, 2000));
     rig.run();
@@ -101,7 +101,7 @@ fn what_a_lost_device_held_is_not_taken_for_heard() {
 }
 
 #[test]
-fn what_was_taken_from_the_lane_and_not_by_the_device_is_played_when_it_is_back() {
+fn staged_frames_are_played_by_the_reopened_device() {
     let mut rig = Rig::new();
     rig.write(&numbered(0, 2000));
     rig.dac.write_max = 0;
@@ -114,7 +114,7 @@ fn what_was_taken_from_the_lane_and_not_by_the_device_is_played_when_it_is_back(
 }
 
 #[test]
-fn a_suspended_device_is_given_time_and_counted_once() {
+fn a_suspended_device_gets_time_and_is_counted_once() {
     let mut rig = Rig::new();
     rig.run();
     rig.dac.error = Some(PcmError::Suspended);
@@ -131,22 +131,22 @@ fn a_suspended_device_is_given_time_and_counted_once() {
 }
 
 #[test]
-fn a_device_that_recovers_without_end_is_gone() {
+fn a_device_that_only_recovers_is_lost() {
     for error in [PcmError::Xrun, PcmError::Stall, PcmError::Suspended] {
         let mut rig = Rig::new();
         rig.dac.error = Some(error);
         rig.dac.recovery = Ok(Recovery::Resumed);
         let runs = (0..100).take_while(|_| rig.playback.run(&mut rig.dac).is_ok()).count();
-        assert!((5..50).contains(&runs), "{error:?} was tried {runs} times");
+        assert!((5..50).contains(&runs), "{error:?} was recovered {runs} times");
         let (_sound, mut capture) = capture_setup();
         let mut mic = Mic { error: Some(error), recovery: Ok(Recovery::Resumed), ..Mic::default() };
         let runs = (0..100).take_while(|_| capture.step(&mut mic).is_ok()).count();
-        assert!((5..50).contains(&runs), "{error:?} was tried {runs} times");
+        assert!((5..50).contains(&runs), "{error:?} was recovered {runs} times");
     }
 }
 
 #[test]
-fn what_the_microphone_gives_is_heard_in_order_and_measured() {
+fn captured_frames_arrive_in_order_with_their_peak() {
     let (mut audio, mut capture) = capture_setup();
     let mut mic = Mic { due: 600, ..Mic::default() };
     assert_eq!(capture.step(&mut mic), Ok(true));
@@ -158,7 +158,7 @@ fn what_the_microphone_gives_is_heard_in_order_and_measured() {
 }
 
 #[test]
-fn a_session_that_does_not_listen_loses_the_newest_and_knows_how_much() {
+fn a_full_capture_lane_drops_and_counts_new_frames() {
     let (mut audio, mut capture) = capture_setup();
     let mut mic = Mic { due: 48_000, is_wrapping: true, ..Mic::default() };
     while capture.step(&mut mic) == Ok(true) {}
@@ -173,7 +173,7 @@ fn a_session_that_does_not_listen_loses_the_newest_and_knows_how_much() {
 }
 
 #[test]
-fn a_microphone_recovers_from_an_xrun_and_goes_on() {
+fn a_microphone_recovers_from_an_xrun() {
     let (mut audio, mut capture) = capture_setup();
     let mut mic = Mic { error: Some(PcmError::Xrun), ..Mic::default() };
     assert_eq!(capture.step(&mut mic), Ok(false));
@@ -184,7 +184,7 @@ fn a_microphone_recovers_from_an_xrun_and_goes_on() {
 }
 
 #[test]
-fn the_session_asks_for_the_microphone_and_sees_what_is_true() {
+fn the_session_requests_the_microphone_and_sees_its_state() {
     let (audio, mut capture) = capture_setup();
     audio.capture.set_open(true);
     assert!(capture.is_wanted() && !audio.capture.is_open());
@@ -195,7 +195,7 @@ fn the_session_asks_for_the_microphone_and_sees_what_is_true() {
 }
 
 #[test]
-fn the_loops_allocate_nothing_not_even_at_a_cut_or_an_xrun() {
+fn the_steps_allocate_nothing_even_at_a_cut_or_an_xrun() {
     let (audio, mut capture) = capture_setup();
     let mut rig = Rig::new();
     let mut mic = Mic::default();
@@ -225,7 +225,7 @@ fn the_loops_allocate_nothing_not_even_at_a_cut_or_an_xrun() {
 struct Mic {
     due: usize,
     next: i16,
-    /// Whether the samples begin again before they overflow.
+    /// Whether the samples wrap around instead of overflowing.
     is_wrapping: bool,
     error: Option<PcmError>,
     recovery: Result<Recovery, PcmError>,

@@ -1,11 +1,11 @@
-//! The volume: obeyed for what is handed over next, within a period, and never with a click.
+//! The volume: applied to the next frames written, within a period and without a click.
 
 use mynah::dsp::volume_factor;
 
 use super::dac::{PERIOD, QUEUE, Rig, largest_jump, numbered, tone};
 
 #[test]
-fn at_full_volume_every_sample_is_what_it_was() {
+fn full_volume_keeps_every_sample() {
     let mut rig = Rig::new();
     assert_eq!(rig.handle(|handle| handle.volume()), 100);
     rig.handle(|handle| handle.set_volume(200));
@@ -16,7 +16,7 @@ fn at_full_volume_every_sample_is_what_it_was() {
 }
 
 #[test]
-fn a_new_volume_is_reached_within_the_queue_and_a_period_and_without_a_click() {
+fn a_new_volume_is_reached_in_time_without_a_click() {
     for rate in [24_000, 48_000] {
         for percent in [0, 1, 50, 99] {
             let mut rig = Rig::at_rate(rate);
@@ -36,7 +36,7 @@ fn a_new_volume_is_reached_within_the_queue_and_a_period_and_without_a_click() {
 }
 
 #[test]
-fn a_volume_set_in_silence_holds_from_the_first_word() {
+fn a_volume_set_in_silence_applies_to_the_first_sample() {
     let mut rig = Rig::new();
     rig.run();
     rig.play(4 * PERIOD);
@@ -49,7 +49,7 @@ fn a_volume_set_in_silence_holds_from_the_first_word() {
 }
 
 #[test]
-fn a_cut_at_a_low_volume_fades_from_there() {
+fn a_cut_at_a_low_volume_fades_from_that_level() {
     let mut rig = Rig::new();
     rig.handle(|handle| handle.set_volume(50));
     rig.write(&[20_000; 4_800]);
@@ -62,12 +62,12 @@ fn a_cut_at_a_low_volume_fades_from_there() {
 }
 
 #[test]
-fn the_light_follows_the_voice_at_any_volume() {
+fn the_speaker_peak_is_independent_of_the_volume() {
     let mut rig = Rig::new();
     rig.handle(|handle| handle.set_volume(0));
     rig.write(&[12_345; 1_000]);
     rig.run();
     rig.play(2_000);
     assert_eq!(rig.audio.borrow().counters().speaker_peak.take(), 12_345);
-    assert_eq!(rig.handle(|handle| handle.played_position()), 1_000, "what was played silently was played");
+    assert_eq!(rig.handle(|handle| handle.played_position()), 1_000, "silent frames count as played");
 }

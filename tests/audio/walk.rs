@@ -1,4 +1,4 @@
-//! Random writes, cuts, wakes and xruns against one expected: what the speaker played.
+//! Random writes, cuts, wakes and xruns, checked against what the speaker played.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use super::dac::{FADE, Rig, number, numbered};
 
 proptest! {
     #[test]
-    fn what_was_cut_falls_silent_and_all_else_is_heard_once_and_in_order(
+    fn cut_frames_are_silent_and_all_others_play_once_in_order(
         steps in prop::collection::vec((0..12u8, 0..500usize, any::<bool>()), 1..60)
     ) {
         let mut rig = Rig::new();
@@ -57,7 +57,7 @@ fn apply(audio: &mut AudioIo, action: Action) -> Option<u64> {
     }
 }
 
-/// The session acting while the step is between two calls of the speaker.
+/// Returns the callback with which the session acts between two calls of the speaker.
 fn interrupt(
     audio: &Rc<RefCell<AudioIo>>,
     interruptions: &Rc<RefCell<Interruptions>>,
@@ -73,41 +73,41 @@ fn interrupt(
 
 #[derive(Default)]
 struct Interruptions {
-    /// What the session will do.
+    /// What the session will do during a run.
     actions: Vec<Action>,
-    /// Where it has cut.
+    /// The positions of its cuts.
     cuts: Vec<u64>,
 }
 
 #[derive(Default)]
 struct Log {
-    /// Frames that had been played when the session cut, and where it cut.
+    /// The number of frames played at each cut, and the position of the cut.
     cuts: Vec<(usize, u64)>,
     receipts: Vec<(usize, CutReceipt)>,
-    heard: Vec<(usize, u64)>,
+    positions: Vec<(usize, u64)>,
     longest_gap: usize,
 }
 
 impl Log {
-    /// Lets time pass and the step be woken.
+    /// Advances the time by `frames` and runs the step.
     fn run(&mut self, rig: &mut Rig, frames: usize, interruptions: &RefCell<Interruptions>) {
         rig.dac.tick(frames);
         rig.run();
         let now = rig.dac.out.len();
-        // No frame is played during a turn, so that is when the cuts in it were made.
+        // No frame is played during a run, so the cuts in it have this time.
         self.cuts.extend(interruptions.borrow_mut().cuts.drain(..).map(|cut| (now, cut)));
         let mut audio = rig.audio.borrow_mut();
         while let Some(receipt) = audio.playback.receipt() {
             self.receipts.push((now, receipt));
         }
-        self.heard.push((now, audio.playback.played_position()));
+        self.positions.push((now, audio.playback.played_position()));
         self.longest_gap = self.longest_gap.max(frames);
     }
 
     fn check(&self, rig: &Rig) -> Result<(), TestCaseError> {
         let (mut next, mut fade_run, mut expected) = (0, 0, vec![0]);
         for (index, sample) in rig.dac.out.iter().copied().enumerate() {
-            // What follows a flush is a fade, whatever its samples look like.
+            // A flush is followed by a fade, whatever its samples look like.
             if rig.dac.flushes.iter().any(|at| (*at..at + FADE).contains(&index)) {
                 expected.push(next);
                 continue;
@@ -120,7 +120,7 @@ impl Log {
                     self.cuts.iter().find(|(at, cut)| position < *cut && index >= at + self.longest_gap);
                 prop_assert!(
                     late_cut.is_none(),
-                    "frame {position} is heard at {index} though cut: {late_cut:?}"
+                    "frame {position} is played at {index} though cut: {late_cut:?}"
                 );
                 (next, fade_run) = (position + 1, 0);
             } else if sample != 0 {
@@ -133,12 +133,12 @@ impl Log {
             prop_assert!(receipt.played <= receipt.cut);
             prop_assert_eq!(receipt.played, expected[*at], "the receipt of {} at {}", receipt.cut, at);
         }
-        for (at, heard) in &self.heard {
-            prop_assert_eq!(*heard, expected[*at], "heard at {}", at);
+        for (at, position) in &self.positions {
+            prop_assert_eq!(*position, expected[*at], "position at {}", at);
         }
         let last_cut = self.cuts.last().map_or(0, |(_, cut)| *cut);
         let written = rig.audio.borrow().playback.written();
-        prop_assert!(next == written || last_cut == written, "{next} of {written} heard, cut at {last_cut}");
+        prop_assert!(next == written || last_cut == written, "{next} of {written} played, cut at {last_cut}");
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The tape: WAV files at the ends of the lanes, faster than real time.
+//! WAV files in place of the devices, faster than real time.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::cards::{until, until_mut};
 use super::dac::{FADE, largest_jump, tone};
 
 #[test]
-fn what_was_recorded_is_heard_in_order_and_then_silence() {
+fn the_file_is_captured_in_order_followed_by_silence() {
     let dir = tempfile::tempdir().unwrap();
     let samples: Vec<i16> = (1..=24_000).collect();
     let speech = record(dir.path(), "speech.wav", 16, &samples);
@@ -23,7 +23,7 @@ fn what_was_recorded_is_heard_in_order_and_then_silence() {
 }
 
 #[test]
-fn the_tape_stands_still_while_the_microphone_is_closed() {
+fn the_file_does_not_advance_while_the_microphone_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let samples: Vec<i16> = (1..=24_000).collect();
     let speech = record(dir.path(), "speech.wav", 16, &samples);
@@ -40,13 +40,13 @@ fn the_tape_stands_still_while_the_microphone_is_closed() {
     assert_eq!(audio.capture.waiting(), 0);
     audio.capture.set_open(true);
     captured.extend(capture(&mut audio, 2_400));
-    // On a busy machine it may have been played to its end.
+    // On a slow machine the file may have been played to its end.
     let recorded = captured.len().min(samples.len());
     assert_eq!(captured[..recorded], samples[..recorded]);
 }
 
 #[test]
-fn eight_bits_are_heard_at_full_scale() {
+fn eight_bit_samples_are_captured_at_full_scale() {
     let dir = tempfile::tempdir().unwrap();
     let speech = record(dir.path(), "speech.wav", 8, &[-128, -1, 0, 1, 127]);
     let mut audio = open(WavDevices { speech: Some(speech), speaker: None, speed: 50 });
@@ -55,7 +55,7 @@ fn eight_bits_are_heard_at_full_scale() {
 }
 
 #[test]
-fn without_speech_the_microphone_hears_silence() {
+fn without_a_file_the_microphone_captures_silence() {
     let mut audio = open(WavDevices { speed: 50, ..WavDevices::default() });
     assert!(!audio.input_ended());
     audio.capture.set_open(true);
@@ -63,7 +63,7 @@ fn without_speech_the_microphone_hears_silence() {
 }
 
 #[test]
-fn what_the_mouth_says_lands_in_the_file() {
+fn written_frames_are_saved_in_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let speaker = dir.path().join("speaker.wav");
     let mut audio = open(WavDevices { speech: None, speaker: Some(speaker.clone()), speed: 50 });
@@ -78,7 +78,7 @@ fn what_the_mouth_says_lands_in_the_file() {
 }
 
 #[test]
-fn a_cut_leaves_what_was_heard_a_fade_and_silence_in_the_file() {
+fn after_a_cut_the_file_holds_a_fade_and_silence() {
     let dir = tempfile::tempdir().unwrap();
     let speaker = dir.path().join("speaker.wav");
     let mut audio = open(WavDevices { speech: None, speaker: Some(speaker.clone()), speed: 5 });
@@ -96,17 +96,17 @@ fn a_cut_leaves_what_was_heard_a_fade_and_silence_in_the_file() {
     until(&audio, |audio| audio.counters().played.get() > before + 4_800);
     drop(audio);
     let (_, played) = read_wav(&speaker);
-    let heard = usize::try_from(receipt.played).unwrap();
+    let played_frames = usize::try_from(receipt.played).unwrap();
     let start = find_start(&played, &reply[..480]);
     assert_eq!((receipt.cut, cut), (48_000, 48_000));
-    assert!(heard > 10_000 && heard < 48_000);
-    assert_eq!(played[start..start + heard], reply[..heard]);
-    assert!(played[start + heard + FADE..].iter().all(|sample| *sample == 0));
+    assert!(played_frames > 10_000 && played_frames < 48_000);
+    assert_eq!(played[start..start + played_frames], reply[..played_frames]);
+    assert!(played[start + played_frames + FADE..].iter().all(|sample| *sample == 0));
     assert!(largest_jump(&played) < 3775 + 32767 / 120 + 1, "a click");
 }
 
 #[test]
-fn a_cut_an_opening_and_the_end_wait_for_no_period() {
+fn cuts_opening_and_stopping_do_not_wait_for_a_period() {
     let dir = tempfile::tempdir().unwrap();
     let speaker = dir.path().join("speaker.wav");
     let files = WavDevices { speech: None, speaker: Some(speaker.clone()), speed: 1 };
@@ -115,7 +115,7 @@ fn a_cut_an_opening_and_the_end_wait_for_no_period() {
     let mut audio = open_wav(files, StreamFormat { period_frames, ..StreamFormat::default() }).unwrap();
     audio.capture.set_open(true);
     until(&audio, |audio| audio.capture.is_open());
-    // One of them may fall into a turn that goes on anyway; not all.
+    // A single cut may fall into a step that runs anyway, but not all of them.
     for _ in 0..50 {
         write(&mut audio, &[1; 100]);
         let cut = audio.playback.cut();
@@ -126,20 +126,20 @@ fn a_cut_an_opening_and_the_end_wait_for_no_period() {
 }
 
 #[test]
-fn a_file_of_another_form_is_refused_with_the_command_that_converts_it() {
+fn another_format_is_an_error_with_the_convert_command() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("speech.wav");
     let spec =
         WavSpec { channels: 2, sample_rate: 44_100, bits_per_sample: 16, sample_format: SampleFormat::Int };
     WavWriter::create(&path, spec).unwrap().finalize().unwrap();
-    let message = refused(WavDevices { speech: Some(path.clone()), ..WavDevices::default() });
+    let message = open_error(WavDevices { speech: Some(path.clone()), ..WavDevices::default() });
     assert!(message.contains("2 channels of 16-bit integer samples at 44100 Hz"), "{message}");
     assert!(message.contains(&format!("sox {} -r 24000 -c 1 -b 16 ", path.display())), "{message}");
-    std::fs::write(&path, "not sound").unwrap();
-    assert!(refused(WavDevices { speech: Some(path), ..WavDevices::default() }).contains("speech.wav"));
+    std::fs::write(&path, "not a WAV file").unwrap();
+    assert!(open_error(WavDevices { speech: Some(path), ..WavDevices::default() }).contains("speech.wav"));
     let nowhere = dir.path().join("none/speaker.wav");
     assert!(
-        refused(WavDevices { speaker: Some(nowhere), ..WavDevices::default() })
+        open_error(WavDevices { speaker: Some(nowhere), ..WavDevices::default() })
             .contains("none/speaker.wav: cannot be written")
     );
 }
@@ -148,8 +148,8 @@ fn open(files: WavDevices) -> AudioIo {
     open_wav(files, StreamFormat::default()).unwrap()
 }
 
-fn refused(files: WavDevices) -> String {
-    let error = open_wav(files, StreamFormat::default()).err().expect("it is refused");
+fn open_error(files: WavDevices) -> String {
+    let error = open_wav(files, StreamFormat::default()).err().expect("an error");
     assert!(matches!(error, AudioError::Wav { .. }), "{error:?}");
     error.to_string()
 }

@@ -108,7 +108,7 @@ impl DeadInputDetector {
     pub(in crate::audio) fn push(&mut self, samples: &[f32]) -> bool {
         let Some(first) = samples.first().map(|sample| sample.to_bits()) else { return false };
         let frames = samples.len();
-        // Saturating, since a day of frames overflows 32 bits.
+        // Saturating, since a 32-bit count of frames lasts about a day.
         self.open_frames = self.open_frames.saturating_add(frames);
         let is_flat = samples.iter().all(|sample| sample.to_bits() == first);
         let flat_before = if is_flat && self.flat.0 == first { self.flat.1 } else { 0 };

@@ -213,7 +213,7 @@ impl Reconnect {
             }
             WakeReason::Over if is_unproven => return Err(source.lost_error(lost)),
             WakeReason::Over => {
-                // A last attempt: the device must move frames before the limit of zero is checked again.
+                // The last attempt: unless the device moves frames now, the next wait is over at once.
                 source.set_give_up_after(Some(Duration::ZERO));
                 return self.open(source).map(Some).map_err(|lost| source.lost_error(lost));
             }
