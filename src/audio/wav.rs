@@ -96,7 +96,7 @@ impl WavLoop {
         if !self.microphone.is_open {
             return Ok(false);
         }
-        self.microphone.due += self.period_frames;
+        self.microphone.available += self.period_frames;
         let changed = self.capture.step(&mut self.microphone).unwrap_or(false);
         self.microphone.failure.take().map_or(Ok(changed), Err)
     }
@@ -107,7 +107,7 @@ struct WavCapture {
     source: Option<WavSource>,
     is_open: bool,
     /// Samples that have become available as time passed.
-    due: usize,
+    available: usize,
     ended: Arc<AtomicBool>,
     failure: Option<AudioError>,
 }
@@ -129,7 +129,7 @@ impl WavCapture {
         ended: Arc<AtomicBool>,
     ) -> Result<WavCapture, AudioError> {
         let source = path.map(|path| WavSource::open(path, format)).transpose()?;
-        Ok(WavCapture { source, is_open: false, due: 0, ended, failure: None })
+        Ok(WavCapture { source, is_open: false, available: 0, ended, failure: None })
     }
 
     /// Fills `into` from the file, and with silence after its end.
@@ -157,8 +157,8 @@ impl WavCapture {
 
 impl CaptureDevice for WavCapture {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
-        let taken = self.due.min(into.len());
-        self.due -= taken;
+        let taken = self.available.min(into.len());
+        self.available -= taken;
         let mut block = [0; BLOCK];
         for into in into[..taken].chunks_mut(BLOCK) {
             let block = &mut block[..into.len()];

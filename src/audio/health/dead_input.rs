@@ -59,7 +59,7 @@ pub(in crate::audio) struct DeadInputDetector {
     next: usize,
     /// Blocks since the device was opened.
     blocks: usize,
-    /// same[i]: consecutive frames for which block[n] == block[n - (i + 1)].
+    /// `same[i]`: consecutive frames for which `block[n] == block[n - (i + 1)]`.
     same: [usize; LAGS],
     /// The constant sample value, as bits, and the number of frames it has lasted.
     flat: (u32, usize),

@@ -60,7 +60,7 @@ pub struct BufferLevel {
 /// Length of the fade at a cut or an underrun, in milliseconds.
 const FADE_MS: usize = 5;
 /// Blocks passed to the chain until it must return frames: more than the length of its filter.
-const WRITES_MAX: usize = 512;
+const BLOCKS_MAX: usize = 512;
 
 /// The reading end of the playback lane, with recovery from device errors.
 pub struct Playback {
@@ -249,7 +249,7 @@ impl Playback {
     fn top_up(&mut self, speaker: &mut impl PlaybackDevice, mut wanted: usize) -> Result<(), PcmError> {
         self.chain.set_volume(self.shared.volume.load(Ordering::Relaxed));
         while wanted > 0 {
-            for _ in 0..WRITES_MAX {
+            for _ in 0..BLOCKS_MAX {
                 if !self.cut_fade.is_empty() || !self.chain.ready().is_empty() {
                     break;
                 }
