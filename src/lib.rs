@@ -89,8 +89,8 @@
 //! `session::links::connect::down` reports it, voids the ledger's items with `ledger::Ledger::session_lost`, marks what
 //! was sent as unsent with `session::player::uplink::resend` and raises `conversation::LinkChange::Down`. If the
 //! standby link exists, `conversation::Action::SwitchToStandby` puts it in place
-//! (`session::links::standby::switch_to_standby`). Otherwise `conversation::offline::down` waits for
-//! `conversation::CloseReason::respite` and a jitter; at the deadline `session::Session::handle_time` raises
+//! (`session::links::standby::switch_to_standby`). Otherwise `conversation::offline::link_down` waits for
+//! `conversation::CloseReason::retry_after` and a jitter; at the deadline `session::Session::handle_time` raises
 //! `conversation::Event::Tick` and `conversation::offline::tick_offline` returns `conversation::Action::Dial`.
 //! `session::links::Links::dial` gives the address to `background::Background::dial`; `background::connect::reach`
 //! resolves and connects on the background thread, and `background::BackgroundEvent::Dialled` comes back through a

@@ -17,7 +17,7 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 /// How long after "too many" of anything nothing is asked of the service, where it names no time itself.
 pub const UNAUTHORIZED_LIMIT: Duration = Duration::from_secs(10);
 /// Beyond this the jitter does not grow: an owner who comes back should not wait longer.
-const LONGEST_JITTER: Duration = Duration::from_secs(30);
+const MAX_JITTER: Duration = Duration::from_secs(30);
 
 /// What the end of a link means for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,17 +35,17 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Returns how long the service is to be left alone, whoever asks.
-    pub(super) fn respite(self) -> Duration {
+    pub(super) fn retry_after(self) -> Duration {
         match self {
             Self::Transient | Self::Unauthorized | Self::Permanent => Duration::ZERO,
-            Self::RetryAfter(patience) => patience,
+            Self::RetryAfter(delay) => delay,
         }
     }
 
     /// Returns how long to wait beyond that before dial number `attempt` (the first repetition is 0).
-    pub(super) fn jitter(attempt: u32, luck: &mut JitterRng) -> Duration {
-        let widest = Duration::from_secs(1).saturating_mul(1 << attempt.min(5)).min(LONGEST_JITTER);
-        luck.up_to(widest)
+    pub(super) fn jitter(attempt: u32, rng: &mut JitterRng) -> Duration {
+        let limit = Duration::from_secs(1).saturating_mul(1 << attempt.min(5)).min(MAX_JITTER);
+        rng.up_to(limit)
     }
 }
 
@@ -59,15 +59,15 @@ impl JitterRng {
     }
 
     /// Tells whether it can give anything: from 0 only 0 follows.
-    pub(super) fn lasts(&self) -> bool {
+    pub(super) fn is_valid(&self) -> bool {
         self.0 != 0
     }
 
-    fn up_to(&mut self, most: Duration) -> Duration {
+    fn up_to(&mut self, max: Duration) -> Duration {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        let thousandths = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-        most.mul_f64(f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / f64::from(u32::MAX))
+        let fraction = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
+        max.mul_f64(f64::from(u32::try_from(fraction).unwrap_or(u32::MAX)) / f64::from(u32::MAX))
     }
 }

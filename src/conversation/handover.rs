@@ -53,12 +53,12 @@ impl Handover {
         Self { expires, dialled, failures: 0, standby }
     }
 
-    pub(super) fn spare(&self) -> Standby {
+    pub(super) fn standby(&self) -> Standby {
         self.standby
     }
 
     /// Returns what becomes of it when the second link has taken over.
-    pub(super) fn taken(&self) -> Self {
+    pub(super) fn after_switch(&self) -> Self {
         let expires = match self.standby {
             Standby::Ready { expires } => Some(expires),
             Standby::None { .. } | Standby::Dialling { .. } | Standby::Configuring { .. } => None,
@@ -67,7 +67,7 @@ impl Handover {
     }
 
     /// Takes in that the session lasts until then.
-    fn expires(&mut self, at: Time) {
+    fn set_expires(&mut self, at: Time) {
         self.expires = at;
         if let Standby::None { dial_at: due } = &mut self.standby {
             *due = dial_at(at, self.dialled);
@@ -76,21 +76,21 @@ impl Handover {
 
     /// Names the time of the next step; `rest` is since when and whether nothing at all is going on, if anything
     /// may be replaced now.
-    pub(super) fn deadline(&self, moment: Option<HandoverWindow>) -> Option<Time> {
-        let hurry = self.expires - SWITCH_BY;
-        match (self.standby, moment) {
+    pub(super) fn deadline(&self, window: Option<HandoverWindow>) -> Option<Time> {
+        let latest = self.expires - SWITCH_BY;
+        match (self.standby, window) {
             (Standby::None { dial_at }, _) => Some(dial_at),
             (Standby::Dialling { until } | Standby::Configuring { until }, _) => Some(until),
             (Standby::Ready { .. }, Some(HandoverWindow::Quiet { since })) => {
-                Some((since + SWITCH_QUIET).min(hurry.max(since)))
+                Some((since + SWITCH_QUIET).min(latest.max(since)))
             }
-            (Standby::Ready { .. }, Some(HandoverWindow::Safe)) => Some(hurry),
+            (Standby::Ready { .. }, Some(HandoverWindow::Safe)) => Some(latest),
             (Standby::Ready { .. }, None) => None,
         }
     }
 
-    fn failed(&mut self, loss: CloseReason, luck: &mut JitterRng, now: Time) {
-        let retry_at = now + loss.respite() + CloseReason::jitter(self.failures, luck);
+    fn failed(&mut self, reason: CloseReason, rng: &mut JitterRng, now: Time) {
+        let retry_at = now + reason.retry_after() + CloseReason::jitter(self.failures, rng);
         self.failures = self.failures.saturating_add(1);
         self.standby = Standby::None { dial_at: retry_at.max(self.dialled + RETRY_SPACING) };
     }
@@ -111,27 +111,27 @@ pub(super) enum HandoverWindow {
 
 impl Conversation {
     /// Takes in what concerns the session's end and the second link.
-    pub(super) fn handle_spare(&mut self, event: &Event, now: Time) -> Actions {
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        let rotation = &mut up.handover;
-        match (event, rotation.standby) {
-            (Event::Link(LinkChange::Expires(life)), _) => rotation.expires(now + *life),
+    pub(super) fn handle_standby(&mut self, event: &Event, now: Time) -> Actions {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        let handover = &mut online.handover;
+        match (event, handover.standby) {
+            (Event::Link(LinkChange::Expires(lifetime)), _) => handover.set_expires(now + *lifetime),
             (Event::Standby(StandbyChange::Up), Standby::Dialling { .. }) => {
-                rotation.standby = Standby::Configuring { until: now + CONFIGURE_LIMIT };
+                handover.standby = Standby::Configuring { until: now + CONFIGURE_LIMIT };
                 return actions([Action::ConfigureStandby]);
             }
-            (Event::Standby(StandbyChange::Configured(life)), Standby::Configuring { .. }) => {
-                rotation.standby = Standby::Ready { expires: now + *life };
+            (Event::Standby(StandbyChange::Configured(lifetime)), Standby::Configuring { .. }) => {
+                handover.standby = Standby::Ready { expires: now + *lifetime };
             }
             (Event::Standby(StandbyChange::Refused), Standby::Configuring { .. } | Standby::Ready { .. }) => {
-                rotation.failed(CloseReason::Permanent, &mut self.jitter, now);
+                handover.failed(CloseReason::Permanent, &mut self.jitter, now);
                 return actions([Action::DropStandby]);
             }
             // While the first link works, this is no news for the owner.
             (
-                Event::Standby(StandbyChange::Down(loss)),
+                Event::Standby(StandbyChange::Down(reason)),
                 Standby::Dialling { .. } | Standby::Configuring { .. } | Standby::Ready { .. },
-            ) => rotation.failed(*loss, &mut self.jitter, now),
+            ) => handover.failed(*reason, &mut self.jitter, now),
             // Of an attempt that was given up meanwhile.
             (
                 _,
@@ -145,23 +145,23 @@ impl Conversation {
     }
 
     /// Takes the next step towards the next session, if its time has come.
-    pub(super) fn rotate(&mut self, now: Time) -> Option<Actions> {
-        let Phase::Online(up) = &mut self.phase else { return None };
-        let due = up.handover.deadline(up.moment()).is_some_and(|deadline| now >= deadline);
-        let rotation = &mut up.handover;
-        match rotation.standby {
+    pub(super) fn advance_handover(&mut self, now: Time) -> Option<Actions> {
+        let Phase::Online(online) = &mut self.phase else { return None };
+        let due = online.handover.deadline(online.handover_window()).is_some_and(|deadline| now >= deadline);
+        let handover = &mut online.handover;
+        match handover.standby {
             _ if !due => None,
             Standby::None { .. } => {
-                rotation.dialled = now;
-                rotation.standby = Standby::Dialling { until: now + DIAL_LIMIT };
+                handover.dialled = now;
+                handover.standby = Standby::Dialling { until: now + DIAL_LIMIT };
                 Some(actions([Action::DialStandby]))
             }
             Standby::Dialling { .. } | Standby::Configuring { .. } => {
-                rotation.failed(CloseReason::Transient, &mut self.jitter, now);
+                handover.failed(CloseReason::Transient, &mut self.jitter, now);
                 Some(actions([Action::DropStandby]))
             }
             Standby::Ready { .. } => {
-                up.go_on(up.handover.taken());
+                online.switch_session(online.handover.after_switch());
                 Some(actions([Action::SwitchToStandby]))
             }
         }

@@ -4,7 +4,7 @@
 //! [`Event::Tick`]. What is needed only in one phase lives inside that phase, so leaving it cancels its
 //! timers. Whether the microphone is open, what the light shows and whose audio may be heard are not
 //! commanded: they are read off the phase ([`Conversation::microphone`], [`Conversation::state`],
-//! [`Conversation::admits`]).
+//! [`Conversation::accepts_audio_of`]).
 //!
 //! It never reads a clock, knows no JSON, samples or hardware, and cannot fail.
 
@@ -205,12 +205,12 @@ impl Conversation {
     /// Begins by dialling: carry out the returned actions. `seed` spreads the retries of many devices.
     #[must_use]
     pub fn begin(mode: Mode, muted: bool, seed: u64, now: Time) -> (Self, Actions) {
-        let phase = Phase::Offline(Offline::first(now));
+        let phase = Phase::Offline(Offline::begin(now));
         let mute = Mute { by_button: muted, by_switch: false };
-        let luck = JitterRng::new(seed);
+        let rng = JitterRng::new(seed);
         let speaker = SpeakerStatus::Present;
         let conversation =
-            Self { mode, mute, speaker, input_ended: false, jitter: luck, dial_not_before: None, phase };
+            Self { mode, mute, speaker, input_ended: false, jitter: rng, dial_not_before: None, phase };
         (conversation, actions([Action::Dial]))
     }
 
@@ -244,8 +244,8 @@ impl Conversation {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let phase = match &self.phase {
-            Phase::Offline(link) => Some(link.deadline()),
-            Phase::Online(up) => up.deadline(),
+            Phase::Offline(offline) => Some(offline.deadline()),
+            Phase::Online(online) => online.deadline(),
             Phase::Leaving { until } => Some(*until),
             Phase::Ended => None,
         };
@@ -256,8 +256,8 @@ impl Conversation {
     #[must_use]
     pub fn state(&self) -> State {
         match &self.phase {
-            Phase::Offline(link) => link.state(self.muted()),
-            Phase::Online(up) => up.state(self.muted()),
+            Phase::Offline(offline) => offline.state(self.muted()),
+            Phase::Online(online) => online.state(self.muted()),
             Phase::Leaving { .. } | Phase::Ended => State::Idle,
         }
     }
@@ -267,8 +267,8 @@ impl Conversation {
     pub fn microphone_open(&self) -> bool {
         !self.muted()
             && match &self.phase {
-                Phase::Offline(link) => link.microphone(),
-                Phase::Online(up) => up.microphone(self.mode),
+                Phase::Offline(offline) => offline.microphone_open(),
+                Phase::Online(online) => online.microphone_open(self.mode),
                 Phase::Leaving { .. } | Phase::Ended => false,
             }
     }
@@ -282,7 +282,7 @@ impl Conversation {
     /// Tells whether audio of this reply may still be queued and heard.
     #[must_use]
     pub fn accepts_audio_of(&self, reply: &str) -> bool {
-        matches!(&self.phase, Phase::Online(up) if up.admits(reply))
+        matches!(&self.phase, Phase::Online(online) if online.accepts_audio_of(reply))
     }
 
     /// Tells whether the microphone is cut off, by button or switch.
@@ -301,14 +301,14 @@ impl Conversation {
     /// Tells whether the service hears somebody speak, or a button says so.
     #[must_use]
     pub fn speech_active(&self) -> bool {
-        matches!(&self.phase, Phase::Online(up) if up.hears_speech())
+        matches!(&self.phase, Phase::Online(online) if online.speech_active())
     }
 
     /// Tells whether a session is there, nobody speaks, listens to a reply or waits for one, and time alone will not
     /// change that.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        matches!(&self.phase, Phase::Online(up) if up.is_at_rest())
+        matches!(&self.phase, Phase::Online(online) if online.is_at_rest())
     }
 
     /// Tells whether the end of the link is wanted.
@@ -349,7 +349,7 @@ impl Conversation {
         self.speaker = match (there, self.speaker) {
             (true, _) => SpeakerStatus::Present,
             (false, SpeakerStatus::Present) => SpeakerStatus::Missing { until: now + SPEAKER_WAIT_LIMIT },
-            (false, away @ (SpeakerStatus::Missing { .. } | SpeakerStatus::GivenUp)) => away,
+            (false, status @ (SpeakerStatus::Missing { .. } | SpeakerStatus::GivenUp)) => status,
         };
     }
 
@@ -360,14 +360,16 @@ impl Conversation {
         }
     }
 
-    fn finish(&mut self, ending: Exit) -> Actions {
+    fn finish(&mut self, exit: Exit) -> Actions {
         self.phase = Phase::Ended;
-        actions([Action::Finish(ending)])
+        actions([Action::Finish(exit)])
     }
 
     fn input_ended_deadline(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Online(up) if self.input_ended => up.at_rest_since().map(|since| since + INPUT_ENDED_WAIT),
+            Phase::Online(online) if self.input_ended => {
+                online.quiet_since().map(|since| since + INPUT_ENDED_WAIT)
+            }
             Phase::Online(_) | Phase::Offline(_) | Phase::Leaving { .. } | Phase::Ended => None,
         }
     }

@@ -76,7 +76,7 @@ enum OutageNotice {
 }
 
 impl Offline {
-    pub(super) fn first(now: Time) -> Self {
+    pub(super) fn begin(now: Time) -> Self {
         Self {
             stage: ConnectStage::Dialling { until: now + DIAL_LIMIT },
             pending_speech: PendingSpeech::None,
@@ -100,7 +100,7 @@ impl Offline {
         stage.min(self.pending_speech.until().unwrap_or(stage)).min(outage.unwrap_or(stage))
     }
 
-    pub(super) fn microphone(&self) -> bool {
+    pub(super) fn microphone_open(&self) -> bool {
         matches!(self.pending_speech, PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. })
     }
 
@@ -124,12 +124,12 @@ impl Offline {
     }
 
     /// Schedules the next dial.
-    fn wait(&mut self, loss: CloseReason, jitter: Duration, respite: Option<Time>, now: Time) {
-        let asked = (now + loss.respite()).max(respite.unwrap_or(now));
+    fn wait(&mut self, reason: CloseReason, jitter: Duration, dial_not_before: Option<Time>, now: Time) {
+        let asked = (now + reason.retry_after()).max(dial_not_before.unwrap_or(now));
         let not_before = asked.max(self.dialled + RETRY_SPACING);
         self.stage = ConnectStage::Waiting { retry_at: (asked + jitter).max(not_before), not_before };
         self.failures = self.failures.saturating_add(1);
-        self.denied = loss == CloseReason::Unauthorized;
+        self.denied = reason == CloseReason::Unauthorized;
         self.expires = None;
     }
 
@@ -143,7 +143,7 @@ impl Offline {
     }
 
     /// Tells whether a whole turn waits for a session.
-    pub(super) fn is_said(&self) -> bool {
+    pub(super) fn has_complete_turn(&self) -> bool {
         matches!(self.pending_speech, PendingSpeech::Complete { .. })
     }
 }
@@ -159,24 +159,26 @@ impl PendingSpeech {
 
 impl Conversation {
     pub(super) fn handle_offline(&mut self, event: &Event, now: Time) -> Actions {
-        let Phase::Offline(link) = &mut self.phase else { return Actions::new() };
+        let Phase::Offline(offline) = &mut self.phase else { return Actions::new() };
         match event {
             Event::Input(UserInput::Press) if self.mute.by_button || self.mute.by_switch => {
                 actions([Action::Cut, Action::Notify(Notice::Muted)])
             }
             Event::Input(UserInput::Press) => {
-                let over = matches!(self.mode, Mode::Tap { .. }) && link.microphone();
+                let over = matches!(self.mode, Mode::Tap { .. }) && offline.microphone_open();
                 let limit = if self.mode == Mode::Hold { UTTERANCE_LIMIT } else { KEEP_LIMIT };
-                link.pending_speech =
+                offline.pending_speech =
                     if over { PendingSpeech::None } else { PendingSpeech::Recording { until: now + limit } };
-                if let ConnectStage::Waiting { retry_at, not_before } = &mut link.stage {
+                if let ConnectStage::Waiting { retry_at, not_before } = &mut offline.stage {
                     *retry_at = (*retry_at).min(*not_before);
                 }
                 self.redial_if_due(Action::Cut, now)
             }
-            Event::Input(UserInput::Release { heard }) if self.mode == Mode::Hold && link.microphone() => {
+            Event::Input(UserInput::Release { heard })
+                if self.mode == Mode::Hold && offline.microphone_open() =>
+            {
                 let long_enough = *heard >= SHORTEST_HOLD;
-                link.pending_speech = if long_enough {
+                offline.pending_speech = if long_enough {
                     PendingSpeech::Complete { until: now + THINK_LIMIT }
                 } else {
                     PendingSpeech::None
@@ -186,21 +188,23 @@ impl Conversation {
             Event::Input(UserInput::Mute) => self.mute_offline(None),
             Event::Input(UserInput::MuteSwitch(on)) => self.mute_offline(Some(*on)),
             Event::Input(UserInput::Reset) => self.reset(now),
-            Event::Link(LinkChange::Up) if matches!(link.stage, ConnectStage::Dialling { .. }) => {
-                link.stage = ConnectStage::Configuring { until: now + CONFIGURE_LIMIT };
+            Event::Link(LinkChange::Up) if matches!(offline.stage, ConnectStage::Dialling { .. }) => {
+                offline.stage = ConnectStage::Configuring { until: now + CONFIGURE_LIMIT };
                 actions([Action::Configure])
             }
-            Event::Link(LinkChange::Expires(life)) => {
-                link.expires = Some(now + *life);
+            Event::Link(LinkChange::Expires(lifetime)) => {
+                offline.expires = Some(now + *lifetime);
                 Actions::new()
             }
-            Event::Link(LinkChange::Configured) if matches!(link.stage, ConnectStage::Configuring { .. }) => {
+            Event::Link(LinkChange::Configured)
+                if matches!(offline.stage, ConnectStage::Configuring { .. }) =>
+            {
                 self.go_online(now)
             }
-            Event::Link(LinkChange::Down(loss)) => self.down(*loss, now),
+            Event::Link(LinkChange::Down(reason)) => self.link_down(*reason, now),
             Event::Link(LinkChange::Misconfigured)
             | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
-                if matches!(link.stage, ConnectStage::Configuring { .. }) =>
+                if matches!(offline.stage, ConnectStage::Configuring { .. }) =>
             {
                 self.phase = Phase::Ended;
                 actions([Action::HangUp, Action::Finish(Exit::Misconfigured)])
@@ -220,35 +224,37 @@ impl Conversation {
 
     /// Ends the link for this reason, whatever phase it was in, and schedules the next; a second link that is there
     /// takes its place.
-    pub(super) fn down(&mut self, loss: CloseReason, now: Time) -> Actions {
-        if let Some(then) = self.adopt_standby(now) {
-            return then;
+    pub(super) fn link_down(&mut self, reason: CloseReason, now: Time) -> Actions {
+        if let Some(all) = self.adopt_standby(now) {
+            return all;
         }
-        if loss == CloseReason::Permanent {
+        if reason == CloseReason::Permanent {
             return self.finish(Exit::Misconfigured);
         }
-        let mut link = match &self.phase {
-            Phase::Offline(link) if link.is_waiting() => return Actions::new(),
-            Phase::Offline(link) if link.denied && loss == CloseReason::Unauthorized => {
+        let mut offline = match &self.phase {
+            Phase::Offline(offline) if offline.is_waiting() => return Actions::new(),
+            Phase::Offline(offline) if offline.denied && reason == CloseReason::Unauthorized => {
                 return self.finish(Exit::Misconfigured);
             }
-            Phase::Offline(link) => *link,
-            Phase::Online(up) => self.lost(up, now),
+            Phase::Offline(offline) => *offline,
+            Phase::Online(online) => self.offline_after_loss(online, now),
             Phase::Leaving { .. } | Phase::Ended => return Actions::new(),
         };
-        let jitter = CloseReason::jitter(link.failures, &mut self.jitter);
-        link.wait(loss, jitter, self.dial_not_before, now);
-        self.phase = Phase::Offline(link);
+        let jitter = CloseReason::jitter(offline.failures, &mut self.jitter);
+        offline.wait(reason, jitter, self.dial_not_before, now);
+        self.phase = Phase::Offline(offline);
         Actions::new()
     }
 
     /// Gives up a link that is still there.
-    pub(super) fn hang_up(&mut self, loss: CloseReason, now: Time) -> Actions {
+    pub(super) fn hang_up(&mut self, reason: CloseReason, now: Time) -> Actions {
         // A second link moves in, and the first is closed by that.
-        let moves =
-            matches!(&self.phase, Phase::Online(up) if !matches!(up.handover.spare(), Standby::None { .. }));
-        let mut all = if moves { Actions::new() } else { actions([Action::HangUp]) };
-        all.extend(self.down(loss, now));
+        let standby_takes_over = match &self.phase {
+            Phase::Online(online) => !matches!(online.handover.standby(), Standby::None { .. }),
+            Phase::Offline(_) | Phase::Leaving { .. } | Phase::Ended => false,
+        };
+        let mut all = if standby_takes_over { Actions::new() } else { actions([Action::HangUp]) };
+        all.extend(self.link_down(reason, now));
         all
     }
 
@@ -258,94 +264,94 @@ impl Conversation {
     }
 
     /// Makes a link of nothing out of a session that is gone.
-    fn lost(&self, up: &Online, now: Time) -> Offline {
-        let open = up.microphone(self.mode) && !self.muted();
-        let busy = !up.is_quiet();
+    fn offline_after_loss(&self, online: &Online, now: Time) -> Offline {
+        let open = online.microphone_open(self.mode) && !self.muted();
+        let busy = !online.is_quiet();
         Offline {
             pending_speech: if open {
                 PendingSpeech::KeptOpen { until: now + KEEP_LIMIT }
             } else {
                 PendingSpeech::None
             },
-            failures: if now >= up.since() + STABLE_AFTER { 0 } else { up.failures() },
-            dialled: up.handover.dialled(),
+            failures: if now >= online.since() + STABLE_AFTER { 0 } else { online.failures() },
+            dialled: online.handover.dialled(),
             outage: OutageNotice::Pending(if busy { now } else { now + OUTAGE_GRACE }),
-            ..Offline::first(now)
+            ..Offline::begin(now)
         }
     }
 
     /// Puts the second link, however far it has come, in the place of the first, which is no use any more.
     fn adopt_standby(&mut self, now: Time) -> Option<Actions> {
-        let Phase::Online(up) = &mut self.phase else { return None };
-        let stage = match up.handover.spare() {
+        let Phase::Online(online) = &mut self.phase else { return None };
+        let stage = match online.handover.standby() {
             Standby::None { .. } => return None,
-            Standby::Ready { .. } => return Some(self.take_over_whole(now)),
+            Standby::Ready { .. } => return Some(self.switch_to_ready_standby(now)),
             Standby::Dialling { until } => ConnectStage::Dialling { until },
             Standby::Configuring { until } => ConnectStage::Configuring { until },
         };
-        let Phase::Online(up) = &self.phase else { return None };
-        let link = Offline { stage, ..self.lost(up, now) };
-        self.phase = Phase::Offline(link);
+        let Phase::Online(online) = &self.phase else { return None };
+        let offline = Offline { stage, ..self.offline_after_loss(online, now) };
+        self.phase = Phase::Offline(offline);
         Some(actions([Action::SwitchToStandby]))
     }
 
     fn mute_offline(&mut self, switch: Option<bool>) -> Actions {
-        if let Err(news) = self.apply_mute(switch) {
-            return actions([Action::Notify(news)]);
+        if let Err(notice) = self.apply_mute(switch) {
+            return actions([Action::Notify(notice)]);
         }
         if self.muted()
-            && let Phase::Offline(link) = &mut self.phase
-            && link.microphone()
+            && let Phase::Offline(offline) = &mut self.phase
+            && offline.microphone_open()
         {
-            link.pending_speech = PendingSpeech::None;
+            offline.pending_speech = PendingSpeech::None;
         }
         Actions::new()
     }
 
     fn go_online(&mut self, now: Time) -> Actions {
-        let Phase::Offline(link) = self.phase else { return Actions::new() };
-        let (mut up, mut then) = Online::begin(self.mode, self.muted(), link.pending_speech, now);
-        up.remember(link.failures, link.dialled, link.expires);
-        if link.outage == OutageNotice::Announced {
-            let _ = then.push(Action::PlayEarcon(Earcon::Reconnected));
+        let Phase::Offline(offline) = self.phase else { return Actions::new() };
+        let (mut online, mut all) = Online::begin(self.mode, self.muted(), offline.pending_speech, now);
+        online.set_session(offline.failures, offline.dialled, offline.expires);
+        if offline.outage == OutageNotice::Announced {
+            let _ = all.push(Action::PlayEarcon(Earcon::Reconnected));
         }
-        self.phase = Phase::Online(up);
-        then
+        self.phase = Phase::Online(online);
+        all
     }
 
     fn tick_offline(&mut self, now: Time) -> Actions {
-        let Phase::Offline(link) = &mut self.phase else { return Actions::new() };
+        let Phase::Offline(offline) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
-        if link.pending_speech.until().is_some_and(|until| now >= until) {
-            if !matches!(link.pending_speech, PendingSpeech::KeptOpen { .. }) {
+        if offline.pending_speech.until().is_some_and(|until| now >= until) {
+            if !matches!(offline.pending_speech, PendingSpeech::KeptOpen { .. }) {
                 let _ = all.push(Action::Notify(Notice::Unsent));
             }
-            link.pending_speech = PendingSpeech::None;
+            offline.pending_speech = PendingSpeech::None;
         }
-        if matches!(link.outage, OutageNotice::Pending(at) if now >= at) {
-            link.outage = OutageNotice::Announced;
+        if matches!(offline.outage, OutageNotice::Pending(at) if now >= at) {
+            offline.outage = OutageNotice::Announced;
             let _ = all.push(Action::PlayEarcon(Earcon::Disconnected));
         }
-        match link.stage {
+        match offline.stage {
             ConnectStage::Dialling { until } | ConnectStage::Configuring { until } if now < until => {}
             ConnectStage::Waiting { retry_at, .. } if now < retry_at => {}
             ConnectStage::Waiting { .. } => {
-                link.stage = ConnectStage::Dialling { until: now + DIAL_LIMIT };
-                link.dialled = now;
+                offline.stage = ConnectStage::Dialling { until: now + DIAL_LIMIT };
+                offline.dialled = now;
                 let _ = all.push(Action::Dial);
             }
-            ConnectStage::Dialling { .. } => all.extend(self.give_up(&[], now)),
+            ConnectStage::Dialling { .. } => all.extend(self.abandon_link(&[], now)),
             ConnectStage::Configuring { .. } => {
-                all.extend(self.give_up(&[Action::Notify(Notice::NoSession)], now))
+                all.extend(self.abandon_link(&[Action::Notify(Notice::NoSession)], now))
             }
         }
         all
     }
 
-    fn give_up(&mut self, news: &[Action], now: Time) -> Actions {
+    fn abandon_link(&mut self, notice: &[Action], now: Time) -> Actions {
         let mut all = actions([Action::HangUp]);
-        all.extend(news.iter().cloned());
-        all.extend(self.down(CloseReason::Transient, now));
+        all.extend(notice.iter().cloned());
+        all.extend(self.link_down(CloseReason::Transient, now));
         all
     }
 
@@ -357,10 +363,10 @@ impl Conversation {
 
     /// Forgets whatever the last session has left behind, the owner's unfinished words included.
     pub(super) fn go_offline(&mut self, now: Time) -> Actions {
-        let then = self.down(CloseReason::Transient, now);
-        if let Phase::Offline(link) = &mut self.phase {
-            (link.pending_speech, link.outage) = (PendingSpeech::None, OutageNotice::None);
+        let all = self.link_down(CloseReason::Transient, now);
+        if let Phase::Offline(offline) = &mut self.phase {
+            (offline.pending_speech, offline.outage) = (PendingSpeech::None, OutageNotice::None);
         }
-        then
+        all
     }
 }

@@ -20,16 +20,16 @@ impl Conversation {
             Event::Input(UserInput::Mute) => self.mute(None, now),
             Event::Input(UserInput::MuteSwitch(on)) => self.mute(Some(*on), now),
             Event::Input(UserInput::Reset) => self.reset(now),
-            Event::Link(LinkChange::Down(loss)) => self.down(*loss, now),
+            Event::Link(LinkChange::Down(reason)) => self.link_down(*reason, now),
             Event::Service(ServiceEvent::SpeechStarted) => self.speech_started(now),
             Event::Service(ServiceEvent::SpeechStopped | ServiceEvent::Committed) => self.speech_stopped(now),
             Event::Service(ServiceEvent::ReplyCreated(id)) => self.reply_created(id, now),
             Event::Service(ServiceEvent::Audio(id)) => self.audio(id, now),
             Event::Service(ServiceEvent::ReplyDone(id, outcome)) => self.reply_done(id, *outcome, now),
             Event::Device(DeviceEvent::Drained) => self.drained(now),
-            Event::Service(ServiceEvent::Refused(refusal)) => self.refused(*refusal, now),
-            Event::Tick => self.tick_up(now),
-            Event::Link(LinkChange::Expires(_)) | Event::Standby(_) => self.handle_spare(event, now),
+            Event::Service(ServiceEvent::Refused(error)) => self.handle_server_error(*error, now),
+            Event::Tick => self.tick_online(now),
+            Event::Link(LinkChange::Expires(_)) | Event::Standby(_) => self.handle_standby(event, now),
             // The session stays as it was asked for; a later `session.updated` changes nothing.
             Event::Input(UserInput::Leave) | Event::Device(_) | Event::Link(_) => Actions::new(),
         }
@@ -37,9 +37,9 @@ impl Conversation {
 
     fn press(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        let (was_busy, mut all) = match &up.turn {
-            Turn::Thinking { .. } | Turn::Speaking { .. } => (true, up.interrupt()),
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        let (was_busy, mut all) = match &online.turn {
+            Turn::Thinking { .. } | Turn::Speaking { .. } => (true, online.interrupt()),
             // What is still heard here is the end of a reply from before the link was lost.
             Turn::Idle { .. } | Turn::Listening { .. } => (false, actions([Action::Cut])),
         };
@@ -47,14 +47,14 @@ impl Conversation {
             if !was_busy {
                 let _ = all.push(Action::Notify(Notice::Muted));
             }
-            up.rest(mode, muted, false, now);
+            online.rest(mode, muted, false, now);
             return all;
         }
-        match (mode, &up.turn) {
+        match (mode, &online.turn) {
             (Mode::Open | Mode::Hold, Turn::Listening { .. }) => return all,
             (Mode::Tap { .. }, Turn::Listening { .. }) => {
                 let _ = all.push(Action::Clear);
-                up.turn = Turn::Idle { since: now };
+                online.turn = Turn::Idle { since: now };
                 return all;
             }
             (Mode::Hold, Turn::Idle { .. } | Turn::Thinking { .. } | Turn::Speaking { .. }) => {
@@ -65,19 +65,19 @@ impl Conversation {
                 Turn::Idle { .. } | Turn::Thinking { .. } | Turn::Speaking { .. },
             ) => {}
         }
-        up.turn = Turn::listening(mode, now);
+        online.turn = Turn::listening(mode, now);
         all
     }
 
     fn release(&mut self, heard: Duration, now: Time) -> Actions {
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        if self.mode != Mode::Hold || !matches!(up.turn, Turn::Listening { .. }) {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        if self.mode != Mode::Hold || !matches!(online.turn, Turn::Listening { .. }) {
             return Actions::new();
         }
         if heard >= SHORTEST_HOLD {
-            return up.end_turn(now);
+            return online.end_turn(now);
         }
-        up.turn = Turn::Idle { since: now };
+        online.turn = Turn::Idle { since: now };
         actions([Action::Clear, Action::Notify(Notice::TooShort)])
     }
 
@@ -85,18 +85,18 @@ impl Conversation {
         match self.apply_mute(switch) {
             Ok(true) => {}
             Ok(false) => return Actions::new(),
-            Err(news) => return actions([Action::Notify(news)]),
+            Err(notice) => return actions([Action::Notify(notice)]),
         }
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        match &up.turn {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        match &online.turn {
             // Half a turn must not be answered later as if it were whole.
             Turn::Listening { .. } if muted => {
-                up.turn = Turn::Idle { since: now };
+                online.turn = Turn::Idle { since: now };
                 actions([Action::Clear])
             }
             Turn::Idle { .. } if !muted => {
-                up.rest(mode, muted, true, now);
+                online.rest(mode, muted, true, now);
                 Actions::new()
             }
             Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
@@ -108,11 +108,11 @@ impl Conversation {
     /// There has been no speaker for too long: a reply that nobody hears is no reply.
     pub(super) fn give_up_reply(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        match &up.turn {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        match &online.turn {
             Turn::Thinking { .. } | Turn::Speaking { .. } => {
-                let mut all = up.interrupt();
-                up.rest(mode, muted, false, now);
+                let mut all = online.interrupt();
+                online.rest(mode, muted, false, now);
                 let _ = all.push(Action::Notify(Notice::NoSpeaker));
                 all
             }
@@ -124,30 +124,30 @@ impl Conversation {
     pub(super) fn reset(&mut self, now: Time) -> Actions {
         self.mute.by_button = false;
         let mut all = actions([Action::Cut, Action::HangUp]);
-        if let Phase::Online(up) = &mut self.phase {
+        if let Phase::Online(online) = &mut self.phase {
             // The second link is hung up as well: it is not to take over.
-            up.remember(up.failures(), up.handover.dialled(), None);
+            online.set_session(online.failures(), online.handover.dialled(), None);
         }
         all.extend(self.go_offline(now));
         all
     }
 
     /// The first link is no use any more and the second is ready: the owner goes on, and at most a reply is lost.
-    pub(super) fn take_over_whole(&mut self, now: Time) -> Actions {
+    pub(super) fn switch_to_ready_standby(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let mut all = actions([Action::SwitchToStandby]);
-        up.go_on(up.handover.taken());
-        match &mut up.turn {
+        online.switch_session(online.handover.after_switch());
+        match &mut online.turn {
             // The new service hears by itself that somebody is speaking.
             Turn::Listening { speech: true, .. } if mode != Mode::Hold => {
-                up.turn = Turn::listening(mode, now)
+                online.turn = Turn::listening(mode, now)
             }
             Turn::Thinking { .. } => {
-                up.rest(mode, muted, false, now);
+                online.rest(mode, muted, false, now);
                 let _ = all.push(Action::Notify(Notice::NoReply));
             }
-            Turn::Speaking { drained: true, .. } => up.rest(mode, muted, false, now),
+            Turn::Speaking { drained: true, .. } => online.rest(mode, muted, false, now),
             // As much of it as has come is heard.
             Turn::Speaking { sent, .. } => *sent = true,
             Turn::Idle { .. } | Turn::Listening { .. } => {}
@@ -159,30 +159,30 @@ impl Conversation {
         if self.mode == Mode::Hold || self.muted() {
             return Actions::new();
         }
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        if matches!(up.turn, Turn::Idle { .. }) {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        if matches!(online.turn, Turn::Idle { .. }) {
             return Actions::new();
         }
-        up.turn = Turn::Listening { since: now, speech: true, until: Some(now + UTTERANCE_LIMIT) };
+        online.turn = Turn::Listening { since: now, speech: true, until: Some(now + UTTERANCE_LIMIT) };
         // The service stops the reply by itself: it heard the voice first (protocol §9.3).
         actions([Action::Cut])
     }
 
     fn speech_stopped(&mut self, now: Time) -> Actions {
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        if self.mode != Mode::Hold && matches!(up.turn, Turn::Listening { speech: true, .. }) {
-            up.turn = Turn::Thinking { reply: None, deferred_create: None, until: now + THINK_LIMIT };
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        if self.mode != Mode::Hold && matches!(online.turn, Turn::Listening { speech: true, .. }) {
+            online.turn = Turn::Thinking { reply: None, owed: None, until: now + THINK_LIMIT };
         }
         Actions::new()
     }
 
     fn reply_created(&mut self, id: &Id, now: Time) -> Actions {
         let given_up = self.speaker == SpeakerStatus::GivenUp;
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        up.reply = Generation::Active(id.clone());
-        match &mut up.turn {
-            Turn::Thinking { deferred_create: None, .. } if given_up => self.give_up_reply(now),
-            Turn::Thinking { reply, deferred_create: None, .. } => {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        online.reply = Generation::Active(id.clone());
+        match &mut online.turn {
+            Turn::Thinking { owed: None, .. } if given_up => self.give_up_reply(now),
+            Turn::Thinking { reply, owed: None, .. } => {
                 *reply = Some(id.clone());
                 Actions::new()
             }
@@ -194,30 +194,33 @@ impl Conversation {
     }
 
     fn audio(&mut self, id: &Id, now: Time) -> Actions {
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        if up.admits(id) {
-            let sent = matches!(up.turn, Turn::Speaking { sent: true, .. });
-            up.turn = Turn::Speaking { reply: id.clone(), sent, drained: false, until: now + REPLY_LIMIT };
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        if online.accepts_audio_of(id) {
+            let sent = matches!(online.turn, Turn::Speaking { sent: true, .. });
+            online.turn =
+                Turn::Speaking { reply: id.clone(), sent, drained: false, until: now + REPLY_LIMIT };
         }
         Actions::new()
     }
 
     fn reply_done(&mut self, id: &Id, outcome: ResponseStatus, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let mut all = Actions::new();
-        if up.reply == Generation::Active(id.clone()) {
-            up.reply = Generation::None;
+        if online.reply == Generation::Active(id.clone()) {
+            online.reply = Generation::None;
         }
-        if up.reply == Generation::None {
-            all = up.settle();
-            if let (false, Turn::Thinking { until, .. }) = (all.is_empty(), &mut up.turn) {
+        if online.reply == Generation::None {
+            all = online.take_deferred_create();
+            if let (false, Turn::Thinking { until, .. }) = (all.is_empty(), &mut online.turn) {
                 *until = now + THINK_LIMIT;
             }
         }
-        match &mut up.turn {
-            Turn::Thinking { reply: Some(reply), .. } if reply == id => up.rest(mode, muted, false, now),
-            Turn::Speaking { reply, drained: true, .. } if reply == id => up.rest(mode, muted, false, now),
+        match &mut online.turn {
+            Turn::Thinking { reply: Some(reply), .. } if reply == id => online.rest(mode, muted, false, now),
+            Turn::Speaking { reply, drained: true, .. } if reply == id => {
+                online.rest(mode, muted, false, now)
+            }
             Turn::Speaking { reply, sent, .. } if reply == id => *sent = true,
             Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
                 return all;
@@ -234,9 +237,9 @@ impl Conversation {
 
     fn drained(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        match &mut up.turn {
-            Turn::Speaking { sent: true, .. } => up.rest(mode, muted, false, now),
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        match &mut online.turn {
+            Turn::Speaking { sent: true, .. } => online.rest(mode, muted, false, now),
             Turn::Speaking { drained, until, .. } => {
                 *drained = true;
                 *until = now + STALL_LIMIT;
@@ -246,26 +249,26 @@ impl Conversation {
         Actions::new()
     }
 
-    fn refused(&mut self, refusal: ServerError, now: Time) -> Actions {
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        match refusal {
-            ServerError::ReplyInProgress if up.reply == Generation::Requested => {
+    fn handle_server_error(&mut self, error: ServerError, now: Time) -> Actions {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        match error {
+            ServerError::ReplyInProgress if online.reply == Generation::Requested => {
                 // The one in progress is unknown here; its end is the moment to ask again.
-                up.reply = Generation::None;
-                if let Turn::Thinking { deferred_create, .. } = &mut up.turn {
-                    *deferred_create = Some(now + DEFERRED_CREATE_LIMIT);
+                online.reply = Generation::None;
+                if let Turn::Thinking { owed, .. } = &mut online.turn {
+                    *owed = Some(now + DEFERRED_CREATE_LIMIT);
                 }
                 Actions::new()
             }
             ServerError::NothingToCommit => {
-                if let Turn::Thinking { deferred_create, .. } = &mut up.turn {
-                    *deferred_create = None;
+                if let Turn::Thinking { owed, .. } = &mut online.turn {
+                    *owed = None;
                 }
                 Actions::new()
             }
             ServerError::SessionExpired => self.hang_up(CloseReason::Transient, now),
             ServerError::Internal => {
-                if up.errors.add(now) < ERROR_BURST {
+                if online.errors.add(now) < ERROR_BURST {
                     return Actions::new();
                 }
                 self.hang_up(CloseReason::Transient, now)
@@ -285,38 +288,38 @@ impl Conversation {
         }
     }
 
-    fn tick_up(&mut self, now: Time) -> Actions {
+    fn tick_online(&mut self, now: Time) -> Actions {
         if self.input_ended_deadline().is_some_and(|deadline| now >= deadline) {
             return self.leave(now);
         }
-        if let Some(all) = self.rotate(now) {
+        if let Some(all) = self.advance_handover(now) {
             return all;
         }
         let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(up) = &mut self.phase else { return Actions::new() };
-        if up.turn_deadline().is_none_or(|deadline| now < deadline) {
+        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        if online.turn_deadline().is_none_or(|deadline| now < deadline) {
             return Actions::new();
         }
-        match (&up.turn, mode) {
+        match (&online.turn, mode) {
             (Turn::Idle { .. }, _) => Actions::new(),
-            (Turn::Listening { .. }, Mode::Hold) => up.end_turn(now),
+            (Turn::Listening { .. }, Mode::Hold) => online.end_turn(now),
             (Turn::Listening { .. }, Mode::Open | Mode::Tap { .. }) => {
-                up.rest(mode, muted, true, now);
+                online.rest(mode, muted, true, now);
                 actions([Action::Clear])
             }
-            (Turn::Thinking { until, .. }, _) if now < *until => up.settle(),
+            (Turn::Thinking { until, .. }, _) if now < *until => online.take_deferred_create(),
             (Turn::Thinking { .. }, _) => {
-                let mut all = up.interrupt();
+                let mut all = online.interrupt();
                 // Whatever was asked for is not waited for any longer, so it may be asked for again.
-                up.reply = Generation::None;
-                up.rest(mode, muted, false, now);
+                online.reply = Generation::None;
+                online.rest(mode, muted, false, now);
                 let _ = all.push(Action::Notify(Notice::NoReply));
                 all
             }
             (Turn::Speaking { sent, .. }, _) => {
                 let stalled = !sent;
-                let mut all = up.interrupt();
-                up.rest(mode, muted, false, now);
+                let mut all = online.interrupt();
+                online.rest(mode, muted, false, now);
                 if stalled {
                     let _ = all.push(Action::Notify(Notice::ReplyStalled));
                 }

@@ -52,20 +52,24 @@ impl Conversation {
     /// # Errors
     /// When no machine could have become like that.
     pub fn restore(snapshot: &Snapshot, now: Time) -> Result<Self, SnapshotError> {
-        snapshot.0.judge(now)?;
+        snapshot.0.validate(now)?;
         Ok(snapshot.0.clone())
     }
 
-    fn judge(&self, now: Time) -> Result<(), SnapshotError> {
-        if !self.jitter.lasts() {
+    fn validate(&self, now: Time) -> Result<(), SnapshotError> {
+        if !self.jitter.is_valid() {
             return Err(SnapshotError::ZeroSeed);
         }
-        let (listens, said, past_is_past) = match &self.phase {
-            Phase::Offline(link) => (link.is_listening(), link.is_said(), link.dialled() <= now),
-            Phase::Online(up) => (up.is_listening(), false, up.past().all(|time| time <= now)),
+        let (listens, complete, times_are_past) = match &self.phase {
+            Phase::Offline(offline) => {
+                (offline.is_listening(), offline.has_complete_turn(), offline.dialled() <= now)
+            }
+            Phase::Online(online) => {
+                (online.is_listening(), false, online.past_times().all(|time| time <= now))
+            }
             Phase::Leaving { .. } | Phase::Ended => (false, false, true),
         };
-        match (past_is_past, listens && self.muted(), said && self.mode != Mode::Hold) {
+        match (times_are_past, listens && self.muted(), complete && self.mode != Mode::Hold) {
             (false, _, _) => Err(SnapshotError::Future),
             (true, true, _) => Err(SnapshotError::MutedListening),
             (true, false, true) => Err(SnapshotError::CompleteWithoutHold),

@@ -44,10 +44,10 @@ pub(super) enum Turn {
         speech: bool,
         until: Option<Time>,
     },
-    /// While `deferred_create` a reply is to be asked for as soon as the service is done with the one before, or then.
+    /// While `owed` a reply is to be asked for as soon as the service is done with the one before, or then.
     Thinking {
         reply: Option<Id>,
-        deferred_create: Option<Time>,
+        owed: Option<Time>,
         until: Time,
     },
     Speaking {
@@ -68,8 +68,8 @@ pub(super) enum Generation {
 }
 
 impl Online {
-    pub(super) fn begin(mode: Mode, muted: bool, eager: PendingSpeech, now: Time) -> (Self, Actions) {
-        let mut up = Self {
+    pub(super) fn begin(mode: Mode, muted: bool, pending: PendingSpeech, now: Time) -> (Self, Actions) {
+        let mut online = Self {
             turn: Turn::Idle { since: now },
             reply: Generation::None,
             since: now,
@@ -77,35 +77,35 @@ impl Online {
             errors: ErrorBurst { count: 0, first: now },
             handover: Handover::begin(now, None),
         };
-        let then = match (eager, mode) {
-            (PendingSpeech::Complete { .. }, _) => up.end_turn(now),
+        let all = match (pending, mode) {
+            (PendingSpeech::Complete { .. }, _) => online.end_turn(now),
             (
                 PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
                 Mode::Tap { .. } | Mode::Hold,
             ) => {
-                up.turn = Turn::listening(mode, now);
+                online.turn = Turn::listening(mode, now);
                 Actions::new()
             }
             (
                 PendingSpeech::None | PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
                 Mode::Open | Mode::Tap { .. } | Mode::Hold,
             ) => {
-                up.rest(mode, muted, true, now);
+                online.rest(mode, muted, true, now);
                 Actions::new()
             }
         };
-        (up, then)
+        (online, all)
     }
 
     /// Takes in how this session came about and when it will end.
-    pub(super) fn remember(&mut self, failures: u32, dialled: Time, expires: Option<Time>) {
+    pub(super) fn set_session(&mut self, failures: u32, dialled: Time, expires: Option<Time>) {
         self.failures = failures;
         self.handover = Handover::begin(dialled, expires);
     }
 
     /// Goes on in another session, which knows of no reply.
-    pub(super) fn go_on(&mut self, rotation: Handover) {
-        (self.reply, self.handover) = (Generation::None, rotation);
+    pub(super) fn switch_session(&mut self, handover: Handover) {
+        (self.reply, self.handover) = (Generation::None, handover);
     }
 
     /// Returns since when there has been a session.
@@ -118,12 +118,12 @@ impl Online {
         self.failures
     }
 
-    pub(super) fn hears_speech(&self) -> bool {
+    pub(super) fn speech_active(&self) -> bool {
         matches!(self.turn, Turn::Listening { speech: true, .. })
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.at_rest_since().is_some()
+        self.quiet_since().is_some()
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
@@ -131,7 +131,7 @@ impl Online {
     }
 
     /// Tells whether the session may be replaced by another right now.
-    pub(super) fn moment(&self) -> Option<HandoverWindow> {
+    pub(super) fn handover_window(&self) -> Option<HandoverWindow> {
         match (&self.turn, &self.reply) {
             (Turn::Idle { since } | Turn::Listening { since, speech: false, .. }, Generation::None) => {
                 Some(HandoverWindow::Quiet { since: *since })
@@ -151,7 +151,7 @@ impl Online {
         }
     }
 
-    pub(super) fn admits(&self, id: &str) -> bool {
+    pub(super) fn accepts_audio_of(&self, id: &str) -> bool {
         match &self.turn {
             Turn::Thinking { reply: Some(reply), .. } | Turn::Speaking { reply, .. } => reply == id,
             Turn::Thinking { reply: None, .. } | Turn::Idle { .. } | Turn::Listening { .. } => false,
@@ -159,15 +159,15 @@ impl Online {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let rotation = self.handover.deadline(self.moment());
-        self.turn_deadline().into_iter().chain(rotation).min()
+        let handover = self.handover.deadline(self.handover_window());
+        self.turn_deadline().into_iter().chain(handover).min()
     }
 
     pub(super) fn turn_deadline(&self) -> Option<Time> {
         match &self.turn {
             Turn::Idle { .. } => None,
             Turn::Listening { until, .. } => *until,
-            Turn::Thinking { deferred_create, until, .. } => Some(deferred_create.map_or(*until, |deferred_create| deferred_create.min(*until))),
+            Turn::Thinking { owed, until, .. } => Some(owed.map_or(*until, |owed| owed.min(*until))),
             Turn::Speaking { until, .. } => Some(*until),
         }
     }
@@ -182,7 +182,7 @@ impl Online {
         }
     }
 
-    pub(super) fn microphone(&self, mode: Mode) -> bool {
+    pub(super) fn microphone_open(&self, mode: Mode) -> bool {
         match &self.turn {
             Turn::Idle { .. } => false,
             Turn::Listening { .. } => true,
@@ -191,7 +191,7 @@ impl Online {
     }
 
     /// Returns since when nobody speaks, listens to a reply or waits for one.
-    pub(super) fn at_rest_since(&self) -> Option<Time> {
+    pub(super) fn quiet_since(&self) -> Option<Time> {
         match &self.turn {
             Turn::Idle { since } | Turn::Listening { since, speech: false, .. } => Some(*since),
             Turn::Listening { speech: true, .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => None,
@@ -199,10 +199,10 @@ impl Online {
     }
 
     /// Leaves the turn: to wait for the next one where the mode keeps listening, else to idle.
-    pub(super) fn rest(&mut self, mode: Mode, muted: bool, fresh: bool, now: Time) {
+    pub(super) fn rest(&mut self, mode: Mode, muted: bool, tap_over: bool, now: Time) {
         let listens = match mode {
             Mode::Open => !muted,
-            Mode::Tap { .. } => !muted && !fresh,
+            Mode::Tap { .. } => !muted && !tap_over,
             Mode::Hold => false,
         };
         self.turn = if listens { Turn::listening(mode, now) } else { Turn::Idle { since: now } };
@@ -211,8 +211,8 @@ impl Online {
     /// Push to talk: what was said is a turn, and the service has to be asked for the reply.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
         let is_free = self.reply == Generation::None;
-        let deferred_create = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
-        self.turn = Turn::Thinking { reply: None, deferred_create, until: now + THINK_LIMIT };
+        let owed = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
+        self.turn = Turn::Thinking { reply: None, owed, until: now + THINK_LIMIT };
         let mut all = actions([Action::Commit]);
         if is_free {
             self.reply = Generation::Requested;
@@ -221,10 +221,10 @@ impl Online {
         all
     }
 
-    /// Asks for the reply that is deferred_create, if one is.
-    pub(super) fn settle(&mut self) -> Actions {
-        let Turn::Thinking { deferred_create, .. } = &mut self.turn else { return Actions::new() };
-        if deferred_create.take().is_none() {
+    /// Asks for the reply that is owed, if one is.
+    pub(super) fn take_deferred_create(&mut self) -> Actions {
+        let Turn::Thinking { owed, .. } = &mut self.turn else { return Actions::new() };
+        if owed.take().is_none() {
             return Actions::new();
         }
         self.reply = Generation::Requested;
@@ -241,7 +241,7 @@ impl Online {
     }
 
     /// Lists the times in it that lie behind.
-    pub(super) fn past(&self) -> impl Iterator<Item = Time> {
+    pub(super) fn past_times(&self) -> impl Iterator<Item = Time> {
         let since = match &self.turn {
             Turn::Idle { since } | Turn::Listening { since, .. } => Some(*since),
             Turn::Thinking { .. } | Turn::Speaking { .. } => None,
