@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use crate::protocol::Role;
 
 /// Turns kept; the oldest is forgotten. A conversation goes on from its last minutes.
-const TURNS: usize = 32;
+const MAX_TURNS: usize = 32;
 /// Characters kept of all turns together; the oldest turns are forgotten: about 2000 tokens, a fiftieth of what the
 /// service takes in a minute (protocol §4.2).
-const CHARACTERS: usize = 8000;
+const MAX_CHARACTERS: usize = 8000;
 /// Characters kept of one turn; the rest of it is forgotten.
-const TURN_CHARACTERS: usize = 2000;
+const MAX_TURN_CHARACTERS: usize = 2000;
 /// Cuts kept whose words have not come yet; a reply has one item or two. The oldest is forgotten.
-const CUTS: usize = 8;
+const MAX_CUTS: usize = 8;
 
 /// The turns so far, oldest first.
 #[derive(Debug, Default)]
@@ -52,27 +52,27 @@ impl History {
         if words.is_empty() {
             return;
         }
-        let kept: String = words.chars().take(TURN_CHARACTERS).collect();
+        let kept: String = words.chars().take(MAX_TURN_CHARACTERS).collect();
         let whole = kept.len() == words.len();
         self.turns.push_back(HistoryTurn { who, item: item.to_owned(), words: kept, whole });
         // The words of a reply that was cut may come after the cut.
         if let Some(at) = self.cuts.iter().position(|(cut, _)| !item.is_empty() && cut == item)
-            && let Some((_, heard)) = self.cuts.remove(at)
+            && let Some((_, share)) = self.cuts.remove(at)
         {
-            self.shorten(item, heard);
+            self.truncate_turn(item, share);
         }
-        while self.turns.len() > TURNS || self.characters() > CHARACTERS {
+        while self.turns.len() > MAX_TURNS || self.characters() > MAX_CHARACTERS {
             self.turns.pop_front();
         }
     }
 
     /// Shortens an item to the share that was heard, now or when its words come.
-    pub fn truncate(&mut self, item: &str, heard: PlayedShare) {
-        if !self.shorten(item, heard) {
-            if self.cuts.len() == CUTS {
+    pub fn truncate(&mut self, item: &str, share: PlayedShare) {
+        if !self.truncate_turn(item, share) {
+            if self.cuts.len() == MAX_CUTS {
                 self.cuts.pop_front();
             }
-            self.cuts.push_back((item.to_owned(), heard));
+            self.cuts.push_back((item.to_owned(), share));
         }
     }
 
@@ -87,14 +87,14 @@ impl History {
     }
 
     /// Leaves the share of an item's words that was heard, and returns whether they were there.
-    fn shorten(&mut self, item: &str, PlayedShare { heard_ms, received_ms }: PlayedShare) -> bool {
+    fn truncate_turn(&mut self, item: &str, PlayedShare { heard_ms, received_ms }: PlayedShare) -> bool {
         let Some(at) = self.turns.iter().rposition(|turn| turn.item == item) else { return false };
         let words = self.turns.get(at).map_or(0, |turn| turn.words.split_whitespace().count() as u64);
-        let share = words.saturating_mul(heard_ms.min(received_ms)) / received_ms.max(1);
+        let heard_words = words.saturating_mul(heard_ms.min(received_ms)) / received_ms.max(1);
         match self.turns.get_mut(at) {
-            Some(turn) if share > 0 => {
-                turn.whole &= share == words;
-                let heard: Vec<&str> = turn.words.split_whitespace().take(share as usize).collect();
+            Some(turn) if heard_words > 0 => {
+                turn.whole &= heard_words == words;
+                let heard: Vec<&str> = turn.words.split_whitespace().take(heard_words as usize).collect();
                 turn.words = heard.join(" ");
             }
             Some(_) | None => {
@@ -120,30 +120,30 @@ mod tests {
             history.push(Role::User, &format!("i{turn}"), &format!("turn {turn}"));
         }
         let kept = kept(&history);
-        assert_eq!((kept.len(), kept[0].1, kept[31].1), (TURNS, "turn 8", "turn 39"));
+        assert_eq!((kept.len(), kept[0].1, kept[31].1), (MAX_TURNS, "turn 8", "turn 39"));
     }
 
     #[test]
     fn neither_the_history_nor_a_turn_exceeds_its_limit() {
         let mut history = History::default();
         history.push(Role::User, "a", &"ä".repeat(3000));
-        assert_eq!(kept(&history), [(Role::User, &*"ä".repeat(TURN_CHARACTERS), false)]);
+        assert_eq!(kept(&history), [(Role::User, &*"ä".repeat(MAX_TURN_CHARACTERS), false)]);
         for turn in ["b", "c", "d", "e"] {
-            history.push(Role::Assistant, turn, &turn.repeat(TURN_CHARACTERS));
+            history.push(Role::Assistant, turn, &turn.repeat(MAX_TURN_CHARACTERS));
         }
-        assert_eq!(history.characters(), CHARACTERS);
-        assert_eq!(kept(&history)[0].1, "b".repeat(TURN_CHARACTERS));
+        assert_eq!(history.characters(), MAX_CHARACTERS);
+        assert_eq!(kept(&history)[0].1, "b".repeat(MAX_TURN_CHARACTERS));
     }
 
     #[test]
     fn a_cut_reply_keeps_its_heard_share_whichever_comes_first() {
-        let heard = PlayedShare { heard_ms: 1000, received_ms: 2000 };
+        let share = PlayedShare { heard_ms: 1000, received_ms: 2000 };
         for words_first in [true, false] {
             let mut history = History::default();
             if words_first {
                 history.push(Role::Assistant, "i", "one two three four");
             }
-            history.truncate("i", heard);
+            history.truncate("i", share);
             if !words_first {
                 history.push(Role::Assistant, "i", "one two three four");
             }

@@ -24,11 +24,11 @@ pub const CORRECTIONS: usize = 32;
 pub struct Ledger {
     frames_per_ms: u64,
     spans: Deque<Span, ITEMS>,
-    due: Vec<QueuedCorrection, CORRECTIONS>,
+    corrections: Vec<QueuedCorrection, CORRECTIONS>,
     /// Items that a cut has settled; what still comes of them changes nothing.
     closed: Deque<Id, ITEMS>,
     replies_done: Deque<Id, ITEMS>,
-    drained_told: bool,
+    drained_reported: bool,
     turn: TurnTimings,
 }
 
@@ -103,10 +103,10 @@ impl Ledger {
         Self {
             frames_per_ms: u64::from(rate_hz / 1000).max(1),
             spans: Deque::new(),
-            due: Vec::new(),
+            corrections: Vec::new(),
             closed: Deque::new(),
             replies_done: Deque::new(),
-            drained_told: true,
+            drained_reported: true,
             turn: TurnTimings::default(),
         }
     }
@@ -115,7 +115,7 @@ impl Ledger {
     /// whether there was room in the book.
     #[must_use]
     pub fn queue(&mut self, reply: &str, item: &str, content_index: u32, at: u64, frames: u64) -> bool {
-        self.drained_told = false;
+        self.drained_reported = false;
         if let Some(last) = self.spans.back_mut()
             && last.end == at
             && last.item == item
@@ -141,9 +141,9 @@ impl Ledger {
     /// be forgotten by the service, or it would remember words that never were.
     pub fn discarded(&mut self, reply: &str, item: &str) {
         let known = self.spans.iter().any(|span| span.item == item)
-            || self.closed.iter().any(|settled| settled == item);
+            || self.closed.iter().any(|closed| closed == item);
         let (false, Ok(reply), Ok(item)) = (known, Id::try_from(reply), Id::try_from(item)) else { return };
-        remember(&mut self.closed, &item);
+        push_evicting(&mut self.closed, &item);
         self.queue_correction(&reply, Correction::Delete { item });
     }
 
@@ -158,23 +158,23 @@ impl Ledger {
 
     /// Takes in that the service is done with a reply, so that its items can be deleted.
     pub fn reply_done(&mut self, reply: &Id) {
-        remember(&mut self.replies_done, reply);
+        push_evicting(&mut self.replies_done, reply);
         for span in self.spans.iter_mut().filter(|span| span.reply == *reply) {
             span.complete = true;
         }
     }
 
     /// Takes in up to which place of the spoken lane the loudspeaker has been heard.
-    pub fn played(&mut self, place: u64, now: Time) {
+    pub fn played(&mut self, position: u64, now: Time) {
         if self.turn.first_heard.is_none()
             && self.turn.first_audio.is_some()
             && let Some(span) = self.spans.front()
-            && place > span.start
+            && position > span.start
         {
-            self.turn.first_heard = Some(now - self.duration(place - span.start));
+            self.turn.first_heard = Some(now - self.duration(position - span.start));
         }
         while let Some(span) = self.spans.front()
-            && span.end <= place
+            && span.end <= position
             && (span.complete || self.spans.len() > 1)
         {
             self.turn.heard += self.duration(span.end - span.start);
@@ -184,11 +184,11 @@ impl Ledger {
 
     /// Tells, once, that everything queued has been heard.
     #[must_use]
-    pub fn take_drained(&mut self, place: u64) -> bool {
-        let drained = self.spans.back().is_none_or(|last| last.end <= place);
-        let fresh = drained && !self.drained_told;
-        self.drained_told |= fresh;
-        fresh
+    pub fn take_drained(&mut self, position: u64) -> bool {
+        let drained = self.spans.back().is_none_or(|last| last.end <= position);
+        let newly_drained = drained && !self.drained_reported;
+        self.drained_reported |= newly_drained;
+        newly_drained
     }
 
     /// Tells whether any item has audio that is queued, being heard, or not yet known to be over.
@@ -199,8 +199,8 @@ impl Ledger {
 
     /// Returns how many frames are still to be heard.
     #[must_use]
-    pub fn unplayed_frames(&self, place: u64) -> u64 {
-        self.spans.back().map_or(0, |last| last.end.saturating_sub(place))
+    pub fn unplayed_frames(&self, position: u64) -> u64 {
+        self.spans.back().map_or(0, |last| last.end.saturating_sub(position))
     }
 
     /// Takes in the speaker's word on a cut: of what stood before `cut`, everything up to `heard` was
@@ -215,23 +215,23 @@ impl Ledger {
             self.turn.heard += self.duration(frames);
             self.close_span(&span, frames);
         }
-        self.drained_told |= self.spans.is_empty();
+        self.drained_reported |= self.spans.is_empty();
     }
 
     /// Takes out the next correction that the service can take.
     pub fn next_correction(&mut self) -> Option<Correction> {
-        let ripe = self.due.iter().position(|due| match due.correction {
+        let ready = self.corrections.iter().position(|queued| match queued.correction {
             Correction::Truncate { .. } => true,
             // Deleting an item that is still being made is undefined; its reply's end comes soon.
-            Correction::Delete { .. } => self.replies_done.iter().any(|done| *done == due.reply),
+            Correction::Delete { .. } => self.replies_done.iter().any(|done| *done == queued.reply),
         })?;
-        Some(self.due.remove(ripe).correction)
+        Some(self.corrections.remove(ready).correction)
     }
 
     /// Takes in that the session that knew the items is gone: nothing is to be corrected any more, and what is
     /// still queued is followed to its end.
     pub fn session_lost(&mut self) {
-        self.due.clear();
+        self.corrections.clear();
         self.closed.clear();
         self.replies_done.clear();
         for span in self.spans.iter_mut() {
@@ -256,7 +256,7 @@ impl Ledger {
     }
 
     fn close_span(&mut self, span: &Span, frames: u64) {
-        remember(&mut self.closed, &span.item);
+        push_evicting(&mut self.closed, &span.item);
         if span.orphaned || frames == span.end - span.start && span.complete {
             return;
         }
@@ -276,10 +276,10 @@ impl Ledger {
     }
 
     fn queue_correction(&mut self, reply: &Id, correction: Correction) {
-        if self.due.is_full() {
-            self.due.remove(0);
+        if self.corrections.is_full() {
+            self.corrections.remove(0);
         }
-        let _ = self.due.push(QueuedCorrection { reply: reply.clone(), correction });
+        let _ = self.corrections.push(QueuedCorrection { reply: reply.clone(), correction });
     }
 
     fn duration(&self, frames: u64) -> Duration {
@@ -288,9 +288,9 @@ impl Ledger {
 }
 
 /// Keeps the latest names, forgetting the oldest.
-fn remember(names: &mut Deque<Id, ITEMS>, name: &Id) {
-    if names.is_full() {
-        names.pop_front();
+fn push_evicting(ids: &mut Deque<Id, ITEMS>, id: &Id) {
+    if ids.is_full() {
+        ids.pop_front();
     }
-    let _ = names.push_back(name.clone());
+    let _ = ids.push_back(id.clone());
 }
