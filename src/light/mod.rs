@@ -119,13 +119,13 @@ pub struct LightFrame {
 ///
 /// Levels move only pictures that have a `next`; looking at them more often than that is waste.
 #[must_use]
-pub fn render(facts: &LightState, now: Time, levels: Levels, face: LedCaps) -> LightFrame {
-    let (ages, into_step) = Ages::of(facts, now);
+pub fn render(light: &LightState, now: Time, levels: Levels, caps: LedCaps) -> LightFrame {
+    let (ages, into_step) = Ages::of(light, now);
     let at = |ages: &Ages, levels| {
-        let scene = Scene::of(facts, ages);
+        let scene = Scene::of(light, ages);
         let pixels =
-            render::pixels(scene, &render::RenderInput { live: facts.microphone_live, levels, face }, ages);
-        (pixels, scene.name(facts.state))
+            render::pixels(scene, &render::RenderInput { live: light.microphone_live, levels, caps }, ages);
+        (pixels, scene.name(light.state))
     };
     let (pixels, name) = at(&ages, levels);
     let follows = {
@@ -134,7 +134,7 @@ pub fn render(facts: &LightState, now: Time, levels: Levels, face: LedCaps) -> L
     };
     let before = (&pixels, name);
     let changes = |steps: &i64| {
-        let (pixels, name) = at(&ages.plus_steps(*steps), levels);
+        let (pixels, name) = at(&ages.after_steps(*steps), levels);
         *steps == 1 && follows || (&pixels, name) != before
     };
     let next = (1..=HORIZON_STEPS).find(changes).map(|steps| STEP * steps as u32 - into_step);
@@ -143,10 +143,10 @@ pub fn render(facts: &LightState, now: Time, levels: Levels, face: LedCaps) -> L
 
 /// Names what the device is doing, and how long it is called so if no fact changes.
 #[must_use]
-pub fn word(facts: &LightState, now: Time) -> (&'static str, Option<Duration>) {
-    let (ages, into_step) = Ages::of(facts, now);
-    let name = |ages: &Ages| Scene::of(facts, ages).name(facts.state);
-    let next = (1..=HORIZON_STEPS).find(|steps| name(&ages.plus_steps(*steps)) != name(&ages));
+pub fn word(light: &LightState, now: Time) -> (&'static str, Option<Duration>) {
+    let (ages, into_step) = Ages::of(light, now);
+    let name = |ages: &Ages| Scene::of(light, ages).name(light.state);
+    let next = (1..=HORIZON_STEPS).find(|steps| name(&ages.after_steps(*steps)) != name(&ages));
     (name(&ages), next.map(|steps| STEP * steps as u32 - into_step))
 }
 

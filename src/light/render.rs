@@ -8,51 +8,51 @@ use super::scene::{Ages, Scene};
 use super::{DARK_MS, Fault, LedCaps, Levels, PIXELS, loudness};
 
 /// The least that a pixel shows that is lit at all for the microphone's sake: a quarter.
-const FLOOR: u8 = 64;
+const MIN_LIVE: u8 = 64;
 
 /// What a scene is painted for.
 pub(super) struct RenderInput {
     pub(super) live: bool,
     pub(super) levels: Levels,
-    pub(super) face: LedCaps,
+    pub(super) caps: LedCaps,
 }
 
 /// Paints every pixel.
-pub(super) fn pixels(scene: Scene, look: &RenderInput, ages: &Ages) -> heapless::Vec<[u8; 3], PIXELS> {
-    let LedCaps { pixels, colour, dimmable: shades } = look.face;
+pub(super) fn pixels(scene: Scene, input: &RenderInput, ages: &Ages) -> heapless::Vec<[u8; 3], PIXELS> {
+    let LedCaps { pixels, colour, dimmable } = input.caps;
     let count = pixels.clamp(1, PIXELS);
-    let at = ages.of_scene(scene);
+    let age_ms = ages.of_pattern(scene);
     if !colour {
         let has_just_closed = ages.closed.is_some_and(|age| age < DARK_MS);
-        let lit = if has_just_closed && !look.live { 0 } else { white(scene, look, at) };
+        let lit = if has_just_closed && !input.live { 0 } else { single_colour(scene, input, age_ms) };
         return (0..count).map(|_| [lit; 3]).collect();
     }
-    let paint = |index| {
+    let pixel = |index| {
         let lit = match count {
-            1 => wave(scene, at, look.levels),
-            _ => spread(scene, at, look.levels, index, count),
+            1 => single_pixel(scene, age_ms, input.levels),
+            _ => pixel_of_many(scene, age_ms, input.levels, index, count),
         };
         // The first pixel is green however bright the rest is.
-        let is_green = look.live && (index == 0 || lit < FLOOR);
-        let rgb = if is_green { green(scene, lit) } else { tinted(hue(scene), lit) };
-        if shades { rgb } else { full(rgb) }
+        let is_green = input.live && (index == 0 || lit < MIN_LIVE);
+        let rgb = if is_green { green(scene, lit) } else { tint(colour_of(scene), lit) };
+        if dimmable { rgb } else { saturate(rgb) }
     };
-    (0..count).map(paint).collect()
+    (0..count).map(pixel).collect()
 }
 
 /// Gives how bright a lamp of one colour is.
-fn white(scene: Scene, look: &RenderInput, at: i64) -> u8 {
-    match (look.live, look.face.dimmable) {
-        (true, true) => above_floor(wave(scene, at, look.levels)),
+fn single_colour(scene: Scene, input: &RenderInput, age_ms: i64) -> u8 {
+    match (input.live, input.caps.dimmable) {
+        (true, true) => at_least_live(single_pixel(scene, age_ms, input.levels)),
         (true, false) => u8::MAX,
-        (false, true) => sparkle(scene, at, look.levels),
-        (false, false) if sparkle(scene, at, look.levels) > 0 => u8::MAX,
+        (false, true) => glint(scene, age_ms, input.levels),
+        (false, false) if glint(scene, age_ms, input.levels) > 0 => u8::MAX,
         (false, false) => 0,
     }
 }
 
 /// The colour of a scene while the microphone is closed. None may be mistaken for green.
-fn hue(scene: Scene) -> [u8; 3] {
+fn colour_of(scene: Scene) -> [u8; 3] {
     match scene {
         Scene::Booting | Scene::Interrupted | Scene::Volume(_) => [255, 255, 255],
         Scene::Connecting => [200, 200, 255],
@@ -65,73 +65,78 @@ fn hue(scene: Scene) -> [u8; 3] {
 }
 
 /// Gives how bright a single pixel is, for lamps that may shine as long as they like.
-fn wave(scene: Scene, at: i64, levels: Levels) -> u8 {
+fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
-        Scene::Booting => share(at % 1000 + 50, 1000),
-        Scene::Connecting => flash(at, &[800, 800]),
+        Scene::Booting => ratio(age_ms % 1000 + 50, 1000),
+        Scene::Connecting => flash(age_ms, &[800, 800]),
         Scene::Idle => 24,
         Scene::Listening => loudness(levels.microphone),
-        Scene::Thinking => breath(at),
+        Scene::Thinking => breath(age_ms),
         // The tick is what listening does not have, in silence and in noise.
-        Scene::Speaking if at % 400 < 50 => 40,
-        Scene::Speaking => 100 + part(155, loudness(levels.speaker)),
+        Scene::Speaking if age_ms % 400 < 50 => 40,
+        Scene::Speaking => 100 + scale(155, loudness(levels.speaker)),
         Scene::Muted => 255,
-        Scene::Offline => flash(at, &[150, 150, 150, 2550]),
-        Scene::Interrupted => flash(at, &[150, 150]),
-        Scene::Volume(percent) => part(flash(at, &[400, 100]), bright(percent)),
-        Scene::Fault(fault) => blinks(fault, at, &BlinkCode { first_ms: 0, lit_ms: 200, last_ms: 1400 }),
-        Scene::Reset { hold_ms } => alarm(at, hold_ms),
+        Scene::Offline => flash(age_ms, &[150, 150, 150, 2550]),
+        Scene::Interrupted => flash(age_ms, &[150, 150]),
+        Scene::Volume(percent) => scale(flash(age_ms, &[400, 100]), volume_brightness(percent)),
+        Scene::Fault(fault) => blinks(fault, age_ms, &BlinkCode { first_ms: 0, lit_ms: 200, last_ms: 1400 }),
+        Scene::Reset { hold_ms } => countdown(age_ms, hold_ms),
     }
 }
 
 /// Gives how bright a single pixel is for lamps that must mostly be dark: short glints after a pause.
-fn sparkle(scene: Scene, at: i64, levels: Levels) -> u8 {
+fn glint(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
-        Scene::Booting => flash(at, &[0, 200, 50]),
-        Scene::Connecting | Scene::Listening => flash(at, &[0, 850, 150]),
+        Scene::Booting => flash(age_ms, &[0, 200, 50]),
+        Scene::Connecting | Scene::Listening => flash(age_ms, &[0, 850, 150]),
         Scene::Idle => 0,
-        Scene::Thinking => flash(at, &[0, 400, 100]),
-        Scene::Speaking => {
-            part(flash(at, &[0, 300, 150, 150, 50]), FLOOR + part(255 - FLOOR, loudness(levels.speaker)))
+        Scene::Thinking => flash(age_ms, &[0, 400, 100]),
+        Scene::Speaking => scale(
+            flash(age_ms, &[0, 300, 150, 150, 50]),
+            MIN_LIVE + scale(255 - MIN_LIVE, loudness(levels.speaker)),
+        ),
+        Scene::Muted => flash(age_ms, &[0, 3900, 100]),
+        Scene::Offline => flash(age_ms, &[0, 2550, 150, 150, 150]),
+        Scene::Interrupted => flash(age_ms, &[0, 200, 100]),
+        Scene::Volume(percent) => scale(flash(age_ms, &[0, 200, 100]), volume_brightness(percent)),
+        Scene::Fault(fault) => {
+            blinks(fault, age_ms, &BlinkCode { first_ms: 300, lit_ms: 150, last_ms: 1100 })
         }
-        Scene::Muted => flash(at, &[0, 3900, 100]),
-        Scene::Offline => flash(at, &[0, 2550, 150, 150, 150]),
-        Scene::Interrupted => flash(at, &[0, 200, 100]),
-        Scene::Volume(percent) => part(flash(at, &[0, 200, 100]), bright(percent)),
-        Scene::Fault(fault) => blinks(fault, at, &BlinkCode { first_ms: 300, lit_ms: 150, last_ms: 1100 }),
-        Scene::Reset { hold_ms } => alarm(at, hold_ms),
+        Scene::Reset { hold_ms } => countdown(age_ms, hold_ms),
     }
 }
 
 /// Gives how bright pixel `index` of `count` is, for lamps that have several.
-fn spread(scene: Scene, at: i64, levels: Levels, index: usize, count: usize) -> u8 {
+fn pixel_of_many(scene: Scene, age_ms: i64, levels: Levels, index: usize, count: usize) -> u8 {
     let (index, count) = (index as i64, count as i64);
-    let round = |period_ms: i64| at % period_ms * count / period_ms;
-    let bar = |of: i64, whole: i64| (of * count + whole - 1) / whole;
+    let position = |period_ms: i64| age_ms % period_ms * count / period_ms;
+    let lit_pixels = |of: i64, whole: i64| (of * count + whole - 1) / whole;
     match scene {
-        Scene::Booting if index < bar(at % 1000 + 50, 1050) => 255,
-        Scene::Connecting if index == round(1600) => 255,
-        Scene::Thinking if index == round(1000) => 255,
-        Scene::Thinking if index == (round(1000) + count - 1) % count => 80,
+        Scene::Booting if index < lit_pixels(age_ms % 1000 + 50, 1050) => 255,
+        Scene::Connecting if index == position(1600) => 255,
+        Scene::Thinking if index == position(1000) => 255,
+        Scene::Thinking if index == (position(1000) + count - 1) % count => 80,
         Scene::Booting | Scene::Connecting | Scene::Thinking => 0,
-        Scene::Speaking if index < bar(loudness(levels.speaker).into(), 255) => wave(scene, at, levels),
-        Scene::Speaking => wave(scene, at, Levels::default()),
-        Scene::Volume(percent) if index < bar(percent.into(), 100) => 255,
+        Scene::Speaking if index < lit_pixels(loudness(levels.speaker).into(), 255) => {
+            single_pixel(scene, age_ms, levels)
+        }
+        Scene::Speaking => single_pixel(scene, age_ms, Levels::default()),
+        Scene::Volume(percent) if index < lit_pixels(percent.into(), 100) => 255,
         Scene::Volume(_) => 8,
-        Scene::Reset { hold_ms } if index < at.min(hold_ms) * count / hold_ms.max(1) => 255,
-        Scene::Reset { hold_ms } => alarm(at, hold_ms),
+        Scene::Reset { hold_ms } if index < age_ms.min(hold_ms) * count / hold_ms.max(1) => 255,
+        Scene::Reset { hold_ms } => countdown(age_ms, hold_ms),
         Scene::Idle
         | Scene::Listening
         | Scene::Muted
         | Scene::Offline
         | Scene::Interrupted
-        | Scene::Fault(_) => wave(scene, at, levels),
+        | Scene::Fault(_) => single_pixel(scene, age_ms, levels),
     }
 }
 
 /// Gives the brightness within a pattern that is lit, dark, lit and so on for `spans_ms`.
-fn flash(at: i64, spans_ms: &[i64]) -> u8 {
-    let mut rest = at % spans_ms.iter().sum::<i64>().max(1);
+fn flash(age_ms: i64, spans_ms: &[i64]) -> u8 {
+    let mut rest = age_ms % spans_ms.iter().sum::<i64>().max(1);
     for (index, span_ms) in spans_ms.iter().enumerate() {
         if rest < *span_ms {
             return if index % 2 == 0 { 255 } else { 0 };
@@ -148,60 +153,60 @@ struct BlinkCode {
     last_ms: i64,
 }
 
-fn blinks(fault: Fault, at: i64, blink: &BlinkCode) -> u8 {
+fn blinks(fault: Fault, age_ms: i64, blink: &BlinkCode) -> u8 {
     const EACH_MS: i64 = 400;
     let blinking = i64::from(fault.blinks()) * EACH_MS;
-    let rest = at % (blink.first_ms + blinking + blink.last_ms) - blink.first_ms;
+    let rest = age_ms % (blink.first_ms + blinking + blink.last_ms) - blink.first_ms;
     if (0..blinking).contains(&rest) && rest % EACH_MS < blink.lit_ms { 255 } else { 0 }
 }
 
 /// Blinks faster with each third of what is left before it acts.
-fn alarm(at: i64, hold_ms: i64) -> u8 {
+fn countdown(age_ms: i64, hold_ms: i64) -> u8 {
     let third = (hold_ms / 3).max(1);
-    let passed = (at / third).min(2);
+    let passed = (age_ms / third).min(2);
     let dark_ms = [400, 200, 100][passed as usize];
-    flash(at - passed * third, &[0, dark_ms, 100])
+    flash(age_ms - passed * third, &[0, dark_ms, 100])
 }
 
 /// Rises and falls again.
-fn breath(at: i64) -> u8 {
+fn breath(age_ms: i64) -> u8 {
     const BREATH_MS: i64 = 2000;
-    let at = at % BREATH_MS;
-    20 + part(235, share(at.min(BREATH_MS - at), BREATH_MS / 2))
+    let age_ms = age_ms % BREATH_MS;
+    20 + scale(235, ratio(age_ms.min(BREATH_MS - age_ms), BREATH_MS / 2))
 }
 
 /// The volume as brightness: the lowest is still to be seen.
-fn bright(percent: u8) -> u8 {
-    share(percent.into(), 100).max(24)
+fn volume_brightness(percent: u8) -> u8 {
+    ratio(percent.into(), 100).max(24)
 }
 
 /// Gives green that is brighter than the microphone's floor by `lit`, with a breath of the scene's colour.
 fn green(scene: Scene, lit: u8) -> [u8; 3] {
-    let lit = above_floor(lit);
-    let [red, _, blue] = tinted(hue(scene), lit);
+    let lit = at_least_live(lit);
+    let [red, _, blue] = tint(colour_of(scene), lit);
     [red / 3, lit, blue / 3]
 }
 
-fn above_floor(lit: u8) -> u8 {
-    FLOOR + part(255 - FLOOR, lit)
+fn at_least_live(lit: u8) -> u8 {
+    MIN_LIVE + scale(255 - MIN_LIVE, lit)
 }
 
-fn tinted(hue: [u8; 3], lit: u8) -> [u8; 3] {
-    hue.map(|channel| part(lit, channel))
+fn tint(colour: [u8; 3], lit: u8) -> [u8; 3] {
+    colour.map(|channel| scale(lit, channel))
 }
 
 /// Turns each channel on or off, so that the colour stays what it is.
-fn full(rgb: [u8; 3]) -> [u8; 3] {
+fn saturate(rgb: [u8; 3]) -> [u8; 3] {
     let most = rgb.into_iter().max().unwrap_or(0);
-    rgb.map(|channel| if most >= FLOOR && channel >= most.div_ceil(2) { 255 } else { 0 })
+    rgb.map(|channel| if most >= MIN_LIVE && channel >= most.div_ceil(2) { 255 } else { 0 })
 }
 
 /// Gives `of / whole` as a part of 255.
-fn share(of: i64, whole: i64) -> u8 {
+fn ratio(of: i64, whole: i64) -> u8 {
     (of * 255 / whole.max(1)).clamp(0, 255) as u8
 }
 
 /// Gives `part` of 255 of `whole`.
-fn part(whole: u8, part: u8) -> u8 {
-    (u16::from(whole) * u16::from(part) / 255) as u8
+fn scale(whole: u8, factor: u8) -> u8 {
+    (u16::from(whole) * u16::from(factor) / 255) as u8
 }

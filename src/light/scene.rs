@@ -50,32 +50,32 @@ pub(super) struct Ages {
 
 impl Scene {
     /// Chooses what matters most: first what the owner does with his hands.
-    pub(super) fn of(facts: &LightState, ages: &Ages) -> Self {
-        if let Some(HoldProgress { since, until }) = facts.reset {
+    pub(super) fn of(light: &LightState, ages: &Ages) -> Self {
+        if let Some(HoldProgress { since, until }) = light.reset {
             return Self::Reset { hold_ms: millis((until - since).as_nanos() as i128) };
         }
-        match facts.volume {
+        match light.volume {
             Some((percent, _)) if ages.volume < Some(VOLUME_MS) => return Self::Volume(percent.min(100)),
             Some(_) | None => {}
         }
         if ages.interrupted.is_some_and(|age| age < FLASH_MS) {
             return Self::Interrupted;
         }
-        let busy = match facts.state {
+        let busy = match light.state {
             State::Thinking | State::Speaking => true,
             State::Connecting | State::Idle | State::Listening | State::Offline | State::Muted => false,
         };
-        match facts.fault {
+        match light.fault {
             Some((fault, _)) if !busy && (fault.is_lasting() || ages.fault < Some(FAULT_MS)) => {
                 return Self::Fault(fault);
             }
             Some(_) | None => {}
         }
-        if !facts.booted {
+        if !light.booted {
             return Self::Booting;
         }
-        match facts.state {
-            State::Listening if facts.microphone_live => Self::Listening,
+        match light.state {
+            State::Listening if light.microphone_live => Self::Listening,
             // The microphone is about to open.
             State::Listening => Self::Connecting,
             State::Speaking => Self::Speaking,
@@ -116,25 +116,25 @@ impl Scene {
 
 impl Ages {
     /// Gives the ages at the step that `now` is in, and how far into it `now` is.
-    pub(super) fn of(facts: &LightState, now: Time) -> (Self, Duration) {
-        let into_step = Duration::from_nanos(((now - facts.since).as_nanos() % STEP.as_nanos()) as u64);
+    pub(super) fn of(light: &LightState, now: Time) -> (Self, Duration) {
+        let into_step = Duration::from_nanos(((now - light.since).as_nanos() % STEP.as_nanos()) as u64);
         let age = |at: Time| {
             let nanos = i128::try_from((now - at).as_nanos()).unwrap_or(i128::MAX);
             millis(nanos - into_step.as_nanos() as i128)
         };
         let ages = Self {
-            state: age(facts.since),
-            closed: facts.closed.map(age),
-            reset: facts.reset.map(|hold| age(hold.since)),
-            interrupted: facts.interrupted.map(age),
-            volume: facts.volume.map(|(_, at)| age(at)),
-            fault: facts.fault.map(|(_, at)| age(at)),
+            state: age(light.since),
+            closed: light.closed.map(age),
+            reset: light.reset.map(|hold| age(hold.since)),
+            interrupted: light.interrupted.map(age),
+            volume: light.volume.map(|(_, at)| age(at)),
+            fault: light.fault.map(|(_, at)| age(at)),
         };
         (ages, into_step)
     }
 
     /// Gives what they are so many steps later.
-    pub(super) fn plus_steps(&self, steps: i64) -> Self {
+    pub(super) fn after_steps(&self, steps: i64) -> Self {
         let age = |age: i64| age.saturating_add(steps * STEP_MS);
         Self {
             state: age(self.state),
@@ -147,7 +147,7 @@ impl Ages {
     }
 
     /// Gives how long the scene has been visible: patterns begin anew where another scene was before.
-    pub(super) fn of_scene(&self, scene: Scene) -> i64 {
+    pub(super) fn of_pattern(&self, scene: Scene) -> i64 {
         let own = match scene {
             // How far it is must stay true.
             Scene::Reset { .. } => return self.reset.unwrap_or(0).max(0),
