@@ -1,6 +1,7 @@
-//! When to try again after a link is lost: full jitter, growing, inside the service's 30 connections a minute.
+//! Reconnect delays: exponential backoff with full jitter, within the service's limit of 30 connections a
+//! minute.
 //!
-//! It does not decide whether to try again; that is the loss's own business.
+//! It does not decide whether to reconnect; [`CloseReason`] says whether another attempt can help.
 
 use std::time::Duration;
 
@@ -8,33 +9,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::nanos;
 
-/// The least time between two dials: at most 25 in any minute, where the service allows a resource 30 new
-/// connections (protocol §4.2) and another device may share it.
+/// Minimum time between two dials. It allows 25 a minute; the service allows a resource 30 new connections a
+/// minute (protocol §4.2), and another device may use the same resource.
 pub const RETRY_SPACING: Duration = Duration::from_millis(2500);
-/// How long a session must have lasted for the failures before it to be forgotten: a service that takes every
-/// session and drops it at once is not to be dialled without growing pauses.
+/// Duration after which a session counts as stable and resets the backoff. Without it, a service that accepts
+/// every session and drops it at once would be dialled without growing delays.
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
-/// How long after "too many" of anything nothing is asked of the service, where it names no time itself.
+/// Hold-off after a rate limit for which the service states no delay.
 pub const UNAUTHORIZED_LIMIT: Duration = Duration::from_secs(10);
-/// Beyond this the jitter does not grow: an owner who comes back should not wait longer.
+/// Upper bound of the jitter: a user who returns should not wait longer.
 const MAX_JITTER: Duration = Duration::from_secs(30);
 
-/// What the end of a link means for the next one.
+/// Why a link ended, as far as it matters for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
-    /// It broke or could not be made; another may work.
+    /// The link broke or could not be established; another attempt may succeed.
     Transient,
-    /// The service asks for this much patience (HTTP 429, 503 with `Retry-After`, close code 1013).
+    /// The service asks for this delay (HTTP 429, 503 with `Retry-After`, close code 1013).
     RetryAfter(#[serde(with = "nanos")] Duration),
-    /// The credential was not accepted; a fresh one may be, once (HTTP 401 to a token, protocol §4.1).
+    /// The credential was rejected. One attempt with a new token may succeed (HTTP 401 to a token, protocol
+    /// §4.1).
     Unauthorized,
-    /// No repetition can help: credentials, address or model are wrong (protocol §4.1).
+    /// Another attempt cannot succeed: credentials, address or model are wrong (protocol §4.1).
     Permanent,
 }
 
 impl CloseReason {
-    /// Returns how long the service is to be left alone, whoever asks.
+    /// Returns the minimum delay before the next dial; a press does not shorten it.
     pub(super) fn retry_after(self) -> Duration {
         match self {
             Self::Transient | Self::Unauthorized | Self::Permanent => Duration::ZERO,
@@ -42,14 +44,15 @@ impl CloseReason {
         }
     }
 
-    /// Returns how long to wait beyond that before dial number `attempt` (the first repetition is 0).
+    /// Returns a random delay, to be added to [`Self::retry_after`], before retry number `attempt`, counted
+    /// from 0.
     pub(super) fn jitter(attempt: u32, rng: &mut JitterRng) -> Duration {
         let limit = Duration::from_secs(1).saturating_mul(1 << attempt.min(5)).min(MAX_JITTER);
         rng.up_to(limit)
     }
 }
 
-/// A repeatable source of jitter (xorshift64*); not for secrets.
+/// A deterministic random number generator (xorshift64*). Not for secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct JitterRng(u64);
 
@@ -58,11 +61,12 @@ impl JitterRng {
         Self(seed | 1)
     }
 
-    /// Tells whether it can give anything: from 0 only 0 follows.
+    /// Returns whether the state is usable: a state of 0 generates only zeros.
     pub(super) fn is_valid(&self) -> bool {
         self.0 != 0
     }
 
+    /// Returns a duration from zero to `max`, evenly distributed.
     fn up_to(&mut self, max: Duration) -> Duration {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

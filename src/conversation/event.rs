@@ -1,6 +1,6 @@
-//! What can happen to a conversation, by where it comes from.
+//! The events that a conversation handles, grouped by source.
 //!
-//! It decides nothing.
+//! It holds plain data and makes no decision.
 
 use std::time::Duration;
 
@@ -9,143 +9,143 @@ use serde::{Deserialize, Serialize};
 use super::{CloseReason, Id};
 use crate::model::nanos;
 
-/// Something that happened.
+/// An input of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
-    /// Somebody used a button, a switch or a key.
+    /// The user pressed or released a button, a switch or a key.
     Input(UserInput),
-    /// Microphone or speaker did something.
+    /// The state of the microphone or the speaker changed.
     Device(DeviceEvent),
-    /// The link in use, or the session over it, changed.
+    /// The state of the active link, or of its session, changed.
     Link(LinkChange),
-    /// The standby link, or the session over it, changed.
+    /// The state of the standby link, or of its session, changed.
     Standby(StandbyChange),
-    /// The service said something over the link in use.
+    /// The service sent a message over the active link.
     Service(ServiceEvent),
-    /// The deadline has passed.
+    /// The deadline passed.
     Tick,
 }
 
-/// What somebody wants.
+/// An action of the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum UserInput {
-    /// The button went down.
+    /// The talk button was pressed.
     Press,
-    /// The button came up, with this much sound captured since it went down.
+    /// The talk button was released.
     Release {
-        /// The duration of the frames that the microphone delivered meanwhile.
+        /// Duration of the audio captured while the button was pressed.
         #[serde(with = "nanos")]
         heard: Duration,
     },
     /// Toggle the microphone's mute.
     Mute,
-    /// A switch that stays where it is put now cuts the microphone off, or no longer.
+    /// A latching switch now mutes the microphone (`true`) or no longer does (`false`).
     MuteSwitch(bool),
-    /// Restore the device to the state it was in when new.
+    /// Reset the device to its initial state.
     Reset,
-    /// End the program.
+    /// Exit the program.
     Leave,
 }
 
-/// What microphone and speaker did.
+/// A change of an audio device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DeviceEvent {
-    /// The speaker went away, or is back.
+    /// The speaker was disconnected or reconnected.
     Speaker {
-        /// Whether it is there.
+        /// Whether the speaker is connected.
         there: bool,
     },
-    /// A recorded voice that stands in for the microphone ended.
+    /// The WAV file that replaces the microphone ended.
     InputEnded,
-    /// Everything queued has been played.
+    /// All queued audio was played.
     Drained,
 }
 
-/// What became of the link in use.
+/// A change of the active link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LinkChange {
     /// The upgrade succeeded; nothing is configured yet.
     Up,
-    /// The link, or the attempt at one, is over.
+    /// The link was lost, or the attempt to establish it failed.
     Down(CloseReason),
-    /// The session will be ended by the service after so long.
+    /// The service will end the session after this duration.
     Expires(#[serde(with = "nanos")] Duration),
-    /// The service accepted the session as asked.
+    /// The service accepted the session configuration.
     Configured,
-    /// The service rejected the session or set up another than was asked.
+    /// The service rejected the session configuration or applied a different one.
     Misconfigured,
 }
 
-/// What became of the standby link.
+/// A change of the standby link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StandbyChange {
     /// The upgrade succeeded; nothing is configured yet.
     Up,
-    /// The service accepted the session as asked, and will end it after so long.
+    /// The service accepted the session configuration, and will end the session after this duration.
     Configured(#[serde(with = "nanos")] Duration),
-    /// The service rejected the session or set up another than was asked.
+    /// The service rejected the session configuration or applied a different one.
     Refused,
-    /// The link, or the attempt at one, is over.
+    /// The link was lost, or the attempt to establish it failed.
     Down(CloseReason),
 }
 
-/// What the service said.
+/// A message of the service (protocol §7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ServiceEvent {
-    /// It heard speech begin.
+    /// Voice activity detection found the start of speech.
     SpeechStarted,
-    /// It heard speech end.
+    /// Voice activity detection found the end of speech.
     SpeechStopped,
-    /// It took the turn's audio as an item.
+    /// The audio of the turn became an item.
     Committed,
-    /// It began a reply.
+    /// The service started a reply.
     ReplyCreated(Id),
-    /// It sent audio of an admitted reply, which was queued.
+    /// Audio of an accepted reply arrived and was queued.
     Audio(Id),
-    /// It finished a reply, in this manner.
+    /// The service ended a reply with this status.
     ReplyDone(Id, ResponseStatus),
-    /// It refused something, for this reason.
+    /// The service reported an error.
     Refused(ServerError),
 }
 
-/// How a reply ended at the service (`response.status`, protocol §7.5).
+/// The final status of a reply (`response.status`, protocol §7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseStatus {
-    /// It was said in full.
+    /// The reply is complete.
     Completed,
-    /// It was cut short by the owner's voice or by `response.cancel`.
+    /// Speech of the user or `response.cancel` ended the reply early.
     Cancelled,
-    /// It was cut short by a limit or a filter.
+    /// A limit or a filter ended the reply early.
     Incomplete,
-    /// The service could not make it.
+    /// The service failed to generate the reply.
     Failed,
 }
 
-/// Why the service refused something, as far as it matters to what happens next (protocol §11).
+/// An error of the service, by its consequence for the conversation (protocol §11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerError {
-    /// `response.cancel` came when nothing was being generated: harmless.
+    /// `response.cancel` arrived while no reply was generated. Harmless.
     NothingToCancel,
-    /// `response.create` came while another reply was being generated: to be repeated after it.
+    /// `response.create` arrived while another reply was generated. It is repeated after that reply.
     ReplyInProgress,
-    /// `input_audio_buffer.commit` came with too little audio.
+    /// `input_audio_buffer.commit` arrived with too little audio in the buffer.
     NothingToCommit,
-    /// The session has reached its longest duration; a close frame follows.
+    /// The session reached its maximum duration. A close frame follows.
     SessionExpired,
-    /// The account cannot pay for more.
+    /// The quota of the account is used up.
     QuotaExceeded,
-    /// Too much was asked for; whatever comes next has to wait.
+    /// A rate limit was exceeded. The next dial has to wait.
     RateLimited,
-    /// Something of the service's own went wrong that no source names.
+    /// An internal error of the service without a documented code.
     Internal,
-    /// Anything else; the session goes on.
+    /// Any other error. The session continues.
     Other,
 }

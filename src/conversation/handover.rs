@@ -1,8 +1,8 @@
-//! The end of a session's time, and the second link that takes over before it comes.
+//! Replaces a session before it expires (make before break).
 //!
-//! The service ends every session after an hour, whatever is going on in it. Before that a second link is made and
-//! configured while the first goes on, and at a moment that costs nobody a word it takes the first one's place. It
-//! decides when; how links are made, and what goes along, is the session's business.
+//! The service ends every session after an hour, even during a reply. Before that, a standby link is dialled
+//! and configured while the active one continues, and replaces it at a moment when no speech is lost. This
+//! module decides when. It opens no link and does not know what is sent again; `session` does both.
 
 use std::time::Duration;
 
@@ -15,23 +15,25 @@ use super::{
 };
 use crate::model::Time;
 
-/// How long a session lasts where the service names no time (`expires_at` was always an hour, protocol §4.2).
+/// Assumed lifetime of a session without `expires_at` (the service has always stated one hour, protocol
+/// §4.2).
 pub const SESSION_LIFE: Duration = Duration::from_secs(3600);
-/// How long before its end a session is to be replaced: the longest utterance (5 min), the thinking (30 s) and the
-/// sending of the longest reply fit into it, so that there is a safe moment.
+/// Time before expiry at which the standby link is dialled. The longest utterance (5 min), the wait for a
+/// reply (30 s) and the transfer of the longest reply fit into it, so that a safe moment exists.
 pub const HANDOVER_BEFORE: Duration = Duration::from_secs(600);
-/// How long before the end any safe moment will do, also while a reply that has come whole is still heard.
+/// Time before expiry from which any safe moment is used, even while a completely received reply is still
+/// playing.
 pub const SWITCH_BY: Duration = Duration::from_secs(60);
-/// How long nobody must have spoken or been heard for a moment to be quiet: late transcripts are in by then, and no
-/// echo of a reply is in what goes again to the new session.
+/// Duration without speech or playback that counts as quiet. By then late transcripts have arrived, and the
+/// audio that is sent again to the new session contains no echo of a reply.
 pub const SWITCH_QUIET: Duration = Duration::from_secs(2);
 
-/// When the session ends, and what there is to replace it.
+/// When the session expires, and the standby link that replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Handover {
     expires: Time,
-    /// When the latest dial of any link was.
+    /// Time of the latest dial, of either link.
     dialled: Time,
     failures: u32,
     standby: Standby,
@@ -57,7 +59,7 @@ impl Handover {
         self.standby
     }
 
-    /// Returns what becomes of it when the second link has taken over.
+    /// Returns the state after the standby link has become the active one.
     pub(super) fn after_switch(&self) -> Self {
         let expires = match self.standby {
             Standby::Ready { expires } => Some(expires),
@@ -66,7 +68,7 @@ impl Handover {
         Self::begin(self.dialled, expires)
     }
 
-    /// Takes in that the session lasts until then.
+    /// Sets the time at which the service ends the session.
     fn set_expires(&mut self, at: Time) {
         self.expires = at;
         if let Standby::None { dial_at: due } = &mut self.standby {
@@ -74,8 +76,8 @@ impl Handover {
         }
     }
 
-    /// Names the time of the next step; `rest` is since when and whether nothing at all is going on, if anything
-    /// may be replaced now.
+    /// Returns when to call [`Conversation::advance_handover`] next; `window` is `None` while the session
+    /// must not be replaced.
     pub(super) fn deadline(&self, window: Option<HandoverWindow>) -> Option<Time> {
         let latest = self.expires - SWITCH_BY;
         match (self.standby, window) {
@@ -100,17 +102,17 @@ impl Handover {
     }
 }
 
-/// What there is to be said for replacing the session now.
+/// A moment at which the session may be replaced.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum HandoverWindow {
-    /// Nothing is going on, since then.
+    /// There has been no speech, no playback and no reply since this time.
     Quiet { since: Time },
-    /// The session is not needed for what is going on.
+    /// What is in progress does not need the old session any more.
     Safe,
 }
 
 impl Conversation {
-    /// Takes in what concerns the session's end and the second link.
+    /// Handles the events of the standby link and the expiry of the session.
     pub(super) fn handle_standby(&mut self, event: &Event, now: Time) -> Actions {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let handover = &mut online.handover;
@@ -127,12 +129,12 @@ impl Conversation {
                 handover.failed(CloseReason::Permanent, &mut self.jitter, now);
                 return actions([Action::DropStandby]);
             }
-            // While the first link works, this is no news for the owner.
+            // Not reported to the user while the active link works.
             (
                 Event::Standby(StandbyChange::Down(reason)),
                 Standby::Dialling { .. } | Standby::Configuring { .. } | Standby::Ready { .. },
             ) => handover.failed(*reason, &mut self.jitter, now),
-            // Of an attempt that was given up meanwhile.
+            // An event of a dial that has been abandoned.
             (
                 _,
                 Standby::None { .. }
@@ -144,7 +146,7 @@ impl Conversation {
         Actions::new()
     }
 
-    /// Takes the next step towards the next session, if its time has come.
+    /// Dials, abandons or switches to the standby link if that is due, and returns `None` otherwise.
     pub(super) fn advance_handover(&mut self, now: Time) -> Option<Actions> {
         let Phase::Online(online) = &mut self.phase else { return None };
         let due = online.handover.deadline(online.handover_window()).is_some_and(|deadline| now >= deadline);

@@ -1,12 +1,12 @@
-//! The conversation: what to do next, as a machine that is a function of events and time.
+//! The conversation: a state machine of events and time that decides what the session does next.
 //!
-//! `handle(event, now)` returns what the session is to do; `deadline` says when to come back with
-//! [`Event::Tick`]. What is needed only in one phase lives inside that phase, so leaving it cancels its
-//! timers. Whether the microphone is open, what the light shows and whose audio may be heard are not
-//! commanded: they are read off the phase ([`Conversation::microphone`], [`Conversation::state`],
-//! [`Conversation::accepts_audio_of`]).
+//! [`Conversation::handle`] returns the actions of an event; [`Conversation::deadline`] returns when to send
+//! the next [`Event::Tick`]. State that only one phase needs is a field of that phase, so leaving the phase
+//! cancels its timers. Whether the microphone is open, what the light shows and which audio may be played are
+//! not commands; they are computed from the phase ([`Conversation::microphone_open`],
+//! [`Conversation::state`], [`Conversation::accepts_audio_of`]).
 //!
-//! It never reads a clock, knows no JSON, samples or hardware, and cannot fail.
+//! It reads no clock, knows no JSON, samples or hardware, and cannot fail.
 
 mod backoff;
 mod event;
@@ -33,97 +33,100 @@ use backoff::JitterRng;
 use offline::Offline;
 use turn::Online;
 
-/// What one event leads to, in order.
+/// The actions of one event, in the order in which they must be carried out.
 pub type Actions = heapless::Vec<Action, 8>;
 
-/// How long the service may take to answer `session.update` before the link counts as broken.
+/// Timeout of the answer to `session.update`.
 pub const CONFIGURE_LIMIT: Duration = Duration::from_secs(10);
-/// How long DNS, TCP, TLS and the upgrade may take together.
+/// Timeout of DNS, TCP, TLS and the WebSocket upgrade together.
 pub const DIAL_LIMIT: Duration = Duration::from_secs(30);
-/// How long a turn may go unanswered before the device is at rest again.
+/// Timeout of the reply to a turn.
 pub const THINK_LIMIT: Duration = Duration::from_secs(30);
-/// How long a turn waits for the end of the reply before it, which the service may have forgotten to tell.
+/// How long `response.create` is deferred while the previous reply is still generated; the service may never
+/// report the end of that reply.
 pub const DEFERRED_CREATE_LIMIT: Duration = Duration::from_secs(3);
-/// How long a reply that has run dry may stay unfinished.
+/// Timeout of the next audio of a reply whose queued audio has been played.
 pub const STALL_LIMIT: Duration = Duration::from_secs(10);
-/// How long one reply may be heard: the backlog's ten minutes and a margin.
+/// Maximum playback time of one reply: the ten minutes that the reply queue holds, plus a margin.
 pub const REPLY_LIMIT: Duration = Duration::from_secs(660);
-/// How long one utterance may last; beyond it the button is stuck or the room is never quiet.
+/// Maximum duration of one utterance. Longer ones come from a stuck button or a room that is never quiet.
 pub const UTTERANCE_LIMIT: Duration = Duration::from_secs(300);
-/// How little sound a push to talk may hold before it counts as a slip of the finger (protocol §9.5).
+/// Minimum captured audio of a push-to-talk turn. Shorter ones count as accidental presses (protocol §9.5).
 pub const SHORTEST_HOLD: Duration = Duration::from_millis(150);
-/// How long the service may take to answer a close frame when the owner leaves.
+/// Timeout of the answer to the close frame when the user exits the program.
 pub const GOODBYE_LIMIT: Duration = Duration::from_millis(1500);
-/// How long a reply waits for a speaker that went away, before it is given up.
+/// How long a reply waits for a disconnected speaker before it is abandoned.
 pub const SPEAKER_WAIT_LIMIT: Duration = Duration::from_secs(3);
-/// How long a recorded voice that has ended waits, at rest, for a late reply.
+/// How long the program waits for a late reply after the end of the WAV file that replaces the microphone.
 pub const INPUT_ENDED_WAIT: Duration = Duration::from_millis(1500);
 
-/// How long what is said without a link is kept for the next: what is older is no answer's beginning any more.
+/// Maximum age of speech recorded while offline. Older speech is not sent.
 pub const KEEP_LIMIT: Duration = Duration::from_secs(10);
-/// How short an outage may be, while nobody speaks, to pass without a sound.
+/// Maximum duration of an outage at rest that is not announced by an earcon.
 pub const OUTAGE_GRACE: Duration = Duration::from_secs(2);
-/// How many errors of the service's own, within [`TROUBLE_WINDOW`], make a session not worth keeping (protocol §11).
+/// Number of internal errors of the service within [`ERROR_BURST_WINDOW`] that end the session (protocol
+/// §11).
 pub const ERROR_BURST: u32 = 3;
-/// In what time they have to come.
+/// Window of [`ERROR_BURST`], counted from the first error.
 pub const ERROR_BURST_WINDOW: Duration = Duration::from_secs(30);
 
-/// What the device is doing, as its owner sees it.
+/// The state of the device as the user sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The link is being made or set up.
+    /// A link is being dialled or configured.
     Connecting,
-    /// At rest, microphone closed.
+    /// At rest, with the microphone closed.
     Idle,
-    /// The microphone is live and it is the owner's turn.
+    /// The microphone is open for the user's turn.
     Listening,
-    /// The turn is over and no reply is heard yet.
+    /// The turn has ended and no audio of the reply has arrived.
     Thinking,
-    /// A reply is being heard.
+    /// A reply is playing.
     Speaking,
-    /// No link; the next try is scheduled.
+    /// There is no link; the next dial is scheduled.
     Offline,
-    /// At rest with the microphone cut off by its owner.
+    /// At rest, with the microphone muted by the user.
     Muted,
 }
 
-/// Something for the session to do.
+/// A command for the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Make a link.
+    /// Dial the active link.
     Dial,
-    /// Close the link politely, or give up the attempt at one, and the second with it.
+    /// Close the active link with a close frame, or abandon its dial, and drop the standby link.
     HangUp,
-    /// Make a second link beside the first.
+    /// Dial the standby link.
     DialStandby,
-    /// Send the whole session configuration over the second link.
+    /// Send the whole session configuration over the standby link.
     ConfigureStandby,
-    /// Close the second link, or give up the attempt at one.
+    /// Close the standby link, or abandon its dial.
     DropStandby,
-    /// Put the second link in the place of the first, as far as it has come, and close the first politely if it is
-    /// still there. What the service has not taken as a turn yet goes again, and what was said so far goes along.
+    /// Make the standby link the active one, whatever its stage, and close the previous link with a close
+    /// frame if it is still open. Audio that the service has not committed is sent again, after the history
+    /// of the conversation.
     SwitchToStandby,
-    /// Send the whole session configuration.
+    /// Send the whole session configuration over the active link.
     Configure,
-    /// Silence the reply that is heard or queued, at once.
+    /// Stop playback at once and discard the queued audio of the reply.
     Cut,
-    /// Discard the audio that the service holds for an unfinished turn.
+    /// Send `input_audio_buffer.clear`: discard the audio of an unfinished turn.
     Clear,
-    /// End the turn: everything captured so far goes first.
+    /// Send `input_audio_buffer.commit` after all audio captured so far.
     Commit,
-    /// Ask for a reply.
+    /// Send `response.create`.
     Create,
-    /// Stop the service's work on this reply.
+    /// Send `response.cancel` for this reply.
     Cancel(Id),
     Notify(Notice),
-    /// Let the owner hear this, when nothing else is heard.
+    /// Play this earcon as soon as nothing else is playing.
     PlayEarcon(Earcon),
     Finish(Exit),
 }
 
-/// What the owner hears of the link.
+/// A sound that announces a change of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Earcon {
@@ -131,37 +134,38 @@ pub enum Earcon {
     Reconnected,
 }
 
-/// Something the owner should know, that the light cannot say.
+/// A message for the user that the light cannot express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     NoReply,
     ReplyStalled,
     ReplyFailed,
-    /// The press was too short to hold a word.
+    /// The press was too short to contain speech.
     TooShort,
-    /// The button asks for a microphone that is muted.
+    /// A press needs the microphone, which is muted.
     Muted,
-    /// A button asks for a microphone that a switch holds muted.
+    /// The mute button was pressed while the mute switch is on.
     MuteSwitched,
-    /// Nobody can hear the reply: there is no speaker.
+    /// The reply was abandoned because the speaker is disconnected.
     NoSpeaker,
     /// The service did not answer the configuration in time.
     NoSession,
-    /// There was no link for so long that what was said is not sent any more.
+    /// Speech recorded while offline was discarded because it is too old.
     Unsent,
 }
 
+/// Why the program exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exit {
-    /// The owner asked for it.
+    /// The user exited the program, or the WAV file that replaces the microphone ended.
     Requested,
-    /// Trying again cannot help: something has to be set up differently.
+    /// Another attempt cannot succeed until the user changes the configuration.
     Misconfigured,
 }
 
-/// The machine.
+/// The state machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conversation {
@@ -170,12 +174,12 @@ pub struct Conversation {
     speaker: SpeakerStatus,
     input_ended: bool,
     jitter: JitterRng,
-    /// Until when the service asked not to be dialled.
+    /// Earliest next dial after a rate limit.
     dial_not_before: Option<Time>,
     phase: Phase,
 }
 
-/// Who has cut the microphone off.
+/// What mutes the microphone.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mute {
@@ -202,7 +206,8 @@ enum Phase {
 }
 
 impl Conversation {
-    /// Begins by dialling: carry out the returned actions. `seed` spreads the retries of many devices.
+    /// Creates a conversation that starts by dialling, and returns its first actions. `seed` spreads the
+    /// retries of many devices.
     #[must_use]
     pub fn begin(mode: Mode, muted: bool, seed: u64, now: Time) -> (Self, Actions) {
         let phase = Phase::Offline(Offline::begin(now));
@@ -214,7 +219,7 @@ impl Conversation {
         (conversation, actions([Action::Dial]))
     }
 
-    /// Takes in one event and says what it leads to.
+    /// Handles one event and returns the resulting actions.
     #[must_use]
     pub fn handle(&mut self, event: &Event, now: Time) -> Actions {
         if *event == Event::Input(UserInput::Leave) {
@@ -240,7 +245,7 @@ impl Conversation {
         }
     }
 
-    /// Names the time to come back with [`Event::Tick`], if nothing happens before.
+    /// Returns when to send the next [`Event::Tick`] if no other event occurs before.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let phase = match &self.phase {
@@ -252,7 +257,7 @@ impl Conversation {
         phase.into_iter().chain(self.input_ended_deadline()).chain(self.speaker_deadline()).min()
     }
 
-    /// Tells what the owner is to see.
+    /// Returns the state to show to the user.
     #[must_use]
     pub fn state(&self) -> State {
         match &self.phase {
@@ -262,7 +267,7 @@ impl Conversation {
         }
     }
 
-    /// Tells whether the microphone is to be open.
+    /// Returns whether the microphone must be open.
     #[must_use]
     pub fn microphone_open(&self) -> bool {
         !self.muted()
@@ -273,45 +278,45 @@ impl Conversation {
             }
     }
 
-    /// Tells whether captured audio may go to the service now; before that it is pre-roll.
+    /// Returns whether captured audio may be sent to the service. Before that it is kept as pre-roll.
     #[must_use]
     pub fn is_configured(&self) -> bool {
         matches!(self.phase, Phase::Online(_))
     }
 
-    /// Tells whether audio of this reply may still be queued and heard.
+    /// Returns whether audio of this reply may be queued and played.
     #[must_use]
     pub fn accepts_audio_of(&self, reply: &str) -> bool {
         matches!(&self.phase, Phase::Online(online) if online.accepts_audio_of(reply))
     }
 
-    /// Tells whether the microphone is cut off, by button or switch.
+    /// Returns whether the microphone is muted by button or switch.
     #[must_use]
     pub fn muted(&self) -> bool {
         self.mute.by_button || self.mute.by_switch
     }
 
-    /// Tells whether the owner has muted the microphone with a button, which is to be remembered; a switch
-    /// remembers itself.
+    /// Returns whether the microphone is muted by button. Only this has to be saved: a switch keeps its
+    /// position.
     #[must_use]
     pub fn muted_by_button(&self) -> bool {
         self.mute.by_button
     }
 
-    /// Tells whether the service hears somebody speak, or a button says so.
+    /// Returns whether the user is speaking, according to the service or, in hold mode, to the button.
     #[must_use]
     pub fn speech_active(&self) -> bool {
         matches!(&self.phase, Phase::Online(online) if online.speech_active())
     }
 
-    /// Tells whether a session is there, nobody speaks, listens to a reply or waits for one, and time alone will not
-    /// change that.
+    /// Returns whether a session is configured, there is no speech and no reply in progress, and the turn
+    /// has no deadline.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         matches!(&self.phase, Phase::Online(online) if online.is_at_rest())
     }
 
-    /// Tells whether the end of the link is wanted.
+    /// Returns whether the program is exiting, so that the end of the link is expected.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Leaving { .. } | Phase::Ended)
@@ -332,12 +337,16 @@ impl Conversation {
         }
     }
 
-    /// Lets a switch that is on or off, or else a button, mute or unmute; tells whether that changes anything.
+    /// Applies the position of the mute switch, or a press of the mute button if `switch` is `None`. Returns
+    /// whether the microphone is now muted or unmuted by that.
+    ///
+    /// # Errors
+    /// [`Notice::MuteSwitched`] if the button was pressed while the switch is on.
     fn apply_mute(&mut self, switch: Option<bool>) -> Result<bool, Notice> {
         let before = self.muted();
         self.mute = match switch {
             Some(true) => Mute { by_switch: true, ..self.mute },
-            // Whoever lets the switch go means it, whatever a button has said before.
+            // Turning the switch off unmutes, even if the button muted before.
             Some(false) => Mute { by_button: false, by_switch: false },
             None if self.mute.by_switch => return Err(Notice::MuteSwitched),
             None => Mute { by_button: !self.mute.by_button, by_switch: false },

@@ -1,8 +1,8 @@
-//! The phases without a configured session: dialling, configuring, and waiting to try again.
+//! The phases without a configured session: dialling, configuring, and waiting for the next dial.
 //!
-//! A press is honoured here too: the microphone opens at once and what it hears is pre-roll. A microphone that was
-//! open when the link was lost stays open for a while, so that a short outage costs no word. How a link is made is
-//! the session's business.
+//! A press opens the microphone at once, and the captured audio is kept as pre-roll. A microphone that was
+//! open when the link was lost stays open for up to [`KEEP_LIMIT`], so that a short outage loses no speech.
+//! This module opens no link; `session` does.
 
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ use crate::model::Time;
 pub(super) struct Offline {
     stage: ConnectStage,
     pending_speech: PendingSpeech,
-    /// How many attempts have failed since a session last lasted.
+    /// Failed attempts since the last stable session.
     failures: u32,
     dialled: Time,
-    /// The credential was not accepted the last time.
+    /// The credential was rejected by the previous attempt.
     denied: bool,
-    /// When the service will end the session that is being configured, if it has said so.
+    /// When the service will end the session that is being configured, if it has stated a time.
     expires: Option<Time>,
     outage: OutageNotice,
 }
@@ -44,34 +44,39 @@ enum ConnectStage {
     },
     Waiting {
         retry_at: Time,
-        /// Before that nobody may dial, the owner included.
+        /// Earliest next dial, which a press does not shorten.
         not_before: Time,
     },
 }
 
-/// What the owner has said, or is saying, while there is no session.
+/// Speech captured without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum PendingSpeech {
-    /// Nothing.
     None,
-    /// The button was pressed: the microphone is open for the pre-roll.
-    Recording { until: Time },
-    /// Push to talk was released again: the pre-roll is a whole turn.
-    Complete { until: Time },
-    /// The microphone was open when the link was lost, and is still.
-    KeptOpen { until: Time },
+    /// The button was pressed and the microphone records pre-roll.
+    Recording {
+        until: Time,
+    },
+    /// The push-to-talk button was released and the pre-roll is a complete turn.
+    Complete {
+        until: Time,
+    },
+    /// The microphone was open when the link was lost, and stays open.
+    KeptOpen {
+        until: Time,
+    },
 }
 
-/// What the owner has heard of there being no link.
+/// Whether an outage has been announced to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum OutageNotice {
-    /// There was none before, or nobody is to hear of it.
+    /// There is no outage that needs an announcement.
     None,
-    /// It will be told then, if it lasts.
+    /// The outage is announced at this time if it lasts.
     Pending(Time),
-    /// It was told, so that its end is told as well.
+    /// The outage was announced, so its end is announced as well.
     Announced,
 }
 
@@ -123,7 +128,7 @@ impl Offline {
         matches!(self.stage, ConnectStage::Waiting { .. })
     }
 
-    /// Schedules the next dial.
+    /// Schedules the next dial at `jitter` after both `reason` and `dial_not_before` permit it.
     fn wait(&mut self, reason: CloseReason, jitter: Duration, dial_not_before: Option<Time>, now: Time) {
         let asked = (now + reason.retry_after()).max(dial_not_before.unwrap_or(now));
         let not_before = asked.max(self.dialled + RETRY_SPACING);
@@ -137,12 +142,12 @@ impl Offline {
         self.dialled
     }
 
-    /// Tells whether the microphone is open for somebody who speaks.
+    /// Returns whether the microphone is open for speech.
     pub(super) fn is_listening(&self) -> bool {
         matches!(self.pending_speech, PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. })
     }
 
-    /// Tells whether a whole turn waits for a session.
+    /// Returns whether a complete turn waits for a session.
     pub(super) fn has_complete_turn(&self) -> bool {
         matches!(self.pending_speech, PendingSpeech::Complete { .. })
     }
@@ -214,16 +219,16 @@ impl Conversation {
                 Actions::new()
             }
             Event::Tick => self.tick_offline(now),
-            // A link that is not configured takes no part in a conversation, what is still heard of the last one
-            // needs no decision, and there is no second link but beside a first.
+            // Without a session there are no turns to decide on and no standby link; audio of the previous
+            // session plays to its end.
             Event::Input(_) | Event::Device(_) | Event::Link(_) | Event::Standby(_) | Event::Service(_) => {
                 Actions::new()
             }
         }
     }
 
-    /// Ends the link for this reason, whatever phase it was in, and schedules the next; a second link that is there
-    /// takes its place.
+    /// Handles the end of the active link in any phase: switches to the standby link if there is one, or
+    /// schedules the next dial.
     pub(super) fn link_down(&mut self, reason: CloseReason, now: Time) -> Actions {
         if let Some(all) = self.adopt_standby(now) {
             return all;
@@ -246,9 +251,9 @@ impl Conversation {
         Actions::new()
     }
 
-    /// Gives up a link that is still there.
+    /// Closes a link that is still open, and continues as after its loss.
     pub(super) fn hang_up(&mut self, reason: CloseReason, now: Time) -> Actions {
-        // A second link moves in, and the first is closed by that.
+        // `SwitchToStandby` closes the active link itself.
         let standby_takes_over = match &self.phase {
             Phase::Online(online) => !matches!(online.handover.standby(), Standby::None { .. }),
             Phase::Offline(_) | Phase::Leaving { .. } | Phase::Ended => false,
@@ -258,12 +263,12 @@ impl Conversation {
         all
     }
 
-    /// Leaves the service alone for a while, whatever happens.
+    /// Defers the next dial by [`UNAUTHORIZED_LIMIT`](super::UNAUTHORIZED_LIMIT).
     pub(super) fn hold_off(&mut self, now: Time) {
         self.dial_not_before = Some(now + super::UNAUTHORIZED_LIMIT);
     }
 
-    /// Makes a link of nothing out of a session that is gone.
+    /// Returns the offline state after the loss of a session.
     fn offline_after_loss(&self, online: &Online, now: Time) -> Offline {
         let open = online.microphone_open(self.mode) && !self.muted();
         let busy = !online.is_quiet();
@@ -280,7 +285,7 @@ impl Conversation {
         }
     }
 
-    /// Puts the second link, however far it has come, in the place of the first, which is no use any more.
+    /// Makes the standby link the active one, whatever its stage, and returns `None` if there is none.
     fn adopt_standby(&mut self, now: Time) -> Option<Actions> {
         let Phase::Online(online) = &mut self.phase else { return None };
         let stage = match online.handover.standby() {
@@ -361,7 +366,7 @@ impl Conversation {
         all
     }
 
-    /// Forgets whatever the last session has left behind, the owner's unfinished words included.
+    /// Ends the session without a trace: pending speech is discarded and the outage is not announced.
     pub(super) fn go_offline(&mut self, now: Time) -> Actions {
         let all = self.link_down(CloseReason::Transient, now);
         if let Phase::Offline(offline) = &mut self.phase {

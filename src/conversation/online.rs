@@ -1,6 +1,7 @@
-//! What happens while there is a configured session: every event of a conversation, and what it leads to.
+//! The event handlers of a configured session.
 //!
-//! The state it works on is [`Up`](super::turn::Up)'s. Links are made elsewhere, and replaced elsewhere before their time is over.
+//! They work on the state in [`Online`](super::turn::Online). Dialling is left to `offline`, and the standby
+//! link to `handover`.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Conversation {
             Event::Service(ServiceEvent::Refused(error)) => self.handle_server_error(*error, now),
             Event::Tick => self.tick_online(now),
             Event::Link(LinkChange::Expires(_)) | Event::Standby(_) => self.handle_standby(event, now),
-            // The session stays as it was asked for; a later `session.updated` changes nothing.
+            // The session is already configured; a later `session.updated` changes nothing.
             Event::Input(UserInput::Leave) | Event::Device(_) | Event::Link(_) => Actions::new(),
         }
     }
@@ -40,7 +41,7 @@ impl Conversation {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let (was_busy, mut all) = match &online.turn {
             Turn::Thinking { .. } | Turn::Speaking { .. } => (true, online.interrupt()),
-            // What is still heard here is the end of a reply from before the link was lost.
+            // Audio that still plays here belongs to a reply from before the link was lost.
             Turn::Idle { .. } | Turn::Listening { .. } => (false, actions([Action::Cut])),
         };
         if muted {
@@ -90,7 +91,7 @@ impl Conversation {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         match &online.turn {
-            // Half a turn must not be answered later as if it were whole.
+            // The service must not answer an unfinished turn later as if it were complete.
             Turn::Listening { .. } if muted => {
                 online.turn = Turn::Idle { since: now };
                 actions([Action::Clear])
@@ -105,7 +106,7 @@ impl Conversation {
         }
     }
 
-    /// There has been no speaker for too long: a reply that nobody hears is no reply.
+    /// Abandons the current reply because the speaker has been disconnected for too long.
     pub(super) fn give_up_reply(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
@@ -120,26 +121,27 @@ impl Conversation {
         }
     }
 
-    /// Forgets the talk so far, which lives at the service, and that the microphone was muted.
+    /// Ends the session, and with it the conversation that the service remembers, and unmutes the button.
     pub(super) fn reset(&mut self, now: Time) -> Actions {
         self.mute.by_button = false;
         let mut all = actions([Action::Cut, Action::HangUp]);
         if let Phase::Online(online) = &mut self.phase {
-            // The second link is hung up as well: it is not to take over.
+            // Also removes the standby link, which must not take over.
             online.set_session(online.failures(), online.handover.dialled(), None);
         }
         all.extend(self.go_offline(now));
         all
     }
 
-    /// The first link is no use any more and the second is ready: the owner goes on, and at most a reply is lost.
+    /// Continues on the configured standby link after the active one was lost. At most the pending reply is
+    /// lost.
     pub(super) fn switch_to_ready_standby(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let mut all = actions([Action::SwitchToStandby]);
         online.switch_session(online.handover.after_switch());
         match &mut online.turn {
-            // The new service hears by itself that somebody is speaking.
+            // The new session detects the speech itself.
             Turn::Listening { speech: true, .. } if mode != Mode::Hold => {
                 online.turn = Turn::listening(mode, now)
             }
@@ -148,7 +150,7 @@ impl Conversation {
                 let _ = all.push(Action::Notify(Notice::NoReply));
             }
             Turn::Speaking { drained: true, .. } => online.rest(mode, muted, false, now),
-            // As much of it as has come is heard.
+            // The audio received so far is played.
             Turn::Speaking { sent, .. } => *sent = true,
             Turn::Idle { .. } | Turn::Listening { .. } => {}
         }
@@ -164,7 +166,7 @@ impl Conversation {
             return Actions::new();
         }
         online.turn = Turn::Listening { since: now, speech: true, until: Some(now + UTTERANCE_LIMIT) };
-        // The service stops the reply by itself: it heard the voice first (protocol §9.3).
+        // The service cancels the reply itself, because it detected the speech (protocol §9.3).
         actions([Action::Cut])
     }
 
@@ -186,7 +188,7 @@ impl Conversation {
                 *reply = Some(id.clone());
                 Actions::new()
             }
-            // The owner has pressed the button since, or nobody asked.
+            // The user has pressed the button since, or the reply was not requested.
             Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
                 actions([Action::Cancel(id.clone())])
             }
@@ -253,7 +255,8 @@ impl Conversation {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         match error {
             ServerError::ReplyInProgress if online.reply == Generation::Requested => {
-                // The one in progress is unknown here; its end is the moment to ask again.
+                // The id of the reply in progress is unknown, so the end of any reply triggers the next
+                // request.
                 online.reply = Generation::None;
                 if let Turn::Thinking { owed, .. } = &mut online.turn {
                     *owed = Some(now + DEFERRED_CREATE_LIMIT);
@@ -310,7 +313,7 @@ impl Conversation {
             (Turn::Thinking { until, .. }, _) if now < *until => online.take_deferred_create(),
             (Turn::Thinking { .. }, _) => {
                 let mut all = online.interrupt();
-                // Whatever was asked for is not waited for any longer, so it may be asked for again.
+                // The requested reply is no longer expected, so the next turn may request one.
                 online.reply = Generation::None;
                 online.rest(mode, muted, false, now);
                 let _ = all.push(Action::Notify(Notice::NoReply));

@@ -1,6 +1,6 @@
-//! The machine written down and set up again, so that what it did can be done once more.
+//! Saves and restores the state of a conversation, for deterministic replay.
 //!
-//! What no machine could have become is refused, and no number in what is left can make one overflow.
+//! States that no sequence of events can reach are rejected, and no number in a restored state can overflow.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::{Conversation, Mode, Phase};
 use crate::model::Time;
 
-/// A conversation at rest on paper. Two are equal when the machines would do the same for ever.
+/// The serialisable state of a conversation. Equal snapshots behave identically.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Snapshot(Conversation);
 
-/// Why a snapshot is none of a conversation.
+/// Why a snapshot was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotError {
-    /// Something has happened later than the snapshot was taken.
+    /// A time of a past event is later than the snapshot.
     Future,
-    /// The microphone is wanted although it is muted.
+    /// The microphone is open although it is muted.
     MutedListening,
-    /// A turn has been said with a button that is not held for talking in this mode.
+    /// A complete push-to-talk turn is pending in a mode other than hold.
     CompleteWithoutHold,
-    /// The source of jitter is one that never varies.
+    /// The jitter generator has the state 0, which generates only zeros.
     ZeroSeed,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for SnapshotError {
         f.write_str(match self {
             Self::Future => "something in it happened after it was taken",
             Self::MutedListening => "it listens although it is muted",
-            Self::CompleteWithoutHold => "a held turn was said in a mode without one",
+            Self::CompleteWithoutHold => "a push-to-talk turn is pending in a mode other than hold",
             Self::ZeroSeed => "its source of jitter is 0",
         })
     }
@@ -41,16 +41,16 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Conversation {
-    /// Writes the machine down.
+    /// Returns a copy of the state.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.clone())
     }
 
-    /// Sets up the machine of a `snapshot` that was taken at `now`.
+    /// Restores the conversation of a `snapshot` taken at `now`.
     ///
     /// # Errors
-    /// When no machine could have become like that.
+    /// If no sequence of events leads to this state.
     pub fn restore(snapshot: &Snapshot, now: Time) -> Result<Self, SnapshotError> {
         snapshot.0.validate(now)?;
         Ok(snapshot.0.clone())

@@ -1,8 +1,8 @@
-//! The phases with a configured session: idle, listening, thinking, speaking.
+//! The state of a configured session: idle, listening, thinking, speaking.
 //!
-//! The service's reply and the owner's turn are two things: a reply may still be generated while the
-//! owner already speaks again. Only the reply that the turn waits for or plays is ever admitted, so
-//! audio that comes late belongs to nobody. It handles no event.
+//! The user's turn and the reply that the service generates are separate: a reply may still be generated
+//! while the user already speaks again. Only audio of the reply that the turn waits for or plays is accepted;
+//! late audio of any other reply is discarded. It handles no event; `online` does.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub(super) struct Online {
     pub(super) handover: Handover,
 }
 
-/// Errors of the service's own that came close together.
+/// Internal errors of the service within [`ERROR_BURST_WINDOW`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ErrorBurst {
@@ -44,7 +44,8 @@ pub(super) enum Turn {
         speech: bool,
         until: Option<Time>,
     },
-    /// While `owed` a reply is to be asked for as soon as the service is done with the one before, or then.
+    /// If `owed` is set, `response.create` is deferred until the previous reply ends, and at the latest to
+    /// that time.
     Thinking {
         reply: Option<Id>,
         owed: Option<Time>,
@@ -58,7 +59,7 @@ pub(super) enum Turn {
     },
 }
 
-/// What the service is generating, whether or not anybody still wants it.
+/// The reply that the service is generating, which may already have been interrupted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Generation {
@@ -97,23 +98,23 @@ impl Online {
         (online, all)
     }
 
-    /// Takes in how this session came about and when it will end.
+    /// Records the failed attempts before this session, when it was dialled and when it expires.
     pub(super) fn set_session(&mut self, failures: u32, dialled: Time, expires: Option<Time>) {
         self.failures = failures;
         self.handover = Handover::begin(dialled, expires);
     }
 
-    /// Goes on in another session, which knows of no reply.
+    /// Continues in another session, in which no reply is being generated.
     pub(super) fn switch_session(&mut self, handover: Handover) {
         (self.reply, self.handover) = (Generation::None, handover);
     }
 
-    /// Returns since when there has been a session.
+    /// Returns when the session was configured.
     pub(super) fn since(&self) -> Time {
         self.since
     }
 
-    /// Counts the attempts that had failed before this session.
+    /// Returns the number of failed attempts before this session.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
@@ -130,13 +131,13 @@ impl Online {
         matches!(self.turn, Turn::Idle { .. } | Turn::Listening { speech: false, until: None, .. })
     }
 
-    /// Tells whether the session may be replaced by another right now.
+    /// Returns whether, and how freely, the session may be replaced now.
     pub(super) fn handover_window(&self) -> Option<HandoverWindow> {
         match (&self.turn, &self.reply) {
             (Turn::Idle { since } | Turn::Listening { since, speech: false, .. }, Generation::None) => {
                 Some(HandoverWindow::Quiet { since: *since })
             }
-            // A reply that nobody wants is still being made, or one that has come whole is still heard.
+            // An interrupted reply is still being generated, or a completely received one is still playing.
             (
                 Turn::Idle { .. } | Turn::Listening { speech: false, .. },
                 Generation::Requested | Generation::Active(_),
@@ -190,7 +191,7 @@ impl Online {
         }
     }
 
-    /// Returns since when nobody speaks, listens to a reply or waits for one.
+    /// Returns since when there has been no speech and no reply in progress.
     pub(super) fn quiet_since(&self) -> Option<Time> {
         match &self.turn {
             Turn::Idle { since } | Turn::Listening { since, speech: false, .. } => Some(*since),
@@ -198,7 +199,8 @@ impl Online {
         }
     }
 
-    /// Leaves the turn: to wait for the next one where the mode keeps listening, else to idle.
+    /// Ends the turn: listens for the next one if the mode keeps the microphone open, and goes idle
+    /// otherwise. `tap_over` ends a conversation in tap mode.
     pub(super) fn rest(&mut self, mode: Mode, muted: bool, tap_over: bool, now: Time) {
         let listens = match mode {
             Mode::Open => !muted,
@@ -208,7 +210,7 @@ impl Online {
         self.turn = if listens { Turn::listening(mode, now) } else { Turn::Idle { since: now } };
     }
 
-    /// Push to talk: what was said is a turn, and the service has to be asked for the reply.
+    /// Commits a push-to-talk turn and requests the reply, which the service does not start by itself.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
         let is_free = self.reply == Generation::None;
         let owed = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
@@ -221,7 +223,7 @@ impl Online {
         all
     }
 
-    /// Asks for the reply that is owed, if one is.
+    /// Requests the reply whose request was deferred, if any.
     pub(super) fn take_deferred_create(&mut self) -> Actions {
         let Turn::Thinking { owed, .. } = &mut self.turn else { return Actions::new() };
         if owed.take().is_none() {
@@ -231,7 +233,7 @@ impl Online {
         actions([Action::Create])
     }
 
-    /// Silences what is heard and stops the service's work on it, because the service cannot know.
+    /// Stops playback and cancels the reply. The service cannot detect an interruption by button or timeout.
     pub(super) fn interrupt(&mut self) -> Actions {
         let mut all = actions([Action::Cut]);
         if let Generation::Active(id) = &self.reply {
@@ -240,7 +242,7 @@ impl Online {
         all
     }
 
-    /// Lists the times in it that lie behind.
+    /// Returns the times of past events, none of which may be in the future.
     pub(super) fn past_times(&self) -> impl Iterator<Item = Time> {
         let since = match &self.turn {
             Turn::Idle { since } | Turn::Listening { since, .. } => Some(*since),
@@ -255,7 +257,7 @@ impl Online {
 }
 
 impl ErrorBurst {
-    /// Counts one more, and tells how many came within the window.
+    /// Counts an error and returns the number of errors within the window.
     pub(super) fn add(&mut self, now: Time) -> u32 {
         if self.count == 0 || now >= self.first + ERROR_BURST_WINDOW {
             *self = Self { count: 0, first: now };

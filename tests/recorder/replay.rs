@@ -121,7 +121,7 @@ fn what_no_conversation_ever_was_is_not_restored() {
     held_down.live([(10, Event::Input(UserInput::Press)), (400, held(400))]);
     let said = serde_json::to_string(&held_down.talk.conversation.snapshot()).unwrap();
     let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
-    assert_eq!(restored(&elsewhere).unwrap_err().to_string(), "a held turn was said in a mode without one");
+    assert_eq!(restored(&elsewhere), Err(mynah::conversation::SnapshotError::CompleteWithoutHold));
 }
 
 #[test]
