@@ -1,52 +1,55 @@
-//! The history of the conversation in words, for the next session: the service forgets it with the session it was in.
+//! The transcripts of the conversation, to be sent to the next session: the service forgets them with the
+//! session.
 //!
-//! Of a reply that was cut it keeps the share that was heard. It has only the transcripts of the service, and nothing
-//! of it outlives the program or a reset.
+//! A reply that was cut is truncated to the share that was played. It transcribes nothing itself, writes
+//! nothing to disk, and a reset clears it.
 
 use std::collections::VecDeque;
 
 use crate::protocol::Role;
 
-/// Turns kept; the oldest is forgotten. A conversation goes on from its last minutes.
+/// Maximum number of turns; the oldest is dropped. The last minutes are enough to continue a conversation.
 const MAX_TURNS: usize = 32;
-/// Characters kept of all turns together; the oldest turns are forgotten: about 2000 tokens, a fiftieth of what the
-/// service takes in a minute (protocol §4.2).
+/// Maximum number of characters of all turns together; the oldest turns are dropped. About 2000 tokens, a
+/// fiftieth of the service's limit per minute (protocol §4.2).
 const MAX_CHARACTERS: usize = 8000;
-/// Characters kept of one turn; the rest of it is forgotten.
+/// Maximum number of characters of one turn; the rest is dropped.
 const MAX_TURN_CHARACTERS: usize = 2000;
-/// Cuts kept whose words have not come yet; a reply has one item or two. The oldest is forgotten.
+/// Maximum number of cuts whose transcript has not arrived; the oldest is dropped. A reply has one or two
+/// items.
 const MAX_CUTS: usize = 8;
 
-/// The turns so far, oldest first.
+/// The latest turns, oldest first.
 #[derive(Debug, Default)]
 pub struct History {
     turns: VecDeque<HistoryTurn>,
     cuts: VecDeque<(String, PlayedShare)>,
 }
 
-/// A turn, as far as it was heard.
+/// A turn, truncated to what was played of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryTurn {
-    /// Who said it.
+    /// The speaker.
     pub who: Role,
     item: String,
     /// The transcript.
     pub words: String,
-    /// Whether these are all the words of it.
+    /// Whether `words` is the complete transcript.
     pub whole: bool,
 }
 
-/// The share of a reply that was heard; by default nothing.
+/// The share of a reply that was played; by default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlayedShare {
-    /// Milliseconds that were heard.
+    /// Milliseconds played.
     pub heard_ms: u64,
-    /// Milliseconds that the service has sent.
+    /// Milliseconds received from the service.
     pub received_ms: u64,
 }
 
 impl History {
-    /// Adds the words of a turn; leaves out what was not heard of it if it has been truncated before.
+    /// Appends the transcript of a turn, truncated if its item was cut before. An empty transcript is
+    /// ignored.
     pub fn push(&mut self, who: Role, item: &str, words: &str) {
         let words = words.trim();
         if words.is_empty() {
@@ -55,7 +58,7 @@ impl History {
         let kept: String = words.chars().take(MAX_TURN_CHARACTERS).collect();
         let whole = kept.len() == words.len();
         self.turns.push_back(HistoryTurn { who, item: item.to_owned(), words: kept, whole });
-        // The words of a reply that was cut may come after the cut.
+        // The transcript of a reply may arrive after its cut.
         if let Some(at) = self.cuts.iter().position(|(cut, _)| !item.is_empty() && cut == item)
             && let Some((_, share)) = self.cuts.remove(at)
         {
@@ -66,7 +69,7 @@ impl History {
         }
     }
 
-    /// Shortens an item to the share that was heard, now or when its words come.
+    /// Truncates an item to the share that was played, now or as soon as its transcript arrives.
     pub fn truncate(&mut self, item: &str, share: PlayedShare) {
         if !self.truncate_turn(item, share) {
             if self.cuts.len() == MAX_CUTS {
@@ -76,17 +79,18 @@ impl History {
         }
     }
 
-    /// Forgets everything.
+    /// Removes all turns.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Returns the turns in order, for a new session.
+    /// Returns the turns, oldest first.
     pub fn turns(&self) -> impl Iterator<Item = &HistoryTurn> {
         self.turns.iter()
     }
 
-    /// Leaves the share of an item's words that was heard, and returns whether they were there.
+    /// Truncates the turn of `item`, removing it if nothing was played. Returns whether there was such a
+    /// turn.
     fn truncate_turn(&mut self, item: &str, PlayedShare { heard_ms, received_ms }: PlayedShare) -> bool {
         let Some(at) = self.turns.iter().rposition(|turn| turn.item == item) else { return false };
         let words = self.turns.get(at).map_or(0, |turn| turn.words.split_whitespace().count() as u64);
@@ -114,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_turns_are_kept_in_order() {
+    fn history_keeps_the_newest_turns_in_order() {
         let mut history = History::default();
         for turn in 0..40 {
             history.push(Role::User, &format!("i{turn}"), &format!("turn {turn}"));
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_the_history_nor_a_turn_exceeds_its_limit() {
+    fn history_and_each_turn_stay_within_their_limits() {
         let mut history = History::default();
         history.push(Role::User, "a", &"ä".repeat(3000));
         assert_eq!(kept(&history), [(Role::User, &*"ä".repeat(MAX_TURN_CHARACTERS), false)]);
@@ -136,15 +140,15 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_reply_keeps_its_heard_share_whichever_comes_first() {
+    fn a_cut_reply_is_truncated_before_or_after_its_transcript() {
         let share = PlayedShare { heard_ms: 1000, received_ms: 2000 };
-        for words_first in [true, false] {
+        for transcript_first in [true, false] {
             let mut history = History::default();
-            if words_first {
+            if transcript_first {
                 history.push(Role::Assistant, "i", "one two three four");
             }
             history.truncate("i", share);
-            if !words_first {
+            if !transcript_first {
                 history.push(Role::Assistant, "i", "one two three four");
             }
             assert_eq!(kept(&history), [(Role::Assistant, "one two", false)]);
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_of_which_nothing_was_heard_is_removed() {
+    fn a_reply_of_which_nothing_was_played_is_removed() {
         let mut history = History::default();
         history.push(Role::User, "u", "Hello.");
         history.push(Role::Assistant, "i", "Hello yourself.");
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_turn_is_not_kept_and_clear_forgets_all() {
+    fn empty_turns_are_ignored_and_clear_removes_all() {
         let mut history = History::default();
         history.push(Role::User, "u", "  ");
         assert_eq!(kept(&history), []);

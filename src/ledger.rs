@@ -1,10 +1,10 @@
-//! What was heard of each item, and how long each step of a turn took.
+//! Tracks how much of each item was played, and the latency of each step of a turn.
 //!
-//! Audio is known here only by its place in the spoken lane: an item owns the frames from one place to
-//! another, the speaker says up to which place it has really been heard, and a cut says where hearing
-//! ends. From that come the corrections that keep the service's memory true (protocol §10).
+//! Each item occupies a range of frame positions in the playback lane. The speaker reports the played
+//! position, and a cut the position at which playback ended. From these the ledger derives the corrections
+//! that keep the service's memory equal to what was played (protocol §10).
 //!
-//! It reads no clock and decides nothing about the conversation.
+//! It holds no audio, reads no clock and decides nothing about the conversation.
 
 use std::time::Duration;
 
@@ -12,68 +12,68 @@ use heapless::{Deque, Vec};
 
 use crate::model::{Id, Time};
 
-/// Items with audio in flight: queued, being heard, or cut and waiting for the speaker's word. A reply
-/// has one or two; when they do not fit, the audio of a further item is refused.
+/// Maximum number of items that are queued, playing, or cut without a receipt yet. A reply has one or two;
+/// beyond the limit the audio of further items is rejected.
 pub const ITEMS: usize = 32;
-/// Corrections the service has yet to be told; beyond it the oldest is dropped, because the youngest
-/// item is the one the next reply depends on.
+/// Maximum number of unsent corrections; beyond it the oldest is dropped, because the next reply depends on
+/// the newest item.
 pub const CORRECTIONS: usize = 32;
 
-/// The book.
+/// Played positions of the items of the conversation, and the timings of the current turn.
 #[derive(Debug)]
 pub struct Ledger {
     frames_per_ms: u64,
     spans: Deque<Span, ITEMS>,
     corrections: Vec<QueuedCorrection, CORRECTIONS>,
-    /// Items that a cut has settled; what still comes of them changes nothing.
+    /// Items closed by a cut; late audio of them changes nothing.
     closed: Deque<Id, ITEMS>,
     replies_done: Deque<Id, ITEMS>,
     drained_reported: bool,
     turn: TurnTimings,
 }
 
-/// What the service has to be told so that it remembers what was heard, and no more.
+/// A correction of the service's memory of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Correction {
-    /// `conversation.item.truncate`: only the beginning was heard.
+    /// `conversation.item.truncate`: only the beginning was played.
     Truncate {
         item: Id,
         content_index: u32,
-        /// How much was heard, in whole milliseconds, at least 1 and at most what was received.
+        /// Milliseconds played, rounded down, from 1 to `received_ms`.
         audio_end_ms: u64,
         received_ms: u64,
     },
-    /// `conversation.item.delete`: nothing was heard, and truncating to 0 is refused (protocol §10).
+    /// `conversation.item.delete`: nothing was played. The service rejects a truncation to 0 (protocol §10).
     Delete { item: Id },
 }
 
-/// A moment of a turn.
+/// A step of a turn whose time is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnMark {
-    /// The owner's turn ended: the service heard it end, or the button was released.
+    /// The user's turn ended: the service detected the end of speech, or the button was released.
     TurnEnded,
     Created,
     FirstAudio,
-    /// The reply was cut: the event or the press arrived.
+    /// The reply was cut by an event of the service or a press.
     Cut,
 }
 
-/// How long the steps of one turn took, as far as they happened.
+/// The times of the steps of one turn; `None` for steps that have not happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TurnTimings {
-    /// When the owner's turn ended.
+    /// When the user's turn ended.
     pub ended: Option<Time>,
-    /// When the service began the reply.
+    /// When the service started the reply.
     pub created: Option<Time>,
     /// When the first audio of the reply arrived.
     pub first_audio: Option<Time>,
-    /// When the first frame of the reply left the loudspeaker.
+    /// When the speaker played the first frame of the reply.
     pub first_heard: Option<Time>,
     /// When the reply was cut.
     pub cut: Option<Time>,
-    /// When the loudspeaker was known to be silent after the cut.
+    /// When the receipt of the cut reported silence.
     pub silent: Option<Time>,
-    /// How much of the reply was heard.
+    /// Duration of the reply that was played.
     pub heard: Duration,
 }
 
@@ -84,9 +84,9 @@ struct Span {
     content_index: u32,
     start: u64,
     end: u64,
-    /// The service has sent the whole of this item's audio.
+    /// The service has sent all audio of this item.
     complete: bool,
-    /// The session that knew the item is gone: nobody is to be told.
+    /// The session of the item was lost, so no correction can be sent.
     orphaned: bool,
 }
 
@@ -97,7 +97,7 @@ struct QueuedCorrection {
 }
 
 impl Ledger {
-    /// Opens an empty book for frames at `rate_hz`, a whole number of kilohertz.
+    /// Creates an empty ledger for frames at `rate_hz`, a multiple of 1000.
     #[must_use]
     pub fn new(rate_hz: u32) -> Self {
         Self {
@@ -111,8 +111,8 @@ impl Ledger {
         }
     }
 
-    /// Enters `frames` frames of an item that will stand at place `at` of the spoken lane, and tells
-    /// whether there was room in the book.
+    /// Records `frames` frames of an item at position `at` of the playback lane. Returns `false` if the
+    /// ledger is full or an id is too long.
     #[must_use]
     pub fn queue(&mut self, reply: &str, item: &str, content_index: u32, at: u64, frames: u64) -> bool {
         self.drained_reported = false;
@@ -137,8 +137,8 @@ impl Ledger {
         self.spans.push_back(span).is_ok()
     }
 
-    /// Takes in that audio came which nobody may hear. An item of which nothing was ever queued is to
-    /// be forgotten by the service, or it would remember words that never were.
+    /// Records that audio of an item was discarded. An item of which nothing was ever queued is deleted,
+    /// because the service would remember words that were never played.
     pub fn discarded(&mut self, reply: &str, item: &str) {
         let known = self.spans.iter().any(|span| span.item == item)
             || self.closed.iter().any(|closed| closed == item);
@@ -147,7 +147,7 @@ impl Ledger {
         self.queue_correction(&reply, Correction::Delete { item });
     }
 
-    /// Takes in that the service has sent all audio of an item's part.
+    /// Records that the service has sent all audio of a content part.
     pub fn audio_done(&mut self, item: &str, content_index: u32) {
         for span in
             self.spans.iter_mut().filter(|span| span.item == item && span.content_index == content_index)
@@ -156,7 +156,7 @@ impl Ledger {
         }
     }
 
-    /// Takes in that the service is done with a reply, so that its items can be deleted.
+    /// Records that the service has finished a reply, so that its items can be deleted.
     pub fn reply_done(&mut self, reply: &Id) {
         push_evicting(&mut self.replies_done, reply);
         for span in self.spans.iter_mut().filter(|span| span.reply == *reply) {
@@ -164,7 +164,7 @@ impl Ledger {
         }
     }
 
-    /// Takes in up to which place of the spoken lane the loudspeaker has been heard.
+    /// Records the played position of the playback lane, in frames.
     pub fn played(&mut self, position: u64, now: Time) {
         if self.turn.first_heard.is_none()
             && self.turn.first_audio.is_some()
@@ -182,7 +182,7 @@ impl Ledger {
         }
     }
 
-    /// Tells, once, that everything queued has been heard.
+    /// Returns `true` once after everything queued has been played.
     #[must_use]
     pub fn take_drained(&mut self, position: u64) -> bool {
         let drained = self.spans.back().is_none_or(|last| last.end <= position);
@@ -191,20 +191,20 @@ impl Ledger {
         newly_drained
     }
 
-    /// Tells whether any item has audio that is queued, being heard, or not yet known to be over.
+    /// Returns whether any item is queued, playing, or may still receive audio.
     #[must_use]
     pub fn has_items(&self) -> bool {
         !self.spans.is_empty()
     }
 
-    /// Returns how many frames are still to be heard.
+    /// Returns the number of queued frames after the played `position`.
     #[must_use]
     pub fn unplayed_frames(&self, position: u64) -> u64 {
         self.spans.back().map_or(0, |last| last.end.saturating_sub(position))
     }
 
-    /// Takes in the speaker's word on a cut: of what stood before `cut`, everything up to `heard` was
-    /// heard. Corrections come of it.
+    /// Handles the receipt of a cut: of the frames before position `cut`, those before position `heard` were
+    /// played. Queues the resulting corrections.
     pub fn silenced(&mut self, cut: u64, heard: u64, now: Time) {
         self.turn.silent = Some(now);
         while let Some(span) = self.spans.front()
@@ -218,18 +218,18 @@ impl Ledger {
         self.drained_reported |= self.spans.is_empty();
     }
 
-    /// Takes out the next correction that the service can take.
+    /// Removes and returns the next correction that may be sent now.
     pub fn next_correction(&mut self) -> Option<Correction> {
         let ready = self.corrections.iter().position(|queued| match queued.correction {
             Correction::Truncate { .. } => true,
-            // Deleting an item that is still being made is undefined; its reply's end comes soon.
+            // Deleting an item that is still generated is undefined, so its reply has to end first.
             Correction::Delete { .. } => self.replies_done.iter().any(|done| *done == queued.reply),
         })?;
         Some(self.corrections.remove(ready).correction)
     }
 
-    /// Takes in that the session that knew the items is gone: nothing is to be corrected any more, and what is
-    /// still queued is followed to its end.
+    /// Handles the loss of the session: drops all corrections. Items that are still queued play to their end
+    /// and are not corrected.
     pub fn session_lost(&mut self) {
         self.corrections.clear();
         self.closed.clear();
@@ -239,7 +239,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a moment of the turn; the end of the owner's turn begins a new one.
+    /// Records the time of a step; [`TurnMark::TurnEnded`] starts the timings of a new turn.
     pub fn mark(&mut self, mark: TurnMark, now: Time) {
         match mark {
             TurnMark::TurnEnded => self.turn = TurnTimings { ended: Some(now), ..TurnTimings::default() },
@@ -249,7 +249,7 @@ impl Ledger {
         }
     }
 
-    /// Returns the times of the turn so far.
+    /// Returns the timings of the current turn.
     #[must_use]
     pub fn timings(&self) -> &TurnTimings {
         &self.turn
@@ -287,7 +287,7 @@ impl Ledger {
     }
 }
 
-/// Keeps the latest names, forgetting the oldest.
+/// Appends an id, dropping the oldest if the queue is full.
 fn push_evicting(ids: &mut Deque<Id, ITEMS>, id: &Id) {
     if ids.is_full() {
         ids.pop_front();
