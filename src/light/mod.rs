@@ -1,9 +1,9 @@
-//! What the owner sees, as a pure function of facts, time and loudness.
+//! The light as a pure function of the device's state, the time and the audio levels.
 //!
-//! Nobody sets a light: the session keeps the facts, asks for the picture and shows it where it differs.
-//! Green, or where there is one colour a light that never goes dark, means that the microphone is live; motion
-//! says what the device is doing, so that states differ for owners who do not see the colours, too. A still
-//! picture never asks to be looked at again. It holds no state and knows no lamp.
+//! The session keeps a [`LightState`], renders it and writes the frame to the LEDs when it changes. Green, or
+//! on a single-colour LED a light that never goes dark, means that the microphone is live. The states also
+//! differ in motion, for users who cannot tell the colours apart. A static frame schedules no wake-up. It
+//! holds no state and drives no LED.
 
 mod render;
 mod scene;
@@ -14,110 +14,111 @@ use crate::conversation::State;
 use crate::model::Time;
 use scene::{Ages, Scene};
 
-/// The pixels of the largest lamp.
+/// Maximum number of pixels of a lamp.
 pub const PIXELS: usize = 64;
-/// The shortest time between two changes: 20 a second look smooth and cost little.
+/// Minimum time between two changes: 20 frames a second look smooth and cost little.
 pub const STEP: Duration = Duration::from_millis(STEP_MS as u64);
-/// A lamp of one colour stays dark for at least so long after the microphone has closed.
+/// Minimum time for which a single-colour LED stays dark after the microphone has closed.
 pub const DARK: Duration = Duration::from_millis(DARK_MS as u64);
 
 const STEP_MS: i64 = 50;
 const DARK_MS: i64 = 200;
-/// No picture that will change by itself stays for longer, in steps.
+/// Every frame that changes by itself changes within this number of steps.
 const HORIZON_STEPS: i64 = 10_000 / STEP_MS;
 
-/// Everything that a picture is made of. Times lie in the past.
+/// The state from which a frame is rendered. No time in it may be later than the time of rendering, except
+/// [`HoldProgress::until`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LightState {
     pub state: State,
-    /// Since when.
+    /// When `state` began.
     pub since: Time,
-    /// Whether samples of the microphone may leave the device.
+    /// Whether captured audio may leave the device.
     pub microphone_live: bool,
-    /// When they last ceased to.
+    /// When the microphone was last closed.
     pub closed: Option<Time>,
-    /// Whether the program is through with starting.
+    /// Whether the program has finished starting.
     pub booted: bool,
-    /// When the owner last interrupted.
+    /// When the user last interrupted a reply.
     pub interrupted: Option<Time>,
-    /// The volume, percent, and when it was last changed.
+    /// The volume in percent, and when it last changed.
     pub volume: Option<(u8, Time)>,
     /// The button is held for a reset.
     pub reset: Option<HoldProgress>,
-    /// What is wrong, and since when.
+    /// The current fault, and when it began.
     pub fault: Option<(Fault, Time)>,
-    /// Whether the owner has cut the microphone off, whatever else goes on.
+    /// Whether the user has muted the microphone, in any state.
     pub muted: bool,
 }
 
-/// A button that is held until something happens.
+/// A button held for an action that is due at a later time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldProgress {
     /// When the warning began.
     pub since: Time,
-    /// When it acts.
+    /// When the action is carried out.
     pub until: Time,
 }
 
-/// What is wrong. Each kind has its count of blinks ([`Fault::blinks`]).
+/// A fault. Each kind has its own number of blinks ([`Fault::blinks`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The service refuses the device as it is set up: key, model, address.
+    /// The service rejects the key, the model or the address.
     Misconfigured,
-    /// The account cannot pay for more.
+    /// The quota of the account is used up.
     Quota,
-    /// A turn got no reply, or half of one.
+    /// A turn received no reply or an incomplete one.
     NoReply,
-    /// The microphone cannot be opened, is gone, or gives no sound that is of use.
+    /// The microphone cannot be opened, is disconnected, or delivers no usable audio.
     NoMicrophone,
-    /// The speaker cannot be opened, is gone, or does not play as it should.
+    /// The speaker cannot be opened, is disconnected, or does not play correctly.
     NoSpeaker,
-    /// A button is stuck or chatters.
+    /// A button is stuck or bounces.
     Button,
-    /// The service says that something failed.
+    /// The service reported an error.
     Service,
 }
 
-/// How loud it is right now: peaks of the samples since the last look, 0 to 32768.
+/// Peak levels since the last frame, 0 to 32768.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
     pub microphone: u16,
     pub speaker: u16,
 }
 
-/// What the user sees: the state and the levels.
+/// Everything that the user sees: the state and the levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indication {
-    /// What every light is a picture of.
+    /// The state that every LED shows.
     pub facts: LightState,
     pub levels: Levels,
 }
 
-/// What a lamp can show.
+/// The capabilities of a lamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedCaps {
-    /// How many pixels, 1 to [`PIXELS`].
+    /// Number of pixels, 1 to [`PIXELS`].
     pub pixels: usize,
-    /// Whether a pixel has red, green and blue.
+    /// Whether a pixel has a red, a green and a blue channel.
     pub colour: bool,
     /// Whether a pixel can be dimmed.
     pub dimmable: bool,
 }
 
-/// What a lamp shows.
+/// One frame of a lamp.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LightFrame {
-    /// Red, green and blue of each pixel, 0 to 255. Without colour all three are the same.
+    /// Red, green and blue of each pixel, 0 to 255. On a single-colour LED all three are equal.
     pub pixels: heapless::Vec<[u8; 3], PIXELS>,
-    /// What the device is doing, in a word.
+    /// The state in a word or two, e.g. `listening`.
     pub name: &'static str,
-    /// How long it stays so by itself; none means until a fact changes.
+    /// When to render the next frame; `None` if only a change of the state changes the frame.
     pub next: Option<Duration>,
 }
 
-/// Gives the picture of `facts` at `now` for a lamp with this `face`.
+/// Renders the frame of `light` at `now` for a lamp with the capabilities `caps`.
 ///
-/// Levels move only pictures that have a `next`; looking at them more often than that is waste.
+/// Levels affect only frames that have a `next`, so they need not be sampled more often.
 #[must_use]
 pub fn render(light: &LightState, now: Time, levels: Levels, caps: LedCaps) -> LightFrame {
     let (ages, into_step) = Ages::of(light, now);
@@ -141,7 +142,7 @@ pub fn render(light: &LightState, now: Time, levels: Levels, caps: LedCaps) -> L
     LightFrame { pixels, name, next }
 }
 
-/// Names what the device is doing, and how long it is called so if no fact changes.
+/// Returns the state in a word or two, and when that changes if the state does not.
 #[must_use]
 pub fn word(light: &LightState, now: Time) -> (&'static str, Option<Duration>) {
     let (ages, into_step) = Ages::of(light, now);
@@ -150,7 +151,8 @@ pub fn word(light: &LightState, now: Time) -> (&'static str, Option<Duration>) {
     (name(&ages), next.map(|steps| STEP * steps as u32 - into_step))
 }
 
-/// Gives how loud a peak sounds, 0 to 255: the ear is nearer to the square root than to the peak.
+/// Returns the perceived loudness of a peak, 0 to 255. The square root is closer to perception than the peak
+/// itself.
 #[must_use]
 pub fn loudness(peak: u16) -> u8 {
     const FULL_SCALE: u16 = 32768;
@@ -159,7 +161,7 @@ pub fn loudness(peak: u16) -> u8 {
 }
 
 impl LightState {
-    /// Makes the facts of a device that has just started and does `state`.
+    /// Creates the state of a device that entered `state` at `now`, with the microphone closed and no fault.
     #[must_use]
     pub fn begin(state: State, now: Time) -> Self {
         Self {
@@ -178,7 +180,7 @@ impl LightState {
 }
 
 impl Fault {
-    /// Gives how often a light blinks for it, then pauses.
+    /// Returns the number of blinks between two pauses.
     #[must_use]
     pub fn blinks(self) -> u8 {
         match self {
@@ -192,7 +194,7 @@ impl Fault {
         }
     }
 
-    /// Tells whether it lasts until the fact is taken back; the others are shown for a while and then forgotten.
+    /// Returns whether the fault is shown until it is cleared; the others are shown for a limited time.
     #[must_use]
     pub fn is_lasting(self) -> bool {
         match self {

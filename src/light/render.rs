@@ -1,23 +1,23 @@
-//! What each scene looks like on each kind of lamp.
+//! The pattern of each scene on each kind of lamp.
 //!
-//! A lamp of many pixels moves across them, a single one in time, and one that is only on or off gives short
-//! glints. While the microphone is live, one pixel is green whatever else is shown; a lamp of one colour is never
-//! dark then, and at any other time it is dark for most of the time. What is shown is not decided here.
+//! Lamps of several pixels show motion across them, a single pixel changes over time, and an LED that is only
+//! on or off gives short flashes. While the microphone is live, one pixel is green in every scene; a
+//! single-colour LED is then never dark, and otherwise dark most of the time. It does not choose the scene.
 
 use super::scene::{Ages, Scene};
 use super::{DARK_MS, Fault, LedCaps, Levels, PIXELS, loudness};
 
-/// The least that a pixel shows that is lit at all for the microphone's sake: a quarter.
+/// Minimum brightness of a pixel that shows the live microphone: a quarter.
 const MIN_LIVE: u8 = 64;
 
-/// What a scene is painted for.
+/// What a scene is rendered for.
 pub(super) struct RenderInput {
     pub(super) live: bool,
     pub(super) levels: Levels,
     pub(super) caps: LedCaps,
 }
 
-/// Paints every pixel.
+/// Returns red, green and blue of every pixel.
 pub(super) fn pixels(scene: Scene, input: &RenderInput, ages: &Ages) -> heapless::Vec<[u8; 3], PIXELS> {
     let LedCaps { pixels, colour, dimmable } = input.caps;
     let count = pixels.clamp(1, PIXELS);
@@ -32,7 +32,7 @@ pub(super) fn pixels(scene: Scene, input: &RenderInput, ages: &Ages) -> heapless
             1 => single_pixel(scene, age_ms, input.levels),
             _ => pixel_of_many(scene, age_ms, input.levels, index, count),
         };
-        // The first pixel is green however bright the rest is.
+        // The first pixel is green even if the scene lights every pixel.
         let is_green = input.live && (index == 0 || lit < MIN_LIVE);
         let rgb = if is_green { green(scene, lit) } else { tint(colour_of(scene), lit) };
         if dimmable { rgb } else { saturate(rgb) }
@@ -40,7 +40,7 @@ pub(super) fn pixels(scene: Scene, input: &RenderInput, ages: &Ages) -> heapless
     (0..count).map(pixel).collect()
 }
 
-/// Gives how bright a lamp of one colour is.
+/// Returns the brightness of a single-colour LED.
 fn single_colour(scene: Scene, input: &RenderInput, age_ms: i64) -> u8 {
     match (input.live, input.caps.dimmable) {
         (true, true) => at_least_live(single_pixel(scene, age_ms, input.levels)),
@@ -51,7 +51,7 @@ fn single_colour(scene: Scene, input: &RenderInput, age_ms: i64) -> u8 {
     }
 }
 
-/// The colour of a scene while the microphone is closed. None may be mistaken for green.
+/// Returns the colour of a scene while the microphone is closed. None may be mistaken for green.
 fn colour_of(scene: Scene) -> [u8; 3] {
     match scene {
         Scene::Booting | Scene::Interrupted | Scene::Volume(_) => [255, 255, 255],
@@ -64,7 +64,7 @@ fn colour_of(scene: Scene) -> [u8; 3] {
     }
 }
 
-/// Gives how bright a single pixel is, for lamps that may shine as long as they like.
+/// Returns the brightness of a single pixel of a lamp that may be lit permanently.
 fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
         Scene::Booting => ratio(age_ms % 1000 + 50, 1000),
@@ -72,7 +72,7 @@ fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
         Scene::Idle => 24,
         Scene::Listening => loudness(levels.microphone),
         Scene::Thinking => breath(age_ms),
-        // The tick is what listening does not have, in silence and in noise.
+        // The regular dip distinguishes speaking from listening at every level.
         Scene::Speaking if age_ms % 400 < 50 => 40,
         Scene::Speaking => 100 + scale(155, loudness(levels.speaker)),
         Scene::Muted => 255,
@@ -84,7 +84,7 @@ fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     }
 }
 
-/// Gives how bright a single pixel is for lamps that must mostly be dark: short glints after a pause.
+/// Returns the brightness of an LED that must be dark most of the time: short flashes, each after a pause.
 fn glint(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
         Scene::Booting => flash(age_ms, &[0, 200, 50]),
@@ -106,7 +106,7 @@ fn glint(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     }
 }
 
-/// Gives how bright pixel `index` of `count` is, for lamps that have several.
+/// Returns the brightness of pixel `index` of `count`, for lamps of several pixels.
 fn pixel_of_many(scene: Scene, age_ms: i64, levels: Levels, index: usize, count: usize) -> u8 {
     let (index, count) = (index as i64, count as i64);
     let position = |period_ms: i64| age_ms % period_ms * count / period_ms;
@@ -134,7 +134,7 @@ fn pixel_of_many(scene: Scene, age_ms: i64, levels: Levels, index: usize, count:
     }
 }
 
-/// Gives the brightness within a pattern that is lit, dark, lit and so on for `spans_ms`.
+/// Returns the brightness in a repeated pattern that is lit, dark, lit and so on for `spans_ms`.
 fn flash(age_ms: i64, spans_ms: &[i64]) -> u8 {
     let mut rest = age_ms % spans_ms.iter().sum::<i64>().max(1);
     for (index, span_ms) in spans_ms.iter().enumerate() {
@@ -146,7 +146,7 @@ fn flash(age_ms: i64, spans_ms: &[i64]) -> u8 {
     0
 }
 
-/// How a fault is counted: a pause, each blink 400 ms, a pause.
+/// The timing of a blink code: a pause, blinks of 400 ms each, a pause.
 struct BlinkCode {
     first_ms: i64,
     lit_ms: i64,
@@ -160,7 +160,7 @@ fn blinks(fault: Fault, age_ms: i64, blink: &BlinkCode) -> u8 {
     if (0..blinking).contains(&rest) && rest % EACH_MS < blink.lit_ms { 255 } else { 0 }
 }
 
-/// Blinks faster with each third of what is left before it acts.
+/// Returns the brightness of a warning that blinks faster in each third of `hold_ms`.
 fn countdown(age_ms: i64, hold_ms: i64) -> u8 {
     let third = (hold_ms / 3).max(1);
     let passed = (age_ms / third).min(2);
@@ -168,19 +168,19 @@ fn countdown(age_ms: i64, hold_ms: i64) -> u8 {
     flash(age_ms - passed * third, &[0, dark_ms, 100])
 }
 
-/// Rises and falls again.
+/// Returns the brightness of a slow rise and fall.
 fn breath(age_ms: i64) -> u8 {
     const BREATH_MS: i64 = 2000;
     let age_ms = age_ms % BREATH_MS;
     20 + scale(235, ratio(age_ms.min(BREATH_MS - age_ms), BREATH_MS / 2))
 }
 
-/// The volume as brightness: the lowest is still to be seen.
+/// Returns the volume as brightness; the lowest volume is still visible.
 fn volume_brightness(percent: u8) -> u8 {
     ratio(percent.into(), 100).max(24)
 }
 
-/// Gives green that is brighter than the microphone's floor by `lit`, with a breath of the scene's colour.
+/// Returns green, at [`MIN_LIVE`] plus a share of `lit`, with a tint of the scene's colour.
 fn green(scene: Scene, lit: u8) -> [u8; 3] {
     let lit = at_least_live(lit);
     let [red, _, blue] = tint(colour_of(scene), lit);
@@ -195,18 +195,18 @@ fn tint(colour: [u8; 3], lit: u8) -> [u8; 3] {
     colour.map(|channel| scale(lit, channel))
 }
 
-/// Turns each channel on or off, so that the colour stays what it is.
+/// Returns the nearest colour whose channels are fully on or off.
 fn saturate(rgb: [u8; 3]) -> [u8; 3] {
     let most = rgb.into_iter().max().unwrap_or(0);
     rgb.map(|channel| if most >= MIN_LIVE && channel >= most.div_ceil(2) { 255 } else { 0 })
 }
 
-/// Gives `of / whole` as a part of 255.
+/// Returns `of / whole` scaled to 255.
 fn ratio(of: i64, whole: i64) -> u8 {
     (of * 255 / whole.max(1)).clamp(0, 255) as u8
 }
 
-/// Gives `part` of 255 of `whole`.
+/// Returns `whole` scaled by `factor / 255`.
 fn scale(whole: u8, factor: u8) -> u8 {
     (u16::from(whole) * u16::from(factor) / 255) as u8
 }

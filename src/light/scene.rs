@@ -1,7 +1,7 @@
-//! Which of the facts the light is about, and how old each of them is.
+//! Chooses which part of the state the light shows, and computes the age of each part.
 //!
-//! Ages are taken on a grid of steps that begins with the state, so that nothing changes between two steps. What a
-//! scene looks like is not decided here.
+//! Ages are rounded to steps that start with the state, so that a frame changes only at a step. It does not
+//! decide what a scene looks like; `render` does.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use super::{Fault, HoldProgress, LightState, STEP, STEP_MS};
 use crate::conversation::State;
 use crate::model::Time;
 
-/// How long the flash of an interruption takes, milliseconds.
+/// Duration of the flash of an interruption, in milliseconds.
 const FLASH_MS: i64 = 300;
-/// How long the volume is shown, milliseconds.
+/// Duration for which the volume is shown, in milliseconds.
 const VOLUME_MS: i64 = 1500;
-/// How long a fault that passes is shown: twice the longest of them, milliseconds.
+/// Duration for which a passing fault is shown, in milliseconds: two periods of the longest blink code.
 const FAULT_MS: i64 = 8400;
 
-/// What the light is about.
+/// What the light shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scene {
     Booting,
@@ -31,13 +31,14 @@ pub(super) enum Scene {
     /// Percent.
     Volume(u8),
     Fault(Fault),
-    /// How long until it acts, from the beginning of the warning.
     Reset {
+        /// Duration from the start of the warning to the reset.
         hold_ms: i64,
     },
 }
 
-/// How long ago things happened, in milliseconds, to the step. Within its first step a thing's age is negative.
+/// Ages in milliseconds, at the start of the current step. The age of an event within the current step is
+/// negative.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ages {
     pub(super) state: i64,
@@ -49,7 +50,7 @@ pub(super) struct Ages {
 }
 
 impl Scene {
-    /// Chooses what matters most: first what the owner does with his hands.
+    /// Returns the scene with the highest priority; feedback to the user's actions comes first.
     pub(super) fn of(light: &LightState, ages: &Ages) -> Self {
         if let Some(HoldProgress { since, until }) = light.reset {
             return Self::Reset { hold_ms: millis((until - since).as_nanos() as i128) };
@@ -87,7 +88,7 @@ impl Scene {
         }
     }
 
-    /// Names it in a word. What passes in a moment is not named.
+    /// Returns the name of the scene. An interruption is too short to be named and has the name of the state.
     pub(super) fn name(self, state: State) -> &'static str {
         match self {
             Self::Booting => "booting",
@@ -115,7 +116,7 @@ impl Scene {
 }
 
 impl Ages {
-    /// Gives the ages at the step that `now` is in, and how far into it `now` is.
+    /// Returns the ages at the start of the step that contains `now`, and the time from that start to `now`.
     pub(super) fn of(light: &LightState, now: Time) -> (Self, Duration) {
         let into_step = Duration::from_nanos(((now - light.since).as_nanos() % STEP.as_nanos()) as u64);
         let age = |at: Time| {
@@ -133,7 +134,7 @@ impl Ages {
         (ages, into_step)
     }
 
-    /// Gives what they are so many steps later.
+    /// Returns the ages after `steps` more steps.
     pub(super) fn after_steps(&self, steps: i64) -> Self {
         let age = |age: i64| age.saturating_add(steps * STEP_MS);
         Self {
@@ -146,10 +147,11 @@ impl Ages {
         }
     }
 
-    /// Gives how long the scene has been visible: patterns begin anew where another scene was before.
+    /// Returns for how long the scene's pattern has been visible: a pattern restarts after another scene was
+    /// shown.
     pub(super) fn of_pattern(&self, scene: Scene) -> i64 {
         let own = match scene {
-            // How far it is must stay true.
+            // A countdown must not restart.
             Scene::Reset { .. } => return self.reset.unwrap_or(0).max(0),
             Scene::Volume(_) => self.volume,
             Scene::Interrupted => self.interrupted,
@@ -176,6 +178,6 @@ impl Ages {
 }
 
 fn millis(nanos: i128) -> i64 {
-    // So far from the end that it can be multiplied by the pixels of a lamp.
+    // The limit leaves room for a multiplication by the number of pixels.
     nanos.div_euclid(1_000_000).clamp((i64::MIN / 1024).into(), (i64::MAX / 1024).into()) as i64
 }
