@@ -1,28 +1,28 @@
-//! What the sound threads have counted, at one moment. They count in `audio`; the log and the recorder report it.
+//! The values of the audio threads' counters at one moment. `audio` counts; the log and the recorder report.
 
 use serde::{Deserialize, Serialize};
 
-/// Counts since the start. Recordings contain them.
+/// Counts since the start of the program. Recordings contain them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CounterSnapshot {
-    /// Times the microphone's buffer overflowed or its device stalled.
+    /// Overruns and stalls of the capture device.
     pub capture_xruns: u64,
-    /// Times the speaker's buffer ran empty or its device stalled.
+    /// Underruns and stalls of the playback device.
     pub playback_xruns: u64,
-    /// Captured frames dropped because the session had not read those before them.
+    /// Captured frames dropped because the capture lane was full.
     pub overruns: u64,
-    /// Times playback ran dry after sound: at the end of every reply, and at every gap in one.
+    /// Times the playback lane became empty during playback: at the end of each reply and at each gap in one.
     pub starved: u64,
-    /// Receipts dropped because the session had not taken those before them.
+    /// Receipts dropped because the queue to the session was full.
     pub receipts_lost: u64,
-    /// Times a device was suspended.
+    /// Suspends of a device.
     pub suspends: u64,
-    /// Times a device was opened again.
+    /// Reopens of a device.
     pub reopens: u64,
-    /// Times a microphone that delivers samples was found to be deaf. Older recordings do not have it.
+    /// Detections of a dead input: samples that are constant or repeat. Older recordings lack this field.
     #[serde(default)]
     pub dead_inputs: u64,
-    /// Times the controls of a card that came back could not be set again.
+    /// Reopened cards whose mixer controls could not be set.
     pub controls_refused: u64,
 }

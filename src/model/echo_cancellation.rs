@@ -1,9 +1,9 @@
-//! Where the speaker's sound is removed from the microphone's. The removal itself is done elsewhere.
+//! Where the echo of the speaker is removed from the captured audio. It cancels nothing itself.
 
-/// What removes the echo.
+/// The place of the echo cancellation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EchoCancellation {
     Off,
-    /// The service removes its own voice from what it hears.
+    /// The service removes the echo of its replies.
     Server,
 }

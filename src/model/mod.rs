@@ -1,5 +1,5 @@
-//! The few types that several rooms share, each defined once: when the microphone is live, what the service's session
-//! is asked to be, the session's time, and what the sound threads have counted.
+//! Types that several rooms share: the microphone mode, settings of the service's session, the session's
+//! time, and the counters of the audio threads.
 //!
 //! It holds plain values. It reads no clock, knows no device and decides nothing.
 

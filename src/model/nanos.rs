@@ -1,5 +1,6 @@
-//! Durations serialised as whole nanoseconds. A `u64` holds 584 years of them, so no sum of two overflows a clock.
-//! For `#[serde(with = "nanos")]`.
+//! Serialises durations as whole nanoseconds in a `u64` (584 years), for `#[serde(with = "nanos")]`.
+//!
+//! It does not fail on longer durations; they are serialised as the maximum.
 
 use std::time::Duration;
 

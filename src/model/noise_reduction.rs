@@ -1,11 +1,11 @@
-//! Noise reduction on the service's side. Whether it suits the model is checked by `profile`.
+//! Noise reduction by the service (protocol §8.4). `config` checks whether it suits the model.
 
-/// The kind of noise reduction; where none is wanted there is no value.
+/// The kind of noise reduction; `None` in an `Option` of it means off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoiseReduction {
     AzureDeepNoiseSuppression,
-    /// OpenAI's for a headset; only with gpt-realtime models.
+    /// OpenAI, for headsets; gpt-realtime models only.
     NearField,
-    /// OpenAI's for a room; only with gpt-realtime models.
+    /// OpenAI, for rooms; gpt-realtime models only.
     FarField,
 }

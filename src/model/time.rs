@@ -1,16 +1,16 @@
-//! A moment of a session, counted in nanoseconds from its start.
+//! Time of a session, in nanoseconds since its start.
 //!
-//! It never asks what time it is: whoever owns the clock makes moments and hands them down.
+//! It reads no clock; `session` converts its clock's values to [`Time`] and passes them on.
 
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in whole nanoseconds since the session's start.
+/// A point in time, in whole nanoseconds since the session's start.
 ///
-/// No arithmetic on it panics or wraps around: a sum ends at [`Time::MAX`], 584 years later, and a difference at zero.
-/// Two moments cannot be added to each other.
+/// Arithmetic neither panics nor wraps: sums saturate at [`Time::MAX`] (584 years), differences at zero. Two
+/// times cannot be added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(u64);
@@ -18,10 +18,10 @@ pub struct Time(u64);
 impl Time {
     /// The session's start.
     pub const ZERO: Self = Self(0);
-    /// The last moment there is.
+    /// The latest time.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// Returns the moment this many nanoseconds after the session's start.
+    /// Creates a time from nanoseconds since the session's start.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
@@ -34,7 +34,7 @@ impl Time {
     }
 }
 
-/// The moment this much later, at most [`Time::MAX`].
+/// Returns the later time, at most [`Time::MAX`].
 impl Add<Duration> for Time {
     type Output = Self;
 
@@ -49,7 +49,7 @@ impl AddAssign<Duration> for Time {
     }
 }
 
-/// The moment this much earlier, at the earliest [`Time::ZERO`].
+/// Returns the earlier time, at least [`Time::ZERO`].
 impl Sub<Duration> for Time {
     type Output = Self;
 
@@ -58,7 +58,7 @@ impl Sub<Duration> for Time {
     }
 }
 
-/// How much later this moment is than the other; zero where it is not later.
+/// Returns the duration since the other time; zero if the other time is later.
 impl Sub for Time {
     type Output = Duration;
 

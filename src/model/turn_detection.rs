@@ -1,14 +1,14 @@
-//! How the service detects turns (protocol §8.3). The parameters of each kind belong to `wire`.
+//! How the service detects turns (protocol §8.3). The parameters of each kind are in `protocol`.
 
 /// The service's voice activity detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnDetection {
-    /// By energy alone.
+    /// By signal energy.
     ServerVad,
-    /// Azure's, by meaning, for English.
+    /// Azure, semantic, English only.
     AzureSemanticVad,
-    /// Azure's, by meaning, for ten languages.
+    /// Azure, semantic, ten languages.
     AzureSemanticVadMultilingual,
-    /// OpenAI's, by meaning; only with gpt-realtime models.
+    /// OpenAI, semantic; gpt-realtime models only.
     SemanticVad,
 }

@@ -1,12 +1,12 @@
-//! Which voice speaks the replies (protocol §8.2). `wire` knows how a family is spelled.
+//! The voice of the replies (protocol §8.2). `protocol` knows how each family is spelled.
 
-/// A voice by its family, which the service must be told with the name.
+/// The name of a voice with its family; the service needs both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Voice {
-    /// One of OpenAI's, such as `alloy`.
+    /// An OpenAI voice, e.g. `alloy`.
     OpenAi(String),
-    /// One of Azure's, such as `en-US-Ava:DragonHDLatestNeural`.
+    /// An Azure voice, e.g. `en-US-Ava:DragonHDLatestNeural`.
     AzureStandard(String),
-    /// One that is part of the model `azure-realtime`.
+    /// A voice built into the model `azure-realtime`.
     AzureRealtimeNative(String),
 }
