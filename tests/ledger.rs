@@ -8,14 +8,14 @@ use mynah::model::Time;
 use proptest::prelude::*;
 
 #[test]
-fn an_item_cut_in_the_middle_is_truncated_to_what_was_heard() {
+fn an_item_cut_in_the_middle_is_truncated_to_the_played_part() {
     let mut book = queued(&[("r", "i", 0, 48_000)]);
     book.silenced(48_000, 20_180, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 840)]);
 }
 
 #[test]
-fn an_item_of_which_nothing_was_heard_is_deleted_once_its_reply_is_done() {
+fn an_unplayed_item_is_deleted_after_its_reply_is_done() {
     let mut book = queued(&[("r", "i", 0, 48_000)]);
     book.silenced(48_000, 23, Time::ZERO);
     assert_eq!(corrections(&mut book), []);
@@ -24,7 +24,7 @@ fn an_item_of_which_nothing_was_heard_is_deleted_once_its_reply_is_done() {
 }
 
 #[test]
-fn an_item_heard_whole_needs_no_correction() {
+fn a_fully_played_item_needs_no_correction() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.audio_done("i", 0);
     book.silenced(4800, 4800, Time::ZERO);
@@ -32,7 +32,7 @@ fn an_item_heard_whole_needs_no_correction() {
 }
 
 #[test]
-fn an_item_the_service_is_still_making_is_truncated_even_if_all_that_came_was_heard() {
+fn an_incomplete_item_is_truncated_even_if_fully_played() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.played(4800, Time::ZERO);
     book.silenced(4800, 4800, Time::ZERO);
@@ -40,14 +40,14 @@ fn an_item_the_service_is_still_making_is_truncated_even_if_all_that_came_was_he
 }
 
 #[test]
-fn more_is_never_claimed_than_was_received() {
+fn a_truncation_never_exceeds_the_received_audio() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.silenced(4800, 99_999, Time::ZERO);
     assert_eq!(corrections(&mut book), [truncate("i", 200)]);
 }
 
 #[test]
-fn a_cut_between_two_items_settles_each_by_its_own_share() {
+fn a_cut_corrects_each_item_by_its_own_played_part() {
     let mut book = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800), ("r", "m", 9600, 4800)]);
     book.silenced(14_400, 7200, Time::ZERO);
     book.reply_done(&id("r"));
@@ -55,7 +55,7 @@ fn a_cut_between_two_items_settles_each_by_its_own_share() {
 }
 
 #[test]
-fn what_is_queued_after_a_cut_is_not_touched_by_it() {
+fn audio_queued_after_a_cut_is_unaffected() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     assert!(book.queue("s", "k", 0, 4800, 2400));
     book.silenced(4800, 2400, Time::ZERO);
@@ -64,7 +64,7 @@ fn what_is_queued_after_a_cut_is_not_touched_by_it() {
 }
 
 #[test]
-fn an_item_that_nobody_was_let_hear_is_deleted_once() {
+fn a_discarded_item_is_deleted_once() {
     let mut book = queued(&[]);
     book.discarded("r", "i");
     book.discarded("r", "i");
@@ -73,7 +73,7 @@ fn an_item_that_nobody_was_let_hear_is_deleted_once() {
 }
 
 #[test]
-fn late_audio_of_an_item_already_cut_changes_nothing() {
+fn late_audio_of_a_cut_item_changes_nothing() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.discarded("r", "i");
     book.silenced(4800, 2400, Time::ZERO);
@@ -83,7 +83,7 @@ fn late_audio_of_an_item_already_cut_changes_nothing() {
 }
 
 #[test]
-fn drained_is_told_once_and_again_after_more_was_queued() {
+fn drained_is_reported_once_for_each_queue() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     assert!(!book.take_drained(4799));
     assert!(book.take_drained(4800));
@@ -94,7 +94,7 @@ fn drained_is_told_once_and_again_after_more_was_queued() {
 }
 
 #[test]
-fn the_first_heard_frame_is_dated_back_to_when_it_left_the_loudspeaker() {
+fn first_heard_is_the_time_the_first_frame_was_played() {
     let mut book = Ledger::new(24_000);
     let start = Time::ZERO;
     book.mark(TurnMark::TurnEnded, start);
@@ -106,7 +106,7 @@ fn the_first_heard_frame_is_dated_back_to_when_it_left_the_loudspeaker() {
 }
 
 #[test]
-fn a_book_that_is_full_refuses_a_further_item() {
+fn a_full_ledger_rejects_further_items() {
     let mut book = Ledger::new(24_000);
     for item in 0..mynah::ledger::ITEMS as u64 {
         assert!(book.queue("r", &format!("i{item}"), 0, item * 10, 10));
@@ -117,7 +117,7 @@ fn a_book_that_is_full_refuses_a_further_item() {
 }
 
 #[test]
-fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() {
+fn items_of_a_lost_session_play_out_without_corrections() {
     let mut book = queued(&[("r", "i", 0, 4800)]);
     book.silenced(2400, 2400, Time::ZERO);
     assert!(book.queue("r", "k", 0, 4800, 4800));
@@ -134,7 +134,7 @@ fn items_of_a_session_that_is_gone_are_heard_to_their_end_and_never_corrected() 
 }
 
 #[test]
-fn a_correction_says_of_how_much_it_is_a_part() {
+fn a_truncation_states_the_received_duration() {
     let mut book = queued(&[("r", "i", 0, 48_000)]);
     book.silenced(48_000, 12_000, Time::ZERO);
     let told = book.next_correction();
@@ -145,7 +145,7 @@ fn a_correction_says_of_how_much_it_is_a_part() {
 
 proptest! {
     #[test]
-    fn every_correction_stays_inside_what_was_heard(
+    fn every_correction_matches_the_played_part(
         lengths in prop::collection::vec(1u64..20_000, 1..20), heard in 0u64..200_000, complete in any::<bool>(),
     ) {
         let mut book = Ledger::new(24_000);

@@ -38,7 +38,7 @@ const QUIET: Levels = Levels { microphone: 0, speaker: 0 };
 const WATCHED_MS: u64 = 8400;
 
 #[test]
-fn each_state_has_its_picture() {
+fn each_state_has_its_frame() {
     for (state, live, since_ms, rgb, name, next_ms) in [
         (State::Connecting, false, 0, [200, 200, 255], "connecting", Some(800)),
         (State::Connecting, false, 799, [200, 200, 255], "connecting", Some(1)),
@@ -86,7 +86,7 @@ fn on_a_ring_green_marks_the_microphone_and_the_rest_moves() {
 }
 
 #[test]
-fn listening_follows_the_voice_and_speaking_follows_the_speaker() {
+fn listening_follows_the_microphone_and_speaking_the_speaker() {
     for face in [DOT, RING, DIMMED] {
         for live in [true, false] {
             let shown = |state, microphone, speaker| {
@@ -113,7 +113,7 @@ fn loudness_covers_the_whole_range_and_stops_at_full_scale() {
 }
 
 #[test]
-fn without_colour_every_scene_still_moves_differently() {
+fn scenes_differ_in_motion_without_colour() {
     for (face, least) in [
         (DOT, 20),
         (RING, 20),
@@ -145,7 +145,7 @@ fn without_colour_every_scene_still_moves_differently() {
 }
 
 #[test]
-fn a_microphone_that_closes_is_seen_without_colour_too() {
+fn a_closing_microphone_is_visible_without_colour() {
     for face in [DOT, RING, DIMMED, SWITCHED, RGB_SWITCHED] {
         let closed = scenes(false);
         for (name, open) in scenes(true) {
@@ -157,7 +157,7 @@ fn a_microphone_that_closes_is_seen_without_colour_too() {
 }
 
 #[test]
-fn a_still_light_asks_for_no_wake_up_and_a_moving_one_for_few() {
+fn a_static_frame_needs_no_wake_up_and_a_moving_one_few() {
     for (face, still) in [
         (DOT, &["Idle", "Muted"][..]),
         (RING, &["Idle", "Muted"]),
@@ -180,7 +180,7 @@ fn a_still_light_asks_for_no_wake_up_and_a_moving_one_for_few() {
 }
 
 #[test]
-fn what_passes_passes_by_itself_and_what_lasts_stays() {
+fn passing_scenes_end_by_themselves_and_lasting_faults_stay() {
     let idle = facts(State::Idle);
     let name = |it: LightState, ms| word(&it, at(it, ms)).0;
     let volume = LightState { volume: Some((30, idle.since)), ..idle };
@@ -201,7 +201,7 @@ fn what_passes_passes_by_itself_and_what_lasts_stays() {
 }
 
 #[test]
-fn each_fault_is_counted_out() {
+fn each_fault_blinks_its_code() {
     for fault in FAULTS {
         let it = LightState { fault: Some((fault, Time::ZERO)), ..facts(State::Idle) };
         for face in [DOT, RING, RGB_SWITCHED, DIMMED, SWITCHED] {
@@ -215,7 +215,7 @@ fn each_fault_is_counted_out() {
 }
 
 #[test]
-fn a_state_that_has_lasted_for_ever_is_still_shown() {
+fn a_very_old_state_is_still_rendered() {
     for state in STATES {
         let it = facts(state);
         let old = it.since + Duration::from_secs(u64::MAX / 4);
@@ -229,7 +229,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn where_there_is_colour_some_pixel_is_green_if_and_only_if_the_microphone_is_live(
+    fn with_colour_green_is_lit_exactly_while_the_microphone_is_live(
         (it, now) in any_facts(), levels in any_levels(), face in any_face()
     ) {
         let face = LedCaps { colour: true, ..face };
@@ -240,7 +240,7 @@ proptest! {
     }
 
     #[test]
-    fn where_there_is_one_colour_it_is_never_dark_if_and_only_if_the_microphone_is_live(
+    fn a_single_colour_stays_lit_exactly_while_the_microphone_is_live(
         (it, now) in any_facts(), levels in any_levels(), face in any_face()
     ) {
         let face = LedCaps { colour: false, ..face };
@@ -261,7 +261,7 @@ proptest! {
     }
 
     #[test]
-    fn when_the_microphone_closes_a_lamp_of_one_colour_goes_out_at_once_and_stays_out(
+    fn a_single_colour_goes_dark_when_the_microphone_closes(
         (it, now) in any_facts(), levels in any_levels(), face in any_face(), after in 0.0..1.0f64
     ) {
         let it = LightState { microphone_live: false, closed: Some(now), ..it };
@@ -271,7 +271,7 @@ proptest! {
     }
 
     #[test]
-    fn every_scene_begins_dark_on_a_lamp_of_one_colour(which in any::<prop::sample::Index>(), shades: bool) {
+    fn every_scene_begins_dark_on_a_single_colour(which in any::<prop::sample::Index>(), shades: bool) {
         let scenes = scenes(false);
         let (name, it) = &scenes[which.index(scenes.len())];
         let face = LedCaps { pixels: 1, colour: false, dimmable: shades };
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn a_picture_stays_until_it_said_it_would_change(
+    fn a_frame_does_not_change_before_next(
         (it, now) in any_facts(), face in any_face(), levels in any_levels(), part in 0.0..1.0f64
     ) {
         let shown = render(&it, now, levels, face);
@@ -295,7 +295,7 @@ proptest! {
     }
 
     #[test]
-    fn no_light_asks_for_more_than_twenty_changes_a_second(
+    fn frames_change_at_most_20_times_a_second(
         (it, now) in any_facts(), face in any_face(), levels in any_levels()
     ) {
         let first = render(&it, now, levels, face).next;

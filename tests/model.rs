@@ -5,7 +5,7 @@ use std::time::Duration;
 use mynah::model::Time;
 
 #[test]
-fn a_moment_and_a_duration_give_a_moment_and_two_moments_a_duration() {
+fn time_plus_duration_is_time_and_a_difference_is_a_duration() {
     let later = Time::ZERO + Duration::from_millis(1500);
     assert_eq!(later.as_nanos(), 1_500_000_000);
     assert_eq!(later - Time::from_nanos(500_000_000), Duration::from_secs(1));
@@ -14,7 +14,7 @@ fn a_moment_and_a_duration_give_a_moment_and_two_moments_a_duration() {
 }
 
 #[test]
-fn no_arithmetic_leaves_the_range() {
+fn arithmetic_saturates_at_the_range() {
     for longest in [Duration::from_nanos(u64::MAX), Duration::MAX] {
         assert_eq!(Time::MAX + longest, Time::MAX);
         assert_eq!(Time::from_nanos(1) + longest, Time::MAX);
@@ -25,7 +25,7 @@ fn no_arithmetic_leaves_the_range() {
 }
 
 #[test]
-fn it_is_written_as_a_number_and_nothing_else_is_read() {
+fn time_is_serialised_as_an_integer_only() {
     let text = serde_json::to_string(&Time::MAX).unwrap();
     assert_eq!(text, u64::MAX.to_string());
     assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), Time::MAX);

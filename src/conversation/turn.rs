@@ -109,7 +109,7 @@ impl Online {
         (self.reply, self.handover) = (Generation::None, handover);
     }
 
-    /// Returns when the session was configured.
+    /// Returns when the device went online; a handover does not change it.
     pub(super) fn since(&self) -> Time {
         self.since
     }

@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_pattern_of_losses_dials_too_often(
+    fn no_pattern_of_losses_exceeds_25_dials_a_minute(
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         fates in prop::collection::vec(fate(), 1..6),
     ) {
@@ -47,7 +47,7 @@ proptest! {
 }
 
 #[test]
-fn a_service_that_takes_every_session_and_drops_it_at_once_is_dialled_less_and_less() {
+fn sessions_dropped_at_once_make_the_backoff_grow() {
     let mut hours = Hours::new(Mode::Open, vec![Fate { configured: true, ..DEAD }]);
     hours.pass();
     let minutes = HOURS.as_secs() as usize / 60;
@@ -55,7 +55,7 @@ fn a_service_that_takes_every_session_and_drops_it_at_once_is_dialled_less_and_l
 }
 
 #[test]
-fn sessions_that_say_they_end_at_once_do_not_make_it_dial_without_end() {
+fn sessions_that_expire_at_once_stay_within_the_dial_limit() {
     let fate = Fate { configured: true, life_ms: 600_000, told_s: 0, ..DEAD };
     let mut hours = Hours::new(Mode::Open, vec![fate]);
     hours.pass();

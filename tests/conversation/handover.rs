@@ -11,7 +11,7 @@ use mynah::conversation::{
 use super::{TAP, Table, held, id, turn};
 
 #[test]
-fn before_its_end_a_session_is_replaced_in_a_quiet_moment_and_nobody_notices() {
+fn a_session_is_replaced_unnoticed_before_it_expires() {
     for mode in [Mode::Open, TAP, Mode::Hold] {
         let mut talk = Table::up(mode);
         let began = talk.now;
@@ -34,7 +34,7 @@ fn before_its_end_a_session_is_replaced_in_a_quiet_moment_and_nobody_notices() {
 }
 
 #[test]
-fn the_time_that_the_service_names_is_the_one_that_counts() {
+fn the_stated_expiry_schedules_the_standby_dial() {
     let mut talk = Table::begin(Mode::Open);
     let _ = talk.all([
         Event::Link(LinkChange::Up),
@@ -47,7 +47,7 @@ fn the_time_that_the_service_names_is_the_one_that_counts() {
 }
 
 #[test]
-fn while_somebody_speaks_or_waits_for_a_reply_nothing_moves() {
+fn no_switch_during_speech_or_a_pending_reply() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     for event in turn("a") {
@@ -70,7 +70,7 @@ fn while_somebody_speaks_or_waits_for_a_reply_nothing_moves() {
 }
 
 #[test]
-fn without_a_quiet_moment_it_moves_at_the_last_safe_one_and_the_reply_goes_on() {
+fn without_a_quiet_moment_the_last_safe_one_is_used() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ = talk.all(turn("a"));
@@ -89,7 +89,7 @@ fn without_a_quiet_moment_it_moves_at_the_last_safe_one_and_the_reply_goes_on() 
 }
 
 #[test]
-fn a_reply_that_is_still_coming_is_never_left() {
+fn no_switch_while_reply_audio_is_still_arriving() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ = talk.all(turn("a"));
@@ -98,7 +98,7 @@ fn a_reply_that_is_still_coming_is_never_left() {
 }
 
 #[test]
-fn a_session_that_ends_early_is_replaced_at_once_when_the_second_link_is_there() {
+fn a_ready_standby_replaces_a_lost_link_at_once() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ = talk.all(turn("a"));
@@ -119,7 +119,7 @@ fn a_session_that_ends_early_is_replaced_at_once_when_the_second_link_is_there()
 }
 
 #[test]
-fn a_turn_that_loses_its_session_is_told_or_goes_on_as_far_as_it_can() {
+fn a_lost_session_costs_a_pending_reply_but_not_a_held_turn() {
     let mut talk = Table::up(Mode::Open);
     talk.has_a_spare();
     let _ =
@@ -137,7 +137,7 @@ fn a_turn_that_loses_its_session_is_told_or_goes_on_as_far_as_it_can() {
 }
 
 #[test]
-fn a_second_link_that_fails_is_tried_again_and_is_no_news() {
+fn a_failed_standby_is_redialled_without_a_notice() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
     let mut dials = 0;
@@ -160,7 +160,7 @@ fn a_second_link_that_fails_is_tried_again_and_is_no_news() {
 }
 
 #[test]
-fn when_the_first_link_is_gone_the_half_made_second_is_the_next() {
+fn an_unfinished_standby_becomes_the_link_after_a_loss() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
     assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
@@ -178,7 +178,7 @@ fn when_the_first_link_is_gone_the_half_made_second_is_the_next() {
 }
 
 #[test]
-fn a_second_link_that_does_not_come_up_in_time_is_an_outage_like_any_other() {
+fn an_unfinished_standby_that_fails_is_an_outage() {
     let mut talk = Table::up(Mode::Open);
     talk.dials_a_spare();
     let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
@@ -194,7 +194,7 @@ fn a_second_link_that_does_not_come_up_in_time_is_an_outage_like_any_other() {
 }
 
 #[test]
-fn a_reset_and_a_farewell_take_the_second_link_with_them() {
+fn reset_and_exit_close_the_standby_link() {
     for event in [Event::Input(UserInput::Reset), Event::Input(UserInput::Leave)] {
         let mut talk = Table::up(Mode::Open);
         talk.has_a_spare();
@@ -204,7 +204,7 @@ fn a_reset_and_a_farewell_take_the_second_link_with_them() {
 }
 
 #[test]
-fn a_reply_asked_for_in_the_old_session_is_not_waited_for_in_the_new() {
+fn a_new_session_does_not_wait_for_an_old_reply() {
     let mut talk = Table::up(Mode::Hold);
     talk.has_a_spare();
     let end = talk.now + HANDOVER_BEFORE;

@@ -10,7 +10,7 @@ use mynah::conversation::{
 use super::{TAP, Table, held, id, turn};
 
 #[test]
-fn a_short_outage_at_rest_is_seen_at_once_and_never_heard() {
+fn a_short_outage_at_rest_is_shown_without_an_earcon() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), []);
     assert_eq!(talk.conversation.state(), State::Offline, "the light");
@@ -20,7 +20,7 @@ fn a_short_outage_at_rest_is_seen_at_once_and_never_heard() {
 }
 
 #[test]
-fn a_longer_outage_is_heard_once_and_its_end_once() {
+fn a_long_outage_and_its_end_play_one_earcon_each() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     let mut all = Vec::new();
@@ -34,7 +34,7 @@ fn a_longer_outage_is_heard_once_and_its_end_once() {
 }
 
 #[test]
-fn an_outage_in_the_middle_of_a_talk_is_heard_at_once() {
+fn an_outage_during_a_turn_plays_the_earcon_at_once() {
     for events in [&turn("a")[..1], &turn("a")[..3], &turn("a")[..]] {
         let mut talk = Table::up(Mode::Open);
         let _ = talk.all(events.to_vec());
@@ -45,7 +45,7 @@ fn an_outage_in_the_middle_of_a_talk_is_heard_at_once() {
 }
 
 #[test]
-fn nothing_is_heard_while_the_device_starts_or_is_reset() {
+fn start_and_reset_play_no_earcon() {
     let mut talk = Table::begin(Mode::Open);
     let mut all = Vec::new();
     for _ in 0..5 {
@@ -60,7 +60,7 @@ fn nothing_is_heard_while_the_device_starts_or_is_reset() {
 }
 
 #[test]
-fn a_microphone_that_was_open_stays_open_for_as_long_as_its_words_are_of_use() {
+fn an_open_microphone_stays_open_for_the_keep_limit() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(60)))));
     assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Offline, true));
@@ -73,7 +73,7 @@ fn a_microphone_that_was_open_stays_open_for_as_long_as_its_words_are_of_use() {
 }
 
 #[test]
-fn a_microphone_that_was_closed_or_muted_stays_closed() {
+fn a_closed_or_muted_microphone_stays_closed_offline() {
     let mut talk = Table::up(TAP);
     let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     assert!(!talk.conversation.microphone_open());
@@ -83,7 +83,7 @@ fn a_microphone_that_was_closed_or_muted_stays_closed() {
 }
 
 #[test]
-fn a_tap_s_conversation_goes_on_after_a_short_outage() {
+fn a_tap_conversation_continues_after_a_short_outage() {
     let mut talk = Table::up(TAP);
     let _ = talk.all([
         Event::Input(UserInput::Press),
@@ -106,7 +106,7 @@ fn a_button_held_through_a_short_outage_is_one_turn() {
 }
 
 #[test]
-fn what_was_said_too_long_ago_is_not_sent_and_the_owner_is_told() {
+fn speech_too_old_to_send_is_discarded_with_a_notice() {
     let mut talk = Table::begin(Mode::Hold);
     let _ = talk.all([
         Event::Link(LinkChange::Down(CloseReason::RetryAfter(2 * THINK_LIMIT))),
@@ -126,7 +126,7 @@ fn what_was_said_too_long_ago_is_not_sent_and_the_owner_is_told() {
 }
 
 #[test]
-fn a_token_that_is_not_accepted_is_looked_at_once_more_and_then_never_again() {
+fn a_rejected_token_is_retried_once() {
     let mut talk = Table::begin(Mode::Open);
     assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Unauthorized))), []);
     assert_eq!(talk.at_deadline(), [Action::Dial]);
@@ -142,7 +142,7 @@ fn a_token_that_is_not_accepted_is_looked_at_once_more_and_then_never_again() {
 }
 
 #[test]
-fn three_troubles_of_the_service_within_half_a_minute_end_the_session() {
+fn three_internal_errors_within_30_s_end_the_session() {
     let trouble = || Event::Service(ServiceEvent::Refused(ServerError::Internal));
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.all([trouble(), trouble()]), []);
@@ -153,7 +153,7 @@ fn three_troubles_of_the_service_within_half_a_minute_end_the_session() {
 }
 
 #[test]
-fn after_too_much_was_asked_for_the_next_link_waits() {
+fn a_rate_limit_delays_the_next_dial() {
     let mut talk = Table::up(TAP);
     let _ = talk
         .after(Duration::from_secs(100))
@@ -166,7 +166,7 @@ fn after_too_much_was_asked_for_the_next_link_waits() {
 }
 
 #[test]
-fn a_press_ends_what_is_left_of_a_reply_whose_link_is_gone() {
+fn a_press_offline_stops_the_rest_of_a_reply() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));

@@ -11,7 +11,7 @@ use mynah::conversation::{
 use super::{TAP, Table, held, id, turn};
 
 #[test]
-fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
+fn a_turn_in_open_mode_needs_only_a_cut() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.all(turn("a")), [Action::Cut], "the cut is for sound of an earlier link");
     assert_eq!(talk.conversation.state(), State::Speaking);
@@ -24,7 +24,7 @@ fn a_whole_turn_in_open_mode_needs_no_action_at_all() {
 }
 
 #[test]
-fn a_voice_that_barges_in_cuts_and_leaves_the_cancelling_to_the_service() {
+fn barge_in_by_voice_cuts_without_response_cancel() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     assert_eq!(talk.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
@@ -39,7 +39,7 @@ fn a_voice_that_barges_in_cuts_and_leaves_the_cancelling_to_the_service() {
 }
 
 #[test]
-fn a_voice_that_barges_in_after_the_reply_was_sent_cuts_what_is_still_heard() {
+fn barge_in_after_the_reply_was_sent_cuts_playback() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
@@ -49,7 +49,7 @@ fn a_voice_that_barges_in_after_the_reply_was_sent_cuts_what_is_still_heard() {
 }
 
 #[test]
-fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
+fn a_press_cuts_and_cancels_the_reply() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Cancel(id("a"))]);
@@ -58,7 +58,7 @@ fn the_button_cuts_and_cancels_because_the_service_cannot_see_it() {
 }
 
 #[test]
-fn the_button_cancels_nothing_when_the_service_is_done() {
+fn a_press_after_response_done_only_cuts() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
@@ -66,7 +66,7 @@ fn the_button_cancels_nothing_when_the_service_is_done() {
 }
 
 #[test]
-fn a_press_before_the_reply_exists_cancels_it_as_soon_as_it_does() {
+fn a_press_before_response_created_cancels_the_reply_later() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all([
         Event::Service(ServiceEvent::SpeechStarted),
@@ -79,7 +79,7 @@ fn a_press_before_the_reply_exists_cancels_it_as_soon_as_it_does() {
 }
 
 #[test]
-fn tap_opens_the_microphone_at_once_and_quiet_closes_it() {
+fn a_tap_opens_the_microphone_and_silence_closes_it() {
     let mut talk = Table::up(TAP);
     assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Idle, false));
     let _ = talk.on(Event::Input(UserInput::Press));
@@ -89,7 +89,7 @@ fn tap_opens_the_microphone_at_once_and_quiet_closes_it() {
 }
 
 #[test]
-fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
+fn tap_mode_listens_after_a_reply_until_silence() {
     let mut talk = Table::up(TAP);
     let _ = talk.on(Event::Input(UserInput::Press));
     let _ = talk.all(turn("a"));
@@ -103,7 +103,7 @@ fn tap_keeps_listening_after_a_reply_until_it_is_quiet() {
 }
 
 #[test]
-fn push_to_talk_commits_and_asks_once_on_release() {
+fn push_to_talk_commits_and_creates_once_on_release() {
     let mut talk = Table::up(Mode::Hold);
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Clear]);
     assert!(talk.conversation.microphone_open());
@@ -112,7 +112,7 @@ fn push_to_talk_commits_and_asks_once_on_release() {
 }
 
 #[test]
-fn a_push_too_short_for_a_word_is_cleared_and_not_answered() {
+fn a_press_shorter_than_150_ms_is_cleared() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.on(Event::Input(UserInput::Press));
     assert_eq!(talk.on(held(149)), [Action::Clear, Action::Notify(Notice::TooShort)]);
@@ -122,7 +122,7 @@ fn a_push_too_short_for_a_word_is_cleared_and_not_answered() {
 }
 
 #[test]
-fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() {
+fn push_to_talk_over_a_reply_defers_create_until_its_end() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([
         Event::Input(UserInput::Press),
@@ -144,7 +144,7 @@ fn push_to_talk_over_a_reply_asks_again_only_when_the_service_is_done_with_it() 
 }
 
 #[test]
-fn a_reply_asked_for_late_has_its_own_time_to_come() {
+fn a_deferred_reply_has_its_own_timeout() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([
         Event::Input(UserInput::Press),
@@ -162,7 +162,7 @@ fn a_reply_asked_for_late_has_its_own_time_to_come() {
 }
 
 #[test]
-fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
+fn push_to_talk_twice_never_plays_the_first_reply() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([Event::Input(UserInput::Press), held(900), Event::Input(UserInput::Press)]);
     assert_eq!(talk.on(held(900)), [Action::Commit]);
@@ -175,7 +175,7 @@ fn push_to_talk_twice_before_the_first_reply_exists_never_plays_the_first() {
 }
 
 #[test]
-fn a_reply_whose_end_the_service_forgets_to_tell_costs_the_next_turn_three_seconds() {
+fn a_missing_response_done_delays_the_next_turn_by_3_s() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([
         Event::Input(UserInput::Press),
@@ -202,7 +202,7 @@ fn a_reply_whose_end_the_service_forgets_to_tell_costs_the_next_turn_three_secon
 }
 
 #[test]
-fn a_service_that_was_not_done_after_all_is_asked_again_and_again_until_the_turn_is_given_up() {
+fn create_is_repeated_until_the_turn_times_out() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([
         Event::Input(UserInput::Press),
@@ -221,7 +221,7 @@ fn a_service_that_was_not_done_after_all_is_asked_again_and_again_until_the_turn
 }
 
 #[test]
-fn a_create_that_came_too_early_is_repeated_after_the_reply_in_progress() {
+fn an_early_create_is_repeated_after_the_reply_in_progress() {
     let mut talk = Table::up(Mode::Hold);
     let _ = talk.all([Event::Input(UserInput::Press), held(900)]);
     assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
@@ -232,7 +232,7 @@ fn a_create_that_came_too_early_is_repeated_after_the_reply_in_progress() {
 }
 
 #[test]
-fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_lost() {
+fn a_press_while_connecting_opens_the_microphone() {
     for mode in [TAP, Mode::Hold] {
         let mut talk = Table::begin(mode);
         let _ = talk.on(Event::Input(UserInput::Press));
@@ -247,7 +247,7 @@ fn a_press_while_the_link_comes_up_opens_the_microphone_and_no_first_word_is_los
 }
 
 #[test]
-fn a_whole_push_before_the_link_is_up_becomes_a_turn_when_it_is() {
+fn push_to_talk_before_the_link_is_up_becomes_a_turn() {
     let mut talk = Table::begin(Mode::Hold);
     let _ = talk.all([Event::Input(UserInput::Press), held(1500), Event::Link(LinkChange::Up)]);
     assert!(!talk.conversation.microphone_open());
@@ -256,7 +256,7 @@ fn a_whole_push_before_the_link_is_up_becomes_a_turn_when_it_is() {
 }
 
 #[test]
-fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
+fn mute_clears_an_unfinished_turn_but_keeps_the_reply() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.on(Event::Service(ServiceEvent::SpeechStarted));
     assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Clear]);
@@ -274,7 +274,7 @@ fn mute_closes_the_microphone_clears_half_a_turn_and_lets_the_reply_go_on() {
 }
 
 #[test]
-fn what_a_switch_mutes_no_button_unmutes() {
+fn a_button_cannot_override_the_mute_switch() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(true))), [Action::Clear]);
     assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Notify(Notice::MuteSwitched)]);
@@ -284,7 +284,7 @@ fn what_a_switch_mutes_no_button_unmutes() {
 }
 
 #[test]
-fn a_switch_that_is_let_go_unmutes_whatever_a_button_said_before() {
+fn turning_the_mute_switch_off_also_unmutes_the_button() {
     let mut talk = Table::up(TAP);
     let _ = talk.all([
         Event::Input(UserInput::Mute),
@@ -295,7 +295,7 @@ fn a_switch_that_is_let_go_unmutes_whatever_a_button_said_before() {
 }
 
 #[test]
-fn a_speaker_that_is_soon_back_costs_no_reply() {
+fn a_reply_survives_a_short_speaker_disconnect() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     assert_eq!(talk.on(Event::Device(DeviceEvent::Speaker { there: false })), []);
@@ -306,7 +306,7 @@ fn a_speaker_that_is_soon_back_costs_no_reply() {
 }
 
 #[test]
-fn without_a_speaker_no_reply_is_waited_for_or_kept_for_later() {
+fn replies_are_abandoned_while_the_speaker_is_missing() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: false }));
@@ -330,7 +330,7 @@ fn without_a_speaker_no_reply_is_waited_for_or_kept_for_later() {
 }
 
 #[test]
-fn a_reset_forgets_the_talk_and_the_mute_and_begins_again() {
+fn reset_ends_the_session_unmutes_and_redials() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.on(Event::Input(UserInput::Mute));
     assert_eq!(talk.on(Event::Input(UserInput::Reset)), [Action::Cut, Action::HangUp]);
@@ -339,7 +339,7 @@ fn a_reset_forgets_the_talk_and_the_mute_and_begins_again() {
 }
 
 #[test]
-fn a_muted_device_says_so_when_the_button_asks_for_its_ear() {
+fn a_press_while_muted_raises_a_notice() {
     let mut talk = Table::up(TAP);
     let _ = talk.on(Event::Input(UserInput::Mute));
     assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Notify(Notice::Muted)]);
@@ -347,7 +347,7 @@ fn a_muted_device_says_so_when_the_button_asks_for_its_ear() {
 }
 
 #[test]
-fn a_turn_without_a_reply_is_given_up_and_the_device_is_at_rest() {
+fn a_turn_without_a_reply_times_out() {
     let mut talk = Table::up(Mode::Open);
     let _ =
         talk.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
@@ -357,7 +357,7 @@ fn a_turn_without_a_reply_is_given_up_and_the_device_is_at_rest() {
 }
 
 #[test]
-fn a_reply_that_stops_coming_is_given_up_and_cancelled() {
+fn a_stalled_reply_is_cancelled() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::Drained));
@@ -370,7 +370,7 @@ fn a_reply_that_stops_coming_is_given_up_and_cancelled() {
 }
 
 #[test]
-fn a_slow_reply_that_runs_dry_goes_on_when_more_comes() {
+fn a_drained_reply_continues_when_more_audio_arrives() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::Drained));
@@ -382,7 +382,7 @@ fn a_slow_reply_that_runs_dry_goes_on_when_more_comes() {
 }
 
 #[test]
-fn a_failed_reply_is_told_and_the_device_is_at_rest() {
+fn a_failed_reply_raises_a_notice() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a").into_iter().take(4));
     assert_eq!(
@@ -406,7 +406,7 @@ fn dialling_and_configuring_have_deadlines() {
 }
 
 #[test]
-fn retries_grow_apart() {
+fn retry_delays_grow_up_to_a_limit() {
     let mut talk = Table::begin(Mode::Open);
     let mut last = talk.now;
     let mut gaps = Vec::new();
@@ -423,7 +423,7 @@ fn retries_grow_apart() {
 }
 
 #[test]
-fn a_service_that_asks_for_patience_gets_it_whoever_presses() {
+fn a_press_does_not_shorten_retry_after() {
     let mut talk = Table::begin(Mode::Open);
     let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(45)))));
     let began = talk.now;
@@ -435,7 +435,7 @@ fn a_service_that_asks_for_patience_gets_it_whoever_presses() {
 }
 
 #[test]
-fn a_press_while_offline_dials_at_once_but_not_faster_than_allowed() {
+fn a_press_offline_dials_no_earlier_than_the_retry_spacing() {
     let mut talk = Table::begin(TAP);
     for _ in 0..8 {
         let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
@@ -454,7 +454,7 @@ fn a_press_while_offline_dials_at_once_but_not_faster_than_allowed() {
 }
 
 #[test]
-fn refused_credentials_end_the_program_for_good() {
+fn rejected_credentials_exit_as_misconfigured() {
     let mut talk = Table::begin(Mode::Open);
     assert_eq!(
         talk.on(Event::Link(LinkChange::Down(CloseReason::Permanent))),
@@ -464,7 +464,7 @@ fn refused_credentials_end_the_program_for_good() {
 }
 
 #[test]
-fn leaving_closes_the_link_waits_a_little_and_ends() {
+fn exit_waits_for_the_close_frame_or_its_timeout() {
     let mut talk = Table::up(Mode::Open);
     assert_eq!(talk.on(Event::Input(UserInput::Leave)), [Action::Cut, Action::HangUp]);
     assert!(!talk.conversation.microphone_open());
@@ -483,7 +483,7 @@ fn leaving_closes_the_link_waits_a_little_and_ends() {
 }
 
 #[test]
-fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
+fn after_the_wav_input_ends_the_reply_plays_before_exit() {
     let mut talk = Table::up(Mode::Open);
     let _ = talk.all(turn("a"));
     let _ = talk.on(Event::Device(DeviceEvent::InputEnded));
@@ -496,7 +496,7 @@ fn after_the_last_words_the_reply_is_heard_before_the_program_leaves() {
 }
 
 #[test]
-fn an_expired_session_is_replaced_by_a_new_one() {
+fn an_expired_session_is_redialled() {
     let mut talk = Table::up(Mode::Open);
     talk.after(Duration::from_secs(3600));
     assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))), [Action::HangUp]);

@@ -14,7 +14,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_order_of_events_breaks_a_promise_or_sticks(
+    fn no_order_of_events_breaks_an_invariant_or_gets_stuck(
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         steps in prop::collection::vec((event(), 0u64..4000), 1..120),
     ) {
