@@ -1,4 +1,4 @@
-//! A session that never ends: the second link, when it comes, and the moments at which it takes over.
+//! The handover of a session to the standby link: when it is dialled, and when it takes over.
 
 use std::time::Duration;
 
@@ -8,184 +8,184 @@ use mynah::conversation::{
     UserInput,
 };
 
-use super::{TAP, Table, held, id, turn};
+use super::{Harness, TAP, held, id, turn};
 
 #[test]
 fn a_session_is_replaced_unnoticed_before_it_expires() {
     for mode in [Mode::Open, TAP, Mode::Hold] {
-        let mut talk = Table::up(mode);
-        let began = talk.now;
-        let before = (talk.conversation.state(), talk.conversation.microphone_open());
-        assert_eq!(talk.at_deadline(), [Action::DialStandby]);
-        assert_eq!(talk.now - began, SESSION_LIFE - HANDOVER_BEFORE);
+        let mut conv = Harness::up(mode);
+        let began = conv.now;
+        let before = (conv.state(), conv.microphone_open());
+        assert_eq!(conv.at_deadline(), [Action::DialStandby]);
+        assert_eq!(conv.now - began, SESSION_LIFE - HANDOVER_BEFORE);
         assert_eq!(
-            talk.all([
+            conv.all([
                 Event::Standby(StandbyChange::Up),
                 Event::Standby(StandbyChange::Configured(SESSION_LIFE))
             ]),
             [Action::ConfigureStandby]
         );
-        assert_eq!(talk.at_deadline(), [Action::SwitchToStandby]);
-        assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), before);
-        let moved = talk.now;
-        assert_eq!(talk.at_deadline(), [Action::DialStandby], "and so on, for ever");
-        assert!(talk.now - moved > SESSION_LIFE - HANDOVER_BEFORE - Duration::from_secs(5));
+        assert_eq!(conv.at_deadline(), [Action::SwitchToStandby]);
+        assert_eq!((conv.state(), conv.microphone_open()), before);
+        let switched = conv.now;
+        assert_eq!(conv.at_deadline(), [Action::DialStandby], "the next handover");
+        assert!(conv.now - switched > SESSION_LIFE - HANDOVER_BEFORE - Duration::from_secs(5));
     }
 }
 
 #[test]
 fn the_stated_expiry_schedules_the_standby_dial() {
-    let mut talk = Table::begin(Mode::Open);
-    let _ = talk.all([
+    let mut conv = Harness::begin(Mode::Open);
+    let _ = conv.all([
         Event::Link(LinkChange::Up),
         Event::Link(LinkChange::Expires(Duration::from_secs(1800))),
         Event::Link(LinkChange::Configured),
     ]);
-    let began = talk.now;
-    assert_eq!(talk.at_deadline(), [Action::DialStandby]);
-    assert_eq!(talk.now - began, Duration::from_secs(1800) - HANDOVER_BEFORE);
+    let began = conv.now;
+    assert_eq!(conv.at_deadline(), [Action::DialStandby]);
+    assert_eq!(conv.now - began, Duration::from_secs(1800) - HANDOVER_BEFORE);
 }
 
 #[test]
 fn no_switch_during_speech_or_a_pending_reply() {
-    let mut talk = Table::up(Mode::Open);
-    talk.has_a_spare();
+    let mut conv = Harness::up(Mode::Open);
+    conv.ready_standby();
     for event in turn("a") {
-        assert!(!talk.on(event).contains(&Action::SwitchToStandby));
-        assert_eq!(talk.after(SWITCH_QUIET).on(Event::Tick), []);
+        assert!(!conv.on(event).contains(&Action::SwitchToStandby));
+        assert_eq!(conv.after(SWITCH_QUIET).on(Event::Tick), []);
     }
     assert_eq!(
-        talk.all([
+        conv.all([
             Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
             Event::Device(DeviceEvent::Drained)
         ]),
         []
     );
     assert_eq!(
-        talk.after(SWITCH_QUIET - Duration::from_millis(1)).on(Event::Tick),
+        conv.after(SWITCH_QUIET - Duration::from_millis(1)).on(Event::Tick),
         [],
-        "late words may still come"
+        "a late transcript may still arrive"
     );
-    assert_eq!(talk.after(Duration::from_millis(1)).on(Event::Tick), [Action::SwitchToStandby]);
+    assert_eq!(conv.after(Duration::from_millis(1)).on(Event::Tick), [Action::SwitchToStandby]);
 }
 
 #[test]
 fn without_a_quiet_moment_the_last_safe_one_is_used() {
-    let mut talk = Table::up(Mode::Open);
-    talk.has_a_spare();
-    let _ = talk.all(turn("a"));
-    let end = talk.now + HANDOVER_BEFORE;
-    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
-    assert_eq!(talk.on(Event::Tick), [], "there is still time to hear it out");
-    talk.now = end - SWITCH_BY;
+    let mut conv = Harness::up(Mode::Open);
+    conv.ready_standby();
+    let _ = conv.all(turn("a"));
+    let end = conv.now + HANDOVER_BEFORE;
+    let _ = conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
+    assert_eq!(conv.on(Event::Tick), [], "there is time left to play it to its end");
+    conv.now = end - SWITCH_BY;
     assert_eq!(
-        talk.on(Event::Tick),
+        conv.on(Event::Tick),
         [Action::SwitchToStandby],
-        "it has come whole: the old session is not needed"
+        "the reply is complete, so the old session is not needed"
     );
-    assert_eq!(talk.conversation.state(), State::Speaking);
-    assert_eq!(talk.on(Event::Device(DeviceEvent::Drained)), []);
-    assert_eq!(talk.conversation.state(), State::Listening);
+    assert_eq!(conv.state(), State::Speaking);
+    assert_eq!(conv.on(Event::Device(DeviceEvent::Drained)), []);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn no_switch_while_reply_audio_is_still_arriving() {
-    let mut talk = Table::up(Mode::Open);
-    talk.has_a_spare();
-    let _ = talk.all(turn("a"));
-    assert_eq!(talk.after(HANDOVER_BEFORE).on(Event::Tick), []);
-    assert_eq!(talk.conversation.state(), State::Speaking);
+    let mut conv = Harness::up(Mode::Open);
+    conv.ready_standby();
+    let _ = conv.all(turn("a"));
+    assert_eq!(conv.after(HANDOVER_BEFORE).on(Event::Tick), []);
+    assert_eq!(conv.state(), State::Speaking);
 }
 
 #[test]
 fn a_ready_standby_replaces_a_lost_link_at_once() {
-    let mut talk = Table::up(Mode::Open);
-    talk.has_a_spare();
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
+    let mut conv = Harness::up(Mode::Open);
+    conv.ready_standby();
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
     assert_eq!(
-        talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
+        conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
         [Action::SwitchToStandby],
-        "no outage, no cut"
+        "no outage and no cut"
     );
-    assert_eq!(talk.conversation.state(), State::Speaking);
-    let mut talk = Table::up(Mode::Open);
-    talk.has_a_spare();
+    assert_eq!(conv.state(), State::Speaking);
+    let mut conv = Harness::up(Mode::Open);
+    conv.ready_standby();
     assert_eq!(
-        talk.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))),
+        conv.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))),
         [Action::SwitchToStandby]
     );
-    assert!(talk.conversation.is_configured());
+    assert!(conv.is_configured());
 }
 
 #[test]
 fn a_lost_session_costs_a_pending_reply_but_not_a_held_turn() {
-    let mut talk = Table::up(Mode::Open);
-    talk.has_a_spare();
+    let mut conv = Harness::up(Mode::Open);
+    conv.ready_standby();
     let _ =
-        talk.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
+        conv.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
     assert_eq!(
-        talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
+        conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
         [Action::SwitchToStandby, Action::Notify(Notice::NoReply)]
     );
-    let mut talk = Table::up(Mode::Hold);
-    talk.has_a_spare();
-    let _ = talk.on(Event::Input(UserInput::Press));
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
-    assert_eq!(talk.conversation.state(), State::Listening);
-    assert_eq!(talk.on(held(900)), [Action::Commit, Action::Create]);
+    let mut conv = Harness::up(Mode::Hold);
+    conv.ready_standby();
+    let _ = conv.on(Event::Input(UserInput::Press));
+    assert_eq!(conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
+    assert_eq!(conv.state(), State::Listening);
+    assert_eq!(conv.on(held(900)), [Action::Commit, Action::Create]);
 }
 
 #[test]
 fn a_failed_standby_is_redialled_without_a_notice() {
-    let mut talk = Table::up(Mode::Open);
-    talk.dials_a_spare();
+    let mut conv = Harness::up(Mode::Open);
+    conv.dial_standby();
     let mut dials = 0;
-    for loss in [
+    for reason in [
         CloseReason::Transient,
         CloseReason::Permanent,
         CloseReason::Unauthorized,
         CloseReason::RetryAfter(Duration::from_secs(20)),
     ] {
-        assert_eq!(talk.on(Event::Standby(StandbyChange::Down(loss))), []);
-        assert_eq!(talk.conversation.state(), State::Listening);
-        dials += usize::from(talk.at_deadline() == [Action::DialStandby]);
+        assert_eq!(conv.on(Event::Standby(StandbyChange::Down(reason))), []);
+        assert_eq!(conv.state(), State::Listening);
+        dials += usize::from(conv.at_deadline() == [Action::DialStandby]);
     }
     assert_eq!(dials, 4);
-    assert_eq!(talk.after(DIAL_LIMIT).on(Event::Tick), [Action::DropStandby]);
-    assert_eq!(talk.at_deadline(), [Action::DialStandby]);
-    let _ = talk.on(Event::Standby(StandbyChange::Up));
-    assert_eq!(talk.on(Event::Standby(StandbyChange::Refused)), [Action::DropStandby]);
-    assert_eq!(talk.at_deadline(), [Action::DialStandby]);
+    assert_eq!(conv.after(DIAL_LIMIT).on(Event::Tick), [Action::DropStandby]);
+    assert_eq!(conv.at_deadline(), [Action::DialStandby]);
+    let _ = conv.on(Event::Standby(StandbyChange::Up));
+    assert_eq!(conv.on(Event::Standby(StandbyChange::Refused)), [Action::DropStandby]);
+    assert_eq!(conv.at_deadline(), [Action::DialStandby]);
 }
 
 #[test]
 fn an_unfinished_standby_becomes_the_link_after_a_loss() {
-    let mut talk = Table::up(Mode::Open);
-    talk.dials_a_spare();
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
-    assert_eq!(talk.conversation.state(), State::Connecting);
+    let mut conv = Harness::up(Mode::Open);
+    conv.dial_standby();
+    assert_eq!(conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
+    assert_eq!(conv.state(), State::Connecting);
     assert_eq!(
-        talk.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
+        conv.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
         [Action::Configure]
     );
-    let mut talk = Table::up(Mode::Open);
-    talk.dials_a_spare();
-    let _ = talk.on(Event::Standby(StandbyChange::Up));
-    assert_eq!(talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
-    assert_eq!(talk.on(Event::Link(LinkChange::Configured)), []);
-    assert!(talk.conversation.is_configured());
+    let mut conv = Harness::up(Mode::Open);
+    conv.dial_standby();
+    let _ = conv.on(Event::Standby(StandbyChange::Up));
+    assert_eq!(conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))), [Action::SwitchToStandby]);
+    assert_eq!(conv.on(Event::Link(LinkChange::Configured)), []);
+    assert!(conv.is_configured());
 }
 
 #[test]
 fn an_unfinished_standby_that_fails_is_an_outage() {
-    let mut talk = Table::up(Mode::Open);
-    talk.dials_a_spare();
-    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
-    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    let mut conv = Harness::up(Mode::Open);
+    conv.dial_standby();
+    let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
     let mut all = Vec::new();
     for _ in 0..3 {
-        all.extend(talk.at_deadline());
+        all.extend(conv.at_deadline());
     }
     assert!(
         all.contains(&Action::PlayEarcon(Earcon::Disconnected)) && all.contains(&Action::Dial),
@@ -196,28 +196,28 @@ fn an_unfinished_standby_that_fails_is_an_outage() {
 #[test]
 fn reset_and_exit_close_the_standby_link() {
     for event in [Event::Input(UserInput::Reset), Event::Input(UserInput::Leave)] {
-        let mut talk = Table::up(Mode::Open);
-        talk.has_a_spare();
-        assert_eq!(talk.on(event), [Action::Cut, Action::HangUp]);
-        assert!(!talk.conversation.is_configured());
+        let mut conv = Harness::up(Mode::Open);
+        conv.ready_standby();
+        assert_eq!(conv.on(event), [Action::Cut, Action::HangUp]);
+        assert!(!conv.is_configured());
     }
 }
 
 #[test]
 fn a_new_session_does_not_wait_for_an_old_reply() {
-    let mut talk = Table::up(Mode::Hold);
-    talk.has_a_spare();
-    let end = talk.now + HANDOVER_BEFORE;
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Hold);
+    conv.ready_standby();
+    let end = conv.now + HANDOVER_BEFORE;
+    let _ = conv.all([
         Event::Input(UserInput::Press),
         held(900),
         Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Input(UserInput::Press),
         held(90),
     ]);
-    assert_eq!(talk.after(SWITCH_QUIET).on(Event::Tick), [], "a reply that nobody wants is still being made");
-    talk.now = end - SWITCH_BY;
-    assert_eq!(talk.on(Event::Tick), [Action::SwitchToStandby]);
-    let _ = talk.on(Event::Input(UserInput::Press));
-    assert_eq!(talk.on(held(900)), [Action::Commit, Action::Create]);
+    assert_eq!(conv.after(SWITCH_QUIET).on(Event::Tick), [], "an interrupted reply is still being generated");
+    conv.now = end - SWITCH_BY;
+    assert_eq!(conv.on(Event::Tick), [Action::SwitchToStandby]);
+    let _ = conv.on(Event::Input(UserInput::Press));
+    assert_eq!(conv.on(held(900)), [Action::Commit, Action::Create]);
 }

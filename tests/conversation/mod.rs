@@ -1,4 +1,4 @@
-//! What the conversation decides: every pair of phase and event, stories from real days, and random walks.
+//! The conversation: a table of every phase and event, scenarios, and random walks.
 
 mod dials;
 mod handover;
@@ -7,6 +7,7 @@ mod pairs;
 mod stories;
 pub(crate) mod walk;
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use mynah::conversation::{
@@ -17,13 +18,13 @@ use mynah::model::Time;
 
 pub(crate) const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
 
-/// A conversation with a clock that the test moves by hand.
-pub(crate) struct Table {
+/// A conversation with a simulated clock.
+pub(crate) struct Harness {
     pub(crate) conversation: Conversation,
     pub(crate) now: Time,
 }
 
-impl Table {
+impl Harness {
     pub(crate) fn begin(mode: Mode) -> Self {
         let now = Time::ZERO;
         let (conversation, actions) = Conversation::begin(mode, false, 7, now);
@@ -31,14 +32,15 @@ impl Table {
         Self { conversation, now }
     }
 
-    /// A conversation whose session is set up.
+    /// Creates a conversation with a configured session.
     fn up(mode: Mode) -> Self {
-        let mut table = Self::begin(mode);
-        assert_eq!(table.on(Event::Link(LinkChange::Up)), [Action::Configure]);
-        let _ = table.on(Event::Link(LinkChange::Configured));
-        table
+        let mut conv = Self::begin(mode);
+        assert_eq!(conv.on(Event::Link(LinkChange::Up)), [Action::Configure]);
+        let _ = conv.on(Event::Link(LinkChange::Configured));
+        conv
     }
 
+    /// Handles an event now.
     fn on(&mut self, event: Event) -> Actions {
         self.conversation.handle(&event, self.now)
     }
@@ -48,28 +50,37 @@ impl Table {
         self
     }
 
-    /// Jumps to the deadline and ticks.
+    /// Advances to the deadline and sends the tick.
     fn at_deadline(&mut self) -> Actions {
         self.now = self.conversation.deadline().expect("a phase that waits has a deadline");
         self.on(Event::Tick)
     }
 
-    /// Goes to where the second link is dialled, whatever else would happen meanwhile.
-    fn dials_a_spare(&mut self) {
+    /// Advances to the dial of the standby link, skipping the deadlines before it.
+    fn dial_standby(&mut self) {
         let _ = self.on(Event::Link(LinkChange::Expires(HANDOVER_BEFORE)));
         self.now += RETRY_SPACING;
         assert_eq!(self.on(Event::Tick), [Action::DialStandby]);
     }
 
-    /// Goes to where the second link is ready.
-    fn has_a_spare(&mut self) {
-        self.dials_a_spare();
+    /// Advances until the standby link is configured.
+    fn ready_standby(&mut self) {
+        self.dial_standby();
         assert_eq!(self.on(Event::Standby(StandbyChange::Up)), [Action::ConfigureStandby]);
         assert_eq!(self.on(Event::Standby(StandbyChange::Configured(SESSION_LIFE))), []);
     }
 
+    /// Handles several events now and returns all actions.
     fn all(&mut self, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
         events.into_iter().flat_map(|event| self.on(event)).collect()
+    }
+}
+
+impl Deref for Harness {
+    type Target = Conversation;
+
+    fn deref(&self) -> &Conversation {
+        &self.conversation
     }
 }
 
@@ -81,7 +92,7 @@ pub(crate) fn held(ms: u64) -> Event {
     Event::Input(UserInput::Release { heard: Duration::from_millis(ms) })
 }
 
-/// A spoken turn as the service's voice detection reports it, up to the first audio of the reply.
+/// The events of a turn with voice activity detection, up to the first audio of the reply.
 pub(crate) fn turn(reply: &str) -> [Event; 5] {
     [
         Event::Service(ServiceEvent::SpeechStarted),

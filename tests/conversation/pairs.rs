@@ -12,7 +12,7 @@ use mynah::conversation::{
     ServiceEvent, StandbyChange, State, UserInput,
 };
 
-use super::{TAP, Table, held, id, turn};
+use super::{Harness as Table, TAP, held, id, turn};
 
 #[test]
 fn every_phase_has_an_answer_to_every_event() {
@@ -182,17 +182,17 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
         Box::new(move || with(vec![Event::Input(UserInput::Leave)])),
         Box::new(move || {
             let mut table = with(listening(mode));
-            table.dials_a_spare();
+            table.dial_standby();
             table
         }),
         Box::new(move || {
             let mut table = with([said(), thinking(mode)].concat());
-            table.has_a_spare();
+            table.ready_standby();
             table
         }),
         Box::new(move || {
             let mut table = with([said(), speaking(mode)].concat());
-            table.has_a_spare();
+            table.ready_standby();
             table
         }),
     ]

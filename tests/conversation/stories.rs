@@ -1,4 +1,4 @@
-//! Stories: what happens between people, networks and the service, in the order it happens.
+//! Scenarios of users, networks and the service, event by event.
 
 use std::time::Duration;
 
@@ -8,203 +8,203 @@ use mynah::conversation::{
     STALL_LIMIT, ServerError, ServiceEvent, State, THINK_LIMIT, UserInput,
 };
 
-use super::{TAP, Table, held, id, turn};
+use super::{Harness, TAP, held, id, turn};
 
 #[test]
 fn a_turn_in_open_mode_needs_only_a_cut() {
-    let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.all(turn("a")), [Action::Cut], "the cut is for sound of an earlier link");
-    assert_eq!(talk.conversation.state(), State::Speaking);
+    let mut conv = Harness::up(Mode::Open);
+    assert_eq!(conv.all(turn("a")), [Action::Cut], "the cut stops audio from before a reconnect");
+    assert_eq!(conv.state(), State::Speaking);
     let rest = [
         Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ];
-    assert_eq!(talk.all(rest), []);
-    assert_eq!(talk.conversation.state(), State::Listening);
+    assert_eq!(conv.all(rest), []);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn barge_in_by_voice_cuts_without_response_cancel() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
-    assert!(!talk.conversation.accepts_audio_of("a"), "late audio of the cut reply is nobody's");
-    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))), []);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    assert_eq!(conv.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
+    assert!(!conv.accepts_audio_of("a"), "late audio of the cut reply is discarded");
+    assert_eq!(conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))), []);
+    let _ = conv.all([
         Event::Service(ServiceEvent::SpeechStopped),
         Event::Service(ServiceEvent::Committed),
         Event::Service(ServiceEvent::ReplyCreated(id("b"))),
     ]);
-    assert!(talk.conversation.accepts_audio_of("b") && !talk.conversation.accepts_audio_of("a"));
+    assert!(conv.accepts_audio_of("b") && !conv.accepts_audio_of("a"));
 }
 
 #[test]
 fn barge_in_after_the_reply_was_sent_cuts_playback() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
-    assert_eq!(talk.conversation.state(), State::Speaking);
-    assert_eq!(talk.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
-    assert_eq!(talk.conversation.state(), State::Listening);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
+    assert_eq!(conv.state(), State::Speaking);
+    assert_eq!(conv.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn a_press_cuts_and_cancels_the_reply() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Cancel(id("a"))]);
-    assert!(!talk.conversation.accepts_audio_of("a"));
-    assert_eq!(talk.conversation.state(), State::Listening);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Cancel(id("a"))]);
+    assert!(!conv.accepts_audio_of("a"));
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn a_press_after_response_done_only_cuts() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut]);
 }
 
 #[test]
 fn a_press_before_response_created_cancels_the_reply_later() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all([
         Event::Service(ServiceEvent::SpeechStarted),
         Event::Service(ServiceEvent::SpeechStopped),
         Event::Service(ServiceEvent::Committed),
     ]);
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
-    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
-    assert!(!talk.conversation.accepts_audio_of("a"));
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut]);
+    assert_eq!(conv.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
+    assert!(!conv.accepts_audio_of("a"));
 }
 
 #[test]
 fn a_tap_opens_the_microphone_and_silence_closes_it() {
-    let mut talk = Table::up(TAP);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Idle, false));
-    let _ = talk.on(Event::Input(UserInput::Press));
-    assert!(talk.conversation.microphone_open());
-    assert_eq!(talk.at_deadline(), [Action::Clear]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Idle, false));
+    let mut conv = Harness::up(TAP);
+    assert_eq!((conv.state(), conv.microphone_open()), (State::Idle, false));
+    let _ = conv.on(Event::Input(UserInput::Press));
+    assert!(conv.microphone_open());
+    assert_eq!(conv.at_deadline(), [Action::Clear]);
+    assert_eq!((conv.state(), conv.microphone_open()), (State::Idle, false));
 }
 
 #[test]
 fn tap_mode_listens_after_a_reply_until_silence() {
-    let mut talk = Table::up(TAP);
-    let _ = talk.on(Event::Input(UserInput::Press));
-    let _ = talk.all(turn("a"));
-    let _ = talk.all([
+    let mut conv = Harness::up(TAP);
+    let _ = conv.on(Event::Input(UserInput::Press));
+    let _ = conv.all(turn("a"));
+    let _ = conv.all([
         Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Listening, true));
-    assert_eq!(talk.at_deadline(), [Action::Clear]);
-    assert_eq!(talk.conversation.state(), State::Idle);
+    assert_eq!((conv.state(), conv.microphone_open()), (State::Listening, true));
+    assert_eq!(conv.at_deadline(), [Action::Clear]);
+    assert_eq!(conv.state(), State::Idle);
 }
 
 #[test]
 fn push_to_talk_commits_and_creates_once_on_release() {
-    let mut talk = Table::up(Mode::Hold);
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Clear]);
-    assert!(talk.conversation.microphone_open());
-    assert_eq!(talk.on(held(1200)), [Action::Commit, Action::Create]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Thinking, false));
+    let mut conv = Harness::up(Mode::Hold);
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Clear]);
+    assert!(conv.microphone_open());
+    assert_eq!(conv.on(held(1200)), [Action::Commit, Action::Create]);
+    assert_eq!((conv.state(), conv.microphone_open()), (State::Thinking, false));
 }
 
 #[test]
 fn a_press_shorter_than_150_ms_is_cleared() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.on(Event::Input(UserInput::Press));
-    assert_eq!(talk.on(held(149)), [Action::Clear, Action::Notify(Notice::TooShort)]);
-    assert_eq!(talk.conversation.state(), State::Idle);
-    let _ = talk.on(Event::Input(UserInput::Press));
-    assert_eq!(talk.on(held(150)), [Action::Commit, Action::Create]);
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.on(Event::Input(UserInput::Press));
+    assert_eq!(conv.on(held(149)), [Action::Clear, Action::Notify(Notice::TooShort)]);
+    assert_eq!(conv.state(), State::Idle);
+    let _ = conv.on(Event::Input(UserInput::Press));
+    assert_eq!(conv.on(held(150)), [Action::Commit, Action::Create]);
 }
 
 #[test]
 fn push_to_talk_over_a_reply_defers_create_until_its_end() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.all([
         Event::Input(UserInput::Press),
         held(900),
         Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Service(ServiceEvent::Audio(id("a"))),
     ]);
     assert_eq!(
-        talk.on(Event::Input(UserInput::Press)),
+        conv.on(Event::Input(UserInput::Press)),
         [Action::Cut, Action::Cancel(id("a")), Action::Clear]
     );
-    assert_eq!(talk.on(held(900)), [Action::Commit], "one slot: the reply in progress goes first");
+    assert_eq!(conv.on(held(900)), [Action::Commit], "only one reply at a time");
     assert_eq!(
-        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
         [Action::Create]
     );
-    let _ = talk.on(Event::Service(ServiceEvent::ReplyCreated(id("b"))));
-    assert!(talk.conversation.accepts_audio_of("b"));
+    let _ = conv.on(Event::Service(ServiceEvent::ReplyCreated(id("b"))));
+    assert!(conv.accepts_audio_of("b"));
 }
 
 #[test]
 fn a_deferred_reply_has_its_own_timeout() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.all([
         Event::Input(UserInput::Press),
         held(900),
         Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Input(UserInput::Press),
         held(900),
     ]);
-    talk.after(DEFERRED_CREATE_LIMIT - Duration::from_millis(1));
+    conv.after(DEFERRED_CREATE_LIMIT - Duration::from_millis(1));
     assert_eq!(
-        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
         [Action::Create]
     );
-    assert_eq!(talk.conversation.deadline(), Some(talk.now + THINK_LIMIT));
+    assert_eq!(conv.deadline(), Some(conv.now + THINK_LIMIT));
 }
 
 #[test]
 fn push_to_talk_twice_never_plays_the_first_reply() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Input(UserInput::Press), held(900), Event::Input(UserInput::Press)]);
-    assert_eq!(talk.on(held(900)), [Action::Commit]);
-    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
-    assert!(!talk.conversation.accepts_audio_of("a"));
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.all([Event::Input(UserInput::Press), held(900), Event::Input(UserInput::Press)]);
+    assert_eq!(conv.on(held(900)), [Action::Commit]);
+    assert_eq!(conv.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
+    assert!(!conv.accepts_audio_of("a"));
     assert_eq!(
-        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
         [Action::Create]
     );
 }
 
 #[test]
 fn a_missing_response_done_delays_the_next_turn_by_3_s() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.all([
         Event::Input(UserInput::Press),
         held(900),
         Event::Service(ServiceEvent::ReplyCreated(id("a"))),
         Event::Service(ServiceEvent::Audio(id("a"))),
     ]);
     assert_eq!(
-        talk.on(Event::Input(UserInput::Press)),
+        conv.on(Event::Input(UserInput::Press)),
         [Action::Cut, Action::Cancel(id("a")), Action::Clear]
     );
-    assert_eq!(talk.on(held(900)), [Action::Commit]);
-    assert_eq!(talk.conversation.deadline(), Some(talk.now + DEFERRED_CREATE_LIMIT));
-    talk.after(DEFERRED_CREATE_LIMIT);
-    assert_eq!(talk.on(Event::Tick), [Action::Create]);
+    assert_eq!(conv.on(held(900)), [Action::Commit]);
+    assert_eq!(conv.deadline(), Some(conv.now + DEFERRED_CREATE_LIMIT));
+    conv.after(DEFERRED_CREATE_LIMIT);
+    assert_eq!(conv.on(Event::Tick), [Action::Create]);
     assert_eq!(
-        talk.all([
+        conv.all([
             Event::Service(ServiceEvent::ReplyCreated(id("b"))),
             Event::Service(ServiceEvent::Audio(id("b")))
         ]),
         []
     );
-    assert_eq!(talk.conversation.state(), State::Speaking);
+    assert_eq!(conv.state(), State::Speaking);
 }
 
 #[test]
 fn create_is_repeated_until_the_turn_times_out() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.all([
         Event::Input(UserInput::Press),
         held(900),
         Event::Service(ServiceEvent::ReplyCreated(id("a"))),
@@ -212,21 +212,21 @@ fn create_is_repeated_until_the_turn_times_out() {
         held(900),
     ]);
     for _ in 0..9 {
-        talk.after(DEFERRED_CREATE_LIMIT);
-        assert_eq!(talk.on(Event::Tick), [Action::Create]);
-        assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
+        conv.after(DEFERRED_CREATE_LIMIT);
+        assert_eq!(conv.on(Event::Tick), [Action::Create]);
+        assert_eq!(conv.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
     }
-    talk.after(DEFERRED_CREATE_LIMIT);
-    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
+    conv.after(DEFERRED_CREATE_LIMIT);
+    assert_eq!(conv.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
 }
 
 #[test]
 fn an_early_create_is_repeated_after_the_reply_in_progress() {
-    let mut talk = Table::up(Mode::Hold);
-    let _ = talk.all([Event::Input(UserInput::Press), held(900)]);
-    assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
+    let mut conv = Harness::up(Mode::Hold);
+    let _ = conv.all([Event::Input(UserInput::Press), held(900)]);
+    assert_eq!(conv.on(Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))), []);
     assert_eq!(
-        talk.on(Event::Service(ServiceEvent::ReplyDone(id("x"), ResponseStatus::Completed))),
+        conv.on(Event::Service(ServiceEvent::ReplyDone(id("x"), ResponseStatus::Completed))),
         [Action::Create]
     );
 }
@@ -234,272 +234,272 @@ fn an_early_create_is_repeated_after_the_reply_in_progress() {
 #[test]
 fn a_press_while_connecting_opens_the_microphone() {
     for mode in [TAP, Mode::Hold] {
-        let mut talk = Table::begin(mode);
-        let _ = talk.on(Event::Input(UserInput::Press));
-        assert!(talk.conversation.microphone_open() && !talk.conversation.is_configured());
-        assert_eq!(talk.conversation.state(), State::Listening);
+        let mut conv = Harness::begin(mode);
+        let _ = conv.on(Event::Input(UserInput::Press));
+        assert!(conv.microphone_open() && !conv.is_configured());
+        assert_eq!(conv.state(), State::Listening);
         assert_eq!(
-            talk.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
+            conv.all([Event::Link(LinkChange::Up), Event::Link(LinkChange::Configured)]),
             [Action::Configure]
         );
-        assert!(talk.conversation.microphone_open() && talk.conversation.is_configured());
+        assert!(conv.microphone_open() && conv.is_configured());
     }
 }
 
 #[test]
 fn push_to_talk_before_the_link_is_up_becomes_a_turn() {
-    let mut talk = Table::begin(Mode::Hold);
-    let _ = talk.all([Event::Input(UserInput::Press), held(1500), Event::Link(LinkChange::Up)]);
-    assert!(!talk.conversation.microphone_open());
-    assert_eq!(talk.on(Event::Link(LinkChange::Configured)), [Action::Commit, Action::Create]);
-    assert_eq!(talk.conversation.state(), State::Thinking);
+    let mut conv = Harness::begin(Mode::Hold);
+    let _ = conv.all([Event::Input(UserInput::Press), held(1500), Event::Link(LinkChange::Up)]);
+    assert!(!conv.microphone_open());
+    assert_eq!(conv.on(Event::Link(LinkChange::Configured)), [Action::Commit, Action::Create]);
+    assert_eq!(conv.state(), State::Thinking);
 }
 
 #[test]
 fn mute_clears_an_unfinished_turn_but_keeps_the_reply() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Service(ServiceEvent::SpeechStarted));
-    assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Clear]);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Muted, false));
-    let _ = talk.on(Event::Input(UserInput::Mute));
-    assert!(talk.conversation.microphone_open());
-    let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Input(UserInput::Mute)), []);
-    assert_eq!((talk.conversation.state(), talk.conversation.microphone_open()), (State::Speaking, false));
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.on(Event::Service(ServiceEvent::SpeechStarted));
+    assert_eq!(conv.on(Event::Input(UserInput::Mute)), [Action::Clear]);
+    assert_eq!((conv.state(), conv.microphone_open()), (State::Muted, false));
+    let _ = conv.on(Event::Input(UserInput::Mute));
+    assert!(conv.microphone_open());
+    let _ = conv.all(turn("a"));
+    assert_eq!(conv.on(Event::Input(UserInput::Mute)), []);
+    assert_eq!((conv.state(), conv.microphone_open()), (State::Speaking, false));
+    let _ = conv.all([
         Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ]);
-    assert_eq!(talk.conversation.state(), State::Muted);
+    assert_eq!(conv.state(), State::Muted);
 }
 
 #[test]
 fn a_button_cannot_override_the_mute_switch() {
-    let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(true))), [Action::Clear]);
-    assert_eq!(talk.on(Event::Input(UserInput::Mute)), [Action::Notify(Notice::MuteSwitched)]);
-    assert!(talk.conversation.muted() && !talk.conversation.muted_by_button());
-    assert_eq!(talk.on(Event::Input(UserInput::MuteSwitch(false))), []);
-    assert_eq!(talk.conversation.state(), State::Listening);
+    let mut conv = Harness::up(Mode::Open);
+    assert_eq!(conv.on(Event::Input(UserInput::MuteSwitch(true))), [Action::Clear]);
+    assert_eq!(conv.on(Event::Input(UserInput::Mute)), [Action::Notify(Notice::MuteSwitched)]);
+    assert!(conv.muted() && !conv.muted_by_button());
+    assert_eq!(conv.on(Event::Input(UserInput::MuteSwitch(false))), []);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn turning_the_mute_switch_off_also_unmutes_the_button() {
-    let mut talk = Table::up(TAP);
-    let _ = talk.all([
+    let mut conv = Harness::up(TAP);
+    let _ = conv.all([
         Event::Input(UserInput::Mute),
         Event::Input(UserInput::MuteSwitch(true)),
         Event::Input(UserInput::MuteSwitch(false)),
     ]);
-    assert!(!talk.conversation.muted());
+    assert!(!conv.muted());
 }
 
 #[test]
 fn a_reply_survives_a_short_speaker_disconnect() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    assert_eq!(talk.on(Event::Device(DeviceEvent::Speaker { there: false })), []);
-    let _ = talk.after(SPEAKER_WAIT_LIMIT / 2).on(Event::Tick);
-    let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: true }));
-    assert_eq!(talk.after(SPEAKER_WAIT_LIMIT).on(Event::Tick), []);
-    assert!(talk.conversation.accepts_audio_of("a"));
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    assert_eq!(conv.on(Event::Device(DeviceEvent::Speaker { there: false })), []);
+    let _ = conv.after(SPEAKER_WAIT_LIMIT / 2).on(Event::Tick);
+    let _ = conv.on(Event::Device(DeviceEvent::Speaker { there: true }));
+    assert_eq!(conv.after(SPEAKER_WAIT_LIMIT).on(Event::Tick), []);
+    assert!(conv.accepts_audio_of("a"));
 }
 
 #[test]
 fn replies_are_abandoned_while_the_speaker_is_missing() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Device(DeviceEvent::Speaker { there: false }));
-    let told = talk.at_deadline();
-    assert_eq!(told, [Action::Cut, Action::Cancel(id("a")), Action::Notify(Notice::NoSpeaker)]);
-    assert_eq!(talk.conversation.state(), State::Listening);
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Device(DeviceEvent::Speaker { there: false }));
+    let actions = conv.at_deadline();
+    assert_eq!(actions, [Action::Cut, Action::Cancel(id("a")), Action::Notify(Notice::NoSpeaker)]);
+    assert_eq!(conv.state(), State::Listening);
+    let _ = conv.all([
         Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled)),
         Event::Service(ServiceEvent::SpeechStarted),
         Event::Service(ServiceEvent::SpeechStopped),
     ]);
-    let told = talk.on(Event::Service(ServiceEvent::ReplyCreated(id("b"))));
-    assert_eq!(told, [Action::Cut, Action::Cancel(id("b")), Action::Notify(Notice::NoSpeaker)]);
-    assert!(!talk.conversation.accepts_audio_of("b"));
-    let _ = talk.all([
+    let actions = conv.on(Event::Service(ServiceEvent::ReplyCreated(id("b"))));
+    assert_eq!(actions, [Action::Cut, Action::Cancel(id("b")), Action::Notify(Notice::NoSpeaker)]);
+    assert!(!conv.accepts_audio_of("b"));
+    let _ = conv.all([
         Event::Service(ServiceEvent::ReplyDone(id("b"), ResponseStatus::Cancelled)),
         Event::Device(DeviceEvent::Speaker { there: true }),
     ]);
-    let _ = talk.all(turn("c"));
-    assert_eq!(talk.conversation.state(), State::Speaking);
+    let _ = conv.all(turn("c"));
+    assert_eq!(conv.state(), State::Speaking);
 }
 
 #[test]
 fn reset_ends_the_session_unmutes_and_redials() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Input(UserInput::Mute));
-    assert_eq!(talk.on(Event::Input(UserInput::Reset)), [Action::Cut, Action::HangUp]);
-    assert!(!talk.conversation.muted());
-    assert_eq!(talk.at_deadline(), [Action::Dial]);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.on(Event::Input(UserInput::Mute));
+    assert_eq!(conv.on(Event::Input(UserInput::Reset)), [Action::Cut, Action::HangUp]);
+    assert!(!conv.muted());
+    assert_eq!(conv.at_deadline(), [Action::Dial]);
 }
 
 #[test]
 fn a_press_while_muted_raises_a_notice() {
-    let mut talk = Table::up(TAP);
-    let _ = talk.on(Event::Input(UserInput::Mute));
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Notify(Notice::Muted)]);
-    assert!(!talk.conversation.microphone_open());
+    let mut conv = Harness::up(TAP);
+    let _ = conv.on(Event::Input(UserInput::Mute));
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Notify(Notice::Muted)]);
+    assert!(!conv.microphone_open());
 }
 
 #[test]
 fn a_turn_without_a_reply_times_out() {
-    let mut talk = Table::up(Mode::Open);
+    let mut conv = Harness::up(Mode::Open);
     let _ =
-        talk.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
-    talk.after(THINK_LIMIT);
-    assert_eq!(talk.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
-    assert_eq!(talk.conversation.state(), State::Listening);
+        conv.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
+    conv.after(THINK_LIMIT);
+    assert_eq!(conv.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn a_stalled_reply_is_cancelled() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Device(DeviceEvent::Drained));
-    talk.after(STALL_LIMIT);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Device(DeviceEvent::Drained));
+    conv.after(STALL_LIMIT);
     assert_eq!(
-        talk.on(Event::Tick),
+        conv.on(Event::Tick),
         [Action::Cut, Action::Cancel(id("a")), Action::Notify(Notice::ReplyStalled)]
     );
-    assert_eq!(talk.conversation.state(), State::Listening);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn a_drained_reply_continues_when_more_audio_arrives() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Device(DeviceEvent::Drained));
-    let _ = talk.on(Event::Service(ServiceEvent::Audio(id("a"))));
-    assert_eq!(talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed))), []);
-    assert_eq!(talk.conversation.state(), State::Speaking);
-    let _ = talk.on(Event::Device(DeviceEvent::Drained));
-    assert_eq!(talk.conversation.state(), State::Listening);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Device(DeviceEvent::Drained));
+    let _ = conv.on(Event::Service(ServiceEvent::Audio(id("a"))));
+    assert_eq!(conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed))), []);
+    assert_eq!(conv.state(), State::Speaking);
+    let _ = conv.on(Event::Device(DeviceEvent::Drained));
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn a_failed_reply_raises_a_notice() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a").into_iter().take(4));
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a").into_iter().take(4));
     assert_eq!(
-        talk.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Failed))),
+        conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Failed))),
         [Action::Notify(Notice::ReplyFailed)]
     );
-    assert_eq!(talk.conversation.state(), State::Listening);
+    assert_eq!(conv.state(), State::Listening);
 }
 
 #[test]
 fn dialling_and_configuring_have_deadlines() {
-    let mut talk = Table::begin(Mode::Open);
-    assert_eq!(talk.after(DIAL_LIMIT).on(Event::Tick), [Action::HangUp]);
-    assert_eq!(talk.conversation.state(), State::Offline);
-    assert_eq!(talk.at_deadline(), [Action::Dial]);
-    let _ = talk.on(Event::Link(LinkChange::Up));
+    let mut conv = Harness::begin(Mode::Open);
+    assert_eq!(conv.after(DIAL_LIMIT).on(Event::Tick), [Action::HangUp]);
+    assert_eq!(conv.state(), State::Offline);
+    assert_eq!(conv.at_deadline(), [Action::Dial]);
+    let _ = conv.on(Event::Link(LinkChange::Up));
     assert_eq!(
-        talk.after(CONFIGURE_LIMIT).on(Event::Tick),
+        conv.after(CONFIGURE_LIMIT).on(Event::Tick),
         [Action::HangUp, Action::Notify(Notice::NoSession)]
     );
 }
 
 #[test]
 fn retry_delays_grow_up_to_a_limit() {
-    let mut talk = Table::begin(Mode::Open);
-    let mut last = talk.now;
+    let mut conv = Harness::begin(Mode::Open);
+    let mut last = conv.now;
     let mut gaps = Vec::new();
     for _ in 0..12 {
-        let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
-        assert_eq!(talk.at_deadline(), [Action::Dial]);
-        gaps.push(talk.now - last);
-        last = talk.now;
+        let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+        assert_eq!(conv.at_deadline(), [Action::Dial]);
+        gaps.push(conv.now - last);
+        last = conv.now;
     }
     assert!(gaps.iter().all(|gap| *gap >= RETRY_SPACING), "{gaps:?}");
     let late: Duration = gaps[6..].iter().sum();
-    assert!(late > Duration::from_secs(40), "the back-off never grew: {gaps:?}");
+    assert!(late > Duration::from_secs(40), "the backoff did not grow: {gaps:?}");
     assert!(gaps.iter().all(|gap| *gap <= Duration::from_secs(33)), "{gaps:?}");
 }
 
 #[test]
 fn a_press_does_not_shorten_retry_after() {
-    let mut talk = Table::begin(Mode::Open);
-    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(45)))));
-    let began = talk.now;
-    let wait = talk.conversation.deadline().unwrap() - talk.now;
+    let mut conv = Harness::begin(Mode::Open);
+    let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(45)))));
+    let began = conv.now;
+    let wait = conv.deadline().unwrap() - conv.now;
     assert!(wait >= Duration::from_secs(45), "{wait:?}");
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut]);
-    while talk.at_deadline() != [Action::Dial] {}
-    assert!(talk.now - began >= Duration::from_secs(45));
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut]);
+    while conv.at_deadline() != [Action::Dial] {}
+    assert!(conv.now - began >= Duration::from_secs(45));
 }
 
 #[test]
 fn a_press_offline_dials_no_earlier_than_the_retry_spacing() {
-    let mut talk = Table::begin(TAP);
+    let mut conv = Harness::begin(TAP);
     for _ in 0..8 {
-        let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
-        let _ = talk.at_deadline();
+        let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+        let _ = conv.at_deadline();
     }
-    let _ = talk.after(RETRY_SPACING).on(Event::Link(LinkChange::Down(CloseReason::Transient)));
-    assert_eq!(talk.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Dial]);
-    let _ = talk.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
-    let _ = talk.on(Event::Input(UserInput::Press));
+    let _ = conv.after(RETRY_SPACING).on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Dial]);
+    let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::Transient)));
+    let _ = conv.on(Event::Input(UserInput::Press));
     assert_eq!(
-        talk.on(Event::Input(UserInput::Press)),
+        conv.on(Event::Input(UserInput::Press)),
         [Action::Cut],
-        "some seconds have to pass between dials"
+        "RETRY_SPACING has to pass between dials"
     );
-    assert_eq!(talk.at_deadline(), [Action::Dial]);
+    assert_eq!(conv.at_deadline(), [Action::Dial]);
 }
 
 #[test]
 fn rejected_credentials_exit_as_misconfigured() {
-    let mut talk = Table::begin(Mode::Open);
+    let mut conv = Harness::begin(Mode::Open);
     assert_eq!(
-        talk.on(Event::Link(LinkChange::Down(CloseReason::Permanent))),
+        conv.on(Event::Link(LinkChange::Down(CloseReason::Permanent))),
         [Action::Finish(Exit::Misconfigured)]
     );
-    assert_eq!(talk.conversation.deadline(), None);
+    assert_eq!(conv.deadline(), None);
 }
 
 #[test]
 fn exit_waits_for_the_close_frame_or_its_timeout() {
-    let mut talk = Table::up(Mode::Open);
-    assert_eq!(talk.on(Event::Input(UserInput::Leave)), [Action::Cut, Action::HangUp]);
-    assert!(!talk.conversation.microphone_open());
-    assert_eq!(talk.at_deadline(), [Action::Finish(Exit::Requested)]);
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.on(Event::Input(UserInput::Leave));
+    let mut conv = Harness::up(Mode::Open);
+    assert_eq!(conv.on(Event::Input(UserInput::Leave)), [Action::Cut, Action::HangUp]);
+    assert!(!conv.microphone_open());
+    assert_eq!(conv.at_deadline(), [Action::Finish(Exit::Requested)]);
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.on(Event::Input(UserInput::Leave));
     assert_eq!(
-        talk.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
+        conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
         [Action::Finish(Exit::Requested)]
     );
-    let mut talk = Table::begin(Mode::Open);
+    let mut conv = Harness::begin(Mode::Open);
     assert_eq!(
-        talk.on(Event::Input(UserInput::Leave)),
+        conv.on(Event::Input(UserInput::Leave)),
         [Action::Cut, Action::HangUp, Action::Finish(Exit::Requested)]
     );
 }
 
 #[test]
 fn after_the_wav_input_ends_the_reply_plays_before_exit() {
-    let mut talk = Table::up(Mode::Open);
-    let _ = talk.all(turn("a"));
-    let _ = talk.on(Event::Device(DeviceEvent::InputEnded));
-    let _ = talk.all([
+    let mut conv = Harness::up(Mode::Open);
+    let _ = conv.all(turn("a"));
+    let _ = conv.on(Event::Device(DeviceEvent::InputEnded));
+    let _ = conv.all([
         Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)),
         Event::Device(DeviceEvent::Drained),
     ]);
-    assert_eq!(talk.conversation.deadline(), Some(talk.now + INPUT_ENDED_WAIT));
-    assert_eq!(talk.at_deadline(), [Action::Cut, Action::HangUp]);
+    assert_eq!(conv.deadline(), Some(conv.now + INPUT_ENDED_WAIT));
+    assert_eq!(conv.at_deadline(), [Action::Cut, Action::HangUp]);
 }
 
 #[test]
 fn an_expired_session_is_redialled() {
-    let mut talk = Table::up(Mode::Open);
-    talk.after(Duration::from_secs(3600));
-    assert_eq!(talk.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))), [Action::HangUp]);
-    assert_eq!(talk.conversation.state(), State::Offline);
-    assert_eq!(talk.at_deadline(), [Action::Dial]);
+    let mut conv = Harness::up(Mode::Open);
+    conv.after(Duration::from_secs(3600));
+    assert_eq!(conv.on(Event::Service(ServiceEvent::Refused(ServerError::SessionExpired))), [Action::HangUp]);
+    assert_eq!(conv.state(), State::Offline);
+    assert_eq!(conv.at_deadline(), [Action::Dial]);
 }

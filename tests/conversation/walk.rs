@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, the promises hold and the device finds back to rest.
+//! Random walks: the invariants hold for every order of events, and the device returns to rest.
 
 use mynah::conversation::{
     Action, CloseReason, DEFERRED_CREATE_LIMIT, DeviceEvent, Earcon, Event, LinkChange, Mode, Notice,
@@ -8,7 +8,7 @@ use mynah::model::Time;
 use proptest::prelude::*;
 use std::time::Duration;
 
-use super::{TAP, Table, held, id};
+use super::{Harness, TAP, held, id};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
@@ -18,23 +18,23 @@ proptest! {
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         steps in prop::collection::vec((event(), 0u64..4000), 1..120),
     ) {
-        let mut talk = Table::begin(mode);
+        let mut conv = Harness::begin(mode);
         let mut seen = Seen { links: 1, ..Seen::default() };
         for (event, wait) in steps {
-            talk.after(Duration::from_millis(wait));
+            conv.after(Duration::from_millis(wait));
             let event = seen.named(event);
-            step(&mut talk, &mut seen, &event)?;
-            if talk.conversation.deadline().is_some_and(|deadline| talk.now >= deadline) {
-                step(&mut talk, &mut seen, &Event::Tick)?;
+            step(&mut conv, &mut seen, &event)?;
+            if conv.deadline().is_some_and(|deadline| conv.now >= deadline) {
+                step(&mut conv, &mut seen, &Event::Tick)?;
             }
         }
-        settles(&mut talk, &mut seen)?;
+        comes_to_rest(&mut conv, &mut seen)?;
     }
 }
 
-/// The second link.
+/// The stage of the standby link.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Spare {
+enum StandbyStage {
     #[default]
     None,
     Dialled,
@@ -42,147 +42,160 @@ enum Spare {
     Configured,
 }
 
-/// What an observer outside would know.
+/// What an observer of events and actions knows.
 #[derive(Default)]
 pub(crate) struct Seen {
     links: u32,
-    spare: Spare,
+    standby: StandbyStage,
     created: u32,
     cut: Vec<String>,
     heard: Option<String>,
-    /// When a reply was asked for that the service has said nothing of.
-    asked: Option<Time>,
-    over: bool,
-    /// The owner has heard that the link is lost.
-    mourned: bool,
+    /// When a reply was requested that the service has not answered.
+    requested: Option<Time>,
+    finished: bool,
+    /// The earcon of a lost link was played, and that of its return was not.
+    told_offline: bool,
 }
 
 impl Seen {
-    /// Gives every created reply a new name, as the service does, and the other events one of the latest.
+    /// Replaces the reply in an event: a created reply gets a new id, and other events one of the latest ids.
     pub(crate) fn named(&mut self, event: Event) -> Event {
-        let latest = |back: &str| id(&format!("r{}", self.created.saturating_sub(back.len() as u32)));
+        let latest = |age: &str| id(&format!("r{}", self.created.saturating_sub(age.len() as u32)));
         match event {
             Event::Service(ServiceEvent::ReplyCreated(_)) => {
                 self.created += 1;
                 Event::Service(ServiceEvent::ReplyCreated(id(&format!("r{}", self.created))))
             }
-            Event::Service(ServiceEvent::Audio(back)) => Event::Service(ServiceEvent::Audio(latest(&back))),
-            Event::Service(ServiceEvent::ReplyDone(back, outcome)) => {
-                Event::Service(ServiceEvent::ReplyDone(latest(&back), outcome))
+            Event::Service(ServiceEvent::Audio(age)) => Event::Service(ServiceEvent::Audio(latest(&age))),
+            Event::Service(ServiceEvent::ReplyDone(age, status)) => {
+                Event::Service(ServiceEvent::ReplyDone(latest(&age), status))
             }
             other => other,
         }
     }
 }
 
-fn step(talk: &mut Table, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
+fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
     match event {
         Event::Link(LinkChange::Down(_)) => {
-            (seen.links, seen.asked, seen.heard) = (0, None, None);
+            (seen.links, seen.requested, seen.heard) = (0, None, None);
         }
-        Event::Input(UserInput::Reset) => seen.mourned = false,
-        // What comes of a link that is not there comes of none.
-        Event::Standby(StandbyChange::Up) if seen.spare == Spare::Dialled => seen.spare = Spare::Up,
-        Event::Standby(StandbyChange::Configured(_)) if seen.spare == Spare::Up => {
-            seen.spare = Spare::Configured
+        Event::Input(UserInput::Reset) => seen.told_offline = false,
+        // Events of a standby link that does not exist are ignored.
+        Event::Standby(StandbyChange::Up) if seen.standby == StandbyStage::Dialled => {
+            seen.standby = StandbyStage::Up
         }
-        Event::Standby(StandbyChange::Down(_)) => seen.spare = Spare::None,
-        Event::Service(ServiceEvent::Audio(reply)) if talk.conversation.accepts_audio_of(reply) => {
-            prop_assert!(!seen.cut.contains(&reply.to_string()), "{reply} is heard after its cut");
+        Event::Standby(StandbyChange::Configured(_)) if seen.standby == StandbyStage::Up => {
+            seen.standby = StandbyStage::Configured
+        }
+        Event::Standby(StandbyChange::Down(_)) => seen.standby = StandbyStage::None,
+        Event::Service(ServiceEvent::Audio(reply)) if conv.accepts_audio_of(reply) => {
+            prop_assert!(
+                !seen.cut.contains(&reply.to_string()),
+                "audio of {reply} is accepted after its cut"
+            );
             seen.heard = Some(reply.to_string());
         }
         Event::Service(ServiceEvent::ReplyDone(..))
         | Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))
-        | Event::Service(ServiceEvent::ReplyCreated(_)) => seen.asked = None,
+        | Event::Service(ServiceEvent::ReplyCreated(_)) => seen.requested = None,
         _ => {}
     }
-    let before = talk.conversation.clone();
-    for action in talk.conversation.handle(event, talk.now) {
-        prop_assert!(!seen.over, "{action:?} after the end");
+    let before = conv.conversation.clone();
+    for action in conv.conversation.handle(event, conv.now) {
+        prop_assert!(!seen.finished, "{action:?} after the end");
         match action {
             Action::Dial => {
-                prop_assert_eq!(seen.links, 0, "two links at once");
+                prop_assert_eq!(seen.links, 0, "two active links");
                 seen.links = 1;
             }
-            Action::HangUp => (seen.links, seen.asked, seen.spare) = (0, None, Spare::None),
+            Action::HangUp => (seen.links, seen.requested, seen.standby) = (0, None, StandbyStage::None),
             Action::DialStandby => {
-                prop_assert!(seen.links == 1 && before.is_configured(), "a second link without a first");
-                prop_assert!(seen.spare == Spare::None, "a third link");
-                seen.spare = Spare::Dialled;
+                prop_assert!(
+                    seen.links == 1 && before.is_configured(),
+                    "a standby link without a configured session"
+                );
+                prop_assert!(seen.standby == StandbyStage::None, "two standby links");
+                seen.standby = StandbyStage::Dialled;
             }
             Action::ConfigureStandby => {
-                prop_assert!(seen.spare == Spare::Up, "a link configured that is not up")
+                prop_assert!(seen.standby == StandbyStage::Up, "a standby link is configured before it is up")
             }
-            Action::DropStandby => seen.spare = Spare::None,
+            Action::DropStandby => seen.standby = StandbyStage::None,
             Action::SwitchToStandby => {
-                prop_assert!(seen.spare != Spare::None, "a move to nowhere");
-                let in_use = talk.conversation.is_configured();
+                prop_assert!(seen.standby != StandbyStage::None, "a switch without a standby link");
+                let stays_online = conv.is_configured();
                 prop_assert!(
-                    !in_use || seen.spare == Spare::Configured,
-                    "a session in use that is not configured"
+                    !stays_online || seen.standby == StandbyStage::Configured,
+                    "an unconfigured session is in use"
                 );
-                let useless = seen.links == 0 || matches!(event, Event::Service(ServiceEvent::Refused(_)));
-                prop_assert!(in_use || useless, "a session left for less");
-                (seen.links, seen.spare, seen.asked) = (1, Spare::None, None);
+                let link_unusable =
+                    seen.links == 0 || matches!(event, Event::Service(ServiceEvent::Refused(_)));
+                prop_assert!(
+                    stays_online || link_unusable,
+                    "a usable session is replaced by an unconfigured link"
+                );
+                (seen.links, seen.standby, seen.requested) = (1, StandbyStage::None, None);
             }
             Action::Cut => seen.cut.extend(seen.heard.take()),
             Action::Create => {
-                let patient = seen.asked.is_none_or(|asked| talk.now >= asked + DEFERRED_CREATE_LIMIT);
-                prop_assert!(patient, "two replies asked for at once");
-                prop_assert!(before.is_configured() || talk.conversation.is_configured());
-                seen.asked = Some(talk.now);
+                let waited =
+                    seen.requested.is_none_or(|requested| conv.now >= requested + DEFERRED_CREATE_LIMIT);
+                prop_assert!(waited, "two replies requested at once");
+                prop_assert!(before.is_configured() || conv.is_configured());
+                seen.requested = Some(conv.now);
             }
             Action::Commit | Action::Clear => {
-                prop_assert!(before.is_configured() || talk.conversation.is_configured())
+                prop_assert!(before.is_configured() || conv.is_configured())
             }
-            Action::Finish(_) => seen.over = true,
-            // A reply that did not come in time is not asked for any longer.
-            Action::Notify(Notice::NoReply) => seen.asked = None,
-            Action::PlayEarcon(tone) => {
-                let lost = tone == Earcon::Disconnected;
-                prop_assert!(seen.mourned != lost, "{tone:?} twice, or without the other");
-                seen.mourned = lost;
+            Action::Finish(_) => seen.finished = true,
+            // A reply that timed out is no longer expected.
+            Action::Notify(Notice::NoReply) => seen.requested = None,
+            Action::PlayEarcon(earcon) => {
+                let disconnected = earcon == Earcon::Disconnected;
+                prop_assert!(seen.told_offline != disconnected, "{earcon:?} twice, or without the other");
+                seen.told_offline = disconnected;
             }
             Action::Configure | Action::Cancel(_) | Action::Notify(_) => {}
         }
     }
-    let (state, microphone) = (talk.conversation.state(), talk.conversation.microphone_open());
-    prop_assert!(!(talk.conversation.muted() && microphone), "an open microphone while muted");
+    let (state, microphone) = (conv.state(), conv.microphone_open());
+    prop_assert!(!(conv.muted() && microphone), "an open microphone while muted");
     prop_assert!(
         !(microphone && matches!(state, State::Idle | State::Muted)),
         "{state:?} with an open microphone"
     );
     prop_assert!(!before.is_at_rest() || before.is_configured(), "at rest without a session");
     prop_assert!(
-        seen.spare == Spare::None || talk.conversation.is_configured(),
-        "a second link without a first"
+        seen.standby == StandbyStage::None || conv.is_configured(),
+        "a standby link without a configured session"
     );
     prop_assert!(state != State::Listening || microphone, "listening with a closed microphone");
     Ok(())
 }
 
-/// From anywhere, time alone (and a network that works again) brings the device to rest.
-fn settles(talk: &mut Table, seen: &mut Seen) -> Result<(), TestCaseError> {
+/// Checks that time alone, with a working network, brings the device to rest from any state.
+fn comes_to_rest(conv: &mut Harness, seen: &mut Seen) -> Result<(), TestCaseError> {
     for _ in 0..40 {
-        if seen.over || talk.conversation.is_at_rest() {
+        if seen.finished || conv.is_at_rest() {
             return Ok(());
         }
-        talk.now = talk.conversation.deadline().expect("a phase that is not at rest has a deadline");
-        step(talk, seen, &Event::Tick)?;
-        if seen.links == 1 && !talk.conversation.is_configured() {
-            step(talk, seen, &Event::Link(LinkChange::Up))?;
-            step(talk, seen, &Event::Link(LinkChange::Configured))?;
+        conv.now = conv.deadline().expect("a phase that is not at rest has a deadline");
+        step(conv, seen, &Event::Tick)?;
+        if seen.links == 1 && !conv.is_configured() {
+            step(conv, seen, &Event::Link(LinkChange::Up))?;
+            step(conv, seen, &Event::Link(LinkChange::Configured))?;
         }
-        if seen.spare == Spare::Dialled {
-            step(talk, seen, &Event::Standby(StandbyChange::Up))?;
-            step(talk, seen, &Event::Standby(StandbyChange::Configured(SESSION_LIFE)))?;
+        if seen.standby == StandbyStage::Dialled {
+            step(conv, seen, &Event::Standby(StandbyChange::Up))?;
+            step(conv, seen, &Event::Standby(StandbyChange::Configured(SESSION_LIFE)))?;
         }
     }
-    Err(TestCaseError::fail(format!("stuck in {:?}", talk.conversation)))
+    Err(TestCaseError::fail(format!("stuck in {:?}", conv.conversation)))
 }
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
-    // How many replies back, by the length of the name.
+    // The length of the name is the number of replies before the latest.
     let reply = || prop::sample::select(vec!["", "", "1", "22"]).prop_map(id);
     prop_oneof![
         3 => Just(Event::Input(UserInput::Press)),
@@ -205,7 +218,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => reply().prop_map(|it| Event::Service(ServiceEvent::ReplyCreated(it))),
         4 => reply().prop_map(|it| Event::Service(ServiceEvent::Audio(it))),
         3 => (reply(), prop::sample::select(vec![ResponseStatus::Completed, ResponseStatus::Cancelled, ResponseStatus::Failed]))
-            .prop_map(|(reply, outcome)| Event::Service(ServiceEvent::ReplyDone(reply, outcome))),
+            .prop_map(|(reply, status)| Event::Service(ServiceEvent::ReplyDone(reply, status))),
         2 => Just(Event::Device(DeviceEvent::Drained)),
         1 => prop::sample::select(vec![
             ServerError::NothingToCancel, ServerError::ReplyInProgress, ServerError::NothingToCommit, ServerError::SessionExpired, ServerError::Other,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mynah::conversation::{Event, LinkChange, Mode};
 use mynah::recorder::{RecordLine, Recorder, RecorderSetup, RecordingReader, ReplayOutcome, replay};
 
-use crate::conversation::Table;
+use crate::conversation::Harness as Table;
 
 /// A conversation at a table, and a recorder that listens to it.
 struct Desk {
