@@ -1,4 +1,4 @@
-//! The service is told what was heard: never more, never 0 ms, never of an item that was heard whole.
+//! Corrections state what was played: never more, never 0 ms, and none for a fully played item.
 
 use std::time::Duration;
 
@@ -9,138 +9,138 @@ use proptest::prelude::*;
 
 #[test]
 fn an_item_cut_in_the_middle_is_truncated_to_the_played_part() {
-    let mut book = queued(&[("r", "i", 0, 48_000)]);
-    book.silenced(48_000, 20_180, Time::ZERO);
-    assert_eq!(corrections(&mut book), [truncate("i", 840)]);
+    let mut ledger = queued(&[("r", "i", 0, 48_000)]);
+    ledger.silenced(48_000, 20_180, Time::ZERO);
+    assert_eq!(corrections(&mut ledger), [truncate("i", 840)]);
 }
 
 #[test]
 fn an_unplayed_item_is_deleted_after_its_reply_is_done() {
-    let mut book = queued(&[("r", "i", 0, 48_000)]);
-    book.silenced(48_000, 23, Time::ZERO);
-    assert_eq!(corrections(&mut book), []);
-    book.reply_done(&id("r"));
-    assert_eq!(corrections(&mut book), [delete("i")]);
+    let mut ledger = queued(&[("r", "i", 0, 48_000)]);
+    ledger.silenced(48_000, 23, Time::ZERO);
+    assert_eq!(corrections(&mut ledger), []);
+    ledger.reply_done(&id("r"));
+    assert_eq!(corrections(&mut ledger), [delete("i")]);
 }
 
 #[test]
 fn a_fully_played_item_needs_no_correction() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.audio_done("i", 0);
-    book.silenced(4800, 4800, Time::ZERO);
-    assert_eq!(corrections(&mut book), []);
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.audio_done("i", 0);
+    ledger.silenced(4800, 4800, Time::ZERO);
+    assert_eq!(corrections(&mut ledger), []);
 }
 
 #[test]
 fn an_incomplete_item_is_truncated_even_if_fully_played() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.played(4800, Time::ZERO);
-    book.silenced(4800, 4800, Time::ZERO);
-    assert_eq!(corrections(&mut book), [truncate("i", 200)]);
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.played(4800, Time::ZERO);
+    ledger.silenced(4800, 4800, Time::ZERO);
+    assert_eq!(corrections(&mut ledger), [truncate("i", 200)]);
 }
 
 #[test]
 fn a_truncation_never_exceeds_the_received_audio() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.silenced(4800, 99_999, Time::ZERO);
-    assert_eq!(corrections(&mut book), [truncate("i", 200)]);
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.silenced(4800, 99_999, Time::ZERO);
+    assert_eq!(corrections(&mut ledger), [truncate("i", 200)]);
 }
 
 #[test]
 fn a_cut_corrects_each_item_by_its_own_played_part() {
-    let mut book = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800), ("r", "m", 9600, 4800)]);
-    book.silenced(14_400, 7200, Time::ZERO);
-    book.reply_done(&id("r"));
-    assert_eq!(corrections(&mut book), [truncate("i", 200), truncate("k", 100), delete("m")]);
+    let mut ledger = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800), ("r", "m", 9600, 4800)]);
+    ledger.silenced(14_400, 7200, Time::ZERO);
+    ledger.reply_done(&id("r"));
+    assert_eq!(corrections(&mut ledger), [truncate("i", 200), truncate("k", 100), delete("m")]);
 }
 
 #[test]
 fn audio_queued_after_a_cut_is_unaffected() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    assert!(book.queue("s", "k", 0, 4800, 2400));
-    book.silenced(4800, 2400, Time::ZERO);
-    assert_eq!(corrections(&mut book), [truncate("i", 100)]);
-    assert_eq!(book.unplayed_frames(4800), 2400);
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    assert!(ledger.queue("s", "k", 0, 4800, 2400));
+    ledger.silenced(4800, 2400, Time::ZERO);
+    assert_eq!(corrections(&mut ledger), [truncate("i", 100)]);
+    assert_eq!(ledger.unplayed_frames(4800), 2400);
 }
 
 #[test]
 fn a_discarded_item_is_deleted_once() {
-    let mut book = queued(&[]);
-    book.discarded("r", "i");
-    book.discarded("r", "i");
-    book.reply_done(&id("r"));
-    assert_eq!(corrections(&mut book), [delete("i")]);
+    let mut ledger = queued(&[]);
+    ledger.discarded("r", "i");
+    ledger.discarded("r", "i");
+    ledger.reply_done(&id("r"));
+    assert_eq!(corrections(&mut ledger), [delete("i")]);
 }
 
 #[test]
 fn late_audio_of_a_cut_item_changes_nothing() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.discarded("r", "i");
-    book.silenced(4800, 2400, Time::ZERO);
-    book.discarded("r", "i");
-    book.reply_done(&id("r"));
-    assert_eq!(corrections(&mut book), [truncate("i", 100)]);
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.discarded("r", "i");
+    ledger.silenced(4800, 2400, Time::ZERO);
+    ledger.discarded("r", "i");
+    ledger.reply_done(&id("r"));
+    assert_eq!(corrections(&mut ledger), [truncate("i", 100)]);
 }
 
 #[test]
 fn drained_is_reported_once_for_each_queue() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    assert!(!book.take_drained(4799));
-    assert!(book.take_drained(4800));
-    assert!(!book.take_drained(4800));
-    assert!(book.queue("r", "i", 0, 4800, 240));
-    assert!(!book.take_drained(4800));
-    assert!(book.take_drained(5040));
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    assert!(!ledger.take_drained(4799));
+    assert!(ledger.take_drained(4800));
+    assert!(!ledger.take_drained(4800));
+    assert!(ledger.queue("r", "i", 0, 4800, 240));
+    assert!(!ledger.take_drained(4800));
+    assert!(ledger.take_drained(5040));
 }
 
 #[test]
 fn first_heard_is_the_time_the_first_frame_was_played() {
-    let mut book = Ledger::new(24_000);
+    let mut ledger = Ledger::new(24_000);
     let start = Time::ZERO;
-    book.mark(TurnMark::TurnEnded, start);
-    book.mark(TurnMark::FirstAudio, start + Duration::from_millis(300));
-    assert!(book.queue("r", "i", 0, 0, 4800));
-    book.played(0, start + Duration::from_millis(310));
-    book.played(240, start + Duration::from_millis(325));
-    assert_eq!(book.timings().first_heard, Some(start + Duration::from_millis(315)));
+    ledger.mark(TurnMark::TurnEnded, start);
+    ledger.mark(TurnMark::FirstAudio, start + Duration::from_millis(300));
+    assert!(ledger.queue("r", "i", 0, 0, 4800));
+    ledger.played(0, start + Duration::from_millis(310));
+    ledger.played(240, start + Duration::from_millis(325));
+    assert_eq!(ledger.timings().first_heard, Some(start + Duration::from_millis(315)));
 }
 
 #[test]
 fn a_full_ledger_rejects_further_items() {
-    let mut book = Ledger::new(24_000);
+    let mut ledger = Ledger::new(24_000);
     for item in 0..mynah::ledger::ITEMS as u64 {
-        assert!(book.queue("r", &format!("i{item}"), 0, item * 10, 10));
+        assert!(ledger.queue("r", &format!("i{item}"), 0, item * 10, 10));
     }
-    assert!(!book.queue("r", "one more", 0, 9999, 10));
-    book.played(10, Time::ZERO);
-    assert!(book.queue("r", "one more", 0, 9999, 10));
+    assert!(!ledger.queue("r", "one more", 0, 9999, 10));
+    ledger.played(10, Time::ZERO);
+    assert!(ledger.queue("r", "one more", 0, 9999, 10));
 }
 
 #[test]
 fn items_of_a_lost_session_play_out_without_corrections() {
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.silenced(2400, 2400, Time::ZERO);
-    assert!(book.queue("r", "k", 0, 4800, 4800));
-    book.session_lost();
-    assert_eq!(corrections(&mut book), [], "what was owed is owed to nobody");
-    assert!(book.queue("s", "m", 0, 9600, 4800));
-    assert!(!book.take_drained(9600), "the new session's item is still to be heard");
-    book.silenced(14_400, 7200, Time::ZERO);
-    book.reply_done(&id("s"));
-    assert_eq!(corrections(&mut book), [delete("m")], "half of the old one was heard, and nobody is told");
-    let mut book = queued(&[("r", "i", 0, 4800)]);
-    book.session_lost();
-    assert!(!book.take_drained(4799) && book.take_drained(4800));
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.silenced(2400, 2400, Time::ZERO);
+    assert!(ledger.queue("r", "k", 0, 4800, 4800));
+    ledger.session_lost();
+    assert_eq!(corrections(&mut ledger), [], "corrections of a lost session are dropped");
+    assert!(ledger.queue("s", "m", 0, 9600, 4800));
+    assert!(!ledger.take_drained(9600), "the item of the new session has not been played");
+    ledger.silenced(14_400, 7200, Time::ZERO);
+    ledger.reply_done(&id("s"));
+    assert_eq!(corrections(&mut ledger), [delete("m")], "the old item is not corrected");
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.session_lost();
+    assert!(!ledger.take_drained(4799) && ledger.take_drained(4800));
 }
 
 #[test]
 fn a_truncation_states_the_received_duration() {
-    let mut book = queued(&[("r", "i", 0, 48_000)]);
-    book.silenced(48_000, 12_000, Time::ZERO);
-    let told = book.next_correction();
+    let mut ledger = queued(&[("r", "i", 0, 48_000)]);
+    ledger.silenced(48_000, 12_000, Time::ZERO);
+    let correction = ledger.next_correction();
     let expected =
         Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: 500, received_ms: 2000 };
-    assert_eq!(told, Some(expected));
+    assert_eq!(correction, Some(expected));
 }
 
 proptest! {
@@ -148,27 +148,27 @@ proptest! {
     fn every_correction_matches_the_played_part(
         lengths in prop::collection::vec(1u64..20_000, 1..20), heard in 0u64..200_000, complete in any::<bool>(),
     ) {
-        let mut book = Ledger::new(24_000);
+        let mut ledger = Ledger::new(24_000);
         let mut at = 0;
         for (item, frames) in lengths.iter().enumerate() {
-            prop_assert!(book.queue("r", &item.to_string(), 0, at, *frames));
-            if complete { book.audio_done(&item.to_string(), 0); }
+            prop_assert!(ledger.queue("r", &item.to_string(), 0, at, *frames));
+            if complete { ledger.audio_done(&item.to_string(), 0); }
             at += frames;
         }
-        book.silenced(at, heard, Time::ZERO);
-        book.reply_done(&id("r"));
+        ledger.silenced(at, heard, Time::ZERO);
+        ledger.reply_done(&id("r"));
         let mut start = 0;
-        let all = corrections(&mut book);
+        let all = corrections(&mut ledger);
         for (item, frames) in lengths.iter().enumerate() {
-            let share = heard.saturating_sub(start).min(*frames);
-            let told = all.iter().find_map(|correction| match correction {
+            let played = heard.saturating_sub(start).min(*frames);
+            let played_ms = all.iter().find_map(|correction| match correction {
                 Correction::Truncate { item: it, audio_end_ms, .. } if *it == *item.to_string() => Some(*audio_end_ms),
                 Correction::Delete { item: it } if *it == *item.to_string() => Some(0),
                 _ => None,
             });
-            match told {
-                Some(ms) => prop_assert_eq!(ms, share / 24),
-                None => prop_assert!(complete && share == *frames),
+            match played_ms {
+                Some(ms) => prop_assert_eq!(ms, played / 24),
+                None => prop_assert!(complete && played == *frames),
             }
             start += frames;
         }
@@ -176,17 +176,17 @@ proptest! {
 }
 
 fn queued(items: &[(&str, &str, u64, u64)]) -> Ledger {
-    let mut book = Ledger::new(24_000);
+    let mut ledger = Ledger::new(24_000);
     for (reply, item, at, frames) in items {
-        assert!(book.queue(reply, item, 0, *at, *frames));
+        assert!(ledger.queue(reply, item, 0, *at, *frames));
     }
-    book
+    ledger
 }
 
-/// All corrections, without what was received: one test is about that.
-fn corrections(book: &mut Ledger) -> Vec<Correction> {
-    let told = std::iter::from_fn(|| book.next_correction());
-    told.map(|correction| match correction {
+/// Returns all corrections with `received_ms` set to 0; `a_truncation_states_the_received_duration` checks it.
+fn corrections(ledger: &mut Ledger) -> Vec<Correction> {
+    let all = std::iter::from_fn(|| ledger.next_correction());
+    all.map(|correction| match correction {
         Correction::Truncate { item, content_index, audio_end_ms, .. } => {
             Correction::Truncate { item, content_index, audio_end_ms, received_ms: 0 }
         }

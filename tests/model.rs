@@ -1,4 +1,4 @@
-//! Time: what its arithmetic gives, at its ends too.
+//! The arithmetic and the serialisation of time, including the ends of its range.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ fn time_plus_duration_is_time_and_a_difference_is_a_duration() {
 
 #[test]
 fn arithmetic_saturates_at_the_range() {
-    for longest in [Duration::from_nanos(u64::MAX), Duration::MAX] {
-        assert_eq!(Time::MAX + longest, Time::MAX);
-        assert_eq!(Time::from_nanos(1) + longest, Time::MAX);
-        assert_eq!(Time::from_nanos(1) - longest, Time::ZERO);
+    for duration in [Duration::from_nanos(u64::MAX), Duration::MAX] {
+        assert_eq!(Time::MAX + duration, Time::MAX);
+        assert_eq!(Time::from_nanos(1) + duration, Time::MAX);
+        assert_eq!(Time::from_nanos(1) - duration, Time::ZERO);
     }
     assert_eq!(Time::ZERO - Time::MAX, Duration::ZERO);
     assert_eq!(Time::MAX - Time::ZERO, Duration::from_nanos(u64::MAX));
