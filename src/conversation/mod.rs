@@ -187,7 +187,7 @@ struct Mute {
     by_switch: bool,
 }
 
-/// Whether a reply can be heard.
+/// Whether the speaker can play a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum SpeakerStatus {

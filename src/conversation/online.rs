@@ -70,12 +70,12 @@ impl Conversation {
         all
     }
 
-    fn release(&mut self, heard: Duration, now: Time) -> Actions {
+    fn release(&mut self, captured: Duration, now: Time) -> Actions {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold || !matches!(online.turn, Turn::Listening { .. }) {
             return Actions::new();
         }
-        if heard >= SHORTEST_HOLD {
+        if captured >= SHORTEST_HOLD {
             return online.end_turn(now);
         }
         online.turn = Turn::Idle { since: now };
@@ -173,7 +173,7 @@ impl Conversation {
     fn speech_stopped(&mut self, now: Time) -> Actions {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         if self.mode != Mode::Hold && matches!(online.turn, Turn::Listening { speech: true, .. }) {
-            online.turn = Turn::Thinking { reply: None, owed: None, until: now + THINK_LIMIT };
+            online.turn = Turn::Thinking { reply: None, deferred_create: None, until: now + THINK_LIMIT };
         }
         Actions::new()
     }
@@ -183,8 +183,8 @@ impl Conversation {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         online.reply = Generation::Active(id.clone());
         match &mut online.turn {
-            Turn::Thinking { owed: None, .. } if given_up => self.give_up_reply(now),
-            Turn::Thinking { reply, owed: None, .. } => {
+            Turn::Thinking { deferred_create: None, .. } if given_up => self.give_up_reply(now),
+            Turn::Thinking { reply, deferred_create: None, .. } => {
                 *reply = Some(id.clone());
                 Actions::new()
             }
@@ -258,14 +258,14 @@ impl Conversation {
                 // The id of the reply in progress is unknown, so the end of any reply triggers the next
                 // request.
                 online.reply = Generation::None;
-                if let Turn::Thinking { owed, .. } = &mut online.turn {
-                    *owed = Some(now + DEFERRED_CREATE_LIMIT);
+                if let Turn::Thinking { deferred_create, .. } = &mut online.turn {
+                    *deferred_create = Some(now + DEFERRED_CREATE_LIMIT);
                 }
                 Actions::new()
             }
             ServerError::NothingToCommit => {
-                if let Turn::Thinking { owed, .. } = &mut online.turn {
-                    *owed = None;
+                if let Turn::Thinking { deferred_create, .. } = &mut online.turn {
+                    *deferred_create = None;
                 }
                 Actions::new()
             }

@@ -44,11 +44,11 @@ pub(super) enum Turn {
         speech: bool,
         until: Option<Time>,
     },
-    /// If `owed` is set, `response.create` is deferred until the previous reply ends, and at the latest to
-    /// that time.
+    /// If `deferred_create` is set, `response.create` is deferred until the previous reply ends, and at the
+    /// latest to that time.
     Thinking {
         reply: Option<Id>,
-        owed: Option<Time>,
+        deferred_create: Option<Time>,
         until: Time,
     },
     Speaking {
@@ -168,7 +168,9 @@ impl Online {
         match &self.turn {
             Turn::Idle { .. } => None,
             Turn::Listening { until, .. } => *until,
-            Turn::Thinking { owed, until, .. } => Some(owed.map_or(*until, |owed| owed.min(*until))),
+            Turn::Thinking { deferred_create, until, .. } => {
+                Some(deferred_create.map_or(*until, |at| at.min(*until)))
+            }
             Turn::Speaking { until, .. } => Some(*until),
         }
     }
@@ -213,8 +215,8 @@ impl Online {
     /// Commits a push-to-talk turn and requests the reply, which the service does not start by itself.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
         let is_free = self.reply == Generation::None;
-        let owed = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
-        self.turn = Turn::Thinking { reply: None, owed, until: now + THINK_LIMIT };
+        let deferred_create = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
+        self.turn = Turn::Thinking { reply: None, deferred_create, until: now + THINK_LIMIT };
         let mut all = actions([Action::Commit]);
         if is_free {
             self.reply = Generation::Requested;
@@ -225,8 +227,8 @@ impl Online {
 
     /// Requests the reply whose request was deferred, if any.
     pub(super) fn take_deferred_create(&mut self) -> Actions {
-        let Turn::Thinking { owed, .. } = &mut self.turn else { return Actions::new() };
-        if owed.take().is_none() {
+        let Turn::Thinking { deferred_create, .. } = &mut self.turn else { return Actions::new() };
+        if deferred_create.take().is_none() {
             return Actions::new();
         }
         self.reply = Generation::Requested;
