@@ -203,15 +203,15 @@ impl Ledger {
         self.spans.back().map_or(0, |last| last.end.saturating_sub(position))
     }
 
-    /// Handles the receipt of a cut: of the frames before position `cut`, those before position `heard` were
+    /// Handles the receipt of a cut: of the frames before position `cut`, those before position `played` were
     /// played. Queues the resulting corrections.
-    pub fn silenced(&mut self, cut: u64, heard: u64, now: Time) {
+    pub fn silenced(&mut self, cut: u64, played: u64, now: Time) {
         self.turn.silent = Some(now);
         while let Some(span) = self.spans.front()
             && span.start < cut
         {
             let Some(span) = self.spans.pop_front() else { break };
-            let frames = heard.clamp(span.start, span.end) - span.start;
+            let frames = played.clamp(span.start, span.end) - span.start;
             self.turn.heard += self.duration(frames);
             self.close_span(&span, frames);
         }

@@ -146,7 +146,7 @@ fn a_truncation_states_the_received_duration() {
 proptest! {
     #[test]
     fn every_correction_matches_the_played_part(
-        lengths in prop::collection::vec(1u64..20_000, 1..20), heard in 0u64..200_000, complete in any::<bool>(),
+        lengths in prop::collection::vec(1u64..20_000, 1..20), played_to in 0u64..200_000, complete in any::<bool>(),
     ) {
         let mut ledger = Ledger::new(24_000);
         let mut at = 0;
@@ -155,12 +155,12 @@ proptest! {
             if complete { ledger.audio_done(&item.to_string(), 0); }
             at += frames;
         }
-        ledger.silenced(at, heard, Time::ZERO);
+        ledger.silenced(at, played_to, Time::ZERO);
         ledger.reply_done(&id("r"));
         let mut start = 0;
         let all = corrections(&mut ledger);
         for (item, frames) in lengths.iter().enumerate() {
-            let played = heard.saturating_sub(start).min(*frames);
+            let played = played_to.saturating_sub(start).min(*frames);
             let played_ms = all.iter().find_map(|correction| match correction {
                 Correction::Truncate { item: it, audio_end_ms, .. } if *it == *item.to_string() => Some(*audio_end_ms),
                 Correction::Delete { item: it } if *it == *item.to_string() => Some(0),

@@ -14,7 +14,7 @@ use crate::conversation::State;
 use crate::model::Time;
 use scene::{Ages, Scene};
 
-/// Maximum number of pixels of a lamp.
+/// Maximum number of pixels of an LED.
 pub const PIXELS: usize = 64;
 /// Minimum time between two changes: 20 frames a second look smooth and cost little.
 pub const STEP: Duration = Duration::from_millis(STEP_MS as u64);
@@ -94,7 +94,7 @@ pub struct Indication {
     pub levels: Levels,
 }
 
-/// The capabilities of a lamp.
+/// The capabilities of an LED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedCaps {
     /// Number of pixels, 1 to [`PIXELS`].
@@ -105,7 +105,7 @@ pub struct LedCaps {
     pub dimmable: bool,
 }
 
-/// One frame of a lamp.
+/// One frame of an LED.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LightFrame {
     /// Red, green and blue of each pixel, 0 to 255. On a single-colour LED all three are equal.
@@ -116,7 +116,7 @@ pub struct LightFrame {
     pub next: Option<Duration>,
 }
 
-/// Renders the frame of `light` at `now` for a lamp with the capabilities `caps`.
+/// Renders the frame of `light` at `now` for an LED with the capabilities `caps`.
 ///
 /// Levels affect only frames that have a `next`, so they need not be sampled more often.
 #[must_use]

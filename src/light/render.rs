@@ -1,6 +1,6 @@
-//! The pattern of each scene on each kind of lamp.
+//! The pattern of each scene on each kind of LED.
 //!
-//! Lamps of several pixels show motion across them, a single pixel changes over time, and an LED that is only
+//! LEDs of several pixels show motion across them, a single pixel changes over time, and an LED that is only
 //! on or off gives short flashes. While the microphone is live, one pixel is green in every scene; a
 //! single-colour LED is then never dark, and otherwise dark most of the time. It does not choose the scene.
 
@@ -64,7 +64,7 @@ fn colour_of(scene: Scene) -> [u8; 3] {
     }
 }
 
-/// Returns the brightness of a single pixel of a lamp that may be lit permanently.
+/// Returns the brightness of a single pixel of an LED that may be lit permanently.
 fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
         Scene::Booting => ratio(age_ms % 1000 + 50, 1000),
@@ -106,7 +106,7 @@ fn glint(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     }
 }
 
-/// Returns the brightness of pixel `index` of `count`, for lamps of several pixels.
+/// Returns the brightness of pixel `index` of `count`, for LEDs of several pixels.
 fn pixel_of_many(scene: Scene, age_ms: i64, levels: Levels, index: usize, count: usize) -> u8 {
     let (index, count) = (index as i64, count as i64);
     let position = |period_ms: i64| age_ms % period_ms * count / period_ms;

@@ -49,7 +49,7 @@ pub(crate) struct Seen {
     standby: StandbyStage,
     created: u32,
     cut: Vec<String>,
-    heard: Option<String>,
+    playing: Option<String>,
     /// When a reply was requested that the service has not answered.
     requested: Option<Time>,
     finished: bool,
@@ -78,7 +78,7 @@ impl Seen {
 fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
     match event {
         Event::Link(LinkChange::Down(_)) => {
-            (seen.links, seen.requested, seen.heard) = (0, None, None);
+            (seen.links, seen.requested, seen.playing) = (0, None, None);
         }
         Event::Input(UserInput::Reset) => seen.told_offline = false,
         // Events of a standby link that does not exist are ignored.
@@ -94,7 +94,7 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
                 !seen.cut.contains(&reply.to_string()),
                 "audio of {reply} is accepted after its cut"
             );
-            seen.heard = Some(reply.to_string());
+            seen.playing = Some(reply.to_string());
         }
         Event::Service(ServiceEvent::ReplyDone(..))
         | Event::Service(ServiceEvent::Refused(ServerError::ReplyInProgress))
@@ -137,7 +137,7 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
                 );
                 (seen.links, seen.standby, seen.requested) = (1, StandbyStage::None, None);
             }
-            Action::Cut => seen.cut.extend(seen.heard.take()),
+            Action::Cut => seen.cut.extend(seen.playing.take()),
             Action::Create => {
                 let waited =
                     seen.requested.is_none_or(|requested| conv.now >= requested + DEFERRED_CREATE_LIMIT);
