@@ -12,7 +12,7 @@ use std::sync::Once;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::fuzz::TARGETS;
-use crate::sim::{live, plan};
+use crate::sim::{scenario_for, simulate};
 
 /// What the service says that it should not, in all.
 const UTTERANCES: usize = 10_000;
@@ -60,12 +60,12 @@ struct Watched {
 
 impl Watched {
     fn live(seed: u64) -> Self {
-        let plan = plan(seed, "hostile").unwrap();
+        let scenario = scenario_for(seed, "hostile").unwrap();
         let (mut told, mut chatter) = (BTreeMap::<String, f64>::new(), Vec::new());
         let mut lines = 0;
         listen(true);
-        let life = live(
-            &plan,
+        let life = simulate(
+            &scenario,
             Some(&mut |turn| {
                 let at: f64 = turn.split_whitespace().next().unwrap().parse().unwrap();
                 for line in HEARD.take() {
@@ -82,7 +82,7 @@ impl Watched {
             }),
         );
         listen(false);
-        Self { uttered: life.uttered, broken: life.broken, lines, chatter }
+        Self { uttered: life.hostile_frames, broken: life.violation, lines, chatter }
     }
 }
 

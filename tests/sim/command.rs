@@ -8,27 +8,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::allocator::device_bytes;
-use crate::sim::{DAY, FAULTS, Kind, Life, Plan, Row, kept, live, plan};
+use crate::sim::{
+    FAULTS, FaultStats, Kind, Scenario, Simulation, TEN_HOURS, kept_seeds, scenario_for, simulate,
+};
 
 const USAGE: &str = "\
 cargo bench --profile guest --bench sim -- [WHAT]
 
-  --lives N          N stormy lives of two minutes each, after those of seeds.txt (default: 100)
-  --hours N          everyday lives of ten hours each, N hours in all
-  --restless N       N lives of ten minutes without a fault, in which sessions end after a minute or a few
-  --hostile N        N lives of two minutes with a service that says what it should not
+  --runs N          N stormy runs of two minutes each, after those of seeds.txt (default: 100)
+  --hours N          everyday runs of ten hours each, N hours in all
+  --restless N       N runs of ten minutes without a fault, in which sessions end after a minute or a few
+  --hostile N        N runs of two minutes with a service that says what it should not
   --memory N         one device that is talked to for N hours, and what it holds meanwhile
   --recovery N       what each kind of fault does to N devices
   --report           the figures of tests/README.md: speed, recovery, memory
   --from SEED        begin with this seed instead of a fresh one
-  --seed SEED        one stormy life, told turn by turn
-  --as KIND          the kind of that life: everyday, restless, hostile, or a fault's, as a broken promise names it
+  --seed SEED        one stormy run, light turn by turn
+  --as KIND          the kind of that run: everyday, restless, hostile, or a fault's, as a violation promise names it
 ";
 
 /// What was asked for.
 #[derive(Default)]
-struct Wish {
-    lives: Option<u64>,
+struct Options {
+    runs: Option<u64>,
     hours: Option<u64>,
     recovery: Option<u64>,
     restless: Option<u64>,
@@ -41,71 +43,73 @@ struct Wish {
 }
 
 pub(crate) fn run() -> ExitCode {
-    let Some(wish) = understand(std::env::args().skip(1)) else {
+    let Some(options) = parse(std::env::args().skip(1)) else {
         eprint!("{USAGE}");
         return ExitCode::from(2);
     };
-    let first = wish.from.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 16);
-    let fresh = |lives: u64, kind: &'static str| (first..first + lives).map(move |seed| (seed, kind));
-    let well = match wish {
-        Wish { seed: Some(seed), kind, .. } => match tell(seed, kind.as_deref().unwrap_or("stormy")) {
-            Some(well) => well,
+    let first = options.from.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 16);
+    let fresh = |runs: u64, kind: &'static str| (first..first + runs).map(move |seed| (seed, kind));
+    let passed = match options {
+        Options { seed: Some(seed), kind, .. } => match trace(seed, kind.as_deref().unwrap_or("stormy")) {
+            Some(passed) => passed,
             None => {
                 eprint!("{USAGE}");
                 return ExitCode::from(2);
             }
         },
-        Wish { report: true, .. } => {
-            let days = (1..=20).map(|seed| (seed, "everyday")).collect::<Vec<_>>();
-            let storms = (1..=60).map(|seed| (seed, "stormy")).collect::<Vec<_>>();
-            [many(&days), many(&storms), recover(1, 12), remember(1, 24)] == [true; 4]
+        Options { report: true, .. } => {
+            let everyday = (1..=20).map(|seed| (seed, "everyday")).collect::<Vec<_>>();
+            let chaos = (1..=60).map(|seed| (seed, "stormy")).collect::<Vec<_>>();
+            [run_all(&everyday), run_all(&chaos), recovery_table(1, 12), memory_table(1, 24)] == [true; 4]
         }
-        Wish { recovery: Some(lives), .. } => recover(first, lives),
-        Wish { memory: Some(hours), .. } => remember(first, hours),
-        Wish { hostile: Some(lives), .. } => many(&fresh(lives, "hostile").collect::<Vec<_>>()),
-        Wish { restless: Some(lives), .. } => many(&fresh(lives, "restless").collect::<Vec<_>>()),
-        Wish { hours: Some(hours), .. } => {
-            many(&fresh(hours.div_ceil(DAY.as_secs() / 3600), "everyday").collect::<Vec<_>>())
+        Options { recovery: Some(runs), .. } => recovery_table(first, runs),
+        Options { memory: Some(hours), .. } => memory_table(first, hours),
+        Options { hostile: Some(runs), .. } => run_all(&fresh(runs, "hostile").collect::<Vec<_>>()),
+        Options { restless: Some(runs), .. } => run_all(&fresh(runs, "restless").collect::<Vec<_>>()),
+        Options { hours: Some(hours), .. } => {
+            run_all(&fresh(hours.div_ceil(TEN_HOURS.as_secs() / 3600), "everyday").collect::<Vec<_>>())
         }
-        Wish { lives, .. } => many(&kept().chain(fresh(lives.unwrap_or(100), "stormy")).collect::<Vec<_>>()),
+        Options { runs, .. } => {
+            run_all(&kept_seeds().chain(fresh(runs.unwrap_or(100), "stormy")).collect::<Vec<_>>())
+        }
     };
-    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn understand(mut words: impl Iterator<Item = String>) -> Option<Wish> {
-    let mut wish = Wish::default();
-    while let Some(word) = words.next() {
-        let mut number = || words.next()?.parse().ok().map(Some);
-        match word.as_str() {
+fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut number = || arguments.next()?.parse().ok().map(Some);
+        match argument.as_str() {
             // cargo says so to every benchmark.
             "--bench" => {}
-            "--lives" => wish.lives = number()?,
-            "--hours" => wish.hours = number()?,
-            "--report" => wish.report = true,
-            "--recovery" => wish.recovery = number()?,
-            "--memory" => wish.memory = number()?,
-            "--hostile" => wish.hostile = number()?,
-            "--restless" => wish.restless = number()?,
-            "--from" => wish.from = number()?,
-            "--seed" => wish.seed = number()?,
-            "--as" => wish.kind = Some(words.next()?),
+            "--runs" => options.runs = number()?,
+            "--hours" => options.hours = number()?,
+            "--report" => options.report = true,
+            "--recovery" => options.recovery = number()?,
+            "--memory" => options.memory = number()?,
+            "--hostile" => options.hostile = number()?,
+            "--restless" => options.restless = number()?,
+            "--from" => options.from = number()?,
+            "--seed" => options.seed = number()?,
+            "--as" => options.kind = Some(arguments.next()?),
             _ => return None,
         }
     }
-    Some(wish)
+    Some(options)
 }
 
 /// One life, turn by turn, if there is that kind.
-fn tell(seed: u64, kind: &str) -> Option<bool> {
-    let plan = plan(seed, kind)?;
-    println!("{plan:#?}");
-    let life = live(&plan, Some(&mut |line| println!("{line}")));
-    println!("{life:#?}");
-    Some(life.broken.is_none())
+fn trace(seed: u64, kind: &str) -> Option<bool> {
+    let scenario = scenario_for(seed, kind)?;
+    println!("{scenario:#?}");
+    let run = simulate(&scenario, Some(&mut |line| println!("{line}")));
+    println!("{run:#?}");
+    Some(run.violation.is_none())
 }
 
 /// One device that is talked to all the time, in sessions that end after minutes.
-fn remember(seed: u64, hours: u64) -> bool {
+fn memory_table(seed: u64, hours: u64) -> bool {
     println!(
         "| hours | KiB the device has asked for | KiB of this process resident, the simulation's among them |"
     );
@@ -116,9 +120,9 @@ fn remember(seed: u64, hours: u64) -> bool {
         let _ = std::io::stdout().flush();
     };
     let mut rows = [0.01, 1.0, 2.0, 3.0].into_iter().chain((1..).map(|six| 6.0 * f64::from(six))).peekable();
-    let plan = Plan::new(seed, Kind::Restless, Duration::from_secs(3600 * hours));
-    let life = live(
-        &plan,
+    let scenario = Scenario::new(seed, Kind::ShortSessions, Duration::from_secs(3600 * hours));
+    let run = simulate(
+        &scenario,
         Some(&mut |turn| {
             let seconds: f64 = turn.split_whitespace().next().unwrap().parse().unwrap();
             if let Some(at) = rows.next_if(|at| *at * 3600.0 <= seconds) {
@@ -126,83 +130,84 @@ fn remember(seed: u64, hours: u64) -> bool {
             }
         }),
     );
-    let Life { replies, heap, broken, .. } = life;
+    let Simulation { replies, heap, violation, .. } = run;
     println!("seed {seed}: {replies} replies; {heap}");
-    if let Some(broken) = &broken {
-        println!("BROKEN: {broken}");
+    if let Some(violation) = &violation {
+        println!("BROKEN: {violation}");
     }
-    broken.is_none()
+    violation.is_none()
 }
 
 /// Many lives at once, by seed and kind, and the sum of them.
-fn many(seeds: &[(u64, &str)]) -> bool {
-    let begun = now();
-    let lives = on_every_core(seeds.len(), |index| {
+fn run_all(seeds: &[(u64, &str)]) -> bool {
+    let began = now();
+    let runs = on_every_core(seeds.len(), |index| {
         let (seed, kind) = seeds[index];
-        live(&plan(seed, kind).unwrap(), None)
+        simulate(&scenario_for(seed, kind).unwrap(), None)
     });
-    let took = begun.elapsed();
-    let hours = lives.iter().map(|life| life.simulated.as_secs_f64()).sum::<f64>() / 3600.0;
-    let sum = |count: fn(&Life) -> u64| lives.iter().map(count).sum::<u64>();
+    let took = began.elapsed();
+    let hours = runs.iter().map(|run| run.simulated.as_secs_f64()).sum::<f64>() / 3600.0;
+    let sum = |count: fn(&Simulation) -> u64| runs.iter().map(count).sum::<u64>();
     println!(
-        "{} lives, {hours:.1} hours in {:.0} s: {:.0} hours a minute; {} replies, {} turns of the session",
-        lives.len(),
+        "{} runs, {hours:.1} hours in {:.0} s: {:.0} hours a minute; {} replies, {} turns of the session",
+        runs.len(),
         took.as_secs_f64(),
         hours / took.as_secs_f64() * 60.0,
-        sum(|life| life.replies as u64),
-        sum(|life| life.turns)
+        sum(|run| run.replies as u64),
+        sum(|run| run.turns)
     );
-    let mut recoveries: Vec<_> = lives.iter().filter_map(|life| life.recovery).collect();
-    println!("from the last fault to rest, with a session: {}", spread(&mut recoveries));
-    let digest = lives.iter().fold(0u64, |digest, life| digest.rotate_left(7) ^ life.digest);
-    let most = lives.iter().map(|life| life.heap.most).max().unwrap_or(0);
-    println!("no device holds more than {} KiB; digest {digest:016x}", most / 1024);
-    let uttered = lives.iter().map(|life| life.uttered).sum::<usize>();
-    if uttered > 0 {
-        println!("{uttered} things were said that should not be");
+    let mut recoveries: Vec<_> = runs.iter().filter_map(|run| run.recovery).collect();
+    println!("from the last fault to rest, with a session: {}", percentiles(&mut recoveries));
+    let digest = runs.iter().fold(0u64, |digest, run| digest.rotate_left(7) ^ run.digest);
+    let peak = runs.iter().map(|run| run.heap.peak).max().unwrap_or(0);
+    println!("no device holds more than {} KiB; digest {digest:016x}", peak / 1024);
+    let hostile_frames = runs.iter().map(|run| run.hostile_frames).sum::<usize>();
+    if hostile_frames > 0 {
+        println!("{hostile_frames} things were said that should not be");
     }
-    for ((seed, kind), life) in seeds.iter().zip(&lives) {
-        if let Some(broken) = &life.broken {
-            println!("BROKEN: {broken}; see it with --seed {seed} --as {kind}");
+    for ((seed, kind), run) in seeds.iter().zip(&runs) {
+        if let Some(violation) = &run.violation {
+            println!("BROKEN: {violation}; see it with --seed {seed} --as {kind}");
         }
     }
-    lives.iter().all(|life| life.broken.is_none())
+    runs.iter().all(|run| run.violation.is_none())
 }
 
-fn recover(first: u64, lives: u64) -> bool {
+fn recovery_table(first: u64, runs: u64) -> bool {
     let rows = on_every_core(FAULTS.len(), |index| {
-        let mut row = Row::new(FAULTS[index]);
-        (first..first + lives).for_each(|seed| row.add(seed));
+        let mut row = FaultStats::new(FAULTS[index]);
+        (first..first + runs).for_each(|seed| row.add(seed));
         row
     });
     println!(
-        "| fault | the light says | within, median (most) | sounds | well again after, median (most) |\n|---|---|---|---|---|"
+        "| fault | the light says | within, median (peak) | sounds | passed again after, median (peak) |\n|---|---|---|---|---|"
     );
-    let mut well = true;
+    let mut passed = true;
     for mut row in rows {
-        let pictures = if row.pictures.is_empty() { "nothing".to_owned() } else { row.pictures.join(", ") };
-        let told = format!("{pictures} ({} of {})", row.shown.len(), row.lives);
+        let light_words =
+            if row.light_words.is_empty() { "nothing".to_owned() } else { row.light_words.join(", ") };
+        let light = format!("{light_words} ({} of {})", row.shown.len(), row.runs);
         let sounds =
             format!("{} to {}", row.tones.iter().min().unwrap_or(&0), row.tones.iter().max().unwrap_or(&0));
         println!(
-            "| {} | {told} | {} | {sounds} | {} |",
-            row.fault.name(),
-            short(&mut row.shown),
-            short(&mut row.well)
+            "| {} | {light} | {} | {sounds} | {} |",
+            row.fault.description(),
+            median_and_max(&mut row.shown),
+            median_and_max(&mut row.recovered)
         );
-        for broken in row.broken {
-            println!("BROKEN: {broken}");
-            well = false;
+        for violation in row.violations {
+            println!("BROKEN: {violation}");
+            passed = false;
         }
     }
-    well
+    passed
 }
 
 /// Does `count` pieces of work, in order of their numbers, on as many threads as there are cores.
 fn on_every_core<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicU64::new(0), Mutex::new(Vec::with_capacity(count)));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let shows = std::io::stderr().is_terminal();
+    let is_terminal = std::io::stderr().is_terminal();
     std::thread::scope(|scope| {
         for _ in 0..cores.min(count) {
             scope.spawn(|| {
@@ -211,42 +216,42 @@ fn on_every_core<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec
                     if index >= count {
                         return;
                     }
-                    let made = work(index);
+                    let result = work(index);
                     let mut done = done.lock().unwrap();
-                    done.push((index, made));
-                    if shows {
-                        bar(done.len(), count);
+                    done.push((index, result));
+                    if is_terminal {
+                        progress(done.len(), count);
                     }
                 }
             });
         }
     });
-    if shows {
+    if is_terminal {
         eprintln!();
     }
     let mut done = done.into_inner().unwrap();
     done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, made)| made).collect()
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
-fn bar(done: usize, count: usize) {
+fn progress(done: usize, count: usize) {
     const WIDTH: usize = 50;
     let filled = WIDTH * done / count;
     eprint!("\r[{}{}] {done}/{count}", "#".repeat(filled), " ".repeat(WIDTH - filled));
     let _ = std::io::stderr().flush();
 }
 
-fn spread(times: &mut [Duration]) -> String {
+fn percentiles(times: &mut [Duration]) -> String {
     times.sort_unstable();
-    let Some(most) = times.last() else { return "none".to_owned() };
+    let Some(peak) = times.last() else { return "none".to_owned() };
     let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64();
-    format!("median {:.1} s, 95 % {:.1} s, most {:.1} s", at(50), at(95), most.as_secs_f64())
+    format!("median {:.1} s, 95 % {:.1} s, peak {:.1} s", at(50), at(95), peak.as_secs_f64())
 }
 
-fn short(times: &mut [Duration]) -> String {
+fn median_and_max(times: &mut [Duration]) -> String {
     times.sort_unstable();
-    let Some(most) = times.last() else { return "-".to_owned() };
-    format!("{:.2} s ({:.2} s)", times[times.len() / 2].as_secs_f64(), most.as_secs_f64())
+    let Some(peak) = times.last() else { return "-".to_owned() };
+    format!("{:.2} s ({:.2} s)", times[times.len() / 2].as_secs_f64(), peak.as_secs_f64())
 }
 
 /// The resident memory of this process (proc_pid_status(5)).

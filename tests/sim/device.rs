@@ -21,20 +21,20 @@ use mynah::protocol::SessionConfig;
 use mynah::session::{RecordingConfig, ServiceEndpoint, SessionParts};
 use mynah::transport::Tls;
 
-use super::network::Mark;
-use super::scenario::Plan;
+use super::network::WriteContext;
+use super::scenario::Scenario;
 
 pub(super) fn parts(
-    plan: &Plan,
-    sound: AudioIo,
+    scenario: &Scenario,
+    audio: AudioIo,
     board: Board,
-    errands: Background,
+    background: Background,
     signals: UnixStream,
 ) -> SessionParts {
     let config = SessionConfig {
         instructions: "Be brief.".into(),
         voice: Voice::OpenAi("alloy".into()),
-        turn_detection: (plan.mode != Mode::Hold).then_some(TurnDetection::ServerVad),
+        turn_detection: (scenario.mode != Mode::Hold).then_some(TurnDetection::ServerVad),
         noise_reduction: None,
         echo_cancellation: EchoCancellation::Off,
         transcription: Some("whisper-1"),
@@ -42,53 +42,54 @@ pub(super) fn parts(
     };
     let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();
     SessionParts {
-        mode: plan.mode,
+        mode: scenario.mode,
         config,
         service: ServiceEndpoint::Remote { endpoint, tls: Tls::new(None).unwrap() },
-        audio: sound,
+        audio,
         earcons: true,
         board,
-        background: errands,
+        background,
         saved_state: SavedState { file: None, muted: false, volume: 100 },
         signals,
         watchdog_timeout: None,
-        seed: plan.seed,
+        seed: scenario.seed,
         recording: RecordingConfig::default(),
     }
 }
 
 /// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
-pub(super) fn board(mark: &Arc<Mutex<Mark>>) -> (Board, SimulatedButtons) {
+pub(super) fn board(context: &Arc<Mutex<WriteContext>>) -> (Board, SimulatedButtons) {
     let line = |name: &str| GpioLine::Named(name.to_owned());
     let button = |name: &str, kind| {
-        let place = ButtonSource::Line {
+        let source = ButtonSource::Line {
             line: line(name),
             active_low: true,
             bias: LineBias::PullUp,
             debounce: Duration::ZERO,
         };
-        ButtonConfig { name: name.to_owned(), source: place, kind }
+        ButtonConfig { name: name.to_owned(), source, kind }
     };
-    let push = |deed| ButtonKind::Push(ButtonBindings { press: Some(deed), ..ButtonBindings::default() });
+    let push = |action| ButtonKind::Push(ButtonBindings { press: Some(action), ..ButtonBindings::default() });
     let buttons = [
         button("talk", push(ButtonAction::Talk)),
         button("mute", push(ButtonAction::Mute)),
         button("switch", ButtonKind::MuteSwitch),
     ];
-    let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
-    let (mut board, fingers) = Board::simulated(&buttons, nowhere.into()).unwrap();
-    let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
-    let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
-    let mut wiring =
-        |_: &str, _: &[&GpioLine], _: bool| Ok(Box::new(Watch(Arc::clone(mark))) as Box<dyn OutputLines>);
-    board.fit(Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut wiring).unwrap());
-    (board, fingers)
+    let dev_null = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+    let (mut board, buttons_handle) = Board::simulated(&buttons, dev_null.into()).unwrap();
+    let wiring = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = LightConfig { name: "status".to_owned(), wiring, brightness: 255 };
+    let mut open_lines = |_: &str, _: &[&GpioLine], _: bool| {
+        Ok(Box::new(LightProbe(Arc::clone(context))) as Box<dyn OutputLines>)
+    };
+    board.fit(Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut open_lines).unwrap());
+    (board, buttons_handle)
 }
 
 /// An eye on the lamp.
-struct Watch(Arc<Mutex<Mark>>);
+struct LightProbe(Arc<Mutex<WriteContext>>);
 
-impl OutputLines for Watch {
+impl OutputLines for LightProbe {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         self.0.lock().unwrap().lit = lit == [false, true, false];
         Ok(())

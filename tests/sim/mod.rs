@@ -18,32 +18,32 @@ mod world;
 
 use std::time::Duration;
 
-pub(crate) use recovery::{FAULTS, Row};
-pub(crate) use scenario::{Kind, Plan};
-pub(crate) use world::{Life, live};
+pub(crate) use recovery::{FAULTS, FaultStats};
+pub(crate) use scenario::{Kind, Scenario};
+pub(crate) use world::{Simulation, simulate};
 
 /// Lives that broke a promise once: the seed, the kind, and what it was.
-const KEPT: &str = include_str!("seeds.txt");
+const KEPT_SEEDS: &str = include_str!("seeds.txt");
 /// How long a life lasts in which much happens.
-const STORM: Duration = Duration::from_secs(120);
-pub(crate) const DAY: Duration = Duration::from_secs(36_000);
-const RESTLESS: Duration = Duration::from_secs(600);
+const TWO_MINUTES: Duration = Duration::from_secs(120);
+pub(crate) const TEN_HOURS: Duration = Duration::from_secs(36_000);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// Lists the lives that broke a promise once: the seeds and the kinds.
-pub(crate) fn kept() -> impl Iterator<Item = (u64, &'static str)> {
-    KEPT.lines().filter(|line| !line.starts_with('#')).map(|line| {
+pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
+    KEPT_SEEDS.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let mut words = line.split_whitespace();
         (words.next().unwrap().parse().unwrap(), words.next().unwrap())
     })
 }
 
 /// Makes the plan of a life of a kind: stormy, everyday, restless, hostile, or one that meets one fault.
-pub(crate) fn plan(seed: u64, kind: &str) -> Option<Plan> {
+pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
-        "stormy" => Plan::new(seed, Kind::Stormy, STORM),
-        "everyday" => Plan::new(seed, Kind::Everyday, DAY),
-        "restless" => Plan::new(seed, Kind::Restless, RESTLESS),
-        "hostile" => Plan::hostile(seed, STORM),
-        fault => FAULTS.into_iter().find(|known| known.word() == fault)?.plan(seed),
+        "stormy" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES),
+        "everyday" => Scenario::new(seed, Kind::Everyday, TEN_HOURS),
+        "restless" => Scenario::new(seed, Kind::ShortSessions, TEN_MINUTES),
+        "hostile" => Scenario::hostile(seed, TWO_MINUTES),
+        fault => FAULTS.into_iter().find(|known| known.cli_name() == fault)?.scenario(seed),
     })
 }

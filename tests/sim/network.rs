@@ -14,11 +14,11 @@ const SEND_BUFFER: usize = 128 * 1024;
 const UNACKNOWLEDGED_LIMIT: At = 20 * S;
 
 /// The two ends of a connection.
-pub(super) fn connection(clock: &Clock, latency: At) -> (End, End) {
+pub(super) fn connection(clock: &Clock, latency: At) -> (SimSocket, SimSocket) {
     let state = State {
         clock: clock.clone(),
         latency,
-        lanes: [Lane::default(), Lane::default()],
+        pipes: [Pipe::default(), Pipe::default()],
         stalled_until: 0,
         broken: None,
         dead: false,
@@ -26,39 +26,39 @@ pub(super) fn connection(clock: &Clock, latency: At) -> (End, End) {
     };
     let shared = Arc::new(Mutex::new(state));
     (
-        End { shared: Arc::clone(&shared), writes: 0, marks: None, label: 0 },
-        End { shared, writes: 1, marks: None, label: 0 },
+        SimSocket { shared: Arc::clone(&shared), writes: 0, context: None, label: 0 },
+        SimSocket { shared, writes: 1, context: None, label: 0 },
     )
 }
 
 /// One end.
 #[derive(Debug)]
-pub(super) struct End {
+pub(super) struct SimSocket {
     shared: Arc<Mutex<State>>,
     /// Which lane this end writes; it reads the other.
     writes: usize,
     /// What is true while this end writes, carried along with the bytes.
-    marks: Option<Arc<Mutex<Mark>>>,
+    context: Option<Arc<Mutex<WriteContext>>>,
     /// What this end writes from now on is about.
     label: usize,
 }
 
 /// What an onlooker notes of the moment at which bytes leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct WriteContext {
     /// The light says that the microphone is live.
     pub(super) lit: bool,
 }
 
 /// A hand on the cable.
 #[derive(Clone, Debug)]
-pub(super) struct Cable(Arc<Mutex<State>>);
+pub(super) struct LinkHandle(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     clock: Clock,
     latency: At,
-    lanes: [Lane; 2],
+    pipes: [Pipe; 2],
     stalled_until: At,
     broken: Option<ErrorKind>,
     /// Nothing arrives any more, and nobody is told.
@@ -68,11 +68,11 @@ struct State {
 }
 
 #[derive(Debug, Default)]
-struct Lane {
-    flying: VecDeque<Packet>,
+struct Pipe {
+    in_flight: VecDeque<Packet>,
     arrived: VecDeque<Packet>,
     /// The mark and the label of what was read last.
-    mark: Mark,
+    context: WriteContext,
     label: usize,
     bytes: usize,
     /// A write found no room.
@@ -85,13 +85,13 @@ struct Packet {
     at: At,
     label: usize,
     bytes: VecDeque<u8>,
-    mark: Mark,
+    context: WriteContext,
 }
 
-impl End {
+impl SimSocket {
     /// Has what this end writes carry the marks of its moment.
-    pub(super) fn marked(mut self, marks: Arc<Mutex<Mark>>) -> Self {
-        self.marks = Some(marks);
+    pub(super) fn with_context(mut self, context: Arc<Mutex<WriteContext>>) -> Self {
+        self.context = Some(context);
         self
     }
 
@@ -100,13 +100,13 @@ impl End {
         self.label = label;
     }
 
-    pub(super) fn cable(&self) -> Cable {
-        Cable(Arc::clone(&self.shared))
+    pub(super) fn link(&self) -> LinkHandle {
+        LinkHandle(Arc::clone(&self.shared))
     }
 
     /// The mark of the bytes that were read last.
-    pub(super) fn mark(&self) -> Mark {
-        self.lock().lanes[1 - self.writes].mark
+    pub(super) fn context(&self) -> WriteContext {
+        self.lock().pipes[1 - self.writes].context
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -114,13 +114,13 @@ impl End {
     }
 }
 
-impl Cable {
+impl LinkHandle {
     /// Nothing moves until then.
     pub(super) fn stall(&self, until: At) {
         let mut state = self.0.lock().unwrap();
         state.stalled_until = state.stalled_until.max(until);
-        for lane in &mut state.lanes {
-            lane.flying.iter_mut().for_each(|packet| packet.at = packet.at.max(until));
+        for pipe in &mut state.pipes {
+            pipe.in_flight.iter_mut().for_each(|packet| packet.at = packet.at.max(until));
         }
     }
 
@@ -130,10 +130,10 @@ impl Cable {
     }
 
     /// Nothing arrives any more, and nobody is told.
-    pub(super) fn die(&self) {
+    pub(super) fn kill(&self) {
         let mut state = self.0.lock().unwrap();
         state.dead = true;
-        state.lanes.iter_mut().for_each(|lane| lane.flying.clear());
+        state.pipes.iter_mut().for_each(|pipe| pipe.in_flight.clear());
     }
 
     pub(super) fn latency(&self) -> At {
@@ -146,7 +146,7 @@ impl Cable {
 
     /// The label of what the device has read last.
     pub(super) fn delivered(&self) -> usize {
-        self.0.lock().unwrap().lanes[1].label
+        self.0.lock().unwrap().pipes[1].label
     }
 
     /// Tells whether bytes still arrive.
@@ -157,19 +157,19 @@ impl Cable {
 
     /// Tells whether the device's end is still held.
     pub(super) fn is_held(&self) -> bool {
-        !self.0.lock().unwrap().lanes[0].closed
+        !self.0.lock().unwrap().pipes[0].closed
     }
 
     /// Tells whether this end would find something to read, an end or an error included.
-    pub(super) fn is_readable(&self, far: bool) -> bool {
+    pub(super) fn is_readable(&self, server_side: bool) -> bool {
         let state = &mut *self.0.lock().unwrap();
-        state.move_on();
-        let lane = &state.lanes[usize::from(!far)];
-        let own = &state.lanes[usize::from(far)];
+        state.deliver_due();
+        let pipe = &state.pipes[usize::from(!server_side)];
+        let own = &state.pipes[usize::from(server_side)];
         (own.blocked && own.bytes < SEND_BUFFER)
             || state.broken.is_some()
-            || !lane.arrived.is_empty()
-            || (lane.closed && lane.flying.is_empty() && !state.dead)
+            || !pipe.arrived.is_empty()
+            || (pipe.closed && pipe.in_flight.is_empty() && !state.dead)
     }
 
     /// When something arrives next, or the kernel gives the connection up.
@@ -178,82 +178,83 @@ impl Cable {
         if state.broken.is_some() {
             return None;
         }
-        let arrivals = state.lanes.iter().filter_map(|lane| lane.flying.front().map(|packet| packet.at));
+        let arrivals = state.pipes.iter().filter_map(|pipe| pipe.in_flight.front().map(|packet| packet.at));
         arrivals.chain(state.unacknowledged.map(|since| since + UNACKNOWLEDGED_LIMIT)).min()
     }
 }
 
 impl State {
     /// Lets everything arrive that is due.
-    fn move_on(&mut self) {
+    fn deliver_due(&mut self) {
         let now = self.clock.now();
         if self.unacknowledged.is_some_and(|since| now >= since + UNACKNOWLEDGED_LIMIT) {
             self.broken = Some(ErrorKind::TimedOut);
         }
-        for lane in &mut self.lanes {
-            while let Some(packet) = lane.flying.pop_front_if(|packet| packet.at <= now) {
-                lane.arrived.push_back(packet);
+        for pipe in &mut self.pipes {
+            while let Some(packet) = pipe.in_flight.pop_front_if(|packet| packet.at <= now) {
+                pipe.arrived.push_back(packet);
             }
         }
-        if !self.dead && self.lanes[0].flying.is_empty() {
+        if !self.dead && self.pipes[0].in_flight.is_empty() {
             self.unacknowledged = None;
         }
     }
 }
 
-impl Read for End {
+impl Read for SimSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let state = &mut *self.lock();
-        state.move_on();
+        state.deliver_due();
         if let Some(broken) = state.broken {
             return Err(broken.into());
         }
-        let lane = &mut state.lanes[1 - self.writes];
-        let Some(packet) = lane.arrived.front_mut() else {
-            let over = lane.closed && lane.flying.is_empty() && !state.dead;
+        let pipe = &mut state.pipes[1 - self.writes];
+        let Some(packet) = pipe.arrived.front_mut() else {
+            let over = pipe.closed && pipe.in_flight.is_empty() && !state.dead;
             return if over { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         };
         // Never across two packets, so that whoever reads knows what marks he has read.
-        (lane.mark, lane.label) = (packet.mark, packet.label);
+        (pipe.context, pipe.label) = (packet.context, packet.label);
         let read = packet.bytes.read(into)?;
         if packet.bytes.is_empty() {
-            lane.arrived.pop_front();
+            pipe.arrived.pop_front();
         }
-        lane.bytes -= read;
+        pipe.bytes -= read;
         Ok(read)
     }
 }
 
-impl Write for End {
+impl Write for SimSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mark = self.marks.as_ref().map_or(Mark::default(), |marks| *marks.lock().unwrap());
+        let context =
+            self.context.as_ref().map_or(WriteContext::default(), |context| *context.lock().unwrap());
         let (from, state) = (self.writes, &mut *self.shared.lock().unwrap());
-        state.move_on();
+        state.deliver_due();
         if let Some(broken) = state.broken {
             return Err(broken.into());
         }
-        if state.lanes[1 - from].closed && !state.dead {
+        if state.pipes[1 - from].closed && !state.dead {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let (now, latency) = (state.clock.now(), state.latency);
-        let lane = &mut state.lanes[from];
-        let taken = bytes.len().min(SEND_BUFFER.saturating_sub(lane.bytes));
-        lane.blocked = taken == 0;
+        let pipe = &mut state.pipes[from];
+        let taken = bytes.len().min(SEND_BUFFER.saturating_sub(pipe.bytes));
+        pipe.blocked = taken == 0;
         if taken == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        lane.bytes += taken;
+        pipe.bytes += taken;
         if from == 0 && (state.dead || state.stalled_until > now) {
             state.unacknowledged.get_or_insert(now);
         }
         if !state.dead {
-            let earliest = lane.flying.back().map_or(0, |packet| packet.at);
+            let earliest = pipe.in_flight.back().map_or(0, |packet| packet.at);
             let at = (now + latency).max(earliest).max(state.stalled_until);
-            lane.flying.push_back(Packet {
+            pipe.in_flight.push_back(Packet {
                 at,
                 label: self.label,
                 bytes: bytes[..taken].to_vec().into(),
-                mark,
+                context,
             });
         }
         Ok(taken)
@@ -264,11 +265,11 @@ impl Write for End {
     }
 }
 
-impl Drop for End {
+impl Drop for SimSocket {
     fn drop(&mut self) {
         let writes = self.writes;
         let mut state = self.lock();
-        state.lanes[writes].closed = true;
+        state.pipes[writes].closed = true;
     }
 }
 

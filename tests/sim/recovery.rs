@@ -9,189 +9,196 @@ use mynah::audio::Direction;
 use mynah::conversation::Mode;
 
 use super::clock::{At, MS, S};
-use super::scenario::{Act, Outage, Plan};
-use super::world::{Life, live};
+use super::scenario::{Action, Outage, Scenario};
+use super::world::{Simulation, simulate};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// The connection is reset; the next dial succeeds.
-    Reset,
+    LinkReset,
     /// Bytes vanish, and nobody is told, while somebody may be talking or while nobody is.
-    Dead { live: bool },
+    DeadLink { live: bool },
     /// Nothing moves for five seconds.
-    Stall,
+    NetworkStall,
     /// Reset, and nobody can be reached for half a minute.
     Outage,
     /// The service says nothing of the reply to a turn.
-    Forgotten,
+    OmittedReply,
     /// A device is pulled out for five seconds.
     Unplugged(Direction),
     /// A device's clock stands still for four seconds.
-    Stuck(Direction),
+    StalledDevice(Direction),
     /// A thread is woken up to 60 ms late for three seconds.
-    Late(Direction),
+    LateThread(Direction),
     /// A call to a device's driver does not return for four seconds.
-    Hung(Direction),
+    HungDriver(Direction),
 }
 
 pub(crate) const FAULTS: [Fault; 14] = [
-    Fault::Reset,
-    Fault::Dead { live: true },
-    Fault::Dead { live: false },
-    Fault::Stall,
+    Fault::LinkReset,
+    Fault::DeadLink { live: true },
+    Fault::DeadLink { live: false },
+    Fault::NetworkStall,
     Fault::Outage,
-    Fault::Forgotten,
+    Fault::OmittedReply,
     Fault::Unplugged(Direction::Capture),
     Fault::Unplugged(Direction::Playback),
-    Fault::Stuck(Direction::Capture),
-    Fault::Stuck(Direction::Playback),
-    Fault::Late(Direction::Capture),
-    Fault::Late(Direction::Playback),
-    Fault::Hung(Direction::Capture),
-    Fault::Hung(Direction::Playback),
+    Fault::StalledDevice(Direction::Capture),
+    Fault::StalledDevice(Direction::Playback),
+    Fault::LateThread(Direction::Capture),
+    Fault::LateThread(Direction::Playback),
+    Fault::HungDriver(Direction::Capture),
+    Fault::HungDriver(Direction::Playback),
 ];
 
 /// What many devices made of one kind of fault.
-pub(crate) struct Row {
+pub(crate) struct FaultStats {
     pub(crate) fault: Fault,
-    pub(crate) lives: usize,
+    pub(crate) runs: usize,
     /// From the fault's beginning to the light that tells of it, where it was told.
     pub(crate) shown: Vec<Duration>,
     /// The pictures that told of it.
-    pub(crate) pictures: Vec<&'static str>,
+    pub(crate) light_words: Vec<&'static str>,
     /// How many sounds told of it.
     pub(crate) tones: Vec<u64>,
     /// From the fault's end to a device that is well.
-    pub(crate) well: Vec<Duration>,
-    pub(crate) broken: Vec<String>,
+    pub(crate) recovered: Vec<Duration>,
+    pub(crate) violations: Vec<String>,
 }
 
 impl Fault {
-    pub(crate) fn name(self) -> String {
+    pub(crate) fn description(self) -> String {
         match self {
-            Self::Reset => "the link is reset".to_owned(),
-            Self::Dead { live: true } => "the link dies silently while the microphone is live".to_owned(),
-            Self::Dead { live: false } => "the link dies silently at rest".to_owned(),
-            Self::Stall => "the network stands still for 5 s".to_owned(),
+            Self::LinkReset => "the link is reset".to_owned(),
+            Self::DeadLink { live: true } => "the link dies silently while the microphone is live".to_owned(),
+            Self::DeadLink { live: false } => "the link dies silently at rest".to_owned(),
+            Self::NetworkStall => "the network stands still for 5 s".to_owned(),
             Self::Outage => "no service for 30 s".to_owned(),
-            Self::Forgotten => "the service forgets a reply".to_owned(),
-            Self::Unplugged(end) => format!("the {end} is pulled out for 5 s"),
-            Self::Stuck(end) => format!("the {end} stands still for 4 s"),
-            Self::Hung(end) => format!("the {end}'s driver does not return for 4 s"),
-            Self::Late(end) => format!("the {end}'s thread is up to 60 ms late for 3 s"),
+            Self::OmittedReply => "the service forgets a reply".to_owned(),
+            Self::Unplugged(direction) => format!("the {direction} is pulled out for 5 s"),
+            Self::StalledDevice(direction) => format!("the {direction} stands still for 4 s"),
+            Self::HungDriver(direction) => format!("the {direction}'s driver does not return for 4 s"),
+            Self::LateThread(direction) => format!("the {direction}'s thread is up to 60 ms late for 3 s"),
         }
     }
 
     /// What it is called on a command line.
-    pub(super) fn word(self) -> String {
+    pub(super) fn cli_name(self) -> String {
         match self {
-            Self::Reset => "reset".to_owned(),
-            Self::Dead { live: true } => "dead-live".to_owned(),
-            Self::Dead { live: false } => "dead-at-rest".to_owned(),
-            Self::Stall => "stall".to_owned(),
+            Self::LinkReset => "reset".to_owned(),
+            Self::DeadLink { live: true } => "dead-live".to_owned(),
+            Self::DeadLink { live: false } => "dead-at-rest".to_owned(),
+            Self::NetworkStall => "stall".to_owned(),
             Self::Outage => "outage".to_owned(),
-            Self::Forgotten => "forgotten".to_owned(),
-            Self::Unplugged(end) => format!("{end}-unplugged"),
-            Self::Stuck(end) => format!("{end}-stuck"),
-            Self::Hung(end) => format!("{end}-hung"),
-            Self::Late(end) => format!("{end}-late"),
+            Self::OmittedReply => "forgotten".to_owned(),
+            Self::Unplugged(direction) => format!("{direction}-unplugged"),
+            Self::StalledDevice(direction) => format!("{direction}-stuck"),
+            Self::HungDriver(direction) => format!("{direction}-hung"),
+            Self::LateThread(direction) => format!("{direction}-late"),
         }
     }
 
     /// The life of a device that meets it once, five to twenty seconds after it was switched on.
-    pub(super) fn plan(self, seed: u64) -> Plan {
-        let mut luck = Rng::with_seed(seed);
+    pub(super) fn scenario(self, seed: u64) -> Scenario {
+        let mut rng = Rng::with_seed(seed);
         let modes = [Mode::Open, Mode::Hold, Mode::Tap { quiet: Duration::from_secs(8) }];
         let mode = match self {
             // Only a microphone that is wanted can be missed.
-            Self::Dead { live: true }
+            Self::DeadLink { live: true }
             | Self::Unplugged(Direction::Capture)
-            | Self::Stuck(Direction::Capture)
-            | Self::Late(Direction::Capture)
-            | Self::Hung(Direction::Capture) => Mode::Open,
-            Self::Dead { live: false } => Mode::Hold,
-            Self::Reset
-            | Self::Stall
+            | Self::StalledDevice(Direction::Capture)
+            | Self::LateThread(Direction::Capture)
+            | Self::HungDriver(Direction::Capture) => Mode::Open,
+            Self::DeadLink { live: false } => Mode::Hold,
+            Self::LinkReset
+            | Self::NetworkStall
             | Self::Outage
-            | Self::Forgotten
+            | Self::OmittedReply
             | Self::Unplugged(Direction::Playback)
-            | Self::Stuck(Direction::Playback)
-            | Self::Late(Direction::Playback)
-            | Self::Hung(Direction::Playback) => modes[luck.usize(0..modes.len())],
+            | Self::StalledDevice(Direction::Playback)
+            | Self::LateThread(Direction::Playback)
+            | Self::HungDriver(Direction::Playback) => modes[rng.usize(0..modes.len())],
         };
-        let from = 5 * S + luck.u64(0..15 * S);
-        let until = from + self.lasts();
-        let mut plan = Plan::bare(seed, mode, until);
-        if !matches!(self, Self::Dead { live: false }) {
-            plan.turn(3 * S, &mut luck);
-            plan.turn(10 * S, &mut luck);
+        let from = 5 * S + rng.u64(0..15 * S);
+        let until = from + self.duration();
+        let mut scenario = Scenario::bare(seed, mode, until);
+        if !matches!(self, Self::DeadLink { live: false }) {
+            scenario.user_turn(3 * S, &mut rng);
+            scenario.user_turn(10 * S, &mut rng);
         }
-        plan.acts
-            .retain(|(at, act)| *at < from || *at > until || matches!(act, Act::Touch { down: false, .. }));
-        let acts = match self {
-            Self::Reset => vec![(from, Act::Reset)],
-            Self::Dead { .. } => vec![(from, Act::Die)],
-            Self::Stall => vec![(from, Act::Stall { time: until - from })],
-            Self::Outage => vec![(from, Act::Outage { until, how: Outage::Refused }), (from, Act::Reset)],
-            Self::Forgotten => vec![(from, Act::Forget { time: until - from })],
-            Self::Unplugged(end) => {
+        scenario.actions.retain(|(at, act)| {
+            *at < from || *at > until || matches!(act, Action::ButtonEdge { down: false, .. })
+        });
+        let actions = match self {
+            Self::LinkReset => vec![(from, Action::ResetLinks)],
+            Self::DeadLink { .. } => vec![(from, Action::KillLinks)],
+            Self::NetworkStall => vec![(from, Action::StallNetwork { time: until - from })],
+            Self::Outage => {
+                vec![(from, Action::StartOutage { until, how: Outage::Refused }), (from, Action::ResetLinks)]
+            }
+            Self::OmittedReply => vec![(from, Action::OmitReplies { time: until - from })],
+            Self::Unplugged(direction) => {
                 vec![
-                    (from, Act::Plug { end, plugged: false, told: true }),
-                    (until, Act::Plug { end, plugged: true, told: true }),
+                    (from, Action::Plug { direction, plugged: false, announced: true }),
+                    (until, Action::Plug { direction, plugged: true, announced: true }),
                 ]
             }
-            Self::Stuck(end) => vec![(from, Act::Stick { end, time: until - from })],
-            Self::Hung(end) => vec![(from, Act::Hang { end, time: until - from })],
-            Self::Late(end) => vec![(from, Act::Late { end, time: until - from })],
+            Self::StalledDevice(direction) => {
+                vec![(from, Action::StallDevice { direction, time: until - from })]
+            }
+            Self::HungDriver(direction) => vec![(from, Action::HangDriver { direction, time: until - from })],
+            Self::LateThread(direction) => {
+                vec![(from, Action::DelayThread { direction, time: until - from })]
+            }
         };
-        plan.acts.extend(acts);
-        if matches!(self, Self::Forgotten) {
-            plan.turn(from, &mut luck);
+        scenario.actions.extend(actions);
+        if matches!(self, Self::OmittedReply) {
+            scenario.user_turn(from, &mut rng);
         }
-        plan.acts.sort_by_key(|(at, _)| *at);
-        plan.fault_at = Some(from);
-        plan
+        scenario.actions.sort_by_key(|(at, _)| *at);
+        scenario.fault_at = Some(from);
+        scenario
     }
 
-    fn lasts(self) -> At {
+    fn duration(self) -> At {
         match self {
-            Self::Reset | Self::Dead { .. } => MS,
-            Self::Stall | Self::Unplugged(_) => 5 * S,
+            Self::LinkReset | Self::DeadLink { .. } => MS,
+            Self::NetworkStall | Self::Unplugged(_) => 5 * S,
             Self::Outage => 30 * S,
-            Self::Forgotten => 6 * S,
-            Self::Stuck(_) | Self::Hung(_) => 4 * S,
-            Self::Late(_) => 3 * S,
+            Self::OmittedReply => 6 * S,
+            Self::StalledDevice(_) | Self::HungDriver(_) => 4 * S,
+            Self::LateThread(_) => 3 * S,
         }
     }
 }
 
-impl Row {
+impl FaultStats {
     pub(crate) fn new(fault: Fault) -> Self {
         Self {
             fault,
-            lives: 0,
+            runs: 0,
             shown: Vec::new(),
-            pictures: Vec::new(),
+            light_words: Vec::new(),
             tones: Vec::new(),
-            well: Vec::new(),
-            broken: Vec::new(),
+            recovered: Vec::new(),
+            violations: Vec::new(),
         }
     }
 
     pub(crate) fn add(&mut self, seed: u64) {
-        let Life { shown, recovery, tones, broken, .. } = live(&self.fault.plan(seed), None);
-        self.lives += 1;
+        let Simulation { shown, recovery, tones, violation, .. } = simulate(&self.fault.scenario(seed), None);
+        self.runs += 1;
         self.tones.push(tones);
-        if let Some((after, picture)) = shown {
+        if let Some((after, light_word)) = shown {
             self.shown.push(after);
-            if !self.pictures.contains(&picture) {
-                self.pictures.push(picture);
+            if !self.light_words.contains(&light_word) {
+                self.light_words.push(light_word);
             }
         }
-        self.well.extend(recovery);
-        self.broken.extend(
-            broken.map(|broken| format!("{broken}; see it with --seed {seed} --as {}", self.fault.word())),
-        );
+        self.recovered.extend(recovery);
+        self.violations.extend(violation.map(|violation| {
+            format!("{violation}; see it with --seed {seed} --as {}", self.fault.cli_name())
+        }));
     }
 }

@@ -21,61 +21,61 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
 use super::clock::{At, Clock};
-use super::hostile::utterance;
-use super::invariants::Promises;
-use super::network::{Cable, End};
+use super::hostile::hostile_frame;
+use super::invariants::Invariants;
+use super::network::{LinkHandle, SimSocket};
 
 /// What time it is for the service at every upgrade, and the same in seconds of the Unix epoch.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 const DATE_S: u64 = 1_767_225_600;
 
 /// What is added to the answer to an upgrade.
-type Greeting = fn(&Request, Response) -> Result<Response, ErrorResponse>;
+type UpgradeCallback = fn(&Request, Response) -> Result<Response, ErrorResponse>;
 
 #[expect(clippy::result_large_err, reason = "it is what tungstenite asks for")]
-const GREETING: Greeting = |_, mut answer| {
+const ADD_DATE: UpgradeCallback = |_, mut answer| {
     answer.headers_mut().insert("date", HeaderValue::from_static(DATE));
     Ok(answer)
 };
 
 /// How the device's most frequent event begins, and the parrot's.
-const APPEND: &str = r#"{"type":"input_audio_buffer.append""#;
-const OF_A_REPLY: &str = r#"{"type":"response."#;
-const DELTA: &str = r#"{"type":"response.audio.delta""#;
-const UPDATED: &str = r#"{"type":"session.updated""#;
+const APPEND_PREFIX: &str = r#"{"type":"input_audio_buffer.append""#;
+const REPLY_PREFIX: &str = r#"{"type":"response."#;
+const DELTA_PREFIX: &str = r#"{"type":"response.audio.delta""#;
+const UPDATED_PREFIX: &str = r#"{"type":"session.updated""#;
 
 /// How a server treats one connection.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Manner {
+pub(super) enum ServerBehaviour {
     /// It serves.
     Serves(ParrotConfig),
     /// It answers the upgrade with this status, and the `Retry-After` in seconds.
     Refuses(u16, Option<u64>),
     /// It never answers the upgrade.
-    Ignores,
+    IgnoresUpgrade,
     /// It serves, and never says a word of a reply.
-    Forgets(ParrotConfig),
+    OmitsReplies(ParrotConfig),
     /// It accepts, and never confirms the session.
-    Dithers(ParrotConfig),
+    NeverConfirms(ParrotConfig),
     /// It serves and closes with this code after so long.
     Closes(ParrotConfig, u16, At),
 }
 
 /// One connection, as the server has it.
-pub(super) struct Far {
+pub(super) struct Server {
     clock: Clock,
-    pub(super) cable: Cable,
-    manner: Manner,
-    born: At,
+    pub(super) link: LinkHandle,
+    behaviour: ServerBehaviour,
+    opened_at: At,
     stage: Stage,
     parrot: Option<Parrot>,
-    promises: Rc<RefCell<Promises>>,
+    invariants: Rc<RefCell<Invariants>>,
     /// It has said goodbye.
     closing: bool,
     /// When it confirmed the session, and how long that takes to be known.
     confirmed: Option<(At, At)>,
     /// It says nothing of replies until then.
-    forgets_until: At,
+    omits_until: At,
     /// The reply it spoke of last.
     reply: String,
     /// Everything that was said, in order, as a number: two lives are the same when it is.
@@ -83,10 +83,10 @@ pub(super) struct Far {
 }
 
 enum Stage {
-    Fresh(End),
-    Upgrading(Box<MidHandshake<ServerHandshake<End, Greeting>>>),
-    Open(Box<WebSocket<End>>),
-    Silent { _held: End },
+    Fresh(SimSocket),
+    Upgrading(Box<MidHandshake<ServerHandshake<SimSocket, UpgradeCallback>>>),
+    Open(Box<WebSocket<SimSocket>>),
+    Silent { _held: SimSocket },
     Over,
 }
 
@@ -108,35 +108,39 @@ impl Digest {
     }
 }
 
-impl Far {
+impl Server {
     pub(super) fn new(
         clock: &Clock,
-        end: End,
-        manner: Manner,
+        stream: SimSocket,
+        behaviour: ServerBehaviour,
         seed: u64,
-        promises: &Rc<RefCell<Promises>>,
+        invariants: &Rc<RefCell<Invariants>>,
     ) -> Self {
-        let parrot = match &manner {
-            Manner::Serves(habits)
-            | Manner::Forgets(habits)
-            | Manner::Dithers(habits)
-            | Manner::Closes(habits, ..) => {
-                let expires_at = DATE_S + habits.life.as_secs();
-                Some(Parrot::new(ParrotConfig { expires_at, ..habits.clone() }, seed, Duration::ZERO))
+        let parrot = match &behaviour {
+            ServerBehaviour::Serves(config)
+            | ServerBehaviour::OmitsReplies(config)
+            | ServerBehaviour::NeverConfirms(config)
+            | ServerBehaviour::Closes(config, ..) => {
+                let expires_at = DATE_S + config.life.as_secs();
+                Some(Parrot::new(ParrotConfig { expires_at, ..config.clone() }, seed, Duration::ZERO))
             }
-            Manner::Refuses(..) | Manner::Ignores => None,
+            ServerBehaviour::Refuses(..) | ServerBehaviour::IgnoresUpgrade => None,
         };
         Self {
             clock: clock.clone(),
-            cable: end.cable(),
-            born: clock.now(),
-            stage: if manner == Manner::Ignores { Stage::Silent { _held: end } } else { Stage::Fresh(end) },
-            manner,
+            link: stream.link(),
+            opened_at: clock.now(),
+            stage: if behaviour == ServerBehaviour::IgnoresUpgrade {
+                Stage::Silent { _held: stream }
+            } else {
+                Stage::Fresh(stream)
+            },
+            behaviour,
             parrot,
-            promises: Rc::clone(promises),
+            invariants: Rc::clone(invariants),
             closing: false,
             confirmed: None,
-            forgets_until: 0,
+            omits_until: 0,
             reply: String::new(),
             digest: Digest::default(),
         }
@@ -144,12 +148,12 @@ impl Far {
 
     /// Tells whether its session may be replaced by another at this moment.
     pub(super) fn is_ending(&self) -> bool {
-        let life = match &self.manner {
-            Manner::Serves(habits)
-            | Manner::Forgets(habits)
-            | Manner::Dithers(habits)
-            | Manner::Closes(habits, ..) => habits.life,
-            Manner::Refuses(..) | Manner::Ignores => return false,
+        let life = match &self.behaviour {
+            ServerBehaviour::Serves(config)
+            | ServerBehaviour::OmitsReplies(config)
+            | ServerBehaviour::NeverConfirms(config)
+            | ServerBehaviour::Closes(config, ..) => config.life,
+            ServerBehaviour::Refuses(..) | ServerBehaviour::IgnoresUpgrade => return false,
         };
         self.age() + HANDOVER_BEFORE + Duration::from_secs(60) >= life
     }
@@ -164,14 +168,14 @@ impl Far {
             .as_ref()
             .filter(|_| !self.closing)
             .and_then(Parrot::deadline)
-            .map(|at| self.born + at.as_nanos() as At);
-        let closes = match &self.manner {
-            Manner::Closes(_, _, after) => (!self.closing).then_some(self.born + after),
-            Manner::Serves(_)
-            | Manner::Forgets(_)
-            | Manner::Refuses(..)
-            | Manner::Ignores
-            | Manner::Dithers(_) => None,
+            .map(|at| self.opened_at + at.as_nanos() as At);
+        let closes = match &self.behaviour {
+            ServerBehaviour::Closes(_, _, after) => (!self.closing).then_some(self.opened_at + after),
+            ServerBehaviour::Serves(_)
+            | ServerBehaviour::OmitsReplies(_)
+            | ServerBehaviour::Refuses(..)
+            | ServerBehaviour::IgnoresUpgrade
+            | ServerBehaviour::NeverConfirms(_) => None,
         };
         parrot.into_iter().chain(closes).min()
     }
@@ -181,7 +185,7 @@ impl Far {
         match &self.stage {
             Stage::Over | Stage::Silent { .. } => false,
             Stage::Fresh(_) | Stage::Upgrading(_) | Stage::Open(_) => {
-                self.cable.is_readable(true) || self.next().is_some_and(|at| at <= now)
+                self.link.is_readable(true) || self.next().is_some_and(|at| at <= now)
             }
         }
     }
@@ -189,13 +193,13 @@ impl Far {
     /// Takes in what has come and says what is due.
     pub(super) fn turn(&mut self) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Fresh(end) => match self.manner {
-                Manner::Refuses(status, retry_after) => refuse(end, status, retry_after),
-                Manner::Serves(_)
-                | Manner::Forgets(_)
-                | Manner::Ignores
-                | Manner::Dithers(_)
-                | Manner::Closes(..) => upgrade(tungstenite::accept_hdr(end, GREETING)),
+            Stage::Fresh(stream) => match self.behaviour {
+                ServerBehaviour::Refuses(status, retry_after) => refuse(stream, status, retry_after),
+                ServerBehaviour::Serves(_)
+                | ServerBehaviour::OmitsReplies(_)
+                | ServerBehaviour::IgnoresUpgrade
+                | ServerBehaviour::NeverConfirms(_)
+                | ServerBehaviour::Closes(..) => upgrade(tungstenite::accept_hdr(stream, ADD_DATE)),
             },
             Stage::Upgrading(handshake) => upgrade(handshake.handshake()),
             stage @ (Stage::Open(_) | Stage::Silent { .. } | Stage::Over) => stage,
@@ -208,31 +212,31 @@ impl Far {
     }
 
     /// Says nothing of any reply until then.
-    pub(super) fn forget(&mut self, until: At) {
-        self.forgets_until = until;
+    pub(super) fn omit_replies(&mut self, until: At) {
+        self.omits_until = until;
     }
 
     /// Says up to `count` things that it should not, and tells how many.
-    pub(super) fn utter(&mut self, seed: u64, count: usize) -> usize {
+    pub(super) fn send_hostile(&mut self, seed: u64, count: usize) -> usize {
         let Stage::Open(socket) = &mut self.stage else { return 0 };
         if self.confirmed.is_none() || self.closing || flush(socket).is_err() {
             return 0;
         }
-        let mut luck = Rng::with_seed(seed);
-        for said in 1..=count {
-            let (bytes, is_last) = utterance(&mut luck, &self.reply);
+        let mut rng = Rng::with_seed(seed);
+        for sent in 1..=count {
+            let (bytes, is_last) = hostile_frame(&mut rng, &self.reply);
             self.digest.add(&bytes);
             if socket.get_mut().write_all(&bytes).is_err() || is_last {
-                return said;
+                return sent;
             }
         }
         count
     }
 
-    fn serve(&mut self, socket: &mut WebSocket<End>) -> tungstenite::Result<()> {
+    fn serve(&mut self, socket: &mut WebSocket<SimSocket>) -> tungstenite::Result<()> {
         loop {
             match socket.read() {
-                Ok(Message::Text(text)) => self.take(&text, socket.get_ref()),
+                Ok(Message::Text(text)) => self.handle_event(&text, socket.get_ref()),
                 Ok(Message::Close(_)) => {
                     let _ = socket.flush();
                     return Err(tungstenite::Error::ConnectionClosed);
@@ -242,42 +246,45 @@ impl Far {
                 Err(error) => return Err(error),
             }
         }
-        self.answer(socket)?;
+        self.send_pending(socket)?;
         flush(socket)
     }
 
     fn age(&self) -> Duration {
-        Duration::from_nanos(self.clock.now() - self.born)
+        Duration::from_nanos(self.clock.now() - self.opened_at)
     }
 
-    fn take(&mut self, text: &str, end: &End) {
+    fn handle_event(&mut self, text: &str, stream: &SimSocket) {
         let now = self.clock.now();
         self.digest.add(&now.to_le_bytes());
         self.digest.add(text.as_bytes());
-        let mut asked = false;
-        if text.starts_with(APPEND) {
-            let mark = end.mark();
+        let mut is_session_update = false;
+        if text.starts_with(APPEND_PREFIX) {
+            let context = stream.context();
             let event: Value = serde_json::from_str(text).unwrap();
             let bytes = STANDARD.decode(event["audio"].as_str().unwrap()).unwrap();
             let samples = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
-            let mut promises = self.promises.borrow_mut();
+            let mut invariants = self.invariants.borrow_mut();
             // It takes one way to learn of it, and one for the sound.
-            let known = self.confirmed.is_some_and(|(at, way)| now >= at + 2 * way.min(self.cable.latency()));
-            promises.uplink(mark.lit, known, now);
-            samples.for_each(|sample| promises.understand(sample));
+            let known =
+                self.confirmed.is_some_and(|(at, latency)| now >= at + 2 * latency.min(self.link.latency()));
+            invariants.microphone_audio(context.lit, known, now);
+            samples.for_each(|sample| invariants.user_audio_received(sample));
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
-            asked = event["type"] == "session.update";
+            is_session_update = event["type"] == "session.update";
             if event["type"] == "response.cancel" || event["type"] == "conversation.item.delete" {
-                self.promises.borrow_mut().decline(event["response_id"].as_str(), event["item_id"].as_str());
+                self.invariants
+                    .borrow_mut()
+                    .declined(event["response_id"].as_str(), event["item_id"].as_str());
             }
             if event["type"] == "conversation.item.truncate" {
                 let (item, ms) =
                     (event["item_id"].as_str().unwrap(), event["audio_end_ms"].as_u64().unwrap());
-                self.promises.borrow_mut().told(item, ms, now);
+                self.invariants.borrow_mut().check_truncation(item, ms, now);
             }
         }
-        if matches!(self.manner, Manner::Dithers(_)) && asked {
+        if matches!(self.behaviour, ServerBehaviour::NeverConfirms(_)) && is_session_update {
             return;
         }
         let age = self.age();
@@ -286,58 +293,63 @@ impl Far {
         }
     }
 
-    fn answer(&mut self, socket: &mut WebSocket<End>) -> tungstenite::Result<()> {
+    fn send_pending(&mut self, socket: &mut WebSocket<SimSocket>) -> tungstenite::Result<()> {
         if self.closing {
             return Ok(());
         }
         let age = self.age();
         while let Some(event) = self.parrot.as_mut().and_then(|parrot| parrot.next_message(age)) {
-            let forgets = matches!(self.manner, Manner::Forgets(_)) || self.clock.now() < self.forgets_until;
-            if forgets && event.starts_with(OF_A_REPLY) {
+            let omits = matches!(self.behaviour, ServerBehaviour::OmitsReplies(_))
+                || self.clock.now() < self.omits_until;
+            if omits && event.starts_with(REPLY_PREFIX) {
                 continue;
             }
             self.digest.add(event.as_bytes());
-            if event.starts_with(UPDATED) {
-                self.confirmed.get_or_insert((self.clock.now(), self.cable.latency()));
+            if event.starts_with(UPDATED_PREFIX) {
+                self.confirmed.get_or_insert((self.clock.now(), self.link.latency()));
             }
-            if event.starts_with(DELTA) {
-                let (signed, replies) = self.sign(&event);
-                write(socket, signed)?;
+            if event.starts_with(DELTA_PREFIX) {
+                let (coded, replies) = self.encode_source(&event);
+                write(socket, coded)?;
                 socket.get_mut().label(replies);
                 flush(socket)?;
             } else {
                 write(socket, event)?;
             }
         }
-        match self.manner {
-            Manner::Closes(_, code, after) if self.clock.now() >= self.born + after && !self.closing => {
+        match self.behaviour {
+            ServerBehaviour::Closes(_, code, after)
+                if self.clock.now() >= self.opened_at + after && !self.closing =>
+            {
                 self.closing = true;
                 close(socket, code)
             }
-            Manner::Serves(_)
-            | Manner::Forgets(_)
-            | Manner::Refuses(..)
-            | Manner::Ignores
-            | Manner::Dithers(_)
-            | Manner::Closes(..) => Ok(()),
+            ServerBehaviour::Serves(_)
+            | ServerBehaviour::OmitsReplies(_)
+            | ServerBehaviour::Refuses(..)
+            | ServerBehaviour::IgnoresUpgrade
+            | ServerBehaviour::NeverConfirms(_)
+            | ServerBehaviour::Closes(..) => Ok(()),
         }
     }
 
     /// Writes into every sample of a delta whose it is.
-    fn sign(&mut self, event: &str) -> (String, usize) {
+    fn encode_source(&mut self, event: &str) -> (String, usize) {
         let mut event: Value = serde_json::from_str(event).unwrap();
         let (name, item) = (event["response_id"].as_str().unwrap(), event["item_id"].as_str().unwrap());
-        let (code, replies) = self.promises.borrow_mut().code(name, item);
+        let (code, replies) = self.invariants.borrow_mut().code_of(name, item);
         name.clone_into(&mut self.reply);
         let bytes = STANDARD.decode(event["delta"].as_str().unwrap()).unwrap().len();
-        self.promises.borrow_mut().send(replies, bytes as u64 / 2);
-        let signed: Vec<u8> = code.to_le_bytes().into_iter().cycle().take(bytes).collect();
-        event["delta"] = STANDARD.encode(signed).into();
+        self.invariants.borrow_mut().reply_sent(replies, bytes as u64 / 2);
+        let coded: Vec<u8> = code.to_le_bytes().into_iter().cycle().take(bytes).collect();
+        event["delta"] = STANDARD.encode(coded).into();
         (event.to_string(), replies)
     }
 }
 
-fn upgrade(result: Result<WebSocket<End>, HandshakeError<ServerHandshake<End, Greeting>>>) -> Stage {
+fn upgrade(
+    result: Result<WebSocket<SimSocket>, HandshakeError<ServerHandshake<SimSocket, UpgradeCallback>>>,
+) -> Stage {
     match result {
         Ok(socket) => Stage::Open(Box::new(socket)),
         Err(HandshakeError::Interrupted(handshake)) => Stage::Upgrading(Box::new(handshake)),
@@ -345,32 +357,32 @@ fn upgrade(result: Result<WebSocket<End>, HandshakeError<ServerHandshake<End, Gr
     }
 }
 
-fn refuse(mut end: End, status: u16, retry_after: Option<u64>) -> Stage {
+fn refuse(mut stream: SimSocket, status: u16, retry_after: Option<u64>) -> Stage {
     let mut request = [0; 4096];
-    if end.read(&mut request).is_err() {
-        return Stage::Fresh(end);
+    if stream.read(&mut request).is_err() {
+        return Stage::Fresh(stream);
     }
     let retry_after = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
     let answer = format!("HTTP/1.1 {status} Sorry\r\n{retry_after}Content-Length: 2\r\n\r\nno");
-    let _ = end.write_all(answer.as_bytes());
+    let _ = stream.write_all(answer.as_bytes());
     Stage::Over
 }
 
-fn write(socket: &mut WebSocket<End>, text: String) -> tungstenite::Result<()> {
+fn write(socket: &mut WebSocket<SimSocket>, text: String) -> tungstenite::Result<()> {
     match socket.write(Message::Text(text.into())) {
         Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(()),
         written => written,
     }
 }
 
-fn flush(socket: &mut WebSocket<End>) -> tungstenite::Result<()> {
+fn flush(socket: &mut WebSocket<SimSocket>) -> tungstenite::Result<()> {
     match socket.flush() {
         Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(()),
         flushed => flushed,
     }
 }
 
-fn close(socket: &mut WebSocket<End>, code: u16) -> tungstenite::Result<()> {
+fn close(socket: &mut WebSocket<SimSocket>, code: u16) -> tungstenite::Result<()> {
     let _ = socket.close(Some(CloseFrame { code: CloseCode::from(code), reason: "".into() }));
     let _ = socket.flush();
     Ok(())

@@ -2,8 +2,8 @@
 //!
 //! It moves time to whatever happens next. Nothing in it is random: what happens is the plan's and the seed's.
 
+mod final_check;
 mod heap;
-mod trial;
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
@@ -26,34 +26,34 @@ use mynah::session::{ReadySources, Session};
 
 use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
-use super::invariants::Promises;
-use super::network::{self, FAST, Mark};
-use super::scenario::{Act, Outage, Plan, manner};
-use super::server::{Digest, Far, Manner};
-use super::sound_card::{Card, Voice};
+use super::invariants::Invariants;
+use super::network::{self, FAST, WriteContext};
+use super::scenario::{Action, Outage, Scenario, behaviour};
+use super::server::{Digest, Server, ServerBehaviour};
+use super::sound_card::{SoundCard, SpeechSpan};
 use crate::allocator::as_device;
+use final_check::FinalCheck;
 pub(crate) use heap::Heap;
-use trial::Trial;
 
 /// How long after the last fault the device must be at rest, with a link: the longest wait for the next dial
 /// and the longest dial before it.
 pub(crate) const REST_LIMIT: Duration = Duration::from_secs(70);
 /// Turns of anybody that one moment may have.
-const TURNS_A_MOMENT: usize = 5000;
+const MAX_TURNS_PER_MOMENT: usize = 5000;
 /// How long after the session's turn a silent speaker may have something to say.
-const ALERT: At = 60 * MS;
+const ACTIVE_AFTER_TURN: At = 60 * MS;
 /// How late the capture thread may close its device: as late as it may be woken.
 const CLOSE_LIMIT: At = 65 * MS;
 /// How long anything may be waited for without a word: the longest dial, and the configuration, and a margin.
 const PHASE_LIMIT: At = 75 * S;
 /// What became of a life.
 #[derive(Clone, Debug)]
-pub(crate) struct Life {
+pub(crate) struct Simulation {
     pub(crate) simulated: Duration,
     pub(crate) turns: u64,
     pub(crate) replies: usize,
     /// What the service said that it should not have.
-    pub(crate) uttered: usize,
+    pub(crate) hostile_frames: usize,
     pub(crate) digest: u64,
     /// From the last fault to rest with a link.
     pub(crate) recovery: Option<Duration>,
@@ -63,107 +63,111 @@ pub(crate) struct Life {
     pub(crate) tones: u64,
     pub(crate) heap: Heap,
     /// The first promise that was broken, and when.
-    pub(crate) broken: Option<String>,
+    pub(crate) violation: Option<String>,
 }
 
 /// Lives the life of `plan`, with a word about every turn of the session to `tell`.
-pub(crate) fn live(plan: &Plan, tell: Option<&mut dyn FnMut(&str)>) -> Life {
-    World::new(plan).live(tell)
+pub(crate) fn simulate(scenario: &Scenario, trace: Option<&mut dyn FnMut(&str)>) -> Simulation {
+    World::new(scenario).simulate(trace)
 }
 
 /// A sound thread's loop, on no thread.
-type SoundLoop = Pin<Box<dyn Future<Output = Result<(), AudioError>>>>;
+type AudioLoop = Pin<Box<dyn Future<Output = Result<(), AudioError>>>>;
 
 struct World<'a> {
-    plan: &'a Plan,
+    scenario: &'a Scenario,
     clock: Clock,
-    luck: Rng,
-    promises: Rc<RefCell<Promises>>,
-    voice: Rc<RefCell<Voice>>,
+    rng: Rng,
+    invariants: Rc<RefCell<Invariants>>,
+    speech: Rc<RefCell<SpeechSpan>>,
     session: Session,
-    microphone: Card,
-    speaker: Card,
-    loops: [SoundLoop; 2],
-    hand: SimulatedBackground,
-    fingers: SimulatedButtons,
-    mark: Arc<Mutex<Mark>>,
-    fars: Vec<Far>,
-    dialling: Option<(At, u64, Fate)>,
+    microphone: SoundCard,
+    speaker: SoundCard,
+    loops: [AudioLoop; 2],
+    background: SimulatedBackground,
+    buttons: SimulatedButtons,
+    write_context: Arc<Mutex<WriteContext>>,
+    servers: Vec<Server>,
+    dialling: Option<(At, u64, DialOutcome)>,
     outage_until: At,
     outage: Outage,
     latency: At,
-    next_act: usize,
-    extra: Vec<(At, Act)>,
-    touched: bool,
+    next_action: usize,
+    injected: Vec<(At, Action)>,
+    buttons_changed: bool,
     /// The loops may have been rung.
-    rung: bool,
+    notified: bool,
     session_turn: At,
     interrupted: Option<At>,
-    trial: Trial,
+    final_check: FinalCheck,
     heap: Heap,
     digest: Digest,
     turns: u64,
     recovery: Option<At>,
     shown: Option<(At, &'static str)>,
-    uttered: usize,
+    hostile_frames: usize,
     over: bool,
     muted_since: Option<At>,
     /// The device has had a session.
-    met: bool,
+    had_session: bool,
     /// Nobody asks the program to end.
     _signals: UnixStream,
 }
 
 /// How a dial will end.
 #[derive(Clone, Debug)]
-enum Fate {
-    Reaches(Manner),
+enum DialOutcome {
+    Connects(ServerBehaviour),
     Fails,
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let mut luck = Rng::with_seed(!plan.seed);
-        let heap = Heap::begin(plan.calm_at, plan.is_served_well());
+    fn new(scenario: &'a Scenario) -> Self {
+        let mut rng = Rng::with_seed(!scenario.seed);
+        let heap = Heap::new(scenario.calm_at, scenario.has_sane_service());
         let clock = Clock::default();
-        let (promises, voice) = (Rc::<RefCell<Promises>>::default(), Rc::<RefCell<Voice>>::default());
-        let mark = Arc::<Mutex<Mark>>::default();
-        let (sound, listener, talker) =
+        let (invariants, speech) =
+            (Rc::<RefCell<Invariants>>::default(), Rc::<RefCell<SpeechSpan>>::default());
+        let write_context = Arc::<Mutex<WriteContext>>::default();
+        let (audio, capture_loop, playback_loop) =
             as_device(|| loops(StreamFormat::default(), UnplugPolicy::Wait)).unwrap();
-        let mut card = |end: Direction, ppm| Card::new(&clock, end, ppm, luck.fork(), &promises, &voice);
-        let microphone = card(Direction::Capture, plan.ppm[0]);
-        let speaker = card(Direction::Playback, plan.ppm[1]);
-        let (board, fingers) = as_device(|| board(&mark));
-        let (errands, hand) = as_device(Background::simulated).unwrap();
+        let mut card = |direction: Direction, ppm| {
+            SoundCard::new(&clock, direction, ppm, rng.fork(), &invariants, &speech)
+        };
+        let microphone = card(Direction::Capture, scenario.ppm[0]);
+        let speaker = card(Direction::Playback, scenario.ppm[1]);
+        let (board, buttons) = as_device(|| board(&write_context));
+        let (background, simulated) = as_device(Background::simulated).unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
-        let session = as_device(|| Session::begin(parts(plan, sound, board, errands, signals), Time::ZERO));
-        let loops: [SoundLoop; 2] = as_device(|| -> [SoundLoop; 2] {
-            let heard = Box::pin(listener.run(microphone.clone()));
-            [heard, Box::pin(talker.run(speaker.clone(), speaker.first()))]
+        let session =
+            as_device(|| Session::begin(parts(scenario, audio, board, background, signals), Time::ZERO));
+        let loops: [AudioLoop; 2] = as_device(|| -> [AudioLoop; 2] {
+            let capture = Box::pin(capture_loop.run(microphone.clone()));
+            [capture, Box::pin(playback_loop.run(speaker.clone(), speaker.device()))]
         });
         Self {
-            plan,
-            trial: Trial::Waits { until: plan.calm_at + REST_LIMIT.as_nanos() as At },
+            scenario,
+            final_check: FinalCheck::Recovering { until: scenario.calm_at + REST_LIMIT.as_nanos() as At },
             clock,
-            luck,
-            promises,
-            voice,
+            rng,
+            invariants,
+            speech,
             session,
             microphone,
             speaker,
             loops,
-            hand,
-            fingers,
-            mark,
-            fars: Vec::new(),
+            background: simulated,
+            buttons,
+            write_context,
+            servers: Vec::new(),
             dialling: None,
             outage_until: 0,
             outage: Outage::Mixed,
             latency: FAST,
-            next_act: 0,
-            extra: Vec::new(),
-            touched: false,
-            rung: true,
+            next_action: 0,
+            injected: Vec::new(),
+            buttons_changed: false,
+            notified: true,
             session_turn: 0,
             interrupted: None,
             heap,
@@ -171,75 +175,75 @@ impl<'a> World<'a> {
             turns: 0,
             recovery: None,
             shown: None,
-            uttered: 0,
+            hostile_frames: 0,
             over: false,
             muted_since: None,
-            met: false,
+            had_session: false,
             _signals,
         }
     }
 
-    fn live(mut self, mut tell: Option<&mut dyn FnMut(&str)>) -> Life {
-        while !self.over && self.promises.borrow().broken.is_none() {
-            self.happen(&mut tell);
-            self.note_rest(self.clock.now());
-            self.watch();
-            self.prove();
+    fn simulate(mut self, mut trace: Option<&mut dyn FnMut(&str)>) -> Simulation {
+        while !self.over && self.invariants.borrow().violation.is_none() {
+            self.run_until_idle(&mut trace);
+            self.note_recovery(self.clock.now());
+            self.check();
+            self.advance_final_check();
             let Some(next) = self.next() else { break };
             self.clock.set(next.max(self.clock.now()));
         }
         let recording = self.session.recording();
-        self.promises.borrow_mut().relive(&recording, self.clock.now());
-        let (replies, _) = self.promises.borrow().newest();
-        let (heard, tones) = (self.promises.borrow().heard_frames, self.promises.borrow().tones);
-        self.digest.add(&heard.to_le_bytes());
+        self.invariants.borrow_mut().check_recording(&recording, self.clock.now());
+        let (replies, _) = self.invariants.borrow().newest();
+        let (played, tones) = (self.invariants.borrow().played_frames, self.invariants.borrow().tones);
+        self.digest.add(&played.to_le_bytes());
         self.digest.add(&self.clock.now().to_le_bytes());
-        Life {
+        Simulation {
             simulated: Duration::from_nanos(self.clock.now()),
             turns: self.turns,
             replies,
-            uttered: self.uttered,
+            hostile_frames: self.hostile_frames,
             digest: self.digest.0,
             recovery: self.recovery.map(Duration::from_nanos),
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
             tones,
             heap: self.heap,
-            broken: self.promises.borrow_mut().broken.take(),
+            violation: self.invariants.borrow_mut().violation.take(),
         }
     }
 
     /// Lets everything happen that can happen at this moment.
-    fn happen(&mut self, tell: &mut Option<&mut dyn FnMut(&str)>) {
+    fn run_until_idle(&mut self, trace: &mut Option<&mut dyn FnMut(&str)>) {
         let mut busy = [false; 4];
-        for _ in 0..TURNS_A_MOMENT {
-            busy = [self.act(), self.network(), self.sound(), self.session(tell)];
+        for _ in 0..MAX_TURNS_PER_MOMENT {
+            busy = [self.apply_due_actions(), self.run_network(), self.run_audio(), self.run_session(trace)];
             if busy == [false; 4] || self.over {
                 return;
             }
         }
-        let names = ["the owner", "the network", "the sound", "the session"].into_iter().zip(busy);
+        let names = ["the owner", "the network", "the audio", "the session"].into_iter().zip(busy);
         let names: Vec<_> = names.filter_map(|(name, busy)| busy.then_some(name)).collect();
-        self.promises.borrow_mut().spin(self.clock.now(), &names.join(" and "));
+        self.invariants.borrow_mut().livelock(self.clock.now(), &names.join(" and "));
     }
 
     /// When something happens next.
     fn next(&self) -> Option<At> {
         let now = self.clock.now();
-        let fars = self.fars.iter().flat_map(|far| [far.next(), far.cable.next()]).flatten();
+        let servers = self.servers.iter().flat_map(|server| [server.next(), server.link.next()]).flatten();
         let others = [
-            self.plan.acts.get(self.next_act).map(|(at, _)| *at),
-            self.extra.first().map(|(at, _)| *at),
+            self.scenario.actions.get(self.next_action).map(|(at, _)| *at),
+            self.injected.first().map(|(at, _)| *at),
             self.dialling.as_ref().map(|(at, ..)| *at),
             self.session.deadline(Time::from_nanos(now)).map(Time::as_nanos),
             self.microphone.wake(),
-            Some(self.trial_at()),
+            Some(self.final_check_at()),
         ];
-        let others = others.into_iter().flatten().chain(fars).min();
+        let others = others.into_iter().flatten().chain(servers).min();
         let Some(wake) = self.speaker.wake() else { return others };
         match others {
             // Silence that nobody interrupts needs no samples.
-            Some(other) if other > wake && self.dozes() => {
-                self.speaker.doze(other - wake);
+            Some(other) if other > wake && self.can_skip() => {
+                self.speaker.skip(other - wake);
                 Some(other)
             }
             Some(other) => Some(other.min(wake)),
@@ -247,154 +251,169 @@ impl<'a> World<'a> {
         }
     }
 
-    fn dozes(&self) -> bool {
-        self.clock.now() > self.session_turn + ALERT && self.speaker.is_silent()
+    fn can_skip(&self) -> bool {
+        self.clock.now() > self.session_turn + ACTIVE_AFTER_TURN && self.speaker.is_silent()
     }
 
-    fn act(&mut self) -> bool {
+    fn apply_due_actions(&mut self) -> bool {
         let now = self.clock.now();
-        let mut any = false;
-        while let Some((_, act)) = self.plan.acts.get(self.next_act).filter(|(at, _)| *at <= now) {
-            self.next_act += 1;
-            self.carry_out(*act);
-            any = true;
+        let mut busy = false;
+        while let Some((_, action)) = self.scenario.actions.get(self.next_action).filter(|(at, _)| *at <= now)
+        {
+            self.next_action += 1;
+            self.apply(*action);
+            busy = true;
         }
-        while self.extra.first().is_some_and(|(at, _)| *at <= now) {
-            let (_, act) = self.extra.remove(0);
-            self.carry_out(act);
-            any = true;
+        while self.injected.first().is_some_and(|(at, _)| *at <= now) {
+            let (_, action) = self.injected.remove(0);
+            self.apply(action);
+            busy = true;
         }
-        any
+        busy
     }
 
-    fn carry_out(&mut self, act: Act) {
+    fn apply(&mut self, action: Action) {
         let now = self.clock.now();
-        let card = |end| if end == Direction::Capture { &self.microphone } else { &self.speaker };
-        match act {
-            Act::Touch { button, down } => {
-                self.fingers.edge(button, down, Time::from_nanos(now));
-                self.touched = true;
+        let card = |direction| if direction == Direction::Capture { &self.microphone } else { &self.speaker };
+        match action {
+            Action::ButtonEdge { button, down } => {
+                self.buttons.edge(button, down, Time::from_nanos(now));
+                self.buttons_changed = true;
             }
-            Act::Speak { time } => *self.voice.borrow_mut() = Voice { from: now, until: now + time },
-            Act::Plug { end, plugged, told } => card(end).plug(plugged, told),
-            Act::Stick { end, time } => card(end).stick(now + time),
-            Act::Hang { end, time } => card(end).hang(now + time),
-            Act::Late { end, time } => card(end).delay(now + time),
-            Act::Stall { time } => self.fars.iter().for_each(|far| far.cable.stall(now + time)),
-            Act::Reset => self.fars.iter().for_each(|far| far.cable.reset()),
-            Act::Forget { time } => self.fars.iter_mut().for_each(|far| far.forget(now + time)),
-            Act::Die => self.fars.iter().for_each(|far| far.cable.die()),
-            Act::Utter { seed, count } => {
-                self.uttered += self.fars.iter_mut().map(|far| far.utter(seed, count)).sum::<usize>();
+            Action::Speak { time } => *self.speech.borrow_mut() = SpeechSpan { from: now, until: now + time },
+            Action::Plug { direction, plugged, announced } => card(direction).plug(plugged, announced),
+            Action::StallDevice { direction, time } => card(direction).stall(now + time),
+            Action::HangDriver { direction, time } => card(direction).hang(now + time),
+            Action::DelayThread { direction, time } => card(direction).delay(now + time),
+            Action::StallNetwork { time } => {
+                self.servers.iter().for_each(|server| server.link.stall(now + time))
             }
-            Act::Outage { until, how } => (self.outage_until, self.outage) = (until, how),
-            Act::Latency { time } => {
+            Action::ResetLinks => self.servers.iter().for_each(|server| server.link.reset()),
+            Action::OmitReplies { time } => {
+                self.servers.iter_mut().for_each(|server| server.omit_replies(now + time))
+            }
+            Action::KillLinks => self.servers.iter().for_each(|server| server.link.kill()),
+            Action::SendHostile { seed, count } => {
+                self.hostile_frames +=
+                    self.servers.iter_mut().map(|server| server.send_hostile(seed, count)).sum::<usize>();
+            }
+            Action::StartOutage { until, how } => (self.outage_until, self.outage) = (until, how),
+            Action::SetLatency { time } => {
                 self.latency = time;
-                self.fars.iter().for_each(|far| far.cable.set_latency(time));
+                self.servers.iter().for_each(|server| server.link.set_latency(time));
             }
         }
     }
 
-    fn network(&mut self) -> bool {
+    fn run_network(&mut self) -> bool {
         let now = self.clock.now();
-        let mut any = false;
-        match self.hand.next_request() {
+        let mut busy = false;
+        match self.background.next_request() {
             Some(Some(dial)) => {
                 self.dial(&dial);
-                any = true;
+                busy = true;
             }
             Some(None) => self.dialling = None,
             None => {}
         }
-        if let Some((_, number, fate)) = self.dialling.take_if(|(at, ..)| *at <= now) {
-            self.connect(number, fate);
-            any = true;
+        if let Some((_, number, outcome)) = self.dialling.take_if(|(at, ..)| *at <= now) {
+            self.connect(number, outcome);
+            busy = true;
         }
-        for far in &mut self.fars {
-            if far.is_due(now) {
-                far.turn();
-                any = true;
+        for server in &mut self.servers {
+            if server.is_due(now) {
+                server.turn();
+                busy = true;
             }
         }
         // What neither end holds is gone.
         let digest = &mut self.digest;
-        self.fars.retain(|far| {
-            let kept = far.cable.is_held();
+        self.servers.retain(|server| {
+            let kept = server.link.is_held();
             if !kept {
-                digest.add(&far.digest.0.to_le_bytes());
+                digest.add(&server.digest.0.to_le_bytes());
             }
             kept
         });
         // A session that will end may have a second one beside it.
-        let most = if self.fars.iter().any(Far::is_ending) { 2 } else { 1 };
-        let held = self.fars.len();
-        self.promises.borrow_mut().links(held, most, now);
-        any
+        let most = if self.servers.iter().any(Server::is_ending) { 2 } else { 1 };
+        let held = self.servers.len();
+        self.invariants.borrow_mut().check_links(held, most, now);
+        busy
     }
 
     fn dial(&mut self, dial: &ConnectRequest) {
         let now = self.clock.now();
-        self.promises.borrow_mut().dial(now);
+        self.invariants.borrow_mut().dialled(now);
         let bad = now < self.outage_until;
         // Where one fault is timed no other must come between.
-        let short = self.plan.restless || (self.plan.fault_at.is_none() && self.luck.u32(0..4) == 0);
-        let how = match (bad, self.outage, self.luck.u32(0..4)) {
+        let short =
+            self.scenario.short_sessions || (self.scenario.fault_at.is_none() && self.rng.u32(0..4) == 0);
+        let how = match (bad, self.outage, self.rng.u32(0..4)) {
             (false, ..) => None,
             (true, Outage::Mixed, 0) => Some(Outage::Refused),
-            (true, Outage::Mixed, 1) => Some(Outage::Hole),
+            (true, Outage::Mixed, 1) => Some(Outage::Blackhole),
             (true, how, _) => Some(how),
         };
-        let (after, fate) = match how {
-            Some(Outage::Refused) => (self.luck.u64(MS..50 * MS), Fate::Fails),
-            Some(Outage::Hole) => (dial.limit.as_nanos() as At, Fate::Fails),
-            Some(Outage::Unwell | Outage::Mixed) | None => {
-                (self.luck.u64(5 * MS..200 * MS), Fate::Reaches(manner(bad, short, &mut self.luck)))
+        let (after, outcome) = match how {
+            Some(Outage::Refused) => (self.rng.u64(MS..50 * MS), DialOutcome::Fails),
+            Some(Outage::Blackhole) => (dial.limit.as_nanos() as At, DialOutcome::Fails),
+            Some(Outage::Unhealthy | Outage::Mixed) | None => {
+                (self.rng.u64(5 * MS..200 * MS), DialOutcome::Connects(behaviour(bad, short, &mut self.rng)))
             }
         };
-        self.dialling = Some((now + after, dial.number, fate));
+        self.dialling = Some((now + after, dial.number, outcome));
     }
 
-    fn connect(&mut self, number: u64, fate: Fate) {
-        let result = match fate {
-            Fate::Fails => Err(ConnectError { is_setup: false, sentence: "nobody answers".to_owned() }),
-            Fate::Reaches(manner) => {
-                let (ours, theirs) = network::connection(&self.clock, self.latency);
-                let ours = ours.marked(Arc::clone(&self.mark));
-                self.fars.push(Far::new(&self.clock, theirs, manner, self.luck.u64(..), &self.promises));
+    fn connect(&mut self, number: u64, outcome: DialOutcome) {
+        let result = match outcome {
+            DialOutcome::Fails => {
+                Err(ConnectError { is_setup: false, sentence: "nobody answers".to_owned() })
+            }
+            DialOutcome::Connects(behaviour) => {
+                let (device_end, server_end) = network::connection(&self.clock, self.latency);
+                let device_end = device_end.with_context(Arc::clone(&self.write_context));
+                self.servers.push(Server::new(
+                    &self.clock,
+                    server_end,
+                    behaviour,
+                    self.rng.u64(..),
+                    &self.invariants,
+                ));
                 Ok(Connection {
-                    socket: Socket::Simulated(Box::new(ours)),
+                    socket: Socket::Simulated(Box::new(device_end)),
                     credential: ("api-key", "k".to_owned()),
                 })
             }
         };
-        self.hand.report(BackgroundEvent::Dialled { number, result });
+        self.background.report(BackgroundEvent::Dialled { number, result });
     }
 
-    fn sound(&mut self) -> bool {
+    fn run_audio(&mut self) -> bool {
         let now = self.clock.now();
-        let mut any = false;
+        let mut busy = false;
         for (index, card) in [&self.microphone, &self.speaker].into_iter().enumerate() {
-            if !self.rung && card.wake().is_none_or(|wake| wake > now) {
+            if !self.notified && card.wake().is_none_or(|wake| wake > now) {
                 continue;
             }
-            let sound = self.loops[index].as_mut();
-            let polled = as_device(|| sound.poll(&mut Context::from_waker(Waker::noop())));
+            let audio = self.loops[index].as_mut();
+            let polled = as_device(|| audio.poll(&mut Context::from_waker(Waker::noop())));
             if let Poll::Ready(ended) = polled {
-                self.promises.borrow_mut().stuck(now, &format!("a sound thread has ended: {ended:?}"));
+                self.invariants.borrow_mut().stuck(now, &format!("an audio thread has ended: {ended:?}"));
                 self.over = true;
             }
-            any = true;
+            busy = true;
         }
-        self.rung = false;
-        any
+        self.notified = false;
+        busy
     }
 
-    fn session(&mut self, tell: &mut Option<&mut dyn FnMut(&str)>) -> bool {
+    fn run_session(&mut self, trace: &mut Option<&mut dyn FnMut(&str)>) -> bool {
         let now = self.clock.now();
         let instant = Time::from_nanos(now);
         let mut ready = self.session.wait(Some(Duration::ZERO));
-        ready.link |= self.fars.iter().any(|far| far.cable.is_readable(false));
-        ready.board |= std::mem::take(&mut self.touched);
+        ready.link |= self.servers.iter().any(|server| server.link.is_readable(false));
+        ready.board |= std::mem::take(&mut self.buttons_changed);
         let due = self.session.deadline(instant).is_some_and(|deadline| deadline <= instant);
         if ready == ReadySources::default() && !due {
             return false;
@@ -402,10 +421,10 @@ impl<'a> World<'a> {
         self.turns += 1;
         self.session_turn = now;
         let was_muted = self.session.conversation().muted();
-        let delivered: Vec<usize> = self.fars.iter().map(|far| far.cable.delivered()).collect();
+        let delivered: Vec<usize> = self.servers.iter().map(|server| server.link.delivered()).collect();
         let ended = as_device(|| self.session.turn(ready, instant));
-        if let Some(held) = self.heap.note(now) {
-            self.promises.borrow_mut().grow(now, held);
+        if let Some(held) = self.heap.record(now) {
+            self.invariants.borrow_mut().too_much_memory(now, held);
         }
         let is_muted = self.session.conversation().muted();
         self.muted_since = is_muted.then(|| if was_muted { self.muted_since.unwrap_or(now) } else { now });
@@ -413,55 +432,60 @@ impl<'a> World<'a> {
         if interrupted != self.interrupted {
             self.interrupted = interrupted;
             let delivered = delivered.into_iter().max().unwrap_or(0);
-            self.promises.borrow_mut().interrupt(delivered, now);
+            self.invariants.borrow_mut().interrupted(delivered, now);
         }
-        if let Some(tell) = tell {
+        if let Some(trace) = trace {
             let state = self.session.conversation().state();
-            tell(&format!("{:12.6} {ready:?} -> {state:?}", now as f64 / S as f64));
+            trace(&format!("{:12.6} {ready:?} -> {state:?}", now as f64 / S as f64));
         }
-        self.rung = true;
+        self.notified = true;
         match ended {
             None => {}
             Some(ended) => {
-                self.promises.borrow_mut().stuck(now, &format!("the session has ended: {ended:?}"));
+                self.invariants.borrow_mut().stuck(now, &format!("the session has ended: {ended:?}"));
                 self.over = true;
             }
         }
         true
     }
 
-    fn note_rest(&mut self, now: At) {
+    fn note_recovery(&mut self, now: At) {
         let facts = self.session.light();
         let (word, _) = light::word(facts, Time::from_nanos(now));
-        let told = facts.state == State::Offline || facts.fault.is_some();
-        if told && self.shown.is_none() && self.plan.fault_at.is_some_and(|at| now >= at) {
-            self.shown = Some((now - self.plan.fault_at.unwrap_or(now), word));
+        let shows_fault = facts.state == State::Offline || facts.fault.is_some();
+        if shows_fault && self.shown.is_none() && self.scenario.fault_at.is_some_and(|at| now >= at) {
+            self.shown = Some((now - self.scenario.fault_at.unwrap_or(now), word));
         }
-        let lasts = facts.fault.is_some_and(|(fault, _)| fault.is_lasting());
-        let alive = self.fars.iter().all(|far| far.cable.is_alive());
-        if now > self.plan.calm_at && self.recovery.is_none() && !lasts && alive && self.rests() {
-            self.recovery = Some(now - self.plan.calm_at);
+        let is_lasting_fault = facts.fault.is_some_and(|(fault, _)| fault.is_lasting());
+        let alive = self.servers.iter().all(|server| server.link.is_alive());
+        if now > self.scenario.calm_at
+            && self.recovery.is_none()
+            && !is_lasting_fault
+            && alive
+            && self.is_idle()
+        {
+            self.recovery = Some(now - self.scenario.calm_at);
         }
     }
 
     /// While the owner has cut the microphone off, its device is closed; what was said is sent where nothing goes
     /// wrong; and nothing is waited for without end.
-    fn watch(&mut self) {
+    fn check(&mut self) {
         let now = self.clock.now();
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
-            self.promises.borrow_mut().ears(now);
+            self.invariants.borrow_mut().open_while_muted(now);
         }
-        if self.plan.restless && now < self.plan.calm_at {
-            self.promises.borrow_mut().all_sent(now);
+        if self.scenario.short_sessions && now < self.scenario.calm_at {
+            self.invariants.borrow_mut().check_all_sent(now);
             let state = self.session.conversation().state();
-            self.met |= !matches!(state, State::Offline | State::Connecting);
-            if self.met && matches!(state, State::Offline | State::Connecting) {
-                self.promises.borrow_mut().stuck(now, &format!("{state:?}, although nothing went wrong"));
+            self.had_session |= !matches!(state, State::Offline | State::Connecting);
+            if self.had_session && matches!(state, State::Offline | State::Connecting) {
+                self.invariants.borrow_mut().stuck(now, &format!("{state:?}, although nothing went wrong"));
             }
         }
         let (state, since) = (self.session.light().state, self.session.light().since.as_nanos());
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
-            self.promises.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
+            self.invariants.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
         }
     }
 }
