@@ -13,27 +13,28 @@ use crate::sim::{
 };
 
 const USAGE: &str = "\
-cargo bench --profile guest --bench sim -- [WHAT]
+cargo bench --profile guest --bench sim -- [OPTION]...
 
-  --runs N          N stormy runs of two minutes each, after those of seeds.txt (default: 100)
-  --hours N          everyday runs of ten hours each, N hours in all
-  --restless N       N runs of ten minutes without a fault, in which sessions end after a minute or a few
-  --hostile N        N runs of two minutes with a service that says what it should not
-  --memory N         one device that is talked to for N hours, and what it holds meanwhile
-  --recovery N       what each kind of fault does to N devices
-  --report           the figures of tests/README.md: speed, recovery, memory
-  --from SEED        begin with this seed instead of a fresh one
-  --seed SEED        one stormy run, light turn by turn
-  --as KIND          the kind of that run: everyday, restless, hostile, or a fault's, as a violation promise names it
+  --runs N            N chaos runs of two minutes each, after those of seeds.txt (default: 100)
+  --hours N           everyday runs of ten hours each, N hours in all
+  --short-sessions N  N runs of ten minutes without a fault; sessions end after one to seven minutes
+  --hostile N         N runs of two minutes with a service that sends malformed events and frames
+  --memory N          one device that talks for N hours, and its memory hour by hour
+  --recovery N        what each kind of fault does to N devices
+  --report            the figures of tests/README.md: speed, recovery, memory
+  --from SEED         start with this seed instead of a random one
+  --seed SEED         one run, traced turn by turn
+  --kind KIND         the kind of that run: chaos (default), everyday, short-sessions, hostile or a fault, as
+                      printed with a violation
 ";
 
-/// What was asked for.
+/// The command line.
 #[derive(Default)]
 struct Options {
     runs: Option<u64>,
     hours: Option<u64>,
     recovery: Option<u64>,
-    restless: Option<u64>,
+    short_sessions: Option<u64>,
     hostile: Option<u64>,
     memory: Option<u64>,
     from: Option<u64>,
@@ -50,7 +51,7 @@ pub(crate) fn run() -> ExitCode {
     let first = options.from.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 16);
     let fresh = |runs: u64, kind: &'static str| (first..first + runs).map(move |seed| (seed, kind));
     let passed = match options {
-        Options { seed: Some(seed), kind, .. } => match trace(seed, kind.as_deref().unwrap_or("stormy")) {
+        Options { seed: Some(seed), kind, .. } => match trace(seed, kind.as_deref().unwrap_or("chaos")) {
             Some(passed) => passed,
             None => {
                 eprint!("{USAGE}");
@@ -59,18 +60,18 @@ pub(crate) fn run() -> ExitCode {
         },
         Options { report: true, .. } => {
             let everyday = (1..=20).map(|seed| (seed, "everyday")).collect::<Vec<_>>();
-            let chaos = (1..=60).map(|seed| (seed, "stormy")).collect::<Vec<_>>();
+            let chaos = (1..=60).map(|seed| (seed, "chaos")).collect::<Vec<_>>();
             [run_all(&everyday), run_all(&chaos), recovery_table(1, 12), memory_table(1, 24)] == [true; 4]
         }
         Options { recovery: Some(runs), .. } => recovery_table(first, runs),
         Options { memory: Some(hours), .. } => memory_table(first, hours),
         Options { hostile: Some(runs), .. } => run_all(&fresh(runs, "hostile").collect::<Vec<_>>()),
-        Options { restless: Some(runs), .. } => run_all(&fresh(runs, "restless").collect::<Vec<_>>()),
+        Options { short_sessions: Some(runs), .. } => run_all(&fresh(runs, "short-sessions").collect::<Vec<_>>()),
         Options { hours: Some(hours), .. } => {
             run_all(&fresh(hours.div_ceil(TEN_HOURS.as_secs() / 3600), "everyday").collect::<Vec<_>>())
         }
         Options { runs, .. } => {
-            run_all(&kept_seeds().chain(fresh(runs.unwrap_or(100), "stormy")).collect::<Vec<_>>())
+            run_all(&kept_seeds().chain(fresh(runs.unwrap_or(100), "chaos")).collect::<Vec<_>>())
         }
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -89,10 +90,10 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--recovery" => options.recovery = number()?,
             "--memory" => options.memory = number()?,
             "--hostile" => options.hostile = number()?,
-            "--restless" => options.restless = number()?,
+            "--short-sessions" => options.short_sessions = number()?,
             "--from" => options.from = number()?,
             "--seed" => options.seed = number()?,
-            "--as" => options.kind = Some(arguments.next()?),
+            "--kind" => options.kind = Some(arguments.next()?),
             _ => return None,
         }
     }
@@ -167,7 +168,7 @@ fn run_all(seeds: &[(u64, &str)]) -> bool {
     }
     for ((seed, kind), run) in seeds.iter().zip(&runs) {
         if let Some(violation) = &run.violation {
-            println!("BROKEN: {violation}; see it with --seed {seed} --as {kind}");
+            println!("BROKEN: {violation}; replay it with --seed {seed} --kind {kind}");
         }
     }
     runs.iter().all(|run| run.violation.is_none())

@@ -40,9 +40,9 @@ pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
 /// Makes the plan of a life of a kind: stormy, everyday, restless, hostile, or one that meets one fault.
 pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
-        "stormy" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES),
+        "chaos" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES),
         "everyday" => Scenario::new(seed, Kind::Everyday, TEN_HOURS),
-        "restless" => Scenario::new(seed, Kind::ShortSessions, TEN_MINUTES),
+        "short-sessions" => Scenario::new(seed, Kind::ShortSessions, TEN_MINUTES),
         "hostile" => Scenario::hostile(seed, TWO_MINUTES),
         fault => FAULTS.into_iter().find(|known| known.cli_name() == fault)?.scenario(seed),
     })

@@ -86,16 +86,16 @@ impl Fault {
     /// What it is called on a command line.
     pub(super) fn cli_name(self) -> String {
         match self {
-            Self::LinkReset => "reset".to_owned(),
-            Self::DeadLink { live: true } => "dead-live".to_owned(),
-            Self::DeadLink { live: false } => "dead-at-rest".to_owned(),
-            Self::NetworkStall => "stall".to_owned(),
+            Self::LinkReset => "link-reset".to_owned(),
+            Self::DeadLink { live: true } => "dead-link-live".to_owned(),
+            Self::DeadLink { live: false } => "dead-link-idle".to_owned(),
+            Self::NetworkStall => "network-stall".to_owned(),
             Self::Outage => "outage".to_owned(),
-            Self::OmittedReply => "forgotten".to_owned(),
+            Self::OmittedReply => "omitted-reply".to_owned(),
             Self::Unplugged(direction) => format!("{direction}-unplugged"),
-            Self::StalledDevice(direction) => format!("{direction}-stuck"),
-            Self::HungDriver(direction) => format!("{direction}-hung"),
-            Self::LateThread(direction) => format!("{direction}-late"),
+            Self::StalledDevice(direction) => format!("{direction}-stall"),
+            Self::HungDriver(direction) => format!("{direction}-hung-driver"),
+            Self::LateThread(direction) => format!("{direction}-late-thread"),
         }
     }
 
@@ -198,7 +198,7 @@ impl FaultStats {
         }
         self.recovered.extend(recovery);
         self.violations.extend(violation.map(|violation| {
-            format!("{violation}; see it with --seed {seed} --as {}", self.fault.cli_name())
+            format!("{violation}; replay it with --seed {seed} --kind {}", self.fault.cli_name())
         }));
     }
 }
