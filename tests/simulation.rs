@@ -1,6 +1,6 @@
-//! Whole devices in virtual time: kept lives and fresh ones break no promise, and one seed is one life.
+//! Whole devices in virtual time: seeds that failed before and new ones violate no invariant, and runs are reproducible.
 //!
-//! `cargo bench --profile guest --bench sim` lives many more.
+//! `cargo bench --profile guest --bench sim` runs many more.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use crate::sim::{
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Fresh lives in every run.
+/// New seeds in every test run.
 const FRESH: u64 = 6;
 
 #[test]
-fn no_life_breaks_a_promise_or_ends_stuck() {
+fn no_run_violates_an_invariant_or_ends_stuck() {
     let fresh = RandomState::new().build_hasher().finish() >> 16;
     for (seed, kind) in kept_seeds().chain((fresh..fresh + FRESH).map(|seed| (seed, "chaos"))) {
         let Simulation { violation, replies, heap, .. } = simulate(&scenario_for(seed, kind).unwrap(), None);
@@ -25,7 +25,7 @@ fn no_life_breaks_a_promise_or_ends_stuck() {
 }
 
 #[test]
-fn one_seed_is_one_life() {
+fn equal_seeds_give_equal_runs() {
     let run = |seed| simulate(&Scenario::new(seed, Kind::Chaos, MINUTE), None);
     let (first, again, other) = (run(7), run(7), run(8));
     assert_eq!((first.digest, first.turns), (again.digest, again.turns));
@@ -33,22 +33,22 @@ fn one_seed_is_one_life() {
 }
 
 #[test]
-fn a_day_of_rest_takes_no_time() {
+fn ten_hours_mostly_idle_take_few_turns() {
     let run = simulate(&Scenario::new(3, Kind::Everyday, TEN_HOURS), None);
     assert_eq!(run.violation, None);
     assert!(run.simulated > TEN_HOURS);
     let periods = run.simulated.as_millis() as u64 / 10;
-    assert!(run.turns < periods / 10, "{} turns: it does not sleep", run.turns);
+    assert!(run.turns < periods / 10, "{} turns: the session does not sleep while idle", run.turns);
 }
 
 #[test]
-fn every_kind_of_fault_is_over_soon_after_its_cause() {
+fn every_kind_of_fault_is_recovered_from() {
     for fault in FAULTS {
         let mut row = FaultStats::new(fault);
         row.add(3);
         assert_eq!(row.violations, Vec::<String>::new(), "{}", fault.description());
         assert_eq!(row.recovered.len(), 1, "{}", fault.description());
-        // One outage is told once, and its end once.
-        assert!(row.tones[0] <= 2, "{}: {} sounds", fault.description(), row.tones[0]);
+        // One tone for the outage, and one for its end.
+        assert!(row.tones[0] <= 2, "{}: {} tones", fault.description(), row.tones[0]);
     }
 }

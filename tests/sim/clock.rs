@@ -1,16 +1,16 @@
-//! The time of a simulated world: nanoseconds since its beginning, moved by its scheduler alone.
+//! The simulated clock: nanoseconds since the start of the run. Only the scheduler advances it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A moment, in nanoseconds since the world's beginning.
+/// A time, in nanoseconds since the start of the run.
 pub(super) type At = u64;
 
 pub(super) const US: At = 1_000;
 pub(super) const MS: At = 1_000_000;
 pub(super) const S: At = 1_000_000_000;
 
-/// The time, shared by everything that is simulated.
+/// The current time, shared by every simulated part.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clock {
     now: Arc<AtomicU64>,

@@ -1,4 +1,6 @@
-//! What the command does: lives by seed, on every core, with a line of progress and what came of them.
+//! The `sim` command: parses the options, simulates many seeds on all cores and prints a summary.
+//!
+//! It judges nothing: a run that violates an invariant is printed with the options that replay it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{IsTerminal, Write};
@@ -66,7 +68,9 @@ pub(crate) fn run() -> ExitCode {
         Options { recovery: Some(runs), .. } => recovery_table(first, runs),
         Options { memory: Some(hours), .. } => memory_table(first, hours),
         Options { hostile: Some(runs), .. } => run_all(&fresh(runs, "hostile").collect::<Vec<_>>()),
-        Options { short_sessions: Some(runs), .. } => run_all(&fresh(runs, "short-sessions").collect::<Vec<_>>()),
+        Options { short_sessions: Some(runs), .. } => {
+            run_all(&fresh(runs, "short-sessions").collect::<Vec<_>>())
+        }
         Options { hours: Some(hours), .. } => {
             run_all(&fresh(hours.div_ceil(TEN_HOURS.as_secs() / 3600), "everyday").collect::<Vec<_>>())
         }
@@ -82,7 +86,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next()?.parse().ok().map(Some);
         match argument.as_str() {
-            // cargo says so to every benchmark.
+            // cargo passes this to every benchmark.
             "--bench" => {}
             "--runs" => options.runs = number()?,
             "--hours" => options.hours = number()?,
@@ -100,7 +104,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
     Some(options)
 }
 
-/// One life, turn by turn, if there is that kind.
+/// Simulates one seed and prints each turn. Returns whether no invariant was violated; `None` for an unknown kind.
 fn trace(seed: u64, kind: &str) -> Option<bool> {
     let scenario = scenario_for(seed, kind)?;
     println!("{scenario:#?}");
@@ -109,10 +113,10 @@ fn trace(seed: u64, kind: &str) -> Option<bool> {
     Some(run.violation.is_none())
 }
 
-/// One device that is talked to all the time, in sessions that end after minutes.
+/// Simulates one device in constant conversation, in sessions of minutes, and prints its memory hour by hour.
 fn memory_table(seed: u64, hours: u64) -> bool {
     println!(
-        "| hours | KiB the device has asked for | KiB of this process resident, the simulation's among them |"
+        "| hours | KiB allocated by the device | KiB resident in this process, including the simulator |"
     );
     println!("|---|---|---|");
     let before = device_bytes();
@@ -139,7 +143,7 @@ fn memory_table(seed: u64, hours: u64) -> bool {
     violation.is_none()
 }
 
-/// Many lives at once, by seed and kind, and the sum of them.
+/// Simulates all `seeds` with their kinds and prints a summary. Returns whether no invariant was violated.
 fn run_all(seeds: &[(u64, &str)]) -> bool {
     let began = now();
     let runs = on_every_core(seeds.len(), |index| {
@@ -150,7 +154,7 @@ fn run_all(seeds: &[(u64, &str)]) -> bool {
     let hours = runs.iter().map(|run| run.simulated.as_secs_f64()).sum::<f64>() / 3600.0;
     let sum = |count: fn(&Simulation) -> u64| runs.iter().map(count).sum::<u64>();
     println!(
-        "{} runs, {hours:.1} hours in {:.0} s: {:.0} hours a minute; {} replies, {} turns of the session",
+        "{} runs, {hours:.1} hours in {:.0} s: {:.0} hours a minute; {} replies, {} session turns",
         runs.len(),
         took.as_secs_f64(),
         hours / took.as_secs_f64() * 60.0,
@@ -158,13 +162,13 @@ fn run_all(seeds: &[(u64, &str)]) -> bool {
         sum(|run| run.turns)
     );
     let mut recoveries: Vec<_> = runs.iter().filter_map(|run| run.recovery).collect();
-    println!("from the last fault to rest, with a session: {}", percentiles(&mut recoveries));
+    println!("from the last fault to idle, with a session: {}", percentiles(&mut recoveries));
     let digest = runs.iter().fold(0u64, |digest, run| digest.rotate_left(7) ^ run.digest);
-    let peak = runs.iter().map(|run| run.heap.peak).max().unwrap_or(0);
-    println!("no device holds more than {} KiB; digest {digest:016x}", peak / 1024);
+    let maximum = runs.iter().map(|run| run.heap.peak).max().unwrap_or(0);
+    println!("no device holds more than {} KiB; digest {digest:016x}", maximum / 1024);
     let hostile_frames = runs.iter().map(|run| run.hostile_frames).sum::<usize>();
     if hostile_frames > 0 {
-        println!("{hostile_frames} things were said that should not be");
+        println!("{hostile_frames} malformed events and frames were sent");
     }
     for ((seed, kind), run) in seeds.iter().zip(&runs) {
         if let Some(violation) = &run.violation {
@@ -181,7 +185,7 @@ fn recovery_table(first: u64, runs: u64) -> bool {
         row
     });
     println!(
-        "| fault | the light says | within, median (peak) | sounds | passed again after, median (peak) |\n|---|---|---|---|---|"
+        "| fault | the light shows | within, median (maximum) | tones | recovered after, median (maximum) |\n|---|---|---|---|---|"
     );
     let mut passed = true;
     for mut row in rows {
@@ -204,7 +208,7 @@ fn recovery_table(first: u64, runs: u64) -> bool {
     passed
 }
 
-/// Does `count` pieces of work, in order of their numbers, on as many threads as there are cores.
+/// Calls `work` with 0 to `count` - 1 on one thread per core and returns the results in that order.
 fn on_every_core<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicU64::new(0), Mutex::new(Vec::with_capacity(count)));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -244,25 +248,25 @@ fn progress(done: usize, count: usize) {
 
 fn percentiles(times: &mut [Duration]) -> String {
     times.sort_unstable();
-    let Some(peak) = times.last() else { return "none".to_owned() };
+    let Some(maximum) = times.last() else { return "none".to_owned() };
     let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64();
-    format!("median {:.1} s, 95 % {:.1} s, peak {:.1} s", at(50), at(95), peak.as_secs_f64())
+    format!("median {:.1} s, 95 % {:.1} s, maximum {:.1} s", at(50), at(95), maximum.as_secs_f64())
 }
 
 fn median_and_max(times: &mut [Duration]) -> String {
     times.sort_unstable();
-    let Some(peak) = times.last() else { return "-".to_owned() };
-    format!("{:.2} s ({:.2} s)", times[times.len() / 2].as_secs_f64(), peak.as_secs_f64())
+    let Some(maximum) = times.last() else { return "-".to_owned() };
+    format!("{:.2} s ({:.2} s)", times[times.len() / 2].as_secs_f64(), maximum.as_secs_f64())
 }
 
-/// The resident memory of this process (proc_pid_status(5)).
+/// Returns the resident memory of this process in KiB (proc_pid_status(5)).
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-#[allow(clippy::disallowed_methods, reason = "how long the machine took, not what it simulated")]
+#[allow(clippy::disallowed_methods, reason = "it measures the simulator, not what is simulated")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -1,4 +1,6 @@
-//! The device of a simulated life: what a session is made of, and a board with buttons and a lamp that is watched.
+//! The simulated device: the parts of its session, and a board with buttons and a light that is observed.
+//!
+//! It holds no logic: what happens to the device is up to the scenario.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -57,7 +59,7 @@ pub(super) fn parts(
     }
 }
 
-/// A board with a talk button, a mute button, a mute switch, and a light of red, green and blue.
+/// Returns a board with a talk button, a mute button, a mute switch and an RGB light. The light writes `context`.
 pub(super) fn board(context: &Arc<Mutex<WriteContext>>) -> (Board, SimulatedButtons) {
     let line = |name: &str| GpioLine::Named(name.to_owned());
     let button = |name: &str, kind| {
@@ -86,7 +88,7 @@ pub(super) fn board(context: &Arc<Mutex<WriteContext>>) -> (Board, SimulatedButt
     (board, buttons_handle)
 }
 
-/// An eye on the lamp.
+/// Records whether the light shows a live microphone: green alone.
 struct LightProbe(Arc<Mutex<WriteContext>>);
 
 impl OutputLines for LightProbe {

@@ -1,7 +1,6 @@
-//! A service gone bad: its events and frames, mutated, as raw bytes.
+//! What a hostile service sends: valid events and frames, mutated, as raw bytes.
 //!
-//! It begins with true events (the vectors of the protocol). What it never does is what a good service may do to
-//! stop a device: to close for a breach of its policy (1008).
+//! It starts from the protocol's vectors. It never closes with 1008 (policy violation), which stops a device for good.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -17,7 +16,7 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const FIN: u8 = 0x80;
 
-/// One thing that no service should say, and whether it is meant to end the link.
+/// Returns the bytes of one malformed message, and whether it is meant to end the link.
 pub(super) fn hostile_frame(rng: &mut Rng, reply: &str) -> (Vec<u8>, bool) {
     let event = event(rng, reply);
     if rng.u32(0..150) == 0 { (fatal(rng, event), true) } else { (survivable(rng, event, reply), false) }
@@ -37,7 +36,7 @@ fn survivable(rng: &mut Rng, event: String, reply: &str) -> Vec<u8> {
     }
 }
 
-/// Frames that end a link, or should.
+/// Returns frames after which a client has to close the link.
 fn fatal(rng: &mut Rng, text: String) -> Vec<u8> {
     match rng.u32(0..16) {
         0 => frame(FIN | TEXT, &mutate_bytes(rng, text.into_bytes())),
@@ -49,7 +48,7 @@ fn fatal(rng: &mut Rng, text: String) -> Vec<u8> {
             frame
         }
         4 => frame_of_length(FIN | TEXT, [u64::MAX, 1 << 63, 11 << 20][rng.usize(0..3)], text.as_bytes()),
-        // All that comes after is taken for its payload, until nothing has been heard for too long.
+        // Everything after it is read as its payload, until the client times out.
         5 if rng.u32(0..8) == 0 => frame_of_length(FIN | TEXT, 9 << 20, text.as_bytes()),
         5 | 6 => frame(FIN | PING, &[7; 126]),
         7 => frame(PING, b"in two parts"),
@@ -71,7 +70,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame_of_length(first, payload.len() as u64, payload)
 }
 
-/// A frame that says that it has so many bytes.
+/// Returns a frame whose header claims `length` bytes.
 fn frame_of_length(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match length {
@@ -89,7 +88,7 @@ fn frame_of_length(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// One message in pieces, some of them empty, with pings between.
+/// Returns one message in fragments, some of them empty, with pings in between.
 fn fragments(rng: &mut Rng, text: &[u8]) -> Vec<u8> {
     let mut all = Vec::new();
     let (mut rest, mut kind) = (text, TEXT);
@@ -105,7 +104,7 @@ fn fragments(rng: &mut Rng, text: &[u8]) -> Vec<u8> {
     all
 }
 
-/// A true event, mutated as a tree.
+/// Returns a valid event with up to three of its JSON values mutated.
 fn event(rng: &mut Rng, reply: &str) -> String {
     let mut event = true_event(rng);
     for _ in 0..rng.u32(0..4) {
@@ -115,7 +114,7 @@ fn event(rng: &mut Rng, reply: &str) -> String {
 }
 
 fn true_event(rng: &mut Rng) -> Value {
-    // Most errors have the device hang up, and whoever is gone hears nothing.
+    // Most errors make the device disconnect, and the frames after them would test nothing.
     let errors = rng.u32(0..6) == 0;
     let lines = VECTORS.iter().flat_map(|file| file.lines());
     let lines: Vec<&str> = lines.filter(|line| errors || !line.contains(r#""type": "error""#)).collect();
@@ -142,7 +141,7 @@ fn mutate(rng: &mut Rng, value: &mut Value, reply: &str) {
                     let moved = fields.remove(&name).unwrap();
                     fields.insert(mutate_ascii(rng, name), moved);
                 }
-                // Audio under a reply that lives would be heard as its own.
+                // An `item_id` stays: audio under the current reply would play as that reply's own.
                 2 if name.ends_with("id") && name != "item_id" => drop(fields.insert(name, json!(reply))),
                 3 if name == "type" => drop(fields.insert(name, true_event(rng)["type"].take())),
                 _ => mutate(rng, &mut fields[&name], reply),
@@ -171,7 +170,7 @@ fn wrong_value(rng: &mut Rng, reply: &str) -> Value {
     }
 }
 
-/// Mutates bytes and leaves text that may be sent.
+/// Returns `text` with some bytes mutated, as valid UTF-8.
 fn mutate_ascii(rng: &mut Rng, text: String) -> String {
     let text: Vec<u8> = text.bytes().filter(u8::is_ascii).collect();
     mutate_bytes(rng, text).into_iter().map(|byte| char::from(byte & 0x7f)).collect()

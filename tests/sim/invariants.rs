@@ -1,6 +1,7 @@
-//! What must hold whatever happens, watched from outside: at the speaker's contacts, at the lamp, on the wire.
+//! The invariants, checked from outside: at the speaker's output, at the light and on the wire.
 //!
-//! It believes nothing that the device says of itself but when it interrupted.
+//! They rely on nothing that the device reports about itself, except the time of an interruption. Only the first
+//! violation is kept.
 
 use std::collections::VecDeque;
 
@@ -8,31 +9,32 @@ use mynah::recorder::{ReplayOutcome, replay};
 
 use super::clock::{At, MS, S};
 
-/// The sound of a reply is one value, so that every sample at the speaker says whose it is.
+/// The audio of a reply is one constant value, so that every sample at the speaker identifies its reply.
 const FIRST_CODE: i16 = 2_000;
 const CODE_STEP: i16 = 29;
 const CODES: usize = 900;
-/// After a cut: how late its thread may be woken, and the fade.
+/// How long a cut reply may still be audible: the longest wake-up delay of the playback thread, and the fade.
 const CUT_LIMIT: At = 65 * MS + 5 * MS;
-/// Equal samples in a row that no fade and no tone has.
+/// Equal samples in a row that occur in no fade and no tone.
 const RUN_FRAMES: u64 = 8;
-/// One period, in frames: what the service may be told too much.
+/// One period, in frames: by how much a reported played duration may exceed the real one.
 const PERIOD_FRAMES: u64 = 240;
-/// The shortest sound that is no fade: a fifth of a second.
+/// The shortest sound that is no fade: 200 ms.
 const TONE_FRAMES: u64 = 4800;
-/// The owner's voice is louder than all else, and by how much says of which millisecond it is, of so many.
+/// The user's voice is louder than anything else: the level above this value is its millisecond, modulo
+/// [`SPEECH_WRAP_MS`].
 pub(super) const SPEECH_BASE: u16 = 8192;
 pub(super) const SPEECH_WRAP_MS: u64 = 20_000;
-/// What is older was kept for a session that did not come (`KEEP_LIMIT`), and a margin.
+/// How late speech may reach the service: how long it is kept for the next session (`KEEP_LIMIT`), and a margin.
 const SENT_LIMIT: At = 12 * S;
-/// The service takes no more new connections in a minute (protocol §4.2).
+/// New connections that the service accepts in a minute (protocol §4.2).
 const DIALS_A_MINUTE: usize = 30;
 
-/// The watch.
+/// What has been observed so far.
 #[derive(Debug, Default)]
 pub(super) struct Invariants {
     replies: Vec<Reply>,
-    /// Replies before this one were cut, and may not be heard after `silent_from`.
+    /// The number of replies that were cut; none of them may be audible after `silent_from`.
     cut_replies: usize,
     silent_from: At,
     last: i16,
@@ -40,14 +42,14 @@ pub(super) struct Invariants {
     dials: Vec<At>,
     pub(super) played_frames: u64,
     burst: Burst,
-    /// Sounds that are of no reply.
+    /// Tones played: sounds of no reply.
     pub(super) tones: u64,
-    /// Milliseconds of the owner's voice that the device has read and the service has not got.
+    /// Milliseconds of the user's voice that the device has captured and the service has not received.
     unsent: VecDeque<u64>,
     pub(super) violation: Option<String>,
 }
 
-/// Sound between two silences.
+/// The sound since the last silence.
 #[derive(Debug, Default)]
 struct Burst {
     frames: u64,
@@ -56,7 +58,7 @@ struct Burst {
 }
 
 impl Burst {
-    /// Takes one sample, and tells whether a tone has ended: longer than any fade, and of no reply.
+    /// Handles one sample. Returns whether it ends a tone: a sound longer than any fade and of no reply.
     fn sample_played(&mut self, sample: i16, steady: bool) -> bool {
         if sample != 0 {
             self.silence = 0;
@@ -78,12 +80,12 @@ impl Burst {
 struct Reply {
     name: String,
     item: String,
-    /// Frames that the service has sent, and that were heard.
+    /// Frames sent by the service, and frames played.
     sent: u64,
     played: u64,
-    /// Frames that were in a device when it went or was begun anew: a hole, after which the reply goes on.
+    /// Frames that were queued in a device when it was unplugged or restarted; the reply continues after the gap.
     lost: u64,
-    /// Somebody did not want it, or not to its end.
+    /// Interrupted or cancelled, so that it may end early.
     unwanted: bool,
 }
 
@@ -92,18 +94,18 @@ impl Invariants {
         self.violation.get_or_insert_with(|| format!("{:.3} s: {what}", at as f64 / S as f64));
     }
 
-    /// The flight recorder: what it holds can be lived again.
+    /// Checks that the flight recorder's recording replays identically.
     pub(super) fn check_recording(&mut self, recording: &[u8], at: At) {
         match replay(recording, |_, _| {}) {
             Ok(ReplayOutcome::Identical { .. }) => {}
             Ok(ReplayOutcome::Differs(difference)) => {
                 self.violate(at, format!("the recording differs: {difference}"))
             }
-            Err(error) => self.violate(at, format!("the recording is none: {error}")),
+            Err(error) => self.violate(at, format!("the recording cannot be replayed: {error}")),
         }
     }
 
-    /// The speaker's contacts: one sample is heard.
+    /// Handles one sample at the speaker's output.
     pub(super) fn sample_played(&mut self, sample: i16, at: At) {
         let last = std::mem::replace(&mut self.last, sample);
         self.run = if sample == last { self.run + 1 } else { 1 };
@@ -119,18 +121,18 @@ impl Invariants {
         self.replies[index].played += frames;
         if index < self.cut_replies && at > self.silent_from {
             let name = self.replies[index].name.clone();
-            self.violate(at, format!("a sample of {name}, which was cut, is played"));
+            self.violate(at, format!("a sample of {name} is played after it was cut"));
         }
     }
 
-    /// A device that held this sample went, or was begun anew.
+    /// Handles the loss of a queued sample: its device was unplugged or restarted.
     pub(super) fn sample_lost(&mut self, sample: i16) {
         if let Some(index) = self.reply_of(sample) {
             self.replies[index].lost += 1;
         }
     }
 
-    /// The sound of a reply, as the service sends it to the device, and how many replies there are up to it.
+    /// Returns the sample value of a reply, and the number of replies up to and including it.
     pub(super) fn code_of(&mut self, name: &str, item: &str) -> (i16, usize) {
         let index = self.replies.iter().position(|reply| reply.name == name).unwrap_or_else(|| {
             let (name, item) = (name.to_owned(), item.to_owned());
@@ -140,7 +142,7 @@ impl Invariants {
         (FIRST_CODE + (index % CODES) as i16 * CODE_STEP, index + 1)
     }
 
-    /// The newest reply that a sample may belong to.
+    /// Returns the index of the newest reply with this sample value.
     fn reply_of(&self, sample: i16) -> Option<usize> {
         let offset =
             sample.checked_sub(FIRST_CODE).filter(|offset| *offset >= 0 && offset % CODE_STEP == 0)?;
@@ -148,7 +150,7 @@ impl Invariants {
         (0..self.replies.len()).rev().find(|index| index % CODES == code)
     }
 
-    /// The device says that its owner interrupted; it had been given sound of so many replies before.
+    /// Handles an interruption that the device reports; `delivered` replies had reached it before.
     pub(super) fn interrupted(&mut self, delivered: usize, at: At) {
         self.cut_replies = self.cut_replies.max(delivered);
         self.replies
@@ -158,30 +160,31 @@ impl Invariants {
         self.silent_from = at + CUT_LIMIT;
     }
 
-    /// The service sends so many frames of a reply.
+    /// Records audio sent for the reply with this number, in frames.
     pub(super) fn reply_sent(&mut self, replies: usize, frames: u64) {
         self.replies[replies - 1].sent += frames;
     }
 
-    /// The device asks for no more of a reply, or says that nothing of an item was heard.
+    /// Records that the device cancelled a reply, or deleted its item because nothing of it was played.
     pub(super) fn declined(&mut self, name: Option<&str>, item: Option<&str>) {
         for reply in &mut self.replies {
             reply.unwanted |= Some(&*reply.name) == name || Some(&*reply.item) == item;
         }
     }
 
-    /// Nothing has gone wrong, so every reply that somebody wanted was heard to its end.
+    /// Checks, for a run without faults, that every reply that was not interrupted was played to its end.
     pub(super) fn check_all_played(&mut self, at: At) {
         let short =
             self.replies.iter().find(|reply| !reply.unwanted && reply.played + PERIOD_FRAMES < reply.sent);
         if let Some(Reply { name, sent, played, .. }) = short {
-            let what =
-                format!("{sent} frames of {name} were sent, nobody interrupted, and {played} were played");
+            let what = format!(
+                "{sent} frames of {name} were sent, it was not interrupted, and {played} were played"
+            );
             self.violate(at, what);
         }
     }
 
-    /// The service is told how much of an item was heard.
+    /// Checks a truncation: the reported duration does not exceed what was played.
     pub(super) fn check_truncation(&mut self, item: &str, ms: u64, at: At) {
         let Some(reply) = self.replies.iter().rev().find(|reply| reply.item == item) else { return };
         let (played, reported) = (reply.played, ms * 24);
@@ -189,29 +192,29 @@ impl Invariants {
             let name = reply.name.clone();
             self.violate(
                 at,
-                format!("the service is told of {reported} frames of {name}, and {played} were played"),
+                format!("{reported} frames of {name} were reported as played, and {played} were"),
             );
         }
     }
 
-    /// Sound of the microphone arrives at the service, which has confirmed the session or has not.
+    /// Checks microphone audio at the service: the light was on when it was sent, and the session is confirmed.
     pub(super) fn microphone_audio(&mut self, lit: bool, confirmed: bool, at: At) {
         if !lit {
-            self.violate(at, "sound of the microphone left in the dark".to_owned());
+            self.violate(at, "microphone audio was sent while the light was off".to_owned());
         }
         if !confirmed {
-            self.violate(at, "sound of the microphone came before the session was set up".to_owned());
+            self.violate(at, "microphone audio arrived before the session was confirmed".to_owned());
         }
     }
 
-    /// The device reads a millisecond of the owner's voice.
+    /// Records a millisecond of the user's voice that the device captures.
     pub(super) fn user_spoke(&mut self, ms: u64) {
         if self.unsent.back() != Some(&ms) {
             self.unsent.push_back(ms);
         }
     }
 
-    /// A sample of the owner's voice arrives at the service: it says which millisecond it is of.
+    /// Records a sample of the user's voice at the service; its level identifies its millisecond.
     pub(super) fn user_audio_received(&mut self, sample: i16) {
         let Some(code) = sample.unsigned_abs().checked_sub(SPEECH_BASE) else { return };
         if let Some(index) = self.unsent.iter().position(|ms| ms % SPEECH_WRAP_MS == u64::from(code)) {
@@ -219,19 +222,19 @@ impl Invariants {
         }
     }
 
-    /// Nothing has gone wrong so far, so what the owner has said was sent.
+    /// Checks, for a run without faults, that speech has reached the service in time.
     pub(super) fn check_all_sent(&mut self, at: At) {
         let Some(ms) = self.unsent.front().filter(|ms| at > (*ms * MS) + SENT_LIMIT) else { return };
-        let what = format!("what the owner said at {:.3} s has not reached the service", *ms as f64 / 1e3);
+        let what = format!("speech at {:.3} s has not reached the service", *ms as f64 / 1e3);
         self.violate(at, what);
     }
 
-    /// The microphone is open although its owner has cut it off.
+    /// Records a violation: the microphone is open while muted.
     pub(super) fn open_while_muted(&mut self, at: At) {
         self.violate(at, "the microphone is open while it is muted".to_owned());
     }
 
-    /// The device begins to connect.
+    /// Handles a dial: there may be only so many a minute.
     pub(super) fn dialled(&mut self, at: At) {
         self.dials.retain(|dial| *dial + 60 * S > at);
         self.dials.push(at);
@@ -240,29 +243,29 @@ impl Invariants {
         }
     }
 
-    /// How many connections the device holds.
+    /// Checks the number of connections that the device holds.
     pub(super) fn check_links(&mut self, held: usize, most: usize, at: At) {
         if held > most {
             self.violate(at, format!("{held} links at once"));
         }
     }
 
-    /// The device holds too much memory.
+    /// Records a violation: the device holds too much memory.
     pub(super) fn too_much_memory(&mut self, at: At, held: String) {
         self.violate(at, held);
     }
 
-    /// The scheduler sees no end of it.
+    /// Records a violation: some part runs for ever without letting time pass.
     pub(super) fn livelock(&mut self, at: At, what: &str) {
         self.violate(at, format!("{what} never lets time pass"));
     }
 
-    /// Nothing goes wrong any more, and yet this.
+    /// Records a violation: the device does not recover.
     pub(super) fn stuck(&mut self, at: At, what: &str) {
         self.violate(at, format!("stuck: {what}"));
     }
 
-    /// Counts the replies, and the frames heard of the newest.
+    /// Returns the number of replies, and the frames played of the newest.
     pub(super) fn newest(&self) -> (usize, u64) {
         (self.replies.len(), self.replies.last().map_or(0, |reply| reply.played))
     }

@@ -1,14 +1,14 @@
-//! The command that lives many lives: `cargo bench --profile guest --bench sim -- --help` lists what it does.
+//! The simulator as a command: `cargo bench --profile guest --bench sim -- --help` lists its options.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a command prints, and what cannot be ends it"
+    reason = "a command prints, and panics on what cannot happen"
 )]
 
-#[allow(dead_code, reason = "what the other tests watch is not watched here")]
+#[allow(dead_code, reason = "the other tests use more of it")]
 #[path = "../allocator.rs"]
 mod allocator;
 mod command;

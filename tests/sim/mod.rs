@@ -1,9 +1,9 @@
-//! The whole device in virtual time: the session, both sound loops, the board, the link and its WebSocket, as they
-//! ship, on one thread, with no network and no clock.
+//! A deterministic simulator: the session, both audio loops, the board, the link and its WebSocket, as they ship, in
+//! virtual time on one thread, without a network or a real clock.
 //!
-//! A seed makes a life: an owner with a voice and fingers, a service (the parrot behind a server of its own), and
-//! everything that can go wrong with cards and networks. Whatever happens, the promises hold, and once nothing
-//! goes wrong any more the device is at rest and holds a turn. One seed is one life, to the last byte.
+//! A seed determines a run to the last byte: what the user says and presses, the service (the parrot behind a simulated
+//! server), and the faults of sound cards and network. The invariants hold throughout; after the last fault the device
+//! becomes idle and completes a turn.
 
 mod clock;
 mod device;
@@ -22,14 +22,13 @@ pub(crate) use recovery::{FAULTS, FaultStats};
 pub(crate) use scenario::{Kind, Scenario};
 pub(crate) use world::{Simulation, simulate};
 
-/// Lives that broke a promise once: the seed, the kind, and what it was.
+/// Seeds that once violated an invariant: the seed, the kind, and what was wrong.
 const KEPT_SEEDS: &str = include_str!("seeds.txt");
-/// How long a life lasts in which much happens.
 const TWO_MINUTES: Duration = Duration::from_secs(120);
 pub(crate) const TEN_HOURS: Duration = Duration::from_secs(36_000);
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
-/// Lists the lives that broke a promise once: the seeds and the kinds.
+/// Returns the seeds that once violated an invariant, with their kinds.
 pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
     KEPT_SEEDS.lines().filter(|line| !line.starts_with('#')).map(|line| {
         let mut words = line.split_whitespace();
@@ -37,7 +36,8 @@ pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
     })
 }
 
-/// Makes the plan of a life of a kind: stormy, everyday, restless, hostile, or one that meets one fault.
+/// Returns the scenario of a seed: `chaos`, `everyday`, `short-sessions`, `hostile`, or a fault's name; `None` for any
+/// other kind.
 pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
         "chaos" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES),

@@ -1,6 +1,6 @@
-//! A connection through a network that may be slow, stall, lose one end, or break: two byte streams in virtual time.
+//! A simulated TCP connection: two byte streams in virtual time that can be slow, stall, go silent or be reset.
 //!
-//! It carries bytes and knows nothing of what they mean.
+//! It does not interpret the bytes.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::clock::{At, Clock, MS, S};
 
-/// Bytes that a kernel takes before the reader has any of them.
+/// Bytes that may be written ahead of the reader, as with a kernel's socket buffers.
 const SEND_BUFFER: usize = 128 * 1024;
-/// How long the kernel waits for an acknowledgement (`TCP_USER_TIMEOUT`, as the link sets it).
+/// How long the kernel waits for an acknowledgement (`TCP_USER_TIMEOUT`, as `transport` sets it).
 const UNACKNOWLEDGED_LIMIT: At = 20 * S;
 
-/// The two ends of a connection.
+/// Returns the device's and the server's end of a new connection.
 pub(super) fn connection(clock: &Clock, latency: At) -> (SimSocket, SimSocket) {
     let state = State {
         clock: clock.clone(),
@@ -31,26 +31,26 @@ pub(super) fn connection(clock: &Clock, latency: At) -> (SimSocket, SimSocket) {
     )
 }
 
-/// One end.
+/// One end of a connection.
 #[derive(Debug)]
 pub(super) struct SimSocket {
     shared: Arc<Mutex<State>>,
-    /// Which lane this end writes; it reads the other.
+    /// The index of the pipe this end writes to; it reads from the other.
     writes: usize,
-    /// What is true while this end writes, carried along with the bytes.
+    /// Sent along with every byte that this end writes.
     context: Option<Arc<Mutex<WriteContext>>>,
-    /// What this end writes from now on is about.
+    /// Sent along with the bytes: the number of replies up to the one they belong to.
     label: usize,
 }
 
-/// What an onlooker notes of the moment at which bytes leave.
+/// What an observer sees at the moment bytes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct WriteContext {
-    /// The light says that the microphone is live.
+    /// The light shows a live microphone.
     pub(super) lit: bool,
 }
 
-/// A hand on the cable.
+/// Injects network faults into one connection and observes it.
 #[derive(Clone, Debug)]
 pub(super) struct LinkHandle(Arc<Mutex<State>>);
 
@@ -61,9 +61,9 @@ struct State {
     pipes: [Pipe; 2],
     stalled_until: At,
     broken: Option<ErrorKind>,
-    /// Nothing arrives any more, and nobody is told.
+    /// Nothing arrives any more, and neither end is notified.
     dead: bool,
-    /// Since when the device's bytes are not acknowledged.
+    /// The time of the first byte of the device that was not acknowledged.
     unacknowledged: Option<At>,
 }
 
@@ -71,7 +71,7 @@ struct State {
 struct Pipe {
     in_flight: VecDeque<Packet>,
     arrived: VecDeque<Packet>,
-    /// The mark and the label of what was read last.
+    /// The context and label of the bytes read last.
     context: WriteContext,
     label: usize,
     bytes: usize,
@@ -89,13 +89,13 @@ struct Packet {
 }
 
 impl SimSocket {
-    /// Has what this end writes carry the marks of its moment.
+    /// Attaches the context that is current whenever this end writes.
     pub(super) fn with_context(mut self, context: Arc<Mutex<WriteContext>>) -> Self {
         self.context = Some(context);
         self
     }
 
-    /// Says what is written from now on.
+    /// Sets the label of everything written from now on.
     pub(super) fn label(&mut self, label: usize) {
         self.label = label;
     }
@@ -104,7 +104,7 @@ impl SimSocket {
         LinkHandle(Arc::clone(&self.shared))
     }
 
-    /// The mark of the bytes that were read last.
+    /// Returns the context of the bytes read last.
     pub(super) fn context(&self) -> WriteContext {
         self.lock().pipes[1 - self.writes].context
     }
@@ -115,7 +115,7 @@ impl SimSocket {
 }
 
 impl LinkHandle {
-    /// Nothing moves until then.
+    /// Delays everything in flight, and everything sent meanwhile, to `until`.
     pub(super) fn stall(&self, until: At) {
         let mut state = self.0.lock().unwrap();
         state.stalled_until = state.stalled_until.max(until);
@@ -124,12 +124,12 @@ impl LinkHandle {
         }
     }
 
-    /// Both ends learn that the connection was reset.
+    /// Resets the connection; both ends get `ECONNRESET`.
     pub(super) fn reset(&self) {
         self.0.lock().unwrap().broken = Some(ErrorKind::ConnectionReset);
     }
 
-    /// Nothing arrives any more, and nobody is told.
+    /// Drops all bytes from now on without notifying either end.
     pub(super) fn kill(&self) {
         let mut state = self.0.lock().unwrap();
         state.dead = true;
@@ -144,23 +144,23 @@ impl LinkHandle {
         self.0.lock().unwrap().latency = latency;
     }
 
-    /// The label of what the device has read last.
+    /// Returns the label of the bytes that the device read last.
     pub(super) fn delivered(&self) -> usize {
         self.0.lock().unwrap().pipes[1].label
     }
 
-    /// Tells whether bytes still arrive.
+    /// Returns whether bytes still arrive.
     pub(super) fn is_alive(&self) -> bool {
         let state = self.0.lock().unwrap();
         !state.dead && state.broken.is_none()
     }
 
-    /// Tells whether the device's end is still held.
+    /// Returns whether the device's end is still open.
     pub(super) fn is_held(&self) -> bool {
         !self.0.lock().unwrap().pipes[0].closed
     }
 
-    /// Tells whether this end would find something to read, an end or an error included.
+    /// Returns whether one end is ready: data, end of file, an error, or room after a write that found none.
     pub(super) fn is_readable(&self, server_side: bool) -> bool {
         let state = &mut *self.0.lock().unwrap();
         state.deliver_due();
@@ -172,7 +172,7 @@ impl LinkHandle {
             || (pipe.closed && pipe.in_flight.is_empty() && !state.dead)
     }
 
-    /// When something arrives next, or the kernel gives the connection up.
+    /// Returns when the next bytes arrive or the kernel gives up on the connection.
     pub(super) fn next(&self) -> Option<At> {
         let state = self.0.lock().unwrap();
         if state.broken.is_some() {
@@ -184,7 +184,7 @@ impl LinkHandle {
 }
 
 impl State {
-    /// Lets everything arrive that is due.
+    /// Delivers all bytes that are due.
     fn deliver_due(&mut self) {
         let now = self.clock.now();
         if self.unacknowledged.is_some_and(|since| now >= since + UNACKNOWLEDGED_LIMIT) {
@@ -213,7 +213,7 @@ impl Read for SimSocket {
             let over = pipe.closed && pipe.in_flight.is_empty() && !state.dead;
             return if over { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         };
-        // Never across two packets, so that whoever reads knows what marks he has read.
+        // Never across two packets, so that each read has one context and one label.
         (pipe.context, pipe.label) = (packet.context, packet.label);
         let read = packet.bytes.read(into)?;
         if packet.bytes.is_empty() {
@@ -273,5 +273,5 @@ impl Drop for SimSocket {
     }
 }
 
-/// How long a packet takes on a network that works.
+/// The one-way delay of a healthy network.
 pub(super) const FAST: At = 20 * MS;

@@ -1,6 +1,6 @@
-//! One fault at a time: what the owner sees of it, and how long the device takes to be well again.
+//! One fault at a time: what the light shows of it, and how long the device takes to recover.
 //!
-//! Each kind meets many devices, at random moments of rest and talk. What is seen is what a lamp would show.
+//! Each fault is injected into many devices, at random times, idle or in conversation.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use super::clock::{At, MS, S};
 use super::scenario::{Action, Outage, Scenario};
 use super::world::{Simulation, simulate};
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// The connection is reset; the next dial succeeds.
     LinkReset,
-    /// Bytes vanish, and nobody is told, while somebody may be talking or while nobody is.
+    /// All bytes are dropped silently, with the microphone live or the device idle.
     DeadLink { live: bool },
-    /// Nothing moves for five seconds.
+    /// No byte arrives for five seconds.
     NetworkStall,
-    /// Reset, and nobody can be reached for half a minute.
+    /// The connection is reset, and new ones are refused for half a minute.
     Outage,
-    /// The service says nothing of the reply to a turn.
+    /// The service sends no event of the reply to a turn.
     OmittedReply,
-    /// A device is pulled out for five seconds.
+    /// A sound device is unplugged for five seconds.
     Unplugged(Direction),
-    /// A device's clock stands still for four seconds.
+    /// A sound device stalls for four seconds.
     StalledDevice(Direction),
-    /// A thread is woken up to 60 ms late for three seconds.
+    /// An audio thread is woken up to 60 ms late for three seconds.
     LateThread(Direction),
-    /// A call to a device's driver does not return for four seconds.
+    /// A call into a device's driver blocks for four seconds.
     HungDriver(Direction),
 }
 
@@ -52,17 +52,17 @@ pub(crate) const FAULTS: [Fault; 14] = [
     Fault::HungDriver(Direction::Playback),
 ];
 
-/// What many devices made of one kind of fault.
+/// How many devices reacted to one kind of fault.
 pub(crate) struct FaultStats {
     pub(crate) fault: Fault,
     pub(crate) runs: usize,
-    /// From the fault's beginning to the light that tells of it, where it was told.
+    /// From the start of the fault to the light that shows it, for the runs in which it does.
     pub(crate) shown: Vec<Duration>,
-    /// The pictures that told of it.
+    /// What the light showed.
     pub(crate) light_words: Vec<&'static str>,
-    /// How many sounds told of it.
+    /// The number of tones played, one entry a run.
     pub(crate) tones: Vec<u64>,
-    /// From the fault's end to a device that is well.
+    /// From the end of the fault to an idle device with a session.
     pub(crate) recovered: Vec<Duration>,
     pub(crate) violations: Vec<String>,
 }
@@ -72,18 +72,18 @@ impl Fault {
         match self {
             Self::LinkReset => "the link is reset".to_owned(),
             Self::DeadLink { live: true } => "the link dies silently while the microphone is live".to_owned(),
-            Self::DeadLink { live: false } => "the link dies silently at rest".to_owned(),
-            Self::NetworkStall => "the network stands still for 5 s".to_owned(),
+            Self::DeadLink { live: false } => "the link dies silently while idle".to_owned(),
+            Self::NetworkStall => "the network stalls for 5 s".to_owned(),
             Self::Outage => "no service for 30 s".to_owned(),
-            Self::OmittedReply => "the service forgets a reply".to_owned(),
-            Self::Unplugged(direction) => format!("the {direction} is pulled out for 5 s"),
-            Self::StalledDevice(direction) => format!("the {direction} stands still for 4 s"),
-            Self::HungDriver(direction) => format!("the {direction}'s driver does not return for 4 s"),
-            Self::LateThread(direction) => format!("the {direction}'s thread is up to 60 ms late for 3 s"),
+            Self::OmittedReply => "the service omits a reply".to_owned(),
+            Self::Unplugged(direction) => format!("the {direction} is unplugged for 5 s"),
+            Self::StalledDevice(direction) => format!("the {direction} stalls for 4 s"),
+            Self::HungDriver(direction) => format!("the {direction}'s driver hangs for 4 s"),
+            Self::LateThread(direction) => format!("the {direction}'s thread wakes up to 60 ms late for 3 s"),
         }
     }
 
-    /// What it is called on a command line.
+    /// Returns its name as a `--kind`.
     pub(super) fn cli_name(self) -> String {
         match self {
             Self::LinkReset => "link-reset".to_owned(),
@@ -99,12 +99,12 @@ impl Fault {
         }
     }
 
-    /// The life of a device that meets it once, five to twenty seconds after it was switched on.
+    /// Returns a scenario with this fault once, five to twenty seconds after the start.
     pub(super) fn scenario(self, seed: u64) -> Scenario {
         let mut rng = Rng::with_seed(seed);
         let modes = [Mode::Open, Mode::Hold, Mode::Tap { quiet: Duration::from_secs(8) }];
         let mode = match self {
-            // Only a microphone that is wanted can be missed.
+            // Only an open microphone is seen to fail.
             Self::DeadLink { live: true }
             | Self::Unplugged(Direction::Capture)
             | Self::StalledDevice(Direction::Capture)

@@ -1,6 +1,6 @@
-//! What a seed makes of a life: who the owner is, what is touched and said, and what goes wrong, and when.
+//! The scenario of a seed: the mode, what the user says and presses, and which faults are injected, with their times.
 //!
-//! After the calm begins nothing goes wrong any more.
+//! It only lists actions; `world` carries them out. After `faults_end` there is no fault.
 
 use fastrand::Rng;
 use mynah::audio::Direction;
@@ -12,51 +12,51 @@ use super::clock::{At, MS, S};
 use super::network::FAST;
 use super::server::ServerBehaviour;
 
-/// The buttons of the simulated board, in the order of its body.
+/// The buttons of the simulated board, by their index in `device::board`.
 pub(super) const TALK: usize = 0;
 pub(super) const MUTE: usize = 1;
 pub(super) const SWITCH: usize = 2;
 
-/// Keeps the quartzes' luck from the plan's.
+/// Keeps the random clock errors independent of the random actions.
 const CLOCK_SEED: u64 = 0x5151_5151;
 
-/// How densely a life is lived.
+/// How often turns and faults occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Something happens every few seconds.
+    /// A turn or a fault every few seconds.
     Chaos,
-    /// A household's day: long rests, a few turns an hour, and now and then a fault.
+    /// A household's day: mostly idle, a few turns an hour, and a fault now and then.
     Everyday,
-    /// Nothing goes wrong, but that sessions end after a minute or a few, and somebody talks all the time.
+    /// No faults; constant conversation in sessions that end after one to seven minutes.
     ShortSessions,
 }
 
-/// A life, before it is lived.
+/// What happens in one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) mode: Mode,
-    /// How far the clocks of microphone and speaker are off, in millionths.
+    /// The clock errors of microphone and speaker, in parts per million.
     pub(super) ppm: [f64; 2],
     pub(super) actions: Vec<(At, Action)>,
-    /// From now on nothing goes wrong.
-    pub(crate) calm_at: At,
-    /// When the one fault begins whose telling is to be timed.
+    /// There are no faults from this time on.
+    pub(crate) faults_end: At,
+    /// When the only fault starts, if the time until the light shows it is measured.
     pub(super) fault_at: Option<At>,
-    /// Nothing goes wrong, but that sessions are short.
+    /// There are no faults, only short sessions.
     pub(super) short_sessions: bool,
 }
 
-/// What an outage looks like from the device.
+/// How new connections fail during an outage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Outage {
-    /// Nobody listens, and the network says so at once.
+    /// They are refused at once.
     Refused,
-    /// Nothing ever answers.
+    /// There is no answer until the dial times out.
     Blackhole,
-    /// Somebody answers, and is unwell.
+    /// A server accepts them and misbehaves.
     Unhealthy,
-    /// Now this and now that.
+    /// A random one of the others for each connection.
     Mixed,
 }
 
@@ -66,7 +66,7 @@ impl Outage {
     }
 }
 
-/// One thing that happens.
+/// One action of the user or one fault. `time` is its duration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Action {
     ButtonEdge {
@@ -89,7 +89,7 @@ pub(super) enum Action {
         direction: Direction,
         time: At,
     },
-    /// A call to the driver does not return for so long.
+    /// Calls into the driver block.
     HangDriver {
         direction: Direction,
         time: At,
@@ -102,16 +102,16 @@ pub(super) enum Action {
     },
     ResetLinks,
     KillLinks,
-    /// The service says nothing of any reply for so long.
+    /// The service sends no event of any reply.
     OmitReplies {
         time: At,
     },
-    /// The service says so many things that it should not.
+    /// The service sends up to `count` malformed events and frames.
     SendHostile {
         seed: u64,
         count: usize,
     },
-    /// The service takes no connection, or badly, until then.
+    /// New connections fail until then.
     StartOutage {
         until: At,
         how: Outage,
@@ -119,17 +119,17 @@ pub(super) enum Action {
 }
 
 impl Scenario {
-    /// Makes the plan of a life of about so long.
+    /// Returns the scenario of a seed, with turns and faults for `length`.
     pub(crate) fn new(seed: u64, kind: Kind, length: Duration) -> Self {
         let mut rng = Rng::with_seed(seed);
         let quiet = Duration::from_secs(8);
         let mode = [Mode::Tap { quiet }, Mode::Hold, Mode::Open][match kind {
             Kind::Chaos | Kind::ShortSessions => rng.usize(0..3),
-            // A microphone that is always live is an hour of samples an hour.
+            // Open mode would simulate every sample of ten hours.
             Kind::Everyday => rng.usize(0..2),
         }];
-        let calm_at = length.as_nanos() as At;
-        let mut scenario = Self::bare(seed, mode, calm_at);
+        let faults_end = length.as_nanos() as At;
+        let mut scenario = Self::bare(seed, mode, faults_end);
         let mut at = 0;
         loop {
             at += match kind {
@@ -137,7 +137,7 @@ impl Scenario {
                 Kind::Everyday => rng.u64(0..1800 * S),
                 Kind::ShortSessions => rng.u64(0..20 * S),
             };
-            if at >= calm_at {
+            if at >= faults_end {
                 break;
             }
             match kind {
@@ -146,35 +146,35 @@ impl Scenario {
             }
         }
         scenario.short_sessions = kind == Kind::ShortSessions;
-        // Whoever comes home puts things right.
+        // All faults that last are cleared.
         for direction in [Direction::Capture, Direction::Playback] {
-            scenario.actions.push((calm_at, Action::Plug { direction, plugged: true, announced: false }));
-            scenario.actions.push((calm_at, Action::StallDevice { direction, time: 0 }));
+            scenario.actions.push((faults_end, Action::Plug { direction, plugged: true, announced: false }));
+            scenario.actions.push((faults_end, Action::StallDevice { direction, time: 0 }));
         }
-        scenario.actions.push((calm_at, Action::SetLatency { time: FAST }));
-        // A service that was unwell is another one now.
-        scenario.actions.push((calm_at, Action::ResetLinks));
-        scenario.button_edges(calm_at + S, SWITCH, false, &mut rng);
+        scenario.actions.push((faults_end, Action::SetLatency { time: FAST }));
+        // A misbehaving server is replaced by a healthy one.
+        scenario.actions.push((faults_end, Action::ResetLinks));
+        scenario.button_edges(faults_end + S, SWITCH, false, &mut rng);
         for button in [TALK, MUTE] {
-            scenario.button_edges(calm_at + S, button, false, &mut rng);
+            scenario.button_edges(faults_end + S, button, false, &mut rng);
         }
         scenario.actions.sort_by_key(|(at, _)| *at);
         scenario
     }
 
-    /// Tells whether the service says nothing that it should not.
+    /// Returns whether the service sends nothing malformed.
     pub(super) fn has_sane_service(&self) -> bool {
         !self.actions.iter().any(|(_, act)| matches!(act, Action::SendHostile { .. }))
     }
 
-    /// Makes the plan of a life of about so long, with a network that works and a service gone bad.
+    /// Returns the scenario of a seed with a healthy network and a hostile service for `length`.
     pub(crate) fn hostile(seed: u64, length: Duration) -> Self {
         let mut rng = Rng::with_seed(seed);
         let modes = [Mode::Tap { quiet: Duration::from_secs(8) }, Mode::Hold, Mode::Open];
         let mode = modes[(seed % 3) as usize];
         let mut scenario = Self::bare(seed, mode, length.as_nanos() as At);
         let mut at = 2 * S;
-        while at < scenario.calm_at {
+        while at < scenario.faults_end {
             match rng.u32(0..8) {
                 0 => scenario.user_turn(at, &mut rng),
                 _ => scenario
@@ -183,22 +183,22 @@ impl Scenario {
             }
             at += rng.u64(0..1500 * MS);
         }
-        scenario.actions.retain(|(at, _)| *at < scenario.calm_at);
-        scenario.button_edges(scenario.calm_at, TALK, false, &mut rng);
+        scenario.actions.retain(|(at, _)| *at < scenario.faults_end);
+        scenario.button_edges(scenario.faults_end, TALK, false, &mut rng);
         scenario.actions.sort_by_key(|(at, _)| *at);
         scenario
     }
 
-    /// Makes the plan of a life in which nothing happens.
-    pub(super) fn bare(seed: u64, mode: Mode, calm_at: At) -> Self {
+    /// Returns a scenario without turns or faults.
+    pub(super) fn bare(seed: u64, mode: Mode, faults_end: At) -> Self {
         let mut rng = Rng::with_seed(seed ^ CLOCK_SEED);
         Self {
             seed,
             mode,
             ppm: [ppm(&mut rng), ppm(&mut rng)],
-            // Somebody looks when the calm begins.
-            actions: vec![(calm_at + MS, Action::SetLatency { time: FAST })],
-            calm_at,
+            // Wakes the scheduler at the end of the faults.
+            actions: vec![(faults_end + MS, Action::SetLatency { time: FAST })],
+            faults_end,
             fault_at: None,
             short_sessions: false,
         }
@@ -206,18 +206,21 @@ impl Scenario {
 
     fn push_random(&mut self, at: At, kind: Kind, rng: &mut Rng) {
         let direction = if rng.bool() { Direction::Capture } else { Direction::Playback };
-        let before_calm = |at: At| at.min(self.calm_at);
+        let before_faults_end = |at: At| at.min(self.faults_end);
         match rng.u32(0..if kind == Kind::Chaos { 27 } else { 14 }) {
             0..=9 => self.user_turn(at, rng),
             10 => {
                 self.actions.push((at, Action::Plug { direction, plugged: false, announced: true }));
-                let back = before_calm(at + rng.u64(0..20 * S));
-                // The kernel may tell of it, or have to be asked.
+                let back = before_faults_end(at + rng.u64(0..20 * S));
+                // The hot-plug event may be missing; then only polling finds the device.
                 self.actions.push((back, Action::Plug { direction, plugged: true, announced: rng.bool() }));
             }
             11 => self.actions.push((
                 at,
-                Action::StartOutage { until: before_calm(at + rng.u64(0..90 * S)), how: Outage::any(rng) },
+                Action::StartOutage {
+                    until: before_faults_end(at + rng.u64(0..90 * S)),
+                    how: Outage::any(rng),
+                },
             )),
             12 => self.actions.push((at, Action::ResetLinks)),
             13 => self.actions.push((at, Action::StallNetwork { time: rng.u64(0..30 * S) })),
@@ -228,17 +231,17 @@ impl Scenario {
             18 | 19 => self.press(at, MUTE, rng.u64(20 * MS..900 * MS), rng),
             20 => self.button_edges(at, SWITCH, rng.bool(), rng),
             21 => self.button_edges(at, TALK, rng.bool(), rng),
-            // A microphone whose driver hangs cannot be closed, whoever wants it muted.
+            // Playback only: a capture device whose driver hangs cannot be closed for muting.
             23 => self
                 .actions
                 .push((at, Action::HangDriver { direction: Direction::Playback, time: rng.u64(0..4 * S) })),
-            // A glitch that no finger makes.
+            // An electrical glitch, too short for a press.
             22 => self.press(at, rng.usize(0..2), rng.u64(0..2 * MS), rng),
             _ => self.press(at, TALK, rng.u64(5 * MS..2000 * MS), rng),
         }
     }
 
-    /// Speaks as somebody would who wants an answer, and sometimes speaks again before it is over.
+    /// Adds one turn of the user, and sometimes a second one that interrupts the reply.
     pub(super) fn user_turn(&mut self, at: At, rng: &mut Rng) {
         let time = rng.u64(100 * MS..4 * S);
         let hold = if self.mode == Mode::Hold { time + 300 * MS } else { rng.u64(40 * MS..400 * MS) };
@@ -255,7 +258,7 @@ impl Scenario {
         }
     }
 
-    /// A finger on a button, whose contact bounces.
+    /// Adds a press with contact bounce.
     pub(super) fn press(&mut self, at: At, button: usize, hold: At, rng: &mut Rng) {
         self.button_edges(at, button, true, rng);
         self.button_edges(at + hold, button, false, rng);
@@ -273,14 +276,14 @@ impl Scenario {
     }
 }
 
-/// Quartz of a cheap board.
+/// Returns a clock error of at most 300 ppm, as of a cheap quartz.
 fn ppm(rng: &mut Rng) -> f64 {
     rng.f64() * 600.0 - 300.0
 }
 
-/// How the service treats a connection in bad times and in good ones.
+/// Returns how the service treats a connection: `bad` during an outage, `short` for a session that ends soon.
 pub(super) fn behaviour(bad: bool, short: bool, rng: &mut Rng) -> ServerBehaviour {
-    // Shorter than the time before its end at which a session may be replaced.
+    // Some are shorter than the window before the end in which a session may be replaced.
     let session_length =
         if short { Duration::from_secs(rng.u64(65..400)) } else { ParrotConfig::default().life };
     let config = ParrotConfig {

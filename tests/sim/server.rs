@@ -1,6 +1,6 @@
-//! The far end of the network: a server that accepts, refuses or falls silent, and the parrot behind it.
+//! The simulated server of one connection: it accepts, refuses or ignores the upgrade and has the parrot behind it.
 //!
-//! It answers as protocol §4 and §7 say, in virtual time; whose sound it sends it writes into every sample.
+//! It follows protocol §4 and §7 in virtual time. Every sample of a reply identifies that reply.
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
@@ -25,20 +25,20 @@ use super::hostile::hostile_frame;
 use super::invariants::Invariants;
 use super::network::{LinkHandle, SimSocket};
 
-/// What time it is for the service at every upgrade, and the same in seconds of the Unix epoch.
+/// The server's date at every upgrade, and the same as seconds since the Unix epoch.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 const DATE_S: u64 = 1_767_225_600;
 
-/// What is added to the answer to an upgrade.
+/// Adds headers to the response to an upgrade.
 type UpgradeCallback = fn(&Request, Response) -> Result<Response, ErrorResponse>;
 
-#[expect(clippy::result_large_err, reason = "it is what tungstenite asks for")]
+#[expect(clippy::result_large_err, reason = "tungstenite's `Callback` has this signature")]
 const ADD_DATE: UpgradeCallback = |_, mut answer| {
     answer.headers_mut().insert("date", HeaderValue::from_static(DATE));
     Ok(answer)
 };
 
-/// How the device's most frequent event begins, and the parrot's.
+/// The first bytes of the device's most frequent event, and of the parrot's events that are handled here.
 const APPEND_PREFIX: &str = r#"{"type":"input_audio_buffer.append""#;
 const REPLY_PREFIX: &str = r#"{"type":"response."#;
 const DELTA_PREFIX: &str = r#"{"type":"response.audio.delta""#;
@@ -47,21 +47,21 @@ const UPDATED_PREFIX: &str = r#"{"type":"session.updated""#;
 /// How a server treats one connection.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ServerBehaviour {
-    /// It serves.
+    /// Serves normally.
     Serves(ParrotConfig),
-    /// It answers the upgrade with this status, and the `Retry-After` in seconds.
+    /// Answers the upgrade with this status and `Retry-After` in seconds.
     Refuses(u16, Option<u64>),
-    /// It never answers the upgrade.
+    /// Never answers the upgrade.
     IgnoresUpgrade,
-    /// It serves, and never says a word of a reply.
+    /// Serves, but sends no event of any reply.
     OmitsReplies(ParrotConfig),
-    /// It accepts, and never confirms the session.
+    /// Accepts the upgrade, but never confirms the session.
     NeverConfirms(ParrotConfig),
-    /// It serves and closes with this code after so long.
+    /// Serves, and closes with this code after this time.
     Closes(ParrotConfig, u16, At),
 }
 
-/// One connection, as the server has it.
+/// The server's side of one connection.
 pub(super) struct Server {
     clock: Clock,
     pub(super) link: LinkHandle,
@@ -70,15 +70,15 @@ pub(super) struct Server {
     stage: Stage,
     parrot: Option<Parrot>,
     invariants: Rc<RefCell<Invariants>>,
-    /// It has said goodbye.
+    /// It has sent a close frame.
     closing: bool,
-    /// When it confirmed the session, and how long that takes to be known.
+    /// When it confirmed the session, and the network's latency then.
     confirmed: Option<(At, At)>,
-    /// It says nothing of replies until then.
+    /// It sends no event of any reply until then.
     omits_until: At,
-    /// The reply it spoke of last.
+    /// The id of the newest reply with audio.
     reply: String,
-    /// Everything that was said, in order, as a number: two lives are the same when it is.
+    /// The digest of all messages in order; equal digests mean equal runs.
     pub(super) digest: Digest,
 }
 
@@ -90,7 +90,7 @@ enum Stage {
     Over,
 }
 
-/// A digest of what happened (FNV-1a).
+/// A digest (FNV-1a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Digest(pub(super) u64);
 
@@ -146,7 +146,7 @@ impl Server {
         }
     }
 
-    /// Tells whether its session may be replaced by another at this moment.
+    /// Returns whether its session is so near its end that a second connection may replace it.
     pub(super) fn is_ending(&self) -> bool {
         let life = match &self.behaviour {
             ServerBehaviour::Serves(config)
@@ -158,7 +158,7 @@ impl Server {
         self.age() + HANDOVER_BEFORE + Duration::from_secs(60) >= life
     }
 
-    /// When it has something to say without having been asked.
+    /// Returns when it next sends something unprompted.
     pub(super) fn next(&self) -> Option<At> {
         if !matches!(self.stage, Stage::Open(_)) {
             return None;
@@ -180,7 +180,7 @@ impl Server {
         parrot.into_iter().chain(closes).min()
     }
 
-    /// Tells whether it has anything to do.
+    /// Returns whether [`Self::turn`] has anything to do.
     pub(super) fn is_due(&self, now: At) -> bool {
         match &self.stage {
             Stage::Over | Stage::Silent { .. } => false,
@@ -190,7 +190,7 @@ impl Server {
         }
     }
 
-    /// Takes in what has come and says what is due.
+    /// Handles what has arrived and sends what is due.
     pub(super) fn turn(&mut self) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Fresh(stream) => match self.behaviour {
@@ -211,12 +211,12 @@ impl Server {
         }
     }
 
-    /// Says nothing of any reply until then.
+    /// Suppresses all events of replies until then.
     pub(super) fn omit_replies(&mut self, until: At) {
         self.omits_until = until;
     }
 
-    /// Says up to `count` things that it should not, and tells how many.
+    /// Sends up to `count` malformed messages. Returns how many were sent.
     pub(super) fn send_hostile(&mut self, seed: u64, count: usize) -> usize {
         let Stage::Open(socket) = &mut self.stage else { return 0 };
         if self.confirmed.is_none() || self.closing || flush(socket).is_err() {
@@ -265,7 +265,7 @@ impl Server {
             let bytes = STANDARD.decode(event["audio"].as_str().unwrap()).unwrap();
             let samples = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
             let mut invariants = self.invariants.borrow_mut();
-            // It takes one way to learn of it, and one for the sound.
+            // One way for the confirmation, and one for the audio sent after it.
             let known =
                 self.confirmed.is_some_and(|(at, latency)| now >= at + 2 * latency.min(self.link.latency()));
             invariants.microphone_audio(context.lit, known, now);
@@ -333,7 +333,7 @@ impl Server {
         }
     }
 
-    /// Writes into every sample of a delta whose it is.
+    /// Replaces every sample of a delta by its reply's value. Returns the event and the reply's number.
     fn encode_source(&mut self, event: &str) -> (String, usize) {
         let mut event: Value = serde_json::from_str(event).unwrap();
         let (name, item) = (event["response_id"].as_str().unwrap(), event["item_id"].as_str().unwrap());

@@ -1,7 +1,7 @@
-//! A sound card in virtual time: a microphone or a speaker that has a clock of its own, can be pulled out, stand
-//! still, and be woken late.
+//! A simulated sound device: a microphone or a speaker with its own clock that can be unplugged, stall, hang, or have
+//! its thread woken late.
 //!
-//! The loops that drive it are the shipped ones; where they wait for a card, the rest of the world has its turn.
+//! The shipped audio loops drive it. Where they wait for a device, the scheduler runs the other parts.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -24,14 +24,14 @@ use super::invariants::{Invariants, SPEECH_BASE, SPEECH_WRAP_MS};
 pub(super) const PERIOD_FRAMES: usize = 240;
 const QUEUE_FRAMES: usize = 480;
 const BUFFER_FRAMES: usize = 960;
-/// A second of sound, as the lanes have it.
+/// The lanes' sample rate.
 const RATE_HZ: f64 = 24_000.0;
-/// How long a card that stands still is waited for, as the shipped card's watch does.
+/// How long a stalled device is waited for, about as with the shipped stall detector.
 const STALL_LIMIT: At = 2 * S;
 const REST_WAIT: At = 5 * MS;
 const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
 
-/// One device of a card, and a hand on its plug.
+/// One device of a card, for its loop and for fault injection.
 #[derive(Clone)]
 pub(super) struct SoundCard(Rc<RefCell<State>>);
 
@@ -41,7 +41,7 @@ struct State {
     rng: Rng,
     invariants: Rc<RefCell<Invariants>>,
     speech: Rc<RefCell<SpeechSpan>>,
-    /// Frames a nanosecond, by the card's own clock.
+    /// By the card's own clock.
     frames_per_ns: f64,
     plugged: bool,
     stalled_until: At,
@@ -50,24 +50,24 @@ struct State {
     limit: Option<At>,
     next_try: Option<At>,
     changed: bool,
-    /// When the loop wants its turn.
+    /// When the loop is to be polled next.
     wake: Option<At>,
     stream: Option<StreamState>,
 }
 
-/// A device that runs, or is about to.
+/// An open PCM stream.
 struct StreamState {
     started: Option<At>,
-    /// Frames moved by the card since it started.
+    /// Frames transferred by the card since the start.
     moved: u64,
-    /// Frames moved since it was opened.
+    /// Frames transferred since the stream was opened.
     total: u64,
     queued: VecDeque<i16>,
     xrun: bool,
     waiting_since: Option<At>,
 }
 
-/// When the owner speaks.
+/// When the user speaks.
 #[derive(Debug, Default)]
 pub(super) struct SpeechSpan {
     pub(super) from: At,
@@ -102,12 +102,12 @@ impl SoundCard {
         })))
     }
 
-    /// The device that a speaker's loop begins with.
+    /// Returns the device that the playback loop starts with.
     pub(super) fn device(&self) -> SimDevice {
         SimDevice(self.clone())
     }
 
-    /// It is pulled out or put in, and the kernel tells of it or does not.
+    /// Plugs or unplugs the device, with or without a hot-plug event.
     pub(super) fn plug(&self, plugged: bool, announced: bool) {
         let mut state = self.0.borrow_mut();
         state.plugged = plugged;
@@ -117,34 +117,34 @@ impl SoundCard {
         }
     }
 
-    /// The card's clock stands still until then.
+    /// Stops the card's clock until then.
     pub(super) fn stall(&self, until: At) {
         let mut state = self.0.borrow_mut();
         state.advance();
         state.stalled_until = until;
     }
 
-    /// Its thread is woken late until then, by up to 60 ms.
+    /// Wakes its thread up to 60 ms late until then.
     pub(super) fn delay(&self, until: At) {
         self.0.borrow_mut().late_until = until;
     }
 
-    /// Whatever is asked of its driver is answered only then.
+    /// Blocks all calls into its driver until then.
     pub(super) fn hang(&self, until: At) {
         self.0.borrow_mut().hung_until = until;
     }
 
-    /// When its loop wants its turn; `None` while only the bell can wake it.
+    /// Returns when its loop is to be polled; `None` while only its eventfd can wake it.
     pub(super) fn wake(&self) -> Option<At> {
         self.0.borrow().wake
     }
 
-    /// Tells whether the device is open.
+    /// Returns whether the device is open.
     pub(super) fn is_open(&self) -> bool {
         self.0.borrow().stream.is_some()
     }
 
-    /// Tells whether all it does is to play silence.
+    /// Returns whether it plays nothing but silence.
     pub(super) fn is_silent(&self) -> bool {
         let state = self.0.borrow();
         state
@@ -153,7 +153,7 @@ impl SoundCard {
             .is_none_or(|stream| !stream.xrun && stream.queued.iter().all(|sample| *sample == 0))
     }
 
-    /// Stops the card's clock for a while of which nobody will ever know: it is silent, and stays so.
+    /// Advances past `time` without playing it: the device is silent and stays so, so nothing observable is skipped.
     pub(super) fn skip(&self, time: At) {
         let state = &mut *self.0.borrow_mut();
         if let Some(StreamState { started: Some(started), .. }) = &mut state.stream {
@@ -179,13 +179,13 @@ impl SoundCard {
 }
 
 impl State {
-    /// Lets the card's clock catch up with the world's.
+    /// Transfers the frames that are due by the card's clock.
     fn advance(&mut self) {
         let now = self.clock.now();
         let Some(stream) = &mut self.stream else { return };
         let Some(started) = stream.started else { return };
         if now < self.stalled_until {
-            // It goes on from where it stood still.
+            // After the stall it continues with the next frame.
             stream.started = Some(now - (stream.moved as f64 / self.frames_per_ns) as At);
             return;
         }
@@ -193,7 +193,7 @@ impl State {
         let fresh = due.saturating_sub(stream.moved);
         match self.direction {
             Direction::Capture => {
-                // What is read is taken off; more than the buffer holds is an overrun.
+                // `read` consumes the frames; more than the buffer holds is an overrun.
                 stream.xrun |= fresh > BUFFER_FRAMES as u64;
             }
             Direction::Playback => {
@@ -212,7 +212,7 @@ impl State {
         }
     }
 
-    /// How late the thread is woken: hardly, but for bad times.
+    /// Returns the thread's wake-up delay: under 0.25 ms, or up to 60 ms while a fault delays it.
     fn lateness(&mut self) -> At {
         if self.clock.now() < self.late_until {
             return self.rng.u64(0..60 * MS);
@@ -220,12 +220,12 @@ impl State {
         50 * US + self.rng.u64(0..200 * US)
     }
 
-    /// When the card will have moved `frames` in all since it started.
+    /// Returns when the card will have transferred `frames` since the start.
     fn moved_at(&self, stream: &StreamState, frames: u64) -> Option<At> {
         stream.started.map(|started| started + (frames as f64 / self.frames_per_ns).ceil() as At)
     }
 
-    /// When the loop's turn comes if nothing rings.
+    /// Returns when the loop is to be polled if its eventfd is not notified.
     fn turn_at(&mut self, resting: bool) -> At {
         let (now, lateness) = (self.clock.now(), self.lateness());
         let Some(stream) = &self.stream else { return now };
@@ -321,7 +321,7 @@ impl DeviceSource for SoundCard {
     }
 }
 
-/// The device while it is open.
+/// An open device.
 pub(super) struct SimDevice(SoundCard);
 
 impl Drop for SimDevice {
@@ -334,7 +334,7 @@ impl Drop for SimDevice {
     }
 }
 
-/// The device while it moves.
+/// A running stream.
 pub(super) struct SimStream(SoundCard);
 
 impl ActiveStream for SimStream {
@@ -396,7 +396,7 @@ impl CaptureDevice for SimStream {
                     state.invariants.borrow_mut().user_spoke(ms);
                     f32::from(SPEECH_BASE + (ms % SPEECH_WRAP_MS) as u16)
                 } else {
-                    // The last bit is noise: a microphone that gives the same twice is taken for a broken one.
+                    // The last bit is noise: repeated blocks would be detected as a dead input.
                     3.0 + (stream.total + place as u64)
                         .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                         .leading_zeros()

@@ -1,6 +1,6 @@
-//! The scheduler: one thread, one clock, and everybody's turn when it comes.
+//! The scheduler: runs every part of the simulation on one thread and advances the clock to the next event.
 //!
-//! It moves time to whatever happens next. Nothing in it is random: what happens is the plan's and the seed's.
+//! All randomness comes from the seed.
 
 mod final_check;
 mod heap;
@@ -35,43 +35,44 @@ use crate::allocator::as_device;
 use final_check::FinalCheck;
 pub(crate) use heap::Heap;
 
-/// How long after the last fault the device must be at rest, with a link: the longest wait for the next dial
-/// and the longest dial before it.
+/// How long after the last fault the device must be idle with a link: the longest backoff and the longest dial before
+/// it.
 pub(crate) const REST_LIMIT: Duration = Duration::from_secs(70);
-/// Turns of anybody that one moment may have.
+/// How often the parts may run without time passing.
 const MAX_TURNS_PER_MOMENT: usize = 5000;
-/// How long after the session's turn a silent speaker may have something to say.
+/// How long after a turn of the session a silent speaker may still start to play.
 const ACTIVE_AFTER_TURN: At = 60 * MS;
-/// How late the capture thread may close its device: as late as it may be woken.
+/// How late the capture thread may close its device: its longest wake-up delay.
 const CLOSE_LIMIT: At = 65 * MS;
-/// How long anything may be waited for without a word: the longest dial, and the configuration, and a margin.
+/// How long a phase may last: the longest dial, the session's configuration, and a margin.
+
 const PHASE_LIMIT: At = 75 * S;
-/// What became of a life.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Simulation {
     pub(crate) simulated: Duration,
     pub(crate) turns: u64,
     pub(crate) replies: usize,
-    /// What the service said that it should not have.
+    /// Malformed messages that the service sent.
     pub(crate) hostile_frames: usize,
     pub(crate) digest: u64,
-    /// From the last fault to rest with a link.
+    /// From the last fault to an idle device with a link.
     pub(crate) recovery: Option<Duration>,
-    /// What the light first said of the fault, and how long after it began.
+    /// What the light first showed of the fault, and how long after its start.
     pub(crate) shown: Option<(Duration, &'static str)>,
-    /// Sounds that were heard and are of no reply.
+    /// Tones played: sounds of no reply.
     pub(crate) tones: u64,
     pub(crate) heap: Heap,
-    /// The first promise that was broken, and when.
+    /// The first invariant that was violated, and when.
     pub(crate) violation: Option<String>,
 }
 
-/// Lives the life of `plan`, with a word about every turn of the session to `tell`.
+/// Simulates `scenario` and calls `trace` with a line for every turn of the session.
 pub(crate) fn simulate(scenario: &Scenario, trace: Option<&mut dyn FnMut(&str)>) -> Simulation {
     World::new(scenario).simulate(trace)
 }
 
-/// A sound thread's loop, on no thread.
+/// An audio thread's loop, polled by the scheduler.
 type AudioLoop = Pin<Box<dyn Future<Output = Result<(), AudioError>>>>;
 
 struct World<'a> {
@@ -95,7 +96,7 @@ struct World<'a> {
     next_action: usize,
     injected: Vec<(At, Action)>,
     buttons_changed: bool,
-    /// The loops may have been rung.
+    /// The session may have notified the audio loops.
     notified: bool,
     session_turn: At,
     interrupted: Option<At>,
@@ -110,11 +111,11 @@ struct World<'a> {
     muted_since: Option<At>,
     /// The device has had a session.
     had_session: bool,
-    /// Nobody asks the program to end.
+    /// Kept open, so that the session sees no signal.
     _signals: UnixStream,
 }
 
-/// How a dial will end.
+/// How a dial ends.
 #[derive(Clone, Debug)]
 enum DialOutcome {
     Connects(ServerBehaviour),
@@ -124,7 +125,7 @@ enum DialOutcome {
 impl<'a> World<'a> {
     fn new(scenario: &'a Scenario) -> Self {
         let mut rng = Rng::with_seed(!scenario.seed);
-        let heap = Heap::new(scenario.calm_at, scenario.has_sane_service());
+        let heap = Heap::new(scenario.faults_end, scenario.has_sane_service());
         let clock = Clock::default();
         let (invariants, speech) =
             (Rc::<RefCell<Invariants>>::default(), Rc::<RefCell<SpeechSpan>>::default());
@@ -147,7 +148,7 @@ impl<'a> World<'a> {
         });
         Self {
             scenario,
-            final_check: FinalCheck::Recovering { until: scenario.calm_at + REST_LIMIT.as_nanos() as At },
+            final_check: FinalCheck::Recovering { until: scenario.faults_end + REST_LIMIT.as_nanos() as At },
             clock,
             rng,
             invariants,
@@ -212,7 +213,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Lets everything happen that can happen at this moment.
+    /// Runs all parts until none has anything to do at this time.
     fn run_until_idle(&mut self, trace: &mut Option<&mut dyn FnMut(&str)>) {
         let mut busy = [false; 4];
         for _ in 0..MAX_TURNS_PER_MOMENT {
@@ -221,12 +222,12 @@ impl<'a> World<'a> {
                 return;
             }
         }
-        let names = ["the owner", "the network", "the audio", "the session"].into_iter().zip(busy);
+        let names = ["the scenario", "the network", "the audio", "the session"].into_iter().zip(busy);
         let names: Vec<_> = names.filter_map(|(name, busy)| busy.then_some(name)).collect();
         self.invariants.borrow_mut().livelock(self.clock.now(), &names.join(" and "));
     }
 
-    /// When something happens next.
+    /// Returns the time of the next event.
     fn next(&self) -> Option<At> {
         let now = self.clock.now();
         let servers = self.servers.iter().flat_map(|server| [server.next(), server.link.next()]).flatten();
@@ -241,7 +242,7 @@ impl<'a> World<'a> {
         let others = others.into_iter().flatten().chain(servers).min();
         let Some(wake) = self.speaker.wake() else { return others };
         match others {
-            // Silence that nobody interrupts needs no samples.
+            // Uninterrupted silence needs no samples.
             Some(other) if other > wake && self.can_skip() => {
                 self.speaker.skip(other - wake);
                 Some(other)
@@ -326,7 +327,7 @@ impl<'a> World<'a> {
                 busy = true;
             }
         }
-        // What neither end holds is gone.
+        // Connections that the device has closed are dropped.
         let digest = &mut self.digest;
         self.servers.retain(|server| {
             let kept = server.link.is_held();
@@ -335,7 +336,7 @@ impl<'a> World<'a> {
             }
             kept
         });
-        // A session that will end may have a second one beside it.
+        // A session near its end may have a second one beside it.
         let most = if self.servers.iter().any(Server::is_ending) { 2 } else { 1 };
         let held = self.servers.len();
         self.invariants.borrow_mut().check_links(held, most, now);
@@ -346,7 +347,7 @@ impl<'a> World<'a> {
         let now = self.clock.now();
         self.invariants.borrow_mut().dialled(now);
         let bad = now < self.outage_until;
-        // Where one fault is timed no other must come between.
+        // A measured fault must stay the only one.
         let short =
             self.scenario.short_sessions || (self.scenario.fault_at.is_none() && self.rng.u32(0..4) == 0);
         let how = match (bad, self.outage, self.rng.u32(0..4)) {
@@ -367,9 +368,7 @@ impl<'a> World<'a> {
 
     fn connect(&mut self, number: u64, outcome: DialOutcome) {
         let result = match outcome {
-            DialOutcome::Fails => {
-                Err(ConnectError { is_setup: false, sentence: "nobody answers".to_owned() })
-            }
+            DialOutcome::Fails => Err(ConnectError { is_setup: false, sentence: "no answer".to_owned() }),
             DialOutcome::Connects(behaviour) => {
                 let (device_end, server_end) = network::connection(&self.clock, self.latency);
                 let device_end = device_end.with_context(Arc::clone(&self.write_context));
@@ -458,34 +457,36 @@ impl<'a> World<'a> {
         }
         let is_lasting_fault = facts.fault.is_some_and(|(fault, _)| fault.is_lasting());
         let alive = self.servers.iter().all(|server| server.link.is_alive());
-        if now > self.scenario.calm_at
+        if now > self.scenario.faults_end
             && self.recovery.is_none()
             && !is_lasting_fault
             && alive
             && self.is_idle()
         {
-            self.recovery = Some(now - self.scenario.calm_at);
+            self.recovery = Some(now - self.scenario.faults_end);
         }
     }
 
-    /// While the owner has cut the microphone off, its device is closed; what was said is sent where nothing goes
-    /// wrong; and nothing is waited for without end.
+    /// Checks that a muted microphone is closed, that speech is sent in a run without faults, and that no phase lasts
+    /// for ever.
     fn check(&mut self) {
         let now = self.clock.now();
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.invariants.borrow_mut().open_while_muted(now);
         }
-        if self.scenario.short_sessions && now < self.scenario.calm_at {
+        if self.scenario.short_sessions && now < self.scenario.faults_end {
             self.invariants.borrow_mut().check_all_sent(now);
             let state = self.session.conversation().state();
             self.had_session |= !matches!(state, State::Offline | State::Connecting);
             if self.had_session && matches!(state, State::Offline | State::Connecting) {
-                self.invariants.borrow_mut().stuck(now, &format!("{state:?}, although nothing went wrong"));
+                self.invariants.borrow_mut().stuck(now, &format!("{state:?} without a fault"));
             }
         }
         let (state, since) = (self.session.light().state, self.session.light().since.as_nanos());
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
-            self.invariants.borrow_mut().stuck(now, &format!("{state:?} for more than a minute"));
+            self.invariants
+                .borrow_mut()
+                .stuck(now, &format!("{state:?} for more than {} s", PHASE_LIMIT / S));
         }
     }
 }

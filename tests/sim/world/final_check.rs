@@ -1,4 +1,4 @@
-//! The proof that nothing is stuck: once nothing goes wrong any more, at rest, a turn, at rest again.
+//! The check at the end of a run that nothing is stuck: idle after the last fault, one turn, idle again.
 
 use mynah::conversation::{Mode, State};
 
@@ -6,14 +6,14 @@ use super::World;
 use crate::sim::clock::{At, MS, S};
 use crate::sim::scenario::{Action, MUTE, TALK};
 
-/// How long a turn may take, from the owner's last word to the reply's first.
+/// How long a turn may take, from the end of the user's speech to the start of the reply.
 const REPLY_LIMIT: At = 15 * S;
-/// How long the device may take to be at rest again: the reply, and the quiet that ends a conversation.
+/// How long the device may take to be idle again: the reply, and the quiet that ends a conversation.
 const END_LIMIT: At = 30 * S;
-/// What the owner says to see whether it still works.
+/// The duration of the user's speech in this turn.
 const TEST_TURN: At = 1200 * MS;
 
-/// How far the proof has come.
+/// The step of the check, and when it is judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum FinalCheck {
     Recovering { until: At },
@@ -23,7 +23,7 @@ pub(super) enum FinalCheck {
 }
 
 impl World<'_> {
-    /// After the calm: at rest, a turn, at rest again.
+    /// Judges the current step when it is due and starts the next one.
     pub(super) fn advance_final_check(&mut self) {
         let now = self.clock.now();
         if now < self.final_check_at() || self.over {
@@ -34,7 +34,7 @@ impl World<'_> {
         self.final_check = match self.final_check {
             FinalCheck::Recovering { .. } => {
                 if !self.is_idle() {
-                    stuck(&format!("{state:?} so long after the last fault"));
+                    stuck(&format!("{state:?} {} s after the last fault", super::REST_LIMIT.as_secs()));
                 }
                 if self.session.conversation().muted() {
                     self.press(now, MUTE, 100 * MS);
@@ -43,7 +43,7 @@ impl World<'_> {
             }
             FinalCheck::Idle { .. } => {
                 if self.session.conversation().muted() {
-                    stuck("the button does not unmute");
+                    stuck("the mute button does not unmute");
                 }
                 match self.scenario.mode {
                     Mode::Open => {}
@@ -67,7 +67,7 @@ impl World<'_> {
             }
             FinalCheck::AwaitingIdle { .. } => {
                 if !self.is_idle() {
-                    stuck(&format!("{state:?} so long after a reply"));
+                    stuck(&format!("{state:?} {} s after the reply", END_LIMIT / S));
                 }
                 if self.scenario.short_sessions {
                     self.invariants.borrow_mut().check_all_played(now);

@@ -1,6 +1,6 @@
-//! The memory of the device alone: what was asked for in its turns and is not freed, whoever is to free it.
+//! The memory of the device alone: bytes allocated in its turns and not freed, on whichever side they are freed.
 //!
-//! It counts what is asked of the allocator. What of it is resident is the machine's affair.
+//! It counts allocations, not resident memory.
 
 use std::fmt;
 
@@ -9,30 +9,30 @@ use mynah::transport::INBOUND_BYTES;
 use crate::allocator::device_bytes;
 use crate::sim::clock::At;
 
-/// The most that a device holds: its rings, its recorder, ten seconds of speech for the service, and a reply of
-/// which everything has come before any of it was heard.
+/// The most that a device may hold: its rings, its recorder, ten seconds of speech for the service, and a whole reply
+/// that has arrived before any of it is played.
 const LIMIT_BYTES: isize = 4 * 1024 * 1024;
-/// What it may hold more at its end than in the least moment of its first quarter: the last turns in words, and
-/// what a long reply and an outage leave to the next one, empty. Hours of talk make smaller leaks seen: `--memory`.
+/// By how much the end may exceed the minimum of the first quarter: the text of the last turns, and buffers that a long
+/// reply and an outage have grown. `--memory` finds smaller leaks in hours of conversation.
 const GROWTH_BYTES: isize = 1024 * 1024;
 
-/// What a device has held.
+/// The memory of a device over a run, in bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Heap {
-    /// Before there was a device.
+    /// Counted before the device was created.
     outside_bytes: isize,
-    /// A quarter of the life.
+    /// A quarter of the run.
     quarter: At,
-    /// What the service may have it hold besides: the longest message there is.
+    /// The longest message, which a hostile service may make it hold in addition.
     message_bytes: isize,
-    /// The least that was held in the first quarter.
+    /// The minimum of the first quarter.
     baseline: isize,
     pub(crate) peak: isize,
     last: isize,
 }
 
 impl Heap {
-    /// Begins before there is a device, whose life is so long, with a service that is well or not.
+    /// Starts counting, before the device is created.
     pub(super) fn new(length: At, sane_service: bool) -> Self {
         let message_bytes = if sane_service { 0 } else { INBOUND_BYTES as isize };
         Self {
@@ -45,7 +45,7 @@ impl Heap {
         }
     }
 
-    /// Takes note, and says what is wrong with it.
+    /// Records what is held now. Returns a message if it exceeds the limit.
     pub(super) fn record(&mut self, now: At) -> Option<String> {
         self.last = device_bytes() - self.outside_bytes;
         self.peak = self.last.max(self.peak);
@@ -53,19 +53,21 @@ impl Heap {
             self.baseline = self.last.min(self.baseline);
         }
         let limit = LIMIT_BYTES + self.message_bytes;
-        (self.last > limit).then(|| format!("{} bytes are held, and {limit} are the peak", self.last))
+        (self.last > limit).then(|| format!("{} bytes are held; the limit is {limit}", self.last))
     }
 
-    /// At the end, at rest: says what is wrong with what is held now.
+    /// Returns a message if an idle device holds too much more than at the beginning.
     pub(super) fn growth_error(&self) -> Option<String> {
         let grown = self.last - self.baseline;
-        (grown > GROWTH_BYTES).then(|| format!("{grown} bytes more are held than at the beginning"))
+        (grown > GROWTH_BYTES).then(|| {
+            format!("{grown} bytes more are held than at the beginning; the limit is {GROWTH_BYTES}")
+        })
     }
 }
 
 impl fmt::Display for Heap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [baseline, peak, last] = [self.baseline, self.peak, self.last].map(|bytes| bytes / 1024);
-        write!(f, "{baseline} KiB held at baseline in the first quarter, {peak} at peak, {last} at the end")
+        write!(f, "{baseline} KiB at least in the first quarter, {peak} KiB at most, {last} KiB at the end")
     }
 }
