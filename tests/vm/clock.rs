@@ -41,9 +41,9 @@ pub(crate) fn ms_between(from: u64, to: u64) -> f64 {
 }
 
 /// Numbers without a pattern, the same in every run: they place events everywhere between two ticks.
-pub(crate) struct Dice(u64);
+pub(crate) struct Random(u64);
 
-impl Dice {
+impl Random {
     pub(crate) fn new() -> Self {
         Self(0x9e37_79b9_7f4a_7c15)
     }

@@ -2,14 +2,14 @@
 //!
 //! On the loopback card nobody speaking is a row of zeros, as from a microphone that is cut off.
 
-use crate::cable::Mouth;
 use crate::clock::{self, now};
 use crate::device::Device;
 use crate::latency::counter;
+use crate::loopback::SoundSource;
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
-const NAME: &str = "deaf";
+const NAME: &str = "dead-input";
 /// What every fault is to be noticed and mended within.
 const GOAL: Goal = Goal::Max(2_000.0);
 
@@ -28,7 +28,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
         (Some(_), None) => table.fail(NAME, "zeros were not noticed in 5 s"),
     }
     clock::sleep_ms(10_000);
-    let mouth = Mouth::speak(counter);
+    let source = SoundSource::start(counter);
     let spoken = now();
     match device.says("the microphone hears again", spoken, 20_000) {
         Some(line) => {
@@ -37,7 +37,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
         None => table.fail(NAME, "the microphone was not heard again in 20 s"),
     }
     let ended = device.leave();
-    mouth.end();
+    source.stop();
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
 }

@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cable::{MICROPHONE, SPEAKER};
 use crate::clock::{self, now};
+use crate::loopback::{MICROPHONE, SPEAKER};
 
 /// A line of standard output or standard error.
 #[derive(Clone)]
@@ -67,9 +67,9 @@ impl Device {
     }
 
     /// Waits until it says `words` at or after `since`.
-    pub(crate) fn says(&self, words: &str, since: u64, patience_ms: u64) -> Option<Line> {
+    pub(crate) fn says(&self, words: &str, since: u64, timeout_ms: u64) -> Option<Line> {
         let find = || self.lines().into_iter().find(|line| line.at >= since && line.text.contains(words));
-        clock::until(patience_ms, || find().is_some());
+        clock::until(timeout_ms, || find().is_some());
         find()
     }
 
@@ -80,8 +80,8 @@ impl Device {
     }
 
     /// Waits for its end; who does not end in time is ended, without an exit code.
-    pub(crate) fn ended(mut self, patience_ms: u64) -> Ended {
-        let end = now() + patience_ms * clock::MS;
+    pub(crate) fn ended(mut self, timeout_ms: u64) -> Ended {
+        let end = now() + timeout_ms * clock::MS;
         while matches!(self.process.try_wait(), Ok(None)) {
             if now() >= end {
                 let _ = self.process.kill();

@@ -14,7 +14,7 @@ use crate::clock::{now, sleep_ns};
 
 const CONFIG: &str = "/sys/kernel/config/gpio-sim/vm";
 /// How often a watched line is looked at, nanoseconds.
-const LOOK_NS: u64 = 100_000;
+const POLL_NS: u64 = 100_000;
 
 /// A chip of simulated lines.
 pub(crate) struct Chip {
@@ -78,12 +78,12 @@ impl Chip {
     }
 
     /// Watches a line until the watch ends.
-    pub(crate) fn watch(&self, name: &str) -> Watch {
-        let over = Arc::new(AtomicBool::new(false));
+    pub(crate) fn watch(&self, name: &str) -> LineWatch {
+        let stopped = Arc::new(AtomicBool::new(false));
         let value = File::open(self.file(name, "value")).expect("a line that can be looked at");
-        let told = Arc::clone(&over);
-        let thread = std::thread::Builder::new().name("eye".to_owned());
-        Watch { over, thread: thread.spawn(move || watch(&value, &told)).expect("a thread") }
+        let stop = Arc::clone(&stopped);
+        let thread = std::thread::Builder::new().name("line-watch".to_owned());
+        LineWatch { stopped, thread: thread.spawn(move || watch(&value, &stop)).expect("a thread") }
     }
 
     fn pull(&self, name: &str, to: &str) -> u64 {
@@ -111,13 +111,13 @@ impl Drop for Chip {
 }
 
 /// Someone who looks at a line.
-pub(crate) struct Watch {
-    over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Change>>,
+pub(crate) struct LineWatch {
+    stopped: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<LineChange>>,
 }
 
 /// A line has changed, somewhere between two looks.
-pub(crate) struct Change {
+pub(crate) struct LineChange {
     /// When it was last seen as it had been.
     pub(crate) before: u64,
     /// When it was first seen as it is.
@@ -125,27 +125,27 @@ pub(crate) struct Change {
     pub(crate) high: bool,
 }
 
-impl Watch {
+impl LineWatch {
     /// Stops looking; the first of the changes is what the line was at the beginning.
-    pub(crate) fn end(self) -> Vec<Change> {
-        self.over.store(true, Relaxed);
-        self.thread.join().expect("the eye does not panic")
+    pub(crate) fn end(self) -> Vec<LineChange> {
+        self.stopped.store(true, Relaxed);
+        self.thread.join().expect("the watching thread does not panic")
     }
 }
 
-fn watch(value: &File, over: &AtomicBool) -> Vec<Change> {
-    let mut changes: Vec<Change> = Vec::new();
+fn watch(value: &File, stopped: &AtomicBool) -> Vec<LineChange> {
+    let mut changes: Vec<LineChange> = Vec::new();
     let mut before = now();
-    while !over.load(Relaxed) {
+    while !stopped.load(Relaxed) {
         let begun = now();
         let mut text = [0];
         value.read_exact_at(&mut text, 0).expect("the line stays");
         let high = text == *b"1";
         if changes.last().is_none_or(|last| last.high != high) {
-            changes.push(Change { before, after: now(), high });
+            changes.push(LineChange { before, after: now(), high });
         }
         before = begun;
-        sleep_ns(LOOK_NS);
+        sleep_ns(POLL_NS);
     }
     changes
 }

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::fs;
 
-use crate::cable::Mouth;
 use crate::clock;
 use crate::device::Device;
 use crate::load::Load;
+use crate::loopback::SoundSource;
 use crate::table::{Goal, Table};
 use crate::talk::recorded;
 
@@ -24,7 +24,7 @@ pub(crate) fn run(table: &mut Table, long: bool) {
     let voice = recorded();
     let device = Device::start(NAME, &["--parrot"]);
     table.expect(NAME, device.says("listening", 0, 3_000).is_some(), "it did not listen within 3 s");
-    let mouth = Mouth::speak(move |place| voice[place as usize % voice.len()]);
+    let source = SoundSource::start(move |place| voice[place as usize % voice.len()]);
     clock::sleep_ms(1_000);
     enter(table, "idle", &trace(listen_ms));
     let load = Load::begin();
@@ -32,7 +32,7 @@ pub(crate) fn run(table: &mut Table, long: bool) {
     enter(table, "load", &trace(listen_ms));
     drop(load);
     let ended = device.leave();
-    mouth.end();
+    source.stop();
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
 }

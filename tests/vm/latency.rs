@@ -3,10 +3,10 @@
 //! The mouth counts, so every sample tells when it was in the air; the replies count too, so what the ear
 //! hears tells which sample it is and where a fade begins.
 
-use crate::bare::{self, Card};
-use crate::cable::{Ear, Mouth, RATE_HZ, TICK_FRAMES, Take, span};
-use crate::clock::{self, Dice, MS, ms_between};
+use crate::card_cost::{self, CardCost};
+use crate::clock::{self, MS, Random, ms_between};
 use crate::device::Device;
+use crate::loopback::{RATE_HZ, Recording, SoundRecorder, SoundSource, TICK_FRAMES, span};
 use crate::scripted::events;
 use crate::service::{Append, Service};
 use crate::table::{Goal, Table};
@@ -21,86 +21,87 @@ struct Round {
     first_delta: u64,
     speech_started: u64,
     /// What the service was told was heard, in milliseconds.
-    told: Option<u64>,
+    reported_ms: Option<u64>,
 }
 
 pub(crate) fn run(table: &mut Table, _: bool) {
-    let card = bare::card();
+    let card = card_cost::measure();
     let service = Service::start();
-    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let arguments = service.arguments();
     let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     if service.wait_for_sound(0, 5_000).is_none() {
         table.fail(NAME, "no sample of the microphone came within 5 s");
     }
     clock::sleep_ms(500);
-    let mut dice = Dice::new();
-    let rounds: Vec<Round> = (0..ROUNDS).map(|number| round(&service, number, &mut dice)).collect();
+    let mut random = Random::new();
+    let rounds: Vec<Round> = (0..ROUNDS).map(|number| round(&service, number, &mut random)).collect();
     clock::sleep_ms(300);
     let ended = device.leave();
-    let began = mouth.began();
-    mouth.end();
-    let take = ear.end_of_one();
+    let began = source.began();
+    source.stop();
+    let recording = recorder.stop_single();
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
-    ways(table, &rounds, &take, card);
+    paths(table, &rounds, &recording, card);
     let to_wire = to_wire_ms(&service.log().appends, began);
     let what = "microphone → wire, ms from a period's first sample";
-    table.row(NAME, what, to_wire, Goal::Own(12.0), Some(card.heard));
-    truncations(table, &rounds, &take);
+    table.row(NAME, what, to_wire, Goal::MedianWithoutCard(12.0), Some(card.capture_ms));
+    truncations(table, &rounds, &recording);
 }
 
 /// Lets the service reply and be interrupted.
-fn round(service: &Service, number: usize, dice: &mut Dice) -> Round {
+fn round(service: &Service, number: usize, random: &mut Random) -> Round {
     let names = [format!("user_{number}"), format!("resp_{number}"), format!("item_{number}")];
     let [user, reply, item] = &names;
-    clock::sleep_ns(100 * MS + dice.below_ms(10));
+    clock::sleep_ns(100 * MS + random.below_ms(10));
     service.send(events::user_turn(user).into_iter().skip(usize::from(number > 0)));
     service.send(events::reply_begun(reply, item));
-    clock::sleep_ns(20 * MS + dice.below_ms(10));
+    clock::sleep_ns(20 * MS + random.below_ms(10));
     let mut deltas = events::audio_deltas(reply, item, &reply_samples()).into_iter();
     let first_delta = service.send(deltas.next());
     service.send(deltas);
-    clock::sleep_ns(300 * MS + dice.below_ms(10));
+    clock::sleep_ns(300 * MS + random.below_ms(10));
     let next_user = format!("user_{}", number + 1);
     let speech_started = service.send([events::speech_started(&next_user, 0)]);
-    let told = service.wait_for("conversation.item.truncate", speech_started, 1_000);
-    let told = told.and_then(|(_, event)| event["audio_end_ms"].as_u64());
-    service.send([events::truncated(item, told.unwrap_or(0))]);
+    let reported_ms = service.wait_for("conversation.item.truncate", speech_started, 1_000);
+    let reported_ms = reported_ms.and_then(|(_, event)| event["audio_end_ms"].as_u64());
+    service.send([events::truncated(item, reported_ms.unwrap_or(0))]);
     service.send(events::reply_interrupted(reply, item));
-    Round { first_delta, speech_started, told }
+    Round { first_delta, speech_started, reported_ms }
 }
 
-fn ways(table: &mut Table, rounds: &[Round], take: &Take, card: Card) {
+fn paths(table: &mut Table, rounds: &[Round], recording: &Recording, card: CardCost) {
     let silent = |round: &Round| {
-        let place = take.place(round.speech_started);
+        let place = recording.place(round.speech_started);
         // Who is silent already when he is interrupted has not been stopped by that.
-        (take.samples[place] != 0).then_some(())?;
-        Some(ms_between(round.speech_started, take.heard_at(take.silence_from(place)?)))
+        (recording.samples[place] != 0).then_some(())?;
+        Some(ms_between(round.speech_started, recording.played_at(recording.silence_from(place)?)))
     };
     let silent: Vec<f64> = rounds.iter().filter_map(silent).collect();
     table.expect(NAME, silent.len() == ROUNDS, "not every interruption led to silence");
     let what = "event → silence, ms, the fade of 5 included";
-    table.row(NAME, what, silent, Goal::Median(12.0), Some(card.stopped));
+    table.row(NAME, what, silent, Goal::Median(12.0), Some(card.stop_ms));
     let heard = |round: &Round| {
-        let place = take.sound_from(take.place(round.first_delta))?;
-        Some(ms_between(round.first_delta, take.heard_at(place)))
+        let place = recording.sound_from(recording.place(round.first_delta))?;
+        Some(ms_between(round.first_delta, recording.played_at(place)))
     };
     let heard: Vec<f64> = rounds.iter().filter_map(heard).collect();
     table.expect(NAME, heard.len() == ROUNDS, "not every reply was heard");
     let what = "delta → its first sample, ms";
-    table.row(NAME, what, heard, Goal::Median(25.0), Some(card.played));
+    table.row(NAME, what, heard, Goal::Median(25.0), Some(card.playback_ms));
 }
 
 /// Compares what the service was told with what the ear heard: a period more or less is allowed.
-fn truncations(table: &mut Table, rounds: &[Round], take: &Take) {
+fn truncations(table: &mut Table, rounds: &[Round], recording: &Recording) {
     let differences = rounds.iter().filter_map(|round| {
-        let first = take.sound_from(take.place(round.first_delta))?;
-        let heard = (0..).take_while(|at| take.samples.get(first + at) == Some(&reply_sample(*at))).count();
-        Some((round.told? as f64 - heard as f64 * 1000.0 / RATE_HZ as f64).abs())
+        let first = recording.sound_from(recording.place(round.first_delta))?;
+        let heard =
+            (0..).take_while(|at| recording.samples.get(first + at) == Some(&reply_sample(*at))).count();
+        Some((round.reported_ms? as f64 - heard as f64 * 1000.0 / RATE_HZ as f64).abs())
     });
     let differences: Vec<f64> = differences.collect();
-    table.expect(NAME, differences.len() == ROUNDS, "not every interruption was told to the service");
+    table.expect(NAME, differences.len() == ROUNDS, "not every interruption was reported to the service");
     table.row(NAME, "told − heard at a cut, ms either way", differences, Goal::Max(10.0), None);
 }
 
@@ -108,7 +109,7 @@ fn truncations(table: &mut Table, rounds: &[Round], take: &Take) {
 fn to_wire_ms(appends: &[Append], began: u64) -> Vec<f64> {
     let after_the_start = appends.iter().skip_while(|append| append.at < began + 300 * MS);
     after_the_start
-        .map(|append| ms_between(in_the_air(began, append.at, append.samples[0]), append.at))
+        .map(|append| ms_between(emitted_at(began, append.at, append.samples[0]), append.at))
         .collect()
 }
 
@@ -118,7 +119,7 @@ pub(crate) fn counter(place: u64) -> i16 {
 }
 
 /// Returns when the sample `value` of the counting mouth was in the air, that arrived at `at`.
-pub(crate) fn in_the_air(began: u64, at: u64, value: i16) -> u64 {
+pub(crate) fn emitted_at(began: u64, at: u64, value: i16) -> u64 {
     let newest = (at.saturating_sub(began) as u128 * u128::from(RATE_HZ) / u128::from(clock::S)) as u64;
     // The count goes round in 2.7 s; nothing is under way for that long.
     let newest = newest + TICK_FRAMES as u64;

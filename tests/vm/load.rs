@@ -31,7 +31,7 @@ impl Drop for Load {
 }
 
 /// Is one process of the load.
-pub(crate) fn be(kind: &str) -> ! {
+pub(crate) fn run_worker(kind: &str) -> ! {
     if kind == "memory" { walk() } else { spin() }
 }
 

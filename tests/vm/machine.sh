@@ -185,7 +185,7 @@ pack() {
     printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
     printf 'hosts: files\n' >"$root/etc/nsswitch.conf"
     printf '%s\n' "$shell" >"$root/etc/shell"
-    printf '%s ' "$@" >"$root/etc/words"
+    printf '%s ' "$@" >"$root/etc/vm-arguments"
     chmod +x "$root/init"
     (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$vm/guest.cpio"
     rm -r "$root"

@@ -6,8 +6,7 @@
 #![expect(clippy::expect_used, reason = "what a machine made for it does not have, ends it")]
 #![expect(clippy::disallowed_methods, reason = "it lives in virtual time, and waits in it")]
 
-mod bare;
-mod cable;
+mod card_cost;
 mod clock;
 mod dead_input;
 mod device;
@@ -15,6 +14,7 @@ mod gpio;
 mod jitter;
 mod latency;
 mod load;
+mod loopback;
 mod periods;
 mod peripherals;
 mod refusals;
@@ -63,12 +63,12 @@ const SCENARIOS: &[Scenario] = &[
     Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
     Scenario { name: "suspend", what: "the machine sleeps and wakes", run: suspend::run },
     Scenario {
-        name: "deaf",
+        name: "dead-input",
         what: "a microphone that gives only zeros, and then sound",
         run: dead_input::run,
     },
     Scenario {
-        name: "body",
+        name: "peripherals",
         what: "buttons, a lamp and mute, on lines of the kernel's",
         run: peripherals::run,
     },
@@ -76,31 +76,31 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    if let [flag, kind] = &words[..]
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [flag, kind] = &arguments[..]
         && flag == "--load"
     {
-        load::be(kind);
+        load::run_worker(kind);
     }
-    if words.iter().any(|word| word == "--list") {
+    if arguments.iter().any(|argument| argument == "--list") {
         for Scenario { name, what, .. } in SCENARIOS {
-            println!("{name:<9} {what}");
+            println!("{name:<12} {what}");
         }
         return ExitCode::SUCCESS;
     }
-    if !Path::new("/etc/words").exists() {
+    if !Path::new("/etc/vm-arguments").exists() {
         println!("this runs in the VM's machine: tests/vm/run");
         return ExitCode::SUCCESS;
     }
-    let long = words.iter().any(|word| word == "--long");
-    let named: Vec<&String> = words.iter().filter(|word| !word.starts_with("--")).collect();
-    if let Some(unknown) = named.iter().find(|word| SCENARIOS.iter().all(|one| one.name != **word)) {
+    let long = arguments.iter().any(|argument| argument == "--long");
+    let named: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    if let Some(unknown) = named.iter().find(|argument| SCENARIOS.iter().all(|one| one.name != **argument)) {
         println!("vm: there is no scenario {unknown}; --list lists them");
         return ExitCode::from(2);
     }
     let mut table = Table::default();
     for Scenario { name, what, run } in SCENARIOS {
-        if named.is_empty() || named.iter().any(|word| word == name) {
+        if named.is_empty() || named.iter().any(|argument| argument == name) {
             println!("vm: {name}: {what}");
             let began = clock::now();
             let before = table.failures().len();
@@ -116,8 +116,8 @@ fn main() -> ExitCode {
 }
 
 fn finish(table: &Table) -> ExitCode {
-    println!("\n{}", table.for_people());
-    std::fs::write("out/results.txt", table.for_programs()).expect("room for the results");
+    println!("\n{}", table.to_text());
+    std::fs::write("out/results.txt", table.to_tsv()).expect("room for the results");
     println!("vm: {} of it not as it should be", table.failures().len());
     ExitCode::from(u8::from(!table.failures().is_empty()))
 }

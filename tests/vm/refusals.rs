@@ -2,8 +2,8 @@
 
 use alsa::Direction;
 
-use crate::cable::{MICROPHONE, SPEAKER, open};
 use crate::device::Device;
+use crate::loopback::{MICROPHONE, SPEAKER, open};
 use crate::table::{Goal, Table};
 
 const NAME: &str = "refusals";

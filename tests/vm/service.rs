@@ -100,22 +100,22 @@ impl Service {
     }
 
     /// Waits for a client event of this type at or after `since` and returns it with its time.
-    pub(crate) fn wait_for(&self, kind: &str, since: u64, patience_ms: u64) -> Option<(u64, Value)> {
+    pub(crate) fn wait_for(&self, kind: &str, since: u64, timeout_ms: u64) -> Option<(u64, Value)> {
         let find = || {
             let log = self.log();
             log.events.iter().find(|(at, event)| *at >= since && event["type"] == kind).cloned()
         };
-        clock::until(patience_ms, || find().is_some());
+        clock::until(timeout_ms, || find().is_some());
         find()
     }
 
     /// Waits until sound arrives at or after `since` and returns the time of the first.
-    pub(crate) fn wait_for_sound(&self, since: u64, patience_ms: u64) -> Option<u64> {
+    pub(crate) fn wait_for_sound(&self, since: u64, timeout_ms: u64) -> Option<u64> {
         let find = || {
             let log = self.log();
             log.appends.iter().rev().take_while(|append| append.at >= since).last().map(|append| append.at)
         };
-        clock::until(patience_ms, || find().is_some());
+        clock::until(timeout_ms, || find().is_some());
         find()
     }
 }

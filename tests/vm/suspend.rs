@@ -19,7 +19,7 @@ const REPLY_FRAMES: usize = 120_000;
 const REPLY_WHOLE: &str = " 5000 ms of it heard";
 /// Of the microphone, as the service has it.
 const SECOND: usize = 24_000;
-const PATIENCE_MS: u64 = 8_000;
+const TIMEOUT_MS: u64 = 8_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
     let service = Service::start();
@@ -34,15 +34,15 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     clock::sleep_ms(500);
     sleep_and_wake();
     let awake = now();
-    let whole = clock::until(PATIENCE_MS, || sound_since(&service, awake).is_some());
+    let whole = clock::until(TIMEOUT_MS, || sound_since(&service, awake).is_some());
     match sound_since(&service, awake).filter(|_| whole) {
         Some(late) => table.number(NAME, "awake → microphone on the wire, ms", late, Goal::Max(2_000.0)),
         None => table.fail(NAME, "no second of the microphone came in the 8 s after it woke"),
     }
-    let counted = device.says(" suspends", awake, PATIENCE_MS);
+    let counted = device.says(" suspends", awake, TIMEOUT_MS);
     let counted = counted.is_some_and(|line| !line.text.contains(" 0 suspends"));
     table.expect(NAME, counted, "it did not count that its card was asleep");
-    let told = device.says("of it heard", awake, PATIENCE_MS).map(|line| line.text);
+    let told = device.says("of it heard", awake, TIMEOUT_MS).map(|line| line.text);
     let whole = told.as_ref().is_some_and(|told| told.contains(REPLY_WHOLE));
     table.expect(NAME, whole, &format!("the reply was not heard to its end: {told:?}"));
     let ended = device.leave();

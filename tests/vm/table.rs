@@ -8,7 +8,7 @@ pub(crate) enum Goal {
     /// The median at most this.
     Median(f64),
     /// The median at most this, when the card's part is taken off: for what the card alone may exceed.
-    Own(f64),
+    MedianWithoutCard(f64),
     /// 999 of 1000 at most this.
     P999(f64),
     /// All at most this.
@@ -53,7 +53,7 @@ impl Table {
         let figures = [0.0, 0.5, 0.99, 0.999, 1.0].map(|share| quantile(&values, share));
         let row = Row { scenario, what: what.to_owned(), count: values.len(), figures, goal, card };
         if !row.is_met() {
-            self.fail(scenario, &format!("{what}: {}, the goal is {}", row.judged(), row.goal_in_words()));
+            self.fail(scenario, &format!("{what}: {}, the goal is {}", row.judged_figure(), row.goal_text()));
         }
         self.rows.push(row);
     }
@@ -80,46 +80,46 @@ impl Table {
     }
 
     /// Draws it for people, each scenario's rows together.
-    pub(crate) fn for_people(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let mut text = format!(
-            "{:<9} {:<56} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}  {:<14} {:>8}\n",
+            "{:<12} {:<56} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}  {:<14} {:>8}\n",
             "", "what", "count", "min", "median", "p99", "p99.9", "max", "goal", "card's"
         );
         for row in &self.rows {
             let [min, median, p99, p999, max] = row.figures.map(short);
             let card = row.card.map_or_else(String::new, short);
-            let goal = row.goal_in_words();
+            let goal = row.goal_text();
             let Row { scenario, what, count, .. } = row;
             writeln!(
                 text,
-                "{scenario:<9} {what:<56} {count:>6} {min:>9} {median:>9} {p99:>9} {p999:>9} {max:>9}  {goal:<14} {card:>8}"
+                "{scenario:<12} {what:<56} {count:>6} {min:>9} {median:>9} {p99:>9} {p999:>9} {max:>9}  {goal:<14} {card:>8}"
             )
-            .expect("a string takes all");
+            .expect("a String never fails");
         }
         text
     }
 
     /// Spells it for programs: tabs between the columns.
-    pub(crate) fn for_programs(&self) -> String {
+    pub(crate) fn to_tsv(&self) -> String {
         let mut text = "scenario\twhat\tcount\tmin\tmedian\tp99\tp99.9\tmax\tgoal\tcard\tmet\n".to_owned();
         for row in &self.rows {
             let figures = row.figures.map(|figure| format!("{figure:.4}")).join("\t");
             let card = row.card.map_or_else(String::new, |card| format!("{card:.4}"));
             let Row { scenario, what, count, .. } = row;
-            let (goal, met) = (row.goal_in_words(), row.is_met());
+            let (goal, met) = (row.goal_text(), row.is_met());
             writeln!(text, "{scenario}\t{what}\t{count}\t{figures}\t{goal}\t{card}\t{met}")
-                .expect("a string takes all");
+                .expect("a String never fails");
         }
         text
     }
 }
 
 impl Row {
-    fn judged(&self) -> String {
+    fn judged_figure(&self) -> String {
         let [min, median, _, p999, max] = self.figures;
         short(match self.goal {
             Goal::Median(_) => median,
-            Goal::Own(_) => median - self.card.unwrap_or(0.0),
+            Goal::MedianWithoutCard(_) => median - self.card.unwrap_or(0.0),
             Goal::P999(_) => p999,
             Goal::Min(_) => min,
             Goal::Max(_) | Goal::None => max,
@@ -130,7 +130,7 @@ impl Row {
         let [min, median, _, p999, max] = self.figures;
         match self.goal {
             Goal::Median(most) => median <= most,
-            Goal::Own(most) => median - self.card.unwrap_or(0.0) <= most,
+            Goal::MedianWithoutCard(most) => median - self.card.unwrap_or(0.0) <= most,
             Goal::P999(most) => p999 <= most,
             Goal::Max(most) => max <= most,
             Goal::Min(least) => min >= least,
@@ -138,10 +138,10 @@ impl Row {
         }
     }
 
-    fn goal_in_words(&self) -> String {
+    fn goal_text(&self) -> String {
         match self.goal {
             Goal::Median(most) => format!("median ≤ {most}"),
-            Goal::Own(most) => format!("own ≤ {most}"),
+            Goal::MedianWithoutCard(most) => format!("own ≤ {most}"),
             Goal::P999(most) => format!("p99.9 ≤ {most}"),
             Goal::Max(most) => format!("all ≤ {most}"),
             Goal::Min(least) => format!("all ≥ {least}"),

@@ -2,9 +2,9 @@
 
 use std::io::Cursor;
 
-use crate::cable::{Ear, Mouth, RATE_HZ, Take};
 use crate::clock;
 use crate::device::{Device, Ended};
+use crate::loopback::{RATE_HZ, Recording, SoundRecorder, SoundSource};
 use crate::table::{Goal, Table};
 
 const NAME: &str = "talk";
@@ -17,25 +17,26 @@ const HUM: i16 = 4;
 const PAUSE_FRAMES: usize = 12_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
-    let ear = Ear::listen();
+    let recorder = SoundRecorder::start();
     let device = Device::start(NAME, &["--parrot"]);
     table.expect(NAME, device.says("listening", 0, 3_000).is_some(), "it did not listen within 3 s");
     let voice = recorded();
-    let mouth = Mouth::speak(move |place| voice.get(place as usize).copied().unwrap_or_else(|| hum(place)));
+    let source =
+        SoundSource::start(move |place| voice.get(place as usize).copied().unwrap_or_else(|| hum(place)));
     clock::sleep_ms(TALK_MS);
     let ended = device.leave();
-    mouth.end();
-    judge(table, &ended, &ear.end_of_one());
+    source.stop();
+    judge(table, &ended, &recorder.stop_single());
 }
 
-fn judge(table: &mut Table, ended: &Ended, take: &Take) {
+fn judge(table: &mut Table, ended: &Ended, recording: &Recording) {
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
     for (words, count) in [("you: (", 3), ("mynah: I heard", 3), ("time: reply", 3)] {
         let said = ended.count(words);
         table.expect(NAME, said == count, &format!("it said {said} times, not {count} times: {words}"));
     }
-    let replies = replies(&take.samples);
+    let replies = replies(&recording.samples);
     table.expect(NAME, replies.len() == 3, &format!("{} replies were heard, not 3", replies.len()));
     let told = ended.lines.iter().find(|line| line.text.contains("after the interruption"));
     let told =

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::cable::{Ear, Mouth};
 use crate::clock::{self, now};
 use crate::device::Device;
 use crate::latency::{counter, reply_sample};
+use crate::loopback::{SoundRecorder, SoundSource};
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
@@ -18,7 +18,7 @@ const AWAY_MS: u64 = 1_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
     let service = Service::start();
-    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let arguments = service.arguments();
     let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
@@ -43,12 +43,12 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     reply(&service, 1);
     clock::sleep_ms(2_500);
     let ended = device.leave();
-    mouth.end();
-    let heard = ear.end().iter().any(|take| {
-        let place = take.place(asked);
-        take.samples.len() > place
-            && take.sound_from(place).is_some_and(|from| {
-                (0..REPLY_FRAMES).all(|at| take.samples.get(from + at) == Some(&reply_sample(at)))
+    source.stop();
+    let heard = recorder.stop().iter().any(|recording| {
+        let place = recording.place(asked);
+        recording.samples.len() > place
+            && recording.sound_from(place).is_some_and(|from| {
+                (0..REPLY_FRAMES).all(|at| recording.samples.get(from + at) == Some(&reply_sample(at)))
             })
     });
     table.expect(NAME, heard, "the reply after the card was back was not heard whole");

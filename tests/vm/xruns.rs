@@ -2,11 +2,11 @@
 //!
 //! Mouth and replies count, so a gap shows wherever it arose, whether mynah has noticed it or not.
 
-use crate::cable::{Ear, Mouth, Take};
 use crate::clock::{self, MS, S};
 use crate::device::Device;
 use crate::latency::{counter, reply_sample};
 use crate::load::Load;
+use crate::loopback::{Recording, SoundRecorder, SoundSource};
 use crate::service::{Append, Service};
 use crate::table::{Goal, Table};
 
@@ -19,7 +19,7 @@ const REPLY_FRAMES: usize = 72_000;
 pub(crate) fn run(table: &mut Table, long: bool) {
     let talk_s = if long { 600 } else { LOADED_S };
     let service = Service::start();
-    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
+    let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let arguments = service.arguments();
     let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
@@ -39,13 +39,13 @@ pub(crate) fn run(table: &mut Table, long: bool) {
     let seconds = talk_until(talk_s);
     clock::sleep_ms(500);
     let ended = device.leave();
-    mouth.end();
-    let take = ear.end_of_one();
+    source.stop();
+    let recording = recorder.stop_single();
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     table.number(NAME, "seconds of talk", seconds, Goal::None);
     table.number(NAME, "seconds of it under load", loaded, Goal::None);
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
-    table.number(NAME, "replies with a gap", gaps(&take, replies) as f64, Goal::Max(0.0));
+    table.number(NAME, "replies with a gap", gaps(&recording, replies) as f64, Goal::Max(0.0));
     let breaks = breaks(&service.log().appends, began);
     table.number(NAME, "gaps in the microphone", breaks as f64, Goal::Max(0.0));
 }
@@ -54,14 +54,15 @@ pub(crate) fn run(table: &mut Table, long: bool) {
 fn reply(service: &Service, number: usize) {
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
     service.reply(&number.to_string(), &samples);
-    clock::sleep_ns(crate::cable::span(REPLY_FRAMES as u64) + 300 * MS);
+    clock::sleep_ns(crate::loopback::span(REPLY_FRAMES as u64) + 300 * MS);
 }
 
 /// Counts the replies that were not heard whole.
-fn gaps(take: &Take, replies: usize) -> usize {
+fn gaps(recording: &Recording, replies: usize) -> usize {
     let (mut place, mut whole) = (0, 0);
-    while let Some(from) = take.sound_from(place) {
-        let unbroken = (0..).take_while(|at| take.samples.get(from + at) == Some(&reply_sample(*at))).count();
+    while let Some(from) = recording.sound_from(place) {
+        let unbroken =
+            (0..).take_while(|at| recording.samples.get(from + at) == Some(&reply_sample(*at))).count();
         whole += usize::from(unbroken == REPLY_FRAMES);
         place = from + unbroken.max(1);
     }

@@ -3,10 +3,10 @@
 //! Of the moments between which the lamp has changed the one that is worse for it counts.
 
 use super::{NAME, TAP_NS, enter, start};
-use crate::cable::Mouth;
-use crate::clock::{self, Dice, MS, ms_between, now};
-use crate::gpio::{Change, Chip};
+use crate::clock::{self, MS, Random, ms_between, now};
+use crate::gpio::{Chip, LineChange};
 use crate::latency::counter;
+use crate::loopback::SoundSource;
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
@@ -20,29 +20,29 @@ struct Round {
 }
 
 /// While the lamp was surely lit.
-struct Lit {
+struct LitSpan {
     from: u64,
     to: u64,
 }
 
 pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
-    let mouth = Mouth::speak(counter);
+    let source = SoundSource::start(counter);
     let began = now();
-    let device = start("body-light", service, true, &["--mode", "tap"]);
-    let agreed = service.wait_for("session.update", began, 5_000).is_some();
-    table.expect(NAME, agreed, "there was no session in 5 s");
+    let device = start("peripherals-light", service, true, &["--mode", "tap"]);
+    let configured = service.wait_for("session.update", began, 5_000).is_some();
+    table.expect(NAME, configured, "there was no session in 5 s");
     clock::sleep_ms(800);
     let watch = chip.watch("LED");
-    let mut dice = Dice::new();
-    let rounds: Vec<Round> = (0..ROUNDS).map(|_| round(chip, &mut dice)).collect();
+    let mut random = Random::new();
+    let rounds: Vec<Round> = (0..ROUNDS).map(|_| round(chip, &mut random)).collect();
     let lit = lit(&watch.end());
     let ended = device.leave();
-    mouth.end();
+    source.stop();
     enter(table, "light", &ended);
     let log = service.log();
     let appends: Vec<u64> = log.appends.iter().map(|append| append.at).filter(|at| *at >= began).collect();
     edges(table, &rounds, &lit, &appends);
-    let unlit = appends.iter().filter(|at| !lit.iter().any(|Lit { from, to }| (from..=to).contains(at)));
+    let unlit = appends.iter().filter(|at| !lit.iter().any(|LitSpan { from, to }| (from..=to).contains(at)));
     table.number(
         NAME,
         "microphone on the wire while the light is dark",
@@ -52,22 +52,22 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
 }
 
 /// Begins a conversation, and ends it.
-fn round(chip: &Chip, dice: &mut Dice) -> Round {
+fn round(chip: &Chip, random: &mut Random) -> Round {
     let pressed = chip.tap("TALK", TAP_NS);
-    clock::sleep_ns(250 * MS + dice.below_ms(10));
+    clock::sleep_ns(250 * MS + random.below_ms(10));
     let pressed_again = chip.tap("TALK", TAP_NS);
-    clock::sleep_ns(400 * MS + dice.below_ms(10));
+    clock::sleep_ns(400 * MS + random.below_ms(10));
     Round { pressed, pressed_again, over: now() }
 }
 
-fn edges(table: &mut Table, rounds: &[Round], lit: &[Lit], appends: &[u64]) {
+fn edges(table: &mut Table, rounds: &[Round], lit: &[LitSpan], appends: &[u64]) {
     let (mut until_lit, mut early, mut late, mut until_dark) = (vec![], vec![], vec![], vec![]);
     for Round { pressed, pressed_again, over } in rounds {
         let mut own = appends.iter().filter(|at| (pressed..over).contains(at));
         let (first, last) = (own.next(), own.next_back());
-        let shown: Vec<&Lit> =
-            lit.iter().filter(|Lit { from, .. }| (pressed..over).contains(&from)).collect();
-        if let (Some(first), Some(last), [Lit { from, to }]) = (first, last, shown.as_slice()) {
+        let shown: Vec<&LitSpan> =
+            lit.iter().filter(|LitSpan { from, .. }| (pressed..over).contains(&from)).collect();
+        if let (Some(first), Some(last), [LitSpan { from, to }]) = (first, last, shown.as_slice()) {
             until_lit.push(ms_between(*pressed, *from));
             early.push(ms_between(*first, *from));
             late.push(ms_between(*last, *to));
@@ -81,7 +81,7 @@ fn edges(table: &mut Table, rounds: &[Round], lit: &[Lit], appends: &[u64]) {
     table.row(NAME, "press that ends → light off, ms", until_dark, Goal::None, None);
 }
 
-fn lit(changes: &[Change]) -> Vec<Lit> {
+fn lit(changes: &[LineChange]) -> Vec<LitSpan> {
     let pairs = changes.windows(2).filter(|pair| pair[0].high && !pair[1].high);
-    pairs.map(|pair| Lit { from: pair[0].after, to: pair[1].before }).collect()
+    pairs.map(|pair| LitSpan { from: pair[0].after, to: pair[1].before }).collect()
 }

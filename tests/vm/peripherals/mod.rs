@@ -2,7 +2,7 @@
 //!
 //! mynah is told of them by a board file, as on any board of one's own.
 
-mod contact;
+mod faulty_button;
 mod light;
 mod mute;
 mod refused;
@@ -10,19 +10,19 @@ mod silence;
 
 use std::fs;
 
-use crate::cable::{MICROPHONE, SPEAKER};
 use crate::clock::MS;
 use crate::device::{Device, Ended};
 use crate::gpio::Chip;
 use crate::latency::reply_sample;
+use crate::loopback::{MICROPHONE, SPEAKER};
 use crate::scripted::events;
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
-const NAME: &str = "body";
+const NAME: &str = "peripherals";
 const LINES: &[&str] = &["TALK", "MUTE", "LED", "SPARE"];
-const BOARD: &str = "body.toml";
-const STATE: &str = "body-state.toml";
+const BOARD: &str = "peripherals.toml";
+const STATE: &str = "peripherals-state.toml";
 /// What a finger takes.
 const TAP_NS: u64 = 60 * MS;
 /// What the board file calls a long press.
@@ -35,7 +35,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     silence::run(table, &service, &chip);
     light::run(table, &service, &chip);
     mute::run(table, &service, &chip);
-    contact::run(table, &service, &chip);
+    faulty_button::run(table, &service, &chip);
     refused::run(table, &chip);
 }
 

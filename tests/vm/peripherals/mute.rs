@@ -3,10 +3,10 @@
 use std::fs;
 
 use super::{LONG_MS, NAME, enter, start};
-use crate::cable::Mouth;
-use crate::clock::{self, Dice, MS, ms_between, now};
+use crate::clock::{self, MS, Random, ms_between, now};
 use crate::gpio::Chip;
 use crate::latency::counter;
+use crate::loopback::SoundSource;
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
@@ -16,60 +16,60 @@ const STATUS: &str = "/proc/asound/Loopback/pcm0c/sub0/status";
 /// What it says, muted and not.
 const CLOSED: &str = "closed";
 const RUNNING: &str = "state: RUNNING";
-const PATIENCE_MS: u64 = 2_000;
-const LOOK_NS: u64 = 100_000;
+const TIMEOUT_MS: u64 = 2_000;
+const POLL_NS: u64 = 100_000;
 
 /// Once muted and unmuted again.
 struct Round {
-    asked: u64,
+    mute_at: u64,
     closed: u64,
-    asked_back: u64,
+    unmute_at: u64,
     running: u64,
 }
 
 pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
-    let mouth = Mouth::speak(counter);
-    let device = start("body-mute", service, true, &[]);
+    let source = SoundSource::start(counter);
+    let device = start("peripherals-mute", service, true, &[]);
     table.expect(
         NAME,
         service.wait_for_sound(now(), 5_000).is_some(),
         "no sample of the microphone came in 5 s",
     );
     clock::sleep_ms(500);
-    let mut dice = Dice::new();
+    let mut random = Random::new();
     let mut rounds = |table: &mut Table, how: &str, toggle: &dyn Fn(bool) -> u64| {
-        let rounds: Vec<Round> = (0..ROUNDS).filter_map(|_| round(chip, toggle, &mut dice)).collect();
+        let rounds: Vec<Round> = (0..ROUNDS).filter_map(|_| round(chip, toggle, &mut random)).collect();
         judge(table, service, how, &rounds);
     };
     rounds(table, "switch", &|on| if on { chip.press("MUTE") } else { chip.release("MUTE") });
     rounds(table, "long press", &|_| hold(chip));
-    let muted = toggles(chip, CLOSED, hold(chip)).is_some();
+    let muted = wait_for_status(chip, CLOSED, hold(chip)).is_some();
     table.expect(NAME, muted, "the last long press did not close the microphone");
     clock::sleep_ms(300);
     enter(table, "mute", &device.leave());
     restart(table, service, chip);
-    mouth.end();
+    source.stop();
 }
 
 /// Mutes and unmutes.
-fn round(chip: &Chip, toggle: &dyn Fn(bool) -> u64, dice: &mut Dice) -> Option<Round> {
-    clock::sleep_ns(300 * MS + dice.below_ms(10));
-    let asked = toggle(true);
-    let closed = toggles(chip, CLOSED, asked)?;
-    clock::sleep_ns(300 * MS + dice.below_ms(10));
-    let asked_back = toggle(false);
-    let running = toggles(chip, RUNNING, asked_back)?;
-    Some(Round { asked, closed, asked_back, running })
+fn round(chip: &Chip, toggle: &dyn Fn(bool) -> u64, random: &mut Random) -> Option<Round> {
+    clock::sleep_ns(300 * MS + random.below_ms(10));
+    let mute_at = toggle(true);
+    let closed = wait_for_status(chip, CLOSED, mute_at)?;
+    clock::sleep_ns(300 * MS + random.below_ms(10));
+    let unmute_at = toggle(false);
+    let running = wait_for_status(chip, RUNNING, unmute_at)?;
+    Some(Round { mute_at, closed, unmute_at, running })
 }
 
 fn judge(table: &mut Table, service: &Service, how: &str, rounds: &[Round]) {
     table.expect(NAME, rounds.len() == ROUNDS, &format!("{how}: not every one muted, and unmuted"));
-    let closed = rounds.iter().map(|round| ms_between(round.asked, round.closed)).collect();
+    let closed = rounds.iter().map(|round| ms_between(round.mute_at, round.closed)).collect();
     table.row(NAME, &format!("{how} → microphone closed, ms"), closed, Goal::Max(100.0), None);
-    let running = rounds.iter().map(|round| ms_between(round.asked_back, round.running)).collect();
+    let running = rounds.iter().map(|round| ms_between(round.unmute_at, round.running)).collect();
     table.row(NAME, &format!("{how} back → microphone running, ms"), running, Goal::Max(100.0), None);
     let log = service.log();
-    let muted = |at: u64| rounds.iter().any(|round| (round.closed..round.asked_back).contains(&at));
+    let muted = |at: u64| rounds.iter().any(|round| (round.closed..round.unmute_at).contains(&at));
     let count = log.appends.iter().filter(|append| muted(append.at)).count();
     table.number(NAME, &format!("{how}: microphone on the wire while muted"), count as f64, Goal::Max(0.0));
 }
@@ -77,20 +77,20 @@ fn judge(table: &mut Table, service: &Service, how: &str, rounds: &[Round]) {
 /// Starts mynah again, with what it remembers.
 fn restart(table: &mut Table, service: &Service, chip: &Chip) {
     let began = now();
-    let device = start("body-mute-again", service, false, &[]);
-    let agreed = service.wait_for("session.update", began, 5_000).is_some();
-    table.expect(NAME, agreed, "there was no session in 5 s after the restart");
+    let device = start("peripherals-mute-again", service, false, &[]);
+    let configured = service.wait_for("session.update", began, 5_000).is_some();
+    table.expect(NAME, configured, "there was no session in 5 s after the restart");
     let opened = clock::until(2_000, || !status().starts_with(CLOSED));
     table.expect(NAME, !opened, "muted, and started again, the microphone opened");
-    let asked = hold(chip);
+    let mute_at = hold(chip);
     table.expect(
         NAME,
-        toggles(chip, RUNNING, asked).is_some(),
+        wait_for_status(chip, RUNNING, mute_at).is_some(),
         "after the restart a long press did not unmute",
     );
-    table.expect(NAME, service.wait_for_sound(asked, 2_000).is_some(), "unmuted, nothing came");
+    table.expect(NAME, service.wait_for_sound(mute_at, 2_000).is_some(), "unmuted, nothing came");
     let log = service.log();
-    let count = log.appends.iter().filter(|append| (began..asked).contains(&append.at)).count();
+    let count = log.appends.iter().filter(|append| (began..mute_at).contains(&append.at)).count();
     drop(log);
     table.number(NAME, "muted, and started again: microphone on the wire", count as f64, Goal::Max(0.0));
     enter(table, "muted, and started again", &device.leave());
@@ -104,15 +104,15 @@ fn hold(chip: &Chip) -> u64 {
 }
 
 /// Waits until the kernel says so, lets the talk button go, and returns when it said so.
-fn toggles(chip: &Chip, words: &str, since: u64) -> Option<u64> {
+fn wait_for_status(chip: &Chip, words: &str, since: u64) -> Option<u64> {
     let said = loop {
         if status().starts_with(words) {
             break Some(now());
         }
-        if now() > since + PATIENCE_MS * MS {
+        if now() > since + TIMEOUT_MS * MS {
             break None;
         }
-        clock::sleep_ns(LOOK_NS);
+        clock::sleep_ns(POLL_NS);
     };
     chip.release("TALK");
     said

@@ -1,11 +1,11 @@
 //! From the button's edge in the kernel to the first silent sample of the reply that is heard.
 
 use super::{NAME, TAP_NS, end_reply, enter, reply, start};
-use crate::bare;
-use crate::cable::{Ear, Mouth};
-use crate::clock::{self, Dice, MS, ms_between};
+use crate::card_cost;
+use crate::clock::{self, MS, Random, ms_between};
 use crate::gpio::Chip;
 use crate::latency::counter;
+use crate::loopback::{SoundRecorder, SoundSource};
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
@@ -14,41 +14,41 @@ const ROUNDS: usize = 20;
 const REPLY_FRAMES: usize = 19_200;
 
 pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
-    let card = bare::card();
-    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
-    let device = start("body-silence", service, true, &[]);
+    let card = card_cost::measure();
+    let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
+    let device = start("peripherals-silence", service, true, &[]);
     table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
-    let mut dice = Dice::new();
+    let mut random = Random::new();
     let presses: Vec<u64> =
-        (0..ROUNDS).filter_map(|number| press(service, chip, number, &mut dice)).collect();
-    table.expect(NAME, presses.len() == ROUNDS, "not every interruption was told to the service");
+        (0..ROUNDS).filter_map(|number| press(service, chip, number, &mut random)).collect();
+    table.expect(NAME, presses.len() == ROUNDS, "not every interruption was reported to the service");
     clock::sleep_ms(300);
     let ended = device.leave();
-    mouth.end();
-    let take = ear.end_of_one();
+    source.stop();
+    let recording = recorder.stop_single();
     enter(table, "interrupting", &ended);
     let silent = |pressed: u64| {
-        let place = take.place(pressed);
+        let place = recording.place(pressed);
         // Who is silent already when he is interrupted has not been stopped by that.
-        (take.samples[place] != 0).then_some(())?;
-        Some(ms_between(pressed, take.heard_at(take.silence_from(place)?)))
+        (recording.samples[place] != 0).then_some(())?;
+        Some(ms_between(pressed, recording.played_at(recording.silence_from(place)?)))
     };
     let silent: Vec<f64> = presses.into_iter().filter_map(silent).collect();
     table.expect(NAME, silent.len() == ROUNDS, "not every press led to silence");
     let what = "button → silence, ms, the fade of 5 included";
-    table.row(NAME, what, silent, Goal::Median(15.0), Some(card.stopped));
+    table.row(NAME, what, silent, Goal::Median(15.0), Some(card.stop_ms));
 }
 
 /// Interrupts a reply with the button and returns when, if the service was told of it.
-fn press(service: &Service, chip: &Chip, number: usize, dice: &mut Dice) -> Option<u64> {
+fn press(service: &Service, chip: &Chip, number: usize, random: &mut Random) -> Option<u64> {
     let name = format!("silence_{number}");
-    clock::sleep_ns(200 * MS + dice.below_ms(10));
+    clock::sleep_ns(200 * MS + random.below_ms(10));
     reply(service, &name, REPLY_FRAMES);
-    clock::sleep_ns(300 * MS + dice.below_ms(10));
+    clock::sleep_ns(300 * MS + random.below_ms(10));
     let pressed = chip.tap("TALK", TAP_NS);
-    let told = ["response.cancel", "conversation.item.truncate"]
+    let reported = ["response.cancel", "conversation.item.truncate"]
         .iter()
         .all(|kind| service.wait_for(kind, pressed, 1_000).is_some());
     end_reply(service, &name);
-    told.then_some(pressed)
+    reported.then_some(pressed)
 }

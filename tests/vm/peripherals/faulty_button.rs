@@ -1,11 +1,11 @@
 //! Buttons that are no finger: held since before the start, or never at rest. It is said, and the talk goes on.
 
 use super::{NAME, TAP_NS, end_reply, enter, reply, start};
-use crate::cable::{Ear, Mouth, span};
 use crate::clock::{self, MS, now};
 use crate::device::Device;
 use crate::gpio::Chip;
 use crate::latency::{counter, reply_sample};
+use crate::loopback::{SoundRecorder, SoundSource, span};
 use crate::scripted::events;
 use crate::service::Service;
 use crate::table::Table;
@@ -31,18 +31,18 @@ fn run_one(
     what: &str,
     talk: fn(&mut Table, &Service, &Chip, &Device) -> u64,
 ) {
-    let (ear, mouth) = (Ear::listen(), Mouth::speak(counter));
-    let device = start(&format!("body-{}", what.replace(' ', "-")), service, true, &[]);
+    let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
+    let device = start(&format!("peripherals-{}", what.replace(' ', "-")), service, true, &[]);
     let heard = service.wait_for_sound(now(), 5_000).is_some();
     table.expect(NAME, heard, &format!("{what}: no sample of the microphone came in 5 s"));
     let replied = talk(table, service, chip, &device);
     interrupts(table, service, chip, what);
     let ended = device.leave();
-    mouth.end();
+    source.stop();
     enter(table, what, &ended);
-    let take = ear.end_of_one();
-    let is_whole = take.sound_from(take.place(replied)).is_some_and(|from| {
-        (0..SHORT_FRAMES).all(|at| take.samples.get(from + at) == Some(&reply_sample(at)))
+    let recording = recorder.stop_single();
+    let is_whole = recording.sound_from(recording.place(replied)).is_some_and(|from| {
+        (0..SHORT_FRAMES).all(|at| recording.samples.get(from + at) == Some(&reply_sample(at)))
     });
     table.expect(NAME, is_whole, &format!("{what}: a reply was not heard whole meanwhile"));
 }

@@ -5,9 +5,11 @@
 
 use alsa::Direction;
 
-use crate::cable::{Ear, MICROPHONE, Mouth, RATE_HZ, SPEAKER, TICK_FRAMES, Take, open, span};
-use crate::clock::{self, Dice, MS, ms_between, now};
-use crate::latency::{counter, in_the_air};
+use crate::clock::{self, MS, Random, ms_between, now};
+use crate::latency::{counter, emitted_at};
+use crate::loopback::{
+    MICROPHONE, RATE_HZ, Recording, SPEAKER, SoundRecorder, SoundSource, TICK_FRAMES, open, span,
+};
 use crate::table::median;
 
 const PERIOD_FRAMES: usize = 240;
@@ -16,22 +18,26 @@ const REPEATS: usize = 40;
 
 /// The card's part of a way, in milliseconds at the median.
 #[derive(Clone, Copy)]
-pub(crate) struct Card {
+pub(crate) struct CardCost {
     /// From the end of a period in the air to its having been read.
-    pub(crate) heard: f64,
+    pub(crate) capture_ms: f64,
     /// From a stop to silence.
-    pub(crate) stopped: f64,
+    pub(crate) stop_ms: f64,
     /// From when a sample should have been heard, by the card's own delay, to when it was.
-    pub(crate) played: f64,
+    pub(crate) playback_ms: f64,
 }
 
 /// Measures the card, with no mynah running.
-pub(crate) fn card() -> Card {
-    Card { heard: median(heard()), stopped: median(stopped()), played: median(played()) }
+pub(crate) fn measure() -> CardCost {
+    CardCost {
+        capture_ms: median(capture_ms()),
+        stop_ms: median(stop_ms()),
+        playback_ms: median(playback_ms()),
+    }
 }
 
-fn heard() -> Vec<f64> {
-    let mouth = Mouth::speak(counter);
+fn capture_ms() -> Vec<f64> {
+    let source = SoundSource::start(counter);
     let pcm = open(MICROPHONE, Direction::Capture, PERIOD_FRAMES, 8 * PERIOD_FRAMES).expect("the card");
     let io = pcm.io_i16().expect("16 bit");
     let mut reads = Vec::new();
@@ -40,10 +46,10 @@ fn heard() -> Vec<f64> {
         io.readi(&mut block).expect("the card runs");
         reads.push((now(), block[PERIOD_FRAMES - 1]));
     }
-    let began = mouth.began();
-    mouth.end();
+    let began = source.began();
+    source.stop();
     // The first periods may be older than the mouth.
-    reads[10..].iter().map(|(at, last)| ms_between(in_the_air(began, *at, *last) + span(1), *at)).collect()
+    reads[10..].iter().map(|(at, last)| ms_between(emitted_at(began, *at, *last) + span(1), *at)).collect()
 }
 
 /// A writer that keeps its queue full.
@@ -73,51 +79,53 @@ impl Writer<'_> {
     }
 }
 
-fn writer_of(pcm: &alsa::PCM) -> Writer<'_> {
+fn writer_on(pcm: &alsa::PCM) -> Writer<'_> {
     let settings = pcm.sw_params_current().expect("settings");
     settings.set_start_threshold(QUEUE_FRAMES as alsa::pcm::Frames).expect("a threshold");
     pcm.sw_params(&settings).expect("settings");
     Writer { pcm, buffer: 4 * PERIOD_FRAMES }
 }
 
-fn stopped() -> Vec<f64> {
-    let ear = Ear::listen();
+fn stop_ms() -> Vec<f64> {
+    let recorder = SoundRecorder::start();
     let pcm = open(SPEAKER, Direction::Playback, PERIOD_FRAMES, 4 * PERIOD_FRAMES).expect("the card");
-    let writer = writer_of(&pcm);
-    let mut dice = Dice::new();
+    let writer = writer_on(&pcm);
+    let mut random = Random::new();
     let mut stops = Vec::new();
     for _ in 0..REPEATS {
-        writer.fill(1000, now() + 60 * MS + dice.below_ms(10));
+        writer.fill(1000, now() + 60 * MS + random.below_ms(10));
         stops.push(now());
         pcm.drop().expect("the card runs");
         pcm.prepare().expect("the card runs");
         writer.fill(0, now() + 80 * MS);
     }
     drop(pcm);
-    let take = ear.end_of_one();
-    let silent =
-        |stop: u64| take.silence_from(take.place(stop)).map(|at| ms_between(stop, take.heard_at(at)));
+    let recording = recorder.stop_single();
+    let silent = |stop: u64| {
+        recording.silence_from(recording.place(stop)).map(|at| ms_between(stop, recording.played_at(at)))
+    };
     stops.into_iter().filter_map(silent).collect()
 }
 
-fn played() -> Vec<f64> {
-    let ear = Ear::listen();
+fn playback_ms() -> Vec<f64> {
+    let recorder = SoundRecorder::start();
     let pcm = open(SPEAKER, Direction::Playback, PERIOD_FRAMES, 4 * PERIOD_FRAMES).expect("the card");
-    let writer = writer_of(&pcm);
-    let mut dice = Dice::new();
-    let mut promised = Vec::new();
+    let writer = writer_on(&pcm);
+    let mut random = Random::new();
+    let mut writes = Vec::new();
     for _ in 0..REPEATS {
-        writer.fill(0, now() + 60 * MS + dice.below_ms(10));
+        writer.fill(0, now() + 60 * MS + random.below_ms(10));
         let delay = pcm.delay().map_or(0, |frames| frames.cast_unsigned());
-        promised.push((now(), delay));
+        writes.push((now(), delay));
         writer.pcm.io_i16().expect("16 bit").writei(&[1000; TICK_FRAMES]).expect("the card runs");
     }
     writer.fill(0, now() + 60 * MS);
     drop(pcm);
-    let take = ear.end_of_one();
-    let heard = |(at, delay): (u64, u64), take: &Take| {
-        take.sound_from(take.place(at))
-            .map(|place| ms_between(at + delay * clock::S / RATE_HZ, take.heard_at(place)))
+    let recording = recorder.stop_single();
+    let played = |(at, delay): (u64, u64), recording: &Recording| {
+        recording
+            .sound_from(recording.place(at))
+            .map(|place| ms_between(at + delay * clock::S / RATE_HZ, recording.played_at(place)))
     };
-    promised.into_iter().filter_map(|moment| heard(moment, &take)).collect()
+    writes.into_iter().filter_map(|moment| played(moment, &recording)).collect()
 }

@@ -21,8 +21,8 @@ pub(crate) const TICK_FRAMES: usize = 96;
 /// mynah's ends of the card.
 pub(crate) const MICROPHONE: &str = "hw:Loopback,0,0";
 pub(crate) const SPEAKER: &str = "hw:Loopback,0,1";
-const MOUTH: &str = "hw:Loopback,1,0";
-const EAR: &str = "hw:Loopback,1,1";
+const SOURCE: &str = "hw:Loopback,1,0";
+const RECORDER: &str = "hw:Loopback,1,1";
 /// This many samples of zero are a silence: 50 ms.
 const SILENCE_FRAMES: usize = 1200;
 
@@ -53,20 +53,20 @@ pub(crate) fn open(
 }
 
 /// Someone who speaks into the microphone.
-pub(crate) struct Mouth {
-    over: Arc<AtomicBool>,
+pub(crate) struct SoundSource {
+    stopped: Arc<AtomicBool>,
     began: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
-impl Mouth {
+impl SoundSource {
     /// Speaks, sample after sample, until it is told to end.
-    pub(crate) fn speak(words: impl FnMut(u64) -> i16 + Send + 'static) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+    pub(crate) fn start(samples: impl FnMut(u64) -> i16 + Send + 'static) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
         let began = Arc::new(AtomicU64::new(u64::MAX));
-        let (told, noted) = (Arc::clone(&over), Arc::clone(&began));
-        let thread = spawn("mouth", move || speak(words, &told, &noted));
-        Self { over, began, thread }
+        let (stop, start) = (Arc::clone(&stopped), Arc::clone(&began));
+        let thread = spawn("source", move || play(samples, &stop, &start));
+        Self { stopped, began, thread }
     }
 
     /// Returns when the first sample was in the air. It is known ever better.
@@ -74,34 +74,34 @@ impl Mouth {
         self.began.load(Relaxed)
     }
 
-    pub(crate) fn end(self) {
-        self.over.store(true, Relaxed);
-        self.thread.join().expect("the mouth does not panic");
+    pub(crate) fn stop(self) {
+        self.stopped.store(true, Relaxed);
+        self.thread.join().expect("the source does not panic");
     }
 }
 
-fn speak(mut words: impl FnMut(u64) -> i16, over: &AtomicBool, began: &AtomicU64) {
+fn play(mut samples: impl FnMut(u64) -> i16, stopped: &AtomicBool, began: &AtomicU64) {
     const BUFFER_FRAMES: usize = 10 * TICK_FRAMES;
     // Else alsa-lib says on the console that a card is away.
-    let _words = Output::local_error_handler();
+    let _silenced = Output::local_error_handler();
     let mut block = [0; TICK_FRAMES];
-    let mut said = 0;
-    'cards: while !over.load(Relaxed) {
-        let Ok(pcm) = open(MOUTH, Direction::Playback, TICK_FRAMES, BUFFER_FRAMES) else {
+    let mut written = 0;
+    'devices: while !stopped.load(Relaxed) {
+        let Ok(pcm) = open(SOURCE, Direction::Playback, TICK_FRAMES, BUFFER_FRAMES) else {
             sleep_ms(5);
             continue;
         };
         let Ok(io) = pcm.io_i16() else { continue };
-        while !over.load(Relaxed) {
+        while !stopped.load(Relaxed) {
             for sample in &mut block {
-                *sample = words(said);
-                said += 1;
+                *sample = samples(written);
+                written += 1;
             }
             if io.writei(&block).is_err() {
-                continue 'cards;
+                continue 'devices;
             }
-            let Ok(vacant) = pcm.avail() else { continue 'cards };
-            let played = (said + vacant.cast_unsigned()).saturating_sub(BUFFER_FRAMES as u64);
+            let Ok(vacant) = pcm.avail() else { continue 'devices };
+            let played = (written + vacant.cast_unsigned()).saturating_sub(BUFFER_FRAMES as u64);
             // Right after a tick this is exact, and later than that in between.
             began.fetch_min(now() - span(played), Relaxed);
         }
@@ -110,76 +110,76 @@ fn speak(mut words: impl FnMut(u64) -> i16, over: &AtomicBool, began: &AtomicU64
 }
 
 /// Someone who listens to the speaker.
-pub(crate) struct Ear {
-    over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Take>>,
+pub(crate) struct SoundRecorder {
+    stopped: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Recording>>,
 }
 
 /// What was heard in one go: there is another after the card was away.
 #[derive(Default)]
-pub(crate) struct Take {
+pub(crate) struct Recording {
     pub(crate) samples: Vec<i16>,
     began: u64,
 }
 
-impl Ear {
+impl SoundRecorder {
     /// Listens until it is told to end.
-    pub(crate) fn listen() -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&over);
-        Self { over, thread: spawn("ear", move || listen(&told)) }
+    pub(crate) fn start() -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopped);
+        Self { stopped, thread: spawn("recorder", move || record(&stop)) }
     }
 
-    pub(crate) fn end(self) -> Vec<Take> {
-        self.over.store(true, Relaxed);
-        self.thread.join().expect("the ear does not panic")
+    pub(crate) fn stop(self) -> Vec<Recording> {
+        self.stopped.store(true, Relaxed);
+        self.thread.join().expect("the recorder does not panic")
     }
 
     /// Ends it and returns what it heard in one go.
-    pub(crate) fn end_of_one(self) -> Take {
-        let mut takes = self.end();
-        assert_eq!(takes.len(), 1, "nothing disturbs the ear");
-        takes.swap_remove(0)
+    pub(crate) fn stop_single(self) -> Recording {
+        let mut recordings = self.stop();
+        assert_eq!(recordings.len(), 1, "nothing disturbs the recorder");
+        recordings.swap_remove(0)
     }
 }
 
-fn listen(over: &AtomicBool) -> Vec<Take> {
-    let mut takes = Vec::new();
-    let _words = Output::local_error_handler();
-    while !over.load(Relaxed) {
-        let Ok(pcm) = open(EAR, Direction::Capture, TICK_FRAMES, 100 * TICK_FRAMES) else {
+fn record(stopped: &AtomicBool) -> Vec<Recording> {
+    let mut recordings = Vec::new();
+    let _silenced = Output::local_error_handler();
+    while !stopped.load(Relaxed) {
+        let Ok(pcm) = open(RECORDER, Direction::Capture, TICK_FRAMES, 100 * TICK_FRAMES) else {
             sleep_ms(5);
             continue;
         };
-        let mut take = Take { samples: Vec::new(), began: u64::MAX };
+        let mut recording = Recording { samples: Vec::new(), began: u64::MAX };
         if let Ok(io) = pcm.io_i16()
             && pcm.start().is_ok()
         {
             let mut block = [0; TICK_FRAMES];
-            while !over.load(Relaxed)
+            while !stopped.load(Relaxed)
                 && let Ok(count) = io.readi(&mut block)
             {
-                take.samples.extend_from_slice(&block[..count]);
+                recording.samples.extend_from_slice(&block[..count]);
                 // It wakes at once or late, never early.
-                take.began = take.began.min(now() - span(take.samples.len() as u64));
+                recording.began = recording.began.min(now() - span(recording.samples.len() as u64));
             }
         }
-        if !take.samples.is_empty() {
-            takes.push(take);
+        if !recording.samples.is_empty() {
+            recordings.push(recording);
         }
     }
-    takes
+    recordings
 }
 
-impl Take {
+impl Recording {
     /// Returns when the sample at `place` was heard.
-    pub(crate) fn heard_at(&self, place: usize) -> u64 {
+    pub(crate) fn played_at(&self, place: usize) -> u64 {
         self.began + span((TICK_FRAMES + place) as u64)
     }
 
     /// Returns the first sample that was not heard before `ns`.
     pub(crate) fn place(&self, ns: u64) -> usize {
-        let frames = ns.saturating_sub(self.heard_at(0)) as u128 * u128::from(RATE_HZ);
+        let frames = ns.saturating_sub(self.played_at(0)) as u128 * u128::from(RATE_HZ);
         frames.div_ceil(u128::from(S)) as usize
     }
 
