@@ -1,7 +1,6 @@
-//! What the loopback card costs by itself: a bare reader and a bare writer in mynah's place, and nothing else.
+//! The latency of the loopback card itself, measured with a bare reader and a bare writer in place of mynah.
 //!
-//! They use the card as mynah does (the same periods and queue) and do nothing with the sound, so what they
-//! measure is no program's fault.
+//! They use the same periods and the same queue as mynah and do not process the sound, so their latency is the card's.
 
 use alsa::Direction;
 
@@ -16,18 +15,18 @@ const PERIOD_FRAMES: usize = 240;
 const QUEUE_FRAMES: usize = 480;
 const REPEATS: usize = 40;
 
-/// The card's part of a way, in milliseconds at the median.
+/// The card's share of each path: medians in milliseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct CardCost {
-    /// From the end of a period in the air to its having been read.
+    /// From the emission of a period's last sample to its being read.
     pub(crate) capture_ms: f64,
-    /// From a stop to silence.
+    /// From `snd_pcm_drop` to silence.
     pub(crate) stop_ms: f64,
-    /// From when a sample should have been heard, by the card's own delay, to when it was.
+    /// From when a sample should be played, by `snd_pcm_delay`, to when it is.
     pub(crate) playback_ms: f64,
 }
 
-/// Measures the card, with no mynah running.
+/// Measures the card. mynah must not be running.
 pub(crate) fn measure() -> CardCost {
     CardCost {
         capture_ms: median(capture_ms()),
@@ -48,11 +47,11 @@ fn capture_ms() -> Vec<f64> {
     }
     let began = source.began();
     source.stop();
-    // The first periods may be older than the mouth.
+    // The first periods may have been captured before the source started.
     reads[10..].iter().map(|(at, last)| ms_between(emitted_at(began, *at, *last) + span(1), *at)).collect()
 }
 
-/// A writer that keeps its queue full.
+/// Keeps a playback stream's queue full.
 struct Writer<'a> {
     pcm: &'a alsa::PCM,
     buffer: usize,
@@ -63,7 +62,7 @@ impl Writer<'_> {
         self.buffer - self.pcm.avail().map_or(0, |vacant| vacant.cast_unsigned() as usize)
     }
 
-    /// Writes `sample` until the queue is full; once, or on and on until `ns`.
+    /// Fills the queue with `sample`, at least once, and keeps it full until the time `until`.
     fn fill(&self, sample: i16, until: u64) {
         let io = self.pcm.io_i16().expect("16 bit");
         loop {

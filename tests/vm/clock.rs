@@ -1,6 +1,6 @@
-//! The guest's one clock, CLOCK_MONOTONIC in nanoseconds, and waiting by it.
+//! The guest's clock, CLOCK_MONOTONIC in nanoseconds, and sleeping by it.
 //!
-//! Every stamp of the VM is of this clock; ALSA, the kernel's trace and the sleeping threads share it.
+//! All timestamps are of this clock; ALSA and the kernel's trace use it too.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) fn sleep_ns(ns: u64) {
     std::thread::sleep(Duration::from_nanos(ns));
 }
 
-/// Looks every millisecond until `is_so`, for at most `ms`; tells whether it came to be so.
+/// Polls `is_so` every millisecond for at most `ms`. Returns whether it became true.
 pub(crate) fn until(ms: u64, is_so: impl Fn() -> bool) -> bool {
     let end = now() + ms * MS;
     while !is_so() {
@@ -40,7 +40,7 @@ pub(crate) fn ms_between(from: u64, to: u64) -> f64 {
     (to as f64 - from as f64) / MS as f64
 }
 
-/// Numbers without a pattern, the same in every run: they place events everywhere between two ticks.
+/// Pseudo-random numbers (xorshift), the same in every run: they spread events over the time between two ticks.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -48,7 +48,7 @@ impl Random {
         Self(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// Returns nanoseconds below `ms` milliseconds.
+    /// Returns a number of nanoseconds below `ms` milliseconds.
     pub(crate) fn below_ms(&mut self, ms: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,6 +1,6 @@
-//! `deaf`: a microphone that gives only silence, and then sound.
+//! `dead-input`: a microphone that delivers only zeros, and then sound.
 //!
-//! On the loopback card nobody speaking is a row of zeros, as from a microphone that is cut off.
+//! Without a source the loopback card delivers zeros, as a microphone without power does.
 
 use crate::clock::{self, now};
 use crate::device::Device;
@@ -10,10 +10,9 @@ use crate::service::Service;
 use crate::table::{Goal, Table};
 
 const NAME: &str = "dead-input";
-/// What every fault is to be noticed and mended within.
+/// The limit for reporting a fault, and for reporting its end.
 const GOAL: Goal = Goal::Max(2_000.0);
 
-/// Has nobody speak, and then somebody.
 pub(crate) fn run(table: &mut Table, _: bool) {
     let service = Service::start();
     let arguments = service.arguments();
@@ -22,19 +21,19 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     let told = device.says("the microphone delivers nothing but silence", 0, 5_000);
     match (began, told) {
         (Some(began), Some(line)) => {
-            table.number(NAME, "first zero → told, ms", clock::ms_between(began, line.at), GOAL);
+            table.number(NAME, "first zero → reported, ms", clock::ms_between(began, line.at), GOAL);
         }
-        (None, _) => table.fail(NAME, "no sample of the microphone came in 5 s"),
-        (Some(_), None) => table.fail(NAME, "zeros were not noticed in 5 s"),
+        (None, _) => table.fail(NAME, "no microphone audio arrived within 5 s"),
+        (Some(_), None) => table.fail(NAME, "zeros were not reported within 5 s"),
     }
     clock::sleep_ms(10_000);
     let source = SoundSource::start(counter);
     let spoken = now();
     match device.says("the microphone hears again", spoken, 20_000) {
         Some(line) => {
-            table.number(NAME, "sound again → told, ms", clock::ms_between(spoken, line.at), GOAL);
+            table.number(NAME, "sound again → reported, ms", clock::ms_between(spoken, line.at), GOAL);
         }
-        None => table.fail(NAME, "the microphone was not heard again in 20 s"),
+        None => table.fail(NAME, "the sound was not reported within 20 s"),
     }
     let ended = device.leave();
     source.stop();

@@ -1,4 +1,4 @@
-//! The program under test: the shipped mynah as a child process, and each line it says with its time.
+//! The program under test: the release build of mynah as a child process, and each line it prints with its time.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -25,23 +25,23 @@ pub(crate) struct Device {
     reader: JoinHandle<()>,
 }
 
-/// A mynah that has ended.
+/// The output and the exit code of an ended mynah.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) lines: Vec<Line>,
 }
 
 impl Device {
-    /// Starts mynah on the VM's card; `name` is the file in which what it says is kept.
+    /// Starts mynah on the loopback card; its output is kept in `out/NAME.log`.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
         let cards = ["--microphone", MICROPHONE, "--speaker", SPEAKER];
         Self::start_bare(name, &[&cards, arguments].concat())
     }
 
-    /// Starts mynah with these arguments and no more.
+    /// Starts mynah with these arguments only.
     pub(crate) fn start_bare(name: &str, arguments: &[&str]) -> Self {
         let (said, saying) = std::io::pipe().expect("a pipe");
-        // The observer's priority is not for what it observes.
+        // The observer runs with real-time priority, which mynah must not inherit.
         let process = Command::new("chrt")
             .args(["-o", "0", "mynah", "--config", "/dev/null", "--verbose"])
             .args(arguments)
@@ -61,25 +61,25 @@ impl Device {
         Self { process, name: name.to_owned(), lines, reader }
     }
 
-    /// Returns what it has said so far.
+    /// Returns the lines printed so far.
     pub(crate) fn lines(&self) -> Vec<Line> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until it says `words` at or after `since`.
+    /// Waits for a line that contains `words`, printed at or after `since`.
     pub(crate) fn says(&self, words: &str, since: u64, timeout_ms: u64) -> Option<Line> {
         let find = || self.lines().into_iter().find(|line| line.at >= since && line.text.contains(words));
         clock::until(timeout_ms, || find().is_some());
         find()
     }
 
-    /// Asks it to leave.
+    /// Ends it with SIGTERM.
     pub(crate) fn leave(self) -> Ended {
         kill_process(Pid::from_child(&self.process), Signal::TERM).expect("mynah runs");
         self.ended(5_000)
     }
 
-    /// Waits for its end; who does not end in time is ended, without an exit code.
+    /// Waits until it has ended. After the timeout it is killed, which leaves no exit code.
     pub(crate) fn ended(mut self, timeout_ms: u64) -> Ended {
         let end = now() + timeout_ms * clock::MS;
         while matches!(self.process.try_wait(), Ok(None)) {
@@ -94,7 +94,7 @@ impl Device {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let text: String =
             lines.iter().map(|Line { at, text }| format!("{:12.6} {text}\n", *at as f64 / 1e9)).collect();
-        std::fs::write(format!("out/{}.log", self.name), text).expect("room for what mynah said");
+        std::fs::write(format!("out/{}.log", self.name), text).expect("room for the log");
         Ended { code, lines }
     }
 }
@@ -104,7 +104,7 @@ impl Ended {
         self.lines.iter().filter(|line| line.text.contains(words)).count()
     }
 
-    /// Adds up the xruns that it reported last, microphone and speaker.
+    /// Returns the xruns that it last reported, microphone and speaker together.
     pub(crate) fn xruns(&self) -> u64 {
         let report = self.lines.iter().rev().find_map(|line| line.text.split_once("sound so far: "));
         let count = |part: Option<&str>| -> u64 {

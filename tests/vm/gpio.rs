@@ -1,6 +1,6 @@
-//! GPIO lines of the kernel's own simulator (gpio-sim, by configfs): fingers on buttons and eyes on lamps.
+//! GPIO lines of the kernel's simulator (gpio-sim, through configfs): presses buttons and watches lights.
 //!
-//! The chip is made here and taken away when it is dropped. It knows lines by name, and not what is on them.
+//! Dropping the chip removes it. Lines are known by name only.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -13,10 +13,10 @@ use std::thread::JoinHandle;
 use crate::clock::{now, sleep_ns};
 
 const CONFIG: &str = "/sys/kernel/config/gpio-sim/vm";
-/// How often a watched line is looked at, nanoseconds.
+/// The interval at which a watched line is read.
 const POLL_NS: u64 = 100_000;
 
-/// A chip of simulated lines.
+/// A simulated GPIO chip.
 pub(crate) struct Chip {
     names: &'static [&'static str],
     folder: PathBuf,
@@ -24,10 +24,10 @@ pub(crate) struct Chip {
 }
 
 impl Chip {
-    /// Makes a chip with lines of these names, all of them high.
+    /// Creates a chip with lines of these names, all high.
     pub(crate) fn new(names: &'static [&'static str]) -> Self {
         let bank = format!("{CONFIG}/bank");
-        fs::create_dir(CONFIG).expect("gpio-sim is there");
+        fs::create_dir(CONFIG).expect("gpio-sim is loaded");
         fs::create_dir(&bank).expect("a bank");
         fs::write(format!("{bank}/num_lines"), names.len().to_string()).expect("a number of lines");
         fs::write(format!("{bank}/label"), "vm").expect("a label");
@@ -35,8 +35,8 @@ impl Chip {
             fs::create_dir(format!("{bank}/line{offset}")).expect("a line");
             fs::write(format!("{bank}/line{offset}/name"), name).expect("a name");
         }
-        fs::write(format!("{CONFIG}/live"), "1").expect("the chip can be made");
-        let read = |file: &str| fs::read_to_string(file).expect("what the kernel calls it").trim().to_owned();
+        fs::write(format!("{CONFIG}/live"), "1").expect("the chip goes live");
+        let read = |file: &str| fs::read_to_string(file).expect("the kernel names it").trim().to_owned();
         let (device, chip) = (read(&format!("{CONFIG}/dev_name")), read(&format!("{bank}/chip_name")));
         let chip = Self {
             names,
@@ -49,27 +49,27 @@ impl Chip {
         chip
     }
 
-    /// Returns the file by which programs get at the lines.
+    /// Returns its character device.
     pub(crate) fn device(&self) -> &PathBuf {
         &self.device
     }
 
-    /// Returns the number of a line.
+    /// Returns the offset of a line.
     pub(crate) fn offset(&self, name: &str) -> u32 {
         self.names.iter().position(|own| *own == name).expect("a line of the chip") as u32
     }
 
-    /// Connects a line to ground, as a button does, and returns the time right before.
+    /// Pulls a line low, as a button to ground does. Returns the time right before.
     pub(crate) fn press(&self, name: &str) -> u64 {
         self.pull(name, "pull-down")
     }
 
-    /// Lets a line go, and returns the time right before.
+    /// Pulls a line high. Returns the time right before.
     pub(crate) fn release(&self, name: &str) -> u64 {
         self.pull(name, "pull-up")
     }
 
-    /// Presses for so long, and returns the time right before it.
+    /// Presses for `ns` nanoseconds. Returns the time right before the press.
     pub(crate) fn tap(&self, name: &str, ns: u64) -> u64 {
         let pressed = self.press(name);
         sleep_ns(ns);
@@ -77,10 +77,10 @@ impl Chip {
         pressed
     }
 
-    /// Watches a line until the watch ends.
+    /// Starts a thread that watches a line.
     pub(crate) fn watch(&self, name: &str) -> LineWatch {
         let stopped = Arc::new(AtomicBool::new(false));
-        let value = File::open(self.file(name, "value")).expect("a line that can be looked at");
+        let value = File::open(self.file(name, "value")).expect("a readable line");
         let stop = Arc::clone(&stopped);
         let thread = std::thread::Builder::new().name("line-watch".to_owned());
         LineWatch { stopped, thread: thread.spawn(move || watch(&value, &stop)).expect("a thread") }
@@ -89,7 +89,7 @@ impl Chip {
     fn pull(&self, name: &str, to: &str) -> u64 {
         let file = self.file(name, "pull");
         let at = now();
-        fs::write(file, to).expect("a line that can be pulled");
+        fs::write(file, to).expect("a line with a pull");
         at
     }
 
@@ -100,7 +100,7 @@ impl Chip {
 
 impl Drop for Chip {
     fn drop(&mut self) {
-        // What is left of it harms nobody: the machine ends.
+        // Errors are ignored: the machine powers off afterwards.
         let _ = fs::write(format!("{CONFIG}/live"), "0");
         for offset in 0..self.names.len() {
             let _ = fs::remove_dir(format!("{CONFIG}/bank/line{offset}"));
@@ -110,23 +110,23 @@ impl Drop for Chip {
     }
 }
 
-/// Someone who looks at a line.
+/// A line being watched.
 pub(crate) struct LineWatch {
     stopped: Arc<AtomicBool>,
     thread: JoinHandle<Vec<LineChange>>,
 }
 
-/// A line has changed, somewhere between two looks.
+/// A level change, somewhere between two reads.
 pub(crate) struct LineChange {
-    /// When it was last seen as it had been.
+    /// When the old level was last read.
     pub(crate) before: u64,
-    /// When it was first seen as it is.
+    /// When the new level was first read.
     pub(crate) after: u64,
     pub(crate) high: bool,
 }
 
 impl LineWatch {
-    /// Stops looking; the first of the changes is what the line was at the beginning.
+    /// Stops watching and returns the changes; the first one is the initial level.
     pub(crate) fn end(self) -> Vec<LineChange> {
         self.stopped.store(true, Relaxed);
         self.thread.join().expect("the watching thread does not panic")

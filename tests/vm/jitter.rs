@@ -1,8 +1,7 @@
-//! `jitter`: how late the two sound threads run, idle and under load, as the kernel's own trace tells it.
+//! `jitter`: the wake-up latency of the two audio threads, idle and under load, from the kernel's trace.
 //!
-//! Two moments are taken from tracefs, to the microsecond: the wake-up of a sound thread and its getting the
-//! processor. Where the card woke it, the time is also counted from the card's tick, which comes every 4 ms: then it
-//! holds all that the interrupt, the timer and the scheduler add.
+//! tracefs gives two times in microseconds: when a thread is woken and when it runs. For wake-ups by the card the time
+//! is also measured from the card's tick, every 4 ms: that includes interrupt, timer and scheduler.
 
 use std::collections::HashMap;
 use std::fs;
@@ -55,10 +54,10 @@ fn enter(table: &mut Table, when: &str, trace: &str) {
     }
 }
 
-/// Lets the kernel take down every wake-up of the sound threads for so long.
+/// Traces every wake-up of the audio threads for `listen_ms`.
 fn trace(listen_ms: u64) -> String {
     let set = |file: &str, value: &str| {
-        fs::write(format!("{TRACE}/{file}"), value).expect("the kernel can trace");
+        fs::write(format!("{TRACE}/{file}"), value).expect("a kernel with tracefs");
     };
     set("trace_clock", "mono");
     set("buffer_size_kb", "16384");
@@ -72,17 +71,17 @@ fn trace(listen_ms: u64) -> String {
     for event in ["sched_waking", "sched_switch"] {
         set(&format!("events/sched/{event}/enable"), "0");
     }
-    fs::read_to_string(format!("{TRACE}/trace")).expect("the kernel tells what it traced")
+    fs::read_to_string(format!("{TRACE}/trace")).expect("a readable trace")
 }
 
-/// One wake-up; microseconds of CLOCK_MONOTONIC.
+/// One wake-up, in microseconds of CLOCK_MONOTONIC.
 struct Wake {
     woken: u64,
     ran: u64,
     by_the_card: bool,
 }
 
-/// Reads lines such as
+/// Parses lines such as
 /// `  <idle>-0  [000] d.s4.  12.345678: sched_waking: comm=mynah-capture pid=99 prio=29 target_cpu=000`.
 fn wakes(trace: &str, thread: &str) -> Vec<Wake> {
     let mut woken: HashMap<&str, (u64, bool)> = HashMap::new();
@@ -90,7 +89,7 @@ fn wakes(trace: &str, thread: &str) -> Vec<Wake> {
     for line in trace.lines().filter(|line| !line.starts_with('#')) {
         if let Some((head, event)) = line.split_once(": sched_waking: ") {
             if event.starts_with(&format!("comm={thread} ")) {
-                // The session wakes them too, when it wants something.
+                // The session wakes them too, through their eventfds.
                 woken.insert(thread, (microseconds(head), !head.trim_start().starts_with("mynah-")));
             }
         } else if let Some((head, event)) = line.split_once(": sched_switch: ")
@@ -108,11 +107,11 @@ fn microseconds(head: &str) -> u64 {
     time.replace('.', "").parse().expect("a line of the trace ends its head with the time")
 }
 
-/// Returns how long after the card's tick each moment was, if the earliest of them was right after one.
+/// Returns the time of each moment since the card's tick, taking the earliest as right after a tick.
 fn after_the_tick(moments: impl Iterator<Item = u64>) -> Vec<u64> {
     let moments: Vec<u64> = moments.collect();
     let Some(first) = moments.first() else { return Vec::new() };
-    // The first may be late, though not by half a tick, or everything would look late.
+    // The first may be late by less than half a tick.
     let phase = |moment: &u64| (moment + TICK_US + TICK_US / 2 - first % TICK_US) % TICK_US;
     let tick = moments.iter().map(phase).min().unwrap_or(0);
     moments.iter().map(|moment| phase(moment) - tick).collect()

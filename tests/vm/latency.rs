@@ -1,7 +1,7 @@
-//! `latency`: the three ways of a conversation, each many times and everywhere between two ticks of the card.
+//! `latency`: the three paths of a conversation, each measured many times, spread over the time between two ticks.
 //!
-//! The mouth counts, so every sample tells when it was in the air; the replies count too, so what the ear
-//! hears tells which sample it is and where a fade begins.
+//! The source counts, so every sample identifies its time of emission. Replies count too, so a recorded sample
+//! identifies its position in the reply, and where a fade starts.
 
 use crate::card_cost::{self, CardCost};
 use crate::clock::{self, MS, Random, ms_between};
@@ -13,14 +13,14 @@ use crate::table::{Goal, Table};
 
 const NAME: &str = "latency";
 const ROUNDS: usize = 40;
-/// Of a reply, 800 ms: longer than any of its interruptions leaves it.
+/// A reply of 800 ms: every interruption comes before its end.
 const REPLY_FRAMES: usize = 19_200;
 
 /// One reply and its interruption.
 struct Round {
     first_delta: u64,
     speech_started: u64,
-    /// What the service was told was heard, in milliseconds.
+    /// The played duration reported to the service.
     reported_ms: Option<u64>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     let arguments = service.arguments();
     let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     if service.wait_for_sound(0, 5_000).is_none() {
-        table.fail(NAME, "no sample of the microphone came within 5 s");
+        table.fail(NAME, "no microphone audio arrived within 5 s");
     }
     clock::sleep_ms(500);
     let mut random = Random::new();
@@ -50,7 +50,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     truncations(table, &rounds, &recording);
 }
 
-/// Lets the service reply and be interrupted.
+/// Has the service send a reply and interrupt it.
 fn round(service: &Service, number: usize, random: &mut Random) -> Round {
     let names = [format!("user_{number}"), format!("resp_{number}"), format!("item_{number}")];
     let [user, reply, item] = &names;
@@ -74,7 +74,7 @@ fn round(service: &Service, number: usize, random: &mut Random) -> Round {
 fn paths(table: &mut Table, rounds: &[Round], recording: &Recording, card: CardCost) {
     let silent = |round: &Round| {
         let place = recording.place(round.speech_started);
-        // Who is silent already when he is interrupted has not been stopped by that.
+        // Already silent at the event, so nothing was measured.
         (recording.samples[place] != 0).then_some(())?;
         Some(ms_between(round.speech_started, recording.played_at(recording.silence_from(place)?)))
     };
@@ -87,12 +87,12 @@ fn paths(table: &mut Table, rounds: &[Round], recording: &Recording, card: CardC
         Some(ms_between(round.first_delta, recording.played_at(place)))
     };
     let heard: Vec<f64> = rounds.iter().filter_map(heard).collect();
-    table.expect(NAME, heard.len() == ROUNDS, "not every reply was heard");
+    table.expect(NAME, heard.len() == ROUNDS, "not every reply was played");
     let what = "delta → its first sample, ms";
     table.row(NAME, what, heard, Goal::Median(25.0), Some(card.playback_ms));
 }
 
-/// Compares what the service was told with what the ear heard: a period more or less is allowed.
+/// Compares the reported played duration with the recording; a period more or less is allowed.
 fn truncations(table: &mut Table, rounds: &[Round], recording: &Recording) {
     let differences = rounds.iter().filter_map(|round| {
         let first = recording.sound_from(recording.place(round.first_delta))?;
@@ -102,10 +102,10 @@ fn truncations(table: &mut Table, rounds: &[Round], recording: &Recording) {
     });
     let differences: Vec<f64> = differences.collect();
     table.expect(NAME, differences.len() == ROUNDS, "not every interruption was reported to the service");
-    table.row(NAME, "told − heard at a cut, ms either way", differences, Goal::Max(10.0), None);
+    table.row(NAME, "reported − played at a cut, ms either way", differences, Goal::Max(10.0), None);
 }
 
-/// Returns, for each append, the milliseconds from its first sample in the air; `began` is the mouth's first.
+/// Returns, for each append, the milliseconds since its first sample was emitted; `began` is the source's start.
 fn to_wire_ms(appends: &[Append], began: u64) -> Vec<f64> {
     let after_the_start = appends.iter().skip_while(|append| append.at < began + 300 * MS);
     after_the_start
@@ -113,21 +113,21 @@ fn to_wire_ms(appends: &[Append], began: u64) -> Vec<f64> {
         .collect()
 }
 
-/// What the mouth says: it counts.
+/// Returns the sample at `place` of a source that counts.
 pub(crate) fn counter(place: u64) -> i16 {
     place as u16 as i16
 }
 
-/// Returns when the sample `value` of the counting mouth was in the air, that arrived at `at`.
+/// Returns when the sample `value` of a counting source, which arrived at `at`, was emitted.
 pub(crate) fn emitted_at(began: u64, at: u64, value: i16) -> u64 {
     let newest = (at.saturating_sub(began) as u128 * u128::from(RATE_HZ) / u128::from(clock::S)) as u64;
-    // The count goes round in 2.7 s; nothing is under way for that long.
+    // The count wraps after 2.7 s; no sample takes that long.
     let newest = newest + TICK_FRAMES as u64;
     let age = u64::from((newest as u16).wrapping_sub(value as u16));
     began + span(newest.saturating_sub(age))
 }
 
-/// What a reply says: it counts, and is never silent.
+/// Returns the sample at `place` of a reply: it counts and is never zero.
 pub(crate) fn reply_sample(place: usize) -> i16 {
     8_000 + (place % 16_000) as i16
 }

@@ -1,14 +1,14 @@
-//! Work that is in mynah's way: two busy loops and one that walks through memory, as processes of their own.
+//! Background load: two busy loops and one that allocates memory, each a process.
 //!
-//! The loops are made of instructions that an emulator passes over quickly, so that ten minutes of the machine's time
-//! under load take no ten minutes on the wall; to the scheduler they are as busy as any.
-#![expect(unsafe_code, reason = "no safe word means an instruction that does nothing")]
+//! The loops consist of instructions that an emulator executes quickly, so that ten minutes of guest time take less
+//! than ten minutes of real time; to the scheduler they are as busy as any.
+#![expect(unsafe_code, reason = "a no-op instruction needs inline assembly")]
 
 use std::process::{Child, Command};
 
 use crate::clock;
 
-/// The load, until it is dropped.
+/// The running load; dropping it ends the processes.
 pub(crate) struct Load(Vec<Child>);
 
 impl Load {
@@ -30,7 +30,7 @@ impl Drop for Load {
     }
 }
 
-/// Is one process of the load.
+/// Runs one process of the load, which never ends by itself.
 pub(crate) fn run_worker(kind: &str) -> ! {
     if kind == "memory" { walk() } else { spin() }
 }
@@ -38,7 +38,7 @@ pub(crate) fn run_worker(kind: &str) -> ! {
 fn spin() -> ! {
     loop {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: it does nothing, four hundred times.
+        // SAFETY: `nop` has no effect.
         unsafe {
             std::arch::asm!(".rept 400", "nop", ".endr", options(nomem, nostack, preserves_flags));
         }
@@ -47,7 +47,7 @@ fn spin() -> ! {
     }
 }
 
-/// Takes memory from the system, page by page, and gives it back.
+/// Allocates memory, touches every page, and frees it.
 fn walk() -> ! {
     const BYTES: usize = 4 << 20;
     const PAGE: usize = 4096;

@@ -1,9 +1,9 @@
-//! The world around mynah: a mouth before its microphone and an ear at its speaker, both on Linux's loopback card.
+//! The other ends of ALSA's loopback card (snd-aloop): a source before mynah's microphone and a recorder at its speaker.
 //!
-//! The card moves sound when the kernel's tick comes, every 4 ms. A sample of the mouth is in the air at its
-//! own time and arrives with the tick after it; one of the speaker is fetched by a tick and heard at its
-//! own time within the 4 ms from there on, as with a card that fetches as many ahead. So nothing is heard before it
-//! was handed over, and what the ticks cost counts as cost.
+//! The card transfers audio at the kernel's timer tick, every 4 ms. A sample of the source counts as emitted at its own
+//! time and arrives with the next tick. A sample of the speaker is fetched by a tick and counts as played at its own
+//! time within the following 4 ms, as with a card that prefetches as much. So nothing is played before it was written,
+//! and the ticks count as latency.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,22 +16,26 @@ use alsa::{Direction, Output, ValueOr};
 use crate::clock::{S, now, sleep_ms};
 
 pub(crate) const RATE_HZ: u64 = 24_000;
-/// What the card moves at a time: 4 ms, since Debian's kernels have 250 ticks a second.
+/// Frames transferred per tick: 4 ms, since Debian's kernels have 250 ticks a second.
 pub(crate) const TICK_FRAMES: usize = 96;
-/// mynah's ends of the card.
+/// mynah's ends of the card, as ALSA device names.
 pub(crate) const MICROPHONE: &str = "hw:Loopback,0,0";
 pub(crate) const SPEAKER: &str = "hw:Loopback,0,1";
 const SOURCE: &str = "hw:Loopback,1,0";
 const RECORDER: &str = "hw:Loopback,1,1";
-/// This many samples of zero are a silence: 50 ms.
+/// Zero samples that count as silence: 50 ms.
 const SILENCE_FRAMES: usize = 1200;
 
-/// Returns how long `frames` last.
+/// Returns the duration of `frames` in nanoseconds.
 pub(crate) fn span(frames: u64) -> u64 {
     frames * S / RATE_HZ
 }
 
-/// Opens one end of the card, 24 kHz mono.
+/// Opens one end of the card: 24 kHz, mono, 16 bit.
+///
+/// # Errors
+///
+/// The card is missing, or does not accept the sizes.
 pub(crate) fn open(
     name: &str,
     direction: Direction,
@@ -52,7 +56,7 @@ pub(crate) fn open(
     Ok(pcm)
 }
 
-/// Someone who speaks into the microphone.
+/// Plays samples into mynah's microphone.
 pub(crate) struct SoundSource {
     stopped: Arc<AtomicBool>,
     began: Arc<AtomicU64>,
@@ -60,7 +64,7 @@ pub(crate) struct SoundSource {
 }
 
 impl SoundSource {
-    /// Speaks, sample after sample, until it is told to end.
+    /// Starts a thread that plays `samples(n)` for n = 0, 1, ... until it is stopped; it reopens a card that returns.
     pub(crate) fn start(samples: impl FnMut(u64) -> i16 + Send + 'static) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
         let began = Arc::new(AtomicU64::new(u64::MAX));
@@ -69,7 +73,7 @@ impl SoundSource {
         Self { stopped, began, thread }
     }
 
-    /// Returns when the first sample was in the air. It is known ever better.
+    /// Returns when the first sample was emitted. The estimate improves over time.
     pub(crate) fn began(&self) -> u64 {
         self.began.load(Relaxed)
     }
@@ -82,7 +86,7 @@ impl SoundSource {
 
 fn play(mut samples: impl FnMut(u64) -> i16, stopped: &AtomicBool, began: &AtomicU64) {
     const BUFFER_FRAMES: usize = 10 * TICK_FRAMES;
-    // Else alsa-lib says on the console that a card is away.
+    // Otherwise alsa-lib reports a disconnected card on the console.
     let _silenced = Output::local_error_handler();
     let mut block = [0; TICK_FRAMES];
     let mut written = 0;
@@ -102,20 +106,20 @@ fn play(mut samples: impl FnMut(u64) -> i16, stopped: &AtomicBool, began: &Atomi
             }
             let Ok(vacant) = pcm.avail() else { continue 'devices };
             let played = (written + vacant.cast_unsigned()).saturating_sub(BUFFER_FRAMES as u64);
-            // Right after a tick this is exact, and later than that in between.
+            // Exact right after a tick and too late in between, so the minimum is taken.
             began.fetch_min(now() - span(played), Relaxed);
         }
         let _ = pcm.drop();
     }
 }
 
-/// Someone who listens to the speaker.
+/// Records mynah's speaker.
 pub(crate) struct SoundRecorder {
     stopped: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Recording>>,
 }
 
-/// What was heard in one go: there is another after the card was away.
+/// An uninterrupted recording; a reconnected card starts another.
 #[derive(Default)]
 pub(crate) struct Recording {
     pub(crate) samples: Vec<i16>,
@@ -123,7 +127,7 @@ pub(crate) struct Recording {
 }
 
 impl SoundRecorder {
-    /// Listens until it is told to end.
+    /// Starts a thread that records until it is stopped.
     pub(crate) fn start() -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&stopped);
@@ -135,10 +139,10 @@ impl SoundRecorder {
         self.thread.join().expect("the recorder does not panic")
     }
 
-    /// Ends it and returns what it heard in one go.
+    /// Stops and returns the recording, which must be the only one.
     pub(crate) fn stop_single(self) -> Recording {
         let mut recordings = self.stop();
-        assert_eq!(recordings.len(), 1, "nothing disturbs the recorder");
+        assert_eq!(recordings.len(), 1, "the card was never disconnected");
         recordings.swap_remove(0)
     }
 }
@@ -160,7 +164,7 @@ fn record(stopped: &AtomicBool) -> Vec<Recording> {
                 && let Ok(count) = io.readi(&mut block)
             {
                 recording.samples.extend_from_slice(&block[..count]);
-                // It wakes at once or late, never early.
+                // A wake-up may be late, never early.
                 recording.began = recording.began.min(now() - span(recording.samples.len() as u64));
             }
         }
@@ -172,18 +176,18 @@ fn record(stopped: &AtomicBool) -> Vec<Recording> {
 }
 
 impl Recording {
-    /// Returns when the sample at `place` was heard.
+    /// Returns when the sample at `place` was played.
     pub(crate) fn played_at(&self, place: usize) -> u64 {
         self.began + span((TICK_FRAMES + place) as u64)
     }
 
-    /// Returns the first sample that was not heard before `ns`.
+    /// Returns the index of the first sample played at or after `ns`.
     pub(crate) fn place(&self, ns: u64) -> usize {
         let frames = ns.saturating_sub(self.played_at(0)) as u128 * u128::from(RATE_HZ);
         frames.div_ceil(u128::from(S)) as usize
     }
 
-    /// Returns where the first silence at or after `place` begins.
+    /// Returns the index of the first silence at or after `place`.
     pub(crate) fn silence_from(&self, place: usize) -> Option<usize> {
         let mut zeros = 0;
         for (at, sample) in self.samples.iter().enumerate().skip(place) {
@@ -195,7 +199,7 @@ impl Recording {
         None
     }
 
-    /// Returns where the first sound at or after `place` begins.
+    /// Returns the index of the first sample at or after `place` that is not zero.
     pub(crate) fn sound_from(&self, place: usize) -> Option<usize> {
         (place..self.samples.len()).find(|at| self.samples[*at] != 0)
     }

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# Sourced by tests/vm/run, after tests/system/machine.sh: the virtual machine, made of Debian's own packages.
+# Sourced by tests/vm/run, after tests/system/machine.sh: builds the virtual machine from Debian's packages.
 #
-# The kernel, its headers, the source of gpio-sim and QEMU are unpacked into target/vm, which is all that they
-# touch; only small tools are installed. What is there already is not fetched again.
+# The kernel, its headers, the source of gpio-sim and QEMU are unpacked into target/vm and not installed; only small
+# tools are. What is already there is not downloaded again.
 : "${here:?}" "${vm:?}"
 
-# The kernel modules inside, besides gpio-sim; each brings those it needs.
+# The guest's kernel modules, besides gpio-sim; their dependencies are added.
 readonly MODULES=(snd-aloop snd-dummy snd-hda-intel snd-hda-codec-generic configfs 9p 9pnet_virtio virtio_pci
     gpio_keys leds-gpio ledtrig-timer uinput evdev)
 
-# Tells whether the recipe is known to work here.
+# Returns whether the VM can be built on this system.
 fits() {
     [[ $(uname -m) == x86_64 && $(system) =~ ^debian\ 1[23]$ ]] && command -v apt-get >/dev/null
 }
@@ -18,7 +18,7 @@ system() {
     (. /etc/os-release 2>/dev/null && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}")
 }
 
-# Sees that the machine with the kernel standard|rt is there, and says in QEMU how to boot it.
+# Builds what is missing of the machine with KERNEL standard|rt, and sets QEMU to the command that boots it.
 need_machine() {
     need_tools make zstd xz:xz-utils cpio kmod strip:binutils busybox:busybox-static
     mkdir -p "$vm"
@@ -27,7 +27,7 @@ need_machine() {
     local usr=$vm/qemu/usr
     local -x LD_LIBRARY_PATH=$usr/lib/x86_64-linux-gnu:$usr/lib/x86_64-linux-gnu/pulseaudio
     # shellcheck disable=SC2034 # tests/vm/run starts it.
-    # Emulated, whatever this machine offers: with KVM the time would be real and the figures the host's.
+    # Always emulated: with KVM time would be real, and the figures would depend on the host.
     QEMU=(env "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "QEMU_MODULE_DIR=$usr/lib/x86_64-linux-gnu/qemu"
         "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios"
         -M pc -cpu max -m 512 -accel "tcg,thread=single" -icount "shift=1,sleep=off" -rtc clock=vm
@@ -38,7 +38,7 @@ need_machine() {
         -fsdev "local,id=out,path=$vm/out,security_model=none" -device "virtio-9p-pci,fsdev=out,mount_tag=out")
 }
 
-# Sees that the commands COMMAND[:PACKAGE]... are here.
+# Installs the packages of missing commands: COMMAND[:PACKAGE]...
 need_tools() {
     local tool lacking=()
     for tool; do
@@ -49,8 +49,8 @@ need_tools() {
 
 make_qemu() {
     local package needed=()
-    say "fetching QEMU"
-    # What an installation would bring along is what is missing here; nothing is installed.
+    say "downloading QEMU"
+    # A simulated installation lists the missing dependencies; nothing is installed.
     known qemu-system-x86
     mapfile -t needed < <(apt-get --simulate install --no-install-recommends qemu-system-x86 2>/dev/null |
         sed -nE 's/^Inst ([^ ]+) .*/\1/p')
@@ -62,13 +62,13 @@ make_qemu() {
     mv "$vm/qemu.new" "$vm/qemu"
 }
 
-# Makes target/vm/KERNEL: an uncompressed kernel and its modules.
+# Builds target/vm/KERNEL: an uncompressed kernel and its modules.
 make_kernel() {
     local root=$vm/$1.new version base flavour=amd64 common=common
     [[ $1 == standard ]] || { flavour=rt-amd64 common=common-rt; }
     version=$(kernel_version "$flavour")
     base=${version%"-$flavour"}
-    say "fetching Debian's kernel $version and building gpio-sim for it, which Debian leaves out"
+    say "downloading Debian's kernel $version and building gpio-sim for it, which Debian does not ship"
     rm -rf "$root"
     unpack "linux-image-$version" "$root/image"
     for package in "linux-headers-$version" "linux-headers-$base-$common" "linux-kbuild-$base"; do
@@ -82,7 +82,7 @@ make_kernel() {
     mv "$root" "$vm/$1"
 }
 
-# Prints the newest version that the kernel of this FLAVOUR has here, 6.12 or later: Debian 12 has an older one too.
+# Prints the newest version of the kernel of this FLAVOUR, 6.12 or later; Debian 12 has an older one too.
 kernel_version() {
     local package version
     known "linux-image-$1"
@@ -93,10 +93,10 @@ kernel_version() {
             return
         fi
     done
-    refuse "apt-cache knows no kernel 6.12 or later of the flavour $1"
+    refuse "apt has no kernel 6.12 or later of the flavour $1"
 }
 
-# Turns a bzImage into the ELF that QEMU boots at once; uncompressing it in there would take seconds.
+# Extracts the ELF from a bzImage; uncompressing it in the guest would take seconds.
 uncompress() {
     local setup offset length
     number() { od -A n -t "u$2" -j "$1" -N "$2" "$from" | tr -d ' '; }
@@ -105,30 +105,30 @@ uncompress() {
     offset=$(number $((0x248)) 4)
     length=$(number $((0x24c)) 4)
     offset=$(((${setup/#0/4} + 1) * 512 + offset))
-    # The last four bytes are the length of what comes out.
+    # The last four bytes are the uncompressed length.
     tail -c "+$((offset + 1))" "$1" | head -c "$((length - 4))" >"$2.packed" || true
     zstd -dcq "$2.packed" >"$2" 2>/dev/null || xz -dc --single-stream "$2.packed" >"$2" 2>/dev/null ||
-        refuse "the kernel is packed in a way that is not known here"
+        refuse "the kernel is compressed with neither zstd nor xz"
     rm "$2.packed"
-    [[ $(head -c 4 "$2" | tail -c 3) == ELF ]] || refuse "there is no ELF in the kernel"
+    [[ $(head -c 4 "$2" | tail -c 3) == ELF ]] || refuse "the uncompressed kernel is not an ELF file"
 }
 
 gpio_sim() {
     local root=$1 version=$2 headers series=${2%%-*} build=$1/gpio-sim
     series=$(cut -d . -f 1,2 <<<"$series")
     headers=$root/headers/usr/src/linux-headers-$version
-    # The headers believe that they are installed.
+    # The headers' Makefile refers to the place of an installation.
     sed -i "s#^include /usr/src#include $root/headers/usr/src#" "$headers/Makefile"
     mkdir "$build"
     cp "$here/tests/vm/guest/Kbuild" "$here/tests/vm/guest/irq_to_desc.h" "$build"
     gpio_sim_source "linux-source-$series" "$build"
-    # Without BTF, which would need another tool.
+    # Without BTF, which would need pahole.
     make -s -C "$headers" "M=$build" CC=gcc CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$vm/gpio-sim.log" 2>&1 ||
-        { tail -n 20 "$vm/gpio-sim.log" && refuse "gpio-sim could not be built"; }
+        { tail -n 20 "$vm/gpio-sim.log" && refuse "gpio-sim could not be built; the log is target/vm/gpio-sim.log"; }
     strip -g "$build/gpio-sim.ko"
 }
 
-# Takes two files out of the kernel's 150 MB of source; tar stops once it has both, which breaks the pipe.
+# Extracts two files from the kernel's 150 MB of source; tar stops after both, which breaks the pipe.
 gpio_sim_source() {
     fetch "$1"
     dpkg --fsys-tarfile "$(find "$vm/debs" -name "$1_*.deb")" 2>/dev/null |
@@ -136,15 +136,15 @@ gpio_sim_source() {
         tar -x -C "$2" --transform 's#.*/##;s#gpio-sim#gpio_sim_main#' --occurrence=1 \
             "$1/drivers/gpio/gpio-sim.c" "$1/kernel/irq/irq_sim.c" || true
     rm -r "$vm/debs"
-    [[ -s $2/gpio_sim_main.c && -s $2/irq_sim.c ]] || refuse "$1 holds no gpio-sim"
+    [[ -s $2/gpio_sim_main.c && -s $2/irq_sim.c ]] || refuse "$1 does not contain gpio-sim"
 }
 
-# Puts the wanted modules, uncompressed, where the machine's modprobe looks.
+# Puts the modules, uncompressed, where the guest's modprobe looks.
 gather_modules() {
     local root=$1 version=$2 found into file module
     found=$(find "$root/image" -type d -path "*/lib/modules/$version")
     into=$root/modules/lib/modules/$version
-    # Where kmod looks depends on its age.
+    # kmod's search path depends on its version.
     mkdir -p "$root/all/usr/lib/modules" "$into"
     ln -s usr/lib "$root/all/lib"
     mv "$found" "$root/all/usr/lib/modules/"
@@ -162,7 +162,7 @@ gather_modules() {
     rm -r "$root/all"
 }
 
-# Writes the file system that the machine boots into: busybox, the modules, both programs and their libraries.
+# Writes the initramfs: busybox, the modules, both programs and their libraries.
 pack() {
     local kernel=$1 shell=$2 guest=$3 root=$vm/root program applet file
     shift 3
@@ -191,13 +191,13 @@ pack() {
     rm -r "$root"
 }
 
-# Sees that apt's lists name PACKAGE.
+# Updates apt's lists if they do not name PACKAGE.
 known() {
     apt-cache show "$1" >/dev/null 2>&1 || lists
 }
 
 lists() {
-    say "asking for apt's lists"
+    say "updating apt's package lists"
     if ((EUID == 0)); then apt-get update -q; else sudo apt-get update -q; fi
 }
 
@@ -208,11 +208,11 @@ unpack() {
     rm -r "$vm/debs"
 }
 
-# Gets the package file of PACKAGE into target/vm/debs. Old lists name versions that are gone.
+# Downloads PACKAGE into target/vm/debs. Old lists name versions that no longer exist, so they are updated once.
 fetch() {
     rm -rf "$vm/debs"
     mkdir -p "$vm/debs"
-    download "$1" || { lists && download "$1"; } || refuse "apt-get could not fetch $1, for the reason above"
+    download "$1" || { lists && download "$1"; } || refuse "apt-get could not download $1, for the reason above"
 }
 
 download() {

@@ -1,10 +1,11 @@
-//! What observes mynah in the VM's machine: `tests/vm/run` boots it and starts this as its only program.
+//! The VM's observer: `tests/vm/run` boots a virtual machine and starts this program in it.
 //!
-//! Each scenario plays the world around the shipped binary (mouth, ear, service, finger) on the kernel's own devices
-//! and enters what it saw in one table. A figure over its goal fails the run. On any other machine it does nothing.
+//! Each scenario runs the release build of mynah on the kernel's own devices, provides the audio, the service and the
+//! button presses around it, and adds its measurements to one table. A figure that misses its goal fails the run. On
+//! any other machine it does nothing.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
-#![expect(clippy::expect_used, reason = "what a machine made for it does not have, ends it")]
-#![expect(clippy::disallowed_methods, reason = "it lives in virtual time, and waits in it")]
+#![expect(clippy::expect_used, reason = "it panics where the machine lacks what it was built with")]
+#![expect(clippy::disallowed_methods, reason = "it runs and sleeps in the guest's virtual time")]
 
 mod card_cost;
 mod clock;
@@ -30,15 +31,14 @@ use std::process::ExitCode;
 
 use table::Table;
 
-#[allow(unused_imports, reason = "what its own tests import is not used here")]
+#[allow(unused_imports, reason = "its own tests import more of it")]
 #[path = "../service/mod.rs"]
 mod scripted;
 
-/// What can be run.
 struct Scenario {
     name: &'static str,
     what: &'static str,
-    /// Runs it; longer, if so it shall be.
+    /// Runs it; the flag asks for the long variant.
     run: fn(&mut Table, bool),
 }
 
@@ -51,28 +51,28 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "jitter",
-        what: "how late the sound threads run, idle and under load",
+        what: "wake-up latency of the audio threads, idle and under load",
         run: jitter::run,
     },
-    Scenario {
-        name: "periods",
-        what: "how short a period may be before the sound breaks",
-        run: periods::run,
-    },
-    Scenario { name: "xruns", what: "talk under load, without losing a sample", run: xruns::run },
-    Scenario { name: "unplug", what: "the sound card goes away and comes back", run: unplug::run },
-    Scenario { name: "suspend", what: "the machine sleeps and wakes", run: suspend::run },
+    Scenario { name: "periods", what: "the shortest period without xruns", run: periods::run },
+    Scenario { name: "xruns", what: "a conversation under load, without a lost sample", run: xruns::run },
+    Scenario { name: "unplug", what: "the sound card is disconnected and reconnected", run: unplug::run },
+    Scenario { name: "suspend", what: "the machine suspends and resumes", run: suspend::run },
     Scenario {
         name: "dead-input",
-        what: "a microphone that gives only zeros, and then sound",
+        what: "a microphone that delivers only zeros, and then sound",
         run: dead_input::run,
     },
     Scenario {
         name: "peripherals",
-        what: "buttons, a lamp and mute, on lines of the kernel's",
+        what: "buttons, a light and mute, on simulated GPIO lines",
         run: peripherals::run,
     },
-    Scenario { name: "refusals", what: "a wrong set-up is refused with a sentence", run: refusals::run },
+    Scenario {
+        name: "refusals",
+        what: "wrong settings are refused with exit code 2 and a reason",
+        run: refusals::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -89,13 +89,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if !Path::new("/etc/vm-arguments").exists() {
-        println!("this runs in the VM's machine: tests/vm/run");
+        println!("vm: this runs only in the virtual machine; start it with tests/vm/run");
         return ExitCode::SUCCESS;
     }
     let long = arguments.iter().any(|argument| argument == "--long");
     let named: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     if let Some(unknown) = named.iter().find(|argument| SCENARIOS.iter().all(|one| one.name != **argument)) {
-        println!("vm: there is no scenario {unknown}; --list lists them");
+        println!("vm: unknown scenario {unknown}; tests/vm/run --list shows all");
         return ExitCode::from(2);
     }
     let mut table = Table::default();
@@ -109,7 +109,7 @@ fn main() -> ExitCode {
                 println!("vm: NOT MET: {failure}");
             }
             let seconds = clock::ms_between(began, clock::now()) / 1000.0;
-            println!("vm: {name}: {seconds:.1} s of the machine's time");
+            println!("vm: {name}: {seconds:.1} s of guest time");
         }
     }
     finish(&table)
@@ -118,6 +118,6 @@ fn main() -> ExitCode {
 fn finish(table: &Table) -> ExitCode {
     println!("\n{}", table.to_text());
     std::fs::write("out/results.txt", table.to_tsv()).expect("room for the results");
-    println!("vm: {} of it not as it should be", table.failures().len());
+    println!("vm: {} goals not met", table.failures().len());
     ExitCode::from(u8::from(!table.failures().is_empty()))
 }

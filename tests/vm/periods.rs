@@ -1,6 +1,6 @@
-//! `periods`: how short a period may be before the sound breaks, on the card that keeps exact time.
+//! `periods`: the shortest period without xruns, on the kernel's dummy card (snd-dummy).
 //!
-//! That card is the kernel's dummy: it has a timer of its own and no cable, so nothing of the figure is the loopback's tick.
+//! That card has its own high-resolution timer, so the loopback's tick does not affect the result.
 
 use std::fs;
 
@@ -12,9 +12,9 @@ use crate::table::{Goal, Table};
 
 const NAME: &str = "periods";
 const BOARD: &str = "periods.toml";
-/// What is tried, milliseconds, longest first; a board file may ask for nothing shorter.
+/// Longest first; a board file accepts nothing shorter.
 const PERIODS_MS: [u32; 5] = [10, 5, 4, 3, 2];
-/// Of a reply, during which both directions run: 5 s.
+/// A reply of 5 s, during which both directions run.
 const REPLY_FRAMES: usize = 120_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
@@ -28,7 +28,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     }
 }
 
-/// Talks with periods of this length and tells whether no sample was lost on the way.
+/// Runs a conversation with this period. Returns whether there was no xrun.
 fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
     let device = format!("device = \"hw:CARD=Dummy\"\nperiod_ms = {period_ms}\n");
     let text =
@@ -43,7 +43,7 @@ fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
     table.expect(
         NAME,
         heard,
-        &format!("with periods of {period_ms} ms no sample of the microphone came in 5 s"),
+        &format!("with periods of {period_ms} ms no microphone audio arrived within 5 s"),
     );
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
     service.reply(&name, &samples);

@@ -1,4 +1,4 @@
-//! `refusals`: a wrong set-up is refused before anything is said, with exit code 2 and one sentence.
+//! `refusals`: wrong settings are refused at start with exit code 2 and a message that names the device.
 
 use alsa::Direction;
 
@@ -23,12 +23,12 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     case("a microphone that is busy", &cards, &["microphone", MICROPHONE, "in use by vm"]);
     drop(held);
     let nothing = ["--microphone", "hw:Nothing,0", "--speaker", SPEAKER];
-    case("a card that is not there", &nothing, &["microphone", "hw:Nothing,0", "arecord -L"]);
+    case("a missing card", &nothing, &["microphone", "hw:Nothing,0", "arecord -L"]);
     let right = f64::from(right);
-    table.number(NAME, "wrong set-ups refused with their sentence", right, Goal::Min(f64::from(cases)));
+    table.number(NAME, "wrong settings refused with a reason", right, Goal::Min(f64::from(cases)));
 }
 
-/// Sees that mynah leaves with exit code 2 and a sentence that holds these words; tells whether it did.
+/// Checks that mynah exits with code 2 and a message that contains these words. Returns whether it did.
 pub(crate) fn refused(
     table: &mut Table,
     scenario: &'static str,
@@ -41,9 +41,9 @@ pub(crate) fn refused(
     let said = ended.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
     let lacking = words.iter().find(|word| !said.contains(**word));
     if ended.code != Some(2) {
-        table.fail(scenario, &format!("{what}: exit code {:?}, not 2; it said: {said}", ended.code));
+        table.fail(scenario, &format!("{what}: exit code {:?}, not 2: {said}", ended.code));
     } else if let Some(word) = lacking {
-        table.fail(scenario, &format!("{what}: no word of {word:?}; it said: {said}"));
+        table.fail(scenario, &format!("{what}: the message lacks {word:?}: {said}"));
     }
     ended.code == Some(2) && lacking.is_none()
 }

@@ -1,6 +1,6 @@
-//! A Voice Live service on the guest's loopback that does as the scenario says and stamps all that comes and goes.
+//! A scripted Voice Live service on the guest's loopback interface that timestamps everything sent and received.
 //!
-//! It opens every session by itself; what is said in it is the scenario's. It judges nothing.
+//! It sets up every session by itself; all other events come from the scenario. It judges nothing.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::clock::{self, now};
 use crate::scripted::{events, tls};
 
-/// Orders that wait; a scenario waits for each, so there is one at most.
+/// Queued orders; a scenario waits for each, so there is at most one.
 const ORDERS: usize = 4;
 
 /// A running service.
@@ -32,23 +32,23 @@ pub(crate) struct Service {
     orders: mpsc::Sender<Order>,
 }
 
-/// All that came.
+/// What was received.
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) connections: usize,
-    /// Client events but for the microphone's.
+    /// Client events without the microphone's audio, with the time of arrival.
     pub(crate) events: Vec<(u64, Value)>,
     pub(crate) appends: Vec<Append>,
 }
 
-/// A piece of the microphone as it arrived.
+/// One message of microphone audio and when it arrived.
 #[derive(Clone)]
 pub(crate) struct Append {
     pub(crate) at: u64,
     pub(crate) samples: Box<[i16]>,
 }
 
-/// Events to send, and whom to tell when.
+/// Events to send, and where to report when.
 struct Order {
     texts: Vec<String>,
     told: SyncSender<u64>,
@@ -71,14 +71,14 @@ impl Service {
         Self { port, ca_file, log, orders }
     }
 
-    /// Returns mynah's arguments to talk with it.
+    /// Returns the arguments for mynah to connect to it.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let (url, ca_file) = (format!("wss://localhost:{}", self.port), path(self.ca_file.path()));
         std::fs::write("key", "the-key-of-the-vm").expect("room for a key");
         ["--endpoint", &url, "--ca-file", &ca_file, "--api-key-file", "key"].map(str::to_owned).into()
     }
 
-    /// Sends events, at once and in order; returns the time right before the first.
+    /// Sends events in order without a pause. Returns the time right before the first.
     pub(crate) fn send(&self, events: impl IntoIterator<Item = Value>) -> u64 {
         let texts = events.into_iter().map(|event| event.to_string()).collect();
         let (told, at) = sync_channel(1);
@@ -86,7 +86,7 @@ impl Service {
         at.recv().expect("the service sends what it is told")
     }
 
-    /// Has a turn of the owner's answered with all of `samples`, under names of its own.
+    /// Sends a user turn and a reply of `samples`, with ids derived from `name`.
     pub(crate) fn reply(&self, name: &str, samples: &[i16]) {
         let [user, reply, item] = ["user", "resp", "item"].map(|kind| format!("{kind}_{name}"));
         self.send(events::user_turn(&user));
@@ -99,7 +99,7 @@ impl Service {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a client event of this type at or after `since` and returns it with its time.
+    /// Waits for a client event of this type at or after `since`. Returns it with its time.
     pub(crate) fn wait_for(&self, kind: &str, since: u64, timeout_ms: u64) -> Option<(u64, Value)> {
         let find = || {
             let log = self.log();
@@ -109,7 +109,7 @@ impl Service {
         find()
     }
 
-    /// Waits until sound arrives at or after `since` and returns the time of the first.
+    /// Waits for microphone audio at or after `since`. Returns the time of the first.
     pub(crate) fn wait_for_sound(&self, since: u64, timeout_ms: u64) -> Option<u64> {
         let find = || {
             let log = self.log();
@@ -131,7 +131,7 @@ fn serve(listener: TcpListener, acceptor: &TlsAcceptor, log: &Mutex<Log>, mut or
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         while let Ok((tcp, _)) = listener.accept().await {
             log.lock().unwrap_or_else(PoisonError::into_inner).connections += 1;
-            // Whoever does not finish a handshake, or leaves, comes again.
+            // A failed handshake or a closed connection is followed by a new one.
             let _ = converse(tcp, acceptor, log, &mut orders).await;
         }
     });

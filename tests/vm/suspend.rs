@@ -1,7 +1,7 @@
-//! `suspend`: the machine sleeps in the middle of a reply, and the conversation goes on when it wakes.
+//! `suspend`: the machine suspends in the middle of a reply, and the conversation continues after it resumes.
 //!
-//! The kernel's own test of suspend (Documentation/power/basic-pm-debugging) puts every device to sleep and wakes it,
-//! without the machine's firmware, which an emulated one would not come back from.
+//! The kernel's suspend test (Documentation/power/basic-pm-debugging) suspends and resumes every device without the
+//! firmware, from which this emulated machine would not return.
 
 use std::fs;
 
@@ -12,13 +12,13 @@ use crate::service::Service;
 use crate::table::{Goal, Table};
 
 const NAME: &str = "suspend";
-/// The card with the driver that puts its own chip to sleep. Its microphone gives zeros, which is noticed later than this.
+/// A card whose driver suspends its chip. Its microphone delivers zeros; the test ends before that is reported.
 const CARD: &str = "hw:CARD=Intel";
-/// Of a reply: 5 s.
+/// A reply of 5 s.
 const REPLY_FRAMES: usize = 120_000;
 const REPLY_WHOLE: &str = " 5000 ms of it heard";
-/// Of the microphone, as the service has it.
-const SECOND: usize = 24_000;
+/// One second of the microphone at the service.
+const SECOND_FRAMES: usize = 24_000;
 const TIMEOUT_MS: u64 = 8_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
@@ -28,7 +28,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(cards).collect();
     let device = Device::start_bare(NAME, &arguments);
     let heard = service.wait_for_sound(0, 5_000).is_some();
-    table.expect(NAME, heard, "no sample of the microphone came in 5 s");
+    table.expect(NAME, heard, "no microphone audio arrived within 5 s");
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
     service.reply(NAME, &samples);
     clock::sleep_ms(500);
@@ -36,39 +36,39 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     let awake = now();
     let whole = clock::until(TIMEOUT_MS, || sound_since(&service, awake).is_some());
     match sound_since(&service, awake).filter(|_| whole) {
-        Some(late) => table.number(NAME, "awake → microphone on the wire, ms", late, Goal::Max(2_000.0)),
-        None => table.fail(NAME, "no second of the microphone came in the 8 s after it woke"),
+        Some(late) => table.number(NAME, "resumed → microphone on the wire, ms", late, Goal::Max(2_000.0)),
+        None => table.fail(NAME, "no second of microphone audio arrived within 8 s after it resumed"),
     }
     let counted = device.says(" suspends", awake, TIMEOUT_MS);
     let counted = counted.is_some_and(|line| !line.text.contains(" 0 suspends"));
-    table.expect(NAME, counted, "it did not count that its card was asleep");
+    table.expect(NAME, counted, "it did not count the suspend of its card");
     let told = device.says("of it heard", awake, TIMEOUT_MS).map(|line| line.text);
     let whole = told.as_ref().is_some_and(|told| told.contains(REPLY_WHOLE));
-    table.expect(NAME, whole, &format!("the reply was not heard to its end: {told:?}"));
+    table.expect(NAME, whole, &format!("the reply was not played to its end: {told:?}"));
     let ended = device.leave();
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
 }
 
-/// How much later than it was captured the first second of sound after `awake` is there, once it is.
+/// Returns the delay in milliseconds with which the first second of audio after `awake` was complete; `None` before that.
 fn sound_since(service: &Service, awake: u64) -> Option<f64> {
     let log = service.log();
     let mut samples = 0;
-    // What was under way when the machine fell asleep is less than a second, so the second is a whole one.
+    // Less than a second was in flight at the suspend, so a whole second is of new audio.
     let full = log.appends.iter().filter(|append| append.at >= awake).find(|append| {
         samples += append.samples.len();
-        samples >= SECOND
+        samples >= SECOND_FRAMES
     })?;
     Some(clock::ms_between(awake, full.at) - 1_000.0)
 }
 
-/// Puts every device to sleep for a second and wakes it.
+/// Suspends every device for a second and resumes it.
 fn sleep_and_wake() {
     for (file, word) in [
         ("/sys/module/suspend/parameters/pm_test_delay", "1"),
         ("/sys/power/pm_test", "devices"),
-        // Everything stands still while this is written.
+        // The write returns after the resume.
         ("/sys/power/state", "mem"),
     ] {
-        fs::write(file, word).expect("the kernel can test its suspend");
+        fs::write(file, word).expect("a kernel with CONFIG_PM_DEBUG");
     }
 }

@@ -1,25 +1,25 @@
-//! The figures: gathered, printed as a table, kept as a file, and judged by their goals.
+//! The table of measurements: compares them with their goals, prints them, and writes them to a file.
 
 use std::fmt::Write as _;
 
-/// What a figure has to be.
+/// The condition a measurement has to meet.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
-    /// The median at most this.
+    /// The median is at most this.
     Median(f64),
-    /// The median at most this, when the card's part is taken off: for what the card alone may exceed.
+    /// The median without the card's share is at most this.
     MedianWithoutCard(f64),
-    /// 999 of 1000 at most this.
+    /// The 99.9th percentile is at most this.
     P999(f64),
-    /// All at most this.
+    /// All values are at most this.
     Max(f64),
-    /// All at least this.
+    /// All values are at least this.
     Min(f64),
-    /// It only shows.
+    /// There is no goal.
     None,
 }
 
-/// All that was measured.
+/// All measurements and failures.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
@@ -30,14 +30,14 @@ struct Row {
     scenario: &'static str,
     what: String,
     count: usize,
-    /// Least, median, 99 and 99.9 of 100, most.
+    /// Minimum, median, 99th and 99.9th percentile, maximum.
     figures: [f64; 5],
     goal: Goal,
     card: Option<f64>,
 }
 
 impl Table {
-    /// Enters a figure; `what` names its unit. `card` is the part of the median that is the card's.
+    /// Adds a measurement; `what` includes its unit, `card` is the card's share of the median.
     pub(crate) fn row(
         &mut self,
         scenario: &'static str,
@@ -47,7 +47,7 @@ impl Table {
         card: Option<f64>,
     ) {
         if values.is_empty() {
-            return self.fail(scenario, &format!("{what}: nothing was measured"));
+            return self.fail(scenario, &format!("{what}: no measurement"));
         }
         values.sort_by(f64::total_cmp);
         let figures = [0.0, 0.5, 0.99, 0.999, 1.0].map(|share| quantile(&values, share));
@@ -58,17 +58,17 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Enters one number.
+    /// Adds a single number.
     pub(crate) fn number(&mut self, scenario: &'static str, what: &str, value: f64, goal: Goal) {
         self.row(scenario, what, vec![value], goal, None);
     }
 
-    /// Notes what should not be.
+    /// Records a failure.
     pub(crate) fn fail(&mut self, scenario: &'static str, what: &str) {
         self.failures.push(format!("{scenario}: {what}"));
     }
 
-    /// Notes `what` unless it is so.
+    /// Records the failure `what` unless `is_so`.
     pub(crate) fn expect(&mut self, scenario: &'static str, is_so: bool, what: &str) {
         if !is_so {
             self.fail(scenario, what);
@@ -79,7 +79,7 @@ impl Table {
         &self.failures
     }
 
-    /// Draws it for people, each scenario's rows together.
+    /// Returns the table as aligned text.
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!(
             "{:<12} {:<56} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}  {:<14} {:>8}\n",
@@ -99,7 +99,7 @@ impl Table {
         text
     }
 
-    /// Spells it for programs: tabs between the columns.
+    /// Returns the table as tab-separated values.
     pub(crate) fn to_tsv(&self) -> String {
         let mut text = "scenario\twhat\tcount\tmin\tmedian\tp99\tp99.9\tmax\tgoal\tcard\tmet\n".to_owned();
         for row in &self.rows {
@@ -155,7 +155,6 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     values[((values.len() - 1) as f64 * share).ceil() as usize]
 }
 
-/// Returns the value in the middle.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.5)

@@ -1,4 +1,4 @@
-//! `talk`: the recorded voice holds a whole conversation with the parrot, through the card both ways.
+//! `talk`: a whole conversation of the recorded voice with the built-in service, through the card in both directions.
 
 use std::io::Cursor;
 
@@ -8,12 +8,11 @@ use crate::loopback::{RATE_HZ, Recording, SoundRecorder, SoundSource};
 use crate::table::{Goal, Table};
 
 const NAME: &str = "talk";
-/// Of the recorded voice and the reply to its last sentence.
+/// The duration of the recorded voice and the reply to its last sentence.
 const TALK_MS: u64 = 15_000;
-/// The least of what nobody hears, though the ear does: so a reply is told from silence to the sample. The parrot
-/// halves it.
+/// The minimum of an inaudible hum, which separates a reply from silence to the sample. The parrot halves it.
 const HUM: i16 = 4;
-/// The silence that divides two replies is longer, and a voice's own pauses are shorter: half a second.
+/// 500 ms: longer than the pauses within a reply, shorter than the silence between two replies.
 const PAUSE_FRAMES: usize = 12_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
@@ -34,24 +33,29 @@ fn judge(table: &mut Table, ended: &Ended, recording: &Recording) {
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
     for (words, count) in [("you: (", 3), ("mynah: I heard", 3), ("time: reply", 3)] {
         let said = ended.count(words);
-        table.expect(NAME, said == count, &format!("it said {said} times, not {count} times: {words}"));
+        table.expect(NAME, said == count, &format!("{words:?} was printed {said} times, not {count} times"));
     }
     let replies = replies(&recording.samples);
-    table.expect(NAME, replies.len() == 3, &format!("{} replies were heard, not 3", replies.len()));
+    table.expect(NAME, replies.len() == 3, &format!("{} replies were played, not 3", replies.len()));
     let told = ended.lines.iter().find(|line| line.text.contains("after the interruption"));
     let told =
         told.and_then(|line| line.text.rsplit_once(" ms of it heard")?.0.rsplit(' ').next()?.parse().ok());
     if let (Some(told), Some((from, to))) = (told, replies.first()) {
         let heard = (to - from) as f64 * 1000.0 / RATE_HZ as f64;
         let told: f64 = told;
-        // A period either way, and the fade, which is heard but is none of the reply.
-        table.number(NAME, "told − heard at the cut, ms either way", (told - heard).abs(), Goal::Max(15.0));
+        // A period either way, and the fade, which is played but is not part of the reply.
+        table.number(
+            NAME,
+            "reported − played at the cut, ms either way",
+            (told - heard).abs(),
+            Goal::Max(15.0),
+        );
     } else {
-        table.fail(NAME, "nothing was told of the interrupted reply");
+        table.fail(NAME, "nothing was printed about the interrupted reply");
     }
 }
 
-/// Returns where the stretches of sound begin and end.
+/// Returns the start and end index of each reply.
 fn replies(samples: &[i16]) -> Vec<(usize, usize)> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for (place, _) in samples.iter().enumerate().filter(|(_, sample)| **sample != 0) {
@@ -63,7 +67,7 @@ fn replies(samples: &[i16]) -> Vec<(usize, usize)> {
     found
 }
 
-/// The recorded voice: three sentences, the second spoken into the reply to the first.
+/// Returns the recorded voice: three sentences, the second one spoken during the reply to the first.
 pub(crate) fn recorded() -> Vec<i16> {
     let file = Cursor::new(include_bytes!("../dialogue.wav"));
     let reader = hound::WavReader::new(file).expect("the recording is a WAV file");
@@ -71,7 +75,7 @@ pub(crate) fn recorded() -> Vec<i16> {
     (0..).zip(samples).map(|(place, sample)| sample + hum(place)).collect()
 }
 
-/// The noise of a room at night: it never repeats, as no room's does.
+/// Returns room noise, which never repeats.
 fn hum(place: u64) -> i16 {
     HUM + (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 62) as i16
 }

@@ -1,4 +1,4 @@
-//! `unplug`: the sound card goes away in the middle of a reply and comes back, and the conversation goes on.
+//! `unplug`: the sound card is disconnected in the middle of a reply and reconnected, and the conversation continues.
 
 use std::fs;
 
@@ -11,9 +11,9 @@ use crate::table::{Goal, Table};
 
 const NAME: &str = "unplug";
 const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop";
-/// Of a reply: 2 s.
+/// A reply of 2 s.
 const REPLY_FRAMES: usize = 48_000;
-/// How long the card is away.
+/// How long the card is disconnected.
 const AWAY_MS: u64 = 1_000;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
@@ -21,14 +21,14 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let arguments = service.arguments();
     let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
+    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no microphone audio arrived within 5 s");
     reply(&service, 0);
     clock::sleep_ms(700);
     let gone = now();
-    fs::write(format!("{DRIVER}/unbind"), "snd_aloop.0").expect("the card can be taken away");
+    fs::write(format!("{DRIVER}/unbind"), "snd_aloop.0").expect("the card unbinds");
     clock::sleep_ms(AWAY_MS);
     let back = now();
-    fs::write(format!("{DRIVER}/bind"), "snd_aloop.0").expect("the card can be put back");
+    fs::write(format!("{DRIVER}/bind"), "snd_aloop.0").expect("the card binds");
     match service.wait_for_sound(back, 8_000) {
         Some(at) => table.number(
             NAME,
@@ -36,7 +36,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
             clock::ms_between(back, at),
             Goal::Max(2_000.0),
         ),
-        None => table.fail(NAME, "nothing of the microphone came in the 8 s after the card was back"),
+        None => table.fail(NAME, "no microphone audio arrived within 8 s after the card was reconnected"),
     }
     clock::sleep_ms(2_500);
     let asked = now();
@@ -51,7 +51,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
                 (0..REPLY_FRAMES).all(|at| recording.samples.get(from + at) == Some(&reply_sample(at)))
             })
     });
-    table.expect(NAME, heard, "the reply after the card was back was not heard whole");
+    table.expect(NAME, heard, "the reply after the card was reconnected was not played whole");
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
     for (since, sentence) in [
         (gone, "the microphone is disconnected"),

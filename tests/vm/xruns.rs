@@ -1,6 +1,6 @@
-//! `xruns`: a long conversation, under load at first, in which no sample may be lost, neither in nor out.
+//! `xruns`: a long conversation, under load at first, in which no sample may be lost in either direction.
 //!
-//! Mouth and replies count, so a gap shows wherever it arose, whether mynah has noticed it or not.
+//! Source and replies count, so every gap is found, whether mynah has detected it or not.
 
 use crate::clock::{self, MS, S};
 use crate::device::Device;
@@ -11,9 +11,9 @@ use crate::service::{Append, Service};
 use crate::table::{Goal, Table};
 
 const NAME: &str = "xruns";
-/// How long it goes on under load; a busy machine's time costs as much on the wall, an idle one's next to nothing.
+/// Time under load; a busy guest takes that much real time, an idle one next to none.
 const LOADED_S: u64 = 30;
-/// Of a reply: 3 s.
+/// A reply of 3 s.
 const REPLY_FRAMES: usize = 72_000;
 
 pub(crate) fn run(table: &mut Table, long: bool) {
@@ -22,7 +22,7 @@ pub(crate) fn run(table: &mut Table, long: bool) {
     let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let arguments = service.arguments();
     let device = Device::start(NAME, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
+    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no microphone audio arrived within 5 s");
     clock::sleep_ms(500);
     let began = clock::now();
     let mut replies = 0;
@@ -42,7 +42,7 @@ pub(crate) fn run(table: &mut Table, long: bool) {
     source.stop();
     let recording = recorder.stop_single();
     table.expect(NAME, ended.code == Some(0), &format!("mynah ended with exit code {:?}", ended.code));
-    table.number(NAME, "seconds of talk", seconds, Goal::None);
+    table.number(NAME, "seconds of conversation", seconds, Goal::None);
     table.number(NAME, "seconds of it under load", loaded, Goal::None);
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
     table.number(NAME, "replies with a gap", gaps(&recording, replies) as f64, Goal::Max(0.0));
@@ -50,14 +50,14 @@ pub(crate) fn run(table: &mut Table, long: bool) {
     table.number(NAME, "gaps in the microphone", breaks as f64, Goal::Max(0.0));
 }
 
-/// Has one reply spoken to its end.
+/// Sends one reply and waits until it is played.
 fn reply(service: &Service, number: usize) {
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
     service.reply(&number.to_string(), &samples);
     clock::sleep_ns(crate::loopback::span(REPLY_FRAMES as u64) + 300 * MS);
 }
 
-/// Counts the replies that were not heard whole.
+/// Returns the number of replies that were not played whole.
 fn gaps(recording: &Recording, replies: usize) -> usize {
     let (mut place, mut whole) = (0, 0);
     while let Some(from) = recording.sound_from(place) {
@@ -69,7 +69,7 @@ fn gaps(recording: &Recording, replies: usize) -> usize {
     replies.abs_diff(whole)
 }
 
-/// Counts the places at which the counting mouth was not heard counting.
+/// Returns the number of gaps in the counting source's samples.
 fn breaks(appends: &[Append], since: u64) -> usize {
     let samples = appends.iter().filter(|append| append.at >= since).flat_map(|append| &append.samples);
     let samples: Vec<i16> = samples.copied().collect();

@@ -1,4 +1,4 @@
-//! Buttons that are no finger: held since before the start, or never at rest. It is said, and the talk goes on.
+//! Faulty buttons: held since before the start, or chattering. mynah reports them, and the conversation continues.
 
 use super::{NAME, TAP_NS, end_reply, enter, reply, start};
 use crate::clock::{self, MS, now};
@@ -10,9 +10,9 @@ use crate::scripted::events;
 use crate::service::Service;
 use crate::table::Table;
 
-/// Of a reply that is heard to its end: 400 ms.
+/// A reply of 400 ms, which is played to its end.
 const SHORT_FRAMES: usize = 9_600;
-/// Of one that is interrupted: 800 ms.
+/// A reply of 800 ms, which is interrupted.
 const LONG_FRAMES: usize = 19_200;
 const EDGES: u64 = 200;
 const CHATTER_MS: u64 = 1_000;
@@ -23,7 +23,7 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     run_one(table, service, chip, "chattering", chattering);
 }
 
-/// Has a conversation with a button like this, in which a reply has to be heard whole.
+/// Runs a conversation with a faulty button, in which a reply has to be played whole.
 fn run_one(
     table: &mut Table,
     service: &Service,
@@ -34,7 +34,7 @@ fn run_one(
     let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let device = start(&format!("peripherals-{}", what.replace(' ', "-")), service, true, &[]);
     let heard = service.wait_for_sound(now(), 5_000).is_some();
-    table.expect(NAME, heard, &format!("{what}: no sample of the microphone came in 5 s"));
+    table.expect(NAME, heard, &format!("{what}: no microphone audio arrived within 5 s"));
     let replied = talk(table, service, chip, &device);
     interrupts(table, service, chip, what);
     let ended = device.leave();
@@ -44,14 +44,14 @@ fn run_one(
     let is_whole = recording.sound_from(recording.place(replied)).is_some_and(|from| {
         (0..SHORT_FRAMES).all(|at| recording.samples.get(from + at) == Some(&reply_sample(at)))
     });
-    table.expect(NAME, is_whole, &format!("{what}: a reply was not heard whole meanwhile"));
+    table.expect(NAME, is_whole, &format!("{what}: a reply was not played whole meanwhile"));
 }
 
 fn held(table: &mut Table, service: &Service, chip: &Chip, device: &Device) -> u64 {
     clock::sleep_ms(500);
     let replied = whole_reply(service, "held");
     let said = device.says("the button talk was down before", 0, 0).is_some();
-    table.expect(NAME, said, "it did not say that a button was held at the start");
+    table.expect(NAME, said, "it did not report the button held at the start");
     chip.release("TALK");
     replied
 }
@@ -59,18 +59,18 @@ fn held(table: &mut Table, service: &Service, chip: &Chip, device: &Device) -> u
 fn chattering(table: &mut Table, service: &Service, chip: &Chip, device: &Device) -> u64 {
     let replied = std::thread::scope(|scope| {
         scope.spawn(|| chatter(chip));
-        // By then it is known for what it is.
+        // By then the button is known to chatter.
         clock::sleep_ms(300);
         whole_reply(service, "chatter")
     });
     let said = device.says("the button talk goes up and down faster", 0, 0).is_some();
-    table.expect(NAME, said, "it did not say that a button chatters");
-    // It is believed again after a second of quiet.
+    table.expect(NAME, said, "it did not report the chattering button");
+    // The button works again after a second without an edge.
     clock::sleep_ms(1_200);
     replied
 }
 
-/// Has a reply spoken to its end and returns when it was sent.
+/// Sends a reply, waits until it is played, and returns when it was sent.
 fn whole_reply(service: &Service, name: &str) -> u64 {
     let at = reply(service, name, SHORT_FRAMES);
     service.send(events::reply_ended(&format!("resp_{name}"), &format!("item_{name}"), "Counted."));
@@ -78,7 +78,7 @@ fn whole_reply(service: &Service, name: &str) -> u64 {
     at
 }
 
-/// Sees that the button interrupts a reply.
+/// Checks that the button interrupts a reply.
 fn interrupts(table: &mut Table, service: &Service, chip: &Chip, what: &str) {
     let name = format!("at_{}", now());
     clock::sleep_ms(300);
@@ -86,7 +86,7 @@ fn interrupts(table: &mut Table, service: &Service, chip: &Chip, what: &str) {
     clock::sleep_ms(300);
     let pressed = chip.tap("TALK", TAP_NS);
     let told = service.wait_for("conversation.item.truncate", pressed, 1_000).is_some();
-    table.expect(NAME, told, &format!("{what}: afterwards it did not interrupt"));
+    table.expect(NAME, told, &format!("{what}: afterwards the button did not interrupt"));
     end_reply(service, &name);
 }
 

@@ -1,6 +1,6 @@
-//! The lamp cannot lie: it is lit before the first byte of the microphone arrives and dark only after the last.
+//! The light never lags: it is on before the first byte of the microphone arrives and off only after the last.
 //!
-//! Of the moments between which the lamp has changed the one that is worse for it counts.
+//! A change lies between two reads of the line; the less favourable of the two times counts.
 
 use super::{NAME, TAP_NS, enter, start};
 use crate::clock::{self, MS, Random, ms_between, now};
@@ -12,14 +12,14 @@ use crate::table::{Goal, Table};
 
 const ROUNDS: usize = 12;
 
-/// One conversation without a word.
+/// One conversation without speech.
 struct Round {
     pressed: u64,
     pressed_again: u64,
     over: u64,
 }
 
-/// While the lamp was surely lit.
+/// A time span in which the light was certainly on.
 struct LitSpan {
     from: u64,
     to: u64,
@@ -30,7 +30,7 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     let began = now();
     let device = start("peripherals-light", service, true, &["--mode", "tap"]);
     let configured = service.wait_for("session.update", began, 5_000).is_some();
-    table.expect(NAME, configured, "there was no session in 5 s");
+    table.expect(NAME, configured, "there was no session within 5 s");
     clock::sleep_ms(800);
     let watch = chip.watch("LED");
     let mut random = Random::new();
@@ -43,15 +43,10 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     let appends: Vec<u64> = log.appends.iter().map(|append| append.at).filter(|at| *at >= began).collect();
     edges(table, &rounds, &lit, &appends);
     let unlit = appends.iter().filter(|at| !lit.iter().any(|LitSpan { from, to }| (from..=to).contains(at)));
-    table.number(
-        NAME,
-        "microphone on the wire while the light is dark",
-        unlit.count() as f64,
-        Goal::Max(0.0),
-    );
+    table.number(NAME, "microphone on the wire while the light is off", unlit.count() as f64, Goal::Max(0.0));
 }
 
-/// Begins a conversation, and ends it.
+/// Starts and ends a conversation with the button.
 fn round(chip: &Chip, random: &mut Random) -> Round {
     let pressed = chip.tap("TALK", TAP_NS);
     clock::sleep_ns(250 * MS + random.below_ms(10));
@@ -74,7 +69,11 @@ fn edges(table: &mut Table, rounds: &[Round], lit: &[LitSpan], appends: &[u64]) 
             until_dark.push(ms_between(*pressed_again, *to));
         }
     }
-    table.expect(NAME, early.len() == rounds.len(), "not every press lit the lamp once and was heard");
+    table.expect(
+        NAME,
+        early.len() == rounds.len(),
+        "not every press switched the light on once and sent audio",
+    );
     table.row(NAME, "press → light on, ms", until_lit, Goal::None, None);
     table.row(NAME, "light on − first microphone on the wire, ms", early, Goal::Max(0.0), None);
     table.row(NAME, "light off − last microphone on the wire, ms", late, Goal::Min(0.0), None);

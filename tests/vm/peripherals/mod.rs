@@ -1,6 +1,6 @@
-//! `body`: buttons and a lamp on GPIO lines that the kernel simulates, pressed and looked at in the kernel.
+//! `peripherals`: buttons and a light on GPIO lines of the kernel's simulator.
 //!
-//! mynah is told of them by a board file, as on any board of one's own.
+//! mynah learns of them from a board file, as on a user's own board.
 
 mod faulty_button;
 mod light;
@@ -23,9 +23,9 @@ const NAME: &str = "peripherals";
 const LINES: &[&str] = &["TALK", "MUTE", "LED", "SPARE"];
 const BOARD: &str = "peripherals.toml";
 const STATE: &str = "peripherals-state.toml";
-/// What a finger takes.
+/// The duration of a short press.
 const TAP_NS: u64 = 60 * MS;
-/// What the board file calls a long press.
+/// The duration of a long press, as in the board file.
 const LONG_MS: u64 = 400;
 
 pub(crate) fn run(table: &mut Table, _: bool) {
@@ -39,7 +39,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     refused::run(table, &chip);
 }
 
-/// Writes the board file, with the lines of the talk button and of the lamp.
+/// Writes the board file with these lines for the talk button and the light.
 fn board(talk: &str, lamp: &str) {
     let form = "rate_hz = 24000\nformat = \"S16\"\nchannels = 1\n";
     let text = format!(
@@ -54,7 +54,7 @@ fn board(talk: &str, lamp: &str) {
     fs::write(BOARD, text).expect("room for a board file");
 }
 
-/// Starts mynah on this board; with `fresh` it remembers nothing.
+/// Starts mynah on this board; `fresh` deletes its saved state first.
 fn start(name: &str, service: &Service, fresh: bool, arguments: &[&str]) -> Device {
     if fresh {
         let _ = fs::remove_file(STATE);
@@ -67,7 +67,7 @@ fn start(name: &str, service: &Service, fresh: bool, arguments: &[&str]) -> Devi
     )
 }
 
-/// Enters how it ended.
+/// Adds the exit code and the xruns to the table.
 fn enter(table: &mut Table, what: &str, ended: &Ended) {
     table.expect(
         NAME,
@@ -77,7 +77,7 @@ fn enter(table: &mut Table, what: &str, ended: &Ended) {
     table.number(NAME, &format!("{what}: xruns"), ended.xruns() as f64, Goal::Max(0.0));
 }
 
-/// Has the service answer with `frames` of a reply that counts; returns when the first of it was sent.
+/// Sends a user turn and `frames` of a reply that counts. Returns when the first delta was sent.
 fn reply(service: &Service, name: &str, frames: usize) -> u64 {
     let [user, reply, item] = ["user", "resp", "item"].map(|kind| format!("{kind}_{name}"));
     service.send(events::user_turn(&user));
@@ -86,7 +86,7 @@ fn reply(service: &Service, name: &str, frames: usize) -> u64 {
     service.send(events::audio_deltas(&reply, &item, &samples))
 }
 
-/// Has the service end a reply that was interrupted.
+/// Ends an interrupted reply at the service.
 fn end_reply(service: &Service, name: &str) {
     let [reply, item] = ["resp", "item"].map(|kind| format!("{kind}_{name}"));
     service.send([events::truncated(&item, 0)]);

@@ -1,4 +1,4 @@
-//! Muted means closed: the kernel says so of the microphone's device, and so it stays over a restart.
+//! Muting closes the microphone's device, according to the kernel, and survives a restart.
 
 use std::fs;
 
@@ -11,15 +11,15 @@ use crate::service::Service;
 use crate::table::{Goal, Table};
 
 const ROUNDS: usize = 12;
-/// What the kernel says of the microphone's device.
+/// The state of the microphone's device.
 const STATUS: &str = "/proc/asound/Loopback/pcm0c/sub0/status";
-/// What it says, muted and not.
+/// Its first line, muted and not muted.
 const CLOSED: &str = "closed";
 const RUNNING: &str = "state: RUNNING";
 const TIMEOUT_MS: u64 = 2_000;
 const POLL_NS: u64 = 100_000;
 
-/// Once muted and unmuted again.
+/// The times of one muting and unmuting.
 struct Round {
     mute_at: u64,
     closed: u64,
@@ -33,7 +33,7 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     table.expect(
         NAME,
         service.wait_for_sound(now(), 5_000).is_some(),
-        "no sample of the microphone came in 5 s",
+        "no microphone audio arrived within 5 s",
     );
     clock::sleep_ms(500);
     let mut random = Random::new();
@@ -51,7 +51,7 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     source.stop();
 }
 
-/// Mutes and unmutes.
+/// Mutes and unmutes once. Returns `None` if the device did not follow.
 fn round(chip: &Chip, toggle: &dyn Fn(bool) -> u64, random: &mut Random) -> Option<Round> {
     clock::sleep_ns(300 * MS + random.below_ms(10));
     let mute_at = toggle(true);
@@ -63,7 +63,7 @@ fn round(chip: &Chip, toggle: &dyn Fn(bool) -> u64, random: &mut Random) -> Opti
 }
 
 fn judge(table: &mut Table, service: &Service, how: &str, rounds: &[Round]) {
-    table.expect(NAME, rounds.len() == ROUNDS, &format!("{how}: not every one muted, and unmuted"));
+    table.expect(NAME, rounds.len() == ROUNDS, &format!("{how}: not every one muted and unmuted"));
     let closed = rounds.iter().map(|round| ms_between(round.mute_at, round.closed)).collect();
     table.row(NAME, &format!("{how} → microphone closed, ms"), closed, Goal::Max(100.0), None);
     let running = rounds.iter().map(|round| ms_between(round.unmute_at, round.running)).collect();
@@ -74,36 +74,40 @@ fn judge(table: &mut Table, service: &Service, how: &str, rounds: &[Round]) {
     table.number(NAME, &format!("{how}: microphone on the wire while muted"), count as f64, Goal::Max(0.0));
 }
 
-/// Starts mynah again, with what it remembers.
+/// Starts mynah again with its saved state, and unmutes.
 fn restart(table: &mut Table, service: &Service, chip: &Chip) {
     let began = now();
     let device = start("peripherals-mute-again", service, false, &[]);
     let configured = service.wait_for("session.update", began, 5_000).is_some();
-    table.expect(NAME, configured, "there was no session in 5 s after the restart");
+    table.expect(NAME, configured, "there was no session within 5 s after the restart");
     let opened = clock::until(2_000, || !status().starts_with(CLOSED));
-    table.expect(NAME, !opened, "muted, and started again, the microphone opened");
+    table.expect(NAME, !opened, "the microphone opened after a restart while muted");
     let mute_at = hold(chip);
     table.expect(
         NAME,
         wait_for_status(chip, RUNNING, mute_at).is_some(),
         "after the restart a long press did not unmute",
     );
-    table.expect(NAME, service.wait_for_sound(mute_at, 2_000).is_some(), "unmuted, nothing came");
+    table.expect(
+        NAME,
+        service.wait_for_sound(mute_at, 2_000).is_some(),
+        "no microphone audio arrived after unmuting",
+    );
     let log = service.log();
     let count = log.appends.iter().filter(|append| (began..mute_at).contains(&append.at)).count();
     drop(log);
-    table.number(NAME, "muted, and started again: microphone on the wire", count as f64, Goal::Max(0.0));
-    enter(table, "muted, and started again", &device.leave());
+    table.number(NAME, "restarted while muted: microphone on the wire", count as f64, Goal::Max(0.0));
+    enter(table, "restarted while muted", &device.leave());
 }
 
-/// Holds the talk button for a long press and returns when it became one.
+/// Holds the talk button and returns when the press becomes a long one.
 fn hold(chip: &Chip) -> u64 {
     let due = chip.press("TALK") + LONG_MS * MS;
     clock::sleep_ns(due.saturating_sub(now()));
     due
 }
 
-/// Waits until the kernel says so, lets the talk button go, and returns when it said so.
+/// Waits until the device's state starts with `words` and releases the talk button. Returns when it did.
 fn wait_for_status(chip: &Chip, words: &str, since: u64) -> Option<u64> {
     let said = loop {
         if status().starts_with(words) {

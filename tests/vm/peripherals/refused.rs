@@ -1,4 +1,4 @@
-//! Lines that cannot be had: exit code 2, and one sentence that says who wants which, why not, and what there is.
+//! GPIO lines that cannot be requested: exit code 2, and a message with the button or light, the line and the reason.
 
 use gpiocdev::Request;
 
@@ -18,22 +18,22 @@ pub(super) fn run(table: &mut Table, chip: &Chip) {
         right += u32::from(refused(table, NAME, what, &["--board", BOARD], words));
     };
     let no_line = ["the button talk", "line TALKING", "TALK", "no line has that name"];
-    case("gpio = \"TALKING\"", LAMP, "a line that is not there", &no_line);
+    case("gpio = \"TALKING\"", LAMP, "a missing line", &no_line);
     let no_chip = ["the button talk", "line 0 of gpiochip7", "no such chip", "vm"];
-    case("chip = \"gpiochip7\"\noffset = 0", LAMP, "a chip that is not there", &no_chip);
+    case("chip = \"gpiochip7\"\noffset = 0", LAMP, "a missing chip", &no_chip);
     let no_offset = ["the button talk", "line 44 of vm", "0 to 3"];
-    case("chip = \"vm\"\noffset = 44", LAMP, "a number that the chip does not have", &no_offset);
+    case("chip = \"vm\"\noffset = 44", LAMP, "an offset beyond the chip", &no_offset);
     let spare = Request::builder()
         .on_chip(chip.device())
         .with_consumer("a finger")
         .with_line(chip.offset("SPARE"))
         .as_input()
         .request()
-        .expect("a line that is free");
+        .expect("a free line");
     let busy = ["line SPARE", "\"a finger\"", "vm, process", "end it first"];
-    case("gpio = \"SPARE\"", LAMP, "a button's line that is busy", &busy);
-    case("gpio = \"TALK\"", "gpio = \"SPARE\"", "a lamp's line that is busy", &busy);
+    case("gpio = \"SPARE\"", LAMP, "a button's line in use", &busy);
+    case("gpio = \"TALK\"", "gpio = \"SPARE\"", "a light's line in use", &busy);
     drop(spare);
     let right = f64::from(right);
-    table.number(NAME, "wrong lines refused with their sentence", right, Goal::Min(f64::from(cases)));
+    table.number(NAME, "wrong lines refused with a reason", right, Goal::Min(f64::from(cases)));
 }

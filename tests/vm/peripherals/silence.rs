@@ -1,4 +1,4 @@
-//! From the button's edge in the kernel to the first silent sample of the reply that is heard.
+//! From the button's edge in the kernel to the first silent sample of the interrupted reply.
 
 use super::{NAME, TAP_NS, end_reply, enter, reply, start};
 use crate::card_cost;
@@ -10,14 +10,14 @@ use crate::service::Service;
 use crate::table::{Goal, Table};
 
 const ROUNDS: usize = 20;
-/// Of a reply, 800 ms: longer than any of its interruptions leaves it.
+/// A reply of 800 ms: every interruption comes before its end.
 const REPLY_FRAMES: usize = 19_200;
 
 pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     let card = card_cost::measure();
     let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let device = start("peripherals-silence", service, true, &[]);
-    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no sample of the microphone came in 5 s");
+    table.expect(NAME, service.wait_for_sound(0, 5_000).is_some(), "no microphone audio arrived within 5 s");
     let mut random = Random::new();
     let presses: Vec<u64> =
         (0..ROUNDS).filter_map(|number| press(service, chip, number, &mut random)).collect();
@@ -29,7 +29,7 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     enter(table, "interrupting", &ended);
     let silent = |pressed: u64| {
         let place = recording.place(pressed);
-        // Who is silent already when he is interrupted has not been stopped by that.
+        // Already silent at the press, so nothing was measured.
         (recording.samples[place] != 0).then_some(())?;
         Some(ms_between(pressed, recording.played_at(recording.silence_from(place)?)))
     };
@@ -39,7 +39,7 @@ pub(super) fn run(table: &mut Table, service: &Service, chip: &Chip) {
     table.row(NAME, what, silent, Goal::Median(15.0), Some(card.stop_ms));
 }
 
-/// Interrupts a reply with the button and returns when, if the service was told of it.
+/// Interrupts a reply with the button. Returns when, if the service was notified.
 fn press(service: &Service, chip: &Chip, number: usize, random: &mut Random) -> Option<u64> {
     let name = format!("silence_{number}");
     clock::sleep_ns(200 * MS + random.below_ms(10));
