@@ -10,40 +10,40 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-static TIMES: AtomicU64 = AtomicU64::new(0);
+static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// The system's allocator, counted.
-pub(crate) struct Counting;
+pub(crate) struct CountingAllocator;
 
 /// What was asked of the allocator.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Asked {
-    pub(crate) times: u64,
+pub(crate) struct Allocations {
+    pub(crate) count: u64,
     pub(crate) bytes: u64,
 }
 
 /// Returns what has been asked so far.
-pub(crate) fn asked() -> Asked {
-    Asked { times: TIMES.load(Relaxed), bytes: BYTES.load(Relaxed) }
+pub(crate) fn allocations() -> Allocations {
+    Allocations { count: COUNT.load(Relaxed), bytes: BYTES.load(Relaxed) }
 }
 
 // SAFETY: every call goes to the system's allocator with the caller's own arguments.
-unsafe impl GlobalAlloc for Counting {
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size());
+        record(layout.size());
         // SAFETY: the caller keeps `alloc`'s contract, which is the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note(layout.size());
+        record(layout.size());
         // SAFETY: the caller keeps `alloc_zeroed`'s contract, which is the same.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(size);
+        record(size);
         // SAFETY: the caller keeps `realloc`'s contract, which is the same.
         unsafe { System.realloc(memory, layout, size) }
     }
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-fn note(bytes: usize) {
-    TIMES.fetch_add(1, Relaxed);
+fn record(bytes: usize) {
+    COUNT.fetch_add(1, Relaxed);
     BYTES.fetch_add(bytes as u64, Relaxed);
 }

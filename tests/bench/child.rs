@@ -19,7 +19,7 @@ pub(crate) struct Child {
 
 /// What an ended process has used.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Used {
+pub(crate) struct Usage {
     pub(crate) succeeded: bool,
     pub(crate) user: Duration,
     pub(crate) system: Duration,
@@ -37,7 +37,7 @@ pub(crate) struct Peak {
 
 /// What a running process holds and has used.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
+pub(crate) struct Snapshot {
     /// `VmRSS`
     pub(crate) resident_kib: u64,
     pub(crate) cpu: Duration,
@@ -46,9 +46,9 @@ pub(crate) struct Now {
 
 impl Child {
     /// Starts mynah, which the first of the words is or, being an emulator, starts.
-    pub(crate) fn start(words: &[&str]) -> Self {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    pub(crate) fn start(command_line: &[&str]) -> Self {
+        let mut command = Command::new(command_line[0]);
+        command.args(&command_line[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Nothing of the caller's own set-up may take part.
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("AZURE_VOICELIVE_") || key == "SSL_CERT_FILE" {
@@ -71,9 +71,9 @@ impl Child {
     }
 
     /// Waits for its end and returns what it used, and what it said.
-    pub(crate) fn wait(mut self) -> (Used, String) {
-        let mut said = String::new();
-        std::io::Read::read_to_string(&mut self.process.stdout.take().unwrap(), &mut said).unwrap();
+    pub(crate) fn wait(mut self) -> (Usage, String) {
+        let mut output = String::new();
+        std::io::Read::read_to_string(&mut self.process.stdout.take().unwrap(), &mut output).unwrap();
         let mut status = 0;
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         let id = self.process.id().cast_signed();
@@ -82,14 +82,14 @@ impl Child {
         assert_eq!(ended, id, "the child is ours");
         // SAFETY: all zero is a valid rusage, and wait4 has filled it in.
         let usage = unsafe { usage.assume_init() };
-        let used = Used {
+        let used = Usage {
             succeeded: status == 0,
             user: duration(usage.ru_utime),
             system: duration(usage.ru_stime),
             voluntary_switches: usage.ru_nvcsw,
             involuntary_switches: usage.ru_nivcsw,
         };
-        (used, said)
+        (used, output)
     }
 }
 
@@ -99,17 +99,17 @@ pub(crate) struct Proc(PathBuf);
 
 impl Proc {
     /// Returns what is true now (proc_pid_status(5), proc_pid_stat(5)); nothing when the process has ended.
-    pub(crate) fn now(&self) -> Option<Now> {
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
         let stat = fs::read_to_string(self.0.join("stat")).ok()?;
         // Behind the name, which may have anything in it, utime and stime are the twelfth and the next.
         let mut times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<u64>);
         let ticks = times.next()?.ok()? + times.next()?.ok()?;
         let cpu = Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64);
-        Some(Now { resident_kib: self.status_kib("VmRSS:"), cpu, threads: self.threads() })
+        Some(Snapshot { resident_kib: self.status_kib("VmRSS:"), cpu, threads: self.threads() })
     }
 
     /// Raises `peak` to what is true now; nothing happens when the process has ended.
-    pub(crate) fn raise(&self, peak: &mut Peak) {
+    pub(crate) fn update_peak(&self, peak: &mut Peak) {
         let (resident_kib, threads) = (self.status_kib("VmHWM:"), self.threads());
         *peak =
             Peak { resident_kib: peak.resident_kib.max(resident_kib), threads: peak.threads.max(threads) };
@@ -133,10 +133,13 @@ impl Proc {
         })?;
         let path = self.0.join("fdinfo").join(timer.file_name());
         // Of several looks the quickest is the most exact.
-        (0..20).filter_map(|_| Self::look(&path)).min_by_key(|(took, _)| *took).map(|(_, expires)| expires)
+        (0..20)
+            .filter_map(|_| Self::read_timer(&path))
+            .min_by_key(|(took, _)| *took)
+            .map(|(_, expires)| expires)
     }
 
-    fn look(path: &PathBuf) -> Option<(Duration, Instant)> {
+    fn read_timer(path: &PathBuf) -> Option<(Duration, Instant)> {
         let before = Instant::now();
         let info = fs::read_to_string(path).ok()?;
         let took = before.elapsed();

@@ -15,7 +15,7 @@ use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::child::{MYNAH, Peak, Used};
+use crate::child::{MYNAH, Peak, Usage};
 use crate::service::{Behaviour, Service};
 use crate::wav::{self, Append, SpeakerFile};
 use crate::{idle, quantile, start};
@@ -32,17 +32,17 @@ pub(crate) fn print() {
     let file = dir.path().join("speaker.wav");
     let file = ["--speaker-file", file.to_str().unwrap()];
     let mut starts: Vec<f64> = (0..STARTS).map(|_| start::after_ms(dir.path(), &[MYNAH], &file)).collect();
-    say_often(&dir.path().join("speech.wav"), ROUNDS);
+    write_speech(&dir.path().join("speech.wav"), ROUNDS);
     let idle = idle::cpu_s_per_minute();
-    let talk = Talk::hold(&dir);
+    let run = Run::new(&dir);
     let idle = f64::midpoint(idle, idle::cpu_s_per_minute());
-    let seconds = talk.wall.as_secs_f64();
-    let Used { user, system, voluntary_switches, involuntary_switches, .. } = talk.used;
+    let seconds = run.wall.as_secs_f64();
+    let Usage { user, system, voluntary_switches, involuntary_switches, .. } = run.used;
     let switches = (voluntary_switches + involuntary_switches) as f64 / seconds;
     let a_minute = |time: Duration| time.as_secs_f64() / seconds * 60.0;
-    let mut to_wire = talk.microphone_to_wire_ms();
-    let mut silences = talk.silences_ms(&dir.path().join("speaker.wav"));
-    let mut told = talk.told_after_ms();
+    let mut to_wire = run.microphone_to_wire_ms();
+    let mut silences = run.silences_ms(&dir.path().join("speaker.wav"));
+    let mut reported = run.reported_after_ms();
 
     println!(
         "A conversation of {seconds:.1} s with the parrot over loopback TLS, {} interruptions:",
@@ -51,22 +51,22 @@ pub(crate) fn print() {
     println!("{:46} {:>9} {:>9} {:8} {:>11}", "", "mynah", "goal ≤", "", "quickstart");
     row("CPU seconds a minute", a_minute(user + system), Some((0.09, "1.7")));
     row("  of two threads waking every 10 ms, here, now", idle, None);
-    row("peak resident memory, MiB", talk.peak.resident_kib as f64 / MIB, Some((8.0, "78")));
+    row("peak resident memory, MiB", run.peak.resident_kib as f64 / MIB, Some((8.0, "78")));
     row("context switches a second", switches, Some((250.0, "600")));
     row("  voluntary", voluntary_switches as f64 / seconds, None);
-    row("threads at most", talk.peak.threads as f64, None);
+    row("threads at most", run.peak.threads as f64, None);
     row("exec to session.update received, ms, median", quantile(&mut starts, 0.5), Some((40.0, "398")));
     row(&format!("  slowest of {STARTS}"), quantile(&mut starts, 1.0), None);
     row("microphone to wire, ms, median", quantile(&mut to_wire, 0.5), Some((15.0, "44")));
     row("  99 of 100 within", quantile(&mut to_wire, 0.99), None);
     row("barge-in event to silence, ms, median", quantile(&mut silences, 0.5), Some((25.0, "105")));
     row("  longest", quantile(&mut silences, 1.0), None);
-    row("  event to truncate received, ms, median", quantile(&mut told, 0.5), None);
+    row("  event to truncate received, ms, median", quantile(&mut reported, 0.5), None);
     println!(
         "microphone to wire: from a period's first sample in the air to its append read by the service."
     );
     println!("silence: in the speaker's file, from the service's speech_started, fade included.");
-    for line in talk.said.lines().filter(|line| line.contains("after the interruption")) {
+    for line in run.output.lines().filter(|line| line.contains("after the interruption")) {
         println!("mynah itself: {line}");
     }
 }
@@ -82,7 +82,7 @@ fn row(title: &str, value: f64, goal: Option<(f64, &str)>) {
 }
 
 /// Writes the recorded dialogue so many times over.
-pub(crate) fn say_often(path: &Path, rounds: usize) {
+pub(crate) fn write_speech(path: &Path, rounds: usize) {
     let mut recording =
         hound::WavReader::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogue.wav")).unwrap();
     let samples: Vec<i16> = recording.samples().map(|sample: Result<i16, _>| sample.unwrap()).collect();
@@ -94,52 +94,52 @@ pub(crate) fn say_often(path: &Path, rounds: usize) {
 }
 
 /// A conversation that was held.
-struct Talk {
+struct Run {
     wall: Duration,
-    used: Used,
-    said: String,
+    used: Usage,
+    output: String,
     peak: Peak,
-    a_tick: Instant,
+    tick: Instant,
     file: SpeakerFile,
     /// Client events as they arrived.
     received: Vec<(Instant, Value)>,
 }
 
-impl Talk {
-    fn hold(dir: &TempDir) -> Self {
+impl Run {
+    fn new(dir: &TempDir) -> Self {
         let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
         let speech = dir.path().join("speech.wav");
         let speaker = dir.path().join("speaker.wav");
         // What an earlier run wrote must not be taken for growth.
         let _ = std::fs::remove_file(&speaker);
         let began = Instant::now();
-        let tape = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
-        let child = start::child(dir.path(), &service, &[MYNAH], &tape);
+        let devices = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
+        let child = start::child(dir.path(), &service, &[MYNAH], &devices);
         let proc = child.proc();
         let over = AtomicBool::new(false);
-        let (file, a_tick, peak, stamps, (used, said, wall)) = std::thread::scope(|scope| {
+        let (file, tick, peak, arrivals, (used, output, wall)) = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| {
                 let file = SpeakerFile::watch(&speaker).expect("the speaker's file grows");
-                let a_tick = proc.timer_expires().expect("the tape has a timer");
+                let tick = proc.timer_expires().expect("the devices has a timer");
                 let mut peak = Peak::default();
                 while !over.load(Relaxed) {
-                    proc.raise(&mut peak);
+                    proc.update_peak(&mut peak);
                     std::thread::sleep(Duration::from_millis(100));
                 }
-                (file, a_tick, peak)
+                (file, tick, peak)
             });
             let waiter = scope.spawn(|| {
-                let (used, said) = child.wait();
-                (used, said, began.elapsed())
+                let (used, output) = child.wait();
+                (used, output, began.elapsed())
             });
-            let stamps = stamp(&service);
+            let arrivals = arrivals(&service);
             over.store(true, Relaxed);
-            let (file, a_tick, peak) = watcher.join().unwrap();
-            (file, a_tick, peak, stamps, waiter.join().unwrap())
+            let (file, tick, peak) = watcher.join().unwrap();
+            (file, tick, peak, arrivals, waiter.join().unwrap())
         });
-        assert!(used.succeeded, "mynah ended with an error; it said: {said}");
-        let received = stamps.into_iter().zip(service.received()).collect();
-        Self { wall, used, said, peak, a_tick, file, received }
+        assert!(used.succeeded, "mynah ended with an error; it output: {output}");
+        let received = arrivals.into_iter().zip(service.received()).collect();
+        Self { wall, used, output, peak, tick, file, received }
     }
 
     fn microphone_to_wire_ms(&self) -> Vec<f64> {
@@ -147,7 +147,7 @@ impl Talk {
             let base64 = event["audio"].as_str()?;
             Some(Append { arrived: *arrived, frames: base64.len() as u64 * 3 / 4 / 2 })
         });
-        wav::microphone_to_wire_ms(&appends.collect::<Vec<_>>(), self.a_tick)
+        wav::microphone_to_wire_ms(&appends.collect::<Vec<_>>(), self.tick)
     }
 
     /// Returns, for each interruption, the time from the service's word to silence.
@@ -157,13 +157,16 @@ impl Talk {
         let events = self.interruptions();
         events
             .iter()
-            .filter_map(|(event, _)| self.file.silent_after_ms(&samples, *event, self.a_tick))
+            .filter_map(|(event, _)| self.file.silent_after_ms(&samples, *event, self.tick))
             .collect()
     }
 
     /// Returns, for each interruption, the time from the service's word to its hearing what was heard.
-    fn told_after_ms(&self) -> Vec<f64> {
-        self.interruptions().iter().map(|(event, told)| (*told - *event).as_secs_f64() * 1000.0).collect()
+    fn reported_after_ms(&self) -> Vec<f64> {
+        self.interruptions()
+            .iter()
+            .map(|(event, reported)| (*reported - *event).as_secs_f64() * 1000.0)
+            .collect()
     }
 
     /// Each `speech_started` that cut a reply, and the arrival of the truncation that answered it.
@@ -177,8 +180,8 @@ impl Talk {
                 found.push((started, *arrived));
             }
             parrot.receive(&event.to_string(), now);
-            while let Some(said) = parrot.next_message(now) {
-                if said.contains(r#""type":"input_audio_buffer.speech_started""#) {
+            while let Some(answer) = parrot.next_message(now) {
+                if answer.contains(r#""type":"input_audio_buffer.speech_started""#) {
                     started = Some(*arrived);
                 }
             }
@@ -188,17 +191,17 @@ impl Talk {
 }
 
 /// Stamps the arrival of every client event of the only connection, until it is over.
-fn stamp(service: &Service) -> Vec<Instant> {
-    let stamps = RefCell::new(Vec::with_capacity(10_000));
+fn arrivals(service: &Service) -> Vec<Instant> {
+    let arrivals = RefCell::new(Vec::with_capacity(10_000));
     let is_over = Cell::new(false);
     while !is_over.get() {
         service.until("the next event", |all| {
             let Some(connection) = all.first() else { return false };
-            let before = stamps.borrow().len();
-            stamps.borrow_mut().resize(connection.received.len(), Instant::now());
+            let before = arrivals.borrow().len();
+            arrivals.borrow_mut().resize(connection.received.len(), Instant::now());
             is_over.set(connection.is_over);
             is_over.get() || connection.received.len() > before
         });
     }
-    stamps.into_inner()
+    arrivals.into_inner()
 }

@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::peer::{BarePeer, Listener};
-use crate::trips::{DELTA_SAMPLES, FRAME_SAMPLES, Trip, voice};
+use crate::trips::{DELTA_SAMPLES, FRAME_SAMPLES, Trip, test_samples};
 
 const FRAME_BYTES: usize = FRAME_SAMPLES * 2;
 const FRAME_CHARS: usize = FRAME_BYTES / 3 * 4;
@@ -24,42 +24,42 @@ const DELTA_CHARS: usize = DELTA_BYTES / 3 * 4;
 
 /// One frame up.
 pub(crate) struct Up {
-    line: Line,
+    connection: TlsConnection,
     engine: Simd,
     voice: Vec<u8>,
     bytes: Vec<u8>,
     text: Vec<u8>,
-    taken: Vec<u8>,
+    received: Vec<u8>,
 }
 
 impl Up {
     pub(crate) fn new() -> Self {
         Self {
-            line: Line::new(),
+            connection: TlsConnection::new(),
             engine: Simd::standard(PAD),
-            voice: bytes_of(&voice(FRAME_SAMPLES)),
+            voice: bytes_of(&test_samples(FRAME_SAMPLES)),
             bytes: vec![0; FRAME_BYTES],
             text: vec![0; FRAME_CHARS],
-            taken: vec![0; FRAME_CHARS],
+            received: vec![0; FRAME_CHARS],
         }
     }
 }
 
 impl Trip for Up {
-    fn go(&mut self) {
+    fn run(&mut self) {
         self.bytes.copy_from_slice(&self.voice);
         self.engine.encode_slice(&self.bytes, &mut self.text).unwrap();
-        self.line.write(&self.text);
+        self.connection.write(&self.text);
     }
 
-    fn arrive(&mut self) {
-        self.line.peer.take(&mut self.taken);
+    fn finish(&mut self) {
+        self.connection.peer.receive(&mut self.received);
     }
 }
 
 /// One delta down.
 pub(crate) struct Down {
-    line: Line,
+    connection: TlsConnection,
     engine: Simd,
     sent: Vec<u8>,
     text: Vec<u8>,
@@ -71,8 +71,8 @@ impl Down {
     pub(crate) fn new() -> Self {
         let engine = Simd::standard(PAD);
         Self {
-            line: Line::new(),
-            sent: engine.encode(bytes_of(&voice(DELTA_SAMPLES))).into_bytes(),
+            connection: TlsConnection::new(),
+            sent: engine.encode(bytes_of(&test_samples(DELTA_SAMPLES))).into_bytes(),
             engine,
             text: vec![0; DELTA_CHARS],
             bytes: vec![0; DELTA_BYTES],
@@ -82,24 +82,24 @@ impl Down {
 }
 
 impl Trip for Down {
-    fn set_out(&mut self) {
-        self.line.peer.send(&self.sent);
+    fn prepare(&mut self) {
+        self.connection.peer.send(&self.sent);
     }
 
-    fn go(&mut self) {
-        self.line.read(&mut self.text);
+    fn run(&mut self) {
+        self.connection.read(&mut self.text);
         self.engine.decode_slice(&self.text, &mut self.bytes).unwrap();
         self.samples.copy_from_slice(&self.bytes);
     }
 }
 
-struct Line {
+struct TlsConnection {
     tls: ClientConnection,
     tcp: TcpStream,
     peer: BarePeer,
 }
 
-impl Line {
+impl TlsConnection {
     fn new() -> Self {
         let listener = Listener::open();
         let mut roots = RootCertStore::empty();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::allocations::asked;
+use crate::allocations::allocations;
 use crate::{instructions, quantile, trips};
 
 const WARM_UP: usize = 500;
@@ -25,7 +25,7 @@ pub(crate) fn print() {
     );
     println!();
     println!("{:20} {:12} {:>10} {:>10} {:>7}  goal ≤ {GOAL:.1}", "", "", "mynah", "floor", "ratio");
-    let counted = instructions::are_known();
+    let counted = instructions::can_count();
     for (title, name, floor) in
         [("20 ms frame up", "up", "up-floor"), ("200 ms delta down", "down", "down-floor")]
     {
@@ -33,7 +33,9 @@ pub(crate) fn print() {
         row(title, "ns, hot", mynah_ns, floor_ns);
         let (mynah_ns, floor_ns) = times(name, floor, TIMED_COLD, PAUSE);
         row("", "ns, cold", mynah_ns, floor_ns);
-        if counted && let (Some(mynah), Some(floor)) = (instructions::of(name), instructions::of(floor)) {
+        if counted
+            && let (Some(mynah), Some(floor)) = (instructions::per_trip(name), instructions::per_trip(floor))
+        {
             row("", "instructions", mynah, floor);
         }
     }
@@ -70,14 +72,14 @@ fn times(name: &str, floor: &str, rounds: usize, pause: Duration) -> (u64, u64) 
     let warm_up = if pause.is_zero() { WARM_UP } else { 0 };
     for round in 0..warm_up + rounds {
         for (trip, times) in trips.iter_mut().zip(&mut times) {
-            trip.set_out();
+            trip.prepare();
             if !pause.is_zero() {
                 std::thread::sleep(pause);
             }
             let began = Instant::now();
-            trips::the_part_that_counts(&mut **trip);
+            trips::measured_part(&mut **trip);
             let time = began.elapsed();
-            trip.arrive();
+            trip.finish();
             if round >= warm_up {
                 times.push(time.as_nanos() as u64);
             }
@@ -92,13 +94,13 @@ fn allocated(name: &str) -> String {
     let mut trip = trips::named(name);
     let (mut times, mut bytes) = (0, 0);
     for round in 0..WARM_UP as u64 + ALLOCATED {
-        trip.set_out();
-        let before = asked();
-        trips::the_part_that_counts(&mut *trip);
-        let after = asked();
-        trip.arrive();
+        trip.prepare();
+        let before = allocations();
+        trips::measured_part(&mut *trip);
+        let after = allocations();
+        trip.finish();
         if round >= WARM_UP as u64 {
-            times += after.times - before.times;
+            times += after.count - before.count;
             bytes += after.bytes - before.bytes;
         }
     }

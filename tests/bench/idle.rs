@@ -20,20 +20,20 @@ pub(crate) fn cpu_s_per_minute() -> f64 {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::empty()).unwrap();
     let every = Itimerspec { it_interval: PERIOD, it_value: PERIOD };
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).unwrap();
-    let bell = eventfd(0, EventfdFlags::empty()).unwrap();
-    let (bell, timer) = (&bell, &timer);
-    let ring = |count: u64| {
-        rustix::io::write(bell, &count.to_ne_bytes()).unwrap();
+    let wake_fd = eventfd(0, EventfdFlags::empty()).unwrap();
+    let (wake_fd, timer) = (&wake_fd, &timer);
+    let notify = |count: u64| {
+        rustix::io::write(wake_fd, &count.to_ne_bytes()).unwrap();
     };
     let used = std::thread::scope(|scope| {
-        let woken = scope.spawn(|| answer(bell, |_| ()));
-        answer(timer, ring) + woken.join().unwrap()
+        let woken = scope.spawn(|| wait_ticks(wake_fd, |_| ()));
+        wait_ticks(timer, notify) + woken.join().unwrap()
     });
     used.as_secs_f64() / (f64::from(TICKS) * 0.01) * 60.0
 }
 
 /// Waits for `fd` so many times, does `then` each time, and returns the thread's CPU time.
-fn answer(fd: &OwnedFd, then: impl Fn(u64)) -> Duration {
+fn wait_ticks(fd: &OwnedFd, then: impl Fn(u64)) -> Duration {
     let began = clock_gettime(ClockId::ThreadCPUTime);
     let mut ticks = 0;
     while ticks < u64::from(TICKS) {

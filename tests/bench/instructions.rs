@@ -9,25 +9,21 @@ use std::process::{Command, Stdio};
 const TRIPS: u64 = 400;
 
 /// Tells whether counting is possible here.
-pub(crate) fn are_known() -> bool {
-    let asked =
+pub(crate) fn can_count() -> bool {
+    let version =
         Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    asked.is_ok_and(|status| status.success())
+    version.is_ok_and(|status| status.success())
 }
 
 /// Returns the instructions of one trip.
-pub(crate) fn of(name: &str) -> Option<u64> {
+pub(crate) fn per_trip(name: &str) -> Option<u64> {
     let (once, twice) = (collected(name, TRIPS)?, collected(name, 2 * TRIPS)?);
     Some(twice.checked_sub(once)? / TRIPS)
 }
 
 fn collected(name: &str, trips: u64) -> Option<u64> {
     let run = Command::new("valgrind")
-        .args([
-            "--tool=callgrind",
-            "--toggle-collect=*the_part_that_counts*",
-            "--callgrind-out-file=/dev/null",
-        ])
+        .args(["--tool=callgrind", "--toggle-collect=*measured_part*", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().ok()?)
         .args(["trips", name, &trips.to_string()])
         // Callgrind takes `rep movsb` for one instruction a byte, so libc is kept from using it.
@@ -37,7 +33,7 @@ fn collected(name: &str, trips: u64) -> Option<u64> {
         )
         .output()
         .ok()?;
-    let told = String::from_utf8_lossy(&run.stderr).into_owned();
-    let count = told.lines().find_map(|line| line.split_once("Collected :"))?.1.trim().parse().ok();
+    let output = String::from_utf8_lossy(&run.stderr).into_owned();
+    let count = output.lines().find_map(|line| line.split_once("Collected :"))?.1.trim().parse().ok();
     count.filter(|_| run.status.success())
 }

@@ -35,12 +35,13 @@ mod service;
 mod measure;
 
 #[global_allocator]
-static ALLOCATOR: allocations::Counting = allocations::Counting;
+static ALLOCATOR: allocations::CountingAllocator = allocations::CountingAllocator;
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words[..] {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
         [] => {
             frames::print();
             record::print();
@@ -52,7 +53,7 @@ fn main() {
         ["conversation"] => conversation::print(),
         ["sound"] => sound::print(),
         ["soak", minutes] => soak::print(minutes.parse().expect("a number of minutes")),
-        ["start", ref words @ ..] => start::print(words),
+        ["start", ref arguments @ ..] => start::print(arguments),
         ["picture"] => picture::print(),
         // What `instructions` runs under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),

@@ -61,7 +61,7 @@ impl WebSocketPeer {
         Self(tungstenite::accept(stream).expect("the upgrade succeeds"))
     }
 
-    pub(crate) fn take(&mut self) -> usize {
+    pub(crate) fn receive(&mut self) -> usize {
         self.0.read().unwrap().len()
     }
 
@@ -80,7 +80,7 @@ impl BarePeer {
         Self(stream)
     }
 
-    pub(crate) fn take(&mut self, into: &mut [u8]) {
+    pub(crate) fn receive(&mut self, into: &mut [u8]) {
         self.0.read_exact(into).unwrap();
     }
 

@@ -8,7 +8,7 @@ use mynah::conversation::{Conversation, Event, Id, Mode, ServiceEvent};
 use mynah::model::Time;
 use mynah::recorder::{Recorder, RecorderSetup};
 
-use crate::allocations::asked;
+use crate::allocations::allocations;
 use crate::trips::{self, DELTA_SAMPLES, FRAME_SAMPLES, Trip};
 use crate::{instructions, quantile};
 
@@ -21,14 +21,14 @@ pub(crate) fn print() {
     );
     println!("{:20} {:>10} {:>13} {:>17}", "", "ns, median", "instructions", "allocations");
     for (title, name) in
-        [("20 ms frame up", "note-up"), ("200 ms delta down", "note-down"), ("event", "note-event")]
+        [("20 ms frame up", "record-up"), ("200 ms delta down", "record-down"), ("event", "record-event")]
     {
         let mut trip = trips::named(name);
         let mut times: Vec<u64> = (0..ROUNDS).map(|_| timed(&mut *trip)).collect();
-        let before = asked();
-        (0..ROUNDS).for_each(|_| trips::the_part_that_counts(&mut *trip));
-        let allocations = (asked().times - before.times) as f64 / f64::from(ROUNDS);
-        let counted = if instructions::are_known() { instructions::of(name) } else { None };
+        let before = allocations();
+        (0..ROUNDS).for_each(|_| trips::measured_part(&mut *trip));
+        let allocations = (allocations().count - before.count) as f64 / f64::from(ROUNDS);
+        let counted = if instructions::can_count() { instructions::per_trip(name) } else { None };
         let counted = counted.map_or_else(|| "?".to_owned(), |count| count.to_string());
         println!("{title:20} {:>10} {counted:>13} {allocations:>17.3}", quantile(&mut times, 0.5));
     }
@@ -38,27 +38,27 @@ pub(crate) fn print() {
 
 fn timed(trip: &mut dyn Trip) -> u64 {
     let began = Instant::now();
-    trips::the_part_that_counts(trip);
+    trips::measured_part(trip);
     began.elapsed().as_nanos() as u64
 }
 
 /// A recorder that notes the same again and again.
-pub(crate) struct Note {
-    what: What,
+pub(crate) struct RecordTrip {
+    kind: RecordKind,
     conversation: Conversation,
     recorder: Recorder,
     now: Time,
     base64: String,
 }
 
-pub(crate) enum What {
+pub(crate) enum RecordKind {
     Up,
     Down,
     Event,
 }
 
-impl Note {
-    pub(crate) fn new(what: What) -> Self {
+impl RecordTrip {
+    pub(crate) fn new(kind: RecordKind) -> Self {
         let now = Time::ZERO;
         let (conversation, _) = Conversation::begin(Mode::Open, false, 7, now);
         let setup = RecorderSetup {
@@ -70,26 +70,26 @@ impl Note {
             follow: false,
         };
         let recorder = Recorder::begin(setup, &conversation, now);
-        let samples = match what {
-            What::Up => FRAME_SAMPLES,
-            What::Down | What::Event => DELTA_SAMPLES,
+        let samples = match kind {
+            RecordKind::Up => FRAME_SAMPLES,
+            RecordKind::Down | RecordKind::Event => DELTA_SAMPLES,
         };
-        Self { what, conversation, recorder, now, base64: "AAEC".repeat(samples * 2 / 3) }
+        Self { kind, conversation, recorder, now, base64: "AAEC".repeat(samples * 2 / 3) }
     }
 }
 
-impl Trip for Note {
-    fn go(&mut self) {
+impl Trip for RecordTrip {
+    fn run(&mut self) {
         let (bytes, now) = (self.base64.len() + 100, self.now);
-        match self.what {
-            What::Up => self.recorder.sent_sound("input_audio_buffer.append", bytes, &self.base64, now),
-            What::Down => self.recorder.got_sound("response.audio.delta", bytes, &self.base64, now),
-            What::Event => {
+        match self.kind {
+            RecordKind::Up => self.recorder.sent_sound("input_audio_buffer.append", bytes, &self.base64, now),
+            RecordKind::Down => self.recorder.got_sound("response.audio.delta", bytes, &self.base64, now),
+            RecordKind::Event => {
                 let event = Event::Service(ServiceEvent::Audio(
                     Id::try_from("resp_Jd05yTq7Xn2E").expect("it is short"),
                 ));
-                let then = self.conversation.handle(&event, now);
-                self.recorder.event(&event, &then, &self.conversation, now);
+                let actions = self.conversation.handle(&event, now);
+                self.recorder.event(&event, &actions, &self.conversation, now);
             }
         }
         self.recorder.turn(&self.conversation, now);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mynah::dsp::Resampler;
 
-use crate::allocations::asked;
+use crate::allocations::allocations;
 use crate::measure::{delay_ms, passes_db, rejection_db, thd_n_db, ways};
 use crate::quantile;
 
@@ -38,7 +38,7 @@ pub(crate) fn print() {
             delay_ms(from, to),
             thd_n_db(from, to),
             rejection_db(from, to),
-            an_hour(from, to),
+            drift_per_hour(from, to),
         );
     }
     println!(
@@ -57,23 +57,23 @@ fn cost(from: u32, to: u32) -> (f64, u64) {
     let mut resampler = Resampler::new(from, to, input.len()).expect("a way");
     let mut output = vec![0.0; resampler.room_for(input.len())];
     let mut times = Vec::with_capacity(TIMED);
-    let before = asked().times;
+    let before = allocations().count;
     for _ in 0..TIMED {
         let began = Instant::now();
         resampler.run(&input, &mut output);
         times.push(began.elapsed().as_nanos() as f64 / 1000.0);
     }
-    let allocations = asked().times - before;
+    let allocations = allocations().count - before;
     (quantile(&mut times, 0.5), allocations)
 }
 
 /// Returns how many frames an hour has too many, beyond the one that may wait for its block to end.
-fn an_hour(from: u32, to: u32) -> i64 {
+fn drift_per_hour(from: u32, to: u32) -> i64 {
     let input = vec![0.0; from as usize];
     let mut resampler = Resampler::new(from, to, input.len()).expect("a way");
     let mut output = vec![0.0; resampler.room_for(input.len())];
-    let made: Vec<usize> = (0..3600).map(|_| resampler.run(&input, &mut output)).collect();
-    let held_back = to as usize - made[0];
-    let off = made.iter().sum::<usize>() as i64 - 3600 * i64::from(to) + held_back as i64;
-    if off.abs() <= 1 { 0 } else { off }
+    let output_frames: Vec<usize> = (0..3600).map(|_| resampler.run(&input, &mut output)).collect();
+    let held_back = to as usize - output_frames[0];
+    let error = output_frames.iter().sum::<usize>() as i64 - 3600 * i64::from(to) + held_back as i64;
+    if error.abs() <= 1 { 0 } else { error }
 }

@@ -15,28 +15,28 @@ use crate::service::{Behaviour, Service};
 
 const STARTS: usize = 25;
 /// An emulated program on a busy machine takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Prints how soon the program talks that these words start; with no words, the one that was built with this.
-pub(crate) fn print(words: &[&str]) {
+pub(crate) fn print(command: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
-    let words = if words.is_empty() { &[MYNAH] } else { words };
+    let command = if command.is_empty() { &[MYNAH] } else { command };
     // The first one reads the program from the disk, which is the disk's time.
-    after_ms(dir.path(), words, &NULL);
-    let mut times: Vec<f64> = (0..STARTS).map(|_| after_ms(dir.path(), words, &NULL)).collect();
+    after_ms(dir.path(), command, &NULL_DEVICES);
+    let mut times: Vec<f64> = (0..STARTS).map(|_| after_ms(dir.path(), command, &NULL_DEVICES)).collect();
     let (median, worst) = (quantile(&mut times, 0.5), quantile(&mut times, 1.0));
     println!("exec to session.update received, ms: median {median:.1} worst {worst:.1} of {STARTS}");
 }
 
-const NULL: [&str; 4] = ["--microphone", "null", "--speaker", "null"];
+const NULL_DEVICES: [&str; 4] = ["--microphone", "null", "--speaker", "null"];
 
 /// Returns the milliseconds of one start of the program that `words` start.
-pub(crate) fn after_ms(dir: &Path, words: &[&str], more: &[&str]) -> f64 {
+pub(crate) fn after_ms(dir: &Path, command: &[&str], arguments: &[&str]) -> f64 {
     let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
     let began = Instant::now();
-    let child = child(dir, &service, words, more);
+    let child = child(dir, &service, command, arguments);
     let arrived = Cell::new(began);
-    service.until_within(PATIENCE, "session.update", |all| {
+    service.until_within(TIMEOUT, "session.update", |all| {
         arrived.set(Instant::now());
         all.iter().any(|one| one.count("session.update") > 0)
     });
@@ -45,11 +45,11 @@ pub(crate) fn after_ms(dir: &Path, words: &[&str], more: &[&str]) -> f64 {
 }
 
 /// Starts mynah as a client of the service; the folder is for its key.
-pub(crate) fn child(dir: &Path, service: &Service, words: &[&str], more: &[&str]) -> Child {
+pub(crate) fn child(dir: &Path, service: &Service, command: &[&str], arguments: &[&str]) -> Child {
     let key = dir.join("key");
     std::fs::write(&key, "a-key-for-the-parrot").unwrap();
     let url = service.url();
     let (key, ca_file) = (key.to_str().unwrap(), service.ca_file().to_str().unwrap());
     let client = ["--endpoint", &url, "--ca-file", ca_file, "--api-key-file", key];
-    Child::start(&[words, &client, more].concat())
+    Child::start(&[command, &client, arguments].concat())
 }

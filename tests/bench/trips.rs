@@ -18,7 +18,7 @@ use rustix::event::{PollFd, poll};
 
 use crate::floor;
 use crate::peer::{Listener, WebSocketPeer};
-use crate::record::{Note, What};
+use crate::record::{RecordKind, RecordTrip};
 
 /// 20 ms.
 pub(crate) const FRAME_SAMPLES: usize = 480;
@@ -28,11 +28,11 @@ pub(crate) const DELTA_SAMPLES: usize = 4800;
 /// One way of one piece of audio.
 pub(crate) trait Trip {
     /// What others do before.
-    fn set_out(&mut self) {}
+    fn prepare(&mut self) {}
     /// The client's part, the only one that counts.
-    fn go(&mut self);
+    fn run(&mut self);
     /// What others do after.
-    fn arrive(&mut self) {}
+    fn finish(&mut self) {}
 }
 
 /// Makes a trip by its name.
@@ -40,14 +40,14 @@ pub(crate) fn named(name: &str) -> Box<dyn Trip> {
     match name {
         "up" => Box::new(Up::over_tls()),
         "down" => Box::new(Down::over_tls()),
-        "up-pair" => Box::new(Up::over_a_pair()),
-        "down-pair" => Box::new(Down::over_a_pair()),
+        "up-pair" => Box::new(Up::over_socket_pair()),
+        "down-pair" => Box::new(Down::over_socket_pair()),
         "up-floor" => Box::new(floor::Up::new()),
         "down-floor" => Box::new(floor::Down::new()),
-        "note-up" => Box::new(Note::new(What::Up)),
-        "note-down" => Box::new(Note::new(What::Down)),
-        "note-event" => Box::new(Note::new(What::Event)),
-        other => panic!("there is no trip {other}"),
+        "record-up" => Box::new(RecordTrip::new(RecordKind::Up)),
+        "record-down" => Box::new(RecordTrip::new(RecordKind::Down)),
+        "record-event" => Box::new(RecordTrip::new(RecordKind::Event)),
+        other => panic!("unknown trip {other}"),
     }
 }
 
@@ -55,23 +55,23 @@ pub(crate) fn named(name: &str) -> Box<dyn Trip> {
 pub(crate) fn repeat(name: &str, count: u32) {
     let mut trip = named(name);
     for _ in 0..count {
-        trip.set_out();
-        the_part_that_counts(&mut *trip);
-        trip.arrive();
+        trip.prepare();
+        measured_part(&mut *trip);
+        trip.finish();
     }
 }
 
 /// valgrind knows by this name when to count.
 #[inline(never)]
-pub(crate) fn the_part_that_counts(trip: &mut dyn Trip) {
-    trip.go();
+pub(crate) fn measured_part(trip: &mut dyn Trip) {
+    trip.run();
 }
 
 /// One frame up: lane, base64, JSON, WebSocket, TLS, socket.
 struct Up<P> {
-    sound: AudioIo,
+    audio: AudioIo,
     capture: Capture,
-    voice: Voice,
+    microphone: Microphone,
     link: WsClient,
     peer: P,
 }
@@ -84,7 +84,7 @@ impl Up<WebSocketPeer> {
 }
 
 impl Up<WsClient> {
-    fn over_a_pair() -> Self {
+    fn over_socket_pair() -> Self {
         let (link, peer) = WsClient::pair(Time::ZERO).unwrap();
         Self::new(link, peer)
     }
@@ -92,32 +92,38 @@ impl Up<WsClient> {
 
 impl<P> Up<P> {
     fn new(link: WsClient, peer: P) -> Self {
-        let (sound, capture, _) = steps(StreamFormat::default()).unwrap();
-        Self { sound, capture, voice: Voice { samples: voice(FRAME_SAMPLES), place: 0 }, link, peer }
+        let (audio, capture, _) = steps(StreamFormat::default()).unwrap();
+        Self {
+            audio,
+            capture,
+            microphone: Microphone { samples: test_samples(FRAME_SAMPLES), position: 0 },
+            link,
+            peer,
+        }
     }
 }
 
 impl<P: Peer> Trip for Up<P> {
-    fn set_out(&mut self) {
-        self.voice.place = 0;
-        self.capture.step(&mut self.voice).unwrap();
+    fn prepare(&mut self) {
+        self.microphone.position = 0;
+        self.capture.step(&mut self.microphone).unwrap();
     }
 
-    fn go(&mut self) {
+    fn run(&mut self) {
         let mut frames = [CaptureFrame::default(); FRAME_SAMPLES];
-        let count = self.sound.capture.read(&mut frames);
+        let count = self.audio.capture.read(&mut frames);
         self.link.send(|text| protocol::append(&frames[..count], text)).unwrap();
         self.link.flush().unwrap();
     }
 
-    fn arrive(&mut self) {
-        self.peer.take();
+    fn finish(&mut self) {
+        self.peer.receive();
     }
 }
 
 /// One delta down: socket, TLS, WebSocket, JSON, base64, samples, lane; and the look whether more has come.
 struct Down<P> {
-    sound: AudioIo,
+    audio: AudioIo,
     playback: Playback,
     samples: Pcm16Decoder,
     link: WsClient,
@@ -134,7 +140,7 @@ impl Down<WebSocketPeer> {
 }
 
 impl Down<WsClient> {
-    fn over_a_pair() -> Self {
+    fn over_socket_pair() -> Self {
         let (link, peer) = WsClient::pair(Time::ZERO).unwrap();
         Self::new(link, peer)
     }
@@ -142,50 +148,50 @@ impl Down<WsClient> {
 
 impl<P> Down<P> {
     fn new(link: WsClient, peer: P) -> Self {
-        let (sound, _, playback) = steps(StreamFormat::default()).unwrap();
+        let (audio, _, playback) = steps(StreamFormat::default()).unwrap();
         let mut base64 = BytesMut::new();
-        protocol::encode(&voice(DELTA_SAMPLES), &mut base64);
+        protocol::encode(&test_samples(DELTA_SAMPLES), &mut base64);
         let event = format!(
             r#"{{"type":"response.audio.delta","event_id":"event_00000000000000000000","response_id":"resp_00000000000000000000","item_id":"item_00000000000000000000","output_index":0,"content_index":0,"delta":"{}"}}"#,
             str::from_utf8(&base64).unwrap()
         );
-        Self { sound, playback, samples: Pcm16Decoder::default(), link, now: Time::ZERO, peer, event }
+        Self { audio, playback, samples: Pcm16Decoder::default(), link, now: Time::ZERO, peer, event }
     }
 }
 
 impl<P: Peer> Trip for Down<P> {
-    fn set_out(&mut self) {
+    fn prepare(&mut self) {
         self.peer.send(&self.event);
     }
 
-    fn go(&mut self) {
-        while let Some(news) = self.link.next(self.now).unwrap() {
-            let LinkEvent::Text(text) = news else { panic!("{news:?}") };
+    fn run(&mut self) {
+        while let Some(event) = self.link.next(self.now).unwrap() {
+            let LinkEvent::Text(text) = event else { panic!("{event:?}") };
             let Ok(ServerEvent::Audio(delta)) = protocol::parse(&text) else { panic!("no delta") };
-            let mouth = &mut self.sound.playback;
+            let playback = &mut self.audio.playback;
             self.samples
                 .decode(&delta.base64, |samples| {
-                    assert_eq!(mouth.write(samples.as_chunks().0), samples.len())
+                    assert_eq!(playback.write(samples.as_chunks().0), samples.len())
                 })
                 .unwrap();
         }
     }
 
-    fn arrive(&mut self) {
-        self.playback.run(&mut Drain).unwrap();
-        assert_eq!(self.sound.playback.waiting(), 0);
+    fn finish(&mut self) {
+        self.playback.run(&mut InstantSpeaker).unwrap();
+        assert_eq!(self.audio.playback.waiting(), 0);
     }
 }
 
 /// The service's end.
 trait Peer {
-    fn take(&mut self);
+    fn receive(&mut self);
     fn send(&mut self, text: &str);
 }
 
 impl Peer for WebSocketPeer {
-    fn take(&mut self) {
-        assert!(self.take() > FRAME_SAMPLES * 2);
+    fn receive(&mut self) {
+        assert!(self.receive() > FRAME_SAMPLES * 2);
     }
 
     fn send(&mut self, text: &str) {
@@ -194,7 +200,7 @@ impl Peer for WebSocketPeer {
 }
 
 impl Peer for WsClient {
-    fn take(&mut self) {
+    fn receive(&mut self) {
         assert!(matches!(self.next(Time::ZERO), Ok(Some(LinkEvent::Text(_)))));
     }
 
@@ -210,9 +216,9 @@ fn tls() -> (WsClient, WebSocketPeer) {
     let listener = Listener::open();
     let tls = Tls::new(Some(&listener.ca_file())).unwrap();
     let (tcp, peer): (TcpStream, _) = listener.accept(WebSocketPeer::accept);
-    let pipe = ByteStream::tls(tcp, "localhost", &tls).unwrap();
+    let stream = ByteStream::tls(tcp, "localhost", &tls).unwrap();
     let upgrade = UpgradeRequest { uri: "wss://localhost/voice-live/realtime".to_owned(), credential: None };
-    let mut link = WsClient::upgrade(pipe, &upgrade, now).unwrap();
+    let mut link = WsClient::upgrade(stream, &upgrade, now).unwrap();
     while link.next(now).unwrap() != Some(LinkEvent::Up) {
         let mut fds = [PollFd::from_borrowed_fd(link.fd().unwrap(), link.interest())];
         poll(&mut fds, None).unwrap();
@@ -221,24 +227,24 @@ fn tls() -> (WsClient, WebSocketPeer) {
 }
 
 /// Something like speech: base64 and TLS do not care, and a lane does not either.
-pub(crate) fn voice(samples: usize) -> Vec<i16> {
-    (0..samples).map(|place| ((place * 7919) % 20_011) as i16 - 10_000).collect()
+pub(crate) fn test_samples(samples: usize) -> Vec<i16> {
+    (0..samples).map(|position| ((position * 7919) % 20_011) as i16 - 10_000).collect()
 }
 
 /// A microphone that gives the same frame again and again.
-struct Voice {
+struct Microphone {
     samples: Vec<i16>,
-    place: usize,
+    position: usize,
 }
 
-impl CaptureDevice for Voice {
+impl CaptureDevice for Microphone {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
-        let rest = &self.samples[self.place..];
+        let rest = &self.samples[self.position..];
         let taken = rest.len().min(into.len());
         for (into, sample) in into.iter_mut().zip(&rest[..taken]) {
             *into = float(*sample);
         }
-        self.place += taken;
+        self.position += taken;
         Ok(taken)
     }
 
@@ -248,9 +254,9 @@ impl CaptureDevice for Voice {
 }
 
 /// A speaker that plays everything at once.
-struct Drain;
+struct InstantSpeaker;
 
-impl PlaybackDevice for Drain {
+impl PlaybackDevice for InstantSpeaker {
     fn queue_frames(&self) -> usize {
         DELTA_SAMPLES
     }

@@ -26,22 +26,23 @@ pub(crate) struct Append {
 }
 
 /// Returns, for each append, the milliseconds from the moment its first sample was in the air.
-pub(crate) fn microphone_to_wire_ms(appends: &[Append], a_tick: Instant) -> Vec<f64> {
-    let mut place = 0;
-    let places: Vec<(Append, u64)> = appends
+pub(crate) fn microphone_to_wire_ms(appends: &[Append], tick: Instant) -> Vec<f64> {
+    let mut position = 0;
+    let positions: Vec<(Append, u64)> = appends
         .iter()
         .map(|append| {
-            let first = place;
-            place += append.frames;
+            let first = position;
+            position += append.frames;
             (*append, first)
         })
         .collect();
     // When the first sample of all would have been in the air, had this append taken no time.
-    let begins =
-        places.iter().filter_map(|(append, first)| append.arrived.checked_sub(span(first + append.frames)));
+    let begins = positions
+        .iter()
+        .filter_map(|(append, first)| append.arrived.checked_sub(span(first + append.frames)));
     let Some(earliest) = begins.min() else { return Vec::new() };
-    let begin = tick_before(earliest, a_tick);
-    places
+    let begin = tick_before(earliest, tick);
+    positions
         .iter()
         .map(|(append, first)| ms((append.arrived).saturating_duration_since(begin + span(*first))))
         .collect()
@@ -68,14 +69,14 @@ impl SpeakerFile {
     }
 
     /// Returns the milliseconds from `event` to the first sample of the silence that follows it in `samples`.
-    pub(crate) fn silent_after_ms(&self, samples: &[i16], event: Instant, a_tick: Instant) -> Option<f64> {
+    pub(crate) fn silent_after_ms(&self, samples: &[i16], event: Instant, tick: Instant) -> Option<f64> {
         // The first sample of the file was handed over this long before the tick that let it grow.
-        let tick = (self.bytes - HEADER_BYTES) / 2 / tick_frames();
-        let begin = tick_before(self.grown_at, a_tick).checked_sub(span(tick * tick_frames()))?;
-        let place = (event.saturating_duration_since(begin).as_nanos() * u128::from(RATE_HZ) / 1_000_000_000)
-            as usize;
+        let ticks = (self.bytes - HEADER_BYTES) / 2 / tick_frames();
+        let begin = tick_before(self.grown_at, tick).checked_sub(span(ticks * tick_frames()))?;
+        let position = (event.saturating_duration_since(begin).as_nanos() * u128::from(RATE_HZ)
+            / 1_000_000_000) as usize;
         // What is handed over at one tick is heard until the next.
-        let silent = (place..).find(|from| {
+        let silent = (position..).find(|from| {
             samples.get(*from..from + SILENCE_FRAMES).is_none_or(|run| run.iter().all(|sample| *sample == 0))
         })?;
         (silent + SILENCE_FRAMES <= samples.len())
@@ -88,13 +89,13 @@ fn tick_frames() -> u64 {
     StreamFormat::default().period_frames as u64
 }
 
-fn tick_before(moment: Instant, a_tick: Instant) -> Instant {
+fn tick_before(moment: Instant, tick: Instant) -> Instant {
     let since =
         |from: Instant, to: Instant| (to - from).as_nanos() as u64 % span(tick_frames()).as_nanos() as u64;
-    let into_the_tick = if moment >= a_tick {
-        since(a_tick, moment)
+    let into_the_tick = if moment >= tick {
+        since(tick, moment)
     } else {
-        match since(moment, a_tick) {
+        match since(moment, tick) {
             0 => 0,
             left => span(tick_frames()).as_nanos() as u64 - left,
         }

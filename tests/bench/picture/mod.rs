@@ -21,12 +21,12 @@ use screen::Screen;
 
 const COLUMNS: u16 = 113;
 /// What is typed, in a folder that holds the recorded voice and nothing of the caller's.
-const WORDS: [&str; 5] = ["--parrot", "--speech", "dialogue.wav", "--speaker-file", "speaker.wav"];
+const ARGUMENTS: [&str; 5] = ["--parrot", "--speech", "dialogue.wav", "--speaker-file", "speaker.wav"];
 
 pub(crate) fn print() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pieces = run(&root.join("tests/dialogue.wav"));
-    let screen = best(&pieces).expect("a reply is played");
+    let chunks = run(&root.join("tests/dialogue.wav"));
+    let screen = best(&chunks).expect("a reply is played");
     let file = ".github/terminal.svg";
     fs::write(root.join(file), svg::draw(&screen, COLUMNS)).expect("the picture can be written");
     println!("wrote {file}: the terminal while a reply plays\n");
@@ -41,54 +41,55 @@ fn run(speech: &Path) -> Vec<Vec<u8>> {
     fs::copy(speech, folder.path().join("dialogue.wav")).expect("the recorded voice");
     // Read instead of the machine's own settings.
     fs::write(folder.path().join("mynah.toml"), "").expect("a settings file");
-    let (mut ours, theirs) = terminal();
+    let (mut controller, terminal_end) = terminal();
     let mut command = Command::new(MYNAH);
-    command.args(WORDS).current_dir(folder.path()).env_clear();
+    command.args(ARGUMENTS).current_dir(folder.path()).env_clear();
     command.env("TERM", "xterm-256color").env("COLORTERM", "truecolor").env("LC_ALL", "C.UTF-8");
     command.env("STATE_DIRECTORY", folder.path());
-    command.stdin(Stdio::from(theirs.try_clone().expect("a second descriptor")));
+    command.stdin(Stdio::from(terminal_end.try_clone().expect("a second descriptor")));
     // The log goes to standard error and would tell most things twice.
-    command.stdout(Stdio::from(theirs)).stderr(Stdio::null());
+    command.stdout(Stdio::from(terminal_end)).stderr(Stdio::null());
     let mut child = command.spawn().expect("mynah starts");
     // It holds the terminal's other end, which would keep this one open.
     drop(command);
-    let mut pieces = Vec::new();
-    let mut piece = [0; 4096];
+    let mut chunks = Vec::new();
+    let mut chunk = [0; 4096];
     // EIO is how Linux says that the other end is closed.
-    while let Ok(length) = ours.read(&mut piece) {
-        pieces.push(piece[..length].to_vec());
+    while let Ok(length) = controller.read(&mut chunk) {
+        chunks.push(chunk[..length].to_vec());
     }
     assert!(child.wait().expect("mynah ends").success(), "mynah failed");
-    pieces
+    chunks
 }
 
 /// Returns both ends of a terminal of a fixed width.
 fn terminal() -> (fs::File, OwnedFd) {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-    grantpt(&ours).expect("its permission");
-    unlockpt(&ours).expect("its lock");
-    let name = ptsname(&ours, Vec::new()).expect("its name");
-    let theirs = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other end");
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
+    grantpt(&controller).expect("its permission");
+    unlockpt(&controller).expect("its lock");
+    let name = ptsname(&controller, Vec::new()).expect("its name");
+    let terminal_end =
+        rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other end");
     let size = Winsize { ws_row: 40, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&theirs, size).expect("its size");
-    (ours.into(), theirs)
+    tcsetwinsize(&terminal_end, size).expect("its size");
+    (controller.into(), terminal_end)
 }
 
 /// Returns the screen at the moment that shows most: as late in the conversation as a reply plays, at its loudest.
-fn best(pieces: &[Vec<u8>]) -> Option<Screen> {
+fn best(chunks: &[Vec<u8>]) -> Option<Screen> {
     let mut screen = Screen::new(COLUMNS);
-    screen.type_command(&format!("mynah {}", WORDS.join(" ")));
+    screen.type_command(&format!("mynah {}", ARGUMENTS.join(" ")));
     let mut best: Option<((usize, usize), Screen)> = None;
-    for piece in pieces {
-        screen.write(piece);
+    for chunk in chunks {
+        screen.write(chunk);
         let line = screen.last_line();
         // The status line ends with erasing what is left of the one before; anything else may be half a line.
-        if !piece.ends_with(b"\x1b[K") || !line.contains(" speaking ") {
+        if !chunk.ends_with(b"\x1b[K") || !line.contains(" speaking ") {
             continue;
         }
-        let told = (screen.rows().len(), line.matches('█').count());
-        if best.as_ref().is_none_or(|(before, _)| told > *before) {
-            best = Some((told, screen.clone()));
+        let score = (screen.rows().len(), line.matches('█').count());
+        if best.as_ref().is_none_or(|(before, _)| score > *before) {
+            best = Some((score, screen.clone()));
         }
     }
     best.map(|(_, screen)| screen)
