@@ -1,10 +1,7 @@
-//! An allocator that counts: how often, and how many bytes, between two points of one thread's work.
+//! A global allocator that counts allocations and their bytes.
 //!
-//! It counts the whole process, so nothing else may run meanwhile. Frees are not counted.
-#![expect(
-    unsafe_code,
-    reason = "an allocator is made of unsafe functions; these hand on what they are given"
-)]
+//! It counts the whole process, so no other thread may run during a measurement. Frees are not counted.
+#![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; all calls are forwarded")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicU64;
@@ -13,22 +10,21 @@ use std::sync::atomic::Ordering::Relaxed;
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// The system's allocator, counted.
+/// The system allocator with counters.
 pub(crate) struct CountingAllocator;
 
-/// What was asked of the allocator.
+/// Allocations and reallocations since the start of the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Allocations {
     pub(crate) count: u64,
     pub(crate) bytes: u64,
 }
 
-/// Returns what has been asked so far.
 pub(crate) fn allocations() -> Allocations {
     Allocations { count: COUNT.load(Relaxed), bytes: BYTES.load(Relaxed) }
 }
 
-// SAFETY: every call goes to the system's allocator with the caller's own arguments.
+// SAFETY: every call is forwarded to the system allocator with the caller's arguments.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         record(layout.size());

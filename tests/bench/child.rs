@@ -1,7 +1,7 @@
-//! The binary as a child process, and what the kernel tells of it.
+//! The mynah binary as a child process, and its resource usage from the kernel.
 //!
-//! It knows nothing of conversations. Peak memory is `VmHWM`: `ru_maxrss` would also remember the parent.
-#![expect(unsafe_code, reason = "only wait4 tells what one certain child has used")]
+//! Peak memory is `VmHWM`: `ru_maxrss` would include the parent before `exec`.
+#![expect(unsafe_code, reason = "only wait4 reports the usage of a single child")]
 
 use std::fs;
 use std::mem::MaybeUninit;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The program that was built with this.
+/// The mynah binary of this build.
 pub(crate) const MYNAH: &str = env!("CARGO_BIN_EXE_mynah");
 
 /// A running mynah.
@@ -17,7 +17,7 @@ pub(crate) struct Child {
     process: std::process::Child,
 }
 
-/// What an ended process has used.
+/// The resource usage of an ended process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) succeeded: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Usage {
     pub(crate) involuntary_switches: i64,
 }
 
-/// The most that was seen of a running process.
+/// The maxima of a running process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Peak {
     /// `VmHWM`
@@ -35,7 +35,7 @@ pub(crate) struct Peak {
     pub(crate) threads: usize,
 }
 
-/// What a running process holds and has used.
+/// The memory and CPU usage of a running process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Snapshot {
     /// `VmRSS`
@@ -45,11 +45,11 @@ pub(crate) struct Snapshot {
 }
 
 impl Child {
-    /// Starts mynah, which the first of the words is or, being an emulator, starts.
+    /// Starts mynah; the first item of the command line is mynah or an emulator that runs it.
     pub(crate) fn start(command_line: &[&str]) -> Self {
         let mut command = Command::new(command_line[0]);
         command.args(&command_line[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // Nothing of the caller's own set-up may take part.
+        // The caller's own settings must not take effect.
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("AZURE_VOICELIVE_") || key == "SSL_CERT_FILE" {
                 command.env_remove(key);
@@ -59,25 +59,24 @@ impl Child {
         Self { process: command.spawn().expect("mynah starts") }
     }
 
-    /// Returns what watches it from other threads.
+    /// Returns its entry in /proc, for other threads.
     pub(crate) fn proc(&self) -> Proc {
         Proc(PathBuf::from(format!("/proc/{}", self.process.id())))
     }
 
-    /// Ends it without ceremony.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Waits for its end and returns what it used, and what it said.
+    /// Waits until it ends. Returns its resource usage and its standard output.
     pub(crate) fn wait(mut self) -> (Usage, String) {
         let mut output = String::new();
         std::io::Read::read_to_string(&mut self.process.stdout.take().unwrap(), &mut output).unwrap();
         let mut status = 0;
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         let id = self.process.id().cast_signed();
-        // SAFETY: both pointers are valid for writing, and nobody else waits for this child.
+        // SAFETY: both pointers are valid for writing, and nothing else waits for this child.
         let ended = unsafe { libc::wait4(id, &raw mut status, 0, usage.as_mut_ptr()) };
         assert_eq!(ended, id, "the child is ours");
         // SAFETY: all zero is a valid rusage, and wait4 has filled it in.
@@ -93,22 +92,22 @@ impl Child {
     }
 }
 
-/// What /proc tells of a process.
+/// The directory of a process in /proc.
 #[derive(Clone)]
 pub(crate) struct Proc(PathBuf);
 
 impl Proc {
-    /// Returns what is true now (proc_pid_status(5), proc_pid_stat(5)); nothing when the process has ended.
+    /// Returns the current usage (proc_pid_status(5), proc_pid_stat(5)); `None` after the process has ended.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
         let stat = fs::read_to_string(self.0.join("stat")).ok()?;
-        // Behind the name, which may have anything in it, utime and stime are the twelfth and the next.
+        // After the name, which may contain anything, utime and stime are fields 12 and 13.
         let mut times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<u64>);
         let ticks = times.next()?.ok()? + times.next()?.ok()?;
         let cpu = Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64);
         Some(Snapshot { resident_kib: self.status_kib("VmRSS:"), cpu, threads: self.threads() })
     }
 
-    /// Raises `peak` to what is true now; nothing happens when the process has ended.
+    /// Raises `peak` to the current values; leaves it as it is after the process has ended.
     pub(crate) fn update_peak(&self, peak: &mut Peak) {
         let (resident_kib, threads) = (self.status_kib("VmHWM:"), self.threads());
         *peak =
@@ -125,14 +124,14 @@ impl Proc {
         fs::read_dir(self.0.join("task")).map_or(0, Iterator::count)
     }
 
-    /// Returns a moment at which its only timerfd expires.
+    /// Returns an instant at which its only timerfd expires.
     pub(crate) fn timer_expires(&self) -> Option<Instant> {
         let descriptors = fs::read_dir(self.0.join("fd")).ok()?;
         let timer = descriptors.flatten().find(|entry| {
             fs::read_link(entry.path()).is_ok_and(|link| link.to_string_lossy().contains("timerfd"))
         })?;
         let path = self.0.join("fdinfo").join(timer.file_name());
-        // Of several looks the quickest is the most exact.
+        // The quickest of several reads is the most precise.
         (0..20)
             .filter_map(|_| Self::read_timer(&path))
             .min_by_key(|(took, _)| *took)

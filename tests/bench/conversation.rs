@@ -1,9 +1,9 @@
-//! The second table: a whole conversation of the real binary with the parrot over loopback TLS.
+//! The second table: a whole conversation of the mynah binary with the parrot over loopback TLS.
 //!
-//! mynah is a child process; the service of the tests is served by this one. The speech is the recorded
-//! dialogue, five times: about a minute, with five interruptions. The service notes no times: the arrival of
-//! every event is stamped here, by a waiting thread, and when it said `speech_started` is found by telling
-//! another parrot the same events at the same times.
+//! mynah is a child process; the tests' service runs in this process. The speech is the recorded dialogue five times:
+//! about a minute, with five interruptions. The service records no times: a waiting thread timestamps the arrival of
+//! every event, and the times of `speech_started` come from a second parrot that is fed the same events at the same
+//! times.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::wav::{self, Append, SpeakerFile};
 use crate::{idle, quantile, start};
 
 const ROUNDS: usize = 5;
-/// How long the recorded dialogue is.
+/// The duration of the recorded dialogue.
 pub(crate) const DIALOGUE: Duration = Duration::from_millis(11_758);
 const STARTS: usize = 9;
 const MIB: f64 = 1024.0;
 
-/// Measures and prints.
+/// Measures a conversation and prints the table.
 pub(crate) fn print() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("speaker.wav");
@@ -50,7 +50,7 @@ pub(crate) fn print() {
     );
     println!("{:46} {:>9} {:>9} {:8} {:>11}", "", "mynah", "goal ≤", "", "quickstart");
     row("CPU seconds a minute", a_minute(user + system), Some((0.09, "1.7")));
-    row("  of two threads waking every 10 ms, here, now", idle, None);
+    row("  of that, two threads waking every 10 ms", idle, None);
     row("peak resident memory, MiB", run.peak.resident_kib as f64 / MIB, Some((8.0, "78")));
     row("context switches a second", switches, Some((250.0, "600")));
     row("  voluntary", voluntary_switches as f64 / seconds, None);
@@ -63,11 +63,11 @@ pub(crate) fn print() {
     row("  longest", quantile(&mut silences, 1.0), None);
     row("  event to truncate received, ms, median", quantile(&mut reported, 0.5), None);
     println!(
-        "microphone to wire: from a period's first sample in the air to its append read by the service."
+        "microphone to wire: from the capture of a period's first sample to the arrival of its append at the service."
     );
-    println!("silence: in the speaker's file, from the service's speech_started, fade included.");
+    println!("silence: in the speaker file, from the service's speech_started, including the fade.");
     for line in run.output.lines().filter(|line| line.contains("after the interruption")) {
-        println!("mynah itself: {line}");
+        println!("mynah reports: {line}");
     }
 }
 
@@ -81,7 +81,7 @@ fn row(title: &str, value: f64, goal: Option<(f64, &str)>) {
     }
 }
 
-/// Writes the recorded dialogue so many times over.
+/// Writes the recorded dialogue `rounds` times to a WAV file.
 pub(crate) fn write_speech(path: &Path, rounds: usize) {
     let mut recording =
         hound::WavReader::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialogue.wav")).unwrap();
@@ -93,7 +93,7 @@ pub(crate) fn write_speech(path: &Path, rounds: usize) {
     speech.finalize().unwrap();
 }
 
-/// A conversation that was held.
+/// A finished conversation.
 struct Run {
     wall: Duration,
     used: Usage,
@@ -101,7 +101,7 @@ struct Run {
     peak: Peak,
     tick: Instant,
     file: SpeakerFile,
-    /// Client events as they arrived.
+    /// Client events with their time of arrival.
     received: Vec<(Instant, Value)>,
 }
 
@@ -110,7 +110,7 @@ impl Run {
         let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
         let speech = dir.path().join("speech.wav");
         let speaker = dir.path().join("speaker.wav");
-        // What an earlier run wrote must not be taken for growth.
+        // The file of an earlier run would look like growth.
         let _ = std::fs::remove_file(&speaker);
         let began = Instant::now();
         let devices = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
@@ -120,7 +120,7 @@ impl Run {
         let (file, tick, peak, arrivals, (used, output, wall)) = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| {
                 let file = SpeakerFile::watch(&speaker).expect("the speaker's file grows");
-                let tick = proc.timer_expires().expect("the devices has a timer");
+                let tick = proc.timer_expires().expect("the WAV devices have a timer");
                 let mut peak = Peak::default();
                 while !over.load(Relaxed) {
                     proc.update_peak(&mut peak);
@@ -137,7 +137,7 @@ impl Run {
             let (file, tick, peak) = watcher.join().unwrap();
             (file, tick, peak, arrivals, waiter.join().unwrap())
         });
-        assert!(used.succeeded, "mynah ended with an error; it output: {output}");
+        assert!(used.succeeded, "mynah ended with an error; it printed: {output}");
         let received = arrivals.into_iter().zip(service.received()).collect();
         Self { wall, used, output, peak, tick, file, received }
     }
@@ -150,7 +150,7 @@ impl Run {
         wav::microphone_to_wire_ms(&appends.collect::<Vec<_>>(), self.tick)
     }
 
-    /// Returns, for each interruption, the time from the service's word to silence.
+    /// Returns, for each interruption, the time from `speech_started` to silence.
     fn silences_ms(&self, speaker: &Path) -> Vec<f64> {
         let mut speaker = hound::WavReader::open(speaker).unwrap();
         let samples: Vec<i16> = speaker.samples().map(|sample| sample.unwrap()).collect();
@@ -161,7 +161,7 @@ impl Run {
             .collect()
     }
 
-    /// Returns, for each interruption, the time from the service's word to its hearing what was heard.
+    /// Returns, for each interruption, the time from `speech_started` to the arrival of the truncation.
     fn reported_after_ms(&self) -> Vec<f64> {
         self.interruptions()
             .iter()
@@ -169,7 +169,7 @@ impl Run {
             .collect()
     }
 
-    /// Each `speech_started` that cut a reply, and the arrival of the truncation that answered it.
+    /// Returns the time of each `speech_started` that cut a reply, and of the arrival of its truncation.
     fn interruptions(&self) -> Vec<(Instant, Instant)> {
         let began = self.received[0].0;
         let mut parrot = Parrot::new(ParrotConfig::default(), 0, Duration::ZERO);
@@ -190,7 +190,7 @@ impl Run {
     }
 }
 
-/// Stamps the arrival of every client event of the only connection, until it is over.
+/// Returns the arrival of every client event of the only connection, once that is closed.
 fn arrivals(service: &Service) -> Vec<Instant> {
     let arrivals = RefCell::new(Vec::with_capacity(10_000));
     let is_over = Cell::new(false);

@@ -1,7 +1,7 @@
-//! The floor: what the same audio costs with base64, one copy and TLS, and nothing else.
+//! The floor: the cost of the same audio with base64, one copy and TLS only.
 //!
-//! rustls directly over a non-blocking TCP socket, the same base64 engine, buffers made once. No
-//! WebSocket, no JSON, no lane, no poll, and no look whether anything else has come.
+//! rustls over a non-blocking TCP socket, the same base64 engine, preallocated buffers. No WebSocket, no JSON, no lane,
+//! no poll, and no further read to find the socket empty.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;

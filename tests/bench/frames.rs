@@ -1,4 +1,4 @@
-//! The first table: one frame up and one delta down, mynah beside the floor.
+//! The first table: the cost of one frame up and one delta down, compared with the floor.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use crate::{instructions, quantile, trips};
 const WARM_UP: usize = 500;
 const TIMED: usize = 10_000;
 const TIMED_COLD: usize = 300;
-/// What a device does most of the time. Others use the caches meanwhile.
+/// The usual time between two frames; meanwhile other work uses the caches.
 const PAUSE: Duration = Duration::from_millis(10);
 const ALLOCATED: u64 = 1000;
-/// Times the floor that mynah may cost.
+/// The maximum cost of mynah, as a multiple of the floor.
 const GOAL: f64 = 2.0;
 
-/// Measures and prints.
+/// Measures all trips and prints the table.
 pub(crate) fn print() {
     println!(
         "One 20 ms frame up (480 samples: lane, base64, JSON, WebSocket, TLS, socket) and one 200 ms delta down"
     );
-    println!("(the other way, until nothing more has come): the client's part alone, over loopback TLS.");
+    println!("(the reverse, until the socket is empty): the client's part alone, over loopback TLS.");
     println!(
         "Floor: bare base64, one copy and TLS of the same audio. Goal: mynah at most {GOAL:.1} times the floor."
     );
@@ -39,13 +39,11 @@ pub(crate) fn print() {
             row("", "instructions", mynah, floor);
         }
     }
-    println!(
-        "ns: median, the kernel's part included; hot: one after another, {TIMED} times; cold: after a sleep of 10 ms."
-    );
+    println!("ns: median, including the kernel; hot: {TIMED} times in a row; cold: after a sleep of 10 ms.");
     if counted {
         println!("instructions: user space, by valgrind's callgrind.");
     } else {
-        println!("instructions: not counted, for there is no valgrind here (apt install valgrind).");
+        println!("instructions: not counted, because valgrind is missing (apt install valgrind).");
     }
     println!();
     println!(
@@ -65,7 +63,7 @@ fn row(title: &str, unit: &str, mynah: u64, floor: u64) {
     println!("{title:20} {unit:12} {mynah:>10} {floor:>10} {ratio:>7.2}  {met}");
 }
 
-/// Returns the median times of both, in ns; taken in turns, so that a busy moment meets both.
+/// Returns the median times of both in ns. The two alternate, so that other load affects both.
 fn times(name: &str, floor: &str, rounds: usize, pause: Duration) -> (u64, u64) {
     let mut trips = [trips::named(name), trips::named(floor)];
     let mut times = [Vec::with_capacity(rounds), Vec::with_capacity(rounds)];
@@ -89,7 +87,7 @@ fn times(name: &str, floor: &str, rounds: usize, pause: Duration) -> (u64, u64) 
     (quantile(mynah, 0.5), quantile(floor, 0.5))
 }
 
-/// Says how often one trip allocates, and how many bytes.
+/// Returns the mean number of allocations of a trip, and their bytes, as text.
 fn allocated(name: &str) -> String {
     let mut trip = trips::named(name);
     let (mut times, mut bytes) = (0, 0);

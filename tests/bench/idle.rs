@@ -1,7 +1,7 @@
-//! What waking costs on this machine at this moment: the floor under a whole conversation.
+//! The CPU time of wake-ups alone on this machine: the floor of a whole conversation.
 //!
-//! Two threads, as mynah has them: one is woken by a timer every 10 ms and rings for the other. They do
-//! nothing else. On a busy machine this alone may cost more than a goal that was set for a quiet one.
+//! Two threads, as in mynah: a timer wakes one every 10 ms, and that one wakes the other through an eventfd. They do
+//! nothing else. On a busy machine this alone may exceed a goal that was set for an idle one.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use rustix::time::{
 const TICKS: u32 = 300;
 const PERIOD: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
-/// Returns the CPU seconds a minute that both threads take; needs three seconds.
+/// Returns the CPU seconds per minute of both threads. Takes three seconds.
 pub(crate) fn cpu_s_per_minute() -> f64 {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::empty()).unwrap();
     let every = Itimerspec { it_interval: PERIOD, it_value: PERIOD };
@@ -32,13 +32,13 @@ pub(crate) fn cpu_s_per_minute() -> f64 {
     used.as_secs_f64() / (f64::from(TICKS) * 0.01) * 60.0
 }
 
-/// Waits for `fd` so many times, does `then` each time, and returns the thread's CPU time.
+/// Waits for [`TICKS`] ticks of `fd`, calls `then` after each wake-up, and returns the thread's CPU time.
 fn wait_ticks(fd: &OwnedFd, then: impl Fn(u64)) -> Duration {
     let began = clock_gettime(ClockId::ThreadCPUTime);
     let mut ticks = 0;
     while ticks < u64::from(TICKS) {
         poll(&mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)], None).unwrap();
-        // Ticks that came too fast are read as one number.
+        // Missed ticks are read as one number.
         let mut count = [0; 8];
         rustix::io::read(fd, &mut count).unwrap();
         let count = u64::from_ne_bytes(count);

@@ -1,11 +1,11 @@
-//! `cargo bench --bench cost`: what the main path costs, printed beside its goals.
+//! `cargo bench --bench cost`: the cost of the main path, printed next to its goals.
 //!
-//! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a
-//! whole conversation, `-- record` only what the flight recorder adds, `-- sound` only what the rates of cards
-//! cost. `-- soak MINUTES` talks for so long and prints what the binary holds, minute by minute, and
-//! `-- start [PROGRAM]` how soon the program talks: this one, or another, named with what it is emulated by.
-//! `-- picture` draws the README's picture of the terminal. No number fails anything: it prints "met" or "not met",
-//! and ends with an error only when something could not be measured at all.
+//! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a whole
+//! conversation, `-- record` only that of the flight recorder, `-- sound` only that of resampling. `-- soak MINUTES`
+//! holds a conversation of that length and prints the process's memory every minute. `-- start [COMMAND]` measures the
+//! time to the first message, of this build or of another command line, which may start with an emulator. `-- picture`
+//! draws the README's picture of the terminal. A missed goal is printed as "not met" and is no error; only a failed
+//! measurement is.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a bench fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
@@ -26,11 +26,11 @@ mod start;
 mod trips;
 mod wav;
 
-#[allow(unused_imports, reason = "what its own tests import is not used here")]
+#[allow(unused_imports, reason = "its own tests import more of it")]
 #[path = "../service/mod.rs"]
 mod service;
 
-#[allow(dead_code, reason = "what its tests need is not all needed here")]
+#[allow(dead_code, reason = "its tests use more of it")]
 #[path = "../dsp/measure.rs"]
 mod measure;
 
@@ -55,10 +55,10 @@ fn main() {
         ["soak", minutes] => soak::print(minutes.parse().expect("a number of minutes")),
         ["start", ref arguments @ ..] => start::print(arguments),
         ["picture"] => picture::print(),
-        // What `instructions` runs under valgrind.
+        // Run by `instructions` under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
         _ => println!(
-            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | picture | soak MINUTES | start [PROGRAM]]"
+            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | picture | soak MINUTES | start [COMMAND]]"
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! The service's end of the trips: a blocking TLS server, with or without WebSocket on top.
 //!
-//! It lives in the same thread as the client and works only between the measured parts, so that neither
-//! time nor instructions nor allocations of it are counted.
+//! It runs in the client's thread and only between the measured parts, so that none of its time, instructions and
+//! allocations are counted.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use crate::service::tls;
 
 type Stream = StreamOwned<ServerConnection, TcpStream>;
 
-/// Waits for one client.
+/// Accepts one client.
 pub(crate) struct Listener {
     listener: TcpListener,
     config: Arc<ServerConfig>,
@@ -37,7 +37,7 @@ impl Listener {
         self.ca_file.path().to_owned()
     }
 
-    /// Returns a client's TCP connection and the thread in which the service's side of it is accepted.
+    /// Returns a client's TCP connection and the thread that accepts it on the service's side.
     pub(crate) fn accept<P: Send + 'static>(
         self,
         accept: impl FnOnce(Stream) -> P + Send + 'static,
@@ -75,7 +75,7 @@ pub(crate) struct BarePeer(Stream);
 
 impl BarePeer {
     pub(crate) fn accept(mut stream: Stream) -> Self {
-        // The handshake goes on until the client has said something.
+        // The handshake is complete when the client's first byte has arrived.
         stream.read_exact(&mut [0]).unwrap();
         Self(stream)
     }

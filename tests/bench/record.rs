@@ -1,6 +1,6 @@
-//! What the flight recorder adds to the main path: noting a frame up, a delta down, and an event.
+//! The cost of the flight recorder on the main path: recording a frame up, a delta down, and an event.
 //!
-//! Nothing is written to a disk; that is an errand.
+//! Writing a recording to disk is not part of it; `background` does that.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::{instructions, quantile};
 
 const ROUNDS: u32 = 20_000;
 
-/// Measures and prints.
+/// Measures the recorder and prints the table.
 pub(crate) fn print() {
     println!(
-        "The flight recorder: what it adds to a 20 ms frame up, to a 200 ms delta down, and to an event."
+        "The flight recorder: its cost for a 20 ms frame up, a 200 ms delta down, and an event."
     );
     println!("{:20} {:>10} {:>13} {:>17}", "", "ns, median", "instructions", "allocations");
     for (title, name) in
@@ -32,7 +32,7 @@ pub(crate) fn print() {
         let counted = counted.map_or_else(|| "?".to_owned(), |count| count.to_string());
         println!("{title:20} {:>10} {counted:>13} {allocations:>17.3}", quantile(&mut times, 0.5));
     }
-    println!("An event allocates once in some hundred: a snapshot, where a segment of the ring begins.");
+    println!("An event allocates once in some hundred: a snapshot at the start of each segment of the ring.");
     println!();
 }
 
@@ -42,7 +42,7 @@ fn timed(trip: &mut dyn Trip) -> u64 {
     began.elapsed().as_nanos() as u64
 }
 
-/// A recorder that notes the same again and again.
+/// A recorder that records the same message or event repeatedly.
 pub(crate) struct RecordTrip {
     kind: RecordKind,
     conversation: Conversation,

@@ -1,6 +1,6 @@
-//! The fourth table: the real binary in real time, for as long as one likes, over loopback TLS.
+//! The fourth table: the memory and CPU usage of the mynah binary in real time, for a given number of minutes.
 //!
-//! It talks without a pause, with an interruption every twelve seconds. What it holds is asked of the kernel.
+//! It is in conversation without a pause over loopback TLS, with an interruption every twelve seconds.
 
 use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -13,12 +13,12 @@ use crate::conversation::{DIALOGUE, write_speech};
 use crate::service::{Behaviour, Service};
 use crate::start;
 
-/// How long a row of the table is.
+/// The time between two rows.
 const MINUTE: Duration = Duration::from_secs(60);
-/// The first row: it has begun to talk.
+/// The time of the first row, with the conversation started.
 const FIRST_ROW: Duration = Duration::from_secs(5);
 
-/// Talks for so many minutes and prints what each has cost.
+/// Holds a conversation of `minutes` and prints a row every minute.
 pub(crate) fn print(minutes: u64) {
     let dir = tempfile::tempdir().unwrap();
     let speech = dir.path().join("speech.wav");
@@ -51,16 +51,16 @@ pub(crate) fn print(minutes: u64) {
             );
             let _ = std::io::stdout().flush();
         }
-        // What came is not looked at, and hours of it would fill this process.
+        // The received events are not needed, and hours of them would fill this process's memory.
         service.forget();
         next = if next == FIRST_ROW { MINUTE } else { next + MINUTE };
     }
     let (Usage { succeeded, user, system, .. }, output) = waiter.join().unwrap();
-    assert!(succeeded, "mynah ended with an error; it output: {output}");
+    assert!(succeeded, "mynah ended with an error; it printed: {output}");
     let (duration, replies) =
         (began.elapsed(), output.lines().filter(|line| line.starts_with("mynah: ")).count());
     println!(
-        "{replies} replies in {:.1} minutes, {:.2} CPU seconds a minute; it ended with 0 when nothing more was output",
+        "{replies} replies in {:.1} minutes, {:.2} CPU seconds a minute; exit code 0 after the speech",
         duration.as_secs_f64() / 60.0,
         (user + system).as_secs_f64() / duration.as_secs_f64() * 60.0
     );

@@ -1,4 +1,4 @@
-//! The third table: what a card's own rate costs in time, delay and quality.
+//! The third table: the CPU time, delay and quality of resampling between a card's rate and 24 kHz.
 
 use std::time::Instant;
 
@@ -10,11 +10,9 @@ use crate::quantile;
 
 const TIMED: usize = 2000;
 
-/// Measures and prints.
+/// Measures the resampler and prints the table.
 pub(crate) fn print() {
-    println!(
-        "Between a card's rate and 24 kHz (windowed sinc, exact phases): what the conversion does to sound."
-    );
+    println!("Resampling between a card's rate and 24 kHz (windowed sinc, exact phases).");
     println!(
         "{:16} {:>8} {:>8} {:>10} {:>9} {:>9} {:>9} {:>10} {:>7} {:>11}",
         "Hz",
@@ -42,16 +40,16 @@ pub(crate) fn print() {
         );
     }
     println!(
-        "delay: from a sample's coming to its peak's going. THD+N: 997 Hz at -1 dBFS. alias: the loudest tone that"
+        "delay: from an impulse's input to its peak's output. THD+N: 997 Hz at -1 dBFS. alias: the loudest tone that"
     );
     println!(
-        "should not be there. band: up to half the lower rate; how loud a tone is there, in dB. 1 h: frames lost (-)"
+        "is not in the input. band: the gain in dB at this share of half the lower rate. 1 h: frames lost (-)"
     );
-    println!("or won against the exact ratio.");
+    println!("or gained against the exact ratio.");
     println!();
 }
 
-/// Returns the median time of 10 ms in microseconds, and how often all of them allocated.
+/// Returns the median time for 10 ms of audio in microseconds, and the allocations of all rounds.
 fn cost(from: u32, to: u32) -> (f64, u64) {
     let input = vec![0.1; from as usize / 100];
     let mut resampler = Resampler::new(from, to, input.len()).expect("a way");
@@ -67,7 +65,7 @@ fn cost(from: u32, to: u32) -> (f64, u64) {
     (quantile(&mut times, 0.5), allocations)
 }
 
-/// Returns how many frames an hour has too many, beyond the one that may wait for its block to end.
+/// Returns the surplus frames after an hour; one frame is tolerated, which may wait for its block to end.
 fn drift_per_hour(from: u32, to: u32) -> i64 {
     let input = vec![0.0; from as usize];
     let mut resampler = Resampler::new(from, to, input.len()).expect("a way");

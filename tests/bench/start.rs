@@ -1,7 +1,7 @@
-//! How soon mynah talks: from just before it is started until the service has read the whole first message.
+//! The start time of mynah: from just before exec until the service has read the whole first message.
 //!
-//! The service is the tests' own, over TLS on loopback, and both ends share this machine's processors. It knows no sound
-//! card but ALSA's null device, which costs what reading ALSA's configuration costs.
+//! The service is the tests' own, over TLS on loopback, and both ends share this machine's processors. The audio devices
+//! are ALSA's null device, so ALSA's configuration is read and no card is opened.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::quantile;
 use crate::service::{Behaviour, Service};
 
 const STARTS: usize = 25;
-/// An emulated program on a busy machine takes seconds.
+/// Long, because an emulated program on a busy machine takes seconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Prints how soon the program talks that these words start; with no words, the one that was built with this.
+/// Prints the start times of a command; without one, of the mynah of this build.
 pub(crate) fn print(command: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let command = if command.is_empty() { &[MYNAH] } else { command };
-    // The first one reads the program from the disk, which is the disk's time.
+    // The first start also reads the program from disk.
     after_ms(dir.path(), command, &NULL_DEVICES);
     let mut times: Vec<f64> = (0..STARTS).map(|_| after_ms(dir.path(), command, &NULL_DEVICES)).collect();
     let (median, worst) = (quantile(&mut times, 0.5), quantile(&mut times, 1.0));
@@ -30,7 +30,7 @@ pub(crate) fn print(command: &[&str]) {
 
 const NULL_DEVICES: [&str; 4] = ["--microphone", "null", "--speaker", "null"];
 
-/// Returns the milliseconds of one start of the program that `words` start.
+/// Returns the duration of one start of `command` in milliseconds.
 pub(crate) fn after_ms(dir: &Path, command: &[&str], arguments: &[&str]) -> f64 {
     let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
     let began = Instant::now();
@@ -44,7 +44,7 @@ pub(crate) fn after_ms(dir: &Path, command: &[&str], arguments: &[&str]) -> f64 
     (arrived.get() - began).as_secs_f64() * 1000.0
 }
 
-/// Starts mynah as a client of the service; the folder is for its key.
+/// Starts mynah as a client of the service; `dir` is for its key.
 pub(crate) fn child(dir: &Path, service: &Service, command: &[&str], arguments: &[&str]) -> Child {
     let key = dir.join("key");
     std::fs::write(&key, "a-key-for-the-parrot").unwrap();

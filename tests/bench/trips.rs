@@ -1,7 +1,7 @@
-//! The trips that are measured: one 20 ms frame up and one 200 ms delta down through mynah's own rooms.
+//! The measured trips: one 20 ms frame up and one 200 ms delta down through mynah's own code.
 //!
-//! Only [`Trip::go`] counts. Before and after it the peer and the devices do their part in the same
-//! thread: nothing runs beside what is measured, and nothing is ever waited for.
+//! Only [`Trip::run`] is measured. Before and after it the peer and the devices do their part in the same thread, so
+//! nothing runs in parallel and nothing blocks.
 
 use std::net::TcpStream;
 
@@ -25,17 +25,17 @@ pub(crate) const FRAME_SAMPLES: usize = 480;
 /// 200 ms.
 pub(crate) const DELTA_SAMPLES: usize = 4800;
 
-/// One way of one piece of audio.
+/// The path of one piece of audio.
 pub(crate) trait Trip {
-    /// What others do before.
+    /// The work of devices and peer before it.
     fn prepare(&mut self) {}
-    /// The client's part, the only one that counts.
+    /// The client's part, which is measured.
     fn run(&mut self);
-    /// What others do after.
+    /// The work of devices and peer after it.
     fn finish(&mut self) {}
 }
 
-/// Makes a trip by its name.
+/// Creates a trip by its name.
 pub(crate) fn named(name: &str) -> Box<dyn Trip> {
     match name {
         "up" => Box::new(Up::over_tls()),
@@ -51,7 +51,7 @@ pub(crate) fn named(name: &str) -> Box<dyn Trip> {
     }
 }
 
-/// Makes a trip `count` times.
+/// Runs a trip `count` times.
 pub(crate) fn repeat(name: &str, count: u32) {
     let mut trip = named(name);
     for _ in 0..count {
@@ -61,7 +61,7 @@ pub(crate) fn repeat(name: &str, count: u32) {
     }
 }
 
-/// valgrind knows by this name when to count.
+/// The function in which callgrind counts, by its name.
 #[inline(never)]
 pub(crate) fn measured_part(trip: &mut dyn Trip) {
     trip.run();
@@ -121,7 +121,7 @@ impl<P: Peer> Trip for Up<P> {
     }
 }
 
-/// One delta down: socket, TLS, WebSocket, JSON, base64, samples, lane; and the look whether more has come.
+/// One delta down: socket, TLS, WebSocket, JSON, base64, samples, lane; and the read that finds the socket empty.
 struct Down<P> {
     audio: AudioIo,
     playback: Playback,
@@ -167,7 +167,7 @@ impl<P: Peer> Trip for Down<P> {
     fn run(&mut self) {
         while let Some(event) = self.link.next(self.now).unwrap() {
             let LinkEvent::Text(text) = event else { panic!("{event:?}") };
-            let Ok(ServerEvent::Audio(delta)) = protocol::parse(&text) else { panic!("no delta") };
+            let Ok(ServerEvent::Audio(delta)) = protocol::parse(&text) else { panic!("not a delta") };
             let playback = &mut self.audio.playback;
             self.samples
                 .decode(&delta.base64, |samples| {
@@ -210,7 +210,7 @@ impl Peer for WsClient {
     }
 }
 
-/// A link over loopback TLS, upgraded, and its peer.
+/// Returns an upgraded link over loopback TLS, and its peer.
 fn tls() -> (WsClient, WebSocketPeer) {
     let now = Time::ZERO;
     let listener = Listener::open();
@@ -226,12 +226,12 @@ fn tls() -> (WsClient, WebSocketPeer) {
     (link, peer.join().unwrap())
 }
 
-/// Something like speech: base64 and TLS do not care, and a lane does not either.
+/// Returns varied samples; no part of the path depends on their content.
 pub(crate) fn test_samples(samples: usize) -> Vec<i16> {
     (0..samples).map(|position| ((position * 7919) % 20_011) as i16 - 10_000).collect()
 }
 
-/// A microphone that gives the same frame again and again.
+/// A microphone that delivers the same frame repeatedly.
 struct Microphone {
     samples: Vec<i16>,
     position: usize,
@@ -253,7 +253,7 @@ impl CaptureDevice for Microphone {
     }
 }
 
-/// A speaker that plays everything at once.
+/// A speaker that accepts everything at once.
 struct InstantSpeaker;
 
 impl PlaybackDevice for InstantSpeaker {

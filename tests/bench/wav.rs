@@ -1,11 +1,10 @@
-//! The time of a tape, seen from outside: when a sample of the speech was in the air, and when one of the
-//! speaker's file was handed to the speaker.
+//! The timing of mynah's WAV devices from outside: when a sample of the speech file was captured, and when a sample of
+//! the speaker file was played.
 //!
-//! mynah's tape is driven by one timer, a tick a period. `/proc/PID/fdinfo` tells when that timer expires, to a few
-//! microseconds, so the ticks are known but for their number. For the microphone the number follows from
-//! the quickest append, which cannot be a whole period late; for the speaker from the moment its file first grows.
-//! Both ways round against mynah: a sample counts as captured when its period began, and as played when
-//! its period was handed over.
+//! One timer drives both, a tick per period. `/proc/PID/fdinfo` gives its expiry to a few microseconds, so the phase of
+//! the ticks is known, and their number remains: for the microphone it follows from the quickest append, which is less
+//! than a period late, for the speaker from the moment its file first grows. Rounding is against mynah: a sample counts
+//! as captured at the start of its period, and as played when its period was written.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,17 +14,17 @@ use mynah::audio::StreamFormat;
 const RATE_HZ: u64 = 24_000;
 /// The header of a mono 16-bit WAV file.
 const HEADER_BYTES: u64 = 44;
-/// A silence: this many samples of zero, 50 ms.
+/// Zero samples that count as silence: 50 ms.
 const SILENCE_FRAMES: usize = 1200;
 
-/// One append as it arrived.
+/// One append and when it arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Append {
     pub(crate) arrived: Instant,
     pub(crate) frames: u64,
 }
 
-/// Returns, for each append, the milliseconds from the moment its first sample was in the air.
+/// Returns, for each append, the milliseconds since its first sample was captured.
 pub(crate) fn microphone_to_wire_ms(appends: &[Append], tick: Instant) -> Vec<f64> {
     let mut position = 0;
     let positions: Vec<(Append, u64)> = appends
@@ -36,7 +35,7 @@ pub(crate) fn microphone_to_wire_ms(appends: &[Append], tick: Instant) -> Vec<f6
             (*append, first)
         })
         .collect();
-    // When the first sample of all would have been in the air, had this append taken no time.
+    // When the very first sample was captured, if this append took no time.
     let begins = positions
         .iter()
         .filter_map(|(append, first)| append.arrived.checked_sub(span(first + append.frames)));
@@ -48,14 +47,14 @@ pub(crate) fn microphone_to_wire_ms(appends: &[Append], tick: Instant) -> Vec<f6
         .collect()
 }
 
-/// The speaker's file, and one moment of it.
+/// The speaker file: its size at one moment.
 pub(crate) struct SpeakerFile {
     grown_at: Instant,
     bytes: u64,
 }
 
 impl SpeakerFile {
-    /// Waits until the file has grown beyond its header; looks often enough to know the tick.
+    /// Waits until the file has grown beyond its header; polls often enough to identify the tick.
     pub(crate) fn watch(path: &Path) -> Option<Self> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(5) {
@@ -70,12 +69,12 @@ impl SpeakerFile {
 
     /// Returns the milliseconds from `event` to the first sample of the silence that follows it in `samples`.
     pub(crate) fn silent_after_ms(&self, samples: &[i16], event: Instant, tick: Instant) -> Option<f64> {
-        // The first sample of the file was handed over this long before the tick that let it grow.
+        // The first sample of the file was written this many ticks before the one at which it was seen to grow.
         let ticks = (self.bytes - HEADER_BYTES) / 2 / tick_frames();
         let begin = tick_before(self.grown_at, tick).checked_sub(span(ticks * tick_frames()))?;
         let position = (event.saturating_duration_since(begin).as_nanos() * u128::from(RATE_HZ)
             / 1_000_000_000) as usize;
-        // What is handed over at one tick is heard until the next.
+        // What is written at one tick plays until the next.
         let silent = (position..).find(|from| {
             samples.get(*from..from + SILENCE_FRAMES).is_none_or(|run| run.iter().all(|sample| *sample == 0))
         })?;
@@ -84,7 +83,7 @@ impl SpeakerFile {
     }
 }
 
-/// The frames of one tick: a period.
+/// Returns the frames of one tick: a period.
 fn tick_frames() -> u64 {
     StreamFormat::default().period_frames as u64
 }

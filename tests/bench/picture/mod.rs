@@ -1,7 +1,7 @@
 //! `-- picture`: draws `.github/terminal.svg`, the terminal during a conversation with the built-in service.
 //!
-//! The real program runs on a pseudo-terminal with the recorded voice as its microphone. Nothing in the picture is
-//! made up: it is the screen at one moment of that run, while a reply plays. Only the times differ from run to run.
+//! The mynah binary runs on a pseudo-terminal with the recorded voice as its microphone. The picture is its real screen
+//! at one moment while a reply plays; only the times differ between runs.
 
 mod screen;
 mod svg;
@@ -20,7 +20,7 @@ use super::child::MYNAH;
 use screen::Screen;
 
 const COLUMNS: u16 = 113;
-/// What is typed, in a folder that holds the recorded voice and nothing of the caller's.
+/// The arguments, in a folder that contains only the recorded voice.
 const ARGUMENTS: [&str; 5] = ["--parrot", "--speech", "dialogue.wav", "--speaker-file", "speaker.wav"];
 
 pub(crate) fn print() {
@@ -35,11 +35,11 @@ pub(crate) fn print() {
     }
 }
 
-/// Returns what the program writes to its terminal, piece by piece.
+/// Runs mynah and returns what it wrote to its terminal, one chunk per read.
 fn run(speech: &Path) -> Vec<Vec<u8>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::copy(speech, folder.path().join("dialogue.wav")).expect("the recorded voice");
-    // Read instead of the machine's own settings.
+    // Read instead of the machine's settings.
     fs::write(folder.path().join("mynah.toml"), "").expect("a settings file");
     let (mut controller, terminal_end) = terminal();
     let mut command = Command::new(MYNAH);
@@ -47,14 +47,14 @@ fn run(speech: &Path) -> Vec<Vec<u8>> {
     command.env("TERM", "xterm-256color").env("COLORTERM", "truecolor").env("LC_ALL", "C.UTF-8");
     command.env("STATE_DIRECTORY", folder.path());
     command.stdin(Stdio::from(terminal_end.try_clone().expect("a second descriptor")));
-    // The log goes to standard error and would tell most things twice.
+    // The log on standard error would repeat most of it.
     command.stdout(Stdio::from(terminal_end)).stderr(Stdio::null());
     let mut child = command.spawn().expect("mynah starts");
-    // It holds the terminal's other end, which would keep this one open.
+    // It holds the terminal's end, which would keep the controlling one open.
     drop(command);
     let mut chunks = Vec::new();
     let mut chunk = [0; 4096];
-    // EIO is how Linux says that the other end is closed.
+    // Linux returns EIO once the terminal's end is closed.
     while let Ok(length) = controller.read(&mut chunk) {
         chunks.push(chunk[..length].to_vec());
     }
@@ -62,7 +62,7 @@ fn run(speech: &Path) -> Vec<Vec<u8>> {
     chunks
 }
 
-/// Returns both ends of a terminal of a fixed width.
+/// Returns the controlling end and the terminal's end of a pseudo-terminal of fixed width.
 fn terminal() -> (fs::File, OwnedFd) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
     grantpt(&controller).expect("its permission");
@@ -75,7 +75,7 @@ fn terminal() -> (fs::File, OwnedFd) {
     (controller.into(), terminal_end)
 }
 
-/// Returns the screen at the moment that shows most: as late in the conversation as a reply plays, at its loudest.
+/// Returns the fullest screen: as late as possible in the conversation while a reply plays, with the highest level.
 fn best(chunks: &[Vec<u8>]) -> Option<Screen> {
     let mut screen = Screen::new(COLUMNS);
     screen.type_command(&format!("mynah {}", ARGUMENTS.join(" ")));
@@ -83,7 +83,7 @@ fn best(chunks: &[Vec<u8>]) -> Option<Screen> {
     for chunk in chunks {
         screen.write(chunk);
         let line = screen.last_line();
-        // The status line ends with erasing what is left of the one before; anything else may be half a line.
+        // A complete status line ends by erasing the rest of the row.
         if !chunk.ends_with(b"\x1b[K") || !line.contains(" speaking ") {
             continue;
         }

@@ -1,9 +1,8 @@
-//! A terminal's screen: what the bytes that a program writes leave on it.
+//! A terminal emulator: the screen that results from the bytes a program writes.
 //!
-//! It knows the few control sequences that mynah writes and panics on any other, so that a picture is never wrong. It
-//! has as many rows as are needed: nothing scrolls out of a picture.
+//! It supports only the control sequences that mynah writes and panics on any other, so that a picture is never wrong.
+//! It adds rows as needed and never scrolls.
 
-/// One character and how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) character: char,
@@ -13,23 +12,23 @@ pub(super) struct Cell {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Style {
     pub(super) bold: bool,
-    /// Red, green and blue; the terminal's own foreground without.
+    /// Red, green and blue; `None` is the terminal's default foreground.
     pub(super) colour: Option<[u8; 3]>,
 }
 
 const BLANK: Cell = Cell { character: ' ', style: Style { bold: false, colour: None } };
 
-/// The prompt before what is typed.
+/// The style of the shell prompt.
 const PROMPT: Style = Style { bold: false, colour: Some([120, 130, 150]) };
 
 #[derive(Clone, Debug)]
 pub(super) struct Screen {
     columns: usize,
     rows: Vec<Vec<Cell>>,
-    /// The column that the next character goes to; the row is always the last one.
+    /// The cursor's column; its row is always the last one.
     column: usize,
     style: Style,
-    /// Bytes of a character or a sequence that has not ended yet.
+    /// The bytes of an incomplete character or sequence.
     rest: Vec<u8>,
 }
 
@@ -53,7 +52,7 @@ impl Screen {
         self.rows.last().map(|row| row.iter().map(|cell| cell.character).collect()).unwrap_or_default()
     }
 
-    /// Shows a command as a shell would have.
+    /// Writes a command after a prompt, as a shell does.
     pub(super) fn type_command(&mut self, command: &str) {
         self.style = PROMPT;
         self.put('$');
@@ -99,7 +98,7 @@ impl Screen {
             '\r' => self.column = 0,
             '\n' => self.start_row(),
             _ => {
-                assert!(!character.is_control(), "a control character this does not know: {character:?}");
+                assert!(!character.is_control(), "unsupported control character {character:?}");
                 self.put(character);
             }
         }
@@ -119,7 +118,7 @@ impl Screen {
                 let parts: Vec<u8> = parts.map_while(|part| part.parse().ok()).collect();
                 let colour = <[u8; 3]>::try_from(parts);
                 self.style.colour =
-                    Some(colour.unwrap_or_else(|_| panic!("a sequence this does not know: {sequence:?}")));
+                    Some(colour.unwrap_or_else(|_| panic!("unsupported sequence {sequence:?}")));
             }
         }
     }
@@ -133,7 +132,7 @@ impl Screen {
         self.column += 1;
     }
 
-    /// The driver of the terminal puts a carriage return before each new line.
+    /// The terminal driver (ONLCR) adds a carriage return to each newline.
     fn start_row(&mut self) {
         self.rows.push(vec![BLANK; self.columns]);
         self.column = 0;

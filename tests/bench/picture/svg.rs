@@ -1,7 +1,7 @@
-//! Draws a screen as SVG, the same in every viewer.
+//! Draws a screen as SVG that looks the same in every viewer.
 //!
-//! Each run of characters is fitted to the columns it takes, because fonts differ in width; bars and dots are drawn as
-//! shapes, because fonts differ in those too.
+//! Each run of characters is stretched to its columns, because fonts differ in width; bars and dots are drawn as shapes,
+//! because fonts differ in those too.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::screen::{Cell, Screen, Style};
 const COLUMN: usize = 9;
 const ROW: usize = 21;
 const MARGIN: usize = 18;
-/// From the top of a row to where its letters stand.
+/// From the top of a row to the baseline of its text.
 const BASELINE: usize = 15;
 const BACKGROUND: &str = "#14171f";
 const FOREGROUND: &str = "#d5dae4";
@@ -35,7 +35,7 @@ pub(super) fn draw(screen: &Screen, columns: u16) -> String {
     svg
 }
 
-/// Cuts a row where the look changes and at every shape, and leaves blanks at the ends of a run out.
+/// Splits a row into runs of equal style, each shape on its own, without the blanks at the ends. Yields their columns.
 fn runs(row: &[Cell]) -> impl Iterator<Item = (usize, &[Cell])> {
     let together = |a: &Cell, b: &Cell| a.style == b.style && !is_shape(a) && !is_shape(b);
     let mut column = 0;
