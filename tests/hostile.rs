@@ -21,13 +21,13 @@ const QUIET_S: f64 = 60.0;
 
 #[test]
 fn what_is_kept_of_the_corpus_is_judged_well() {
-    for (name, judge) in TARGETS {
+    for (name, check) in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
         let mut files = 0;
         for entry in fs::read_dir(&folder).unwrap() {
             let file = entry.unwrap().path();
             println!("{}", file.display());
-            judge(&fs::read(&file).unwrap());
+            check(&fs::read(&file).unwrap());
             files += 1;
         }
         assert!(files > 1, "{name} has no corpus");

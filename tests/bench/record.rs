@@ -16,9 +16,7 @@ const ROUNDS: u32 = 20_000;
 
 /// Measures the recorder and prints the table.
 pub(crate) fn print() {
-    println!(
-        "The flight recorder: its cost for a 20 ms frame up, a 200 ms delta down, and an event."
-    );
+    println!("The flight recorder: its cost for a 20 ms frame up, a 200 ms delta down, and an event.");
     println!("{:20} {:>10} {:>13} {:>17}", "", "ns, median", "instructions", "allocations");
     for (title, name) in
         [("20 ms frame up", "record-up"), ("200 ms delta down", "record-down"), ("event", "record-event")]

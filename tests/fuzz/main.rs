@@ -6,10 +6,10 @@ mod fuzz;
 
 use std::sync::OnceLock;
 
-static JUDGE: OnceLock<fuzz::Judge> = OnceLock::new();
+static CHECK: OnceLock<fuzz::Check> = OnceLock::new();
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    JUDGE.get_or_init(|| {
+    CHECK.get_or_init(|| {
         let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
         let found = fuzz::TARGETS.iter().find(|(known, _)| *known == name);
         found.unwrap_or_else(|| panic!("FUZZ_TARGET={name:?} is no target")).1

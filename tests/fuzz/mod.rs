@@ -6,17 +6,17 @@
 mod config;
 mod protocol;
 mod recording;
-mod toml_again;
+mod toml_variants;
 mod transport;
 
 /// Returns, whatever the bytes.
-pub(crate) type Judge = fn(&[u8]);
+pub(crate) type Check = fn(&[u8]);
 
 /// A target's name, which is its folder's in the corpus, and its judge.
-pub(crate) const TARGETS: [(&str, Judge); 8] = [
-    ("wire", protocol::judge),
-    ("link", transport::judge),
-    ("recording", recording::judge),
+pub(crate) const TARGETS: [(&str, Check); 8] = [
+    ("wire", protocol::check),
+    ("link", transport::check),
+    ("recording", recording::check),
     ("config", config::config),
     ("board", config::board),
     ("dotenv", config::dotenv),

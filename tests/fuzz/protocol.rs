@@ -5,33 +5,33 @@ use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
 use mynah::protocol::{self, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
 
 /// What a sentence may add to what it quotes.
-const WORDS: usize = 120;
+const MESSAGE_CHARS: usize = 120;
 
-pub(super) fn judge(bytes: &[u8]) {
+pub(super) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let read = protocol::parse(text);
-    let other = spelled_otherwise(text);
-    let again = protocol::parse(&other);
-    match (&read, &again) {
+    let other = respell(text);
+    let reread = protocol::parse(&other);
+    match (&read, &reread) {
         (Ok(ServerEvent::SessionUpdated(one)), Ok(ServerEvent::SessionUpdated(two))) => {
-            let differ = |effective| format!("{:?}", protocol::mismatches(&asked(), effective));
+            let differ = |effective| format!("{:?}", protocol::mismatches(&requested(), effective));
             assert_eq!(differ(one), differ(two));
         }
         (Err(Malformed::NotJson(why)), Err(Malformed::NotJson(_))) => {
-            assert!(why.chars().count() <= WORDS, "{why}")
+            assert!(why.chars().count() <= MESSAGE_CHARS, "{why}")
         }
-        _ => assert_eq!(format!("{read:?}"), format!("{again:?}")),
+        _ => assert_eq!(format!("{read:?}"), format!("{reread:?}")),
     }
     match read {
-        Ok(incoming) => within(&incoming, text.len()),
-        Err(malformed) => assert!(malformed.to_string().len() <= text.len() + 4 * WORDS),
+        Ok(incoming) => assert_bounded(&incoming, text.len()),
+        Err(malformed) => assert!(malformed.to_string().len() <= text.len() + 4 * MESSAGE_CHARS),
     }
 }
 
-fn within(incoming: &ServerEvent<'_>, limit: usize) {
+fn assert_bounded(incoming: &ServerEvent<'_>, limit: usize) {
     let held = match incoming {
         ServerEvent::Audio(delta) => {
-            decodes(&delta.base64);
+            assert_round_trip(&delta.base64);
             delta.reply.len() + delta.item.len() + delta.base64.len()
         }
         ServerEvent::AudioDone { item, .. } => item.len(),
@@ -39,14 +39,14 @@ fn within(incoming: &ServerEvent<'_>, limit: usize) {
         ServerEvent::Transcript { item, words, .. } => item.len() + words.len(),
         ServerEvent::SessionUpdated(text) => text.len(),
         ServerEvent::Error(error) => error.code.len() + error.message.len() + error.param.len(),
-        ServerEvent::Warning(sentence) => sentence.len().saturating_sub(WORDS),
+        ServerEvent::Warning(sentence) => sentence.len().saturating_sub(MESSAGE_CHARS),
         ServerEvent::Service(_) | ServerEvent::Ignored(_) => 0,
     };
     assert!(held <= limit, "{held} bytes of {limit}");
 }
 
 /// Whole samples without padding are spelled as they were.
-fn decodes(base64: &str) {
+fn assert_round_trip(base64: &str) {
     let mut samples = Vec::new();
     let decoded = Pcm16Decoder::default().decode(base64, |piece| samples.extend_from_slice(piece));
     assert!(samples.len() * 2 <= base64.len() / 4 * 3 + 3);
@@ -58,7 +58,7 @@ fn decodes(base64: &str) {
 }
 
 /// The same JSON with spaces everywhere and every letter and digit of a string escaped.
-fn spelled_otherwise(text: &str) -> String {
+fn respell(text: &str) -> String {
     let mut other = String::with_capacity(text.len() * 6);
     let (mut inside, mut escaped) = (false, 0);
     for c in text.chars() {
@@ -88,7 +88,7 @@ fn spelled_otherwise(text: &str) -> String {
     other
 }
 
-fn asked() -> SessionConfig {
+fn requested() -> SessionConfig {
     SessionConfig {
         instructions: "Be brief.".to_owned(),
         voice: Voice::OpenAi("alloy".to_owned()),
