@@ -1,5 +1,4 @@
-//! Everything the owner may set: a secret stands in no sentence, every refusal has one, and other spellings of the
-//! same say the same.
+//! All settings: no message contains a secret, every error has a message, and equivalent spellings give equal results.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 
 use super::toml_variants::respell;
 
-/// A key that nobody guesses.
+/// An API key that must not appear in any message.
 const KEY: &str = "kq7Zx0VbW3";
 
 pub(super) fn config(bytes: &[u8]) {
@@ -33,7 +32,10 @@ pub(super) fn board(bytes: &[u8]) {
         assert_eq!(Some(result), dir.with("board.toml", &other, &arguments).as_ref().ok(), "{other}");
     }
     let run = dir.with("board.toml", &text, &["mynah", "--parrot", "--board", "./board.toml"]);
-    assert!(result.is_ok() || run.is_err(), "what is no good board file is no board: {result:?}");
+    assert!(
+        result.is_ok() || run.is_err(),
+        "a board file that `boards check` rejects must not run: {result:?}"
+    );
 }
 
 pub(super) fn dotenv(bytes: &[u8]) {
@@ -45,7 +47,7 @@ pub(super) fn dotenv(bytes: &[u8]) {
     assert_eq!(result, dir.with(".env", &other, &args));
 }
 
-/// What was remembered never stops a start, and a microphone opens only where that is clear.
+/// A saved state never prevents a start, and a damaged one leaves the microphone muted.
 pub(super) fn state(bytes: &[u8]) {
     let dir = WorkingDir::new();
     let file = dir.0.path().join("state.toml");
@@ -65,7 +67,7 @@ pub(super) fn state(bytes: &[u8]) {
     assert_eq!((reread, warnings), (state, Vec::new()));
 }
 
-/// Each line is a word; the first ones are variables of the environment where they have a name.
+/// Each line is an argument of the command line.
 pub(super) fn arguments(bytes: &[u8]) {
     if safe_text(&bytes.iter().map(|byte| byte & 0x7f).collect::<Vec<_>>()).is_none() {
         return;
@@ -76,7 +78,7 @@ pub(super) fn arguments(bytes: &[u8]) {
     args.extend(lines);
     let result = dir.read(args.clone()).map_err(|error| messages(&error));
     let keyed = args.iter().any(|word| word.to_string_lossy().contains("--api-key"));
-    // A word that is a command takes the place of all flags.
+    // Before a command there are no flags.
     if result.is_ok() && !keyed && args.get(1).is_some_and(|word| word.to_string_lossy().starts_with("--")) {
         args.insert(1, OsString::from(format!("--api-key={KEY}")));
         let reread = dir.read(args).map_err(|error| messages(&error));
@@ -84,14 +86,14 @@ pub(super) fn arguments(bytes: &[u8]) {
     }
 }
 
-/// Text that names no file of this machine.
+/// Returns the bytes as text, unless they may name a file outside the working directory or contain [`KEY`].
 fn safe_text(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     let outside = ["/dev", "/proc", "/sys", "..", KEY].iter().any(|word| text.contains(word));
     (!outside).then(|| text.to_owned())
 }
 
-/// A working directory.
+/// A temporary working directory.
 struct WorkingDir(TempDir);
 
 impl WorkingDir {
@@ -105,7 +107,7 @@ impl WorkingDir {
         let result = read
             .map(|request| without_line_numbers(&format!("{request:?}")))
             .map_err(|error| messages(&error));
-        assert!(!format!("{result:?}").contains(KEY), "the key is told: {result:?}");
+        assert!(!format!("{result:?}").contains(KEY), "the key is in a message: {result:?}");
         result
     }
 
@@ -114,7 +116,7 @@ impl WorkingDir {
     }
 }
 
-/// Warnings name lines, and another spelling has others.
+/// Removes line numbers, which differ between spellings.
 fn without_line_numbers(result: &str) -> String {
     let mut parts = result.split(", line ");
     let first = parts.next().unwrap_or_default().to_owned();

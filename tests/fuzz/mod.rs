@@ -1,7 +1,7 @@
-//! What every parser of bytes from outside promises, one judge each: whatever the bytes, a judge returns.
+//! One check for each parser of external bytes: it asserts the parser's properties and returns for every input.
 //!
-//! libFuzzer calls them with bytes that find new ways through the code (main.rs, run), and the tests with the
-//! bytes that are kept (corpus). They touch no network, and no file but in a folder of their own.
+//! libFuzzer calls the checks with inputs that reach new code (`main.rs`, `run`), the tests with the corpus. They access
+//! no network, and no file outside a temporary folder.
 
 mod config;
 mod protocol;
@@ -9,13 +9,13 @@ mod recording;
 mod toml_variants;
 mod transport;
 
-/// Returns, whatever the bytes.
+/// Returns for every input, or panics if a property does not hold.
 pub(crate) type Check = fn(&[u8]);
 
-/// A target's name, which is its folder's in the corpus, and its judge.
+/// The name of each target, which is also its folder in the corpus, and its check.
 pub(crate) const TARGETS: [(&str, Check); 8] = [
-    ("wire", protocol::check),
-    ("link", transport::check),
+    ("protocol", protocol::check),
+    ("transport", transport::check),
     ("recording", recording::check),
     ("config", config::config),
     ("board", config::board),

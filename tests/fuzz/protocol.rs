@@ -1,10 +1,10 @@
-//! Service events: spelled otherwise they read the same, and what is read is no longer than what was said.
+//! Service events: equivalent JSON parses to equal events, and a parsed event is no longer than its text.
 
 use bytes::BytesMut;
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
 use mynah::protocol::{self, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
 
-/// What a sentence may add to what it quotes.
+/// The length that a message may add to what it quotes.
 const MESSAGE_CHARS: usize = 120;
 
 pub(super) fn check(bytes: &[u8]) {
@@ -45,7 +45,7 @@ fn assert_bounded(incoming: &ServerEvent<'_>, limit: usize) {
     assert!(held <= limit, "{held} bytes of {limit}");
 }
 
-/// Whole samples without padding are spelled as they were.
+/// Checks that whole samples without padding encode to the same base64.
 fn assert_round_trip(base64: &str) {
     let mut samples = Vec::new();
     let decoded = Pcm16Decoder::default().decode(base64, |piece| samples.extend_from_slice(piece));
@@ -57,7 +57,7 @@ fn assert_round_trip(base64: &str) {
     }
 }
 
-/// The same JSON with spaces everywhere and every letter and digit of a string escaped.
+/// Returns the same JSON with extra white space and every letter and digit of its strings escaped.
 fn respell(text: &str) -> String {
     let mut other = String::with_capacity(text.len() * 6);
     let (mut inside, mut escaped) = (false, 0);
@@ -72,7 +72,7 @@ fn respell(text: &str) -> String {
                 other.push(c);
                 continue;
             }
-            // What follows \u are four digits, which must stay.
+            // The four digits after \u must stay.
             'u' if escaped == 1 => {
                 escaped = 5;
                 other.push(c);

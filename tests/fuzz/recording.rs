@@ -1,4 +1,4 @@
-//! Recordings: what is read and written again is lived again in the same way.
+//! Recordings: a recording that is read and written again replays with the same result.
 
 use mynah::recorder::{RecordLine, RecordingReader, replay};
 

@@ -1,8 +1,8 @@
-//! TOML spelled otherwise: the same tables on one line for each key, without comments.
+//! Writes equivalent TOML: one line per top-level key, inline tables, no comments.
 
 use toml::{Table, Value};
 
-/// Spells `text` otherwise, where it is TOML.
+/// Returns equivalent TOML, or `None` if `text` is not TOML.
 pub(super) fn respell(text: &str) -> Option<String> {
     let table: Table = text.parse().ok()?;
     let lines =

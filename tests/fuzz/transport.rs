@@ -1,4 +1,4 @@
-//! A service's bytes: the answer to an upgrade, or frames after a good one. The link ends once, in one short line.
+//! A server's bytes: the response to an upgrade, or frames after a valid one. The link ends once, with one short message.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,10 +8,10 @@ use mynah::model::Time;
 use mynah::transport::{ByteStream, LinkEvent, TransportError, UpgradeRequest, WsClient};
 use tungstenite::handshake::derive_accept_key;
 
-/// What a sentence may hold besides the 300 characters of what others wrote.
+/// The maximum length of a message, including up to 300 quoted characters.
 const MESSAGE_CHARS: usize = 800;
 
-/// The first byte says where the others come: as the answer to the upgrade, or after it; and how many at once.
+/// The first byte selects where the others are sent, as the response to the upgrade or after it, and the chunk size.
 pub(super) fn check(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let now = Time::ZERO;
@@ -23,7 +23,7 @@ pub(super) fn check(bytes: &[u8]) {
     if first & 1 == 1 {
         stream.accept();
         error = error.or_else(|| read_all(&mut link, now, &mut received));
-        assert_eq!(error, None, "the upgrade is good");
+        assert_eq!(error, None, "the upgrade is valid");
     }
     for piece in rest.chunks(usize::from(first >> 1) * 8 + 1) {
         stream.push(piece);
@@ -34,8 +34,11 @@ pub(super) fn check(bytes: &[u8]) {
     assert!(received <= rest.len(), "{received} bytes of {}", rest.len());
     let message = error.to_string();
     assert!(message.chars().count() <= MESSAGE_CHARS && !message.contains(char::is_control), "{message:?}");
-    assert!(link.next(now).is_err(), "what is over stays over");
-    assert!(stream.0.lock().unwrap().written <= rest.len() * 8 + 4096, "it answers more than it is told");
+    assert!(link.next(now).is_err(), "a link that has ended stays ended");
+    assert!(
+        stream.0.lock().unwrap().written <= rest.len() * 8 + 4096,
+        "the client writes too much in response"
+    );
 }
 
 fn read_all(link: &mut WsClient, now: Time, received: &mut usize) -> Option<TransportError> {
@@ -50,7 +53,7 @@ fn read_all(link: &mut WsClient, now: Time, received: &mut usize) -> Option<Tran
     }
 }
 
-/// The other end.
+/// The server's end, in memory.
 #[derive(Clone, Default)]
 struct MemoryStream(Arc<Mutex<State>>);
 
