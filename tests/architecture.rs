@@ -33,7 +33,7 @@ const CORE: [&str; 12] = [
     "fnv",
 ];
 /// What the core must not reach.
-const HANDS: [&str; 6] = [
+const IO_PATHS: [&str; 6] = [
     "log",
     "std::net::TcpListener",
     "std::net::TcpStream",
@@ -42,7 +42,7 @@ const HANDS: [&str; 6] = [
     "std::thread",
 ];
 /// What accepts connections or datagrams.
-const DOORS: [&str; 5] = ["TcpListener", "UdpSocket", "UnixDatagram", "UnixListener", "listen"];
+const LISTENERS: [&str; 5] = ["TcpListener", "UdpSocket", "UnixDatagram", "UnixListener", "listen"];
 /// Names that each room may give to a type of its own.
 const SHARED_NAMES: [&str; 2] = ["Config", "Error"];
 /// Names that are defined once for each kind of processor.
@@ -52,20 +52,20 @@ const MAX_LINES: usize = 520;
 static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::read(Path::new(env!("CARGO_MANIFEST_DIR"))));
 
 #[test]
-fn a_room_uses_the_rooms_of_its_row_and_no_others() {
-    let mut wrong = String::new();
+fn a_room_uses_exactly_the_rooms_of_its_row() {
+    let mut errors = String::new();
     for (room, row) in table(LIB) {
         let used = SOURCES.rooms_used_in(&room);
-        let unsaid: Vec<_> = used.iter().filter(|(name, _)| !row.uses.contains(*name)).collect();
+        let undeclared: Vec<_> = used.iter().filter(|(name, _)| !row.uses.contains(*name)).collect();
         let unused: Vec<_> = row.uses.iter().filter(|name| !used.contains_key(*name)).collect();
-        if !unsaid.is_empty() || !unused.is_empty() {
-            let truth = cell(used.keys());
-            wrong += &format!(
-                "{room} uses {truth}\n  not in its row: {unsaid:#?}\n  not in the room: {unused:?}\n"
+        if !undeclared.is_empty() || !unused.is_empty() {
+            let actual = cell(used.keys());
+            errors += &format!(
+                "{room} uses {actual}\n  not in its row: {undeclared:#?}\n  not in the room: {unused:?}\n"
             );
         }
     }
-    assert!(wrong.is_empty(), "rows that are not true of the sources:\n{wrong}");
+    assert!(errors.is_empty(), "rows that are not true of the sources:\n{errors}");
 }
 
 #[test]
@@ -74,49 +74,49 @@ fn every_room_and_every_folder_has_a_row() {
     let is_room = |path: &[String], module: &Module| {
         path.len() == 2 || (path.len() == 3 && module.file.ends_with("/mod.rs"))
     };
-    let mut lacking = String::new();
+    let mut missing = String::new();
     for (path, module) in &SOURCES.modules {
         let room = path[1..].join("::");
         if is_room(path, module) && !rows.contains(&room) {
-            lacking += &format!("//! | `{room}` | {} | | |\n", cell(SOURCES.rooms_used_in(&room).keys()));
+            missing += &format!("//! | `{room}` | {} | | |\n", cell(SOURCES.rooms_used_in(&room).keys()));
         }
     }
-    assert!(lacking.is_empty(), "the table lacks rows:\n{lacking}");
+    assert!(missing.is_empty(), "the table lacks rows:\n{missing}");
     for room in rows {
         assert!(SOURCES.modules.contains_key(&absolute(&room)), "there is no room {room}");
     }
 }
 
 #[test]
-fn a_crate_of_one_room_is_used_by_no_other() {
-    for (owner, row) in table(LIB) {
-        let inside = |place: &Use| place.module.starts_with(&absolute(&owner));
-        for krate in &row.alone_uses {
+fn an_exclusive_crate_is_used_by_one_room() {
+    for (room, row) in table(LIB) {
+        let inside = |place: &Use| place.module.starts_with(&absolute(&room));
+        for krate in &row.exclusive_crates {
             let (own, others): (Vec<_>, Vec<_>) =
                 SOURCES.uses_of_crate(krate).partition(|place| inside(place));
-            assert!(!own.is_empty(), "{owner} does not use {krate}");
+            assert!(!own.is_empty(), "{room} does not use {krate}");
             let others: Vec<_> = others.into_iter().map(|place| SOURCES.place(place)).collect();
-            assert!(others.is_empty(), "{krate} is {owner}'s alone: {others:#?}");
+            assert!(others.is_empty(), "{krate} is {room}'s alone: {others:#?}");
         }
     }
 }
 
 #[test]
-fn no_path_of_a_room_leads_to_what_its_row_forbids() {
+fn no_path_of_a_room_leads_to_a_forbidden_one() {
     for (room, row) in table(LIB) {
         for forbidden in &row.forbidden {
-            let leads = SOURCES.leads(&room, forbidden);
-            assert!(leads.is_empty(), "{room} must never reach {forbidden}: {leads:#?}");
+            let paths = SOURCES.paths_to(&room, forbidden);
+            assert!(paths.is_empty(), "{room} must never reach {forbidden}: {paths:#?}");
         }
     }
 }
 
 #[test]
-fn the_core_has_no_hands() {
+fn the_core_performs_no_io() {
     for room in CORE {
-        for hand in HANDS {
-            let leads = SOURCES.leads(room, hand);
-            assert!(leads.is_empty(), "{room} reaches {hand}: {leads:#?}");
+        for io in IO_PATHS {
+            let paths = SOURCES.paths_to(room, io);
+            assert!(paths.is_empty(), "{room} reaches {io}: {paths:#?}");
         }
         for file in files(room) {
             let tokens: TokenStream = fs::read_to_string(&file).unwrap().parse().unwrap();
@@ -133,14 +133,14 @@ fn the_clock_is_read_in_one_place() {
 }
 
 #[test]
-fn no_port_is_opened() {
-    let doors =
-        SOURCES.places(|path| path[0] != "crate" && path.iter().any(|name| DOORS.contains(&name.as_str())));
-    assert_eq!(doors, Vec::<String>::new());
+fn nothing_listens_on_a_socket() {
+    let listeners = SOURCES
+        .places(|path| path[0] != "crate" && path.iter().any(|name| LISTENERS.contains(&name.as_str())));
+    assert_eq!(listeners, Vec::<String>::new());
 }
 
 #[test]
-fn a_file_opens_with_its_purpose_and_stays_short() {
+fn a_file_starts_with_its_purpose_and_stays_short() {
     for file in SOURCES.modules.values().map(|module| &module.file).collect::<BTreeSet<_>>() {
         let text = fs::read_to_string(file).unwrap();
         assert!(text.starts_with("//! "), "{file} does not open with its purpose");
@@ -151,13 +151,13 @@ fn a_file_opens_with_its_purpose_and_stays_short() {
 
 #[test]
 fn no_type_name_is_defined_twice() {
-    let twice: BTreeMap<_, _> = SOURCES
+    let duplicates: BTreeMap<_, _> = SOURCES
         .types
         .iter()
         .filter(|(name, places)| places.len() > 1 && !SHARED_NAMES.contains(&name.as_str()))
         .collect();
-    let names: Vec<_> = twice.keys().map(|name| name.as_str()).collect();
-    assert_eq!(names, PER_PROCESSOR, "names defined twice, and those known to be: {twice:#?}");
+    let names: Vec<_> = duplicates.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, PER_PROCESSOR, "names defined twice, and those that may be: {duplicates:#?}");
 }
 
 #[test]

@@ -39,18 +39,18 @@ pub(crate) struct Module {
 #[derive(Default)]
 pub(crate) struct Scope {
     names: BTreeMap<String, Vec<Binding>>,
-    globs: Vec<Spelled>,
+    globs: Vec<WrittenPath>,
 }
 
 enum Binding {
     Module,
-    Item { alias: Option<Spelled>, variants: BTreeSet<String> },
-    Import(Spelled),
+    Item { alias: Option<WrittenPath>, variants: BTreeSet<String> },
+    Import(WrittenPath),
 }
 
 /// A path as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Spelled {
+pub(crate) struct WrittenPath {
     /// It begins with `::`.
     pub(crate) global: bool,
     pub(crate) names: Vec<String>,
@@ -58,7 +58,7 @@ pub(crate) struct Spelled {
 
 /// One leaf of a `use` tree.
 pub(crate) struct Leaf {
-    pub(crate) path: Spelled,
+    pub(crate) path: WrittenPath,
     pub(crate) line: usize,
     /// The name it gets, or none for a glob.
     name: Option<String>,
@@ -68,10 +68,10 @@ impl Sources {
     /// Reads the library in `src`.
     pub(crate) fn read(root: &Path) -> Sources {
         let manifest: toml::Table = fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
-        let listed =
+        let sections =
             ["dependencies", "dev-dependencies"].map(|section| manifest[section].as_table().unwrap());
         let crates =
-            listed.into_iter().flat_map(toml::Table::keys).map(|name| name.replace('-', "_")).collect();
+            sections.into_iter().flat_map(toml::Table::keys).map(|name| name.replace('-', "_")).collect();
         let file = root.join("src/lib.rs");
         let items = parse(&file);
         Self::build(crates, &file.display().to_string(), items, &root.join("src"))
@@ -134,8 +134,8 @@ impl Sources {
     ///
     /// There are several answers where a name is both a module and a function, and none for a local variable,
     /// a type parameter, a primitive type or the prelude.
-    pub(crate) fn chains(&self, at: &Absolute, blocks: &[Scope], path: &Spelled) -> Vec<Chain> {
-        self.lead(at, blocks, path, &mut Vec::new())
+    pub(crate) fn chains(&self, at: &Absolute, blocks: &[Scope], path: &WrittenPath) -> Vec<Chain> {
+        self.resolve(at, blocks, path, &mut Vec::new())
     }
 
     /// Returns the longest part of `path` that is a module.
@@ -148,12 +148,12 @@ impl Sources {
         self.crates.contains(name)
     }
 
-    fn lead(
+    fn resolve(
         &self,
         at: &Absolute,
         blocks: &[Scope],
-        path: &Spelled,
-        seen: &mut Vec<(Absolute, Spelled)>,
+        path: &WrittenPath,
+        seen: &mut Vec<(Absolute, WrittenPath)>,
     ) -> Vec<Chain> {
         let Some(first) = path.names.first() else { return Vec::new() };
         if path.global {
@@ -173,7 +173,7 @@ impl Sources {
             rest = after;
         }
         if rest.len() < path.names.len() {
-            return self.walk(&base, rest, seen);
+            return self.resolve_below(&base, rest, seen);
         }
         for (depth, scope) in blocks.iter().enumerate().rev() {
             let found = self.find(at, scope, &blocks[..=depth], rest, seen);
@@ -187,7 +187,12 @@ impl Sources {
     }
 
     /// Goes on from module `at`; what is not found there is taken as it is spelled.
-    fn walk(&self, at: &Absolute, rest: &[String], seen: &mut Vec<(Absolute, Spelled)>) -> Vec<Chain> {
+    fn resolve_below(
+        &self,
+        at: &Absolute,
+        rest: &[String],
+        seen: &mut Vec<(Absolute, WrittenPath)>,
+    ) -> Vec<Chain> {
         if rest.is_empty() {
             return vec![vec![at.clone()]];
         }
@@ -202,28 +207,28 @@ impl Sources {
         scope: &Scope,
         blocks: &[Scope],
         rest: &[String],
-        seen: &mut Vec<(Absolute, Spelled)>,
+        seen: &mut Vec<(Absolute, WrittenPath)>,
     ) -> Vec<Chain> {
         let Some((name, after)) = rest.split_first() else { return Vec::new() };
-        let spelled = joined(at, rest);
+        let written = joined(at, rest);
         let mut found = Vec::new();
         for binding in scope.names.get(name).into_iter().flatten() {
             match binding {
-                Binding::Module => found.extend(self.walk(&below(at, name), after, seen)),
-                Binding::Item { alias: None, .. } => found.push(vec![spelled.clone()]),
+                Binding::Module => found.extend(self.resolve_below(&below(at, name), after, seen)),
+                Binding::Item { alias: None, .. } => found.push(vec![written.clone()]),
                 Binding::Item { alias: Some(path), .. } | Binding::Import(path) => {
                     let step = (at.clone(), path.clone());
                     if seen.contains(&step) {
                         continue;
                     }
                     seen.push(step);
-                    let leads = self.lead(at, blocks, &path.then(after), seen);
+                    let chains = self.resolve(at, blocks, &path.then(after), seen);
                     seen.pop();
                     let is_alias = matches!(binding, Binding::Item { .. });
-                    if leads.is_empty() && is_alias {
-                        found.push(vec![spelled.clone()]);
+                    if chains.is_empty() && is_alias {
+                        found.push(vec![written.clone()]);
                     }
-                    found.extend(leads.into_iter().map(|chain| headed(&spelled, chain)));
+                    found.extend(chains.into_iter().map(|chain| with_head(&written, chain)));
                 }
             }
         }
@@ -236,7 +241,7 @@ impl Sources {
         scope: &Scope,
         blocks: &[Scope],
         rest: &[String],
-        seen: &mut Vec<(Absolute, Spelled)>,
+        seen: &mut Vec<(Absolute, WrittenPath)>,
     ) -> Vec<Chain> {
         let mut found = Vec::new();
         for glob in &scope.globs {
@@ -245,7 +250,8 @@ impl Sources {
                 continue;
             }
             seen.push(step);
-            for target in self.lead(at, blocks, glob, seen).into_iter().filter_map(|mut chain| chain.pop()) {
+            for target in self.resolve(at, blocks, glob, seen).into_iter().filter_map(|mut chain| chain.pop())
+            {
                 if let Some(module) = self.modules.get(&target) {
                     found.extend(self.find(&target, &module.scope, &[], rest, seen));
                 } else if self.has_variant(&target, &rest[0]) {
@@ -254,8 +260,8 @@ impl Sources {
             }
             seen.pop();
         }
-        let spelled = joined(at, rest);
-        found.into_iter().map(|chain| headed(&spelled, chain)).collect()
+        let written = joined(at, rest);
+        found.into_iter().map(|chain| with_head(&written, chain)).collect()
     }
 
     fn has_variant(&self, item: &[String], name: &str) -> bool {
@@ -280,13 +286,13 @@ impl Scope {
         let (ident, binding) = match item {
             Item::Use(item) => return self.import(item),
             Item::ExternCrate(item) => {
-                let path = Spelled { global: true, names: vec![text(&item.ident)] };
+                let path = WrittenPath { global: true, names: vec![text(&item.ident)] };
                 (item.rename.as_ref().map_or(&item.ident, |(_, name)| name), Binding::Import(path))
             }
             Item::Mod(item) => (&item.ident, Binding::Module),
             Item::Type(item) => {
                 let alias =
-                    if let syn::Type::Path(ty) = &*item.ty { Some(Spelled::of(&ty.path)) } else { None };
+                    if let syn::Type::Path(ty) = &*item.ty { Some(WrittenPath::of(&ty.path)) } else { None };
                 (&item.ident, Binding::Item { alias, variants: BTreeSet::new() })
             }
             Item::Enum(item) => {
@@ -315,25 +321,25 @@ impl Scope {
     }
 }
 
-impl Spelled {
-    pub(crate) fn of(path: &syn::Path) -> Spelled {
+impl WrittenPath {
+    pub(crate) fn of(path: &syn::Path) -> WrittenPath {
         let names = path.segments.iter().map(|segment| text(&segment.ident)).collect();
-        Spelled { global: path.leading_colon.is_some(), names }
+        WrittenPath { global: path.leading_colon.is_some(), names }
     }
 
-    fn then(&self, rest: &[String]) -> Spelled {
-        Spelled { global: self.global, names: joined(&self.names, rest) }
+    fn then(&self, rest: &[String]) -> WrittenPath {
+        WrittenPath { global: self.global, names: joined(&self.names, rest) }
     }
 }
 
 /// Returns every path that a `use` item imports.
 pub(crate) fn leaves(item: &syn::ItemUse) -> Vec<Leaf> {
     let mut found = Vec::new();
-    flatten(&item.tree, &Spelled { global: item.leading_colon.is_some(), names: Vec::new() }, &mut found);
+    flatten(&item.tree, &WrittenPath { global: item.leading_colon.is_some(), names: Vec::new() }, &mut found);
     found
 }
 
-fn flatten(tree: &UseTree, prefix: &Spelled, into: &mut Vec<Leaf>) {
+fn flatten(tree: &UseTree, prefix: &WrittenPath, into: &mut Vec<Leaf>) {
     let mut leaf = |ident: &Ident, name: &Ident| {
         let is_self = ident == "self" && !prefix.names.is_empty();
         let path = if is_self { prefix.clone() } else { prefix.then(&[text(ident)]) };
@@ -370,8 +376,8 @@ pub(crate) fn joined(path: &[String], rest: &[String]) -> Absolute {
     [path, rest].concat()
 }
 
-fn headed(spelled: &Absolute, chain: Chain) -> Chain {
-    if chain.first() == Some(spelled) { chain } else { [vec![spelled.clone()], chain].concat() }
+fn with_head(written: &Absolute, chain: Chain) -> Chain {
+    if chain.first() == Some(written) { chain } else { [vec![written.clone()], chain].concat() }
 }
 
 fn parse(file: &Path) -> Vec<Item> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::sources::{Absolute, Sources, Spelled, joined};
+use super::sources::{Absolute, Sources, WrittenPath, joined};
 use super::uses::Use;
 
 /// One room or sub-room.
@@ -10,7 +10,7 @@ pub(crate) struct Row {
     /// The rooms it uses: siblings, parents and top-level rooms for a sub-room.
     pub(crate) uses: BTreeSet<String>,
     /// The crates that nothing outside it uses.
-    pub(crate) alone_uses: BTreeSet<String>,
+    pub(crate) exclusive_crates: BTreeSet<String>,
     /// The rooms, crates and items of other crates to which no path in it may lead.
     pub(crate) forbidden: BTreeSet<String>,
 }
@@ -20,9 +20,9 @@ pub(crate) fn table(docs: &str) -> BTreeMap<String, Row> {
     let rows = docs.lines().filter_map(|line| line.strip_prefix("//! | `"));
     rows.map(|row| {
         let cells: Vec<_> = row.split('|').collect();
-        let [room, uses, alone, never, _] = cells[..] else { panic!("a row of four cells: {row}") };
+        let [room, uses, exclusive, forbidden, _] = cells[..] else { panic!("a row of four cells: {row}") };
         let name = room.trim().trim_end_matches('`').to_owned();
-        (name, Row { uses: quoted(uses), alone_uses: quoted(alone), forbidden: quoted(never) })
+        (name, Row { uses: quoted(uses), exclusive_crates: quoted(exclusive), forbidden: quoted(forbidden) })
     })
     .collect()
 }
@@ -55,24 +55,24 @@ impl Sources {
     }
 
     /// Returns where a path leads to something that is `wanted`.
-    pub(crate) fn places(&self, wanted: impl Fn(&Absolute) -> bool) -> Vec<String> {
-        let leads = |found: &&Use| found.chain.last().is_some_and(&wanted);
-        self.uses.iter().filter(leads).map(|found| self.place(found)).collect()
+    pub(crate) fn places(&self, matches: impl Fn(&Absolute) -> bool) -> Vec<String> {
+        let is_match = |found: &&Use| found.chain.last().is_some_and(&matches);
+        self.uses.iter().filter(is_match).map(|found| self.place(found)).collect()
     }
 
     /// Returns whether a path from the root of the crate names a module, an item, a variant, a field or a function.
     pub(crate) fn defines(&self, name: &str) -> bool {
         let root = absolute(name)[..1].to_vec();
-        let path = Spelled { global: false, names: absolute(name) };
+        let path = WrittenPath { global: false, names: absolute(name) };
         self.defined.contains(&path.names)
             || self.chains(&root, &[], &path).iter().flatten().any(|step| self.defined.contains(step))
     }
 
     /// Returns where paths in `room` lead to `forbidden`, through whatever re-exports.
-    pub(crate) fn leads(&self, room: &str, forbidden: &str) -> Vec<String> {
+    pub(crate) fn paths_to(&self, room: &str, forbidden: &str) -> Vec<String> {
         let target = self.target(forbidden);
-        let leads = |found: &&Use| found.chain.iter().any(|step| step.starts_with(&target));
-        self.uses_in(room).filter(leads).map(|found| self.place(found)).collect()
+        let is_match = |found: &&Use| found.chain.iter().any(|step| step.starts_with(&target));
+        self.uses_in(room).filter(is_match).map(|found| self.place(found)).collect()
     }
 
     /// Says where a path stands and where it leads.

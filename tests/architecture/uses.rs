@@ -9,7 +9,7 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Expr, ImplItem, Item, Macro, Stmt, Token, TraitItem, Type};
 
-use super::sources::{Absolute, Chain, Scope, Sources, Spelled, below, joined, leaves, text};
+use super::sources::{Absolute, Chain, Scope, Sources, WrittenPath, below, joined, leaves, text};
 
 /// Keys of `#[serde(…)]` whose strings are paths.
 const SERDE_PATHS: [&str; 7] =
@@ -48,7 +48,7 @@ pub(crate) fn collect(sources: &mut Sources, path: &Absolute, items: &[Item]) {
 
 /// Whether a path of one name may be a module or a crate, as in `use libc;`, or is a value, as in `f(lane)`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Single {
+enum NameKind {
     Any,
     Value,
 }
@@ -63,11 +63,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn note(&mut self, path: &Spelled, single: Single, line: usize) {
+    fn record(&mut self, path: &WrittenPath, kind: NameKind, line: usize) {
         for chain in self.sources.chains(self.module, &self.blocks, path) {
             let last = chain.last().expect("no chain is empty");
             let names_no_value = self.sources.modules.contains_key(last) || last.len() == 1;
-            if single == Single::Value && path.names.len() == 1 && names_no_value {
+            if kind == NameKind::Value && path.names.len() == 1 && names_no_value {
                 continue;
             }
             self.uses.push(Use { module: self.module.clone(), line, chain });
@@ -88,12 +88,12 @@ impl Reader<'_> {
         } else if let Ok(statements) = Block::parse_within.parse2(tokens.clone()) {
             self.block(&statements);
         } else {
-            self.scan(&Spelled { global: false, names: Vec::new() }, tokens);
+            self.scan(&WrittenPath { global: false, names: Vec::new() }, tokens);
         }
     }
 
     /// Reads tokens that are no Rust yet: names joined by `::`, and such names below `prefix` in braces.
-    fn scan(&mut self, prefix: &Spelled, tokens: &TokenStream) {
+    fn scan(&mut self, prefix: &WrittenPath, tokens: &TokenStream) {
         let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
         let mut next = 0;
         // What `::` after a closing `>` goes on from is a type that is not known here.
@@ -118,7 +118,7 @@ impl Reader<'_> {
             let line = tokens[start].span().start().line;
             let is_group_of_path = path.names.len() > prefix.names.len();
             if !follows_type && (path.names.len() > 1 || path.global) && is_group_of_path {
-                self.note(&path, Single::Any, line);
+                self.record(&path, NameKind::Any, line);
             }
             match tokens.get(next) {
                 Some(TokenTree::Group(group)) if is_path_sep(&tokens, next.saturating_sub(2)) => {
@@ -154,7 +154,7 @@ impl Reader<'_> {
         let Type::Path(ty) = ty else { return };
         let owners: Vec<Absolute> = self
             .sources
-            .chains(self.module, &self.blocks, &Spelled::of(&ty.path))
+            .chains(self.module, &self.blocks, &WrittenPath::of(&ty.path))
             .into_iter()
             .filter_map(|mut chain| chain.pop())
             .collect();
@@ -211,7 +211,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         for leaf in leaves(item) {
-            self.note(&leaf.path, Single::Any, leaf.line);
+            self.record(&leaf.path, NameKind::Any, leaf.line);
         }
     }
 
@@ -220,7 +220,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        self.note(&Spelled::of(path), Single::Value, line_of(path));
+        self.record(&WrittenPath::of(path), NameKind::Value, line_of(path));
         visit::visit_path(self, path);
     }
 
@@ -229,9 +229,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         if let Some(qself) = &path.qself
             && let (Type::Path(ty), 0) = (&*qself.ty, qself.position)
         {
-            let names = joined(&Spelled::of(&ty.path).names, &Spelled::of(&path.path).names);
-            let spelled = Spelled { global: ty.path.leading_colon.is_some(), names };
-            self.note(&spelled, Single::Value, line_of(&path.path));
+            let names = joined(&WrittenPath::of(&ty.path).names, &WrittenPath::of(&path.path).names);
+            let written = WrittenPath { global: ty.path.leading_colon.is_some(), names };
+            self.record(&written, NameKind::Value, line_of(&path.path));
         }
         visit::visit_expr_path(self, path);
     }
@@ -240,15 +240,15 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
         let name = text(&pattern.ident);
         if name.starts_with(char::is_uppercase) {
-            let path = Spelled { global: false, names: vec![name] };
-            self.note(&path, Single::Value, pattern.ident.span().start().line);
+            let path = WrittenPath { global: false, names: vec![name] };
+            self.record(&path, NameKind::Value, pattern.ident.span().start().line);
         }
         visit::visit_pat_ident(self, pattern);
     }
 
     /// Syntax for which the parser has no name.
     fn visit_token_stream(&mut self, tokens: &'ast TokenStream) {
-        self.scan(&Spelled { global: false, names: Vec::new() }, tokens);
+        self.scan(&WrittenPath { global: false, names: Vec::new() }, tokens);
     }
 
     fn visit_macro(&mut self, invocation: &'ast Macro) {
@@ -258,7 +258,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
         if let syn::Meta::List(list) = &attribute.meta {
-            self.scan(&Spelled { global: false, names: Vec::new() }, &list.tokens);
+            self.scan(&WrittenPath { global: false, names: Vec::new() }, &list.tokens);
             if list.path.is_ident("serde") {
                 self.serde(&list.tokens);
             }
@@ -277,7 +277,7 @@ impl Reader<'_> {
                 && let syn::Lit::Str(path) = &literal.lit
                 && let Ok(path) = path.parse::<syn::Path>()
             {
-                self.note(&Spelled::of(&path), Single::Any, line_of(&pair.path));
+                self.record(&WrittenPath::of(&path), NameKind::Any, line_of(&pair.path));
             }
         }
     }
