@@ -1,4 +1,4 @@
-//! The sources keep what the crate docs say of them: the table of rooms, the absences and the four passages.
+//! Checks the sources against the crate docs: the table of rooms, what must not be there, and the four passages.
 
 mod snippets;
 mod sources;
@@ -17,7 +17,7 @@ use table::{absolute, quoted, table};
 use uses::Use;
 
 const LIB: &str = include_str!("../src/lib.rs");
-/// Rooms without hands: no device, socket, thread or clock, so no `unsafe` and no log either.
+/// Rooms without I/O: no device, socket, thread or clock, and no `unsafe` or logging either.
 const CORE: [&str; 12] = [
     "model",
     "conversation",
@@ -32,7 +32,7 @@ const CORE: [&str; 12] = [
     "recorder",
     "fnv",
 ];
-/// What the core must not reach.
+/// Paths that the core must not reach.
 const IO_PATHS: [&str; 6] = [
     "log",
     "std::net::TcpListener",
@@ -41,11 +41,11 @@ const IO_PATHS: [&str; 6] = [
     "std::os::unix::net",
     "std::thread",
 ];
-/// What accepts connections or datagrams.
+/// Names of what accepts connections or datagrams.
 const LISTENERS: [&str; 5] = ["TcpListener", "UdpSocket", "UnixDatagram", "UnixListener", "listen"];
-/// Names that each room may give to a type of its own.
+/// Type names that every room may define.
 const SHARED_NAMES: [&str; 2] = ["Config", "Error"];
-/// Names that are defined once for each kind of processor.
+/// Type names that are defined once per processor architecture.
 const PER_PROCESSOR: &[&str] = &["Base64"];
 const MAX_LINES: usize = 520;
 
@@ -65,7 +65,7 @@ fn a_room_uses_exactly_the_rooms_of_its_row() {
             );
         }
     }
-    assert!(errors.is_empty(), "rows that are not true of the sources:\n{errors}");
+    assert!(errors.is_empty(), "rows that differ from the sources:\n{errors}");
 }
 
 #[test]
@@ -81,9 +81,12 @@ fn every_room_and_every_folder_has_a_row() {
             missing += &format!("//! | `{room}` | {} | | |\n", cell(SOURCES.rooms_used_in(&room).keys()));
         }
     }
-    assert!(missing.is_empty(), "the table lacks rows:\n{missing}");
+    assert!(missing.is_empty(), "rows missing in the table:\n{missing}");
     for room in rows {
-        assert!(SOURCES.modules.contains_key(&absolute(&room)), "there is no room {room}");
+        assert!(
+            SOURCES.modules.contains_key(&absolute(&room)),
+            "the table has a row for {room}, which does not exist"
+        );
     }
 }
 
@@ -96,7 +99,7 @@ fn an_exclusive_crate_is_used_by_one_room() {
                 SOURCES.uses_of_crate(krate).partition(|place| inside(place));
             assert!(!own.is_empty(), "{room} does not use {krate}");
             let others: Vec<_> = others.into_iter().map(|place| SOURCES.place(place)).collect();
-            assert!(others.is_empty(), "{krate} is {room}'s alone: {others:#?}");
+            assert!(others.is_empty(), "only {room} may use {krate}: {others:#?}");
         }
     }
 }
@@ -143,9 +146,9 @@ fn nothing_listens_on_a_socket() {
 fn a_file_starts_with_its_purpose_and_stays_short() {
     for file in SOURCES.modules.values().map(|module| &module.file).collect::<BTreeSet<_>>() {
         let text = fs::read_to_string(file).unwrap();
-        assert!(text.starts_with("//! "), "{file} does not open with its purpose");
+        assert!(text.starts_with("//! "), "{file} does not start with `//! `");
         let lines = text.lines().count();
-        assert!(lines <= MAX_LINES, "{file} has {lines} lines: make it a folder");
+        assert!(lines <= MAX_LINES, "{file} has {lines} lines, more than {MAX_LINES}: split it");
     }
 }
 
@@ -164,9 +167,9 @@ fn no_type_name_is_defined_twice() {
 fn every_name_in_the_four_passages_exists() {
     let passages = section(LIB, "Four passages");
     let names = quoted(&passages);
-    assert!(names.len() > 40, "the passages are told with few names: {names:?}");
+    assert!(names.len() > 40, "the passages name too little: {names:?}");
     let missing: Vec<_> = names.iter().filter(|name| !SOURCES.defines(name)).collect();
-    assert!(missing.is_empty(), "named in the passages and not in the sources: {missing:?}");
+    assert!(missing.is_empty(), "named in the passages but not defined in the sources: {missing:?}");
 }
 
 /// Returns the crate docs below `# heading`, up to the next heading of that level.
@@ -178,7 +181,7 @@ fn section(docs: &str, heading: &str) -> String {
     text.join("\n")
 }
 
-/// Returns the names as a cell of the table holds them.
+/// Returns the names formatted as a cell of the table.
 fn cell<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ")
 }

@@ -1,11 +1,11 @@
-//! The one integration binary: each room's tests are a module of it, in the order of the rooms' names.
+//! The integration tests as one binary: each room's tests are a module, in alphabetical order.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
-    reason = "a test fails by panicking, and lists what it looks for"
+    reason = "a test fails by panicking, prints, and matches only what it expects"
 )]
 
 mod allocator;

@@ -1,9 +1,9 @@
-//! The resolver on small crates: each spelling of a path leads where the compiler takes it.
+//! Tests of the path resolver on small crates: every way to write a path resolves as in the compiler.
 
 use super::sources::Sources;
 use super::table::{absolute, table};
 
-/// Two rooms, and what one of them says of the other.
+/// Returns a crate with the rooms `lane` and `wire`, and `room` with this body.
 fn crate_with_room(body: &str) -> Sources {
     let text = format!(
         "mod lane {{ pub struct Lane; pub mod deep {{ pub fn f() {{}} }} }}
@@ -13,7 +13,7 @@ fn crate_with_room(body: &str) -> Sources {
     Sources::of_text(&["alsa", "log"], &text)
 }
 
-/// The last step of every path in `crate::room` and below, but those to the room itself.
+/// Returns what the paths in `crate::room` and below resolve to, except items of the room itself.
 fn targets(sources: &Sources) -> Vec<String> {
     let mut found: Vec<_> = sources
         .uses_in("room")
@@ -139,7 +139,7 @@ fn a_reexport_is_a_use_and_does_not_hide_what_it_passes_on() {
     assert_eq!(sources.rooms_used_in("room").into_keys().collect::<Vec<_>>(), ["lane"]);
     assert_eq!(sources.rooms_used_in("room::a").into_keys().collect::<Vec<_>>(), ["lane"]);
     assert_eq!(sources.paths_to("room::a", "alsa").len(), 1);
-    assert_eq!(sources.uses_of_crate("alsa").count(), 1, "the room itself names it");
+    assert_eq!(sources.uses_of_crate("alsa").count(), 1, "only the room itself names the crate");
 }
 
 #[test]

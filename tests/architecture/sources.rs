@@ -1,6 +1,6 @@
-//! The crate as its module tree: which names each module declares and imports, and where a path leads.
+//! The crate as a module tree: the names that each module declares and imports, and the resolution of paths.
 //!
-//! It resolves names, not types: a value whose type no path names is not seen, nor is what a macro expands to.
+//! It resolves names, not types: it does not see a value whose type is not named, nor the expansion of a macro.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,16 +14,16 @@ use super::uses::{self, Use};
 
 /// An absolute path: first `crate` or the name of another crate, then the names below it.
 pub(crate) type Absolute = Vec<String>;
-/// Where a path leads: what it spells, then what each import or alias on the way stands for.
+/// The steps of a resolved path: the path as written, then the target of each import or alias on the way.
 pub(crate) type Chain = Vec<Absolute>;
 
-/// Everything the tests ask of the sources.
+/// The parsed sources.
 pub(crate) struct Sources {
     pub(crate) modules: BTreeMap<Absolute, Module>,
     pub(crate) uses: Vec<Use>,
     /// Modules, items, variants and methods; a method is named below its type and below the module of its `impl`.
     pub(crate) defined: BTreeSet<Absolute>,
-    /// Where each name of a type, trait or alias is defined, tests aside.
+    /// The modules that define each type, trait or alias, without test code.
     pub(crate) types: BTreeMap<String, Vec<String>>,
     crates: BTreeSet<String>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Module {
     pub(crate) scope: Scope,
 }
 
-/// The names of a module or of a block.
+/// The names declared in a module or a block.
 #[derive(Default)]
 pub(crate) struct Scope {
     names: BTreeMap<String, Vec<Binding>>,
@@ -48,10 +48,10 @@ enum Binding {
     Import(WrittenPath),
 }
 
-/// A path as it is written.
+/// A path as written in the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WrittenPath {
-    /// It begins with `::`.
+    /// Whether it starts with `::`.
     pub(crate) global: bool,
     pub(crate) names: Vec<String>,
 }
@@ -60,12 +60,12 @@ pub(crate) struct WrittenPath {
 pub(crate) struct Leaf {
     pub(crate) path: WrittenPath,
     pub(crate) line: usize,
-    /// The name it gets, or none for a glob.
+    /// The imported name; `None` for a glob.
     name: Option<String>,
 }
 
 impl Sources {
-    /// Reads the library in `src`.
+    /// Parses the library in `src`.
     pub(crate) fn read(root: &Path) -> Sources {
         let manifest: toml::Table = fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
         let sections =
@@ -77,7 +77,7 @@ impl Sources {
         Self::build(crates, &file.display().to_string(), items, &root.join("src"))
     }
 
-    /// Reads a crate of one file.
+    /// Parses a crate of one file.
     pub(crate) fn of_text(crates: &[&str], text: &str) -> Sources {
         let crates = crates.iter().copied().map(str::to_owned).collect();
         Self::build(crates, "snippet", syn::parse_file(text).unwrap().items, Path::new(""))
@@ -121,7 +121,7 @@ impl Sources {
                 self.load(inner, file, is_test, items, &folder, parsed);
             } else {
                 let files = [children.join(format!("{name}.rs")), folder.join("mod.rs")];
-                let file = files.iter().find(|file| file.exists()).expect("each module has its file");
+                let file = files.iter().find(|file| file.exists()).expect("a module has a file");
                 self.load(inner, &file.display().to_string(), is_test, parse(file), &folder, parsed);
             }
         }
@@ -130,15 +130,15 @@ impl Sources {
         parsed.push((path, items));
     }
 
-    /// Returns where `path`, written in module `at` within blocks that declare `blocks`, may lead.
+    /// Resolves `path` as written in module `at` within `blocks`.
     ///
-    /// There are several answers where a name is both a module and a function, and none for a local variable,
-    /// a type parameter, a primitive type or the prelude.
+    /// Returns several chains for a name that is both a module and a function, and none for a local variable, a type
+    /// parameter, a primitive type or the prelude.
     pub(crate) fn chains(&self, at: &Absolute, blocks: &[Scope], path: &WrittenPath) -> Vec<Chain> {
         self.resolve(at, blocks, path, &mut Vec::new())
     }
 
-    /// Returns the longest part of `path` that is a module.
+    /// Returns the longest prefix of `path` that is a module.
     pub(crate) fn module_of<'a>(&self, path: &'a [String]) -> &'a [String] {
         let longest = (0..=path.len()).rev().find(|len| self.modules.contains_key(&path[..*len]));
         &path[..longest.unwrap_or(0)]
@@ -186,7 +186,7 @@ impl Sources {
         if found.is_empty() && self.crates.contains(first) { vec![vec![path.names.clone()]] } else { found }
     }
 
-    /// Goes on from module `at`; what is not found there is taken as it is spelled.
+    /// Resolves `rest` from module `at`; a name that is not found there is kept as written.
     fn resolve_below(
         &self,
         at: &Absolute,
@@ -332,7 +332,7 @@ impl WrittenPath {
     }
 }
 
-/// Returns every path that a `use` item imports.
+/// Returns all paths that a `use` item imports.
 pub(crate) fn leaves(item: &syn::ItemUse) -> Vec<Leaf> {
     let mut found = Vec::new();
     flatten(&item.tree, &WrittenPath { global: item.leading_colon.is_some(), names: Vec::new() }, &mut found);

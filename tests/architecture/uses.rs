@@ -1,7 +1,7 @@
-//! Every path of a source file with where it leads, and every item that the file defines.
+//! Collects every path of a source file with its resolution, and every item that the file defines.
 //!
-//! Macros are read as expressions, statements or items where they parse as such, and by their tokens where not.
-//! Comments and strings are no code, but for the paths in `#[serde(with = "…")]` and its like.
+//! Macros are parsed as expressions or statements where possible, and scanned token by token otherwise. Comments and
+//! strings are ignored, except for the paths in attributes such as `#[serde(with = "…")]`.
 
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::parse::Parser;
@@ -15,10 +15,10 @@ use super::sources::{Absolute, Chain, Scope, Sources, WrittenPath, below, joined
 const SERDE_PATHS: [&str; 7] =
     ["default", "deserialize_with", "from", "into", "serialize_with", "try_from", "with"];
 
-/// One path of the sources.
+/// One path in the sources.
 #[derive(Clone, Debug)]
 pub(crate) struct Use {
-    /// The module that names it.
+    /// The module in which it is written.
     pub(crate) module: Absolute,
     pub(crate) line: usize,
     pub(crate) chain: Chain,
@@ -46,7 +46,7 @@ pub(crate) fn collect(sources: &mut Sources, path: &Absolute, items: &[Item]) {
     }
 }
 
-/// Whether a path of one name may be a module or a crate, as in `use libc;`, or is a value, as in `f(lane)`.
+/// Whether a path of a single name may be a module or a crate, as in `use libc;`, or must be a value, as in `f(lane)`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NameKind {
     Any,
@@ -80,7 +80,7 @@ impl Reader<'_> {
         path
     }
 
-    /// Reads the tokens of a macro or an attribute.
+    /// Parses or scans the tokens of a macro.
     fn tokens(&mut self, tokens: &TokenStream) {
         let expressions = Punctuated::<Expr, Token![,]>::parse_terminated;
         if let Ok(expressions) = expressions.parse2(tokens.clone()) {
@@ -92,11 +92,11 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads tokens that are no Rust yet: names joined by `::`, and such names below `prefix` in braces.
+    /// Scans tokens that do not parse as Rust for names joined by `::`; in braces they are relative to `prefix`.
     fn scan(&mut self, prefix: &WrittenPath, tokens: &TokenStream) {
         let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
         let mut next = 0;
-        // What `::` after a closing `>` goes on from is a type that is not known here.
+        // A `::` after a closing `>` continues a type that cannot be resolved here.
         let mut follows_type = false;
         while next < tokens.len() {
             let start = next;
@@ -126,7 +126,7 @@ impl Reader<'_> {
                     next += 1;
                 }
                 Some(TokenTree::Group(group)) if next == start => {
-                    // An inner group may be Rust where the whole is not.
+                    // A group may parse as Rust where the whole does not.
                     self.tokens(&group.stream());
                     next += 1;
                 }
@@ -149,7 +149,7 @@ impl Reader<'_> {
         self.blocks.pop();
     }
 
-    /// Defines the functions of an `impl` below its type, wherever that is, and below this module.
+    /// Records the functions of an `impl` below its type and below this module.
     fn define_methods(&mut self, ty: &Type, items: &[ImplItem]) {
         let Type::Path(ty) = ty else { return };
         let owners: Vec<Absolute> = self
@@ -206,7 +206,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_item(self, item);
     }
 
-    /// Modules are read on their own.
+    /// Modules are visited separately.
     fn visit_item_mod(&mut self, _: &'ast syn::ItemMod) {}
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
@@ -224,7 +224,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_path(self, path);
     }
 
-    /// `<Type>::name` is `Type::name`.
+    /// Records `<Type>::name` as `Type::name`.
     fn visit_expr_path(&mut self, path: &'ast syn::ExprPath) {
         if let Some(qself) = &path.qself
             && let (Type::Path(ty), 0) = (&*qself.ty, qself.position)
@@ -236,7 +236,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_expr_path(self, path);
     }
 
-    /// A constant in a pattern looks like a new variable, but for its first letter.
+    /// Only its upper-case first letter tells a constant in a pattern from a new variable.
     fn visit_pat_ident(&mut self, pattern: &'ast syn::PatIdent) {
         let name = text(&pattern.ident);
         if name.starts_with(char::is_uppercase) {
@@ -246,7 +246,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_pat_ident(self, pattern);
     }
 
-    /// Syntax for which the parser has no name.
+    /// Scans syntax that `syn` does not parse.
     fn visit_token_stream(&mut self, tokens: &'ast TokenStream) {
         self.scan(&WrittenPath { global: false, names: Vec::new() }, tokens);
     }

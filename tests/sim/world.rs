@@ -45,8 +45,8 @@ const ACTIVE_AFTER_TURN: At = 60 * MS;
 /// How late the capture thread may close its device: its longest wake-up delay.
 const CLOSE_LIMIT: At = 65 * MS;
 /// How long a phase may last: the longest dial, the session's configuration, and a margin.
-
 const PHASE_LIMIT: At = 75 * S;
+
 /// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Simulation {
