@@ -7,9 +7,9 @@ source "$here/tests/system/machine.sh"
 
 readonly TARGETS=(aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
 # Everything from elsewhere, and everything that is made of it.
-readonly KEPT=$here/target/cross
+readonly CROSS_DIR=$here/target/cross
 # What a script ends with when the machine is right but what it needs cannot be had from here today.
-readonly NOT_TO_BE_HAD=3
+readonly UNAVAILABLE=3
 
 # Sets what is to be known of the device's architecture TARGET.
 choose_target() {
@@ -20,23 +20,23 @@ choose_target() {
         "") refuse "say for which machine: ${TARGETS[*]}" ;;
         *) refuse "$target: no target of mynah's; these are: ${TARGETS[*]}" ;;
     esac
-    sysroot=$KEPT/sysroot-$deb
+    sysroot=$CROSS_DIR/sysroot-$deb
     # Compilers that were told different things would make each other's macros anew in one folder.
-    binary=$KEPT/$deb/$target/release/mynah
+    binary=$CROSS_DIR/$deb/$target/release/mynah
     runner=()
-    is_native || runner=("$emulator" -L "$sysroot")
+    builds_natively || runner=("$emulator" -L "$sysroot")
 }
 
 # Sees that there is one word at most.
-alone() { (($# <= 1)) || refuse "${*:2}: not understood; say $me TARGET, and nothing else"; }
+refuse_extra() { (($# <= 1)) || refuse "${*:2}: not understood; say $me TARGET, and nothing else"; }
 
-is_native() { [[ $(dpkg --print-architecture 2>/dev/null) == "$deb" ]]; }
+builds_natively() { [[ $(dpkg --print-architecture 2>/dev/null) == "$deb" ]]; }
 
 # Says why the chosen target cannot be built here with Debian's packages; nothing when it can.
-why_not_here() {
+unsupported_reason() {
     local system
     system=$(sed -n 's/^ID=//p' /etc/os-release 2>/dev/null) || true
-    if is_native; then
+    if builds_natively; then
         return
     elif [[ $system != debian ]] || ! command -v apt-get >/dev/null; then
         echo "this builds with Debian's packages, and this machine is not Debian"
@@ -46,13 +46,13 @@ why_not_here() {
 }
 
 # Lists the packages that WHO (tool or device) needs for the chosen target.
-packages() { sed -nE "s/^$1 +(any|$deb) +//p" "$here/cross/packages"; }
+list_packages() { sed -nE "s/^$1 +(any|$deb) +//p" "$here/cross/packages"; }
 
 # Installs those of the PACKAGES that are not installed.
 need_debs() {
-    local package lacking=()
+    local package missing=()
     for package; do
-        [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *" installed" ]] || lacking+=("$package")
+        [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *" installed" ]] || missing+=("$package")
     done
-    ((${#lacking[@]} == 0)) || install_packages "${lacking[@]}"
+    ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 }

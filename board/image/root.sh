@@ -24,20 +24,20 @@ main() {
     export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8
     mount -t proc proc /proc
     choose_target aarch64-unknown-linux-gnu
-    know_emulator
-    bring_base
+    register_emulator
+    make_base
     rm -rf "$card" "$boot" && mkdir "$boot"
     cp -a --reflink=auto "$base" "$card"
     install_mynah
-    lay_over
+    add_card_files
     fill_slot
     fill_boot
     trim
-    squeeze
+    pack_root
 }
 
 # Debian's part, kept until something changes that it is made of.
-bring_base() {
+make_base() {
     local key packages servers
     mapfile -t packages < <(grep -vE '^(#|$)' "$IMAGE/packages")
     mapfile -t servers <"$WORK/servers"
@@ -73,7 +73,7 @@ install_mynah() {
 }
 
 # What makes a card of a Debian: a root that is never written, places for what is, and the first start.
-lay_over() {
+add_card_files() {
     local folder
     cp -r "$IMAGE/root/." "$card"
     chmod 755 "$card"/usr/lib/mynah/*
@@ -111,7 +111,7 @@ fill_slot() {
     [[ ! -d $from/overlays ]] || mv "$from/overlays"/* "$slot/overlays"
     # Without this file the firmware would look for the overlays elsewhere.
     echo "These overlays go with the kernel beside them." >"$slot/overlays/README"
-    bring_overlays
+    compile_overlays
     {
         cat "$from/config.txt"
         echo
@@ -139,7 +139,7 @@ fill_boot() {
 }
 
 # Our own overlays, each of which must fit every Pi's device tree: the firmware says nothing of one that does not.
-bring_overlays() {
+compile_overlays() {
     local source overlay tree
     for source in "$here/board/overlays/"*.dts; do
         overlay=${source##*/}
@@ -169,7 +169,7 @@ trim() {
     done
 }
 
-squeeze() {
+pack_root() {
     say "packing the root file system"
     rm -f "$WORK/root.squashfs"
     find "$slot" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
@@ -184,8 +184,8 @@ inside() {
 }
 
 # A user namespace has a list of foreign programs of its own (binfmt_misc, Linux 6.7).
-know_emulator() {
-    is_native && return
+register_emulator() {
+    builds_natively && return
     local list=/proc/sys/fs/binfmt_misc
     umount "$list" 2>/dev/null || true
     mount -t binfmt_misc binfmt_misc "$list" || refuse "this kernel gives no namespace its own binfmt_misc (Linux 6.7 does)"

@@ -30,32 +30,32 @@ need_rust() {
 
 # Sees that cargo has the components COMMAND..., such as fmt.
 need_components() {
-    local command lacking=()
+    local command missing=()
     for command; do
-        cargo "$command" --version >/dev/null 2>&1 || lacking+=("${command/fmt/rustfmt}")
+        cargo "$command" --version >/dev/null 2>&1 || missing+=("${command/fmt/rustfmt}")
     done
-    ((${#lacking[@]})) || return 0
+    ((${#missing[@]})) || return 0
     command -v rustup >/dev/null ||
-        refuse "cargo lacks ${lacking[*]}: install what your system calls them, and run ./$me again"
-    say "installing ${lacking[*]} with rustup"
-    rustup component add "${lacking[@]}" || refuse "rustup could not install ${lacking[*]}, for the reason above"
+        refuse "cargo lacks ${missing[*]}: install what your system calls them, and run ./$me again"
+    say "installing ${missing[*]} with rustup"
+    rustup component add "${missing[@]}" || refuse "rustup could not install ${missing[*]}, for the reason above"
 }
 
 # Sees that a C program can be built, ALSA's too, and that the commands COMMAND... are here, whose packages bear
 # their names.
 need_packages() {
-    local command lacking=()
+    local command missing=()
     # What counts is what works, wherever it came from: only what does not is asked of apt-get.
     cc -x c -o /dev/null - <<<'#include <stdlib.h>
-int main(void) { return EXIT_SUCCESS; }' 2>/dev/null || lacking+=(gcc libc6-dev)
+int main(void) { return EXIT_SUCCESS; }' 2>/dev/null || missing+=(gcc libc6-dev)
     for command; do
-        command -v "$command" >/dev/null || lacking+=("$command")
+        command -v "$command" >/dev/null || missing+=("$command")
     done
-    pkg-config --exists alsa 2>/dev/null || lacking+=(libasound2-dev)
+    pkg-config --exists alsa 2>/dev/null || missing+=(libasound2-dev)
     # Cargo trusts nobody without them.
     [[ -n ${SSL_CERT_FILE:-} || -s /etc/ssl/certs/ca-certificates.crt || -d /etc/pki ]] ||
-        lacking+=(ca-certificates)
-    ((${#lacking[@]} == 0)) || install_packages "${lacking[@]}"
+        missing+=(ca-certificates)
+    ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
 }
 
 install_packages() {

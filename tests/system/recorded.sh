@@ -3,12 +3,12 @@
 # the speaker played.
 
 # Sees that the lines in SAID and the recording SPEAKER are those of three sentences, the second an interruption.
-judge() {
+check_conversation() {
     local said=$1 speaker=$2 header
-    says 3 'you: \([0-9.]+ s of speech\)'
-    says 3 'mynah: I heard [0-9.]+ s; here it is again\.'
-    says 3 'time: reply heard [0-9]+ ms after the turn ended'
-    says 1 'ms after the interruption'
+    expect_lines 3 'you: \([0-9.]+ s of speech\)'
+    expect_lines 3 'mynah: I heard [0-9.]+ s; here it is again\.'
+    expect_lines 3 'time: reply heard [0-9]+ ms after the turn ended'
+    expect_lines 1 'ms after the interruption'
     header=$(od -A n -v -t x1 -N 44 "$speaker" | tr -d ' \n')
     # PCM, mono, 24000 Hz, 16 bit.
     [[ $header =~ ^52494646.{8}57415645666d74201000000001000100c05d000080bb00000200100064617461.{8}$ ]] ||
@@ -17,7 +17,7 @@ judge() {
 }
 
 # Sees that what was said holds PATTERN in exactly COUNT lines.
-says() {
+expect_lines() {
     local count
     count=$(grep -cE "$2" "$said" || true)
     ((count == $1)) || { echo "  said $count times, not $1 times: $2" && exit 1; }

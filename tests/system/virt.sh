@@ -10,26 +10,26 @@ readonly VIRT=(-M virt -cpu cortex-a53 -smp 2 -accel tcg)
 # Starts a machine: LOG gets what it says on its serial line, FOLDER holds the wires to it; the rest is QEMU's.
 power_on() {
     local end
-    log=$1 wires=$2
+    log=$1 pipes=$2
     shift 2
     # What the last machine said must not be taken for this one's.
     : >"$log"
     for end in lines monitor; do
-        rm -f "$wires/$end".{in,out}
-        mkfifo "$wires/$end".{in,out}
+        rm -f "$pipes/$end".{in,out}
+        mkfifo "$pipes/$end".{in,out}
     done
     began=$EPOCHREALTIME
-    qemu-system-aarch64 "$@" -display none -no-reboot -serial stdio -monitor "pipe:$wires/monitor" \
-        -qtest "pipe:$wires/lines" -qtest-log none </dev/null > >(stamped >"$log") 2>&1 &
+    qemu-system-aarch64 "$@" -display none -no-reboot -serial stdio -monitor "pipe:$pipes/monitor" \
+        -qtest "pipe:$pipes/lines" -qtest-log none </dev/null > >(with_timestamps >"$log") 2>&1 &
     qemu=$!
     # Both ways at once, so that nobody waits for the other to open his end.
-    exec {lines_in}<>"$wires/lines.in" {lines_out}<>"$wires/lines.out" \
-        {monitor_in}<>"$wires/monitor.in" {monitor_out}<>"$wires/monitor.out"
+    exec {lines_in}<>"$pipes/lines.in" {lines_out}<>"$pipes/lines.out" \
+        {monitor_in}<>"$pipes/monitor.in" {monitor_out}<>"$pipes/monitor.out"
     chip=
 }
 
 # Takes the plug out, in the middle of whatever it is doing.
-pull_plug() {
+cut_power() {
     [[ -n ${qemu:-} ]] || return 0
     kill -9 "$qemu" 2>/dev/null || true
     wait "$qemu" 2>/dev/null || true
@@ -39,10 +39,10 @@ pull_plug() {
 
 # Waits for at most SECONDS until it has said PATTERN; fails at once when it says HOPELESS, or is off.
 await() {
-    local pattern=$1 end=$((SECONDS + $2)) hopeless=${3:-}
+    local pattern=$1 end=$((SECONDS + $2)) failure=${3:-}
     while ((SECONDS < end)); do
         ! grep -qaE "$pattern" "$log" || return 0
-        [[ -z $hopeless ]] || ! grep -qaE "$hopeless" "$log" || return 1
+        [[ -z $failure ]] || ! grep -qaE "$failure" "$log" || return 1
         kill -0 "$qemu" 2>/dev/null || {
             # What it said last may still be on its way.
             sleep 0.5
@@ -101,14 +101,14 @@ find_chip() {
 }
 
 # Puts before every line when it came.
-stamped() {
+with_timestamps() {
     local line
     while IFS= read -r line; do
         line=${line//$'\r'/} line=${line//$'\eM'/}
         # Without the colours, and without where a terminal's cursor goes.
         while [[ $line =~ $'\e'\[[0-9\;?]*[a-zA-Z] ]]; do line=${line//"${BASH_REMATCH[0]}"/}; done
-        printf '%7.1f %s\n' "$(since)" "$line"
+        printf '%7.1f %s\n' "$(elapsed)" "$line"
     done
 }
 
-since() { echo "$(((${EPOCHREALTIME/[.,]/} - ${began/[.,]/}) / 100000))e-1"; }
+elapsed() { echo "$(((${EPOCHREALTIME/[.,]/} - ${began/[.,]/}) / 100000))e-1"; }
