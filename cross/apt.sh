@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154 # deb is choose_target's
-# Sourced by scripts that have chosen a target (target.sh): asks the machine's own servers of Debian for packages of the
-# device's architecture too, in rooms of its own under target/cross/apt. It installs nothing and changes nothing of
-# this machine's apt or dpkg.
+# shellcheck shell=bash disable=SC2154 # choose_target sets deb
+# Sourced by scripts that have chosen a target (target.sh): downloads packages of this machine's and of the device's
+# architecture from the Debian servers in apt's sources. It keeps its state in target/cross/apt, installs nothing, and does
+# not change this machine's apt or dpkg.
 : "${CROSS_DIR:?}" "${me:?}"
 
-# However long a server takes to answer, seconds.
+# Time limit for one apt command.
 readonly FETCH_LIMIT_S=600
 suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null) || true
 
@@ -15,23 +15,23 @@ refuse_unavailable() {
 
 candidate_version() { apt_for_both apt-cache policy "$1" | sed -n 's/^ *Candidate: //p' | grep -vxF '(none)' || true; }
 
-# Asks the machine's own servers of Debian, in rooms of its own, what they have for both architectures.
+# Downloads the package lists for both architectures, once in each run.
 apt_update() {
     [[ ! -e $CROSS_DIR/apt/updated-$$ ]] || return 0
     local uri release component key=
     for key in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp} ""; do [[ ! -s $key ]] || break; done
     mkdir -p "$CROSS_DIR/apt/"{lists/partial,cache/archives/partial}
     : >"$CROSS_DIR/apt/status"
-    # shellcheck disable=SC2016 # apt's own names, not the shell's
+    # shellcheck disable=SC2016 # these are apt's variables
     apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
         sort -u | while read -r origin uri release component; do
         [[ $origin == Debian && $component == main && $release =~ ^$suite(-updates|-security)?$ ]] || continue
         echo "deb [arch=amd64,$deb${key:+ signed-by=$key}] $uri $release $component"
     done >"$CROSS_DIR/apt/sources.list"
     [[ -s $CROSS_DIR/apt/sources.list ]] ||
-        refuse_unavailable "apt knows no server of Debian $suite yet: run apt-get update, and $me again"
-    # One list of several may be out of step with its server; what lacks then is found out by name.
-    apt_for_both apt-get update >"$CROSS_DIR/apt/log" 2>&1 || say "some package lists cannot be had today (target/cross/apt/log)"
+        refuse_unavailable "apt has no package lists of Debian $suite: run apt-get update, then $me again"
+    # One of several lists may be out of date on its server. A package that is missing then is named later.
+    apt_for_both apt-get update >"$CROSS_DIR/apt/log" 2>&1 || say "some package lists could not be downloaded (target/cross/apt/log)"
     rm -f "$CROSS_DIR/apt/updated-"*
     touch "$CROSS_DIR/apt/updated-$$"
 }

@@ -1,54 +1,54 @@
-# shellcheck shell=bash disable=SC2034 # what is set here is for those who source this
-# Sourced by the scripts beside it, which set `me` and `here`: the devices' architectures, and where what belongs
-# to one is kept. It builds and installs nothing.
+# shellcheck shell=bash disable=SC2034 # the variables are used by the scripts that source this
+# Sourced by the scripts in cross/ and board/image/, which set `me` and `here`: the devices' targets and the paths of their
+# builds. It builds nothing.
 : "${me:?}" "${here:?}"
 # shellcheck source=tests/system/machine.sh
 source "$here/tests/system/machine.sh"
 
 readonly TARGETS=(aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
-# Everything from elsewhere, and everything that is made of it.
+# Downloads, and everything built from them.
 readonly CROSS_DIR=$here/target/cross
-# What a script ends with when the machine is right but what it needs cannot be had from here today.
+# Exit code if this machine could do it, but its package servers lack something or cannot be reached.
 readonly UNAVAILABLE=3
 
-# Sets what is to be known of the device's architecture TARGET.
+# Sets target, deb, gnu, emulator, sysroot, binary and runner for TARGET.
 choose_target() {
     target=${1:-}
     case $target in
         aarch64-unknown-linux-gnu) deb=arm64 gnu=aarch64-linux-gnu emulator=qemu-aarch64-static ;;
         armv7-unknown-linux-gnueabihf) deb=armhf gnu=arm-linux-gnueabihf emulator=qemu-arm-static ;;
-        "") refuse "say for which machine: ${TARGETS[*]}" ;;
-        *) refuse "$target: no target of mynah's; these are: ${TARGETS[*]}" ;;
+        "") refuse "TARGET is missing; it is one of: ${TARGETS[*]}" ;;
+        *) refuse "$target: unknown target; known are: ${TARGETS[*]}" ;;
     esac
     sysroot=$CROSS_DIR/sysroot-$deb
-    # Compilers that were told different things would make each other's macros anew in one folder.
+    # One folder for each target: with different compiler settings the builds would invalidate each other's macros.
     binary=$CROSS_DIR/$deb/$target/release/mynah
     runner=()
     builds_natively || runner=("$emulator" -L "$sysroot")
 }
 
-# Sees that there is one word at most.
-refuse_extra() { (($# <= 1)) || refuse "${*:2}: not understood; say $me TARGET, and nothing else"; }
+# Refuses more than one argument.
+refuse_extra() { (($# <= 1)) || refuse "${*:2}: unknown; usage: $me TARGET"; }
 
 builds_natively() { [[ $(dpkg --print-architecture 2>/dev/null) == "$deb" ]]; }
 
-# Says why the chosen target cannot be built here with Debian's packages; nothing when it can.
+# Prints why the chosen target cannot be built here with Debian's packages, or nothing if it can.
 unsupported_reason() {
     local system
     system=$(sed -n 's/^ID=//p' /etc/os-release 2>/dev/null) || true
     if builds_natively; then
         return
     elif [[ $system != debian ]] || ! command -v apt-get >/dev/null; then
-        echo "this builds with Debian's packages, and this machine is not Debian"
+        echo "$me needs Debian's packages, and this machine is not Debian"
     elif [[ $(dpkg --print-architecture) != amd64 ]]; then
-        echo "this builds for $deb on amd64 or $deb, and this machine is $(dpkg --print-architecture)"
+        echo "$me builds for $deb on amd64 or $deb, and this machine is $(dpkg --print-architecture)"
     fi
 }
 
-# Lists the packages that WHO (tool or device) needs for the chosen target.
+# Lists the packages of KIND (tool or device) that the chosen target needs.
 list_packages() { sed -nE "s/^$1 +(any|$deb) +//p" "$here/cross/packages"; }
 
-# Installs those of the PACKAGES that are not installed.
+# Installs each PACKAGE... that is not installed.
 need_debs() {
     local package missing=()
     for package; do

@@ -1,10 +1,9 @@
 # shellcheck shell=bash
-# Sourced by ./try and ./check, which set `me` and `here`: finds what this machine lacks and installs it.
-# It installs Debian packages and, where there is rustup, Rust's own components; which Rust to have is its
-# owner's choice.
+# Sourced by ./try, ./check and other scripts, which set `me` and `here`: installs missing Debian packages and, with rustup,
+# missing Rust components. It does not install Rust itself.
 : "${me:?}" "${here:?}"
 
-# A shell that was open while rustup was installed does not know its directory yet.
+# A shell that was started before rustup was installed does not have its directory in PATH.
 PATH=$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
 
 say() { printf '%s: %s\n' "$me" "$*"; }
@@ -14,21 +13,21 @@ refuse() {
     exit 2
 }
 
-# Sees that Rust is here and new enough.
+# Refuses a missing or too old Rust.
 need_rust() {
     local needed found
     needed=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$here/Cargo.toml")
     { command -v rustc && command -v cargo; } >/dev/null ||
-        refuse "there is no Rust here: install $needed or newer, as https://rustup.rs says, and run ./$me again"
+        refuse "Rust is missing: install $needed or newer from https://rustup.rs, then run ./$me again"
     { found=$(rustc --version) && cargo --version; } >/dev/null ||
-        refuse "Rust is here but does not run, for the reason above; with rustup, try: rustup default stable"
+        refuse "rustc or cargo does not run; see the error above. With rustup, try: rustup default stable"
     found=$(cut -d ' ' -f 2 <<<"$found")
     [[ $(printf '%s\n' "$needed" "$found" | sort -V | head -n 1) == "$needed" ]] ||
-        refuse "Rust $found is too old, $needed is needed; with rustup: rustup update stable." \
-            "A system's own Rust that is too old is best left alone: https://rustup.rs lives beside it"
+        refuse "Rust $found is too old, $needed is needed. With rustup: rustup update stable." \
+            "If it is your system's package, keep it and install https://rustup.rs beside it"
 }
 
-# Sees that cargo has the components COMMAND..., such as fmt.
+# Installs the components of cargo COMMAND..., such as fmt, if they are missing.
 need_components() {
     local command missing=()
     for command; do
@@ -36,23 +35,23 @@ need_components() {
     done
     ((${#missing[@]})) || return 0
     command -v rustup >/dev/null ||
-        refuse "cargo lacks ${missing[*]}: install what your system calls them, and run ./$me again"
+        refuse "cargo lacks ${missing[*]}: install your system's packages of them, then run ./$me again"
     say "installing ${missing[*]} with rustup"
-    rustup component add "${missing[@]}" || refuse "rustup could not install ${missing[*]}, for the reason above"
+    rustup component add "${missing[@]}" || refuse "rustup could not install ${missing[*]}; see the error above"
 }
 
-# Sees that a C program can be built, ALSA's too, and that the commands COMMAND... are here, whose packages bear
-# their names.
+# Installs a C compiler, ALSA's headers and the packages of the commands COMMAND..., if they are missing. A command's package
+# must have its name.
 need_packages() {
     local command missing=()
-    # What counts is what works, wherever it came from: only what does not is asked of apt-get.
+    # Test the tool, not the package: it may be installed without apt.
     cc -x c -o /dev/null - <<<'#include <stdlib.h>
 int main(void) { return EXIT_SUCCESS; }' 2>/dev/null || missing+=(gcc libc6-dev)
     for command; do
         command -v "$command" >/dev/null || missing+=("$command")
     done
     pkg-config --exists alsa 2>/dev/null || missing+=(libasound2-dev)
-    # Cargo trusts nobody without them.
+    # cargo needs CA certificates.
     [[ -n ${SSL_CERT_FILE:-} || -s /etc/ssl/certs/ca-certificates.crt || -d /etc/pki ]] ||
         missing+=(ca-certificates)
     ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
@@ -61,30 +60,30 @@ int main(void) { return EXIT_SUCCESS; }' 2>/dev/null || missing+=(gcc libc6-dev)
 install_packages() {
     local root=()
     command -v apt-get >/dev/null ||
-        refuse "missing: $* (Debian's names), and there is no apt-get: install what your system calls them," \
-            "and run ./$me again"
+        refuse "missing: $* (Debian's names), and there is no apt-get: install your system's packages of them," \
+            "then run ./$me again"
     if ((EUID != 0)); then
         command -v sudo >/dev/null ||
-            refuse "missing: $*; there is no sudo, so as root: apt-get install $* (and run ./$me again)"
+            refuse "missing: $*; there is no sudo, so run as root: apt-get install $*; then run ./$me again"
         root=(sudo)
     fi
     say "installing with apt-get: $*"
-    # A fresh system has no lists, and old lists name versions that are gone.
+    # A fresh system has no package lists, and old lists name versions that were removed.
     apt-get --simulate install "$@" >/dev/null 2>&1 || "${root[@]}" apt-get update -q
     apt_install "$@" || { "${root[@]}" apt-get update -q && apt_install "$@"; } ||
-        refuse "apt-get could not install $*, for the reason above"
+        refuse "apt-get could not install $*; see the error above"
 }
 
 apt_install() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
 }
 
-# Sees that COMMAND of crates.io is here in VERSION, in a place of its own; more words are for cargo install.
+# Installs COMMAND of crates.io in VERSION into target/tools, if missing; further arguments are for cargo install.
 need_tool() {
     local command=$1 version=$2 tools=$here/target/tools
     shift 2
     [[ $("$tools/bin/$command" --version 2>/dev/null) != *"$version" ]] || return 0
-    # It runs for a few seconds, so making it fast would cost more than it gives.
+    # It runs for seconds, so optimising it would take longer than it saves.
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         CARGO_TARGET_DIR=$tools/build cargo install --locked --root "$tools" --version "$version" "$@" "$command"
     rm -rf "$tools/build"

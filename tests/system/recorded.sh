@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Sourced by ./check: judges a conversation of the recorded voice with the parrot, by what mynah said and by what
-# the speaker played.
+# Sourced by ./check and tests/system/device: checks a conversation of the recorded voice with the built-in service, by
+# mynah's output and the speaker's recording.
 
-# Sees that the lines in SAID and the recording SPEAKER are those of three sentences, the second an interruption.
+# Checks that the output SAID and the recording SPEAKER have three turns, the second one an interruption.
 check_conversation() {
     local said=$1 speaker=$2 header
     expect_lines 3 'you: \([0-9.]+ s of speech\)'
@@ -12,13 +12,13 @@ check_conversation() {
     header=$(od -A n -v -t x1 -N 44 "$speaker" | tr -d ' \n')
     # PCM, mono, 24000 Hz, 16 bit.
     [[ $header =~ ^52494646.{8}57415645666d74201000000001000100c05d000080bb00000200100064617461.{8}$ ]] ||
-        { echo "  the speaker's file is not a WAV of 24 kHz, mono, 16 bit: $header" && return 1; }
+        { echo "  the speaker's file is not a WAV file with 24 kHz, mono, 16 bit: $header" && return 1; }
     od -A n -v -t d2 -w2 -j 44 "$speaker" | awk -f tests/system/speaker.awk
 }
 
-# Sees that what was said holds PATTERN in exactly COUNT lines.
+# Checks that exactly COUNT lines of the output match PATTERN.
 expect_lines() {
     local count
     count=$(grep -cE "$2" "$said" || true)
-    ((count == $1)) || { echo "  said $count times, not $1 times: $2" && exit 1; }
+    ((count == $1)) || { echo "  $count lines, expected $1: $2" && exit 1; }
 }

@@ -1,12 +1,12 @@
-# Reads the samples of what the speaker played of tests/dialogue.wav, one a line, and fails unless they hold
-# three replies, the first of them cut: short, faded to its end, and silent to the last bit until the next.
-# Times are in frames of 24 kHz, so a slow machine only has to keep up with the conversation itself.
+# Reads the samples that the speaker played for tests/dialogue.wav, one in a line, and fails unless they hold three replies,
+# the first of them cut: short, faded out, and digitally silent until the next. Times are counted in frames of 24 kHz, so
+# that a slow machine only has to keep up with the conversation.
 
 BEGIN {
     RATE = 24000
-    PAUSE = RATE / 2 # A voice's own pauses are shorter, and the silence between two replies is longer.
+    PAUSE = RATE / 2 # Longer than the pauses of a voice, shorter than the silence between two replies.
     LOUD = 2000      # Every reply has louder moments; full scale is 32768.
-    EDGE = 256       # A pause of the voice may lie at the cut, and voices end on the recording's finest steps.
+    EDGE = 256       # The largest last sample after a fade: one step of the 8-bit recording.
 }
 
 $1 != 0 {
@@ -32,7 +32,7 @@ END {
         }
     }
     if (replies != 3) {
-        fail("the speaker played " replies + 0 " stretches of sound, not 3")
+        fail("the speaker played " replies + 0 " replies, expected 3")
     } else {
         if (length_s[1] < 0.3 || length_s[1] > 1.15) {
             fail("the first reply was not cut")
@@ -41,13 +41,13 @@ END {
             fail("the cut ends in a click: its last sample is " last_of_cut)
         }
         if (length_s[2] < 1.2 || length_s[3] < 1.2) {
-            fail("a reply that nobody interrupted was not heard whole")
+            fail("a reply that was not interrupted was not played to its end")
         }
     }
     exit failed
 }
 
 function fail(why) {
-    print "  not as it should be: " why
+    print "  speaker: " why
     failed = 1
 }

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# Sourced by tests/system/device and board/image/boot: runs an emulated machine, keeps what it says with the time when it
-# said it, and, where it has a GPIO chip with lines to the outside (QEMU's virt has a PL061), presses buttons on them.
+# Sourced by tests/system/device and board/image/boot: runs an emulated machine, logs its console with timestamps, and
+# drives the lines of its GPIO chip (QEMU's virt has a PL061).
 : "${me:?}"
 
-# QEMU's virt, slowly but everywhere: with KVM it would run on few machines only.
-# shellcheck disable=SC2034 # for those who source this
+# QEMU's virt without KVM, which few build machines offer for arm64.
+# shellcheck disable=SC2034 # used by the scripts that source this
 readonly VIRT=(-M virt -cpu cortex-a53 -smp 2 -accel tcg)
 
-# Starts a machine: LOG gets what it says on its serial line, FOLDER holds the wires to it; the rest is QEMU's.
+# Starts a machine with QEMU's ARGUMENTS...; its console goes to LOG, its control pipes are in FOLDER.
 power_on() {
     local end
     log=$1 pipes=$2
     shift 2
-    # What the last machine said must not be taken for this one's.
+    # Remove the previous machine's output.
     : >"$log"
     for end in lines monitor; do
         rm -f "$pipes/$end".{in,out}
@@ -22,13 +22,13 @@ power_on() {
     qemu-system-aarch64 "$@" -display none -no-reboot -serial stdio -monitor "pipe:$pipes/monitor" \
         -qtest "pipe:$pipes/lines" -qtest-log none </dev/null > >(with_timestamps >"$log") 2>&1 &
     qemu=$!
-    # Both ways at once, so that nobody waits for the other to open his end.
+    # Open for reading and writing, so that no open blocks.
     exec {lines_in}<>"$pipes/lines.in" {lines_out}<>"$pipes/lines.out" \
         {monitor_in}<>"$pipes/monitor.in" {monitor_out}<>"$pipes/monitor.out"
     chip=
 }
 
-# Takes the plug out, in the middle of whatever it is doing.
+# Kills the machine, like a power cut.
 cut_power() {
     [[ -n ${qemu:-} ]] || return 0
     kill -9 "$qemu" 2>/dev/null || true
@@ -37,14 +37,14 @@ cut_power() {
     exec {lines_in}>&- {lines_out}>&- {monitor_in}>&- {monitor_out}>&-
 }
 
-# Waits for at most SECONDS until it has said PATTERN; fails at once when it says HOPELESS, or is off.
+# Waits at most SECONDS for PATTERN in the log; fails at once on the pattern FAILURE, or if the machine is off.
 await() {
     local pattern=$1 end=$((SECONDS + $2)) failure=${3:-}
     while ((SECONDS < end)); do
         ! grep -qaE "$pattern" "$log" || return 0
         [[ -z $failure ]] || ! grep -qaE "$failure" "$log" || return 1
         kill -0 "$qemu" 2>/dev/null || {
-            # What it said last may still be on its way.
+            # The last lines may still be in the pipe.
             sleep 0.5
             grep -qaE "$pattern" "$log"
             return
@@ -54,14 +54,14 @@ await() {
     return 1
 }
 
-# Holds LINE high for SECONDS, as a finger would, and lets it go.
+# Drives LINE high for SECONDS, then low.
 press() {
     drive "$1" 1
     sleep "$2"
     drive "$1" 0
 }
 
-# Puts LINE of the GPIO chip at LEVEL, 0 or 1.
+# Drives LINE of the GPIO chip to LEVEL, 0 or 1.
 drive() {
     local answer
     [[ -n $chip ]] || find_chip
@@ -70,8 +70,8 @@ drive() {
     [[ $answer == OK* ]] || refuse "QEMU does not drive line $1: $answer"
 }
 
-# Prints for SECONDS when the machine itself changes LINE of the GPIO chip: the time in ms and the level, a change a line.
-# From then on QEMU says every change, so that nothing is to be driven any more.
+# Prints each change of the output LINE of the GPIO chip for SECONDS: time in ms and level. From then on QEMU reports every
+# change in the answers that drive reads, so do not call drive afterwards.
 watch_line() {
     local answer='' end level
     [[ -n $chip ]] || find_chip
@@ -97,15 +97,15 @@ find_chip() {
         chip=/machine/unattached/${BASH_REMATCH[1]}
         return
     done
-    refuse "this machine has no PL061"
+    refuse "QEMU's machine has no PL061"
 }
 
-# Puts before every line when it came.
+# Prefixes each line with its time.
 with_timestamps() {
     local line
     while IFS= read -r line; do
         line=${line//$'\r'/} line=${line//$'\eM'/}
-        # Without the colours, and without where a terminal's cursor goes.
+        # Remove colours and cursor movements.
         while [[ $line =~ $'\e'\[[0-9\;?]*[a-zA-Z] ]]; do line=${line//"${BASH_REMATCH[0]}"/}; done
         printf '%7.1f %s\n' "$(elapsed)" "$line"
     done
