@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# Sourced by boot and prove-update: what only an emulated machine has comes with its initrd, into /run, and the card
-# itself is started as it is. The files are those of emulated/.
+# Sourced by boot and prove-update: adds what only the emulated machine needs (emulated/) to its initrd, which copies it to
+# /run. The card is not changed.
 : "${here:?}"
 
-# Adds to INITRD, by way of the folder TREE, which may hold more, the files and a script of LINES that runs before the card is looked for. An
-# emulated machine is slow, and every one gets time.
+# Adds the folder TREE, emulated/ and a script of LINES... to INITRD. The script runs before the root device is mounted, and
+# also raises systemd's time limits, because an emulated machine is slow.
 add_to_initrd() {
     local initrd=$1 tree=$2 script=$2/scripts/init-premount/emulated conf=/run/systemd/system.conf.d
     shift 2
     mkdir -p "$tree/emulated" "${script%/*}"
     cp "$here"/board/image/emulated/* "$tree/emulated/"
-    # There are few commands in an initrd, and cp is none of them.
+    # The initrd has no cp.
     printf '%s\n' "#!/bin/sh" "mkdir -p $conf" "cat /emulated/manager.conf >$conf/emulated.conf" "$@" >"$script"
     chmod 755 "$script"
-    # shellcheck disable=SC2016 # for the shell in there
+    # shellcheck disable=SC2016 # expanded by the initrd's shell
     printf '/scripts/init-premount/emulated "$@"\n[ -e /conf/param.conf ] && . /conf/param.conf\n' >"${script%/*}/ORDER"
-    # The kernel takes several archives, one behind the other, each from a multiple of four bytes on.
+    # The kernel accepts concatenated archives, each aligned to four bytes.
     truncate -s %4 "$initrd"
     (cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >>"$initrd"
 }

@@ -1,13 +1,13 @@
-# shellcheck shell=bash disable=SC2034 # what is set here is for those who source this
-# Sourced by boot and prove-update: does what the Pi's firmware does before there is a kernel. It reads config.txt from
-# the card's FAT partition, or for one start tryboot.txt where that was asked for, and takes what its slot's folder has.
+# shellcheck shell=bash disable=SC2034 # the variables are used by the scripts that source this
+# Sourced by boot and prove-update: emulates the Pi's firmware. Reads config.txt from the card's FAT partition, or tryboot.txt
+# for one start if that was requested, and loads the kernel and initrd of the slot that it names.
 
-# Reads the FAT partition FAT (as mtools names it) into FOLDER, and sets `slot`, `kernel` and `initrd`. The kernel's
-# words are in FOLDER/cmdline.txt.
+# Copies the boot files of FAT (an mtools image name) into FOLDER and sets `slot`, `kernel` and `initrd`. The kernel's command
+# line is in FOLDER/cmdline.txt.
 read_fat() {
     local fat=$1 folder=$2 file=config.txt name
-    # An emulated machine cannot be told to start differently once, so the asking lies on the card
-    # (root/usr/lib/mynah/slots). As the firmware's own it is gone before anything is started.
+    # The emulated machine has no firmware to pass the request to, so the script slots leaves it as a file on the card. Like
+    # the firmware's flag, it is cleared before the kernel starts.
     if mdel -i "$fat" ::/tryboot 2>/dev/null; then
         [[ $(mdir -b -i "$fat" ::/) != *'::/tryboot.txt'* ]] || file=tryboot.txt
     fi

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Run by build, in a user namespace: makes the card's root file system, and what is to stand on its FAT partition.
+# Run by build, in a user namespace: creates the card's root file system and the content of its FAT partition.
 #
 #   root.sh SUITE BOARD PACKAGE FRESH KEYRING
 #
-# A Debian root takes an emulated machine minutes, so it is kept, without mynah and without what stands in root/.
+# Installing Debian takes minutes in emulation, so the result is cached, without mynah and the files in root/.
 set -euo pipefail
 
 me=board/image/build
@@ -36,17 +36,17 @@ main() {
     pack_root
 }
 
-# Debian's part, kept until something changes that it is made of.
+# Installs Debian, unless the cached one was made of the same inputs.
 make_base() {
     local key packages servers
     mapfile -t packages < <(grep -vE '^(#|$)' "$IMAGE/packages")
     mapfile -t servers <"$WORK/servers"
     key=$(find "$IMAGE/packages" "$WORK/servers" "$IMAGE/early" "$IMAGE/tryboot" -type f -exec sha256sum {} + | sort | sha256sum)
-    [[ $fresh == yes || $(cat "$base.key" 2>/dev/null) != "$key" ]] || { say "Debian $suite as it was fetched" && return; }
+    [[ $fresh == yes || $(cat "$base.key" 2>/dev/null) != "$key" ]] || { say "using the cached Debian $suite" && return; }
     rm -rf "$base" "$base.key"
-    say "fetching Debian $suite for $deb, which takes minutes"
-    # Its configuration tools look whether the FAT partition is mounted, so something has to be.
-    # shellcheck disable=SC2016 # for the shell in there
+    say "installing Debian $suite for $deb, which takes minutes"
+    # raspi-firmware requires a mount at /boot/firmware.
+    # shellcheck disable=SC2016 # expanded by mmdebstrap's hooks
     mmdebstrap --quiet --mode=root --arch="$deb" --variant=minbase \
         --include="$(IFS=, && echo "${packages[*]}")" \
         --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
@@ -69,15 +69,15 @@ install_mynah() {
         refuse "the package could not be installed (target/image/dpkg.log)"
     rm "$card/mynah.deb"
     [[ -s $card/usr/share/mynah/board/$board.toml ]] ||
-        refuse "${package##*/} is older than the board $board: make it again with cross/package"
+        refuse "${package##*/} does not contain the board $board: build it again with cross/package"
 }
 
-# What makes a card of a Debian: a root that is never written, places for what is, and the first start.
+# Adds the files of root/, which make the root read-only, mount the data partition and apply mynah.txt.
 add_card_files() {
     local folder
     cp -r "$IMAGE/root/." "$card"
     chmod 755 "$card"/usr/lib/mynah/*
-    # Everything that fstab mounts needs a place in a file system that cannot be written.
+    # Create the mount points, because the root is read-only.
     while read -r _ folder _; do [[ $folder != /?* ]] || mkdir -p "$card$folder"; done <"$card/etc/fstab"
     install -d -m 755 "$card/usr/share/mynah/card"
     mv "$card/usr/share/mynah/mynah.txt" "$card/usr/share/mynah/card/mynah.txt"
@@ -85,11 +85,11 @@ add_card_files() {
     cp "$here/tests/dialogue.wav" "$card/usr/share/mynah/card/"
     sed -i "s/@COMPATIBLE@/$(compatible "$board")/" "$card/etc/rauc/system.conf"
     [[ -z $keyring ]] || cp "$keyring" "$card/etc/rauc/keyring.pem"
-    # The settings come onto the data partition, which is mounted over this.
+    # Settings are on the data partition, which is mounted over this folder.
     rm -f "$card"/etc/mynah/mynah.toml
     rm -f "$card"/etc/ssh/ssh_host_* "$card/etc/hostname" "$card/etc/resolv.conf" "$card/var/lib/dbus/machine-id"
     ln -s ../run/NetworkManager/resolv.conf "$card/etc/resolv.conf"
-    # Empty, so that every start makes one up and none is taken for the first.
+    # Empty, so that each start creates a transient id and systemd sees no first boot.
     : >"$card/etc/machine-id"
     inside systemctl --quiet enable mynah-setup.service mynah-reset.path mynah-trial.service \
         mynah-update.service mynah-hawkbit.service ssh.service
@@ -98,19 +98,19 @@ add_card_files() {
         e2scrub_reap.service fstrim.timer systemd-firstboot.service
 }
 
-# What starts this root file system and goes where it goes: the kernel, its initrd, device trees, overlays, settings.
+# Collects the boot files of this root file system in it: kernel, initrd, device trees, overlays, settings.
 fill_slot() {
     local from=$card/boot/firmware name
     mkdir -p "$slot/overlays"
     for name in kernel initramfs; do
         name=$(sed -nE "s/^${name}[= ]//p" "$from/config.txt")
-        [[ -n $name && -s $from/$name ]] || refuse "config.txt names no kernel or initrd that is there"
+        [[ -n $name && -s $from/$name ]] || refuse "config.txt names no kernel or initrd that exists"
         mv "$from/$name" "$slot"
     done
     mv "$from"/*.dtb "$slot"
     [[ ! -d $from/overlays ]] || mv "$from/overlays"/* "$slot/overlays"
-    # Without this file the firmware would look for the overlays elsewhere.
-    echo "These overlays go with the kernel beside them." >"$slot/overlays/README"
+    # The firmware uses os_prefix for overlays only if this file exists.
+    echo "These overlays belong to the kernel in this slot." >"$slot/overlays/README"
     compile_overlays
     {
         cat "$from/config.txt"
@@ -121,24 +121,24 @@ fill_slot() {
     } >"$slot/config.txt"
     echo "root=PARTUUID=$DISK_ID-@NUMBER@ rauc.slot=@SLOT@ rootfstype=squashfs ro rootwait fsck.repair=yes panic=10 quiet" \
         "console=tty1" >"$slot/cmdline.txt"
-    # shellcheck disable=SC2016 # dpkg's own name, not the shell's
+    # shellcheck disable=SC2016 # dpkg's variable
     inside dpkg-query --show --showformat='${Version}\n' mynah >"$slot/version"
 }
 
-# The FAT partition: the Pi's firmware, what starts slot a, and the file for the owner.
+# Fills the FAT partition: the Pi's firmware, the boot files of slot a, and mynah.txt.
 fill_boot() {
     rm "$card"/boot/firmware/{config,cmdline}.txt
     cp -r "$card/boot/firmware/." "$boot"
-    # The device's own script, on a device that has nothing but this folder.
+    # Run the device's script on a root that has only this folder.
     rm -rf "$WORK/made" && mkdir -p "$WORK/made/boot" && ln -s "$boot" "$WORK/made/boot/firmware"
     MYNAH_ROOT=$WORK/made "$IMAGE/root/usr/lib/mynah/slots" fill a "$slot"
     cp "$boot/a/config.txt" "$boot/config.txt"
     cp "$card/usr/share/mynah/card/mynah.txt" "$boot/mynah.txt"
-    # A person on Windows opens it with a program that wants its line ends.
+    # Old editors on Windows need CRLF.
     sed -i 's/$/\r/' "$boot/mynah.txt"
 }
 
-# Our own overlays, each of which must fit every Pi's device tree: the firmware says nothing of one that does not.
+# Compiles our overlays and checks that each applies to every Pi's device tree: the firmware ignores one that does not.
 compile_overlays() {
     local source overlay tree
     for source in "$here/board/overlays/"*.dts; do
@@ -147,18 +147,18 @@ compile_overlays() {
         dtc -q -@ -I dts -O dtb -o "$overlay" "$source"
         for tree in "$slot"/bcm27{11,10,09}*.dtb "$slot"/bcm2837*.dtb; do
             [[ ! -e $tree ]] || fdtoverlay -i "$tree" -o "$WORK/tree" "$overlay" ||
-                refuse "${source##*/} does not fit ${tree##*/}"
+                refuse "${source##*/} does not apply to ${tree##*/}"
         done
     done
 }
 
-# What a card does not need: what is on the FAT partition, what apt and dpkg keep for the next time, and where all this came from.
+# Removes what the card does not need: files that are on the FAT partition, caches of apt and dpkg, apt's sources.
 trim() {
     rm -rf "${card:?}"/boot/* "$card"/var/lib/apt/lists/* "$card"/var/cache/apt/* "$card"/var/cache/debconf/* \
         "$card"/var/log/* "$card"/var/lib/dpkg/*-old "$card"/usr/lib/linux-image-*/ "$card"/var/cache/ldconfig \
         "$card"/etc/apt/sources.list
     mkdir -p "$card/boot/firmware"
-    # Drivers of what no Raspberry Pi has, and of its screen and camera.
+    # Drivers of hardware that no Raspberry Pi has, and of display and camera.
     local modules unused
     for modules in "$card"/usr/lib/modules/*; do
         for unused in drivers/{gpu,infiniband,scsi,media,ata,nvme,net/ethernet/{mellanox,chelsio,intel,broadcom,qlogic}} \
@@ -177,19 +177,19 @@ pack_root() {
     rm -rf "$card"
 }
 
-# With the time, because the day when mynah's user was made is kept.
+# With SOURCE_DATE_EPOCH, because /etc/shadow holds the day when mynah's user was created.
 inside() {
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 SYSTEMD_OFFLINE=1 SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
         chroot "$card" "$@"
 }
 
-# A user namespace has a list of foreign programs of its own (binfmt_misc, Linux 6.7).
+# Registers the emulator with the user namespace's own binfmt_misc (Linux 6.7).
 register_emulator() {
     builds_natively && return
     local list=/proc/sys/fs/binfmt_misc
     umount "$list" 2>/dev/null || true
-    mount -t binfmt_misc binfmt_misc "$list" || refuse "this kernel gives no namespace its own binfmt_misc (Linux 6.7 does)"
-    # An ELF file of 64 bits, for machine 183; what may differ is masked: the ABI, and the kind of program.
+    mount -t binfmt_misc binfmt_misc "$list" || refuse "this kernel has no binfmt_misc for user namespaces (Linux 6.7 or newer has it)"
+    # 64-bit ELF for machine 183. The mask ignores the ABI byte, and whether the program is position-independent.
     printf ':%s:M::%s:%s:%s:FC' "$emulator" \
         '\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00' \
         '\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff' \
