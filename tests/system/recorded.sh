@@ -2,9 +2,9 @@
 # Sourced by ./check and tests/system/device: checks a conversation of the recorded voice with the built-in service, by
 # mynah's output and the speaker's recording.
 
-# Checks that the output SAID and the recording SPEAKER have three turns, the second one an interruption.
+# Checks that the text OUTPUT and the recording SPEAKER have three turns, the second one an interruption.
 check_conversation() {
-    local said=$1 speaker=$2 header
+    local output=$1 speaker=$2 header
     expect_lines 3 'you: \([0-9.]+ s of speech\)'
     expect_lines 3 'mynah: I heard [0-9.]+ s; here it is again\.'
     expect_lines 3 'time: reply heard [0-9]+ ms after the turn ended'
@@ -19,6 +19,6 @@ check_conversation() {
 # Checks that exactly COUNT lines of the output match PATTERN.
 expect_lines() {
     local count
-    count=$(grep -cE "$2" "$said" || true)
+    count=$(grep -cE "$2" "$output" || true)
     ((count == $1)) || { echo "  $count lines, expected $1: $2" && exit 1; }
 }
