@@ -57,18 +57,18 @@ impl Board {
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn open(body: &Peripherals, latching: bool) -> Result<Self, BoardError> {
+    pub fn open(peripherals: &Peripherals, latching: bool) -> Result<Self, BoardError> {
         let input = io::stdin().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
         let output = io::stdout().as_fd().try_clone_to_owned().map_err(BoardError::Terminal)?;
-        let look = TermCaps::from_env(|name| std::env::var(name).ok());
-        let mut board = Self::on(input, output, look, latching, StatusLine::global())?;
-        board.open_peripherals(body)?;
+        let caps = TermCaps::from_env(|name| std::env::var(name).ok());
+        let mut board = Self::on(input, output, caps, latching, StatusLine::global())?;
+        board.open_peripherals(peripherals)?;
         Ok(board)
     }
 
     /// Has these lamps, and no others, show what the terminal shows.
-    pub fn fit(&mut self, lamps: Leds) {
-        self.leds = lamps;
+    pub fn fit(&mut self, leds: Leds) {
+        self.leds = leds;
     }
 
     /// Opens the terminal at `input` and `output`; a look only counts where both are one.
@@ -78,26 +78,26 @@ impl Board {
     pub fn on(
         input: OwnedFd,
         output: OwnedFd,
-        look: Option<TermCaps>,
+        caps: Option<TermCaps>,
         latching: bool,
-        live: StatusLine,
+        status_line: StatusLine,
     ) -> Result<Self, BoardError> {
         let output = Arc::new(output);
-        let foreground = tty::is_ours(&input);
-        let look = look.filter(|_| foreground && tty::is_terminal(&input) && tty::is_terminal(&output));
+        let foreground = tty::is_foreground(&input);
+        let caps = caps.filter(|_| foreground && tty::is_terminal(&input) && tty::is_terminal(&output));
         let raw =
-            look.map(|_| tty::RawMode::enter(&input, &output)).transpose().map_err(BoardError::Terminal)?;
-        let hub = InputPoll::new().map_err(InputError::Wait)?;
-        let typing = if foreground {
-            let is_file = !hub.add(&input, InputSource::Terminal).map_err(InputError::Wait)?;
+            caps.map(|_| tty::RawMode::enter(&input, &output)).transpose().map_err(BoardError::Terminal)?;
+        let poll = InputPoll::new().map_err(InputError::Wait)?;
+        let terminal_input = if foreground {
+            let is_file = !poll.add(&input, InputSource::Terminal).map_err(InputError::Wait)?;
             Some(TerminalInput { input, is_file })
         } else {
             None
         };
         Ok(Self {
-            poll: hub,
-            terminal_input: typing,
-            keys: KeyParser::new(match (latching, look) {
+            poll,
+            terminal_input,
+            keys: KeyParser::new(match (latching, caps) {
                 (false, _) => SpaceBarMode::Click,
                 (true, None) => SpaceBarMode::Toggle,
                 (true, Some(_)) => SpaceBarMode::Hold,
@@ -105,7 +105,7 @@ impl Board {
             buttons: Buttons::default(),
             leds: Leds::default(),
             _held_outputs: Vec::new(),
-            terminal: Terminal::new(tty::TtyOutput(Arc::clone(&output)), look, latching, live),
+            terminal: Terminal::new(tty::TtyOutput(Arc::clone(&output)), caps, latching, status_line),
             output,
             raw,
         })
@@ -123,25 +123,25 @@ impl Board {
         let input = output.try_clone().map_err(BoardError::Terminal)?;
         let mut board = Self::on(input, output, None, false, StatusLine::default())?;
         board.terminal_input = None;
-        let (buttons, fingers) = Buttons::simulated(buttons);
+        let (buttons, simulated) = Buttons::simulated(buttons);
         board.buttons = buttons;
-        Ok((board, fingers))
+        Ok((board, simulated))
     }
 
     /// Opens what `body` has besides the terminal, once.
     ///
     /// # Errors
     /// Returns what could not be opened and why.
-    pub fn open_peripherals(&mut self, body: &Peripherals) -> Result<(), BoardError> {
-        let Self { poll: hub, buttons, leds: lamps, _held_outputs: driven, .. } = self;
+    pub fn open_peripherals(&mut self, peripherals: &Peripherals) -> Result<(), BoardError> {
+        let Self { poll, buttons, leds, _held_outputs: held_outputs, .. } = self;
         // First, because what they drive may be what the others need, such as power.
-        for line in &body.driven {
+        for line in &peripherals.driven {
             let user = format!("the driven line {}", line.name);
-            driven.push(chip::output(&user, &[&line.line], false, &[line.high])?);
+            held_outputs.push(chip::output(&user, &[&line.line], false, &[line.high])?);
         }
-        *buttons = Buttons::open(&body.buttons, hub)?;
-        *lamps = Leds::open::<BoardError>(
-            &body.lights,
+        *buttons = Buttons::open(&peripherals.buttons, poll)?;
+        *leds = Leds::open::<BoardError>(
+            &peripherals.lights,
             &SysfsPaths::default(),
             &mut |name, lines, active_low| {
                 Ok(Box::new(chip::output(&format!("the light {name}"), lines, active_low, &[])?))
@@ -167,18 +167,18 @@ impl Board {
     }
 
     /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come.
-    pub fn read_inputs(&mut self, readable: bool, now: Time, mut each: impl FnMut(InputEvent)) {
+    pub fn read_inputs(&mut self, readable: bool, now: Time, mut emit: impl FnMut(InputEvent)) {
         let ReadyInputs { terminal, buttons } =
             if readable { self.poll.readable() } else { ReadyInputs::default() };
-        let is_file = self.terminal_input.as_ref().is_some_and(|typing| typing.is_file);
+        let is_file = self.terminal_input.as_ref().is_some_and(|terminal_input| terminal_input.is_file);
         if terminal || (readable && is_file) {
-            self.read_keys(now, &mut each);
+            self.read_keys(now, &mut emit);
         }
-        self.keys.expire(now, &mut each);
+        self.keys.expire(now, &mut emit);
         if buttons || (readable && self.buttons.are_simulated()) {
-            self.buttons.read(now, &mut each);
+            self.buttons.read(now, &mut emit);
         }
-        self.buttons.expire(&self.poll, now, &mut each);
+        self.buttons.expire(&self.poll, now, &mut emit);
     }
 
     /// Tells whether a switch cuts the microphone off now; none where there is no such switch.
@@ -187,7 +187,7 @@ impl Board {
         self.buttons.mute_switch()
     }
 
-    fn read_keys(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
+    fn read_keys(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
         let Some(TerminalInput { input, .. }) = &self.terminal_input else { return };
         let mut bytes = [0; 64];
         match rustix::io::read(input, &mut bytes) {
@@ -197,7 +197,7 @@ impl Board {
                 self.poll.remove(input);
                 self.terminal_input = None;
             }
-            Ok(count) => self.keys.read(&bytes[..count], now, each),
+            Ok(count) => self.keys.read(&bytes[..count], now, emit),
         }
     }
 
@@ -209,8 +209,8 @@ impl Board {
         {
             self.terminal.set_width(width);
         }
-        let lamps = self.leds.show(&view.facts, now, view.levels);
-        [lamps, self.terminal.show(view, now)].into_iter().flatten().min()
+        let leds = self.leds.show(&view.facts, now, view.levels);
+        [leds, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
     /// Shows the picture of `facts` on every light but the terminal.
@@ -226,13 +226,13 @@ impl Board {
 
     /// Prints one line of what `who` said, or of news.
     pub fn print(&mut self, who: &str, text: &str) {
-        self.terminal.say(who, text);
+        self.terminal.print_line(who, text);
     }
 }
 
 impl OutputLines for GpioOutputs {
-    fn set(&mut self, lit: &[bool]) -> io::Result<()> {
-        self.drive(lit)
+    fn set(&mut self, active: &[bool]) -> io::Result<()> {
+        self.drive(active)
     }
 }
 

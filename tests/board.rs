@@ -31,28 +31,28 @@ const PLAIN: TermCaps = TermCaps { colour: ColourDepth::None, unicode: true };
 #[test]
 fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
     let mut keys = KeyParser::new(SpaceBarMode::Click);
-    assert_eq!(touches(&mut keys, b" "), [InputEvent::Down, InputEvent::Up]);
-    assert_eq!(touches(&mut keys, b"xmM\n"), [InputEvent::Mute, InputEvent::Mute]);
-    assert_eq!(touches(&mut keys, b"q"), [InputEvent::Quit]);
-    assert_eq!(touches(&mut keys, b"\x04Q"), [InputEvent::Quit, InputEvent::Quit]);
+    assert_eq!(events(&mut keys, b" "), [InputEvent::Down, InputEvent::Up]);
+    assert_eq!(events(&mut keys, b"xmM\n"), [InputEvent::Mute, InputEvent::Mute]);
+    assert_eq!(events(&mut keys, b"q"), [InputEvent::Quit]);
+    assert_eq!(events(&mut keys, b"\x04Q"), [InputEvent::Quit, InputEvent::Quit]);
 }
 
 #[test]
 fn a_latching_button_goes_down_and_up_in_turn() {
     let mut keys = KeyParser::new(SpaceBarMode::Toggle);
-    assert_eq!(touches(&mut keys, b" "), [InputEvent::Down]);
-    assert_eq!(touches(&mut keys, b"  "), [InputEvent::Up, InputEvent::Down]);
-    assert_eq!(touches(&mut keys, b" "), [InputEvent::Up]);
-    assert_eq!(touches(&mut keys, b"m"), [InputEvent::Mute]);
+    assert_eq!(events(&mut keys, b" "), [InputEvent::Down]);
+    assert_eq!(events(&mut keys, b"  "), [InputEvent::Up, InputEvent::Down]);
+    assert_eq!(events(&mut keys, b" "), [InputEvent::Up]);
+    assert_eq!(events(&mut keys, b"m"), [InputEvent::Mute]);
 }
 
 #[test]
 fn muting_lets_a_latched_button_up_so_that_the_next_press_begins_to_talk() {
     for button in [SpaceBarMode::Toggle, SpaceBarMode::Hold] {
         let mut keys = KeyParser::new(button);
-        assert_eq!(touches(&mut keys, b" m"), [InputEvent::Down, InputEvent::Mute, InputEvent::Up]);
-        assert_eq!(touches(&mut keys, b"m"), [InputEvent::Mute]);
-        assert_eq!(touches(&mut keys, b" "), [InputEvent::Down]);
+        assert_eq!(events(&mut keys, b" m"), [InputEvent::Down, InputEvent::Mute, InputEvent::Up]);
+        assert_eq!(events(&mut keys, b"m"), [InputEvent::Mute]);
+        assert_eq!(events(&mut keys, b" "), [InputEvent::Down]);
     }
 }
 
@@ -61,13 +61,13 @@ fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
     let mut keys = KeyParser::new(SpaceBarMode::Hold);
     let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
-    assert_eq!(touches_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
+    assert_eq!(events_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
     for ms in (500..2000).step_by(33) {
-        assert_eq!(touches_at(&mut keys, b" ", at(ms)), []);
+        assert_eq!(events_at(&mut keys, b" ", at(ms)), []);
     }
     let let_go = keys.deadline().unwrap();
     assert_eq!(let_go, at(1985 + 200));
-    assert_eq!(touches_at(&mut keys, b"", let_go), [InputEvent::Up]);
+    assert_eq!(events_at(&mut keys, b"", let_go), [InputEvent::Up]);
     assert_eq!(keys.deadline(), None);
 }
 
@@ -76,29 +76,29 @@ fn a_key_that_is_tapped_stays_down_until_the_next_tap_however_long_that_one_is_h
     let mut keys = KeyParser::new(SpaceBarMode::Hold);
     let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
-    assert_eq!(touches_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
-    assert_eq!(touches_at(&mut keys, b"", at(700)), []);
+    assert_eq!(events_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
+    assert_eq!(events_at(&mut keys, b"", at(700)), []);
     assert_eq!(keys.deadline(), None);
-    assert_eq!(touches_at(&mut keys, b" ", at(3000)), [InputEvent::Up]);
+    assert_eq!(events_at(&mut keys, b" ", at(3000)), [InputEvent::Up]);
     for ms in (3500..4000).step_by(33) {
-        assert_eq!(touches_at(&mut keys, b" ", at(ms)), []);
+        assert_eq!(events_at(&mut keys, b" ", at(ms)), []);
     }
-    assert_eq!(touches_at(&mut keys, b" ", at(5000)), [InputEvent::Down]);
+    assert_eq!(events_at(&mut keys, b" ", at(5000)), [InputEvent::Down]);
 }
 
 #[test]
 fn keys_that_send_sequences_touch_nothing() {
     let mut keys = KeyParser::new(SpaceBarMode::Click);
     for sequence in [&b"\x1b[A"[..], b"\x1bOP", b"\x1b[1;5m", b"\x1b[24~", b"\x1bq", b"\x1b\x1b[D", b"\x1b"] {
-        assert_eq!(touches(&mut keys, sequence), [], "{sequence:?}");
+        assert_eq!(events(&mut keys, sequence), [], "{sequence:?}");
     }
-    assert_eq!(touches(&mut keys, b"q"), [InputEvent::Quit]);
-    assert_eq!(touches(&mut keys, b"\x1b[Cm"), [InputEvent::Mute]);
+    assert_eq!(events(&mut keys, b"q"), [InputEvent::Quit]);
+    assert_eq!(events(&mut keys, b"\x1b[Cm"), [InputEvent::Mute]);
 }
 
 #[test]
 fn the_live_line_tells_state_levels_and_keys() {
-    let mut desk = Desk::new(Some(PLAIN));
+    let mut fixture = Fixture::new(Some(PLAIN));
     for (view, line) in [
         (
             view(State::Listening, 8000, 0),
@@ -121,9 +121,9 @@ fn the_live_line_tells_state_levels_and_keys() {
             "● muted       mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
         ),
     ] {
-        desk.terminal.set_width(120);
-        desk.terminal.show(&view, NOW);
-        assert_eq!(desk.written(), format!("\r{}\x1b[K", line.replace('▒', "░")));
+        fixture.terminal.set_width(120);
+        fixture.terminal.show(&view, NOW);
+        assert_eq!(fixture.written(), format!("\r{}\x1b[K", line.replace('▒', "░")));
     }
 }
 
@@ -141,12 +141,12 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
         (1, ""),
         (0, ""),
     ] {
-        let mut desk = Desk::new(Some(PLAIN));
-        desk.terminal.set_width(width);
-        desk.terminal.show(&listening, NOW);
+        let mut fixture = Fixture::new(Some(PLAIN));
+        fixture.terminal.set_width(width);
+        fixture.terminal.show(&listening, NOW);
         let line = line.replace('▒', "░");
         let expected = if line.is_empty() { String::new() } else { format!("\r{line}\x1b[K") };
-        assert_eq!(desk.written(), expected, "width {width}");
+        assert_eq!(fixture.written(), expected, "width {width}");
     }
 }
 
@@ -161,10 +161,10 @@ fn the_hold_button_says_that_it_latches() {
 #[test]
 fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
     let shown = |colour, unicode, view: Indication| {
-        let mut desk = Desk::new(Some(TermCaps { colour, unicode }));
-        desk.terminal.set_width(3);
-        desk.terminal.show(&view, NOW);
-        desk.written().replace('\r', "").replace("\x1b[K", "")
+        let mut fixture = Fixture::new(Some(TermCaps { colour, unicode }));
+        fixture.terminal.set_width(3);
+        fixture.terminal.show(&view, NOW);
+        fixture.written().replace('\r', "").replace("\x1b[K", "")
     };
     let loud = || view(State::Listening, u16::MAX, 0);
     let dark = || later(view(State::Offline, 0, 0), 500);
@@ -178,132 +178,136 @@ fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
 
 #[test]
 fn without_unicode_the_line_is_ascii() {
-    let mut desk = Desk::new(Some(TermCaps { colour: ColourDepth::None, unicode: false }));
-    desk.terminal.show(&view(State::Idle, 8000, 0), NOW);
+    let mut fixture = Fixture::new(Some(TermCaps { colour: ColourDepth::None, unicode: false }));
+    fixture.terminal.show(&view(State::Idle, 8000, 0), NOW);
     assert_eq!(
-        desk.written(),
+        fixture.written(),
         "\r* idle        mic ####....  speaker ........  space talk - m mute - q quit\x1b[K"
     );
 }
 
 #[test]
 fn the_look_follows_the_environment() {
-    let look = |vars: &[(&str, &str)]| {
+    let caps = |vars: &[(&str, &str)]| {
         TermCaps::from_env(|name| {
             vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     };
     let found = |colour, unicode| Some(TermCaps { colour, unicode });
-    assert_eq!(look(&[]), None);
-    assert_eq!(look(&[("TERM", "dumb")]), None);
-    assert_eq!(look(&[("TERM", "xterm")]), found(ColourDepth::Palette, false));
-    assert_eq!(look(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), found(ColourDepth::True, false));
+    assert_eq!(caps(&[]), None);
+    assert_eq!(caps(&[("TERM", "dumb")]), None);
+    assert_eq!(caps(&[("TERM", "xterm")]), found(ColourDepth::Palette, false));
+    assert_eq!(caps(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), found(ColourDepth::True, false));
     assert_eq!(
-        look(&[("TERM", "x"), ("COLORTERM", "24bit"), ("NO_COLOR", "1")]),
+        caps(&[("TERM", "x"), ("COLORTERM", "24bit"), ("NO_COLOR", "1")]),
         found(ColourDepth::None, false)
     );
-    assert_eq!(look(&[("TERM", "x"), ("LANG", "C.UTF-8")]), found(ColourDepth::Palette, true));
+    assert_eq!(caps(&[("TERM", "x"), ("LANG", "C.UTF-8")]), found(ColourDepth::Palette, true));
     assert_eq!(
-        look(&[("TERM", "x"), ("LANG", "C.UTF-8"), ("LC_ALL", "C")]),
+        caps(&[("TERM", "x"), ("LANG", "C.UTF-8"), ("LC_ALL", "C")]),
         found(ColourDepth::Palette, false)
     );
 }
 
 #[test]
 fn nothing_is_written_when_nothing_that_is_visible_changes() {
-    for look in [Some(PLAIN), None] {
-        let mut desk = Desk::new(look);
+    for caps in [Some(PLAIN), None] {
+        let mut fixture = Fixture::new(caps);
         let idle = view(State::Idle, 100, 0);
-        desk.terminal.show(&idle, NOW);
-        assert_ne!(desk.written(), "");
-        desk.terminal.show(&idle, NOW);
-        desk.terminal.show(&Indication { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, NOW);
-        assert_eq!(desk.written(), "", "{look:?}");
+        fixture.terminal.show(&idle, NOW);
+        assert_ne!(fixture.written(), "");
+        fixture.terminal.show(&idle, NOW);
+        fixture.terminal.show(&Indication { levels: Levels { microphone: 101, speaker: 0 }, ..idle }, NOW);
+        assert_eq!(fixture.written(), "", "{caps:?}");
     }
 }
 
 #[test]
 fn transcripts_scroll_above_the_live_line() {
-    let mut desk = Desk::new(Some(PLAIN));
-    desk.terminal.set_width(14);
-    desk.terminal.say("you", "before");
-    assert_eq!(desk.written(), "\r\x1b[Kyou: before\n");
-    desk.terminal.show(&view(State::Idle, 0, 0), NOW);
-    desk.written();
-    desk.terminal.say("mynah", " hello\nthere ");
-    assert_eq!(desk.written(), "\r\x1b[Kmynah: hello there\n● idle      ");
-    drop(desk.terminal);
-    assert_eq!(desk.screen.take(), "\r\x1b[K");
+    let mut fixture = Fixture::new(Some(PLAIN));
+    fixture.terminal.set_width(14);
+    fixture.terminal.print_line("you", "before");
+    assert_eq!(fixture.written(), "\r\x1b[Kyou: before\n");
+    fixture.terminal.show(&view(State::Idle, 0, 0), NOW);
+    fixture.written();
+    fixture.terminal.print_line("mynah", " hello\nthere ");
+    assert_eq!(fixture.written(), "\r\x1b[Kmynah: hello there\n● idle      ");
+    drop(fixture.terminal);
+    assert_eq!(fixture.screen.take(), "\r\x1b[K");
 }
 
 #[test]
 fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
-    let mut desk = Desk::new(None);
-    desk.terminal.show(&view(State::Listening, 0, 0), NOW);
-    desk.terminal.show(&view(State::Listening, 9999, 0), NOW);
-    desk.terminal.say("you", "good\x1b[31m morning\u{9b}1m");
-    desk.terminal.show(&view(State::Thinking, 0, 0), NOW);
-    desk.terminal.show(&muted(view(State::Thinking, 0, 0)), NOW);
-    assert_eq!(desk.written(), "listening\nyou: good [31m morning 1m\nthinking\nthinking (muted)\n");
-    drop(desk.terminal);
-    assert_eq!(desk.screen.take(), "");
+    let mut fixture = Fixture::new(None);
+    fixture.terminal.show(&view(State::Listening, 0, 0), NOW);
+    fixture.terminal.show(&view(State::Listening, 9999, 0), NOW);
+    fixture.terminal.print_line("you", "good\x1b[31m morning\u{9b}1m");
+    fixture.terminal.show(&view(State::Thinking, 0, 0), NOW);
+    fixture.terminal.show(&muted(view(State::Thinking, 0, 0)), NOW);
+    assert_eq!(fixture.written(), "listening\nyou: good [31m morning 1m\nthinking\nthinking (muted)\n");
+    drop(fixture.terminal);
+    assert_eq!(fixture.screen.take(), "");
 }
 
 #[test]
 fn log_lines_and_the_live_line_do_not_tear_each_other() {
-    let mut desk = Desk::new(Some(PLAIN));
+    let mut fixture = Fixture::new(Some(PLAIN));
     let log = Screen::default();
-    let mut console = ConsoleLog::new(log.clone(), desk.live.clone());
+    let mut console = ConsoleLog::new(log.clone(), fixture.status_line.clone());
     console.write_all(b"WARN early\n").unwrap();
     assert_eq!(log.take(), "WARN early\n");
-    desk.terminal.set_width(14);
-    desk.terminal.show(&view(State::Idle, 0, 0), NOW);
+    fixture.terminal.set_width(14);
+    fixture.terminal.show(&view(State::Idle, 0, 0), NOW);
     console.write_all(b"WARN something\n").unwrap();
     assert_eq!(log.take(), "\r\x1b[KWARN something\n● idle      ");
-    drop(desk.terminal);
+    drop(fixture.terminal);
     console.write_all(b"WARN late\n").unwrap();
     assert_eq!(log.take(), "WARN late\n");
 }
 
 #[test]
 fn a_reader_that_is_too_slow_misses_lines_and_is_told_and_no_line_is_torn() {
-    let mut desk = Desk::new(None);
-    desk.screen.allow(8);
-    desk.terminal.say("you", "one two three");
-    desk.terminal.say("you", "four");
-    desk.terminal.say("you", "five");
-    assert_eq!(desk.written(), "you: one");
-    desk.screen.allow(usize::MAX);
-    desk.terminal.say("you", "six");
-    assert_eq!(desk.written(), " two three\n(2 lines could not be shown)\nyou: six\n");
+    let mut fixture = Fixture::new(None);
+    fixture.screen.allow(8);
+    fixture.terminal.print_line("you", "one two three");
+    fixture.terminal.print_line("you", "four");
+    fixture.terminal.print_line("you", "five");
+    assert_eq!(fixture.written(), "you: one");
+    fixture.screen.allow(usize::MAX);
+    fixture.terminal.print_line("you", "six");
+    assert_eq!(fixture.written(), " two three\n(2 lines could not be shown)\nyou: six\n");
 }
 
 #[test]
 fn a_reader_that_is_gone_is_no_problem() {
-    let mut desk = Desk::new(Some(PLAIN));
-    desk.screen.close();
-    desk.terminal.show(&view(State::Idle, 0, 0), NOW);
-    desk.terminal.say("you", "hello");
-    desk.terminal.show(&view(State::Thinking, 0, 0), NOW);
-    assert_eq!(desk.written(), "");
+    let mut fixture = Fixture::new(Some(PLAIN));
+    fixture.screen.close();
+    fixture.terminal.show(&view(State::Idle, 0, 0), NOW);
+    fixture.terminal.print_line("you", "hello");
+    fixture.terminal.show(&view(State::Thinking, 0, 0), NOW);
+    assert_eq!(fixture.written(), "");
 }
 
 #[test]
 fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by_a_panic() {
-    let (owner, slave) = terminal();
+    let (controller, slave) = terminal();
     let canonical = || tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO);
     assert!(canonical());
     let mut board = on(&slave, &slave, Some(PLAIN));
     assert!(!canonical());
     assert!(tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ISIG));
-    rustix::io::write(&owner, b" q").unwrap();
-    assert_eq!(touched(&mut board), [InputEvent::Down, InputEvent::Up, InputEvent::Quit]);
+    rustix::io::write(&controller, b" q").unwrap();
+    assert_eq!(read_events(&mut board), [InputEvent::Down, InputEvent::Up, InputEvent::Quit]);
     assert!(board.fd().is_some());
     board.show(&view(State::Idle, 0, 0), NOW);
-    assert_eq!(read(&owner), "\r● idle        mic ░░░░░░░░\x1b[K", "as wide as the terminal, and no echo");
+    assert_eq!(
+        read(&controller),
+        "\r● idle        mic ░░░░░░░░\x1b[K",
+        "as wide as the terminal, and no echo"
+    );
     drop(board);
     assert!(canonical());
-    assert_eq!(read(&owner), "\r\x1b[K");
+    assert_eq!(read(&controller), "\r\x1b[K");
 
     // The release build aborts on panic, so only the hook can help there: the board is not dropped here.
     let board = on(&slave, &slave, Some(PLAIN));
@@ -343,11 +347,11 @@ fn an_input_at_its_end_is_not_offered_again() {
     let mut board = on(&keys, &writer, None);
     rustix::io::write(&typist, b"m").unwrap();
     drop(typist);
-    assert_eq!(touched(&mut board), [InputEvent::Mute]);
+    assert_eq!(read_events(&mut board), [InputEvent::Mute]);
     assert!(board.fd().is_some());
-    assert_eq!(touched(&mut board), []);
+    assert_eq!(read_events(&mut board), []);
     assert!(board.fd().is_none());
-    assert_eq!(touched(&mut board), []);
+    assert_eq!(read_events(&mut board), []);
 }
 
 #[test]
@@ -358,9 +362,12 @@ fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
     let (_reader, writer) = pipe();
     let mut board = on(&file.into(), &writer, None);
     assert!(board.fd().is_some());
-    assert_eq!(touched(&mut board), [InputEvent::Mute, InputEvent::Down, InputEvent::Up, InputEvent::Quit]);
+    assert_eq!(
+        read_events(&mut board),
+        [InputEvent::Mute, InputEvent::Down, InputEvent::Up, InputEvent::Quit]
+    );
     assert!(board.fd().is_some());
-    assert_eq!(touched(&mut board), []);
+    assert_eq!(read_events(&mut board), []);
     assert!(board.fd().is_none());
 }
 
@@ -370,11 +377,11 @@ proptest! {
         width in 0..200u16, state in prop::sample::select(vec![State::Idle, State::Listening, State::Connecting]),
         microphone in any::<u16>(), speaker in any::<u16>(), is_muted in any::<bool>()
     ) {
-        let mut desk = Desk::new(Some(PLAIN));
-        desk.terminal.set_width(width);
-        let seen = view(state, microphone, speaker);
-        desk.terminal.show(&if is_muted { muted(seen) } else { seen }, NOW);
-        let written = desk.written();
+        let mut fixture = Fixture::new(Some(PLAIN));
+        fixture.terminal.set_width(width);
+        let indication = view(state, microphone, speaker);
+        fixture.terminal.show(&if is_muted { muted(indication) } else { indication }, NOW);
+        let written = fixture.written();
         let line = written.trim_start_matches('\r').trim_end_matches("\x1b[K");
         prop_assert!(line.chars().count() < usize::from(width.max(1)), "{width} {line:?}");
         prop_assert!(!line.contains(char::is_control), "{line:?}");
@@ -384,9 +391,9 @@ proptest! {
     fn no_bytes_from_the_keyboard_make_it_panic(
         button in prop::sample::select(vec![SpaceBarMode::Click, SpaceBarMode::Toggle, SpaceBarMode::Hold]), bytes in any::<Vec<u8>>(),
     ) {
-        let found = touches(&mut KeyParser::new(button), &bytes);
-        let downs = found.iter().filter(|touch| **touch == InputEvent::Down).count();
-        let ups = found.iter().filter(|touch| **touch == InputEvent::Up).count();
+        let found = events(&mut KeyParser::new(button), &bytes);
+        let downs = found.iter().filter(|event| **event == InputEvent::Down).count();
+        let ups = found.iter().filter(|event| **event == InputEvent::Up).count();
         prop_assert!(downs - ups <= usize::from(button != SpaceBarMode::Click));
     }
 }
@@ -410,40 +417,40 @@ fn later(view: Indication, ms: u64) -> Indication {
     }
 }
 
-fn touches(keys: &mut KeyParser, bytes: &[u8]) -> Vec<InputEvent> {
-    touches_at(keys, bytes, NOW)
+fn events(keys: &mut KeyParser, bytes: &[u8]) -> Vec<InputEvent> {
+    events_at(keys, bytes, NOW)
 }
 
-fn touches_at(keys: &mut KeyParser, bytes: &[u8], at: Time) -> Vec<InputEvent> {
+fn events_at(keys: &mut KeyParser, bytes: &[u8], at: Time) -> Vec<InputEvent> {
     let mut found = Vec::new();
-    keys.read(bytes, at, |touch| found.push(touch));
+    keys.read(bytes, at, |event| found.push(event));
     found
 }
 
-fn touched(board: &mut Board) -> Vec<InputEvent> {
+fn read_events(board: &mut Board) -> Vec<InputEvent> {
     if let Some(fd) = board.fd() {
         let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
         poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&limit)).unwrap();
     }
     let mut found = Vec::new();
-    board.read_inputs(true, NOW, |touch| found.push(touch));
+    board.read_inputs(true, NOW, |event| found.push(event));
     found
 }
 
-fn on(input: &OwnedFd, output: &OwnedFd, look: Option<TermCaps>) -> Board {
+fn on(input: &OwnedFd, output: &OwnedFd, caps: Option<TermCaps>) -> Board {
     let clone = |fd: &OwnedFd| fd.try_clone().unwrap();
-    Board::on(clone(input), clone(output), look, false, StatusLine::default()).unwrap()
+    Board::on(clone(input), clone(output), caps, false, StatusLine::default()).unwrap()
 }
 
 /// Makes a terminal 40 columns wide: the owner's end and the program's.
 fn terminal() -> (OwnedFd, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let owner = openpt(flags).unwrap();
-    grantpt(&owner).unwrap();
-    unlockpt(&owner).unwrap();
-    let slave = ioctl_tiocgptpeer(&owner, flags).unwrap();
+    let controller = openpt(flags).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let slave = ioctl_tiocgptpeer(&controller, flags).unwrap();
     tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: 40, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    (owner, slave)
+    (controller, slave)
 }
 
 fn pipe() -> (OwnedFd, OwnedFd) {
@@ -458,17 +465,17 @@ fn read(fd: &OwnedFd) -> String {
 }
 
 /// A terminal on a screen.
-struct Desk {
+struct Fixture {
     screen: Screen,
-    live: StatusLine,
+    status_line: StatusLine,
     terminal: Terminal<Screen>,
 }
 
-impl Desk {
-    fn new(look: Option<TermCaps>) -> Self {
-        let (screen, live) = (Screen::default(), StatusLine::default());
-        let terminal = Terminal::new(screen.clone(), look, false, live.clone());
-        Self { screen, live, terminal }
+impl Fixture {
+    fn new(caps: Option<TermCaps>) -> Self {
+        let (screen, status_line) = (Screen::default(), StatusLine::default());
+        let terminal = Terminal::new(screen.clone(), caps, false, status_line.clone());
+        Self { screen, status_line, terminal }
     }
 
     fn written(&self) -> String {
@@ -478,10 +485,10 @@ impl Desk {
 
 /// A screen that can be slow or gone.
 #[derive(Clone, Default)]
-struct Screen(Arc<Mutex<Paper>>);
+struct Screen(Arc<Mutex<ScreenState>>);
 
 #[derive(Default)]
-struct Paper {
+struct ScreenState {
     written: Vec<u8>,
     /// How many more bytes it takes; none means any number.
     room: Option<usize>,
@@ -504,16 +511,16 @@ impl Screen {
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut paper = self.0.lock().unwrap();
-        if paper.is_closed {
+        let mut state = self.0.lock().unwrap();
+        if state.is_closed {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let count = bytes.len().min(paper.room.unwrap_or(usize::MAX));
+        let count = bytes.len().min(state.room.unwrap_or(usize::MAX));
         if count == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        paper.room = paper.room.map(|room| room - count);
-        paper.written.extend_from_slice(&bytes[..count]);
+        state.room = state.room.map(|room| room - count);
+        state.written.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
 

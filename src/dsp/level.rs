@@ -12,7 +12,7 @@ pub fn factor(db: f32) -> f32 {
 }
 
 /// How quiet the lowest volume but silence is, in decibels.
-const QUIETEST_DB: f32 = -50.0;
+const VOLUME_MIN_DB: f32 = -50.0;
 
 /// Returns by what a sample is multiplied at a volume of `percent`, whatever is over 100 counting as 100.
 ///
@@ -21,7 +21,7 @@ const QUIETEST_DB: f32 = -50.0;
 pub fn volume_factor(percent: u8) -> f32 {
     match percent {
         0 => 0.0,
-        1..100 => factor(QUIETEST_DB * f32::from(100 - percent) / 99.0),
+        1..100 => factor(VOLUME_MIN_DB * f32::from(100 - percent) / 99.0),
         100.. => 1.0,
     }
 }
@@ -89,9 +89,9 @@ impl Limiter {
     pub fn run(&mut self, samples: &mut [f32]) {
         for sample in samples {
             self.gain = (self.gain * self.release).min(1.0);
-            let loud = sample.abs();
-            if loud * self.gain > CEILING {
-                self.gain = CEILING / loud;
+            let peak = sample.abs();
+            if peak * self.gain > CEILING {
+                self.gain = CEILING / peak;
             }
             *sample = (*sample * self.gain).clamp(-CEILING, CEILING);
         }
@@ -106,9 +106,9 @@ impl Limiter {
 /// A factor that moves to a new value in a straight line.
 #[derive(Clone, Debug)]
 pub struct Fader {
-    now: f32,
+    current: f32,
     target: f32,
-    left: usize,
+    frames_left: usize,
     ramp_frames: usize,
 }
 
@@ -116,27 +116,27 @@ impl Fader {
     /// Makes one that stands at `factor` and takes `ramp_frames` frames to get anywhere else.
     #[must_use]
     pub fn new(factor: f32, ramp_frames: usize) -> Fader {
-        Fader { now: factor, target: factor, left: 0, ramp_frames: ramp_frames.max(1) }
+        Fader { current: factor, target: factor, frames_left: 0, ramp_frames: ramp_frames.max(1) }
     }
 
     /// Begins to move to `factor`, from wherever it stands.
     pub fn aim(&mut self, factor: f32) {
         if factor.to_bits() != self.target.to_bits() {
-            (self.target, self.left) = (factor, self.ramp_frames);
+            (self.target, self.frames_left) = (factor, self.ramp_frames);
         }
     }
 
     /// Multiplies in place; a factor of 1 changes nothing.
     pub fn run(&mut self, samples: &mut [f32]) {
         for sample in samples {
-            if self.left > 0 {
-                self.now += (self.target - self.now) / self.left as f32;
-                self.left -= 1;
-                if self.left == 0 {
-                    self.now = self.target;
+            if self.frames_left > 0 {
+                self.current += (self.target - self.current) / self.frames_left as f32;
+                self.frames_left -= 1;
+                if self.frames_left == 0 {
+                    self.current = self.target;
                 }
             }
-            *sample *= self.now;
+            *sample *= self.current;
         }
     }
 }

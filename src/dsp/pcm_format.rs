@@ -33,9 +33,9 @@ impl SampleFormat {
             (SampleFormat::S16, &[a, b, ..]) => super::float(i16::from_le_bytes([a, b])),
             // The fourth byte of S24 may hold anything.
             (SampleFormat::S24 | SampleFormat::S24In3, &[a, b, c, ..]) => {
-                whole(i32::from_le_bytes([0, a, b, c]))
+                from_i32(i32::from_le_bytes([0, a, b, c]))
             }
-            (SampleFormat::S32, &[a, b, c, d]) => whole(i32::from_le_bytes([a, b, c, d])),
+            (SampleFormat::S32, &[a, b, c, d]) => from_i32(i32::from_le_bytes([a, b, c, d])),
             (SampleFormat::S16 | SampleFormat::S24 | SampleFormat::S24In3 | SampleFormat::S32, _) => 0.0,
         }
     }
@@ -44,8 +44,8 @@ impl SampleFormat {
     fn write(self, sample: f32, bytes: &mut [u8]) {
         match self {
             SampleFormat::S16 => bytes.copy_from_slice(&super::sample(sample).to_le_bytes()),
-            SampleFormat::S24 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()),
-            SampleFormat::S24In3 => bytes.copy_from_slice(&bits24(sample).to_le_bytes()[..3]),
+            SampleFormat::S24 => bytes.copy_from_slice(&to_i24(sample).to_le_bytes()),
+            SampleFormat::S24In3 => bytes.copy_from_slice(&to_i24(sample).to_le_bytes()[..3]),
             // The cast stays in bounds by itself.
             SampleFormat::S32 => bytes.copy_from_slice(&((sample * SCALE_32).round() as i32).to_le_bytes()),
         }
@@ -66,11 +66,11 @@ impl fmt::Display for SampleFormat {
 const SCALE_32: f32 = 2_147_483_648.0;
 const SCALE_24: f32 = 8_388_608.0;
 
-fn whole(sample: i32) -> f32 {
+fn from_i32(sample: i32) -> f32 {
     sample as f32 / SCALE_32
 }
 
-fn bits24(sample: f32) -> i32 {
+fn to_i24(sample: f32) -> i32 {
     (sample * SCALE_24).round().clamp(-SCALE_24, SCALE_24 - 1.0) as i32
 }
 
@@ -97,7 +97,7 @@ pub struct FrameCodec {
     format: SampleFormat,
     channels: usize,
     /// By channel, whether it counts.
-    picked: Box<[bool]>,
+    selected: Box<[bool]>,
 }
 
 impl FrameCodec {
@@ -105,12 +105,13 @@ impl FrameCodec {
     ///
     /// # Errors
     /// When a chosen channel does not exist.
-    pub fn new(format: SampleFormat, channels: u16, chosen: &[u16]) -> Result<FrameCodec, MissingChannel> {
-        if let Some(&channel) = chosen.iter().find(|channel| **channel >= channels) {
+    pub fn new(format: SampleFormat, channels: u16, selected: &[u16]) -> Result<FrameCodec, MissingChannel> {
+        if let Some(&channel) = selected.iter().find(|channel| **channel >= channels) {
             return Err(MissingChannel { channel, channels });
         }
-        let chosen = (0..channels).map(|channel| chosen.is_empty() || chosen.contains(&channel)).collect();
-        Ok(FrameCodec { format, channels: usize::from(channels), picked: chosen })
+        let selected =
+            (0..channels).map(|channel| selected.is_empty() || selected.contains(&channel)).collect();
+        Ok(FrameCodec { format, channels: usize::from(channels), selected })
     }
 
     /// Returns the bytes of one frame.
@@ -122,16 +123,16 @@ impl FrameCodec {
     /// Mixes the chosen channels of every whole frame in `bytes`, in equal parts, into `mono` and returns
     /// how many frames that was: no more than fit.
     pub fn decode(&self, bytes: &[u8], mono: &mut [f32]) -> usize {
-        let part = 1.0 / self.picked.iter().filter(|chosen| **chosen).count().max(1) as f32;
-        let mut taken = 0;
+        let scale = 1.0 / self.selected.iter().filter(|selected| **selected).count().max(1) as f32;
+        let mut count = 0;
         for (frame, mono) in bytes.chunks_exact(self.bytes().max(1)).zip(mono) {
-            let samples = frame.chunks_exact(self.format.bytes()).zip(&self.picked);
+            let samples = frame.chunks_exact(self.format.bytes()).zip(&self.selected);
             let sum: f32 =
-                samples.filter(|(_, chosen)| **chosen).map(|(sample, _)| self.format.read(sample)).sum();
-            *mono = sum * part;
-            taken += 1;
+                samples.filter(|(_, selected)| **selected).map(|(sample, _)| self.format.read(sample)).sum();
+            *mono = sum * scale;
+            count += 1;
         }
-        taken
+        count
     }
 
     /// Puts every sample of `mono` on the chosen channels of a frame in `bytes`, with silence on the
@@ -139,8 +140,8 @@ impl FrameCodec {
     pub fn encode(&self, mono: &[f32], bytes: &mut [u8]) -> usize {
         let mut written = 0;
         for (frame, mono) in bytes.chunks_exact_mut(self.bytes().max(1)).zip(mono) {
-            for (sample, chosen) in frame.chunks_exact_mut(self.format.bytes()).zip(&self.picked) {
-                self.format.write(if *chosen { *mono } else { 0.0 }, sample);
+            for (sample, selected) in frame.chunks_exact_mut(self.format.bytes()).zip(&self.selected) {
+                self.format.write(if *selected { *mono } else { 0.0 }, sample);
             }
             written += frame.len();
         }

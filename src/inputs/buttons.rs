@@ -14,31 +14,31 @@ use super::gpio::edges;
 use super::gpio::edges::WatchedLine;
 use super::mute_switch::MuteSwitch;
 use super::poll::{InputPoll, InputSource};
-use super::simulated::{ButtonEdge, EDGES, SimulatedButtons};
+use super::simulated::{ButtonEdge, EDGES_MAX, SimulatedButtons};
 use super::timestamp::ClockOffset;
 use crate::config::{ButtonConfig, ButtonKind, ButtonSource};
 use crate::inputs::InputEvent;
 use crate::model::Time;
 
 /// How often a device that was unplugged is looked for.
-const SEARCH: Duration = Duration::from_secs(2);
+const RESCAN_INTERVAL: Duration = Duration::from_secs(2);
 /// The least time between two lines about the same button's faults.
-const QUIET: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// All buttons and switches.
 #[derive(Default)]
 pub(crate) struct Buttons {
-    all: Vec<ButtonState>,
+    states: Vec<ButtonState>,
     lines: Vec<EdgeLine>,
     keyboards: Vec<Keyboard>,
     /// Where edges come from that no kernel makes.
     simulated: Option<Receiver<ButtonEdge>>,
     /// When a device that was unplugged is looked for the next time.
-    search: Option<Time>,
+    next_rescan: Option<Time>,
     /// What the mute switches last said together.
-    switched: Option<bool>,
+    last_mute_switch: Option<bool>,
     /// Whether any was last said to be broken.
-    broken: bool,
+    last_fault: bool,
 }
 
 /// A line and which of the buttons it is.
@@ -46,7 +46,7 @@ struct EdgeLine {
     line: WatchedLine,
     button: usize,
     /// It chatters, so it wakes nobody and is looked at when it may have come to rest.
-    is_aside: bool,
+    is_unpolled: bool,
 }
 
 /// One button, wherever it is wired.
@@ -64,7 +64,7 @@ enum ButtonLogic {
 
 impl Buttons {
     /// Opens `wanted`, and has `hub` wait for them.
-    pub(crate) fn open(wanted: &[ButtonConfig], hub: &InputPoll) -> Result<Self, InputError> {
+    pub(crate) fn open(wanted: &[ButtonConfig], poll: &InputPoll) -> Result<Self, InputError> {
         let mut buttons = Self::default();
         for (index, button) in wanted.iter().enumerate() {
             let user = format!("the button {}", button.name);
@@ -72,8 +72,8 @@ impl Buttons {
             match &button.source {
                 ButtonSource::Line { line, active_low, bias, debounce } => {
                     let (line, active) = WatchedLine::open(&user, line, *active_low, *bias, *debounce)?;
-                    hub.add(&line, InputSource::Button).map_err(InputError::Wait)?;
-                    buttons.lines.push(EdgeLine { line, button: index, is_aside: false });
+                    poll.add(&line, InputSource::Button).map_err(InputError::Wait)?;
+                    buttons.lines.push(EdgeLine { line, button: index, is_unpolled: false });
                     level = active;
                 }
                 ButtonSource::Key { device, code } => {
@@ -85,21 +85,21 @@ impl Buttons {
                     }
                 }
             }
-            buttons.all.push(ButtonState::new(button, level));
+            buttons.states.push(ButtonState::new(button, level));
         }
         for keyboard in &buttons.keyboards {
-            read_levels(&mut buttons.all, keyboard, hub).map_err(InputError::Wait)?;
+            read_levels(&mut buttons.states, keyboard, poll).map_err(InputError::Wait)?;
         }
         // Where a switch stands at the start is asked for; only its moving is news.
-        buttons.switched = buttons.mute_switch();
+        buttons.last_mute_switch = buttons.mute_switch();
         Ok(buttons)
     }
 
     /// Makes buttons that are wired to the returned fingers, whatever place they name.
     pub(crate) fn simulated(wanted: &[ButtonConfig]) -> (Self, SimulatedButtons) {
-        let (touching, touched) = sync_channel(EDGES);
-        let all = wanted.iter().map(|button| ButtonState::new(button, false)).collect();
-        (Self { all, simulated: Some(touched), ..Self::default() }, SimulatedButtons(touching))
+        let (edge_tx, edge_rx) = sync_channel(EDGES_MAX);
+        let states = wanted.iter().map(|button| ButtonState::new(button, false)).collect();
+        (Self { states, simulated: Some(edge_rx), ..Self::default() }, SimulatedButtons(edge_tx))
     }
 
     pub(crate) fn are_simulated(&self) -> bool {
@@ -113,7 +113,7 @@ impl Buttons {
 
     /// Tells whether a switch cuts the microphone off; none where there is no switch.
     pub(crate) fn mute_switch(&self) -> Option<bool> {
-        let switches = self.all.iter().filter_map(|held| match &held.logic {
+        let switches = self.states.iter().filter_map(|state| match &state.logic {
             ButtonLogic::Push(_) => None,
             ButtonLogic::Switch(switch) => Some(switch.is_on()),
         });
@@ -122,68 +122,70 @@ impl Buttons {
 
     /// Names the time at which [`expire`](Self::expire) has something to do.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let senses = self.all.iter().filter_map(|held| held.logic.deadline());
-        senses.chain(self.search).min()
+        let deadlines = self.states.iter().filter_map(|state| state.logic.deadline());
+        deadlines.chain(self.next_rescan).min()
     }
 
     /// Reads everything that has come, and reports what it means.
-    pub(crate) fn read(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
-        let stamps = ClockOffset::read(now);
-        let all = &mut self.all;
+    pub(crate) fn read(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
+        let clock = ClockOffset::read(now);
+        let states = &mut self.states;
         for ButtonEdge { button, down, at } in self.simulated.iter().flat_map(Receiver::try_iter) {
-            if let Some(held) = all.get_mut(button) {
-                held.logic.edge(down, at, each);
+            if let Some(state) = states.get_mut(button) {
+                state.logic.edge(down, at, emit);
             }
         }
-        self.lines.retain_mut(|wire| wire.read(&mut all[wire.button], &stamps, each));
+        self.lines.retain_mut(|edge_line| edge_line.read(&mut states[edge_line.button], &clock, emit));
         for keyboard in &mut self.keyboards {
-            match keyboard.read(&stamps, |button, down, at| all[button].logic.edge(down, at, each)) {
+            match keyboard.read(&clock, |button, down, at| states[button].logic.edge(down, at, emit)) {
                 device::DeviceRead::All => {}
-                device::DeviceRead::Lost => log::debug!("events of {:?} were lost", keyboard.name()),
-                device::DeviceRead::Gone => {
+                device::DeviceRead::EventsLost => log::debug!("events of {:?} were lost", keyboard.name()),
+                device::DeviceRead::Disconnected => {
                     log::warn!("{:?} is unplugged; its buttons work again when it returns", keyboard.name());
                     keyboard.lose();
-                    keyboard.buttons().for_each(|button| all[button].lose(each));
-                    self.search.get_or_insert(now + SEARCH);
+                    keyboard.buttons().for_each(|button| states[button].lose(emit));
+                    self.next_rescan.get_or_insert(now + RESCAN_INTERVAL);
                 }
             }
         }
     }
 
     /// Reports what the passing of time means; what has come must have been read before.
-    pub(crate) fn expire(&mut self, hub: &InputPoll, now: Time, each: &mut impl FnMut(InputEvent)) {
-        if self.lines.iter().any(|wire| wire.is_aside) && self.deadline().is_some_and(|due| now >= due) {
-            self.read(now, each);
+    pub(crate) fn expire(&mut self, poll: &InputPoll, now: Time, emit: &mut impl FnMut(InputEvent)) {
+        if self.lines.iter().any(|edge_line| edge_line.is_unpolled)
+            && self.deadline().is_some_and(|due| now >= due)
+        {
+            self.read(now, emit);
         }
-        for held in &mut self.all {
-            held.logic.expire(now, each);
-            if let Some(fault) = held.logic.take_fault() {
-                held.log(&fault.to_string(), now);
+        for state in &mut self.states {
+            state.logic.expire(now, emit);
+            if let Some(fault) = state.logic.take_fault() {
+                state.log(&fault.to_string(), now);
             }
         }
-        for wire in &mut self.lines {
-            wire.settle(self.all[wire.button].logic.chatters(), hub);
+        for edge_line in &mut self.lines {
+            edge_line.update_polling(self.states[edge_line.button].logic.chatters(), poll);
         }
-        if self.search.is_some_and(|at| now >= at) {
-            self.search = self.rescan(hub).then_some(now + SEARCH);
+        if self.next_rescan.is_some_and(|at| now >= at) {
+            self.next_rescan = self.rescan(poll).then_some(now + RESCAN_INTERVAL);
         }
-        let switched = self.mute_switch();
-        if switched != self.switched {
-            self.switched = switched;
-            switched.into_iter().for_each(|on| each(InputEvent::MuteSwitch(on)));
+        let mute_switch = self.mute_switch();
+        if mute_switch != self.last_mute_switch {
+            self.last_mute_switch = mute_switch;
+            mute_switch.into_iter().for_each(|on| emit(InputEvent::MuteSwitch(on)));
         }
-        let broken = self.all.iter().any(|held| held.logic.is_broken());
-        if broken != self.broken {
-            self.broken = broken;
-            each(InputEvent::ButtonFault(broken));
+        let faulty = self.states.iter().any(|state| state.logic.is_faulty());
+        if faulty != self.last_fault {
+            self.last_fault = faulty;
+            emit(InputEvent::ButtonFault(faulty));
         }
     }
 
     /// Looks for what was unplugged, and tells whether anything is still missing.
-    fn rescan(&mut self, hub: &InputPoll) -> bool {
+    fn rescan(&mut self, poll: &InputPoll) -> bool {
         let mut missing = false;
         for keyboard in self.keyboards.iter_mut().filter(|keyboard| keyboard.fd().is_none()) {
-            let found = keyboard.search().is_ok() && read_levels(&mut self.all, keyboard, hub).is_ok();
+            let found = keyboard.search().is_ok() && read_levels(&mut self.states, keyboard, poll).is_ok();
             if found {
                 log::info!("{:?} is back", keyboard.name());
             } else {
@@ -199,18 +201,20 @@ impl EdgeLine {
     /// Reports what its edges mean, and tells whether it is still there.
     fn read(
         &mut self,
-        held: &mut ButtonState,
-        stamps: &ClockOffset,
-        each: &mut impl FnMut(InputEvent),
+        state: &mut ButtonState,
+        clock: &ClockOffset,
+        emit: &mut impl FnMut(InputEvent),
     ) -> bool {
-        match self.line.read(stamps, |down, at| held.logic.edge(down, at, each)) {
+        match self.line.read(clock, |down, at| state.logic.edge(down, at, emit)) {
             edges::LineRead::All => {}
             // Of one that chatters nobody misses any.
-            edges::LineRead::Lost(_) if self.is_aside => {}
-            edges::LineRead::Lost(count) => held.log(&format!("lost {count} of its edges"), stamps.now()),
-            edges::LineRead::Gone => {
-                held.lose(each);
-                log::error!("the button {} is gone: its GPIO chip was removed", held.name);
+            edges::LineRead::EdgesLost(_) if self.is_unpolled => {}
+            edges::LineRead::EdgesLost(count) => {
+                state.log(&format!("lost {count} of its edges"), clock.now())
+            }
+            edges::LineRead::Disconnected => {
+                state.lose(emit);
+                log::error!("the button {} is gone: its GPIO chip was removed", state.name);
                 return false;
             }
         }
@@ -218,23 +222,23 @@ impl EdgeLine {
     }
 
     /// Is waited for unless it chatters.
-    fn settle(&mut self, chatters: bool, hub: &InputPoll) {
-        if chatters && !self.is_aside {
-            hub.remove(&self.line);
-            self.is_aside = true;
-        } else if !chatters && self.is_aside {
+    fn update_polling(&mut self, chatters: bool, poll: &InputPoll) {
+        if chatters && !self.is_unpolled {
+            poll.remove(&self.line);
+            self.is_unpolled = true;
+        } else if !chatters && self.is_unpolled {
             // What has come meanwhile is readable then. What fails is tried again in the next turn.
-            self.is_aside = hub.add(&self.line, InputSource::Button).is_err();
+            self.is_unpolled = poll.add(&self.line, InputSource::Button).is_err();
         }
     }
 }
 
 /// Begins waiting for a device, whose keys may be down already.
-fn read_levels(all: &mut [ButtonState], keyboard: &Keyboard, hub: &InputPoll) -> std::io::Result<()> {
+fn read_levels(states: &mut [ButtonState], keyboard: &Keyboard, poll: &InputPoll) -> std::io::Result<()> {
     if let Some(fd) = keyboard.fd() {
-        hub.add(fd, InputSource::Button)?;
+        poll.add(fd, InputSource::Button)?;
     }
-    keyboard.levels(|button, down| all[button].begin(down))
+    keyboard.levels(|button, down| states[button].reset(down))
 }
 
 /// Gives the keys of all buttons that are on the input device `name`.
@@ -254,20 +258,20 @@ impl ButtonState {
         Self { name, logic: ButtonLogic::new(&kind, level), kind, logged_at: None }
     }
 
-    fn begin(&mut self, level: bool) {
+    fn reset(&mut self, level: bool) {
         self.logic = ButtonLogic::new(&self.kind, level);
     }
 
     /// A switch that is gone stays as it was: nobody has switched it.
-    fn lose(&mut self, each: &mut impl FnMut(InputEvent)) {
+    fn lose(&mut self, emit: &mut impl FnMut(InputEvent)) {
         match &mut self.logic {
-            ButtonLogic::Push(gesture) => gesture.lose(each),
+            ButtonLogic::Push(gesture) => gesture.disconnect(emit),
             ButtonLogic::Switch(_) => {}
         }
     }
 
     fn log(&mut self, what: &str, now: Time) {
-        if self.logged_at.is_none_or(|told_at| now >= told_at + QUIET) {
+        if self.logged_at.is_none_or(|logged_at| now >= logged_at + LOG_INTERVAL) {
             self.logged_at = Some(now);
             log::warn!("the button {} {what}", self.name);
         }
@@ -277,20 +281,20 @@ impl ButtonState {
 impl ButtonLogic {
     fn new(kind: &ButtonKind, level: bool) -> Self {
         match kind {
-            ButtonKind::Push(does) if level => Self::Push(Gesture::pressed_at_start(does)),
-            ButtonKind::Push(does) => Self::Push(Gesture::new(does)),
+            ButtonKind::Push(bindings) if level => Self::Push(Gesture::pressed_at_start(bindings)),
+            ButtonKind::Push(bindings) => Self::Push(Gesture::new(bindings)),
             ButtonKind::MuteSwitch => Self::Switch(MuteSwitch::new(level)),
         }
     }
 
-    fn edge(&mut self, down: bool, at: Time, each: &mut impl FnMut(InputEvent)) {
+    fn edge(&mut self, down: bool, at: Time, emit: &mut impl FnMut(InputEvent)) {
         match self {
-            Self::Push(gesture) => gesture.edge(down, at, each),
+            Self::Push(gesture) => gesture.edge(down, at, emit),
             Self::Switch(switch) => switch.edge(down, at),
         }
     }
 
-    fn is_broken(&self) -> bool {
+    fn is_faulty(&self) -> bool {
         match self {
             Self::Push(gesture) => gesture.is_ignored(),
             Self::Switch(switch) => switch.chatters(),
@@ -304,9 +308,9 @@ impl ButtonLogic {
         }
     }
 
-    fn expire(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
+    fn expire(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
         match self {
-            Self::Push(gesture) => gesture.expire(now, each),
+            Self::Push(gesture) => gesture.expire(now, emit),
             Self::Switch(switch) => switch.expire(now),
         }
     }

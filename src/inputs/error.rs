@@ -83,9 +83,9 @@ impl LineError {
 
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, line, problem: trouble } = self;
+        let Self { user, line, problem } = self;
         write!(f, "{user} is on GPIO {line}, ")?;
-        match trouble {
+        match problem {
             LineProblem::NoGpio => {
                 write!(
                     f,
@@ -99,11 +99,11 @@ impl fmt::Display for LineError {
                 let chips = chips.join(", ");
                 match similar(name, names).as_slice() {
                     [] => write!(f, "but no line has that name on {chips}{}", Examples(names)),
-                    meant => {
+                    similar_names => {
                         write!(
                             f,
                             "but no line has that name on {chips}; did you mean {}?",
-                            meant.join(" or ")
+                            similar_names.join(" or ")
                         )
                     }
                 }
@@ -129,12 +129,12 @@ impl fmt::Display for LineError {
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, key, device, problem: trouble } = self;
+        let Self { user, key, device, problem } = self;
         match device {
             Some(device) => write!(f, "{user} is the key {key} of the input device {device:?}, ")?,
             None => write!(f, "{user} is the key {key}, ")?,
         }
-        match (trouble, device) {
+        match (problem, device) {
             (KeyProblem::NoInput, _) => {
                 write!(f, "but there is no input device (no /dev/input/event*); is it plugged in?")
             }
@@ -153,11 +153,11 @@ impl fmt::Display for KeyError {
     }
 }
 
-fn forbidden(f: &mut fmt::Formatter<'_>, path: &std::path::Path, done: &str, group: &str) -> fmt::Result {
+fn forbidden(f: &mut fmt::Formatter<'_>, path: &std::path::Path, action: &str, group: &str) -> fmt::Result {
     let path = path.display();
     write!(
         f,
-        "but {path} may not be {done}: add the user that runs mynah to the group {group} \
+        "but {path} may not be {action}: add the user that runs mynah to the group {group} \
          (`sudo usermod -aG {group} USER`, then log in again)"
     )
 }

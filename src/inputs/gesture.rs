@@ -13,14 +13,14 @@ use crate::inputs::InputEvent;
 use crate::model::Time;
 
 /// A second press is a double if it begins within so long of the first one's beginning.
-const DOUBLE: Duration = Duration::from_millis(400);
+const DOUBLE_MAX: Duration = Duration::from_millis(400);
 /// A volume button that is held goes on after this, and then again and again.
 const FIRST_REPEAT: Duration = Duration::from_millis(500);
 const REPEAT: Duration = Duration::from_millis(200);
 /// A button held for so long beyond everything that holding it can mean is stuck.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// The same where holding can mean talking: no owner talks for longer in one breath.
-const STUCK_TALK: Duration = Duration::from_secs(5 * 60);
+const STUCK_TALK_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// One push button being watched.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub enum ButtonFault {
 enum GestureState {
     Up,
     /// Up after a press that a second one may make a double until then.
-    Once {
+    AwaitSecond {
         until: Time,
     },
     Down(HeldPress),
@@ -57,9 +57,9 @@ enum GestureState {
 impl Gesture {
     /// Begins watching a button that does this and is up.
     #[must_use]
-    pub fn new(does: &ButtonBindings) -> Self {
+    pub fn new(bindings: &ButtonBindings) -> Self {
         Self {
-            bindings: does.clone(),
+            bindings: bindings.clone(),
             debouncer: Debouncer::new(false),
             state: GestureState::Up,
             fault: None,
@@ -68,16 +68,16 @@ impl Gesture {
 
     /// Begins watching a button that is down already: it means nothing until it is let go.
     #[must_use]
-    pub fn pressed_at_start(does: &ButtonBindings) -> Self {
+    pub fn pressed_at_start(bindings: &ButtonBindings) -> Self {
         let (debouncer, fault) = (Debouncer::new(true), Some(ButtonFault::HeldAtStart));
-        Self { bindings: does.clone(), debouncer, state: GestureState::Ignored, fault }
+        Self { bindings: bindings.clone(), debouncer, state: GestureState::Ignored, fault }
     }
 
     /// Takes in that the button went down or came up at `at`, and reports what that means.
-    pub fn edge(&mut self, down: bool, at: Time, mut each: impl FnMut(InputEvent)) {
-        self.expire(at, &mut each);
+    pub fn edge(&mut self, down: bool, at: Time, mut emit: impl FnMut(InputEvent)) {
+        self.expire(at, &mut emit);
         if let Some(change) = self.debouncer.edge(down, at) {
-            self.change(change, at, &mut each);
+            self.change(change, at, &mut emit);
         }
     }
 
@@ -86,27 +86,27 @@ impl Gesture {
     pub fn deadline(&self) -> Option<Time> {
         let own = match &self.state {
             GestureState::Up | GestureState::Ignored => None,
-            GestureState::Once { until } => Some(*until),
-            GestureState::Down(hold) => Some(hold.first().0),
+            GestureState::AwaitSecond { until } => Some(*until),
+            GestureState::Down(press) => Some(press.next_timer().0),
         };
         [own, self.debouncer.deadline()].into_iter().flatten().min()
     }
 
     /// Reports what the passing of time means. Every edge until `now` must have been told before.
-    pub fn expire(&mut self, now: Time, mut each: impl FnMut(InputEvent)) {
+    pub fn expire(&mut self, now: Time, mut emit: impl FnMut(InputEvent)) {
         while let Some(due) = self.deadline().filter(|due| now >= *due) {
             if let Some(change) = self.debouncer.expire(due) {
-                self.change(change, due, &mut each);
+                self.change(change, due, &mut emit);
             } else {
-                self.pass(now, &mut each);
+                self.fire(now, &mut emit);
             }
         }
     }
 
     /// Lets the button up because nobody can tell any more whether it is down.
-    pub fn lose(&mut self, mut each: impl FnMut(InputEvent)) {
-        if let GestureState::Down(hold) = &mut self.state {
-            hold.let_go(&mut each);
+    pub fn disconnect(&mut self, mut emit: impl FnMut(InputEvent)) {
+        if let GestureState::Down(press) = &mut self.state {
+            press.release(&mut emit);
         }
         self.debouncer = Debouncer::new(false);
         self.state = GestureState::Up;
@@ -128,18 +128,20 @@ impl Gesture {
         self.fault.take()
     }
 
-    fn change(&mut self, change: Debounced, at: Time, each: &mut impl FnMut(InputEvent)) {
+    fn change(&mut self, change: Debounced, at: Time, emit: &mut impl FnMut(InputEvent)) {
         let state = std::mem::replace(&mut self.state, GestureState::Up);
         self.state = match (change, state) {
-            (Debounced::Edge(true), GestureState::Up) => self.down(None, at, each),
-            (Debounced::Edge(true), GestureState::Once { .. }) => self.down(self.bindings.double, at, each),
+            (Debounced::Edge(true), GestureState::Up) => self.down(None, at, emit),
+            (Debounced::Edge(true), GestureState::AwaitSecond { .. }) => {
+                self.down(self.bindings.double, at, emit)
+            }
             (Debounced::Edge(true), state @ (GestureState::Down(_) | GestureState::Ignored)) => state,
-            (Debounced::Edge(false), GestureState::Down(hold)) => self.up(hold, at, each),
-            (Debounced::Edge(false), state @ (GestureState::Up | GestureState::Once { .. })) => state,
+            (Debounced::Edge(false), GestureState::Down(press)) => self.up(press, at, emit),
+            (Debounced::Edge(false), state @ (GestureState::Up | GestureState::AwaitSecond { .. })) => state,
             (Debounced::Edge(false), GestureState::Ignored) => GestureState::Up,
             (Debounced::Chatter, state) => {
-                if let GestureState::Down(mut hold) = state {
-                    hold.let_go(each);
+                if let GestureState::Down(mut press) = state {
+                    press.release(emit);
                 }
                 self.fault = Some(ButtonFault::Chatters);
                 GestureState::Ignored
@@ -153,49 +155,49 @@ impl Gesture {
         &self,
         double: Option<ButtonAction>,
         at: Time,
-        each: &mut impl FnMut(InputEvent),
+        emit: &mut impl FnMut(InputEvent),
     ) -> GestureState {
-        let mut hold = HeldPress::new(&self.bindings, double.is_some(), at);
-        if let Some(deed) = double.or(self.bindings.press) {
-            hold.tell(deed, each);
+        let mut press = HeldPress::new(&self.bindings, double.is_some(), at);
+        if let Some(action) = double.or(self.bindings.press) {
+            press.emit_action(action, emit);
         }
-        GestureState::Down(hold)
+        GestureState::Down(press)
     }
 
-    fn up(&self, mut hold: HeldPress, at: Time, each: &mut impl FnMut(InputEvent)) -> GestureState {
-        hold.let_go(each);
-        let until = hold.since + DOUBLE;
-        if !hold.is_plain {
+    fn up(&self, mut press: HeldPress, at: Time, emit: &mut impl FnMut(InputEvent)) -> GestureState {
+        press.release(emit);
+        let until = press.since + DOUBLE_MAX;
+        if !press.may_be_short {
             return GestureState::Up;
         }
         if self.bindings.double.is_some() && at < until {
-            return GestureState::Once { until };
+            return GestureState::AwaitSecond { until };
         }
-        self.short(each);
+        self.emit_short(emit);
         GestureState::Up
     }
 
-    fn short(&self, each: &mut impl FnMut(InputEvent)) {
-        if let Some(deed) = self.bindings.short {
-            let mut talks = false;
-            tell(deed, &mut talks, each);
-            if talks {
-                each(InputEvent::Up);
+    fn emit_short(&self, emit: &mut impl FnMut(InputEvent)) {
+        if let Some(action) = self.bindings.short {
+            let mut is_talking = false;
+            emit_action(action, &mut is_talking, emit);
+            if is_talking {
+                emit(InputEvent::Up);
             }
         }
     }
 
     /// Does what is due first.
-    fn pass(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
+    fn fire(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
         match &mut self.state {
             GestureState::Up | GestureState::Ignored => {}
-            GestureState::Once { .. } => {
+            GestureState::AwaitSecond { .. } => {
                 self.state = GestureState::Up;
-                self.short(each);
+                self.emit_short(emit);
             }
-            GestureState::Down(hold) => {
-                if hold.pass(&self.bindings, now, each) == GestureTimer::Stuck {
-                    hold.let_go(each);
+            GestureState::Down(press) => {
+                if press.fire(&self.bindings, now, emit) == GestureTimer::Stuck {
+                    press.release(emit);
                     self.fault = Some(ButtonFault::Stuck);
                     self.state = GestureState::Ignored;
                 }
@@ -209,9 +211,9 @@ impl Gesture {
 struct HeldPress {
     since: Time,
     /// The talk button has been told down and not up.
-    talks: bool,
+    is_talking: bool,
     /// It has not been anything but a press yet.
-    is_plain: bool,
+    may_be_short: bool,
     long: Option<Time>,
     warning: Option<Time>,
     /// Only once it has been warned of.
@@ -236,74 +238,81 @@ enum GestureTimer {
 }
 
 impl HeldPress {
-    fn new(does: &ButtonBindings, is_double: bool, since: Time) -> Self {
-        let long = does.long.map(|(_, after)| after).filter(|_| !is_double);
-        let holding = [long, does.reset.map(|reset| reset.act_after)].into_iter().flatten().max();
-        let repeated = match (does.press, does.short) {
-            _ if is_double || holding.is_some() => None,
-            (Some(deed), _) | (None, Some(deed)) => Some(deed).filter(|deed| is_volume_step(*deed)),
+    fn new(bindings: &ButtonBindings, is_double: bool, since: Time) -> Self {
+        let long = bindings.long.map(|(_, after)| after).filter(|_| !is_double);
+        let longest_hold = [long, bindings.reset.map(|reset| reset.act_after)].into_iter().flatten().max();
+        let repeat_action = match (bindings.press, bindings.short) {
+            _ if is_double || longest_hold.is_some() => None,
+            (Some(action), _) | (None, Some(action)) => Some(action).filter(|action| is_volume_step(*action)),
             (None, None) => None,
         };
         let talk = Some(ButtonAction::Talk);
-        let can_talk = does.press == talk || does.double == talk || does.long.map(|(deed, _)| deed) == talk;
-        let patience = if can_talk { STUCK_TALK } else { STUCK };
+        let can_talk = bindings.press == talk
+            || bindings.double == talk
+            || bindings.long.map(|(action, _)| action) == talk;
+        let stuck_after = if can_talk { STUCK_TALK_AFTER } else { STUCK_AFTER };
         Self {
             since,
-            talks: false,
-            is_plain: !is_double,
+            is_talking: false,
+            may_be_short: !is_double,
             long: long.map(|after| since + after),
-            warning: does.reset.map(|reset| since + reset.warn_after),
+            warning: bindings.reset.map(|reset| since + reset.warn_after),
             reset: None,
-            repeat: repeated.map(|deed| (deed, since + FIRST_REPEAT)),
-            stuck: since + holding.unwrap_or_default() + patience,
+            repeat: repeat_action.map(|action| (action, since + FIRST_REPEAT)),
+            stuck: since + longest_hold.unwrap_or_default() + stuck_after,
         }
     }
 
-    fn first(&self) -> (Time, GestureTimer) {
+    fn next_timer(&self) -> (Time, GestureTimer) {
         let timers = [
             self.long.map(|at| (at, GestureTimer::Long)),
             self.warning.map(|at| (at, GestureTimer::Warning)),
             self.reset.map(|at| (at, GestureTimer::Reset)),
             self.repeat.map(|(_, at)| (at, GestureTimer::Repeat)),
         ];
-        timers.into_iter().flatten().fold((self.stuck, GestureTimer::Stuck), |first, timer| {
-            if timer.0 < first.0 { timer } else { first }
+        timers.into_iter().flatten().fold((self.stuck, GestureTimer::Stuck), |next_timer, timer| {
+            if timer.0 < next_timer.0 { timer } else { next_timer }
         })
     }
 
     /// Does what is due first, and tells what it was.
-    fn pass(&mut self, does: &ButtonBindings, now: Time, each: &mut impl FnMut(InputEvent)) -> GestureTimer {
-        let (_, timer) = self.first();
+    fn fire(
+        &mut self,
+        bindings: &ButtonBindings,
+        now: Time,
+        emit: &mut impl FnMut(InputEvent),
+    ) -> GestureTimer {
+        let (_, timer) = self.next_timer();
         match timer {
             GestureTimer::Long => {
                 self.long = None;
-                self.is_plain = false;
-                if let Some((deed, _)) = does.long {
-                    self.tell(deed, each);
-                    self.repeat =
-                        (is_volume_step(deed) && does.reset.is_none()).then_some((deed, now + REPEAT));
+                self.may_be_short = false;
+                if let Some((action, _)) = bindings.long {
+                    self.emit_action(action, emit);
+                    self.repeat = (is_volume_step(action) && bindings.reset.is_none())
+                        .then_some((action, now + REPEAT));
                 }
             }
             GestureTimer::Warning => {
                 self.warning = None;
-                self.is_plain = false;
-                if let Some(reset) = does.reset {
+                self.may_be_short = false;
+                if let Some(reset) = bindings.reset {
                     // The whole warning must be seen, however late it comes.
                     let left = reset.act_after.saturating_sub(reset.warn_after);
-                    each(InputEvent::ResetNear(left));
+                    emit(InputEvent::ResetNear(left));
                     self.reset = Some(now + left);
-                    self.stuck = self.stuck.max(now + left + STUCK);
+                    self.stuck = self.stuck.max(now + left + STUCK_AFTER);
                 }
             }
             GestureTimer::Reset => {
                 self.reset = None;
-                each(InputEvent::Reset);
+                emit(InputEvent::Reset);
             }
             GestureTimer::Repeat => {
-                if let Some((deed, at)) = &mut self.repeat {
-                    self.is_plain = false;
+                if let Some((action, at)) = &mut self.repeat {
+                    self.may_be_short = false;
                     *at = now + REPEAT;
-                    tell(*deed, &mut self.talks, each);
+                    emit_action(*action, &mut self.is_talking, emit);
                 }
             }
             GestureTimer::Stuck => {}
@@ -311,42 +320,42 @@ impl HeldPress {
         timer
     }
 
-    fn tell(&mut self, deed: ButtonAction, each: &mut impl FnMut(InputEvent)) {
-        tell(deed, &mut self.talks, each);
+    fn emit_action(&mut self, action: ButtonAction, emit: &mut impl FnMut(InputEvent)) {
+        emit_action(action, &mut self.is_talking, emit);
     }
 
-    fn let_go(&mut self, each: &mut impl FnMut(InputEvent)) {
-        if std::mem::take(&mut self.talks) {
-            each(InputEvent::Up);
+    fn release(&mut self, emit: &mut impl FnMut(InputEvent)) {
+        if std::mem::take(&mut self.is_talking) {
+            emit(InputEvent::Up);
         }
         if self.reset.take().is_some() {
-            each(InputEvent::ResetOff);
+            emit(InputEvent::ResetOff);
         }
     }
 }
 
 /// Tells of `deed`; `talks` is whether the talk button is down.
-fn tell(deed: ButtonAction, talks: &mut bool, each: &mut impl FnMut(InputEvent)) {
-    match deed {
-        ButtonAction::Talk if *talks => {}
+fn emit_action(action: ButtonAction, is_talking: &mut bool, emit: &mut impl FnMut(InputEvent)) {
+    match action {
+        ButtonAction::Talk if *is_talking => {}
         ButtonAction::Talk => {
-            *talks = true;
-            each(InputEvent::Down);
+            *is_talking = true;
+            emit(InputEvent::Down);
         }
         ButtonAction::Mute => {
-            each(InputEvent::Mute);
+            emit(InputEvent::Mute);
             // After it, so that what was said while the button was on its way to mute ends unanswered.
-            if std::mem::take(talks) {
-                each(InputEvent::Up);
+            if std::mem::take(is_talking) {
+                emit(InputEvent::Up);
             }
         }
-        ButtonAction::VolumeUp => each(InputEvent::VolumeUp),
-        ButtonAction::VolumeDown => each(InputEvent::VolumeDown),
+        ButtonAction::VolumeUp => emit(InputEvent::VolumeUp),
+        ButtonAction::VolumeDown => emit(InputEvent::VolumeDown),
     }
 }
 
-fn is_volume_step(deed: ButtonAction) -> bool {
-    match deed {
+fn is_volume_step(action: ButtonAction) -> bool {
+    match action {
         ButtonAction::VolumeUp | ButtonAction::VolumeDown => true,
         ButtonAction::Talk | ButtonAction::Mute => false,
     }

@@ -54,10 +54,10 @@ impl InputPoll {
     }
 
     pub(crate) fn readable(&self) -> ReadyInputs {
-        let mut room = [MaybeUninit::<Event>::uninit(); EVENTS_MAX];
+        let mut buffer = [MaybeUninit::<Event>::uninit(); EVENTS_MAX];
         let mut readable = ReadyInputs::default();
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        if let Ok((events, _)) = epoll::wait(&self.0, &mut room, Some(&at_once)) {
+        let no_wait = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if let Ok((events, _)) = epoll::wait(&self.0, &mut buffer, Some(&no_wait)) {
             for event in events {
                 let data = event.data;
                 if data.u64() == InputSource::Terminal as u64 {

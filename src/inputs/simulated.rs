@@ -11,7 +11,7 @@ use crate::model::Time;
 pub struct SimulatedButtons(pub(crate) SyncSender<ButtonEdge>);
 
 /// Edges that wait for the session to look. Beyond that the newest is not felt.
-pub(crate) const EDGES: usize = 64;
+pub(crate) const EDGES_MAX: usize = 64;
 
 /// A button that went down or came up.
 #[derive(Clone, Copy, Debug)]

@@ -50,9 +50,9 @@ impl LedProblem {
 
 impl fmt::Display for LedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { led: lamp, problem: trouble } = self;
-        write!(f, "the light {lamp} ")?;
-        match trouble {
+        let Self { led, problem } = self;
+        write!(f, "the light {led} ")?;
+        match problem {
             LedProblem::NoSpi(path) => write!(
                 f,
                 "is on {}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine",

@@ -6,11 +6,11 @@
 /// is lit never goes dark, and green stays green, at the lowest brightness too.
 #[must_use]
 pub fn gamma_correct(rgb: [u8; 3], brightness: u8, full: u32) -> [u32; 3] {
-    const WHOLE: u64 = 255 * 255 * 255;
-    let most = rgb.into_iter().max().unwrap_or(0);
+    const DIVISOR: u64 = 255 * 255 * 255;
+    let max = rgb.into_iter().max().unwrap_or(0);
     rgb.map(|channel| {
         let square = u64::from(channel) * u64::from(channel);
         let light = square * u64::from(brightness) * u64::from(full);
-        (if channel == most { light.div_ceil(WHOLE) } else { light / WHOLE }) as u32
+        (if channel == max { light.div_ceil(DIVISOR) } else { light / DIVISOR }) as u32
     })
 }

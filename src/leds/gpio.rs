@@ -20,18 +20,18 @@ pub type LineOpener<'a, E> = &'a mut dyn FnMut(&str, &[&GpioLine], bool) -> Resu
 
 /// One LED, or red, green and blue.
 struct GpioLed {
-    pins: Box<dyn OutputLines>,
+    lines: Box<dyn OutputLines>,
     colour: bool,
 }
 
-pub(super) fn open(pins: Box<dyn OutputLines>, count: usize) -> (LedCaps, Box<dyn LedDriver>) {
+pub(super) fn open(lines: Box<dyn OutputLines>, count: usize) -> (LedCaps, Box<dyn LedDriver>) {
     let colour = count == 3;
-    (LedCaps { pixels: 1, colour, dimmable: false }, Box::new(GpioLed { pins, colour }))
+    (LedCaps { pixels: 1, colour, dimmable: false }, Box::new(GpioLed { lines, colour }))
 }
 
 impl LedDriver for GpioLed {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
         let lit = pixels.first().copied().unwrap_or_default().map(|channel| channel > 0);
-        self.pins.set(if self.colour { &lit } else { &lit[..1] })
+        self.lines.set(if self.colour { &lit } else { &lit[..1] })
     }
 }

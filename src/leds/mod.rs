@@ -70,39 +70,40 @@ impl Leds {
     /// Returns which LED cannot be opened and why, or the error of `wiring`.
     pub fn open<E: From<LedError>>(
         lights: &[LightConfig],
-        places: &SysfsPaths,
-        wiring: LineOpener<'_, E>,
+        paths: &SysfsPaths,
+        open_lines: LineOpener<'_, E>,
     ) -> Result<Self, E> {
-        let mut lamps = Self::default();
+        let mut leds = Self::default();
         for light in lights {
-            let LightConfig { name, wiring: lamp, brightness } = light;
-            let refuse = |trouble| LedError { led: name.clone(), problem: trouble };
-            let (face, bulb): (LedCaps, Box<dyn LedDriver>) = match lamp {
-                LedWiring::Line { line, active_low } => gpio::open(wiring(name, &[line], *active_low)?, 1),
+            let LightConfig { name, wiring, brightness } = light;
+            let refuse = |problem| LedError { led: name.clone(), problem };
+            let (caps, driver): (LedCaps, Box<dyn LedDriver>) = match wiring {
+                LedWiring::Line { line, active_low } => {
+                    gpio::open(open_lines(name, &[line], *active_low)?, 1)
+                }
                 LedWiring::Lines { rgb: [red, green, blue], active_low } => {
-                    gpio::open(wiring(name, &[red, green, blue], *active_low)?, 3)
+                    gpio::open(open_lines(name, &[red, green, blue], *active_low)?, 3)
                 }
                 LedWiring::Pwm { chip, channels, period_ns, active_low } => {
-                    let wave = pwm::PwmSettings { period_ns: *period_ns, active_low: *active_low };
-                    pwm::open(&places.pwm, chip, channels, &wave, *brightness).map_err(refuse)?
+                    let settings = pwm::PwmSettings { period_ns: *period_ns, active_low: *active_low };
+                    pwm::open(&paths.pwm, chip, channels, &settings, *brightness).map_err(refuse)?
                 }
-                LedWiring::Class { leds } => sysfs::open(&places.leds, leds, *brightness).map_err(refuse)?,
+                LedWiring::Class { leds } => sysfs::open(&paths.leds, leds, *brightness).map_err(refuse)?,
                 LedWiring::Apa102 { spi, pixels, speed_hz } => {
                     spi::open_apa102(spi, *pixels, *speed_hz, *brightness).map_err(refuse)?
                 }
                 LedWiring::Apa102Lines { clock, data, pixels } => {
-                    spi::open_bit_banged(wiring(name, &[data, clock], false)?, *pixels, *brightness)
+                    spi::open_bit_banged(open_lines(name, &[data, clock], false)?, *pixels, *brightness)
                 }
                 LedWiring::Ws2812 { spi, pixels } => {
                     spi::open_ws2812(spi, *pixels, *brightness).map_err(refuse)?
                 }
             };
-            let mut fitted =
-                Led { name: name.clone(), caps: face, driver: bulb, shown: None, failed_at: None };
-            fitted.driver.show(&fitted.dark()).map_err(|error| refuse(LedProblem::Failed(error)))?;
-            lamps.0.push(fitted);
+            let mut led = Led { name: name.clone(), caps, driver, shown: None, failed_at: None };
+            led.driver.show(&led.dark()).map_err(|error| refuse(LedProblem::Failed(error)))?;
+            leds.0.push(led);
         }
-        Ok(lamps)
+        Ok(leds)
     }
 
     pub(crate) fn are_any(&self) -> bool {
@@ -111,7 +112,7 @@ impl Leds {
 
     /// Shows the picture of `facts` on every lamp and says when one differs by itself.
     pub fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
-        self.0.iter_mut().filter_map(|fitted| fitted.show(facts, now, levels)).min()
+        self.0.iter_mut().filter_map(|led| led.show(facts, now, levels)).min()
     }
 }
 
@@ -122,17 +123,17 @@ impl Led {
         {
             return Some(failed_at + RETRY - now);
         }
-        let picture = light::render(facts, now, levels, self.caps);
-        if self.shown.as_ref() == Some(&picture.pixels) {
-            return picture.next;
+        let frame = light::render(facts, now, levels, self.caps);
+        if self.shown.as_ref() == Some(&frame.pixels) {
+            return frame.next;
         }
-        match self.driver.show(&picture.pixels) {
+        match self.driver.show(&frame.pixels) {
             Ok(()) => {
                 if self.failed_at.take().is_some() {
                     log::info!("the light {} works again", self.name);
                 }
-                self.shown = Some(picture.pixels);
-                picture.next
+                self.shown = Some(frame.pixels);
+                frame.next
             }
             Err(error) => {
                 if self.failed_at.replace(now).is_none() {

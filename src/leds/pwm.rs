@@ -10,12 +10,12 @@ use rustix::event::{Timespec, poll};
 use super::LedDriver;
 use super::error::LedProblem;
 use super::gamma::gamma_correct;
-use super::sysfs::{names, number, put};
+use super::sysfs::{names, number, write_file};
 use crate::light::LedCaps;
 
 /// How often it is looked whether udev has given a new channel to its group, and how long between two looks.
-const LOOKS: usize = 50;
-const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+const UDEV_TRIES: usize = 50;
+const UDEV_RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 /// What the line is to do.
 pub(super) struct PwmSettings {
@@ -39,7 +39,7 @@ pub(super) fn open(
     root: &Path,
     chip: &str,
     channels: &[u32],
-    wave: &PwmSettings,
+    settings: &PwmSettings,
     limit: u8,
 ) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let folder = root.join(chip);
@@ -50,41 +50,44 @@ pub(super) fn open(
     if let Some(channel) = channels.iter().find(|channel| **channel >= count) {
         return Err(LedProblem::NoChannel { chip: chip.to_owned(), channel: *channel, count });
     }
-    let channels =
-        channels.iter().map(|channel| start(&folder, *channel, wave)).collect::<Result<Vec<_>, _>>()?;
-    let face = LedCaps { pixels: 1, colour: channels.len() == 3, dimmable: true };
-    Ok((face, Box::new(PwmLeds { channels, period_ns: wave.period_ns, limit })))
+    let channels = channels
+        .iter()
+        .map(|channel| open_channel(&folder, *channel, settings))
+        .collect::<Result<Vec<_>, _>>()?;
+    let caps = LedCaps { pixels: 1, colour: channels.len() == 3, dimmable: true };
+    Ok((caps, Box::new(PwmLeds { channels, period_ns: settings.period_ns, limit })))
 }
 
-fn start(chip: &Path, number: u32, wave: &PwmSettings) -> Result<PwmChannel, LedProblem> {
+fn open_channel(chip: &Path, number: u32, settings: &PwmSettings) -> Result<PwmChannel, LedProblem> {
     let folder = chip.join(format!("pwm{number}"));
     let file = |name: &str| folder.join(name);
     if !folder.is_dir() {
         let export = chip.join("export");
-        put(&export, &number.to_string()).map_err(|error| LedProblem::of(&export, error))?;
+        write_file(&export, &number.to_string()).map_err(|error| LedProblem::of(&export, error))?;
         wait_for_udev(&file("duty_cycle"));
     }
     // The way round can be changed only at rest, and nothing may be longer than the period. What was not running,
     // or has no period yet, refuses both.
-    let _ = put(&file("enable"), "0");
-    let _ = put(&file("duty_cycle"), "0");
-    let set =
-        |name: &str, text: &str| put(&file(name), text).map_err(|error| LedProblem::of(&file(name), error));
-    set("period", &wave.period_ns.to_string())?;
-    let way = if wave.active_low { "inversed" } else { "normal" };
-    let turned = put(&file("polarity"), way).is_ok();
-    let inverted = wave.active_low && !turned;
-    set("duty_cycle", &(if inverted { wave.period_ns } else { 0 }).to_string())?;
+    let _ = write_file(&file("enable"), "0");
+    let _ = write_file(&file("duty_cycle"), "0");
+    let set = |name: &str, text: &str| {
+        write_file(&file(name), text).map_err(|error| LedProblem::of(&file(name), error))
+    };
+    set("period", &settings.period_ns.to_string())?;
+    let polarity = if settings.active_low { "inversed" } else { "normal" };
+    let polarity_set = write_file(&file("polarity"), polarity).is_ok();
+    let inverted = settings.active_low && !polarity_set;
+    set("duty_cycle", &(if inverted { settings.period_ns } else { 0 }).to_string())?;
     set("enable", "1")?;
     Ok(PwmChannel { duty: file("duty_cycle"), inverted })
 }
 
 /// A new channel belongs to root until udev has heard of it.
 fn wait_for_udev(file: &Path) {
-    for _ in 0..LOOKS {
+    for _ in 0..UDEV_TRIES {
         match std::fs::OpenOptions::new().write(true).open(file) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                let _ = poll(&mut [], Some(&LOOK));
+                let _ = poll(&mut [], Some(&UDEV_RETRY));
             }
             // Whatever else is wrong is told by who writes to it.
             Ok(_) | Err(_) => return,
@@ -97,7 +100,7 @@ impl LedDriver for PwmLeds {
         let rgb = gamma_correct(pixels.first().copied().unwrap_or_default(), self.limit, self.period_ns);
         for (channel, lit_ns) in self.channels.iter().zip(rgb) {
             let duty_ns = if channel.inverted { self.period_ns - lit_ns } else { lit_ns };
-            put(&channel.duty, &duty_ns.to_string())?;
+            write_file(&channel.duty, &duty_ns.to_string())?;
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ pub(super) fn open_apa102(
     limit: u8,
 ) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let chain = PixelChain { bus: Box::new(bus(spi, speed_hz)?), encode: apa102, limit };
-    Ok((face(pixels), Box::new(chain)))
+    Ok((caps(pixels), Box::new(chain)))
 }
 
 pub(super) fn open_ws2812(
@@ -84,19 +84,19 @@ pub(super) fn open_ws2812(
     limit: u8,
 ) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let chain = PixelChain { bus: Box::new(bus(spi, WS2812_HZ)?), encode: ws2812, limit };
-    Ok((face(pixels), Box::new(chain)))
+    Ok((caps(pixels), Box::new(chain)))
 }
 
 /// A chain of APA102 whose data and clock are these two lines.
 pub(super) fn open_bit_banged(
-    pins: Box<dyn OutputLines>,
+    lines: Box<dyn OutputLines>,
     pixels: usize,
     limit: u8,
 ) -> (LedCaps, Box<dyn LedDriver>) {
-    (face(pixels), Box::new(PixelChain { bus: Box::new(BitBangBus(pins)), encode: apa102, limit }))
+    (caps(pixels), Box::new(PixelChain { bus: Box::new(BitBangBus(lines)), encode: apa102, limit }))
 }
 
-fn face(pixels: usize) -> LedCaps {
+fn caps(pixels: usize) -> LedCaps {
     LedCaps { pixels: pixels.clamp(1, PIXELS), colour: true, dimmable: true }
 }
 

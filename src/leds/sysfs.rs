@@ -38,18 +38,15 @@ pub(super) fn open(
     limit: u8,
 ) -> Result<(LedCaps, Box<dyn LedDriver>), LedProblem> {
     let leds = names.iter().map(|name| led(root, name)).collect::<Result<Vec<_>, _>>()?;
-    let shades = leds.iter().all(|led| led.full > 1);
+    let dimmable = leds.iter().all(|led| led.full > 1);
     if let [one] = leds.as_slice() {
         let intensity = one.brightness.with_file_name("multi_intensity");
         if intensity.exists() {
             let multi = multi(one, intensity, limit)?;
-            return Ok((LedCaps { pixels: 1, colour: true, dimmable: shades }, Box::new(multi)));
+            return Ok((LedCaps { pixels: 1, colour: true, dimmable }, Box::new(multi)));
         }
     }
-    Ok((
-        LedCaps { pixels: 1, colour: leds.len() == 3, dimmable: shades },
-        Box::new(SysfsLeds { leds, limit }),
-    ))
+    Ok((LedCaps { pixels: 1, colour: leds.len() == 3, dimmable }, Box::new(SysfsLeds { leds, limit })))
 }
 
 fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {
@@ -60,7 +57,7 @@ fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {
     let full = number(&folder.join("max_brightness"))?;
     let trigger = folder.join("trigger");
     if trigger.exists() {
-        put(&trigger, "none").map_err(|error| LedProblem::of(&trigger, error))?;
+        write_file(&trigger, "none").map_err(|error| LedProblem::of(&trigger, error))?;
     }
     Ok(BrightnessFile { brightness: folder.join("brightness"), full })
 }
@@ -68,20 +65,21 @@ fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {
 fn multi(led: &BrightnessFile, intensity: PathBuf, limit: u8) -> Result<MulticolorLed, LedProblem> {
     let index = led.brightness.with_file_name("multi_index");
     let colours = fs::read_to_string(&index).map_err(|error| LedProblem::of(&index, error))?;
-    let place = |wanted: &str| {
-        let place = colours.split_whitespace().position(|colour| colour == wanted);
-        place.ok_or_else(|| {
+    let position = |wanted: &str| {
+        let position = colours.split_whitespace().position(|colour| colour == wanted);
+        position.ok_or_else(|| {
             LedProblem::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
         })
     };
     let multi = MulticolorLed {
         intensity,
-        order: [place("red")?, place("green")?, place("blue")?],
+        order: [position("red")?, position("green")?, position("blue")?],
         full: led.full,
         limit,
     };
-    multi.put([0; 3]).map_err(|error| LedProblem::of(&multi.intensity, error))?;
-    put(&led.brightness, &led.full.to_string()).map_err(|error| LedProblem::of(&led.brightness, error))?;
+    multi.write_intensity([0; 3]).map_err(|error| LedProblem::of(&multi.intensity, error))?;
+    write_file(&led.brightness, &led.full.to_string())
+        .map_err(|error| LedProblem::of(&led.brightness, error))?;
     Ok(multi)
 }
 
@@ -89,7 +87,7 @@ impl LedDriver for SysfsLeds {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
         let rgb = pixels.first().copied().unwrap_or_default();
         for (index, led) in self.leds.iter().enumerate() {
-            put(&led.brightness, &gamma_correct(rgb, self.limit, led.full)[index % 3].to_string())?;
+            write_file(&led.brightness, &gamma_correct(rgb, self.limit, led.full)[index % 3].to_string())?;
         }
         Ok(())
     }
@@ -97,24 +95,28 @@ impl LedDriver for SysfsLeds {
 
 impl LedDriver for MulticolorLed {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
-        self.put(gamma_correct(pixels.first().copied().unwrap_or_default(), self.limit, self.full))
+        self.write_intensity(gamma_correct(
+            pixels.first().copied().unwrap_or_default(),
+            self.limit,
+            self.full,
+        ))
     }
 }
 
 impl MulticolorLed {
-    fn put(&self, rgb: [u32; 3]) -> io::Result<()> {
+    fn write_intensity(&self, rgb: [u32; 3]) -> io::Result<()> {
         // A colour beyond these three, such as white, stays dark.
         let count = self.order.iter().max().map_or(0, |last| last + 1);
         let mut all = vec![String::from("0"); count];
-        for (place, value) in self.order.iter().zip(rgb) {
-            all[*place] = value.to_string();
+        for (position, value) in self.order.iter().zip(rgb) {
+            all[*position] = value.to_string();
         }
-        put(&self.intensity, &all.join(" "))
+        write_file(&self.intensity, &all.join(" "))
     }
 }
 
 /// Writes `text` to a file that is there.
-pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_file(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text.as_bytes())
 }
 

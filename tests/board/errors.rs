@@ -129,15 +129,13 @@ fn an_edge_is_as_old_as_its_stamp_and_never_in_the_future_or_before_the_session(
     assert_eq!(stamps.at(secs(85)), Time::ZERO);
 }
 
-fn line(trouble: LineProblem) -> String {
-    LineError { user: "the button talk".to_owned(), line: "line GPIO17".to_owned(), problem: trouble }
-        .to_string()
+fn line(problem: LineProblem) -> String {
+    LineError { user: "the button talk".to_owned(), line: "line GPIO17".to_owned(), problem }.to_string()
 }
 
-fn key(device: Option<&str>, trouble: KeyProblem) -> String {
+fn key(device: Option<&str>, problem: KeyProblem) -> String {
     let device = device.map(str::to_owned);
-    KeyError { user: "the button mute".to_owned(), key: "KEY_MUTE".to_owned(), device, problem: trouble }
-        .to_string()
+    KeyError { user: "the button mute".to_owned(), key: "KEY_MUTE".to_owned(), device, problem }.to_string()
 }
 
 /// A board at a pipe whose other end is gone.

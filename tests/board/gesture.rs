@@ -14,146 +14,146 @@ const UP: bool = false;
 
 #[test]
 fn a_talk_button_is_down_at_its_edge_and_up_at_its_release() {
-    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
-    assert_eq!(told(&does, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
+    let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
+    assert_eq!(events(&bindings, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
 }
 
 #[test]
 fn a_short_press_without_rivals_is_told_at_the_release() {
-    let does = ButtonBindings { short: Some(ButtonAction::Mute), ..ButtonBindings::default() };
-    assert_eq!(told(&does, &[(0, DOWN), (80, UP)], 9000), [(80, Mute)]);
-    assert_eq!(told(&does, &[(0, DOWN), (3000, UP)], 9000), [(3000, Mute)]);
+    let bindings = ButtonBindings { short: Some(ButtonAction::Mute), ..ButtonBindings::default() };
+    assert_eq!(events(&bindings, &[(0, DOWN), (80, UP)], 9000), [(80, Mute)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (3000, UP)], 9000), [(3000, Mute)]);
 }
 
 #[test]
 fn a_short_press_waits_only_for_as_long_as_it_may_become_a_double() {
-    let does = ButtonBindings {
+    let bindings = ButtonBindings {
         short: Some(ButtonAction::VolumeUp),
         double: Some(ButtonAction::VolumeDown),
         ..ButtonBindings::default()
     };
-    assert_eq!(told(&does, &[(0, DOWN), (80, UP)], 9000), [(400, VolumeUp)]);
-    assert_eq!(told(&does, &[(0, DOWN), (80, UP), (250, DOWN), (300, UP)], 9000), [(250, VolumeDown)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (80, UP)], 9000), [(400, VolumeUp)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (80, UP), (250, DOWN), (300, UP)], 9000), [(250, VolumeDown)]);
     // The second one came too late, so each is a press of its own.
     let two = [(0, DOWN), (80, UP), (410, DOWN), (450, UP)];
-    assert_eq!(told(&does, &two, 9000), [(400, VolumeUp), (810, VolumeUp)]);
+    assert_eq!(events(&bindings, &two, 9000), [(400, VolumeUp), (810, VolumeUp)]);
     // What was down for too long to be half a double is told when it is let go.
-    let does = ButtonBindings { short: Some(ButtonAction::Mute), ..does };
-    assert_eq!(told(&does, &[(0, DOWN), (420, UP)], 9000), [(420, Mute)]);
+    let bindings = ButtonBindings { short: Some(ButtonAction::Mute), ..bindings };
+    assert_eq!(events(&bindings, &[(0, DOWN), (420, UP)], 9000), [(420, Mute)]);
 }
 
 #[test]
 fn a_third_press_begins_anew() {
-    let does = ButtonBindings {
+    let bindings = ButtonBindings {
         short: Some(ButtonAction::Mute),
         double: Some(ButtonAction::VolumeUp),
         ..ButtonBindings::default()
     };
     let three = [(0, DOWN), (50, UP), (150, DOWN), (200, UP), (300, DOWN), (350, UP)];
-    assert_eq!(told(&does, &three, 9000), [(150, VolumeUp), (700, Mute)]);
+    assert_eq!(events(&bindings, &three, 9000), [(150, VolumeUp), (700, Mute)]);
 }
 
 #[test]
 fn a_press_that_became_long_is_not_short() {
-    let does = ButtonBindings {
+    let bindings = ButtonBindings {
         short: Some(ButtonAction::VolumeUp),
         long: Some((ButtonAction::Mute, secs(2))),
         ..ButtonBindings::default()
     };
-    assert_eq!(told(&does, &[(0, DOWN), (1999, UP)], 9000), [(1999, VolumeUp)]);
-    assert_eq!(told(&does, &[(0, DOWN), (2500, UP)], 9000), [(2000, Mute)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (1999, UP)], 9000), [(1999, VolumeUp)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (2500, UP)], 9000), [(2000, Mute)]);
 }
 
 #[test]
 fn a_press_that_became_a_double_is_neither_short_nor_long() {
-    let does = ButtonBindings {
+    let bindings = ButtonBindings {
         short: Some(ButtonAction::VolumeUp),
         double: Some(ButtonAction::VolumeDown),
         long: Some((ButtonAction::Mute, secs(1))),
         ..ButtonBindings::default()
     };
-    assert_eq!(told(&does, &[(0, DOWN), (80, UP), (200, DOWN), (4000, UP)], 9000), [(200, VolumeDown)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (80, UP), (200, DOWN), (4000, UP)], 9000), [(200, VolumeDown)]);
 }
 
 #[test]
 fn muting_by_a_long_press_lets_the_talk_button_up_after_it() {
-    let does = ButtonBindings {
+    let bindings = ButtonBindings {
         press: Some(ButtonAction::Talk),
         long: Some((ButtonAction::Mute, secs(2))),
         ..ButtonBindings::default()
     };
-    assert_eq!(told(&does, &[(0, DOWN), (2500, UP)], 9000), [(0, Down), (2000, Mute), (2000, Up)]);
-    assert_eq!(told(&does, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (2500, UP)], 9000), [(0, Down), (2000, Mute), (2000, Up)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
 }
 
 #[test]
 fn talking_may_hang_on_any_gesture() {
     let talk = Some(ButtonAction::Talk);
     let short = ButtonBindings { short: talk, ..ButtonBindings::default() };
-    assert_eq!(told(&short, &[(0, DOWN), (80, UP)], 9000), [(80, Down), (80, Up)]);
+    assert_eq!(events(&short, &[(0, DOWN), (80, UP)], 9000), [(80, Down), (80, Up)]);
     let double = ButtonBindings { double: talk, ..ButtonBindings::default() };
     let twice = [(0, DOWN), (80, UP), (200, DOWN), (900, UP)];
-    assert_eq!(told(&double, &twice, 9000), [(200, Down), (900, Up)]);
+    assert_eq!(events(&double, &twice, 9000), [(200, Down), (900, Up)]);
     let long = ButtonBindings {
         press: talk,
         long: Some((ButtonAction::Talk, secs(1))),
         ..ButtonBindings::default()
     };
-    assert_eq!(told(&long, &[(0, DOWN), (3000, UP)], 9000), [(0, Down), (3000, Up)]);
+    assert_eq!(events(&long, &[(0, DOWN), (3000, UP)], 9000), [(0, Down), (3000, Up)]);
 }
 
 #[test]
 fn a_volume_button_goes_on_while_it_is_held() {
     let press = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
     let held = [(0, DOWN), (950, UP)];
-    assert_eq!(told(&press, &held, 9000), [0, 500, 700, 900].map(|ms| (ms, VolumeUp)));
-    assert_eq!(told(&press, &[(0, DOWN), (100, UP)], 9000), [(0, VolumeUp)]);
+    assert_eq!(events(&press, &held, 9000), [0, 500, 700, 900].map(|ms| (ms, VolumeUp)));
+    assert_eq!(events(&press, &[(0, DOWN), (100, UP)], 9000), [(0, VolumeUp)]);
     let short = ButtonBindings { short: Some(ButtonAction::VolumeDown), ..ButtonBindings::default() };
-    assert_eq!(told(&short, &held, 9000), [500, 700, 900].map(|ms| (ms, VolumeDown)));
-    assert_eq!(told(&short, &[(0, DOWN), (100, UP)], 9000), [(100, VolumeDown)]);
+    assert_eq!(events(&short, &held, 9000), [500, 700, 900].map(|ms| (ms, VolumeDown)));
+    assert_eq!(events(&short, &[(0, DOWN), (100, UP)], 9000), [(100, VolumeDown)]);
     let long = ButtonBindings { long: Some((ButtonAction::VolumeUp, secs(1))), ..ButtonBindings::default() };
-    assert_eq!(told(&long, &[(0, DOWN), (1450, UP)], 9000), [1000, 1200, 1400].map(|ms| (ms, VolumeUp)));
+    assert_eq!(events(&long, &[(0, DOWN), (1450, UP)], 9000), [1000, 1200, 1400].map(|ms| (ms, VolumeUp)));
     // Where holding on means something else, it does not mean more of the same.
     let both = ButtonBindings { long: Some((ButtonAction::Mute, secs(1))), ..press };
-    assert_eq!(told(&both, &held, 9000), [(0, VolumeUp)]);
+    assert_eq!(events(&both, &held, 9000), [(0, VolumeUp)]);
 }
 
 #[test]
 fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
-    let does =
+    let bindings =
         ButtonBindings { short: Some(ButtonAction::Mute), reset: Some(reset()), ..ButtonBindings::default() };
-    assert_eq!(told(&does, &[(0, DOWN), (4999, UP)], 90_000), [(4999, Mute)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (4999, UP)], 90_000), [(4999, Mute)]);
     let warned = [(5000, ResetNear(secs(5))), (9999, ResetOff)];
-    assert_eq!(told(&does, &[(0, DOWN), (9999, UP)], 90_000), warned);
+    assert_eq!(events(&bindings, &[(0, DOWN), (9999, UP)], 90_000), warned);
     let done = [(5000, ResetNear(secs(5))), (10_000, Reset)];
-    assert_eq!(told(&does, &[(0, DOWN), (12_000, UP)], 90_000), done);
+    assert_eq!(events(&bindings, &[(0, DOWN), (12_000, UP)], 90_000), done);
 }
 
 #[test]
 fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
-    let does = ButtonBindings { reset: Some(reset()), ..ButtonBindings::default() };
-    let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
-    gesture.edge(DOWN, start, |touch| told.push(touch));
+    let bindings = ButtonBindings { reset: Some(reset()), ..ButtonBindings::default() };
+    let (mut gesture, start, mut events) = (Gesture::new(&bindings), Time::ZERO, Vec::new());
+    gesture.edge(DOWN, start, |event| events.push(event));
     // The program was asleep for a minute.
-    gesture.expire(start + secs(60), |touch| told.push(touch));
-    assert_eq!(told, [ResetNear(secs(5))]);
+    gesture.expire(start + secs(60), |event| events.push(event));
+    assert_eq!(events, [ResetNear(secs(5))]);
     assert_eq!(gesture.deadline(), Some(start + secs(65)));
-    gesture.edge(UP, start + secs(64), |touch| told.push(touch));
-    assert_eq!(told, [ResetNear(secs(5)), ResetOff]);
+    gesture.edge(UP, start + secs(64), |event| events.push(event));
+    assert_eq!(events, [ResetNear(secs(5)), ResetOff]);
 }
 
 #[test]
 fn repeats_that_come_late_come_once() {
-    let does = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
-    let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
-    gesture.edge(DOWN, start, |touch| told.push(touch));
-    gesture.expire(start + secs(30), |touch| told.push(touch));
-    assert_eq!(told, [VolumeUp, VolumeUp]);
+    let bindings = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
+    let (mut gesture, start, mut events) = (Gesture::new(&bindings), Time::ZERO, Vec::new());
+    gesture.edge(DOWN, start, |event| events.push(event));
+    gesture.expire(start + secs(30), |event| events.push(event));
+    assert_eq!(events, [VolumeUp, VolumeUp]);
 }
 
 #[test]
 fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
-    let does = ButtonBindings {
+    let bindings = ButtonBindings {
         press: Some(ButtonAction::Talk),
         double: Some(ButtonAction::Mute),
         short: Some(ButtonAction::VolumeUp),
@@ -171,18 +171,18 @@ fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
         (206, DOWN),
         (207, UP),
     ];
-    assert_eq!(told(&does, &bouncing, 9000), [(0, Down), (200, Up), (400, VolumeUp)]);
+    assert_eq!(events(&bindings, &bouncing, 9000), [(0, Down), (200, Up), (400, VolumeUp)]);
     // What it was when it came to rest counts, even if its last edge fell among the bounces.
-    assert_eq!(told(&does, &[(0, DOWN), (4, UP)], 9000), [(0, Down), (10, Up), (400, VolumeUp)]);
+    assert_eq!(events(&bindings, &[(0, DOWN), (4, UP)], 9000), [(0, Down), (10, Up), (400, VolumeUp)]);
 }
 
 #[test]
 fn a_button_held_at_the_start_counts_from_its_release() {
-    let does =
+    let bindings =
         ButtonBindings { press: Some(ButtonAction::Talk), reset: Some(reset()), ..ButtonBindings::default() };
     let edges = [(20_000, UP), (21_000, DOWN), (21_100, UP)];
-    let (told, faults) = watch(Gesture::pressed_at_start(&does), &edges, 90_000);
-    assert_eq!(told, [(21_000, Down), (21_100, Up)]);
+    let (events, faults) = run(Gesture::pressed_at_start(&bindings), &edges, 90_000);
+    assert_eq!(events, [(21_000, Down), (21_100, Up)]);
     assert_eq!(faults, [(0, ButtonFault::HeldAtStart)]);
 }
 
@@ -190,62 +190,62 @@ fn a_button_held_at_the_start_counts_from_its_release() {
 fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
     let mute = ButtonBindings { press: Some(ButtonAction::Mute), ..ButtonBindings::default() };
     let edges = [(0, DOWN), (70_000, UP), (71_000, DOWN), (71_100, UP)];
-    let (told, faults) = watch(Gesture::new(&mute), &edges, 90_000);
-    assert_eq!(told, [(0, Mute), (71_000, Mute)]);
+    let (events, faults) = run(Gesture::new(&mute), &edges, 90_000);
+    assert_eq!(events, [(0, Mute), (71_000, Mute)]);
     assert_eq!(faults, [(60_000, ButtonFault::Stuck)]);
     // Holding a talk button is talking, and may last.
     let talk = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
-    let (told, faults) = watch(Gesture::new(&talk), &[(0, DOWN), (400_000, UP)], 900_000);
-    assert_eq!(told, [(0, Down), (300_000, Up)]);
+    let (events, faults) = run(Gesture::new(&talk), &[(0, DOWN), (400_000, UP)], 900_000);
+    assert_eq!(events, [(0, Down), (300_000, Up)]);
     assert_eq!(faults, [(300_000, ButtonFault::Stuck)]);
 }
 
 #[test]
 fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second() {
-    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
+    let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     // An edge every 15 ms for ten seconds, and then an honest press.
     let mut edges: Vec<_> = (0..666).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(12_000, DOWN), (12_100, UP)]);
-    let (told, faults) = watch(Gesture::new(&does), &edges, 90_000);
+    let (events, faults) = run(Gesture::new(&bindings), &edges, 90_000);
     assert_eq!(faults, [(300, ButtonFault::Chatters)]);
-    let downs: Vec<_> = told.iter().filter(|(_, touch)| *touch == Down).map(|(ms, _)| *ms).collect();
+    let downs: Vec<_> = events.iter().filter(|(_, event)| *event == Down).map(|(ms, _)| *ms).collect();
     assert_eq!(downs, [0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 12_000]);
-    assert_alternating(&told);
+    assert_alternating(&events);
     // Faster than it could settle, it is let up by the time it is found out.
     let storm: Vec<_> = (0..5000).map(|edge| (edge, edge % 2 == 0)).collect();
-    let (told, faults) = watch(Gesture::new(&does), &storm, 90_000);
+    let (events, faults) = run(Gesture::new(&bindings), &storm, 90_000);
     assert_eq!(faults.len(), 1);
-    assert!(told.len() <= 22, "{}", told.len());
-    assert_alternating(&told);
+    assert!(events.len() <= 22, "{}", events.len());
+    assert_alternating(&events);
 }
 
 #[test]
 fn a_quick_finger_is_not_chatter() {
-    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
+    let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let edges: Vec<_> = (0..80).map(|edge| (edge * 55, edge % 2 == 0)).collect();
-    let (told, faults) = watch(Gesture::new(&does), &edges, 90_000);
-    assert_eq!((told.len(), faults.len()), (80, 0));
+    let (events, faults) = run(Gesture::new(&bindings), &edges, 90_000);
+    assert_eq!((events.len(), faults.len()), (80, 0));
 }
 
 #[test]
 fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
-    let does = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
+    let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let mut edges: Vec<_> = (0..41).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(5000, UP), (6000, DOWN), (6100, UP)]);
-    let (told, _) = watch(Gesture::new(&does), &edges, 90_000);
-    let late: Vec<_> = told.into_iter().filter(|(ms, _)| *ms > 300).collect();
+    let (events, _) = run(Gesture::new(&bindings), &edges, 90_000);
+    let late: Vec<_> = events.into_iter().filter(|(ms, _)| *ms > 300).collect();
     assert_eq!(late, [(6000, Down), (6100, Up)]);
 }
 
 #[test]
 fn a_button_that_is_lost_is_let_up() {
-    let does =
+    let bindings =
         ButtonBindings { press: Some(ButtonAction::Talk), reset: Some(reset()), ..ButtonBindings::default() };
-    let (mut gesture, start, mut told) = (Gesture::new(&does), Time::ZERO, Vec::new());
-    gesture.edge(DOWN, start, |touch| told.push(touch));
-    gesture.expire(start + secs(6), |touch| told.push(touch));
-    gesture.lose(|touch| told.push(touch));
-    assert_eq!(told, [Down, ResetNear(secs(5)), Up, ResetOff]);
+    let (mut gesture, start, mut events) = (Gesture::new(&bindings), Time::ZERO, Vec::new());
+    gesture.edge(DOWN, start, |event| events.push(event));
+    gesture.expire(start + secs(6), |event| events.push(event));
+    gesture.disconnect(|event| events.push(event));
+    assert_eq!(events, [Down, ResetNear(secs(5)), Up, ResetOff]);
     assert_eq!(gesture.deadline(), None);
 }
 
@@ -253,46 +253,46 @@ fn a_button_that_is_lost_is_let_up() {
 fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
     let mut edges: Vec<_> = vec![(0, true), (3, false), (6, true), (2000, false)];
     edges.extend((0..42).map(|edge| (5000 + edge * 15, edge % 2 == 0)));
-    let (mut switch, start, mut told) = (MuteSwitch::new(false), Time::ZERO, Vec::<(u64, bool)>::new());
+    let (mut switch, start, mut events) = (MuteSwitch::new(false), Time::ZERO, Vec::<(u64, bool)>::new());
     for at_ms in 0..9000 {
         switch.expire(start + ms(at_ms));
         for (_, on) in edges.iter().filter(|(edge_ms, _)| *edge_ms == at_ms) {
             switch.edge(*on, start + ms(at_ms));
         }
-        if told.last().is_none_or(|(_, on)| *on != switch.is_on()) {
-            told.push((at_ms, switch.is_on()));
+        if events.last().is_none_or(|(_, on)| *on != switch.is_on()) {
+            events.push((at_ms, switch.is_on()));
         }
     }
-    assert_eq!(told[..3], [(0, true), (2000, false), (5000, true)]);
-    assert_eq!(told[told.len() - 2..], [(5300, true), (6615, false)]);
+    assert_eq!(events[..3], [(0, true), (2000, false), (5000, true)]);
+    assert_eq!(events[events.len() - 2..], [(5300, true), (6615, false)]);
     assert_eq!(switch.take_fault(), Some(ButtonFault::Chatters));
     assert!(!switch.is_on());
 }
 
 proptest! {
     #[test]
-    fn no_edges_make_a_deed_out_of_nothing(does in gestures(), edges in edges()) {
-        let (told, _) = watch(Gesture::new(&does), &edges, 1_000_000);
-        assert_alternating(&told);
+    fn no_edges_make_a_deed_out_of_nothing(bindings in gestures(), edges in edges()) {
+        let (events, _) = run(Gesture::new(&bindings), &edges, 1_000_000);
+        assert_alternating(&events);
         let first = edges.iter().find(|(_, down)| *down).map(|(ms, _)| *ms);
-        prop_assert!(told.first().is_none_or(|(ms, _)| Some(*ms) >= first), "{told:?}");
-        for (index, (at_ms, touch)) in told.iter().enumerate() {
-            let before = &told[..index];
-            let warning = before.iter().rev().find(|(_, touch)| matches!(touch, ResetNear(_)));
-            match (touch, warning) {
+        prop_assert!(events.first().is_none_or(|(ms, _)| Some(*ms) >= first), "{events:?}");
+        for (index, (at_ms, event)) in events.iter().enumerate() {
+            let before = &events[..index];
+            let warning = before.iter().rev().find(|(_, event)| matches!(event, ResetNear(_)));
+            match (event, warning) {
                 (Reset, Some((warned_ms, ResetNear(left)))) => prop_assert_eq!(ms(at_ms - warned_ms), *left),
-                (Reset | ResetOff, None) => prop_assert!(false, "{:?} without a warning", touch),
+                (Reset | ResetOff, None) => prop_assert!(false, "{:?} without a warning", event),
                 _ => {}
             }
         }
         // Left alone for longer than the longest hold, it is at rest; so the talk button is up.
-        let count = |which| told.iter().filter(|(_, touch)| *touch == which).count();
+        let count = |which| events.iter().filter(|(_, event)| *event == which).count();
         prop_assert_eq!(count(Down), count(Up));
     }
 }
 
 fn gestures() -> impl Strategy<Value = ButtonBindings> {
-    let deed = || {
+    let action = || {
         prop::sample::select(vec![
             ButtonAction::Talk,
             ButtonAction::Mute,
@@ -300,8 +300,8 @@ fn gestures() -> impl Strategy<Value = ButtonBindings> {
             ButtonAction::VolumeDown,
         ])
     };
-    let some = || prop::option::of(deed());
-    let long = prop::option::of((deed(), (300..3000u64).prop_map(ms)));
+    let some = || prop::option::of(action());
+    let long = prop::option::of((action(), (300..3000u64).prop_map(ms)));
     let reset = prop::option::of(
         (1000..6000u64, 0..6000u64)
             .prop_map(|(warn, more)| ResetHold { warn_after: ms(warn), act_after: ms(warn + more) }),
@@ -329,47 +329,47 @@ fn edges() -> impl Strategy<Value = Vec<(u64, bool)>> {
     })
 }
 
-fn assert_alternating(told: &[(u64, InputEvent)]) {
+fn assert_alternating(events: &[(u64, InputEvent)]) {
     let mut is_down = false;
-    for (_, touch) in told.iter().filter(|(_, touch)| matches!(touch, Down | Up)) {
-        assert_eq!(is_down, *touch == Up, "{told:?}");
+    for (_, event) in events.iter().filter(|(_, event)| matches!(event, Down | Up)) {
+        assert_eq!(is_down, *event == Up, "{events:?}");
         is_down = !is_down;
     }
 }
 
-fn told(does: &ButtonBindings, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, InputEvent)> {
-    let (told, faults) = watch(Gesture::new(does), edges, until_ms);
+fn events(bindings: &ButtonBindings, edges: &[(u64, bool)], until_ms: u64) -> Vec<(u64, InputEvent)> {
+    let (events, faults) = run(Gesture::new(bindings), edges, until_ms);
     assert_eq!(faults, []);
-    told
+    events
 }
 
-type Told = Vec<(u64, InputEvent)>;
+type Events = Vec<(u64, InputEvent)>;
 type Faults = Vec<(u64, ButtonFault)>;
 
 /// Plays `edges` and goes on until `until_ms`, jumping from one deadline to the next.
-fn watch(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Told, Faults) {
-    let (start, mut told, mut faults) = (Time::ZERO, Vec::new(), Vec::new());
+fn run(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Events, Faults) {
+    let (start, mut events, mut faults) = (Time::ZERO, Vec::new(), Vec::new());
     let mut steps = 0;
     let edges = edges.iter().map(|(ms, down)| (*ms, Some(*down))).chain([(until_ms, None)]);
-    let mut take = |gesture: &mut Gesture, at: Time| {
+    let mut take_fault = |gesture: &mut Gesture, at: Time| {
         faults.extend(gesture.take_fault().map(|fault| (since(start, at), fault)));
     };
-    take(&mut gesture, start);
+    take_fault(&mut gesture, start);
     for (edge_ms, down) in edges {
         while let Some(at) = gesture.deadline().filter(|at| *at <= start + ms(edge_ms)) {
-            gesture.expire(at, |touch| told.push((since(start, at), touch)));
-            take(&mut gesture, at);
+            gesture.expire(at, |event| events.push((since(start, at), event)));
+            take_fault(&mut gesture, at);
             assert!(gesture.deadline().is_none_or(|next| next > at), "no way on from {at:?}");
             steps += 1;
             assert!(steps < 10_000, "it never comes to rest");
         }
         if let Some(down) = down {
             let at = start + ms(edge_ms);
-            gesture.edge(down, at, |touch| told.push((edge_ms, touch)));
-            take(&mut gesture, at);
+            gesture.edge(down, at, |event| events.push((edge_ms, event)));
+            take_fault(&mut gesture, at);
         }
     }
-    (told, faults)
+    (events, faults)
 }
 
 fn since(start: Time, at: Time) -> u64 {

@@ -34,20 +34,20 @@ fn an_apa102_is_told_brightness_blue_green_red_between_a_start_and_half_a_clock_
 
 #[test]
 fn a_ws2812_is_told_green_red_blue_with_four_bits_for_each_and_then_a_gap() {
-    let told = ws2812(&[[255, 0, 16], [0, 255, 0]], 255);
+    let bytes = ws2812(&[[255, 0, 16], [0, 255, 0]], 255);
     let (one, zero) = ([0xee; 4], [0x88; 4]);
     // Gamma makes one of 16.
     let least = [0x88, 0x88, 0x88, 0x8e];
-    assert_eq!(told[0], 0);
-    assert_eq!(told[1..25], [zero, one, least, one, zero, zero].concat());
-    assert!(told[25..].iter().all(|byte| *byte == 0));
-    assert!((told.len() - 25) * 8 * 1_000_000 / 3_200_000 >= 280, "as long as newer ones want, µs");
+    assert_eq!(bytes[0], 0);
+    assert_eq!(bytes[1..25], [zero, one, least, one, zero, zero].concat());
+    assert!(bytes[25..].iter().all(|byte| *byte == 0));
+    assert!((bytes.len() - 25) * 8 * 1_000_000 / 3_200_000 >= 280, "as long as newer ones want, µs");
 }
 
 #[test]
 fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest() {
     let written = Arc::new(Mutex::new(Vec::new()));
-    let mut bits = BitBangBus(Box::new(Paper(Arc::clone(&written))));
+    let mut bits = BitBangBus(Box::new(RecordedLines(Arc::clone(&written))));
     bits.write_all(&[0b1010_0001]).unwrap();
     let written = written.lock().unwrap();
     let risen: Vec<bool> =
@@ -61,19 +61,19 @@ fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest()
 fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
     let tree = Tree::new();
     let led = tree.led("ACT", 255);
-    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["ACT".into()] }, 255).unwrap();
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["ACT".into()] }, 255).unwrap();
     assert_eq!((led.read("trigger"), led.read("brightness")), ("none".into(), "0".into()));
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
     let loud = Levels { microphone: u16::MAX, speaker: 0 };
     let then = listening.since;
-    lamps.show(&listening, then, Levels::default());
+    leds.show(&listening, then, Levels::default());
     assert_eq!(led.read("brightness"), "17", "a quarter, which gamma makes a sixteenth");
-    lamps.show(&listening, then + Duration::from_millis(50), loud);
+    leds.show(&listening, then + Duration::from_millis(50), loud);
     assert_eq!(led.read("brightness"), "255");
     led.write("brightness", "mark");
-    lamps.show(&listening, then + Duration::from_millis(100), loud);
+    leds.show(&listening, then + Duration::from_millis(100), loud);
     assert_eq!(led.read("brightness"), "mark");
-    drop(lamps);
+    drop(leds);
     assert_eq!(led.read("brightness"), "0");
 }
 
@@ -81,24 +81,24 @@ fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
 fn an_led_that_is_only_on_or_off_stays_on_while_the_microphone_is_live() {
     let tree = Tree::new();
     let led = tree.led("led0", 1);
-    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["led0".into()] }, 1).unwrap();
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["led0".into()] }, 1).unwrap();
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
-    assert_eq!(lamps.show(&listening, listening.since, Levels::default()), None);
+    assert_eq!(leds.show(&listening, listening.since, Levels::default()), None);
     assert_eq!(led.read("brightness"), "1");
     let closed = LightState { microphone_live: false, closed: Some(Time::ZERO), ..listening };
-    lamps.show(&closed, closed.closed.unwrap(), Levels::default());
+    leds.show(&closed, closed.closed.unwrap(), Levels::default());
     assert_eq!(led.read("brightness"), "0");
 }
 
 #[test]
 fn three_leds_are_red_green_and_blue() {
     let tree = Tree::new();
-    let leds = ["r", "g", "b"].map(|name| tree.led(name, 100));
+    let channels = ["r", "g", "b"].map(|name| tree.led(name, 100));
     let names = vec!["r".into(), "g".into(), "b".into()];
-    let mut lamps = tree.lamps(LedWiring::Class { leds: names }, 255).unwrap();
+    let mut leds = tree.leds(LedWiring::Class { leds: names }, 255).unwrap();
     let offline = LightState::begin(State::Offline, Time::ZERO);
-    lamps.show(&offline, offline.since, Levels::default());
-    assert_eq!(leds.map(|led| led.read("brightness")), ["100", "12", "0"], "amber");
+    leds.show(&offline, offline.since, Levels::default());
+    assert_eq!(channels.map(|led| led.read("brightness")), ["100", "12", "0"], "amber");
 }
 
 #[test]
@@ -107,12 +107,12 @@ fn a_multicolour_led_takes_its_colours_in_its_own_order() {
     let led = tree.led("rgb:status", 255);
     led.write("multi_index", "green white blue red");
     led.write("multi_intensity", "9 9 9 9");
-    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["rgb:status".into()] }, 255).unwrap();
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["rgb:status".into()] }, 255).unwrap();
     assert_eq!((led.read("multi_intensity"), led.read("brightness")), ("0 0 0 0".into(), "255".into()));
     let offline = LightState::begin(State::Offline, Time::ZERO);
-    lamps.show(&offline, offline.since, Levels::default());
+    leds.show(&offline, offline.since, Levels::default());
     assert_eq!(led.read("multi_intensity"), "31 0 0 255");
-    drop(lamps);
+    drop(leds);
     assert_eq!(led.read("multi_intensity"), "0 0 0 0");
 }
 
@@ -120,15 +120,15 @@ fn a_multicolour_led_takes_its_colours_in_its_own_order() {
 fn pwm_is_set_to_its_period_and_way_round_and_then_its_duty_follows() {
     let tree = Tree::new();
     let channel = tree.pwm("pwmchip0", 2, 1);
-    let lamp =
+    let wiring =
         LedWiring::Pwm { chip: "pwmchip0".into(), channels: vec![1], period_ns: 1_000_000, active_low: true };
-    let mut lamps = tree.lamps(lamp, 128).unwrap();
+    let mut leds = tree.leds(wiring, 128).unwrap();
     let is = |name: &str| channel.read(name);
     assert_eq!(["period", "polarity", "duty_cycle", "enable"].map(is), ["1000000", "inversed", "0", "1"]);
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
-    lamps.show(&listening, listening.since, Levels { microphone: u16::MAX, speaker: 0 });
+    leds.show(&listening, listening.since, Levels { microphone: u16::MAX, speaker: 0 });
     assert_eq!(channel.read("duty_cycle"), "501961", "128 of 255, rounded up");
-    drop(lamps);
+    drop(leds);
     assert_eq!(channel.read("duty_cycle"), "0");
 }
 
@@ -137,12 +137,12 @@ fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
     let tree = Tree::new();
     let channel = tree.pwm("pwmchip0", 1, 0);
     fs::remove_file(channel.0.join("polarity")).unwrap();
-    let lamp =
+    let wiring =
         LedWiring::Pwm { chip: "pwmchip0".into(), channels: vec![0], period_ns: 1000, active_low: true };
-    let mut lamps = tree.lamps(lamp, 255).unwrap();
+    let mut leds = tree.leds(wiring, 255).unwrap();
     assert_eq!(channel.read("duty_cycle"), "1000", "dark");
     let listening = LightState { microphone_live: true, ..LightState::begin(State::Listening, Time::ZERO) };
-    lamps.show(&listening, listening.since, Levels { microphone: u16::MAX, speaker: 0 });
+    leds.show(&listening, listening.since, Levels { microphone: u16::MAX, speaker: 0 });
     assert_eq!(channel.read("duty_cycle"), "0");
 }
 
@@ -150,18 +150,19 @@ fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
 fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let line = |name: &str| GpioLine::Named(name.into());
-    let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: true };
-    let taken = Arc::new(Mutex::new(Vec::new()));
-    let mut wiring = |name: &str, lines: &[&GpioLine], active_low: bool| {
-        taken.lock().unwrap().push(format!("{name} {lines:?} {active_low}"));
-        Ok(Box::new(Paper(Arc::clone(&written))) as Box<dyn OutputLines>)
+    let wiring = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: true };
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let mut open_lines = |name: &str, lines: &[&GpioLine], active_low: bool| {
+        requests.lock().unwrap().push(format!("{name} {lines:?} {active_low}"));
+        Ok(Box::new(RecordedLines(Arc::clone(&written))) as Box<dyn OutputLines>)
     };
-    let mut lamps = Leds::open::<BoardError>(&[light(lamp, 9)], &SysfsPaths::default(), &mut wiring).unwrap();
-    assert_eq!(*taken.lock().unwrap(), [r#"ring [Named("R"), Named("G"), Named("B")] true"#]);
+    let mut leds =
+        Leds::open::<BoardError>(&[light(wiring, 9)], &SysfsPaths::default(), &mut open_lines).unwrap();
+    assert_eq!(*requests.lock().unwrap(), [r#"ring [Named("R"), Named("G"), Named("B")] true"#]);
     let muted = LightState::begin(State::Muted, Time::ZERO);
-    assert_eq!(lamps.show(&muted, muted.since, Levels::default()), None);
-    lamps.show(&muted, muted.since, Levels::default());
-    drop(lamps);
+    assert_eq!(leds.show(&muted, muted.since, Levels::default()), None);
+    leds.show(&muted, muted.since, Levels::default());
+    drop(leds);
     let dark = vec![false; 3];
     assert_eq!(*written.lock().unwrap(), [dark.clone(), vec![true, false, false], dark]);
 }
@@ -170,15 +171,15 @@ fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
 fn a_lamp_that_goes_away_is_tried_again_once_a_second_and_shines_again_when_it_is_back() {
     let tree = Tree::new();
     let led = tree.led("usb", 255);
-    let mut lamps = tree.lamps(LedWiring::Class { leds: vec!["usb".into()] }, 255).unwrap();
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["usb".into()] }, 255).unwrap();
     let it = LightState { microphone_live: true, ..LightState::begin(State::Idle, Time::ZERO) };
     fs::remove_dir_all(&led.0).unwrap();
     let at = |ms| it.since + Duration::from_millis(ms);
-    assert_eq!(lamps.show(&it, at(0), Levels::default()), Some(RETRY));
+    assert_eq!(leds.show(&it, at(0), Levels::default()), Some(RETRY));
     tree.led("usb", 255);
-    assert_eq!(lamps.show(&it, at(400), Levels::default()), Some(RETRY - Duration::from_millis(400)));
+    assert_eq!(leds.show(&it, at(400), Levels::default()), Some(RETRY - Duration::from_millis(400)));
     assert_eq!(led.read("brightness"), "7", "not yet touched");
-    lamps.show(&it, at(1000), Levels::default());
+    leds.show(&it, at(1000), Levels::default());
     assert_ne!(led.read("brightness"), "7");
 }
 
@@ -197,7 +198,7 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
     let spi = tree.folder.path().join("spidev0.1");
     let file = spi.display();
     let led = |name: &str| LedWiring::Class { leds: vec![name.into()] };
-    for (lamp, sentence) in [
+    for (wiring, sentence) in [
         (led("act"), "is the LED \"act\", which the kernel does not have; it has ACT, PWR".into()),
         (
             pwm("pwmchip0", 0),
@@ -219,12 +220,12 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
             ),
         ),
     ] {
-        let error = tree.lamps(lamp, 255).err().expect("there is no such lamp");
+        let error = tree.leds(wiring, 255).err().expect("there is no such lamp");
         assert_eq!(error.to_string(), format!("the light ring {sentence}"));
     }
     fs::write(&spi, "").unwrap();
-    let lamp = LedWiring::Apa102 { spi, pixels: 3, speed_hz: 1_000_000 };
-    let error = tree.lamps(lamp, 255).err().expect("a file is no bus").to_string();
+    let wiring = LedWiring::Apa102 { spi, pixels: 3, speed_hz: 1_000_000 };
+    let error = tree.leds(wiring, 255).err().expect("a file is no bus").to_string();
     assert!(error.contains("which the kernel refuses: Inappropriate ioctl"), "{error}");
 }
 
@@ -242,9 +243,9 @@ proptest! {
 }
 
 /// What GPIO lines were told.
-struct Paper(Arc<Mutex<Vec<Vec<bool>>>>);
+struct RecordedLines(Arc<Mutex<Vec<Vec<bool>>>>);
 
-impl OutputLines for Paper {
+impl OutputLines for RecordedLines {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         self.0.lock().unwrap().push(lit.to_vec());
         Ok(())
@@ -281,10 +282,9 @@ impl Tree {
         Folder::new(&chip.0.join(format!("pwm{channel}")), &files)
     }
 
-    fn lamps(&self, lamp: LedWiring, brightness: u8) -> Result<Leds, BoardError> {
-        let places =
-            SysfsPaths { leds: self.folder.path().join("leds"), pwm: self.folder.path().join("pwm") };
-        Leds::open::<BoardError>(&[light(lamp, brightness)], &places, &mut |_, _, _| {
+    fn leds(&self, wiring: LedWiring, brightness: u8) -> Result<Leds, BoardError> {
+        let paths = SysfsPaths { leds: self.folder.path().join("leds"), pwm: self.folder.path().join("pwm") };
+        Leds::open::<BoardError>(&[light(wiring, brightness)], &paths, &mut |_, _, _| {
             panic!("there are no lines here")
         })
     }
@@ -307,6 +307,6 @@ impl Folder {
     }
 }
 
-fn light(lamp: LedWiring, brightness: u8) -> LightConfig {
-    LightConfig { name: "ring".into(), wiring: lamp, brightness }
+fn light(wiring: LedWiring, brightness: u8) -> LightConfig {
+    LightConfig { name: "ring".into(), wiring, brightness }
 }

@@ -48,9 +48,9 @@ pub(crate) fn in_blocks(
 
 /// All that is not the tone, against the tone: a sine of 997 Hz, 1 dB under full scale.
 pub(crate) fn thd_n_db(from_hz: u32, to_hz: u32) -> f64 {
-    let heard = steady(from_hz, to_hz, 997.0, 0.891);
-    let (peak, rest) = fit(&heard, to_hz, 997.0);
-    db(rest * 2f64.sqrt() / peak)
+    let output = steady(from_hz, to_hz, 997.0, 0.891);
+    let (peak, residual) = fit(&output, to_hz, 997.0);
+    db(residual * 2f64.sqrt() / peak)
 }
 
 /// The loudest that comes of a tone where there should be nothing: what is over the lower Nyquist frequency
@@ -94,8 +94,8 @@ pub(crate) fn delay_ms(from_hz: u32, to_hz: u32) -> f64 {
 
 /// A fifth of a second of a tone after it has settled.
 fn steady(from_hz: u32, to_hz: u32, hz: f64, peak: f64) -> Vec<f32> {
-    let heard = resampled(from_hz, to_hz, &tone(from_hz, hz, peak, from_hz as usize / 5));
-    heard[to_hz as usize / 50..].to_vec()
+    let output = resampled(from_hz, to_hz, &tone(from_hz, hz, peak, from_hz as usize / 5));
+    output[to_hz as usize / 50..].to_vec()
 }
 
 /// Returns the amplitude of a tone in `samples`, and the RMS of all else, by least squares.
@@ -112,11 +112,11 @@ fn fit(samples: &[f32], rate_hz: u32, hz: f64) -> (f64, f64) {
     }
     let whole = ss * cc - sc * sc;
     let (a, b) = ((ys * cc - yc * sc) / whole, (yc * ss - ys * sc) / whole);
-    let rest = samples.iter().enumerate().map(|(frame, sample)| {
+    let residual = samples.iter().enumerate().map(|(frame, sample)| {
         let (sin, cos) = angle(frame);
         f64::from(*sample) - a * sin - b * cos
     });
-    let power: f64 = rest.map(|sample| sample * sample).sum();
+    let power: f64 = residual.map(|sample| sample * sample).sum();
     (a.hypot(b), (power / samples.len() as f64).sqrt())
 }
 

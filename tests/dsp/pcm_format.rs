@@ -21,12 +21,12 @@ fn wider_samples_keep_what_a_float_can_hold() {
         (SampleFormat::S32, &[0, 0, 0, 0xC0], -0.5),
     ] {
         let frames = FrameCodec::new(format, 1, &[]).unwrap();
-        let mut heard = [0.0];
-        assert_eq!(frames.decode(bytes, &mut heard), 1);
-        assert_eq!(heard, [float], "{format}");
-        let mut spoken = [0; 4];
-        assert_eq!(frames.encode(&heard, &mut spoken), bytes.len());
-        assert_eq!(spoken[..3], bytes[..3], "{format}");
+        let mut decoded = [0.0];
+        assert_eq!(frames.decode(bytes, &mut decoded), 1);
+        assert_eq!(decoded, [float], "{format}");
+        let mut encoded = [0; 4];
+        assert_eq!(frames.encode(&decoded, &mut encoded), bytes.len());
+        assert_eq!(encoded[..3], bytes[..3], "{format}");
     }
 }
 
@@ -69,7 +69,7 @@ fn the_channels_that_were_not_chosen_stay_silent() {
 
 #[test]
 fn a_channel_that_does_not_exist_is_refused() {
-    let misfit = FrameCodec::new(SampleFormat::S32, 2, &[0, 2]).unwrap_err();
-    assert_eq!(misfit, MissingChannel { channel: 2, channels: 2 });
-    assert_eq!(misfit.to_string(), "channel 2 of 2 (they are counted from 0)");
+    let error = FrameCodec::new(SampleFormat::S32, 2, &[0, 2]).unwrap_err();
+    assert_eq!(error, MissingChannel { channel: 2, channels: 2 });
+    assert_eq!(error.to_string(), "channel 2 of 2 (they are counted from 0)");
 }

@@ -63,10 +63,10 @@ fn no_frame_is_lost_or_won() {
         let (input, mut output) = (vec![0.0; from as usize], vec![0.0; resampler.room_for(from as usize)]);
         let first = resampler.run(&input, &mut output);
         let held_back = to as usize - first;
-        let mut made = first;
+        let mut written = first;
         for second in 2..=4 {
-            made += resampler.run(&input, &mut output);
-            assert!((second * to as usize - made).abs_diff(held_back) <= 1, "{from} to {to}");
+            written += resampler.run(&input, &mut output);
+            assert!((second * to as usize - written).abs_diff(held_back) <= 1, "{from} to {to}");
         }
     }
 }
@@ -90,14 +90,14 @@ fn what_is_over_is_where_the_sound_is() {
 fn a_reset_forgets_all_that_came() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, 480).unwrap();
-        let mut room = vec![0.0; resampler.room_for(480)];
-        resampler.run(&[1.0; 480], &mut room);
+        let mut output = vec![0.0; resampler.room_for(480)];
+        resampler.run(&[1.0; 480], &mut output);
         resampler.reset();
         let input = tone(from, 300.0, 0.5, 480);
-        let made = resampler.run(&input, &mut room);
+        let written = resampler.run(&input, &mut output);
         let fresh = resampled(from, to, &input);
-        let both = made.min(fresh.len());
-        assert!(both > 80 && room[..both] == fresh[..both]);
+        let both = written.min(fresh.len());
+        assert!(both > 80 && output[..both] == fresh[..both]);
     }
 }
 
@@ -125,10 +125,10 @@ fn rates_without_a_short_ratio_are_refused() {
 fn nothing_is_allocated_once_it_is_made() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, 480).unwrap();
-        let (input, mut room) = (vec![0.1; 1000], vec![0.0; resampler.room_for(1000)]);
+        let (input, mut output) = (vec![0.1; 1000], vec![0.0; resampler.room_for(1000)]);
         assert_no_alloc(|| {
             for size in [1, 480, 1000, 7] {
-                resampler.run(&input[..size], &mut room);
+                resampler.run(&input[..size], &mut output);
             }
             resampler.reset();
         });

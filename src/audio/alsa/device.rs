@@ -41,65 +41,64 @@ const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 ///
 /// # Errors
 /// When a device is missing, busy or unfit, in a sentence that names it.
-pub fn open_alsa(cards: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
-    let AlsaDevices { microphone, speaker, controls, unplugged } = cards;
-    let (mut hearing, mut speaking) =
+pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
+    let AlsaDevices { microphone, speaker, controls, unplugged } = devices;
+    let (mut capture_request, mut playback_request) =
         (HwRequest::capture(&microphone, shape), HwRequest::playback(&speaker, shape));
-    let open = |ask: &HwRequest| Pcm::open(ask).map_err(|error| diagnose(error, Path::new("/")));
+    let open = |request: &HwRequest| Pcm::open(request).map_err(|error| diagnose(error, Path::new("/")));
     // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
-    let listened = open(&hearing)?.got().clone();
-    let pcm = open(&speaking)?;
-    let unset = self::controls(&controls);
-    let (intake, outlet) = (hearing.capture_chain(&listened)?, speaking.playback_chain(pcm.got())?);
-    hearing.keep(&listened);
-    speaking.keep(pcm.got());
-    let AudioEndpoints {
-        audio: mut sound,
-        capture,
-        playback,
-        capture_wake: capture_bell,
-        playback_wake: playback_bell,
-    } = AudioEndpoints::new(shape, intake, outlet, false)?;
-    sound.granted = vec![listened, pcm.got().clone()];
-    sound.failed_controls = unset;
-    sound.denied.extend(lock_memory());
-    let card = |ask| AlsaDevice::new(ask, &controls, Arc::clone(&sound.counters));
-    let (microphone, speaker) = (card(hearing)?, card(speaking)?);
-    let (told, telling) = sync_channel(2);
-    let tell = told.clone();
-    sound.threads.start(CAPTURE.0, capture_bell, move |post| {
-        request_privileges(CAPTURE, told);
-        blocking(CaptureLoop::new(capture, post.clone(), unplugged).run(microphone))
+    let capture_params = open(&capture_request)?.params().clone();
+    let pcm = open(&playback_request)?;
+    let failed_controls = self::controls(&controls);
+    let (capture_chain, playback_chain) =
+        (capture_request.capture_chain(&capture_params)?, playback_request.playback_chain(pcm.params())?);
+    capture_request.pin_rate(&capture_params);
+    playback_request.pin_rate(pcm.params());
+    let AudioEndpoints { audio: mut io, capture, playback, capture_wake, playback_wake } =
+        AudioEndpoints::new(shape, capture_chain, playback_chain, false)?;
+    io.granted = vec![capture_params, pcm.params().clone()];
+    io.failed_controls = failed_controls;
+    io.denied.extend(lock_memory());
+    let source = |request| AlsaDevice::new(request, &controls, Arc::clone(&io.counters));
+    let (microphone, speaker) = (source(capture_request)?, source(playback_request)?);
+    let (denied_tx, denied_rx) = sync_channel(2);
+    let playback_denied_tx = denied_tx.clone();
+    io.threads.start(CAPTURE.0, capture_wake, move |context| {
+        request_privileges(CAPTURE, denied_tx);
+        blocking(CaptureLoop::new(capture, context.clone(), unplugged).run(microphone))
     })?;
-    sound.threads.start(PLAYBACK.0, playback_bell, move |post| {
-        request_privileges(PLAYBACK, tell);
-        blocking(PlaybackLoop::new(playback, post.clone(), unplugged).run(speaker, pcm))
+    io.threads.start(PLAYBACK.0, playback_wake, move |context| {
+        request_privileges(PLAYBACK, playback_denied_tx);
+        blocking(PlaybackLoop::new(playback, context.clone(), unplugged).run(speaker, pcm))
     })?;
-    sound.denied.extend(telling.into_iter().flatten());
-    Ok(sound)
+    io.denied.extend(denied_rx.into_iter().flatten());
+    Ok(io)
 }
 
-fn request_privileges((thread, priority): (&'static str, i32), told: SyncSender<Option<DeniedPrivilege>>) {
+fn request_privileges(
+    (thread, priority): (&'static str, i32),
+    denied_tx: SyncSender<Option<DeniedPrivilege>>,
+) {
     prefault_stack();
     // It waits for no room: there is some for each thread.
-    let _ = told.send(schedule(thread, priority));
+    let _ = denied_tx.send(schedule(thread, priority));
 }
 
 /// A sound card's device by what is asked of it.
 struct AlsaDevice {
-    ask: HwRequest,
+    request: HwRequest,
     controls: Vec<MixerControl>,
     counters: Arc<Counters>,
-    lookout: HotplugWatch,
+    hotplug: HotplugWatch,
 }
 
 impl AlsaDevice {
     fn new(
-        ask: HwRequest,
+        request: HwRequest,
         controls: &[MixerControl],
         counters: Arc<Counters>,
     ) -> Result<AlsaDevice, AudioError> {
-        Ok(AlsaDevice { ask, controls: controls.to_vec(), counters, lookout: HotplugWatch::new()? })
+        Ok(AlsaDevice { request, controls: controls.to_vec(), counters, hotplug: HotplugWatch::new()? })
     }
 }
 
@@ -108,20 +107,20 @@ impl DeviceSource for AlsaDevice {
     type Stream<'a> = PcmStream<'a>;
 
     fn open(&mut self) -> Result<Pcm, DeviceLost> {
-        let pcm = Pcm::open(&self.ask).map_err(|error| errno(&error))?;
+        let pcm = Pcm::open(&self.request).map_err(|error| errno(&error))?;
         // A card that was put back begins with controls of its own, even if nobody used it meanwhile.
-        if self.lookout.take_changed() && !controls(&self.controls).is_empty() {
+        if self.hotplug.take_changed() && !controls(&self.controls).is_empty() {
             self.counters.controls_refused.add(1);
         }
         Ok(pcm)
     }
 
     fn start(pcm: &Pcm) -> Result<PcmStream<'_>, DeviceLost> {
-        pcm.line()
+        pcm.start()
     }
 
-    fn lost_error(&self, gone: DeviceLost) -> AudioError {
-        let (end, device, errno) = (self.ask.end, self.ask.device.clone(), gone.errno);
+    fn lost_error(&self, lost: DeviceLost) -> AudioError {
+        let (end, device, errno) = (self.request.end, self.request.device.clone(), lost.errno);
         if errno == libc::EBUSY {
             return diagnose(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
         }
@@ -129,21 +128,21 @@ impl DeviceSource for AlsaDevice {
     }
 
     fn set_give_up_after(&mut self, limit: Option<Duration>) {
-        self.lookout.set_limit(limit);
+        self.hotplug.set_limit(limit);
     }
 
     fn set_retry_after(&mut self, after: Option<Duration>) {
-        self.lookout.set_next_try(after);
+        self.hotplug.set_next_try(after);
     }
 
-    async fn wait(&mut self, bell: &EventFd) -> WakeReason {
-        self.lookout.wait(bell)
+    async fn wait(&mut self, wake: &EventFd) -> WakeReason {
+        self.hotplug.wait(wake)
     }
 }
 
 impl ActiveStream for PcmStream<'_> {
-    async fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), DeviceLost> {
-        PcmStream::wait(self, bell, resting)
+    async fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
+        PcmStream::wait(self, wake, in_recovery)
     }
 
     fn is_proven(&self) -> bool {

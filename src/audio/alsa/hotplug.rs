@@ -14,23 +14,23 @@ use crate::audio::rt::reconnect::WakeReason;
 use crate::sys::{EventFd, TimerFd};
 
 /// Where the kernel makes the nodes of sound cards.
-const NODES: &str = "/dev/snd";
+const DEVICE_FOLDER: &str = "/dev/snd";
 
 pub(in crate::audio) struct HotplugWatch {
     next_try: TimerFd,
     limit: TimerFd,
-    nodes: Option<OwnedFd>,
+    inotify_fd: Option<OwnedFd>,
     /// Whether nodes were made since it was last asked.
     changed: bool,
 }
 
 impl HotplugWatch {
     pub(in crate::audio) fn new() -> Result<HotplugWatch, AudioError> {
-        let nodes = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).ok();
+        let inotify_fd = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).ok();
         let timer = || TimerFd::new().map_err(|error| AudioError::system("a timer", &error));
-        let lookout = HotplugWatch { next_try: timer()?, limit: timer()?, nodes, changed: false };
-        lookout.watch();
-        Ok(lookout)
+        let hotplug = HotplugWatch { next_try: timer()?, limit: timer()?, inotify_fd, changed: false };
+        hotplug.watch_folder();
+        Ok(hotplug)
     }
 
     pub(in crate::audio) fn set_limit(&mut self, limit: Option<Duration>) {
@@ -39,30 +39,30 @@ impl HotplugWatch {
 
     pub(in crate::audio) fn set_next_try(&mut self, after: Option<Duration>) {
         // The folder goes with its last node and comes back as another.
-        self.watch();
+        self.watch_folder();
         self.next_try.set(after);
     }
 
-    pub(in crate::audio) fn wait(&mut self, bell: &EventFd) -> WakeReason {
-        let nodes = self.nodes.as_ref().map_or(self.limit.as_fd(), AsFd::as_fd);
+    pub(in crate::audio) fn wait(&mut self, wake: &EventFd) -> WakeReason {
+        let inotify_fd = self.inotify_fd.as_ref().map_or(self.limit.as_fd(), AsFd::as_fd);
         let mut fds = [
-            PollFd::new(bell, PollFlags::IN),
+            PollFd::new(wake, PollFlags::IN),
             PollFd::new(&self.limit, PollFlags::IN),
             PollFd::new(&self.next_try, PollFlags::IN),
-            PollFd::from_borrowed_fd(nodes, PollFlags::IN),
+            PollFd::from_borrowed_fd(inotify_fd, PollFlags::IN),
         ];
         // An interrupted wait is an early look.
         let _ = poll(&mut fds, None);
         let ready = |index: usize| !fds[index].revents().is_empty();
-        let waited = match (ready(0), ready(1), ready(2), ready(3)) {
+        let reason = match (ready(0), ready(1), ready(2), ready(3)) {
             (false, true, _, _) => WakeReason::Over,
             (false, false, true, _) => WakeReason::Due,
             (false, false, false, true) => WakeReason::DevicesChanged,
             (true, _, _, _) | (false, false, false, false) => WakeReason::Notified,
         };
-        match waited {
+        match reason {
             WakeReason::Notified => {
-                bell.drain();
+                wake.drain();
             }
             WakeReason::Over => {
                 self.limit.drain();
@@ -72,7 +72,7 @@ impl HotplugWatch {
             }
             WakeReason::DevicesChanged => self.read_changes(),
         }
-        waited
+        reason
     }
 
     /// Tells whether nodes were made or changed since it was last asked, as they are for a card that was put back.
@@ -81,19 +81,19 @@ impl HotplugWatch {
         std::mem::take(&mut self.changed)
     }
 
-    fn watch(&self) {
-        if let Some(nodes) = &self.nodes {
+    fn watch_folder(&self) {
+        if let Some(inotify_fd) = &self.inotify_fd {
             // The kernel makes a node, and then udev gives it to its group.
-            let made = inotify::WatchFlags::CREATE | inotify::WatchFlags::ATTRIB;
+            let flags = inotify::WatchFlags::CREATE | inotify::WatchFlags::ATTRIB;
             // Without the folder there is no card to wait for but by trying.
-            let _ = inotify::add_watch(nodes, NODES, made);
+            let _ = inotify::add_watch(inotify_fd, DEVICE_FOLDER, flags);
         }
     }
 
     fn read_changes(&mut self) {
         let mut events = [0; 1024];
-        while let Some(nodes) = &self.nodes
-            && rustix::io::read(nodes, &mut events).is_ok_and(|read| read > 0)
+        while let Some(inotify_fd) = &self.inotify_fd
+            && rustix::io::read(inotify_fd, &mut events).is_ok_and(|read| read > 0)
         {
             self.changed = true;
         }

@@ -78,29 +78,32 @@ impl HwRequest {
     }
 
     /// Asks from now on for the rate that was granted, since all else was made for it.
-    pub(in crate::audio) fn keep(&mut self, got: &GrantedParams) {
-        self.form.rate_hz = Some(got.rate_hz);
+    pub(in crate::audio) fn pin_rate(&mut self, params: &GrantedParams) {
+        self.form.rate_hz = Some(params.rate_hz);
     }
 
-    pub(in crate::audio) fn capture_chain(&self, got: &GrantedParams) -> Result<CaptureChain, AudioError> {
-        let exact = got.format == SampleFormat::S16;
-        CaptureChain::new(self.shape, got.rate_hz, got.period_frames, self.gain_db, exact)
+    pub(in crate::audio) fn capture_chain(&self, params: &GrantedParams) -> Result<CaptureChain, AudioError> {
+        let exact = params.format == SampleFormat::S16;
+        CaptureChain::new(self.shape, params.rate_hz, params.period_frames, self.gain_db, exact)
             .map_err(|unsupported| self.unfit(unsupported))
     }
 
-    pub(in crate::audio) fn playback_chain(&self, got: &GrantedParams) -> Result<PlaybackChain, AudioError> {
-        PlaybackChain::new(self.shape, got.rate_hz, got.period_frames)
+    pub(in crate::audio) fn playback_chain(
+        &self,
+        params: &GrantedParams,
+    ) -> Result<PlaybackChain, AudioError> {
+        PlaybackChain::new(self.shape, params.rate_hz, params.period_frames)
             .map_err(|unsupported| self.unfit(unsupported))
     }
 
     /// Returns the frames a speaker is kept holding: as long as the lanes' shape says, and two periods at
     /// least; just these where a period was asked for.
-    pub(in crate::audio) fn queue_frames(&self, got: &GrantedParams) -> usize {
-        let usual = match self.form.period {
+    pub(in crate::audio) fn queue_frames(&self, params: &GrantedParams) -> usize {
+        let default = match self.form.period {
             Some(_) => 0,
-            None => scaled(self.shape.queue_frames, got.rate_hz, self.shape),
+            None => scaled(self.shape.queue_frames, params.rate_hz, self.shape),
         };
-        usual.max(2 * got.period_frames).min(got.buffer_frames)
+        default.max(2 * params.period_frames).min(params.buffer_frames)
     }
 
     /// Says in one sentence what does not fit.
@@ -109,8 +112,8 @@ impl HwRequest {
     }
 
     /// Refuses what was said.
-    fn refuse(&self, said: impl fmt::Display, offered: impl fmt::Display) -> AudioError {
-        self.unfit(format!("the profile asks for {said}; it offers {offered}"))
+    fn refuse(&self, requested: impl fmt::Display, offered: impl fmt::Display) -> AudioError {
+        self.unfit(format!("the profile asks for {requested}; it offers {offered}"))
     }
 
     fn period_frames(&self, rate_hz: u32) -> usize {
@@ -128,111 +131,112 @@ fn scaled(frames: usize, rate_hz: u32, shape: StreamFormat) -> usize {
 }
 
 /// Sets the form of an open device.
-pub(in crate::audio) fn negotiate(pcm: &PCM, ask: &HwRequest) -> Result<GrantedParams, AudioError> {
-    let lacks = |what: &'static str| move |_: alsa::Error| ask.unfit(format!("it does not grant {what}"));
-    let set = HwParams::any(pcm).map_err(lacks("any form"))?;
-    set.set_rate_resample(false).map_err(lacks("its own rates"))?;
-    set.set_access(Access::RWInterleaved).map_err(lacks("interleaved frames"))?;
-    let rate_hz = rate(&set, ask)?;
-    set.set_rate(rate_hz, ValueOr::Nearest).map_err(lacks("a rate"))?;
-    let format = format(&set, ask)?;
-    set.set_format(alsa_format(format)).map_err(lacks("a sample format"))?;
-    let channels = channels(&set, ask)?;
-    set.set_channels(u32::from(channels)).map_err(lacks("channels"))?;
-    let period = ask.period_frames(rate_hz) as alsa::pcm::Frames;
-    let periods = match ask.end {
+pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<GrantedParams, AudioError> {
+    let not_granted =
+        |what: &'static str| move |_: alsa::Error| request.unfit(format!("it does not grant {what}"));
+    let hw = HwParams::any(pcm).map_err(not_granted("any form"))?;
+    hw.set_rate_resample(false).map_err(not_granted("its own rates"))?;
+    hw.set_access(Access::RWInterleaved).map_err(not_granted("interleaved frames"))?;
+    let rate_hz = rate(&hw, request)?;
+    hw.set_rate(rate_hz, ValueOr::Nearest).map_err(not_granted("a rate"))?;
+    let format = format(&hw, request)?;
+    hw.set_format(alsa_format(format)).map_err(not_granted("a sample format"))?;
+    let channels = channels(&hw, request)?;
+    hw.set_channels(u32::from(channels)).map_err(not_granted("channels"))?;
+    let period = request.period_frames(rate_hz) as alsa::pcm::Frames;
+    let periods = match request.end {
         Direction::Capture => CAPTURE_PERIODS,
         Direction::Playback => PLAYBACK_PERIODS,
     };
-    set.set_period_size_near(period, ValueOr::Nearest).map_err(lacks("any period"))?;
-    set.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(lacks("any buffer"))?;
-    pcm.hw_params(&set).map_err(lacks("that combination of rate, format, channels and periods"))?;
+    hw.set_period_size_near(period, ValueOr::Nearest).map_err(not_granted("any period"))?;
+    hw.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(not_granted("any buffer"))?;
+    pcm.hw_params(&hw).map_err(not_granted("that combination of rate, format, channels and periods"))?;
 
-    let got = pcm.hw_params_current().map_err(lacks("a look at what it granted"))?;
-    let granted = (got.get_rate(), got.get_format(), got.get_channels());
+    let params = pcm.hw_params_current().map_err(not_granted("a look at what it granted"))?;
+    let granted = (params.get_rate(), params.get_format(), params.get_channels());
     if granted != (Ok(rate_hz), Ok(alsa_format(format)), Ok(u32::from(channels))) {
-        return Err(ask.unfit("it grants something else than it says"));
+        return Err(request.unfit("it grants something else than it says"));
     }
     let frames =
         |size: alsa::Result<alsa::pcm::Frames>| size.ok().and_then(|size| usize::try_from(size).ok());
-    match (frames(got.get_period_size()), frames(got.get_buffer_size())) {
+    match (frames(params.get_period_size()), frames(params.get_buffer_size())) {
         (Some(period_frames @ 1..), Some(buffer_frames @ 1..)) => Ok(GrantedParams {
-            end: ask.end,
-            device: ask.device.clone(),
+            end: request.end,
+            device: request.device.clone(),
             rate_hz,
             format,
             channels,
             period_frames,
             buffer_frames,
-            resampled: rate_hz != ask.shape.rate_hz,
+            resampled: rate_hz != request.shape.rate_hz,
         }),
-        (_, _) => Err(ask.unfit("it does not grant a fixed period and buffer")),
+        (_, _) => Err(request.unfit("it does not grant a fixed period and buffer")),
     }
 }
 
-fn rate(set: &HwParams<'_>, ask: &HwRequest) -> Result<u32, AudioError> {
-    let offers = |hz: u32| set.test_rate(hz).is_ok();
-    let range = || match (set.get_rate_min(), set.get_rate_max()) {
-        (Ok(least), Ok(most)) if least == most => format!("{least} Hz"),
-        (Ok(least), Ok(most)) => format!("{least} to {most} Hz"),
+fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
+    let offers = |hz: u32| hw.test_rate(hz).is_ok();
+    let range = || match (hw.get_rate_min(), hw.get_rate_max()) {
+        (Ok(min), Ok(max)) if min == max => format!("{min} Hz"),
+        (Ok(min), Ok(max)) => format!("{min} to {max} Hz"),
         (_, _) => "no rate".to_owned(),
     };
-    let Some(said) = ask.form.rate_hz else {
-        let usual = [ask.shape.rate_hz].into_iter().chain(RATES).find(|hz| offers(*hz));
-        return usual.ok_or_else(|| {
-            ask.unfit(format!(
+    let Some(requested) = request.form.rate_hz else {
+        let default = [request.shape.rate_hz].into_iter().chain(RATES).find(|hz| offers(*hz));
+        return default.ok_or_else(|| {
+            request.unfit(format!(
                 "it offers {} and none of {}",
                 range(),
-                words(RATES.iter()).replace(',', " Hz,")
+                join(RATES.iter()).replace(',', " Hz,")
             ))
         });
     };
-    if !offers(said) {
-        return Err(ask.refuse(format_args!("{said} Hz"), range()));
+    if !offers(requested) {
+        return Err(request.refuse(format_args!("{requested} Hz"), range()));
     }
-    match Resampler::new(said, ask.shape.rate_hz, 1) {
-        Ok(_) => Ok(said),
-        Err(unsupported) => Err(ask.unfit(unsupported)),
+    match Resampler::new(requested, request.shape.rate_hz, 1) {
+        Ok(_) => Ok(requested),
+        Err(unsupported) => Err(request.unfit(unsupported)),
     }
 }
 
-fn format(set: &HwParams<'_>, ask: &HwRequest) -> Result<SampleFormat, AudioError> {
-    let offers = |format: &SampleFormat| set.test_format(alsa_format(*format)).is_ok();
-    let offered = || match words(NARROW_FIRST.iter().filter(|format| offers(format))) {
+fn format(hw: &HwParams<'_>, request: &HwRequest) -> Result<SampleFormat, AudioError> {
+    let offers = |format: &SampleFormat| hw.test_format(alsa_format(*format)).is_ok();
+    let offered = || match join(NARROW_FIRST.iter().filter(|format| offers(format))) {
         none if none.is_empty() => "none of S16, S32, S24 and S24_3LE".to_owned(),
         some => some,
     };
-    match ask.form.format {
-        Some(said) if offers(&said) => Ok(said),
-        Some(said) => Err(ask.refuse(said, offered())),
+    match request.form.format {
+        Some(requested) if offers(&requested) => Ok(requested),
+        Some(requested) => Err(request.refuse(requested, offered())),
         None => {
-            let order = if ask.gain_db > 0.0 { WIDE_FIRST } else { NARROW_FIRST };
-            order.into_iter().find(offers).ok_or_else(|| ask.unfit(format!("it offers {}", offered())))
+            let order = if request.gain_db > 0.0 { WIDE_FIRST } else { NARROW_FIRST };
+            order.into_iter().find(offers).ok_or_else(|| request.unfit(format!("it offers {}", offered())))
         }
     }
 }
 
-fn channels(set: &HwParams<'_>, ask: &HwRequest) -> Result<u16, AudioError> {
-    let offers = |count: u16| set.test_channels(u32::from(count)).is_ok();
-    let range = || match (set.get_channels_min(), set.get_channels_max()) {
+fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
+    let offers = |count: u16| hw.test_channels(u32::from(count)).is_ok();
+    let range = || match (hw.get_channels_min(), hw.get_channels_max()) {
         (Ok(1), Ok(1)) => "1 channel".to_owned(),
-        (Ok(least), Ok(most)) if least == most => format!("{least} channels"),
-        (Ok(least), Ok(most)) => format!("{least} to {most} channels"),
+        (Ok(min), Ok(max)) if min == max => format!("{min} channels"),
+        (Ok(min), Ok(max)) => format!("{min} to {max} channels"),
         (_, _) => "no channels".to_owned(),
     };
     // As many as are chosen from at least, and no more than that if it can be.
-    let highest = ask.channels.iter().max().copied();
+    let highest = request.channels.iter().max().copied();
     let fewest = highest.map_or(1, |highest| highest.saturating_add(1));
-    match (ask.form.channels, highest) {
-        (Some(said), _) if !offers(said) => {
-            let s = if said == 1 { "" } else { "s" };
-            Err(ask.refuse(format_args!("{said} channel{s}"), range()))
+    match (request.form.channels, highest) {
+        (Some(requested), _) if !offers(requested) => {
+            let s = if requested == 1 { "" } else { "s" };
+            Err(request.refuse(format_args!("{requested} channel{s}"), range()))
         }
-        (Some(said), _) => Ok(said),
+        (Some(requested), _) => Ok(requested),
         (None, _) => {
             (fewest..=fewest.max(CHANNELS_MAX)).find(|count| offers(*count)).ok_or_else(|| match highest {
-                Some(channel) => ask.refuse(format_args!("channel {channel}, counted from 0"), range()),
-                None => ask.unfit(format!("it offers {}", range())),
+                Some(channel) => request.refuse(format_args!("channel {channel}, counted from 0"), range()),
+                None => request.unfit(format!("it offers {}", range())),
             })
         }
     }
@@ -247,6 +251,6 @@ fn alsa_format(format: SampleFormat) -> AlsaFormat {
     }
 }
 
-fn words<'a, W: fmt::Display + 'a>(all: impl Iterator<Item = &'a W>) -> String {
+fn join<'a, W: fmt::Display + 'a>(all: impl Iterator<Item = &'a W>) -> String {
     all.map(W::to_string).collect::<Vec<_>>().join(", ")
 }

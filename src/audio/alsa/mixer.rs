@@ -16,7 +16,7 @@ use crate::audio::{ControlValue, MixerControl};
 #[must_use]
 pub fn controls(controls: &[MixerControl]) -> Vec<AudioError> {
     // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
-    let _words = (!controls.is_empty()).then(Output::local_error_handler);
+    let _alsa_output = (!controls.is_empty()).then(Output::local_error_handler);
     let refused = controls.iter().filter_map(|control| {
         let (card, name) = (control.card.clone(), control.name.clone());
         set(control).err().map(|reason| AudioError::Mixer { card, control: name, reason })
@@ -25,13 +25,13 @@ pub fn controls(controls: &[MixerControl]) -> Vec<AudioError> {
 }
 
 fn set(control: &MixerControl) -> Result<(), String> {
-    let mixer = open(&control.card).map_err(unopened)?;
-    let (name, index) = split(&control.name);
-    let name = CString::new(name).map_err(|_| absent(&mixer, control))?;
+    let mixer = open(&control.card).map_err(not_opened)?;
+    let (name, index) = split_index(&control.name);
+    let name = CString::new(name).map_err(|_| not_found(&mixer, control))?;
     let mut id = SelemId::empty();
     id.set_name(&name);
     id.set_index(index);
-    let selem = mixer.find_selem(&id).ok_or_else(|| absent(&mixer, control))?;
+    let selem = mixer.find_selem(&id).ok_or_else(|| not_found(&mixer, control))?;
     match &control.setting {
         ControlValue::Percent(percent) => set_volume(&selem, *percent),
         ControlValue::Switch(on) => set_switch(&selem, *on),
@@ -41,11 +41,11 @@ fn set(control: &MixerControl) -> Result<(), String> {
 
 /// Returns the value at so many percent of a range, rounded up as `amixer` does; above 100 counts as 100.
 #[must_use]
-pub fn share(percent: u8, (least, most): (i64, i64)) -> i64 {
-    let width = i128::from(most.max(least)) - i128::from(least);
-    let above = (width * i128::from(percent.min(100)) + 99) / 100;
+pub fn share(percent: u8, (min, max): (i64, i64)) -> i64 {
+    let range = i128::from(max.max(min)) - i128::from(min);
+    let offset = (range * i128::from(percent.min(100)) + 99) / 100;
     // It is within the range, so it fits.
-    i64::try_from(i128::from(least) + above).unwrap_or(most)
+    i64::try_from(i128::from(min) + offset).unwrap_or(max)
 }
 
 fn open(card: &str) -> alsa::Result<Mixer> {
@@ -67,7 +67,7 @@ fn set_volume(selem: &Selem<'_>, percent: u8) -> Result<(), String> {
         let value = share(percent, selem.get_capture_volume_range());
         selem.set_capture_volume_all(value).map_err(refused)?;
     }
-    if plays || records { Ok(()) } else { Err(unlike(selem, "a volume")) }
+    if plays || records { Ok(()) } else { Err(wrong_kind(selem, "a volume")) }
 }
 
 fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), String> {
@@ -78,31 +78,31 @@ fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), String> {
     if records {
         selem.set_capture_switch_all(on.into()).map_err(refused)?;
     }
-    if plays || records { Ok(()) } else { Err(unlike(selem, "a switch")) }
+    if plays || records { Ok(()) } else { Err(wrong_kind(selem, "a switch")) }
 }
 
 fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
     if !selem.is_enumerated() {
-        return Err(unlike(selem, "words to choose from"));
+        return Err(wrong_kind(selem, "words to choose from"));
     }
     let words: Vec<String> = selem.iter_enum().map_err(refused)?.filter_map(Result::ok).collect();
-    let Some(place) = words.iter().position(|one| one == word) else {
+    let Some(index) = words.iter().position(|one| one == word) else {
         let words = nearest_first(word, words);
         return Err(format!("has no word {word:?}; choose one of {}", quoted(&words)));
     };
-    let place = place as u32;
+    let index = index as u32;
     // It has as many channels more as take it.
     for channel in SelemChannelId::all().iter().filter(|channel| **channel as i32 > 0) {
-        let _ = selem.set_enum_item(*channel, place);
+        let _ = selem.set_enum_item(*channel, index);
     }
-    selem.set_enum_item(SelemChannelId::FrontLeft, place).map_err(refused)
+    selem.set_enum_item(SelemChannelId::FrontLeft, index).map_err(refused)
 }
 
 fn refused(error: alsa::Error) -> String {
     format!("cannot be set: {}; see `dmesg` for what its driver says", system(error))
 }
 
-fn unopened(error: alsa::Error) -> String {
+fn not_opened(error: alsa::Error) -> String {
     format!(
         "cannot be set: the card cannot be opened ({}); name one that `cat /proc/asound/cards` lists, as \
          \"hw:CARD=…\"",
@@ -115,7 +115,7 @@ fn system(error: alsa::Error) -> std::io::Error {
 }
 
 /// Says that a control is of another kind, and of which.
-fn unlike(selem: &Selem<'_>, wanted: &str) -> String {
+fn wrong_kind(selem: &Selem<'_>, wanted: &str) -> String {
     let kinds = [
         (selem.has_volume(), "a volume (a percentage)"),
         (selem.has_playback_switch() || selem.has_capture_switch(), "a switch (on or off)"),
@@ -127,9 +127,9 @@ fn unlike(selem: &Selem<'_>, wanted: &str) -> String {
 }
 
 /// Names of controls in one sentence; a codec may have 60.
-const NAMES_SAID: usize = 12;
+const NAMES_SHOWN: usize = 12;
 
-fn absent(mixer: &Mixer, control: &MixerControl) -> String {
+fn not_found(mixer: &Mixer, control: &MixerControl) -> String {
     let name = |selem: Selem<'_>| {
         let id = selem.get_id();
         let name = id.get_name().ok()?.to_owned();
@@ -140,12 +140,12 @@ fn absent(mixer: &Mixer, control: &MixerControl) -> String {
     if names.is_empty() {
         return "is not there: the card has none; take it out of the settings".to_owned();
     }
-    let said = quoted(&names[..names.len().min(NAMES_SAID)]);
-    let more = match names.len().saturating_sub(NAMES_SAID) {
+    let shown = quoted(&names[..names.len().min(NAMES_SHOWN)]);
+    let more = match names.len().saturating_sub(NAMES_SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more, which `amixer -D {} scontrols` lists", control.card),
     };
-    format!("is not there; name one of those that the card has: {said}{more}")
+    format!("is not there; name one of those that the card has: {shown}{more}")
 }
 
 fn quoted(words: &[String]) -> String {
@@ -161,7 +161,7 @@ fn nearest_first(wanted: &str, mut words: Vec<String>) -> Vec<String> {
 }
 
 /// The name and index in `Name,1`; a comma that no number follows belongs to the name.
-fn split(name: &str) -> (&str, u32) {
+fn split_index(name: &str) -> (&str, u32) {
     let indexed = name.rsplit_once(',').and_then(|(name, index)| Some((name, index.trim().parse().ok()?)));
     indexed.unwrap_or((name, 0))
 }

@@ -16,13 +16,13 @@ use crate::sys::proc::{field, file_names, process_of, program};
 pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
     let AudioError::Open { end, device, errno, said } = error else { return error };
     let cards = read_cards(root);
-    let address = PcmAddress::of(&device);
+    let address = PcmAddress::parse(&device);
     let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
     match errno {
         libc::EBUSY => {
-            let of = address.as_ref().and_then(|address| address.device);
+            let device_number = address.as_ref().and_then(|address| address.device);
             let holders = match card {
-                Some(card) => owners(root, card, end, of),
+                Some(card) => owners(root, card, end, device_number),
                 None => cards.iter().flat_map(|card| owners(root, card, end, None)).collect(),
             };
             AudioError::Busy { end, device, holders }
@@ -30,8 +30,8 @@ pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
         libc::EACCES | libc::EPERM => AudioError::Forbidden { end, device, user: user(root), errno },
         // alsa-lib says this of a card, too, that it may not look at.
         libc::ENOENT | libc::ENODEV | libc::ENXIO => {
-            let asked = card.map_or(&cards[..], std::slice::from_ref);
-            match asked.iter().find_map(|card| forbidden(root, card)) {
+            let candidates = card.map_or(&cards[..], std::slice::from_ref);
+            match candidates.iter().find_map(|card| forbidden(root, card)) {
                 Some(errno) => AudioError::Forbidden { end, device, user: user(root), errno },
                 None => {
                     let others = cards.iter().flat_map(|card| devices(root, card, end)).collect();
@@ -51,13 +51,16 @@ struct PcmAddress<'a> {
 
 impl PcmAddress<'_> {
     /// Reads `…:CARD=x,DEV=d` and `hw:x,d`, alone or inside another name; any other may be any card's.
-    fn of(name: &str) -> Option<PcmAddress<'_>> {
-        let named = |key: &str| Some(word(&name[name.find(key)? + key.len()..]));
-        if let Some(card) = named("CARD=") {
-            return Some(PcmAddress { card, device: named("DEV=").and_then(|device| device.parse().ok()) });
+    fn parse(name: &str) -> Option<PcmAddress<'_>> {
+        let value_of = |key: &str| Some(word(&name[name.find(key)? + key.len()..]));
+        if let Some(card) = value_of("CARD=") {
+            return Some(PcmAddress {
+                card,
+                device: value_of("DEV=").and_then(|device| device.parse().ok()),
+            });
         }
-        let place = &name[name.find("hw:")? + 3..];
-        let mut parts = place.split(',').map(word);
+        let address = &name[name.find("hw:")? + 3..];
+        let mut parts = address.split(',').map(word);
         Some(PcmAddress {
             card: parts.next().filter(|card| !card.is_empty())?,
             device: parts.next().and_then(|device| device.parse().ok()),
@@ -99,18 +102,18 @@ fn owners(root: &Path, card: &CardInfo, end: Direction, device: Option<u32>) -> 
     };
     let mut found = Vec::new();
     for number in
-        numbers(root, card, end).into_iter().filter(|number| device.is_none_or(|one| one == *number))
+        numbers(root, card, end).into_iter().filter(|number| device.is_none_or(|device| device == *number))
     {
         let folder = root.join(format!("proc/asound/card{}/pcm{number}{letter}", card.number));
         for sub in file_names(&folder).filter(|name| name.starts_with("sub")) {
             let status = fs::read_to_string(folder.join(sub).join("status")).unwrap_or_default();
             let owner = field(&status, "owner_pid").and_then(|owner| owner.parse().ok());
             // The owner of a device is a thread.
-            let holder = owner.filter(|owner| *owner != 0).map(|owner| {
-                let process = process_of(root, owner);
+            let owner = owner.filter(|thread| *thread != 0).map(|thread| {
+                let process = process_of(root, thread);
                 DeviceOwner { program: program(root, process), process }
             });
-            found.extend(holder.filter(|holder| !found.contains(holder)));
+            found.extend(owner.filter(|owner| !found.contains(owner)));
         }
     }
     found

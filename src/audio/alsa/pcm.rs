@@ -19,22 +19,25 @@ use crate::sys::EventFd;
 /// An open device.
 pub(in crate::audio) struct Pcm {
     pcm: PCM,
-    got: GrantedParams,
-    frames: FrameCodec,
+    params: GrantedParams,
+    codec: FrameCodec,
     queue_frames: usize,
 }
 
 impl Pcm {
     /// Opens a device in the form that was asked for; its period and buffer may differ and are read back.
-    pub(in crate::audio) fn open(ask: &HwRequest) -> Result<Pcm, AudioError> {
-        let HwRequest { end, device, .. } = ask;
+    pub(in crate::audio) fn open(request: &HwRequest) -> Result<Pcm, AudioError> {
+        let HwRequest { end, device, .. } = request;
         // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
-        let words = Output::local_error_handler();
+        let alsa_output = Output::local_error_handler();
         let refused = |error: alsa::Error| AudioError::Open {
             end: *end,
             device: device.clone(),
             errno: error.errno().abs(),
-            said: words.as_ref().map(|words| last_line(&words.borrow())).unwrap_or_default(),
+            said: alsa_output
+                .as_ref()
+                .map(|alsa_output| last_line(&alsa_output.borrow()))
+                .unwrap_or_default(),
         };
         let direction = match end {
             Direction::Capture => AlsaDirection::Capture,
@@ -43,75 +46,83 @@ impl Pcm {
         let name =
             CString::new(device.as_str()).map_err(|_| refused(alsa::Error::new("open", libc::EINVAL)))?;
         let pcm = PCM::open(&name, direction, true).map_err(refused)?;
-        let got = negotiate(&pcm, ask)?;
-        let frames =
-            FrameCodec::new(got.format, got.channels, &ask.channels).map_err(|misfit| ask.unfit(misfit))?;
-        let queue_frames = ask.queue_frames(&got);
-        let settings = pcm.sw_params_current().map_err(refused)?;
-        arm(&pcm, &settings, &got, queue_frames).map_err(refused)?;
-        drop(settings);
-        Ok(Pcm { pcm, got, frames, queue_frames })
+        let params = negotiate(&pcm, request)?;
+        let codec = FrameCodec::new(params.format, params.channels, &request.channels)
+            .map_err(|misfit| request.unfit(misfit))?;
+        let queue_frames = request.queue_frames(&params);
+        let sw_params = pcm.sw_params_current().map_err(refused)?;
+        apply_sw_params(&pcm, &sw_params, &params, queue_frames).map_err(refused)?;
+        drop(sw_params);
+        Ok(Pcm { pcm, params, codec, queue_frames })
     }
 
-    pub(in crate::audio) fn got(&self) -> &GrantedParams {
-        &self.got
+    pub(in crate::audio) fn params(&self) -> &GrantedParams {
+        &self.params
     }
 
     /// Makes the device ready to move frames; what this allocates is not allocated again.
-    pub(in crate::audio) fn line(&self) -> Result<PcmStream<'_>, DeviceLost> {
+    pub(in crate::audio) fn start(&self) -> Result<PcmStream<'_>, DeviceLost> {
         let io = self.pcm.io_bytes();
-        if self.got.end == Direction::Capture {
+        if self.params.end == Direction::Capture {
             self.pcm.start().map_err(device_lost)?;
         }
         let count = self.pcm.count();
-        let watch = PcmPoll::new(count, self.got.buffer_frames).ok_or(DeviceLost { errno: libc::ENOTSUP })?;
+        let poll =
+            PcmPoll::new(count, self.params.buffer_frames).ok_or(DeviceLost { errno: libc::ENOTSUP })?;
         Ok(PcmStream {
             pcm: &self.pcm,
             io,
-            frames: &self.frames,
-            bytes: vec![0; self.got.period_frames * self.frames.bytes()].into(),
-            settings: self.pcm.sw_params_current().map_err(device_lost)?,
-            got: &self.got,
+            codec: &self.codec,
+            bytes: vec![0; self.params.period_frames * self.codec.bytes()].into(),
+            sw_params: self.pcm.sw_params_current().map_err(device_lost)?,
+            params: &self.params,
             queue_frames: self.queue_frames,
-            watch,
-            left: 0,
+            poll,
+            queued_frames: 0,
             stalled: false,
         })
     }
 }
 
 /// Sets when the device wakes its thread, and that playback starts by itself with a full queue.
-fn arm(pcm: &PCM, settings: &SwParams<'_>, got: &GrantedParams, queue_frames: usize) -> alsa::Result<()> {
-    let period = got.period_frames;
-    let avail_min = match got.end {
+fn apply_sw_params(
+    pcm: &PCM,
+    sw_params: &SwParams<'_>,
+    params: &GrantedParams,
+    queue_frames: usize,
+) -> alsa::Result<()> {
+    let period = params.period_frames;
+    let avail_min = match params.end {
         Direction::Capture => period,
         // Half a period early: a card that moves in jerks may stand a little short of a whole one when it
         // interrupts, and sleeping through that interrupt would empty the queue.
-        Direction::Playback => (got.buffer_frames - queue_frames + period.div_ceil(2)).min(got.buffer_frames),
+        Direction::Playback => {
+            (params.buffer_frames - queue_frames + period.div_ceil(2)).min(params.buffer_frames)
+        }
     };
-    let start_threshold = match got.end {
+    let start_threshold = match params.end {
         Direction::Capture => 1,
         Direction::Playback => queue_frames,
     };
-    settings.set_avail_min(avail_min as alsa::pcm::Frames)?;
-    settings.set_start_threshold(start_threshold as alsa::pcm::Frames)?;
-    pcm.sw_params(settings)
+    sw_params.set_avail_min(avail_min as alsa::pcm::Frames)?;
+    sw_params.set_start_threshold(start_threshold as alsa::pcm::Frames)?;
+    pcm.sw_params(sw_params)
 }
 
 /// An open device that moves frames.
 pub(in crate::audio) struct PcmStream<'a> {
     pcm: &'a PCM,
     io: IO<'a, u8>,
-    frames: &'a FrameCodec,
+    codec: &'a FrameCodec,
     /// A period as the device spells it.
     bytes: Box<[u8]>,
     /// Made once, since making them allocates.
-    settings: SwParams<'a>,
-    got: &'a GrantedParams,
+    sw_params: SwParams<'a>,
+    params: &'a GrantedParams,
     queue_frames: usize,
-    watch: PcmPoll,
+    poll: PcmPoll,
     /// Frames the speaker held when last looked at, and what it was handed since.
-    left: usize,
+    queued_frames: usize,
     /// Whether the device fell silent while it should have moved; said at the next turn.
     stalled: bool,
 }
@@ -120,14 +131,14 @@ impl PcmStream<'_> {
     /// Waits until the device wants a turn, the bell is rung, or it is time to look anyway.
     ///
     /// A device in trouble is `resting`: it would be ready at once, for nothing.
-    pub(in crate::audio) fn wait(&mut self, bell: &EventFd, resting: bool) -> Result<(), DeviceLost> {
-        self.stalled = self.watch.wait(self.pcm, bell, resting)? == PollOutcome::TimedOut;
+    pub(in crate::audio) fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
+        self.stalled = self.poll.wait(self.pcm, wake, in_recovery)? == PollOutcome::TimedOut;
         Ok(())
     }
 
     /// Tells whether the device has moved more than it may fetch ahead.
     pub(in crate::audio) fn is_proven(&self) -> bool {
-        self.watch.is_proven()
+        self.poll.is_proven()
     }
 
     fn take_stall(&mut self) -> Result<(), PcmError> {
@@ -139,10 +150,10 @@ impl PcmStream<'_> {
     /// Some cards fetch more than a period ahead when they start. They would run out of a short queue, be
     /// started again, and run out again, for ever.
     fn grow_queue(&mut self) -> Result<(), PcmError> {
-        let longer = (self.queue_frames + self.got.period_frames).min(self.got.buffer_frames);
+        let longer = (self.queue_frames + self.params.period_frames).min(self.params.buffer_frames);
         if longer > self.queue_frames {
             self.queue_frames = longer;
-            arm(self.pcm, &self.settings, self.got, longer).map_err(pcm_error)?;
+            apply_sw_params(self.pcm, &self.sw_params, self.params, longer).map_err(pcm_error)?;
         }
         Ok(())
     }
@@ -163,7 +174,7 @@ impl PcmStream<'_> {
     }
 
     fn prepare(&mut self) -> Result<Recovery, PcmError> {
-        self.left = 0;
+        self.queued_frames = 0;
         self.pcm.prepare().map(|()| Recovery::Emptied).map_err(pcm_error)
     }
 }
@@ -172,20 +183,20 @@ impl CaptureDevice for PcmStream<'_> {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.take_stall()?;
         // Whole periods only: whoever takes a part of one is not woken at its end, since too little waits then.
-        let waiting = self.pcm.avail_update().map_err(pcm_error)?;
-        if usize::try_from(waiting).unwrap_or(0) < self.got.period_frames.min(into.len()) {
+        let avail = self.pcm.avail_update().map_err(pcm_error)?;
+        if usize::try_from(avail).unwrap_or(0) < self.params.period_frames.min(into.len()) {
             return Ok(0);
         }
-        let room = self.bytes.len().min(into.len() * self.frames.bytes());
-        let taken = would_block_as_zero(self.io.readi(&mut self.bytes[..room]))?;
-        let bytes = &self.bytes[..room.min(taken * self.frames.bytes())];
-        let taken = self.frames.decode(bytes, into);
-        self.watch.progressed(taken);
-        Ok(taken)
+        let capacity = self.bytes.len().min(into.len() * self.codec.bytes());
+        let count = would_block_as_zero(self.io.readi(&mut self.bytes[..capacity]))?;
+        let bytes = &self.bytes[..capacity.min(count * self.codec.bytes())];
+        let count = self.codec.decode(bytes, into);
+        self.poll.progressed(count);
+        Ok(count)
     }
 
-    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
-        let recovery = match trouble {
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
+        let recovery = match error {
             PcmError::Suspended => self.resume()?,
             PcmError::Stall => self.restart()?,
             PcmError::Xrun | PcmError::Lost(_) => self.prepare()?,
@@ -204,27 +215,27 @@ impl PlaybackDevice for PcmStream<'_> {
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.take_stall()?;
-        let (vacant, delay) = self.pcm.avail_delay().map_err(pcm_error)?;
-        let queued = self.got.buffer_frames.saturating_sub(usize::try_from(vacant).unwrap_or(0));
-        self.watch.progressed(self.left.saturating_sub(queued));
-        self.left = queued;
+        let (avail, delay) = self.pcm.avail_delay().map_err(pcm_error)?;
+        let queued = self.params.buffer_frames.saturating_sub(usize::try_from(avail).unwrap_or(0));
+        self.poll.progressed(self.queued_frames.saturating_sub(queued));
+        self.queued_frames = queued;
         #[expect(clippy::useless_conversion, reason = "an ALSA frame count is 32 bits wide on 32-bit boards")]
         Ok(BufferLevel { queued, delay: i64::from(delay) })
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        let spelled = self.frames.encode(frames, &mut self.bytes);
-        let taken = would_block_as_zero(self.io.writei(&self.bytes[..spelled]))?;
-        self.left += taken;
-        Ok(taken)
+        let length = self.codec.encode(frames, &mut self.bytes);
+        let count = would_block_as_zero(self.io.writei(&self.bytes[..length]))?;
+        self.queued_frames += count;
+        Ok(count)
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {
         self.restart().map(drop)
     }
 
-    fn recover(&mut self, trouble: PcmError) -> Result<Recovery, PcmError> {
-        match trouble {
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
+        match error {
             PcmError::Suspended => self.resume(),
             PcmError::Stall => self.restart(),
             PcmError::Xrun => {
@@ -236,10 +247,10 @@ impl PlaybackDevice for PcmStream<'_> {
     }
 }
 
-fn would_block_as_zero(moved: alsa::Result<usize>) -> Result<usize, PcmError> {
-    match moved {
+fn would_block_as_zero(result: alsa::Result<usize>) -> Result<usize, PcmError> {
+    match result {
         Err(error) if matches!(error.errno().abs(), libc::EAGAIN | libc::EINTR) => Ok(0),
-        moved => moved.map_err(pcm_error),
+        result => result.map_err(pcm_error),
     }
 }
 
@@ -253,8 +264,8 @@ fn pcm_error(error: alsa::Error) -> PcmError {
     }
 }
 
-fn last_line(words: &Output) -> String {
-    words.buffer_string(|bytes| {
+fn last_line(alsa_output: &Output) -> String {
+    alsa_output.buffer_string(|bytes| {
         String::from_utf8_lossy(bytes).lines().last().unwrap_or_default().trim().to_owned()
     })
 }

@@ -20,7 +20,7 @@ const CHECK_MS: u32 = 200;
 /// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
 const IMMEDIATE_WAKES_MAX: u32 = 4;
 /// How long a thread sleeps that must, in milliseconds: half a period.
-const REST_MS: u32 = 5;
+const RECOVERY_SLEEP_MS: u32 = 5;
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,30 +42,30 @@ pub(in crate::audio) struct PcmPoll {
 impl PcmPoll {
     pub(in crate::audio) fn new(count: usize, buffer_frames: usize) -> Option<PcmPoll> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
-        let vigil = StallDetector::new(buffer_frames);
-        (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall: vigil })
+        let stall = StallDetector::new(buffer_frames);
+        (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall })
     }
 
     pub(in crate::audio) fn wait(
         &mut self,
         pcm: &PCM,
-        bell: &EventFd,
-        resting: bool,
+        wake: &EventFd,
+        in_recovery: bool,
     ) -> Result<PollOutcome, DeviceLost> {
-        if resting || self.immediate_wakes >= IMMEDIATE_WAKES_MAX {
+        if in_recovery || self.immediate_wakes >= IMMEDIATE_WAKES_MAX {
             self.immediate_wakes = 0;
-            bell.wait(Some(REST_MS));
-            return self.idle(REST_MS);
+            wake.wait(Some(RECOVERY_SLEEP_MS));
+            return self.idle(RECOVERY_SLEEP_MS);
         }
         let fds = &mut self.fds[..=self.count];
-        fds[0] = pollfd { fd: bell.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        fds[0] = pollfd { fd: wake.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
         pcm.fill(&mut fds[1..]).map_err(device_lost)?;
-        self.immediate_wakes = if wake(fds, 0)? > 0 { self.immediate_wakes + 1 } else { 0 };
-        if self.immediate_wakes == 0 && wake(fds, CHECK_MS.cast_signed())? == 0 {
+        self.immediate_wakes = if poll_fds(fds, 0)? > 0 { self.immediate_wakes + 1 } else { 0 };
+        if self.immediate_wakes == 0 && poll_fds(fds, CHECK_MS.cast_signed())? == 0 {
             return self.idle(CHECK_MS);
         }
         if fds[0].revents != 0 {
-            bell.drain();
+            wake.drain();
         }
         if fds[1..].iter().any(|fd| fd.revents != 0) {
             // Some plugins clear their own wake here.
@@ -87,7 +87,7 @@ impl PcmPoll {
     }
 }
 
-fn wake(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, DeviceLost> {
+fn poll_fds(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, DeviceLost> {
     match poll(fds, timeout_ms) {
         Ok(ready) => Ok(ready),
         // As good as ready: whoever looks finds out.

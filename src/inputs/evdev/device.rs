@@ -19,7 +19,7 @@ use crate::model::Time;
 
 const FOLDER: &str = "/dev/input";
 /// Reads in a turn, of 32 events each: a device that is never still must not keep the session.
-const READS: usize = 4;
+const READS_MAX: usize = 4;
 /// The kernel could not keep all events.
 const DROPPED: u16 = SynchronizationCode::SYN_DROPPED.0;
 
@@ -46,8 +46,8 @@ pub(crate) enum DeviceRead {
     /// Everything was read.
     All,
     /// Events were lost, and made good by asking for the level.
-    Lost,
-    Gone,
+    EventsLost,
+    Disconnected,
 }
 
 impl Keyboard {
@@ -56,11 +56,11 @@ impl Keyboard {
         let mut keyboard = Self { wanted: wanted.map(str::to_owned), keys, device: None };
         match keyboard.search() {
             Ok(()) => Ok(keyboard),
-            Err((key, trouble)) => Err(KeyError {
+            Err((key, problem)) => Err(KeyError {
                 user: user.to_owned(),
                 key: format!("{:?}", KeyCode::new(key)),
                 device: keyboard.wanted,
-                problem: trouble,
+                problem,
             }),
         }
     }
@@ -68,36 +68,37 @@ impl Keyboard {
     /// Looks for the device; the error names the key that was missed.
     pub(crate) fn search(&mut self) -> Result<(), (u16, KeyProblem)> {
         let first = self.keys.first().map_or(0, |key| key.code);
-        let mut sight = DeviceSearch::default();
+        let mut search = DeviceSearch::default();
         for path in nodes() {
-            match look(&path) {
+            match open_node(&path) {
                 Ok(device) => {
-                    if self.take(device, &mut sight).map_err(|error| (first, refused(&error)))? {
+                    if self.try_device(device, &mut search).map_err(|error| (first, refused(&error)))? {
                         return Ok(());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    sight.forbidden.get_or_insert(path);
+                    search.forbidden.get_or_insert(path);
                 }
                 // It went away just now.
-                Err(_) => sight.any = true,
+                Err(_) => search.any = true,
             }
         }
-        Err((sight.missing.unwrap_or(first), sight.trouble(self.wanted.as_deref())))
+        Err((search.missing.unwrap_or(first), search.problem(self.wanted.as_deref())))
     }
 
     /// Takes `device` if it is the one, and tells whether it is.
-    fn take(&mut self, mut device: RawDevice, sight: &mut DeviceSearch) -> io::Result<bool> {
-        sight.any = true;
+    fn try_device(&mut self, mut device: RawDevice, search: &mut DeviceSearch) -> io::Result<bool> {
+        search.any = true;
         let name = device.name().unwrap_or_default();
         if self.wanted.as_deref().is_some_and(|wanted| wanted != name) {
-            sight.names.push(name.to_owned());
+            search.names.push(name.to_owned());
             return Ok(false);
         }
-        sight.named = true;
-        let has = |code: u16| device.supported_keys().is_some_and(|keys| keys.contains(KeyCode::new(code)));
-        if let Some(missing) = self.keys.iter().find(|key| !has(key.code)) {
-            sight.missing = Some(missing.code);
+        search.named = true;
+        let has_key =
+            |code: u16| device.supported_keys().is_some_and(|keys| keys.contains(KeyCode::new(code)));
+        if let Some(missing) = self.keys.iter().find(|key| !has_key(key.code)) {
+            search.missing = Some(missing.code);
             return Ok(false);
         }
         rustix::io::ioctl_fionbio(&device, true)?;
@@ -134,11 +135,11 @@ impl Keyboard {
     }
 
     /// Reports for each button whether its key is down now.
-    pub(crate) fn levels(&self, mut each: impl FnMut(usize, bool)) -> io::Result<()> {
+    pub(crate) fn levels(&self, mut emit: impl FnMut(usize, bool)) -> io::Result<()> {
         let Some(device) = &self.device else { return Ok(()) };
         let state = device.get_key_state()?;
         for key in &self.keys {
-            each(key.button, state.contains(KeyCode::new(key.code)));
+            emit(key.button, state.contains(KeyCode::new(key.code)));
         }
         Ok(())
     }
@@ -146,25 +147,25 @@ impl Keyboard {
     /// Reports the edges that have come: of which button, whether down, and when.
     pub(crate) fn read(
         &mut self,
-        stamps: &ClockOffset,
-        mut each: impl FnMut(usize, bool, Time),
+        clock: &ClockOffset,
+        mut emit: impl FnMut(usize, bool, Time),
     ) -> DeviceRead {
         let Self { device: Some(device), keys, .. } = self else { return DeviceRead::All };
         let mut lost = false;
-        for _ in 0..READS {
+        for _ in 0..READS_MAX {
             let events = match device.fetch_events() {
                 Ok(events) => events,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
-                Err(_) => return DeviceRead::Gone,
+                Err(_) => return DeviceRead::Disconnected,
             };
             for event in events {
                 match (event.event_type(), event.code(), event.value()) {
                     (EventType::SYNCHRONIZATION, code, _) if code == DROPPED => lost = true,
                     // What comes before the level is asked for may be half of the truth.
                     (EventType::KEY, code, level @ (0 | 1)) if !lost => {
-                        let at = stamps.at(since_start(event.timestamp()));
+                        let at = clock.at(since_epoch(event.timestamp()));
                         for key in keys.iter().filter(|key| key.code == code) {
-                            each(key.button, level == 1, at);
+                            emit(key.button, level == 1, at);
                         }
                     }
                     // A key that is held is repeated by whoever wants it repeated.
@@ -175,9 +176,9 @@ impl Keyboard {
         if !lost {
             return DeviceRead::All;
         }
-        match self.levels(|button, down| each(button, down, stamps.now())) {
-            Ok(()) => DeviceRead::Lost,
-            Err(_) => DeviceRead::Gone,
+        match self.levels(|button, down| emit(button, down, clock.now())) {
+            Ok(()) => DeviceRead::EventsLost,
+            Err(_) => DeviceRead::Disconnected,
         }
     }
 }
@@ -194,7 +195,7 @@ struct DeviceSearch {
 }
 
 impl DeviceSearch {
-    fn trouble(self, wanted: Option<&str>) -> KeyProblem {
+    fn problem(self, wanted: Option<&str>) -> KeyProblem {
         match self {
             Self { forbidden: Some(path), .. } => KeyProblem::Forbidden(path),
             Self { any: false, .. } => KeyProblem::NoInput,
@@ -217,7 +218,7 @@ fn nodes() -> Vec<PathBuf> {
     numbered.into_iter().map(|(_, path)| path).collect()
 }
 
-fn look(path: &Path) -> io::Result<RawDevice> {
+fn open_node(path: &Path) -> io::Result<RawDevice> {
     RawDevice::from_fd(fs::File::open(path)?.into())
 }
 
@@ -228,6 +229,6 @@ fn refused(error: &io::Error) -> KeyProblem {
 }
 
 /// The stamp as a time since the beginning of its clock, which is CLOCK_MONOTONIC's.
-fn since_start(stamp: SystemTime) -> Duration {
+fn since_epoch(stamp: SystemTime) -> Duration {
     stamp.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

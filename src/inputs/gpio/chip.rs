@@ -51,15 +51,15 @@ pub(crate) fn output(
 ) -> Result<GpioOutputs, LineError> {
     let mut banks: Vec<(PathBuf, Vec<(usize, u32)>)> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
-        let spot = find(user, line)?;
-        match banks.iter_mut().find(|(chip, _)| *chip == spot.chip) {
-            Some((_, lines)) => lines.push((index, spot.offset)),
-            None => banks.push((spot.chip, vec![(index, spot.offset)])),
+        let address = find(user, line)?;
+        match banks.iter_mut().find(|(chip, _)| *chip == address.chip) {
+            Some((_, lines)) => lines.push((index, address.offset)),
+            None => banks.push((address.chip, vec![(index, address.offset)])),
         }
     }
-    let banks = banks.into_iter().map(|(chip, own)| {
+    let banks = banks.into_iter().map(|(chip, members)| {
         let mut values = Values::default();
-        for (index, offset) in &own {
+        for (index, offset) in &members {
             values.set(*offset, level(initial.get(*index).copied().unwrap_or_default()));
         }
         let mut builder = Request::builder();
@@ -68,12 +68,12 @@ pub(crate) fn output(
         }
         builder.with_output_lines(&values);
         // The first that is busy is the one to name.
-        let spots: Vec<_> = own
+        let addresses: Vec<_> = members
             .iter()
             .map(|(index, offset)| (lines[*index], LineAddress { chip: chip.clone(), offset: *offset }))
             .collect();
-        let request = request(user, &mut builder, &spots)?;
-        Ok(OutputBank { request, values, lines: own })
+        let request = request(user, &mut builder, &addresses)?;
+        Ok(OutputBank { request, values, lines: members })
     });
     Ok(GpioOutputs { banks: banks.collect::<Result<_, _>>()? })
 }
@@ -83,11 +83,11 @@ impl GpioOutputs {
     ///
     /// # Errors
     /// Returns what the kernel says, such as that the chip is gone.
-    pub(crate) fn drive(&mut self, lit: &[bool]) -> io::Result<()> {
+    pub(crate) fn drive(&mut self, active: &[bool]) -> io::Result<()> {
         for bank in &mut self.banks {
             for (index, offset) in &bank.lines {
-                if let Some(lit) = lit.get(*index) {
-                    bank.values.set(*offset, level(*lit));
+                if let Some(active) = active.get(*index) {
+                    bank.values.set(*offset, level(*active));
                 }
             }
             bank.request.set_values(&bank.values).map_err(io::Error::other)?;
@@ -101,36 +101,36 @@ impl GpioOutputs {
 /// # Errors
 /// Returns why the line cannot be had.
 pub(crate) fn input(user: &str, line: &GpioLine, builder: &mut Builder) -> Result<(Request, u32), LineError> {
-    let spot = find(user, line)?;
-    let offset = spot.offset;
+    let address = find(user, line)?;
+    let offset = address.offset;
     builder.with_line(offset);
-    Ok((request(user, builder, &[(line, spot)])?, offset))
+    Ok((request(user, builder, &[(line, address)])?, offset))
 }
 
 fn request(
     user: &str,
     builder: &mut Builder,
-    spots: &[(&GpioLine, LineAddress)],
+    addresses: &[(&GpioLine, LineAddress)],
 ) -> Result<Request, LineError> {
-    let Some((first, LineAddress { chip, .. })) = spots.first() else {
+    let Some((first, LineAddress { chip, .. })) = addresses.first() else {
         return Err(LineError::new(user, "no line", LineProblem::NoGpio));
     };
     builder.on_chip(chip).with_consumer(CONSUMER).request().map_err(|error| {
-        let busy = spots.iter().find_map(|(line, spot)| Some((*line, busy(spot)?)));
-        let (line, trouble) = busy.unwrap_or_else(|| (*first, LineProblem::Refused(error.to_string())));
-        LineError::new(user, &call(line), trouble)
+        let busy = addresses.iter().find_map(|(line, address)| Some((*line, busy(address)?)));
+        let (line, problem) = busy.unwrap_or_else(|| (*first, LineProblem::Refused(error.to_string())));
+        LineError::new(user, &describe(line), problem)
     })
 }
 
 /// Gives who has the line, if somebody has.
-fn busy(spot: &LineAddress) -> Option<LineProblem> {
-    let info = Chip::from_path(&spot.chip).ok()?.line_info(spot.offset).ok()?;
-    let holder = || owner::of_line(&name_of(&spot.chip), spot.offset);
+fn busy(address: &LineAddress) -> Option<LineProblem> {
+    let info = Chip::from_path(&address.chip).ok()?.line_info(address.offset).ok()?;
+    let holder = || owner::of_line(&name_of(&address.chip), address.offset);
     info.used.then(|| LineProblem::Busy { consumer: info.consumer.clone(), holder: holder() })
 }
 
 fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
-    let refuse = |trouble| LineError::new(user, &call(line), trouble);
+    let refuse = |problem| LineError::new(user, &describe(line), problem);
     let paths = chips().unwrap_or_default();
     if paths.is_empty() {
         return Err(refuse(LineProblem::NoGpio));
@@ -152,12 +152,12 @@ fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
         GpioLine::At { chip, offset } => numbered(&open, chip, *offset),
     };
     // What could not be looked into may have it.
-    found.map_err(|trouble| {
-        refuse(match (forbidden, trouble) {
+    found.map_err(|problem| {
+        refuse(match (forbidden, problem) {
             (Some(path), LineProblem::NoChip { .. } | LineProblem::NoLine { .. }) => {
                 LineProblem::Forbidden(path)
             }
-            (_, trouble) => trouble,
+            (_, problem) => problem,
         })
     })
 }
@@ -196,7 +196,7 @@ fn descriptions(open: &[Chip]) -> Vec<String> {
     infos.map(|info| format!("{} ({}, {} lines)", info.name, info.label, info.num_lines)).collect()
 }
 
-pub(crate) fn call(line: &GpioLine) -> String {
+pub(crate) fn describe(line: &GpioLine) -> String {
     match line {
         GpioLine::Named(name) => format!("line {name}"),
         GpioLine::At { chip, offset } => format!("line {offset} of {chip}"),

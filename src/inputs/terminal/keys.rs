@@ -29,8 +29,8 @@ pub enum SpaceBarMode {
 /// A keyboard's bytes, being read.
 #[derive(Debug)]
 pub struct KeyParser {
-    button: SpaceBarMode,
-    grip: SpaceKey,
+    mode: SpaceBarMode,
+    space_key: SpaceKey,
     escape: EscapeState,
 }
 
@@ -69,22 +69,22 @@ const ESCAPE: u8 = 0x1b;
 impl KeyParser {
     /// Makes a keyboard with the button up.
     #[must_use]
-    pub fn new(button: SpaceBarMode) -> Self {
-        Self { button, grip: SpaceKey::Up, escape: EscapeState::None }
+    pub fn new(mode: SpaceBarMode) -> Self {
+        Self { mode, space_key: SpaceKey::Up, escape: EscapeState::None }
     }
 
     /// Reports what `bytes`, which came in one read, touch.
-    pub fn read(&mut self, bytes: &[u8], now: Time, mut each: impl FnMut(InputEvent)) {
-        self.expire(now, &mut each);
+    pub fn read(&mut self, bytes: &[u8], now: Time, mut emit: impl FnMut(InputEvent)) {
+        self.expire(now, &mut emit);
         // A sequence comes whole: at the start of a read an open one was the Escape key alone.
         self.escape = EscapeState::None;
         for byte in bytes {
-            match self.step(*byte) {
-                SPACE => self.space(now, &mut each),
-                b'm' | b'M' => self.mute(&mut each),
-                b'+' | b'=' => each(InputEvent::VolumeUp),
-                b'-' => each(InputEvent::VolumeDown),
-                b'q' | b'Q' | CTRL_D => each(InputEvent::Quit),
+            match self.filter_escape(*byte) {
+                SPACE => self.space(now, &mut emit),
+                b'm' | b'M' => self.mute(&mut emit),
+                b'+' | b'=' => emit(InputEvent::VolumeUp),
+                b'-' => emit(InputEvent::VolumeDown),
+                b'q' | b'Q' | CTRL_D => emit(InputEvent::Quit),
                 _ => {}
             }
         }
@@ -93,7 +93,7 @@ impl KeyParser {
     /// Names the time at which a held key counts as let go.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        match self.grip {
+        match self.space_key {
             SpaceKey::Tapped { until } | SpaceKey::Held { until } | SpaceKey::Released { until } => {
                 Some(until)
             }
@@ -102,14 +102,14 @@ impl KeyParser {
     }
 
     /// Reports what the passing of time means.
-    pub fn expire(&mut self, now: Time, mut each: impl FnMut(InputEvent)) {
+    pub fn expire(&mut self, now: Time, mut emit: impl FnMut(InputEvent)) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
-        self.grip = match self.grip {
+        self.space_key = match self.space_key {
             SpaceKey::Tapped { .. } | SpaceKey::Latched => SpaceKey::Latched,
             SpaceKey::Held { .. } => {
-                each(InputEvent::Up);
+                emit(InputEvent::Up);
                 SpaceKey::Up
             }
             SpaceKey::Up | SpaceKey::Released { .. } => SpaceKey::Up,
@@ -117,25 +117,25 @@ impl KeyParser {
     }
 
     /// What was being said is over, so the next press is to begin and not to end.
-    fn mute(&mut self, each: &mut impl FnMut(InputEvent)) {
-        each(InputEvent::Mute);
-        match self.grip {
-            SpaceKey::Tapped { .. } | SpaceKey::Latched | SpaceKey::Held { .. } => each(InputEvent::Up),
+    fn mute(&mut self, emit: &mut impl FnMut(InputEvent)) {
+        emit(InputEvent::Mute);
+        match self.space_key {
+            SpaceKey::Tapped { .. } | SpaceKey::Latched | SpaceKey::Held { .. } => emit(InputEvent::Up),
             SpaceKey::Up | SpaceKey::Released { .. } => {}
         }
-        self.grip = SpaceKey::Up;
+        self.space_key = SpaceKey::Up;
     }
 
-    fn space(&mut self, now: Time, each: &mut impl FnMut(InputEvent)) {
-        self.grip = match (self.button, self.grip) {
-            (SpaceBarMode::Click, grip) => {
-                each(InputEvent::Down);
-                each(InputEvent::Up);
-                grip
+    fn space(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
+        self.space_key = match (self.mode, self.space_key) {
+            (SpaceBarMode::Click, space_key) => {
+                emit(InputEvent::Down);
+                emit(InputEvent::Up);
+                space_key
             }
             (SpaceBarMode::Toggle, SpaceKey::Latched) | (SpaceBarMode::Hold, SpaceKey::Latched) => {
-                each(InputEvent::Up);
-                match self.button {
+                emit(InputEvent::Up);
+                match self.mode {
                     SpaceBarMode::Hold => SpaceKey::Released { until: now + FIRST_REPEAT },
                     SpaceBarMode::Click | SpaceBarMode::Toggle => SpaceKey::Up,
                 }
@@ -147,26 +147,26 @@ impl KeyParser {
                 SpaceKey::Released { until: until.max(now + LAST_REPEAT) }
             }
             (SpaceBarMode::Hold, SpaceKey::Up) => {
-                each(InputEvent::Down);
+                emit(InputEvent::Down);
                 SpaceKey::Tapped { until: now + FIRST_REPEAT }
             }
             (SpaceBarMode::Toggle, _) => {
-                each(InputEvent::Down);
+                emit(InputEvent::Down);
                 SpaceKey::Latched
             }
         };
     }
 
     /// Gives the byte back, or nothing's byte within an escape sequence.
-    fn step(&mut self, byte: u8) -> u8 {
-        let (next, own) = match (self.escape, byte) {
+    fn filter_escape(&mut self, byte: u8) -> u8 {
+        let (next, key) = match (self.escape, byte) {
             (_, ESCAPE) => (EscapeState::Begun, ESCAPE),
-            (EscapeState::None, own) => (EscapeState::None, own),
+            (EscapeState::None, key) => (EscapeState::None, key),
             (EscapeState::Begun, b'[' | b'O') => (EscapeState::Within, ESCAPE),
             (EscapeState::Begun, _) | (EscapeState::Within, 0x40..=0x7e) => (EscapeState::None, ESCAPE),
             (EscapeState::Within, _) => (EscapeState::Within, ESCAPE),
         };
         self.escape = next;
-        own
+        key
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::status_line::{ColourDepth, TermCaps, draw, state};
+use super::status_line::{ColourDepth, TermCaps, draw, state_text};
 use crate::light;
 use crate::light::{Indication, LedCaps};
 use crate::model::Time;
@@ -39,22 +39,22 @@ impl StatusLine {
 pub struct Terminal<W: Write> {
     out: NonBlockingWriter<W>,
     /// None for plain lines.
-    look: Option<TermCaps>,
+    caps: Option<TermCaps>,
     latching: bool,
     width: u16,
-    live: StatusLine,
+    status_line: StatusLine,
     /// The state that the last plain line told, and whether it was told as muted.
-    told: Option<(&'static str, bool)>,
+    last_state: Option<(&'static str, bool)>,
     /// The lines that could not be written.
-    missed: u64,
+    lost_lines: u64,
 }
 
 impl<W: Write> Terminal<W> {
     /// Makes a terminal 80 columns wide that shows what `look` allows; none makes plain lines.
     #[must_use]
-    pub fn new(out: W, look: Option<TermCaps>, latching: bool, live: StatusLine) -> Self {
-        let out = NonBlockingWriter { out, rest: Vec::new(), gone: false };
-        Self { out, look, latching, width: 80, live, told: None, missed: 0 }
+    pub fn new(out: W, caps: Option<TermCaps>, latching: bool, status_line: StatusLine) -> Self {
+        let out = NonBlockingWriter { out, pending: Vec::new(), closed: false };
+        Self { out, caps, latching, width: 80, status_line, last_state: None, lost_lines: 0 }
     }
 
     /// Sets the width, columns.
@@ -64,43 +64,43 @@ impl<W: Write> Terminal<W> {
 
     /// Shows `view`, writing only where what is visible differs, and says when it differs by itself.
     pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
-        let Some(look) = self.look else { return self.tell(view, now) };
-        let picture = light::render(&view.facts, now, view.levels, DOT);
-        let line = draw(view, &picture, look, self.latching, self.width);
-        let mut live = self.live.lock();
-        if *live != line && self.out.write(&format!("\r{line}\x1b[K")) {
-            *live = line;
+        let Some(caps) = self.caps else { return self.show_plain(view, now) };
+        let frame = light::render(&view.facts, now, view.levels, DOT);
+        let line = draw(view, &frame, caps, self.latching, self.width);
+        let mut status_line = self.status_line.lock();
+        if *status_line != line && self.out.write(&format!("\r{line}\x1b[K")) {
+            *status_line = line;
         }
-        picture.next
+        frame.next
     }
 
     /// Prints one line of what `who` said.
-    pub fn say(&mut self, who: &str, text: &str) {
+    pub fn print_line(&mut self, speaker: &str, text: &str) {
         // The text comes from far away: it must not steer the terminal.
         let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let missed = match self.missed {
+        let lost_lines = match self.lost_lines {
             0 => String::new(),
             count => format!("({count} lines could not be shown)\n"),
         };
-        let written = match self.look {
-            None => self.out.write(&format!("{missed}{who}: {text}\n")),
-            Some(look) => {
-                let live = self.live.lock();
-                let who = match look.colour {
-                    ColourDepth::None => format!("{who}:"),
-                    ColourDepth::Palette | ColourDepth::True => format!("\x1b[1m{who}:\x1b[0m"),
+        let written = match self.caps {
+            None => self.out.write(&format!("{lost_lines}{speaker}: {text}\n")),
+            Some(caps) => {
+                let status_line = self.status_line.lock();
+                let speaker = match caps.colour {
+                    ColourDepth::None => format!("{speaker}:"),
+                    ColourDepth::Palette | ColourDepth::True => format!("\x1b[1m{speaker}:\x1b[0m"),
                 };
-                self.out.write(&format!("{ERASE}{missed}{who} {text}\n{}", *live))
+                self.out.write(&format!("{ERASE}{lost_lines}{speaker} {text}\n{}", *status_line))
             }
         };
-        self.missed = if written { 0 } else { self.missed + 1 };
+        self.lost_lines = if written { 0 } else { self.lost_lines + 1 };
     }
 
-    fn tell(&mut self, view: &Indication, now: Time) -> Option<Duration> {
+    fn show_plain(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         let (name, next) = light::word(&view.facts, now);
-        let news = Some((name, view.facts.muted));
-        if news != self.told && self.out.write(&format!("{}\n", state(view, name))) {
-            self.told = news;
+        let state = Some((name, view.facts.muted));
+        if state != self.last_state && self.out.write(&format!("{}\n", state_text(view, name))) {
+            self.last_state = state;
         }
         next
     }
@@ -109,10 +109,10 @@ impl<W: Write> Terminal<W> {
 impl<W: Write> Drop for Terminal<W> {
     /// Takes the live line away, so that what comes next begins on a clean row.
     fn drop(&mut self) {
-        let mut live = self.live.lock();
-        if self.look.is_some() && !live.is_empty() {
+        let mut status_line = self.status_line.lock();
+        if self.caps.is_some() && !status_line.is_empty() {
             self.out.write(ERASE);
-            live.clear();
+            status_line.clear();
         }
     }
 }
@@ -120,30 +120,30 @@ impl<W: Write> Drop for Terminal<W> {
 /// Writes without waiting: what a slow reader does not take at once is kept, a whole text at most.
 struct NonBlockingWriter<W> {
     out: W,
-    rest: Vec<u8>,
-    gone: bool,
+    pending: Vec<u8>,
+    closed: bool,
 }
 
 impl<W: Write> NonBlockingWriter<W> {
     /// Takes on `text`, all or nothing, and tells which.
     fn write(&mut self, text: &str) -> bool {
-        self.push();
-        if self.gone || !self.rest.is_empty() {
+        self.flush_pending();
+        if self.closed || !self.pending.is_empty() {
             return false;
         }
-        self.rest.extend_from_slice(text.as_bytes());
-        self.push();
-        !self.gone
+        self.pending.extend_from_slice(text.as_bytes());
+        self.flush_pending();
+        !self.closed
     }
 
-    fn push(&mut self) {
-        while !self.rest.is_empty() && !self.gone {
-            match self.out.write(&self.rest) {
-                Ok(0) => self.gone = true,
-                Ok(count) => drop(self.rest.drain(..count)),
+    fn flush_pending(&mut self) {
+        while !self.pending.is_empty() && !self.closed {
+            match self.out.write(&self.pending) {
+                Ok(0) => self.closed = true,
+                Ok(count) => drop(self.pending.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => self.gone = true,
+                Err(_) => self.closed = true,
             }
         }
     }
@@ -153,32 +153,32 @@ impl<W: Write> NonBlockingWriter<W> {
 #[must_use]
 pub fn console() -> ConsoleLog<Stderr> {
     let stderr = io::stderr();
-    let live = if stderr.is_terminal() { StatusLine::global() } else { StatusLine::default() };
-    ConsoleLog::new(stderr, live)
+    let status_line = if stderr.is_terminal() { StatusLine::global() } else { StatusLine::default() };
+    ConsoleLog::new(stderr, status_line)
 }
 
 /// Writes log lines to `W` without tearing the live line.
 #[derive(Debug)]
 pub struct ConsoleLog<W> {
     out: W,
-    live: StatusLine,
+    status_line: StatusLine,
 }
 
 impl<W: Write> ConsoleLog<W> {
     /// Makes a console that goes around `live`.
-    pub fn new(out: W, live: StatusLine) -> Self {
-        Self { out, live }
+    pub fn new(out: W, status_line: StatusLine) -> Self {
+        Self { out, status_line }
     }
 }
 
 impl<W: Write> Write for ConsoleLog<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let live = self.live.lock();
-        if live.is_empty() || !bytes.ends_with(b"\n") {
+        let status_line = self.status_line.lock();
+        if status_line.is_empty() || !bytes.ends_with(b"\n") {
             self.out.write_all(bytes)?;
         } else {
             // One write, so that other threads' output comes before or after it.
-            self.out.write_all(&[ERASE.as_bytes(), bytes, live.as_bytes()].concat())?;
+            self.out.write_all(&[ERASE.as_bytes(), bytes, status_line.as_bytes()].concat())?;
         }
         Ok(bytes.len())
     }

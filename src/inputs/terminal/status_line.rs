@@ -41,44 +41,44 @@ impl TermCaps {
 }
 
 /// Says the state in words.
-pub(crate) fn state(view: &Indication, name: &str) -> String {
+pub(crate) fn state_text(view: &Indication, name: &str) -> String {
     if view.facts.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
 }
 
 /// Draws `view`, whose light is `picture`, in less than `width` columns.
 pub(crate) fn draw(
     view: &Indication,
-    picture: &LightFrame,
-    look: TermCaps,
+    frame: &LightFrame,
+    caps: TermCaps,
     latching: bool,
     width: u16,
 ) -> String {
-    let bar = |level| bar(loudness(level), look.unicode);
+    let bar = |level| bar(loudness(level), caps.unicode);
     let button = if latching { "hold space" } else { "space talk" };
-    let parts = [
-        format!(" {:<10}", state(view, picture.name)),
+    let fields = [
+        format!(" {:<10}", state_text(view, frame.name)),
         format!("  mic {}", bar(view.levels.microphone)),
         format!("  speaker {}", bar(view.levels.speaker)),
         format!("  {button} · m mute · q quit"),
     ];
     // The last column stays empty: writing there makes some terminals begin a new row.
-    let mut room = usize::from(width.saturating_sub(1));
-    if room == 0 {
+    let mut columns_left = usize::from(width.saturating_sub(1));
+    if columns_left == 0 {
         return String::new();
     }
-    room -= 1;
-    let mut line = dot(picture.pixels.first().copied().unwrap_or_default(), look);
-    for (index, part) in parts.iter().enumerate() {
-        let part = if look.unicode { part.clone() } else { part.replace('·', "-") };
-        let length = part.chars().count();
-        if length > room {
+    columns_left -= 1;
+    let mut line = dot(frame.pixels.first().copied().unwrap_or_default(), caps);
+    for (index, field) in fields.iter().enumerate() {
+        let field = if caps.unicode { field.clone() } else { field.replace('·', "-") };
+        let length = field.chars().count();
+        if length > columns_left {
             if index == 0 {
-                line.extend(part.chars().take(room));
+                line.extend(field.chars().take(columns_left));
             }
             break;
         }
-        line.push_str(&part);
-        room -= length;
+        line.push_str(&field);
+        columns_left -= length;
     }
     line
 }
@@ -90,21 +90,21 @@ fn bar(loudness: u8, unicode: bool) -> String {
     on.repeat(lit) + &off.repeat(CELLS - lit)
 }
 
-fn dot(rgb: [u8; 3], look: TermCaps) -> String {
+fn dot(rgb: [u8; 3], caps: TermCaps) -> String {
     let dark = rgb == [0; 3];
-    let dot = match (dark, look.unicode) {
+    let dot = match (dark, caps.unicode) {
         (true, true) => '○',
         (true, false) => 'o',
         (false, true) => '●',
         (false, false) => '*',
     };
     let [red, green, blue] = brightened(rgb);
-    match look.colour {
+    match caps.colour {
         _ if dark => dot.to_string(),
         ColourDepth::None => dot.to_string(),
         ColourDepth::True => format!("\x1b[38;2;{red};{green};{blue}m{dot}\x1b[0m"),
         ColourDepth::Palette => {
-            let [red, green, blue] = [red, green, blue].map(|part| (u16::from(part) * 5 + 127) / 255);
+            let [red, green, blue] = [red, green, blue].map(|channel| (u16::from(channel) * 5 + 127) / 255);
             format!("\x1b[38;5;{}m{dot}\x1b[0m", 16 + 36 * red + 6 * green + blue)
         }
     }
@@ -112,8 +112,8 @@ fn dot(rgb: [u8; 3], look: TermCaps) -> String {
 
 /// Makes a dim light visible on a screen, where it does not glow.
 fn brightened(rgb: [u8; 3]) -> [u8; 3] {
-    const LEAST: u32 = 90;
-    let most = rgb.iter().copied().max().map_or(0, u32::from).max(1);
-    let wanted = LEAST + most * (255 - LEAST) / 255;
-    rgb.map(|part| (u32::from(part) * wanted / most) as u8)
+    const BRIGHTNESS_MIN: u32 = 90;
+    let max = rgb.iter().copied().max().map_or(0, u32::from).max(1);
+    let wanted = BRIGHTNESS_MIN + max * (255 - BRIGHTNESS_MIN) / 255;
+    rgb.map(|channel| (u32::from(channel) * wanted / max) as u8)
 }

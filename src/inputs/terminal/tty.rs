@@ -14,16 +14,16 @@ use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
 pub(crate) struct RawMode {
     input: OwnedFd,
     output: Arc<OwnedFd>,
-    before: Termios,
+    previous: Termios,
 }
 
 impl RawMode {
     /// Changes the mode of the terminal at `input`; `output` is for cleaning up after a panic.
     pub(crate) fn enter(input: &OwnedFd, output: &Arc<OwnedFd>) -> io::Result<Arc<Self>> {
-        let before = termios::tcgetattr(input)?;
-        let raw = Arc::new(Self { input: input.try_clone()?, output: Arc::clone(output), before });
+        let previous = termios::tcgetattr(input)?;
+        let raw = Arc::new(Self { input: input.try_clone()?, output: Arc::clone(output), previous });
         restore_on_panic(&raw);
-        let mut mode = raw.before.clone();
+        let mut mode = raw.previous.clone();
         mode.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
         // Ctrl-S would stop the terminal, and with it whoever writes to it.
         mode.input_modes -= InputModes::IXON;
@@ -33,7 +33,7 @@ impl RawMode {
 
     fn restore(&self) {
         // A terminal that is gone needs no mode.
-        let _ = termios::tcsetattr(&self.input, OptionalActions::Now, &self.before);
+        let _ = termios::tcsetattr(&self.input, OptionalActions::Now, &self.previous);
     }
 }
 
@@ -45,23 +45,23 @@ impl Drop for RawMode {
 
 /// The release build aborts on panic and drops nothing, so the panic hook must do it.
 fn restore_on_panic(raw: &Arc<RawMode>) {
-    static RAW: Mutex<Vec<Weak<RawMode>>> = Mutex::new(Vec::new());
+    static OPEN_MODES: Mutex<Vec<Weak<RawMode>>> = Mutex::new(Vec::new());
     static HOOK: Once = Once::new();
     {
-        let mut open = RAW.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|raw| raw.strong_count() > 0);
-        open.push(Arc::downgrade(raw));
+        let mut modes = OPEN_MODES.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.retain(|raw| raw.strong_count() > 0);
+        modes.push(Arc::downgrade(raw));
     }
     HOOK.call_once(|| {
-        let before = std::panic::take_hook();
+        let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if let Ok(open) = RAW.try_lock() {
-                for raw in open.iter().filter_map(Weak::upgrade) {
+            if let Ok(modes) = OPEN_MODES.try_lock() {
+                for raw in modes.iter().filter_map(Weak::upgrade) {
                     raw.restore();
                     let _ = TtyOutput(Arc::clone(&raw.output)).write(b"\r\x1b[K");
                 }
             }
-            before(panic);
+            previous(panic);
         }));
     });
 }
@@ -72,7 +72,7 @@ fn restore_on_panic(raw: &Arc<RawMode>) {
 pub(crate) struct TtyOutput(pub(crate) Arc<OwnedFd>);
 
 /// What a pipe or terminal that is ready takes without waiting, bytes.
-const PIECE: usize = 512;
+const WRITE_MAX: usize = 512;
 
 impl Write for TtyOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -80,7 +80,7 @@ impl Write for TtyOutput {
         if poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
-        Ok(rustix::io::write(&self.0, &bytes[..bytes.len().min(PIECE)])?)
+        Ok(rustix::io::write(&self.0, &bytes[..bytes.len().min(WRITE_MAX)])?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -93,7 +93,7 @@ pub(crate) fn is_terminal(fd: &impl AsFd) -> bool {
 }
 
 /// Tells whether reading and setting `fd` is ours to do: in the background it would stop the program.
-pub(crate) fn is_ours(fd: &impl AsFd) -> bool {
+pub(crate) fn is_foreground(fd: &impl AsFd) -> bool {
     // Where this fails it is no terminal, or not the one that could stop us.
     termios::tcgetpgrp(fd).map_or(true, |foreground| foreground == rustix::process::getpgrp())
 }
