@@ -1,4 +1,4 @@
-//! What is written once for every room: eventfd, timerfd, and the parsing of `/proc`.
+//! The `sys` module: eventfd, timerfd, and parsing of `/proc`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use mynah::sys::{EventFd, TimerFd};
 use rustix::event::{PollFd, PollFlags, poll};
 
 #[test]
-fn an_eventfd_joins_notifications_until_it_is_drained() {
+fn an_eventfd_merges_notifications_until_it_is_drained() {
     let eventfd = EventFd::new().unwrap();
     assert!(!eventfd.drain());
     eventfd.notify();
@@ -24,7 +24,7 @@ fn an_eventfd_joins_notifications_until_it_is_drained() {
 }
 
 #[test]
-fn a_timerfd_expires_once_or_periodically_and_can_be_switched_off() {
+fn a_timerfd_expires_once_or_periodically_until_disarmed() {
     let timer = TimerFd::new().unwrap();
     let expired = || {
         poll(&mut [PollFd::new(&timer, PollFlags::IN)], None).unwrap();
@@ -42,12 +42,12 @@ fn a_timerfd_expires_once_or_periodically_and_can_be_switched_off() {
 }
 
 #[test]
-fn sound_cards_are_parsed_with_both_names_and_their_devices() {
+fn cards_are_parsed_with_both_names_and_their_devices() {
     let cards = " 0 [vc4hdmi        ]: vc4-hdmi - vc4-hdmi\n                      vc4-hdmi\n \
                  1 [MS             ]: USB-Audio - Jabra SPEAK 510 - MS\n                      GN at usb-1\n";
     let pcms = "00-00: MAI PCM i2s-hifi-0 : MAI PCM i2s-hifi-0 : playback 1\n\
                 01-00: USB Audio : USB Audio : playback 1 : capture 1\n\
-                09-00: nobody's : nobody's : capture 1\nnot a line\n";
+                09-00: no card : no card : capture 1\nnot a line\n";
     let cards = parse_cards(cards, pcms);
     assert_eq!(cards.len(), 2);
     let (hdmi, usb) = (&cards[0], &cards[1]);
@@ -59,7 +59,7 @@ fn sound_cards_are_parsed_with_both_names_and_their_devices() {
 }
 
 #[test]
-fn text_that_lists_no_sound_card_has_none() {
+fn malformed_card_lists_are_empty() {
     for text in ["", "--- no soundcards ---\n", " 0 [half", " x [id ]: driver - name"] {
         assert_eq!(parse_cards(text, "00-00: a : a : playback 1"), []);
     }
@@ -67,7 +67,7 @@ fn text_that_lists_no_sound_card_has_none() {
 }
 
 #[test]
-fn a_field_is_found_by_its_whole_key() {
+fn a_field_is_found_by_its_full_key() {
     let text = "Name:\tmynah\nTgid:\t12\nPid : 13\nno colon\n";
     assert_eq!(field(text, "Tgid"), Some("12"));
     assert_eq!(field(text, "Pid"), Some("13"));
@@ -75,7 +75,7 @@ fn a_field_is_found_by_its_whole_key() {
 }
 
 #[test]
-fn a_process_is_named_in_full_where_its_command_line_still_says_it() {
+fn a_long_program_name_comes_from_the_command_line() {
     let root = tempfile::tempdir().unwrap();
     let write = |file: &str, text: &str| {
         let path = root.path().join("proc").join(file);

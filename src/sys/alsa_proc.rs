@@ -1,7 +1,7 @@
-//! The sound cards that `/proc/asound` lists, as text; the layout is that of the kernel's
+//! The sound cards that `/proc/asound` lists; the layout is described in the kernel's
 //! Documentation/sound/designs/procfile.rst.
 //!
-//! It opens no sound and keeps nothing: a card that is plugged in later is in the next reading.
+//! It opens no device and caches nothing: a card that is plugged in later appears in the next read.
 
 use std::fs;
 use std::path::Path;
@@ -9,51 +9,50 @@ use std::path::Path;
 /// One sound card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CardInfo {
-    /// Its number, which may be another after the next start.
+    /// The card number, which may change at the next boot.
     pub number: u32,
-    /// Its id, by which ALSA names it: `hw:CARD=id`.
+    /// The id used in ALSA names: `hw:CARD=id`.
     pub id: String,
-    /// Its driver, e.g. `USB-Audio`.
+    /// The driver, e.g. `USB-Audio`.
     pub driver: String,
-    /// Its names, the short one and the long one.
+    /// The short name and the long name.
     pub names: [String; 2],
-    /// Its devices.
     pub pcms: Vec<PcmInfo>,
 }
 
-/// One device of a card.
+/// One PCM device of a card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PcmInfo {
-    /// Its name, which names the codec, e.g. `bcm2835-i2s-wm8960-hifi wm8960-hifi-0`.
+    /// The name, which contains the codec, e.g. `bcm2835-i2s-wm8960-hifi wm8960-hifi-0`.
     pub name: String,
-    /// Whether it plays.
+    /// Whether it has a playback stream.
     pub plays: bool,
-    /// Whether it records.
+    /// Whether it has a capture stream.
     pub records: bool,
 }
 
 impl CardInfo {
-    /// Returns whether it both plays and records.
+    /// Returns whether the card has both capture and playback.
     #[must_use]
     pub fn is_duplex(&self) -> bool {
         self.pcms.iter().any(|pcm| pcm.plays) && self.pcms.iter().any(|pcm| pcm.records)
     }
 
-    /// Returns whether `name` is its id or the beginning of one of its names.
+    /// Returns whether `name` is the card's id or a prefix of one of its names.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         self.id == name || self.names.iter().any(|known| known.starts_with(name))
     }
 }
 
-/// Reads the cards below `root`, in the kernel's order; a machine without a sound card has none.
+/// Reads the cards below `root`, in the kernel's order; empty if there are none or the files cannot be read.
 #[must_use]
 pub fn read_cards(root: &Path) -> Vec<CardInfo> {
     let text = |file: &str| fs::read_to_string(root.join("proc/asound").join(file)).unwrap_or_default();
     parse_cards(&text("cards"), &text("pcm"))
 }
 
-/// Parses the texts of `/proc/asound/cards` and `/proc/asound/pcm`; skips lines that are not in their form.
+/// Parses the texts of `/proc/asound/cards` and `/proc/asound/pcm`; skips malformed lines.
 ///
 /// A card is a line ` 1 [id             ]: driver - name`, then one with the long name.
 #[must_use]

@@ -1,23 +1,23 @@
-//! An eventfd: one thread notifies, another polls for it together with its other descriptors.
+//! An eventfd (eventfd(2)): one thread notifies, another polls for it together with its other descriptors.
 //!
-//! It carries no data; the thread that wakes looks at the shared state itself.
+//! It carries no data; the woken thread reads the shared state itself.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-/// Wakes a thread that polls it. Notifying is one system call that never blocks.
+/// Wakes a thread that polls it. A notification is one system call that never blocks.
 #[derive(Debug)]
 pub struct EventFd {
     fd: OwnedFd,
 }
 
 impl EventFd {
-    /// Creates one that is not notified.
+    /// Creates an eventfd without a pending notification.
     ///
     /// # Errors
-    /// When the system has no descriptor left.
+    /// Returns the system's error, such as that no file descriptor is left.
     pub fn new() -> io::Result<Self> {
         Ok(Self { fd: eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)? })
     }
@@ -28,12 +28,13 @@ impl EventFd {
         let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
     }
 
-    /// Clears all notifications so far and returns whether there was one.
+    /// Clears all pending notifications and returns whether there was one.
     pub fn drain(&self) -> bool {
         rustix::io::read(&self.fd, &mut [0u8; 8]).is_ok()
     }
 
-    /// Waits for a notification, drains it and returns true; returns false when `timeout_ms` pass first.
+    /// Waits for a notification, drains it and returns true; returns false if `timeout_ms` pass first. `None`
+    /// waits without limit.
     pub fn wait(&self, timeout_ms: Option<u32>) -> bool {
         let timeout = timeout_ms
             .map(|ms| Timespec { tv_sec: i64::from(ms / 1000), tv_nsec: i64::from(ms % 1000) * 1_000_000 });

@@ -1,6 +1,6 @@
-//! What the Linux kernel gives every room alike: descriptors that wake a poll, and its text files below `/proc`.
+//! Linux interfaces that several modules share: eventfd, timerfd and text files below `/proc`.
 //!
-//! It opens no device, decides nothing and knows none of the rooms that use it.
+//! It opens no device, decides nothing and knows none of the modules that use it.
 
 pub mod alsa_proc;
 mod eventfd;

@@ -1,6 +1,7 @@
-//! A timerfd on the monotonic clock: it makes a descriptor readable after a time, once or again and again.
+//! A timerfd (timerfd_create(2)) on CLOCK_MONOTONIC: its descriptor becomes readable at expiry, once or
+//! periodically.
 //!
-//! It reads no clock and waits for nothing itself; its owner polls it.
+//! It reads no clock and does not wait; the caller polls it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -10,28 +11,28 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-/// A timer to poll.
+/// A timer that can be polled.
 #[derive(Debug)]
 pub struct TimerFd {
     fd: OwnedFd,
 }
 
 impl TimerFd {
-    /// Creates one that is not set.
+    /// Creates a disarmed timer.
     ///
     /// # Errors
-    /// When the system has no descriptor left.
+    /// Returns the system's error, such as that no file descriptor is left.
     pub fn new() -> io::Result<Self> {
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         Ok(Self { fd })
     }
 
-    /// Sets it to expire once, `after` from now; `None` switches it off.
+    /// Arms the timer to expire once, `after` from now; `None` disarms it.
     pub fn set(&self, after: Option<Duration>) {
         self.arm(after.map_or(Duration::ZERO, at_least_1_ns), Duration::ZERO);
     }
 
-    /// Sets it to expire each time `period` has passed.
+    /// Arms the timer to expire every `period`.
     pub fn set_periodic(&self, period: Duration) {
         let period = at_least_1_ns(period);
         self.arm(period, period);
@@ -40,13 +41,13 @@ impl TimerFd {
     /// Clears the expirations since the last call and returns their number.
     pub fn drain(&self) -> u64 {
         let mut count = [0; 8];
-        // It fails when there was none.
+        // Fails if there was none.
         rustix::io::read(&self.fd, &mut count).map_or(0, |_| u64::from_ne_bytes(count))
     }
 
     fn arm(&self, first: Duration, period: Duration) {
         let times = Itimerspec { it_interval: timespec(period), it_value: timespec(first) };
-        // It fails only for a time out of range, which `timespec` never returns.
+        // Fails only for a time out of range, which `timespec` never returns.
         let _ = timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &times);
     }
 }
@@ -57,7 +58,7 @@ impl AsFd for TimerFd {
     }
 }
 
-/// Zero would switch the timer off.
+/// Zero would disarm the timer.
 fn at_least_1_ns(time: Duration) -> Duration {
     time.max(Duration::from_nanos(1))
 }
