@@ -1,4 +1,4 @@
-//! The conversion of a card's samples: exact where it can be, and inaudible where it cannot.
+//! Signal processing: exact where possible, otherwise with inaudible errors.
 
 #![expect(
     clippy::expect_used,

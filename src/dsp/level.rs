@@ -1,22 +1,22 @@
-//! Levels: a high-pass against a constant offset, gain, a limiter against clipping, and a volume that
-//! changes without a click.
+//! Levels: a high-pass filter against DC offset, gain, a limiter against clipping, and a click-free volume.
 //!
-//! Each of them works in place and sample by sample, so block edges mean nothing to it.
+//! Each works in place and sample by sample, so the result does not depend on block sizes.
 
 use std::f32::consts::TAU;
 
-/// Returns by what a sample is multiplied to be `db` decibels louder; exactly 1 for 0 dB.
+/// Converts decibels to an amplitude factor; exactly 1 for 0 dB.
 #[must_use]
 pub fn factor(db: f32) -> f32 {
     10f32.powf(db / 20.0)
 }
 
-/// How quiet the lowest volume but silence is, in decibels.
+/// The level of volume 1, in decibels.
 const VOLUME_MIN_DB: f32 = -50.0;
 
-/// Returns by what a sample is multiplied at a volume of `percent`, whatever is over 100 counting as 100.
+/// Returns the amplitude factor for a volume in percent; more than 100 counts as 100.
 ///
-/// Ears hear levels, so equal steps are equal numbers of decibels: 100 is 0 dB, 1 is −50 dB, 0 is silence.
+/// Loudness is perceived logarithmically, so equal steps are equal in decibels: 100 is 0 dB, 1 is −50 dB, 0
+/// is silence.
 #[must_use]
 pub fn volume_factor(percent: u8) -> f32 {
     match percent {
@@ -26,30 +26,31 @@ pub fn volume_factor(percent: u8) -> f32 {
     }
 }
 
-/// Where the high-pass lets half of the power through, in hertz: below every voice and most rumble.
+/// The −3 dB frequency of the high-pass filter in hertz: below every voice.
 const CORNER_HZ: f32 = 20.0;
 
-/// Takes away a constant offset, as many I2S MEMS microphones have (one pole at 20 Hz).
+/// Removes the DC offset that many I2S MEMS microphones have (one pole at 20 Hz).
 #[derive(Clone, Debug)]
 pub struct HighPass {
     pole: f32,
-    /// What came in and went out last; nothing at the beginning.
+    /// The last input and output sample; `None` after a reset.
     last: Option<(f32, f32)>,
 }
 
 impl HighPass {
-    /// Makes one for samples at `rate_hz`.
+    /// Creates a filter for samples at `rate_hz`.
     #[must_use]
     pub fn new(rate_hz: u32) -> HighPass {
         HighPass { pole: (-TAU * CORNER_HZ / rate_hz.max(1) as f32).exp(), last: None }
     }
 
-    /// Filters in place. The first sample of all counts as the offset, so that beginning makes no thump.
+    /// Filters in place. The first sample after a reset counts as the offset, so that the start makes no
+    /// thump.
     pub fn run(&mut self, samples: &mut [f32]) {
         let Some(first) = samples.first() else { return };
         let (mut last_in, mut last_out) = self.last.unwrap_or((*first, 0.0));
         for sample in samples {
-            // The first factor makes up for what the filter adds at the top of the band.
+            // The first factor normalises the gain to 1 at the Nyquist frequency.
             last_out = (1.0 + self.pole) / 2.0 * (*sample - last_in) + self.pole * last_out;
             last_in = *sample;
             *sample = last_out;
@@ -57,29 +58,30 @@ impl HighPass {
         self.last = Some((last_in, last_out));
     }
 
-    /// Forgets what it heard.
+    /// Clears the state.
     pub fn reset(&mut self) {
         self.last = None;
     }
 }
 
-/// The loudest that leaves the limiter: the largest 16-bit sample.
+/// The limiter's output peak: the largest 16-bit sample.
 const CEILING: f32 = 32767.0 / 32768.0;
-/// How fast the limiter gives back what it took, in decibels a second: a loud word is over in a third of one,
-/// and between two peaks of a low voice (10 ms) it is too little to be heard as distortion.
+/// Release of the limiter in decibels per second: fast enough to recover within a third of a second after a
+/// loud word, slow enough that the gain change between two peaks of a low voice (10 ms) is not audible as
+/// distortion.
 const RELEASE_DB_PER_S: f32 = 40.0;
 
-/// Keeps samples within full scale: at once where one would clip, and smoothly back. What stays below full
-/// scale goes through unchanged.
+/// Keeps samples within full scale: reduces the gain at once where a sample would clip and restores it
+/// smoothly. At full gain, samples below full scale are unchanged.
 #[derive(Clone, Debug)]
 pub struct Limiter {
-    /// By what the gain grows with each sample.
+    /// Factor by which the gain grows with each sample.
     release: f32,
     gain: f32,
 }
 
 impl Limiter {
-    /// Makes one for samples at `rate_hz`.
+    /// Creates a limiter for samples at `rate_hz`.
     #[must_use]
     pub fn new(rate_hz: u32) -> Limiter {
         Limiter { release: factor(RELEASE_DB_PER_S / rate_hz.max(1) as f32), gain: 1.0 }
@@ -97,13 +99,13 @@ impl Limiter {
         }
     }
 
-    /// Forgets what it heard.
+    /// Clears the state.
     pub fn reset(&mut self) {
         self.gain = 1.0;
     }
 }
 
-/// A factor that moves to a new value in a straight line.
+/// An amplitude factor that ramps linearly to a new value.
 #[derive(Clone, Debug)]
 pub struct Fader {
     current: f32,
@@ -113,20 +115,20 @@ pub struct Fader {
 }
 
 impl Fader {
-    /// Makes one that stands at `factor` and takes `ramp_frames` frames to get anywhere else.
+    /// Creates a fader at `factor` whose ramps take `ramp_frames` frames.
     #[must_use]
     pub fn new(factor: f32, ramp_frames: usize) -> Fader {
         Fader { current: factor, target: factor, frames_left: 0, ramp_frames: ramp_frames.max(1) }
     }
 
-    /// Begins to move to `factor`, from wherever it stands.
+    /// Starts a ramp from the current factor to `factor`.
     pub fn aim(&mut self, factor: f32) {
         if factor.to_bits() != self.target.to_bits() {
             (self.target, self.frames_left) = (factor, self.ramp_frames);
         }
     }
 
-    /// Multiplies in place; a factor of 1 changes nothing.
+    /// Multiplies in place; a factor of 1 leaves samples unchanged.
     pub fn run(&mut self, samples: &mut [f32]) {
         for sample in samples {
             if self.frames_left > 0 {

@@ -1,8 +1,8 @@
-//! From any card's samples to the one form that is spoken here, and back: mono, 24 kHz.
+//! Signal processing between a sound card's format and the lanes' mono 16-bit samples at 24 kHz.
 //!
-//! Bytes of n channels become mono floats (−1 to 1) and return; rates are converted, levels are kept in
-//! bounds. It is pure arithmetic over memory that it takes when it is made: it opens nothing, waits for
-//! nothing, and after construction allocates nothing, so a real-time thread may run it.
+//! Converts interleaved bytes of n channels to mono floats (−1 to 1) and back, resamples, and limits levels.
+//! It is pure arithmetic: it opens nothing, never blocks, and does not allocate after construction, so a
+//! real-time thread may run it.
 
 mod level;
 mod pcm_format;
@@ -15,17 +15,17 @@ pub use resample::{Resampler, UnsupportedRates};
 /// One step of a 16-bit sample: full scale is 32768 of them.
 const STEP: f32 = 1.0 / 32768.0;
 
-/// Spells a 16-bit sample as a float; exact.
+/// Converts a 16-bit sample to a float, exactly; full scale is 1.
 #[must_use]
 pub fn float(sample: i16) -> f32 {
     f32::from(sample) * STEP
 }
 
-/// Spells a float as the nearest 16-bit sample, and what is beyond full scale as full scale.
+/// Converts a float to the nearest 16-bit sample, clipping at full scale.
 ///
-/// It gives back exactly what [`float`] was given.
+/// It is the exact inverse of [`float`].
 #[must_use]
 pub fn sample(float: f32) -> i16 {
-    // The cast stays in bounds by itself, and takes no number for silence.
+    // The cast saturates and turns NaN into 0.
     (float / STEP).round() as i16
 }

@@ -1,23 +1,23 @@
-//! How a card spells its frames, and the mono floats they mean.
+//! Conversion between interleaved frames of a sound card and mono floats.
 //!
-//! It knows widths, channels and byte order (little endian, as ALSA's `_LE` formats and every board here);
-//! no rates and no levels.
+//! It handles widths, channels and byte order (little endian, as ALSA's `_LE` formats); no rates and no
+//! levels.
 
 use std::fmt;
 
-/// How a sample is spelled, as ALSA names it (little endian).
+/// A sample format, named as in ALSA (little endian).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleFormat {
     S16,
-    /// 24 bits in the lower three of four bytes.
+    /// 24 bits in the lower three of four bytes (`S24_LE`).
     S24,
-    /// 24 bits in three bytes.
+    /// 24 bits in three bytes (`S24_3LE`).
     S24In3,
     S32,
 }
 
 impl SampleFormat {
-    /// Returns the bytes of one sample.
+    /// Returns the number of bytes in a sample.
     #[must_use]
     pub fn bytes(self) -> usize {
         match self {
@@ -31,7 +31,7 @@ impl SampleFormat {
     fn read(self, bytes: &[u8]) -> f32 {
         match (self, bytes) {
             (SampleFormat::S16, &[a, b, ..]) => super::float(i16::from_le_bytes([a, b])),
-            // The fourth byte of S24 may hold anything.
+            // The fourth byte of S24 is undefined.
             (SampleFormat::S24 | SampleFormat::S24In3, &[a, b, c, ..]) => {
                 from_i32(i32::from_le_bytes([0, a, b, c]))
             }
@@ -40,13 +40,13 @@ impl SampleFormat {
         }
     }
 
-    /// Writes one sample; what is beyond full scale is written as full scale.
+    /// Writes one sample, clipping at full scale.
     fn write(self, sample: f32, bytes: &mut [u8]) {
         match self {
             SampleFormat::S16 => bytes.copy_from_slice(&super::sample(sample).to_le_bytes()),
             SampleFormat::S24 => bytes.copy_from_slice(&to_i24(sample).to_le_bytes()),
             SampleFormat::S24In3 => bytes.copy_from_slice(&to_i24(sample).to_le_bytes()[..3]),
-            // The cast stays in bounds by itself.
+            // The cast saturates.
             SampleFormat::S32 => bytes.copy_from_slice(&((sample * SCALE_32).round() as i32).to_le_bytes()),
         }
     }
@@ -74,37 +74,38 @@ fn to_i24(sample: f32) -> i32 {
     (sample * SCALE_24).round().clamp(-SCALE_24, SCALE_24 - 1.0) as i32
 }
 
-/// A channel that a card does not have.
+/// A selected channel that a card does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingChannel {
-    /// The channel that was chosen, counted from 0.
+    /// The selected channel, counted from 0.
     pub channel: u16,
+    /// The number of channels that the card has.
     pub channels: u16,
 }
 
 impl fmt::Display for MissingChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let MissingChannel { channel, channels } = self;
-        write!(f, "channel {channel} of {channels} (they are counted from 0)")
+        write!(f, "channel {channel} does not exist; there are {channels}, counted from 0")
     }
 }
 
 impl std::error::Error for MissingChannel {}
 
-/// A card's interleaved frames: how long one is, and which of its channels count.
+/// Encodes and decodes interleaved frames of a format, with a selection of channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameCodec {
     format: SampleFormat,
     channels: usize,
-    /// By channel, whether it counts.
+    /// For each channel whether it is selected.
     selected: Box<[bool]>,
 }
 
 impl FrameCodec {
-    /// Describes frames of `channels` samples of which the `chosen` count; none chosen means all.
+    /// Creates a codec for frames of `channels` samples; an empty `selected` selects all channels.
     ///
     /// # Errors
-    /// When a chosen channel does not exist.
+    /// Returns the first selected channel that does not exist.
     pub fn new(format: SampleFormat, channels: u16, selected: &[u16]) -> Result<FrameCodec, MissingChannel> {
         if let Some(&channel) = selected.iter().find(|channel| **channel >= channels) {
             return Err(MissingChannel { channel, channels });
@@ -114,14 +115,14 @@ impl FrameCodec {
         Ok(FrameCodec { format, channels: usize::from(channels), selected })
     }
 
-    /// Returns the bytes of one frame.
+    /// Returns the number of bytes in a frame.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.format.bytes() * self.channels
     }
 
-    /// Mixes the chosen channels of every whole frame in `bytes`, in equal parts, into `mono` and returns
-    /// how many frames that was: no more than fit.
+    /// Mixes the selected channels of each whole frame in `bytes`, in equal parts, into `mono`. Returns the
+    /// number of frames, at most the length of `mono`.
     pub fn decode(&self, bytes: &[u8], mono: &mut [f32]) -> usize {
         let scale = 1.0 / self.selected.iter().filter(|selected| **selected).count().max(1) as f32;
         let mut count = 0;
@@ -135,8 +136,8 @@ impl FrameCodec {
         count
     }
 
-    /// Puts every sample of `mono` on the chosen channels of a frame in `bytes`, with silence on the
-    /// others, and returns how many bytes that was: whole frames, no more than fit.
+    /// Writes each sample of `mono` to the selected channels of a frame in `bytes`, and silence to the
+    /// others. Returns the number of bytes written: whole frames, as many as fit.
     pub fn encode(&self, mono: &[f32], bytes: &mut [u8]) -> usize {
         let mut written = 0;
         for (frame, mono) in bytes.chunks_exact_mut(self.bytes().max(1)).zip(mono) {

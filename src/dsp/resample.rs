@@ -1,7 +1,7 @@
-//! From one rate to another: a polyphase filter of `rubato`, at the exact ratio, fed any number of frames.
+//! Sample rate conversion with a polyphase filter of `rubato`, at the exact ratio, for blocks of any size.
 //!
-//! Its phases stand exactly where output frames fall, so nothing is interpolated between them and block
-//! edges leave no trace. It never adjusts itself to a clock, and is the only place that knows `rubato`.
+//! The filter has a phase for each output position, so nothing is interpolated between phases and the result
+//! does not depend on block sizes. It does not adapt to clock drift.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use rubato::{
     WindowFunction, calculate_cutoff,
 };
 
-/// Length of the filter in frames of the lower of the two rates: half of it is the delay (1.3 ms at 24 kHz),
-/// and the upper eighth of the band is what it costs (half the amplitude is left at 10.5 of 12 kHz).
+/// Length of the filter in frames of the lower of the two rates. Half of it is the delay (1.3 ms at 24 kHz);
+/// the upper eighth of the band is attenuated (−6 dB at 10.5 of 12 kHz).
 const FILTER_FRAMES: usize = 64;
 /// Side lobes below −92 dB (F. J. Harris, 1978), under the noise of 16 bits.
 const WINDOW: WindowFunction = WindowFunction::BlackmanHarris;
-/// The most phases: 160, for 22.05 kHz, with room for rates of no card known today.
+/// The largest number of phases. 22.05 kHz needs 160, the most of all common rates.
 const PHASES_MAX: u32 = 640;
 
-/// A pair of rates that has no exact and short ratio.
+/// A pair of rates without an exact ratio of small integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnsupportedRates {
     pub from_hz: u32,
@@ -28,29 +28,29 @@ pub struct UnsupportedRates {
 
 impl fmt::Display for UnsupportedRates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no way from {} Hz to {} Hz", self.from_hz, self.to_hz)
+        write!(f, "cannot convert {} Hz to {} Hz", self.from_hz, self.to_hz)
     }
 }
 
 impl std::error::Error for UnsupportedRates {}
 
-/// Turns a stream at one rate into the same at another.
+/// Converts a mono stream from one rate to another.
 pub struct Resampler {
-    /// Nothing when both rates are the same: then frames go through as they are.
+    /// `None` for equal rates: frames are copied.
     filter: Option<Async<f32>>,
-    /// Frames that come for every `outs` that go, in lowest terms.
+    /// Input frames for every `ratio_out` output frames, in lowest terms.
     ratio_in: u32,
     ratio_out: u32,
     delay_frames: usize,
-    /// The most frames handed to the filter at once.
+    /// The largest number of frames passed to the filter at once.
     block_frames: usize,
 }
 
 impl Resampler {
-    /// Makes one for blocks of about `most` frames; longer ones are taken in parts.
+    /// Creates a resampler for blocks of `block_frames` frames; longer blocks are split.
     ///
     /// # Errors
-    /// When there is no exact ratio of small numbers between the rates, or one of them is 0.
+    /// Returns the rates if one is 0 or their ratio is not one of small integers.
     pub fn new(from_hz: u32, to_hz: u32, block_frames: usize) -> Result<Resampler, UnsupportedRates> {
         let unsupported = UnsupportedRates { from_hz, to_hz };
         let common = gcd(from_hz, to_hz);
@@ -61,7 +61,7 @@ impl Resampler {
         if ratio_in == ratio_out {
             return Ok(Resampler { filter: None, ratio_in, ratio_out, delay_frames: 0, block_frames });
         }
-        // The filter counts in frames that come, so it is longer where fewer go.
+        // The length is in input frames, so it is longer when the rate goes down.
         let length = (FILTER_FRAMES * ratio_in.max(ratio_out) as usize)
             .div_ceil(ratio_out as usize)
             .next_multiple_of(8);
@@ -75,42 +75,41 @@ impl Resampler {
         Ok(Resampler { filter, ratio_in, ratio_out, delay_frames: length / 2, block_frames })
     }
 
-    /// Tells whether frames go through as they are.
+    /// Returns whether frames are copied unchanged because both rates are equal.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.filter.is_none()
     }
 
-    /// Returns the most frames that may come of `frames`.
+    /// Returns the largest number of output frames that `frames` input frames may give.
     #[must_use]
     pub fn room_for(&self, frames: usize) -> usize {
-        // One for what was held back, and what `rubato` asks to be spare.
+        // One for a frame held back before, and one that `rubato` requires as reserve.
         frames * self.ratio_out as usize / self.ratio_in as usize + if self.is_exact() { 0 } else { 2 }
     }
 
-    /// Returns how many frames must come, about, for `frames` to go; never 0.
+    /// Returns the approximate number of input frames needed for `frames` output frames; at least 1.
     #[must_use]
     pub fn needed_for(&self, frames: usize) -> usize {
         (frames * self.ratio_in as usize).div_ceil(self.ratio_out as usize).max(1)
     }
 
-    /// Returns the delay, in frames that come.
+    /// Returns the delay in input frames.
     #[must_use]
     pub fn delay_frames(&self) -> usize {
         self.delay_frames
     }
 
-    /// Returns how many frames of those that came are over once the first `outs` of those that go are.
-    ///
-    /// Both are counted from the beginning or the last reset.
+    /// Returns the number of input frames that are fully played once `output_frames` are, accounting for the
+    /// delay. Both count from the start or the last reset.
     #[must_use]
     pub fn over(&self, output_frames: u64) -> u64 {
         (output_frames * u64::from(self.ratio_in) / u64::from(self.ratio_out))
             .saturating_sub(self.delay_frames as u64)
     }
 
-    /// Takes all of `input` and returns how many frames it made of it in `output`, which must have
-    /// [`room_for`](Resampler::room_for) them; what has no room is lost.
+    /// Consumes all of `input` and returns the number of frames written to `output`. It must have space for
+    /// [`room_for`](Resampler::room_for) frames; what does not fit is dropped.
     pub fn run(&mut self, input: &[f32], output: &mut [f32]) -> usize {
         let Some(filter) = &mut self.filter else {
             let copied = input.len().min(output.len());
@@ -133,7 +132,7 @@ impl Resampler {
         written
     }
 
-    /// Forgets all that came.
+    /// Clears the filter's state.
     pub fn reset(&mut self) {
         if let Some(filter) = &mut self.filter {
             filter.reset();

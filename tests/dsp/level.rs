@@ -1,21 +1,22 @@
-//! Levels: an offset goes, nothing clips, and a volume moves without a click.
+//! Levels: the high-pass filter removes an offset, the limiter prevents clipping, the volume changes without
+//! a click.
 
 use mynah::dsp::{Fader, HighPass, Limiter, factor, float, volume_factor};
 
 use super::measure::tone;
 
 #[test]
-fn a_constant_offset_is_gone_at_once_and_stays_gone() {
+fn the_high_pass_removes_an_offset_at_once() {
     let mut samples: Vec<f32> = tone(48_000, 1000.0, 0.01, 96_000).iter().map(|s| s - 0.4).collect();
     HighPass::new(48_000).run(&mut samples);
     let mean = samples[48_000..].iter().sum::<f32>() / 48_000.0;
     assert!(mean.abs() < 1e-5, "{mean}");
-    assert!(samples.iter().all(|sample| sample.abs() < 0.0102), "no thump at the beginning");
-    assert!(samples[48_000..].iter().any(|sample| *sample > 0.0099), "what is heard is kept");
+    assert!(samples.iter().all(|sample| sample.abs() < 0.0102), "a thump at the start");
+    assert!(samples[48_000..].iter().any(|sample| *sample > 0.0099), "the tone is attenuated");
 }
 
 #[test]
-fn the_high_pass_takes_half_the_power_at_20_hz_and_nothing_of_a_voice() {
+fn the_high_pass_has_3_db_loss_at_20_hz_and_none_at_a_voice() {
     for (hz, least, most) in [(20.0, 0.69, 0.72), (100.0, 0.97, 1.0), (1000.0, 0.999, 1.001)] {
         let mut samples = tone(16_000, hz, 1.0, 32_000);
         HighPass::new(16_000).run(&mut samples);
@@ -25,7 +26,7 @@ fn the_high_pass_takes_half_the_power_at_20_hz_and_nothing_of_a_voice() {
 }
 
 #[test]
-fn the_limiter_never_lets_a_sample_beyond_full_scale_and_takes_none_out_of_bounds() {
+fn the_limiter_keeps_every_sample_within_full_scale() {
     let mut samples = tone(24_000, 440.0, 12.0, 24_000);
     samples.extend([-9e30, 1.0, -1.0]);
     let mut limiter = Limiter::new(24_000);
@@ -34,7 +35,7 @@ fn the_limiter_never_lets_a_sample_beyond_full_scale_and_takes_none_out_of_bound
 }
 
 #[test]
-fn the_limiter_changes_nothing_that_would_not_clip() {
+fn the_limiter_leaves_samples_below_full_scale_unchanged() {
     let quiet: Vec<f32> = (-32_767..=32_767).map(float).collect();
     let mut samples = quiet.clone();
     let mut limiter = Limiter::new(24_000);
@@ -43,11 +44,11 @@ fn the_limiter_changes_nothing_that_would_not_clip() {
     limiter.run(&mut [3.0]);
     limiter.run(&mut vec![0.0; 24_000]);
     limiter.run(&mut samples);
-    assert!(samples == quiet, "nor a second after something would have");
+    assert!(samples == quiet, "gain not restored one second after a peak");
 }
 
 #[test]
-fn the_limiter_lets_go_smoothly() {
+fn the_limiter_releases_smoothly() {
     let mut samples = vec![0.5; 24_000];
     samples[0] = 4.0;
     Limiter::new(24_000).run(&mut samples);
@@ -63,7 +64,7 @@ fn gain_is_in_decibels() {
 }
 
 #[test]
-fn the_volume_steps_evenly_from_silence_to_all_there_is() {
+fn volume_steps_are_equal_in_decibels() {
     assert_eq!((volume_factor(0), volume_factor(100), volume_factor(255)), (0.0, 1.0, 1.0));
     assert!((volume_factor(1) - factor(-50.0)).abs() < 1e-6);
     for percent in 1..100 {
@@ -73,7 +74,7 @@ fn the_volume_steps_evenly_from_silence_to_all_there_is() {
 }
 
 #[test]
-fn a_fader_moves_in_a_straight_line_across_block_edges_and_then_stands() {
+fn a_fader_ramps_linearly_across_block_edges() {
     let mut fader = Fader::new(1.0, 100);
     fader.aim(0.0);
     let mut samples = [1.0; 300];

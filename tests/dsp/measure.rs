@@ -1,37 +1,38 @@
-//! What a way from one rate to another does to sound, in decibels and milliseconds; the bench prints it too.
+//! Measures sample rate conversion, in decibels and milliseconds; the bench prints the same figures.
 
 use std::f64::consts::TAU;
 
 use mynah::dsp::Resampler;
 
-/// The rates that cards have and that are not ours.
+/// Rates of sound cards in Hz, without that of the lanes.
 pub(crate) const RATES: [u32; 6] = [16_000, 22_050, 32_000, 44_100, 48_000, 96_000];
-/// Ours.
+/// The rate of the lanes.
 pub(crate) const HZ: u32 = 24_000;
 
-/// Every way there is: from each rate to ours, and back.
+/// Returns every pair of rates: from each to that of the lanes, and back.
 pub(crate) fn ways() -> impl Iterator<Item = (u32, u32)> {
     RATES.into_iter().flat_map(|rate| [(rate, HZ), (HZ, rate)])
 }
 
-/// A tone of amplitude `peak`.
+/// Returns a sine of amplitude `peak`.
 pub(crate) fn tone(rate_hz: u32, hz: f64, peak: f64, frames: usize) -> Vec<f32> {
     (0..frames).map(|frame| (peak * (TAU * hz * frame as f64 / f64::from(rate_hz)).sin()) as f32).collect()
 }
 
-/// What comes of `input`, in blocks of 10 ms.
+/// Resamples `input` in blocks of 10 ms.
 pub(crate) fn resampled(from_hz: u32, to_hz: u32, input: &[f32]) -> Vec<f32> {
     in_blocks(from_hz, to_hz, input, std::iter::repeat(from_hz as usize / 100))
 }
 
-/// What comes of `input` in blocks of these sizes.
+/// Resamples `input` in blocks of these sizes.
 pub(crate) fn in_blocks(
     from_hz: u32,
     to_hz: u32,
     mut input: &[f32],
     sizes: impl Iterator<Item = usize>,
 ) -> Vec<f32> {
-    let mut resampler = Resampler::new(from_hz, to_hz, from_hz as usize / 100).expect("a way");
+    let mut resampler =
+        Resampler::new(from_hz, to_hz, from_hz as usize / 100).expect("a supported pair of rates");
     let mut output = Vec::new();
     for size in sizes {
         if input.is_empty() {
@@ -46,15 +47,15 @@ pub(crate) fn in_blocks(
     output
 }
 
-/// All that is not the tone, against the tone: a sine of 997 Hz, 1 dB under full scale.
+/// Returns THD+N for a sine of 997 Hz at −1 dBFS, in decibels.
 pub(crate) fn thd_n_db(from_hz: u32, to_hz: u32) -> f64 {
     let output = steady(from_hz, to_hz, 997.0, 0.891);
     let (peak, residual) = fit(&output, to_hz, 997.0);
     db(residual * 2f64.sqrt() / peak)
 }
 
-/// The loudest that comes of a tone where there should be nothing: what is over the lower Nyquist frequency
-/// when going down, and the mirror images of what is under it when going up. Against the tone.
+/// Returns the highest alias when the rate goes down (input above the output's Nyquist frequency), or the
+/// highest image when it goes up, relative to the tone in decibels.
 pub(crate) fn rejection_db(from_hz: u32, to_hz: u32) -> f64 {
     let (low, high) = (f64::from(from_hz.min(to_hz)) / 2.0, f64::from(from_hz.max(to_hz)) / 2.0);
     let share = |part: u32| f64::from(part) / 16.0;
@@ -70,16 +71,17 @@ pub(crate) fn rejection_db(from_hz: u32, to_hz: u32) -> f64 {
     db(worst.fold(0.0, f64::max))
 }
 
-/// How loud a tone still is.
+/// Returns the gain of a tone in decibels.
 pub(crate) fn passes_db(from_hz: u32, to_hz: u32, hz: f64) -> f64 {
     db(fit(&steady(from_hz, to_hz, hz, 1.0), to_hz, hz).0)
 }
 
-/// How long a sound is under way, in milliseconds: from when it came to when it could go, in samples counted.
+/// Returns the delay in milliseconds: from an impulse at the input to its peak at the output, in input
+/// frames.
 pub(crate) fn delay_ms(from_hz: u32, to_hz: u32) -> f64 {
-    let mut resampler = Resampler::new(from_hz, to_hz, 1).expect("a way");
+    let mut resampler = Resampler::new(from_hz, to_hz, 1).expect("a supported pair of rates");
     let mut loudest = (0.0, 0);
-    // One loud sample after a while, and how many more had to come until its peak went.
+    // An impulse at frame 1000, and the number of further input frames until its peak appears.
     for frame in 0..2000 {
         let mut room = [0.0; 8];
         let made = resampler.run(&[if frame == 1000 { 1.0 } else { 0.0 }], &mut room);
@@ -92,7 +94,7 @@ pub(crate) fn delay_ms(from_hz: u32, to_hz: u32) -> f64 {
     f64::from(loudest.1) * 1000.0 / f64::from(from_hz)
 }
 
-/// A fifth of a second of a tone after it has settled.
+/// Returns a resampled tone of 0.2 s without its first 20 ms, in which the filter settles.
 fn steady(from_hz: u32, to_hz: u32, hz: f64, peak: f64) -> Vec<f32> {
     let output = resampled(from_hz, to_hz, &tone(from_hz, hz, peak, from_hz as usize / 5));
     output[to_hz as usize / 50..].to_vec()

@@ -1,9 +1,9 @@
-//! Bytes and floats: every width is read and written whole, on the channels that were chosen.
+//! Sample formats: every width is decoded and encoded exactly, on the selected channels.
 
 use mynah::dsp::{FrameCodec, MissingChannel, SampleFormat, float, sample};
 
 #[test]
-fn sixteen_bits_go_there_and_back_without_a_change() {
+fn sixteen_bit_samples_round_trip_exactly() {
     let mono = FrameCodec::new(SampleFormat::S16, 1, &[]).unwrap();
     let bytes: Vec<u8> = (i16::MIN..=i16::MAX).flat_map(i16::to_le_bytes).collect();
     let (mut floats, mut back) = (vec![0.0; 65_536], vec![0; bytes.len()]);
@@ -14,7 +14,7 @@ fn sixteen_bits_go_there_and_back_without_a_change() {
 }
 
 #[test]
-fn wider_samples_keep_what_a_float_can_hold() {
+fn wider_samples_keep_the_precision_of_a_float() {
     for (format, bytes, float) in [
         (SampleFormat::S24, &[0x01, 0x00, 0x80, 0x5A][..], -1.0 + 1.0 / 8_388_608.0),
         (SampleFormat::S24In3, &[0xFF, 0xFF, 0x7F], 1.0 - 1.0 / 8_388_608.0),
@@ -31,7 +31,7 @@ fn wider_samples_keep_what_a_float_can_hold() {
 }
 
 #[test]
-fn what_is_beyond_full_scale_is_written_as_full_scale() {
+fn samples_beyond_full_scale_are_clipped() {
     for (format, least, most) in [
         (SampleFormat::S16, &[0x00, 0x80][..], &[0xFF, 0x7F][..]),
         (SampleFormat::S24, &[0, 0, 0x80, 0xFF], &[0xFF, 0xFF, 0x7F, 0]),
@@ -48,7 +48,7 @@ fn what_is_beyond_full_scale_is_written_as_full_scale() {
 }
 
 #[test]
-fn the_chosen_channels_are_mixed_in_equal_parts() {
+fn selected_channels_are_mixed_in_equal_parts() {
     let bytes: Vec<u8> = [100i16, 200, 900, -100, -200, -900].iter().flat_map(|s| s.to_le_bytes()).collect();
     for (chosen, expected) in
         [(&[][..], [400, -400]), (&[1], [200, -200]), (&[0, 1], [150, -150]), (&[2, 2], [900, -900])]
@@ -60,7 +60,7 @@ fn the_chosen_channels_are_mixed_in_equal_parts() {
 }
 
 #[test]
-fn the_channels_that_were_not_chosen_stay_silent() {
+fn channels_that_are_not_selected_are_silent() {
     let frames = FrameCodec::new(SampleFormat::S16, 3, &[1]).unwrap();
     let mut bytes = [0xEE; 14];
     assert_eq!(frames.encode(&[float(5), float(6), float(7)], &mut bytes), 12, "whole frames only");
@@ -68,8 +68,8 @@ fn the_channels_that_were_not_chosen_stay_silent() {
 }
 
 #[test]
-fn a_channel_that_does_not_exist_is_refused() {
+fn a_missing_channel_is_an_error() {
     let error = FrameCodec::new(SampleFormat::S32, 2, &[0, 2]).unwrap_err();
     assert_eq!(error, MissingChannel { channel: 2, channels: 2 });
-    assert_eq!(error.to_string(), "channel 2 of 2 (they are counted from 0)");
+    assert!(error.to_string().contains("channel 2 "), "{error}");
 }

@@ -1,4 +1,4 @@
-//! From one rate to another: how clean, how late, how many, and whatever the blocks are.
+//! Sample rate conversion: distortion, delay and frame counts, for blocks of any size.
 
 use assert_no_alloc::assert_no_alloc;
 use mynah::dsp::{Resampler, UnsupportedRates, float};
@@ -6,7 +6,7 @@ use mynah::dsp::{Resampler, UnsupportedRates, float};
 use super::measure::{HZ, delay_ms, in_blocks, passes_db, rejection_db, resampled, thd_n_db, tone, ways};
 
 #[test]
-fn a_sine_stays_a_sine() {
+fn thd_n_is_at_most_minus_125_db() {
     for (from, to) in ways() {
         let thd_n = thd_n_db(from, to);
         assert!(thd_n <= -125.0, "{from} to {to}: THD+N {thd_n:.1} dB");
@@ -14,7 +14,7 @@ fn a_sine_stays_a_sine() {
 }
 
 #[test]
-fn nothing_comes_where_nothing_should_be() {
+fn aliases_and_images_are_at_most_minus_100_db() {
     for (from, to) in ways() {
         let rejection = rejection_db(from, to);
         assert!(rejection <= -100.0, "{from} to {to}: {rejection:.1} dB of an alias or image");
@@ -22,7 +22,7 @@ fn nothing_comes_where_nothing_should_be() {
 }
 
 #[test]
-fn a_voice_passes_whole() {
+fn the_passband_is_flat() {
     for (from, to) in ways() {
         let low = f64::from(from.min(to)) / 2.0;
         for (share, most) in [(0.05, 0.01), (0.5, 0.01), (0.75, 0.05), (0.875, 6.2)] {
@@ -33,7 +33,7 @@ fn a_voice_passes_whole() {
 }
 
 #[test]
-fn the_delay_is_that_of_half_a_filter() {
+fn the_delay_is_half_the_filter() {
     for (from, to) in ways() {
         let (measured, half) = (delay_ms(from, to), 32_000.0 / f64::from(from.min(to)));
         let frame = 1000.0 / f64::from(from.min(to));
@@ -42,13 +42,13 @@ fn the_delay_is_that_of_half_a_filter() {
 }
 
 #[test]
-fn block_edges_leave_no_trace() {
+fn the_result_does_not_depend_on_block_sizes() {
     for (from, to) in ways() {
         let input = tone(from, 1234.5, 0.9, from as usize / 4);
         let whole = resampled(from, to, &input);
         for sizes in [&[1][..], &[7, 1, 64, 3], &[256], &[511, 1]] {
             let parts = in_blocks(from, to, &input, sizes.iter().copied().cycle());
-            // The last frame of a block may wait for the next.
+            // The last frame of a block may be held back until the next.
             let both = whole.len().min(parts.len());
             assert!(whole.len().abs_diff(parts.len()) <= 1);
             assert!(whole[..both] == parts[..both], "{from} to {to} in blocks of {sizes:?}");
@@ -57,7 +57,7 @@ fn block_edges_leave_no_trace() {
 }
 
 #[test]
-fn no_frame_is_lost_or_won() {
+fn no_frame_is_lost_or_added() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, from as usize).unwrap();
         let (input, mut output) = (vec![0.0; from as usize], vec![0.0; resampler.room_for(from as usize)]);
@@ -72,9 +72,9 @@ fn no_frame_is_lost_or_won() {
 }
 
 #[test]
-fn what_is_over_is_where_the_sound_is() {
+fn over_maps_an_output_position_to_its_input_frame() {
     for (from, to) in ways() {
-        // A click at a known frame: its peak must be where the map says that frame goes.
+        // An impulse at a known input frame: `over` must map the output peak to it.
         let mut input = vec![0.0; from as usize / 5];
         input[1000] = 1.0;
         let output = resampled(from, to, &input);
@@ -87,7 +87,7 @@ fn what_is_over_is_where_the_sound_is() {
 }
 
 #[test]
-fn a_reset_forgets_all_that_came() {
+fn reset_clears_the_state() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, 480).unwrap();
         let mut output = vec![0.0; resampler.room_for(480)];
@@ -102,7 +102,7 @@ fn a_reset_forgets_all_that_came() {
 }
 
 #[test]
-fn equal_rates_change_nothing() {
+fn equal_rates_copy_frames_unchanged() {
     let mut resampler = Resampler::new(HZ, HZ, 240).unwrap();
     let input: Vec<f32> = (i16::MIN..=i16::MAX).map(float).collect();
     let mut output = vec![0.0; resampler.room_for(input.len())];
@@ -122,7 +122,7 @@ fn rates_without_a_short_ratio_are_refused() {
 }
 
 #[test]
-fn nothing_is_allocated_once_it_is_made() {
+fn run_and_reset_do_not_allocate() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, 480).unwrap();
         let (input, mut output) = (vec![0.1; 1000], vec![0.0; resampler.room_for(1000)]);

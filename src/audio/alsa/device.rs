@@ -1,7 +1,7 @@
-//! The sound cards and their two real-time threads.
+//! The ALSA backend: opens both sound cards and runs a real-time thread for each.
 //!
-//! A card that is missing or busy at the start is refused; one that goes away later is waited for, as
-//! long as it is told to, and then ends its thread with an error that names it.
+//! A card that is missing or busy at the start is an error. A card that is disconnected later is reopened for
+//! as long as [`UnplugPolicy`] says; then its thread ends with an error that names it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,32 +21,32 @@ use crate::audio::rt::reconnect::{ActiveStream, DeviceSource, WakeReason};
 use crate::audio::{AudioEndpoints, AudioIo, Drain, MixerControl, Source, StreamFormat, UnplugPolicy};
 use crate::sys::EventFd;
 
-/// The two devices, and what is done with them.
+/// The two devices and their settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlsaDevices {
     pub microphone: Source,
     pub speaker: Drain,
-    /// The cards' own controls: set at the start, and again when a card has come back.
+    /// Mixer controls, set at the start and again after a card is reconnected.
     pub controls: Vec<MixerControl>,
-    /// How long a device that has gone away is waited for.
+    /// How long a disconnected device is waited for.
     pub unplugged: UnplugPolicy,
 }
 
-/// The names and priorities of the threads; playback's is higher, since a gap there is heard.
+/// Thread names and SCHED_FIFO priorities; playback's is higher because a gap there is audible.
 const CAPTURE: (&str, i32) = ("mynah-capture", 70);
 const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 
-/// Opens both cards, sets their controls and starts their threads. The speaker plays from now on; the
-/// microphone stays closed until it is asked for.
+/// Opens both cards, sets their controls and starts their threads. Playback starts at once; the microphone
+/// stays closed until it is requested.
 ///
 /// # Errors
-/// When a device is missing, busy or unfit, in a sentence that names it.
+/// Returns an error that names the device if one is missing, busy or does not grant the request.
 pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
     let AlsaDevices { microphone, speaker, controls, unplugged } = devices;
     let (mut capture_request, mut playback_request) =
         (HwRequest::capture(&microphone, shape), HwRequest::playback(&speaker, shape));
     let open = |request: &HwRequest| Pcm::open(request).map_err(|error| diagnose(error, Path::new("/")));
-    // Opened once to be sure of it, so that a wrong name is refused now and not at the first word.
+    // Open the microphone once now, so that a wrong name fails at the start and not at the first use.
     let capture_params = open(&capture_request)?.params().clone();
     let pcm = open(&playback_request)?;
     let failed_controls = self::controls(&controls);
@@ -80,11 +80,11 @@ fn request_privileges(
     denied_tx: SyncSender<Option<DeniedPrivilege>>,
 ) {
     prefault_stack();
-    // It waits for no room: there is some for each thread.
+    // Never blocks: the channel has a slot for each thread.
     let _ = denied_tx.send(schedule(thread, priority));
 }
 
-/// A sound card's device by what is asked of it.
+/// One device of a sound card, and what is requested of it.
 struct AlsaDevice {
     request: HwRequest,
     controls: Vec<MixerControl>,
@@ -108,7 +108,7 @@ impl DeviceSource for AlsaDevice {
 
     fn open(&mut self) -> Result<Pcm, DeviceLost> {
         let pcm = Pcm::open(&self.request).map_err(|error| errno(&error))?;
-        // A card that was put back begins with controls of its own, even if nobody used it meanwhile.
+        // A replugged card starts with its default controls, even if no stream was open meanwhile.
         if self.hotplug.take_changed() && !controls(&self.controls).is_empty() {
             self.counters.controls_refused.add(1);
         }

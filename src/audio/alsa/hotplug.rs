@@ -1,7 +1,7 @@
-//! How a sound thread waits for its device: for the bell, for two timers, and for the kernel to make or
-//! change a node in the folder of sound devices.
+//! Hot-plug watch: how an audio thread waits for its device. It waits for the session's eventfd, two timers,
+//! and inotify events on `/dev/snd` (inotify(7)).
 //!
-//! Where that folder cannot be watched the timers are enough. It opens no device.
+//! Without inotify the timers still retry. It opens no device.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::audio::error::AudioError;
 use crate::audio::rt::reconnect::WakeReason;
 use crate::sys::{EventFd, TimerFd};
 
-/// Where the kernel makes the nodes of sound cards.
+/// The kernel creates the device nodes of sound cards here.
 const DEVICE_FOLDER: &str = "/dev/snd";
 
 pub(in crate::audio) struct HotplugWatch {
     next_try: TimerFd,
     limit: TimerFd,
     inotify_fd: Option<OwnedFd>,
-    /// Whether nodes were made since it was last asked.
+    /// Whether nodes were created or changed since [`take_changed`](Self::take_changed) was last called.
     changed: bool,
 }
 
@@ -38,7 +38,7 @@ impl HotplugWatch {
     }
 
     pub(in crate::audio) fn set_next_try(&mut self, after: Option<Duration>) {
-        // The folder goes with its last node and comes back as another.
+        // The folder disappears with its last node and is created again as a new inode.
         self.watch_folder();
         self.next_try.set(after);
     }
@@ -51,7 +51,7 @@ impl HotplugWatch {
             PollFd::new(&self.next_try, PollFlags::IN),
             PollFd::from_borrowed_fd(inotify_fd, PollFlags::IN),
         ];
-        // An interrupted wait is an early look.
+        // An interrupted poll counts as an early wake.
         let _ = poll(&mut fds, None);
         let ready = |index: usize| !fds[index].revents().is_empty();
         let reason = match (ready(0), ready(1), ready(2), ready(3)) {
@@ -75,7 +75,7 @@ impl HotplugWatch {
         reason
     }
 
-    /// Tells whether nodes were made or changed since it was last asked, as they are for a card that was put back.
+    /// Returns whether nodes were created or changed since the last call, as they are for a replugged card.
     pub(in crate::audio) fn take_changed(&mut self) -> bool {
         self.read_changes();
         std::mem::take(&mut self.changed)
@@ -83,9 +83,9 @@ impl HotplugWatch {
 
     fn watch_folder(&self) {
         if let Some(inotify_fd) = &self.inotify_fd {
-            // The kernel makes a node, and then udev gives it to its group.
+            // The kernel creates a node; udev then changes its group.
             let flags = inotify::WatchFlags::CREATE | inotify::WatchFlags::ATTRIB;
-            // Without the folder there is no card to wait for but by trying.
+            // Without the folder only the timers retry.
             let _ = inotify::add_watch(inotify_fd, DEVICE_FOLDER, flags);
         }
     }

@@ -1,7 +1,8 @@
-//! What is asked of a device and what it grants: rate, spelling, channels, period.
+//! Negotiation of hw_params: rate, sample format, channels, period and buffer.
 //!
-//! What is said is asked for to the letter and refused with what the device offers; what is not said is
-//! chosen from what it does by itself, so that no ALSA configuration and no converter of alsa-lib's is needed.
+//! A configured value is requested exactly; if the device does not offer it, the error lists what it offers.
+//! Any other value is chosen from what the device supports natively. It never uses alsa-lib's rate or format
+//! conversion.
 
 use std::fmt;
 
@@ -12,18 +13,18 @@ use crate::audio::error::{AudioError, Direction};
 use crate::audio::{CaptureChain, Drain, PcmRequest, PlaybackChain, SampleFormat, Source, StreamFormat};
 use crate::dsp::Resampler;
 
-/// What a device granted.
+/// The parameters that a device granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantedParams {
     pub end: Direction,
-    /// Its ALSA name.
+    /// The ALSA name.
     pub device: String,
     pub rate_hz: u32,
     pub format: SampleFormat,
     pub channels: u16,
     pub period_frames: usize,
     pub buffer_frames: usize,
-    /// Whether its rate is not that of the lanes.
+    /// Whether the rate differs from that of the lanes.
     pub resampled: bool,
 }
 
@@ -41,22 +42,23 @@ impl fmt::Display for GrantedParams {
     }
 }
 
-/// The rates that are tried where none is said, best first: ours, then those that are cleanest and cheapest.
+/// Rates in Hz tried if none is configured, best first: the lanes' own, then by quality and cost of
+/// resampling.
 const RATES: [u32; 6] = [24_000, 48_000, 16_000, 44_100, 32_000, 96_000];
-/// The spellings that are tried where none is said: what is enough first.
+/// Sample formats tried if none is configured: the narrowest that suffices first.
 const NARROW_FIRST: [SampleFormat; 4] =
     [SampleFormat::S16, SampleFormat::S32, SampleFormat::S24, SampleFormat::S24In3];
-/// The same for a microphone that is made louder, which brings out the lowest bits.
+/// The same for a microphone with gain, which makes the lowest bits audible.
 const WIDE_FIRST: [SampleFormat; 4] =
     [SampleFormat::S32, SampleFormat::S24, SampleFormat::S24In3, SampleFormat::S16];
-/// The most channels that are looked for where none are said.
+/// The largest channel count tried if none is configured.
 const CHANNELS_MAX: u16 = 64;
-/// Periods in the speaker's buffer: twice the queue, so that the queue can be topped up in time.
+/// Periods in the playback buffer: twice the queue, so that the queue can be refilled in time.
 const PLAYBACK_PERIODS: usize = 4;
-/// Periods in the microphone's buffer: what a late wake may cost without loss.
+/// Periods in the capture buffer: a wake may be this late without an overrun.
 const CAPTURE_PERIODS: usize = 8;
 
-/// All that is asked of a device.
+/// What is requested of a device.
 pub(in crate::audio) struct HwRequest {
     pub(in crate::audio) end: Direction,
     pub(in crate::audio) device: String,
@@ -77,7 +79,7 @@ impl HwRequest {
         HwRequest { end: Direction::Playback, device, form, channels, gain_db: 0.0, shape }
     }
 
-    /// Asks from now on for the rate that was granted, since all else was made for it.
+    /// Requests the granted rate from now on: the processing chain was built for it.
     pub(in crate::audio) fn pin_rate(&mut self, params: &GrantedParams) {
         self.form.rate_hz = Some(params.rate_hz);
     }
@@ -96,8 +98,8 @@ impl HwRequest {
             .map_err(|unsupported| self.unfit(unsupported))
     }
 
-    /// Returns the frames a speaker is kept holding: as long as the lanes' shape says, and two periods at
-    /// least; just these where a period was asked for.
+    /// Returns the number of frames kept queued in the playback buffer: the lanes' queue, but at least two
+    /// periods; exactly two periods if a period is configured.
     pub(in crate::audio) fn queue_frames(&self, params: &GrantedParams) -> usize {
         let default = match self.form.period {
             Some(_) => 0,
@@ -106,14 +108,14 @@ impl HwRequest {
         default.max(2 * params.period_frames).min(params.buffer_frames)
     }
 
-    /// Says in one sentence what does not fit.
+    /// Returns the error for a device that does not fit, with the reason.
     pub(in crate::audio) fn unfit(&self, asked: impl fmt::Display) -> AudioError {
         AudioError::Unfit { end: self.end, device: self.device.clone(), asked: asked.to_string() }
     }
 
-    /// Refuses what was said.
+    /// Returns the error for a configured value that the device does not offer.
     fn refuse(&self, requested: impl fmt::Display, offered: impl fmt::Display) -> AudioError {
-        self.unfit(format!("the profile asks for {requested}; it offers {offered}"))
+        self.unfit(format!("{requested} configured; the device offers {offered}"))
     }
 
     fn period_frames(&self, rate_hz: u32) -> usize {
@@ -125,37 +127,37 @@ impl HwRequest {
     }
 }
 
-/// Returns the frames of a device that last as long as these of the lanes.
+/// Converts a number of frames from the lanes' rate to `rate_hz`.
 fn scaled(frames: usize, rate_hz: u32, shape: StreamFormat) -> usize {
     frames * rate_hz as usize / shape.rate_hz.max(1) as usize
 }
 
-/// Sets the form of an open device.
+/// Negotiates and sets the hw_params of an open device.
 pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<GrantedParams, AudioError> {
     let not_granted =
-        |what: &'static str| move |_: alsa::Error| request.unfit(format!("it does not grant {what}"));
-    let hw = HwParams::any(pcm).map_err(not_granted("any form"))?;
-    hw.set_rate_resample(false).map_err(not_granted("its own rates"))?;
+        |what: &'static str| move |_: alsa::Error| request.unfit(format!("the device does not grant {what}"));
+    let hw = HwParams::any(pcm).map_err(not_granted("any parameters"))?;
+    hw.set_rate_resample(false).map_err(not_granted("a rate without resampling"))?;
     hw.set_access(Access::RWInterleaved).map_err(not_granted("interleaved frames"))?;
     let rate_hz = rate(&hw, request)?;
-    hw.set_rate(rate_hz, ValueOr::Nearest).map_err(not_granted("a rate"))?;
+    hw.set_rate(rate_hz, ValueOr::Nearest).map_err(not_granted("the rate"))?;
     let format = format(&hw, request)?;
-    hw.set_format(alsa_format(format)).map_err(not_granted("a sample format"))?;
+    hw.set_format(alsa_format(format)).map_err(not_granted("the sample format"))?;
     let channels = channels(&hw, request)?;
-    hw.set_channels(u32::from(channels)).map_err(not_granted("channels"))?;
+    hw.set_channels(u32::from(channels)).map_err(not_granted("the number of channels"))?;
     let period = request.period_frames(rate_hz) as alsa::pcm::Frames;
     let periods = match request.end {
         Direction::Capture => CAPTURE_PERIODS,
         Direction::Playback => PLAYBACK_PERIODS,
     };
-    hw.set_period_size_near(period, ValueOr::Nearest).map_err(not_granted("any period"))?;
-    hw.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(not_granted("any buffer"))?;
-    pcm.hw_params(&hw).map_err(not_granted("that combination of rate, format, channels and periods"))?;
+    hw.set_period_size_near(period, ValueOr::Nearest).map_err(not_granted("any period size"))?;
+    hw.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(not_granted("any buffer size"))?;
+    pcm.hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
 
-    let params = pcm.hw_params_current().map_err(not_granted("a look at what it granted"))?;
+    let params = pcm.hw_params_current().map_err(not_granted("a report of its parameters"))?;
     let granted = (params.get_rate(), params.get_format(), params.get_channels());
     if granted != (Ok(rate_hz), Ok(alsa_format(format)), Ok(u32::from(channels))) {
-        return Err(request.unfit("it grants something else than it says"));
+        return Err(request.unfit("the device reports other parameters than it granted"));
     }
     let frames =
         |size: alsa::Result<alsa::pcm::Frames>| size.ok().and_then(|size| usize::try_from(size).ok());
@@ -170,7 +172,7 @@ pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<Gran
             buffer_frames,
             resampled: rate_hz != request.shape.rate_hz,
         }),
-        (_, _) => Err(request.unfit("it does not grant a fixed period and buffer")),
+        (_, _) => Err(request.unfit("the device does not grant a fixed period and buffer size")),
     }
 }
 
@@ -185,7 +187,7 @@ fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
         let default = [request.shape.rate_hz].into_iter().chain(RATES).find(|hz| offers(*hz));
         return default.ok_or_else(|| {
             request.unfit(format!(
-                "it offers {} and none of {}",
+                "the device offers {} and none of {}",
                 range(),
                 join(RATES.iter()).replace(',', " Hz,")
             ))
@@ -211,7 +213,10 @@ fn format(hw: &HwParams<'_>, request: &HwRequest) -> Result<SampleFormat, AudioE
         Some(requested) => Err(request.refuse(requested, offered())),
         None => {
             let order = if request.gain_db > 0.0 { WIDE_FIRST } else { NARROW_FIRST };
-            order.into_iter().find(offers).ok_or_else(|| request.unfit(format!("it offers {}", offered())))
+            order
+                .into_iter()
+                .find(offers)
+                .ok_or_else(|| request.unfit(format!("the device offers {}", offered())))
         }
     }
 }
@@ -224,7 +229,7 @@ fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
         (Ok(min), Ok(max)) => format!("{min} to {max} channels"),
         (_, _) => "no channels".to_owned(),
     };
-    // As many as are chosen from at least, and no more than that if it can be.
+    // The smallest count that contains every selected channel.
     let highest = request.channels.iter().max().copied();
     let fewest = highest.map_or(1, |highest| highest.saturating_add(1));
     match (request.form.channels, highest) {
@@ -236,7 +241,7 @@ fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
         (None, _) => {
             (fewest..=fewest.max(CHANNELS_MAX)).find(|count| offers(*count)).ok_or_else(|| match highest {
                 Some(channel) => request.refuse(format_args!("channel {channel}, counted from 0"), range()),
-                None => request.unfit(format!("it offers {}", range())),
+                None => request.unfit(format!("the device offers {}", range())),
             })
         }
     }

@@ -1,6 +1,6 @@
-//! The cards' own mixers: volumes, switches and choices, set as the board says.
+//! Mixer controls of the sound cards: volumes, switches and enumerations, set as the board file says.
 //!
-//! It sets what it is told and saves, restores or guesses nothing.
+//! It sets what it is given; it saves, restores or guesses nothing.
 
 use std::ffi::CString;
 
@@ -10,12 +10,13 @@ use alsa::mixer::{Mixer, Selem, SelemChannelId, SelemId};
 use crate::audio::error::AudioError;
 use crate::audio::{ControlValue, MixerControl};
 
-/// Sets the controls, in their order, and returns what could not be set, with what its card has instead.
+/// Sets the controls in order and returns an error for each that could not be set, with what its card has
+/// instead.
 ///
-/// A card that lacks one may sound all the same, so the others are set and nothing is refused.
+/// A failed control does not stop the others: the card may work without it.
 #[must_use]
 pub fn controls(controls: &[MixerControl]) -> Vec<AudioError> {
-    // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
+    // Installs a per-thread handler; without it alsa-lib writes to standard error.
     let _alsa_output = (!controls.is_empty()).then(Output::local_error_handler);
     let refused = controls.iter().filter_map(|control| {
         let (card, name) = (control.card.clone(), control.name.clone());
@@ -39,12 +40,12 @@ fn set(control: &MixerControl) -> Result<(), String> {
     }
 }
 
-/// Returns the value at so many percent of a range, rounded up as `amixer` does; above 100 counts as 100.
+/// Returns the value at `percent` of a range, rounded up as `amixer` does; more than 100 counts as 100.
 #[must_use]
 pub fn share(percent: u8, (min, max): (i64, i64)) -> i64 {
     let range = i128::from(max.max(min)) - i128::from(min);
     let offset = (range * i128::from(percent.min(100)) + 99) / 100;
-    // It is within the range, so it fits.
+    // Cannot fail: the value is within the range.
     i64::try_from(i128::from(min) + offset).unwrap_or(max)
 }
 
@@ -83,15 +84,15 @@ fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), String> {
 
 fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
     if !selem.is_enumerated() {
-        return Err(wrong_kind(selem, "words to choose from"));
+        return Err(wrong_kind(selem, "a list of choices"));
     }
     let words: Vec<String> = selem.iter_enum().map_err(refused)?.filter_map(Result::ok).collect();
     let Some(index) = words.iter().position(|one| one == word) else {
         let words = nearest_first(word, words);
-        return Err(format!("has no word {word:?}; choose one of {}", quoted(&words)));
+        return Err(format!("has no choice {word:?}; choose one of {}", quoted(&words)));
     };
     let index = index as u32;
-    // It has as many channels more as take it.
+    // The number of channels is unknown; those that do not exist return an error.
     for channel in SelemChannelId::all().iter().filter(|channel| **channel as i32 > 0) {
         let _ = selem.set_enum_item(*channel, index);
     }
@@ -99,12 +100,12 @@ fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
 }
 
 fn refused(error: alsa::Error) -> String {
-    format!("cannot be set: {}; see `dmesg` for what its driver says", system(error))
+    format!("cannot be set: {}; see `dmesg` for the driver's messages", system(error))
 }
 
 fn not_opened(error: alsa::Error) -> String {
     format!(
-        "cannot be set: the card cannot be opened ({}); name one that `cat /proc/asound/cards` lists, as \
+        "cannot be set: opening the card failed ({}); use one that `cat /proc/asound/cards` lists, as \
          \"hw:CARD=…\"",
         system(error)
     )
@@ -114,19 +115,19 @@ fn system(error: alsa::Error) -> std::io::Error {
     std::io::Error::from_raw_os_error(error.errno().abs())
 }
 
-/// Says that a control is of another kind, and of which.
+/// Returns the message for a control of another kind, with the kinds that it has.
 fn wrong_kind(selem: &Selem<'_>, wanted: &str) -> String {
     let kinds = [
         (selem.has_volume(), "a volume (a percentage)"),
         (selem.has_playback_switch() || selem.has_capture_switch(), "a switch (on or off)"),
-        (selem.is_enumerated(), "words to choose from"),
+        (selem.is_enumerated(), "a list of choices"),
     ];
     let has: Vec<_> = kinds.iter().filter(|(has, _)| *has).map(|(_, kind)| *kind).collect();
     let has = if has.is_empty() { "nothing that can be set".to_owned() } else { has.join(" and ") };
-    format!("does not have {wanted}; set what it has: {has}")
+    format!("does not have {wanted}; set what it has instead: {has}")
 }
 
-/// Names of controls in one sentence; a codec may have 60.
+/// Control names listed in one message; a codec may have 60.
 const NAMES_SHOWN: usize = 12;
 
 fn not_found(mixer: &Mixer, control: &MixerControl) -> String {
@@ -138,14 +139,14 @@ fn not_found(mixer: &Mixer, control: &MixerControl) -> String {
     let names: Vec<String> = mixer.iter().filter_map(Selem::new).filter_map(name).collect();
     let names = nearest_first(&control.name, names);
     if names.is_empty() {
-        return "is not there: the card has none; take it out of the settings".to_owned();
+        return "does not exist: the card has no controls; remove it from the settings".to_owned();
     }
     let shown = quoted(&names[..names.len().min(NAMES_SHOWN)]);
     let more = match names.len().saturating_sub(NAMES_SHOWN) {
         0 => String::new(),
-        more => format!(" and {more} more, which `amixer -D {} scontrols` lists", control.card),
+        more => format!(" or one of {more} more that `amixer -D {} scontrols` lists", control.card),
     };
-    format!("is not there; name one of those that the card has: {shown}{more}")
+    format!("does not exist; use one that the card has: {shown}{more}")
 }
 
 fn quoted(words: &[String]) -> String {
@@ -153,14 +154,14 @@ fn quoted(words: &[String]) -> String {
     words.join(", ")
 }
 
-/// Sorts words by how few letters are to be changed to make `wanted` of them; else they keep their order.
+/// Sorts words by edit distance to `wanted`; equal distances keep their order.
 fn nearest_first(wanted: &str, mut words: Vec<String>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     words.sort_by_cached_key(|word| strsim::levenshtein(&wanted, &word.to_lowercase()));
     words
 }
 
-/// The name and index in `Name,1`; a comma that no number follows belongs to the name.
+/// Splits `Name,1` into name and index; a comma without a number after it belongs to the name.
 fn split_index(name: &str) -> (&str, u32) {
     let indexed = name.rsplit_once(',').and_then(|(name, index)| Some((name, index.trim().parse().ok()?)));
     indexed.unwrap_or((name, 0))

@@ -1,7 +1,7 @@
 //! Sound cards through ALSA: opening by name, hw_params, poll descriptors, reads and writes, xrun recovery,
 //! hot-plug and mixer controls.
 //!
-//! This is the only room that knows ALSA. It decides nothing about what is captured or played.
+//! Only this module calls alsa-lib. It decides nothing about what is captured or played.
 
 pub(in crate::audio) mod device;
 pub(in crate::audio) mod hotplug;

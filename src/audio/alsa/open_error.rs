@@ -1,7 +1,8 @@
-//! Why a device cannot be opened: who holds it, which devices there are, and whether this user may.
+//! Diagnosis of a failed open: which process holds the device, which devices exist, whether this user may
+//! open them.
 //!
-//! It reads what the kernel tells under a root that is an argument, and opens no sound; the layout is
-//! that of the kernel's Documentation/sound/designs/procfile.rst.
+//! It reads `/proc`, `/dev` and `/etc/passwd` below a root passed as an argument, and opens no PCM. The
+//! layout is described in the kernel's Documentation/sound/designs/procfile.rst.
 
 use std::path::Path;
 use std::{fs, io};
@@ -10,8 +11,8 @@ use crate::audio::error::{AudioError, DeviceOwner, Direction};
 use crate::sys::alsa_proc::{CardInfo, read_cards};
 use crate::sys::proc::{field, file_names, process_of, program};
 
-/// Replaces the bare reason why a device could not be opened by what `proc` and `dev` under `root` tell
-/// of it; an error of any other kind stays as it is.
+/// Replaces [`AudioError::Open`] by a more specific error, from `proc` and `dev` below `root`; returns any
+/// other error unchanged.
 #[must_use]
 pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
     let AudioError::Open { end, device, errno, said } = error else { return error };
@@ -28,7 +29,7 @@ pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
             AudioError::Busy { end, device, holders }
         }
         libc::EACCES | libc::EPERM => AudioError::Forbidden { end, device, user: user(root), errno },
-        // alsa-lib says this of a card, too, that it may not look at.
+        // alsa-lib returns these for a card without permission, too.
         libc::ENOENT | libc::ENODEV | libc::ENXIO => {
             let candidates = card.map_or(&cards[..], std::slice::from_ref);
             match candidates.iter().find_map(|card| forbidden(root, card)) {
@@ -43,14 +44,14 @@ pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
     }
 }
 
-/// Which card, and which of its devices, an ALSA name means.
+/// The card and device that an ALSA name refers to.
 struct PcmAddress<'a> {
     card: &'a str,
     device: Option<u32>,
 }
 
 impl PcmAddress<'_> {
-    /// Reads `…:CARD=x,DEV=d` and `hw:x,d`, alone or inside another name; any other may be any card's.
+    /// Parses `…:CARD=x,DEV=d` and `hw:x,d`, alone or inside another name; `None` for any other name.
     fn parse(name: &str) -> Option<PcmAddress<'_>> {
         let value_of = |key: &str| Some(word(&name[name.find(key)? + key.len()..]));
         if let Some(card) = value_of("CARD=") {
@@ -72,12 +73,12 @@ impl PcmAddress<'_> {
     }
 }
 
-/// The beginning of a text, as far as it can be part of a card's id.
+/// Returns the longest prefix that can be a card id.
 fn word(text: &str) -> &str {
     text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).next().unwrap_or_default()
 }
 
-/// The numbers of a card's devices of one direction, which are its folders `pcm0p`, `pcm0c`, ….
+/// Returns the numbers of a card's devices of one direction, from its folders `pcm0p`, `pcm0c`, ….
 fn numbers(root: &Path, card: &CardInfo, end: Direction) -> Vec<u32> {
     let direction = match end {
         Direction::Capture => 'c',
@@ -108,7 +109,7 @@ fn owners(root: &Path, card: &CardInfo, end: Direction, device: Option<u32>) -> 
         for sub in file_names(&folder).filter(|name| name.starts_with("sub")) {
             let status = fs::read_to_string(folder.join(sub).join("status")).unwrap_or_default();
             let owner = field(&status, "owner_pid").and_then(|owner| owner.parse().ok());
-            // The owner of a device is a thread.
+            // `owner_pid` is a thread id.
             let owner = owner.filter(|thread| *thread != 0).map(|thread| {
                 let process = process_of(root, thread);
                 DeviceOwner { program: program(root, process), process }
@@ -119,14 +120,14 @@ fn owners(root: &Path, card: &CardInfo, end: Direction, device: Option<u32>) -> 
     found
 }
 
-/// The error with which this user may not so much as look at a card, if so.
+/// Returns the errno if this user may not open the card's control node.
 fn forbidden(root: &Path, card: &CardInfo) -> Option<i32> {
     let node = root.join(format!("dev/snd/controlC{}", card.number));
     let error = fs::File::open(node).err().filter(|error| error.kind() == io::ErrorKind::PermissionDenied)?;
     error.raw_os_error()
 }
 
-/// The name of the user of this process, or the number.
+/// Returns the effective user's name, or the uid if it has none.
 fn user(root: &Path) -> String {
     let number = rustix::process::geteuid().as_raw().to_string();
     let list = fs::read_to_string(root.join("etc/passwd")).unwrap_or_default();

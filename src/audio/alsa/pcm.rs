@@ -1,6 +1,6 @@
-//! A sound card's PCM: opened, moved and recovered.
+//! A PCM of a sound card: opening it, reading, writing, and recovery from xruns, stalls and suspend.
 //!
-//! Whatever form the device has, it moves mono floats at the device's rate. It decides nothing about sound.
+//! It converts between the device's format and mono floats at the device's rate. It does no other processing.
 
 use std::ffi::CString;
 
@@ -16,7 +16,7 @@ use crate::audio::rt::playback::{BufferLevel, PlaybackDevice};
 use crate::dsp::FrameCodec;
 use crate::sys::EventFd;
 
-/// An open device.
+/// An open PCM.
 pub(in crate::audio) struct Pcm {
     pcm: PCM,
     params: GrantedParams,
@@ -25,10 +25,10 @@ pub(in crate::audio) struct Pcm {
 }
 
 impl Pcm {
-    /// Opens a device in the form that was asked for; its period and buffer may differ and are read back.
+    /// Opens a device with the requested parameters; its period and buffer may differ and are read back.
     pub(in crate::audio) fn open(request: &HwRequest) -> Result<Pcm, AudioError> {
         let HwRequest { end, device, .. } = request;
-        // Kept by this thread from here on: else alsa-lib writes to standard error by itself.
+        // Installs a per-thread handler; without it alsa-lib writes to standard error.
         let alsa_output = Output::local_error_handler();
         let refused = |error: alsa::Error| AudioError::Open {
             end: *end,
@@ -60,7 +60,7 @@ impl Pcm {
         &self.params
     }
 
-    /// Makes the device ready to move frames; what this allocates is not allocated again.
+    /// Makes the device ready to move frames and starts capture. All allocation happens here.
     pub(in crate::audio) fn start(&self) -> Result<PcmStream<'_>, DeviceLost> {
         let io = self.pcm.io_bytes();
         if self.params.end == Direction::Capture {
@@ -84,7 +84,7 @@ impl Pcm {
     }
 }
 
-/// Sets when the device wakes its thread, and that playback starts by itself with a full queue.
+/// Sets `avail_min`, when poll wakes the thread, and `start_threshold`: playback starts with a full queue.
 fn apply_sw_params(
     pcm: &PCM,
     sw_params: &SwParams<'_>,
@@ -94,8 +94,8 @@ fn apply_sw_params(
     let period = params.period_frames;
     let avail_min = match params.end {
         Direction::Capture => period,
-        // Half a period early: a card that moves in jerks may stand a little short of a whole one when it
-        // interrupts, and sleeping through that interrupt would empty the queue.
+        // Half a period early: a card that moves in bursts may be slightly short of a whole period at its
+        // interrupt, and sleeping through that interrupt would empty the queue.
         Direction::Playback => {
             (params.buffer_frames - queue_frames + period.div_ceil(2)).min(params.buffer_frames)
         }
@@ -109,34 +109,34 @@ fn apply_sw_params(
     pcm.sw_params(sw_params)
 }
 
-/// An open device that moves frames.
+/// An open PCM that moves frames.
 pub(in crate::audio) struct PcmStream<'a> {
     pcm: &'a PCM,
     io: IO<'a, u8>,
     codec: &'a FrameCodec,
-    /// A period as the device spells it.
+    /// One period in the device's format.
     bytes: Box<[u8]>,
-    /// Made once, since making them allocates.
+    /// Kept, because creating it allocates.
     sw_params: SwParams<'a>,
     params: &'a GrantedParams,
     queue_frames: usize,
     poll: PcmPoll,
-    /// Frames the speaker held when last looked at, and what it was handed since.
+    /// Frames in the playback buffer: the last level read plus what was written since.
     queued_frames: usize,
-    /// Whether the device fell silent while it should have moved; said at the next turn.
+    /// Whether the last wait detected a stall; returned by the next read or level.
     stalled: bool,
 }
 
 impl PcmStream<'_> {
-    /// Waits until the device wants a turn, the bell is rung, or it is time to look anyway.
+    /// Waits until the device is ready, `wake` is notified, or the check interval has passed.
     ///
-    /// A device in trouble is `resting`: it would be ready at once, for nothing.
+    /// With `in_recovery` it sleeps instead of polling: a failed device would be ready at once.
     pub(in crate::audio) fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
         self.stalled = self.poll.wait(self.pcm, wake, in_recovery)? == PollOutcome::TimedOut;
         Ok(())
     }
 
-    /// Tells whether the device has moved more than it may fetch ahead.
+    /// Returns whether the device has moved more frames than it may prefetch.
     pub(in crate::audio) fn is_proven(&self) -> bool {
         self.poll.is_proven()
     }
@@ -145,10 +145,10 @@ impl PcmStream<'_> {
         if std::mem::take(&mut self.stalled) { Err(PcmError::Stall) } else { Ok(()) }
     }
 
-    /// Makes the queue a period longer, as far as the buffer goes.
+    /// Makes the queue one period longer, up to the buffer size.
     ///
-    /// Some cards fetch more than a period ahead when they start. They would run out of a short queue, be
-    /// started again, and run out again, for ever.
+    /// Some cards prefetch more than a period when they start. With a short queue they would underrun, be
+    /// restarted, and underrun again without end.
     fn grow_queue(&mut self) -> Result<(), PcmError> {
         let longer = (self.queue_frames + self.params.period_frames).min(self.params.buffer_frames);
         if longer > self.queue_frames {
@@ -162,12 +162,12 @@ impl PcmStream<'_> {
         match self.pcm.resume() {
             Ok(()) => Ok(Recovery::Resumed),
             Err(error) if error.errno().abs() == libc::EAGAIN => Ok(Recovery::NotYet),
-            // Most drivers cannot resume and say so; they can begin anew.
+            // Most drivers do not support resume (ENOSYS); prepare restarts the stream.
             Err(_) => self.prepare(),
         }
     }
 
-    /// Empties a device that runs, or believes it does, and makes it ready.
+    /// Drops all frames of a running or stalled device and prepares it.
     fn restart(&mut self) -> Result<Recovery, PcmError> {
         self.pcm.drop().map_err(pcm_error)?;
         self.prepare()
@@ -182,7 +182,8 @@ impl PcmStream<'_> {
 impl CaptureDevice for PcmStream<'_> {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.take_stall()?;
-        // Whole periods only: whoever takes a part of one is not woken at its end, since too little waits then.
+        // Read whole periods only: after a partial read fewer than avail_min frames are left at the boundary
+        // and poll does not fire.
         let avail = self.pcm.avail_update().map_err(pcm_error)?;
         if usize::try_from(avail).unwrap_or(0) < self.params.period_frames.min(into.len()) {
             return Ok(0);
@@ -257,7 +258,7 @@ fn would_block_as_zero(result: alsa::Result<usize>) -> Result<usize, PcmError> {
 fn pcm_error(error: alsa::Error) -> PcmError {
     match error.errno().abs() {
         libc::EPIPE => PcmError::Xrun,
-        // Linux says this instead of an xrun after 0.1 s without a period.
+        // The kernel returns EIO after 0.1 s without a period.
         libc::EIO => PcmError::Stall,
         libc::ESTRPIPE => PcmError::Suspended,
         errno => PcmError::Lost(DeviceLost { errno }),

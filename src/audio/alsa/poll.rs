@@ -1,7 +1,7 @@
-//! Waiting for a device, and watching over the waiting: a device that stands still is begun anew or gone,
-//! and one that never lets its thread sleep is made to.
+//! PCM poll descriptors: waits for a device, detects a stall, and forces a sleep if the device is always
+//! ready.
 //!
-//! It moves no frame and knows no form.
+//! It moves no frames and knows no sample format.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -12,26 +12,26 @@ use crate::audio::error::DeviceLost;
 use crate::audio::health::stall::StallDetector;
 use crate::sys::EventFd;
 
-/// Descriptors a device may have; the usual number is 1.
+/// The largest number of descriptors of a device; usually it has 1.
 const DEVICE_FDS: usize = 7;
-/// How long a silent device is waited for at a time, in milliseconds.
+/// Poll timeout in milliseconds, after which an idle device is checked for a stall.
 const CHECK_MS: u32 = 200;
-/// Turns a device may want without ever letting its thread sleep. Only one that keeps no time, such as
-/// alsa-lib's "null", wants more, and would keep a real-time thread from ever yielding.
+/// Consecutive wakes without sleep. Only a device without a clock, such as alsa-lib's "null", exceeds it; its
+/// real-time thread would never yield.
 const IMMEDIATE_WAKES_MAX: u32 = 4;
-/// How long a thread sleeps that must, in milliseconds: half a period.
+/// A forced sleep in milliseconds: half a period.
 const RECOVERY_SLEEP_MS: u32 = 5;
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::audio) enum PollOutcome {
-    /// With something to do, or nothing to worry about.
+    /// There may be something to do.
     Ready,
-    /// A device that had been moving has stopped.
+    /// The device has stalled.
     TimedOut,
 }
 
-/// Waits for a device, and watches over the waiting.
+/// The poll descriptors of a PCM, with its stall detector.
 pub(in crate::audio) struct PcmPoll {
     fds: [pollfd; 1 + DEVICE_FDS],
     count: usize,
@@ -68,7 +68,7 @@ impl PcmPoll {
             wake.drain();
         }
         if fds[1..].iter().any(|fd| fd.revents != 0) {
-            // Some plugins clear their own wake here.
+            // Some plugins clear their wake-up in this call.
             pcm.revents(&fds[1..]).map_err(device_lost)?;
         }
         Ok(PollOutcome::Ready)
@@ -90,14 +90,14 @@ impl PcmPoll {
 fn poll_fds(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, DeviceLost> {
     match poll(fds, timeout_ms) {
         Ok(ready) => Ok(ready),
-        // As good as ready: whoever looks finds out.
+        // An interrupted poll counts as ready; the read or write finds out.
         Err(error) if error.errno().abs() == libc::EINTR => Ok(1),
         Err(error) => Err(device_lost(error)),
     }
 }
 
-/// Makes of a refusal the end of the device.
+/// Converts an ALSA error to [`DeviceLost`].
 pub(in crate::audio) fn device_lost(error: alsa::Error) -> DeviceLost {
-    // The sign differs from call to call.
+    // alsa-lib returns the errno with either sign.
     DeviceLost { errno: error.errno().abs() }
 }
