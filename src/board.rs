@@ -1,8 +1,7 @@
-//! What the owner touches and sees: the terminal the program runs in, buttons, switches and lamps.
+//! The board: the terminal, buttons, mute switches and LEDs as one object.
 //!
-//! It reports touches and shows pictures; what either means is not its business. It never blocks
-//! and never fails after it is opened: what the owner cannot be shown is left out, and a button that
-//! breaks is reported and left alone.
+//! It emits input events and shows indications; it decides neither. It never blocks and never fails after it
+//! is opened: output that cannot be written is skipped, and a faulty button is logged and ignored.
 
 use std::error::Error;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,30 +29,30 @@ pub enum BoardError {
     Leds(LedError),
 }
 
-/// The body: buttons and light.
+/// The terminal and the peripherals of a board.
 pub struct Board {
     poll: InputPoll,
     terminal_input: Option<TerminalInput>,
     keys: KeyParser,
     buttons: Buttons,
     leds: Leds,
-    /// Held as they are until the program ends.
+    /// Output lines that keep their level until the program ends.
     _held_outputs: Vec<GpioOutputs>,
     output: Arc<OwnedFd>,
     terminal: Terminal<tty::TtyOutput>,
     raw: Option<Arc<tty::RawMode>>,
 }
 
-/// Where keys are typed, until there is nothing more to read.
+/// The source of keys until its end of file.
 struct TerminalInput {
     input: OwnedFd,
-    /// A file: it is readable always and cannot be waited for with the others.
+    /// A regular file: it is always readable and epoll does not accept it.
     is_file: bool,
 }
 
 impl Board {
-    /// Opens the terminal and the body that `body` names. With `latching` it matters how long the button is
-    /// down, so a press and its release are told apart as well as a terminal allows.
+    /// Opens the terminal and `peripherals`. With `latching` the space bar distinguishes a press from its
+    /// release, as far as a terminal allows; otherwise it emits both at once.
     ///
     /// # Errors
     /// Returns what could not be opened and why.
@@ -66,12 +65,13 @@ impl Board {
         Ok(board)
     }
 
-    /// Has these lamps, and no others, show what the terminal shows.
+    /// Replaces the LEDs.
     pub fn fit(&mut self, leds: Leds) {
         self.leds = leds;
     }
 
-    /// Opens the terminal at `input` and `output`; a look only counts where both are one.
+    /// Opens the terminal at `input` and `output`. Unless both are a terminal in the foreground, `caps` is
+    /// ignored and plain lines are written.
     ///
     /// # Errors
     /// Returns why the terminal could not be set up.
@@ -111,8 +111,8 @@ impl Board {
         })
     }
 
-    /// Makes one without a terminal to type on, whose buttons are wired to the returned fingers and which prints to
-    /// `output`. Lamps can be [`fit`](Self::fit).
+    /// Creates a board without keys that prints to `output`, with buttons that are pressed through the
+    /// returned [`SimulatedButtons`]. Set its LEDs with [`fit`](Self::fit).
     ///
     /// # Errors
     /// Returns why the terminal could not be set up.
@@ -128,13 +128,13 @@ impl Board {
         Ok((board, simulated))
     }
 
-    /// Opens what `body` has besides the terminal, once.
+    /// Opens buttons, output lines and LEDs. To be called once.
     ///
     /// # Errors
     /// Returns what could not be opened and why.
     pub fn open_peripherals(&mut self, peripherals: &Peripherals) -> Result<(), BoardError> {
         let Self { poll, buttons, leds, _held_outputs: held_outputs, .. } = self;
-        // First, because what they drive may be what the others need, such as power.
+        // First, because they may drive what the others need, such as power.
         for line in &peripherals.driven {
             let user = format!("the driven line {}", line.name);
             held_outputs.push(chip::output(&user, &[&line.line], false, &[line.high])?);
@@ -150,7 +150,7 @@ impl Board {
         Ok(())
     }
 
-    /// Gives what to poll for reading, while there is something that can still be touched.
+    /// Returns the descriptor to poll for reading; `None` if there is no input left.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.terminal_input {
@@ -160,13 +160,14 @@ impl Board {
         }
     }
 
-    /// Names the time at which [`touches`](Self::touches) has something to report even if nothing can be read.
+    /// Returns when to call [`read_inputs`](Self::read_inputs) even if nothing is readable.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         [self.keys.deadline(), self.buttons.deadline()].into_iter().flatten().min()
     }
 
-    /// Reports each touch. With `readable`, which [`fd`](Self::fd) must be then, it reads what has come.
+    /// Emits input events from timers, and with `readable` also from pending input. `readable` must be false
+    /// unless [`fd`](Self::fd) is readable, as a read could block.
     pub fn read_inputs(&mut self, readable: bool, now: Time, mut emit: impl FnMut(InputEvent)) {
         let ReadyInputs { terminal, buttons } =
             if readable { self.poll.readable() } else { ReadyInputs::default() };
@@ -181,7 +182,7 @@ impl Board {
         self.buttons.expire(&self.poll, now, &mut emit);
     }
 
-    /// Tells whether a switch cuts the microphone off now; none where there is no such switch.
+    /// Returns whether a mute switch is on; `None` if there is none.
     #[must_use]
     pub fn mute_switch(&self) -> Option<bool> {
         self.buttons.mute_switch()
@@ -192,7 +193,7 @@ impl Board {
         let mut bytes = [0; 64];
         match rustix::io::read(input, &mut bytes) {
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {}
-            // At its end an input is readable for ever, and so is a terminal that has gone.
+            // After end of file or a hang-up the descriptor would stay readable for ever.
             Ok(0) | Err(_) => {
                 self.poll.remove(input);
                 self.terminal_input = None;
@@ -201,9 +202,10 @@ impl Board {
         }
     }
 
-    /// Shows `view` on every lamp, writing only where what is visible differs, and says when it differs by itself.
+    /// Shows `view` on the terminal and on all LEDs, and writes only visible changes. Returns how long until
+    /// the light changes by itself.
     pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
-        // Only a terminal has a width to ask for.
+        // Only a terminal has a width.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
         {
@@ -213,18 +215,18 @@ impl Board {
         [leds, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
-    /// Shows the picture of `facts` on every light but the terminal.
+    /// Shows `facts` on all LEDs, not on the terminal.
     pub fn show_leds(&mut self, facts: &LightState, now: Time) {
         self.leds.show(facts, now, Levels::default());
     }
 
-    /// Tells whether there is a light besides the terminal.
+    /// Returns whether the board has LEDs.
     #[must_use]
     pub fn has_leds(&self) -> bool {
         self.leds.are_any()
     }
 
-    /// Prints one line of what `who` said, or of news.
+    /// Prints a line of a speaker or of a notice.
     pub fn print(&mut self, who: &str, text: &str) {
         self.terminal.print_line(who, text);
     }
@@ -242,7 +244,7 @@ impl fmt::Display for BoardError {
             Self::Terminal(error) => {
                 write!(
                     f,
-                    "the terminal cannot be set up ({error}); try again with `</dev/null | cat` for plain lines"
+                    "cannot set up the terminal ({error}); run mynah with `</dev/null | cat` for plain lines"
                 )
             }
             Self::Inputs(error) => error.fmt(f),

@@ -1,4 +1,5 @@
-//! The terminal body: keys become touches, views become one live line or plain lines, nothing tears.
+//! The board at a terminal, pipe or file: keys become input events, indications become a status line or plain
+//! lines.
 
 #![expect(clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
 
@@ -23,13 +24,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-/// Late enough for what a device has done for a while.
+/// Late enough for a state that began some time ago.
 const NOW: Time = Time::from_nanos(60_000_000_000);
 
 const PLAIN: TermCaps = TermCaps { colour: ColourDepth::None, unicode: true };
 
 #[test]
-fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
+fn space_presses_m_mutes_q_and_ctrl_d_quit() {
     let mut keys = KeyParser::new(SpaceBarMode::Click);
     assert_eq!(events(&mut keys, b" "), [InputEvent::Down, InputEvent::Up]);
     assert_eq!(events(&mut keys, b"xmM\n"), [InputEvent::Mute, InputEvent::Mute]);
@@ -38,7 +39,7 @@ fn space_is_a_press_m_mutes_q_and_ctrl_d_quit() {
 }
 
 #[test]
-fn a_latching_button_goes_down_and_up_in_turn() {
+fn in_toggle_mode_space_presses_and_releases_in_turn() {
     let mut keys = KeyParser::new(SpaceBarMode::Toggle);
     assert_eq!(events(&mut keys, b" "), [InputEvent::Down]);
     assert_eq!(events(&mut keys, b"  "), [InputEvent::Up, InputEvent::Down]);
@@ -47,7 +48,7 @@ fn a_latching_button_goes_down_and_up_in_turn() {
 }
 
 #[test]
-fn muting_lets_a_latched_button_up_so_that_the_next_press_begins_to_talk() {
+fn mute_releases_a_latched_space_bar() {
     for button in [SpaceBarMode::Toggle, SpaceBarMode::Hold] {
         let mut keys = KeyParser::new(button);
         assert_eq!(events(&mut keys, b" m"), [InputEvent::Down, InputEvent::Mute, InputEvent::Up]);
@@ -57,7 +58,7 @@ fn muting_lets_a_latched_button_up_so_that_the_next_press_begins_to_talk() {
 }
 
 #[test]
-fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
+fn a_held_key_is_released_when_it_stops_repeating() {
     let mut keys = KeyParser::new(SpaceBarMode::Hold);
     let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
@@ -72,7 +73,7 @@ fn a_key_that_is_held_is_down_until_it_is_no_longer_repeated() {
 }
 
 #[test]
-fn a_key_that_is_tapped_stays_down_until_the_next_tap_however_long_that_one_is_held() {
+fn a_tap_latches_the_key_until_the_next_tap() {
     let mut keys = KeyParser::new(SpaceBarMode::Hold);
     let start = NOW;
     let at = |ms| start + Duration::from_millis(ms);
@@ -87,7 +88,7 @@ fn a_key_that_is_tapped_stays_down_until_the_next_tap_however_long_that_one_is_h
 }
 
 #[test]
-fn keys_that_send_sequences_touch_nothing() {
+fn keys_that_send_escape_sequences_are_ignored() {
     let mut keys = KeyParser::new(SpaceBarMode::Click);
     for sequence in [&b"\x1b[A"[..], b"\x1bOP", b"\x1b[1;5m", b"\x1b[24~", b"\x1bq", b"\x1b\x1b[D", b"\x1b"] {
         assert_eq!(events(&mut keys, sequence), [], "{sequence:?}");
@@ -97,7 +98,7 @@ fn keys_that_send_sequences_touch_nothing() {
 }
 
 #[test]
-fn the_live_line_tells_state_levels_and_keys() {
+fn the_status_line_shows_state_levels_and_keys() {
     let mut fixture = Fixture::new(Some(PLAIN));
     for (view, line) in [
         (
@@ -128,7 +129,7 @@ fn the_live_line_tells_state_levels_and_keys() {
 }
 
 #[test]
-fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
+fn the_status_line_drops_fields_from_the_right() {
     let listening = view(State::Listening, 32768, 0);
     for (width, line) in [
         (75, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit"),
@@ -151,7 +152,7 @@ fn the_live_line_leaves_out_from_the_right_what_does_not_fit() {
 }
 
 #[test]
-fn the_hold_button_says_that_it_latches() {
+fn in_hold_mode_the_status_line_says_hold_space() {
     let screen = Screen::default();
     let mut terminal = Terminal::new(screen.clone(), Some(PLAIN), true, StatusLine::default());
     terminal.show(&view(State::Idle, 0, 0), NOW);
@@ -159,7 +160,7 @@ fn the_hold_button_says_that_it_latches() {
 }
 
 #[test]
-fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
+fn the_dot_has_the_colour_that_the_terminal_supports() {
     let shown = |colour, unicode, view: Indication| {
         let mut fixture = Fixture::new(Some(TermCaps { colour, unicode }));
         fixture.terminal.set_width(3);
@@ -177,7 +178,7 @@ fn the_dot_has_the_lights_colour_as_far_as_the_terminal_has_it() {
 }
 
 #[test]
-fn without_unicode_the_line_is_ascii() {
+fn without_unicode_the_status_line_is_ascii() {
     let mut fixture = Fixture::new(Some(TermCaps { colour: ColourDepth::None, unicode: false }));
     fixture.terminal.show(&view(State::Idle, 8000, 0), NOW);
     assert_eq!(
@@ -187,7 +188,7 @@ fn without_unicode_the_line_is_ascii() {
 }
 
 #[test]
-fn the_look_follows_the_environment() {
+fn capabilities_come_from_the_environment() {
     let caps = |vars: &[(&str, &str)]| {
         TermCaps::from_env(|name| {
             vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
@@ -210,7 +211,7 @@ fn the_look_follows_the_environment() {
 }
 
 #[test]
-fn nothing_is_written_when_nothing_that_is_visible_changes() {
+fn nothing_is_written_without_a_visible_change() {
     for caps in [Some(PLAIN), None] {
         let mut fixture = Fixture::new(caps);
         let idle = view(State::Idle, 100, 0);
@@ -223,7 +224,7 @@ fn nothing_is_written_when_nothing_that_is_visible_changes() {
 }
 
 #[test]
-fn transcripts_scroll_above_the_live_line() {
+fn transcripts_scroll_above_the_status_line() {
     let mut fixture = Fixture::new(Some(PLAIN));
     fixture.terminal.set_width(14);
     fixture.terminal.print_line("you", "before");
@@ -237,7 +238,7 @@ fn transcripts_scroll_above_the_live_line() {
 }
 
 #[test]
-fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
+fn a_pipe_or_file_gets_plain_lines_without_escape_codes() {
     let mut fixture = Fixture::new(None);
     fixture.terminal.show(&view(State::Listening, 0, 0), NOW);
     fixture.terminal.show(&view(State::Listening, 9999, 0), NOW);
@@ -250,7 +251,7 @@ fn what_is_no_terminal_gets_plain_lines_without_escape_codes() {
 }
 
 #[test]
-fn log_lines_and_the_live_line_do_not_tear_each_other() {
+fn log_lines_do_not_break_the_status_line() {
     let mut fixture = Fixture::new(Some(PLAIN));
     let log = Screen::default();
     let mut console = ConsoleLog::new(log.clone(), fixture.status_line.clone());
@@ -266,7 +267,7 @@ fn log_lines_and_the_live_line_do_not_tear_each_other() {
 }
 
 #[test]
-fn a_reader_that_is_too_slow_misses_lines_and_is_told_and_no_line_is_torn() {
+fn a_slow_reader_misses_whole_lines_and_learns_their_number() {
     let mut fixture = Fixture::new(None);
     fixture.screen.allow(8);
     fixture.terminal.print_line("you", "one two three");
@@ -275,11 +276,13 @@ fn a_reader_that_is_too_slow_misses_lines_and_is_told_and_no_line_is_torn() {
     assert_eq!(fixture.written(), "you: one");
     fixture.screen.allow(usize::MAX);
     fixture.terminal.print_line("you", "six");
-    assert_eq!(fixture.written(), " two three\n(2 lines could not be shown)\nyou: six\n");
+    let written = fixture.written();
+    assert!(written.starts_with(" two three\n(2 lines "), "{written:?}");
+    assert!(written.ends_with("\nyou: six\n"), "{written:?}");
 }
 
 #[test]
-fn a_reader_that_is_gone_is_no_problem() {
+fn a_closed_output_is_ignored() {
     let mut fixture = Fixture::new(Some(PLAIN));
     fixture.screen.close();
     fixture.terminal.show(&view(State::Idle, 0, 0), NOW);
@@ -289,7 +292,7 @@ fn a_reader_that_is_gone_is_no_problem() {
 }
 
 #[test]
-fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by_a_panic() {
+fn raw_mode_is_restored_on_drop_and_by_a_panic() {
     let (controller, slave) = terminal();
     let canonical = || tcgetattr(&slave).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO);
     assert!(canonical());
@@ -300,25 +303,21 @@ fn on_a_terminal_keys_come_at_once_without_echo_and_the_mode_is_put_back_even_by
     assert_eq!(read_events(&mut board), [InputEvent::Down, InputEvent::Up, InputEvent::Quit]);
     assert!(board.fd().is_some());
     board.show(&view(State::Idle, 0, 0), NOW);
-    assert_eq!(
-        read(&controller),
-        "\r● idle        mic ░░░░░░░░\x1b[K",
-        "as wide as the terminal, and no echo"
-    );
+    assert_eq!(read(&controller), "\r● idle        mic ░░░░░░░░\x1b[K", "40 columns, no echo");
     drop(board);
     assert!(canonical());
     assert_eq!(read(&controller), "\r\x1b[K");
 
-    // The release build aborts on panic, so only the hook can help there: the board is not dropped here.
+    // The release build aborts on panic, so the hook must restore the mode; the board is not dropped here.
     let board = on(&slave, &slave, Some(PLAIN));
     assert!(!canonical());
-    std::thread::spawn(|| panic!("on purpose: the terminal must be put back")).join().unwrap_err();
+    std::thread::spawn(|| panic!("on purpose: the hook must restore the terminal")).join().unwrap_err();
     assert!(canonical());
     drop(board);
 }
 
 #[test]
-fn a_pipe_in_a_terminals_place_gets_plain_lines_and_the_mode_is_left_alone() {
+fn with_output_to_a_pipe_the_terminal_mode_is_unchanged() {
     let (_owner, slave) = terminal();
     let (reader, writer) = pipe();
     let mut board = on(&slave, &writer, Some(PLAIN));
@@ -330,7 +329,7 @@ fn a_pipe_in_a_terminals_place_gets_plain_lines_and_the_mode_is_left_alone() {
 }
 
 #[test]
-fn a_full_pipe_does_not_stop_the_program() {
+fn a_full_pipe_does_not_block() {
     let (reader, writer) = pipe();
     let (keys, _typist) = pipe();
     let mut board = on(&keys, &writer, None);
@@ -341,7 +340,7 @@ fn a_full_pipe_does_not_stop_the_program() {
 }
 
 #[test]
-fn an_input_at_its_end_is_not_offered_again() {
+fn after_end_of_file_there_is_no_descriptor_to_poll() {
     let (keys, typist) = pipe();
     let (_reader, writer) = pipe();
     let mut board = on(&keys, &writer, None);
@@ -355,7 +354,7 @@ fn an_input_at_its_end_is_not_offered_again() {
 }
 
 #[test]
-fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
+fn a_file_as_input_is_read_to_its_end() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"m q").unwrap();
     file.rewind().unwrap();
@@ -373,7 +372,7 @@ fn a_file_in_place_of_a_keyboard_is_read_to_its_end() {
 
 proptest! {
     #[test]
-    fn no_live_line_is_wider_than_the_terminal_or_leaves_its_row(
+    fn no_status_line_is_wider_than_the_terminal(
         width in 0..200u16, state in prop::sample::select(vec![State::Idle, State::Listening, State::Connecting]),
         microphone in any::<u16>(), speaker in any::<u16>(), is_muted in any::<bool>()
     ) {
@@ -388,7 +387,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_from_the_keyboard_make_it_panic(
+    fn no_bytes_make_the_key_parser_panic(
         button in prop::sample::select(vec![SpaceBarMode::Click, SpaceBarMode::Toggle, SpaceBarMode::Hold]), bytes in any::<Vec<u8>>(),
     ) {
         let found = events(&mut KeyParser::new(button), &bytes);
@@ -398,7 +397,7 @@ proptest! {
     }
 }
 
-/// What is to be seen of a device that has just begun to do this.
+/// Returns the indication of a device that has just entered `state`.
 fn view(state: State, microphone: u16, speaker: u16) -> Indication {
     let live = state == State::Listening;
     let facts = LightState { microphone_live: live, ..LightState::begin(state, NOW) };
@@ -409,7 +408,7 @@ fn muted(view: Indication) -> Indication {
     Indication { facts: LightState { muted: true, ..view.facts }, ..view }
 }
 
-/// The same of a device that has done it for so many milliseconds.
+/// Returns the same indication of a state entered `ms` milliseconds ago.
 fn later(view: Indication, ms: u64) -> Indication {
     Indication {
         facts: LightState { since: view.facts.since - Duration::from_millis(ms), ..view.facts },
@@ -442,7 +441,7 @@ fn on(input: &OwnedFd, output: &OwnedFd, caps: Option<TermCaps>) -> Board {
     Board::on(clone(input), clone(output), caps, false, StatusLine::default()).unwrap()
 }
 
-/// Makes a terminal 40 columns wide: the owner's end and the program's.
+/// Opens a pseudoterminal of 40 columns: the controller's end and the program's.
 fn terminal() -> (OwnedFd, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let controller = openpt(flags).unwrap();
@@ -464,7 +463,7 @@ fn read(fd: &OwnedFd) -> String {
     String::from_utf8(bytes[..count].to_vec()).unwrap()
 }
 
-/// A terminal on a screen.
+/// A terminal that writes to a [`Screen`].
 struct Fixture {
     screen: Screen,
     status_line: StatusLine,
@@ -483,14 +482,14 @@ impl Fixture {
     }
 }
 
-/// A screen that can be slow or gone.
+/// An output that can block or be closed.
 #[derive(Clone, Default)]
 struct Screen(Arc<Mutex<ScreenState>>);
 
 #[derive(Default)]
 struct ScreenState {
     written: Vec<u8>,
-    /// How many more bytes it takes; none means any number.
+    /// The number of bytes it accepts; `None` for any number.
     room: Option<usize>,
     is_closed: bool,
 }

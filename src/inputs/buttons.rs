@@ -1,7 +1,8 @@
-//! The buttons and switches of a body: whatever they are wired to, edges become touches here.
+//! All buttons and mute switches, on GPIO lines, evdev keys or simulated: turns their edges into input
+//! events.
 //!
-//! It opens them all or says why not, never blocks, and reports what is wrong with one in plain words. What
-//! a touch leads to is not its business.
+//! It opens all of them or returns an error, never blocks, and logs faults. It does not decide what an event
+//! does.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
@@ -20,9 +21,9 @@ use crate::config::{ButtonConfig, ButtonKind, ButtonSource};
 use crate::inputs::InputEvent;
 use crate::model::Time;
 
-/// How often a device that was unplugged is looked for.
+/// Time between two searches for a disconnected device.
 const RESCAN_INTERVAL: Duration = Duration::from_secs(2);
-/// The least time between two lines about the same button's faults.
+/// The shortest time between two log lines about the same button.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// All buttons and switches.
@@ -31,25 +32,24 @@ pub(crate) struct Buttons {
     states: Vec<ButtonState>,
     lines: Vec<EdgeLine>,
     keyboards: Vec<Keyboard>,
-    /// Where edges come from that no kernel makes.
     simulated: Option<Receiver<ButtonEdge>>,
-    /// When a device that was unplugged is looked for the next time.
+    /// When to search for disconnected devices; `None` while all are connected.
     next_rescan: Option<Time>,
-    /// What the mute switches last said together.
+    /// The combined level of the mute switches that was emitted last.
     last_mute_switch: Option<bool>,
-    /// Whether any was last said to be broken.
+    /// The value of the last [`InputEvent::ButtonFault`].
     last_fault: bool,
 }
 
-/// A line and which of the buttons it is.
+/// A GPIO line and the index of its button.
 struct EdgeLine {
     line: WatchedLine,
     button: usize,
-    /// It chatters, so it wakes nobody and is looked at when it may have come to rest.
+    /// Not polled, because it chatters; it is read when it may have become quiet.
     is_unpolled: bool,
 }
 
-/// One button, wherever it is wired.
+/// One button or switch, independent of its wiring.
 struct ButtonState {
     name: String,
     kind: ButtonKind,
@@ -63,7 +63,7 @@ enum ButtonLogic {
 }
 
 impl Buttons {
-    /// Opens `wanted`, and has `hub` wait for them.
+    /// Opens the configured buttons and adds them to `poll`.
     pub(crate) fn open(wanted: &[ButtonConfig], poll: &InputPoll) -> Result<Self, InputError> {
         let mut buttons = Self::default();
         for (index, button) in wanted.iter().enumerate() {
@@ -79,7 +79,7 @@ impl Buttons {
                 ButtonSource::Key { device, code } => {
                     let key = WatchedKey { code: *code, button: index };
                     let keys = device.as_ref().map_or_else(|| vec![key], |device| keys_of(wanted, device));
-                    // The first of a device's keys opens it for all of them.
+                    // The first key of a device opens it for all its keys.
                     if keys.first() == Some(&key) {
                         buttons.keyboards.push(Keyboard::open(&user, device.as_deref(), keys)?);
                     }
@@ -90,12 +90,13 @@ impl Buttons {
         for keyboard in &buttons.keyboards {
             read_levels(&mut buttons.states, keyboard, poll).map_err(InputError::Wait)?;
         }
-        // Where a switch stands at the start is asked for; only its moving is news.
+        // The caller queries a switch's level at the start; only changes are emitted.
         buttons.last_mute_switch = buttons.mute_switch();
         Ok(buttons)
     }
 
-    /// Makes buttons that are wired to the returned fingers, whatever place they name.
+    /// Creates buttons that are pressed through the returned [`SimulatedButtons`], whatever their configured
+    /// source.
     pub(crate) fn simulated(wanted: &[ButtonConfig]) -> (Self, SimulatedButtons) {
         let (edge_tx, edge_rx) = sync_channel(EDGES_MAX);
         let states = wanted.iter().map(|button| ButtonState::new(button, false)).collect();
@@ -106,12 +107,12 @@ impl Buttons {
         self.simulated.is_some()
     }
 
-    /// Tells whether any can still be touched, or may be again.
+    /// Returns whether there is a line, or an input device, connected or not.
     pub(crate) fn are_any(&self) -> bool {
         !self.lines.is_empty() || !self.keyboards.is_empty()
     }
 
-    /// Tells whether a switch cuts the microphone off; none where there is no switch.
+    /// Returns whether any mute switch is on; `None` if there is no switch.
     pub(crate) fn mute_switch(&self) -> Option<bool> {
         let switches = self.states.iter().filter_map(|state| match &state.logic {
             ButtonLogic::Push(_) => None,
@@ -120,13 +121,13 @@ impl Buttons {
         switches.reduce(|one, other| one || other)
     }
 
-    /// Names the time at which [`expire`](Self::expire) has something to do.
+    /// Returns when to call [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> Option<Time> {
         let deadlines = self.states.iter().filter_map(|state| state.logic.deadline());
         deadlines.chain(self.next_rescan).min()
     }
 
-    /// Reads everything that has come, and reports what it means.
+    /// Reads all pending edges and emits their events.
     pub(crate) fn read(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
         let clock = ClockOffset::read(now);
         let states = &mut self.states;
@@ -139,9 +140,18 @@ impl Buttons {
         for keyboard in &mut self.keyboards {
             match keyboard.read(&clock, |button, down, at| states[button].logic.edge(down, at, emit)) {
                 device::DeviceRead::All => {}
-                device::DeviceRead::EventsLost => log::debug!("events of {:?} were lost", keyboard.name()),
+                device::DeviceRead::EventsLost => {
+                    log::debug!(
+                        "input device {:?}: events lost, read its key state instead",
+                        keyboard.name()
+                    );
+                }
                 device::DeviceRead::Disconnected => {
-                    log::warn!("{:?} is unplugged; its buttons work again when it returns", keyboard.name());
+                    log::warn!(
+                        "input device {:?} is disconnected; its buttons do not work until it is reconnected: check \
+                         its cable",
+                        keyboard.name()
+                    );
                     keyboard.lose();
                     keyboard.buttons().for_each(|button| states[button].lose(emit));
                     self.next_rescan.get_or_insert(now + RESCAN_INTERVAL);
@@ -150,7 +160,8 @@ impl Buttons {
         }
     }
 
-    /// Reports what the passing of time means; what has come must have been read before.
+    /// Handles timers that are due at `now` and emits their events. The caller must have read pending edges
+    /// before.
     pub(crate) fn expire(&mut self, poll: &InputPoll, now: Time, emit: &mut impl FnMut(InputEvent)) {
         if self.lines.iter().any(|edge_line| edge_line.is_unpolled)
             && self.deadline().is_some_and(|due| now >= due)
@@ -181,13 +192,13 @@ impl Buttons {
         }
     }
 
-    /// Looks for what was unplugged, and tells whether anything is still missing.
+    /// Searches for disconnected devices and returns whether any is still missing.
     fn rescan(&mut self, poll: &InputPoll) -> bool {
         let mut missing = false;
         for keyboard in self.keyboards.iter_mut().filter(|keyboard| keyboard.fd().is_none()) {
             let found = keyboard.search().is_ok() && read_levels(&mut self.states, keyboard, poll).is_ok();
             if found {
-                log::info!("{:?} is back", keyboard.name());
+                log::info!("input device {:?} is reconnected", keyboard.name());
             } else {
                 keyboard.lose();
             }
@@ -198,7 +209,7 @@ impl Buttons {
 }
 
 impl EdgeLine {
-    /// Reports what its edges mean, and tells whether it is still there.
+    /// Emits the events of its edges and returns whether the line still exists.
     fn read(
         &mut self,
         state: &mut ButtonState,
@@ -207,33 +218,36 @@ impl EdgeLine {
     ) -> bool {
         match self.line.read(clock, |down, at| state.logic.edge(down, at, emit)) {
             edges::LineRead::All => {}
-            // Of one that chatters nobody misses any.
+            // Edges of a chattering contact are ignored anyway.
             edges::LineRead::EdgesLost(_) if self.is_unpolled => {}
             edges::LineRead::EdgesLost(count) => {
-                state.log(&format!("lost {count} of its edges"), clock.now())
+                state.log(&format!("lost {count} edges; its current level was read instead"), clock.now())
             }
             edges::LineRead::Disconnected => {
                 state.lose(emit);
-                log::error!("the button {} is gone: its GPIO chip was removed", state.name);
+                log::error!(
+                    "the button {} is disconnected: its GPIO chip was removed; restart mynah when it is back",
+                    state.name
+                );
                 return false;
             }
         }
         true
     }
 
-    /// Is waited for unless it chatters.
+    /// Stops polling the line while it chatters.
     fn update_polling(&mut self, chatters: bool, poll: &InputPoll) {
         if chatters && !self.is_unpolled {
             poll.remove(&self.line);
             self.is_unpolled = true;
         } else if !chatters && self.is_unpolled {
-            // What has come meanwhile is readable then. What fails is tried again in the next turn.
+            // Edges that arrived meanwhile are readable then. A failure is retried in the next turn.
             self.is_unpolled = poll.add(&self.line, InputSource::Button).is_err();
         }
     }
 }
 
-/// Begins waiting for a device, whose keys may be down already.
+/// Adds a device to `poll` and resets its buttons to the keys' current levels.
 fn read_levels(states: &mut [ButtonState], keyboard: &Keyboard, poll: &InputPoll) -> std::io::Result<()> {
     if let Some(fd) = keyboard.fd() {
         poll.add(fd, InputSource::Button)?;
@@ -241,7 +255,7 @@ fn read_levels(states: &mut [ButtonState], keyboard: &Keyboard, poll: &InputPoll
     keyboard.levels(|button, down| states[button].reset(down))
 }
 
-/// Gives the keys of all buttons that are on the input device `name`.
+/// Returns the keys of all buttons on the input device `name`.
 fn keys_of(wanted: &[ButtonConfig], name: &str) -> Vec<WatchedKey> {
     let keys = wanted.iter().enumerate().filter_map(|(button, wanted)| match &wanted.source {
         ButtonSource::Key { device: Some(device), code } if device == name => {
@@ -262,7 +276,7 @@ impl ButtonState {
         self.logic = ButtonLogic::new(&self.kind, level);
     }
 
-    /// A switch that is gone stays as it was: nobody has switched it.
+    /// Releases a push button; a disconnected switch keeps its last level.
     fn lose(&mut self, emit: &mut impl FnMut(InputEvent)) {
         match &mut self.logic {
             ButtonLogic::Push(gesture) => gesture.disconnect(emit),

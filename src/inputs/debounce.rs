@@ -1,8 +1,8 @@
-//! One contact's edges without its bounces.
+//! Debouncer for one contact.
 //!
-//! The first edge counts at once, because the owner waits for it; what the contact does right after is its
-//! bouncing. One that never comes to rest is no finger: it is ignored until it is quiet. What the edges
-//! mean is not known here. Time is an argument.
+//! The first edge counts at once, because the user waits for it; edges within [`BOUNCE`] after it are
+//! bounces. A contact that chatters is ignored until it is quiet. It does not know gestures. Time is an
+//! argument.
 
 use std::time::Duration;
 
@@ -10,46 +10,46 @@ use heapless::Deque;
 
 use crate::model::Time;
 
-/// Contacts of push buttons bounce for less than this, and no finger is quicker.
+/// Push buttons bounce for less than this, and no press is shorter.
 const BOUNCE: Duration = Duration::from_millis(10);
-/// More edges than this within [`CHATTER_WINDOW`] are no finger: ten presses a second are a sprint.
+/// More edges than this within [`CHATTER_WINDOW`] are chatter: no user presses ten times a second.
 const CHATTER_EDGES: usize = 20;
 const CHATTER_WINDOW: Duration = Duration::from_secs(1);
-/// A contact that chattered is believed again after being quiet for so long.
+/// A chattering contact is accepted again after this time without edges.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// What a contact has done.
+/// A debounced change of a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Debounced {
-    /// It has closed, or opened.
+    /// The contact has closed (true) or opened.
     Edge(bool),
-    /// It does not come to rest; until it is quiet it says nothing.
+    /// The contact chatters; it is ignored until it is quiet.
     Chatter,
-    /// It is quiet again, and closed or open.
+    /// The contact is quiet again, closed (true) or open.
     Quiet(bool),
 }
 
-/// One contact being watched.
+/// The state of one contact.
 #[derive(Clone, Debug)]
 pub(crate) struct Debouncer {
-    /// Whether it is closed, bounces included.
+    /// The level before debouncing; true is closed.
     raw: bool,
-    /// Whether it was closed when it last said so.
+    /// The level reported last.
     reported: bool,
-    /// Until then every edge is a bounce.
+    /// Edges before this time are bounces.
     bounces_until: Option<Time>,
-    /// The last edge of one that chatters.
+    /// The time of the last edge while it chatters.
     chatters: Option<Time>,
     recent: Deque<Time, CHATTER_EDGES>,
 }
 
 impl Debouncer {
-    /// Begins watching a contact that is closed or open now.
+    /// Creates a debouncer with the contact's current level.
     pub(crate) fn new(closed: bool) -> Self {
         Self { raw: closed, reported: closed, bounces_until: None, chatters: None, recent: Deque::new() }
     }
 
-    /// Takes in that it has closed or opened; [`expire`](Self::expire) must have been asked before.
+    /// Handles an edge. The caller must have called [`expire`](Self::expire) for `at` before.
     pub(crate) fn edge(&mut self, closed: bool, at: Time) -> Option<Debounced> {
         self.raw = closed;
         if let Some(last) = &mut self.chatters {
@@ -62,7 +62,7 @@ impl Debouncer {
         self.settle(at)
     }
 
-    /// Names the time at which it has something to say by itself.
+    /// Returns when to call [`expire`](Self::expire).
     pub(crate) fn deadline(&self) -> Option<Time> {
         match self.chatters {
             Some(last) => Some(last + QUIET),
@@ -70,12 +70,12 @@ impl Debouncer {
         }
     }
 
-    /// Tells whether it does not come to rest.
+    /// Returns whether the contact chatters.
     pub(crate) fn chatters(&self) -> bool {
         self.chatters.is_some()
     }
 
-    /// Gives what became of it by the passing of time alone.
+    /// Handles the timer if it is due at `now`.
     pub(crate) fn expire(&mut self, now: Time) -> Option<Debounced> {
         let due = self.deadline().filter(|due| now >= *due)?;
         if self.chatters.take().is_none() {

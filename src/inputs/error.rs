@@ -1,16 +1,16 @@
-//! Why the body cannot be opened, each in one sentence that says what is asked for, by whom, and what to do.
+//! Errors of opening inputs. Each message names the button, the line or key, the problem and the remedy.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::{fmt, io};
 
-/// How many examples a sentence gives.
+/// The largest number of names listed in a message.
 const EXAMPLES: usize = 8;
 
 /// Why the inputs cannot be opened.
 #[derive(Debug)]
 pub enum InputError {
-    /// The descriptors cannot be polled.
+    /// The epoll descriptor cannot be created or extended.
     Wait(io::Error),
     Line(LineError),
     Key(KeyError),
@@ -18,60 +18,59 @@ pub enum InputError {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
-    /// Who wants it, e.g. `the button talk`.
+    /// What the line is for, e.g. `the button talk`.
     pub user: String,
-    /// Which line, e.g. `line GPIO17` or `line 17 of gpiochip0`.
+    /// The line, e.g. `line GPIO17` or `line 17 of gpiochip0`.
     pub line: String,
     pub problem: LineProblem,
 }
 
-/// Why a GPIO line cannot be had.
+/// Why a GPIO line cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineProblem {
-    /// There is no chip at all.
+    /// The machine has no GPIO chip.
     NoGpio,
-    /// There is no chip of that name or label.
+    /// No chip has that name or label.
     NoChip { chips: Vec<String> },
     /// No chip has a line of that name.
     NoLine { name: String, names: Vec<String>, chips: Vec<String> },
     /// The chip has fewer lines.
     NoOffset { count: u32 },
-    /// Somebody has it.
+    /// The line is in use.
     Busy {
-        /// What that calls itself.
+        /// The consumer name that its user gave the kernel; may be empty.
         consumer: String,
-        /// The process, where the kernel tells.
+        /// The program and process, if `/proc` shows it.
         holder: Option<String>,
     },
-    /// The chip may not be opened.
+    /// No permission to open the chip.
     Forbidden(PathBuf),
-    /// The kernel says no.
+    /// Any other error of the kernel.
     Refused(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError {
-    /// Who wants it, e.g. `the button talk`.
+    /// What the key is for, e.g. `the button talk`.
     pub user: String,
-    /// Which key, e.g. `KEY_MUTE`.
+    /// The key, e.g. `KEY_MUTE`.
     pub key: String,
-    /// Of which input device; none for any.
+    /// The name of the input device; `None` for any.
     pub device: Option<String>,
     pub problem: KeyProblem,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyProblem {
+    /// The machine has no input device.
     NoInput,
-    /// There is no input device of that name.
-    NoDevice {
-        names: Vec<String>,
-    },
-    /// The device, or any, does not have the key.
+    /// No input device has that name.
+    NoDevice { names: Vec<String> },
+    /// The device does not have the key, or no device has it.
     NoKey,
-    /// An input device may not be read.
+    /// No permission to read an input device.
     Forbidden(PathBuf),
-    /// The kernel says no.
+    /// Any other error of the kernel.
     Refused(String),
 }
 
@@ -84,45 +83,42 @@ impl LineError {
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, line, problem } = self;
-        write!(f, "{user} is on GPIO {line}, ")?;
+        write!(f, "cannot use GPIO {line} for {user}: ")?;
         match problem {
             LineProblem::NoGpio => {
-                write!(
-                    f,
-                    "but this machine has no GPIO (no /dev/gpiochip*); name the board it is with --board"
-                )
+                write!(f, "this machine has no GPIO chip (no /dev/gpiochip*); choose its board with --board")
             }
             LineProblem::NoChip { chips } => {
-                write!(f, "but there is no such chip, only {}", chips.join(", "))
+                write!(f, "no such chip; choose one of {}", chips.join(", "))
             }
             LineProblem::NoLine { name, names, chips } => {
                 let chips = chips.join(", ");
                 match similar(name, names).as_slice() {
-                    [] => write!(f, "but no line has that name on {chips}{}", Examples(names)),
+                    [] => write!(f, "no line has that name on {chips}{}", Examples(names)),
                     similar_names => {
                         write!(
                             f,
-                            "but no line has that name on {chips}; did you mean {}?",
+                            "no line has that name on {chips}; did you mean {}?",
                             similar_names.join(" or ")
                         )
                     }
                 }
             }
             LineProblem::NoOffset { count } => {
-                write!(f, "but that chip's lines are 0 to {}", count.saturating_sub(1))
+                write!(f, "the chip has lines 0 to {}; choose one of them", count.saturating_sub(1))
             }
             LineProblem::Busy { consumer, holder: Some(holder) } => {
-                write!(f, "which {} has ({holder}); end it first", LineConsumer(consumer))
+                write!(f, "in use by {} ({holder}); stop that program", LineConsumer(consumer))
             }
             LineProblem::Busy { consumer, holder: None } => {
                 write!(
                     f,
-                    "which {} has; end that program, or take the overlay that claims it out of config.txt",
+                    "in use by {}; stop that program, or remove the overlay that claims the line from config.txt",
                     LineConsumer(consumer)
                 )
             }
-            LineProblem::Forbidden(path) => forbidden(f, path, "opened", "gpio"),
-            LineProblem::Refused(error) => write!(f, "which the kernel refuses: {error}"),
+            LineProblem::Forbidden(path) => forbidden(f, path, "open", "gpio"),
+            LineProblem::Refused(error) => write!(f, "the kernel refused the request: {error}"),
         }
     }
 }
@@ -131,24 +127,26 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, key, device, problem } = self;
         match device {
-            Some(device) => write!(f, "{user} is the key {key} of the input device {device:?}, ")?,
-            None => write!(f, "{user} is the key {key}, ")?,
+            Some(device) => {
+                write!(f, "cannot use the key {key} of the input device {device:?} for {user}: ")?
+            }
+            None => write!(f, "cannot use the key {key} for {user}: ")?,
         }
         match (problem, device) {
             (KeyProblem::NoInput, _) => {
-                write!(f, "but there is no input device (no /dev/input/event*); is it plugged in?")
+                write!(f, "there is no input device (no /dev/input/event*); plug it in")
             }
             (KeyProblem::NoDevice { names }, _) => {
-                write!(f, "but there is none of that name{}; is it plugged in?", Examples(names))
+                write!(f, "no such device{}; plug it in or correct its name", Examples(names))
             }
             (KeyProblem::NoKey, Some(_)) => {
-                write!(f, "which has no such key; `evtest` shows those that it has")
+                write!(f, "the device has no such key; `evtest` lists its keys")
             }
             (KeyProblem::NoKey, None) => {
-                write!(f, "which no input device has; is the one with it plugged in?")
+                write!(f, "no input device has this key; plug in the one that has it")
             }
             (KeyProblem::Forbidden(path), _) => forbidden(f, path, "read", "input"),
-            (KeyProblem::Refused(error), _) => write!(f, "which cannot be read: {error}"),
+            (KeyProblem::Refused(error), _) => write!(f, "cannot read the device: {error}"),
         }
     }
 }
@@ -157,12 +155,12 @@ fn forbidden(f: &mut fmt::Formatter<'_>, path: &std::path::Path, action: &str, g
     let path = path.display();
     write!(
         f,
-        "but {path} may not be {action}: add the user that runs mynah to the group {group} \
+        "no permission to {action} {path}; add the user that runs mynah to the group {group} \
          (`sudo usermod -aG {group} USER`, then log in again)"
     )
 }
 
-/// Names that differ from `wanted` in spelling only, or have its number.
+/// Returns the names that differ from `wanted` only in case or punctuation, or contain the same number.
 fn similar<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
     let spelling =
         |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
@@ -173,7 +171,7 @@ fn similar<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
     names.iter().filter(same).take(EXAMPLES).map(String::as_str).collect()
 }
 
-/// The first few of some names, or nothing.
+/// Lists the first few names; nothing if there are none.
 struct Examples<'a>(&'a [String]);
 
 impl fmt::Display for Examples<'_> {
@@ -181,18 +179,18 @@ impl fmt::Display for Examples<'_> {
         let rest = if self.0.len() > EXAMPLES { ", …" } else { "" };
         match &self.0[..self.0.len().min(EXAMPLES)] {
             [] => Ok(()),
-            some => write!(f, "; there are {}{rest}", some.join(", ")),
+            some => write!(f, "; available: {}{rest}", some.join(", ")),
         }
     }
 }
 
-/// What has a line, by the name it gave the kernel.
+/// The consumer of a line, by the name it gave the kernel.
 struct LineConsumer<'a>(&'a str);
 
 impl fmt::Display for LineConsumer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            "" => f.write_str("something without a name"),
+            "" => f.write_str("an unnamed consumer"),
             name => write!(f, "{name:?}"),
         }
     }
@@ -202,7 +200,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wait(error) => {
-                write!(f, "the buttons cannot be waited for ({error}); are too many files open?")
+                write!(f, "cannot poll the buttons: {error}; check the limit of open files (`ulimit -n`)")
             }
             Self::Line(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),

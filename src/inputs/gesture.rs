@@ -1,8 +1,8 @@
-//! One push button's gestures, as a pure function of timed edges.
+//! Gestures of one push button, as a pure function of timed edges.
 //!
-//! It tells what a press means as soon as it can mean nothing else: going down at once, a short press when
-//! it is let go unless a second one could make it a double. A button that cannot be a finger (down since
-//! before the start, down for minutes, never at rest) is reported once and ignored until it is let go.
+//! A gesture is emitted as soon as it is unambiguous: a press at its edge, a short press at its release
+//! unless a second press could make it a double. A button that is down at the start, stuck or chattering is
+//! reported once and ignored until it is released. It reads no clock and no device.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,17 +12,18 @@ use crate::config::{ButtonAction, ButtonBindings};
 use crate::inputs::InputEvent;
 use crate::model::Time;
 
-/// A second press is a double if it begins within so long of the first one's beginning.
+/// The longest time between the starts of the two presses of a double.
 const DOUBLE_MAX: Duration = Duration::from_millis(400);
-/// A volume button that is held goes on after this, and then again and again.
+/// Delay before a held volume button repeats.
 const FIRST_REPEAT: Duration = Duration::from_millis(500);
+/// Time between two repeats.
 const REPEAT: Duration = Duration::from_millis(200);
-/// A button held for so long beyond everything that holding it can mean is stuck.
+/// A button is stuck if it is held for this much longer than its longest hold gesture.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
-/// The same where holding can mean talking: no owner talks for longer in one breath.
+/// The same for a button that talks while it is held: no user talks for longer at once.
 const STUCK_TALK_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// One push button being watched.
+/// The state of one push button.
 #[derive(Clone, Debug)]
 pub struct Gesture {
     bindings: ButtonBindings,
@@ -31,31 +32,31 @@ pub struct Gesture {
     fault: Option<ButtonFault>,
 }
 
-/// Why a button is ignored for now.
+/// Why a button is ignored until it is released or quiet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonFault {
-    /// It was down already when the watch began.
+    /// It was down at the start.
     HeldAtStart,
-    /// It has been down for longer than anybody holds a button.
+    /// It has been down for too long.
     Stuck,
-    /// It goes up and down faster than a finger.
+    /// Its edges come faster than a person can press.
     Chatters,
 }
 
 #[derive(Clone, Debug)]
 enum GestureState {
     Up,
-    /// Up after a press that a second one may make a double until then.
+    /// Up after a press; a second press before `until` makes it a double.
     AwaitSecond {
         until: Time,
     },
     Down(HeldPress),
-    /// What it does means nothing until it is let go.
+    /// Ignored until it is released.
     Ignored,
 }
 
 impl Gesture {
-    /// Begins watching a button that does this and is up.
+    /// Creates the gestures of a button that is up.
     #[must_use]
     pub fn new(bindings: &ButtonBindings) -> Self {
         Self {
@@ -66,14 +67,14 @@ impl Gesture {
         }
     }
 
-    /// Begins watching a button that is down already: it means nothing until it is let go.
+    /// Creates the gestures of a button that is down already: it is ignored until it is released.
     #[must_use]
     pub fn pressed_at_start(bindings: &ButtonBindings) -> Self {
         let (debouncer, fault) = (Debouncer::new(true), Some(ButtonFault::HeldAtStart));
         Self { bindings: bindings.clone(), debouncer, state: GestureState::Ignored, fault }
     }
 
-    /// Takes in that the button went down or came up at `at`, and reports what that means.
+    /// Handles an edge at `at` and emits its events.
     pub fn edge(&mut self, down: bool, at: Time, mut emit: impl FnMut(InputEvent)) {
         self.expire(at, &mut emit);
         if let Some(change) = self.debouncer.edge(down, at) {
@@ -81,7 +82,7 @@ impl Gesture {
         }
     }
 
-    /// Names the time at which the passing of time has a meaning.
+    /// Returns when to call [`expire`](Self::expire).
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let own = match &self.state {
@@ -92,7 +93,8 @@ impl Gesture {
         [own, self.debouncer.deadline()].into_iter().flatten().min()
     }
 
-    /// Reports what the passing of time means. Every edge until `now` must have been told before.
+    /// Handles the timers that are due at `now` and emits their events. The caller must have passed every
+    /// edge until `now` before.
     pub fn expire(&mut self, now: Time, mut emit: impl FnMut(InputEvent)) {
         while let Some(due) = self.deadline().filter(|due| now >= *due) {
             if let Some(change) = self.debouncer.expire(due) {
@@ -103,7 +105,7 @@ impl Gesture {
         }
     }
 
-    /// Lets the button up because nobody can tell any more whether it is down.
+    /// Releases the button because its device is disconnected and its level unknown.
     pub fn disconnect(&mut self, mut emit: impl FnMut(InputEvent)) {
         if let GestureState::Down(press) = &mut self.state {
             press.release(&mut emit);
@@ -112,18 +114,18 @@ impl Gesture {
         self.state = GestureState::Up;
     }
 
-    /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
+    /// Returns whether the contact chatters, so that its edges need not be polled.
     pub(crate) fn chatters(&self) -> bool {
         self.debouncer.chatters()
     }
 
-    /// Tells whether it is ignored, for what is wrong with it.
+    /// Returns whether the button is ignored because of a fault.
     #[must_use]
     pub fn is_ignored(&self) -> bool {
         matches!(self.state, GestureState::Ignored)
     }
 
-    /// Gives what is wrong with the button, once.
+    /// Returns a new fault of the button, once.
     pub fn take_fault(&mut self) -> Option<ButtonFault> {
         self.fault.take()
     }
@@ -187,7 +189,7 @@ impl Gesture {
         }
     }
 
-    /// Does what is due first.
+    /// Handles the timer that is due first.
     fn fire(&mut self, now: Time, emit: &mut impl FnMut(InputEvent)) {
         match &mut self.state {
             GestureState::Up | GestureState::Ignored => {}
@@ -206,34 +208,30 @@ impl Gesture {
     }
 }
 
-/// What is known of a press that lasts.
+/// A press in progress.
 #[derive(Clone, Debug)]
 struct HeldPress {
     since: Time,
-    /// The talk button has been told down and not up.
+    /// [`InputEvent::Down`] has been emitted and [`InputEvent::Up`] has not.
     is_talking: bool,
-    /// It has not been anything but a press yet.
+    /// The press has not become a double, a long press, a repeat or a reset.
     may_be_short: bool,
     long: Option<Time>,
     warning: Option<Time>,
-    /// Only once it has been warned of.
+    /// Set by the warning.
     reset: Option<Time>,
     repeat: Option<(ButtonAction, Time)>,
     stuck: Time,
 }
 
-/// What time does to a press.
+/// The timers of a press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GestureTimer {
-    /// It is a long one.
     Long,
-    /// Soon it resets the device.
+    /// Warns of the factory reset.
     Warning,
-    /// It resets the device.
     Reset,
-    /// It does what it does again.
     Repeat,
-    /// It is no press.
     Stuck,
 }
 
@@ -275,7 +273,7 @@ impl HeldPress {
         })
     }
 
-    /// Does what is due first, and tells what it was.
+    /// Handles the timer that is due first and returns it.
     fn fire(
         &mut self,
         bindings: &ButtonBindings,
@@ -297,7 +295,7 @@ impl HeldPress {
                 self.warning = None;
                 self.may_be_short = false;
                 if let Some(reset) = bindings.reset {
-                    // The whole warning must be seen, however late it comes.
+                    // Even a late warning must be visible for its whole duration.
                     let left = reset.act_after.saturating_sub(reset.warn_after);
                     emit(InputEvent::ResetNear(left));
                     self.reset = Some(now + left);
@@ -334,7 +332,7 @@ impl HeldPress {
     }
 }
 
-/// Tells of `deed`; `talks` is whether the talk button is down.
+/// Emits the events of `action`; `is_talking` is whether the talk button is down.
 fn emit_action(action: ButtonAction, is_talking: &mut bool, emit: &mut impl FnMut(InputEvent)) {
     match action {
         ButtonAction::Talk if *is_talking => {}
@@ -344,7 +342,7 @@ fn emit_action(action: ButtonAction, is_talking: &mut bool, emit: &mut impl FnMu
         }
         ButtonAction::Mute => {
             emit(InputEvent::Mute);
-            // After it, so that what was said while the button was on its way to mute ends unanswered.
+            // After the mute, so that the audio recorded during a long press is discarded and not answered.
             if std::mem::take(is_talking) {
                 emit(InputEvent::Up);
             }
@@ -364,10 +362,16 @@ fn is_volume_step(action: ButtonAction) -> bool {
 impl fmt::Display for ButtonFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::HeldAtStart => "was down before anybody watched it, so it counts only once it is let go",
-            Self::Stuck => "has been down for longer than anybody holds a button, so it counts as let go",
+            Self::HeldAtStart => {
+                "was down at the start; it is ignored until it is released: check its wiring"
+            }
+            Self::Stuck => {
+                "has been down for too long; it counts as released and is ignored until it is up: check whether it \
+                 is stuck"
+            }
             Self::Chatters => {
-                "goes up and down faster than a finger, so it is ignored until it has been quiet"
+                "chatters: more than 20 edges in 1 s; it is ignored until it is quiet for 1 s: check its contact and \
+                 wiring"
             }
         })
     }

@@ -1,7 +1,7 @@
 //! Buttons, mute switches and keys: from an edge or a byte to an [`InputEvent`].
 //!
-//! It debounces, resolves gestures and finds devices again. It shows nothing on a lamp and knows no phase: what a
-//! press means is the conversation's to decide.
+//! It debounces, resolves gestures and reopens disconnected devices. It drives no LED and does not know the
+//! conversation's state: the conversation decides what a press does.
 
 pub(crate) mod buttons;
 pub(crate) mod debounce;
@@ -26,29 +26,29 @@ pub use terminal::{
 };
 pub use timestamp::ClockOffset;
 
-/// What the user does.
+/// An input by the user, or the state of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputEvent {
-    /// The talk button goes down.
+    /// The talk button is pressed.
     Down,
-    /// The talk button comes up.
+    /// The talk button is released.
     Up,
-    /// The microphone is to be cut off, or no longer.
+    /// Toggle the mute.
     Mute,
-    /// A switch now cuts the microphone off, or no longer.
+    /// A mute switch is now on or off.
     MuteSwitch(bool),
-    /// Replies are to be a step louder.
+    /// Increase the volume of replies by a step.
     VolumeUp,
-    /// Replies are to be a step quieter.
+    /// Decrease the volume of replies by a step.
     VolumeDown,
-    /// Holding on for this much longer resets the device.
+    /// Holding the button for this much longer triggers the factory reset.
     ResetNear(Duration),
-    /// The reset is off: the button was let go.
+    /// The reset is cancelled: the button was released.
     ResetOff,
-    /// The device is to be as it was when it was new.
+    /// Reset to factory settings.
     Reset,
-    /// A button is ignored because it is stuck or chatters, or none is any more.
+    /// Whether any button is ignored because it is stuck or chatters.
     ButtonFault(bool),
-    /// The program is to end.
+    /// Exit the program.
     Quit,
 }

@@ -1,12 +1,12 @@
-//! The switch that cuts the microphone off: its level as a function of timed edges.
+//! The mute switch: its debounced level as a function of timed edges.
 //!
-//! One that does not come to rest counts as on: a microphone that is off by mistake harms nobody.
+//! A switch that chatters counts as on: it is safer to mute the microphone by mistake than to leave it live.
 
 use super::debounce::{Debounced, Debouncer};
 use super::gesture::ButtonFault;
 use crate::model::Time;
 
-/// One mute switch being watched.
+/// The state of one mute switch.
 #[derive(Clone, Debug)]
 pub struct MuteSwitch {
     debouncer: Debouncer,
@@ -15,19 +15,19 @@ pub struct MuteSwitch {
 }
 
 impl MuteSwitch {
-    /// Begins watching a switch that is on or off now.
+    /// Creates a switch with its current level.
     #[must_use]
     pub fn new(is_on: bool) -> Self {
         Self { debouncer: Debouncer::new(is_on), is_on, fault: None }
     }
 
-    /// Tells whether it cuts the microphone off.
+    /// Returns whether the switch mutes the microphone.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.is_on
     }
 
-    /// Takes in that it was switched at `at`.
+    /// Handles an edge to `on` at `at`.
     pub fn edge(&mut self, on: bool, at: Time) {
         self.expire(at);
         if let Some(change) = self.debouncer.edge(on, at) {
@@ -35,25 +35,25 @@ impl MuteSwitch {
         }
     }
 
-    /// Names the time at which the passing of time has a meaning.
+    /// Returns when to call [`expire`](Self::expire).
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         self.debouncer.deadline()
     }
 
-    /// Takes in the passing of time.
+    /// Handles the timers that are due at `now`.
     pub fn expire(&mut self, now: Time) {
         while let Some(change) = self.debouncer.expire(now) {
             self.change(change);
         }
     }
 
-    /// Tells whether its contact does not come to rest, so that looking at it now and then is enough.
+    /// Returns whether the contact chatters, so that its edges need not be polled.
     pub(crate) fn chatters(&self) -> bool {
         self.debouncer.chatters()
     }
 
-    /// Gives what is wrong with the switch, once.
+    /// Returns a new fault of the switch, once.
     pub fn take_fault(&mut self) -> Option<ButtonFault> {
         self.fault.take()
     }

@@ -1,6 +1,6 @@
-//! The one descriptor that stands for everything that can be touched (epoll), so that the session polls one.
+//! One epoll descriptor for all inputs (epoll(7)), so that the session polls a single one.
 //!
-//! It says who is readable and reads nothing.
+//! It reports which inputs are readable and reads none of them.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,15 +10,15 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-/// Whom a descriptor belongs to.
+/// The kind of input that a descriptor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InputSource {
     Terminal,
-    /// Any of the buttons: they are never read by halves, so it does not matter which.
+    /// Any button: all buttons are read together.
     Button,
 }
 
-/// Who is readable.
+/// The kinds of input that are readable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReadyInputs {
     pub(crate) terminal: bool,
@@ -28,7 +28,7 @@ pub(crate) struct ReadyInputs {
 /// An epoll instance.
 pub(crate) struct InputPoll(OwnedFd);
 
-/// Descriptors asked for at a time; the others are named the next time.
+/// Events fetched at a time; epoll returns the others in the next call.
 const EVENTS_MAX: usize = 16;
 
 impl InputPoll {
@@ -36,8 +36,8 @@ impl InputPoll {
         Ok(Self(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
-    /// Adds `fd`, which leaves by being closed or by [`remove`](Self::remove). Tells whether it can be waited
-    /// for: a file cannot, because it is readable always.
+    /// Adds `fd` until it is closed or [removed](Self::remove). Returns false if it cannot be polled: a
+    /// regular file is always readable.
     pub(crate) fn add(&self, fd: impl AsFd, source: InputSource) -> io::Result<bool> {
         let data = EventData::new_u64(source as u64);
         match epoll::add(&self.0, fd, data, EventFlags::IN) {
@@ -47,9 +47,9 @@ impl InputPoll {
         }
     }
 
-    /// Takes `fd` out, for one that somebody else has open too.
+    /// Removes `fd`, for a descriptor that stays open elsewhere.
     pub(crate) fn remove(&self, fd: impl AsFd) {
-        // What is not in needs no taking out.
+        // Fails if `fd` was never added.
         let _ = epoll::delete(&self.0, fd);
     }
 

@@ -1,19 +1,19 @@
-//! Fingers on buttons that are wired to nothing, for a simulation: they make the edges that a line or a key would.
+//! Simulated buttons: a channel that delivers edges as a GPIO line or a key would.
 //!
-//! They mean nothing by it.
+//! It does no debouncing and knows no gestures.
 
 use std::sync::mpsc::SyncSender;
 
 use crate::model::Time;
 
-/// Whoever touches the buttons of a board that was made by hand.
+/// Presses the buttons of a simulated board.
 #[derive(Clone, Debug)]
 pub struct SimulatedButtons(pub(crate) SyncSender<ButtonEdge>);
 
-/// Edges that wait for the session to look. Beyond that the newest is not felt.
+/// Capacity of the channel, in edges. If it is full, new edges are dropped.
 pub(crate) const EDGES_MAX: usize = 64;
 
-/// A button that went down or came up.
+/// An edge of a button: pressed or released.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ButtonEdge {
     pub(crate) button: usize,
@@ -22,9 +22,9 @@ pub(crate) struct ButtonEdge {
 }
 
 impl SimulatedButtons {
-    /// Has the button of this number, in the order of the body, go down or come up, bounces and all.
+    /// Sends an edge of the button with this index into the configuration.
     pub fn edge(&self, button: usize, down: bool, at: Time) {
-        // A board that is gone feels nothing.
+        // Dropped if the board no longer exists.
         let _ = self.0.try_send(ButtonEdge { button, down, at });
     }
 }

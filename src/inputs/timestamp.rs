@@ -1,7 +1,6 @@
-//! The kernel's stamps of edges (CLOCK_MONOTONIC) as the session's time.
+//! Conversion of kernel timestamps of edges (CLOCK_MONOTONIC) to the session's time.
 //!
-//! It never reads the session's clock: an edge is as much older than now as its stamp is older than the
-//! kernel's clock.
+//! It never reads the session's clock: the age of an edge is CLOCK_MONOTONIC now minus its timestamp.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Time;
 
-/// The session's time and the kernel's at one moment.
+/// The session's time and CLOCK_MONOTONIC at the same moment.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockOffset {
     now: Time,
@@ -17,26 +16,26 @@ pub struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// Pairs the session's `now` with what CLOCK_MONOTONIC says, as a time since its beginning.
+    /// Pairs the session's `now` with the value of CLOCK_MONOTONIC.
     #[must_use]
     pub fn new(now: Time, monotonic: Duration) -> Self {
         Self { now, monotonic }
     }
 
-    /// Pairs the session's `now` with what CLOCK_MONOTONIC says right now.
+    /// Pairs the session's `now` with CLOCK_MONOTONIC, which it reads (clock_gettime(2)).
     pub(crate) fn read(now: Time) -> Self {
-        // It counts from the machine's start, so it is never negative.
+        // Never negative: it counts from boot.
         let monotonic = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
         Self::new(now, monotonic)
     }
 
-    /// Gives the session's time of what happened at `stamp`; nothing happens later than now, or before its start.
+    /// Converts a timestamp to the session's time, clamped between its start and now.
     #[must_use]
     pub fn at(&self, stamp: Duration) -> Time {
         self.now - self.monotonic.saturating_sub(stamp)
     }
 
-    /// Gives the session's now.
+    /// Returns the session's time at which the offset was read.
     pub(crate) fn now(&self) -> Time {
         self.now
     }

@@ -1,4 +1,4 @@
-//! Why a lamp cannot be had, each in one sentence that says what to do.
+//! Errors of opening LEDs. Each message names the light, the problem and the remedy.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -6,39 +6,31 @@ use std::{fmt, io};
 
 #[derive(Debug)]
 pub struct LedError {
-    /// What the profile calls it.
+    /// The light's name in the board file.
     pub led: String,
     pub problem: LedProblem,
 }
 
 #[derive(Debug)]
 pub enum LedProblem {
+    /// The spidev node does not exist.
     NoSpi(PathBuf),
     /// The kernel has no LED of that name.
-    NoLed {
-        name: String,
-        names: Vec<String>,
-    },
-    NoPwm {
-        chip: String,
-        chips: Vec<String>,
-    },
+    NoLed { name: String, names: Vec<String> },
+    /// There is no PWM chip of that name.
+    NoPwm { chip: String, chips: Vec<String> },
     /// The PWM chip has fewer channels.
-    NoChannel {
-        chip: String,
-        channel: u32,
-        count: u32,
-    },
-    /// A file may not be opened.
+    NoChannel { chip: String, channel: u32, count: u32 },
+    /// No permission to open a file.
     Forbidden(PathBuf),
-    /// The kernel says no.
+    /// Any other error of the kernel.
     Refused(PathBuf, io::Error),
-    /// It was opened, and then could not be set.
+    /// Opened, but the first write failed.
     Failed(io::Error),
 }
 
 impl LedProblem {
-    /// Makes of an error what it says about the file at `path`.
+    /// Creates the problem for an error of the file at `path`.
     pub(super) fn of(path: &Path, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::PermissionDenied {
             Self::Forbidden(path.to_owned())
@@ -51,42 +43,45 @@ impl LedProblem {
 impl fmt::Display for LedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { led, problem } = self;
-        write!(f, "the light {led} ")?;
+        write!(f, "cannot use the light {led}: ")?;
         match problem {
             LedProblem::NoSpi(path) => write!(
                 f,
-                "is on {}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine",
+                "{} does not exist; add `dtparam=spi=on` to config.txt and restart the machine",
                 path.display()
             ),
             LedProblem::NoLed { name, names } => {
-                write!(f, "is the LED {name:?}, which the kernel does not have; it has {}", NameList(names))
+                write!(f, "the kernel has no LED {name:?}; available: {}", NameList(names))
             }
             LedProblem::NoPwm { chip, chips } => write!(
                 f,
-                "is on the PWM chip {chip:?}, which is not there; there is {} (an overlay such as `dtoverlay=pwm` \
-                 makes one)",
+                "there is no PWM chip {chip:?}; available: {}; an overlay such as `dtoverlay=pwm` creates one",
                 NameList(chips)
             ),
             LedProblem::NoChannel { chip, channel, count } => write!(
                 f,
-                "is on channel {channel} of {chip}, whose channels are 0 to {}",
+                "the PWM chip {chip} has no channel {channel}; its channels are 0 to {}",
                 count.saturating_sub(1)
             ),
             LedProblem::Forbidden(path) => {
-                write!(f, "needs {}, which may not be written: ", path.display())?;
+                write!(f, "no permission to write {}; ", path.display())?;
                 let text = path.to_string_lossy();
                 if text.contains("spidev") {
                     write!(f, "{}", GroupAdvice("spi"))
                 } else if text.contains("pwm") {
                     write!(f, "{}", GroupAdvice("gpio"))
                 } else {
-                    f.write_str("let a udev rule for the subsystem leds give it to a group of the user that runs mynah")
+                    f.write_str(
+                        "add a udev rule for the subsystem leds that gives it to a group of the user that runs mynah",
+                    )
                 }
             }
             LedProblem::Refused(path, error) => {
-                write!(f, "needs {}, which the kernel refuses: {error}", path.display())
+                write!(f, "the kernel refused {}: {error}", path.display())
             }
-            LedProblem::Failed(error) => write!(f, "cannot be set: {error}; is it wired as the board says?"),
+            LedProblem::Failed(error) => {
+                write!(f, "setting it failed: {error}; check that it is wired as the board file says")
+            }
         }
     }
 }
@@ -104,7 +99,7 @@ impl Error for LedError {
     }
 }
 
-/// What there is, in words.
+/// Lists names, or `none`.
 struct NameList<'a>(&'a [String]);
 
 impl fmt::Display for NameList<'_> {
@@ -116,7 +111,7 @@ impl fmt::Display for NameList<'_> {
     }
 }
 
-/// What to do to be allowed.
+/// Advice to join a group.
 struct GroupAdvice(&'static str);
 
 impl fmt::Display for GroupAdvice {

@@ -1,9 +1,9 @@
-//! From what a pixel shows to what a lamp is told: gamma and brightness, without changing what the colour means.
+//! Gamma correction and brightness limit of a pixel. It keeps the hue recognisable and drives no LED.
 
-/// Gives what red, green and blue are of `full` where the lamp may be `brightness` of 255 bright.
+/// Returns red, green and blue as values of 0 to `full`, limited to `brightness` of 255.
 ///
-/// Twice the value looks twice as bright (gamma 2). The brightest channel is rounded up and the others down: what
-/// is lit never goes dark, and green stays green, at the lowest brightness too.
+/// The gamma is 2. The brightest channel is rounded up and the others down, so that a lit pixel never goes
+/// dark and green stays green even at the lowest brightness.
 #[must_use]
 pub fn gamma_correct(rgb: [u8; 3], brightness: u8, full: u32) -> [u32; 3] {
     const DIVISOR: u64 = 255 * 255 * 255;

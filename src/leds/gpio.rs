@@ -1,4 +1,4 @@
-//! LEDs on GPIO lines: on or off. How a line is found and asked for is not decided here.
+//! LEDs on GPIO lines: on or off. It does not find or request lines.
 
 use std::io;
 
@@ -6,19 +6,20 @@ use super::LedDriver;
 use crate::config::GpioLine;
 use crate::light::LedCaps;
 
-/// Lines that are driven together.
+/// Output lines that are set together.
 pub trait OutputLines: Send {
-    /// Drives each line as `lit` says, in the order in which they were named; those not said stay.
+    /// Sets each line to its value in `lit`, in the order in which they were requested; lines without a value
+    /// keep theirs.
     ///
     /// # Errors
-    /// Returns what the kernel says, such as that the chip is gone.
+    /// Returns the kernel's error, such as that the chip was removed.
     fn set(&mut self, lit: &[bool]) -> io::Result<()>;
 }
 
-/// Opens GPIO lines as outputs for the LED of this name, unlit. Lit is low where the last argument is true.
+/// Opens GPIO lines as unlit outputs: the name of the light, the lines, and whether they are active low.
 pub type LineOpener<'a, E> = &'a mut dyn FnMut(&str, &[&GpioLine], bool) -> Result<Box<dyn OutputLines>, E>;
 
-/// One LED, or red, green and blue.
+/// A single LED, or one each for red, green and blue.
 struct GpioLed {
     lines: Box<dyn OutputLines>,
     colour: bool,

@@ -1,8 +1,9 @@
-//! Lamps: each shows the picture that fits it, and is written to only when that differs.
+//! LEDs: drivers for sysfs, PWM, GPIO lines and pixel chains on SPI. Each LED is written only when its frame
+//! changes.
 //!
-//! What is shown is `light`'s to say; how bright is said by the lamp's profile. A lamp that fails is told of once
-//! and tried again once a second. Every lamp is dark when this is dropped. Nothing here waits, except for a bus to
-//! take the pixels: 64 of them on the slowest take 3 ms, and on lines set one bit at a time some more.
+//! [`light`] decides what is shown; the board file sets the brightness. An LED that fails is logged once and
+//! retried every second. All LEDs are switched off on drop. A write blocks at most until the bus has taken
+//! the pixels: 3 ms for 64 pixels on the slowest SPI bus, longer on bit-banged lines.
 
 mod error;
 mod gamma;
@@ -25,34 +26,33 @@ pub use gamma::gamma_correct;
 pub use gpio::{LineOpener, OutputLines};
 pub use spi::{BitBangBus, apa102, ws2812};
 
-/// How long a lamp that has failed is left alone.
+/// Time between two attempts to write to an LED that failed.
 pub const RETRY: Duration = Duration::from_secs(1);
 
-/// Every lamp of a board.
+/// All LEDs of a board.
 #[derive(Default)]
 pub struct Leds(Vec<Led>);
 
-/// Where the kernel has its lamps.
+/// The sysfs folders of LEDs and PWM chips.
 #[derive(Clone, Debug)]
 pub struct SysfsPaths {
-    /// LEDs that it drives.
     pub leds: PathBuf,
-    /// PWM chips.
     pub pwm: PathBuf,
 }
 
-/// What light comes out of.
+/// The driver of one LED or pixel chain.
 trait LedDriver: Send {
-    /// Shows as many pixels as its face has, 0 to 255 each, before gamma and brightness.
+    /// Shows as many pixels as its [`LedCaps`] say: red, green and blue, 0 to 255, before gamma and
+    /// brightness.
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()>;
 }
 
-/// A lamp in its socket.
+/// An open LED or pixel chain.
 struct Led {
     name: String,
     caps: LedCaps,
     driver: Box<dyn LedDriver>,
-    /// None where that is not known.
+    /// The frame written last; `None` if unknown.
     shown: Option<heapless::Vec<[u8; 3], PIXELS>>,
     failed_at: Option<Time>,
 }
@@ -64,10 +64,10 @@ impl Default for SysfsPaths {
 }
 
 impl Leds {
-    /// Opens `lights`, dark: what the kernel drives at `places`, GPIO lines by `wiring`.
+    /// Opens `lights`, switched off: sysfs LEDs and PWM chips below `paths`, GPIO lines through `open_lines`.
     ///
     /// # Errors
-    /// Returns which LED cannot be opened and why, or the error of `wiring`.
+    /// Returns which LED cannot be opened and why, or the error of `open_lines`.
     pub fn open<E: From<LedError>>(
         lights: &[LightConfig],
         paths: &SysfsPaths,
@@ -110,7 +110,7 @@ impl Leds {
         !self.0.is_empty()
     }
 
-    /// Shows the picture of `facts` on every lamp and says when one differs by itself.
+    /// Shows `facts` on every LED and returns how long until one changes by itself.
     pub fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
         self.0.iter_mut().filter_map(|led| led.show(facts, now, levels)).min()
     }
@@ -137,7 +137,10 @@ impl Led {
             }
             Err(error) => {
                 if self.failed_at.replace(now).is_none() {
-                    log::warn!("the light {} cannot be set ({error}); trying again", self.name);
+                    log::warn!(
+                        "cannot set the light {} ({error}); retrying every second: check that it is connected",
+                        self.name
+                    );
                 }
                 self.shown = None;
                 Some(RETRY)
@@ -151,10 +154,10 @@ impl Led {
 }
 
 impl Drop for Led {
-    /// A light that nobody keeps true must not shine.
+    /// Switches the LED off: nothing would update it any more.
     fn drop(&mut self) {
         let dark = self.dark();
-        // A lamp that is gone is dark.
+        // Fails only if the LED is disconnected.
         let _ = self.driver.show(&dark);
     }
 }

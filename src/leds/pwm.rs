@@ -1,6 +1,6 @@
-//! LEDs on the kernel's PWM: files below `/sys/class/pwm` (kernel: `Documentation/driver-api/pwm.rst`).
+//! LEDs on PWM channels below `/sys/class/pwm` (kernel: `Documentation/driver-api/pwm.rst`).
 //!
-//! A channel is left exported and running at nothing when the lamp is given up, so that its line stays dark.
+//! It never unexports or disables a channel: it leaves it running at zero duty, so that the line stays dark.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use super::gamma::gamma_correct;
 use super::sysfs::{names, number, write_file};
 use crate::light::LedCaps;
 
-/// How often it is looked whether udev has given a new channel to its group, and how long between two looks.
+/// Attempts to open a new channel until udev has set its group, and the time between two attempts.
 const UDEV_TRIES: usize = 50;
 const UDEV_RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// What the line is to do.
+/// Period and polarity of a channel.
 pub(super) struct PwmSettings {
     pub(super) period_ns: u32,
     pub(super) active_low: bool,
@@ -31,7 +31,7 @@ struct PwmLeds {
 
 struct PwmChannel {
     duty: PathBuf,
-    /// The chip cannot turn the wave round, so the numbers are turned round.
+    /// The chip does not support inversed polarity, so the duty is inverted instead.
     inverted: bool,
 }
 
@@ -66,8 +66,8 @@ fn open_channel(chip: &Path, number: u32, settings: &PwmSettings) -> Result<PwmC
         write_file(&export, &number.to_string()).map_err(|error| LedProblem::of(&export, error))?;
         wait_for_udev(&file("duty_cycle"));
     }
-    // The way round can be changed only at rest, and nothing may be longer than the period. What was not running,
-    // or has no period yet, refuses both.
+    // The polarity can be changed only while disabled, and the duty must not exceed the period. Both writes
+    // fail on a new channel.
     let _ = write_file(&file("enable"), "0");
     let _ = write_file(&file("duty_cycle"), "0");
     let set = |name: &str, text: &str| {
@@ -82,14 +82,14 @@ fn open_channel(chip: &Path, number: u32, settings: &PwmSettings) -> Result<PwmC
     Ok(PwmChannel { duty: file("duty_cycle"), inverted })
 }
 
-/// A new channel belongs to root until udev has heard of it.
+/// Waits until udev has given a new channel to its group; until then it belongs to root.
 fn wait_for_udev(file: &Path) {
     for _ in 0..UDEV_TRIES {
         match std::fs::OpenOptions::new().write(true).open(file) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 let _ = poll(&mut [], Some(&UDEV_RETRY));
             }
-            // Whatever else is wrong is told by who writes to it.
+            // The next write returns any other error.
             Ok(_) | Err(_) => return,
         }
     }

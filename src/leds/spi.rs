@@ -1,6 +1,6 @@
-//! Chains of pixels on an SPI bus, or on two lines that stand in for one: what goes over the wire, and the bus it goes over.
+//! Pixel chains (APA102, WS2812) on an SPI bus, or on two bit-banged GPIO lines: encoding and bus.
 //!
-//! The whole chain is written each time: it has no addresses and cannot be read.
+//! It always writes the whole chain: pixels have no addresses. It cannot read them back.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -13,12 +13,12 @@ use super::gamma::gamma_correct;
 use super::gpio::OutputLines;
 use crate::light::{LedCaps, PIXELS};
 
-/// Four bits of this make one of a WS2812's, 1.25 µs (WS2812B data sheet).
+/// SPI clock at which four bits last as long as one bit of a WS2812, 1.25 µs (WS2812B data sheet).
 const WS2812_HZ: u32 = 3_200_000;
-/// Low for 300 µs: newer WS2812 want 280 to take what they were told, older ones 50.
+/// Reset code: low for 300 µs. Newer WS2812 need 280 µs, older ones 50 µs.
 const WS2812_GAP_BYTES: usize = 120;
 
-/// Spells out a whole chain.
+/// Encodes a whole chain; arguments are pixels and brightness.
 type PixelEncoding = fn(&[[u8; 3]], u8) -> Vec<u8>;
 
 struct PixelChain {
@@ -27,13 +27,14 @@ struct PixelChain {
     limit: u8,
 }
 
-/// The lines of data and clock, in this order, as a bus that is as slow as its calls (SPI mode 0).
+/// A bit-banged bus (SPI mode 0) on the lines data and clock, in this order.
 pub struct BitBangBus(pub Box<dyn OutputLines>);
 
-/// Spells `pixels` for a chain of APA102, which may be `brightness` of 255 bright.
+/// Encodes `pixels` for a chain of APA102, limited to `brightness` of 255.
 ///
-/// 32 zeros, then for each pixel `111`, 5 bits of brightness, blue, green, red; then half a clock for each pixel, as
-/// each hands the data on so much late (APA102 data sheet), after 32 zeros more that SK9822 want.
+/// The frame is 32 zero bits; for each pixel `111`, 5 bits of brightness, blue, green, red; 32 zero bits,
+/// which SK9822 need; and half a clock cycle for each pixel, because each delays the data by that much
+/// (APA102 data sheet).
 #[must_use]
 pub fn apa102(pixels: &[[u8; 3]], brightness: u8) -> Vec<u8> {
     let limit = (u32::from(brightness) * 31).div_ceil(255) as u8;
@@ -47,13 +48,13 @@ pub fn apa102(pixels: &[[u8; 3]], brightness: u8) -> Vec<u8> {
     bytes
 }
 
-/// Spells `pixels` for a chain of WS2812 at 3.2 MHz, which may be `brightness` of 255 bright.
+/// Encodes `pixels` for a chain of WS2812 at 3.2 MHz, limited to `brightness` of 255.
 ///
-/// Green, red, blue, highest bit first; a zero is high for a quarter of its time and a one for three (WS2812B data
-/// sheet: 0.4 and 0.8 µs, each ± 0.15). Zeros after it let the chain take it.
+/// Green, red, blue, highest bit first; a zero is high for one quarter of the bit time and a one for three
+/// (WS2812B data sheet: 0.4 and 0.8 µs, each ± 0.15). The reset code follows.
 #[must_use]
 pub fn ws2812(pixels: &[[u8; 3]], brightness: u8) -> Vec<u8> {
-    // The line may have been high at rest.
+    // The idle line may be high: this makes it low first.
     let mut bytes = vec![0];
     for pixel in pixels {
         let [red, green, blue] = gamma_correct(*pixel, brightness, 255);
@@ -87,7 +88,7 @@ pub(super) fn open_ws2812(
     Ok((caps(pixels), Box::new(chain)))
 }
 
-/// A chain of APA102 whose data and clock are these two lines.
+/// Opens a chain of APA102 on the lines data and clock.
 pub(super) fn open_bit_banged(
     lines: Box<dyn OutputLines>,
     pixels: usize,
@@ -120,7 +121,7 @@ impl Write for BitBangBus {
         for byte in bytes {
             for at in (0..8).rev() {
                 let bit = byte >> at & 1 == 1;
-                // The chain takes what the data is when the clock rises.
+                // The chain samples the data line at the rising edge of the clock.
                 self.0.set(&[bit, false])?;
                 self.0.set(&[bit, true])?;
             }
@@ -129,7 +130,7 @@ impl Write for BitBangBus {
         Ok(bytes.len())
     }
 
-    /// Leaves both lines low.
+    /// Sets both lines low.
     fn flush(&mut self) -> io::Result<()> {
         self.0.set(&[false, false])
     }
@@ -137,7 +138,7 @@ impl Write for BitBangBus {
 
 impl LedDriver for PixelChain {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
-        // In one write: a pause within would be taken for the end.
+        // In a single write: a pause would end the frame.
         let bytes = (self.encode)(pixels, self.limit);
         let written = self.bus.write(&bytes)?;
         if written == bytes.len() { Ok(()) } else { Err(ErrorKind::WriteZero.into()) }

@@ -1,7 +1,7 @@
-//! LEDs that the kernel drives: files below `/sys/class/leds` (kernel: `Documentation/leds/leds-class.rst`).
+//! LEDs of the kernel's LED class below `/sys/class/leds` (kernel: `Documentation/leds/leds-class.rst`).
 //!
-//! A multicolour LED is one name with three intensities (`leds-class-multicolor.rst`). What else would blink them,
-//! their trigger, is taken off; it is not put back.
+//! A multicolour LED is one entry with three intensities (`leds-class-multicolor.rst`). The trigger is set to
+//! `none` and not restored.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use super::error::LedProblem;
 use super::gamma::gamma_correct;
 use crate::light::LedCaps;
 
-/// A file to write to, and what it takes at most.
+/// A brightness file and its `max_brightness`.
 struct BrightnessFile {
     brightness: PathBuf,
     full: u32,
@@ -23,10 +23,10 @@ struct SysfsLeds {
     limit: u8,
 }
 
-/// One LED of several colours.
+/// A multicolour LED.
 struct MulticolorLed {
     intensity: PathBuf,
-    /// The place of red, green and blue among the kernel's colours.
+    /// The index of red, green and blue in `multi_index`.
     order: [usize; 3],
     full: u32,
     limit: u8,
@@ -68,7 +68,7 @@ fn multi(led: &BrightnessFile, intensity: PathBuf, limit: u8) -> Result<Multicol
     let position = |wanted: &str| {
         let position = colours.split_whitespace().position(|colour| colour == wanted);
         position.ok_or_else(|| {
-            LedProblem::of(&index, io::Error::other(format!("it has no {wanted}, only {}", colours.trim())))
+            LedProblem::of(&index, io::Error::other(format!("no {wanted}, only {}", colours.trim())))
         })
     };
     let multi = MulticolorLed {
@@ -105,7 +105,7 @@ impl LedDriver for MulticolorLed {
 
 impl MulticolorLed {
     fn write_intensity(&self, rgb: [u32; 3]) -> io::Result<()> {
-        // A colour beyond these three, such as white, stays dark.
+        // Any other colour, such as white, stays dark.
         let count = self.order.iter().max().map_or(0, |last| last + 1);
         let mut all = vec![String::from("0"); count];
         for (position, value) in self.order.iter().zip(rgb) {
@@ -115,7 +115,7 @@ impl MulticolorLed {
     }
 }
 
-/// Writes `text` to a file that is there.
+/// Writes `text` to an existing file.
 pub(super) fn write_file(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().write(true).truncate(true).open(path)?.write_all(text.as_bytes())
 }
@@ -127,7 +127,7 @@ pub(super) fn number(path: &Path) -> Result<u32, LedProblem> {
         .map_err(|_| LedProblem::of(path, io::Error::other(format!("it holds {:?}", text.trim()))))
 }
 
-/// Names what is in a folder, in order.
+/// Returns the names in a folder, sorted.
 pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();

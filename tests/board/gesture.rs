@@ -1,4 +1,5 @@
-//! What a push button's edges mean, in virtual time: each edge is `(at_ms, down)`, each touch comes with its time.
+//! Gestures of a push button in virtual time: each edge is `(at_ms, down)`, each event comes with its time in
+//! ms.
 
 use std::time::Duration;
 
@@ -13,20 +14,20 @@ const DOWN: bool = true;
 const UP: bool = false;
 
 #[test]
-fn a_talk_button_is_down_at_its_edge_and_up_at_its_release() {
+fn a_talk_button_emits_down_and_up_at_its_edges() {
     let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     assert_eq!(events(&bindings, &[(0, DOWN), (1500, UP)], 9000), [(0, Down), (1500, Up)]);
 }
 
 #[test]
-fn a_short_press_without_rivals_is_told_at_the_release() {
+fn an_unambiguous_short_press_is_emitted_at_its_release() {
     let bindings = ButtonBindings { short: Some(ButtonAction::Mute), ..ButtonBindings::default() };
     assert_eq!(events(&bindings, &[(0, DOWN), (80, UP)], 9000), [(80, Mute)]);
     assert_eq!(events(&bindings, &[(0, DOWN), (3000, UP)], 9000), [(3000, Mute)]);
 }
 
 #[test]
-fn a_short_press_waits_only_for_as_long_as_it_may_become_a_double() {
+fn a_short_press_waits_until_it_cannot_become_a_double() {
     let bindings = ButtonBindings {
         short: Some(ButtonAction::VolumeUp),
         double: Some(ButtonAction::VolumeDown),
@@ -34,16 +35,16 @@ fn a_short_press_waits_only_for_as_long_as_it_may_become_a_double() {
     };
     assert_eq!(events(&bindings, &[(0, DOWN), (80, UP)], 9000), [(400, VolumeUp)]);
     assert_eq!(events(&bindings, &[(0, DOWN), (80, UP), (250, DOWN), (300, UP)], 9000), [(250, VolumeDown)]);
-    // The second one came too late, so each is a press of its own.
+    // The second press comes too late: these are two short presses.
     let two = [(0, DOWN), (80, UP), (410, DOWN), (450, UP)];
     assert_eq!(events(&bindings, &two, 9000), [(400, VolumeUp), (810, VolumeUp)]);
-    // What was down for too long to be half a double is told when it is let go.
+    // A press too long to be half a double is emitted at its release.
     let bindings = ButtonBindings { short: Some(ButtonAction::Mute), ..bindings };
     assert_eq!(events(&bindings, &[(0, DOWN), (420, UP)], 9000), [(420, Mute)]);
 }
 
 #[test]
-fn a_third_press_begins_anew() {
+fn a_third_press_starts_a_new_gesture() {
     let bindings = ButtonBindings {
         short: Some(ButtonAction::Mute),
         double: Some(ButtonAction::VolumeUp),
@@ -54,7 +55,7 @@ fn a_third_press_begins_anew() {
 }
 
 #[test]
-fn a_press_that_became_long_is_not_short() {
+fn a_long_press_is_not_short() {
     let bindings = ButtonBindings {
         short: Some(ButtonAction::VolumeUp),
         long: Some((ButtonAction::Mute, secs(2))),
@@ -65,7 +66,7 @@ fn a_press_that_became_long_is_not_short() {
 }
 
 #[test]
-fn a_press_that_became_a_double_is_neither_short_nor_long() {
+fn a_double_press_is_neither_short_nor_long() {
     let bindings = ButtonBindings {
         short: Some(ButtonAction::VolumeUp),
         double: Some(ButtonAction::VolumeDown),
@@ -76,7 +77,7 @@ fn a_press_that_became_a_double_is_neither_short_nor_long() {
 }
 
 #[test]
-fn muting_by_a_long_press_lets_the_talk_button_up_after_it() {
+fn mute_by_a_long_press_releases_the_talk_button() {
     let bindings = ButtonBindings {
         press: Some(ButtonAction::Talk),
         long: Some((ButtonAction::Mute, secs(2))),
@@ -87,7 +88,7 @@ fn muting_by_a_long_press_lets_the_talk_button_up_after_it() {
 }
 
 #[test]
-fn talking_may_hang_on_any_gesture() {
+fn any_gesture_can_be_bound_to_talk() {
     let talk = Some(ButtonAction::Talk);
     let short = ButtonBindings { short: talk, ..ButtonBindings::default() };
     assert_eq!(events(&short, &[(0, DOWN), (80, UP)], 9000), [(80, Down), (80, Up)]);
@@ -103,7 +104,7 @@ fn talking_may_hang_on_any_gesture() {
 }
 
 #[test]
-fn a_volume_button_goes_on_while_it_is_held() {
+fn a_held_volume_button_repeats() {
     let press = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
     let held = [(0, DOWN), (950, UP)];
     assert_eq!(events(&press, &held, 9000), [0, 500, 700, 900].map(|ms| (ms, VolumeUp)));
@@ -113,13 +114,13 @@ fn a_volume_button_goes_on_while_it_is_held() {
     assert_eq!(events(&short, &[(0, DOWN), (100, UP)], 9000), [(100, VolumeDown)]);
     let long = ButtonBindings { long: Some((ButtonAction::VolumeUp, secs(1))), ..ButtonBindings::default() };
     assert_eq!(events(&long, &[(0, DOWN), (1450, UP)], 9000), [1000, 1200, 1400].map(|ms| (ms, VolumeUp)));
-    // Where holding on means something else, it does not mean more of the same.
+    // No repeat if holding the button is bound to another action.
     let both = ButtonBindings { long: Some((ButtonAction::Mute, secs(1))), ..press };
     assert_eq!(events(&both, &held, 9000), [(0, VolumeUp)]);
 }
 
 #[test]
-fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
+fn a_reset_warns_once_and_is_cancelled_by_a_release() {
     let bindings =
         ButtonBindings { short: Some(ButtonAction::Mute), reset: Some(reset()), ..ButtonBindings::default() };
     assert_eq!(events(&bindings, &[(0, DOWN), (4999, UP)], 90_000), [(4999, Mute)]);
@@ -130,11 +131,11 @@ fn a_reset_is_warned_of_once_and_letting_go_is_harmless() {
 }
 
 #[test]
-fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
+fn a_late_reset_warning_lasts_its_whole_duration() {
     let bindings = ButtonBindings { reset: Some(reset()), ..ButtonBindings::default() };
     let (mut gesture, start, mut events) = (Gesture::new(&bindings), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |event| events.push(event));
-    // The program was asleep for a minute.
+    // The program was suspended for a minute.
     gesture.expire(start + secs(60), |event| events.push(event));
     assert_eq!(events, [ResetNear(secs(5))]);
     assert_eq!(gesture.deadline(), Some(start + secs(65)));
@@ -143,7 +144,7 @@ fn a_reset_is_not_done_before_its_warning_was_seen_for_its_whole_time() {
 }
 
 #[test]
-fn repeats_that_come_late_come_once() {
+fn late_repeats_are_emitted_once() {
     let bindings = ButtonBindings { press: Some(ButtonAction::VolumeUp), ..ButtonBindings::default() };
     let (mut gesture, start, mut events) = (Gesture::new(&bindings), Time::ZERO, Vec::new());
     gesture.edge(DOWN, start, |event| events.push(event));
@@ -172,12 +173,12 @@ fn bounces_at_either_edge_are_neither_presses_nor_doubles() {
         (207, UP),
     ];
     assert_eq!(events(&bindings, &bouncing, 9000), [(0, Down), (200, Up), (400, VolumeUp)]);
-    // What it was when it came to rest counts, even if its last edge fell among the bounces.
+    // The level after the bounces counts, even if the last edge is one of them.
     assert_eq!(events(&bindings, &[(0, DOWN), (4, UP)], 9000), [(0, Down), (10, Up), (400, VolumeUp)]);
 }
 
 #[test]
-fn a_button_held_at_the_start_counts_from_its_release() {
+fn a_button_held_at_the_start_is_ignored_until_its_release() {
     let bindings =
         ButtonBindings { press: Some(ButtonAction::Talk), reset: Some(reset()), ..ButtonBindings::default() };
     let edges = [(20_000, UP), (21_000, DOWN), (21_100, UP)];
@@ -187,13 +188,13 @@ fn a_button_held_at_the_start_counts_from_its_release() {
 }
 
 #[test]
-fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
+fn a_stuck_button_is_ignored_until_its_release() {
     let mute = ButtonBindings { press: Some(ButtonAction::Mute), ..ButtonBindings::default() };
     let edges = [(0, DOWN), (70_000, UP), (71_000, DOWN), (71_100, UP)];
     let (events, faults) = run(Gesture::new(&mute), &edges, 90_000);
     assert_eq!(events, [(0, Mute), (71_000, Mute)]);
     assert_eq!(faults, [(60_000, ButtonFault::Stuck)]);
-    // Holding a talk button is talking, and may last.
+    // A talk button may be held for longer.
     let talk = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let (events, faults) = run(Gesture::new(&talk), &[(0, DOWN), (400_000, UP)], 900_000);
     assert_eq!(events, [(0, Down), (300_000, Up)]);
@@ -201,9 +202,9 @@ fn a_stuck_button_is_let_go_and_ignored_until_it_really_is() {
 }
 
 #[test]
-fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second() {
+fn a_chattering_button_is_ignored_until_a_quiet_second() {
     let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
-    // An edge every 15 ms for ten seconds, and then an honest press.
+    // An edge every 15 ms for ten seconds, then a real press.
     let mut edges: Vec<_> = (0..666).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(12_000, DOWN), (12_100, UP)]);
     let (events, faults) = run(Gesture::new(&bindings), &edges, 90_000);
@@ -211,16 +212,16 @@ fn a_chattering_button_does_not_flood_and_is_believed_again_after_a_quiet_second
     let downs: Vec<_> = events.iter().filter(|(_, event)| *event == Down).map(|(ms, _)| *ms).collect();
     assert_eq!(downs, [0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 12_000]);
     assert_alternating(&events);
-    // Faster than it could settle, it is let up by the time it is found out.
-    let storm: Vec<_> = (0..5000).map(|edge| (edge, edge % 2 == 0)).collect();
-    let (events, faults) = run(Gesture::new(&bindings), &storm, 90_000);
+    // An edge every millisecond: the button is released when the chatter is detected.
+    let fast: Vec<_> = (0..5000).map(|edge| (edge, edge % 2 == 0)).collect();
+    let (events, faults) = run(Gesture::new(&bindings), &fast, 90_000);
     assert_eq!(faults.len(), 1);
     assert!(events.len() <= 22, "{}", events.len());
     assert_alternating(&events);
 }
 
 #[test]
-fn a_quick_finger_is_not_chatter() {
+fn fast_presses_are_not_chatter() {
     let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let edges: Vec<_> = (0..80).map(|edge| (edge * 55, edge % 2 == 0)).collect();
     let (events, faults) = run(Gesture::new(&bindings), &edges, 90_000);
@@ -228,7 +229,7 @@ fn a_quick_finger_is_not_chatter() {
 }
 
 #[test]
-fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
+fn a_button_down_after_chatter_is_ignored_until_its_release() {
     let bindings = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
     let mut edges: Vec<_> = (0..41).map(|edge| (edge * 15, edge % 2 == 0)).collect();
     edges.extend([(5000, UP), (6000, DOWN), (6100, UP)]);
@@ -238,7 +239,7 @@ fn a_button_that_chatters_and_then_stays_down_is_ignored_until_it_is_let_go() {
 }
 
 #[test]
-fn a_button_that_is_lost_is_let_up() {
+fn a_disconnected_button_is_released() {
     let bindings =
         ButtonBindings { press: Some(ButtonAction::Talk), reset: Some(reset()), ..ButtonBindings::default() };
     let (mut gesture, start, mut events) = (Gesture::new(&bindings), Time::ZERO, Vec::new());
@@ -250,7 +251,7 @@ fn a_button_that_is_lost_is_let_up() {
 }
 
 #[test]
-fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
+fn a_chattering_mute_switch_mutes() {
     let mut edges: Vec<_> = vec![(0, true), (3, false), (6, true), (2000, false)];
     edges.extend((0..42).map(|edge| (5000 + edge * 15, edge % 2 == 0)));
     let (mut switch, start, mut events) = (MuteSwitch::new(false), Time::ZERO, Vec::<(u64, bool)>::new());
@@ -271,7 +272,7 @@ fn a_mute_switch_tells_its_level_and_mutes_while_it_chatters() {
 
 proptest! {
     #[test]
-    fn no_edges_make_a_deed_out_of_nothing(bindings in gestures(), edges in edges()) {
+    fn random_edges_keep_downs_ups_and_resets_consistent(bindings in gestures(), edges in edges()) {
         let (events, _) = run(Gesture::new(&bindings), &edges, 1_000_000);
         assert_alternating(&events);
         let first = edges.iter().find(|(_, down)| *down).map(|(ms, _)| *ms);
@@ -285,7 +286,7 @@ proptest! {
                 _ => {}
             }
         }
-        // Left alone for longer than the longest hold, it is at rest; so the talk button is up.
+        // The run ends after the longest hold, so the talk button is up.
         let count = |which| events.iter().filter(|(_, event)| *event == which).count();
         prop_assert_eq!(count(Down), count(Up));
     }
@@ -346,7 +347,7 @@ fn events(bindings: &ButtonBindings, edges: &[(u64, bool)], until_ms: u64) -> Ve
 type Events = Vec<(u64, InputEvent)>;
 type Faults = Vec<(u64, ButtonFault)>;
 
-/// Plays `edges` and goes on until `until_ms`, jumping from one deadline to the next.
+/// Plays `edges` and runs until `until_ms`, from one deadline to the next.
 fn run(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Events, Faults) {
     let (start, mut events, mut faults) = (Time::ZERO, Vec::new(), Vec::new());
     let mut steps = 0;
@@ -359,9 +360,9 @@ fn run(mut gesture: Gesture, edges: &[(u64, bool)], until_ms: u64) -> (Events, F
         while let Some(at) = gesture.deadline().filter(|at| *at <= start + ms(edge_ms)) {
             gesture.expire(at, |event| events.push((since(start, at), event)));
             take_fault(&mut gesture, at);
-            assert!(gesture.deadline().is_none_or(|next| next > at), "no way on from {at:?}");
+            assert!(gesture.deadline().is_none_or(|next| next > at), "the deadline {at:?} does not advance");
             steps += 1;
-            assert!(steps < 10_000, "it never comes to rest");
+            assert!(steps < 10_000, "deadlines without end");
         }
         if let Some(down) = down {
             let at = start + ms(edge_ms);

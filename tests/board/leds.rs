@@ -1,4 +1,4 @@
-//! Lamps: what goes over the wires, to the byte, and what becomes of lamps that are not there or go away.
+//! LED drivers: the bytes on the bus, the files in sysfs, and missing or disconnected LEDs.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 #[test]
-fn an_apa102_is_told_brightness_blue_green_red_between_a_start_and_half_a_clock_a_pixel() {
+fn apa102_frames_match_the_data_sheet() {
     assert_eq!(
         apa102(&[[255, 0, 0], [0, 128, 255]], 255),
         [[0; 4], [0xff, 0, 0, 255], [0xff, 255, 64, 0], [0; 4]]
@@ -33,19 +33,19 @@ fn an_apa102_is_told_brightness_blue_green_red_between_a_start_and_half_a_clock_
 }
 
 #[test]
-fn a_ws2812_is_told_green_red_blue_with_four_bits_for_each_and_then_a_gap() {
+fn ws2812_bits_match_the_data_sheet() {
     let bytes = ws2812(&[[255, 0, 16], [0, 255, 0]], 255);
     let (one, zero) = ([0xee; 4], [0x88; 4]);
-    // Gamma makes one of 16.
+    // Gamma correction turns 16 into 1.
     let least = [0x88, 0x88, 0x88, 0x8e];
     assert_eq!(bytes[0], 0);
     assert_eq!(bytes[1..25], [zero, one, least, one, zero, zero].concat());
     assert!(bytes[25..].iter().all(|byte| *byte == 0));
-    assert!((bytes.len() - 25) * 8 * 1_000_000 / 3_200_000 >= 280, "as long as newer ones want, µs");
+    assert!((bytes.len() - 25) * 8 * 1_000_000 / 3_200_000 >= 280, "the reset code is shorter than 280 µs");
 }
 
 #[test]
-fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest() {
+fn a_bit_banged_bus_sends_the_highest_bit_first() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let mut bits = BitBangBus(Box::new(RecordedLines(Arc::clone(&written))));
     bits.write_all(&[0b1010_0001]).unwrap();
@@ -58,7 +58,7 @@ fn two_lines_stand_in_for_a_bus_with_the_highest_bit_first_and_are_low_at_rest()
 }
 
 #[test]
-fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
+fn a_sysfs_led_has_no_trigger_and_is_written_on_change() {
     let tree = Tree::new();
     let led = tree.led("ACT", 255);
     let mut leds = tree.leds(LedWiring::Class { leds: vec!["ACT".into()] }, 255).unwrap();
@@ -67,7 +67,7 @@ fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
     let loud = Levels { microphone: u16::MAX, speaker: 0 };
     let then = listening.since;
     leds.show(&listening, then, Levels::default());
-    assert_eq!(led.read("brightness"), "17", "a quarter, which gamma makes a sixteenth");
+    assert_eq!(led.read("brightness"), "17", "a quarter, 1/16 after gamma correction");
     leds.show(&listening, then + Duration::from_millis(50), loud);
     assert_eq!(led.read("brightness"), "255");
     led.write("brightness", "mark");
@@ -78,7 +78,7 @@ fn a_kernels_led_is_freed_of_its_trigger_and_written_only_when_it_differs() {
 }
 
 #[test]
-fn an_led_that_is_only_on_or_off_stays_on_while_the_microphone_is_live() {
+fn an_on_off_led_is_solid_while_the_microphone_is_live() {
     let tree = Tree::new();
     let led = tree.led("led0", 1);
     let mut leds = tree.leds(LedWiring::Class { leds: vec!["led0".into()] }, 1).unwrap();
@@ -102,7 +102,7 @@ fn three_leds_are_red_green_and_blue() {
 }
 
 #[test]
-fn a_multicolour_led_takes_its_colours_in_its_own_order() {
+fn a_multicolour_led_is_written_in_the_order_of_multi_index() {
     let tree = Tree::new();
     let led = tree.led("rgb:status", 255);
     led.write("multi_index", "green white blue red");
@@ -117,7 +117,7 @@ fn a_multicolour_led_takes_its_colours_in_its_own_order() {
 }
 
 #[test]
-fn pwm_is_set_to_its_period_and_way_round_and_then_its_duty_follows() {
+fn a_pwm_led_sets_period_polarity_and_duty() {
     let tree = Tree::new();
     let channel = tree.pwm("pwmchip0", 2, 1);
     let wiring =
@@ -133,7 +133,7 @@ fn pwm_is_set_to_its_period_and_way_round_and_then_its_duty_follows() {
 }
 
 #[test]
-fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
+fn without_polarity_support_the_duty_is_inverted() {
     let tree = Tree::new();
     let channel = tree.pwm("pwmchip0", 1, 0);
     fs::remove_file(channel.0.join("polarity")).unwrap();
@@ -147,7 +147,7 @@ fn a_pwm_that_cannot_be_turned_round_is_told_the_rest_of_its_period() {
 }
 
 #[test]
-fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
+fn gpio_leds_show_colours_and_are_off_at_start_and_end() {
     let written = Arc::new(Mutex::new(Vec::new()));
     let line = |name: &str| GpioLine::Named(name.into());
     let wiring = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: true };
@@ -168,7 +168,7 @@ fn lines_are_lit_by_colour_and_dark_at_first_and_at_last() {
 }
 
 #[test]
-fn a_lamp_that_goes_away_is_tried_again_once_a_second_and_shines_again_when_it_is_back() {
+fn a_disconnected_led_is_retried_every_second() {
     let tree = Tree::new();
     let led = tree.led("usb", 255);
     let mut leds = tree.leds(LedWiring::Class { leds: vec!["usb".into()] }, 255).unwrap();
@@ -178,13 +178,13 @@ fn a_lamp_that_goes_away_is_tried_again_once_a_second_and_shines_again_when_it_i
     assert_eq!(leds.show(&it, at(0), Levels::default()), Some(RETRY));
     tree.led("usb", 255);
     assert_eq!(leds.show(&it, at(400), Levels::default()), Some(RETRY - Duration::from_millis(400)));
-    assert_eq!(led.read("brightness"), "7", "not yet touched");
+    assert_eq!(led.read("brightness"), "7", "not written yet");
     leds.show(&it, at(1000), Levels::default());
     assert_ne!(led.read("brightness"), "7");
 }
 
 #[test]
-fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
+fn a_missing_led_is_reported_by_name_with_a_remedy() {
     let tree = Tree::new();
     tree.led("ACT", 1);
     tree.led("PWR", 1);
@@ -196,42 +196,32 @@ fn a_lamp_that_is_not_there_is_refused_in_one_sentence_that_says_what_to_do() {
         active_low: false,
     };
     let spi = tree.folder.path().join("spidev0.1");
-    let file = spi.display();
+    let file = spi.display().to_string();
     let led = |name: &str| LedWiring::Class { leds: vec![name.into()] };
-    for (wiring, sentence) in [
-        (led("act"), "is the LED \"act\", which the kernel does not have; it has ACT, PWR".into()),
-        (
-            pwm("pwmchip0", 0),
-            "is on the PWM chip \"pwmchip0\", which is not there; there is pwmchip4 (an overlay such as \
-             `dtoverlay=pwm` makes one)"
-                .into(),
-        ),
-        (pwm("pwmchip4", 2), "is on channel 2 of pwmchip4, whose channels are 0 to 1".into()),
+    for (wiring, facts) in [
+        (led("act"), ["\"act\"", "ACT, PWR"]),
+        (pwm("pwmchip0", 0), ["\"pwmchip0\"", "pwmchip4"]),
+        (pwm("pwmchip0", 0), ["\"pwmchip0\"", "dtoverlay=pwm"]),
+        (pwm("pwmchip4", 2), ["channel 2", "0 to 1"]),
         (
             LedWiring::Apa102 { spi: spi.clone(), pixels: 3, speed_hz: 1_000_000 },
-            format!(
-                "is on {file}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine"
-            ),
+            [file.as_str(), "dtparam=spi=on"],
         ),
-        (
-            LedWiring::Ws2812 { spi: spi.clone(), pixels: 3 },
-            format!(
-                "is on {file}, which is not there: put `dtparam=spi=on` into config.txt and restart the machine"
-            ),
-        ),
+        (LedWiring::Ws2812 { spi: spi.clone(), pixels: 3 }, [file.as_str(), "dtparam=spi=on"]),
     ] {
-        let error = tree.leds(wiring, 255).err().expect("there is no such lamp");
-        assert_eq!(error.to_string(), format!("the light ring {sentence}"));
+        let message = tree.leds(wiring, 255).err().expect("the LED does not exist").to_string();
+        assert!(message.contains("the light ring"), "{message}");
+        assert!(facts.iter().all(|fact| message.contains(fact)), "{message}");
     }
     fs::write(&spi, "").unwrap();
     let wiring = LedWiring::Apa102 { spi, pixels: 3, speed_hz: 1_000_000 };
-    let error = tree.leds(wiring, 255).err().expect("a file is no bus").to_string();
-    assert!(error.contains("which the kernel refuses: Inappropriate ioctl"), "{error}");
+    let error = tree.leds(wiring, 255).err().expect("a regular file has no SPI ioctls").to_string();
+    assert!(error.contains(&file) && error.contains("Inappropriate ioctl"), "{error}");
 }
 
 proptest! {
     #[test]
-    fn no_brightness_makes_what_is_lit_dark_or_what_is_green_another_colour(
+    fn lit_pixels_stay_lit_and_green_at_any_brightness(
         rgb in any::<[u8; 3]>(), brightness in 1..=255u8, full in prop::sample::select(vec![1, 31, 255, 1_000_000])
     ) {
         let [red, green, blue] = rgb;
@@ -242,7 +232,7 @@ proptest! {
     }
 }
 
-/// What GPIO lines were told.
+/// Records the values written to GPIO lines.
 struct RecordedLines(Arc<Mutex<Vec<Vec<bool>>>>);
 
 impl OutputLines for RecordedLines {
@@ -252,7 +242,7 @@ impl OutputLines for RecordedLines {
     }
 }
 
-/// A kernel's folders, made up.
+/// A fake of the sysfs folders.
 struct Tree {
     folder: TempDir,
 }
@@ -272,7 +262,7 @@ impl Tree {
         Folder::new(&self.folder.path().join("leds").join(name), &files)
     }
 
-    /// A chip with so many channels, of which this is exported.
+    /// Creates a chip with `channels` channels, of which `channel` is exported.
     fn pwm(&self, chip: &str, channels: u32, channel: u32) -> Folder {
         let chip = Folder::new(
             &self.folder.path().join("pwm").join(chip),
@@ -285,7 +275,7 @@ impl Tree {
     fn leds(&self, wiring: LedWiring, brightness: u8) -> Result<Leds, BoardError> {
         let paths = SysfsPaths { leds: self.folder.path().join("leds"), pwm: self.folder.path().join("pwm") };
         Leds::open::<BoardError>(&[light(wiring, brightness)], &paths, &mut |_, _, _| {
-            panic!("there are no lines here")
+            panic!("no GPIO line expected")
         })
     }
 }

@@ -1,7 +1,7 @@
-//! Keys of input devices (`/dev/input/event*`): `gpio-keys`, and the buttons of USB speakerphones.
+//! Keys of evdev input devices (`/dev/input/event*`): `gpio-keys`, and the buttons of USB speakerphones.
 //!
-//! A device is opened once for all its keys. It is grabbed only if it has no other keys: what the board file
-//! leaves alone stays for the console and the desktop. One that is unplugged is looked for until it returns.
+//! A device is opened once for all its keys. It is grabbed only if all its keys are configured; otherwise the
+//! other keys stay available to the console and the desktop. It never searches by itself; the caller does.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -18,40 +18,40 @@ use crate::inputs::timestamp::ClockOffset;
 use crate::model::Time;
 
 const FOLDER: &str = "/dev/input";
-/// Reads in a turn, of 32 events each: a device that is never still must not keep the session.
+/// Reads per turn, of 32 events each: a device that never rests must not block the session.
 const READS_MAX: usize = 4;
-/// The kernel could not keep all events.
+/// The kernel's buffer overflowed and events were dropped.
 const DROPPED: u16 = SynchronizationCode::SYN_DROPPED.0;
 
-/// An input device with keys that are buttons.
+/// An input device whose keys are used as buttons.
 pub(crate) struct Keyboard {
-    /// What the board file calls it; none means any that has the keys.
+    /// The device's name in the board file; `None` accepts any device that has the keys.
     wanted: Option<String>,
     keys: Vec<WatchedKey>,
-    /// None while it is unplugged.
+    /// `None` while it is disconnected.
     device: Option<RawDevice>,
 }
 
-/// A key that is a button.
+/// A key that is used as a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WatchedKey {
     pub(crate) code: u16,
-    /// Which of the buttons it is.
+    /// The index of its button.
     pub(crate) button: usize,
 }
 
-/// What became of a device.
+/// The result of reading a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceRead {
     /// Everything was read.
     All,
-    /// Events were lost, and made good by asking for the level.
+    /// Events were lost; the keys' current levels were reported instead.
     EventsLost,
     Disconnected,
 }
 
 impl Keyboard {
-    /// Finds and opens the device for `keys`, the first of which `user` wants.
+    /// Finds and opens the device for `keys`. `user` is what the first key is for, in error messages.
     pub(crate) fn open(user: &str, wanted: Option<&str>, keys: Vec<WatchedKey>) -> Result<Self, KeyError> {
         let mut keyboard = Self { wanted: wanted.map(str::to_owned), keys, device: None };
         match keyboard.search() {
@@ -65,7 +65,7 @@ impl Keyboard {
         }
     }
 
-    /// Looks for the device; the error names the key that was missed.
+    /// Searches for the device and opens it. The error contains the code of the missing key.
     pub(crate) fn search(&mut self) -> Result<(), (u16, KeyProblem)> {
         let first = self.keys.first().map_or(0, |key| key.code);
         let mut search = DeviceSearch::default();
@@ -79,14 +79,14 @@ impl Keyboard {
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                     search.forbidden.get_or_insert(path);
                 }
-                // It went away just now.
+                // The device was removed meanwhile.
                 Err(_) => search.any = true,
             }
         }
         Err((search.missing.unwrap_or(first), search.problem(self.wanted.as_deref())))
     }
 
-    /// Takes `device` if it is the one, and tells whether it is.
+    /// Uses `device` if name and keys match, and returns whether it does.
     fn try_device(&mut self, mut device: RawDevice, search: &mut DeviceSearch) -> io::Result<bool> {
         search.any = true;
         let name = device.name().unwrap_or_default();
@@ -105,36 +105,36 @@ impl Keyboard {
         clock::monotonic(&device)?;
         let is_ours = |code: &KeyCode| self.keys.iter().any(|key| key.code == code.code());
         if device.supported_keys().is_some_and(|keys| keys.iter().all(|code| is_ours(&code))) {
-            // Somebody else may have grabbed it, and then nothing would ever be heard of it.
+            // Fails if another program has grabbed the device; its events would never arrive here.
             device.grab()?;
         }
-        log::debug!("the keys of {:?} are buttons", device.name().unwrap_or_default());
+        log::debug!("input device {:?}: using its keys as buttons", device.name().unwrap_or_default());
         self.device = Some(device);
         Ok(true)
     }
 
-    /// Gives the buttons that its keys are.
+    /// Returns the indices of the buttons of its keys.
     pub(crate) fn buttons(&self) -> impl Iterator<Item = usize> {
         self.keys.iter().map(|key| key.button)
     }
 
-    /// Gives what to call it in a sentence.
+    /// Returns the device's name for messages.
     pub(crate) fn name(&self) -> &str {
         let found = self.device.as_ref().and_then(RawDevice::name);
         found.or(self.wanted.as_deref()).unwrap_or("the input device with its keys")
     }
 
-    /// Gives what to wait for, while it is plugged in.
+    /// Returns the descriptor to poll while the device is connected.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.device.as_ref().map(AsFd::as_fd)
     }
 
-    /// Lets go of the device.
+    /// Closes the device.
     pub(crate) fn lose(&mut self) {
         self.device = None;
     }
 
-    /// Reports for each button whether its key is down now.
+    /// Emits for each button whether its key is down now.
     pub(crate) fn levels(&self, mut emit: impl FnMut(usize, bool)) -> io::Result<()> {
         let Some(device) = &self.device else { return Ok(()) };
         let state = device.get_key_state()?;
@@ -144,7 +144,7 @@ impl Keyboard {
         Ok(())
     }
 
-    /// Reports the edges that have come: of which button, whether down, and when.
+    /// Emits the pending edges: the button's index, whether it is down, and the time.
     pub(crate) fn read(
         &mut self,
         clock: &ClockOffset,
@@ -161,14 +161,14 @@ impl Keyboard {
             for event in events {
                 match (event.event_type(), event.code(), event.value()) {
                     (EventType::SYNCHRONIZATION, code, _) if code == DROPPED => lost = true,
-                    // What comes before the level is asked for may be half of the truth.
+                    // Events after a loss are incomplete; the levels read below replace them.
                     (EventType::KEY, code, level @ (0 | 1)) if !lost => {
                         let at = clock.at(since_epoch(event.timestamp()));
                         for key in keys.iter().filter(|key| key.code == code) {
                             emit(key.button, level == 1, at);
                         }
                     }
-                    // A key that is held is repeated by whoever wants it repeated.
+                    // Ignores auto-repeat (value 2): gestures repeat by themselves.
                     _ => {}
                 }
             }
@@ -183,11 +183,11 @@ impl Keyboard {
     }
 }
 
-/// What was seen in looking for a device.
+/// What a search for a device found.
 #[derive(Default)]
 struct DeviceSearch {
     any: bool,
-    /// One had the name.
+    /// Whether a device had the name.
     named: bool,
     names: Vec<String>,
     missing: Option<u16>,
@@ -205,7 +205,7 @@ impl DeviceSearch {
     }
 }
 
-/// Gives the event devices, by number.
+/// Returns the event nodes, sorted by number.
 fn nodes() -> Vec<PathBuf> {
     let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
     let mut numbered: Vec<(u32, PathBuf)> = entries
@@ -224,11 +224,11 @@ fn open_node(path: &Path) -> io::Result<RawDevice> {
 
 fn refused(error: &io::Error) -> KeyProblem {
     let grabbed = error.kind() == ErrorKind::ResourceBusy;
-    let why = if grabbed { "; another program has grabbed it for itself" } else { "" };
+    let why = if grabbed { "; another program has grabbed it: stop that program" } else { "" };
     KeyProblem::Refused(format!("{error}{why}"))
 }
 
-/// The stamp as a time since the beginning of its clock, which is CLOCK_MONOTONIC's.
+/// Converts a timestamp to a value of CLOCK_MONOTONIC; `evdev` wraps it as a [`SystemTime`].
 fn since_epoch(stamp: SystemTime) -> Duration {
     stamp.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

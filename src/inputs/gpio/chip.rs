@@ -1,7 +1,6 @@
-//! GPIO lines by the kernel's character device: finding them, asking for them, driving them.
+//! GPIO lines of the kernel's character devices (uAPI v2): finding, requesting and driving them.
 //!
-//! A line is found by its name on whichever chip has it, or by a chip and a number. Nothing here knows what
-//! a line is for; what cannot be had is refused with the reason (`trouble`).
+//! A line is found by its name on any chip, or by chip and offset. It does not know what a line is used for.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,34 +14,34 @@ use super::owner;
 use crate::config::GpioLine;
 use crate::inputs::error::{LineError, LineProblem};
 
-/// What other programs are told of who uses a line.
+/// The consumer name that the kernel shows to other programs.
 const CONSUMER: &str = "mynah";
 
-/// Where a line was found.
+/// The chip and offset of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct LineAddress {
     chip: PathBuf,
     offset: u32,
 }
 
-/// Lines that are driven, in the order in which they were named.
+/// Requested output lines, in the caller's order.
 pub(crate) struct GpioOutputs {
     banks: Vec<OutputBank>,
 }
 
-/// The lines of one chip: they change together.
+/// The output lines of one chip, which change together.
 struct OutputBank {
     request: Request,
     values: Values,
-    /// Which of all lines each is, and its number on the chip.
+    /// For each line its index in the caller's order, and its offset on the chip.
     lines: Vec<(usize, u32)>,
 }
 
-/// Takes `lines` as outputs that are `initial` from the first moment, or off where that does not say; `user` is who
-/// wants them.
+/// Requests `lines` as outputs with the values `initial`; missing values are inactive. `user` is what the
+/// lines are for, in error messages.
 ///
 /// # Errors
-/// Returns which line cannot be had and why.
+/// Returns the first line that cannot be used, and why.
 pub(crate) fn output(
     user: &str,
     lines: &[&GpioLine],
@@ -67,7 +66,7 @@ pub(crate) fn output(
             builder.as_active_low();
         }
         builder.with_output_lines(&values);
-        // The first that is busy is the one to name.
+        // For the error message: the first busy line.
         let addresses: Vec<_> = members
             .iter()
             .map(|(index, offset)| (lines[*index], LineAddress { chip: chip.clone(), offset: *offset }))
@@ -79,10 +78,10 @@ pub(crate) fn output(
 }
 
 impl GpioOutputs {
-    /// Drives each line as `lit` says, in the order in which they were named.
+    /// Sets each line to its value in `active`, in the caller's order.
     ///
     /// # Errors
-    /// Returns what the kernel says, such as that the chip is gone.
+    /// Returns the kernel's error, such as that the chip was removed.
     pub(crate) fn drive(&mut self, active: &[bool]) -> io::Result<()> {
         for bank in &mut self.banks {
             for (index, offset) in &bank.lines {
@@ -96,10 +95,11 @@ impl GpioOutputs {
     }
 }
 
-/// Takes `line` as the input that `builder` describes; `user` is who wants it.
+/// Requests `line` as the input that `builder` describes and returns it with its offset. `user` is what the
+/// line is for, in error messages.
 ///
 /// # Errors
-/// Returns why the line cannot be had.
+/// Returns why the line cannot be used.
 pub(crate) fn input(user: &str, line: &GpioLine, builder: &mut Builder) -> Result<(Request, u32), LineError> {
     let address = find(user, line)?;
     let offset = address.offset;
@@ -122,7 +122,7 @@ fn request(
     })
 }
 
-/// Gives who has the line, if somebody has.
+/// Returns the consumer of the line if it is in use.
 fn busy(address: &LineAddress) -> Option<LineProblem> {
     let info = Chip::from_path(&address.chip).ok()?.line_info(address.offset).ok()?;
     let holder = || owner::of_line(&name_of(&address.chip), address.offset);
@@ -143,7 +143,7 @@ fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
             Err(gpiocdev::Error::Os(errno)) if errno.0 == rustix::io::Errno::ACCESS.raw_os_error() => {
                 forbidden.get_or_insert(path);
             }
-            // It went away just now.
+            // The chip was removed meanwhile.
             Err(_) => {}
         }
     }
@@ -151,7 +151,7 @@ fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
         GpioLine::Named(name) => named(&open, name),
         GpioLine::At { chip, offset } => numbered(&open, chip, *offset),
     };
-    // What could not be looked into may have it.
+    // A chip without permission may have the line.
     found.map_err(|problem| {
         refuse(match (forbidden, problem) {
             (Some(path), LineProblem::NoChip { .. } | LineProblem::NoLine { .. }) => {
@@ -190,7 +190,7 @@ fn numbered(open: &[Chip], wanted: &str, offset: u32) -> Result<LineAddress, Lin
     Ok(LineAddress { chip: chip.path().to_owned(), offset })
 }
 
-/// Says of each chip its name, what it is and how many lines it has.
+/// Returns each chip's name, label and number of lines.
 fn descriptions(open: &[Chip]) -> Vec<String> {
     let infos = open.iter().filter_map(|chip| chip.info().ok());
     infos.map(|info| format!("{} ({}, {} lines)", info.name, info.label, info.num_lines)).collect()

@@ -1,7 +1,7 @@
-//! A button on a GPIO line of its own: its edges with the kernel's times, and its level.
+//! A button on a GPIO line: its edges with the kernel's timestamps, and its level.
 //!
-//! The kernel debounces, stamps and counts the edges; lost ones are noticed by the count and made good by
-//! reading the level. What an edge means is not known here.
+//! The kernel debounces, timestamps and counts the edges. A gap in the sequence numbers reveals lost edges;
+//! then the level is read instead. It knows no gestures.
 
 use std::time::Duration;
 
@@ -15,34 +15,34 @@ use crate::inputs::error::{LineError, LineProblem};
 use crate::inputs::timestamp::ClockOffset;
 use crate::model::Time;
 
-/// Edges that the kernel keeps for us: a press that bounces has a dozen.
+/// Size of the kernel's buffer in edges: a press with bounces has about 12.
 const KERNEL_BUFFER_EDGES: u32 = 64;
-/// Words of 8 bytes in an edge (`struct gpio_v2_line_event`, linux/gpio.h).
+/// 8-byte words in an edge (`struct gpio_v2_line_event`, linux/gpio.h).
 const EDGE_WORDS: usize = 6;
 /// Edges read at a time.
 const EDGES_PER_READ: usize = 16;
-/// Reads in a turn: a line that is never still must not keep the session.
+/// Reads per turn: a line that never rests must not block the session.
 const READS_MAX: usize = 4;
 
-/// A line being watched.
+/// A line requested with edge detection.
 pub(crate) struct WatchedLine {
     request: Request,
-    /// The number of the last edge that was read.
+    /// The sequence number of the last edge read.
     last_seqno: u32,
 }
 
-/// What became of a line.
+/// The result of reading a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineRead {
     /// Everything was read.
     All,
-    /// So many edges were lost before they could be read.
+    /// This number of edges was lost; the current level was reported instead.
     EdgesLost(u32),
     Disconnected,
 }
 
 impl WatchedLine {
-    /// Takes the line for `user`, and gives whether it is active now.
+    /// Requests the line for `user`; also returns whether it is active now.
     pub(crate) fn open(
         user: &str,
         line: &GpioLine,
@@ -70,7 +70,7 @@ impl WatchedLine {
         Ok((Self { request, last_seqno: 0 }, level == Value::Active))
     }
 
-    /// Reports the edges that have come, each with its time.
+    /// Emits the pending edges (true is active), each with its time.
     pub(crate) fn read(&mut self, clock: &ClockOffset, mut emit: impl FnMut(bool, Time)) -> LineRead {
         let mut lost = 0;
         for _ in 0..READS_MAX {
@@ -94,9 +94,9 @@ impl WatchedLine {
         LineRead::EdgesLost(lost)
     }
 
-    /// Reports one edge, and tells how many were lost before it.
+    /// Emits one edge and returns the number lost before it.
     fn edge(&mut self, bytes: &[u8], clock: &ClockOffset, emit: &mut impl FnMut(bool, Time)) -> u32 {
-        // gpiocdev 0.8.0 reads eight edges for one and drops seven (`read_edge_event`), so they are read here.
+        // Not `read_edge_event`: in gpiocdev 0.8.0 it reads eight edges and drops seven.
         let mut words = [0; EDGE_WORDS];
         for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
             *word = u64::from_ne_bytes(*bytes);

@@ -1,32 +1,32 @@
-//! Keys of a terminal as touches: space is the button, `m` mutes, `+` and `-` turn the volume, `q` or Ctrl-D
-//! quits.
+//! Terminal keys as input events: space is the talk button, `m` mutes, `+` and `-` change the volume, `q` or
+//! Ctrl-D quits.
 //!
-//! A terminal tells of no release. Where one matters, it is told from the pause after the keyboard's
-//! auto-repeat; a short tap leaves the button down until the next, or until muting lets it up. Keys that
-//! send escape sequences (arrows and the like) touch nothing. Time is an argument.
+//! A terminal does not report key releases. In hold mode a release is inferred from the pause after the
+//! keyboard's auto-repeat; a short tap latches the button until the next tap or until mute. Keys that send
+//! escape sequences (such as arrows) are ignored. Time is an argument.
 
 use std::time::Duration;
 
 use crate::inputs::InputEvent;
 use crate::model::Time;
 
-/// The longest that keyboards wait before they repeat a key that is held.
+/// The longest delay of a keyboard before it repeats a held key.
 const FIRST_REPEAT: Duration = Duration::from_millis(700);
-/// A key that has been repeated and then is not for so long has been let go.
+/// A repeated key counts as released after this time without a repeat.
 const LAST_REPEAT: Duration = Duration::from_millis(200);
 
-/// What the space bar stands for.
+/// How the space bar maps to presses of the talk button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpaceBarMode {
-    /// Down and up at once: nobody asks how long.
+    /// A press and a release at once: the duration does not matter.
     Click,
-    /// Down and up in turn, for keys that come through a pipe.
+    /// A press and a release in turn, for input from a pipe.
     Toggle,
-    /// Down while the key is held, or from one tap to the next.
+    /// Pressed while the key is held, or from one tap to the next.
     Hold,
 }
 
-/// A keyboard's bytes, being read.
+/// Parses the bytes of a keyboard.
 #[derive(Debug)]
 pub struct KeyParser {
     mode: SpaceBarMode,
@@ -34,27 +34,27 @@ pub struct KeyParser {
     escape: EscapeState,
 }
 
-/// What is known of the finger on the space bar.
+/// The inferred state of the space bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SpaceKey {
     Up,
-    /// Down, and until then it may turn out to be held.
+    /// Pressed; a repeat before `until` means that it is held.
     Tapped {
         until: Time,
     },
-    /// Down by a tap.
+    /// Pressed by a tap.
     Latched,
-    /// Down for as long as it is repeated.
+    /// Pressed as long as it is repeated before `until`.
     Held {
         until: Time,
     },
-    /// Up, and what is repeated until then belongs to the tap that let go.
+    /// Released by a tap; repeats before `until` belong to that tap.
     Released {
         until: Time,
     },
 }
 
-/// Where in an escape sequence the last byte was.
+/// The position of the last byte in an escape sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EscapeState {
     None,
@@ -67,16 +67,16 @@ const CTRL_D: u8 = 4;
 const ESCAPE: u8 = 0x1b;
 
 impl KeyParser {
-    /// Makes a keyboard with the button up.
+    /// Creates a parser with the button released.
     #[must_use]
     pub fn new(mode: SpaceBarMode) -> Self {
         Self { mode, space_key: SpaceKey::Up, escape: EscapeState::None }
     }
 
-    /// Reports what `bytes`, which came in one read, touch.
+    /// Emits the events of `bytes`, which came from one read(2).
     pub fn read(&mut self, bytes: &[u8], now: Time, mut emit: impl FnMut(InputEvent)) {
         self.expire(now, &mut emit);
-        // A sequence comes whole: at the start of a read an open one was the Escape key alone.
+        // A sequence arrives in one read: an open one at the start of a read was the Escape key alone.
         self.escape = EscapeState::None;
         for byte in bytes {
             match self.filter_escape(*byte) {
@@ -90,7 +90,7 @@ impl KeyParser {
         }
     }
 
-    /// Names the time at which a held key counts as let go.
+    /// Returns when a held key counts as released.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match self.space_key {
@@ -101,7 +101,7 @@ impl KeyParser {
         }
     }
 
-    /// Reports what the passing of time means.
+    /// Emits the events that are due at `now`.
     pub fn expire(&mut self, now: Time, mut emit: impl FnMut(InputEvent)) {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return;
@@ -116,7 +116,7 @@ impl KeyParser {
         };
     }
 
-    /// What was being said is over, so the next press is to begin and not to end.
+    /// Muting ends the press, so that the next one starts a new turn.
     fn mute(&mut self, emit: &mut impl FnMut(InputEvent)) {
         emit(InputEvent::Mute);
         match self.space_key {
@@ -157,7 +157,7 @@ impl KeyParser {
         };
     }
 
-    /// Gives the byte back, or nothing's byte within an escape sequence.
+    /// Returns the byte, or `ESCAPE`, which no key maps to, within an escape sequence.
     fn filter_escape(&mut self, byte: u8) -> u8 {
         let (next, key) = match (self.escape, byte) {
             (_, ESCAPE) => (EscapeState::Begun, ESCAPE),

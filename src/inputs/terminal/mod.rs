@@ -1,4 +1,4 @@
-//! The terminal: its keys are buttons, its last line is the light.
+//! The terminal: keys as buttons, and a status line as the light.
 //!
 //! It draws what it is given and decides nothing.
 

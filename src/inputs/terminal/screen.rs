@@ -1,8 +1,8 @@
-//! What is written to a terminal, or to whatever stands in its place.
+//! Output to a terminal, a pipe or a file.
 //!
-//! A terminal has a live line at the bottom, redrawn in place, with lines scrolling above it.
-//! Anything else gets plain lines and no escape codes. Writing neither waits nor fails: a reader
-//! that is gone or too slow misses lines and is told how many.
+//! A terminal shows a status line at the bottom, redrawn in place, with lines scrolling above it. Anything
+//! else gets plain lines without escape codes. Writing never blocks and never fails: a slow reader misses
+//! lines and is told their number.
 
 use std::io::{self, ErrorKind, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -14,17 +14,17 @@ use crate::light::{Indication, LedCaps};
 use crate::model::Time;
 
 const ERASE: &str = "\r\x1b[K";
-/// The dot at the beginning of the line.
+/// The dot at the start of the line, drawn as an LED.
 const DOT: LedCaps = LedCaps { pixels: 1, colour: true, dimmable: true };
 
-/// The live line as it stands on the screen; empty when there is none.
+/// The status line as it is on the screen; empty if there is none.
 ///
-/// The log shares it, so that both take turns and neither tears the other.
+/// The log shares it under a lock, so that neither interrupts the other's line.
 #[derive(Clone, Debug, Default)]
 pub struct StatusLine(Arc<Mutex<String>>);
 
 impl StatusLine {
-    /// Gives the one of this process's terminal.
+    /// Returns the status line of this process's terminal.
     pub(crate) fn global() -> Self {
         static GLOBAL: LazyLock<StatusLine> = LazyLock::new(StatusLine::default);
         GLOBAL.clone()
@@ -38,31 +38,31 @@ impl StatusLine {
 /// A terminal, or plain lines.
 pub struct Terminal<W: Write> {
     out: NonBlockingWriter<W>,
-    /// None for plain lines.
+    /// `None` for plain lines.
     caps: Option<TermCaps>,
     latching: bool,
     width: u16,
     status_line: StatusLine,
-    /// The state that the last plain line told, and whether it was told as muted.
+    /// The state in the last plain line, and whether it was muted.
     last_state: Option<(&'static str, bool)>,
-    /// The lines that could not be written.
+    /// Lines that could not be written.
     lost_lines: u64,
 }
 
 impl<W: Write> Terminal<W> {
-    /// Makes a terminal 80 columns wide that shows what `look` allows; none makes plain lines.
+    /// Creates a terminal of 80 columns with these capabilities; `None` writes plain lines.
     #[must_use]
     pub fn new(out: W, caps: Option<TermCaps>, latching: bool, status_line: StatusLine) -> Self {
         let out = NonBlockingWriter { out, pending: Vec::new(), closed: false };
         Self { out, caps, latching, width: 80, status_line, last_state: None, lost_lines: 0 }
     }
 
-    /// Sets the width, columns.
+    /// Sets the width in columns.
     pub fn set_width(&mut self, width: u16) {
         self.width = width;
     }
 
-    /// Shows `view`, writing only where what is visible differs, and says when it differs by itself.
+    /// Shows `view` and writes only on a visible change. Returns how long until the light changes by itself.
     pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         let Some(caps) = self.caps else { return self.show_plain(view, now) };
         let frame = light::render(&view.facts, now, view.levels, DOT);
@@ -74,13 +74,13 @@ impl<W: Write> Terminal<W> {
         frame.next
     }
 
-    /// Prints one line of what `who` said.
+    /// Prints a line of a speaker above the status line.
     pub fn print_line(&mut self, speaker: &str, text: &str) {
-        // The text comes from far away: it must not steer the terminal.
+        // The text comes from the service: it must not contain control characters.
         let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let lost_lines = match self.lost_lines {
             0 => String::new(),
-            count => format!("({count} lines could not be shown)\n"),
+            count => format!("({count} lines skipped: output was blocked)\n"),
         };
         let written = match self.caps {
             None => self.out.write(&format!("{lost_lines}{speaker}: {text}\n")),
@@ -107,7 +107,7 @@ impl<W: Write> Terminal<W> {
 }
 
 impl<W: Write> Drop for Terminal<W> {
-    /// Takes the live line away, so that what comes next begins on a clean row.
+    /// Erases the status line, so that further output starts on an empty row.
     fn drop(&mut self) {
         let mut status_line = self.status_line.lock();
         if self.caps.is_some() && !status_line.is_empty() {
@@ -117,7 +117,7 @@ impl<W: Write> Drop for Terminal<W> {
     }
 }
 
-/// Writes without waiting: what a slow reader does not take at once is kept, a whole text at most.
+/// Writes without blocking: keeps the unwritten rest of at most one text.
 struct NonBlockingWriter<W> {
     out: W,
     pending: Vec<u8>,
@@ -125,7 +125,7 @@ struct NonBlockingWriter<W> {
 }
 
 impl<W: Write> NonBlockingWriter<W> {
-    /// Takes on `text`, all or nothing, and tells which.
+    /// Accepts all of `text` and returns true, or nothing and returns false.
     fn write(&mut self, text: &str) -> bool {
         self.flush_pending();
         if self.closed || !self.pending.is_empty() {
@@ -149,7 +149,7 @@ impl<W: Write> NonBlockingWriter<W> {
     }
 }
 
-/// Makes the place for the log to go: standard error, around the live line.
+/// Returns the log output: standard error, written around the status line.
 #[must_use]
 pub fn console() -> ConsoleLog<Stderr> {
     let stderr = io::stderr();
@@ -157,7 +157,7 @@ pub fn console() -> ConsoleLog<Stderr> {
     ConsoleLog::new(stderr, status_line)
 }
 
-/// Writes log lines to `W` without tearing the live line.
+/// Writes log lines to `W` around the status line.
 #[derive(Debug)]
 pub struct ConsoleLog<W> {
     out: W,
@@ -165,7 +165,7 @@ pub struct ConsoleLog<W> {
 }
 
 impl<W: Write> ConsoleLog<W> {
-    /// Makes a console that goes around `live`.
+    /// Creates a log output that shares `status_line`.
     pub fn new(out: W, status_line: StatusLine) -> Self {
         Self { out, status_line }
     }
@@ -177,7 +177,7 @@ impl<W: Write> Write for ConsoleLog<W> {
         if status_line.is_empty() || !bytes.ends_with(b"\n") {
             self.out.write_all(bytes)?;
         } else {
-            // One write, so that other threads' output comes before or after it.
+            // A single write, so that output of other threads cannot interleave.
             self.out.write_all(&[ERASE.as_bytes(), bytes, status_line.as_bytes()].concat())?;
         }
         Ok(bytes.len())

@@ -1,30 +1,31 @@
-//! The live line: one row that tells state, loudness and keys, as wide as the terminal and no wider.
+//! The status line: state, levels and keys in one row, never wider than the terminal.
 //!
-//! A pure function of the view and its picture. It leaves out from the right what does not fit.
+//! A pure function of the indication and its light frame. Fields that do not fit are left out from the right.
 
 use crate::light::{Indication, LightFrame, loudness};
 
-/// What a terminal can draw.
+/// The capabilities of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermCaps {
     pub colour: ColourDepth,
-    /// Whether it draws more than ASCII.
+    /// Whether it displays more than ASCII.
     pub unicode: bool,
 }
 
 /// The colours of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColourDepth {
-    /// No colour, or none wanted.
+    /// No colour, or `NO_COLOR` is set.
     None,
-    /// The palette of 256.
+    /// 256 colours.
     Palette,
     /// 24 bits.
     True,
 }
 
 impl TermCaps {
-    /// Reads the environment as terminals set it; none means a terminal that cannot redraw a line.
+    /// Reads `TERM`, `NO_COLOR`, `COLORTERM` and the locale. Returns `None` for a terminal that cannot redraw
+    /// a line.
     #[must_use]
     pub fn from_env(env: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
@@ -40,12 +41,12 @@ impl TermCaps {
     }
 }
 
-/// Says the state in words.
+/// Returns the state's name, marked if muted.
 pub(crate) fn state_text(view: &Indication, name: &str) -> String {
     if view.facts.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
 }
 
-/// Draws `view`, whose light is `picture`, in less than `width` columns.
+/// Draws `view` with its light `frame` in less than `width` columns.
 pub(crate) fn draw(
     view: &Indication,
     frame: &LightFrame,
@@ -61,7 +62,7 @@ pub(crate) fn draw(
         format!("  speaker {}", bar(view.levels.speaker)),
         format!("  {button} · m mute · q quit"),
     ];
-    // The last column stays empty: writing there makes some terminals begin a new row.
+    // The last column stays empty: writing there makes some terminals wrap to a new row.
     let mut columns_left = usize::from(width.saturating_sub(1));
     if columns_left == 0 {
         return String::new();
@@ -110,7 +111,7 @@ fn dot(rgb: [u8; 3], caps: TermCaps) -> String {
     }
 }
 
-/// Makes a dim light visible on a screen, where it does not glow.
+/// Raises the brightness of a dim colour so that it is visible on a screen.
 fn brightened(rgb: [u8; 3]) -> [u8; 3] {
     const BRIGHTNESS_MIN: u32 = 90;
     let max = rgb.iter().copied().max().map_or(0, u32::from).max(1);

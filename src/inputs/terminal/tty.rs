@@ -1,7 +1,7 @@
-//! The terminal device: its mode, its width, and writing to it without waiting.
+//! The terminal device: raw mode, width, and non-blocking writes (termios(3)).
 //!
-//! The mode it had is put back when the program ends, even by a panic. Keys that send signals stay
-//! as they are: what ends the program is not for the terminal to decide.
+//! The previous mode is restored when the program ends, even by a panic. Keys that send signals keep working:
+//! `ISIG` is not changed.
 
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
 
-/// A terminal that gives keys at once and does not echo them, until this is dropped.
+/// Raw mode: keys arrive at once and without echo until this is dropped.
 pub(crate) struct RawMode {
     input: OwnedFd,
     output: Arc<OwnedFd>,
@@ -18,21 +18,21 @@ pub(crate) struct RawMode {
 }
 
 impl RawMode {
-    /// Changes the mode of the terminal at `input`; `output` is for cleaning up after a panic.
+    /// Sets the mode of the terminal at `input`; `output` is used to erase the status line after a panic.
     pub(crate) fn enter(input: &OwnedFd, output: &Arc<OwnedFd>) -> io::Result<Arc<Self>> {
         let previous = termios::tcgetattr(input)?;
         let raw = Arc::new(Self { input: input.try_clone()?, output: Arc::clone(output), previous });
         restore_on_panic(&raw);
         let mut mode = raw.previous.clone();
         mode.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
-        // Ctrl-S would stop the terminal, and with it whoever writes to it.
+        // Ctrl-S would stop the output and block writers.
         mode.input_modes -= InputModes::IXON;
         termios::tcsetattr(input, OptionalActions::Now, &mode)?;
         Ok(raw)
     }
 
     fn restore(&self) {
-        // A terminal that is gone needs no mode.
+        // Fails only if the terminal no longer exists.
         let _ = termios::tcsetattr(&self.input, OptionalActions::Now, &self.previous);
     }
 }
@@ -43,7 +43,7 @@ impl Drop for RawMode {
     }
 }
 
-/// The release build aborts on panic and drops nothing, so the panic hook must do it.
+/// Installs a panic hook that restores the mode, because the release build aborts on panic without dropping.
 fn restore_on_panic(raw: &Arc<RawMode>) {
     static OPEN_MODES: Mutex<Vec<Weak<RawMode>>> = Mutex::new(Vec::new());
     static HOOK: Once = Once::new();
@@ -66,12 +66,12 @@ fn restore_on_panic(raw: &Arc<RawMode>) {
     });
 }
 
-/// Writes as much as fits without waiting; the rest is `WouldBlock`.
+/// Writes as much as fits without blocking, then returns `WouldBlock`.
 ///
-/// The file description may be shared with other programs, so it is not made non-blocking.
+/// It polls instead of setting O_NONBLOCK, because other programs may share the file description.
 pub(crate) struct TtyOutput(pub(crate) Arc<OwnedFd>);
 
-/// What a pipe or terminal that is ready takes without waiting, bytes.
+/// The number of bytes that a writable pipe or terminal accepts without blocking.
 const WRITE_MAX: usize = 512;
 
 impl Write for TtyOutput {
@@ -92,13 +92,14 @@ pub(crate) fn is_terminal(fd: &impl AsFd) -> bool {
     termios::isatty(fd)
 }
 
-/// Tells whether reading and setting `fd` is ours to do: in the background it would stop the program.
+/// Returns whether the program may read and configure `fd`: a background process would be stopped (SIGTTIN,
+/// SIGTTOU).
 pub(crate) fn is_foreground(fd: &impl AsFd) -> bool {
-    // Where this fails it is no terminal, or not the one that could stop us.
+    // Fails if it is not a terminal or not the controlling one.
     termios::tcgetpgrp(fd).map_or(true, |foreground| foreground == rustix::process::getpgrp())
 }
 
-/// Gives the width of the terminal, columns, if it is one and knows.
+/// Returns the width of the terminal in columns, if known.
 pub(crate) fn width(fd: &impl AsFd) -> Option<u16> {
     termios::tcgetwinsize(fd).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
 }

@@ -50,7 +50,7 @@ fn run_one(
 fn held(table: &mut Table, service: &Service, chip: &Chip, device: &Device) -> u64 {
     clock::sleep_ms(500);
     let replied = whole_reply(service, "held");
-    let said = device.says("the button talk was down before", 0, 0).is_some();
+    let said = device.says("the button talk was down at the start", 0, 0).is_some();
     table.expect(NAME, said, "it did not report the button held at the start");
     chip.release("TALK");
     replied
@@ -63,7 +63,7 @@ fn chattering(table: &mut Table, service: &Service, chip: &Chip, device: &Device
         clock::sleep_ms(300);
         whole_reply(service, "chatter")
     });
-    let said = device.says("the button talk goes up and down faster", 0, 0).is_some();
+    let said = device.says("the button talk chatters", 0, 0).is_some();
     table.expect(NAME, said, "it did not report the chattering button");
     // The button works again after a second without an edge.
     clock::sleep_ms(1_200);

@@ -30,7 +30,7 @@ pub(super) fn run(table: &mut Table, chip: &Chip) {
         .as_input()
         .request()
         .expect("a free line");
-    let busy = ["line SPARE", "\"a finger\"", "vm, process", "end it first"];
+    let busy = ["line SPARE", "\"a finger\"", "vm, process"];
     case("gpio = \"SPARE\"", LAMP, "a button's line in use", &busy);
     case("gpio = \"TALK\"", "gpio = \"SPARE\"", "a light's line in use", &busy);
     drop(spare);
