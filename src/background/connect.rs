@@ -64,8 +64,8 @@ impl fmt::Display for ConnectError {
     }
 }
 
-pub(super) async fn reach(
-    dial: &ConnectRequest,
+pub(super) async fn connect(
+    request: &ConnectRequest,
     credential: Option<&Credential>,
 ) -> Result<Connection, ConnectError> {
     let credential = match credential {
@@ -77,12 +77,14 @@ pub(super) async fn reach(
             });
         }
     };
-    let broken = |sentence| ConnectError { is_setup: false, sentence };
-    let ConnectRequest { host, port, limit, .. } = dial;
-    match timeout(*limit, connect(host, *port)).await {
+    let unreachable = |sentence| ConnectError { is_setup: false, sentence };
+    let ConnectRequest { host, port, limit, .. } = request;
+    match timeout(*limit, connect_host(host, *port)).await {
         Ok(Ok(socket)) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
-        Ok(Err(why)) => Err(broken(why)),
-        Err(_) => Err(broken(format!("{host} port {port} could not be reached in {} s", limit.as_secs()))),
+        Ok(Err(why)) => Err(unreachable(why)),
+        Err(_) => {
+            Err(unreachable(format!("{host} port {port} could not be reached in {} s", limit.as_secs())))
+        }
     }
 }
 
@@ -101,33 +103,33 @@ fn read_token(file: &Path) -> Result<String, ConnectError> {
 }
 
 /// Tries the addresses of `host` in turn, each a little after the one before, and keeps the first that answers.
-async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
-    let found = tokio::net::lookup_host((host, port)).await;
-    let mut addresses = found.map_err(|error| format!("no address for {host}: {error}"))?;
-    let mut tries = JoinSet::new();
-    let mut last = format!("{host} has no address");
-    let mut more = start(&mut tries, addresses.next());
-    while more || !tries.is_empty() {
+async fn connect_host(host: &str, port: u16) -> Result<TcpStream, String> {
+    let resolved = tokio::net::lookup_host((host, port)).await;
+    let mut addresses = resolved.map_err(|error| format!("no address for {host}: {error}"))?;
+    let mut attempts = JoinSet::new();
+    let mut last_error = format!("{host} has no address");
+    let mut has_more = start_attempt(&mut attempts, addresses.next());
+    while has_more || !attempts.is_empty() {
         tokio::select! {
-            Some(tried) = tries.join_next() => match tried {
+            Some(attempt) = attempts.join_next() => match attempt {
                 Ok(Ok(socket)) => return socket.into_std().map_err(|error| error.to_string()),
                 Ok(Err((address, error))) => {
-                    last = format!("{host} at {address}: {error}");
-                    more = more && start(&mut tries, addresses.next());
+                    last_error = format!("{host} at {address}: {error}");
+                    has_more = has_more && start_attempt(&mut attempts, addresses.next());
                 }
-                Err(error) => last = error.to_string(),
+                Err(error) => last_error = error.to_string(),
             },
-            () = sleep(STAGGER), if more => more = start(&mut tries, addresses.next()),
+            () = sleep(STAGGER), if has_more => has_more = start_attempt(&mut attempts, addresses.next()),
         }
     }
-    Err(last)
+    Err(last_error)
 }
 
 type ConnectAttempt = Result<tokio::net::TcpStream, (SocketAddr, io::Error)>;
 
-fn start(tries: &mut JoinSet<ConnectAttempt>, address: Option<SocketAddr>) -> bool {
+fn start_attempt(attempts: &mut JoinSet<ConnectAttempt>, address: Option<SocketAddr>) -> bool {
     let Some(address) = address else { return false };
-    tries.spawn(
+    attempts.spawn(
         async move { tokio::net::TcpStream::connect(address).await.map_err(|error| (address, error)) },
     );
     true

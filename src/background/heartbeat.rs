@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 
 #[derive(Default)]
 pub(super) struct Heartbeat {
-    asked: Notify,
+    requested: Notify,
     beats: AtomicU64,
 }
 
 impl Heartbeat {
     /// Has the thread give one more sign.
     pub(super) fn request(&self) {
-        self.asked.notify_one();
+        self.requested.notify_one();
     }
 
     /// Counts the signs since the start.
@@ -30,7 +30,7 @@ impl Heartbeat {
     /// Answers for ever.
     pub(super) async fn run(&self) {
         loop {
-            self.asked.notified().await;
+            self.requested.notified().await;
             self.beat();
         }
     }

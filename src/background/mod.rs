@@ -81,11 +81,11 @@ impl Background {
     /// # Errors
     /// When the kernel gives no thread or descriptor.
     pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
-        let (asks, asked) = mpsc::channel(REQUESTS);
-        let (memos, memo) = watch::channel(None);
-        let (recordings, recording) = mpsc::channel(RECORDINGS);
-        let (report, outcomes) = sync_channel(REQUESTS);
-        let bell = Arc::new(EventFd::new()?);
+        let (requests, request_rx) = mpsc::channel(REQUESTS);
+        let (state_writes, state_write_rx) = watch::channel(None);
+        let (recordings, recording_rx) = mpsc::channel(RECORDINGS);
+        let (event_tx, events) = sync_channel(REQUESTS);
+        let wake = Arc::new(EventFd::new()?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -93,44 +93,43 @@ impl Background {
             .thread_keep_alive(Duration::from_secs(1))
             .thread_stack_size(STACK_BYTES)
             .build()?;
-        let reporter = EventSender { report, wake: Arc::clone(&bell) };
-        let pulse = Arc::<Heartbeat>::default();
-        let beating = Arc::clone(&pulse);
-        let (leaving, left) = sync_channel::<()>(1);
+        let sender = EventSender { events: event_tx, wake: Arc::clone(&wake) };
+        let heartbeat = Arc::<Heartbeat>::default();
+        let thread_heartbeat = Arc::clone(&heartbeat);
+        let (alive, ended) = sync_channel::<()>(1);
         let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
-            let _leaving = leaving;
+            let _alive = alive;
             runtime.block_on(async {
                 let work = async {
                     tokio::join!(
-                        run(asked, &reporter, credential.as_ref()),
-                        state_file::run(memo, file, &reporter),
-                        recording_file::run(recording, &reporter),
+                        run(request_rx, &sender, credential.as_ref()),
+                        state_file::run(state_write_rx, file, &sender),
+                        recording_file::run(recording_rx, &sender),
                     )
                 };
                 tokio::select! {
                     _ = work => {}
-                    () = beating.run() => {}
+                    () = thread_heartbeat.run() => {}
                 }
             });
             // A name look-up may still hang in the C library; it is not waited for.
             runtime.shutdown_background();
         })?;
-        let (asks, memos, recordings) = (Some(asks), Some(memos), Some(recordings));
         Ok(Self {
-            requests: asks,
-            state_writes: memos,
-            recordings,
-            events: outcomes,
-            wake: bell,
-            heartbeat: pulse,
-            thread: Some((thread, left)),
+            requests: Some(requests),
+            state_writes: Some(state_writes),
+            recordings: Some(recordings),
+            events,
+            wake,
+            heartbeat,
+            thread: Some((thread, ended)),
         })
     }
 
     /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
     #[must_use]
-    pub fn dial(&self, dial: ConnectRequest) -> bool {
-        self.request(BackgroundRequest::Dial(dial))
+    pub fn dial(&self, request: ConnectRequest) -> bool {
+        self.request(BackgroundRequest::Dial(request))
     }
 
     /// Gives up the dial under way, if there is one.
@@ -140,9 +139,9 @@ impl Background {
     }
 
     /// Has `memo` kept for the next start. A newer one takes the place of one that is still to be written.
-    pub fn save_state(&self, memo: StateWrite) {
-        if let Some(memos) = &self.state_writes {
-            memos.send_replace(Some(memo));
+    pub fn save_state(&self, write: StateWrite) {
+        if let Some(state_writes) = &self.state_writes {
+            state_writes.send_replace(Some(write));
         }
     }
 
@@ -155,8 +154,8 @@ impl Background {
     /// Has a `recording` written, and tells whether there was room for the errand.
     #[must_use]
     pub fn record(&self, recording: RecordingWrite) -> bool {
-        let order = WriteJob { recording, done: None };
-        self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(order).is_ok())
+        let job = WriteJob { recording, done: None };
+        self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(job).is_ok())
     }
 
     /// Returns what has a recording written for whoever is left when the session breaks.
@@ -192,16 +191,16 @@ impl Background {
         self.events.try_recv().ok()
     }
 
-    fn request(&self, ask: BackgroundRequest) -> bool {
-        self.requests.as_ref().is_some_and(|asks| asks.try_send(ask).is_ok())
+    fn request(&self, request: BackgroundRequest) -> bool {
+        self.requests.as_ref().is_some_and(|requests| requests.try_send(request).is_ok())
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
         (self.requests, self.state_writes, self.recordings) = (None, None, None);
-        if let Some((thread, left)) = self.thread.take()
-            && left.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
+        if let Some((thread, ended)) = self.thread.take()
+            && ended.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
         {
             // A panic has been reported by its own thread.
             let _ = thread.join();
@@ -210,13 +209,13 @@ impl Drop for Background {
 }
 
 struct EventSender {
-    report: SyncSender<BackgroundEvent>,
+    events: SyncSender<BackgroundEvent>,
     wake: Arc<EventFd>,
 }
 
 impl EventSender {
-    fn send(&self, outcome: BackgroundEvent) {
-        match self.report.try_send(outcome) {
+    fn send(&self, event: BackgroundEvent) {
+        match self.events.try_send(event) {
             // Nobody has fetched sixteen outcomes: the session is gone or will time the dial out.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
@@ -225,21 +224,21 @@ impl EventSender {
 }
 
 async fn run(
-    mut asked: mpsc::Receiver<BackgroundRequest>,
-    reporter: &EventSender,
+    mut requests: mpsc::Receiver<BackgroundRequest>,
+    events: &EventSender,
     credential: Option<&Credential>,
 ) {
-    let mut next = asked.recv().await;
-    while let Some(ask) = next {
-        next = match ask {
-            BackgroundRequest::Cancel => asked.recv().await,
+    let mut next = requests.recv().await;
+    while let Some(request) = next {
+        next = match request {
+            BackgroundRequest::Cancel => requests.recv().await,
             BackgroundRequest::Dial(dial) => tokio::select! {
-                result = connect::reach(&dial, credential) => {
-                    reporter.send(BackgroundEvent::Dialled { number: dial.number, result });
-                    asked.recv().await
+                result = connect::connect(&dial, credential) => {
+                    events.send(BackgroundEvent::Dialled { number: dial.number, result });
+                    requests.recv().await
                 }
                 // Whatever is asked meanwhile replaces what is under way.
-                ask = asked.recv() => ask,
+                request = requests.recv() => request,
             },
         };
     }

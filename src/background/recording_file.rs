@@ -24,7 +24,7 @@ pub const KEPT_FILES: usize = 10;
 pub const FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// How long a card may take to write.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
-const ENDING: &str = "jsonl";
+const EXTENSION: &str = "jsonl";
 
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +61,11 @@ pub struct EmergencyWriter(pub(super) mpsc::WeakSender<WriteJob>);
 impl EmergencyWriter {
     /// Has a `recording` written and waits for that at most for `limit`.
     pub fn write(&self, recording: RecordingWrite, limit: Duration) {
-        let (done, over) = sync_channel(0);
-        let order = WriteJob { recording, done: Some(done) };
-        if self.0.upgrade().is_some_and(|orders| orders.try_send(order).is_ok()) {
+        let (done, finished) = sync_channel(0);
+        let job = WriteJob { recording, done: Some(done) };
+        if self.0.upgrade().is_some_and(|jobs| jobs.try_send(job).is_ok()) {
             // It is over when the other end is gone, whatever came of it: nobody is left who could be told.
-            let _ = over.recv_timeout(limit);
+            let _ = finished.recv_timeout(limit);
         }
     }
 }
@@ -80,62 +80,62 @@ enum RecordingFile {
         bytes: u64,
     },
     /// It could not be written, which was told.
-    GivenUp,
+    Failed,
 }
 
 /// Writes what is asked for until nobody can ask any more, and what was asked for until then.
-pub(super) async fn run(mut asked: mpsc::Receiver<WriteJob>, reporter: &EventSender) {
-    let tape = Arc::new(Mutex::new(RecordingFile::default()));
-    while let Some(WriteJob { recording, done: _done }) = asked.recv().await {
-        let (tape, place) = (Arc::clone(&tape), recording.place());
-        let write = tokio::task::spawn_blocking(move || put(recording, &tape));
-        let done = match timeout(WRITE_LIMIT, write).await {
-            Ok(written) => written.unwrap_or_else(|error| Err(io::Error::other(error))),
+pub(super) async fn run(mut jobs: mpsc::Receiver<WriteJob>, events: &EventSender) {
+    let current = Arc::new(Mutex::new(RecordingFile::default()));
+    while let Some(WriteJob { recording, done: _done }) = jobs.recv().await {
+        let (current, path) = (Arc::clone(&current), recording.path());
+        let task = tokio::task::spawn_blocking(move || write(recording, &current));
+        let result = match timeout(WRITE_LIMIT, task).await {
+            Ok(result) => result.unwrap_or_else(|error| Err(io::Error::other(error))),
             Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "the storage does not answer")),
         };
-        match done {
-            Ok(Some(file)) => reporter.send(BackgroundEvent::Recorded(file)),
+        match result {
+            Ok(Some(file)) => events.send(BackgroundEvent::Recorded(file)),
             Ok(None) => {}
-            Err(why) => reporter.send(BackgroundEvent::NotRecorded(format!(
+            Err(why) => events.send(BackgroundEvent::NotRecorded(format!(
                 "{}: no recording can be written ({why}): see that the disk has room and the folder is \
                  mynah's to write to",
-                place.display()
+                path.display()
             ))),
         }
     }
 }
 
 impl RecordingWrite {
-    fn place(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         match self {
-            Self::Whole { folder: place, .. } | Self::Append { file: place, .. } => place.clone(),
+            Self::Whole { folder: path, .. } | Self::Append { file: path, .. } => path.clone(),
         }
     }
 }
 
 /// Writes, and names the file where it is a new one.
-fn put(recording: RecordingWrite, tape: &Mutex<RecordingFile>) -> io::Result<Option<PathBuf>> {
+fn write(recording: RecordingWrite, current: &Mutex<RecordingFile>) -> io::Result<Option<PathBuf>> {
     match recording {
-        RecordingWrite::Whole { folder, why, text } => whole(&folder, why, &text).map(Some),
+        RecordingWrite::Whole { folder, why, text } => write_whole(&folder, why, &text).map(Some),
         RecordingWrite::Append { file, first_line, begins, text } => {
-            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
-            let more = more(&mut tape, &file, &first_line, begins, &text);
-            if more.is_err() {
-                *tape = RecordingFile::GivenUp;
+            let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+            let result = append(&mut current, &file, &first_line, begins, &text);
+            if result.is_err() {
+                *current = RecordingFile::Failed;
             }
-            more.map(|begun| begun.then_some(file))
+            result.map(|is_first| is_first.then_some(file))
         }
     }
 }
 
-fn whole(folder: &Path, why: &str, text: &[u8]) -> io::Result<PathBuf> {
+fn write_whole(folder: &Path, why: &str, text: &[u8]) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");
-    let file = folder.join(format!("{time}-{why}.{ENDING}"));
+    let file = folder.join(format!("{time}-{why}.{EXTENSION}"));
     let new = file.with_extension("new");
-    let mut writing = create(&new)?;
-    writing.write_all(text)?;
-    writing.sync_all()?;
+    let mut temporary = create_private(&new)?;
+    temporary.write_all(text)?;
+    temporary.sync_all()?;
     fs::rename(&new, &file)?;
     File::open(folder)?.sync_all()?;
     prune(folder, &file)?;
@@ -147,7 +147,7 @@ fn prune(folder: &Path, written: &Path) -> io::Result<()> {
     let mut others = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == ENDING) && path != written {
+        if path.extension().is_some_and(|extension| extension == EXTENSION) && path != written {
             others.push(path);
         }
     }
@@ -159,49 +159,49 @@ fn prune(folder: &Path, written: &Path) -> io::Result<()> {
 }
 
 /// Goes on, and tells whether the very first file was begun with it.
-fn more(
-    tape: &mut RecordingFile,
+fn append(
+    current: &mut RecordingFile,
     path: &Path,
     first_line: &[u8],
     begins: Option<usize>,
     text: &[u8],
 ) -> io::Result<bool> {
-    match (std::mem::take(tape), begins.and_then(|at| text.split_at_checked(at))) {
-        (RecordingFile::GivenUp, _) => *tape = RecordingFile::GivenUp,
+    match (std::mem::take(current), begins.and_then(|at| text.split_at_checked(at))) {
+        (RecordingFile::Failed, _) => *current = RecordingFile::Failed,
         (RecordingFile::New, _) => {
-            *tape = begin(path, first_line, text)?;
+            *current = start_file(path, first_line, text)?;
             return Ok(true);
         }
-        (RecordingFile::Open { mut file, bytes }, Some((end, beginning))) if bytes >= FILE_BYTES => {
-            file.write_all(end)?;
-            *tape = begin(path, first_line, beginning)?;
+        (RecordingFile::Open { mut file, bytes }, Some((tail, head))) if bytes >= FILE_BYTES => {
+            file.write_all(tail)?;
+            *current = start_file(path, first_line, head)?;
         }
         (RecordingFile::Open { mut file, bytes }, _) => {
             file.write_all(text)?;
-            *tape = RecordingFile::Open { file, bytes: bytes + text.len() as u64 };
+            *current = RecordingFile::Open { file, bytes: bytes + text.len() as u64 };
         }
     }
     Ok(false)
 }
 
 /// Begins a file. What was there before stays, under another name.
-fn begin(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<RecordingFile> {
+fn start_file(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<RecordingFile> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut before = path.as_os_str().to_owned();
-    before.push(".1");
-    match fs::rename(path, before) {
+    let mut previous = path.as_os_str().to_owned();
+    previous.push(".1");
+    match fs::rename(path, previous) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut file = create(path)?;
+    let mut file = create_private(path)?;
     file.write_all(first_line)?;
     file.write_all(text)?;
     Ok(RecordingFile::Open { file, bytes: (first_line.len() + text.len()) as u64 })
 }
 
 /// What happens in a room is nobody else's to read.
-fn create(path: &Path) -> io::Result<File> {
+fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }

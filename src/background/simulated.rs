@@ -16,10 +16,10 @@ use crate::sys::EventFd;
 
 /// Whoever does the errands.
 pub struct SimulatedBackground {
-    asked: mpsc::Receiver<BackgroundRequest>,
-    memo: watch::Receiver<Option<StateWrite>>,
+    requests: mpsc::Receiver<BackgroundRequest>,
+    state_writes: watch::Receiver<Option<StateWrite>>,
     recordings: mpsc::Receiver<WriteJob>,
-    reporter: EventSender,
+    sender: EventSender,
 }
 
 impl Background {
@@ -28,28 +28,27 @@ impl Background {
     /// # Errors
     /// When the kernel gives no descriptor.
     pub fn simulated() -> io::Result<(Self, SimulatedBackground)> {
-        let (asks, asked) = mpsc::channel(REQUESTS);
-        let (memos, memo) = watch::channel(None);
-        let (to_record, recordings) = mpsc::channel(RECORDINGS);
-        let (report, outcomes) = sync_channel(REQUESTS);
-        let bell = Arc::new(EventFd::new()?);
-        let hand = SimulatedBackground {
-            asked,
-            memo,
-            recordings,
-            reporter: EventSender { report, wake: Arc::clone(&bell) },
+        let (requests, request_rx) = mpsc::channel(REQUESTS);
+        let (state_writes, state_write_rx) = watch::channel(None);
+        let (recordings, recording_rx) = mpsc::channel(RECORDINGS);
+        let (event_tx, events) = sync_channel(REQUESTS);
+        let wake = Arc::new(EventFd::new()?);
+        let simulated = SimulatedBackground {
+            requests: request_rx,
+            state_writes: state_write_rx,
+            recordings: recording_rx,
+            sender: EventSender { events: event_tx, wake: Arc::clone(&wake) },
         };
-        let (asks, memos, recordings) = (Some(asks), Some(memos), Some(to_record));
-        let errands = Self {
-            requests: asks,
-            state_writes: memos,
-            recordings,
-            events: outcomes,
-            wake: bell,
+        let background = Self {
+            requests: Some(requests),
+            state_writes: Some(state_writes),
+            recordings: Some(recordings),
+            events,
+            wake,
             heartbeat: Arc::default(),
             thread: None,
         };
-        Ok((errands, hand))
+        Ok((background, simulated))
     }
 }
 
@@ -59,8 +58,8 @@ impl SimulatedBackground {
     pub fn next_request(&mut self) -> Option<Option<ConnectRequest>> {
         let mut latest = None;
         // Whatever is asked later replaces what was asked before.
-        while let Ok(ask) = self.asked.try_recv() {
-            latest = Some(match ask {
+        while let Ok(request) = self.requests.try_recv() {
+            latest = Some(match request {
                 BackgroundRequest::Dial(dial) => Some(dial),
                 BackgroundRequest::Cancel => None,
             });
@@ -70,17 +69,17 @@ impl SimulatedBackground {
 
     /// Takes the latest memo, unless it was taken before.
     pub fn next_state_write(&mut self) -> Option<StateWrite> {
-        let news = self.memo.has_changed().unwrap_or(false);
-        news.then(|| self.memo.borrow_and_update().clone()).flatten()
+        let is_new = self.state_writes.has_changed().unwrap_or(false);
+        is_new.then(|| self.state_writes.borrow_and_update().clone()).flatten()
     }
 
     /// Takes the next recording that is to be written.
     pub fn next_recording(&mut self) -> Option<RecordingWrite> {
-        self.recordings.try_recv().ok().map(|order| order.recording)
+        self.recordings.try_recv().ok().map(|job| job.recording)
     }
 
     /// Reports how an errand ended.
-    pub fn report(&self, outcome: BackgroundEvent) {
-        self.reporter.send(outcome);
+    pub fn report(&self, event: BackgroundEvent) {
+        self.sender.send(event);
     }
 }

@@ -18,7 +18,7 @@ use super::{BackgroundEvent, EventSender};
 pub const RESET_MARK: &str = "factory-reset";
 
 /// How long a card may take to keep a memo.
-const KEEP_LIMIT: Duration = Duration::from_secs(10);
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is to be found at the next start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +31,18 @@ pub enum StateWrite {
 
 /// Keeps the latest memo until nobody can hand in any more, and that one too.
 pub(super) async fn run(
-    mut memos: watch::Receiver<Option<StateWrite>>,
+    mut writes: watch::Receiver<Option<StateWrite>>,
     file: Option<PathBuf>,
-    reporter: &EventSender,
+    events: &EventSender,
 ) {
     let Some(file) = file else { return };
     // A memo that nobody has seen comes before the news that there are no more.
-    while memos.changed().await.is_ok() {
-        let memo = memos.borrow_and_update().clone();
-        if let Some(memo) = memo
-            && let Err(why) = put(memo, file.clone()).await
+    while writes.changed().await.is_ok() {
+        let write = writes.borrow_and_update().clone();
+        if let Some(write) = write
+            && let Err(why) = apply(write, file.clone()).await
         {
-            reporter.send(BackgroundEvent::StateNotSaved(format!(
+            events.send(BackgroundEvent::StateNotSaved(format!(
                 "{}: cannot be written ({why}): what is set now is forgotten at the next start",
                 file.display()
             )));
@@ -50,13 +50,13 @@ pub(super) async fn run(
     }
 }
 
-async fn put(memo: StateWrite, file: PathBuf) -> io::Result<()> {
-    let write = tokio::task::spawn_blocking(move || match memo {
+async fn apply(write: StateWrite, file: PathBuf) -> io::Result<()> {
+    let task = tokio::task::spawn_blocking(move || match write {
         StateWrite::Save(text) => replace(&file, &text),
-        StateWrite::Delete => forget(&file),
+        StateWrite::Delete => delete(&file),
     });
-    match timeout(KEEP_LIMIT, write).await {
-        Ok(written) => written?,
+    match timeout(WRITE_LIMIT, task).await {
+        Ok(result) => result?,
         Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "the storage does not answer")),
     }
 }
@@ -65,14 +65,14 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     let new = file.with_extension("new");
-    let mut writing = File::create(&new)?;
-    writing.write_all(text.as_bytes())?;
-    writing.sync_all()?;
+    let mut temporary = File::create(&new)?;
+    temporary.write_all(text.as_bytes())?;
+    temporary.sync_all()?;
     fs::rename(&new, file)?;
     File::open(folder)?.sync_all()
 }
 
-fn forget(file: &Path) -> io::Result<()> {
+fn delete(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

@@ -45,11 +45,15 @@ impl EventError {
 }
 
 /// Refuses the first key of `object` that is not in `known`; `within` is its path, empty at the top.
-pub(super) fn only(object: &Map<String, Value>, within: &str, known: &[&str]) -> Result<(), EventError> {
-    match object.keys().find(|key| !known.contains(&key.as_str())) {
+pub(super) fn reject_unknown_keys(
+    object: &Map<String, Value>,
+    parent: &str,
+    allowed: &[&str],
+) -> Result<(), EventError> {
+    match object.keys().find(|key| !allowed.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
-            let param = path(within, key);
+            let param = path(parent, key);
             let message = format!("'{param}' is not a parameter here.");
             Err(EventError::new("unknown_parameter", Some(&param), message))
         }
@@ -57,17 +61,17 @@ pub(super) fn only(object: &Map<String, Value>, within: &str, known: &[&str]) ->
 }
 
 /// The text at `key`, which must be there.
-pub(super) fn text<'a>(
+pub(super) fn require_text<'a>(
     object: &'a Map<String, Value>,
-    within: &str,
+    parent: &str,
     key: &str,
 ) -> Result<&'a str, EventError> {
-    let param = path(within, key);
+    let param = path(parent, key);
     let value = object.get(key).ok_or_else(|| EventError::missing(&param))?;
     value.as_str().ok_or_else(|| EventError::value(&param, "This must be a string."))
 }
 
 /// `key` as an error names it: `session.voice.name`.
-pub(super) fn path(within: &str, key: &str) -> String {
-    if within.is_empty() { key.to_owned() } else { format!("{within}.{key}") }
+pub(super) fn path(parent: &str, key: &str) -> String {
+    if parent.is_empty() { key.to_owned() } else { format!("{parent}.{key}") }
 }

@@ -8,7 +8,7 @@ use super::items::text_of;
 use serde_json::Value;
 
 /// Items kept; the oldest is forgotten.
-const CAPACITY: usize = 256;
+const ITEMS_MAX: usize = 256;
 
 /// One item of the conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,17 +37,17 @@ impl ItemHistory {
 
     /// The id of the newest item, which is the `previous_item_id` of the next.
     pub(super) fn last_id(&self) -> Option<&str> {
-        self.living().last().map(|item| item.id.as_str())
+        self.existing().last().map(|item| item.id.as_str())
     }
 
     /// The newest item that asks for an answer.
-    pub(super) fn last_heard(&self) -> Option<&Item> {
-        self.living().rfind(|item| item.role == "user" || item.role == "function_call_output")
+    pub(super) fn last_input(&self) -> Option<&Item> {
+        self.existing().rfind(|item| item.role == "user" || item.role == "function_call_output")
     }
 
     /// The newest words that a client wrote down, its own or the assistant's.
-    pub(super) fn last_written(&self) -> Option<&str> {
-        let messages = self.living().filter(|item| matches!(item.role.as_str(), "user" | "assistant"));
+    pub(super) fn last_text(&self) -> Option<&str> {
+        let messages = self.existing().filter(|item| matches!(item.role.as_str(), "user" | "assistant"));
         messages.rev().find_map(|item| text_of(&item.body))
     }
 
@@ -62,7 +62,7 @@ impl ItemHistory {
         if self.find(&id).is_ok() {
             return Err(EventError::value("item.id", format!("There is already an item '{id}'.")));
         }
-        let place = match after {
+        let index = match after {
             None => self.items.len(),
             Some("root") => 0,
             Some(after) => {
@@ -73,16 +73,16 @@ impl ItemHistory {
             }
         };
         let role = body["role"].as_str().or(body["type"].as_str()).unwrap_or_default().to_owned();
-        self.items.insert(place, Item { id, role, audio_ms, heard_ms: None, deleted: false, body });
-        if self.items.len() > CAPACITY {
+        self.items.insert(index, Item { id, role, audio_ms, heard_ms: None, deleted: false, body });
+        if self.items.len() > ITEMS_MAX {
             self.items.remove(0);
         }
         Ok(())
     }
 
     pub(super) fn find(&mut self, id: &str) -> Result<&mut Item, EventError> {
-        let found = self.items.iter_mut().find(|item| item.id == id && !item.deleted);
-        found.ok_or_else(|| EventError::value("item_id", format!("There is no item '{id}'.")))
+        let item = self.items.iter_mut().find(|item| item.id == id && !item.deleted);
+        item.ok_or_else(|| EventError::value("item_id", format!("There is no item '{id}'.")))
     }
 
     /// Cuts an assistant's audio at `audio_end_ms`, once, as protocol §10 allows.
@@ -100,30 +100,30 @@ impl ItemHistory {
         if content_index != 0 {
             return Err(EventError::value("content_index", "There is only one content part, 0."));
         }
-        let left_ms = item.heard_ms.unwrap_or(item.audio_ms);
+        let remaining_ms = item.heard_ms.unwrap_or(item.audio_ms);
         let end_ms = match u32::try_from(audio_end_ms) {
             Ok(0) => {
                 return Err(EventError::value("audio_end_ms", "Nothing would be left; delete the item."));
             }
-            Ok(end_ms) if end_ms <= left_ms && item.heard_ms.is_none() => end_ms,
+            Ok(end_ms) if end_ms <= remaining_ms && item.heard_ms.is_none() => end_ms,
             Ok(_) | Err(_) => {
                 let message =
-                    format!("Audio content of {left_ms} ms is already shorter than {audio_end_ms} ms.");
+                    format!("Audio content of {remaining_ms} ms is already shorter than {audio_end_ms} ms.");
                 return Err(EventError::value("audio_end_ms", message));
             }
         };
-        item.cut(end_ms);
+        item.truncate(end_ms);
         Ok(())
     }
 
-    fn living(&self) -> impl DoubleEndedIterator<Item = &Item> {
+    fn existing(&self) -> impl DoubleEndedIterator<Item = &Item> {
         self.items.iter().filter(|item| !item.deleted)
     }
 }
 
 impl Item {
     /// Takes the words away with the audio: nobody knows which were heard.
-    pub(super) fn cut(&mut self, heard_ms: u32) {
+    pub(super) fn truncate(&mut self, heard_ms: u32) {
         self.heard_ms = Some(heard_ms);
         if let Some(transcript) = self.body.pointer_mut("/content/0/transcript") {
             *transcript = Value::Null;

@@ -1,7 +1,7 @@
 //! Ids that look like the service's: a prefix and base62, the same for the same seed. Nothing here is secret.
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const LENGTH: usize = 18;
+const ID_CHARS: usize = 18;
 
 /// A source of ids.
 #[derive(Debug)]
@@ -16,21 +16,21 @@ impl Ids {
 
     /// The next id, such as `item_` and 18 letters or digits.
     pub(super) fn next(&mut self, prefix: &str) -> String {
-        let mut id = String::with_capacity(prefix.len() + 1 + LENGTH);
+        let mut id = String::with_capacity(prefix.len() + 1 + ID_CHARS);
         id.push_str(prefix);
         id.push('_');
-        for _ in 0..LENGTH {
-            id.push(char::from(BASE62[(self.number() % 62) as usize]));
+        for _ in 0..ID_CHARS {
+            id.push(char::from(BASE62[(self.next_random() % 62) as usize]));
         }
         id
     }
 
     /// SplitMix64: every seed, zero too, gives a good sequence.
-    fn number(&mut self) -> u64 {
+    fn next_random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        let mut mix = self.state;
+        mix = (mix ^ (mix >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mix = (mix ^ (mix >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mix ^ (mix >> 31)
     }
 }

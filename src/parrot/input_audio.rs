@@ -1,33 +1,33 @@
 //! The parrot's input side: the audio buffer's events, the beginning and end of a user turn, and barge-in.
 
-use super::dsp::{PER_MS, decoded, halved, trimmed};
+use super::dsp::{SAMPLES_PER_MS, decode_pcm16, halve, trim};
 use super::error::EventError;
-use super::input_buffer::{LONGEST_PAUSE, LONGEST_TURN};
+use super::input_buffer::{PAUSE_SAMPLES_MAX, TURN_SAMPLES_MAX};
 use super::response_stream::ResponseEnd;
 use super::session::VadSettings;
-use super::turn_detector::{DetectorThresholds, FRAME, SpeechChange};
-use super::{DELAYED_EVENTS, Parrot, UserTurn};
+use super::turn_detector::{DetectorThresholds, FRAME_SAMPLES, SpeechChange};
+use super::{DELAYED_MAX, Parrot, UserTurn};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Less than this cannot be committed, in milliseconds.
-const SHORTEST_COMMIT_MS: usize = 100;
+const COMMIT_MS_MIN: usize = 100;
 /// While the reply plays and echo cancellation is on, an onset lasts at least this long, in milliseconds…
-const ONSET_OVER_REPLY_MS: u32 = 150;
+const REPLY_ONSET_MS_MIN: u32 = 150;
 /// …and is at least half as loud as the reply: 6 dB under it.
-const UNDER_REPLY_DB: f32 = 6.0;
+const BELOW_REPLY_DB: f32 = 6.0;
 /// A turn detector that is told no speech duration, or a very long one, in milliseconds.
-const LONGEST_ONSET_MS: u32 = 1000;
+const ONSET_MS_MAX: u32 = 1000;
 /// The transcription of a user turn comes this long after the first delta of the reply.
-const TRANSCRIPTION_LAG: Duration = Duration::from_millis(20);
+const TRANSCRIPTION_DELAY: Duration = Duration::from_millis(20);
 
 impl Parrot {
     /// `input_audio_buffer.append`.
     pub(super) fn append(&mut self, audio: &str) -> Result<(), EventError> {
-        let samples = decoded(audio).map_err(|message| EventError::value("audio", message))?;
-        for chunk in samples.chunks(FRAME) {
-            let is_paused = self.detection.is_some() && !self.detector.is_hearing_speech();
-            self.input.write(chunk, if is_paused { LONGEST_PAUSE } else { LONGEST_TURN });
+        let samples = decode_pcm16(audio).map_err(|message| EventError::value("audio", message))?;
+        for chunk in samples.chunks(FRAME_SAMPLES) {
+            let is_paused = self.detection.is_some() && !self.detector.in_speech();
+            self.input.write(chunk, if is_paused { PAUSE_SAMPLES_MAX } else { TURN_SAMPLES_MAX });
             self.detect_turns();
         }
         Ok(())
@@ -35,14 +35,14 @@ impl Parrot {
 
     /// `input_audio_buffer.commit`: everything held becomes a user item. It starts no response.
     pub(super) fn commit(&mut self) -> Result<(), EventError> {
-        if self.input.len() < SHORTEST_COMMIT_MS * PER_MS {
-            let held_ms = self.input.len() / PER_MS;
-            let message = format!("{held_ms} ms of audio is too little: at least {SHORTEST_COMMIT_MS} ms.");
+        if self.input.len() < COMMIT_MS_MIN * SAMPLES_PER_MS {
+            let held_ms = self.input.len() / SAMPLES_PER_MS;
+            let message = format!("{held_ms} ms of audio is too little: at least {COMMIT_MS_MIN} ms.");
             return Err(EventError::new("input_audio_buffer_commit_empty", None, message));
         }
-        let (from, to) = (self.input.begins(), self.input.written());
+        let (from, to) = (self.input.start(), self.input.end());
         let item_id = self.turn.take().map_or_else(|| self.ids.next("item"), |turn| turn.item_id);
-        self.forget_turn();
+        self.reset_turn();
         self.add_user_item(item_id, from, to);
         Ok(())
     }
@@ -50,54 +50,54 @@ impl Parrot {
     /// `input_audio_buffer.clear`.
     pub(super) fn clear(&mut self) {
         self.input.clear();
-        self.forget_turn();
+        self.reset_turn();
         self.send(("input_audio_buffer.cleared", json!({})));
     }
 
-    fn forget_turn(&mut self) {
+    fn reset_turn(&mut self) {
         self.turn = None;
         self.detector.reset();
-        self.analysed = self.input.written();
+        self.analysed = self.input.end();
     }
 
     /// Judges every whole frame that is new.
     fn detect_turns(&mut self) {
         let Some(detection) = self.detection else {
-            self.analysed = self.input.written();
+            self.analysed = self.input.end();
             return;
         };
-        while self.input.written() - self.analysed >= FRAME as u64 {
-            let mut frame = [0; FRAME];
+        while self.input.end() - self.analysed >= FRAME_SAMPLES as u64 {
+            let mut frame = [0; FRAME_SAMPLES];
             self.input.copy(self.analysed, &mut frame);
-            let demand = self.thresholds(detection);
-            let change = self.detector.push(&frame, self.analysed, demand);
-            self.analysed += FRAME as u64;
+            let thresholds = self.thresholds(detection);
+            let change = self.detector.push(&frame, self.analysed, thresholds);
+            self.analysed += FRAME_SAMPLES as u64;
             match change {
-                SpeechChange::Nothing => {}
-                SpeechChange::Began(first_loud) => self.begin_turn(detection, first_loud),
+                SpeechChange::None => {}
+                SpeechChange::Started(first_loud) => self.start_turn(detection, first_loud),
                 SpeechChange::Ended => self.end_turn(detection),
             }
         }
     }
 
     fn thresholds(&self, detection: VadSettings) -> DetectorThresholds {
-        let onset_ms = detection.speech_duration_ms.min(LONGEST_ONSET_MS);
+        let onset_ms = detection.speech_duration_ms.min(ONSET_MS_MAX);
         let silence_ms = detection.silence_duration_ms;
         match self.playback.level_db(self.now).filter(|_| self.settings.cancels_echo()) {
-            None => DetectorThresholds { onset_ms, silence_ms, at_least_db: f32::NEG_INFINITY },
+            None => DetectorThresholds { onset_ms, silence_ms, min_level_db: f32::NEG_INFINITY },
             Some(level_db) => DetectorThresholds {
-                onset_ms: onset_ms.max(ONSET_OVER_REPLY_MS),
+                onset_ms: onset_ms.max(REPLY_ONSET_MS_MIN),
                 silence_ms,
-                at_least_db: level_db - UNDER_REPLY_DB,
+                min_level_db: level_db - BELOW_REPLY_DB,
             },
         }
     }
 
-    fn begin_turn(&mut self, detection: VadSettings, first_loud: u64) {
-        let padding = u64::from(detection.prefix_padding_ms) * PER_MS as u64;
-        let from = first_loud.saturating_sub(padding).max(self.input.begins());
+    fn start_turn(&mut self, detection: VadSettings, first_loud: u64) {
+        let padding = u64::from(detection.prefix_padding_ms) * SAMPLES_PER_MS as u64;
+        let from = first_loud.saturating_sub(padding).max(self.input.start());
         let item_id = self.ids.next("item");
-        let body = json!({"audio_start_ms": from / PER_MS as u64, "item_id": item_id});
+        let body = json!({"audio_start_ms": from / SAMPLES_PER_MS as u64, "item_id": item_id});
         self.turn = Some(UserTurn { item_id, from });
         self.send(("input_audio_buffer.speech_started", body));
         if detection.interrupt_response {
@@ -109,7 +109,7 @@ impl Parrot {
     fn interrupt(&mut self, auto_truncate: bool) {
         let played = self.playback.stop(self.now);
         if let Some(mut reply) = self.reply.take() {
-            if reply.has_begun() {
+            if reply.has_started() {
                 for _ in 0..self.config.late_deltas {
                     self.send_audio(&mut reply);
                 }
@@ -121,7 +121,7 @@ impl Parrot {
         if let Ok(item) = self.items.find(&item_id)
             && item.heard_ms.is_none()
         {
-            item.cut(heard_ms);
+            item.truncate(heard_ms);
             let body = json!({"item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms});
             self.send(("conversation.item.truncated", body));
         }
@@ -130,21 +130,21 @@ impl Parrot {
     fn end_turn(&mut self, detection: VadSettings) {
         let Some(UserTurn { item_id, from }) = self.turn.take() else { return };
         let to = self.analysed;
-        let body = json!({"audio_end_ms": to / PER_MS as u64, "item_id": item_id});
+        let body = json!({"audio_end_ms": to / SAMPLES_PER_MS as u64, "item_id": item_id});
         self.send(("input_audio_buffer.speech_stopped", body));
         self.add_user_item(item_id, from, to);
         if detection.create_response
-            && let Err(refusal) = self.create_response(None)
+            && let Err(error) = self.create_response(None)
         {
-            self.send(("error", refusal.body(None)));
+            self.send(("error", error.body(None)));
         }
     }
 
     /// Makes the audio from `from` up to `to` a user item, in the order of protocol §9.2.
     fn add_user_item(&mut self, item_id: String, from: u64, to: u64) {
         let audio = self.input.take(from, to);
-        let audio_ms = u32::try_from(audio.len() / PER_MS).unwrap_or(u32::MAX);
-        let speech = halved(trimmed(&audio));
+        let audio_ms = u32::try_from(audio.len() / SAMPLES_PER_MS).unwrap_or(u32::MAX);
+        let speech = halve(trim(&audio));
         let transcript = format!("({} of speech)", seconds(speech.len()));
         let previous = self.items.last_id().map(str::to_owned);
         let body = json!({"previous_item_id": previous, "item_id": item_id});
@@ -159,28 +159,28 @@ impl Parrot {
             "id": item_id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user",
             "content": [{"type": "input_audio", "transcript": Value::Null}],
         });
-        let announced = json!({"previous_item_id": previous, "item": item});
+        let created = json!({"previous_item_id": previous, "item": item});
         if self.config.cascaded {
             self.send(completed);
-            self.send(("conversation.item.created", announced));
+            self.send(("conversation.item.created", created));
         } else {
-            self.send(("conversation.item.created", announced.clone()));
-            self.send(("conversation.item.done", announced));
+            self.send(("conversation.item.created", created.clone()));
+            self.send(("conversation.item.done", created));
             if self.settings.transcribes() {
                 let delta = "conversation.item.input_audio_transcription.delta";
-                let due = self.now + self.config.think + TRANSCRIPTION_LAG;
+                let due = self.now + self.config.think + TRANSCRIPTION_DELAY;
                 self.delayed.push_back((due, vec![(delta, transcription("delta", &transcript)), completed]));
-                self.delayed.truncate(DELAYED_EVENTS);
+                self.delayed.truncate(DELAYED_MAX);
             }
         }
         // The id is fresh, so the memory takes it.
         let _ = self.items.insert(item, audio_ms, None);
-        self.heard = Some((item_id, speech));
+        self.last_speech = Some((item_id, speech));
     }
 }
 
 /// A length of audio as the parrot says it: `1.4 s`.
 pub(super) fn seconds(samples: usize) -> String {
-    let tenths = samples.div_ceil(100 * PER_MS);
+    let tenths = samples.div_ceil(100 * SAMPLES_PER_MS);
     format!("{}.{} s", tenths / 10, tenths % 10)
 }

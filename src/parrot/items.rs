@@ -1,48 +1,48 @@
 //! The client's own events about items of the conversation: create, retrieve, truncate, delete (protocol §6.1).
 
 use super::Parrot;
-use super::dsp::{PER_MS, decoded, halved, trimmed};
-use super::error::{EventError, text};
+use super::dsp::{SAMPLES_PER_MS, decode_pcm16, halve, trim};
+use super::error::{EventError, require_text};
 use super::schema::{Fields, Schema};
 use Schema::{Anything, Flag, OneOf, OrNull, Text, Typed};
 use serde_json::{Map, Value, json};
 
 /// An item's text kept at most, in bytes of JSON.
-const LONGEST_ITEM: usize = 64 * 1024;
+const ITEM_BYTES_MAX: usize = 64 * 1024;
 
 impl Parrot {
     /// `conversation.item.create`. Audio in it is heard like audio that was said.
     pub(super) fn create_item(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
         let given = event.get("item").ok_or_else(|| EventError::missing("item"))?;
-        let mut item = checked(given, "item")?;
+        let mut item = check_item(given, "item")?;
         if item["id"].as_str().is_none_or(str::is_empty) {
             item["id"] = json!(self.ids.next("item"));
         }
         let audio = audio_of(given)?;
         let after = match event.get("previous_item_id") {
             None | Some(Value::Null) => None,
-            Some(_) => Some(text(event, "", "previous_item_id")?),
+            Some(_) => Some(require_text(event, "", "previous_item_id")?),
         };
         let previous = match after {
             None => self.items.last_id(),
             Some("root") => None,
             Some(after) => Some(after),
         };
-        let announced = json!({"previous_item_id": previous, "item": item});
-        if announced.to_string().len() > LONGEST_ITEM {
+        let created = json!({"previous_item_id": previous, "item": item});
+        if created.to_string().len() > ITEM_BYTES_MAX {
             return Err(EventError::value(
                 "item",
-                format!("An item is at most {LONGEST_ITEM} bytes without its audio."),
+                format!("An item is at most {ITEM_BYTES_MAX} bytes without its audio."),
             ));
         }
         let audio_ms =
-            audio.as_ref().map_or(0, |audio| u32::try_from(audio.len() / PER_MS).unwrap_or(u32::MAX));
+            audio.as_ref().map_or(0, |audio| u32::try_from(audio.len() / SAMPLES_PER_MS).unwrap_or(u32::MAX));
         let id = item["id"].as_str().unwrap_or_default().to_owned();
         self.items.insert(item, audio_ms, after)?;
         if let Some(audio) = audio {
-            self.heard = Some((id, halved(trimmed(&audio))));
+            self.last_speech = Some((id, halve(trim(&audio))));
         }
-        self.send(("conversation.item.created", announced));
+        self.send(("conversation.item.created", created));
         Ok(())
     }
 
@@ -59,7 +59,7 @@ impl Parrot {
             let value = event.get(key).ok_or_else(|| EventError::missing(key))?;
             value.as_u64().ok_or_else(|| EventError::value(key, "This must be a whole number, not negative."))
         };
-        let id = text(event, "", "item_id")?;
+        let id = require_text(event, "", "item_id")?;
         let (content_index, audio_end_ms) = (whole("content_index")?, whole("audio_end_ms")?);
         self.items.truncate(id, content_index, audio_end_ms)?;
         self.playback.drop_item(id, self.now);
@@ -78,7 +78,7 @@ impl Parrot {
 }
 
 /// The item as the service shows it, from what a client gives it; `param` is its path.
-pub(super) fn checked(given: &Value, param: &str) -> Result<Value, EventError> {
+pub(super) fn check_item(given: &Value, param: &str) -> Result<Value, EventError> {
     ITEM.check(given, param)?;
     let mut item = given.clone();
     item["object"] = json!("realtime.item");
@@ -116,7 +116,7 @@ pub(super) fn text_of(item: &Value) -> Option<&str> {
 fn audio_of(item: &Value) -> Result<Option<Vec<i16>>, EventError> {
     let mut content = item["content"].as_array().into_iter().flatten();
     let Some(audio) = content.find_map(|part| part["audio"].as_str()) else { return Ok(None) };
-    decoded(audio).map(Some).map_err(|message| EventError::value("item.content.audio", message))
+    decode_pcm16(audio).map(Some).map_err(|message| EventError::value("item.content.audio", message))
 }
 
 fn not_an_array(param: &str) -> EventError {
@@ -124,7 +124,7 @@ fn not_an_array(param: &str) -> EventError {
 }
 
 /// The keys of an item: its own required ones, then those that every item may have.
-macro_rules! own_item {
+macro_rules! item_keys {
     ($($required:expr),*) => {
         &[$($required,)* ("id", OrNull(&Text)), ("object", Text), ("status", OrNull(&OneOf(STATUSES)))]
     };
@@ -133,10 +133,10 @@ macro_rules! own_item {
 const STATUSES: &[&str] = &["completed", "incomplete", "in_progress"];
 
 const ITEM: Schema = Typed(&[
-    ("message", 2, own_item!(("role", OneOf(&["system", "user", "assistant"])), ("content", Anything))),
-    ("function_call", 3, own_item!(("name", Text), ("call_id", Text), ("arguments", Text))),
-    ("function_call_output", 2, own_item!(("call_id", Text), ("output", Text))),
-    ("mcp_approval_response", 2, own_item!(("approval_request_id", Text), ("approve", Flag))),
+    ("message", 2, item_keys!(("role", OneOf(&["system", "user", "assistant"])), ("content", Anything))),
+    ("function_call", 3, item_keys!(("name", Text), ("call_id", Text), ("arguments", Text))),
+    ("function_call_output", 2, item_keys!(("call_id", Text), ("output", Text))),
+    ("mcp_approval_response", 2, item_keys!(("approval_request_id", Text), ("approve", Flag))),
 ]);
 
 const SYSTEM_PART: Schema = Typed(&[("input_text", 1, TEXT)]);

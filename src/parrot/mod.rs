@@ -19,7 +19,7 @@ mod turn_detector;
 
 pub use history::Item;
 
-use error::{EventError, only, text};
+use error::{EventError, reject_unknown_keys, require_text};
 use history::ItemHistory;
 use ids::Ids;
 use input_buffer::InputBuffer;
@@ -32,9 +32,9 @@ use std::time::Duration;
 use turn_detector::SpeechDetector;
 
 /// Events said and not yet taken: a client that sends and never listens loses the newest.
-const OUTBOX: usize = 4096;
+const OUTBOX_EVENTS: usize = 4096;
 /// Transcriptions that wait for their time: beyond that the newest is never told.
-const DELAYED_EVENTS: usize = 64;
+const DELAYED_MAX: usize = 64;
 
 /// One session of the service.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Parrot {
     analysed: u64,
     turn: Option<UserTurn>,
     /// The newest user audio, ready to be repeated, and its item's id.
-    heard: Option<(String, Vec<i16>)>,
+    last_speech: Option<(String, Vec<i16>)>,
     items: ItemHistory,
     reply: Option<ResponseStream>,
     playback: PlaybackClock,
@@ -59,7 +59,7 @@ pub struct Parrot {
     delayed: VecDeque<(Duration, Vec<OutboundEvent>)>,
     now: Duration,
     /// When the session ends; `None` once it has.
-    ends: Option<Duration>,
+    ends_at: Option<Duration>,
 }
 
 /// How this service behaves where the real one may behave either way.
@@ -104,22 +104,22 @@ impl Parrot {
     ///
     /// All times are durations since one moment the caller chooses, such as the upgrade.
     #[must_use]
-    pub fn new(habits: ParrotConfig, seed: u64, now: Duration) -> Self {
+    pub fn new(config: ParrotConfig, seed: u64, now: Duration) -> Self {
         let mut ids = Ids::new(seed);
-        let model = if habits.cascaded { "parrot-cascaded" } else { "parrot-realtime" };
-        let terms = SessionSettings::new(&ids.next("sess"), model, habits.expires_at);
+        let model = if config.cascaded { "parrot-cascaded" } else { "parrot-realtime" };
+        let settings = SessionSettings::new(&ids.next("sess"), model, config.expires_at);
         let mut parrot = Self {
             conversation_id: ids.next("conv"),
-            detection: terms.turn_detection(),
-            ends: Some(now.saturating_add(habits.life)),
-            config: habits,
+            detection: settings.turn_detection(),
+            ends_at: Some(now.saturating_add(config.life)),
+            config,
             ids,
-            settings: terms,
+            settings,
             input: InputBuffer::default(),
             detector: SpeechDetector::new(),
             analysed: 0,
             turn: None,
-            heard: None,
+            last_speech: None,
             items: ItemHistory::default(),
             reply: None,
             playback: PlaybackClock::default(),
@@ -135,16 +135,16 @@ impl Parrot {
     /// Takes one client event, as its JSON text. A bad one is answered by an `error` event and by nothing else.
     pub fn receive(&mut self, text: &str, now: Duration) {
         self.now = self.now.max(now);
-        if self.ends.is_none() {
+        if self.ends_at.is_none() {
             return;
         }
-        let (event_id, heeded) = match serde_json::from_str::<Value>(text) {
+        let (event_id, result) = match serde_json::from_str::<Value>(text) {
             Ok(Value::Object(event)) => (event.get("event_id").cloned(), self.dispatch(&event)),
             Ok(_) => (None, Err(EventError::event("An event is a JSON object."))),
             Err(error) => (None, Err(EventError::event(format!("This is not JSON: {error}.")))),
         };
-        if let Err(refusal) = heeded {
-            self.send(("error", refusal.body(event_id.as_ref())));
+        if let Err(error) = result {
+            self.send(("error", error.body(event_id.as_ref())));
         }
     }
 
@@ -156,7 +156,7 @@ impl Parrot {
                 return Some(event);
             }
             let due = self.deadline().filter(|due| *due <= self.now)?;
-            if self.ends == Some(due) {
+            if self.ends_at == Some(due) {
                 self.end();
                 continue;
             }
@@ -170,17 +170,17 @@ impl Parrot {
     /// When the next server event is due, as far as is known; `None` when the session has ended.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        let waiting = (!self.outbox.is_empty()).then_some(self.now);
-        let aside = self.delayed.front().map(|(at, _)| *at);
+        let outbox = (!self.outbox.is_empty()).then_some(self.now);
+        let delayed = self.delayed.front().map(|(at, _)| *at);
         let reply = self.reply.as_ref().map(|reply| reply.due);
-        [waiting, aside, reply, self.ends].into_iter().flatten().min()
+        [outbox, delayed, reply, self.ends_at].into_iter().flatten().min()
     }
 
     /// Whether the session has lasted its time and everything has been said: the real service closes the connection
     /// then, with code 1001.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.ends.is_none() && self.outbox.is_empty()
+        self.ends_at.is_none() && self.outbox.is_empty()
     }
 
     /// The items of the conversation, oldest first: what was said, and how much of it was heard.
@@ -191,47 +191,48 @@ impl Parrot {
 
     /// Does what one client event asks, or changes nothing and says why.
     fn dispatch(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
-        let takes = |keys: &[&str]| only(event, "", &[&["type", "event_id"], keys].concat());
-        match text(event, "", "type")? {
+        let allow_keys =
+            |keys: &[&str]| reject_unknown_keys(event, "", &[&["type", "event_id"], keys].concat());
+        match require_text(event, "", "type")? {
             "session.update" => {
-                takes(&["session"])?;
+                allow_keys(&["session"])?;
                 self.update_session(event)
             }
             "input_audio_buffer.append" => {
-                takes(&["audio"])?;
-                self.append(text(event, "", "audio")?)
+                allow_keys(&["audio"])?;
+                self.append(require_text(event, "", "audio")?)
             }
             "input_audio_buffer.commit" => {
-                takes(&[])?;
+                allow_keys(&[])?;
                 self.commit()
             }
             "input_audio_buffer.clear" => {
-                takes(&[])?;
+                allow_keys(&[])?;
                 self.clear();
                 Ok(())
             }
             "conversation.item.create" => {
-                takes(&["item", "previous_item_id"])?;
+                allow_keys(&["item", "previous_item_id"])?;
                 self.create_item(event)
             }
             "conversation.item.retrieve" => {
-                takes(&["item_id"])?;
-                self.retrieve_item(text(event, "", "item_id")?)
+                allow_keys(&["item_id"])?;
+                self.retrieve_item(require_text(event, "", "item_id")?)
             }
             "conversation.item.truncate" => {
-                takes(&["item_id", "content_index", "audio_end_ms"])?;
+                allow_keys(&["item_id", "content_index", "audio_end_ms"])?;
                 self.truncate_item(event)
             }
             "conversation.item.delete" => {
-                takes(&["item_id"])?;
-                self.delete_item(text(event, "", "item_id")?)
+                allow_keys(&["item_id"])?;
+                self.delete_item(require_text(event, "", "item_id")?)
             }
             "response.create" => {
-                takes(&["response", "additional_instructions"])?;
-                self.create_response(event.get("response").filter(|asked| !asked.is_null()))
+                allow_keys(&["response", "additional_instructions"])?;
+                self.create_response(event.get("response").filter(|request| !request.is_null()))
             }
             "response.cancel" => {
-                takes(&["response_id"])?;
+                allow_keys(&["response_id"])?;
                 self.cancel_response(event.get("response_id").and_then(Value::as_str))
             }
             other if UNSUPPORTED.contains(&other) => {
@@ -243,7 +244,7 @@ impl Parrot {
 
     /// Says that the session has lasted its time, and nothing more.
     fn end(&mut self) {
-        (self.ends, self.reply) = (None, None);
+        (self.ends_at, self.reply) = (None, None);
         self.delayed.clear();
         let minutes = self.config.life.as_secs() / 60;
         let message = format!("This session has lasted its {minutes} minutes.");
@@ -264,7 +265,7 @@ impl Parrot {
 
     /// Puts one event into the outbox, type and id first as the real service writes them.
     fn send(&mut self, (kind, body): OutboundEvent) {
-        if self.outbox.len() >= OUTBOX {
+        if self.outbox.len() >= OUTBOX_EVENTS {
             return;
         }
         let body = body.to_string();

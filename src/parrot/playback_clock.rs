@@ -2,7 +2,7 @@
 //!
 //! It knows nothing better: nobody tells the service what was really played, except by truncation.
 
-use super::dsp::{PER_MS, power_db};
+use super::dsp::{SAMPLES_PER_MS, power_db};
 use std::time::Duration;
 
 /// The reply in the loudspeaker.
@@ -11,22 +11,22 @@ pub(super) struct PlaybackClock {
     item_id: String,
     from: Duration,
     until: Duration,
-    squares: f64,
+    square_sum: f64,
     samples: u64,
 }
 
 impl PlaybackClock {
     /// The audio of `item_id` begins: now, or when what still plays has ended.
-    pub(super) fn begin(&mut self, item_id: &str, now: Duration) {
+    pub(super) fn start(&mut self, item_id: &str, now: Duration) {
         let from = now.max(self.until);
-        *self = Self { item_id: item_id.to_owned(), from, until: from, squares: 0.0, samples: 0 };
+        *self = Self { item_id: item_id.to_owned(), from, until: from, square_sum: 0.0, samples: 0 };
     }
 
     /// More of it was sent.
     pub(super) fn extend(&mut self, samples: &[i16], now: Duration) {
-        let length = Duration::from_micros((samples.len() * 1000 / PER_MS) as u64);
+        let length = Duration::from_micros((samples.len() * 1000 / SAMPLES_PER_MS) as u64);
         self.until = self.until.max(now) + length;
-        self.squares += samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>();
+        self.square_sum += samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>();
         self.samples += samples.len() as u64;
     }
 
@@ -37,7 +37,7 @@ impl PlaybackClock {
         }
         self.until = now;
         let played_ms = now.saturating_sub(self.from).as_millis();
-        let sent_ms = u128::from(self.samples / PER_MS as u64);
+        let sent_ms = u128::from(self.samples / SAMPLES_PER_MS as u64);
         Some((self.item_id.clone(), u32::try_from(played_ms.min(sent_ms)).unwrap_or(u32::MAX)))
     }
 
@@ -50,6 +50,6 @@ impl PlaybackClock {
 
     /// The level of the reply so far in dBFS, while it plays.
     pub(super) fn level_db(&self, now: Duration) -> Option<f32> {
-        (self.until > now).then(|| power_db((self.squares / self.samples.max(1) as f64) as f32))
+        (self.until > now).then(|| power_db((self.square_sum / self.samples.max(1) as f64) as f32))
     }
 }

@@ -1,6 +1,6 @@
 //! The parrot's output side: what it answers, step by step, and what stops it.
 
-use super::dsp::{PER_MS, chirp};
+use super::dsp::{SAMPLES_PER_MS, chirp};
 use super::error::EventError;
 use super::input_audio::seconds;
 use super::response_stream::{ResponseContent, ResponseEnd, ResponseStream, item_status};
@@ -10,23 +10,23 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The most of a written message that is said, in characters.
-const MESSAGE_CHARS_MAX: usize = 2000;
+const TEXT_CHARS_MAX: usize = 2000;
 /// The most of what was said before that is said again with an answer, in characters.
-const LONGEST_QUOTE: usize = 80;
-const DELTA: Duration = Duration::from_millis(200);
+const QUOTE_CHARS_MAX: usize = 80;
+const DELTA_DURATION: Duration = Duration::from_millis(200);
 
 impl Parrot {
     /// `response.create`, and what a turn detector does by itself when it asks for nothing.
-    pub(super) fn create_response(&mut self, asked: Option<&Value>) -> Result<(), EventError> {
-        let nothing = json!({});
-        let asked = asked.unwrap_or(&nothing);
-        SessionSettings::check_response(asked)?;
+    pub(super) fn create_response(&mut self, request: Option<&Value>) -> Result<(), EventError> {
+        let empty = json!({});
+        let request = request.unwrap_or(&empty);
+        SessionSettings::check_response(request)?;
         if let Some(active) = &self.reply {
             let message = format!("'{}' is being said; wait until it is done.", active.id);
             return Err(EventError::new("conversation_already_has_active_response", None, message));
         }
-        let constant = self.constant(asked);
-        let mut answer = self.answer(asked)?;
+        let constant = self.constant(request);
+        let mut answer = self.answer(request)?;
         answer.is_spoken =
             constant["modalities"].as_array().is_some_and(|all| all.iter().any(|one| one == "audio"));
         let (id, item_id) = (self.ids.next("resp"), self.ids.next("item"));
@@ -54,19 +54,19 @@ impl Parrot {
     /// The next step of the reply, whose time has come.
     pub(super) fn advance(&mut self) {
         let Some(mut reply) = self.reply.take() else { return };
-        if !reply.has_begun() {
+        if !reply.has_started() {
             let previous = self.items.last_id().map(str::to_owned);
             // The id is fresh, so the memory takes it.
             let _ = self.items.insert(reply.item("in_progress"), 0, None);
-            self.playback.begin(&reply.item_id, self.now);
-            reply.begin(previous.as_deref()).into_iter().for_each(|event| self.send(event));
-        } else if reply.is_told() {
+            self.playback.start(&reply.item_id, self.now);
+            reply.start(previous.as_deref()).into_iter().for_each(|event| self.send(event));
+        } else if reply.is_drained() {
             self.finish(&reply, ResponseEnd::Completed);
             return;
         }
         reply.next_words().into_iter().for_each(|event| self.send(event));
         self.send_audio(&mut reply);
-        reply.due += DELTA.checked_div(self.config.pace).unwrap_or_default();
+        reply.due += DELTA_DURATION.checked_div(self.config.pace).unwrap_or_default();
         self.reply = Some(reply);
     }
 
@@ -86,54 +86,54 @@ impl Parrot {
         if let Ok(item) = self.items.find(&reply.item_id) {
             item.body = reply.item(item_status(end));
             if let Some(heard_ms) = item.heard_ms {
-                item.cut(heard_ms);
+                item.truncate(heard_ms);
             }
         }
         reply.close(end).into_iter().for_each(|event| self.send(event));
     }
 
     /// What to say: the message it was given, or what it heard last, or what it was written last.
-    fn answer(&mut self, asked: &Value) -> Result<ResponseContent, EventError> {
-        if let Some(given) = asked.get("pre_generated_assistant_message").filter(|given| !given.is_null()) {
+    fn answer(&mut self, request: &Value) -> Result<ResponseContent, EventError> {
+        if let Some(value) = request.get("pre_generated_assistant_message").filter(|value| !value.is_null()) {
             const PARAM: &str = "response.pre_generated_assistant_message";
-            let message = items::checked(given, PARAM)?;
+            let message = items::check_item(value, PARAM)?;
             return match items::text_of(&message) {
-                Some(text) if message["role"] == "assistant" => Ok(chirped(text)),
+                Some(text) if message["role"] == "assistant" => Ok(chirp_reply(text)),
                 Some(_) | None => {
                     Err(EventError::value(PARAM, "This must be an assistant's message with text."))
                 }
             };
         }
-        let mut written = None;
+        let mut text_reply = None;
         for key in ["input_items", "append_input_items"] {
-            for item in asked[key].as_array().into_iter().flatten() {
-                let item = items::checked(item, &format!("response.{key}"))?;
-                written = items::text_of(&item).map(chirped).or(written);
+            for item in request[key].as_array().into_iter().flatten() {
+                let item = items::check_item(item, &format!("response.{key}"))?;
+                text_reply = items::text_of(&item).map(chirp_reply).or(text_reply);
             }
         }
-        if let Some(answer) = written {
+        if let Some(answer) = text_reply {
             return Ok(answer);
         }
-        let Some(last) = self.items.last_heard() else {
-            return Ok(chirped("Say something, and I will say it again."));
+        let Some(last) = self.items.last_input() else {
+            return Ok(chirp_reply("Say something, and I will say it again."));
         };
-        Ok(match (&self.heard, items::text_of(&last.body)) {
+        Ok(match (&self.last_speech, items::text_of(&last.body)) {
             (Some((id, speech)), _) if *id == last.id => {
-                let mut answer = repeated(speech);
-                if let Some(before) = self.items.last_written() {
+                let mut answer = repeat_reply(speech);
+                if let Some(before) = self.items.last_text() {
                     // What it was told of an earlier session, it shows that it knows.
-                    answer.words += &format!(" Before, somebody said: {}", clipped(before));
+                    answer.words += &format!(" Before, somebody said: {}", quote(before));
                 }
                 answer
             }
-            (_, Some(text)) => chirped(text),
-            (_, None) => chirped("I no longer remember what you said."),
+            (_, Some(text)) => chirp_reply(text),
+            (_, None) => chirp_reply("I no longer remember what you said."),
         })
     }
 
-    fn constant(&self, asked: &Value) -> Map<String, Value> {
+    fn constant(&self, request: &Value) -> Map<String, Value> {
         let session = self.settings.session();
-        let pick = |key: &str| asked.get(key).filter(|given| !given.is_null()).unwrap_or(&session[key]);
+        let pick = |key: &str| request.get(key).filter(|value| !value.is_null()).unwrap_or(&session[key]);
         let mut constant = Map::new();
         constant.insert("conversation_id".to_owned(), json!(self.conversation_id));
         for key in ["modalities", "voice", "output_audio_format"] {
@@ -141,29 +141,29 @@ impl Parrot {
         }
         constant.insert("temperature".to_owned(), session.get("temperature").cloned().unwrap_or_default());
         constant.insert("max_output_tokens".to_owned(), session["max_response_output_tokens"].clone());
-        constant.insert("metadata".to_owned(), asked.get("metadata").cloned().unwrap_or_default());
+        constant.insert("metadata".to_owned(), request.get("metadata").cloned().unwrap_or_default());
         constant
     }
 }
 
-fn repeated(speech: &[i16]) -> ResponseContent {
+fn repeat_reply(speech: &[i16]) -> ResponseContent {
     if speech.is_empty() {
-        return chirped("I heard nothing but silence.");
+        return chirp_reply("I heard nothing but silence.");
     }
     ResponseContent {
         words: format!("I heard {}; here it is again.", seconds(speech.len())),
         audio: speech.to_vec(),
         is_spoken: true,
-        heard_ms: speech.len() / PER_MS,
+        heard_ms: speech.len() / SAMPLES_PER_MS,
     }
 }
 
 /// The beginning of `text`, enough to know it by.
-fn clipped(text: &str) -> String {
-    text.chars().take(LONGEST_QUOTE).collect()
+fn quote(text: &str) -> String {
+    text.chars().take(QUOTE_CHARS_MAX).collect()
 }
 
-fn chirped(text: &str) -> ResponseContent {
-    let words: String = text.chars().take(MESSAGE_CHARS_MAX).collect();
+fn chirp_reply(text: &str) -> ResponseContent {
+    let words: String = text.chars().take(TEXT_CHARS_MAX).collect();
     ResponseContent { audio: chirp(&words), words, is_spoken: true, heard_ms: 0 }
 }

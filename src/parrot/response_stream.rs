@@ -2,7 +2,7 @@
 //!
 //! It only tells; who remembers the item and who hears the sound is not its business.
 
-use super::dsp::{PER_MS, encoded};
+use super::dsp::{SAMPLES_PER_MS, encode_pcm16};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(super) struct ResponseStream {
     audio: Vec<i16>,
     audio_sent: usize,
     heard_ms: usize,
-    has_begun: bool,
+    has_started: bool,
 }
 
 /// How a reply ended.
@@ -69,22 +69,22 @@ impl ResponseStream {
             audio: if answer.is_spoken { answer.audio } else { Vec::new() },
             audio_sent: 0,
             heard_ms: answer.heard_ms,
-            has_begun: false,
+            has_started: false,
         }
     }
 
-    pub(super) fn has_begun(&self) -> bool {
-        self.has_begun
+    pub(super) fn has_started(&self) -> bool {
+        self.has_started
     }
 
     /// Whether nothing but the closing is left to tell.
-    pub(super) fn is_told(&self) -> bool {
-        self.has_begun && self.audio_sent == self.audio.len() && self.words_sent == self.words.len()
+    pub(super) fn is_drained(&self) -> bool {
+        self.has_started && self.audio_sent == self.audio.len() && self.words_sent == self.words.len()
     }
 
     /// Audio sent so far, in milliseconds.
     pub(super) fn sent_ms(&self) -> usize {
-        self.audio_sent / PER_MS
+        self.audio_sent / SAMPLES_PER_MS
     }
 
     /// `response.created`, which comes before everything else of it.
@@ -93,8 +93,8 @@ impl ResponseStream {
     }
 
     /// The item's announcement; `previous_item_id` is the item it follows.
-    pub(super) fn begin(&mut self, previous_item_id: Option<&str>) -> Vec<OutboundEvent> {
-        self.has_begun = true;
+    pub(super) fn start(&mut self, previous_item_id: Option<&str>) -> Vec<OutboundEvent> {
+        self.has_started = true;
         let item = self.item("in_progress");
         let part = if self.is_spoken {
             json!({"type": "audio", "transcript": ""})
@@ -104,13 +104,13 @@ impl ResponseStream {
         vec![
             ("response.output_item.added", json!({"response_id": self.id, "output_index": 0, "item": item})),
             ("conversation.item.created", json!({"previous_item_id": previous_item_id, "item": item})),
-            ("response.content_part.added", self.within("part", part)),
+            ("response.content_part.added", self.part_event("part", part)),
         ]
     }
 
     /// The next words: they run ahead of the audio, and all of them are out before its last delta.
     pub(super) fn next_words(&mut self) -> Vec<OutboundEvent> {
-        let sent_after = self.audio_sent + DELTA_MS * PER_MS;
+        let sent_after = self.audio_sent + DELTA_MS * SAMPLES_PER_MS;
         let share = if sent_after >= self.audio.len() {
             self.words.len()
         } else {
@@ -119,19 +119,19 @@ impl ResponseStream {
         let kind = if self.is_spoken { "response.audio_transcript.delta" } else { "response.text.delta" };
         let from = self.words_sent.min(share);
         self.words_sent = self.words_sent.max(share);
-        self.words[from..share].iter().map(|word| (kind, self.within("delta", json!(word)))).collect()
+        self.words[from..share].iter().map(|word| (kind, self.part_event("delta", json!(word)))).collect()
     }
 
     /// The next audio delta and its samples; `None` once all is sent.
     pub(super) fn next_audio(&mut self) -> Option<(OutboundEvent, &[i16])> {
         let from = self.audio_sent;
-        let to = (from + DELTA_MS * PER_MS).min(self.audio.len());
+        let to = (from + DELTA_MS * SAMPLES_PER_MS).min(self.audio.len());
         if from == to {
             return None;
         }
         self.audio_sent = to;
         let samples = &self.audio[from..to];
-        Some((("response.audio.delta", self.within("delta", json!(encoded(samples)))), samples))
+        Some((("response.audio.delta", self.part_event("delta", json!(encode_pcm16(samples)))), samples))
     }
 
     /// Everything that closes it, `response.done` last. What had not begun is not closed.
@@ -146,19 +146,22 @@ impl ResponseStream {
             }
         };
         let mut events = Vec::new();
-        if self.has_begun {
-            let said = self.said();
+        if self.has_started {
+            let transcript = self.transcript();
             if self.is_spoken {
-                events.push(("response.audio.done", self.place()));
-                events.push(("response.audio_transcript.done", self.within("transcript", json!(said))));
-                let part = json!({"type": "audio", "transcript": said});
-                events.push(("response.content_part.done", self.within("part", part)));
+                events.push(("response.audio.done", self.position()));
+                events.push((
+                    "response.audio_transcript.done",
+                    self.part_event("transcript", json!(transcript)),
+                ));
+                let part = json!({"type": "audio", "transcript": transcript});
+                events.push(("response.content_part.done", self.part_event("part", part)));
             } else {
-                events.push(("response.text.done", self.within("text", json!(said))));
+                events.push(("response.text.done", self.part_event("text", json!(transcript))));
                 // Recorded: the text of a done text part is empty; `response.text.done` has it.
                 events.push((
                     "response.content_part.done",
-                    self.within("part", json!({"type": "text", "text": ""})),
+                    self.part_event("part", json!({"type": "text", "text": ""})),
                 ));
             }
             let item = self.item(item_status(end));
@@ -169,7 +172,7 @@ impl ResponseStream {
         }
         let mut response = self.response(status, details);
         response["usage"] = self.usage();
-        if self.has_begun {
+        if self.has_started {
             response["output"] = json!([self.item(item_status(end))]);
         }
         events.push(("response.done", json!({"response": response})));
@@ -180,8 +183,8 @@ impl ResponseStream {
     pub(super) fn item(&self, status: &str) -> Value {
         let content = match (status, self.is_spoken) {
             ("in_progress", _) => json!([]),
-            (_, true) => json!([{"type": "audio", "transcript": self.said()}]),
-            (_, false) => json!([{"type": "text", "text": self.said()}]),
+            (_, true) => json!([{"type": "audio", "transcript": self.transcript()}]),
+            (_, false) => json!([{"type": "text", "text": self.transcript()}]),
         };
         json!({
             "id": self.item_id, "object": "realtime.item", "type": "message", "status": status,
@@ -189,7 +192,7 @@ impl ResponseStream {
         })
     }
 
-    fn said(&self) -> String {
+    fn transcript(&self) -> String {
         self.words[..self.words_sent].concat().trim_end().to_owned()
     }
 
@@ -204,30 +207,31 @@ impl ResponseStream {
         Value::Object(response)
     }
 
-    fn place(&self) -> Value {
+    fn position(&self) -> Value {
         json!({
             "response_id": self.id, "item_id": self.item_id, "output_index": 0, "content_index": 0,
         })
     }
 
-    fn within(&self, key: &str, value: Value) -> Value {
-        let mut body = self.place();
+    fn part_event(&self, key: &str, value: Value) -> Value {
+        let mut body = self.position();
         body[key] = value;
         body
     }
 
     /// Tokens at the rates of protocol §4.2: ten a second heard, twenty a second said.
     fn usage(&self) -> Value {
-        let (heard, said, words) = (self.heard_ms / 100, self.sent_ms() / 50, self.words_sent);
+        let (input_tokens, audio_tokens, text_tokens) =
+            (self.heard_ms / 100, self.sent_ms() / 50, self.words_sent);
         json!({
-            "total_tokens": heard + said + words,
-            "input_tokens": heard,
-            "output_tokens": said + words,
+            "total_tokens": input_tokens + audio_tokens + text_tokens,
+            "input_tokens": input_tokens,
+            "output_tokens": audio_tokens + text_tokens,
             "input_token_details": {
-                "cached_tokens": 0, "text_tokens": 0, "audio_tokens": heard, "image_tokens": 0,
+                "cached_tokens": 0, "text_tokens": 0, "audio_tokens": input_tokens, "image_tokens": 0,
                 "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0},
             },
-            "output_token_details": {"text_tokens": words, "audio_tokens": said, "reasoning_tokens": 0},
+            "output_token_details": {"text_tokens": text_tokens, "audio_tokens": audio_tokens, "reasoning_tokens": 0},
         })
     }
 }

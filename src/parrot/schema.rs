@@ -2,7 +2,7 @@
 //!
 //! It checks and names what is wrong; it never changes a value.
 
-use super::error::{EventError, only, path};
+use super::error::{EventError, path, reject_unknown_keys};
 use serde_json::{Map, Value};
 
 /// The shape of one value.
@@ -40,41 +40,39 @@ impl Schema {
             Self::Text => value.is_string(),
             Self::Texts => is_array_of(value, Value::is_string),
             Self::Flag => value.is_boolean(),
-            Self::Whole(least, most) => is_whole(value, *least, *most),
-            Self::Number(least, most) => value.as_f64().is_some_and(|n| (*least..=*most).contains(&n)),
-            Self::OneOf(words) => is_one_of(value, words),
-            Self::SomeOf(words) => {
+            Self::Whole(min, max) => is_whole(value, *min, *max),
+            Self::Number(min, max) => value.as_f64().is_some_and(|n| (*min..=*max).contains(&n)),
+            Self::OneOf(choices) => is_one_of(value, choices),
+            Self::SomeOf(choices) => {
                 value.as_array().is_some_and(|all| !all.is_empty())
-                    && is_array_of(value, |one| is_one_of(one, words))
+                    && is_array_of(value, |one| is_one_of(one, choices))
             }
-            Self::WholeOr(least, most, word) => {
-                is_whole(value, *least, *most) || value.as_str() == Some(word)
-            }
+            Self::WholeOr(min, max, word) => is_whole(value, *min, *max) || value.as_str() == Some(word),
             Self::Object => value.is_object(),
             Self::Keys(required, keys) => return check_keys(value, param, *required, keys, &[]),
-            Self::Typed(kinds) => return check_typed(value, param, kinds),
-            Self::OrNull(shape) => {
-                return if value.is_null() { Ok(()) } else { shape.check(value, param) };
+            Self::Typed(types) => return check_typed(value, param, types),
+            Self::OrNull(schema) => {
+                return if value.is_null() { Ok(()) } else { schema.check(value, param) };
             }
         };
-        if fits { Ok(()) } else { Err(EventError::value(param, self.wish())) }
+        if fits { Ok(()) } else { Err(EventError::value(param, self.expected())) }
     }
 
-    fn wish(&self) -> String {
+    fn expected(&self) -> String {
         match self {
             Self::Anything => "Any value.".to_owned(),
             Self::Text => "This must be a string.".to_owned(),
             Self::Texts => "This must be an array of strings.".to_owned(),
             Self::Flag => "This must be true or false.".to_owned(),
-            Self::Whole(least, most) => format!("This must be a whole number from {least} to {most}."),
-            Self::Number(least, most) => format!("This must be a number from {least} to {most}."),
-            Self::OneOf(words) => format!("Supported values are: {}.", words.join(", ")),
-            Self::SomeOf(words) => format!("This must be a list of some of: {}.", words.join(", ")),
-            Self::WholeOr(least, most, word) => {
-                format!("This must be a whole number from {least} to {most}, or \"{word}\".")
+            Self::Whole(min, max) => format!("This must be a whole number from {min} to {max}."),
+            Self::Number(min, max) => format!("This must be a number from {min} to {max}."),
+            Self::OneOf(choices) => format!("Supported values are: {}.", choices.join(", ")),
+            Self::SomeOf(choices) => format!("This must be a list of some of: {}.", choices.join(", ")),
+            Self::WholeOr(min, max, word) => {
+                format!("This must be a whole number from {min} to {max}, or \"{word}\".")
             }
             Self::Object | Self::Keys(..) | Self::Typed(_) => "This must be an object.".to_owned(),
-            Self::OrNull(shape) => shape.wish(),
+            Self::OrNull(schema) => schema.expected(),
         }
     }
 }
@@ -86,15 +84,15 @@ fn check_keys(
     param: &str,
     required: usize,
     keys: Fields,
-    besides: &[&str],
+    also_allowed: &[&str],
 ) -> Result<(), EventError> {
     let object = object(value, param)?;
-    let known: Vec<&str> = keys.iter().map(|(key, _)| *key).chain(besides.iter().copied()).collect();
-    only(object, param, &known)?;
-    for (at, (key, shape)) in keys.iter().enumerate() {
+    let known: Vec<&str> = keys.iter().map(|(key, _)| *key).chain(also_allowed.iter().copied()).collect();
+    reject_unknown_keys(object, param, &known)?;
+    for (at, (key, schema)) in keys.iter().enumerate() {
         let param = path(param, key);
         match object.get(*key) {
-            Some(value) => shape.check(value, &param)?,
+            Some(value) => schema.check(value, &param)?,
             None if at < required => return Err(EventError::missing(&param)),
             None => {}
         }
@@ -105,13 +103,13 @@ fn check_keys(
 fn check_typed(
     value: &Value,
     param: &str,
-    kinds: &'static [(&'static str, usize, Fields)],
+    types: &'static [(&'static str, usize, Fields)],
 ) -> Result<(), EventError> {
-    let given = super::error::text(object(value, param)?, param, "type")?;
-    match kinds.iter().find(|(kind, ..)| *kind == given) {
+    let given = super::error::require_text(object(value, param)?, param, "type")?;
+    match types.iter().find(|(kind, ..)| *kind == given) {
         Some((_, required, keys)) => check_keys(value, param, *required, keys, &["type"]),
         None => {
-            let names: Vec<&str> = kinds.iter().map(|(kind, ..)| *kind).collect();
+            let names: Vec<&str> = types.iter().map(|(kind, ..)| *kind).collect();
             Err(EventError::value(
                 &path(param, "type"),
                 format!("Supported values are: {}.", names.join(", ")),
@@ -125,12 +123,12 @@ pub(super) fn object<'a>(value: &'a Value, param: &str) -> Result<&'a Map<String
     value.as_object().ok_or_else(|| EventError::value(param, "This must be an object."))
 }
 
-fn is_whole(value: &Value, least: u64, most: u64) -> bool {
-    value.as_u64().is_some_and(|n| (least..=most).contains(&n))
+fn is_whole(value: &Value, min: u64, max: u64) -> bool {
+    value.as_u64().is_some_and(|n| (min..=max).contains(&n))
 }
 
-fn is_one_of(value: &Value, words: &[&str]) -> bool {
-    value.as_str().is_some_and(|word| words.contains(&word))
+fn is_one_of(value: &Value, choices: &[&str]) -> bool {
+    value.as_str().is_some_and(|word| choices.contains(&word))
 }
 
 fn is_array_of(value: &Value, fits: impl Fn(&Value) -> bool) -> bool {

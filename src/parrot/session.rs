@@ -28,7 +28,7 @@ pub(super) struct VadSettings {
 impl SessionSettings {
     /// The session as it is before any update.
     pub(super) fn new(id: &str, model: &str, expires_at: u64) -> Self {
-        let fresh = json!({
+        let defaults = json!({
             "id": id,
             "object": "realtime.session",
             "model": model,
@@ -57,7 +57,7 @@ impl SessionSettings {
             "truncation_strategy": null,
             "include": null,
         });
-        Self { session: fresh.as_object().cloned().unwrap_or_default() }
+        Self { session: defaults.as_object().cloned().unwrap_or_default() }
     }
 
     pub(super) fn session(&self) -> &Map<String, Value> {
@@ -109,11 +109,15 @@ impl SessionSettings {
 
     /// The turn detector, or `None` for push to talk.
     pub(super) fn turn_detection(&self) -> Option<VadSettings> {
-        let agreed = self.session["turn_detection"].as_object()?;
-        let ms = |key: &str, otherwise: u32| {
-            agreed.get(key).and_then(Value::as_u64).and_then(|ms| u32::try_from(ms).ok()).unwrap_or(otherwise)
+        let detection = self.session["turn_detection"].as_object()?;
+        let ms = |key: &str, default: u32| {
+            detection
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|ms| u32::try_from(ms).ok())
+                .unwrap_or(default)
         };
-        let flag = |key: &str, otherwise: bool| agreed.get(key).and_then(Value::as_bool).unwrap_or(otherwise);
+        let flag = |key: &str, default: bool| detection.get(key).and_then(Value::as_bool).unwrap_or(default);
         Some(VadSettings {
             prefix_padding_ms: ms("prefix_padding_ms", 300),
             silence_duration_ms: ms("silence_duration_ms", 500),
@@ -133,27 +137,27 @@ impl SessionSettings {
     }
 
     /// Checks what `response.create` asks for, protocol §6.2.
-    pub(super) fn check_response(asked: &Value) -> Result<(), EventError> {
-        Schema::Keys(0, RESPONSE).check(asked, "response")?;
-        if !asked["voice"].is_null() {
-            effective_voice(&asked["voice"], "response.voice")?;
+    pub(super) fn check_response(requested: &Value) -> Result<(), EventError> {
+        Schema::Keys(0, RESPONSE).check(requested, "response")?;
+        if !requested["voice"].is_null() {
+            effective_voice(&requested["voice"], "response.voice")?;
         }
         Ok(())
     }
 }
 
 /// The voice as the session shows it: always an object.
-fn effective_voice(asked: &Value, param: &str) -> Result<Value, EventError> {
-    let voice = match asked.as_str() {
+fn effective_voice(requested: &Value, param: &str) -> Result<Value, EventError> {
+    let voice = match requested.as_str() {
         Some(name) => json!({"name": name, "type": "openai"}),
-        None => asked.clone(),
+        None => requested.clone(),
     };
     VOICE.check(&voice, param)?;
     Ok(voice)
 }
 
-fn effective_modalities(asked: &Value) -> Result<Value, EventError> {
-    let mut words: Vec<&str> = asked.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+fn effective_modalities(requested: &Value) -> Result<Value, EventError> {
+    let mut words: Vec<&str> = requested.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if words == ["audio"] {
         return Err(EventError::value("session.modalities", "Audio comes with text: ask for both."));
     }
@@ -163,8 +167,8 @@ fn effective_modalities(asked: &Value) -> Result<Value, EventError> {
 }
 
 /// The trap: nothing of the old detector is kept, and the gaps are the service's own.
-fn effective_turn_detection(asked: &Value) -> Value {
-    let mut whole = match asked["type"].as_str() {
+fn effective_turn_detection(requested: &Value) -> Value {
+    let mut settings = match requested["type"].as_str() {
         None => return Value::Null,
         Some("semantic_vad") => {
             json!({"eagerness": "auto", "create_response": true, "interrupt_response": true})
@@ -182,18 +186,18 @@ fn effective_turn_detection(asked: &Value) -> Value {
             "end_of_utterance_detection": null, "appended_text_after_truncation": null,
         }),
     };
-    if let (Some(whole), Some(asked)) = (whole.as_object_mut(), asked.as_object()) {
-        whole.extend(asked.iter().map(|(key, value)| (key.clone(), value.clone())));
+    if let (Some(settings), Some(requested)) = (settings.as_object_mut(), requested.as_object()) {
+        settings.extend(requested.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
-    whole
+    settings
 }
 
 /// The parrot hears one channel, so two are refused; without a client reference the real one refuses them too.
-fn check_echo_channels(asked: &Value) -> Result<(), EventError> {
-    if asked["channels"] != 2 {
+fn check_echo_channels(requested: &Value) -> Result<(), EventError> {
+    if requested["channels"] != 2 {
         return Ok(());
     }
-    let (code, message) = if asked["reference_source"] == "client" {
+    let (code, message) = if requested["reference_source"] == "client" {
         ("invalid_ec_reference_channels", "This service hears one channel.")
     } else {
         ("invalid_ec_channels_requires_client", "Two channels need reference_source 'client'.")
@@ -203,7 +207,7 @@ fn check_echo_channels(asked: &Value) -> Result<(), EventError> {
 
 const MODALITIES: &[&str] = &["text", "audio", "animation", "avatar"];
 const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh"];
-const LONGEST_MS: u64 = 60_000;
+const DURATION_MS_MAX: u64 = 60_000;
 
 const SESSION: Fields = &[
     ("model", Text),
@@ -262,23 +266,23 @@ const DETECTORS: &[(&str, usize, Fields)] = &[
 
 const SERVER_VAD: Fields = &[
     ("threshold", Number(0.0, 1.0)),
-    ("prefix_padding_ms", Whole(0, LONGEST_MS)),
-    ("silence_duration_ms", Whole(0, LONGEST_MS)),
-    ("speech_duration_ms", OrNull(&Whole(0, LONGEST_MS))),
+    ("prefix_padding_ms", Whole(0, DURATION_MS_MAX)),
+    ("silence_duration_ms", Whole(0, DURATION_MS_MAX)),
+    ("speech_duration_ms", OrNull(&Whole(0, DURATION_MS_MAX))),
     ("end_of_utterance_detection", OrNull(&Schema::Keys(1, END_OF_UTTERANCE))),
     ("create_response", Flag),
     ("interrupt_response", Flag),
     ("auto_truncate", Flag),
     ("appended_text_after_truncation", OrNull(&Text)),
-    ("idle_timeout_ms", OrNull(&Whole(0, LONGEST_MS))),
+    ("idle_timeout_ms", OrNull(&Whole(0, DURATION_MS_MAX))),
 ];
 
 const AZURE_VAD: Fields = &[
     ("threshold", Number(0.0, 1.0)),
-    ("prefix_padding_ms", Whole(0, LONGEST_MS)),
-    ("silence_duration_ms", Whole(0, LONGEST_MS)),
-    ("speech_duration_ms", Whole(0, LONGEST_MS)),
-    ("speech_duration_assistant_speaking_ms", Whole(0, LONGEST_MS)),
+    ("prefix_padding_ms", Whole(0, DURATION_MS_MAX)),
+    ("silence_duration_ms", Whole(0, DURATION_MS_MAX)),
+    ("speech_duration_ms", Whole(0, DURATION_MS_MAX)),
+    ("speech_duration_assistant_speaking_ms", Whole(0, DURATION_MS_MAX)),
     ("remove_filler_words", Flag),
     ("languages", OrNull(&Texts)),
     ("end_of_utterance_detection", OrNull(&Schema::Keys(1, END_OF_UTTERANCE))),
@@ -300,7 +304,7 @@ const END_OF_UTTERANCE: Fields = &[
         OneOf(&["semantic_detection_v1", "semantic_detection_v1_en", "semantic_detection_v1_multilingual"]),
     ),
     ("threshold_level", OneOf(&["low", "medium", "high", "default"])),
-    ("timeout_ms", Whole(0, LONGEST_MS)),
+    ("timeout_ms", Whole(0, DURATION_MS_MAX)),
 ];
 
 const NOISE: &[(&str, usize, Fields)] =

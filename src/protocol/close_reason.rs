@@ -7,16 +7,16 @@ use std::time::Duration;
 use crate::conversation::{CloseReason, UNAUTHORIZED_LIMIT};
 
 /// The most patience that is granted: a service that asks for a week is asked again in an hour.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(3600);
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Weighs an upgrade that was answered with an HTTP status other than 101.
 #[must_use]
 pub fn close_reason_of_status(status: u16, retry_after: Option<Duration>) -> CloseReason {
-    let named = retry_after.map(|patience| CloseReason::RetryAfter(patience.min(LONGEST_PATIENCE)));
+    let requested = retry_after.map(|delay| CloseReason::RetryAfter(delay.min(RETRY_AFTER_MAX)));
     match status {
         401 => CloseReason::Unauthorized,
-        429 => named.unwrap_or(CloseReason::RetryAfter(UNAUTHORIZED_LIMIT)),
-        408 | 425 | 500..=599 => named.unwrap_or(CloseReason::Transient),
+        429 => requested.unwrap_or(CloseReason::RetryAfter(UNAUTHORIZED_LIMIT)),
+        408 | 425 | 500..=599 => requested.unwrap_or(CloseReason::Transient),
         // Redirects among them: a credential is not carried to another address.
         _ => CloseReason::Permanent,
     }

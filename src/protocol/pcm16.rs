@@ -31,8 +31,8 @@ pub fn encode(samples: &[i16], text: &mut BytesMut) {
     let mut bytes = [0; CHUNK_SAMPLES * 2];
     for chunk in samples.chunks(CHUNK_SAMPLES) {
         let bytes = &mut bytes[..chunk.len() * 2];
-        for (into, sample) in bytes.chunks_exact_mut(2).zip(chunk) {
-            into.copy_from_slice(&sample.to_le_bytes());
+        for (target, sample) in bytes.chunks_exact_mut(2).zip(chunk) {
+            target.copy_from_slice(&sample.to_le_bytes());
         }
         let start = text.len();
         text.resize(start + bytes.len().div_ceil(3) * 4, 0);
@@ -44,7 +44,7 @@ pub fn encode(samples: &[i16], text: &mut BytesMut) {
 /// Turns the deltas of one stream of audio into samples, remembering half a sample between them.
 #[derive(Debug, Default)]
 pub struct Pcm16Decoder {
-    odd: Option<u8>,
+    pending_byte: Option<u8>,
 }
 
 /// A delta whose audio is not base64.
@@ -59,14 +59,14 @@ impl Pcm16Decoder {
     pub fn decode(&mut self, base64: &str, mut each: impl FnMut(&[i16])) -> Result<(), BadAudio> {
         let mut bytes = [0; CHUNK_BYTES + 1];
         for chunk in base64.as_bytes().chunks(CHUNK_CHARS) {
-            let held = usize::from(self.odd.is_some());
-            if let Some(odd) = self.odd.take() {
-                bytes[0] = odd;
+            let offset = usize::from(self.pending_byte.is_some());
+            if let Some(pending_byte) = self.pending_byte.take() {
+                bytes[0] = pending_byte;
             }
-            let decoded = BASE64.decode_slice(chunk, &mut bytes[held..]).map_err(|_| BadAudio)?;
-            let bytes = &bytes[..held + decoded];
+            let decoded = BASE64.decode_slice(chunk, &mut bytes[offset..]).map_err(|_| BadAudio)?;
+            let bytes = &bytes[..offset + decoded];
             let (pairs, rest) = bytes.as_chunks::<2>();
-            self.odd = rest.first().copied();
+            self.pending_byte = rest.first().copied();
             let mut samples = [0; CHUNK_BYTES / 2];
             for (sample, pair) in samples.iter_mut().zip(pairs) {
                 *sample = i16::from_le_bytes(*pair);
@@ -78,6 +78,6 @@ impl Pcm16Decoder {
 
     /// Begins another stream: half a sample of the one before belongs to nobody.
     pub fn restart(&mut self) {
-        self.odd = None;
+        self.pending_byte = None;
     }
 }

@@ -114,7 +114,7 @@ pub enum Malformed {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson(why) => write!(f, "not an event: {why}"),
+            Self::NotJson(reason) => write!(f, "not an event: {reason}"),
             Self::Missing { event, field } => write!(f, "{event} without a usable {field}"),
         }
     }
@@ -125,65 +125,67 @@ impl fmt::Display for Malformed {
 /// # Errors
 /// When the text is not a JSON object with a `type`, or lacks what its type makes no sense without.
 pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
-    let flat: EventFields<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let kind = flat.kind.need("type", "event")?;
-    let incoming = match &*kind {
+    let fields: EventFields<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let kind = fields.kind.need("type", "event")?;
+    let event = match &*kind {
         "response.audio.delta" | "response.output_audio.delta" => ServerEvent::Audio(AudioDelta {
-            reply: flat.response_id.need("response_id", &kind)?,
-            item: flat.item_id.need("item_id", &kind)?,
-            content_index: flat.content_index.0,
-            base64: flat.delta.need("delta", &kind)?,
+            reply: fields.response_id.need("response_id", &kind)?,
+            item: fields.item_id.need("item_id", &kind)?,
+            content_index: fields.content_index.0,
+            base64: fields.delta.need("delta", &kind)?,
         }),
         "response.audio.done" | "response.output_audio.done" => ServerEvent::AudioDone {
-            item: flat.item_id.need("item_id", &kind)?,
-            content_index: flat.content_index.0,
+            item: fields.item_id.need("item_id", &kind)?,
+            content_index: fields.content_index.0,
         },
         "input_audio_buffer.speech_started" => ServerEvent::Service(ServiceEvent::SpeechStarted),
         "input_audio_buffer.speech_stopped" => ServerEvent::Service(ServiceEvent::SpeechStopped),
         "input_audio_buffer.committed" => ServerEvent::Service(ServiceEvent::Committed),
         "response.created" => {
-            ServerEvent::Service(ServiceEvent::ReplyCreated(ResponseFields::read(flat.response, &kind)?.0))
+            ServerEvent::Service(ServiceEvent::ReplyCreated(ResponseFields::read(fields.response, &kind)?.0))
         }
         "response.done" => {
-            let (id, outcome) = ResponseFields::read(flat.response, &kind)?;
-            ServerEvent::Service(ServiceEvent::ReplyDone(id, outcome))
+            let (id, status) = ResponseFields::read(fields.response, &kind)?;
+            ServerEvent::Service(ServiceEvent::ReplyDone(id, status))
         }
         "session.created" => {
-            let session = nested::<SessionFields<'_>>(flat.session);
+            let session = parse_nested::<SessionFields<'_>>(fields.session);
             let expires_at_s = (session.expires_at.0 > 0).then_some(session.expires_at.0);
             ServerEvent::SessionCreated { id: session.id.or_empty(), expires_at_s }
         }
-        "session.updated" => ServerEvent::SessionUpdated(flat.session.map_or("null", RawValue::get)),
+        "session.updated" => ServerEvent::SessionUpdated(fields.session.map_or("null", RawValue::get)),
         "conversation.item.input_audio_transcription.completed" => {
-            said(Role::User, flat.item_id, flat.transcript)
+            transcript(Role::User, fields.item_id, fields.transcript)
         }
         "response.audio_transcript.done" | "response.output_audio_transcript.done" => {
-            said(Role::Assistant, flat.item_id, flat.transcript)
+            transcript(Role::Assistant, fields.item_id, fields.transcript)
         }
-        "response.text.done" | "response.output_text.done" => said(Role::Assistant, flat.item_id, flat.text),
-        "error" => ServerEvent::Error(nested::<ErrorBody<'_>>(flat.error).classify()),
-        "warning" => ServerEvent::Warning(nested::<ErrorBody<'_>>(flat.warning).sentence()),
+        "response.text.done" | "response.output_text.done" => {
+            transcript(Role::Assistant, fields.item_id, fields.text)
+        }
+        "error" => ServerEvent::Error(parse_nested::<ErrorBody<'_>>(fields.error).classify()),
+        "warning" => ServerEvent::Warning(parse_nested::<ErrorBody<'_>>(fields.warning).sentence()),
         "conversation.item.input_audio_transcription.failed" => {
-            let why = nested::<ErrorBody<'_>>(flat.error).sentence();
-            ServerEvent::Warning(format!("the owner's words could not be written down: {why}"))
+            let reason = parse_nested::<ErrorBody<'_>>(fields.error).sentence();
+            ServerEvent::Warning(format!("the owner's words could not be written down: {reason}"))
         }
-        other => match KNOWN.iter().find(|known| **known == other) {
+        other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
             Some(known) => ServerEvent::Ignored(known),
             None => ServerEvent::Unknown(kind),
         },
     };
-    Ok(incoming)
+    Ok(event)
 }
 
 /// How much of the parser's reason is kept: no reason of its own is longer.
 const REASON_CHARS: usize = 100;
 
-fn said<'a>(who: Role, item: OptionalText<'a>, words: OptionalText<'a>) -> ServerEvent<'a> {
+fn transcript<'a>(who: Role, item: OptionalText<'a>, words: OptionalText<'a>) -> ServerEvent<'a> {
     ServerEvent::Transcript { who, item: item.or_empty(), words: words.or_empty() }
 }
 
 /// Documented or recorded events without a use here (protocol §7, §17).
-const KNOWN: [&str; 54] = [
+const UNUSED_EVENTS: [&str; 54] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
@@ -286,17 +288,17 @@ struct ResponseFields<'a> {
 
 impl ResponseFields<'_> {
     fn read(raw: Option<&RawValue>, kind: &str) -> Result<(Id, ResponseStatus), Malformed> {
-        let response: ResponseFields<'_> = nested(raw);
+        let response: ResponseFields<'_> = parse_nested(raw);
         let missing = |field| Malformed::Missing { event: kind.to_owned(), field };
         let id = response.id.need("response.id", kind)?;
         let id = Id::try_from(&*id).map_err(|_| missing("response.id of at most 64 bytes"))?;
-        let outcome = match response.status.0.as_deref() {
+        let status = match response.status.0.as_deref() {
             Some("cancelled") => ResponseStatus::Cancelled,
             Some("incomplete") => ResponseStatus::Incomplete,
             Some("failed") => ResponseStatus::Failed,
             Some(_) | None => ResponseStatus::Completed,
         };
-        Ok((id, outcome))
+        Ok((id, status))
     }
 }
 
@@ -317,23 +319,24 @@ struct ErrorBody<'a> {
 
 impl<'a> ErrorBody<'a> {
     fn classify(self) -> ServiceError<'a> {
-        let of_service = self.kind.0.as_deref() == Some("server_error");
+        let is_server_error = self.kind.0.as_deref() == Some("server_error");
         let code = self.code.0.or(self.kind.0).unwrap_or_default();
         let param = self.param.or_empty();
-        let of_session = self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
-        let refused = |refusal| Event::Service(ServiceEvent::Refused(refusal));
+        let is_about_session =
+            self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
+        let server_error = |error| Event::Service(ServiceEvent::Refused(error));
         let event = match &*code {
-            "response_cancel_not_active" => refused(ServerError::NothingToCancel),
-            "conversation_already_has_active_response" => refused(ServerError::ReplyInProgress),
-            "input_audio_buffer_commit_empty" => refused(ServerError::NothingToCommit),
-            "session_expired" => refused(ServerError::SessionExpired),
-            "insufficient_quota" => refused(ServerError::QuotaExceeded),
+            "response_cancel_not_active" => server_error(ServerError::NothingToCancel),
+            "conversation_already_has_active_response" => server_error(ServerError::ReplyInProgress),
+            "input_audio_buffer_commit_empty" => server_error(ServerError::NothingToCommit),
+            "session_expired" => server_error(ServerError::SessionExpired),
+            "insufficient_quota" => server_error(ServerError::QuotaExceeded),
             // An agent's trouble with one message, however the service calls its kind.
-            "message_creation_failed" => refused(ServerError::Other),
-            code if code.starts_with("rate_limit") => refused(ServerError::RateLimited),
-            _ if of_service => refused(ServerError::Internal),
-            _ if of_session => Event::Link(LinkChange::Misconfigured),
-            _ => refused(ServerError::Other),
+            "message_creation_failed" => server_error(ServerError::Other),
+            code if code.starts_with("rate_limit") => server_error(ServerError::RateLimited),
+            _ if is_server_error => server_error(ServerError::Internal),
+            _ if is_about_session => Event::Link(LinkChange::Misconfigured),
+            _ => server_error(ServerError::Other),
         };
         ServiceError { event, code, message: self.message.or_empty(), param }
     }
@@ -350,7 +353,7 @@ fn not_json(error: &serde_json::Error) -> Malformed {
 }
 
 /// A nested object, or its defaults where it is missing or of another shape.
-fn nested<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
+fn parse_nested<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 

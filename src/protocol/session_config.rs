@@ -51,9 +51,9 @@ pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
 #[must_use]
 pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch> {
     let effective = serde_json::from_str(effective).unwrap_or(Value::Null);
-    let mut found = Vec::new();
-    compare("", &session(config), &effective, &mut found);
-    found
+    let mut mismatches = Vec::new();
+    compare("", &session(config), &effective, &mut mismatches);
+    mismatches
 }
 
 fn session(config: &SessionConfig) -> Value {
@@ -119,11 +119,13 @@ fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
             "auto_truncate": false,
         }),
         TurnDetection::AzureSemanticVad => {
-            azure_semantic("azure_semantic_vad", "semantic_detection_v1", language)
+            azure_semantic_vad("azure_semantic_vad", "semantic_detection_v1", language)
         }
-        TurnDetection::AzureSemanticVadMultilingual => {
-            azure_semantic("azure_semantic_vad_multilingual", "semantic_detection_v1_multilingual", language)
-        }
+        TurnDetection::AzureSemanticVadMultilingual => azure_semantic_vad(
+            "azure_semantic_vad_multilingual",
+            "semantic_detection_v1_multilingual",
+            language,
+        ),
         TurnDetection::SemanticVad => json!({
             "type": "semantic_vad",
             "eagerness": "auto",
@@ -133,7 +135,7 @@ fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
     }
 }
 
-fn azure_semantic(kind: &str, end_of_utterance: &str, language: Option<&str>) -> Value {
+fn azure_semantic_vad(kind: &str, end_of_utterance: &str, language: Option<&str>) -> Value {
     let mut object = json!({
         "type": kind,
         "threshold": 0.5,
@@ -156,12 +158,12 @@ fn azure_semantic(kind: &str, end_of_utterance: &str, language: Option<&str>) ->
     object
 }
 
-fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<ConfigMismatch>) {
-    let alike = match (asked, got) {
+fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMismatch>) {
+    let equal = match (asked, got) {
         (Value::Object(asked), Value::Object(got)) => {
             for (key, value) in asked {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                compare(&path, value, got.get(key).unwrap_or(&Value::Null), found);
+                compare(&path, value, got.get(key).unwrap_or(&Value::Null), mismatches);
             }
             true
         }
@@ -177,8 +179,8 @@ fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<ConfigMismatc
         },
         (asked, got) => asked == got,
     };
-    if !alike {
-        found.push(ConfigMismatch {
+    if !equal {
+        mismatches.push(ConfigMismatch {
             path: path.to_owned(),
             asked: asked.clone(),
             got: got.clone(),
@@ -188,7 +190,7 @@ fn compare(path: &str, asked: &Value, got: &Value, found: &mut Vec<ConfigMismatc
 }
 
 fn is_fatal(path: &str) -> bool {
-    const GRAVE: [&str; 9] = [
+    const FATAL: [&str; 9] = [
         "",
         "modalities",
         "input_audio_format",
@@ -199,5 +201,5 @@ fn is_fatal(path: &str) -> bool {
         "turn_detection.create_response",
         "turn_detection.interrupt_response",
     ];
-    GRAVE.contains(&path)
+    FATAL.contains(&path)
 }

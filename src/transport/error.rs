@@ -57,22 +57,22 @@ impl TransportError {
         Self { reason: TransportErrorKind::Setup, message }
     }
 
-    pub(super) fn over() -> Self {
+    pub(super) fn already_closed() -> Self {
         Self::broken("the link is already over".to_owned())
     }
 
-    pub(super) fn silent(silence: Duration) -> Self {
+    pub(super) fn no_pong(silence: Duration) -> Self {
         Self::broken(format!("the service has been silent for {} s and answers no ping", silence.as_secs()))
     }
 
-    pub(super) fn closed(frame: Option<CloseFrame>, answered: bool) -> Self {
-        let (code, why) =
+    pub(super) fn closed(frame: Option<CloseFrame>, replied: bool) -> Self {
+        let (code, reason) =
             frame.map_or((1005, String::new()), |frame| (u16::from(frame.code), frame.reason.to_string()));
-        let why = if why.is_empty() { "no reason given".to_owned() } else { clipped(&why) };
-        let answered = if answered { "" } else { ", and could not be answered" };
+        let reason = if reason.is_empty() { "no reason given".to_owned() } else { clipped(&reason) };
+        let suffix = if replied { "" } else { ", and could not be answered" };
         Self {
             reason: TransportErrorKind::Closed(code),
-            message: format!("closed with code {code}: {why}{answered}"),
+            message: format!("closed with code {code}: {reason}{suffix}"),
         }
     }
 
@@ -135,8 +135,8 @@ impl From<Error> for TransportError {
 impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(why)) => Self::broken(format!(
-                "the service's certificate is not accepted ({why:?}); check the clock, and --ca-file where a proxy or a test has a root of its own"
+            Some(rustls::Error::InvalidCertificate(reason)) => Self::broken(format!(
+                "the service's certificate is not accepted ({reason:?}); check the clock, and --ca-file where a proxy or a test has a root of its own"
             )),
             Some(error) => Self::broken(format!("TLS: {error}")),
             None => Self::broken(format!("network: {error}")),

@@ -54,7 +54,7 @@ pub struct WsClient {
     state: ConnectionState,
     text: BytesMut,
     write_blocked: bool,
-    last_heard: Time,
+    last_received: Time,
     /// Until when the peer may answer the latest ping.
     pong_deadline: Option<Time>,
     /// Somebody talks, or waits for an answer.
@@ -65,7 +65,7 @@ pub struct WsClient {
 enum ConnectionState {
     Upgrading(MidHandshake<ClientHandshake<ByteStream>>),
     Open(Box<WebSocket<ByteStream>>),
-    Over,
+    Closed,
 }
 
 /// What the upgrade asks for.
@@ -91,10 +91,10 @@ impl WsClient {
     ///
     /// # Errors
     /// When no request can be made of `upgrade`, or the pipe breaks at once.
-    pub fn upgrade(pipe: ByteStream, upgrade: &UpgradeRequest, now: Time) -> Result<Self, TransportError> {
+    pub fn upgrade(stream: ByteStream, upgrade: &UpgradeRequest, now: Time) -> Result<Self, TransportError> {
         let request = request(upgrade)?;
-        let handshake =
-            ClientHandshake::start(pipe, request, Some(config())).map_err(TransportError::from)?;
+        let handshake = ClientHandshake::start(stream, request, Some(websocket_config()))
+            .map_err(TransportError::from)?;
         Ok(Self::new(ConnectionState::Upgrading(handshake), now))
     }
 
@@ -103,12 +103,12 @@ impl WsClient {
     /// # Errors
     /// When the kernel has no socket pair to give.
     pub fn pair(now: Time) -> Result<(Self, Self), TransportError> {
-        let (ours, theirs) = ByteStream::pair()?;
-        let end = |pipe, role| {
-            let socket = WebSocket::from_raw_socket(pipe, role, Some(config()));
+        let (client, server) = ByteStream::pair()?;
+        let end = |stream, role| {
+            let socket = WebSocket::from_raw_socket(stream, role, Some(websocket_config()));
             Self::new(ConnectionState::Open(Box::new(socket)), now)
         };
-        Ok((end(ours, Role::Client), end(theirs, Role::Server)))
+        Ok((end(client, Role::Client), end(server, Role::Server)))
     }
 
     fn new(state: ConnectionState, now: Time) -> Self {
@@ -117,7 +117,7 @@ impl WsClient {
             state,
             text,
             write_blocked: false,
-            last_heard: now,
+            last_received: now,
             pong_deadline: None,
             busy: false,
             server_date_s: None,
@@ -127,13 +127,13 @@ impl WsClient {
     /// Returns the file descriptor to poll, where there is one.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe().and_then(ByteStream::fd)
+        self.stream().and_then(ByteStream::fd)
     }
 
     /// Returns what to poll for.
     #[must_use]
     pub fn interest(&self) -> PollFlags {
-        let writing = self.write_blocked || self.pipe().is_some_and(ByteStream::wants_write);
+        let writing = self.write_blocked || self.stream().is_some_and(ByteStream::wants_write);
         if writing { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
     }
 
@@ -157,8 +157,10 @@ impl WsClient {
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match &self.state {
-            ConnectionState::Open(_) => Some(self.pong_deadline.unwrap_or(self.last_heard + self.limits().0)),
-            ConnectionState::Upgrading(_) | ConnectionState::Over => None,
+            ConnectionState::Open(_) => {
+                Some(self.pong_deadline.unwrap_or(self.last_received + self.limits().0))
+            }
+            ConnectionState::Upgrading(_) | ConnectionState::Closed => None,
         }
     }
 
@@ -170,15 +172,15 @@ impl WsClient {
         let (after, limit) = self.limits();
         let ConnectionState::Open(socket) = &mut self.state else { return Ok(()) };
         match self.pong_deadline {
-            Some(answer_by) if now >= answer_by => {
-                self.state = ConnectionState::Over;
-                Err(TransportError::silent(now - self.last_heard))
+            Some(deadline) if now >= deadline => {
+                self.state = ConnectionState::Closed;
+                Err(TransportError::no_pong(now - self.last_received))
             }
             Some(_) => Ok(()),
-            None if now >= self.last_heard + after => {
+            None if now >= self.last_received + after => {
                 self.pong_deadline = Some(now + limit);
-                let written = socket.write(Message::Ping(Bytes::new()));
-                self.written(written)?;
+                let result = socket.write(Message::Ping(Bytes::new()));
+                self.check_write(result)?;
                 self.flush()
             }
             None => Ok(()),
@@ -192,18 +194,18 @@ impl WsClient {
     /// When the link is over. Every later call says so again.
     pub fn next(&mut self, now: Time) -> Result<Option<LinkEvent>, TransportError> {
         loop {
-            let message = match std::mem::replace(&mut self.state, ConnectionState::Over) {
+            let message = match std::mem::replace(&mut self.state, ConnectionState::Closed) {
                 ConnectionState::Upgrading(handshake) => return self.handshake(handshake, now),
                 ConnectionState::Open(mut socket) => {
                     let message = socket.read();
                     self.state = ConnectionState::Open(socket);
                     message
                 }
-                ConnectionState::Over => return Err(TransportError::over()),
+                ConnectionState::Closed => return Err(TransportError::already_closed()),
             };
-            let news = match message {
+            let event = match message {
                 Ok(message) => {
-                    (self.last_heard, self.pong_deadline) = (now, None);
+                    (self.last_received, self.pong_deadline) = (now, None);
                     match message {
                         Message::Text(text) => LinkEvent::Text(text),
                         Message::Binary(bytes) => {
@@ -212,7 +214,7 @@ impl WsClient {
                         }
                         Message::Close(frame) => {
                             let flushed = self.flush();
-                            self.state = ConnectionState::Over;
+                            self.state = ConnectionState::Closed;
                             return Err(TransportError::closed(frame, flushed.is_ok()));
                         }
                         Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
@@ -223,11 +225,11 @@ impl WsClient {
                     return Ok(None);
                 }
                 Err(error) => {
-                    self.state = ConnectionState::Over;
+                    self.state = ConnectionState::Closed;
                     return Err(error.into());
                 }
             };
-            return Ok(Some(news));
+            return Ok(Some(event));
         }
     }
 
@@ -238,10 +240,12 @@ impl WsClient {
     pub fn send(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), TransportError> {
         write(&mut self.text);
         let bytes = self.text.split().freeze();
-        let ConnectionState::Open(socket) = &mut self.state else { return Err(TransportError::over()) };
+        let ConnectionState::Open(socket) = &mut self.state else {
+            return Err(TransportError::already_closed());
+        };
         let Ok(text) = Text::try_from(bytes) else { return Ok(()) };
-        let written = socket.write(Message::Text(text));
-        self.written(written)
+        let result = socket.write(Message::Text(text));
+        self.check_write(result)
     }
 
     /// Hands what is queued to the kernel, as far as it takes it.
@@ -255,7 +259,7 @@ impl WsClient {
                 self.write_blocked = false;
                 Ok(())
             }
-            Err(error) => self.written(Err(error)),
+            Err(error) => self.check_write(Err(error)),
         }
     }
 
@@ -266,7 +270,7 @@ impl WsClient {
             let _ = socket.close(Some(frame));
             let _ = self.flush();
         } else {
-            self.state = ConnectionState::Over;
+            self.state = ConnectionState::Closed;
         }
     }
 
@@ -280,7 +284,7 @@ impl WsClient {
                 let date = response.headers().get("date").and_then(|date| date.to_str().ok());
                 self.server_date_s = date.and_then(error::unix_s);
                 self.state = ConnectionState::Open(Box::new(socket));
-                self.last_heard = now;
+                self.last_received = now;
                 Ok(Some(LinkEvent::Up))
             }
             Err(HandshakeError::Interrupted(handshake)) => {
@@ -291,7 +295,7 @@ impl WsClient {
         }
     }
 
-    fn written(&mut self, result: tungstenite::Result<()>) -> Result<(), TransportError> {
+    fn check_write(&mut self, result: tungstenite::Result<()>) -> Result<(), TransportError> {
         match result {
             Ok(()) => Ok(()),
             // The message is queued all the same.
@@ -302,22 +306,22 @@ impl WsClient {
             // The peer has closed; reading tells why.
             Err(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::SendAfterClosing)) => Ok(()),
             Err(error) => {
-                self.state = ConnectionState::Over;
+                self.state = ConnectionState::Closed;
                 Err(error.into())
             }
         }
     }
 
-    fn pipe(&self) -> Option<&ByteStream> {
+    fn stream(&self) -> Option<&ByteStream> {
         match &self.state {
             ConnectionState::Upgrading(handshake) => Some(handshake.get_ref().get_ref()),
             ConnectionState::Open(socket) => Some(socket.get_ref()),
-            ConnectionState::Over => None,
+            ConnectionState::Closed => None,
         }
     }
 }
 
-fn config() -> WebSocketConfig {
+fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0)

@@ -34,7 +34,7 @@ impl ByteStream {
     /// # Errors
     /// When the kernel refuses the socket's options.
     pub fn tcp(socket: TcpStream) -> io::Result<Self> {
-        prepare(&socket)?;
+        configure(&socket)?;
         Ok(Self(StreamKind::Tcp(socket)))
     }
 
@@ -43,8 +43,8 @@ impl ByteStream {
     /// # Errors
     /// When the kernel refuses the socket's options or `host` cannot be a certificate's name.
     pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, TransportError> {
-        prepare(&socket)?;
-        Ok(Self(StreamKind::Tls(Box::new(tls.begin(socket, host)?))))
+        configure(&socket)?;
+        Ok(Self(StreamKind::Tls(Box::new(tls.connect(socket, host)?))))
     }
 
     /// Takes over a stream that no kernel knows of, which never blocks. It has nothing to poll: whoever owns the other
@@ -55,10 +55,10 @@ impl ByteStream {
     }
 
     pub(super) fn pair() -> io::Result<(Self, Self)> {
-        let (ours, theirs) = UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        theirs.set_nonblocking(true)?;
-        Ok((Self(StreamKind::SocketPair(ours)), Self(StreamKind::SocketPair(theirs))))
+        let (client, server) = UnixStream::pair()?;
+        client.set_nonblocking(true)?;
+        server.set_nonblocking(true)?;
+        Ok((Self(StreamKind::SocketPair(client)), Self(StreamKind::SocketPair(server))))
     }
 
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
@@ -79,12 +79,12 @@ impl ByteStream {
 }
 
 impl Read for ByteStream {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
-            StreamKind::Tcp(socket) => socket.read(into),
-            StreamKind::Tls(tls) => tls.read(into),
-            StreamKind::SocketPair(socket) => socket.read(into),
-            StreamKind::Memory(stream) => stream.read(into),
+            StreamKind::Tcp(socket) => socket.read(buffer),
+            StreamKind::Tls(tls) => tls.read(buffer),
+            StreamKind::SocketPair(socket) => socket.read(buffer),
+            StreamKind::Memory(stream) => stream.read(buffer),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Write for ByteStream {
     }
 }
 
-fn prepare(socket: &TcpStream) -> io::Result<()> {
+fn configure(socket: &TcpStream) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
     rustix::net::sockopt::set_socket_keepalive(socket, true)?;

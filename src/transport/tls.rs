@@ -38,10 +38,10 @@ impl Tls {
     ///
     /// # Errors
     /// When the file cannot be read or holds no usable certificate.
-    pub fn new(extra: Option<&Path>) -> Result<Self, TlsError> {
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(path) = extra {
-            add(&mut roots, path)?;
+        if let Some(path) = ca_file {
+            add_certificates(&mut roots, path)?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -51,7 +51,7 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn begin(&self, socket: TcpStream, host: &str) -> Result<TlsIo, TransportError> {
+    pub(super) fn connect(&self, socket: TcpStream, host: &str) -> Result<TlsIo, TransportError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TransportError::setup(format!("{host} cannot be the name on a certificate")))?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name)
@@ -60,7 +60,7 @@ impl Tls {
     }
 }
 
-fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
+fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
     let fail = |why: &dyn fmt::Display| TlsError(format!("CA file {}: {why}", path.display()));
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))?;
     let mut added = 0;
@@ -82,7 +82,7 @@ impl TlsIo {
         self.connection.wants_write()
     }
 
-    fn drain(&mut self) -> io::Result<()> {
+    fn write_pending(&mut self) -> io::Result<()> {
         while self.connection.wants_write() {
             self.connection.write_tls(&mut self.socket)?;
         }
@@ -97,11 +97,11 @@ impl AsFd for TlsIo {
 }
 
 impl Read for TlsIo {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.connection.reader().read(into) {
+            match self.connection.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
+                result => return result,
             }
             if self.connection.read_tls(&mut self.socket)? == 0 {
                 return Err(io::Error::new(
@@ -111,11 +111,11 @@ impl Read for TlsIo {
             }
             let processed = self.connection.process_new_packets();
             // Handshake messages and alerts go out even when there is nothing else to say.
-            let drained = self.drain();
+            let written = self.write_pending();
             processed.map_err(io::Error::other)?;
-            match drained {
+            match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                drained => drained?,
+                written => written?,
             }
         }
     }
@@ -123,15 +123,15 @@ impl Read for TlsIo {
 
 impl Write for TlsIo {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.connection.writer().write(bytes)?;
-        match self.drain() {
+        let accepted = self.connection.writer().write(bytes)?;
+        match self.write_pending() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            drained => drained?,
+            written => written?,
         }
-        if taken == 0 && !bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+        if accepted == 0 && !bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(accepted) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.drain()
+        self.write_pending()
     }
 }
