@@ -5,16 +5,16 @@ mod dialogue;
 mod refusals;
 mod sessions;
 
-use client::{Client, SPEECH_PEAK, hum};
+use client::{Client, SPEECH_PEAK, tone};
 use mynah::parrot::{Item, Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
 fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
-    let habits = ParrotConfig { expires_at: 1_793_003_600, ..ParrotConfig::default() };
-    let mut client = Client::new(habits.clone());
-    let created = client.take("session.created");
+    let config = ParrotConfig { expires_at: 1_793_003_600, ..ParrotConfig::default() };
+    let mut client = Client::new(config.clone());
+    let created = client.expect_next("session.created");
     let session = &created["session"];
     assert!(session["id"].as_str().is_some_and(|id| id.starts_with("sess_")));
     assert_eq!(session["expires_at"], 1_793_003_600_u64);
@@ -22,7 +22,7 @@ fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
     assert_eq!(session["output_audio_format"], Value::Null);
     assert_eq!(session["turn_detection"]["silence_duration_ms"], 200);
     assert_eq!(session["turn_detection"]["prefix_padding_ms"], 300);
-    assert_eq!(Client::new(habits).take("session.created"), created);
+    assert_eq!(Client::new(config).expect_next("session.created"), created);
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn every_client_event_of_the_protocol_s_session_example_is_understood() {
 
 #[test]
 fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.quiet(600);
-    client.speech(1000);
-    client.quiet(1500);
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_silence(600);
+    client.send_speech(1000);
+    client.send_silence(1500);
     let beginning = [
         "input_audio_buffer.speech_started",
         "input_audio_buffer.speech_stopped",
@@ -115,15 +115,15 @@ fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
         "response.output_item.done",
         "response.done",
     ];
-    let story = client.story();
-    assert_eq!(story[..beginning.len()], beginning);
-    assert_eq!(story[story.len() - end.len()..], end);
-    let between = &story[beginning.len()..story.len() - end.len()];
+    let types = client.event_types();
+    assert_eq!(types[..beginning.len()], beginning);
+    assert_eq!(types[types.len() - end.len()..], end);
+    let between = &types[beginning.len()..types.len() - end.len()];
     assert!(between.iter().all(|kind| kind.ends_with(".delta")), "{between:?}");
     assert_eq!(client.nth("input_audio_buffer.speech_started", 0)["audio_start_ms"], 300);
     assert_eq!(client.nth("input_audio_buffer.speech_stopped", 0)["audio_end_ms"], 2100);
-    assert_eq!(client.at("response.created"), 2100);
-    assert_eq!(client.at("response.audio.delta"), 2250);
+    assert_eq!(client.first_at_ms("response.created"), 2100);
+    assert_eq!(client.first_at_ms("response.audio.delta"), 2250);
     let (user, reply) =
         (client.nth("conversation.item.created", 0), client.nth("conversation.item.created", 1));
     assert_eq!(reply["previous_item_id"], user["item"]["id"]);
@@ -138,11 +138,12 @@ fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
 
 #[test]
 fn a_cascaded_model_transcribes_before_it_announces_the_item() {
-    let mut client = Client::agreed(ParrotConfig { cascaded: true, ..ParrotConfig::default() }, json!({}));
-    client.speech(500);
-    client.quiet(1200);
+    let mut client =
+        Client::configured(ParrotConfig { cascaded: true, ..ParrotConfig::default() }, json!({}));
+    client.send_speech(500);
+    client.send_silence(1200);
     assert_eq!(
-        client.story()[..6],
+        client.event_types()[..6],
         [
             "input_audio_buffer.speech_started",
             "input_audio_buffer.speech_stopped",
@@ -156,10 +157,10 @@ fn a_cascaded_model_transcribes_before_it_announces_the_item() {
 
 #[test]
 fn the_answer_is_what_was_said_at_half_amplitude() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.quiet(300);
-    client.speech(800);
-    client.quiet(1500);
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_silence(300);
+    client.send_speech(800);
+    client.send_silence(1500);
     let answer = client.audio();
     let loudest = answer.iter().map(|sample| sample.unsigned_abs()).max();
     assert_eq!(loudest, Some(SPEECH_PEAK / 2));
@@ -169,24 +170,25 @@ fn the_answer_is_what_was_said_at_half_amplitude() {
 #[test]
 fn audio_comes_at_the_pace_the_habits_name() {
     for (pace, last_delta_ms) in [(1, 800), (4, 200), (0, 0)] {
-        let mut client = Client::agreed(ParrotConfig { pace, ..ParrotConfig::default() }, json!({}));
-        client.speech(850);
-        client.quiet(2500);
+        let mut client = Client::configured(ParrotConfig { pace, ..ParrotConfig::default() }, json!({}));
+        client.send_speech(850);
+        client.send_silence(2500);
         assert_eq!(client.count("response.audio.delta"), 5);
-        let first = client.at("response.audio.delta");
-        let last = client.heard.iter().rfind(|(_, event)| event["type"] == "response.audio.delta").unwrap().0;
+        let first = client.first_at_ms("response.audio.delta");
+        let last =
+            client.received.iter().rfind(|(_, event)| event["type"] == "response.audio.delta").unwrap().0;
         assert_eq!(last - first, last_delta_ms, "pace {pace}");
     }
 }
 
 #[test]
 fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
-    let habits = ParrotConfig { late_deltas: 2, pace: 1, ..ParrotConfig::default() };
-    let mut client = Client::agreed(habits, json!({"auto_truncate": true}));
-    client.speech(3000);
-    client.quiet(1000);
-    client.forget();
-    client.speech(500);
+    let config = ParrotConfig { late_deltas: 2, pace: 1, ..ParrotConfig::default() };
+    let mut client = Client::configured(config, json!({"auto_truncate": true}));
+    client.send_speech(3000);
+    client.send_silence(1000);
+    client.discard_received();
+    client.send_speech(500);
     let types = [
         "input_audio_buffer.speech_started",
         "response.audio.delta",
@@ -198,9 +200,9 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
         "response.done",
         "conversation.item.truncated",
     ];
-    let story = client.story();
-    let cut = story.iter().position(|kind| kind == types[0]).unwrap();
-    assert_eq!(story[cut..], types);
+    let received = client.event_types();
+    let start = received.iter().position(|kind| kind == types[0]).unwrap();
+    assert_eq!(received[start..], types);
     let done = client.nth("response.done", 0)["response"].clone();
     assert_eq!(done["status"], "cancelled");
     assert_eq!(done["status_details"], json!({"type": "cancelled", "reason": "turn_detected"}));
@@ -209,16 +211,16 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
     assert_eq!(client.nth("conversation.item.truncated", 0)["audio_end_ms"], 430);
     let item = &client.parrot.items()[1];
     assert_eq!((item.audio_ms, item.heard_ms), (1000, Some(430)));
-    client.quiet(2000);
+    client.send_silence(2000);
     assert_eq!(client.count("response.created"), 1);
 }
 
 #[test]
 fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
-    let mut client = Client::agreed(ParrotConfig { pace: 1, ..ParrotConfig::default() }, json!({}));
-    client.speech(3000);
-    client.quiet(1000);
-    client.speech(500);
+    let mut client = Client::configured(ParrotConfig { pace: 1, ..ParrotConfig::default() }, json!({}));
+    client.send_speech(3000);
+    client.send_silence(1000);
+    client.send_speech(500);
     assert_eq!(client.count("conversation.item.truncated"), 0);
     let item_id = client.parrot.items()[1].id.clone();
     client.send(json!({
@@ -230,45 +232,49 @@ fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
 
 #[test]
 fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
-    let mut client =
-        Client::agreed(ParrotConfig { think: Duration::from_secs(2), ..ParrotConfig::default() }, json!({}));
-    client.speech(500);
-    client.quiet(700);
-    client.forget();
-    client.speech(500);
-    assert_eq!(client.story(), ["input_audio_buffer.speech_started", "response.done"]);
+    let mut client = Client::configured(
+        ParrotConfig { think: Duration::from_secs(2), ..ParrotConfig::default() },
+        json!({}),
+    );
+    client.send_speech(500);
+    client.send_silence(700);
+    client.discard_received();
+    client.send_speech(500);
+    assert_eq!(client.event_types(), ["input_audio_buffer.speech_started", "response.done"]);
     assert_eq!(client.nth("response.done", 0)["response"]["output"], json!([]));
     assert_eq!(client.parrot.items().len(), 1);
 }
 
 #[test]
 fn barge_in_after_the_last_delta_has_nothing_to_cancel_but_still_truncates() {
-    let mut client =
-        Client::agreed(ParrotConfig { pace: 0, ..ParrotConfig::default() }, json!({"auto_truncate": true}));
-    client.speech(3000);
-    client.quiet(1000);
+    let mut client = Client::configured(
+        ParrotConfig { pace: 0, ..ParrotConfig::default() },
+        json!({"auto_truncate": true}),
+    );
+    client.send_speech(3000);
+    client.send_silence(1000);
     assert_eq!(client.nth("response.done", 0)["response"]["status"], "completed");
-    client.forget();
-    client.speech(200);
-    assert_eq!(client.story(), ["input_audio_buffer.speech_started", "conversation.item.truncated"]);
+    client.discard_received();
+    client.send_speech(200);
+    assert_eq!(client.event_types(), ["input_audio_buffer.speech_started", "conversation.item.truncated"]);
     assert_eq!(client.parrot.items()[1].heard_ms, Some(430));
 }
 
 #[test]
 fn a_turn_detector_that_may_not_interrupt_or_answer_does_neither() {
-    let mut client = Client::agreed(
+    let mut client = Client::configured(
         ParrotConfig { pace: 1, ..ParrotConfig::default() },
         json!({"interrupt_response": false}),
     );
-    client.speech(3000);
-    client.quiet(1000);
-    client.speech(300);
+    client.send_speech(3000);
+    client.send_silence(1000);
+    client.send_speech(300);
     assert_eq!(client.count("response.done"), 0);
-    client.quiet(600);
+    client.send_silence(600);
     assert_eq!(client.nth("error", 0)["error"]["code"], "conversation_already_has_active_response");
-    let mut client = Client::agreed(ParrotConfig::default(), json!({"create_response": false}));
-    client.speech(300);
-    client.quiet(2000);
+    let mut client = Client::configured(ParrotConfig::default(), json!({"create_response": false}));
+    client.send_speech(300);
+    client.send_silence(2000);
     assert_eq!((client.count("conversation.item.done"), client.count("response.created")), (1, 0));
 }
 
@@ -281,9 +287,9 @@ fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
         client.update(json!({"turn_detection": {
             "type": kind, "prefix_padding_ms": 100, "silence_duration_ms": silence_ms,
         }}));
-        client.quiet(1000);
-        client.speech(400);
-        client.quiet(1000);
+        client.send_silence(1000);
+        client.send_speech(400);
+        client.send_silence(1000);
         assert_eq!(client.nth("input_audio_buffer.speech_started", 0)["audio_start_ms"], 900);
         assert_eq!(client.nth("input_audio_buffer.speech_stopped", 0)["audio_end_ms"], 1400 + silence_ms);
     }
@@ -293,31 +299,31 @@ fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
 fn push_to_talk_answers_only_when_asked() {
     let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
-    client.forget();
+    client.discard_received();
     client.send(json!({"type": "input_audio_buffer.clear"}));
-    client.speech(700);
-    client.quiet(900);
+    client.send_speech(700);
+    client.send_silence(900);
     client.send(json!({"type": "input_audio_buffer.commit"}));
-    client.quiet(500);
+    client.send_silence(500);
     let types = [
         "input_audio_buffer.cleared",
         "input_audio_buffer.committed",
         "conversation.item.created",
         "conversation.item.done",
     ];
-    assert_eq!(client.story(), types);
-    client.forget();
+    assert_eq!(client.event_types(), types);
+    client.discard_received();
     client.send(json!({"type": "response.create"}));
     client.send(json!({"type": "response.create"}));
     client.send(json!({"type": "response.cancel"}));
     client.send(json!({"type": "response.cancel"}));
-    assert_eq!(client.story(), ["response.created", "error", "response.done", "error"]);
+    assert_eq!(client.event_types(), ["response.created", "error", "response.done", "error"]);
     assert_eq!(client.nth("error", 0)["error"]["code"], "conversation_already_has_active_response");
     assert_eq!(client.nth("error", 1)["error"]["code"], "response_cancel_not_active");
     let details = &client.nth("response.done", 0)["response"]["status_details"];
     assert_eq!(details["reason"], "client_cancelled");
     client.send(json!({"type": "response.create"}));
-    client.quiet(1000);
+    client.send_silence(1000);
     assert_eq!(client.nth("response.done", 1)["response"]["status"], "completed");
 }
 
@@ -335,7 +341,7 @@ fn written_messages_are_answered_with_a_chirp_and_their_own_words() {
         "type": "message", "role": "user", "content": [{"type": "input_text", "text": "How long is an egg?"}],
     }}));
     client.send(json!({"type": "response.create", "response": {"modalities": ["text"]}}));
-    client.forget();
+    client.discard_received();
     client.wait(2000);
     let types = [
         "response.output_item.added",
@@ -351,7 +357,7 @@ fn written_messages_are_answered_with_a_chirp_and_their_own_words() {
         "response.output_item.done",
         "response.done",
     ];
-    assert_eq!(client.story(), types);
+    assert_eq!(client.event_types(), types);
     assert_eq!(client.nth("response.text.done", 0)["text"], "How long is an egg?");
 }
 
@@ -377,61 +383,61 @@ fn items_are_created_retrieved_and_deleted_by_id() {
 #[test]
 fn with_echo_cancellation_an_open_loudspeaker_does_not_interrupt_itself_but_a_voice_does() {
     let echo = json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}});
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.update(echo);
-    client.speech(3000);
-    client.quiet(660);
-    client.forget();
+    client.send_speech(3000);
+    client.send_silence(660);
+    client.discard_received();
     // The reply at two fifths of its amplitude comes back through the microphone.
-    client.hum(1500, SPEECH_PEAK / 5);
+    client.send_tone(1500, SPEECH_PEAK / 5);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
-    client.hum(140, SPEECH_PEAK);
+    client.send_tone(140, SPEECH_PEAK);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
-    client.hum(20, SPEECH_PEAK);
+    client.send_tone(20, SPEECH_PEAK);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
 }
 
 #[test]
 fn without_echo_cancellation_the_loudspeaker_interrupts_itself() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.speech(3000);
-    client.quiet(660);
-    client.forget();
-    client.hum(300, SPEECH_PEAK / 5);
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_speech(3000);
+    client.send_silence(660);
+    client.discard_received();
+    client.send_tone(300, SPEECH_PEAK / 5);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
 }
 
 #[test]
 fn a_steady_noise_becomes_the_room_and_speech_is_heard_over_it() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.hum(12_000, 600);
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_tone(12_000, 600);
     assert_eq!(
         client.count("input_audio_buffer.speech_stopped"),
         client.count("input_audio_buffer.speech_started")
     );
-    client.forget();
-    client.hum(3000, 600);
+    client.discard_received();
+    client.send_tone(3000, 600);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
-    client.speech(500);
-    client.hum(1000, 600);
+    client.send_speech(500);
+    client.send_tone(1000, 600);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
     assert_eq!(client.count("input_audio_buffer.speech_stopped"), 1);
 }
 
 #[test]
 fn a_click_is_not_speech() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
     for _ in 0..20 {
-        client.speech(50);
-        client.quiet(150);
+        client.send_speech(50);
+        client.send_silence(150);
     }
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
 }
 
 #[test]
 fn a_constant_offset_is_not_speech() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.say(&[3000; 24_000]);
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_audio(&[3000; 24_000]);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
 }
 
@@ -440,7 +446,7 @@ fn a_turn_longer_than_a_minute_keeps_its_last_minute() {
     let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     for _ in 0..7 {
-        client.append(&hum(10_000, SPEECH_PEAK, 0));
+        client.append(&tone(10_000, SPEECH_PEAK, 0));
     }
     client.send(json!({"type": "input_audio_buffer.commit"}));
     assert_eq!(roles(client.parrot.items()), [("user", 60_000)]);

@@ -45,21 +45,21 @@ fn every_recorded_event_is_read_as_what_it_is() {
         "ignored",
         "error response_cancel_not_active: Service(Refused(NothingToCancel))",
     ];
-    assert_eq!(SERVER.lines().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(SERVER.lines().map(summary).collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn every_recorded_event_is_named_by_its_type_or_by_what_it_is_used_as() {
     for text in SERVER.lines() {
         let event: Value = serde_json::from_str(text).unwrap();
-        let named = match event["type"].as_str().unwrap() {
+        let expected = match event["type"].as_str().unwrap() {
             "conversation.item.input_audio_transcription.completed" | "response.audio_transcript.done" => {
                 "a transcript"
             }
             "conversation.item.input_audio_transcription.failed" => "warning",
             kind => kind,
         };
-        assert_eq!(protocol::parse(text).unwrap().kind(), named);
+        assert_eq!(protocol::parse(text).unwrap().kind(), expected);
     }
 }
 
@@ -81,25 +81,25 @@ fn the_other_dialect_is_understood_without_being_told() {
         "ignored",
         "error session_expired: Service(Refused(SessionExpired))",
     ];
-    assert_eq!(SERVER_GA.lines().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(SERVER_GA.lines().map(summary).collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn what_the_client_says_is_spelled_like_the_recorded_client() {
     let recorded: Vec<Value> = CLIENT.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let said = [
+    let events = [
         (3, ClientEvent::Commit),
         (4, ClientEvent::Clear),
         (9, ClientEvent::Truncate { item: id("item_a1Vx88KmP0sD"), content_index: 0, audio_end_ms: 840 }),
         (10, ClientEvent::Delete(id("item_u7Lh20Qe9ZbT"))),
         (14, ClientEvent::Cancel(id("resp_Jd05yTq7Xn2E"))),
     ];
-    for (line, command) in said {
+    for (line, event) in events {
         let mut expected = recorded[line].clone();
         expected.as_object_mut().unwrap().remove("event_id");
-        assert_eq!(spelled(|text| command.write(text)), expected);
+        assert_eq!(write_json(|text| event.write(text)), expected);
     }
-    assert_eq!(spelled(|text| ClientEvent::Create.write(text)), json!({"type": "response.create"}));
+    assert_eq!(write_json(|text| ClientEvent::Create.write(text)), json!({"type": "response.create"}));
 }
 
 #[test]
@@ -108,13 +108,13 @@ fn appended_frames_are_the_recorded_base64() {
     let bytes = STANDARD.decode(recorded["audio"].as_str().unwrap()).unwrap();
     let frames: Vec<[i16; 1]> =
         bytes.chunks(2).map(|pair| [i16::from_le_bytes([pair[0], pair[1]])]).collect();
-    let event = spelled(|text| protocol::append(&frames, text));
+    let event = write_json(|text| protocol::append(&frames, text));
     assert_eq!((&event["type"], &event["audio"]), (&json!("input_audio_buffer.append"), &recorded["audio"]));
 }
 
 #[test]
 fn two_channels_are_appended_interleaved() {
-    let event = spelled(|text| protocol::append(&[[1i16, 2], [3, 4]], text));
+    let event = write_json(|text| protocol::append(&[[1i16, 2], [3, 4]], text));
     assert_eq!(event["audio"], json!(STANDARD.encode([1, 0, 2, 0, 3, 0, 4, 0])));
 }
 
@@ -135,7 +135,7 @@ fn appending_allocates_nothing_once_warm() {
 fn reading_and_decoding_an_audio_delta_allocates_nothing() {
     let delta = SERVER.lines().nth(14).unwrap();
     let mut samples = Pcm16Decoder::default();
-    let _ = told(delta);
+    let _ = summary(delta);
     assert_no_alloc::assert_no_alloc(|| {
         for _ in 0..100 {
             let Ok(ServerEvent::Audio(audio)) = protocol::parse(delta) else { panic!("not audio") };
@@ -170,7 +170,7 @@ fn bad_base64_is_an_error_and_the_next_delta_is_not() {
 #[test]
 fn escaped_text_is_read_as_what_it_says() {
     let text = r#"{"type":"response.audio.delta","response_id":"r\u0031","item_id":"i","delta":"\/\/8="}"#;
-    assert_eq!(told(text), "audio r1 i 0: 1 samples");
+    assert_eq!(summary(text), "audio r1 i 0: 1 samples");
 }
 
 #[test]
@@ -197,15 +197,16 @@ fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matt
         (r#"{"type":"no.such.event"}"#, "unknown no.such.event"),
     ];
     for (text, expected) in cases {
-        assert_eq!(told(text), expected, "{text}");
+        assert_eq!(summary(text), expected, "{text}");
     }
     let long = format!(r#"{{"type":"response.created","response":{{"id":"{}"}}}}"#, "x".repeat(65));
-    assert_eq!(told(&long), "response.created without a usable response.id of at most 64 bytes");
+    assert_eq!(summary(&long), "response.created without a usable response.id of at most 64 bytes");
 }
 
 #[test]
 fn every_error_code_means_one_thing_to_the_conversation() {
-    let of = |error: Value| match protocol::parse(&json!({"type": "error", "error": error}).to_string()) {
+    let classify = |error: Value| match protocol::parse(&json!({"type": "error", "error": error}).to_string())
+    {
         Ok(ServerEvent::Error(error)) => error.event,
         other => panic!("{other:?}"),
     };
@@ -217,26 +218,26 @@ fn every_error_code_means_one_thing_to_the_conversation() {
         ("insufficient_quota", ServerError::QuotaExceeded),
         ("never_heard_of", ServerError::Other),
     ];
-    for (code, refusal) in codes {
-        assert_eq!(of(json!({"code": code})), Event::Service(ServiceEvent::Refused(refusal)));
+    for (code, error) in codes {
+        assert_eq!(classify(json!({"code": code})), Event::Service(ServiceEvent::Refused(error)));
     }
     assert_eq!(
-        of(json!({"code": "invalid_value", "event_id": protocol::SESSION_EVENT_ID})),
+        classify(json!({"code": "invalid_value", "event_id": protocol::SESSION_EVENT_ID})),
         Event::Link(LinkChange::Misconfigured)
     );
     assert_eq!(
-        of(json!({"code": "unknown_parameter", "param": "session.voice"})),
+        classify(json!({"code": "unknown_parameter", "param": "session.voice"})),
         Event::Link(LinkChange::Misconfigured)
     );
     assert_eq!(
-        of(json!({"type": "server_error", "event_id": protocol::SESSION_EVENT_ID})),
+        classify(json!({"type": "server_error", "event_id": protocol::SESSION_EVENT_ID})),
         Event::Service(ServiceEvent::Refused(ServerError::Internal))
     );
 }
 
 #[test]
 fn the_session_is_asked_for_whole() {
-    let event = spelled(|text| protocol::session_update(&config(), text));
+    let event = write_json(|text| protocol::session_update(&config(), text));
     assert_eq!(
         event["session"],
         json!({
@@ -264,7 +265,7 @@ fn the_session_is_asked_for_whole() {
 fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
     let voice = Voice::OpenAi("alloy".into());
     let config = SessionConfig { turn_detection: None, voice, ..config() };
-    let event = spelled(|text| protocol::session_update(&config, text));
+    let event = write_json(|text| protocol::session_update(&config, text));
     assert_eq!(event["session"]["turn_detection"], Value::Null);
     assert_eq!(event["session"]["voice"], json!({"type": "openai", "name": "alloy"}));
 }
@@ -272,7 +273,7 @@ fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
 #[test]
 fn server_vad_is_sent_with_every_field() {
     let config = SessionConfig { turn_detection: Some(TurnDetection::ServerVad), ..config() };
-    let event = spelled(|text| protocol::session_update(&config, text));
+    let event = write_json(|text| protocol::session_update(&config, text));
     assert_eq!(
         event["session"]["turn_detection"],
         json!({"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
@@ -282,7 +283,7 @@ fn server_vad_is_sent_with_every_field() {
 
 #[test]
 fn a_session_set_up_as_asked_shows_no_difference_whatever_the_service_adds() {
-    let mut session = asked();
+    let mut session = effective_session();
     session["modalities"] = json!(["audio", "text"]);
     session["model"] = json!("gpt-realtime-global-standard");
     session["turn_detection"]["idle_timeout_ms"] = Value::Null;
@@ -294,14 +295,14 @@ fn a_session_set_up_as_asked_shows_no_difference_whatever_the_service_adds() {
 
 #[test]
 fn what_the_service_set_up_differently_is_named_and_weighed() {
-    let mut session = asked();
+    let mut session = effective_session();
     session["turn_detection"]["silence_duration_ms"] = json!(200);
     session["input_audio_sampling_rate"] = json!(16000);
     session.as_object_mut().unwrap().remove("instructions");
     let found = protocol::mismatches(&config(), &session.to_string());
-    let told: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.fatal)).collect();
+    let paths: Vec<_> = found.iter().map(|mismatch| (mismatch.path.as_str(), mismatch.fatal)).collect();
     assert_eq!(
-        told,
+        paths,
         [
             ("input_audio_sampling_rate", true),
             ("instructions", false),
@@ -351,7 +352,7 @@ proptest! {
     }
 }
 
-fn told(text: &str) -> String {
+fn summary(text: &str) -> String {
     match protocol::parse(text) {
         Ok(ServerEvent::Audio(audio)) => {
             let mut count = 0;
@@ -372,7 +373,7 @@ fn told(text: &str) -> String {
     }
 }
 
-fn spelled(write: impl FnOnce(&mut BytesMut)) -> Value {
+fn write_json(write: impl FnOnce(&mut BytesMut)) -> Value {
     let mut text = BytesMut::new();
     write(&mut text);
     serde_json::from_slice(&text).unwrap()
@@ -391,8 +392,8 @@ fn config() -> SessionConfig {
 }
 
 /// The session as the service would echo it.
-fn asked() -> Value {
-    spelled(|text| protocol::session_update(&config(), text))["session"].clone()
+fn effective_session() -> Value {
+    write_json(|text| protocol::session_update(&config(), text))["session"].clone()
 }
 
 fn id(name: &str) -> Id {

@@ -27,7 +27,7 @@ fn a_stalled_uplink_is_backpressure_and_every_message_arrives_once_and_in_order(
     for number in 0..2000 {
         while link.interest().contains(PollFlags::OUT) {
             stalls += 1;
-            wait(&link, PollFlags::OUT);
+            wait_for(&link, PollFlags::OUT);
             link.flush().unwrap();
         }
         let text = json!({"type": "numbered", "number": number, "padding": padding}).to_string();
@@ -35,7 +35,7 @@ fn a_stalled_uplink_is_backpressure_and_every_message_arrives_once_and_in_order(
     }
     link.send(|into| into.extend_from_slice(br#"{"type":"last"}"#)).unwrap();
     while link.interest().contains(PollFlags::OUT) {
-        wait(&link, PollFlags::OUT);
+        wait_for(&link, PollFlags::OUT);
         link.flush().unwrap();
     }
     service.until("the last", |all| all[0].count("last") == 1);
@@ -46,27 +46,27 @@ fn a_stalled_uplink_is_backpressure_and_every_message_arrives_once_and_in_order(
 
 #[test]
 fn a_stalled_uplink_does_not_keep_the_link_from_hearing() {
-    let talk = (0..200)
+    let messages = (0..200)
         .map(|number| Send(events::event("talk", json!({"number": number, "padding": "y".repeat(4000)}))));
     let steps = [Send(events::session_created()), Expect("go")]
         .into_iter()
-        .chain(talk)
+        .chain(messages)
         .chain([Stall(Duration::from_secs(2))]);
     let service = Service::start([Behaviour::script(steps)]);
     let mut link = connect(&service);
     link.send(|into| into.extend_from_slice(br#"{"type":"go"}"#)).unwrap();
     link.flush().unwrap();
     let filler = "x".repeat(4000);
-    let mut heard = 0;
-    while heard < 200 {
+    let mut received = 0;
+    while received < 200 {
         // As long as there is room the uplink is kept full.
-        while !link.interest().contains(PollFlags::OUT) && heard > 100 {
+        while !link.interest().contains(PollFlags::OUT) && received > 100 {
             link.send(|into| into.extend_from_slice(filler.as_bytes())).unwrap();
             link.flush().unwrap();
         }
-        wait(&link, PollFlags::IN);
+        wait_for(&link, PollFlags::IN);
         while let Some(LinkEvent::Text(text)) = link.next(Time::ZERO).unwrap() {
-            heard += usize::from(text.contains(r#""talk""#));
+            received += usize::from(text.contains(r#""talk""#));
         }
     }
 }
@@ -77,10 +77,10 @@ fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
         Service::start([Behaviour::script([Send(events::session_created()), Stall(Duration::from_secs(5))])]);
     let mut link = connect(&service);
     let text = "x".repeat(16_000);
-    let lost = (0..4000).find_map(|_| link.send(|into| into.extend_from_slice(text.as_bytes())).err());
-    let lost = lost.expect("64 MB were swallowed");
+    let error = (0..4000).find_map(|_| link.send(|into| into.extend_from_slice(text.as_bytes())).err());
+    let error = error.expect("64 MB were swallowed");
     assert_eq!(
-        lost.message,
+        error.message,
         format!("the network takes nothing: {} KiB are waiting to be sent", OUTBOUND_BYTES / 1024)
     );
     assert!(link.next(Time::ZERO).is_err(), "a link that is over stays over");
@@ -89,51 +89,51 @@ fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
 #[test]
 fn while_somebody_talks_a_dead_peer_is_noticed_in_ten_seconds() {
     let start = Time::ZERO;
-    let (mut ours, _theirs) = WsClient::pair(start).unwrap();
-    ours.set_busy(true);
-    let asked = start + BUSY_PING_AFTER;
-    assert_eq!(ours.deadline(), Some(asked));
-    assert_eq!(ours.tick(asked), Ok(()));
-    ours.set_busy(false);
-    assert_eq!(ours.deadline(), Some(asked + BUSY_PONG_LIMIT), "what was asked in a hurry stays so");
-    assert_eq!(ours.tick(asked + BUSY_PONG_LIMIT).unwrap_err().reason, TransportErrorKind::Broken);
+    let (mut client, _server) = WsClient::pair(start).unwrap();
+    client.set_busy(true);
+    let pinged_at = start + BUSY_PING_AFTER;
+    assert_eq!(client.deadline(), Some(pinged_at));
+    assert_eq!(client.tick(pinged_at), Ok(()));
+    client.set_busy(false);
+    assert_eq!(client.deadline(), Some(pinged_at + BUSY_PONG_LIMIT), "what was asked in a hurry stays so");
+    assert_eq!(client.tick(pinged_at + BUSY_PONG_LIMIT).unwrap_err().reason, TransportErrorKind::Broken);
     assert!(BUSY_PING_AFTER + BUSY_PONG_LIMIT <= Duration::from_secs(10));
 }
 
 #[test]
 fn a_silent_peer_is_pinged_and_then_given_up() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
-    assert_eq!(ours.deadline(), Some(start + PING_AFTER));
-    assert_eq!(ours.tick(start + PING_AFTER), Ok(()));
-    let asked = start + PING_AFTER;
-    assert_eq!(ours.deadline(), Some(asked + PONG_LIMIT));
-    let lost = ours.tick(asked + PONG_LIMIT).unwrap_err();
-    assert_eq!(lost.message, "the service has been silent for 45 s and answers no ping");
-    drop(ours);
-    assert!(theirs.next(start).is_err());
+    let (mut client, mut server) = WsClient::pair(start).unwrap();
+    assert_eq!(client.deadline(), Some(start + PING_AFTER));
+    assert_eq!(client.tick(start + PING_AFTER), Ok(()));
+    let pinged_at = start + PING_AFTER;
+    assert_eq!(client.deadline(), Some(pinged_at + PONG_LIMIT));
+    let error = client.tick(pinged_at + PONG_LIMIT).unwrap_err();
+    assert_eq!(error.message, "the service has been silent for 45 s and answers no ping");
+    drop(client);
+    assert!(server.next(start).is_err());
 }
 
 #[test]
 fn a_peer_that_answers_a_ping_is_kept() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
+    let (mut client, mut server) = WsClient::pair(start).unwrap();
     let later = start + PING_AFTER;
-    ours.tick(later).unwrap();
-    assert_eq!(theirs.next(later), Ok(None), "the ping is answered and not told");
+    client.tick(later).unwrap();
+    assert_eq!(server.next(later), Ok(None), "the ping is answered and not told");
     let answered = later + Duration::from_secs(1);
-    assert_eq!(ours.next(answered), Ok(None));
-    assert_eq!(ours.deadline(), Some(answered + PING_AFTER));
+    assert_eq!(client.next(answered), Ok(None));
+    assert_eq!(client.deadline(), Some(answered + PING_AFTER));
 }
 
 #[test]
 fn goodbye_is_said_with_1000_and_heard_as_such() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
-    ours.close();
-    let lost = theirs.next(start).unwrap_err();
-    assert_eq!(lost.reason, TransportErrorKind::Closed(1000));
-    assert_eq!(ours.next(start).unwrap_err().reason, TransportErrorKind::Closed(1000));
+    let (mut client, mut server) = WsClient::pair(start).unwrap();
+    client.close();
+    let error = server.next(start).unwrap_err();
+    assert_eq!(error.reason, TransportErrorKind::Closed(1000));
+    assert_eq!(client.next(start).unwrap_err().reason, TransportErrorKind::Closed(1000));
 }
 
 #[test]
@@ -143,50 +143,50 @@ fn a_close_code_and_its_reason_are_always_told_on_one_line() {
         "tired\r\n\u{1b}[31m of you",
     )])]);
     let mut link = connect(&service);
-    let lost = ended(&mut link);
-    assert_eq!(lost.reason, TransportErrorKind::Closed(4321));
-    assert_eq!(lost.message, "closed with code 4321: tired   [31m of you");
+    let error = wait_for_error(&mut link);
+    assert_eq!(error.reason, TransportErrorKind::Closed(4321));
+    assert_eq!(error.message, "closed with code 4321: tired   [31m of you");
 }
 
 #[test]
 fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
     let start = Time::ZERO;
-    let (mut ours, mut theirs) = WsClient::pair(start).unwrap();
+    let (mut client, mut server) = WsClient::pair(start).unwrap();
     let frames = [[1i16; 1]; 480];
     let mut delta = BytesMut::new();
     delta.extend_from_slice(br#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":""#);
     protocol::encode(&[5; 4800], &mut delta);
     delta.extend_from_slice(br#""}"#);
     let mut samples = protocol::Pcm16Decoder::default();
-    let mut turn = |guarded: bool| {
+    let mut run = |forbid_allocation: bool| {
         let mut count = 0;
-        let mut up_and_down = || {
-            ours.send(|text| protocol::append(&frames, text)).unwrap();
-            ours.flush().unwrap();
-            while let Some(LinkEvent::Text(text)) = ours.next(start).unwrap() {
+        let mut round_trip = || {
+            client.send(|text| protocol::append(&frames, text)).unwrap();
+            client.flush().unwrap();
+            while let Some(LinkEvent::Text(text)) = client.next(start).unwrap() {
                 let Ok(protocol::ServerEvent::Audio(audio)) = protocol::parse(&text) else {
                     panic!("not audio")
                 };
                 samples.decode(&audio.base64, |piece| count += piece.len()).unwrap();
             }
         };
-        if guarded {
-            assert_no_alloc::assert_no_alloc(&mut up_and_down)
+        if forbid_allocation {
+            assert_no_alloc::assert_no_alloc(&mut round_trip)
         } else {
-            up_and_down()
+            round_trip()
         }
-        while let Some(news) = theirs.next(start).unwrap() {
-            assert!(matches!(news, LinkEvent::Text(_)));
+        while let Some(event) = server.next(start).unwrap() {
+            assert!(matches!(event, LinkEvent::Text(_)));
         }
-        theirs.send(|text| text.extend_from_slice(&delta)).unwrap();
-        theirs.flush().unwrap();
+        server.send(|text| text.extend_from_slice(&delta)).unwrap();
+        server.flush().unwrap();
         count
     };
     for _ in 0..10 {
-        turn(false);
+        run(false);
     }
     for _ in 0..200 {
-        assert_eq!(turn(true), 4800);
+        assert_eq!(run(true), 4800);
     }
 }
 
@@ -201,15 +201,15 @@ fn an_address_or_a_certificate_file_that_cannot_work_is_refused_in_a_sentence() 
     let upgrade =
         UpgradeRequest { uri: "wss://localhost/".into(), credential: Some(("api-key", "ä\u{7f}".into())) };
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
-    let lost = WsClient::upgrade(ByteStream::tcp(socket).unwrap(), &upgrade, Time::ZERO).err().unwrap();
-    assert_eq!(lost.reason, TransportErrorKind::Setup);
-    assert_eq!(lost.message, "the credential holds characters that a api-key header cannot");
+    let error = WsClient::upgrade(ByteStream::tcp(socket).unwrap(), &upgrade, Time::ZERO).err().unwrap();
+    assert_eq!(error.reason, TransportErrorKind::Setup);
+    assert_eq!(error.message, "the credential holds characters that a api-key header cannot");
 }
 
 #[test]
 fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clock() {
     let date = ("date", "Sun, 22 Nov 2026 20:53:00 GMT");
-    let wishes = [
+    let cases = [
         (vec![("retry-after", "20")], Some(20)),
         (vec![("retry-after", " 7 "), date], Some(7)),
         (vec![("retry-after", "Sun, 22 Nov 2026 20:54:30 GMT"), date], Some(90)),
@@ -220,16 +220,16 @@ fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clo
         (vec![("retry-after", "-5"), date], None),
         (vec![date], None),
     ];
-    for (headers, seconds) in wishes {
+    for (headers, seconds) in cases {
         let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         let service = Service::start([Behaviour::Refuse {
             status: 429,
             headers: headers.clone(),
             body: String::new(),
         }]);
-        let lost = ended(&mut begin(&service));
+        let error = wait_for_error(&mut upgrade_to(&service));
         let retry_after = seconds.map(Duration::from_secs);
-        assert_eq!(lost.reason, TransportErrorKind::Http { status: 429, retry_after }, "{headers:?}");
+        assert_eq!(error.reason, TransportErrorKind::Http { status: 429, retry_after }, "{headers:?}");
     }
 }
 
@@ -241,33 +241,33 @@ fn the_upgrade_tells_what_time_it_is_for_the_service() {
 }
 
 fn connect(service: &Service) -> WsClient {
-    let mut link = begin(service);
+    let mut link = upgrade_to(service);
     while link.next(Time::ZERO).unwrap() != Some(LinkEvent::Up) {
-        wait(&link, link.interest());
+        wait_for(&link, link.interest());
     }
     link
 }
 
-fn begin(service: &Service) -> WsClient {
+fn upgrade_to(service: &Service) -> WsClient {
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
     // A small buffer in the kernel, so that an uplink stalls as soon as the service does.
     rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
     let tls = Tls::new(Some(service.ca_file())).unwrap();
-    let pipe = ByteStream::tls(socket, "localhost", &tls).unwrap();
+    let stream = ByteStream::tls(socket, "localhost", &tls).unwrap();
     let upgrade = UpgradeRequest { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
-    WsClient::upgrade(pipe, &upgrade, Time::ZERO).unwrap()
+    WsClient::upgrade(stream, &upgrade, Time::ZERO).unwrap()
 }
 
-fn ended(link: &mut WsClient) -> TransportError {
+fn wait_for_error(link: &mut WsClient) -> TransportError {
     loop {
         match link.next(Time::ZERO) {
-            Ok(_) => wait(link, link.interest()),
-            Err(lost) => return lost,
+            Ok(_) => wait_for(link, link.interest()),
+            Err(error) => return error,
         }
     }
 }
 
-fn wait(link: &WsClient, interest: PollFlags) {
+fn wait_for(link: &WsClient, interest: PollFlags) {
     let Some(fd) = link.fd() else { return };
     let mut fds = [PollFd::from_borrowed_fd(fd, interest)];
     let ready = poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })).unwrap();

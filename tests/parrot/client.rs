@@ -16,26 +16,26 @@ pub(super) struct Client {
     pub(super) parrot: Parrot,
     pub(super) now_ms: u64,
     /// Every server event since `forget`, with the time it came, in milliseconds.
-    pub(super) heard: Vec<(u64, Value)>,
+    pub(super) received: Vec<(u64, Value)>,
 }
 
 impl Client {
-    pub(super) fn new(habits: ParrotConfig) -> Self {
+    pub(super) fn new(config: ParrotConfig) -> Self {
         let mut client =
-            Self { parrot: Parrot::new(habits, 7, Duration::ZERO), now_ms: 0, heard: Vec::new() };
+            Self { parrot: Parrot::new(config, 7, Duration::ZERO), now_ms: 0, received: Vec::new() };
         client.wait(0);
         client
     }
 
     /// A client after a full `server_vad` of 300 ms and 500 ms, and `changes` to it, was agreed on.
-    pub(super) fn agreed(habits: ParrotConfig, changes: Value) -> Self {
-        let mut client = Self::new(habits);
+    pub(super) fn configured(config: ParrotConfig, detection_changes: Value) -> Self {
+        let mut client = Self::new(config);
         let mut detection =
             json!({"type": "server_vad", "prefix_padding_ms": 300, "silence_duration_ms": 500});
-        detection.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        detection.as_object_mut().unwrap().extend(detection_changes.as_object().unwrap().clone());
         let transcription = json!({"model": "azure-speech"});
         client.update(json!({"turn_detection": detection, "input_audio_transcription": transcription}));
-        client.forget();
+        client.discard_received();
         client
     }
 
@@ -54,23 +54,23 @@ impl Client {
     }
 
     /// Says `samples` in real time, 10 ms after 10 ms.
-    pub(super) fn say(&mut self, samples: &[i16]) {
+    pub(super) fn send_audio(&mut self, samples: &[i16]) {
         for chunk in samples.chunks(240) {
             self.wait(10);
             self.append(chunk);
         }
     }
 
-    pub(super) fn speech(&mut self, ms: usize) {
-        self.hum(ms, SPEECH_PEAK);
+    pub(super) fn send_speech(&mut self, ms: usize) {
+        self.send_tone(ms, SPEECH_PEAK);
     }
 
-    pub(super) fn hum(&mut self, ms: usize, peak: u16) {
-        self.say(&hum(ms, peak, self.now_ms as usize * 24));
+    pub(super) fn send_tone(&mut self, ms: usize, peak: u16) {
+        self.send_audio(&tone(ms, peak, self.now_ms as usize * 24));
     }
 
-    pub(super) fn quiet(&mut self, ms: usize) {
-        self.say(&vec![0; ms * 24]);
+    pub(super) fn send_silence(&mut self, ms: usize) {
+        self.send_audio(&vec![0; ms * 24]);
     }
 
     pub(super) fn wait(&mut self, ms: u64) {
@@ -78,7 +78,7 @@ impl Client {
         loop {
             let now = Duration::from_millis(self.now_ms);
             while let Some(text) = self.parrot.next_message(now) {
-                self.heard.push((self.now_ms, serde_json::from_str(&text).unwrap()));
+                self.received.push((self.now_ms, serde_json::from_str(&text).unwrap()));
             }
             if self.now_ms == until {
                 return;
@@ -90,38 +90,38 @@ impl Client {
     /// The effective session after `session.update`.
     pub(super) fn update(&mut self, session: Value) -> Value {
         self.send(json!({"type": "session.update", "session": session}));
-        let updated = self.heard.last().unwrap().1.clone();
+        let updated = self.received.last().unwrap().1.clone();
         assert_eq!(updated["type"], "session.updated", "{updated}");
         updated["session"].clone()
     }
 
-    pub(super) fn forget(&mut self) {
-        self.heard.clear();
+    pub(super) fn discard_received(&mut self) {
+        self.received.clear();
     }
 
-    pub(super) fn take(&mut self, kind: &str) -> Value {
-        let (_, event) = self.heard.remove(0);
+    pub(super) fn expect_next(&mut self, kind: &str) -> Value {
+        let (_, event) = self.received.remove(0);
         assert_eq!(event["type"], kind);
         event
     }
 
     /// The types of everything heard; a run of transcript deltas counts as one.
-    pub(super) fn story(&self) -> Vec<String> {
+    pub(super) fn event_types(&self) -> Vec<String> {
         let mut types: Vec<String> =
-            self.heard.iter().map(|(_, event)| event["type"].as_str().unwrap().to_owned()).collect();
+            self.received.iter().map(|(_, event)| event["type"].as_str().unwrap().to_owned()).collect();
         types.dedup_by(|a, b| a == b && a == "response.audio_transcript.delta");
         types
     }
 
     pub(super) fn events<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a (u64, Value)> {
-        self.heard.iter().filter(move |(_, event)| event["type"] == kind)
+        self.received.iter().filter(move |(_, event)| event["type"] == kind)
     }
 
     pub(super) fn nth(&self, kind: &str, n: usize) -> &Value {
-        &self.events(kind).nth(n).unwrap_or_else(|| panic!("no {kind} {n} in {:?}", self.story())).1
+        &self.events(kind).nth(n).unwrap_or_else(|| panic!("no {kind} {n} in {:?}", self.event_types())).1
     }
 
-    pub(super) fn at(&self, kind: &str) -> u64 {
+    pub(super) fn first_at_ms(&self, kind: &str) -> u64 {
         self.events(kind).next().unwrap().0
     }
 
@@ -138,7 +138,7 @@ impl Client {
 }
 
 /// A 300 Hz triangle that begins at sample `from` of itself.
-pub(super) fn hum(ms: usize, peak: u16, from: usize) -> Vec<i16> {
+pub(super) fn tone(ms: usize, peak: u16, from: usize) -> Vec<i16> {
     const PERIOD: i32 = 80;
     let peak = i32::from(peak);
     (from..from + ms * 24)

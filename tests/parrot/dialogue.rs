@@ -10,9 +10,11 @@ use serde_json::json;
 fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
     // At real-time pace the interrupted reply is still being sent, faster it is only being played.
     for (pace, first_ends) in [(1, "cancelled"), (4, "completed"), (0, "completed")] {
-        let mut client =
-            Client::agreed(ParrotConfig { pace, ..ParrotConfig::default() }, json!({"auto_truncate": true}));
-        client.say(&recording());
+        let mut client = Client::configured(
+            ParrotConfig { pace, ..ParrotConfig::default() },
+            json!({"auto_truncate": true}),
+        );
+        client.send_audio(&recording());
         let ends: Vec<&str> = client
             .events("response.done")
             .map(|(_, event)| event["response"]["status"].as_str().unwrap())
@@ -35,17 +37,17 @@ fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
 
 #[test]
 fn echo_cancellation_does_not_make_the_recording_s_barge_in_go_unheard() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({"auto_truncate": true}));
+    let mut client = Client::configured(ParrotConfig::default(), json!({"auto_truncate": true}));
     client.update(json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}}));
-    client.say(&recording());
+    client.send_audio(&recording());
     assert_eq!(client.count("input_audio_buffer.speech_started"), 3);
     assert_eq!(client.count("conversation.item.truncated"), 1);
 }
 
 #[test]
 fn both_whole_replies_can_be_played_before_somebody_speaks_again() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.say(&recording());
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_audio(&recording());
     let begins: Vec<u64> = client.events("response.output_item.added").map(|(at, _)| *at).collect();
     let starts: Vec<u64> = client.events("input_audio_buffer.speech_started").map(|(at, _)| *at).collect();
     let whole_ms: Vec<u64> = client.parrot.items().iter().map(|item| u64::from(item.audio_ms)).collect();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use super::{Client, hum};
+use super::{Client, tone};
 use mynah::parrot::{Parrot, ParrotConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -55,9 +55,9 @@ fn a_wrong_update_is_refused_by_name_and_changes_nothing() {
     let mut client = Client::new(ParrotConfig::default());
     let before = client.update(json!({}));
     for (session, code, param) in cases {
-        client.forget();
+        client.discard_received();
         client.send(json!({"type": "session.update", "event_id": "cli_7", "session": session}));
-        assert_eq!(client.story(), ["error"], "{session}");
+        assert_eq!(client.event_types(), ["error"], "{session}");
         let error = &client.nth("error", 0)["error"];
         assert_eq!((&error["code"], &error["param"]), (&json!(code), &json!(param)), "{session}");
         assert_eq!((&error["event_id"], &error["type"]), (&json!("cli_7"), &json!("invalid_request_error")));
@@ -90,9 +90,9 @@ fn a_malformed_event_is_refused_and_the_session_goes_on() {
     ];
     let mut client = Client::new(ParrotConfig::default());
     for (text, code) in cases {
-        client.forget();
+        client.discard_received();
         client.send_text(text);
-        assert_eq!(client.story(), ["error"], "{text}");
+        assert_eq!(client.event_types(), ["error"], "{text}");
         assert_eq!(client.nth("error", 0)["error"]["code"], code, "{text}");
     }
     client.update(json!({}));
@@ -103,23 +103,23 @@ fn too_little_audio_cannot_be_committed() {
     let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     for ms in [0, 99] {
-        client.forget();
-        client.append(&hum(ms.max(1), 9000, 0));
+        client.discard_received();
+        client.append(&tone(ms.max(1), 9000, 0));
         client.send(json!({"type": "input_audio_buffer.commit"}));
         assert_eq!(client.nth("error", 0)["error"]["code"], "input_audio_buffer_commit_empty");
         client.send(json!({"type": "input_audio_buffer.clear"}));
     }
-    client.forget();
-    client.append(&hum(100, 9000, 0));
+    client.discard_received();
+    client.append(&tone(100, 9000, 0));
     client.send(json!({"type": "input_audio_buffer.commit"}));
     assert_eq!(client.count("input_audio_buffer.committed"), 1);
 }
 
 #[test]
 fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
-    client.speech(500);
-    client.quiet(1500);
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.send_speech(500);
+    client.send_silence(1500);
     let [user, reply] = [0, 1].map(|n| client.parrot.items()[n].id.clone());
     let produced_ms = client.parrot.items()[1].audio_ms;
     let cases = [
@@ -133,7 +133,7 @@ fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time
         (&reply, 0, 100, Some("invalid_value")),
     ];
     for (item_id, content_index, audio_end_ms, refused) in cases {
-        client.forget();
+        client.discard_received();
         client.send(json!({
             "type": "conversation.item.truncate", "item_id": item_id, "content_index": content_index,
             "audio_end_ms": audio_end_ms,
@@ -153,12 +153,12 @@ fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time
 
 #[test]
 fn the_voice_stays_once_it_was_heard() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.update(json!({"voice": "ash"}));
-    client.speech(300);
-    client.quiet(1500);
+    client.send_speech(300);
+    client.send_silence(1500);
     client.update(json!({"voice": "ash"}));
-    client.forget();
+    client.discard_received();
     client.send(json!({"type": "session.update", "session": {"voice": "echo"}}));
     assert_eq!(client.nth("error", 0)["error"]["code"], "cannot_update_voice");
 }
@@ -174,7 +174,7 @@ fn the_conversation_has_an_end_to_its_memory() {
     }
     assert_eq!(client.parrot.items().len(), 256);
     assert_eq!(client.parrot.items()[255].id, "299");
-    client.forget();
+    client.discard_received();
     client.send(json!({"type": "conversation.item.create", "item": {
         "type": "message", "role": "user", "content": [{"type": "input_text", "text": "x".repeat(70_000)}],
     }}));
@@ -187,8 +187,8 @@ fn a_client_that_never_listens_loses_the_newest_events() {
     for _ in 0..5000 {
         parrot.receive("?", Duration::ZERO);
     }
-    let said = std::iter::from_fn(|| parrot.next_message(Duration::ZERO)).count();
-    assert_eq!(said, 4096);
+    let received = std::iter::from_fn(|| parrot.next_message(Duration::ZERO)).count();
+    assert_eq!(received, 4096);
     parrot.receive("?", Duration::ZERO);
     assert!(parrot.next_message(Duration::ZERO).is_some());
 }
@@ -198,15 +198,15 @@ proptest! {
 
     #[test]
     fn no_text_upsets_it(texts in prop::collection::vec(".{0,80}", 1..8)) {
-        survive(&texts)?;
+        assert_survives(&texts)?;
     }
 
     #[test]
     fn no_mutilated_event_upsets_it(
         picks in prop::collection::vec((0..EVENTS.len(), any::<prop::sample::Index>(), wrong()), 1..30)
     ) {
-        let texts: Vec<String> = picks.iter().map(|(pick, at, wrong)| mutilated(EVENTS[*pick], at, wrong)).collect();
-        survive(&texts)?;
+        let texts: Vec<String> = picks.iter().map(|(pick, at, wrong)| corrupted(EVENTS[*pick], at, wrong)).collect();
+        assert_survives(&texts)?;
     }
 
 }
@@ -221,7 +221,7 @@ proptest! {
         let mut client = Client::new(ParrotConfig { late_deltas, pace, ..ParrotConfig::default() });
         for (pick, wait_ms) in picks {
             client.send_text(EVENTS[pick]);
-            client.append(&hum(wait_ms as usize + 1, if pick % 2 == 0 { 12_000 } else { 0 }, 0));
+            client.append(&tone(wait_ms as usize + 1, if pick % 2 == 0 { 12_000 } else { 0 }, 0));
             client.wait(wait_ms);
         }
         client.wait(5_000);
@@ -272,26 +272,26 @@ fn wrong() -> impl Strategy<Value = Value> {
 }
 
 /// The event with one of its values, however deep, replaced by a wrong one.
-fn mutilated(event: &str, at: &prop::sample::Index, wrong: &Value) -> String {
+fn corrupted(event: &str, at: &prop::sample::Index, wrong: &Value) -> String {
     let mut event: Value = serde_json::from_str(event).unwrap();
-    let mut places = Vec::new();
-    places_in(&event, String::new(), &mut places);
-    *event.pointer_mut(&places[at.index(places.len())]).unwrap() = wrong.clone();
+    let mut pointers = Vec::new();
+    pointers_in(&event, String::new(), &mut pointers);
+    *event.pointer_mut(&pointers[at.index(pointers.len())]).unwrap() = wrong.clone();
     event.to_string()
 }
 
-fn places_in(value: &Value, place: String, into: &mut Vec<String>) {
+fn pointers_in(value: &Value, pointer: String, into: &mut Vec<String>) {
     for (key, inner) in value.as_object().into_iter().flatten() {
-        places_in(inner, format!("{place}/{key}"), into);
+        pointers_in(inner, format!("{pointer}/{key}"), into);
     }
     for (at, inner) in value.as_array().into_iter().flatten().enumerate() {
-        places_in(inner, format!("{place}/{at}"), into);
+        pointers_in(inner, format!("{pointer}/{at}"), into);
     }
-    into.push(place);
+    into.push(pointer);
 }
 
 /// Says `texts` to a fresh parrot; whatever they are, it answers in JSON and takes an update afterwards.
-fn survive(texts: &[String]) -> Result<(), TestCaseError> {
+fn assert_survives(texts: &[String]) -> Result<(), TestCaseError> {
     let mut parrot = Parrot::new(ParrotConfig::default(), 3, Duration::ZERO);
     for (at, text) in texts.iter().enumerate() {
         let now = Duration::from_millis(100 * at as u64);

@@ -8,24 +8,26 @@ use super::Client;
 
 #[test]
 fn a_session_says_that_it_has_lasted_its_time_and_then_nothing_more() {
-    let mut client =
-        Client::agreed(ParrotConfig { life: Duration::from_secs(3), ..ParrotConfig::default() }, json!({}));
-    client.speech(500);
-    client.quiet(700);
+    let mut client = Client::configured(
+        ParrotConfig { life: Duration::from_secs(3), ..ParrotConfig::default() },
+        json!({}),
+    );
+    client.send_speech(500);
+    client.send_silence(700);
     client.wait(3000);
-    let error = client.heard.last().unwrap().1.clone();
+    let error = client.received.last().unwrap().1.clone();
     assert_eq!((&error["type"], &error["error"]["code"]), (&json!("error"), &json!("session_expired")));
-    assert_eq!(client.heard.last().unwrap().0, 3000);
+    assert_eq!(client.received.last().unwrap().0, 3000);
     assert!(client.parrot.has_ended());
-    client.forget();
-    client.speech(500);
-    assert_eq!(client.story(), [""; 0]);
+    client.discard_received();
+    client.send_speech(500);
+    assert_eq!(client.event_types(), [""; 0]);
     assert_eq!(client.parrot.deadline(), None);
 }
 
 #[test]
 fn what_was_said_in_an_earlier_session_is_known_and_shown() {
-    let mut client = Client::agreed(ParrotConfig::default(), json!({}));
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
     for (role, kind, text) in
         [("user", "input_text", "What is the time?"), ("assistant", "text", "It is noon.")]
     {
@@ -33,9 +35,9 @@ fn what_was_said_in_an_earlier_session_is_known_and_shown() {
         let item = json!({"type": "message", "role": role, "status": "incomplete", "content": content});
         client.send(json!({"type": "conversation.item.create", "item": item}));
     }
-    assert_eq!(client.story(), ["conversation.item.created", "conversation.item.created"]);
-    client.speech(500);
-    client.quiet(700);
+    assert_eq!(client.event_types(), ["conversation.item.created", "conversation.item.created"]);
+    client.send_speech(500);
+    client.send_silence(700);
     client.wait(3000);
     let words = client.nth("response.audio_transcript.done", 0)["transcript"].as_str().unwrap().to_owned();
     assert!(words.ends_with("Before, somebody said: It is noon."), "{words}");

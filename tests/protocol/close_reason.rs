@@ -17,17 +17,17 @@ const STATUSES: &[(u16, CloseReason, CloseReason)] = &[
     (401, CloseReason::Unauthorized, CloseReason::Unauthorized),
     (403, CloseReason::Permanent, CloseReason::Permanent),
     (404, CloseReason::Permanent, CloseReason::Permanent),
-    (408, CloseReason::Transient, LATER),
-    (425, CloseReason::Transient, LATER),
-    (429, CloseReason::RetryAfter(UNAUTHORIZED_LIMIT), LATER),
-    (500, CloseReason::Transient, LATER),
-    (502, CloseReason::Transient, LATER),
-    (503, CloseReason::Transient, LATER),
-    (504, CloseReason::Transient, LATER),
-    (599, CloseReason::Transient, LATER),
+    (408, CloseReason::Transient, AFTER_20_S),
+    (425, CloseReason::Transient, AFTER_20_S),
+    (429, CloseReason::RetryAfter(UNAUTHORIZED_LIMIT), AFTER_20_S),
+    (500, CloseReason::Transient, AFTER_20_S),
+    (502, CloseReason::Transient, AFTER_20_S),
+    (503, CloseReason::Transient, AFTER_20_S),
+    (504, CloseReason::Transient, AFTER_20_S),
+    (599, CloseReason::Transient, AFTER_20_S),
 ];
 /// What a `Retry-After` of 20 s makes of it.
-const LATER: CloseReason = CloseReason::RetryAfter(Duration::from_secs(20));
+const AFTER_20_S: CloseReason = CloseReason::RetryAfter(Duration::from_secs(20));
 
 /// Every close code of protocol §4.3 and RFC 6455 §7.4.1, and some that nobody has documented here.
 const CLOSE_CODES: &[(u16, CloseReason)] = &[
@@ -52,16 +52,16 @@ const CLOSE_CODES: &[(u16, CloseReason)] = &[
 
 #[test]
 fn the_end_of_a_link_is_weighed_by_status_and_code() {
-    for (status, bare, named) in STATUSES {
-        assert_eq!(protocol::close_reason_of_status(*status, None), *bare, "{status}");
+    for (status, without_header, with_retry_after) in STATUSES {
+        assert_eq!(protocol::close_reason_of_status(*status, None), *without_header, "{status}");
         assert_eq!(
             protocol::close_reason_of_status(*status, Some(Duration::from_secs(20))),
-            *named,
+            *with_retry_after,
             "{status}"
         );
     }
-    for (code, loss) in CLOSE_CODES {
-        assert_eq!(protocol::close_reason_of_code(*code), *loss, "{code}");
+    for (code, reason) in CLOSE_CODES {
+        assert_eq!(protocol::close_reason_of_code(*code), *reason, "{code}");
     }
 }
 
@@ -102,26 +102,26 @@ const ERRORS: &[(&str, Option<&str>, ServerError)] = &[
 
 #[test]
 fn every_documented_error_is_classed() {
-    for (kind, code, refusal) in ERRORS {
+    for (kind, code, expected) in ERRORS {
         let error =
             json!({"type": "error", "error": {"type": kind, "code": code, "message": "m", "param": null}});
         let text = error.to_string();
         let Ok(ServerEvent::Error(error)) = protocol::parse(&text) else { panic!("{text}") };
-        assert_eq!(error.event, Event::Service(ServiceEvent::Refused(*refusal)), "{text}");
+        assert_eq!(error.event, Event::Service(ServiceEvent::Refused(*expected)), "{text}");
     }
 }
 
 #[test]
 fn a_session_says_when_it_ends_or_nothing_of_the_kind() {
-    let of = |session: Value| {
+    let expires_at_s_of = |session: Value| {
         let text = json!({"type": "session.created", "session": session}).to_string();
         match protocol::parse(&text) {
             Ok(ServerEvent::SessionCreated { expires_at_s, .. }) => expires_at_s,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(of(json!({"id": "s", "expires_at": 1_793_003_600})), Some(1_793_003_600));
-    assert_eq!(of(json!({"expires_at": 1_793_003_600.0})), Some(1_793_003_600));
+    assert_eq!(expires_at_s_of(json!({"id": "s", "expires_at": 1_793_003_600})), Some(1_793_003_600));
+    assert_eq!(expires_at_s_of(json!({"expires_at": 1_793_003_600.0})), Some(1_793_003_600));
     for nothing in [
         json!({}),
         json!(null),
@@ -129,6 +129,6 @@ fn a_session_says_when_it_ends_or_nothing_of_the_kind() {
         json!({"expires_at": -5}),
         json!({"expires_at": 1e30}),
     ] {
-        assert_eq!(of(nothing.clone()), None, "{nothing}");
+        assert_eq!(expires_at_s_of(nothing.clone()), None, "{nothing}");
     }
 }

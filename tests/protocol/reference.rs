@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use mynah::protocol::{self, ServerEvent};
 use serde_json::json;
 
-const NAME: &str = "PROTOCOL.md";
+const FILE_NAME: &str = "PROTOCOL.md";
 /// What a citation begins with.
-const CITED: &str = "protocol §";
+const CITATION: &str = "protocol §";
 
 #[test]
 fn every_cited_section_is_a_heading() {
-    let headings = headings(&page());
+    let headings = headings(&protocol_md());
     let mut citations = 0;
     for file in files("src").into_iter().chain(files("tests")).filter(|file| is_rust(file)) {
         let text = fs::read_to_string(&file).unwrap();
-        for section in text.lines().flat_map(cited) {
-            assert!(headings.contains(&section), "{}: {NAME} has no section {section}", file.display());
+        for section in text.lines().flat_map(cited_sections) {
+            assert!(headings.contains(&section), "{}: {FILE_NAME} has no section {section}", file.display());
             citations += 1;
         }
     }
@@ -27,15 +27,15 @@ fn every_cited_section_is_a_heading() {
 
 #[test]
 fn citations_are_found_in_lists_and_at_the_end_of_sentences() {
-    let line = format!("({CITED}4.1, §4.3, §11), and {CITED}5. Not RFC 9110 §5.6.7.");
-    assert_eq!(cited(&line), ["4.1", "4.3", "11", "5"]);
-    assert_eq!(cited(&format!("as {CITED}7 to §11 order them")), ["7", "11"]);
+    let line = format!("({CITATION}4.1, §4.3, §11), and {CITATION}5. Not RFC 9110 §5.6.7.");
+    assert_eq!(cited_sections(&line), ["4.1", "4.3", "11", "5"]);
+    assert_eq!(cited_sections(&format!("as {CITATION}7 to §11 order them")), ["7", "11"]);
 }
 
 #[test]
 fn every_listed_server_event_is_known_to_the_reader() {
-    let page = page();
-    let (_, list) = page.split_once("## 17.").unwrap();
+    let protocol_md = protocol_md();
+    let (_, list) = protocol_md.split_once("## 17.").unwrap();
     let events: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
     assert!(events.len() > 70, "{events:?}");
     for event in events {
@@ -48,9 +48,9 @@ fn every_listed_server_event_is_known_to_the_reader() {
 }
 
 /// Returns the sections that a line cites, with those that follow the first in a list or a range.
-fn cited(line: &str) -> Vec<String> {
+fn cited_sections(line: &str) -> Vec<String> {
     let mut sections = Vec::new();
-    for citation in line.split(CITED).skip(1) {
+    for citation in line.split(CITATION).skip(1) {
         let mut rest = citation;
         loop {
             let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
@@ -59,7 +59,8 @@ fn cited(line: &str) -> Vec<String> {
                 break;
             }
             sections.push(section.to_owned());
-            let next = [", §", " and §", " to §"].iter().find_map(|joint| rest[end..].strip_prefix(joint));
+            let next =
+                [", §", " and §", " to §"].iter().find_map(|separator| rest[end..].strip_prefix(separator));
             let Some(next) = next else { break };
             rest = next;
         }
@@ -67,19 +68,22 @@ fn cited(line: &str) -> Vec<String> {
     sections
 }
 
-fn headings(page: &str) -> BTreeSet<String> {
-    page.lines()
+fn headings(protocol_md: &str) -> BTreeSet<String> {
+    protocol_md
+        .lines()
         .filter(|line| line.starts_with("## ") || line.starts_with("### "))
         .filter_map(|line| line.split(' ').nth(1))
         .map(|number| number.trim_end_matches('.').to_owned())
         .collect()
 }
 
-fn page() -> String {
-    let pages: Vec<PathBuf> =
-        files("src").into_iter().filter(|file| file.file_name().is_some_and(|name| name == NAME)).collect();
-    let [page] = &pages[..] else { panic!("one {NAME} below src: {pages:?}") };
-    fs::read_to_string(page).unwrap()
+fn protocol_md() -> String {
+    let pages: Vec<PathBuf> = files("src")
+        .into_iter()
+        .filter(|file| file.file_name().is_some_and(|name| name == FILE_NAME))
+        .collect();
+    let [protocol_md] = &pages[..] else { panic!("one {FILE_NAME} below src: {pages:?}") };
+    fs::read_to_string(protocol_md).unwrap()
 }
 
 fn is_rust(file: &Path) -> bool {

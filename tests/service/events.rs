@@ -114,7 +114,7 @@ pub(crate) fn audio_delta_of(response_id: &str, item_id: &str, base64: &str) -> 
 }
 
 pub(crate) fn audio_done(response_id: &str, item_id: &str) -> Value {
-    event("response.audio.done", place(response_id, item_id))
+    event("response.audio.done", position(response_id, item_id))
 }
 
 pub(crate) fn transcript_done(response_id: &str, item_id: &str, transcript: &str) -> Value {
@@ -266,12 +266,12 @@ fn response(id: &str, status: &str, details: Value, output: Value) -> Value {
     })
 }
 
-fn place(response_id: &str, item_id: &str) -> Value {
+fn position(response_id: &str, item_id: &str) -> Value {
     json!({"response_id": response_id, "item_id": item_id, "output_index": 0, "content_index": 0})
 }
 
 fn part_event(kind: &str, response_id: &str, item_id: &str, key: &str, value: Value) -> Value {
-    let mut body = place(response_id, item_id);
+    let mut body = position(response_id, item_id);
     body[key] = value;
     event(kind, body)
 }

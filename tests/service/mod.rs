@@ -81,9 +81,9 @@ impl Service {
         std::fs::write(ca_file.path(), ca_pem).unwrap();
         let record = Arc::new(Record::default());
         let (stop, stopped) = oneshot::channel();
-        let kept = Arc::clone(&record);
+        let thread_record = Arc::clone(&record);
         let thread = std::thread::Builder::new().name("service".to_owned()).spawn(move || {
-            script::run(listener, acceptor, behaviours, kept, stopped);
+            script::run(listener, acceptor, behaviours, thread_record, stopped);
         });
         Self { port, scheme, ca_file, record, stop: Some(stop), thread: Some(thread.unwrap()) }
     }
@@ -100,12 +100,12 @@ impl Service {
 
     /// Everything known of every connection so far, in the order they came.
     pub(crate) fn connections(&self) -> Vec<Connection> {
-        self.record.look(<[Connection]>::to_vec)
+        self.record.read(<[Connection]>::to_vec)
     }
 
     /// Every client event so far, over all connections.
     pub(crate) fn received(&self) -> Vec<Value> {
-        self.record.look(|all| all.iter().flat_map(|one| one.received.iter().cloned()).collect())
+        self.record.read(|all| all.iter().flat_map(|one| one.received.iter().cloned()).collect())
     }
 
     /// Lets go of the client events so far, of which a long talk has many.

@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// Takes down one message.
-    pub(super) fn note(&mut self, message: &Message) {
+    pub(super) fn record(&mut self, message: &Message) {
         match message {
             Message::Text(text) => {
                 let event = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
@@ -98,8 +98,8 @@ impl Record {
         result
     }
 
-    pub(super) fn look<R>(&self, look: impl FnOnce(&[Connection]) -> R) -> R {
-        look(&self.state.lock().unwrap().connections)
+    pub(super) fn read<R>(&self, read: impl FnOnce(&[Connection]) -> R) -> R {
+        read(&self.state.lock().unwrap().connections)
     }
 
     pub(super) fn forget(&self) {
@@ -108,8 +108,8 @@ impl Record {
 
     pub(super) fn until(&self, what: &str, patience: Duration, is_so: impl Fn(&[Connection]) -> bool) {
         let state = self.state.lock().unwrap();
-        let waits = |state: &mut State| !is_so(&state.connections);
-        let (state, waited) = self.changed.wait_timeout_while(state, patience, waits).unwrap();
+        let pending = |state: &mut State| !is_so(&state.connections);
+        let (state, waited) = self.changed.wait_timeout_while(state, patience, pending).unwrap();
         if waited.timed_out() {
             let seen: Vec<_> = state.connections.iter().map(Connection::story).collect();
             let text = format!("the service waited in vain for {what}; it saw {seen:?}");
@@ -118,7 +118,7 @@ impl Record {
         }
     }
 
-    pub(super) fn fail(&self, failure: String) {
+    pub(super) fn add_failure(&self, failure: String) {
         self.state.lock().unwrap().failures.push(failure);
         self.changed.notify_all();
     }

@@ -83,23 +83,23 @@ pub(crate) enum Step {
 }
 
 /// What carries a connection: TCP, or TLS over it.
-trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
     fn tcp(&self) -> &TcpStream;
 }
 
-impl Carrier for TcpStream {
+impl Transport for TcpStream {
     fn tcp(&self) -> &TcpStream {
         self
     }
 }
 
-impl Carrier for TlsStream<TcpStream> {
+impl Transport for TlsStream<TcpStream> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0
     }
 }
 
-type Socket = WebSocketStream<Box<dyn Carrier>>;
+type Socket = WebSocketStream<Box<dyn Transport>>;
 
 /// Serves until `stopped`; then every connection is dropped.
 pub(super) fn run(
@@ -143,7 +143,7 @@ async fn connection(
         sleep(LINGER).await;
         return;
     }
-    let carrier: Box<dyn Carrier> = match acceptor {
+    let transport: Box<dyn Transport> = match acceptor {
         None => Box::new(tcp),
         Some(acceptor) => match timeout(PATIENCE, acceptor.accept(tcp)).await {
             Ok(Ok(tls)) => Box::new(tls),
@@ -153,7 +153,7 @@ async fn connection(
     };
     let refusal = refusal(&behaviour);
     #[expect(clippy::result_large_err, reason = "the shape of the callback is the library's")]
-    let note_request = |request: &Request, response: Response| {
+    let record_request = |request: &Request, response: Response| {
         record.write(number, |connection| {
             connection.uri = request.uri().to_string();
             connection.headers = request
@@ -168,13 +168,13 @@ async fn connection(
         response.headers_mut().insert("date", HeaderValue::from_static(DATE));
         refusal.map_or(Ok(response), Err)
     };
-    let Ok(Ok(socket)) = timeout(PATIENCE, accept_hdr_async(carrier, note_request)).await else { return };
+    let Ok(Ok(socket)) = timeout(PATIENCE, accept_hdr_async(transport, record_request)).await else { return };
     match behaviour {
-        Behaviour::Parrot(habits) => hold_conversation(socket, habits, number, record).await,
+        Behaviour::Parrot(config) => run_parrot(socket, config, number, record).await,
         Behaviour::Script(steps) => {
-            let mut player = Player { socket, number, record, passed: 0, expected: Value::Null };
-            if let Err(failure) = player.play(steps).await {
-                record.fail(format!("connection {number}: {failure}"));
+            let mut runner = ScriptRunner { socket, number, record, seen: 0, expected: Value::Null };
+            if let Err(failure) = runner.run_steps(steps).await {
+                record.add_failure(format!("connection {number}: {failure}"));
             }
         }
         Behaviour::Refuse { .. } | Behaviour::Mute => {}
@@ -193,18 +193,18 @@ fn refusal(behaviour: &Behaviour) -> Option<ErrorResponse> {
 }
 
 /// The parrot's shell: real time, one task.
-async fn hold_conversation(mut socket: Socket, habits: ParrotConfig, number: usize, record: &Record) {
-    let began = Instant::now();
-    let mut parrot = Parrot::new(habits, number as u64, Duration::ZERO);
+async fn run_parrot(mut socket: Socket, config: ParrotConfig, number: usize, record: &Record) {
+    let started = Instant::now();
+    let mut parrot = Parrot::new(config, number as u64, Duration::ZERO);
     loop {
-        let mut has_spoken = false;
-        while let Some(text) = parrot.next_message(began.elapsed()) {
-            has_spoken = true;
+        let mut has_sent = false;
+        while let Some(text) = parrot.next_message(started.elapsed()) {
+            has_sent = true;
             if socket.feed(Message::text(text)).await.is_err() {
                 return;
             }
         }
-        if has_spoken {
+        if has_sent {
             record.write(number, |connection| connection.items = parrot.items().to_vec());
         }
         if parrot.has_ended() {
@@ -212,10 +212,10 @@ async fn hold_conversation(mut socket: Socket, habits: ParrotConfig, number: usi
             let _ = socket.close(Some(frame)).await;
             return;
         }
-        let due = parrot.deadline().map_or_else(|| Instant::now() + LINGER, |due| began + due);
+        let due = parrot.deadline().map_or_else(|| Instant::now() + LINGER, |due| started + due);
         tokio::select! {
             message = read(&mut socket, number, record) => match message {
-                Some(Message::Text(text)) => parrot.receive(&text, began.elapsed()),
+                Some(Message::Text(text)) => parrot.receive(&text, started.elapsed()),
                 Some(_) => {}
                 None => return,
             },
@@ -228,22 +228,22 @@ async fn hold_conversation(mut socket: Socket, habits: ParrotConfig, number: usi
 async fn read(socket: &mut Socket, number: usize, record: &Record) -> Option<Message> {
     socket.flush().await.ok()?;
     let message = socket.next().await?.ok()?;
-    record.write(number, |connection| connection.note(&message));
+    record.write(number, |connection| connection.record(&message));
     Some(message)
 }
 
 /// One connection that follows a script.
-struct Player<'a> {
+struct ScriptRunner<'a> {
     socket: Socket,
     number: usize,
     record: &'a Record,
     /// Client events that were expected already, or passed over.
-    passed: usize,
+    seen: usize,
     expected: Value,
 }
 
-impl Player<'_> {
-    async fn play(&mut self, steps: Vec<Step>) -> Result<(), String> {
+impl ScriptRunner<'_> {
+    async fn run_steps(&mut self, steps: Vec<Step>) -> Result<(), String> {
         for step in steps {
             match step {
                 Step::Expect(kind) => self.expect(kind).await?,
@@ -267,7 +267,7 @@ impl Player<'_> {
                 }
                 Step::HangUp => return Ok(()),
                 Step::Silence => {
-                    self.swallow().await;
+                    self.discard_input().await;
                     return Ok(());
                 }
             }
@@ -279,14 +279,14 @@ impl Player<'_> {
     async fn expect(&mut self, kind: &str) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let passed = self.passed;
+            let seen = self.seen;
             let found = self.record.write(self.number, |connection| {
-                let new = &connection.received[passed..];
+                let new = &connection.received[seen..];
                 let at = new.iter().position(|event| event["type"] == kind)?;
-                Some((passed + at + 1, new[at].clone()))
+                Some((seen + at + 1, new[at].clone()))
             });
-            if let Some((passed, event)) = found {
-                (self.passed, self.expected) = (passed, event);
+            if let Some((seen, event)) = found {
+                (self.seen, self.expected) = (seen, event);
                 return Ok(());
             }
             self.read_before(deadline).await.map_err(|why| format!("expected {kind}, but {why}"))?;
@@ -324,9 +324,10 @@ impl Player<'_> {
         }
     }
 
-    async fn swallow(&mut self) {
+    async fn discard_input(&mut self) {
         let mut bytes = vec![0; 64 * 1024];
-        let carrier = self.socket.get_mut();
-        let _ = timeout(LINGER, async { while carrier.read(&mut bytes).await.is_ok_and(|n| n > 0) {} }).await;
+        let transport = self.socket.get_mut();
+        let _ =
+            timeout(LINGER, async { while transport.read(&mut bytes).await.is_ok_and(|n| n > 0) {} }).await;
     }
 }

@@ -35,8 +35,8 @@ async fn a_script_is_played_and_everything_the_client_sent_is_kept() {
     ])]);
     let mut client = connect(&service).await.unwrap();
     send(&mut client, json!({"type": "session.update", "session": {"instructions": "Hm."}})).await;
-    assert_eq!(event(&mut client).await["type"], "session.created");
-    assert_eq!(event(&mut client).await["session"]["instructions"], "Hm.");
+    assert_eq!(next_event(&mut client).await["type"], "session.created");
+    assert_eq!(next_event(&mut client).await["session"]["instructions"], "Hm.");
     for _ in 0..2 {
         send(&mut client, json!({"type": "input_audio_buffer.append", "audio": "A".repeat(640)})).await;
     }
@@ -58,10 +58,10 @@ async fn a_script_is_played_and_everything_the_client_sent_is_kept() {
 
 #[tokio::test]
 async fn connections_are_treated_in_order_and_the_last_behaviour_repeats() {
-    let moved = ("location", "https://localhost:1/".to_owned());
+    let location = ("location", "https://localhost:1/".to_owned());
     let service = Service::start([
         Behaviour::refuse(401, r#"{"error":{"code":"PermissionDenied"}}"#),
-        Behaviour::Refuse { status: 307, headers: vec![moved], body: String::new() },
+        Behaviour::Refuse { status: 307, headers: vec![location], body: String::new() },
         Behaviour::Parrot(ParrotConfig::default()),
     ]);
     for status in [401, 307] {
@@ -71,7 +71,7 @@ async fn connections_are_treated_in_order_and_the_last_behaviour_repeats() {
     }
     for _ in 0..2 {
         let mut client = connect(&service).await.unwrap();
-        assert_eq!(event(&mut client).await["type"], "session.created");
+        assert_eq!(next_event(&mut client).await["type"], "session.created");
     }
     assert_eq!(service.connections().len(), 4);
 }
@@ -105,7 +105,7 @@ async fn the_parrot_answers_over_tls_in_real_time() {
     send(&mut client, create).await;
     let mut audio = 0;
     loop {
-        let event = event(&mut client).await;
+        let event = next_event(&mut client).await;
         audio += event["type"].as_str().map_or(0, |kind| usize::from(kind == "response.audio.delta"));
         if event["type"] == "response.done" {
             break;
@@ -186,6 +186,6 @@ async fn next(client: &mut Client) -> Result<Message, Error> {
 }
 
 /// The next message, which is an event.
-async fn event(client: &mut Client) -> Value {
+async fn next_event(client: &mut Client) -> Value {
     serde_json::from_str(next(client).await.unwrap().to_text().unwrap()).unwrap()
 }
