@@ -1,6 +1,6 @@
-//! Finding and reaching the service, with a credential looked at anew each time.
+//! Resolves the service's host, connects over TCP and reads the credential, again for every connection.
 //!
-//! Addresses are tried as RFC 8305 says. It speaks no TLS and no WebSocket.
+//! Addresses are tried with the staggered start of RFC 8305. It speaks neither TLS nor WebSocket.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,38 +13,37 @@ use tokio::time::{sleep, timeout};
 
 use crate::config::Credential;
 
-/// How long one address may keep the next from being tried (RFC 8305 §5).
+/// Delay before the next address is tried while the previous one has not answered (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// A connection to be made.
+/// Where to connect, and how long to try.
 #[derive(Debug)]
 pub struct ConnectRequest {
-    /// Tells this dial from earlier ones whose outcome no longer matters.
+    /// Returned in [`super::BackgroundEvent::Dialled`], so that results of abandoned requests can be ignored.
     pub number: u64,
-    /// Where to, by name or address.
+    /// Host name or IP address.
     pub host: String,
     pub port: u16,
+    /// Time limit for the look-up and all attempts together.
     pub limit: Duration,
 }
 
-/// A connection on which nothing has been said yet.
+/// A TCP connection over which nothing has been sent yet.
 #[derive(Debug)]
 pub struct Connection {
     pub socket: Socket,
-    /// The header that carries the credential, and its value.
+    /// Name and value of the HTTP header that carries the credential.
     pub credential: (&'static str, String),
 }
 
-/// What a connection is made of.
 #[derive(Debug)]
 pub enum Socket {
-    /// The kernel's.
     Tcp(TcpStream),
-    /// Nobody's: whoever runs the errands by hand plays the network, too.
+    /// A stream of the simulator, which has no file descriptor.
     Simulated(Box<dyn Stream>),
 }
 
-/// Bytes in both directions, never blocking: what is not there yet is `WouldBlock`.
+/// A non-blocking byte stream: `WouldBlock` when there is nothing to read or no room to write.
 pub trait Stream: Read + Write + fmt::Debug + Send {}
 
 impl<T: Read + Write + fmt::Debug + Send> Stream for T {}
@@ -52,9 +51,9 @@ impl<T: Read + Write + fmt::Debug + Send> Stream for T {}
 /// Why there is no connection.
 #[derive(Debug)]
 pub struct ConnectError {
-    /// Whether only another set-up can help.
+    /// Whether the configuration is at fault, so that a retry cannot help.
     pub is_setup: bool,
-    /// What to tell the owner, without a full stop.
+    /// A message for the user, without a full stop.
     pub sentence: String,
 }
 
@@ -73,7 +72,7 @@ pub(super) async fn connect(
         None => {
             return Err(ConnectError {
                 is_setup: true,
-                sentence: "there is no credential to dial with".to_owned(),
+                sentence: "no credential is configured; set the API key or a token".to_owned(),
             });
         }
     };
@@ -82,9 +81,7 @@ pub(super) async fn connect(
     match timeout(*limit, connect_host(host, *port)).await {
         Ok(Ok(socket)) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
         Ok(Err(why)) => Err(unreachable(why)),
-        Err(_) => {
-            Err(unreachable(format!("{host} port {port} could not be reached in {} s", limit.as_secs())))
-        }
+        Err(_) => Err(unreachable(format!("{host} port {port} did not answer within {} s", limit.as_secs()))),
     }
 }
 
@@ -102,10 +99,10 @@ fn read_token(file: &Path) -> Result<String, ConnectError> {
     Ok(token.reveal().to_owned())
 }
 
-/// Tries the addresses of `host` in turn, each a little after the one before, and keeps the first that answers.
+/// Connects to the addresses of `host`, starting one attempt after another; the first that succeeds wins.
 async fn connect_host(host: &str, port: u16) -> Result<TcpStream, String> {
     let resolved = tokio::net::lookup_host((host, port)).await;
-    let mut addresses = resolved.map_err(|error| format!("no address for {host}: {error}"))?;
+    let mut addresses = resolved.map_err(|error| format!("cannot resolve {host}: {error}"))?;
     let mut attempts = JoinSet::new();
     let mut last_error = format!("{host} has no address");
     let mut has_more = start_attempt(&mut attempts, addresses.next());

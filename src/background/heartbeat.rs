@@ -1,6 +1,7 @@
-//! A sign of life of the errands thread, given only when it is asked for.
+//! Liveness check of the background thread: a counter that the thread increments on request.
 //!
-//! Whatever keeps the thread from its other errands keeps it from this one, too.
+//! It runs on the same executor as the other tasks, so that a blocked thread stops counting. It keeps no time
+//! and judges nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,12 +14,12 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Has the thread give one more sign.
+    /// Asks the thread to count one beat.
     pub(super) fn request(&self) {
         self.requested.notify_one();
     }
 
-    /// Counts the signs since the start.
+    /// Returns the beats counted since the start.
     pub(super) fn beats(&self) -> u64 {
         self.beats.load(Ordering::Relaxed)
     }
@@ -27,7 +28,7 @@ impl Heartbeat {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers for ever.
+    /// Answers requests; never returns.
     pub(super) async fn run(&self) {
         loop {
             self.requested.notified().await;

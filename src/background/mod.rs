@@ -1,9 +1,9 @@
-//! Everything slow, on a thread of its own: finding and reaching the service, reading a credential,
-//! writing down what is kept and recorded.
+//! Slow work on a thread of its own: name look-up and TCP connect, reading the credential, writing the saved
+//! state and the recordings.
 //!
-//! An errand has a deadline and comes back as an [`Outcome`] with a ring of the bell that the session polls.
-//! Nothing audible ever waits for one. This is the only user of tokio in the device; it touches no sound
-//! and speaks no WebSocket.
+//! Every request has a deadline. Its result is a [`BackgroundEvent`], announced by an eventfd that the
+//! session polls. Audio never waits for it. This is the only user of tokio in the binary; it touches no audio
+//! and speaks neither TLS nor WebSocket.
 
 mod connect;
 mod heartbeat;
@@ -32,33 +32,36 @@ pub use state_file::{RESET_MARK, StateWrite};
 
 use recording_file::WriteJob;
 
-/// Errands asked for and outcomes not fetched; one is usual. When full, the errand is refused.
+/// Capacity of the request queue and of the event queue; one entry is usual. A request to a full queue is
+/// refused.
 pub const REQUESTS: usize = 16;
-/// The stack of the errands thread: name look-ups and writes run on further ones of the same size.
+/// Stack of the background thread, and of each of the threads that it starts for name look-ups and writes.
 const STACK_BYTES: usize = 512 * 1024;
-/// How long the thread may take to end, the latest memo included: storage may hang, the process must not.
+/// How long dropping [`Background`] waits for the thread and its last writes: storage may hang, the process
+/// must not.
 const END_LIMIT: Duration = Duration::from_secs(1);
 
-/// How an errand ended.
+/// The result of a request.
 #[derive(Debug)]
 pub enum BackgroundEvent {
-    /// A dial has come to something.
+    /// A connection was made, or could not be made.
     Dialled {
-        /// Which dial this is the end of.
+        /// The number of the [`ConnectRequest`].
         number: u64,
-        /// The connected socket and the header to show at the door, or why there is none.
         result: Result<Connection, ConnectError>,
     },
-    /// A memo could not be kept, for this reason.
+    /// The state could not be saved: a message for the log, with the file.
     StateNotSaved(String),
-    /// A recording is in this file.
+    /// A new recording was started in this file, or written to it whole.
     Recorded(PathBuf),
-    /// A recording could not be written, for this reason.
+    /// A recording could not be written: a message for the log, with the file or folder.
     NotRecorded(String),
 }
 
-/// The session's hold on the errands thread; dropping it ends the thread, after the latest memo is kept and the
-/// recordings asked for are written, if that takes no longer than a second.
+/// The session's handle of the background thread.
+///
+/// Dropping it writes the latest state and the queued recordings, ends the thread, and takes one second at
+/// most.
 pub struct Background {
     requests: Option<mpsc::Sender<BackgroundRequest>>,
     state_writes: Option<watch::Sender<Option<StateWrite>>>,
@@ -66,7 +69,7 @@ pub struct Background {
     events: Receiver<BackgroundEvent>,
     wake: Arc<EventFd>,
     heartbeat: Arc<Heartbeat>,
-    /// The thread, and what is disconnected when it ends.
+    /// The thread, and a channel that is disconnected when the thread ends; `None` when simulated.
     thread: Option<(JoinHandle<()>, Receiver<()>)>,
 }
 
@@ -76,10 +79,11 @@ enum BackgroundRequest {
 }
 
 impl Background {
-    /// Starts the thread. `credential` is looked at anew for every dial; what is kept goes to `file`.
+    /// Starts the thread. `credential` is read again for every connection; state is saved to `file`, if there
+    /// is one.
     ///
     /// # Errors
-    /// When the kernel gives no thread or descriptor.
+    /// When the kernel provides no thread or file descriptor.
     pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let (state_writes, state_write_rx) = watch::channel(None);
@@ -112,7 +116,7 @@ impl Background {
                     () = thread_heartbeat.run() => {}
                 }
             });
-            // A name look-up may still hang in the C library; it is not waited for.
+            // A name look-up may hang in the C library, so do not wait for it.
             runtime.shutdown_background();
         })?;
         Ok(Self {
@@ -126,66 +130,66 @@ impl Background {
         })
     }
 
-    /// Asks for a connection, giving up an earlier dial, and tells whether there was room for the errand.
+    /// Requests a connection and abandons an earlier request; returns `false` when the queue is full.
     #[must_use]
     pub fn dial(&self, request: ConnectRequest) -> bool {
         self.request(BackgroundRequest::Dial(request))
     }
 
-    /// Gives up the dial under way, if there is one.
+    /// Abandons the connection attempt in progress, if there is one.
     pub fn cancel(&self) {
-        // With no room the dial under way ends by its own limit.
+        // If the queue is full the attempt ends by its own time limit.
         let _ = self.request(BackgroundRequest::Cancel);
     }
 
-    /// Has `memo` kept for the next start. A newer one takes the place of one that is still to be written.
+    /// Saves the state for the next start. A newer write replaces one that is still pending.
     pub fn save_state(&self, write: StateWrite) {
         if let Some(state_writes) = &self.state_writes {
             state_writes.send_replace(Some(write));
         }
     }
 
-    /// Tells whether there is room for another recording that is to be written.
+    /// Returns whether the recording queue has room.
     #[must_use]
     pub fn can_record(&self) -> bool {
         self.recordings.as_ref().is_some_and(|recordings| recordings.capacity() > 0)
     }
 
-    /// Has a `recording` written, and tells whether there was room for the errand.
+    /// Writes a recording; returns `false` when the queue is full.
     #[must_use]
     pub fn record(&self, recording: RecordingWrite) -> bool {
         let job = WriteJob { recording, done: None };
         self.recordings.as_ref().is_some_and(|recordings| recordings.try_send(job).is_ok())
     }
 
-    /// Returns what has a recording written for whoever is left when the session breaks.
+    /// Returns a writer for the final recording after a panic of the session; `None` while shutting down.
     #[must_use]
     pub fn emergency_writer(&self) -> Option<EmergencyWriter> {
         self.recordings.as_ref().map(|recordings| EmergencyWriter(recordings.downgrade()))
     }
 
-    /// Asks the thread for a sign of life.
+    /// Asks the thread to increment [`Self::heartbeats`], which it cannot do while it hangs.
     pub fn request_heartbeat(&self) {
         match self.thread {
             Some(_) => self.heartbeat.request(),
-            // A hand needs none.
+            // Simulated: there is no thread that could hang.
             None => self.heartbeat.beat(),
         }
     }
 
-    /// Counts the signs of life that were given.
+    /// Returns the number of heartbeat requests that the thread has answered.
     #[must_use]
     pub fn heartbeats(&self) -> u64 {
         self.heartbeat.beats()
     }
 
-    /// Returns the bell to poll.
+    /// Returns the eventfd to poll for [`Self::next_event`].
     #[must_use]
     pub fn wake_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }
 
-    /// Takes the next outcome, after the bell rang.
+    /// Returns the next event, and resets [`Self::wake_fd`]: call it until it returns `None`.
     pub fn next_event(&self) -> Option<BackgroundEvent> {
         self.wake.drain();
         self.events.try_recv().ok()
@@ -202,7 +206,7 @@ impl Drop for Background {
         if let Some((thread, ended)) = self.thread.take()
             && ended.recv_timeout(END_LIMIT) == Err(RecvTimeoutError::Disconnected)
         {
-            // A panic has been reported by its own thread.
+            // The thread has reported its own panic.
             let _ = thread.join();
         }
     }
@@ -216,7 +220,7 @@ struct EventSender {
 impl EventSender {
     fn send(&self, event: BackgroundEvent) {
         match self.events.try_send(event) {
-            // Nobody has fetched sixteen outcomes: the session is gone or will time the dial out.
+            // The session has ended, or has left `REQUESTS` events unread and will time out the connection.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
         self.wake.notify();
@@ -237,7 +241,7 @@ async fn run(
                     events.send(BackgroundEvent::Dialled { number: dial.number, result });
                     requests.recv().await
                 }
-                // Whatever is asked meanwhile replaces what is under way.
+                // A newer request replaces the one in progress.
                 request = requests.recv() => request,
             },
         };

@@ -1,6 +1,6 @@
-//! Writing recordings down: each into a file of its own, or one that goes on as long as the program runs.
+//! Writes recordings: each to a file of its own, or continuously to one file with rotation.
 //!
-//! Both are bounded, and a new one takes the place of the oldest. What the lines mean is not its business.
+//! Both are bounded: the oldest file is removed. This module does not interpret the lines.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -16,61 +16,61 @@ use tokio::time::timeout;
 
 use super::{BackgroundEvent, EventSender};
 
-/// Recordings asked for and not yet begun. When full, one is refused.
+/// Capacity of the queue of recordings to write. A recording for a full queue is refused.
 pub const RECORDINGS: usize = 4;
-/// Files in the folder. Beyond it the oldest is removed.
+/// Recordings kept in the folder; beyond that the oldest is removed.
 pub const KEPT_FILES: usize = 10;
-/// Bytes of a file that goes on. Then it is renamed, with `.1` at its end, and begun anew.
+/// Size in bytes at which the continuous file is renamed to `*.1` and restarted.
 pub const FILE_BYTES: u64 = 32 * 1024 * 1024;
-/// How long a card may take to write.
+/// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 const EXTENSION: &str = "jsonl";
 
-/// What is to be written.
+/// A recording, or a part of the continuous one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordingWrite {
-    /// A whole recording, into a new file of this folder that is named after the time of day and the reason.
+    /// A whole recording, to a new file `TIME-WHY.jsonl`.
     Whole {
-        /// The folder, which need not be there yet.
+        /// The folder, which is created if necessary.
         folder: PathBuf,
         why: &'static str,
         text: Vec<u8>,
     },
-    /// More of the recording that goes on.
+    /// The next part of the continuous recording.
     Append {
-        /// The file, the same every time.
+        /// The file: the same for every part.
         file: PathBuf,
-        /// The first line of a file, with its line's end.
+        /// First line of every file, with its line end.
         first_line: Vec<u8>,
-        /// Where in the text a file may begin.
+        /// Offset in `text` at which a new file may start; `None` where it may not.
         begins: Option<usize>,
         text: Vec<u8>,
     },
 }
 
-/// A recording to write, and whom to tell by hanging up when that is over.
+/// A recording to write, and a channel that is disconnected when the job has ended.
 pub(super) struct WriteJob {
     pub(super) recording: RecordingWrite,
     pub(super) done: Option<SyncSender<()>>,
 }
 
-/// A way to have a last recording written when the session cannot ask for one any more.
+/// Writes the final recording after the session has panicked.
 #[derive(Clone, Debug)]
 pub struct EmergencyWriter(pub(super) mpsc::WeakSender<WriteJob>);
 
 impl EmergencyWriter {
-    /// Has a `recording` written and waits for that at most for `limit`.
+    /// Writes `recording` and waits for it, `limit` at most.
     pub fn write(&self, recording: RecordingWrite, limit: Duration) {
         let (done, finished) = sync_channel(0);
         let job = WriteJob { recording, done: Some(done) };
         if self.0.upgrade().is_some_and(|jobs| jobs.try_send(job).is_ok()) {
-            // It is over when the other end is gone, whatever came of it: nobody is left who could be told.
+            // The other end is dropped on success and on failure: no session is left to report to.
             let _ = finished.recv_timeout(limit);
         }
     }
 }
 
-/// The file that goes on.
+/// The continuous recording.
 #[derive(Default)]
 enum RecordingFile {
     #[default]
@@ -79,11 +79,11 @@ enum RecordingFile {
         file: File,
         bytes: u64,
     },
-    /// It could not be written, which was told.
+    /// A write failed and was reported; later parts are dropped.
     Failed,
 }
 
-/// Writes what is asked for until nobody can ask any more, and what was asked for until then.
+/// Writes recordings until the queue is closed and empty.
 pub(super) async fn run(mut jobs: mpsc::Receiver<WriteJob>, events: &EventSender) {
     let current = Arc::new(Mutex::new(RecordingFile::default()));
     while let Some(WriteJob { recording, done: _done }) = jobs.recv().await {
@@ -97,8 +97,8 @@ pub(super) async fn run(mut jobs: mpsc::Receiver<WriteJob>, events: &EventSender
             Ok(Some(file)) => events.send(BackgroundEvent::Recorded(file)),
             Ok(None) => {}
             Err(why) => events.send(BackgroundEvent::NotRecorded(format!(
-                "{}: no recording can be written ({why}): see that the disk has room and the folder is \
-                 mynah's to write to",
+                "{}: cannot write the recording ({why}); mynah continues without it: check that the disk has \
+                 room and the folder is writable",
                 path.display()
             ))),
         }
@@ -113,7 +113,7 @@ impl RecordingWrite {
     }
 }
 
-/// Writes, and names the file where it is a new one.
+/// Writes `recording`; returns the file if it is a new one.
 fn write(recording: RecordingWrite, current: &Mutex<RecordingFile>) -> io::Result<Option<PathBuf>> {
     match recording {
         RecordingWrite::Whole { folder, why, text } => write_whole(&folder, why, &text).map(Some),
@@ -142,7 +142,8 @@ fn write_whole(folder: &Path, why: &str, text: &[u8]) -> io::Result<PathBuf> {
     Ok(file)
 }
 
-/// Removes the oldest, by their names, but not the one just written: the clock may have been set back.
+/// Removes the oldest recordings by name. Spares `written`: if the clock was set back its name is not the
+/// newest.
 fn prune(folder: &Path, written: &Path) -> io::Result<()> {
     let mut others = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -158,7 +159,7 @@ fn prune(folder: &Path, written: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Goes on, and tells whether the very first file was begun with it.
+/// Appends `text` to the continuous recording; returns whether this started its first file.
 fn append(
     current: &mut RecordingFile,
     path: &Path,
@@ -184,7 +185,7 @@ fn append(
     Ok(false)
 }
 
-/// Begins a file. What was there before stays, under another name.
+/// Starts the file at `path`; an existing one is renamed to `*.1`.
 fn start_file(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<RecordingFile> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -201,7 +202,7 @@ fn start_file(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<Recordi
     Ok(RecordingFile::Open { file, bytes: (first_line.len() + text.len()) as u64 })
 }
 
-/// What happens in a room is nobody else's to read.
+/// Creates a file that only mynah's user can read: recordings are private.
 fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }

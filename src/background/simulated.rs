@@ -1,6 +1,6 @@
-//! Errands without a thread: somebody else's hand does them, in its own time.
+//! [`Background`] without a thread: the simulator takes the requests and reports results in virtual time.
 //!
-//! It is for a simulation, which plays the network and the disk itself.
+//! It performs no I/O: the simulator stands in for the network and the disk.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::sys::EventFd;
 
-/// Whoever does the errands.
+/// The simulator's end: receives requests and sends events.
 pub struct SimulatedBackground {
     requests: mpsc::Receiver<BackgroundRequest>,
     state_writes: watch::Receiver<Option<StateWrite>>,
@@ -23,10 +23,10 @@ pub struct SimulatedBackground {
 }
 
 impl Background {
-    /// Makes errands that wait for the returned hand.
+    /// Creates a handle whose requests are taken from the returned [`SimulatedBackground`].
     ///
     /// # Errors
-    /// When the kernel gives no descriptor.
+    /// When the kernel provides no file descriptor.
     pub fn simulated() -> io::Result<(Self, SimulatedBackground)> {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let (state_writes, state_write_rx) = watch::channel(None);
@@ -53,11 +53,11 @@ impl Background {
 }
 
 impl SimulatedBackground {
-    /// Takes what was asked of the telephone last: a dial, or `Some(None)` to give up the one under way; `None` when
-    /// nothing was asked since.
+    /// Returns the latest connection request, or `Some(None)` to abandon the one in progress; `None` if there
+    /// was no request since the last call.
     pub fn next_request(&mut self) -> Option<Option<ConnectRequest>> {
         let mut latest = None;
-        // Whatever is asked later replaces what was asked before.
+        // As on the thread, a newer request replaces the one in progress.
         while let Ok(request) = self.requests.try_recv() {
             latest = Some(match request {
                 BackgroundRequest::Dial(dial) => Some(dial),
@@ -67,18 +67,18 @@ impl SimulatedBackground {
         latest
     }
 
-    /// Takes the latest memo, unless it was taken before.
+    /// Returns the latest state to save, once.
     pub fn next_state_write(&mut self) -> Option<StateWrite> {
         let is_new = self.state_writes.has_changed().unwrap_or(false);
         is_new.then(|| self.state_writes.borrow_and_update().clone()).flatten()
     }
 
-    /// Takes the next recording that is to be written.
+    /// Returns the next recording to write.
     pub fn next_recording(&mut self) -> Option<RecordingWrite> {
         self.recordings.try_recv().ok().map(|job| job.recording)
     }
 
-    /// Reports how an errand ended.
+    /// Sends the result of a request to the session.
     pub fn report(&self, event: BackgroundEvent) {
         self.sender.send(event);
     }

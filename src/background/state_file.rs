@@ -1,7 +1,7 @@
-//! Writing down what the owner set, so that the next start knows it.
+//! Saves the state that the user has changed (volume, mute, ...) for the next start.
 //!
-//! The file is replaced whole or not at all, so that a pulled plug leaves the old one or the new one. What
-//! the text means is not its business.
+//! The file is replaced atomically: after a power cut it holds the old state or the new one. This module does
+//! not interpret the text.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -13,37 +13,38 @@ use tokio::time::timeout;
 
 use super::{BackgroundEvent, EventSender};
 
-/// The name of the file, beside the kept one, that says that the device was to be reset. Whoever owns more
-/// settings than mynah does, such as a card image, looks for it.
+/// Name of the file, beside the state file, that requests a factory reset. The card image, which holds more
+/// settings than mynah does, looks for it.
 pub const RESET_MARK: &str = "factory-reset";
 
-/// How long a card may take to keep a memo.
+/// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
-/// What is to be found at the next start.
+/// What the next start shall find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateWrite {
-    /// This text.
+    /// The state file with this text.
     Save(String),
-    /// Nothing but the mark of a reset ([`RESET_MARK`]).
+    /// No state file, and the mark of a factory reset ([`RESET_MARK`]).
     Delete,
 }
 
-/// Keeps the latest memo until nobody can hand in any more, and that one too.
+/// Writes the latest state, until the channel is closed and its last value is written.
 pub(super) async fn run(
     mut writes: watch::Receiver<Option<StateWrite>>,
     file: Option<PathBuf>,
     events: &EventSender,
 ) {
     let Some(file) = file else { return };
-    // A memo that nobody has seen comes before the news that there are no more.
+    // `changed` returns an unseen value before it reports that the channel is closed.
     while writes.changed().await.is_ok() {
         let write = writes.borrow_and_update().clone();
         if let Some(write) = write
             && let Err(why) = apply(write, file.clone()).await
         {
             events.send(BackgroundEvent::StateNotSaved(format!(
-                "{}: cannot be written ({why}): what is set now is forgotten at the next start",
+                "cannot save settings to {} ({why}): they last until mynah restarts; check that the folder \
+                 is writable and the disk has room",
                 file.display()
             )));
         }
