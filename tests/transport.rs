@@ -1,4 +1,4 @@
-//! The link alone: backpressure, signs of life, sizes and goodbyes.
+//! The WebSocket client alone: backpressure, ping and pong, size limits, close codes, errors.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::service::Step::{Expect, Send, Stall};
 use crate::service::{Behaviour, Service, events};
 
 #[test]
-fn a_stalled_uplink_is_backpressure_and_every_message_arrives_once_and_in_order() {
+fn after_a_stall_every_message_arrives_once_and_in_order() {
     let steps = [Send(events::session_created()), Stall(Duration::from_secs(1)), Expect("last")];
     let service = Service::start([Behaviour::script(steps)]);
     let mut link = connect(&service);
@@ -41,11 +41,11 @@ fn a_stalled_uplink_is_backpressure_and_every_message_arrives_once_and_in_order(
     service.until("the last", |all| all[0].count("last") == 1);
     let numbers: Vec<u64> = service.received().iter().filter_map(|event| event["number"].as_u64()).collect();
     assert_eq!(numbers, (0..2000).collect::<Vec<_>>());
-    assert!(stalls > 0, "the uplink never stalled: the test tests nothing");
+    assert!(stalls > 0, "the uplink never stalled, so that the test proves nothing");
 }
 
 #[test]
-fn a_stalled_uplink_does_not_keep_the_link_from_hearing() {
+fn a_stalled_uplink_does_not_block_reading() {
     let messages = (0..200)
         .map(|number| Send(events::event("talk", json!({"number": number, "padding": "y".repeat(4000)}))));
     let steps = [Send(events::session_created()), Expect("go")]
@@ -59,7 +59,7 @@ fn a_stalled_uplink_does_not_keep_the_link_from_hearing() {
     let filler = "x".repeat(4000);
     let mut received = 0;
     while received < 200 {
-        // As long as there is room the uplink is kept full.
+        // Keep the uplink full.
         while !link.interest().contains(PollFlags::OUT) && received > 100 {
             link.send(|into| into.extend_from_slice(filler.as_bytes())).unwrap();
             link.flush().unwrap();
@@ -72,22 +72,20 @@ fn a_stalled_uplink_does_not_keep_the_link_from_hearing() {
 }
 
 #[test]
-fn an_uplink_that_takes_nothing_is_given_up_before_it_eats_the_memory() {
+fn an_uplink_stalled_for_long_ends_the_connection() {
     let service =
         Service::start([Behaviour::script([Send(events::session_created()), Stall(Duration::from_secs(5))])]);
     let mut link = connect(&service);
     let text = "x".repeat(16_000);
     let error = (0..4000).find_map(|_| link.send(|into| into.extend_from_slice(text.as_bytes())).err());
-    let error = error.expect("64 MB were swallowed");
-    assert_eq!(
-        error.message,
-        format!("the network takes nothing: {} KiB are waiting to be sent", OUTBOUND_BYTES / 1024)
-    );
-    assert!(link.next(Time::ZERO).is_err(), "a link that is over stays over");
+    let error = error.expect("64 MB were queued");
+    assert_eq!(error.reason, TransportErrorKind::Broken);
+    assert!(error.message.contains(&format!("{} KiB", OUTBOUND_BYTES / 1024)), "{error}");
+    assert!(link.next(Time::ZERO).is_err(), "the error is not permanent");
 }
 
 #[test]
-fn while_somebody_talks_a_dead_peer_is_noticed_in_ten_seconds() {
+fn a_dead_peer_is_detected_within_10_s_while_busy() {
     let start = Time::ZERO;
     let (mut client, _server) = WsClient::pair(start).unwrap();
     client.set_busy(true);
@@ -95,7 +93,11 @@ fn while_somebody_talks_a_dead_peer_is_noticed_in_ten_seconds() {
     assert_eq!(client.deadline(), Some(pinged_at));
     assert_eq!(client.tick(pinged_at), Ok(()));
     client.set_busy(false);
-    assert_eq!(client.deadline(), Some(pinged_at + BUSY_PONG_LIMIT), "what was asked in a hurry stays so");
+    assert_eq!(
+        client.deadline(),
+        Some(pinged_at + BUSY_PONG_LIMIT),
+        "the deadline of a pending ping does not change"
+    );
     assert_eq!(client.tick(pinged_at + BUSY_PONG_LIMIT).unwrap_err().reason, TransportErrorKind::Broken);
     assert!(BUSY_PING_AFTER + BUSY_PONG_LIMIT <= Duration::from_secs(10));
 }
@@ -109,7 +111,8 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
     let pinged_at = start + PING_AFTER;
     assert_eq!(client.deadline(), Some(pinged_at + PONG_LIMIT));
     let error = client.tick(pinged_at + PONG_LIMIT).unwrap_err();
-    assert_eq!(error.message, "the service has been silent for 45 s and answers no ping");
+    assert_eq!(error.reason, TransportErrorKind::Broken);
+    assert!(error.message.contains("45 s"), "{error}");
     drop(client);
     assert!(server.next(start).is_err());
 }
@@ -120,14 +123,14 @@ fn a_peer_that_answers_a_ping_is_kept() {
     let (mut client, mut server) = WsClient::pair(start).unwrap();
     let later = start + PING_AFTER;
     client.tick(later).unwrap();
-    assert_eq!(server.next(later), Ok(None), "the ping is answered and not told");
+    assert_eq!(server.next(later), Ok(None), "a ping is answered but not returned");
     let answered = later + Duration::from_secs(1);
     assert_eq!(client.next(answered), Ok(None));
     assert_eq!(client.deadline(), Some(answered + PING_AFTER));
 }
 
 #[test]
-fn goodbye_is_said_with_1000_and_heard_as_such() {
+fn both_ends_see_close_code_1000() {
     let start = Time::ZERO;
     let (mut client, mut server) = WsClient::pair(start).unwrap();
     client.close();
@@ -137,7 +140,7 @@ fn goodbye_is_said_with_1000_and_heard_as_such() {
 }
 
 #[test]
-fn a_close_code_and_its_reason_are_always_told_on_one_line() {
+fn a_close_reason_is_reported_without_control_characters() {
     let service = Service::start([Behaviour::script([crate::service::Step::Close(
         4321,
         "tired\r\n\u{1b}[31m of you",
@@ -145,11 +148,11 @@ fn a_close_code_and_its_reason_are_always_told_on_one_line() {
     let mut link = connect(&service);
     let error = wait_for_error(&mut link);
     assert_eq!(error.reason, TransportErrorKind::Closed(4321));
-    assert_eq!(error.message, "closed with code 4321: tired   [31m of you");
+    assert!(error.message.contains("4321") && error.message.contains("tired   [31m of you"), "{error}");
 }
 
 #[test]
-fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
+fn sending_a_frame_and_reading_a_delta_allocate_nothing() {
     let start = Time::ZERO;
     let (mut client, mut server) = WsClient::pair(start).unwrap();
     let frames = [[1i16; 1]; 480];
@@ -191,23 +194,23 @@ fn a_frame_of_sound_goes_up_and_a_delta_comes_down_without_an_allocation() {
 }
 
 #[test]
-fn an_address_or_a_certificate_file_that_cannot_work_is_refused_in_a_sentence() {
+fn an_unusable_ca_file_or_credential_is_a_setup_error() {
     let missing = Tls::new(Some(std::path::Path::new("no/such/ca.pem"))).err().unwrap().to_string();
-    assert!(missing.starts_with("CA file no/such/ca.pem: "), "{missing}");
+    assert!(missing.contains("no/such/ca.pem"), "{missing}");
     let empty = tempfile::NamedTempFile::new().unwrap();
-    let empty = Tls::new(Some(empty.path())).err().unwrap().to_string();
-    assert!(empty.ends_with("holds no PEM certificate"), "{empty}");
+    let error = Tls::new(Some(empty.path())).err().unwrap().to_string();
+    assert!(error.contains(empty.path().to_str().unwrap()), "{error}");
     let service = Service::start([Behaviour::Mute]);
     let upgrade =
         UpgradeRequest { uri: "wss://localhost/".into(), credential: Some(("api-key", "ä\u{7f}".into())) };
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
     let error = WsClient::upgrade(ByteStream::tcp(socket).unwrap(), &upgrade, Time::ZERO).err().unwrap();
     assert_eq!(error.reason, TransportErrorKind::Setup);
-    assert_eq!(error.message, "the credential holds characters that a api-key header cannot");
+    assert!(error.message.contains("api-key") && !error.message.contains('ä'), "{error}");
 }
 
 #[test]
-fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clock() {
+fn retry_after_is_seconds_or_relative_to_the_date_header() {
     let date = ("date", "Sun, 22 Nov 2026 20:53:00 GMT");
     let cases = [
         (vec![("retry-after", "20")], Some(20)),
@@ -234,9 +237,9 @@ fn a_wish_for_patience_is_read_in_seconds_and_as_a_date_of_the_service_s_own_clo
 }
 
 #[test]
-fn the_upgrade_tells_what_time_it_is_for_the_service() {
+fn the_date_header_of_the_upgrade_is_kept() {
     let service = Service::start([Behaviour::script([Send(events::session_created())])]);
-    // 2099-12-31 23:00 UTC, which the test's service always says.
+    // The service of the tests always sends 2099-12-31 23:00 UTC.
     assert_eq!(connect(&service).server_date_s(), Some(4_102_441_200));
 }
 
@@ -250,7 +253,7 @@ fn connect(service: &Service) -> WsClient {
 
 fn upgrade_to(service: &Service) -> WsClient {
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
-    // A small buffer in the kernel, so that an uplink stalls as soon as the service does.
+    // A small send buffer, so that the uplink stalls as soon as the service does.
     rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
     let tls = Tls::new(Some(service.ca_file())).unwrap();
     let stream = ByteStream::tls(socket, "localhost", &tls).unwrap();
@@ -271,5 +274,5 @@ fn wait_for(link: &WsClient, interest: PollFlags) {
     let Some(fd) = link.fd() else { return };
     let mut fds = [PollFd::from_borrowed_fd(fd, interest)];
     let ready = poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })).unwrap();
-    assert!(ready > 0, "nothing happened for ten seconds");
+    assert!(ready > 0, "no event on the socket for 10 s");
 }

@@ -1,6 +1,6 @@
-//! Why a link is over: a reason for the machine and a sentence for the person.
+//! The end of a connection: a reason to act on, and a message for the user.
 //!
-//! What follows from a reason is decided elsewhere.
+//! It does not decide whether to reconnect: see `protocol::close_reason_of_status` and `close_reason_of_code`.
 
 use std::time::Duration;
 use std::{fmt, io};
@@ -13,28 +13,27 @@ use tungstenite::protocol::CloseFrame;
 
 use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES};
 
-/// The end of a link.
+/// Why the connection has ended or could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransportError {
     pub reason: TransportErrorKind,
-    /// What to tell the owner, without a full stop.
+    /// A message for the user, without a full stop; quotes the service, but never the credential.
     pub message: String,
 }
 
-/// What kind of end it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportErrorKind {
-    /// The upgrade was answered with this HTTP status, and perhaps a wish for patience.
+    /// The upgrade was answered with this HTTP status instead of 101.
     Http {
         status: u16,
-        /// `Retry-After`: seconds, or a date as seen from the answer's own `Date` (RFC 9110 §10.2.3).
+        /// `Retry-After`: seconds, or a date relative to the response's own `Date` (RFC 9110 §10.2.3).
         retry_after: Option<Duration>,
     },
-    /// A close frame with this code ended it (1005 when it named none).
+    /// Close code (RFC 6455 §7.4.1): 1005 for a close frame without a code, 1006 without a close frame.
     Closed(u16),
-    /// The network, TLS or the peer's WebSocket broke.
+    /// A network, TLS or WebSocket error.
     Broken,
-    /// It cannot work as it is set up here.
+    /// The address or the credential cannot be used: a configuration error.
     Setup,
 }
 
@@ -47,7 +46,7 @@ impl fmt::Display for TransportError {
 impl std::error::Error for TransportError {}
 
 impl TransportError {
-    /// An end that came from outside the WebSocket.
+    /// Creates an error of kind [`TransportErrorKind::Broken`].
     #[must_use]
     pub fn broken(message: String) -> Self {
         Self { reason: TransportErrorKind::Broken, message }
@@ -58,18 +57,21 @@ impl TransportError {
     }
 
     pub(super) fn already_closed() -> Self {
-        Self::broken("the link is already over".to_owned())
+        Self::broken("the connection is already closed".to_owned())
     }
 
     pub(super) fn no_pong(silence: Duration) -> Self {
-        Self::broken(format!("the service has been silent for {} s and answers no ping", silence.as_secs()))
+        Self::broken(format!(
+            "the service has sent nothing for {} s and does not answer a ping",
+            silence.as_secs()
+        ))
     }
 
     pub(super) fn closed(frame: Option<CloseFrame>, replied: bool) -> Self {
         let (code, reason) =
             frame.map_or((1005, String::new()), |frame| (u16::from(frame.code), frame.reason.to_string()));
         let reason = if reason.is_empty() { "no reason given".to_owned() } else { clipped(&reason) };
-        let suffix = if replied { "" } else { ", and could not be answered" };
+        let suffix = if replied { "" } else { " (the close frame could not be answered)" };
         Self {
             reason: TransportErrorKind::Closed(code),
             message: format!("closed with code {code}: {reason}{suffix}"),
@@ -81,9 +83,9 @@ impl TransportError {
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let mut message = format!("the upgrade was answered with HTTP {status}");
         if status.is_redirection() {
-            // Following it would hand the credential to whoever is at the other end.
+            // Following it would send the credential to another host.
             let to = header("location").map(clipped).unwrap_or_default();
-            message += &format!(", a redirect that is never followed ({to})");
+            message += &format!(", a redirect to {to}, which mynah does not follow: check the endpoint");
         }
         let body = response.body().as_deref().unwrap_or_default();
         let body = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES)]);
@@ -110,24 +112,23 @@ impl From<Error> for TransportError {
             Error::Protocol(ProtocolError::HandshakeIncomplete) => {
                 Self::broken("the connection ended during the upgrade".to_owned())
             }
-            Error::WriteBufferFull(_) => Self::broken(format!(
-                "the network takes nothing: {} KiB are waiting to be sent",
-                OUTBOUND_BYTES / 1024
-            )),
+            Error::WriteBufferFull(_) => {
+                Self::broken(format!("the network is stalled: {} KiB are unsent", OUTBOUND_BYTES / 1024))
+            }
             Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Self::broken(format!(
-                "the service sent a message of {size} bytes; more than {} MiB is refused",
+                "the service sent a message of {size} bytes; the limit is {} MiB",
                 INBOUND_BYTES / 1024 / 1024
             )),
-            Error::HttpFormat(error) => Self::setup(format!("the address makes no request: {error}")),
-            Error::Url(error) => Self::setup(format!("the address is not a WebSocket address: {error}")),
+            Error::HttpFormat(error) => {
+                Self::setup(format!("the endpoint does not make a valid request: {error}"))
+            }
+            Error::Url(error) => Self::setup(format!("the endpoint is not a WebSocket address: {error}")),
             other @ (Error::Capacity(_)
             | Error::Protocol(_)
             | Error::AlreadyClosed
             | Error::Tls(_)
             | Error::Utf8(_)
-            | Error::AttackAttempt) => {
-                Self::broken(format!("the service broke the WebSocket rules: {other}"))
-            }
+            | Error::AttackAttempt) => Self::broken(format!("WebSocket protocol error: {other}")),
         }
     }
 }
@@ -136,7 +137,8 @@ impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(rustls::Error::InvalidCertificate(reason)) => Self::broken(format!(
-                "the service's certificate is not accepted ({reason:?}); check the clock, and --ca-file where a proxy or a test has a root of its own"
+                "the service's TLS certificate is not trusted ({reason:?}): check the clock; if a proxy or a test \
+                 server has its own CA, set --ca-file"
             )),
             Some(error) => Self::broken(format!("TLS: {error}")),
             None => Self::broken(format!("network: {error}")),
@@ -144,8 +146,8 @@ impl From<io::Error> for TransportError {
     }
 }
 
-/// Reads `Retry-After`. A date is measured from the service's clock, because a board without a battery may have
-/// no idea of the time; without a `Date` it says nothing.
+/// Parses `Retry-After`. A date is relative to the response's `Date`, since a board without an RTC may have
+/// the wrong time; without a `Date` the result is `None`.
 fn retry_after_delay(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     if let Ok(seconds) = retry_after.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -154,13 +156,13 @@ fn retry_after_delay(retry_after: &str, date: Option<&str>) -> Option<Duration> 
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
 }
 
-/// Reads an HTTP date (RFC 9110 §5.6.7) as seconds of the Unix epoch.
+/// Parses an HTTP date (RFC 9110 §5.6.7) to seconds of the Unix epoch.
 pub(super) fn unix_s(date: &str) -> Option<i64> {
     DateTimeParser::new().parse_timestamp(date.trim()).ok().map(|at| at.as_second())
 }
 
-/// Makes one line of at most 300 characters of `text`: what others write must not fill the log or draw on the
-/// terminal.
+/// Returns the first 300 characters of `text` on one line: text of the service must not flood the log or send
+/// control sequences to the terminal.
 #[must_use]
 pub fn clipped(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()

@@ -1,9 +1,8 @@
-//! Text in and out over one WebSocket, without ever blocking: TCP, TLS, or a socket pair.
+//! A non-blocking WebSocket client: text messages over TLS, TCP or a socket pair.
 //!
-//! A [`Link`] is polled for [`Link::interest`], then asked for what is [`next`](Link::next). The TLS
-//! handshake and the upgrade happen in the same way, so connecting stalls nothing either. When it is
-//! over, it says why in one sentence. It does not know what the text means, reads no clock and makes no
-//! new connection.
+//! Poll [`WsClient::fd`] for [`WsClient::interest`], then call [`WsClient::next`] until it returns `None`.
+//! The TLS handshake and the upgrade proceed in the same calls. The end of a connection is a
+//! [`TransportError`]. This module does not interpret the text, reads no clock and never reconnects.
 
 mod error;
 mod stream;
@@ -27,37 +26,39 @@ use crate::model::Time;
 pub use error::{TransportError, TransportErrorKind, clipped};
 pub use stream::ByteStream;
 pub use tls::{Tls, TlsError};
-/// A text message; cheap to hold, and nothing is copied to get it.
+/// A text message: a reference-counted slice of the receive buffer.
 pub use tungstenite::Utf8Bytes as Text;
 
-/// Unsent bytes beyond which the uplink counts as stuck: about sixteen seconds of speech, because what was said in an
-/// outage, ten seconds at most, goes all at once when it is over. The link is lost.
+/// Limit of unsent bytes, beyond which the connection is given up: 16 s of speech. Speech that was buffered
+/// offline, 10 s at most, is sent at once after a reconnect and has to fit.
 pub const OUTBOUND_BYTES: usize = 1024 * 1024;
-/// The longest message taken in; the service documents no limit of its own (protocol §4.2). The link is lost.
+/// Limit of a received message in bytes, beyond which the connection is given up (protocol §4.2).
 pub const INBOUND_BYTES: usize = 10 * 1024 * 1024;
-/// How long the peer may be silent before it is asked for a sign of life (protocol §4.3).
+/// A ping is sent after this time without a message from the peer (protocol §4.3).
 pub const PING_AFTER: Duration = Duration::from_secs(30);
-/// How long it may take to give one.
+/// The connection is given up if no message follows a ping within this time.
 pub const PONG_LIMIT: Duration = Duration::from_secs(15);
-/// The same while somebody talks or waits for an answer, who would talk to a dead link for that long.
+/// As [`PING_AFTER`], while the user speaks or waits for a reply.
 pub const BUSY_PING_AFTER: Duration = Duration::from_secs(4);
-/// And how long the sign of life may take then: an uplink that is further behind is of no use to a talk.
+/// As [`PONG_LIMIT`], while the user speaks or waits for a reply: with a longer delay a conversation is
+/// impossible.
 pub const BUSY_PONG_LIMIT: Duration = Duration::from_secs(6);
 
-/// Bytes read at a time. tungstenite fills as many with zeros before each read, so more is not better.
+/// Size of a read in bytes. tungstenite zeroes a buffer of this size before each read, so a larger one costs
+/// more.
 const READ_BYTES: usize = 4 * 1024;
-/// How much of a refusal's body is worth a log line.
+/// Bytes kept of the body of an HTTP error (protocol §4.1).
 const BODY_BYTES: usize = 4096;
 
-/// One connection.
+/// One end of a WebSocket connection.
 pub struct WsClient {
     state: ConnectionState,
     text: BytesMut,
     write_blocked: bool,
     last_received: Time,
-    /// Until when the peer may answer the latest ping.
+    /// Deadline for an answer to the latest ping; `None` while no ping is unanswered.
     pong_deadline: Option<Time>,
-    /// Somebody talks, or waits for an answer.
+    /// Whether the user speaks or waits for a reply.
     busy: bool,
     server_date_s: Option<i64>,
 }
@@ -68,29 +69,31 @@ enum ConnectionState {
     Closed,
 }
 
-/// What the upgrade asks for.
+/// The HTTP upgrade request.
 #[derive(Clone, Debug)]
 pub struct UpgradeRequest {
-    /// The address as a `ws` or `wss` URI, e.g. `wss://name.services.ai.azure.com/voice-live/realtime?model=m`.
+    /// The address as a `ws` or `wss` URI, e.g.
+    /// `wss://name.services.ai.azure.com/voice-live/realtime?model=m`.
     pub uri: String,
-    /// The header that carries the credential, and its value.
+    /// Name and value of the header that carries the credential.
     pub credential: Option<(&'static str, String)>,
 }
 
-/// What has come.
+/// What the peer has sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LinkEvent {
+    /// The upgrade succeeded.
     Up,
     Text(Text),
-    /// A binary message that is not text either, of so many bytes: dropped.
+    /// A binary message that is not UTF-8, dropped; its size in bytes.
     Binary(usize),
 }
 
 impl WsClient {
-    /// Begins the upgrade over a connected pipe.
+    /// Starts the upgrade over a connected stream.
     ///
     /// # Errors
-    /// When no request can be made of `upgrade`, or the pipe breaks at once.
+    /// When `upgrade` is not a valid request, or the stream fails at once.
     pub fn upgrade(stream: ByteStream, upgrade: &UpgradeRequest, now: Time) -> Result<Self, TransportError> {
         let request = request(upgrade)?;
         let handshake = ClientHandshake::start(stream, request, Some(websocket_config()))
@@ -98,10 +101,10 @@ impl WsClient {
         Ok(Self::new(ConnectionState::Upgrading(handshake), now))
     }
 
-    /// Makes a connected pair inside this process: the client's end and the server's. There is no upgrade.
+    /// Creates a connected pair, client and server, over a Unix socket pair. There is no upgrade.
     ///
     /// # Errors
-    /// When the kernel has no socket pair to give.
+    /// When the kernel provides no socket pair.
     pub fn pair(now: Time) -> Result<(Self, Self), TransportError> {
         let (client, server) = ByteStream::pair()?;
         let end = |stream, role| {
@@ -124,36 +127,36 @@ impl WsClient {
         }
     }
 
-    /// Returns the file descriptor to poll, where there is one.
+    /// Returns the file descriptor to poll; `None` for a stream in memory or after the end.
     #[must_use]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.stream().and_then(ByteStream::fd)
     }
 
-    /// Returns what to poll for.
+    /// Returns the events to poll for.
     #[must_use]
     pub fn interest(&self) -> PollFlags {
         let writing = self.write_blocked || self.stream().is_some_and(ByteStream::wants_write);
         if writing { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
     }
 
-    /// Returns what time it was for the peer at the upgrade (`Date`), in seconds of the Unix epoch, if it said so.
+    /// Returns the peer's `Date` header of the upgrade, in seconds of the Unix epoch.
     #[must_use]
     pub fn server_date_s(&self) -> Option<i64> {
         self.server_date_s
     }
 
-    /// Says whether somebody talks or waits for an answer: then a dead peer is to be noticed sooner.
+    /// Sets whether the user speaks or waits for a reply: then a dead peer is detected sooner.
     pub fn set_busy(&mut self, busy: bool) {
         self.busy = busy;
     }
 
-    /// Returns how long the peer may be silent, and how long it may take to answer a ping.
+    /// Returns the ping interval and the pong timeout.
     fn limits(&self) -> (Duration, Duration) {
         if self.busy { (BUSY_PING_AFTER, BUSY_PONG_LIMIT) } else { (PING_AFTER, PONG_LIMIT) }
     }
 
-    /// Names the time to call [`Self::tick`], while nothing is heard.
+    /// Returns when to call [`Self::tick`], unless a message arrives earlier.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         match &self.state {
@@ -164,10 +167,10 @@ impl WsClient {
         }
     }
 
-    /// Asks a silent peer for a sign of life, or gives it up.
+    /// Sends a ping when one is due.
     ///
     /// # Errors
-    /// When the peer gave none in time.
+    /// When the peer has not answered the previous ping in time, or the write fails.
     pub fn tick(&mut self, now: Time) -> Result<(), TransportError> {
         let (after, limit) = self.limits();
         let ConnectionState::Open(socket) = &mut self.state else { return Ok(()) };
@@ -187,11 +190,11 @@ impl WsClient {
         }
     }
 
-    /// Takes in the next message; `None` when there is none yet. Call it until then before polling again:
-    /// TLS may hold whole messages that no poll knows of.
+    /// Returns the next message; `None` when there is none yet. Call it until then before polling again,
+    /// since TLS may buffer whole messages that poll(2) does not report.
     ///
     /// # Errors
-    /// When the link is over. Every later call says so again.
+    /// When the connection has ended, and on every later call.
     pub fn next(&mut self, now: Time) -> Result<Option<LinkEvent>, TransportError> {
         loop {
             let message = match std::mem::replace(&mut self.state, ConnectionState::Closed) {
@@ -233,10 +236,11 @@ impl WsClient {
         }
     }
 
-    /// Queues one message, written by `write` into a buffer that is used again and again.
+    /// Queues the text message that `write` appends to an empty buffer; the buffer is reused. Drops it if it
+    /// is not UTF-8.
     ///
     /// # Errors
-    /// When the link is over, or so much is unsent that the uplink counts as stuck.
+    /// When the connection has ended, or more than [`OUTBOUND_BYTES`] are unsent.
     pub fn send(&mut self, write: impl FnOnce(&mut BytesMut)) -> Result<(), TransportError> {
         write(&mut self.text);
         let bytes = self.text.split().freeze();
@@ -248,10 +252,11 @@ impl WsClient {
         self.check_write(result)
     }
 
-    /// Hands what is queued to the kernel, as far as it takes it.
+    /// Writes queued bytes until the kernel's buffer is full. Does nothing before the upgrade and after the
+    /// end.
     ///
     /// # Errors
-    /// When the link is over.
+    /// When the write fails.
     pub fn flush(&mut self) -> Result<(), TransportError> {
         let ConnectionState::Open(socket) = &mut self.state else { return Ok(()) };
         match socket.flush() {
@@ -263,7 +268,7 @@ impl WsClient {
         }
     }
 
-    /// Says goodbye with code 1000. The peer's answer ends the link: [`Self::next`] tells.
+    /// Sends a close frame with code 1000; [`Self::next`] returns the end when the peer has answered.
     pub fn close(&mut self) {
         if let ConnectionState::Open(socket) = &mut self.state {
             let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -298,12 +303,12 @@ impl WsClient {
     fn check_write(&mut self, result: tungstenite::Result<()>) -> Result<(), TransportError> {
         match result {
             Ok(()) => Ok(()),
-            // The message is queued all the same.
+            // tungstenite has queued the message nevertheless.
             Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 self.write_blocked = true;
                 Ok(())
             }
-            // The peer has closed; reading tells why.
+            // The peer has closed; the next read returns the reason.
             Err(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::SendAfterClosing)) => Ok(()),
             Err(error) => {
                 self.state = ConnectionState::Closed;
@@ -336,7 +341,10 @@ fn request(upgrade: &UpgradeRequest) -> Result<Request, TransportError> {
     request.headers_mut().insert("User-Agent", agent);
     if let Some((name, value)) = &upgrade.credential {
         let mut value = HeaderValue::from_str(value).map_err(|_| {
-            TransportError::setup(format!("the credential holds characters that a {name} header cannot"))
+            TransportError::setup(format!(
+                "the credential contains characters that are not allowed in the header {name}; check the key or \
+                 token"
+            ))
         })?;
         value.set_sensitive(true);
         request.headers_mut().insert(*name, value);

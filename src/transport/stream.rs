@@ -1,4 +1,5 @@
-//! The bytes under a link: a TCP socket, TLS over one, or one end of a socket pair; never blocking.
+//! The byte stream below the WebSocket: TCP, TLS, a Unix socket pair, or memory. It never blocks and never
+//! connects.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -10,11 +11,11 @@ use super::Tls;
 use super::error::TransportError;
 use super::tls::TlsIo;
 
-/// How long the kernel repeats unacknowledged bytes before it gives the connection up: long enough for a
-/// walk between two access points, shorter than an owner's patience.
+/// `TCP_USER_TIMEOUT`: how long the kernel retransmits before it drops the connection. Roaming between two
+/// access points takes less.
 const UNACKNOWLEDGED_LIMIT_MS: u32 = 20_000;
 
-/// A connected stream of bytes.
+/// A connected, non-blocking stream.
 pub struct ByteStream(StreamKind);
 
 enum StreamKind {
@@ -29,26 +30,26 @@ trait ReadWrite: Read + Write + Send {}
 impl<T: Read + Write + Send> ReadWrite for T {}
 
 impl ByteStream {
-    /// Takes over a connected TCP socket without encryption; for loopback only.
+    /// Wraps a connected TCP socket without encryption; for loopback only.
     ///
     /// # Errors
-    /// When the kernel refuses the socket's options.
+    /// When a socket option cannot be set.
     pub fn tcp(socket: TcpStream) -> io::Result<Self> {
         configure(&socket)?;
         Ok(Self(StreamKind::Tcp(socket)))
     }
 
-    /// Takes over a connected TCP socket and begins TLS with `host`.
+    /// Wraps a connected TCP socket and starts TLS with `host`.
     ///
     /// # Errors
-    /// When the kernel refuses the socket's options or `host` cannot be a certificate's name.
+    /// When a socket option cannot be set, or `host` is not a valid server name.
     pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, TransportError> {
         configure(&socket)?;
         Ok(Self(StreamKind::Tls(Box::new(tls.connect(socket, host)?))))
     }
 
-    /// Takes over a stream that no kernel knows of, which never blocks. It has nothing to poll: whoever owns the other
-    /// end says when to look.
+    /// Wraps a non-blocking stream in memory. It has no file descriptor to poll: the simulator decides when
+    /// it is read.
     #[must_use]
     pub fn memory(stream: impl Read + Write + Send + 'static) -> Self {
         Self(StreamKind::Memory(Box::new(stream)))

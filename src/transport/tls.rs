@@ -1,8 +1,9 @@
-//! TLS over a non-blocking socket.
+//! TLS over a non-blocking socket. It verifies the server against Mozilla's roots and offers no client
+//! certificate.
 //!
-//! rustls' own `Stream` is not used: it answers `Ok(0)` to a write when its buffer is full, which
-//! tungstenite takes for the end of the connection, and it gates reading on pending writes. Here a full
-//! buffer is `WouldBlock`, and reading goes on while an uplink is stalled.
+//! rustls' own `Stream` is not used: it returns `Ok(0)` from a write when its buffer is full, which
+//! tungstenite takes for the end of the connection, and it does not read while writes are pending. Here a
+//! full buffer is `WouldBlock`, and reading continues while the uplink is stalled.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -17,11 +18,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::error::TransportError;
 
-/// Whom to trust, made once.
+/// The TLS client configuration; cheap to clone.
 #[derive(Clone)]
 pub struct Tls(Arc<ClientConfig>);
 
-/// A file of certificates that cannot be used.
+/// The CA file cannot be used: a message for the user, with the file.
 #[derive(Debug)]
 pub struct TlsError(String);
 
@@ -34,10 +35,10 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 impl Tls {
-    /// Trusts Mozilla's roots, and those in the PEM file `extra` besides.
+    /// Trusts Mozilla's root certificates and those in the PEM file `ca_file`.
     ///
     /// # Errors
-    /// When the file cannot be read or holds no usable certificate.
+    /// When the file cannot be read or contains no usable certificate.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = ca_file {
@@ -45,30 +46,33 @@ impl Tls {
         }
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError(format!("TLS cannot be set up: {error}")))?
+            .map_err(|error| TlsError(format!("cannot set up TLS: {error}")))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self(Arc::new(config)))
     }
 
     pub(super) fn connect(&self, socket: TcpStream, host: &str) -> Result<TlsIo, TransportError> {
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| TransportError::setup(format!("{host} cannot be the name on a certificate")))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            TransportError::setup(format!("{host} is not a valid TLS server name; check the endpoint"))
+        })?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name)
-            .map_err(|error| TransportError::broken(format!("TLS cannot begin: {error}")))?;
+            .map_err(|error| TransportError::broken(format!("cannot start TLS: {error}")))?;
         Ok(TlsIo { connection, socket })
     }
 }
 
 fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
-    let fail = |why: &dyn fmt::Display| TlsError(format!("CA file {}: {why}", path.display()));
+    let fail = |why: &dyn fmt::Display| {
+        TlsError(format!("cannot use the CA file {} (--ca-file): {why}", path.display()))
+    };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))?;
     let mut added = 0;
     for certificate in certificates {
         roots.add(certificate.map_err(|error| fail(&error))?).map_err(|error| fail(&error))?;
         added += 1;
     }
-    if added == 0 { Err(fail(&"holds no PEM certificate")) } else { Ok(()) }
+    if added == 0 { Err(fail(&"it contains no PEM certificate")) } else { Ok(()) }
 }
 
 /// One TLS connection.
@@ -106,11 +110,11 @@ impl Read for TlsIo {
             if self.connection.read_tls(&mut self.socket)? == 0 {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
-                    "the peer hung up without saying goodbye",
+                    "the service closed the connection without a TLS close notification",
                 ));
             }
             let processed = self.connection.process_new_packets();
-            // Handshake messages and alerts go out even when there is nothing else to say.
+            // Handshake messages and alerts have to be sent even when there is no application data.
             let written = self.write_pending();
             processed.map_err(io::Error::other)?;
             match written {
