@@ -1,4 +1,4 @@
-//! The service's JSON, in and out: the recorded vectors, every dialect, and text of any kind.
+//! Parsing and writing of the service's JSON: recorded events, both dialects, arbitrary text.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ const SERVER_GA: &str = include_str!("vectors/server-events-openai-ga.jsonl");
 const CLIENT: &str = include_str!("vectors/client-events.jsonl");
 
 #[test]
-fn every_recorded_event_is_read_as_what_it_is() {
+fn every_recorded_event_is_parsed() {
     let expected = [
         "created sess_Kq3mV8xwT2aYd51LrB0cHz",
         "updated",
@@ -49,7 +49,7 @@ fn every_recorded_event_is_read_as_what_it_is() {
 }
 
 #[test]
-fn every_recorded_event_is_named_by_its_type_or_by_what_it_is_used_as() {
+fn kind_returns_the_type_of_every_recorded_event() {
     for text in SERVER.lines() {
         let event: Value = serde_json::from_str(text).unwrap();
         let expected = match event["type"].as_str().unwrap() {
@@ -64,7 +64,7 @@ fn every_recorded_event_is_named_by_its_type_or_by_what_it_is_used_as() {
 }
 
 #[test]
-fn the_other_dialect_is_understood_without_being_told() {
+fn the_other_dialect_is_parsed_without_a_setting() {
     let expected = [
         "created sess_Ga7Lw2",
         "ignored",
@@ -85,7 +85,7 @@ fn the_other_dialect_is_understood_without_being_told() {
 }
 
 #[test]
-fn what_the_client_says_is_spelled_like_the_recorded_client() {
+fn client_events_are_written_as_recorded() {
     let recorded: Vec<Value> = CLIENT.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events = [
         (3, ClientEvent::Commit),
@@ -132,7 +132,7 @@ fn appending_allocates_nothing_once_warm() {
 }
 
 #[test]
-fn reading_and_decoding_an_audio_delta_allocates_nothing() {
+fn parsing_and_decoding_an_audio_delta_allocates_nothing() {
     let delta = SERVER.lines().nth(14).unwrap();
     let mut samples = Pcm16Decoder::default();
     let _ = summary(delta);
@@ -145,7 +145,7 @@ fn reading_and_decoding_an_audio_delta_allocates_nothing() {
 }
 
 #[test]
-fn half_a_sample_waits_for_the_next_delta_and_an_empty_delta_is_nothing() {
+fn half_a_sample_is_kept_for_the_next_delta() {
     let mut samples = Pcm16Decoder::default();
     let mut all = Vec::new();
     for bytes in [&[1u8][..], &[], &[0, 2, 0, 3], &[0]] {
@@ -159,7 +159,7 @@ fn half_a_sample_waits_for_the_next_delta_and_an_empty_delta_is_nothing() {
 }
 
 #[test]
-fn bad_base64_is_an_error_and_the_next_delta_is_not() {
+fn invalid_base64_does_not_affect_the_next_delta() {
     let mut samples = Pcm16Decoder::default();
     for bad in ["A", "A===", "AAA", "!!!!", "AAAA====", "ÄÄ"] {
         assert!(samples.decode(bad, |_| {}).is_err(), "{bad}");
@@ -168,13 +168,13 @@ fn bad_base64_is_an_error_and_the_next_delta_is_not() {
 }
 
 #[test]
-fn escaped_text_is_read_as_what_it_says() {
+fn escaped_strings_are_decoded() {
     let text = r#"{"type":"response.audio.delta","response_id":"r\u0031","item_id":"i","delta":"\/\/8="}"#;
     assert_eq!(summary(text), "audio r1 i 0: 1 samples");
 }
 
 #[test]
-fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matter() {
+fn only_required_fields_must_be_present_and_of_their_type() {
     let cases = [
         (
             r#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":null}"#,
@@ -204,7 +204,7 @@ fn fields_that_are_missing_null_or_of_another_kind_are_told_from_those_that_matt
 }
 
 #[test]
-fn every_error_code_means_one_thing_to_the_conversation() {
+fn every_error_code_becomes_one_event() {
     let classify = |error: Value| match protocol::parse(&json!({"type": "error", "error": error}).to_string())
     {
         Ok(ServerEvent::Error(error)) => error.event,
@@ -236,7 +236,7 @@ fn every_error_code_means_one_thing_to_the_conversation() {
 }
 
 #[test]
-fn the_session_is_asked_for_whole() {
+fn session_update_contains_every_field() {
     let event = write_json(|text| protocol::session_update(&config(), text));
     assert_eq!(
         event["session"],
@@ -262,7 +262,7 @@ fn the_session_is_asked_for_whole() {
 }
 
 #[test]
-fn push_to_talk_asks_for_no_detection_and_an_openai_voice_is_named_as_one() {
+fn push_to_talk_sends_null_turn_detection() {
     let voice = Voice::OpenAi("alloy".into());
     let config = SessionConfig { turn_detection: None, voice, ..config() };
     let event = write_json(|text| protocol::session_update(&config, text));
@@ -282,7 +282,7 @@ fn server_vad_is_sent_with_every_field() {
 }
 
 #[test]
-fn a_session_set_up_as_asked_shows_no_difference_whatever_the_service_adds() {
+fn fields_that_the_service_adds_are_no_mismatch() {
     let mut session = effective_session();
     session["modalities"] = json!(["audio", "text"]);
     session["model"] = json!("gpt-realtime-global-standard");
@@ -294,7 +294,7 @@ fn a_session_set_up_as_asked_shows_no_difference_whatever_the_service_adds() {
 }
 
 #[test]
-fn what_the_service_set_up_differently_is_named_and_weighed() {
+fn a_mismatch_has_a_path_and_may_be_fatal() {
     let mut session = effective_session();
     session["turn_detection"]["silence_duration_ms"] = json!(200);
     session["input_audio_sampling_rate"] = json!(16000);
@@ -317,7 +317,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_samples_survive_any_division_into_deltas(
+    fn samples_survive_any_division_into_deltas(
         samples in prop::collection::vec(any::<i16>(), 0..9000), cuts in prop::collection::vec(0usize..18_000, 0..6),
     ) {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
@@ -334,14 +334,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_strange_to_read(text in ".*") {
+    fn no_text_makes_the_parser_panic(text in ".*") {
         let _ = protocol::parse(&text);
         let _ = protocol::mismatches(&config(), &text);
         let _ = Pcm16Decoder::default().decode(&text, |_| {});
     }
 
     #[test]
-    fn no_mutation_of_a_recorded_event_is_too_strange_to_read(
+    fn no_mutated_event_makes_the_parser_panic(
         line in 0usize..39, at in any::<prop::sample::Index>(), insert in "[\\PC\\x00-\\x1f]{0,3}", remove in 0usize..40,
     ) {
         let line = SERVER.lines().chain(SERVER_GA.lines()).nth(line).unwrap();
@@ -391,7 +391,7 @@ fn config() -> SessionConfig {
     }
 }
 
-/// The session as the service would echo it.
+/// Returns the session of the request as the service would echo it.
 fn effective_session() -> Value {
     write_json(|text| protocol::session_update(&config(), text))["session"].clone()
 }
@@ -401,7 +401,7 @@ fn id(name: &str) -> Id {
 }
 
 #[test]
-fn a_reply_ends_in_one_of_four_ways() {
+fn response_done_has_one_of_four_statuses() {
     for (status, outcome) in [
         ("completed", ResponseStatus::Completed),
         ("cancelled", ResponseStatus::Cancelled),

@@ -1,6 +1,6 @@
-//! What the client says: `input_audio_buffer.append` on the fast path, everything else as small JSON.
+//! Writes client events: `input_audio_buffer.append` without allocation, all others through `serde_json`.
 //!
-//! It does not decide when to say it.
+//! It does not decide when to send them.
 
 use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
@@ -9,21 +9,21 @@ use super::pcm16;
 use super::server_event::Role;
 use crate::conversation::Id;
 
-/// The `event_id` of every `session.update`, so that an error about it is known as such (protocol §9.6).
+/// The `event_id` of every `session.update`, which an error about it echoes (protocol §9.6).
 pub const SESSION_EVENT_ID: &str = "mynah_session";
 
 const APPEND_HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;
 const APPEND_TAIL: &[u8] = br#""}"#;
 
-/// Writes one `input_audio_buffer.append` of interleaved PCM16 frames; nothing is allocated once `text`
-/// has held one as long.
+/// Appends to `text` one `input_audio_buffer.append` of interleaved PCM16 frames. Allocates nothing if `text`
+/// has the capacity.
 pub fn append<const CHANNELS: usize>(frames: &[[i16; CHANNELS]], text: &mut BytesMut) {
     text.extend_from_slice(APPEND_HEAD);
     pcm16::encode(frames.as_flattened(), text);
     text.extend_from_slice(APPEND_TAIL);
 }
 
-/// Returns the base64 in a `message` that [`append`] has written; nothing where it has not.
+/// Returns the base64 in a `message` that [`append`] has written; an empty string for any other message.
 #[must_use]
 pub fn appended(message: &[u8]) -> &str {
     let rest = message.strip_prefix(APPEND_HEAD).and_then(|rest| rest.strip_suffix(APPEND_TAIL));
@@ -45,17 +45,17 @@ pub enum ClientEvent {
     Truncate { item: Id, content_index: u32, audio_end_ms: u64 },
     /// `conversation.item.delete` of this item
     Delete(Id),
-    /// `conversation.item.create` of a message that was said in an earlier session (protocol §6.1)
+    /// `conversation.item.create` of a message of an earlier session (protocol §6.1)
     CreateItem {
         who: Role,
         words: String,
-        /// Whether it was said, and heard, to the end.
+        /// Whether it was spoken, and played, to the end.
         whole: bool,
     },
 }
 
 impl ClientEvent {
-    /// Returns its type.
+    /// Returns the event's `type`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl ClientEvent {
         }
     }
 
-    /// Writes the event as JSON.
+    /// Appends the event to `text` as JSON.
     pub fn write(&self, text: &mut BytesMut) {
         let kind = self.kind();
         let event = match self {
@@ -104,6 +104,6 @@ impl ClientEvent {
 }
 
 pub(super) fn write(event: &Value, text: &mut BytesMut) {
-    // Writing a tree of strings and numbers into memory cannot fail.
+    // Serialising strings and numbers into memory cannot fail.
     let _ = serde_json::to_writer(text.writer(), event);
 }

@@ -1,8 +1,9 @@
-//! The service's JSON and the domain, into each other: the only place that knows how Voice Live spells things.
+//! Translates between the JSON of Voice Live and the types of the conversation; no other module knows the
+//! JSON names.
 //!
-//! Reading accepts every dialect of protocol §12 at all times, wants almost no field, and never panics
-//! on any text. No tree is built for audio: a delta's base64 is borrowed from the text and decoded into
-//! samples where they are wanted. It owns no socket and logs nothing.
+//! The parser accepts every dialect of protocol §12 at all times, requires almost no field, and never panics.
+//! Audio is not copied into a JSON tree: the base64 of a delta is borrowed from the text. This module owns no
+//! socket and logs nothing.
 
 mod client_event;
 mod close_reason;
@@ -16,5 +17,5 @@ pub use pcm16::{BadAudio, Pcm16Decoder, encode};
 pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, ServiceError, parse};
 pub use session_config::{ConfigMismatch, SessionConfig, mismatches, session_update};
 
-/// The rate of all audio on the wire: PCM16 mono, both ways (protocol §8.1, §8.6).
+/// Sample rate in both directions, of PCM16 mono (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

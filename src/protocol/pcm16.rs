@@ -1,7 +1,7 @@
-//! base64 PCM16 and samples, into each other, without an allocation.
+//! Encodes and decodes base64 of little-endian PCM16, without allocation.
 //!
-//! A delta may end in the middle of a sample: the odd byte waits for the next delta of the same item. What
-//! a sample means or where it goes is not known here.
+//! A delta may end in the middle of a sample; the odd byte is kept for the next delta of the item. It
+//! converts no rates and no channels.
 
 use std::sync::LazyLock;
 
@@ -20,10 +20,10 @@ static BASE64: LazyLock<Base64> = LazyLock::new(|| {
     return base64::engine::general_purpose::STANDARD;
 });
 
-/// Characters decoded at a time, and the bytes they make; a multiple of four, small enough for any stack.
+/// Base64 characters decoded at a time, a multiple of four, and their bytes: small enough for any stack.
 const CHUNK_CHARS: usize = 4096;
 const CHUNK_BYTES: usize = CHUNK_CHARS / 4 * 3;
-/// Samples encoded at a time: a multiple of three bytes, so that chunks join without padding.
+/// Samples encoded at a time: a multiple of three bytes, so that only the last chunk is padded.
 const CHUNK_SAMPLES: usize = 240;
 
 /// Appends `samples` to `text` as base64 of little-endian PCM16.
@@ -36,12 +36,12 @@ pub fn encode(samples: &[i16], text: &mut BytesMut) {
         }
         let start = text.len();
         text.resize(start + bytes.len().div_ceil(3) * 4, 0);
-        // The slice has exactly the length that padded base64 of so many bytes has.
+        // The slice has exactly the length of the padded base64.
         let _ = BASE64.encode_slice(bytes, &mut text[start..]);
     }
 }
 
-/// Turns the deltas of one stream of audio into samples, remembering half a sample between them.
+/// Decodes the deltas of one item; keeps half a sample between them.
 #[derive(Debug, Default)]
 pub struct Pcm16Decoder {
     pending_byte: Option<u8>,
@@ -52,10 +52,10 @@ pub struct Pcm16Decoder {
 pub struct BadAudio;
 
 impl Pcm16Decoder {
-    /// Decodes one delta and hands its samples to `each` in pieces of at most 1536.
+    /// Decodes one delta and calls `each` with its samples, at most 1536 at a time.
     ///
     /// # Errors
-    /// When `base64` is not base64; the pieces before the bad place have been handed over.
+    /// When `base64` is not valid; `each` has been called with the samples of the chunks before.
     pub fn decode(&mut self, base64: &str, mut each: impl FnMut(&[i16])) -> Result<(), BadAudio> {
         let mut bytes = [0; CHUNK_BYTES + 1];
         for chunk in base64.as_bytes().chunks(CHUNK_CHARS) {
@@ -76,7 +76,7 @@ impl Pcm16Decoder {
         Ok(())
     }
 
-    /// Begins another stream: half a sample of the one before belongs to nobody.
+    /// Starts another item and discards half a sample of the previous one.
     pub fn restart(&mut self) {
         self.pending_byte = None;
     }

@@ -1,7 +1,7 @@
-//! What the service says: one pass over the text, borrowing from it.
+//! Parses server events in one pass that borrows from the text.
 //!
-//! Every field may be missing, null or of another kind than documented; only what the conversation cannot
-//! do without makes an event malformed. Unknown events and fields are normal (protocol §5).
+//! Every field may be missing, null or of another type than documented; an event is malformed only if it
+//! lacks a field that the conversation requires. Unknown events and fields are not errors (protocol §5).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,43 +12,43 @@ use serde_json::value::RawValue;
 use super::client_event::SESSION_EVENT_ID;
 use crate::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 
-/// One server event, as far as mynah has a use for it.
+/// One server event, reduced to what mynah uses.
 #[derive(Debug)]
 pub enum ServerEvent<'a> {
     /// `response.audio.delta`
     Audio(AudioDelta<'a>),
-    /// `response.audio.done`: all audio of this part of this item has been sent.
+    /// `response.audio.done`: the service has sent all audio of this content part.
     AudioDone { item: Cow<'a, str>, content_index: u32 },
-    /// Something for the conversation.
+    /// An event that the conversation handles.
     Service(ServiceEvent),
     /// `session.created`
     SessionCreated {
         id: Cow<'a, str>,
-        /// When the service will end it (`expires_at`), in seconds of the Unix epoch, if it says so.
+        /// `expires_at`: when the service ends the session, in seconds of the Unix epoch.
         expires_at_s: Option<u32>,
     },
-    /// `session.updated`, with the text of the effective session, to be compared with what was asked.
+    /// `session.updated`, with the JSON text of the effective session for [`super::mismatches`].
     SessionUpdated(&'a str),
-    /// The whole of what somebody said, as text.
+    /// The complete transcript of an item.
     Transcript {
         who: Role,
-        /// The item it was said in; empty when the service does not name it.
+        /// The item's id; empty if the service does not send it.
         item: Cow<'a, str>,
         words: Cow<'a, str>,
     },
     /// `error`
     Error(ServiceError<'a>),
-    /// `warning`, or the failure of something beside the conversation: a sentence for the log.
+    /// `warning`, or a failed transcription: a message for the log.
     Warning(String),
-    /// An event of this type, which is known and of no use here.
+    /// A known event of this type that mynah does not use.
     Ignored(&'static str),
-    /// An event that no source describes.
+    /// An event of a type that no source documents.
     Unknown(Cow<'a, str>),
 }
 
 impl ServerEvent<'_> {
-    /// Returns its type, of which only known ones are told: others are the service's own words. What came under
-    /// several types is given one name.
+    /// Returns the event's type for the recording. An unknown type is not returned, since the service chose
+    /// the text. Types that are handled alike share one name.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -70,44 +70,41 @@ impl ServerEvent<'_> {
     }
 }
 
-/// The audio of a reply.
 #[derive(Debug)]
 pub struct AudioDelta<'a> {
     pub reply: Cow<'a, str>,
     pub item: Cow<'a, str>,
     pub content_index: u32,
-    /// base64 of PCM16 at 24 kHz; may be empty and may hold half a sample at its end.
+    /// base64 of PCM16 at 24 kHz; may be empty and may end with half a sample.
     pub base64: Cow<'a, str>,
 }
 
-/// Whose words a transcript holds.
+/// Who spoke a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The person.
     User,
-    /// The service.
     Assistant,
 }
 
 /// An `error` event (protocol §11).
 #[derive(Debug)]
 pub struct ServiceError<'a> {
-    /// What it means to the conversation.
+    /// The event for the conversation.
     pub event: Event,
-    /// The code, or the type where there is no code.
+    /// `error.code`, or `error.type` if there is no code.
     pub code: Cow<'a, str>,
-    /// The service's own sentence.
+    /// `error.message`, as the service wrote it.
     pub message: Cow<'a, str>,
-    /// The parameter it is about, if any.
+    /// `error.param`; empty if there is none.
     pub param: Cow<'a, str>,
 }
 
-/// Text that is no server event.
+/// Text that is not a usable server event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// Not a JSON object.
+    /// Not a JSON object; the parser's message.
     NotJson(String),
-    /// An event without something that it makes no sense without.
+    /// An event without a required field.
     Missing { event: String, field: &'static str },
 }
 
@@ -120,10 +117,10 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Reads one server event.
+/// Parses one server event.
 ///
 /// # Errors
-/// When the text is not a JSON object with a `type`, or lacks what its type makes no sense without.
+/// When the text is not a JSON object with a `type`, or lacks a field that its type requires.
 pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
     let fields: EventFields<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let kind = fields.kind.need("type", "event")?;
@@ -177,14 +174,14 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
     Ok(event)
 }
 
-/// How much of the parser's reason is kept: no reason of its own is longer.
+/// Length limit of the parser's message in characters; its own messages are shorter.
 const REASON_CHARS: usize = 100;
 
 fn transcript<'a>(who: Role, item: OptionalText<'a>, words: OptionalText<'a>) -> ServerEvent<'a> {
     ServerEvent::Transcript { who, item: item.or_empty(), words: words.or_empty() }
 }
 
-/// Documented or recorded events without a use here (protocol §7, §17).
+/// Documented or recorded events that mynah does not use (protocol §7, §17).
 const UNUSED_EVENTS: [&str; 54] = [
     "conversation.created",
     "conversation.item.added",
@@ -242,7 +239,7 @@ const UNUSED_EVENTS: [&str; 54] = [
     "session.avatar.switch_to_speaking",
 ];
 
-/// The fields of all events that matter, side by side, so that one pass finds them whatever the order.
+/// The used fields of all events in one struct, so that one pass finds them in any order.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 struct EventFields<'a> {
@@ -331,7 +328,7 @@ impl<'a> ErrorBody<'a> {
             "input_audio_buffer_commit_empty" => server_error(ServerError::NothingToCommit),
             "session_expired" => server_error(ServerError::SessionExpired),
             "insufficient_quota" => server_error(ServerError::QuotaExceeded),
-            // An agent's trouble with one message, however the service calls its kind.
+            // An agent failed on one message: not an error of the service, whatever its `type`.
             "message_creation_failed" => server_error(ServerError::Other),
             code if code.starts_with("rate_limit") => server_error(ServerError::RateLimited),
             _ if is_server_error => server_error(ServerError::Internal),
@@ -347,18 +344,17 @@ impl<'a> ErrorBody<'a> {
     }
 }
 
-/// Text that is a string and no object is quoted whole by the parser, however long it is.
+/// Truncates the parser's message, which quotes a JSON string at full length.
 fn not_json(error: &serde_json::Error) -> Malformed {
     Malformed::NotJson(error.to_string().chars().take(REASON_CHARS).collect())
 }
 
-/// A nested object, or its defaults where it is missing or of another shape.
+/// Parses a nested object; returns the defaults if it is missing or has another shape.
 fn parse_nested<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 
-/// A string if there is one; anything else in its place is as good as nothing. Borrows when nothing
-/// in it is escaped.
+/// A string; any other JSON value counts as missing. Borrows from the text unless the string has escapes.
 #[derive(Default)]
 struct OptionalText<'a>(Option<Cow<'a, str>>);
 
@@ -381,7 +377,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for OptionalText<'a> {
     }
 }
 
-/// A small whole number, 0 where there is none.
+/// A whole number; 0 for any other JSON value.
 #[derive(Clone, Copy, Default)]
 struct OptionalIndex(u32);
 
@@ -400,7 +396,7 @@ enum SimpleValue<'a> {
     Nothing,
 }
 
-/// Accepts any JSON and keeps what is simple.
+/// Accepts any JSON value; keeps strings and whole numbers.
 struct AnyJson;
 
 impl<'de> Visitor<'de> for AnyJson {

@@ -1,7 +1,7 @@
-//! `session.update`, and whether the service did what it asked (protocol §8).
+//! Writes `session.update` and compares the service's answer with it (protocol §8).
 //!
-//! Sub-objects are always sent whole: the service fills what is missing with defaults of its own
-//! (protocol §8.1). What the values should be is the profile's business.
+//! Sub-objects are always sent complete, since the service fills gaps with its own defaults (protocol §8.1).
+//! It chooses no values: they come from the configuration.
 
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
@@ -11,43 +11,42 @@ use crate::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
 use super::client_event;
 use super::client_event::SESSION_EVENT_ID;
 
-/// Everything a session is asked to be.
+/// The requested session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
-    /// What the model is told about its role.
+    /// The system prompt.
     pub instructions: String,
     pub voice: Voice,
-    /// Who hears turns begin and end; `None` is push to talk.
+    /// The service's turn detector; `None` is push to talk.
     pub turn_detection: Option<TurnDetection>,
     /// `None` is off.
     pub noise_reduction: Option<NoiseReduction>,
-    /// What removes the echo of the replies.
     pub echo_cancellation: EchoCancellation,
-    /// The model that writes the owner's words down, e.g. `azure-speech`; `None` is off (protocol §8.5).
+    /// The model that transcribes the user's speech, e.g. `azure-speech`; `None` is off (protocol §8.5).
     pub transcription: Option<&'static str>,
-    /// The language spoken, as BCP-47, when it is known.
+    /// The user's language as a BCP-47 tag; `None` if it is not configured.
     pub language: Option<String>,
 }
 
-/// One way in which the session is not as it was asked for.
+/// A field of the effective session that differs from the request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigMismatch {
-    /// Where, e.g. `turn_detection.silence_duration_ms`.
+    /// Path of the field, e.g. `turn_detection.silence_duration_ms`.
     pub path: String,
     pub asked: Value,
     pub got: Value,
-    /// Whether a conversation would go wrong with it: another format, or turns that end by other rules.
+    /// Whether the conversation would fail with it: another audio format, or another kind of turn detection.
     pub fatal: bool,
 }
 
-/// Writes the whole `session.update`.
+/// Appends a complete `session.update` to `text`.
 pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
     let event = json!({"type": "session.update", "event_id": SESSION_EVENT_ID, "session": session(config)});
     client_event::write(&event, text);
 }
 
-/// Compares the session that the service set up (the text of `session.updated`'s `session`) with what
-/// was asked. The model is never compared: the service answers with names of its own (protocol §2.4).
+/// Returns how the effective session (the JSON text of `session.updated`'s `session`) differs from the
+/// request. The model is not compared: the service may return another name for it (protocol §2.4).
 #[must_use]
 pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch> {
     let effective = serde_json::from_str(effective).unwrap_or(Value::Null);
@@ -107,7 +106,7 @@ fn transcription(model: &str, language: Option<&str>) -> Value {
 }
 
 fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
-    // `auto_truncate` is off: the client knows what was heard, the service would guess (protocol §10).
+    // `auto_truncate` is off: mynah knows the played position, the service would guess it (protocol §10).
     match kind {
         TurnDetection::ServerVad => json!({
             "type": "server_vad",
@@ -167,9 +166,9 @@ fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMi
             }
             true
         }
-        // A voice object may come back as its bare name.
+        // The service may return the bare name of a voice object.
         (Value::Object(asked), Value::String(name)) => asked.get("name").is_some_and(|asked| asked == name),
-        // The service keeps a list's members, not their order (protocol §5).
+        // The service does not keep the order of arrays (protocol §5).
         (Value::Array(asked), Value::Array(got)) => {
             asked.len() == got.len() && asked.iter().all(|member| got.contains(member))
         }

@@ -1,4 +1,4 @@
-//! What every documented end and error means (protocol §4.1, §4.3, §11), and when a session says that it will end.
+//! Classification of HTTP statuses, close codes and errors (protocol §4.1, §4.3, §11), and `expires_at`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use mynah::conversation::{CloseReason, Event, ServerError, ServiceEvent, UNAUTHO
 use mynah::protocol::{self, ServerEvent};
 use serde_json::{Value, json};
 
-/// Every HTTP status of protocol §4.1, and what comes of it; the last column with a `Retry-After` of 20 s.
+/// Every HTTP status of protocol §4.1, its close reason, and the one with a `Retry-After` of 20 s.
 const STATUSES: &[(u16, CloseReason, CloseReason)] = &[
     (301, CloseReason::Permanent, CloseReason::Permanent),
     (302, CloseReason::Permanent, CloseReason::Permanent),
@@ -26,10 +26,9 @@ const STATUSES: &[(u16, CloseReason, CloseReason)] = &[
     (504, CloseReason::Transient, AFTER_20_S),
     (599, CloseReason::Transient, AFTER_20_S),
 ];
-/// What a `Retry-After` of 20 s makes of it.
 const AFTER_20_S: CloseReason = CloseReason::RetryAfter(Duration::from_secs(20));
 
-/// Every close code of protocol §4.3 and RFC 6455 §7.4.1, and some that nobody has documented here.
+/// Every close code of protocol §4.3 and RFC 6455 §7.4.1, and some that are undocumented here.
 const CLOSE_CODES: &[(u16, CloseReason)] = &[
     (1000, CloseReason::Transient),
     (1001, CloseReason::Transient),
@@ -51,7 +50,7 @@ const CLOSE_CODES: &[(u16, CloseReason)] = &[
 ];
 
 #[test]
-fn the_end_of_a_link_is_weighed_by_status_and_code() {
+fn every_http_status_and_close_code_is_classified() {
     for (status, without_header, with_retry_after) in STATUSES {
         assert_eq!(protocol::close_reason_of_status(*status, None), *without_header, "{status}");
         assert_eq!(
@@ -66,7 +65,7 @@ fn the_end_of_a_link_is_weighed_by_status_and_code() {
 }
 
 #[test]
-fn a_service_that_asks_for_a_week_is_asked_again_in_an_hour() {
+fn retry_after_is_limited_to_an_hour() {
     let hour = CloseReason::RetryAfter(Duration::from_secs(3600));
     for asked in [Duration::from_secs(7 * 86_400), Duration::MAX] {
         assert_eq!(protocol::close_reason_of_status(429, Some(asked)), hour);
@@ -74,7 +73,7 @@ fn a_service_that_asks_for_a_week_is_asked_again_in_an_hour() {
     }
 }
 
-/// Every error of protocol §11: type, code, what it means.
+/// Every error of protocol §11: type, code, classification.
 const ERRORS: &[(&str, Option<&str>, ServerError)] = &[
     ("invalid_request_error", Some("response_cancel_not_active"), ServerError::NothingToCancel),
     ("invalid_request_error", Some("conversation_already_has_active_response"), ServerError::ReplyInProgress),
@@ -101,7 +100,7 @@ const ERRORS: &[(&str, Option<&str>, ServerError)] = &[
 ];
 
 #[test]
-fn every_documented_error_is_classed() {
+fn every_documented_error_is_classified() {
     for (kind, code, expected) in ERRORS {
         let error =
             json!({"type": "error", "error": {"type": kind, "code": code, "message": "m", "param": null}});
@@ -112,7 +111,7 @@ fn every_documented_error_is_classed() {
 }
 
 #[test]
-fn a_session_says_when_it_ends_or_nothing_of_the_kind() {
+fn expires_at_is_a_positive_whole_number_or_none() {
     let expires_at_s_of = |session: Value| {
         let text = json!({"type": "session.created", "session": session}).to_string();
         match protocol::parse(&text) {

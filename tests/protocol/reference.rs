@@ -1,4 +1,5 @@
-//! `PROTOCOL.md` has a heading for every section that the sources cite, and its list of events is the reader's.
+//! `PROTOCOL.md` has a heading for every section that the sources cite, and the parser knows every event it
+//! lists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +9,6 @@ use mynah::protocol::{self, ServerEvent};
 use serde_json::json;
 
 const FILE_NAME: &str = "PROTOCOL.md";
-/// What a citation begins with.
 const CITATION: &str = "protocol §";
 
 #[test]
@@ -33,7 +33,7 @@ fn citations_are_found_in_lists_and_at_the_end_of_sentences() {
 }
 
 #[test]
-fn every_listed_server_event_is_known_to_the_reader() {
+fn the_parser_knows_every_listed_server_event() {
     let protocol_md = protocol_md();
     let (_, list) = protocol_md.split_once("## 17.").unwrap();
     let events: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
@@ -42,12 +42,12 @@ fn every_listed_server_event_is_known_to_the_reader() {
         let text = json!({"type": event}).to_string();
         assert!(
             !matches!(protocol::parse(&text), Ok(ServerEvent::Unknown(_))),
-            "the reader does not know {event}"
+            "the parser does not know {event}"
         );
     }
 }
 
-/// Returns the sections that a line cites, with those that follow the first in a list or a range.
+/// Returns the sections that a line cites, including the further ones of a list or a range.
 fn cited_sections(line: &str) -> Vec<String> {
     let mut sections = Vec::new();
     for citation in line.split(CITATION).skip(1) {
