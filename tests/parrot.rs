@@ -1,4 +1,4 @@
-//! The built-in service orders its events as the real one does, and no client can upset it.
+//! The built-in service: event order as in the real one, turn detection, barge-in, items.
 
 mod client;
 mod dialogue;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
-fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
+fn the_first_event_is_the_default_session_with_seeded_ids() {
     let config = ParrotConfig { expires_at: 1_793_003_600, ..ParrotConfig::default() };
     let mut client = Client::new(config.clone());
     let created = client.expect_next("session.created");
@@ -26,7 +26,7 @@ fn the_first_event_is_the_default_session_and_ids_follow_from_the_seed() {
 }
 
 #[test]
-fn every_event_has_an_id_of_its_own_behind_its_type() {
+fn every_event_starts_with_its_type_and_a_unique_id() {
     let mut parrot = Parrot::new(ParrotConfig::default(), 1, Duration::ZERO);
     parrot.receive("nonsense", Duration::ZERO);
     let created = parrot.next_message(Duration::ZERO).unwrap();
@@ -35,11 +35,11 @@ fn every_event_has_an_id_of_its_own_behind_its_type() {
     assert!(error.starts_with(r#"{"type":"error","event_id":"event_"#), "{error}");
     assert_ne!(created[30..70], error[20..60]);
     assert_eq!(parrot.next_message(Duration::ZERO), None);
-    assert_eq!(parrot.deadline(), Some(ParrotConfig::default().life), "nothing but the end of the session");
+    assert_eq!(parrot.deadline(), Some(ParrotConfig::default().life), "only the end of the session is due");
 }
 
 #[test]
-fn an_update_changes_what_it_names_and_fills_sub_objects_with_the_service_s_own_defaults() {
+fn an_update_replaces_sub_objects_and_fills_in_defaults() {
     let mut client = Client::new(ParrotConfig::default());
     let session = client.update(json!({
         "modalities": ["text", "audio"], "instructions": "", "voice": "echo",
@@ -61,7 +61,7 @@ fn an_update_changes_what_it_names_and_fills_sub_objects_with_the_service_s_own_
 }
 
 #[test]
-fn every_client_event_of_the_protocol_s_session_example_is_understood() {
+fn a_session_update_with_every_field_is_accepted() {
     let mut client = Client::new(ParrotConfig::default());
     let session = client.update(json!({
         "modalities": ["text", "audio"], "instructions": "Keep it short.",
@@ -85,7 +85,7 @@ fn every_client_event_of_the_protocol_s_session_example_is_understood() {
 }
 
 #[test]
-fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
+fn a_speech_native_turn_has_the_recorded_event_order() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_silence(600);
     client.send_speech(1000);
@@ -137,7 +137,7 @@ fn a_turn_with_a_speech_native_model_comes_in_the_recorded_order() {
 }
 
 #[test]
-fn a_cascaded_model_transcribes_before_it_announces_the_item() {
+fn a_cascaded_model_transcribes_before_the_item_is_created() {
     let mut client =
         Client::configured(ParrotConfig { cascaded: true, ..ParrotConfig::default() }, json!({}));
     client.send_speech(500);
@@ -156,7 +156,7 @@ fn a_cascaded_model_transcribes_before_it_announces_the_item() {
 }
 
 #[test]
-fn the_answer_is_what_was_said_at_half_amplitude() {
+fn the_reply_is_the_users_audio_at_half_amplitude() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_silence(300);
     client.send_speech(800);
@@ -168,7 +168,7 @@ fn the_answer_is_what_was_said_at_half_amplitude() {
 }
 
 #[test]
-fn audio_comes_at_the_pace_the_habits_name() {
+fn audio_is_sent_at_the_configured_pace() {
     for (pace, last_delta_ms) in [(1, 800), (4, 200), (0, 0)] {
         let mut client = Client::configured(ParrotConfig { pace, ..ParrotConfig::default() }, json!({}));
         client.send_speech(850);
@@ -182,7 +182,7 @@ fn audio_comes_at_the_pace_the_habits_name() {
 }
 
 #[test]
-fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
+fn barge_in_cancels_the_reply_and_truncates_if_configured() {
     let config = ParrotConfig { late_deltas: 2, pace: 1, ..ParrotConfig::default() };
     let mut client = Client::configured(config, json!({"auto_truncate": true}));
     client.send_speech(3000);
@@ -207,7 +207,7 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
     assert_eq!(done["status"], "cancelled");
     assert_eq!(done["status_details"], json!({"type": "cancelled", "reason": "turn_detected"}));
     assert_eq!(done["output"][0]["status"], "incomplete");
-    // The reply's first delta was due at 3650 ms; the onset is heard 80 ms after 4000 ms.
+    // The first delta was due at 3650 ms; the onset is detected 80 ms after 4000 ms.
     assert_eq!(client.nth("conversation.item.truncated", 0)["audio_end_ms"], 430);
     let item = &client.parrot.items()[1];
     assert_eq!((item.audio_ms, item.heard_ms), (1000, Some(430)));
@@ -216,7 +216,7 @@ fn barge_in_cancels_the_reply_by_itself_and_truncates_when_asked_to() {
 }
 
 #[test]
-fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
+fn without_auto_truncate_the_client_truncates() {
     let mut client = Client::configured(ParrotConfig { pace: 1, ..ParrotConfig::default() }, json!({}));
     client.send_speech(3000);
     client.send_silence(1000);
@@ -231,7 +231,7 @@ fn without_auto_truncation_the_client_truncates_what_was_interrupted() {
 }
 
 #[test]
-fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
+fn barge_in_before_the_first_delta_leaves_no_item() {
     let mut client = Client::configured(
         ParrotConfig { think: Duration::from_secs(2), ..ParrotConfig::default() },
         json!({}),
@@ -246,7 +246,7 @@ fn barge_in_while_the_service_thinks_leaves_nothing_but_a_cancelled_response() {
 }
 
 #[test]
-fn barge_in_after_the_last_delta_has_nothing_to_cancel_but_still_truncates() {
+fn barge_in_after_the_last_delta_truncates_only() {
     let mut client = Client::configured(
         ParrotConfig { pace: 0, ..ParrotConfig::default() },
         json!({"auto_truncate": true}),
@@ -261,7 +261,7 @@ fn barge_in_after_the_last_delta_has_nothing_to_cancel_but_still_truncates() {
 }
 
 #[test]
-fn a_turn_detector_that_may_not_interrupt_or_answer_does_neither() {
+fn interrupt_response_and_create_response_can_be_disabled() {
     let mut client = Client::configured(
         ParrotConfig { pace: 1, ..ParrotConfig::default() },
         json!({"interrupt_response": false}),
@@ -279,7 +279,7 @@ fn a_turn_detector_that_may_not_interrupt_or_answer_does_neither() {
 }
 
 #[test]
-fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
+fn silence_duration_and_prefix_padding_are_applied() {
     for (kind, silence_ms) in
         [("server_vad", 300), ("azure_semantic_vad", 800), ("azure_semantic_vad_en", 640)]
     {
@@ -296,7 +296,7 @@ fn the_end_silence_and_the_prefix_are_the_ones_agreed_on() {
 }
 
 #[test]
-fn push_to_talk_answers_only_when_asked() {
+fn push_to_talk_replies_only_to_response_create() {
     let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     client.discard_received();
@@ -328,7 +328,7 @@ fn push_to_talk_answers_only_when_asked() {
 }
 
 #[test]
-fn written_messages_are_answered_with_a_chirp_and_their_own_words() {
+fn a_text_message_is_repeated_as_tones_and_transcript() {
     let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     let greeting = json!({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Good morning."}]});
@@ -381,14 +381,14 @@ fn items_are_created_retrieved_and_deleted_by_id() {
 }
 
 #[test]
-fn with_echo_cancellation_an_open_loudspeaker_does_not_interrupt_itself_but_a_voice_does() {
+fn with_echo_cancellation_only_a_voice_interrupts() {
     let echo = json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}});
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.update(echo);
     client.send_speech(3000);
     client.send_silence(660);
     client.discard_received();
-    // The reply at two fifths of its amplitude comes back through the microphone.
+    // The microphone picks up the reply at two fifths of its amplitude.
     client.send_tone(1500, SPEECH_PEAK / 5);
     assert_eq!(client.count("input_audio_buffer.speech_started"), 0);
     client.send_tone(140, SPEECH_PEAK);
@@ -398,7 +398,7 @@ fn with_echo_cancellation_an_open_loudspeaker_does_not_interrupt_itself_but_a_vo
 }
 
 #[test]
-fn without_echo_cancellation_the_loudspeaker_interrupts_itself() {
+fn without_echo_cancellation_the_reply_interrupts_itself() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_speech(3000);
     client.send_silence(660);
@@ -408,7 +408,7 @@ fn without_echo_cancellation_the_loudspeaker_interrupts_itself() {
 }
 
 #[test]
-fn a_steady_noise_becomes_the_room_and_speech_is_heard_over_it() {
+fn speech_is_detected_above_steady_noise() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_tone(12_000, 600);
     assert_eq!(

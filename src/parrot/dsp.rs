@@ -1,22 +1,21 @@
-//! What the parrot does with samples: measures them, trims and softens what it repeats, chirps what it was
-//! only written, and takes PCM16 in and out of base64.
+//! Sample processing of the parrot: level, trimming, attenuation, tones for text replies, base64 PCM16.
 //!
-//! All of it is 24 kHz mono. It resamples nothing.
+//! All audio is 24 kHz mono. It resamples nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Samples in a millisecond.
+/// Samples per millisecond.
 pub(super) const SAMPLES_PER_MS: usize = 24;
-/// Sound this far under the loudest frame is trimmed from both ends, in dB.
+/// Frames at both ends are trimmed if they are this far below the loudest frame, in dB.
 const TRIM_BELOW_PEAK_DB: f32 = 25.0;
-/// Sound quieter than this is trimmed whatever else there is, in dBFS.
+/// Frames at both ends are trimmed if they are below this level, in dBFS.
 const TRIM_LEVEL_DB: f32 = -45.0;
-/// Kept around what is left, in frames of 10 ms, so that no consonant is clipped.
+/// Frames of 10 ms kept on both sides, so that no consonant is cut off.
 const TRIM_MARGIN_FRAMES: usize = 4;
 const TRIM_FRAME_SAMPLES: usize = 10 * SAMPLES_PER_MS;
 
-/// The level of `samples` in dBFS, 0 for a full-scale square: without the constant offset of a cheap microphone.
+/// Returns the RMS level of `samples` in dBFS (0 for a full-scale square wave), without the DC offset.
 pub(super) fn level_db(samples: &[i16]) -> f32 {
     let count = samples.len().max(1) as f32;
     let mean = samples.iter().map(|&sample| f32::from(sample)).sum::<f32>() / count;
@@ -24,13 +23,13 @@ pub(super) fn level_db(samples: &[i16]) -> f32 {
     power_db(squares / count)
 }
 
-/// The level in dBFS of a mean square.
+/// Converts a mean square to dBFS.
 pub(super) fn power_db(mean_square: f32) -> f32 {
     const FULL_SCALE: f32 = 32768.0 * 32768.0;
     10.0 * (mean_square.max(0.25) / FULL_SCALE).log10()
 }
 
-/// The part of `samples` between its first and its last loud frame; empty when there is none.
+/// Returns the part of `samples` from the first to the last loud frame; empty if there is none.
 pub(super) fn trim(samples: &[i16]) -> &[i16] {
     let levels: Vec<f32> = samples.chunks(TRIM_FRAME_SAMPLES).map(level_db).collect();
     let loudest = levels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -42,12 +41,13 @@ pub(super) fn trim(samples: &[i16]) -> &[i16] {
     &samples[from..to]
 }
 
-/// The same sound at half amplitude, so that an open loudspeaker's echo of an echo dies away.
+/// Halves the amplitude, so that the echo of an open loudspeaker decays.
 pub(super) fn halve(samples: &[i16]) -> Vec<i16> {
     samples.iter().map(|&sample| sample / 2).collect()
 }
 
-/// A short melody for `text`: one tone a word, at least three and at most twelve, always the same.
+/// Returns tones of 90 ms for `text`: one for each word, at least three and at most twelve; the same for the
+/// same text.
 pub(super) fn chirp(text: &str) -> Vec<i16> {
     const TONES_HZ: [f32; 6] = [523.25, 587.33, 659.25, 783.99, 880.0, 1046.5];
     const TONE_SAMPLES: usize = 90 * SAMPLES_PER_MS;
@@ -67,13 +67,13 @@ pub(super) fn chirp(text: &str) -> Vec<i16> {
     samples
 }
 
-/// `samples` as base64 of little-endian PCM16.
+/// Encodes `samples` as base64 of little-endian PCM16.
 pub(super) fn encode_pcm16(samples: &[i16]) -> String {
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     STANDARD.encode(bytes)
 }
 
-/// The samples of base64 little-endian PCM16, or what is wrong with it.
+/// Decodes base64 of little-endian PCM16; the error is the message for the client.
 pub(super) fn decode_pcm16(base64: &str) -> Result<Vec<i16>, &'static str> {
     const BYTES_MAX: usize = 15 * 1024 * 1024;
     let bytes = STANDARD.decode(base64).map_err(|_| "This is not base64.")?;

@@ -1,10 +1,10 @@
-//! Why the parrot refuses a client event: what becomes the service's `error` event (protocol §11).
+//! Errors of client events: the contents of the `error` event (protocol §11), and checks that return them.
 //!
-//! A refusal changes nothing else: the event is as if it had never been sent, and the session stays open.
+//! A rejected event has no other effect, and the session stays open.
 
 use serde_json::{Map, Value, json};
 
-/// One refused client event.
+/// Why a client event was rejected.
 #[derive(Debug)]
 pub(super) struct EventError {
     code: &'static str,
@@ -17,22 +17,23 @@ impl EventError {
         Self { code, message: message.into(), param: param.map(str::to_owned) }
     }
 
-    /// A value of the wrong type, out of range, or naming what does not exist.
+    /// Creates an error for a value of the wrong type, out of range, or referring to something that does not
+    /// exist.
     pub(super) fn value(param: &str, message: impl Into<String>) -> Self {
         Self::new("invalid_value", Some(param), message)
     }
 
-    /// A required key that is not there.
+    /// Creates an error for a missing required key.
     pub(super) fn missing(param: &str) -> Self {
         Self::new("missing_required_parameter", Some(param), format!("'{param}' is required."))
     }
 
-    /// An event that is not JSON, not an object, or of a type this service does not take.
+    /// Creates an error for an event that is not JSON, not an object, or of an unsupported type.
     pub(super) fn event(message: impl Into<String>) -> Self {
         Self::new("invalid_event", None, message)
     }
 
-    /// The body of the `error` event; `event_id` is the client's own, echoed.
+    /// Returns the body of the `error` event; `event_id` is that of the client's event.
     pub(super) fn body(&self, event_id: Option<&Value>) -> Value {
         json!({"error": {
             "type": "invalid_request_error",
@@ -44,7 +45,8 @@ impl EventError {
     }
 }
 
-/// Refuses the first key of `object` that is not in `known`; `within` is its path, empty at the top.
+/// Returns an error for the first key of `object` that is not in `allowed`; `parent` is the path of `object`,
+/// empty at the top.
 pub(super) fn reject_unknown_keys(
     object: &Map<String, Value>,
     parent: &str,
@@ -60,7 +62,7 @@ pub(super) fn reject_unknown_keys(
     }
 }
 
-/// The text at `key`, which must be there.
+/// Returns the string at the required `key`.
 pub(super) fn require_text<'a>(
     object: &'a Map<String, Value>,
     parent: &str,
@@ -71,7 +73,7 @@ pub(super) fn require_text<'a>(
     value.as_str().ok_or_else(|| EventError::value(&param, "This must be a string."))
 }
 
-/// `key` as an error names it: `session.voice.name`.
+/// Returns the path of `key` for an error's `param`, e.g. `session.voice.name`.
 pub(super) fn path(parent: &str, key: &str) -> String {
     if parent.is_empty() { key.to_owned() } else { format!("{parent}.{key}") }
 }

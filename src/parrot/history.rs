@@ -1,24 +1,24 @@
-//! What the parrot remembers of the conversation: its items in order, and how much of each was heard.
+//! The conversation's items in order, and how much audio of each remains after truncation.
 //!
-//! It keeps no audio and the newest items only; a deleted item stays in the record, for a test to ask, and is
-//! gone for the client.
+//! It keeps no audio, and the newest items only. A deleted item is invisible to the client but stays in the
+//! list, for tests to inspect.
 
 use super::error::EventError;
 use super::items::text_of;
 use serde_json::Value;
 
-/// Items kept; the oldest is forgotten.
+/// Limit of items; beyond it the oldest is removed.
 const ITEMS_MAX: usize = 256;
 
 /// One item of the conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     pub id: String,
-    /// Who said it: `user`, `assistant`, `system`, or the item's type when it is no message.
+    /// `user`, `assistant` or `system`; the item's type if it is not a message.
     pub role: String,
-    /// Audio the item holds, in milliseconds: said by the user, or sent so far of a reply.
+    /// Audio of the item in milliseconds: of the user's turn, or of the reply as far as it was sent.
     pub audio_ms: u32,
-    /// What remains of it after truncation, in milliseconds.
+    /// Audio that remains after truncation, in milliseconds; `None` if it was not truncated.
     pub heard_ms: Option<u32>,
     pub deleted: bool,
     pub(super) body: Value,
@@ -35,23 +35,23 @@ impl ItemHistory {
         &self.items
     }
 
-    /// The id of the newest item, which is the `previous_item_id` of the next.
+    /// Returns the id of the last item, the `previous_item_id` of the next.
     pub(super) fn last_id(&self) -> Option<&str> {
         self.existing().last().map(|item| item.id.as_str())
     }
 
-    /// The newest item that asks for an answer.
+    /// Returns the newest item that a response answers: a user's message or a function's output.
     pub(super) fn last_input(&self) -> Option<&Item> {
         self.existing().rfind(|item| item.role == "user" || item.role == "function_call_output")
     }
 
-    /// The newest words that a client wrote down, its own or the assistant's.
+    /// Returns the newest text of a user's or an assistant's message; spoken items have none.
     pub(super) fn last_text(&self) -> Option<&str> {
         let messages = self.existing().filter(|item| matches!(item.role.as_str(), "user" | "assistant"));
         messages.rev().find_map(|item| text_of(&item.body))
     }
 
-    /// Takes `body` in after the item `after`: `None` is the end, `root` the beginning.
+    /// Inserts `body` after the item `after`: at the end for `None`, at the start for `root`.
     pub(super) fn insert(
         &mut self,
         body: Value,
@@ -85,7 +85,7 @@ impl ItemHistory {
         item.ok_or_else(|| EventError::value("item_id", format!("There is no item '{id}'.")))
     }
 
-    /// Cuts an assistant's audio at `audio_end_ms`, once, as protocol §10 allows.
+    /// Truncates an assistant's audio at `audio_end_ms`; only once, as in protocol §10.
     pub(super) fn truncate(
         &mut self,
         id: &str,
@@ -122,7 +122,7 @@ impl ItemHistory {
 }
 
 impl Item {
-    /// Takes the words away with the audio: nobody knows which were heard.
+    /// Removes the whole transcript: how much of it belongs to the remaining audio is unknown.
     pub(super) fn truncate(&mut self, heard_ms: u32) {
         self.heard_ms = Some(heard_ms);
         if let Some(transcript) = self.body.pointer_mut("/content/0/transcript") {

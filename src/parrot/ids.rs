@@ -1,9 +1,9 @@
-//! Ids that look like the service's: a prefix and base62, the same for the same seed. Nothing here is secret.
+//! Generates ids like the service's: a prefix and base62 characters, reproducible from a seed. They are not
+//! secret.
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ID_CHARS: usize = 18;
 
-/// A source of ids.
 #[derive(Debug)]
 pub(super) struct Ids {
     state: u64,
@@ -14,7 +14,7 @@ impl Ids {
         Self { state: seed }
     }
 
-    /// The next id, such as `item_` and 18 letters or digits.
+    /// Returns the next id: `prefix`, `_` and 18 letters or digits.
     pub(super) fn next(&mut self, prefix: &str) -> String {
         let mut id = String::with_capacity(prefix.len() + 1 + ID_CHARS);
         id.push_str(prefix);
@@ -25,7 +25,7 @@ impl Ids {
         id
     }
 
-    /// SplitMix64: every seed, zero too, gives a good sequence.
+    /// SplitMix64, which accepts every seed, zero included.
     fn next_random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mix = self.state;

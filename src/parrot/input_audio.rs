@@ -1,4 +1,6 @@
-//! The parrot's input side: the audio buffer's events, the beginning and end of a user turn, and barge-in.
+//! Events of the input audio buffer, start and end of a user turn, and barge-in.
+//!
+//! It recognises no words: a transcript states the duration of the speech.
 
 use super::dsp::{SAMPLES_PER_MS, decode_pcm16, halve, trim};
 use super::error::EventError;
@@ -10,19 +12,19 @@ use super::{DELAYED_MAX, Parrot, UserTurn};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Less than this cannot be committed, in milliseconds.
+/// Shortest audio that can be committed, in milliseconds.
 const COMMIT_MS_MIN: usize = 100;
-/// While the reply plays and echo cancellation is on, an onset lasts at least this long, in milliseconds…
+/// Shortest onset while a reply plays with echo cancellation, in milliseconds.
 const REPLY_ONSET_MS_MIN: u32 = 150;
-/// …and is at least half as loud as the reply: 6 dB under it.
+/// How far below the level of the reply an onset may be while the reply plays, in dB: half the amplitude.
 const BELOW_REPLY_DB: f32 = 6.0;
-/// A turn detector that is told no speech duration, or a very long one, in milliseconds.
+/// Limit of the onset that `speech_duration_ms` asks for, in milliseconds.
 const ONSET_MS_MAX: u32 = 1000;
-/// The transcription of a user turn comes this long after the first delta of the reply.
+/// Delay of the user's transcription after the first delta of the reply.
 const TRANSCRIPTION_DELAY: Duration = Duration::from_millis(20);
 
 impl Parrot {
-    /// `input_audio_buffer.append`.
+    /// Handles `input_audio_buffer.append`.
     pub(super) fn append(&mut self, audio: &str) -> Result<(), EventError> {
         let samples = decode_pcm16(audio).map_err(|message| EventError::value("audio", message))?;
         for chunk in samples.chunks(FRAME_SAMPLES) {
@@ -33,7 +35,7 @@ impl Parrot {
         Ok(())
     }
 
-    /// `input_audio_buffer.commit`: everything held becomes a user item. It starts no response.
+    /// Handles `input_audio_buffer.commit`: the whole buffer becomes a user item. It starts no response.
     pub(super) fn commit(&mut self) -> Result<(), EventError> {
         if self.input.len() < COMMIT_MS_MIN * SAMPLES_PER_MS {
             let held_ms = self.input.len() / SAMPLES_PER_MS;
@@ -47,7 +49,7 @@ impl Parrot {
         Ok(())
     }
 
-    /// `input_audio_buffer.clear`.
+    /// Handles `input_audio_buffer.clear`.
     pub(super) fn clear(&mut self) {
         self.input.clear();
         self.reset_turn();
@@ -60,7 +62,7 @@ impl Parrot {
         self.analysed = self.input.end();
     }
 
-    /// Judges every whole frame that is new.
+    /// Passes every complete new frame to the turn detector.
     fn detect_turns(&mut self) {
         let Some(detection) = self.detection else {
             self.analysed = self.input.end();
@@ -105,7 +107,7 @@ impl Parrot {
         }
     }
 
-    /// Barge-in, protocol §9.3: the service cancels by itself, and truncates if it was asked to.
+    /// Handles barge-in (protocol §9.3): cancels the reply, and truncates the item if `auto_truncate` is set.
     fn interrupt(&mut self, auto_truncate: bool) {
         let played = self.playback.stop(self.now);
         if let Some(mut reply) = self.reply.take() {
@@ -140,7 +142,7 @@ impl Parrot {
         }
     }
 
-    /// Makes the audio from `from` up to `to` a user item, in the order of protocol §9.2.
+    /// Makes the audio from `from` up to `to` a user item; events in the order of protocol §9.2.
     fn add_user_item(&mut self, item_id: String, from: u64, to: u64) {
         let audio = self.input.take(from, to);
         let audio_ms = u32::try_from(audio.len() / SAMPLES_PER_MS).unwrap_or(u32::MAX);
@@ -173,13 +175,13 @@ impl Parrot {
                 self.delayed.truncate(DELAYED_MAX);
             }
         }
-        // The id is fresh, so the memory takes it.
+        // The id is new, so this cannot fail.
         let _ = self.items.insert(item, audio_ms, None);
         self.last_speech = Some((item_id, speech));
     }
 }
 
-/// A length of audio as the parrot says it: `1.4 s`.
+/// Formats a number of samples as a duration, e.g. `1.4 s`.
 pub(super) fn seconds(samples: usize) -> String {
     let tenths = samples.div_ceil(100 * SAMPLES_PER_MS);
     format!("{}.{} s", tenths / 10, tenths % 10)

@@ -1,15 +1,15 @@
-//! The input audio buffer: uncommitted samples, addressed by their position in all that was ever written.
+//! The input audio buffer: uncommitted samples, addressed by their position since the start of the session.
 //!
-//! It holds so much and no more: the oldest goes first.
+//! It is bounded: the oldest samples are dropped.
 
 use std::collections::VecDeque;
 
-/// Uncommitted audio kept, in samples at 24 kHz: a minute, as long as a turn may be.
+/// Limit of the buffer during a turn, in samples at 24 kHz: one minute.
 pub(super) const TURN_SAMPLES_MAX: usize = 60 * 24_000;
-/// Kept while a turn detector listens and nobody speaks: more than any prefix padding in use.
+/// Limit of the buffer while a turn detector waits for speech: 10 s, longer than any prefix padding in use.
 pub(super) const PAUSE_SAMPLES_MAX: usize = 10 * 24_000;
 
-/// Samples from `begins()` to `written()`.
+/// The samples from `start()` up to `end()`.
 #[derive(Debug, Default)]
 pub(super) struct InputBuffer {
     samples: VecDeque<i16>,
@@ -17,12 +17,12 @@ pub(super) struct InputBuffer {
 }
 
 impl InputBuffer {
-    /// Samples ever written.
+    /// Returns the number of samples written since the start of the session.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Position of the oldest sample held.
+    /// Returns the position of the oldest sample in the buffer.
     pub(super) fn start(&self) -> u64 {
         self.end - self.samples.len() as u64
     }
@@ -31,7 +31,7 @@ impl InputBuffer {
         self.samples.len()
     }
 
-    /// Writes `samples`, and forgets the oldest beyond `most`.
+    /// Appends `samples`, and drops the oldest beyond `limit` samples.
     pub(super) fn write(&mut self, samples: &[i16], limit: usize) {
         self.samples.extend(samples);
         self.end += samples.len() as u64;
@@ -39,7 +39,7 @@ impl InputBuffer {
         self.samples.drain(..excess);
     }
 
-    /// Copies the samples from position `from` on; what is not held becomes silence.
+    /// Copies samples from position `from` on; missing ones are silence.
     pub(super) fn copy(&self, from: u64, target: &mut [i16]) {
         let first = self.index(from);
         target.fill(0);
@@ -48,7 +48,7 @@ impl InputBuffer {
         }
     }
 
-    /// Takes the samples from `from` up to `to`, and forgets everything before.
+    /// Removes and returns the samples from `from` up to `to`; drops all before.
     pub(super) fn take(&mut self, from: u64, to: u64) -> Vec<i16> {
         let (first, last) = (self.index(from), self.index(to));
         self.samples.drain(..last).skip(first).collect()

@@ -1,4 +1,5 @@
-//! The client's own events about items of the conversation: create, retrieve, truncate, delete (protocol §6.1).
+//! Handles client events about items: create, retrieve, truncate, delete (protocol §6.1). It stores none
+//! itself.
 
 use super::Parrot;
 use super::dsp::{SAMPLES_PER_MS, decode_pcm16, halve, trim};
@@ -7,11 +8,11 @@ use super::schema::{Fields, Schema};
 use Schema::{Anything, Flag, OneOf, OrNull, Text, Typed};
 use serde_json::{Map, Value, json};
 
-/// An item's text kept at most, in bytes of JSON.
+/// Limit of an item without its audio, in bytes of JSON.
 const ITEM_BYTES_MAX: usize = 64 * 1024;
 
 impl Parrot {
-    /// `conversation.item.create`. Audio in it is heard like audio that was said.
+    /// Handles `conversation.item.create`. Audio in the item is repeated like spoken audio.
     pub(super) fn create_item(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
         let given = event.get("item").ok_or_else(|| EventError::missing("item"))?;
         let mut item = check_item(given, "item")?;
@@ -46,14 +47,14 @@ impl Parrot {
         Ok(())
     }
 
-    /// `conversation.item.retrieve`. The parrot keeps no audio, so there is none to inspect.
+    /// Handles `conversation.item.retrieve`. The answer contains no audio, since the parrot keeps none.
     pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), EventError> {
         let item = self.items.find(id)?.body.clone();
         self.send(("conversation.item.retrieved", json!({"item": item})));
         Ok(())
     }
 
-    /// `conversation.item.truncate`.
+    /// Handles `conversation.item.truncate`.
     pub(super) fn truncate_item(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
         let whole = |key: &str| {
             let value = event.get(key).ok_or_else(|| EventError::missing(key))?;
@@ -68,7 +69,7 @@ impl Parrot {
         Ok(())
     }
 
-    /// `conversation.item.delete`.
+    /// Handles `conversation.item.delete`.
     pub(super) fn delete_item(&mut self, id: &str) -> Result<(), EventError> {
         self.items.find(id)?.deleted = true;
         self.playback.drop_item(id, self.now);
@@ -77,7 +78,7 @@ impl Parrot {
     }
 }
 
-/// The item as the service shows it, from what a client gives it; `param` is its path.
+/// Checks the client's item at path `param` and returns it as the service shows it.
 pub(super) fn check_item(given: &Value, param: &str) -> Result<Value, EventError> {
     ITEM.check(given, param)?;
     let mut item = given.clone();
@@ -107,7 +108,7 @@ pub(super) fn check_item(given: &Value, param: &str) -> Result<Value, EventError
     Ok(item)
 }
 
-/// The first text in an item.
+/// Returns the first text of an item.
 pub(super) fn text_of(item: &Value) -> Option<&str> {
     let content = item["content"].as_array().into_iter().flatten();
     content.filter_map(|part| part["text"].as_str()).next().or(item["output"].as_str())
@@ -123,7 +124,7 @@ fn not_an_array(param: &str) -> EventError {
     EventError::value(param, "This must be an array of content parts.")
 }
 
-/// The keys of an item: its own required ones, then those that every item may have.
+/// The keys of an item: the required ones of its type, then those that every item may have.
 macro_rules! item_keys {
     ($($required:expr),*) => {
         &[$($required,)* ("id", OrNull(&Text)), ("object", Text), ("status", OrNull(&OneOf(STATUSES)))]

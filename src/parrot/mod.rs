@@ -1,7 +1,7 @@
-//! The built-in service: client events and time in, server events out, as protocol §7 to §11 order them.
+//! The built-in service: turns client events and time into server events, in the order of protocol §7 to §11.
 //!
-//! It hears speech by energy, commits the turn and answers with what it heard, faster than real time. It
-//! recognises no word. It owns no socket, thread, clock or log, and no text a client sends can stop it.
+//! It detects speech by energy, commits the turn and repeats the user's audio, faster than real time. It
+//! recognises no words. It owns no socket, thread, clock or log, and no input of a client makes it fail.
 
 mod dsp;
 mod error;
@@ -31,9 +31,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use turn_detector::SpeechDetector;
 
-/// Events said and not yet taken: a client that sends and never listens loses the newest.
+/// Limit of unsent events: a client that sends and never reads loses the newest.
 const OUTBOX_EVENTS: usize = 4096;
-/// Transcriptions that wait for their time: beyond that the newest is never told.
+/// Limit of delayed transcriptions; beyond it the newest is dropped.
 const DELAYED_MAX: usize = 64;
 
 /// One session of the service.
@@ -46,10 +46,10 @@ pub struct Parrot {
     detection: Option<VadSettings>,
     input: InputBuffer,
     detector: SpeechDetector,
-    /// Position of the next sample the ear judges.
+    /// Position of the first sample that the turn detector has not seen.
     analysed: u64,
     turn: Option<UserTurn>,
-    /// The newest user audio, ready to be repeated, and its item's id.
+    /// Id of the newest user item with audio, and its audio, trimmed and halved.
     last_speech: Option<(String, Vec<i16>)>,
     items: ItemHistory,
     reply: Option<ResponseStream>,
@@ -62,20 +62,20 @@ pub struct Parrot {
     ends_at: Option<Duration>,
 }
 
-/// How this service behaves where the real one may behave either way.
+/// Choices where the real service may behave either way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParrotConfig {
     /// `expires_at` of the session, in seconds of the Unix epoch.
     pub expires_at: u64,
-    /// How long the session lasts before the service ends it, whatever `expires_at` says.
+    /// When the service ends the session, counted from its start; independent of `expires_at`.
     pub life: Duration,
-    /// From the end of a turn to the first delta of its reply.
+    /// Time from the end of a turn to the first delta of its reply.
     pub think: Duration,
-    /// How many times faster than real time a reply's audio is sent; 0 sends it at once.
+    /// Pace of the reply's audio as a multiple of real time; 0 sends it at once.
     pub pace: u32,
     /// The event order of a cascaded model (speech to text, language model, text to speech), protocol §9.2.
     pub cascaded: bool,
-    /// Audio deltas of an interrupted reply that still come after `speech_started`.
+    /// Number of audio deltas of an interrupted reply that follow `speech_started`.
     pub late_deltas: usize,
 }
 
@@ -92,7 +92,7 @@ impl Default for ParrotConfig {
     }
 }
 
-/// The user turn being heard: the id its item will have, and where its audio begins, in samples.
+/// The current user turn: the id of its item, and the position of its first sample.
 #[derive(Debug)]
 struct UserTurn {
     item_id: String,
@@ -100,9 +100,9 @@ struct UserTurn {
 }
 
 impl Parrot {
-    /// Opens a session whose ids follow from `seed`; its first event is `session.created`, due at `now`.
+    /// Opens a session whose ids are derived from `seed`; its first event is `session.created`, due at `now`.
     ///
-    /// All times are durations since one moment the caller chooses, such as the upgrade.
+    /// All times count from a moment that the caller chooses, such as the upgrade.
     #[must_use]
     pub fn new(config: ParrotConfig, seed: u64, now: Duration) -> Self {
         let mut ids = Ids::new(seed);
@@ -132,7 +132,7 @@ impl Parrot {
         parrot
     }
 
-    /// Takes one client event, as its JSON text. A bad one is answered by an `error` event and by nothing else.
+    /// Handles one client event, given as JSON. An invalid one has no effect but an `error` event.
     pub fn receive(&mut self, text: &str, now: Duration) {
         self.now = self.now.max(now);
         if self.ends_at.is_none() {
@@ -148,7 +148,7 @@ impl Parrot {
         }
     }
 
-    /// The next server event that is due by `now`, as its JSON text; to be called until it is `None`.
+    /// Returns the next server event that is due by `now`, as JSON; call it until it returns `None`.
     pub fn next_message(&mut self, now: Duration) -> Option<String> {
         self.now = self.now.max(now);
         loop {
@@ -167,7 +167,8 @@ impl Parrot {
         }
     }
 
-    /// When the next server event is due, as far as is known; `None` when the session has ended.
+    /// Returns when the next server event is due, unless the client sends something; `None` when the session
+    /// has ended.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let outbox = (!self.outbox.is_empty()).then_some(self.now);
@@ -176,20 +177,20 @@ impl Parrot {
         [outbox, delayed, reply, self.ends_at].into_iter().flatten().min()
     }
 
-    /// Whether the session has lasted its time and everything has been said: the real service closes the connection
-    /// then, with code 1001.
+    /// Returns whether the session has expired and all events are sent: the real service then closes the
+    /// connection with code 1001.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ends_at.is_none() && self.outbox.is_empty()
     }
 
-    /// The items of the conversation, oldest first: what was said, and how much of it was heard.
+    /// Returns the items of the conversation, oldest first, deleted ones included.
     #[must_use]
     pub fn items(&self) -> &[Item] {
         self.items.items()
     }
 
-    /// Does what one client event asks, or changes nothing and says why.
+    /// Executes one client event; on error nothing has changed.
     fn dispatch(&mut self, event: &Map<String, Value>) -> Result<(), EventError> {
         let allow_keys =
             |keys: &[&str]| reject_unknown_keys(event, "", &[&["type", "event_id"], keys].concat());
@@ -242,7 +243,7 @@ impl Parrot {
         }
     }
 
-    /// Says that the session has lasted its time, and nothing more.
+    /// Ends the session with an `error` event, `session_expired`.
     fn end(&mut self) {
         (self.ends_at, self.reply) = (None, None);
         self.delayed.clear();
@@ -263,7 +264,7 @@ impl Parrot {
         Ok(())
     }
 
-    /// Puts one event into the outbox, type and id first as the real service writes them.
+    /// Queues one event, with type and id first as the real service writes them.
     fn send(&mut self, (kind, body): OutboundEvent) {
         if self.outbox.len() >= OUTBOX_EVENTS {
             return;
@@ -276,7 +277,7 @@ impl Parrot {
     }
 }
 
-/// Client events that exist and mean nothing here: avatars, hosted agents, previews (protocol §6).
+/// Documented client events that are not supported: avatars, hosted agents, previews (protocol §6).
 const UNSUPPORTED: &[&str] = &[
     "input_audio.turn.start",
     "input_audio.turn.append",

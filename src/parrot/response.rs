@@ -1,4 +1,6 @@
-//! The parrot's output side: what it answers, step by step, and what stops it.
+//! Creates, advances and cancels responses, and chooses their content: the user's audio, or tones for a text.
+//!
+//! One response is active at a time.
 
 use super::dsp::{SAMPLES_PER_MS, chirp};
 use super::error::EventError;
@@ -9,14 +11,15 @@ use super::{Parrot, items};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// The most of a written message that is said, in characters.
+/// Limit of a text that is spoken as tones, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
-/// The most of what was said before that is said again with an answer, in characters.
+/// Limit of the earlier text that a reply quotes, in characters.
 const QUOTE_CHARS_MAX: usize = 80;
+/// Duration of one audio delta.
 const DELTA_DURATION: Duration = Duration::from_millis(200);
 
 impl Parrot {
-    /// `response.create`, and what a turn detector does by itself when it asks for nothing.
+    /// Handles `response.create`, and starts the response to a detected turn, where `request` is `None`.
     pub(super) fn create_response(&mut self, request: Option<&Value>) -> Result<(), EventError> {
         let empty = json!({});
         let request = request.unwrap_or(&empty);
@@ -36,7 +39,7 @@ impl Parrot {
         Ok(())
     }
 
-    /// `response.cancel`.
+    /// Handles `response.cancel`.
     pub(super) fn cancel_response(&mut self, id: Option<&str>) -> Result<(), EventError> {
         match self.reply.take_if(|reply| id.is_none_or(|id| id == reply.id)) {
             Some(reply) => {
@@ -51,12 +54,12 @@ impl Parrot {
         }
     }
 
-    /// The next step of the reply, whose time has come.
+    /// Sends the events of the reply that are due: its start, the next words and audio, or its end.
     pub(super) fn advance(&mut self) {
         let Some(mut reply) = self.reply.take() else { return };
         if !reply.has_started() {
             let previous = self.items.last_id().map(str::to_owned);
-            // The id is fresh, so the memory takes it.
+            // The id is new, so this cannot fail.
             let _ = self.items.insert(reply.item("in_progress"), 0, None);
             self.playback.start(&reply.item_id, self.now);
             reply.start(previous.as_deref()).into_iter().for_each(|event| self.send(event));
@@ -70,7 +73,7 @@ impl Parrot {
         self.reply = Some(reply);
     }
 
-    /// One audio delta, if there is one left.
+    /// Sends the next audio delta, if there is one left.
     pub(super) fn send_audio(&mut self, reply: &mut ResponseStream) {
         let Some((event, samples)) = reply.next_audio() else { return };
         self.playback.extend(samples, self.now);
@@ -81,7 +84,7 @@ impl Parrot {
         }
     }
 
-    /// Closes the reply, and remembers the item as it ended.
+    /// Sends the closing events and stores the item's final state.
     pub(super) fn finish(&mut self, reply: &ResponseStream, end: ResponseEnd) {
         if let Ok(item) = self.items.find(&reply.item_id) {
             item.body = reply.item(item_status(end));
@@ -92,7 +95,7 @@ impl Parrot {
         reply.close(end).into_iter().for_each(|event| self.send(event));
     }
 
-    /// What to say: the message it was given, or what it heard last, or what it was written last.
+    /// Returns the content of the reply: the message in the request, or an answer to the last user item.
     fn answer(&mut self, request: &Value) -> Result<ResponseContent, EventError> {
         if let Some(value) = request.get("pre_generated_assistant_message").filter(|value| !value.is_null()) {
             const PARAM: &str = "response.pre_generated_assistant_message";
@@ -121,7 +124,7 @@ impl Parrot {
             (Some((id, speech)), _) if *id == last.id => {
                 let mut answer = repeat_reply(speech);
                 if let Some(before) = self.items.last_text() {
-                    // What it was told of an earlier session, it shows that it knows.
+                    // The quote shows that the client has restored the messages of an earlier session.
                     answer.words += &format!(" Before, somebody said: {}", quote(before));
                 }
                 answer
@@ -158,7 +161,7 @@ fn repeat_reply(speech: &[i16]) -> ResponseContent {
     }
 }
 
-/// The beginning of `text`, enough to know it by.
+/// Returns the start of `text`.
 fn quote(text: &str) -> String {
     text.chars().take(QUOTE_CHARS_MAX).collect()
 }

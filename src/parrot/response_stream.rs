@@ -1,27 +1,27 @@
-//! One reply in the making: which events it still owes, in the order of protocol §9.2, and when the next is due.
+//! The event sequence of one reply, in the order of protocol §9.2, and when the next step is due.
 //!
-//! It only tells; who remembers the item and who hears the sound is not its business.
+//! It creates events only: it stores no item and does not track playback.
 
 use super::dsp::{SAMPLES_PER_MS, encode_pcm16};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// Audio in one delta, in milliseconds.
+/// Duration of the audio in one delta, in milliseconds.
 const DELTA_MS: usize = 200;
 
-/// An event to be sent: its type and its body.
+/// An event to send: type and body.
 pub(super) type OutboundEvent = (&'static str, Value);
 
-/// A reply that was created and is not done.
+/// A response between `response.created` and `response.done`.
 #[derive(Debug)]
 pub(super) struct ResponseStream {
     pub(super) id: String,
     pub(super) item_id: String,
-    /// When the next step is due, as time since the session began.
+    /// When the next step is due, on the session's time scale.
     pub(super) due: Duration,
-    /// Keys of the response object that stay the same: `conversation_id`, `voice` and so on.
+    /// Constant keys of the response object: `conversation_id`, `voice` and so on.
     constant: Map<String, Value>,
-    /// Whether it is spoken: audio and its transcript; else it is text.
+    /// Whether the reply is audio with a transcript; otherwise it is text.
     is_spoken: bool,
     words: Vec<String>,
     words_sent: usize,
@@ -31,7 +31,6 @@ pub(super) struct ResponseStream {
     has_started: bool,
 }
 
-/// How a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ResponseEnd {
     Completed,
@@ -39,13 +38,13 @@ pub(super) enum ResponseEnd {
     ClientCancelled,
 }
 
-/// What a reply is made of.
+/// The content of a reply.
 #[derive(Debug)]
 pub(super) struct ResponseContent {
     pub(super) words: String,
     pub(super) audio: Vec<i16>,
     pub(super) is_spoken: bool,
-    /// Audio it answers, in milliseconds: for the usage figures.
+    /// Duration of the user audio that it answers, in milliseconds, for `usage`.
     pub(super) heard_ms: usize,
 }
 
@@ -77,22 +76,22 @@ impl ResponseStream {
         self.has_started
     }
 
-    /// Whether nothing but the closing is left to tell.
+    /// Returns whether all words and audio are sent, so that only the closing events are left.
     pub(super) fn is_drained(&self) -> bool {
         self.has_started && self.audio_sent == self.audio.len() && self.words_sent == self.words.len()
     }
 
-    /// Audio sent so far, in milliseconds.
+    /// Returns the duration of the audio sent, in milliseconds.
     pub(super) fn sent_ms(&self) -> usize {
         self.audio_sent / SAMPLES_PER_MS
     }
 
-    /// `response.created`, which comes before everything else of it.
+    /// Returns `response.created`, the first event.
     pub(super) fn created(&self) -> OutboundEvent {
         ("response.created", json!({"response": self.response("in_progress", Value::Null)}))
     }
 
-    /// The item's announcement; `previous_item_id` is the item it follows.
+    /// Returns the events that announce the item; `previous_item_id` is the item before it.
     pub(super) fn start(&mut self, previous_item_id: Option<&str>) -> Vec<OutboundEvent> {
         self.has_started = true;
         let item = self.item("in_progress");
@@ -108,7 +107,7 @@ impl ResponseStream {
         ]
     }
 
-    /// The next words: they run ahead of the audio, and all of them are out before its last delta.
+    /// Returns the next words. They run ahead of the audio, and the last one precedes the last audio delta.
     pub(super) fn next_words(&mut self) -> Vec<OutboundEvent> {
         let sent_after = self.audio_sent + DELTA_MS * SAMPLES_PER_MS;
         let share = if sent_after >= self.audio.len() {
@@ -122,7 +121,7 @@ impl ResponseStream {
         self.words[from..share].iter().map(|word| (kind, self.part_event("delta", json!(word)))).collect()
     }
 
-    /// The next audio delta and its samples; `None` once all is sent.
+    /// Returns the next audio delta and its samples; `None` once all is sent.
     pub(super) fn next_audio(&mut self) -> Option<(OutboundEvent, &[i16])> {
         let from = self.audio_sent;
         let to = (from + DELTA_MS * SAMPLES_PER_MS).min(self.audio.len());
@@ -134,7 +133,7 @@ impl ResponseStream {
         Some((("response.audio.delta", self.part_event("delta", json!(encode_pcm16(samples)))), samples))
     }
 
-    /// Everything that closes it, `response.done` last. What had not begun is not closed.
+    /// Returns the closing events, `response.done` last. An item that was not announced gets none.
     pub(super) fn close(&self, end: ResponseEnd) -> Vec<OutboundEvent> {
         let (status, details) = match end {
             ResponseEnd::Completed => ("completed", Value::Null),
@@ -158,7 +157,7 @@ impl ResponseStream {
                 events.push(("response.content_part.done", self.part_event("part", part)));
             } else {
                 events.push(("response.text.done", self.part_event("text", json!(transcript))));
-                // Recorded: the text of a done text part is empty; `response.text.done` has it.
+                // The real service sends an empty text here; `response.text.done` has it (protocol §7.3).
                 events.push((
                     "response.content_part.done",
                     self.part_event("part", json!({"type": "text", "text": ""})),
@@ -179,7 +178,7 @@ impl ResponseStream {
         events
     }
 
-    /// The item as it is now.
+    /// Returns the item with the words sent so far.
     pub(super) fn item(&self, status: &str) -> Value {
         let content = match (status, self.is_spoken) {
             ("in_progress", _) => json!([]),
@@ -219,7 +218,7 @@ impl ResponseStream {
         body
     }
 
-    /// Tokens at the rates of protocol §4.2: ten a second heard, twenty a second said.
+    /// Returns token counts at the rates of protocol §4.2: 10 a second of input, 20 a second of output.
     fn usage(&self) -> Value {
         let (input_tokens, audio_tokens, text_tokens) =
             (self.heard_ms / 100, self.sent_ms() / 50, self.words_sent);

@@ -1,39 +1,39 @@
-//! What a JSON value may look like: the small vocabulary in which `terms` writes down protocol §8.
+//! Schemas of JSON values, as constants: `session` and `items` describe protocol §6 and §8 with them.
 //!
-//! It checks and names what is wrong; it never changes a value.
+//! A check returns an error with the path of the value. It never changes a value.
 
 use super::error::{EventError, path, reject_unknown_keys};
 use serde_json::{Map, Value};
 
-/// The shape of one value.
+/// The schema of one value.
 #[derive(Debug)]
 pub(super) enum Schema {
     Anything,
     Text,
     Texts,
     Flag,
-    /// A whole number between these, both allowed.
+    /// A whole number from min to max, both included.
     Whole(u64, u64),
-    /// A number between these, both allowed.
+    /// A number from min to max, both included.
     Number(f64, f64),
     OneOf(&'static [&'static str]),
-    /// An array, not empty, of these words.
+    /// A non-empty array of these strings.
     SomeOf(&'static [&'static str]),
     WholeOr(u64, u64, &'static str),
     Object,
-    /// An object with these keys, of which the first so many are required.
+    /// The number of required keys, which come first, and all allowed keys of an object.
     Keys(usize, Fields),
-    /// An object whose `type` says which keys it may have, as in `Keys`.
+    /// An object whose `type` selects its keys: type, and the rest as in `Keys`.
     Typed(&'static [(&'static str, usize, Fields)]),
-    /// `null`, or the other shape.
+    /// `null`, or a value of the other schema.
     OrNull(&'static Schema),
 }
 
-/// Keys and the shapes of their values.
+/// Keys and the schemas of their values.
 pub(super) type Fields = &'static [(&'static str, Schema)];
 
 impl Schema {
-    /// Refuses a `value` that does not fit; `param` is its path.
+    /// Returns an error if `value`, at path `param`, does not match.
     pub(super) fn check(&self, value: &Value, param: &str) -> Result<(), EventError> {
         let fits = match self {
             Self::Anything => true,
@@ -77,8 +77,8 @@ impl Schema {
     }
 }
 
-/// Refuses an object with an unknown key (but `besides`), without a required one, or with a value that does
-/// not fit.
+/// Returns an error for an unknown key that is not in `also_allowed`, a missing required key, or a value that
+/// does not match.
 fn check_keys(
     value: &Value,
     param: &str,
@@ -118,7 +118,7 @@ fn check_typed(
     }
 }
 
-/// `value` as an object.
+/// Returns `value` as an object, or an error.
 pub(super) fn object<'a>(value: &'a Value, param: &str) -> Result<&'a Map<String, Value>, EventError> {
     value.as_object().ok_or_else(|| EventError::value(param, "This must be an object."))
 }

@@ -1,20 +1,19 @@
-//! What client and parrot have agreed on: the session object of protocol §8, its defaults, and the trap in
-//! them (a given sub-object replaces the old one whole, and the gaps get the service's defaults).
+//! The session object of protocol §8 and its defaults. As in the real service, a sub-object of an update
+//! replaces the old one completely, and missing fields get the service's defaults (protocol §8.1).
 //!
-//! An update that asks for anything wrong changes nothing at all.
+//! An invalid update changes nothing.
 
 use super::error::EventError;
 use super::schema::{Fields, Schema, object};
 use Schema::{Anything, Flag, Number, Object, OneOf, OrNull, SomeOf, Text, Texts, Typed, Whole, WholeOr};
 use serde_json::{Map, Value, json};
 
-/// The effective session.
 #[derive(Debug)]
 pub(super) struct SessionSettings {
     session: Map<String, Value>,
 }
 
-/// The turn detector that is in force.
+/// The effective settings of the turn detector.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VadSettings {
     pub(super) prefix_padding_ms: u32,
@@ -26,7 +25,7 @@ pub(super) struct VadSettings {
 }
 
 impl SessionSettings {
-    /// The session as it is before any update.
+    /// Creates the session as it is before the first update.
     pub(super) fn new(id: &str, model: &str, expires_at: u64) -> Self {
         let defaults = json!({
             "id": id,
@@ -64,7 +63,7 @@ impl SessionSettings {
         &self.session
     }
 
-    /// Merges `update`; `has_spoken` says whether audio was already produced, after which the voice stays.
+    /// Merges `update`. After the first reply audio (`has_spoken`) the voice cannot change.
     pub(super) fn update(&mut self, update: &Value, has_spoken: bool) -> Result<(), EventError> {
         Schema::Keys(0, SESSION).check(update, "session")?;
         let mut session = self.session.clone();
@@ -93,7 +92,8 @@ impl SessionSettings {
                     check_echo_channels(value)?;
                     session.insert(key.clone(), value.clone());
                 }
-                // Recorded: an empty text leaves the built-in instructions in force.
+                // In the real service an empty text leaves the built-in instructions in force (protocol
+                // §8.1).
                 "instructions" if value == "" => {}
                 _ => {
                     session.insert(key.clone(), value.clone());
@@ -107,7 +107,7 @@ impl SessionSettings {
         Ok(())
     }
 
-    /// The turn detector, or `None` for push to talk.
+    /// Returns the settings of the turn detector; `None` for push to talk.
     pub(super) fn turn_detection(&self) -> Option<VadSettings> {
         let detection = self.session["turn_detection"].as_object()?;
         let ms = |key: &str, default: u32| {
@@ -136,7 +136,7 @@ impl SessionSettings {
         !self.session["input_audio_transcription"].is_null()
     }
 
-    /// Checks what `response.create` asks for, protocol §6.2.
+    /// Checks the `response` of `response.create` (protocol §6.2).
     pub(super) fn check_response(requested: &Value) -> Result<(), EventError> {
         Schema::Keys(0, RESPONSE).check(requested, "response")?;
         if !requested["voice"].is_null() {
@@ -146,7 +146,7 @@ impl SessionSettings {
     }
 }
 
-/// The voice as the session shows it: always an object.
+/// Returns the voice as the session shows it: always an object.
 fn effective_voice(requested: &Value, param: &str) -> Result<Value, EventError> {
     let voice = match requested.as_str() {
         Some(name) => json!({"name": name, "type": "openai"}),
@@ -166,7 +166,8 @@ fn effective_modalities(requested: &Value) -> Result<Value, EventError> {
     Ok(json!(words))
 }
 
-/// The trap: nothing of the old detector is kept, and the gaps are the service's own.
+/// Fills missing fields with the service's defaults, which differ from those of a new session (protocol
+/// §8.1).
 fn effective_turn_detection(requested: &Value) -> Value {
     let mut settings = match requested["type"].as_str() {
         None => return Value::Null,
@@ -192,7 +193,8 @@ fn effective_turn_detection(requested: &Value) -> Value {
     settings
 }
 
-/// The parrot hears one channel, so two are refused; without a client reference the real one refuses them too.
+/// Rejects two channels, which the parrot does not support; the real service rejects them without a client
+/// reference.
 fn check_echo_channels(requested: &Value) -> Result<(), EventError> {
     if requested["channels"] != 2 {
         return Ok(());
@@ -214,7 +216,7 @@ const SESSION: Fields = &[
     ("modalities", SomeOf(MODALITIES)),
     ("voice", Anything),
     ("instructions", Text),
-    // The parrot takes one format of the service's three.
+    // The parrot supports one of the service's three formats.
     ("input_audio_format", OneOf(&["pcm16"])),
     ("input_audio_sampling_rate", Whole(24_000, 24_000)),
     ("output_audio_format", OneOf(&["pcm16"])),
@@ -346,7 +348,7 @@ const PERSONAL_MODELS: &[&str] = &[
     "MAI-Voice-1",
 ];
 
-/// The keys of an Azure voice: its own required ones, then those that every Azure voice may have.
+/// The keys of an Azure voice: the required ones of its type, then those that every Azure voice may have.
 macro_rules! azure_voice {
     ($($required:expr),*) => {
         &[

@@ -1,26 +1,28 @@
-//! Hears where speech begins and ends, by energy over a noise floor that follows the room.
+//! Detects the start and end of speech by its level above an adaptive noise floor.
 //!
-//! It judges 10 ms frames in the order they were said and knows positions in samples only: no clock, no
-//! events, no words.
+//! It processes frames of 10 ms in order and reports positions in samples; it reads no clock and sends no
+//! events.
 
 use super::dsp::level_db;
 
-/// Samples in one judged frame: 10 ms at 24 kHz.
+/// Samples in a frame: 10 ms at 24 kHz.
 pub(super) const FRAME_SAMPLES: usize = 240;
 const FRAME_MS: u32 = 10;
-/// Nothing quieter than this is speech, in dBFS.
+/// Lowest level of speech, in dBFS.
 const SPEECH_DB_MIN: f32 = -45.0;
-/// How far speech stands out of the noise floor, in dB.
+/// Lowest level of speech above the noise floor, in dB.
 const SPEECH_ABOVE_FLOOR_DB: f32 = 10.0;
-/// The floor's limit below and its start, in dBFS: digital silence must not make a rustle stand out.
+/// Lower limit of the noise floor and its initial value, in dBFS: after digital silence a rustle must not
+/// count as speech.
 const FLOOR_DB_MIN: f32 = -70.0;
 const FLOOR_DB_START: f32 = -60.0;
-/// How fast the floor climbs, in dB per frame: 5 dB a second, so that a fan switched on is soon the room.
+/// Rise of the noise floor in dB per frame: 5 dB a second, so that it soon includes a fan that was switched
+/// on.
 const FLOOR_RISE_DB_PER_FRAME: f32 = 0.05;
-/// Which part of the way down the floor goes at each quieter frame.
+/// Fraction of the distance by which the floor falls towards a quieter frame.
 const FLOOR_FALL_RATIO: f32 = 0.3;
 
-/// The turn detector's judgement of a stream of frames.
+/// The state of the detector.
 #[derive(Debug)]
 pub(super) struct SpeechDetector {
     floor_db: f32,
@@ -29,7 +31,7 @@ pub(super) struct SpeechDetector {
 
 #[derive(Debug)]
 enum DetectorState {
-    /// Loud frames so far count for the onset; quiet ones count back.
+    /// Loud frames add to `loud_ms`, quiet ones subtract from it.
     Quiet {
         loud_ms: u32,
         first_loud: u64,
@@ -39,22 +41,21 @@ enum DetectorState {
     },
 }
 
-/// What counts as a beginning and an end for the frame being judged.
+/// The thresholds for one frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DetectorThresholds {
-    /// Loud sound this long is an onset, in milliseconds.
+    /// Duration of loud frames that starts speech, in milliseconds.
     pub(super) onset_ms: u32,
-    /// Quiet this long is an end, in milliseconds.
+    /// Duration of quiet frames that ends speech, in milliseconds.
     pub(super) silence_ms: u32,
-    /// Anything quieter is quiet, in dBFS, whatever the floor says.
+    /// Lowest level of a loud frame in dBFS, independent of the noise floor.
     pub(super) min_level_db: f32,
 }
 
-/// What one frame changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum SpeechChange {
     None,
-    /// Speech began; its first loud sample was at this position.
+    /// Speech has started; the position of its first loud frame.
     Started(u64),
     Ended,
 }
@@ -64,7 +65,7 @@ impl SpeechDetector {
         Self { floor_db: FLOOR_DB_START, state: quiet() }
     }
 
-    /// Forgets a beginning or running speech, and keeps what it learnt of the room.
+    /// Returns to waiting for speech; keeps the noise floor.
     pub(super) fn reset(&mut self) {
         self.state = quiet();
     }
@@ -73,7 +74,7 @@ impl SpeechDetector {
         matches!(self.state, DetectorState::Speech { .. })
     }
 
-    /// Judges the frame that begins at sample `at`.
+    /// Processes the frame that starts at sample `at`.
     pub(super) fn push(&mut self, frame: &[i16], at: u64, thresholds: DetectorThresholds) -> SpeechChange {
         let level = level_db(frame);
         let threshold = SPEECH_DB_MIN.max(self.floor_db + SPEECH_ABOVE_FLOOR_DB).max(thresholds.min_level_db);

@@ -1,4 +1,4 @@
-//! A client of one parrot in virtual time: it speaks, waits and keeps what it hears.
+//! A client of one parrot in virtual time: sends audio and events, and collects the server's events.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
@@ -8,14 +8,13 @@ use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What the tests call speech: a tone of this amplitude.
+/// Amplitude of the tone that stands for speech.
 pub(super) const SPEECH_PEAK: u16 = 12_000;
 
-/// A client of one parrot in virtual time.
 pub(super) struct Client {
     pub(super) parrot: Parrot,
     pub(super) now_ms: u64,
-    /// Every server event since `forget`, with the time it came, in milliseconds.
+    /// Server events since `discard_received`, with their time in milliseconds.
     pub(super) received: Vec<(u64, Value)>,
 }
 
@@ -27,7 +26,8 @@ impl Client {
         client
     }
 
-    /// A client after a full `server_vad` of 300 ms and 500 ms, and `changes` to it, was agreed on.
+    /// Creates a client whose session has `server_vad` with 300 ms of padding and 500 ms of silence, changed
+    /// by `detection_changes`.
     pub(super) fn configured(config: ParrotConfig, detection_changes: Value) -> Self {
         let mut client = Self::new(config);
         let mut detection =
@@ -53,7 +53,7 @@ impl Client {
         self.send(json!({"type": "input_audio_buffer.append", "audio": STANDARD.encode(bytes)}));
     }
 
-    /// Says `samples` in real time, 10 ms after 10 ms.
+    /// Appends `samples` in real time, 10 ms at a time.
     pub(super) fn send_audio(&mut self, samples: &[i16]) {
         for chunk in samples.chunks(240) {
             self.wait(10);
@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    /// The effective session after `session.update`.
+    /// Sends `session.update` and returns the effective session.
     pub(super) fn update(&mut self, session: Value) -> Value {
         self.send(json!({"type": "session.update", "session": session}));
         let updated = self.received.last().unwrap().1.clone();
@@ -105,7 +105,7 @@ impl Client {
         event
     }
 
-    /// The types of everything heard; a run of transcript deltas counts as one.
+    /// Returns the types of the received events; consecutive transcript deltas count as one.
     pub(super) fn event_types(&self) -> Vec<String> {
         let mut types: Vec<String> =
             self.received.iter().map(|(_, event)| event["type"].as_str().unwrap().to_owned()).collect();
@@ -129,7 +129,7 @@ impl Client {
         self.events(kind).count()
     }
 
-    /// All reply audio heard.
+    /// Returns all received audio.
     pub(super) fn audio(&self) -> Vec<i16> {
         let deltas = self.events("response.audio.delta").map(|(_, event)| event["delta"].as_str().unwrap());
         let bytes: Vec<u8> = deltas.flat_map(|delta| STANDARD.decode(delta).unwrap()).collect();
@@ -137,7 +137,7 @@ impl Client {
     }
 }
 
-/// A 300 Hz triangle that begins at sample `from` of itself.
+/// Returns a triangle wave of 300 Hz from its sample `from` on.
 pub(super) fn tone(ms: usize, peak: u16, from: usize) -> Vec<i16> {
     const PERIOD: i32 = 80;
     let peak = i32::from(peak);

@@ -1,4 +1,5 @@
-//! The recorded dialogue, said to the parrot in real-time order: three turns, the second into the first reply.
+//! The recorded dialogue as microphone input of the parrot: three turns, of which the second interrupts a
+//! reply.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -7,8 +8,8 @@ use mynah::parrot::ParrotConfig;
 use serde_json::json;
 
 #[test]
-fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
-    // At real-time pace the interrupted reply is still being sent, faster it is only being played.
+fn the_recording_has_three_turns_and_one_barge_in() {
+    // At real-time pace the interrupted reply is still being sent; at a faster pace it is only being played.
     for (pace, first_ends) in [(1, "cancelled"), (4, "completed"), (0, "completed")] {
         let mut client = Client::configured(
             ParrotConfig { pace, ..ParrotConfig::default() },
@@ -36,7 +37,7 @@ fn the_recording_holds_a_turn_a_barge_in_into_its_reply_and_a_second_turn() {
 }
 
 #[test]
-fn echo_cancellation_does_not_make_the_recording_s_barge_in_go_unheard() {
+fn the_barge_in_is_detected_with_echo_cancellation() {
     let mut client = Client::configured(ParrotConfig::default(), json!({"auto_truncate": true}));
     client.update(json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation"}}));
     client.send_audio(&recording());
@@ -45,17 +46,20 @@ fn echo_cancellation_does_not_make_the_recording_s_barge_in_go_unheard() {
 }
 
 #[test]
-fn both_whole_replies_can_be_played_before_somebody_speaks_again() {
+fn the_second_and_third_reply_fit_before_the_next_speech() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_audio(&recording());
     let begins: Vec<u64> = client.events("response.output_item.added").map(|(at, _)| *at).collect();
     let starts: Vec<u64> = client.events("input_audio_buffer.speech_started").map(|(at, _)| *at).collect();
     let whole_ms: Vec<u64> = client.parrot.items().iter().map(|item| u64::from(item.audio_ms)).collect();
-    assert!(begins[1] + whole_ms[3] + 300 < starts[2], "reply 2 ends before turn 3 with room to spare");
-    assert!(begins[2] + whole_ms[5] + 300 < client.now_ms, "reply 3 ends before the recording does");
+    assert!(begins[1] + whole_ms[3] + 300 < starts[2], "reply 2 ends at least 300 ms before turn 3");
+    assert!(
+        begins[2] + whole_ms[5] + 300 < client.now_ms,
+        "reply 3 ends at least 300 ms before the recording"
+    );
 }
 
-/// The recording as PCM16: 24 kHz, mono, 8 bits widened.
+/// Returns the recording (24 kHz mono, 8 bits) as PCM16.
 fn recording() -> Vec<i16> {
     let bytes: &[u8] = include_bytes!("../dialogue.wav");
     assert!(bytes.len() < 300 * 1024);

@@ -1,4 +1,4 @@
-//! What is wrong is refused as protocol §11 says, by one error event, and changes nothing.
+//! Invalid events: each is answered by one `error` event (protocol §11) and has no other effect.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 #[test]
-fn a_wrong_update_is_refused_by_name_and_changes_nothing() {
+fn an_invalid_update_is_an_error_and_changes_nothing() {
     let vad = |key: &str, value: Value| json!({"turn_detection": {"type": "server_vad", key: value}});
     let cases = [
         (json!({"colour": "red"}), "unknown_parameter", "session.colour"),
@@ -66,7 +66,7 @@ fn a_wrong_update_is_refused_by_name_and_changes_nothing() {
 }
 
 #[test]
-fn a_malformed_event_is_refused_and_the_session_goes_on() {
+fn a_malformed_event_is_an_error_and_the_session_continues() {
     let cases = [
         ("", "invalid_event"),
         ("{", "invalid_event"),
@@ -99,7 +99,7 @@ fn a_malformed_event_is_refused_and_the_session_goes_on() {
 }
 
 #[test]
-fn too_little_audio_cannot_be_committed() {
+fn less_than_100_ms_of_audio_cannot_be_committed() {
     let mut client = Client::new(ParrotConfig::default());
     client.update(json!({"turn_detection": null}));
     for ms in [0, 99] {
@@ -116,7 +116,7 @@ fn too_little_audio_cannot_be_committed() {
 }
 
 #[test]
-fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time() {
+fn truncation_at_zero_beyond_the_audio_or_twice_is_an_error() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_speech(500);
     client.send_silence(1500);
@@ -127,7 +127,7 @@ fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time
         (&reply, 0, 0, Some("invalid_value")),
         (&reply, 1, 100, Some("invalid_value")),
         (&user, 0, 100, Some("unsupported_content_type")),
-        ("item_nobody", 0, 100, Some("invalid_value")),
+        ("item_unknown", 0, 100, Some("invalid_value")),
         (&reply, 0, 200, None),
         (&reply, 0, 200, Some("invalid_value")),
         (&reply, 0, 100, Some("invalid_value")),
@@ -152,7 +152,7 @@ fn truncation_is_refused_beyond_what_was_produced_at_nothing_and_the_second_time
 }
 
 #[test]
-fn the_voice_stays_once_it_was_heard() {
+fn the_voice_cannot_change_after_the_first_audio() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.update(json!({"voice": "ash"}));
     client.send_speech(300);
@@ -164,7 +164,7 @@ fn the_voice_stays_once_it_was_heard() {
 }
 
 #[test]
-fn the_conversation_has_an_end_to_its_memory() {
+fn the_oldest_of_257_items_is_removed() {
     let mut client = Client::new(ParrotConfig::default());
     for n in 0..300 {
         client.send(json!({"type": "conversation.item.create", "item": {
@@ -182,7 +182,7 @@ fn the_conversation_has_an_end_to_its_memory() {
 }
 
 #[test]
-fn a_client_that_never_listens_loses_the_newest_events() {
+fn a_client_that_never_reads_loses_the_newest_events() {
     let mut parrot = Parrot::new(ParrotConfig::default(), 5, Duration::ZERO);
     for _ in 0..5000 {
         parrot.receive("?", Duration::ZERO);
@@ -197,12 +197,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_text_upsets_it(texts in prop::collection::vec(".{0,80}", 1..8)) {
+    fn no_text_breaks_the_session(texts in prop::collection::vec(".{0,80}", 1..8)) {
         assert_survives(&texts)?;
     }
 
     #[test]
-    fn no_mutilated_event_upsets_it(
+    fn no_corrupted_event_breaks_the_session(
         picks in prop::collection::vec((0..EVENTS.len(), any::<prop::sample::Index>(), wrong()), 1..30)
     ) {
         let texts: Vec<String> = picks.iter().map(|(pick, at, wrong)| corrupted(EVENTS[*pick], at, wrong)).collect();
@@ -215,7 +215,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_order_of_events_upsets_it_and_every_response_is_done_once(
+    fn every_response_is_done_once_in_any_order_of_events(
         picks in prop::collection::vec((0..EVENTS.len(), 0_u64..700), 1..40), late_deltas in 0_usize..3, pace in 0_u32..3
     ) {
         let mut client = Client::new(ParrotConfig { late_deltas, pace, ..ParrotConfig::default() });
@@ -228,14 +228,14 @@ proptest! {
         let ids = |kind: &str| -> Vec<Value> {
             client.events(kind).map(|(_, event)| event["response"]["id"].clone()).collect()
         };
-        // A minute-long reply at real-time pace may still be told.
+        // A reply of a minute at real-time pace may still be active.
         let (created, done) = (ids("response.created"), ids("response.done"));
         prop_assert!(created.starts_with(&done) && created.len() <= done.len() + 1);
         prop_assert_eq!(client.count("response.output_item.added") >= client.count("response.output_item.done"), true);
     }
 }
 
-/// One event of every type, most of them right.
+/// Events of every type, most of them valid.
 const EVENTS: &[&str] = &[
     r#"{"type":"session.update","session":{"modalities":["text","audio"],"voice":{"type":"openai","name":"ash"}}}"#,
     r#"{"type":"session.update","session":{"turn_detection":null}}"#,
@@ -256,7 +256,7 @@ const EVENTS: &[&str] = &[
     r#"{"type":"response.cancel"}"#,
 ];
 
-/// What takes the place of some value in an event.
+/// Returns values that replace one value of an event.
 fn wrong() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
@@ -271,7 +271,7 @@ fn wrong() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The event with one of its values, however deep, replaced by a wrong one.
+/// Replaces one value of the event, at any depth, by `wrong`.
 fn corrupted(event: &str, at: &prop::sample::Index, wrong: &Value) -> String {
     let mut event: Value = serde_json::from_str(event).unwrap();
     let mut pointers = Vec::new();
@@ -290,7 +290,7 @@ fn pointers_in(value: &Value, pointer: String, into: &mut Vec<String>) {
     into.push(pointer);
 }
 
-/// Says `texts` to a fresh parrot; whatever they are, it answers in JSON and takes an update afterwards.
+/// Sends `texts` to a new parrot, and checks that it answers in JSON and accepts an update afterwards.
 fn assert_survives(texts: &[String]) -> Result<(), TestCaseError> {
     let mut parrot = Parrot::new(ParrotConfig::default(), 3, Duration::ZERO);
     for (at, text) in texts.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! A session ends when its time is over, and the next one knows what it is told of it.
+//! The end of a session's time, and messages of an earlier session.
 
 use mynah::parrot::ParrotConfig;
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Client;
 
 #[test]
-fn a_session_says_that_it_has_lasted_its_time_and_then_nothing_more() {
+fn an_expired_session_sends_one_error_and_nothing_more() {
     let mut client = Client::configured(
         ParrotConfig { life: Duration::from_secs(3), ..ParrotConfig::default() },
         json!({}),
@@ -26,7 +26,7 @@ fn a_session_says_that_it_has_lasted_its_time_and_then_nothing_more() {
 }
 
 #[test]
-fn what_was_said_in_an_earlier_session_is_known_and_shown() {
+fn a_reply_quotes_the_restored_messages() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     for (role, kind, text) in
         [("user", "input_text", "What is the time?"), ("assistant", "text", "It is noon.")]
