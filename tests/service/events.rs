@@ -1,4 +1,4 @@
-//! Server events by name, for scripts: the fields of protocol §7, filled with what a test cares about.
+//! Constructors of server events for scripts, with the fields of protocol §7.
 
 use super::Step;
 use base64::Engine as _;
@@ -7,29 +7,29 @@ use mynah::parrot::{Parrot, ParrotConfig};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The session as the real service opens it.
+/// Returns `session.created` as the real service sends it.
 pub(crate) fn session_created() -> Value {
     session(None)
 }
 
-/// The opening of a session that the service will end after so long.
+/// Returns the steps that open a session which expires after `life_s` seconds.
 pub(crate) fn opening_for(life_s: u64) -> Vec<Step> {
     let mut created = session_created();
     created["session"]["expires_at"] = json!(ParrotConfig::default().expires_at - 3600 + life_s);
     vec![Step::Send(created), Step::Expect("session.update"), Step::Answer(session_updated)]
 }
 
-/// What the real service answers to this `session.update`: the whole effective session, or an error.
+/// Returns the answer to a `session.update`: the complete effective session, or an error.
 pub(crate) fn session_updated(update: &Value) -> Value {
     session(Some(update))
 }
 
-/// The opening that every session has: created, asked for its configuration, agreed.
+/// Returns the steps that open a session: `session.created`, and the answer to `session.update`.
 pub(crate) fn opening() -> Vec<Step> {
     vec![Step::Send(session_created()), Step::Expect("session.update"), Step::Answer(session_updated)]
 }
 
-/// Events as steps of a script.
+/// Returns events as steps of a script.
 pub(crate) fn sent(events: impl IntoIterator<Item = Value>) -> Vec<Step> {
     events.into_iter().map(Step::Send).collect()
 }
@@ -55,7 +55,7 @@ pub(crate) fn user_item_created(item_id: &str) -> Value {
     event("conversation.item.created", json!({"previous_item_id": null, "item": user_item(item_id)}))
 }
 
-/// `conversation.item.done`, which the real service sends and its own library does not know.
+/// `conversation.item.done`, which the real service sends although it is undocumented (protocol §7.2).
 pub(crate) fn user_item_done(item_id: &str) -> Value {
     event("conversation.item.done", json!({"previous_item_id": null, "item": user_item(item_id)}))
 }
@@ -108,7 +108,7 @@ pub(crate) fn audio_delta(response_id: &str, item_id: &str, samples: &[i16]) -> 
     audio_delta_of(response_id, item_id, &STANDARD.encode(bytes))
 }
 
-/// An audio delta with any text for its base64.
+/// Returns an audio delta with any text as its base64.
 pub(crate) fn audio_delta_of(response_id: &str, item_id: &str, base64: &str) -> Value {
     part_event("response.audio.delta", response_id, item_id, "delta", json!(base64))
 }
@@ -160,13 +160,13 @@ pub(crate) fn truncated(item_id: &str, audio_end_ms: u64) -> Value {
 /// `error`; `event_id` is the client event it is about.
 pub(crate) fn error(code: &str, event_id: Option<&str>) -> Value {
     let error = json!({
-        "type": "invalid_request_error", "code": code, "message": "A test says so.", "param": null,
+        "type": "invalid_request_error", "code": code, "message": "An error of a test.", "param": null,
         "event_id": event_id,
     });
     event("error", json!({"error": error}))
 }
 
-/// An event of any type, known or not, with an id of its own.
+/// Returns an event of any type, known or unknown, with an `event_id`.
 pub(crate) fn event(kind: &str, body: Value) -> Value {
     let mut event = body;
     event["type"] = json!(kind);
@@ -174,7 +174,7 @@ pub(crate) fn event(kind: &str, body: Value) -> Value {
     event
 }
 
-/// A user turn as a turn detector tells it, up to the item.
+/// Returns the events of a detected user turn, up to its item.
 pub(crate) fn user_turn(item_id: &str) -> Vec<Value> {
     vec![
         speech_started(item_id, 0),
@@ -185,7 +185,7 @@ pub(crate) fn user_turn(item_id: &str) -> Vec<Value> {
     ]
 }
 
-/// The beginning of a spoken reply, up to its first delta.
+/// Returns the start of a spoken reply, up to its first delta.
 pub(crate) fn reply_begun(response_id: &str, item_id: &str) -> Vec<Value> {
     vec![
         response_created(response_id),
@@ -195,12 +195,12 @@ pub(crate) fn reply_begun(response_id: &str, item_id: &str) -> Vec<Value> {
     ]
 }
 
-/// `samples` in audio deltas of 200 ms.
+/// Returns `samples` as audio deltas of 200 ms.
 pub(crate) fn audio_deltas(response_id: &str, item_id: &str, samples: &[i16]) -> Vec<Value> {
     samples.chunks(4800).map(|chunk| audio_delta(response_id, item_id, chunk)).collect()
 }
 
-/// The end of a whole spoken reply, `response.done` last.
+/// Returns the end of a completed spoken reply, `response.done` last.
 pub(crate) fn reply_ended(response_id: &str, item_id: &str, transcript: &str) -> Vec<Value> {
     vec![
         audio_done(response_id, item_id),
@@ -211,7 +211,7 @@ pub(crate) fn reply_ended(response_id: &str, item_id: &str, transcript: &str) ->
     ]
 }
 
-/// The end of a reply that the user interrupted.
+/// Returns the end of a reply that the user has interrupted.
 pub(crate) fn reply_interrupted(response_id: &str, item_id: &str) -> Vec<Value> {
     vec![
         audio_done(response_id, item_id),
@@ -222,7 +222,7 @@ pub(crate) fn reply_interrupted(response_id: &str, item_id: &str) -> Vec<Value> 
     ]
 }
 
-/// A whole spoken reply.
+/// Returns a complete spoken reply.
 pub(crate) fn reply(response_id: &str, item_id: &str, transcript: &str, samples: &[i16]) -> Vec<Value> {
     let mut events = reply_begun(response_id, item_id);
     events.push(transcript_delta(response_id, item_id, transcript));
@@ -231,7 +231,7 @@ pub(crate) fn reply(response_id: &str, item_id: &str, transcript: &str, samples:
     events
 }
 
-/// The parrot knows how a session looks before and after an update.
+/// Returns the parrot's session event: `session.created`, or the answer to `update`.
 fn session(update: Option<&Value>) -> Value {
     let mut parrot = Parrot::new(ParrotConfig::default(), 11, Duration::ZERO);
     let mut last = parrot.next_message(Duration::ZERO).unwrap();

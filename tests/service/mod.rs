@@ -1,4 +1,4 @@
-//! A Voice Live service on loopback for tests: TLS and WebSocket for real, and behaviour by script.
+//! A scripted Voice Live service on loopback, over real TLS and WebSocket.
 //!
 //! ```text
 //! let service = Service::start([
@@ -15,10 +15,10 @@
 //! service.until("two upgrades", |connections| connections.len() == 2);
 //! ```
 //!
-//! It runs in a thread of its own and stops when dropped; every wait is bounded. A script that the client did not
-//! follow fails the test when the service is dropped. It judges no audio and knows no device.
+//! It runs on its own thread and stops when dropped; every wait is bounded. If the client has not followed
+//! the script, dropping the service fails the test. It does not look at audio samples.
 
-#![allow(dead_code, reason = "a vocabulary: not every word is in use in every season")]
+#![allow(dead_code, reason = "shared by tests that use different parts")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 pub(crate) mod events;
@@ -41,7 +41,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-/// Nothing here waits longer, unless its step says so.
+/// Limit of every wait, unless a step has its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running service.
@@ -56,13 +56,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Serves connection after connection over TLS, one behaviour each; the last behaviour repeats.
+    /// Serves connections over TLS, one behaviour each in order; the last behaviour repeats.
     pub(crate) fn start(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         let (acceptor, ca_pem) = tls::acceptor();
         Self::serve(behaviours, Some(acceptor), "wss", &ca_pem)
     }
 
-    /// The same without TLS.
+    /// As [`Self::start`], without TLS.
     pub(crate) fn start_plain(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         Self::serve(behaviours, None, "ws", "")
     }
@@ -88,43 +88,43 @@ impl Service {
         Self { port, scheme, ca_file, record, stop: Some(stop), thread: Some(thread.unwrap()) }
     }
 
-    /// Where it listens: `wss://localhost:port`, without a path.
+    /// Returns the address `wss://localhost:PORT`, without a path.
     pub(crate) fn url(&self) -> String {
         format!("{}://localhost:{}", self.scheme, self.port)
     }
 
-    /// The PEM file with the authority that signed its certificate.
+    /// Returns the PEM file of the CA that signed the service's certificate.
     pub(crate) fn ca_file(&self) -> &Path {
         self.ca_file.path()
     }
 
-    /// Everything known of every connection so far, in the order they came.
+    /// Returns the connections so far, in order.
     pub(crate) fn connections(&self) -> Vec<Connection> {
         self.record.read(<[Connection]>::to_vec)
     }
 
-    /// Every client event so far, over all connections.
+    /// Returns the client events so far, of all connections.
     pub(crate) fn received(&self) -> Vec<Value> {
         self.record.read(|all| all.iter().flat_map(|one| one.received.iter().cloned()).collect())
     }
 
-    /// Lets go of the client events so far, of which a long talk has many.
-    #[allow(dead_code, reason = "only the benchmark talks for so long")]
+    /// Discards the client events so far: a long conversation has too many to keep.
+    #[allow(dead_code, reason = "used by the benchmark only")]
     pub(crate) fn forget(&self) {
         self.record.forget();
     }
 
-    /// Waits until `is_so`, which `what` describes for the failure.
+    /// Waits until `is_so`; `what` describes the condition for the failure message.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
         self.record.until(what, PATIENCE, is_so);
     }
 
-    /// The same for who is slow.
+    /// As [`Self::until`], with another time limit.
     pub(crate) fn until_within(&self, patience: Duration, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
         self.record.until(what, patience, is_so);
     }
 
-    /// Waits for the first client event of this type on any connection.
+    /// Waits for a client event of this type on any connection, and returns the first.
     pub(crate) fn wait_for(&self, kind: &str) -> Value {
         self.until(kind, |all| all.iter().any(|one| one.count(kind) > 0));
         self.received().into_iter().find(|event| event["type"] == kind).unwrap()

@@ -1,4 +1,4 @@
-//! What the service saw: written by its thread, read and waited on by the test's.
+//! What the service has received: written by its thread, read and awaited by the test.
 
 use mynah::parrot::Item;
 use serde_json::Value;
@@ -6,51 +6,51 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
-/// One connection, from its TCP accept on.
+/// One accepted TCP connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connection {
-    /// Path and query of the upgrade request; empty before it.
+    /// Path and query of the upgrade request; empty before the upgrade.
     pub(crate) uri: String,
-    /// Headers of the upgrade request, names in lower case.
+    /// Headers of the upgrade request, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
-    /// Client events in order. Text that is not JSON is kept as a JSON string.
+    /// Client events in order; text that is not JSON is a JSON string.
     pub(crate) received: Vec<Value>,
-    /// Audio appended, in milliseconds, as far as it was base64 of whole samples.
+    /// Duration of the appended audio in milliseconds, computed from the length of the base64.
     pub(crate) audio_ms: u64,
-    /// Frames that were no text: `ping`, `pong`, `binary`.
+    /// Frames other than text: `ping`, `pong`, `binary`.
     pub(crate) frames: Vec<&'static str>,
-    /// The client's close code and reason; 1005 when it gave none.
+    /// The client's close code and reason; 1005 for a close frame without a code.
     pub(crate) close: Option<(u16, String)>,
-    /// The conversation, when a parrot held it.
+    /// The parrot's items, for [`super::Behaviour::Parrot`].
     pub(crate) items: Vec<Item>,
-    /// Whether it has ended, in whatever way.
+    /// Whether the connection has ended.
     pub(crate) is_over: bool,
 }
 
 impl Connection {
-    /// How many client events of this type came.
+    /// Returns the number of client events of this type.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.received.iter().filter(|event| event["type"] == kind).count()
     }
 
-    /// Types of the client events in order, without audio.
+    /// Returns the types of the client events in order, without `append`.
     pub(crate) fn story(&self) -> Vec<&str> {
         let types = self.received.iter().filter_map(|event| event["type"].as_str());
         types.filter(|kind| *kind != "input_audio_buffer.append").collect()
     }
 
-    /// An upgrade request's header.
+    /// Returns a header of the upgrade request.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Takes down one message.
+    /// Records one message.
     pub(super) fn record(&mut self, message: &Message) {
         match message {
             Message::Text(text) => {
                 let event = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
                 if event["type"] == "input_audio_buffer.append" {
-                    // Four letters are three bytes, and 48 bytes are a millisecond.
+                    // Four characters are three bytes, and 48 bytes are a millisecond.
                     self.audio_ms +=
                         event["audio"].as_str().map_or(0, |audio| audio.len() as u64 * 3 / 4 / 48);
                 }
@@ -70,7 +70,7 @@ impl Connection {
     }
 }
 
-/// All connections, shared between the two threads.
+/// All connections, shared by the service's thread and the test.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     state: Mutex<State>,
@@ -84,7 +84,7 @@ struct State {
 }
 
 impl Record {
-    /// Opens the next connection's entry and returns its number.
+    /// Adds a connection and returns its number.
     pub(super) fn open(&self) -> usize {
         let mut state = self.state.lock().unwrap();
         state.connections.push(Connection::default());
@@ -112,7 +112,7 @@ impl Record {
         let (state, waited) = self.changed.wait_timeout_while(state, patience, pending).unwrap();
         if waited.timed_out() {
             let seen: Vec<_> = state.connections.iter().map(Connection::story).collect();
-            let text = format!("the service waited in vain for {what}; it saw {seen:?}");
+            let text = format!("timed out waiting for {what}; the service received {seen:?}");
             drop(state);
             panic!("{text}");
         }

@@ -1,4 +1,4 @@
-//! How one connection goes: the behaviours and steps a test writes, and what carries them out.
+//! Behaviours and steps of a connection, and the code that executes them.
 
 use super::PATIENCE;
 use super::record::Record;
@@ -21,54 +21,54 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-/// After its script a connection stays open this long for the client to end it.
+/// How long a connection stays open after its script, for the client to close it.
 const LINGER: Duration = Duration::from_secs(60);
 
-/// What time it always is for the service: an hour before the end of a session that nobody says more of.
+/// The service's constant `Date` header: an hour before the default `expires_at` of a session.
 pub(super) const DATE: &str = "Thu, 31 Dec 2099 23:00:00 GMT";
 
 /// How the service treats one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Behaviour {
-    /// A conversation with the built-in service, in real time.
+    /// The built-in service, in real time.
     Parrot(ParrotConfig),
-    /// These steps in order; then it reads on until the client leaves.
+    /// Executes these steps in order, then reads until the client closes.
     Script(Vec<Step>),
-    /// No upgrade: an HTTP answer instead. `Content-Length` is added.
+    /// Answers the upgrade with this HTTP response. `Content-Length` is added.
     Refuse { status: u16, headers: Vec<(&'static str, String)>, body: String },
-    /// TCP is accepted, and nothing else ever happens.
+    /// Accepts TCP and does nothing else.
     Mute,
 }
 
 impl Behaviour {
-    /// These steps in order.
+    /// Creates [`Self::Script`].
     pub(crate) fn script(steps: impl IntoIterator<Item = Step>) -> Self {
         Self::Script(steps.into_iter().collect())
     }
 
-    /// An HTTP answer without headers of its own.
+    /// Creates [`Self::Refuse`] without further headers.
     pub(crate) fn refuse(status: u16, body: &str) -> Self {
         Self::Refuse { status, headers: Vec::new(), body: body.to_owned() }
     }
 }
 
-/// One step of a script. While it waits, the service reads, keeps what it reads and answers pings.
+/// One step of a script. While a step waits, the service records client events and answers pings.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Waits for a client event of this type. Others are kept and passed over; one that came before this step,
-    /// but after the last event that was expected, counts.
+    /// Waits for a client event of this type, and skips others. Events that have arrived since the last
+    /// expected one count.
     Expect(&'static str),
-    /// Waits until so many milliseconds of audio were appended since the connection began.
+    /// Waits until this duration of audio, in milliseconds, was appended on the connection.
     ExpectAudio(u64),
     /// Sends an event.
     Send(Value),
-    /// Sends an event made from the last client event that was expected.
+    /// Sends the event that the function makes of the last expected client event.
     Answer(fn(&Value) -> Value),
     /// Sends a text frame that need not be JSON.
     SendText(String),
     /// Sends any frame: binary, ping, pong.
     SendRaw(Message),
-    /// Lets time pass.
+    /// Waits for this duration.
     Wait(Duration),
     /// Sends a close frame with this code and reason.
     Close(u16, &'static str),
@@ -76,13 +76,13 @@ pub(crate) enum Step {
     Reset,
     /// Ends the TCP connection, without a close frame or TLS notice. Ends the script.
     HangUp,
-    /// Reads nothing for so long: the client's sends back up.
+    /// Reads nothing for this duration, so that the client's writes stall.
     Stall(Duration),
-    /// From here on answers nothing, pings included; the bytes are read and thrown away. Ends the script.
+    /// Discards everything the client sends and answers nothing, pings included. Ends the script.
     Silence,
 }
 
-/// What carries a connection: TCP, or TLS over it.
+/// The stream below the WebSocket: TCP or TLS.
 trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
     fn tcp(&self) -> &TcpStream;
 }
@@ -101,7 +101,7 @@ impl Transport for TlsStream<TcpStream> {
 
 type Socket = WebSocketStream<Box<dyn Transport>>;
 
-/// Serves until `stopped`; then every connection is dropped.
+/// Serves until `stopped` is disconnected, then drops every connection.
 pub(super) fn run(
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
@@ -147,12 +147,12 @@ async fn connection(
         None => Box::new(tcp),
         Some(acceptor) => match timeout(PATIENCE, acceptor.accept(tcp)).await {
             Ok(Ok(tls)) => Box::new(tls),
-            // A client that does not trust the certificate, or leaves: the test sees that on its side.
+            // The client has rejected the certificate or closed: the test sees that on its side.
             Ok(Err(_)) | Err(_) => return,
         },
     };
     let refusal = refusal(&behaviour);
-    #[expect(clippy::result_large_err, reason = "the shape of the callback is the library's")]
+    #[expect(clippy::result_large_err, reason = "tungstenite defines the callback's type")]
     let record_request = |request: &Request, response: Response| {
         record.write(number, |connection| {
             connection.uri = request.uri().to_string();
@@ -192,7 +192,7 @@ fn refusal(behaviour: &Behaviour) -> Option<ErrorResponse> {
     Some(response)
 }
 
-/// The parrot's shell: real time, one task.
+/// Connects the socket to a parrot, in real time.
 async fn run_parrot(mut socket: Socket, config: ParrotConfig, number: usize, record: &Record) {
     let started = Instant::now();
     let mut parrot = Parrot::new(config, number as u64, Duration::ZERO);
@@ -224,7 +224,7 @@ async fn run_parrot(mut socket: Socket, config: ParrotConfig, number: usize, rec
     }
 }
 
-/// The next message, taken down; `None` when the connection has ended. What was fed is flushed first.
+/// Flushes, then returns the next message and records it; `None` when the connection has ended.
 async fn read(socket: &mut Socket, number: usize, record: &Record) -> Option<Message> {
     socket.flush().await.ok()?;
     let message = socket.next().await?.ok()?;
@@ -232,12 +232,12 @@ async fn read(socket: &mut Socket, number: usize, record: &Record) -> Option<Mes
     Some(message)
 }
 
-/// One connection that follows a script.
+/// A connection that follows a script.
 struct ScriptRunner<'a> {
     socket: Socket,
     number: usize,
     record: &'a Record,
-    /// Client events that were expected already, or passed over.
+    /// Number of client events that were expected or skipped.
     seen: usize,
     expected: Value,
 }
@@ -306,21 +306,21 @@ impl ScriptRunner<'_> {
     async fn read_before(&mut self, deadline: Instant) -> Result<(), String> {
         match timeout_at(deadline, read(&mut self.socket, self.number, self.record)).await {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => Err("the client left".to_owned()),
-            Err(_) => Err(format!("it did not come within {PATIENCE:?}")),
+            Ok(None) => Err("the client closed the connection".to_owned()),
+            Err(_) => Err(format!("it did not arrive within {PATIENCE:?}")),
         }
     }
 
-    /// Reads until then, or until the client leaves.
+    /// Reads until `deadline`, or until the client closes.
     async fn read_until(&mut self, deadline: Instant) {
         while self.read_before(deadline).await.is_ok() {}
     }
 
     async fn send(&mut self, message: Message) -> Result<(), String> {
         match timeout(PATIENCE, self.socket.send(message)).await {
-            // What is sent to a client that has left is lost, as it is for the real service.
+            // As with the real service, messages to a client that has closed are lost.
             Ok(Ok(()) | Err(_)) => Ok(()),
-            Err(_) => Err(format!("the client took nothing for {PATIENCE:?}")),
+            Err(_) => Err(format!("the client read nothing for {PATIENCE:?}")),
         }
     }
 

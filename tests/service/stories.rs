@@ -1,4 +1,4 @@
-//! The service keeps its own promises: a plain client, over real TLS, sees what the script says.
+//! Tests of the scripted service itself, with a plain client over TLS.
 
 use super::Step::{Answer, Close, Expect, ExpectAudio, HangUp, Reset, Send, SendRaw, Silence, Wait};
 use super::{Behaviour, Service, events};
@@ -22,7 +22,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 type Client = WebSocketStream<TlsStream<TcpStream>>;
 
 #[tokio::test]
-async fn a_script_is_played_and_everything_the_client_sent_is_kept() {
+async fn a_script_is_executed_and_client_events_are_recorded() {
     let service = Service::start([Behaviour::script([
         Send(events::session_created()),
         Expect("session.update"),
@@ -57,7 +57,7 @@ async fn a_script_is_played_and_everything_the_client_sent_is_kept() {
 }
 
 #[tokio::test]
-async fn connections_are_treated_in_order_and_the_last_behaviour_repeats() {
+async fn behaviours_apply_in_order_and_the_last_one_repeats() {
     let location = ("location", "https://localhost:1/".to_owned());
     let service = Service::start([
         Behaviour::refuse(401, r#"{"error":{"code":"PermissionDenied"}}"#),
@@ -65,7 +65,7 @@ async fn connections_are_treated_in_order_and_the_last_behaviour_repeats() {
         Behaviour::Parrot(ParrotConfig::default()),
     ]);
     for status in [401, 307] {
-        let Err(Error::Http(response)) = connect(&service).await else { panic!("it was let in") };
+        let Err(Error::Http(response)) = connect(&service).await else { panic!("the upgrade succeeded") };
         assert_eq!(response.status(), status);
         assert_eq!(response.headers().contains_key("location"), status == 307);
     }
@@ -77,7 +77,7 @@ async fn connections_are_treated_in_order_and_the_last_behaviour_repeats() {
 }
 
 #[tokio::test]
-async fn a_connection_can_be_reset_hung_up_or_fall_silent() {
+async fn a_connection_can_be_reset_closed_or_silent() {
     let service = Service::start([
         Behaviour::script([Reset]),
         Behaviour::script([HangUp]),
@@ -89,13 +89,13 @@ async fn a_connection_can_be_reset_hung_up_or_fall_silent() {
     }
     let mut client = connect(&service).await.unwrap();
     client.send(Message::Ping(vec![1].into())).await.unwrap();
-    assert!(timeout(Duration::from_millis(300), client.next()).await.is_err(), "no pong comes");
+    assert!(timeout(Duration::from_millis(300), client.next()).await.is_err(), "a pong arrived");
     drop(client);
     service.until("the third to leave", |all| all.len() == 3 && all[2].is_over);
 }
 
 #[tokio::test]
-async fn the_parrot_answers_over_tls_in_real_time() {
+async fn the_parrot_replies_over_tls_in_real_time() {
     let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
     let mut client = connect(&service).await.unwrap();
     let greeting =
@@ -119,7 +119,7 @@ async fn the_parrot_answers_over_tls_in_real_time() {
 }
 
 #[test]
-#[should_panic(expected = "expected session.update, but the client left")]
+#[should_panic(expected = "expected session.update, but the client closed")]
 fn a_client_that_does_not_follow_the_script_fails_the_test() {
     let service = Service::start([Behaviour::script([Expect("session.update")])]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -130,7 +130,7 @@ fn a_client_that_does_not_follow_the_script_fails_the_test() {
 }
 
 #[tokio::test]
-async fn without_tls_it_is_the_same_service() {
+async fn a_script_runs_without_tls() {
     let service = Service::start_plain([Behaviour::script([Send(events::session_created())])]);
     let tcp = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
     let (mut client, _) = client_async(format!("{}/x", service.url()), tcp).await.unwrap();
@@ -138,7 +138,7 @@ async fn without_tls_it_is_the_same_service() {
 }
 
 #[test]
-fn a_whole_reply_is_made_of_the_protocol_s_events_in_their_order() {
+fn a_complete_reply_has_the_events_of_the_protocol_in_order() {
     let types: Vec<Value> = events::reply("resp_1", "item_1", "Hm.", &[0; 4801])
         .iter()
         .map(|event| event["type"].clone())
@@ -185,7 +185,7 @@ async fn next(client: &mut Client) -> Result<Message, Error> {
     timeout(super::PATIENCE, client.next()).await.unwrap().unwrap_or(Err(Error::ConnectionClosed))
 }
 
-/// The next message, which is an event.
+/// Returns the next message as an event.
 async fn next_event(client: &mut Client) -> Value {
     serde_json::from_str(next(client).await.unwrap().to_text().unwrap()).unwrap()
 }

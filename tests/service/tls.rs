@@ -1,4 +1,4 @@
-//! A certificate for `localhost`, and a fresh authority that signed it and nothing else.
+//! Creates a TLS certificate for `localhost` and a CA for it, new for every service.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// The server's end of TLS, and its authority as PEM.
+/// Returns the server's TLS acceptor and the CA certificate as PEM.
 pub(crate) fn acceptor() -> (TlsAcceptor, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
