@@ -110,7 +110,7 @@ fn a_hung_thread_answers_no_heartbeat_request() {
 }
 
 #[test]
-fn hung_storage_or_credential_delays_the_end_by_a_second_at_most() {
+fn hung_storage_or_credential_delays_the_end_by_1_s_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let (token, state) = (folder.path().join("token"), folder.path().join("state.toml"));
     make_fifo(&token);

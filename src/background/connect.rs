@@ -63,7 +63,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-pub(super) async fn connect(
+pub(super) async fn reach(
     request: &ConnectRequest,
     credential: Option<&Credential>,
 ) -> Result<Connection, ConnectError> {
@@ -72,7 +72,9 @@ pub(super) async fn connect(
         None => {
             return Err(ConnectError {
                 is_setup: true,
-                sentence: "no credential is configured; set the API key or a token".to_owned(),
+                sentence:
+                    "there is no credential; set api_key, api_key_file, AZURE_VOICELIVE_TOKEN or token_file"
+                        .to_owned(),
             });
         }
     };

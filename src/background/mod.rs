@@ -237,7 +237,7 @@ async fn run(
         next = match request {
             BackgroundRequest::Cancel => requests.recv().await,
             BackgroundRequest::Dial(dial) => tokio::select! {
-                result = connect::connect(&dial, credential) => {
+                result = connect::reach(&dial, credential) => {
                     events.send(BackgroundEvent::Dialled { number: dial.number, result });
                     requests.recv().await
                 }

@@ -85,7 +85,7 @@ impl TransportError {
         if status.is_redirection() {
             // Following it would send the credential to another host.
             let to = header("location").map(clipped).unwrap_or_default();
-            message += &format!(", a redirect to {to}, which mynah does not follow: check the endpoint");
+            message += &format!(", a redirect that mynah does not follow ({to}); check the endpoint");
         }
         let body = response.body().as_deref().unwrap_or_default();
         let body = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES)]);

@@ -64,7 +64,7 @@ impl Tls {
 
 fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
     let fail = |why: &dyn fmt::Display| {
-        TlsError(format!("cannot use the CA file {} (--ca-file): {why}", path.display()))
+        TlsError(format!("cannot use the CA file {} (ca_file or SSL_CERT_FILE): {why}", path.display()))
     };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))?;
     let mut added = 0;
