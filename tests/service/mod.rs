@@ -42,7 +42,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 /// Limit of every wait, unless a step has its own.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running service.
 pub(crate) struct Service {
@@ -116,12 +116,12 @@ impl Service {
 
     /// Waits until `is_so`; `what` describes the condition for the failure message.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
-        self.record.until(what, PATIENCE, is_so);
+        self.record.until(what, WAIT_LIMIT, is_so);
     }
 
     /// As [`Self::until`], with another time limit.
-    pub(crate) fn until_within(&self, patience: Duration, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
-        self.record.until(what, patience, is_so);
+    pub(crate) fn until_within(&self, limit: Duration, what: &str, is_so: impl Fn(&[Connection]) -> bool) {
+        self.record.until(what, limit, is_so);
     }
 
     /// Waits for a client event of this type on any connection, and returns the first.

@@ -106,10 +106,10 @@ impl Record {
         self.state.lock().unwrap().connections.iter_mut().for_each(|one| one.received = Vec::new());
     }
 
-    pub(super) fn until(&self, what: &str, patience: Duration, is_so: impl Fn(&[Connection]) -> bool) {
+    pub(super) fn until(&self, what: &str, limit: Duration, is_so: impl Fn(&[Connection]) -> bool) {
         let state = self.state.lock().unwrap();
         let pending = |state: &mut State| !is_so(&state.connections);
-        let (state, waited) = self.changed.wait_timeout_while(state, patience, pending).unwrap();
+        let (state, waited) = self.changed.wait_timeout_while(state, limit, pending).unwrap();
         if waited.timed_out() {
             let seen: Vec<_> = state.connections.iter().map(Connection::story).collect();
             let text = format!("timed out waiting for {what}; the service received {seen:?}");

@@ -1,6 +1,6 @@
 //! Behaviours and steps of a connection, and the code that executes them.
 
-use super::PATIENCE;
+use super::WAIT_LIMIT;
 use super::record::Record;
 use futures_util::{SinkExt, StreamExt};
 use mynah::parrot::{Parrot, ParrotConfig};
@@ -145,13 +145,13 @@ async fn connection(
     }
     let transport: Box<dyn Transport> = match acceptor {
         None => Box::new(tcp),
-        Some(acceptor) => match timeout(PATIENCE, acceptor.accept(tcp)).await {
+        Some(acceptor) => match timeout(WAIT_LIMIT, acceptor.accept(tcp)).await {
             Ok(Ok(tls)) => Box::new(tls),
             // The client has rejected the certificate or closed: the test sees that on its side.
             Ok(Err(_)) | Err(_) => return,
         },
     };
-    let refusal = refusal(&behaviour);
+    let error_response = error_response(&behaviour);
     #[expect(clippy::result_large_err, reason = "tungstenite defines the callback's type")]
     let record_request = |request: &Request, response: Response| {
         record.write(number, |connection| {
@@ -166,9 +166,11 @@ async fn connection(
         });
         let mut response = response;
         response.headers_mut().insert("date", HeaderValue::from_static(DATE));
-        refusal.map_or(Ok(response), Err)
+        error_response.map_or(Ok(response), Err)
     };
-    let Ok(Ok(socket)) = timeout(PATIENCE, accept_hdr_async(transport, record_request)).await else { return };
+    let Ok(Ok(socket)) = timeout(WAIT_LIMIT, accept_hdr_async(transport, record_request)).await else {
+        return;
+    };
     match behaviour {
         Behaviour::Parrot(config) => run_parrot(socket, config, number, record).await,
         Behaviour::Script(steps) => {
@@ -181,7 +183,7 @@ async fn connection(
     }
 }
 
-fn refusal(behaviour: &Behaviour) -> Option<ErrorResponse> {
+fn error_response(behaviour: &Behaviour) -> Option<ErrorResponse> {
     let Behaviour::Refuse { status, headers, body } = behaviour else { return None };
     let mut response = ErrorResponse::new(Some(body.clone()));
     *response.status_mut() = StatusCode::from_u16(*status).unwrap();
@@ -277,7 +279,7 @@ impl ScriptRunner<'_> {
     }
 
     async fn expect(&mut self, kind: &str) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         loop {
             let seen = self.seen;
             let found = self.record.write(self.number, |connection| {
@@ -294,7 +296,7 @@ impl ScriptRunner<'_> {
     }
 
     async fn expect_audio(&mut self, ms: u64) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_LIMIT;
         while self.record.write(self.number, |connection| connection.audio_ms) < ms {
             self.read_before(deadline)
                 .await
@@ -307,7 +309,7 @@ impl ScriptRunner<'_> {
         match timeout_at(deadline, read(&mut self.socket, self.number, self.record)).await {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err("the client closed the connection".to_owned()),
-            Err(_) => Err(format!("it did not arrive within {PATIENCE:?}")),
+            Err(_) => Err(format!("it did not arrive within {WAIT_LIMIT:?}")),
         }
     }
 
@@ -317,10 +319,10 @@ impl ScriptRunner<'_> {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), String> {
-        match timeout(PATIENCE, self.socket.send(message)).await {
+        match timeout(WAIT_LIMIT, self.socket.send(message)).await {
             // As with the real service, messages to a client that has closed are lost.
             Ok(Ok(()) | Err(_)) => Ok(()),
-            Err(_) => Err(format!("the client read nothing for {PATIENCE:?}")),
+            Err(_) => Err(format!("the client read nothing for {WAIT_LIMIT:?}")),
         }
     }
 

@@ -182,7 +182,7 @@ async fn send(client: &mut Client, event: Value) {
 }
 
 async fn next(client: &mut Client) -> Result<Message, Error> {
-    timeout(super::PATIENCE, client.next()).await.unwrap().unwrap_or(Err(Error::ConnectionClosed))
+    timeout(super::WAIT_LIMIT, client.next()).await.unwrap().unwrap_or(Err(Error::ConnectionClosed))
 }
 
 /// Returns the next message as an event.
