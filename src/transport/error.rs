@@ -128,7 +128,9 @@ impl From<Error> for TransportError {
             | Error::AlreadyClosed
             | Error::Tls(_)
             | Error::Utf8(_)
-            | Error::AttackAttempt) => Self::broken(format!("WebSocket protocol error: {other}")),
+            | Error::AttackAttempt) => {
+                Self::broken(format!("invalid WebSocket data from the service: {other}"))
+            }
         }
     }
 }
