@@ -152,7 +152,7 @@ impl Reader<'_> {
     /// Records the functions of an `impl` below its type and below this module.
     fn define_methods(&mut self, ty: &Type, items: &[ImplItem]) {
         let Type::Path(ty) = ty else { return };
-        let owners: Vec<Absolute> = self
+        let types: Vec<Absolute> = self
             .sources
             .chains(self.module, &self.blocks, &WrittenPath::of(&ty.path))
             .into_iter()
@@ -165,7 +165,7 @@ impl Reader<'_> {
                 _ => continue,
             };
             self.define(&name);
-            self.defined.extend(owners.iter().map(|owner| below(owner, &name)));
+            self.defined.extend(types.iter().map(|ty| below(ty, &name)));
         }
     }
 

@@ -21,7 +21,7 @@ cargo bench --profile guest --bench sim -- [OPTION]...
   --hours N           everyday runs of ten hours each, N hours in all
   --short-sessions N  N runs of ten minutes without a fault; sessions end after one to seven minutes
   --hostile N         N runs of two minutes with a service that sends malformed events and frames
-  --memory N          one device that talks for N hours, and its memory hour by hour
+  --memory N          one device in conversation for N hours, and its memory hour by hour
   --recovery N        what each kind of fault does to N devices
   --report            the figures of tests/README.md: speed, recovery, memory
   --from SEED         start with this seed instead of a random one

@@ -234,7 +234,7 @@ impl Invariants {
         self.violate(at, "the microphone is open while it is muted".to_owned());
     }
 
-    /// Handles a dial: there may be only so many a minute.
+    /// Handles a dial: at most [`DIALS_A_MINUTE`] are allowed.
     pub(super) fn dialled(&mut self, at: At) {
         self.dials.retain(|dial| *dial + 60 * S > at);
         self.dials.push(at);

@@ -148,14 +148,14 @@ impl Server {
 
     /// Returns whether its session is so near its end that a second connection may replace it.
     pub(super) fn is_ending(&self) -> bool {
-        let life = match &self.behaviour {
+        let session_length = match &self.behaviour {
             ServerBehaviour::Serves(config)
             | ServerBehaviour::OmitsReplies(config)
             | ServerBehaviour::NeverConfirms(config)
             | ServerBehaviour::Closes(config, ..) => config.life,
             ServerBehaviour::Refuses(..) | ServerBehaviour::IgnoresUpgrade => return false,
         };
-        self.age() + HANDOVER_BEFORE + Duration::from_secs(60) >= life
+        self.age() + HANDOVER_BEFORE + Duration::from_secs(60) >= session_length
     }
 
     /// Returns when it next sends something unprompted.

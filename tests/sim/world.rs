@@ -456,11 +456,11 @@ impl<'a> World<'a> {
             self.shown = Some((now - self.scenario.fault_at.unwrap_or(now), word));
         }
         let is_lasting_fault = facts.fault.is_some_and(|(fault, _)| fault.is_lasting());
-        let alive = self.servers.iter().all(|server| server.link.is_alive());
+        let connected = self.servers.iter().all(|server| server.link.is_alive());
         if now > self.scenario.faults_end
             && self.recovery.is_none()
             && !is_lasting_fault
-            && alive
+            && connected
             && self.is_idle()
         {
             self.recovery = Some(now - self.scenario.faults_end);

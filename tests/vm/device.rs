@@ -40,20 +40,20 @@ impl Device {
 
     /// Starts mynah with these arguments only.
     pub(crate) fn start_bare(name: &str, arguments: &[&str]) -> Self {
-        let (said, saying) = std::io::pipe().expect("a pipe");
+        let (output, writer) = std::io::pipe().expect("a pipe");
         // The observer runs with real-time priority, which mynah must not inherit.
         let process = Command::new("chrt")
             .args(["-o", "0", "mynah", "--config", "/dev/null", "--verbose"])
             .args(arguments)
             .stdin(Stdio::piped())
-            .stdout(saying.try_clone().expect("a descriptor"))
-            .stderr(saying)
+            .stdout(writer.try_clone().expect("a descriptor"))
+            .stderr(writer)
             .spawn()
             .expect("mynah starts");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&lines);
         let reader = std::thread::spawn(move || {
-            for text in BufReader::new(said).lines().map_while(Result::ok) {
+            for text in BufReader::new(output).lines().map_while(Result::ok) {
                 let line = Line { at: now(), text };
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             }

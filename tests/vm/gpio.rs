@@ -137,14 +137,14 @@ fn watch(value: &File, stopped: &AtomicBool) -> Vec<LineChange> {
     let mut changes: Vec<LineChange> = Vec::new();
     let mut before = now();
     while !stopped.load(Relaxed) {
-        let begun = now();
+        let read_at = now();
         let mut text = [0];
         value.read_exact_at(&mut text, 0).expect("the line stays");
         let high = text == *b"1";
         if changes.last().is_none_or(|last| last.high != high) {
             changes.push(LineChange { before, after: now(), high });
         }
-        before = begun;
+        before = read_at;
         sleep_ns(POLL_NS);
     }
     changes

@@ -82,23 +82,23 @@ fn paths(table: &mut Table, rounds: &[Round], recording: &Recording, card: CardC
     table.expect(NAME, silent.len() == ROUNDS, "not every interruption led to silence");
     let what = "event → silence, ms, the fade of 5 included";
     table.row(NAME, what, silent, Goal::Median(12.0), Some(card.stop_ms));
-    let heard = |round: &Round| {
+    let played = |round: &Round| {
         let place = recording.sound_from(recording.place(round.first_delta))?;
         Some(ms_between(round.first_delta, recording.played_at(place)))
     };
-    let heard: Vec<f64> = rounds.iter().filter_map(heard).collect();
-    table.expect(NAME, heard.len() == ROUNDS, "not every reply was played");
+    let played: Vec<f64> = rounds.iter().filter_map(played).collect();
+    table.expect(NAME, played.len() == ROUNDS, "not every reply was played");
     let what = "delta → its first sample, ms";
-    table.row(NAME, what, heard, Goal::Median(25.0), Some(card.playback_ms));
+    table.row(NAME, what, played, Goal::Median(25.0), Some(card.playback_ms));
 }
 
 /// Compares the reported played duration with the recording; a period more or less is allowed.
 fn truncations(table: &mut Table, rounds: &[Round], recording: &Recording) {
     let differences = rounds.iter().filter_map(|round| {
         let first = recording.sound_from(recording.place(round.first_delta))?;
-        let heard =
+        let played =
             (0..).take_while(|at| recording.samples.get(first + at) == Some(&reply_sample(*at))).count();
-        Some((round.reported_ms? as f64 - heard as f64 * 1000.0 / RATE_HZ as f64).abs())
+        Some((round.reported_ms? as f64 - played as f64 * 1000.0 / RATE_HZ as f64).abs())
     });
     let differences: Vec<f64> = differences.collect();
     table.expect(NAME, differences.len() == ROUNDS, "not every interruption was reported to the service");

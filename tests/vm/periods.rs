@@ -39,10 +39,10 @@ fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--board", BOARD]).collect();
     let began = clock::now();
     let device = Device::start_bare(&name, &arguments);
-    let heard = service.wait_for_sound(began, 5_000).is_some();
+    let audio_arrived = service.wait_for_sound(began, 5_000).is_some();
     table.expect(
         NAME,
-        heard,
+        audio_arrived,
         &format!("with periods of {period_ms} ms no microphone audio arrived within 5 s"),
     );
     let samples: Vec<i16> = (0..REPLY_FRAMES).map(reply_sample).collect();
@@ -54,5 +54,5 @@ fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
         ended.code == Some(0),
         &format!("with periods of {period_ms} ms mynah ended with exit code {:?}", ended.code),
     );
-    heard && ended.code == Some(0) && ended.xruns() == 0
+    audio_arrived && ended.code == Some(0) && ended.xruns() == 0
 }

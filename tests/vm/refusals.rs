@@ -38,12 +38,12 @@ pub(crate) fn refused(
 ) -> bool {
     let name = format!("{scenario}-{}", what.replace(' ', "-"));
     let ended = Device::start_bare(&name, &[&["--parrot"], arguments].concat()).ended(5_000);
-    let said = ended.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
-    let lacking = words.iter().find(|word| !said.contains(**word));
+    let output = ended.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
+    let missing = words.iter().find(|word| !output.contains(**word));
     if ended.code != Some(2) {
-        table.fail(scenario, &format!("{what}: exit code {:?}, not 2: {said}", ended.code));
-    } else if let Some(word) = lacking {
-        table.fail(scenario, &format!("{what}: the message lacks {word:?}: {said}"));
+        table.fail(scenario, &format!("{what}: exit code {:?}, not 2: {output}", ended.code));
+    } else if let Some(word) = missing {
+        table.fail(scenario, &format!("{what}: the message lacks {word:?}: {output}"));
     }
-    ended.code == Some(2) && lacking.is_none()
+    ended.code == Some(2) && missing.is_none()
 }

@@ -51,7 +51,7 @@ pub(crate) struct Append {
 /// Events to send, and where to report when.
 struct Order {
     texts: Vec<String>,
-    told: SyncSender<u64>,
+    sent_at: SyncSender<u64>,
 }
 
 impl Service {
@@ -81,9 +81,9 @@ impl Service {
     /// Sends events in order without a pause. Returns the time right before the first.
     pub(crate) fn send(&self, events: impl IntoIterator<Item = Value>) -> u64 {
         let texts = events.into_iter().map(|event| event.to_string()).collect();
-        let (told, at) = sync_channel(1);
-        self.orders.blocking_send(Order { texts, told }).expect("the service runs");
-        at.recv().expect("the service sends what it is told")
+        let (sent_at, at) = sync_channel(1);
+        self.orders.blocking_send(Order { texts, sent_at }).expect("the service runs");
+        at.recv().expect("the service sends the order")
     }
 
     /// Sends a user turn and a reply of `samples`, with ids derived from `name`.
@@ -158,7 +158,7 @@ async fn converse(
                 take(&mut log.lock().unwrap_or_else(PoisonError::into_inner), at, event);
             }
             Some(order) = orders.recv() => {
-                let _ = order.told.send(now());
+                let _ = order.sent_at.send(now());
                 for text in order.texts {
                     socket.feed(Message::text(text)).await.ok()?;
                 }

@@ -33,8 +33,8 @@ fn run_one(
 ) {
     let (recorder, source) = (SoundRecorder::start(), SoundSource::start(counter));
     let device = start(&format!("peripherals-{}", what.replace(' ', "-")), service, true, &[]);
-    let heard = service.wait_for_sound(now(), 5_000).is_some();
-    table.expect(NAME, heard, &format!("{what}: no microphone audio arrived within 5 s"));
+    let audio_arrived = service.wait_for_sound(now(), 5_000).is_some();
+    table.expect(NAME, audio_arrived, &format!("{what}: no microphone audio arrived within 5 s"));
     let replied = talk(table, service, chip, &device);
     interrupts(table, service, chip, what);
     let ended = device.leave();
@@ -85,8 +85,8 @@ fn interrupts(table: &mut Table, service: &Service, chip: &Chip, what: &str) {
     reply(service, &name, LONG_FRAMES);
     clock::sleep_ms(300);
     let pressed = chip.tap("TALK", TAP_NS);
-    let told = service.wait_for("conversation.item.truncate", pressed, 1_000).is_some();
-    table.expect(NAME, told, &format!("{what}: afterwards the button did not interrupt"));
+    let interrupted = service.wait_for("conversation.item.truncate", pressed, 1_000).is_some();
+    table.expect(NAME, interrupted, &format!("{what}: afterwards the button did not interrupt"));
     end_reply(service, &name);
 }
 

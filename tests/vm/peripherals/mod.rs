@@ -40,7 +40,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
 }
 
 /// Writes the board file with these lines for the talk button and the light.
-fn board(talk: &str, lamp: &str) {
+fn board(talk: &str, light: &str) {
     let form = "rate_hz = 24000\nformat = \"S16\"\nchannels = 1\n";
     let text = format!(
         "[board]\nname = \"vm\"\nabout = \"what the kernel simulates\"\n\
@@ -49,7 +49,7 @@ fn board(talk: &str, lamp: &str) {
          [[button]]\nname = \"talk\"\n{talk}\nbias = \"as-is\"\ndebounce_ms = 0\n\
          press = \"talk\"\nlong = \"mute\"\nlong_ms = {LONG_MS}\n\
          [[button]]\nname = \"mute\"\ngpio = \"MUTE\"\nbias = \"as-is\"\ndebounce_ms = 0\nkind = \"mute-switch\"\n\
-         [[light]]\nname = \"lamp\"\nkind = \"led\"\n{lamp}\n"
+         [[light]]\nname = \"light\"\nkind = \"led\"\n{light}\n"
     );
     fs::write(BOARD, text).expect("room for a board file");
 }

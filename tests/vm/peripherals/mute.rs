@@ -109,7 +109,7 @@ fn hold(chip: &Chip) -> u64 {
 
 /// Waits until the device's state starts with `words` and releases the talk button. Returns when it did.
 fn wait_for_status(chip: &Chip, words: &str, since: u64) -> Option<u64> {
-    let said = loop {
+    let reached_at = loop {
         if status().starts_with(words) {
             break Some(now());
         }
@@ -119,7 +119,7 @@ fn wait_for_status(chip: &Chip, words: &str, since: u64) -> Option<u64> {
         clock::sleep_ns(POLL_NS);
     };
     chip.release("TALK");
-    said
+    reached_at
 }
 
 fn status() -> String {
