@@ -98,7 +98,7 @@ pub(super) enum Action {
         time: At,
     },
     SetLatency {
-        time: At,
+        latency: At,
     },
     ResetLinks,
     KillLinks,
@@ -151,7 +151,7 @@ impl Scenario {
             scenario.actions.push((faults_end, Action::Plug { direction, plugged: true, announced: false }));
             scenario.actions.push((faults_end, Action::StallDevice { direction, time: 0 }));
         }
-        scenario.actions.push((faults_end, Action::SetLatency { time: FAST }));
+        scenario.actions.push((faults_end, Action::SetLatency { latency: FAST }));
         // A misbehaving server is replaced by a healthy one.
         scenario.actions.push((faults_end, Action::ResetLinks));
         scenario.button_edges(faults_end + S, SWITCH, false, &mut rng);
@@ -197,7 +197,7 @@ impl Scenario {
             mode,
             ppm: [ppm(&mut rng), ppm(&mut rng)],
             // Wakes the scheduler at the end of the faults.
-            actions: vec![(faults_end + MS, Action::SetLatency { time: FAST })],
+            actions: vec![(faults_end + MS, Action::SetLatency { latency: FAST })],
             faults_end,
             fault_at: None,
             short_sessions: false,
@@ -225,7 +225,7 @@ impl Scenario {
             12 => self.actions.push((at, Action::ResetLinks)),
             13 => self.actions.push((at, Action::StallNetwork { time: rng.u64(0..30 * S) })),
             14 => self.actions.push((at, Action::KillLinks)),
-            15 => self.actions.push((at, Action::SetLatency { time: rng.u64(MS..900 * MS) })),
+            15 => self.actions.push((at, Action::SetLatency { latency: rng.u64(MS..900 * MS) })),
             16 => self.actions.push((at, Action::StallDevice { direction, time: rng.u64(0..4 * S) })),
             17 => self.actions.push((at, Action::DelayThread { direction, time: rng.u64(0..3 * S) })),
             18 | 19 => self.press(at, MUTE, rng.u64(20 * MS..900 * MS), rng),

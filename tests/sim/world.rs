@@ -299,9 +299,9 @@ impl<'a> World<'a> {
                     self.servers.iter_mut().map(|server| server.send_hostile(seed, count)).sum::<usize>();
             }
             Action::StartOutage { until, how } => (self.outage_until, self.outage) = (until, how),
-            Action::SetLatency { time } => {
-                self.latency = time;
-                self.servers.iter().for_each(|server| server.link.set_latency(time));
+            Action::SetLatency { latency } => {
+                self.latency = latency;
+                self.servers.iter().for_each(|server| server.link.set_latency(latency));
             }
         }
     }
