@@ -64,9 +64,9 @@ enum ButtonLogic {
 
 impl Buttons {
     /// Opens the configured buttons and adds them to `poll`.
-    pub(crate) fn open(wanted: &[ButtonConfig], poll: &InputPoll) -> Result<Self, InputError> {
+    pub(crate) fn open(configs: &[ButtonConfig], poll: &InputPoll) -> Result<Self, InputError> {
         let mut buttons = Self::default();
-        for (index, button) in wanted.iter().enumerate() {
+        for (index, button) in configs.iter().enumerate() {
             let user = format!("the button {}", button.name);
             let mut level = false;
             match &button.source {
@@ -78,7 +78,7 @@ impl Buttons {
                 }
                 ButtonSource::Key { device, code } => {
                     let key = WatchedKey { code: *code, button: index };
-                    let keys = device.as_ref().map_or_else(|| vec![key], |device| keys_of(wanted, device));
+                    let keys = device.as_ref().map_or_else(|| vec![key], |device| keys_of(configs, device));
                     // The first key of a device opens it for all its keys.
                     if keys.first() == Some(&key) {
                         buttons.keyboards.push(Keyboard::open(&user, device.as_deref(), keys)?);
@@ -97,9 +97,9 @@ impl Buttons {
 
     /// Creates buttons that are pressed through the returned [`SimulatedButtons`], whatever their configured
     /// source.
-    pub(crate) fn simulated(wanted: &[ButtonConfig]) -> (Self, SimulatedButtons) {
+    pub(crate) fn simulated(configs: &[ButtonConfig]) -> (Self, SimulatedButtons) {
         let (edge_tx, edge_rx) = sync_channel(EDGES_MAX);
-        let states = wanted.iter().map(|button| ButtonState::new(button, false)).collect();
+        let states = configs.iter().map(|button| ButtonState::new(button, false)).collect();
         (Self { states, simulated: Some(edge_rx), ..Self::default() }, SimulatedButtons(edge_tx))
     }
 
@@ -256,8 +256,8 @@ fn read_levels(states: &mut [ButtonState], keyboard: &Keyboard, poll: &InputPoll
 }
 
 /// Returns the keys of all buttons on the input device `name`.
-fn keys_of(wanted: &[ButtonConfig], name: &str) -> Vec<WatchedKey> {
-    let keys = wanted.iter().enumerate().filter_map(|(button, wanted)| match &wanted.source {
+fn keys_of(configs: &[ButtonConfig], name: &str) -> Vec<WatchedKey> {
+    let keys = configs.iter().enumerate().filter_map(|(button, config)| match &config.source {
         ButtonSource::Key { device: Some(device), code } if device == name => {
             Some(WatchedKey { code: *code, button })
         }

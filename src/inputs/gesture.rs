@@ -85,12 +85,12 @@ impl Gesture {
     /// Returns when to call [`expire`](Self::expire).
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        let own = match &self.state {
+        let state_deadline = match &self.state {
             GestureState::Up | GestureState::Ignored => None,
             GestureState::AwaitSecond { until } => Some(*until),
             GestureState::Down(press) => Some(press.next_timer().0),
         };
-        [own, self.debouncer.deadline()].into_iter().flatten().min()
+        [state_deadline, self.debouncer.deadline()].into_iter().flatten().min()
     }
 
     /// Handles the timers that are due at `now` and emits their events. The caller must have passed every

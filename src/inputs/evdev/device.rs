@@ -103,8 +103,8 @@ impl Keyboard {
         }
         rustix::io::ioctl_fionbio(&device, true)?;
         clock::monotonic(&device)?;
-        let is_ours = |code: &KeyCode| self.keys.iter().any(|key| key.code == code.code());
-        if device.supported_keys().is_some_and(|keys| keys.iter().all(|code| is_ours(&code))) {
+        let is_configured = |code: &KeyCode| self.keys.iter().any(|key| key.code == code.code());
+        if device.supported_keys().is_some_and(|keys| keys.iter().all(|code| is_configured(&code))) {
             // Fails if another program has grabbed the device; its events would never arrive here.
             device.grab()?;
         }
