@@ -5,6 +5,7 @@
 
 mod errors;
 mod gesture;
+mod keys;
 mod leds;
 
 use std::io::{self, ErrorKind, Seek, Write};
@@ -14,9 +15,7 @@ use std::time::Duration;
 
 use mynah::board::Board;
 use mynah::conversation::State;
-use mynah::inputs::{
-    ColourDepth, ConsoleLog, InputEvent, KeyParser, SpaceBarMode, StatusLine, TermCaps, Terminal,
-};
+use mynah::inputs::{ColourDepth, ConsoleLog, InputEvent, StatusLine, TermCaps, Terminal};
 use mynah::light::{Indication, Levels, LightState};
 use mynah::model::Time;
 use proptest::prelude::*;
@@ -28,74 +27,6 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 const NOW: Time = Time::from_nanos(60_000_000_000);
 
 const PLAIN: TermCaps = TermCaps { colour: ColourDepth::None, unicode: true };
-
-#[test]
-fn space_presses_m_mutes_q_and_ctrl_d_quit() {
-    let mut keys = KeyParser::new(SpaceBarMode::Click);
-    assert_eq!(events(&mut keys, b" "), [InputEvent::Down, InputEvent::Up]);
-    assert_eq!(events(&mut keys, b"xmM\n"), [InputEvent::Mute, InputEvent::Mute]);
-    assert_eq!(events(&mut keys, b"q"), [InputEvent::Quit]);
-    assert_eq!(events(&mut keys, b"\x04Q"), [InputEvent::Quit, InputEvent::Quit]);
-}
-
-#[test]
-fn in_toggle_mode_space_presses_and_releases_in_turn() {
-    let mut keys = KeyParser::new(SpaceBarMode::Toggle);
-    assert_eq!(events(&mut keys, b" "), [InputEvent::Down]);
-    assert_eq!(events(&mut keys, b"  "), [InputEvent::Up, InputEvent::Down]);
-    assert_eq!(events(&mut keys, b" "), [InputEvent::Up]);
-    assert_eq!(events(&mut keys, b"m"), [InputEvent::Mute]);
-}
-
-#[test]
-fn mute_releases_a_latched_space_bar() {
-    for button in [SpaceBarMode::Toggle, SpaceBarMode::Hold] {
-        let mut keys = KeyParser::new(button);
-        assert_eq!(events(&mut keys, b" m"), [InputEvent::Down, InputEvent::Mute, InputEvent::Up]);
-        assert_eq!(events(&mut keys, b"m"), [InputEvent::Mute]);
-        assert_eq!(events(&mut keys, b" "), [InputEvent::Down]);
-    }
-}
-
-#[test]
-fn a_held_key_is_released_when_it_stops_repeating() {
-    let mut keys = KeyParser::new(SpaceBarMode::Hold);
-    let start = NOW;
-    let at = |ms| start + Duration::from_millis(ms);
-    assert_eq!(events_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
-    for ms in (500..2000).step_by(33) {
-        assert_eq!(events_at(&mut keys, b" ", at(ms)), []);
-    }
-    let let_go = keys.deadline().unwrap();
-    assert_eq!(let_go, at(1985 + 200));
-    assert_eq!(events_at(&mut keys, b"", let_go), [InputEvent::Up]);
-    assert_eq!(keys.deadline(), None);
-}
-
-#[test]
-fn a_tap_latches_the_key_until_the_next_tap() {
-    let mut keys = KeyParser::new(SpaceBarMode::Hold);
-    let start = NOW;
-    let at = |ms| start + Duration::from_millis(ms);
-    assert_eq!(events_at(&mut keys, b" ", at(0)), [InputEvent::Down]);
-    assert_eq!(events_at(&mut keys, b"", at(700)), []);
-    assert_eq!(keys.deadline(), None);
-    assert_eq!(events_at(&mut keys, b" ", at(3000)), [InputEvent::Up]);
-    for ms in (3500..4000).step_by(33) {
-        assert_eq!(events_at(&mut keys, b" ", at(ms)), []);
-    }
-    assert_eq!(events_at(&mut keys, b" ", at(5000)), [InputEvent::Down]);
-}
-
-#[test]
-fn keys_that_send_escape_sequences_are_ignored() {
-    let mut keys = KeyParser::new(SpaceBarMode::Click);
-    for sequence in [&b"\x1b[A"[..], b"\x1bOP", b"\x1b[1;5m", b"\x1b[24~", b"\x1bq", b"\x1b\x1b[D", b"\x1b"] {
-        assert_eq!(events(&mut keys, sequence), [], "{sequence:?}");
-    }
-    assert_eq!(events(&mut keys, b"q"), [InputEvent::Quit]);
-    assert_eq!(events(&mut keys, b"\x1b[Cm"), [InputEvent::Mute]);
-}
 
 #[test]
 fn the_status_line_shows_state_levels_and_keys() {
@@ -385,16 +316,6 @@ proptest! {
         prop_assert!(line.chars().count() < usize::from(width.max(1)), "{width} {line:?}");
         prop_assert!(!line.contains(char::is_control), "{line:?}");
     }
-
-    #[test]
-    fn no_bytes_make_the_key_parser_panic(
-        button in prop::sample::select(vec![SpaceBarMode::Click, SpaceBarMode::Toggle, SpaceBarMode::Hold]), bytes in any::<Vec<u8>>(),
-    ) {
-        let found = events(&mut KeyParser::new(button), &bytes);
-        let downs = found.iter().filter(|event| **event == InputEvent::Down).count();
-        let ups = found.iter().filter(|event| **event == InputEvent::Up).count();
-        prop_assert!(downs - ups <= usize::from(button != SpaceBarMode::Click));
-    }
 }
 
 /// Returns the indication of a device that has just entered `state`.
@@ -414,16 +335,6 @@ fn later(view: Indication, ms: u64) -> Indication {
         facts: LightState { since: view.facts.since - Duration::from_millis(ms), ..view.facts },
         ..view
     }
-}
-
-fn events(keys: &mut KeyParser, bytes: &[u8]) -> Vec<InputEvent> {
-    events_at(keys, bytes, NOW)
-}
-
-fn events_at(keys: &mut KeyParser, bytes: &[u8], at: Time) -> Vec<InputEvent> {
-    let mut found = Vec::new();
-    keys.read(bytes, at, |event| found.push(event));
-    found
 }
 
 fn read_events(board: &mut Board) -> Vec<InputEvent> {
