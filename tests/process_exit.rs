@@ -19,47 +19,48 @@ use crate::service::Step::{Expect, ExpectAudio, Send, Silence, Wait};
 use crate::service::{Behaviour, Service, events};
 
 /// What is a hang, on any machine.
-const HANG: Duration = Duration::from_secs(10);
+const HANG_LIMIT: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_network_that_swallows_everything() {
-    let hole = Hole::dig();
-    let mut device = Device::dialling(&format!("wss://{}", hole.address), &[]);
-    device.until("connecting");
+    let blackhole = Blackhole::open();
+    let mut device = Device::connecting_to(&format!("wss://{}", blackhole.address), &[]);
+    device.wait_for_line("connecting");
     pause();
-    device.ends("dialling into a black hole");
+    device.assert_exits("dialling into a black hole");
 }
 
 #[test]
 fn a_service_that_accepts_and_says_nothing() {
     let service = Service::start([Behaviour::Mute]);
-    let mut device = Device::dialling(&service.url(), &[]);
+    let mut device = Device::connecting_to(&service.url(), &[]);
     service.until("the connection", |all| !all.is_empty());
     pause();
-    device.ends("TLS that stalls");
+    device.assert_exits("TLS that stalls");
 }
 
 #[test]
 fn a_session_that_is_never_configured() {
     let script = [Send(events::session_created()), Expect("session.update"), Silence];
     let service = Service::start([Behaviour::script(script)]);
-    let mut device = Device::dialling(&service.url(), &["--ca-file", service.ca_file().to_str().unwrap()]);
+    let mut device =
+        Device::connecting_to(&service.url(), &["--ca-file", service.ca_file().to_str().unwrap()]);
     service.wait_for("session.update");
-    device.ends("a session that is never configured");
+    device.assert_exits("a session that is never configured");
 }
 
 #[test]
 fn a_reply_that_is_being_heard() {
-    for (fault, last) in [("mid-reply", Wait(HANG)), ("mid-reply, and the service is gone", Silence)] {
+    for (fault, last) in [("mid-reply", Wait(HANG_LIMIT)), ("mid-reply, and the service is gone", Silence)] {
         let reply = [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &vec![1000; 240_000])];
         let turn = events::sent(events::user_turn("u1"));
         let steps =
             [events::opening(), vec![ExpectAudio(50)], turn, events::sent(reply.concat()), vec![last]];
         let service = Service::start([Behaviour::script(steps.concat())]);
         let mut device =
-            Device::dialling(&service.url(), &["--ca-file", service.ca_file().to_str().unwrap()]);
-        device.until("speaking");
-        device.ends(fault);
+            Device::connecting_to(&service.url(), &["--ca-file", service.ca_file().to_str().unwrap()]);
+        device.wait_for_line("speaking");
+        device.assert_exits(fault);
     }
 }
 
@@ -69,11 +70,11 @@ fn a_name_that_nobody_answers_for() {
     let aliases = fifo(folder.path().join("aliases"));
     // The C library looks a name without a dot up in this file first (hostname(7)), and reads it for ever.
     let mut device =
-        Device::start(folder, |command| dialling(command, "wss://nobody").env("HOSTALIASES", &aliases));
-    device.until("connecting");
+        Device::start(folder, |command| with_endpoint(command, "wss://nobody").env("HOSTALIASES", &aliases));
+    device.wait_for_line("connecting");
     pause();
-    assert!(!device.said().contains("no address"), "it still hangs: {}", device.said());
-    device.ends("an errand that hangs in a name look-up");
+    assert!(!device.output().contains("no address"), "it still hangs: {}", device.output());
+    device.assert_exits("an errand that hangs in a name look-up");
 }
 
 #[test]
@@ -83,11 +84,11 @@ fn storage_that_does_not_answer() {
     let mut device = Device::start(folder, |command| {
         command.args(["--parrot", "--state-file", "state.toml", "--speaker-file", "out.wav"])
     });
-    device.until("listening");
+    device.wait_for_line("listening");
     device.key("m");
-    device.until("muted");
+    device.wait_for_line("muted");
     pause();
-    device.ends("a state file on storage that hangs");
+    device.assert_exits("a state file on storage that hangs");
 }
 
 #[test]
@@ -99,15 +100,15 @@ fn a_microphone_that_hears_nothing_and_then_goes_away() {
         command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
         command.env("ALSA_CONFIG_PATH", &config)
     });
-    device.until("news: the microphone delivers nothing but silence");
-    device.until("fault");
+    device.wait_for_line("news: the microphone delivers nothing but silence");
+    device.wait_for_line("fault");
     fs::write(&config, "pcm.speaker { type null }\n# and no more\n").unwrap();
     // alsa-lib reads it again when it is another second's.
     let another = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     File::options().append(true).open(&config).unwrap().set_modified(another).unwrap();
     device.key("mm");
-    device.until("news: the microphone is disconnected");
-    device.ends("a card that is away");
+    device.wait_for_line("news: the microphone is gone");
+    device.assert_exits("a card that is away");
 }
 
 #[test]
@@ -123,20 +124,20 @@ fn a_speaker_whose_driver_never_returns() {
         command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
         command.env("ALSA_CONFIG_PATH", &config)
     });
-    device.until("listening");
+    device.wait_for_line("listening");
     pause();
-    device.ends("a speaker stuck in its driver");
+    device.assert_exits("a speaker stuck in its driver");
 }
 
 /// A port that takes no more connections and refuses none.
-struct Hole {
+struct Blackhole {
     address: SocketAddr,
     _listener: OwnedFd,
     _queue: Vec<TcpStream>,
 }
 
-impl Hole {
-    fn dig() -> Self {
+impl Blackhole {
+    fn open() -> Self {
         let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         listen(&listener, 0).unwrap();
@@ -151,56 +152,56 @@ impl Hole {
 /// A running mynah with a hand on its keys.
 struct Device {
     child: Child,
-    said: PathBuf,
+    output: PathBuf,
     _folder: TempDir,
 }
 
 impl Device {
-    fn dialling(url: &str, more: &[&str]) -> Self {
-        Self::start(TempDir::new().unwrap(), |command| dialling(command, url).args(more))
+    fn connecting_to(url: &str, more: &[&str]) -> Self {
+        Self::start(TempDir::new().unwrap(), |command| with_endpoint(command, url).args(more))
     }
 
     fn start(folder: TempDir, with: impl FnOnce(&mut Command) -> &mut Command) -> Self {
-        let said = folder.path().join("said");
-        let out = File::create(&said).unwrap();
+        let output = folder.path().join("output");
+        let out = File::create(&output).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
         command.current_dir(folder.path()).env_clear().args(["--config", "/dev/null"]);
         command.stdin(Stdio::piped()).stdout(out.try_clone().unwrap()).stderr(out);
-        Self { child: with(&mut command).spawn().unwrap(), said, _folder: folder }
+        Self { child: with(&mut command).spawn().unwrap(), output, _folder: folder }
     }
 
     fn key(&mut self, keys: &str) {
         self.child.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
-    fn said(&self) -> String {
-        fs::read_to_string(&self.said).unwrap()
+    fn output(&self) -> String {
+        fs::read_to_string(&self.output).unwrap()
     }
 
     /// Waits until it says a line that begins so.
-    fn until(&self, line: &str) {
+    fn wait_for_line(&self, line: &str) {
         for _ in 0..1000 {
-            if self.said().lines().any(|said| said.starts_with(line)) {
+            if self.output().lines().any(|output| output.starts_with(line)) {
                 return;
             }
-            nap(Duration::from_millis(20));
+            sleep(Duration::from_millis(20));
         }
-        panic!("it never said {line:?}: {}", self.said());
+        panic!("it never output {line:?}: {}", self.output());
     }
 
     /// Asks it to end, which it does.
-    fn ends(&mut self, fault: &str) {
+    fn assert_exits(&mut self, fault: &str) {
         let asked = now();
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
-        while now() - asked < HANG {
+        while now() - asked < HANG_LIMIT {
             if let Some(status) = self.child.try_wait().unwrap() {
                 println!("{fault}: ended in {} ms", (now() - asked).as_millis());
-                assert_eq!(status.code(), Some(0), "{fault}: {}", self.said());
+                assert_eq!(status.code(), Some(0), "{fault}: {}", self.output());
                 return;
             }
-            nap(Duration::from_millis(5));
+            sleep(Duration::from_millis(5));
         }
-        panic!("{fault}: it does not end: {}", self.said());
+        panic!("{fault}: it does not end: {}", self.output());
     }
 }
 
@@ -211,7 +212,7 @@ impl Drop for Device {
     }
 }
 
-fn dialling<'a>(command: &'a mut Command, url: &str) -> &'a mut Command {
+fn with_endpoint<'a>(command: &'a mut Command, url: &str) -> &'a mut Command {
     command.args(["--endpoint", url, "--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", "k")
 }
 
@@ -228,11 +229,11 @@ pub(crate) fn make_fifo(path: &Path) {
 
 /// Long enough for a fault to have taken hold.
 fn pause() {
-    nap(Duration::from_millis(500));
+    sleep(Duration::from_millis(500));
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it")]
-fn nap(time: Duration) {
+fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 

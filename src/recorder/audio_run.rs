@@ -9,7 +9,7 @@ use crate::fnv;
 use crate::model::Time;
 
 /// How much time one line may stand for.
-const LONGEST: Duration = Duration::from_secs(1);
+const RUN_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct AudioRun {
@@ -31,12 +31,12 @@ impl AudioRun {
     }
 
     /// Tells whether another message of this kind belongs to it.
-    pub(super) fn goes_on(&self, kind: &str, now: Time) -> bool {
-        self.kind == kind && !self.is_over(now)
+    pub(super) fn continues(&self, kind: &str, now: Time) -> bool {
+        self.kind == kind && !self.is_finished(now)
     }
 
-    pub(super) fn is_over(&self, now: Time) -> bool {
-        now >= self.first + LONGEST
+    pub(super) fn is_finished(&self, now: Time) -> bool {
+        now >= self.first + RUN_TIME
     }
 
     pub(super) fn add(&mut self, bytes: usize, base64: &str, now: Time) {
@@ -56,9 +56,9 @@ impl AudioRun {
 }
 
 /// Goes on hashing: FNV-1a over words of eight bytes, because this is done for every byte that is said or heard.
-pub(super) fn hash(from: u64, bytes: &[u8]) -> u64 {
+pub(super) fn hash(hash: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
-    let hash = words.iter().fold(from, |hash, word| fnv::add(hash, u64::from_le_bytes(*word)));
+    let hash = words.iter().fold(hash, |hash, word| fnv::add(hash, u64::from_le_bytes(*word)));
     rest.iter().fold(hash, |hash, byte| fnv::add(hash, u64::from(*byte)))
 }
 

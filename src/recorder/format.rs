@@ -192,14 +192,14 @@ impl fmt::Display for RecordLine<'_> {
         match self {
             Self::Snapshot { .. } => write!(f, "--        all is written down"),
             Self::Event { is, then, state, live, .. } => {
-                write!(f, "event     {} -> ", told(is))?;
+                write!(f, "event     {} -> ", plain(is))?;
                 if then.is_empty() {
                     write!(f, "nothing")?;
                 }
-                for (nth, action) in then.iter().enumerate() {
-                    write!(f, "{}{}", if nth > 0 { ", " } else { "" }, told(action))?;
+                for (index, action) in then.iter().enumerate() {
+                    write!(f, "{}{}", if index > 0 { ", " } else { "" }, plain(action))?;
                 }
-                write!(f, "  [{}{}]", spelt(state), if *live { ", microphone live" } else { "" })
+                write!(f, "  [{}{}]", unquoted(state), if *live { ", microphone live" } else { "" })
             }
             Self::Sent(message) => write!(f, "sent      {message}"),
             Self::Got(message) => write!(f, "got       {message}"),
@@ -209,7 +209,7 @@ impl fmt::Display for RecordLine<'_> {
                 write!(f, "light     {word}{}", if *live { " (green)" } else { "" })
             }
             Self::Link { what, .. } => write!(f, "link      {what}"),
-            Self::Counters { counts, .. } => write!(f, "counters  {}", told(counts)),
+            Self::Counters { counts, .. } => write!(f, "counters  {}", plain(counts)),
             Self::Fault { what, .. } => write!(f, "FAULT     {what}"),
             Self::Gap { lines, .. } => write!(f, "--        {lines} lines are missing"),
         }
@@ -222,17 +222,17 @@ impl fmt::Display for RecordedMessage<'_> {
         let Some(RecordedAudio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
         let ms = frames / 24;
         write!(f, " in {messages}: {ms} ms of sound ({hash:08x})")?;
-        let lasted = (*until - self.at).as_millis();
-        if lasted > 0 { write!(f, " within {lasted} ms") } else { Ok(()) }
+        let span_ms = (*until - self.at).as_millis();
+        if span_ms > 0 { write!(f, " within {span_ms} ms") } else { Ok(()) }
     }
 }
 
 /// Spells a value for a story: without what only a parser needs.
-pub(super) fn told(value: &impl Serialize) -> String {
-    spelt(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
+pub(super) fn plain(value: &impl Serialize) -> String {
+    unquoted(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
 }
 
 /// Spells a value as the lines do, with fewer quotes.
-pub(super) fn spelt(value: &impl Serialize) -> String {
+pub(super) fn unquoted(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default().replace('"', "")
 }

@@ -35,16 +35,16 @@ const RESERVE_BYTES: usize = 4 * 1024;
 /// How little room makes a segment count as full, so that the next line finds some; with samples, which come in
 /// messages of 13 KB, more than that.
 const FULL_BYTES: usize = 8 * 1024;
-const FULL_BYTES_OF_SOUND: usize = 32 * 1024;
+const FULL_BYTES_WITH_SAMPLES: usize = 32 * 1024;
 /// What any line takes besides texts that others chose.
 const LINE_BYTES: usize = 512;
 /// Bytes for a file that is written continuously and have not been fetched. Beyond it they are dropped, and a
 /// [`Line::Gap`] says so.
-pub const FRESH_BYTES: usize = 1024 * 1024;
+pub const UNSAVED_BYTES: usize = 1024 * 1024;
 /// How often such a file is written to, unless it is urgent.
-const FRESH_TIME: Duration = Duration::from_secs(1);
+const UNSAVED_INTERVAL: Duration = Duration::from_secs(1);
 /// The least time between two recordings for the same kind of fault.
-pub const FAULT_QUIET: Duration = Duration::from_secs(600);
+pub const FAULT_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What recordings are written for, besides being asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub struct Recorder {
     /// Lines that were dropped with their segments.
     dropped: u64,
     /// Lines for which there was no room since the last snapshot.
-    left_out: u64,
+    omitted: u64,
     unsaved: Option<UnsavedLines>,
     faults: [Option<Time>; RecordingTrigger::ALL.len()],
 }
@@ -145,7 +145,7 @@ impl Recorder {
     /// Begins with `conversation`, which began at `now`.
     #[must_use]
     pub fn begin(setup: RecorderSetup, conversation: &Conversation, now: Time) -> Self {
-        let fresh =
+        let unsaved =
             setup.follow.then(|| UnsavedLines { text: Vec::new(), begins: None, fetched: now, lost: 0 });
         let mut recorder = Self {
             setup,
@@ -155,8 +155,8 @@ impl Recorder {
             counts: CounterSnapshot::default(),
             light: ("", false),
             dropped: 0,
-            left_out: 0,
-            unsaved: fresh,
+            omitted: 0,
+            unsaved,
             faults: [None; RecordingTrigger::ALL.len()],
         };
         recorder.begin_segment(conversation, now);
@@ -180,14 +180,14 @@ impl Recorder {
 
     /// Sees to it that there is room for what comes and that nothing waits too long: once a turn of the loop.
     pub fn turn(&mut self, conversation: &Conversation, now: Time) {
-        if self.run.as_ref().is_some_and(|run| run.is_over(now)) {
+        if self.run.as_ref().is_some_and(|run| run.is_finished(now)) {
             self.end_run();
         }
         let Some(last) = self.segments.back() else { return };
-        let little = if self.setup.sound { FULL_BYTES_OF_SOUND } else { FULL_BYTES };
-        let full = last.text.len() + little > SEGMENT_BYTES;
-        let old = last.lines > 1 && now >= last.began + SEGMENT_TIME;
-        if full || old {
+        let threshold = if self.setup.sound { FULL_BYTES_WITH_SAMPLES } else { FULL_BYTES };
+        let full = last.text.len() + threshold > SEGMENT_BYTES;
+        let aged = last.lines > 1 && now >= last.began + SEGMENT_TIME;
+        if full || aged {
             self.begin_segment(conversation, now);
         }
     }
@@ -207,11 +207,11 @@ impl Recorder {
     /// Notes a message of so many `bytes` with sound that was sent. Several in a row become one line.
     pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
         if self.setup.sound {
-            let line = RecordLine::Sent(self.sound(kind, bytes, base64, now));
+            let line = RecordLine::Sent(self.audio_message(kind, bytes, base64, now));
             return self.put(&line, base64.len());
         }
         match &mut self.run {
-            Some(run) if run.goes_on(kind, now) => run.add(bytes, base64, now),
+            Some(run) if run.continues(kind, now) => run.add(bytes, base64, now),
             Some(_) | None => {
                 self.end_run();
                 self.run = Some(AudioRun::begin(kind, bytes, base64, now));
@@ -221,7 +221,7 @@ impl Recorder {
 
     /// Notes a message of so many `bytes` with sound that came.
     pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
-        let line = RecordLine::Got(self.sound(kind, bytes, base64, now));
+        let line = RecordLine::Got(self.audio_message(kind, bytes, base64, now));
         let samples = if self.setup.sound { base64.len() } else { 0 };
         self.put(&line, samples);
     }
@@ -270,10 +270,10 @@ impl Recorder {
     pub fn fault(&mut self, fault: RecordingTrigger, now: Time) -> bool {
         let line = RecordLine::Fault { at: now, what: fault.word().into() };
         self.put(&line, 0);
-        let told = &mut self.faults[fault as usize];
-        let due = told.is_none_or(|at| now >= at + FAULT_QUIET);
+        let last = &mut self.faults[fault as usize];
+        let due = last.is_none_or(|at| now >= at + FAULT_INTERVAL);
         if due {
-            *told = Some(now);
+            *last = Some(now);
         }
         due
     }
@@ -302,20 +302,20 @@ impl Recorder {
         if urgent {
             self.end_run();
         }
-        let fresh = self.unsaved.as_mut()?;
-        let due = urgent || now >= fresh.fetched + FRESH_TIME || fresh.text.len() > SEGMENT_BYTES;
-        if !due || fresh.text.is_empty() {
+        let unsaved = self.unsaved.as_mut()?;
+        let due = urgent || now >= unsaved.fetched + UNSAVED_INTERVAL || unsaved.text.len() > SEGMENT_BYTES;
+        if !due || unsaved.text.is_empty() {
             return None;
         }
-        fresh.fetched = now;
-        Some(Chunk { begins: fresh.begins.take(), text: std::mem::take(&mut fresh.text) })
+        unsaved.fetched = now;
+        Some(Chunk { begins: unsaved.begins.take(), text: std::mem::take(&mut unsaved.text) })
     }
 
     /// Names the time to ask for what is fresh again, where somebody follows and there is any.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        let fresh = self.unsaved.as_ref().filter(|fresh| !fresh.text.is_empty())?;
-        Some(fresh.fetched + FRESH_TIME)
+        let unsaved = self.unsaved.as_ref().filter(|unsaved| !unsaved.text.is_empty())?;
+        Some(unsaved.fetched + UNSAVED_INTERVAL)
     }
 
     fn head(&self, why: &str, dropped: u64) -> Vec<u8> {
@@ -339,7 +339,13 @@ impl Recorder {
         RecordedMessage { at: now, kind: kind.into(), bytes: bytes as u64, audio: None }
     }
 
-    fn sound<'a>(&self, kind: &'a str, bytes: usize, base64: &'a str, now: Time) -> RecordedMessage<'a> {
+    fn audio_message<'a>(
+        &self,
+        kind: &'a str,
+        bytes: usize,
+        base64: &'a str,
+        now: Time,
+    ) -> RecordedMessage<'a> {
         let audio = RecordedAudio {
             messages: 1,
             until: now,
@@ -356,15 +362,15 @@ impl Recorder {
         }
     }
 
-    fn put(&mut self, line: &RecordLine<'_>, chosen_bytes: usize) {
+    fn put(&mut self, line: &RecordLine<'_>, text_bytes: usize) {
         self.end_run();
-        self.write_if_room(line, chosen_bytes);
+        self.write_if_room(line, text_bytes);
     }
 
-    fn write_if_room(&mut self, line: &RecordLine<'_>, chosen_bytes: usize) {
+    fn write_if_room(&mut self, line: &RecordLine<'_>, text_bytes: usize) {
         let taken = self.segments.back().map_or(0, |segment| segment.text.len());
-        if taken + LINE_BYTES + chosen_bytes + RESERVE_BYTES > SEGMENT_BYTES {
-            self.left_out += 1;
+        if taken + LINE_BYTES + text_bytes + RESERVE_BYTES > SEGMENT_BYTES {
+            self.omitted += 1;
         } else {
             self.write(line);
         }
@@ -377,18 +383,18 @@ impl Recorder {
         let _ = serde_json::to_writer(&mut *text, line);
         text.push(b'\n');
         *lines += 1;
-        if let Some(fresh) = &mut self.unsaved {
-            fresh.add(&text[begin..]);
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.add(&text[begin..]);
         }
     }
 
     fn begin_segment(&mut self, conversation: &Conversation, now: Time) {
         self.end_run();
-        if self.left_out > 0 {
-            let lines = std::mem::take(&mut self.left_out);
+        if self.omitted > 0 {
+            let lines = std::mem::take(&mut self.omitted);
             self.write(&RecordLine::Gap { at: now, lines });
         }
-        while self.is_first_to_go(now) {
+        while self.must_drop_oldest(now) {
             let Some(oldest) = self.segments.pop_front() else { break };
             self.dropped += oldest.lines;
             self.free.push(oldest.text);
@@ -396,14 +402,14 @@ impl Recorder {
         let mut text = self.free.pop().unwrap_or_default();
         text.clear();
         self.segments.push_back(Segment { began: now, lines: 0, text });
-        if let Some(fresh) = &mut self.unsaved {
-            fresh.begin(now);
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.begin(now);
         }
         self.write(&RecordLine::Snapshot { at: now, of: Box::new(conversation.snapshot()) });
     }
 
     /// Tells whether the oldest segment has to make room for another.
-    fn is_first_to_go(&self, now: Time) -> bool {
+    fn must_drop_oldest(&self, now: Time) -> bool {
         let ended = self.segments.get(1).map(|next| next.began);
         self.segments.len() >= SEGMENTS || ended.is_some_and(|ended| now >= ended + RING_TIME)
     }
@@ -411,7 +417,7 @@ impl Recorder {
 
 impl UnsavedLines {
     fn add(&mut self, line: &[u8]) {
-        if self.lost > 0 || self.text.len() + line.len() > FRESH_BYTES {
+        if self.lost > 0 || self.text.len() + line.len() > UNSAVED_BYTES {
             self.lost += 1;
         } else {
             self.text.extend_from_slice(line);
@@ -420,7 +426,7 @@ impl UnsavedLines {
 
     /// A snapshot comes next, after which nothing that was missed matters any more.
     fn begin(&mut self, at: Time) {
-        if self.lost > 0 && self.text.len() < FRESH_BYTES / 2 {
+        if self.lost > 0 && self.text.len() < UNSAVED_BYTES / 2 {
             let lines = std::mem::take(&mut self.lost);
             let _ = serde_json::to_writer(&mut self.text, &RecordLine::Gap { at, lines });
             self.text.push(b'\n');

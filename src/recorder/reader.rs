@@ -51,11 +51,13 @@ impl<'a> RecordingReader<'a> {
     /// When it is not that of a recording, or of one in another format.
     pub fn begin(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let fail = |why: String| Err(ReadError { line: 1, why });
-        let mut reader = Self { head: no_head(), rest: bytes, line: 0, at: Time::ZERO };
+        let mut reader = Self { head: empty_head(), rest: bytes, line: 0, at: Time::ZERO };
         let Some(first) = reader.next_bytes() else { return fail("the file is empty".to_owned()) };
         let FormatHead { recording, mynah } = match serde_json::from_slice(first) {
             Ok(any) => any,
-            Err(error) => return fail(format!("not the first line of a recording: {}", plain(&error))),
+            Err(error) => {
+                return fail(format!("not the first line of a recording: {}", parser_message(&error)));
+            }
         };
         if recording != FORMAT {
             let wrote = mynah.as_deref().unwrap_or("of an unknown version");
@@ -67,7 +69,7 @@ impl<'a> RecordingReader<'a> {
         }
         match serde_json::from_slice::<Head<'a>>(first) {
             Ok(head) => Ok(Self { head, ..reader }),
-            Err(error) => fail(format!("not the first line of a recording: {}", plain(&error))),
+            Err(error) => fail(format!("not the first line of a recording: {}", parser_message(&error))),
         }
     }
 
@@ -88,7 +90,7 @@ impl<'a> RecordingReader<'a> {
         let fail = |why: String| Err(ReadError { line: number, why });
         let line: RecordLine<'a> = match serde_json::from_slice(bytes) {
             Ok(line) => line,
-            Err(error) => return fail(self.refuse(&error)),
+            Err(error) => return fail(self.describe(&error)),
         };
         if line.at() < self.at {
             return fail("it happened before the line before it".to_owned());
@@ -97,16 +99,19 @@ impl<'a> RecordingReader<'a> {
         Ok(Some((number, line)))
     }
 
-    fn refuse(&self, error: &serde_json::Error) -> String {
-        let (plain, ours, theirs) = (plain(error), env!("CARGO_PKG_VERSION"), &self.head.mynah);
+    fn describe(&self, error: &serde_json::Error) -> String {
+        let (message, this_version, its_version) =
+            (parser_message(error), env!("CARGO_PKG_VERSION"), &self.head.mynah);
         match error.classify() {
-            Category::Data if ours != theirs => format!(
-                "{plain}; it was written by mynah {theirs} and this is mynah {ours}: use that one to replay it"
+            Category::Data if this_version != its_version => format!(
+                "{message}; it was written by mynah {its_version} and this is mynah {this_version}: use that one to replay it"
             ),
             Category::Eof if self.rest.is_empty() => {
-                format!("{plain}: the end of the recording is missing; without this line it can be replayed")
+                format!(
+                    "{message}: the end of the recording is missing; without this line it can be replayed"
+                )
             }
-            Category::Data | Category::Eof | Category::Syntax | Category::Io => plain,
+            Category::Data | Category::Eof | Category::Syntax | Category::Io => message,
         }
     }
 
@@ -126,13 +131,13 @@ impl<'a> RecordingReader<'a> {
 }
 
 /// Every line is a text of its own to the parser, so the line it names is always 1.
-fn plain(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    let (what, _) = said.rsplit_once(" at line ").unwrap_or((&said, ""));
+fn parser_message(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let (what, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));
     if error.column() > 0 { format!("{what} (column {})", error.column()) } else { what.to_owned() }
 }
 
-fn no_head() -> Head<'static> {
+fn empty_head() -> Head<'static> {
     Head {
         recording: FORMAT,
         mynah: "".into(),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::format::{RecordLine, spelt, told};
+use super::format::{RecordLine, plain, unquoted};
 use super::reader::{ReadError, RecordingReader};
 use crate::conversation::{Conversation, Event};
 use crate::model::Time;
@@ -74,9 +74,9 @@ pub fn replay(
         let now = line.at();
         match line {
             RecordLine::Snapshot { of, .. } => match &conversation {
-                Some(lived) if lived.snapshot() != *of => {
+                Some(current) if current.snapshot() != *of => {
                     let event = "written down".to_owned();
-                    let (recorded, got) = (spelt(&of), spelt(&lived.snapshot()));
+                    let (recorded, got) = (unquoted(&of), unquoted(&current.snapshot()));
                     let what = "the whole conversation";
                     let difference = ReplayDifference { line: number, at: now, event, what, recorded, got };
                     return Ok(ReplayOutcome::Differs(difference));
@@ -84,25 +84,25 @@ pub fn replay(
                 Some(_) => {}
                 None => match Conversation::restore(&of, now) {
                     Ok(restored) => conversation = Some(restored),
-                    Err(nonsense) => return fail(format!("no conversation was ever like this: {nonsense}")),
+                    Err(error) => return fail(format!("no conversation was ever like this: {error}")),
                 },
             },
             RecordLine::Event { is, then, state, live, until, .. } => {
-                let Some(lived) = &mut conversation else {
+                let Some(current) = &mut conversation else {
                     return fail("an event before any snapshot: the beginning is missing".to_owned());
                 };
                 events += 1;
                 actions += then.len() as u64;
-                let found = lived.handle(&is, now);
-                let judge = ReplayStep { line: number, at: now, event: &is };
-                let differs = judge
-                    .compare("what it does", &&then[..], &&found[..])
-                    .or_else(|| judge.compare("its state", &state, &lived.state()))
+                let got = current.handle(&is, now);
+                let step = ReplayStep { line: number, at: now, event: &is };
+                let difference = step
+                    .compare("what it does", &&then[..], &&got[..])
+                    .or_else(|| step.compare("its state", &state, &current.state()))
                     .or_else(|| {
-                        judge.compare("whether the microphone is live", &live, &lived.microphone_open())
+                        step.compare("whether the microphone is live", &live, &current.microphone_open())
                     })
-                    .or_else(|| judge.compare("its deadline", &until, &lived.deadline()));
-                if let Some(difference) = differs {
+                    .or_else(|| step.compare("its deadline", &until, &current.deadline()));
+                if let Some(difference) = difference {
                     return Ok(ReplayOutcome::Differs(difference));
                 }
             }
@@ -137,10 +137,10 @@ impl ReplayStep<'_> {
         (recorded != got).then(|| ReplayDifference {
             line: self.line,
             at: self.at,
-            event: format!("event {}", told(self.event)),
+            event: format!("event {}", plain(self.event)),
             what,
-            recorded: spelt(recorded),
-            got: spelt(got),
+            recorded: unquoted(recorded),
+            got: unquoted(got),
         })
     }
 }

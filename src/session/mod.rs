@@ -56,7 +56,7 @@ use report::recorder::RecorderHandle;
 use ui::inputs::SavedSettings;
 
 /// How often the lane is topped up while a reply waits: it holds two seconds.
-const TOP_UP: Duration = Duration::from_millis(500);
+const TOP_UP_INTERVAL: Duration = Duration::from_millis(500);
 /// How late the light may be while the microphone's wakes come anyway and save it one of its own.
 const LIGHT_SLACK: Duration = Duration::from_millis(20);
 /// Room for what the loudspeaker's own delay adds when the end of a reply is waited for.
@@ -94,19 +94,19 @@ pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
     let clock = Clock::start();
     let mut session = Session::begin(parts, Time::ZERO);
     panic::set_final_recording(session.final_recording(), clock);
-    let mut sleep = SuspendDetector::new(clock::suspended());
+    let mut suspend = SuspendDetector::new(clock::suspended());
     watchdog::ready();
     loop {
         let now = clock.now();
         let timeout = session.deadline(now).map(|deadline| deadline - now);
         let ready = session.wait(timeout);
         let now = clock.now();
-        if let Some(slept) = sleep.update(clock::suspended()) {
+        if let Some(slept) = suspend.update(clock::suspended()) {
             session.handle_resume(slept, now);
         }
-        if let Some(ended) = session.turn(ready, now) {
+        if let Some(result) = session.turn(ready, now) {
             watchdog::stopping();
-            return ended;
+            return result;
         }
     }
 }
@@ -190,7 +190,7 @@ impl Session {
             earcons: EarconPlayer::new(parts.earcons),
             status: StatusReporter::default(),
             input_end_reported: false,
-            watchdog: parts.watchdog_timeout.map(|patience| Watchdog::new(patience, now)),
+            watchdog: parts.watchdog_timeout.map(|timeout| Watchdog::new(timeout, now)),
             unread: false,
             exit: None,
         }
@@ -201,13 +201,13 @@ impl Session {
     /// # Errors
     /// When a sound thread has ended.
     pub fn turn(&mut self, ready: ReadySources, now: Time) -> Option<Result<Exit, AudioError>> {
-        if ready.sound {
+        if ready.audio {
             self.audio.clear_wake();
         }
         self.pump_microphone(now);
         if ready.signals {
-            let asked = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
-            if asked != Err(Errno::AGAIN) {
+            let received = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
+            if received != Err(Errno::AGAIN) {
                 if has_panicked() {
                     self.record_fault(RecordingTrigger::Panic, now);
                 }
@@ -215,10 +215,10 @@ impl Session {
             }
         }
         self.handle_inputs(ready.board, now);
-        if ready.errands {
+        if ready.background {
             self.handle_background(now);
         }
-        if ready.link || self.unread || ready.errands {
+        if ready.link || self.unread || ready.background {
             self.receive_messages(now);
             self.receive_standby(now);
         }
@@ -236,13 +236,13 @@ impl Session {
         self.status.counters(self.audio.counters(), now);
         self.show(now);
         self.feed_watchdog(now);
-        let ended = self.exit.filter(|(_, at)| now >= *at).map(|(ending, _)| Ok(ending));
-        let ended = self.audio.failure().map(Err).or(ended);
-        if let Some(Err(_)) = ended {
+        let result = self.exit.filter(|(_, at)| now >= *at).map(|(exit, _)| Ok(exit));
+        let result = self.audio.failure().map(Err).or(result);
+        if let Some(Err(_)) = result {
             self.record_fault(RecordingTrigger::SoundEnded, now);
         }
-        self.update_recorder(ended.is_some(), now);
-        ended
+        self.update_recorder(result.is_some(), now);
+        result
     }
 
     /// Returns what the session has decided so far.
@@ -276,17 +276,17 @@ impl Session {
             | Event::Tick => {}
         }
         let before = self.conversation.state();
-        let then = self.conversation.handle(event, now);
-        self.record_event(event, &then, now);
-        for action in then {
+        let actions = self.conversation.handle(event, now);
+        self.record_event(event, &actions, now);
+        for action in actions {
             self.apply(action, now);
         }
-        let heard_to_the_end = before == State::Speaking
+        let reply_ended = before == State::Speaking
             && matches!(
                 event,
                 Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
             );
-        if heard_to_the_end && self.conversation.state() != State::Speaking {
+        if reply_ended && self.conversation.state() != State::Speaking {
             self.status.turn(self.ledger.timings(), &mut self.board);
         }
         self.apply_outputs(now);
@@ -318,12 +318,12 @@ impl Session {
             }
             Action::Create => self.command(&ClientEvent::Create, now),
             Action::Cancel(reply) => self.command(&ClientEvent::Cancel(reply), now),
-            Action::Notify(news) => {
-                self.set_notice(news, now);
-                self.status.notice(news, &mut self.board);
+            Action::Notify(notice) => {
+                self.set_notice(notice, now);
+                self.status.notice(notice, &mut self.board);
             }
-            Action::PlayEarcon(tone) => self.earcons.request(tone),
-            Action::Finish(ending) => self.exit = Some((ending, now + self.exit_display(ending, now))),
+            Action::PlayEarcon(earcon) => self.earcons.request(earcon),
+            Action::Finish(exit) => self.exit = Some((exit, now + self.exit_display(exit, now))),
         }
     }
 
@@ -342,8 +342,8 @@ impl Session {
         let busy = self.conversation.microphone_open() || !self.conversation.is_at_rest();
         if let Some(link) = self.links.link() {
             link.set_busy(busy);
-            if let Err(lost) = link.tick(now) {
-                self.lose(&lost, now);
+            if let Err(error) = link.tick(now) {
+                self.lose(&error, now);
             }
         }
     }
@@ -351,9 +351,8 @@ impl Session {
     /// Names the time of the next turn if nothing happens before; `None` where there is none.
     #[must_use]
     pub fn deadline(&self, now: Time) -> Option<Time> {
-        let unheard = self.ledger.unplayed_frames(self.audio.playback.played_position());
-        let draining =
-            Duration::from_micros(unheard * 1_000_000 / u64::from(protocol::RATE_HZ)) + DRAIN_MARGIN;
+        let unplayed = self.ledger.unplayed_frames(self.audio.playback.played_position());
+        let drain = Duration::from_micros(unplayed * 1_000_000 / u64::from(protocol::RATE_HZ)) + DRAIN_MARGIN;
         let slack = if self.audio.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [
             self.conversation.deadline(),
@@ -361,10 +360,10 @@ impl Session {
             self.recorder.lock().recorder.deadline(),
             self.board.deadline(),
             self.watchdog.as_ref().map(Watchdog::deadline),
-            self.light_due.map(|look_at| look_at + slack),
+            self.light_due.map(|due| due + slack),
             self.exit.map(|(_, at)| at),
-            self.downlink.is_waiting().then(|| now + TOP_UP),
-            (unheard > 0).then(|| now + draining),
+            self.downlink.is_waiting().then(|| now + TOP_UP_INTERVAL),
+            (unplayed > 0).then(|| now + drain),
             self.xrun_bursts.iter().filter_map(XrunBurst::deadline).min(),
             self.hung_threads.iter().filter_map(HungThread::deadline).min(),
             self.unread.then_some(now),

@@ -22,17 +22,17 @@ use super::report::recorder::FinalRecording;
 /// How long the session may take to leave, as it has for any other reason.
 const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
 
-static BROKEN: AtomicBool = AtomicBool::new(false);
-static SESSION: OnceLock<UnixStream> = OnceLock::new();
-static WILL: Mutex<Option<(FinalRecording, Clock)>> = Mutex::new(None);
+static PANICKED: AtomicBool = AtomicBool::new(false);
+static WAKE_FD: OnceLock<UnixStream> = OnceLock::new();
+static FINAL_RECORDING: Mutex<Option<(FinalRecording, Clock)>> = Mutex::new(None);
 
-/// Has every panic from now on said with `say`, in one sentence, and end the program with exit code 1. To be called
-/// by the thread that the session will run on. `say` must neither lock nor panic.
-pub fn install_panic_hook(say: impl Fn(&str) + Send + Sync + 'static) {
+/// Has every panic from now on said with `report`, in one sentence, and end the program with exit code 1. To be called
+/// by the thread that the session will run on. `report` must neither lock nor panic.
+pub fn install_panic_hook(report: impl Fn(&str) + Send + Sync + 'static) {
     let session = thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
-        if !BROKEN.swap(true, Ordering::AcqRel) {
-            say(&message(panic));
+        if !PANICKED.swap(true, Ordering::AcqRel) {
+            report(&message(panic));
         }
         end(session);
     }));
@@ -41,26 +41,27 @@ pub fn install_panic_hook(say: impl Fn(&str) + Send + Sync + 'static) {
 /// Lets a thread that breaks wake the session: `signals` is the other end of its [`Parts`](super::Parts).
 pub fn set_wake_fd(signals: UnixStream) {
     // There is one session in a program.
-    let _ = SESSION.set(signals);
+    let _ = WAKE_FD.set(signals);
 }
 
 /// Says what is to be done when the session's own thread breaks, and by which clock.
-pub(super) fn set_final_recording(will: Option<FinalRecording>, clock: Clock) {
-    *WILL.lock().unwrap_or_else(PoisonError::into_inner) = will.map(|will| (will, clock));
+pub(super) fn set_final_recording(recording: Option<FinalRecording>, clock: Clock) {
+    *FINAL_RECORDING.lock().unwrap_or_else(PoisonError::into_inner) =
+        recording.map(|recording| (recording, clock));
 }
 
 /// Tells whether a thread has broken, whatever the session thinks of its own end.
 #[must_use]
 pub fn has_panicked() -> bool {
-    BROKEN.load(Ordering::Acquire)
+    PANICKED.load(Ordering::Acquire)
 }
 
 fn message(panic: &PanicHookInfo<'_>) -> String {
     let what = panic.payload_as_str().unwrap_or("for no reason that it can say");
-    let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    let location = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
     let thread = thread::current();
     format!(
-        "mynah is broken: {} ({}{place}); it ends now, and begins anew if it runs as a service: please report this line, \
+        "mynah is broken: {} ({}{location}); it ends now, and begins anew if it runs as a service: please report this line, \
          and what was done before it",
         what.replace('\n', " "),
         thread.name().unwrap_or("a thread without a name")
@@ -70,7 +71,7 @@ fn message(panic: &PanicHookInfo<'_>) -> String {
 fn end(session: ThreadId) -> ! {
     if thread::current().id() == session {
         write_final_recording();
-    } else if let Some(signals) = SESSION.get() {
+    } else if let Some(signals) = WAKE_FD.get() {
         // As a signal does. Where there is no room, signals are waiting that nobody looks at.
         let _ = send(signals, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         let limit = Timespec::try_from(LEAVE_LIMIT).ok();
@@ -82,14 +83,17 @@ fn end(session: ThreadId) -> ! {
 
 /// Has the session's will done, by a thread that is well; should that break as well, it is not waited for.
 fn write_final_recording() {
-    let Some((will, clock)) = WILL.try_lock().ok().and_then(|mut will| will.take()) else { return };
-    let (done, over) = sync_channel::<()>(0);
-    let heir = thread::Builder::new().name("last words".into()).spawn(move || {
+    let Some((recording, clock)) = FINAL_RECORDING.try_lock().ok().and_then(|mut recording| recording.take())
+    else {
+        return;
+    };
+    let (done, finished) = sync_channel::<()>(0);
+    let writer = thread::Builder::new().name("last words".into()).spawn(move || {
         let _done = done;
-        will.write(LEAVE_LIMIT, clock.now());
+        recording.write(LEAVE_LIMIT, clock.now());
     });
-    if heir.is_ok() {
-        let _ = over.recv_timeout(LEAVE_LIMIT);
+    if writer.is_ok() {
+        let _ = finished.recv_timeout(LEAVE_LIMIT);
     }
 }
 

@@ -14,11 +14,11 @@ const SOURCES: usize = 7;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadySources {
     /// A sound thread.
-    pub sound: bool,
+    pub audio: bool,
     /// Somebody who wants the program to end, or a recording.
     pub signals: bool,
     pub board: bool,
-    pub errands: bool,
+    pub background: bool,
     pub link: bool,
 }
 
@@ -28,30 +28,32 @@ impl Session {
     pub fn wait(&self, timeout: Option<Duration>) -> ReadySources {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let mut fds = heapless::Vec::<PollFd<'_>, SOURCES>::new();
-        let mut marks = heapless::Vec::<fn(&mut ReadySources), SOURCES>::new();
-        let mut add = |fd, mark| {
+        let mut setters = heapless::Vec::<fn(&mut ReadySources), SOURCES>::new();
+        let mut add = |fd, set| {
             let _ = fds.push(fd);
-            let _ = marks.push(mark);
+            let _ = setters.push(set);
         };
-        add(PollFd::new(&self.audio, PollFlags::IN), |ready: &mut ReadySources| ready.sound = true);
+        add(PollFd::new(&self.audio, PollFlags::IN), |ready: &mut ReadySources| ready.audio = true);
         add(PollFd::new(&self.signals, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
-        if let Some(asked) = self.recorder.asked() {
-            add(PollFd::new(asked, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
+        if let Some(requests) = self.recorder.requests() {
+            add(PollFd::new(requests, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
         }
         if let Some(fd) = self.board.fd() {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut ReadySources| ready.board = true);
         }
-        let bell = self.background.wake_fd();
-        add(PollFd::from_borrowed_fd(bell, PollFlags::IN), |ready: &mut ReadySources| ready.errands = true);
+        let wake_fd = self.background.wake_fd();
+        add(PollFd::from_borrowed_fd(wake_fd, PollFlags::IN), |ready: &mut ReadySources| {
+            ready.background = true
+        });
         for (fd, interest) in self.links.fds() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut ReadySources| ready.link = true);
         }
         // Interrupted by a signal is as good as a time-out: everything is looked at again.
         let _ = poll(&mut fds, timeout.as_ref());
         let mut ready = ReadySources::default();
-        for (fd, mark) in fds.iter().zip(marks) {
+        for (fd, set) in fds.iter().zip(setters) {
             if !fd.revents().is_empty() {
-                mark(&mut ready);
+                set(&mut ready);
             }
         }
         ready

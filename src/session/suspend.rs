@@ -21,12 +21,12 @@ impl SuspendDetector {
     }
 
     /// Notes how long it has slept in all, and tells for how long it has just slept.
-    pub fn update(&mut self, slept: Duration) -> Option<Duration> {
-        let just = slept.saturating_sub(self.suspended);
-        let slept_now = just >= SUSPEND_MIN;
-        if slept_now {
-            self.suspended = slept;
+    pub fn update(&mut self, suspended: Duration) -> Option<Duration> {
+        let new = suspended.saturating_sub(self.suspended);
+        let is_sleep = new >= SUSPEND_MIN;
+        if is_sleep {
+            self.suspended = suspended;
         }
-        slept_now.then_some(just)
+        is_sleep.then_some(new)
     }
 }

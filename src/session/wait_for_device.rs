@@ -25,11 +25,11 @@ use crate::model::Time;
 /// never count as too many (`StartLimitBurst=`), and shorter than a start may take (`TimeoutStartSec=`).
 pub const DEVICE_WAIT_LIMIT: Duration = Duration::from_secs(30);
 /// How often the devices are looked at.
-const CHECK: Duration = Duration::from_secs(1);
+const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the lights are: as often as the finest of them change.
-const FRAME: Duration = Duration::from_millis(50);
+const LIGHT_INTERVAL: Duration = Duration::from_millis(50);
 /// Where device nodes come up, below the folder of devices; sub-folders come with the first device in them.
-const FOLDERS: [&str; 3] = [".", "snd", "input"];
+const DEVICE_FOLDERS: [&str; 3] = [".", "snd", "input"];
 
 /// How such a start ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,45 +42,45 @@ pub enum DeviceWait {
     Requested,
 }
 
-/// Waits for the set of nodes in `devices` (`/dev`) to change, for `most`, or for `signals` to be readable, and has
-/// the manager's status be `why` and the lights of `board`, if there is one, say which end of the sound is missing.
+/// Waits for the set of nodes in `devices` (`/dev`) to change, for `limit`, or for `signals` to be readable, and has
+/// the manager's status be `status` and the lights of `board`, if there is one, say which end of the sound is missing.
 pub fn wait_for_device(
-    why: &str,
+    status: &str,
     board: Option<(&mut Board, Direction)>,
     signals: &UnixStream,
     devices: &Path,
-    most: Duration,
+    limit: Duration,
 ) -> DeviceWait {
     // Without a manager, or with one that does not listen, there is nobody to tell.
-    let _ = sd_notify::notify(&[NotifyState::Status(why)]);
+    let _ = sd_notify::notify(&[NotifyState::Status(status)]);
     let clock = Clock::start();
     let before = nodes(devices);
     let mut board = board.filter(|(board, _)| board.has_leds());
-    let mut looked = Time::ZERO;
+    let mut scanned = Time::ZERO;
     loop {
         let now = clock.now();
-        if now - looked >= CHECK {
-            looked = now;
+        if now - scanned >= SCAN_INTERVAL {
+            scanned = now;
             if nodes(devices) != before {
                 return DeviceWait::DevicesChanged;
             }
         }
-        let left = most.saturating_sub(now - Time::ZERO);
+        let left = limit.saturating_sub(now - Time::ZERO);
         if left.is_zero() {
             return DeviceWait::TimedOut;
         }
-        let mut step = CHECK;
-        if let Some((board, end)) = &mut board {
-            let fault = match end {
+        let mut step = SCAN_INTERVAL;
+        if let Some((board, direction)) = &mut board {
+            let fault = match direction {
                 Direction::Capture => Fault::NoMicrophone,
                 Direction::Playback => Fault::NoSpeaker,
             };
-            let facts = LightState {
+            let state = LightState {
                 fault: Some((fault, Time::ZERO)),
                 ..LightState::begin(State::Connecting, Time::ZERO)
             };
-            board.show_leds(&facts, now);
-            step = FRAME;
+            board.show_leds(&state, now);
+            step = LIGHT_INTERVAL;
         }
         let timeout = Timespec::try_from(left.min(step)).ok();
         let mut fds = [PollFd::new(signals, PollFlags::IN)];
@@ -94,5 +94,5 @@ pub fn wait_for_device(
 /// Lists the names in the folders where devices come up; a folder that is not there is empty.
 fn nodes(devices: &Path) -> BTreeSet<OsString> {
     let inside = |folder: &str| std::fs::read_dir(devices.join(folder)).into_iter().flatten().flatten();
-    FOLDERS.iter().flat_map(|folder| inside(folder).map(|node| node.file_name())).collect()
+    DEVICE_FOLDERS.iter().flat_map(|folder| inside(folder).map(|node| node.file_name())).collect()
 }

@@ -27,22 +27,22 @@ pub struct ThreadWork {
 pub struct ThreadProgress {
     pub microphone: ThreadWork,
     pub speaker: ThreadWork,
-    pub errands: ThreadWork,
+    pub background: ThreadWork,
 }
 
 /// The watchdog as its ward sees it.
 #[derive(Debug)]
 pub struct Watchdog {
-    every: Duration,
+    interval: Duration,
     next: Time,
-    seen: ThreadProgress,
+    last: ThreadProgress,
 }
 
 impl Watchdog {
-    /// Makes one for a manager with this much `patience` (`WatchdogSec=`).
+    /// Makes one for a manager with this much `timeout` (`WatchdogSec=`).
     #[must_use]
-    pub fn new(patience: Duration, now: Time) -> Self {
-        Self { every: patience / CHECKS_PER_TIMEOUT, next: now, seen: ThreadProgress::default() }
+    pub fn new(timeout: Duration, now: Time) -> Self {
+        Self { interval: timeout / CHECKS_PER_TIMEOUT, next: now, last: ThreadProgress::default() }
     }
 
     /// Names the time to look again.
@@ -57,14 +57,14 @@ impl Watchdog {
         if now < self.next {
             return false;
         }
-        self.next = now + self.every;
-        let moves =
+        self.next = now + self.interval;
+        let progressed =
             |before: ThreadWork, after: ThreadWork| !(before.due && after.due) || after.done != before.done;
-        let well = moves(self.seen.microphone, progress.microphone)
-            && moves(self.seen.speaker, progress.speaker)
-            && moves(self.seen.errands, progress.errands);
-        self.seen = progress;
-        well
+        let all_progressed = progressed(self.last.microphone, progress.microphone)
+            && progressed(self.last.speaker, progress.speaker)
+            && progressed(self.last.background, progress.background);
+        self.last = progress;
+        all_progressed
     }
 }
 
@@ -75,7 +75,7 @@ impl Session {
         let progress = ThreadProgress {
             microphone: ThreadWork { due: self.audio.capture.is_open(), done: counters.captured.get() },
             speaker: ThreadWork { due: self.missing.playback.is_none(), done: counters.played.get() },
-            errands: ThreadWork { due: true, done: self.background.heartbeats() },
+            background: ThreadWork { due: true, done: self.background.heartbeats() },
         };
         let due = now >= watchdog.deadline();
         if due {
@@ -91,20 +91,20 @@ impl Session {
 
 /// Tells the manager that the device is at work.
 pub(super) fn ready() {
-    tell(NotifyState::Ready);
+    notify(NotifyState::Ready);
 }
 
 /// Tells the manager that all is well.
 pub(super) fn feed() {
-    tell(NotifyState::Watchdog);
+    notify(NotifyState::Watchdog);
 }
 
 /// Tells the manager that the end is wanted.
 pub(super) fn stopping() {
-    tell(NotifyState::Stopping);
+    notify(NotifyState::Stopping);
 }
 
-fn tell(what: NotifyState<'_>) {
+fn notify(state: NotifyState<'_>) {
     // Without a manager this does nothing; a manager that cannot be told will act on its own.
-    let _ = sd_notify::notify(&[what]);
+    let _ = sd_notify::notify(&[state]);
 }

@@ -3,14 +3,14 @@
 use mynah::conversation::Mode;
 use mynah::recorder::{RecordingReader, replay};
 
-use super::{Desk, base64};
+use super::{RecorderHarness, base64};
 use crate::conversation::TAP;
 
 #[test]
 fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
-    let mut desk = Desk::begin(TAP);
-    desk.up();
-    let text = desk.text();
+    let mut harness = RecorderHarness::begin(TAP);
+    harness.up();
+    let text = harness.text();
     let head = text.lines().next().unwrap();
     let newer = text.replacen(concat!("\"", env!("CARGO_PKG_VERSION"), "\""), "\"9.9.9\"", 1);
     let cases = [
@@ -81,8 +81,8 @@ fn a_recording_of_an_older_format_is_refused_with_the_version_that_wrote_it() {
 
 #[test]
 fn the_first_line_says_what_it_is_a_recording_of() {
-    let mut desk = Desk::begin(TAP);
-    let text = desk.text();
+    let mut harness = RecorderHarness::begin(TAP);
+    let text = harness.text();
     let head = RecordingReader::begin(text.as_bytes()).unwrap().head().clone();
     assert_eq!((head.recording, head.mode, head.seed, head.dropped), (2, TAP, 7, 0));
     assert_eq!((&*head.mynah, &*head.why), (env!("CARGO_PKG_VERSION"), "test"));
@@ -93,13 +93,14 @@ fn the_first_line_says_what_it_is_a_recording_of() {
 #[test]
 fn words_and_samples_are_kept_only_for_who_asked() {
     for asked in [false, true] {
-        let mut desk = Desk::asked(Mode::Open, |setup| (setup.sound, setup.words) = (asked, asked));
+        let mut harness =
+            RecorderHarness::with_setup(Mode::Open, |setup| (setup.sound, setup.words) = (asked, asked));
         let (up, down) = (base64(700, 10), base64(900, 200));
-        let now = desk.talk.now;
-        desk.recorder.sent_sound("input_audio_buffer.append", 700, &up, now);
-        desk.recorder.got_sound("response.audio.delta", 13_000, &down, now);
-        desk.recorder.words("you", "the secret of my heart", now);
-        let text = desk.text();
+        let now = harness.talk.now;
+        harness.recorder.sent_sound("input_audio_buffer.append", 700, &up, now);
+        harness.recorder.got_sound("response.audio.delta", 13_000, &down, now);
+        harness.recorder.words("you", "the secret of my heart", now);
+        let text = harness.text();
         for kept in [&up[..], &down, "the secret of my heart"] {
             assert_eq!(text.contains(kept), asked, "{kept}");
         }

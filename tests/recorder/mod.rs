@@ -12,18 +12,18 @@ use mynah::recorder::{RecordLine, Recorder, RecorderSetup, RecordingReader, Repl
 use crate::conversation::Harness as Table;
 
 /// A conversation at a table, and a recorder that listens to it.
-struct Desk {
+struct RecorderHarness {
     talk: Table,
     recorder: Recorder,
 }
 
-impl Desk {
+impl RecorderHarness {
     fn begin(mode: Mode) -> Self {
-        Self::asked(mode, |_| {})
+        Self::with_setup(mode, |_| {})
     }
 
     /// A recorder that is asked for more.
-    fn asked(mode: Mode, ask: impl FnOnce(&mut RecorderSetup)) -> Self {
+    fn with_setup(mode: Mode, ask: impl FnOnce(&mut RecorderSetup)) -> Self {
         let talk = Table::begin(mode);
         let started = Some("2026-01-02T03:04:05Z".to_owned());
         let mut setup = RecorderSetup { mode, seed: 7, started, sound: false, words: false, follow: false };
@@ -43,7 +43,7 @@ impl Desk {
     }
 
     /// Hears events at times, the way a device does: a deadline that passes meanwhile ticks first.
-    fn live(&mut self, events: impl IntoIterator<Item = (u64, Event)>) {
+    fn play(&mut self, events: impl IntoIterator<Item = (u64, Event)>) {
         for (wait_ms, event) in events {
             let then = self.talk.now + Duration::from_millis(wait_ms);
             while let Some(due) = self.talk.conversation.deadline().filter(|due| *due <= then) {
@@ -56,7 +56,7 @@ impl Desk {
     }
 
     fn up(&mut self) {
-        self.live([(30, Event::Link(LinkChange::Up)), (40, Event::Link(LinkChange::Configured))]);
+        self.play([(30, Event::Link(LinkChange::Up)), (40, Event::Link(LinkChange::Configured))]);
     }
 
     fn text(&mut self) -> String {

@@ -13,33 +13,33 @@ use mynah::recorder::{Head, RecordLine, ReplayOutcome, replay};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::Desk;
+use super::RecorderHarness;
 use crate::conversation::walk::{Seen, event};
 use crate::conversation::{TAP, held, id, turn};
 
 /// When set, the recordings in the folder are written anew before they are lived again.
-const RENEW: &str = "MYNAH_RENEW_RECORDINGS";
-const RENEWING: &str = "if it is meant to be so, MYNAH_RENEW_RECORDINGS=1 cargo test recorder writes them anew: read the difference";
+const REGENERATE: &str = "MYNAH_RENEW_RECORDINGS";
+const REGENERATE_HINT: &str = "if it is meant to be so, MYNAH_RENEW_RECORDINGS=1 cargo test recorder writes them anew: read the difference";
 
 #[test]
 fn a_conversation_lived_again_does_the_same() {
-    let mut desk = Desk::begin(Mode::Open);
-    desk.up();
-    desk.live(turn("r1").map(|event| (120, event)));
-    desk.live([
+    let mut harness = RecorderHarness::begin(Mode::Open);
+    harness.up();
+    harness.play(turn("r1").map(|event| (120, event)));
+    harness.play([
         (900, Event::Service(ServiceEvent::SpeechStarted)),
         (10, Event::Service(ServiceEvent::ReplyDone(id("r1"), ResponseStatus::Cancelled))),
     ]);
-    let ReplayOutcome::Identical { events, actions } = desk.replayed() else { panic!("it differs") };
+    let ReplayOutcome::Identical { events, actions } = harness.replayed() else { panic!("it differs") };
     assert_eq!((events, actions), (9, 3), "configure, and a cut each time somebody spoke");
 }
 
 #[test]
 fn the_first_difference_is_named_with_its_line_time_and_event() {
-    let mut desk = Desk::begin(TAP);
-    desk.up();
-    desk.live([(1000, Event::Input(UserInput::Press)), (500, Event::Input(UserInput::Mute))]);
-    let text = desk.text();
+    let mut harness = RecorderHarness::begin(TAP);
+    harness.up();
+    harness.play([(1000, Event::Input(UserInput::Press)), (500, Event::Input(UserInput::Mute))]);
+    let text = harness.text();
     let cases = [
         (r#""do":["clear"]"#, r#""do":[]"#, "what it does was [] and is now [clear]"),
         (r#""state":"muted""#, r#""state":"idle""#, "its state was idle and is now muted"),
@@ -50,31 +50,31 @@ fn the_first_difference_is_named_with_its_line_time_and_event() {
             "its deadline was 9070000001 and is now 9070000000",
         ),
     ];
-    for (recorded, spoilt, expected) in cases {
-        let broken = text.replacen(recorded, spoilt, 1);
+    for (recorded, altered, expected) in cases {
+        let broken = text.replacen(recorded, altered, 1);
         assert_ne!(broken, text, "{recorded} stands in {text}");
         let said = replay(broken.as_bytes(), |_, _| {}).unwrap().to_string();
         assert!(said.ends_with(expected), "{said}");
     }
-    let spoilt = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
-    let said = replay(spoilt.as_bytes(), |_, _| {}).unwrap().to_string();
+    let altered = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
+    let said = replay(altered.as_bytes(), |_, _| {}).unwrap().to_string();
     assert_eq!(said, "line 6, 1.570000 s, event input mute: its state was idle and is now muted");
 }
 
 #[test]
 fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
-    let mut desk = Desk::begin(Mode::Hold);
-    desk.up();
+    let mut harness = RecorderHarness::begin(Mode::Hold);
+    harness.up();
     // A third segment's beginning, three minutes each.
-    desk.live([
+    harness.play([
         (200_000, Event::Input(UserInput::Press)),
         (300, held(300)),
         (200_000, Event::Input(UserInput::Press)),
     ]);
-    let text = desk.text();
+    let text = harness.text();
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
-    let spoilt = format!("{before}\"reply\":\"requested\"{after}");
-    let said = replay(spoilt.as_bytes(), |_, _| {});
+    let altered = format!("{before}\"reply\":\"asked\"{after}");
+    let said = replay(altered.as_bytes(), |_, _| {});
     assert!(said.unwrap().to_string().contains("written down: the whole conversation was "));
 }
 
@@ -85,28 +85,30 @@ fn every_recording_in_the_folder_is_lived_again_the_same() {
     files.sort();
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
-        if std::env::var_os(RENEW).is_some() {
-            fs::write(&file, renewed(&fs::read_to_string(&file).unwrap())).unwrap();
+        if std::env::var_os(REGENERATE).is_some() {
+            fs::write(&file, regenerated(&fs::read_to_string(&file).unwrap())).unwrap();
         }
         match replay(&fs::read(&file).unwrap(), |_, _| {}) {
             Ok(ReplayOutcome::Identical { events, actions }) => {
                 assert!(events > 4 && actions > 2, "{}", file.display())
             }
-            Ok(ReplayOutcome::Differs(difference)) => panic!("{}: {difference}; {RENEWING}", file.display()),
-            Err(error) => panic!("{}: {error}; {RENEWING}", file.display()),
+            Ok(ReplayOutcome::Differs(difference)) => {
+                panic!("{}: {difference}; {REGENERATE_HINT}", file.display())
+            }
+            Err(error) => panic!("{}: {error}; {REGENERATE_HINT}", file.display()),
         }
     }
 }
 
 #[test]
 fn what_no_conversation_ever_was_is_not_restored() {
-    let mut desk = Desk::begin(Mode::Open);
-    desk.up();
-    desk.after(Duration::from_secs(5));
-    let whole = serde_json::to_string(&desk.talk.conversation.snapshot()).unwrap();
+    let mut harness = RecorderHarness::begin(Mode::Open);
+    harness.up();
+    harness.after(Duration::from_secs(5));
+    let whole = serde_json::to_string(&harness.talk.conversation.snapshot()).unwrap();
     let restored = |text: &str| {
         let snapshot: Snapshot = serde_json::from_str(text).unwrap();
-        Conversation::restore(&snapshot, desk.talk.now).map(|conversation| conversation.state())
+        Conversation::restore(&snapshot, harness.talk.now).map(|conversation| conversation.state())
     };
     assert_eq!(restored(&whole), Ok(State::Listening));
     for (good, bad, why) in [
@@ -117,8 +119,8 @@ fn what_no_conversation_ever_was_is_not_restored() {
         assert!(whole.contains(good), "{whole}");
         assert_eq!(restored(&whole.replace(good, bad)).unwrap_err().to_string(), why);
     }
-    let mut held_down = Desk::begin(Mode::Hold);
-    held_down.live([(10, Event::Input(UserInput::Press)), (400, held(400))]);
+    let mut held_down = RecorderHarness::begin(Mode::Hold);
+    held_down.play([(10, Event::Input(UserInput::Press)), (400, held(400))]);
     let said = serde_json::to_string(&held_down.talk.conversation.snapshot()).unwrap();
     let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
     assert_eq!(restored(&elsewhere), Err(mynah::conversation::SnapshotError::CompleteWithoutHold));
@@ -126,18 +128,18 @@ fn what_no_conversation_ever_was_is_not_restored() {
 
 #[test]
 fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
-    let mut owing = Desk::begin(Mode::Hold);
+    let mut owing = RecorderHarness::begin(Mode::Hold);
     owing.up();
     let said = [(9, Event::Input(UserInput::Press)), (400, held(400))];
     for (wait, event) in [said.clone(), said].concat() {
-        owing.live([(wait, event)]);
-        set_up_again(&owing);
+        owing.play([(wait, event)]);
+        assert_restores(&owing);
     }
-    let paper = format!("{:?}", owing.talk.conversation);
-    assert!(paper.contains("deferred_create: Some(") && paper.contains("reply: Requested"), "{paper}");
-    let mut gone = Desk::begin(Mode::Open);
+    let json = format!("{:?}", owing.talk.conversation);
+    assert!(json.contains("owed: Some(") && json.contains("reply: Asked"), "{json}");
+    let mut gone = RecorderHarness::begin(Mode::Open);
     gone.up();
-    gone.live(turn("r1").map(|event| (9, event)));
+    gone.play(turn("r1").map(|event| (9, event)));
     for event in [
         Event::Device(DeviceEvent::Drained),
         Event::Device(DeviceEvent::Speaker { there: false }),
@@ -147,27 +149,27 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
         Event::Tick,
         Event::Input(UserInput::Leave),
     ] {
-        gone.live([(1000, event)]);
-        set_up_again(&gone);
+        gone.play([(1000, event)]);
+        assert_restores(&gone);
     }
-    let mut waiting = Desk::begin(TAP);
+    let mut waiting = RecorderHarness::begin(TAP);
     for event in [
         Event::Input(UserInput::Press),
         Event::Link(LinkChange::Up),
         Event::Link(LinkChange::Down(CloseReason::Transient)),
         Event::Input(UserInput::Press),
     ] {
-        waiting.live([(10, event)]);
-        set_up_again(&waiting);
+        waiting.play([(10, event)]);
+        assert_restores(&waiting);
     }
 }
 
 /// Writes the conversation down and sets it up again, which must be the same one.
-fn set_up_again(desk: &Desk) {
-    let written = serde_json::to_string(&desk.talk.conversation.snapshot()).unwrap();
+fn assert_restores(harness: &RecorderHarness) {
+    let written = serde_json::to_string(&harness.talk.conversation.snapshot()).unwrap();
     let read: Snapshot = serde_json::from_str(&written).unwrap();
-    let again = Conversation::restore(&read, desk.talk.now).unwrap();
-    assert_eq!(again, desk.talk.conversation, "{written}");
+    let again = Conversation::restore(&read, harness.talk.now).unwrap();
+    assert_eq!(again, harness.talk.conversation, "{written}");
 }
 
 proptest! {
@@ -179,15 +181,15 @@ proptest! {
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         steps in prop::collection::vec((event(), 0u64..90_000_000_000), 1..300),
     ) {
-        let mut desk = Desk::begin(mode);
+        let mut harness = RecorderHarness::begin(mode);
         let mut seen = Seen::default();
         for (event, wait_ns) in steps {
-            desk.after(Duration::from_nanos(wait_ns));
+            harness.after(Duration::from_nanos(wait_ns));
             let event = seen.named(event);
-            desk.on(&event);
-            desk.on(&Event::Tick);
+            harness.on(&event);
+            harness.on(&Event::Tick);
         }
-        let replayed = desk.replayed();
+        let replayed = harness.replayed();
         prop_assert!(matches!(replayed, ReplayOutcome::Identical { .. }), "{}", replayed);
     }
 
@@ -197,11 +199,11 @@ proptest! {
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         steps in prop::collection::vec((event(), 0u64..4_000_000_000), 1..120),
     ) {
-        let mut desk = Desk::begin(mode);
+        let mut harness = RecorderHarness::begin(mode);
         let mut seen = Seen::default();
         for (event, wait_ns) in steps {
-            desk.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
-            set_up_again(&desk);
+            harness.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
+            assert_restores(&harness);
         }
     }
 
@@ -213,16 +215,16 @@ proptest! {
         which in any::<u64>(),
         after in prop::collection::vec(event(), 1..60),
     ) {
-        let mut desk = Desk::begin(mode);
+        let mut harness = RecorderHarness::begin(mode);
         let mut seen = Seen::default();
         for (event, wait_ns) in before {
-            desk.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
+            harness.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
         }
-        let mut paper = serde_json::to_value(desk.talk.conversation.snapshot()).unwrap();
-        enlarge(&mut paper, &mut which.clone());
-        let snapshot: Snapshot = serde_json::from_value(paper).unwrap();
+        let mut json = serde_json::to_value(harness.talk.conversation.snapshot()).unwrap();
+        maximise_numbers(&mut json, &mut which.clone());
+        let snapshot: Snapshot = serde_json::from_value(json).unwrap();
         let taken = |at: &Time| Conversation::restore(&snapshot, *at).is_ok();
-        let now = [desk.talk.now, Time::MAX].into_iter().find(taken).unwrap();
+        let now = [harness.talk.now, Time::MAX].into_iter().find(taken).unwrap();
         let mut conversation = Conversation::restore(&snapshot, now).unwrap();
         let _ = conversation.handle(&Event::Service(ServiceEvent::Refused(ServerError::Internal)), now);
         for event in after {
@@ -241,12 +243,12 @@ proptest! {
     /// A spoilt recording is refused, or differs, or was spoilt where it does not matter.
     #[test]
     fn no_spoilt_recording_panics(
-        spoils in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..6),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..6),
     ) {
-        let mut desk = Desk::asked(TAP, |setup| (setup.sound, setup.words) = (true, true));
-        busy(&mut desk);
-        let mut bytes = desk.text().into_bytes();
-        for (place, byte, how) in spoils {
+        let mut harness = RecorderHarness::with_setup(TAP, |setup| (setup.sound, setup.words) = (true, true));
+        record_every_kind(&mut harness);
+        let mut bytes = harness.text().into_bytes();
+        for (place, byte, how) in changes {
             let place = place.index(bytes.len());
             match how {
                 0 => bytes[place] = byte,
@@ -260,13 +262,13 @@ proptest! {
 }
 
 /// Makes some of the numbers as large as they can be: those for which there is a bit in `which`.
-fn enlarge(value: &mut Value, which: &mut u64) {
+fn maximise_numbers(value: &mut Value, which: &mut u64) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match (value.is_number(), &**name) {
                     (true, "failures" | "count") => *value = u32::MAX.into(),
-                    _ => enlarge(value, which),
+                    _ => maximise_numbers(value, which),
                 }
             }
         }
@@ -281,7 +283,7 @@ fn enlarge(value: &mut Value, which: &mut u64) {
 }
 
 /// The same events at the same times, with what the conversation makes of them today.
-fn renewed(text: &str) -> String {
+fn regenerated(text: &str) -> String {
     let mut lines = text.lines();
     let head: Head<'_> = serde_json::from_str(lines.next().unwrap()).unwrap();
     let (mut conversation, _) = Conversation::begin(head.mode, false, head.seed, Time::ZERO);
@@ -308,24 +310,24 @@ fn renewed(text: &str) -> String {
 }
 
 /// Something of every kind of line.
-fn busy(desk: &mut Desk) {
-    let now = desk.talk.now;
-    desk.recorder.link("dialling", now);
-    desk.recorder.light("connecting", false, now);
-    desk.up();
-    desk.live([(100, Event::Input(UserInput::Press))]);
-    let now = desk.talk.now;
-    desk.recorder.input("down", now);
-    desk.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
-    desk.recorder.got_sound("response.audio.delta", 150, &super::base64(900, 1), now);
-    desk.recorder.got("session.updated", 1234, now);
-    desk.recorder.words("you", "Hello \"there\"\n", now);
-    desk.live(turn("r1").map(|event| (20, event)));
-    desk.live([
+fn record_every_kind(harness: &mut RecorderHarness) {
+    let now = harness.talk.now;
+    harness.recorder.link("dialling", now);
+    harness.recorder.light("connecting", false, now);
+    harness.up();
+    harness.play([(100, Event::Input(UserInput::Press))]);
+    let now = harness.talk.now;
+    harness.recorder.input("down", now);
+    harness.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
+    harness.recorder.got_sound("response.audio.delta", 150, &super::base64(900, 1), now);
+    harness.recorder.got("session.updated", 1234, now);
+    harness.recorder.words("you", "Hello \"there\"\n", now);
+    harness.play(turn("r1").map(|event| (20, event)));
+    harness.play([
         (5, Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(9))))),
         (100_000, Event::Tick),
     ]);
-    let now = desk.talk.now;
-    desk.recorder.counters(mynah::model::CounterSnapshot { starved: 1, ..Default::default() }, now);
-    let _ = desk.recorder.fault(mynah::recorder::RecordingTrigger::Reply, now);
+    let now = harness.talk.now;
+    harness.recorder.counters(mynah::model::CounterSnapshot { starved: 1, ..Default::default() }, now);
+    let _ = harness.recorder.fault(mynah::recorder::RecordingTrigger::Reply, now);
 }

@@ -6,75 +6,75 @@ use assert_no_alloc::assert_no_alloc;
 use mynah::conversation::{Event, Mode, ServiceEvent, UserInput};
 use mynah::model::CounterSnapshot;
 use mynah::recorder::{
-    FAULT_QUIET, FRESH_BYTES, RING_TIME, RecordLine, RecordingTrigger, ReplayOutcome, SEGMENT_BYTES,
-    SEGMENTS, replay,
+    FAULT_INTERVAL, RING_TIME, RecordLine, RecordingTrigger, ReplayOutcome, SEGMENT_BYTES, SEGMENTS,
+    UNSAVED_BYTES, replay,
 };
 
-use super::{Desk, base64, lines};
+use super::{RecorderHarness, base64, lines};
 use crate::conversation::{TAP, id};
 
 const KIND: &str = "input_audio_buffer.append";
 
 #[test]
 fn a_flood_of_events_drops_the_oldest_and_stays_inside_its_bytes() {
-    let mut desk = Desk::begin(Mode::Open);
-    desk.up();
-    desk.live(
+    let mut harness = RecorderHarness::begin(Mode::Open);
+    harness.up();
+    harness.play(
         (0..20_000).map(|_| (1, Event::Service(ServiceEvent::Audio(id("r-that-has-quite-a-long-name"))))),
     );
-    let text = desk.text();
+    let text = harness.text();
     let bytes = SEGMENT_BYTES * SEGMENTS;
     assert!(text.len() < bytes + 512 && text.len() > bytes * 3 / 4, "{}", text.len());
     assert!(
         !text.lines().next().unwrap().contains(r#""dropped":0,"#),
         "the head says that lines are missing"
     );
-    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { events: 1000.., .. }));
+    assert!(matches!(harness.replayed(), ReplayOutcome::Identical { events: 1000.., .. }));
 }
 
 #[test]
 fn what_ended_half_an_hour_ago_is_dropped() {
-    let mut desk = Desk::begin(TAP);
-    desk.up();
+    let mut harness = RecorderHarness::begin(TAP);
+    harness.up();
     let quarter = RING_TIME.as_millis() as u64 / 4;
-    desk.live((0..12).map(|_| (quarter, Event::Input(UserInput::Press))));
-    let oldest = lines(&desk.text())[0].at();
-    let kept = desk.talk.now - oldest;
+    harness.play((0..12).map(|_| (quarter, Event::Input(UserInput::Press))));
+    let oldest = lines(&harness.text())[0].at();
+    let kept = harness.talk.now - oldest;
     assert!(kept >= RING_TIME && kept <= RING_TIME * 3 / 2, "{kept:?}");
-    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { .. }));
+    assert!(matches!(harness.replayed(), ReplayOutcome::Identical { .. }));
 }
 
 #[test]
 fn a_flood_of_what_is_no_event_leaves_a_gap_and_costs_no_event() {
-    let mut desk = Desk::begin(TAP);
-    desk.up();
+    let mut harness = RecorderHarness::begin(TAP);
+    harness.up();
     for _ in 0..2000 {
-        desk.recorder.got("rate_limits.updated", 100, desk.talk.now);
+        harness.recorder.got("rate_limits.updated", 100, harness.talk.now);
     }
-    desk.live([(1, Event::Input(UserInput::Press)), (1, Event::Input(UserInput::Press))]);
-    let text = desk.text();
+    harness.play([(1, Event::Input(UserInput::Press)), (1, Event::Input(UserInput::Press))]);
+    let text = harness.text();
     let all = lines(&text);
     assert!(all.iter().any(|line| matches!(line, RecordLine::Gap { lines: 500.., .. })));
     assert_eq!(all.iter().filter(|line| matches!(line, RecordLine::Event { .. })).count(), 4);
     assert!(text.len() < 2 * SEGMENT_BYTES);
-    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { events: 4, .. }));
+    assert!(matches!(harness.replayed(), ReplayOutcome::Identical { events: 4, .. }));
 }
 
 #[test]
 fn sound_in_a_row_is_one_line_a_second_with_its_length_and_hash() {
-    let (mut desk, mut other) = (Desk::begin(Mode::Open), Desk::begin(Mode::Open));
-    for (desk, loud) in [(&mut desk, 500), (&mut other, 701)] {
-        desk.up();
+    let (mut harness, mut other) = (RecorderHarness::begin(Mode::Open), RecorderHarness::begin(Mode::Open));
+    for (harness, loud) in [(&mut harness, 500), (&mut other, 701)] {
+        harness.up();
         for nth in 0..150 {
             // One millisecond at the very end.
             let sound = base64(500, 9) + &base64(if nth == 149 { loud } else { 500 }, 1);
-            desk.after(Duration::from_millis(10));
-            desk.recorder.sent_sound(KIND, 700, &sound, desk.talk.now);
-            desk.recorder.turn(&desk.talk.conversation, desk.talk.now);
+            harness.after(Duration::from_millis(10));
+            harness.recorder.sent_sound(KIND, 700, &sound, harness.talk.now);
+            harness.recorder.turn(&harness.talk.conversation, harness.talk.now);
         }
-        desk.live([(10, Event::Service(ServiceEvent::SpeechStarted))]);
+        harness.play([(10, Event::Service(ServiceEvent::SpeechStarted))]);
     }
-    let (one, two) = (desk.story(), other.story());
+    let (one, two) = (harness.story(), other.story());
     let sent: Vec<_> = one.iter().filter(|line| line.contains(KIND)).collect();
     assert_eq!(sent.len(), 2, "{one:?}");
     assert!(sent[0].contains("70000 bytes in 100: 1000 ms of sound ("), "{sent:?}");
@@ -84,63 +84,63 @@ fn sound_in_a_row_is_one_line_a_second_with_its_length_and_hash() {
 
 #[test]
 fn a_burst_with_samples_leaves_none_out() {
-    let mut desk = Desk::asked(Mode::Open, |setup| setup.sound = true);
-    desk.up();
+    let mut harness = RecorderHarness::with_setup(Mode::Open, |setup| setup.sound = true);
+    harness.up();
     for nth in 0..40 {
-        desk.recorder.got_sound("response.audio.delta", 13_000, &base64(nth, 200), desk.talk.now);
-        desk.live([(0, Event::Service(ServiceEvent::Audio(id("r1"))))]);
+        harness.recorder.got_sound("response.audio.delta", 13_000, &base64(nth, 200), harness.talk.now);
+        harness.play([(0, Event::Service(ServiceEvent::Audio(id("r1"))))]);
     }
-    let text = desk.text();
+    let text = harness.text();
     assert!(!text.contains("gap") && text.len() < SEGMENT_BYTES * SEGMENTS + 512, "{}", text.len());
     assert_eq!(text.matches("\"base64\"").count(), 34, "eleven segments of three, and the last");
-    assert!(matches!(desk.replayed(), ReplayOutcome::Identical { .. }));
+    assert!(matches!(harness.replayed(), ReplayOutcome::Identical { .. }));
 }
 
 #[test]
 fn each_kind_of_fault_asks_for_one_recording_in_ten_minutes() {
-    let mut desk = Desk::begin(TAP);
+    let mut harness = RecorderHarness::begin(TAP);
     for fault in RecordingTrigger::ALL {
-        let now = desk.talk.now;
-        assert!(desk.recorder.fault(fault, now), "{fault:?}");
-        assert!(!desk.recorder.fault(fault, now + FAULT_QUIET - Duration::from_secs(1)));
-        assert!(desk.recorder.fault(fault, now + FAULT_QUIET));
+        let now = harness.talk.now;
+        assert!(harness.recorder.fault(fault, now), "{fault:?}");
+        assert!(!harness.recorder.fault(fault, now + FAULT_INTERVAL - Duration::from_secs(1)));
+        assert!(harness.recorder.fault(fault, now + FAULT_INTERVAL));
     }
 }
 
 #[test]
 fn only_what_changes_is_noted() {
-    let mut desk = Desk::begin(TAP);
-    let now = desk.talk.now;
+    let mut harness = RecorderHarness::begin(TAP);
+    let now = harness.talk.now;
     for (word, live) in [("idle", false), ("idle", false), ("listening", false), ("listening", true)] {
-        desk.recorder.light(word, live, now);
+        harness.recorder.light(word, live, now);
     }
     for reopens in [0, 1, 1, 2] {
-        desk.recorder.counters(CounterSnapshot { reopens, ..CounterSnapshot::default() }, now);
+        harness.recorder.counters(CounterSnapshot { reopens, ..CounterSnapshot::default() }, now);
     }
-    let story = desk.story();
+    let story = harness.story();
     assert_eq!(story.iter().filter(|line| line.starts_with("light")).count(), 3, "{story:?}");
     assert_eq!(story.iter().filter(|line| line.starts_with("counters")).count(), 2, "{story:?}");
 }
 
 #[test]
 fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
-    let mut desk = Desk::asked(Mode::Open, |setup| setup.follow = true);
-    desk.up();
-    let first = desk.recorder.unsaved(true, desk.talk.now).unwrap();
+    let mut harness = RecorderHarness::with_setup(Mode::Open, |setup| setup.follow = true);
+    harness.up();
+    let first = harness.recorder.unsaved(true, harness.talk.now).unwrap();
     assert_eq!(first.begins, Some(0));
-    assert_eq!(desk.recorder.deadline(), None, "nothing waits");
-    desk.live([(10, Event::Service(ServiceEvent::SpeechStarted))]);
-    assert_eq!(desk.recorder.unsaved(false, desk.talk.now), None, "not yet");
-    let due = desk.recorder.deadline().unwrap();
-    let second = desk.recorder.unsaved(false, due).unwrap();
-    let mut file = [desk.recorder.first_line(), first.text, second.text].concat();
+    assert_eq!(harness.recorder.deadline(), None, "nothing waits");
+    harness.play([(10, Event::Service(ServiceEvent::SpeechStarted))]);
+    assert_eq!(harness.recorder.unsaved(false, harness.talk.now), None, "not yet");
+    let due = harness.recorder.deadline().unwrap();
+    let second = harness.recorder.unsaved(false, due).unwrap();
+    let mut file = [harness.recorder.first_line(), first.text, second.text].concat();
     assert!(matches!(replay(&file, |_, _| {}), Ok(ReplayOutcome::Identical { events: 3, .. })));
-    desk.live((0..12_000).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
-    while let Some(chunk) = desk.recorder.unsaved(true, desk.talk.now) {
-        assert!(chunk.text.len() <= FRESH_BYTES);
+    harness.play((0..12_000).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
+    while let Some(chunk) = harness.recorder.unsaved(true, harness.talk.now) {
+        assert!(chunk.text.len() <= UNSAVED_BYTES);
         file.extend(chunk.text);
-        desk.live((0..600).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
-        if file.len() > 2 * FRESH_BYTES {
+        harness.play((0..600).map(|_| (1, Event::Service(ServiceEvent::SpeechStarted))));
+        if file.len() > 2 * UNSAVED_BYTES {
             break;
         }
     }
@@ -152,14 +152,14 @@ fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
 
 #[test]
 fn in_the_steady_state_it_allocates_nothing() {
-    let mut desk = Desk::begin(Mode::Open);
-    desk.up();
+    let mut harness = RecorderHarness::begin(Mode::Open);
+    harness.up();
     let sound = base64(500, 10);
-    let live = |desk: &mut Desk, times: u32| {
+    let run = |harness: &mut RecorderHarness, times: u32| {
         for nth in 0..times {
-            desk.after(Duration::from_millis(10));
-            let now = desk.talk.now;
-            let Desk { recorder, talk, .. } = &mut *desk;
+            harness.after(Duration::from_millis(10));
+            let now = harness.talk.now;
+            let RecorderHarness { recorder, talk, .. } = &mut *harness;
             recorder.sent_sound(KIND, 700, &sound, now);
             recorder.got_sound("response.audio.delta", 12_000, &sound, now);
             recorder.light(if nth % 2 == 0 { "listening" } else { "speaking" }, true, now);
@@ -168,8 +168,8 @@ fn in_the_steady_state_it_allocates_nothing() {
         }
     };
     // Until the ring has come round, and then from the beginning of a segment: a snapshot is boxed on its way.
-    live(&mut desk, 5000);
-    desk.after(Duration::from_secs(240));
-    live(&mut desk, 1);
-    assert_no_alloc(|| live(&mut desk, 50));
+    run(&mut harness, 5000);
+    harness.after(Duration::from_secs(240));
+    run(&mut harness, 1);
+    assert_no_alloc(|| run(&mut harness, 50));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mynah::conversation::Mode;
 use serde_json::Value;
 
-use super::{Device, PERIOD, after_a_turn, heard, tone, truncated_ms};
+use super::{Device, PERIOD, after_one_turn, constant, count_samples, truncated_ms};
 use crate::service::Step::{Expect, Wait};
 use crate::service::{Behaviour, Service, Step, events};
 
@@ -15,70 +15,70 @@ const SOME: Step = Wait(Duration::from_millis(400));
 #[test]
 fn a_voice_over_the_reply_cuts_it_and_the_service_is_told_what_was_heard() {
     let steps = [
-        after_a_turn(begun_reply("r1", "i1", 1000)),
+        after_one_turn(begun_reply("r1", "i1", 1000)),
         vec![SOME],
         events::sent([events::speech_started("u2", 3000)]),
         events::sent(events::reply_interrupted("r1", "i1")),
         vec![Expect("conversation.item.truncate")],
         events::sent([events::speech_stopped("u2", 3600), events::committed("u2")]),
-        events::sent(events::reply("r2", "i2", "Sorry.", &tone(2000, 300))),
+        events::sent(events::reply("r2", "i2", "Sorry.", &constant(2000, 300))),
     ];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 2);
-    let (_, speaker) = device.leave();
-    assert_truthful(&service, &speaker, "i1", 1000);
-    assert_eq!(heard(&speaker, 2000), 7200, "the reply after the cut is whole");
+    device.wait_for_line("time: reply heard", 2);
+    let (_, speaker) = device.quit();
+    assert_truncation_matches(&service, &speaker, "i1", 1000);
+    assert_eq!(count_samples(&speaker, 2000), 7200, "the reply after the cut is whole");
     assert_eq!(service.connections()[0].count("response.cancel"), 0, "the service cancels by itself");
 }
 
 #[test]
 fn a_voice_over_a_reply_that_is_sent_and_done_cuts_what_is_still_queued() {
-    let whole = events::reply("r1", "i1", "A long story.", &tone(1000, 3000));
-    let steps = [after_a_turn(whole), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
+    let whole = events::reply("r1", "i1", "A long story.", &constant(1000, 3000));
+    let steps = [after_one_turn(whole), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 1);
-    let (_, speaker) = device.leave();
-    assert_truthful(&service, &speaker, "i1", 1000);
+    device.wait_for_line("time: reply heard", 1);
+    let (_, speaker) = device.quit();
+    assert_truncation_matches(&service, &speaker, "i1", 1000);
 }
 
 #[test]
 fn the_button_over_the_reply_cuts_cancels_and_truncates() {
-    let steps = [after_a_turn(begun_reply("r1", "i1", 1000)), vec![Expect("response.cancel")]];
+    let steps = [after_one_turn(begun_reply("r1", "i1", 1000)), vec![Expect("response.cancel")]];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("speaking", 1);
+    device.wait_for_line("speaking", 1);
     device.press();
     let cancel = service.wait_for("response.cancel");
-    let (_, speaker) = device.leave();
+    let (_, speaker) = device.quit();
     assert_eq!(cancel["response_id"], "r1");
     if service.connections()[0].count("conversation.item.truncate") > 0 {
-        assert_truthful(&service, &speaker, "i1", 1000);
+        assert_truncation_matches(&service, &speaker, "i1", 1000);
     }
-    assert!(heard(&speaker, 1000) < 24_000);
+    assert!(count_samples(&speaker, 1000) < 24_000);
 }
 
 #[test]
 fn the_times_of_a_turn_that_the_button_cut_are_told_whole() {
     let some_heard = events::sent([events::transcription_completed("u1", "Tell me.")]);
-    let steps = [after_a_turn(begun_reply("r1", "i1", 1000)), vec![SOME], some_heard];
+    let steps = [after_one_turn(begun_reply("r1", "i1", 1000)), vec![SOME], some_heard];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("you: Tell me.", 1);
+    device.wait_for_line("you: Tell me.", 1);
     device.press();
-    device.until("time: ", 1);
+    device.wait_for_line("time: ", 1);
     let lines = device.lines();
-    device.leave();
+    device.quit();
     let times = lines.iter().find(|line| line.starts_with("time: ")).unwrap();
     assert!(times.contains("reply heard") && times.contains("after the interruption"), "{times}");
 }
 
 #[test]
 fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_their_reply() {
-    let late = || events::audio_deltas("r1", "i1", &tone(3000, 600));
+    let late = || events::audio_deltas("r1", "i1", &constant(3000, 600));
     let steps = [
-        after_a_turn(begun_reply("r1", "i1", 1000)),
+        after_one_turn(begun_reply("r1", "i1", 1000)),
         vec![SOME],
         events::sent([events::speech_started("u2", 3000)]),
         events::sent(late()),
@@ -89,18 +89,18 @@ fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_the
         events::sent(late()),
         events::sent(events::reply_begun("r2", "i2")),
         events::sent(late()),
-        events::sent(events::audio_deltas("r2", "i2", &tone(2000, 300))),
+        events::sent(events::audio_deltas("r2", "i2", &constant(2000, 300))),
         events::sent(late()),
         events::sent(events::reply_ended("r2", "i2", "Fine.")),
         events::sent(late()),
     ];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 2);
-    let (_, speaker) = device.leave();
-    assert_eq!(heard(&speaker, 3000), 0);
-    assert_eq!(heard(&speaker, 2000), 7200);
-    assert_truthful(&service, &speaker, "i1", 1000);
+    device.wait_for_line("time: reply heard", 2);
+    let (_, speaker) = device.quit();
+    assert_eq!(count_samples(&speaker, 3000), 0);
+    assert_eq!(count_samples(&speaker, 2000), 7200);
+    assert_truncation_matches(&service, &speaker, "i1", 1000);
     assert_eq!(service.connections()[0].count("conversation.item.delete"), 0);
 }
 
@@ -108,19 +108,19 @@ fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_the
 fn a_voice_while_the_reply_is_awaited_keeps_the_reply_from_ever_being_heard() {
     for begun in [vec![], events::reply_begun("r1", "i1")] {
         let steps = [
-            after_a_turn(begun),
+            after_one_turn(begun),
             events::sent([events::speech_started("u2", 3000)]),
-            events::sent(events::audio_deltas("r1", "i1", &tone(3000, 400))),
+            events::sent(events::audio_deltas("r1", "i1", &constant(3000, 400))),
             events::sent(events::reply_interrupted("r1", "i1")),
             events::sent([events::speech_stopped("u2", 3600), events::committed("u2")]),
-            events::sent(events::reply("r2", "i2", "Fine.", &tone(2000, 200))),
+            events::sent(events::reply("r2", "i2", "Fine.", &constant(2000, 200))),
         ];
         let service = Service::start([Behaviour::script(steps.concat())]);
         let device = Device::start(&service, Mode::Open);
-        device.until("time: reply heard", 1);
+        device.wait_for_line("time: reply heard", 1);
         let deleted = service.wait_for("conversation.item.delete");
-        let (_, speaker) = device.leave();
-        assert_eq!((heard(&speaker, 3000), heard(&speaker, 2000)), (0, 4800));
+        let (_, speaker) = device.quit();
+        assert_eq!((count_samples(&speaker, 3000), count_samples(&speaker, 2000)), (0, 4800));
         assert_eq!(deleted["item_id"], "i1", "the service may not remember words that nobody heard");
     }
 }
@@ -133,38 +133,38 @@ fn a_voice_while_listening_changes_nothing() {
     ];
     let after = [
         events::sent(events::user_turn("u1")),
-        events::sent(events::reply("r1", "i1", "Yes.", &tone(1000, 200))),
+        events::sent(events::reply("r1", "i1", "Yes.", &constant(1000, 200))),
     ];
     let service = Service::start([Behaviour::script([steps.concat(), after.concat()].concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 1);
-    let (_, speaker) = device.leave();
-    assert_eq!(heard(&speaker, 1000), 4800);
+    device.wait_for_line("time: reply heard", 1);
+    let (_, speaker) = device.quit();
+    assert_eq!(count_samples(&speaker, 1000), 4800);
     assert_eq!(service.connections()[0].story(), ["session.update"]);
 }
 
 #[test]
 fn a_minute_of_reply_in_one_burst_is_taken_and_can_still_be_interrupted_at_once() {
     let burst =
-        [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &tone(1000, 60_000))].concat();
-    let steps = [after_a_turn(burst), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
+        [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &constant(1000, 60_000))].concat();
+    let steps = [after_one_turn(burst), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 1);
-    let (_, speaker) = device.leave();
-    assert_truthful(&service, &speaker, "i1", 1000);
-    assert!(heard(&speaker, 1000) < 24_000 * 10, "a cut a minute later is no cut");
+    device.wait_for_line("time: reply heard", 1);
+    let (_, speaker) = device.quit();
+    assert_truncation_matches(&service, &speaker, "i1", 1000);
+    assert!(count_samples(&speaker, 1000) < 24_000 * 10, "a cut a minute later is no cut");
 }
 
 /// A reply of 3 s that the service has not finished sending.
 fn begun_reply(reply: &str, item: &str, value: i16) -> Vec<Value> {
-    [events::reply_begun(reply, item), events::audio_deltas(reply, item, &tone(value, 3000))].concat()
+    [events::reply_begun(reply, item), events::audio_deltas(reply, item, &constant(value, 3000))].concat()
 }
 
 /// What the service was told is what the recording holds, give or take a period; and it was cut short.
-fn assert_truthful(service: &Service, speaker: &[i16], item: &str, value: i16) {
+fn assert_truncation_matches(service: &Service, speaker: &[i16], item: &str, value: i16) {
     let told = truncated_ms(service, item) as usize * 24;
-    let heard = heard(speaker, value);
+    let heard = count_samples(speaker, value);
     assert!(told.abs_diff(heard) <= PERIOD, "told {told} samples, heard {heard}");
     assert!(heard > 0);
     let last = speaker.iter().rposition(|sample| *sample == value).unwrap();

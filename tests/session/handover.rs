@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mynah::conversation::{Exit, Mode};
 
-use super::turns::appended;
-use super::{Device, TAP, heard, tone};
+use super::turns::appended_samples;
+use super::{Device, TAP, constant, count_samples};
 use crate::service::Step::{Close, Expect, ExpectAudio, Send, Wait};
 use crate::service::{Behaviour, Connection, Service, Step, events};
 
@@ -19,26 +19,29 @@ fn a_quiet_session_is_replaced_and_the_talk_goes_on_in_the_next() {
         vec![ExpectAudio(50)],
         events::sent(events::user_turn("u1")),
         events::sent([events::transcription_completed("u1", "What is the time?")]),
-        events::sent(events::reply("r1", "i1", "It is noon.", &tone(1000, 200))),
+        events::sent(events::reply("r1", "i1", "It is noon.", &constant(1000, 200))),
     ];
     let second = [
         events::opening(),
         vec![Expect("conversation.item.create"), ExpectAudio(50)],
         events::sent(events::user_turn("u2")),
-        events::sent(events::reply("r2", "i2", "Still noon.", &tone(2000, 200))),
+        events::sent(events::reply("r2", "i2", "Still noon.", &constant(2000, 200))),
     ];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("mynah: Still noon.", 1);
-    device.until("time: reply heard", 2);
+    device.wait_for_line("mynah: Still noon.", 1);
+    device.wait_for_line("time: reply heard", 2);
     let lines = device.lines();
-    let (ending, speaker) = device.leave();
-    assert_eq!((ending, heard(&speaker, 1000), heard(&speaker, 2000)), (Exit::Requested, 4800, 4800));
+    let (exit, speaker) = device.quit();
+    assert_eq!(
+        (exit, count_samples(&speaker, 1000), count_samples(&speaker, 2000)),
+        (Exit::Requested, 4800, 4800)
+    );
     assert!(!lines.contains(&"offline".to_owned()), "{lines:?}");
     let [first, second] = &service.connections()[..] else { panic!("two connections") };
     assert_eq!(first.close, Some((1000, String::new())), "a polite goodbye");
     assert_eq!(
-        told(second),
+        history_items(second),
         [("user", "input_text", "What is the time?"), ("assistant", "text", "It is noon.")]
     );
     let kinds: Vec<_> = second.received.iter().map(|event| event["type"].as_str().unwrap()).collect();
@@ -53,14 +56,14 @@ fn every_sample_of_the_microphone_reaches_a_session_and_what_goes_twice_is_no_tu
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     // No stretch of it is like another, and no sample is silence.
     let whole: Vec<i16> = (0..24_000 * 8u64).map(|n| ((n * n * 31 + n * 7919) % 31_991 + 1) as i16).collect();
-    let device = Device::hearing(&service, TAP, Some(&whole));
-    device.until("idle", 1);
+    let device = Device::with_speech(&service, TAP, Some(&whole));
+    device.wait_for_line("idle", 1);
     // A tap's quiet is eight seconds: the session is replaced in its midst.
     device.press();
     service.until("sound in the second session", |all| all.len() == 2 && all[1].audio_ms >= 2000);
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     let [first, second] = &service.connections()[..] else { panic!("two connections") };
-    let (before, after) = (appended(first), appended(second));
+    let (before, after) = (appended_samples(first), appended_samples(second));
     let said = |samples: &[i16]| samples.iter().copied().filter(|sample| *sample != 0).collect::<Vec<_>>();
     let (before, after) = (said(&before), said(&after));
     assert_eq!(before, whole[..before.len()], "nothing is missing in the first");
@@ -84,8 +87,8 @@ fn a_second_session_that_fails_is_tried_again_and_the_owner_hears_and_sees_nothi
     let device = Device::start(&service, Mode::Open);
     service.until("the session in use", |all| all.len() == 4 && all[3].audio_ms >= 200);
     let lines = device.lines();
-    let (ending, speaker) = device.leave();
-    assert_eq!(ending, Exit::Requested);
+    let (exit, speaker) = device.quit();
+    assert_eq!(exit, Exit::Requested);
     assert_eq!(
         lines.iter().filter(|line| !line.contains(':')).collect::<Vec<_>>(),
         ["connecting", "listening"]
@@ -101,7 +104,7 @@ fn a_reply_that_is_heard_when_its_session_ends_is_heard_to_its_end() {
         events::opening_for(SHORT_S),
         vec![ExpectAudio(50)],
         events::sent(events::user_turn("u1")),
-        events::sent(events::reply("r1", "i1", "A long one.", &tone(1000, 6000))),
+        events::sent(events::reply("r1", "i1", "A long one.", &constant(1000, 6000))),
         vec![
             Wait(Duration::from_millis(4000)),
             Send(events::error("session_expired", None)),
@@ -110,11 +113,11 @@ fn a_reply_that_is_heard_when_its_session_ends_is_heard_to_its_end() {
     ];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(events::opening())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("speaking", 1);
-    device.until("listening", 2);
+    device.wait_for_line("speaking", 1);
+    device.wait_for_line("listening", 2);
     let lines = device.lines();
-    let (_, speaker) = device.leave();
-    assert_eq!(heard(&speaker, 1000), 6 * 24_000, "{lines:?}");
+    let (_, speaker) = device.quit();
+    assert_eq!(count_samples(&speaker, 1000), 6 * 24_000, "{lines:?}");
     let states: Vec<_> = lines.iter().filter(|line| !line.contains(':')).collect();
     assert_eq!(states, ["connecting", "listening", "thinking", "speaking", "listening"]);
     assert_eq!(service.connections()[1].story()[0], "session.update");
@@ -124,7 +127,7 @@ fn a_reply_that_is_heard_when_its_session_ends_is_heard_to_its_end() {
 #[test]
 fn a_reply_that_was_cut_is_remembered_as_far_as_it_was_heard() {
     let words = "one two three four five six seven eight nine ten";
-    let reply: Vec<Step> = events::sent(events::reply("r1", "i1", words, &tone(1000, 4000)));
+    let reply: Vec<Step> = events::sent(events::reply("r1", "i1", words, &constant(1000, 4000)));
     let first = [
         events::opening_for(SHORT_S),
         vec![ExpectAudio(50)],
@@ -133,13 +136,13 @@ fn a_reply_that_was_cut_is_remembered_as_far_as_it_was_heard() {
         vec![Wait(Duration::from_millis(1000))],
         events::sent([events::speech_started("u2", 3000), events::speech_stopped("u2", 3600)]),
         vec![Expect("conversation.item.truncate")],
-        events::sent(events::reply("r2", "i2", "Yes?", &tone(2000, 100))),
+        events::sent(events::reply("r2", "i2", "Yes?", &constant(2000, 100))),
     ];
     let second = [events::opening(), vec![Expect("conversation.item.create"), ExpectAudio(50)]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     let device = Device::start(&service, Mode::Open);
     service.until("the session in use", |all| all.len() == 2 && all[1].audio_ms >= 50);
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     let told = service.connections()[1].received.clone();
     let item = told.iter().find(|event| event["type"] == "conversation.item.create").unwrap();
     assert_eq!(item["item"]["status"], "incomplete");
@@ -160,17 +163,17 @@ fn the_built_in_service_shows_that_it_knows_what_was_said_before_its_session() {
     let hum: Vec<i16> = (0..24_000).map(|n| if n / 60 % 2 == 0 { 6000 } else { -6000 }).collect();
     let quiet = vec![0; 24_000 * 6];
     let speech = [hum.clone(), quiet.clone(), hum, quiet].concat();
-    let device = Device::hearing(&service, Mode::Open, Some(&speech));
-    device.until("mynah: I heard", 2);
+    let device = Device::with_speech(&service, Mode::Open, Some(&speech));
+    device.wait_for_line("mynah: I heard", 2);
     let lines = device.lines();
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     let last = lines.iter().rfind(|line| line.starts_with("mynah:")).unwrap();
     assert!(last.contains("Before, somebody said: I heard"), "{lines:?}");
     assert_eq!(service.connections().len(), 2);
 }
 
 /// What a session was told of the talk before it.
-fn told(one: &Connection) -> Vec<(&str, &str, &str)> {
+fn history_items(one: &Connection) -> Vec<(&str, &str, &str)> {
     let items = one.received.iter().filter(|event| event["type"] == "conversation.item.create");
     items
         .map(|event| {

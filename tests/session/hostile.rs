@@ -4,7 +4,7 @@ use mynah::conversation::{Exit, Mode};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Device, after_a_turn, heard, tone};
+use super::{Device, after_one_turn, constant, count_samples};
 use crate::service::Step::{Expect, Send, SendRaw, SendText};
 use crate::service::{Behaviour, Service, Step, events};
 
@@ -35,16 +35,16 @@ fn odd_events_of_every_kind_leave_the_turn_whole() {
         Send(events::audio_delta_of("r1", "i1", "Aw==")),
     ];
     let rest = [
-        events::sent(events::audio_deltas("r1", "i1", &tone(1000, 200))),
+        events::sent(events::audio_deltas("r1", "i1", &constant(1000, 200))),
         events::sent(events::reply_ended("r1", "i1", "Yes.")),
     ];
-    let steps = [after_a_turn([]), odd.clone(), begun, odd.clone(), audio, odd, rest.concat()].concat();
+    let steps = [after_one_turn([]), odd.clone(), begun, odd.clone(), audio, odd, rest.concat()].concat();
     let service = Service::start([Behaviour::script(steps)]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 1);
-    let (ending, speaker) = device.leave();
-    assert_eq!(ending, Exit::Requested);
-    assert_eq!(heard(&speaker, 1000), 4803);
+    device.wait_for_line("time: reply heard", 1);
+    let (exit, speaker) = device.quit();
+    assert_eq!(exit, Exit::Requested);
+    assert_eq!(count_samples(&speaker, 1000), 4803);
     assert_eq!(service.connections().len(), 1, "the link was never lost");
     assert_eq!(service.connections()[0].story(), ["session.update"]);
 }
@@ -56,13 +56,13 @@ fn an_event_of_eight_mebibytes_is_taken_and_one_of_eleven_costs_the_link_and_no_
     };
     let first =
         [events::opening(), vec![padding(8), Expect("input_audio_buffer.append"), padding(11)]].concat();
-    let second = after_a_turn(events::reply("r1", "i1", "Back.", &tone(1000, 200)));
+    let second = after_one_turn(events::reply("r1", "i1", "Back.", &constant(1000, 200)));
     let service = Service::start([Behaviour::script(first), Behaviour::script(second)]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 1);
-    let (_, speaker) = device.leave();
+    device.wait_for_line("time: reply heard", 1);
+    let (_, speaker) = device.quit();
     // On a busy machine the reply may run dry, and the fade begins with its last sample once more.
-    assert!((4800..4810).contains(&heard(&speaker, 1000)));
+    assert!((4800..4810).contains(&count_samples(&speaker, 1000)));
     assert_eq!(service.connections().len(), 2);
 }
 
@@ -78,8 +78,8 @@ fn a_session_set_up_otherwise_than_asked_is_refused_and_says_what_differs() {
     ] {
         let steps = [Send(events::session_created()), Expect("session.update"), Step::Answer(spoil)];
         let service = Service::start([Behaviour::script(steps)]);
-        let (ending, _) = Device::start(&service, Mode::Open).ended();
-        assert_eq!(ending, Exit::Misconfigured);
+        let (exit, _) = Device::start(&service, Mode::Open).wait_for_exit();
+        assert_eq!(exit, Exit::Misconfigured);
         assert_eq!(service.connections()[0].audio_ms, 0);
     }
 }

@@ -12,7 +12,7 @@ use mynah::config::{GpioLine, LedWiring, LightConfig};
 use mynah::conversation::Mode;
 use mynah::leds::{Leds, OutputLines, SysfsPaths};
 
-use super::{Device, TAP, after_a_turn, tone};
+use super::{Device, TAP, after_one_turn, constant};
 use crate::service::Step::{Answer, Expect, ExpectAudio, HangUp, Send, Wait};
 use crate::service::{Behaviour, Service, events};
 
@@ -24,10 +24,10 @@ const SOME: Duration = Duration::from_millis(400);
 #[test]
 fn in_open_mode_every_frame_leaves_under_a_green_light_whatever_happens() {
     let begun = |reply: &str, item: &str| {
-        [events::reply_begun(reply, item), events::audio_deltas(reply, item, &tone(1000, 6000))].concat()
+        [events::reply_begun(reply, item), events::audio_deltas(reply, item, &constant(1000, 6000))].concat()
     };
     let first = [
-        after_a_turn(begun("r1", "i1")),
+        after_one_turn(begun("r1", "i1")),
         vec![Wait(SOME)],
         events::sent([events::speech_started("u2", 3000)]),
         events::sent(events::reply_interrupted("r1", "i1")),
@@ -39,52 +39,52 @@ fn in_open_mode_every_frame_leaves_under_a_green_light_whatever_happens() {
     ];
     let service = [Behaviour::script(first.concat()), Behaviour::script(events::opening())];
     let service = Arc::new(Service::start(service));
-    let (lamps, watch) = Watch::lamps(&service);
-    let device = Device::shining(&service, Mode::Open, lamps);
-    device.until("speaking", 2);
+    let (leds, watch) = LightWatch::leds(&service);
+    let device = Device::with_leds(&service, Mode::Open, leds);
+    device.wait_for_line("speaking", 2);
     device.key(b"m");
-    watch.until(2);
+    watch.wait_for_changes(2);
     pause();
     device.press();
-    device.until("muted", 1);
+    device.wait_for_line("muted", 1);
     device.key(b"m");
-    watch.until(3);
+    watch.wait_for_changes(3);
     pause();
     device.key(b"m");
-    watch.until(4);
+    watch.wait_for_changes(4);
     device.key(b"m");
-    watch.until(5);
-    device.until("offline", 1);
+    watch.wait_for_changes(5);
+    device.wait_for_line("offline", 1);
     // What the microphone hears in a short outage is kept and sent: the light stays green.
-    device.until("listening", 2);
+    device.wait_for_line("listening", 2);
     service.until("the second session's sound", |all| all.len() == 2 && all[1].audio_ms > 0);
     pause();
-    let (_, _) = device.leave();
-    watch.assert_true(&service, 3);
+    let (_, _) = device.quit();
+    watch.assert_no_audio_unlit(&service, 3);
 }
 
 #[test]
 fn in_tap_mode_every_frame_leaves_under_a_green_light() {
     let service = [Behaviour::script([events::opening(), vec![ExpectAudio(200)]].concat())];
     let service = Arc::new(Service::start(service));
-    let (lamps, watch) = Watch::lamps(&service);
-    let device = Device::shining(&service, TAP, lamps);
-    device.until("idle", 1);
+    let (leds, watch) = LightWatch::leds(&service);
+    let device = Device::with_leds(&service, TAP, leds);
+    device.wait_for_line("idle", 1);
     pause();
     device.press();
-    watch.until(1);
+    watch.wait_for_changes(1);
     service.until("sound", |all| all[0].audio_ms >= 200);
     device.press();
-    watch.until(2);
+    watch.wait_for_changes(2);
     pause();
     device.press();
-    watch.until(3);
+    watch.wait_for_changes(3);
     pause();
     device.key(b"m");
-    watch.until(4);
+    watch.wait_for_changes(4);
     pause();
-    let (_, _) = device.leave();
-    watch.assert_true(&service, 2);
+    let (_, _) = device.quit();
+    watch.assert_no_audio_unlit(&service, 2);
 }
 
 #[test]
@@ -92,19 +92,19 @@ fn a_turn_that_waits_for_the_link_keeps_the_light_green_until_it_has_left() {
     let late = [Send(events::session_created()), Expect("session.update"), Wait(SOME * 5)];
     let then = [Answer(events::session_updated), Expect("input_audio_buffer.commit")];
     let service = Arc::new(Service::start([Behaviour::script(late.into_iter().chain(then))]));
-    let (lamps, watch) = Watch::lamps(&service);
-    let device = Device::shining(&service, Mode::Hold, lamps);
+    let (leds, watch) = LightWatch::leds(&service);
+    let device = Device::with_leds(&service, Mode::Hold, leds);
     service.wait_for("session.update");
     device.press();
-    watch.until(1);
+    watch.wait_for_changes(1);
     pause();
     device.press();
-    device.until("thinking", 1);
+    device.wait_for_line("thinking", 1);
     service.wait_for("input_audio_buffer.commit");
-    watch.until(2);
+    watch.wait_for_changes(2);
     pause();
-    let (_, _) = device.leave();
-    watch.assert_true(&service, 1);
+    let (_, _) = device.quit();
+    watch.assert_no_audio_unlit(&service, 1);
 }
 
 #[test]
@@ -113,84 +113,84 @@ fn what_was_said_for_a_turn_that_is_off_again_is_not_sent_when_the_link_is_there
         let late = [Send(events::session_created()), Expect("session.update"), Wait(SOME * 5)];
         let late = late.into_iter().chain([Answer(events::session_updated)]);
         let service = Arc::new(Service::start([Behaviour::script(late)]));
-        let (lamps, watch) = Watch::lamps(&service);
-        let device = Device::shining(&service, TAP, lamps);
+        let (leds, watch) = LightWatch::leds(&service);
+        let device = Device::with_leds(&service, TAP, leds);
         service.wait_for("session.update");
         device.press();
-        watch.until(1);
+        watch.wait_for_changes(1);
         pause();
         device.key(off);
-        watch.until(2);
-        device.until(if off == b"m" { "muted" } else { "idle" }, 1);
+        watch.wait_for_changes(2);
+        device.wait_for_line(if off == b"m" { "muted" } else { "idle" }, 1);
         pause();
-        let (_, _) = device.leave();
-        watch.assert_true(&service, 0);
-        assert_eq!(appends(&service), 0);
+        let (_, _) = device.quit();
+        watch.assert_no_audio_unlit(&service, 0);
+        assert_eq!(count_appends(&service), 0);
     }
 }
 
 /// Sees each change of the light between green and not, and how much had been sent by then.
-struct Watch {
+struct LightWatch {
     changes: Arc<Mutex<Vec<(bool, usize)>>>,
 }
 
 /// Red, green and blue, on the session's thread.
-struct Lines {
+struct RecordingLines {
     service: Arc<Service>,
     changes: Arc<Mutex<Vec<(bool, usize)>>>,
     green: bool,
 }
 
 /// A lamp of three colours on somebody's lines.
-pub(super) fn on_lines(pins: impl OutputLines + 'static) -> Leds {
+pub(super) fn leds_on(lines: impl OutputLines + 'static) -> Leds {
     let line = |name: &str| GpioLine::Named(name.to_owned());
     let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
     let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
-    let mut pins = Some(Box::new(pins) as Box<dyn OutputLines>);
-    Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(pins.take().unwrap()))
+    let mut lines = Some(Box::new(lines) as Box<dyn OutputLines>);
+    Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(lines.take().unwrap()))
         .unwrap()
 }
 
-impl Watch {
-    fn lamps(service: &Arc<Service>) -> (Leds, Self) {
+impl LightWatch {
+    fn leds(service: &Arc<Service>) -> (Leds, Self) {
         let changes = Arc::<Mutex<Vec<_>>>::default();
-        let (service, pins) = (Arc::clone(service), Arc::clone(&changes));
-        let lamps = on_lines(Lines { service, changes: pins, green: false });
-        (lamps, Self { changes })
+        let (service, lines) = (Arc::clone(service), Arc::clone(&changes));
+        let leds = leds_on(RecordingLines { service, changes: lines, green: false });
+        (leds, Self { changes })
     }
 
     /// Waits until the light has changed so often.
-    fn until(&self, changes: usize) {
+    fn wait_for_changes(&self, changes: usize) {
         for _ in 0..1000 {
             if self.changes.lock().unwrap().len() >= changes {
                 return;
             }
-            nap(Duration::from_millis(20));
+            sleep(Duration::from_millis(20));
         }
         panic!("the light did not change {changes} times: {:?}", self.changes.lock().unwrap());
     }
 
     /// Nothing left between a change to dark and the next, and at least so often something left in between.
-    fn assert_true(&self, service: &Service, spells: usize) {
+    fn assert_no_audio_unlit(&self, service: &Service, min_busy: usize) {
         let mut changes = vec![(false, 0)];
         changes.extend(self.changes.lock().unwrap().iter());
-        changes.push((changes.last().is_some_and(|(green, _)| !green), appends(service)));
+        changes.push((changes.last().is_some_and(|(green, _)| !green), count_appends(service)));
         let mut busy = 0;
         for pair in changes.windows(2) {
             let [(green, before), (_, after)] = pair else { continue };
             assert!(*green || before == after, "{} frames left in the dark: {changes:?}", after - before);
             busy += usize::from(*green && before < after);
         }
-        assert!(busy >= spells, "{changes:?}");
+        assert!(busy >= min_busy, "{changes:?}");
     }
 }
 
-impl OutputLines for Lines {
+impl OutputLines for RecordingLines {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         let green = lit == [false, true, false];
         if green != self.green {
             self.green = green;
-            let sent = settled(&self.service);
+            let sent = count_settled_appends(&self.service);
             self.changes.lock().unwrap().push((green, sent));
         }
         Ok(())
@@ -198,25 +198,25 @@ impl OutputLines for Lines {
 }
 
 /// Counts what was sent once nothing more comes. The session waits meanwhile.
-fn settled(service: &Service) -> usize {
+fn count_settled_appends(service: &Service) -> usize {
     loop {
-        let before = appends(service);
-        nap(QUIET);
-        if appends(service) == before {
+        let before = count_appends(service);
+        sleep(QUIET);
+        if count_appends(service) == before {
             return before;
         }
     }
 }
 
-fn appends(service: &Service) -> usize {
+fn count_appends(service: &Service) -> usize {
     service.received().iter().filter(|event| event["type"] == "input_audio_buffer.append").count()
 }
 
 fn pause() {
-    nap(SOME);
+    sleep(SOME);
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test outside the program lets time pass for it")]
-fn nap(time: Duration) {
+fn sleep(time: Duration) {
     std::thread::sleep(time);
 }

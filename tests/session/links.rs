@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mynah::conversation::{Exit, Mode};
 
-use super::{Device, KEY, after_a_turn, heard, tone};
+use super::{Device, KEY, after_one_turn, constant, count_samples};
 use crate::service::Step::{Close, Expect, ExpectAudio, HangUp, Reset, Send, Wait};
 use crate::service::{Behaviour, Service, Step, events};
 
@@ -12,9 +12,9 @@ use crate::service::{Behaviour, Service, Step, events};
 fn the_credential_is_shown_in_a_header_and_nowhere_else() {
     let service = Service::start([Behaviour::script(events::opening())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("listening", 1);
+    device.wait_for_line("listening", 1);
     let lines = device.lines();
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     let one = &service.connections()[0];
     assert_eq!(one.header("api-key"), Some(KEY));
     assert_eq!(one.uri, "/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime");
@@ -34,9 +34,9 @@ fn a_refusal_that_cannot_heal_ends_the_program_and_a_redirect_is_never_followed(
         };
         let service = Service::start([refuse]);
         let device = Device::start(&service, Mode::Open);
-        device.until("news: the service refuses: the upgrade was answered with HTTP", 1);
-        let (ending, _) = device.ended();
-        assert_eq!(ending, Exit::Misconfigured, "{status}");
+        device.wait_for_line("news: the service refuses: the upgrade was answered with HTTP", 1);
+        let (exit, _) = device.wait_for_exit();
+        assert_eq!(exit, Exit::Misconfigured, "{status}");
         assert_eq!((service.connections().len(), elsewhere.connections().len()), (1, 0));
     }
 }
@@ -48,10 +48,10 @@ fn a_refusal_that_can_heal_is_tried_again_no_sooner_than_asked() {
     let service =
         Service::start([patience, Behaviour::refuse(503, "busy"), Behaviour::script(events::opening())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("offline", 2);
-    device.until("listening", 1);
-    let (ending, _) = device.leave();
-    assert_eq!(ending, Exit::Requested);
+    device.wait_for_line("offline", 2);
+    device.wait_for_line("listening", 1);
+    let (exit, _) = device.quit();
+    assert_eq!(exit, Exit::Requested);
     assert_eq!(service.connections().len(), 3);
 }
 
@@ -62,11 +62,11 @@ fn a_link_lost_at_any_point_is_made_again_and_the_next_turn_is_whole() {
         || vec![Send(events::session_created()), Reset],
         || vec![Send(events::session_created()), Expect("session.update"), HangUp],
         || [events::opening(), vec![ExpectAudio(50), Close(1001, "session expired")]].concat(),
-        || [after_a_turn(events::reply_begun("r0", "i0")), vec![Reset]].concat(),
+        || [after_one_turn(events::reply_begun("r0", "i0")), vec![Reset]].concat(),
         || {
-            let audio = events::sent(events::audio_deltas("r0", "i0", &tone(3000, 400)));
+            let audio = events::sent(events::audio_deltas("r0", "i0", &constant(3000, 400)));
             [
-                after_a_turn(events::reply_begun("r0", "i0")),
+                after_one_turn(events::reply_begun("r0", "i0")),
                 audio,
                 vec![Wait(Duration::from_millis(100)), HangUp],
             ]
@@ -74,13 +74,13 @@ fn a_link_lost_at_any_point_is_made_again_and_the_next_turn_is_whole() {
         },
     ];
     for (number, loss) in losses.into_iter().enumerate() {
-        let whole = after_a_turn(events::reply("r1", "i1", "Back.", &tone(1000, 200)));
+        let whole = after_one_turn(events::reply("r1", "i1", "Back.", &constant(1000, 200)));
         let service = Service::start([Behaviour::script(loss()), Behaviour::script(whole)]);
         let device = Device::start(&service, Mode::Open);
-        device.until("offline", 1);
-        device.until("time: reply heard", 1);
-        let (ending, speaker) = device.leave();
-        assert_eq!((ending, heard(&speaker, 1000)), (Exit::Requested, 4800), "loss {number}");
+        device.wait_for_line("offline", 1);
+        device.wait_for_line("time: reply heard", 1);
+        let (exit, speaker) = device.quit();
+        assert_eq!((exit, count_samples(&speaker, 1000)), (Exit::Requested, 4800), "loss {number}");
         assert_eq!(service.connections().len(), 2, "loss {number}");
         assert!(
             service.connections()[1].story().iter().all(|kind| *kind == "session.update"),
@@ -96,9 +96,9 @@ fn a_service_that_never_confirms_the_session_is_given_up_and_tried_again() {
     let device = Device::start(&service, Mode::Open);
     service.until("the configuration", |all| all.iter().any(|one| one.count("session.update") == 1));
     assert_eq!(service.connections()[0].audio_ms, 0);
-    device.until("news: the service did not answer the configuration", 1);
-    device.until("listening", 1);
-    let (_, _) = device.leave();
+    device.wait_for_line("news: the service did not answer the configuration", 1);
+    device.wait_for_line("listening", 1);
+    let (_, _) = device.quit();
     assert_eq!(service.connections()[0].audio_ms, 0, "nothing may be sent before the session is confirmed");
 }
 
@@ -106,18 +106,18 @@ fn a_service_that_never_confirms_the_session_is_given_up_and_tried_again() {
 fn leaving_while_nobody_answers_takes_no_longer_than_leaving_must() {
     let service = Service::start([Behaviour::Mute]);
     let device = Device::start(&service, Mode::Open);
-    device.until("connecting", 1);
-    let (ending, _) = device.leave();
-    assert_eq!(ending, Exit::Requested);
+    device.wait_for_line("connecting", 1);
+    let (exit, _) = device.quit();
+    assert_eq!(exit, Exit::Requested);
 }
 
 #[test]
 fn loopback_needs_no_tls() {
     let service = Service::start_plain([Behaviour::script(events::opening())]);
     let device = Device::start(&service, Mode::Open);
-    device.until("listening", 1);
-    let (ending, _) = device.leave();
-    assert_eq!(ending, Exit::Requested);
+    device.wait_for_line("listening", 1);
+    let (exit, _) = device.quit();
+    assert_eq!(exit, Exit::Requested);
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn a_certificate_from_an_unknown_authority_gets_no_credential() {
     if let mynah::session::ServiceEndpoint::Remote { tls, .. } = &mut wrong {
         *tls = mynah::transport::Tls::new(Some(trusted.ca_file())).unwrap();
     }
-    let device = Device::reaching(wrong, Mode::Open, None);
-    device.until("offline", 1);
-    let (_, _) = device.leave();
+    let device = Device::with_endpoint(wrong, Mode::Open, None);
+    device.wait_for_line("offline", 1);
+    let (_, _) = device.quit();
     assert!(
         service.connections().iter().all(|one| one.uri.is_empty()),
         "the request must not have been sent"

@@ -53,63 +53,63 @@ struct Device {
     folder: TempDir,
     thread: JoinHandle<Result<Exit, AudioError>>,
     /// A byte in it asks for a recording.
-    ask: UnixStream,
+    recording_requests: UnixStream,
     signals: UnixStream,
 }
 
 impl Device {
     fn start(service: &Service, mode: Mode) -> Self {
-        Self::hearing(service, mode, None)
+        Self::with_speech(service, mode, None)
     }
 
     /// A device whose microphone hears these samples, from when it is first opened.
-    fn hearing(service: &Service, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::reaching(remote(service), mode, speech)
+    fn with_speech(service: &Service, mode: Mode, speech: Option<&[i16]>) -> Self {
+        Self::with_endpoint(remote(service), mode, speech)
     }
 
-    fn reaching(service: session::ServiceEndpoint, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::made(TempDir::new().unwrap(), service, mode, speech, false, Leds::default(), into_file)
+    fn with_endpoint(service: session::ServiceEndpoint, mode: Mode, speech: Option<&[i16]>) -> Self {
+        Self::build(TempDir::new().unwrap(), service, mode, speech, false, Leds::default(), record_to_file)
     }
 
-    /// A device that starts again where an earlier one kept what was set.
-    fn again(folder: TempDir, service: &Service, mode: Mode) -> Self {
-        Self::made(folder, remote(service), mode, None, false, Leds::default(), into_file)
+    /// A device that starts again where an earlier one saved what was set.
+    fn restart(folder: TempDir, service: &Service, mode: Mode) -> Self {
+        Self::build(folder, remote(service), mode, None, false, Leds::default(), record_to_file)
     }
 
     /// A device whose session thread's allocations are counted.
-    fn watched(service: &Service, mode: Mode) -> Self {
+    fn counting_allocations(service: &Service, mode: Mode) -> Self {
         let nowhere = |_: &Path| RecordingConfig::default();
-        Self::made(TempDir::new().unwrap(), remote(service), mode, None, true, Leds::default(), nowhere)
+        Self::build(TempDir::new().unwrap(), remote(service), mode, None, true, Leds::default(), nowhere)
     }
 
     /// A device with lamps.
-    fn shining(service: &Service, mode: Mode, lamps: Leds) -> Self {
-        Self::made(TempDir::new().unwrap(), remote(service), mode, None, false, lamps, into_file)
+    fn with_leds(service: &Service, mode: Mode, leds: Leds) -> Self {
+        Self::build(TempDir::new().unwrap(), remote(service), mode, None, false, leds, record_to_file)
     }
 
-    fn made(
+    fn build(
         folder: TempDir,
         service: session::ServiceEndpoint,
         mode: Mode,
         speech: Option<&[i16]>,
-        watched: bool,
-        lamps: Leds,
-        place: fn(&Path) -> RecordingConfig,
+        count_allocations: bool,
+        leds: Leds,
+        recording_in: fn(&Path) -> RecordingConfig,
     ) -> Self {
         let state = folder.path().join("state.toml");
-        let kept = std::fs::read_to_string(&state).unwrap_or_default();
-        let muted = kept.contains("muted = true");
-        let volume = kept.rsplit_once("volume = ").map_or(100, |(_, volume)| volume.trim().parse().unwrap());
-        let speech = speech.map(|samples| record(folder.path().join("speech.wav"), samples));
-        let (reading, keys) = std::io::pipe().unwrap();
+        let saved = std::fs::read_to_string(&state).unwrap_or_default();
+        let muted = saved.contains("muted = true");
+        let volume = saved.rsplit_once("volume = ").map_or(100, |(_, volume)| volume.trim().parse().unwrap());
+        let speech = speech.map(|samples| write_wav(folder.path().join("speech.wav"), samples));
+        let (input, keys) = std::io::pipe().unwrap();
         let lines = File::create(folder.path().join("lines")).unwrap();
         let speaker = Some(folder.path().join("speaker.wav"));
-        let (ours, signals) = UnixStream::pair().unwrap();
-        let (asked, ask) = UnixStream::pair().unwrap();
-        let recording = RecordingConfig { asked: Some(asked), ..place(folder.path()) };
-        let (reading, lines) = (OwnedFd::from(reading), OwnedFd::from(lines));
-        let mut board = Board::on(reading, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
-        board.fit(lamps);
+        let (session_signals, signals) = UnixStream::pair().unwrap();
+        let (asked, recording_requests) = UnixStream::pair().unwrap();
+        let recording = RecordingConfig { asked: Some(asked), ..recording_in(folder.path()) };
+        let (input, lines) = (OwnedFd::from(input), OwnedFd::from(lines));
+        let mut board = Board::on(input, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
+        board.fit(leds);
         let parts = SessionParts {
             mode,
             config: config(mode),
@@ -124,18 +124,18 @@ impl Device {
             )
             .unwrap(),
             saved_state: SavedState { file: Some(state), muted, volume },
-            signals: ours,
+            signals: session_signals,
             watchdog_timeout: None,
             seed: 3,
             recording,
         };
         let thread = std::thread::spawn(move || {
-            if watched {
+            if count_allocations {
                 allocator::watch_this_thread();
             }
             session::run(parts)
         });
-        Self { keys: Some(keys), folder, thread, ask, signals }
+        Self { keys: Some(keys), folder, thread, recording_requests, signals }
     }
 
     fn press(&self) {
@@ -154,7 +154,7 @@ impl Device {
 
     /// Waits until a line with this beginning has been printed so often.
     #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to print")]
-    fn until(&self, line: &str, times: usize) {
+    fn wait_for_line(&self, line: &str, times: usize) {
         for _ in 0..500 {
             if self.lines().iter().filter(|printed| printed.starts_with(line)).count() >= times {
                 return;
@@ -169,36 +169,36 @@ impl Device {
         clippy::disallowed_methods,
         reason = "what a cut left in the speaker, its fade, is still to be played"
     )]
-    fn leave(self) -> (Exit, Vec<i16>) {
+    fn quit(self) -> (Exit, Vec<i16>) {
         std::thread::sleep(Duration::from_millis(100));
         self.key(b"q");
-        self.ended()
+        self.wait_for_exit()
     }
 
-    /// Presses `q` and leaves what was kept behind.
-    fn leave_all(self) -> TempDir {
+    /// Presses `q` and leaves what was saved behind.
+    fn quit_keeping_files(self) -> TempDir {
         self.key(b"q");
         self.thread.join().unwrap().unwrap();
-        check_recording(&self.folder.path().join(FLIGHT));
+        check_recording(&self.folder.path().join(RECORDING));
         self.folder
     }
 
     /// Waits for it to end by itself.
-    fn ended(mut self) -> (Exit, Vec<i16>) {
-        let ending = self.thread.join().unwrap().unwrap();
+    fn wait_for_exit(mut self) -> (Exit, Vec<i16>) {
+        let exit = self.thread.join().unwrap().unwrap();
         drop(self.keys.take());
-        check_recording(&self.folder.path().join(FLIGHT));
+        check_recording(&self.folder.path().join(RECORDING));
         let mut wav = hound::WavReader::open(self.folder.path().join("speaker.wav")).unwrap();
-        (ending, wav.samples::<i16>().map(Result::unwrap).collect())
+        (exit, wav.samples::<i16>().map(Result::unwrap).collect())
     }
 }
 
 /// The recording of a whole run.
-const FLIGHT: &str = "flight.jsonl";
+const RECORDING: &str = "flight.jsonl";
 
-fn into_file(folder: &Path) -> RecordingConfig {
+fn record_to_file(folder: &Path) -> RecordingConfig {
     let started = Some("2026-01-02T03:04:05Z".to_owned());
-    RecordingConfig { file: Some(folder.join(FLIGHT)), started, ..RecordingConfig::default() }
+    RecordingConfig { file: Some(folder.join(RECORDING)), started, ..RecordingConfig::default() }
 }
 
 /// Whatever a device lives through can be lived again, and holds no secret.
@@ -229,7 +229,7 @@ fn config(mode: Mode) -> SessionConfig {
     }
 }
 
-fn record(path: PathBuf, samples: &[i16]) -> PathBuf {
+fn write_wav(path: PathBuf, samples: &[i16]) -> PathBuf {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 24_000,
@@ -243,16 +243,16 @@ fn record(path: PathBuf, samples: &[i16]) -> PathBuf {
 }
 
 /// `ms` milliseconds of one value.
-fn tone(value: i16, ms: usize) -> Vec<i16> {
+fn constant(value: i16, ms: usize) -> Vec<i16> {
     vec![value; ms * 24]
 }
 
-fn heard(samples: &[i16], value: i16) -> usize {
+fn count_samples(samples: &[i16], value: i16) -> usize {
     samples.iter().filter(|sample| **sample == value).count()
 }
 
 /// A session set up, a turn heard, and then these events.
-fn after_a_turn(events: impl IntoIterator<Item = Value>) -> Vec<Step> {
+fn after_one_turn(events: impl IntoIterator<Item = Value>) -> Vec<Step> {
     [
         events::opening(),
         vec![Step::ExpectAudio(50)],

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mynah::conversation::Mode;
 
-use super::turns::appended;
-use super::{Device, after_a_turn, tone};
+use super::turns::appended_samples;
+use super::{Device, after_one_turn, constant};
 use crate::service::Step::{Close, ExpectAudio, HangUp, Send, Wait};
 use crate::service::{Behaviour, Service, events};
 
@@ -18,12 +18,12 @@ fn a_sentence_with_a_lost_link_in_its_midst_is_heard_whole_by_the_next_session()
     let second = [events::opening(), vec![ExpectAudio(3000)]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     let speech: Vec<i16> = (1..32_000).collect();
-    let device = Device::hearing(&service, Mode::Open, Some(&speech));
+    let device = Device::with_speech(&service, Mode::Open, Some(&speech));
     service.until("the sentence", |all| all.len() == 2 && all[1].audio_ms >= 3000);
     let lines = device.lines();
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     assert!(lines.contains(&"offline".to_owned()), "it is seen: {lines:?}");
-    let sent = appended(&service.connections()[1]);
+    let sent = appended_samples(&service.connections()[1]);
     let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
     assert_eq!(sent[start..start + 31_999], speech, "every sample from the first word on, once, in order");
 }
@@ -34,15 +34,15 @@ fn a_button_held_while_the_link_is_lost_makes_one_whole_turn() {
     let second = [events::opening(), vec![crate::service::Step::Expect("response.create")]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     let speech: Vec<i16> = (1..32_000).collect();
-    let device = Device::hearing(&service, Mode::Hold, Some(&[vec![0; 2400], speech.clone()].concat()));
-    device.until("idle", 1);
+    let device = Device::with_speech(&service, Mode::Hold, Some(&[vec![0; 2400], speech.clone()].concat()));
+    device.wait_for_line("idle", 1);
     device.press();
-    device.until("offline", 1);
+    device.wait_for_line("offline", 1);
     service.until("the words before the loss, again", |all| all.len() == 2 && all[1].audio_ms >= 1600);
     device.press();
     service.wait_for("response.create");
-    let (_, _) = device.leave();
-    let sent = appended(&service.connections()[1]);
+    let (_, _) = device.quit();
+    let sent = appended_samples(&service.connections()[1]);
     let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
     let said: Vec<i16> = sent[start..].iter().copied().take_while(|sample| *sample != 0).collect();
     assert_eq!(said, speech[..said.len()], "every sample from the press on, once, in order");
@@ -52,24 +52,25 @@ fn a_button_held_while_the_link_is_lost_makes_one_whole_turn() {
 #[test]
 fn what_a_service_has_made_a_turn_of_is_not_said_again() {
     let first =
-        [after_a_turn(events::reply_begun("r0", "i0")), vec![Wait(Duration::from_millis(100)), HangUp]];
+        [after_one_turn(events::reply_begun("r0", "i0")), vec![Wait(Duration::from_millis(100)), HangUp]];
     let second = [events::opening(), vec![ExpectAudio(500)]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
-    let device = Device::hearing(&service, Mode::Open, Some(&tone(77, 40)));
+    let device = Device::with_speech(&service, Mode::Open, Some(&constant(77, 40)));
     service.until("the second session", |all| all.len() == 2 && all[1].audio_ms >= 500);
-    let (_, _) = device.leave();
-    assert!(appended(&service.connections()[0]).contains(&77));
-    assert!(!appended(&service.connections()[1]).contains(&77));
+    let (_, _) = device.quit();
+    assert!(appended_samples(&service.connections()[0]).contains(&77));
+    assert!(!appended_samples(&service.connections()[1]).contains(&77));
 }
 
 #[test]
 fn an_outage_that_lasts_is_heard_once_falling_and_once_rising() {
     let first = [events::opening(), vec![ExpectAudio(300), Close(1012, "restart")]];
-    let service = Service::start([Behaviour::script(first.concat()), Behaviour::refuse(503, "busy"), back()]);
+    let service =
+        Service::start([Behaviour::script(first.concat()), Behaviour::refuse(503, "busy"), reconnected()]);
     let device = Device::start(&service, Mode::Open);
-    device.until("you: Back.", 1);
-    let (_, speaker) = device.leave();
-    let sounds: Vec<bool> = loud(&speaker).into_iter().map(rises).collect();
+    device.wait_for_line("you: Back.", 1);
+    let (_, speaker) = device.quit();
+    let sounds: Vec<bool> = sounds_in(&speaker).into_iter().map(is_rising).collect();
     assert_eq!(sounds, [false, true]);
     assert!(speaker.iter().all(|sample| sample.unsigned_abs() < 3300), "soft");
 }
@@ -78,42 +79,42 @@ fn an_outage_that_lasts_is_heard_once_falling_and_once_rising() {
 fn a_short_outage_is_not_heard() {
     // Long enough ago that the next dial may come at once.
     let first = [events::opening(), vec![ExpectAudio(3000), Close(1012, "restart")]];
-    let service = Service::start([Behaviour::script(first.concat()), back()]);
+    let service = Service::start([Behaviour::script(first.concat()), reconnected()]);
     let device = Device::start(&service, Mode::Open);
-    device.until("offline", 1);
-    device.until("you: Back.", 1);
-    let (_, speaker) = device.leave();
+    device.wait_for_line("offline", 1);
+    device.wait_for_line("you: Back.", 1);
+    let (_, speaker) = device.quit();
     assert!(speaker.iter().all(|sample| *sample == 0));
 }
 
 #[test]
 fn a_reply_that_goes_on_without_its_link_is_heard_out_before_anything_is_told() {
     let said =
-        [events::reply_begun("r0", "i0"), events::audio_deltas("r0", "i0", &tone(1000, 2000))].concat();
-    let first = [after_a_turn(said), vec![Wait(Duration::from_millis(300)), HangUp]];
+        [events::reply_begun("r0", "i0"), events::audio_deltas("r0", "i0", &constant(1000, 2000))].concat();
+    let first = [after_one_turn(said), vec![Wait(Duration::from_millis(300)), HangUp]];
     let service = Service::start([
         Behaviour::script(first.concat()),
         Behaviour::refuse(503, "busy"),
         Behaviour::refuse(503, "busy"),
-        back(),
+        reconnected(),
     ]);
     let device = Device::start(&service, Mode::Open);
-    device.until("you: Back.", 1);
-    let (_, speaker) = device.leave();
+    device.wait_for_line("you: Back.", 1);
+    let (_, speaker) = device.quit();
     let first = speaker.iter().position(|sample| *sample != 0).unwrap();
     let reply = &speaker[first..first + 2 * 24_000];
     assert!(reply.iter().all(|sample| *sample == 1000), "nothing over the reply");
-    assert_eq!(loud(&speaker[first + reply.len()..]).len(), 2);
+    assert_eq!(sounds_in(&speaker[first + reply.len()..]).len(), 2);
 }
 
 /// A session that says so when its end of an outage could have been heard.
-fn back() -> Behaviour {
+fn reconnected() -> Behaviour {
     let later = [Wait(Duration::from_millis(1500)), Send(events::transcription_completed("u9", "Back."))];
     Behaviour::script([events::opening(), later.to_vec()].concat())
 }
 
 /// The stretches of sound, with a tenth of a second of silence around each.
-fn loud(samples: &[i16]) -> Vec<&[i16]> {
+fn sounds_in(samples: &[i16]) -> Vec<&[i16]> {
     let mut all = Vec::new();
     let mut from = None;
     let mut last = 0;
@@ -129,7 +130,7 @@ fn loud(samples: &[i16]) -> Vec<&[i16]> {
 }
 
 /// Whether the second half has the higher note.
-fn rises(sound: &[i16]) -> bool {
+fn is_rising(sound: &[i16]) -> bool {
     let crossings = |part: &[i16]| part.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
     let (first, second) = sound.split_at(sound.len() / 2);
     crossings(second) > crossings(first)
@@ -138,11 +139,11 @@ fn rises(sound: &[i16]) -> bool {
 #[test]
 fn what_was_said_before_an_outage_goes_along() {
     let mut said = vec![events::transcription_completed("u1", "What is the time?")];
-    said.extend(events::reply("r1", "i1", "It is noon.", &tone(1000, 100)));
-    let first = [after_a_turn(said), vec![Wait(Duration::from_millis(500)), Close(1012, "restart")]];
+    said.extend(events::reply("r1", "i1", "It is noon.", &constant(1000, 100)));
+    let first = [after_one_turn(said), vec![Wait(Duration::from_millis(500)), Close(1012, "restart")]];
     let second = [events::opening(), vec![crate::service::Step::Expect("conversation.item.create")]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     let device = Device::start(&service, Mode::Open);
     service.until("the talk", |all| all.len() == 2 && all[1].count("conversation.item.create") == 2);
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
 }

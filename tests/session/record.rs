@@ -12,7 +12,7 @@ use mynah::session::RecordingConfig;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Device, FLIGHT, KEY, TAP, after_a_turn, check_recording, into_file, remote, tone};
+use super::{Device, KEY, RECORDING, TAP, after_one_turn, check_recording, constant, record_to_file, remote};
 use crate::service::Step::{Close, Expect, ExpectAudio, Send, SendText};
 use crate::service::{Behaviour, Service, Step, events};
 
@@ -21,16 +21,16 @@ const WIFI: &str = "the-wifi-word-of-the-house";
 
 #[test]
 fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
-    for place in [into_file, into_folder] {
+    for place in [record_to_file, record_to_folder] {
         let service = Service::start([
             Behaviour::script(quoting()),
             Behaviour::refuse(401, &format!("bad key {KEY} {WIFI}")),
         ]);
-        let device = kept(&service, Mode::Open, place);
-        let (ending, recordings) = ended(device);
-        assert_eq!(ending, Exit::Misconfigured);
+        let device = recording_device(&service, Mode::Open, place);
+        let (exit, recordings) = wait_for_recordings_of(device);
+        assert_eq!(exit, Exit::Misconfigured);
         let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
-        assert!(name == FLIGHT || name.ends_with("-refused.jsonl"), "{name}");
+        assert!(name == RECORDING || name.ends_with("-refused.jsonl"), "{name}");
         // The last is what the session was asked to be.
         for secret in [KEY, WIFI, "Be brief."] {
             assert!(!text.contains(secret), "{secret} in {text}");
@@ -52,16 +52,16 @@ fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
 
 #[test]
 fn who_asks_has_the_last_minutes_in_a_file_of_their_own() {
-    let reply = events::reply("r1", "i1", "Yes.", &tone(1000, 200));
-    let service = Service::start([Behaviour::script(after_a_turn(reply))]);
-    let device = kept(&service, TAP, into_folder);
-    device.until("idle", 1);
+    let reply = events::reply("r1", "i1", "Yes.", &constant(1000, 200));
+    let service = Service::start([Behaviour::script(after_one_turn(reply))]);
+    let device = recording_device(&service, TAP, record_to_folder);
+    device.wait_for_line("idle", 1);
     device.press();
-    device.until("time: reply heard", 1);
-    (&device.ask).write_all(b"X").unwrap();
-    device.until_recorded(1);
+    device.wait_for_line("time: reply heard", 1);
+    (&device.recording_requests).write_all(b"X").unwrap();
+    device.wait_for_recordings(1);
     device.key(b"q");
-    let (_, recordings) = ended(device);
+    let (_, recordings) = wait_for_recordings_of(device);
     let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
     assert!(name.ends_with("Z-asked.jsonl"), "{name}");
     let mut reader = RecordingReader::begin(text.as_bytes()).unwrap();
@@ -97,10 +97,10 @@ fn a_reply_that_fails_is_recorded_and_the_next_one_so_soon_is_not() {
         events::sent(failing("u3", "r3")),
     ];
     let service = Service::start([Behaviour::script(steps.concat())]);
-    let device = kept(&service, Mode::Open, into_folder);
-    device.until("news: the service could not make the whole reply", 3);
+    let device = recording_device(&service, Mode::Open, record_to_folder);
+    device.wait_for_line("news: the service could not make the whole reply", 3);
     device.key(b"q");
-    let (_, recordings) = ended(device);
+    let (_, recordings) = wait_for_recordings_of(device);
     let names: Vec<_> = recordings.iter().map(|(name, _)| &name[name.len() - 13..]).collect();
     assert_eq!(names, ["Z-reply.jsonl"]);
 }
@@ -108,16 +108,16 @@ fn a_reply_that_fails_is_recorded_and_the_next_one_so_soon_is_not() {
 #[test]
 fn words_and_samples_are_written_for_who_wants_them() {
     let mut said = vec![events::transcription_completed("u1", "Hello, bird.")];
-    said.extend(events::reply("r1", "i1", "Hello yourself.", &tone(1000, 200)));
-    let service = Service::start([Behaviour::script(after_a_turn(said))]);
-    let device = kept(&service, Mode::Open, |folder| RecordingConfig {
+    said.extend(events::reply("r1", "i1", "Hello yourself.", &constant(1000, 200)));
+    let service = Service::start([Behaviour::script(after_one_turn(said))]);
+    let device = recording_device(&service, Mode::Open, |folder| RecordingConfig {
         sound: true,
         words: true,
-        ..into_file(folder)
+        ..record_to_file(folder)
     });
-    device.until("time: reply heard", 1);
+    device.wait_for_line("time: reply heard", 1);
     device.key(b"q");
-    let (_, recordings) = ended(device);
+    let (_, recordings) = wait_for_recordings_of(device);
     let text = &recordings[0].1;
     for wanted in ["Hello, bird.", "Hello yourself.", "\"base64\":\"6AP"] {
         assert!(text.contains(wanted), "{wanted} in {text}");
@@ -138,29 +138,29 @@ fn quoting() -> Vec<Step> {
         Send(events::transcription_completed("u1", &quoted)),
         SendText(quoted.clone()),
     ];
-    let reply = events::sent(events::reply("r1", "i1", &quoted, &tone(1000, 200)));
-    [after_a_turn([]), odd, reply, vec![Expect("input_audio_buffer.append"), Close(1011, KEY)]].concat()
+    let reply = events::sent(events::reply("r1", "i1", &quoted, &constant(1000, 200)));
+    [after_one_turn([]), odd, reply, vec![Expect("input_audio_buffer.append"), Close(1011, KEY)]].concat()
 }
 
 fn failed(reply: &str) -> serde_json::Value {
     events::response_failed(reply, "server_error")
 }
 
-pub(super) fn into_folder(folder: &Path) -> RecordingConfig {
+pub(super) fn record_to_folder(folder: &Path) -> RecordingConfig {
     RecordingConfig { folder: Some(folder.join("recordings")), ..RecordingConfig::default() }
 }
 
-pub(super) fn kept(service: &Service, mode: Mode, place: fn(&Path) -> RecordingConfig) -> Device {
+pub(super) fn recording_device(service: &Service, mode: Mode, place: fn(&Path) -> RecordingConfig) -> Device {
     let folder = TempDir::new().unwrap();
-    Device::made(folder, remote(service), mode, None, false, Leds::default(), place)
+    Device::build(folder, remote(service), mode, None, false, Leds::default(), place)
 }
 
 /// Waits for the end, and returns how that was, with every recording by name.
-pub(super) fn ended(device: Device) -> (Exit, Vec<(String, String)>) {
-    let ending = device.thread.join().unwrap().unwrap();
+pub(super) fn wait_for_recordings_of(device: Device) -> (Exit, Vec<(String, String)>) {
+    let exit = device.thread.join().unwrap().unwrap();
     let folder = device.folder.path();
     let mut recordings = Vec::new();
-    for file in [folder.join(FLIGHT), folder.join("recordings")] {
+    for file in [folder.join(RECORDING), folder.join("recordings")] {
         let files = fs::read_dir(&file).map(|all| all.map(|entry| entry.unwrap().path()).collect());
         for file in files.unwrap_or_else(|_| vec![file]) {
             if let Ok(text) = fs::read_to_string(&file) {
@@ -169,12 +169,12 @@ pub(super) fn ended(device: Device) -> (Exit, Vec<(String, String)>) {
             }
         }
     }
-    (ending, recordings)
+    (exit, recordings)
 }
 
 impl Device {
     #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to write")]
-    fn until_recorded(&self, files: usize) {
+    fn wait_for_recordings(&self, files: usize) {
         let folder = self.folder.path().join("recordings");
         let count = || fs::read_dir(&folder).map_or(0, |all| all.filter(is_whole).count());
         for _ in 0..500 {

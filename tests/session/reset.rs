@@ -17,29 +17,29 @@ use mynah::conversation::Mode;
 use mynah::model::Time;
 use mynah::session::{ReadySources, RecordingConfig, Session, SessionParts};
 
-use super::{KEY, after_a_turn, config, remote, tone};
+use super::{KEY, after_one_turn, config, constant, remote};
 use crate::service::{Behaviour, Service, events};
 
 /// Long enough for both sessions, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[test]
 fn after_a_reset_nothing_of_the_talk_goes_along() {
     let mut said = vec![events::transcription_completed("u1", "A secret.")];
-    said.extend(events::reply("r1", "i1", "Hush.", &tone(1000, 100)));
+    said.extend(events::reply("r1", "i1", "Hush.", &constant(1000, 100)));
     let service =
-        Service::start([Behaviour::script(after_a_turn(said)), Behaviour::script(events::opening())]);
+        Service::start([Behaviour::script(after_one_turn(said)), Behaviour::script(events::opening())]);
     let folder = tempfile::tempdir().unwrap();
     let lines = File::create(folder.path().join("lines")).unwrap();
-    let (board, fingers) = Board::simulated(&[button()], OwnedFd::from(lines)).unwrap();
-    let (signals, _kept) = UnixStream::pair().unwrap();
-    let tape = WavDevices { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
+    let (board, buttons) = Board::simulated(&[button()], OwnedFd::from(lines)).unwrap();
+    let (signals, _signals_peer) = UnixStream::pair().unwrap();
+    let wav = WavDevices { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
     let parts = SessionParts {
         recording: RecordingConfig::default(),
         mode: Mode::Open,
         config: config(Mode::Open),
         service: remote(&service),
-        audio: audio::open_wav(tape, StreamFormat::default()).unwrap(),
+        audio: audio::open_wav(wav, StreamFormat::default()).unwrap(),
         earcons: true,
         board,
         background: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
@@ -50,12 +50,12 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
     };
     let mut session = Session::begin(parts, now());
     let printed = || std::fs::read_to_string(folder.path().join("lines")).unwrap();
-    until(&mut session, || printed().contains("time: reply heard"));
-    fingers.edge(0, true, now());
-    until(&mut session, || printed().contains("everything is forgotten"));
-    until(&mut session, || service.connections().get(1).is_some_and(|one| one.audio_ms >= 50));
-    let told = &service.connections()[1];
-    assert_eq!(told.story(), ["session.update"]);
+    run_until(&mut session, || printed().contains("time: reply heard"));
+    buttons.edge(0, true, now());
+    run_until(&mut session, || printed().contains("everything is forgotten"));
+    run_until(&mut session, || service.connections().get(1).is_some_and(|one| one.audio_ms >= 50));
+    let second = &service.connections()[1];
+    assert_eq!(second.story(), ["session.update"]);
 }
 
 /// A button that resets the device when it is held for a third of a second.
@@ -69,14 +69,14 @@ fn button() -> ButtonConfig {
     }
 }
 
-/// Runs the session by hand until `is_so`.
+/// Runs the session by hand until `condition`.
 #[allow(clippy::disallowed_methods, reason = "a test outside the program lets time pass for it")]
-fn until(session: &mut Session, is_so: impl Fn() -> bool) {
-    let end = now() + PATIENCE;
-    while !is_so() {
-        assert!(now() < end, "it did not come within {PATIENCE:?}");
+fn run_until(session: &mut Session, condition: impl Fn() -> bool) {
+    let end = now() + TIMEOUT;
+    while !condition() {
+        assert!(now() < end, "it did not come within {TIMEOUT:?}");
         std::thread::sleep(Duration::from_millis(5));
-        let ready = ReadySources { sound: true, signals: false, board: true, errands: true, link: true };
+        let ready = ReadySources { audio: true, signals: false, board: true, background: true, link: true };
         assert!(session.turn(ready, now()).is_none());
     }
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use mynah::conversation::{Exit, Mode};
 use serde_json::{Value, json};
 
-use super::{Device, TAP, after_a_turn, heard, tone};
+use super::{Device, TAP, after_one_turn, constant, count_samples};
 use crate::allocator;
 use crate::service::Step::{Answer, Expect, ExpectAudio, Send, Wait};
 use crate::service::{Behaviour, Connection, Service, events};
@@ -14,14 +14,14 @@ use crate::service::{Behaviour, Connection, Service, events};
 #[test]
 fn a_reply_is_heard_to_the_last_sample_and_the_owner_is_shown_both_sides() {
     let mut said = vec![events::transcription_completed("u1", "Hello, bird.")];
-    said.extend(events::reply("r1", "i1", "Hello yourself.", &tone(1000, 500)));
-    let service = Service::start([Behaviour::script(after_a_turn(said))]);
+    said.extend(events::reply("r1", "i1", "Hello yourself.", &constant(1000, 500)));
+    let service = Service::start([Behaviour::script(after_one_turn(said))]);
     let device = Device::start(&service, Mode::Open);
-    device.until("time: reply heard", 1);
+    device.wait_for_line("time: reply heard", 1);
     let lines = device.lines();
-    let (ending, speaker) = device.leave();
-    assert_eq!(ending, Exit::Requested);
-    assert_eq!(heard(&speaker, 1000), 12_000, "{lines:?}");
+    let (exit, speaker) = device.quit();
+    assert_eq!(exit, Exit::Requested);
+    assert_eq!(count_samples(&speaker, 1000), 12_000, "{lines:?}");
     assert!(lines.iter().any(|line| line.ends_with(", 500 ms of it heard")), "{lines:?}");
     let states: Vec<_> = lines.iter().filter(|line| !line.contains(':')).collect();
     assert_eq!(states, ["connecting", "listening", "thinking", "speaking", "listening"]);
@@ -60,7 +60,7 @@ fn the_configuration_goes_first_and_no_sound_before_it_is_confirmed() {
         ["connecting", "listening"]
     );
     let before = service.connections()[0].audio_ms;
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     assert!(
         before < 400,
         "{before} ms of sound had been kept back, and the microphone of open mode was not even open"
@@ -77,13 +77,13 @@ fn what_is_said_after_a_press_while_the_link_comes_up_is_sent_first_and_whole() 
         ExpectAudio(900),
     ])]);
     let speech: Vec<i16> = (1..24_000).collect();
-    let device = Device::hearing(&service, TAP, Some(&speech));
-    device.until("connecting", 1);
+    let device = Device::with_speech(&service, TAP, Some(&speech));
+    device.wait_for_line("connecting", 1);
     device.press();
-    device.until("listening", 1);
+    device.wait_for_line("listening", 1);
     service.until("900 ms of sound", |all| all.iter().any(|one| one.audio_ms >= 900));
-    let sent = appended(&service.connections()[0]);
-    let (_, _) = device.leave();
+    let sent = appended_samples(&service.connections()[0]);
+    let (_, _) = device.quit();
     let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
     assert_eq!(sent[start..start + 20_000], speech[..20_000], "every sample from the press on, in order");
 }
@@ -92,16 +92,16 @@ fn what_is_said_after_a_press_while_the_link_comes_up_is_sent_first_and_whole() 
 fn tap_opens_the_microphone_for_a_conversation_and_a_second_tap_closes_it() {
     let service = Service::start([Behaviour::script(events::opening())]);
     let device = Device::start(&service, TAP);
-    device.until("idle", 1);
+    device.wait_for_line("idle", 1);
     assert_eq!(service.connections()[0].audio_ms, 0);
     device.press();
     service.until("sound", |all| all[0].audio_ms >= 100);
     device.press();
-    device.until("idle", 2);
+    device.wait_for_line("idle", 2);
     service.wait_for("input_audio_buffer.clear");
     let at_rest = service.connections()[0].audio_ms;
     service.until("the clear", |all| all[0].count("input_audio_buffer.clear") == 1);
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     assert!(service.connections()[0].audio_ms <= at_rest + 20, "sound was sent with the microphone closed");
 }
 
@@ -110,17 +110,17 @@ fn push_to_talk_clears_appends_commits_and_asks_in_that_order() {
     let steps = [
         events::opening(),
         vec![Expect("response.create"), Send(events::committed("u1"))],
-        events::sent(events::reply("r1", "i1", "Yes.", &tone(1000, 200))),
+        events::sent(events::reply("r1", "i1", "Yes.", &constant(1000, 200))),
     ];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Hold);
-    device.until("idle", 1);
+    device.wait_for_line("idle", 1);
     device.press();
     service.until("sound", |all| all[0].audio_ms >= 300);
     device.press();
-    device.until("time: reply heard", 1);
-    let (_, speaker) = device.leave();
-    assert_eq!(heard(&speaker, 1000), 4800);
+    device.wait_for_line("time: reply heard", 1);
+    let (_, speaker) = device.quit();
+    assert_eq!(count_samples(&speaker, 1000), 4800);
     let one = &service.connections()[0];
     let story =
         ["session.update", "input_audio_buffer.clear", "input_audio_buffer.commit", "response.create"];
@@ -137,11 +137,11 @@ fn push_to_talk_clears_appends_commits_and_asks_in_that_order() {
 fn a_push_too_short_for_a_word_is_cleared_and_never_committed() {
     let service = Service::start([Behaviour::script(events::opening())]);
     let device = Device::start(&service, Mode::Hold);
-    device.until("idle", 1);
+    device.wait_for_line("idle", 1);
     device.key(b"  ");
-    device.until("news: that press was too short", 1);
+    device.wait_for_line("news: that press was too short", 1);
     service.until("two clears", |all| all[0].count("input_audio_buffer.clear") == 2);
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     assert_eq!(service.connections()[0].count("input_audio_buffer.commit"), 0);
 }
 
@@ -151,30 +151,30 @@ fn a_muted_device_sends_nothing_and_says_so() {
     let device = Device::start(&service, Mode::Open);
     service.until("sound", |all| all.iter().any(|one| one.audio_ms >= 100));
     device.key(b"m");
-    device.until("muted", 1);
+    device.wait_for_line("muted", 1);
     service.wait_for("input_audio_buffer.clear");
     let kinds = |one: &Connection| one.received.last().unwrap()["type"].clone();
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     assert_eq!(kinds(&service.connections()[0]), "input_audio_buffer.clear", "nothing was sent after it");
 }
 
 #[test]
 fn once_warm_the_session_thread_allocates_nothing_for_a_frame_of_the_microphone() {
     let service = Service::start_plain([Behaviour::script(events::opening())]);
-    let device = Device::watched(&service, Mode::Open);
+    let device = Device::counting_allocations(&service, Mode::Open);
     let sound = |ms| service.until("sound", move |all| all.iter().any(|one| one.audio_ms >= ms));
     sound(500);
     let warm = allocator::counted();
     sound(2500);
     let later = allocator::counted();
-    let (_, _) = device.leave();
+    let (_, _) = device.quit();
     assert!(warm > 0, "nothing was counted at all");
     // A late wake makes a longer message than any before, and a buffer grows once more.
     assert!(later - warm < 5, "{} allocations in two hundred frames", later - warm);
 }
 
 /// The samples of all appends, in order.
-pub(super) fn appended(one: &Connection) -> Vec<i16> {
+pub(super) fn appended_samples(one: &Connection) -> Vec<i16> {
     let audio = one.received.iter().filter_map(|event| event["audio"].as_str());
     let bytes = audio.flat_map(|base64| base64::engine::general_purpose::STANDARD.decode(base64).unwrap());
     let bytes: Vec<u8> = bytes.collect();
@@ -185,13 +185,13 @@ pub(super) fn appended(one: &Connection) -> Vec<i16> {
 fn a_microphone_that_was_muted_is_muted_after_a_restart_and_not_a_sample_leaves() {
     let service = Service::start([quiet(), quiet()]);
     let device = Device::start(&service, Mode::Open);
-    device.until("listening", 1);
+    device.wait_for_line("listening", 1);
     device.key(b"m");
-    device.until("muted", 1);
-    let device = Device::again(device.leave_all(), &service, Mode::Open);
-    device.until("muted", 1);
+    device.wait_for_line("muted", 1);
+    let device = Device::restart(device.quit_keeping_files(), &service, Mode::Open);
+    device.wait_for_line("muted", 1);
     let lines = device.lines();
-    let kept = std::fs::read_to_string(device.leave_all().path().join("state.toml")).unwrap();
+    let kept = std::fs::read_to_string(device.quit_keeping_files().path().join("state.toml")).unwrap();
     assert_eq!(kept, "muted = true\nvolume = 100\n");
     assert!(!lines.contains(&"listening".to_owned()), "{lines:?}");
     assert_eq!(service.connections()[1].audio_ms, 0);
@@ -201,15 +201,15 @@ fn a_microphone_that_was_muted_is_muted_after_a_restart_and_not_a_sample_leaves(
 fn the_volume_that_was_turned_is_remembered_and_goes_no_higher_than_it_can() {
     let service = Service::start([quiet(), quiet()]);
     let device = Device::start(&service, Mode::Open);
-    device.until("listening", 1);
+    device.wait_for_line("listening", 1);
     device.key(b"---+");
-    let kept = device.leave_all();
+    let kept = device.quit_keeping_files();
     let text = std::fs::read_to_string(kept.path().join("state.toml")).unwrap();
     assert_eq!(text, "muted = false\nvolume = 80\n");
-    let device = Device::again(kept, &service, Mode::Open);
-    device.until("listening", 1);
+    let device = Device::restart(kept, &service, Mode::Open);
+    device.wait_for_line("listening", 1);
     device.key(b"++++++++++++");
-    let text = std::fs::read_to_string(device.leave_all().path().join("state.toml")).unwrap();
+    let text = std::fs::read_to_string(device.quit_keeping_files().path().join("state.toml")).unwrap();
     assert_eq!(text, "muted = false\nvolume = 100\n");
 }
 

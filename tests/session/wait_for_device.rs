@@ -15,7 +15,7 @@ fn a_start_without_a_card_ends_as_soon_as_something_is_plugged_in() {
     for folder in ["snd", "input", "."] {
         let dev = tempfile::tempdir().unwrap();
         let path = dev.path().to_owned();
-        let (signals, _theirs) = UnixStream::pair().unwrap();
+        let (signals, _signal_sender) = UnixStream::pair().unwrap();
         let waiting = std::thread::spawn(move || wait(&signals, &path, LONG));
         // However late the thread looks first, one of these comes after it.
         for number in 0.. {
@@ -33,22 +33,22 @@ fn a_start_without_a_card_ends_as_soon_as_something_is_plugged_in() {
 #[test]
 fn a_start_without_a_card_ends_at_once_when_it_is_asked_to() {
     let dev = tempfile::tempdir().unwrap();
-    let (signals, mut theirs) = UnixStream::pair().unwrap();
-    theirs.write_all(b"!").unwrap();
+    let (signals, mut signal_sender) = UnixStream::pair().unwrap();
+    signal_sender.write_all(b"!").unwrap();
     assert_eq!(wait(&signals, dev.path(), LONG), DeviceWait::Requested);
 }
 
 #[test]
 fn a_start_without_a_card_is_over_after_its_time() {
     let dev = tempfile::tempdir().unwrap();
-    let (signals, _theirs) = UnixStream::pair().unwrap();
+    let (signals, _signal_sender) = UnixStream::pair().unwrap();
     assert_eq!(wait(&signals, dev.path(), Duration::from_millis(20)), DeviceWait::TimedOut);
     // A machine without such a folder has no devices in it.
     assert_eq!(wait(&signals, Path::new("/nonexistent"), Duration::ZERO), DeviceWait::TimedOut);
 }
 
-fn wait(signals: &UnixStream, devices: &Path, most: Duration) -> DeviceWait {
-    wait_for_device("there is no sound card", None, signals, devices, most)
+fn wait(signals: &UnixStream, devices: &Path, limit: Duration) -> DeviceWait {
+    wait_for_device("there is no sound card", None, signals, devices, limit)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a hand that plugs in takes its time")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mynah::model::Time;
 use mynah::session::{ThreadProgress, ThreadWork, Watchdog};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_device_that_moves_is_fed_three_times_within_the_managers_patience() {
@@ -24,25 +24,26 @@ fn a_speaker_that_stands_still_starves_the_watchdog_however_awake_the_session_is
 #[test]
 fn a_microphone_counts_only_while_it_is_open() {
     let (mut watchdog, start) = begin();
-    let deaf = |s: u64| ThreadProgress {
+    let progress = |s: u64| ThreadProgress {
         microphone: ThreadWork { due: (20..60).contains(&s), done: 7 },
         ..playing(s)
     };
-    let fed = seconds(start, 90).filter(|(s, now)| watchdog.check(deaf(*s), *now));
+    let fed = seconds(start, 90).filter(|(s, now)| watchdog.check(progress(*s), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20, 60, 70, 80, 90]);
 }
 
 #[test]
 fn an_errands_thread_that_gives_no_sign_starves_the_watchdog_too() {
     let (mut watchdog, start) = begin();
-    let hung = |s: u64| ThreadProgress { errands: ThreadWork { due: true, done: s.min(15) }, ..playing(s) };
-    let fed = seconds(start, 90).filter(|(s, now)| watchdog.check(hung(*s), *now));
+    let progress =
+        |s: u64| ThreadProgress { background: ThreadWork { due: true, done: s.min(15) }, ..playing(s) };
+    let fed = seconds(start, 90).filter(|(s, now)| watchdog.check(progress(*s), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20]);
 }
 
 fn begin() -> (Watchdog, Time) {
     let now = Time::ZERO;
-    (Watchdog::new(PATIENCE, now), now)
+    (Watchdog::new(TIMEOUT, now), now)
 }
 
 fn seconds(start: Time, end: u64) -> impl Iterator<Item = (u64, Time)> {

@@ -18,27 +18,27 @@ use crate::transport::{LinkEvent, TransportError, WsClient};
 const STACK_BYTES: usize = 256 * 1024;
 
 /// Lets a parrot live at `link`.
-pub(in crate::session) fn open(mut link: WsClient, habits: ParrotConfig, seed: u64) -> io::Result<()> {
-    let live = move || {
+pub(in crate::session) fn open(mut link: WsClient, config: ParrotConfig, seed: u64) -> io::Result<()> {
+    let run = move || {
         let clock = Clock::start();
-        let mut parrot = Parrot::new(habits, seed, Duration::ZERO);
+        let mut parrot = Parrot::new(config, seed, Duration::ZERO);
         // The other end is gone: nobody is left to tell.
-        let _lost = serve(&mut link, &mut parrot, clock);
+        let _ = serve(&mut link, &mut parrot, clock);
     };
-    Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(live).map(drop)
+    Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(run).map(drop)
 }
 
 fn serve(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), TransportError> {
     loop {
         let now = clock.now();
-        while let Some(news) = link.next(now)? {
-            match news {
+        while let Some(event) = link.next(now)? {
+            match event {
                 LinkEvent::Text(text) => parrot.receive(&text, now - Time::ZERO),
                 LinkEvent::Up | LinkEvent::Binary(_) => {}
             }
         }
-        while let Some(event) = parrot.next_message(now - Time::ZERO) {
-            link.send(|text| text.extend_from_slice(event.as_bytes()))?;
+        while let Some(message) = parrot.next_message(now - Time::ZERO) {
+            link.send(|text| text.extend_from_slice(message.as_bytes()))?;
         }
         link.flush()?;
         if parrot.has_ended() {
@@ -49,10 +49,10 @@ fn serve(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), T
     }
 }
 
-fn wait(link: &WsClient, most: Option<Duration>) -> Result<(), TransportError> {
+fn wait(link: &WsClient, limit: Option<Duration>) -> Result<(), TransportError> {
     let Some(fd) = link.fd() else { return Ok(()) };
     let mut fds = [PollFd::from_borrowed_fd(fd, link.interest())];
-    let timeout = most.and_then(|most| Timespec::try_from(most).ok());
+    let timeout = limit.and_then(|limit| Timespec::try_from(limit).ok());
     match poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(TransportError::broken(error.to_string())),

@@ -17,22 +17,22 @@ impl Session {
         match self.links.dial(Slot::Active, &self.background, now) {
             Ok(true) => self.handle(&Event::Link(LinkChange::Up), now),
             Ok(false) => {}
-            Err(lost) => self.lose(&lost, now),
+            Err(error) => self.lose(&error, now),
         }
     }
 
     pub(in crate::session) fn handle_background(&mut self, now: Time) {
-        while let Some(outcome) = self.background.next_event() {
-            match outcome {
+        while let Some(event) = self.background.next_event() {
+            match event {
                 BackgroundEvent::Dialled { number, result } => {
                     match self.links.connected(number, result, now) {
                         Ok(()) => {}
-                        Err((Slot::Active, loss, lost)) => self.down(&lost, loss, now),
-                        Err((Slot::Standby, loss, lost)) => self.standby_down(&lost, loss, now),
+                        Err((Slot::Active, reason, error)) => self.down(&error, reason, now),
+                        Err((Slot::Standby, reason, error)) => self.standby_down(&error, reason, now),
                     }
                 }
-                BackgroundEvent::StateNotSaved(why) | BackgroundEvent::NotRecorded(why) => {
-                    log::warn!("{why}")
+                BackgroundEvent::StateNotSaved(error) | BackgroundEvent::NotRecorded(error) => {
+                    log::warn!("{error}")
                 }
                 BackgroundEvent::Recorded(file) => log::info!("a recording is in {}", file.display()),
             }
@@ -58,16 +58,16 @@ impl Session {
             bytes = text.len() - before;
         });
         self.recorder.lock().recorder.sent(kind, bytes, now);
-        if let Err(lost) = sent {
-            self.lose(&lost, now);
+        if let Err(error) = sent {
+            self.lose(&error, now);
         }
     }
 
     pub(in crate::session) fn flush(&mut self, now: Time) {
         if let Some(link) = self.links.link()
-            && let Err(lost) = link.flush()
+            && let Err(error) = link.flush()
         {
-            self.lose(&lost, now);
+            self.lose(&error, now);
         }
     }
 
@@ -78,16 +78,16 @@ impl Session {
         }
     }
 
-    pub(in crate::session) fn lose(&mut self, lost: &TransportError, now: Time) {
-        let loss = self.links.lose(Slot::Active, lost);
-        self.down(lost, loss, now);
+    pub(in crate::session) fn lose(&mut self, error: &TransportError, now: Time) {
+        let reason = self.links.lose(Slot::Active, error);
+        self.down(error, reason, now);
     }
 
-    pub(in crate::session) fn down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
-        self.record_lost(lost, now);
-        self.status.lost(lost, loss, self.conversation.is_leaving(), &mut self.board, now);
+    pub(in crate::session) fn down(&mut self, error: &TransportError, reason: CloseReason, now: Time) {
+        self.record_lost(error, now);
+        self.status.lost(error, reason, self.conversation.is_leaving(), &mut self.board, now);
         self.ledger.session_lost();
         self.uplink.resend();
-        self.handle(&Event::Link(LinkChange::Down(loss)), now);
+        self.handle(&Event::Link(LinkChange::Down(reason)), now);
     }
 }

@@ -49,7 +49,7 @@ pub(super) struct Links {
     standby: LinkState,
     dials: u64,
     /// Whether the credential shown last was a key: another look at it shows the same.
-    keyed: bool,
+    used_key: bool,
 }
 
 enum LinkState {
@@ -60,7 +60,7 @@ enum LinkState {
     /// How long the session will last, as far as is known.
     Up {
         link: WsClient,
-        life: Duration,
+        lifetime: Duration,
     },
     /// Said goodbye; only the answer still matters, for so long.
     Closing {
@@ -71,29 +71,29 @@ enum LinkState {
 
 impl Links {
     pub(super) fn new(service: ServiceEndpoint) -> Self {
-        Self { service, active: LinkState::Down, standby: LinkState::Down, dials: 0, keyed: true }
+        Self { service, active: LinkState::Down, standby: LinkState::Down, dials: 0, used_key: true }
     }
 
     /// Begins to connect and tells whether that is already done.
     pub(super) fn dial(
         &mut self,
-        place: Slot,
-        errands: &Background,
+        slot: Slot,
+        background: &Background,
         now: Time,
     ) -> Result<bool, TransportError> {
         self.dials += 1;
         let number = self.dials;
         match &self.service {
-            ServiceEndpoint::Parrot(habits) => {
-                let (ours, theirs) = WsClient::pair(now)?;
-                builtin::open(theirs, habits.clone(), number)?;
-                *self.slot_mut(place) = LinkState::Up { link: ours, life: SESSION_LIFE };
+            ServiceEndpoint::Parrot(config) => {
+                let (client, server) = WsClient::pair(now)?;
+                builtin::open(server, config.clone(), number)?;
+                *self.slot_mut(slot) = LinkState::Up { link: client, lifetime: SESSION_LIFE };
                 Ok(true)
             }
             ServiceEndpoint::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
-                *self.slot_mut(place) = LinkState::Dialling { number };
-                if !errands.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
+                *self.slot_mut(slot) = LinkState::Dialling { number };
+                if !background.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
                     return Err(TransportError::broken("too many errands at once".to_owned()));
                 }
                 Ok(false)
@@ -108,55 +108,55 @@ impl Links {
         result: Result<Connection, ConnectError>,
         now: Time,
     ) -> Result<(), (Slot, CloseReason, TransportError)> {
-        let is_of = |stage: &LinkState| matches!(stage, LinkState::Dialling { number: of } if *of == number);
-        let place = match (is_of(&self.active), is_of(&self.standby)) {
+        let is_dialling = |state: &LinkState| matches!(state, LinkState::Dialling { number: dialled } if *dialled == number);
+        let slot = match (is_dialling(&self.active), is_dialling(&self.standby)) {
             (true, _) => Slot::Active,
             (false, true) => Slot::Standby,
             (false, false) => return Ok(()),
         };
-        *self.slot_mut(place) = LinkState::Down;
+        *self.slot_mut(slot) = LinkState::Down;
         let ServiceEndpoint::Remote { endpoint, tls } = &self.service else { return Ok(()) };
-        let reached = result.map_err(|why| {
-            let loss = if why.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
-            (place, loss, TransportError::broken(why.sentence))
+        let connection = result.map_err(|error| {
+            let reason = if error.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
+            (slot, reason, TransportError::broken(error.sentence))
         })?;
-        let (name, _) = reached.credential;
-        self.keyed = name != "Authorization";
-        let link = upgrade(reached, endpoint, tls, now);
-        let link = link.map_err(|lost| (place, self.classify(&lost), lost))?;
-        *self.slot_mut(place) = LinkState::Up { link, life: SESSION_LIFE };
+        let (header, _) = connection.credential;
+        self.used_key = header != "Authorization";
+        let link = upgrade(connection, endpoint, tls, now);
+        let link = link.map_err(|error| (slot, self.classify(&error), error))?;
+        *self.slot_mut(slot) = LinkState::Up { link, lifetime: SESSION_LIFE };
         Ok(())
     }
 
     /// Says goodbye to everybody, or gives up what is not yet there.
-    pub(super) fn hang_up(&mut self, errands: &Background, now: Time) {
-        self.drop_standby(errands, now);
-        close(&mut self.active, errands, now);
+    pub(super) fn hang_up(&mut self, background: &Background, now: Time) {
+        self.drop_standby(background, now);
+        close(&mut self.active, background, now);
     }
 
     /// Says goodbye to the second link, or gives it up.
-    pub(super) fn drop_standby(&mut self, errands: &Background, now: Time) {
-        close(&mut self.standby, errands, now);
+    pub(super) fn drop_standby(&mut self, background: &Background, now: Time) {
+        close(&mut self.standby, background, now);
     }
 
     /// Puts the second link, however far it has come, in the place of the first, to which it says goodbye.
-    pub(super) fn switch_to_standby(&mut self, errands: &Background, now: Time) {
-        close(&mut self.active, errands, now);
+    pub(super) fn switch_to_standby(&mut self, background: &Background, now: Time) {
+        close(&mut self.active, background, now);
         std::mem::swap(&mut self.active, &mut self.standby);
     }
 
     /// Forgets the link, which is over, and says what that means.
-    pub(super) fn lose(&mut self, place: Slot, lost: &TransportError) -> CloseReason {
-        *self.slot_mut(place) = LinkState::Down;
-        self.classify(lost)
+    pub(super) fn lose(&mut self, slot: Slot, error: &TransportError) -> CloseReason {
+        *self.slot_mut(slot) = LinkState::Down;
+        self.classify(error)
     }
 
     pub(super) fn link(&mut self) -> Option<&mut WsClient> {
         self.link_in(Slot::Active)
     }
 
-    pub(super) fn link_in(&mut self, place: Slot) -> Option<&mut WsClient> {
-        match self.slot_mut(place) {
+    pub(super) fn link_in(&mut self, slot: Slot) -> Option<&mut WsClient> {
+        match self.slot_mut(slot) {
             LinkState::Up { link, .. } | LinkState::Closing { link, .. } => Some(link),
             LinkState::Down | LinkState::Dialling { .. } => None,
         }
@@ -165,26 +165,26 @@ impl Links {
     /// Takes in when the service will end a session, and says how long that is.
     ///
     /// The time comes from the service's own clock: a board without a battery may have no idea of it.
-    pub(super) fn session_life(&mut self, place: Slot, expires_at_s: Option<u32>) -> Duration {
-        let LinkState::Up { link, life } = self.slot_mut(place) else { return SESSION_LIFE };
+    pub(super) fn set_expiry(&mut self, slot: Slot, expires_at_s: Option<u32>) -> Duration {
+        let LinkState::Up { link, lifetime } = self.slot_mut(slot) else { return SESSION_LIFE };
         let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
         if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
-            *life = Duration::from_secs(left_s).min(SESSION_LIFE);
+            *lifetime = Duration::from_secs(left_s).min(SESSION_LIFE);
         }
-        *life
+        *lifetime
     }
 
     /// Tells how long the session lasts from its beginning.
-    pub(super) fn remaining_life(&self, place: Slot) -> Duration {
-        match self.slot(place) {
-            LinkState::Up { life, .. } => *life,
+    pub(super) fn lifetime(&self, slot: Slot) -> Duration {
+        match self.slot(slot) {
+            LinkState::Up { lifetime, .. } => *lifetime,
             LinkState::Down | LinkState::Dialling { .. } | LinkState::Closing { .. } => SESSION_LIFE,
         }
     }
 
     /// Tells whether what still comes is for nobody.
-    pub(super) fn is_closing(&self, place: Slot) -> bool {
-        matches!(self.slot(place), LinkState::Closing { .. })
+    pub(super) fn is_closing(&self, slot: Slot) -> bool {
+        matches!(self.slot(slot), LinkState::Closing { .. })
     }
 
     /// Forgets a link to which goodbye was said and that does not answer in time.
@@ -195,12 +195,12 @@ impl Links {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let goodbye = match &self.standby {
+        let closing = match &self.standby {
             LinkState::Closing { until, .. } => Some(*until),
             LinkState::Down | LinkState::Dialling { .. } | LinkState::Up { .. } => None,
         };
-        let links = [&self.active, &self.standby].into_iter().filter_map(|stage| stage.link()?.deadline());
-        links.chain(goodbye).min()
+        let links = [&self.active, &self.standby].into_iter().filter_map(|state| state.link()?.deadline());
+        links.chain(closing).min()
     }
 
     /// Returns the links' descriptors and what to poll them for.
@@ -209,22 +209,22 @@ impl Links {
         links.filter_map(|link| link.fd().map(|fd| (fd, link.interest())))
     }
 
-    fn slot_mut(&mut self, place: Slot) -> &mut LinkState {
-        match place {
+    fn slot_mut(&mut self, slot: Slot) -> &mut LinkState {
+        match slot {
             Slot::Active => &mut self.active,
             Slot::Standby => &mut self.standby,
         }
     }
 
-    fn slot(&self, place: Slot) -> &LinkState {
-        match place {
+    fn slot(&self, slot: Slot) -> &LinkState {
+        match slot {
             Slot::Active => &self.active,
             Slot::Standby => &self.standby,
         }
     }
 
-    fn classify(&self, lost: &TransportError) -> CloseReason {
-        let loss = match lost.reason {
+    fn classify(&self, error: &TransportError) -> CloseReason {
+        let reason = match error.reason {
             TransportErrorKind::Http { status, retry_after } => {
                 protocol::close_reason_of_status(status, retry_after)
             }
@@ -233,7 +233,7 @@ impl Links {
             TransportErrorKind::Setup => CloseReason::Permanent,
         };
         // A key that was not accepted is the same key the next time; a token may be fresh by then.
-        if loss == CloseReason::Unauthorized && self.keyed { CloseReason::Permanent } else { loss }
+        if reason == CloseReason::Unauthorized && self.used_key { CloseReason::Permanent } else { reason }
     }
 }
 
@@ -246,34 +246,34 @@ impl LinkState {
     }
 }
 
-fn close(stage: &mut LinkState, errands: &Background, now: Time) {
-    *stage = match std::mem::replace(stage, LinkState::Down) {
+fn close(state: &mut LinkState, background: &Background, now: Time) {
+    *state = match std::mem::replace(state, LinkState::Down) {
         LinkState::Up { mut link, .. } => {
             link.close();
             LinkState::Closing { link, until: now + GOODBYE_LIMIT }
         }
         LinkState::Dialling { .. } => {
-            errands.cancel();
+            background.cancel();
             LinkState::Down
         }
-        stage @ (LinkState::Down | LinkState::Closing { .. }) => stage,
+        state @ (LinkState::Down | LinkState::Closing { .. }) => state,
     };
 }
 
 fn upgrade(
-    reached: Connection,
+    connection: Connection,
     endpoint: &Endpoint,
     tls: &Tls,
     now: Time,
 ) -> Result<WsClient, TransportError> {
-    let pipe = match reached.socket {
+    let stream = match connection.socket {
         Socket::Tcp(socket) if endpoint.tls => ByteStream::tls(socket, &endpoint.host, tls)?,
         Socket::Tcp(socket) => ByteStream::tcp(socket)?,
         Socket::Simulated(stream) => ByteStream::memory(stream),
     };
     WsClient::upgrade(
-        pipe,
-        &UpgradeRequest { uri: endpoint.to_string(), credential: Some(reached.credential) },
+        stream,
+        &UpgradeRequest { uri: endpoint.to_string(), credential: Some(connection.credential) },
         now,
     )
 }

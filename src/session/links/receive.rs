@@ -31,16 +31,16 @@ impl Session {
                     self.status.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), now)
                 }
                 Ok(Some(LinkEvent::Text(_))) => {}
-                Err(lost) => return self.lose(&lost, now),
+                Err(error) => return self.lose(&error, now),
             }
         }
         self.unread = true;
     }
 
     fn receive(&mut self, text: &Text, now: Time) {
-        let read = protocol::parse(text);
-        self.record_message(text.len(), &read, now);
-        match read {
+        let parsed = protocol::parse(text);
+        self.record_message(text.len(), &parsed, now);
+        match parsed {
             Ok(ServerEvent::Audio(delta)) => self.receive_audio(&delta, now),
             Ok(ServerEvent::AudioDone { item, content_index }) => {
                 self.ledger.audio_done(&item, content_index)
@@ -48,8 +48,8 @@ impl Session {
             Ok(ServerEvent::Service(event)) => self.handle(&Event::Service(event), now),
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
                 self.status.session(&id, now);
-                let life = self.links.session_life(Slot::Active, expires_at_s);
-                self.handle(&Event::Link(LinkChange::Expires(life)), now);
+                let lifetime = self.links.set_expiry(Slot::Active, expires_at_s);
+                self.handle(&Event::Link(LinkChange::Expires(lifetime)), now);
             }
             Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, now),
             Ok(ServerEvent::Transcript { who, item, words }) if !words.trim().is_empty() => {
@@ -79,14 +79,14 @@ impl Session {
         else {
             return self.ledger.discarded(&delta.reply, &delta.item);
         };
-        let taken = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
-        if taken.bad {
+        let outcome = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
+        if outcome.bad {
             self.status.anomaly(Anomaly::BadAudio, &format!("item {}", delta.item), now);
         }
-        if taken.refused > 0 {
+        if outcome.refused > 0 {
             self.status.anomaly(Anomaly::TooLong, &format!("item {}", delta.item), now);
         }
-        if taken.queued > 0 {
+        if outcome.queued > 0 {
             self.ledger.mark(TurnMark::FirstAudio, now);
             self.handle(&Event::Service(ServiceEvent::Audio(reply)), now);
         }
@@ -98,13 +98,13 @@ impl Session {
             return;
         }
         let found = protocol::mismatches(&self.config, effective);
-        self.status.differences(&found, now);
-        let grave = found.iter().any(|difference| difference.fatal);
-        if !grave {
+        self.status.mismatches(&found, now);
+        let fatal = found.iter().any(|mismatch| mismatch.fatal);
+        if !fatal {
             // Before anything that waits to be said, and to no session that is not wanted.
             self.send_history(now);
         }
-        let change = if grave { LinkChange::Misconfigured } else { LinkChange::Configured };
+        let change = if fatal { LinkChange::Misconfigured } else { LinkChange::Configured };
         self.handle(&Event::Link(change), now);
     }
 }

@@ -16,16 +16,16 @@ impl Session {
         match self.links.dial(Slot::Standby, &self.background, now) {
             Ok(true) => self.handle(&Event::Standby(StandbyChange::Up), now),
             Ok(false) => {}
-            Err(lost) => self.lose_standby(&lost, now),
+            Err(error) => self.lose_standby(&error, now),
         }
     }
 
     pub(in crate::session) fn configure_standby(&mut self, now: Time) {
         let config = &self.config;
         if let Some(link) = self.links.link_in(Slot::Standby)
-            && let Err(lost) = link.send(|text| protocol::session_update(config, text))
+            && let Err(error) = link.send(|text| protocol::session_update(config, text))
         {
-            self.lose_standby(&lost, now);
+            self.lose_standby(&error, now);
         }
     }
 
@@ -61,7 +61,7 @@ impl Session {
                 Ok(Some(LinkEvent::Up)) => self.handle(&Event::Standby(StandbyChange::Up), now),
                 Ok(Some(LinkEvent::Text(text))) => self.receive_standby_message(&text, now),
                 Ok(Some(LinkEvent::Binary(_))) => {}
-                Err(lost) => return self.lose_standby(&lost, now),
+                Err(error) => return self.lose_standby(&error, now),
             }
         }
     }
@@ -70,9 +70,9 @@ impl Session {
     pub(in crate::session) fn maintain_standby(&mut self, now: Time) {
         self.links.expire(now);
         if let Some(link) = self.links.link_in(Slot::Standby)
-            && let Err(lost) = link.tick(now).and_then(|()| link.flush())
+            && let Err(error) = link.tick(now).and_then(|()| link.flush())
         {
-            self.lose_standby(&lost, now);
+            self.lose_standby(&error, now);
         }
     }
 
@@ -80,14 +80,14 @@ impl Session {
         match protocol::parse(text) {
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
                 self.status.session(&format!("{id}, to take over"), now);
-                self.links.session_life(Slot::Standby, expires_at_s);
+                self.links.set_expiry(Slot::Standby, expires_at_s);
             }
             Ok(ServerEvent::SessionUpdated(effective)) => {
                 let found = protocol::mismatches(&self.config, effective);
-                self.status.differences(&found, now);
-                let grave = found.iter().any(|difference| difference.fatal);
-                let life = self.links.remaining_life(Slot::Standby);
-                let change = if grave { StandbyChange::Refused } else { StandbyChange::Configured(life) };
+                self.status.mismatches(&found, now);
+                let fatal = found.iter().any(|mismatch| mismatch.fatal);
+                let lifetime = self.links.lifetime(Slot::Standby);
+                let change = if fatal { StandbyChange::Refused } else { StandbyChange::Configured(lifetime) };
                 self.handle(&Event::Standby(change), now);
             }
             Ok(ServerEvent::Error(error)) => {
@@ -114,17 +114,22 @@ impl Session {
         }
     }
 
-    pub(in crate::session) fn lose_standby(&mut self, lost: &TransportError, now: Time) {
+    pub(in crate::session) fn lose_standby(&mut self, error: &TransportError, now: Time) {
         let was_wanted = !self.links.is_closing(Slot::Standby);
-        let loss = self.links.lose(Slot::Standby, lost);
+        let reason = self.links.lose(Slot::Standby, error);
         if was_wanted {
-            self.standby_down(lost, loss, now);
+            self.standby_down(error, reason, now);
         }
     }
 
-    pub(in crate::session) fn standby_down(&mut self, lost: &TransportError, loss: CloseReason, now: Time) {
+    pub(in crate::session) fn standby_down(
+        &mut self,
+        error: &TransportError,
+        reason: CloseReason,
+        now: Time,
+    ) {
         // While the first link works, this concerns the log alone.
-        self.status.standby_lost(lost, now);
-        self.handle(&Event::Standby(StandbyChange::Down(loss)), now);
+        self.status.standby_lost(error, now);
+        self.handle(&Event::Standby(StandbyChange::Down(reason)), now);
     }
 }

@@ -11,8 +11,8 @@ use crate::protocol::{AudioDelta, Pcm16Decoder};
 /// The way of a reply.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Downlink {
-    samples: Pcm16Decoder,
-    stream: Option<(Id, u32)>,
+    decoder: Pcm16Decoder,
+    item: Option<(Id, u32)>,
     queue: ReplyQueue,
 }
 
@@ -32,34 +32,34 @@ impl Downlink {
     pub(in crate::session) fn push(
         &mut self,
         delta: &AudioDelta<'_>,
-        mouth: &mut PlaybackHandle,
+        playback: &mut PlaybackHandle,
         ledger: &mut Ledger,
     ) -> DeltaOutcome {
         self.select_item(delta);
-        let mut taken = DeltaOutcome::default();
-        let place = mouth.written() + self.queue.len() as u64;
+        let mut outcome = DeltaOutcome::default();
+        let position = playback.written() + self.queue.len() as u64;
         // A delta of nothing opens the item's entry, so that there is room in the book for what follows.
-        if !ledger.queue(&delta.reply, &delta.item, delta.content_index, place, 0) {
-            taken.refused = delta.base64.len() / 8 * 3;
-            return taken;
+        if !ledger.queue(&delta.reply, &delta.item, delta.content_index, position, 0) {
+            outcome.refused = delta.base64.len() / 8 * 3;
+            return outcome;
         }
-        let backlog = &mut self.queue;
-        let decoded = self.samples.decode(&delta.base64, |samples| {
+        let queue = &mut self.queue;
+        let decoded = self.decoder.decode(&delta.base64, |samples| {
             let (frames, _): (&[PlaybackFrame], _) = samples.as_chunks();
-            let at_once = if backlog.is_empty() { mouth.write(frames) } else { 0 };
-            let later = backlog.push(&frames[at_once..]);
-            taken.queued += at_once + later;
-            taken.refused += frames.len() - at_once - later;
+            let written = if queue.is_empty() { playback.write(frames) } else { 0 };
+            let queued = queue.push(&frames[written..]);
+            outcome.queued += written + queued;
+            outcome.refused += frames.len() - written - queued;
         });
-        taken.bad = decoded.is_err();
-        let _ = ledger.queue(&delta.reply, &delta.item, delta.content_index, place, taken.queued as u64);
-        taken
+        outcome.bad = decoded.is_err();
+        let _ = ledger.queue(&delta.reply, &delta.item, delta.content_index, position, outcome.queued as u64);
+        outcome
     }
 
     /// Moves what waits into the lane, as far as it has room.
-    pub(in crate::session) fn top_up(&mut self, mouth: &mut PlaybackHandle) {
+    pub(in crate::session) fn top_up(&mut self, playback: &mut PlaybackHandle) {
         if !self.queue.is_empty() {
-            self.queue.drain_into(|frames| mouth.write(frames));
+            self.queue.drain_into(|frames| playback.write(frames));
         }
     }
 
@@ -70,15 +70,15 @@ impl Downlink {
 
     pub(in crate::session) fn clear(&mut self) {
         self.queue.clear();
-        self.stream = None;
+        self.item = None;
     }
 
     /// Half a sample at the end of one item is no beginning of the next.
     fn select_item(&mut self, delta: &AudioDelta<'_>) {
-        let same = matches!(&self.stream, Some((item, index)) if *item == *delta.item && *index == delta.content_index);
-        if !same {
-            self.samples.restart();
-            self.stream = Id::try_from(&*delta.item).ok().map(|item| (item, delta.content_index));
+        let is_same = matches!(&self.item, Some((item, index)) if *item == *delta.item && *index == delta.content_index);
+        if !is_same {
+            self.decoder.restart();
+            self.item = Id::try_from(&*delta.item).ok().map(|item| (item, delta.content_index));
         }
     }
 }

@@ -12,24 +12,24 @@ use crate::session::Session;
 #[derive(Debug)]
 pub(in crate::session) struct EarconPlayer {
     /// Whether the owner wants to hear anything of it.
-    wanted: bool,
-    waiting: Option<Earcon>,
+    enabled: bool,
+    pending: Option<Earcon>,
 }
 
 impl EarconPlayer {
-    pub(in crate::session) fn new(wanted: bool) -> Self {
-        Self { wanted, waiting: None }
+    pub(in crate::session) fn new(enabled: bool) -> Self {
+        Self { enabled, pending: None }
     }
 
     /// Takes in what the owner is to hear. An outage that is over before it could be heard of is none.
-    pub(in crate::session) fn request(&mut self, tone: Earcon) {
-        self.waiting = match (self.waiting, tone) {
-            _ if !self.wanted => None,
+    pub(in crate::session) fn request(&mut self, earcon: Earcon) {
+        self.pending = match (self.pending, earcon) {
+            _ if !self.enabled => None,
             (Some(Earcon::Disconnected), Earcon::Reconnected) => None,
             (
                 Some(Earcon::Disconnected | Earcon::Reconnected) | None,
                 Earcon::Disconnected | Earcon::Reconnected,
-            ) => Some(tone),
+            ) => Some(earcon),
         };
     }
 }
@@ -40,11 +40,11 @@ impl Session {
         let silent = !self.downlink.is_waiting()
             && self.ledger.unplayed_frames(self.audio.playback.played_position()) == 0;
         // Without a speaker it would be heard when that is back, and be untrue.
-        if let Some(tone) = self.earcons.waiting.take_if(|_| silent || self.missing.playback.is_some())
+        if let Some(earcon) = self.earcons.pending.take_if(|_| silent || self.missing.playback.is_some())
             && silent
             && self.missing.playback.is_none()
         {
-            let frames = match tone {
+            let frames = match earcon {
                 Earcon::Disconnected => earcon::falling(RATE_HZ),
                 Earcon::Reconnected => earcon::rising(RATE_HZ),
             };
@@ -60,14 +60,14 @@ mod tests {
 
     #[test]
     fn an_outage_that_nobody_could_hear_of_ends_unheard() {
-        let mut chime = EarconPlayer::new(true);
-        chime.request(Earcon::Disconnected);
-        chime.request(Earcon::Reconnected);
-        assert_eq!(chime.waiting, None);
-        chime.request(Earcon::Reconnected);
-        assert_eq!(chime.waiting, Some(Earcon::Reconnected));
-        let mut chime = EarconPlayer::new(false);
-        chime.request(Earcon::Disconnected);
-        assert_eq!(chime.waiting, None, "an owner who wants none hears none");
+        let mut player = EarconPlayer::new(true);
+        player.request(Earcon::Disconnected);
+        player.request(Earcon::Reconnected);
+        assert_eq!(player.pending, None);
+        player.request(Earcon::Reconnected);
+        assert_eq!(player.pending, Some(Earcon::Reconnected));
+        let mut player = EarconPlayer::new(false);
+        player.request(Earcon::Disconnected);
+        assert_eq!(player.pending, None, "an owner who wants none hears none");
     }
 }

@@ -19,12 +19,12 @@ impl Session {
         let link = if self.conversation.is_configured() { self.links.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.speech_active();
-        let moved = self.uplink.pump(&mut self.audio.capture, open, speech, link, &self.recorder, now);
+        let result = self.uplink.pump(&mut self.audio.capture, open, speech, link, &self.recorder, now);
         if self.uplink.dropped() > dropped {
             self.status.anomaly(Anomaly::PreRoll, "the link is slow to come up", now);
         }
-        if let Err(lost) = moved {
-            self.lose(&lost, now);
+        if let Err(error) = result {
+            self.lose(&error, now);
         }
     }
 
@@ -43,9 +43,9 @@ impl Session {
             self.ledger.silenced(receipt.cut, receipt.played, now);
             self.status.turn(self.ledger.timings(), &mut self.board);
         }
-        let heard = self.audio.playback.played_position();
-        self.ledger.played(heard, now);
-        if !self.downlink.is_waiting() && self.ledger.take_drained(heard) {
+        let played = self.audio.playback.played_position();
+        self.ledger.played(played, now);
+        if !self.downlink.is_waiting() && self.ledger.take_drained(played) {
             self.handle(&Event::Device(DeviceEvent::Drained), now);
         }
         if self.audio.input_ended() && !self.input_end_reported {
@@ -91,7 +91,7 @@ impl Session {
     /// Lets go of what the microphone has heard: no session is to have it any more.
     pub(in crate::session) fn drop_unsent(&mut self, now: Time) {
         let offline = !self.conversation.is_configured();
-        if self.uplink.give_up() && offline {
+        if self.uplink.discard_unsent() && offline {
             self.status.anomaly(Anomaly::PreRoll, "there is no link", now);
         }
     }

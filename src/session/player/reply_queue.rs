@@ -13,7 +13,7 @@ pub(in crate::session) const REPLY_QUEUE_S: usize = 600;
 const BLOCK_FRAMES: usize = 2400;
 /// Empty blocks kept for the next reply; more than that goes back to the system.
 const POOLED_BLOCKS: usize = 32;
-const FULL_FRAMES: usize = REPLY_QUEUE_S * 24_000;
+const CAPACITY_FRAMES: usize = REPLY_QUEUE_S * 24_000;
 
 /// A queue of frames.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl ReplyQueue {
 
     /// Queues as many of `frames` as there is room for and returns how many that was.
     pub(in crate::session) fn push(&mut self, frames: &[PlaybackFrame]) -> usize {
-        let accepted = frames.len().min(FULL_FRAMES - self.frames);
+        let accepted = frames.len().min(CAPACITY_FRAMES - self.frames);
         let mut rest = &frames[..accepted];
         while !rest.is_empty() {
             let room = self.blocks.back().map_or(0, |last| BLOCK_FRAMES - last.len());
@@ -45,11 +45,11 @@ impl ReplyQueue {
                 self.blocks.push_back(block);
                 continue;
             }
-            let (now, later) = rest.split_at(rest.len().min(room));
+            let (head, tail) = rest.split_at(rest.len().min(room));
             if let Some(last) = self.blocks.back_mut() {
-                last.extend_from_slice(now);
+                last.extend_from_slice(head);
             }
-            rest = later;
+            rest = tail;
         }
         self.frames += accepted;
         accepted
@@ -59,10 +59,10 @@ impl ReplyQueue {
     pub(in crate::session) fn drain_into(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
         while let Some(first) = self.blocks.front() {
             let offered = &first[self.taken..];
-            let (all, taken) = (offered.len(), take(offered));
+            let (count, taken) = (offered.len(), take(offered));
             self.taken += taken;
             self.frames -= taken;
-            if taken < all {
+            if taken < count {
                 return;
             }
             self.recycle();
@@ -93,16 +93,16 @@ mod tests {
 
     #[test]
     fn frames_come_out_as_they_went_in_whatever_the_portions() {
-        let mut backlog = ReplyQueue::default();
+        let mut queue = ReplyQueue::default();
         let all: Vec<PlaybackFrame> = (0..9000).map(|sample| [sample as i16]).collect();
-        for portion in all.chunks(1536) {
-            assert_eq!(backlog.push(portion), portion.len());
+        for chunk in all.chunks(1536) {
+            assert_eq!(queue.push(chunk), chunk.len());
         }
-        assert_eq!(backlog.len(), 9000);
+        assert_eq!(queue.len(), 9000);
         let mut out = Vec::new();
         for room in [1, 2399, 3000, 0, 5000] {
             let mut room = room;
-            backlog.drain_into(|offered| {
+            queue.drain_into(|offered| {
                 let taken = offered.len().min(room);
                 out.extend_from_slice(&offered[..taken]);
                 room -= taken;
@@ -110,26 +110,26 @@ mod tests {
             });
         }
         assert_eq!(out, all);
-        assert!(backlog.is_empty());
+        assert!(queue.is_empty());
     }
 
     #[test]
     fn what_does_not_fit_is_refused_and_a_cleared_backlog_takes_again() {
-        let mut backlog = ReplyQueue::default();
+        let mut queue = ReplyQueue::default();
         let minute = vec![[1]; 24_000 * 60];
         for _ in 0..10 {
-            assert_eq!(backlog.push(&minute), minute.len());
+            assert_eq!(queue.push(&minute), minute.len());
         }
-        assert_eq!(backlog.push(&minute), 0);
-        backlog.clear();
-        assert_eq!((backlog.len(), backlog.push(&minute)), (0, minute.len()));
+        assert_eq!(queue.push(&minute), 0);
+        queue.clear();
+        assert_eq!((queue.len(), queue.push(&minute)), (0, minute.len()));
     }
 
     #[test]
     fn an_emptied_backlog_keeps_only_a_few_blocks() {
-        let mut backlog = ReplyQueue::default();
-        backlog.push(&vec![[1]; 24_000 * 60]);
-        backlog.clear();
-        assert_eq!(backlog.pool.len(), POOLED_BLOCKS);
+        let mut queue = ReplyQueue::default();
+        queue.push(&vec![[1]; 24_000 * 60]);
+        queue.clear();
+        assert_eq!(queue.pool.len(), POOLED_BLOCKS);
     }
 }

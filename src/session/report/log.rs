@@ -13,9 +13,9 @@ use crate::protocol::{ConfigMismatch, ServiceError};
 use crate::transport::{TransportError, TransportErrorKind, clipped};
 
 /// The least time between two lines about the same kind of trouble.
-const QUIET: Duration = Duration::from_secs(60);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 /// Xruns and drops come in bursts; one line a second is enough to hear of them.
-const COUNTERS_QUIET: Duration = Duration::from_secs(1);
+const COUNTERS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What should not come, and does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,38 +38,38 @@ pub(in crate::session) enum Anomaly {
 
 #[derive(Default)]
 pub(in crate::session) struct StatusReporter {
-    odd: [RateLimit; 7],
+    anomalies: [RateLimit; 7],
     errors: [RateLimit; 9],
     losses: [RateLimit; 4],
     standbys: RateLimit,
     sessions: RateLimit,
-    differences: RateLimit,
-    counted: CounterSnapshot,
-    counted_at: Option<Time>,
+    mismatches: RateLimit,
+    reported_counts: CounterSnapshot,
+    counts_reported_at: Option<Time>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct RateLimit {
     times: u64,
-    told_at: Option<Time>,
+    reported_at: Option<Time>,
 }
 
 impl RateLimit {
     /// Counts once more; how often it was so far where that is to be told.
     fn due(&mut self, now: Time) -> Option<u64> {
         self.times += 1;
-        let due = self.told_at.is_none_or(|told_at| now >= told_at + QUIET);
+        let due = self.reported_at.is_none_or(|reported_at| now >= reported_at + REPEAT_INTERVAL);
         due.then(|| {
-            self.told_at = Some(now);
+            self.reported_at = Some(now);
             self.times
         })
     }
 }
 
 impl StatusReporter {
-    pub(in crate::session) fn anomaly(&mut self, odd: Anomaly, detail: &str, now: Time) {
-        if let Some(times) = self.odd[odd as usize].due(now) {
-            let what = match odd {
+    pub(in crate::session) fn anomaly(&mut self, anomaly: Anomaly, detail: &str, now: Time) {
+        if let Some(times) = self.anomalies[anomaly as usize].due(now) {
+            let what = match anomaly {
                 Anomaly::Malformed => "the service sent what is no event",
                 Anomaly::Unknown => "the service sent an event of a kind nobody has documented",
                 Anomaly::Binary => "the service sent a binary message",
@@ -90,50 +90,50 @@ impl StatusReporter {
 
     pub(in crate::session) fn lost(
         &mut self,
-        lost: &TransportError,
-        loss: CloseReason,
+        error: &TransportError,
+        reason: CloseReason,
         leaving: bool,
         board: &mut Board,
         now: Time,
     ) {
-        let kind = match lost.reason {
+        let kind = match error.reason {
             TransportErrorKind::Http { .. } => 0,
             TransportErrorKind::Closed(_) => 1,
             TransportErrorKind::Broken => 2,
             TransportErrorKind::Setup => 3,
         };
         let due = self.losses[kind].due(now).is_some();
-        match loss {
-            _ if leaving => log::info!("the link is closed: {lost}"),
+        match reason {
+            _ if leaving => log::info!("the link is closed: {error}"),
             CloseReason::Permanent => {
-                log::error!("the service refuses: {lost}");
-                board.print("news", &format!("the service refuses: {lost}"));
+                log::error!("the service refuses: {error}");
+                board.print("news", &format!("the service refuses: {error}"));
             }
             // The light shows every one, and a recording tells them all.
-            CloseReason::RetryAfter(_) | CloseReason::Transient if !due => log::debug!("{lost}"),
+            CloseReason::RetryAfter(_) | CloseReason::Transient if !due => log::debug!("{error}"),
             CloseReason::Unauthorized => {
-                log::warn!("{lost}; trying once more, with the credential as it is then")
+                log::warn!("{error}; trying once more, with the credential as it is then")
             }
-            CloseReason::RetryAfter(patience) => {
-                log::warn!("{lost}; trying again in {} s at the earliest", patience.as_secs())
+            CloseReason::RetryAfter(delay) => {
+                log::warn!("{error}; trying again in {} s at the earliest", delay.as_secs())
             }
-            CloseReason::Transient => log::warn!("{lost}; trying again"),
+            CloseReason::Transient => log::warn!("{error}; trying again"),
         }
     }
 
-    pub(in crate::session) fn standby_lost(&mut self, lost: &TransportError, now: Time) {
+    pub(in crate::session) fn standby_lost(&mut self, error: &TransportError, now: Time) {
         if self.standbys.due(now).is_some() {
-            log::info!("the session that is to take over: {lost}; trying again");
+            log::info!("the session that is to take over: {error}; trying again");
         }
     }
 
-    pub(in crate::session) fn differences(&mut self, found: &[ConfigMismatch], now: Time) {
-        let grave = found.iter().any(|difference| difference.fatal);
-        if found.is_empty() || (self.differences.due(now).is_none() && !grave) {
+    pub(in crate::session) fn mismatches(&mut self, found: &[ConfigMismatch], now: Time) {
+        let fatal = found.iter().any(|mismatch| mismatch.fatal);
+        if found.is_empty() || (self.mismatches.due(now).is_none() && !fatal) {
             return;
         }
-        for ConfigMismatch { path, asked, got, fatal: grave } in found {
-            let level = if *grave { log::Level::Error } else { log::Level::Warn };
+        for ConfigMismatch { path, asked, got, fatal } in found {
+            let level = if *fatal { log::Level::Error } else { log::Level::Warn };
             let got = clipped(&got.to_string());
             log::log!(level, "the service set {path} to {got} where {asked} was asked");
         }
@@ -141,8 +141,8 @@ impl StatusReporter {
 
     pub(in crate::session) fn error(&mut self, error: &ServiceError<'_>, now: Time) {
         let ServiceError { code, message, param, event } = error;
-        let kind = if let Event::Service(ServiceEvent::Refused(refusal)) = event {
-            match refusal {
+        let kind = if let Event::Service(ServiceEvent::Refused(server_error)) = event {
+            match server_error {
                 // Losing a race against the reply's own end is nobody's trouble.
                 ServerError::NothingToCancel => 0,
                 ServerError::ReplyInProgress => 1,
@@ -164,8 +164,8 @@ impl StatusReporter {
         }
     }
 
-    pub(in crate::session) fn notice(&self, news: Notice, board: &mut Board) {
-        let sentence = match news {
+    pub(in crate::session) fn notice(&self, notice: Notice, board: &mut Board) {
+        let sentence = match notice {
             Notice::NoReply => "no reply came in time",
             Notice::ReplyStalled => "the reply stopped coming",
             Notice::ReplyFailed => "the service could not make the whole reply",
@@ -187,18 +187,18 @@ impl StatusReporter {
         after: MissingDevices,
         board: &mut Board,
     ) {
-        for (end, before, after) in [
+        for (direction, before, after) in [
             (Direction::Capture, before.capture, after.capture),
             (Direction::Playback, before.playback, after.playback),
         ] {
             match (before, after) {
-                (None, Some(gone)) => self.print(&gone.sentence(end), board),
-                (Some(_), None) => self.print(&format!("the {end} is back"), board),
+                (None, Some(error)) => self.print(&error.sentence(direction), board),
+                (Some(_), None) => self.print(&format!("the {direction} is back"), board),
                 (None, None) | (Some(_), Some(_)) => {}
             }
         }
         match (before.dead_input, after.dead_input) {
-            (None, Some(deaf)) => self.print(&deaf.to_string(), board),
+            (None, Some(dead_input)) => self.print(&dead_input.to_string(), board),
             (Some(_), None) => self.print("the microphone hears again", board),
             (None, None) | (Some(_), Some(_)) => {}
         }
@@ -212,7 +212,7 @@ impl StatusReporter {
 
     /// Tells how long the steps of a turn took.
     pub(in crate::session) fn turn(&self, turn: &TurnTimings, board: &mut Board) {
-        let sentence = times(turn);
+        let sentence = format_timings(turn);
         if !sentence.is_empty() {
             log::debug!("{sentence}");
             board.print("time", &sentence);
@@ -222,27 +222,29 @@ impl StatusReporter {
     /// Tells what the sound threads have counted since the last time, at most once a second.
     pub(in crate::session) fn counters(&mut self, counters: &Counters, now: Time) {
         // Playback runs dry at the end of every reply, which is no trouble, and a lost receipt is nothing to the user.
-        let seen = CounterSnapshot { starved: 0, receipts_lost: 0, ..counters.snapshot() };
-        if seen == self.counted || self.counted_at.is_some_and(|at| now < at + COUNTERS_QUIET) {
+        let counts = CounterSnapshot { starved: 0, receipts_lost: 0, ..counters.snapshot() };
+        if counts == self.reported_counts
+            || self.counts_reported_at.is_some_and(|at| now < at + COUNTERS_INTERVAL)
+        {
             return;
         }
-        (self.counted, self.counted_at) = (seen, Some(now));
+        (self.reported_counts, self.counts_reported_at) = (counts, Some(now));
         log::warn!(
             "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens, \
              {} times the microphone was deaf, {} times controls of a card that came back could not be set",
-            seen.capture_xruns,
-            seen.playback_xruns,
-            seen.overruns,
-            seen.suspends,
-            seen.reopens,
-            seen.dead_inputs,
-            seen.controls_refused
+            counts.capture_xruns,
+            counts.playback_xruns,
+            counts.overruns,
+            counts.suspends,
+            counts.reopens,
+            counts.dead_inputs,
+            counts.controls_refused
         );
     }
 }
 
 /// Says how long the steps of a turn took, in the order in which an owner would feel them.
-fn times(turn: &TurnTimings) -> String {
+fn format_timings(turn: &TurnTimings) -> String {
     let between = |from: Option<Time>, to: Option<Time>| Some((to? - from?).as_millis());
     let mut parts = Vec::new();
     if let Some(ms) = between(turn.ended, turn.first_heard) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 
-use crate::background::{EmergencyWriter, RecordingWrite as Errand};
+use crate::background::{EmergencyWriter, RecordingWrite};
 use crate::conversation::{Action, Actions, Conversation, Event, Exit, Notice};
 use crate::inputs::InputEvent;
 use crate::light;
@@ -42,7 +42,7 @@ pub struct RecordingConfig {
 pub(in crate::session) struct RecorderHandle {
     /// Shared with whoever is left when this thread breaks.
     state: Arc<Mutex<RecorderState>>,
-    asked: Option<UnixStream>,
+    requests: Option<UnixStream>,
     /// Whether the owner knows that there is no place.
     warned: bool,
 }
@@ -50,7 +50,7 @@ pub(in crate::session) struct RecorderHandle {
 /// What was noted, and where it is to be written.
 pub(in crate::session) struct RecorderState {
     pub(in crate::session) recorder: Recorder,
-    place: RecordingTarget,
+    target: RecordingTarget,
 }
 
 enum RecordingTarget {
@@ -71,13 +71,13 @@ impl RecorderHandle {
             std::mem::take(&mut parts.recording);
         let (mode, seed, follow) = (parts.mode, parts.seed, file.is_some());
         let setup = RecorderSetup { mode, seed, started, sound, words, follow };
-        let place = match (file, folder) {
+        let target = match (file, folder) {
             (Some(file), _) => RecordingTarget::File(file),
             (None, Some(folder)) => RecordingTarget::Folder(folder),
             (None, None) => RecordingTarget::None,
         };
-        let book = RecorderState { recorder: Recorder::begin(setup, conversation, now), place };
-        Self { state: Arc::new(Mutex::new(book)), asked, warned: false }
+        let state = RecorderState { recorder: Recorder::begin(setup, conversation, now), target };
+        Self { state: Arc::new(Mutex::new(state)), requests: asked, warned: false }
     }
 
     /// Opens the book, for a note and no longer: what breaks while it is open leaves no recording.
@@ -86,45 +86,45 @@ impl RecorderHandle {
     }
 
     /// Returns what is readable when the owner asks for a recording.
-    pub(in crate::session) fn asked(&self) -> Option<&UnixStream> {
-        self.asked.as_ref()
+    pub(in crate::session) fn requests(&self) -> Option<&UnixStream> {
+        self.requests.as_ref()
     }
 }
 
 impl RecorderState {
     fn is_followed(&self) -> bool {
-        matches!(self.place, RecordingTarget::File(_))
+        matches!(self.target, RecordingTarget::File(_))
     }
 
     /// Returns what there is to be written of all that was noted, for this reason; nothing where there is no place.
-    fn snapshot(&mut self, why: &'static str, now: Time) -> Option<Errand> {
-        match &self.place {
+    fn snapshot(&mut self, why: &'static str, now: Time) -> Option<RecordingWrite> {
+        match &self.target {
             RecordingTarget::File(_) => self.unsaved(true, now),
             RecordingTarget::Folder(folder) => {
-                Some(Errand::Whole { folder: folder.clone(), why, text: self.recorder.text(why) })
+                Some(RecordingWrite::Whole { folder: folder.clone(), why, text: self.recorder.text(why) })
             }
             RecordingTarget::None => None,
         }
     }
 
     /// Returns the lines that are new, for the file that is written all the time.
-    fn unsaved(&mut self, urgent: bool, now: Time) -> Option<Errand> {
-        let RecordingTarget::File(file) = &self.place else { return None };
+    fn unsaved(&mut self, urgent: bool, now: Time) -> Option<RecordingWrite> {
+        let RecordingTarget::File(file) = &self.target else { return None };
         let chunk = self.recorder.unsaved(urgent, now)?;
         let (file, first_line) = (file.clone(), self.recorder.first_line());
-        Some(Errand::Append { file, first_line, begins: chunk.begins, text: chunk.text })
+        Some(RecordingWrite::Append { file, first_line, begins: chunk.begins, text: chunk.text })
     }
 }
 
 impl FinalRecording {
     /// Has what was noted written, unless noting is what has broken.
     pub(in crate::session) fn write(&self, limit: Duration, now: Time) {
-        let page = self.state.try_lock().ok().and_then(|mut book| {
-            let _ = book.recorder.fault(RecordingTrigger::Panic, now);
-            book.snapshot(RecordingTrigger::Panic.word(), now)
+        let write = self.state.try_lock().ok().and_then(|mut state| {
+            let _ = state.recorder.fault(RecordingTrigger::Panic, now);
+            state.snapshot(RecordingTrigger::Panic.word(), now)
         });
-        if let Some(page) = page {
-            self.writer.write(page, limit);
+        if let Some(write) = write {
+            self.writer.write(write, limit);
         }
     }
 }
@@ -145,10 +145,10 @@ impl Session {
     }
 
     /// Notes an event and what was decided on it.
-    pub(in crate::session) fn record_event(&mut self, event: &Event, then: &Actions, now: Time) {
-        self.recorder.lock().recorder.event(event, then, &self.conversation, now);
-        for action in then {
-            if let Some(fault) = fault_of(action) {
+    pub(in crate::session) fn record_event(&mut self, event: &Event, actions: &Actions, now: Time) {
+        self.recorder.lock().recorder.event(event, actions, &self.conversation, now);
+        for action in actions {
+            if let Some(fault) = trigger_of(action) {
                 self.record_fault(fault, now);
             }
         }
@@ -162,18 +162,18 @@ impl Session {
         }
     }
 
-    pub(in crate::session) fn record_lost(&mut self, lost: &TransportError, now: Time) {
-        let what = match lost.reason {
+    pub(in crate::session) fn record_lost(&mut self, error: &TransportError, now: Time) {
+        let label = match error.reason {
             TransportErrorKind::Http { status, .. } => format!("over: HTTP {status}"),
             TransportErrorKind::Closed(code) => format!("over: closed with {code}"),
             TransportErrorKind::Broken => "over: broken".to_owned(),
             TransportErrorKind::Setup => "over: cannot work as it is set up".to_owned(),
         };
-        self.recorder.lock().recorder.link(&what, now);
+        self.recorder.lock().recorder.link(&label, now);
     }
 
-    pub(in crate::session) fn record_input(&mut self, touch: InputEvent, now: Time) {
-        let what = match touch {
+    pub(in crate::session) fn record_input(&mut self, event: InputEvent, now: Time) {
+        let label = match event {
             InputEvent::Down => "down",
             InputEvent::Up => "up",
             InputEvent::Mute => "mute",
@@ -188,22 +188,22 @@ impl Session {
             InputEvent::ButtonFault(false) => "no button is broken",
             InputEvent::Quit => "quit",
         };
-        self.recorder.lock().recorder.input(what, now);
+        self.recorder.lock().recorder.input(label, now);
     }
 
     /// Notes a message of so many bytes that came, and what it was understood as.
     pub(in crate::session) fn record_message(
         &mut self,
         bytes: usize,
-        read: &Result<ServerEvent<'_>, Malformed>,
+        parsed: &Result<ServerEvent<'_>, Malformed>,
         now: Time,
     ) {
         let recorder = &mut self.recorder.lock().recorder;
-        match read {
-            Ok(incoming @ ServerEvent::Audio(delta)) => {
-                recorder.got_sound(incoming.kind(), bytes, &delta.base64, now)
+        match parsed {
+            Ok(event @ ServerEvent::Audio(delta)) => {
+                recorder.got_sound(event.kind(), bytes, &delta.base64, now)
             }
-            Ok(incoming) => recorder.got(incoming.kind(), bytes, now),
+            Ok(event) => recorder.got(event.kind(), bytes, now),
             Err(_) => recorder.got("malformed", bytes, now),
         }
     }
@@ -217,12 +217,13 @@ impl Session {
     /// Notes what has been counted, and writes what is due or asked for, or is left when the session is `ending`.
     /// Once a turn of the loop.
     pub(in crate::session) fn update_recorder(&mut self, ending: bool, now: Time) {
-        let mut book = self.recorder.lock();
-        book.recorder.counters(self.audio.counters().snapshot(), now);
-        book.recorder.turn(&self.conversation, now);
-        drop(book);
-        let asked = self.recorder.asked.as_ref().map(|asked| recv(asked, &mut [0; 64], RecvFlags::DONTWAIT));
-        match asked {
+        let mut state = self.recorder.lock();
+        state.recorder.counters(self.audio.counters().snapshot(), now);
+        state.recorder.turn(&self.conversation, now);
+        drop(state);
+        let received =
+            self.recorder.requests.as_ref().map(|requests| recv(requests, &mut [0; 64], RecvFlags::DONTWAIT));
+        match received {
             Some(Ok((1.., _))) => self.save_recording("asked", now),
             Some(Ok((0, _)) | Err(_)) | None => self.append_recording(ending, now),
         }
@@ -232,10 +233,10 @@ impl Session {
         if self.recorder.lock().is_followed() {
             return self.append_recording(true, now);
         }
-        let page = self.recorder.lock().snapshot(why, now);
-        match page {
-            Some(page) => {
-                if !self.background.record(page) {
+        let write = self.recorder.lock().snapshot(why, now);
+        match write {
+            Some(write) => {
+                if !self.background.record(write) {
                     log::warn!("there is no recording of this ({why}): others are still being written");
                 }
             }
@@ -254,20 +255,20 @@ impl Session {
     fn append_recording(&mut self, urgent: bool, now: Time) {
         // What cannot be written yet waits where there is a bound and a word for what is missing.
         if self.background.can_record()
-            && let Some(more) = self.recorder.lock().unsaved(urgent, now)
+            && let Some(write) = self.recorder.lock().unsaved(urgent, now)
         {
-            let _ = self.background.record(more);
+            let _ = self.background.record(write);
         }
     }
 }
 
 /// Tells which fault the owner is to have a recording of; the other news answers what the owner did, or is everyday.
-fn fault_of(action: &Action) -> Option<RecordingTrigger> {
+fn trigger_of(action: &Action) -> Option<RecordingTrigger> {
     if matches!(action, Action::Finish(Exit::Misconfigured)) {
         return Some(RecordingTrigger::Refused);
     }
-    let Action::Notify(news) = action else { return None };
-    match news {
+    let Action::Notify(notice) = action else { return None };
+    match notice {
         Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed => Some(RecordingTrigger::Reply),
         Notice::NoSession => Some(RecordingTrigger::NoSession),
         Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::NoSpeaker | Notice::Unsent => None,

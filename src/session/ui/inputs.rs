@@ -27,8 +27,8 @@ pub(in crate::session) struct SavedSettings {
 }
 
 impl SavedSettings {
-    pub(in crate::session) fn new(keep: &SavedState) -> Self {
-        Self { muted: keep.muted, volume: keep.volume }
+    pub(in crate::session) fn new(state: &SavedState) -> Self {
+        Self { muted: state.muted, volume: state.volume }
     }
 
     pub(in crate::session) fn volume(&self) -> u8 {
@@ -38,14 +38,14 @@ impl SavedSettings {
 
 impl Session {
     pub(in crate::session) fn handle_inputs(&mut self, readable: bool, now: Time) {
-        let mut touches = heapless::Vec::<InputEvent, 32>::new();
-        self.board.read_inputs(readable, now, |touch| {
-            // More touches than fit in one read are a cat on the keyboard.
-            let _ = touches.push(touch);
+        let mut events = heapless::Vec::<InputEvent, 32>::new();
+        self.board.read_inputs(readable, now, |event| {
+            // More events than fit in one read are a cat on the keyboard.
+            let _ = events.push(event);
         });
-        for touch in touches {
-            self.record_input(touch, now);
-            match touch {
+        for event in events {
+            self.record_input(event, now);
+            match event {
                 InputEvent::Down => {
                     if !self.conversation.microphone_open() {
                         self.uplink.restart();
@@ -54,7 +54,7 @@ impl Session {
                 }
                 InputEvent::Up => {
                     self.pump_microphone(now);
-                    let ms = self.uplink.since_press() * 1000 / u64::from(protocol::RATE_HZ);
+                    let ms = self.uplink.frames_since_press() * 1000 / u64::from(protocol::RATE_HZ);
                     self.handle(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
                 }
                 InputEvent::Mute => self.handle(&Event::Input(UserInput::Mute), now),
@@ -75,15 +75,15 @@ impl Session {
                     self.board.print("news", "nothing is forgotten");
                 }
                 InputEvent::Reset => self.reset(now),
-                InputEvent::ButtonFault(broken) => self.set_button_fault(broken, now),
+                InputEvent::ButtonFault(ignored) => self.set_button_fault(ignored, now),
                 InputEvent::Quit => self.leave(now),
             }
         }
         self.save_settings();
     }
 
-    fn change_volume(&mut self, turn: impl FnOnce(u8) -> u8, now: Time) {
-        let volume = turn(self.audio.playback.volume()).min(FULL_VOLUME);
+    fn change_volume(&mut self, change: impl FnOnce(u8) -> u8, now: Time) {
+        let volume = change(self.audio.playback.volume()).min(FULL_VOLUME);
         self.audio.playback.set_volume(volume);
         self.light.volume = Some((volume, now));
         self.light_due = Some(now);

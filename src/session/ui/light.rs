@@ -9,7 +9,7 @@ use crate::board::Board;
 use crate::conversation::{DeviceEvent, Event, Exit, Notice, ServerError, ServiceEvent, State};
 use crate::light::{Fault, Indication, Levels, LightState};
 use crate::model::Time;
-use crate::recorder;
+use crate::recorder::RecordingTrigger;
 use crate::session::Session;
 
 /// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
@@ -46,7 +46,7 @@ impl Session {
     }
 
     pub(in crate::session) fn show(&mut self, now: Time) {
-        if self.light_due.is_none_or(|look_at| now < look_at) {
+        if self.light_due.is_none_or(|due| now < due) {
             return;
         }
         self.record_light(now);
@@ -58,8 +58,8 @@ impl Session {
     }
 
     /// Notes news that a light can tell.
-    pub(in crate::session) fn set_notice(&mut self, news: Notice, now: Time) {
-        match news {
+    pub(in crate::session) fn set_notice(&mut self, notice: Notice, now: Time) {
+        match notice {
             Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed | Notice::NoSession => {
                 self.set_fault(Fault::NoReply, now);
             }
@@ -112,10 +112,10 @@ impl Session {
     pub(in crate::session) fn check_xruns(&mut self, now: Time) {
         let counters = self.audio.counters();
         let counted = [counters.capture_xruns.get(), counters.playback_xruns.get()];
-        for (index, end) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
-            if let Some(weather) = self.xrun_bursts[index].update(counted[index], now) {
+        for (index, direction) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
+            if let Some(transition) = self.xrun_bursts[index].update(counted[index], now) {
                 self.set_lasting_fault(now);
-                self.status.print(&weather.sentence(end), &mut self.board);
+                self.status.print(&transition.sentence(direction), &mut self.board);
             }
         }
     }
@@ -129,29 +129,30 @@ impl Session {
             (self.audio.capture.is_open(), counters.captured.get()),
             (plays && self.missing.playback.is_none(), counters.played.get()),
         ];
-        for (index, end) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
+        for (index, direction) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
             let (due, done) = work[index];
-            if let Some(stands) = self.hung_threads[index].update(due, done, now) {
+            if let Some(hung) = self.hung_threads[index].update(due, done, now) {
                 self.set_lasting_fault(now);
-                self.status.print(&HungThread::sentence(end, stands), &mut self.board);
-                if stands {
-                    self.record_fault(recorder::RecordingTrigger::Starved, now);
+                self.status.print(&HungThread::sentence(direction, hung), &mut self.board);
+                if hung {
+                    self.record_fault(RecordingTrigger::Starved, now);
                 }
             }
         }
     }
 
     /// Notes whether a button is ignored.
-    pub(in crate::session) fn set_button_fault(&mut self, broken: bool, now: Time) {
-        self.button_ignored = broken;
+    pub(in crate::session) fn set_button_fault(&mut self, ignored: bool, now: Time) {
+        self.button_ignored = ignored;
         self.set_lasting_fault(now);
     }
 
     /// Shows the worst of what is wrong until it is mended.
     fn set_lasting_fault(&mut self, now: Time) {
-        let ill = |index: usize| self.xrun_bursts[index].is_active() || self.hung_threads[index].is_hung();
-        let [microphone, speaker] = [ill(0), ill(1)];
-        let lasting = match self.missing {
+        let impaired =
+            |index: usize| self.xrun_bursts[index].is_active() || self.hung_threads[index].is_hung();
+        let [microphone, speaker] = [impaired(0), impaired(1)];
+        let worst = match self.missing {
             MissingDevices { playback: Some(_), .. } => Some(Fault::NoSpeaker),
             MissingDevices { capture: Some(_), .. } | MissingDevices { dead_input: Some(_), .. } => {
                 Some(Fault::NoMicrophone)
@@ -166,13 +167,13 @@ impl Session {
                 self.button_ignored.then_some(Fault::Button)
             }
         };
-        self.light.fault = lasting.map(|fault| (fault, now));
+        self.light.fault = worst.map(|fault| (fault, now));
         self.light_due = Some(now);
     }
 
     /// Says how long the last picture is to be seen, and notes what it is of.
-    pub(in crate::session) fn exit_display(&mut self, ending: Exit, now: Time) -> Duration {
-        if ending == Exit::Requested || !self.board.has_leds() {
+    pub(in crate::session) fn exit_display(&mut self, exit: Exit, now: Time) -> Duration {
+        if exit == Exit::Requested || !self.board.has_leds() {
             return Duration::ZERO;
         }
         if self.light.fault.is_none_or(|(fault, _)| fault != Fault::Quota) {
