@@ -1,7 +1,6 @@
-//! What a service gone bad sends, and what is kept of what the parsers were tried with: nothing ends, nothing grows,
-//! and the log stays readable.
+//! Messages of a hostile service, and the fuzz corpus: no crash, no growth, and a readable log.
 //!
-//! `tests/fuzz/run` looks for more.
+//! `tests/fuzz/run` searches for new inputs.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,13 +13,13 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use crate::fuzz::TARGETS;
 use crate::sim::{scenario_for, simulate};
 
-/// What the service says that it should not, in all.
+/// Messages that a service should not send, in all simulations together.
 const HOSTILE_MESSAGES: usize = 10_000;
-/// The least time between two lines of a kind.
+/// Minimum time between two log lines of one kind.
 const REPEAT_INTERVAL_S: f64 = 60.0;
 
 #[test]
-fn what_is_kept_of_the_corpus_is_judged_well() {
+fn the_fuzz_corpus_passes_its_targets() {
     for (name, run_target) in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
         let mut files = 0;
@@ -35,7 +34,7 @@ fn what_is_kept_of_the_corpus_is_judged_well() {
 }
 
 #[test]
-fn ten_thousand_mutated_events_and_frames_leave_a_device_that_rests_talks_and_does_not_grow() {
+fn ten_thousand_hostile_messages_leave_a_working_device() {
     let (mut uttered, mut seed) = (0, 0);
     while uttered < HOSTILE_MESSAGES {
         let outcome = Observed::run(seed);
@@ -47,14 +46,15 @@ fn ten_thousand_mutated_events_and_frames_leave_a_device_that_rests_talks_and_do
     }
 }
 
-/// A life with a service gone bad, as seen from outside.
+/// What was observed of a simulation with a hostile service.
 #[derive(Debug)]
 struct Observed {
     uttered: usize,
     broken: Option<String>,
-    /// What was logged.
+    /// Number of log lines.
     lines: usize,
-    /// Lines of a kind that came again within a minute, and lines that are none.
+    /// Lines of a kind that was logged less than a minute before, too long lines, and lines with control
+    /// characters.
     repeated: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Observed {
     }
 }
 
-/// What a line says before it quotes: numbers and what follows a colon are not its kind.
+/// Returns the kind of a line: its text up to the first `: `, without digits.
 fn kind(line: &str) -> String {
     let prefix = line.split_once(": ").map_or(line, |(prefix, _)| prefix);
     prefix.chars().filter(|c| !c.is_ascii_digit()).collect()
@@ -97,7 +97,7 @@ thread_local! {
     static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Begins or ends to keep what this thread logs.
+/// Starts or stops capturing what this thread logs.
 fn capture_log(on: bool) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

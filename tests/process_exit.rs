@@ -1,6 +1,6 @@
-//! The program is asked to end in the middle of every fault, and does, politely or not, with exit code 0.
+//! SIGTERM during any fault ends the program with exit code 0.
 //!
-//! That it ends at all is asserted, with a bound that a busy machine keeps; how long each took is printed.
+//! The tests assert an exit within a bound that a busy machine keeps, and print how long each one took.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -18,11 +18,11 @@ use tempfile::TempDir;
 use crate::service::Step::{Expect, ExpectAudio, Send, Silence, Wait};
 use crate::service::{Behaviour, Service, events};
 
-/// What is a hang, on any machine.
+/// An exit that takes longer counts as a hang, on any machine.
 const HANG_LIMIT: Duration = Duration::from_secs(10);
 
 #[test]
-fn a_network_that_swallows_everything() {
+fn exits_while_connecting_to_a_black_hole() {
     let blackhole = Blackhole::open();
     let mut device = Device::connecting_to(&format!("wss://{}", blackhole.address), &[]);
     device.wait_for_line("connecting");
@@ -31,7 +31,7 @@ fn a_network_that_swallows_everything() {
 }
 
 #[test]
-fn a_service_that_accepts_and_says_nothing() {
+fn exits_while_the_tls_handshake_stalls() {
     let service = Service::start([Behaviour::Mute]);
     let mut device = Device::connecting_to(&service.url(), &[]);
     service.until("the connection", |all| !all.is_empty());
@@ -40,7 +40,7 @@ fn a_service_that_accepts_and_says_nothing() {
 }
 
 #[test]
-fn a_session_that_is_never_configured() {
+fn exits_while_the_session_is_not_configured() {
     let script = [Send(events::session_created()), Expect("session.update"), Silence];
     let service = Service::start([Behaviour::script(script)]);
     let mut device =
@@ -50,7 +50,7 @@ fn a_session_that_is_never_configured() {
 }
 
 #[test]
-fn a_reply_that_is_being_heard() {
+fn exits_while_a_reply_plays() {
     for (fault, last) in [("mid-reply", Wait(HANG_LIMIT)), ("mid-reply, and the service is gone", Silence)] {
         let reply = [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &vec![1000; 240_000])];
         let turn = events::sent(events::user_turn("u1"));
@@ -65,20 +65,21 @@ fn a_reply_that_is_being_heard() {
 }
 
 #[test]
-fn a_name_that_nobody_answers_for() {
+fn exits_while_a_name_lookup_hangs() {
     let folder = TempDir::new().unwrap();
     let aliases = fifo(folder.path().join("aliases"));
-    // The C library looks a name without a dot up in this file first (hostname(7)), and reads it for ever.
+    // The C library looks a name without a dot up in this file first (hostname(7)); reading the FIFO never
+    // ends.
     let mut device =
         Device::start(folder, |command| with_endpoint(command, "wss://nobody").env("HOSTALIASES", &aliases));
     device.wait_for_line("connecting");
     pause();
-    assert!(!device.output().contains("no address"), "it still hangs: {}", device.output());
-    device.assert_exits("an errand that hangs in a name look-up");
+    assert!(!device.output().contains("no address"), "the look-up still hangs: {}", device.output());
+    device.assert_exits("a name look-up that hangs");
 }
 
 #[test]
-fn storage_that_does_not_answer() {
+fn exits_while_storage_hangs() {
     let folder = TempDir::new().unwrap();
     fifo(folder.path().join("state.new"));
     let mut device = Device::start(folder, |command| {
@@ -92,7 +93,7 @@ fn storage_that_does_not_answer() {
 }
 
 #[test]
-fn a_microphone_that_hears_nothing_and_then_goes_away() {
+fn exits_while_the_microphone_is_disconnected() {
     let folder = TempDir::new().unwrap();
     let config = folder.path().join("asound.conf");
     fs::write(&config, "pcm.mic { type null }\npcm.speaker { type null }\n").unwrap();
@@ -100,22 +101,22 @@ fn a_microphone_that_hears_nothing_and_then_goes_away() {
         command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
         command.env("ALSA_CONFIG_PATH", &config)
     });
-    device.wait_for_line("news: the microphone delivers nothing but silence");
+    device.wait_for_line("notice: the microphone ");
     device.wait_for_line("fault");
     fs::write(&config, "pcm.speaker { type null }\n# and no more\n").unwrap();
-    // alsa-lib reads it again when it is another second's.
+    // alsa-lib reads the file again if its modification time, in seconds, has changed.
     let another = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     File::options().append(true).open(&config).unwrap().set_modified(another).unwrap();
     device.key("mm");
-    device.wait_for_line("news: the microphone is gone");
-    device.assert_exits("a card that is away");
+    device.wait_for_line("notice: the microphone is ");
+    device.assert_exits("a disconnected microphone");
 }
 
 #[test]
-fn a_speaker_whose_driver_never_returns() {
+fn exits_while_the_speaker_driver_hangs() {
     let folder = TempDir::new().unwrap();
     let (config, pipe) = (folder.path().join("asound.conf"), fifo(folder.path().join("speaker")));
-    // Held open and never read: once it is full, whoever writes hangs in the kernel.
+    // Open and never read: once the FIFO is full, writing blocks in the kernel.
     let _reader = OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
     let speaker = format!("{{ type file slave.pcm null format raw file '{}' }}", pipe.display());
     fs::write(&config, format!("pcm.null {{ type null }}\npcm.mic {{ type null }}\npcm.speaker {speaker}\n"))
@@ -126,10 +127,10 @@ fn a_speaker_whose_driver_never_returns() {
     });
     device.wait_for_line("listening");
     pause();
-    device.assert_exits("a speaker stuck in its driver");
+    device.assert_exits("a speaker whose driver hangs");
 }
 
-/// A port that takes no more connections and refuses none.
+/// A port that neither accepts nor refuses connections.
 struct Blackhole {
     address: SocketAddr,
     _listener: OwnedFd,
@@ -144,12 +145,12 @@ impl Blackhole {
         let address = SocketAddr::try_from(getsockname(&listener).unwrap()).unwrap();
         let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
         let queue: Vec<_> = std::iter::from_fn(connect).take(16).collect();
-        assert!(queue.len() < 16, "it is bottomless");
+        assert!(queue.len() < 16, "the queue of the listener does not fill up");
         Self { address, _listener: listener, _queue: queue }
     }
 }
 
-/// A running mynah with a hand on its keys.
+/// A running mynah process with access to its keys and its output.
 struct Device {
     child: Child,
     output: PathBuf,
@@ -178,7 +179,7 @@ impl Device {
         fs::read_to_string(&self.output).unwrap()
     }
 
-    /// Waits until it says a line that begins so.
+    /// Waits until a line that starts with `line` is printed.
     fn wait_for_line(&self, line: &str) {
         for _ in 0..1000 {
             if self.output().lines().any(|output| output.starts_with(line)) {
@@ -186,10 +187,10 @@ impl Device {
             }
             sleep(Duration::from_millis(20));
         }
-        panic!("it never output {line:?}: {}", self.output());
+        panic!("{line:?} was not printed: {}", self.output());
     }
 
-    /// Asks it to end, which it does.
+    /// Sends SIGTERM, and asserts exit code 0.
     fn assert_exits(&mut self, fault: &str) {
         let asked = now();
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
@@ -201,7 +202,7 @@ impl Device {
             }
             sleep(Duration::from_millis(5));
         }
-        panic!("{fault}: it does not end: {}", self.output());
+        panic!("{fault}: no exit within {HANG_LIMIT:?}: {}", self.output());
     }
 }
 
@@ -216,18 +217,18 @@ fn with_endpoint<'a>(command: &'a mut Command, url: &str) -> &'a mut Command {
     command.args(["--endpoint", url, "--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", "k")
 }
 
-/// A file that answers nobody until somebody plays the other side.
+/// Creates a FIFO, and returns its path.
 fn fifo(path: PathBuf) -> PathBuf {
     make_fifo(&path);
     path
 }
 
-/// Makes a file that answers nobody until somebody plays the other side: storage that hangs.
+/// Creates a FIFO: opening it blocks like storage that hangs, until the other side is opened.
 pub(crate) fn make_fifo(path: &Path) {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
-/// Long enough for a fault to have taken hold.
+/// Waits until the fault has taken effect.
 fn pause() {
     sleep(Duration::from_millis(500));
 }
@@ -237,7 +238,7 @@ fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
-#[allow(clippy::disallowed_methods, reason = "what is measured is outside the program")]
+#[allow(clippy::disallowed_methods, reason = "the test measures another process")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -1,6 +1,6 @@
-//! Messages with sound in a row, which become one line: how many, how long, and a hash of their sound.
+//! Merges consecutive audio messages into one line: their number, duration and a hash of their audio.
 //!
-//! It keeps no sample.
+//! It keeps no samples.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::format::{RecordedAudio, RecordedMessage};
 use crate::fnv;
 use crate::model::Time;
 
-/// How much time one line may stand for.
+/// Maximum time that one line covers.
 const RUN_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl AudioRun {
         run
     }
 
-    /// Tells whether another message of this kind belongs to it.
+    /// Returns whether a message of this type at `now` still belongs to the run.
     pub(super) fn continues(&self, kind: &str, now: Time) -> bool {
         self.kind == kind && !self.is_finished(now)
     }
@@ -47,7 +47,7 @@ impl AudioRun {
         self.hash = hash(self.hash, base64.as_bytes());
     }
 
-    /// Gives the line's content.
+    /// Returns the content of the line.
     pub(super) fn message(&self) -> RecordedMessage<'static> {
         let Self { kind, first, last, messages, bytes, frames, hash, .. } = *self;
         let audio = RecordedAudio { messages, until: last, frames, hash: fold(hash), base64: None };
@@ -55,19 +55,19 @@ impl AudioRun {
     }
 }
 
-/// Goes on hashing: FNV-1a over words of eight bytes, because this is done for every byte that is said or heard.
+/// Continues an FNV-1a hash, over words of eight bytes, because every byte of audio passes through here.
 pub(super) fn hash(hash: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let hash = words.iter().fold(hash, |hash, word| fnv::add(hash, u64::from_le_bytes(*word)));
     rest.iter().fold(hash, |hash, byte| fnv::add(hash, u64::from(*byte)))
 }
 
-/// Makes it short. The upper half alone depends on every byte.
+/// Folds a hash to 32 bits. The lower half alone does not depend on the upper bits of every word.
 pub(super) fn fold(hash: u64) -> u32 {
     (hash >> 32) as u32 ^ hash as u32
 }
 
-/// Counts the whole frames of PCM16 in base64 text.
+/// Returns the number of whole PCM16 frames in `base64`.
 pub(super) fn frames(base64: &str) -> u64 {
     let padding = base64.bytes().rev().take(2).filter(|byte| *byte == b'=').count();
     ((base64.len() / 4 * 3).saturating_sub(padding) / 2) as u64

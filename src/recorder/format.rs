@@ -1,8 +1,8 @@
-//! The format of a recording: JSON lines, described here and nowhere else.
+//! The format of a recording, defined here only: JSON lines.
 //!
-//! The first line is a [`Head`], every other one a [`Line`]: an object with one field, whose name says what
-//! kind of line it is. Times (`at`, `until`, durations) are whole nanoseconds since the session began. It holds no words,
-//! no samples and no credential, unless the owner asked for the first two.
+//! The first line is a [`Head`], every other one a [`RecordLine`]: an object with one field, whose name is
+//! the kind of the line. Times (`at`, `until`) are nanoseconds since the session's start, durations
+//! nanoseconds. A recording holds no credential, and transcripts and samples only if the user asked for them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,161 +12,143 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::{Action, Event, Mode, Snapshot, State};
 use crate::model::{CounterSnapshot, Time};
 
-/// The format that is written, and the only one that is read.
+/// The format version that is written, and the only one that is read.
 pub const FORMAT: u32 = 2;
 
-/// The first line.
+/// The first line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head<'a> {
-    /// The format ([`FORMAT`]).
+    /// The format version ([`FORMAT`]).
     pub recording: u32,
-    /// The version of the program that wrote it.
+    /// The version of mynah that wrote the recording.
     #[serde(borrow)]
     pub mynah: Cow<'a, str>,
     pub mode: Mode,
-    /// What the jitter was begun with.
+    /// The seed of the retry jitter.
     pub seed: u64,
-    /// When the session began, in UTC, as far as the machine knew.
+    /// When the session started, in UTC by the machine's clock.
     #[serde(borrow)]
     pub started: Option<Cow<'a, str>>,
-    /// What it was written for.
+    /// Why it was written.
     #[serde(borrow)]
     pub why: Cow<'a, str>,
-    /// How many older lines had been dropped.
+    /// The number of older lines that were dropped.
     pub dropped: u64,
-    /// Whether the owner asked for samples.
+    /// Whether the user asked for samples.
     pub sound: bool,
-    /// Whether the owner asked for words.
+    /// Whether the user asked for transcripts.
     pub words: bool,
 }
 
-/// Any other line.
+/// Any line but the first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RecordLine<'a> {
-    /// The whole conversation as it is now. A recording begins with one, and so does what follows a gap.
-    Snapshot {
-        /// When.
-        at: Time,
-        /// The conversation.
-        of: Box<Snapshot>,
-    },
-    /// Something happened to the conversation, and it decided.
+    /// The state of the conversation. The first line after the head, and the first after a gap.
+    Snapshot { at: Time, of: Box<Snapshot> },
+    /// An event, and what the conversation did with it.
     Event {
-        /// When.
         at: Time,
-        /// What happened.
         is: Event,
-        /// What it decided, in order.
+        /// The actions that followed, in order.
         #[serde(rename = "do")]
         then: Cow<'a, [Action]>,
         state: State,
-        /// Whether the microphone is wanted now.
+        /// Whether the microphone is open afterwards.
         live: bool,
-        /// When it wants to be asked again.
+        /// The conversation's deadline afterwards.
         until: Option<Time>,
     },
-    /// The service was sent a message, or several in a row with sound.
+    /// A message sent to the service, or a run of audio messages.
     #[serde(borrow)]
     Sent(RecordedMessage<'a>),
-    /// The service sent a message.
+    /// A message received from the service.
     #[serde(borrow)]
     Got(RecordedMessage<'a>),
-    /// Somebody said something. Only where the owner asked for words.
+    /// A transcript of the user's or mynah's speech. Only if the user asked for transcripts.
     Words {
-        /// When.
         at: Time,
-        /// Who.
         #[serde(borrow)]
         who: Cow<'a, str>,
         #[serde(borrow)]
         said: Cow<'a, str>,
     },
-    /// Something was done to a button or a switch.
+    /// An event of a button, switch or key.
     Input {
-        /// When.
         at: Time,
-        /// What.
         #[serde(borrow)]
         what: Cow<'a, str>,
     },
-    /// The light shows something else.
+    /// The light has changed.
     Light {
-        /// When.
         at: Time,
-        /// What, in a word.
+        /// Its pattern, in one word.
         #[serde(borrow)]
         word: Cow<'a, str>,
-        /// Whether it shows that sound of the microphone may leave.
+        /// Whether it shows that the microphone is live.
         live: bool,
     },
-    /// The link came to another stage, or why it ended.
+    /// Why the link closed.
     Link {
-        /// When.
         at: Time,
-        /// The stage.
         #[serde(borrow)]
         what: Cow<'a, str>,
     },
-    /// The sound threads have counted more of what should not happen.
+    /// The counters of the audio threads have changed.
     Counters {
-        /// When.
         at: Time,
-        /// The counts since the start.
+        /// Counts since the session's start.
         counts: CounterSnapshot,
     },
-    /// Something went wrong that recordings are written for.
+    /// A fault that a recording may be saved for.
     Fault {
-        /// When.
         at: Time,
-        /// What.
         #[serde(borrow)]
         what: Cow<'a, str>,
     },
-    /// Lines are missing here. A snapshot follows.
+    /// Lines are missing here. A snapshot comes next.
     Gap {
-        /// When.
         at: Time,
-        /// How many.
+        /// The number of missing lines.
         lines: u64,
     },
 }
 
-/// A message, without what it says.
+/// A message without its content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedMessage<'a> {
-    /// When, for several: the first.
+    /// When it was sent or received; the first message of a run.
     pub at: Time,
-    /// Its type, of which only known ones are told.
+    /// Its type, if that is a known one.
     #[serde(borrow)]
     pub kind: Cow<'a, str>,
-    /// Its size, or all their sizes, bytes.
+    /// Its size in bytes, or the sum of a run.
     pub bytes: u64,
-    /// Its sound, where it holds any.
+    /// Its audio, if it has any.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<RecordedAudio<'a>>,
 }
 
-/// The sound of a message, or of several.
+/// The audio of a message, or of a run of messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedAudio<'a> {
     pub messages: u64,
-    /// When the last of them came.
+    /// When the last of the messages was sent or received.
     pub until: Time,
-    /// PCM16 frames in them, at 24 kHz.
+    /// PCM16 frames at 24 kHz.
     pub frames: u64,
-    /// FNV-1a of their base64, taken as 64 bit words, folded to 32.
+    /// FNV-1a of the base64 text over 64 bit words, folded to 32 bits.
     pub hash: u32,
-    /// The base64 itself. Only where the owner asked for samples.
+    /// The base64 text. Only if the user asked for samples.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<Cow<'a, str>>,
 }
 
 impl RecordLine<'_> {
-    /// Tells when it happened.
+    /// Returns the time of the line; the first message's for a run.
     #[must_use]
     pub fn at(&self) -> Time {
         match self {
@@ -184,13 +166,13 @@ impl RecordLine<'_> {
     }
 }
 
-/// A line as a person reads it, without a line's end.
+/// Formats a line for people, without a newline.
 impl fmt::Display for RecordLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at().as_nanos();
         write!(f, "{:>7}.{:06} s  ", at / 1_000_000_000, at / 1000 % 1_000_000)?;
         match self {
-            Self::Snapshot { .. } => write!(f, "--        all is written down"),
+            Self::Snapshot { .. } => write!(f, "--        snapshot"),
             Self::Event { is, then, state, live, .. } => {
                 write!(f, "event     {} -> ", plain(is))?;
                 if then.is_empty() {
@@ -204,7 +186,7 @@ impl fmt::Display for RecordLine<'_> {
             Self::Sent(message) => write!(f, "sent      {message}"),
             Self::Got(message) => write!(f, "got       {message}"),
             Self::Words { who, said, .. } => write!(f, "words     {who}: {said}"),
-            Self::Input { what, .. } => write!(f, "touch     {what}"),
+            Self::Input { what, .. } => write!(f, "input     {what}"),
             Self::Light { word, live, .. } => {
                 write!(f, "light     {word}{}", if *live { " (green)" } else { "" })
             }
@@ -221,18 +203,18 @@ impl fmt::Display for RecordedMessage<'_> {
         write!(f, "{}, {} bytes", self.kind, self.bytes)?;
         let Some(RecordedAudio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
         let ms = frames / 24;
-        write!(f, " in {messages}: {ms} ms of sound ({hash:08x})")?;
+        write!(f, " in {messages}: {ms} ms of audio ({hash:08x})")?;
         let span_ms = (*until - self.at).as_millis();
         if span_ms > 0 { write!(f, " within {span_ms} ms") } else { Ok(()) }
     }
 }
 
-/// Spells a value for a story: without what only a parser needs.
+/// Formats a value for people: its JSON without braces, brackets, colons and commas.
 pub(super) fn plain(value: &impl Serialize) -> String {
     unquoted(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
 }
 
-/// Spells a value as the lines do, with fewer quotes.
+/// Formats a value as its JSON without quotes.
 pub(super) fn unquoted(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default().replace('"', "")
 }

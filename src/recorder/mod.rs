@@ -1,7 +1,8 @@
-//! The flight recorder: what happened in the last minutes, in memory, in the form in which it is written down.
+//! The flight recorder: keeps the events of the last 30 minutes in memory, in the format of a recording.
 //!
-//! It is told what happens and keeps it; [`replay`] does it once more and compares. It reads no clock, opens
-//! no file and decides nothing about the conversation. Of words and samples it keeps none, unless asked.
+//! [`replay`] runs a recording's events through the conversation again and compares the results. The recorder
+//! reads no clock, opens no file and decides nothing about the conversation. It keeps transcripts and samples
+//! only on request.
 
 mod audio_run;
 mod format;
@@ -22,53 +23,54 @@ pub use replay::{ReplayDifference, ReplayOutcome, replay};
 
 use audio_run::{AudioRun, hash};
 
-/// Bytes of lines in one segment of the ring. Memory is touched as it is filled, and then used again.
+/// Size of one segment of the ring, bytes. Memory becomes resident as segments fill, and is then reused.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
-/// Segments in the ring, 768 KiB together. When another is begun the oldest is dropped whole.
+/// Segments in the ring, together 768 KiB. A new segment replaces the oldest one as a whole.
 pub const SEGMENTS: usize = 12;
-/// How long ago a segment may have ended. What is older than that is dropped whole, too.
+/// Maximum age of a segment's end. Older segments are dropped as a whole.
 pub const RING_TIME: Duration = Duration::from_secs(30 * 60);
-/// How long a segment is written to, so that little is lost with one.
+/// Maximum time that a segment covers, so that dropping one loses little.
 const SEGMENT_TIME: Duration = Duration::from_secs(3 * 60);
-/// Kept free for what must not be left out: an event with all its actions has less than half of it.
+/// Kept free in a segment for events, which are never omitted: one with all its actions takes less than half
+/// of it.
 const RESERVE_BYTES: usize = 4 * 1024;
-/// How little room makes a segment count as full, so that the next line finds some; with samples, which come in
-/// messages of 13 KB, more than that.
+/// A segment with less free space counts as full, so that the next line always fits. Messages with samples
+/// take up to 13 KB and need more.
 const FULL_BYTES: usize = 8 * 1024;
 const FULL_BYTES_WITH_SAMPLES: usize = 32 * 1024;
-/// What any line takes besides texts that others chose.
+/// Upper bound of a line's size without texts of variable length.
 const LINE_BYTES: usize = 512;
-/// Bytes for a file that is written continuously and have not been fetched. Beyond it they are dropped, and a
-/// [`Line::Gap`] says so.
+/// Bytes that may wait to be written to a continuous recording. Further lines are dropped, and a
+/// [`RecordLine::Gap`] takes their place.
 pub const UNSAVED_BYTES: usize = 1024 * 1024;
-/// How often such a file is written to, unless it is urgent.
+/// Minimum time between two writes to a continuous recording that are not urgent.
 const UNSAVED_INTERVAL: Duration = Duration::from_secs(1);
-/// The least time between two recordings for the same kind of fault.
+/// Minimum time between two recordings for the same kind of fault.
 pub const FAULT_INTERVAL: Duration = Duration::from_secs(600);
 
-/// What recordings are written for, besides being asked for.
+/// The faults that a recording is saved for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordingTrigger {
-    /// The service refuses the device as it is set up.
+    /// The service rejects the configuration or the credential.
     Refused,
-    /// The service did not take the configuration in time.
+    /// The service did not confirm the session configuration in time.
     NoSession,
-    /// A reply did not come, stopped coming, or failed.
+    /// A reply did not arrive, stalled or failed.
     Reply,
-    /// A sound thread stands still, so the watchdog is not fed.
+    /// A thread has stalled, so the watchdog is not fed.
     Starved,
-    /// A sound thread has ended, and the program with it.
+    /// An audio thread has ended, so the program exits.
     SoundEnded,
-    /// Another thread has panicked, and the program ends with it.
+    /// A thread has panicked, so the program exits.
     Panic,
 }
 
 impl RecordingTrigger {
-    /// Every fault, in the order of declaration.
+    /// All faults, in the order of declaration.
     pub const ALL: [Self; 6] =
         [Self::Refused, Self::NoSession, Self::Reply, Self::Starved, Self::SoundEnded, Self::Panic];
 
-    /// Names it, in a word that fits into a file's name.
+    /// Returns the word for it in recordings and in file names.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -82,19 +84,19 @@ impl RecordingTrigger {
     }
 }
 
-/// What stands in the head of a recording, and what may stand in its lines.
+/// The head of a recording, and which lines it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderSetup {
     pub mode: Mode,
-    /// What the conversation was begun with.
+    /// The seed that the conversation was created with.
     pub seed: u64,
-    /// When the session began, in UTC, if that is known.
+    /// When the session started, in UTC, if that is known.
     pub started: Option<String>,
-    /// Whether samples are kept.
+    /// Whether to keep samples.
     pub sound: bool,
-    /// Whether words are kept.
+    /// Whether to keep transcripts.
     pub words: bool,
-    /// Whether lines are to be fetched as they come ([`Recorder::fresh`]).
+    /// Whether lines are written continuously ([`Recorder::unsaved`]).
     pub follow: bool,
 }
 
@@ -102,15 +104,15 @@ pub struct RecorderSetup {
 pub struct Recorder {
     setup: RecorderSetup,
     segments: VecDeque<Segment>,
-    /// Room for more segments: all that the ring ever has is asked for at once.
+    /// Empty segments. All memory of the ring is allocated at the start.
     free: Vec<Vec<u8>>,
-    /// Messages with sound in a row.
+    /// The current run of audio messages.
     run: Option<AudioRun>,
     counts: CounterSnapshot,
     light: (&'static str, bool),
-    /// Lines that were dropped with their segments.
+    /// Lines dropped with their segments.
     dropped: u64,
-    /// Lines for which there was no room since the last snapshot.
+    /// Lines omitted for lack of space since the last snapshot.
     omitted: u64,
     unsaved: Option<UnsavedLines>,
     faults: [Option<Time>; RecordingTrigger::ALL.len()],
@@ -126,23 +128,23 @@ struct Segment {
 #[derive(Debug)]
 struct UnsavedLines {
     text: Vec<u8>,
-    /// Where the last snapshot in it begins.
+    /// Offset of the last snapshot in `text`.
     begins: Option<usize>,
     fetched: Time,
-    /// Lines dropped because nobody fetched those before them.
+    /// Lines dropped because earlier ones were not fetched.
     lost: u64,
 }
 
-/// Lines for a file that is written continuously.
+/// Lines to append to a continuous recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// Where the last snapshot in them begins, at which a file may begin.
+    /// Offset of the last snapshot in `text`, where a new file can start.
     pub begins: Option<usize>,
     pub text: Vec<u8>,
 }
 
 impl Recorder {
-    /// Begins with `conversation`, which began at `now`.
+    /// Creates a recorder for `conversation`, which started at `now`.
     #[must_use]
     pub fn begin(setup: RecorderSetup, conversation: &Conversation, now: Time) -> Self {
         let unsaved =
@@ -163,7 +165,7 @@ impl Recorder {
         recorder
     }
 
-    /// Notes an event, what `conversation` decided on it, and what it has become.
+    /// Records an event, the actions that followed, and the state of `conversation` afterwards.
     pub fn event(&mut self, event: &Event, then: &[Action], conversation: &Conversation, now: Time) {
         let line = RecordLine::Event {
             at: now,
@@ -178,7 +180,7 @@ impl Recorder {
         self.turn(conversation, now);
     }
 
-    /// Sees to it that there is room for what comes and that nothing waits too long: once a turn of the loop.
+    /// Ends overdue audio runs and segments. To be called once per turn of the loop.
     pub fn turn(&mut self, conversation: &Conversation, now: Time) {
         if self.run.as_ref().is_some_and(|run| run.is_finished(now)) {
             self.end_run();
@@ -192,19 +194,19 @@ impl Recorder {
         }
     }
 
-    /// Notes a message that was sent, without sound.
+    /// Records a sent message without audio, `bytes` long.
     pub fn sent(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
         self.put(&RecordLine::Sent(message), 0);
     }
 
-    /// Notes a message that came, without sound.
+    /// Records a received message without audio, `bytes` long.
     pub fn got(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
         self.put(&RecordLine::Got(message), 0);
     }
 
-    /// Notes a message of so many `bytes` with sound that was sent. Several in a row become one line.
+    /// Records a sent audio message, `bytes` long. Without samples, a run of them becomes one line.
     pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
         if self.setup.sound {
             let line = RecordLine::Sent(self.audio_message(kind, bytes, base64, now));
@@ -219,29 +221,29 @@ impl Recorder {
         }
     }
 
-    /// Notes a message of so many `bytes` with sound that came.
+    /// Records a received audio message, `bytes` long.
     pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
         let line = RecordLine::Got(self.audio_message(kind, bytes, base64, now));
         let samples = if self.setup.sound { base64.len() } else { 0 };
         self.put(&line, samples);
     }
 
-    /// Notes what somebody said, where the owner asked for words.
+    /// Records a transcript if transcripts are kept.
     pub fn words(&mut self, who: &str, said: &str, now: Time) {
         if self.setup.words {
             let line = RecordLine::Words { at: now, who: who.into(), said: said.into() };
-            // At worst every byte is escaped (RFC 8259, section 7).
+            // In the worst case every byte is escaped (RFC 8259, section 7).
             self.put(&line, said.len() * 6);
         }
     }
 
-    /// Notes what was done to a button or a switch.
+    /// Records an event of a button, switch or key.
     pub fn input(&mut self, what: &'static str, now: Time) {
         let line = RecordLine::Input { at: now, what: what.into() };
         self.put(&line, 0);
     }
 
-    /// Notes what the light shows, where that is something else than before.
+    /// Records what the light shows if it has changed.
     pub fn light(&mut self, word: &'static str, live: bool, now: Time) {
         if self.light != (word, live) {
             self.light = (word, live);
@@ -250,13 +252,13 @@ impl Recorder {
         }
     }
 
-    /// Notes the link's new stage, or why it ended: not in the service's words.
+    /// Records why the link closed. `what` must not contain text of the service.
     pub fn link(&mut self, what: &str, now: Time) {
         let line = RecordLine::Link { at: now, what: what.into() };
         self.put(&line, what.len() * 6);
     }
 
-    /// Notes what the sound threads have counted, where that is more than before.
+    /// Records the counters of the audio threads if they have changed.
     pub fn counters(&mut self, counts: CounterSnapshot, now: Time) {
         if self.counts != counts {
             self.counts = counts;
@@ -265,7 +267,7 @@ impl Recorder {
         }
     }
 
-    /// Notes a fault, and tells whether a recording is due for it.
+    /// Records a fault, and returns whether a recording is due for it.
     #[must_use]
     pub fn fault(&mut self, fault: RecordingTrigger, now: Time) -> bool {
         let line = RecordLine::Fault { at: now, what: fault.word().into() };
@@ -278,7 +280,7 @@ impl Recorder {
         due
     }
 
-    /// Writes the whole recording, in which this is the reason for it.
+    /// Returns the whole recording, with the reason `why` in its head.
     #[must_use]
     pub fn text(&mut self, why: &str) -> Vec<u8> {
         self.end_run();
@@ -290,14 +292,14 @@ impl Recorder {
         text
     }
 
-    /// Writes the first line of a file that is written continuously, with its line's end.
+    /// Returns the first line of a continuous recording, with its newline.
     #[must_use]
     pub fn first_line(&self) -> Vec<u8> {
         self.head("record", 0)
     }
 
-    /// Takes the lines that are new, where somebody follows: when there are many, when the last have been
-    /// fetched a while ago, or when it is `urgent`.
+    /// Takes the new lines of a continuous recording if they are due: when there are more than a segment, a
+    /// second after the last call that returned some, or when `urgent`.
     pub fn unsaved(&mut self, urgent: bool, now: Time) -> Option<Chunk> {
         if urgent {
             self.end_run();
@@ -311,7 +313,7 @@ impl Recorder {
         Some(Chunk { begins: unsaved.begins.take(), text: std::mem::take(&mut unsaved.text) })
     }
 
-    /// Names the time to ask for what is fresh again, where somebody follows and there is any.
+    /// Returns when to call [`Self::unsaved`] again, if lines wait.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
         let unsaved = self.unsaved.as_ref().filter(|unsaved| !unsaved.text.is_empty())?;
@@ -379,7 +381,7 @@ impl Recorder {
     fn write(&mut self, line: &RecordLine<'_>) {
         let Some(Segment { lines, text, .. }) = self.segments.back_mut() else { return };
         let begin = text.len();
-        // Writing strings and numbers into memory cannot fail.
+        // Serialising strings and numbers into memory cannot fail.
         let _ = serde_json::to_writer(&mut *text, line);
         text.push(b'\n');
         *lines += 1;
@@ -408,7 +410,7 @@ impl Recorder {
         self.write(&RecordLine::Snapshot { at: now, of: Box::new(conversation.snapshot()) });
     }
 
-    /// Tells whether the oldest segment has to make room for another.
+    /// Returns whether the oldest segment must be dropped before a new one starts.
     fn must_drop_oldest(&self, now: Time) -> bool {
         let ended = self.segments.get(1).map(|next| next.began);
         self.segments.len() >= SEGMENTS || ended.is_some_and(|ended| now >= ended + RING_TIME)
@@ -424,7 +426,7 @@ impl UnsavedLines {
         }
     }
 
-    /// A snapshot comes next, after which nothing that was missed matters any more.
+    /// Prepares for a snapshot, which makes the lines lost before it irrelevant for a replay.
     fn begin(&mut self, at: Time) {
         if self.lost > 0 && self.text.len() < UNSAVED_BYTES / 2 {
             let lines = std::mem::take(&mut self.lost);

@@ -1,6 +1,6 @@
-//! Reading a recording line by line, strictly: what is not understood is refused with its line and a sentence.
+//! Reads a recording line by line, and rejects any unknown content with its line number.
 //!
-//! Any bytes may come; none makes it panic.
+//! It accepts arbitrary bytes and never panics.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +11,12 @@ use serde_json::error::Category;
 use super::format::{FORMAT, Head, RecordLine};
 use crate::model::Time;
 
+/// Why a recording cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it and what to do, as the rest of a sentence.
+    /// What is wrong with the line, and what to do.
     pub why: String,
 }
 
@@ -27,7 +28,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// A recording that is being read.
+/// A reader of the lines of a recording.
 #[derive(Debug)]
 pub struct RecordingReader<'a> {
     head: Head<'a>,
@@ -36,7 +37,7 @@ pub struct RecordingReader<'a> {
     at: Time,
 }
 
-/// What the first line of any format says.
+/// The fields of a first line that every format version has.
 #[derive(Deserialize)]
 struct FormatHead<'a> {
     recording: u32,
@@ -45,10 +46,10 @@ struct FormatHead<'a> {
 }
 
 impl<'a> RecordingReader<'a> {
-    /// Begins to read with the first line.
+    /// Creates a reader, and reads the first line.
     ///
     /// # Errors
-    /// When it is not that of a recording, or of one in another format.
+    /// When it is not the first line of a recording, or has another format version.
     pub fn begin(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let fail = |why: String| Err(ReadError { line: 1, why });
         let mut reader = Self { head: empty_head(), rest: bytes, line: 0, at: Time::ZERO };
@@ -78,12 +79,11 @@ impl<'a> RecordingReader<'a> {
         &self.head
     }
 
-    /// Gives the next line with its number, counted from 1; none at the end.
+    /// Returns the next line with its number, counted from 1, or `None` at the end.
     ///
     /// # Errors
-    /// When it is not one, or of a kind that this mynah does not know, or says that it happened before the line
-    /// before it.
-    #[expect(clippy::should_implement_trait, reason = "nobody goes on after an error")]
+    /// When the line is malformed, of an unknown kind, or earlier than the line before it.
+    #[expect(clippy::should_implement_trait, reason = "an iterator could be used after an error")]
     pub fn next(&mut self) -> Result<Option<(usize, RecordLine<'a>)>, ReadError> {
         let Some(bytes) = self.next_bytes() else { return Ok(None) };
         let number = self.line;
@@ -93,7 +93,7 @@ impl<'a> RecordingReader<'a> {
             Err(error) => return fail(self.describe(&error)),
         };
         if line.at() < self.at {
-            return fail("it happened before the line before it".to_owned());
+            return fail("its time is before that of the previous line".to_owned());
         }
         self.at = line.at();
         Ok(Some((number, line)))
@@ -104,12 +104,11 @@ impl<'a> RecordingReader<'a> {
             (parser_message(error), env!("CARGO_PKG_VERSION"), &self.head.mynah);
         match error.classify() {
             Category::Data if this_version != its_version => format!(
-                "{message}; it was written by mynah {its_version} and this is mynah {this_version}: use that one to replay it"
+                "{message}; it was written by mynah {its_version} and this is mynah {this_version}: replay it with \
+                 mynah {its_version}"
             ),
             Category::Eof if self.rest.is_empty() => {
-                format!(
-                    "{message}: the end of the recording is missing; without this line it can be replayed"
-                )
+                format!("{message}: the recording is cut off here; delete this line to replay the rest")
             }
             Category::Data | Category::Eof | Category::Syntax | Category::Io => message,
         }
@@ -130,7 +129,7 @@ impl<'a> RecordingReader<'a> {
     }
 }
 
-/// Every line is a text of its own to the parser, so the line it names is always 1.
+/// Drops the parser's line number, which is always 1 because lines are parsed one by one.
 fn parser_message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let (what, _) = text.rsplit_once(" at line ").unwrap_or((&text, ""));

@@ -1,6 +1,6 @@
-//! Doing once more what a recording says, and finding the first difference.
+//! Replays the events of a recording, and finds the first difference from what was recorded.
 //!
-//! Only the conversation lives; everything else that a line tells is for the reader.
+//! It runs only the conversation; all other lines are information for people.
 
 use std::fmt;
 
@@ -11,27 +11,26 @@ use super::reader::{ReadError, RecordingReader};
 use crate::conversation::{Conversation, Event};
 use crate::model::Time;
 
-/// What became of a recording.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReplayOutcome {
-    /// Every action and every state came out as recorded.
+    /// Every action and every state was as recorded.
     Identical {
         events: u64,
-        /// How many actions they led to.
+        /// The number of actions that followed from the events.
         actions: u64,
     },
-    /// Something did not; what followed was not looked at.
+    /// The first difference, where the replay stopped.
     Differs(ReplayDifference),
 }
 
-/// Where a conversation left its recording.
+/// A difference between the recording and its replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplayDifference {
     /// The line, counted from 1.
     pub line: usize,
-    /// When it happened.
     pub at: Time,
-    /// The event, or that there was none.
+    /// The event, or the snapshot.
     pub event: String,
     pub what: &'static str,
     pub recorded: String,
@@ -42,7 +41,7 @@ impl fmt::Display for ReplayOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Identical { events, actions } => {
-                write!(f, "{events} events, {actions} actions, all the same")
+                write!(f, "identical: {events} events, {actions} actions")
             }
             Self::Differs(difference) => difference.fmt(f),
         }
@@ -57,10 +56,10 @@ impl fmt::Display for ReplayDifference {
     }
 }
 
-/// Has a conversation live through the recording in `bytes` once more, and has `each` line seen.
+/// Replays the recording in `bytes`, and calls `each` with the number and content of every line.
 ///
 /// # Errors
-/// When the bytes are no recording.
+/// When the bytes are not a valid recording.
 pub fn replay(
     bytes: &[u8],
     mut each: impl FnMut(usize, &RecordLine<'_>),
@@ -75,38 +74,39 @@ pub fn replay(
         match line {
             RecordLine::Snapshot { of, .. } => match &conversation {
                 Some(current) if current.snapshot() != *of => {
-                    let event = "written down".to_owned();
+                    let event = "snapshot".to_owned();
                     let (recorded, got) = (unquoted(&of), unquoted(&current.snapshot()));
-                    let what = "the whole conversation";
+                    let what = "conversation";
                     let difference = ReplayDifference { line: number, at: now, event, what, recorded, got };
                     return Ok(ReplayOutcome::Differs(difference));
                 }
                 Some(_) => {}
                 None => match Conversation::restore(&of, now) {
                     Ok(restored) => conversation = Some(restored),
-                    Err(error) => return fail(format!("no conversation was ever like this: {error}")),
+                    Err(error) => return fail(format!("invalid snapshot: {error}")),
                 },
             },
             RecordLine::Event { is, then, state, live, until, .. } => {
                 let Some(current) = &mut conversation else {
-                    return fail("an event before any snapshot: the beginning is missing".to_owned());
+                    return fail(
+                        "an event before the first snapshot: the start of the recording is missing"
+                            .to_owned(),
+                    );
                 };
                 events += 1;
                 actions += then.len() as u64;
                 let got = current.handle(&is, now);
                 let step = ReplayStep { line: number, at: now, event: &is };
                 let difference = step
-                    .compare("what it does", &&then[..], &&got[..])
-                    .or_else(|| step.compare("its state", &state, &current.state()))
-                    .or_else(|| {
-                        step.compare("whether the microphone is live", &live, &current.microphone_open())
-                    })
-                    .or_else(|| step.compare("its deadline", &until, &current.deadline()));
+                    .compare("actions", &&then[..], &&got[..])
+                    .or_else(|| step.compare("state", &state, &current.state()))
+                    .or_else(|| step.compare("microphone open", &live, &current.microphone_open()))
+                    .or_else(|| step.compare("deadline", &until, &current.deadline()));
                 if let Some(difference) = difference {
                     return Ok(ReplayOutcome::Differs(difference));
                 }
             }
-            // What follows is not what followed.
+            // The events in the gap are unknown, so the next snapshot starts a new conversation.
             RecordLine::Gap { .. } => conversation = None,
             RecordLine::Sent(_)
             | RecordLine::Got(_)

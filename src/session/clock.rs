@@ -1,4 +1,4 @@
-//! The one clock of the program.
+//! The program's clock: the only place that reads the monotonic and the boot clock.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::model::Time;
 
-/// A clock that began to count when it was started.
+/// The monotonic clock, counted from [`Clock::start`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock(Instant);
 
@@ -20,14 +20,14 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one call that everybody else is forbidden")]
+#[expect(clippy::disallowed_methods, reason = "the only call; all other code gets the time as an argument")]
 fn read() -> Instant {
     Instant::now()
 }
 
-/// Returns how long the machine has slept since it was started: what the boot clock has gone on without the other.
+/// Returns the total suspend time since boot: `CLOCK_BOOTTIME` - `CLOCK_MONOTONIC` (clock_gettime(2)).
 pub(super) fn suspended() -> Duration {
-    // What comes in between the two readings is far less than a sleep.
+    // The time between the two readings is far below `SUSPEND_MIN`.
     let [awake, all] = [ClockId::Monotonic, ClockId::Boottime].map(|clock| {
         let time = clock_gettime(clock);
         Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)

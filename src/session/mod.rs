@@ -1,9 +1,10 @@
-//! The session: one thread, one clock, one poll, and everything that meets in it.
+//! The session: one thread that connects the conversation to audio, network, inputs and light.
 //!
-//! A turn of the loop waits in poll(2), reads the clock once, takes in what has come (touches, errands,
-//! messages, sound, time), tells the conversation, carries out what it decides, and shows the light that
-//! follows from it. It is the only owner of the link and of both lanes' inner ends. It contains no policy:
-//! what to do is `conversation`'s, what was heard `ledger`'s, how it is spelled `wire`'s.
+//! Each turn of the loop waits in poll(2), reads the clock once, handles what is ready (inputs, results of
+//! the background thread, messages, audio, deadlines), applies the actions that the conversation returns, and
+//! updates the light. It alone owns the links and the session's ends of both lanes. It contains no policy:
+//! `conversation` decides what to do, `ledger` knows what was played, `protocol` encodes and decodes
+//! messages.
 
 mod clock;
 mod links;
@@ -55,41 +56,41 @@ use report::log::StatusReporter;
 use report::recorder::RecorderHandle;
 use ui::inputs::SavedSettings;
 
-/// How often the lane is topped up while a reply waits: it holds two seconds.
+/// How often the playback lane is refilled while reply audio is queued. The lane holds two seconds.
 const TOP_UP_INTERVAL: Duration = Duration::from_millis(500);
-/// How late the light may be while the microphone's wakes come anyway and save it one of its own.
+/// How late a light update may be while the microphone is open: its wake-ups then spare the light one of its
+/// own.
 const LIGHT_SLACK: Duration = Duration::from_millis(20);
-/// Room for what the loudspeaker's own delay adds when the end of a reply is waited for.
+/// Added to the wait for the end of a reply, for the delay of the playback device.
 const DRAIN_MARGIN: Duration = Duration::from_millis(5);
 
-/// What a session is made of.
+/// Everything that a session is built from.
 pub struct SessionParts {
     pub mode: Mode,
     pub config: SessionConfig,
-    /// Where the service is.
     pub service: ServiceEndpoint,
-    /// Both lanes and the devices at their ends.
+    /// The session's ends of both lanes, and the state of the devices behind them.
     pub audio: AudioIo,
-    /// Whether the owner is to hear that the service is out of reach, and that it is back.
+    /// Whether earcons are played when the service is lost and when it is reconnected.
     pub earcons: bool,
     pub board: Board,
-    /// Who does what is slow.
+    /// The thread for slow work: name look-ups, connecting, writing files.
     pub background: Background,
-    /// What is remembered from the last run.
+    /// Mute and volume as saved by the last run.
     pub saved_state: SavedState,
-    /// Readable when the program is to end.
+    /// Readable when the program should exit.
     pub signals: UnixStream,
-    /// How long the service manager waits for a sign of life (`WatchdogSec=`), if it does.
+    /// The service manager's watchdog timeout (`WatchdogSec=`), if it has one.
     pub watchdog_timeout: Option<Duration>,
-    /// Spreads the retries of many devices; any number.
+    /// Seed of the jitter that spreads the retries of many devices. Any number will do.
     pub seed: u64,
     pub recording: RecordingConfig,
 }
 
-/// Holds conversations until the owner leaves.
+/// Runs a session on the calling thread until it exits, and returns why it did.
 ///
 /// # Errors
-/// When a sound thread has ended: there is nothing to be said or heard any more.
+/// Returns the error of an audio thread that has ended: without it nothing can be captured or played.
 pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
     let clock = Clock::start();
     let mut session = Session::begin(parts, Time::ZERO);
@@ -101,8 +102,8 @@ pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
         let timeout = session.deadline(now).map(|deadline| deadline - now);
         let ready = session.wait(timeout);
         let now = clock.now();
-        if let Some(slept) = suspend.update(clock::suspended()) {
-            session.handle_resume(slept, now);
+        if let Some(suspended) = suspend.update(clock::suspended()) {
+            session.handle_resume(suspended, now);
         }
         if let Some(result) = session.turn(ready, now) {
             watchdog::stopping();
@@ -111,7 +112,7 @@ pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
     }
 }
 
-/// The session itself, for whoever brings a clock: [`run`] has the machine's, a simulation its own.
+/// A session driven by its caller, who brings the clock: [`run`] uses the system's, the simulation its own.
 pub struct Session {
     conversation: Conversation,
     config: SessionConfig,
@@ -128,28 +129,28 @@ pub struct Session {
     earcons: EarconPlayer,
     status: StatusReporter,
     recorder: RecorderHandle,
-    /// What the light is a picture of, as it was last shown.
+    /// The state that the light shows.
     light: LightState,
-    /// Which devices were away when that was last looked at.
+    /// Devices that were missing in the last turn.
     missing: MissingDevices,
-    /// The xruns of the microphone and of the speaker.
+    /// Capture, then playback.
     xrun_bursts: [XrunBurst; 2],
-    /// What their threads get done.
+    /// Capture, then playback.
     hung_threads: [HungThread; 2],
-    /// Whether a button is ignored.
+    /// Whether a faulty button is being ignored.
     button_ignored: bool,
-    /// When the light is to be looked at again.
+    /// When the light has to be updated next.
     light_due: Option<Time>,
     input_end_reported: bool,
     watchdog: Option<Watchdog>,
-    /// Messages may be waiting that poll does not know of.
+    /// Messages may be buffered in user space, where poll(2) does not see them.
     unread: bool,
-    /// How the program ends, and when.
+    /// Why and when the program exits.
     exit: Option<(Exit, Time)>,
 }
 
 impl Session {
-    /// Begins by dialling, and lets microphone and light follow.
+    /// Creates a session, starts to connect, and sets microphone and light accordingly.
     #[must_use]
     pub fn begin(parts: SessionParts, now: Time) -> Self {
         let (conversation, first) = Conversation::begin(parts.mode, parts.saved_state.muted, parts.seed, now);
@@ -196,10 +197,11 @@ impl Session {
         }
     }
 
-    /// Takes in everything that has come; how the session ends, once it does.
+    /// Runs one turn of the loop: handles everything that is ready at `now`. Returns why the session exits,
+    /// once it does.
     ///
     /// # Errors
-    /// When a sound thread has ended.
+    /// Returns the error of an audio thread that has ended.
     pub fn turn(&mut self, ready: ReadySources, now: Time) -> Option<Result<Exit, AudioError>> {
         if ready.audio {
             self.audio.clear_wake();
@@ -245,26 +247,25 @@ impl Session {
         result
     }
 
-    /// Returns what the session has decided so far.
     #[must_use]
     pub fn conversation(&self) -> &Conversation {
         &self.conversation
     }
 
-    /// Returns what the lights are a picture of.
+    /// Returns the state that the light shows.
     #[must_use]
     pub fn light(&self) -> &LightState {
         &self.light
     }
 
-    /// Tells the conversation what happened and does what it decides.
+    /// Passes `event` to the conversation and applies the actions that it returns.
     fn handle(&mut self, event: &Event, now: Time) {
         match event {
             Event::Service(ServiceEvent::SpeechStopped) => {
                 self.ledger.mark(TurnMark::TurnEnded, now);
                 self.uplink.mark_turn_taken();
             }
-            // What the microphone heard until now is an echo of the reply, if anything.
+            // Audio captured during the reply is at most its echo and needs no resending.
             Event::Device(DeviceEvent::Drained) => self.uplink.mark_turn_taken(),
             Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
             Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
@@ -310,7 +311,8 @@ impl Session {
                 self.command(&ClientEvent::Clear, now);
             }
             Action::Commit => {
-                // Where the service finds the turns, letting the button go ends none.
+                // Only a commit ends a turn here: with turn detection, the service does, and not the button's
+                // release.
                 self.ledger.mark(TurnMark::TurnEnded, now);
                 self.pump_microphone(now);
                 self.command(&ClientEvent::Commit, now);
@@ -327,7 +329,7 @@ impl Session {
         }
     }
 
-    /// Ends the program politely, or at once where it is ending already.
+    /// Starts an orderly exit, or exits at once if one has started already.
     fn leave(&mut self, now: Time) {
         match &mut self.exit {
             Some((_, at)) => *at = now,
@@ -348,7 +350,7 @@ impl Session {
         }
     }
 
-    /// Names the time of the next turn if nothing happens before; `None` where there is none.
+    /// Returns when the next turn is due if no descriptor becomes ready before, or `None` if no turn is due.
     #[must_use]
     pub fn deadline(&self, now: Time) -> Option<Time> {
         let unplayed = self.ledger.unplayed_frames(self.audio.playback.played_position());

@@ -1,8 +1,8 @@
-//! The end of a program that is broken: one message, and exit code 1, whichever thread it was that broke.
+//! The panic hook: a panic on any thread is fatal, with one message and exit code 1.
 //!
-//! What broke is not run again: what starts the program again begins from a known state. A thread that breaks beside
-//! the session has the session leave in order, so that no light stays as it was; of a session that breaks itself only
-//! what was recorded is saved. There is a limit to both.
+//! No thread is restarted: the service manager restarts the program from a known state. If a worker panics
+//! the session shuts down cleanly, so that no light stays on; if the session panics only the recording is
+//! saved. Both take at most 1.9 s.
 
 use std::os::unix::net::UnixStream;
 use std::panic::PanicHookInfo;
@@ -19,15 +19,16 @@ use rustix::time::Timespec;
 use super::clock::Clock;
 use super::report::recorder::FinalRecording;
 
-/// How long the session may take to leave, as it has for any other reason.
+/// How long a shutdown may take, as after a signal.
 const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
 static WAKE_FD: OnceLock<UnixStream> = OnceLock::new();
 static FINAL_RECORDING: Mutex<Option<(FinalRecording, Clock)>> = Mutex::new(None);
 
-/// Has every panic from now on said with `report`, in one sentence, and end the program with exit code 1. To be called
-/// by the thread that the session will run on. `report` must neither lock nor panic.
+/// Installs the hook: from now on the first panic is passed to `report` as one line, and every panic exits
+/// with code 1. Must be called on the thread that the session will run on. `report` must neither lock nor
+/// panic.
 pub fn install_panic_hook(report: impl Fn(&str) + Send + Sync + 'static) {
     let session = thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
@@ -38,33 +39,36 @@ pub fn install_panic_hook(report: impl Fn(&str) + Send + Sync + 'static) {
     }));
 }
 
-/// Lets a thread that breaks wake the session: `signals` is the other end of its [`Parts`](super::Parts).
+/// Sets the socket through which a panicking worker wakes the session: the peer of [`SessionParts`]'s
+/// `signals`.
+///
+/// [`SessionParts`]: super::SessionParts
 pub fn set_wake_fd(signals: UnixStream) {
-    // There is one session in a program.
+    // A program has one session, so this is set once.
     let _ = WAKE_FD.set(signals);
 }
 
-/// Says what is to be done when the session's own thread breaks, and by which clock.
+/// Sets the recording to write if the session's own thread panics, and the clock that dates it.
 pub(super) fn set_final_recording(recording: Option<FinalRecording>, clock: Clock) {
     *FINAL_RECORDING.lock().unwrap_or_else(PoisonError::into_inner) =
         recording.map(|recording| (recording, clock));
 }
 
-/// Tells whether a thread has broken, whatever the session thinks of its own end.
+/// Returns whether a thread has panicked: the exit code is then 1, however the session ended.
 #[must_use]
 pub fn has_panicked() -> bool {
     PANICKED.load(Ordering::Acquire)
 }
 
 fn message(panic: &PanicHookInfo<'_>) -> String {
-    let what = panic.payload_as_str().unwrap_or("for no reason that it can say");
-    let location = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    let what = panic.payload_as_str().unwrap_or("panic without a message");
+    let location = panic.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     let thread = thread::current();
     format!(
-        "mynah is broken: {} ({}{location}); it ends now, and begins anew if it runs as a service: please report this line, \
-         and what was done before it",
-        what.replace('\n', " "),
-        thread.name().unwrap_or("a thread without a name")
+        "internal error in thread {}: {}{location}. Exiting; the service will restart. Please report this \
+         line and what you did before it.",
+        thread.name().unwrap_or("without a name"),
+        what.replace('\n', " ")
     )
 }
 
@@ -72,23 +76,23 @@ fn end(session: ThreadId) -> ! {
     if thread::current().id() == session {
         write_final_recording();
     } else if let Some(signals) = WAKE_FD.get() {
-        // As a signal does. Where there is no room, signals are waiting that nobody looks at.
+        // A byte, as a signal handler writes it. A full socket means that the session is being woken already.
         let _ = send(signals, &[0], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         let limit = Timespec::try_from(LEAVE_LIMIT).ok();
-        // The program ends meanwhile if all goes well.
+        // Normally main exits during this wait.
         let _ = poll(&mut [], limit.as_ref());
     }
     exit()
 }
 
-/// Has the session's will done, by a thread that is well; should that break as well, it is not waited for.
+/// Writes the final recording from a new thread, bounded by [`LEAVE_LIMIT`].
 fn write_final_recording() {
     let Some((recording, clock)) = FINAL_RECORDING.try_lock().ok().and_then(|mut recording| recording.take())
     else {
         return;
     };
     let (done, finished) = sync_channel::<()>(0);
-    let writer = thread::Builder::new().name("last words".into()).spawn(move || {
+    let writer = thread::Builder::new().name("final-recording".into()).spawn(move || {
         let _done = done;
         recording.write(LEAVE_LIMIT, clock.now());
     });
@@ -97,7 +101,7 @@ fn write_final_recording() {
     }
 }
 
-#[expect(clippy::exit, clippy::disallowed_methods, reason = "in a panic there is no main to return to")]
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "a panic hook cannot return to main")]
 fn exit() -> ! {
     std::process::exit(1)
 }

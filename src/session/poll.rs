@@ -1,4 +1,6 @@
-//! The one poll(2) that the session sleeps in.
+//! The one poll(2) that the session waits in.
+//!
+//! It reports which sources are ready and reads none of them.
 
 use std::time::Duration;
 
@@ -7,23 +9,26 @@ use rustix::time::Timespec;
 
 use super::Session;
 
-/// As many as [`Ready`] has fields, a further kind of signal, and a second link.
+/// The fields of [`ReadySources`], the requests for a recording, and the standby link.
 const SOURCES: usize = 7;
 
-/// Who has something to say.
+/// The sources that have something to handle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadySources {
-    /// A sound thread.
+    /// An audio thread has notified the session.
     pub audio: bool,
-    /// Somebody who wants the program to end, or a recording.
+    /// A signal asks for an exit or for a recording, or a thread has panicked.
     pub signals: bool,
+    /// An input device or the terminal is readable.
     pub board: bool,
     pub background: bool,
+    /// The active or the standby link is readable, or writable with data waiting.
     pub link: bool,
 }
 
 impl Session {
-    /// Sleeps until somebody whom the kernel knows has something to say, or for so long; `None` is for ever.
+    /// Waits until a source is ready or `timeout` has passed (`None`: no time limit), and returns the ready
+    /// ones.
     #[must_use]
     pub fn wait(&self, timeout: Option<Duration>) -> ReadySources {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -48,7 +53,7 @@ impl Session {
         for (fd, interest) in self.links.fds() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut ReadySources| ready.link = true);
         }
-        // Interrupted by a signal is as good as a time-out: everything is looked at again.
+        // An interruption by a signal counts as a timeout: the next turn checks everything.
         let _ = poll(&mut fds, timeout.as_ref());
         let mut ready = ReadySources::default();
         for (fd, set) in fds.iter().zip(setters) {

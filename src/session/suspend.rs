@@ -1,26 +1,28 @@
-//! That the machine has slept: its boot clock goes on then, and the session's stands still (clock_gettime(2)).
+//! Detects that the machine was suspended: the boot clock counts suspend time, the session's clock does not
+//! (clock_gettime(2)).
 //!
-//! No deadline passes in a sleep, so a link that the other end gave up long ago looks alive. It reads no clock.
+//! No deadline passes during a suspend, so a link that the service closed long ago still looks alive. It
+//! reads no clock itself.
 
 use std::time::Duration;
 
-/// The least that counts as a sleep.
+/// Shorter differences are clock adjustments, not suspends.
 const SUSPEND_MIN: Duration = Duration::from_secs(1);
 
-/// How long the machine has slept since it was started.
+/// Compares total suspend times.
 #[derive(Debug)]
 pub struct SuspendDetector {
     suspended: Duration,
 }
 
 impl SuspendDetector {
-    /// Begins with a machine that has `slept` for so long in all.
+    /// Creates a detector for a machine whose total suspend time is `suspended`.
     #[must_use]
     pub fn new(suspended: Duration) -> Self {
         Self { suspended }
     }
 
-    /// Notes how long it has slept in all, and tells for how long it has just slept.
+    /// Records the total suspend time, and returns the duration of a suspend since the last call.
     pub fn update(&mut self, suspended: Duration) -> Option<Duration> {
         let new = suspended.saturating_sub(self.suspended);
         let is_sleep = new >= SUSPEND_MIN;

@@ -1,8 +1,8 @@
-//! A device that is not there at the start, while a service manager is: the lights say so, and the end is put off
-//! until there is another device or some time has gone.
+//! Delays the exit of a service that lacks a device at its start, until device nodes change or a limit has
+//! passed. The lights show the missing device meanwhile.
 //!
-//! It opens nothing itself. Which card is the right one, and which devices a service may open at all, is settled anew
-//! at a start, so it takes a new start to use what has come.
+//! It opens nothing itself: the card is chosen, and the service manager grants access to devices, when the
+//! program starts. A new device therefore needs a restart.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -21,29 +21,32 @@ use crate::conversation::State;
 use crate::light::{Fault, LightState};
 use crate::model::Time;
 
-/// How long a start that lacks a device lasts: with the pause behind it (`RestartSec=`) so long that starts like it
-/// never count as too many (`StartLimitBurst=`), and shorter than a start may take (`TimeoutStartSec=`).
+/// How long a start without a device lasts: together with `RestartSec=` long enough never to reach
+/// `StartLimitBurst=`, and shorter than `TimeoutStartSec=` (systemd.service(5), systemd.unit(5)).
 pub const DEVICE_WAIT_LIMIT: Duration = Duration::from_secs(30);
-/// How often the devices are looked at.
+/// How often the device folders are listed.
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the lights are: as often as the finest of them change.
+/// How often the lights are updated: the shortest step of any light pattern.
 const LIGHT_INTERVAL: Duration = Duration::from_millis(50);
-/// Where device nodes come up, below the folder of devices; sub-folders come with the first device in them.
+/// Folders below `/dev` that hold sound and input nodes. A sub-folder appears with its first node.
 const DEVICE_FOLDERS: [&str; 3] = [".", "snd", "input"];
 
-/// How such a start ended.
+/// Why the wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceWait {
-    /// A device has come or gone.
+    /// A device node has appeared or disappeared.
     DevicesChanged,
-    /// Nothing has happened.
+    /// The limit has passed.
     TimedOut,
-    /// The program is to end.
+    /// A signal asks the program to exit.
     Requested,
 }
 
-/// Waits for the set of nodes in `devices` (`/dev`) to change, for `limit`, or for `signals` to be readable, and has
-/// the manager's status be `status` and the lights of `board`, if there is one, say which end of the sound is missing.
+/// Waits until the nodes in `devices` (`/dev`) change, `limit` has passed or `signals` is readable, and
+/// returns which.
+///
+/// Sends `status` to the service manager, and shows on the lights of `board` which direction lacks its
+/// device.
 pub fn wait_for_device(
     status: &str,
     board: Option<(&mut Board, Direction)>,
@@ -51,7 +54,7 @@ pub fn wait_for_device(
     devices: &Path,
     limit: Duration,
 ) -> DeviceWait {
-    // Without a manager, or with one that does not listen, there is nobody to tell.
+    // Without a service manager this does nothing.
     let _ = sd_notify::notify(&[NotifyState::Status(status)]);
     let clock = Clock::start();
     let before = nodes(devices);
@@ -84,14 +87,14 @@ pub fn wait_for_device(
         }
         let timeout = Timespec::try_from(left.min(step)).ok();
         let mut fds = [PollFd::new(signals, PollFlags::IN)];
-        // Interrupted by a signal, it is looked at again.
+        // An interruption by a signal only repeats the checks above.
         if poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0) {
             return DeviceWait::Requested;
         }
     }
 }
 
-/// Lists the names in the folders where devices come up; a folder that is not there is empty.
+/// Lists the names in [`DEVICE_FOLDERS`]. A missing folder counts as empty.
 fn nodes(devices: &Path) -> BTreeSet<OsString> {
     let inside = |folder: &str| std::fs::read_dir(devices.join(folder)).into_iter().flatten().flatten();
     DEVICE_FOLDERS.iter().flat_map(|folder| inside(folder).map(|node| node.file_name())).collect()

@@ -1,6 +1,7 @@
-//! The service manager's watchdog (sd_notify(3)), fed by what the threads get done and not by a timer.
+//! The service manager's watchdog (sd_notify(3)), fed by the progress of the threads and not by a timer.
 //!
-//! It restarts nothing itself: where the sound stands still it stays silent, and the manager acts.
+//! It restarts nothing itself: when a thread stalls it stops feeding, and the service manager restarts the
+//! program.
 
 use std::time::Duration;
 
@@ -10,19 +11,20 @@ use super::Session;
 use crate::model::Time;
 use crate::recorder::RecordingTrigger;
 
-/// How often within the manager's patience the progress is looked at.
+/// Checks of the progress within one watchdog timeout.
 const CHECKS_PER_TIMEOUT: u32 = 3;
 
-/// What a thread has done, and whether it has anything to do.
+/// The work of one thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThreadWork {
-    /// Whether it has: its device is there and wanted, or it was asked for a sign.
+    /// Whether the thread has work: its device is present and in use, or a heartbeat was requested.
     pub due: bool,
-    /// Frames it has moved, or signs it has given, since the start.
+    /// Frames processed, or heartbeats answered, since the start.
     pub done: u64,
 }
 
-/// What the threads have done. The session's own progress is that it looks, and the link has a limit of its own.
+/// The work of all threads but the session, which proves its own progress by checking. Links have their own
+/// timeouts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThreadProgress {
     pub microphone: ThreadWork,
@@ -30,7 +32,7 @@ pub struct ThreadProgress {
     pub background: ThreadWork,
 }
 
-/// The watchdog as its ward sees it.
+/// Decides when to feed the service manager's watchdog.
 #[derive(Debug)]
 pub struct Watchdog {
     interval: Duration,
@@ -39,20 +41,20 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Makes one for a manager with this much `timeout` (`WatchdogSec=`).
+    /// Creates a watchdog for a service manager with this `timeout` (`WatchdogSec=`).
     #[must_use]
     pub fn new(timeout: Duration, now: Time) -> Self {
         Self { interval: timeout / CHECKS_PER_TIMEOUT, next: now, last: ThreadProgress::default() }
     }
 
-    /// Names the time to look again.
+    /// Returns when to check again.
     #[must_use]
     pub fn deadline(&self) -> Time {
         self.next
     }
 
-    /// Tells whether the watchdog is to be fed now: it is time, and whoever had work since the last time has
-    /// done some. Whoever has only just been given work has until the next time.
+    /// Returns whether to feed the watchdog now: a check is due, and every thread that has had work since the
+    /// last check has done some. A thread whose work has just begun has until the next check.
     pub fn check(&mut self, progress: ThreadProgress, now: Time) -> bool {
         if now < self.next {
             return false;
@@ -89,22 +91,22 @@ impl Session {
     }
 }
 
-/// Tells the manager that the device is at work.
+/// Reports `READY=1`: the start is complete.
 pub(super) fn ready() {
     notify(NotifyState::Ready);
 }
 
-/// Tells the manager that all is well.
+/// Reports `WATCHDOG=1`.
 pub(super) fn feed() {
     notify(NotifyState::Watchdog);
 }
 
-/// Tells the manager that the end is wanted.
+/// Reports `STOPPING=1`: the exit is intended.
 pub(super) fn stopping() {
     notify(NotifyState::Stopping);
 }
 
 fn notify(state: NotifyState<'_>) {
-    // Without a manager this does nothing; a manager that cannot be told will act on its own.
+    // Without a service manager this does nothing; one that cannot be reached restarts the program by itself.
     let _ = sd_notify::notify(&[state]);
 }

@@ -1,4 +1,4 @@
-//! The format: what is refused, in which words, and what stands in no line unasked.
+//! The format: what is rejected and why, and what no line holds unless requested.
 
 use mynah::conversation::Mode;
 use mynah::recorder::{RecordingReader, replay};
@@ -7,7 +7,7 @@ use super::{RecorderHarness, base64};
 use crate::conversation::TAP;
 
 #[test]
-fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
+fn an_invalid_recording_is_rejected_with_its_line() {
     let mut harness = RecorderHarness::begin(TAP);
     harness.up();
     let text = harness.text();
@@ -43,17 +43,14 @@ fn what_is_no_recording_is_refused_with_its_line_and_a_sentence() {
         ),
         (
             format!("{text}{{\"light\":{{\"at\":1,\"word\":\"idle\",\"live\":false}}}}\n"),
-            "line 5: it happened before the line",
+            "line 5: its time is before",
         ),
-        (text[..text.len() - 20].into(), "without this line it can be replayed"),
+        (text[..text.len() - 20].into(), "delete this line to replay the rest"),
         (
             text.lines().filter(|line| !line.contains("snapshot")).collect::<Vec<_>>().join("\n"),
-            "line 2: an event before any snapshot",
+            "line 2: an event before the first snapshot",
         ),
-        (
-            text.replace("\"jitter\":7", "\"jitter\":0"),
-            "line 2: no conversation was ever like this: its source of jitter is 0",
-        ),
+        (text.replace("\"luck\":7", "\"luck\":0"), "line 2: invalid snapshot: its source of jitter is 0"),
     ];
     for (bytes, expected) in cases {
         let refused = replay(bytes.as_bytes(), |_, _| {}).expect_err(&bytes).to_string();
@@ -67,7 +64,7 @@ const FORMAT_1: &str = r#"{"recording":1,"mynah":"0.1.0","mode":"open","seed":3,
 "#;
 
 #[test]
-fn a_recording_of_an_older_format_is_refused_with_the_version_that_wrote_it() {
+fn an_old_recording_is_rejected_with_the_version_that_wrote_it() {
     let refused = replay(FORMAT_1.as_bytes(), |_, _| {}).unwrap_err().to_string();
     let ours = env!("CARGO_PKG_VERSION");
     assert_eq!(
@@ -80,7 +77,7 @@ fn a_recording_of_an_older_format_is_refused_with_the_version_that_wrote_it() {
 }
 
 #[test]
-fn the_first_line_says_what_it_is_a_recording_of() {
+fn the_first_line_holds_version_mode_seed_and_reason() {
     let mut harness = RecorderHarness::begin(TAP);
     let text = harness.text();
     let head = RecordingReader::begin(text.as_bytes()).unwrap().head().clone();
@@ -91,7 +88,7 @@ fn the_first_line_says_what_it_is_a_recording_of() {
 }
 
 #[test]
-fn words_and_samples_are_kept_only_for_who_asked() {
+fn transcripts_and_samples_are_kept_only_on_request() {
     for asked in [false, true] {
         let mut harness =
             RecorderHarness::with_setup(Mode::Open, |setup| (setup.sound, setup.words) = (asked, asked));

@@ -1,4 +1,4 @@
-//! The flight recorder: what it keeps and for how long, what it never keeps, and that it can be lived again.
+//! The flight recorder: what it keeps and for how long, what it never keeps, and that recordings replay.
 
 mod format;
 mod replay;
@@ -11,7 +11,7 @@ use mynah::recorder::{RecordLine, Recorder, RecorderSetup, RecordingReader, Repl
 
 use crate::conversation::Harness as Table;
 
-/// A conversation at a table, and a recorder that listens to it.
+/// A conversation and a recorder of its events.
 struct RecorderHarness {
     talk: Table,
     recorder: Recorder,
@@ -22,7 +22,7 @@ impl RecorderHarness {
         Self::with_setup(mode, |_| {})
     }
 
-    /// A recorder that is asked for more.
+    /// A harness whose recorder keeps what `ask` sets.
     fn with_setup(mode: Mode, ask: impl FnOnce(&mut RecorderSetup)) -> Self {
         let talk = Table::begin(mode);
         let started = Some("2026-01-02T03:04:05Z".to_owned());
@@ -42,7 +42,7 @@ impl RecorderHarness {
         self
     }
 
-    /// Hears events at times, the way a device does: a deadline that passes meanwhile ticks first.
+    /// Handles events after waits in ms, like a session: a deadline that passes in a wait ticks first.
     fn play(&mut self, events: impl IntoIterator<Item = (u64, Event)>) {
         for (wait_ms, event) in events {
             let then = self.talk.now + Duration::from_millis(wait_ms);
@@ -68,7 +68,7 @@ impl RecorderHarness {
         replay(text.as_bytes(), |_, _| {}).unwrap()
     }
 
-    /// The lines that a person would read, without their times.
+    /// Returns the lines as they are printed, without their times.
     fn story(&mut self) -> Vec<String> {
         let text = self.text();
         lines(&text).iter().map(|line| line.to_string()[18..].to_owned()).collect()
@@ -80,7 +80,7 @@ fn lines(text: &str) -> Vec<RecordLine<'_>> {
     std::iter::from_fn(|| reader.next().unwrap()).map(|(_, line)| line).collect()
 }
 
-/// `ms` milliseconds of `value` as base64 of PCM16.
+/// Returns `ms` milliseconds of `value` as base64 of PCM16.
 fn base64(value: u16, ms: usize) -> String {
     use base64::Engine;
     let bytes: Vec<u8> = std::iter::repeat_n(value.to_le_bytes(), ms * 24).flatten().collect();

@@ -1,4 +1,4 @@
-//! A recording lived again does the same, or says where it does not.
+//! A recording replays identically, or the replay returns the first difference.
 
 use std::fs;
 use std::path::Path;
@@ -17,12 +17,13 @@ use super::RecorderHarness;
 use crate::conversation::walk::{Seen, event};
 use crate::conversation::{TAP, held, id, turn};
 
-/// When set, the recordings in the folder are written anew before they are lived again.
+/// When set, the recordings in the folder are regenerated before they are replayed.
 const REGENERATE: &str = "MYNAH_RENEW_RECORDINGS";
-const REGENERATE_HINT: &str = "if it is meant to be so, MYNAH_RENEW_RECORDINGS=1 cargo test recorder writes them anew: read the difference";
+const REGENERATE_HINT: &str =
+    "if the change is intended, run MYNAH_RENEW_RECORDINGS=1 cargo test recorder and review the difference";
 
 #[test]
-fn a_conversation_lived_again_does_the_same() {
+fn a_recorded_conversation_replays_identically() {
     let mut harness = RecorderHarness::begin(Mode::Open);
     harness.up();
     harness.play(turn("r1").map(|event| (120, event)));
@@ -31,24 +32,20 @@ fn a_conversation_lived_again_does_the_same() {
         (10, Event::Service(ServiceEvent::ReplyDone(id("r1"), ResponseStatus::Cancelled))),
     ]);
     let ReplayOutcome::Identical { events, actions } = harness.replayed() else { panic!("it differs") };
-    assert_eq!((events, actions), (9, 3), "configure, and a cut each time somebody spoke");
+    assert_eq!((events, actions), (9, 3), "configure, and a cut for each start of speech");
 }
 
 #[test]
-fn the_first_difference_is_named_with_its_line_time_and_event() {
+fn a_difference_has_its_line_time_and_event() {
     let mut harness = RecorderHarness::begin(TAP);
     harness.up();
     harness.play([(1000, Event::Input(UserInput::Press)), (500, Event::Input(UserInput::Mute))]);
     let text = harness.text();
     let cases = [
-        (r#""do":["clear"]"#, r#""do":[]"#, "what it does was [] and is now [clear]"),
-        (r#""state":"muted""#, r#""state":"idle""#, "its state was idle and is now muted"),
-        (r#""live":true"#, r#""live":false"#, "whether the microphone is live was false and is now true"),
-        (
-            r#""until":9070000000"#,
-            r#""until":9070000001"#,
-            "its deadline was 9070000001 and is now 9070000000",
-        ),
+        (r#""do":["clear"]"#, r#""do":[]"#, "actions was [] and is now [clear]"),
+        (r#""state":"muted""#, r#""state":"idle""#, "state was idle and is now muted"),
+        (r#""live":true"#, r#""live":false"#, "microphone open was false and is now true"),
+        (r#""until":9070000000"#, r#""until":9070000001"#, "deadline was 9070000001 and is now 9070000000"),
     ];
     for (recorded, altered, expected) in cases {
         let broken = text.replacen(recorded, altered, 1);
@@ -58,14 +55,14 @@ fn the_first_difference_is_named_with_its_line_time_and_event() {
     }
     let altered = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
     let said = replay(altered.as_bytes(), |_, _| {}).unwrap().to_string();
-    assert_eq!(said, "line 6, 1.570000 s, event input mute: its state was idle and is now muted");
+    assert_eq!(said, "line 6, 1.570000 s, event input mute: state was idle and is now muted");
 }
 
 #[test]
-fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
+fn a_snapshot_that_differs_from_the_conversation_is_reported() {
     let mut harness = RecorderHarness::begin(Mode::Hold);
     harness.up();
-    // A third segment's beginning, three minutes each.
+    // Two segments of three minutes are full; the third starts with a snapshot.
     harness.play([
         (200_000, Event::Input(UserInput::Press)),
         (300, held(300)),
@@ -75,11 +72,11 @@ fn a_snapshot_that_is_not_what_the_conversation_became_is_a_difference() {
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
     let altered = format!("{before}\"reply\":\"asked\"{after}");
     let said = replay(altered.as_bytes(), |_, _| {});
-    assert!(said.unwrap().to_string().contains("written down: the whole conversation was "));
+    assert!(said.unwrap().to_string().contains("snapshot: conversation was "));
 }
 
 #[test]
-fn every_recording_in_the_folder_is_lived_again_the_same() {
+fn every_recording_in_the_folder_replays_identically() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -101,7 +98,7 @@ fn every_recording_in_the_folder_is_lived_again_the_same() {
 }
 
 #[test]
-fn what_no_conversation_ever_was_is_not_restored() {
+fn an_inconsistent_snapshot_is_not_restored() {
     let mut harness = RecorderHarness::begin(Mode::Open);
     harness.up();
     harness.after(Duration::from_secs(5));
@@ -127,7 +124,7 @@ fn what_no_conversation_ever_was_is_not_restored() {
 }
 
 #[test]
-fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
+fn rare_states_survive_a_snapshot() {
     let mut owing = RecorderHarness::begin(Mode::Hold);
     owing.up();
     let said = [(9, Event::Input(UserInput::Press)), (400, held(400))];
@@ -164,7 +161,7 @@ fn the_corners_where_walks_seldom_come_are_not_lost_on_paper() {
     }
 }
 
-/// Writes the conversation down and sets it up again, which must be the same one.
+/// Asserts that the conversation equals the one restored from its snapshot.
 fn assert_restores(harness: &RecorderHarness) {
     let written = serde_json::to_string(&harness.talk.conversation.snapshot()).unwrap();
     let read: Snapshot = serde_json::from_str(&written).unwrap();
@@ -177,7 +174,7 @@ proptest! {
 
     /// Long walks, so that segments are dropped and the replay begins in the middle.
     #[test]
-    fn any_walk_is_lived_again_the_same(
+    fn any_walk_replays_identically(
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         steps in prop::collection::vec((event(), 0u64..90_000_000_000), 1..300),
     ) {
@@ -193,9 +190,9 @@ proptest! {
         prop_assert!(matches!(replayed, ReplayOutcome::Identical { .. }), "{}", replayed);
     }
 
-    /// Nothing of the machine is lost on paper.
+    /// A snapshot holds the whole state.
     #[test]
-    fn a_conversation_set_up_again_is_the_same_conversation(
+    fn a_restored_conversation_equals_the_original(
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
         steps in prop::collection::vec((event(), 0u64..4_000_000_000), 1..120),
     ) {
@@ -207,7 +204,7 @@ proptest! {
         }
     }
 
-    /// Whatever numbers stand on paper, no sum of them overflows: overflow checks are on in tests.
+    /// Tests run with overflow checks, so an overflow would panic.
     #[test]
     fn no_number_in_a_snapshot_makes_a_sum_overflow(
         mode in prop::sample::select(vec![Mode::Open, TAP, Mode::Hold]),
@@ -240,9 +237,9 @@ proptest! {
         }
     }
 
-    /// A spoilt recording is refused, or differs, or was spoilt where it does not matter.
+    /// A corrupted recording is rejected or differs, unless the corruption is irrelevant.
     #[test]
-    fn no_spoilt_recording_panics(
+    fn no_corrupted_recording_panics(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..6),
     ) {
         let mut harness = RecorderHarness::with_setup(TAP, |setup| (setup.sound, setup.words) = (true, true));
@@ -261,7 +258,7 @@ proptest! {
     }
 }
 
-/// Makes some of the numbers as large as they can be: those for which there is a bit in `which`.
+/// Sets some numbers to their maximum: those whose bit in `which` is set.
 fn maximise_numbers(value: &mut Value, which: &mut u64) {
     match value {
         Value::Object(fields) => {
@@ -282,7 +279,7 @@ fn maximise_numbers(value: &mut Value, which: &mut u64) {
     }
 }
 
-/// The same events at the same times, with what the conversation makes of them today.
+/// Returns the recording with the same events and times, and the actions and states of the current code.
 fn regenerated(text: &str) -> String {
     let mut lines = text.lines();
     let head: Head<'_> = serde_json::from_str(lines.next().unwrap()).unwrap();
@@ -290,7 +287,7 @@ fn regenerated(text: &str) -> String {
     let head = Head { mynah: env!("CARGO_PKG_VERSION").into(), dropped: 0, ..head };
     let mut out = vec![serde_json::to_string(&head).unwrap()];
     for line in lines {
-        // Snapshots are of yesterday's conversation.
+        // An old snapshot may not parse any more.
         if let Some(rest) = line.strip_prefix(r#"{"snapshot":{"at":"#) {
             let at = Time::from_nanos(rest.split(',').next().unwrap().parse().unwrap());
             let of = Box::new(conversation.snapshot());
@@ -309,7 +306,7 @@ fn regenerated(text: &str) -> String {
     out.join("\n") + "\n"
 }
 
-/// Something of every kind of line.
+/// Records at least one line of every kind but a gap.
 fn record_every_kind(harness: &mut RecorderHarness) {
     let now = harness.talk.now;
     harness.recorder.link("dialling", now);

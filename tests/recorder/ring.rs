@@ -1,4 +1,5 @@
-//! The ring: bounded in bytes and minutes, its oldest part dropped whole, and what is left still whole.
+//! The ring: bounded in bytes and minutes; the oldest segment is dropped as a whole, and the rest still
+//! replays.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::conversation::{TAP, id};
 const KIND: &str = "input_audio_buffer.append";
 
 #[test]
-fn a_flood_of_events_drops_the_oldest_and_stays_inside_its_bytes() {
+fn a_flood_of_events_drops_the_oldest_segments() {
     let mut harness = RecorderHarness::begin(Mode::Open);
     harness.up();
     harness.play(
@@ -25,15 +26,12 @@ fn a_flood_of_events_drops_the_oldest_and_stays_inside_its_bytes() {
     let text = harness.text();
     let bytes = SEGMENT_BYTES * SEGMENTS;
     assert!(text.len() < bytes + 512 && text.len() > bytes * 3 / 4, "{}", text.len());
-    assert!(
-        !text.lines().next().unwrap().contains(r#""dropped":0,"#),
-        "the head says that lines are missing"
-    );
+    assert!(!text.lines().next().unwrap().contains(r#""dropped":0,"#), "the head counts the missing lines");
     assert!(matches!(harness.replayed(), ReplayOutcome::Identical { events: 1000.., .. }));
 }
 
 #[test]
-fn what_ended_half_an_hour_ago_is_dropped() {
+fn segments_older_than_half_an_hour_are_dropped() {
     let mut harness = RecorderHarness::begin(TAP);
     harness.up();
     let quarter = RING_TIME.as_millis() as u64 / 4;
@@ -45,7 +43,7 @@ fn what_ended_half_an_hour_ago_is_dropped() {
 }
 
 #[test]
-fn a_flood_of_what_is_no_event_leaves_a_gap_and_costs_no_event() {
+fn a_flood_of_messages_leaves_a_gap_and_loses_no_event() {
     let mut harness = RecorderHarness::begin(TAP);
     harness.up();
     for _ in 0..2000 {
@@ -61,12 +59,12 @@ fn a_flood_of_what_is_no_event_leaves_a_gap_and_costs_no_event() {
 }
 
 #[test]
-fn sound_in_a_row_is_one_line_a_second_with_its_length_and_hash() {
+fn an_audio_run_is_one_line_per_second_with_its_hash() {
     let (mut harness, mut other) = (RecorderHarness::begin(Mode::Open), RecorderHarness::begin(Mode::Open));
     for (harness, loud) in [(&mut harness, 500), (&mut other, 701)] {
         harness.up();
         for nth in 0..150 {
-            // One millisecond at the very end.
+            // The runs differ in their last millisecond.
             let sound = base64(500, 9) + &base64(if nth == 149 { loud } else { 500 }, 1);
             harness.after(Duration::from_millis(10));
             harness.recorder.sent_sound(KIND, 700, &sound, harness.talk.now);
@@ -77,13 +75,17 @@ fn sound_in_a_row_is_one_line_a_second_with_its_length_and_hash() {
     let (one, two) = (harness.story(), other.story());
     let sent: Vec<_> = one.iter().filter(|line| line.contains(KIND)).collect();
     assert_eq!(sent.len(), 2, "{one:?}");
-    assert!(sent[0].contains("70000 bytes in 100: 1000 ms of sound ("), "{sent:?}");
+    assert!(sent[0].contains("70000 bytes in 100: 1000 ms of audio ("), "{sent:?}");
     assert!(sent[0].ends_with(" within 990 ms"), "{sent:?}");
-    assert_eq!(one.iter().zip(&two).filter(|(one, two)| one != two).count(), 1, "a millisecond differs");
+    assert_eq!(
+        one.iter().zip(&two).filter(|(one, two)| one != two).count(),
+        1,
+        "only the line with the other millisecond differs"
+    );
 }
 
 #[test]
-fn a_burst_with_samples_leaves_none_out() {
+fn a_burst_with_samples_is_recorded_completely() {
     let mut harness = RecorderHarness::with_setup(Mode::Open, |setup| setup.sound = true);
     harness.up();
     for nth in 0..40 {
@@ -97,7 +99,7 @@ fn a_burst_with_samples_leaves_none_out() {
 }
 
 #[test]
-fn each_kind_of_fault_asks_for_one_recording_in_ten_minutes() {
+fn each_kind_of_fault_is_due_once_in_ten_minutes() {
     let mut harness = RecorderHarness::begin(TAP);
     for fault in RecordingTrigger::ALL {
         let now = harness.talk.now;
@@ -108,7 +110,7 @@ fn each_kind_of_fault_asks_for_one_recording_in_ten_minutes() {
 }
 
 #[test]
-fn only_what_changes_is_noted() {
+fn only_changes_are_recorded() {
     let mut harness = RecorderHarness::begin(TAP);
     let now = harness.talk.now;
     for (word, live) in [("idle", false), ("idle", false), ("listening", false), ("listening", true)] {
@@ -123,7 +125,7 @@ fn only_what_changes_is_noted() {
 }
 
 #[test]
-fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
+fn a_continuous_recording_has_every_line_once_or_a_gap() {
     let mut harness = RecorderHarness::with_setup(Mode::Open, |setup| setup.follow = true);
     harness.up();
     let first = harness.recorder.unsaved(true, harness.talk.now).unwrap();
@@ -151,7 +153,7 @@ fn who_follows_gets_every_line_once_and_a_gap_where_he_is_too_slow() {
 }
 
 #[test]
-fn in_the_steady_state_it_allocates_nothing() {
+fn the_recorder_allocates_nothing_once_warm() {
     let mut harness = RecorderHarness::begin(Mode::Open);
     harness.up();
     let sound = base64(500, 10);
@@ -167,7 +169,7 @@ fn in_the_steady_state_it_allocates_nothing() {
             recorder.event(&Event::Service(ServiceEvent::SpeechStarted), &actions, &talk.conversation, now);
         }
     };
-    // Until the ring has come round, and then from the beginning of a segment: a snapshot is boxed on its way.
+    // After the ring has wrapped, start at a new segment: writing its snapshot allocates a box.
     run(&mut harness, 5000);
     harness.after(Duration::from_secs(240));
     run(&mut harness, 1);

@@ -1,4 +1,4 @@
-//! Interruption by voice and by button, in every phase, and audio that comes too late.
+//! Barge-in by voice and by button, in every phase, and audio deltas that arrive after the cut.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::{Device, PERIOD, after_one_turn, constant, count_samples, truncated_m
 use crate::service::Step::{Expect, Wait};
 use crate::service::{Behaviour, Service, Step, events};
 
-/// Time enough for some of a reply to be heard, and not all.
+/// Long enough to play some of a reply, and too short for all of it.
 const SOME: Step = Wait(Duration::from_millis(400));
 
 #[test]
-fn a_voice_over_the_reply_cuts_it_and_the_service_is_told_what_was_heard() {
+fn speech_over_a_reply_cuts_it_and_truncates_the_item() {
     let steps = [
         after_one_turn(begun_reply("r1", "i1", 1000)),
         vec![SOME],
@@ -28,12 +28,12 @@ fn a_voice_over_the_reply_cuts_it_and_the_service_is_told_what_was_heard() {
     device.wait_for_line("time: reply heard", 2);
     let (_, speaker) = device.quit();
     assert_truncation_matches(&service, &speaker, "i1", 1000);
-    assert_eq!(count_samples(&speaker, 2000), 7200, "the reply after the cut is whole");
+    assert_eq!(count_samples(&speaker, 2000), 7200, "the reply after the cut is played completely");
     assert_eq!(service.connections()[0].count("response.cancel"), 0, "the service cancels by itself");
 }
 
 #[test]
-fn a_voice_over_a_reply_that_is_sent_and_done_cuts_what_is_still_queued() {
+fn speech_after_response_done_cuts_the_queued_audio() {
     let whole = events::reply("r1", "i1", "A long story.", &constant(1000, 3000));
     let steps = [after_one_turn(whole), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
     let service = Service::start([Behaviour::script(steps.concat())]);
@@ -44,7 +44,7 @@ fn a_voice_over_a_reply_that_is_sent_and_done_cuts_what_is_still_queued() {
 }
 
 #[test]
-fn the_button_over_the_reply_cuts_cancels_and_truncates() {
+fn a_press_over_a_reply_cuts_cancels_and_truncates() {
     let steps = [after_one_turn(begun_reply("r1", "i1", 1000)), vec![Expect("response.cancel")]];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
@@ -60,7 +60,7 @@ fn the_button_over_the_reply_cuts_cancels_and_truncates() {
 }
 
 #[test]
-fn the_times_of_a_turn_that_the_button_cut_are_told_whole() {
+fn a_turn_cut_by_the_button_reports_all_its_timings() {
     let some_heard = events::sent([events::transcription_completed("u1", "Tell me.")]);
     let steps = [after_one_turn(begun_reply("r1", "i1", 1000)), vec![SOME], some_heard];
     let service = Service::start([Behaviour::script(steps.concat())]);
@@ -75,7 +75,7 @@ fn the_times_of_a_turn_that_the_button_cut_are_told_whole() {
 }
 
 #[test]
-fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_their_reply() {
+fn deltas_after_the_cut_are_never_played() {
     let late = || events::audio_deltas("r1", "i1", &constant(3000, 600));
     let steps = [
         after_one_turn(begun_reply("r1", "i1", 1000)),
@@ -105,7 +105,7 @@ fn deltas_that_come_after_the_cut_are_never_heard_before_or_after_the_end_of_the
 }
 
 #[test]
-fn a_voice_while_the_reply_is_awaited_keeps_the_reply_from_ever_being_heard() {
+fn speech_before_a_reply_starts_discards_the_reply() {
     for begun in [vec![], events::reply_begun("r1", "i1")] {
         let steps = [
             after_one_turn(begun),
@@ -121,12 +121,12 @@ fn a_voice_while_the_reply_is_awaited_keeps_the_reply_from_ever_being_heard() {
         let deleted = service.wait_for("conversation.item.delete");
         let (_, speaker) = device.quit();
         assert_eq!((count_samples(&speaker, 3000), count_samples(&speaker, 2000)), (0, 4800));
-        assert_eq!(deleted["item_id"], "i1", "the service may not remember words that nobody heard");
+        assert_eq!(deleted["item_id"], "i1", "the service must not keep an item that was not played");
     }
 }
 
 #[test]
-fn a_voice_while_listening_changes_nothing() {
+fn repeated_speech_started_while_listening_changes_nothing() {
     let steps = [
         events::opening(),
         events::sent([events::speech_started("u1", 0), events::speech_started("u1", 10)]),
@@ -144,7 +144,7 @@ fn a_voice_while_listening_changes_nothing() {
 }
 
 #[test]
-fn a_minute_of_reply_in_one_burst_is_taken_and_can_still_be_interrupted_at_once() {
+fn a_minute_of_reply_in_one_burst_can_be_cut_at_once() {
     let burst =
         [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &constant(1000, 60_000))].concat();
     let steps = [after_one_turn(burst), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
@@ -153,7 +153,7 @@ fn a_minute_of_reply_in_one_burst_is_taken_and_can_still_be_interrupted_at_once(
     device.wait_for_line("time: reply heard", 1);
     let (_, speaker) = device.quit();
     assert_truncation_matches(&service, &speaker, "i1", 1000);
-    assert!(count_samples(&speaker, 1000) < 24_000 * 10, "a cut a minute later is no cut");
+    assert!(count_samples(&speaker, 1000) < 24_000 * 10, "the queued minute is not played");
 }
 
 /// A reply of 3 s that the service has not finished sending.
@@ -161,7 +161,8 @@ fn begun_reply(reply: &str, item: &str, value: i16) -> Vec<Value> {
     [events::reply_begun(reply, item), events::audio_deltas(reply, item, &constant(value, 3000))].concat()
 }
 
-/// What the service was told is what the recording holds, give or take a period; and it was cut short.
+/// Asserts that the reported `audio_end_ms` matches what was played within one period, and that the cut fades
+/// out.
 fn assert_truncation_matches(service: &Service, speaker: &[i16], item: &str, value: i16) {
     let told = truncated_ms(service, item) as usize * 24;
     let heard = count_samples(speaker, value);

@@ -1,4 +1,5 @@
-//! A talk that outlasts its session: the second link over TLS, what goes along, and what is never sent twice.
+//! A conversation that outlasts its session: the standby link over TLS, the history it gets, and resent
+//! audio.
 
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use super::{Device, TAP, constant, count_samples};
 use crate::service::Step::{Close, Expect, ExpectAudio, Send, Wait};
 use crate::service::{Behaviour, Connection, Service, Step, events};
 
-/// A session so short that the next is made 2.5 s after it was dialled.
+/// A session lifetime at which the standby link is made 2.5 s after the start.
 const SHORT_S: u64 = 601;
 
 #[test]
-fn a_quiet_session_is_replaced_and_the_talk_goes_on_in_the_next() {
+fn a_quiet_session_is_replaced_by_its_standby() {
     let first = [
         events::opening_for(SHORT_S),
         vec![ExpectAudio(50)],
@@ -39,26 +40,26 @@ fn a_quiet_session_is_replaced_and_the_talk_goes_on_in_the_next() {
     );
     assert!(!lines.contains(&"offline".to_owned()), "{lines:?}");
     let [first, second] = &service.connections()[..] else { panic!("two connections") };
-    assert_eq!(first.close, Some((1000, String::new())), "a polite goodbye");
+    assert_eq!(first.close, Some((1000, String::new())), "closed normally");
     assert_eq!(
         history_items(second),
         [("user", "input_text", "What is the time?"), ("assistant", "text", "It is noon.")]
     );
     let kinds: Vec<_> = second.received.iter().map(|event| event["type"].as_str().unwrap()).collect();
     let configured = ["session.update", "conversation.item.create", "conversation.item.create"];
-    assert_eq!(kinds[..3], configured, "what was said goes before what is being said");
+    assert_eq!(kinds[..3], configured, "history is sent before audio");
 }
 
 #[test]
-fn every_sample_of_the_microphone_reaches_a_session_and_what_goes_twice_is_no_turn_s() {
+fn every_sample_reaches_a_session_across_a_handover() {
     let first = [events::opening_for(SHORT_S), vec![ExpectAudio(50)]];
     let second = [events::opening(), vec![ExpectAudio(2000)]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
-    // No stretch of it is like another, and no sample is silence.
+    // No two stretches are equal, and no sample is zero.
     let whole: Vec<i16> = (0..24_000 * 8u64).map(|n| ((n * n * 31 + n * 7919) % 31_991 + 1) as i16).collect();
     let device = Device::with_speech(&service, TAP, Some(&whole));
     device.wait_for_line("idle", 1);
-    // A tap's quiet is eight seconds: the session is replaced in its midst.
+    // The session is replaced within the eight seconds that a tap keeps the microphone open.
     device.press();
     service.until("sound in the second session", |all| all.len() == 2 && all[1].audio_ms >= 2000);
     let (_, _) = device.quit();
@@ -66,16 +67,17 @@ fn every_sample_of_the_microphone_reaches_a_session_and_what_goes_twice_is_no_tu
     let (before, after) = (appended_samples(first), appended_samples(second));
     let said = |samples: &[i16]| samples.iter().copied().filter(|sample| *sample != 0).collect::<Vec<_>>();
     let (before, after) = (said(&before), said(&after));
-    assert_eq!(before, whole[..before.len()], "nothing is missing in the first");
+    assert_eq!(before, whole[..before.len()], "nothing is missing in the first session");
     let again = (0..=before.len()).rev().find(|at| after.starts_with(&whole[*at..(*at + 20_000)]));
-    let again = before.len() - again.expect("the second goes on where the first was, or before");
-    assert!(again > 20_000, "only {again} samples went again: a voice may have begun in them");
-    assert!(again <= 24_000 + 480, "{again} samples went again: no voice waits so long to be noticed");
+    let again =
+        before.len() - again.expect("the second session continues where the first stopped, or earlier");
+    assert!(again > 20_000, "only {again} samples were resent: speech may have started before them");
+    assert!(again <= 24_000 + 480, "{again} samples were resent: more than the second that is kept");
     assert!(!second.story().contains(&"input_audio_buffer.clear"));
 }
 
 #[test]
-fn a_second_session_that_fails_is_tried_again_and_the_owner_hears_and_sees_nothing() {
+fn a_failed_standby_is_retried_unnoticed_by_the_user() {
     let first = [events::opening_for(SHORT_S), vec![ExpectAudio(50)]];
     let broken = [Send(events::session_created()), Expect("session.update"), Close(1011, "tired")];
     let service = Service::start([
@@ -95,11 +97,11 @@ fn a_second_session_that_fails_is_tried_again_and_the_owner_hears_and_sees_nothi
     );
     assert!(speaker.iter().all(|sample| *sample == 0));
     let audio: Vec<u64> = service.connections().iter().map(|one| one.audio_ms).collect();
-    assert_eq!((audio[1], audio[2]), (0, 0), "nothing is said to a session that is not in use");
+    assert_eq!((audio[1], audio[2]), (0, 0), "no audio is sent to a session that is not in use");
 }
 
 #[test]
-fn a_reply_that_is_heard_when_its_session_ends_is_heard_to_its_end() {
+fn a_reply_is_played_to_its_end_when_its_session_expires() {
     let first = [
         events::opening_for(SHORT_S),
         vec![ExpectAudio(50)],
@@ -125,7 +127,7 @@ fn a_reply_that_is_heard_when_its_session_ends_is_heard_to_its_end() {
 }
 
 #[test]
-fn a_reply_that_was_cut_is_remembered_as_far_as_it_was_heard() {
+fn a_cut_reply_is_in_the_history_as_far_as_it_was_played() {
     let words = "one two three four five six seven eight nine ten";
     let reply: Vec<Step> = events::sent(events::reply("r1", "i1", words, &constant(1000, 4000)));
     let first = [
@@ -151,7 +153,7 @@ fn a_reply_that_was_cut_is_remembered_as_far_as_it_was_heard() {
 }
 
 #[test]
-fn the_built_in_service_shows_that_it_knows_what_was_said_before_its_session() {
+fn the_built_in_service_knows_the_history_of_the_conversation() {
     let habits = mynah::parrot::ParrotConfig {
         expires_at: mynah::parrot::ParrotConfig::default().expires_at - 3600 + SHORT_S,
         ..mynah::parrot::ParrotConfig::default()
@@ -172,7 +174,7 @@ fn the_built_in_service_shows_that_it_knows_what_was_said_before_its_session() {
     assert_eq!(service.connections().len(), 2);
 }
 
-/// What a session was told of the talk before it.
+/// Returns role, content type and text of each history item that a session received.
 fn history_items(one: &Connection) -> Vec<(&str, &str, &str)> {
     let items = one.received.iter().filter(|event| event["type"] == "conversation.item.create");
     items

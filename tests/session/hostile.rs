@@ -1,4 +1,4 @@
-//! What the service should never send, and does: the conversation goes on.
+//! Messages that a service should never send: the conversation continues.
 
 use mynah::conversation::{Exit, Mode};
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::service::Step::{Expect, Send, SendRaw, SendText};
 use crate::service::{Behaviour, Service, Step, events};
 
 #[test]
-fn odd_events_of_every_kind_leave_the_turn_whole() {
+fn malformed_and_unknown_events_do_not_disturb_a_turn() {
     let odd: Vec<Step> = vec![
         SendText("not json".into()),
         SendText("{".into()),
@@ -30,7 +30,7 @@ fn odd_events_of_every_kind_leave_the_turn_whole() {
     let audio = vec![
         Send(events::audio_delta_of("r1", "i1", "")),
         Send(events::audio_delta_of("r1", "i1", "!!!!")),
-        // 1000 is 0x03e8: split in the middle of a sample.
+        // 1000 is 0x03e8. The delta ends in the middle of a sample.
         Send(events::audio_delta_of("r1", "i1", "6APoA+g=")),
         Send(events::audio_delta_of("r1", "i1", "Aw==")),
     ];
@@ -45,12 +45,12 @@ fn odd_events_of_every_kind_leave_the_turn_whole() {
     let (exit, speaker) = device.quit();
     assert_eq!(exit, Exit::Requested);
     assert_eq!(count_samples(&speaker, 1000), 4803);
-    assert_eq!(service.connections().len(), 1, "the link was never lost");
+    assert_eq!(service.connections().len(), 1, "the link stayed up");
     assert_eq!(service.connections()[0].story(), ["session.update"]);
 }
 
 #[test]
-fn an_event_of_eight_mebibytes_is_taken_and_one_of_eleven_costs_the_link_and_no_more() {
+fn an_event_of_8_mib_is_read_and_one_of_11_mib_closes_the_link() {
     let padding = |mebibytes: usize| {
         Send(events::event("conversation.item.created", json!({"padding": "x".repeat(mebibytes << 20)})))
     };
@@ -61,13 +61,13 @@ fn an_event_of_eight_mebibytes_is_taken_and_one_of_eleven_costs_the_link_and_no_
     let device = Device::start(&service, Mode::Open);
     device.wait_for_line("time: reply heard", 1);
     let (_, speaker) = device.quit();
-    // On a busy machine the reply may run dry, and the fade begins with its last sample once more.
+    // On a busy machine playback may run dry, and the fade then repeats the last sample.
     assert!((4800..4810).contains(&count_samples(&speaker, 1000)));
     assert_eq!(service.connections().len(), 2);
 }
 
 #[test]
-fn a_session_set_up_otherwise_than_asked_is_refused_and_says_what_differs() {
+fn a_session_with_another_configuration_is_refused() {
     for spoil in [
         |update: &serde_json::Value| {
             let mut updated = events::session_updated(update);

@@ -1,7 +1,7 @@
-//! The light cannot lie: nothing of the microphone leaves while it is not green.
+//! No microphone audio is sent while the light is not green.
 //!
-//! The lamp's lines are the test's: it holds the session up at each change until the service has everything
-//! that was sent, and counts.
+//! The tests implement the LED's lines: each change blocks the session until the service has received
+//! everything that was sent, and counts the messages.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -16,13 +16,13 @@ use super::{Device, TAP, after_one_turn, constant};
 use crate::service::Step::{Answer, Expect, ExpectAudio, HangUp, Send, Wait};
 use crate::service::{Behaviour, Service, events};
 
-/// How long nothing must come for everything to have come.
+/// If nothing arrives for this time, everything has arrived.
 const QUIET: Duration = Duration::from_millis(300);
-/// Time enough for some frames, which a gate that is open would let through.
+/// Long enough for several frames to be sent if the microphone is open.
 const SOME: Duration = Duration::from_millis(400);
 
 #[test]
-fn in_open_mode_every_frame_leaves_under_a_green_light_whatever_happens() {
+fn in_open_mode_frames_are_sent_only_under_a_green_light() {
     let begun = |reply: &str, item: &str| {
         [events::reply_begun(reply, item), events::audio_deltas(reply, item, &constant(1000, 6000))].concat()
     };
@@ -34,7 +34,7 @@ fn in_open_mode_every_frame_leaves_under_a_green_light_whatever_happens() {
         vec![Expect("conversation.item.truncate")],
         events::sent([events::speech_stopped("u2", 3600), events::committed("u2")]),
         events::sent(begun("r2", "i2")),
-        // The owner mutes, presses, unmutes and mutes twice more.
+        // The user mutes, presses, unmutes and mutes twice more.
         vec![Expect("response.cancel"), Expect("input_audio_buffer.clear"), Wait(SOME * 4), HangUp],
     ];
     let service = [Behaviour::script(first.concat()), Behaviour::script(events::opening())];
@@ -55,7 +55,7 @@ fn in_open_mode_every_frame_leaves_under_a_green_light_whatever_happens() {
     device.key(b"m");
     watch.wait_for_changes(5);
     device.wait_for_line("offline", 1);
-    // What the microphone hears in a short outage is kept and sent: the light stays green.
+    // Audio captured in a short outage is buffered and sent later, so the light stays green.
     device.wait_for_line("listening", 2);
     service.until("the second session's sound", |all| all.len() == 2 && all[1].audio_ms > 0);
     pause();
@@ -64,7 +64,7 @@ fn in_open_mode_every_frame_leaves_under_a_green_light_whatever_happens() {
 }
 
 #[test]
-fn in_tap_mode_every_frame_leaves_under_a_green_light() {
+fn in_tap_mode_frames_are_sent_only_under_a_green_light() {
     let service = [Behaviour::script([events::opening(), vec![ExpectAudio(200)]].concat())];
     let service = Arc::new(Service::start(service));
     let (leds, watch) = LightWatch::leds(&service);
@@ -88,7 +88,7 @@ fn in_tap_mode_every_frame_leaves_under_a_green_light() {
 }
 
 #[test]
-fn a_turn_that_waits_for_the_link_keeps_the_light_green_until_it_has_left() {
+fn a_turn_that_waits_for_the_link_keeps_the_light_green() {
     let late = [Send(events::session_created()), Expect("session.update"), Wait(SOME * 5)];
     let then = [Answer(events::session_updated), Expect("input_audio_buffer.commit")];
     let service = Arc::new(Service::start([Behaviour::script(late.into_iter().chain(then))]));
@@ -108,7 +108,7 @@ fn a_turn_that_waits_for_the_link_keeps_the_light_green_until_it_has_left() {
 }
 
 #[test]
-fn what_was_said_for_a_turn_that_is_off_again_is_not_sent_when_the_link_is_there() {
+fn speech_of_an_abandoned_turn_is_not_sent_once_connected() {
     for off in [b" ", b"m"] {
         let late = [Send(events::session_created()), Expect("session.update"), Wait(SOME * 5)];
         let late = late.into_iter().chain([Answer(events::session_updated)]);
@@ -129,7 +129,7 @@ fn what_was_said_for_a_turn_that_is_off_again_is_not_sent_when_the_link_is_there
     }
 }
 
-/// Sees each change of the light between green and not, and how much had been sent by then.
+/// Records each change of the light to or from green, and how many messages had been sent by then.
 struct LightWatch {
     changes: Arc<Mutex<Vec<(bool, usize)>>>,
 }
@@ -141,7 +141,7 @@ struct RecordingLines {
     green: bool,
 }
 
-/// A lamp of three colours on somebody's lines.
+/// An RGB LED on the given output lines.
 pub(super) fn leds_on(lines: impl OutputLines + 'static) -> Leds {
     let line = |name: &str| GpioLine::Named(name.to_owned());
     let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
@@ -159,7 +159,7 @@ impl LightWatch {
         (leds, Self { changes })
     }
 
-    /// Waits until the light has changed so often.
+    /// Waits until the light has changed this number of times.
     fn wait_for_changes(&self, changes: usize) {
         for _ in 0..1000 {
             if self.changes.lock().unwrap().len() >= changes {
@@ -170,7 +170,8 @@ impl LightWatch {
         panic!("the light did not change {changes} times: {:?}", self.changes.lock().unwrap());
     }
 
-    /// Nothing left between a change to dark and the next, and at least so often something left in between.
+    /// Asserts that nothing was sent while the light was not green, and that audio was sent in at least
+    /// `min_busy` green periods.
     fn assert_no_audio_unlit(&self, service: &Service, min_busy: usize) {
         let mut changes = vec![(false, 0)];
         changes.extend(self.changes.lock().unwrap().iter());
@@ -178,7 +179,11 @@ impl LightWatch {
         let mut busy = 0;
         for pair in changes.windows(2) {
             let [(green, before), (_, after)] = pair else { continue };
-            assert!(*green || before == after, "{} frames left in the dark: {changes:?}", after - before);
+            assert!(
+                *green || before == after,
+                "{} frames sent without a green light: {changes:?}",
+                after - before
+            );
             busy += usize::from(*green && before < after);
         }
         assert!(busy >= min_busy, "{changes:?}");
@@ -197,7 +202,7 @@ impl OutputLines for RecordingLines {
     }
 }
 
-/// Counts what was sent once nothing more comes. The session waits meanwhile.
+/// Counts the messages once no more arrive. Blocks the session meanwhile.
 fn count_settled_appends(service: &Service) -> usize {
     loop {
         let before = count_appends(service);

@@ -1,6 +1,6 @@
-//! The whole session against a scripted service over real TLS, with a tape for ears and mouth.
+//! The whole session against a scripted service over real TLS, with WAV files for microphone and speaker.
 //!
-//! Each reply is a constant, so that the speaker's recording says to the sample whose audio was heard.
+//! The samples of each reply have one value, so the speaker file shows to the sample which reply was played.
 
 mod barge_in;
 mod handover;
@@ -44,15 +44,15 @@ use crate::service::{Service, Step, events};
 
 const KEY: &str = "k3y-that-nobody-may-see";
 const TAP: Mode = Mode::Tap { quiet: Duration::from_secs(8) };
-/// One period of the tape, in samples: what `heard` may be off by.
+/// One period of the WAV devices, in samples: the tolerance of `audio_end_ms`.
 const PERIOD: usize = 240;
 
-/// A running device, with a hand on its keys and an eye on its lines.
+/// A running session with access to its keys and its printed lines.
 struct Device {
     keys: Option<PipeWriter>,
     folder: TempDir,
     thread: JoinHandle<Result<Exit, AudioError>>,
-    /// A byte in it asks for a recording.
+    /// A byte written to it requests a recording.
     recording_requests: UnixStream,
     signals: UnixStream,
 }
@@ -62,7 +62,7 @@ impl Device {
         Self::with_speech(service, mode, None)
     }
 
-    /// A device whose microphone hears these samples, from when it is first opened.
+    /// A device whose microphone captures these samples, starting when it is first opened.
     fn with_speech(service: &Service, mode: Mode, speech: Option<&[i16]>) -> Self {
         Self::with_endpoint(remote(service), mode, speech)
     }
@@ -71,18 +71,18 @@ impl Device {
         Self::build(TempDir::new().unwrap(), service, mode, speech, false, Leds::default(), record_to_file)
     }
 
-    /// A device that starts again where an earlier one saved what was set.
+    /// A device that starts with the saved state of an earlier one.
     fn restart(folder: TempDir, service: &Service, mode: Mode) -> Self {
         Self::build(folder, remote(service), mode, None, false, Leds::default(), record_to_file)
     }
 
-    /// A device whose session thread's allocations are counted.
+    /// A device that counts the allocations of its session thread.
     fn counting_allocations(service: &Service, mode: Mode) -> Self {
         let nowhere = |_: &Path| RecordingConfig::default();
         Self::build(TempDir::new().unwrap(), remote(service), mode, None, true, Leds::default(), nowhere)
     }
 
-    /// A device with lamps.
+    /// A device with LEDs.
     fn with_leds(service: &Service, mode: Mode, leds: Leds) -> Self {
         Self::build(TempDir::new().unwrap(), remote(service), mode, None, false, leds, record_to_file)
     }
@@ -152,7 +152,7 @@ impl Device {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Waits until a line with this beginning has been printed so often.
+    /// Waits until lines that start with `line` have been printed this number of `times`.
     #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to print")]
     fn wait_for_line(&self, line: &str, times: usize) {
         for _ in 0..500 {
@@ -164,18 +164,15 @@ impl Device {
         panic!("{line:?} was not printed {times} times: {:?}", self.lines());
     }
 
-    /// Presses `q` and returns how it ended, with what the speaker played.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "what a cut left in the speaker, its fade, is still to be played"
-    )]
+    /// Presses `q`, and returns the exit and the samples that the speaker played.
+    #[allow(clippy::disallowed_methods, reason = "the fade after a cut is still to be played")]
     fn quit(self) -> (Exit, Vec<i16>) {
         std::thread::sleep(Duration::from_millis(100));
         self.key(b"q");
         self.wait_for_exit()
     }
 
-    /// Presses `q` and leaves what was saved behind.
+    /// Presses `q`, and returns the folder with the saved files.
     fn quit_keeping_files(self) -> TempDir {
         self.key(b"q");
         self.thread.join().unwrap().unwrap();
@@ -183,7 +180,7 @@ impl Device {
         self.folder
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until the session exits by itself; returns like `quit`.
     fn wait_for_exit(mut self) -> (Exit, Vec<i16>) {
         let exit = self.thread.join().unwrap().unwrap();
         drop(self.keys.take());
@@ -201,7 +198,7 @@ fn record_to_file(folder: &Path) -> RecordingConfig {
     RecordingConfig { file: Some(folder.join(RECORDING)), started, ..RecordingConfig::default() }
 }
 
-/// Whatever a device lives through can be lived again, and holds no secret.
+/// Asserts that the recording replays identically and holds no key.
 fn check_recording(file: &Path) {
     let Ok(bytes) = std::fs::read(file) else { return };
     let replayed = replay(&bytes, |_, _| {});
@@ -242,7 +239,7 @@ fn write_wav(path: PathBuf, samples: &[i16]) -> PathBuf {
     path
 }
 
-/// `ms` milliseconds of one value.
+/// Returns `ms` milliseconds of samples of one value.
 fn constant(value: i16, ms: usize) -> Vec<i16> {
     vec![value; ms * 24]
 }
@@ -251,7 +248,7 @@ fn count_samples(samples: &[i16], value: i16) -> usize {
     samples.iter().filter(|sample| **sample == value).count()
 }
 
-/// A session set up, a turn heard, and then these events.
+/// A script that sets the session up, receives one turn, and then sends these events.
 fn after_one_turn(events: impl IntoIterator<Item = Value>) -> Vec<Step> {
     [
         events::opening(),
@@ -262,7 +259,7 @@ fn after_one_turn(events: impl IntoIterator<Item = Value>) -> Vec<Step> {
     .concat()
 }
 
-/// What the service was told about the end of this item's audio, in ms.
+/// Returns the `audio_end_ms` that the service received for this item.
 fn truncated_ms(service: &Service, item: &str) -> u64 {
     let event = service.wait_for("conversation.item.truncate");
     assert_eq!((&event["item_id"], &event["content_index"]), (&item.into(), &0.into()));

@@ -1,4 +1,4 @@
-//! A link that is lost for a while: what was said meanwhile, and what was said before.
+//! Outages: speech during one is sent afterwards, earcons play, and the history is sent to the next session.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::service::Step::{Close, ExpectAudio, HangUp, Send, Wait};
 use crate::service::{Behaviour, Service, events};
 
 #[test]
-fn a_sentence_with_a_lost_link_in_its_midst_is_heard_whole_by_the_next_session() {
+fn speech_across_an_outage_reaches_the_next_session_whole() {
     let first = [
         events::opening(),
         vec![ExpectAudio(300), Send(events::speech_started("u1", 0)), ExpectAudio(1000), HangUp],
@@ -22,14 +22,14 @@ fn a_sentence_with_a_lost_link_in_its_midst_is_heard_whole_by_the_next_session()
     service.until("the sentence", |all| all.len() == 2 && all[1].audio_ms >= 3000);
     let lines = device.lines();
     let (_, _) = device.quit();
-    assert!(lines.contains(&"offline".to_owned()), "it is seen: {lines:?}");
+    assert!(lines.contains(&"offline".to_owned()), "the outage is shown: {lines:?}");
     let sent = appended_samples(&service.connections()[1]);
     let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
     assert_eq!(sent[start..start + 31_999], speech, "every sample from the first word on, once, in order");
 }
 
 #[test]
-fn a_button_held_while_the_link_is_lost_makes_one_whole_turn() {
+fn a_button_held_across_an_outage_makes_one_turn() {
     let first = [events::opening(), vec![ExpectAudio(500), Close(1011, "tired")]];
     let second = [events::opening(), vec![crate::service::Step::Expect("response.create")]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
@@ -50,7 +50,7 @@ fn a_button_held_while_the_link_is_lost_makes_one_whole_turn() {
 }
 
 #[test]
-fn what_a_service_has_made_a_turn_of_is_not_said_again() {
+fn audio_of_a_completed_turn_is_not_resent() {
     let first =
         [after_one_turn(events::reply_begun("r0", "i0")), vec![Wait(Duration::from_millis(100)), HangUp]];
     let second = [events::opening(), vec![ExpectAudio(500)]];
@@ -63,7 +63,7 @@ fn what_a_service_has_made_a_turn_of_is_not_said_again() {
 }
 
 #[test]
-fn an_outage_that_lasts_is_heard_once_falling_and_once_rising() {
+fn a_long_outage_plays_one_falling_and_one_rising_earcon() {
     let first = [events::opening(), vec![ExpectAudio(300), Close(1012, "restart")]];
     let service =
         Service::start([Behaviour::script(first.concat()), Behaviour::refuse(503, "busy"), reconnected()]);
@@ -76,8 +76,8 @@ fn an_outage_that_lasts_is_heard_once_falling_and_once_rising() {
 }
 
 #[test]
-fn a_short_outage_is_not_heard() {
-    // Long enough ago that the next dial may come at once.
+fn a_short_outage_plays_no_earcon() {
+    // After 3 s of session the reconnect is not delayed.
     let first = [events::opening(), vec![ExpectAudio(3000), Close(1012, "restart")]];
     let service = Service::start([Behaviour::script(first.concat()), reconnected()]);
     let device = Device::start(&service, Mode::Open);
@@ -88,7 +88,7 @@ fn a_short_outage_is_not_heard() {
 }
 
 #[test]
-fn a_reply_that_goes_on_without_its_link_is_heard_out_before_anything_is_told() {
+fn an_earcon_waits_for_the_reply_that_outlasts_its_link() {
     let said =
         [events::reply_begun("r0", "i0"), events::audio_deltas("r0", "i0", &constant(1000, 2000))].concat();
     let first = [after_one_turn(said), vec![Wait(Duration::from_millis(300)), HangUp]];
@@ -103,17 +103,17 @@ fn a_reply_that_goes_on_without_its_link_is_heard_out_before_anything_is_told() 
     let (_, speaker) = device.quit();
     let first = speaker.iter().position(|sample| *sample != 0).unwrap();
     let reply = &speaker[first..first + 2 * 24_000];
-    assert!(reply.iter().all(|sample| *sample == 1000), "nothing over the reply");
+    assert!(reply.iter().all(|sample| *sample == 1000), "nothing is mixed into the reply");
     assert_eq!(sounds_in(&speaker[first + reply.len()..]).len(), 2);
 }
 
-/// A session that says so when its end of an outage could have been heard.
+/// A session that sends a transcript once the earcon has had time to play.
 fn reconnected() -> Behaviour {
     let later = [Wait(Duration::from_millis(1500)), Send(events::transcription_completed("u9", "Back."))];
     Behaviour::script([events::opening(), later.to_vec()].concat())
 }
 
-/// The stretches of sound, with a tenth of a second of silence around each.
+/// Returns the stretches of sound that are separated by at least 100 ms of silence.
 fn sounds_in(samples: &[i16]) -> Vec<&[i16]> {
     let mut all = Vec::new();
     let mut from = None;
@@ -129,7 +129,7 @@ fn sounds_in(samples: &[i16]) -> Vec<&[i16]> {
     all
 }
 
-/// Whether the second half has the higher note.
+/// Returns whether the second half has the higher pitch.
 fn is_rising(sound: &[i16]) -> bool {
     let crossings = |part: &[i16]| part.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
     let (first, second) = sound.split_at(sound.len() / 2);
@@ -137,13 +137,13 @@ fn is_rising(sound: &[i16]) -> bool {
 }
 
 #[test]
-fn what_was_said_before_an_outage_goes_along() {
+fn the_history_is_sent_after_an_outage() {
     let mut said = vec![events::transcription_completed("u1", "What is the time?")];
     said.extend(events::reply("r1", "i1", "It is noon.", &constant(1000, 100)));
     let first = [after_one_turn(said), vec![Wait(Duration::from_millis(500)), Close(1012, "restart")]];
     let second = [events::opening(), vec![crate::service::Step::Expect("conversation.item.create")]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     let device = Device::start(&service, Mode::Open);
-    service.until("the talk", |all| all.len() == 2 && all[1].count("conversation.item.create") == 2);
+    service.until("the history", |all| all.len() == 2 && all[1].count("conversation.item.create") == 2);
     let (_, _) = device.quit();
 }

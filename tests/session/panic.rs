@@ -1,4 +1,4 @@
-//! A thread that breaks ends the program with one message and exit code 1, as seen from outside it.
+//! A panic on any thread ends the program with one message and exit code 1: seen from outside the process.
 
 use std::fs;
 use std::io::{self, Read};
@@ -20,43 +20,40 @@ use super::record::{record_to_folder, recording_device, wait_for_recordings_of};
 use super::{Device, RECORDING, check_recording, record_to_file, remote};
 use crate::service::{Behaviour, Service};
 
-/// Says to this very test which part it plays in a program of its own.
+/// Selects what this test program does when it is started as a child process.
 const ROLE: &str = "MYNAH_TEST_ROLE";
 const FOLDER: &str = "MYNAH_TEST_FOLDER";
 
 #[test]
-fn a_panic_on_the_sessions_own_thread_ends_the_program_with_one_message() {
+fn a_panic_of_the_session_exits_with_one_message() {
     let output = run_role("session");
-    assert_eq!(panic_lines(&output), ["mynah is broken: the session broke (session::panic::role at "]);
+    assert_eq!(panic_lines(&output), one_panic("session::panic::role", "the session broke"));
 }
 
 #[test]
-fn a_panic_on_any_other_thread_has_the_session_leave_and_the_exit_code_is_1_all_the_same() {
+fn a_panic_of_a_worker_shuts_the_session_down_with_exit_code_1() {
     for role in ["sound", "errand"] {
         let output = run_role(role);
         let thread = if role == "sound" { "mynah-capture" } else { "errands" };
-        assert_eq!(
-            panic_lines(&output),
-            [format!("mynah is broken: {role} broke in two lines ({thread} at ")]
-        );
+        assert_eq!(panic_lines(&output), one_panic(thread, &format!("{role} broke in two lines")));
         assert!(String::from_utf8_lossy(&output.stdout).contains("the session has left"), "{output:?}");
     }
 }
 
 #[test]
-fn a_panic_beside_the_session_leaves_a_recording_of_what_led_to_it() {
+fn a_panic_of_a_worker_saves_a_recording() {
     let output = run_role("recorded");
-    assert_eq!(panic_lines(&output), ["mynah is broken: recorded broke in two lines (mynah-capture at "]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("-broken.jsonl: listening"), "{output:?}");
+    assert_eq!(panic_lines(&output), one_panic("mynah-capture", "recorded broke in two lines"));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("-broken.jsonl: listening"), "{output:?}");
 }
 
 #[test]
-fn a_panic_of_the_session_itself_leaves_a_recording_wherever_recordings_are_kept() {
-    for (role, suffix) in [("its own, noted", "-broken.jsonl"), ("its own, followed", RECORDING)] {
+fn a_panic_of_the_session_saves_the_recording() {
+    for (role, suffix) in [("to folder", "-broken.jsonl"), ("to file", RECORDING)] {
         let folder = TempDir::new().unwrap();
         let output = run_role_in(role, folder.path());
-        assert_eq!(panic_lines(&output), ["mynah is broken: the lamp broke (a thread without a name at "]);
+        assert_eq!(panic_lines(&output), one_panic("without a name", "the LED broke"));
         let [file] = &jsonl(folder.path())[..] else { panic!("{:?}", jsonl(folder.path())) };
         assert!(file.to_string_lossy().ends_with(suffix), "{file:?}");
         check_recording(file);
@@ -66,20 +63,20 @@ fn a_panic_of_the_session_itself_leaves_a_recording_wherever_recordings_are_kept
 }
 
 #[test]
-fn a_session_that_does_not_leave_is_not_waited_for() {
+fn a_session_that_does_not_shut_down_is_killed() {
     let output = run_role("hang");
     assert_eq!(panic_lines(&output).len(), 1);
     assert!(!String::from_utf8_lossy(&output.stdout).contains("the session has left"));
 }
 
 #[test]
-fn two_threads_that_break_at_once_say_one_message() {
+fn two_panics_at_once_report_one_message() {
     assert_eq!(panic_lines(&run_role("two")).len(), 1);
 }
 
-/// The other side of the tests above; by itself it does nothing.
+/// The child process of the tests above. Does nothing by itself.
 #[test]
-#[allow(clippy::exit, clippy::disallowed_methods, reason = "it is a program of its own")]
+#[allow(clippy::exit, clippy::disallowed_methods, reason = "it runs as a process of its own")]
 fn role() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let (mut ours, theirs) = UnixStream::pair().unwrap();
@@ -87,10 +84,10 @@ fn role() {
     if role == "session" {
         panic!("the session broke");
     }
-    if let Some(recording) = role.strip_prefix("its own, ") {
+    if let Some(recording) = role.strip_prefix("to ") {
         let folder = tempfile::tempdir_in(std::env::var_os(FOLDER).unwrap()).unwrap();
         let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
-        let recording_in = if recording == "noted" { record_to_folder } else { record_to_file };
+        let recording_in = if recording == "folder" { record_to_folder } else { record_to_file };
         let leds = leds_on(PanickingLed);
         let device = Device::build(folder, remote(&service), Mode::Open, None, false, leds, recording_in);
         let _ = device.thread.join();
@@ -116,7 +113,7 @@ fn role() {
     if role == "hang" {
         sleep(Duration::from_secs(60));
     }
-    assert_eq!(ours.read(&mut [0]).unwrap(), 1, "it is woken");
+    assert_eq!(ours.read(&mut [0]).unwrap(), 1, "the session is woken");
     println!("the session has left");
     assert!(has_panicked());
     // As main does.
@@ -134,39 +131,44 @@ fn panic_as(role: &str) {
     panic!("{role} broke\nin two lines");
 }
 
-/// What was said at the end, each line to its place in the sources.
-fn panic_lines(output: &Output) -> Vec<String> {
+/// Returns the thread and the message of each panic that was reported, each with a place in this file.
+fn panic_lines(output: &Output) -> Vec<(String, String)> {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr);
     let lines = text.lines().filter(|line| line.contains("broke") || line.contains("panicked"));
-    let ends = "); it ends now, and begins anew if it runs as a service: please report this line, and what was done \
-                before it";
     lines
         .map(|line| {
-            assert!(line.ends_with(ends), "{line}");
-            let at = line.find("tests/session/panic.rs:").expect("it names the place");
-            line[..at].to_owned()
+            let report = line.strip_prefix("internal error in thread ").expect(line);
+            let (thread, rest) = report.split_once(": ").expect(line);
+            let (message, place) = rest.split_once(" (tests/session/panic.rs:").expect(line);
+            let (number, _) = place.split_once(')').expect(line);
+            assert!(number.parse::<u32>().is_ok(), "{line}");
+            (thread.to_owned(), message.to_owned())
         })
         .collect()
 }
 
-/// Breaks the session's thread as soon as it listens.
+fn one_panic(thread: &str, message: &str) -> [(String, String); 1] {
+    [(thread.to_owned(), message.to_owned())]
+}
+
+/// Panics on the session's thread as soon as the light shows that it listens.
 struct PanickingLed;
 
 impl OutputLines for PanickingLed {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
         install_panic_hook(print_line);
-        assert!(lit != [false, true, false], "the lamp broke");
+        assert!(lit != [false, true, false], "the LED broke");
         Ok(())
     }
 }
 
-#[allow(clippy::print_stderr, reason = "the last words of a program go there")]
+#[allow(clippy::print_stderr, reason = "the panic message goes there")]
 fn print_line(words: &str) {
     eprintln!("{words}");
 }
 
-/// Finds every recording in a folder and those in it.
+/// Finds the recordings below a folder.
 fn jsonl(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -182,7 +184,7 @@ fn run_role(role: &str) -> Output {
     run_role_in(role, Path::new("/"))
 }
 
-/// Plays a part in a program of its own, which must end, and may write in this folder.
+/// Runs a role in a child process that may write to `folder`, and kills it after 10 s.
 fn run_role_in(role: &str, folder: &Path) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "session::panic::role", "--nocapture"]).env(ROLE, role).env(FOLDER, folder);
@@ -200,7 +202,7 @@ fn run_role_in(role: &str, folder: &Path) -> Output {
     output
 }
 
-#[allow(clippy::disallowed_methods, reason = "a session that hangs")]
+#[allow(clippy::disallowed_methods, reason = "it simulates a session that hangs")]
 fn sleep(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,4 +1,4 @@
-//! What a device writes down: when, where, that it can be lived again, and that no secret is in it.
+//! Recordings of a session: when and where they are written, that they replay, and that they hold no secret.
 
 use std::fs;
 use std::io::Write;
@@ -16,11 +16,11 @@ use super::{Device, KEY, RECORDING, TAP, after_one_turn, check_recording, consta
 use crate::service::Step::{Close, Expect, ExpectAudio, Send, SendText};
 use crate::service::{Behaviour, Service, Step, events};
 
-/// What a foolish service may quote anywhere.
+/// A secret that a service might quote anywhere.
 const WIFI: &str = "the-wifi-word-of-the-house";
 
 #[test]
-fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
+fn no_text_of_the_service_gets_into_a_recording() {
     for place in [record_to_file, record_to_folder] {
         let service = Service::start([
             Behaviour::script(quoting()),
@@ -31,7 +31,7 @@ fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
         assert_eq!(exit, Exit::Misconfigured);
         let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
         assert!(name == RECORDING || name.ends_with("-refused.jsonl"), "{name}");
-        // The last is what the session was asked to be.
+        // The last one is from the session's instructions.
         for secret in [KEY, WIFI, "Be brief."] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
@@ -51,7 +51,7 @@ fn what_a_service_says_in_words_gets_into_no_recording_whatever_it_quotes() {
 }
 
 #[test]
-fn who_asks_has_the_last_minutes_in_a_file_of_their_own() {
+fn a_requested_recording_is_saved_to_a_new_file() {
     let reply = events::reply("r1", "i1", "Yes.", &constant(1000, 200));
     let service = Service::start([Behaviour::script(after_one_turn(reply))]);
     let device = recording_device(&service, TAP, record_to_folder);
@@ -85,7 +85,7 @@ fn who_asks_has_the_last_minutes_in_a_file_of_their_own() {
 }
 
 #[test]
-fn a_reply_that_fails_is_recorded_and_the_next_one_so_soon_is_not() {
+fn repeated_failed_replies_save_one_recording() {
     let failing = |turn: &str, reply: &str| {
         [events::user_turn(turn), events::reply_begun(reply, "i1"), vec![failed(reply)]].concat()
     };
@@ -98,7 +98,7 @@ fn a_reply_that_fails_is_recorded_and_the_next_one_so_soon_is_not() {
     ];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = recording_device(&service, Mode::Open, record_to_folder);
-    device.wait_for_line("news: the service could not make the whole reply", 3);
+    device.wait_for_line("notice: ", 3);
     device.key(b"q");
     let (_, recordings) = wait_for_recordings_of(device);
     let names: Vec<_> = recordings.iter().map(|(name, _)| &name[name.len() - 13..]).collect();
@@ -106,7 +106,7 @@ fn a_reply_that_fails_is_recorded_and_the_next_one_so_soon_is_not() {
 }
 
 #[test]
-fn words_and_samples_are_written_for_who_wants_them() {
+fn transcripts_and_samples_are_recorded_on_request() {
     let mut said = vec![events::transcription_completed("u1", "Hello, bird.")];
     said.extend(events::reply("r1", "i1", "Hello yourself.", &constant(1000, 200)));
     let service = Service::start([Behaviour::script(after_one_turn(said))]);
@@ -124,7 +124,7 @@ fn words_and_samples_are_written_for_who_wants_them() {
     }
 }
 
-/// A whole turn, and everything that a service can say in words, with secrets in all of them.
+/// A whole turn with every message of the service that has free text, each quoting the secrets.
 fn quoting() -> Vec<Step> {
     let quoted = format!("{KEY} {WIFI}");
     let mut unknown = events::event(&format!("no.such.{KEY}"), json!({ KEY: WIFI }));
@@ -155,7 +155,7 @@ pub(super) fn recording_device(service: &Service, mode: Mode, place: fn(&Path) -
     Device::build(folder, remote(service), mode, None, false, Leds::default(), place)
 }
 
-/// Waits for the end, and returns how that was, with every recording by name.
+/// Waits for the exit, and returns it with the name and text of every recording.
 pub(super) fn wait_for_recordings_of(device: Device) -> (Exit, Vec<(String, String)>) {
     let exit = device.thread.join().unwrap().unwrap();
     let folder = device.folder.path();

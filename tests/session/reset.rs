@@ -1,4 +1,4 @@
-//! After a reset nothing of the talk goes along to the next session.
+//! A reset clears the history: the next session receives none of it.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -20,11 +20,11 @@ use mynah::session::{ReadySources, RecordingConfig, Session, SessionParts};
 use super::{KEY, after_one_turn, config, constant, remote};
 use crate::service::{Behaviour, Service, events};
 
-/// Long enough for both sessions, on a busy machine too.
+/// Long enough for both sessions on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[test]
-fn after_a_reset_nothing_of_the_talk_goes_along() {
+fn a_reset_sends_no_history_to_the_next_session() {
     let mut said = vec![events::transcription_completed("u1", "A secret.")];
     said.extend(events::reply("r1", "i1", "Hush.", &constant(1000, 100)));
     let service =
@@ -52,13 +52,13 @@ fn after_a_reset_nothing_of_the_talk_goes_along() {
     let printed = || std::fs::read_to_string(folder.path().join("lines")).unwrap();
     run_until(&mut session, || printed().contains("time: reply heard"));
     buttons.edge(0, true, now());
-    run_until(&mut session, || printed().contains("everything is forgotten"));
+    run_until(&mut session, || printed().contains("notice: reset"));
     run_until(&mut session, || service.connections().get(1).is_some_and(|one| one.audio_ms >= 50));
     let second = &service.connections()[1];
     assert_eq!(second.story(), ["session.update"]);
 }
 
-/// A button that resets the device when it is held for a third of a second.
+/// A button that resets the device when it is held for 300 ms.
 fn button() -> ButtonConfig {
     let (line, debounce) = (GpioLine::Named("R".to_owned()), Duration::ZERO);
     let reset = ResetHold { warn_after: Duration::from_millis(200), act_after: Duration::from_millis(300) };
@@ -69,19 +69,19 @@ fn button() -> ButtonConfig {
     }
 }
 
-/// Runs the session by hand until `condition`.
+/// Runs turns of the session until `condition` holds.
 #[allow(clippy::disallowed_methods, reason = "a test outside the program lets time pass for it")]
 fn run_until(session: &mut Session, condition: impl Fn() -> bool) {
     let end = now() + TIMEOUT;
     while !condition() {
-        assert!(now() < end, "it did not come within {TIMEOUT:?}");
+        assert!(now() < end, "the condition did not hold within {TIMEOUT:?}");
         std::thread::sleep(Duration::from_millis(5));
         let ready = ReadySources { audio: true, signals: false, board: true, background: true, link: true };
         assert!(session.turn(ready, now()).is_none());
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the session by hand needs a clock, and this is it")]
+#[allow(clippy::disallowed_methods, reason = "the clock of a session that the test drives")]
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 fn now() -> Time {

@@ -1,4 +1,5 @@
-//! A start that lacks a device lasts until there is another device, it is asked to end, or its time is over.
+//! A start without a device waits until a device node changes, a signal asks for the exit, or a limit has
+//! passed.
 
 use std::fs;
 use std::io::Write;
@@ -11,13 +12,13 @@ use mynah::session::{DeviceWait, wait_for_device};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_start_without_a_card_ends_as_soon_as_something_is_plugged_in() {
+fn the_wait_ends_when_a_device_node_appears() {
     for folder in ["snd", "input", "."] {
         let dev = tempfile::tempdir().unwrap();
         let path = dev.path().to_owned();
         let (signals, _signal_sender) = UnixStream::pair().unwrap();
         let waiting = std::thread::spawn(move || wait(&signals, &path, LONG));
-        // However late the thread looks first, one of these comes after it.
+        // However late the thread lists the folders first, one of these files appears after that.
         for number in 0.. {
             if waiting.is_finished() {
                 break;
@@ -31,7 +32,7 @@ fn a_start_without_a_card_ends_as_soon_as_something_is_plugged_in() {
 }
 
 #[test]
-fn a_start_without_a_card_ends_at_once_when_it_is_asked_to() {
+fn the_wait_ends_at_once_on_a_signal() {
     let dev = tempfile::tempdir().unwrap();
     let (signals, mut signal_sender) = UnixStream::pair().unwrap();
     signal_sender.write_all(b"!").unwrap();
@@ -39,11 +40,11 @@ fn a_start_without_a_card_ends_at_once_when_it_is_asked_to() {
 }
 
 #[test]
-fn a_start_without_a_card_is_over_after_its_time() {
+fn the_wait_ends_at_its_limit() {
     let dev = tempfile::tempdir().unwrap();
     let (signals, _signal_sender) = UnixStream::pair().unwrap();
     assert_eq!(wait(&signals, dev.path(), Duration::from_millis(20)), DeviceWait::TimedOut);
-    // A machine without such a folder has no devices in it.
+    // A missing folder counts as one without devices.
     assert_eq!(wait(&signals, Path::new("/nonexistent"), Duration::ZERO), DeviceWait::TimedOut);
 }
 
@@ -51,7 +52,7 @@ fn wait(signals: &UnixStream, devices: &Path, limit: Duration) -> DeviceWait {
     wait_for_device("there is no sound card", None, signals, devices, limit)
 }
 
-#[allow(clippy::disallowed_methods, reason = "a hand that plugs in takes its time")]
+#[allow(clippy::disallowed_methods, reason = "plugging a device in takes time")]
 fn pause() {
     std::thread::sleep(Duration::from_millis(100));
 }

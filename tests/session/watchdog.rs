@@ -1,4 +1,4 @@
-//! The watchdog is fed by progress: frames that move where frames should.
+//! The watchdog is fed only while every thread that has work makes progress.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use mynah::session::{ThreadProgress, ThreadWork, Watchdog};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[test]
-fn a_device_that_moves_is_fed_three_times_within_the_managers_patience() {
+fn progress_feeds_the_watchdog_three_times_per_timeout() {
     let (mut watchdog, start) = begin();
     let fed = seconds(start, 60).filter(|(s, now)| watchdog.check(playing(s * 24_000), *now)).count();
     assert_eq!(fed, 7, "at once and every ten seconds");
 }
 
 #[test]
-fn a_speaker_that_stands_still_starves_the_watchdog_however_awake_the_session_is() {
+fn a_stalled_speaker_starves_the_watchdog() {
     let (mut watchdog, start) = begin();
     let fed = seconds(start, 300).filter(|(s, now)| watchdog.check(playing(s.min(&15) * 24_000), *now));
     assert_eq!(fed.map(|(s, _)| s).collect::<Vec<_>>(), [0, 10, 20]);
@@ -33,7 +33,7 @@ fn a_microphone_counts_only_while_it_is_open() {
 }
 
 #[test]
-fn an_errands_thread_that_gives_no_sign_starves_the_watchdog_too() {
+fn a_background_thread_without_heartbeat_starves_the_watchdog() {
     let (mut watchdog, start) = begin();
     let progress =
         |s: u64| ThreadProgress { background: ThreadWork { due: true, done: s.min(15) }, ..playing(s) };

@@ -29,7 +29,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     clock::sleep_ms(10_000);
     let source = SoundSource::start(counter);
     let spoken = now();
-    match device.says("the microphone hears again", spoken, 20_000) {
+    match device.says("the microphone delivers sound again", spoken, 20_000) {
         Some(line) => {
             table.number(NAME, "sound again → reported, ms", clock::ms_between(spoken, line.at), GOAL);
         }

@@ -106,7 +106,7 @@ impl Ended {
 
     /// Returns the xruns that it last reported, microphone and speaker together.
     pub(crate) fn xruns(&self) -> u64 {
-        let report = self.lines.iter().rev().find_map(|line| line.text.split_once("sound so far: "));
+        let report = self.lines.iter().rev().find_map(|line| line.text.split_once("audio since the start: "));
         let count = |part: Option<&str>| -> u64 {
             part.and_then(|part| part.trim().split(' ').next()?.parse().ok()).unwrap_or(0)
         };

@@ -1,6 +1,6 @@
-//! The thread that the built-in service lives in: one end of a socket pair, the parrot and the time of day.
+//! The thread of the built-in service: connects the parrot to one end of a socket pair, and brings its clock.
 //!
-//! It ends when the other end is dropped.
+//! It decides nothing, and ends when the other end is dropped.
 
 use std::io;
 use std::thread::Builder;
@@ -14,15 +14,18 @@ use crate::parrot::{Parrot, ParrotConfig};
 use crate::session::clock::Clock;
 use crate::transport::{LinkEvent, TransportError, WsClient};
 
-/// The parrot builds its events as JSON trees; a few hundred KiB are more than it was seen to need.
+/// More than the parrot needs for the JSON trees that it builds its events from.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Lets a parrot live at `link`.
+/// Starts a parrot that serves `link`.
+///
+/// # Errors
+/// When the thread cannot be started.
 pub(in crate::session) fn open(mut link: WsClient, config: ParrotConfig, seed: u64) -> io::Result<()> {
     let run = move || {
         let clock = Clock::start();
         let mut parrot = Parrot::new(config, seed, Duration::ZERO);
-        // The other end is gone: nobody is left to tell.
+        // An error means that the session has dropped its end.
         let _ = serve(&mut link, &mut parrot, clock);
     };
     Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(run).map(drop)

@@ -1,6 +1,6 @@
-//! The way to the service: dialling, what is sent, and the end of a link.
+//! Connects to the service, sends messages, and handles the loss of a link.
 //!
-//! Which link that is, and whether there is one, is `line`'s; what is sent and when to dial is decided elsewhere.
+//! The parent module keeps the links; the conversation decides what to send and when to connect.
 
 use std::time::Duration;
 
@@ -34,13 +34,13 @@ impl Session {
                 BackgroundEvent::StateNotSaved(error) | BackgroundEvent::NotRecorded(error) => {
                     log::warn!("{error}")
                 }
-                BackgroundEvent::Recorded(file) => log::info!("a recording is in {}", file.display()),
+                BackgroundEvent::Recorded(file) => log::info!("recording saved to {}", file.display()),
             }
         }
     }
 
     pub(in crate::session) fn command(&mut self, command: &ClientEvent, now: Time) {
-        log::debug!("tells the service: {command:?}");
+        log::debug!("sending {command:?}");
         self.send(command.kind(), |text| command.write(text), now);
     }
 
@@ -71,10 +71,13 @@ impl Session {
         }
     }
 
-    /// Drops a link that was there before the machine slept: the service has given it up long since.
-    pub fn handle_resume(&mut self, slept: Duration, now: Time) {
+    /// Drops the active link after a suspend of `suspended`: the service has closed its end by now.
+    pub fn handle_resume(&mut self, suspended: Duration, now: Time) {
         if self.links.link().is_some() {
-            self.lose(&TransportError::broken(format!("this machine slept for {} s", slept.as_secs())), now);
+            self.lose(
+                &TransportError::broken(format!("this machine was suspended for {} s", suspended.as_secs())),
+                now,
+            );
         }
     }
 

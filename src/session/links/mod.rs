@@ -1,8 +1,8 @@
-//! The line to the service: one link or one dial, and before a session's end a second beside it.
+//! The links to the service: the active one, and a standby that replaces it before its session expires.
 //!
-//! It does what the conversation decides and translates the end of a link into what that means; it
-//! decides nothing. There are never more than two links: the one in use, and the one that is to take its place or
-//! has just left it. There is never more than one dial.
+//! It carries out what the conversation decides, and classifies why a link closed; it decides nothing. There
+//! are at most two links, the active one and the one that is to replace it or was just replaced, and at most
+//! one connection attempt.
 
 mod builtin;
 mod connect;
@@ -22,24 +22,24 @@ use crate::parrot::ParrotConfig;
 use crate::protocol;
 use crate::transport::{ByteStream, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
 
-/// Where the service is.
+/// The service to connect to.
 pub enum ServiceEndpoint {
-    /// In this process.
+    /// The built-in service, on a thread of this process.
     Parrot(ParrotConfig),
-    /// At the other end of a network.
+    /// A service on the network.
     Remote {
         endpoint: Endpoint,
-        /// Whom to trust.
+        /// The certificate authorities to trust.
         tls: Tls,
     },
 }
 
-/// Which of the two.
+/// One of the two links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// The link that is in use.
+    /// The link in use.
     Active,
-    /// The link that is to take its place, or has just left it.
+    /// The link that is to replace the active one, or was just replaced.
     Standby,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Links {
     active: LinkState,
     standby: LinkState,
     dials: u64,
-    /// Whether the credential shown last was a key: another look at it shows the same.
+    /// Whether the last credential was a key. A key stays the same; a token may be renewed.
     used_key: bool,
 }
 
@@ -57,12 +57,12 @@ enum LinkState {
     Dialling {
         number: u64,
     },
-    /// How long the session will last, as far as is known.
     Up {
         link: WsClient,
+        /// How long the session lasts from its start, as far as known.
         lifetime: Duration,
     },
-    /// Said goodbye; only the answer still matters, for so long.
+    /// Close was sent; waits for the peer's close.
     Closing {
         link: WsClient,
         until: Time,
@@ -74,7 +74,10 @@ impl Links {
         Self { service, active: LinkState::Down, standby: LinkState::Down, dials: 0, used_key: true }
     }
 
-    /// Begins to connect and tells whether that is already done.
+    /// Starts to connect, and returns whether the link is already up.
+    ///
+    /// # Errors
+    /// When the built-in service cannot be started, or the background thread takes no more requests.
     pub(super) fn dial(
         &mut self,
         slot: Slot,
@@ -94,14 +97,19 @@ impl Links {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 *self.slot_mut(slot) = LinkState::Dialling { number };
                 if !background.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
-                    return Err(TransportError::broken("too many errands at once".to_owned()));
+                    return Err(TransportError::broken(
+                        "too many requests are waiting for the background thread".to_owned(),
+                    ));
                 }
                 Ok(false)
             }
         }
     }
 
-    /// Takes what has come of a dial, and begins the upgrade; whose dial it was comes with the failure.
+    /// Handles the result of a connection attempt, and starts the WebSocket upgrade.
+    ///
+    /// # Errors
+    /// Returns the slot of the failed attempt, and why it failed.
     pub(super) fn connected(
         &mut self,
         number: u64,
@@ -128,24 +136,24 @@ impl Links {
         Ok(())
     }
 
-    /// Says goodbye to everybody, or gives up what is not yet there.
+    /// Closes both links, and cancels a connection attempt.
     pub(super) fn hang_up(&mut self, background: &Background, now: Time) {
         self.drop_standby(background, now);
         close(&mut self.active, background, now);
     }
 
-    /// Says goodbye to the second link, or gives it up.
+    /// Closes the standby link, or cancels its connection attempt.
     pub(super) fn drop_standby(&mut self, background: &Background, now: Time) {
         close(&mut self.standby, background, now);
     }
 
-    /// Puts the second link, however far it has come, in the place of the first, to which it says goodbye.
+    /// Makes the standby link the active one, in whatever state it is, and closes the old active link.
     pub(super) fn switch_to_standby(&mut self, background: &Background, now: Time) {
         close(&mut self.active, background, now);
         std::mem::swap(&mut self.active, &mut self.standby);
     }
 
-    /// Forgets the link, which is over, and says what that means.
+    /// Drops a link that has failed, and returns how the loss is to be handled.
     pub(super) fn lose(&mut self, slot: Slot, error: &TransportError) -> CloseReason {
         *self.slot_mut(slot) = LinkState::Down;
         self.classify(error)
@@ -162,9 +170,11 @@ impl Links {
         }
     }
 
-    /// Takes in when the service will end a session, and says how long that is.
+    /// Records when the service will end the session (Unix time, seconds), and returns the session's
+    /// lifetime.
     ///
-    /// The time comes from the service's own clock: a board without a battery may have no idea of it.
+    /// The lifetime is counted from the service's own date: a board without a battery-backed clock may be
+    /// wrong.
     pub(super) fn set_expiry(&mut self, slot: Slot, expires_at_s: Option<u32>) -> Duration {
         let LinkState::Up { link, lifetime } = self.slot_mut(slot) else { return SESSION_LIFE };
         let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
@@ -174,7 +184,7 @@ impl Links {
         *lifetime
     }
 
-    /// Tells how long the session lasts from its beginning.
+    /// Returns how long the session lasts from its start.
     pub(super) fn lifetime(&self, slot: Slot) -> Duration {
         match self.slot(slot) {
             LinkState::Up { lifetime, .. } => *lifetime,
@@ -182,12 +192,12 @@ impl Links {
         }
     }
 
-    /// Tells whether what still comes is for nobody.
+    /// Returns whether the link is being closed: what it still delivers is discarded.
     pub(super) fn is_closing(&self, slot: Slot) -> bool {
         matches!(self.slot(slot), LinkState::Closing { .. })
     }
 
-    /// Forgets a link to which goodbye was said and that does not answer in time.
+    /// Drops a closing link whose peer does not close in time.
     pub(super) fn expire(&mut self, now: Time) {
         if matches!(self.standby, LinkState::Closing { until, .. } if now >= until) {
             self.standby = LinkState::Down;
@@ -203,7 +213,7 @@ impl Links {
         links.chain(closing).min()
     }
 
-    /// Returns the links' descriptors and what to poll them for.
+    /// Returns the descriptors of the links and the events to poll for.
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let links = [&self.active, &self.standby].into_iter().filter_map(LinkState::link);
         links.filter_map(|link| link.fd().map(|fd| (fd, link.interest())))
@@ -232,7 +242,7 @@ impl Links {
             TransportErrorKind::Broken => CloseReason::Transient,
             TransportErrorKind::Setup => CloseReason::Permanent,
         };
-        // A key that was not accepted is the same key the next time; a token may be fresh by then.
+        // A rejected key is rejected again; a token may have been renewed by the next attempt.
         if reason == CloseReason::Unauthorized && self.used_key { CloseReason::Permanent } else { reason }
     }
 }

@@ -1,6 +1,6 @@
-//! What comes over the link: told apart, admitted or refused, and handed to whom it concerns.
+//! Receives messages over the active link and dispatches them.
 //!
-//! What an event means is `wire`'s to say, and what follows from it the conversation's.
+//! `protocol` parses events; the conversation decides what follows from them.
 
 use super::Slot;
 use crate::conversation::{Event, Id, LinkChange, ServiceEvent};
@@ -12,11 +12,11 @@ use crate::session::Session;
 use crate::session::report::log::Anomaly;
 use crate::transport::{LinkEvent, Text};
 
-/// Messages taken in before the microphone is looked at again: a burst must not delay what is said.
+/// Messages handled before the microphone is pumped again: a burst must not delay captured audio.
 const MESSAGES_PER_WAKE: usize = 64;
 
 impl Session {
-    /// Takes in the messages that have come, up to a share of the loop.
+    /// Handles waiting messages, at most [`MESSAGES_PER_WAKE`].
     pub(in crate::session) fn receive_messages(&mut self, now: Time) {
         self.unread = false;
         for _ in 0..MESSAGES_PER_WAKE {
@@ -92,7 +92,7 @@ impl Session {
         }
     }
 
-    /// Compares the session with what was asked, the first time it is told.
+    /// Compares the session with the requested configuration, the first time the service reports it.
     fn check_config(&mut self, effective: &str, now: Time) {
         if self.conversation.is_configured() {
             return;
@@ -101,7 +101,7 @@ impl Session {
         self.status.mismatches(&found, now);
         let fatal = found.iter().any(|mismatch| mismatch.fatal);
         if !fatal {
-            // Before anything that waits to be said, and to no session that is not wanted.
+            // History precedes buffered audio, and a rejected session must not receive it.
             self.send_history(now);
         }
         let change = if fatal { LinkChange::Misconfigured } else { LinkChange::Configured };

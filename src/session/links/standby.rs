@@ -1,6 +1,6 @@
-//! The second link: made and configured beside the first, and put in its place.
+//! The standby link: connected and configured beside the active link, then switched to (make before break).
 //!
-//! When that happens is the conversation's to say; here the sound, the book and the words follow.
+//! The conversation decides when. On a switch, uplink, ledger and history are moved to the new session here.
 
 use super::Slot;
 use crate::conversation::{CloseReason, Event, LinkChange, ServerError, ServiceEvent, StandbyChange};
@@ -29,20 +29,20 @@ impl Session {
         }
     }
 
-    /// Puts the second link in the place of the first.
+    /// Makes the standby link the active one.
     pub(in crate::session) fn switch_to_standby(&mut self, now: Time) {
         self.links.switch_to_standby(&self.background, now);
-        // What the old session knew is nobody's any more, but for the sound that is still to be heard.
+        // The new session knows none of the old one's items; their queued audio is still played.
         self.ledger.session_lost();
         self.uplink.resend();
         self.unread = true;
         if self.conversation.is_configured() {
-            log::info!("the talk goes on in a new session");
+            log::info!("switched to a new session before the old one expires");
             self.send_history(now);
         }
     }
 
-    /// Tells a session that was just configured what was said before.
+    /// Sends the conversation history to a session that was just configured.
     pub(in crate::session) fn send_history(&mut self, now: Time) {
         let turns: Vec<_> = self.history.turns().cloned().collect();
         for HistoryTurn { who, words, whole, .. } in turns {
@@ -51,9 +51,9 @@ impl Session {
         }
     }
 
-    /// Takes in what has come over the second link.
+    /// Handles messages of the standby link.
     pub(in crate::session) fn receive_standby(&mut self, now: Time) {
-        // Until it is in use only its own opening comes over it.
+        // Unlimited, because a session that is not in use sends only its few opening events.
         while let Some(link) = self.links.link_in(Slot::Standby) {
             match link.next(now) {
                 Ok(None) => return,
@@ -66,7 +66,7 @@ impl Session {
         }
     }
 
-    /// Hands on what is queued for the second link, and sees that its peer is alive.
+    /// Flushes the standby link, and checks that its peer still answers.
     pub(in crate::session) fn maintain_standby(&mut self, now: Time) {
         self.links.expire(now);
         if let Some(link) = self.links.link_in(Slot::Standby)
@@ -79,7 +79,7 @@ impl Session {
     fn receive_standby_message(&mut self, text: &str, now: Time) {
         match protocol::parse(text) {
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
-                self.status.session(&format!("{id}, to take over"), now);
+                self.status.session(&format!("{id} (standby)"), now);
                 self.links.set_expiry(Slot::Standby, expires_at_s);
             }
             Ok(ServerEvent::SessionUpdated(effective)) => {
@@ -100,7 +100,7 @@ impl Session {
                     self.handle(&Event::Standby(StandbyChange::Refused), now);
                 }
             }
-            // Nobody has said anything there yet.
+            // A session without audio has no turns yet.
             Ok(
                 ServerEvent::Audio(_)
                 | ServerEvent::AudioDone { .. }
@@ -128,7 +128,7 @@ impl Session {
         reason: CloseReason,
         now: Time,
     ) {
-        // While the first link works, this concerns the log alone.
+        // The active link still works, so only the log reports this.
         self.status.standby_lost(error, now);
         self.handle(&Event::Standby(StandbyChange::Down(reason)), now);
     }

@@ -1,6 +1,7 @@
-//! From an audio delta to the spoken lane: decode, queue, enter in the book.
+//! The path of reply audio: decodes audio deltas, queues them for the playback lane, and enters them in the
+//! ledger.
 //!
-//! Whether a reply may be heard is decided before anything comes here.
+//! It plays whatever it is given: the conversation has accepted the reply before.
 
 use super::reply_queue::ReplyQueue;
 use crate::audio::{PlaybackFrame, PlaybackHandle};
@@ -8,7 +9,7 @@ use crate::conversation::Id;
 use crate::ledger::Ledger;
 use crate::protocol::{AudioDelta, Pcm16Decoder};
 
-/// The way of a reply.
+/// The path of a reply.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Downlink {
     decoder: Pcm16Decoder,
@@ -16,19 +17,19 @@ pub(in crate::session) struct Downlink {
     queue: ReplyQueue,
 }
 
-/// What became of a delta.
+/// The result of one delta.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::session) struct DeltaOutcome {
-    /// Frames that will be heard.
+    /// Frames that will be played.
     pub(in crate::session) queued: usize,
-    /// Frames for which there was no room.
+    /// Frames that did not fit.
     pub(in crate::session) refused: usize,
-    /// The delta was not base64, at least from some place on.
+    /// The delta was not valid base64; frames before the error are queued.
     pub(in crate::session) bad: bool,
 }
 
 impl Downlink {
-    /// Takes one delta in.
+    /// Decodes and queues one delta.
     pub(in crate::session) fn push(
         &mut self,
         delta: &AudioDelta<'_>,
@@ -38,7 +39,7 @@ impl Downlink {
         self.select_item(delta);
         let mut outcome = DeltaOutcome::default();
         let position = playback.written() + self.queue.len() as u64;
-        // A delta of nothing opens the item's entry, so that there is room in the book for what follows.
+        // Reserve the ledger span first, so a full ledger refuses before decoding.
         if !ledger.queue(&delta.reply, &delta.item, delta.content_index, position, 0) {
             outcome.refused = delta.base64.len() / 8 * 3;
             return outcome;
@@ -56,14 +57,14 @@ impl Downlink {
         outcome
     }
 
-    /// Moves what waits into the lane, as far as it has room.
+    /// Moves queued audio into the lane as far as it has room.
     pub(in crate::session) fn top_up(&mut self, playback: &mut PlaybackHandle) {
         if !self.queue.is_empty() {
             self.queue.drain_into(|frames| playback.write(frames));
         }
     }
 
-    /// Tells whether the lane must be topped up again before it runs low.
+    /// Returns whether audio is queued, so that the lane needs topping up again.
     pub(in crate::session) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()
     }
@@ -73,9 +74,13 @@ impl Downlink {
         self.item = None;
     }
 
-    /// Half a sample at the end of one item is no beginning of the next.
+    /// Restarts the decoder for a new item: half a sample at the end of one item is not the start of the
+    /// next.
     fn select_item(&mut self, delta: &AudioDelta<'_>) {
-        let is_same = matches!(&self.item, Some((item, index)) if *item == *delta.item && *index == delta.content_index);
+        let is_same = matches!(
+            &self.item,
+            Some((item, index)) if *item == *delta.item && *index == delta.content_index
+        );
         if !is_same {
             self.decoder.restart();
             self.item = Id::try_from(&*delta.item).ok().map(|item| (item, delta.content_index));

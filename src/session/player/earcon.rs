@@ -1,17 +1,16 @@
-//! What the owner hears of the link: two soft notes, falling when it is lost and rising when it is back.
+//! Plays earcons: two soft notes, falling when the service is disconnected and rising when it is reconnected.
 //!
-//! They wait until nothing else is heard, and are no part of any reply. Whether there is something to tell is the
-//! conversation's to say.
+//! An earcon waits until nothing else plays, and is part of no reply. The conversation decides when one is
+//! due.
 
 use crate::audio::earcon;
 use crate::conversation::Earcon;
 use crate::protocol::RATE_HZ;
 use crate::session::Session;
 
-/// What is to be heard, and is not yet. One tone: a later one says more than an earlier.
+/// The earcon that waits to be played, at most one: a later one replaces an earlier.
 #[derive(Debug)]
 pub(in crate::session) struct EarconPlayer {
-    /// Whether the owner wants to hear anything of it.
     enabled: bool,
     pending: Option<Earcon>,
 }
@@ -21,7 +20,7 @@ impl EarconPlayer {
         Self { enabled, pending: None }
     }
 
-    /// Takes in what the owner is to hear. An outage that is over before it could be heard of is none.
+    /// Requests an earcon. An outage that ends before its earcon was played cancels it and needs none.
     pub(in crate::session) fn request(&mut self, earcon: Earcon) {
         self.pending = match (self.pending, earcon) {
             _ if !self.enabled => None,
@@ -35,11 +34,11 @@ impl EarconPlayer {
 }
 
 impl Session {
-    /// Lets the owner hear what waits, if nothing else is heard.
+    /// Plays the pending earcon if nothing else is playing.
     pub(in crate::session) fn play_earcon(&mut self) {
         let silent = !self.downlink.is_waiting()
             && self.ledger.unplayed_frames(self.audio.playback.played_position()) == 0;
-        // Without a speaker it would be heard when that is back, and be untrue.
+        // Without a speaker it is dropped: played after a reconnect it would be out of date.
         if let Some(earcon) = self.earcons.pending.take_if(|_| silent || self.missing.playback.is_some())
             && silent
             && self.missing.playback.is_none()
@@ -48,7 +47,7 @@ impl Session {
                 Earcon::Disconnected => earcon::falling(RATE_HZ),
                 Earcon::Reconnected => earcon::rising(RATE_HZ),
             };
-            // The lane is empty, so all of it fits.
+            // The lane is empty, so the whole earcon fits.
             let _ = self.audio.playback.write(&frames);
         }
     }
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_that_nobody_could_hear_of_ends_unheard() {
+    fn an_outage_over_before_its_earcon_plays_none() {
         let mut player = EarconPlayer::new(true);
         player.request(Earcon::Disconnected);
         player.request(Earcon::Reconnected);
@@ -68,6 +67,6 @@ mod tests {
         assert_eq!(player.pending, Some(Earcon::Reconnected));
         let mut player = EarconPlayer::new(false);
         player.request(Earcon::Disconnected);
-        assert_eq!(player.pending, None, "an owner who wants none hears none");
+        assert_eq!(player.pending, None, "earcons are disabled");
     }
 }

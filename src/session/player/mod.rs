@@ -1,7 +1,7 @@
-//! Sound between the lanes and the link: microphone frames to the service, reply audio to the speaker, earcons,
-//! and the receipts that say what was heard.
+//! Moves audio between lanes and link: microphone frames to the service, reply audio and earcons to the
+//! speaker. Reports what was played.
 //!
-//! It decides nothing: what may be sent or heard is the conversation's to say.
+//! It decides nothing: the conversation decides what is sent and what is played.
 
 pub(super) mod downlink;
 pub(super) mod earcon;

@@ -1,7 +1,6 @@
-//! The sound's part of a turn of the loop: what the microphone heard goes out, and what the speaker played is
-//! entered in the book and told.
+//! The audio steps of a turn of the loop: pumps the microphone, and records in the ledger what was played.
 //!
-//! Whether the microphone is to be open, and when a reply is cut, is the conversation's.
+//! The conversation decides whether the microphone is open and when a reply is cut.
 
 use crate::conversation::{DeviceEvent, Event, State};
 use crate::history::PlayedShare;
@@ -12,23 +11,23 @@ use crate::session::Session;
 use crate::session::report::log::Anomaly;
 
 impl Session {
-    /// Moves the microphone's frames on: to the service, or into the pre-roll.
+    /// Sends captured frames to the service, or buffers them until there is a session.
     pub(in crate::session) fn pump_microphone(&mut self, now: Time) {
-        // What the light does not show is not taken.
+        // No frame is used before the light shows that the microphone is live.
         let open = self.conversation.microphone_open() && self.light.microphone_live;
         let link = if self.conversation.is_configured() { self.links.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.speech_active();
         let result = self.uplink.pump(&mut self.audio.capture, open, speech, link, &self.recorder, now);
         if self.uplink.dropped() > dropped {
-            self.status.anomaly(Anomaly::PreRoll, "the link is slow to come up", now);
+            self.status.anomaly(Anomaly::PreRoll, "the connection took too long", now);
         }
         if let Err(error) = result {
             self.lose(&error, now);
         }
     }
 
-    /// Silences the reply, here and in the device, where there is anything to silence.
+    /// Cuts the reply: clears the reply queue, and the playback lane and device if they hold any of it.
     pub(in crate::session) fn cut(&mut self, now: Time) {
         self.downlink.clear();
         if self.audio.playback.written() > self.audio.playback.played_position() || self.ledger.has_items() {
@@ -54,7 +53,7 @@ impl Session {
         }
     }
 
-    /// Tells the service what was really heard of a reply that was cut.
+    /// Reports to the service how much of a cut reply was played (protocol §10).
     pub(in crate::session) fn send_corrections(&mut self, now: Time) {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
@@ -71,14 +70,14 @@ impl Session {
         }
     }
 
-    /// Lets microphone and light follow the conversation: the light is on before the first sample and
-    /// off after the last.
+    /// Sets microphone and light from the conversation: the light is on before the first sample and off after
+    /// the last.
     pub(in crate::session) fn apply_outputs(&mut self, now: Time) {
         let open = self.conversation.microphone_open();
         if !open {
             self.audio.capture.set_open(false);
         }
-        // Only a whole turn may wait for the link with the microphone closed.
+        // With the microphone closed, only a complete turn (`Thinking`) may still wait for a link.
         if !open && self.conversation.state() != State::Thinking {
             self.drop_unsent(now);
         }
@@ -88,11 +87,11 @@ impl Session {
         }
     }
 
-    /// Lets go of what the microphone has heard: no session is to have it any more.
+    /// Discards captured audio that no session is to receive any more.
     pub(in crate::session) fn drop_unsent(&mut self, now: Time) {
         let offline = !self.conversation.is_configured();
         if self.uplink.discard_unsent() && offline {
-            self.status.anomaly(Anomaly::PreRoll, "there is no link", now);
+            self.status.anomaly(Anomaly::PreRoll, "there is no connection", now);
         }
     }
 }

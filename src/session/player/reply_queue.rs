@@ -1,21 +1,21 @@
-//! The reply that has arrived and is not yet due: decoded samples in blocks that are given back as they are played.
+//! Queue of decoded reply audio that the playback lane has no room for yet, in blocks that are reused.
 //!
-//! The service sends much faster than anybody listens; the lane holds two seconds and the rest waits here.
-//! A ring of ten minutes would walk through all its memory; blocks keep what is touched small.
+//! The service sends faster than real time, and the lane holds two seconds. It is no ring: a ring of ten
+//! minutes would touch all of its memory, while blocks keep the resident memory small. It never blocks and
+//! never drops queued audio.
 
 use std::collections::VecDeque;
 
 use crate::audio::PlaybackFrame;
 
-/// Seconds of reply that may wait. Beyond it the rest of that reply is refused, counted and said.
+/// Capacity, seconds. Audio beyond it is refused, counted and logged.
 pub(in crate::session) const REPLY_QUEUE_S: usize = 600;
-/// Frames in a block: 100 ms, half of a usual delta.
+/// Frames per block: 100 ms, half of a typical delta.
 const BLOCK_FRAMES: usize = 2400;
-/// Empty blocks kept for the next reply; more than that goes back to the system.
+/// Empty blocks kept for the next reply; further ones are freed.
 const POOLED_BLOCKS: usize = 32;
 const CAPACITY_FRAMES: usize = REPLY_QUEUE_S * 24_000;
 
-/// A queue of frames.
 #[derive(Debug, Default)]
 pub(in crate::session) struct ReplyQueue {
     blocks: VecDeque<Vec<PlaybackFrame>>,
@@ -34,7 +34,7 @@ impl ReplyQueue {
         self.frames == 0
     }
 
-    /// Queues as many of `frames` as there is room for and returns how many that was.
+    /// Queues as many of `frames` as fit, and returns their number.
     pub(in crate::session) fn push(&mut self, frames: &[PlaybackFrame]) -> usize {
         let accepted = frames.len().min(CAPACITY_FRAMES - self.frames);
         let mut rest = &frames[..accepted];
@@ -55,7 +55,7 @@ impl ReplyQueue {
         accepted
     }
 
-    /// Hands the oldest frames to `take`, which returns how many it took, until it takes less than it is given.
+    /// Passes the oldest frames to `take`, which returns how many it took, until it takes fewer than offered.
     pub(in crate::session) fn drain_into(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
         while let Some(first) = self.blocks.front() {
             let offered = &first[self.taken..];
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_out_as_they_went_in_whatever_the_portions() {
+    fn frames_leave_in_order_for_any_chunk_sizes() {
         let mut queue = ReplyQueue::default();
         let all: Vec<PlaybackFrame> = (0..9000).map(|sample| [sample as i16]).collect();
         for chunk in all.chunks(1536) {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_and_a_cleared_backlog_takes_again() {
+    fn a_full_queue_refuses_frames_until_it_is_cleared() {
         let mut queue = ReplyQueue::default();
         let minute = vec![[1]; 24_000 * 60];
         for _ in 0..10 {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_backlog_keeps_only_a_few_blocks() {
+    fn a_cleared_queue_keeps_only_a_few_blocks() {
         let mut queue = ReplyQueue::default();
         queue.push(&vec![[1]; 24_000 * 60]);
         queue.clear();

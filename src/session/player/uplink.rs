@@ -1,7 +1,7 @@
-//! From the heard lane to `input_audio_buffer.append`, and what is kept of it: for a session that is not there yet, and
-//! for the next one to hear again what the last one may not have taken in.
+//! Sends microphone frames as `input_audio_buffer.append`; buffers 10 s as pre-roll and for replay after a
+//! reconnect.
 //!
-//! Whether the microphone is open, and whether there is a session to send to, is decided elsewhere.
+//! It does not decide whether the microphone is open or which session receives the frames.
 
 use std::collections::VecDeque;
 
@@ -14,24 +14,26 @@ use crate::protocol;
 use crate::session::report::recorder::RecorderHandle;
 use crate::transport::{TransportError, WsClient};
 
-/// Frames kept for a session at most: the newest ten seconds. Older ones are dropped and counted.
+/// Capacity of the buffer: the newest ten seconds. Older frames are dropped, and counted if they were not
+/// sent.
 const BUFFER_FRAMES: usize = KEEP_LIMIT.as_secs() as usize * 24_000;
-/// Frames kept of what has been sent while nobody was heard to speak: the newest second. A voice that the service has
-/// not told of by then began later (protocol §8.3: at most 0.3 s of padding and 0.2 s to be sure, and the way).
+/// Sent frames kept while no speech is active: the newest second. Speech that the service has not reported by
+/// then started later (protocol §8.3: up to 0.3 s of padding, 0.2 s of detection, and the network delay).
 const RESEND_FRAMES: usize = 24_000;
-/// Frames in one event at most: 20 ms. A period is sent as soon as it is there; more only after a stall.
+/// Frames per event at most: 20 ms. Each period is sent at once; more frames than that wait only after a
+/// stall.
 const EVENT_FRAMES: usize = 480;
-/// What a recording calls them.
+/// The type of these messages in a recording.
 const APPEND_KIND: &str = "input_audio_buffer.append";
 
-/// The way of the owner's voice.
+/// The path of the user's voice.
 pub(in crate::session) struct Uplink {
-    /// The newest frames: first `sent` that this session has, then those that wait for one.
+    /// The newest frames: the first `sent` were sent to this session, the others wait for one.
     buffer: VecDeque<CaptureFrame>,
     sent: usize,
     frames_since_press: u64,
     dropped: u64,
-    /// The link may hold something that was said.
+    /// The link may hold frames that the kernel has not taken yet.
     unsent: bool,
 }
 
@@ -41,8 +43,13 @@ impl Uplink {
         Self { buffer, sent: 0, frames_since_press: 0, dropped: 0, unsent: false }
     }
 
-    /// Moves on everything that has been heard: to `link`, or to what is kept for one. With `open` false it
-    /// belongs to nobody; with `speech` all of it may still be needed by another session.
+    /// Reads all captured frames, buffers them, and sends them to `link` if there is one.
+    ///
+    /// If `open` is false the frames are discarded. While `speech` is active all sent frames are kept, for
+    /// another session may need them.
+    ///
+    /// # Errors
+    /// When the link has failed. The frames are buffered all the same.
     pub(in crate::session) fn pump(
         &mut self,
         capture: &mut CaptureHandle,
@@ -79,13 +86,13 @@ impl Uplink {
         result
     }
 
-    /// Begins anew: what was heard before belongs to no turn.
+    /// Clears the buffer: earlier frames belong to no turn.
     pub(in crate::session) fn restart(&mut self) {
         self.buffer.clear();
         (self.sent, self.frames_since_press) = (0, 0);
     }
 
-    /// Drops what waits for a session and will not be sent, and tells whether there was any.
+    /// Discards all frames, counts the unsent ones as dropped, and returns whether there were any.
     pub(in crate::session) fn discard_unsent(&mut self) -> bool {
         let unsent = self.buffer.len() - self.sent;
         self.dropped += unsent as u64;
@@ -93,27 +100,27 @@ impl Uplink {
         unsent > 0
     }
 
-    /// Takes in that the service has made a turn of what it has.
+    /// Drops the sent frames: the service has completed a turn with them.
     pub(in crate::session) fn mark_turn_taken(&mut self) {
         self.drop_sent(0);
     }
 
-    /// Takes in that there is another session, which has heard nothing yet.
+    /// Marks all frames as unsent, for a new session.
     pub(in crate::session) fn resend(&mut self) {
         self.sent = 0;
     }
 
-    /// Counts the frames heard since the last restart.
+    /// Returns the number of frames captured since the last restart.
     pub(in crate::session) fn frames_since_press(&self) -> u64 {
         self.frames_since_press
     }
 
-    /// Counts the frames that became too old before they could be sent.
+    /// Returns the number of frames that were dropped unsent.
     pub(in crate::session) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Tells whether anything that was said waits to leave: for a link, or in `link` for the kernel.
+    /// Returns whether captured frames wait to be sent, in the buffer or in `link`.
     pub(in crate::session) fn has_frames(&mut self, link: Option<&mut WsClient>) -> bool {
         self.unsent &= link.is_some_and(|link| link.interest().contains(PollFlags::OUT));
         self.unsent || self.buffer.len() > self.sent
@@ -127,7 +134,7 @@ impl Uplink {
         self.buffer.extend(frames);
     }
 
-    /// Keeps at most so many frames of those that were sent.
+    /// Keeps at most `limit` of the sent frames.
     fn drop_sent(&mut self, limit: usize) {
         let excess = self.sent.saturating_sub(limit);
         self.buffer.drain(..excess);

@@ -1,6 +1,6 @@
-//! What the owner is told: words, news, times and troubles, each in one line.
+//! Reports events, errors and turn timings to log and terminal, one line each.
 //!
-//! It only tells. What comes again and again is told once a minute, with its count.
+//! It handles no error itself. A repeated one is logged at most once a minute, with its count.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::model::{CounterSnapshot, Time};
 use crate::protocol::{ConfigMismatch, ServiceError};
 use crate::transport::{TransportError, TransportErrorKind, clipped};
 
-/// The least time between two lines about the same kind of trouble.
+/// Minimum time between two log lines about errors of one kind.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
-/// Xruns and drops come in bursts; one line a second is enough to hear of them.
+/// Minimum time between two lines of counters: xruns and drops come in bursts.
 const COUNTERS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What should not come, and does.
+/// Unexpected input that the session tolerates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::session) enum Anomaly {
-    /// Text that is no event.
+    /// Text that does not parse as an event.
     Malformed,
-    /// An event that nobody has documented.
+    /// An event of an undocumented type.
     Unknown,
     /// A binary message.
     Binary,
     /// Audio that is not base64.
     BadAudio,
-    /// More reply than the backlog holds.
+    /// More reply audio than the reply queue holds.
     TooLong,
-    /// Pre-roll too old to be sent.
+    /// Captured audio that was dropped before a session could take it.
     PreRoll,
-    /// Something that the service warns of.
+    /// A warning of the service.
     Warning,
 }
 
@@ -55,7 +55,7 @@ struct RateLimit {
 }
 
 impl RateLimit {
-    /// Counts once more; how often it was so far where that is to be told.
+    /// Counts one occurrence, and returns the number so far if a line is due.
     fn due(&mut self, now: Time) -> Option<u64> {
         self.times += 1;
         let due = self.reported_at.is_none_or(|reported_at| now >= reported_at + REPEAT_INTERVAL);
@@ -70,21 +70,27 @@ impl StatusReporter {
     pub(in crate::session) fn anomaly(&mut self, anomaly: Anomaly, detail: &str, now: Time) {
         if let Some(times) = self.anomalies[anomaly as usize].due(now) {
             let what = match anomaly {
-                Anomaly::Malformed => "the service sent what is no event",
-                Anomaly::Unknown => "the service sent an event of a kind nobody has documented",
-                Anomaly::Binary => "the service sent a binary message",
-                Anomaly::BadAudio => "the service sent audio that is not base64",
-                Anomaly::TooLong => "the reply is longer than ten minutes; the rest is not played",
-                Anomaly::PreRoll => "what was said more than ten seconds before the link came up is lost",
-                Anomaly::Warning => "the service warns",
+                Anomaly::Malformed => "the service sent a malformed event, which is ignored",
+                Anomaly::Unknown => "the service sent an event of an unknown type, which is ignored",
+                Anomaly::Binary => "the service sent a binary message, which is ignored",
+                Anomaly::BadAudio => {
+                    "the service sent audio that is not base64; the rest of this part is not played"
+                }
+                Anomaly::TooLong => {
+                    "more than ten minutes of reply are waiting; what exceeds them is not played"
+                }
+                Anomaly::PreRoll => {
+                    "captured speech was dropped before it could be sent (10 s are kept); please say it again"
+                }
+                Anomaly::Warning => "the service sent a warning",
             };
-            log::warn!("{what}: {} ({times} times so far)", clipped(detail));
+            log::warn!("{what}: {} ({times} so far)", clipped(detail));
         }
     }
 
     pub(in crate::session) fn session(&mut self, id: &str, now: Time) {
         if self.sessions.due(now).is_some() {
-            log::info!("session {}", clipped(id));
+            log::info!("session {} has started", clipped(id));
         }
     }
 
@@ -104,26 +110,29 @@ impl StatusReporter {
         };
         let due = self.losses[kind].due(now).is_some();
         match reason {
-            _ if leaving => log::info!("the link is closed: {error}"),
+            _ if leaving => log::info!("connection closed for exit: {error}"),
             CloseReason::Permanent => {
-                log::error!("the service refuses: {error}");
-                board.print("news", &format!("the service refuses: {error}"));
+                let message = format!(
+                    "cannot use the service: {error}; exiting; check the endpoint, the model and the key"
+                );
+                log::error!("{message}");
+                board.print("notice", &message);
             }
-            // The light shows every one, and a recording tells them all.
+            // The light shows every loss, and the recorder keeps it.
             CloseReason::RetryAfter(_) | CloseReason::Transient if !due => log::debug!("{error}"),
             CloseReason::Unauthorized => {
-                log::warn!("{error}; trying once more, with the credential as it is then")
+                log::warn!("{error}; retrying once with a new token")
             }
             CloseReason::RetryAfter(delay) => {
-                log::warn!("{error}; trying again in {} s at the earliest", delay.as_secs())
+                log::warn!("{error}; retrying in {} s at the earliest", delay.as_secs())
             }
-            CloseReason::Transient => log::warn!("{error}; trying again"),
+            CloseReason::Transient => log::warn!("{error}; retrying"),
         }
     }
 
     pub(in crate::session) fn standby_lost(&mut self, error: &TransportError, now: Time) {
         if self.standbys.due(now).is_some() {
-            log::info!("the session that is to take over: {error}; trying again");
+            log::info!("no standby session: {error}; retrying");
         }
     }
 
@@ -135,7 +144,7 @@ impl StatusReporter {
         for ConfigMismatch { path, asked, got, fatal } in found {
             let level = if *fatal { log::Level::Error } else { log::Level::Warn };
             let got = clipped(&got.to_string());
-            log::log!(level, "the service set {path} to {got} where {asked} was asked");
+            log::log!(level, "the service set {path} to {got} instead of the requested {asked}");
         }
     }
 
@@ -143,7 +152,7 @@ impl StatusReporter {
         let ServiceError { code, message, param, event } = error;
         let kind = if let Event::Service(ServiceEvent::Refused(server_error)) = event {
             match server_error {
-                // Losing a race against the reply's own end is nobody's trouble.
+                // Harmless: the reply ended by itself just before the cancel arrived.
                 ServerError::NothingToCancel => 0,
                 ServerError::ReplyInProgress => 1,
                 ServerError::NothingToCommit => 2,
@@ -160,27 +169,29 @@ impl StatusReporter {
         let param = if param.is_empty() { String::new() } else { format!(" ({})", clipped(param)) };
         if let Some(times) = self.errors[kind].due(now) {
             let (code, message) = (clipped(code), clipped(message));
-            log::log!(level, "the service says {code}{param}: {message} ({times} times so far)");
+            log::log!(level, "the service reported {code}{param}: {message} ({times} so far)");
         }
     }
 
     pub(in crate::session) fn notice(&self, notice: Notice, board: &mut Board) {
-        let sentence = match notice {
-            Notice::NoReply => "no reply came in time",
-            Notice::ReplyStalled => "the reply stopped coming",
-            Notice::ReplyFailed => "the service could not make the whole reply",
-            Notice::TooShort => "that press was too short to hold a word",
-            Notice::Muted => "the microphone is muted",
-            Notice::MuteSwitched => "the switch holds the microphone muted",
-            Notice::NoSpeaker => "there is no speaker to hear the reply from",
-            Notice::Unsent => "there is no link, and what was said is too old to be sent",
-            Notice::NoSession => "the service did not answer the configuration",
+        let message = match notice {
+            Notice::NoReply => "the service sent no reply in time; please ask again",
+            Notice::ReplyStalled => "the reply stopped arriving; please ask again",
+            Notice::ReplyFailed => "the service failed to complete the reply; please ask again",
+            Notice::TooShort => "the button was pressed too briefly; hold it while you speak",
+            Notice::Muted => "the microphone is muted; unmute it to speak",
+            Notice::MuteSwitched => "the microphone is muted by its switch; move the switch to speak",
+            Notice::NoSpeaker => "no speaker is connected, so no reply can be played; connect one",
+            Notice::Unsent => {
+                "the service was not reached in time and your speech was dropped; please say it again"
+            }
+            Notice::NoSession => "the service did not confirm the session configuration; reconnecting",
         };
-        log::debug!("{sentence}");
-        board.print("news", sentence);
+        log::debug!("{message}");
+        board.print("notice", message);
     }
 
-    /// Tells which device has gone or is of no use, and which is back.
+    /// Reports devices that are missing or deliver no audio, and devices that work again.
     pub(in crate::session) fn missing_devices(
         &self,
         before: MissingDevices,
@@ -199,29 +210,29 @@ impl StatusReporter {
         }
         match (before.dead_input, after.dead_input) {
             (None, Some(dead_input)) => self.print(&dead_input.to_string(), board),
-            (Some(_), None) => self.print("the microphone hears again", board),
+            (Some(_), None) => self.print("the microphone delivers sound again", board),
             (None, None) | (Some(_), Some(_)) => {}
         }
     }
 
-    /// Tells of trouble with a device, or of its end.
-    pub(in crate::session) fn print(&self, sentence: &str, board: &mut Board) {
-        log::warn!("{sentence}");
-        board.print("news", sentence);
+    /// Logs a warning and prints it to the terminal.
+    pub(in crate::session) fn print(&self, message: &str, board: &mut Board) {
+        log::warn!("{message}");
+        board.print("notice", message);
     }
 
-    /// Tells how long the steps of a turn took.
+    /// Prints the timings of a turn.
     pub(in crate::session) fn turn(&self, turn: &TurnTimings, board: &mut Board) {
-        let sentence = format_timings(turn);
-        if !sentence.is_empty() {
-            log::debug!("{sentence}");
-            board.print("time", &sentence);
+        let message = format_timings(turn);
+        if !message.is_empty() {
+            log::debug!("{message}");
+            board.print("time", &message);
         }
     }
 
-    /// Tells what the sound threads have counted since the last time, at most once a second.
+    /// Logs the counters of the audio threads if they have changed, at most once a second.
     pub(in crate::session) fn counters(&mut self, counters: &Counters, now: Time) {
-        // Playback runs dry at the end of every reply, which is no trouble, and a lost receipt is nothing to the user.
+        // Playback runs dry at the end of every reply, and a lost receipt does not concern the user.
         let counts = CounterSnapshot { starved: 0, receipts_lost: 0, ..counters.snapshot() };
         if counts == self.reported_counts
             || self.counts_reported_at.is_some_and(|at| now < at + COUNTERS_INTERVAL)
@@ -230,8 +241,8 @@ impl StatusReporter {
         }
         (self.reported_counts, self.counts_reported_at) = (counts, Some(now));
         log::warn!(
-            "sound so far: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, {} reopens, \
-             {} times the microphone was deaf, {} times controls of a card that came back could not be set",
+            "audio since the start: {} microphone xruns, {} speaker xruns, {} frames dropped, {} suspends, \
+             {} reopens, {} dead inputs, {} mixer controls not set after a reconnect",
             counts.capture_xruns,
             counts.playback_xruns,
             counts.overruns,
@@ -243,7 +254,7 @@ impl StatusReporter {
     }
 }
 
-/// Says how long the steps of a turn took, in the order in which an owner would feel them.
+/// Formats the timings of a turn, in the order in which the user notices them.
 fn format_timings(turn: &TurnTimings) -> String {
     let between = |from: Option<Time>, to: Option<Time>| Some((to? - from?).as_millis());
     let mut parts = Vec::new();

@@ -1,8 +1,7 @@
-//! What the flight recorder is told, and when what it knows is to be written down.
+//! Feeds the flight recorder, and decides when recordings are written.
 //!
-//! It tells of kinds, sizes and numbers. What the service or the owner says in words is passed on only as words,
-//! which the recorder keeps only where the owner asked for them; nobody's sentence goes any other way, because
-//! a key may be quoted in it.
+//! It passes on types, sizes and numbers. Texts of the service or the user go only into `words`, which the
+//! recorder keeps only on request: any text of the service may quote a key.
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -21,33 +20,33 @@ use crate::recorder::{Recorder, RecorderSetup, RecordingTrigger};
 use crate::session::{Session, SessionParts};
 use crate::transport::{TransportError, TransportErrorKind};
 
-/// What the owner wants recorded, and where.
+/// What to record, and where.
 #[derive(Debug, Default)]
 pub struct RecordingConfig {
-    /// The file that is written all the time.
+    /// The file that is written continuously (`--record`).
     pub file: Option<PathBuf>,
-    /// The folder for what is written after a fault, or when it is asked for, where there is no such file.
+    /// The folder for recordings after a fault or on request, used if `file` is not set.
     pub folder: Option<PathBuf>,
-    /// Whether samples are kept.
+    /// Whether samples are recorded.
     pub sound: bool,
-    /// Whether words are kept.
+    /// Whether transcripts are recorded.
     pub words: bool,
-    /// When the session begins, in UTC.
+    /// When the session starts, in UTC.
     pub started: Option<String>,
-    /// Readable when the owner asks for a recording.
+    /// Readable when the user requests a recording.
     pub asked: Option<UnixStream>,
 }
 
 /// The recorder and where its recordings go.
 pub(in crate::session) struct RecorderHandle {
-    /// Shared with whoever is left when this thread breaks.
+    /// Shared with the panic hook.
     state: Arc<Mutex<RecorderState>>,
     requests: Option<UnixStream>,
-    /// Whether the owner knows that there is no place.
+    /// Whether the missing target was logged.
     warned: bool,
 }
 
-/// What was noted, and where it is to be written.
+/// The recorder, and where its recordings are written.
 pub(in crate::session) struct RecorderState {
     pub(in crate::session) recorder: Recorder,
     target: RecordingTarget,
@@ -59,7 +58,7 @@ enum RecordingTarget {
     None,
 }
 
-/// What is left to do for a session whose own thread has broken.
+/// Writes the recording of a session whose own thread has panicked.
 pub(in crate::session) struct FinalRecording {
     state: Arc<Mutex<RecorderState>>,
     writer: EmergencyWriter,
@@ -80,12 +79,12 @@ impl RecorderHandle {
         Self { state: Arc::new(Mutex::new(state)), requests: asked, warned: false }
     }
 
-    /// Opens the book, for a note and no longer: what breaks while it is open leaves no recording.
+    /// Locks the recorder. Keep the guard short: a panic under it loses the final recording.
     pub(in crate::session) fn lock(&self) -> MutexGuard<'_, RecorderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what is readable when the owner asks for a recording.
+    /// Returns the socket that is readable when the user requests a recording.
     pub(in crate::session) fn requests(&self) -> Option<&UnixStream> {
         self.requests.as_ref()
     }
@@ -96,7 +95,7 @@ impl RecorderState {
         matches!(self.target, RecordingTarget::File(_))
     }
 
-    /// Returns what there is to be written of all that was noted, for this reason; nothing where there is no place.
+    /// Returns the write that saves the whole recording for the reason `why`, or `None` without a target.
     fn snapshot(&mut self, why: &'static str, now: Time) -> Option<RecordingWrite> {
         match &self.target {
             RecordingTarget::File(_) => self.unsaved(true, now),
@@ -107,7 +106,7 @@ impl RecorderState {
         }
     }
 
-    /// Returns the lines that are new, for the file that is written all the time.
+    /// Returns the write that appends the new lines to the file that is written continuously.
     fn unsaved(&mut self, urgent: bool, now: Time) -> Option<RecordingWrite> {
         let RecordingTarget::File(file) = &self.target else { return None };
         let chunk = self.recorder.unsaved(urgent, now)?;
@@ -117,7 +116,7 @@ impl RecorderState {
 }
 
 impl FinalRecording {
-    /// Has what was noted written, unless noting is what has broken.
+    /// Writes the recording within `limit`, unless the panic came from under the recorder's lock.
     pub(in crate::session) fn write(&self, limit: Duration, now: Time) {
         let write = self.state.try_lock().ok().and_then(|mut state| {
             let _ = state.recorder.fault(RecordingTrigger::Panic, now);
@@ -130,7 +129,7 @@ impl FinalRecording {
 }
 
 impl Session {
-    /// Returns what is left to do when this session's own thread breaks.
+    /// Returns the writer of the final recording, for the panic hook.
     pub(in crate::session) fn final_recording(&self) -> Option<FinalRecording> {
         Some(FinalRecording {
             state: Arc::clone(&self.recorder.state),
@@ -138,13 +137,13 @@ impl Session {
         })
     }
 
-    /// Returns the recording of the last minutes.
+    /// Returns the recording of the last 30 minutes.
     #[must_use]
     pub fn recording(&mut self) -> Vec<u8> {
         self.recorder.lock().recorder.text("taken")
     }
 
-    /// Notes an event and what was decided on it.
+    /// Records an event and the actions that followed from it.
     pub(in crate::session) fn record_event(&mut self, event: &Event, actions: &Actions, now: Time) {
         self.recorder.lock().recorder.event(event, actions, &self.conversation, now);
         for action in actions {
@@ -154,7 +153,7 @@ impl Session {
         }
     }
 
-    /// Notes a fault, for which a recording may be due.
+    /// Records a fault, and saves a recording if one is due for it.
     pub(in crate::session) fn record_fault(&mut self, fault: RecordingTrigger, now: Time) {
         let is_due = self.recorder.lock().recorder.fault(fault, now);
         if is_due {
@@ -191,7 +190,7 @@ impl Session {
         self.recorder.lock().recorder.input(label, now);
     }
 
-    /// Notes a message of so many bytes that came, and what it was understood as.
+    /// Records a received message by its type and its size in bytes.
     pub(in crate::session) fn record_message(
         &mut self,
         bytes: usize,
@@ -208,14 +207,14 @@ impl Session {
         }
     }
 
-    /// Notes what the light shows.
+    /// Records what the light shows.
     pub(in crate::session) fn record_light(&mut self, now: Time) {
         let (word, _) = light::word(&self.light, now);
         self.recorder.lock().recorder.light(word, self.light.microphone_live, now);
     }
 
-    /// Notes what has been counted, and writes what is due or asked for, or is left when the session is `ending`.
-    /// Once a turn of the loop.
+    /// Records the counters, and writes what is due or requested, or what is left if the session is `ending`.
+    /// To be called once per turn of the loop.
     pub(in crate::session) fn update_recorder(&mut self, ending: bool, now: Time) {
         let mut state = self.recorder.lock();
         state.recorder.counters(self.audio.counters().snapshot(), now);
@@ -237,23 +236,26 @@ impl Session {
         match write {
             Some(write) => {
                 if !self.background.record(write) {
-                    log::warn!("there is no recording of this ({why}): others are still being written");
+                    log::warn!(
+                        "no recording saved ({why}): earlier recordings are still being written; try again \
+                         later"
+                    );
                 }
             }
             None => {
                 if !std::mem::replace(&mut self.recorder.warned, true) {
                     log::warn!(
-                        "there is no place for a recording of this ({why}): --record FILE gives one, and so does \
-                         --state-file, beside which they are kept"
+                        "no recording saved ({why}): there is no folder for it; start with --record FILE or \
+                         --state-file FILE"
                     );
                 }
             }
         }
     }
 
-    /// Has the lines that are new added to the file that is written all the time.
+    /// Appends the new lines to the file that is written continuously.
     fn append_recording(&mut self, urgent: bool, now: Time) {
-        // What cannot be written yet waits where there is a bound and a word for what is missing.
+        // While the writer is busy, lines stay in the recorder, which bounds them and records a gap.
         if self.background.can_record()
             && let Some(write) = self.recorder.lock().unsaved(urgent, now)
         {
@@ -262,7 +264,8 @@ impl Session {
     }
 }
 
-/// Tells which fault the owner is to have a recording of; the other news answers what the owner did, or is everyday.
+/// Returns the fault that a recording is saved for. The other notices answer the user's own actions, or are
+/// common.
 fn trigger_of(action: &Action) -> Option<RecordingTrigger> {
     if matches!(action, Action::Finish(Exit::Misconfigured)) {
         return Some(RecordingTrigger::Refused);

@@ -1,6 +1,6 @@
-//! What the owner does with buttons and switches, and what of it is remembered.
+//! Handles events of buttons, switches and keys, and saves mute and volume.
 //!
-//! It translates: what a press means is the conversation's.
+//! It only translates: the conversation decides what a press means.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::model::Time;
 use crate::protocol;
 use crate::session::Session;
 
-/// How loud replies are where nobody has said, percent.
+/// The volume after a reset, percent.
 const FULL_VOLUME: u8 = 100;
 
-/// How much one press of a volume button changes, percent: 5 dB.
+/// Change of volume per press, percent: 5 dB.
 const VOLUME_STEP: u8 = 10;
 
-/// What the owner has set, as it was last remembered.
+/// The user's settings as last saved.
 #[derive(PartialEq, Eq)]
 pub(in crate::session) struct SavedSettings {
     muted: bool,
@@ -40,7 +40,7 @@ impl Session {
     pub(in crate::session) fn handle_inputs(&mut self, readable: bool, now: Time) {
         let mut events = heapless::Vec::<InputEvent, 32>::new();
         self.board.read_inputs(readable, now, |event| {
-            // More events than fit in one read are a cat on the keyboard.
+            // More events than this in one read can only come from keys mashed on a terminal.
             let _ = events.push(event);
         });
         for event in events {
@@ -66,13 +66,13 @@ impl Session {
                 InputEvent::ResetNear(left) => {
                     self.light.reset = Some(HoldProgress { since: now, until: now + left });
                     self.light_due = Some(now);
-                    let sentence = format!("hold on for {} s more to forget everything", left.as_secs());
-                    self.board.print("news", &sentence);
+                    let message = format!("keep holding for {} s more to reset the device", left.as_secs());
+                    self.board.print("notice", &message);
                 }
                 InputEvent::ResetOff => {
                     self.light.reset = None;
                     self.light_due = Some(now);
-                    self.board.print("news", "nothing is forgotten");
+                    self.board.print("notice", "reset cancelled; nothing was deleted");
                 }
                 InputEvent::Reset => self.reset(now),
                 InputEvent::ButtonFault(ignored) => self.set_button_fault(ignored, now),
@@ -96,10 +96,10 @@ impl Session {
         self.audio.playback.set_volume(FULL_VOLUME);
         self.settings = SavedSettings { muted: false, volume: FULL_VOLUME };
         self.background.save_state(StateWrite::Delete);
-        self.board.print("news", "everything is forgotten; starting as new");
+        self.board.print("notice", "reset: settings and conversation are deleted; starting as new");
     }
 
-    /// Has what the owner has set kept for the next start, where it has changed.
+    /// Saves mute and volume for the next start if they have changed.
     fn save_settings(&mut self) {
         let settings = SavedSettings {
             muted: self.conversation.muted_by_button(),

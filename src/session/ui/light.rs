@@ -1,6 +1,6 @@
-//! What the owner sees: the facts that every light is a picture of, noted as they come about.
+//! Keeps the state that the lights show, and passes it on when it changes.
 //!
-//! It notes and shows; what a fact looks like is `light`'s, and on which lamp `board`'s.
+//! `light` decides what a state looks like, `board` on which LED it appears.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::model::Time;
 use crate::recorder::RecordingTrigger;
 use crate::session::Session;
 
-/// How long a device with lights shows why it ends, before it does: one blink code and its pause, twice.
+/// How long a device with lights shows why it exits: one blink code and its pause, twice.
 const EXIT_DISPLAY: Duration = Duration::from_secs(10);
 
-/// Has the lights show that the program is starting. The session takes them over.
+/// Shows on the lights that the program is starting, until a session sets them.
 pub fn show_startup(board: &mut Board) {
     board.show_leds(
         &LightState { booted: false, ..LightState::begin(State::Connecting, Time::ZERO) },
@@ -24,7 +24,7 @@ pub fn show_startup(board: &mut Board) {
 }
 
 impl Session {
-    /// Shows at once what has become of the conversation and the microphone.
+    /// Updates the light from the conversation and the microphone, at once where that changes it.
     pub(in crate::session) fn update_indicator(&mut self, now: Time) {
         let before = self.light;
         let unsent = self.uplink.has_frames(self.links.link());
@@ -57,21 +57,20 @@ impl Session {
         self.light_due = next.map(|wait| now + wait);
     }
 
-    /// Notes news that a light can tell.
+    /// Records a notice that the light can show.
     pub(in crate::session) fn set_notice(&mut self, notice: Notice, now: Time) {
         match notice {
             Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed | Notice::NoSession => {
                 self.set_fault(Fault::NoReply, now);
             }
-            // A speaker that is away is a fact of its own; the others are answers to a hand on the device.
-            // And where there is no link, the light shows that already.
+            // A missing speaker is a lasting fault, a missing link a state; the others answer a press.
             Notice::NoSpeaker | Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::Unsent => {}
         }
     }
 
-    /// Notes what the service refused, where a light can tell it.
+    /// Records an error of the service that the light can show.
     pub(in crate::session) fn set_server_error(&mut self, event: &Event, now: Time) {
-        // The others mend themselves, or end the link, which the light shows anyway.
+        // The others recover, or end the link, which the light shows anyway.
         if *event == Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded)) {
             self.light.fault = Some((Fault::Quota, now));
         } else if matches!(
@@ -84,7 +83,7 @@ impl Session {
         }
     }
 
-    /// Notes a fault that passes by itself, unless a lasting one is shown.
+    /// Records a fault that passes by itself, unless a lasting one is shown.
     pub(in crate::session) fn set_fault(&mut self, fault: Fault, now: Time) {
         if self.light.fault.is_none_or(|(shown, _)| !shown.is_lasting()) {
             self.light.fault = Some((fault, now));
@@ -92,7 +91,8 @@ impl Session {
         }
     }
 
-    /// Notes which devices are away, tells the owner, and lets the conversation do without.
+    /// Records which devices are missing or deliver no audio, and reports each change to user and
+    /// conversation.
     pub(in crate::session) fn check_devices(&mut self, now: Time) {
         let before = std::mem::replace(&mut self.missing, self.audio.missing_devices());
         let after = self.missing;
@@ -108,7 +108,7 @@ impl Session {
         }
     }
 
-    /// Notes whether a device has too many xruns, and tells the owner.
+    /// Detects the start and the end of xrun bursts, and reports them to the user.
     pub(in crate::session) fn check_xruns(&mut self, now: Time) {
         let counters = self.audio.counters();
         let counted = [counters.capture_xruns.get(), counters.playback_xruns.get()];
@@ -120,7 +120,7 @@ impl Session {
         }
     }
 
-    /// Notes whether a sound thread has work and does none, and tells the owner.
+    /// Detects audio threads that have work and make no progress, and reports them to the user.
     pub(in crate::session) fn check_threads(&mut self, now: Time) {
         let counters = self.audio.counters();
         let plays = self.downlink.is_waiting()
@@ -141,13 +141,13 @@ impl Session {
         }
     }
 
-    /// Notes whether a button is ignored.
+    /// Records whether a faulty button is being ignored.
     pub(in crate::session) fn set_button_fault(&mut self, ignored: bool, now: Time) {
         self.button_ignored = ignored;
         self.set_lasting_fault(now);
     }
 
-    /// Shows the worst of what is wrong until it is mended.
+    /// Shows the worst lasting fault until it is fixed.
     fn set_lasting_fault(&mut self, now: Time) {
         let impaired =
             |index: usize| self.xrun_bursts[index].is_active() || self.hung_threads[index].is_hung();
@@ -171,7 +171,7 @@ impl Session {
         self.light_due = Some(now);
     }
 
-    /// Says how long the last picture is to be seen, and notes what it is of.
+    /// Sets the light that shows why the program exits, and returns for how long.
     pub(in crate::session) fn exit_display(&mut self, exit: Exit, now: Time) -> Duration {
         if exit == Exit::Requested || !self.board.has_leds() {
             return Duration::ZERO;
