@@ -37,7 +37,7 @@
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
 //! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; `session::Session::turn` calls
 //! `session::player::receipts::pump_microphone` before anything else. `session::player::uplink::pump` takes the frames
-//! with `audio::CaptureHandle::read`, copies them with `session::player::uplink::keep` for a session that is still to
+//! with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session that is still to
 //! come, and sends 20 ms at a time: `session::player::uplink::append` lets `protocol::append` write the JSON and the
 //! base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_sound` records the size and a
 //! hash. `session::links::connect::flush` ends the turn with `transport::WsClient::flush`, through `transport::tls` to
@@ -99,7 +99,7 @@
 //! `conversation::offline::go_online` returns `conversation::Action::Configure`, sent by `protocol::session_update`.
 //! The service answers with its settings; `session::links::receive::check_config` compares them
 //! (`protocol::mismatches`), `session::links::standby::send_history` repeats the conversation so far, and after
-//! `conversation::LinkChange::Configured` the next pump sends the kept speech (`session::player::uplink::send_kept`).
+//! `conversation::LinkChange::Configured` the next pump sends the kept speech (`session::player::uplink::send_buffered`).
 //!
 //! # The rooms
 //!

@@ -50,7 +50,7 @@ fn an_invalid_recording_is_rejected_with_its_line() {
             text.lines().filter(|line| !line.contains("snapshot")).collect::<Vec<_>>().join("\n"),
             "line 2: an event before the first snapshot",
         ),
-        (text.replace("\"luck\":7", "\"luck\":0"), "line 2: invalid snapshot: its source of jitter is 0"),
+        (text.replace("\"jitter\":7", "\"jitter\":0"), "line 2: invalid snapshot: its source of jitter is 0"),
     ];
     for (bytes, expected) in cases {
         let refused = replay(bytes.as_bytes(), |_, _| {}).expect_err(&bytes).to_string();
@@ -93,7 +93,7 @@ fn transcripts_and_samples_are_kept_only_on_request() {
         let mut harness =
             RecorderHarness::with_setup(Mode::Open, |setup| (setup.sound, setup.words) = (asked, asked));
         let (up, down) = (base64(700, 10), base64(900, 200));
-        let now = harness.talk.now;
+        let now = harness.conv.now;
         harness.recorder.sent_sound("input_audio_buffer.append", 700, &up, now);
         harness.recorder.got_sound("response.audio.delta", 13_000, &down, now);
         harness.recorder.words("you", "the secret of my heart", now);

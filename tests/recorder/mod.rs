@@ -13,7 +13,7 @@ use crate::conversation::Harness as Table;
 
 /// A conversation and a recorder of its events.
 struct RecorderHarness {
-    talk: Table,
+    conv: Table,
     recorder: Recorder,
 }
 
@@ -24,33 +24,33 @@ impl RecorderHarness {
 
     /// A harness whose recorder keeps what `ask` sets.
     fn with_setup(mode: Mode, ask: impl FnOnce(&mut RecorderSetup)) -> Self {
-        let talk = Table::begin(mode);
+        let conv = Table::begin(mode);
         let started = Some("2026-01-02T03:04:05Z".to_owned());
         let mut setup = RecorderSetup { mode, seed: 7, started, sound: false, words: false, follow: false };
         ask(&mut setup);
-        let recorder = Recorder::begin(setup, &talk.conversation, talk.now);
-        Self { talk, recorder }
+        let recorder = Recorder::begin(setup, &conv.conversation, conv.now);
+        Self { conv, recorder }
     }
 
     fn on(&mut self, event: &Event) {
-        let actions = self.talk.conversation.handle(event, self.talk.now);
-        self.recorder.event(event, &actions, &self.talk.conversation, self.talk.now);
+        let actions = self.conv.conversation.handle(event, self.conv.now);
+        self.recorder.event(event, &actions, &self.conv.conversation, self.conv.now);
     }
 
     fn after(&mut self, wait: Duration) -> &mut Self {
-        self.talk.after(wait);
+        self.conv.after(wait);
         self
     }
 
     /// Handles events after waits in ms, like a session: a deadline that passes in a wait ticks first.
     fn play(&mut self, events: impl IntoIterator<Item = (u64, Event)>) {
         for (wait_ms, event) in events {
-            let then = self.talk.now + Duration::from_millis(wait_ms);
-            while let Some(due) = self.talk.conversation.deadline().filter(|due| *due <= then) {
-                self.talk.now = due.max(self.talk.now);
+            let then = self.conv.now + Duration::from_millis(wait_ms);
+            while let Some(due) = self.conv.conversation.deadline().filter(|due| *due <= then) {
+                self.conv.now = due.max(self.conv.now);
                 self.on(&Event::Tick);
             }
-            self.talk.now = then;
+            self.conv.now = then;
             self.on(&event);
         }
     }
@@ -69,7 +69,7 @@ impl RecorderHarness {
     }
 
     /// Returns the lines as they are printed, without their times.
-    fn story(&mut self) -> Vec<String> {
+    fn printed_lines(&mut self) -> Vec<String> {
         let text = self.text();
         lines(&text).iter().map(|line| line.to_string()[18..].to_owned()).collect()
     }

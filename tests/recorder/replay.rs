@@ -70,7 +70,7 @@ fn a_snapshot_that_differs_from_the_conversation_is_reported() {
     ]);
     let text = harness.text();
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
-    let altered = format!("{before}\"reply\":\"asked\"{after}");
+    let altered = format!("{before}\"reply\":\"requested\"{after}");
     let said = replay(altered.as_bytes(), |_, _| {});
     assert!(said.unwrap().to_string().contains("snapshot: conversation was "));
 }
@@ -102,10 +102,10 @@ fn an_inconsistent_snapshot_is_not_restored() {
     let mut harness = RecorderHarness::begin(Mode::Open);
     harness.up();
     harness.after(Duration::from_secs(5));
-    let whole = serde_json::to_string(&harness.talk.conversation.snapshot()).unwrap();
+    let whole = serde_json::to_string(&harness.conv.conversation.snapshot()).unwrap();
     let restored = |text: &str| {
         let snapshot: Snapshot = serde_json::from_str(text).unwrap();
-        Conversation::restore(&snapshot, harness.talk.now).map(|conversation| conversation.state())
+        Conversation::restore(&snapshot, harness.conv.now).map(|conversation| conversation.state())
     };
     assert_eq!(restored(&whole), Ok(State::Listening));
     for (good, bad, why) in [
@@ -118,7 +118,7 @@ fn an_inconsistent_snapshot_is_not_restored() {
     }
     let mut held_down = RecorderHarness::begin(Mode::Hold);
     held_down.play([(10, Event::Input(UserInput::Press)), (400, held(400))]);
-    let said = serde_json::to_string(&held_down.talk.conversation.snapshot()).unwrap();
+    let said = serde_json::to_string(&held_down.conv.conversation.snapshot()).unwrap();
     let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
     assert_eq!(restored(&elsewhere), Err(mynah::conversation::SnapshotError::CompleteWithoutHold));
 }
@@ -132,11 +132,11 @@ fn rare_states_survive_a_snapshot() {
         owing.play([(wait, event)]);
         assert_restores(&owing);
     }
-    let json = format!("{:?}", owing.talk.conversation);
-    assert!(json.contains("owed: Some(") && json.contains("reply: Asked"), "{json}");
-    let mut gone = RecorderHarness::begin(Mode::Open);
-    gone.up();
-    gone.play(turn("r1").map(|event| (9, event)));
+    let json = format!("{:?}", owing.conv.conversation);
+    assert!(json.contains("deferred_create: Some(") && json.contains("reply: Requested"), "{json}");
+    let mut no_speaker = RecorderHarness::begin(Mode::Open);
+    no_speaker.up();
+    no_speaker.play(turn("r1").map(|event| (9, event)));
     for event in [
         Event::Device(DeviceEvent::Drained),
         Event::Device(DeviceEvent::Speaker { there: false }),
@@ -146,8 +146,8 @@ fn rare_states_survive_a_snapshot() {
         Event::Tick,
         Event::Input(UserInput::Leave),
     ] {
-        gone.play([(1000, event)]);
-        assert_restores(&gone);
+        no_speaker.play([(1000, event)]);
+        assert_restores(&no_speaker);
     }
     let mut waiting = RecorderHarness::begin(TAP);
     for event in [
@@ -163,10 +163,10 @@ fn rare_states_survive_a_snapshot() {
 
 /// Asserts that the conversation equals the one restored from its snapshot.
 fn assert_restores(harness: &RecorderHarness) {
-    let written = serde_json::to_string(&harness.talk.conversation.snapshot()).unwrap();
+    let written = serde_json::to_string(&harness.conv.conversation.snapshot()).unwrap();
     let read: Snapshot = serde_json::from_str(&written).unwrap();
-    let again = Conversation::restore(&read, harness.talk.now).unwrap();
-    assert_eq!(again, harness.talk.conversation, "{written}");
+    let again = Conversation::restore(&read, harness.conv.now).unwrap();
+    assert_eq!(again, harness.conv.conversation, "{written}");
 }
 
 proptest! {
@@ -217,11 +217,11 @@ proptest! {
         for (event, wait_ns) in before {
             harness.after(Duration::from_nanos(wait_ns)).on(&seen.named(event));
         }
-        let mut json = serde_json::to_value(harness.talk.conversation.snapshot()).unwrap();
+        let mut json = serde_json::to_value(harness.conv.conversation.snapshot()).unwrap();
         maximise_numbers(&mut json, &mut which.clone());
         let snapshot: Snapshot = serde_json::from_value(json).unwrap();
         let taken = |at: &Time| Conversation::restore(&snapshot, *at).is_ok();
-        let now = [harness.talk.now, Time::MAX].into_iter().find(taken).unwrap();
+        let now = [harness.conv.now, Time::MAX].into_iter().find(taken).unwrap();
         let mut conversation = Conversation::restore(&snapshot, now).unwrap();
         let _ = conversation.handle(&Event::Service(ServiceEvent::Refused(ServerError::Internal)), now);
         for event in after {
@@ -308,12 +308,12 @@ fn regenerated(text: &str) -> String {
 
 /// Records at least one line of every kind but a gap.
 fn record_every_kind(harness: &mut RecorderHarness) {
-    let now = harness.talk.now;
+    let now = harness.conv.now;
     harness.recorder.link("dialling", now);
     harness.recorder.light("connecting", false, now);
     harness.up();
     harness.play([(100, Event::Input(UserInput::Press))]);
-    let now = harness.talk.now;
+    let now = harness.conv.now;
     harness.recorder.input("down", now);
     harness.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
     harness.recorder.got_sound("response.audio.delta", 150, &super::base64(900, 1), now);
@@ -324,7 +324,7 @@ fn record_every_kind(harness: &mut RecorderHarness) {
         (5, Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(9))))),
         (100_000, Event::Tick),
     ]);
-    let now = harness.talk.now;
+    let now = harness.conv.now;
     harness.recorder.counters(mynah::model::CounterSnapshot { starved: 1, ..Default::default() }, now);
     let _ = harness.recorder.fault(mynah::recorder::RecordingTrigger::Reply, now);
 }

@@ -164,10 +164,10 @@ fn begun_reply(reply: &str, item: &str, value: i16) -> Vec<Value> {
 /// Asserts that the reported `audio_end_ms` matches what was played within one period, and that the cut fades
 /// out.
 fn assert_truncation_matches(service: &Service, speaker: &[i16], item: &str, value: i16) {
-    let told = truncated_ms(service, item) as usize * 24;
-    let heard = count_samples(speaker, value);
-    assert!(told.abs_diff(heard) <= PERIOD, "told {told} samples, heard {heard}");
-    assert!(heard > 0);
+    let reported = truncated_ms(service, item) as usize * 24;
+    let played = count_samples(speaker, value);
+    assert!(reported.abs_diff(played) <= PERIOD, "reported {reported} samples, played {played}");
+    assert!(played > 0);
     let last = speaker.iter().rposition(|sample| *sample == value).unwrap();
     let fade: Vec<i16> = speaker[last + 1..].iter().copied().take(PERIOD).collect();
     assert!(fade.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()), "the cut fades: {fade:?}");

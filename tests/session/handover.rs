@@ -145,8 +145,8 @@ fn a_cut_reply_is_in_the_history_as_far_as_it_was_played() {
     let device = Device::start(&service, Mode::Open);
     service.until("the session in use", |all| all.len() == 2 && all[1].audio_ms >= 50);
     let (_, _) = device.quit();
-    let told = service.connections()[1].received.clone();
-    let item = told.iter().find(|event| event["type"] == "conversation.item.create").unwrap();
+    let received = service.connections()[1].received.clone();
+    let item = received.iter().find(|event| event["type"] == "conversation.item.create").unwrap();
     assert_eq!(item["item"]["status"], "incomplete");
     let share = item["item"]["content"][0]["text"].as_str().unwrap();
     assert!(words.starts_with(share) && share.len() < words.len(), "{share}");
@@ -170,7 +170,7 @@ fn the_built_in_service_knows_the_history_of_the_conversation() {
     let lines = device.lines();
     let (_, _) = device.quit();
     let last = lines.iter().rfind(|line| line.starts_with("mynah:")).unwrap();
-    assert!(last.contains("Before, somebody said: I heard"), "{lines:?}");
+    assert!(last.matches("I heard").count() > 1, "{lines:?}");
     assert_eq!(service.connections().len(), 2);
 }
 

@@ -144,8 +144,8 @@ struct RecordingLines {
 /// An RGB LED on the given output lines.
 pub(super) fn leds_on(lines: impl OutputLines + 'static) -> Leds {
     let line = |name: &str| GpioLine::Named(name.to_owned());
-    let lamp = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
-    let light = LightConfig { name: "status".to_owned(), wiring: lamp, brightness: 255 };
+    let wiring = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
+    let light = LightConfig { name: "status".to_owned(), wiring, brightness: 255 };
     let mut lines = Some(Box::new(lines) as Box<dyn OutputLines>);
     Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut |_, _, _| Ok(lines.take().unwrap()))
         .unwrap()

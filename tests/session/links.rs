@@ -44,10 +44,10 @@ fn a_permanent_refusal_exits_and_redirects_are_not_followed() {
 
 #[test]
 fn a_temporary_refusal_is_retried_after_its_retry_after() {
-    let patience =
+    let rate_limited =
         Behaviour::Refuse { status: 429, headers: vec![("retry-after", "3".into())], body: String::new() };
     let service =
-        Service::start([patience, Behaviour::refuse(503, "busy"), Behaviour::script(events::opening())]);
+        Service::start([rate_limited, Behaviour::refuse(503, "busy"), Behaviour::script(events::opening())]);
     let device = Device::start(&service, Mode::Open);
     device.wait_for_line("offline", 2);
     device.wait_for_line("listening", 1);

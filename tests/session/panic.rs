@@ -32,9 +32,9 @@ fn a_panic_of_the_session_exits_with_one_message() {
 
 #[test]
 fn a_panic_of_a_worker_shuts_the_session_down_with_exit_code_1() {
-    for role in ["sound", "errand"] {
+    for role in ["capture", "background"] {
         let output = run_role(role);
-        let thread = if role == "sound" { "mynah-capture" } else { "errands" };
+        let thread = if role == "capture" { "mynah-capture" } else { "background" };
         assert_eq!(panic_lines(&output), one_panic(thread, &format!("{role} broke in two lines")));
         assert!(String::from_utf8_lossy(&output.stdout).contains("the session has left"), "{output:?}");
     }
@@ -107,7 +107,7 @@ fn role() {
     set_wake_fd(theirs);
     for _ in 0..if role == "two" { 2 } else { 1 } {
         let role = role.clone();
-        let name = if role == "errand" { "errands" } else { "mynah-capture" };
+        let name = if role == "background" { "background" } else { "mynah-capture" };
         Builder::new().name(name.to_owned()).spawn(move || panic_as(&role)).unwrap();
     }
     if role == "hang" {
@@ -121,11 +121,11 @@ fn role() {
 }
 
 fn panic_as(role: &str) {
-    if role == "errand" {
+    if role == "background" {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let errand = tokio::spawn(async { panic!("errand broke\nin two lines") });
-            errand.await.unwrap();
+            let task = tokio::spawn(async { panic!("background broke\nin two lines") });
+            task.await.unwrap();
         });
     }
     panic!("{role} broke\nin two lines");

@@ -35,7 +35,7 @@ fn no_text_of_the_service_gets_into_a_recording() {
         for secret in [KEY, WIFI, "Be brief."] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
-        let told = [
+        let labels = [
             "HTTP 401",
             "closed with 1011",
             "\"malformed\"",
@@ -44,8 +44,8 @@ fn no_text_of_the_service_gets_into_a_recording() {
             "\"error\"",
             "\"warning\"",
         ];
-        for told in told.iter().chain(&["\"session.update\"", "\"conversation.item.created\""]) {
-            assert!(text.contains(told), "{told} in {text}");
+        for label in labels.iter().chain(&["\"session.update\"", "\"conversation.item.created\""]) {
+            assert!(text.contains(label), "{label} in {text}");
         }
     }
 }
@@ -65,19 +65,19 @@ fn a_requested_recording_is_saved_to_a_new_file() {
     let [(name, text)] = &recordings[..] else { panic!("{recordings:?}") };
     assert!(name.ends_with("Z-asked.jsonl"), "{name}");
     let mut reader = RecordingReader::begin(text.as_bytes()).unwrap();
-    let mut touches = Vec::new();
+    let mut inputs = Vec::new();
     let mut sound = (0, 0);
     let mut words = Vec::new();
     while let Some((_, line)) = reader.next().unwrap() {
         match line {
-            RecordLine::Input { what, .. } => touches.push(what.into_owned()),
+            RecordLine::Input { what, .. } => inputs.push(what.into_owned()),
             RecordLine::Light { word, live, .. } => words.push((word.into_owned(), live)),
             RecordLine::Sent(message) => sound.0 += message.audio.map_or(0, |audio| audio.frames),
             RecordLine::Got(message) => sound.1 += message.audio.map_or(0, |audio| audio.frames),
             _ => {}
         }
     }
-    assert_eq!(touches, ["down", "up"]);
+    assert_eq!(inputs, ["down", "up"]);
     assert!(sound.0 >= 50 * 24 && sound.1 == 4800, "{sound:?}");
     let idle = words.iter().position(|word| *word == ("idle".to_owned(), false)).unwrap();
     let then: Vec<_> = words[idle..].iter().map(|(word, live)| (word.as_str(), *live)).collect();
