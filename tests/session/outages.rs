@@ -107,6 +107,18 @@ fn an_earcon_waits_for_the_reply_that_outlasts_its_link() {
     assert_eq!(sounds_in(&speaker[first + reply.len()..]).len(), 2);
 }
 
+#[test]
+fn the_history_is_sent_after_an_outage() {
+    let mut said = vec![events::transcription_completed("u1", "What is the time?")];
+    said.extend(events::reply("r1", "i1", "It is noon.", &constant(1000, 100)));
+    let first = [after_one_turn(said), vec![Wait(Duration::from_millis(500)), Close(1012, "restart")]];
+    let second = [events::opening(), vec![crate::service::Step::Expect("conversation.item.create")]];
+    let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
+    let device = Device::start(&service, Mode::Open);
+    service.until("the history", |all| all.len() == 2 && all[1].count("conversation.item.create") == 2);
+    let (_, _) = device.quit();
+}
+
 /// A session that sends a transcript once the earcon has had time to play.
 fn reconnected() -> Behaviour {
     let later = [Wait(Duration::from_millis(1500)), Send(events::transcription_completed("u9", "Back."))];
@@ -134,16 +146,4 @@ fn is_rising(sound: &[i16]) -> bool {
     let crossings = |part: &[i16]| part.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
     let (first, second) = sound.split_at(sound.len() / 2);
     crossings(second) > crossings(first)
-}
-
-#[test]
-fn the_history_is_sent_after_an_outage() {
-    let mut said = vec![events::transcription_completed("u1", "What is the time?")];
-    said.extend(events::reply("r1", "i1", "It is noon.", &constant(1000, 100)));
-    let first = [after_one_turn(said), vec![Wait(Duration::from_millis(500)), Close(1012, "restart")]];
-    let second = [events::opening(), vec![crate::service::Step::Expect("conversation.item.create")]];
-    let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
-    let device = Device::start(&service, Mode::Open);
-    service.until("the history", |all| all.len() == 2 && all[1].count("conversation.item.create") == 2);
-    let (_, _) = device.quit();
 }

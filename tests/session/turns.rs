@@ -170,14 +170,6 @@ fn the_session_allocates_nothing_per_frame_once_warm() {
     assert!(later - warm < 5, "{} allocations in two hundred frames", later - warm);
 }
 
-/// Returns the samples of all appends, in order.
-pub(super) fn appended_samples(one: &Connection) -> Vec<i16> {
-    let audio = one.received.iter().filter_map(|event| event["audio"].as_str());
-    let bytes = audio.flat_map(|base64| base64::engine::general_purpose::STANDARD.decode(base64).unwrap());
-    let bytes: Vec<u8> = bytes.collect();
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
-}
-
 #[test]
 fn a_muted_microphone_stays_muted_after_a_restart() {
     let service = Service::start([quiet(), quiet()]);
@@ -218,4 +210,12 @@ fn quiet() -> Behaviour {
         Answer(events::session_updated),
         Wait(Duration::from_millis(600)),
     ])
+}
+
+/// Returns the samples of all appends, in order.
+pub(super) fn appended_samples(one: &Connection) -> Vec<i16> {
+    let audio = one.received.iter().filter_map(|event| event["audio"].as_str());
+    let bytes = audio.flat_map(|base64| base64::engine::general_purpose::STANDARD.decode(base64).unwrap());
+    let bytes: Vec<u8> = bytes.collect();
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
