@@ -20,13 +20,13 @@ const REPEAT_INTERVAL_S: f64 = 60.0;
 
 #[test]
 fn the_fuzz_corpus_passes_its_targets() {
-    for (name, run_target) in TARGETS {
+    for (name, check) in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
         let mut files = 0;
         for entry in fs::read_dir(&folder).unwrap() {
             let file = entry.unwrap().path();
             println!("{}", file.display());
-            run_target(&fs::read(&file).unwrap());
+            check(&fs::read(&file).unwrap());
             files += 1;
         }
         assert!(files > 1, "{name} has no corpus");
@@ -64,7 +64,7 @@ impl Observed {
         let (mut last_logged, mut repeated) = (BTreeMap::<String, f64>::new(), Vec::new());
         let mut lines = 0;
         capture_log(true);
-        let outcome = live(
+        let life = live(
             &plan,
             Some(&mut |turn| {
                 let at: f64 = turn.split_whitespace().next().unwrap().parse().unwrap();
@@ -82,7 +82,7 @@ impl Observed {
             }),
         );
         capture_log(false);
-        Self { uttered: outcome.uttered, broken: outcome.broken, lines, repeated }
+        Self { uttered: life.uttered, broken: life.broken, lines, repeated }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The flight recorder: keeps the events of the last 30 minutes in memory, in the format of a recording.
 //!
-//! [`replay`] runs a recording's events through the conversation again and compares the results. The recorder
+//! [`replay()`] runs a recording's events through the conversation again and compares the results. The recorder
 //! reads no clock, opens no file and decides nothing about the conversation. It keeps transcripts and samples
 //! only on request.
 

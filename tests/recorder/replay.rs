@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mynah::conversation::{
     CloseReason, Conversation, DeviceEvent, Event, LinkChange, Mode, ResponseStatus, ServerError,
-    ServiceEvent, Snapshot, StandbyChange, State, UserInput,
+    ServiceEvent, Snapshot, SnapshotError, StandbyChange, State, UserInput,
 };
 use mynah::model::Time;
 use mynah::recorder::{Head, RecordLine, ReplayOutcome, replay};
@@ -31,7 +31,9 @@ fn a_recorded_conversation_replays_identically() {
         (900, Event::Service(ServiceEvent::SpeechStarted)),
         (10, Event::Service(ServiceEvent::ReplyDone(id("r1"), ResponseStatus::Cancelled))),
     ]);
-    let ReplayOutcome::Identical { events, actions } = harness.replayed() else { panic!("it differs") };
+    let ReplayOutcome::Identical { events, actions } = harness.replayed() else {
+        panic!("the replay differs")
+    };
     assert_eq!((events, actions), (9, 3), "configure, and a cut for each start of speech");
 }
 
@@ -49,13 +51,13 @@ fn a_difference_has_its_line_time_and_event() {
     ];
     for (recorded, altered, expected) in cases {
         let broken = text.replacen(recorded, altered, 1);
-        assert_ne!(broken, text, "{recorded} stands in {text}");
-        let said = replay(broken.as_bytes(), |_, _| {}).unwrap().to_string();
-        assert!(said.ends_with(expected), "{said}");
+        assert_ne!(broken, text, "{recorded} is in {text}");
+        let output = replay(broken.as_bytes(), |_, _| {}).unwrap().to_string();
+        assert!(output.ends_with(expected), "{output}");
     }
     let altered = text.replacen(r#""state":"muted""#, r#""state":"idle""#, 1);
-    let said = replay(altered.as_bytes(), |_, _| {}).unwrap().to_string();
-    assert_eq!(said, "line 6, 1.570000 s, event input mute: state was idle and is now muted");
+    let output = replay(altered.as_bytes(), |_, _| {}).unwrap().to_string();
+    assert_eq!(output, "line 6, 1.570000 s, event input mute: state was idle and is now muted");
 }
 
 #[test]
@@ -71,8 +73,8 @@ fn a_snapshot_that_differs_from_the_conversation_is_reported() {
     let text = harness.text();
     let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
     let altered = format!("{before}\"reply\":\"requested\"{after}");
-    let said = replay(altered.as_bytes(), |_, _| {});
-    assert!(said.unwrap().to_string().contains("snapshot: conversation was "));
+    let outcome = replay(altered.as_bytes(), |_, _| {});
+    assert!(outcome.unwrap().to_string().contains("snapshot: conversation was "));
 }
 
 #[test]
@@ -108,19 +110,19 @@ fn an_inconsistent_snapshot_is_not_restored() {
         Conversation::restore(&snapshot, harness.conv.now).map(|conversation| conversation.state())
     };
     assert_eq!(restored(&whole), Ok(State::Listening));
-    for (good, bad, why) in [
-        (r#""dialled":0"#, r#""dialled":6000000000"#, "something in it happened after it was taken"),
-        (r#""by_button":false"#, r#""by_button":true"#, "it listens although it is muted"),
-        (r#""jitter":7"#, r#""jitter":0"#, "its source of jitter is 0"),
+    for (good, bad, error) in [
+        (r#""dialled":0"#, r#""dialled":6000000000"#, SnapshotError::Future),
+        (r#""by_button":false"#, r#""by_button":true"#, SnapshotError::MutedListening),
+        (r#""jitter":7"#, r#""jitter":0"#, SnapshotError::ZeroSeed),
     ] {
         assert!(whole.contains(good), "{whole}");
-        assert_eq!(restored(&whole.replace(good, bad)).unwrap_err().to_string(), why);
+        assert_eq!(restored(&whole.replace(good, bad)), Err(error));
     }
     let mut held_down = RecorderHarness::begin(Mode::Hold);
     held_down.play([(10, Event::Input(UserInput::Press)), (400, held(400))]);
-    let said = serde_json::to_string(&held_down.conv.conversation.snapshot()).unwrap();
-    let elsewhere = said.replace(r#""mode":"hold""#, r#""mode":"open""#);
-    assert_eq!(restored(&elsewhere), Err(mynah::conversation::SnapshotError::CompleteWithoutHold));
+    let held = serde_json::to_string(&held_down.conv.conversation.snapshot()).unwrap();
+    let elsewhere = held.replace(r#""mode":"hold""#, r#""mode":"open""#);
+    assert_eq!(restored(&elsewhere), Err(SnapshotError::CompleteWithoutHold));
 }
 
 #[test]

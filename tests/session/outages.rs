@@ -24,7 +24,7 @@ fn speech_across_an_outage_reaches_the_next_session_whole() {
     let (_, _) = device.quit();
     assert!(lines.contains(&"offline".to_owned()), "the outage is shown: {lines:?}");
     let sent = appended_samples(&service.connections()[1]);
-    let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
+    let start = sent.iter().position(|sample| *sample != 0).expect("no speech was sent");
     assert_eq!(sent[start..start + 31_999], speech, "every sample from the first word on, once, in order");
 }
 
@@ -43,7 +43,7 @@ fn a_button_held_across_an_outage_makes_one_turn() {
     service.wait_for("response.create");
     let (_, _) = device.quit();
     let sent = appended_samples(&service.connections()[1]);
-    let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
+    let start = sent.iter().position(|sample| *sample != 0).expect("no speech was sent");
     let said: Vec<i16> = sent[start..].iter().copied().take_while(|sample| *sample != 0).collect();
     assert_eq!(said, speech[..said.len()], "every sample from the press on, once, in order");
     assert_eq!(service.connections()[1].story().last(), Some(&"response.create"));

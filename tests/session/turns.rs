@@ -77,7 +77,7 @@ fn speech_after_a_press_is_buffered_until_the_link_is_up() {
     service.until("900 ms of sound", |all| all.iter().any(|one| one.audio_ms >= 900));
     let sent = appended_samples(&service.connections()[0]);
     let (_, _) = device.quit();
-    let start = sent.iter().position(|sample| *sample != 0).expect("something was said");
+    let start = sent.iter().position(|sample| *sample != 0).expect("no speech was sent");
     assert_eq!(sent[start..start + 20_000], speech[..20_000], "every sample from the press on, in order");
 }
 

@@ -116,8 +116,8 @@ impl Links {
         result: Result<Connection, ConnectError>,
         now: Time,
     ) -> Result<(), (Slot, CloseReason, TransportError)> {
-        let is_dialling = |state: &LinkState| matches!(state, LinkState::Dialling { number: dialled } if *dialled == number);
-        let slot = match (is_dialling(&self.active), is_dialling(&self.standby)) {
+        let dials = |state: &LinkState| matches!(state, LinkState::Dialling { number: n } if *n == number);
+        let slot = match (dials(&self.active), dials(&self.standby)) {
             (true, _) => Slot::Active,
             (false, true) => Slot::Standby,
             (false, false) => return Ok(()),
