@@ -60,12 +60,12 @@ struct Observed {
 
 impl Observed {
     fn run(seed: u64) -> Self {
-        let plan = plan(seed, "hostile").unwrap();
+        let scenario = scenario_for(seed, "hostile").unwrap();
         let (mut last_logged, mut repeated) = (BTreeMap::<String, f64>::new(), Vec::new());
         let mut lines = 0;
         capture_log(true);
-        let life = live(
-            &plan,
+        let outcome = simulate(
+            &scenario,
             Some(&mut |turn| {
                 let at: f64 = turn.split_whitespace().next().unwrap().parse().unwrap();
                 for line in LOGGED.take() {
@@ -82,7 +82,7 @@ impl Observed {
             }),
         );
         capture_log(false);
-        Self { uttered: life.uttered, broken: life.broken, lines, repeated }
+        Self { uttered: outcome.hostile_frames, broken: outcome.violation, lines, repeated }
     }
 }
 
