@@ -7,7 +7,7 @@ use std::path::Path;
 const README: &str = include_str!("../../board/README.md");
 
 /// The sources in which board files are read, key by key.
-const READERS: [&str; 6] = ["buttons", "facts", "find", "lights", "lines", "sound"];
+const READERS: [&str; 6] = ["audio", "buttons", "detect", "lights", "lines", "parse"];
 
 #[test]
 fn every_board_has_its_heading_and_every_heading_its_board() {
@@ -19,7 +19,7 @@ fn every_board_has_its_heading_and_every_heading_its_board() {
     let headings: BTreeSet<String> =
         README.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
     assert_eq!(files, headings);
-    let source = fs::read_to_string(root().join("src/profile/board/mod.rs")).unwrap();
+    let source = fs::read_to_string(root().join("src/config/boards/mod.rs")).unwrap();
     for name in &files {
         assert!(source.contains(&format!("board/{name}.toml\")")), "{name} is not part of the program");
     }
@@ -46,7 +46,7 @@ fn every_key_of_the_reference_is_read() {
 fn words_read() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for reader in READERS {
-        let source = fs::read_to_string(root().join(format!("src/profile/board/{reader}.rs"))).unwrap();
+        let source = fs::read_to_string(root().join(format!("src/config/boards/{reader}.rs"))).unwrap();
         for line in source.lines().filter(|line| !line.trim_start().starts_with("//")) {
             words.extend(line.split('"').skip(1).step_by(2).filter(|text| is_word(text)).map(str::to_owned));
         }
