@@ -26,7 +26,7 @@ pub(crate) enum StartError {
     /// Trying again does not help.
     Fatal(Box<dyn Error>),
     /// A device is missing. `board`, where it could be opened, shows that the device of `End` is.
-    DeviceMissing { why: String, board: Option<Box<(Board, Direction)>>, signals: UnixStream },
+    DeviceMissing { reason: String, board: Option<Box<(Board, Direction)>>, signals: UnixStream },
 }
 
 impl<E: Error + 'static> From<E> for StartError {
@@ -42,9 +42,9 @@ pub(crate) fn report_start_error(error: StartError) -> ExitCode {
             eprintln!("mynah: {error}");
             ExitCode::from(MISCONFIGURED)
         }
-        StartError::DeviceMissing { why, mut board, signals } => {
-            eprintln!("mynah: {why}");
-            wait_for_device(&why, board.as_deref_mut(), &signals)
+        StartError::DeviceMissing { reason, mut board, signals } => {
+            eprintln!("mynah: {reason}");
+            wait_for_device(&reason, board.as_deref_mut(), &signals)
         }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn report_start_error(error: StartError) -> ExitCode {
 /// Returns the exit code for a missing device. Under a service manager it first waits until a device appears, so that
 /// restarts do not spin.
 pub(crate) fn wait_for_device(
-    why: &str,
+    reason: &str,
     board: Option<&mut (Board, Direction)>,
     signals: &UnixStream,
 ) -> ExitCode {
@@ -60,8 +60,8 @@ pub(crate) fn wait_for_device(
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return ExitCode::from(MISCONFIGURED);
     }
-    let board = board.map(|(board, end)| (board, *end));
-    match session::wait_for_device(why, board, signals, Path::new("/dev"), session::DEVICE_WAIT_LIMIT) {
+    let board = board.map(|(board, direction)| (board, *direction));
+    match session::wait_for_device(reason, board, signals, Path::new("/dev"), session::DEVICE_WAIT_LIMIT) {
         DeviceWait::Requested => ExitCode::SUCCESS,
         DeviceWait::DevicesChanged | DeviceWait::TimedOut => ExitCode::from(DEVICE_MISSING),
     }
@@ -84,8 +84,8 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
     };
     let replayed = recorder::replay(&bytes, print);
     match replayed {
-        Ok(same @ ReplayOutcome::Identical { .. }) => {
-            let _ = writeln!(out, "{same}");
+        Ok(outcome @ ReplayOutcome::Identical { .. }) => {
+            let _ = writeln!(out, "{outcome}");
             ExitCode::SUCCESS
         }
         Ok(ReplayOutcome::Differs(difference)) => {

@@ -21,16 +21,16 @@ use mynah::inputs;
 /// # Errors
 /// When the log file cannot be made.
 pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
-    let file = log.dir.as_deref().map(create).transpose()?;
+    let file = log.dir.as_deref().map(create_log_file).transpose()?;
     if let Some(file) = &file {
         // There is one log in a program.
-        let _ = FILE.set(file.try_clone()?);
+        let _ = LOG_FILE.set(file.try_clone()?);
     }
     let level = if log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
     Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("mynah", level)
-        .target(Target::Pipe(Box::new(Tee { console: inputs::console(), file })))
+        .target(Target::Pipe(Box::new(ConsoleAndFile { console: inputs::console(), file })))
         .format(|line, record| {
             writeln!(line, "{} {:<5} {}", line.timestamp_millis(), record.level(), record.args())
         })
@@ -39,19 +39,19 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
 }
 
 /// The log file once more, for whoever may take no lock.
-static FILE: OnceLock<File> = OnceLock::new();
+static LOG_FILE: OnceLock<File> = OnceLock::new();
 
 /// Writes a line to standard error and into the log file past the log, whose locks may be held for ever.
-pub(crate) fn bare(words: &str) {
-    let line = format!("{:.3} ERROR {words}\n", Timestamp::now());
+pub(crate) fn write_unlocked(message: &str) {
+    let line = format!("{:.3} ERROR {message}\n", Timestamp::now());
     // Who cannot write now cannot say so either.
-    if let Some(mut file) = FILE.get() {
+    if let Some(mut file) = LOG_FILE.get() {
         let _ = file.write_all(line.as_bytes());
     }
     let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
 }
 
-fn create(dir: &Path) -> Result<File, String> {
+fn create_log_file(dir: &Path) -> Result<File, String> {
     fs::create_dir_all(dir).map_err(|error| format!("log_dir {}: {error}", dir.display()))?;
     let path = dir.join(format!("{}_voicelive.log", Timestamp::now().strftime("%Y-%m-%d_%H-%M-%S")));
     // What is said in a room is nobody else's to read.
@@ -60,12 +60,12 @@ fn create(dir: &Path) -> Result<File, String> {
 }
 
 /// Writes to the console, and to the file where there is one.
-struct Tee<W> {
+struct ConsoleAndFile<W> {
     console: W,
     file: Option<File>,
 }
 
-impl<W: Write> Write for Tee<W> {
+impl<W: Write> Write for ConsoleAndFile<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if let Some(file) = &mut self.file {
             // A full disk must not silence the console.

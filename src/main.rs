@@ -33,10 +33,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use cli::{FAILED, MISCONFIGURED, StartError};
 
 /// Whoever sends one of these wants the program to end.
-const ENDS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+const EXIT_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 fn main() -> ExitCode {
-    session::install_panic_hook(logging::bare);
+    session::install_panic_hook(logging::write_unlocked);
     let dir = match std::env::current_dir() {
         Ok(dir) => dir,
         Err(error) => {
@@ -44,9 +44,8 @@ fn main() -> ExitCode {
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    let machine = HostInfo::read(Path::new("/"));
-    let request =
-        config::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &machine);
+    let host = HostInfo::read(Path::new("/"));
+    let request = config::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &host);
     match request {
         Ok(Request::Help(text) | Request::Boards(text) | Request::Page(text)) => {
             print!("{text}");
@@ -56,11 +55,11 @@ fn main() -> ExitCode {
             println!("mynah {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
-        Ok(Request::Replay(asked)) => cli::replay(&asked),
-        Ok(Request::Run(profile)) => run(*profile),
+        Ok(Request::Replay(request)) => cli::replay(&request),
+        Ok(Request::Run(config)) => run(*config),
         Err(problems) => {
             eprintln!("{problems}");
-            match signals(&ENDS) {
+            match signals(&EXIT_SIGNALS) {
                 Ok(signals) if problems.is_missing_device_only() => {
                     cli::wait_for_device(&problems.to_string(), None, &signals)
                 }
@@ -70,8 +69,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(profile: Config) -> ExitCode {
-    let parts = match logging::start(&profile.log).map_err(StartError::Fatal).and_then(|()| parts(profile)) {
+fn run(config: Config) -> ExitCode {
+    let parts = match logging::start(&config.log).map_err(StartError::Fatal).and_then(|()| parts(config)) {
         Ok(parts) => parts,
         Err(error) => return cli::report_start_error(error),
     };
@@ -86,57 +85,63 @@ fn run(profile: Config) -> ExitCode {
     }
 }
 
-fn parts(profile: Config) -> Result<SessionParts, StartError> {
-    log::info!("{}", profile.board_summary);
-    for warning in &profile.warnings {
+fn parts(config: Config) -> Result<SessionParts, StartError> {
+    log::info!("{}", config.board_summary);
+    for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    let mode = profile.talk.mode;
-    let config = session_config(&profile);
+    let mode = config.talk.mode;
+    let session_config = session_config(&config);
     let latching = mode == Mode::Hold;
-    let signals = signals(&ENDS).map_err(StartError::Fatal)?;
-    let recording = recording(profile.record, &profile.saved_state).map_err(StartError::Fatal)?;
+    let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
+    let recording = recording(config.record, &config.saved_state).map_err(StartError::Fatal)?;
     // First, because opening a card may take a while and the owner should see that something is happening.
-    let mut board = match Board::open(&profile.peripherals, latching) {
+    let mut board = match Board::open(&config.peripherals, latching) {
         Ok(board) => board,
-        Err(error) => return Err(StartError::DeviceMissing { why: error.to_string(), board: None, signals }),
-    };
-    session::show_startup(&mut board);
-    let sound = match sound(profile.audio) {
-        Ok(sound) => sound,
         Err(error) => {
-            let Some(end) = error.missing_device() else { return Err(error.into()) };
-            let why = format!("{error}; without a sound card, --speech and --speaker-file stand in for it");
-            return Err(StartError::DeviceMissing { why, board: Some(Box::new((board, end))), signals });
+            return Err(StartError::DeviceMissing { reason: error.to_string(), board: None, signals });
         }
     };
-    let file = profile.saved_state.file.clone();
-    let (service, errands) = service(profile.service.target, file).map_err(StartError::Fatal)?;
-    let patience = sd_notify::watchdog_enabled();
+    session::show_startup(&mut board);
+    let audio = match open_audio(config.audio) {
+        Ok(audio) => audio,
+        Err(error) => {
+            let Some(direction) = error.missing_device() else { return Err(error.into()) };
+            let reason =
+                format!("{error}; without a sound card, --speech and --speaker-file stand in for it");
+            return Err(StartError::DeviceMissing {
+                reason,
+                board: Some(Box::new((board, direction))),
+                signals,
+            });
+        }
+    };
+    let file = config.saved_state.file.clone();
+    let (service, background) = service(config.service.target, file).map_err(StartError::Fatal)?;
+    let watchdog_timeout = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
-    let (keep, sounds) = (profile.saved_state, profile.talk.sounds);
     Ok(SessionParts {
         mode,
-        config,
+        config: session_config,
         service,
-        audio: sound,
-        earcons: sounds,
+        audio,
+        earcons: config.talk.sounds,
         board,
-        background: errands,
-        saved_state: keep,
+        background,
+        saved_state: config.saved_state,
         signals,
-        watchdog_timeout: patience,
+        watchdog_timeout,
         seed,
         recording,
     })
 }
 
-fn session_config(profile: &Config) -> SessionConfig {
-    let service = &profile.service;
+fn session_config(config: &Config) -> SessionConfig {
+    let service = &config.service;
     SessionConfig {
         instructions: service.instructions.clone(),
         voice: service.voice.clone(),
-        turn_detection: (profile.talk.mode != Mode::Hold).then_some(service.turn_detection),
+        turn_detection: (config.talk.mode != Mode::Hold).then_some(service.turn_detection),
         noise_reduction: service.noise_reduction,
         echo_cancellation: service.echo_cancellation,
         transcription: service.transcription,
@@ -144,24 +149,24 @@ fn session_config(profile: &Config) -> SessionConfig {
     }
 }
 
-fn sound(wanted: config::AudioConfig) -> Result<AudioIo, AudioError> {
-    let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = wanted;
-    let sound = if speech.is_some() || speaker_file.is_some() {
+fn open_audio(requested: config::AudioConfig) -> Result<AudioIo, AudioError> {
+    let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = requested;
+    let opened = if speech.is_some() || speaker_file.is_some() {
         audio::open_wav(WavDevices { speech, speaker: speaker_file, speed: 1 }, StreamFormat::default())?
     } else {
         let cards = AlsaDevices { microphone, speaker, controls, unplugged };
         audio::open_alsa(cards, StreamFormat::default())?
     };
-    for control in sound.failed_controls() {
+    for control in opened.failed_controls() {
         log::warn!("{control}");
     }
-    if let Some(warning) = sound.denied_privileges() {
+    if let Some(warning) = opened.denied_privileges() {
         log::warn!("{warning}");
     }
-    for got in sound.granted() {
-        log::info!("{got}");
+    for params in opened.granted() {
+        log::info!("{params}");
     }
-    Ok(sound)
+    Ok(opened)
 }
 
 fn service(
@@ -174,27 +179,27 @@ fn service(
         }
         ServiceTarget::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
-            let errands = Background::start(Some(azure.credential), file)?;
-            Ok((ServiceEndpoint::Remote { endpoint: azure.endpoint, tls }, errands))
+            let background = Background::start(Some(azure.credential), file)?;
+            Ok((ServiceEndpoint::Remote { endpoint: azure.endpoint, tls }, background))
         }
     }
 }
 
 /// Recordings of faults are kept beside what is remembered.
-fn recording(wanted: RecordConfig, keep: &SavedState) -> Result<RecordingConfig, Box<dyn Error>> {
-    let RecordConfig { file, sound, words } = wanted;
-    let folder = keep.file.as_deref().and_then(Path::parent).map(|folder| folder.join("recordings"));
+fn recording(requested: RecordConfig, saved_state: &SavedState) -> Result<RecordingConfig, Box<dyn Error>> {
+    let RecordConfig { file, sound, words } = requested;
+    let folder = saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join("recordings"));
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     Ok(RecordingConfig { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })
 }
 
 /// Returns a socket that is readable once one of these signals has come.
-fn signals(which: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
-    let (ours, theirs) = UnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    for signal in which {
-        signal_hook::low_level::pipe::register(*signal, theirs.try_clone()?)?;
+fn signals(signals: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
+    let (receiver, sender) = UnixStream::pair()?;
+    receiver.set_nonblocking(true)?;
+    for signal in signals {
+        signal_hook::low_level::pipe::register(*signal, sender.try_clone()?)?;
     }
-    session::set_wake_fd(theirs);
-    Ok(ours)
+    session::set_wake_fd(sender);
+    Ok(receiver)
 }

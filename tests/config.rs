@@ -4,8 +4,8 @@
 
 mod board_file;
 mod boards;
+mod credentials;
 mod endpoint;
-mod handed;
 mod reference;
 mod saved_state;
 
@@ -26,99 +26,99 @@ const HOST: &str = "https://bird.services.ai.azure.com";
 
 #[test]
 fn the_parrot_needs_nothing_but_its_flag() {
-    let profile = Desk::new().flags(&["--parrot"]).run();
-    assert!(matches!(profile.service.target, ServiceTarget::Parrot));
-    assert_eq!(profile.service.model, "gpt-realtime");
-    assert_eq!(profile.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
-    assert!(!profile.service.instructions.is_empty());
-    assert_eq!(profile.service.turn_detection, TurnDetection::AzureSemanticVad);
-    assert_eq!(profile.service.noise_reduction, Some(NoiseReduction::AzureDeepNoiseSuppression));
-    assert_eq!(profile.service.echo_cancellation, EchoCancellation::Server);
-    assert_eq!(profile.service.transcription, Some("azure-speech"));
-    assert_eq!(profile.service.language, None);
-    assert_eq!(profile.talk.mode, Mode::Open);
-    let tap = Desk::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;
+    let config = Fixture::new().flags(&["--parrot"]).run();
+    assert!(matches!(config.service.target, ServiceTarget::Parrot));
+    assert_eq!(config.service.model, "gpt-realtime");
+    assert_eq!(config.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
+    assert!(!config.service.instructions.is_empty());
+    assert_eq!(config.service.turn_detection, TurnDetection::AzureSemanticVad);
+    assert_eq!(config.service.noise_reduction, Some(NoiseReduction::AzureDeepNoiseSuppression));
+    assert_eq!(config.service.echo_cancellation, EchoCancellation::Server);
+    assert_eq!(config.service.transcription, Some("azure-speech"));
+    assert_eq!(config.service.language, None);
+    assert_eq!(config.talk.mode, Mode::Open);
+    let tap = Fixture::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;
     assert_eq!(tap, Mode::Tap { quiet: Duration::from_secs(8) });
-    assert!(profile.talk.sounds);
-    assert_eq!(profile.peripherals, Peripherals::default());
-    let (microphone, speaker) = (&profile.audio.microphone.device, &profile.audio.speaker.device);
+    assert!(config.talk.sounds);
+    assert_eq!(config.peripherals, Peripherals::default());
+    let (microphone, speaker) = (&config.audio.microphone.device, &config.audio.speaker.device);
     assert_eq!((&**microphone, &**speaker), ("default", "default"));
-    assert_eq!((&profile.audio.speech, &profile.audio.speaker_file), (&None, &None));
-    assert_eq!((profile.log.dir, profile.log.verbose), (None, false));
-    assert_eq!(profile.warnings, [""; 0]);
+    assert_eq!((&config.audio.speech, &config.audio.speaker_file), (&None, &None));
+    assert_eq!((config.log.dir, config.log.verbose), (None, false));
+    assert_eq!(config.warnings, [""; 0]);
 }
 
 #[test]
 fn the_quickstarts_flags_and_environment_work() {
-    let profile = Desk::new()
+    let config = Fixture::new()
         .flags(&["--model", "gpt-4o", "--voice=alloy", "--instructions", "Be brief.", "--verbose"])
         .env("AZURE_VOICELIVE_ENDPOINT", HOST)
         .env("AZURE_VOICELIVE_API_KEY", KEY)
         .env("AZURE_VOICELIVE_VOICE", "echo")
         .env("AZURE_VOICELIVE_API_VERSION", "2025-10-01")
         .run();
-    let azure = azure(&profile);
+    let azure = azure(&config);
     assert_eq!(
         azure.endpoint.to_string(),
         "wss://bird.services.ai.azure.com/voice-live/realtime?api-version=2025-10-01&model=gpt-4o"
     );
     assert!(matches!(&azure.credential, Credential::Key(key) if key.reveal() == KEY));
-    assert_eq!(profile.service.voice, Voice::OpenAi("alloy".to_owned()));
-    assert_eq!(profile.service.instructions, "Be brief.");
-    assert!(profile.log.verbose);
-    assert_eq!(profile.warnings, [""; 0]);
+    assert_eq!(config.service.voice, Voice::OpenAi("alloy".to_owned()));
+    assert_eq!(config.service.instructions, "Be brief.");
+    assert!(config.log.verbose);
+    assert_eq!(config.warnings, [""; 0]);
 }
 
 #[test]
 fn flags_win_over_environment_over_dotenv_over_config_over_default() {
-    let mut desk = Desk::new().flags(&["--parrot"]);
-    let model = |desk: &Desk| desk.run().service.model;
-    assert_eq!(model(&desk), "gpt-realtime");
-    desk = desk.system("model = 'from-system'");
-    assert_eq!(model(&desk), "from-system");
-    desk = desk.file("mynah.toml", "model = 'from-config'");
-    assert_eq!(model(&desk), "from-config");
-    desk = desk.file(".env", "AZURE_VOICELIVE_MODEL=from-dotenv");
-    assert_eq!(model(&desk), "from-dotenv");
-    desk = desk.env("AZURE_VOICELIVE_MODEL", "from-environment");
-    assert_eq!(model(&desk), "from-environment");
-    desk = desk.flags(&["--parrot", "--model", "first-flag", "--model", "last-flag"]);
-    assert_eq!(model(&desk), "last-flag");
+    let mut fixture = Fixture::new().flags(&["--parrot"]);
+    let model = |fixture: &Fixture| fixture.run().service.model;
+    assert_eq!(model(&fixture), "gpt-realtime");
+    fixture = fixture.system("model = 'from-system'");
+    assert_eq!(model(&fixture), "from-system");
+    fixture = fixture.file("mynah.toml", "model = 'from-config'");
+    assert_eq!(model(&fixture), "from-config");
+    fixture = fixture.file(".env", "AZURE_VOICELIVE_MODEL=from-dotenv");
+    assert_eq!(model(&fixture), "from-dotenv");
+    fixture = fixture.env("AZURE_VOICELIVE_MODEL", "from-environment");
+    assert_eq!(model(&fixture), "from-environment");
+    fixture = fixture.flags(&["--parrot", "--model", "first-flag", "--model", "last-flag"]);
+    assert_eq!(model(&fixture), "last-flag");
 }
 
 #[test]
 fn a_named_config_file_replaces_the_usual_ones_and_must_be_there() {
-    let desk =
-        Desk::new().file("mynah.toml", "nonsense").file("other.toml", "parrot = true\nlog_dir = 'kept'");
-    let profile = desk.flags(&["--config", "other.toml"]).run();
-    assert!(profile.log.dir.unwrap().ends_with("kept"));
-    let refused = Desk::new().flags(&["--parrot", "--config", "gone.toml"]).refused();
-    assert!(refused[0].starts_with("gone.toml: cannot be read: "), "{refused:?}");
+    let fixture =
+        Fixture::new().file("mynah.toml", "nonsense").file("other.toml", "parrot = true\nlog_dir = 'kept'");
+    let config = fixture.flags(&["--config", "other.toml"]).run();
+    assert!(config.log.dir.unwrap().ends_with("kept"));
+    let problems = Fixture::new().flags(&["--parrot", "--config", "gone.toml"]).problems();
+    assert!(problems[0].starts_with("gone.toml: cannot be read: "), "{problems:?}");
 }
 
 #[test]
 fn paths_in_a_file_are_relative_to_that_file_and_flags_to_the_working_directory() {
-    let desk = Desk::new()
+    let fixture = Fixture::new()
         .file("etc/c.toml", "parrot = true\nspeech = 'a.wav'\nspeaker_file = 'b.wav'")
         .file("etc/a.wav", "");
-    let path = |name: &str| Some(desk.dir.path().join(name));
-    let sound = desk.clone_with(&["--config", "etc/c.toml"]).run().audio;
-    assert_eq!((sound.speech, sound.speaker_file), (path("etc/a.wav"), path("etc/b.wav")));
-    let sound = desk.clone_with(&["--config", "etc/c.toml", "--speaker-file", "b.wav"]).run().audio;
-    assert_eq!(sound.speaker_file, path("b.wav"));
+    let path = |name: &str| Some(fixture.dir.path().join(name));
+    let audio = fixture.clone_with(&["--config", "etc/c.toml"]).run().audio;
+    assert_eq!((audio.speech, audio.speaker_file), (path("etc/a.wav"), path("etc/b.wav")));
+    let audio = fixture.clone_with(&["--config", "etc/c.toml", "--speaker-file", "b.wav"]).run().audio;
+    assert_eq!(audio.speaker_file, path("b.wav"));
 }
 
 #[test]
 fn what_is_unknown_is_refused_with_its_place_and_the_nearest_name() {
-    let refused = Desk::new()
+    let problems = Fixture::new()
         .flags(&["--parrot", "--modle", "gpt-4o"])
         .env("AZURE_VOICELIVE_ENDPONT", HOST)
         .env("HOME", "/nowhere")
         .file(".env", "# shared\nOTHER='1'\nAZURE_VOICELIVE_KEY=x")
         .file("mynah.toml", "\nmode = 'tap'\ninstruction = 'x'\n[zzz]\n")
-        .refused();
+        .problems();
     assert_eq!(
-        refused,
+        problems,
         [
             "flag --modle: unknown (did you mean --model?); mynah --help lists the flags",
             "environment AZURE_VOICELIVE_ENDPONT: unknown (did you mean AZURE_VOICELIVE_ENDPOINT?)",
@@ -133,10 +133,10 @@ fn what_is_unknown_is_refused_with_its_place_and_the_nearest_name() {
 fn a_bad_value_is_refused_with_its_place_its_text_and_what_was_meant() {
     let config = "parrot = true\n\nmode = 'tpa'\ntap_quiet_s = 0\nlanguage = 'english please'\n";
     assert_eq!(
-        Desk::new()
+        Fixture::new()
             .file("mynah.toml", config)
             .flags(&["--echo-cancellation", "of", "--board=desk"])
-            .refused(),
+            .problems(),
         [
             r#"flag --board: "desk": neither a board (adafruit-voice-bonnet, aiy-voice-bonnet, aiy-voice-hat, codec-zero, desktop, i2s-mems, respeaker-2mic-v1, respeaker-2mic-v2, respeaker-4mic, respeaker-xvf3800, usb-speakerphone) nor the path of a .toml file (did you mean desktop?)"#,
             r#"flag --echo-cancellation: "of": not one of server, off (did you mean off?)"#,
@@ -149,62 +149,63 @@ fn a_bad_value_is_refused_with_its_place_its_text_and_what_was_meant() {
 
 #[test]
 fn every_kind_of_value_in_the_config_file_must_be_its_own() {
-    let refused =
-        |config: &str| Desk::new().file("mynah.toml", config).flags(&["--parrot"]).refused().join("|");
+    let problems =
+        |config: &str| Fixture::new().file("mynah.toml", config).flags(&["--parrot"]).problems().join("|");
     assert_eq!(
-        refused("verbose = 'true'"),
+        problems("verbose = 'true'"),
         "mynah.toml, line 1: verbose: must be true or false, without quotes"
     );
     assert_eq!(
-        refused("tap_quiet_s = '8'"),
+        problems("tap_quiet_s = '8'"),
         "mynah.toml, line 1: tap_quiet_s: must be a number, without quotes"
     );
-    assert_eq!(refused("model = 4"), "mynah.toml, line 1: model: must be text in quotes");
+    assert_eq!(problems("model = 4"), "mynah.toml, line 1: model: must be text in quotes");
     assert_eq!(
-        refused("model = ['a']"),
+        problems("model = ['a']"),
         "mynah.toml, line 1: model: must be a plain value: text in quotes, a number, true or false"
     );
-    assert_eq!(refused("model = ''"), "mynah.toml, line 1: model: is empty");
-    assert!(refused("model = 'a'\nmodel = 'b'").starts_with("mynah.toml, line 2: not TOML: duplicate key"));
-    assert_eq!(refused("token = 'x'"), "mynah.toml, line 1: token: unknown key (did you mean token_file?)");
-    assert_eq!(refused("config = 'x'"), "mynah.toml, line 1: config: unknown key");
+    assert_eq!(problems("model = ''"), "mynah.toml, line 1: model: is empty");
+    assert!(problems("model = 'a'\nmodel = 'b'").starts_with("mynah.toml, line 2: not TOML: duplicate key"));
+    assert_eq!(problems("token = 'x'"), "mynah.toml, line 1: token: unknown key (did you mean token_file?)");
+    assert_eq!(problems("config = 'x'"), "mynah.toml, line 1: config: unknown key");
 }
 
 #[test]
 fn bad_command_lines_are_refused_by_name() {
-    let refused = |flags: &[&str]| Desk::new().flags(flags).refused().join("|");
-    assert_eq!(refused(&["--parrot", "-x"]), "flag -x: unknown (mynah --help lists the flags)");
-    assert_eq!(refused(&["--parrot", "talk"]), "\"talk\": not a flag (mynah --help lists the flags)");
-    assert_eq!(refused(&["--parrot", "--model"]), "flag --model: needs a value");
+    let problems = |flags: &[&str]| Fixture::new().flags(flags).problems().join("|");
+    assert_eq!(problems(&["--parrot", "-x"]), "flag -x: unknown (mynah --help lists the flags)");
+    assert_eq!(problems(&["--parrot", "talk"]), "\"talk\": not a flag (mynah --help lists the flags)");
+    assert_eq!(problems(&["--parrot", "--model"]), "flag --model: needs a value");
     assert_eq!(
-        refused(&["--parrot=perhaps"]),
+        problems(&["--parrot=perhaps"]),
         "flag --parrot: \"perhaps\": not true or false|".to_owned() + NEITHER
     );
-    assert_eq!(refused(&["--parrot", "--token", "x"]).split(':').next(), Some("flag --token"));
+    assert_eq!(problems(&["--parrot", "--token", "x"]).split(':').next(), Some("flag --token"));
     assert_eq!(
-        refused(&["--parrot", "--speech", "gone.wav"]),
+        problems(&["--parrot", "--speech", "gone.wav"]),
         "flag --speech: \"gone.wav\": cannot be read: No such file or directory (os error 2)"
     );
 }
 
 #[test]
 fn a_switch_set_in_a_file_can_be_unset_by_a_flag() {
-    let desk = Desk::new().file("mynah.toml", "parrot = true\nverbose = true").flags(&["--verbose=false"]);
-    assert!(!desk.run().log.verbose);
-    assert!(!Desk::new().file("mynah.toml", "parrot = true\nsounds = false").run().talk.sounds);
+    let fixture =
+        Fixture::new().file("mynah.toml", "parrot = true\nverbose = true").flags(&["--verbose=false"]);
+    assert!(!fixture.run().log.verbose);
+    assert!(!Fixture::new().file("mynah.toml", "parrot = true\nsounds = false").run().talk.sounds);
 }
 
 #[test]
 fn log_is_short_for_a_folder_called_logs() {
-    let desk = Desk::new().flags(&["--parrot", "--log"]);
-    assert_eq!(desk.run().log.dir, Some(desk.dir.path().join("logs")));
-    let desk = Desk::new().flags(&["--parrot", "--log", "--log-dir", "elsewhere"]);
-    assert_eq!(desk.run().log.dir, Some(desk.dir.path().join("elsewhere")));
+    let fixture = Fixture::new().flags(&["--parrot", "--log"]);
+    assert_eq!(fixture.run().log.dir, Some(fixture.dir.path().join("logs")));
+    let fixture = Fixture::new().flags(&["--parrot", "--log", "--log-dir", "elsewhere"]);
+    assert_eq!(fixture.run().log.dir, Some(fixture.dir.path().join("elsewhere")));
 }
 
 #[test]
 fn help_lists_every_flag_and_comes_even_when_all_else_is_wrong() {
-    let Ok(Request::Help(help)) = Desk::new().flags(&["--nonsense", "--help"]).file(".env", "?").read()
+    let Ok(Request::Help(help)) = Fixture::new().flags(&["--nonsense", "--help"]).file(".env", "?").read()
     else {
         panic!("no help");
     };
@@ -215,57 +216,58 @@ fn help_lists_every_flag_and_comes_even_when_all_else_is_wrong() {
     }
     assert!(help.contains("AZURE_VOICELIVE_TOKEN") && !help.contains("--token "));
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-    assert!(matches!(Desk::new().flags(&["-V"]).read(), Ok(Request::Version)));
+    assert!(matches!(Fixture::new().flags(&["-V"]).read(), Ok(Request::Version)));
 }
 
 #[test]
 fn without_endpoint_and_credential_both_are_asked_for_at_once() {
-    assert_eq!(Desk::new().refused().join("|"), NEITHER);
+    assert_eq!(Fixture::new().problems().join("|"), NEITHER);
 }
 
 #[test]
 fn an_empty_variable_is_no_variable() {
-    let desk = Desk::new().env("AZURE_VOICELIVE_API_KEY", "").file(".env", "AZURE_VOICELIVE_ENDPOINT=\n");
-    assert_eq!(desk.refused().join("|"), NEITHER);
+    let fixture =
+        Fixture::new().env("AZURE_VOICELIVE_API_KEY", "").file(".env", "AZURE_VOICELIVE_ENDPOINT=\n");
+    assert_eq!(fixture.problems().join("|"), NEITHER);
 }
 
 #[test]
 fn a_key_on_the_command_line_works_but_is_warned_of() {
-    let profile = Desk::new().flags(&["--endpoint", HOST, "--api-key", KEY]).run();
-    assert!(matches!(&azure(&profile).credential, Credential::Key(key) if key.reveal() == KEY));
-    assert_eq!(profile.warnings.len(), 1);
-    assert!(profile.warnings[0].contains("use --api-key-file, AZURE_VOICELIVE_API_KEY or .env"));
+    let config = Fixture::new().flags(&["--endpoint", HOST, "--api-key", KEY]).run();
+    assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
+    assert_eq!(config.warnings.len(), 1);
+    assert!(config.warnings[0].contains("use --api-key-file, AZURE_VOICELIVE_API_KEY or .env"));
 }
 
 #[test]
 fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it() {
-    let desk = Desk::new().file("key", &format!("{KEY}\n")).file("mynah.toml", "api_key_file = 'key'");
-    let desk = desk.env("AZURE_VOICELIVE_ENDPOINT", HOST);
-    let profile = desk.run();
-    assert!(matches!(&azure(&profile).credential, Credential::Key(key) if key.reveal() == KEY));
-    assert!(profile.warnings[0].contains("chmod 600"), "{:?}", profile.warnings);
-    fs::set_permissions(desk.dir.path().join("key"), fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(desk.run().warnings, [""; 0]);
+    let fixture = Fixture::new().file("key", &format!("{KEY}\n")).file("mynah.toml", "api_key_file = 'key'");
+    let fixture = fixture.env("AZURE_VOICELIVE_ENDPOINT", HOST);
+    let config = fixture.run();
+    assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
+    assert!(config.warnings[0].contains("chmod 600"), "{:?}", config.warnings);
+    fs::set_permissions(fixture.dir.path().join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(fixture.run().warnings, [""; 0]);
 }
 
 #[test]
 fn a_config_file_or_dotenv_with_a_key_that_others_can_read_is_warned_of() {
-    let desk = Desk::new().env("AZURE_VOICELIVE_ENDPOINT", HOST);
-    let desk = desk.file("mynah.toml", "api_key = 'abc'").file(".env", "AZURE_VOICELIVE_API_KEY=def");
-    assert_eq!(desk.run().warnings.len(), 2);
+    let fixture = Fixture::new().env("AZURE_VOICELIVE_ENDPOINT", HOST);
+    let fixture = fixture.file("mynah.toml", "api_key = 'abc'").file(".env", "AZURE_VOICELIVE_API_KEY=def");
+    assert_eq!(fixture.run().warnings.len(), 2);
 }
 
 #[test]
 fn a_token_comes_from_the_environment_or_from_a_file_that_is_read_again_each_time() {
-    let desk = Desk::new().flags(&["--endpoint", HOST, "--use-token-credential"]);
-    let with_token = desk.env("AZURE_VOICELIVE_TOKEN", "ey.J");
+    let fixture = Fixture::new().flags(&["--endpoint", HOST, "--use-token-credential"]);
+    let with_token = fixture.env("AZURE_VOICELIVE_TOKEN", "ey.J");
     assert!(
         matches!(&azure(&with_token.run()).credential, Credential::Token(token) if token.reveal() == "ey.J")
     );
-    let desk = Desk::new().flags(&["--endpoint", HOST, "--use-token-credential", "--token-file", "t"]);
-    let desk = desk.file("t", "ey.1\n");
-    let profile = desk.run();
-    let Credential::TokenFile(path) = &azure(&profile).credential else { panic!("no token file") };
+    let fixture = Fixture::new().flags(&["--endpoint", HOST, "--use-token-credential", "--token-file", "t"]);
+    let fixture = fixture.file("t", "ey.1\n");
+    let config = fixture.run();
+    let Credential::TokenFile(path) = &azure(&config).credential else { panic!("no token file") };
     fs::write(path, "ey.2").unwrap();
     assert_eq!(Credential::read_token(path).unwrap().reveal(), "ey.2");
     fs::write(path, "Bearer ey.2").unwrap();
@@ -274,50 +276,51 @@ fn a_token_comes_from_the_environment_or_from_a_file_that_is_read_again_each_tim
 
 #[test]
 fn credentials_that_contradict_each_other_are_refused_naming_both() {
-    let refused = |flags: &[&str], env: &[(&str, &str)]| {
-        let desk = Desk::new().flags(&[&["--endpoint", HOST], flags].concat()).file("k", KEY);
-        env.iter().fold(desk, |desk, (name, value)| desk.env(name, value)).refused().join("|")
+    let problems = |flags: &[&str], env: &[(&str, &str)]| {
+        let fixture = Fixture::new().flags(&[&["--endpoint", HOST], flags].concat()).file("k", KEY);
+        env.iter().fold(fixture, |fixture, (name, value)| fixture.env(name, value)).problems().join("|")
     };
     let (key, token) = (("AZURE_VOICELIVE_API_KEY", KEY), ("AZURE_VOICELIVE_TOKEN", "ey.J"));
     assert_eq!(
-        refused(&[], &[key, token]),
+        problems(&[], &[key, token]),
         "both a key (environment AZURE_VOICELIVE_API_KEY) and a token (environment AZURE_VOICELIVE_TOKEN) are asked for: take one of them away"
     );
     assert_eq!(
-        refused(&["--use-token-credential"], &[key]),
+        problems(&["--use-token-credential"], &[key]),
         "both a key (environment AZURE_VOICELIVE_API_KEY) and a token (flag --use-token-credential) are asked for: take one of them away"
     );
     assert_eq!(
-        refused(&["--api-key", KEY, "--api-key-file", "k"], &[]),
+        problems(&["--api-key", KEY, "--api-key-file", "k"], &[]),
         "flag --api-key and flag --api-key-file both give a secret: take one of them away"
     );
     assert_eq!(
-        refused(&[], &[token]),
+        problems(&[], &[token]),
         "environment AZURE_VOICELIVE_TOKEN: is not used unless --use-token-credential is set"
     );
     assert_eq!(
-        refused(&["--use-token-credential"], &[]),
+        problems(&["--use-token-credential"], &[]),
         "flag --use-token-credential: there is no token: set AZURE_VOICELIVE_TOKEN or token_file"
     );
 }
 
 #[test]
 fn a_key_file_named_by_a_flag_overrides_a_key_in_the_environment() {
-    let desk = Desk::new().flags(&["--endpoint", HOST, "--api-key-file", "k"]).file("k", "flagged");
-    let profile = desk.env("AZURE_VOICELIVE_API_KEY", KEY).run();
-    assert!(matches!(&azure(&profile).credential, Credential::Key(key) if key.reveal() == "flagged"));
+    let fixture = Fixture::new().flags(&["--endpoint", HOST, "--api-key-file", "k"]).file("k", "flagged");
+    let config = fixture.env("AZURE_VOICELIVE_API_KEY", KEY).run();
+    assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == "flagged"));
 }
 
 #[test]
 fn no_secret_is_ever_shown() {
-    let desk = Desk::new().file("mynah.toml", "api_key = 'hunter2 x'\nendpoint = 'wss://x?api-key=hunter2'");
-    let shown = format!("{:?}", desk.refused());
+    let fixture =
+        Fixture::new().file("mynah.toml", "api_key = 'hunter2 x'\nendpoint = 'wss://x?api-key=hunter2'");
+    let shown = format!("{:?}", fixture.problems());
     assert!(shown.contains("mynah.toml, line 1: api_key: holds a space"), "{shown}");
     assert!(shown.contains("mynah.toml, line 2: endpoint: has api-key in its query"), "{shown}");
     let unfinished =
-        Desk::new().file("mynah.toml", "api_key = 'hunter2").file(".env", "hunter2\nA=\"hunter2");
-    let profile = Desk::new().flags(&["--api-key", "hunter2", "--endpoint", HOST]).run();
-    let shown = format!("{shown}{:?}{profile:?}{:?}", unfinished.refused(), Secret::new("hunter2"));
+        Fixture::new().file("mynah.toml", "api_key = 'hunter2").file(".env", "hunter2\nA=\"hunter2");
+    let config = Fixture::new().flags(&["--api-key", "hunter2", "--endpoint", HOST]).run();
+    let shown = format!("{shown}{:?}{config:?}{:?}", unfinished.problems(), Secret::new("hunter2"));
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("***"));
 }
@@ -326,12 +329,12 @@ fn no_secret_is_ever_shown() {
 fn a_dotenv_has_exports_quotes_and_comments_and_nothing_else() {
     let dotenv = "\u{feff}# comment\r\n\r\nexport AZURE_VOICELIVE_MODEL = \"a \\\"b\\\" # c\" # d\r\n\
                   AZURE_VOICELIVE_VOICE='x-y'\n  AZURE_VOICELIVE_INSTRUCTIONS=be kind # comment\nEXPORT=x\n";
-    let service = Desk::new().flags(&["--parrot"]).file(".env", dotenv).run().service;
+    let service = Fixture::new().flags(&["--parrot"]).file(".env", dotenv).run().service;
     assert_eq!(service.model, "a \"b\" # c");
     assert_eq!(service.voice, Voice::AzureStandard("x-y".to_owned()));
     assert_eq!(service.instructions, "be kind");
     assert_eq!(
-        Desk::new().flags(&["--parrot"]).file(".env", "A=1\njust words\n1A=2\nB='x\nC='x'y\n").refused(),
+        Fixture::new().flags(&["--parrot"]).file(".env", "A=1\njust words\n1A=2\nB='x\nC='x'y\n").problems(),
         [
             ".env, line 2: not NAME=VALUE; a comment begins with #",
             ".env, line 3: not NAME=VALUE; a name has only letters, digits and _, and no digit first",
@@ -344,24 +347,24 @@ fn a_dotenv_has_exports_quotes_and_comments_and_nothing_else() {
 proptest! {
     #[test]
     fn no_file_makes_it_panic(config in "\\PC{0,60}|[a-z_=\"'\\[\\]\n#0-9. ]{0,80}", dotenv in "[A-Z_='\"\\\\# \nx]{0,60}") {
-        let _ = Desk::new().flags(&["--parrot"]).file("mynah.toml", &config).file(".env", &dotenv).read();
+        let _ = Fixture::new().flags(&["--parrot"]).file("mynah.toml", &config).file(".env", &dotenv).read();
     }
 }
 
 #[test]
 fn a_model_in_the_endpoint_that_differs_from_the_one_asked_for_is_warned_of() {
-    let desk = Desk::new()
+    let fixture = Fixture::new()
         .env("AZURE_VOICELIVE_API_KEY", KEY)
         .env("AZURE_VOICELIVE_ENDPOINT", "a.example?model=mine");
-    assert_eq!(desk.run().warnings, [""; 0]);
-    let warnings = desk.flags(&["--model", "other"]).run().warnings;
+    assert_eq!(fixture.run().warnings, [""; 0]);
+    let warnings = fixture.flags(&["--model", "other"]).run().warnings;
     assert!(warnings[0].contains("counts instead of other"), "{warnings:?}");
 }
 
 #[test]
 fn combinations_that_the_service_does_not_know_are_warned_of() {
     let warnings =
-        |flags: &[&str]| Desk::new().flags(&[&["--parrot"], flags].concat()).run().warnings.join("|");
+        |flags: &[&str]| Fixture::new().flags(&[&["--parrot"], flags].concat()).run().warnings.join("|");
     assert!(
         warnings(&["--model=gpt-4o", "--turn-detection=semantic_vad"]).contains("is for gpt-realtime models")
     );
@@ -378,37 +381,37 @@ fn combinations_that_the_service_does_not_know_are_warned_of() {
 
 #[test]
 fn a_ca_file_must_be_there_whichever_way_it_is_named() {
-    let desk = Desk::new().env("AZURE_VOICELIVE_API_KEY", KEY).env("AZURE_VOICELIVE_ENDPOINT", HOST);
-    let desk = desk.env("SSL_CERT_FILE", "ca.pem");
-    assert!(desk.refused()[0].starts_with("environment SSL_CERT_FILE: \"ca.pem\": cannot be read"));
-    let desk = desk.file("ca.pem", "");
-    assert_eq!(azure(&desk.run()).ca_file, Some(desk.dir.path().join("ca.pem")));
+    let fixture = Fixture::new().env("AZURE_VOICELIVE_API_KEY", KEY).env("AZURE_VOICELIVE_ENDPOINT", HOST);
+    let fixture = fixture.env("SSL_CERT_FILE", "ca.pem");
+    assert!(fixture.problems()[0].starts_with("environment SSL_CERT_FILE: \"ca.pem\": cannot be read"));
+    let fixture = fixture.file("ca.pem", "");
+    assert_eq!(azure(&fixture.run()).ca_file, Some(fixture.dir.path().join("ca.pem")));
 }
 
 #[test]
 fn a_board_file_of_ones_own_names_the_devices_and_the_owner_overrides_them() {
     let board = "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n";
-    let desk = Desk::new().file("mine.toml", board);
-    let sound = desk.clone_with(&["--parrot", "--board", "mine.toml"]).run().audio;
-    assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "hw:1"));
-    let sound = desk.clone_with(&["--parrot", "--board", "mine.toml", "--speaker", "plug:x"]).run().audio;
-    assert_eq!(&*sound.speaker.device, "plug:x");
+    let fixture = Fixture::new().file("mine.toml", board);
+    let audio = fixture.clone_with(&["--parrot", "--board", "mine.toml"]).run().audio;
+    assert_eq!((&*audio.microphone.device, &*audio.speaker.device), ("default", "hw:1"));
+    let audio = fixture.clone_with(&["--parrot", "--board", "mine.toml", "--speaker", "plug:x"]).run().audio;
+    assert_eq!(&*audio.speaker.device, "plug:x");
 }
 
 #[test]
 fn a_board_file_with_mistakes_is_refused_with_file_line_and_nearest_name() {
     let board = "[board]\nname = 'mine'\n[speaker]\ndevise = 'hw:1'\n[microfone]\n";
-    let desk = Desk::new().file("mine.toml", board).flags(&["--parrot", "--board", "mine.toml"]);
+    let fixture = Fixture::new().file("mine.toml", board).flags(&["--parrot", "--board", "mine.toml"]);
     assert_eq!(
-        desk.refused(),
+        fixture.problems(),
         [
             "mine.toml, line 5: microfone: unknown key (did you mean microphone?)",
             "mine.toml: [board] about: is missing",
             "mine.toml, line 4: [speaker] devise: unknown key (did you mean device?)",
         ]
     );
-    let refused = Desk::new().flags(&["--parrot", "--board=gone.toml"]).refused();
-    assert!(refused[0].starts_with("flag --board: \"gone.toml\": cannot be read"), "{refused:?}");
+    let problems = Fixture::new().flags(&["--parrot", "--board=gone.toml"]).problems();
+    assert!(problems[0].starts_with("flag --board: \"gone.toml\": cannot be read"), "{problems:?}");
 }
 
 const NEITHER: &str = "no endpoint: set AZURE_VOICELIVE_ENDPOINT, --endpoint or endpoint in mynah.toml \
@@ -418,20 +421,20 @@ const NEITHER: &str = "no endpoint: set AZURE_VOICELIVE_ENDPOINT, --endpoint or 
 
 /// A working directory with files, an environment and a command line.
 #[derive(Clone)]
-struct Desk {
+struct Fixture {
     dir: std::sync::Arc<tempfile::TempDir>,
     flags: Vec<String>,
     env: Vec<(String, String)>,
-    machine: HostInfo,
+    host: HostInfo,
 }
 
-impl Desk {
+impl Fixture {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap().into(),
             flags: Vec::new(),
             env: Vec::new(),
-            machine: HostInfo::default(),
+            host: HostInfo::default(),
         }
     }
 
@@ -444,9 +447,9 @@ impl Desk {
     }
 
     fn env(&self, name: &str, value: &str) -> Self {
-        let mut desk = self.clone();
-        desk.env.push((name.to_owned(), value.to_owned()));
-        desk
+        let mut fixture = self.clone();
+        fixture.env.push((name.to_owned(), value.to_owned()));
+        fixture
     }
 
     fn file(self, name: &str, text: &str) -> Self {
@@ -457,8 +460,8 @@ impl Desk {
         self
     }
 
-    fn on(self, machine: HostInfo) -> Self {
-        Self { machine, ..self }
+    fn on(self, host: HostInfo) -> Self {
+        Self { host, ..self }
     }
 
     fn system(self, text: &str) -> Self {
@@ -469,17 +472,17 @@ impl Desk {
         let args = std::iter::once("mynah").chain(self.flags.iter().map(String::as_str)).map(OsString::from);
         let env = self.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let system = self.dir.path().join("system/mynah.toml");
-        config::read(args, env, self.dir.path(), &system, &self.machine)
+        config::read(args, env, self.dir.path(), &system, &self.host)
     }
 
     fn run(&self) -> Config {
         match self.read() {
-            Ok(Request::Run(profile)) => *profile,
+            Ok(Request::Run(config)) => *config,
             other => panic!("{other:?}"),
         }
     }
 
-    fn refused(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<String> {
         match self.read() {
             Err(error) => error.problems().to_vec(),
             other => panic!("{other:?}"),
@@ -487,8 +490,8 @@ impl Desk {
     }
 }
 
-fn azure(profile: &Config) -> &AzureConfig {
-    match &profile.service.target {
+fn azure(config: &Config) -> &AzureConfig {
+    match &config.service.target {
         ServiceTarget::Azure(azure) => azure,
         ServiceTarget::Parrot => panic!("the parrot"),
     }

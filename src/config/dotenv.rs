@@ -21,13 +21,13 @@ pub(super) fn parse(text: &str) -> Vec<Result<Variable, (usize, &'static str)>> 
         .enumerate()
         .map(|(index, line)| (index + 1, line.trim()))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(line, text)| variable(text, line).map_err(|why| (line, why)))
+        .map(|(line, text)| variable(text, line).map_err(|reason| (line, reason)))
         .collect()
 }
 
 fn variable(text: &str, line: usize) -> Result<Variable, &'static str> {
-    let bare = text.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(text);
-    let (name, value) = bare.split_once('=').ok_or("not NAME=VALUE; a comment begins with #")?;
+    let assignment = text.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(text);
+    let (name, value) = assignment.split_once('=').ok_or("not NAME=VALUE; a comment begins with #")?;
     let name = name.trim();
     if !is_name(name) {
         return Err("not NAME=VALUE; a name has only letters, digits and _, and no digit first");

@@ -32,9 +32,9 @@ impl Endpoint {
     ///
     /// # Errors
     /// Returns why it is refused; the reason does not quote it.
-    pub fn new(written: &str, model: &str, api_version: &str) -> Result<Self, String> {
-        let written = written.trim();
-        let (scheme, rest) = written.split_once("://").unwrap_or(("wss", written));
+    pub fn new(input: &str, model: &str, api_version: &str) -> Result<Self, String> {
+        let input = input.trim();
+        let (scheme, rest) = input.split_once("://").unwrap_or(("wss", input));
         let (tls, port) = match scheme.to_ascii_lowercase().as_str() {
             "https" | "wss" => (true, 443),
             "http" | "ws" => (false, 80),
@@ -60,10 +60,10 @@ impl Endpoint {
     }
 
     /// Tells whether the query asks for `model`.
-    pub(super) fn asks_for(&self, model: &str) -> bool {
-        let mut asked = String::from("model=");
-        encode(&mut asked, model);
-        self.path_and_query.split(['?', '&']).any(|part| part == asked)
+    pub(super) fn requests_model(&self, model: &str) -> bool {
+        let mut parameter = String::from("model=");
+        encode(&mut parameter, model);
+        self.path_and_query.split(['?', '&']).any(|part| part == parameter)
     }
 }
 
@@ -77,20 +77,20 @@ impl fmt::Display for Endpoint {
     }
 }
 
-fn authority(uri: &Uri, usual_port: u16) -> Result<(String, u16), String> {
+fn authority(uri: &Uri, default_port: u16) -> Result<(String, u16), String> {
     let authority = uri.authority().ok_or_else(|| format!("names no host; {EXAMPLE}"))?;
     if authority.as_str().contains('@') {
         return Err("has a user name or password in it, which Voice Live does not take".to_owned());
     }
-    let written = authority.host();
-    let host = match written.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    let host_text = authority.host();
+    let host = match host_text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) if address.parse::<Ipv6Addr>().is_ok() => address.to_ascii_lowercase(),
         Some(_) => return Err("has brackets around what is no IPv6 address".to_owned()),
-        None if is_host(written) => written.to_ascii_lowercase(),
+        None if is_host(host_text) => host_text.to_ascii_lowercase(),
         None => return Err(format!("names a host that cannot be; {EXAMPLE}")),
     };
-    let port = match authority.as_str()[written.len()..].strip_prefix(':') {
-        None => usual_port,
+    let port = match authority.as_str()[host_text.len()..].strip_prefix(':') {
+        None => default_port,
         Some(port) => port
             .parse()
             .ok()
@@ -117,9 +117,9 @@ fn is_loopback(host: &str) -> bool {
 
 fn path_and_query(uri: &Uri, model: &str, api_version: &str) -> Result<String, String> {
     let path = uri.path().trim_end_matches('/');
-    let mut whole = path.to_owned();
+    let mut result = path.to_owned();
     if !path.ends_with(PATH) {
-        whole.push_str(PATH);
+        result.push_str(PATH);
     }
     let parts: Vec<_> = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
     let keys: Vec<_> = parts.iter().map(|part| decoded_key(part)).collect();
@@ -128,20 +128,20 @@ fn path_and_query(uri: &Uri, model: &str, api_version: &str) -> Result<String, S
     }
     let mut separator = '?';
     for part in parts {
-        whole.push(separator);
-        whole.push_str(part);
+        result.push(separator);
+        result.push_str(part);
         separator = '&';
     }
     for (key, value) in [("api-version", api_version), ("model", model)] {
         if !keys.iter().any(|present| present == key) {
-            whole.push(separator);
-            whole.push_str(key);
-            whole.push('=');
-            encode(&mut whole, value);
+            result.push(separator);
+            result.push_str(key);
+            result.push('=');
+            encode(&mut result, value);
             separator = '&';
         }
     }
-    Ok(whole)
+    Ok(result)
 }
 
 /// Gives the key of one part of a query as the service will read it.

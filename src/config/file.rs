@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// The longest file of settings that is read, bytes; those of the boards have some two thousand.
-const LONGEST: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Reads the text of `file`.
 ///
@@ -16,10 +16,10 @@ const LONGEST: u64 = 1024 * 1024;
 pub(super) fn read(file: &Path) -> io::Result<String> {
     let file = File::open(file)?;
     // There may be a key in it, of which growing would leave copies.
-    let length = file.metadata()?.len().min(LONGEST) + 1;
+    let length = file.metadata()?.len().min(MAX_BYTES) + 1;
     let mut text = String::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(LONGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST {
+    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
         return Err(io::Error::other("it is longer than 1 MiB, so it is no file of settings"));
     }
     Ok(text)

@@ -23,13 +23,13 @@ impl HostInfo {
     /// What is not there is not said: a machine without a sound card has none.
     #[must_use]
     pub fn read(root: &Path) -> Self {
-        let tree = |file: &str| {
+        let device_tree = |file: &str| {
             // The device tree ends its texts as C does.
             let text = std::fs::read_to_string(root.join("proc/device-tree").join(file)).unwrap_or_default();
             let text = text.trim_end_matches(['\0', '\n']);
             (!text.is_empty()).then(|| text.to_owned())
         };
-        Self { model: tree("model"), hat: tree("hat/product"), cards: read_cards(root) }
+        Self { model: device_tree("model"), hat: device_tree("hat/product"), cards: read_cards(root) }
     }
 
     /// Lists the ids of the cards, for a sentence.

@@ -53,7 +53,7 @@ pub const SYSTEM_FILE: &str = "/etc/mynah/mynah.toml";
 /// `args` begins with the program's name and `env` is the whole environment, as `std::env::args_os`
 /// and `vars_os` give them. `.env`, `mynah.toml` and relative paths are looked for in `dir`; a path
 /// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]), and
-/// `machine` what the board is found by where none is asked for.
+/// `host` what the board is found by where none is asked for.
 ///
 /// # Errors
 /// Returns every problem found, one sentence each, with its place and remedy.
@@ -62,40 +62,40 @@ pub fn read(
     env: impl IntoIterator<Item = (OsString, OsString)>,
     dir: &Path,
     system: &Path,
-    machine: &HostInfo,
+    host: &HostInfo,
 ) -> Result<Request, ConfigError> {
     let args: Vec<OsString> = args.into_iter().collect();
-    if let Some([boards, words @ ..]) = args.get(1..)
+    if let Some([boards, args @ ..]) = args.get(1..)
         && boards == "boards"
     {
-        return boards::request(words, dir, machine).map(Request::Boards).map_err(ConfigError::wrong);
+        return boards::request(args, dir, host).map(Request::Boards).map_err(ConfigError::new);
     }
-    if let Some([word, words @ ..]) = args.get(1..)
+    if let Some([word, args @ ..]) = args.get(1..)
         && word == "replay"
     {
-        return replay::request(words, dir).map(Request::Replay).map_err(ConfigError::wrong);
+        return replay::request(args, dir).map(Request::Replay).map_err(ConfigError::new);
     }
     if let Some(page) = pages::request(args.get(1..).unwrap_or_default()) {
-        return page.map(Request::Page).map_err(ConfigError::wrong);
+        return page.map(Request::Page).map_err(ConfigError::new);
     }
-    let layers = match sources::gather(args, env, dir, system) {
+    let sources = match sources::gather(args, env, dir, system) {
         CommandLine::Help => return Ok(Request::Help(schema::help())),
         CommandLine::Version => return Ok(Request::Version),
-        CommandLine::Run(layers) => layers,
+        CommandLine::Run(sources) => sources,
     };
-    let mut values = Values::new(layers, dir);
-    let (sound, mut body, chosen) = boards::read(&mut values, machine);
+    let mut values = Values::new(sources, dir);
+    let (audio, mut peripherals, board_summary) = boards::read(&mut values, host);
     let service = service::read(&mut values);
     let mode = mode(&mut values);
     if mode == Mode::Hold {
-        body.keep_holding_for_talk();
+        peripherals.keep_holding_for_talk();
     }
-    let profile = Config {
+    let config = Config {
         service,
         talk: TalkConfig { mode, sounds: values.switch(schema::Key::Sounds) },
-        audio: sound,
-        peripherals: body,
-        board_summary: chosen,
+        audio,
+        peripherals,
+        board_summary,
         record: record(&mut values),
         saved_state: saved_state::read(&mut values),
         log: LogConfig {
@@ -104,8 +104,8 @@ pub fn read(
         },
         warnings: Vec::new(),
     };
-    let warnings = values.judge()?;
-    Ok(Request::Run(Box::new(Config { warnings, ..profile })))
+    let warnings = values.finish()?;
+    Ok(Request::Run(Box::new(Config { warnings, ..config })))
 }
 
 fn mode(values: &mut Values) -> Mode {
@@ -261,7 +261,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn wrong(problems: Vec<String>) -> Self {
+    fn new(problems: Vec<String>) -> Self {
         Self { problems, only_missing_devices: false }
     }
 

@@ -13,9 +13,9 @@ const ZSH: &str = include_str!("../../cross/debian/_mynah.in");
 const FISH: &str = include_str!("../../cross/debian/mynah.fish.in");
 
 /// Returns the page that the words after `mynah` ask for, or `None` where they ask for none.
-pub(super) fn request(words: &[OsString]) -> Option<Result<String, Vec<String>>> {
-    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or_default()).collect();
-    match words[..] {
+pub(super) fn request(args: &[OsString]) -> Option<Result<String, Vec<String>>> {
+    let args: Vec<&str> = args.iter().map(|arg| arg.to_str().unwrap_or_default()).collect();
+    match args[..] {
         ["--man"] => Some(Ok(manual())),
         ["--completions", "bash"] => Some(Ok(bash())),
         ["--completions", "zsh"] => Some(Ok(zsh())),
@@ -48,7 +48,7 @@ fn manual() -> String {
 }
 
 fn bash() -> String {
-    let words_of_boards = r#"-W "$(cd "$boards" 2>/dev/null && printf '%s\n' *.toml | sed 's/\.toml$//')" -- "$word"; compgen -f"#;
+    let board_names = r#"-W "$(cd "$boards" 2>/dev/null && printf '%s\n' *.toml | sed 's/\.toml$//')" -- "$word"; compgen -f"#;
     let complete = |how: &str| format!("mapfile -t COMPREPLY < <(compgen {how} -- \"$word\") && return ;;");
     let values = flags().filter_map(|row| {
         let action = match Value::of(row) {
@@ -56,7 +56,7 @@ fn bash() -> String {
             Value::OneOf(words) => complete(&format!("-W '{}'", words.join(" "))),
             Value::File => complete("-f"),
             Value::Folder => complete("-d"),
-            Value::Board => complete(words_of_boards),
+            Value::Board => complete(board_names),
             Value::Text => "return ;;".to_owned(),
         };
         Some(format!("        --{}) {action}", row.flag()))
@@ -112,7 +112,7 @@ enum Value {
 
 impl Value {
     fn of(row: &KeyRow) -> Self {
-        match row.takes {
+        match row.kind {
             ValueKind::Switch => Self::None,
             ValueKind::OneOf(_, words) => Self::OneOf(words()),
             ValueKind::Text("FILE" | "WAV") => Self::File,

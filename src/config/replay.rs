@@ -18,17 +18,17 @@ pub struct ReplayRequest {
 }
 
 /// Understands the words after `mynah replay`.
-pub(super) fn request(words: &[OsString], dir: &Path) -> Result<ReplayRequest, Vec<String>> {
-    let is_verbose = |word: &&OsString| *word == "--verbose";
-    let (flags, rest): (Vec<_>, Vec<_>) = words.iter().partition(is_verbose);
-    match rest[..] {
+pub(super) fn request(args: &[OsString], dir: &Path) -> Result<ReplayRequest, Vec<String>> {
+    let is_verbose = |arg: &&OsString| *arg == "--verbose";
+    let (flags, positional): (Vec<_>, Vec<_>) = args.iter().partition(is_verbose);
+    match positional[..] {
         [file] if !file.to_string_lossy().starts_with('-') => {
             Ok(ReplayRequest { file: dir.join(file), verbose: !flags.is_empty() })
         }
         [] => Err(vec![format!("mynah replay: of which file?\n{USAGE}")]),
-        [word, ..] => {
-            let word = rest.get(1).unwrap_or(&word).to_string_lossy();
-            Err(vec![format!("mynah replay: {word:?} is not understood\n{USAGE}")])
+        [arg, ..] => {
+            let arg = positional.get(1).unwrap_or(&arg).to_string_lossy();
+            Err(vec![format!("mynah replay: {arg:?} is not understood\n{USAGE}")])
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct KeyRow {
     pub(super) surface: Surface,
     /// The environment variable that sets it, if one does.
     pub(super) env: Option<&'static str>,
-    pub(super) takes: ValueKind,
+    pub(super) kind: ValueKind,
     pub(super) default: Option<&'static str>,
     pub(super) group: HelpGroup,
     pub(super) help: &'static str,
@@ -158,8 +158,8 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Verbose, "verbose", ValueKind::Switch, HelpGroup::Running, "tell everything in the log"),
 ];
 
-const fn row(key: Key, name: &'static str, takes: ValueKind, group: HelpGroup, help: &'static str) -> KeyRow {
-    KeyRow { key, name, surface: Surface::FlagAndFile, env: None, takes, default: None, group, help }
+const fn row(key: Key, name: &'static str, kind: ValueKind, group: HelpGroup, help: &'static str) -> KeyRow {
+    KeyRow { key, name, surface: Surface::FlagAndFile, env: None, kind, default: None, group, help }
 }
 
 impl KeyRow {
@@ -190,7 +190,7 @@ impl KeyRow {
 
     /// Returns what the help calls the flag's value, unless the flag is a switch.
     pub(super) fn value_name(&self) -> Option<&'static str> {
-        match self.takes {
+        match self.kind {
             ValueKind::Switch => None,
             ValueKind::Text(name)
             | ValueKind::Secret(name)
@@ -203,7 +203,7 @@ impl KeyRow {
     /// Returns the help with the words to choose from and the default, if it is short.
     pub(super) fn full_help(&self) -> String {
         let mut help = self.help.to_owned();
-        if let ValueKind::OneOf(_, words) = self.takes {
+        if let ValueKind::OneOf(_, words) = self.kind {
             help.push_str(&format!(": {}", words().join(", ")));
         }
         if let Some(default) = self.default.filter(|default| default.len() < 40) {
@@ -213,20 +213,20 @@ impl KeyRow {
     }
 
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self.takes, ValueKind::Secret(_))
+        matches!(self.kind, ValueKind::Secret(_))
     }
 }
 
 /// Says which of `known` was probably meant, as the end of a sentence; empty when none comes close.
-pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+pub(super) fn suggest<'k>(input: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let close = |name: &&str| {
-        let part = written.len() >= 3 && (name.starts_with(written) || name.ends_with(written));
-        let slips = if part { 0 } else { strsim::damerau_levenshtein(written, name) };
-        let unlike = (slips, name.len().abs_diff(written.len()));
-        (slips <= (written.len() / 3).max(1)).then_some(unlike)
+        let is_affix = input.len() >= 3 && (name.starts_with(input) || name.ends_with(input));
+        let distance = if is_affix { 0 } else { strsim::damerau_levenshtein(input, name) };
+        let rank = (distance, name.len().abs_diff(input.len()));
+        (distance <= (input.len() / 3).max(1)).then_some(rank)
     };
-    let nearest = known.into_iter().filter_map(|name| Some((close(&name)?, name))).min();
-    nearest.map_or_else(String::new, |(_, name)| format!(" (did you mean {name}?)"))
+    let closest = known.into_iter().filter_map(|name| Some((close(&name)?, name))).min();
+    closest.map_or_else(String::new, |(_, name)| format!(" (did you mean {name}?)"))
 }
 
 /// Writes the text of `--help`.

@@ -8,7 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The longest secret file that is read, bytes; bearer tokens reach a few thousand.
-const LONGEST_FILE: u64 = 64 * 1024;
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// A key or token. `Debug` shows `***`.
 #[derive(Clone)]
@@ -48,13 +48,13 @@ impl fmt::Debug for Secret {
 pub(super) fn from_file(file: &Path) -> Result<Secret, String> {
     let mut text = Zeroizing::new(String::new());
     File::open(file)
-        .and_then(|open| open.take(LONGEST_FILE).read_to_string(&mut text))
+        .and_then(|open| open.take(MAX_FILE_BYTES).read_to_string(&mut text))
         .map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
-    Secret::new(&text).map_err(|why| format!("{}: {why}", file.display()))
+    Secret::new(&text).map_err(|reason| format!("{}: {reason}", file.display()))
 }
 
 /// Says how to close a `file` that users other than its owner may use, if they may.
-pub(super) fn exposure(file: &Path) -> Option<String> {
+pub(super) fn permission_warning(file: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(file).ok()?.permissions().mode();
     (mode & 0o077 != 0).then(|| {

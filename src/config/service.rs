@@ -4,7 +4,7 @@
 //! the service may have learned since.
 
 use super::endpoint::EXAMPLE;
-use super::schema::{Key, nearest};
+use super::schema::{Key, suggest};
 use super::sources::Layer;
 use super::values::Values;
 use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
@@ -63,19 +63,19 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
     let written = values.text(Key::Endpoint)?;
     match Endpoint::new(&written, model, &api_version) {
         Ok(endpoint) => Some(endpoint),
-        Err(why) => {
-            values.refuse(Key::Endpoint, &why);
+        Err(reason) => {
+            values.refuse(Key::Endpoint, &reason);
             None
         }
     }
 }
 
 fn credential(values: &mut Values) -> Option<Credential> {
-    let key = strongest(values, Key::ApiKey, Key::ApiKeyFile)?;
-    let token = strongest(values, Key::Token, Key::TokenFile)?;
-    let wants_token = values.switch(Key::UseTokenCredential);
+    let key = pick_source(values, Key::ApiKey, Key::ApiKeyFile)?;
+    let token = pick_source(values, Key::Token, Key::TokenFile)?;
+    let use_token = values.switch(Key::UseTokenCredential);
     match (key, token) {
-        (Some(key), token) if wants_token || token.is_some() => {
+        (Some(key), token) if use_token || token.is_some() => {
             let token = token.unwrap_or(Key::UseTokenCredential);
             values.problem(format!(
                 "both a key ({}) and a token ({}) are asked for: take one of them away",
@@ -85,8 +85,8 @@ fn credential(values: &mut Values) -> Option<Credential> {
             None
         }
         (Some(Key::ApiKeyFile), _) => from_file(values, Key::ApiKeyFile).map(|(_, key)| Credential::Key(key)),
-        (Some(key), _) => written_secret(values, key).map(Credential::Key),
-        (None, Some(token)) if !wants_token => {
+        (Some(key), _) => inline_secret(values, key).map(Credential::Key),
+        (None, Some(token)) if !use_token => {
             let place = values.place(token).to_owned();
             values.problem(format!("{place}: is not used unless --use-token-credential is set"));
             None
@@ -94,9 +94,9 @@ fn credential(values: &mut Values) -> Option<Credential> {
         (None, Some(Key::TokenFile)) => {
             from_file(values, Key::TokenFile).map(|(path, _)| Credential::TokenFile(path))
         }
-        (None, Some(token)) => written_secret(values, token).map(Credential::Token),
+        (None, Some(token)) => inline_secret(values, token).map(Credential::Token),
         (None, None) => {
-            values.problem(if wants_token {
+            values.problem(if use_token {
                 let place = values.place(Key::UseTokenCredential);
                 format!("{place}: there is no token: set AZURE_VOICELIVE_TOKEN or token_file")
             } else {
@@ -110,10 +110,10 @@ fn credential(values: &mut Values) -> Option<Credential> {
 }
 
 /// Picks the one of two ways to say a secret that is set with more force; refuses both with the same.
-fn strongest(values: &mut Values, written: Key, file: Key) -> Option<Option<Key>> {
+fn pick_source(values: &mut Values, written: Key, file: Key) -> Option<Option<Key>> {
     match (values.layer(written), values.layer(file)) {
         (None, None) => Some(None),
-        (Some(one), Some(other)) if one == other => {
+        (Some(first), Some(second)) if first == second => {
             values.problem(format!(
                 "{} and {} both give a secret: take one of them away",
                 values.place(written),
@@ -121,24 +121,24 @@ fn strongest(values: &mut Values, written: Key, file: Key) -> Option<Option<Key>
             ));
             None
         }
-        (one, other) => Some(Some(if one > other { written } else { file })),
+        (first, second) => Some(Some(if first > second { written } else { file })),
     }
 }
 
-fn written_secret(values: &mut Values, key: Key) -> Option<Secret> {
+fn inline_secret(values: &mut Values, key: Key) -> Option<Secret> {
     let text = zeroize::Zeroizing::new(values.text(key)?);
-    Secret::new(&text).map_err(|why| values.refuse(key, why)).ok()
+    Secret::new(&text).map_err(|reason| values.refuse(key, reason)).ok()
 }
 
 fn from_file(values: &mut Values, key: Key) -> Option<(std::path::PathBuf, Secret)> {
     let path = values.path(key)?;
     match secret::from_file(&path) {
         Ok(found) => {
-            secret::exposure(&path).into_iter().for_each(|warning| values.warn(warning));
+            secret::permission_warning(&path).into_iter().for_each(|warning| values.warn(warning));
             Some((path, found))
         }
-        Err(why) => {
-            values.refuse(key, &why);
+        Err(reason) => {
+            values.refuse(key, &reason);
             None
         }
     }
@@ -154,10 +154,10 @@ fn voice(values: &mut Values, model: &str) -> Voice {
         return Voice::AzureRealtimeNative(name);
     }
     if !OPENAI_VOICES.contains(&name.as_str()) && !name.is_empty() {
-        let meant = nearest(&name, OPENAI_VOICES.iter().copied());
+        let suggestion = suggest(&name, OPENAI_VOICES.iter().copied());
         let place = values.place(Key::Voice).to_owned();
         values.warn(format!(
-            "{place}: {name:?} is not one of OpenAI's voices that mynah knows{meant}; Azure's have a - in them"
+            "{place}: {name:?} is not one of OpenAI's voices that mynah knows{suggestion}; Azure's have a - in them"
         ));
     }
     Voice::OpenAi(name)
@@ -185,15 +185,15 @@ fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
             matches!(service.noise_reduction, Some(NoiseReduction::NearField | NoiseReduction::FarField)),
         ),
     ];
-    for (key, asked) in only_realtime {
-        if asked && !model.starts_with("gpt-realtime") {
+    for (key, is_set) in only_realtime {
+        if is_set && !model.starts_with("gpt-realtime") {
             let place = values.place(key).to_owned();
             values.warn(format!("{place}: is for gpt-realtime models; {model} may refuse it"));
         }
     }
     if let ServiceTarget::Azure(azure) = &service.target
         && values.layer(Key::Model).is_some_and(|layer| layer > Layer::Default)
-        && !azure.endpoint.asks_for(model)
+        && !azure.endpoint.requests_model(model)
     {
         let place = values.place(Key::Endpoint).to_owned();
         values.warn(format!("{place}: names a model of its own, which counts instead of {model}"));

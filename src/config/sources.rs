@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use lexopt::{Arg, Parser};
 use zeroize::Zeroizing;
 
-use super::schema::{Key, KeyRow, PREFIX, ROWS, SHORTHAND, ValueKind, nearest};
+use super::schema::{Key, KeyRow, PREFIX, ROWS, SHORTHAND, ValueKind, suggest};
 use super::strict_toml::{Scalar, StrictTable};
 use super::{dotenv, file, saved_state, secret};
 
@@ -28,7 +28,7 @@ pub(super) struct Sources {
     pub(super) problems: Vec<String>,
     pub(super) warnings: Vec<String>,
     /// What the environment says of the folders that programs share.
-    pub(super) shared: BTreeMap<&'static str, String>,
+    pub(super) state_dirs: BTreeMap<&'static str, String>,
 }
 
 /// A value as it was written.
@@ -52,7 +52,7 @@ pub(super) enum Layer {
 }
 
 /// Where the service manager puts credentials, and what it may call those that are ours.
-const CREDENTIALS_FOLDER: &str = "CREDENTIALS_DIRECTORY";
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const CREDENTIALS: [(&str, Key); 3] =
     [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
 
@@ -63,79 +63,82 @@ pub(super) fn gather(
     dir: &Path,
     system: &Path,
 ) -> CommandLine {
-    let mut layers = Sources::default();
-    let mut flags = FlagParser { parser: Parser::from_iter(args), dir, lost: false };
+    let mut sources = Sources::default();
+    let mut flags = FlagParser { parser: Parser::from_iter(args), dir, after_unknown: false };
     loop {
-        match flags.next(&mut layers) {
-            Some(ParsedFlag::Taken) => {}
+        match flags.next(&mut sources) {
+            Some(ParsedFlag::Consumed) => {}
             Some(ParsedFlag::Help) => return CommandLine::Help,
             Some(ParsedFlag::Version) => return CommandLine::Version,
             None => break,
         }
     }
-    layers.read_environment(env, dir);
-    layers.read_dotenv(dir);
-    layers.read_config(dir, system);
+    sources.read_environment(env, dir);
+    sources.read_dotenv(dir);
+    sources.read_config(dir, system);
     for row in ROWS {
         if let Some(default) = row.default {
             let place = format!("the default of {}", row.name);
-            layers.offer(row.key, Layer::Default, default.to_owned(), place, dir);
+            sources.set_if_unset(row.key, Layer::Default, default.to_owned(), place, dir);
         }
     }
-    CommandLine::Run(layers)
+    CommandLine::Run(sources)
 }
 
 struct FlagParser<'d> {
     parser: Parser,
     dir: &'d Path,
     /// After an unknown flag nobody knows whether the next word belongs to it.
-    lost: bool,
+    after_unknown: bool,
 }
 
 enum ParsedFlag {
-    Taken,
+    Consumed,
     Help,
     Version,
 }
 
 impl FlagParser<'_> {
-    fn next(&mut self, layers: &mut Sources) -> Option<ParsedFlag> {
+    fn next(&mut self, sources: &mut Sources) -> Option<ParsedFlag> {
         let name = match self.parser.next() {
             Ok(None) => return None,
             Ok(Some(Arg::Long("help") | Arg::Short('h'))) => return Some(ParsedFlag::Help),
             Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(ParsedFlag::Version),
             Ok(Some(Arg::Long(name))) => name.to_owned(),
             Ok(Some(Arg::Short(letter))) => {
-                layers.problems.push(format!("flag -{letter}: unknown (mynah --help lists the flags)"));
-                return Some(ParsedFlag::Taken);
+                sources.problems.push(format!("flag -{letter}: unknown (mynah --help lists the flags)"));
+                return Some(ParsedFlag::Consumed);
             }
             Ok(Some(Arg::Value(word))) => {
-                if !self.lost {
-                    layers.problems.push(format!("{word:?}: not a flag (mynah --help lists the flags)"));
+                if !self.after_unknown {
+                    sources.problems.push(format!("{word:?}: not a flag (mynah --help lists the flags)"));
                 }
-                return Some(ParsedFlag::Taken);
+                return Some(ParsedFlag::Consumed);
             }
             Err(error) => {
-                layers.problems.push(error.to_string());
-                return Some(ParsedFlag::Taken);
+                sources.problems.push(error.to_string());
+                return Some(ParsedFlag::Consumed);
             }
         };
         if name == SHORTHAND.0 {
-            self.set(layers, SHORTHAND.1, &name, SHORTHAND.2.into());
+            self.set(sources, SHORTHAND.1, &name, SHORTHAND.2.into());
         } else if let Some(row) = ROWS.iter().find(|row| row.has_flag() && row.flag() == name) {
-            self.take_value(layers, row, &name);
+            self.take_value(sources, row, &name);
         } else {
-            self.lost = self.parser.optional_value().is_none();
+            self.after_unknown = self.parser.optional_value().is_none();
             let flags: Vec<_> = ROWS.iter().filter(|row| row.has_flag()).map(KeyRow::flag).collect();
-            let meant = nearest(&name, flags.iter().map(String::as_str).chain(["help", "version", "log"]));
-            let meant = meant.replace("mean ", "mean --");
-            layers.problems.push(format!("flag --{name}: unknown{meant}; mynah --help lists the flags"));
+            let suggestion =
+                suggest(&name, flags.iter().map(String::as_str).chain(["help", "version", "log"]));
+            let suggestion = suggestion.replace("mean ", "mean --");
+            sources
+                .problems
+                .push(format!("flag --{name}: unknown{suggestion}; mynah --help lists the flags"));
         }
-        Some(ParsedFlag::Taken)
+        Some(ParsedFlag::Consumed)
     }
 
-    fn take_value(&mut self, layers: &mut Sources, row: &KeyRow, name: &str) {
-        let value = match row.takes {
+    fn take_value(&mut self, sources: &mut Sources, row: &KeyRow, name: &str) {
+        let value = match row.kind {
             ValueKind::Switch => self.parser.optional_value().unwrap_or_else(|| "true".into()),
             ValueKind::Text(_)
             | ValueKind::Secret(_)
@@ -144,34 +147,34 @@ impl FlagParser<'_> {
             | ValueKind::Wait
             | ValueKind::OneOf(..) => match self.parser.value() {
                 Ok(value) => value,
-                Err(_) => return layers.problems.push(format!("flag --{name}: needs a value")),
+                Err(_) => return sources.problems.push(format!("flag --{name}: needs a value")),
             },
         };
         if row.is_secret() {
-            layers.warnings.push(format!(
+            sources.warnings.push(format!(
                 "--{name} shows the key to every user of this machine, who can list command lines: \
                  use --{name}-file, {} or .env instead",
                 row.env.unwrap_or("the environment")
             ));
         }
-        self.set(layers, row.key, name, value);
+        self.set(sources, row.key, name, value);
     }
 
     /// The last of several flags for one key counts.
-    fn set(&self, layers: &mut Sources, key: Key, name: &str, value: OsString) {
+    fn set(&self, sources: &mut Sources, key: Key, name: &str, value: OsString) {
         let place = format!("flag --{name}");
         match value.into_string() {
             Ok(value) => {
-                layers.given.remove(&key);
-                layers.offer(key, Layer::Flag, value, place, self.dir);
+                sources.given.remove(&key);
+                sources.set_if_unset(key, Layer::Flag, value, place, self.dir);
             }
-            Err(_) => layers.problems.push(format!("{place}: is not UTF-8")),
+            Err(_) => sources.problems.push(format!("{place}: is not UTF-8")),
         }
     }
 }
 
 impl Sources {
-    fn offer(&mut self, key: Key, layer: Layer, value: String, place: String, base: &Path) {
+    fn set_if_unset(&mut self, key: Key, layer: Layer, value: String, place: String, base: &Path) {
         let value = Zeroizing::new(value);
         self.given.entry(key).or_insert_with(|| SourcedValue { value, layer, place, base: base.to_owned() });
     }
@@ -180,17 +183,17 @@ impl Sources {
     fn read_environment(&mut self, env: impl IntoIterator<Item = (OsString, OsString)>, dir: &Path) {
         for (name, value) in env {
             let Some(name) = name.to_str() else { continue };
-            if let Some((known, _)) = saved_state::PLACES.iter().find(|(known, _)| *known == name) {
-                self.shared.extend(value.to_str().map(|value| (*known, value.to_owned())));
+            if let Some((known, _)) = saved_state::STATE_DIRS.iter().find(|(known, _)| *known == name) {
+                self.state_dirs.extend(value.to_str().map(|value| (*known, value.to_owned())));
             }
-            if name == CREDENTIALS_FOLDER {
+            if name == CREDENTIALS_DIRECTORY {
                 self.read_credentials(Path::new(&value), dir);
             }
             let place = format!("environment {name}");
-            match (is_ours(name), value.into_string()) {
+            match (is_own_variable(name), value.into_string()) {
                 (false, _) => {}
                 (true, Err(_)) => self.problems.push(format!("{place}: is not UTF-8")),
-                (true, Ok(value)) => self.offer_variable(name, value, Layer::Environment, place, dir),
+                (true, Ok(value)) => self.set_variable(name, value, Layer::Environment, place, dir),
             }
         }
     }
@@ -201,9 +204,15 @@ impl Sources {
             let file = folder.join(name);
             if file.is_file() {
                 let place = format!("credential {name}");
-                self.offer(key, Layer::Environment, file.display().to_string(), place.clone(), dir);
+                self.set_if_unset(key, Layer::Environment, file.display().to_string(), place.clone(), dir);
                 if key == Key::TokenFile {
-                    self.offer(Key::UseTokenCredential, Layer::Environment, "true".to_owned(), place, dir);
+                    self.set_if_unset(
+                        Key::UseTokenCredential,
+                        Layer::Environment,
+                        "true".to_owned(),
+                        place,
+                        dir,
+                    );
                 }
             }
         }
@@ -215,68 +224,68 @@ impl Sources {
         let mut holds_secret = false;
         for variable in dotenv::parse(&text) {
             match variable {
-                Err((line, why)) => self.problems.push(format!(".env, line {line}: {why}")),
-                Ok(variable) if is_ours(&variable.name) => {
+                Err((line, reason)) => self.problems.push(format!(".env, line {line}: {reason}")),
+                Ok(variable) if is_own_variable(&variable.name) => {
                     let place = format!(".env, line {}: {}", variable.line, variable.name);
                     holds_secret |= is_secret_variable(&variable.name);
                     let value = variable.value.to_string();
-                    self.offer_variable(&variable.name, value, Layer::DotEnv, place, dir);
+                    self.set_variable(&variable.name, value, Layer::DotEnv, place, dir);
                 }
                 Ok(_) => {}
             }
         }
         if holds_secret {
-            self.warnings.extend(secret::exposure(&file));
+            self.warnings.extend(secret::permission_warning(&file));
         }
     }
 
     /// An empty variable counts as none, as it does for most programs.
-    fn offer_variable(&mut self, name: &str, value: String, layer: Layer, place: String, base: &Path) {
+    fn set_variable(&mut self, name: &str, value: String, layer: Layer, place: String, base: &Path) {
         if let Some(row) = ROWS.iter().find(|row| row.env == Some(name)) {
             if !value.is_empty() {
-                self.offer(row.key, layer, value, place, base);
+                self.set_if_unset(row.key, layer, value, place, base);
             }
         } else {
             // What all of ours begin with would make them all look alike.
-            let ours = ROWS.iter().filter_map(|row| row.env?.strip_prefix(PREFIX));
-            let meant = nearest(name.strip_prefix(PREFIX).unwrap_or(name), ours);
-            let meant = meant.replace("mean ", &format!("mean {PREFIX}"));
-            self.problems.push(format!("{place}: unknown{meant}"));
+            let own_names = ROWS.iter().filter_map(|row| row.env?.strip_prefix(PREFIX));
+            let suggestion = suggest(name.strip_prefix(PREFIX).unwrap_or(name), own_names);
+            let suggestion = suggestion.replace("mean ", &format!("mean {PREFIX}"));
+            self.problems.push(format!("{place}: unknown{suggestion}"));
         }
     }
 
     fn read_config(&mut self, dir: &Path, system: &Path) {
-        let (file, shown, optional) = match self.given.get(&Key::Config) {
+        let (file, display_name, optional) = match self.given.get(&Key::Config) {
             Some(given) => (dir.join(&*given.value), given.value.to_string(), false),
             None if dir.join("mynah.toml").exists() => {
                 (dir.join("mynah.toml"), "mynah.toml".to_owned(), false)
             }
             None => (system.to_owned(), system.display().to_string(), true),
         };
-        let Some(text) = self.read_file(&file, &shown, optional) else { return };
-        let mut section = StrictTable::parse(&shown, &text);
+        let Some(text) = self.read_file(&file, &display_name, optional) else { return };
+        let mut table = StrictTable::parse(&display_name, &text);
         for row in ROWS.iter().filter(|row| row.is_in_files()) {
-            let Some(entry) = section.take(row.name) else { continue };
-            match text_of(row, entry.value) {
+            let Some(entry) = table.take(row.name) else { continue };
+            match scalar_text(row, entry.value) {
                 Ok(value) => {
-                    let place = section.place(row.name, entry.line);
-                    self.offer(row.key, Layer::ConfigFile, value, place, file.parent().unwrap_or(dir));
+                    let place = table.place(row.name, entry.line);
+                    self.set_if_unset(row.key, Layer::ConfigFile, value, place, file.parent().unwrap_or(dir));
                 }
-                Err(why) => section.refuse(row.name, entry.line, why),
+                Err(reason) => table.refuse(row.name, entry.line, reason),
             }
             if row.is_secret() {
-                self.warnings.extend(secret::exposure(&file));
+                self.warnings.extend(secret::permission_warning(&file));
             }
         }
-        self.problems.extend(section.finish());
+        self.problems.extend(table.finish());
     }
 
-    fn read_file(&mut self, file: &Path, shown: &str, optional: bool) -> Option<Zeroizing<String>> {
+    fn read_file(&mut self, file: &Path, display_name: &str, optional: bool) -> Option<Zeroizing<String>> {
         match file::read(file) {
             Ok(text) => Some(Zeroizing::new(text)),
             Err(error) if optional && error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                self.problems.push(format!("{shown}: cannot be read: {error}"));
+                self.problems.push(format!("{display_name}: cannot be read: {error}"));
                 None
             }
         }
@@ -284,7 +293,7 @@ impl Sources {
 }
 
 /// Only the prefix makes a name ours to judge; the others that are read are shared with everyone.
-fn is_ours(name: &str) -> bool {
+fn is_own_variable(name: &str) -> bool {
     name.starts_with(PREFIX) || ROWS.iter().any(|row| row.env == Some(name))
 }
 
@@ -293,8 +302,8 @@ fn is_secret_variable(name: &str) -> bool {
 }
 
 /// The kind of value in a file must be the key's own: `"true"` is no switch.
-fn text_of(row: &KeyRow, value: Scalar) -> Result<String, &'static str> {
-    match (row.takes, value) {
+fn scalar_text(row: &KeyRow, value: Scalar) -> Result<String, &'static str> {
+    match (row.kind, value) {
         (ValueKind::Switch, Scalar::Switch(switch)) => Ok(switch.to_string()),
         (ValueKind::Switch, Scalar::Text(_) | Scalar::Number(_)) => {
             Err("must be true or false, without quotes")

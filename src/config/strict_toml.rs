@@ -9,7 +9,7 @@ use std::rc::Rc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::schema::nearest;
+use super::schema::suggest;
 use super::values::{Keyword, names};
 
 /// One table of a file, until it is finished.
@@ -18,11 +18,11 @@ pub(super) struct StrictTable<'a> {
     /// Where each line of the file begins; every value is asked for its line, so they are counted once.
     lines: Rc<[usize]>,
     /// The table's name in its brackets, as sentences call it; empty for the top of the file.
-    title: String,
+    header: String,
     /// Where the table begins, counted from 1.
     line: usize,
     table: DeTable<'a>,
-    asked: Vec<&'static str>,
+    known: Vec<&'static str>,
     problems: Vec<String>,
 }
 
@@ -42,35 +42,35 @@ pub(super) enum Scalar {
 impl<'a> StrictTable<'a> {
     /// Parses the whole `text` of the file called `file`. What is not TOML is an empty table with a problem.
     pub(super) fn parse(file: &'a str, text: &'a str) -> Self {
-        let begins = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        let mut top = Self {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let mut root = Self {
             file,
-            lines: std::iter::once(0).chain(begins).collect(),
-            title: String::new(),
+            lines: std::iter::once(0).chain(starts).collect(),
+            header: String::new(),
             line: 1,
             table: DeTable::new(),
-            asked: Vec::new(),
+            known: Vec::new(),
             problems: Vec::new(),
         };
         match DeTable::parse(text) {
-            Ok(table) => top.table = table.into_inner(),
+            Ok(table) => root.table = table.into_inner(),
             Err(error) => {
-                let line = error.span().map_or(1, |span| top.line_of(span.start));
-                top.problems.push(format!("{file}, line {line}: not TOML: {}", error.message()));
+                let line = error.span().map_or(1, |span| root.line_of(span.start));
+                root.problems.push(format!("{file}, line {line}: not TOML: {}", error.message()));
             }
         }
-        top
+        root
     }
 
-    fn inner(&self, title: String, line: usize, table: DeTable<'a>) -> Self {
+    fn child(&self, header: String, line: usize, table: DeTable<'a>) -> Self {
         let (file, lines) = (self.file, Rc::clone(&self.lines));
-        Self { file, lines, title, line, table, asked: Vec::new(), problems: Vec::new() }
+        Self { file, lines, header, line, table, known: Vec::new(), problems: Vec::new() }
     }
 
     /// Takes the value of `name`, if it is there and is one.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
-        let (value, line) = self.claim(name)?;
-        let Some(value) = plain(&value) else {
+        let (value, line) = self.remove(name)?;
+        let Some(value) = scalar(&value) else {
             self.refuse(name, line, "must be a plain value: text in quotes, a number, true or false");
             return None;
         };
@@ -90,23 +90,23 @@ impl<'a> StrictTable<'a> {
 
     /// Takes the text of `name`, which must be there.
     pub(super) fn required_text(&mut self, name: &'static str) -> Option<String> {
-        self.demand(name);
+        self.require(name);
         self.text(name)
     }
 
     /// Takes one of a few words.
-    pub(super) fn word<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
+    pub(super) fn keyword<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
         let line = self.line_at(name);
-        let written = self.text(name)?;
-        let found = C::ALL.iter().find(|(word, _)| *word == written);
+        let raw = self.text(name)?;
+        let found = C::ALL.iter().find(|(keyword, _)| *keyword == raw);
         if found.is_none() {
             let words = names::<C>();
-            let meant = nearest(&written, words.iter().copied());
+            let suggestion = suggest(&raw, words.iter().copied());
             self.refuse_value(
                 name,
                 line,
-                &format!("{written:?}"),
-                &format!("not one of {}{meant}", words.join(", ")),
+                &format!("{raw:?}"),
+                &format!("not one of {}{suggestion}", words.join(", ")),
             );
         }
         found.map(|(_, value)| *value)
@@ -124,57 +124,52 @@ impl<'a> StrictTable<'a> {
         None
     }
 
-    /// Takes a number from `least` to `most`.
-    pub(super) fn number(&mut self, name: &'static str, least: f64, most: f64) -> Option<f64> {
+    /// Takes a number from `min` to `max`.
+    pub(super) fn number(&mut self, name: &'static str, min: f64, max: f64) -> Option<f64> {
         let entry = self.take(name)?;
-        let Scalar::Number(written) = entry.value else {
+        let Scalar::Number(raw) = entry.value else {
             self.refuse(name, entry.line, "must be a number, without quotes");
             return None;
         };
-        let number = written.parse::<f64>().ok().filter(|number| (least..=most).contains(number));
+        let number = raw.parse::<f64>().ok().filter(|number| (min..=max).contains(number));
         if number.is_none() {
-            self.refuse_value(name, entry.line, &written, &format!("not a number from {least} to {most}"));
+            self.refuse_value(name, entry.line, &raw, &format!("not a number from {min} to {max}"));
         }
         number
     }
 
-    /// Takes a whole number from `least` to `most`.
-    pub(super) fn whole(&mut self, name: &'static str, least: u32, most: u32) -> Option<u32> {
+    /// Takes a whole number from `min` to `max`.
+    pub(super) fn integer(&mut self, name: &'static str, min: u32, max: u32) -> Option<u32> {
         let entry = self.take(name)?;
-        let Scalar::Number(written) = entry.value else {
+        let Scalar::Number(raw) = entry.value else {
             self.refuse(name, entry.line, "must be a whole number, without quotes");
             return None;
         };
-        let number = written.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
+        let number = raw.parse::<u32>().ok().filter(|number| (min..=max).contains(number));
         if number.is_none() {
-            self.refuse_value(
-                name,
-                entry.line,
-                &written,
-                &format!("not a whole number from {least} to {most}"),
-            );
+            self.refuse_value(name, entry.line, &raw, &format!("not a whole number from {min} to {max}"));
         }
         number
     }
 
     /// Takes texts: a list of them, or one alone.
-    pub(super) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let text = |value: &DeValue<'_>| match plain(value)? {
+    pub(super) fn strings(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let text = |value: &DeValue<'_>| match scalar(value)? {
             Scalar::Text(text) => (!text.trim().is_empty()).then_some(text),
             Scalar::Number(_) | Scalar::Switch(_) => None,
         };
         self.list(name, text, "text in quotes, or a list of such")
     }
 
-    /// Takes whole numbers from 0 to `most`, each once: a list of them, or one alone.
-    pub(super) fn wholes(&mut self, name: &'static str, most: u32) -> Option<Vec<u32>> {
-        let number = |value: &DeValue<'_>| match plain(value)? {
-            Scalar::Number(written) => written.parse().ok().filter(|number| *number <= most),
+    /// Takes whole numbers from 0 to `max`, each once: a list of them, or one alone.
+    pub(super) fn integers(&mut self, name: &'static str, max: u32) -> Option<Vec<u32>> {
+        let number = |value: &DeValue<'_>| match scalar(value)? {
+            Scalar::Number(raw) => raw.parse().ok().filter(|number| *number <= max),
             Scalar::Text(_) | Scalar::Switch(_) => None,
         };
         let line = self.line_at(name);
         let numbers =
-            self.list(name, number, &format!("a list of whole numbers from 0 to {most}, such as [0]"))?;
+            self.list(name, number, &format!("a list of whole numbers from 0 to {max}, such as [0]"))?;
         if numbers.iter().enumerate().any(|(at, number)| numbers[..at].contains(number)) {
             self.refuse(name, line, "names a number twice");
             return None;
@@ -185,13 +180,13 @@ impl<'a> StrictTable<'a> {
     fn list<T>(
         &mut self,
         name: &'static str,
-        of: impl Fn(&DeValue<'_>) -> Option<T>,
+        convert: impl Fn(&DeValue<'_>) -> Option<T>,
         what: &str,
     ) -> Option<Vec<T>> {
-        let (value, line) = self.claim(name)?;
+        let (value, line) = self.remove(name)?;
         let found: Option<Vec<T>> = match value.as_array() {
-            Some(list) => list.iter().map(|one| of(one.get_ref())).collect(),
-            None => of(&value).map(|one| vec![one]),
+            Some(list) => list.iter().map(|one| convert(one.get_ref())).collect(),
+            None => convert(&value).map(|one| vec![one]),
         };
         let found = found.filter(|found| !found.is_empty());
         if found.is_none() {
@@ -203,7 +198,7 @@ impl<'a> StrictTable<'a> {
     /// Takes the table called `name`; one that is not there is empty.
     pub(super) fn table(&mut self, name: &'static str) -> Self {
         let (mut table, mut at) = (DeTable::new(), self.line);
-        if let Some((value, line)) = self.claim(name) {
+        if let Some((value, line)) = self.remove(name) {
             at = line;
             if let DeValue::Table(found) = value {
                 table = found;
@@ -211,26 +206,26 @@ impl<'a> StrictTable<'a> {
                 self.refuse(name, line, &format!("must be a table, written [{name}]"));
             }
         }
-        self.inner(format!("[{name}]"), at, table)
+        self.child(format!("[{name}]"), at, table)
     }
 
     /// Takes every table called `name`, as many as there are.
     pub(super) fn tables(&mut self, name: &'static str) -> Vec<Self> {
-        let Some((value, at)) = self.claim(name) else { return Vec::new() };
+        let Some((value, at)) = self.remove(name) else { return Vec::new() };
         let mut found = Vec::new();
-        let mut good = false;
+        let mut is_array_of_tables = false;
         if let DeValue::Array(list) = value {
-            good = true;
+            is_array_of_tables = true;
             for one in list {
                 let line = self.line_of(one.span().start);
                 if let DeValue::Table(table) = one.into_inner() {
-                    found.push(self.inner(format!("[[{name}]]"), line, table));
+                    found.push(self.child(format!("[[{name}]]"), line, table));
                 } else {
-                    good = false;
+                    is_array_of_tables = false;
                 }
             }
         }
-        if !good {
+        if !is_array_of_tables {
             self.refuse(name, at, &format!("must be written [[{name}]], once for each"));
         }
         found
@@ -242,58 +237,58 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Refuses the table if `name` is not there.
-    pub(super) fn demand(&mut self, name: &'static str) {
+    pub(super) fn require(&mut self, name: &'static str) {
         if self.has(name) {
             return;
         }
-        let place = match self.title.as_str() {
+        let place = match self.header.as_str() {
             "" => format!("{}: {name}", self.file),
-            title if title.starts_with("[[") => self.place(name, self.line),
-            title => format!("{}: {title} {name}", self.file),
+            header if header.starts_with("[[") => self.place(name, self.line),
+            header => format!("{}: {header} {name}", self.file),
         };
         self.problems.push(format!("{place}: is missing"));
     }
 
     /// Refuses the value of `name` without showing it.
-    pub(super) fn refuse(&mut self, name: &str, line: usize, why: &str) {
-        self.problems.push(format!("{}: {why}", self.place(name, line)));
+    pub(super) fn refuse(&mut self, name: &str, line: usize, reason: &str) {
+        self.problems.push(format!("{}: {reason}", self.place(name, line)));
     }
 
     /// Refuses the value of `name` and shows it.
-    pub(super) fn refuse_value(&mut self, name: &str, line: usize, value: &str, why: &str) {
-        self.problems.push(format!("{} = {value}: {why}", self.place(name, line)));
+    pub(super) fn refuse_value(&mut self, name: &str, line: usize, value: &str, reason: &str) {
+        self.problems.push(format!("{} = {value}: {reason}", self.place(name, line)));
     }
 
     /// Refuses the table as a whole.
-    pub(super) fn object(&mut self, why: impl Display) {
-        self.problems.push(format!("{}: {why}", self.begins()));
+    pub(super) fn refuse_table(&mut self, reason: impl Display) {
+        self.problems.push(format!("{}: {reason}", self.table_place()));
     }
 
     /// Refuses each key of `names` that is there, for it does not belong with the others.
-    pub(super) fn forbid(&mut self, names: &[&'static str], why: &str) {
+    pub(super) fn forbid(&mut self, names: &[&'static str], reason: &str) {
         for name in names {
             let line = self.line_at(name);
-            if self.claim(name).is_some() {
-                self.refuse(name, line, why);
+            if self.remove(name).is_some() {
+                self.refuse(name, line, reason);
             }
         }
     }
 
     /// Counts what was refused so far.
-    pub(super) fn refused(&self) -> usize {
+    pub(super) fn problem_count(&self) -> usize {
         self.problems.len()
     }
 
     /// Says where the table begins, as a sentence about it does.
-    pub(super) fn begins(&self) -> String {
-        format!("{}, line {}: {}", self.file, self.line, self.title)
+    pub(super) fn table_place(&self) -> String {
+        format!("{}, line {}: {}", self.file, self.line, self.header)
     }
 
     /// Gives the problems, one sentence each; every key that is left is one.
     pub(super) fn finish(self) -> Vec<String> {
         let unknown = |key: &Spanned<_>, name: &str| {
-            let meant = nearest(name, self.asked.iter().copied());
-            format!("{}: unknown key{meant}", self.place(name, self.line_of(key.span().start)))
+            let suggestion = suggest(name, self.known.iter().copied());
+            format!("{}: unknown key{suggestion}", self.place(name, self.line_of(key.span().start)))
         };
         let unknown = self.table.keys().map(|key| unknown(key, key.get_ref()));
         self.problems.iter().cloned().chain(unknown).collect()
@@ -301,9 +296,9 @@ impl<'a> StrictTable<'a> {
 
     /// Says where `name` stands.
     pub(super) fn place(&self, name: &str, line: usize) -> String {
-        match self.title.as_str() {
+        match self.header.as_str() {
             "" => format!("{}, line {line}: {name}", self.file),
-            title => format!("{}, line {line}: {title} {name}", self.file),
+            header => format!("{}, line {line}: {header} {name}", self.file),
         }
     }
 
@@ -313,18 +308,18 @@ impl<'a> StrictTable<'a> {
     }
 
     fn line_of(&self, at: usize) -> usize {
-        self.lines.partition_point(|begins| *begins <= at)
+        self.lines.partition_point(|start| *start <= at)
     }
 
-    fn claim(&mut self, name: &'static str) -> Option<(DeValue<'a>, usize)> {
-        self.asked.push(name);
+    fn remove(&mut self, name: &'static str) -> Option<(DeValue<'a>, usize)> {
+        self.known.push(name);
         let value = self.table.remove(name)?;
         let line = self.line_of(value.span().start);
         Some((value.into_inner(), line))
     }
 }
 
-fn plain(value: &DeValue<'_>) -> Option<Scalar> {
+fn scalar(value: &DeValue<'_>) -> Option<Scalar> {
     if let Some(text) = value.as_str() {
         return Some(Scalar::Text(text.to_owned()));
     }

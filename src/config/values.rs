@@ -1,13 +1,13 @@
 //! Turns what was written into values of the right kind, and collects what is wrong with it.
 //!
 //! A bad value is refused once, with its place, and a stand-in goes on, so that the owner hears of
-//! every problem at once. The stand-in is never run with: `judge` has the last word.
+//! every problem at once. The stand-in is never run with: `finish` has the last word.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::boards::audio;
-use super::schema::{Key, ROWS, nearest};
+use super::schema::{Key, ROWS, suggest};
 use super::sources::{Layer, Sources};
 use super::{ConfigError, UnplugPolicy};
 
@@ -24,30 +24,30 @@ pub(super) fn names<C: Keyword>() -> Vec<&'static str> {
 
 /// What was written, being read.
 pub(super) struct Values {
-    layers: Sources,
+    sources: Sources,
     dir: PathBuf,
     /// How many of the problems are that something is not plugged in.
-    absences: usize,
+    missing_devices: usize,
 }
 
 impl Values {
-    pub(super) fn new(layers: Sources, dir: &Path) -> Self {
-        Self { layers, dir: dir.to_owned(), absences: 0 }
+    pub(super) fn new(sources: Sources, dir: &Path) -> Self {
+        Self { sources, dir: dir.to_owned(), missing_devices: 0 }
     }
 
     /// Gives the warnings if there is no problem.
-    pub(super) fn judge(self) -> Result<Vec<String>, ConfigError> {
-        let Sources { problems, warnings, .. } = self.layers;
+    pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
+        let Sources { problems, warnings, .. } = self.sources;
         if problems.is_empty() {
             return Ok(warnings);
         }
-        let absent = self.absences == problems.len();
-        Err(ConfigError { problems, only_missing_devices: absent })
+        let only_missing_devices = self.missing_devices == problems.len();
+        Err(ConfigError { problems, only_missing_devices })
     }
 
     /// Reads a text, if it is set.
     pub(super) fn text(&mut self, key: Key) -> Option<String> {
-        let given = self.layers.given.get(&key)?;
+        let given = self.sources.given.get(&key)?;
         if given.value.trim().is_empty() {
             self.refuse(key, "is empty");
             return None;
@@ -62,7 +62,7 @@ impl Values {
 
     /// Reads a switch; unset is off.
     pub(super) fn switch(&mut self, key: Key) -> bool {
-        match self.layers.given.get(&key).map(|given| given.value.as_str()) {
+        match self.sources.given.get(&key).map(|given| given.value.as_str()) {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
@@ -75,24 +75,24 @@ impl Values {
     /// Reads one of a few words.
     pub(super) fn choice<C: Keyword>(&mut self, key: Key) -> C {
         let (_, first) = C::ALL[0];
-        let Some(given) = self.layers.given.get(&key) else { return first };
-        let written = given.value.as_str();
-        if let Some((_, value)) = C::ALL.iter().find(|(name, _)| *name == written) {
+        let Some(given) = self.sources.given.get(&key) else { return first };
+        let raw = given.value.as_str();
+        if let Some((_, value)) = C::ALL.iter().find(|(name, _)| *name == raw) {
             return *value;
         }
         let names = names::<C>();
-        let meant = nearest(written, names.iter().copied());
-        self.refuse_value(key, &format!("not one of {}{meant}", names.join(", ")));
+        let suggestion = suggest(raw, names.iter().copied());
+        self.refuse_value(key, &format!("not one of {}{suggestion}", names.join(", ")));
         first
     }
 
-    /// Reads a time in seconds from `least` to `most`.
-    pub(super) fn seconds(&mut self, key: Key, least: f64, most: f64) -> Duration {
-        let written = self.layers.given.get(&key).and_then(|given| given.value.parse::<f64>().ok());
-        match written.filter(|seconds| (least..=most).contains(seconds)) {
+    /// Reads a time in seconds from `min` to `max`.
+    pub(super) fn seconds(&mut self, key: Key, min: f64, max: f64) -> Duration {
+        let raw = self.sources.given.get(&key).and_then(|given| given.value.parse::<f64>().ok());
+        match raw.filter(|seconds| (min..=max).contains(seconds)) {
             Some(seconds) => Duration::from_secs_f64(seconds),
             None => {
-                self.refuse_value(key, &format!("not a number of seconds from {least} to {most}"));
+                self.refuse_value(key, &format!("not a number of seconds from {min} to {max}"));
                 Duration::ZERO
             }
         }
@@ -100,8 +100,8 @@ impl Values {
 
     /// Reads a number from `within.0` to `within.1`, if it is set.
     pub(super) fn number(&mut self, key: Key, within: (f64, f64)) -> Option<f32> {
-        let written = &self.layers.given.get(&key)?.value;
-        let number = written.parse::<f32>().ok().filter(|n| (within.0..=within.1).contains(&f64::from(*n)));
+        let raw = &self.sources.given.get(&key)?.value;
+        let number = raw.parse::<f32>().ok().filter(|n| (within.0..=within.1).contains(&f64::from(*n)));
         if number.is_none() {
             self.refuse_value(key, &format!("not a number from {} to {}", within.0, within.1));
         }
@@ -110,8 +110,8 @@ impl Values {
 
     /// Reads a whole number of percent, if it is set.
     pub(super) fn percent(&mut self, key: Key) -> Option<u8> {
-        let written = &self.layers.given.get(&key)?.value;
-        let percent = written.parse().ok().filter(|percent| *percent <= 100);
+        let raw = &self.sources.given.get(&key)?.value;
+        let percent = raw.parse().ok().filter(|percent| *percent <= 100);
         if percent.is_none() {
             self.refuse_value(key, "not a whole number from 0 to 100");
         }
@@ -120,77 +120,77 @@ impl Values {
 
     /// Reads how long a card is waited for, if it is set.
     pub(super) fn wait(&mut self, key: Key) -> Option<UnplugPolicy> {
-        let wait = audio::wait(&self.layers.given.get(&key)?.value);
+        let wait = audio::wait(&self.sources.given.get(&key)?.value);
         if wait.is_none() {
-            self.refuse_value(key, &audio::wait_wanted());
+            self.refuse_value(key, &audio::wait_error());
         }
         wait
     }
 
     /// Gives what the environment says of a folder that programs share, if it says anything.
-    pub(super) fn shared(&self, variable: &str) -> Option<&str> {
-        self.layers.shared.get(variable).map(String::as_str)
+    pub(super) fn state_dir(&self, variable: &str) -> Option<&str> {
+        self.sources.state_dirs.get(variable).map(String::as_str)
     }
 
     /// Reads a path, made relative to where it was written.
     pub(super) fn path(&mut self, key: Key) -> Option<PathBuf> {
         let text = self.text(key)?;
-        Some(self.layers.given.get(&key).map_or(&self.dir, |given| &given.base).join(text))
+        Some(self.sources.given.get(&key).map_or(&self.dir, |given| &given.base).join(text))
     }
 
     /// Reads the path of a file that must be there.
     pub(super) fn file(&mut self, key: Key) -> Option<PathBuf> {
         let path = self.path(key)?;
         let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
-        let why = match opened {
+        let reason = match opened {
             Ok(metadata) if metadata.is_dir() => "is a directory, not a file".to_owned(),
             Ok(_) => return Some(path),
             Err(error) => format!("cannot be read: {error}"),
         };
-        self.refuse_value(key, &why);
+        self.refuse_value(key, &reason);
         None
     }
 
     /// Tells how strongly a key is set, if it is.
     pub(super) fn layer(&self, key: Key) -> Option<Layer> {
-        self.layers.given.get(&key).map(|given| given.layer)
+        self.sources.given.get(&key).map(|given| given.layer)
     }
 
     /// Says where a key is set.
     pub(super) fn place(&self, key: Key) -> &str {
-        self.layers.given.get(&key).map_or("nowhere", |given| &given.place)
+        self.sources.given.get(&key).map_or("nowhere", |given| &given.place)
     }
 
     /// Refuses the value of a key without showing it.
-    pub(super) fn refuse(&mut self, key: Key, why: &str) {
-        let problem = format!("{}: {why}", self.place(key));
+    pub(super) fn refuse(&mut self, key: Key, reason: &str) {
+        let problem = format!("{}: {reason}", self.place(key));
         self.problem(problem);
     }
 
     /// Refuses the value of a key and shows it, unless it is a secret.
-    pub(super) fn refuse_value(&mut self, key: Key, why: &str) {
+    pub(super) fn refuse_value(&mut self, key: Key, reason: &str) {
         let secret = ROWS.iter().any(|row| row.key == key && row.is_secret());
-        let Some(given) = self.layers.given.get(&key).filter(|_| !secret) else {
-            return self.refuse(key, why);
+        let Some(given) = self.sources.given.get(&key).filter(|_| !secret) else {
+            return self.refuse(key, reason);
         };
         let sign = match given.layer {
             Layer::ConfigFile | Layer::DotEnv => " =",
             Layer::Default | Layer::Environment | Layer::Flag => ":",
         };
-        self.problem(format!("{}{sign} {:?}: {why}", given.place, &*given.value));
+        self.problem(format!("{}{sign} {:?}: {reason}", given.place, &*given.value));
     }
 
     pub(super) fn problem(&mut self, sentence: String) {
-        self.layers.problems.push(sentence);
+        self.sources.problems.push(sentence);
     }
 
     /// Notes a problem that plugging something in would mend.
-    pub(super) fn absence(&mut self, sentence: String) {
-        self.absences += 1;
+    pub(super) fn missing_device(&mut self, sentence: String) {
+        self.missing_devices += 1;
         self.problem(sentence);
     }
 
     pub(super) fn warn(&mut self, sentence: String) {
-        self.layers.warnings.push(sentence);
+        self.sources.warnings.push(sentence);
     }
 }

@@ -9,11 +9,11 @@ use mynah::config::{
 };
 use proptest::prelude::*;
 
-use super::Desk;
+use super::Fixture;
 
 #[test]
 fn a_file_with_everything_becomes_the_values_it_says() {
-    let (sound, _) = read(
+    let (audio, _) = read(
         "[microphone]\ndevice = 'hw:1'\nrate_hz = 44100\nformat = 'S24_3'\nchannels = 8\nhear = [7, 0]\ngain_db = -2.5\nperiod_ms = 7.5\n\
          [speaker]\ndevice = 'hw:2'\nrate_hz = 16_000\nformat = 'S24'\nchannels = 1\nplay_on = 0\nperiod_ms = 100\n\
          [[control]]\ncard = 'hw:1'\nname = 'Mic,1'\npercent = 0\n\
@@ -27,41 +27,41 @@ fn a_file_with_everything_becomes_the_values_it_says() {
         channels: Some(channels),
         period: Some(Duration::from_micros(period_us)),
     };
-    assert_eq!(sound.microphone.device, "hw:1");
-    assert_eq!(sound.microphone.form, form(44_100, SampleFormat::S24In3, 8, 7_500));
-    assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (vec![7, 0], -2.5));
-    assert_eq!(sound.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
-    assert_eq!(sound.speaker.channels, [0]);
+    assert_eq!(audio.microphone.device, "hw:1");
+    assert_eq!(audio.microphone.form, form(44_100, SampleFormat::S24In3, 8, 7_500));
+    assert_eq!((audio.microphone.channels, audio.microphone.gain_db), (vec![7, 0], -2.5));
+    assert_eq!(audio.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
+    assert_eq!(audio.speaker.channels, [0]);
     let control =
         |card: &str, name: &str, setting| MixerControl { card: card.into(), name: name.into(), setting };
     assert_eq!(
-        sound.controls,
+        audio.controls,
         [
             control("hw:1", "Mic,1", ControlValue::Percent(0)),
             control("hw:1", "Mic", ControlValue::Switch(false)),
             control("hw:2", "Route", ControlValue::Choice("Line In".to_owned())),
         ]
     );
-    assert_eq!(sound.unplugged, UnplugPolicy::End(Duration::from_millis(2500)));
+    assert_eq!(audio.unplugged, UnplugPolicy::End(Duration::from_millis(2500)));
 }
 
 #[test]
 fn a_file_with_nothing_becomes_the_defaults() {
-    let (sound, body) = read("");
-    assert_eq!((&*sound.microphone.device, &*sound.speaker.device), ("default", "default"));
-    assert_eq!((sound.microphone.form, sound.microphone.gain_db), (PcmRequest::default(), 0.0));
-    assert_eq!(sound.unplugged, UnplugPolicy::End(Duration::from_secs(5)));
-    assert_eq!(body, Peripherals::default());
+    let (audio, peripherals) = read("");
+    assert_eq!((&*audio.microphone.device, &*audio.speaker.device), ("default", "default"));
+    assert_eq!((audio.microphone.form, audio.microphone.gain_db), (PcmRequest::default(), 0.0));
+    assert_eq!(audio.unplugged, UnplugPolicy::End(Duration::from_secs(5)));
+    assert_eq!(peripherals, Peripherals::default());
     assert_eq!(read("[unplugged]\nwait_s = 'forever'").0.unplugged, UnplugPolicy::Wait);
 }
 
 #[test]
 fn a_button_that_nothing_is_said_of_talks_at_the_press() {
     let buttons = read("[[button]]\nname = 'b'\ngpio = 'GPIO17'\n").1.buttons;
-    let place = line("GPIO17", true, LineBias::PullUp, 5);
+    let source = line("GPIO17", true, LineBias::PullUp, 5);
     let talk =
         ButtonKind::Push(ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() });
-    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source: place, kind: talk }]);
+    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source: source, kind: talk }]);
     let reset = read("[[button]]\nname = 'b'\ngpio = 'G'\nreset_warn_s = 10\nreset_s = 22\n").1.buttons;
     let hold = ResetHold { warn_after: Duration::from_secs(10), act_after: Duration::from_secs(22) };
     assert_eq!(
@@ -81,21 +81,21 @@ fn buttons_are_lines_by_name_or_number_keys_by_name_or_code_and_switches() {
     )
     .1
     .buttons;
-    let place = ButtonSource::Line {
+    let source = ButtonSource::Line {
         line: GpioLine::At { chip: "gpiochip0".to_owned(), offset: 22 },
         active_low: false,
         bias: LineBias::PullDown,
         debounce: Duration::ZERO,
     };
-    assert_eq!(buttons[0].source, place);
-    let gestures = ButtonBindings {
+    assert_eq!(buttons[0].source, source);
+    let bindings = ButtonBindings {
         press: None,
         short: Some(ButtonAction::Mute),
         double: Some(ButtonAction::VolumeUp),
         long: Some((ButtonAction::VolumeDown, Duration::from_millis(800))),
         reset: None,
     };
-    assert_eq!(buttons[0].kind, ButtonKind::Push(gestures));
+    assert_eq!(buttons[0].kind, ButtonKind::Push(bindings));
     assert_eq!(
         (&buttons[1].source, &buttons[1].kind),
         (&line("X", false, LineBias::Disabled, 5), &ButtonKind::MuteSwitch)
@@ -108,7 +108,7 @@ fn buttons_are_lines_by_name_or_number_keys_by_name_or_code_and_switches() {
 
 #[test]
 fn each_kind_of_light_becomes_its_lamp() {
-    let body = read(
+    let peripherals = read(
         "[[light]]\nname = 'a'\nkind = 'led'\ngpio = 'A'\nactive = 'low'\n\
          [[light]]\nname = 'b'\nkind = 'rgb'\nred = 'R'\ngreen = 'G'\nblue = 'B'\nbrightness = 1\n\
          [[light]]\nname = 'c'\nkind = 'rgb'\nchip = 'gpiochip1'\nred = 1\ngreen = 2\nblue = 3\nactive = 'low'\n\
@@ -121,7 +121,7 @@ fn each_kind_of_light_becomes_its_lamp() {
     )
     .1;
     let at = |chip: &str, offset| GpioLine::At { chip: chip.to_owned(), offset };
-    let lamps = [
+    let wirings = [
         LedWiring::Line { line: named("A"), active_low: true },
         LedWiring::Lines { rgb: ["R", "G", "B"].map(named), active_low: false },
         LedWiring::Lines { rgb: [1, 2, 3].map(|offset| at("gpiochip1", offset)), active_low: true },
@@ -140,12 +140,12 @@ fn each_kind_of_light_becomes_its_lamp() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"].map(str::to_owned);
     let lights: Vec<_> = names
         .into_iter()
-        .zip(lamps)
+        .zip(wirings)
         .zip(brightness)
-        .map(|((name, lamp), brightness)| LightConfig { name, wiring: lamp, brightness })
+        .map(|((name, wiring), brightness)| LightConfig { name, wiring: wiring, brightness })
         .collect();
-    assert_eq!(body.lights, lights);
-    assert_eq!(body.driven, [HeldOutput { name: "i".to_owned(), line: named("P"), high: true }]);
+    assert_eq!(peripherals.lights, lights);
+    assert_eq!(peripherals.driven, [HeldOutput { name: "i".to_owned(), line: named("P"), high: true }]);
 }
 
 /// Bad files and what is said of them.
@@ -157,12 +157,12 @@ fn every_mistake_is_one_sentence_with_its_place_and_what_to_write() {
     assert!(cases.len() > 70, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in cases {
-        let (said, text): (Vec<_>, Vec<_>) = case.lines().partition(|line| line.starts_with("> "));
-        let expected: Vec<_> = said.iter().map(|line| format!("mine.toml{}", &line[2..])).collect();
-        let refused =
-            desk(&text.join("\n")).read().map_or_else(|error| error.problems().to_vec(), |_| Vec::new());
-        if refused != expected {
-            wrong.push(format!("{case}\nbut it says {refused:#?}"));
+        let (problem_lines, text): (Vec<_>, Vec<_>) = case.lines().partition(|line| line.starts_with("> "));
+        let expected: Vec<_> = problem_lines.iter().map(|line| format!("mine.toml{}", &line[2..])).collect();
+        let problems =
+            fixture(&text.join("\n")).read().map_or_else(|error| error.problems().to_vec(), |_| Vec::new());
+        if problems != expected {
+            wrong.push(format!("{case}\nbut it says {problems:#?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -172,7 +172,7 @@ fn every_mistake_is_one_sentence_with_its_place_and_what_to_write() {
 fn all_mistakes_of_a_file_are_told_at_once() {
     let text = "[microphone]\nrate_hz = 1\nformat = 'S8'\n[[button]]\ngpio = 'A'\npress = 'x'\n[[light]]\nname = 'l'\nkind = 'led'\ngpoi = 'B'\n[zzz]\n";
     assert_eq!(
-        desk(text).refused(),
+        fixture(text).problems(),
         [
             "mine.toml, line 14: zzz: unknown key",
             "mine.toml, line 5: [microphone] rate_hz = 1: not a whole number from 8000 to 192000",
@@ -192,18 +192,18 @@ proptest! {
         key in prop::sample::select(&["name", "kind", "gpio", "key", "chip", "offset", "hear", "pixels", "wait_s", "cards", "percent", "leds"][..]),
         value in "[0-9._+-]{0,12}|'[a-zA-Z0-9_]{0,12}'|\\[[0-9, ']{0,12}\\]|0x[0-9a-f]{0,20}|true|nan|-inf|\\{a=1\\}",
     ) {
-        let _ = desk(&format!("{table}\n{key} = {value}\n")).read();
+        let _ = fixture(&format!("{table}\n{key} = {value}\n")).read();
     }
 }
 
-fn desk(rest: &str) -> Desk {
+fn fixture(rest: &str) -> Fixture {
     let text = format!("[board]\nname = 'mine'\nabout = 'x'\n{rest}");
-    Desk::new().file("mine.toml", &text).flags(&["--parrot", "--board", "mine.toml"])
+    Fixture::new().file("mine.toml", &text).flags(&["--parrot", "--board", "mine.toml"])
 }
 
 fn read(rest: &str) -> (AudioConfig, Peripherals) {
-    let profile = desk(rest).run();
-    (profile.audio, profile.peripherals)
+    let config = fixture(rest).run();
+    (config.audio, config.peripherals)
 }
 
 fn named(name: &str) -> GpioLine {

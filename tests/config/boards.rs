@@ -11,7 +11,7 @@ use mynah::config::{
     LedWiring, LineBias, PcmRequest, Request, SampleFormat, UnplugPolicy,
 };
 
-use super::Desk;
+use super::Fixture;
 
 /// What machines with the boards show below `/proc`.
 const MACHINES: &str = include_str!("machines.txt");
@@ -19,9 +19,9 @@ const MACHINES: &str = include_str!("machines.txt");
 #[test]
 fn where_holding_is_talking_a_button_that_talks_does_nothing_else_when_held() {
     let flags = ["--parrot", "--board", "codec-zero", "--microphone", "hw:1", "--speaker", "hw:1"];
-    let board = Desk::new().flags(&flags);
-    let long = |desk: &Desk| match &desk.run().peripherals.buttons[0].kind {
-        ButtonKind::Push(gestures) => gestures.long,
+    let board = Fixture::new().flags(&flags);
+    let long = |fixture: &Fixture| match &fixture.run().peripherals.buttons[0].kind {
+        ButtonKind::Push(bindings) => bindings.long,
         ButtonKind::MuteSwitch => panic!("a button"),
     };
     assert!(long(&board).is_some(), "elsewhere a long press mutes");
@@ -31,13 +31,13 @@ fn where_holding_is_talking_a_button_that_talks_does_nothing_else_when_held() {
 #[test]
 fn every_board_is_found_by_what_its_machine_shows() {
     for board in boards() {
-        let found: Vec<_> = machines(board).map(|machine| chosen(&run(&[], machine))).collect();
+        let found: Vec<_> = machines(board).map(|host| chosen(&run(&[], host))).collect();
         assert!(
             found.iter().all(|chosen| chosen.starts_with(&format!("board {board},"))),
             "{board}: {found:?}"
         );
     }
-    let Ok(Request::Boards(list)) = Desk::new().flags(&["boards"]).read() else { panic!("no list") };
+    let Ok(Request::Boards(list)) = Fixture::new().flags(&["boards"]).read() else { panic!("no list") };
     for line in list.lines().take_while(|line| !line.is_empty()) {
         let name = line[2..].split(' ').next().unwrap();
         assert!(boards().contains(name), "no machine shows how {name} is found");
@@ -47,12 +47,12 @@ fn every_board_is_found_by_what_its_machine_shows() {
 #[test]
 fn what_was_chosen_is_said_with_its_reason_and_the_way_to_another() {
     assert_eq!(
-        chosen(&run(&[], machine("respeaker-2mic-v2"))),
+        chosen(&run(&[], host("respeaker-2mic-v2"))),
         "board respeaker-2mic-v2, recognised by the sound card seeed2micvoicec and the codec tlv320aic3x-hifi; \
          --board NAME, or board = \"NAME\" in mynah.toml, takes another; mynah boards lists them"
     );
     assert_eq!(
-        chosen(&run(&[], machine("usb-speakerphone"))).split(';').next().unwrap(),
+        chosen(&run(&[], host("usb-speakerphone"))).split(';').next().unwrap(),
         "board usb-speakerphone, recognised by a model that begins with \"Raspberry Pi\" and \
          the sound card MS (Jabra Speak2 55 MS)"
     );
@@ -61,37 +61,37 @@ fn what_was_chosen_is_said_with_its_reason_and_the_way_to_another() {
         "board desktop, because no other was recognised here"
     );
     assert_eq!(
-        chosen(&run(&["--board=i2s-mems"], machine("i2s-mems"))),
+        chosen(&run(&["--board=i2s-mems"], host("i2s-mems"))),
         "board i2s-mems, because flag --board says so"
     );
 }
 
 #[test]
 fn two_boards_that_fit_alike_are_none_and_both_are_named() {
-    let mut both = machine("respeaker-4mic");
-    both.cards.extend(machine("respeaker-xvf3800").cards);
-    let profile = run(&[], both);
+    let mut both = host("respeaker-4mic");
+    both.cards.extend(host("respeaker-xvf3800").cards);
+    let config = run(&[], both);
     assert_eq!(
-        chosen(&profile).split(';').next().unwrap(),
+        chosen(&config).split(';').next().unwrap(),
         "board desktop, because respeaker-4mic and respeaker-xvf3800 fit alike, by the sound card seeed4micvoicec \
          (seeed-4mic-voicecard), and mynah does not guess"
     );
-    assert_eq!(profile.audio.microphone.device, "default");
-    assert!(profile.peripherals.lights.is_empty());
+    assert_eq!(config.audio.microphone.device, "default");
+    assert!(config.peripherals.lights.is_empty());
 }
 
 #[test]
 fn a_hat_comes_before_a_usb_speakerphone_beside_it() {
-    let mut both = machine("codec-zero");
-    both.cards.extend(machine("usb-speakerphone").cards.split_off(2));
+    let mut both = host("codec-zero");
+    both.cards.extend(host("usb-speakerphone").cards.split_off(2));
     assert!(chosen(&run(&[], both)).starts_with("board codec-zero,"));
 }
 
 #[test]
 fn the_card_that_was_found_gives_the_devices_their_names() {
     let devices = |board| {
-        let sound = run(&[], machine(board)).audio;
-        (sound.microphone.device, sound.speaker.device)
+        let audio = run(&[], host(board)).audio;
+        (audio.microphone.device, audio.speaker.device)
     };
     let both = |id: &str| (format!("hw:CARD={id}"), format!("hw:CARD={id}"));
     assert_eq!(devices("usb-speakerphone"), both("MS"));
@@ -100,23 +100,23 @@ fn the_card_that_was_found_gives_the_devices_their_names() {
         devices("respeaker-4mic"),
         ("hw:CARD=seeed4micvoicec".to_owned(), "hw:CARD=Headphones".to_owned())
     );
-    let controls = run(&[], machine("respeaker-2mic-v1")).audio.controls;
+    let controls = run(&[], host("respeaker-2mic-v1")).audio.controls;
     assert!(controls.iter().all(|control| control.card == "hw:CARD=seeed2micvoicec"), "{controls:?}");
 }
 
 #[test]
 fn a_board_whose_card_is_not_here_is_refused_unless_the_owner_names_the_devices_or_files() {
     let board = ["--parrot", "--board=respeaker-2mic-v1"];
-    let refused = |flags: &[&str]| {
-        Desk::new().flags(&[&board, flags].concat()).on(machine("usb-speakerphone")).refused()
+    let problems = |flags: &[&str]| {
+        Fixture::new().flags(&[&board, flags].concat()).on(host("usb-speakerphone")).problems()
     };
     let sentence = "board respeaker-2mic-v1: its sound card is not here; it is recognised by a sound card \
                     seeed2micvoicec and the codec wm8960-hifi, and the cards here are Headphones, C920, MS: connect it, \
                     or name the devices with --microphone and --speaker";
-    assert_eq!(refused(&[]), [sentence]);
-    assert_eq!(refused(&["--microphone=hw:1"]), [sentence]);
+    assert_eq!(problems(&[]), [sentence]);
+    assert_eq!(problems(&["--microphone=hw:1"]), [sentence]);
     let absence = |flags: &[&str]| {
-        Desk::new()
+        Fixture::new()
             .flags(flags)
             .on(HostInfo::default())
             .read()
@@ -131,38 +131,39 @@ fn a_board_whose_card_is_not_here_is_refused_unless_the_owner_names_the_devices_
 
 #[test]
 fn a_form_goes_with_its_device_and_the_owners_device_asks_for_nothing() {
-    let sound = run(&["--microphone=plughw:7"], machine("i2s-mems")).audio;
-    assert_eq!(sound.microphone.device, "plughw:7");
+    let audio = run(&["--microphone=plughw:7"], host("i2s-mems")).audio;
+    assert_eq!(audio.microphone.device, "plughw:7");
     assert_eq!(
-        (sound.microphone.form, sound.microphone.channels, sound.microphone.gain_db),
+        (audio.microphone.form, audio.microphone.channels, audio.microphone.gain_db),
         (PcmRequest::default(), vec![], 0.0)
     );
-    assert_eq!(sound.speaker.form.format, Some(SampleFormat::S32));
-    let sound = run(&["--microphone=hw:CARD=sndrpigooglevoi"], machine("i2s-mems")).audio;
-    assert_eq!(sound.microphone.form.format, Some(SampleFormat::S32));
+    assert_eq!(audio.speaker.form.format, Some(SampleFormat::S32));
+    let audio = run(&["--microphone=hw:CARD=sndrpigooglevoi"], host("i2s-mems")).audio;
+    assert_eq!(audio.microphone.form.format, Some(SampleFormat::S32));
 }
 
 #[test]
 fn gain_and_patience_are_the_owners_before_the_boards() {
-    let sound = run(&[], machine("i2s-mems")).audio;
+    let audio = run(&[], host("i2s-mems")).audio;
     assert_eq!(
-        (sound.microphone.gain_db, sound.unplugged),
+        (audio.microphone.gain_db, audio.unplugged),
         (24.0, UnplugPolicy::End(Duration::from_secs(5)))
     );
-    let sound = run(&["--gain-db=-3.5", "--unplugged-s=forever"], machine("i2s-mems")).audio;
-    assert_eq!((sound.microphone.gain_db, sound.unplugged), (-3.5, UnplugPolicy::Wait));
-    let desk = Desk::new().file("mynah.toml", "parrot = true\ngain_db = 12\nunplugged_s = 0.5").flags(&[]);
-    let sound = desk.on(machine("usb-speakerphone")).run().audio;
+    let audio = run(&["--gain-db=-3.5", "--unplugged-s=forever"], host("i2s-mems")).audio;
+    assert_eq!((audio.microphone.gain_db, audio.unplugged), (-3.5, UnplugPolicy::Wait));
+    let fixture =
+        Fixture::new().file("mynah.toml", "parrot = true\ngain_db = 12\nunplugged_s = 0.5").flags(&[]);
+    let audio = fixture.on(host("usb-speakerphone")).run().audio;
     assert_eq!(
-        (sound.microphone.gain_db, sound.unplugged),
+        (audio.microphone.gain_db, audio.unplugged),
         (12.0, UnplugPolicy::End(Duration::from_millis(500)))
     );
     let forever =
-        Desk::new().file("mynah.toml", "parrot = true\nunplugged_s = 'forever'").run().audio.unplugged;
+        Fixture::new().file("mynah.toml", "parrot = true\nunplugged_s = 'forever'").run().audio.unplugged;
     assert_eq!(forever, UnplugPolicy::Wait);
     let flags = ["--parrot", "--gain-db=x", "--unplugged-s=never", "--volume=101"];
     assert_eq!(
-        Desk::new().flags(&flags).refused(),
+        Fixture::new().flags(&flags).problems(),
         [
             "flag --gain-db: \"x\": not a number from -20 to 60",
             "flag --unplugged-s: \"never\": not a number of seconds from 0 to 86400, nor \"forever\"",
@@ -174,21 +175,21 @@ fn gain_and_patience_are_the_owners_before_the_boards() {
 #[test]
 fn each_boards_button_and_light_are_where_its_documents_say() {
     let talk = |board: &str, gpio: &str| {
-        let body = run(&[], machine(board)).peripherals;
-        let [button] = body.buttons.as_slice() else { panic!("{board}: {:?}", body.buttons) };
-        let place = ButtonSource::Line {
+        let peripherals = run(&[], host(board)).peripherals;
+        let [button] = peripherals.buttons.as_slice() else { panic!("{board}: {:?}", peripherals.buttons) };
+        let source = ButtonSource::Line {
             line: named(gpio),
             active_low: true,
             bias: LineBias::PullUp,
             debounce: Duration::from_millis(5),
         };
-        let gestures = ButtonBindings {
+        let bindings = ButtonBindings {
             press: Some(ButtonAction::Talk),
             long: Some((ButtonAction::Mute, Duration::from_millis(1500))),
             ..ButtonBindings::default()
         };
-        assert_eq!((&button.source, &button.kind), (&place, &ButtonKind::Push(gestures)), "{board}");
-        let [light] = body.lights.as_slice() else { panic!("{board}: {:?}", body.lights) };
+        assert_eq!((&button.source, &button.kind), (&source, &ButtonKind::Push(bindings)), "{board}");
+        let [light] = peripherals.lights.as_slice() else { panic!("{board}: {:?}", peripherals.lights) };
         light.wiring.clone()
     };
     let led = |gpio: &str| LedWiring::Line { line: named(gpio), active_low: false };
@@ -204,12 +205,12 @@ fn each_boards_button_and_light_are_where_its_documents_say() {
     assert_eq!(talk("codec-zero", "GPIO27"), led("GPIO23"));
     let leds = ["ktd202x:led1", "ktd202x:led2", "ktd202x:led3"].map(str::to_owned).into();
     assert_eq!(talk("aiy-voice-bonnet", "GPIO23"), LedWiring::Class { leds });
-    let ring = run(&[], machine("respeaker-4mic")).peripherals;
+    let ring = run(&[], host("respeaker-4mic")).peripherals;
     assert_eq!((ring.buttons.len(), &ring.lights[0].wiring), (0, &pixels(12)));
     assert_eq!((&ring.driven[0].line, ring.driven[0].high), (&named("GPIO5"), true));
     for board in ["desktop", "usb-speakerphone", "respeaker-xvf3800"] {
-        let body = run(&[], machine(board)).peripherals;
-        assert!(body.buttons.is_empty() && body.lights.is_empty(), "{board}");
+        let peripherals = run(&[], host(board)).peripherals;
+        assert!(peripherals.buttons.is_empty() && peripherals.lights.is_empty(), "{board}");
     }
 }
 
@@ -224,23 +225,23 @@ fn each_boards_sound_is_what_its_driver_can_do() {
     for board in
         ["respeaker-2mic-v1", "respeaker-2mic-v2", "adafruit-voice-bonnet", "aiy-voice-bonnet", "codec-zero"]
     {
-        let sound = run(&[], machine(board)).audio;
+        let audio = run(&[], host(board)).audio;
         let wanted = form(48_000, SampleFormat::S16, 2);
-        assert_eq!((sound.microphone.form, sound.speaker.form), (wanted, wanted), "{board}");
-        assert!(!sound.controls.is_empty(), "{board}: its codec is mute until it is set");
+        assert_eq!((audio.microphone.form, audio.speaker.form), (wanted, wanted), "{board}");
+        assert!(!audio.controls.is_empty(), "{board}: its codec is mute until it is set");
     }
     for (board, channels, gain_db) in [("aiy-voice-hat", vec![], 30.0), ("i2s-mems", vec![0], 24.0)] {
-        let sound = run(&[], machine(board)).audio;
+        let audio = run(&[], host(board)).audio;
         let wanted = form(48_000, SampleFormat::S32, 2);
-        assert_eq!((sound.microphone.form, sound.speaker.form), (wanted, wanted), "{board}");
-        assert_eq!((sound.microphone.channels, sound.microphone.gain_db), (channels, gain_db), "{board}");
+        assert_eq!((audio.microphone.form, audio.speaker.form), (wanted, wanted), "{board}");
+        assert_eq!((audio.microphone.channels, audio.microphone.gain_db), (channels, gain_db), "{board}");
     }
-    let array = run(&[], machine("respeaker-4mic")).audio;
+    let array = run(&[], host("respeaker-4mic")).audio;
     assert_eq!(array.microphone.form, form(48_000, SampleFormat::S32, 4));
     assert_eq!((array.microphone.channels, array.speaker.form), (vec![0, 1, 2, 3], PcmRequest::default()));
-    let usb = run(&[], machine("respeaker-xvf3800")).audio;
+    let usb = run(&[], host("respeaker-xvf3800")).audio;
     assert_eq!((usb.microphone.form, usb.microphone.channels), (PcmRequest::default(), vec![0]));
-    let capture: Vec<_> = run(&[], machine("respeaker-2mic-v1")).audio.controls;
+    let capture: Vec<_> = run(&[], host("respeaker-2mic-v1")).audio.controls;
     let capture: Vec<_> = capture
         .into_iter()
         .filter(|control| control.name == "Capture")
@@ -252,7 +253,7 @@ fn each_boards_sound_is_what_its_driver_can_do() {
 #[test]
 fn every_boards_file_says_first_that_it_is_untried_and_what_config_txt_needs() {
     for board in boards().into_iter().filter(|board| *board != "desktop") {
-        let Ok(Request::Boards(text)) = Desk::new().flags(&["boards", "show", board]).read() else {
+        let Ok(Request::Boards(text)) = Fixture::new().flags(&["boards", "show", board]).read() else {
             panic!("{board}");
         };
         let head: String = text.lines().take_while(|line| line.starts_with('#')).collect();
@@ -265,8 +266,8 @@ fn every_boards_file_says_first_that_it_is_untried_and_what_config_txt_needs() {
 
 #[test]
 fn mynah_boards_marks_the_one_that_this_machine_has() {
-    let desk = Desk::new().flags(&["boards"]).on(machine("codec-zero"));
-    let Ok(Request::Boards(list)) = desk.read() else { panic!("no list") };
+    let fixture = Fixture::new().flags(&["boards"]).on(host("codec-zero"));
+    let Ok(Request::Boards(list)) = fixture.read() else { panic!("no list") };
     let marked: Vec<_> = list.lines().filter(|line| line.starts_with("* ")).collect();
     assert!(marked[0].starts_with("* codec-zero "), "{list}");
     assert!(
@@ -284,7 +285,7 @@ fn mynah_boards_marks_the_one_that_this_machine_has() {
 
 #[test]
 fn mynah_boards_show_prints_the_file_to_be_copied() {
-    let shown = |name: &str| Desk::new().flags(&["boards", "show", name]).read();
+    let shown = |name: &str| Fixture::new().flags(&["boards", "show", name]).read();
     let Ok(Request::Boards(text)) = shown("codec-zero") else { panic!("nothing shown") };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("board/codec-zero.toml");
     assert_eq!(text, fs::read_to_string(file).unwrap());
@@ -298,12 +299,12 @@ fn mynah_boards_show_prints_the_file_to_be_copied() {
 
 #[test]
 fn mynah_boards_check_says_what_a_file_says_or_everything_that_is_wrong() {
-    let desk = Desk::new().flags(&["boards", "check", "mine.toml"]);
-    let problem = desk.refused().join("|");
+    let fixture = Fixture::new().flags(&["boards", "check", "mine.toml"]);
+    let problem = fixture.problems().join("|");
     assert!(problem.starts_with("mine.toml: cannot be read: "), "{problem}");
-    let desk = desk.file("mine.toml", "[board]\nname = 'mine'\n[speaker]\ndevise = 'x'\nrate_hz = 1\n");
+    let fixture = fixture.file("mine.toml", "[board]\nname = 'mine'\n[speaker]\ndevise = 'x'\nrate_hz = 1\n");
     assert_eq!(
-        desk.refused(),
+        fixture.problems(),
         [
             "mine.toml: [board] about: is missing",
             "mine.toml, line 5: [speaker] rate_hz = 1: not a whole number from 8000 to 192000",
@@ -312,12 +313,12 @@ fn mynah_boards_check_says_what_a_file_says_or_everything_that_is_wrong() {
     );
     let good = "[board]\nname = 'mine'\nabout = 'x'\n[[find]]\ncards = ['USB-Audio']\n[microphone]\ndevice = 'hw:CARD={card}'\ngain_db = 6\n\
                 [[button]]\nname = 'b'\ngpio = 'GPIO4'\n[[drive]]\nname = 'amp'\nchip = 'gpiochip0'\noffset = 3\nlevel = 'low'\n";
-    let Ok(Request::Boards(said)) = desk.file("mine.toml", good).on(machine("usb-speakerphone")).read()
+    let Ok(Request::Boards(text)) = fixture.file("mine.toml", good).on(host("usb-speakerphone")).read()
     else {
         panic!("not good");
     };
     assert_eq!(
-        said,
+        text,
         "mine.toml is a good board file\n  \
            name        mine: x\n  \
            found by    a sound card USB-Audio\n  \
@@ -332,45 +333,45 @@ fn mynah_boards_check_says_what_a_file_says_or_everything_that_is_wrong() {
 
 #[test]
 fn other_words_after_boards_are_refused_with_the_usage() {
-    let refused = |words: &[&str]| Desk::new().flags(words).refused().join("|");
+    let problems = |words: &[&str]| Fixture::new().flags(words).problems().join("|");
     assert!(
-        refused(&["boards", "chekc", "x"])
+        problems(&["boards", "chekc", "x"])
             .starts_with("mynah boards chekc x: not understood (did you mean check?)\nUsage: ")
     );
-    assert!(refused(&["boards", "show"]).starts_with("mynah boards show: of which board?\nUsage: "));
-    let Ok(Request::Boards(usage)) = Desk::new().flags(&["boards", "--help"]).read() else {
+    assert!(problems(&["boards", "show"]).starts_with("mynah boards show: of which board?\nUsage: "));
+    let Ok(Request::Boards(usage)) = Fixture::new().flags(&["boards", "--help"]).read() else {
         panic!("no usage")
     };
     assert!(usage.contains("mynah boards check FILE"));
-    assert_eq!(refused(&["--parrot", "boards"]), "\"boards\": not a flag (mynah --help lists the flags)");
+    assert_eq!(problems(&["--parrot", "boards"]), "\"boards\": not a flag (mynah --help lists the flags)");
 }
 
 #[test]
 fn the_program_answers_with_exit_code_0_and_refuses_with_2() {
-    let desk =
-        Desk::new().file("good.toml", "[board]\nname = 'mine'\nabout = 'x'\n").file("bad.toml", "[zzz]\n");
+    let fixture =
+        Fixture::new().file("good.toml", "[board]\nname = 'mine'\nabout = 'x'\n").file("bad.toml", "[zzz]\n");
     let mynah = |words: &[&str]| {
         let program = env!("CARGO_BIN_EXE_mynah");
         let output =
-            Command::new(program).args(words).current_dir(desk.dir.path()).env_clear().output().unwrap();
-        let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
-        (output.status.code(), said)
+            Command::new(program).args(words).current_dir(fixture.dir.path()).env_clear().output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), text)
     };
     let (code, [list, _]) = mynah(&["boards"]);
     assert!(code == Some(0) && list.contains("respeaker-2mic-v1"), "{list}");
     let (code, [good, _]) = mynah(&["boards", "check", "good.toml"]);
     assert!(code == Some(0) && good.starts_with("good.toml is a good board file\n"), "{good}");
-    let (code, [said, bad]) = mynah(&["boards", "check", "bad.toml"]);
-    assert_eq!((code, said.as_str()), (Some(2), ""));
+    let (code, [text, bad]) = mynah(&["boards", "check", "bad.toml"]);
+    assert_eq!((code, text.as_str()), (Some(2), ""));
     assert_eq!(bad.lines().count(), 3, "{bad}");
 }
 
-fn run(flags: &[&str], machine: HostInfo) -> Config {
-    Desk::new().flags(&[&["--parrot"], flags].concat()).on(machine).run()
+fn run(flags: &[&str], host: HostInfo) -> Config {
+    Fixture::new().flags(&[&["--parrot"], flags].concat()).on(host).run()
 }
 
-fn chosen(profile: &Config) -> String {
-    profile.board_summary.clone()
+fn chosen(config: &Config) -> String {
+    config.board_summary.clone()
 }
 
 fn named(gpio: &str) -> GpioLine {
@@ -378,7 +379,7 @@ fn named(gpio: &str) -> GpioLine {
 }
 
 /// The first machine with the board.
-fn machine(board: &str) -> HostInfo {
+fn host(board: &str) -> HostInfo {
     machines(board).next().unwrap()
 }
 

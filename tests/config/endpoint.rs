@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[test]
 fn every_way_to_write_an_endpoint_is_the_same_address() {
     let whole = "wss://bird.example/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime";
-    for written in [
+    for input in [
         "bird.example",
         "bird.example/",
         "https://bird.example",
@@ -16,18 +16,18 @@ fn every_way_to_write_an_endpoint_is_the_same_address() {
         "wss://bird.example/voice-live/realtime/",
         "bird.example/voice-live/realtime?api-version=2026-07-15",
     ] {
-        assert_eq!(endpoint(written).unwrap().to_string(), whole, "{written}");
+        assert_eq!(endpoint(input).unwrap().to_string(), whole, "{input}");
     }
 }
 
 #[test]
 fn an_endpoints_own_path_and_query_survive() {
-    for (written, expected) in [
+    for (input, expected) in [
         ("https://a.example/v1/", "/v1/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime"),
         ("a.example?model=mine&x=a%20b", "/voice-live/realtime?model=mine&x=a%20b&api-version=2026-07-15"),
         ("a.example?api-version=1&&", "/voice-live/realtime?api-version=1&model=gpt-realtime"),
     ] {
-        assert_eq!(endpoint(written).unwrap().path_and_query, expected, "{written}");
+        assert_eq!(endpoint(input).unwrap().path_and_query, expected, "{input}");
     }
     let spaced = Endpoint::new("a.example", "my model/ä&b", "1").unwrap();
     assert_eq!(spaced.path_and_query, "/voice-live/realtime?api-version=1&model=my%20model%2F%C3%A4%26b");
@@ -35,25 +35,25 @@ fn an_endpoints_own_path_and_query_survive() {
 
 #[test]
 fn only_this_machine_is_talked_to_in_the_clear() {
-    for (written, authority, port) in [
+    for (input, authority, port) in [
         ("ws://localhost", "localhost", 80),
         ("http://127.3.2.1:8080", "127.3.2.1:8080", 8080),
         ("ws://[::1]:9000", "[::1]:9000", 9000),
     ] {
-        let endpoint = endpoint(written).unwrap();
+        let endpoint = endpoint(input).unwrap();
         assert_eq!((endpoint.tls, endpoint.authority().as_str(), endpoint.port), (false, authority, port));
     }
     assert_eq!(endpoint("wss://[2001:DB8::1]").unwrap().host, "2001:db8::1");
-    for written in
+    for input in
         ["http://bird.example", "ws://10.0.0.1", "ws://0.0.0.0", "ws://localhost.example", "ws://[::2]"]
     {
-        assert!(endpoint(written).unwrap_err().contains("unencrypted"), "{written}");
+        assert!(endpoint(input).unwrap_err().contains("unencrypted"), "{input}");
     }
 }
 
 #[test]
 fn addresses_that_cannot_be_are_refused() {
-    for (written, why) in [
+    for (input, reason) in [
         ("ftp://bird.example", "not an https or wss address"),
         ("https://", "an endpoint looks like"),
         ("https://<your-resource>.services.ai.azure.com", "an endpoint looks like"),
@@ -69,15 +69,15 @@ fn addresses_that_cannot_be_are_refused() {
         ("bird.example?x=1&API%2dKey=1", "has API-Key in its query"),
         ("bird.example?Authorization=Bearer%20x", "has Authorization in its query"),
     ] {
-        let refused = endpoint(written).unwrap_err();
-        assert!(refused.contains(why), "{written}: {refused}");
+        let problems = endpoint(input).unwrap_err();
+        assert!(problems.contains(reason), "{input}: {problems}");
     }
 }
 
 proptest! {
     #[test]
-    fn no_endpoint_makes_it_panic_or_lets_a_request_be_split(written in "\\PC{0,40}|[a-z:/?@%#&=\\[\\]. \\r\\n0-9]{0,40}") {
-        if let Ok(endpoint) = endpoint(&written) {
+    fn no_endpoint_makes_it_panic_or_lets_a_request_be_split(input in "\\PC{0,40}|[a-z:/?@%#&=\\[\\]. \\r\\n0-9]{0,40}") {
+        if let Ok(endpoint) = endpoint(&input) {
             let shown = endpoint.to_string();
             prop_assert!(shown.bytes().all(|byte| byte.is_ascii_graphic() || byte >= 0x80), "{}", shown);
             prop_assert!(!endpoint.host.contains(['@', '/', '%', ' ']), "{}", shown);
@@ -86,6 +86,6 @@ proptest! {
     }
 }
 
-fn endpoint(written: &str) -> Result<Endpoint, String> {
-    Endpoint::new(written, "gpt-realtime", "2026-07-15")
+fn endpoint(input: &str) -> Result<Endpoint, String> {
+    Endpoint::new(input, "gpt-realtime", "2026-07-15")
 }

@@ -33,57 +33,57 @@ pub(super) struct DeviceTable {
 }
 
 /// Reads `[microphone]`.
-pub(super) fn microphone(section: &mut StrictTable<'_>) -> DeviceTable {
-    let end = end(section, "hear");
-    let gain_db = section.number("gain_db", GAIN_DB.0, GAIN_DB.1).unwrap_or_default();
+pub(super) fn microphone(table: &mut StrictTable<'_>) -> DeviceTable {
+    let device_table = device_table(table, "hear");
+    let gain_db = table.number("gain_db", GAIN_DB.0, GAIN_DB.1).unwrap_or_default();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "decibels within a hundred lose nothing that is heard"
     )]
-    DeviceTable { gain_db: gain_db as f32, ..end }
+    DeviceTable { gain_db: gain_db as f32, ..device_table }
 }
 
 /// Reads `[speaker]`.
-pub(super) fn speaker(section: &mut StrictTable<'_>) -> DeviceTable {
-    end(section, "play_on")
+pub(super) fn speaker(table: &mut StrictTable<'_>) -> DeviceTable {
+    device_table(table, "play_on")
 }
 
-fn end(section: &mut StrictTable<'_>, chosen: &'static str) -> DeviceTable {
-    let device = section.text("device");
+fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> DeviceTable {
+    let device = table.text("device");
     let form = PcmRequest {
-        rate_hz: section.whole("rate_hz", 8_000, 192_000),
-        format: section.word("format"),
-        channels: section.whole("channels", 1, CHANNELS).map(narrow),
-        period: section
+        rate_hz: table.integer("rate_hz", 8_000, 192_000),
+        format: table.keyword("format"),
+        channels: table.integer("channels", 1, CHANNELS).map(to_u16),
+        period: table
             .number("period_ms", PERIOD_MS.0, PERIOD_MS.1)
             .map(|period_ms| Duration::from_secs_f64(period_ms / 1000.0)),
     };
-    let line = section.line_at(chosen);
+    let line = table.line_at(channels_key);
     let channels: Vec<u16> =
-        section.wholes(chosen, CHANNELS - 1).unwrap_or_default().into_iter().map(narrow).collect();
-    if let (Some(all), Some(most)) = (form.channels, channels.iter().max())
-        && *most >= all
+        table.integers(channels_key, CHANNELS - 1).unwrap_or_default().into_iter().map(to_u16).collect();
+    if let (Some(all), Some(max)) = (form.channels, channels.iter().max())
+        && *max >= all
     {
-        let why = format!("there is no channel {most}: with channels = {all} they are 0 to {}", all - 1);
-        section.refuse(chosen, line, &why);
+        let reason = format!("there is no channel {max}: with channels = {all} they are 0 to {}", all - 1);
+        table.refuse(channels_key, line, &reason);
     }
     DeviceTable { device, form, channels, gain_db: 0.0 }
 }
 
 /// Reads one `[[control]]`.
-pub(super) fn control(section: &mut StrictTable<'_>) -> Option<MixerControl> {
-    let card = section.text("card").unwrap_or_else(|| format!("hw:CARD={CARD}"));
-    let name = section.required_text("name");
-    let before = section.refused();
-    let percent = section.whole("percent", 0, 100).and_then(|percent| u8::try_from(percent).ok());
-    let (on, choice) = (section.switch("on"), section.text("choice"));
+pub(super) fn control(table: &mut StrictTable<'_>) -> Option<MixerControl> {
+    let card = table.text("card").unwrap_or_else(|| format!("hw:CARD={CARD}"));
+    let name = table.required_text("name");
+    let before = table.problem_count();
+    let percent = table.integer("percent", 0, 100).and_then(|percent| u8::try_from(percent).ok());
+    let (on, choice) = (table.switch("on"), table.text("choice"));
     let setting = match (percent, on, choice) {
         (Some(percent), None, None) => Some(ControlValue::Percent(percent)),
         (None, Some(on), None) => Some(ControlValue::Switch(on)),
         (None, None, Some(choice)) => Some(ControlValue::Choice(choice)),
         _ => {
-            if section.refused() == before {
-                section.object(
+            if table.problem_count() == before {
+                table.refuse_table(
                     "needs one of percent, on and choice, and only one: two settings are two [[control]]",
                 );
             }
@@ -94,34 +94,34 @@ pub(super) fn control(section: &mut StrictTable<'_>) -> Option<MixerControl> {
 }
 
 /// Reads `[unplugged]`.
-pub(super) fn unplugged(section: &mut StrictTable<'_>) -> Option<UnplugPolicy> {
-    let entry = section.take("wait_s")?;
-    let (written, found) = match entry.value {
-        Scalar::Text(written) => (format!("{written:?}"), (written == FOREVER).then_some(UnplugPolicy::Wait)),
-        Scalar::Number(written) => (written.clone(), wait(&written)),
-        Scalar::Switch(written) => (written.to_string(), None),
+pub(super) fn unplugged(table: &mut StrictTable<'_>) -> Option<UnplugPolicy> {
+    let entry = table.take("wait_s")?;
+    let (raw, found) = match entry.value {
+        Scalar::Text(raw) => (format!("{raw:?}"), (raw == FOREVER).then_some(UnplugPolicy::Wait)),
+        Scalar::Number(raw) => (raw.clone(), wait(&raw)),
+        Scalar::Switch(raw) => (raw.to_string(), None),
     };
     if found.is_none() {
-        section.refuse_value("wait_s", entry.line, &written, &wait_wanted());
+        table.refuse_value("wait_s", entry.line, &raw, &wait_error());
     }
     found
 }
 
 /// Reads how long a card is waited for: seconds, or for ever.
-pub(in crate::config) fn wait(written: &str) -> Option<UnplugPolicy> {
-    if written == FOREVER {
+pub(in crate::config) fn wait(raw: &str) -> Option<UnplugPolicy> {
+    if raw == FOREVER {
         return Some(UnplugPolicy::Wait);
     }
-    let seconds = written.parse::<f64>().ok().filter(|seconds| (0.0..=WAIT_MOST_S).contains(seconds))?;
+    let seconds = raw.parse::<f64>().ok().filter(|seconds| (0.0..=WAIT_MOST_S).contains(seconds))?;
     Some(UnplugPolicy::End(Duration::from_secs_f64(seconds)))
 }
 
 /// Says what `wait` reads.
-pub(in crate::config) fn wait_wanted() -> String {
+pub(in crate::config) fn wait_error() -> String {
     format!("not a number of seconds from 0 to {WAIT_MOST_S}, nor \"{FOREVER}\"")
 }
 
-/// What came through `whole` and `wholes` is small.
-fn narrow(number: u32) -> u16 {
+/// What came through `integer` and `integers` is small.
+fn to_u16(number: u32) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }

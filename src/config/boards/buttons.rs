@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lines;
 use super::lines::LineLevel;
-use crate::config::schema::nearest;
+use crate::config::schema::suggest;
 use crate::config::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
 use crate::config::{
@@ -49,81 +49,80 @@ impl Keyword for ButtonType {
 }
 
 /// Reads one `[[button]]`.
-pub(super) fn read(section: &mut StrictTable<'_>) -> Option<ButtonConfig> {
-    let name = section.required_text("name");
-    let place = place(section);
-    let kind = match section.word("kind").unwrap_or(ButtonType::Push) {
-        ButtonType::Push => Some(ButtonKind::Push(gestures(section))),
+pub(super) fn read(table: &mut StrictTable<'_>) -> Option<ButtonConfig> {
+    let name = table.required_text("name");
+    let source = source(table);
+    let kind = match table.keyword("kind").unwrap_or(ButtonType::Push) {
+        ButtonType::Push => Some(ButtonKind::Push(bindings(table))),
         ButtonType::MuteSwitch => {
-            section.forbid(&GESTURES, "a mute switch has no gestures; where it stands is what it says");
-            if matches!(place, Some(ButtonSource::Key { .. })) {
-                section.object("a mute switch is wired to a line: a key springs back");
+            table.forbid(&GESTURES, "a mute switch has no gestures; where it stands is what it says");
+            if matches!(source, Some(ButtonSource::Key { .. })) {
+                table.refuse_table("a mute switch is wired to a line: a key springs back");
             }
             Some(ButtonKind::MuteSwitch)
         }
     };
-    Some(ButtonConfig { name: name?, source: place?, kind: kind? })
+    Some(ButtonConfig { name: name?, source: source?, kind: kind? })
 }
 
 /// Reads one `[[drive]]`.
-pub(super) fn drive(section: &mut StrictTable<'_>) -> Option<HeldOutput> {
-    let name = section.required_text("name");
-    let line = lines::take(section);
-    section.demand("level");
-    let level = section.word::<LineLevel>("level");
+pub(super) fn drive(table: &mut StrictTable<'_>) -> Option<HeldOutput> {
+    let name = table.required_text("name");
+    let line = lines::read(table);
+    table.require("level");
+    let level = table.keyword::<LineLevel>("level");
     Some(HeldOutput { name: name?, line: line?, high: level? == LineLevel::High })
 }
 
-fn place(section: &mut StrictTable<'_>) -> Option<ButtonSource> {
-    if section.has("key") {
-        section.forbid(&lines::KEYS, "is for a line, and this button is a key");
-        section
-            .forbid(&["active", "bias", "debounce_ms"], "is for a line; the kernel's key is already clean");
-        let code = code(section);
-        return Some(ButtonSource::Key { device: section.text("device"), code: code? });
+fn source(table: &mut StrictTable<'_>) -> Option<ButtonSource> {
+    if table.has("key") {
+        table.forbid(&lines::KEYS, "is for a line, and this button is a key");
+        table.forbid(&["active", "bias", "debounce_ms"], "is for a line; the kernel's key is already clean");
+        let code = key_code(table);
+        return Some(ButtonSource::Key { device: table.text("device"), code: code? });
     }
-    section.forbid(&["device"], "is for a key; a line has chip and offset");
-    let active = section.word("active").unwrap_or(LineLevel::Low);
-    let usual = match active {
+    table.forbid(&["device"], "is for a key; a line has chip and offset");
+    let active = table.keyword("active").unwrap_or(LineLevel::Low);
+    let default_bias = match active {
         LineLevel::Low => LineBias::PullUp,
         LineLevel::High => LineBias::PullDown,
     };
-    let bias = section.word("bias").unwrap_or(usual);
-    let debounce_ms = section.whole("debounce_ms", 0, 100).unwrap_or(DEBOUNCE_MS);
+    let bias = table.keyword("bias").unwrap_or(default_bias);
+    let debounce_ms = table.integer("debounce_ms", 0, 100).unwrap_or(DEBOUNCE_MS);
     let debounce = Duration::from_millis(debounce_ms.into());
     Some(ButtonSource::Line {
-        line: lines::take(section)?,
+        line: lines::read(table)?,
         active_low: active == LineLevel::Low,
         bias,
         debounce,
     })
 }
 
-fn code(section: &mut StrictTable<'_>) -> Option<u16> {
-    let entry = section.take("key")?;
+fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
+    let entry = table.take("key")?;
     match entry.value {
-        Scalar::Number(written) => {
-            let code = written.parse().ok().filter(|code| (1..=key_codes::LARGEST).contains(code));
-            if code.is_none() {
-                let why = format!("not a key's code, from 1 to {}", key_codes::LARGEST);
-                section.refuse_value("key", entry.line, &written, &why);
+        Scalar::Number(raw) => {
+            let key_code = raw.parse().ok().filter(|key_code| (1..=key_codes::LARGEST).contains(key_code));
+            if key_code.is_none() {
+                let reason = format!("not a key's code, from 1 to {}", key_codes::LARGEST);
+                table.refuse_value("key", entry.line, &raw, &reason);
             }
-            code.and_then(|code| u16::try_from(code).ok())
+            key_code.and_then(|key_code| u16::try_from(key_code).ok())
         }
-        Scalar::Text(written) => {
-            let found = key_codes::KEYS.iter().find(|(name, _)| *name == written);
+        Scalar::Text(raw) => {
+            let found = key_codes::KEYS.iter().find(|(name, _)| *name == raw);
             if found.is_none() {
-                let meant = nearest(&written, key_codes::KEYS.iter().map(|(name, _)| *name));
-                let why = format!(
-                    "not a key that mynah knows by name{meant}; its number will do \
+                let suggestion = suggest(&raw, key_codes::KEYS.iter().map(|(name, _)| *name));
+                let reason = format!(
+                    "not a key that mynah knows by name{suggestion}; its number will do \
                      (linux/input-event-codes.h)"
                 );
-                section.refuse_value("key", entry.line, &format!("{written:?}"), &why);
+                table.refuse_value("key", entry.line, &format!("{raw:?}"), &reason);
             }
-            found.map(|(_, code)| *code)
+            found.map(|(_, key_code)| *key_code)
         }
         Scalar::Switch(_) => {
-            section.refuse(
+            table.refuse(
                 "key",
                 entry.line,
                 "must be a key's name in quotes, such as \"KEY_PLAYPAUSE\", or its number",
@@ -133,48 +132,48 @@ fn code(section: &mut StrictTable<'_>) -> Option<u16> {
     }
 }
 
-fn gestures(section: &mut StrictTable<'_>) -> ButtonBindings {
-    let before = section.refused();
-    let lines = ["press", "short", "double", "long"].map(|name| (name, section.line_at(name)));
+fn bindings(table: &mut StrictTable<'_>) -> ButtonBindings {
+    let problems_before = table.problem_count();
+    let lines = ["press", "short", "double", "long"].map(|name| (name, table.line_at(name)));
     let [press, short, double, long] =
-        ["press", "short", "double", "long"].map(|name| section.word::<ButtonAction>(name));
-    let mut seen: Vec<(&str, ButtonAction)> = Vec::new();
-    for ((name, line), deed) in lines.into_iter().zip([press, short, double, long]) {
-        let Some(deed) = deed else { continue };
-        if deed == ButtonAction::Talk && name != "press" {
-            section.refuse_value(
+        ["press", "short", "double", "long"].map(|name| table.keyword::<ButtonAction>(name));
+    let mut bound: Vec<(&str, ButtonAction)> = Vec::new();
+    for ((name, line), action) in lines.into_iter().zip([press, short, double, long]) {
+        let Some(action) = action else { continue };
+        if action == ButtonAction::Talk && name != "press" {
+            table.refuse_value(
                 name,
                 line,
                 "\"talk\"",
                 "talking begins at the press and not after it: write press = \"talk\"",
             );
-        } else if let Some((first, _)) = seen.iter().find(|(_, known)| *known == deed) {
-            section.refuse(name, line, &format!("does what {first} does already"));
+        } else if let Some((first, _)) = bound.iter().find(|(_, known)| *known == action) {
+            table.refuse(name, line, &format!("does what {first} does already"));
         }
-        seen.push((name, deed));
+        bound.push((name, action));
     }
-    let long_ms = section.whole("long_ms", LONG_MS.1, LONG_MS.2);
-    if long_ms.is_some() && long.is_none() && section.refused() == before {
-        section.object("long_ms without long: say what a long press does");
+    let long_ms = table.integer("long_ms", LONG_MS.1, LONG_MS.2);
+    if long_ms.is_some() && long.is_none() && table.problem_count() == problems_before {
+        table.refuse_table("long_ms without long: say what a long press does");
     }
     let long_for = Duration::from_millis(long_ms.unwrap_or(LONG_MS.0).into());
-    let reset = reset(section, long.map(|_| long_for));
-    let silent = seen.is_empty() && reset.is_none();
+    let reset = reset(table, long.map(|_| long_for));
+    let unbound = bound.is_empty() && reset.is_none();
     // A button that nothing is said of is the talk button.
-    let press = press.or(silent.then_some(ButtonAction::Talk));
-    ButtonBindings { press, short, double, long: long.map(|deed| (deed, long_for)), reset }
+    let press = press.or(unbound.then_some(ButtonAction::Talk));
+    ButtonBindings { press, short, double, long: long.map(|action| (action, long_for)), reset }
 }
 
-fn reset(section: &mut StrictTable<'_>, long_for: Option<Duration>) -> Option<ResetHold> {
-    let before = section.refused();
+fn reset(table: &mut StrictTable<'_>, long_for: Option<Duration>) -> Option<ResetHold> {
+    let problems_before = table.problem_count();
     let (warn, act) =
-        (section.whole("reset_warn_s", 1, RESET_MOST_S), section.whole("reset_s", 1, RESET_MOST_S));
+        (table.integer("reset_warn_s", 1, RESET_MOST_S), table.integer("reset_s", 1, RESET_MOST_S));
     let (warn, act) = match (warn, act) {
         (None, None) => return None,
         (Some(warn), Some(act)) => (warn, act),
         (Some(_), None) | (None, Some(_)) => {
-            if section.refused() == before {
-                section.object(
+            if table.problem_count() == problems_before {
+                table.refuse_table(
                     "reset_warn_s and reset_s belong together: when the warning begins, and when it is done",
                 );
             }
@@ -182,14 +181,14 @@ fn reset(section: &mut StrictTable<'_>, long_for: Option<Duration>) -> Option<Re
         }
     };
     if act <= warn {
-        section.object(format_args!(
+        table.refuse_table(format_args!(
             "the reset would be done at {act} s, before its warning at {warn} s is over"
         ));
     }
     let warn_after = Duration::from_secs(warn.into());
     if let Some(long_for) = long_for.filter(|long_for| warn_after <= *long_for) {
         let long_ms = long_for.as_millis();
-        section.object(format_args!(
+        table.refuse_table(format_args!(
             "the warning of a reset at {warn} s would come before the long press at {long_ms} ms"
         ));
     }

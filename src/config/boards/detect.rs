@@ -26,7 +26,7 @@ pub(super) struct BoardMatch<'m> {
     /// The sound card it was recognised by: what `{card}` stands for.
     pub(super) card: Option<&'m CardInfo>,
     /// What was recognised, as the end of a sentence.
-    pub(super) because: String,
+    pub(super) evidence: String,
 }
 
 /// Which board it is.
@@ -38,19 +38,19 @@ pub(super) enum Detection<'m, B> {
 
 impl BoardSignature {
     /// Reads one `[[find]]`.
-    pub(super) fn read(section: &mut StrictTable<'_>) -> Self {
+    pub(super) fn read(table: &mut StrictTable<'_>) -> Self {
         let find = Self {
-            models: section.texts("model").unwrap_or_default(),
-            hat: section.text("hat"),
-            cards: section.texts("cards").unwrap_or_default(),
-            codec: section.text("codec"),
-            duplex: section.switch("duplex").unwrap_or_default(),
+            models: table.strings("model").unwrap_or_default(),
+            hat: table.text("hat"),
+            cards: table.strings("cards").unwrap_or_default(),
+            codec: table.text("codec"),
+            duplex: table.switch("duplex").unwrap_or_default(),
         };
         if find.duplex && find.cards.is_empty() {
-            section.object("duplex is asked of a card, so cards must name one");
+            table.refuse_table("duplex is asked of a card, so cards must name one");
         }
         if find.models.is_empty() && find.hat.is_none() && find.cards.is_empty() && find.codec.is_none() {
-            section.object("names nothing to look for: model, hat, cards or codec");
+            table.refuse_table("names nothing to look for: model, hat, cards or codec");
         }
         find
     }
@@ -60,54 +60,54 @@ impl BoardSignature {
         !self.cards.is_empty()
     }
 
-    fn fits<'m>(&self, machine: &'m HostInfo) -> Option<BoardMatch<'m>> {
-        let (mut named, mut kinds, mut because) = (0, 0, Vec::new());
+    fn fits<'m>(&self, host: &'m HostInfo) -> Option<BoardMatch<'m>> {
+        let (mut by_name, mut by_kind, mut evidence) = (0, 0, Vec::new());
         let begins =
             |text: &Option<String>, with: &str| text.as_deref().is_some_and(|text| text.starts_with(with));
         if !self.models.is_empty() {
-            let model = self.models.iter().find(|model| begins(&machine.model, model))?;
-            kinds += 1;
-            because.push(format!("a model that begins with {model:?}"));
+            let model = self.models.iter().find(|model| begins(&host.model, model))?;
+            by_kind += 1;
+            evidence.push(format!("a model that begins with {model:?}"));
         }
         if let Some(hat) = &self.hat {
-            begins(&machine.hat, hat).then_some(())?;
-            named += 1;
-            because.push(format!("a HAT that calls itself {hat:?}"));
+            begins(&host.hat, hat).then_some(())?;
+            by_name += 1;
+            evidence.push(format!("a HAT that calls itself {hat:?}"));
         }
         let mut found = Vec::new();
         for name in &self.cards {
-            let (card, is_named) = self.card(name, machine)?;
-            if is_named {
-                named += 1
+            let (card, is_by_name) = self.card(name, host)?;
+            if is_by_name {
+                by_name += 1
             } else {
-                kinds += 1
+                by_kind += 1
             }
-            because.push(format!("the sound card {}", describe(card)));
+            evidence.push(format!("the sound card {}", describe(card)));
             found.push(card);
         }
         if let Some(codec) = &self.codec {
-            let mut pcms = machine
+            let mut pcms = host
                 .cards
                 .iter()
                 .filter(|card| found.is_empty() || found[0] == *card)
                 .flat_map(|card| &card.pcms);
             pcms.find(|pcm| pcm.name.contains(codec.as_str()))?;
-            named += 1;
-            because.push(format!("the codec {codec}"));
+            by_name += 1;
+            evidence.push(format!("the codec {codec}"));
         }
-        kinds += usize::from(self.duplex);
+        by_kind += usize::from(self.duplex);
         Some(BoardMatch {
-            score: (named, kinds),
+            score: (by_name, by_kind),
             card: found.first().copied(),
-            because: because.join(" and "),
+            evidence: evidence.join(" and "),
         })
     }
 
     /// Looks for a card, and tells whether it was found by name and not by its driver.
-    fn card<'m>(&self, name: &str, machine: &'m HostInfo) -> Option<(&'m CardInfo, bool)> {
-        let mut fit = machine.cards.iter().filter(|card| !self.duplex || card.is_duplex());
-        let named = fit.clone().find(|card| card.is_called(name)).map(|card| (card, true));
-        named.or_else(|| fit.find(|card| card.driver == name).map(|card| (card, false)))
+    fn card<'m>(&self, name: &str, host: &'m HostInfo) -> Option<(&'m CardInfo, bool)> {
+        let mut fit = host.cards.iter().filter(|card| !self.duplex || card.is_duplex());
+        let by_name = fit.clone().find(|card| card.is_called(name)).map(|card| (card, true));
+        by_name.or_else(|| fit.find(|card| card.driver == name).map(|card| (card, false)))
     }
 
     /// Says what it looks for, as the end of a sentence.
@@ -126,27 +126,30 @@ impl BoardSignature {
 }
 
 /// Gives the best fit of a board's ways to be recognised.
-pub(super) fn best<'m>(finds: &[BoardSignature], machine: &'m HostInfo) -> Option<BoardMatch<'m>> {
-    finds.iter().filter_map(|find| find.fits(machine)).max_by_key(|fit| fit.score)
+pub(super) fn match_signatures<'m>(
+    signatures: &[BoardSignature],
+    host: &'m HostInfo,
+) -> Option<BoardMatch<'m>> {
+    signatures.iter().filter_map(|signature| signature.fits(host)).max_by_key(|fit| fit.score)
 }
 
 /// Gives the board that fits best, if one alone does.
-pub(super) fn judge<'m, B>(boards: impl IntoIterator<Item = (B, BoardMatch<'m>)>) -> Detection<'m, B> {
-    let mut best: Vec<(B, BoardMatch<'m>)> = Vec::new();
+pub(super) fn best_match<'m, B>(boards: impl IntoIterator<Item = (B, BoardMatch<'m>)>) -> Detection<'m, B> {
+    let mut leaders: Vec<(B, BoardMatch<'m>)> = Vec::new();
     for (board, fit) in boards {
-        let leader = best.first().map(|(_, leader)| leader.score);
+        let leader = leaders.first().map(|(_, leader)| leader.score);
         if leader < Some(fit.score) {
-            best.clear();
+            leaders.clear();
         }
         if leader <= Some(fit.score) {
-            best.push((board, fit));
+            leaders.push((board, fit));
         }
     }
-    match best.len() {
-        0 | 1 => best.pop().map_or(Detection::None, |(board, fit)| Detection::One(board, fit)),
+    match leaders.len() {
+        0 | 1 => leaders.pop().map_or(Detection::None, |(board, fit)| Detection::One(board, fit)),
         _ => {
-            let because = best[0].1.because.clone();
-            Detection::Tie(best.into_iter().map(|(board, _)| board).collect(), because)
+            let evidence = leaders[0].1.evidence.clone();
+            Detection::Tie(leaders.into_iter().map(|(board, _)| board).collect(), evidence)
         }
     }
 }

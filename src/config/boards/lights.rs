@@ -37,91 +37,90 @@ impl Keyword for LightType {
 }
 
 /// Reads one `[[light]]`.
-pub(super) fn read(section: &mut StrictTable<'_>) -> Option<LightConfig> {
-    let name = section.required_text("name");
-    section.demand("kind");
-    let lamp = match section.word("kind") {
-        Some(LightType::Led) => led(section),
-        Some(LightType::Rgb) => rgb(section),
-        Some(LightType::Pwm) => pwm(section),
-        Some(LightType::Class) => class(section),
-        Some(LightType::Apa102) => apa102(section),
-        Some(LightType::Ws2812) => ws2812(section),
+pub(super) fn read(table: &mut StrictTable<'_>) -> Option<LightConfig> {
+    let name = table.required_text("name");
+    table.require("kind");
+    let wiring = match table.keyword("kind") {
+        Some(LightType::Led) => led(table),
+        Some(LightType::Rgb) => rgb(table),
+        Some(LightType::Pwm) => pwm(table),
+        Some(LightType::Class) => class(table),
+        Some(LightType::Apa102) => apa102(table),
+        Some(LightType::Ws2812) => ws2812(table),
         None => return None,
     };
-    let brightness = section.whole("brightness", 1, 255).unwrap_or(255);
-    Some(LightConfig { name: name?, wiring: lamp?, brightness: u8::try_from(brightness).ok()? })
+    let brightness = table.integer("brightness", 1, 255).unwrap_or(255);
+    Some(LightConfig { name: name?, wiring: wiring?, brightness: u8::try_from(brightness).ok()? })
 }
 
-fn led(section: &mut StrictTable<'_>) -> Option<LedWiring> {
-    let active_low = is_active_low(section);
-    Some(LedWiring::Line { line: lines::take(section)?, active_low })
+fn led(table: &mut StrictTable<'_>) -> Option<LedWiring> {
+    let active_low = is_active_low(table);
+    Some(LedWiring::Line { line: lines::read(table)?, active_low })
 }
 
-fn rgb(section: &mut StrictTable<'_>) -> Option<LedWiring> {
-    let active_low = is_active_low(section);
-    let chip = section.text("chip");
+fn rgb(table: &mut StrictTable<'_>) -> Option<LedWiring> {
+    let active_low = is_active_low(table);
+    let chip = table.text("chip");
     let [red, green, blue] =
-        ["red", "green", "blue"].map(|colour| lines::take_as(section, colour, chip.as_deref()));
+        ["red", "green", "blue"].map(|colour| lines::read_key(table, colour, chip.as_deref()));
     Some(LedWiring::Lines { rgb: [red?, green?, blue?], active_low })
 }
 
-fn pwm(section: &mut StrictTable<'_>) -> Option<LedWiring> {
-    let active_low = is_active_low(section);
-    let chip = section.required_text("chip");
-    section.demand("channels");
-    let line = section.line_at("channels");
-    let channels = section.wholes("channels", 31);
-    let channels = one_or_three(section, "channels", line, channels);
-    let period_ns = section.whole("period_ns", PERIOD_NS.1, PERIOD_NS.2).unwrap_or(PERIOD_NS.0);
+fn pwm(table: &mut StrictTable<'_>) -> Option<LedWiring> {
+    let active_low = is_active_low(table);
+    let chip = table.required_text("chip");
+    table.require("channels");
+    let line = table.line_at("channels");
+    let channels = table.integers("channels", 31);
+    let channels = one_or_three(table, "channels", line, channels);
+    let period_ns = table.integer("period_ns", PERIOD_NS.1, PERIOD_NS.2).unwrap_or(PERIOD_NS.0);
     Some(LedWiring::Pwm { chip: chip?, channels: channels?, period_ns, active_low })
 }
 
-fn class(section: &mut StrictTable<'_>) -> Option<LedWiring> {
-    section.demand("leds");
-    let line = section.line_at("leds");
-    let leds = section.texts("leds");
-    Some(LedWiring::Class { leds: one_or_three(section, "leds", line, leds)? })
+fn class(table: &mut StrictTable<'_>) -> Option<LedWiring> {
+    table.require("leds");
+    let line = table.line_at("leds");
+    let leds = table.strings("leds");
+    Some(LedWiring::Class { leds: one_or_three(table, "leds", line, leds)? })
 }
 
 /// On an SPI bus, or on any two lines.
-fn apa102(section: &mut StrictTable<'_>) -> Option<LedWiring> {
-    let pixels = pixels(section);
-    if section.has("data") || section.has("clock") {
-        section
-            .forbid(&["spi", "speed_hz"], "is for pixels on an SPI bus, and these have lines of their own");
-        let chip = section.text("chip");
-        let [data, clock] = ["data", "clock"].map(|key| lines::take_as(section, key, chip.as_deref()));
+fn apa102(table: &mut StrictTable<'_>) -> Option<LedWiring> {
+    let pixels = pixels(table);
+    if table.has("data") || table.has("clock") {
+        table.forbid(&["spi", "speed_hz"], "is for pixels on an SPI bus, and these have lines of their own");
+        let chip = table.text("chip");
+        let [data, clock] = ["data", "clock"].map(|key| lines::read_key(table, key, chip.as_deref()));
         return Some(LedWiring::Apa102Lines { data: data?, clock: clock?, pixels: pixels? });
     }
-    let spi = section.required_text("spi").map(PathBuf::from);
-    let speed_hz = section.whole("speed_hz", SPEED_HZ.1, SPEED_HZ.2).unwrap_or(SPEED_HZ.0);
+    let spi = table.required_text("spi").map(PathBuf::from);
+    let speed_hz = table.integer("speed_hz", SPEED_HZ.1, SPEED_HZ.2).unwrap_or(SPEED_HZ.0);
     Some(LedWiring::Apa102 { spi: spi?, pixels: pixels?, speed_hz })
 }
 
-fn ws2812(section: &mut StrictTable<'_>) -> Option<LedWiring> {
-    let spi = section.required_text("spi").map(PathBuf::from);
-    Some(LedWiring::Ws2812 { pixels: pixels(section)?, spi: spi? })
+fn ws2812(table: &mut StrictTable<'_>) -> Option<LedWiring> {
+    let spi = table.required_text("spi").map(PathBuf::from);
+    Some(LedWiring::Ws2812 { pixels: pixels(table)?, spi: spi? })
 }
 
-fn pixels(section: &mut StrictTable<'_>) -> Option<usize> {
-    section.demand("pixels");
-    section.whole("pixels", 1, PIXELS).and_then(|pixels| usize::try_from(pixels).ok())
+fn pixels(table: &mut StrictTable<'_>) -> Option<usize> {
+    table.require("pixels");
+    table.integer("pixels", 1, PIXELS).and_then(|pixels| usize::try_from(pixels).ok())
 }
 
-fn is_active_low(section: &mut StrictTable<'_>) -> bool {
-    section.word("active").unwrap_or(LineLevel::High) == LineLevel::Low
+fn is_active_low(table: &mut StrictTable<'_>) -> bool {
+    table.keyword("active").unwrap_or(LineLevel::High) == LineLevel::Low
 }
 
 fn one_or_three<T>(
-    section: &mut StrictTable<'_>,
+    table: &mut StrictTable<'_>,
     key: &str,
     line: usize,
     found: Option<Vec<T>>,
 ) -> Option<Vec<T>> {
     let found = found?;
     if ![1, 3].contains(&found.len()) {
-        section.refuse(key, line, "must be one, or three: red, green and blue");
+        table.refuse(key, line, "must be one, or three: red, green and blue");
         return None;
     }
     Some(found)

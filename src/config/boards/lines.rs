@@ -21,15 +21,15 @@ impl Keyword for LineLevel {
 pub(super) const KEYS: [&str; 3] = ["gpio", "chip", "offset"];
 
 /// Takes a line: `gpio`, or `chip` and `offset`.
-pub(super) fn take(section: &mut StrictTable<'_>) -> Option<GpioLine> {
-    let before = section.refused();
-    let (name, chip, offset) = (section.text("gpio"), section.text("chip"), section.whole("offset", 0, 4095));
+pub(super) fn read(table: &mut StrictTable<'_>) -> Option<GpioLine> {
+    let problems_before = table.problem_count();
+    let (name, chip, offset) = (table.text("gpio"), table.text("chip"), table.integer("offset", 0, 4095));
     match (name, chip, offset) {
         (Some(name), None, None) => Some(GpioLine::Named(name)),
         (None, Some(chip), Some(offset)) => Some(GpioLine::At { chip, offset }),
         _ => {
-            if section.refused() == before {
-                section.object("needs a line: either gpio, the line's name, or chip and offset");
+            if table.problem_count() == problems_before {
+                table.refuse_table("needs a line: either gpio, the line's name, or chip and offset");
             }
             None
         }
@@ -37,23 +37,23 @@ pub(super) fn take(section: &mut StrictTable<'_>) -> Option<GpioLine> {
 }
 
 /// Takes the line under one key: its name, or its offset on the `chip`.
-pub(super) fn take_as(
-    section: &mut StrictTable<'_>,
+pub(super) fn read_key(
+    table: &mut StrictTable<'_>,
     key: &'static str,
     chip: Option<&str>,
 ) -> Option<GpioLine> {
-    section.demand(key);
+    table.require(key);
     match chip {
-        None => section.text(key).map(GpioLine::Named),
+        None => table.text(key).map(GpioLine::Named),
         Some(chip) => {
-            let offset = section.whole(key, 0, 4095)?;
+            let offset = table.integer(key, 0, 4095)?;
             Some(GpioLine::At { chip: chip.to_owned(), offset })
         }
     }
 }
 
 /// Spells a line as sentences call it.
-pub(super) fn spell(line: &GpioLine) -> String {
+pub(super) fn label(line: &GpioLine) -> String {
     match line {
         GpioLine::Named(name) => name.clone(),
         GpioLine::At { chip, offset } => format!("{chip} line {offset}"),
@@ -61,40 +61,40 @@ pub(super) fn spell(line: &GpioLine) -> String {
 }
 
 /// Says for each line, key, bus or LED that two things want which they are.
-pub(super) fn clashes(body: &Peripherals) -> Vec<String> {
-    let mut taken: Vec<(String, String)> = Vec::new();
-    for button in &body.buttons {
-        let what = match &button.kind {
+pub(super) fn conflicts(peripherals: &Peripherals) -> Vec<String> {
+    let mut claimed: Vec<(String, String)> = Vec::new();
+    for button in &peripherals.buttons {
+        let owner_label = match &button.kind {
             ButtonKind::Push(_) => format!("the button {:?}", button.name),
             ButtonKind::MuteSwitch => format!("the switch {:?}", button.name),
         };
-        let place = match &button.source {
-            ButtonSource::Line { line, .. } => spell(line),
+        let resource = match &button.source {
+            ButtonSource::Line { line, .. } => label(line),
             ButtonSource::Key { device, code } => {
                 format!("key {code} of {}", device.as_deref().unwrap_or("any device"))
             }
         };
-        taken.push((place, what));
+        claimed.push((resource, owner_label));
     }
-    for light in &body.lights {
-        let what = format!("the light {:?}", light.name);
-        taken.extend(places_of(&light.wiring).into_iter().map(|place| (place, what.clone())));
+    for light in &peripherals.lights {
+        let owner_label = format!("the light {:?}", light.name);
+        claimed.extend(resources(&light.wiring).into_iter().map(|resource| (resource, owner_label.clone())));
     }
-    for driven in &body.driven {
-        taken.push((spell(&driven.line), format!("the drive {:?}", driven.name)));
+    for driven in &peripherals.driven {
+        claimed.push((label(&driven.line), format!("the drive {:?}", driven.name)));
     }
-    let earlier = |at: usize| taken[..at].iter().find(|(place, _)| *place == taken[at].0);
-    let clash = |at: usize| {
-        earlier(at).map(|(place, first)| format!("{place}: both {first} and {} want it", taken[at].1))
+    let earlier = |at: usize| claimed[..at].iter().find(|(resource, _)| *resource == claimed[at].0);
+    let conflict = |at: usize| {
+        earlier(at).map(|(resource, first)| format!("{resource}: both {first} and {} want it", claimed[at].1))
     };
-    (0..taken.len()).filter_map(clash).collect()
+    (0..claimed.len()).filter_map(conflict).collect()
 }
 
-fn places_of(lamp: &LedWiring) -> Vec<String> {
-    match lamp {
-        LedWiring::Line { line, .. } => vec![spell(line)],
-        LedWiring::Lines { rgb, .. } => rgb.iter().map(spell).collect(),
-        LedWiring::Apa102Lines { data, clock, .. } => vec![spell(data), spell(clock)],
+fn resources(wiring: &LedWiring) -> Vec<String> {
+    match wiring {
+        LedWiring::Line { line, .. } => vec![label(line)],
+        LedWiring::Lines { rgb, .. } => rgb.iter().map(label).collect(),
+        LedWiring::Apa102Lines { data, clock, .. } => vec![label(data), label(clock)],
         LedWiring::Pwm { chip, channels, .. } => {
             channels.iter().map(|channel| format!("{chip} channel {channel}")).collect()
         }

@@ -13,12 +13,12 @@ mod parse;
 mod show;
 
 use super::host::HostInfo;
-use super::schema::{Key, nearest};
+use super::schema::{Key, suggest};
 use super::values::Values;
 use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfig, UnplugPolicy, file};
 use crate::sys::alsa_proc::CardInfo;
 use audio::DeviceTable;
-use detect::{Detection, best, judge};
+use detect::{Detection, best_match, match_signatures};
 use parse::BoardFile;
 use std::time::Duration;
 
@@ -52,51 +52,51 @@ const DEFAULT_DEVICE: &str = "default";
 const UNPLUGGED: UnplugPolicy = UnplugPolicy::End(Duration::from_secs(5));
 
 /// Reads the board that was asked for, or else found, and says which and why.
-pub(super) fn read(values: &mut Values, machine: &HostInfo) -> (AudioConfig, Peripherals, String) {
+pub(super) fn read(values: &mut Values, host: &HostInfo) -> (AudioConfig, Peripherals, String) {
     let chosen = match values.text(Key::Board) {
-        Some(name) => asked(values, machine, &name),
-        None => Some(found(machine)),
+        Some(name) => load_requested(values, host, &name),
+        None => Some(detect_board(host)),
     };
     let chosen = chosen.unwrap_or_default();
-    let sound = resolve(values, machine, &chosen);
-    (sound, chosen.facts.body, chosen.why)
+    let audio = resolve(values, host, &chosen);
+    (audio, chosen.board_file.peripherals, chosen.reason)
 }
 
 /// Gives the name of a built-in board's file, as sentences call it.
-fn file_of(name: &str) -> String {
+fn built_in_path(name: &str) -> String {
     format!("board/{name}.toml")
 }
 
 /// A board, and the card it was recognised by.
 #[derive(Default)]
 struct ChosenBoard {
-    facts: BoardFile,
+    board_file: BoardFile,
     card: Option<CardInfo>,
-    why: String,
+    reason: String,
 }
 
 /// What is wrong with the file goes to `values`.
-fn asked(values: &mut Values, machine: &HostInfo, name: &str) -> Option<ChosenBoard> {
+fn load_requested(values: &mut Values, host: &HostInfo, name: &str) -> Option<ChosenBoard> {
     let (file, text) = load(values, name)?;
-    let facts = match BoardFile::parse(&file, &text) {
-        Ok(facts) => facts,
+    let board_file = match BoardFile::parse(&file, &text) {
+        Ok(board_file) => board_file,
         Err(problems) => {
             problems.into_iter().for_each(|problem| values.problem(problem));
             return None;
         }
     };
-    let card = best(&facts.finds, machine).and_then(|fit| fit.card.cloned());
-    let why = format!("board {name}, because {} says so", values.place(Key::Board));
-    Some(ChosenBoard { facts, card, why })
+    let card = match_signatures(&board_file.signatures, host).and_then(|fit| fit.card.cloned());
+    let reason = format!("board {name}, because {} says so", values.place(Key::Board));
+    Some(ChosenBoard { board_file, card, reason })
 }
 
 /// Gives the file's name, as sentences call it, and its text.
 fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-        return Some((file_of(name), (*text).to_owned()));
+        return Some((built_in_path(name), (*text).to_owned()));
     }
     if !name.contains('/') && !name.ends_with(".toml") {
-        values.refuse_value(Key::Board, &unknown(name));
+        values.refuse_value(Key::Board, &unknown_board(name));
         return None;
     }
     match file::read(&values.path(Key::Board)?) {
@@ -109,69 +109,76 @@ fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
 }
 
 /// Says that `name` is no board.
-fn unknown(name: &str) -> String {
+fn unknown_board(name: &str) -> String {
     let known: Vec<_> = BUILT_IN.iter().map(|(built_in, _)| *built_in).collect();
-    let meant = nearest(name, known.iter().copied());
-    format!("neither a board ({}) nor the path of a .toml file{meant}", known.join(", "))
+    let suggestion = suggest(name, known.iter().copied());
+    format!("neither a board ({}) nor the path of a .toml file{suggestion}", known.join(", "))
 }
 
 /// Finds out which of the built-in boards this machine has.
-fn found(machine: &HostInfo) -> ChosenBoard {
+fn detect_board(host: &HostInfo) -> ChosenBoard {
     const OTHER: &str =
         "--board NAME, or board = \"NAME\" in mynah.toml, takes another; mynah boards lists them";
-    let generic = |why: String| {
-        let facts = built_in().find(|(name, _)| *name == GENERIC).map(|(_, facts)| facts).unwrap_or_default();
-        ChosenBoard { facts, card: None, why }
+    let generic = |reason: String| {
+        let board_file = built_in()
+            .find(|(name, _)| *name == GENERIC)
+            .map(|(_, board_file)| board_file)
+            .unwrap_or_default();
+        ChosenBoard { board_file, card: None, reason }
     };
-    match search(machine) {
-        Detection::One((name, facts), fit) => ChosenBoard {
-            why: format!("board {name}, recognised by {}; {OTHER}", fit.because),
+    match search(host) {
+        Detection::One((name, board_file), fit) => ChosenBoard {
+            reason: format!("board {name}, recognised by {}; {OTHER}", fit.evidence),
             card: fit.card.cloned(),
-            facts,
+            board_file,
         },
         Detection::None => generic(format!("board {GENERIC}, because no other was recognised here; {OTHER}")),
-        Detection::Tie(boards, because) => {
+        Detection::Tie(boards, evidence) => {
             let names: Vec<_> = boards.iter().map(|(name, _)| *name).collect();
             generic(format!(
-                "board {GENERIC}, because {} fit alike, by {because}, and mynah does not guess; {OTHER}",
+                "board {GENERIC}, because {} fit alike, by {evidence}, and mynah does not guess; {OTHER}",
                 names.join(" and ")
             ))
         }
     }
 }
 
-fn search(machine: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
-    judge(
+fn search(host: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
+    best_match(
         built_in()
-            .filter_map(|(name, facts)| Some((best(&facts.finds, machine)?, (name, facts))))
+            .filter_map(|(name, board_file)| {
+                Some((match_signatures(&board_file.signatures, host)?, (name, board_file)))
+            })
             .map(|(fit, board)| (board, fit)),
     )
 }
 
 /// Lists the built-in boards that parse, which is all of them, as a test sees to.
 fn built_in() -> impl Iterator<Item = (&'static str, BoardFile)> {
-    BUILT_IN.iter().filter_map(|(name, text)| Some((*name, BoardFile::parse(&file_of(name), text).ok()?)))
+    BUILT_IN
+        .iter()
+        .filter_map(|(name, text)| Some((*name, BoardFile::parse(&built_in_path(name), text).ok()?)))
 }
 
 /// Combines what the user set with what the board's file says. The user's setting wins.
-fn resolve(values: &mut Values, machine: &HostInfo, chosen: &ChosenBoard) -> AudioConfig {
-    let ChosenBoard { facts, card, .. } = chosen;
+fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioConfig {
+    let ChosenBoard { board_file, card, .. } = chosen;
     let card = card.as_ref();
     let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
     let gain_db = values.number(Key::GainDb, audio::GAIN_DB);
     let unplugged = values.wait(Key::UnpluggedS);
-    let microphone = Side::choose(&facts.microphone, values.text(Key::Microphone), card);
-    let speaker = Side::choose(&facts.speaker, values.text(Key::Speaker), card);
+    let microphone = ResolvedDevice::choose(&board_file.microphone, values.text(Key::Microphone), card);
+    let speaker = ResolvedDevice::choose(&board_file.speaker, values.text(Key::Speaker), card);
     let uses_board = microphone.follows_board || speaker.follows_board;
-    let controls = if uses_board { &facts.controls[..] } else { &[] };
-    let lacks_card = microphone.lacks_card
-        || speaker.lacks_card
-        || controls.iter().any(|control| name(&control.card, card).is_none());
+    let controls = if uses_board { &board_file.controls[..] } else { &[] };
+    let card_missing = microphone.card_missing
+        || speaker.card_missing
+        || controls.iter().any(|control| fill_in_card(&control.card, card).is_none());
     // Files that stand in for the devices need no card.
-    if lacks_card && speech.is_none() && speaker_file.is_none() {
-        values.absence(lost_card(facts, machine));
+    if card_missing && speech.is_none() && speaker_file.is_none() {
+        values.missing_device(card_not_found(board_file, host));
     }
-    let (microphone, speaker) = (microphone.end, speaker.end);
+    let (microphone, speaker) = (microphone.table, speaker.table);
     let device_or_default = |device: Option<String>| device.unwrap_or_else(|| DEFAULT_DEVICE.to_owned());
     AudioConfig {
         microphone: CaptureConfig {
@@ -186,53 +193,53 @@ fn resolve(values: &mut Values, machine: &HostInfo, chosen: &ChosenBoard) -> Aud
             channels: speaker.channels,
         },
         controls: controls.iter().filter_map(|control| on_card(control, card)).collect(),
-        unplugged: unplugged.or(facts.unplugged).unwrap_or(UNPLUGGED),
+        unplugged: unplugged.or(board_file.unplugged).unwrap_or(UNPLUGGED),
         speech,
         speaker_file,
     }
 }
 
 /// The microphone or the speaker, as it is used.
-struct Side {
-    end: DeviceTable,
+struct ResolvedDevice {
+    table: DeviceTable,
     /// Whether it is the device that the board's file describes.
     follows_board: bool,
     /// Whether its device is named by a card that is not here.
-    lacks_card: bool,
+    card_missing: bool,
 }
 
-impl Side {
+impl ResolvedDevice {
     /// Takes the user's device, or else the board's. The board's PCM format belongs to the board's device, so another
     /// device of the user's does not get it.
     fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&CardInfo>) -> Self {
-        let by_board = board.device.as_deref().and_then(|template| name(template, card));
-        let lacks_card = by_user.is_none() && board.device.is_some() && by_board.is_none();
+        let by_board = board.device.as_deref().and_then(|template| fill_in_card(template, card));
+        let card_missing = by_user.is_none() && board.device.is_some() && by_board.is_none();
         let follows_board = by_user.is_none() || board.device.is_none() || by_user == by_board;
         let described = if follows_board { board.clone() } else { DeviceTable::default() };
-        Self { end: DeviceTable { device: by_user.or(by_board), ..described }, follows_board, lacks_card }
+        Self { table: DeviceTable { device: by_user.or(by_board), ..described }, follows_board, card_missing }
     }
 }
 
 /// Returns the control with its card's id filled in, if that is known.
 fn on_card(control: &MixerControl, card: Option<&CardInfo>) -> Option<MixerControl> {
-    Some(MixerControl { card: name(&control.card, card)?, ..control.clone() })
+    Some(MixerControl { card: fill_in_card(&control.card, card)?, ..control.clone() })
 }
 
 /// Puts the card's id where `{card}` stands, if it is known.
-fn name(template: &str, card: Option<&CardInfo>) -> Option<String> {
+fn fill_in_card(template: &str, card: Option<&CardInfo>) -> Option<String> {
     if !template.contains(CARD) {
         return Some(template.to_owned());
     }
     card.map(|card| template.replace(CARD, &card.id))
 }
 
-fn lost_card(facts: &BoardFile, machine: &HostInfo) -> String {
-    let wanted: Vec<_> = facts.finds.iter().map(detect::BoardSignature::describe).collect();
+fn card_not_found(board_file: &BoardFile, host: &HostInfo) -> String {
+    let signatures: Vec<_> = board_file.signatures.iter().map(detect::BoardSignature::describe).collect();
     format!(
         "board {}: its sound card is not here; it is recognised by {}, and {}: connect it, or name the devices \
          with --microphone and --speaker",
-        facts.name,
-        wanted.join(", or "),
-        machine.card_ids()
+        board_file.name,
+        signatures.join(", or "),
+        host.card_ids()
     )
 }
