@@ -1,7 +1,6 @@
-//! What the program says on the terminal before there is a log, and the exit code it ends with: for a start that
-//! failed, for a device that is missing, and for `mynah replay`.
+//! Terminal output and exit codes outside a session: a failed start, a missing device, and `mynah replay`.
 //!
-//! It reads no setting and starts no room.
+//! It reads no settings and opens no device.
 
 use std::error::Error;
 use std::io::Write;
@@ -17,15 +16,15 @@ use mynah::session::{self, DeviceWait};
 
 /// Exit code: something failed at run time.
 pub(crate) const FAILED: u8 = 1;
-/// Exit code: something has to be set up differently.
+/// Exit code: the configuration or set-up is wrong.
 pub(crate) const MISCONFIGURED: u8 = 2;
-/// Exit code: a device is missing, and the service manager may try again (`EX_TEMPFAIL` of sysexits.h).
+/// Exit code: a device is missing, and the service manager should try again (`EX_TEMPFAIL` in sysexits.h).
 const DEVICE_MISSING: u8 = 75;
 
 pub(crate) enum StartError {
-    /// Trying again does not help.
+    /// An error that a restart does not fix.
     Fatal(Box<dyn Error>),
-    /// A device is missing. `board`, where it could be opened, shows that the device of `End` is.
+    /// A device is missing. `board`, if it could be opened, shows which direction is.
     DeviceMissing { reason: String, board: Option<Box<(Board, Direction)>>, signals: UnixStream },
 }
 
@@ -35,7 +34,7 @@ impl<E: Error + 'static> From<E> for StartError {
     }
 }
 
-/// Prints why the program cannot start, waits where that may help, and returns the exit code.
+/// Prints why the program cannot start, waits for a missing device, and returns the exit code.
 pub(crate) fn report_start_error(error: StartError) -> ExitCode {
     match error {
         StartError::Fatal(error) => {
@@ -49,14 +48,14 @@ pub(crate) fn report_start_error(error: StartError) -> ExitCode {
     }
 }
 
-/// Returns the exit code for a missing device. Under a service manager it first waits until a device appears, so that
-/// restarts do not spin.
+/// Returns the exit code for a missing device. Under a service manager, first waits until a device appears or
+/// [`session::DEVICE_WAIT_LIMIT`] passes, so that restarts do not spin.
 pub(crate) fn wait_for_device(
     reason: &str,
     board: Option<&mut (Board, Direction)>,
     signals: &UnixStream,
 ) -> ExitCode {
-    // Without a service manager a person is there, who sees what is wrong.
+    // Without a service manager the user sees the message at once.
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return ExitCode::from(MISCONFIGURED);
     }
@@ -67,8 +66,7 @@ pub(crate) fn wait_for_device(
     }
 }
 
-/// Replays a recording. The exit code is 0 where everything is the same, 1 where something differs, and 2 where the
-/// file is no recording.
+/// Replays a recording. The exit code is 0 if it is identical, 1 if it differs, and 2 if the file is not a recording.
 pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCode {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
@@ -79,7 +77,7 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
     };
     let mut out = std::io::stdout().lock();
     let print = |_: usize, line: &recorder::RecordLine<'_>| {
-        // The reader of a pipe may have closed it, which is no failure of the replay.
+        // A closed pipe is not a failure of the replay.
         let _ = if *verbose { writeln!(out, "{line}") } else { Ok(()) };
     };
     let replayed = recorder::replay(&bytes, print);

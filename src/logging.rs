@@ -1,7 +1,7 @@
-//! The log: one line each to standard error, and into a file when one is asked for.
+//! Logs to standard error, and to a file if one is set.
 //!
-//! Other crates are heard only from `warn` up: at their lower levels some print headers and messages, and
-//! with them keys and voices.
+//! Other crates log at level `warn` and above only: at lower levels some log headers and messages, and with them keys
+//! and words of the conversation.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -16,14 +16,14 @@ use log::LevelFilter;
 use mynah::config::LogConfig;
 use mynah::inputs;
 
-/// Begins to log.
+/// Starts the log.
 ///
 /// # Errors
-/// When the log file cannot be made.
+/// When the log file cannot be created.
 pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
     let file = log.dir.as_deref().map(create_log_file).transpose()?;
     if let Some(file) = &file {
-        // There is one log in a program.
+        // `start` is called once, so the cell is empty.
         let _ = LOG_FILE.set(file.try_clone()?);
     }
     let level = if log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
@@ -38,13 +38,13 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The log file once more, for whoever may take no lock.
+/// The log file, for [`write_unlocked`].
 static LOG_FILE: OnceLock<File> = OnceLock::new();
 
-/// Writes a line to standard error and into the log file past the log, whose locks may be held for ever.
+/// Writes a line to standard error and to the log file without the locks of the log, which a panicking thread may hold.
 pub(crate) fn write_unlocked(message: &str) {
     let line = format!("{:.3} ERROR {message}\n", Timestamp::now());
-    // Who cannot write now cannot say so either.
+    // A write error cannot be reported anywhere.
     if let Some(mut file) = LOG_FILE.get() {
         let _ = file.write_all(line.as_bytes());
     }
@@ -52,14 +52,15 @@ pub(crate) fn write_unlocked(message: &str) {
 }
 
 fn create_log_file(dir: &Path) -> Result<File, String> {
-    fs::create_dir_all(dir).map_err(|error| format!("log_dir {}: {error}", dir.display()))?;
+    fs::create_dir_all(dir)
+        .map_err(|error| format!("log_dir {}: cannot be created: {error}", dir.display()))?;
     let path = dir.join(format!("{}_voicelive.log", Timestamp::now().strftime("%Y-%m-%d_%H-%M-%S")));
-    // What is said in a room is nobody else's to read.
+    // The log contains what is said in the room, so only the user may read it.
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-    file.map_err(|error| format!("log file {}: {error}", path.display()))
+    file.map_err(|error| format!("log file {}: cannot be created: {error}", path.display()))
 }
 
-/// Writes to the console, and to the file where there is one.
+/// Writes to the console, and to the file if there is one.
 struct ConsoleAndFile<W> {
     console: W,
     file: Option<File>,

@@ -1,12 +1,8 @@
-//! Wires the rooms together: arguments, profile, log, sound, board, service, session, exit code.
+//! Connects the modules: settings, log, board, audio, service and session, and returns the exit code.
 //!
-//! It holds no loop and no algorithm. Exit codes: 0 the owner left, 1 broken at run time, 2 wrong set-up, and only
-//! where a service manager is there to try again, 75: a device is not there yet.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "before the log and the board exist, this is all there is"
-)]
+//! It contains no loop and no algorithm. Exit codes: 0 the user quit, 1 failed at run time, 2 wrong configuration, and
+//! 75, under a service manager only: a device is missing.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "there is no log yet")]
 
 mod cli;
 mod logging;
@@ -32,7 +28,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use cli::{FAILED, MISCONFIGURED, StartError};
 
-/// Whoever sends one of these wants the program to end.
+/// Signals that end the program.
 const EXIT_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 fn main() -> ExitCode {
@@ -40,7 +36,9 @@ fn main() -> ExitCode {
     let dir = match std::env::current_dir() {
         Ok(dir) => dir,
         Err(error) => {
-            eprintln!("there is no working directory: {error}");
+            eprintln!(
+                "mynah: the working directory cannot be read: {error}; start mynah in another directory"
+            );
             return ExitCode::from(MISCONFIGURED);
         }
     };
@@ -95,7 +93,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     let latching = mode == Mode::Hold;
     let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
     let recording = recording(config.record, &config.saved_state).map_err(StartError::Fatal)?;
-    // First, because opening a card may take a while and the owner should see that something is happening.
+    // The board is opened first: opening a sound card may take a while, and the light shows that mynah is starting.
     let mut board = match Board::open(&config.peripherals, latching) {
         Ok(board) => board,
         Err(error) => {
@@ -107,8 +105,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         Ok(audio) => audio,
         Err(error) => {
             let Some(direction) = error.missing_device() else { return Err(error.into()) };
-            let reason =
-                format!("{error}; without a sound card, --speech and --speaker-file stand in for it");
+            let reason = format!("{error}; to run without a sound card, set --speech and --speaker-file");
             return Err(StartError::DeviceMissing {
                 reason,
                 board: Some(Box::new((board, direction))),
@@ -185,7 +182,7 @@ fn service(
     }
 }
 
-/// Recordings of faults are kept beside what is remembered.
+/// Returns the recording settings. Recordings of faults go to a directory beside the saved state.
 fn recording(requested: RecordConfig, saved_state: &SavedState) -> Result<RecordingConfig, Box<dyn Error>> {
     let RecordConfig { file, sound, words } = requested;
     let folder = saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join("recordings"));
@@ -193,7 +190,7 @@ fn recording(requested: RecordConfig, saved_state: &SavedState) -> Result<Record
     Ok(RecordingConfig { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })
 }
 
-/// Returns a socket that is readable once one of these signals has come.
+/// Returns a socket that becomes readable when one of `signals` arrives.
 fn signals(signals: &[i32]) -> Result<UnixStream, Box<dyn Error>> {
     let (receiver, sender) = UnixStream::pair()?;
     receiver.set_nonblocking(true)?;

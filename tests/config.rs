@@ -1,6 +1,6 @@
-//! What the owner asks for is read in layers, refused by name and place, and never leaks a secret.
+//! Settings are read in layers, rejected by name and place, and never leak a secret.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "in helpers, too, that is how a test fails")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod board_file;
 mod boards;
@@ -12,7 +12,6 @@ mod saved_state;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
 use mynah::config::{
@@ -25,7 +24,7 @@ const KEY: &str = "0123456789abcdef";
 const HOST: &str = "https://bird.services.ai.azure.com";
 
 #[test]
-fn the_parrot_needs_nothing_but_its_flag() {
+fn parrot_needs_no_other_setting() {
     let config = Fixture::new().flags(&["--parrot"]).run();
     assert!(matches!(config.service.target, ServiceTarget::Parrot));
     assert_eq!(config.service.model, "gpt-realtime");
@@ -49,7 +48,7 @@ fn the_parrot_needs_nothing_but_its_flag() {
 }
 
 #[test]
-fn the_quickstarts_flags_and_environment_work() {
+fn options_and_environment_of_the_quickstart_work() {
     let config = Fixture::new()
         .flags(&["--model", "gpt-4o", "--voice=alloy", "--instructions", "Be brief.", "--verbose"])
         .env("AZURE_VOICELIVE_ENDPOINT", HOST)
@@ -70,7 +69,7 @@ fn the_quickstarts_flags_and_environment_work() {
 }
 
 #[test]
-fn flags_win_over_environment_over_dotenv_over_config_over_default() {
+fn stronger_layers_override_weaker_ones() {
     let mut fixture = Fixture::new().flags(&["--parrot"]);
     let model = |fixture: &Fixture| fixture.run().service.model;
     assert_eq!(model(&fixture), "gpt-realtime");
@@ -87,17 +86,19 @@ fn flags_win_over_environment_over_dotenv_over_config_over_default() {
 }
 
 #[test]
-fn a_named_config_file_replaces_the_usual_ones_and_must_be_there() {
+fn config_option_replaces_default_files_and_must_exist() {
     let fixture =
         Fixture::new().file("mynah.toml", "nonsense").file("other.toml", "parrot = true\nlog_dir = 'kept'");
     let config = fixture.flags(&["--config", "other.toml"]).run();
     assert!(config.log.dir.unwrap().ends_with("kept"));
-    let problems = Fixture::new().flags(&["--parrot", "--config", "gone.toml"]).problems();
-    assert!(problems[0].starts_with("gone.toml: cannot be read: "), "{problems:?}");
+    assert_problems(
+        &Fixture::new().flags(&["--parrot", "--config", "gone.toml"]).problems(),
+        &["gone.toml: | No such file"],
+    );
 }
 
 #[test]
-fn paths_in_a_file_are_relative_to_that_file_and_flags_to_the_working_directory() {
+fn paths_are_relative_to_their_file_or_the_working_directory() {
     let fixture = Fixture::new()
         .file("etc/c.toml", "parrot = true\nspeech = 'a.wav'\nspeaker_file = 'b.wav'")
         .file("etc/a.wav", "");
@@ -109,7 +110,7 @@ fn paths_in_a_file_are_relative_to_that_file_and_flags_to_the_working_directory(
 }
 
 #[test]
-fn what_is_unknown_is_refused_with_its_place_and_the_nearest_name() {
+fn unknown_names_are_rejected_with_place_and_suggestion() {
     let problems = Fixture::new()
         .flags(&["--parrot", "--modle", "gpt-4o"])
         .env("AZURE_VOICELIVE_ENDPONT", HOST)
@@ -117,78 +118,71 @@ fn what_is_unknown_is_refused_with_its_place_and_the_nearest_name() {
         .file(".env", "# shared\nOTHER='1'\nAZURE_VOICELIVE_KEY=x")
         .file("mynah.toml", "\nmode = 'tap'\ninstruction = 'x'\n[zzz]\n")
         .problems();
-    assert_eq!(
-        problems,
-        [
-            "flag --modle: unknown (did you mean --model?); mynah --help lists the flags",
-            "environment AZURE_VOICELIVE_ENDPONT: unknown (did you mean AZURE_VOICELIVE_ENDPOINT?)",
-            ".env, line 3: AZURE_VOICELIVE_KEY: unknown (did you mean AZURE_VOICELIVE_API_KEY?)",
-            "mynah.toml, line 3: instruction: unknown key (did you mean instructions?)",
-            "mynah.toml, line 4: zzz: unknown key",
-        ]
+    assert_problems(
+        &problems,
+        &[
+            "unknown option --modle | mean --model? | --help",
+            "environment variable AZURE_VOICELIVE_ENDPONT: | mean AZURE_VOICELIVE_ENDPOINT?",
+            ".env, line 3: AZURE_VOICELIVE_KEY: | mean AZURE_VOICELIVE_API_KEY?",
+            "mynah.toml, line 3: instruction: | mean instructions?",
+            "mynah.toml, line 4: zzz: | unknown key",
+        ],
     );
 }
 
 #[test]
-fn a_bad_value_is_refused_with_its_place_its_text_and_what_was_meant() {
+fn invalid_values_are_rejected_with_place_and_suggestion() {
     let config = "parrot = true\n\nmode = 'tpa'\ntap_quiet_s = 0\nlanguage = 'english please'\n";
-    assert_eq!(
-        Fixture::new()
-            .file("mynah.toml", config)
-            .flags(&["--echo-cancellation", "of", "--board=desk"])
-            .problems(),
-        [
-            r#"flag --board: "desk": neither a board (adafruit-voice-bonnet, aiy-voice-bonnet, aiy-voice-hat, codec-zero, desktop, i2s-mems, respeaker-2mic-v1, respeaker-2mic-v2, respeaker-4mic, respeaker-xvf3800, usb-speakerphone) nor the path of a .toml file (did you mean desktop?)"#,
-            r#"flag --echo-cancellation: "of": not one of server, off (did you mean off?)"#,
-            r#"mynah.toml, line 5: language = "english please": not a language tag such as en or de-DE, nor several with commas"#,
-            r#"mynah.toml, line 3: mode = "tpa": not one of open, tap, hold (did you mean tap?)"#,
-            r#"mynah.toml, line 4: tap_quiet_s = "0": not a number of seconds from 1 to 600"#,
-        ]
+    let fixture = Fixture::new().file("mynah.toml", config);
+    assert_problems(
+        &fixture.flags(&["--echo-cancellation", "of", "--board=desk"]).problems(),
+        &[
+            "option --board: \"desk\": | adafruit-voice-bonnet, aiy-voice-bonnet, | .toml | mean desktop?",
+            "option --echo-cancellation: \"of\": | server, off | mean off?",
+            "mynah.toml, line 5: language = \"english please\": | de-DE",
+            "mynah.toml, line 3: mode = \"tpa\": | open, tap, hold | mean tap?",
+            "mynah.toml, line 4: tap_quiet_s = \"0\": | seconds | 1 | 600",
+        ],
     );
 }
 
 #[test]
-fn every_kind_of_value_in_the_config_file_must_be_its_own() {
-    let problems =
-        |config: &str| Fixture::new().file("mynah.toml", config).flags(&["--parrot"]).problems().join("|");
-    assert_eq!(
-        problems("verbose = 'true'"),
-        "mynah.toml, line 1: verbose: must be true or false, without quotes"
-    );
-    assert_eq!(
-        problems("tap_quiet_s = '8'"),
-        "mynah.toml, line 1: tap_quiet_s: must be a number, without quotes"
-    );
-    assert_eq!(problems("model = 4"), "mynah.toml, line 1: model: must be text in quotes");
-    assert_eq!(
-        problems("model = ['a']"),
-        "mynah.toml, line 1: model: must be a plain value: text in quotes, a number, true or false"
-    );
-    assert_eq!(problems("model = ''"), "mynah.toml, line 1: model: is empty");
-    assert!(problems("model = 'a'\nmodel = 'b'").starts_with("mynah.toml, line 2: not TOML: duplicate key"));
-    assert_eq!(problems("token = 'x'"), "mynah.toml, line 1: token: unknown key (did you mean token_file?)");
-    assert_eq!(problems("config = 'x'"), "mynah.toml, line 1: config: unknown key");
+fn config_file_values_must_have_the_type_of_their_key() {
+    for (config, expected) in [
+        ("verbose = 'true'", "verbose: | true or false | without quotes"),
+        ("tap_quiet_s = '8'", "tap_quiet_s: | number | without quotes"),
+        ("model = 4", "model: | string in quotes"),
+        ("model = ['a']", "model: | string in quotes | number | true"),
+        ("model = ''", "model: | empty"),
+        ("token = 'x'", "token: | unknown key | mean token_file?"),
+        ("config = 'x'", "config: | unknown key"),
+    ] {
+        let problems = Fixture::new().file("mynah.toml", config).flags(&["--parrot"]).problems();
+        assert_problems(&problems, &[&format!("mynah.toml, line 1: {expected}")]);
+    }
+    let twice = Fixture::new().file("mynah.toml", "model = 'a'\nmodel = 'b'").flags(&["--parrot"]);
+    assert_problems(&twice.problems(), &["mynah.toml, line 2: | TOML | duplicate key"]);
 }
 
 #[test]
-fn bad_command_lines_are_refused_by_name() {
-    let problems = |flags: &[&str]| Fixture::new().flags(flags).problems().join("|");
-    assert_eq!(problems(&["--parrot", "-x"]), "flag -x: unknown (mynah --help lists the flags)");
-    assert_eq!(problems(&["--parrot", "talk"]), "\"talk\": not a flag (mynah --help lists the flags)");
-    assert_eq!(problems(&["--parrot", "--model"]), "flag --model: needs a value");
-    assert_eq!(
-        problems(&["--parrot=perhaps"]),
-        "flag --parrot: \"perhaps\": not true or false|".to_owned() + NEITHER
-    );
-    assert_eq!(problems(&["--parrot", "--token", "x"]).split(':').next(), Some("flag --token"));
-    assert_eq!(
-        problems(&["--parrot", "--speech", "gone.wav"]),
-        "flag --speech: \"gone.wav\": cannot be read: No such file or directory (os error 2)"
-    );
+fn invalid_arguments_are_rejected_by_name() {
+    for (arguments, expected) in [
+        (&["--parrot", "-x"][..], &["unknown option -x | --help"][..]),
+        (&["--parrot", "talk"], &["unexpected argument \"talk\" | --help"]),
+        (&["--parrot", "--model"], &["option --model: | needs a value"]),
+        (
+            &["--parrot=perhaps"],
+            &["option --parrot: \"perhaps\": | true or false", NO_ENDPOINT, NO_CREDENTIAL],
+        ),
+        (&["--parrot", "--token", "x"], &["unknown option --token | mean --token-file?"]),
+        (&["--parrot", "--speech", "gone.wav"], &["option --speech: \"gone.wav\": | No such file"]),
+    ] {
+        assert_problems(&Fixture::new().flags(arguments).problems(), expected);
+    }
 }
 
 #[test]
-fn a_switch_set_in_a_file_can_be_unset_by_a_flag() {
+fn option_turns_off_a_switch_of_the_config_file() {
     let fixture =
         Fixture::new().file("mynah.toml", "parrot = true\nverbose = true").flags(&["--verbose=false"]);
     assert!(!fixture.run().log.verbose);
@@ -196,7 +190,7 @@ fn a_switch_set_in_a_file_can_be_unset_by_a_flag() {
 }
 
 #[test]
-fn log_is_short_for_a_folder_called_logs() {
+fn log_is_short_for_log_dir_logs() {
     let fixture = Fixture::new().flags(&["--parrot", "--log"]);
     assert_eq!(fixture.run().log.dir, Some(fixture.dir.path().join("logs")));
     let fixture = Fixture::new().flags(&["--parrot", "--log", "--log-dir", "elsewhere"]);
@@ -204,7 +198,7 @@ fn log_is_short_for_a_folder_called_logs() {
 }
 
 #[test]
-fn help_lists_every_flag_and_comes_even_when_all_else_is_wrong() {
+fn help_is_printed_even_if_other_settings_are_invalid() {
     let Ok(Request::Help(help)) = Fixture::new().flags(&["--nonsense", "--help"]).file(".env", "?").read()
     else {
         panic!("no help");
@@ -220,45 +214,49 @@ fn help_lists_every_flag_and_comes_even_when_all_else_is_wrong() {
 }
 
 #[test]
-fn without_endpoint_and_credential_both_are_asked_for_at_once() {
-    assert_eq!(Fixture::new().problems().join("|"), NEITHER);
+fn missing_endpoint_and_credential_are_reported_together() {
+    assert_problems(&Fixture::new().problems(), &[NO_ENDPOINT, NO_CREDENTIAL]);
 }
 
 #[test]
-fn an_empty_variable_is_no_variable() {
+fn empty_environment_variables_are_ignored() {
     let fixture =
         Fixture::new().env("AZURE_VOICELIVE_API_KEY", "").file(".env", "AZURE_VOICELIVE_ENDPOINT=\n");
-    assert_eq!(fixture.problems().join("|"), NEITHER);
+    assert_problems(&fixture.problems(), &[NO_ENDPOINT, NO_CREDENTIAL]);
 }
 
 #[test]
-fn a_key_on_the_command_line_works_but_is_warned_of() {
+fn key_on_the_command_line_works_with_a_warning() {
     let config = Fixture::new().flags(&["--endpoint", HOST, "--api-key", KEY]).run();
     assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
     assert_eq!(config.warnings.len(), 1);
-    assert!(config.warnings[0].contains("use --api-key-file, AZURE_VOICELIVE_API_KEY or .env"));
+    assert_problems(
+        &config.warnings,
+        &["option --api-key: | --api-key-file | AZURE_VOICELIVE_API_KEY | .env"],
+    );
 }
 
 #[test]
-fn a_key_file_is_read_without_its_line_end_and_warned_of_when_others_can_read_it() {
+fn key_file_accessible_to_others_gives_a_warning() {
     let fixture = Fixture::new().file("key", &format!("{KEY}\n")).file("mynah.toml", "api_key_file = 'key'");
     let fixture = fixture.env("AZURE_VOICELIVE_ENDPOINT", HOST);
     let config = fixture.run();
     assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
-    assert!(config.warnings[0].contains("chmod 600"), "{:?}", config.warnings);
-    fs::set_permissions(fixture.dir.path().join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let key = fixture.dir.path().join("key");
+    assert_problems(&config.warnings, &[&format!("{0} | mode 644 | chmod 600 {0}", key.display())]);
+    fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(fixture.run().warnings, [""; 0]);
 }
 
 #[test]
-fn a_config_file_or_dotenv_with_a_key_that_others_can_read_is_warned_of() {
+fn config_file_and_dotenv_with_a_key_give_the_same_warning() {
     let fixture = Fixture::new().env("AZURE_VOICELIVE_ENDPOINT", HOST);
     let fixture = fixture.file("mynah.toml", "api_key = 'abc'").file(".env", "AZURE_VOICELIVE_API_KEY=def");
     assert_eq!(fixture.run().warnings.len(), 2);
 }
 
 #[test]
-fn a_token_comes_from_the_environment_or_from_a_file_that_is_read_again_each_time() {
+fn token_comes_from_environment_or_from_file_each_time() {
     let fixture = Fixture::new().flags(&["--endpoint", HOST, "--use-token-credential"]);
     let with_token = fixture.env("AZURE_VOICELIVE_TOKEN", "ey.J");
     assert!(
@@ -271,125 +269,132 @@ fn a_token_comes_from_the_environment_or_from_a_file_that_is_read_again_each_tim
     fs::write(path, "ey.2").unwrap();
     assert_eq!(Credential::read_token(path).unwrap().reveal(), "ey.2");
     fs::write(path, "Bearer ey.2").unwrap();
-    assert!(Credential::read_token(path).unwrap_err().contains("holds a space"));
+    assert_problems(&[Credential::read_token(path).unwrap_err()], &[&format!("{}: | space", path.display())]);
 }
 
 #[test]
-fn credentials_that_contradict_each_other_are_refused_naming_both() {
-    let problems = |flags: &[&str], env: &[(&str, &str)]| {
-        let fixture = Fixture::new().flags(&[&["--endpoint", HOST], flags].concat()).file("k", KEY);
-        env.iter().fold(fixture, |fixture, (name, value)| fixture.env(name, value)).problems().join("|")
-    };
+fn conflicting_credentials_are_rejected_naming_both() {
     let (key, token) = (("AZURE_VOICELIVE_API_KEY", KEY), ("AZURE_VOICELIVE_TOKEN", "ey.J"));
-    assert_eq!(
-        problems(&[], &[key, token]),
-        "both a key (environment AZURE_VOICELIVE_API_KEY) and a token (environment AZURE_VOICELIVE_TOKEN) are asked for: take one of them away"
-    );
-    assert_eq!(
-        problems(&["--use-token-credential"], &[key]),
-        "both a key (environment AZURE_VOICELIVE_API_KEY) and a token (flag --use-token-credential) are asked for: take one of them away"
-    );
-    assert_eq!(
-        problems(&["--api-key", KEY, "--api-key-file", "k"], &[]),
-        "flag --api-key and flag --api-key-file both give a secret: take one of them away"
-    );
-    assert_eq!(
-        problems(&[], &[token]),
-        "environment AZURE_VOICELIVE_TOKEN: is not used unless --use-token-credential is set"
-    );
-    assert_eq!(
-        problems(&["--use-token-credential"], &[]),
-        "flag --use-token-credential: there is no token: set AZURE_VOICELIVE_TOKEN or token_file"
-    );
+    for (flags, env, expected) in [
+        (
+            &[][..],
+            &[key, token][..],
+            "both | (environment variable AZURE_VOICELIVE_API_KEY) | (environment variable AZURE_VOICELIVE_TOKEN)",
+        ),
+        (
+            &["--use-token-credential"],
+            &[key],
+            "both | (environment variable AZURE_VOICELIVE_API_KEY) | (option --use-token-credential)",
+        ),
+        (&["--api-key", KEY, "--api-key-file", "k"], &[], "option --api-key and option --api-key-file"),
+        (&[], &[token], "environment variable AZURE_VOICELIVE_TOKEN: | --use-token-credential"),
+        (
+            &["--use-token-credential"],
+            &[],
+            "option --use-token-credential: | AZURE_VOICELIVE_TOKEN | token_file",
+        ),
+    ] {
+        let fixture = Fixture::new().flags(&[&["--endpoint", HOST], flags].concat()).file("k", KEY);
+        let fixture = env.iter().fold(fixture, |fixture, (name, value)| fixture.env(name, value));
+        assert_problems(&fixture.problems(), &[expected]);
+    }
 }
 
 #[test]
-fn a_key_file_named_by_a_flag_overrides_a_key_in_the_environment() {
+fn key_file_option_overrides_key_in_the_environment() {
     let fixture = Fixture::new().flags(&["--endpoint", HOST, "--api-key-file", "k"]).file("k", "flagged");
     let config = fixture.env("AZURE_VOICELIVE_API_KEY", KEY).run();
     assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == "flagged"));
 }
 
 #[test]
-fn no_secret_is_ever_shown() {
+fn no_message_contains_a_secret() {
     let fixture =
         Fixture::new().file("mynah.toml", "api_key = 'hunter2 x'\nendpoint = 'wss://x?api-key=hunter2'");
-    let shown = format!("{:?}", fixture.problems());
-    assert!(shown.contains("mynah.toml, line 1: api_key: holds a space"), "{shown}");
-    assert!(shown.contains("mynah.toml, line 2: endpoint: has api-key in its query"), "{shown}");
+    let problems = fixture.problems();
+    assert_problems(
+        &problems,
+        &["mynah.toml, line 2: endpoint: | api-key | query", "mynah.toml, line 1: api_key: | space"],
+    );
     let unfinished =
         Fixture::new().file("mynah.toml", "api_key = 'hunter2").file(".env", "hunter2\nA=\"hunter2");
     let config = Fixture::new().flags(&["--api-key", "hunter2", "--endpoint", HOST]).run();
-    let shown = format!("{shown}{:?}{config:?}{:?}", unfinished.problems(), Secret::new("hunter2"));
+    let shown = format!("{problems:?}{:?}{config:?}{:?}", unfinished.problems(), Secret::new("hunter2"));
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("***"));
 }
 
 #[test]
-fn a_dotenv_has_exports_quotes_and_comments_and_nothing_else() {
+fn dotenv_accepts_export_quotes_and_comments() {
     let dotenv = "\u{feff}# comment\r\n\r\nexport AZURE_VOICELIVE_MODEL = \"a \\\"b\\\" # c\" # d\r\n\
                   AZURE_VOICELIVE_VOICE='x-y'\n  AZURE_VOICELIVE_INSTRUCTIONS=be kind # comment\nEXPORT=x\n";
     let service = Fixture::new().flags(&["--parrot"]).file(".env", dotenv).run().service;
     assert_eq!(service.model, "a \"b\" # c");
     assert_eq!(service.voice, Voice::AzureStandard("x-y".to_owned()));
     assert_eq!(service.instructions, "be kind");
-    assert_eq!(
-        Fixture::new().flags(&["--parrot"]).file(".env", "A=1\njust words\n1A=2\nB='x\nC='x'y\n").problems(),
-        [
-            ".env, line 2: not NAME=VALUE; a comment begins with #",
-            ".env, line 3: not NAME=VALUE; a name has only letters, digits and _, and no digit first",
-            ".env, line 4: the quotes are not closed on the same line",
-            ".env, line 5: text after the closing quote",
-        ]
+    let dotenv = "A=1\njust words\n1A=2\nB='x\nC='x'y\n";
+    assert_problems(
+        &Fixture::new().flags(&["--parrot"]).file(".env", dotenv).problems(),
+        &[
+            ".env, line 2: | NAME=VALUE | #",
+            ".env, line 3: | NAME=VALUE | digit",
+            ".env, line 4: | closing quote",
+            ".env, line 5: | after the closing quote",
+        ],
     );
 }
 
 proptest! {
     #[test]
-    fn no_file_makes_it_panic(config in "\\PC{0,60}|[a-z_=\"'\\[\\]\n#0-9. ]{0,80}", dotenv in "[A-Z_='\"\\\\# \nx]{0,60}") {
+    fn no_config_file_or_dotenv_causes_a_panic(config in "\\PC{0,60}|[a-z_=\"'\\[\\]\n#0-9. ]{0,80}", dotenv in "[A-Z_='\"\\\\# \nx]{0,60}") {
         let _ = Fixture::new().flags(&["--parrot"]).file("mynah.toml", &config).file(".env", &dotenv).read();
     }
 }
 
 #[test]
-fn a_model_in_the_endpoint_that_differs_from_the_one_asked_for_is_warned_of() {
+fn endpoint_with_another_model_gives_a_warning() {
     let fixture = Fixture::new()
         .env("AZURE_VOICELIVE_API_KEY", KEY)
         .env("AZURE_VOICELIVE_ENDPOINT", "a.example?model=mine");
     assert_eq!(fixture.run().warnings, [""; 0]);
     let warnings = fixture.flags(&["--model", "other"]).run().warnings;
-    assert!(warnings[0].contains("counts instead of other"), "{warnings:?}");
+    assert_problems(
+        &warnings,
+        &["environment variable AZURE_VOICELIVE_ENDPOINT: | model | instead of other"],
+    );
 }
 
 #[test]
-fn combinations_that_the_service_does_not_know_are_warned_of() {
-    let warnings =
-        |flags: &[&str]| Fixture::new().flags(&[&["--parrot"], flags].concat()).run().warnings.join("|");
-    assert!(
-        warnings(&["--model=gpt-4o", "--turn-detection=semantic_vad"]).contains("is for gpt-realtime models")
-    );
-    assert!(
-        warnings(&["--model=gpt-4o", "--noise-reduction=far_field"]).contains("is for gpt-realtime models")
-    );
-    assert!(warnings(&["--voice", "allloy"]).contains("(did you mean alloy?)"));
-    assert_eq!(
-        warnings(&["--turn-detection=semantic_vad", "--noise-reduction=near_field", "--voice=marin"]),
-        ""
-    );
-    assert_eq!(warnings(&["--model=azure-realtime", "--voice=ava"]), "");
+fn unsupported_combinations_give_a_warning() {
+    for (flags, expected) in [
+        (
+            &["--model=gpt-4o", "--turn-detection=semantic_vad"][..],
+            &["option --turn-detection: | gpt-realtime | gpt-4o"][..],
+        ),
+        (
+            &["--model=gpt-4o", "--noise-reduction=far_field"],
+            &["option --noise-reduction: | gpt-realtime | gpt-4o"],
+        ),
+        (&["--voice", "allloy"], &["option --voice: \"allloy\" | mean alloy?"]),
+        (&["--turn-detection=semantic_vad", "--noise-reduction=near_field", "--voice=marin"], &[]),
+        (&["--model=azure-realtime", "--voice=ava"], &[]),
+    ] {
+        let config = Fixture::new().flags(&[&["--parrot"], flags].concat()).run();
+        assert_problems(&config.warnings, expected);
+    }
 }
 
 #[test]
-fn a_ca_file_must_be_there_whichever_way_it_is_named() {
+fn ca_file_must_exist() {
     let fixture = Fixture::new().env("AZURE_VOICELIVE_API_KEY", KEY).env("AZURE_VOICELIVE_ENDPOINT", HOST);
     let fixture = fixture.env("SSL_CERT_FILE", "ca.pem");
-    assert!(fixture.problems()[0].starts_with("environment SSL_CERT_FILE: \"ca.pem\": cannot be read"));
+    assert_problems(&fixture.problems(), &["environment variable SSL_CERT_FILE: \"ca.pem\": | No such file"]);
     let fixture = fixture.file("ca.pem", "");
     assert_eq!(azure(&fixture.run()).ca_file, Some(fixture.dir.path().join("ca.pem")));
 }
 
 #[test]
-fn a_board_file_of_ones_own_names_the_devices_and_the_owner_overrides_them() {
+fn users_devices_override_those_of_a_board_file() {
     let board = "[board]\nname = 'mine'\nabout = 'x'\n[speaker]\ndevice = 'hw:1'\n";
     let fixture = Fixture::new().file("mine.toml", board);
     let audio = fixture.clone_with(&["--parrot", "--board", "mine.toml"]).run().audio;
@@ -399,25 +404,42 @@ fn a_board_file_of_ones_own_names_the_devices_and_the_owner_overrides_them() {
 }
 
 #[test]
-fn a_board_file_with_mistakes_is_refused_with_file_line_and_nearest_name() {
+fn board_file_errors_name_file_line_and_suggestion() {
     let board = "[board]\nname = 'mine'\n[speaker]\ndevise = 'hw:1'\n[microfone]\n";
     let fixture = Fixture::new().file("mine.toml", board).flags(&["--parrot", "--board", "mine.toml"]);
-    assert_eq!(
-        fixture.problems(),
-        [
-            "mine.toml, line 5: microfone: unknown key (did you mean microphone?)",
-            "mine.toml: [board] about: is missing",
-            "mine.toml, line 4: [speaker] devise: unknown key (did you mean device?)",
-        ]
+    assert_problems(
+        &fixture.problems(),
+        &[
+            "mine.toml, line 5: microfone: | mean microphone?",
+            "mine.toml: [board] about: | required",
+            "mine.toml, line 4: [speaker] devise: | mean device?",
+        ],
     );
-    let problems = Fixture::new().flags(&["--parrot", "--board=gone.toml"]).problems();
-    assert!(problems[0].starts_with("flag --board: \"gone.toml\": cannot be read"), "{problems:?}");
+    assert_problems(
+        &Fixture::new().flags(&["--parrot", "--board=gone.toml"]).problems(),
+        &["option --board: \"gone.toml\": | No such file"],
+    );
 }
 
-const NEITHER: &str = "no endpoint: set AZURE_VOICELIVE_ENDPOINT, --endpoint or endpoint in mynah.toml \
-    (an endpoint looks like https://NAME.services.ai.azure.com), or try --parrot, which needs none|\
-    no credential: set AZURE_VOICELIVE_API_KEY or api_key_file to your resource's key, \
-    or use_token_credential with a token, or try --parrot, which needs none";
+const NO_ENDPOINT: &str =
+    "no endpoint | AZURE_VOICELIVE_ENDPOINT | --endpoint | mynah.toml | https:// | --parrot";
+const NO_CREDENTIAL: &str =
+    "no credential | AZURE_VOICELIVE_API_KEY | api_key_file | use_token_credential | --parrot";
+
+/// Asserts that there is one message for each of `expected`, in order. An expected message is where the message starts,
+/// and after each ` | ` a fact that follows.
+fn assert_problems(messages: &[String], expected: &[&str]) {
+    assert_eq!(messages.len(), expected.len(), "{messages:#?}");
+    for (message, expected) in messages.iter().zip(expected) {
+        assert!(states(message, expected), "{message}\nlacks a part of\n{expected}");
+    }
+}
+
+fn states(message: &str, expected: &str) -> bool {
+    let mut facts = expected.split(" | ");
+    let Some(rest) = facts.next().and_then(|start| message.strip_prefix(start)) else { return false };
+    facts.all(|fact| rest.contains(fact))
+}
 
 /// A working directory with files, an environment and a command line.
 #[derive(Clone)]
@@ -493,10 +515,6 @@ impl Fixture {
 fn azure(config: &Config) -> &AzureConfig {
     match &config.service.target {
         ServiceTarget::Azure(azure) => azure,
-        ServiceTarget::Parrot => panic!("the parrot"),
+        ServiceTarget::Parrot => panic!("not Azure"),
     }
-}
-
-fn _a_profile_is_found_relative_to_any_directory(dir: &Path) {
-    let _ = config::read([], [], dir, Path::new(config::SYSTEM_FILE), &HostInfo::default());
 }

@@ -1,10 +1,10 @@
-//! What is packaged with the program is true of the program: the pages it prints, and the settings.
+//! The manual page, the shell completions and the packaged config file match the options of the program.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Output, Stdio};
 
-/// The pages, and what prints them.
+/// The pages, and the arguments that print them.
 const PAGES: [(&str, &[&str]); 4] = [
     ("mynah.1", &["--man"]),
     ("mynah.bash", &["--completions", "bash"]),
@@ -13,18 +13,18 @@ const PAGES: [(&str, &[&str]); 4] = [
 ];
 
 #[test]
-fn every_page_knows_every_flag_and_no_other() {
+fn every_page_lists_exactly_the_options() {
     let help = help();
     let known = flags(&help);
     assert!(known.len() > 20, "{known:?}");
     for (page, text) in pages() {
         let text = text.replace("\\-", "-");
-        // The shells name a flag in ways of their own.
+        // fish lists an option without its dashes.
         let text = if page == "mynah.fish" { text.replace(" -l ", " --") } else { text };
         let mut found = flags(&text);
-        // It is other programs' or stands in the text of a flag.
-        for stranger in ["log", "name"] {
-            found.remove(stranger);
+        // `--name` is an option of systemd-creds, and `--log` is in the help of `--log-dir`.
+        for other in ["log", "name"] {
+            found.remove(other);
         }
         let known: BTreeSet<String> = known.iter().filter(|flag| *flag != "log").cloned().collect();
         assert_eq!(found, known, "{page}");
@@ -32,7 +32,7 @@ fn every_page_knows_every_flag_and_no_other() {
 }
 
 #[test]
-fn the_manual_page_says_every_word_of_the_help_on_flags() {
+fn manual_page_contains_the_help_of_every_option() {
     let help = help();
     let page = &pages()[0].1;
     let page = page.replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\");
@@ -40,22 +40,22 @@ fn the_manual_page_says_every_word_of_the_help_on_flags() {
     let about_flags =
         help.lines().filter(|line| line.starts_with("  ")).filter(|line| !line.contains("--help"));
     for word in about_flags.flat_map(str::split_whitespace).filter(|word| !word.starts_with("--")) {
-        assert!(words.contains(word), "the manual page lacks: {word}");
+        assert!(words.contains(word), "the manual page lacks {word}");
     }
 }
 
 #[test]
-fn a_word_that_a_flag_takes_is_offered_by_every_shell() {
+fn every_shell_completes_the_words_of_an_option() {
     let pages = pages();
     for words in ["open tap hold", "server off"] {
         for (page, text) in pages.iter().skip(1) {
-            assert!(text.contains(words), "{page} lacks: {words}");
+            assert!(text.contains(words), "{page} lacks {words}");
         }
     }
 }
 
 #[test]
-fn completions_of_another_shell_are_refused() {
+fn completions_of_unknown_shells_are_rejected() {
     for words in [&["--completions"][..], &["--completions", "tcsh"], &["--completions", "bash", "zsh"]] {
         let out = mynah(words);
         assert_eq!((out.status.code(), out.stdout.len()), (Some(2), 0), "{words:?}");
@@ -63,14 +63,14 @@ fn completions_of_another_shell_are_refused() {
 }
 
 #[test]
-fn every_placeholder_of_a_page_is_filled() {
+fn every_placeholder_of_a_page_is_replaced() {
     for (page, text) in pages() {
         assert!(!text.contains('@'), "{page}");
     }
 }
 
 #[test]
-fn every_setting_in_the_packaged_file_is_one_and_has_a_value_it_may_have() {
+fn every_setting_of_the_packaged_config_file_is_valid() {
     let settings: Vec<&str> =
         include_str!("../cross/debian/mynah.toml").lines().filter_map(setting).collect();
     assert!(settings.len() >= 5, "{settings:?}");
@@ -78,17 +78,17 @@ fn every_setting_in_the_packaged_file_is_one_and_has_a_value_it_may_have() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mynah.toml");
         fs::write(&file, setting).unwrap();
-        // The flag is refused last and keeps it from starting.
+        // The invalid option, which is reported last, keeps the program from starting.
         let out = mynah(&["--config", file.to_str().unwrap(), "--tap-quiet-s", "0"]);
-        let said = String::from_utf8(out.stderr).unwrap();
-        assert_eq!(out.status.code(), Some(2), "{said}");
-        assert!(said.contains("--tap-quiet-s"), "{said}");
-        let about = said.lines().filter(|line| line.starts_with(file.to_str().unwrap()));
+        let printed = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(2), "{printed}");
+        assert!(printed.contains("--tap-quiet-s"), "{printed}");
+        let about = printed.lines().filter(|line| line.starts_with(file.to_str().unwrap()));
         assert_eq!(about.collect::<Vec<_>>(), Vec::<&str>::new(), "{setting}");
     }
 }
 
-/// Returns a line of settings without the `#` that turns it off; words are no setting.
+/// Returns the setting in a line, without the `#` that disables it; `None` if the line is prose.
 fn setting(line: &str) -> Option<&str> {
     let line = line.strip_prefix('#').unwrap_or(line);
     (line.starts_with(|first: char| first.is_ascii_lowercase()) && line.contains(" = ")).then_some(line)

@@ -1,64 +1,64 @@
-//! Where sound comes from and goes to, in which form, and what is done when a card goes away.
+//! Settings of the sound devices: names, PCM parameters, mixer controls, and what to do when a card is disconnected.
 //!
-//! These are values; nothing here opens a device.
+//! These are plain values; nothing here opens a device.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::dsp::SampleFormat;
 
-/// Where sound comes from and goes to.
+/// The audio settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioConfig {
     pub microphone: CaptureConfig,
     pub speaker: PlaybackConfig,
-    /// The cards' own controls, set once at start.
+    /// Mixer controls, set once at start, in this order.
     pub controls: Vec<MixerControl>,
-    /// What happens when a card goes away while the program runs.
+    /// What to do when a card is disconnected.
     pub unplugged: UnplugPolicy,
-    /// A WAV file to hear instead of the microphone.
+    /// A WAV file to use instead of the microphone.
     pub speech: Option<PathBuf>,
-    /// A WAV file to write instead of playing to the speaker.
+    /// A WAV file to write instead of playing.
     pub speaker_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
-    /// Its ALSA name.
+    /// The ALSA name.
     pub device: String,
-    /// What to ask of it.
+    /// The PCM parameters to request.
     pub form: PcmRequest,
-    /// Which of its channels to hear, counted from 0, and mixed in equal parts; none means all of them.
+    /// The channels to capture, counted from 0 and mixed in equal parts; empty for all.
     pub channels: Vec<u16>,
-    /// How much louder to make it, decibels; what would clip is limited.
+    /// The gain, in decibels; a limiter prevents clipping.
     pub gain_db: f32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlaybackConfig {
-    /// Its ALSA name.
+    /// The ALSA name.
     pub device: String,
-    /// What to ask of it.
+    /// The PCM parameters to request.
     pub form: PcmRequest,
-    /// Which of its channels to play on, counted from 0; none means all of them.
+    /// The channels to play on, counted from 0; empty for all.
     pub channels: Vec<u16>,
 }
 
 impl Default for CaptureConfig {
-    /// Returns ALSA's default device as it comes.
+    /// Returns ALSA's default device, with its default parameters.
     fn default() -> Self {
         Self { device: "default".to_owned(), form: PcmRequest::default(), channels: Vec::new(), gain_db: 0.0 }
     }
 }
 
 impl Default for PlaybackConfig {
-    /// Returns ALSA's default device.
+    /// Returns ALSA's default device, with its default parameters.
     fn default() -> Self {
         Self { device: "default".to_owned(), form: PcmRequest::default(), channels: Vec::new() }
     }
 }
 
-/// What to ask of a device; what is not said is chosen from what the device can do.
+/// PCM parameters to request of a device. A parameter that is not set is chosen from those that the device supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PcmRequest {
     pub rate_hz: Option<u32>,
@@ -69,34 +69,33 @@ pub struct PcmRequest {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct MixerControl {
-    /// The card, e.g. `hw:CARD=wm8960soundcard`.
+    /// The card, such as `hw:CARD=wm8960soundcard`.
     pub card: String,
-    /// The simple control's name, as `amixer scontrols` lists it, with its index after a comma where that is not 0.
+    /// The name of the simple control as in `amixer scontrols`, with `,` and its index if that is not 0.
     pub name: String,
     pub setting: ControlValue,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum ControlValue {
-    /// A share of its range, percent.
+    /// A volume, in percent of its range.
     Percent(u8),
-    /// On or off.
     Switch(bool),
-    /// One of its words.
+    /// An item of an enumerated control.
     Choice(String),
 }
 
-/// What happens when a card goes away.
+/// What to do when a card is disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnplugPolicy {
-    /// It is waited for, for ever.
+    /// Wait for it without limit.
     Wait,
-    /// It is waited for, for so long; then the program ends.
+    /// Wait for it for this duration, then exit.
     End(Duration),
 }
 
 impl Default for UnplugPolicy {
-    /// Returns 5 s, which a USB card that was knocked loose takes to be put back.
+    /// Returns 5 s, which is enough to put back the plug of a USB card.
     fn default() -> Self {
         Self::End(Duration::from_secs(5))
     }

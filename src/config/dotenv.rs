@@ -1,20 +1,18 @@
-//! `.env`: one `NAME=VALUE` a line, with `export`, quotes and comments.
+//! Parses `.env`: one `NAME=VALUE` a line, with `export`, quotes and comments.
 //!
-//! It hands over every variable and judges no name: the file is shared with other programs. A line
-//! that is nothing of the kind is refused by its number. It expands no `$NAME`, and its sentences
-//! never quote a line, which may hold a secret.
+//! It returns all variables, because other programs share the file, and does not expand `$NAME`. Its errors give the
+//! line number and never quote the line, which may contain a secret.
 
 use zeroize::Zeroizing;
 
-/// One variable of the file.
 pub(super) struct Variable {
     pub(super) name: String,
     pub(super) value: Zeroizing<String>,
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub(super) line: usize,
 }
 
-/// Reads the `text` of a file, or says for each bad line its number and what is wrong with it.
+/// Parses the `text` of a file. An invalid line becomes an error of its number and a description.
 pub(super) fn parse(text: &str) -> Vec<Result<Variable, (usize, &'static str)>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines()
@@ -27,10 +25,10 @@ pub(super) fn parse(text: &str) -> Vec<Result<Variable, (usize, &'static str)>> 
 
 fn variable(text: &str, line: usize) -> Result<Variable, &'static str> {
     let assignment = text.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(text);
-    let (name, value) = assignment.split_once('=').ok_or("not NAME=VALUE; a comment begins with #")?;
+    let (name, value) = assignment.split_once('=').ok_or("not NAME=VALUE; a comment starts with #")?;
     let name = name.trim();
     if !is_name(name) {
-        return Err("not NAME=VALUE; a name has only letters, digits and _, and no digit first");
+        return Err("not NAME=VALUE; a name has only letters, digits and _, and does not start with a digit");
     }
     Ok(Variable { name: name.to_owned(), value: Zeroizing::new(unquote(value.trim())?), line })
 }
@@ -52,16 +50,20 @@ fn unquote(value: &str) -> Result<String, &'static str> {
     let mut unquoted = String::new();
     let mut rest = value[1..].chars();
     loop {
-        match rest.next().ok_or("the quotes are not closed on the same line")? {
+        match rest.next().ok_or("no closing quote on this line")? {
             '\\' if quote == '"' => match rest.next() {
                 Some('n') => unquoted.push('\n'),
                 Some(escaped) => unquoted.push(escaped),
-                None => return Err("the quotes are not closed on the same line"),
+                None => return Err("no closing quote on this line"),
             },
             character if character == quote => break,
             character => unquoted.push(character),
         }
     }
     let rest = rest.as_str().trim_start();
-    if rest.is_empty() || rest.starts_with('#') { Ok(unquoted) } else { Err("text after the closing quote") }
+    if rest.is_empty() || rest.starts_with('#') {
+        Ok(unquoted)
+    } else {
+        Err("unexpected text after the closing quote")
+    }
 }

@@ -1,37 +1,37 @@
-//! Where the service is: what people paste as an endpoint, made into one exact address.
+//! Converts an endpoint, in any form that users paste, to the address of the service.
 //!
-//! It refuses secrets in the address, and a connection without TLS to anything but this machine.
-//! Its sentences never quote the address, which may hold a secret after all.
+//! It rejects secrets in the address, and a connection without TLS except to this machine. Its errors never quote
+//! the address, which may contain a secret.
 
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
-/// The path that Voice Live answers at.
+/// The path of the Voice Live WebSocket.
 const PATH: &str = "/voice-live/realtime";
 
-/// The query keys that the service takes secrets by.
+/// The query keys that carry a secret.
 const SECRET_KEYS: &[&str] = &["api-key", "authorization", "agent-access-token", "access_token"];
 
-/// An address of the service, without any secret. `Display` writes it as a URL.
+/// The address of the service, without a secret. `Display` writes it as a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Whether the connection is encrypted; only this machine may be talked to without.
+    /// Whether the connection uses TLS; only a loopback address may be used without.
     pub tls: bool,
-    /// A name or an address; an IPv6 address stands without its brackets.
+    /// A host name or an address; an IPv6 address has no brackets.
     pub host: String,
     pub port: u16,
-    /// What the request asks for, with `api-version` and `model` in the query.
+    /// The request target, with `api-version` and `model` in the query.
     pub path_and_query: String,
 }
 
 impl Endpoint {
-    /// Reads an endpoint as people write it: a bare host, or an http, https, ws or wss URL, with or
-    /// without the path. Adds `model` and `api-version` to a query that does not have them.
+    /// Parses an endpoint: a host, or an http, https, ws or wss URL, with or without the path. Adds `model` and
+    /// `api-version` to the query if it lacks them.
     ///
     /// # Errors
-    /// Returns why it is refused; the reason does not quote it.
+    /// Returns why the endpoint is rejected, without quoting it.
     pub fn new(input: &str, model: &str, api_version: &str) -> Result<Self, String> {
         let input = input.trim();
         let (scheme, rest) = input.split_once("://").unwrap_or(("wss", input));
@@ -49,7 +49,7 @@ impl Endpoint {
         Ok(Self { tls, host, port, path_and_query })
     }
 
-    /// Gives the host, and the port where it is not the usual one, as the `Host` header has it.
+    /// Returns the value of the `Host` header: the host, and the port unless it is the default.
     #[must_use]
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -59,7 +59,7 @@ impl Endpoint {
         }
     }
 
-    /// Tells whether the query asks for `model`.
+    /// Returns whether the query sets `model`.
     pub(super) fn requests_model(&self, model: &str) -> bool {
         let mut parameter = String::from("model=");
         encode(&mut parameter, model);
@@ -67,7 +67,7 @@ impl Endpoint {
     }
 }
 
-/// What an endpoint looks like, as the end of a sentence.
+/// An example of an endpoint, with which an error ends.
 pub(super) const EXAMPLE: &str = "an endpoint looks like https://NAME.services.ai.azure.com";
 
 impl fmt::Display for Endpoint {
@@ -78,16 +78,18 @@ impl fmt::Display for Endpoint {
 }
 
 fn authority(uri: &Uri, default_port: u16) -> Result<(String, u16), String> {
-    let authority = uri.authority().ok_or_else(|| format!("names no host; {EXAMPLE}"))?;
+    let authority = uri.authority().ok_or_else(|| format!("has no host; {EXAMPLE}"))?;
     if authority.as_str().contains('@') {
-        return Err("has a user name or password in it, which Voice Live does not take".to_owned());
+        return Err(
+            "contains a user name or password, which Voice Live does not accept; remove it".to_owned()
+        );
     }
     let host_text = authority.host();
     let host = match host_text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) if address.parse::<Ipv6Addr>().is_ok() => address.to_ascii_lowercase(),
-        Some(_) => return Err("has brackets around what is no IPv6 address".to_owned()),
+        Some(_) => return Err("has brackets around something that is not an IPv6 address".to_owned()),
         None if is_host(host_text) => host_text.to_ascii_lowercase(),
-        None => return Err(format!("names a host that cannot be; {EXAMPLE}")),
+        None => return Err(format!("has an invalid host name; {EXAMPLE}")),
     };
     let port = match authority.as_str()[host_text.len()..].strip_prefix(':') {
         None => default_port,
@@ -95,7 +97,7 @@ fn authority(uri: &Uri, default_port: u16) -> Result<(String, u16), String> {
             .parse()
             .ok()
             .filter(|port| *port != 0)
-            .ok_or_else(|| "has a port that is not a number from 1 to 65535".to_owned())?,
+            .ok_or_else(|| "has an invalid port; a port is a number from 1 to 65535".to_owned())?,
     };
     Ok((host, port))
 }
@@ -124,7 +126,7 @@ fn path_and_query(uri: &Uri, model: &str, api_version: &str) -> Result<String, S
     let parts: Vec<_> = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
     let keys: Vec<_> = parts.iter().map(|part| decoded_key(part)).collect();
     if let Some(secret) = keys.iter().find(|key| SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str())) {
-        return Err(format!("has {secret} in its query; secrets do not belong in an address"));
+        return Err(format!("has {secret} in its query; remove it, and set the key or token separately"));
     }
     let mut separator = '?';
     for part in parts {
@@ -144,7 +146,7 @@ fn path_and_query(uri: &Uri, model: &str, api_version: &str) -> Result<String, S
     Ok(result)
 }
 
-/// Gives the key of one part of a query as the service will read it.
+/// Returns the key of one part of a query, percent-decoded as by the service.
 fn decoded_key(part: &str) -> String {
     let mut rest = part.split('=').next().unwrap_or_default().as_bytes();
     let mut decoded = Vec::new();
@@ -157,7 +159,7 @@ fn decoded_key(part: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// Writes `text` so that it stands for itself in a query.
+/// Appends `text`, percent-encoded for a query.
 fn encode(into: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -1,11 +1,10 @@
-//! The keys of input devices by their names, as far as such devices have them.
+//! Names and codes of keys, from `linux/input-event-codes.h`.
 //!
-//! The numbers are those of `linux/input-event-codes.h`; a key that is not here is written as its number.
+//! Only keys that buttons have are listed; a board file gives any other key by its code.
 
 /// The largest code of a key (`KEY_MAX`).
 pub(super) const LARGEST: u32 = 0x2ff;
 
-/// The names and codes.
 pub(super) const KEYS: &[(&str, u16)] = &[
     ("KEY_ESC", 1),
     ("KEY_ENTER", 28),

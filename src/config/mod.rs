@@ -1,8 +1,7 @@
-//! Everything the owner may set, read once at start into validated values: flags, environment,
-//! `.env`, the config file and the board file.
+//! Reads all settings once, at start, into validated values: options, environment, `.env`, config file and board file.
 //!
-//! It refuses what it does not know by name and place, collects every problem before it gives up,
-//! and opens no device. Nothing in it changes after start, and nothing outside it knows these formats.
+//! It rejects unknown names with their place, reports all problems together, and opens no device. Settings do not
+//! change after start, and no other module knows these formats.
 
 mod audio;
 mod boards;
@@ -48,15 +47,14 @@ use values::Values;
 /// The config file that is read when there is no `--config` and no `mynah.toml` in the working directory.
 pub const SYSTEM_FILE: &str = "/etc/mynah/mynah.toml";
 
-/// Reads what the owner asks for.
+/// Reads the command line and all settings.
 ///
-/// `args` begins with the program's name and `env` is the whole environment, as `std::env::args_os`
-/// and `vars_os` give them. `.env`, `mynah.toml` and relative paths are looked for in `dir`; a path
-/// in a file is relative to that file. `system` is the config file of last resort ([`SYSTEM_FILE`]), and
-/// `host` what the board is found by where none is asked for.
+/// `args` and `env` are as from `std::env::args_os` and `vars_os`. `.env`, `mynah.toml` and relative paths are in `dir`;
+/// a path in a file is relative to that file. `system` is the config file if there is no other ([`SYSTEM_FILE`]), and
+/// `host` is used to detect the board if none is set.
 ///
 /// # Errors
-/// Returns every problem found, one sentence each, with its place and remedy.
+/// Returns all problems, one sentence each, with the place of each and what to do.
 pub fn read(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
@@ -110,7 +108,7 @@ pub fn read(
 
 fn mode(values: &mut Values) -> Mode {
     let mode = values.choice(schema::Key::Mode);
-    // Read in every mode, so that a bad value is refused in every mode.
+    // Read in every mode, so that an invalid value is reported in every mode.
     let quiet = values.seconds(schema::Key::TapQuietS, 1.0, 600.0);
     match mode {
         Mode::Tap { .. } => Mode::Tap { quiet },
@@ -128,89 +126,87 @@ fn record(values: &mut Values) -> RecordConfig {
 
 #[derive(Debug)]
 pub enum Request {
-    /// Print this text and leave.
+    /// Print this help and exit.
     Help(String),
-    /// Print the version and leave.
+    /// Print the version and exit.
     Version,
-    /// Print what was asked of the boards and leave.
+    /// Print this output of `mynah boards` and exit.
     Boards(String),
-    /// Print this page of the manual or these completions and leave.
+    /// Print this manual page or these completions and exit.
     Page(String),
-    /// Live a recording again and leave.
+    /// Replay a recording and exit.
     Replay(ReplayRequest),
-    /// Run with these values.
+    /// Run with these settings.
     Run(Box<Config>),
 }
 
-/// Every value the program runs with.
+/// All settings.
 #[derive(Debug)]
 pub struct Config {
-    /// Who is talked to, and how the session is set up.
+    /// The service and the settings of its session.
     pub service: ServiceConfig,
     pub talk: TalkConfig,
-    /// Where sound comes from and goes to.
     pub audio: AudioConfig,
-    /// What the owner touches and sees, besides the terminal.
+    /// Buttons, lights and held lines of the board.
     pub peripherals: Peripherals,
-    /// Which board that is and why, and how to choose another: one sentence, to be told at start.
+    /// Which board it is, why, and how to choose another: a sentence to log at start.
     pub board_summary: String,
-    /// What is remembered from the last run.
+    /// The state kept from the last run.
     pub saved_state: SavedState,
     pub record: RecordConfig,
     pub log: LogConfig,
-    /// What is allowed but unwise, one sentence each, to be logged at start.
+    /// Warnings to log at start, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Who is talked to, and what is asked of the session.
+/// The service and the settings of its session.
 #[derive(Debug)]
 pub struct ServiceConfig {
     pub target: ServiceTarget,
-    /// The model or deployment, as the owner wrote it.
+    /// The model or deployment, as set by the user.
     pub model: String,
     pub voice: Voice,
     /// The system prompt.
     pub instructions: String,
-    /// How the service finds the end of a turn, where it is asked to at all (see [`Mode::Hold`]).
+    /// How the service detects the end of a turn; not used in [`Mode::Hold`].
     pub turn_detection: TurnDetection,
-    /// Noise reduction on the service's side, if any.
+    /// Noise reduction by the service, if any.
     pub noise_reduction: Option<NoiseReduction>,
-    /// Echo cancellation on the service's side.
+    /// Echo cancellation by the service.
     pub echo_cancellation: EchoCancellation,
-    /// The model that writes down what the owner said; none means no transcript.
+    /// The model that transcribes the user's words; `None` for no transcript.
     pub transcription: Option<&'static str>,
-    /// The language of the transcript: one BCP-47 tag, or several with commas between them.
+    /// The language of the transcript: one BCP-47 tag, or several separated by commas.
     pub language: Option<String>,
 }
 
-/// Which service answers.
+/// Which service to use.
 #[derive(Debug)]
 pub enum ServiceTarget {
-    /// The one built into the program.
+    /// The built-in service.
     Parrot,
-    /// Azure Voice Live, or a server that speaks like it.
+    /// Azure Voice Live, or a compatible server.
     Azure(AzureConfig),
 }
 
-/// How Azure is reached.
+/// How to reach Azure.
 #[derive(Debug)]
 pub struct AzureConfig {
     /// The address, complete with its query.
     pub endpoint: Endpoint,
-    /// What opens the door.
     pub credential: Credential,
-    /// A PEM file with certificate authorities to trust besides the public ones.
+    /// A PEM file of certificate authorities to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
 }
 
-/// What proves to the service who is calling.
+/// How to authenticate to the service.
 #[derive(Debug)]
 pub enum Credential {
     /// The resource's key, for the `api-key` header.
     Key(Secret),
-    /// A bearer token that lasts as long as it lasts.
+    /// A bearer token, which is not renewed.
     Token(Secret),
-    /// A file that holds a bearer token, to be read anew for every connection.
+    /// A file that contains a bearer token, read for every connection.
     TokenFile(PathBuf),
 }
 
@@ -218,7 +214,7 @@ impl Credential {
     /// Reads the bearer token in `file`.
     ///
     /// # Errors
-    /// Returns one sentence that names the file when it cannot be read or holds no token.
+    /// Returns a sentence that names the file if it cannot be read or contains no token.
     pub fn read_token(file: &Path) -> Result<Secret, String> {
         secret::from_file(file)
     }
@@ -227,33 +223,32 @@ impl Credential {
 /// When the microphone is live.
 #[derive(Debug)]
 pub struct TalkConfig {
-    /// What opens and closes it.
     pub mode: Mode,
-    /// Whether the owner hears that the service is out of reach, and that it is back.
+    /// Whether to play an earcon when the service disconnects and when it reconnects.
     pub sounds: bool,
 }
 
-/// What is recorded of what happens, besides the last minutes, which are kept in memory.
+/// What to record. The last minutes are always kept in memory.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RecordConfig {
-    /// The file that is written all the time.
+    /// The file to which all events are written.
     pub file: Option<PathBuf>,
-    /// Whether samples are recorded.
+    /// Whether to record audio samples.
     pub sound: bool,
-    /// Whether words are recorded.
+    /// Whether to record the words of the conversation.
     pub words: bool,
 }
 
-/// What is written down.
+/// What to log, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// The folder for `<timestamp>_voicelive.log`, when a log file is wanted.
+    /// The directory of the log file `<timestamp>_voicelive.log`, if one is written.
     pub dir: Option<PathBuf>,
-    /// Whether the log tells everything.
+    /// Whether to log debug messages.
     pub verbose: bool,
 }
 
-/// Every problem with what the owner asked for.
+/// All problems with the settings.
 #[derive(Debug)]
 pub struct ConfigError {
     problems: Vec<String>,
@@ -265,13 +260,13 @@ impl ConfigError {
         Self { problems, only_missing_devices: false }
     }
 
-    /// Tells whether all would be well if what is not plugged in were: nothing that is written is wrong.
+    /// Returns true if the only problems are missing devices.
     #[must_use]
     pub fn is_missing_device_only(&self) -> bool {
         self.only_missing_devices
     }
 
-    /// Lists the problems, one sentence each.
+    /// Returns the problems, one sentence each.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -1,7 +1,7 @@
-//! The manual page and the shell completions, rendered from the table of options. For packagers: `mynah --man` and
-//! `mynah --completions SHELL` print them; the help does not mention these two.
+//! Renders the manual page and the shell completions from the table of options, for packagers: `mynah --man` and
+//! `mynah --completions SHELL`, which `--help` does not list.
 //!
-//! What is not about a single option stands in the templates beside the package's other files.
+//! Text that is not about a single option is in the templates in `cross/debian`.
 
 use std::ffi::OsString;
 
@@ -12,7 +12,7 @@ const BASH: &str = include_str!("../../cross/debian/mynah.bash.in");
 const ZSH: &str = include_str!("../../cross/debian/_mynah.in");
 const FISH: &str = include_str!("../../cross/debian/mynah.fish.in");
 
-/// Returns the page that the words after `mynah` ask for, or `None` where they ask for none.
+/// Returns the page that the arguments request, or `None` if they do not request one.
 pub(super) fn request(args: &[OsString]) -> Option<Result<String, Vec<String>>> {
     let args: Vec<&str> = args.iter().map(|arg| arg.to_str().unwrap_or_default()).collect();
     match args[..] {
@@ -21,7 +21,7 @@ pub(super) fn request(args: &[OsString]) -> Option<Result<String, Vec<String>>> 
         ["--completions", "zsh"] => Some(Ok(zsh())),
         ["--completions", "fish"] => Some(Ok(fish())),
         ["--completions", ..] => {
-            Some(Err(vec!["flag --completions: needs one of bash, zsh, fish".to_owned()]))
+            Some(Err(vec!["option --completions: must be one of bash, zsh, fish".to_owned()]))
         }
         _ => None,
     }
@@ -99,13 +99,13 @@ fn fish() -> String {
     FISH.replace("@FLAGS@", &flags.collect::<Vec<_>>().join("\n"))
 }
 
-/// What a shell can offer as the value of a flag.
+/// What a shell can complete as the value of an option.
 enum Value {
     None,
     OneOf(Vec<&'static str>),
     File,
     Folder,
-    /// The name of a board, or a file.
+    /// The name of a board, or a file name.
     Board,
     Text,
 }
@@ -135,7 +135,7 @@ fn flags() -> impl Iterator<Item = &'static KeyRow> {
 
 fn roff(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
-    // A line that begins with a dot is a request.
+    // roff takes a line that starts with a dot as a request.
     if text.starts_with('.') { format!("\\&{text}") } else { text }
 }
 

@@ -1,22 +1,22 @@
-//! What hangs on a board, as its file says: buttons, lights, and lines that must be driven.
+//! Settings of the buttons, lights and held lines of a board.
 //!
-//! These are values; nothing here opens a line or a device.
+//! These are plain values; nothing here opens a line or a device.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the owner touches and sees, besides the terminal.
+/// The buttons, lights and held lines of a board.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peripherals {
     pub buttons: Vec<ButtonConfig>,
     pub lights: Vec<LightConfig>,
-    /// Lines held at a level for as long as the program runs, such as a ring's power.
+    /// Lines held at a level while the program runs, such as the power of a pixel ring.
     pub driven: Vec<HeldOutput>,
 }
 
 impl Peripherals {
-    /// Takes from buttons that talk what holding them would do besides: where the owner talks while a button is
-    /// down, holding is talking.
+    /// Removes long press and factory reset from talk buttons, for [`Mode::Hold`](crate::model::Mode::Hold), in which
+    /// the user holds the button to talk.
     pub(super) fn keep_holding_for_talk(&mut self) {
         for button in &mut self.buttons {
             if let ButtonKind::Push(gestures) = &mut button.kind
@@ -31,31 +31,28 @@ impl Peripherals {
 /// One button or switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ButtonConfig {
-    /// What sentences call it.
+    /// The name in messages.
     pub name: String,
-    /// Where it is wired.
     pub source: ButtonSource,
-    /// What it does.
     pub kind: ButtonKind,
 }
 
-/// Where a button is wired.
+/// How a button is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ButtonSource {
-    /// A GPIO line of its own.
+    /// A GPIO line.
     Line {
         line: GpioLine,
         active_low: bool,
-        /// What the line is when nothing drives it.
         bias: LineBias,
-        /// How long the kernel wants the line to be still before it reports an edge.
+        /// How long the line must be stable before the kernel reports an edge.
         debounce: Duration,
     },
     /// A key of an input device: `gpio-keys`, or the buttons of a USB speakerphone.
     Key {
-        /// The input device's name, as `/proc/bus/input/devices` gives it; none means any that has the key.
+        /// The name of the input device, as in `/proc/bus/input/devices`; `None` for any that has the key.
         device: Option<String>,
-        /// The key's code (`linux/input-event-codes.h`).
+        /// The key code (`linux/input-event-codes.h`).
         code: u16,
     },
 }
@@ -63,17 +60,17 @@ pub enum ButtonSource {
 /// A GPIO line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GpioLine {
-    /// The line of this name on whichever chip has it, e.g. `GPIO17`.
+    /// The line with this name, on any chip, such as `GPIO17`.
     Named(String),
-    /// The line at an offset of a chip.
+    /// The line at this offset of a chip.
     At {
-        /// The chip's name or label, e.g. `gpiochip0`.
+        /// The name or label of the chip, such as `gpiochip0`.
         chip: String,
         offset: u32,
     },
 }
 
-/// What an input line is when nothing drives it.
+/// The bias of an input line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineBias {
     AsIs,
@@ -82,60 +79,58 @@ pub enum LineBias {
     Disabled,
 }
 
-/// What kind of button it is.
+/// The kind of a button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ButtonKind {
-    /// Springs back.
+    /// A push button.
     Push(ButtonBindings),
-    /// Stays: while it is on, the microphone is cut off.
+    /// A switch that latches; the microphone is muted while it is on.
     MuteSwitch,
 }
 
-/// What a push button's gestures do; a gesture without a deed costs no waiting for it.
+/// The actions of a push button's gestures. A gesture without an action adds no delay to the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ButtonBindings {
-    /// At the edge of going down, at once. For [`Deed::Talk`] the edge of coming up counts too.
+    /// On the press edge. [`ButtonAction::Talk`] also uses the release edge.
     pub press: Option<ButtonAction>,
-    /// A press that was none of the others, told when it can no longer become one.
+    /// A press that is no other gesture, reported as soon as it can no longer become one.
     pub short: Option<ButtonAction>,
-    /// Two presses, told at the second edge of going down.
+    /// Two presses, reported on the second press edge.
     pub double: Option<ButtonAction>,
-    /// Held for so long, told then.
+    /// A press held for this duration, reported when it has passed.
     pub long: Option<(ButtonAction, Duration)>,
-    /// Held for very long: warned of first, done then; letting go before is harmless.
+    /// A press held for a factory reset: first a warning, then the reset. Releasing it earlier cancels the reset.
     pub reset: Option<ResetHold>,
 }
 
-/// How long a factory reset has to be held.
+/// How long to hold a button for a factory reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResetHold {
     pub warn_after: Duration,
     pub act_after: Duration,
 }
 
-/// What a gesture does.
+/// The action of a gesture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonAction {
-    /// The talk button: interrupts, and begins or ends listening as the mode says.
+    /// Interrupts, and starts or stops listening according to the mode.
     Talk,
-    /// Cuts the microphone off, or no longer.
+    /// Mutes or unmutes the microphone.
     Mute,
-    /// Louder by a step.
     VolumeUp,
-    /// Quieter by a step.
     VolumeDown,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LightConfig {
-    /// What sentences call it.
+    /// The name in messages.
     pub name: String,
     pub wiring: LedWiring,
-    /// The brightest it may be, 1 to 255.
+    /// The maximum brightness, 1 to 255.
     pub brightness: u8,
 }
 
-/// What a light is made of.
+/// How a light is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedWiring {
     /// One LED on a GPIO line.
@@ -146,39 +141,39 @@ pub enum LedWiring {
         rgb: [GpioLine; 3],
         active_low: bool,
     },
-    /// One LED, or red, green and blue, on the kernel's PWM (`/sys/class/pwm`).
+    /// One LED, or red, green and blue, on PWM channels (`/sys/class/pwm`).
     Pwm {
-        /// The chip's directory name, e.g. `pwmchip0`.
+        /// The directory name of the chip, such as `pwmchip0`.
         chip: String,
         /// One channel, or red, green and blue.
         channels: Vec<u32>,
-        /// The length of a cycle, nanoseconds.
+        /// The PWM period, in nanoseconds.
         period_ns: u32,
         active_low: bool,
     },
-    /// LEDs that the kernel drives (`/sys/class/leds`).
+    /// LEDs of a kernel driver (`/sys/class/leds`).
     Class {
         /// One name, or red, green and blue.
         leds: Vec<String>,
     },
     /// A chain of APA102 pixels on an SPI bus.
     Apa102 {
-        /// The bus, e.g. `/dev/spidev0.1`.
+        /// The bus, such as `/dev/spidev0.1`.
         spi: PathBuf,
         pixels: usize,
-        /// Clock, hertz.
+        /// The bus clock, in hertz.
         speed_hz: u32,
     },
-    /// A chain of APA102 pixels on two GPIO lines that are no SPI bus; each bit is two writes of both lines.
+    /// A chain of APA102 pixels on two GPIO lines; each bit takes two writes of both lines.
     Apa102Lines { data: GpioLine, clock: GpioLine, pixels: usize },
-    /// A chain of WS2812 pixels on an SPI bus's data line.
+    /// A chain of WS2812 pixels on the data line of an SPI bus.
     Ws2812 { spi: PathBuf, pixels: usize },
 }
 
 /// A line held at a level while the program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldOutput {
-    /// What sentences call it.
+    /// The name in messages.
     pub name: String,
     pub line: GpioLine,
     pub high: bool,

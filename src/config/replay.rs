@@ -1,4 +1,4 @@
-//! `mynah replay`: which recording is to be lived again, and whether it is to be told.
+//! Parses the arguments of `mynah replay`.
 //!
 //! It opens no file.
 
@@ -6,18 +6,18 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "\
-Usage: mynah replay [--verbose] FILE    live a recording again: 0 it is all the same, 1 it differs, 2 it is none
-       with --verbose, tell what happened in it as well";
+Usage: mynah replay [--verbose] FILE    replay a recording; exit code 0: identical, 1: differs, 2: not a recording
+       --verbose prints every line of it";
 
-/// What is to be lived again.
+/// The arguments of `mynah replay`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplayRequest {
     pub file: PathBuf,
-    /// Whether every line is to be told.
+    /// Whether to print every line of the recording.
     pub verbose: bool,
 }
 
-/// Understands the words after `mynah replay`.
+/// Parses the arguments after `mynah replay`.
 pub(super) fn request(args: &[OsString], dir: &Path) -> Result<ReplayRequest, Vec<String>> {
     let is_verbose = |arg: &&OsString| *arg == "--verbose";
     let (flags, positional): (Vec<_>, Vec<_>) = args.iter().partition(is_verbose);
@@ -25,10 +25,10 @@ pub(super) fn request(args: &[OsString], dir: &Path) -> Result<ReplayRequest, Ve
         [file] if !file.to_string_lossy().starts_with('-') => {
             Ok(ReplayRequest { file: dir.join(file), verbose: !flags.is_empty() })
         }
-        [] => Err(vec![format!("mynah replay: of which file?\n{USAGE}")]),
+        [] => Err(vec![format!("mynah replay: needs a FILE\n{USAGE}")]),
         [arg, ..] => {
             let arg = positional.get(1).unwrap_or(&arg).to_string_lossy();
-            Err(vec![format!("mynah replay: {arg:?} is not understood\n{USAGE}")])
+            Err(vec![format!("mynah replay: unexpected argument {arg:?}\n{USAGE}")])
         }
     }
 }

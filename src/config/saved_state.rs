@@ -1,7 +1,7 @@
-//! What is remembered from one run to the next: whether the microphone is muted, and how loud replies are.
+//! The state that is kept between runs: mute and volume.
 //!
-//! It is read here, once, and spelled here; writing the file is for others. A file that says nothing
-//! clear means muted: the microphone of an owner who had muted it must not open by mistake.
+//! This module reads and formats the file; `background` writes it. An unreadable or invalid file means muted, so that
+//! a microphone that the user muted does not open by mistake.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,37 +12,37 @@ use super::sources::Layer;
 use super::strict_toml::StrictTable;
 use super::values::Values;
 
-/// Where the file is without `state_file`, the first that is set: the variable, and the path in its folder.
+/// Where the file is if `state_file` is not set: environment variables that hold a directory, and the path in it. The
+/// first variable that is set wins.
 pub(super) const STATE_DIRS: [(&str, &str); 3] = [
     ("STATE_DIRECTORY", "state.toml"),
     ("XDG_STATE_HOME", "mynah/state.toml"),
     ("HOME", ".local/state/mynah/state.toml"),
 ];
 
-/// The volume where nothing says another, percent.
+/// The default volume, in percent.
 const DEFAULT_VOLUME: u8 = 100;
 
-/// What is remembered from one run to the next.
+/// The state that is kept between runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedState {
-    /// The file it is kept in; none means that nothing is. Neither it nor its folder need be there yet.
+    /// The file, which may not exist yet; `None` if the state is not kept.
     pub file: Option<PathBuf>,
-    /// Whether the owner had muted the microphone.
+    /// Whether the user has muted the microphone.
     pub muted: bool,
-    /// How loud replies are, percent.
+    /// The volume of replies, in percent.
     pub volume: u8,
 }
 
 impl SavedState {
-    /// Spells what is to be remembered, as the file holds it.
+    /// Returns the text of the file.
     #[must_use]
     pub fn text(muted: bool, volume: u8) -> String {
         format!("muted = {muted}\nvolume = {volume}\n")
     }
 }
 
-/// Reads what was remembered. A volume that a flag gives comes before the remembered one, and that before the
-/// config file's.
+/// Reads the saved state. The volume is that of the option, or else the saved one, or else that of the config file.
 pub(super) fn read(values: &mut Values) -> SavedState {
     let file = values.path(Key::StateFile).or_else(|| default_file(values));
     let configured = values.percent(Key::Volume);
@@ -54,8 +54,8 @@ pub(super) fn read(values: &mut Values) -> SavedState {
     SavedState { file, muted, volume: volume.unwrap_or(DEFAULT_VOLUME) }
 }
 
-/// systemd may give several folders, with colons between them: the first is ours. One that is not absolute does not
-/// count, as the XDG's specification says.
+/// Returns the default path of the file. `STATE_DIRECTORY` may list several directories (systemd.exec(5)), of which the
+/// first is used. A relative directory is ignored (XDG Base Directory Specification).
 fn default_file(values: &Values) -> Option<PathBuf> {
     STATE_DIRS.iter().find_map(|(variable, file)| {
         let dir = values.state_dir(variable)?.split(':').next().map(Path::new)?;
@@ -77,14 +77,13 @@ fn read_saved(values: &mut Values, file: &Path) -> (bool, Option<u8>) {
     let (muted, volume) = (root.switch("muted"), root.integer("volume", 0, 100));
     match (root.finish().first(), muted) {
         (None, Some(muted)) => (muted, volume.and_then(|volume| u8::try_from(volume).ok())),
-        (None, None) => (mute_and_warn(values, &format!("{display_name}: does not say whether muted")), None),
+        (None, None) => (mute_and_warn(values, &format!("{display_name}: muted is not set")), None),
         (Some(problem), _) => (mute_and_warn(values, problem), None),
     }
 }
 
-/// Warns, and gives the safe answer to whether the microphone is muted.
+/// Records a warning, and returns that the microphone is muted.
 fn mute_and_warn(values: &mut Values, problem: &str) -> bool {
-    values
-        .warn(format!("{problem}; so the microphone starts muted: unmute it, and the file is written anew"));
+    values.warn(format!("{problem}; the microphone starts muted. Unmute it, which writes the file again"));
     true
 }

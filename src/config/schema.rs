@@ -1,15 +1,15 @@
-//! The one table of everything that can be set: name, surfaces, kind of value, default, help.
+//! The table of all settings: name, where it can be set, type, default and help.
 //!
-//! Flags, environment, files and `--help` are all read off it, so none of them can know a key that
-//! the others do not.
+//! Options, environment variables, config file, `--help` and the manual page are all derived from this table, so none
+//! of them can lack a setting.
 
 use std::time::Duration;
 
 use super::values::{Keyword, names};
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
-/// What can be set.
-#[expect(clippy::enum_variant_names, reason = "the owner knows it as api_key")]
+/// A setting.
+#[expect(clippy::enum_variant_names, reason = "named as in the config file: api_key")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Endpoint,
@@ -49,13 +49,13 @@ pub(super) enum Key {
     Verbose,
 }
 
-/// One line of the table.
+/// A row of the table.
 pub(super) struct KeyRow {
     pub(super) key: Key,
-    /// As the config file spells it; the flag has `-` for `_`.
+    /// The name in the config file; the option has `-` instead of `_`.
     pub(super) name: &'static str,
     pub(super) surface: Surface,
-    /// The environment variable that sets it, if one does.
+    /// The environment variable, if there is one.
     pub(super) env: Option<&'static str>,
     pub(super) kind: ValueKind,
     pub(super) default: Option<&'static str>,
@@ -63,7 +63,7 @@ pub(super) struct KeyRow {
     pub(super) help: &'static str,
 }
 
-/// Where a key may be set, besides its environment variable.
+/// Where a setting can be set, besides its environment variable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surface {
     FlagAndFile,
@@ -71,21 +71,21 @@ pub(super) enum Surface {
     EnvironmentOnly,
 }
 
-/// What kind of value a key takes; the text names it in the help.
+/// The type of a value. The text is its placeholder in the help.
 #[derive(Clone, Copy)]
 pub(super) enum ValueKind {
     Switch,
     Text(&'static str),
     Secret(&'static str),
     Seconds,
-    /// A number of what the text says.
+    /// A number; the text is its unit.
     Number(&'static str),
-    /// Seconds, or a word for ever.
+    /// Seconds, or `forever`.
     Wait,
     OneOf(&'static str, fn() -> Vec<&'static str>),
 }
 
-/// The headings of the help.
+/// The sections of the help.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum HelpGroup {
     Service,
@@ -95,7 +95,7 @@ pub(super) enum HelpGroup {
 }
 
 impl HelpGroup {
-    /// The headings, in their order.
+    /// The sections and their headings, in order.
     pub(super) const TITLES: [(Self, &'static str); 4] = [
         (Self::Service, "Service"),
         (Self::Talking, "Talking"),
@@ -104,58 +104,58 @@ impl HelpGroup {
     ];
 }
 
-/// How the program is called.
+/// The synopsis, one form a line.
 pub(super) const USAGE: [&str; 4] = [
-    "mynah --endpoint URL [FLAG]...",
-    "mynah --parrot [FLAG]...",
+    "mynah --endpoint URL [OPTION]...",
+    "mynah --parrot [OPTION]...",
     "mynah boards [show NAME | check FILE]",
     "mynah replay [--verbose] FILE",
 ];
 
-/// A flag that stands for a key with a value: `--log` is `--log-dir logs`.
+/// An option that is short for another with a value: `--log` is `--log-dir logs`.
 pub(super) const SHORTHAND: (&str, Key, &str) = ("log", Key::LogDir, "logs");
 
-/// The prefix of the environment variables that are nobody's but ours.
+/// The prefix of mynah's own environment variables.
 pub(super) const PREFIX: &str = "AZURE_VOICELIVE_";
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[KeyRow] = &[
-    row(Key::Endpoint, "endpoint", ValueKind::Text("URL"), HelpGroup::Service, "where the service is, such as https://NAME.services.ai.azure.com").env("AZURE_VOICELIVE_ENDPOINT"),
-    row(Key::ApiKey, "api_key", ValueKind::Secret("KEY"), HelpGroup::Service, "the resource's key; every user of the machine can see it in a command line").env("AZURE_VOICELIVE_API_KEY"),
-    row(Key::ApiKeyFile, "api_key_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that holds the key"),
-    row(Key::UseTokenCredential, "use_token_credential", ValueKind::Switch, HelpGroup::Service, "a bearer token instead of a key: AZURE_VOICELIVE_TOKEN or the token file"),
+    row(Key::Endpoint, "endpoint", ValueKind::Text("URL"), HelpGroup::Service, "the address of the service, such as https://NAME.services.ai.azure.com").env("AZURE_VOICELIVE_ENDPOINT"),
+    row(Key::ApiKey, "api_key", ValueKind::Secret("KEY"), HelpGroup::Service, "the resource's key; every user of the machine can see it in the process list").env("AZURE_VOICELIVE_API_KEY"),
+    row(Key::ApiKeyFile, "api_key_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that contains the key"),
+    row(Key::UseTokenCredential, "use_token_credential", ValueKind::Switch, HelpGroup::Service, "use a bearer token instead of a key: AZURE_VOICELIVE_TOKEN or the token file"),
     row(Key::Token, "token", ValueKind::Secret("TOKEN"), HelpGroup::Service, "").env("AZURE_VOICELIVE_TOKEN").only(Surface::EnvironmentOnly),
-    row(Key::TokenFile, "token_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that holds the token, read for every connection"),
+    row(Key::TokenFile, "token_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that contains the token, read for every connection"),
     row(Key::Model, "model", ValueKind::Text("NAME"), HelpGroup::Service, "the model or deployment").env("AZURE_VOICELIVE_MODEL").default("gpt-realtime"),
     row(Key::Voice, "voice", ValueKind::Text("NAME"), HelpGroup::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural"),
     row(Key::Instructions, "instructions", ValueKind::Text("TEXT"), HelpGroup::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")
         .default("You are a friendly voice on a small speaker. Answer in a few short spoken sentences."),
-    row(Key::ApiVersion, "api_version", ValueKind::Text("DATE"), HelpGroup::Service, "the version of the service's interface").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
-    row(Key::CaFile, "ca_file", ValueKind::Text("FILE"), HelpGroup::Service, "PEM certificate authorities to trust as well").env("SSL_CERT_FILE"),
-    row(Key::Parrot, "parrot", ValueKind::Switch, HelpGroup::Service, "talk with the built-in service: no account, no network"),
+    row(Key::ApiVersion, "api_version", ValueKind::Text("DATE"), HelpGroup::Service, "the API version of the service").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
+    row(Key::CaFile, "ca_file", ValueKind::Text("FILE"), HelpGroup::Service, "a PEM file of certificate authorities to trust in addition").env("SSL_CERT_FILE"),
+    row(Key::Parrot, "parrot", ValueKind::Switch, HelpGroup::Service, "use the built-in service: no account, no network"),
     row(Key::Mode, "mode", ValueKind::OneOf("MODE", names::<Mode>), HelpGroup::Talking, "when the microphone is live").default("open"),
-    row(Key::TapQuietS, "tap_quiet_s", ValueKind::Seconds, HelpGroup::Talking, "in tap mode, how much quiet ends a conversation").default("8"),
-    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service finds turns").default("azure_semantic_vad"),
-    row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "in the service").default("azure_deep_noise_suppression"),
-    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "in the service").default("server"),
-    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "what writes down your words").default("azure-speech"),
-    row(Key::Language, "language", ValueKind::Text("TAGS"), HelpGroup::Talking, "of your words, such as en or de-DE,fr"),
-    row(Key::Board, "board", ValueKind::Text("BOARD"), HelpGroup::Device, "the name of a board, or its .toml file; without it mynah looks which board this is"),
-    row(Key::Microphone, "microphone", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name, instead of the board's"),
-    row(Key::Speaker, "speaker", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name, instead of the board's"),
-    row(Key::GainDb, "gain_db", ValueKind::Number("DB"), HelpGroup::Device, "how much louder to make the microphone, instead of the board's"),
-    row(Key::Volume, "volume", ValueKind::Number("PERCENT"), HelpGroup::Device, "how loud replies are, until another volume is remembered; a flag always counts [100]"),
-    row(Key::Sounds, "sounds", ValueKind::Switch, HelpGroup::Device, "two soft notes when the service is out of reach, and when it is back").default("true"),
-    row(Key::UnpluggedS, "unplugged_s", ValueKind::Wait, HelpGroup::Device, "how long to wait for a sound card that went away, or forever, instead of the board's"),
-    row(Key::Speech, "speech", ValueKind::Text("WAV"), HelpGroup::Device, "a recording to hear instead of the microphone"),
-    row(Key::SpeakerFile, "speaker_file", ValueKind::Text("WAV"), HelpGroup::Device, "a recording to write instead of playing"),
-    row(Key::StateFile, "state_file", ValueKind::Text("FILE"), HelpGroup::Running, "where mute and volume are remembered, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
+    row(Key::TapQuietS, "tap_quiet_s", ValueKind::Seconds, HelpGroup::Talking, "in tap mode, the seconds of silence that end a conversation").default("8"),
+    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service detects turns").default("azure_semantic_vad"),
+    row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "noise reduction by the service").default("azure_deep_noise_suppression"),
+    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "echo cancellation by the service").default("server"),
+    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "the model that transcribes your words").default("azure-speech"),
+    row(Key::Language, "language", ValueKind::Text("TAGS"), HelpGroup::Talking, "the language of your words, such as en or de-DE,fr"),
+    row(Key::Board, "board", ValueKind::Text("BOARD"), HelpGroup::Device, "the name of a board, or a .toml file; detected if not set"),
+    row(Key::Microphone, "microphone", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name of the microphone, instead of the board's"),
+    row(Key::Speaker, "speaker", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name of the speaker, instead of the board's"),
+    row(Key::GainDb, "gain_db", ValueKind::Number("DB"), HelpGroup::Device, "the gain of the microphone, instead of the board's"),
+    row(Key::Volume, "volume", ValueKind::Number("PERCENT"), HelpGroup::Device, "the volume of replies; a saved volume overrides the config file, but not this option [100]"),
+    row(Key::Sounds, "sounds", ValueKind::Switch, HelpGroup::Device, "play two soft notes when the service disconnects, and when it reconnects").default("true"),
+    row(Key::UnpluggedS, "unplugged_s", ValueKind::Wait, HelpGroup::Device, "how long to wait for a disconnected sound card, or forever, instead of the board's"),
+    row(Key::Speech, "speech", ValueKind::Text("WAV"), HelpGroup::Device, "a WAV file to use instead of the microphone"),
+    row(Key::SpeakerFile, "speaker_file", ValueKind::Text("WAV"), HelpGroup::Device, "a WAV file to write instead of playing"),
+    row(Key::StateFile, "state_file", ValueKind::Text("FILE"), HelpGroup::Running, "where mute and volume are saved, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
     row(Key::Config, "config", ValueKind::Text("FILE"), HelpGroup::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
-    row(Key::Record, "record", ValueKind::Text("FILE"), HelpGroup::Running, "write down what happens, for mynah replay, without sound and words; at most 64 MiB, the older half in FILE.1"),
-    row(Key::RecordSound, "record_sound", ValueKind::Switch, HelpGroup::Running, "put the sound of both sides into recordings"),
-    row(Key::RecordWords, "record_words", ValueKind::Switch, HelpGroup::Running, "put the words of both sides into recordings"),
+    row(Key::Record, "record", ValueKind::Text("FILE"), HelpGroup::Running, "record events for mynah replay, without audio and words; at most 64 MiB, the older half in FILE.1"),
+    row(Key::RecordSound, "record_sound", ValueKind::Switch, HelpGroup::Running, "record the audio of both sides too"),
+    row(Key::RecordWords, "record_words", ValueKind::Switch, HelpGroup::Running, "record the words of both sides too"),
     row(Key::LogDir, "log_dir", ValueKind::Text("DIR"), HelpGroup::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
-    row(Key::Verbose, "verbose", ValueKind::Switch, HelpGroup::Running, "tell everything in the log"),
+    row(Key::Verbose, "verbose", ValueKind::Switch, HelpGroup::Running, "log at level debug"),
 ];
 
 const fn row(key: Key, name: &'static str, kind: ValueKind, group: HelpGroup, help: &'static str) -> KeyRow {
@@ -175,7 +175,7 @@ impl KeyRow {
         Self { surface, ..self }
     }
 
-    /// Gives the flag without its dashes.
+    /// Returns the name of the option, without the dashes.
     pub(super) fn flag(&self) -> String {
         self.name.replace('_', "-")
     }
@@ -188,7 +188,7 @@ impl KeyRow {
         self.surface == Surface::FlagAndFile
     }
 
-    /// Returns what the help calls the flag's value, unless the flag is a switch.
+    /// Returns the placeholder of the value in the help; a switch has none.
     pub(super) fn value_name(&self) -> Option<&'static str> {
         match self.kind {
             ValueKind::Switch => None,
@@ -200,7 +200,7 @@ impl KeyRow {
         }
     }
 
-    /// Returns the help with the words to choose from and the default, if it is short.
+    /// Returns the help with the possible words, and the default if it is short.
     pub(super) fn full_help(&self) -> String {
         let mut help = self.help.to_owned();
         if let ValueKind::OneOf(_, words) = self.kind {
@@ -217,7 +217,7 @@ impl KeyRow {
     }
 }
 
-/// Says which of `known` was probably meant, as the end of a sentence; empty when none comes close.
+/// Returns ` (did you mean X?)` for the name in `known` closest to `input`, or an empty string if none is close.
 pub(super) fn suggest<'k>(input: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let close = |name: &&str| {
         let is_affix = input.len() >= 3 && (name.starts_with(input) || name.ends_with(input));
@@ -229,7 +229,7 @@ pub(super) fn suggest<'k>(input: &str, known: impl IntoIterator<Item = &'k str>)
     closest.map_or_else(String::new, |(_, name)| format!(" (did you mean {name}?)"))
 }
 
-/// Writes the text of `--help`.
+/// Returns the text of `--help`.
 pub(super) fn help() -> String {
     let mut text =
         format!("mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n", USAGE.join("\n       "));
@@ -243,15 +243,15 @@ pub(super) fn help() -> String {
             entry(&mut text, &head, &row.full_help());
         }
     }
-    entry(&mut text, "--help, --version", "say this, or which mynah this is");
+    entry(&mut text, "--help, --version", "print this help, or the version");
     text.push_str(
-        "\nA flag wins over the environment, that over .env, and that over the config file (TOML,\n",
+        "\nOptions override environment variables, these override .env, and that the config file (TOML,\n",
     );
-    text.push_str("with _ for -: tap_quiet_s = 8). The environment knows:\n");
+    text.push_str("with _ instead of -: tap_quiet_s = 8). Environment variables:\n");
     for name in ROWS.iter().filter_map(|row| row.env) {
         text.push_str(&format!("  {name}\n"));
     }
-    text.push_str("and, from systemd's LoadCredential=, the credentials api-key and token.\n");
+    text.push_str("Credentials from systemd's LoadCredential=: api-key and token.\n");
     text
 }
 
@@ -272,7 +272,7 @@ fn entry(text: &mut String, head: &str, help: &str) {
     text.push('\n');
 }
 
-/// How much quiet ends a conversation in tap mode is a key of its own, read afterwards.
+/// The quiet time of tap mode is a setting of its own, which is filled in later.
 impl Keyword for Mode {
     const ALL: &'static [(&'static str, Self)] =
         &[("open", Self::Open), ("tap", Self::Tap { quiet: Duration::ZERO }), ("hold", Self::Hold)];
@@ -300,7 +300,7 @@ impl Keyword for EchoCancellation {
     const ALL: &'static [(&'static str, Self)] = &[("server", Self::Server), ("off", Self::Off)];
 }
 
-/// Transcription models, which the service is told by the same name.
+/// Transcription models, under the names that the service uses.
 impl Keyword for Option<&'static str> {
     const ALL: &'static [(&'static str, Self)] = &[
         ("azure-speech", Some("azure-speech")),

@@ -1,4 +1,4 @@
-//! A key or token: wiped from memory when dropped, and never printed.
+//! A key or token that is wiped from memory when dropped. It never appears in `Debug` output or in an error.
 
 use std::fmt;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// The longest secret file that is read, bytes; bearer tokens reach a few thousand.
+/// The maximum length of a secret file, in bytes; bearer tokens have up to a few thousand.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// A key or token. `Debug` shows `***`.
@@ -15,23 +15,23 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the secret out of `text`, without the white space around it.
+    /// Creates a secret from `text`, without surrounding white space.
     ///
     /// # Errors
-    /// Returns why `text` cannot be one; the reason does not quote it.
+    /// Returns why `text` is not a key or token, without quoting it.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         let text = text.trim_matches([' ', '\t', '\r', '\n']);
         if text.is_empty() {
             return Err("is empty");
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("holds a space, a control character or a character that is not ASCII, \
+            return Err("contains a space, a control character or a non-ASCII character, \
                         which no key or token does");
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// Gives the secret itself: for a header, and for nothing that is logged.
+    /// Returns the secret, for use in a request header. It must not be logged.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -44,7 +44,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads the secret that `file` holds, or says in a sentence why that cannot be done.
+/// Reads the secret in `file`.
+///
+/// # Errors
+/// Returns a message that names the file.
 pub(super) fn from_file(file: &Path) -> Result<Secret, String> {
     let mut text = Zeroizing::new(String::new());
     File::open(file)
@@ -53,13 +56,13 @@ pub(super) fn from_file(file: &Path) -> Result<Secret, String> {
     Secret::new(&text).map_err(|reason| format!("{}: {reason}", file.display()))
 }
 
-/// Says how to close a `file` that users other than its owner may use, if they may.
+/// Returns a warning if users other than the owner of `file` can access it.
 pub(super) fn permission_warning(file: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(file).ok()?.permissions().mode();
     (mode & 0o077 != 0).then(|| {
         format!(
-            "{file} holds a secret and is open to other users (mode {:03o}); run: chmod 600 {file}",
+            "{file} contains a secret and is accessible to other users (mode {:03o}); run: chmod 600 {file}",
             mode & 0o777,
             file = file.display()
         )

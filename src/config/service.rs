@@ -1,7 +1,7 @@
-//! Which service, with what credential, and what is asked of its session.
+//! Reads which service to use, with which credential, and the settings of its session.
 //!
-//! It refuses what cannot work and warns of what the service's documents say does not go together;
-//! the service may have learned since.
+//! It rejects what cannot work. It only warns of combinations that the service's documentation excludes, because the
+//! service may support them by now.
 
 use super::endpoint::EXAMPLE;
 use super::schema::{Key, suggest};
@@ -10,14 +10,14 @@ use super::values::Values;
 use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
 use crate::model::{NoiseReduction, TurnDetection, Voice};
 
-/// OpenAI's voices that Voice Live lists.
+/// The OpenAI voices in the documentation of Voice Live.
 const OPENAI_VOICES: &[&str] =
     &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
 
-/// The model that has voices of its own.
+/// The model with native voices.
 const NATIVE_MODEL: &str = "azure-realtime";
 
-/// Reads all that concerns the service.
+/// Reads all settings of the service.
 pub(super) fn read(values: &mut Values) -> ServiceConfig {
     let model = values.text_or_default(Key::Model);
     let service = ServiceConfig {
@@ -35,7 +35,7 @@ pub(super) fn read(values: &mut Values) -> ServiceConfig {
     service
 }
 
-/// The parrot stands in for what is refused; nothing is run with it.
+/// Reads how to reach Azure. After an error it returns the parrot as a placeholder, which is never used.
 fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     let endpoint = endpoint(values, model);
     let credential = credential(values);
@@ -51,12 +51,12 @@ fn azure(values: &mut Values, model: &str) -> ServiceTarget {
 fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
     let api_version = values.text_or_default(Key::ApiVersion);
     if !api_version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
-        values.refuse_value(Key::ApiVersion, "not a version, such as 2026-07-15");
+        values.refuse_value(Key::ApiVersion, "must be a version such as 2026-07-15");
     }
     if values.layer(Key::Endpoint).is_none() {
         values.problem(format!(
             "no endpoint: set AZURE_VOICELIVE_ENDPOINT, --endpoint or endpoint in mynah.toml ({EXAMPLE}), \
-             or try --parrot, which needs none"
+             or try --parrot, which needs no account"
         ));
         return None;
     }
@@ -78,7 +78,7 @@ fn credential(values: &mut Values) -> Option<Credential> {
         (Some(key), token) if use_token || token.is_some() => {
             let token = token.unwrap_or(Key::UseTokenCredential);
             values.problem(format!(
-                "both a key ({}) and a token ({}) are asked for: take one of them away",
+                "both a key ({}) and a token ({}) are set; remove one",
                 values.place(key),
                 values.place(token)
             ));
@@ -88,7 +88,9 @@ fn credential(values: &mut Values) -> Option<Credential> {
         (Some(key), _) => inline_secret(values, key).map(Credential::Key),
         (None, Some(token)) if !use_token => {
             let place = values.place(token).to_owned();
-            values.problem(format!("{place}: is not used unless --use-token-credential is set"));
+            values.problem(format!(
+                "{place}: not used without --use-token-credential; set it, or remove the token"
+            ));
             None
         }
         (None, Some(Key::TokenFile)) => {
@@ -98,10 +100,10 @@ fn credential(values: &mut Values) -> Option<Credential> {
         (None, None) => {
             values.problem(if use_token {
                 let place = values.place(Key::UseTokenCredential);
-                format!("{place}: there is no token: set AZURE_VOICELIVE_TOKEN or token_file")
+                format!("{place}: no token; set AZURE_VOICELIVE_TOKEN or token_file")
             } else {
                 "no credential: set AZURE_VOICELIVE_API_KEY or api_key_file to your resource's key, or \
-                 use_token_credential with a token, or try --parrot, which needs none"
+                 use_token_credential with a token, or try --parrot, which needs no account"
                     .to_owned()
             });
             None
@@ -109,13 +111,14 @@ fn credential(values: &mut Values) -> Option<Credential> {
     }
 }
 
-/// Picks the one of two ways to say a secret that is set with more force; refuses both with the same.
+/// Returns which of two keys for one secret is set by the stronger layer, or `Some(None)` if neither is set. Two in
+/// the same layer are a problem.
 fn pick_source(values: &mut Values, written: Key, file: Key) -> Option<Option<Key>> {
     match (values.layer(written), values.layer(file)) {
         (None, None) => Some(None),
         (Some(first), Some(second)) if first == second => {
             values.problem(format!(
-                "{} and {} both give a secret: take one of them away",
+                "{} and {} set the same secret; remove one",
                 values.place(written),
                 values.place(file)
             ));
@@ -144,7 +147,7 @@ fn from_file(values: &mut Values, key: Key) -> Option<(std::path::PathBuf, Secre
     }
 }
 
-/// A name with a `-` is one of Azure's, as in the quickstart.
+/// Reads the voice. A name with a `-` is an Azure voice, as in the quickstart.
 fn voice(values: &mut Values, model: &str) -> Voice {
     let name = values.text_or_default(Key::Voice);
     if name.contains('-') {
@@ -157,7 +160,7 @@ fn voice(values: &mut Values, model: &str) -> Voice {
         let suggestion = suggest(&name, OPENAI_VOICES.iter().copied());
         let place = values.place(Key::Voice).to_owned();
         values.warn(format!(
-            "{place}: {name:?} is not one of OpenAI's voices that mynah knows{suggestion}; Azure's have a - in them"
+            "{place}: {name:?} is not a known OpenAI voice{suggestion}; the names of Azure voices contain a -"
         ));
     }
     Voice::OpenAi(name)
@@ -171,7 +174,10 @@ fn language(values: &mut Values) -> Option<String> {
         })
     };
     if !language.split(',').all(is_tag) {
-        values.refuse_value(Key::Language, "not a language tag such as en or de-DE, nor several with commas");
+        values.refuse_value(
+            Key::Language,
+            "must be a language tag such as en or de-DE, or several with commas between them",
+        );
     }
     Some(language)
 }
@@ -188,7 +194,7 @@ fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
     for (key, is_set) in only_realtime {
         if is_set && !model.starts_with("gpt-realtime") {
             let place = values.place(key).to_owned();
-            values.warn(format!("{place}: is for gpt-realtime models; {model} may refuse it"));
+            values.warn(format!("{place}: is for gpt-realtime models; {model} may reject it"));
         }
     }
     if let ServiceTarget::Azure(azure) = &service.target
@@ -196,6 +202,6 @@ fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
         && !azure.endpoint.requests_model(model)
     {
         let place = values.place(Key::Endpoint).to_owned();
-        values.warn(format!("{place}: names a model of its own, which counts instead of {model}"));
+        values.warn(format!("{place}: its query sets a model, which is used instead of {model}"));
     }
 }

@@ -1,7 +1,7 @@
-//! Gathers what is set where: flags over environment over `.env` over the config file over defaults.
+//! Collects the settings from all layers: options override the environment, which overrides `.env`, which overrides
+//! the config file, which overrides the defaults.
 //!
-//! It refuses names that nobody knows and remembers where each value came from. Whether a value is
-//! any good is for `values` and those who ask there.
+//! It rejects unknown names and records where each value is set. It does not validate values; `values` does.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,27 +21,27 @@ pub(super) enum CommandLine {
     Run(Sources),
 }
 
-/// The strongest value of every key that has one, and what was wrong on the way.
+/// The value of each key that is set, from the strongest layer that sets it, and the problems found.
 #[derive(Default)]
 pub(super) struct Sources {
     pub(super) given: BTreeMap<Key, SourcedValue>,
     pub(super) problems: Vec<String>,
     pub(super) warnings: Vec<String>,
-    /// What the environment says of the folders that programs share.
+    /// The environment variables of `STATE_DIRS`.
     pub(super) state_dirs: BTreeMap<&'static str, String>,
 }
 
-/// A value as it was written.
+/// A value as it is written, and where.
 pub(super) struct SourcedValue {
     pub(super) value: Zeroizing<String>,
     pub(super) layer: Layer,
-    /// Where it stands, as a sentence about it begins.
+    /// Where it is set; a message about it starts with this.
     pub(super) place: String,
-    /// What a relative path in it is relative to.
+    /// The directory to which a relative path in it is relative.
     pub(super) base: PathBuf,
 }
 
-/// Where values come from, weakest first.
+/// Where a value comes from, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Layer {
     Default,
@@ -51,12 +51,13 @@ pub(super) enum Layer {
     Flag,
 }
 
-/// Where the service manager puts credentials, and what it may call those that are ours.
+/// The variable that holds the directory of credentials (systemd.exec(5), `LoadCredential=`).
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+/// The names of the credentials that mynah reads, and what each sets.
 const CREDENTIALS: [(&str, Key); 3] =
     [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
 
-/// Reads all layers, each of which sets only what no stronger one has set.
+/// Reads all layers, strongest first; each sets only the keys that no stronger layer sets.
 pub(super) fn gather(
     args: impl IntoIterator<Item = OsString>,
     env: impl IntoIterator<Item = (OsString, OsString)>,
@@ -78,17 +79,20 @@ pub(super) fn gather(
     sources.read_config(dir, system);
     for row in ROWS {
         if let Some(default) = row.default {
-            let place = format!("the default of {}", row.name);
+            let place = format!("default of {}", row.name);
             sources.set_if_unset(row.key, Layer::Default, default.to_owned(), place, dir);
         }
     }
     CommandLine::Run(sources)
 }
 
+/// How a message about the command line ends.
+const LIST_OPTIONS: &str = "mynah --help lists the options";
+
 struct FlagParser<'d> {
     parser: Parser,
     dir: &'d Path,
-    /// After an unknown flag nobody knows whether the next word belongs to it.
+    /// After an unknown option, the next argument may be its value, so it is not reported.
     after_unknown: bool,
 }
 
@@ -106,12 +110,12 @@ impl FlagParser<'_> {
             Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(ParsedFlag::Version),
             Ok(Some(Arg::Long(name))) => name.to_owned(),
             Ok(Some(Arg::Short(letter))) => {
-                sources.problems.push(format!("flag -{letter}: unknown (mynah --help lists the flags)"));
+                sources.problems.push(format!("unknown option -{letter}; {LIST_OPTIONS}"));
                 return Some(ParsedFlag::Consumed);
             }
             Ok(Some(Arg::Value(word))) => {
                 if !self.after_unknown {
-                    sources.problems.push(format!("{word:?}: not a flag (mynah --help lists the flags)"));
+                    sources.problems.push(format!("unexpected argument {word:?}; {LIST_OPTIONS}"));
                 }
                 return Some(ParsedFlag::Consumed);
             }
@@ -130,9 +134,7 @@ impl FlagParser<'_> {
             let suggestion =
                 suggest(&name, flags.iter().map(String::as_str).chain(["help", "version", "log"]));
             let suggestion = suggestion.replace("mean ", "mean --");
-            sources
-                .problems
-                .push(format!("flag --{name}: unknown{suggestion}; mynah --help lists the flags"));
+            sources.problems.push(format!("unknown option --{name}{suggestion}; {LIST_OPTIONS}"));
         }
         Some(ParsedFlag::Consumed)
     }
@@ -147,12 +149,12 @@ impl FlagParser<'_> {
             | ValueKind::Wait
             | ValueKind::OneOf(..) => match self.parser.value() {
                 Ok(value) => value,
-                Err(_) => return sources.problems.push(format!("flag --{name}: needs a value")),
+                Err(_) => return sources.problems.push(format!("option --{name}: needs a value")),
             },
         };
         if row.is_secret() {
             sources.warnings.push(format!(
-                "--{name} shows the key to every user of this machine, who can list command lines: \
+                "option --{name}: every user of this machine can see the key in the process list; \
                  use --{name}-file, {} or .env instead",
                 row.env.unwrap_or("the environment")
             ));
@@ -160,15 +162,15 @@ impl FlagParser<'_> {
         self.set(sources, row.key, name, value);
     }
 
-    /// The last of several flags for one key counts.
+    /// Sets `key`; the last of several options for one key wins.
     fn set(&self, sources: &mut Sources, key: Key, name: &str, value: OsString) {
-        let place = format!("flag --{name}");
+        let place = format!("option --{name}");
         match value.into_string() {
             Ok(value) => {
                 sources.given.remove(&key);
                 sources.set_if_unset(key, Layer::Flag, value, place, self.dir);
             }
-            Err(_) => sources.problems.push(format!("{place}: is not UTF-8")),
+            Err(_) => sources.problems.push(format!("{place}: not valid UTF-8")),
         }
     }
 }
@@ -179,7 +181,7 @@ impl Sources {
         self.given.entry(key).or_insert_with(|| SourcedValue { value, layer, place, base: base.to_owned() });
     }
 
-    /// Other programs' variables are none of our business, whatever they hold.
+    /// Reads the environment; variables of other programs are ignored, even invalid ones.
     fn read_environment(&mut self, env: impl IntoIterator<Item = (OsString, OsString)>, dir: &Path) {
         for (name, value) in env {
             let Some(name) = name.to_str() else { continue };
@@ -189,16 +191,16 @@ impl Sources {
             if name == CREDENTIALS_DIRECTORY {
                 self.read_credentials(Path::new(&value), dir);
             }
-            let place = format!("environment {name}");
+            let place = format!("environment variable {name}");
             match (is_own_variable(name), value.into_string()) {
                 (false, _) => {}
-                (true, Err(_)) => self.problems.push(format!("{place}: is not UTF-8")),
+                (true, Err(_)) => self.problems.push(format!("{place}: not valid UTF-8")),
                 (true, Ok(value)) => self.set_variable(name, value, Layer::Environment, place, dir),
             }
         }
     }
 
-    /// Takes what the service manager was told to hand over (systemd.exec(5), `LoadCredential=`).
+    /// Reads the credentials that systemd passes (systemd.exec(5), `LoadCredential=`).
     fn read_credentials(&mut self, folder: &Path, dir: &Path) {
         for (name, key) in CREDENTIALS {
             let file = folder.join(name);
@@ -239,14 +241,14 @@ impl Sources {
         }
     }
 
-    /// An empty variable counts as none, as it does for most programs.
+    /// Sets the key of the variable `name`. An empty variable is ignored, as by most programs.
     fn set_variable(&mut self, name: &str, value: String, layer: Layer, place: String, base: &Path) {
         if let Some(row) = ROWS.iter().find(|row| row.env == Some(name)) {
             if !value.is_empty() {
                 self.set_if_unset(row.key, layer, value, place, base);
             }
         } else {
-            // What all of ours begin with would make them all look alike.
+            // Compare without the prefix, which would make all names similar.
             let own_names = ROWS.iter().filter_map(|row| row.env?.strip_prefix(PREFIX));
             let suggestion = suggest(name.strip_prefix(PREFIX).unwrap_or(name), own_names);
             let suggestion = suggestion.replace("mean ", &format!("mean {PREFIX}"));
@@ -292,7 +294,8 @@ impl Sources {
     }
 }
 
-/// Only the prefix makes a name ours to judge; the others that are read are shared with everyone.
+/// Returns whether `name` is a variable of mynah, so that an unknown one is an error. Names without the prefix are
+/// shared with other programs.
 fn is_own_variable(name: &str) -> bool {
     name.starts_with(PREFIX) || ROWS.iter().any(|row| row.env == Some(name))
 }
@@ -301,7 +304,7 @@ fn is_secret_variable(name: &str) -> bool {
     ROWS.iter().any(|row| row.env == Some(name) && row.is_secret())
 }
 
-/// The kind of value in a file must be the key's own: `"true"` is no switch.
+/// Returns the text of a value in the config file, whose type must be that of the key: `"true"` is not a switch.
 fn scalar_text(row: &KeyRow, value: Scalar) -> Result<String, &'static str> {
     match (row.kind, value) {
         (ValueKind::Switch, Scalar::Switch(switch)) => Ok(switch.to_string()),
@@ -316,6 +319,6 @@ fn scalar_text(row: &KeyRow, value: Scalar) -> Result<String, &'static str> {
         (
             ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..),
             Scalar::Number(_) | Scalar::Switch(_),
-        ) => Err("must be text in quotes"),
+        ) => Err("must be a string in quotes"),
     }
 }

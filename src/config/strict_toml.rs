@@ -1,7 +1,8 @@
-//! A TOML file read strictly: each key is asked for by name, and what nobody asked for is refused.
+//! Strict reading of a TOML file: each key is read by name, and every key that was not read is an error.
 //!
-//! It knows lines and kinds of value, not what any key means. Problems gather until `finish`. What is
-//! read for the config file is quoted in no sentence, since it may be a secret; board files hold none.
+//! It knows lines and types, but not what a key means. It collects all problems until `finish`. `refuse` never quotes
+//! a value, because a value in the config file may be a secret; `refuse_value` does, for board files and the state
+//! file, which contain none.
 
 use std::fmt::Display;
 use std::rc::Rc;
@@ -12,27 +13,27 @@ use toml::de::{DeTable, DeValue};
 use super::schema::suggest;
 use super::values::{Keyword, names};
 
-/// One table of a file, until it is finished.
+/// A table of a file that is being read.
 pub(super) struct StrictTable<'a> {
     file: &'a str,
-    /// Where each line of the file begins; every value is asked for its line, so they are counted once.
+    /// The byte offset at which each line of the file starts.
     lines: Rc<[usize]>,
-    /// The table's name in its brackets, as sentences call it; empty for the top of the file.
+    /// The table's header as written, such as `[[button]]`; empty for the root table.
     header: String,
-    /// Where the table begins, counted from 1.
+    /// The line on which the table starts, counted from 1.
     line: usize,
     table: DeTable<'a>,
     known: Vec<&'static str>,
     problems: Vec<String>,
 }
 
-/// A value with the line it stands on, counted from 1.
+/// A value and its line, counted from 1.
 pub(super) struct Entry {
     pub(super) value: Scalar,
     pub(super) line: usize,
 }
 
-/// The kinds of value that a key may have.
+/// A value that is neither a list nor a table.
 pub(super) enum Scalar {
     Text(String),
     Number(String),
@@ -40,7 +41,7 @@ pub(super) enum Scalar {
 }
 
 impl<'a> StrictTable<'a> {
-    /// Parses the whole `text` of the file called `file`. What is not TOML is an empty table with a problem.
+    /// Parses the `text` of the file called `file`. Invalid TOML becomes an empty table with one problem.
     pub(super) fn parse(file: &'a str, text: &'a str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let mut root = Self {
@@ -56,7 +57,7 @@ impl<'a> StrictTable<'a> {
             Ok(table) => root.table = table.into_inner(),
             Err(error) => {
                 let line = error.span().map_or(1, |span| root.line_of(span.start));
-                root.problems.push(format!("{file}, line {line}: not TOML: {}", error.message()));
+                root.problems.push(format!("{file}, line {line}: invalid TOML: {}", error.message()));
             }
         }
         root
@@ -67,34 +68,36 @@ impl<'a> StrictTable<'a> {
         Self { file, lines, header, line, table, known: Vec::new(), problems: Vec::new() }
     }
 
-    /// Takes the value of `name`, if it is there and is one.
+    /// Removes and returns the value of `name`; refuses a list, a table or a date.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
         let (value, line) = self.remove(name)?;
         let Some(value) = scalar(&value) else {
-            self.refuse(name, line, "must be a plain value: text in quotes, a number, true or false");
+            self.refuse(name, line, "must be a string in quotes, a number, true or false");
             return None;
         };
         Some(Entry { value, line })
     }
 
-    /// Takes the text of `name`, if it is there.
+    /// Reads the string `name`, if it is present.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         let entry = self.take(name)?;
         match entry.value {
             Scalar::Text(text) if !text.trim().is_empty() => return Some(text),
-            Scalar::Text(_) => self.refuse(name, entry.line, "is empty"),
-            Scalar::Number(_) | Scalar::Switch(_) => self.refuse(name, entry.line, "must be text in quotes"),
+            Scalar::Text(_) => self.refuse(name, entry.line, "must not be empty"),
+            Scalar::Number(_) | Scalar::Switch(_) => {
+                self.refuse(name, entry.line, "must be a string in quotes")
+            }
         }
         None
     }
 
-    /// Takes the text of `name`, which must be there.
+    /// Reads the string `name`, which is required.
     pub(super) fn required_text(&mut self, name: &'static str) -> Option<String> {
         self.require(name);
         self.text(name)
     }
 
-    /// Takes one of a few words.
+    /// Reads `name` as one of the words of `C`.
     pub(super) fn keyword<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
         let line = self.line_at(name);
         let raw = self.text(name)?;
@@ -106,13 +109,13 @@ impl<'a> StrictTable<'a> {
                 name,
                 line,
                 &format!("{raw:?}"),
-                &format!("not one of {}{suggestion}", words.join(", ")),
+                &format!("must be one of {}{suggestion}", words.join(", ")),
             );
         }
         found.map(|(_, value)| *value)
     }
 
-    /// Takes true or false.
+    /// Reads the Boolean `name`.
     pub(super) fn switch(&mut self, name: &'static str) -> Option<bool> {
         let entry = self.take(name)?;
         match entry.value {
@@ -124,7 +127,7 @@ impl<'a> StrictTable<'a> {
         None
     }
 
-    /// Takes a number from `min` to `max`.
+    /// Reads a number from `min` to `max`.
     pub(super) fn number(&mut self, name: &'static str, min: f64, max: f64) -> Option<f64> {
         let entry = self.take(name)?;
         let Scalar::Number(raw) = entry.value else {
@@ -133,12 +136,12 @@ impl<'a> StrictTable<'a> {
         };
         let number = raw.parse::<f64>().ok().filter(|number| (min..=max).contains(number));
         if number.is_none() {
-            self.refuse_value(name, entry.line, &raw, &format!("not a number from {min} to {max}"));
+            self.refuse_value(name, entry.line, &raw, &format!("must be a number from {min} to {max}"));
         }
         number
     }
 
-    /// Takes a whole number from `min` to `max`.
+    /// Reads a whole number from `min` to `max`.
     pub(super) fn integer(&mut self, name: &'static str, min: u32, max: u32) -> Option<u32> {
         let entry = self.take(name)?;
         let Scalar::Number(raw) = entry.value else {
@@ -147,21 +150,21 @@ impl<'a> StrictTable<'a> {
         };
         let number = raw.parse::<u32>().ok().filter(|number| (min..=max).contains(number));
         if number.is_none() {
-            self.refuse_value(name, entry.line, &raw, &format!("not a whole number from {min} to {max}"));
+            self.refuse_value(name, entry.line, &raw, &format!("must be a whole number from {min} to {max}"));
         }
         number
     }
 
-    /// Takes texts: a list of them, or one alone.
+    /// Reads a list of strings, or a single string.
     pub(super) fn strings(&mut self, name: &'static str) -> Option<Vec<String>> {
         let text = |value: &DeValue<'_>| match scalar(value)? {
             Scalar::Text(text) => (!text.trim().is_empty()).then_some(text),
             Scalar::Number(_) | Scalar::Switch(_) => None,
         };
-        self.list(name, text, "text in quotes, or a list of such")
+        self.list(name, text, "a string in quotes, or a list of strings")
     }
 
-    /// Takes whole numbers from 0 to `max`, each once: a list of them, or one alone.
+    /// Reads a list of distinct whole numbers from 0 to `max`, or a single one.
     pub(super) fn integers(&mut self, name: &'static str, max: u32) -> Option<Vec<u32>> {
         let number = |value: &DeValue<'_>| match scalar(value)? {
             Scalar::Number(raw) => raw.parse().ok().filter(|number| *number <= max),
@@ -171,7 +174,7 @@ impl<'a> StrictTable<'a> {
         let numbers =
             self.list(name, number, &format!("a list of whole numbers from 0 to {max}, such as [0]"))?;
         if numbers.iter().enumerate().any(|(at, number)| numbers[..at].contains(number)) {
-            self.refuse(name, line, "names a number twice");
+            self.refuse(name, line, "lists a number twice");
             return None;
         }
         Some(numbers)
@@ -195,7 +198,7 @@ impl<'a> StrictTable<'a> {
         found
     }
 
-    /// Takes the table called `name`; one that is not there is empty.
+    /// Reads the table `name`; a missing table is empty.
     pub(super) fn table(&mut self, name: &'static str) -> Self {
         let (mut table, mut at) = (DeTable::new(), self.line);
         if let Some((value, line)) = self.remove(name) {
@@ -209,7 +212,7 @@ impl<'a> StrictTable<'a> {
         self.child(format!("[{name}]"), at, table)
     }
 
-    /// Takes every table called `name`, as many as there are.
+    /// Reads the array of tables `name`; a missing array is empty.
     pub(super) fn tables(&mut self, name: &'static str) -> Vec<Self> {
         let Some((value, at)) = self.remove(name) else { return Vec::new() };
         let mut found = Vec::new();
@@ -226,17 +229,17 @@ impl<'a> StrictTable<'a> {
             }
         }
         if !is_array_of_tables {
-            self.refuse(name, at, &format!("must be written [[{name}]], once for each"));
+            self.refuse(name, at, &format!("must be an array of tables, each written [[{name}]]"));
         }
         found
     }
 
-    /// Tells whether `name` is there and nobody has taken it.
+    /// Returns whether `name` is present and has not been read.
     pub(super) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
-    /// Refuses the table if `name` is not there.
+    /// Reports a problem if `name` is missing.
     pub(super) fn require(&mut self, name: &'static str) {
         if self.has(name) {
             return;
@@ -246,25 +249,25 @@ impl<'a> StrictTable<'a> {
             header if header.starts_with("[[") => self.place(name, self.line),
             header => format!("{}: {header} {name}", self.file),
         };
-        self.problems.push(format!("{place}: is missing"));
+        self.problems.push(format!("{place}: is required"));
     }
 
-    /// Refuses the value of `name` without showing it.
+    /// Reports a problem with `name` without quoting its value.
     pub(super) fn refuse(&mut self, name: &str, line: usize, reason: &str) {
         self.problems.push(format!("{}: {reason}", self.place(name, line)));
     }
 
-    /// Refuses the value of `name` and shows it.
+    /// Reports a problem with `name` and quotes its value.
     pub(super) fn refuse_value(&mut self, name: &str, line: usize, value: &str, reason: &str) {
         self.problems.push(format!("{} = {value}: {reason}", self.place(name, line)));
     }
 
-    /// Refuses the table as a whole.
+    /// Reports a problem with the table as a whole.
     pub(super) fn refuse_table(&mut self, reason: impl Display) {
         self.problems.push(format!("{}: {reason}", self.table_place()));
     }
 
-    /// Refuses each key of `names` that is there, for it does not belong with the others.
+    /// Reports a problem for each key of `names` that is present.
     pub(super) fn forbid(&mut self, names: &[&'static str], reason: &str) {
         for name in names {
             let line = self.line_at(name);
@@ -274,17 +277,17 @@ impl<'a> StrictTable<'a> {
         }
     }
 
-    /// Counts what was refused so far.
+    /// Returns the number of problems so far, without those of inner tables.
     pub(super) fn problem_count(&self) -> usize {
         self.problems.len()
     }
 
-    /// Says where the table begins, as a sentence about it does.
+    /// Returns the place of the table, with which a message starts: file, line and header.
     pub(super) fn table_place(&self) -> String {
         format!("{}, line {}: {}", self.file, self.line, self.header)
     }
 
-    /// Gives the problems, one sentence each; every key that is left is one.
+    /// Returns the problems, one sentence each. Every key that was not read is a problem.
     pub(super) fn finish(self) -> Vec<String> {
         let unknown = |key: &Spanned<_>, name: &str| {
             let suggestion = suggest(name, self.known.iter().copied());
@@ -294,7 +297,7 @@ impl<'a> StrictTable<'a> {
         self.problems.iter().cloned().chain(unknown).collect()
     }
 
-    /// Says where `name` stands.
+    /// Returns the place of `name`, with which a message starts: file, line, header and key.
     pub(super) fn place(&self, name: &str, line: usize) -> String {
         match self.header.as_str() {
             "" => format!("{}, line {line}: {name}", self.file),
@@ -302,7 +305,7 @@ impl<'a> StrictTable<'a> {
         }
     }
 
-    /// Gives the line of `name`, or of the table where it is not there.
+    /// Returns the line of `name`, or the line of the table if `name` is missing.
     pub(super) fn line_at(&self, name: &str) -> usize {
         self.table.get(name).map_or(self.line, |value| self.line_of(value.span().start))
     }

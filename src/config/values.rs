@@ -1,7 +1,7 @@
-//! Turns what was written into values of the right kind, and collects what is wrong with it.
+//! Converts the settings from text to typed values and collects the problems.
 //!
-//! A bad value is refused once, with its place, and a stand-in goes on, so that the owner hears of
-//! every problem at once. The stand-in is never run with: `finish` has the last word.
+//! An invalid value is reported once, with its place, and replaced by a placeholder, so that all problems are reported
+//! together. A placeholder is never used: `finish` fails if there is a problem.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,22 +11,22 @@ use super::schema::{Key, ROWS, suggest};
 use super::sources::{Layer, Sources};
 use super::{ConfigError, UnplugPolicy};
 
-/// A value that is one of a few words; the first stands in for a bad one.
+/// A type whose values are written as words. The first value replaces an invalid one.
 pub(super) trait Keyword: Copy + 'static {
-    /// The words and what they mean.
+    /// The words and their values.
     const ALL: &'static [(&'static str, Self)];
 }
 
-/// Lists the words of a choice.
+/// Returns the words of `C`.
 pub(super) fn names<C: Keyword>() -> Vec<&'static str> {
     C::ALL.iter().map(|(name, _)| *name).collect()
 }
 
-/// What was written, being read.
+/// The settings that are being read.
 pub(super) struct Values {
     sources: Sources,
     dir: PathBuf,
-    /// How many of the problems are that something is not plugged in.
+    /// The number of problems that are missing devices.
     missing_devices: usize,
 }
 
@@ -35,7 +35,7 @@ impl Values {
         Self { sources, dir: dir.to_owned(), missing_devices: 0 }
     }
 
-    /// Gives the warnings if there is no problem.
+    /// Returns the warnings, or the problems if there are any.
     pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
         let Sources { problems, warnings, .. } = self.sources;
         if problems.is_empty() {
@@ -45,34 +45,34 @@ impl Values {
         Err(ConfigError { problems, only_missing_devices })
     }
 
-    /// Reads a text, if it is set.
+    /// Reads a string, if it is set.
     pub(super) fn text(&mut self, key: Key) -> Option<String> {
         let given = self.sources.given.get(&key)?;
         if given.value.trim().is_empty() {
-            self.refuse(key, "is empty");
+            self.refuse(key, "must not be empty");
             return None;
         }
         Some(given.value.to_string())
     }
 
-    /// Reads a text that the table has a default for, so that only a refused one is missing.
+    /// Reads a string that has a default in the table; it is empty only if it was refused.
     pub(super) fn text_or_default(&mut self, key: Key) -> String {
         self.text(key).unwrap_or_default()
     }
 
-    /// Reads a switch; unset is off.
+    /// Reads a switch; an unset switch is off.
     pub(super) fn switch(&mut self, key: Key) -> bool {
         match self.sources.given.get(&key).map(|given| given.value.as_str()) {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
-                self.refuse_value(key, "not true or false");
+                self.refuse_value(key, "must be true or false");
                 false
             }
         }
     }
 
-    /// Reads one of a few words.
+    /// Reads one of the words of `C`; if unset, returns the first value.
     pub(super) fn choice<C: Keyword>(&mut self, key: Key) -> C {
         let (_, first) = C::ALL[0];
         let Some(given) = self.sources.given.get(&key) else { return first };
@@ -82,17 +82,17 @@ impl Values {
         }
         let names = names::<C>();
         let suggestion = suggest(raw, names.iter().copied());
-        self.refuse_value(key, &format!("not one of {}{suggestion}", names.join(", ")));
+        self.refuse_value(key, &format!("must be one of {}{suggestion}", names.join(", ")));
         first
     }
 
-    /// Reads a time in seconds from `min` to `max`.
+    /// Reads a duration of `min` to `max` seconds.
     pub(super) fn seconds(&mut self, key: Key, min: f64, max: f64) -> Duration {
         let raw = self.sources.given.get(&key).and_then(|given| given.value.parse::<f64>().ok());
         match raw.filter(|seconds| (min..=max).contains(seconds)) {
             Some(seconds) => Duration::from_secs_f64(seconds),
             None => {
-                self.refuse_value(key, &format!("not a number of seconds from {min} to {max}"));
+                self.refuse_value(key, &format!("must be a number of seconds from {min} to {max}"));
                 Duration::ZERO
             }
         }
@@ -103,22 +103,22 @@ impl Values {
         let raw = &self.sources.given.get(&key)?.value;
         let number = raw.parse::<f32>().ok().filter(|n| (within.0..=within.1).contains(&f64::from(*n)));
         if number.is_none() {
-            self.refuse_value(key, &format!("not a number from {} to {}", within.0, within.1));
+            self.refuse_value(key, &format!("must be a number from {} to {}", within.0, within.1));
         }
         number
     }
 
-    /// Reads a whole number of percent, if it is set.
+    /// Reads a percentage, if it is set.
     pub(super) fn percent(&mut self, key: Key) -> Option<u8> {
         let raw = &self.sources.given.get(&key)?.value;
         let percent = raw.parse().ok().filter(|percent| *percent <= 100);
         if percent.is_none() {
-            self.refuse_value(key, "not a whole number from 0 to 100");
+            self.refuse_value(key, "must be a whole number from 0 to 100");
         }
         percent
     }
 
-    /// Reads how long a card is waited for, if it is set.
+    /// Reads how long to wait for a disconnected card, if it is set.
     pub(super) fn wait(&mut self, key: Key) -> Option<UnplugPolicy> {
         let wait = audio::wait(&self.sources.given.get(&key)?.value);
         if wait.is_none() {
@@ -127,18 +127,18 @@ impl Values {
         wait
     }
 
-    /// Gives what the environment says of a folder that programs share, if it says anything.
+    /// Returns the environment variable `variable` of `STATE_DIRS`, if it is set.
     pub(super) fn state_dir(&self, variable: &str) -> Option<&str> {
         self.sources.state_dirs.get(variable).map(String::as_str)
     }
 
-    /// Reads a path, made relative to where it was written.
+    /// Reads a path, if it is set. It is relative to the file it is written in, or else to the working directory.
     pub(super) fn path(&mut self, key: Key) -> Option<PathBuf> {
         let text = self.text(key)?;
         Some(self.sources.given.get(&key).map_or(&self.dir, |given| &given.base).join(text))
     }
 
-    /// Reads the path of a file that must be there.
+    /// Reads the path of a file that must be readable.
     pub(super) fn file(&mut self, key: Key) -> Option<PathBuf> {
         let path = self.path(key)?;
         let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
@@ -151,23 +151,23 @@ impl Values {
         None
     }
 
-    /// Tells how strongly a key is set, if it is.
+    /// Returns the layer that sets `key`, if one does.
     pub(super) fn layer(&self, key: Key) -> Option<Layer> {
         self.sources.given.get(&key).map(|given| given.layer)
     }
 
-    /// Says where a key is set.
+    /// Returns the place where `key` is set, with which a message starts.
     pub(super) fn place(&self, key: Key) -> &str {
         self.sources.given.get(&key).map_or("nowhere", |given| &given.place)
     }
 
-    /// Refuses the value of a key without showing it.
+    /// Reports a problem with `key` without quoting its value.
     pub(super) fn refuse(&mut self, key: Key, reason: &str) {
         let problem = format!("{}: {reason}", self.place(key));
         self.problem(problem);
     }
 
-    /// Refuses the value of a key and shows it, unless it is a secret.
+    /// Reports a problem with `key` and quotes its value, unless it is a secret.
     pub(super) fn refuse_value(&mut self, key: Key, reason: &str) {
         let secret = ROWS.iter().any(|row| row.key == key && row.is_secret());
         let Some(given) = self.sources.given.get(&key).filter(|_| !secret) else {
@@ -184,7 +184,7 @@ impl Values {
         self.sources.problems.push(sentence);
     }
 
-    /// Notes a problem that plugging something in would mend.
+    /// Reports a missing device.
     pub(super) fn missing_device(&mut self, sentence: String) {
         self.missing_devices += 1;
         self.problem(sentence);

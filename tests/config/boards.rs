@@ -1,4 +1,4 @@
-//! The boards that are part of the program: what each says, how each is found, what `mynah boards` answers.
+//! The built-in boards: their settings, their detection, and the output of `mynah boards`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,25 +11,25 @@ use mynah::config::{
     LedWiring, LineBias, PcmRequest, Request, SampleFormat, UnplugPolicy,
 };
 
-use super::Fixture;
+use super::{Fixture, assert_problems};
 
-/// What machines with the boards show below `/proc`.
+/// The files below `/proc` of machines with the boards.
 const MACHINES: &str = include_str!("machines.txt");
 
 #[test]
-fn where_holding_is_talking_a_button_that_talks_does_nothing_else_when_held() {
+fn hold_mode_removes_the_long_press_of_a_talk_button() {
     let flags = ["--parrot", "--board", "codec-zero", "--microphone", "hw:1", "--speaker", "hw:1"];
     let board = Fixture::new().flags(&flags);
     let long = |fixture: &Fixture| match &fixture.run().peripherals.buttons[0].kind {
         ButtonKind::Push(bindings) => bindings.long,
-        ButtonKind::MuteSwitch => panic!("a button"),
+        ButtonKind::MuteSwitch => panic!("not a push button"),
     };
-    assert!(long(&board).is_some(), "elsewhere a long press mutes");
+    assert!(long(&board).is_some(), "a long press mutes in the other modes");
     assert_eq!(long(&board.clone_with(&[&flags[..], &["--mode", "hold"]].concat())), None);
 }
 
 #[test]
-fn every_board_is_found_by_what_its_machine_shows() {
+fn every_board_is_detected_on_its_machine() {
     for board in boards() {
         let found: Vec<_> = machines(board).map(|host| chosen(&run(&[], host))).collect();
         assert!(
@@ -40,55 +40,53 @@ fn every_board_is_found_by_what_its_machine_shows() {
     let Ok(Request::Boards(list)) = Fixture::new().flags(&["boards"]).read() else { panic!("no list") };
     for line in list.lines().take_while(|line| !line.is_empty()) {
         let name = line[2..].split(' ').next().unwrap();
-        assert!(boards().contains(name), "no machine shows how {name} is found");
+        assert!(boards().contains(name), "{name} has no machine in machines.txt");
     }
 }
 
 #[test]
-fn what_was_chosen_is_said_with_its_reason_and_the_way_to_another() {
-    assert_eq!(
-        chosen(&run(&[], host("respeaker-2mic-v2"))),
-        "board respeaker-2mic-v2, recognised by the sound card seeed2micvoicec and the codec tlv320aic3x-hifi; \
-         --board NAME, or board = \"NAME\" in mynah.toml, takes another; mynah boards lists them"
-    );
-    assert_eq!(
-        chosen(&run(&[], host("usb-speakerphone"))).split(';').next().unwrap(),
-        "board usb-speakerphone, recognised by a model that begins with \"Raspberry Pi\" and \
-         the sound card MS (Jabra Speak2 55 MS)"
-    );
-    assert_eq!(
-        chosen(&run(&[], HostInfo::default())).split(';').next().unwrap(),
-        "board desktop, because no other was recognised here"
-    );
-    assert_eq!(
-        chosen(&run(&["--board=i2s-mems"], host("i2s-mems"))),
-        "board i2s-mems, because flag --board says so"
-    );
+fn summary_names_the_board_and_the_reason() {
+    let summary = |flags: &[&str], machine: HostInfo| chosen(&run(flags, machine));
+    for (summary, expected) in [
+        (
+            summary(&[], host("respeaker-2mic-v2")),
+            "board respeaker-2mic-v2, | seeed2micvoicec | tlv320aic3x-hifi | --board | mynah.toml | mynah boards",
+        ),
+        (
+            summary(&[], host("usb-speakerphone")),
+            "board usb-speakerphone, | \"Raspberry Pi\" | MS (Jabra Speak2 55 MS)",
+        ),
+        (summary(&[], HostInfo::default()), "board desktop, | no other board | --board"),
+        (summary(&["--board=i2s-mems"], host("i2s-mems")), "board i2s-mems, | option --board"),
+    ] {
+        assert_problems(&[summary], &[expected]);
+    }
 }
 
 #[test]
-fn two_boards_that_fit_alike_are_none_and_both_are_named() {
+fn tie_of_two_boards_selects_none_and_names_both() {
     let mut both = host("respeaker-4mic");
     both.cards.extend(host("respeaker-xvf3800").cards);
     let config = run(&[], both);
-    assert_eq!(
-        chosen(&config).split(';').next().unwrap(),
-        "board desktop, because respeaker-4mic and respeaker-xvf3800 fit alike, by the sound card seeed4micvoicec \
-         (seeed-4mic-voicecard), and mynah does not guess"
+    assert_problems(
+        &[chosen(&config)],
+        &[
+            "board desktop, | respeaker-4mic and respeaker-xvf3800 | seeed4micvoicec (seeed-4mic-voicecard) | --board",
+        ],
     );
     assert_eq!(config.audio.microphone.device, "default");
     assert!(config.peripherals.lights.is_empty());
 }
 
 #[test]
-fn a_hat_comes_before_a_usb_speakerphone_beside_it() {
+fn hat_wins_over_a_usb_speakerphone() {
     let mut both = host("codec-zero");
     both.cards.extend(host("usb-speakerphone").cards.split_off(2));
     assert!(chosen(&run(&[], both)).starts_with("board codec-zero,"));
 }
 
 #[test]
-fn the_card_that_was_found_gives_the_devices_their_names() {
+fn card_placeholder_becomes_the_id_of_the_detected_card() {
     let devices = |board| {
         let audio = run(&[], host(board)).audio;
         (audio.microphone.device, audio.speaker.device)
@@ -105,32 +103,31 @@ fn the_card_that_was_found_gives_the_devices_their_names() {
 }
 
 #[test]
-fn a_board_whose_card_is_not_here_is_refused_unless_the_owner_names_the_devices_or_files() {
+fn board_without_its_card_is_rejected_unless_devices_are_set() {
     let board = ["--parrot", "--board=respeaker-2mic-v1"];
     let problems = |flags: &[&str]| {
         Fixture::new().flags(&[&board, flags].concat()).on(host("usb-speakerphone")).problems()
     };
-    let sentence = "board respeaker-2mic-v1: its sound card is not here; it is recognised by a sound card \
-                    seeed2micvoicec and the codec wm8960-hifi, and the cards here are Headphones, C920, MS: connect it, \
-                    or name the devices with --microphone and --speaker";
-    assert_eq!(problems(&[]), [sentence]);
-    assert_eq!(problems(&["--microphone=hw:1"]), [sentence]);
-    let absence = |flags: &[&str]| {
+    let expected = "board respeaker-2mic-v1: its sound card is missing | seeed2micvoicec | wm8960-hifi \
+                    | Headphones, C920, MS | --microphone and --speaker";
+    assert_problems(&problems(&[]), &[expected]);
+    assert_problems(&problems(&["--microphone=hw:1"]), &[expected]);
+    let only_missing_device = |flags: &[&str]| {
         Fixture::new()
             .flags(flags)
             .on(HostInfo::default())
             .read()
             .is_err_and(|error| error.is_missing_device_only())
     };
-    assert!(absence(&board), "it could be plugged in");
-    assert!(!absence(&[&board[..], &["--mode=tpa"]].concat()), "a wrong word stays wrong");
+    assert!(only_missing_device(&board), "the card can be connected");
+    assert!(!only_missing_device(&[&board[..], &["--mode=tpa"]].concat()), "the mode is invalid");
     let own = run(&["--board=respeaker-2mic-v1", "--microphone=hw:1", "--speaker=hw:2"], HostInfo::default());
     assert_eq!(own.audio.controls, []);
     run(&["--board=respeaker-2mic-v1", "--speaker-file=out.wav"], HostInfo::default());
 }
 
 #[test]
-fn a_form_goes_with_its_device_and_the_owners_device_asks_for_nothing() {
+fn pcm_settings_apply_only_to_the_boards_own_device() {
     let audio = run(&["--microphone=plughw:7"], host("i2s-mems")).audio;
     assert_eq!(audio.microphone.device, "plughw:7");
     assert_eq!(
@@ -143,7 +140,7 @@ fn a_form_goes_with_its_device_and_the_owners_device_asks_for_nothing() {
 }
 
 #[test]
-fn gain_and_patience_are_the_owners_before_the_boards() {
+fn users_gain_and_wait_override_the_boards() {
     let audio = run(&[], host("i2s-mems")).audio;
     assert_eq!(
         (audio.microphone.gain_db, audio.unplugged),
@@ -162,18 +159,18 @@ fn gain_and_patience_are_the_owners_before_the_boards() {
         Fixture::new().file("mynah.toml", "parrot = true\nunplugged_s = 'forever'").run().audio.unplugged;
     assert_eq!(forever, UnplugPolicy::Wait);
     let flags = ["--parrot", "--gain-db=x", "--unplugged-s=never", "--volume=101"];
-    assert_eq!(
-        Fixture::new().flags(&flags).problems(),
-        [
-            "flag --gain-db: \"x\": not a number from -20 to 60",
-            "flag --unplugged-s: \"never\": not a number of seconds from 0 to 86400, nor \"forever\"",
-            "flag --volume: \"101\": not a whole number from 0 to 100",
-        ]
+    assert_problems(
+        &Fixture::new().flags(&flags).problems(),
+        &[
+            "option --gain-db: \"x\": | -20 | 60",
+            "option --unplugged-s: \"never\": | 0 | 86400 | \"forever\"",
+            "option --volume: \"101\": | 0 | 100",
+        ],
     );
 }
 
 #[test]
-fn each_boards_button_and_light_are_where_its_documents_say() {
+fn buttons_and_lights_are_wired_as_documented() {
     let talk = |board: &str, gpio: &str| {
         let peripherals = run(&[], host(board)).peripherals;
         let [button] = peripherals.buttons.as_slice() else { panic!("{board}: {:?}", peripherals.buttons) };
@@ -215,7 +212,7 @@ fn each_boards_button_and_light_are_where_its_documents_say() {
 }
 
 #[test]
-fn each_boards_sound_is_what_its_driver_can_do() {
+fn pcm_settings_are_supported_by_the_drivers() {
     let form = |rate_hz, format, channels| PcmRequest {
         rate_hz: Some(rate_hz),
         format: Some(format),
@@ -228,7 +225,7 @@ fn each_boards_sound_is_what_its_driver_can_do() {
         let audio = run(&[], host(board)).audio;
         let wanted = form(48_000, SampleFormat::S16, 2);
         assert_eq!((audio.microphone.form, audio.speaker.form), (wanted, wanted), "{board}");
-        assert!(!audio.controls.is_empty(), "{board}: its codec is mute until it is set");
+        assert!(!audio.controls.is_empty(), "{board}: its codec is mute without controls");
     }
     for (board, channels, gain_db) in [("aiy-voice-hat", vec![], 30.0), ("i2s-mems", vec![0], 24.0)] {
         let audio = run(&[], host(board)).audio;
@@ -251,7 +248,7 @@ fn each_boards_sound_is_what_its_driver_can_do() {
 }
 
 #[test]
-fn every_boards_file_says_first_that_it_is_untried_and_what_config_txt_needs() {
+fn head_of_every_board_file_has_the_required_parts() {
     for board in boards().into_iter().filter(|board| *board != "desktop") {
         let Ok(Request::Boards(text)) = Fixture::new().flags(&["boards", "show", board]).read() else {
             panic!("{board}");
@@ -260,94 +257,86 @@ fn every_boards_file_says_first_that_it_is_untried_and_what_config_txt_needs() {
         for part in ["UNTRIED", "config.txt:", "Facts and where they are from", "Unverified on hardware"] {
             assert!(head.contains(part), "{board}: its head lacks {part}");
         }
-        assert!(text.contains(&format!("\nname = \"{board}\"\n")), "{board} calls itself otherwise");
+        assert!(text.contains(&format!("\nname = \"{board}\"\n")), "{board} has another name");
     }
 }
 
 #[test]
-fn mynah_boards_marks_the_one_that_this_machine_has() {
+fn boards_marks_the_detected_board() {
     let fixture = Fixture::new().flags(&["boards"]).on(host("codec-zero"));
     let Ok(Request::Boards(list)) = fixture.read() else { panic!("no list") };
     let marked: Vec<_> = list.lines().filter(|line| line.starts_with("* ")).collect();
     assert!(marked[0].starts_with("* codec-zero "), "{list}");
-    assert!(
-        marked[1].starts_with("* Without --board it would be the board codec-zero, recognised by "),
-        "{list}"
-    );
+    assert_problems(&[marked[1].to_owned()], &["* Without --board, | board codec-zero,"]);
     assert_eq!(marked.len(), 2);
     assert!(list.lines().take_while(|line| !line.is_empty()).all(|line| line.len() <= 100), "{list}");
-    assert!(
-        list.ends_with(
-            "  This machine is a Raspberry Pi Zero 2 W Rev 1.0; the cards here are vc4hdmi, Zero.\n"
-        )
-    );
+    let last = list.lines().last().unwrap().to_owned();
+    assert_problems(&[last], &["  This machine: Raspberry Pi Zero 2 W Rev 1.0, | vc4hdmi, Zero"]);
 }
 
 #[test]
-fn mynah_boards_show_prints_the_file_to_be_copied() {
+fn boards_show_prints_the_board_file() {
     let shown = |name: &str| Fixture::new().flags(&["boards", "show", name]).read();
-    let Ok(Request::Boards(text)) = shown("codec-zero") else { panic!("nothing shown") };
+    let Ok(Request::Boards(text)) = shown("codec-zero") else { panic!("no output") };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("board/codec-zero.toml");
     assert_eq!(text, fs::read_to_string(file).unwrap());
-    let problem = shown("codec-zer").unwrap_err().problems().join("|");
-    assert!(
-        problem.starts_with("mynah boards show codec-zer: neither a board (adafruit-voice-bonnet, "),
-        "{problem}"
-    );
-    assert!(problem.ends_with("(did you mean codec-zero?)"), "{problem}");
+    let problems = shown("codec-zer").unwrap_err().problems().to_vec();
+    assert_problems(&problems, &["mynah boards show codec-zer: | adafruit-voice-bonnet, | mean codec-zero?"]);
 }
 
 #[test]
-fn mynah_boards_check_says_what_a_file_says_or_everything_that_is_wrong() {
+fn boards_check_prints_the_contents_or_all_errors() {
     let fixture = Fixture::new().flags(&["boards", "check", "mine.toml"]);
-    let problem = fixture.problems().join("|");
-    assert!(problem.starts_with("mine.toml: cannot be read: "), "{problem}");
+    assert_problems(&fixture.problems(), &["mine.toml: | No such file"]);
     let fixture = fixture.file("mine.toml", "[board]\nname = 'mine'\n[speaker]\ndevise = 'x'\nrate_hz = 1\n");
-    assert_eq!(
-        fixture.problems(),
-        [
-            "mine.toml: [board] about: is missing",
-            "mine.toml, line 5: [speaker] rate_hz = 1: not a whole number from 8000 to 192000",
-            "mine.toml, line 4: [speaker] devise: unknown key (did you mean device?)",
-        ]
+    assert_problems(
+        &fixture.problems(),
+        &[
+            "mine.toml: [board] about: | required",
+            "mine.toml, line 5: [speaker] rate_hz = 1: | 8000 | 192000",
+            "mine.toml, line 4: [speaker] devise: | mean device?",
+        ],
     );
     let good = "[board]\nname = 'mine'\nabout = 'x'\n[[find]]\ncards = ['USB-Audio']\n[microphone]\ndevice = 'hw:CARD={card}'\ngain_db = 6\n\
                 [[button]]\nname = 'b'\ngpio = 'GPIO4'\n[[drive]]\nname = 'amp'\nchip = 'gpiochip0'\noffset = 3\nlevel = 'low'\n";
     let Ok(Request::Boards(text)) = fixture.file("mine.toml", good).on(host("usb-speakerphone")).read()
     else {
-        panic!("not good");
+        panic!("not valid");
     };
-    assert_eq!(
-        text,
-        "mine.toml is a good board file\n  \
-           name        mine: x\n  \
-           found by    a sound card USB-Audio\n  \
-           here        yes, by the sound card C920 (HD Pro Webcam C920)\n  \
-           microphone  hw:CARD=C920, +6 dB\n  \
-           speaker     default\n  \
-           button      b: GPIO4, pressed is low, bias up, still for 5 ms: press = talk\n  \
-           drive       amp: gpiochip0 line 3 low\n  \
-           unplugged   waited for, 5 s\n"
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    assert_problems(
+        &lines,
+        &[
+            "mine.toml",
+            "  name        mine: x",
+            "  found by  | USB-Audio",
+            "  found here | C920 (HD Pro Webcam C920)",
+            "  microphone  hw:CARD=C920 | +6 dB",
+            "  speaker     default",
+            "  button      b: GPIO4 | low | up | 5 ms | press = talk",
+            "  drive       amp: gpiochip0 line 3 low",
+            "  unplugged | 5 s",
+        ],
     );
 }
 
 #[test]
-fn other_words_after_boards_are_refused_with_the_usage() {
-    let problems = |words: &[&str]| Fixture::new().flags(words).problems().join("|");
-    assert!(
-        problems(&["boards", "chekc", "x"])
-            .starts_with("mynah boards chekc x: not understood (did you mean check?)\nUsage: ")
+fn unknown_boards_arguments_are_rejected_with_the_usage() {
+    let problems = |arguments: &[&str]| Fixture::new().flags(arguments).problems();
+    assert_problems(
+        &problems(&["boards", "chekc", "x"]),
+        &["mynah boards chekc x: | mean check? | Usage: mynah boards"],
     );
-    assert!(problems(&["boards", "show"]).starts_with("mynah boards show: of which board?\nUsage: "));
+    assert_problems(&problems(&["boards", "show"]), &["mynah boards show: | Usage: mynah boards"]);
     let Ok(Request::Boards(usage)) = Fixture::new().flags(&["boards", "--help"]).read() else {
         panic!("no usage")
     };
     assert!(usage.contains("mynah boards check FILE"));
-    assert_eq!(problems(&["--parrot", "boards"]), "\"boards\": not a flag (mynah --help lists the flags)");
+    assert_problems(&problems(&["--parrot", "boards"]), &["unexpected argument \"boards\" | --help"]);
 }
 
 #[test]
-fn the_program_answers_with_exit_code_0_and_refuses_with_2() {
+fn boards_commands_exit_with_0_or_2() {
     let fixture =
         Fixture::new().file("good.toml", "[board]\nname = 'mine'\nabout = 'x'\n").file("bad.toml", "[zzz]\n");
     let mynah = |words: &[&str]| {
@@ -360,7 +349,7 @@ fn the_program_answers_with_exit_code_0_and_refuses_with_2() {
     let (code, [list, _]) = mynah(&["boards"]);
     assert!(code == Some(0) && list.contains("respeaker-2mic-v1"), "{list}");
     let (code, [good, _]) = mynah(&["boards", "check", "good.toml"]);
-    assert!(code == Some(0) && good.starts_with("good.toml is a good board file\n"), "{good}");
+    assert!(code == Some(0) && good.starts_with("good.toml"), "{good}");
     let (code, [text, bad]) = mynah(&["boards", "check", "bad.toml"]);
     assert_eq!((code, text.as_str()), (Some(2), ""));
     assert_eq!(bad.lines().count(), 3, "{bad}");
@@ -378,17 +367,17 @@ fn named(gpio: &str) -> GpioLine {
     GpioLine::Named(gpio.to_owned())
 }
 
-/// The first machine with the board.
+/// Returns the first machine with the board.
 fn host(board: &str) -> HostInfo {
     machines(board).next().unwrap()
 }
 
-/// The boards that machines are shown for.
+/// Returns the boards in `machines.txt`.
 fn boards() -> BTreeSet<&'static str> {
     MACHINES.lines().filter_map(|line| line.strip_prefix("== ")).collect()
 }
 
-/// Reads the machines with the board as the real one is read: from files below a root.
+/// Reads the machines with the board from files below a root, as the real machine is read.
 fn machines(board: &str) -> impl Iterator<Item = HostInfo> {
     let shown = MACHINES
         .split("\n== ")

@@ -1,11 +1,11 @@
-//! Credentials that the service manager hands over in a folder.
+//! Credentials that systemd passes in a directory (`LoadCredential=`).
 
 use mynah::config::Credential;
 
-use super::{Fixture, HOST, KEY, azure};
+use super::{Fixture, HOST, KEY, assert_problems, azure};
 
 #[test]
-fn what_the_service_manager_hands_over_is_the_key_or_the_token() {
+fn systemd_credentials_set_the_key_or_the_token() {
     let fixture = Fixture::new().flags(&["--endpoint", HOST]);
     let credentials = |name: &str| {
         let fixture = fixture.clone().file(&format!("{name}-folder/{name}"), &format!("{KEY}\n"));
@@ -21,15 +21,14 @@ fn what_the_service_manager_hands_over_is_the_key_or_the_token() {
 }
 
 #[test]
-fn a_key_that_is_handed_over_and_another_in_the_environment_are_refused_with_both_places() {
+fn systemd_credential_and_key_in_the_environment_conflict() {
     let fixture = Fixture::new().flags(&["--endpoint", HOST]).file("c/api-key", KEY);
     let folder = fixture.dir.path().join("c");
     let fixture = fixture
         .env("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())
         .env("AZURE_VOICELIVE_API_KEY", "other");
-    let problems = fixture.problems();
-    assert!(
-        problems[0].contains("credential api-key") && problems[0].contains("AZURE_VOICELIVE_API_KEY"),
-        "{problems:?}"
+    assert_problems(
+        &fixture.problems(),
+        &["environment variable AZURE_VOICELIVE_API_KEY | credential api-key"],
     );
 }

@@ -1,4 +1,4 @@
-//! `board/README.md` is true: it has every board, and every key and word that the reader of board files knows.
+//! `board/README.md` lists every board, and every key and word that board files may contain.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,11 +6,11 @@ use std::path::Path;
 
 const README: &str = include_str!("../../board/README.md");
 
-/// The sources in which board files are read, key by key.
+/// The modules of `src/config/boards` that read keys.
 const READERS: [&str; 6] = ["audio", "buttons", "detect", "lights", "lines", "parse"];
 
 #[test]
-fn every_board_has_its_heading_and_every_heading_its_board() {
+fn readme_has_a_heading_for_every_board() {
     let files: BTreeSet<String> = fs::read_dir(root().join("board"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -21,28 +21,28 @@ fn every_board_has_its_heading_and_every_heading_its_board() {
     assert_eq!(files, headings);
     let source = fs::read_to_string(root().join("src/config/boards/mod.rs")).unwrap();
     for name in &files {
-        assert!(source.contains(&format!("board/{name}.toml\")")), "{name} is not part of the program");
+        assert!(source.contains(&format!("board/{name}.toml\")")), "{name} is not built in");
     }
 }
 
 #[test]
-fn every_key_and_word_that_is_read_is_in_the_reference() {
+fn reference_lists_every_key_and_word_that_is_read() {
     let read = words_read();
-    let told = words_told();
-    let missing: Vec<_> = read.difference(&told).collect();
-    assert!(missing.is_empty(), "read, but not in board/README.md: {missing:?}");
+    let documented = documented_words();
+    let missing: Vec<_> = read.difference(&documented).collect();
+    assert!(missing.is_empty(), "not in board/README.md: {missing:?}");
 }
 
 #[test]
 fn every_key_of_the_reference_is_read() {
     let read = words_read();
-    let keys = keys_told();
+    let keys = documented_keys();
     assert!(keys.len() > 30, "{keys:?}");
-    let invented: Vec<_> = keys.difference(&read).collect();
-    assert!(invented.is_empty(), "in board/README.md, but not read: {invented:?}");
+    let unread: Vec<_> = keys.difference(&read).collect();
+    assert!(unread.is_empty(), "in board/README.md, but not read: {unread:?}");
 }
 
-/// The texts in quotes of the readers' code that are one word: keys, tables, and words that are values.
+/// Returns the string literals of the readers that are one word: keys, tables and values.
 fn words_read() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for reader in READERS {
@@ -54,17 +54,18 @@ fn words_read() -> BTreeSet<String> {
     words
 }
 
-/// The words in backticks of the reference.
-fn words_told() -> BTreeSet<String> {
-    let told = reference().flat_map(|line| line.split('`').skip(1).step_by(2));
-    told.flat_map(|text| text.split(|c: char| !is_word_character(c)))
+/// Returns the words in backticks of the reference.
+fn documented_words() -> BTreeSet<String> {
+    let documented = reference().flat_map(|line| line.split('`').skip(1).step_by(2));
+    documented
+        .flat_map(|text| text.split(|c: char| !is_word_character(c)))
         .filter(|text| is_word(text))
         .map(str::to_owned)
         .collect()
 }
 
-/// The words in backticks of the first column of the reference's tables.
-fn keys_told() -> BTreeSet<String> {
+/// Returns the words in backticks of the first column of the reference's tables.
+fn documented_keys() -> BTreeSet<String> {
     let cells = reference().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     cells
         .flat_map(|cell| cell.split('`').step_by(2))

@@ -1,4 +1,6 @@
-//! `[microphone]`, `[speaker]`, `[[control]]` and `[unplugged]`.
+//! Reads `[microphone]`, `[speaker]`, `[[control]]` and `[unplugged]` of a board file.
+//!
+//! It checks ranges and channel numbers, and opens no device.
 
 use std::time::Duration;
 
@@ -7,15 +9,15 @@ use crate::config::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
 use crate::config::{ControlValue, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
 
-/// From where to where a period may be set, milliseconds.
+/// The range of a period, in milliseconds.
 pub(super) const PERIOD_MS: (f64, f64) = (2.0, 100.0);
-/// From where to where a microphone's gain may be set, decibels.
+/// The range of a microphone's gain, in decibels.
 pub(in crate::config) const GAIN_DB: (f64, f64) = (-20.0, 60.0);
-/// The word for a wait without end.
+/// The word for an unlimited wait.
 pub(in crate::config) const FOREVER: &str = "forever";
-/// The longest wait that is worth a number, seconds: a day.
+/// The longest limited wait, in seconds: a day.
 pub(in crate::config) const WAIT_MOST_S: f64 = 86_400.0;
-/// The most channels that a card is believed to have.
+/// The maximum number of channels.
 const CHANNELS: u32 = 32;
 
 impl Keyword for SampleFormat {
@@ -23,7 +25,7 @@ impl Keyword for SampleFormat {
         &[("S16", Self::S16), ("S24", Self::S24), ("S24_3", Self::S24In3), ("S32", Self::S32)];
 }
 
-/// What a file says of a microphone or a speaker; its device may hold `{card}`.
+/// The table of a microphone or a speaker; `device` may contain `{card}`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeviceTable {
     pub(super) device: Option<String>,
@@ -36,10 +38,7 @@ pub(super) struct DeviceTable {
 pub(super) fn microphone(table: &mut StrictTable<'_>) -> DeviceTable {
     let device_table = device_table(table, "hear");
     let gain_db = table.number("gain_db", GAIN_DB.0, GAIN_DB.1).unwrap_or_default();
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "decibels within a hundred lose nothing that is heard"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the rounding error is inaudible")]
     DeviceTable { gain_db: gain_db as f32, ..device_table }
 }
 
@@ -64,7 +63,7 @@ fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> Devi
     if let (Some(all), Some(max)) = (form.channels, channels.iter().max())
         && *max >= all
     {
-        let reason = format!("there is no channel {max}: with channels = {all} they are 0 to {}", all - 1);
+        let reason = format!("there is no channel {max}: with channels = {all}, they are 0 to {}", all - 1);
         table.refuse(channels_key, line, &reason);
     }
     DeviceTable { device, form, channels, gain_db: 0.0 }
@@ -84,7 +83,7 @@ pub(super) fn control(table: &mut StrictTable<'_>) -> Option<MixerControl> {
         _ => {
             if table.problem_count() == before {
                 table.refuse_table(
-                    "needs one of percent, on and choice, and only one: two settings are two [[control]]",
+                    "needs exactly one of percent, on and choice; write one [[control]] for each setting",
                 );
             }
             None
@@ -107,7 +106,7 @@ pub(super) fn unplugged(table: &mut StrictTable<'_>) -> Option<UnplugPolicy> {
     found
 }
 
-/// Reads how long a card is waited for: seconds, or for ever.
+/// Parses how long to wait for a disconnected card: seconds, or `forever`.
 pub(in crate::config) fn wait(raw: &str) -> Option<UnplugPolicy> {
     if raw == FOREVER {
         return Some(UnplugPolicy::Wait);
@@ -116,12 +115,12 @@ pub(in crate::config) fn wait(raw: &str) -> Option<UnplugPolicy> {
     Some(UnplugPolicy::End(Duration::from_secs_f64(seconds)))
 }
 
-/// Says what `wait` reads.
+/// Returns the error for a value that `wait` rejects.
 pub(in crate::config) fn wait_error() -> String {
-    format!("not a number of seconds from 0 to {WAIT_MOST_S}, nor \"{FOREVER}\"")
+    format!("must be a number of seconds from 0 to {WAIT_MOST_S}, or \"{FOREVER}\"")
 }
 
-/// What came through `integer` and `integers` is small.
+/// Converts a number that `integer` or `integers` has checked against a limit below `u16::MAX`.
 fn to_u16(number: u32) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }

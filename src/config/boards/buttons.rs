@@ -1,6 +1,6 @@
-//! `[[button]]` and `[[drive]]`: what is pressed, and what must be held at a level.
+//! Reads `[[button]]` and `[[drive]]` of a board file.
 //!
-//! It refuses gestures that would get in each other's way.
+//! It rejects gestures that conflict with each other.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::config::{
     key_codes,
 };
 
-/// How long a line must be still, milliseconds: most switches bounce for less, and nobody notices so little.
+/// The default debounce time, in milliseconds: most switches bounce for less, and the delay is not noticeable.
 const DEBOUNCE_MS: u32 = 5;
-/// How long a long press is, milliseconds, and from where to where it may be set.
+/// The default, minimum and maximum duration of a long press, in milliseconds.
 const LONG_MS: (u32, u32, u32) = (800, 300, 10_000);
-/// The longest that a reset may have to be held, seconds.
+/// The maximum hold time of a factory reset, in seconds.
 const RESET_MOST_S: u32 = 120;
 
-/// The keys that only a push button has.
+/// The keys that are only for push buttons.
 const GESTURES: [&str; 7] = ["press", "short", "double", "long", "long_ms", "reset_warn_s", "reset_s"];
 
 impl Keyword for ButtonAction {
@@ -55,9 +55,9 @@ pub(super) fn read(table: &mut StrictTable<'_>) -> Option<ButtonConfig> {
     let kind = match table.keyword("kind").unwrap_or(ButtonType::Push) {
         ButtonType::Push => Some(ButtonKind::Push(bindings(table))),
         ButtonType::MuteSwitch => {
-            table.forbid(&GESTURES, "a mute switch has no gestures; where it stands is what it says");
+            table.forbid(&GESTURES, "a mute-switch has no gestures; remove this key");
             if matches!(source, Some(ButtonSource::Key { .. })) {
-                table.refuse_table("a mute switch is wired to a line: a key springs back");
+                table.refuse_table("a mute-switch must be a GPIO line; a key does not latch");
             }
             Some(ButtonKind::MuteSwitch)
         }
@@ -76,12 +76,12 @@ pub(super) fn drive(table: &mut StrictTable<'_>) -> Option<HeldOutput> {
 
 fn source(table: &mut StrictTable<'_>) -> Option<ButtonSource> {
     if table.has("key") {
-        table.forbid(&lines::KEYS, "is for a line, and this button is a key");
-        table.forbid(&["active", "bias", "debounce_ms"], "is for a line; the kernel's key is already clean");
+        table.forbid(&lines::KEYS, "is for a GPIO line, and this button has a key");
+        table.forbid(&["active", "bias", "debounce_ms"], "is for a GPIO line; the kernel debounces keys");
         let code = key_code(table);
         return Some(ButtonSource::Key { device: table.text("device"), code: code? });
     }
-    table.forbid(&["device"], "is for a key; a line has chip and offset");
+    table.forbid(&["device"], "is for a key; a GPIO line is given by gpio, or by chip and offset");
     let active = table.keyword("active").unwrap_or(LineLevel::Low);
     let default_bias = match active {
         LineLevel::Low => LineBias::PullUp,
@@ -104,7 +104,7 @@ fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
         Scalar::Number(raw) => {
             let key_code = raw.parse().ok().filter(|key_code| (1..=key_codes::LARGEST).contains(key_code));
             if key_code.is_none() {
-                let reason = format!("not a key's code, from 1 to {}", key_codes::LARGEST);
+                let reason = format!("must be a key code from 1 to {}", key_codes::LARGEST);
                 table.refuse_value("key", entry.line, &raw, &reason);
             }
             key_code.and_then(|key_code| u16::try_from(key_code).ok())
@@ -113,10 +113,8 @@ fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
             let found = key_codes::KEYS.iter().find(|(name, _)| *name == raw);
             if found.is_none() {
                 let suggestion = suggest(&raw, key_codes::KEYS.iter().map(|(name, _)| *name));
-                let reason = format!(
-                    "not a key that mynah knows by name{suggestion}; its number will do \
-                     (linux/input-event-codes.h)"
-                );
+                let reason =
+                    format!("unknown key name{suggestion}; use its code from linux/input-event-codes.h");
                 table.refuse_value("key", entry.line, &format!("{raw:?}"), &reason);
             }
             found.map(|(_, key_code)| *key_code)
@@ -125,7 +123,7 @@ fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
             table.refuse(
                 "key",
                 entry.line,
-                "must be a key's name in quotes, such as \"KEY_PLAYPAUSE\", or its number",
+                "must be the name of a key in quotes, such as \"KEY_PLAYPAUSE\", or its code",
             );
             None
         }
@@ -145,21 +143,21 @@ fn bindings(table: &mut StrictTable<'_>) -> ButtonBindings {
                 name,
                 line,
                 "\"talk\"",
-                "talking begins at the press and not after it: write press = \"talk\"",
+                "must be press = \"talk\": talking starts on the press edge",
             );
         } else if let Some((first, _)) = bound.iter().find(|(_, known)| *known == action) {
-            table.refuse(name, line, &format!("does what {first} does already"));
+            table.refuse(name, line, &format!("{first} has the same action; remove one"));
         }
         bound.push((name, action));
     }
     let long_ms = table.integer("long_ms", LONG_MS.1, LONG_MS.2);
     if long_ms.is_some() && long.is_none() && table.problem_count() == problems_before {
-        table.refuse_table("long_ms without long: say what a long press does");
+        table.refuse_table("long_ms needs long: set the action of a long press");
     }
     let long_for = Duration::from_millis(long_ms.unwrap_or(LONG_MS.0).into());
     let reset = reset(table, long.map(|_| long_for));
     let unbound = bound.is_empty() && reset.is_none();
-    // A button that nothing is said of is the talk button.
+    // A button without any action is the talk button.
     let press = press.or(unbound.then_some(ButtonAction::Talk));
     ButtonBindings { press, short, double, long: long.map(|action| (action, long_for)), reset }
 }
@@ -174,22 +172,20 @@ fn reset(table: &mut StrictTable<'_>, long_for: Option<Duration>) -> Option<Rese
         (Some(_), None) | (None, Some(_)) => {
             if table.problem_count() == problems_before {
                 table.refuse_table(
-                    "reset_warn_s and reset_s belong together: when the warning begins, and when it is done",
+                    "reset_warn_s and reset_s must both be set: when the warning starts, and when the reset happens",
                 );
             }
             return None;
         }
     };
     if act <= warn {
-        table.refuse_table(format_args!(
-            "the reset would be done at {act} s, before its warning at {warn} s is over"
-        ));
+        table.refuse_table(format_args!("reset_s = {act} must be more than reset_warn_s = {warn}"));
     }
     let warn_after = Duration::from_secs(warn.into());
     if let Some(long_for) = long_for.filter(|long_for| warn_after <= *long_for) {
         let long_ms = long_for.as_millis();
         table.refuse_table(format_args!(
-            "the warning of a reset at {warn} s would come before the long press at {long_ms} ms"
+            "reset_warn_s = {warn} must be later than the long press at {long_ms} ms"
         ));
     }
     Some(ResetHold { warn_after, act_after: Duration::from_secs(act.into()) })

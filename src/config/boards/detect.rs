@@ -1,13 +1,13 @@
-//! Finds out which board this machine has, by the facts that each board's file says to look for.
+//! Detects the board of this machine by the signatures in the board files.
 //!
-//! It prefers the file that names more, and of these the one that names things rather than kinds of
-//! things. It does not guess: two that fit alike are none.
+//! The board with more named matches (HAT, card, codec) wins, then the one with more matches by kind (model, driver,
+//! duplex). It does not guess: a tie selects no board.
 
 use crate::config::host::HostInfo;
 use crate::config::strict_toml::StrictTable;
 use crate::sys::alsa_proc::CardInfo;
 
-/// One way to recognise a board: all that it names must be there.
+/// One `[[find]]` of a board file. A machine matches if all of its conditions hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BoardSignature {
     models: Vec<String>,
@@ -17,22 +17,23 @@ pub(super) struct BoardSignature {
     duplex: bool,
 }
 
-/// How well a board fits this machine: named things first, then kinds of things.
+/// The number of named matches, and of matches by kind.
 type MatchScore = (usize, usize);
 
-/// That a board fits this machine.
+/// How a board matches this machine.
 pub(super) struct BoardMatch<'m> {
     score: MatchScore,
-    /// The sound card it was recognised by: what `{card}` stands for.
+    /// The first sound card that matched, for which `{card}` stands.
     pub(super) card: Option<&'m CardInfo>,
-    /// What was recognised, as the end of a sentence.
+    /// What matched, as the end of a message.
     pub(super) evidence: String,
 }
 
-/// Which board it is.
+/// The result of the detection.
 pub(super) enum Detection<'m, B> {
     One(B, BoardMatch<'m>),
     None,
+    /// The boards that match equally well, and what the first matched by.
     Tie(Vec<B>, String),
 }
 
@@ -47,32 +48,32 @@ impl BoardSignature {
             duplex: table.switch("duplex").unwrap_or_default(),
         };
         if find.duplex && find.cards.is_empty() {
-            table.refuse_table("duplex is asked of a card, so cards must name one");
+            table.refuse_table("duplex needs cards: name the card that plays and records");
         }
         if find.models.is_empty() && find.hat.is_none() && find.cards.is_empty() && find.codec.is_none() {
-            table.refuse_table("names nothing to look for: model, hat, cards or codec");
+            table.refuse_table("needs at least one of model, hat, cards and codec");
         }
         find
     }
 
-    /// Tells whether it can give `{card}` a meaning.
+    /// Returns whether it names a card for which `{card}` can stand.
     pub(super) fn has_card(&self) -> bool {
         !self.cards.is_empty()
     }
 
     fn fits<'m>(&self, host: &'m HostInfo) -> Option<BoardMatch<'m>> {
         let (mut by_name, mut by_kind, mut evidence) = (0, 0, Vec::new());
-        let begins =
+        let starts_with =
             |text: &Option<String>, with: &str| text.as_deref().is_some_and(|text| text.starts_with(with));
         if !self.models.is_empty() {
-            let model = self.models.iter().find(|model| begins(&host.model, model))?;
+            let model = self.models.iter().find(|model| starts_with(&host.model, model))?;
             by_kind += 1;
-            evidence.push(format!("a model that begins with {model:?}"));
+            evidence.push(format!("a model that starts with {model:?}"));
         }
         if let Some(hat) = &self.hat {
-            begins(&host.hat, hat).then_some(())?;
+            starts_with(&host.hat, hat).then_some(())?;
             by_name += 1;
-            evidence.push(format!("a HAT that calls itself {hat:?}"));
+            evidence.push(format!("the HAT {hat:?}"));
         }
         let mut found = Vec::new();
         for name in &self.cards {
@@ -103,20 +104,20 @@ impl BoardSignature {
         })
     }
 
-    /// Looks for a card, and tells whether it was found by name and not by its driver.
+    /// Finds a card by name, or else by driver, and returns whether it was found by name.
     fn card<'m>(&self, name: &str, host: &'m HostInfo) -> Option<(&'m CardInfo, bool)> {
         let mut fit = host.cards.iter().filter(|card| !self.duplex || card.is_duplex());
         let by_name = fit.clone().find(|card| card.is_called(name)).map(|card| (card, true));
         by_name.or_else(|| fit.find(|card| card.driver == name).map(|card| (card, false)))
     }
 
-    /// Says what it looks for, as the end of a sentence.
+    /// Returns the conditions, as the end of a message.
     pub(super) fn describe(&self) -> String {
         let mut parts = Vec::new();
         if !self.models.is_empty() {
-            parts.push(format!("a model that begins with {}", self.models.join(" or ")));
+            parts.push(format!("a model that starts with {}", self.models.join(" or ")));
         }
-        parts.extend(self.hat.iter().map(|hat| format!("a HAT that calls itself {hat}")));
+        parts.extend(self.hat.iter().map(|hat| format!("a HAT {hat:?}")));
         parts.extend(self.cards.iter().map(|card| {
             format!("a sound card {card}{}", if self.duplex { " that plays and records" } else { "" })
         }));
@@ -125,7 +126,7 @@ impl BoardSignature {
     }
 }
 
-/// Gives the best fit of a board's ways to be recognised.
+/// Returns the best match among the signatures of a board.
 pub(super) fn match_signatures<'m>(
     signatures: &[BoardSignature],
     host: &'m HostInfo,
@@ -133,7 +134,7 @@ pub(super) fn match_signatures<'m>(
     signatures.iter().filter_map(|signature| signature.fits(host)).max_by_key(|fit| fit.score)
 }
 
-/// Gives the board that fits best, if one alone does.
+/// Returns the board that matches best, unless there is a tie.
 pub(super) fn best_match<'m, B>(boards: impl IntoIterator<Item = (B, BoardMatch<'m>)>) -> Detection<'m, B> {
     let mut leaders: Vec<(B, BoardMatch<'m>)> = Vec::new();
     for (board, fit) in boards {

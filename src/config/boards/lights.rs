@@ -1,4 +1,6 @@
-//! `[[light]]`: what shines, by its kind.
+//! Reads `[[light]]` of a board file.
+//!
+//! It checks ranges and the keys of each kind, and opens no device.
 
 use std::path::PathBuf;
 
@@ -8,11 +10,11 @@ use crate::config::strict_toml::StrictTable;
 use crate::config::values::Keyword;
 use crate::config::{LedWiring, LightConfig};
 
-/// The most pixels that one light may have.
+/// The maximum number of pixels of a light.
 const PIXELS: u32 = 64;
-/// The clock of APA102 pixels, hertz, and from where to where it may be set.
+/// The default, minimum and maximum clock of APA102 pixels, in hertz.
 const SPEED_HZ: (u32, u32, u32) = (4_000_000, 100_000, 30_000_000);
-/// The length of a PWM cycle, nanoseconds, and from where to where it may be set; nobody sees 1 kHz flicker.
+/// The default, minimum and maximum PWM period, in nanoseconds; at 1 kHz there is no visible flicker.
 const PERIOD_NS: (u32, u32, u32) = (1_000_000, 10_000, 20_000_000);
 
 #[derive(Clone, Copy)]
@@ -84,11 +86,12 @@ fn class(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     Some(LedWiring::Class { leds: one_or_three(table, "leds", line, leds)? })
 }
 
-/// On an SPI bus, or on any two lines.
+/// Reads a chain of APA102 on an SPI bus, or on two GPIO lines.
 fn apa102(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     let pixels = pixels(table);
     if table.has("data") || table.has("clock") {
-        table.forbid(&["spi", "speed_hz"], "is for pixels on an SPI bus, and these have lines of their own");
+        table
+            .forbid(&["spi", "speed_hz"], "is for pixels on an SPI bus, and these have data and clock lines");
         let chip = table.text("chip");
         let [data, clock] = ["data", "clock"].map(|key| lines::read_key(table, key, chip.as_deref()));
         return Some(LedWiring::Apa102Lines { data: data?, clock: clock?, pixels: pixels? });
@@ -120,7 +123,7 @@ fn one_or_three<T>(
 ) -> Option<Vec<T>> {
     let found = found?;
     if ![1, 3].contains(&found.len()) {
-        table.refuse(key, line, "must be one, or three: red, green and blue");
+        table.refuse(key, line, "must have one entry, or three for red, green and blue");
         return None;
     }
     Some(found)

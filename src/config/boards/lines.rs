@@ -1,10 +1,12 @@
-//! GPIO lines as board files name them, and the check that no two things want the same one.
+//! Reads GPIO lines in board files, and checks that no line, key, bus or LED is used twice.
+//!
+//! It does not check that a line exists.
 
 use crate::config::strict_toml::StrictTable;
 use crate::config::values::Keyword;
 use crate::config::{ButtonKind, ButtonSource, GpioLine, LedWiring, Peripherals};
 
-/// A level, or which level means pressed or lit.
+/// The level of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineLevel {
     /// 0 V.
@@ -17,10 +19,10 @@ impl Keyword for LineLevel {
     const ALL: &'static [(&'static str, Self)] = &[("low", Self::Low), ("high", Self::High)];
 }
 
-/// The keys that name a line.
+/// The keys that give a line.
 pub(super) const KEYS: [&str; 3] = ["gpio", "chip", "offset"];
 
-/// Takes a line: `gpio`, or `chip` and `offset`.
+/// Reads a line: `gpio`, or `chip` and `offset`.
 pub(super) fn read(table: &mut StrictTable<'_>) -> Option<GpioLine> {
     let problems_before = table.problem_count();
     let (name, chip, offset) = (table.text("gpio"), table.text("chip"), table.integer("offset", 0, 4095));
@@ -29,14 +31,14 @@ pub(super) fn read(table: &mut StrictTable<'_>) -> Option<GpioLine> {
         (None, Some(chip), Some(offset)) => Some(GpioLine::At { chip, offset }),
         _ => {
             if table.problem_count() == problems_before {
-                table.refuse_table("needs a line: either gpio, the line's name, or chip and offset");
+                table.refuse_table("needs a GPIO line: either its name in gpio, or chip and offset");
             }
             None
         }
     }
 }
 
-/// Takes the line under one key: its name, or its offset on the `chip`.
+/// Reads the line of `key`: its name, or its offset on `chip`.
 pub(super) fn read_key(
     table: &mut StrictTable<'_>,
     key: &'static str,
@@ -52,7 +54,7 @@ pub(super) fn read_key(
     }
 }
 
-/// Spells a line as sentences call it.
+/// Returns the label of a line in messages.
 pub(super) fn label(line: &GpioLine) -> String {
     match line {
         GpioLine::Named(name) => name.clone(),
@@ -60,7 +62,7 @@ pub(super) fn label(line: &GpioLine) -> String {
     }
 }
 
-/// Says for each line, key, bus or LED that two things want which they are.
+/// Returns a message for each line, key, bus or LED that is used twice.
 pub(super) fn conflicts(peripherals: &Peripherals) -> Vec<String> {
     let mut claimed: Vec<(String, String)> = Vec::new();
     for button in &peripherals.buttons {
@@ -85,7 +87,7 @@ pub(super) fn conflicts(peripherals: &Peripherals) -> Vec<String> {
     }
     let earlier = |at: usize| claimed[..at].iter().find(|(resource, _)| *resource == claimed[at].0);
     let conflict = |at: usize| {
-        earlier(at).map(|(resource, first)| format!("{resource}: both {first} and {} want it", claimed[at].1))
+        earlier(at).map(|(resource, first)| format!("{resource}: used by both {first} and {}", claimed[at].1))
     };
     (0..claimed.len()).filter_map(conflict).collect()
 }

@@ -1,4 +1,6 @@
-//! `mynah boards`: which boards there are, what a file of one says, and whether it is a good one.
+//! The command `mynah boards`: lists the boards, prints a board file, or checks one.
+//!
+//! It opens no device.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,14 +11,13 @@ use crate::config::file;
 use crate::config::host::HostInfo;
 use crate::config::schema::suggest;
 
-/// How it is asked for.
 const USAGE: &str = "\
-Usage: mynah boards             list the boards, and say which one this machine has
-       mynah boards show NAME   print a board's file, to be copied and changed
-       mynah boards check FILE  say what a board file says, or everything that is wrong with it
+Usage: mynah boards             list the boards, and mark the one that this machine has
+       mynah boards show NAME   print a board file, to copy and change
+       mynah boards check FILE  check a board file, and print its contents or all errors
 ";
 
-/// Answers the words after `mynah boards`.
+/// Runs the command with the arguments after `mynah boards`, and returns its output.
 ///
 /// # Errors
 /// Returns every problem, one sentence each.
@@ -32,10 +33,10 @@ pub(in super::super) fn request(
         ["-h" | "--help"] => Ok(USAGE.to_owned()),
         ["show", name] => show_file(name).map_err(|problem| vec![problem]),
         ["check", file] => check(file, dir, host),
-        ["show" | "check"] => Err(vec![format!("mynah boards {}: of which board?\n{USAGE}", args[0])]),
+        ["show" | "check"] => Err(vec![format!("mynah boards {}: needs an argument\n{USAGE}", args[0])]),
         [arg, ..] => {
             let suggestion = suggest(arg, ["show", "check"]);
-            Err(vec![format!("mynah boards {}: not understood{suggestion}\n{USAGE}", args.join(" "))])
+            Err(vec![format!("mynah boards {}: unknown command{suggestion}\n{USAGE}", args.join(" "))])
         }
     }
 }
@@ -47,11 +48,11 @@ fn list(host: &HostInfo) -> String {
         let mark = if board_file.name == chosen.board_file.name { '*' } else { ' ' };
         text.push_str(&format!("{mark} {name:<22} {}\n", board_file.about));
     }
-    text.push_str(&format!("\n* Without --board it would be the {}.\n", chosen.reason));
+    text.push_str(&format!("\n* Without --board, mynah uses {}.\n", chosen.reason));
     if let Some(model) = &host.model {
-        text.push_str(&format!("  This machine is a {model}; {}.\n", host.card_ids()));
+        text.push_str(&format!("  This machine: {model}, {}.\n", host.card_ids()));
     } else {
-        text.push_str(&format!("  This machine does not name its model; {}.\n", host.card_ids()));
+        text.push_str(&format!("  This machine: unknown model, {}.\n", host.card_ids()));
     }
     text
 }
@@ -66,5 +67,5 @@ fn check(file: &str, dir: &Path, host: &HostInfo) -> Result<String, Vec<String>>
     let text =
         file::read(&dir.join(file)).map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
     let board_file = BoardFile::parse(file, &text)?;
-    Ok(format!("{file} is a good board file\n{}", show::summary(&board_file, host)))
+    Ok(format!("{file} is a valid board file\n{}", show::summary(&board_file, host)))
 }

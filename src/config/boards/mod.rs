@@ -1,7 +1,7 @@
-//! The board: which one it is, and what its file says, with what the owner says himself before it.
+//! Selects the board, reads its file, and combines it with the user's settings, which win.
 //!
-//! A name means a file that is part of the program, a path any other file. What no file says is not
-//! guessed: without a board of its own a machine is a desktop.
+//! A board is given by the name of a built-in file, by a path, or detected. It does not guess: if no board is detected,
+//! the board is `desktop`.
 
 pub(super) mod audio;
 mod buttons;
@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub(super) use list::request;
 
-/// The boards that are part of the program: their names and files.
+/// The names and files of the built-in boards.
 const BUILT_IN: &[(&str, &str)] = &[
     ("adafruit-voice-bonnet", include_str!("../../../board/adafruit-voice-bonnet.toml")),
     ("aiy-voice-bonnet", include_str!("../../../board/aiy-voice-bonnet.toml")),
@@ -39,19 +39,19 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("usb-speakerphone", include_str!("../../../board/usb-speakerphone.toml")),
 ];
 
-/// The board of a machine that has none.
+/// The board if none is detected.
 const GENERIC: &str = "desktop";
 
-/// Stands in a device's name for the id of the card by which the board was recognised.
+/// Stands, in the name of a device, for the id of the card by which the board was detected.
 const CARD: &str = "{card}";
 
-/// What ALSA calls the sound device that the system prefers.
+/// ALSA's default device.
 const DEFAULT_DEVICE: &str = "default";
 
-/// How long a card that went away is waited for where nothing is said.
+/// How long to wait for a disconnected card by default.
 const UNPLUGGED: UnplugPolicy = UnplugPolicy::End(Duration::from_secs(5));
 
-/// Reads the board that was asked for, or else found, and says which and why.
+/// Reads the board that is set, or else detected. The string is a summary of which board it is, and why.
 pub(super) fn read(values: &mut Values, host: &HostInfo) -> (AudioConfig, Peripherals, String) {
     let chosen = match values.text(Key::Board) {
         Some(name) => load_requested(values, host, &name),
@@ -62,12 +62,12 @@ pub(super) fn read(values: &mut Values, host: &HostInfo) -> (AudioConfig, Periph
     (audio, chosen.board_file.peripherals, chosen.reason)
 }
 
-/// Gives the name of a built-in board's file, as sentences call it.
+/// Returns the name of the file of a built-in board, for messages.
 fn built_in_path(name: &str) -> String {
     format!("board/{name}.toml")
 }
 
-/// A board, and the card it was recognised by.
+/// A board, the card by which it was detected, and a summary for the log.
 #[derive(Default)]
 struct ChosenBoard {
     board_file: BoardFile,
@@ -75,7 +75,7 @@ struct ChosenBoard {
     reason: String,
 }
 
-/// What is wrong with the file goes to `values`.
+/// Reads the board that the user set; records problems in `values`.
 fn load_requested(values: &mut Values, host: &HostInfo, name: &str) -> Option<ChosenBoard> {
     let (file, text) = load(values, name)?;
     let board_file = match BoardFile::parse(&file, &text) {
@@ -86,11 +86,11 @@ fn load_requested(values: &mut Values, host: &HostInfo, name: &str) -> Option<Ch
         }
     };
     let card = match_signatures(&board_file.signatures, host).and_then(|fit| fit.card.cloned());
-    let reason = format!("board {name}, because {} says so", values.place(Key::Board));
+    let reason = format!("board {name}, set by {}", values.place(Key::Board));
     Some(ChosenBoard { board_file, card, reason })
 }
 
-/// Gives the file's name, as sentences call it, and its text.
+/// Returns the name of the file for messages, and its text.
 fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
         return Some((built_in_path(name), (*text).to_owned()));
@@ -108,17 +108,17 @@ fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
     }
 }
 
-/// Says that `name` is no board.
+/// Returns the error for an unknown board `name`.
 fn unknown_board(name: &str) -> String {
     let known: Vec<_> = BUILT_IN.iter().map(|(built_in, _)| *built_in).collect();
     let suggestion = suggest(name, known.iter().copied());
     format!("neither a board ({}) nor the path of a .toml file{suggestion}", known.join(", "))
 }
 
-/// Finds out which of the built-in boards this machine has.
+/// Detects which built-in board this machine has.
 fn detect_board(host: &HostInfo) -> ChosenBoard {
     const OTHER: &str =
-        "--board NAME, or board = \"NAME\" in mynah.toml, takes another; mynah boards lists them";
+        "to use another, set --board NAME, or board = \"NAME\" in mynah.toml; mynah boards lists them";
     let generic = |reason: String| {
         let board_file = built_in()
             .find(|(name, _)| *name == GENERIC)
@@ -128,15 +128,15 @@ fn detect_board(host: &HostInfo) -> ChosenBoard {
     };
     match search(host) {
         Detection::One((name, board_file), fit) => ChosenBoard {
-            reason: format!("board {name}, recognised by {}; {OTHER}", fit.evidence),
+            reason: format!("board {name}, detected by {}; {OTHER}", fit.evidence),
             card: fit.card.cloned(),
             board_file,
         },
-        Detection::None => generic(format!("board {GENERIC}, because no other was recognised here; {OTHER}")),
+        Detection::None => generic(format!("board {GENERIC}, because no other board was detected; {OTHER}")),
         Detection::Tie(boards, evidence) => {
             let names: Vec<_> = boards.iter().map(|(name, _)| *name).collect();
             generic(format!(
-                "board {GENERIC}, because {} fit alike, by {evidence}, and mynah does not guess; {OTHER}",
+                "board {GENERIC}, because {} match equally well, by {evidence}, and mynah does not guess; {OTHER}",
                 names.join(" and ")
             ))
         }
@@ -153,14 +153,14 @@ fn search(host: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
     )
 }
 
-/// Lists the built-in boards that parse, which is all of them, as a test sees to.
+/// Returns the built-in boards. A test checks that all of them parse.
 fn built_in() -> impl Iterator<Item = (&'static str, BoardFile)> {
     BUILT_IN
         .iter()
         .filter_map(|(name, text)| Some((*name, BoardFile::parse(&built_in_path(name), text).ok()?)))
 }
 
-/// Combines what the user set with what the board's file says. The user's setting wins.
+/// Combines the user's audio settings with those of the board. The user's settings win.
 fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioConfig {
     let ChosenBoard { board_file, card, .. } = chosen;
     let card = card.as_ref();
@@ -174,7 +174,7 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
     let card_missing = microphone.card_missing
         || speaker.card_missing
         || controls.iter().any(|control| fill_in_card(&control.card, card).is_none());
-    // Files that stand in for the devices need no card.
+    // WAV files instead of the devices need no card.
     if card_missing && speech.is_none() && speaker_file.is_none() {
         values.missing_device(card_not_found(board_file, host));
     }
@@ -199,18 +199,18 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
     }
 }
 
-/// The microphone or the speaker, as it is used.
+/// The settings of the microphone or the speaker.
 struct ResolvedDevice {
     table: DeviceTable,
-    /// Whether it is the device that the board's file describes.
+    /// Whether it is the device of the board file.
     follows_board: bool,
-    /// Whether its device is named by a card that is not here.
+    /// Whether the card that names its device is missing.
     card_missing: bool,
 }
 
 impl ResolvedDevice {
-    /// Takes the user's device, or else the board's. The board's PCM format belongs to the board's device, so another
-    /// device of the user's does not get it.
+    /// Returns the user's device, or else the board's. The board's PCM settings are for its own device, so they are not
+    /// used for another.
     fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&CardInfo>) -> Self {
         let by_board = board.device.as_deref().and_then(|template| fill_in_card(template, card));
         let card_missing = by_user.is_none() && board.device.is_some() && by_board.is_none();
@@ -220,12 +220,12 @@ impl ResolvedDevice {
     }
 }
 
-/// Returns the control with its card's id filled in, if that is known.
+/// Returns the control with the id of its card, if the card is known.
 fn on_card(control: &MixerControl, card: Option<&CardInfo>) -> Option<MixerControl> {
     Some(MixerControl { card: fill_in_card(&control.card, card)?, ..control.clone() })
 }
 
-/// Puts the card's id where `{card}` stands, if it is known.
+/// Replaces `{card}` by the id of the card, if the card is known.
 fn fill_in_card(template: &str, card: Option<&CardInfo>) -> Option<String> {
     if !template.contains(CARD) {
         return Some(template.to_owned());
@@ -236,8 +236,7 @@ fn fill_in_card(template: &str, card: Option<&CardInfo>) -> Option<String> {
 fn card_not_found(board_file: &BoardFile, host: &HostInfo) -> String {
     let signatures: Vec<_> = board_file.signatures.iter().map(detect::BoardSignature::describe).collect();
     format!(
-        "board {}: its sound card is not here; it is recognised by {}, and {}: connect it, or name the devices \
-         with --microphone and --speaker",
+        "board {}: its sound card is missing: expected {}, found {}; connect it, or set --microphone and --speaker",
         board_file.name,
         signatures.join(", or "),
         host.card_ids()

@@ -1,5 +1,6 @@
-//! What one board file says, all of it, read strictly: an unknown key is refused, and so is what
-//! contradicts itself. It looks at no machine.
+//! Parses a board file strictly: unknown keys and contradictions are errors.
+//!
+//! It does not look at the machine.
 
 use super::audio::DeviceTable;
 use super::detect::BoardSignature;
@@ -7,7 +8,7 @@ use super::{CARD, audio, buttons, lights, lines};
 use crate::config::strict_toml::StrictTable;
 use crate::config::{MixerControl, Peripherals, UnplugPolicy};
 
-/// What a board file says.
+/// The contents of a board file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BoardFile {
     pub(super) name: String,
@@ -21,7 +22,7 @@ pub(super) struct BoardFile {
 }
 
 impl BoardFile {
-    /// Reads the `text` of the file called `file`.
+    /// Parses the `text` of the file called `file`.
     ///
     /// # Errors
     /// Returns every problem found, one sentence each.
@@ -56,7 +57,7 @@ impl BoardFile {
         if problems.is_empty() { Ok(board_file) } else { Err(problems) }
     }
 
-    /// Tells whether it uses `{card}`.
+    /// Returns whether it uses `{card}`.
     pub(super) fn uses_card(&self) -> bool {
         let devices = [&self.microphone, &self.speaker].into_iter().filter_map(|table| table.device.as_ref());
         devices.chain(self.controls.iter().map(|control| &control.card)).any(|name| name.contains(CARD))
@@ -75,15 +76,15 @@ impl BoardFile {
             && (self.signatures.is_empty() || !self.signatures.iter().all(BoardSignature::has_card))
         {
             problems.push(format!(
-                "{CARD} and a [[control]] without card mean the card that was found, so there must be a [[find]], \
-                 and each must name cards"
+                "{CARD}, and a [[control]] without card, stand for the detected card: add a [[find]], and set cards \
+                 in each"
             ));
         }
         problems
     }
 }
 
-/// Reads every table called `name`; what is wrong with one goes to `problems`.
+/// Reads the array of tables `name`; adds its problems to `problems`.
 fn read_all<T>(
     root: &mut StrictTable<'_>,
     name: &'static str,
@@ -102,5 +103,5 @@ fn read_all<T>(
 fn push_duplicates<'n>(problems: &mut Vec<String>, table: &str, names: impl Iterator<Item = &'n str>) {
     let names: Vec<_> = names.collect();
     let duplicates = (0..names.len()).filter(|at| names[..*at].contains(&names[*at]));
-    problems.extend(duplicates.map(|at| format!("[[{table}]]: two are called {:?}", names[at])));
+    problems.extend(duplicates.map(|at| format!("[[{table}]]: the name {:?} is used twice", names[at])));
 }

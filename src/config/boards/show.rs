@@ -1,4 +1,6 @@
-//! What a board file says, in words: the answer of `mynah boards check`.
+//! Prints the contents of a board file, for `mynah boards check`.
+//!
+//! It reads no file.
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::config::{
     LightConfig, LineBias, PcmRequest, SampleFormat, UnplugPolicy,
 };
 
-/// Says what the file says, a line for each thing.
+/// Returns the contents of the file, a line for each entry.
 pub(super) fn summary(board_file: &BoardFile, host: &HostInfo) -> String {
     let fit = match_signatures(&board_file.signatures, host);
     let card = fit.as_ref().and_then(|fit| fit.card);
@@ -23,14 +25,17 @@ pub(super) fn summary(board_file: &BoardFile, host: &HostInfo) -> String {
     for signature in &board_file.signatures {
         add_line("found by", BoardSignature::describe(signature));
     }
-    add_line("here", fit.as_ref().map_or_else(|| "no".to_owned(), |fit| format!("yes, by {}", fit.evidence)));
+    add_line(
+        "found here",
+        fit.as_ref().map_or_else(|| "no".to_owned(), |fit| format!("yes, by {}", fit.evidence)),
+    );
     let device = |table: &DeviceTable| {
         let device = table.device.as_deref().unwrap_or(DEFAULT_DEVICE);
-        fill_in_card(device, card).unwrap_or_else(|| format!("{device} (the card that is found)"))
+        fill_in_card(device, card).unwrap_or_else(|| format!("{device} (the detected card)"))
     };
     add_line(
         "microphone",
-        format!("{}{}", device(&board_file.microphone), stream_text(&board_file.microphone, "hears")),
+        format!("{}{}", device(&board_file.microphone), stream_text(&board_file.microphone, "captures")),
     );
     add_line(
         "speaker",
@@ -53,8 +58,8 @@ pub(super) fn summary(board_file: &BoardFile, host: &HostInfo) -> String {
     add_line(
         "unplugged",
         match board_file.unplugged.unwrap_or(UNPLUGGED) {
-            UnplugPolicy::Wait => "waited for, for ever".to_owned(),
-            UnplugPolicy::End(wait) => format!("waited for, {} s", wait.as_secs_f64()),
+            UnplugPolicy::Wait => "wait without limit".to_owned(),
+            UnplugPolicy::End(wait) => format!("wait {} s, then exit", wait.as_secs_f64()),
         },
     );
     text
@@ -78,7 +83,7 @@ fn stream_text(table: &DeviceTable, verb: &str) -> String {
 fn button_text(button: &ButtonConfig) -> String {
     let source = match &button.source {
         ButtonSource::Line { line, active_low, bias, debounce } => format!(
-            "{}, pressed is {}, bias {}, still for {} ms",
+            "{}, active {}, bias {}, debounce {} ms",
             lines::label(line),
             if *active_low { "low" } else { "high" },
             keyword_name::<LineBias>(*bias),
@@ -106,7 +111,7 @@ fn bindings_text(bindings: &ButtonBindings) -> String {
     }));
     parts.extend(reset.map(|reset| {
         let seconds = |time: Duration| time.as_secs();
-        format!("reset at {} s, warned of from {} s", seconds(reset.act_after), seconds(reset.warn_after))
+        format!("reset after {} s, warning after {} s", seconds(reset.act_after), seconds(reset.warn_after))
     }));
     parts.join(", ")
 }
@@ -118,8 +123,8 @@ fn light_text(light: &LightConfig) -> String {
             let lines: Vec<_> = rgb.iter().map(lines::label).collect();
             format!("red, green and blue on {}", lines.join(", "))
         }
-        LedWiring::Pwm { chip, channels, .. } => format!("PWM on {chip}, {} of its channels", channels.len()),
-        LedWiring::Class { leds } => format!("the kernel's {}", leds.join(", ")),
+        LedWiring::Pwm { chip, channels, .. } => format!("PWM on {chip}, {} channels", channels.len()),
+        LedWiring::Class { leds } => format!("kernel LED {}", leds.join(", ")),
         LedWiring::Apa102 { spi, pixels, speed_hz } => {
             format!("{pixels} APA102 on {} at {speed_hz} Hz", spi.display())
         }
@@ -131,7 +136,7 @@ fn light_text(light: &LightConfig) -> String {
     format!("{}: {wiring}, brightness {}", light.name, light.brightness)
 }
 
-/// Gives the word that a board file has for a value.
+/// Returns the word for a value in board files.
 fn keyword_name<C: Keyword + PartialEq>(value: C) -> &'static str {
     C::ALL.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
 }
