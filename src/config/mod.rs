@@ -86,7 +86,7 @@ pub fn read(
     let service = service::read(&mut values);
     let mode = mode(&mut values);
     if mode == Mode::Hold {
-        peripherals.keep_holding_for_talk();
+        peripherals.remove_hold_actions();
     }
     let config = Config {
         service,

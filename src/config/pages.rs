@@ -28,29 +28,29 @@ pub(super) fn request(args: &[OsString]) -> Option<Result<String, Vec<String>>> 
 }
 
 fn manual() -> String {
-    let mut options = Vec::new();
+    let mut lines = Vec::new();
     for (group, title) in HelpGroup::TITLES {
-        options.push(format!(".SS {title}"));
-        for row in flags().filter(|row| row.group == group) {
-            let flag = roff(&row.flag());
-            options.push(match row.value_name() {
-                None => format!(".TP\n.B \\-\\-{flag}"),
-                Some(value) => format!(".TP\n.BI \"\\-\\-{flag} \" {value}"),
+        lines.push(format!(".SS {title}"));
+        for row in option_rows().filter(|row| row.group == group) {
+            let option = roff(&row.option());
+            lines.push(match row.value_name() {
+                None => format!(".TP\n.B \\-\\-{option}"),
+                Some(value) => format!(".TP\n.BI \"\\-\\-{option} \" {value}"),
             });
-            options.push(roff(&row.full_help()));
+            lines.push(roff(&row.full_help()));
         }
     }
     let variables: Vec<_> = ROWS.iter().filter_map(|row| row.env).map(|name| format!(".B {name}")).collect();
     MANUAL
         .replace("@USAGE@", &USAGE.map(roff).join("\n"))
-        .replace("@OPTIONS@", &options.join("\n"))
+        .replace("@OPTIONS@", &lines.join("\n"))
         .replace("@ENVIRONMENT@", &format!(".PP\n{}", variables.join("\n.br\n")))
 }
 
 fn bash() -> String {
     let board_names = r#"-W "$(cd "$boards" 2>/dev/null && printf '%s\n' *.toml | sed 's/\.toml$//')" -- "$word"; compgen -f"#;
     let complete = |how: &str| format!("mapfile -t COMPREPLY < <(compgen {how} -- \"$word\") && return ;;");
-    let values = flags().filter_map(|row| {
+    let values = option_rows().filter_map(|row| {
         let action = match Value::of(row) {
             Value::None => return None,
             Value::OneOf(words) => complete(&format!("-W '{}'", words.join(" "))),
@@ -59,30 +59,30 @@ fn bash() -> String {
             Value::Board => complete(board_names),
             Value::Text => "return ;;".to_owned(),
         };
-        Some(format!("        --{}) {action}", row.flag()))
+        Some(format!("        --{}) {action}", row.option()))
     });
-    let flags: Vec<_> = flags().map(|row| format!("--{}", row.flag())).collect();
-    BASH.replace("@VALUES@", &values.collect::<Vec<_>>().join("\n")).replace("@FLAGS@", &flags.join(" "))
+    let options: Vec<_> = option_rows().map(|row| format!("--{}", row.option())).collect();
+    BASH.replace("@VALUES@", &values.collect::<Vec<_>>().join("\n")).replace("@FLAGS@", &options.join(" "))
 }
 
 fn zsh() -> String {
-    let flags = flags().map(|row| {
-        let (flag, help) = (row.flag(), zsh_text(&row.full_help()));
+    let options = option_rows().map(|row| {
+        let (option, help) = (row.option(), zsh_text(&row.full_help()));
         let action = match Value::of(row) {
-            Value::None => return format!("    '--{flag}[{help}]' \\"),
+            Value::None => return format!("    '--{option}[{help}]' \\"),
             Value::OneOf(words) => format!("({})", words.join(" ")),
             Value::File => "_files".to_owned(),
             Value::Folder => "_files -/".to_owned(),
             Value::Board => r"{compadd -- /usr/share/mynah/board/*.toml(N\:t\:r); _files}".to_owned(),
             Value::Text => " ".to_owned(),
         };
-        format!("    '--{flag}=[{help}]:{}:{action}' \\", row.value_name().unwrap_or_default())
+        format!("    '--{option}=[{help}]:{}:{action}' \\", row.value_name().unwrap_or_default())
     });
-    ZSH.replace("@FLAGS@", &flags.collect::<Vec<_>>().join("\n"))
+    ZSH.replace("@FLAGS@", &options.collect::<Vec<_>>().join("\n"))
 }
 
 fn fish() -> String {
-    let flags = flags().map(|row| {
+    let options = option_rows().map(|row| {
         let action = match Value::of(row) {
             Value::None => String::new(),
             Value::OneOf(words) => format!(" -x -a '{}'", words.join(" ")),
@@ -94,9 +94,9 @@ fn fish() -> String {
             Value::Text => " -x".to_owned(),
         };
         let help = row.full_help().replace('\\', "\\\\").replace('\'', "\\'");
-        format!("complete -c mynah -l {}{action} -d '{help}'", row.flag())
+        format!("complete -c mynah -l {}{action} -d '{help}'", row.option())
     });
-    FISH.replace("@FLAGS@", &flags.collect::<Vec<_>>().join("\n"))
+    FISH.replace("@FLAGS@", &options.collect::<Vec<_>>().join("\n"))
 }
 
 /// What a shell can complete as the value of an option.
@@ -127,10 +127,10 @@ impl Value {
     }
 }
 
-fn flags() -> impl Iterator<Item = &'static KeyRow> {
+fn option_rows() -> impl Iterator<Item = &'static KeyRow> {
     HelpGroup::TITLES
         .into_iter()
-        .flat_map(|(group, _)| ROWS.iter().filter(move |row| row.group == group && row.has_flag()))
+        .flat_map(|(group, _)| ROWS.iter().filter(move |row| row.group == group && row.has_option()))
 }
 
 fn roff(text: &str) -> String {

@@ -17,7 +17,7 @@ pub struct Peripherals {
 impl Peripherals {
     /// Removes long press and factory reset from talk buttons, for [`Mode::Hold`](crate::model::Mode::Hold), in which
     /// the user holds the button to talk.
-    pub(super) fn keep_holding_for_talk(&mut self) {
+    pub(super) fn remove_hold_actions(&mut self) {
         for button in &mut self.buttons {
             if let ButtonKind::Push(gestures) = &mut button.kind
                 && gestures.press == Some(ButtonAction::Talk)

@@ -20,10 +20,10 @@ pub struct ReplayRequest {
 /// Parses the arguments after `mynah replay`.
 pub(super) fn request(args: &[OsString], dir: &Path) -> Result<ReplayRequest, Vec<String>> {
     let is_verbose = |arg: &&OsString| *arg == "--verbose";
-    let (flags, positional): (Vec<_>, Vec<_>) = args.iter().partition(is_verbose);
+    let (options, positional): (Vec<_>, Vec<_>) = args.iter().partition(is_verbose);
     match positional[..] {
         [file] if !file.to_string_lossy().starts_with('-') => {
-            Ok(ReplayRequest { file: dir.join(file), verbose: !flags.is_empty() })
+            Ok(ReplayRequest { file: dir.join(file), verbose: !options.is_empty() })
         }
         [] => Err(vec![format!("mynah replay: needs a FILE\n{USAGE}")]),
         [arg, ..] => {

@@ -48,7 +48,7 @@ pub(super) fn read(values: &mut Values) -> SavedState {
     let configured = values.percent(Key::Volume);
     let (muted, saved_volume) = file.as_deref().map_or((false, None), |file| read_saved(values, file));
     let volume = match values.layer(Key::Volume) {
-        Some(Layer::Flag) => configured,
+        Some(Layer::CommandLine) => configured,
         _ => saved_volume.or(configured),
     };
     SavedState { file, muted, volume: volume.unwrap_or(DEFAULT_VOLUME) }

@@ -66,8 +66,8 @@ pub(super) struct KeyRow {
 /// Where a setting can be set, besides its environment variable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surface {
-    FlagAndFile,
-    Flag,
+    OptionAndFile,
+    OptionOnly,
     EnvironmentOnly,
 }
 
@@ -150,7 +150,7 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Speech, "speech", ValueKind::Text("WAV"), HelpGroup::Device, "a WAV file to use instead of the microphone"),
     row(Key::SpeakerFile, "speaker_file", ValueKind::Text("WAV"), HelpGroup::Device, "a WAV file to write instead of playing"),
     row(Key::StateFile, "state_file", ValueKind::Text("FILE"), HelpGroup::Running, "where mute and volume are saved, instead of state.toml in $STATE_DIRECTORY or ~/.local/state/mynah"),
-    row(Key::Config, "config", ValueKind::Text("FILE"), HelpGroup::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::Flag),
+    row(Key::Config, "config", ValueKind::Text("FILE"), HelpGroup::Running, "the config file, instead of ./mynah.toml or /etc/mynah/mynah.toml").only(Surface::OptionOnly),
     row(Key::Record, "record", ValueKind::Text("FILE"), HelpGroup::Running, "record events for mynah replay, without audio and words; at most 64 MiB, the older half in FILE.1"),
     row(Key::RecordSound, "record_sound", ValueKind::Switch, HelpGroup::Running, "record the audio of both sides too"),
     row(Key::RecordWords, "record_words", ValueKind::Switch, HelpGroup::Running, "record the words of both sides too"),
@@ -159,7 +159,7 @@ pub(super) const ROWS: &[KeyRow] = &[
 ];
 
 const fn row(key: Key, name: &'static str, kind: ValueKind, group: HelpGroup, help: &'static str) -> KeyRow {
-    KeyRow { key, name, surface: Surface::FlagAndFile, env: None, kind, default: None, group, help }
+    KeyRow { key, name, surface: Surface::OptionAndFile, env: None, kind, default: None, group, help }
 }
 
 impl KeyRow {
@@ -176,16 +176,16 @@ impl KeyRow {
     }
 
     /// Returns the name of the option, without the dashes.
-    pub(super) fn flag(&self) -> String {
+    pub(super) fn option(&self) -> String {
         self.name.replace('_', "-")
     }
 
-    pub(super) fn has_flag(&self) -> bool {
+    pub(super) fn has_option(&self) -> bool {
         self.surface != Surface::EnvironmentOnly
     }
 
     pub(super) fn is_in_files(&self) -> bool {
-        self.surface == Surface::FlagAndFile
+        self.surface == Surface::OptionAndFile
     }
 
     /// Returns the placeholder of the value in the help; a switch has none.
@@ -235,10 +235,10 @@ pub(super) fn help() -> String {
         format!("mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n", USAGE.join("\n       "));
     for (group, title) in HelpGroup::TITLES {
         text.push_str(&format!("\n{title}\n"));
-        for row in ROWS.iter().filter(|row| row.group == group && row.has_flag()) {
+        for row in ROWS.iter().filter(|row| row.group == group && row.has_option()) {
             let head = match row.value_name() {
-                None => format!("--{}", row.flag()),
-                Some(value) => format!("--{} {value}", row.flag()),
+                None => format!("--{}", row.option()),
+                Some(value) => format!("--{} {value}", row.option()),
             };
             entry(&mut text, &head, &row.full_help());
         }

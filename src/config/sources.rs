@@ -48,7 +48,7 @@ pub(super) enum Layer {
     ConfigFile,
     DotEnv,
     Environment,
-    Flag,
+    CommandLine,
 }
 
 /// The variable that holds the directory of credentials (systemd.exec(5), `LoadCredential=`).
@@ -65,12 +65,12 @@ pub(super) fn gather(
     system: &Path,
 ) -> CommandLine {
     let mut sources = Sources::default();
-    let mut flags = FlagParser { parser: Parser::from_iter(args), dir, after_unknown: false };
+    let mut options = OptionParser { parser: Parser::from_iter(args), dir, after_unknown: false };
     loop {
-        match flags.next(&mut sources) {
-            Some(ParsedFlag::Consumed) => {}
-            Some(ParsedFlag::Help) => return CommandLine::Help,
-            Some(ParsedFlag::Version) => return CommandLine::Version,
+        match options.next(&mut sources) {
+            Some(ParsedOption::Consumed) => {}
+            Some(ParsedOption::Help) => return CommandLine::Help,
+            Some(ParsedOption::Version) => return CommandLine::Version,
             None => break,
         }
     }
@@ -89,54 +89,54 @@ pub(super) fn gather(
 /// How a message about the command line ends.
 const LIST_OPTIONS: &str = "mynah --help lists the options";
 
-struct FlagParser<'d> {
+struct OptionParser<'d> {
     parser: Parser,
     dir: &'d Path,
     /// After an unknown option, the next argument may be its value, so it is not reported.
     after_unknown: bool,
 }
 
-enum ParsedFlag {
+enum ParsedOption {
     Consumed,
     Help,
     Version,
 }
 
-impl FlagParser<'_> {
-    fn next(&mut self, sources: &mut Sources) -> Option<ParsedFlag> {
+impl OptionParser<'_> {
+    fn next(&mut self, sources: &mut Sources) -> Option<ParsedOption> {
         let name = match self.parser.next() {
             Ok(None) => return None,
-            Ok(Some(Arg::Long("help") | Arg::Short('h'))) => return Some(ParsedFlag::Help),
-            Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(ParsedFlag::Version),
+            Ok(Some(Arg::Long("help") | Arg::Short('h'))) => return Some(ParsedOption::Help),
+            Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(ParsedOption::Version),
             Ok(Some(Arg::Long(name))) => name.to_owned(),
             Ok(Some(Arg::Short(letter))) => {
                 sources.problems.push(format!("unknown option -{letter}; {LIST_OPTIONS}"));
-                return Some(ParsedFlag::Consumed);
+                return Some(ParsedOption::Consumed);
             }
             Ok(Some(Arg::Value(word))) => {
                 if !self.after_unknown {
                     sources.problems.push(format!("unexpected argument {word:?}; {LIST_OPTIONS}"));
                 }
-                return Some(ParsedFlag::Consumed);
+                return Some(ParsedOption::Consumed);
             }
             Err(error) => {
                 sources.problems.push(error.to_string());
-                return Some(ParsedFlag::Consumed);
+                return Some(ParsedOption::Consumed);
             }
         };
         if name == SHORTHAND.0 {
             self.set(sources, SHORTHAND.1, &name, SHORTHAND.2.into());
-        } else if let Some(row) = ROWS.iter().find(|row| row.has_flag() && row.flag() == name) {
+        } else if let Some(row) = ROWS.iter().find(|row| row.has_option() && row.option() == name) {
             self.take_value(sources, row, &name);
         } else {
             self.after_unknown = self.parser.optional_value().is_none();
-            let flags: Vec<_> = ROWS.iter().filter(|row| row.has_flag()).map(KeyRow::flag).collect();
+            let options: Vec<_> = ROWS.iter().filter(|row| row.has_option()).map(KeyRow::option).collect();
             let suggestion =
-                suggest(&name, flags.iter().map(String::as_str).chain(["help", "version", "log"]));
+                suggest(&name, options.iter().map(String::as_str).chain(["help", "version", "log"]));
             let suggestion = suggestion.replace("mean ", "mean --");
             sources.problems.push(format!("unknown option --{name}{suggestion}; {LIST_OPTIONS}"));
         }
-        Some(ParsedFlag::Consumed)
+        Some(ParsedOption::Consumed)
     }
 
     fn take_value(&mut self, sources: &mut Sources, row: &KeyRow, name: &str) {
@@ -168,7 +168,7 @@ impl FlagParser<'_> {
         match value.into_string() {
             Ok(value) => {
                 sources.given.remove(&key);
-                sources.set_if_unset(key, Layer::Flag, value, place, self.dir);
+                sources.set_if_unset(key, Layer::CommandLine, value, place, self.dir);
             }
             Err(_) => sources.problems.push(format!("{place}: not valid UTF-8")),
         }

@@ -175,7 +175,7 @@ impl Values {
         };
         let sign = match given.layer {
             Layer::ConfigFile | Layer::DotEnv => " =",
-            Layer::Default | Layer::Environment | Layer::Flag => ":",
+            Layer::Default | Layer::Environment | Layer::CommandLine => ":",
         };
         self.problem(format!("{}{sign} {:?}: {reason}", given.place, &*given.value));
     }
