@@ -41,7 +41,8 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
 /// The log file, for [`write_unlocked`].
 static LOG_FILE: OnceLock<File> = OnceLock::new();
 
-/// Writes a line to standard error and to the log file without the locks of the log, which a panicking thread may hold.
+/// Writes a line to standard error and to the log file without the locks of the log, which a panicking thread may
+/// hold.
 pub(crate) fn write_unlocked(message: &str) {
     let line = format!("{:.3} ERROR {message}\n", Timestamp::now());
     // A write error cannot be reported anywhere.

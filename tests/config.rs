@@ -426,8 +426,8 @@ const NO_ENDPOINT: &str =
 const NO_CREDENTIAL: &str =
     "no credential | AZURE_VOICELIVE_API_KEY | api_key_file | use_token_credential | --parrot";
 
-/// Asserts that there is one message for each of `expected`, in order. An expected message is where the message starts,
-/// and after each ` | ` a fact that follows.
+/// Asserts that there is one message for each of `expected`, in order. Each of `expected` is the start of a message, and
+/// after each ` | ` a text that the rest must contain.
 fn assert_problems(messages: &[String], expected: &[&str]) {
     assert_eq!(messages.len(), expected.len(), "{messages:#?}");
     for (message, expected) in messages.iter().zip(expected) {

@@ -49,9 +49,9 @@ pub const SYSTEM_FILE: &str = "/etc/mynah/mynah.toml";
 
 /// Reads the command line and all settings.
 ///
-/// `args` and `env` are as from `std::env::args_os` and `vars_os`. `.env`, `mynah.toml` and relative paths are in `dir`;
-/// a path in a file is relative to that file. `system` is the config file if there is no other ([`SYSTEM_FILE`]), and
-/// `host` is used to detect the board if none is set.
+/// `args` and `env` are as from `std::env::args_os` and `vars_os`. `.env`, `mynah.toml` and relative paths are in
+/// `dir`; a path in a file is relative to that file. `system` is the config file if there is no other
+/// ([`SYSTEM_FILE`]), and `host` is used to detect the board if none is set.
 ///
 /// # Errors
 /// Returns all problems, one sentence each, with the place of each and what to do.

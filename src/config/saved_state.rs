@@ -54,8 +54,8 @@ pub(super) fn read(values: &mut Values) -> SavedState {
     SavedState { file, muted, volume: volume.unwrap_or(DEFAULT_VOLUME) }
 }
 
-/// Returns the default path of the file. `STATE_DIRECTORY` may list several directories (systemd.exec(5)), of which the
-/// first is used. A relative directory is ignored (XDG Base Directory Specification).
+/// Returns the default path of the file. `STATE_DIRECTORY` may list several directories (systemd.exec(5)), of which
+/// the first is used. A relative directory is ignored (XDG Base Directory Specification).
 fn default_file(values: &Values) -> Option<PathBuf> {
     STATE_DIRS.iter().find_map(|(variable, file)| {
         let dir = values.state_dir(variable)?.split(':').next().map(Path::new)?;

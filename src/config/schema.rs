@@ -245,7 +245,7 @@ pub(super) fn help() -> String {
     }
     entry(&mut text, "--help, --version", "print this help, or the version");
     text.push_str(
-        "\nOptions override environment variables, these override .env, and that the config file (TOML,\n",
+        "\nSettings are read from, strongest first: options, environment, .env, and the config file (TOML,\n",
     );
     text.push_str("with _ instead of -: tap_quiet_s = 8). Environment variables:\n");
     for name in ROWS.iter().filter_map(|row| row.env) {
