@@ -61,7 +61,7 @@ fn button_without_actions_is_a_talk_button() {
     let source = line("GPIO17", true, LineBias::PullUp, 5);
     let talk =
         ButtonKind::Push(ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() });
-    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source: source, kind: talk }]);
+    assert_eq!(buttons, [ButtonConfig { name: "b".to_owned(), source, kind: talk }]);
     let reset = read("[[button]]\nname = 'b'\ngpio = 'G'\nreset_warn_s = 10\nreset_s = 22\n").1.buttons;
     let hold = ResetHold { warn_after: Duration::from_secs(10), act_after: Duration::from_secs(22) };
     assert_eq!(
@@ -142,7 +142,7 @@ fn every_kind_of_light_is_read() {
         .into_iter()
         .zip(wirings)
         .zip(brightness)
-        .map(|((name, wiring), brightness)| LightConfig { name, wiring: wiring, brightness })
+        .map(|((name, wiring), brightness)| LightConfig { name, wiring, brightness })
         .collect();
     assert_eq!(peripherals.lights, lights);
     assert_eq!(peripherals.driven, [HeldOutput { name: "i".to_owned(), line: named("P"), high: true }]);
