@@ -164,7 +164,7 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "warning" => ServerEvent::Warning(parse_nested::<ErrorBody<'_>>(fields.warning).sentence()),
         "conversation.item.input_audio_transcription.failed" => {
             let reason = parse_nested::<ErrorBody<'_>>(fields.error).sentence();
-            ServerEvent::Warning(format!("the owner's words could not be written down: {reason}"))
+            ServerEvent::Warning(format!("the user's speech could not be transcribed: {reason}"))
         }
         other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
             Some(known) => ServerEvent::Ignored(known),

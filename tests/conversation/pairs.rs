@@ -12,7 +12,7 @@ use mynah::conversation::{
     ServiceEvent, StandbyChange, State, UserInput,
 };
 
-use super::{Harness as Table, TAP, held, id, turn};
+use super::{Harness, TAP, held, id, turn};
 
 #[test]
 fn every_phase_has_an_answer_to_every_event() {
@@ -137,11 +137,11 @@ fn number(event: &Event) -> usize {
     }
 }
 
-fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Table>> {
-    let begin = move || Table::begin(mode);
-    let up = move || Table::up(mode);
+fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Harness>> {
+    let begin = move || Harness::begin(mode);
+    let up = move || Harness::up(mode);
     let with = move |events: Vec<Event>| {
-        let mut table = Table::up(mode);
+        let mut table = Harness::up(mode);
         let _ = table.all(events);
         table
     };

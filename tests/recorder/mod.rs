@@ -9,11 +9,11 @@ use std::time::Duration;
 use mynah::conversation::{Event, LinkChange, Mode};
 use mynah::recorder::{RecordLine, Recorder, RecorderSetup, RecordingReader, ReplayOutcome, replay};
 
-use crate::conversation::Harness as Table;
+use crate::conversation::Harness;
 
 /// A conversation and a recorder of its events.
 struct RecorderHarness {
-    conv: Table,
+    conv: Harness,
     recorder: Recorder,
 }
 
@@ -24,7 +24,7 @@ impl RecorderHarness {
 
     /// A harness whose recorder keeps what `ask` sets.
     fn with_setup(mode: Mode, ask: impl FnOnce(&mut RecorderSetup)) -> Self {
-        let conv = Table::begin(mode);
+        let conv = Harness::begin(mode);
         let started = Some("2026-01-02T03:04:05Z".to_owned());
         let mut setup = RecorderSetup { mode, seed: 7, started, sound: false, words: false, follow: false };
         ask(&mut setup);
