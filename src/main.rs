@@ -149,7 +149,10 @@ fn session_config(config: &Config) -> SessionConfig {
 fn open_audio(requested: config::AudioConfig) -> Result<AudioIo, AudioError> {
     let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = requested;
     let opened = if speech.is_some() || speaker_file.is_some() {
-        audio::open_wav(WavDevices { speech, speaker: speaker_file, speed: 1 }, StreamFormat::default())?
+        audio::open_wav(
+            WavDevices { microphone: speech, speaker: speaker_file, speed: 1 },
+            StreamFormat::default(),
+        )?
     } else {
         let cards = AlsaDevices { microphone, speaker, controls, unplugged };
         audio::open_alsa(cards, StreamFormat::default())?

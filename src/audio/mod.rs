@@ -30,7 +30,7 @@ pub use crate::config::{
 };
 pub use alsa::device::{AlsaDevices, open_alsa};
 pub use alsa::hw_params::GrantedParams;
-pub use alsa::mixer::{controls, share};
+pub use alsa::mixer::{percent_of_range, set_controls};
 pub use alsa::open_error::diagnose;
 pub use chain::capture_chain::CaptureChain;
 pub use chain::playback_chain::PlaybackChain;

@@ -26,7 +26,7 @@ use crate::sys::TimerFd;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WavDevices {
     /// What the microphone captures while it is open; without a file, endless silence.
-    pub speech: Option<PathBuf>,
+    pub microphone: Option<PathBuf>,
     /// Where to write what the speaker plays, silence included; without a file, it is discarded.
     pub speaker: Option<PathBuf>,
     /// Speed relative to real time; 0 counts as 1.
@@ -41,7 +41,7 @@ pub struct WavDevices {
 pub fn open_wav(files: WavDevices, format: StreamFormat) -> Result<AudioIo, AudioError> {
     let AudioEndpoints { mut audio, capture, playback, capture_wake, playback_wake: _ } =
         AudioEndpoints::native(format, true)?;
-    let microphone = WavCapture::open(files.speech, format, Arc::clone(&audio.input_ended))?;
+    let microphone = WavCapture::open(files.microphone, format, Arc::clone(&audio.input_ended))?;
     let speaker = WavPlayback::create(files.speaker, format)?;
     let timer = start_timer(format, files.speed)?;
     audio.threads.start("mynah-wav", capture_wake, move |context| {

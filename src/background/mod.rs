@@ -101,7 +101,7 @@ impl Background {
         let heartbeat = Arc::<Heartbeat>::default();
         let thread_heartbeat = Arc::clone(&heartbeat);
         let (alive, ended) = sync_channel::<()>(1);
-        let thread = Builder::new().name("errands".into()).stack_size(STACK_BYTES).spawn(move || {
+        let thread = Builder::new().name("background".into()).stack_size(STACK_BYTES).spawn(move || {
             let _alive = alive;
             runtime.block_on(async {
                 let work = async {

@@ -122,7 +122,7 @@ impl Fader {
     }
 
     /// Starts a ramp from the current factor to `factor`.
-    pub fn aim(&mut self, factor: f32) {
+    pub fn set_target(&mut self, factor: f32) {
         if factor.to_bits() != self.target.to_bits() {
             (self.target, self.frames_left) = (factor, self.ramp_frames);
         }

@@ -83,14 +83,14 @@ impl Resampler {
 
     /// Returns the largest number of output frames that `frames` input frames may give.
     #[must_use]
-    pub fn room_for(&self, frames: usize) -> usize {
+    pub fn output_frames_max(&self, frames: usize) -> usize {
         // One for a frame held back before, and one that `rubato` requires as reserve.
         frames * self.ratio_out as usize / self.ratio_in as usize + if self.is_exact() { 0 } else { 2 }
     }
 
     /// Returns the approximate number of input frames needed for `frames` output frames; at least 1.
     #[must_use]
-    pub fn needed_for(&self, frames: usize) -> usize {
+    pub fn input_frames_for(&self, frames: usize) -> usize {
         (frames * self.ratio_in as usize).div_ceil(self.ratio_out as usize).max(1)
     }
 
@@ -103,7 +103,7 @@ impl Resampler {
     /// Returns the number of input frames that are fully played once `output_frames` are, accounting for the
     /// delay. Both count from the start or the last reset.
     #[must_use]
-    pub fn over(&self, output_frames: u64) -> u64 {
+    pub fn input_position(&self, output_frames: u64) -> u64 {
         (output_frames * u64::from(self.ratio_in) / u64::from(self.ratio_out))
             .saturating_sub(self.delay_frames as u64)
     }

@@ -14,7 +14,7 @@ use super::dac::tone;
 fn threads_start_open_and_close_the_microphone_and_stop() {
     let mut audio = open_alsa(devices("null", "null"), StreamFormat::default()).unwrap();
     assert_eq!(
-        audio.granted().iter().map(|granted| granted.end).collect::<Vec<_>>(),
+        audio.granted().iter().map(|granted| granted.direction).collect::<Vec<_>>(),
         [Direction::Capture, Direction::Playback]
     );
     assert!(audio.granted().iter().all(|granted| granted.rate_hz == 24_000 && granted.device == "null"));
@@ -118,7 +118,7 @@ fn requested_parameters_are_granted_and_the_rest_is_chosen() {
         open_alsa(AlsaDevices { microphone, ..devices("null", "null") }, StreamFormat::default()).unwrap();
     let granted = |audio: &AudioIo, index: usize| {
         let params = &audio.granted()[index];
-        (params.end, params.rate_hz, params.format, params.channels, params.resampled)
+        (params.direction, params.rate_hz, params.format, params.channels, params.resampled)
     };
     assert_eq!(granted(&audio, 0), (Direction::Capture, 48_000, SampleFormat::S24In3, 2, true));
     assert_eq!(granted(&audio, 1), (Direction::Playback, 24_000, SampleFormat::S16, 1, false));

@@ -1,6 +1,6 @@
 //! The mixer's arithmetic, and the errors that need no card.
 
-use mynah::audio::{AudioError, ControlValue, MixerControl, controls, share};
+use mynah::audio::{AudioError, ControlValue, MixerControl, percent_of_range, set_controls};
 
 #[test]
 fn a_percentage_is_a_share_of_the_range_rounded_up() {
@@ -17,13 +17,13 @@ fn a_percentage_is_a_share_of_the_range_rounded_up() {
         (100, (i64::MIN, i64::MAX), i64::MAX),
         (0, (i64::MIN, i64::MAX), i64::MIN),
     ] {
-        assert_eq!(share(percent, range), value, "{percent} % of {range:?}");
+        assert_eq!(percent_of_range(percent, range), value, "{percent} % of {range:?}");
     }
 }
 
 #[test]
 fn an_empty_list_of_controls_needs_no_card() {
-    assert_eq!(controls(&[]), []);
+    assert_eq!(set_controls(&[]), []);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_missing_card_is_an_error_that_names_it() {
             name: "Master".to_owned(),
             setting: ControlValue::Percent(80),
         };
-        let error = controls(&[control]).remove(0);
+        let error = set_controls(&[control]).remove(0);
         assert!(matches!(&error, AudioError::Mixer { .. }), "{error:?}");
         let message = error.to_string();
         assert!(message.contains("\"Master\""), "{message}");

@@ -364,10 +364,10 @@ impl DeviceSource for Stage {
         state.now_ms = state.now_ms.max(timer.expect("no timer is set"));
         if limit.is_some_and(|limit| limit <= state.now_ms) {
             state.give_up_ms = None;
-            return WakeReason::Over;
+            return WakeReason::GaveUp;
         }
         state.retry_ms = None;
-        WakeReason::Due
+        WakeReason::RetryDue
     }
 }
 

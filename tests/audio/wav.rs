@@ -13,7 +13,7 @@ fn the_file_is_captured_in_order_followed_by_silence() {
     let dir = tempfile::tempdir().unwrap();
     let samples: Vec<i16> = (1..=24_000).collect();
     let speech = record(dir.path(), "speech.wav", 16, &samples);
-    let mut audio = open(WavDevices { speech: Some(speech), speaker: None, speed: 50 });
+    let mut audio = open(WavDevices { microphone: Some(speech), speaker: None, speed: 50 });
     assert!(!audio.input_ended());
     audio.capture.set_open(true);
     let captured = capture(&mut audio, 30_000);
@@ -27,7 +27,7 @@ fn the_file_does_not_advance_while_the_microphone_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let samples: Vec<i16> = (1..=24_000).collect();
     let speech = record(dir.path(), "speech.wav", 16, &samples);
-    let mut audio = open(WavDevices { speech: Some(speech), speaker: None, speed: 50 });
+    let mut audio = open(WavDevices { microphone: Some(speech), speaker: None, speed: 50 });
     let before = audio.counters().played.get();
     until(&audio, |audio| audio.counters().played.get() > before + 10_000);
     audio.capture.set_open(true);
@@ -49,7 +49,7 @@ fn the_file_does_not_advance_while_the_microphone_is_closed() {
 fn eight_bit_samples_are_captured_at_full_scale() {
     let dir = tempfile::tempdir().unwrap();
     let speech = record(dir.path(), "speech.wav", 8, &[-128, -1, 0, 1, 127]);
-    let mut audio = open(WavDevices { speech: Some(speech), speaker: None, speed: 50 });
+    let mut audio = open(WavDevices { microphone: Some(speech), speaker: None, speed: 50 });
     audio.capture.set_open(true);
     assert_eq!(capture(&mut audio, 6)[..6], [-32768, -256, 0, 256, 32512, 0]);
 }
@@ -66,7 +66,7 @@ fn without_a_file_the_microphone_captures_silence() {
 fn written_frames_are_saved_in_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let speaker = dir.path().join("speaker.wav");
-    let mut audio = open(WavDevices { speech: None, speaker: Some(speaker.clone()), speed: 50 });
+    let mut audio = open(WavDevices { microphone: None, speaker: Some(speaker.clone()), speed: 50 });
     let reply = tone(24_000);
     write(&mut audio, &reply);
     until(&audio, |audio| audio.playback.played_position() == 24_000);
@@ -81,7 +81,7 @@ fn written_frames_are_saved_in_the_file() {
 fn after_a_cut_the_file_holds_a_fade_and_silence() {
     let dir = tempfile::tempdir().unwrap();
     let speaker = dir.path().join("speaker.wav");
-    let mut audio = open(WavDevices { speech: None, speaker: Some(speaker.clone()), speed: 5 });
+    let mut audio = open(WavDevices { microphone: None, speaker: Some(speaker.clone()), speed: 5 });
     let reply = tone(48_000);
     write(&mut audio, &reply);
     until(&audio, |audio| audio.playback.played_position() > 10_000);
@@ -109,7 +109,7 @@ fn after_a_cut_the_file_holds_a_fade_and_silence() {
 fn cuts_opening_and_stopping_do_not_wait_for_a_period() {
     let dir = tempfile::tempdir().unwrap();
     let speaker = dir.path().join("speaker.wav");
-    let files = WavDevices { speech: None, speaker: Some(speaker.clone()), speed: 1 };
+    let files = WavDevices { microphone: None, speaker: Some(speaker.clone()), speed: 1 };
     // Longer than any test waits.
     let period_frames = 100 * 24_000;
     let mut audio = open_wav(files, StreamFormat { period_frames, ..StreamFormat::default() }).unwrap();
@@ -132,11 +132,13 @@ fn another_format_is_an_error_with_the_convert_command() {
     let spec =
         WavSpec { channels: 2, sample_rate: 44_100, bits_per_sample: 16, sample_format: SampleFormat::Int };
     WavWriter::create(&path, spec).unwrap().finalize().unwrap();
-    let message = open_error(WavDevices { speech: Some(path.clone()), ..WavDevices::default() });
+    let message = open_error(WavDevices { microphone: Some(path.clone()), ..WavDevices::default() });
     assert!(message.contains("2 channels of 16-bit integer samples at 44100 Hz"), "{message}");
     assert!(message.contains(&format!("sox {} -r 24000 -c 1 -b 16 ", path.display())), "{message}");
     std::fs::write(&path, "not a WAV file").unwrap();
-    assert!(open_error(WavDevices { speech: Some(path), ..WavDevices::default() }).contains("speech.wav"));
+    assert!(
+        open_error(WavDevices { microphone: Some(path), ..WavDevices::default() }).contains("speech.wav")
+    );
     let nowhere = dir.path().join("none/speaker.wav");
     assert!(
         open_error(WavDevices { speaker: Some(nowhere), ..WavDevices::default() })

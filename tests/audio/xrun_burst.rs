@@ -38,7 +38,7 @@ fn each_transition_names_the_device_and_a_remedy() {
         (Transition::Started, Direction::Capture, ["microphone overruns", "keeps capturing", "period_ms"]),
         (Transition::Ended(12), Direction::Playback, ["speaker", "stable", "12 xruns"]),
     ] {
-        let message = transition.sentence(end);
+        let message = transition.message(end);
         for fact in facts {
             assert!(message.contains(fact), "{fact:?}: {message}");
         }

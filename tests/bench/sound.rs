@@ -53,7 +53,7 @@ pub(crate) fn print() {
 fn cost(from: u32, to: u32) -> (f64, u64) {
     let input = vec![0.1; from as usize / 100];
     let mut resampler = Resampler::new(from, to, input.len()).expect("a way");
-    let mut output = vec![0.0; resampler.room_for(input.len())];
+    let mut output = vec![0.0; resampler.output_frames_max(input.len())];
     let mut times = Vec::with_capacity(TIMED);
     let before = allocations().count;
     for _ in 0..TIMED {
@@ -69,7 +69,7 @@ fn cost(from: u32, to: u32) -> (f64, u64) {
 fn drift_per_hour(from: u32, to: u32) -> i64 {
     let input = vec![0.0; from as usize];
     let mut resampler = Resampler::new(from, to, input.len()).expect("a way");
-    let mut output = vec![0.0; resampler.room_for(input.len())];
+    let mut output = vec![0.0; resampler.output_frames_max(input.len())];
     let output_frames: Vec<usize> = (0..3600).map(|_| resampler.run(&input, &mut output)).collect();
     let held_back = to as usize - output_frames[0];
     let error = output_frames.iter().sum::<usize>() as i64 - 3600 * i64::from(to) + held_back as i64;

@@ -95,7 +95,7 @@ fn events() -> Vec<(&'static str, Event)> {
 /// Counts the events there are; who adds one has to come here, and then into the table.
 const EVENTS: usize = 26;
 
-/// Gives each event a number, whatever it holds.
+/// Numbers each event, whatever it holds.
 fn number(event: &Event) -> usize {
     match event {
         Event::Input(input) => match input {

@@ -76,14 +76,14 @@ fn volume_steps_are_equal_in_decibels() {
 #[test]
 fn a_fader_ramps_linearly_across_block_edges() {
     let mut fader = Fader::new(1.0, 100);
-    fader.aim(0.0);
+    fader.set_target(0.0);
     let mut samples = [1.0; 300];
     for block in samples.chunks_mut(7) {
         fader.run(block);
     }
     assert!((samples[49] - 0.5).abs() < 1e-5 && samples[100..] == [0.0; 200]);
     assert!(samples.windows(2).all(|pair| (0.0..0.0101).contains(&(pair[0] - pair[1]))));
-    fader.aim(1.0);
+    fader.set_target(1.0);
     fader.run(&mut [1.0; 100]);
     let mut samples = [float(-31_999); 9];
     fader.run(&mut samples);

@@ -39,7 +39,7 @@ pub(crate) fn in_blocks(
             break;
         }
         let (block, rest) = input.split_at(size.min(input.len()));
-        let mut room = vec![0.0; resampler.room_for(block.len())];
+        let mut room = vec![0.0; resampler.output_frames_max(block.len())];
         let made = resampler.run(block, &mut room);
         output.extend_from_slice(&room[..made]);
         input = rest;

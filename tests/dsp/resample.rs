@@ -60,7 +60,8 @@ fn the_result_does_not_depend_on_block_sizes() {
 fn no_frame_is_lost_or_added() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, from as usize).unwrap();
-        let (input, mut output) = (vec![0.0; from as usize], vec![0.0; resampler.room_for(from as usize)]);
+        let (input, mut output) =
+            (vec![0.0; from as usize], vec![0.0; resampler.output_frames_max(from as usize)]);
         let first = resampler.run(&input, &mut output);
         let held_back = to as usize - first;
         let mut written = first;
@@ -80,7 +81,8 @@ fn over_maps_an_output_position_to_its_input_frame() {
         let output = resampled(from, to, &input);
         let peak = (0..output.len()).max_by(|a, b| output[*a].abs().total_cmp(&output[*b].abs())).unwrap();
         let resampler = Resampler::new(from, to, 480).unwrap();
-        let (before, after) = (resampler.over(peak as u64), resampler.over(peak as u64 + 1));
+        let (before, after) =
+            (resampler.input_position(peak as u64), resampler.input_position(peak as u64 + 1));
         let near = before.saturating_sub(1)..=after + 1;
         assert!(near.contains(&1000), "{from} to {to}: {before} to {after}");
     }
@@ -90,7 +92,7 @@ fn over_maps_an_output_position_to_its_input_frame() {
 fn reset_clears_the_state() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, 480).unwrap();
-        let mut output = vec![0.0; resampler.room_for(480)];
+        let mut output = vec![0.0; resampler.output_frames_max(480)];
         resampler.run(&[1.0; 480], &mut output);
         resampler.reset();
         let input = tone(from, 300.0, 0.5, 480);
@@ -105,10 +107,10 @@ fn reset_clears_the_state() {
 fn equal_rates_copy_frames_unchanged() {
     let mut resampler = Resampler::new(HZ, HZ, 240).unwrap();
     let input: Vec<f32> = (i16::MIN..=i16::MAX).map(float).collect();
-    let mut output = vec![0.0; resampler.room_for(input.len())];
+    let mut output = vec![0.0; resampler.output_frames_max(input.len())];
     assert_eq!(resampler.run(&input, &mut output), input.len());
     assert!(output == input && resampler.is_exact() && resampler.delay_frames() == 0);
-    assert_eq!((resampler.over(77), resampler.needed_for(77)), (77, 77));
+    assert_eq!((resampler.input_position(77), resampler.input_frames_for(77)), (77, 77));
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn rates_without_a_short_ratio_are_refused() {
 fn run_and_reset_do_not_allocate() {
     for (from, to) in ways() {
         let mut resampler = Resampler::new(from, to, 480).unwrap();
-        let (input, mut output) = (vec![0.1; 1000], vec![0.0; resampler.room_for(1000)]);
+        let (input, mut output) = (vec![0.1; 1000], vec![0.0; resampler.output_frames_max(1000)]);
         assert_no_alloc(|| {
             for size in [1, 480, 1000, 7] {
                 resampler.run(&input[..size], &mut output);

@@ -114,8 +114,11 @@ impl Device {
             mode,
             config: config(mode),
             service,
-            audio: audio::open_wav(WavDevices { speech, speaker, speed: 1 }, StreamFormat::default())
-                .unwrap(),
+            audio: audio::open_wav(
+                WavDevices { microphone: speech, speaker, speed: 1 },
+                StreamFormat::default(),
+            )
+            .unwrap(),
             earcons: true,
             board,
             background: Background::start(

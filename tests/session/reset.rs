@@ -33,7 +33,7 @@ fn a_reset_sends_no_history_to_the_next_session() {
     let lines = File::create(folder.path().join("lines")).unwrap();
     let (board, buttons) = Board::simulated(&[button()], OwnedFd::from(lines)).unwrap();
     let (signals, _signals_peer) = UnixStream::pair().unwrap();
-    let wav = WavDevices { speech: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
+    let wav = WavDevices { microphone: None, speaker: Some(folder.path().join("speaker.wav")), speed: 1 };
     let parts = SessionParts {
         recording: RecordingConfig::default(),
         mode: Mode::Open,

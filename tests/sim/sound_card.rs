@@ -306,9 +306,9 @@ impl DeviceSource for SoundCard {
             let waited = if wake_fd.drain() {
                 WakeReason::Notified
             } else if due(&mut state.limit) {
-                WakeReason::Over
+                WakeReason::GaveUp
             } else if due(&mut state.next_try) {
-                WakeReason::Due
+                WakeReason::RetryDue
             } else if std::mem::take(&mut state.changed) {
                 WakeReason::DevicesChanged
             } else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::hotplug::HotplugWatch;
 use super::hw_params::HwRequest;
-use super::mixer::controls;
+use super::mixer::set_controls;
 use super::open_error::diagnose;
 use super::pcm::{Pcm, PcmStream};
 use crate::audio::error::{AudioError, DeviceLost};
@@ -49,7 +49,7 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     // Open the microphone once now, so that a wrong name fails at the start and not at the first use.
     let capture_params = open(&capture_request)?.params().clone();
     let pcm = open(&playback_request)?;
-    let failed_controls = self::controls(&controls);
+    let failed_controls = self::set_controls(&controls);
     let (capture_chain, playback_chain) =
         (capture_request.capture_chain(&capture_params)?, playback_request.playback_chain(pcm.params())?);
     capture_request.pin_rate(&capture_params);
@@ -109,7 +109,7 @@ impl DeviceSource for AlsaDevice {
     fn open(&mut self) -> Result<Pcm, DeviceLost> {
         let pcm = Pcm::open(&self.request).map_err(|error| errno(&error))?;
         // A replugged card starts with its default controls, even if no stream was open meanwhile.
-        if self.hotplug.take_changed() && !controls(&self.controls).is_empty() {
+        if self.hotplug.take_changed() && !set_controls(&self.controls).is_empty() {
             self.counters.controls_refused.add(1);
         }
         Ok(pcm)
@@ -120,7 +120,7 @@ impl DeviceSource for AlsaDevice {
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
-        let (end, device, errno) = (self.request.end, self.request.device.clone(), lost.errno);
+        let (end, device, errno) = (self.request.direction, self.request.device.clone(), lost.errno);
         if errno == libc::EBUSY {
             return diagnose(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
         }

@@ -55,8 +55,8 @@ impl HotplugWatch {
         let _ = poll(&mut fds, None);
         let ready = |index: usize| !fds[index].revents().is_empty();
         let reason = match (ready(0), ready(1), ready(2), ready(3)) {
-            (false, true, _, _) => WakeReason::Over,
-            (false, false, true, _) => WakeReason::Due,
+            (false, true, _, _) => WakeReason::GaveUp,
+            (false, false, true, _) => WakeReason::RetryDue,
             (false, false, false, true) => WakeReason::DevicesChanged,
             (true, _, _, _) | (false, false, false, false) => WakeReason::Notified,
         };
@@ -64,10 +64,10 @@ impl HotplugWatch {
             WakeReason::Notified => {
                 wake.drain();
             }
-            WakeReason::Over => {
+            WakeReason::GaveUp => {
                 self.limit.drain();
             }
-            WakeReason::Due => {
+            WakeReason::RetryDue => {
                 self.next_try.drain();
             }
             WakeReason::DevicesChanged => self.read_changes(),

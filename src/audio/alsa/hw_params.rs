@@ -16,7 +16,7 @@ use crate::dsp::Resampler;
 /// The parameters that a device granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantedParams {
-    pub end: Direction,
+    pub direction: Direction,
     /// The ALSA name.
     pub device: String,
     pub rate_hz: u32,
@@ -30,8 +30,16 @@ pub struct GrantedParams {
 
 impl fmt::Display for GrantedParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let GrantedParams { end, device, rate_hz, format, channels, period_frames, buffer_frames, resampled } =
-            self;
+        let GrantedParams {
+            direction: end,
+            device,
+            rate_hz,
+            format,
+            channels,
+            period_frames,
+            buffer_frames,
+            resampled,
+        } = self;
         let (s, resampled) =
             (if *channels == 1 { "" } else { "s" }, if *resampled { ", resampled" } else { "" });
         write!(
@@ -60,7 +68,7 @@ const CAPTURE_PERIODS: usize = 8;
 
 /// What is requested of a device.
 pub(in crate::audio) struct HwRequest {
-    pub(in crate::audio) end: Direction,
+    pub(in crate::audio) direction: Direction,
     pub(in crate::audio) device: String,
     pub(in crate::audio) form: PcmRequest,
     pub(in crate::audio) channels: Vec<u16>,
@@ -71,12 +79,12 @@ pub(in crate::audio) struct HwRequest {
 impl HwRequest {
     pub(in crate::audio) fn capture(source: &Source, shape: StreamFormat) -> HwRequest {
         let Source { device, form, channels, gain_db } = source.clone();
-        HwRequest { end: Direction::Capture, device, form, channels, gain_db, shape }
+        HwRequest { direction: Direction::Capture, device, form, channels, gain_db, shape }
     }
 
     pub(in crate::audio) fn playback(drain: &Drain, shape: StreamFormat) -> HwRequest {
         let Drain { device, form, channels } = drain.clone();
-        HwRequest { end: Direction::Playback, device, form, channels, gain_db: 0.0, shape }
+        HwRequest { direction: Direction::Playback, device, form, channels, gain_db: 0.0, shape }
     }
 
     /// Requests the granted rate from now on: the processing chain was built for it.
@@ -110,7 +118,7 @@ impl HwRequest {
 
     /// Returns the error for a device that does not fit, with the reason.
     pub(in crate::audio) fn unfit(&self, asked: impl fmt::Display) -> AudioError {
-        AudioError::Unfit { end: self.end, device: self.device.clone(), asked: asked.to_string() }
+        AudioError::Unfit { end: self.direction, device: self.device.clone(), asked: asked.to_string() }
     }
 
     /// Returns the error for a configured value that the device does not offer.
@@ -146,7 +154,7 @@ pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<Gran
     let channels = channels(&hw, request)?;
     hw.set_channels(u32::from(channels)).map_err(not_granted("the number of channels"))?;
     let period = request.period_frames(rate_hz) as alsa::pcm::Frames;
-    let periods = match request.end {
+    let periods = match request.direction {
         Direction::Capture => CAPTURE_PERIODS,
         Direction::Playback => PLAYBACK_PERIODS,
     };
@@ -163,7 +171,7 @@ pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<Gran
         |size: alsa::Result<alsa::pcm::Frames>| size.ok().and_then(|size| usize::try_from(size).ok());
     match (frames(params.get_period_size()), frames(params.get_buffer_size())) {
         (Some(period_frames @ 1..), Some(buffer_frames @ 1..)) => Ok(GrantedParams {
-            end: request.end,
+            direction: request.direction,
             device: request.device.clone(),
             rate_hz,
             format,

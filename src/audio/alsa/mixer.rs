@@ -15,7 +15,7 @@ use crate::audio::{ControlValue, MixerControl};
 ///
 /// A failed control does not stop the others: the card may work without it.
 #[must_use]
-pub fn controls(controls: &[MixerControl]) -> Vec<AudioError> {
+pub fn set_controls(controls: &[MixerControl]) -> Vec<AudioError> {
     // Installs a per-thread handler; without it alsa-lib writes to standard error.
     let _alsa_output = (!controls.is_empty()).then(Output::local_error_handler);
     let refused = controls.iter().filter_map(|control| {
@@ -42,7 +42,7 @@ fn set(control: &MixerControl) -> Result<(), String> {
 
 /// Returns the value at `percent` of a range, rounded up as `amixer` does; more than 100 counts as 100.
 #[must_use]
-pub fn share(percent: u8, (min, max): (i64, i64)) -> i64 {
+pub fn percent_of_range(percent: u8, (min, max): (i64, i64)) -> i64 {
     let range = i128::from(max.max(min)) - i128::from(min);
     let offset = (range * i128::from(percent.min(100)) + 99) / 100;
     // Cannot fail: the value is within the range.
@@ -61,11 +61,11 @@ fn open(card: &str) -> alsa::Result<Mixer> {
 fn set_volume(selem: &Selem<'_>, percent: u8) -> Result<(), String> {
     let (plays, records) = (selem.has_playback_volume(), selem.has_capture_volume());
     if plays {
-        let value = share(percent, selem.get_playback_volume_range());
+        let value = percent_of_range(percent, selem.get_playback_volume_range());
         selem.set_playback_volume_all(value).map_err(refused)?;
     }
     if records {
-        let value = share(percent, selem.get_capture_volume_range());
+        let value = percent_of_range(percent, selem.get_capture_volume_range());
         selem.set_capture_volume_all(value).map_err(refused)?;
     }
     if plays || records { Ok(()) } else { Err(wrong_kind(selem, "a volume")) }

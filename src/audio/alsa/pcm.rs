@@ -27,7 +27,7 @@ pub(in crate::audio) struct Pcm {
 impl Pcm {
     /// Opens a device with the requested parameters; its period and buffer may differ and are read back.
     pub(in crate::audio) fn open(request: &HwRequest) -> Result<Pcm, AudioError> {
-        let HwRequest { end, device, .. } = request;
+        let HwRequest { direction: end, device, .. } = request;
         // Installs a per-thread handler; without it alsa-lib writes to standard error.
         let alsa_output = Output::local_error_handler();
         let refused = |error: alsa::Error| AudioError::Open {
@@ -63,7 +63,7 @@ impl Pcm {
     /// Makes the device ready to move frames and starts capture. All allocation happens here.
     pub(in crate::audio) fn start(&self) -> Result<PcmStream<'_>, DeviceLost> {
         let io = self.pcm.io_bytes();
-        if self.params.end == Direction::Capture {
+        if self.params.direction == Direction::Capture {
             self.pcm.start().map_err(device_lost)?;
         }
         let count = self.pcm.count();
@@ -92,7 +92,7 @@ fn apply_sw_params(
     queue_frames: usize,
 ) -> alsa::Result<()> {
     let period = params.period_frames;
-    let avail_min = match params.end {
+    let avail_min = match params.direction {
         Direction::Capture => period,
         // Half a period early: a card that moves in bursts may be slightly short of a whole period at its
         // interrupt, and sleeping through that interrupt would empty the queue.
@@ -100,7 +100,7 @@ fn apply_sw_params(
             (params.buffer_frames - queue_frames + period.div_ceil(2)).min(params.buffer_frames)
         }
     };
-    let start_threshold = match params.end {
+    let start_threshold = match params.direction {
         Direction::Capture => 1,
         Direction::Playback => queue_frames,
     };

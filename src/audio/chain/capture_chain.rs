@@ -37,7 +37,7 @@ impl CaptureChain {
     ) -> Result<CaptureChain, UnsupportedRates> {
         let resampler = Resampler::new(rate_hz, format.rate_hz, period_frames)?;
         let gain = factor(gain_db);
-        let converted_max = resampler.room_for(period_frames);
+        let converted_max = resampler.output_frames_max(period_frames);
         Ok(CaptureChain {
             high_pass: HighPass::new(rate_hz),
             gain,

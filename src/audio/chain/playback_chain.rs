@@ -30,7 +30,7 @@ impl PlaybackChain {
         period_frames: usize,
     ) -> Result<PlaybackChain, UnsupportedRates> {
         let resampler = Resampler::new(format.rate_hz, rate_hz, format.period_frames)?;
-        let ready_max = resampler.room_for(format.period_frames);
+        let ready_max = resampler.output_frames_max(format.period_frames);
         Ok(PlaybackChain {
             resampler,
             volume: Fader::new(1.0, period_frames),
@@ -51,19 +51,19 @@ impl PlaybackChain {
 
     /// Returns the number of stream frames that make about `wanted` device frames, at most a block.
     pub(in crate::audio) fn needed_for(&self, wanted: usize) -> usize {
-        self.resampler.needed_for(wanted).min(self.block.len())
+        self.resampler.input_frames_for(wanted).min(self.block.len())
     }
 
     /// Returns the position in the stream that has been played once the device has played `frames`.
     pub(in crate::audio) fn stream_position(&self, frames: u64) -> u64 {
-        self.resampler.over(frames)
+        self.resampler.input_position(frames)
     }
 
     /// Sets the volume in percent; it is reached within a period.
     pub(in crate::audio) fn set_volume(&mut self, percent: u8) {
         if percent != self.percent {
             self.percent = percent;
-            self.volume.aim(volume_factor(percent));
+            self.volume.set_target(volume_factor(percent));
         }
     }
 

@@ -47,7 +47,7 @@ impl HungThread {
 
     /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
-    pub fn sentence(direction: Direction, is_hung: bool) -> String {
+    pub fn message(direction: Direction, is_hung: bool) -> String {
         if is_hung {
             format!(
                 "the {direction} driver has not responded for {} s; mynah waits for it, and the service manager restarts \

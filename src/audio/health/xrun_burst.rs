@@ -79,7 +79,7 @@ impl XrunBurst {
 impl Transition {
     /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
-    pub fn sentence(self, direction: Direction) -> String {
+    pub fn message(self, direction: Direction) -> String {
         let what = match (self, direction) {
             (Self::Ended(xruns), _) => {
                 return format!("the {direction} is stable again after {xruns} xruns");

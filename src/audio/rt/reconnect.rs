@@ -75,11 +75,11 @@ pub enum WakeReason {
     /// The session notified the thread.
     Notified,
     /// It is time to retry.
-    Due,
+    RetryDue,
     /// Devices were added or removed.
     DevicesChanged,
     /// The time to give up has come.
-    Over,
+    GaveUp,
 }
 
 /// The delay after a loss, and the shortest delay between two attempts.
@@ -211,17 +211,17 @@ impl Reconnect {
                 }
                 self.retry_now(source);
             }
-            WakeReason::Over if is_unproven => return Err(source.lost_error(lost)),
-            WakeReason::Over => {
+            WakeReason::GaveUp if is_unproven => return Err(source.lost_error(lost)),
+            WakeReason::GaveUp => {
                 // The last attempt: unless the device moves frames now, the next wait is over at once.
                 source.set_give_up_after(Some(Duration::ZERO));
                 return self.open(source).map(Some).map_err(|lost| source.lost_error(lost));
             }
-            WakeReason::Due if is_unproven && !wanted => {
+            WakeReason::RetryDue if is_unproven && !wanted => {
                 self.state = DevicePresence::Missing { lost, interval: RETRY_MAX, is_unproven };
                 source.set_retry_after(Some(RETRY_MAX));
             }
-            WakeReason::Due => match self.open(source) {
+            WakeReason::RetryDue => match self.open(source) {
                 Ok(device) => return Ok(Some(device)),
                 Err(lost) => self.fail_to_open(lost, source),
             },

@@ -115,7 +115,7 @@ impl Session {
         for (index, direction) in [Direction::Capture, Direction::Playback].into_iter().enumerate() {
             if let Some(transition) = self.xrun_bursts[index].update(counted[index], now) {
                 self.set_lasting_fault(now);
-                self.status.print(&transition.sentence(direction), &mut self.board);
+                self.status.print(&transition.message(direction), &mut self.board);
             }
         }
     }
@@ -133,7 +133,7 @@ impl Session {
             let (due, done) = work[index];
             if let Some(hung) = self.hung_threads[index].update(due, done, now) {
                 self.set_lasting_fault(now);
-                self.status.print(&HungThread::sentence(direction, hung), &mut self.board);
+                self.status.print(&HungThread::message(direction, hung), &mut self.board);
                 if hung {
                     self.record_fault(RecordingTrigger::Starved, now);
                 }
