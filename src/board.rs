@@ -66,7 +66,7 @@ impl Board {
     }
 
     /// Replaces the LEDs.
-    pub fn fit(&mut self, leds: Leds) {
+    pub fn set_leds(&mut self, leds: Leds) {
         self.leds = leds;
     }
 
@@ -211,7 +211,7 @@ impl Board {
         {
             self.terminal.set_width(width);
         }
-        let leds = self.leds.show(&view.facts, now, view.levels);
+        let leds = self.leds.show(&view.light, now, view.levels);
         [leds, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 

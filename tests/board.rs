@@ -322,17 +322,17 @@ proptest! {
 fn view(state: State, microphone: u16, speaker: u16) -> Indication {
     let live = state == State::Listening;
     let facts = LightState { microphone_live: live, ..LightState::begin(state, NOW) };
-    Indication { facts, levels: Levels { microphone, speaker } }
+    Indication { light: facts, levels: Levels { microphone, speaker } }
 }
 
 fn muted(view: Indication) -> Indication {
-    Indication { facts: LightState { muted: true, ..view.facts }, ..view }
+    Indication { light: LightState { muted: true, ..view.light }, ..view }
 }
 
 /// Returns the same indication of a state entered `ms` milliseconds ago.
 fn later(view: Indication, ms: u64) -> Indication {
     Indication {
-        facts: LightState { since: view.facts.since - Duration::from_millis(ms), ..view.facts },
+        light: LightState { since: view.light.since - Duration::from_millis(ms), ..view.light },
         ..view
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mynah::conversation::State;
 use mynah::light::{
-    DARK, Fault, HoldProgress, LedCaps, Levels, LightState, PIXELS, STEP, loudness, render, word,
+    DARK, Fault, HoldProgress, LedCaps, Levels, LightState, PIXELS, STEP, loudness, render, state_name,
 };
 use mynah::model::Time;
 use proptest::option::of;
@@ -182,14 +182,17 @@ fn a_static_frame_needs_no_wake_up_and_a_moving_one_few() {
 #[test]
 fn passing_scenes_end_by_themselves_and_lasting_faults_stay() {
     let idle = state_only(State::Idle);
-    let name = |light: LightState, ms| word(&light, at(light, ms)).0;
+    let name = |light: LightState, ms| state_name(&light, at(light, ms)).0;
     let volume = LightState { volume: Some((30, idle.since)), ..idle };
     assert_eq!([0, 1499, 1500].map(|ms| name(volume, ms)), ["volume", "volume", "idle"]);
-    assert_eq!(word(&volume, at(idle, 10)).1, Some(Duration::from_millis(1490)));
+    assert_eq!(state_name(&volume, at(idle, 10)).1, Some(Duration::from_millis(1490)));
     let no_reply = LightState { fault: Some((Fault::NoReply, idle.since)), ..idle };
     assert_eq!([0, 8399, 8400].map(|ms| name(no_reply, ms)), ["fault", "fault", "idle"]);
     let no_speaker = LightState { fault: Some((Fault::NoSpeaker, idle.since)), ..idle };
-    assert_eq!((name(no_speaker, 3_600_000), word(&no_speaker, at(idle, 3_600_000)).1), ("fault", None));
+    assert_eq!(
+        (name(no_speaker, 3_600_000), state_name(&no_speaker, at(idle, 3_600_000)).1),
+        ("fault", None)
+    );
     let busy = LightState { state: State::Speaking, ..no_speaker };
     assert_eq!(name(busy, 0), "speaking");
     let pressed = LightState { interrupted: Some(idle.since), ..idle };
@@ -289,7 +292,7 @@ proptest! {
         let then = render(&light, later, levels, caps);
         prop_assert_eq!((&shown.pixels, shown.name), (&then.pixels, then.name));
         prop_assert!(shown.next.is_none_or(|next| !next.is_zero()));
-        let (name, next) = word(&light, now);
+        let (name, next) = state_name(&light, now);
         prop_assert_eq!(name, shown.name);
         prop_assert!(next.is_none_or(|next| shown.next.is_some_and(|sooner| sooner <= next)));
     }

@@ -41,7 +41,7 @@ pub enum LineProblem {
         /// The consumer name that its user gave the kernel; may be empty.
         consumer: String,
         /// The program and process, if `/proc` shows it.
-        holder: Option<String>,
+        owner: Option<String>,
     },
     /// No permission to open the chip.
     Forbidden(PathBuf),
@@ -107,10 +107,10 @@ impl fmt::Display for LineError {
             LineProblem::NoOffset { count } => {
                 write!(f, "the chip has lines 0 to {}; choose one of them", count.saturating_sub(1))
             }
-            LineProblem::Busy { consumer, holder: Some(holder) } => {
+            LineProblem::Busy { consumer, owner: Some(holder) } => {
                 write!(f, "in use by {} ({holder}); stop that program", LineConsumer(consumer))
             }
-            LineProblem::Busy { consumer, holder: None } => {
+            LineProblem::Busy { consumer, owner: None } => {
                 write!(
                     f,
                     "in use by {}; stop that program, or remove the overlay that claims the line from config.txt",

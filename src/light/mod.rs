@@ -90,7 +90,7 @@ pub struct Levels {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indication {
     /// The state that every LED shows.
-    pub facts: LightState,
+    pub light: LightState,
     pub levels: Levels,
 }
 
@@ -144,7 +144,7 @@ pub fn render(light: &LightState, now: Time, levels: Levels, caps: LedCaps) -> L
 
 /// Returns the state in a word or two, and when that changes if the state does not.
 #[must_use]
-pub fn word(light: &LightState, now: Time) -> (&'static str, Option<Duration>) {
+pub fn state_name(light: &LightState, now: Time) -> (&'static str, Option<Duration>) {
     let (ages, into_step) = Ages::of(light, now);
     let name = |ages: &Ages| Scene::of(light, ages).name(light.state);
     let next = (1..=HORIZON_STEPS).find(|steps| name(&ages.after_steps(*steps)) != name(&ages));
@@ -196,7 +196,7 @@ impl Fault {
 
     /// Returns whether the fault is shown until it is cleared; the others are shown for a limited time.
     #[must_use]
-    pub fn is_lasting(self) -> bool {
+    pub fn is_persistent(self) -> bool {
         match self {
             Self::Misconfigured | Self::Quota | Self::NoMicrophone | Self::NoSpeaker | Self::Button => true,
             Self::NoReply | Self::Service => false,

@@ -67,7 +67,7 @@ impl Scene {
             State::Connecting | State::Idle | State::Listening | State::Offline | State::Muted => false,
         };
         match light.fault {
-            Some((fault, _)) if !busy && (fault.is_lasting() || ages.fault < Some(FAULT_MS)) => {
+            Some((fault, _)) if !busy && (fault.is_persistent() || ages.fault < Some(FAULT_MS)) => {
                 return Self::Fault(fault);
             }
             Some(_) | None => {}

@@ -27,7 +27,7 @@ fn a_missing_line_is_reported_with_the_available_ones() {
 #[test]
 fn a_busy_line_is_reported_with_its_consumer() {
     let busy = |consumer: &str, holder: Option<&str>| {
-        line(LineProblem::Busy { consumer: consumer.to_owned(), holder: holder.map(str::to_owned) })
+        line(LineProblem::Busy { consumer: consumer.to_owned(), owner: holder.map(str::to_owned) })
     };
     contains(&busy("gpiomon", Some("gpiomon, process 812")), &["\"gpiomon\" (gpiomon, process 812)"]);
     contains(&busy("button@17", None), &["\"button@17\"", "config.txt"]);

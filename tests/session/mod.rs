@@ -109,7 +109,7 @@ impl Device {
         let recording = RecordingConfig { asked: Some(asked), ..recording_in(folder.path()) };
         let (input, lines) = (OwnedFd::from(input), OwnedFd::from(lines));
         let mut board = Board::on(input, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
-        board.fit(leds);
+        board.set_leds(leds);
         let parts = SessionParts {
             mode,
             config: config(mode),

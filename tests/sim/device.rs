@@ -84,7 +84,7 @@ pub(super) fn board(context: &Arc<Mutex<WriteContext>>) -> (Board, SimulatedButt
     let mut open_lines = |_: &str, _: &[&GpioLine], _: bool| {
         Ok(Box::new(LightProbe(Arc::clone(context))) as Box<dyn OutputLines>)
     };
-    board.fit(Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut open_lines).unwrap());
+    board.set_leds(Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut open_lines).unwrap());
     (board, buttons_handle)
 }
 

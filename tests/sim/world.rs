@@ -450,12 +450,12 @@ impl<'a> World<'a> {
 
     fn note_recovery(&mut self, now: At) {
         let facts = self.session.light();
-        let (word, _) = light::word(facts, Time::from_nanos(now));
+        let (word, _) = light::state_name(facts, Time::from_nanos(now));
         let shows_fault = facts.state == State::Offline || facts.fault.is_some();
         if shows_fault && self.shown.is_none() && self.scenario.fault_at.is_some_and(|at| now >= at) {
             self.shown = Some((now - self.scenario.fault_at.unwrap_or(now), word));
         }
-        let is_lasting_fault = facts.fault.is_some_and(|(fault, _)| fault.is_lasting());
+        let is_lasting_fault = facts.fault.is_some_and(|(fault, _)| fault.is_persistent());
         let connected = self.servers.iter().all(|server| server.link.is_alive());
         if now > self.scenario.faults_end
             && self.recovery.is_none()

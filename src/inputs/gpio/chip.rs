@@ -126,7 +126,7 @@ fn request(
 fn busy(address: &LineAddress) -> Option<LineProblem> {
     let info = Chip::from_path(&address.chip).ok()?.line_info(address.offset).ok()?;
     let holder = || owner::of_line(&name_of(&address.chip), address.offset);
-    info.used.then(|| LineProblem::Busy { consumer: info.consumer.clone(), holder: holder() })
+    info.used.then(|| LineProblem::Busy { consumer: info.consumer.clone(), owner: holder() })
 }
 
 fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {

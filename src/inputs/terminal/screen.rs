@@ -65,7 +65,7 @@ impl<W: Write> Terminal<W> {
     /// Shows `view` and writes only on a visible change. Returns how long until the light changes by itself.
     pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
         let Some(caps) = self.caps else { return self.show_plain(view, now) };
-        let frame = light::render(&view.facts, now, view.levels, DOT);
+        let frame = light::render(&view.light, now, view.levels, DOT);
         let line = draw(view, &frame, caps, self.latching, self.width);
         let mut status_line = self.status_line.lock();
         if *status_line != line && self.out.write(&format!("\r{line}\x1b[K")) {
@@ -97,8 +97,8 @@ impl<W: Write> Terminal<W> {
     }
 
     fn show_plain(&mut self, view: &Indication, now: Time) -> Option<Duration> {
-        let (name, next) = light::word(&view.facts, now);
-        let state = Some((name, view.facts.muted));
+        let (name, next) = light::state_name(&view.light, now);
+        let state = Some((name, view.light.muted));
         if state != self.last_state && self.out.write(&format!("{}\n", state_text(view, name))) {
             self.last_state = state;
         }

@@ -43,7 +43,7 @@ impl TermCaps {
 
 /// Returns the state's name, marked if muted.
 pub(crate) fn state_text(view: &Indication, name: &str) -> String {
-    if view.facts.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
+    if view.light.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
 }
 
 /// Draws `view` with its light `frame` in less than `width` columns.

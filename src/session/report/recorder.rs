@@ -209,7 +209,7 @@ impl Session {
 
     /// Records what the light shows.
     pub(in crate::session) fn record_light(&mut self, now: Time) {
-        let (word, _) = light::word(&self.light, now);
+        let (word, _) = light::state_name(&self.light, now);
         self.recorder.lock().recorder.light(word, self.light.microphone_live, now);
     }
 

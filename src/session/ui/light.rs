@@ -53,7 +53,7 @@ impl Session {
         let counters = self.audio.counters();
         let levels =
             Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        let next = self.board.show(&Indication { facts: self.light, levels }, now);
+        let next = self.board.show(&Indication { light: self.light, levels }, now);
         self.light_due = next.map(|wait| now + wait);
     }
 
@@ -85,7 +85,7 @@ impl Session {
 
     /// Records a fault that passes by itself, unless a lasting one is shown.
     pub(in crate::session) fn set_fault(&mut self, fault: Fault, now: Time) {
-        if self.light.fault.is_none_or(|(shown, _)| !shown.is_lasting()) {
+        if self.light.fault.is_none_or(|(shown, _)| !shown.is_persistent()) {
             self.light.fault = Some((fault, now));
             self.light_due = Some(now);
         }
