@@ -30,10 +30,10 @@ pub struct History {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryTurn {
     /// The speaker.
-    pub who: Role,
+    pub role: Role,
     item: String,
     /// The transcript.
-    pub words: String,
+    pub transcript: String,
     /// Whether `words` is the complete transcript.
     pub whole: bool,
 }
@@ -42,7 +42,7 @@ pub struct HistoryTurn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlayedShare {
     /// Milliseconds played.
-    pub heard_ms: u64,
+    pub played_ms: u64,
     /// Milliseconds received from the service.
     pub received_ms: u64,
 }
@@ -57,7 +57,7 @@ impl History {
         }
         let kept: String = words.chars().take(MAX_TURN_CHARACTERS).collect();
         let whole = kept.len() == words.len();
-        self.turns.push_back(HistoryTurn { who, item: item.to_owned(), words: kept, whole });
+        self.turns.push_back(HistoryTurn { role: who, item: item.to_owned(), transcript: kept, whole });
         // The transcript of a reply may arrive after its cut.
         if let Some(at) = self.cuts.iter().position(|(cut, _)| !item.is_empty() && cut == item)
             && let Some((_, share)) = self.cuts.remove(at)
@@ -91,15 +91,20 @@ impl History {
 
     /// Truncates the turn of `item`, removing it if nothing was played. Returns whether there was such a
     /// turn.
-    fn truncate_turn(&mut self, item: &str, PlayedShare { heard_ms, received_ms }: PlayedShare) -> bool {
+    fn truncate_turn(
+        &mut self,
+        item: &str,
+        PlayedShare { played_ms: heard_ms, received_ms }: PlayedShare,
+    ) -> bool {
         let Some(at) = self.turns.iter().rposition(|turn| turn.item == item) else { return false };
-        let words = self.turns.get(at).map_or(0, |turn| turn.words.split_whitespace().count() as u64);
+        let words = self.turns.get(at).map_or(0, |turn| turn.transcript.split_whitespace().count() as u64);
         let heard_words = words.saturating_mul(heard_ms.min(received_ms)) / received_ms.max(1);
         match self.turns.get_mut(at) {
             Some(turn) if heard_words > 0 => {
                 turn.whole &= heard_words == words;
-                let heard: Vec<&str> = turn.words.split_whitespace().take(heard_words as usize).collect();
-                turn.words = heard.join(" ");
+                let heard: Vec<&str> =
+                    turn.transcript.split_whitespace().take(heard_words as usize).collect();
+                turn.transcript = heard.join(" ");
             }
             Some(_) | None => {
                 self.turns.remove(at);
@@ -109,7 +114,7 @@ impl History {
     }
 
     fn characters(&self) -> usize {
-        self.turns.iter().map(|turn| turn.words.chars().count()).sum()
+        self.turns.iter().map(|turn| turn.transcript.chars().count()).sum()
     }
 }
 
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_cut_reply_is_truncated_before_or_after_its_transcript() {
-        let share = PlayedShare { heard_ms: 1000, received_ms: 2000 };
+        let share = PlayedShare { played_ms: 1000, received_ms: 2000 };
         for transcript_first in [true, false] {
             let mut history = History::default();
             if transcript_first {
@@ -175,6 +180,6 @@ mod tests {
     }
 
     fn kept(history: &History) -> Vec<(Role, &str, bool)> {
-        history.turns().map(|turn| (turn.who, turn.words.as_str(), turn.whole)).collect()
+        history.turns().map(|turn| (turn.role, turn.transcript.as_str(), turn.whole)).collect()
     }
 }

@@ -68,13 +68,13 @@ pub struct TurnTimings {
     /// When the first audio of the reply arrived.
     pub first_audio: Option<Time>,
     /// When the speaker played the first frame of the reply.
-    pub first_heard: Option<Time>,
+    pub first_played: Option<Time>,
     /// When the reply was cut.
     pub cut: Option<Time>,
     /// When the receipt of the cut reported silence.
     pub silent: Option<Time>,
     /// Duration of the reply that was played.
-    pub heard: Duration,
+    pub played: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -166,18 +166,18 @@ impl Ledger {
 
     /// Records the played position of the playback lane, in frames.
     pub fn played(&mut self, position: u64, now: Time) {
-        if self.turn.first_heard.is_none()
+        if self.turn.first_played.is_none()
             && self.turn.first_audio.is_some()
             && let Some(span) = self.spans.front()
             && position > span.start
         {
-            self.turn.first_heard = Some(now - self.duration(position - span.start));
+            self.turn.first_played = Some(now - self.duration(position - span.start));
         }
         while let Some(span) = self.spans.front()
             && span.end <= position
             && (span.complete || self.spans.len() > 1)
         {
-            self.turn.heard += self.duration(span.end - span.start);
+            self.turn.played += self.duration(span.end - span.start);
             self.spans.pop_front();
         }
     }
@@ -205,14 +205,14 @@ impl Ledger {
 
     /// Handles the receipt of a cut: of the frames before position `cut`, those before position `played` were
     /// played. Queues the resulting corrections.
-    pub fn silenced(&mut self, cut: u64, played: u64, now: Time) {
+    pub fn cut_receipt(&mut self, cut: u64, played: u64, now: Time) {
         self.turn.silent = Some(now);
         while let Some(span) = self.spans.front()
             && span.start < cut
         {
             let Some(span) = self.spans.pop_front() else { break };
             let frames = played.clamp(span.start, span.end) - span.start;
-            self.turn.heard += self.duration(frames);
+            self.turn.played += self.duration(frames);
             self.close_span(&span, frames);
         }
         self.drained_reported |= self.spans.is_empty();

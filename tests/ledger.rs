@@ -10,14 +10,14 @@ use proptest::prelude::*;
 #[test]
 fn an_item_cut_in_the_middle_is_truncated_to_the_played_part() {
     let mut ledger = queued(&[("r", "i", 0, 48_000)]);
-    ledger.silenced(48_000, 20_180, Time::ZERO);
+    ledger.cut_receipt(48_000, 20_180, Time::ZERO);
     assert_eq!(corrections(&mut ledger), [truncate("i", 840)]);
 }
 
 #[test]
 fn an_unplayed_item_is_deleted_after_its_reply_is_done() {
     let mut ledger = queued(&[("r", "i", 0, 48_000)]);
-    ledger.silenced(48_000, 23, Time::ZERO);
+    ledger.cut_receipt(48_000, 23, Time::ZERO);
     assert_eq!(corrections(&mut ledger), []);
     ledger.reply_done(&id("r"));
     assert_eq!(corrections(&mut ledger), [delete("i")]);
@@ -27,7 +27,7 @@ fn an_unplayed_item_is_deleted_after_its_reply_is_done() {
 fn a_fully_played_item_needs_no_correction() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
     ledger.audio_done("i", 0);
-    ledger.silenced(4800, 4800, Time::ZERO);
+    ledger.cut_receipt(4800, 4800, Time::ZERO);
     assert_eq!(corrections(&mut ledger), []);
 }
 
@@ -35,21 +35,21 @@ fn a_fully_played_item_needs_no_correction() {
 fn an_incomplete_item_is_truncated_even_if_fully_played() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
     ledger.played(4800, Time::ZERO);
-    ledger.silenced(4800, 4800, Time::ZERO);
+    ledger.cut_receipt(4800, 4800, Time::ZERO);
     assert_eq!(corrections(&mut ledger), [truncate("i", 200)]);
 }
 
 #[test]
 fn a_truncation_never_exceeds_the_received_audio() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
-    ledger.silenced(4800, 99_999, Time::ZERO);
+    ledger.cut_receipt(4800, 99_999, Time::ZERO);
     assert_eq!(corrections(&mut ledger), [truncate("i", 200)]);
 }
 
 #[test]
 fn a_cut_corrects_each_item_by_its_own_played_part() {
     let mut ledger = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800), ("r", "m", 9600, 4800)]);
-    ledger.silenced(14_400, 7200, Time::ZERO);
+    ledger.cut_receipt(14_400, 7200, Time::ZERO);
     ledger.reply_done(&id("r"));
     assert_eq!(corrections(&mut ledger), [truncate("i", 200), truncate("k", 100), delete("m")]);
 }
@@ -58,7 +58,7 @@ fn a_cut_corrects_each_item_by_its_own_played_part() {
 fn audio_queued_after_a_cut_is_unaffected() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
     assert!(ledger.queue("s", "k", 0, 4800, 2400));
-    ledger.silenced(4800, 2400, Time::ZERO);
+    ledger.cut_receipt(4800, 2400, Time::ZERO);
     assert_eq!(corrections(&mut ledger), [truncate("i", 100)]);
     assert_eq!(ledger.unplayed_frames(4800), 2400);
 }
@@ -76,7 +76,7 @@ fn a_discarded_item_is_deleted_once() {
 fn late_audio_of_a_cut_item_changes_nothing() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
     ledger.discarded("r", "i");
-    ledger.silenced(4800, 2400, Time::ZERO);
+    ledger.cut_receipt(4800, 2400, Time::ZERO);
     ledger.discarded("r", "i");
     ledger.reply_done(&id("r"));
     assert_eq!(corrections(&mut ledger), [truncate("i", 100)]);
@@ -102,7 +102,7 @@ fn first_heard_is_the_time_the_first_frame_was_played() {
     assert!(ledger.queue("r", "i", 0, 0, 4800));
     ledger.played(0, start + Duration::from_millis(310));
     ledger.played(240, start + Duration::from_millis(325));
-    assert_eq!(ledger.timings().first_heard, Some(start + Duration::from_millis(315)));
+    assert_eq!(ledger.timings().first_played, Some(start + Duration::from_millis(315)));
 }
 
 #[test]
@@ -119,13 +119,13 @@ fn a_full_ledger_rejects_further_items() {
 #[test]
 fn items_of_a_lost_session_play_out_without_corrections() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
-    ledger.silenced(2400, 2400, Time::ZERO);
+    ledger.cut_receipt(2400, 2400, Time::ZERO);
     assert!(ledger.queue("r", "k", 0, 4800, 4800));
     ledger.session_lost();
     assert_eq!(corrections(&mut ledger), [], "corrections of a lost session are dropped");
     assert!(ledger.queue("s", "m", 0, 9600, 4800));
     assert!(!ledger.take_drained(9600), "the item of the new session has not been played");
-    ledger.silenced(14_400, 7200, Time::ZERO);
+    ledger.cut_receipt(14_400, 7200, Time::ZERO);
     ledger.reply_done(&id("s"));
     assert_eq!(corrections(&mut ledger), [delete("m")], "the old item is not corrected");
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
@@ -136,7 +136,7 @@ fn items_of_a_lost_session_play_out_without_corrections() {
 #[test]
 fn a_truncation_states_the_received_duration() {
     let mut ledger = queued(&[("r", "i", 0, 48_000)]);
-    ledger.silenced(48_000, 12_000, Time::ZERO);
+    ledger.cut_receipt(48_000, 12_000, Time::ZERO);
     let correction = ledger.next_correction();
     let expected =
         Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: 500, received_ms: 2000 };
@@ -155,7 +155,7 @@ proptest! {
             if complete { ledger.audio_done(&item.to_string(), 0); }
             at += frames;
         }
-        ledger.silenced(at, played_to, Time::ZERO);
+        ledger.cut_receipt(at, played_to, Time::ZERO);
         ledger.reply_done(&id("r"));
         let mut start = 0;
         let all = corrections(&mut ledger);

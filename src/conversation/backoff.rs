@@ -16,7 +16,7 @@ pub const RETRY_SPACING: Duration = Duration::from_millis(2500);
 /// every session and drops it at once would be dialled without growing delays.
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 /// Hold-off after a rate limit for which the service states no delay.
-pub const UNAUTHORIZED_LIMIT: Duration = Duration::from_secs(10);
+pub const RATE_LIMIT_HOLD_OFF: Duration = Duration::from_secs(10);
 /// Upper bound of the jitter: a user who returns should not wait longer.
 const MAX_JITTER: Duration = Duration::from_secs(30);
 

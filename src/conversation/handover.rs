@@ -17,7 +17,7 @@ use crate::model::Time;
 
 /// Assumed lifetime of a session without `expires_at` (the service has always stated one hour, protocol
 /// §4.2).
-pub const SESSION_LIFE: Duration = Duration::from_secs(3600);
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(3600);
 /// Time before expiry at which the standby link is dialled. The longest utterance (5 min), the wait for a
 /// reply (30 s) and the transfer of the longest reply fit into it, so that a safe moment exists.
 pub const HANDOVER_BEFORE: Duration = Duration::from_secs(600);
@@ -50,7 +50,7 @@ pub(super) enum Standby {
 
 impl Handover {
     pub(super) fn begin(dialled: Time, expires: Option<Time>) -> Self {
-        let expires = expires.unwrap_or(dialled + SESSION_LIFE);
+        let expires = expires.unwrap_or(dialled + SESSION_LIFETIME);
         let standby = Standby::None { dial_at: dial_at(expires, dialled) };
         Self { expires, dialled, failures: 0, standby }
     }

@@ -21,11 +21,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::{Id, Mode};
-pub use backoff::{CloseReason, RETRY_SPACING, STABLE_AFTER, UNAUTHORIZED_LIMIT};
+pub use backoff::{CloseReason, RATE_LIMIT_HOLD_OFF, RETRY_SPACING, STABLE_AFTER};
 pub use event::{
     DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
 };
-pub use handover::{HANDOVER_BEFORE, SESSION_LIFE, SWITCH_BY, SWITCH_QUIET};
+pub use handover::{HANDOVER_BEFORE, SESSION_LIFETIME, SWITCH_BY, SWITCH_QUIET};
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::model::Time;
@@ -54,7 +54,7 @@ pub const UTTERANCE_LIMIT: Duration = Duration::from_secs(300);
 /// Minimum captured audio of a push-to-talk turn. Shorter ones count as accidental presses (protocol §9.5).
 pub const SHORTEST_HOLD: Duration = Duration::from_millis(150);
 /// Timeout of the answer to the close frame when the user exits the program.
-pub const GOODBYE_LIMIT: Duration = Duration::from_millis(1500);
+pub const CLOSE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long a reply waits for a disconnected speaker before it is abandoned.
 pub const SPEAKER_WAIT_LIMIT: Duration = Duration::from_secs(3);
 /// How long the program waits for a late reply after the end of the WAV file that replaces the microphone.
@@ -325,7 +325,7 @@ impl Conversation {
     fn leave(&mut self, now: Time) -> Actions {
         match &self.phase {
             Phase::Online(_) => {
-                self.phase = Phase::Leaving { until: now + GOODBYE_LIMIT };
+                self.phase = Phase::Leaving { until: now + CLOSE_LIMIT };
                 actions([Action::Cut, Action::HangUp])
             }
             Phase::Offline(_) => {

@@ -265,7 +265,7 @@ impl Conversation {
 
     /// Defers the next dial by [`UNAUTHORIZED_LIMIT`](super::UNAUTHORIZED_LIMIT).
     pub(super) fn hold_off(&mut self, now: Time) {
-        self.dial_not_before = Some(now + super::UNAUTHORIZED_LIMIT);
+        self.dial_not_before = Some(now + super::RATE_LIMIT_HOLD_OFF);
     }
 
     /// Returns the offline state after the loss of a session.

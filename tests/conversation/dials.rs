@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, CloseReason, Event, LinkChange, Mode, SESSION_LIFE, StandbyChange, UserInput,
+    Action, CloseReason, Event, LinkChange, Mode, SESSION_LIFETIME, StandbyChange, UserInput,
 };
 use mynah::model::Time;
 use proptest::prelude::*;
@@ -153,7 +153,7 @@ impl DialLoad {
         }
         self.links[slot] =
             Some((LinkStage::Up, outcome, self.conv.now + Duration::from_millis(outcome.lasts_ms)));
-        let expires = Duration::from_secs(outcome.expires_s).min(SESSION_LIFE);
+        let expires = Duration::from_secs(outcome.expires_s).min(SESSION_LIFETIME);
         let events = match (slot, outcome.configured) {
             (0, true) => vec![
                 Event::Link(LinkChange::Up),

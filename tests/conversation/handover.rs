@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mynah::conversation::{
     Action, CloseReason, DIAL_LIMIT, DeviceEvent, Earcon, Event, HANDOVER_BEFORE, LinkChange, Mode, Notice,
-    ResponseStatus, SESSION_LIFE, SWITCH_BY, SWITCH_QUIET, ServerError, ServiceEvent, StandbyChange, State,
-    UserInput,
+    ResponseStatus, SESSION_LIFETIME, SWITCH_BY, SWITCH_QUIET, ServerError, ServiceEvent, StandbyChange,
+    State, UserInput,
 };
 
 use super::{Harness, TAP, held, id, turn};
@@ -17,11 +17,11 @@ fn a_session_is_replaced_unnoticed_before_it_expires() {
         let began = conv.now;
         let before = (conv.state(), conv.microphone_open());
         assert_eq!(conv.at_deadline(), [Action::DialStandby]);
-        assert_eq!(conv.now - began, SESSION_LIFE - HANDOVER_BEFORE);
+        assert_eq!(conv.now - began, SESSION_LIFETIME - HANDOVER_BEFORE);
         assert_eq!(
             conv.all([
                 Event::Standby(StandbyChange::Up),
-                Event::Standby(StandbyChange::Configured(SESSION_LIFE))
+                Event::Standby(StandbyChange::Configured(SESSION_LIFETIME))
             ]),
             [Action::ConfigureStandby]
         );
@@ -29,7 +29,7 @@ fn a_session_is_replaced_unnoticed_before_it_expires() {
         assert_eq!((conv.state(), conv.microphone_open()), before);
         let switched = conv.now;
         assert_eq!(conv.at_deadline(), [Action::DialStandby], "the next handover");
-        assert!(conv.now - switched > SESSION_LIFE - HANDOVER_BEFORE - Duration::from_secs(5));
+        assert!(conv.now - switched > SESSION_LIFETIME - HANDOVER_BEFORE - Duration::from_secs(5));
     }
 }
 

@@ -11,8 +11,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, Actions, Conversation, Event, HANDOVER_BEFORE, Id, LinkChange, Mode, RETRY_SPACING, SESSION_LIFE,
-    ServiceEvent, StandbyChange, UserInput,
+    Action, Actions, Conversation, Event, HANDOVER_BEFORE, Id, LinkChange, Mode, RETRY_SPACING,
+    SESSION_LIFETIME, ServiceEvent, StandbyChange, UserInput,
 };
 use mynah::model::Time;
 
@@ -67,7 +67,7 @@ impl Harness {
     fn ready_standby(&mut self) {
         self.dial_standby();
         assert_eq!(self.on(Event::Standby(StandbyChange::Up)), [Action::ConfigureStandby]);
-        assert_eq!(self.on(Event::Standby(StandbyChange::Configured(SESSION_LIFE))), []);
+        assert_eq!(self.on(Event::Standby(StandbyChange::Configured(SESSION_LIFETIME))), []);
     }
 
     /// Handles several events now and returns all actions.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mynah::conversation::{
     Action, CloseReason, ERROR_BURST_WINDOW, Earcon, Event, Exit, KEEP_LIMIT, LinkChange, Mode, Notice,
-    OUTAGE_GRACE, ServerError, ServiceEvent, State, THINK_LIMIT, UNAUTHORIZED_LIMIT, UserInput,
+    OUTAGE_GRACE, RATE_LIMIT_HOLD_OFF, ServerError, ServiceEvent, State, THINK_LIMIT, UserInput,
 };
 
 use super::{Harness, TAP, held, id, turn};
@@ -163,7 +163,7 @@ fn a_rate_limit_delays_the_next_dial() {
     let began = conv.now;
     let _ = conv.on(Event::Input(UserInput::Press));
     while conv.at_deadline().last() != Some(&Action::Dial) {}
-    assert!(conv.now - began >= UNAUTHORIZED_LIMIT);
+    assert!(conv.now - began >= RATE_LIMIT_HOLD_OFF);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use mynah::conversation::{
-    Action, CloseReason, DeviceEvent, Event, LinkChange, Mode, ResponseStatus, SESSION_LIFE, ServerError,
+    Action, CloseReason, DeviceEvent, Event, LinkChange, Mode, ResponseStatus, SESSION_LIFETIME, ServerError,
     ServiceEvent, StandbyChange, State, UserInput,
 };
 
@@ -64,7 +64,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("configured", Event::Link(LinkChange::Configured)),
         ("misconfigured", Event::Link(LinkChange::Misconfigured)),
         ("standby up", Event::Standby(StandbyChange::Up)),
-        ("standby ready", Event::Standby(StandbyChange::Configured(SESSION_LIFE))),
+        ("standby ready", Event::Standby(StandbyChange::Configured(SESSION_LIFETIME))),
         ("standby refused", Event::Standby(StandbyChange::Refused)),
         ("standby down", Event::Standby(StandbyChange::Down(CloseReason::Transient))),
         ("link unauthorized", Event::Link(LinkChange::Down(CloseReason::Unauthorized))),

@@ -2,7 +2,7 @@
 
 use mynah::conversation::{
     Action, CloseReason, DEFERRED_CREATE_LIMIT, DeviceEvent, Earcon, Event, LinkChange, Mode, Notice,
-    ResponseStatus, SESSION_LIFE, ServerError, ServiceEvent, StandbyChange, State, UserInput,
+    ResponseStatus, SESSION_LIFETIME, ServerError, ServiceEvent, StandbyChange, State, UserInput,
 };
 use mynah::model::Time;
 use proptest::prelude::*;
@@ -188,7 +188,7 @@ fn comes_to_rest(conv: &mut Harness, seen: &mut Seen) -> Result<(), TestCaseErro
         }
         if seen.standby == StandbyStage::Dialled {
             step(conv, seen, &Event::Standby(StandbyChange::Up))?;
-            step(conv, seen, &Event::Standby(StandbyChange::Configured(SESSION_LIFE)))?;
+            step(conv, seen, &Event::Standby(StandbyChange::Configured(SESSION_LIFETIME)))?;
         }
     }
     Err(TestCaseError::fail(format!("stuck in {:?}", conv.conversation)))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::conversation::{CloseReason, Event, ServerError, ServiceEvent, UNAUTHORIZED_LIMIT};
+use mynah::conversation::{CloseReason, Event, RATE_LIMIT_HOLD_OFF, ServerError, ServiceEvent};
 use mynah::protocol::{self, ServerEvent};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ const STATUSES: &[(u16, CloseReason, CloseReason)] = &[
     (404, CloseReason::Permanent, CloseReason::Permanent),
     (408, CloseReason::Transient, AFTER_20_S),
     (425, CloseReason::Transient, AFTER_20_S),
-    (429, CloseReason::RetryAfter(UNAUTHORIZED_LIMIT), AFTER_20_S),
+    (429, CloseReason::RetryAfter(RATE_LIMIT_HOLD_OFF), AFTER_20_S),
     (500, CloseReason::Transient, AFTER_20_S),
     (502, CloseReason::Transient, AFTER_20_S),
     (503, CloseReason::Transient, AFTER_20_S),
@@ -42,7 +42,7 @@ const CLOSE_CODES: &[(u16, CloseReason)] = &[
     (1010, CloseReason::Transient),
     (1011, CloseReason::Transient),
     (1012, CloseReason::Transient),
-    (1013, CloseReason::RetryAfter(UNAUTHORIZED_LIMIT)),
+    (1013, CloseReason::RetryAfter(RATE_LIMIT_HOLD_OFF)),
     (1014, CloseReason::Transient),
     (1015, CloseReason::Transient),
     (4000, CloseReason::Transient),

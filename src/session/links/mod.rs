@@ -16,7 +16,7 @@ use rustix::event::PollFlags;
 
 use crate::background::{Background, ConnectError, ConnectRequest, Connection, Socket};
 use crate::config::Endpoint;
-use crate::conversation::{CloseReason, DIAL_LIMIT, GOODBYE_LIMIT, SESSION_LIFE};
+use crate::conversation::{CLOSE_LIMIT, CloseReason, DIAL_LIMIT, SESSION_LIFETIME};
 use crate::model::Time;
 use crate::parrot::ParrotConfig;
 use crate::protocol;
@@ -90,7 +90,7 @@ impl Links {
             ServiceEndpoint::Parrot(config) => {
                 let (client, server) = WsClient::pair(now)?;
                 builtin::open(server, config.clone(), number)?;
-                *self.slot_mut(slot) = LinkState::Up { link: client, lifetime: SESSION_LIFE };
+                *self.slot_mut(slot) = LinkState::Up { link: client, lifetime: SESSION_LIFETIME };
                 Ok(true)
             }
             ServiceEndpoint::Remote { endpoint, .. } => {
@@ -132,7 +132,7 @@ impl Links {
         self.used_key = header != "Authorization";
         let link = upgrade(connection, endpoint, tls, now);
         let link = link.map_err(|error| (slot, self.classify(&error), error))?;
-        *self.slot_mut(slot) = LinkState::Up { link, lifetime: SESSION_LIFE };
+        *self.slot_mut(slot) = LinkState::Up { link, lifetime: SESSION_LIFETIME };
         Ok(())
     }
 
@@ -176,10 +176,10 @@ impl Links {
     /// The lifetime is counted from the service's own date: a board without a battery-backed clock may be
     /// wrong.
     pub(super) fn set_expiry(&mut self, slot: Slot, expires_at_s: Option<u32>) -> Duration {
-        let LinkState::Up { link, lifetime } = self.slot_mut(slot) else { return SESSION_LIFE };
+        let LinkState::Up { link, lifetime } = self.slot_mut(slot) else { return SESSION_LIFETIME };
         let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
         if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
-            *lifetime = Duration::from_secs(left_s).min(SESSION_LIFE);
+            *lifetime = Duration::from_secs(left_s).min(SESSION_LIFETIME);
         }
         *lifetime
     }
@@ -188,7 +188,7 @@ impl Links {
     pub(super) fn lifetime(&self, slot: Slot) -> Duration {
         match self.slot(slot) {
             LinkState::Up { lifetime, .. } => *lifetime,
-            LinkState::Down | LinkState::Dialling { .. } | LinkState::Closing { .. } => SESSION_LIFE,
+            LinkState::Down | LinkState::Dialling { .. } | LinkState::Closing { .. } => SESSION_LIFETIME,
         }
     }
 
@@ -260,7 +260,7 @@ fn close(state: &mut LinkState, background: &Background, now: Time) {
     *state = match std::mem::replace(state, LinkState::Down) {
         LinkState::Up { mut link, .. } => {
             link.close();
-            LinkState::Closing { link, until: now + GOODBYE_LIMIT }
+            LinkState::Closing { link, until: now + CLOSE_LIMIT }
         }
         LinkState::Dialling { .. } => {
             background.cancel();

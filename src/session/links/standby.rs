@@ -45,7 +45,7 @@ impl Session {
     /// Sends the conversation history to a session that was just configured.
     pub(in crate::session) fn send_history(&mut self, now: Time) {
         let turns: Vec<_> = self.history.turns().cloned().collect();
-        for HistoryTurn { who, words, whole, .. } in turns {
+        for HistoryTurn { role: who, transcript: words, whole, .. } in turns {
             let command = ClientEvent::CreateItem { who, words, whole };
             self.send(command.kind(), |text| command.write(text), now);
         }

@@ -39,7 +39,7 @@ impl Session {
 
     pub(in crate::session) fn handle_receipts(&mut self, now: Time) {
         while let Some(receipt) = self.audio.playback.receipt() {
-            self.ledger.silenced(receipt.cut, receipt.played, now);
+            self.ledger.cut_receipt(receipt.cut, receipt.played, now);
             self.status.turn(self.ledger.timings(), &mut self.board);
         }
         let played = self.audio.playback.played_position();
@@ -58,7 +58,7 @@ impl Session {
         while let Some(correction) = self.ledger.next_correction() {
             let command = match correction {
                 Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
-                    self.history.truncate(&item, PlayedShare { heard_ms: audio_end_ms, received_ms });
+                    self.history.truncate(&item, PlayedShare { played_ms: audio_end_ms, received_ms });
                     ClientEvent::Truncate { item, content_index, audio_end_ms }
                 }
                 Correction::Delete { item } => {

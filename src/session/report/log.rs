@@ -258,19 +258,19 @@ impl StatusReporter {
 fn format_timings(turn: &TurnTimings) -> String {
     let between = |from: Option<Time>, to: Option<Time>| Some((to? - from?).as_millis());
     let mut parts = Vec::new();
-    if let Some(ms) = between(turn.ended, turn.first_heard) {
+    if let Some(ms) = between(turn.ended, turn.first_played) {
         parts.push(format!("reply heard {ms} ms after the turn ended"));
     }
     if let (Some(service), Some(device)) =
-        (between(turn.ended, turn.first_audio), between(turn.first_audio, turn.first_heard))
+        (between(turn.ended, turn.first_audio), between(turn.first_audio, turn.first_played))
     {
         parts.push(format!("service {service} ms, device {device} ms"));
     }
     if let Some(ms) = between(turn.cut, turn.silent) {
         parts.push(format!("silent {ms} ms after the interruption"));
     }
-    if !turn.heard.is_zero() {
-        parts.push(format!("{} ms of it heard", turn.heard.as_millis()));
+    if !turn.played.is_zero() {
+        parts.push(format!("{} ms of it heard", turn.played.as_millis()));
     }
     parts.join(", ")
 }
