@@ -22,7 +22,7 @@ fn a_connection_carries_the_key_as_its_header() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let background = Background::start(Some(Credential::Key(Secret::new("k").unwrap())), None).unwrap();
-    assert!(background.dial(request(7, port)));
+    assert!(background.connect(request(7, port)));
     let (number, result) = connect_result(&background);
     assert_eq!(number, 7);
     let connection = result.unwrap();
@@ -35,11 +35,11 @@ fn a_connection_carries_the_key_as_its_header() {
 fn a_refused_connection_is_transient_and_names_the_address() {
     let port = free_port();
     let background = Background::start(Some(Credential::Token(Secret::new("t").unwrap())), None).unwrap();
-    assert!(background.dial(request(1, port)));
+    assert!(background.connect(request(1, port)));
     let error = connect_result(&background).1.unwrap_err();
     assert!(!error.is_setup, "a retry may succeed");
-    assert!(error.sentence.contains("localhost at "), "{error}");
-    assert!(error.sentence.contains("refused"), "{error}");
+    assert!(error.message.contains("localhost at "), "{error}");
+    assert!(error.message.contains("refused"), "{error}");
 }
 
 #[test]
@@ -49,12 +49,12 @@ fn the_token_file_is_read_again_for_every_connection() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     let background = Background::start(Some(Credential::TokenFile(file.clone())), None).unwrap();
-    assert!(background.dial(request(1, port)));
+    assert!(background.connect(request(1, port)));
     let error = connect_result(&background).1.unwrap_err();
-    assert!(error.is_setup && error.sentence.contains("token"), "{error}");
+    assert!(error.is_setup && error.message.contains("token"), "{error}");
     for (number, token) in [(2, "first"), (3, "second")] {
         fs::write(&file, token).unwrap();
-        assert!(background.dial(request(number, port)));
+        assert!(background.connect(request(number, port)));
         let connection = connect_result(&background).1.unwrap();
         assert_eq!(connection.credential, ("Authorization", format!("Bearer {token}")));
     }
@@ -64,7 +64,7 @@ fn the_token_file_is_read_again_for_every_connection() {
 fn dropping_the_handle_ends_the_thread_with_a_result_unread() {
     let background = Background::start(Some(Credential::Key(Secret::new("k").unwrap())), None).unwrap();
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    assert!(background.dial(request(1, listener.local_addr().unwrap().port())));
+    assert!(background.connect(request(1, listener.local_addr().unwrap().port())));
     drop(background);
 }
 
@@ -102,7 +102,7 @@ fn a_hung_thread_answers_no_heartbeat_request() {
     background.request_heartbeat();
     wait_until("a heartbeat", || background.heartbeats() == 1);
     // The token is a FIFO without a writer, so that reading it hangs.
-    assert!(background.dial(request(1, 9)));
+    assert!(background.connect(request(1, 9)));
     pause(Duration::from_millis(300));
     background.request_heartbeat();
     pause(Duration::from_millis(300));
@@ -119,7 +119,7 @@ fn hung_storage_or_credential_delays_the_end_by_1_s_at_most() {
         let credential = credential.then(|| Credential::TokenFile(token.clone()));
         let background = Background::start(credential, saves.then(|| state.clone())).unwrap();
         background.save_state(StateWrite::Save("volume = 7".to_owned()));
-        assert!(background.dial(request(1, 9)));
+        assert!(background.connect(request(1, 9)));
         pause(Duration::from_millis(300));
         let (done, ended) = sync_channel(1);
         let end = std::thread::spawn(move || {
@@ -155,7 +155,7 @@ fn recordings_are_private_and_the_oldest_are_removed() {
     let text = b"line\n".to_vec();
     assert!(background.record(RecordingWrite::Whole {
         folder: folder.path().to_owned(),
-        why: "asked",
+        reason: "asked",
         text
     }));
     let BackgroundEvent::Recorded(file) = next_event(&background) else { panic!("not recorded") };
@@ -205,7 +205,7 @@ fn a_failed_recording_is_reported_once_with_its_path() {
     }
     assert!(background.record(RecordingWrite::Whole {
         folder: not_a_folder.clone(),
-        why: "reply",
+        reason: "reply",
         text: Vec::new()
     }));
     for path in ["wall/flight.jsonl: ", "wall: "] {
@@ -245,7 +245,7 @@ fn free_port() -> u16 {
 
 fn connect_result(background: &Background) -> (u64, Result<Connection, ConnectError>) {
     match next_event(background) {
-        BackgroundEvent::Dialled { number, result } => (number, result),
+        BackgroundEvent::Connected { number, result } => (number, result),
         BackgroundEvent::StateNotSaved(reason) | BackgroundEvent::NotRecorded(reason) => panic!("{reason}"),
         BackgroundEvent::Recorded(file) => panic!("{}", file.display()),
     }

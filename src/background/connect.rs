@@ -40,13 +40,13 @@ pub struct Connection {
 pub enum Socket {
     Tcp(TcpStream),
     /// A stream of the simulator, which has no file descriptor.
-    Simulated(Box<dyn Stream>),
+    Simulated(Box<dyn SimulatedStream>),
 }
 
 /// A non-blocking byte stream: `WouldBlock` when there is nothing to read or no room to write.
-pub trait Stream: Read + Write + fmt::Debug + Send {}
+pub trait SimulatedStream: Read + Write + fmt::Debug + Send {}
 
-impl<T: Read + Write + fmt::Debug + Send> Stream for T {}
+impl<T: Read + Write + fmt::Debug + Send> SimulatedStream for T {}
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -54,12 +54,12 @@ pub struct ConnectError {
     /// Whether the configuration is at fault, so that a retry cannot help.
     pub is_setup: bool,
     /// A message for the user, without a full stop.
-    pub sentence: String,
+    pub message: String,
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        f.write_str(&self.message)
     }
 }
 
@@ -72,13 +72,13 @@ pub(super) async fn reach(
         None => {
             return Err(ConnectError {
                 is_setup: true,
-                sentence:
+                message:
                     "there is no credential; set api_key, api_key_file, AZURE_VOICELIVE_TOKEN or token_file"
                         .to_owned(),
             });
         }
     };
-    let unreachable = |sentence| ConnectError { is_setup: false, sentence };
+    let unreachable = |sentence| ConnectError { is_setup: false, message: sentence };
     let ConnectRequest { host, port, limit, .. } = request;
     match timeout(*limit, connect_host(host, *port)).await {
         Ok(Ok(socket)) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
@@ -97,7 +97,8 @@ fn header(credential: &Credential) -> Result<(&'static str, String), ConnectErro
 }
 
 fn read_token(file: &Path) -> Result<String, ConnectError> {
-    let token = Credential::read_token(file).map_err(|sentence| ConnectError { is_setup: true, sentence })?;
+    let token = Credential::read_token(file)
+        .map_err(|sentence| ConnectError { is_setup: true, message: sentence })?;
     Ok(token.reveal().to_owned())
 }
 

@@ -25,7 +25,7 @@ use crate::config::Credential;
 use crate::sys::EventFd;
 use heartbeat::Heartbeat;
 
-pub use connect::{ConnectError, ConnectRequest, Connection, Socket, Stream};
+pub use connect::{ConnectError, ConnectRequest, Connection, SimulatedStream, Socket};
 pub use recording_file::{EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite};
 pub use simulated::SimulatedBackground;
 pub use state_file::{RESET_MARK, StateWrite};
@@ -45,7 +45,7 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum BackgroundEvent {
     /// A connection was made, or could not be made.
-    Dialled {
+    Connected {
         /// The number of the [`ConnectRequest`].
         number: u64,
         result: Result<Connection, ConnectError>,
@@ -132,7 +132,7 @@ impl Background {
 
     /// Requests a connection and abandons an earlier request; returns `false` when the queue is full.
     #[must_use]
-    pub fn dial(&self, request: ConnectRequest) -> bool {
+    pub fn connect(&self, request: ConnectRequest) -> bool {
         self.request(BackgroundRequest::Dial(request))
     }
 
@@ -238,7 +238,7 @@ async fn run(
             BackgroundRequest::Cancel => requests.recv().await,
             BackgroundRequest::Dial(dial) => tokio::select! {
                 result = connect::reach(&dial, credential) => {
-                    events.send(BackgroundEvent::Dialled { number: dial.number, result });
+                    events.send(BackgroundEvent::Connected { number: dial.number, result });
                     requests.recv().await
                 }
                 // A newer request replaces the one in progress.

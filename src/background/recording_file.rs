@@ -33,7 +33,7 @@ pub enum RecordingWrite {
     Whole {
         /// The folder, which is created if necessary.
         folder: PathBuf,
-        why: &'static str,
+        reason: &'static str,
         text: Vec<u8>,
     },
     /// The next part of the continuous recording.
@@ -116,7 +116,7 @@ impl RecordingWrite {
 /// Writes `recording`; returns the file if it is a new one.
 fn write(recording: RecordingWrite, current: &Mutex<RecordingFile>) -> io::Result<Option<PathBuf>> {
     match recording {
-        RecordingWrite::Whole { folder, why, text } => write_whole(&folder, why, &text).map(Some),
+        RecordingWrite::Whole { folder, reason: why, text } => write_whole(&folder, why, &text).map(Some),
         RecordingWrite::Append { file, first_line, begins, text } => {
             let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
             let result = append(&mut current, &file, &first_line, begins, &text);

@@ -368,7 +368,7 @@ impl<'a> World<'a> {
 
     fn connect(&mut self, number: u64, outcome: DialOutcome) {
         let result = match outcome {
-            DialOutcome::Fails => Err(ConnectError { is_setup: false, sentence: "no answer".to_owned() }),
+            DialOutcome::Fails => Err(ConnectError { is_setup: false, message: "no answer".to_owned() }),
             DialOutcome::Connects(behaviour) => {
                 let (device_end, server_end) = network::connection(&self.clock, self.latency);
                 let device_end = device_end.with_context(Arc::clone(&self.write_context));
@@ -385,7 +385,7 @@ impl<'a> World<'a> {
                 })
             }
         };
-        self.background.report(BackgroundEvent::Dialled { number, result });
+        self.background.report(BackgroundEvent::Connected { number, result });
     }
 
     fn run_audio(&mut self) -> bool {

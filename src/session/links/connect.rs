@@ -24,7 +24,7 @@ impl Session {
     pub(in crate::session) fn handle_background(&mut self, now: Time) {
         while let Some(event) = self.background.next_event() {
             match event {
-                BackgroundEvent::Dialled { number, result } => {
+                BackgroundEvent::Connected { number, result } => {
                     match self.links.connected(number, result, now) {
                         Ok(()) => {}
                         Err((Slot::Active, reason, error)) => self.down(&error, reason, now),

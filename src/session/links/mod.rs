@@ -96,7 +96,7 @@ impl Links {
             ServiceEndpoint::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 *self.slot_mut(slot) = LinkState::Dialling { number };
-                if !background.dial(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
+                if !background.connect(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
                     return Err(TransportError::broken(
                         "too many requests are waiting for the background thread".to_owned(),
                     ));
@@ -126,7 +126,7 @@ impl Links {
         let ServiceEndpoint::Remote { endpoint, tls } = &self.service else { return Ok(()) };
         let connection = result.map_err(|error| {
             let reason = if error.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
-            (slot, reason, TransportError::broken(error.sentence))
+            (slot, reason, TransportError::broken(error.message))
         })?;
         let (header, _) = connection.credential;
         self.used_key = header != "Authorization";

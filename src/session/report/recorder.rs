@@ -99,9 +99,11 @@ impl RecorderState {
     fn snapshot(&mut self, why: &'static str, now: Time) -> Option<RecordingWrite> {
         match &self.target {
             RecordingTarget::File(_) => self.unsaved(true, now),
-            RecordingTarget::Folder(folder) => {
-                Some(RecordingWrite::Whole { folder: folder.clone(), why, text: self.recorder.text(why) })
-            }
+            RecordingTarget::Folder(folder) => Some(RecordingWrite::Whole {
+                folder: folder.clone(),
+                reason: why,
+                text: self.recorder.text(why),
+            }),
             RecordingTarget::None => None,
         }
     }
