@@ -31,7 +31,7 @@ pub enum ServerEvent<'a> {
     SessionUpdated(&'a str),
     /// The complete transcript of an item.
     Transcript {
-        who: Role,
+        role: Role,
         /// The item's id; empty if the service does not send it.
         item: Cow<'a, str>,
         words: Cow<'a, str>,
@@ -178,7 +178,7 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
 const REASON_CHARS: usize = 100;
 
 fn transcript<'a>(who: Role, item: OptionalText<'a>, words: OptionalText<'a>) -> ServerEvent<'a> {
-    ServerEvent::Transcript { who, item: item.or_empty(), words: words.or_empty() }
+    ServerEvent::Transcript { role: who, item: item.or_empty(), words: words.or_empty() }
 }
 
 /// Documented or recorded events that mynah does not use (protocol §7, §17).

@@ -33,8 +33,8 @@ pub struct SessionConfig {
 pub struct ConfigMismatch {
     /// Path of the field, e.g. `turn_detection.silence_duration_ms`.
     pub path: String,
-    pub asked: Value,
-    pub got: Value,
+    pub requested: Value,
+    pub effective: Value,
     /// Whether the conversation would fail with it: another audio format, or another kind of turn detection.
     pub fatal: bool,
 }
@@ -181,8 +181,8 @@ fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMi
     if !equal {
         mismatches.push(ConfigMismatch {
             path: path.to_owned(),
-            asked: asked.clone(),
-            got: got.clone(),
+            requested: asked.clone(),
+            effective: got.clone(),
             fatal: is_fatal(path),
         });
     }

@@ -52,7 +52,7 @@ impl Session {
                 self.handle(&Event::Link(LinkChange::Expires(lifetime)), now);
             }
             Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, now),
-            Ok(ServerEvent::Transcript { who, item, words }) if !words.trim().is_empty() => {
+            Ok(ServerEvent::Transcript { role: who, item, words }) if !words.trim().is_empty() => {
                 self.history.push(who, &item, &words);
                 let who = match who {
                     Role::User => "you",

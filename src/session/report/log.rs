@@ -141,7 +141,7 @@ impl StatusReporter {
         if found.is_empty() || (self.mismatches.due(now).is_none() && !fatal) {
             return;
         }
-        for ConfigMismatch { path, asked, got, fatal } in found {
+        for ConfigMismatch { path, requested: asked, effective: got, fatal } in found {
             let level = if *fatal { log::Level::Error } else { log::Level::Warn };
             let got = clipped(&got.to_string());
             log::log!(level, "the service set {path} to {got} instead of the requested {asked}");
