@@ -122,7 +122,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         config: session_config,
         service,
         audio,
-        earcons: config.talk.sounds,
+        earcons: config.talk.earcons,
         board,
         background,
         saved_state: config.saved_state,
@@ -190,7 +190,7 @@ fn recording(requested: RecordConfig, saved_state: &SavedState) -> Result<Record
     let RecordConfig { file, sound, words } = requested;
     let folder = saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join("recordings"));
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    Ok(RecordingConfig { file, folder, sound, words, started, asked: Some(signals(&[SIGUSR1])?) })
+    Ok(RecordingConfig { file, folder, sound, words, started, on_request: Some(signals(&[SIGUSR1])?) })
 }
 
 /// Returns a socket that becomes readable when one of `signals` arrives.

@@ -38,7 +38,7 @@ fn parrot_needs_no_other_setting() {
     assert_eq!(config.talk.mode, Mode::Open);
     let tap = Fixture::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;
     assert_eq!(tap, Mode::Tap { quiet: Duration::from_secs(8) });
-    assert!(config.talk.sounds);
+    assert!(config.talk.earcons);
     assert_eq!(config.peripherals, Peripherals::default());
     let (microphone, speaker) = (&config.audio.microphone.device, &config.audio.speaker.device);
     assert_eq!((&**microphone, &**speaker), ("default", "default"));
@@ -186,7 +186,7 @@ fn option_turns_off_a_switch_of_the_config_file() {
     let fixture =
         Fixture::new().file("mynah.toml", "parrot = true\nverbose = true").flags(&["--verbose=false"]);
     assert!(!fixture.run().log.verbose);
-    assert!(!Fixture::new().file("mynah.toml", "parrot = true\nsounds = false").run().talk.sounds);
+    assert!(!Fixture::new().file("mynah.toml", "parrot = true\nsounds = false").run().talk.earcons);
 }
 
 #[test]

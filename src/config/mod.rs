@@ -90,7 +90,7 @@ pub fn read(
     }
     let config = Config {
         service,
-        talk: TalkConfig { mode, sounds: values.switch(schema::Key::Sounds) },
+        talk: TalkConfig { mode, earcons: values.switch(schema::Key::Sounds) },
         audio,
         peripherals,
         board_summary,
@@ -225,7 +225,7 @@ impl Credential {
 pub struct TalkConfig {
     pub mode: Mode,
     /// Whether to play an earcon when the service disconnects and when it reconnects.
-    pub sounds: bool,
+    pub earcons: bool,
 }
 
 /// What to record. The last minutes are always kept in memory.

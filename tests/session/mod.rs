@@ -106,7 +106,7 @@ impl Device {
         let speaker = Some(folder.path().join("speaker.wav"));
         let (session_signals, signals) = UnixStream::pair().unwrap();
         let (asked, recording_requests) = UnixStream::pair().unwrap();
-        let recording = RecordingConfig { asked: Some(asked), ..recording_in(folder.path()) };
+        let recording = RecordingConfig { on_request: Some(asked), ..recording_in(folder.path()) };
         let (input, lines) = (OwnedFd::from(input), OwnedFd::from(lines));
         let mut board = Board::on(input, lines, None, mode == Mode::Hold, StatusLine::default()).unwrap();
         board.set_leds(leds);

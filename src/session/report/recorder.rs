@@ -34,7 +34,7 @@ pub struct RecordingConfig {
     /// When the session starts, in UTC.
     pub started: Option<String>,
     /// Readable when the user requests a recording.
-    pub asked: Option<UnixStream>,
+    pub on_request: Option<UnixStream>,
 }
 
 /// The recorder and where its recordings go.
@@ -66,7 +66,7 @@ pub(in crate::session) struct FinalRecording {
 
 impl RecorderHandle {
     pub(in crate::session) fn new(parts: &mut SessionParts, conversation: &Conversation, now: Time) -> Self {
-        let RecordingConfig { file, folder, sound, words, started, asked } =
+        let RecordingConfig { file, folder, sound, words, started, on_request: asked } =
             std::mem::take(&mut parts.recording);
         let (mode, seed, follow) = (parts.mode, parts.seed, file.is_some());
         let setup = RecorderSetup { mode, seed, started, sound, words, follow };
