@@ -201,13 +201,13 @@ impl Recorder {
     }
 
     /// Records a received message without audio, `bytes` long.
-    pub fn got(&mut self, kind: &str, bytes: usize, now: Time) {
+    pub fn received(&mut self, kind: &str, bytes: usize, now: Time) {
         let message = self.message(kind, bytes, now);
         self.put(&RecordLine::Got(message), 0);
     }
 
     /// Records a sent audio message, `bytes` long. Without samples, a run of them becomes one line.
-    pub fn sent_sound(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
+    pub fn sent_audio(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
         if self.setup.sound {
             let line = RecordLine::Sent(self.audio_message(kind, bytes, base64, now));
             return self.put(&line, base64.len());
@@ -222,7 +222,7 @@ impl Recorder {
     }
 
     /// Records a received audio message, `bytes` long.
-    pub fn got_sound(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
+    pub fn received_audio(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
         let line = RecordLine::Got(self.audio_message(kind, bytes, base64, now));
         let samples = if self.setup.sound { base64.len() } else { 0 };
         self.put(&line, samples);

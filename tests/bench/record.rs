@@ -80,8 +80,10 @@ impl Trip for RecordTrip {
     fn run(&mut self) {
         let (bytes, now) = (self.base64.len() + 100, self.now);
         match self.kind {
-            RecordKind::Up => self.recorder.sent_sound("input_audio_buffer.append", bytes, &self.base64, now),
-            RecordKind::Down => self.recorder.got_sound("response.audio.delta", bytes, &self.base64, now),
+            RecordKind::Up => self.recorder.sent_audio("input_audio_buffer.append", bytes, &self.base64, now),
+            RecordKind::Down => {
+                self.recorder.received_audio("response.audio.delta", bytes, &self.base64, now)
+            }
             RecordKind::Event => {
                 let event = Event::Service(ServiceEvent::Audio(
                     Id::try_from("resp_Jd05yTq7Xn2E").expect("it is short"),

@@ -94,8 +94,8 @@ fn transcripts_and_samples_are_kept_only_on_request() {
             RecorderHarness::with_setup(Mode::Open, |setup| (setup.sound, setup.words) = (asked, asked));
         let (up, down) = (base64(700, 10), base64(900, 200));
         let now = harness.conv.now;
-        harness.recorder.sent_sound("input_audio_buffer.append", 700, &up, now);
-        harness.recorder.got_sound("response.audio.delta", 13_000, &down, now);
+        harness.recorder.sent_audio("input_audio_buffer.append", 700, &up, now);
+        harness.recorder.received_audio("response.audio.delta", 13_000, &down, now);
         harness.recorder.words("you", "the secret of my heart", now);
         let text = harness.text();
         for kept in [&up[..], &down, "the secret of my heart"] {

@@ -317,9 +317,9 @@ fn record_every_kind(harness: &mut RecorderHarness) {
     harness.play([(100, Event::Input(UserInput::Press))]);
     let now = harness.conv.now;
     harness.recorder.input("down", now);
-    harness.recorder.sent_sound("input_audio_buffer.append", 90, &super::base64(700, 1), now);
-    harness.recorder.got_sound("response.audio.delta", 150, &super::base64(900, 1), now);
-    harness.recorder.got("session.updated", 1234, now);
+    harness.recorder.sent_audio("input_audio_buffer.append", 90, &super::base64(700, 1), now);
+    harness.recorder.received_audio("response.audio.delta", 150, &super::base64(900, 1), now);
+    harness.recorder.received("session.updated", 1234, now);
     harness.recorder.words("you", "Hello \"there\"\n", now);
     harness.play(turn("r1").map(|event| (20, event)));
     harness.play([

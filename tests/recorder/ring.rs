@@ -47,7 +47,7 @@ fn a_flood_of_messages_leaves_a_gap_and_loses_no_event() {
     let mut harness = RecorderHarness::begin(TAP);
     harness.up();
     for _ in 0..2000 {
-        harness.recorder.got("rate_limits.updated", 100, harness.conv.now);
+        harness.recorder.received("rate_limits.updated", 100, harness.conv.now);
     }
     harness.play([(1, Event::Input(UserInput::Press)), (1, Event::Input(UserInput::Press))]);
     let text = harness.text();
@@ -67,7 +67,7 @@ fn an_audio_run_is_one_line_per_second_with_its_hash() {
             // The runs differ in their last millisecond.
             let sound = base64(500, 9) + &base64(if nth == 149 { loud } else { 500 }, 1);
             harness.after(Duration::from_millis(10));
-            harness.recorder.sent_sound(KIND, 700, &sound, harness.conv.now);
+            harness.recorder.sent_audio(KIND, 700, &sound, harness.conv.now);
             harness.recorder.turn(&harness.conv.conversation, harness.conv.now);
         }
         harness.play([(10, Event::Service(ServiceEvent::SpeechStarted))]);
@@ -89,7 +89,7 @@ fn a_burst_with_samples_is_recorded_completely() {
     let mut harness = RecorderHarness::with_setup(Mode::Open, |setup| setup.sound = true);
     harness.up();
     for nth in 0..40 {
-        harness.recorder.got_sound("response.audio.delta", 13_000, &base64(nth, 200), harness.conv.now);
+        harness.recorder.received_audio("response.audio.delta", 13_000, &base64(nth, 200), harness.conv.now);
         harness.play([(0, Event::Service(ServiceEvent::Audio(id("r1"))))]);
     }
     let text = harness.text();
@@ -162,8 +162,8 @@ fn the_recorder_allocates_nothing_once_warm() {
             harness.after(Duration::from_millis(10));
             let now = harness.conv.now;
             let RecorderHarness { recorder, conv, .. } = &mut *harness;
-            recorder.sent_sound(KIND, 700, &sound, now);
-            recorder.got_sound("response.audio.delta", 12_000, &sound, now);
+            recorder.sent_audio(KIND, 700, &sound, now);
+            recorder.received_audio("response.audio.delta", 12_000, &sound, now);
             recorder.light(if nth % 2 == 0 { "listening" } else { "speaking" }, true, now);
             let actions = conv.conversation.handle(&Event::Service(ServiceEvent::SpeechStarted), now);
             recorder.event(&Event::Service(ServiceEvent::SpeechStarted), &actions, &conv.conversation, now);

@@ -172,6 +172,6 @@ fn append(
         protocol::append(frames, text);
         let message = &text[before..];
         let audio = protocol::appended(message);
-        recorder.lock().recorder.sent_sound(APPEND_KIND, message.len(), audio, now);
+        recorder.lock().recorder.sent_audio(APPEND_KIND, message.len(), audio, now);
     })
 }

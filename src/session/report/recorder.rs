@@ -202,10 +202,10 @@ impl Session {
         let recorder = &mut self.recorder.lock().recorder;
         match parsed {
             Ok(event @ ServerEvent::Audio(delta)) => {
-                recorder.got_sound(event.kind(), bytes, &delta.base64, now)
+                recorder.received_audio(event.kind(), bytes, &delta.base64, now)
             }
-            Ok(event) => recorder.got(event.kind(), bytes, now),
-            Err(_) => recorder.got("malformed", bytes, now),
+            Ok(event) => recorder.received(event.kind(), bytes, now),
+            Err(_) => recorder.received("malformed", bytes, now),
         }
     }
 
