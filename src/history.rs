@@ -91,14 +91,10 @@ impl History {
 
     /// Truncates the turn of `item`, removing it if nothing was played. Returns whether there was such a
     /// turn.
-    fn truncate_turn(
-        &mut self,
-        item: &str,
-        PlayedShare { played_ms: heard_ms, received_ms }: PlayedShare,
-    ) -> bool {
+    fn truncate_turn(&mut self, item: &str, PlayedShare { played_ms, received_ms }: PlayedShare) -> bool {
         let Some(at) = self.turns.iter().rposition(|turn| turn.item == item) else { return false };
         let words = self.turns.get(at).map_or(0, |turn| turn.transcript.split_whitespace().count() as u64);
-        let heard_words = words.saturating_mul(heard_ms.min(received_ms)) / received_ms.max(1);
+        let heard_words = words.saturating_mul(played_ms.min(received_ms)) / received_ms.max(1);
         match self.turns.get_mut(at) {
             Some(turn) if heard_words > 0 => {
                 turn.whole &= heard_words == words;

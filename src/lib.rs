@@ -39,7 +39,7 @@
 //! `session::player::receipts::pump_microphone` before anything else. `session::player::uplink::pump` takes the frames
 //! with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session that is still to
 //! come, and sends 20 ms at a time: `session::player::uplink::append` lets `protocol::append` write the JSON and the
-//! base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_sound` records the size and a
+//! base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_audio` records the size and a
 //! hash. `session::links::connect::flush` ends the turn with `transport::WsClient::flush`, through `transport::tls` to
 //! the socket.
 //!
@@ -92,8 +92,8 @@
 //! (`session::links::standby::switch_to_standby`). Otherwise `conversation::offline::link_down` waits for
 //! `conversation::CloseReason::retry_after` and a jitter; at the deadline `session::Session::handle_time` raises
 //! `conversation::Event::Tick` and `conversation::offline::tick_offline` returns `conversation::Action::Dial`.
-//! `session::links::Links::dial` gives the address to `background::Background::dial`; `background::connect::reach`
-//! resolves and connects on the background thread, and `background::BackgroundEvent::Dialled` comes back through a
+//! `session::links::Links::dial` gives the address to `background::Background::connect`; `background::connect::reach`
+//! resolves and connects on the background thread, and `background::BackgroundEvent::Connected` comes back through a
 //! channel and an eventfd to `session::links::connect::handle_background`. `session::links::connected` starts TLS and
 //! the WebSocket upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives,
 //! `conversation::offline::go_online` returns `conversation::Action::Configure`, sent by `protocol::session_update`.

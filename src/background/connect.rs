@@ -19,7 +19,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Where to connect, and how long to try.
 #[derive(Debug)]
 pub struct ConnectRequest {
-    /// Returned in [`super::BackgroundEvent::Dialled`], so that results of abandoned requests can be ignored.
+    /// Returned in [`super::BackgroundEvent::Connected`], so that results of abandoned requests can be ignored.
     pub number: u64,
     /// Host name or IP address.
     pub host: String,

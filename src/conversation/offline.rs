@@ -263,7 +263,7 @@ impl Conversation {
         all
     }
 
-    /// Defers the next dial by [`UNAUTHORIZED_LIMIT`](super::UNAUTHORIZED_LIMIT).
+    /// Defers the next dial by [`RATE_LIMIT_HOLD_OFF`](super::RATE_LIMIT_HOLD_OFF).
     pub(super) fn hold_off(&mut self, now: Time) {
         self.dial_not_before = Some(now + super::RATE_LIMIT_HOLD_OFF);
     }

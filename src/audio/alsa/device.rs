@@ -49,7 +49,7 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     // Open the microphone once now, so that a wrong name fails at the start and not at the first use.
     let capture_params = open(&capture_request)?.params().clone();
     let pcm = open(&playback_request)?;
-    let failed_controls = self::set_controls(&controls);
+    let failed_controls = set_controls(&controls);
     let (capture_chain, playback_chain) =
         (capture_request.capture_chain(&capture_params)?, playback_request.playback_chain(pcm.params())?);
     capture_request.pin_rate(&capture_params);
