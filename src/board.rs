@@ -112,7 +112,7 @@ impl Board {
     }
 
     /// Creates a board without keys that prints to `output`, with buttons that are pressed through the
-    /// returned [`SimulatedButtons`]. Set its LEDs with [`fit`](Self::fit).
+    /// returned [`SimulatedButtons`]. Set its LEDs with [`set_leds`](Self::set_leds).
     ///
     /// # Errors
     /// Returns why the terminal could not be set up.

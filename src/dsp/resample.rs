@@ -109,7 +109,7 @@ impl Resampler {
     }
 
     /// Consumes all of `input` and returns the number of frames written to `output`. It must have space for
-    /// [`room_for`](Resampler::room_for) frames; what does not fit is dropped.
+    /// [`output_frames_max`](Resampler::output_frames_max) frames; what does not fit is dropped.
     pub fn run(&mut self, input: &[f32], output: &mut [f32]) -> usize {
         let Some(filter) = &mut self.filter else {
             let copied = input.len().min(output.len());
