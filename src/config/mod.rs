@@ -5,9 +5,7 @@
 
 mod audio;
 mod boards;
-mod dotenv;
 mod endpoint;
-mod file;
 mod host;
 mod key_codes;
 mod pages;
@@ -18,7 +16,6 @@ mod schema;
 mod secret;
 mod service;
 mod sources;
-mod strict_toml;
 mod values;
 
 use std::ffi::OsString;

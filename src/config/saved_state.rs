@@ -6,10 +6,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::file;
 use super::schema::Key;
-use super::sources::Layer;
-use super::strict_toml::StrictTable;
+use super::sources::strict_toml::StrictTable;
+use super::sources::{Layer, file};
 use super::values::Values;
 
 /// Where the file is if `state_file` is not set: environment variables that hold a directory, and the path in it. The

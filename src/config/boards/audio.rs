@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::CARD;
-use crate::config::strict_toml::{Scalar, StrictTable};
+use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
 use crate::config::{ControlValue, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
 

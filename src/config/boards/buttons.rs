@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::lines;
 use super::lines::LineLevel;
 use crate::config::schema::suggest;
-use crate::config::strict_toml::{Scalar, StrictTable};
+use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
 use crate::config::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, HeldOutput, LineBias, ResetHold,

@@ -4,7 +4,7 @@
 //! duplex). It does not guess: a tie selects no board.
 
 use crate::config::host::HostInfo;
-use crate::config::strict_toml::StrictTable;
+use crate::config::sources::strict_toml::StrictTable;
 use crate::sys::alsa_proc::CardInfo;
 
 /// One `[[find]]` of a board file. A machine matches if all of its conditions hold.

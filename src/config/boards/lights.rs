@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::lines;
 use super::lines::LineLevel;
-use crate::config::strict_toml::StrictTable;
+use crate::config::sources::strict_toml::StrictTable;
 use crate::config::values::Keyword;
 use crate::config::{LedWiring, LightConfig};
 

@@ -2,7 +2,7 @@
 //!
 //! It does not check that a line exists.
 
-use crate::config::strict_toml::StrictTable;
+use crate::config::sources::strict_toml::StrictTable;
 use crate::config::values::Keyword;
 use crate::config::{ButtonKind, ButtonSource, GpioLine, LedWiring, Peripherals};
 

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use crate::config::boards::parse::BoardFile;
 use crate::config::boards::{BUILT_IN, built_in, detect_board, show, unknown_board};
-use crate::config::file;
 use crate::config::host::HostInfo;
 use crate::config::schema::suggest;
+use crate::config::sources::file;
 
 const USAGE: &str = "\
 Usage: mynah boards             list the boards, and mark the one that this machine has

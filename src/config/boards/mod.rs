@@ -14,8 +14,9 @@ mod show;
 
 use super::host::HostInfo;
 use super::schema::{Key, suggest};
+use super::sources::file;
 use super::values::Values;
-use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfig, UnplugPolicy, file};
+use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfig, UnplugPolicy};
 use crate::sys::alsa_proc::CardInfo;
 use audio::DeviceTable;
 use detect::{Detection, best_match, match_signatures};

@@ -5,7 +5,7 @@
 use super::audio::DeviceTable;
 use super::detect::BoardSignature;
 use super::{CARD, audio, buttons, lights, lines};
-use crate::config::strict_toml::StrictTable;
+use crate::config::sources::strict_toml::StrictTable;
 use crate::config::{MixerControl, Peripherals, UnplugPolicy};
 
 /// The contents of a board file.

@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// When the file cannot be read, is not UTF-8, or is longer than 1 MiB.
-pub(super) fn read(file: &Path) -> io::Result<String> {
+pub(in crate::config) fn read(file: &Path) -> io::Result<String> {
     let file = File::open(file)?;
     // The file may contain a key, and a string that grows would leave copies of it in memory.
     let length = file.metadata()?.len().min(MAX_BYTES) + 1;

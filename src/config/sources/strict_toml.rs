@@ -10,11 +10,11 @@ use std::rc::Rc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::schema::suggest;
-use super::values::{Keyword, names};
+use crate::config::schema::suggest;
+use crate::config::values::{Keyword, names};
 
 /// A table of a file that is being read.
-pub(super) struct StrictTable<'a> {
+pub(in crate::config) struct StrictTable<'a> {
     file: &'a str,
     /// The byte offset at which each line of the file starts.
     lines: Rc<[usize]>,
@@ -28,13 +28,13 @@ pub(super) struct StrictTable<'a> {
 }
 
 /// A value and its line, counted from 1.
-pub(super) struct Entry {
-    pub(super) value: Scalar,
-    pub(super) line: usize,
+pub(in crate::config) struct Entry {
+    pub(in crate::config) value: Scalar,
+    pub(in crate::config) line: usize,
 }
 
 /// A value that is neither a list nor a table.
-pub(super) enum Scalar {
+pub(in crate::config) enum Scalar {
     Text(String),
     Number(String),
     Switch(bool),
@@ -42,7 +42,7 @@ pub(super) enum Scalar {
 
 impl<'a> StrictTable<'a> {
     /// Parses the `text` of the file called `file`. Invalid TOML becomes an empty table with one problem.
-    pub(super) fn parse(file: &'a str, text: &'a str) -> Self {
+    pub(in crate::config) fn parse(file: &'a str, text: &'a str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let mut root = Self {
             file,
@@ -69,7 +69,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Removes and returns the value of `name`; refuses a list, a table or a date.
-    pub(super) fn take(&mut self, name: &'static str) -> Option<Entry> {
+    pub(in crate::config) fn take(&mut self, name: &'static str) -> Option<Entry> {
         let (value, line) = self.remove(name)?;
         let Some(value) = scalar(&value) else {
             self.refuse(name, line, "must be a string in quotes, a number, true or false");
@@ -79,7 +79,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads the string `name`, if it is present.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(in crate::config) fn text(&mut self, name: &'static str) -> Option<String> {
         let entry = self.take(name)?;
         match entry.value {
             Scalar::Text(text) if !text.trim().is_empty() => return Some(text),
@@ -92,13 +92,13 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads the string `name`, which is required.
-    pub(super) fn required_text(&mut self, name: &'static str) -> Option<String> {
+    pub(in crate::config) fn required_text(&mut self, name: &'static str) -> Option<String> {
         self.require(name);
         self.text(name)
     }
 
     /// Reads `name` as one of the words of `C`.
-    pub(super) fn keyword<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
+    pub(in crate::config) fn keyword<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
         let line = self.line_at(name);
         let raw = self.text(name)?;
         let found = C::ALL.iter().find(|(keyword, _)| *keyword == raw);
@@ -116,7 +116,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads the Boolean `name`.
-    pub(super) fn switch(&mut self, name: &'static str) -> Option<bool> {
+    pub(in crate::config) fn switch(&mut self, name: &'static str) -> Option<bool> {
         let entry = self.take(name)?;
         match entry.value {
             Scalar::Switch(switch) => return Some(switch),
@@ -128,7 +128,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads a number from `min` to `max`.
-    pub(super) fn number(&mut self, name: &'static str, min: f64, max: f64) -> Option<f64> {
+    pub(in crate::config) fn number(&mut self, name: &'static str, min: f64, max: f64) -> Option<f64> {
         let entry = self.take(name)?;
         let Scalar::Number(raw) = entry.value else {
             self.refuse(name, entry.line, "must be a number, without quotes");
@@ -142,7 +142,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads a whole number from `min` to `max`.
-    pub(super) fn integer(&mut self, name: &'static str, min: u32, max: u32) -> Option<u32> {
+    pub(in crate::config) fn integer(&mut self, name: &'static str, min: u32, max: u32) -> Option<u32> {
         let entry = self.take(name)?;
         let Scalar::Number(raw) = entry.value else {
             self.refuse(name, entry.line, "must be a whole number, without quotes");
@@ -156,7 +156,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads a list of strings, or a single string.
-    pub(super) fn strings(&mut self, name: &'static str) -> Option<Vec<String>> {
+    pub(in crate::config) fn strings(&mut self, name: &'static str) -> Option<Vec<String>> {
         let text = |value: &DeValue<'_>| match scalar(value)? {
             Scalar::Text(text) => (!text.trim().is_empty()).then_some(text),
             Scalar::Number(_) | Scalar::Switch(_) => None,
@@ -165,7 +165,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads a list of distinct whole numbers from 0 to `max`, or a single one.
-    pub(super) fn integers(&mut self, name: &'static str, max: u32) -> Option<Vec<u32>> {
+    pub(in crate::config) fn integers(&mut self, name: &'static str, max: u32) -> Option<Vec<u32>> {
         let number = |value: &DeValue<'_>| match scalar(value)? {
             Scalar::Number(raw) => raw.parse().ok().filter(|number| *number <= max),
             Scalar::Text(_) | Scalar::Switch(_) => None,
@@ -199,7 +199,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads the table `name`; a missing table is empty.
-    pub(super) fn table(&mut self, name: &'static str) -> Self {
+    pub(in crate::config) fn table(&mut self, name: &'static str) -> Self {
         let (mut table, mut at) = (DeTable::new(), self.line);
         if let Some((value, line)) = self.remove(name) {
             at = line;
@@ -213,7 +213,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reads the array of tables `name`; a missing array is empty.
-    pub(super) fn tables(&mut self, name: &'static str) -> Vec<Self> {
+    pub(in crate::config) fn tables(&mut self, name: &'static str) -> Vec<Self> {
         let Some((value, at)) = self.remove(name) else { return Vec::new() };
         let mut found = Vec::new();
         let mut is_array_of_tables = false;
@@ -235,12 +235,12 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Returns whether `name` is present and has not been read.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::config) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
     /// Reports a problem if `name` is missing.
-    pub(super) fn require(&mut self, name: &'static str) {
+    pub(in crate::config) fn require(&mut self, name: &'static str) {
         if self.has(name) {
             return;
         }
@@ -253,22 +253,22 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Reports a problem with `name` without quoting its value.
-    pub(super) fn refuse(&mut self, name: &str, line: usize, reason: &str) {
+    pub(in crate::config) fn refuse(&mut self, name: &str, line: usize, reason: &str) {
         self.problems.push(format!("{}: {reason}", self.place(name, line)));
     }
 
     /// Reports a problem with `name` and quotes its value.
-    pub(super) fn refuse_value(&mut self, name: &str, line: usize, value: &str, reason: &str) {
+    pub(in crate::config) fn refuse_value(&mut self, name: &str, line: usize, value: &str, reason: &str) {
         self.problems.push(format!("{} = {value}: {reason}", self.place(name, line)));
     }
 
     /// Reports a problem with the table as a whole.
-    pub(super) fn refuse_table(&mut self, reason: impl Display) {
+    pub(in crate::config) fn refuse_table(&mut self, reason: impl Display) {
         self.problems.push(format!("{}: {reason}", self.table_place()));
     }
 
     /// Reports a problem for each key of `names` that is present.
-    pub(super) fn forbid(&mut self, names: &[&'static str], reason: &str) {
+    pub(in crate::config) fn forbid(&mut self, names: &[&'static str], reason: &str) {
         for name in names {
             let line = self.line_at(name);
             if self.remove(name).is_some() {
@@ -278,17 +278,17 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Returns the number of problems so far, without those of inner tables.
-    pub(super) fn problem_count(&self) -> usize {
+    pub(in crate::config) fn problem_count(&self) -> usize {
         self.problems.len()
     }
 
     /// Returns the place of the table, with which a message starts: file, line and header.
-    pub(super) fn table_place(&self) -> String {
+    pub(in crate::config) fn table_place(&self) -> String {
         format!("{}, line {}: {}", self.file, self.line, self.header)
     }
 
     /// Returns the problems, one sentence each. Every key that was not read is a problem.
-    pub(super) fn finish(self) -> Vec<String> {
+    pub(in crate::config) fn finish(self) -> Vec<String> {
         let unknown = |key: &Spanned<_>, name: &str| {
             let suggestion = suggest(name, self.known.iter().copied());
             format!("{}: unknown key{suggestion}", self.place(name, self.line_of(key.span().start)))
@@ -298,7 +298,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Returns the place of `name`, with which a message starts: file, line, header and key.
-    pub(super) fn place(&self, name: &str, line: usize) -> String {
+    pub(in crate::config) fn place(&self, name: &str, line: usize) -> String {
         match self.header.as_str() {
             "" => format!("{}, line {line}: {name}", self.file),
             header => format!("{}, line {line}: {header} {name}", self.file),
@@ -306,7 +306,7 @@ impl<'a> StrictTable<'a> {
     }
 
     /// Returns the line of `name`, or the line of the table if `name` is missing.
-    pub(super) fn line_at(&self, name: &str) -> usize {
+    pub(in crate::config) fn line_at(&self, name: &str) -> usize {
         self.table.get(name).map_or(self.line, |value| self.line_of(value.span().start))
     }
 

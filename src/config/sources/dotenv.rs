@@ -5,15 +5,15 @@
 
 use zeroize::Zeroizing;
 
-pub(super) struct Variable {
-    pub(super) name: String,
-    pub(super) value: Zeroizing<String>,
+pub(in crate::config) struct Variable {
+    pub(in crate::config) name: String,
+    pub(in crate::config) value: Zeroizing<String>,
     /// The line number, counted from 1.
-    pub(super) line: usize,
+    pub(in crate::config) line: usize,
 }
 
 /// Parses the `text` of a file. An invalid line becomes an error of its number and a description.
-pub(super) fn parse(text: &str) -> Vec<Result<Variable, (usize, &'static str)>> {
+pub(in crate::config) fn parse(text: &str) -> Vec<Result<Variable, (usize, &'static str)>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.lines()
         .enumerate()

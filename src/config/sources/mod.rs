@@ -3,6 +3,10 @@
 //!
 //! It rejects unknown names and records where each value is set. It does not validate values; `values` does.
 
+mod dotenv;
+pub(super) mod file;
+pub(super) mod strict_toml;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -12,8 +16,8 @@ use lexopt::{Arg, Parser};
 use zeroize::Zeroizing;
 
 use super::schema::{Key, KeyRow, PREFIX, ROWS, SHORTHAND, ValueKind, suggest};
-use super::strict_toml::{Scalar, StrictTable};
-use super::{dotenv, file, saved_state, secret};
+use super::{saved_state, secret};
+use strict_toml::{Scalar, StrictTable};
 
 pub(super) enum CommandLine {
     Help,
