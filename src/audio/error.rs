@@ -146,7 +146,7 @@ pub enum AudioError {
         device: String,
         errno: i32,
         /// The last line that alsa-lib printed; may be empty.
-        said: String,
+        alsa_message: String,
     },
     /// Another program has the device open (EBUSY).
     Busy {
@@ -164,7 +164,7 @@ pub enum AudioError {
         /// The ALSA names of the existing devices of this direction.
         others: Vec<String>,
         /// The last line that alsa-lib printed; may be empty.
-        said: String,
+        alsa_message: String,
     },
     /// This user has no permission to open the device.
     Forbidden {
@@ -236,7 +236,7 @@ impl AudioError {
 impl fmt::Display for AudioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AudioError::Open { end, device, errno, said } => {
+            AudioError::Open { end, device, errno, alsa_message } => {
                 let remedy = match *errno {
                     libc::ECONNREFUSED => "start its sound server, or choose a card that",
                     _ => "choose a device that",
@@ -245,15 +245,15 @@ impl fmt::Display for AudioError {
                 write!(
                     f,
                     "cannot open the {end} {device:?}: {reason}{}; {remedy} `{list_command}` lists",
-                    bracketed(said)
+                    bracketed(alsa_message)
                 )
             }
             AudioError::Busy { end, device, holders } => {
                 write!(f, "the {end} {device:?} is {}", busy_reason(holders))?;
                 write!(f, ", or choose another device that `{}` lists", list_command(*end))
             }
-            AudioError::Missing { end, device, others, said } => {
-                write!(f, "there is no {end} {device:?}{}; ", bracketed(said))?;
+            AudioError::Missing { end, device, others, alsa_message } => {
+                write!(f, "there is no {end} {device:?}{}; ", bracketed(alsa_message))?;
                 if others.is_empty() {
                     return write!(
                         f,
@@ -321,8 +321,8 @@ fn list_command(direction: Direction) -> &'static str {
     }
 }
 
-fn bracketed(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(" [{said}]") }
+fn bracketed(alsa_message: &str) -> String {
+    if alsa_message.is_empty() { String::new() } else { format!(" [{alsa_message}]") }
 }
 
 /// Sound servers: the prefix of the program's name, and the command that stops it for this login session.

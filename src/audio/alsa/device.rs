@@ -122,7 +122,10 @@ impl DeviceSource for AlsaDevice {
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
         let (end, device, errno) = (self.request.direction, self.request.device.clone(), lost.errno);
         if errno == libc::EBUSY {
-            return diagnose(AudioError::Open { end, device, errno, said: String::new() }, Path::new("/"));
+            return diagnose(
+                AudioError::Open { end, device, errno, alsa_message: String::new() },
+                Path::new("/"),
+            );
         }
         AudioError::Lost { end, device, errno }
     }

@@ -15,7 +15,7 @@ use crate::sys::proc::{field, file_names, process_of, program};
 /// other error unchanged.
 #[must_use]
 pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
-    let AudioError::Open { end, device, errno, said } = error else { return error };
+    let AudioError::Open { end, device, errno, alsa_message } = error else { return error };
     let cards = read_cards(root);
     let address = PcmAddress::parse(&device);
     let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
@@ -36,11 +36,11 @@ pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
                 Some(errno) => AudioError::Forbidden { end, device, user: user(root), errno },
                 None => {
                     let others = cards.iter().flat_map(|card| devices(root, card, end)).collect();
-                    AudioError::Missing { end, device, others, said }
+                    AudioError::Missing { end, device, others, alsa_message }
                 }
             }
         }
-        _ => AudioError::Open { end, device, errno, said },
+        _ => AudioError::Open { end, device, errno, alsa_message },
     }
 }
 

@@ -34,7 +34,7 @@ impl Pcm {
             end: *end,
             device: device.clone(),
             errno: error.errno().abs(),
-            said: alsa_output
+            alsa_message: alsa_output
                 .as_ref()
                 .map(|alsa_output| last_line(&alsa_output.borrow()))
                 .unwrap_or_default(),
