@@ -44,8 +44,8 @@ impl fmt::Display for DeviceLost {
 impl DeviceLost {
     /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
-    pub fn sentence(self, end: Direction) -> String {
-        match (self.errno, end) {
+    pub fn sentence(self, direction: Direction) -> String {
+        match (self.errno, direction) {
             (libc::ETIMEDOUT, Direction::Capture) => {
                 "the microphone stopped delivering samples; mynah keeps reopening it. If that does not help, unplug it, \
                  plug it in again, and check the kernel log (dmesg)"
@@ -57,17 +57,17 @@ impl DeviceLost {
                     .to_owned()
             }
             (libc::EIO, _) => {
-                format!("the {end} fails repeatedly; mynah keeps reopening it. Check its power and its cable")
+                format!("the {direction} fails repeatedly; mynah keeps reopening it. Check its power and its cable")
             }
             (libc::EBUSY, _) => format!(
-                "the {end} is in use by another program; mynah retries until it is free. Stop that program"
+                "the {direction} is in use by another program; mynah retries until it is free. Stop that program"
             ),
             (libc::EACCES | libc::EPERM, _) => format!(
-                "no permission to open the {end} ({self}); mynah keeps retrying. Check the owner and group of its node \
+                "no permission to open the {direction} ({self}); mynah keeps retrying. Check the owner and group of its node \
                  in /dev/snd"
             ),
             _ => format!(
-                "the {end} is disconnected ({self}); mynah reopens it when it is back. Check its cable and power"
+                "the {direction} is disconnected ({self}); mynah reopens it when it is back. Check its cable and power"
             ),
         }
     }
@@ -141,7 +141,7 @@ impl fmt::Display for DeviceOwner {
 pub enum AudioError {
     /// The device could not be opened.
     Open {
-        end: Direction,
+        direction: Direction,
         /// Its ALSA name.
         device: String,
         errno: i32,
@@ -150,7 +150,7 @@ pub enum AudioError {
     },
     /// Another program has the device open (EBUSY).
     Busy {
-        end: Direction,
+        direction: Direction,
         /// Its ALSA name.
         device: String,
         /// The programs that have it open, as far as `/proc` shows.
@@ -158,7 +158,7 @@ pub enum AudioError {
     },
     /// The device does not exist.
     Missing {
-        end: Direction,
+        direction: Direction,
         /// Its ALSA name.
         device: String,
         /// The ALSA names of the existing devices of this direction.
@@ -168,7 +168,7 @@ pub enum AudioError {
     },
     /// This user has no permission to open the device.
     Forbidden {
-        end: Direction,
+        direction: Direction,
         /// Its ALSA name.
         device: String,
         /// The user's name, or its numeric id if it has none.
@@ -178,7 +178,7 @@ pub enum AudioError {
     },
     /// The device does not support the requested parameters.
     Unfit {
-        end: Direction,
+        direction: Direction,
         /// Its ALSA name.
         device: String,
         /// What was requested but not granted, and what the device offers.
@@ -186,7 +186,7 @@ pub enum AudioError {
     },
     /// The device was disconnected and did not come back in time.
     Lost {
-        end: Direction,
+        direction: Direction,
         /// Its ALSA name.
         device: String,
         errno: i32,
@@ -222,12 +222,12 @@ impl AudioError {
     #[must_use]
     pub fn missing_device(&self) -> Option<Direction> {
         match self {
-            AudioError::Open { end, .. }
-            | AudioError::Busy { end, .. }
-            | AudioError::Missing { end, .. }
-            | AudioError::Forbidden { end, .. }
-            | AudioError::Unfit { end, .. }
-            | AudioError::Lost { end, .. } => Some(*end),
+            AudioError::Open { direction, .. }
+            | AudioError::Busy { direction, .. }
+            | AudioError::Missing { direction, .. }
+            | AudioError::Forbidden { direction, .. }
+            | AudioError::Unfit { direction, .. }
+            | AudioError::Lost { direction, .. } => Some(*direction),
             AudioError::Mixer { .. } | AudioError::Wav { .. } | AudioError::System { .. } => None,
         }
     }
@@ -236,29 +236,29 @@ impl AudioError {
 impl fmt::Display for AudioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AudioError::Open { end, device, errno, alsa_message } => {
+            AudioError::Open { direction, device, errno, alsa_message } => {
                 let remedy = match *errno {
                     libc::ECONNREFUSED => "start its sound server, or choose a card that",
                     _ => "choose a device that",
                 };
-                let (reason, list_command) = (os_error(*errno), list_command(*end));
+                let (reason, list_command) = (os_error(*errno), list_command(*direction));
                 write!(
                     f,
-                    "cannot open the {end} {device:?}: {reason}{}; {remedy} `{list_command}` lists",
+                    "cannot open the {direction} {device:?}: {reason}{}; {remedy} `{list_command}` lists",
                     bracketed(alsa_message)
                 )
             }
-            AudioError::Busy { end, device, holders } => {
-                write!(f, "the {end} {device:?} is {}", busy_reason(holders))?;
-                write!(f, ", or choose another device that `{}` lists", list_command(*end))
+            AudioError::Busy { direction, device, holders } => {
+                write!(f, "the {direction} {device:?} is {}", busy_reason(holders))?;
+                write!(f, ", or choose another device that `{}` lists", list_command(*direction))
             }
-            AudioError::Missing { end, device, others, alsa_message } => {
-                write!(f, "there is no {end} {device:?}{}; ", bracketed(alsa_message))?;
+            AudioError::Missing { direction, device, others, alsa_message } => {
+                write!(f, "there is no {direction} {device:?}{}; ", bracketed(alsa_message))?;
                 if others.is_empty() {
                     return write!(
                         f,
-                        "no sound card of this system has a {end}; plug one in and check that `{}` lists it",
-                        list_command(*end)
+                        "no sound card of this system has a {direction}; plug one in and check that `{}` lists it",
+                        list_command(*direction)
                     );
                 }
                 let others: Vec<_> = others.iter().map(|other| format!("{other:?}")).collect();
@@ -266,13 +266,13 @@ impl fmt::Display for AudioError {
                     f,
                     "plug it in, or choose an existing one: {}, or another that `{}` lists",
                     others.join(", "),
-                    list_command(*end)
+                    list_command(*direction)
                 )
             }
-            AudioError::Forbidden { end, device, user, errno } => {
+            AudioError::Forbidden { direction, device, user, errno } => {
                 write!(
                     f,
-                    "user {user} has no permission to open the {end} {device:?}: {}; ",
+                    "user {user} has no permission to open the {direction} {device:?}: {}; ",
                     os_error(*errno)
                 )?;
                 match *errno {
@@ -286,14 +286,14 @@ impl fmt::Display for AudioError {
                     ),
                 }
             }
-            AudioError::Unfit { end, device, asked } => write!(
+            AudioError::Unfit { direction, device, asked } => write!(
                 f,
-                "the {end} {device:?} does not support the requested parameters: {asked}; request what it offers, or \
+                "the {direction} {device:?} does not support the requested parameters: {asked}; request what it offers, or \
                  leave the parameter out"
             ),
-            AudioError::Lost { end, device, errno } => write!(
+            AudioError::Lost { direction, device, errno } => write!(
                 f,
-                "the {end} {device:?} is disconnected ({}) and did not come back within unplugged_s; check its cable \
+                "the {direction} {device:?} is disconnected ({}) and did not come back within unplugged_s; check its cable \
                  and power, then start mynah again",
                 os_error(*errno)
             ),

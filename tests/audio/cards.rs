@@ -76,7 +76,7 @@ fn a_missing_device_is_an_error_that_names_it() {
     ] {
         let error = open_error(open_alsa(names, StreamFormat::default()));
         assert!(
-            matches!(&error, AudioError::Missing { end: which, .. } | AudioError::Open { end: which, .. } if *which == end),
+            matches!(&error, AudioError::Missing { direction: which, .. } | AudioError::Open { direction: which, .. } if *which == end),
             "{error:?}"
         );
         assert!(error.to_string().contains(missing), "{error}");
@@ -97,7 +97,7 @@ fn an_unsupported_parameter_is_an_error_with_the_offered_ones() {
             AlsaDevices { speaker, ..devices("null", "null") },
             StreamFormat::default(),
         ));
-        assert!(matches!(&error, AudioError::Unfit { end: Direction::Playback, .. }), "{error:?}");
+        assert!(matches!(&error, AudioError::Unfit { direction: Direction::Playback, .. }), "{error:?}");
         for fact in facts {
             assert!(error.to_string().contains(fact), "{fact:?}: {error}");
         }

@@ -147,7 +147,8 @@ fn assert_facts(message: &str, facts: &[&str]) {
 }
 
 fn message(tree: &TempDir, end: Direction, device: &str, errno: i32) -> String {
-    let error = AudioError::Open { end, device: device.to_owned(), errno, alsa_message: "why".to_owned() };
+    let error =
+        AudioError::Open { direction: end, device: device.to_owned(), errno, alsa_message: "why".to_owned() };
     diagnose(error, tree.path()).to_string()
 }
 

@@ -41,7 +41,11 @@ fn a_device_that_stays_away_too_long_ends_its_thread() {
     assert_eq!(stage.now(), 5100);
     assert_eq!(
         error,
-        AudioError::Lost { end: Direction::Playback, device: "scripted".to_owned(), errno: UNPLUGGED.errno }
+        AudioError::Lost {
+            direction: Direction::Playback,
+            device: "scripted".to_owned(),
+            errno: UNPLUGGED.errno
+        }
     );
     let stage = Stage::new();
     stage.at(0, Stage::open_microphone);
@@ -170,7 +174,10 @@ fn a_device_that_fails_to_start_is_reported_once() {
             Direction::Playback => run_playback(&stage, limit, 60_000),
             Direction::Capture => run_capture(&stage, limit, 60_000),
         };
-        assert!(matches!(result, Err(AudioError::Lost { end: which, .. }) if which == end), "{result:?}");
+        assert!(
+            matches!(result, Err(AudioError::Lost { direction: which, .. }) if which == end),
+            "{result:?}"
+        );
         assert_eq!(stage.now(), 5100, "opening it does not extend the limit");
     }
 }

@@ -333,7 +333,7 @@ impl DeviceSource for Stage {
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
-        AudioError::Lost { end: self.0.borrow().end, device: "scripted".to_owned(), errno: lost.errno }
+        AudioError::Lost { direction: self.0.borrow().end, device: "scripted".to_owned(), errno: lost.errno }
     }
 
     fn set_give_up_after(&mut self, limit: Option<Duration>) {

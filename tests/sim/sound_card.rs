@@ -285,7 +285,11 @@ impl DeviceSource for SoundCard {
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
-        AudioError::Lost { end: self.0.borrow().direction, device: "simulated".to_owned(), errno: lost.errno }
+        AudioError::Lost {
+            direction: self.0.borrow().direction,
+            device: "simulated".to_owned(),
+            errno: lost.errno,
+        }
     }
 
     fn set_give_up_after(&mut self, limit: Option<Duration>) {

@@ -120,14 +120,14 @@ impl DeviceSource for AlsaDevice {
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
-        let (end, device, errno) = (self.request.direction, self.request.device.clone(), lost.errno);
+        let (direction, device, errno) = (self.request.direction, self.request.device.clone(), lost.errno);
         if errno == libc::EBUSY {
             return diagnose(
-                AudioError::Open { end, device, errno, alsa_message: String::new() },
+                AudioError::Open { direction, device, errno, alsa_message: String::new() },
                 Path::new("/"),
             );
         }
-        AudioError::Lost { end, device, errno }
+        AudioError::Lost { direction, device, errno }
     }
 
     fn set_give_up_after(&mut self, limit: Option<Duration>) {

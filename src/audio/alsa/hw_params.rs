@@ -118,7 +118,7 @@ impl HwRequest {
 
     /// Returns the error for a device that does not fit, with the reason.
     pub(in crate::audio) fn unfit(&self, asked: impl fmt::Display) -> AudioError {
-        AudioError::Unfit { end: self.direction, device: self.device.clone(), asked: asked.to_string() }
+        AudioError::Unfit { direction: self.direction, device: self.device.clone(), asked: asked.to_string() }
     }
 
     /// Returns the error for a configured value that the device does not offer.

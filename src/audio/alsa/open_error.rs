@@ -15,7 +15,7 @@ use crate::sys::proc::{field, file_names, process_of, program};
 /// other error unchanged.
 #[must_use]
 pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
-    let AudioError::Open { end, device, errno, alsa_message } = error else { return error };
+    let AudioError::Open { direction, device, errno, alsa_message } = error else { return error };
     let cards = read_cards(root);
     let address = PcmAddress::parse(&device);
     let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
@@ -23,24 +23,24 @@ pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
         libc::EBUSY => {
             let device_number = address.as_ref().and_then(|address| address.device);
             let holders = match card {
-                Some(card) => owners(root, card, end, device_number),
-                None => cards.iter().flat_map(|card| owners(root, card, end, None)).collect(),
+                Some(card) => owners(root, card, direction, device_number),
+                None => cards.iter().flat_map(|card| owners(root, card, direction, None)).collect(),
             };
-            AudioError::Busy { end, device, holders }
+            AudioError::Busy { direction, device, holders }
         }
-        libc::EACCES | libc::EPERM => AudioError::Forbidden { end, device, user: user(root), errno },
+        libc::EACCES | libc::EPERM => AudioError::Forbidden { direction, device, user: user(root), errno },
         // alsa-lib returns these for a card without permission, too.
         libc::ENOENT | libc::ENODEV | libc::ENXIO => {
             let candidates = card.map_or(&cards[..], std::slice::from_ref);
             match candidates.iter().find_map(|card| forbidden(root, card)) {
-                Some(errno) => AudioError::Forbidden { end, device, user: user(root), errno },
+                Some(errno) => AudioError::Forbidden { direction, device, user: user(root), errno },
                 None => {
-                    let others = cards.iter().flat_map(|card| devices(root, card, end)).collect();
-                    AudioError::Missing { end, device, others, alsa_message }
+                    let others = cards.iter().flat_map(|card| devices(root, card, direction)).collect();
+                    AudioError::Missing { direction, device, others, alsa_message }
                 }
             }
         }
-        _ => AudioError::Open { end, device, errno, alsa_message },
+        _ => AudioError::Open { direction, device, errno, alsa_message },
     }
 }
 
@@ -79,8 +79,8 @@ fn word(text: &str) -> &str {
 }
 
 /// Returns the numbers of a card's devices of one direction, from its folders `pcm0p`, `pcm0c`, ….
-fn numbers(root: &Path, card: &CardInfo, end: Direction) -> Vec<u32> {
-    let direction = match end {
+fn numbers(root: &Path, card: &CardInfo, direction: Direction) -> Vec<u32> {
+    let direction = match direction {
         Direction::Capture => 'c',
         Direction::Playback => 'p',
     };
@@ -91,19 +91,20 @@ fn numbers(root: &Path, card: &CardInfo, end: Direction) -> Vec<u32> {
     numbers
 }
 
-fn devices(root: &Path, card: &CardInfo, end: Direction) -> Vec<String> {
+fn devices(root: &Path, card: &CardInfo, direction: Direction) -> Vec<String> {
     let name = |number| format!("hw:CARD={},DEV={number}", card.id);
-    numbers(root, card, end).into_iter().map(name).collect()
+    numbers(root, card, direction).into_iter().map(name).collect()
 }
 
-fn owners(root: &Path, card: &CardInfo, end: Direction, device: Option<u32>) -> Vec<DeviceOwner> {
-    let letter = match end {
+fn owners(root: &Path, card: &CardInfo, direction: Direction, device: Option<u32>) -> Vec<DeviceOwner> {
+    let letter = match direction {
         Direction::Capture => 'c',
         Direction::Playback => 'p',
     };
     let mut found = Vec::new();
-    for number in
-        numbers(root, card, end).into_iter().filter(|number| device.is_none_or(|device| device == *number))
+    for number in numbers(root, card, direction)
+        .into_iter()
+        .filter(|number| device.is_none_or(|device| device == *number))
     {
         let folder = root.join(format!("proc/asound/card{}/pcm{number}{letter}", card.number));
         for sub in file_names(&folder).filter(|name| name.starts_with("sub")) {

@@ -31,7 +31,7 @@ impl Pcm {
         // Installs a per-thread handler; without it alsa-lib writes to standard error.
         let alsa_output = Output::local_error_handler();
         let refused = |error: alsa::Error| AudioError::Open {
-            end: *end,
+            direction: *end,
             device: device.clone(),
             errno: error.errno().abs(),
             alsa_message: alsa_output
