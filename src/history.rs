@@ -29,12 +29,10 @@ pub struct History {
 /// A turn, truncated to what was played of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryTurn {
-    /// The speaker.
     pub role: Role,
     item: String,
-    /// The transcript.
     pub transcript: String,
-    /// Whether `words` is the complete transcript.
+    /// Whether the transcript is complete.
     pub whole: bool,
 }
 
@@ -50,14 +48,14 @@ pub struct PlayedShare {
 impl History {
     /// Appends the transcript of a turn, truncated if its item was cut before. An empty transcript is
     /// ignored.
-    pub fn push(&mut self, who: Role, item: &str, words: &str) {
+    pub fn push(&mut self, role: Role, item: &str, words: &str) {
         let words = words.trim();
         if words.is_empty() {
             return;
         }
         let kept: String = words.chars().take(MAX_TURN_CHARACTERS).collect();
         let whole = kept.len() == words.len();
-        self.turns.push_back(HistoryTurn { role: who, item: item.to_owned(), transcript: kept, whole });
+        self.turns.push_back(HistoryTurn { role, item: item.to_owned(), transcript: kept, whole });
         // The transcript of a reply may arrive after its cut.
         if let Some(at) = self.cuts.iter().position(|(cut, _)| !item.is_empty() && cut == item)
             && let Some((_, share)) = self.cuts.remove(at)
@@ -94,13 +92,13 @@ impl History {
     fn truncate_turn(&mut self, item: &str, PlayedShare { played_ms, received_ms }: PlayedShare) -> bool {
         let Some(at) = self.turns.iter().rposition(|turn| turn.item == item) else { return false };
         let words = self.turns.get(at).map_or(0, |turn| turn.transcript.split_whitespace().count() as u64);
-        let heard_words = words.saturating_mul(played_ms.min(received_ms)) / received_ms.max(1);
+        let played_words = words.saturating_mul(played_ms.min(received_ms)) / received_ms.max(1);
         match self.turns.get_mut(at) {
-            Some(turn) if heard_words > 0 => {
-                turn.whole &= heard_words == words;
-                let heard: Vec<&str> =
-                    turn.transcript.split_whitespace().take(heard_words as usize).collect();
-                turn.transcript = heard.join(" ");
+            Some(turn) if played_words > 0 => {
+                turn.whole &= played_words == words;
+                let kept: Vec<&str> =
+                    turn.transcript.split_whitespace().take(played_words as usize).collect();
+                turn.transcript = kept.join(" ");
             }
             Some(_) | None => {
                 self.turns.remove(at);

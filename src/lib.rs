@@ -146,7 +146,7 @@
 //!
 //! # Promises, as absences
 //!
-//! Each is watched by a test or a lint.
+//! Each is watched by a test, a lint or a benchmark.
 //!
 //! 1. There is one call to `Instant::now`, in [`session`] (clippy `disallowed_methods`).
 //! 2. There is no queue without a named capacity, unit and fate.

@@ -41,7 +41,7 @@ const IO_PATHS: [&str; 6] = [
     "std::os::unix::net",
     "std::thread",
 ];
-/// Names of what accepts connections or datagrams.
+/// Names of the items that accept connections or datagrams.
 const LISTENERS: [&str; 5] = ["TcpListener", "UdpSocket", "UnixDatagram", "UnixListener", "listen"];
 /// Type names that every room may define.
 const SHARED_NAMES: [&str; 2] = ["Config", "Error"];

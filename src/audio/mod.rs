@@ -25,8 +25,7 @@ use crate::lane::{Frame, lane};
 use crate::sys::EventFd;
 
 pub use crate::config::{
-    CaptureConfig as Source, ControlValue, MixerControl, PcmRequest, PlaybackConfig as Drain, SampleFormat,
-    UnplugPolicy,
+    CaptureConfig, ControlValue, MixerControl, PcmRequest, PlaybackConfig, SampleFormat, UnplugPolicy,
 };
 pub use alsa::device::{AlsaDevices, open_alsa};
 pub use alsa::hw_params::GrantedParams;

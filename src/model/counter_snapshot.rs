@@ -20,8 +20,7 @@ pub struct CounterSnapshot {
     pub suspends: u64,
     /// Reopens of a device.
     pub reopens: u64,
-    /// Detections of a dead input: samples that are constant or repeat. Older recordings lack this field.
-    #[serde(default)]
+    /// Detections of a dead input: samples that are constant or repeat.
     pub dead_inputs: u64,
     /// Reopened cards whose mixer controls could not be set.
     pub controls_refused: u64,

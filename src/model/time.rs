@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::nanos;
+
 /// A point in time, in whole nanoseconds since the session's start.
 ///
 /// Arithmetic neither panics nor wraps: sums saturate at [`Time::MAX`] (584 years), differences at zero. Two
@@ -39,7 +41,7 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, later: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(later)))
+        Self(self.0.saturating_add(nanos::whole(later)))
     }
 }
 
@@ -54,7 +56,7 @@ impl Sub<Duration> for Time {
     type Output = Self;
 
     fn sub(self, earlier: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(earlier)))
+        Self(self.0.saturating_sub(nanos::whole(earlier)))
     }
 }
 
@@ -65,8 +67,4 @@ impl Sub for Time {
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mynah::audio::{
-    AlsaDevices, AudioError, AudioIo, Direction, Drain, PcmRequest, SampleFormat, Source, StreamFormat,
-    open_alsa,
+    AlsaDevices, AudioError, AudioIo, CaptureConfig, Direction, PcmRequest, PlaybackConfig, SampleFormat,
+    StreamFormat, open_alsa,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -92,7 +92,7 @@ fn an_unsupported_parameter_is_an_error_with_the_offered_ones() {
         (PcmRequest { channels: Some(2), ..PcmRequest::default() }, vec![2], ["channel 2", "from 0"]),
         (PcmRequest { rate_hz: Some(24_001), ..PcmRequest::default() }, vec![], ["24001 Hz", "24000 Hz"]),
     ] {
-        let speaker = Drain { device: "null".to_owned(), form, channels };
+        let speaker = PlaybackConfig { device: "null".to_owned(), form, channels };
         let error = open_error(open_alsa(
             AlsaDevices { speaker, ..devices("null", "null") },
             StreamFormat::default(),
@@ -112,8 +112,8 @@ fn requested_parameters_are_granted_and_the_rest_is_chosen() {
         channels: Some(2),
         period: Some(Duration::from_millis(5)),
     };
-    let microphone = Source { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
-    let louder = Source { form: PcmRequest::default(), channels: vec![3], ..microphone.clone() };
+    let microphone = CaptureConfig { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
+    let louder = CaptureConfig { form: PcmRequest::default(), channels: vec![3], ..microphone.clone() };
     let audio =
         open_alsa(AlsaDevices { microphone, ..devices("null", "null") }, StreamFormat::default()).unwrap();
     let granted = |audio: &AudioIo, index: usize| {
@@ -145,7 +145,7 @@ fn written_frames_are_played_in_any_device_format() {
             period: None,
         };
         let device = format!("file:FILE='{}',FORMAT=raw", path.display());
-        let speaker = Drain { device, form, channels: vec![channels - 1] };
+        let speaker = PlaybackConfig { device, form, channels: vec![channels - 1] };
         let mut audio =
             open_alsa(AlsaDevices { speaker, ..devices("null", "null") }, StreamFormat::default()).unwrap();
         let reply: Vec<[i16; 1]> = tone(24_000).into_iter().map(|sample| [sample]).collect();
@@ -177,8 +177,8 @@ fn written_frames_are_played_in_any_device_format() {
 
 fn devices(microphone: &str, speaker: &str) -> AlsaDevices {
     AlsaDevices {
-        microphone: Source { device: microphone.to_owned(), ..Source::default() },
-        speaker: Drain { device: speaker.to_owned(), ..Drain::default() },
+        microphone: CaptureConfig { device: microphone.to_owned(), ..CaptureConfig::default() },
+        speaker: PlaybackConfig { device: speaker.to_owned(), ..PlaybackConfig::default() },
         ..AlsaDevices::default()
     }
 }

@@ -1,4 +1,4 @@
-//! What the service has received: written by its thread, read and awaited by the test.
+//! Records what the service received: its thread writes, the test reads and waits.
 
 use mynah::parrot::Item;
 use serde_json::Value;

@@ -18,14 +18,16 @@ use crate::audio::rt::counters::Counters;
 use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop, blocking};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
 use crate::audio::rt::reconnect::{ActiveStream, DeviceSource, WakeReason};
-use crate::audio::{AudioEndpoints, AudioIo, Drain, MixerControl, Source, StreamFormat, UnplugPolicy};
+use crate::audio::{
+    AudioEndpoints, AudioIo, CaptureConfig, MixerControl, PlaybackConfig, StreamFormat, UnplugPolicy,
+};
 use crate::sys::EventFd;
 
 /// The two devices and their settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AlsaDevices {
-    pub microphone: Source,
-    pub speaker: Drain,
+    pub microphone: CaptureConfig,
+    pub speaker: PlaybackConfig,
     /// Mixer controls, set at the start and again after a card is reconnected.
     pub controls: Vec<MixerControl>,
     /// How long a disconnected device is waited for.

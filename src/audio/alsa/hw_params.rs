@@ -10,7 +10,9 @@ use alsa::ValueOr;
 use alsa::pcm::{Access, Format as AlsaFormat, HwParams, PCM};
 
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::{CaptureChain, Drain, PcmRequest, PlaybackChain, SampleFormat, Source, StreamFormat};
+use crate::audio::{
+    CaptureChain, CaptureConfig, PcmRequest, PlaybackChain, PlaybackConfig, SampleFormat, StreamFormat,
+};
 use crate::dsp::Resampler;
 
 /// The parameters that a device granted.
@@ -77,13 +79,13 @@ pub(in crate::audio) struct HwRequest {
 }
 
 impl HwRequest {
-    pub(in crate::audio) fn capture(source: &Source, shape: StreamFormat) -> HwRequest {
-        let Source { device, form, channels, gain_db } = source.clone();
+    pub(in crate::audio) fn capture(config: &CaptureConfig, shape: StreamFormat) -> HwRequest {
+        let CaptureConfig { device, form, channels, gain_db } = config.clone();
         HwRequest { direction: Direction::Capture, device, form, channels, gain_db, shape }
     }
 
-    pub(in crate::audio) fn playback(drain: &Drain, shape: StreamFormat) -> HwRequest {
-        let Drain { device, form, channels } = drain.clone();
+    pub(in crate::audio) fn playback(config: &PlaybackConfig, shape: StreamFormat) -> HwRequest {
+        let PlaybackConfig { device, form, channels } = config.clone();
         HwRequest { direction: Direction::Playback, device, form, channels, gain_db: 0.0, shape }
     }
 
