@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use mynah::conversation::State;
+use mynah::conversation::{Exit, Notice, ServerError, State};
 use mynah::light::{
-    DARK, Fault, HoldProgress, LedCaps, Levels, LightState, PIXELS, STEP, loudness, render, state_name,
+    DARK, EXIT_DISPLAY, Fault, HoldProgress, Impairments, LedCaps, Levels, LightState, PIXELS, STEP,
+    loudness, render, state_name,
 };
 use mynah::model::Time;
 use proptest::option::of;
@@ -36,6 +37,8 @@ const SWITCHED: LedCaps = LedCaps { pixels: 1, colour: false, dimmable: false };
 const QUIET: Levels = Levels { microphone: 0, speaker: 0 };
 /// Two periods of the longest pattern.
 const OBSERVED_MS: u64 = 8400;
+
+type Fix = fn(&mut Impairments);
 
 #[test]
 fn each_state_has_its_frame() {
@@ -214,6 +217,64 @@ fn each_fault_blinks_its_code() {
             let blinks = lit.windows(2).filter(|pair| !pair[0] && pair[1]).count() + usize::from(lit[0]);
             assert_eq!(blinks, usize::from(fault.blinks()), "{fault:?} on {caps:?}");
         }
+    }
+}
+
+#[test]
+fn the_worst_impairment_is_shown() {
+    let mut light = state_only(State::Idle);
+    let mut left = Impairments {
+        speaker_missing: true,
+        microphone_missing: true,
+        speaker_unreliable: true,
+        microphone_unreliable: true,
+        button_ignored: true,
+    };
+    let fixes: [(Fix, Option<Fault>); 6] = [
+        (|_| {}, Some(Fault::NoSpeaker)),
+        (|left| left.speaker_missing = false, Some(Fault::NoMicrophone)),
+        (|left| left.microphone_missing = false, Some(Fault::NoSpeaker)),
+        (|left| left.speaker_unreliable = false, Some(Fault::NoMicrophone)),
+        (|left| left.microphone_unreliable = false, Some(Fault::Button)),
+        (|left| left.button_ignored = false, None),
+    ];
+    for (fix, expected) in fixes {
+        fix(&mut left);
+        light.set_impairments(left, light.since);
+        assert_eq!(light.fault.map(|(fault, _)| fault), expected, "{left:?}");
+    }
+}
+
+#[test]
+fn a_passing_fault_does_not_hide_a_lasting_one() {
+    let shown = |light: &LightState| light.fault.map(|(fault, _)| fault);
+    let mut light = state_only(State::Idle);
+    let now = light.since;
+    light.set_notice(Notice::TooShort, now);
+    light.set_server_error(ServerError::NothingToCancel, now);
+    assert_eq!(shown(&light), None, "the user is answered otherwise");
+    light.set_notice(Notice::ReplyFailed, now);
+    assert_eq!(shown(&light), Some(Fault::NoReply));
+    light.set_server_error(ServerError::Other, now);
+    assert_eq!(shown(&light), Some(Fault::Service));
+    light.set_impairments(Impairments { button_ignored: true, ..Impairments::default() }, now);
+    light.set_notice(Notice::NoReply, now);
+    assert_eq!(shown(&light), Some(Fault::Button));
+}
+
+#[test]
+fn an_exit_is_shown_with_its_cause() {
+    let now = state_only(State::Idle).since;
+    for (error, expected) in [(None, Fault::Misconfigured), (Some(ServerError::QuotaExceeded), Fault::Quota)]
+    {
+        let mut light = state_only(State::Idle);
+        assert_eq!(light.set_exit(Exit::Requested, now), Duration::ZERO);
+        assert_eq!(light.fault, None);
+        if let Some(error) = error {
+            light.set_server_error(error, now);
+        }
+        assert_eq!(light.set_exit(Exit::Misconfigured, now), EXIT_DISPLAY);
+        assert_eq!(light.fault, Some((expected, now)));
     }
 }
 

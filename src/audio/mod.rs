@@ -11,6 +11,7 @@ pub mod earcon;
 mod error;
 mod handles;
 mod health;
+mod monitor;
 mod rt;
 mod wav;
 
@@ -39,6 +40,7 @@ pub use health::dead_input::DeadInput;
 pub use health::hung_thread::HungThread;
 pub use health::stall::StallDetector;
 pub use health::xrun_burst::{Transition, XrunBurst};
+pub use monitor::{AUDIO_CHANGES, AudioChange, AudioMonitor};
 pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
 pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};

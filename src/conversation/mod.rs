@@ -11,6 +11,7 @@
 mod backoff;
 mod event;
 mod handover;
+mod kept_audio;
 mod offline;
 mod online;
 mod snapshot;
@@ -26,6 +27,7 @@ pub use event::{
     DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
 };
 pub use handover::{HANDOVER_BEFORE, SESSION_LIFETIME, SWITCH_BY, SWITCH_QUIET};
+pub use kept_audio::KeptAudio;
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::model::Time;

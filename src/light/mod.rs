@@ -5,6 +5,7 @@
 //! differ in motion, for users who cannot tell the colours apart. A static frame schedules no wake-up. It
 //! holds no state and drives no LED.
 
+mod fault;
 mod render;
 mod scene;
 
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 use crate::conversation::State;
 use crate::model::Time;
+pub use fault::{EXIT_DISPLAY, Fault, Impairments};
+
 use scene::{Ages, Scene};
 
 /// Maximum number of pixels of an LED.
@@ -58,25 +61,6 @@ pub struct HoldProgress {
     pub since: Time,
     /// When the action is carried out.
     pub until: Time,
-}
-
-/// A fault. Each kind has its own number of blinks ([`Fault::blinks`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The service rejects the key, the model or the address.
-    Misconfigured,
-    /// The quota of the account is used up.
-    Quota,
-    /// A turn received no reply or an incomplete one.
-    NoReply,
-    /// The microphone cannot be opened, is disconnected, or delivers no usable audio.
-    NoMicrophone,
-    /// The speaker cannot be opened, is disconnected, or does not play correctly.
-    NoSpeaker,
-    /// A button is stuck or bounces.
-    Button,
-    /// The service reported an error.
-    Service,
 }
 
 /// Peak levels since the last frame, 0 to 32768.
@@ -175,31 +159,6 @@ impl LightState {
             reset: None,
             fault: None,
             muted: false,
-        }
-    }
-}
-
-impl Fault {
-    /// Returns the number of blinks between two pauses.
-    #[must_use]
-    pub fn blinks(self) -> u8 {
-        match self {
-            Self::Misconfigured => 1,
-            Self::Quota => 2,
-            Self::NoReply => 3,
-            Self::NoMicrophone => 4,
-            Self::NoSpeaker => 5,
-            Self::Button => 6,
-            Self::Service => 7,
-        }
-    }
-
-    /// Returns whether the fault is shown until it is cleared; the others are shown for a limited time.
-    #[must_use]
-    pub fn is_persistent(self) -> bool {
-        match self {
-            Self::Misconfigured | Self::Quota | Self::NoMicrophone | Self::NoSpeaker | Self::Button => true,
-            Self::NoReply | Self::Service => false,
         }
     }
 }

@@ -23,12 +23,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use crate::audio::{AudioError, AudioIo, HungThread, MissingDevices, XrunBurst};
+use crate::audio::{AudioError, AudioIo, AudioMonitor};
 use crate::background::Background;
 use crate::board::Board;
 use crate::config::SavedState;
 use crate::conversation::{
-    Action, Conversation, DeviceEvent, Event, Exit, Mode, ServiceEvent, State, UserInput,
+    Action, Conversation, DeviceEvent, Event, Exit, KeptAudio, Mode, ServiceEvent, State, UserInput,
 };
 use crate::history::History;
 use crate::ledger::{Ledger, TurnMark};
@@ -131,12 +131,7 @@ pub struct Session {
     recorder: RecorderHandle,
     /// The state that the light shows.
     light: LightState,
-    /// Devices that were missing in the last turn.
-    missing: MissingDevices,
-    /// Capture, then playback.
-    xrun_bursts: [XrunBurst; 2],
-    /// Capture, then playback.
-    hung_threads: [HungThread; 2],
+    monitor: AudioMonitor,
     /// Whether a faulty button is being ignored.
     button_ignored: bool,
     /// When the light has to be updated next.
@@ -172,9 +167,7 @@ impl Session {
             light: LightState::begin(conversation.state(), now),
             light_due: Some(now),
             recorder: RecorderHandle::new(&mut parts, &conversation, now),
-            missing: MissingDevices::default(),
-            xrun_bursts: Default::default(),
-            hung_threads: Default::default(),
+            monitor: AudioMonitor::default(),
             button_ignored: false,
             conversation,
             config: parts.config,
@@ -224,9 +217,7 @@ impl Session {
             self.receive_messages(now);
             self.receive_standby(now);
         }
-        self.check_devices(now);
-        self.check_xruns(now);
-        self.check_threads(now);
+        self.check_audio(now);
         self.handle_receipts(now);
         self.handle_time(now);
         self.downlink.top_up(&mut self.audio.playback);
@@ -260,22 +251,13 @@ impl Session {
 
     /// Passes `event` to the conversation and applies the actions that it returns.
     fn handle(&mut self, event: &Event, now: Time) {
-        match event {
-            Event::Service(ServiceEvent::SpeechStopped) => {
-                self.ledger.mark(TurnMark::TurnEnded, now);
-                self.uplink.mark_turn_taken();
-            }
-            // Audio captured during the reply is at most its echo and needs no resending.
-            Event::Device(DeviceEvent::Drained) => self.uplink.mark_turn_taken(),
-            Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
-            Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
-            Event::Input(_)
-            | Event::Device(_)
-            | Event::Link(_)
-            | Event::Standby(_)
-            | Event::Service(_)
-            | Event::Tick => {}
+        match self.conversation.kept_audio(event) {
+            KeptAudio::Keep => {}
+            KeptAudio::ReleaseSent => self.uplink.release_sent(),
+            KeptAudio::SendAgain => self.uplink.resend(),
+            KeptAudio::Discard => self.uplink.restart(),
         }
+        self.follow_in_ledger(event, now);
         let before = self.conversation.state();
         let actions = self.conversation.handle(event, now);
         self.record_event(event, &actions, now);
@@ -316,16 +298,16 @@ impl Session {
                 self.ledger.mark(TurnMark::TurnEnded, now);
                 self.pump_microphone(now);
                 self.command(&ClientEvent::Commit, now);
-                self.uplink.mark_turn_taken();
+                self.uplink.release_sent();
             }
             Action::Create => self.command(&ClientEvent::Create, now),
             Action::Cancel(reply) => self.command(&ClientEvent::Cancel(reply), now),
             Action::Notify(notice) => {
-                self.set_notice(notice, now);
+                self.change_light(|light| light.set_notice(notice, now), now);
                 self.status.notice(notice, &mut self.board);
             }
             Action::PlayEarcon(earcon) => self.earcons.request(earcon),
-            Action::Finish(exit) => self.exit = Some((exit, now + self.exit_display(exit, now))),
+            Action::Finish(exit) => self.exit = Some((exit, now + self.show_exit(exit, now))),
         }
     }
 
@@ -366,8 +348,7 @@ impl Session {
             self.exit.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP_INTERVAL),
             (unplayed > 0).then(|| now + drain),
-            self.xrun_bursts.iter().filter_map(XrunBurst::deadline).min(),
-            self.hung_threads.iter().filter_map(HungThread::deadline).min(),
+            self.monitor.deadline(),
             self.unread.then_some(now),
         ]
         .into_iter()

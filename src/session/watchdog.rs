@@ -76,7 +76,10 @@ impl Session {
         let counters = self.audio.counters();
         let progress = ThreadProgress {
             microphone: ThreadWork { due: self.audio.capture.is_open(), done: counters.captured.get() },
-            speaker: ThreadWork { due: self.missing.playback.is_none(), done: counters.played.get() },
+            speaker: ThreadWork {
+                due: self.monitor.missing().playback.is_none(),
+                done: counters.played.get(),
+            },
             background: ThreadWork { due: true, done: self.background.heartbeats() },
         };
         let due = now >= watchdog.deadline();

@@ -2,6 +2,7 @@
 
 mod dials;
 mod handover;
+mod kept_audio;
 mod outages;
 mod pairs;
 mod stories;

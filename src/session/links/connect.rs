@@ -89,8 +89,6 @@ impl Session {
     pub(in crate::session) fn down(&mut self, error: &TransportError, reason: CloseReason, now: Time) {
         self.record_lost(error, now);
         self.status.lost(error, reason, self.conversation.is_leaving(), &mut self.board, now);
-        self.ledger.session_lost();
-        self.uplink.resend();
         self.handle(&Event::Link(LinkChange::Down(reason)), now);
     }
 }

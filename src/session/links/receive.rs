@@ -64,7 +64,9 @@ impl Session {
             Ok(ServerEvent::Transcript { .. } | ServerEvent::Ignored(_)) => {}
             Ok(ServerEvent::Error(error)) => {
                 self.status.error(&error, now);
-                self.set_server_error(&error.event, now);
+                if let Event::Service(ServiceEvent::Refused(refused)) = error.event {
+                    self.change_light(|light| light.set_server_error(refused, now), now);
+                }
                 self.handle(&error.event, now);
             }
             Ok(ServerEvent::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),

@@ -38,10 +38,11 @@ impl Session {
     pub(in crate::session) fn play_earcon(&mut self) {
         let silent = !self.downlink.is_waiting()
             && self.ledger.unplayed_frames(self.audio.playback.played_position()) == 0;
+        let has_speaker = self.monitor.missing().playback.is_none();
         // Without a speaker it is dropped: played after a reconnect it would be out of date.
-        if let Some(earcon) = self.earcons.pending.take_if(|_| silent || self.missing.playback.is_some())
+        if let Some(earcon) = self.earcons.pending.take_if(|_| silent || !has_speaker)
             && silent
-            && self.missing.playback.is_none()
+            && has_speaker
         {
             let frames = match earcon {
                 Earcon::Disconnected => earcon::falling(RATE_HZ),

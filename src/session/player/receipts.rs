@@ -2,7 +2,7 @@
 //!
 //! The conversation decides whether the microphone is open and when a reply is cut.
 
-use crate::conversation::{DeviceEvent, Event, State};
+use crate::conversation::{DeviceEvent, Event, LinkChange, ServiceEvent};
 use crate::history::PlayedShare;
 use crate::ledger::{Correction, TurnMark};
 use crate::model::Time;
@@ -24,6 +24,22 @@ impl Session {
         }
         if let Err(error) = result {
             self.lose(&error, now);
+        }
+    }
+
+    /// Keeps the ledger in step with an event.
+    pub(in crate::session) fn follow_in_ledger(&mut self, event: &Event, now: Time) {
+        match event {
+            Event::Service(ServiceEvent::SpeechStopped) => self.ledger.mark(TurnMark::TurnEnded, now),
+            Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
+            Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
+            Event::Link(LinkChange::Down(_)) => self.ledger.session_lost(),
+            Event::Input(_)
+            | Event::Device(_)
+            | Event::Link(_)
+            | Event::Standby(_)
+            | Event::Service(_)
+            | Event::Tick => {}
         }
     }
 
@@ -77,8 +93,7 @@ impl Session {
         if !open {
             self.audio.capture.set_open(false);
         }
-        // With the microphone closed, only a complete turn (`Thinking`) may still wait for a link.
-        if !open && self.conversation.state() != State::Thinking {
+        if !self.conversation.keeps_unsent_audio() {
             self.drop_unsent(now);
         }
         self.update_indicator(now);

@@ -100,8 +100,8 @@ impl Uplink {
         unsent > 0
     }
 
-    /// Drops the sent frames: the service has completed a turn with them.
-    pub(in crate::session) fn mark_turn_taken(&mut self) {
+    /// Drops the sent frames: no other session needs them.
+    pub(in crate::session) fn release_sent(&mut self) {
         self.drop_sent(0);
     }
 

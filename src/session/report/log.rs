@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::audio::{Counters, Direction, MissingDevices};
+use crate::audio::Counters;
 use crate::board::Board;
 use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
 use crate::ledger::TurnTimings;
@@ -189,30 +189,6 @@ impl StatusReporter {
         };
         log::debug!("{message}");
         board.print("notice", message);
-    }
-
-    /// Reports devices that are missing or deliver no audio, and devices that work again.
-    pub(in crate::session) fn missing_devices(
-        &self,
-        before: MissingDevices,
-        after: MissingDevices,
-        board: &mut Board,
-    ) {
-        for (direction, before, after) in [
-            (Direction::Capture, before.capture, after.capture),
-            (Direction::Playback, before.playback, after.playback),
-        ] {
-            match (before, after) {
-                (None, Some(error)) => self.print(&error.sentence(direction), board),
-                (Some(_), None) => self.print(&format!("the {direction} is back"), board),
-                (None, None) | (Some(_), Some(_)) => {}
-            }
-        }
-        match (before.dead_input, after.dead_input) {
-            (None, Some(dead_input)) => self.print(&dead_input.to_string(), board),
-            (Some(_), None) => self.print("the microphone delivers sound again", board),
-            (None, None) | (Some(_), Some(_)) => {}
-        }
     }
 
     /// Logs a warning and prints it to the terminal.

@@ -46,12 +46,7 @@ impl Session {
         for event in events {
             self.record_input(event, now);
             match event {
-                InputEvent::Down => {
-                    if !self.conversation.microphone_open() {
-                        self.uplink.restart();
-                    }
-                    self.handle(&Event::Input(UserInput::Press), now);
-                }
+                InputEvent::Down => self.handle(&Event::Input(UserInput::Press), now),
                 InputEvent::Up => {
                     self.pump_microphone(now);
                     let ms = self.uplink.frames_since_press() * 1000 / u64::from(protocol::RATE_HZ);

@@ -1,0 +1,191 @@
+//! Watches the audio threads for the session: disconnected devices, dead inputs, xrun bursts and hung threads.
+//!
+//! It compares counters and times and returns what has changed. It recovers nothing, and decides nothing that follows.
+
+use super::AudioIo;
+use super::error::{DeviceLost, Direction};
+use super::health::dead_input::DeadInput;
+use super::health::hung_thread::HungThread;
+use super::health::xrun_burst::{Transition, XrunBurst};
+use super::rt::reconnect::MissingDevices;
+use crate::model::Time;
+
+/// The most changes of one update: every device, the input, and both detectors of both directions.
+pub const AUDIO_CHANGES: usize = 7;
+
+/// Compares the state of the audio threads with that at the last update.
+#[derive(Debug, Default)]
+pub struct AudioMonitor {
+    missing: MissingDevices,
+    /// Capture, then playback.
+    xrun_bursts: [XrunBurst; 2],
+    /// Capture, then playback.
+    hung_threads: [HungThread; 2],
+}
+
+/// A change that the user should know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioChange {
+    Disconnected(Direction, DeviceLost),
+    Reconnected(Direction),
+    /// The microphone delivers no usable audio.
+    InputDead(DeadInput),
+    InputWorks,
+    XrunBurst(Direction, Transition),
+    ThreadHangs(Direction),
+    ThreadResponds(Direction),
+}
+
+impl AudioMonitor {
+    /// Returns the changes since the last call. `is_playing` is whether audio waits to be played.
+    pub fn update(
+        &mut self,
+        audio: &AudioIo,
+        is_playing: bool,
+        now: Time,
+    ) -> heapless::Vec<AudioChange, AUDIO_CHANGES> {
+        let mut changes = heapless::Vec::new();
+        let mut add = |change| {
+            // The capacity is the number of changes that are possible.
+            let _ = changes.push(change);
+        };
+        let before = std::mem::replace(&mut self.missing, audio.missing_devices());
+        let after = self.missing;
+        let devices = [
+            (Direction::Capture, before.capture, after.capture),
+            (Direction::Playback, before.playback, after.playback),
+        ];
+        for (direction, before, after) in devices {
+            match (before, after) {
+                (None, Some(lost)) => add(AudioChange::Disconnected(direction, lost)),
+                (Some(_), None) => add(AudioChange::Reconnected(direction)),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+        }
+        match (before.dead_input, after.dead_input) {
+            (None, Some(dead_input)) => add(AudioChange::InputDead(dead_input)),
+            (Some(_), None) => add(AudioChange::InputWorks),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        let counters = audio.counters();
+        // A thread without its device, or with a closed one, has no work, so it cannot hang in it.
+        let capture_works = audio.capture.is_open();
+        let playback_works = is_playing && after.playback.is_none();
+        let threads = [
+            (Direction::Capture, counters.capture_xruns.get(), counters.captured.get(), capture_works),
+            (Direction::Playback, counters.playback_xruns.get(), counters.played.get(), playback_works),
+        ];
+        for (index, (direction, xruns, ..)) in threads.into_iter().enumerate() {
+            if let Some(transition) = self.xrun_bursts[index].update(xruns, now) {
+                add(AudioChange::XrunBurst(direction, transition));
+            }
+        }
+        for (index, (direction, _, moved, has_work)) in threads.into_iter().enumerate() {
+            match self.hung_threads[index].update(has_work, moved, now) {
+                Some(true) => add(AudioChange::ThreadHangs(direction)),
+                Some(false) => add(AudioChange::ThreadResponds(direction)),
+                None => {}
+            }
+        }
+        changes
+    }
+
+    /// Returns when to call [`update`](Self::update) again, if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        let bursts = self.xrun_bursts.iter().filter_map(XrunBurst::deadline);
+        bursts.chain(self.hung_threads.iter().filter_map(HungThread::deadline)).min()
+    }
+
+    /// Returns the devices that were missing at the last update.
+    #[must_use]
+    pub fn missing(&self) -> MissingDevices {
+        self.missing
+    }
+
+    /// Returns whether a burst of xruns lasts, or the thread hangs.
+    #[must_use]
+    pub fn is_unreliable(&self, direction: Direction) -> bool {
+        let index = direction as usize;
+        self.xrun_bursts[index].is_active() || self.hung_threads[index].is_hung()
+    }
+}
+
+impl AudioChange {
+    /// Returns the message for the user: what happened, what mynah does, and the remedy.
+    #[must_use]
+    pub fn message(self) -> String {
+        match self {
+            Self::Disconnected(direction, lost) => lost.sentence(direction),
+            Self::Reconnected(direction) => format!("the {direction} is back"),
+            Self::InputDead(dead_input) => dead_input.to_string(),
+            Self::InputWorks => "the microphone delivers sound again".to_owned(),
+            Self::XrunBurst(direction, transition) => transition.message(direction),
+            Self::ThreadHangs(direction) => HungThread::message(direction, true),
+            Self::ThreadResponds(direction) => HungThread::message(direction, false),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a file descriptor is always left in a test")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audio::{StreamFormat, steps};
+
+    const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
+
+    #[test]
+    fn each_change_is_returned_once() {
+        let (audio, ..) = steps(StreamFormat::default()).unwrap();
+        let mut monitor = AudioMonitor::default();
+        let mut update = |audio: &AudioIo| monitor.update(audio, true, Time::ZERO);
+        assert!(update(&audio).is_empty());
+        for direction in [Direction::Capture, Direction::Playback] {
+            audio.counters().presence(direction).set(Some(UNPLUGGED));
+        }
+        audio.counters().record_dead_input(None, Some(DeadInput::Flat));
+        let all = [
+            AudioChange::Disconnected(Direction::Capture, UNPLUGGED),
+            AudioChange::Disconnected(Direction::Playback, UNPLUGGED),
+            AudioChange::InputDead(DeadInput::Flat),
+        ];
+        assert_eq!(update(&audio), all);
+        assert!(update(&audio).is_empty());
+        audio.counters().presence(Direction::Playback).set(None);
+        audio.counters().record_dead_input(Some(DeadInput::Flat), None);
+        assert_eq!(update(&audio), [AudioChange::Reconnected(Direction::Playback), AudioChange::InputWorks]);
+    }
+
+    #[test]
+    fn only_a_thread_with_work_can_hang() {
+        let second = |nth| Time::ZERO + Duration::from_secs(nth);
+        for (is_playing, has_speaker) in [(true, true), (true, false), (false, true)] {
+            let (audio, ..) = steps(StreamFormat::default()).unwrap();
+            audio.counters().presence(Direction::Playback).set((!has_speaker).then_some(UNPLUGGED));
+            let mut monitor = AudioMonitor::default();
+            let changes: Vec<_> =
+                (0..10).flat_map(|nth| monitor.update(&audio, is_playing, second(nth))).collect();
+            let hangs = changes.contains(&AudioChange::ThreadHangs(Direction::Playback));
+            assert_eq!(hangs, is_playing && has_speaker, "{changes:?}");
+            assert!(!changes.contains(&AudioChange::ThreadHangs(Direction::Capture)), "it is closed");
+            assert_eq!(monitor.is_unreliable(Direction::Playback), hangs);
+        }
+    }
+
+    #[test]
+    fn an_xrun_burst_is_unreliable_until_it_ends() {
+        let (audio, ..) = steps(StreamFormat::default()).unwrap();
+        let mut monitor = AudioMonitor::default();
+        audio.counters().capture_xruns.add(10);
+        let started = AudioChange::XrunBurst(Direction::Capture, Transition::Started);
+        assert_eq!(monitor.update(&audio, false, Time::ZERO), [started]);
+        assert!(monitor.is_unreliable(Direction::Capture) && !monitor.is_unreliable(Direction::Playback));
+        let end = monitor.deadline().unwrap();
+        let ended = AudioChange::XrunBurst(Direction::Capture, Transition::Ended(10));
+        assert_eq!(monitor.update(&audio, false, end), [ended]);
+        assert!(!monitor.is_unreliable(Direction::Capture));
+    }
+}
