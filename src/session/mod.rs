@@ -7,6 +7,7 @@
 //! messages.
 
 mod clock;
+mod event_queue;
 mod links;
 mod panic;
 mod player;
@@ -48,6 +49,7 @@ pub use wait_for_device::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
 pub use watchdog::{ThreadProgress, ThreadWork, Watchdog};
 
 use clock::Clock;
+use event_queue::EventQueue;
 use links::Links;
 use player::downlink::Downlink;
 use player::earcon::EarconPlayer;
@@ -115,6 +117,7 @@ pub fn run(parts: SessionParts) -> Result<Exit, AudioError> {
 /// A session driven by its caller, who brings the clock: [`run`] uses the system's, the simulation its own.
 pub struct Session {
     conversation: Conversation,
+    events: EventQueue,
     config: SessionConfig,
     ledger: Ledger,
     links: Links,
@@ -151,12 +154,14 @@ impl Session {
         let (conversation, first) = Conversation::begin(parts.mode, parts.saved_state.muted, parts.seed, now);
         let mut session = Self::new(parts, conversation, now);
         if session.board.mute_switch() == Some(true) {
-            session.handle(&Event::Input(UserInput::MuteSwitch(true)), now);
+            session.queue(Event::Input(UserInput::MuteSwitch(true)));
+            session.settle(now);
         }
         session.audio.playback.set_volume(session.settings.volume());
         for action in first {
             session.apply(action, now);
         }
+        session.settle(now);
         session.apply_outputs(now);
         session.show(now);
         session
@@ -170,6 +175,7 @@ impl Session {
             monitor: AudioMonitor::default(),
             button_ignored: false,
             conversation,
+            events: EventQueue::default(),
             config: parts.config,
             ledger: Ledger::new(protocol::RATE_HZ),
             links: Links::new(parts.service),
@@ -200,6 +206,7 @@ impl Session {
             self.audio.clear_wake();
         }
         self.pump_microphone(now);
+        self.settle(now);
         if ready.signals {
             let received = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
             if received != Err(Errno::AGAIN) {
@@ -207,6 +214,7 @@ impl Session {
                     self.record_fault(RecordingTrigger::Panic, now);
                 }
                 self.leave(now);
+                self.settle(now);
             }
         }
         self.handle_inputs(ready.board, now);
@@ -220,11 +228,15 @@ impl Session {
         self.check_audio(now);
         self.handle_receipts(now);
         self.handle_time(now);
+        self.settle(now);
         self.downlink.top_up(&mut self.audio.playback);
         self.play_earcon();
         self.send_corrections(now);
+        self.settle(now);
         self.flush(now);
+        self.settle(now);
         self.maintain_standby(now);
+        self.settle(now);
         self.update_indicator(now);
         self.status.counters(self.audio.counters(), now);
         self.show(now);
@@ -249,7 +261,19 @@ impl Session {
         &self.light
     }
 
-    /// Passes `event` to the conversation and applies the actions that it returns.
+    /// Queues an event for the conversation.
+    fn queue(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Passes the queued events to the conversation and applies the actions that it returns, until no event is left.
+    /// An event that an action causes waits until all actions of the current one are applied.
+    fn settle(&mut self, now: Time) {
+        while let Some(event) = self.events.pop() {
+            self.handle(&event, now);
+        }
+    }
+
     fn handle(&mut self, event: &Event, now: Time) {
         match self.conversation.kept_audio(event) {
             KeptAudio::Keep => {}
@@ -315,13 +339,14 @@ impl Session {
     fn leave(&mut self, now: Time) {
         match &mut self.exit {
             Some((_, at)) => *at = now,
-            None => self.handle(&Event::Input(UserInput::Leave), now),
+            None => self.queue(Event::Input(UserInput::Leave)),
         }
     }
 
     fn handle_time(&mut self, now: Time) {
         if self.conversation.deadline().is_some_and(|deadline| now >= deadline) {
-            self.handle(&Event::Tick, now);
+            self.queue(Event::Tick);
+            self.settle(now);
         }
         let busy = self.conversation.microphone_open() || !self.conversation.is_at_rest();
         if let Some(link) = self.links.link() {

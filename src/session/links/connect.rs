@@ -15,7 +15,7 @@ use crate::transport::TransportError;
 impl Session {
     pub(in crate::session) fn dial(&mut self, now: Time) {
         match self.links.dial(Slot::Active, &self.background, now) {
-            Ok(true) => self.handle(&Event::Link(LinkChange::Up), now),
+            Ok(true) => self.queue(Event::Link(LinkChange::Up)),
             Ok(false) => {}
             Err(error) => self.lose(&error, now),
         }
@@ -36,6 +36,7 @@ impl Session {
                 }
                 BackgroundEvent::Recorded(file) => log::info!("recording saved to {}", file.display()),
             }
+            self.settle(now);
         }
     }
 
@@ -78,6 +79,7 @@ impl Session {
                 &TransportError::broken(format!("this machine was suspended for {} s", suspended.as_secs())),
                 now,
             );
+            self.settle(now);
         }
     }
 
@@ -89,6 +91,6 @@ impl Session {
     pub(in crate::session) fn down(&mut self, error: &TransportError, reason: CloseReason, now: Time) {
         self.record_lost(error, now);
         self.status.lost(error, reason, self.conversation.is_leaving(), &mut self.board, now);
-        self.handle(&Event::Link(LinkChange::Down(reason)), now);
+        self.queue(Event::Link(LinkChange::Down(reason)));
     }
 }

@@ -23,7 +23,7 @@ impl Session {
             let Some(link) = self.links.link() else { return };
             match link.next(now) {
                 Ok(None) => return,
-                Ok(Some(LinkEvent::Up)) => self.handle(&Event::Link(LinkChange::Up), now),
+                Ok(Some(LinkEvent::Up)) => self.queue(Event::Link(LinkChange::Up)),
                 Ok(Some(LinkEvent::Text(text))) if !self.links.is_closing(Slot::Active) => {
                     self.receive(&text, now)
                 }
@@ -31,8 +31,12 @@ impl Session {
                     self.status.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), now)
                 }
                 Ok(Some(LinkEvent::Text(_))) => {}
-                Err(error) => return self.lose(&error, now),
+                Err(error) => {
+                    self.lose(&error, now);
+                    return self.settle(now);
+                }
             }
+            self.settle(now);
         }
         self.unread = true;
     }
@@ -45,11 +49,11 @@ impl Session {
             Ok(ServerEvent::AudioDone { item, content_index }) => {
                 self.ledger.audio_done(&item, content_index)
             }
-            Ok(ServerEvent::Service(event)) => self.handle(&Event::Service(event), now),
+            Ok(ServerEvent::Service(event)) => self.queue(Event::Service(event)),
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
                 self.status.session(&id, now);
                 let lifetime = self.links.set_expiry(Slot::Active, expires_at_s);
-                self.handle(&Event::Link(LinkChange::Expires(lifetime)), now);
+                self.queue(Event::Link(LinkChange::Expires(lifetime)));
             }
             Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, now),
             Ok(ServerEvent::Transcript { role: who, item, words }) if !words.trim().is_empty() => {
@@ -67,7 +71,7 @@ impl Session {
                 if let Event::Service(ServiceEvent::Refused(refused)) = error.event {
                     self.change_light(|light| light.set_server_error(refused, now), now);
                 }
-                self.handle(&error.event, now);
+                self.queue(error.event);
             }
             Ok(ServerEvent::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),
             Ok(ServerEvent::Unknown(kind)) => self.status.anomaly(Anomaly::Unknown, &kind, now),
@@ -90,7 +94,7 @@ impl Session {
         }
         if outcome.queued > 0 {
             self.ledger.mark(TurnMark::FirstAudio, now);
-            self.handle(&Event::Service(ServiceEvent::Audio(reply)), now);
+            self.queue(Event::Service(ServiceEvent::Audio(reply)));
         }
     }
 
@@ -107,6 +111,6 @@ impl Session {
             self.send_history(now);
         }
         let change = if fatal { LinkChange::Misconfigured } else { LinkChange::Configured };
-        self.handle(&Event::Link(change), now);
+        self.queue(Event::Link(change));
     }
 }

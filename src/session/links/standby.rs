@@ -14,7 +14,7 @@ use crate::transport::{LinkEvent, TransportError};
 impl Session {
     pub(in crate::session) fn dial_standby(&mut self, now: Time) {
         match self.links.dial(Slot::Standby, &self.background, now) {
-            Ok(true) => self.handle(&Event::Standby(StandbyChange::Up), now),
+            Ok(true) => self.queue(Event::Standby(StandbyChange::Up)),
             Ok(false) => {}
             Err(error) => self.lose_standby(&error, now),
         }
@@ -58,11 +58,15 @@ impl Session {
             match link.next(now) {
                 Ok(None) => return,
                 Ok(Some(_)) if self.links.is_closing(Slot::Standby) => {}
-                Ok(Some(LinkEvent::Up)) => self.handle(&Event::Standby(StandbyChange::Up), now),
+                Ok(Some(LinkEvent::Up)) => self.queue(Event::Standby(StandbyChange::Up)),
                 Ok(Some(LinkEvent::Text(text))) => self.receive_standby_message(&text, now),
                 Ok(Some(LinkEvent::Binary(_))) => {}
-                Err(error) => return self.lose_standby(&error, now),
+                Err(error) => {
+                    self.lose_standby(&error, now);
+                    return self.settle(now);
+                }
             }
+            self.settle(now);
         }
     }
 
@@ -88,7 +92,7 @@ impl Session {
                 let fatal = found.iter().any(|mismatch| mismatch.fatal);
                 let lifetime = self.links.lifetime(Slot::Standby);
                 let change = if fatal { StandbyChange::Refused } else { StandbyChange::Configured(lifetime) };
-                self.handle(&Event::Standby(change), now);
+                self.queue(Event::Standby(change));
             }
             Ok(ServerEvent::Error(error)) => {
                 self.status.error(&error, now);
@@ -97,7 +101,7 @@ impl Session {
                     Event::Link(LinkChange::Misconfigured)
                         | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
                 ) {
-                    self.handle(&Event::Standby(StandbyChange::Refused), now);
+                    self.queue(Event::Standby(StandbyChange::Refused));
                 }
             }
             // A session without audio has no turns yet.
@@ -130,6 +134,6 @@ impl Session {
     ) {
         // The active link still works, so only the log reports this.
         self.status.standby_lost(error, now);
-        self.handle(&Event::Standby(StandbyChange::Down(reason)), now);
+        self.queue(Event::Standby(StandbyChange::Down(reason)));
     }
 }

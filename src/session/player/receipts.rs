@@ -61,11 +61,13 @@ impl Session {
         let played = self.audio.playback.played_position();
         self.ledger.played(played, now);
         if !self.downlink.is_waiting() && self.ledger.take_drained(played) {
-            self.handle(&Event::Device(DeviceEvent::Drained), now);
+            self.queue(Event::Device(DeviceEvent::Drained));
+            self.settle(now);
         }
         if self.audio.input_ended() && !self.input_end_reported {
             self.input_end_reported = true;
-            self.handle(&Event::Device(DeviceEvent::InputEnded), now);
+            self.queue(Event::Device(DeviceEvent::InputEnded));
+            self.settle(now);
         }
     }
 

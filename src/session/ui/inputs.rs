@@ -46,14 +46,14 @@ impl Session {
         for event in events {
             self.record_input(event, now);
             match event {
-                InputEvent::Down => self.handle(&Event::Input(UserInput::Press), now),
+                InputEvent::Down => self.queue(Event::Input(UserInput::Press)),
                 InputEvent::Up => {
                     self.pump_microphone(now);
                     let ms = self.uplink.frames_since_press() * 1000 / u64::from(protocol::RATE_HZ);
-                    self.handle(&Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }), now);
+                    self.queue(Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }));
                 }
-                InputEvent::Mute => self.handle(&Event::Input(UserInput::Mute), now),
-                InputEvent::MuteSwitch(on) => self.handle(&Event::Input(UserInput::MuteSwitch(on)), now),
+                InputEvent::Mute => self.queue(Event::Input(UserInput::Mute)),
+                InputEvent::MuteSwitch(on) => self.queue(Event::Input(UserInput::MuteSwitch(on))),
                 InputEvent::VolumeUp => self.change_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
                 InputEvent::VolumeDown => {
                     self.change_volume(|volume| volume.saturating_sub(VOLUME_STEP), now)
@@ -69,10 +69,11 @@ impl Session {
                     self.light_due = Some(now);
                     self.board.print("notice", "reset cancelled; nothing was deleted");
                 }
-                InputEvent::Reset => self.reset(now),
+                InputEvent::Reset => self.reset(),
                 InputEvent::ButtonFault(ignored) => self.set_button_fault(ignored, now),
                 InputEvent::Quit => self.leave(now),
             }
+            self.settle(now);
         }
         self.save_settings();
     }
@@ -84,9 +85,9 @@ impl Session {
         self.light_due = Some(now);
     }
 
-    fn reset(&mut self, now: Time) {
+    fn reset(&mut self) {
         self.light.reset = None;
-        self.handle(&Event::Input(UserInput::Reset), now);
+        self.queue(Event::Input(UserInput::Reset));
         self.history.clear();
         self.audio.playback.set_volume(FULL_VOLUME);
         self.settings = SavedSettings { muted: false, volume: FULL_VOLUME };

@@ -77,10 +77,10 @@ impl Session {
             self.status.print(&change.message(), &mut self.board);
             match change {
                 AudioChange::Disconnected(Direction::Playback, _) => {
-                    self.handle(&Event::Device(DeviceEvent::Speaker { there: false }), now);
+                    self.queue(Event::Device(DeviceEvent::Speaker { there: false }));
                 }
                 AudioChange::Reconnected(Direction::Playback) => {
-                    self.handle(&Event::Device(DeviceEvent::Speaker { there: true }), now);
+                    self.queue(Event::Device(DeviceEvent::Speaker { there: true }));
                 }
                 AudioChange::ThreadHangs(_) => self.record_fault(RecordingTrigger::Starved, now),
                 AudioChange::Disconnected(Direction::Capture, _)
@@ -90,6 +90,7 @@ impl Session {
                 | AudioChange::XrunBurst(..)
                 | AudioChange::ThreadResponds(_) => {}
             }
+            self.settle(now);
         }
     }
 

@@ -1,0 +1,31 @@
+//! The queue of the events that the conversation has yet to handle.
+//!
+//! Everything that happens is queued here, also what an action causes, so no event is handled while the actions of
+//! another are applied. It drops nothing: a full queue is a defect and ends the process.
+
+use heapless::Deque;
+
+use crate::conversation::Event;
+
+/// Capacity in events: twice the longest chain that one input can cause.
+const EVENTS: usize = 8;
+
+/// Events that wait, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct EventQueue(Deque<Event, EVENTS>);
+
+impl EventQueue {
+    /// Appends an event.
+    ///
+    /// # Panics
+    /// When the queue is full: a lost event would leave the conversation in a wrong state.
+    pub(super) fn push(&mut self, event: Event) {
+        let full = self.0.push_back(event).err();
+        assert!(full.is_none(), "{EVENTS} events wait for the conversation, and then {full:?}");
+    }
+
+    /// Removes the oldest event.
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        self.0.pop_front()
+    }
+}
