@@ -47,7 +47,7 @@
 //!
 //! poll(2) reports the socket. `session::links::receive::receive_messages` fetches at most 64 messages with
 //! `transport::WsClient::next`; `protocol::parse` finds their type without a JSON tree, and
-//! `session::report::recorder::record_message` records them. A `protocol::AudioDelta` goes to
+//! `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
 //! `session::links::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id,
 //! and what it rejects is counted by `ledger::Ledger::discarded`. `session::player::downlink::Downlink::push` reserves
 //! the item's entry with `ledger::Ledger::queue`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane
@@ -142,7 +142,7 @@
 //! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session` `session::clock` `session::report` `transport` | | touch sound (`audio`) |
 //! | `session::player` | `audio` `conversation` `history` `ledger` `model` `protocol` `session` `session::report` `transport` | | own a socket (`std::net`) |
 //! | `session::ui` | `audio` `background` `board` `config` `conversation` `inputs` `light` `model` `protocol` `recorder` `session` | | write to the link (`transport`) |
-//! | `session::report` | `audio` `background` `board` `conversation` `inputs` `ledger` `light` `model` `protocol` `recorder` `session` `transport` | | change what happens |
+//! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`) |
 //!
 //! # Promises, as absences
 //!

@@ -16,7 +16,6 @@ mod report;
 mod suspend;
 mod ui;
 mod wait_for_device;
-mod watchdog;
 
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -43,10 +42,10 @@ pub use links::ServiceEndpoint;
 pub use panic::{has_panicked, install_panic_hook, set_wake_fd};
 pub use poll::ReadySources;
 pub use report::recorder::RecordingConfig;
+pub use report::watchdog::{ThreadProgress, ThreadWork, Watchdog};
 pub use suspend::SuspendDetector;
 pub use ui::light::show_startup;
 pub use wait_for_device::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
-pub use watchdog::{ThreadProgress, ThreadWork, Watchdog};
 
 use clock::Clock;
 use event_queue::EventQueue;
@@ -54,8 +53,9 @@ use links::Links;
 use player::downlink::Downlink;
 use player::earcon::EarconPlayer;
 use player::uplink::Uplink;
-use report::log::StatusReporter;
-use report::recorder::RecorderHandle;
+use report::Report;
+use report::recorder::FinalRecording;
+use report::watchdog;
 use ui::inputs::SavedSettings;
 
 /// How often the playback lane is refilled while reply audio is queued. The lane holds two seconds.
@@ -130,8 +130,7 @@ pub struct Session {
     downlink: Downlink,
     history: History,
     earcons: EarconPlayer,
-    status: StatusReporter,
-    recorder: RecorderHandle,
+    report: Report,
     /// The state that the light shows.
     light: LightState,
     monitor: AudioMonitor,
@@ -140,7 +139,6 @@ pub struct Session {
     /// When the light has to be updated next.
     light_due: Option<Time>,
     input_end_reported: bool,
-    watchdog: Option<Watchdog>,
     /// Messages may be buffered in user space, where poll(2) does not see them.
     unread: bool,
     /// Why and when the program exits.
@@ -167,11 +165,17 @@ impl Session {
         session
     }
 
-    fn new(mut parts: SessionParts, conversation: Conversation, now: Time) -> Self {
+    fn new(parts: SessionParts, conversation: Conversation, now: Time) -> Self {
         Self {
             light: LightState::begin(conversation.state(), now),
             light_due: Some(now),
-            recorder: RecorderHandle::new(&mut parts, &conversation, now),
+            report: Report::new(
+                parts.recording,
+                parts.watchdog_timeout,
+                (parts.mode, parts.seed),
+                &conversation,
+                now,
+            ),
             monitor: AudioMonitor::default(),
             button_ignored: false,
             conversation,
@@ -188,9 +192,7 @@ impl Session {
             downlink: Downlink::default(),
             history: History::default(),
             earcons: EarconPlayer::new(parts.earcons),
-            status: StatusReporter::default(),
             input_end_reported: false,
-            watchdog: parts.watchdog_timeout.map(|timeout| Watchdog::new(timeout, now)),
             unread: false,
             exit: None,
         }
@@ -208,10 +210,11 @@ impl Session {
         self.pump_microphone(now);
         self.settle(now);
         if ready.signals {
+            self.report.recorder.handle_request();
             let received = recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT);
             if received != Err(Errno::AGAIN) {
                 if has_panicked() {
-                    self.record_fault(RecordingTrigger::Panic, now);
+                    self.report.recorder.record_fault(RecordingTrigger::Panic, now);
                 }
                 self.leave(now);
                 self.settle(now);
@@ -238,15 +241,15 @@ impl Session {
         self.maintain_standby(now);
         self.settle(now);
         self.update_indicator(now);
-        self.status.counters(self.audio.counters(), now);
+        self.report.log.counters(self.audio.counters(), now);
         self.show(now);
         self.feed_watchdog(now);
         let result = self.exit.filter(|(_, at)| now >= *at).map(|(exit, _)| Ok(exit));
         let result = self.audio.failure().map(Err).or(result);
         if let Some(Err(_)) = result {
-            self.record_fault(RecordingTrigger::SoundEnded, now);
+            self.report.recorder.record_fault(RecordingTrigger::SoundEnded, now);
         }
-        self.update_recorder(result.is_some(), now);
+        self.write_recordings(result.is_some(), now);
         result
     }
 
@@ -284,7 +287,7 @@ impl Session {
         self.follow_in_ledger(event, now);
         let before = self.conversation.state();
         let actions = self.conversation.handle(event, now);
-        self.record_event(event, &actions, now);
+        self.report.recorder.record_event(event, &actions, &self.conversation, now);
         for action in actions {
             self.apply(action, now);
         }
@@ -294,7 +297,7 @@ impl Session {
                 Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
             );
         if reply_ended && self.conversation.state() != State::Speaking {
-            self.status.turn(self.ledger.timings(), &mut self.board);
+            self.report_turn();
         }
         self.apply_outputs(now);
     }
@@ -328,10 +331,61 @@ impl Session {
             Action::Cancel(reply) => self.command(&ClientEvent::Cancel(reply), now),
             Action::Notify(notice) => {
                 self.change_light(|light| light.set_notice(notice, now), now);
-                self.status.notice(notice, &mut self.board);
+                let message = self.report.log.notice(notice);
+                self.board.print("notice", message);
             }
             Action::PlayEarcon(earcon) => self.earcons.request(earcon),
             Action::Finish(exit) => self.exit = Some((exit, now + self.show_exit(exit, now))),
+        }
+    }
+
+    /// Returns the writer of the final recording, for the panic hook.
+    fn final_recording(&self) -> Option<FinalRecording> {
+        Some(self.report.recorder.final_recording(self.background.emergency_writer()?))
+    }
+
+    /// Returns the recording of the last 30 minutes.
+    #[must_use]
+    pub fn recording(&self) -> Vec<u8> {
+        self.report.recorder.text()
+    }
+
+    /// Logs a warning and prints it to the terminal.
+    fn warn(&mut self, message: &str) {
+        log::warn!("{message}");
+        self.board.print("notice", message);
+    }
+
+    /// Prints the timings of the current turn.
+    fn report_turn(&mut self) {
+        if let Some(timings) = self.report.log.turn(self.ledger.timings()) {
+            self.board.print("time", &timings);
+        }
+    }
+
+    fn feed_watchdog(&mut self, now: Time) {
+        if !self.report.is_watchdog_due(now) {
+            return;
+        }
+        let counters = self.audio.counters();
+        let progress = ThreadProgress {
+            microphone: ThreadWork { due: self.audio.capture.is_open(), done: counters.captured.get() },
+            speaker: ThreadWork {
+                due: self.monitor.missing().playback.is_none(),
+                done: counters.played.get(),
+            },
+            background: ThreadWork { due: true, done: self.background.heartbeats() },
+        };
+        self.background.request_heartbeat();
+        self.report.handle_progress(progress, now);
+    }
+
+    /// Writes what is due of the recording, or all that is left if the session is `ending`.
+    fn write_recordings(&mut self, ending: bool, now: Time) {
+        self.report.recorder.end_turn(self.audio.counters().snapshot(), &self.conversation, now);
+        while let Some(write) = self.report.recorder.poll_write(self.background.can_record(), ending, now) {
+            // There is room for it.
+            let _ = self.background.record(write);
         }
     }
 
@@ -366,9 +420,9 @@ impl Session {
         [
             self.conversation.deadline(),
             self.links.deadline(),
-            self.recorder.lock().recorder.deadline(),
+            self.report.recorder.deadline(),
             self.board.deadline(),
-            self.watchdog.as_ref().map(Watchdog::deadline),
+            self.report.watchdog_deadline(),
             self.light_due.map(|due| due + slack),
             self.exit.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP_INTERVAL),

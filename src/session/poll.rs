@@ -40,7 +40,7 @@ impl Session {
         };
         add(PollFd::new(&self.audio, PollFlags::IN), |ready: &mut ReadySources| ready.audio = true);
         add(PollFd::new(&self.signals, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
-        if let Some(requests) = self.recorder.requests() {
+        if let Some(requests) = self.report.recorder.requests() {
             add(PollFd::new(requests, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
         }
         if let Some(fd) = self.board.fd() {

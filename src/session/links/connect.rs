@@ -58,7 +58,7 @@ impl Session {
             write(text);
             bytes = text.len() - before;
         });
-        self.recorder.lock().recorder.sent(kind, bytes, now);
+        self.report.recorder.record_sent(kind, bytes, now);
         if let Err(error) = sent {
             self.lose(&error, now);
         }
@@ -89,8 +89,10 @@ impl Session {
     }
 
     pub(in crate::session) fn down(&mut self, error: &TransportError, reason: CloseReason, now: Time) {
-        self.record_lost(error, now);
-        self.status.lost(error, reason, self.conversation.is_leaving(), &mut self.board, now);
+        self.report.recorder.record_loss(error, now);
+        if let Some(message) = self.report.log.lost(error, reason, self.conversation.is_leaving(), now) {
+            self.board.print("notice", &message);
+        }
         self.queue(Event::Link(LinkChange::Down(reason)));
     }
 }

@@ -28,7 +28,7 @@ impl Session {
                     self.receive(&text, now)
                 }
                 Ok(Some(LinkEvent::Binary(bytes))) => {
-                    self.status.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), now)
+                    self.report.log.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), now)
                 }
                 Ok(Some(LinkEvent::Text(_))) => {}
                 Err(error) => {
@@ -43,7 +43,7 @@ impl Session {
 
     fn receive(&mut self, text: &Text, now: Time) {
         let parsed = protocol::parse(text);
-        self.record_message(text.len(), &parsed, now);
+        self.report.recorder.record_received(text.len(), &parsed, now);
         match parsed {
             Ok(ServerEvent::Audio(delta)) => self.receive_audio(&delta, now),
             Ok(ServerEvent::AudioDone { item, content_index }) => {
@@ -51,7 +51,7 @@ impl Session {
             }
             Ok(ServerEvent::Service(event)) => self.queue(Event::Service(event)),
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
-                self.status.session(&id, now);
+                self.report.log.session(&id, now);
                 let lifetime = self.links.set_expiry(Slot::Active, expires_at_s);
                 self.queue(Event::Link(LinkChange::Expires(lifetime)));
             }
@@ -62,20 +62,20 @@ impl Session {
                     Role::User => "you",
                     Role::Assistant => "mynah",
                 };
-                self.recorder.lock().recorder.words(who, &words, now);
+                self.report.recorder.record_transcript(who, &words, now);
                 self.board.print(who, &words);
             }
             Ok(ServerEvent::Transcript { .. } | ServerEvent::Ignored(_)) => {}
             Ok(ServerEvent::Error(error)) => {
-                self.status.error(&error, now);
+                self.report.log.error(&error, now);
                 if let Event::Service(ServiceEvent::Refused(refused)) = error.event {
                     self.change_light(|light| light.set_server_error(refused, now), now);
                 }
                 self.queue(error.event);
             }
-            Ok(ServerEvent::Warning(sentence)) => self.status.anomaly(Anomaly::Warning, &sentence, now),
-            Ok(ServerEvent::Unknown(kind)) => self.status.anomaly(Anomaly::Unknown, &kind, now),
-            Err(malformed) => self.status.anomaly(Anomaly::Malformed, &malformed.to_string(), now),
+            Ok(ServerEvent::Warning(sentence)) => self.report.log.anomaly(Anomaly::Warning, &sentence, now),
+            Ok(ServerEvent::Unknown(kind)) => self.report.log.anomaly(Anomaly::Unknown, &kind, now),
+            Err(malformed) => self.report.log.anomaly(Anomaly::Malformed, &malformed.to_string(), now),
         }
     }
 
@@ -87,10 +87,10 @@ impl Session {
         };
         let outcome = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
         if outcome.bad {
-            self.status.anomaly(Anomaly::BadAudio, &format!("item {}", delta.item), now);
+            self.report.log.anomaly(Anomaly::BadAudio, &format!("item {}", delta.item), now);
         }
         if outcome.refused > 0 {
-            self.status.anomaly(Anomaly::TooLong, &format!("item {}", delta.item), now);
+            self.report.log.anomaly(Anomaly::TooLong, &format!("item {}", delta.item), now);
         }
         if outcome.queued > 0 {
             self.ledger.mark(TurnMark::FirstAudio, now);
@@ -104,7 +104,7 @@ impl Session {
             return;
         }
         let found = protocol::mismatches(&self.config, effective);
-        self.status.mismatches(&found, now);
+        self.report.log.mismatches(&found, now);
         let fatal = found.iter().any(|mismatch| mismatch.fatal);
         if !fatal {
             // History precedes buffered audio, and a rejected session must not receive it.

@@ -83,19 +83,19 @@ impl Session {
     fn receive_standby_message(&mut self, text: &str, now: Time) {
         match protocol::parse(text) {
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
-                self.status.session(&format!("{id} (standby)"), now);
+                self.report.log.session(&format!("{id} (standby)"), now);
                 self.links.set_expiry(Slot::Standby, expires_at_s);
             }
             Ok(ServerEvent::SessionUpdated(effective)) => {
                 let found = protocol::mismatches(&self.config, effective);
-                self.status.mismatches(&found, now);
+                self.report.log.mismatches(&found, now);
                 let fatal = found.iter().any(|mismatch| mismatch.fatal);
                 let lifetime = self.links.lifetime(Slot::Standby);
                 let change = if fatal { StandbyChange::Refused } else { StandbyChange::Configured(lifetime) };
                 self.queue(Event::Standby(change));
             }
             Ok(ServerEvent::Error(error)) => {
-                self.status.error(&error, now);
+                self.report.log.error(&error, now);
                 if matches!(
                     error.event,
                     Event::Link(LinkChange::Misconfigured)
@@ -133,7 +133,7 @@ impl Session {
         now: Time,
     ) {
         // The active link still works, so only the log reports this.
-        self.status.standby_lost(error, now);
+        self.report.log.standby_lost(error, now);
         self.queue(Event::Standby(StandbyChange::Down(reason)));
     }
 }

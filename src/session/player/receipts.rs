@@ -18,9 +18,10 @@ impl Session {
         let link = if self.conversation.is_configured() { self.links.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.speech_active();
-        let result = self.uplink.pump(&mut self.audio.capture, open, speech, link, &self.recorder, now);
+        let result =
+            self.uplink.pump(&mut self.audio.capture, open, speech, link, &self.report.recorder, now);
         if self.uplink.dropped() > dropped {
-            self.status.anomaly(Anomaly::PreRoll, "the connection took too long", now);
+            self.report.log.anomaly(Anomaly::PreRoll, "the connection took too long", now);
         }
         if let Err(error) = result {
             self.lose(&error, now);
@@ -56,7 +57,7 @@ impl Session {
     pub(in crate::session) fn handle_receipts(&mut self, now: Time) {
         while let Some(receipt) = self.audio.playback.receipt() {
             self.ledger.cut_receipt(receipt.cut, receipt.played, now);
-            self.status.turn(self.ledger.timings(), &mut self.board);
+            self.report_turn();
         }
         let played = self.audio.playback.played_position();
         self.ledger.played(played, now);
@@ -108,7 +109,7 @@ impl Session {
     pub(in crate::session) fn drop_unsent(&mut self, now: Time) {
         let offline = !self.conversation.is_configured();
         if self.uplink.discard_unsent() && offline {
-            self.status.anomaly(Anomaly::PreRoll, "there is no connection", now);
+            self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", now);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::audio::{CaptureFrame, CaptureHandle};
 use crate::conversation::KEEP_LIMIT;
 use crate::model::Time;
 use crate::protocol;
-use crate::session::report::recorder::RecorderHandle;
+use crate::session::report::recorder::SessionRecorder;
 use crate::transport::{TransportError, WsClient};
 
 /// Capacity of the buffer: the newest ten seconds. Older frames are dropped, and counted if they were not
@@ -56,7 +56,7 @@ impl Uplink {
         open: bool,
         speech: bool,
         mut link: Option<&mut WsClient>,
-        recorder: &RecorderHandle,
+        recorder: &SessionRecorder,
         now: Time,
     ) -> Result<(), TransportError> {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
@@ -144,7 +144,7 @@ impl Uplink {
     fn send_buffered(
         &mut self,
         link: &mut WsClient,
-        recorder: &RecorderHandle,
+        recorder: &SessionRecorder,
         now: Time,
     ) -> Result<(), TransportError> {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
@@ -164,7 +164,7 @@ impl Uplink {
 fn append(
     link: &mut WsClient,
     frames: &[CaptureFrame],
-    recorder: &RecorderHandle,
+    recorder: &SessionRecorder,
     now: Time,
 ) -> Result<(), TransportError> {
     link.send(|text| {
@@ -172,6 +172,6 @@ fn append(
         protocol::append(frames, text);
         let message = &text[before..];
         let audio = protocol::appended(message);
-        recorder.lock().recorder.sent_audio(APPEND_KIND, message.len(), audio, now);
+        recorder.record_sent_audio(APPEND_KIND, message.len(), audio, now);
     })
 }

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use crate::audio::Counters;
-use crate::board::Board;
 use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
 use crate::ledger::TurnTimings;
 use crate::model::{CounterSnapshot, Time};
@@ -94,14 +93,14 @@ impl StatusReporter {
         }
     }
 
+    /// Reports the loss of the active link. Returns the message for the user if the program exits for it.
     pub(in crate::session) fn lost(
         &mut self,
         error: &TransportError,
         reason: CloseReason,
         leaving: bool,
-        board: &mut Board,
         now: Time,
-    ) {
+    ) -> Option<String> {
         let kind = match error.reason {
             TransportErrorKind::Http { .. } => 0,
             TransportErrorKind::Closed(_) => 1,
@@ -116,7 +115,7 @@ impl StatusReporter {
                     "cannot use the service: {error}; exiting; check the endpoint, the model and the key"
                 );
                 log::error!("{message}");
-                board.print("notice", &message);
+                return Some(message);
             }
             // The light shows every loss, and the recorder keeps it.
             CloseReason::RetryAfter(_) | CloseReason::Transient if !due => log::debug!("{error}"),
@@ -128,6 +127,7 @@ impl StatusReporter {
             }
             CloseReason::Transient => log::warn!("{error}; retrying"),
         }
+        None
     }
 
     pub(in crate::session) fn standby_lost(&mut self, error: &TransportError, now: Time) {
@@ -173,7 +173,8 @@ impl StatusReporter {
         }
     }
 
-    pub(in crate::session) fn notice(&self, notice: Notice, board: &mut Board) {
+    /// Reports a notice, and returns the message for the user.
+    pub(in crate::session) fn notice(&self, notice: Notice) -> &'static str {
         let message = match notice {
             Notice::NoReply => "the service sent no reply in time; please ask again",
             Notice::ReplyStalled => "the reply stopped arriving; please ask again",
@@ -188,22 +189,17 @@ impl StatusReporter {
             Notice::NoSession => "the service did not confirm the session configuration; reconnecting",
         };
         log::debug!("{message}");
-        board.print("notice", message);
+        message
     }
 
-    /// Logs a warning and prints it to the terminal.
-    pub(in crate::session) fn print(&self, message: &str, board: &mut Board) {
-        log::warn!("{message}");
-        board.print("notice", message);
-    }
-
-    /// Prints the timings of a turn.
-    pub(in crate::session) fn turn(&self, turn: &TurnTimings, board: &mut Board) {
+    /// Reports the timings of a turn, and returns them for the user, if there are any.
+    pub(in crate::session) fn turn(&self, turn: &TurnTimings) -> Option<String> {
         let message = format_timings(turn);
-        if !message.is_empty() {
-            log::debug!("{message}");
-            board.print("time", &message);
+        if message.is_empty() {
+            return None;
         }
+        log::debug!("{message}");
+        Some(message)
     }
 
     /// Logs the counters of the audio threads if they have changed, at most once a second.

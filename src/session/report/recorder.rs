@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use heapless::Deque;
 use rustix::net::{RecvFlags, recv};
 
 use crate::background::{EmergencyWriter, RecordingWrite};
-use crate::conversation::{Action, Actions, Conversation, Event, Exit, Notice};
+use crate::conversation::{Action, Actions, Conversation, Event, Exit, Mode, Notice};
 use crate::inputs::InputEvent;
-use crate::light;
-use crate::model::Time;
+use crate::light::{self, LightState};
+use crate::model::{CounterSnapshot, Time};
 use crate::protocol::{Malformed, ServerEvent};
 use crate::recorder::{Recorder, RecorderSetup, RecordingTrigger};
-use crate::session::{Session, SessionParts};
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What to record, and where.
@@ -37,18 +37,24 @@ pub struct RecordingConfig {
     pub on_request: Option<UnixStream>,
 }
 
-/// The recorder and where its recordings go.
-pub(in crate::session) struct RecorderHandle {
+/// Reasons for which recordings are due, at most one of each fault and one request. A further one is dropped: its
+/// recording would hold the same.
+const DUE: usize = RecordingTrigger::ALL.len() + 1;
+
+/// The session's recorder, and the recordings that are due.
+pub(in crate::session) struct SessionRecorder {
     /// Shared with the panic hook.
     state: Arc<Mutex<RecorderState>>,
     requests: Option<UnixStream>,
+    /// The reasons of the recordings that are due.
+    due: Deque<&'static str, DUE>,
     /// Whether the missing target was logged.
     warned: bool,
 }
 
 /// The recorder, and where its recordings are written.
-pub(in crate::session) struct RecorderState {
-    pub(in crate::session) recorder: Recorder,
+struct RecorderState {
+    recorder: Recorder,
     target: RecordingTarget,
 }
 
@@ -64,37 +70,215 @@ pub(in crate::session) struct FinalRecording {
     writer: EmergencyWriter,
 }
 
-impl RecorderHandle {
-    pub(in crate::session) fn new(parts: &mut SessionParts, conversation: &Conversation, now: Time) -> Self {
-        let RecordingConfig { file, folder, sound, words, started, on_request: asked } =
-            std::mem::take(&mut parts.recording);
-        let (mode, seed, follow) = (parts.mode, parts.seed, file.is_some());
-        let setup = RecorderSetup { mode, seed, started, sound, words, follow };
+impl SessionRecorder {
+    /// Creates the recorder of a session in `mode` whose jitter has this `seed`.
+    pub(in crate::session) fn new(
+        config: RecordingConfig,
+        (mode, seed): (Mode, u64),
+        conversation: &Conversation,
+        now: Time,
+    ) -> Self {
+        let RecordingConfig { file, folder, sound, words, started, on_request } = config;
+        let setup = RecorderSetup { mode, seed, started, sound, words, follow: file.is_some() };
         let target = match (file, folder) {
             (Some(file), _) => RecordingTarget::File(file),
             (None, Some(folder)) => RecordingTarget::Folder(folder),
             (None, None) => RecordingTarget::None,
         };
         let state = RecorderState { recorder: Recorder::begin(setup, conversation, now), target };
-        Self { state: Arc::new(Mutex::new(state)), requests: asked, warned: false }
-    }
-
-    /// Locks the recorder. Keep the guard short: a panic under it loses the final recording.
-    pub(in crate::session) fn lock(&self) -> MutexGuard<'_, RecorderState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { state: Arc::new(Mutex::new(state)), requests: on_request, due: Deque::new(), warned: false }
     }
 
     /// Returns the socket that is readable when the user requests a recording.
     pub(in crate::session) fn requests(&self) -> Option<&UnixStream> {
         self.requests.as_ref()
     }
+
+    /// Returns the writer of the final recording, for the panic hook.
+    pub(in crate::session) fn final_recording(&self, writer: EmergencyWriter) -> FinalRecording {
+        FinalRecording { state: Arc::clone(&self.state), writer }
+    }
+
+    /// Returns the recording of the last 30 minutes.
+    pub(in crate::session) fn text(&self) -> Vec<u8> {
+        self.lock().recorder.text("taken")
+    }
+
+    /// Records an event and the actions that follow from it.
+    pub(in crate::session) fn record_event(
+        &mut self,
+        event: &Event,
+        actions: &Actions,
+        conversation: &Conversation,
+        now: Time,
+    ) {
+        self.lock().recorder.event(event, actions, conversation, now);
+        for fault in actions.iter().filter_map(trigger_of) {
+            self.record_fault(fault, now);
+        }
+    }
+
+    /// Records a fault, and makes a recording due for it, if there was none lately.
+    pub(in crate::session) fn record_fault(&mut self, fault: RecordingTrigger, now: Time) {
+        let is_due = self.lock().recorder.fault(fault, now);
+        if is_due {
+            self.add_due(fault.word());
+        }
+    }
+
+    /// Records why a link closed.
+    pub(in crate::session) fn record_loss(&self, error: &TransportError, now: Time) {
+        let label = match error.reason {
+            TransportErrorKind::Http { status, .. } => format!("over: HTTP {status}"),
+            TransportErrorKind::Closed(code) => format!("over: closed with {code}"),
+            TransportErrorKind::Broken => "over: broken".to_owned(),
+            TransportErrorKind::Setup => "over: cannot work as it is set up".to_owned(),
+        };
+        self.lock().recorder.link(&label, now);
+    }
+
+    /// Records an event of a button, a switch or a key.
+    pub(in crate::session) fn record_input(&self, event: InputEvent, now: Time) {
+        let label = match event {
+            InputEvent::Down => "down",
+            InputEvent::Up => "up",
+            InputEvent::Mute => "mute",
+            InputEvent::MuteSwitch(true) => "mute switch on",
+            InputEvent::MuteSwitch(false) => "mute switch off",
+            InputEvent::VolumeUp => "volume up",
+            InputEvent::VolumeDown => "volume down",
+            InputEvent::ResetNear(_) => "reset near",
+            InputEvent::ResetOff => "reset off",
+            InputEvent::Reset => "reset",
+            InputEvent::ButtonFault(true) => "a button is broken",
+            InputEvent::ButtonFault(false) => "no button is broken",
+            InputEvent::Quit => "quit",
+        };
+        self.lock().recorder.input(label, now);
+    }
+
+    /// Records a sent message by its type and its size in bytes.
+    pub(in crate::session) fn record_sent(&self, kind: &'static str, bytes: usize, now: Time) {
+        self.lock().recorder.sent(kind, bytes, now);
+    }
+
+    /// Records a sent audio message with this base64 text.
+    pub(in crate::session) fn record_sent_audio(
+        &self,
+        kind: &'static str,
+        bytes: usize,
+        base64: &str,
+        now: Time,
+    ) {
+        self.lock().recorder.sent_audio(kind, bytes, base64, now);
+    }
+
+    /// Records a received message by its type and its size in bytes.
+    pub(in crate::session) fn record_received(
+        &self,
+        bytes: usize,
+        parsed: &Result<ServerEvent<'_>, Malformed>,
+        now: Time,
+    ) {
+        let recorder = &mut self.lock().recorder;
+        match parsed {
+            Ok(event @ ServerEvent::Audio(delta)) => {
+                recorder.received_audio(event.kind(), bytes, &delta.base64, now)
+            }
+            Ok(event) => recorder.received(event.kind(), bytes, now),
+            Err(_) => recorder.received("malformed", bytes, now),
+        }
+    }
+
+    /// Records a transcript, if transcripts are kept.
+    pub(in crate::session) fn record_transcript(&self, who: &str, words: &str, now: Time) {
+        self.lock().recorder.words(who, words, now);
+    }
+
+    /// Records what the light shows.
+    pub(in crate::session) fn record_light(&self, light: &LightState, now: Time) {
+        let (word, _) = light::state_name(light, now);
+        self.lock().recorder.light(word, light.microphone_live, now);
+    }
+
+    /// Records the counters. To be called once per turn of the loop, at its end.
+    pub(in crate::session) fn end_turn(
+        &self,
+        counts: CounterSnapshot,
+        conversation: &Conversation,
+        now: Time,
+    ) {
+        let recorder = &mut self.lock().recorder;
+        recorder.counters(counts, now);
+        recorder.turn(conversation, now);
+    }
+
+    /// Makes a recording due if the user has requested one.
+    pub(in crate::session) fn handle_request(&mut self) {
+        let received =
+            self.requests.as_ref().map(|requests| recv(requests, &mut [0; 64], RecvFlags::DONTWAIT));
+        if matches!(received, Some(Ok((1.., _)))) {
+            self.add_due("asked");
+        }
+    }
+
+    /// Returns the next write that is due. Everything is if the session is `ending`; nothing is returned unless
+    /// `has_room` for it.
+    pub(in crate::session) fn poll_write(
+        &mut self,
+        has_room: bool,
+        ending: bool,
+        now: Time,
+    ) -> Option<RecordingWrite> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(state.target, RecordingTarget::File(_)) {
+            // While the writer is busy, lines stay in the recorder, which bounds them and records a gap.
+            return has_room.then(|| {
+                let urgent = ending || !self.due.is_empty();
+                self.due.clear();
+                state.unsaved(urgent, now)
+            })?;
+        }
+        while let Some(reason) = self.due.pop_front() {
+            if !has_room {
+                ::log::warn!(
+                    "no recording saved ({reason}): earlier recordings are still being written; try again later"
+                );
+                continue;
+            }
+            let write = state.snapshot(reason, now);
+            if write.is_some() {
+                return write;
+            }
+            if !std::mem::replace(&mut self.warned, true) {
+                ::log::warn!(
+                    "no recording saved ({reason}): there is no folder for it; start with --record FILE or \
+                     --state-file FILE"
+                );
+            }
+        }
+        None
+    }
+
+    /// Returns when to call [`Self::poll_write`] again.
+    pub(in crate::session) fn deadline(&self) -> Option<Time> {
+        self.lock().recorder.deadline()
+    }
+
+    fn add_due(&mut self, reason: &'static str) {
+        if self.due.iter().all(|due| *due != reason) {
+            // There is room for all reasons.
+            let _ = self.due.push_back(reason);
+        }
+    }
+
+    /// Locks the recorder. Keep the guard short: a panic under it loses the final recording.
+    fn lock(&self) -> MutexGuard<'_, RecorderState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl RecorderState {
-    fn is_followed(&self) -> bool {
-        matches!(self.target, RecordingTarget::File(_))
-    }
-
     /// Returns the write that saves the whole recording for the reason `why`, or `None` without a target.
     fn snapshot(&mut self, why: &'static str, now: Time) -> Option<RecordingWrite> {
         match &self.target {
@@ -126,142 +310,6 @@ impl FinalRecording {
         });
         if let Some(write) = write {
             self.writer.write(write, limit);
-        }
-    }
-}
-
-impl Session {
-    /// Returns the writer of the final recording, for the panic hook.
-    pub(in crate::session) fn final_recording(&self) -> Option<FinalRecording> {
-        Some(FinalRecording {
-            state: Arc::clone(&self.recorder.state),
-            writer: self.background.emergency_writer()?,
-        })
-    }
-
-    /// Returns the recording of the last 30 minutes.
-    #[must_use]
-    pub fn recording(&mut self) -> Vec<u8> {
-        self.recorder.lock().recorder.text("taken")
-    }
-
-    /// Records an event and the actions that followed from it.
-    pub(in crate::session) fn record_event(&mut self, event: &Event, actions: &Actions, now: Time) {
-        self.recorder.lock().recorder.event(event, actions, &self.conversation, now);
-        for action in actions {
-            if let Some(fault) = trigger_of(action) {
-                self.record_fault(fault, now);
-            }
-        }
-    }
-
-    /// Records a fault, and saves a recording if one is due for it.
-    pub(in crate::session) fn record_fault(&mut self, fault: RecordingTrigger, now: Time) {
-        let is_due = self.recorder.lock().recorder.fault(fault, now);
-        if is_due {
-            self.save_recording(fault.word(), now);
-        }
-    }
-
-    pub(in crate::session) fn record_lost(&mut self, error: &TransportError, now: Time) {
-        let label = match error.reason {
-            TransportErrorKind::Http { status, .. } => format!("over: HTTP {status}"),
-            TransportErrorKind::Closed(code) => format!("over: closed with {code}"),
-            TransportErrorKind::Broken => "over: broken".to_owned(),
-            TransportErrorKind::Setup => "over: cannot work as it is set up".to_owned(),
-        };
-        self.recorder.lock().recorder.link(&label, now);
-    }
-
-    pub(in crate::session) fn record_input(&mut self, event: InputEvent, now: Time) {
-        let label = match event {
-            InputEvent::Down => "down",
-            InputEvent::Up => "up",
-            InputEvent::Mute => "mute",
-            InputEvent::MuteSwitch(true) => "mute switch on",
-            InputEvent::MuteSwitch(false) => "mute switch off",
-            InputEvent::VolumeUp => "volume up",
-            InputEvent::VolumeDown => "volume down",
-            InputEvent::ResetNear(_) => "reset near",
-            InputEvent::ResetOff => "reset off",
-            InputEvent::Reset => "reset",
-            InputEvent::ButtonFault(true) => "a button is broken",
-            InputEvent::ButtonFault(false) => "no button is broken",
-            InputEvent::Quit => "quit",
-        };
-        self.recorder.lock().recorder.input(label, now);
-    }
-
-    /// Records a received message by its type and its size in bytes.
-    pub(in crate::session) fn record_message(
-        &mut self,
-        bytes: usize,
-        parsed: &Result<ServerEvent<'_>, Malformed>,
-        now: Time,
-    ) {
-        let recorder = &mut self.recorder.lock().recorder;
-        match parsed {
-            Ok(event @ ServerEvent::Audio(delta)) => {
-                recorder.received_audio(event.kind(), bytes, &delta.base64, now)
-            }
-            Ok(event) => recorder.received(event.kind(), bytes, now),
-            Err(_) => recorder.received("malformed", bytes, now),
-        }
-    }
-
-    /// Records what the light shows.
-    pub(in crate::session) fn record_light(&mut self, now: Time) {
-        let (word, _) = light::state_name(&self.light, now);
-        self.recorder.lock().recorder.light(word, self.light.microphone_live, now);
-    }
-
-    /// Records the counters, and writes what is due or requested, or what is left if the session is `ending`.
-    /// To be called once per turn of the loop.
-    pub(in crate::session) fn update_recorder(&mut self, ending: bool, now: Time) {
-        let mut state = self.recorder.lock();
-        state.recorder.counters(self.audio.counters().snapshot(), now);
-        state.recorder.turn(&self.conversation, now);
-        drop(state);
-        let received =
-            self.recorder.requests.as_ref().map(|requests| recv(requests, &mut [0; 64], RecvFlags::DONTWAIT));
-        match received {
-            Some(Ok((1.., _))) => self.save_recording("asked", now),
-            Some(Ok((0, _)) | Err(_)) | None => self.append_recording(ending, now),
-        }
-    }
-
-    fn save_recording(&mut self, why: &'static str, now: Time) {
-        if self.recorder.lock().is_followed() {
-            return self.append_recording(true, now);
-        }
-        let write = self.recorder.lock().snapshot(why, now);
-        match write {
-            Some(write) => {
-                if !self.background.record(write) {
-                    log::warn!(
-                        "no recording saved ({why}): earlier recordings are still being written; try again \
-                         later"
-                    );
-                }
-            }
-            None => {
-                if !std::mem::replace(&mut self.recorder.warned, true) {
-                    log::warn!(
-                        "no recording saved ({why}): there is no folder for it; start with --record FILE or \
-                         --state-file FILE"
-                    );
-                }
-            }
-        }
-    }
-
-    /// Appends the new lines to the file that is written continuously.
-    fn append_recording(&mut self, urgent: bool, now: Time) {
-        // While the writer is busy, lines stay in the recorder, which bounds them and records a gap.
-        if self.background.can_record()
-            && let Some(write) = self.recorder.lock().unsaved(urgent, now)
-        {
-            let _ = self.background.record(write);
         }
     }
 }

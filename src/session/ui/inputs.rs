@@ -44,7 +44,7 @@ impl Session {
             let _ = events.push(event);
         });
         for event in events {
-            self.record_input(event, now);
+            self.report.recorder.record_input(event, now);
             match event {
                 InputEvent::Down => self.queue(Event::Input(UserInput::Press)),
                 InputEvent::Up => {

@@ -46,7 +46,7 @@ impl Session {
         if self.light_due.is_none_or(|due| now < due) {
             return;
         }
-        self.record_light(now);
+        self.report.recorder.record_light(&self.light, now);
         let counters = self.audio.counters();
         let levels =
             Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
@@ -74,7 +74,7 @@ impl Session {
             || self.ledger.unplayed_frames(self.audio.playback.played_position()) > 0;
         for change in self.monitor.update(&self.audio, is_playing, now) {
             self.show_impairments(now);
-            self.status.print(&change.message(), &mut self.board);
+            self.warn(&change.message());
             match change {
                 AudioChange::Disconnected(Direction::Playback, _) => {
                     self.queue(Event::Device(DeviceEvent::Speaker { there: false }));
@@ -82,7 +82,9 @@ impl Session {
                 AudioChange::Reconnected(Direction::Playback) => {
                     self.queue(Event::Device(DeviceEvent::Speaker { there: true }));
                 }
-                AudioChange::ThreadHangs(_) => self.record_fault(RecordingTrigger::Starved, now),
+                AudioChange::ThreadHangs(_) => {
+                    self.report.recorder.record_fault(RecordingTrigger::Starved, now)
+                }
                 AudioChange::Disconnected(Direction::Capture, _)
                 | AudioChange::Reconnected(Direction::Capture)
                 | AudioChange::InputDead(_)

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-use super::Session;
 use crate::model::Time;
-use crate::recorder::RecordingTrigger;
 
 /// Checks of the progress within one watchdog timeout.
 const CHECKS_PER_TIMEOUT: u32 = 3;
@@ -70,42 +68,18 @@ impl Watchdog {
     }
 }
 
-impl Session {
-    pub(super) fn feed_watchdog(&mut self, now: Time) {
-        let Some(watchdog) = &mut self.watchdog else { return };
-        let counters = self.audio.counters();
-        let progress = ThreadProgress {
-            microphone: ThreadWork { due: self.audio.capture.is_open(), done: counters.captured.get() },
-            speaker: ThreadWork {
-                due: self.monitor.missing().playback.is_none(),
-                done: counters.played.get(),
-            },
-            background: ThreadWork { due: true, done: self.background.heartbeats() },
-        };
-        let due = now >= watchdog.deadline();
-        if due {
-            self.background.request_heartbeat();
-        }
-        if watchdog.check(progress, now) {
-            feed();
-        } else if due {
-            self.record_fault(RecordingTrigger::Starved, now);
-        }
-    }
-}
-
 /// Reports `READY=1`: the start is complete.
-pub(super) fn ready() {
+pub(in crate::session) fn ready() {
     notify(NotifyState::Ready);
 }
 
 /// Reports `WATCHDOG=1`.
-pub(super) fn feed() {
+pub(in crate::session) fn feed() {
     notify(NotifyState::Watchdog);
 }
 
 /// Reports `STOPPING=1`: the exit is intended.
-pub(super) fn stopping() {
+pub(in crate::session) fn stopping() {
     notify(NotifyState::Stopping);
 }
 
