@@ -65,7 +65,7 @@
 //! ## A button press, to silence and light
 //!
 //! poll(2) reports the descriptor of `inputs::poll::InputPoll`. `session::Session::turn` first moves what was
-//! captured, then `session::ui::inputs::handle_inputs` calls `board::Board::read_inputs`:
+//! captured, then `session::collect::handle_inputs` calls `board::Board::read_inputs`:
 //! `inputs::buttons::Buttons::read` takes the edges with their kernel timestamps
 //! (`inputs::gpio::edges::WatchedLine::read`, `inputs::evdev::device`), `inputs::debounce::Debouncer::edge` removes the
 //! bounce and `inputs::gesture::Gesture::edge` makes `inputs::InputEvent::Down` of the first edge.
@@ -77,8 +77,8 @@
 //! `audio::rt::playback::apply_cut` drops what the device holds and plays a fade instead
 //! (`audio::chain::position::PlaybackPosition::fade`), and `audio::rt::playback::send_receipt` returns
 //! `audio::CutReceipt`, from which `ledger::Ledger::next_correction` makes `protocol::ClientEvent::Truncate`. Meanwhile
-//! `session::player::receipts::apply_outputs` calls `session::ui::light::update_indicator`, which updates
-//! `light::LightState`; `session::ui::light::show` draws it through `board::Board::show`, `light::render` and
+//! `session::player::receipts::apply_outputs` calls `session::collect::update_indicator`, which updates
+//! `light::LightState`; `session::ui::Ui::show` draws it through `board::Board::show`, `light::render` and
 //! `leds::Leds::show`.
 //!
 //! ## A lost link, to the next session
@@ -141,7 +141,7 @@
 //! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session` `session::clock` `session::report` `transport` | | touch sound (`audio`) |
 //! | `session::player` | `audio` `conversation` `history` `ledger` `model` `protocol` `session` `session::report` `transport` | | own a socket (`std::net`) |
-//! | `session::ui` | `audio` `background` `board` `config` `conversation` `inputs` `light` `model` `protocol` `recorder` `session` | | write to the link (`transport`) |
+//! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); decide what a press means |
 //! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`) |
 //!
 //! # Promises, as absences

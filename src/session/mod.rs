@@ -7,6 +7,7 @@
 //! messages.
 
 mod clock;
+mod collect;
 mod event_queue;
 mod links;
 mod panic;
@@ -44,7 +45,7 @@ pub use poll::ReadySources;
 pub use report::recorder::RecordingConfig;
 pub use report::watchdog::{ThreadProgress, ThreadWork, Watchdog};
 pub use suspend::SuspendDetector;
-pub use ui::light::show_startup;
+pub use ui::show_startup;
 pub use wait_for_device::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
 
 use clock::Clock;
@@ -56,13 +57,10 @@ use player::uplink::Uplink;
 use report::Report;
 use report::recorder::FinalRecording;
 use report::watchdog;
-use ui::inputs::SavedSettings;
+use ui::Ui;
 
 /// How often the playback lane is refilled while reply audio is queued. The lane holds two seconds.
 const TOP_UP_INTERVAL: Duration = Duration::from_millis(500);
-/// How late a light update may be while the microphone is open: its wake-ups then spare the light one of its
-/// own.
-const LIGHT_SLACK: Duration = Duration::from_millis(20);
 /// Added to the wait for the end of a reply, for the delay of the playback device.
 const DRAIN_MARGIN: Duration = Duration::from_millis(5);
 
@@ -122,22 +120,15 @@ pub struct Session {
     ledger: Ledger,
     links: Links,
     audio: AudioIo,
-    board: Board,
+    ui: Ui,
     background: Background,
-    settings: SavedSettings,
     signals: UnixStream,
     uplink: Uplink,
     downlink: Downlink,
     history: History,
     earcons: EarconPlayer,
     report: Report,
-    /// The state that the light shows.
-    light: LightState,
     monitor: AudioMonitor,
-    /// Whether a faulty button is being ignored.
-    button_ignored: bool,
-    /// When the light has to be updated next.
-    light_due: Option<Time>,
     input_end_reported: bool,
     /// Messages may be buffered in user space, where poll(2) does not see them.
     unread: bool,
@@ -149,13 +140,14 @@ impl Session {
     /// Creates a session, starts to connect, and sets microphone and light accordingly.
     #[must_use]
     pub fn begin(parts: SessionParts, now: Time) -> Self {
+        let volume = parts.saved_state.volume;
         let (conversation, first) = Conversation::begin(parts.mode, parts.saved_state.muted, parts.seed, now);
         let mut session = Self::new(parts, conversation, now);
-        if session.board.mute_switch() == Some(true) {
+        if session.ui.mute_switch() == Some(true) {
             session.queue(Event::Input(UserInput::MuteSwitch(true)));
             session.settle(now);
         }
-        session.audio.playback.set_volume(session.settings.volume());
+        session.audio.playback.set_volume(volume);
         for action in first {
             session.apply(action, now);
         }
@@ -167,8 +159,7 @@ impl Session {
 
     fn new(parts: SessionParts, conversation: Conversation, now: Time) -> Self {
         Self {
-            light: LightState::begin(conversation.state(), now),
-            light_due: Some(now),
+            ui: Ui::new(parts.board, &parts.saved_state, conversation.state(), now),
             report: Report::new(
                 parts.recording,
                 parts.watchdog_timeout,
@@ -177,16 +168,13 @@ impl Session {
                 now,
             ),
             monitor: AudioMonitor::default(),
-            button_ignored: false,
             conversation,
             events: EventQueue::default(),
             config: parts.config,
             ledger: Ledger::new(protocol::RATE_HZ),
             links: Links::new(parts.service),
             audio: parts.audio,
-            board: parts.board,
             background: parts.background,
-            settings: SavedSettings::new(&parts.saved_state),
             signals: parts.signals,
             uplink: Uplink::new(),
             downlink: Downlink::default(),
@@ -261,7 +249,7 @@ impl Session {
     /// Returns the state that the light shows.
     #[must_use]
     pub fn light(&self) -> &LightState {
-        &self.light
+        self.ui.light()
     }
 
     /// Queues an event for the conversation.
@@ -330,12 +318,12 @@ impl Session {
             Action::Create => self.command(&ClientEvent::Create, now),
             Action::Cancel(reply) => self.command(&ClientEvent::Cancel(reply), now),
             Action::Notify(notice) => {
-                self.change_light(|light| light.set_notice(notice, now), now);
+                self.ui.set_notice(notice, now);
                 let message = self.report.log.notice(notice);
-                self.board.print("notice", message);
+                self.ui.print("notice", message);
             }
             Action::PlayEarcon(earcon) => self.earcons.request(earcon),
-            Action::Finish(exit) => self.exit = Some((exit, now + self.show_exit(exit, now))),
+            Action::Finish(exit) => self.exit = Some((exit, now + self.ui.set_exit(exit, now))),
         }
     }
 
@@ -353,13 +341,13 @@ impl Session {
     /// Logs a warning and prints it to the terminal.
     fn warn(&mut self, message: &str) {
         log::warn!("{message}");
-        self.board.print("notice", message);
+        self.ui.print("notice", message);
     }
 
     /// Prints the timings of the current turn.
     fn report_turn(&mut self) {
         if let Some(timings) = self.report.log.turn(self.ledger.timings()) {
-            self.board.print("time", &timings);
+            self.ui.print("time", &timings);
         }
     }
 
@@ -416,14 +404,13 @@ impl Session {
     pub fn deadline(&self, now: Time) -> Option<Time> {
         let unplayed = self.ledger.unplayed_frames(self.audio.playback.played_position());
         let drain = Duration::from_micros(unplayed * 1_000_000 / u64::from(protocol::RATE_HZ)) + DRAIN_MARGIN;
-        let slack = if self.audio.capture.is_open() { LIGHT_SLACK } else { Duration::ZERO };
         [
             self.conversation.deadline(),
             self.links.deadline(),
             self.report.recorder.deadline(),
-            self.board.deadline(),
+            self.ui.input_deadline(),
             self.report.watchdog_deadline(),
-            self.light_due.map(|due| due + slack),
+            self.ui.light_deadline(self.audio.capture.is_open()),
             self.exit.map(|(_, at)| at),
             self.downlink.is_waiting().then(|| now + TOP_UP_INTERVAL),
             (unplayed > 0).then(|| now + drain),

@@ -43,7 +43,7 @@ impl Session {
         if let Some(requests) = self.report.recorder.requests() {
             add(PollFd::new(requests, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
         }
-        if let Some(fd) = self.board.fd() {
+        if let Some(fd) = self.ui.fd() {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut ReadySources| ready.board = true);
         }
         let wake_fd = self.background.wake_fd();

@@ -91,7 +91,7 @@ impl Session {
     pub(in crate::session) fn down(&mut self, error: &TransportError, reason: CloseReason, now: Time) {
         self.report.recorder.record_loss(error, now);
         if let Some(message) = self.report.log.lost(error, reason, self.conversation.is_leaving(), now) {
-            self.board.print("notice", &message);
+            self.ui.print("notice", &message);
         }
         self.queue(Event::Link(LinkChange::Down(reason)));
     }

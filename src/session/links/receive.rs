@@ -63,13 +63,13 @@ impl Session {
                     Role::Assistant => "mynah",
                 };
                 self.report.recorder.record_transcript(who, &words, now);
-                self.board.print(who, &words);
+                self.ui.print(who, &words);
             }
             Ok(ServerEvent::Transcript { .. } | ServerEvent::Ignored(_)) => {}
             Ok(ServerEvent::Error(error)) => {
                 self.report.log.error(&error, now);
                 if let Event::Service(ServiceEvent::Refused(refused)) = error.event {
-                    self.change_light(|light| light.set_server_error(refused, now), now);
+                    self.ui.set_server_error(refused, now);
                 }
                 self.queue(error.event);
             }

@@ -14,7 +14,7 @@ impl Session {
     /// Sends captured frames to the service, or buffers them until there is a session.
     pub(in crate::session) fn pump_microphone(&mut self, now: Time) {
         // No frame is used before the light shows that the microphone is live.
-        let open = self.conversation.microphone_open() && self.light.microphone_live;
+        let open = self.conversation.microphone_open() && self.ui.light().microphone_live;
         let link = if self.conversation.is_configured() { self.links.link() } else { None };
         let dropped = self.uplink.dropped();
         let speech = self.conversation.speech_active();
@@ -50,7 +50,7 @@ impl Session {
         if self.audio.playback.written() > self.audio.playback.played_position() || self.ledger.has_items() {
             self.audio.playback.cut();
             self.ledger.mark(TurnMark::Cut, now);
-            self.light.interrupted = Some(now);
+            self.ui.set_interrupted(now);
         }
     }
 

@@ -1,6 +1,187 @@
-//! The user interface: passes input events to the conversation and sets the light from its state.
+//! The user interface: input events of the board, the state that the lights show, lines on the terminal, and the
+//! settings to save.
 //!
-//! It decides neither what a press means nor what a state looks like.
+//! It decides neither what a press means nor what a state looks like: that is up to `conversation` and `light`.
 
-pub(super) mod inputs;
-pub(super) mod light;
+mod settings;
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use heapless::Deque;
+
+use crate::background::StateWrite;
+use crate::board::Board;
+use crate::config::SavedState;
+use crate::conversation::{Exit, Notice, ServerError, State};
+use crate::inputs::InputEvent;
+use crate::light::{HoldProgress, Impairments, Indication, Levels, LightState};
+use crate::model::Time;
+
+pub(super) use settings::FULL_VOLUME;
+
+use settings::Settings;
+
+/// Capacity of the queue of input events. More events in one turn can only come from keys mashed on a terminal; further
+/// ones are dropped.
+const INPUTS: usize = 32;
+/// How late a light update may be while the microphone is open: its wake-ups then spare the light one of its own.
+const LIGHT_SLACK: Duration = Duration::from_millis(20);
+
+/// Everything that the user presses and sees.
+pub(super) struct Ui {
+    board: Board,
+    inputs: Deque<InputEvent, INPUTS>,
+    light: LightState,
+    /// When the light has to be updated next.
+    light_due: Option<Time>,
+    impairments: Impairments,
+    settings: Settings,
+}
+
+impl Ui {
+    pub(super) fn new(board: Board, saved: &SavedState, state: State, now: Time) -> Self {
+        Self {
+            board,
+            inputs: Deque::new(),
+            light: LightState::begin(state, now),
+            light_due: Some(now),
+            impairments: Impairments::default(),
+            settings: Settings::new(saved),
+        }
+    }
+
+    /// Returns the descriptor of the inputs to poll for reading.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.board.fd()
+    }
+
+    /// Returns whether a mute switch is on; `None` if there is none.
+    pub(super) fn mute_switch(&self) -> Option<bool> {
+        self.board.mute_switch()
+    }
+
+    /// Reads the inputs that are `readable`, and those whose timers have expired.
+    pub(super) fn read_inputs(&mut self, readable: bool, now: Time) {
+        let inputs = &mut self.inputs;
+        self.board.read_inputs(readable, now, |event| {
+            let _ = inputs.push_back(event);
+        });
+    }
+
+    /// Returns the next input event.
+    pub(super) fn poll_input(&mut self) -> Option<InputEvent> {
+        self.inputs.pop_front()
+    }
+
+    /// Returns when to call [`read_inputs`](Self::read_inputs) even if nothing is readable.
+    pub(super) fn input_deadline(&self) -> Option<Time> {
+        self.board.deadline()
+    }
+
+    /// Returns the state that the light shows.
+    pub(super) fn light(&self) -> &LightState {
+        &self.light
+    }
+
+    /// Shows the conversation's state, and whether the microphone is muted and whether captured audio may leave the
+    /// device (`live`).
+    pub(super) fn set_state(&mut self, state: State, muted: bool, live: bool, now: Time) {
+        self.change_light(now, |light| {
+            if light.state != state {
+                light.since = now;
+            }
+            if light.microphone_live && !live {
+                light.closed = Some(now);
+            }
+            (light.state, light.muted, light.microphone_live) = (state, muted, live);
+        });
+    }
+
+    /// Shows that a reply was interrupted.
+    pub(super) fn set_interrupted(&mut self, now: Time) {
+        self.light.interrupted = Some(now);
+    }
+
+    /// Shows the volume, in percent.
+    pub(super) fn set_volume(&mut self, percent: u8, now: Time) {
+        self.change_light(now, |light| light.volume = Some((percent, now)));
+    }
+
+    /// Shows that the button is held for a reset that is due after `left`, or no longer held (`None`).
+    pub(super) fn set_reset(&mut self, left: Option<Duration>, now: Time) {
+        let hold = left.map(|left| HoldProgress { since: now, until: now + left });
+        self.change_light(now, |light| light.reset = hold);
+    }
+
+    /// Changes what impairs the device, and shows the worst of it.
+    pub(super) fn change_impairments(&mut self, now: Time, change: impl FnOnce(&mut Impairments)) {
+        change(&mut self.impairments);
+        let impairments = self.impairments;
+        self.change_light(now, |light| light.set_impairments(impairments, now));
+    }
+
+    /// Shows a notice, as far as the light can.
+    pub(super) fn set_notice(&mut self, notice: Notice, now: Time) {
+        self.change_light(now, |light| light.set_notice(notice, now));
+    }
+
+    /// Shows an error of the service, as far as the light can.
+    pub(super) fn set_server_error(&mut self, error: ServerError, now: Time) {
+        self.change_light(now, |light| light.set_server_error(error, now));
+    }
+
+    /// Shows why the program exits, and returns for how long: without lights, not at all.
+    pub(super) fn set_exit(&mut self, exit: Exit, now: Time) -> Duration {
+        let shown = self.change_light(now, |light| light.set_exit(exit, now));
+        if self.board.has_leds() { shown } else { Duration::ZERO }
+    }
+
+    /// Returns whether [`show`](Self::show) is due.
+    pub(super) fn is_light_due(&self, now: Time) -> bool {
+        self.light_due.is_some_and(|due| now >= due)
+    }
+
+    /// Shows the next frame of the light. `levels` are the peaks since the last one.
+    pub(super) fn show(&mut self, levels: Levels, now: Time) {
+        let next = self.board.show(&Indication { light: self.light, levels }, now);
+        self.light_due = next.map(|wait| now + wait);
+    }
+
+    /// Returns when to call [`show`](Self::show); a little later while the microphone is open.
+    pub(super) fn light_deadline(&self, microphone_open: bool) -> Option<Time> {
+        let slack = if microphone_open { LIGHT_SLACK } else { Duration::ZERO };
+        self.light_due.map(|due| due + slack)
+    }
+
+    /// Prints a line of a speaker or of a notice.
+    pub(super) fn print(&mut self, who: &str, text: &str) {
+        self.board.print(who, text);
+    }
+
+    /// Deletes the saved settings.
+    pub(super) fn delete_settings(&mut self) {
+        self.settings.delete();
+    }
+
+    /// Returns the next write of the settings, if they differ from those that were saved last.
+    pub(super) fn poll_state_write(&mut self, muted: bool, volume: u8) -> Option<StateWrite> {
+        self.settings.poll_write(muted, volume)
+    }
+
+    /// Changes the light. If that changes what is shown, a frame is due at once.
+    fn change_light<T>(&mut self, now: Time, change: impl FnOnce(&mut LightState) -> T) -> T {
+        let before = self.light;
+        let result = change(&mut self.light);
+        if self.light != before {
+            self.light_due = Some(now);
+        }
+        result
+    }
+}
+
+/// Shows on the lights that the program is starting, until a session sets them.
+pub fn show_startup(board: &mut Board) {
+    let starting = LightState { booted: false, ..LightState::begin(State::Connecting, Time::ZERO) };
+    board.show_leds(&starting, Time::ZERO);
+}
