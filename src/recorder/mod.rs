@@ -1,50 +1,34 @@
 //! The flight recorder: keeps the events of the last 30 minutes in memory, in the format of a recording.
 //!
-//! [`replay()`] runs a recording's events through the conversation again and compares the results. The recorder
-//! reads no clock, opens no file and decides nothing about the conversation. It keeps transcripts and samples
-//! only on request.
+//! Recording a line only copies it into a small ring; it is encoded at the end of the session's turn
+//! ([`Recorder::turn`]), after the session has acted. [`replay()`] runs a recording's events through the
+//! conversation again and compares the results. The recorder reads no clock, opens no file and decides nothing
+//! about the conversation. It keeps transcripts and samples only on request.
 
 mod audio_run;
 mod format;
+mod pending;
 mod reader;
 mod replay;
+mod segments;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
-use crate::conversation::{Action, Conversation, Event, Mode};
+use crate::conversation::{Actions, Conversation, Event, Mode};
 use crate::fnv;
 use crate::model::{CounterSnapshot, Time};
 
 pub use format::{FORMAT, Head, RecordLine, RecordedAudio, RecordedMessage};
 pub use reader::{ReadError, RecordingReader};
 pub use replay::{ReplayDifference, ReplayOutcome, replay};
+pub use segments::{Chunk, RING_TIME, SEGMENT_BYTES, SEGMENTS, UNSAVED_BYTES};
 
 use audio_run::{AudioRun, hash};
+use pending::{PendingLine, PendingLines};
+use segments::{Segments, escaped_bytes};
 
-/// Size of one segment of the ring, bytes. Memory becomes resident as segments fill, and is then reused.
-pub const SEGMENT_BYTES: usize = 64 * 1024;
-/// Segments in the ring, together 768 KiB. A new segment replaces the oldest one as a whole.
-pub const SEGMENTS: usize = 12;
-/// Maximum age of a segment's end. Older segments are dropped as a whole.
-pub const RING_TIME: Duration = Duration::from_secs(30 * 60);
-/// Maximum time that a segment covers, so that dropping one loses little.
-const SEGMENT_TIME: Duration = Duration::from_secs(3 * 60);
-/// Kept free in a segment for events, which are never omitted: one with all its actions takes less than half
-/// of it.
-const RESERVE_BYTES: usize = 4 * 1024;
-/// A segment with less free space counts as full, so that the next line always fits. Messages with samples
-/// take up to 13 KB and need more.
-const FULL_BYTES: usize = 8 * 1024;
-const FULL_BYTES_WITH_SAMPLES: usize = 32 * 1024;
-/// Upper bound of a line's size without texts of variable length.
-const LINE_BYTES: usize = 512;
-/// Bytes that may wait to be written to a continuous recording. Further lines are dropped, and a
-/// [`RecordLine::Gap`] takes their place.
-pub const UNSAVED_BYTES: usize = 1024 * 1024;
-/// Minimum time between two writes to a continuous recording that are not urgent.
-const UNSAVED_INTERVAL: Duration = Duration::from_secs(1);
 /// Minimum time between two recordings for the same kind of fault.
 pub const FAULT_INTERVAL: Duration = Duration::from_secs(600);
 
@@ -84,6 +68,30 @@ impl RecordingTrigger {
     }
 }
 
+/// Why a link closed. Its text in a recording quotes nothing of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkEnd {
+    /// The upgrade was answered with this HTTP status.
+    Http(u16),
+    /// With this close code (RFC 6455, section 7.4).
+    Closed(u16),
+    /// A network, TLS or WebSocket error.
+    Broken,
+    /// The address or the credential cannot be used.
+    Setup,
+}
+
+impl fmt::Display for LinkEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(status) => write!(f, "over: HTTP {status}"),
+            Self::Closed(code) => write!(f, "over: closed with {code}"),
+            Self::Broken => write!(f, "over: broken"),
+            Self::Setup => write!(f, "over: cannot work as it is set up"),
+        }
+    }
+}
+
 /// The head of a recording, and which lines it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecorderSetup {
@@ -103,114 +111,77 @@ pub struct RecorderSetup {
 #[derive(Debug)]
 pub struct Recorder {
     setup: RecorderSetup,
-    segments: VecDeque<Segment>,
-    /// Empty segments. All memory of the ring is allocated at the start.
-    free: Vec<Vec<u8>>,
-    /// The current run of audio messages.
+    /// Lines that are newer than all of `segments`.
+    pending: PendingLines,
+    segments: Segments,
+    /// The current run of audio messages, newer than all of `pending`.
     run: Option<AudioRun>,
     counts: CounterSnapshot,
     light: (&'static str, bool),
-    /// Lines dropped with their segments.
-    dropped: u64,
-    /// Lines omitted for lack of space since the last snapshot.
-    omitted: u64,
-    unsaved: Option<UnsavedLines>,
     faults: [Option<Time>; RecordingTrigger::ALL.len()],
-}
-
-#[derive(Debug)]
-struct Segment {
-    began: Time,
-    lines: u64,
-    text: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct UnsavedLines {
-    text: Vec<u8>,
-    /// Offset of the last snapshot in `text`.
-    begins: Option<usize>,
-    fetched: Time,
-    /// Lines dropped because earlier ones were not fetched.
-    lost: u64,
-}
-
-/// Lines to append to a continuous recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    /// Offset of the last snapshot in `text`, where a new file can start.
-    pub begins: Option<usize>,
-    pub text: Vec<u8>,
 }
 
 impl Recorder {
     /// Creates a recorder for `conversation`, which started at `now`.
     #[must_use]
     pub fn begin(setup: RecorderSetup, conversation: &Conversation, now: Time) -> Self {
-        let unsaved =
-            setup.follow.then(|| UnsavedLines { text: Vec::new(), begins: None, fetched: now, lost: 0 });
-        let mut recorder = Self {
+        Self {
+            pending: PendingLines::default(),
+            segments: Segments::begin(&setup, conversation, now),
             setup,
-            segments: VecDeque::with_capacity(SEGMENTS),
-            free: (0..SEGMENTS).map(|_| Vec::with_capacity(SEGMENT_BYTES)).collect(),
             run: None,
             counts: CounterSnapshot::default(),
             light: ("", false),
-            dropped: 0,
-            omitted: 0,
-            unsaved,
             faults: [None; RecordingTrigger::ALL.len()],
-        };
-        recorder.begin_segment(conversation, now);
-        recorder
+        }
     }
 
-    /// Records an event, the actions that followed, and the state of `conversation` afterwards.
-    pub fn event(&mut self, event: &Event, then: &[Action], conversation: &Conversation, now: Time) {
-        let line = RecordLine::Event {
+    /// Records an event, the actions that followed, and the conversation `after` it.
+    pub fn event(&mut self, event: &Event, then: &Actions, after: &Conversation, now: Time) {
+        self.put(PendingLine::Event {
             at: now,
-            is: event.clone(),
-            then: Cow::Borrowed(then),
-            state: conversation.state(),
-            live: conversation.microphone_open(),
-            until: conversation.deadline(),
-        };
-        self.end_run();
-        self.write(&line);
-        self.turn(conversation, now);
+            event: event.clone(),
+            then: then.clone(),
+            after: after.clone(),
+        });
     }
 
-    /// Ends overdue audio runs and segments. To be called once per turn of the loop.
+    /// Ends overdue audio runs, encodes the pending lines, and ends overdue segments. To be called once per
+    /// turn of the loop, after the session has acted.
     pub fn turn(&mut self, conversation: &Conversation, now: Time) {
         if self.run.as_ref().is_some_and(|run| run.is_finished(now)) {
             self.end_run();
         }
-        let Some(last) = self.segments.back() else { return };
-        let threshold = if self.setup.sound { FULL_BYTES_WITH_SAMPLES } else { FULL_BYTES };
-        let full = last.text.len() + threshold > SEGMENT_BYTES;
-        let aged = last.lines > 1 && now >= last.began + SEGMENT_TIME;
-        if full || aged {
-            self.begin_segment(conversation, now);
+        self.write_pending();
+        if self.segments.is_over(now) {
+            // The run began before the snapshot.
+            self.end_run();
+            self.write_pending();
+            self.segments.begin_next(conversation, now);
         }
     }
 
+    /// Returns the number of lines that are not encoded yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Records a sent message without audio, `bytes` long.
-    pub fn sent(&mut self, kind: &str, bytes: usize, now: Time) {
-        let message = self.message(kind, bytes, now);
-        self.put(&RecordLine::Sent(message), 0);
+    pub fn sent(&mut self, kind: &'static str, bytes: usize, now: Time) {
+        self.put_line(RecordLine::Sent(message(kind, bytes, now)));
     }
 
     /// Records a received message without audio, `bytes` long.
-    pub fn received(&mut self, kind: &str, bytes: usize, now: Time) {
-        let message = self.message(kind, bytes, now);
-        self.put(&RecordLine::Got(message), 0);
+    pub fn received(&mut self, kind: &'static str, bytes: usize, now: Time) {
+        self.put_line(RecordLine::Got(message(kind, bytes, now)));
     }
 
     /// Records a sent audio message, `bytes` long. Without samples, a run of them becomes one line.
     pub fn sent_audio(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
         if self.setup.sound {
-            let line = RecordLine::Sent(self.audio_message(kind, bytes, base64, now));
-            return self.put(&line, base64.len());
+            let line = RecordLine::Sent(audio_message(kind, bytes, base64, Some(base64), now));
+            return self.write_now(&line, base64.len());
         }
         match &mut self.run {
             Some(run) if run.continues(kind, now) => run.add(bytes, base64, now),
@@ -222,56 +193,52 @@ impl Recorder {
     }
 
     /// Records a received audio message, `bytes` long.
-    pub fn received_audio(&mut self, kind: &str, bytes: usize, base64: &str, now: Time) {
-        let line = RecordLine::Got(self.audio_message(kind, bytes, base64, now));
-        let samples = if self.setup.sound { base64.len() } else { 0 };
-        self.put(&line, samples);
+    pub fn received_audio(&mut self, kind: &'static str, bytes: usize, base64: &str, now: Time) {
+        if self.setup.sound {
+            let line = RecordLine::Got(audio_message(kind, bytes, base64, Some(base64), now));
+            return self.write_now(&line, base64.len());
+        }
+        self.put_line(RecordLine::Got(audio_message(kind, bytes, base64, None, now)));
     }
 
     /// Records a transcript if transcripts are kept.
     pub fn words(&mut self, who: &str, said: &str, now: Time) {
         if self.setup.words {
             let line = RecordLine::Words { at: now, who: who.into(), said: said.into() };
-            // In the worst case every byte is escaped (RFC 8259, section 7).
-            self.put(&line, said.len() * 6);
+            self.write_now(&line, escaped_bytes(said));
         }
     }
 
     /// Records an event of a button, switch or key.
     pub fn input(&mut self, what: &'static str, now: Time) {
-        let line = RecordLine::Input { at: now, what: what.into() };
-        self.put(&line, 0);
+        self.put_line(RecordLine::Input { at: now, what: what.into() });
     }
 
     /// Records what the light shows if it has changed.
     pub fn light(&mut self, word: &'static str, live: bool, now: Time) {
         if self.light != (word, live) {
             self.light = (word, live);
-            let line = RecordLine::Light { at: now, word: word.into(), live };
-            self.put(&line, 0);
+            self.put_line(RecordLine::Light { at: now, word: word.into(), live });
         }
     }
 
-    /// Records why the link closed. `what` must not contain text of the service.
-    pub fn link(&mut self, what: &str, now: Time) {
-        let line = RecordLine::Link { at: now, what: what.into() };
-        self.put(&line, what.len() * 6);
+    /// Records why the link closed.
+    pub fn link(&mut self, end: LinkEnd, now: Time) {
+        self.put(PendingLine::Link { at: now, end });
     }
 
     /// Records the counters of the audio threads if they have changed.
     pub fn counters(&mut self, counts: CounterSnapshot, now: Time) {
         if self.counts != counts {
             self.counts = counts;
-            let line = RecordLine::Counters { at: now, counts };
-            self.put(&line, 0);
+            self.put_line(RecordLine::Counters { at: now, counts });
         }
     }
 
     /// Records a fault, and returns whether a recording is due for it.
     #[must_use]
     pub fn fault(&mut self, fault: RecordingTrigger, now: Time) -> bool {
-        let line = RecordLine::Fault { at: now, what: fault.word().into() };
-        self.put(&line, 0);
+        self.put_line(RecordLine::Fault { at: now, what: fault.word().into() });
         let last = &mut self.faults[fault as usize];
         let due = last.is_none_or(|at| now >= at + FAULT_INTERVAL);
         if due {
@@ -284,11 +251,9 @@ impl Recorder {
     #[must_use]
     pub fn text(&mut self, why: &str) -> Vec<u8> {
         self.end_run();
-        let mut text = self.head(why, self.dropped);
-        text.reserve_exact(self.segments.iter().map(|segment| segment.text.len()).sum());
-        for segment in &self.segments {
-            text.extend_from_slice(&segment.text);
-        }
+        self.write_pending();
+        let mut text = self.head(why, self.segments.dropped);
+        self.segments.append_to(&mut text);
         text
     }
 
@@ -304,20 +269,15 @@ impl Recorder {
         if urgent {
             self.end_run();
         }
-        let unsaved = self.unsaved.as_mut()?;
-        let due = urgent || now >= unsaved.fetched + UNSAVED_INTERVAL || unsaved.text.len() > SEGMENT_BYTES;
-        if !due || unsaved.text.is_empty() {
-            return None;
-        }
-        unsaved.fetched = now;
-        Some(Chunk { begins: unsaved.begins.take(), text: std::mem::take(&mut unsaved.text) })
+        self.write_pending();
+        self.segments.unsaved.as_mut()?.take(urgent, now)
     }
 
     /// Returns when to call [`Self::unsaved`] again, if lines wait.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        let unsaved = self.unsaved.as_ref().filter(|unsaved| !unsaved.text.is_empty())?;
-        Some(unsaved.fetched + UNSAVED_INTERVAL)
+        let unsaved = self.segments.unsaved.as_ref()?;
+        (self.pending() > 0 || !unsaved.is_empty()).then(|| unsaved.due())
     }
 
     fn head(&self, why: &str, dropped: u64) -> Vec<u8> {
@@ -337,104 +297,55 @@ impl Recorder {
         text
     }
 
-    fn message<'a>(&self, kind: &'a str, bytes: usize, now: Time) -> RecordedMessage<'a> {
-        RecordedMessage { at: now, kind: kind.into(), bytes: bytes as u64, audio: None }
+    /// Puts a line with static texts after all others, without encoding it.
+    fn put_line(&mut self, line: RecordLine<'static>) {
+        self.put(PendingLine::Other(line));
     }
 
-    fn audio_message<'a>(
-        &self,
-        kind: &'a str,
-        bytes: usize,
-        base64: &'a str,
-        now: Time,
-    ) -> RecordedMessage<'a> {
-        let audio = RecordedAudio {
-            messages: 1,
-            until: now,
-            frames: audio_run::frames(base64),
-            hash: audio_run::fold(hash(fnv::BASIS, base64.as_bytes())),
-            base64: self.setup.sound.then_some(Cow::Borrowed(base64)),
-        };
-        RecordedMessage { audio: Some(audio), ..self.message(kind, bytes, now) }
+    fn put(&mut self, line: PendingLine) {
+        self.end_run();
+        self.pending.put(line, &mut self.segments);
     }
 
     fn end_run(&mut self) {
         if let Some(run) = self.run.take() {
-            self.write_if_room(&RecordLine::Sent(run.message()), 0);
+            let line = PendingLine::Other(RecordLine::Sent(run.message()));
+            self.pending.put(line, &mut self.segments);
         }
     }
 
-    fn put(&mut self, line: &RecordLine<'_>, text_bytes: usize) {
+    /// Encodes all lines that are pending.
+    fn write_pending(&mut self) {
+        self.pending.write_all(&mut self.segments);
+    }
+
+    /// Encodes a line with a text of `text_bytes` at once, after all others: the ring has no room for texts.
+    fn write_now(&mut self, line: &RecordLine<'_>, text_bytes: usize) {
         self.end_run();
-        self.write_if_room(line, text_bytes);
-    }
-
-    fn write_if_room(&mut self, line: &RecordLine<'_>, text_bytes: usize) {
-        let taken = self.segments.back().map_or(0, |segment| segment.text.len());
-        if taken + LINE_BYTES + text_bytes + RESERVE_BYTES > SEGMENT_BYTES {
-            self.omitted += 1;
-        } else {
-            self.write(line);
-        }
-    }
-
-    fn write(&mut self, line: &RecordLine<'_>) {
-        let Some(Segment { lines, text, .. }) = self.segments.back_mut() else { return };
-        let begin = text.len();
-        // Serialising strings and numbers into memory cannot fail.
-        let _ = serde_json::to_writer(&mut *text, line);
-        text.push(b'\n');
-        *lines += 1;
-        if let Some(unsaved) = &mut self.unsaved {
-            unsaved.add(&text[begin..]);
-        }
-    }
-
-    fn begin_segment(&mut self, conversation: &Conversation, now: Time) {
-        self.end_run();
-        if self.omitted > 0 {
-            let lines = std::mem::take(&mut self.omitted);
-            self.write(&RecordLine::Gap { at: now, lines });
-        }
-        while self.must_drop_oldest(now) {
-            let Some(oldest) = self.segments.pop_front() else { break };
-            self.dropped += oldest.lines;
-            self.free.push(oldest.text);
-        }
-        let mut text = self.free.pop().unwrap_or_default();
-        text.clear();
-        self.segments.push_back(Segment { began: now, lines: 0, text });
-        if let Some(unsaved) = &mut self.unsaved {
-            unsaved.begin(now);
-        }
-        self.write(&RecordLine::Snapshot { at: now, of: Box::new(conversation.snapshot()) });
-    }
-
-    /// Returns whether the oldest segment must be dropped before a new one starts.
-    fn must_drop_oldest(&self, now: Time) -> bool {
-        let ended = self.segments.get(1).map(|next| next.began);
-        self.segments.len() >= SEGMENTS || ended.is_some_and(|ended| now >= ended + RING_TIME)
+        self.write_pending();
+        self.segments.write_if_room(line, text_bytes);
     }
 }
 
-impl UnsavedLines {
-    fn add(&mut self, line: &[u8]) {
-        if self.lost > 0 || self.text.len() + line.len() > UNSAVED_BYTES {
-            self.lost += 1;
-        } else {
-            self.text.extend_from_slice(line);
-        }
-    }
+fn message(kind: &'static str, bytes: usize, now: Time) -> RecordedMessage<'static> {
+    RecordedMessage { at: now, kind: kind.into(), bytes: bytes as u64, audio: None }
+}
 
-    /// Prepares for a snapshot, which makes the lines lost before it irrelevant for a replay.
-    fn begin(&mut self, at: Time) {
-        if self.lost > 0 && self.text.len() < UNSAVED_BYTES / 2 {
-            let lines = std::mem::take(&mut self.lost);
-            let _ = serde_json::to_writer(&mut self.text, &RecordLine::Gap { at, lines });
-            self.text.push(b'\n');
-        }
-        if self.lost == 0 {
-            self.begins = Some(self.text.len());
-        }
-    }
+/// Returns a message with the number and the hash of its samples, and with the `samples` themselves if they are
+/// kept.
+fn audio_message<'a>(
+    kind: &'static str,
+    bytes: usize,
+    base64: &str,
+    samples: Option<&'a str>,
+    now: Time,
+) -> RecordedMessage<'a> {
+    let audio = RecordedAudio {
+        messages: 1,
+        until: now,
+        frames: audio_run::frames(base64),
+        hash: audio_run::fold(hash(fnv::BASIS, base64.as_bytes())),
+        base64: samples.map(Cow::Borrowed),
+    };
+    RecordedMessage { audio: Some(audio), ..message(kind, bytes, now) }
 }

@@ -1,6 +1,7 @@
 //! The cost of the flight recorder on the main path: recording a frame up, a delta down, and an event.
 //!
-//! Writing a recording to disk is not part of it; `background` does that.
+//! Each includes its encoding by [`Recorder::turn`], which a session does at the end of a turn. Writing a recording to
+//! disk is not part of it; `background` does that.
 
 use std::time::{Duration, Instant};
 

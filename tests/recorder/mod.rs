@@ -1,6 +1,7 @@
 //! The flight recorder: what it keeps and for how long, what it never keeps, and that recordings replay.
 
 mod format;
+mod pending;
 mod replay;
 mod ring;
 

@@ -9,7 +9,7 @@ use mynah::conversation::{
     ServiceEvent, Snapshot, SnapshotError, StandbyChange, State, UserInput,
 };
 use mynah::model::Time;
-use mynah::recorder::{Head, RecordLine, ReplayOutcome, replay};
+use mynah::recorder::{Head, LinkEnd, RecordLine, ReplayOutcome, replay};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -311,7 +311,7 @@ fn regenerated(text: &str) -> String {
 /// Records at least one line of every kind but a gap.
 fn record_every_kind(harness: &mut RecorderHarness) {
     let now = harness.conv.now;
-    harness.recorder.link("dialling", now);
+    harness.recorder.link(LinkEnd::Closed(1006), now);
     harness.recorder.light("connecting", false, now);
     harness.up();
     harness.play([(100, Event::Input(UserInput::Press))]);

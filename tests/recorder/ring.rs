@@ -167,6 +167,7 @@ fn the_recorder_allocates_nothing_once_warm() {
             recorder.light(if nth % 2 == 0 { "listening" } else { "speaking" }, true, now);
             let actions = conv.conversation.handle(&Event::Service(ServiceEvent::SpeechStarted), now);
             recorder.event(&Event::Service(ServiceEvent::SpeechStarted), &actions, &conv.conversation, now);
+            recorder.turn(&conv.conversation, now);
         }
     };
     // After the ring has wrapped, start at a new segment: writing its snapshot allocates a box.

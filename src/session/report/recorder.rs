@@ -17,7 +17,7 @@ use crate::inputs::InputEvent;
 use crate::light::{self, LightState};
 use crate::model::{CounterSnapshot, Time};
 use crate::protocol::{Malformed, ServerEvent};
-use crate::recorder::{Recorder, RecorderSetup, RecordingTrigger};
+use crate::recorder::{LinkEnd, Recorder, RecorderSetup, RecordingTrigger};
 use crate::transport::{TransportError, TransportErrorKind};
 
 /// What to record, and where.
@@ -128,13 +128,13 @@ impl SessionRecorder {
 
     /// Records why a link closed.
     pub(in crate::session) fn record_loss(&self, error: &TransportError, now: Time) {
-        let label = match error.reason {
-            TransportErrorKind::Http { status, .. } => format!("over: HTTP {status}"),
-            TransportErrorKind::Closed(code) => format!("over: closed with {code}"),
-            TransportErrorKind::Broken => "over: broken".to_owned(),
-            TransportErrorKind::Setup => "over: cannot work as it is set up".to_owned(),
+        let end = match error.reason {
+            TransportErrorKind::Http { status, .. } => LinkEnd::Http(status),
+            TransportErrorKind::Closed(code) => LinkEnd::Closed(code),
+            TransportErrorKind::Broken => LinkEnd::Broken,
+            TransportErrorKind::Setup => LinkEnd::Setup,
         };
-        self.lock().recorder.link(&label, now);
+        self.lock().recorder.link(end, now);
     }
 
     /// Records an event of a button, a switch or a key.
@@ -201,7 +201,7 @@ impl SessionRecorder {
         self.lock().recorder.light(word, light.microphone_live, now);
     }
 
-    /// Records the counters. To be called once per turn of the loop, at its end.
+    /// Records the counters and encodes the lines of this turn. To be called once per turn of the loop, at its end.
     pub(in crate::session) fn end_turn(
         &self,
         counts: CounterSnapshot,
