@@ -35,23 +35,23 @@
 //! one channel of floats. `audio::rt::capture::keep` first shows the samples to
 //! `audio::health::dead_input::DeadInputDetector::push`; then `audio::chain::capture_chain::CaptureChain::process`
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
-//! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; `session::Session::turn` calls
-//! `session::player::receipts::pump_microphone` before anything else. `session::player::uplink::pump` takes the frames
-//! with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session that is still to
-//! come, and sends 20 ms at a time: `session::player::uplink::append` lets `protocol::append` write the JSON and the
-//! base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_audio` records the size and a
-//! hash. `session::links::connect::flush` ends the turn with `transport::WsClient::flush`, through `transport::tls` to
-//! the socket.
+//! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
+//! the source `session::turn::Source::Microphone` is `session::shell::Shell::pump`. `session::player::uplink::pump`
+//! takes the frames with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session
+//! that is still to come, and passes on 20 ms at a time: `session::links::send::send_audio` lets `protocol::append`
+//! write the JSON and the base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_audio`
+//! records the size and a hash. `session::links::send::flush` ends the turn with `transport::WsClient::flush`, through
+//! `transport::tls` to the socket.
 //!
 //! ## An audio delta, to the speaker
 //!
-//! poll(2) reports the socket. `session::links::receive::receive_messages` fetches at most 64 messages with
-//! `transport::WsClient::next`; `protocol::parse` finds their type without a JSON tree, and
-//! `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
-//! `session::links::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id,
-//! and what it rejects is counted by `ledger::Ledger::discarded`. `session::player::downlink::Downlink::push` reserves
-//! the item's entry with `ledger::Ledger::queue`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane
-//! with `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
+//! poll(2) reports the socket. `session::links::receive::poll_message` fetches at most 64 messages in a turn with
+//! `transport::WsClient::next`; in `session::shell::Shell::receive`, `protocol::parse` finds their type without a JSON
+//! tree, and `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
+//! `session::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id, and what
+//! it rejects is counted by `ledger::Ledger::discarded`. `session::player::downlink::Downlink::push` reserves the item's
+//! entry with `ledger::Ledger::queue`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane with
+//! `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
 //! (`session::player::downlink::top_up` moves it later), then queues the frames in the ledger.
 //! `conversation::ServiceEvent::Audio` starts the phase of speaking. The playback thread runs `audio::PlaybackLoop`:
 //! `audio::Playback::run` asks the device for its delay and calls `audio::rt::playback::top_up`.
@@ -59,47 +59,48 @@
 //! position (`audio::chain::position::PlaybackPosition::record_stream`) and converts them
 //! (`audio::chain::playback_chain::PlaybackChain::process`); `audio::alsa::pcm::PcmStream::write` encodes them with
 //! `dsp::FrameCodec::encode` and writes them. `audio::rt::playback::publish_position` publishes how far the device has
-//! played, `session::player::receipts::handle_receipts` passes that to `ledger::Ledger::played`, and when all was
-//! played `conversation::DeviceEvent::Drained` ends the turn.
+//! played, `session::player::Player::poll_event` passes that to `ledger::Ledger::played`, and when all was played
+//! `conversation::DeviceEvent::Drained` ends the turn.
 //!
 //! ## A button press, to silence and light
 //!
-//! poll(2) reports the descriptor of `inputs::poll::InputPoll`. `session::Session::turn` first moves what was
-//! captured, then `session::collect::handle_inputs` calls `board::Board::read_inputs`:
-//! `inputs::buttons::Buttons::read` takes the edges with their kernel timestamps
+//! poll(2) reports the descriptor of `inputs::poll::InputPoll`. `session::ui::Ui::read_inputs` calls
+//! `board::Board::read_inputs`: `inputs::buttons::Buttons::read` takes the edges with their kernel timestamps
 //! (`inputs::gpio::edges::WatchedLine::read`, `inputs::evdev::device`), `inputs::debounce::Debouncer::edge` removes the
 //! bounce and `inputs::gesture::Gesture::edge` makes `inputs::InputEvent::Down` of the first edge.
-//! `session::Session::handle` hands `conversation::UserInput::Press` to `conversation::Conversation::handle`;
+//! `session::collect::take_input` queues `conversation::UserInput::Press`, and `session::Session::settle` lets the
+//! conversation handle it (`session::core::Core::handle_next`, `conversation::Conversation::handle`):
 //! `conversation::online::press` returns `conversation::Action::Cut`, and `conversation::Action::Cancel` if a reply is
-//! under way. `session::report::recorder::record_event` records both, then `session::Session::apply` carries them out:
-//! `session::player::receipts::cut` clears the reply queue and calls `audio::PlaybackHandle::cut`, which is
-//! `lane::Writer::cut` and a notification. The playback thread finds the cut in `audio::rt::playback::take_cut`;
+//! under way. `session::report::recorder::record_event` copies both into a ring, then `session::shell::Shell::apply`
+//! carries them out: `session::player::Player::cut` clears the reply queue and calls `audio::PlaybackHandle::cut`, which
+//! is `lane::Writer::cut` and a notification. The playback thread finds the cut in `audio::rt::playback::take_cut`;
 //! `audio::rt::playback::apply_cut` drops what the device holds and plays a fade instead
 //! (`audio::chain::position::PlaybackPosition::fade`), and `audio::rt::playback::send_receipt` returns
 //! `audio::CutReceipt`, from which `ledger::Ledger::next_correction` makes `protocol::ClientEvent::Truncate`. Meanwhile
-//! `session::player::receipts::apply_outputs` calls `session::collect::update_indicator`, which updates
+//! `session::shell::Shell::update_outputs` calls `session::shell::Shell::update_light`, which updates
 //! `light::LightState`; `session::ui::Ui::show` draws it through `board::Board::show`, `light::render` and
-//! `leds::Leds::show`.
+//! `leds::Leds::show`. At the end of the turn `recorder::Recorder::turn` encodes what was recorded.
 //!
 //! ## A lost link, to the next session
 //!
 //! `transport::WsClient::next`, `transport::WsClient::tick` or `transport::WsClient::flush` returns
-//! `transport::TransportError`. `session::links::connect::lose` drops the link and `session::links::classify` turns
+//! `transport::TransportError`. `session::links::Links::lose` drops the link and `session::links::Links::classify` turns
 //! the error into a `conversation::CloseReason` (`protocol::close_reason_of_code`, `protocol::close_reason_of_status`).
-//! `session::links::connect::down` reports it, voids the ledger's items with `ledger::Ledger::session_lost`, marks what
-//! was sent as unsent with `session::player::uplink::resend` and raises `conversation::LinkChange::Down`. If the
-//! standby link exists, `conversation::Action::SwitchToStandby` puts it in place
-//! (`session::links::standby::switch_to_standby`). Otherwise `conversation::offline::link_down` waits for
-//! `conversation::CloseReason::retry_after` and a jitter; at the deadline `session::Session::handle_time` raises
-//! `conversation::Event::Tick` and `conversation::offline::tick_offline` returns `conversation::Action::Dial`.
-//! `session::links::Links::dial` gives the address to `background::Background::connect`; `background::connect::reach`
-//! resolves and connects on the background thread, and `background::BackgroundEvent::Connected` comes back through a
-//! channel and an eventfd to `session::links::connect::handle_background`. `session::links::connected` starts TLS and
-//! the WebSocket upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives,
-//! `conversation::offline::go_online` returns `conversation::Action::Configure`, sent by `protocol::session_update`.
-//! The service answers with its settings; `session::links::receive::check_config` compares them
-//! (`protocol::mismatches`), `session::links::standby::send_history` repeats the conversation so far, and after
-//! `conversation::LinkChange::Configured` the next pump sends the kept speech (`session::player::uplink::send_buffered`).
+//! `session::shell::Shell::handle_loss` reports it and queues `conversation::LinkChange::Down`, for which
+//! `session::player::Player::handle_event` voids the ledger's items with `ledger::Ledger::session_lost` and marks what
+//! was sent as unsent with `session::player::uplink::resend` (`conversation::KeptAudio::SendAgain`). If the standby link
+//! exists, `conversation::Action::SwitchToStandby` puts it in place (`session::links::Links::switch_to_standby`).
+//! Otherwise `conversation::offline::link_down` waits for `conversation::CloseReason::retry_after` and a jitter; at the
+//! deadline `session::turn::Source::Conversation` is `conversation::Event::Tick` and
+//! `conversation::offline::tick_offline` returns `conversation::Action::Dial`. `session::links::Links::dial` returns the
+//! address for `background::Background::connect`; `background::connect::reach` resolves and connects on the background
+//! thread, and `background::BackgroundEvent::Connected` comes back through a channel and an eventfd to
+//! `session::collect::take_background_event`. `session::links::Links::handle_connection` starts TLS and the WebSocket
+//! upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives, `conversation::offline::go_online`
+//! returns `conversation::Action::Configure`, sent by `session::links::send::configure`. The service answers with its
+//! settings; `session::receive::check_config` compares them (`protocol::mismatches`),
+//! `session::links::send::send_history` repeats the conversation so far, and after `conversation::LinkChange::Configured`
+//! the next pump sends the kept speech (`session::player::uplink::send_buffered`).
 //!
 //! # The rooms
 //!
@@ -139,10 +140,11 @@
 //! | `transport` | `model` | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
 //! | `background` | `config` `sys` | `tokio` | touch sound (`audio`) |
 //! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
-//! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session` `session::clock` `session::report` `transport` | | touch sound (`audio`) |
-//! | `session::player` | `audio` `conversation` `history` `ledger` `model` `protocol` `session` `session::report` `transport` | | own a socket (`std::net`) |
-//! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); decide what a press means |
-//! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`) |
+//! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
+//! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
+//! | `session::player` | `audio` `conversation` `ledger` `model` `protocol` | | own a socket (`std::net` `transport`); know another component (`session::links` `session::ui` `session::report` `session::shell`) |
+//! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |
+//! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`); know another component (`session::links` `session::player` `session::ui` `session::shell` `background::Background`) |
 //!
 //! # Promises, as absences
 //!

@@ -138,7 +138,7 @@ fn a_failed_save_names_the_state_file() {
     fs::write(&not_a_folder, "").unwrap();
     let background = Background::start(None, Some(not_a_folder.join("state.toml"))).unwrap();
     background.save_state(StateWrite::Save("x".to_owned()));
-    let BackgroundEvent::StateNotSaved(reason) = next_event(&background) else {
+    let BackgroundEvent::StateNotSaved(reason) = poll_event(&background) else {
         panic!("saved below a regular file")
     };
     assert!(reason.contains("wall/state.toml"), "{reason}");
@@ -158,7 +158,7 @@ fn recordings_are_private_and_the_oldest_are_removed() {
         reason: "asked",
         text
     }));
-    let BackgroundEvent::Recorded(file) = next_event(&background) else { panic!("not recorded") };
+    let BackgroundEvent::Recorded(file) = poll_event(&background) else { panic!("not recorded") };
     assert!(file.to_str().unwrap().ends_with("Z-asked.jsonl"), "{file:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "line\n");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -181,7 +181,7 @@ fn the_continuous_recording_rotates_where_a_file_may_start() {
     };
     append(Some(0), b"a\n".to_vec());
     assert!(
-        matches!(next_event(&background), BackgroundEvent::Recorded(file_started) if file_started == file)
+        matches!(poll_event(&background), BackgroundEvent::Recorded(file_started) if file_started == file)
     );
     assert_eq!(fs::read_to_string(&previous).unwrap(), "of the last run");
     append(None, vec![b'x'; FILE_BYTES as usize]);
@@ -209,7 +209,7 @@ fn a_failed_recording_is_reported_once_with_its_path() {
         text: Vec::new()
     }));
     for path in ["wall/flight.jsonl: ", "wall: "] {
-        let BackgroundEvent::NotRecorded(reason) = next_event(&background) else {
+        let BackgroundEvent::NotRecorded(reason) = poll_event(&background) else {
             panic!("recorded below a regular file")
         };
         assert!(reason.contains(path), "{reason}");
@@ -244,19 +244,19 @@ fn free_port() -> u16 {
 }
 
 fn connect_result(background: &Background) -> (u64, Result<Connection, ConnectError>) {
-    match next_event(background) {
+    match poll_event(background) {
         BackgroundEvent::Connected { number, result } => (number, result),
         BackgroundEvent::StateNotSaved(reason) | BackgroundEvent::NotRecorded(reason) => panic!("{reason}"),
         BackgroundEvent::Recorded(file) => panic!("{}", file.display()),
     }
 }
 
-fn next_event(background: &Background) -> BackgroundEvent {
+fn poll_event(background: &Background) -> BackgroundEvent {
     // Two events in quick succession are announced once.
-    if let Some(event) = background.next_event() {
+    if let Some(event) = background.poll_event() {
         return event;
     }
     let mut fds = [PollFd::from_borrowed_fd(background.wake_fd(), PollFlags::IN)];
     assert_eq!(poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })), Ok(1), "no event within 10 s");
-    background.next_event().expect("the eventfd was set without an event")
+    background.poll_event().expect("the eventfd was set without an event")
 }

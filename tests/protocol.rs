@@ -108,13 +108,20 @@ fn appended_frames_are_the_recorded_base64() {
     let bytes = STANDARD.decode(recorded["audio"].as_str().unwrap()).unwrap();
     let frames: Vec<[i16; 1]> =
         bytes.chunks(2).map(|pair| [i16::from_le_bytes([pair[0], pair[1]])]).collect();
-    let event = write_json(|text| protocol::append(&frames, text));
+    let mut base64 = String::new();
+    let event = write_json(|text| {
+        let audio = protocol::append(&frames, text);
+        base64 = String::from_utf8(text[audio].to_vec()).unwrap();
+    });
+    assert_eq!(base64, recorded["audio"]);
     assert_eq!((&event["type"], &event["audio"]), (&json!("input_audio_buffer.append"), &recorded["audio"]));
 }
 
 #[test]
 fn two_channels_are_appended_interleaved() {
-    let event = write_json(|text| protocol::append(&[[1i16, 2], [3, 4]], text));
+    let event = write_json(|text| {
+        let _ = protocol::append(&[[1i16, 2], [3, 4]], text);
+    });
     assert_eq!(event["audio"], json!(STANDARD.encode([1, 0, 2, 0, 3, 0, 4, 0])));
 }
 

@@ -183,14 +183,14 @@ impl Background {
         self.heartbeat.beats()
     }
 
-    /// Returns the eventfd to poll for [`Self::next_event`].
+    /// Returns the eventfd to poll for [`Self::poll_event`].
     #[must_use]
     pub fn wake_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }
 
     /// Returns the next event, and resets [`Self::wake_fd`]: call it until it returns `None`.
-    pub fn next_event(&self) -> Option<BackgroundEvent> {
+    pub fn poll_event(&self) -> Option<BackgroundEvent> {
         self.wake.drain();
         self.events.try_recv().ok()
     }

@@ -2,6 +2,8 @@
 //!
 //! It does not decide when to send them.
 
+use std::ops::Range;
+
 use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
@@ -15,19 +17,15 @@ pub const SESSION_EVENT_ID: &str = "mynah_session";
 const APPEND_HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;
 const APPEND_TAIL: &[u8] = br#""}"#;
 
-/// Appends to `text` one `input_audio_buffer.append` of interleaved PCM16 frames. Allocates nothing if `text`
-/// has the capacity.
-pub fn append<const CHANNELS: usize>(frames: &[[i16; CHANNELS]], text: &mut BytesMut) {
+/// Appends to `text` one `input_audio_buffer.append` of interleaved PCM16 frames, and returns the range of its base64
+/// in `text`. Allocates nothing if `text` has the capacity.
+pub fn append<const CHANNELS: usize>(frames: &[[i16; CHANNELS]], text: &mut BytesMut) -> Range<usize> {
     text.extend_from_slice(APPEND_HEAD);
+    let start = text.len();
     pcm16::encode(frames.as_flattened(), text);
+    let end = text.len();
     text.extend_from_slice(APPEND_TAIL);
-}
-
-/// Returns the base64 in a `message` that [`append`] has written; an empty string for any other message.
-#[must_use]
-pub fn appended(message: &[u8]) -> &str {
-    let rest = message.strip_prefix(APPEND_HEAD).and_then(|rest| rest.strip_suffix(APPEND_TAIL));
-    std::str::from_utf8(rest.unwrap_or_default()).unwrap_or_default()
+    start..end
 }
 
 /// A client event other than audio and configuration (protocol §6).

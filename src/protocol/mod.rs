@@ -11,7 +11,7 @@ mod pcm16;
 mod server_event;
 mod session_config;
 
-pub use client_event::{ClientEvent, SESSION_EVENT_ID, append, appended};
+pub use client_event::{ClientEvent, SESSION_EVENT_ID, append};
 pub use close_reason::{close_reason_of_code, close_reason_of_status};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
 pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, ServiceError, parse};

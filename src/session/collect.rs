@@ -1,48 +1,92 @@
-//! Collects what the user and the devices did, as events for the conversation.
+//! Collects what has happened: takes it from the components and queues what the conversation has to know.
 //!
-//! It only translates: the conversation decides what a press or a missing speaker means.
+//! It only translates: the conversation decides what a press or a missing speaker means. The order of the sources is that
+//! of the turn.
 
-use std::time::Duration;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 
-use super::Session;
+use super::core::Context;
+use super::has_panicked;
+use super::links::{LinkOutput, Slot};
+use super::poll::ReadySources;
+use super::shell::Shell;
+use super::turn::Source;
 use super::ui::FULL_VOLUME;
 use crate::audio::{AudioChange, Direction};
+use crate::background::BackgroundEvent;
 use crate::conversation::{DeviceEvent, Event, UserInput};
 use crate::inputs::InputEvent;
-use crate::light::Levels;
-use crate::model::Time;
-use crate::protocol;
 use crate::recorder::RecordingTrigger;
 
 /// Change of volume per press, percent: 5 dB.
 const VOLUME_STEP: u8 = 10;
 
-impl Session {
-    pub(super) fn handle_inputs(&mut self, readable: bool, now: Time) {
-        self.ui.read_inputs(readable, now);
-        while let Some(event) = self.ui.poll_input() {
-            self.handle_input(event, now);
-            self.settle(now);
+impl Shell {
+    /// Prepares for the turn in which the sources `ready` are read.
+    pub(super) fn begin_turn(&mut self, ready: ReadySources, context: &Context<'_>) {
+        if ready.audio {
+            self.player.clear_wake();
         }
-        let volume = self.audio.playback.volume();
-        while let Some(write) = self.ui.poll_state_write(self.conversation.muted_by_button(), volume) {
-            self.background.save_state(write);
+        self.ui.read_inputs(ready.board, context.now);
+        if ready.link || ready.background || self.links.has_unread() {
+            self.links.begin_reading();
         }
     }
 
-    fn handle_input(&mut self, event: InputEvent, now: Time) {
+    /// Takes the next thing that has happened from `source`. Returns whether there may be another.
+    pub(super) fn take(&mut self, source: Source, ready: ReadySources, context: &mut Context<'_>) -> bool {
+        match source {
+            Source::Inputs => self.take_input(context),
+            Source::Signals => self.take_signal(ready.signals, context),
+            Source::Microphone => {
+                self.pump(context);
+                false
+            }
+            Source::Background => ready.background && self.take_background_event(context),
+            Source::Service => self.take_message(Slot::Active, context),
+            Source::Standby => self.take_message(Slot::Standby, context),
+            Source::Devices => {
+                self.take_device_changes(context);
+                false
+            }
+            Source::Playback => self.take_playback(context),
+            Source::Conversation => {
+                if context.conversation.deadline().is_some_and(|deadline| context.now >= deadline) {
+                    context.queue(Event::Tick);
+                }
+                false
+            }
+            Source::Links => {
+                self.maintain_links(context);
+                false
+            }
+        }
+    }
+
+    fn take_input(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(event) = self.ui.poll_input() else {
+            let muted = context.conversation.muted_by_button();
+            while let Some(write) = self.ui.poll_state_write(muted, self.player.volume()) {
+                self.background.save_state(write);
+            }
+            return false;
+        };
+        let now = context.now;
         self.report.recorder.record_input(event, now);
         match event {
-            InputEvent::Down => self.queue(Event::Input(UserInput::Press)),
+            InputEvent::Down => context.queue(Event::Input(UserInput::Press)),
             InputEvent::Up => {
-                self.pump_microphone(now);
-                let ms = self.uplink.frames_since_press() * 1000 / u64::from(protocol::RATE_HZ);
-                self.queue(Event::Input(UserInput::Release { heard: Duration::from_millis(ms) }));
+                self.pump(context);
+                let heard = self.player.captured_since_press();
+                context.queue(Event::Input(UserInput::Release { heard }));
             }
-            InputEvent::Mute => self.queue(Event::Input(UserInput::Mute)),
-            InputEvent::MuteSwitch(on) => self.queue(Event::Input(UserInput::MuteSwitch(on))),
-            InputEvent::VolumeUp => self.change_volume(|volume| volume.saturating_add(VOLUME_STEP), now),
-            InputEvent::VolumeDown => self.change_volume(|volume| volume.saturating_sub(VOLUME_STEP), now),
+            InputEvent::Mute => context.queue(Event::Input(UserInput::Mute)),
+            InputEvent::MuteSwitch(on) => context.queue(Event::Input(UserInput::MuteSwitch(on))),
+            InputEvent::VolumeUp => self.set_volume(self.player.volume() + VOLUME_STEP, context),
+            InputEvent::VolumeDown => {
+                self.set_volume(self.player.volume().saturating_sub(VOLUME_STEP), context);
+            }
             InputEvent::ResetNear(left) => {
                 self.ui.set_reset(Some(left), now);
                 let message = format!("keep holding for {} s more to reset the device", left.as_secs());
@@ -52,45 +96,79 @@ impl Session {
                 self.ui.set_reset(None, now);
                 self.ui.print("notice", "reset cancelled; nothing was deleted");
             }
-            InputEvent::Reset => self.reset(now),
+            InputEvent::Reset => self.reset(context),
             InputEvent::ButtonFault(ignored) => {
                 self.ui.change_impairments(now, |impairments| impairments.button_ignored = ignored);
             }
-            InputEvent::Quit => self.leave(now),
+            InputEvent::Quit => self.leave(context),
         }
+        true
     }
 
-    fn change_volume(&mut self, change: impl FnOnce(u8) -> u8, now: Time) {
-        let volume = change(self.audio.playback.volume()).min(FULL_VOLUME);
-        self.audio.playback.set_volume(volume);
-        self.ui.set_volume(volume, now);
+    fn set_volume(&mut self, percent: u8, context: &Context<'_>) {
+        let percent = percent.min(FULL_VOLUME);
+        self.player.set_volume(percent);
+        self.ui.set_volume(percent, context.now);
     }
 
-    fn reset(&mut self, now: Time) {
-        self.queue(Event::Input(UserInput::Reset));
-        self.history.clear();
-        self.audio.playback.set_volume(FULL_VOLUME);
-        self.ui.set_reset(None, now);
+    fn reset(&mut self, context: &mut Context<'_>) {
+        context.queue(Event::Input(UserInput::Reset));
+        self.links.clear_history();
+        self.player.set_volume(FULL_VOLUME);
+        self.ui.set_reset(None, context.now);
         self.ui.delete_settings();
         self.ui.print("notice", "reset: settings and conversation are deleted; starting as new");
     }
 
-    /// Reports changes of the audio devices and threads to user, light and conversation.
-    pub(super) fn check_audio(&mut self, now: Time) {
-        let is_playing = self.downlink.is_waiting()
-            || self.ledger.unplayed_frames(self.audio.playback.played_position()) > 0;
-        for change in self.monitor.update(&self.audio, is_playing, now) {
-            self.show_impairments(now);
+    fn take_signal(&mut self, ready: bool, context: &mut Context<'_>) -> bool {
+        if !ready {
+            return false;
+        }
+        self.report.recorder.handle_request();
+        if recv(&self.signals, &mut [0; 64], RecvFlags::DONTWAIT) != Err(Errno::AGAIN) {
+            if has_panicked() {
+                self.report.recorder.record_fault(RecordingTrigger::Panic, context.now);
+            }
+            self.leave(context);
+        }
+        false
+    }
+
+    fn take_background_event(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(event) = self.background.poll_event() else { return false };
+        match event {
+            BackgroundEvent::Connected { number, result } => {
+                self.links.handle_connection(number, result, context.now);
+                self.pass_link_outputs(context);
+            }
+            BackgroundEvent::StateNotSaved(error) | BackgroundEvent::NotRecorded(error) => {
+                log::warn!("{error}");
+            }
+            BackgroundEvent::Recorded(file) => log::info!("recording saved to {}", file.display()),
+        }
+        true
+    }
+
+    fn take_message(&mut self, slot: Slot, context: &mut Context<'_>) -> bool {
+        let Some(output) = self.links.poll_message(slot, context.now) else { return false };
+        let is_over = matches!(output, LinkOutput::Lost(..));
+        self.handle_link_output(output, context);
+        !is_over
+    }
+
+    fn take_device_changes(&mut self, context: &mut Context<'_>) {
+        for change in self.player.poll_changes(context.now) {
+            self.show_impairments(context);
             self.warn(&change.message());
             match change {
                 AudioChange::Disconnected(Direction::Playback, _) => {
-                    self.queue(Event::Device(DeviceEvent::Speaker { there: false }));
+                    context.queue(Event::Device(DeviceEvent::Speaker { there: false }));
                 }
                 AudioChange::Reconnected(Direction::Playback) => {
-                    self.queue(Event::Device(DeviceEvent::Speaker { there: true }));
+                    context.queue(Event::Device(DeviceEvent::Speaker { there: true }));
                 }
                 AudioChange::ThreadHangs(_) => {
-                    self.report.recorder.record_fault(RecordingTrigger::Starved, now)
+                    self.report.recorder.record_fault(RecordingTrigger::Starved, context.now);
                 }
                 AudioChange::Disconnected(Direction::Capture, _)
                 | AudioChange::Reconnected(Direction::Capture)
@@ -99,14 +177,13 @@ impl Session {
                 | AudioChange::XrunBurst(..)
                 | AudioChange::ThreadResponds(_) => {}
             }
-            self.settle(now);
         }
     }
 
-    fn show_impairments(&mut self, now: Time) {
-        let monitor = &self.monitor;
+    fn show_impairments(&mut self, context: &Context<'_>) {
+        let monitor = self.player.monitor();
         let missing = monitor.missing();
-        self.ui.change_impairments(now, |impairments| {
+        self.ui.change_impairments(context.now, |impairments| {
             impairments.speaker_missing = missing.playback.is_some();
             impairments.microphone_missing = missing.capture.is_some() || missing.dead_input.is_some();
             impairments.speaker_unreliable = monitor.is_unreliable(Direction::Playback);
@@ -114,23 +191,21 @@ impl Session {
         });
     }
 
-    /// Updates the light from the conversation and the microphone, at once where that changes it.
-    pub(super) fn update_indicator(&mut self, now: Time) {
-        let unsent = self.uplink.has_frames(self.links.link());
-        let wanted = self.conversation.microphone_open() && self.monitor.missing().capture.is_none();
-        let live = wanted || self.audio.capture.is_open() || unsent;
-        self.ui.set_state(self.conversation.state(), self.conversation.muted(), live, now);
-        self.show(now);
+    fn take_playback(&mut self, context: &mut Context<'_>) -> bool {
+        if self.player.poll_receipt(context.now) {
+            self.report_turn();
+            return true;
+        }
+        let Some(event) = self.player.poll_event(context.now) else { return false };
+        context.queue(Event::Device(event));
+        true
     }
 
-    pub(super) fn show(&mut self, now: Time) {
-        if !self.ui.is_light_due(now) {
-            return;
-        }
-        self.report.recorder.record_light(self.ui.light(), now);
-        let counters = self.audio.counters();
-        let levels =
-            Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-        self.ui.show(levels, now);
+    /// Checks that the service still answers.
+    fn maintain_links(&mut self, context: &mut Context<'_>) {
+        let conversation = context.conversation;
+        let is_busy = conversation.microphone_open() || !conversation.is_at_rest();
+        self.links.tick(is_busy, context.now);
+        self.pass_link_outputs(context);
     }
 }

@@ -38,19 +38,19 @@ impl Session {
             let _ = fds.push(fd);
             let _ = setters.push(set);
         };
-        add(PollFd::new(&self.audio, PollFlags::IN), |ready: &mut ReadySources| ready.audio = true);
-        add(PollFd::new(&self.signals, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
-        if let Some(requests) = self.report.recorder.requests() {
+        add(PollFd::new(&self.shell.player, PollFlags::IN), |ready: &mut ReadySources| ready.audio = true);
+        add(PollFd::new(&self.shell.signals, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
+        if let Some(requests) = self.shell.report.recorder.requests() {
             add(PollFd::new(requests, PollFlags::IN), |ready: &mut ReadySources| ready.signals = true);
         }
-        if let Some(fd) = self.ui.fd() {
+        if let Some(fd) = self.shell.ui.fd() {
             add(PollFd::from_borrowed_fd(fd, PollFlags::IN), |ready: &mut ReadySources| ready.board = true);
         }
-        let wake_fd = self.background.wake_fd();
+        let wake_fd = self.shell.background.wake_fd();
         add(PollFd::from_borrowed_fd(wake_fd, PollFlags::IN), |ready: &mut ReadySources| {
             ready.background = true
         });
-        for (fd, interest) in self.links.fds() {
+        for (fd, interest) in self.shell.links.fds() {
             add(PollFd::from_borrowed_fd(fd, interest), |ready: &mut ReadySources| ready.link = true);
         }
         // An interruption by a signal counts as a timeout: the next turn checks everything.

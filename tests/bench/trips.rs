@@ -112,7 +112,11 @@ impl<P: Peer> Trip for Up<P> {
     fn run(&mut self) {
         let mut frames = [CaptureFrame::default(); FRAME_SAMPLES];
         let count = self.audio.capture.read(&mut frames);
-        self.link.send(|text| protocol::append(&frames[..count], text)).unwrap();
+        self.link
+            .send(|text| {
+                let _ = protocol::append(&frames[..count], text);
+            })
+            .unwrap();
         self.link.flush().unwrap();
     }
 

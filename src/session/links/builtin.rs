@@ -2,7 +2,6 @@
 //!
 //! It decides nothing, and ends when the other end is dropped.
 
-use std::io;
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -17,18 +16,20 @@ use crate::transport::{LinkEvent, TransportError, WsClient};
 /// More than the parrot needs for the JSON trees that it builds its events from.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Starts a parrot that serves `link`.
+/// Starts a parrot, and returns the link to it. Its ids are derived from `seed`.
 ///
 /// # Errors
-/// When the thread cannot be started.
-pub(in crate::session) fn open(mut link: WsClient, config: ParrotConfig, seed: u64) -> io::Result<()> {
+/// When the kernel provides no socket pair or no thread.
+pub(super) fn open(config: ParrotConfig, seed: u64, now: Time) -> Result<WsClient, TransportError> {
+    let (client, mut server) = WsClient::pair(now)?;
     let run = move || {
         let clock = Clock::start();
         let mut parrot = Parrot::new(config, seed, Duration::ZERO);
         // An error means that the session has dropped its end.
-        let _ = serve(&mut link, &mut parrot, clock);
+        let _ = serve(&mut server, &mut parrot, clock);
     };
-    Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(run).map(drop)
+    Builder::new().name("parrot".into()).stack_size(STACK_BYTES).spawn(run)?;
+    Ok(client)
 }
 
 fn serve(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), TransportError> {

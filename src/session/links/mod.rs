@@ -1,26 +1,36 @@
-//! The links to the service: the active one, and a standby that replaces it before its session expires.
+//! The sessions with the service: the active link, a standby that replaces it before its session expires, and the
+//! history that a new session receives.
 //!
-//! It carries out what the conversation decides, and classifies why a link closed; it decides nothing. There
-//! are at most two links, the active one and the one that is to replace it or was just replaced, and at most
-//! one connection attempt.
+//! It carries out what the conversation decides, and classifies why a link closed; it decides nothing. There are at
+//! most two links, the active one and the one that is to replace it or was just replaced, and at most one connection
+//! attempt. It connects nothing itself: what it needs from the background thread, and what happened to a link, it
+//! returns from [`Links::poll_output`].
 
 mod builtin;
-mod connect;
+mod link_state;
 mod receive;
-mod standby;
+mod send;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use heapless::Deque;
 use rustix::event::PollFlags;
 
-use crate::background::{Background, ConnectError, ConnectRequest, Connection, Socket};
+use crate::background::{ConnectError, ConnectRequest, Connection, Socket};
 use crate::config::Endpoint;
-use crate::conversation::{CLOSE_LIMIT, CloseReason, DIAL_LIMIT, SESSION_LIFETIME};
+use crate::conversation::{CloseReason, DIAL_LIMIT};
+use crate::history::History;
 use crate::model::Time;
 use crate::parrot::ParrotConfig;
-use crate::protocol;
-use crate::transport::{ByteStream, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
+use crate::protocol::{self, Role, SessionConfig};
+use crate::transport::{ByteStream, Text, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
+
+use link_state::LinkState;
+
+/// Capacity of the queue of outputs. One call adds at most two for each link, and the session takes them after every
+/// call.
+const OUTPUTS: usize = 4;
 
 /// The service to connect to.
 pub enum ServiceEndpoint {
@@ -43,167 +53,168 @@ pub(super) enum Slot {
     Standby,
 }
 
+/// What the session has to pass on.
+#[derive(Debug)]
+pub(super) enum LinkOutput {
+    /// To the background thread. A request that it does not take is returned to [`Links::handle_refused`].
+    Connect(ConnectRequest),
+    /// To the background thread: abandon the connection attempt.
+    CancelConnect,
+    /// The upgrade succeeded.
+    Up(Slot),
+    /// A message of the service.
+    Text(Slot, Text),
+    /// A binary message, which was dropped; its size in bytes.
+    Binary(usize),
+    /// The link has closed, or the attempt to establish it failed.
+    Lost(Slot, TransportError, CloseReason),
+}
+
+/// Records a sent message: its type, its size in bytes, and its base64 if it is audio.
+pub(super) type RecordSent<'a> = &'a mut dyn FnMut(&'static str, usize, Option<&str>);
+
 pub(super) struct Links {
     service: ServiceEndpoint,
+    /// The configuration of every session.
+    config: SessionConfig,
     active: LinkState,
     standby: LinkState,
+    history: History,
+    outputs: Deque<LinkOutput, OUTPUTS>,
     dials: u64,
     /// Whether the last credential was a key. A key stays the same; a token may be renewed.
     used_key: bool,
-}
-
-enum LinkState {
-    Down,
-    Dialling {
-        number: u64,
-    },
-    Up {
-        link: WsClient,
-        /// How long the session lasts from its start, as far as known.
-        lifetime: Duration,
-    },
-    /// Close was sent; waits for the peer's close.
-    Closing {
-        link: WsClient,
-        until: Time,
-    },
+    /// Messages that may still be read in this turn.
+    budget: usize,
+    /// Messages may be buffered in user space, where poll(2) does not see them.
+    unread: bool,
 }
 
 impl Links {
-    pub(super) fn new(service: ServiceEndpoint) -> Self {
-        Self { service, active: LinkState::Down, standby: LinkState::Down, dials: 0, used_key: true }
+    pub(super) fn new(service: ServiceEndpoint, config: SessionConfig) -> Self {
+        Self {
+            service,
+            config,
+            active: LinkState::Down,
+            standby: LinkState::Down,
+            history: History::default(),
+            outputs: Deque::new(),
+            dials: 0,
+            used_key: true,
+            budget: 0,
+            unread: false,
+        }
     }
 
-    /// Starts to connect, and returns whether the link is already up.
-    ///
-    /// # Errors
-    /// When the built-in service cannot be started, or the background thread takes no more requests.
-    pub(super) fn dial(
-        &mut self,
-        slot: Slot,
-        background: &Background,
-        now: Time,
-    ) -> Result<bool, TransportError> {
+    /// Returns what a call has queued to be passed on. To be called after every other call until it returns `None`.
+    pub(super) fn poll_output(&mut self) -> Option<LinkOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Starts to connect.
+    pub(super) fn dial(&mut self, slot: Slot, now: Time) {
         self.dials += 1;
         let number = self.dials;
         match &self.service {
-            ServiceEndpoint::Parrot(config) => {
-                let (client, server) = WsClient::pair(now)?;
-                builtin::open(server, config.clone(), number)?;
-                *self.slot_mut(slot) = LinkState::Up { link: client, lifetime: SESSION_LIFETIME };
-                Ok(true)
-            }
+            ServiceEndpoint::Parrot(config) => match builtin::open(config.clone(), number, now) {
+                Ok(link) => {
+                    *self.slot_mut(slot) = LinkState::up(link);
+                    self.output(LinkOutput::Up(slot));
+                }
+                Err(error) => self.lose(slot, error),
+            },
             ServiceEndpoint::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);
                 *self.slot_mut(slot) = LinkState::Dialling { number };
-                if !background.connect(ConnectRequest { number, host, port, limit: DIAL_LIMIT }) {
-                    return Err(TransportError::broken(
-                        "too many requests are waiting for the background thread".to_owned(),
-                    ));
-                }
-                Ok(false)
+                self.output(LinkOutput::Connect(ConnectRequest { number, host, port, limit: DIAL_LIMIT }));
             }
         }
     }
 
-    /// Handles the result of a connection attempt, and starts the WebSocket upgrade.
-    ///
-    /// # Errors
-    /// Returns the slot of the failed attempt, and why it failed.
-    pub(super) fn connected(
+    /// Handles a connection request that the background thread does not take.
+    pub(super) fn handle_refused(&mut self, number: u64) {
+        if let Some(slot) = self.dialling(number) {
+            let message = "too many requests are waiting for the background thread";
+            self.lose(slot, TransportError::broken(message.to_owned()));
+        }
+    }
+
+    /// Handles the result of a connection attempt: starts the WebSocket upgrade.
+    pub(super) fn handle_connection(
         &mut self,
         number: u64,
         result: Result<Connection, ConnectError>,
         now: Time,
-    ) -> Result<(), (Slot, CloseReason, TransportError)> {
-        let dials = |state: &LinkState| matches!(state, LinkState::Dialling { number: n } if *n == number);
-        let slot = match (dials(&self.active), dials(&self.standby)) {
-            (true, _) => Slot::Active,
-            (false, true) => Slot::Standby,
-            (false, false) => return Ok(()),
-        };
+    ) {
+        let Some(slot) = self.dialling(number) else { return };
         *self.slot_mut(slot) = LinkState::Down;
-        let ServiceEndpoint::Remote { endpoint, tls } = &self.service else { return Ok(()) };
-        let connection = result.map_err(|error| {
-            let reason = if error.is_setup { CloseReason::Permanent } else { CloseReason::Transient };
-            (slot, reason, TransportError::broken(error.message))
-        })?;
+        let ServiceEndpoint::Remote { endpoint, tls } = &self.service else { return };
+        let connection = match result {
+            Ok(connection) => connection,
+            Err(ConnectError { is_setup, message }) => {
+                let reason = if is_setup { CloseReason::Permanent } else { CloseReason::Transient };
+                return self.output(LinkOutput::Lost(slot, TransportError::broken(message), reason));
+            }
+        };
         let (header, _) = connection.credential;
         self.used_key = header != "Authorization";
-        let link = upgrade(connection, endpoint, tls, now);
-        let link = link.map_err(|error| (slot, self.classify(&error), error))?;
-        *self.slot_mut(slot) = LinkState::Up { link, lifetime: SESSION_LIFETIME };
-        Ok(())
+        match upgrade(connection, endpoint, tls, now) {
+            Ok(link) => *self.slot_mut(slot) = LinkState::up(link),
+            Err(error) => {
+                let reason = self.classify(&error);
+                self.output(LinkOutput::Lost(slot, error, reason));
+            }
+        }
     }
 
     /// Closes both links, and cancels a connection attempt.
-    pub(super) fn hang_up(&mut self, background: &Background, now: Time) {
-        self.drop_standby(background, now);
-        close(&mut self.active, background, now);
+    pub(super) fn hang_up(&mut self, now: Time) {
+        self.close(Slot::Standby, now);
+        self.close(Slot::Active, now);
     }
 
     /// Closes the standby link, or cancels its connection attempt.
-    pub(super) fn drop_standby(&mut self, background: &Background, now: Time) {
-        close(&mut self.standby, background, now);
+    pub(super) fn drop_standby(&mut self, now: Time) {
+        self.close(Slot::Standby, now);
     }
 
     /// Makes the standby link the active one, in whatever state it is, and closes the old active link.
-    pub(super) fn switch_to_standby(&mut self, background: &Background, now: Time) {
-        close(&mut self.active, background, now);
+    pub(super) fn switch_to_standby(&mut self, now: Time) {
+        self.close(Slot::Active, now);
         std::mem::swap(&mut self.active, &mut self.standby);
+        self.unread = true;
     }
 
-    /// Drops a link that has failed, and returns how the loss is to be handled.
-    pub(super) fn lose(&mut self, slot: Slot, error: &TransportError) -> CloseReason {
-        *self.slot_mut(slot) = LinkState::Down;
-        self.classify(error)
-    }
-
-    pub(super) fn link(&mut self) -> Option<&mut WsClient> {
-        self.link_in(Slot::Active)
-    }
-
-    pub(super) fn link_in(&mut self, slot: Slot) -> Option<&mut WsClient> {
-        match self.slot_mut(slot) {
-            LinkState::Up { link, .. } | LinkState::Closing { link, .. } => Some(link),
-            LinkState::Down | LinkState::Dialling { .. } => None,
+    /// Drops the active link after a suspend of `suspended`: the service has closed its end by now.
+    pub(super) fn handle_suspend(&mut self, suspended: Duration) {
+        if self.active.link().is_some() {
+            let message = format!("this machine was suspended for {} s", suspended.as_secs());
+            self.lose(Slot::Active, TransportError::broken(message));
         }
     }
 
-    /// Records when the service will end the session (Unix time, seconds), and returns the session's
-    /// lifetime.
-    ///
-    /// The lifetime is counted from the service's own date: a board without a battery-backed clock may be
-    /// wrong.
-    pub(super) fn set_expiry(&mut self, slot: Slot, expires_at_s: Option<u32>) -> Duration {
-        let LinkState::Up { link, lifetime } = self.slot_mut(slot) else { return SESSION_LIFETIME };
-        let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
-        if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
-            *lifetime = Duration::from_secs(left_s).min(SESSION_LIFETIME);
-        }
-        *lifetime
-    }
-
-    /// Returns how long the session lasts from its start.
-    pub(super) fn lifetime(&self, slot: Slot) -> Duration {
-        match self.slot(slot) {
-            LinkState::Up { lifetime, .. } => *lifetime,
-            LinkState::Down | LinkState::Dialling { .. } | LinkState::Closing { .. } => SESSION_LIFETIME,
+    /// Checks that the service still answers over the active link; sooner if the user speaks or waits (`busy`).
+    pub(super) fn tick(&mut self, busy: bool, now: Time) {
+        let Some(link) = self.active.link_mut() else { return };
+        link.set_busy(busy);
+        if let Err(error) = link.tick(now) {
+            self.lose(Slot::Active, error);
         }
     }
 
-    /// Returns whether the link is being closed: what it still delivers is discarded.
-    pub(super) fn is_closing(&self, slot: Slot) -> bool {
-        matches!(self.slot(slot), LinkState::Closing { .. })
-    }
-
-    /// Drops a closing link whose peer does not close in time.
-    pub(super) fn expire(&mut self, now: Time) {
+    /// Flushes the standby link, checks that its peer still answers, and drops one whose peer does not close in time.
+    pub(super) fn maintain_standby(&mut self, now: Time) {
         if matches!(self.standby, LinkState::Closing { until, .. } if now >= until) {
             self.standby = LinkState::Down;
         }
+        if let Some(link) = self.standby.link_mut()
+            && let Err(error) = link.tick(now).and_then(|()| link.flush())
+        {
+            self.lose(Slot::Standby, error);
+        }
     }
 
+    /// Returns when to call [`tick`](Self::tick) and [`maintain_standby`](Self::maintain_standby).
     pub(super) fn deadline(&self) -> Option<Time> {
         let closing = match &self.standby {
             LinkState::Closing { until, .. } => Some(*until),
@@ -219,17 +230,34 @@ impl Links {
         links.filter_map(|link| link.fd().map(|fd| (fd, link.interest())))
     }
 
-    fn slot_mut(&mut self, slot: Slot) -> &mut LinkState {
-        match slot {
-            Slot::Active => &mut self.active,
-            Slot::Standby => &mut self.standby,
+    /// Records a transcript for the next session.
+    pub(super) fn push_transcript(&mut self, role: Role, item: &str, words: &str) {
+        self.history.push(role, item, words);
+    }
+
+    /// Forgets the conversation so far.
+    pub(super) fn clear_history(&mut self) {
+        self.history.clear();
+    }
+
+    /// Drops a link that has failed. A link that is closing anyway ends without notice, unless it is the active one,
+    /// for whose end an exit waits.
+    fn lose(&mut self, slot: Slot, error: TransportError) {
+        if let Some(lost) = self.take_lost(slot, error) {
+            self.output(lost);
         }
     }
 
-    fn slot(&self, slot: Slot) -> &LinkState {
-        match slot {
-            Slot::Active => &self.active,
-            Slot::Standby => &self.standby,
+    fn take_lost(&mut self, slot: Slot, error: TransportError) -> Option<LinkOutput> {
+        let is_unwanted = slot == Slot::Standby && self.slot(slot).is_closing();
+        *self.slot_mut(slot) = LinkState::Down;
+        let reason = self.classify(&error);
+        (!is_unwanted).then_some(LinkOutput::Lost(slot, error, reason))
+    }
+
+    fn close(&mut self, slot: Slot, now: Time) {
+        if self.slot_mut(slot).close(now) {
+            self.output(LinkOutput::CancelConnect);
         }
     }
 
@@ -245,29 +273,32 @@ impl Links {
         // A rejected key is rejected again; a token may have been renewed by the next attempt.
         if reason == CloseReason::Unauthorized && self.used_key { CloseReason::Permanent } else { reason }
     }
-}
 
-impl LinkState {
-    fn link(&self) -> Option<&WsClient> {
-        match self {
-            Self::Up { link, .. } | Self::Closing { link, .. } => Some(link),
-            Self::Down | Self::Dialling { .. } => None,
+    /// Returns the link whose connection attempt has this number.
+    fn dialling(&self, number: u64) -> Option<Slot> {
+        let dials =
+            |slot: &Slot| matches!(self.slot(*slot), LinkState::Dialling { number: n } if *n == number);
+        [Slot::Active, Slot::Standby].into_iter().find(dials)
+    }
+
+    fn output(&mut self, output: LinkOutput) {
+        let lost = self.outputs.push_back(output).err();
+        assert!(lost.is_none(), "{OUTPUTS} outputs of the links were not taken, and then {lost:?}");
+    }
+
+    fn slot(&self, slot: Slot) -> &LinkState {
+        match slot {
+            Slot::Active => &self.active,
+            Slot::Standby => &self.standby,
         }
     }
-}
 
-fn close(state: &mut LinkState, background: &Background, now: Time) {
-    *state = match std::mem::replace(state, LinkState::Down) {
-        LinkState::Up { mut link, .. } => {
-            link.close();
-            LinkState::Closing { link, until: now + CLOSE_LIMIT }
+    fn slot_mut(&mut self, slot: Slot) -> &mut LinkState {
+        match slot {
+            Slot::Active => &mut self.active,
+            Slot::Standby => &mut self.standby,
         }
-        LinkState::Dialling { .. } => {
-            background.cancel();
-            LinkState::Down
-        }
-        state @ (LinkState::Down | LinkState::Closing { .. }) => state,
-    };
+    }
 }
 
 fn upgrade(
@@ -281,9 +312,6 @@ fn upgrade(
         Socket::Tcp(socket) => ByteStream::tcp(socket)?,
         Socket::Simulated(stream) => ByteStream::memory(stream),
     };
-    WsClient::upgrade(
-        stream,
-        &UpgradeRequest { uri: endpoint.to_string(), credential: Some(connection.credential) },
-        now,
-    )
+    let request = UpgradeRequest { uri: endpoint.to_string(), credential: Some(connection.credential) };
+    WsClient::upgrade(stream, &request, now)
 }

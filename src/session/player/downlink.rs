@@ -11,7 +11,7 @@ use crate::protocol::{AudioDelta, Pcm16Decoder};
 
 /// The path of a reply.
 #[derive(Debug, Default)]
-pub(in crate::session) struct Downlink {
+pub(super) struct Downlink {
     decoder: Pcm16Decoder,
     item: Option<(Id, u32)>,
     queue: ReplyQueue,
@@ -30,7 +30,7 @@ pub(in crate::session) struct DeltaOutcome {
 
 impl Downlink {
     /// Decodes and queues one delta.
-    pub(in crate::session) fn push(
+    pub(super) fn push(
         &mut self,
         delta: &AudioDelta<'_>,
         playback: &mut PlaybackHandle,
@@ -58,18 +58,18 @@ impl Downlink {
     }
 
     /// Moves queued audio into the lane as far as it has room.
-    pub(in crate::session) fn top_up(&mut self, playback: &mut PlaybackHandle) {
+    pub(super) fn top_up(&mut self, playback: &mut PlaybackHandle) {
         if !self.queue.is_empty() {
             self.queue.drain_into(|frames| playback.write(frames));
         }
     }
 
     /// Returns whether audio is queued, so that the lane needs topping up again.
-    pub(in crate::session) fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    pub(in crate::session) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.item = None;
     }

@@ -3,25 +3,24 @@
 //! An earcon waits until nothing else plays, and is part of no reply. The conversation decides when one is
 //! due.
 
-use crate::audio::earcon;
+use crate::audio::{PlaybackFrame, earcon};
 use crate::conversation::Earcon;
 use crate::protocol::RATE_HZ;
-use crate::session::Session;
 
 /// The earcon that waits to be played, at most one: a later one replaces an earlier.
 #[derive(Debug)]
-pub(in crate::session) struct EarconPlayer {
+pub(super) struct EarconPlayer {
     enabled: bool,
     pending: Option<Earcon>,
 }
 
 impl EarconPlayer {
-    pub(in crate::session) fn new(enabled: bool) -> Self {
+    pub(super) fn new(enabled: bool) -> Self {
         Self { enabled, pending: None }
     }
 
     /// Requests an earcon. An outage that ends before its earcon was played cancels it and needs none.
-    pub(in crate::session) fn request(&mut self, earcon: Earcon) {
+    pub(super) fn request(&mut self, earcon: Earcon) {
         self.pending = match (self.pending, earcon) {
             _ if !self.enabled => None,
             (Some(Earcon::Disconnected), Earcon::Reconnected) => None,
@@ -31,26 +30,16 @@ impl EarconPlayer {
             ) => Some(earcon),
         };
     }
-}
 
-impl Session {
-    /// Plays the pending earcon if nothing else is playing.
-    pub(in crate::session) fn play_earcon(&mut self) {
-        let silent = !self.downlink.is_waiting()
-            && self.ledger.unplayed_frames(self.audio.playback.played_position()) == 0;
-        let has_speaker = self.monitor.missing().playback.is_none();
-        // Without a speaker it is dropped: played after a reconnect it would be out of date.
-        if let Some(earcon) = self.earcons.pending.take_if(|_| silent || !has_speaker)
-            && silent
-            && has_speaker
-        {
-            let frames = match earcon {
-                Earcon::Disconnected => earcon::falling(RATE_HZ),
-                Earcon::Reconnected => earcon::rising(RATE_HZ),
-            };
-            // The lane is empty, so the whole earcon fits.
-            let _ = self.audio.playback.write(&frames);
-        }
+    /// Takes the frames of the pending earcon once nothing else plays. Without a speaker it is dropped: played after a
+    /// reconnect it would be out of date.
+    pub(super) fn take(&mut self, is_silent: bool, has_speaker: bool) -> Option<Vec<PlaybackFrame>> {
+        let earcon = self.pending.take_if(|_| is_silent || !has_speaker)?;
+        let frames = match earcon {
+            Earcon::Disconnected => earcon::falling(RATE_HZ),
+            Earcon::Reconnected => earcon::rising(RATE_HZ),
+        };
+        (is_silent && has_speaker).then_some(frames)
     }
 }
 

@@ -1,10 +1,281 @@
-//! Moves audio between lanes and link: microphone frames to the service, reply audio and earcons to the
-//! speaker. Reports what was played.
+//! The session's side of the audio: microphone frames on their way to the service, reply audio and earcons on their way
+//! to the speaker, and what was played of them.
 //!
-//! It decides nothing: the conversation decides what is sent and what is played.
+//! It decides nothing: the conversation decides whether the microphone is open, what is sent and what is played. It
+//! knows no link: frames to be sent are passed to a function.
 
-pub(super) mod downlink;
-pub(super) mod earcon;
-pub(super) mod receipts;
-pub(super) mod reply_queue;
-pub(super) mod uplink;
+mod downlink;
+mod earcon;
+mod reply_queue;
+mod uplink;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters, MissingDevices};
+use crate::conversation::{DeviceEvent, Earcon, Event, KeptAudio, LinkChange, ServiceEvent};
+use crate::ledger::{Correction, Ledger, TurnMark, TurnTimings};
+use crate::model::Time;
+use crate::protocol::{AudioDelta, RATE_HZ};
+
+use downlink::{DeltaOutcome, Downlink};
+use earcon::EarconPlayer;
+use uplink::Uplink;
+
+pub(super) use uplink::SendFrames;
+
+/// How often the playback lane is refilled while reply audio is queued. The lane holds two seconds.
+const REFILL_INTERVAL: Duration = Duration::from_millis(500);
+/// Added to the wait for the end of a reply, for the delay of the playback device.
+const DRAIN_MARGIN: Duration = Duration::from_millis(5);
+
+pub(super) struct Player {
+    audio: AudioIo,
+    monitor: AudioMonitor,
+    ledger: Ledger,
+    uplink: Uplink,
+    downlink: Downlink,
+    earcons: EarconPlayer,
+    input_end_reported: bool,
+}
+
+impl Player {
+    /// Creates a player that plays at `volume` percent, and earcons if they are enabled.
+    pub(super) fn new(audio: AudioIo, earcons: bool, volume: u8) -> Self {
+        audio.playback.set_volume(volume);
+        Self {
+            audio,
+            monitor: AudioMonitor::default(),
+            ledger: Ledger::new(RATE_HZ),
+            uplink: Uplink::new(),
+            downlink: Downlink::default(),
+            earcons: EarconPlayer::new(earcons),
+            input_end_reported: false,
+        }
+    }
+
+    /// Clears the descriptor until the next change. To be called before the state is read.
+    pub(super) fn clear_wake(&self) {
+        self.audio.clear_wake();
+    }
+
+    /// Keeps uplink and ledger in step with an event, before the conversation handles it.
+    pub(super) fn handle_event(&mut self, event: &Event, kept: KeptAudio, now: Time) {
+        match kept {
+            KeptAudio::Keep => {}
+            KeptAudio::ReleaseSent => self.uplink.release_sent(),
+            KeptAudio::SendAgain => self.uplink.resend(),
+            KeptAudio::Discard => self.uplink.restart(),
+        }
+        match event {
+            Event::Service(ServiceEvent::SpeechStopped) => self.ledger.mark(TurnMark::TurnEnded, now),
+            Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
+            Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
+            Event::Link(LinkChange::Down(_)) => self.ledger.session_lost(),
+            Event::Input(_)
+            | Event::Device(_)
+            | Event::Link(_)
+            | Event::Standby(_)
+            | Event::Service(_)
+            | Event::Tick => {}
+        }
+    }
+
+    /// Continues in another session, which knows none of the items and none of the captured audio of the previous one.
+    /// Queued audio is still played.
+    pub(super) fn change_session(&mut self) {
+        self.ledger.session_lost();
+        self.uplink.resend();
+    }
+
+    /// Opens or closes the microphone.
+    pub(super) fn set_microphone(&mut self, open: bool) {
+        self.audio.capture.set_open(open);
+    }
+
+    /// Returns whether the microphone's device is open.
+    pub(super) fn is_microphone_open(&self) -> bool {
+        self.audio.capture.is_open()
+    }
+
+    /// Takes the captured frames if the microphone is `wanted`, and discards them otherwise. Passes them to `send`, if
+    /// there is a session, and keeps them, all while there is `speech`. Returns whether frames were dropped unsent.
+    pub(super) fn pump(&mut self, wanted: bool, speech: bool, send: Option<SendFrames<'_>>) -> bool {
+        self.uplink.pump(&mut self.audio.capture, wanted, speech, send)
+    }
+
+    /// Returns the duration of the audio captured since the last press.
+    pub(super) fn captured_since_press(&self) -> Duration {
+        Duration::from_millis(self.uplink.frames_since_press() * 1000 / u64::from(RATE_HZ))
+    }
+
+    /// Discards the audio of an unfinished turn.
+    pub(super) fn discard_turn(&mut self) {
+        self.uplink.restart();
+    }
+
+    /// Records that the user's turn has ended, with a commit.
+    pub(super) fn end_turn(&mut self, now: Time) {
+        self.ledger.mark(TurnMark::TurnEnded, now);
+    }
+
+    /// Releases what was sent: the service has completed a turn with it.
+    pub(super) fn release_sent(&mut self) {
+        self.uplink.release_sent();
+    }
+
+    /// Discards captured audio that no session is to receive, and returns whether there was any.
+    pub(super) fn discard_unsent(&mut self) -> bool {
+        self.uplink.discard_unsent()
+    }
+
+    /// Returns whether captured audio has yet to leave the device: it waits here, or in a link that is `blocked`.
+    pub(super) fn has_unsent(&mut self, blocked: bool) -> bool {
+        self.uplink.has_unsent(blocked)
+    }
+
+    /// Queues the audio of an accepted reply.
+    pub(super) fn handle_delta(&mut self, delta: &AudioDelta<'_>, now: Time) -> DeltaOutcome {
+        let outcome = self.downlink.push(delta, &mut self.audio.playback, &mut self.ledger);
+        if outcome.queued > 0 {
+            self.ledger.mark(TurnMark::FirstAudio, now);
+        }
+        outcome
+    }
+
+    /// Records audio that the conversation does not accept.
+    pub(super) fn handle_rejected(&mut self, delta: &AudioDelta<'_>) {
+        self.ledger.discarded(&delta.reply, &delta.item);
+    }
+
+    /// Records that the service has sent all audio of a content part.
+    pub(super) fn handle_audio_done(&mut self, item: &str, content_index: u32) {
+        self.ledger.audio_done(item, content_index);
+    }
+
+    /// Cuts the reply: clears the reply queue, and the playback lane and device if they hold any of it. Returns whether
+    /// they did.
+    pub(super) fn cut(&mut self, now: Time) -> bool {
+        self.downlink.clear();
+        let is_playing = self.audio.playback.written() > self.audio.playback.played_position();
+        let cuts = is_playing || self.ledger.has_items();
+        if cuts {
+            self.audio.playback.cut();
+            self.ledger.mark(TurnMark::Cut, now);
+        }
+        cuts
+    }
+
+    /// Plays an earcon as soon as nothing else plays.
+    pub(super) fn request_earcon(&mut self, earcon: Earcon) {
+        self.earcons.request(earcon);
+    }
+
+    /// Refills the playback lane from the reply queue, or with the earcon that waits for silence.
+    pub(super) fn refill(&mut self) {
+        self.downlink.top_up(&mut self.audio.playback);
+        let is_silent = !self.is_playing();
+        let has_speaker = self.monitor.missing().playback.is_none();
+        if let Some(frames) = self.earcons.take(is_silent, has_speaker) {
+            // The lane is empty, so the whole earcon fits.
+            let _ = self.audio.playback.write(&frames);
+        }
+    }
+
+    /// Handles the next receipt of a cut. Returns whether there was one.
+    pub(super) fn poll_receipt(&mut self, now: Time) -> bool {
+        let Some(receipt) = self.audio.playback.receipt() else { return false };
+        self.ledger.cut_receipt(receipt.cut, receipt.played, now);
+        true
+    }
+
+    /// Records what was played, and returns what the conversation has to know of it.
+    pub(super) fn poll_event(&mut self, now: Time) -> Option<DeviceEvent> {
+        let played = self.audio.playback.played_position();
+        self.ledger.played(played, now);
+        if !self.downlink.is_waiting() && self.ledger.take_drained(played) {
+            return Some(DeviceEvent::Drained);
+        }
+        let input_ended = self.audio.input_ended() && !self.input_end_reported;
+        self.input_end_reported |= input_ended;
+        input_ended.then_some(DeviceEvent::InputEnded)
+    }
+
+    /// Returns what has changed with the devices and their threads.
+    pub(super) fn poll_changes(&mut self, now: Time) -> heapless::Vec<AudioChange, AUDIO_CHANGES> {
+        let is_playing = self.is_playing();
+        self.monitor.update(&self.audio, is_playing, now)
+    }
+
+    /// Returns the next correction of the service's memory that may be sent.
+    pub(super) fn poll_correction(&mut self) -> Option<Correction> {
+        self.ledger.next_correction()
+    }
+
+    /// Returns the timings of the current turn.
+    pub(super) fn timings(&self) -> &TurnTimings {
+        self.ledger.timings()
+    }
+
+    /// Returns the volume in percent.
+    pub(super) fn volume(&self) -> u8 {
+        self.audio.playback.volume()
+    }
+
+    /// Sets the volume in percent.
+    pub(super) fn set_volume(&self, percent: u8) {
+        self.audio.playback.set_volume(percent);
+    }
+
+    /// Returns the devices that were missing at the last [`poll_changes`](Self::poll_changes).
+    pub(super) fn missing(&self) -> MissingDevices {
+        self.monitor.missing()
+    }
+
+    /// Returns the detectors of faults of the devices and their threads.
+    pub(super) fn monitor(&self) -> &AudioMonitor {
+        &self.monitor
+    }
+
+    /// Returns the counters of the audio threads.
+    pub(super) fn counters(&self) -> &Counters {
+        self.audio.counters()
+    }
+
+    /// Returns why an audio thread has ended, if one has.
+    pub(super) fn failure(&self) -> Option<AudioError> {
+        self.audio.failure()
+    }
+
+    /// Returns when to call [`refill`](Self::refill) while audio waits for room in the lane.
+    pub(super) fn refill_deadline(&self, now: Time) -> Option<Time> {
+        self.downlink.is_waiting().then(|| now + REFILL_INTERVAL)
+    }
+
+    /// Returns when all audio in the lane will have been played, to call [`poll_event`](Self::poll_event).
+    pub(super) fn drain_deadline(&self, now: Time) -> Option<Time> {
+        let frames = self.unplayed_frames();
+        let left = Duration::from_micros(frames * 1_000_000 / u64::from(RATE_HZ));
+        (frames > 0).then(|| now + left + DRAIN_MARGIN)
+    }
+
+    /// Returns when to call [`poll_changes`](Self::poll_changes) if nothing happens before.
+    pub(super) fn monitor_deadline(&self) -> Option<Time> {
+        self.monitor.deadline()
+    }
+
+    fn is_playing(&self) -> bool {
+        self.downlink.is_waiting() || self.unplayed_frames() > 0
+    }
+
+    fn unplayed_frames(&self) -> u64 {
+        self.ledger.unplayed_frames(self.audio.playback.played_position())
+    }
+}
+
+impl AsFd for Player {
+    /// Returns the descriptor, which is readable when an audio thread has notified the session.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.audio.as_fd()
+    }
+}

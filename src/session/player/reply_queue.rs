@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::audio::PlaybackFrame;
 
 /// Capacity, seconds. Audio beyond it is refused, counted and logged.
-pub(in crate::session) const REPLY_QUEUE_S: usize = 600;
+pub(super) const REPLY_QUEUE_S: usize = 600;
 /// Frames per block: 100 ms, half of a typical delta.
 const BLOCK_FRAMES: usize = 2400;
 /// Empty blocks kept for the next reply; further ones are freed.
@@ -17,7 +17,7 @@ const POOLED_BLOCKS: usize = 32;
 const CAPACITY_FRAMES: usize = REPLY_QUEUE_S * 24_000;
 
 #[derive(Debug, Default)]
-pub(in crate::session) struct ReplyQueue {
+pub(super) struct ReplyQueue {
     blocks: VecDeque<Vec<PlaybackFrame>>,
     /// Frames already taken from the first block.
     taken: usize,
@@ -26,16 +26,16 @@ pub(in crate::session) struct ReplyQueue {
 }
 
 impl ReplyQueue {
-    pub(in crate::session) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.frames
     }
 
-    pub(in crate::session) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.frames == 0
     }
 
     /// Queues as many of `frames` as fit, and returns their number.
-    pub(in crate::session) fn push(&mut self, frames: &[PlaybackFrame]) -> usize {
+    pub(super) fn push(&mut self, frames: &[PlaybackFrame]) -> usize {
         let accepted = frames.len().min(CAPACITY_FRAMES - self.frames);
         let mut rest = &frames[..accepted];
         while !rest.is_empty() {
@@ -56,7 +56,7 @@ impl ReplyQueue {
     }
 
     /// Passes the oldest frames to `take`, which returns how many it took, until it takes fewer than offered.
-    pub(in crate::session) fn drain_into(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
+    pub(super) fn drain_into(&mut self, mut take: impl FnMut(&[PlaybackFrame]) -> usize) {
         while let Some(first) = self.blocks.front() {
             let offered = &first[self.taken..];
             let (count, taken) = (offered.len(), take(offered));
@@ -69,7 +69,7 @@ impl ReplyQueue {
         }
     }
 
-    pub(in crate::session) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         while !self.blocks.is_empty() {
             self.recycle();
         }

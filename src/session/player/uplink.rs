@@ -5,14 +5,8 @@
 
 use std::collections::VecDeque;
 
-use rustix::event::PollFlags;
-
 use crate::audio::{CaptureFrame, CaptureHandle};
 use crate::conversation::KEEP_LIMIT;
-use crate::model::Time;
-use crate::protocol;
-use crate::session::report::recorder::SessionRecorder;
-use crate::transport::{TransportError, WsClient};
 
 /// Capacity of the buffer: the newest ten seconds. Older frames are dropped, and counted if they were not
 /// sent.
@@ -23,11 +17,12 @@ const RESEND_FRAMES: usize = 24_000;
 /// Frames per event at most: 20 ms. Each period is sent at once; more frames than that wait only after a
 /// stall.
 const EVENT_FRAMES: usize = 480;
-/// The type of these messages in a recording.
-const APPEND_KIND: &str = "input_audio_buffer.append";
+
+/// Sends frames over the active link, and returns whether it still works.
+pub(in crate::session) type SendFrames<'a> = &'a mut dyn FnMut(&[CaptureFrame]) -> bool;
 
 /// The path of the user's voice.
-pub(in crate::session) struct Uplink {
+pub(super) struct Uplink {
     /// The newest frames: the first `sent` were sent to this session, the others wait for one.
     buffer: VecDeque<CaptureFrame>,
     sent: usize,
@@ -38,62 +33,56 @@ pub(in crate::session) struct Uplink {
 }
 
 impl Uplink {
-    pub(in crate::session) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let buffer = VecDeque::with_capacity(BUFFER_FRAMES);
         Self { buffer, sent: 0, frames_since_press: 0, dropped: 0, unsent: false }
     }
 
-    /// Reads all captured frames, buffers them, and sends them to `link` if there is one.
+    /// Reads all captured frames, buffers them, and passes them to `send` if there is a session. Returns whether frames
+    /// were dropped unsent because the buffer was full.
     ///
-    /// If `open` is false the frames are discarded. While `speech` is active all sent frames are kept, for
-    /// another session may need them.
-    ///
-    /// # Errors
-    /// When the link has failed. The frames are buffered all the same.
-    pub(in crate::session) fn pump(
+    /// If `wanted` is false the frames are discarded. While `speech` is active all sent frames are kept, for another
+    /// session may need them.
+    pub(super) fn pump(
         &mut self,
         capture: &mut CaptureHandle,
-        open: bool,
+        wanted: bool,
         speech: bool,
-        mut link: Option<&mut WsClient>,
-        recorder: &SessionRecorder,
-        now: Time,
-    ) -> Result<(), TransportError> {
+        mut send: Option<SendFrames<'_>>,
+    ) -> bool {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
-        let mut result = match &mut link {
-            Some(link) => self.send_buffered(link, recorder, now),
-            None => Ok(()),
-        };
+        let dropped = self.dropped;
+        let mut works = send.as_mut().is_some_and(|send| self.send_buffered(send));
         loop {
             let count = capture.read(&mut frames);
             if count == 0 {
                 break;
             }
-            if !open {
+            if !wanted {
                 continue;
             }
             self.frames_since_press += count as u64;
             self.push(&frames[..count]);
-            if let (Some(link), Ok(())) = (&mut link, &result) {
+            if works && let Some(send) = &mut send {
                 self.unsent = true;
                 self.sent = self.buffer.len();
-                result = append(link, &frames[..count], recorder, now);
+                works = send(&frames[..count]);
             }
         }
-        if link.is_some() && !speech {
+        if send.is_some() && !speech {
             self.drop_sent(RESEND_FRAMES);
         }
-        result
+        self.dropped > dropped
     }
 
     /// Clears the buffer: earlier frames belong to no turn.
-    pub(in crate::session) fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.buffer.clear();
         (self.sent, self.frames_since_press) = (0, 0);
     }
 
     /// Discards all frames, counts the unsent ones as dropped, and returns whether there were any.
-    pub(in crate::session) fn discard_unsent(&mut self) -> bool {
+    pub(super) fn discard_unsent(&mut self) -> bool {
         let unsent = self.buffer.len() - self.sent;
         self.dropped += unsent as u64;
         self.restart();
@@ -101,28 +90,23 @@ impl Uplink {
     }
 
     /// Drops the sent frames: no other session needs them.
-    pub(in crate::session) fn release_sent(&mut self) {
+    pub(super) fn release_sent(&mut self) {
         self.drop_sent(0);
     }
 
     /// Marks all frames as unsent, for a new session.
-    pub(in crate::session) fn resend(&mut self) {
+    pub(super) fn resend(&mut self) {
         self.sent = 0;
     }
 
     /// Returns the number of frames captured since the last restart.
-    pub(in crate::session) fn frames_since_press(&self) -> u64 {
+    pub(super) fn frames_since_press(&self) -> u64 {
         self.frames_since_press
     }
 
-    /// Returns the number of frames that were dropped unsent.
-    pub(in crate::session) fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// Returns whether captured frames wait to be sent, in the buffer or in `link`.
-    pub(in crate::session) fn has_frames(&mut self, link: Option<&mut WsClient>) -> bool {
-        self.unsent &= link.is_some_and(|link| link.interest().contains(PollFlags::OUT));
+    /// Returns whether captured frames have yet to leave the device: in the buffer, or in a link that is `blocked`.
+    pub(super) fn has_unsent(&mut self, blocked: bool) -> bool {
+        self.unsent &= blocked;
         self.unsent || self.buffer.len() > self.sent
     }
 
@@ -141,12 +125,8 @@ impl Uplink {
         self.sent -= excess;
     }
 
-    fn send_buffered(
-        &mut self,
-        link: &mut WsClient,
-        recorder: &SessionRecorder,
-        now: Time,
-    ) -> Result<(), TransportError> {
+    /// Sends the frames that wait for a session, and returns whether the link still works.
+    fn send_buffered(&mut self, send: &mut SendFrames<'_>) -> bool {
         let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
         while self.sent < self.buffer.len() {
             let count = (self.buffer.len() - self.sent).min(EVENT_FRAMES);
@@ -154,24 +134,11 @@ impl Uplink {
                 *slot = *frame;
             }
             self.unsent = true;
-            append(link, &frames[..count], recorder, now)?;
+            if !send(&frames[..count]) {
+                return false;
+            }
             self.sent += count;
         }
-        Ok(())
+        true
     }
-}
-
-fn append(
-    link: &mut WsClient,
-    frames: &[CaptureFrame],
-    recorder: &SessionRecorder,
-    now: Time,
-) -> Result<(), TransportError> {
-    link.send(|text| {
-        let before = text.len();
-        protocol::append(frames, text);
-        let message = &text[before..];
-        let audio = protocol::appended(message);
-        recorder.record_sent_audio(APPEND_KIND, message.len(), audio, now);
-    })
 }

@@ -157,20 +157,19 @@ impl SessionRecorder {
         self.lock().recorder.input(label, now);
     }
 
-    /// Records a sent message by its type and its size in bytes.
-    pub(in crate::session) fn record_sent(&self, kind: &'static str, bytes: usize, now: Time) {
-        self.lock().recorder.sent(kind, bytes, now);
-    }
-
-    /// Records a sent audio message with this base64 text.
-    pub(in crate::session) fn record_sent_audio(
+    /// Records a sent message by its type and its size in bytes, and its base64 if it is audio.
+    pub(in crate::session) fn record_sent(
         &self,
         kind: &'static str,
         bytes: usize,
-        base64: &str,
+        audio: Option<&str>,
         now: Time,
     ) {
-        self.lock().recorder.sent_audio(kind, bytes, base64, now);
+        let recorder = &mut self.lock().recorder;
+        match audio {
+            Some(base64) => recorder.sent_audio(kind, bytes, base64, now),
+            None => recorder.sent(kind, bytes, now),
+        }
     }
 
     /// Records a received message by its type and its size in bytes.

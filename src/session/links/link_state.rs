@@ -1,0 +1,87 @@
+//! The state of one link, from the connection attempt to the peer's close.
+//!
+//! It does not know whether the link is the active one or the standby.
+
+use std::time::Duration;
+
+use crate::conversation::{CLOSE_LIMIT, SESSION_LIFETIME};
+use crate::model::Time;
+use crate::transport::WsClient;
+
+pub(super) enum LinkState {
+    Down,
+    Dialling {
+        number: u64,
+    },
+    Up {
+        link: WsClient,
+        /// How long the session lasts from its start, as far as known.
+        lifetime: Duration,
+    },
+    /// Close was sent; waits for the peer's close.
+    Closing {
+        link: WsClient,
+        until: Time,
+    },
+}
+
+impl LinkState {
+    pub(super) fn up(link: WsClient) -> Self {
+        Self::Up { link, lifetime: SESSION_LIFETIME }
+    }
+
+    pub(super) fn link(&self) -> Option<&WsClient> {
+        match self {
+            Self::Up { link, .. } | Self::Closing { link, .. } => Some(link),
+            Self::Down | Self::Dialling { .. } => None,
+        }
+    }
+
+    pub(super) fn link_mut(&mut self) -> Option<&mut WsClient> {
+        match self {
+            Self::Up { link, .. } | Self::Closing { link, .. } => Some(link),
+            Self::Down | Self::Dialling { .. } => None,
+        }
+    }
+
+    /// Returns whether the link is being closed: what it still delivers is discarded.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self, Self::Closing { .. })
+    }
+
+    /// Returns how long the session lasts from its start.
+    pub(super) fn lifetime(&self) -> Duration {
+        match self {
+            Self::Up { lifetime, .. } => *lifetime,
+            Self::Down | Self::Dialling { .. } | Self::Closing { .. } => SESSION_LIFETIME,
+        }
+    }
+
+    /// Records when the service will end the session (Unix time, seconds).
+    ///
+    /// The lifetime is counted from the service's own date: the date of a board without a battery-backed clock may be
+    /// wrong.
+    pub(super) fn set_expiry(&mut self, expires_at_s: Option<u32>) {
+        let Self::Up { link, lifetime } = self else { return };
+        let left_s = expires_at_s.zip(link.server_date_s()).map(|(end_s, now_s)| i64::from(end_s) - now_s);
+        if let Some(left_s) = left_s.and_then(|left_s| u64::try_from(left_s).ok()) {
+            *lifetime = Duration::from_secs(left_s).min(SESSION_LIFETIME);
+        }
+    }
+
+    /// Starts to close the link. Returns whether it was still being connected, which is to be cancelled.
+    pub(super) fn close(&mut self, now: Time) -> bool {
+        match std::mem::replace(self, Self::Down) {
+            Self::Up { mut link, .. } => {
+                link.close();
+                *self = Self::Closing { link, until: now + CLOSE_LIMIT };
+                false
+            }
+            Self::Dialling { .. } => true,
+            state @ (Self::Down | Self::Closing { .. }) => {
+                *self = state;
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Sends over the links: audio, commands, the configuration, and the history.
+//!
+//! `protocol` encodes; the conversation decides what to send. A link that fails is lost, and the message with it.
+
+use bytes::BytesMut;
+use rustix::event::PollFlags;
+
+use super::link_state::LinkState;
+use super::{Links, RecordSent, Slot};
+use crate::history::{HistoryTurn, PlayedShare};
+use crate::ledger::Correction;
+use crate::protocol::{self, ClientEvent};
+use crate::transport::{TransportError, WsClient};
+
+/// The type of the configuration's message.
+const CONFIGURE_KIND: &str = "session.update";
+/// The type of audio messages.
+const APPEND_KIND: &str = "input_audio_buffer.append";
+
+impl Links {
+    /// Returns whether there is an active link to send over.
+    pub(in crate::session) fn can_send(&self) -> bool {
+        self.active.link().is_some()
+    }
+
+    /// Returns whether the kernel has yet to take bytes that were sent over the active link.
+    pub(in crate::session) fn is_blocked(&self) -> bool {
+        self.active.link().is_some_and(|link| link.interest().contains(PollFlags::OUT))
+    }
+
+    /// Sends captured frames over the active link, and returns whether it still works.
+    pub(in crate::session) fn send_audio<const CHANNELS: usize>(
+        &mut self,
+        frames: &[[i16; CHANNELS]],
+        record: RecordSent<'_>,
+    ) -> bool {
+        let Some(link) = self.active.link_mut() else { return false };
+        let sent = link.send(|text| {
+            let before = text.len();
+            let audio = protocol::append(frames, text);
+            record(
+                APPEND_KIND,
+                text.len() - before,
+                text.get(audio).and_then(|audio| str::from_utf8(audio).ok()),
+            );
+        });
+        let works = sent.is_ok();
+        self.check(Slot::Active, sent);
+        works
+    }
+
+    /// Sends a command over the active link, if there is one.
+    pub(in crate::session) fn send(&mut self, command: &ClientEvent, record: RecordSent<'_>) {
+        log::debug!("sending {command:?}");
+        let sent = send_over(&mut self.active, command.kind(), |text| command.write(text), record);
+        self.check(Slot::Active, sent);
+    }
+
+    /// Sends the configuration of the session over the active link.
+    pub(in crate::session) fn configure(&mut self, record: RecordSent<'_>) {
+        let write = |text: &mut BytesMut| protocol::session_update(&self.config, text);
+        let sent = send_over(&mut self.active, CONFIGURE_KIND, write, record);
+        self.check(Slot::Active, sent);
+    }
+
+    /// Sends the configuration of the session over the standby link.
+    pub(in crate::session) fn configure_standby(&mut self) {
+        let write = |text: &mut BytesMut| protocol::session_update(&self.config, text);
+        let sent = send_over(&mut self.standby, CONFIGURE_KIND, write, &mut |_, _, _| {});
+        self.check(Slot::Standby, sent);
+    }
+
+    /// Sends the conversation so far to a session that was just configured.
+    pub(in crate::session) fn send_history(&mut self, record: RecordSent<'_>) {
+        let mut sent = Ok(());
+        for HistoryTurn { role, transcript, whole, .. } in self.history.turns() {
+            let command = ClientEvent::CreateItem { who: *role, words: transcript.clone(), whole: *whole };
+            sent = sent.and(send_over(&mut self.active, command.kind(), |text| command.write(text), record));
+        }
+        self.check(Slot::Active, sent);
+    }
+
+    /// Reports how much of a cut reply was played, to the service (protocol §10) and to the history.
+    pub(in crate::session) fn send_correction(&mut self, correction: Correction, record: RecordSent<'_>) {
+        let command = match correction {
+            Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
+                self.history.truncate(&item, PlayedShare { played_ms: audio_end_ms, received_ms });
+                ClientEvent::Truncate { item, content_index, audio_end_ms }
+            }
+            Correction::Delete { item } => {
+                self.history.truncate(&item, PlayedShare::default());
+                ClientEvent::Delete(item)
+            }
+        };
+        self.send(&command, record);
+    }
+
+    /// Writes what was sent over the active link to its socket.
+    pub(in crate::session) fn flush(&mut self) {
+        let flushed = self.active.link_mut().map_or(Ok(()), WsClient::flush);
+        self.check(Slot::Active, flushed);
+    }
+
+    fn check(&mut self, slot: Slot, sent: Result<(), TransportError>) {
+        if let Err(error) = sent {
+            self.lose(slot, error);
+        }
+    }
+}
+
+fn send_over(
+    state: &mut LinkState,
+    kind: &'static str,
+    write: impl FnOnce(&mut BytesMut),
+    record: RecordSent<'_>,
+) -> Result<(), TransportError> {
+    let Some(link) = state.link_mut() else { return Ok(()) };
+    link.send(|text| {
+        let before = text.len();
+        write(text);
+        record(kind, text.len() - before, None);
+    })
+}

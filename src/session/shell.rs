@@ -1,0 +1,234 @@
+//! The shell of the session: applies the actions of the conversation to the components, and passes on what one component
+//! has for another.
+//!
+//! The components do not know each other; only here do they meet. The shell decides nothing, and cannot call the
+//! conversation's handler: what happens here is queued as an event.
+
+use std::os::unix::net::UnixStream;
+
+use super::core::{Context, Handled};
+use super::links::{LinkOutput, Links, Slot};
+use super::player::{Player, SendFrames};
+use super::report::Report;
+use super::report::log::Anomaly;
+use super::ui::Ui;
+use crate::audio::CaptureFrame;
+use crate::background::Background;
+use crate::conversation::{
+    Action, CloseReason, DeviceEvent, Event, Exit, LinkChange, ServiceEvent, StandbyChange, State, UserInput,
+};
+use crate::light::Levels;
+use crate::model::Time;
+use crate::protocol::ClientEvent;
+use crate::transport::TransportError;
+
+pub(super) struct Shell {
+    pub(super) links: Links,
+    pub(super) player: Player,
+    pub(super) ui: Ui,
+    pub(super) report: Report,
+    pub(super) background: Background,
+    /// Readable when the program should exit.
+    pub(super) signals: UnixStream,
+    /// Why and when the program exits.
+    pub(super) exit: Option<(Exit, Time)>,
+}
+
+impl Shell {
+    /// Carries out an action. What follows from it is queued.
+    pub(super) fn apply(&mut self, action: Action, context: &mut Context<'_>) {
+        let now = context.now;
+        match action {
+            Action::Dial => self.links.dial(Slot::Active, now),
+            Action::HangUp => self.links.hang_up(now),
+            Action::DialStandby => self.links.dial(Slot::Standby, now),
+            Action::ConfigureStandby => self.links.configure_standby(),
+            Action::DropStandby => self.links.drop_standby(now),
+            Action::SwitchToStandby => self.switch_to_standby(context),
+            Action::Configure => {
+                let recorder = &self.report.recorder;
+                self.links.configure(&mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
+            }
+            Action::Cut => {
+                if self.player.cut(now) {
+                    self.ui.set_interrupted(now);
+                }
+            }
+            Action::Clear => {
+                self.player.discard_turn();
+                self.send(&ClientEvent::Clear, now);
+            }
+            Action::Commit => {
+                // Only a commit ends a turn here: with turn detection, the service does, and not the button's release.
+                self.player.end_turn(now);
+                self.pump(context);
+                self.send(&ClientEvent::Commit, now);
+                self.player.release_sent();
+            }
+            Action::Create => self.send(&ClientEvent::Create, now),
+            Action::Cancel(reply) => self.send(&ClientEvent::Cancel(reply), now),
+            Action::Notify(notice) => {
+                self.ui.set_notice(notice, now);
+                let message = self.report.log.notice(notice);
+                self.ui.print("notice", message);
+            }
+            Action::PlayEarcon(earcon) => self.player.request_earcon(earcon),
+            Action::Finish(exit) => self.exit = Some((exit, now + self.ui.set_exit(exit, now))),
+        }
+        self.pass_link_outputs(context);
+    }
+
+    /// Keeps the components in step with an event that the conversation has handled, and records it. To be called before
+    /// its actions are applied.
+    pub(super) fn follow(&mut self, handled: &Handled, context: &Context<'_>) {
+        let Context { conversation, now, .. } = context;
+        self.player.handle_event(&handled.event, handled.kept_audio, *now);
+        self.report.recorder.record_event(&handled.event, &handled.actions, conversation, *now);
+    }
+
+    /// Prints the timings of a reply that has ended with `handled`.
+    pub(super) fn report_reply_end(&mut self, handled: &Handled, state: State) {
+        let ends_reply = matches!(
+            handled.event,
+            Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
+        );
+        if ends_reply && handled.before == State::Speaking && state != State::Speaking {
+            self.report_turn();
+        }
+    }
+
+    /// Sets microphone and light from the conversation: the light is on before the first sample and off after the last.
+    pub(super) fn update_outputs(&mut self, context: &Context<'_>) {
+        let conversation = context.conversation;
+        let open = conversation.microphone_open();
+        if !open {
+            self.player.set_microphone(false);
+        }
+        if !conversation.keeps_unsent_audio() && self.player.discard_unsent() && !conversation.is_configured()
+        {
+            self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", context.now);
+        }
+        self.update_light(context);
+        if open {
+            self.player.set_microphone(true);
+        }
+    }
+
+    /// Updates the light from the conversation and the microphone, at once where that changes it.
+    pub(super) fn update_light(&mut self, context: &Context<'_>) {
+        let Context { conversation, now, .. } = context;
+        let wanted = conversation.microphone_open() && self.player.missing().capture.is_none();
+        let unsent = self.player.has_unsent(self.links.is_blocked());
+        let live = wanted || self.player.is_microphone_open() || unsent;
+        self.ui.set_state(conversation.state(), conversation.muted(), live, *now);
+        if self.ui.is_light_due(*now) {
+            self.report.recorder.record_light(self.ui.light(), *now);
+            let counters = self.player.counters();
+            let levels =
+                Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
+            self.ui.show(levels, *now);
+        }
+    }
+
+    /// Moves captured frames to the service, or keeps them until there is a session.
+    pub(super) fn pump(&mut self, context: &mut Context<'_>) {
+        let Context { conversation, now, .. } = *context;
+        // No frame is used before the light shows that the microphone is live.
+        let wanted = conversation.microphone_open() && self.ui.light().microphone_live;
+        let can_send = conversation.is_configured() && self.links.can_send();
+        let Self { links, player, report, .. } = self;
+        let mut send = |frames: &[CaptureFrame]| {
+            links.send_audio(frames, &mut |kind, bytes, audio| {
+                report.recorder.record_sent(kind, bytes, audio, now)
+            })
+        };
+        let send: Option<SendFrames<'_>> = if can_send { Some(&mut send) } else { None };
+        if player.pump(wanted, conversation.speech_active(), send) {
+            self.report.log.anomaly(Anomaly::PreRoll, "the connection took too long", now);
+        }
+        self.pass_link_outputs(context);
+    }
+
+    /// Sends a command over the active link, if there is one.
+    pub(super) fn send(&mut self, command: &ClientEvent, now: Time) {
+        let recorder = &self.report.recorder;
+        self.links.send(command, &mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
+    }
+
+    /// Sends the history of the conversation to a session that was just configured.
+    pub(super) fn send_history(&mut self, now: Time) {
+        let recorder = &self.report.recorder;
+        self.links.send_history(&mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
+    }
+
+    /// Passes on what a call of the links has queued.
+    pub(super) fn pass_link_outputs(&mut self, context: &mut Context<'_>) {
+        while let Some(output) = self.links.poll_output() {
+            self.handle_link_output(output, context);
+        }
+    }
+
+    pub(super) fn handle_link_output(&mut self, output: LinkOutput, context: &mut Context<'_>) {
+        match output {
+            LinkOutput::Connect(request) => {
+                let number = request.number;
+                if !self.background.connect(request) {
+                    self.links.handle_refused(number);
+                }
+            }
+            LinkOutput::CancelConnect => self.background.cancel(),
+            LinkOutput::Up(Slot::Active) => context.queue(Event::Link(LinkChange::Up)),
+            LinkOutput::Up(Slot::Standby) => context.queue(Event::Standby(StandbyChange::Up)),
+            LinkOutput::Text(Slot::Active, text) => self.receive(&text, context),
+            LinkOutput::Text(Slot::Standby, text) => self.receive_standby(&text, context),
+            LinkOutput::Binary(bytes) => {
+                self.report.log.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), context.now);
+            }
+            LinkOutput::Lost(Slot::Active, error, reason) => self.handle_loss(&error, reason, context),
+            LinkOutput::Lost(Slot::Standby, error, reason) => {
+                // The active link still works, so only the log reports this.
+                self.report.log.standby_lost(&error, context.now);
+                context.queue(Event::Standby(StandbyChange::Down(reason)));
+            }
+        }
+    }
+
+    fn handle_loss(&mut self, error: &TransportError, reason: CloseReason, context: &mut Context<'_>) {
+        self.report.recorder.record_loss(error, context.now);
+        let is_leaving = context.conversation.is_leaving();
+        if let Some(message) = self.report.log.lost(error, reason, is_leaving, context.now) {
+            self.ui.print("notice", &message);
+        }
+        context.queue(Event::Link(LinkChange::Down(reason)));
+    }
+
+    fn switch_to_standby(&mut self, context: &Context<'_>) {
+        self.links.switch_to_standby(context.now);
+        self.player.change_session();
+        if context.conversation.is_configured() {
+            log::info!("switched to a new session before the old one expires");
+            self.send_history(context.now);
+        }
+    }
+
+    /// Starts an orderly exit, or exits at once if one has started already.
+    pub(super) fn leave(&mut self, context: &mut Context<'_>) {
+        match &mut self.exit {
+            Some((_, at)) => *at = context.now,
+            None => context.queue(Event::Input(UserInput::Leave)),
+        }
+    }
+
+    /// Logs a warning and prints it to the terminal.
+    pub(super) fn warn(&mut self, message: &str) {
+        log::warn!("{message}");
+        self.ui.print("notice", message);
+    }
+
+    /// Prints the timings of the current turn.
+    pub(super) fn report_turn(&mut self) {
+        if let Some(timings) = self.report.log.turn(self.player.timings()) {
+            self.ui.print("time", &timings);
+        }
+    }
+}
