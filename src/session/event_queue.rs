@@ -7,8 +7,10 @@ use heapless::Deque;
 
 use crate::conversation::Event;
 
-/// Capacity in events: twice the longest chain that one input can cause.
-const EVENTS: usize = 8;
+/// Capacity of the event queue: twice the longest chain. A chain is what the session handles because of one input: the
+/// input, and the events that its actions cause, in turn. `cargo test --test all -- conversation::chains --nocapture`
+/// searches for the longest one, prints it, and fails unless this is twice its length.
+pub const EVENTS: usize = 6;
 
 /// Events that wait, oldest first.
 #[derive(Debug, Default)]

@@ -35,6 +35,7 @@ use crate::light::LightState;
 use crate::model::Time;
 use crate::protocol::SessionConfig;
 
+pub use event_queue::EVENTS;
 pub use links::ServiceEndpoint;
 pub use panic::{has_panicked, install_panic_hook, set_wake_fd};
 pub use poll::ReadySources;

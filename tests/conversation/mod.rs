@@ -1,5 +1,6 @@
 //! The conversation: a table of every phase and event, scenarios, and random walks.
 
+mod chains;
 mod dials;
 mod handover;
 mod kept_audio;

@@ -45,7 +45,7 @@ fn the_table_lists_every_event() {
     assert_eq!(listed, (0..EVENTS).collect());
 }
 
-fn events() -> Vec<(&'static str, Event)> {
+pub(super) fn events() -> Vec<(&'static str, Event)> {
     vec![
         ("press", Event::Input(UserInput::Press)),
         ("release, long", held(900)),
