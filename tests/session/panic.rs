@@ -9,7 +9,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use mynah::conversation::Mode;
-use mynah::leds::OutputLines;
+use mynah::leds::{Leds, OutputLines};
 use mynah::parrot::ParrotConfig;
 use mynah::session::{has_panicked, install_panic_hook, set_wake_fd};
 
@@ -50,15 +50,24 @@ fn a_panic_of_a_worker_saves_a_recording() {
 
 #[test]
 fn a_panic_of_the_session_saves_the_recording() {
-    for (role, suffix) in [("to folder", "-broken.jsonl"), ("to file", RECORDING)] {
+    for (role, suffix) in [("light to folder", "-broken.jsonl"), ("light to file", RECORDING)] {
         let folder = TempDir::new().unwrap();
         let output = run_role_in(role, folder.path());
         assert_eq!(panic_lines(&output), one_panic("without a name", "the LED broke"));
-        let [file] = &jsonl(folder.path())[..] else { panic!("{:?}", jsonl(folder.path())) };
-        assert!(file.to_string_lossy().ends_with(suffix), "{file:?}");
-        check_recording(file);
-        let text = fs::read_to_string(file).unwrap();
-        assert!(text.contains(r#""what":"broken""#) && text.contains(r#""state":"listening""#), "{text}");
+        let text = final_recording(folder.path(), suffix);
+        assert!(text.contains(r#""state":"listening""#), "{text}");
+    }
+}
+
+#[test]
+fn a_panic_inside_an_action_leaves_its_event_in_the_recording() {
+    for (role, suffix) in [("clear to folder", "-broken.jsonl"), ("clear to file", RECORDING)] {
+        let folder = TempDir::new().unwrap();
+        let output = run_role_in(role, folder.path());
+        assert_eq!(panic_lines(&output), one_panic("without a name", "the action broke"));
+        let text = final_recording(folder.path(), suffix);
+        let press = text.lines().find(|line| line.contains(r#""is":{"input":"press"}"#)).expect(&text);
+        assert!(press.contains(r#""do":["cut","clear"]"#), "{press}");
     }
 }
 
@@ -84,12 +93,20 @@ fn role() {
     if role == "session" {
         panic!("the session broke");
     }
-    if let Some(recording) = role.strip_prefix("to ") {
+    if let Some((place, target)) = role.split_once(" to ") {
         let folder = tempfile::tempdir_in(std::env::var_os(FOLDER).unwrap()).unwrap();
         let service = Service::start([Behaviour::Parrot(ParrotConfig::default())]);
-        let recording_in = if recording == "folder" { record_to_folder } else { record_to_file };
-        let leds = leds_on(PanickingLed);
-        let device = Device::build(folder, remote(&service), Mode::Open, None, false, leds, recording_in);
+        let recording_in = if target == "folder" { record_to_folder } else { record_to_file };
+        let in_light = place == "light";
+        let (mode, leds) =
+            if in_light { (Mode::Open, leds_on(PanickingLed)) } else { (Mode::Hold, Leds::default()) };
+        let device = Device::build(folder, remote(&service), mode, None, false, leds, recording_in);
+        if !in_light {
+            log::set_logger(&PanickingLogger).unwrap();
+            log::set_max_level(log::LevelFilter::Debug);
+            device.wait_for_line("idle", 1);
+            device.press();
+        }
         let _ = device.thread.join();
     }
     if role == "recorded" {
@@ -163,9 +180,37 @@ impl OutputLines for PanickingLed {
     }
 }
 
+/// Panics on the session's thread while it clears the audio of the last turn, as a press in hold mode does.
+struct PanickingLogger;
+
+impl log::Log for PanickingLogger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.args().to_string().starts_with("sending Clear") {
+            install_panic_hook(print_line);
+            panic!("the action broke");
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 #[allow(clippy::print_stderr, reason = "the panic message goes there")]
 fn print_line(words: &str) {
     eprintln!("{words}");
+}
+
+/// Returns the only recording below a folder: it replays identically, and holds the panic.
+fn final_recording(folder: &Path, suffix: &str) -> String {
+    let [file] = &jsonl(folder)[..] else { panic!("{:?}", jsonl(folder)) };
+    assert!(file.to_string_lossy().ends_with(suffix), "{file:?}");
+    check_recording(file);
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(r#""what":"broken""#), "{text}");
+    text
 }
 
 /// Finds the recordings below a folder.
