@@ -101,6 +101,13 @@ impl<F: Copy> Reader<F> {
         taken - condemned
     }
 
+    /// Skips all unread frames and returns their number.
+    pub fn skip(&mut self) -> usize {
+        let skipped = self.ring.skip(self.ring.occupied_len());
+        self.position += skipped as u64;
+        skipped
+    }
+
     /// Returns the position of the latest cut, once, and skips the frames before it. Earlier cuts that were not taken
     /// are replaced by it.
     pub fn take_cut(&mut self) -> Option<u64> {

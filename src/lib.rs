@@ -36,7 +36,7 @@
 //! `audio::health::dead_input::DeadInputDetector::push`; then `audio::chain::capture_chain::CaptureChain::process`
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
 //! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
-//! the source `session::turn::Source::Microphone` is `session::shell::Shell::pump`. `session::player::uplink::pump`
+//! the source `session::shell::Source::Microphone` is `session::shell::Shell::pump`. `session::player::uplink::pump`
 //! takes the frames with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session
 //! that is still to come, and passes on 20 ms at a time: `session::links::send::send_audio` lets `protocol::append`
 //! write the JSON and the base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_audio`
@@ -48,7 +48,7 @@
 //! poll(2) reports the socket. `session::links::receive::poll_message` fetches at most 64 messages in a turn with
 //! `transport::WsClient::next`; in `session::shell::Shell::receive`, `protocol::parse` finds their type without a JSON
 //! tree, and `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
-//! `session::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id, and what
+//! `session::shell::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id, and what
 //! it rejects is counted by `ledger::Ledger::discarded`. `session::player::downlink::Downlink::push` reserves the item's
 //! entry with `ledger::Ledger::queue`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane with
 //! `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
@@ -68,7 +68,7 @@
 //! `board::Board::read_inputs`: `inputs::buttons::Buttons::read` takes the edges with their kernel timestamps
 //! (`inputs::gpio::edges::WatchedLine::read`, `inputs::evdev::device`), `inputs::debounce::Debouncer::edge` removes the
 //! bounce and `inputs::gesture::Gesture::edge` makes `inputs::InputEvent::Down` of the first edge.
-//! `session::collect::take_input` queues `conversation::UserInput::Press`, and `session::Session::settle` lets the
+//! `session::shell::collect::take_input` queues `conversation::UserInput::Press`, and `session::Session::settle` lets the
 //! conversation handle it (`session::core::Core::handle_next`, `conversation::Conversation::handle`):
 //! `conversation::online::press` returns `conversation::Action::Cut`, and `conversation::Action::Cancel` if a reply is
 //! under way. `session::report::recorder::record_event` copies both into a ring, then `session::shell::Shell::apply`
@@ -77,7 +77,7 @@
 //! `audio::rt::playback::apply_cut` drops what the device holds and plays a fade instead
 //! (`audio::chain::position::PlaybackPosition::fade`), and `audio::rt::playback::send_receipt` returns
 //! `audio::CutReceipt`, from which `ledger::Ledger::next_correction` makes `protocol::ClientEvent::Truncate`. Meanwhile
-//! `session::shell::Shell::update_outputs` calls `session::shell::Shell::update_light`, which updates
+//! `session::shell::outputs::update_outputs` calls `session::shell::outputs::update_light`, which updates
 //! `light::LightState`; `session::ui::Ui::show` draws it through `board::Board::show`, `light::render` and
 //! `leds::Leds::show`. At the end of the turn `recorder::Recorder::turn` encodes what was recorded.
 //!
@@ -91,14 +91,14 @@
 //! was sent as unsent with `session::player::uplink::resend` (`conversation::KeptAudio::SendAgain`). If the standby link
 //! exists, `conversation::Action::SwitchToStandby` puts it in place (`session::links::Links::switch_to_standby`).
 //! Otherwise `conversation::offline::link_down` waits for `conversation::CloseReason::retry_after` and a jitter; at the
-//! deadline `session::turn::Source::Conversation` is `conversation::Event::Tick` and
+//! deadline `session::shell::Source::Conversation` is `conversation::Event::Tick` and
 //! `conversation::offline::tick_offline` returns `conversation::Action::Dial`. `session::links::Links::dial` returns the
 //! address for `background::Background::connect`; `background::connect::reach` resolves and connects on the background
 //! thread, and `background::BackgroundEvent::Connected` comes back through a channel and an eventfd to
-//! `session::collect::take_background_event`. `session::links::Links::handle_connection` starts TLS and the WebSocket
+//! `session::shell::collect::take_background_event`. `session::links::Links::handle_connection` starts TLS and the WebSocket
 //! upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives, `conversation::offline::go_online`
 //! returns `conversation::Action::Configure`, sent by `session::links::send::configure`. The service answers with its
-//! settings; `session::receive::check_config` compares them (`protocol::mismatches`),
+//! settings; `session::shell::receive::check_config` compares them (`protocol::mismatches`),
 //! `session::links::send::send_history` repeats the conversation so far, and after `conversation::LinkChange::Configured`
 //! the next pump sends the kept speech (`session::player::uplink::send_buffered`).
 //!
@@ -141,6 +141,7 @@
 //! | `background` | `config` `sys` | `tokio` | touch sound (`audio`) |
 //! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
+//! | `session::shell` | `audio` `background` `conversation` `inputs` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` `transport` | | decide; run a handler (`session::core::Core` `session::Session`) |
 //! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
 //! | `session::player` | `audio` `conversation` `ledger` `model` `protocol` | | own a socket (`std::net` `transport`); know another component (`session::links` `session::ui` `session::report` `session::shell`) |
 //! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |

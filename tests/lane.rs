@@ -22,6 +22,16 @@ fn a_full_lane_accepts_what_fits() {
 }
 
 #[test]
+fn skipped_frames_are_counted_and_leave_room() {
+    let (mut writer, mut reader) = lane::<u64>(4);
+    writer.write(&[0, 1, 2]);
+    assert_eq!((reader.skip(), reader.position(), writer.vacant()), (3, 3, 4));
+    writer.write(&[3]);
+    assert_eq!(read(&mut reader, 9), [3]);
+    assert_eq!(reader.skip(), 0);
+}
+
+#[test]
 fn a_cut_discards_exactly_what_was_written_before_it() {
     let (mut writer, mut reader) = lane::<u64>(8);
     writer.write(&[0, 1, 2]);

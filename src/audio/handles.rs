@@ -29,9 +29,12 @@ impl CaptureHandle {
     }
 
     /// Requests that the microphone be opened or closed; the session is woken when it is. Frames captured before it
-    /// closed can still be read.
-    pub fn set_open(&self, open: bool) {
+    /// closed can be read until it is opened again, which discards them: they are older than the request.
+    pub fn set_open(&mut self, open: bool) {
         if self.shared.wanted.swap(open, Ordering::Release) != open {
+            if open {
+                self.lane.skip();
+            }
             self.thread_wake.notify();
         }
     }

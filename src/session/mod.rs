@@ -1,20 +1,29 @@
 //! The session: one thread that connects the conversation to audio, network, inputs and light.
 //!
-//! Each turn of the loop waits in poll(2), reads the clock once, handles what is ready (inputs, results of
-//! the background thread, messages, audio, deadlines), applies the actions that the conversation returns, and
-//! updates the light. It alone owns the links and the session's ends of both lanes. It contains no policy:
-//! `conversation` decides what to do, `ledger` knows what was played, `protocol` encodes and decodes
-//! messages.
+//! It consists of a core and a shell of five components, which do not know each other:
+//!
+//! | component | owns | polled for |
+//! |---|---|---|
+//! | `core` | the conversation and the queue of its events | the actions that follow from an event |
+//! | `links` | the connections to the service, and the history for the next session | messages, losses, connection requests |
+//! | `player` | the session's ends of the audio lanes, and the ledger | what was played, device changes, corrections |
+//! | `ui` | buttons, lights and terminal | input events, settings to save |
+//! | `report` | log, flight recorder, watchdog | recordings to write |
+//! | [`background`](crate::background) | the thread for slow work | connections, results of writes |
+//!
+//! Each has a deadline, listed in [`Timer`]. The loop waits in one poll(2), reads the clock once, and runs one
+//! `turn`: what has happened is queued as events, the conversation handles them until none is left, its actions are
+//! applied, microphone and light follow, and what was recorded is encoded at the end. `shell` passes on what one
+//! component has for another. The session contains no policy: `conversation` decides what to do, `ledger` knows what was
+//! played, `light` what is shown, `protocol` encodes and decodes messages.
 
 mod clock;
-mod collect;
 mod core;
 mod event_queue;
 mod links;
 mod panic;
 mod player;
 mod poll;
-mod receive;
 mod report;
 mod shell;
 mod suspend;

@@ -3,49 +3,31 @@
 //! It only orders; what is done is up to the shell and the conversation.
 
 use super::Session;
-use super::core::Context;
 use super::poll::ReadySources;
-use super::report::watchdog::{ThreadProgress, ThreadWork};
-use super::shell::Shell;
+use super::shell::Source;
 use crate::audio::AudioError;
 use crate::conversation::Exit;
 use crate::model::Time;
-use crate::recorder::RecordingTrigger;
 
-/// Where something can have happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// Buttons, switches and keys.
-    Inputs,
-    /// Requests to exit or to save a recording.
-    Signals,
-    /// Captured frames.
-    Microphone,
-    /// Results of the background thread.
-    Background,
-    /// Messages of the active link.
-    Service,
-    /// Messages of the standby link.
-    Standby,
-    /// Devices that were unplugged or plugged in, and faults of the audio threads.
-    Devices,
-    /// What the speaker has played.
-    Playback,
-    /// The deadline of the conversation.
-    Conversation,
-    /// The deadlines of the links.
-    Links,
-}
-
+/// The sources in the order of a turn, each with the reason for its place.
 const ORDER: [Source; 10] = [
-    Source::Microphone,
-    Source::Signals,
+    // A press is obeyed first: from its edge to the cut of the lane nothing is pumped, encoded or written. Frames that it
+    // overtakes were captured before it; if it opens the microphone they are discarded.
     Source::Inputs,
+    // An exit waits for nobody but the user.
+    Source::Signals,
+    // Speech leaves before messages are parsed: a period is captured every 10 ms, and replies are buffered.
+    Source::Microphone,
+    // A connection precedes the messages that it delivers.
     Source::Background,
+    // The active link precedes the standby: it may be lost and switch to it.
     Source::Service,
     Source::Standby,
+    // Only a speaker that is connected can have played everything.
     Source::Devices,
+    // Audio that has just arrived is still to be played, so messages come before the end of the reply.
     Source::Playback,
+    // Deadlines come last: what arrived at the last moment arrived in time.
     Source::Conversation,
     Source::Links,
 ];
@@ -53,99 +35,278 @@ const ORDER: [Source; 10] = [
 impl Session {
     /// Runs one turn of the loop: handles everything that is ready at `now`. Returns why the session exits, once it does.
     ///
+    /// One thing at a time is taken from outside, as events in the queue, and only when the queue is empty.
+    ///
     /// # Errors
     /// Returns the error of an audio thread that has ended.
     pub fn turn(&mut self, ready: ReadySources, now: Time) -> Option<Result<Exit, AudioError>> {
-        let Self { core, shell } = self;
-        shell.begin_turn(ready, &core.context(now));
+        self.shell.begin_turn(ready, now);
         for source in ORDER {
-            loop {
-                let may_continue = self.shell.take(source, ready, &mut self.core.context(now));
+            while self.shell.take(source, ready, &mut self.core.context(now)) {
                 self.settle(now);
-                if !may_continue {
-                    break;
-                }
             }
+            self.settle(now);
         }
-        self.shell.player.refill();
-        self.shell.send_corrections(&mut self.core.context(now));
-        self.settle(now);
+        // What the turn has caused leaves the device. A link that fails is settled before the other is touched: the
+        // conversation may switch to it.
         self.shell.flush(&mut self.core.context(now));
         self.settle(now);
         self.shell.maintain_standby(&mut self.core.context(now));
         self.settle(now);
+        // The light changes by itself, and with the last frame that has left.
         self.shell.update_light(&self.core.context(now));
+        // What was recorded is encoded once everything is done.
         self.shell.end_turn(&self.core.context(now))
     }
 
-    /// Handles the queued events until none is left. Actions may queue further ones.
+    /// Lets the conversation handle the queued events, and applies its actions, until no event is left; then sets
+    /// microphone and light.
+    ///
+    /// Actions may queue further events: they wait until all actions of the current one are applied.
     pub(super) fn settle(&mut self, now: Time) {
-        while let Some(handled) = self.core.handle_next(now) {
+        let mut is_changed = false;
+        while let Some((handled, actions)) = self.core.handle_next(now) {
             let context = &mut self.core.context(now);
-            self.shell.follow(&handled, context);
-            for action in handled.actions.clone() {
+            // Before the actions: one that panics must leave its event in the recording.
+            self.shell.follow(&handled, &actions, context);
+            for action in actions {
                 self.shell.apply(action, context);
             }
             self.shell.report_reply_end(&handled, context.conversation.state());
-            self.shell.update_outputs(context);
+            is_changed = true;
+        }
+        if is_changed {
+            self.shell.update_outputs(&self.core.context(now));
         }
     }
 }
 
-impl Shell {
-    fn send_corrections(&mut self, context: &mut Context<'_>) {
-        let now = context.now;
-        while let Some(correction) = self.player.poll_correction() {
-            let recorder = &self.report.recorder;
-            self.links.send_correction(correction, &mut |kind, bytes, audio| {
-                recorder.record_sent(kind, bytes, audio, now)
-            });
-            self.pass_link_outputs(context);
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audio::{Capture, CaptureDevice, PcmError, Recovery, StreamFormat, steps};
+    use crate::background::Background;
+    use crate::board::Board;
+    use crate::config::{
+        ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, LineBias, SavedState,
+    };
+    use crate::conversation::{Event, Id, LinkChange, Mode, ServiceEvent, State, UserInput};
+    use crate::inputs::SimulatedButtons;
+    use crate::model::{EchoCancellation, TurnDetection, Voice};
+    use crate::parrot::ParrotConfig;
+    use crate::protocol::SessionConfig;
+    use crate::recorder::{RecordLine, RecordingReader};
+    use crate::session::{RecordingConfig, ServiceEndpoint, SessionParts};
+
+    const SECOND: Duration = Duration::from_secs(1);
+    /// A reply of 20 ms.
+    const DELTA: &str =
+        r#"{"type":"response.audio.delta","response_id":"r","item_id":"i","content_index":0,"delta":""#;
+
+    #[test]
+    fn a_press_cuts_the_reply_before_kept_audio_is_sent() {
+        for kept_s in [0, 10] {
+            let mut device = Device::begin(Mode::Open);
+            device.keep_speech(kept_s);
+            device.happen(Event::Link(LinkChange::Configured));
+            device.start_reply();
+            assert_eq!(device.session.conversation().state(), State::Speaking);
+            let before = device.lines().len();
+            let pressed = device.now;
+            device.button(true);
+            let done = device.lines().split_off(before);
+            // The cut is the first action of the press.
+            let mut expected = vec!["input down", "event press", "sent response.cancel", "light"];
+            expected.extend((kept_s > 0).then_some("sent 10000 ms of audio"));
+            assert_eq!(done, expected, "with {kept_s} s of audio kept");
+            assert_eq!(device.session.shell.player.timings().cut, Some(pressed));
         }
     }
 
-    fn flush(&mut self, context: &mut Context<'_>) {
-        self.links.flush();
-        self.pass_link_outputs(context);
+    #[test]
+    fn a_release_commits_all_that_was_captured_before_it() {
+        let mut device = Device::begin(Mode::Hold);
+        device.happen(Event::Link(LinkChange::Configured));
+        device.button(true);
+        let before = device.lines().len();
+        device.capture(480);
+        device.button(false);
+        let expected = [
+            "input up",
+            "event release { heard: 480ms }",
+            "sent 480 ms of audio",
+            "sent input_audio_buffer.commit",
+            "sent response.create",
+            "light",
+        ];
+        assert_eq!(device.lines().split_off(before), expected);
     }
 
-    fn maintain_standby(&mut self, context: &mut Context<'_>) {
-        self.links.maintain_standby(context.now);
-        self.pass_link_outputs(context);
+    #[test]
+    fn an_opened_microphone_sends_nothing_from_before() {
+        let mut device = Device::begin(Mode::Open);
+        device.happen(Event::Link(LinkChange::Configured));
+        device.happen(Event::Input(UserInput::Mute));
+        let before = device.lines().len();
+        // The device closes a little later than requested.
+        device.capture(60);
+        device.happen(Event::Input(UserInput::Mute));
+        device.capture(20);
+        device.turn(ReadySources { audio: true, ..ReadySources::default() });
+        assert_eq!(device.lines().split_off(before), ["event mute", "light", "sent 20 ms of audio"]);
     }
 
-    /// Reports what is due, and returns why the session exits, once it does.
-    fn end_turn(&mut self, context: &Context<'_>) -> Option<Result<Exit, AudioError>> {
-        let now = context.now;
-        self.report.log.counters(self.player.counters(), now);
-        self.feed_watchdog(now);
-        let exit = self.exit.filter(|(_, at)| now >= *at).map(|(exit, _)| Ok(exit));
-        let result = self.player.failure().map(Err).or(exit);
-        if let Some(Err(_)) = result {
-            self.report.recorder.record_fault(RecordingTrigger::SoundEnded, now);
-        }
-        self.report.recorder.end_turn(self.player.counters().snapshot(), context.conversation, now);
-        while let Some(write) =
-            self.report.recorder.poll_write(self.background.can_record(), result.is_some(), now)
-        {
-            // There is room for it.
-            let _ = self.background.record(write);
-        }
-        result
+    struct Device {
+        session: Session,
+        buttons: SimulatedButtons,
+        capture: Capture,
+        now: Time,
+        _signals: UnixStream,
     }
 
-    fn feed_watchdog(&mut self, now: Time) {
-        if !self.report.is_watchdog_due(now) {
-            return;
+    impl Device {
+        /// A device that has just connected to the built-in service.
+        fn begin(mode: Mode) -> Self {
+            let (audio, capture, _) = steps(StreamFormat::default()).unwrap();
+            let (board, buttons) = board();
+            let (background, _) = Background::simulated().unwrap();
+            let (signals, _signals) = UnixStream::pair().unwrap();
+            let config = SessionConfig {
+                instructions: String::new(),
+                voice: Voice::OpenAi("alloy".to_owned()),
+                turn_detection: Some(TurnDetection::ServerVad),
+                noise_reduction: None,
+                echo_cancellation: EchoCancellation::Off,
+                transcription: None,
+                language: None,
+            };
+            let parts = SessionParts {
+                mode,
+                config,
+                service: ServiceEndpoint::Parrot(ParrotConfig::default()),
+                audio,
+                earcons: false,
+                board,
+                background,
+                saved_state: SavedState { file: None, muted: false, volume: 100 },
+                signals,
+                watchdog_timeout: None,
+                seed: 1,
+                recording: RecordingConfig::default(),
+            };
+            let now = Time::ZERO;
+            let session = Session::begin(parts, now);
+            Self { session, buttons, capture, now, _signals }
         }
-        let counters = self.player.counters();
-        let has_speaker = self.player.missing().playback.is_none();
-        let progress = ThreadProgress {
-            microphone: ThreadWork { due: self.player.is_microphone_open(), done: counters.captured.get() },
-            speaker: ThreadWork { due: has_speaker, done: counters.played.get() },
-            background: ThreadWork { due: true, done: self.background.heartbeats() },
+
+        /// Presses the button while there is no session, and captures this many seconds.
+        fn keep_speech(&mut self, seconds: usize) {
+            self.button(true);
+            self.button(false);
+            for _ in 0..seconds {
+                self.capture(1000);
+                self.turn(ReadySources { audio: true, ..ReadySources::default() });
+            }
+        }
+
+        /// Captures this many milliseconds, without a turn of the session.
+        fn capture(&mut self, ms: usize) {
+            let mut microphone = Microphone { left: ms * 24 };
+            while self.capture.step(&mut microphone) == Ok(true) {}
+        }
+
+        /// Presses or releases the button, in one turn with all that was captured.
+        fn button(&mut self, down: bool) {
+            self.buttons.edge(0, down, self.now);
+            self.turn(ReadySources { board: true, audio: true, ..ReadySources::default() });
+        }
+
+        /// Receives a reply to speech, without pumping the microphone.
+        fn start_reply(&mut self) {
+            let reply = Id::try_from("r").unwrap();
+            for event in
+                [ServiceEvent::SpeechStarted, ServiceEvent::SpeechStopped, ServiceEvent::ReplyCreated(reply)]
+            {
+                self.happen(Event::Service(event));
+            }
+            let delta = format!("{DELTA}{}\"}}", "AAAA".repeat(320));
+            self.session.shell.receive(&delta, &mut self.session.core.context(self.now));
+            self.session.settle(self.now);
+        }
+
+        fn happen(&mut self, event: Event) {
+            self.session.core.context(self.now).queue(event);
+            self.session.settle(self.now);
+        }
+
+        fn turn(&mut self, ready: ReadySources) {
+            assert!(self.session.turn(ready, self.now).is_none());
+            self.now += SECOND / 10;
+        }
+
+        /// What was recorded, a word or two for each line.
+        fn lines(&self) -> Vec<String> {
+            let recording = self.session.recording();
+            let mut reader = RecordingReader::begin(&recording).unwrap();
+            let mut lines = Vec::new();
+            while let Some((_, line)) = reader.next().unwrap() {
+                match line {
+                    RecordLine::Input { what, .. } => lines.push(format!("input {what}")),
+                    RecordLine::Event { is, .. } => {
+                        let name = format!("{is:?}").to_lowercase();
+                        lines.push(format!("event {}", name.replace("input(", "").replace(')', "")));
+                    }
+                    RecordLine::Sent(message) => lines.push(match message.audio {
+                        Some(audio) => format!("sent {} ms of audio", audio.frames / 24),
+                        None => format!("sent {}", message.kind),
+                    }),
+                    RecordLine::Light { .. } => lines.push("light".to_owned()),
+                    RecordLine::Snapshot { .. }
+                    | RecordLine::Got(_)
+                    | RecordLine::Words { .. }
+                    | RecordLine::Link { .. }
+                    | RecordLine::Counters { .. }
+                    | RecordLine::Fault { .. }
+                    | RecordLine::Gap { .. } => {}
+                }
+            }
+            lines
+        }
+    }
+
+    struct Microphone {
+        left: usize,
+    }
+
+    impl CaptureDevice for Microphone {
+        fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
+            let count = self.left.min(into.len());
+            self.left -= count;
+            into[..count].fill(0.25);
+            Ok(count)
+        }
+
+        fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
+            Ok(Recovery::Emptied)
+        }
+    }
+
+    /// A board with a talk button.
+    fn board() -> (Board, SimulatedButtons) {
+        let source = ButtonSource::Line {
+            line: GpioLine::Named("talk".to_owned()),
+            active_low: true,
+            bias: LineBias::PullUp,
+            debounce: Duration::ZERO,
         };
-        self.background.request_heartbeat();
-        self.report.handle_progress(progress, now);
+        let press = ButtonBindings { press: Some(ButtonAction::Talk), ..ButtonBindings::default() };
+        let button = ButtonConfig { name: "talk".to_owned(), source, kind: ButtonKind::Push(press) };
+        let output = OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+        Board::simulated(&[button], output.into()).unwrap()
     }
 }

@@ -61,7 +61,7 @@ fn written_frames_reach_the_device_in_order() {
 
 #[test]
 fn a_device_without_a_clock_lets_its_thread_sleep() {
-    let audio = open_alsa(devices("null", "null"), StreamFormat::default()).unwrap();
+    let mut audio = open_alsa(devices("null", "null"), StreamFormat::default()).unwrap();
     audio.capture.set_open(true);
     until(&audio, |_| sleeps_of("mynah-playback") > 20 && sleeps_of("mynah-capture") > 20);
 }

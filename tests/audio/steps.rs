@@ -185,13 +185,29 @@ fn a_microphone_recovers_from_an_xrun() {
 
 #[test]
 fn the_session_requests_the_microphone_and_sees_its_state() {
-    let (audio, mut capture) = capture_setup();
+    let (mut audio, mut capture) = capture_setup();
     audio.capture.set_open(true);
     assert!(capture.is_wanted() && !audio.capture.is_open());
     capture.mark_open(true);
     assert!(audio.capture.is_open());
     audio.capture.set_open(false);
     assert!(!capture.is_wanted() && audio.capture.is_open());
+}
+
+#[test]
+fn opening_the_microphone_discards_what_was_captured_before() {
+    let (mut audio, mut capture) = capture_setup();
+    let mut mic = Mic { due: 480, ..Mic::default() };
+    audio.capture.set_open(true);
+    capture.step(&mut mic).unwrap();
+    audio.capture.set_open(false);
+    assert_eq!(audio.capture.waiting(), 480, "captured while it was open");
+    audio.capture.set_open(true);
+    assert_eq!(audio.capture.waiting(), 0);
+    mic.due = 240;
+    capture.step(&mut mic).unwrap();
+    audio.capture.set_open(true);
+    assert_eq!(audio.capture.waiting(), 240, "it is open already");
 }
 
 #[test]

@@ -211,8 +211,6 @@ impl SessionModel {
     /// Queues an input, and before it what its preparation causes.
     fn receive(&mut self, input: &Event, choices: &mut Choices) {
         match input {
-            // The microphone is pumped first.
-            Event::Input(UserInput::Release { .. }) => self.pump(choices),
             // The history is sent first.
             Event::Link(LinkChange::Configured) => self.send(choices),
             Event::Link(LinkChange::Up) => self.active = LinkStage::Up,

@@ -413,8 +413,8 @@ impl<'a> World<'a> {
         let mut ready = self.session.wait(Some(Duration::ZERO));
         ready.link |= self.servers.iter().any(|server| server.link.is_readable(false));
         ready.board |= std::mem::take(&mut self.buttons_changed);
-        let due = self.session.deadline(instant).is_some_and(|deadline| deadline <= instant);
-        if ready == ReadySources::default() && !due {
+        let timer = self.session.next_timer(instant).filter(|(at, _)| *at <= instant).map(|(_, timer)| timer);
+        if ready == ReadySources::default() && timer.is_none() {
             return false;
         }
         self.turns += 1;
@@ -435,7 +435,8 @@ impl<'a> World<'a> {
         }
         if let Some(trace) = trace {
             let state = self.session.conversation().state();
-            trace(&format!("{:12.6} {ready:?} -> {state:?}", now as f64 / S as f64));
+            let timer = timer.map_or(String::new(), |timer| format!(" {timer:?}"));
+            trace(&format!("{:12.6} {ready:?}{timer} -> {state:?}", now as f64 / S as f64));
         }
         self.notified = true;
         match ended {

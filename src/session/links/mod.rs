@@ -84,7 +84,9 @@ pub(super) struct Links {
     dials: u64,
     /// Whether the last credential was a key. A key stays the same; a token may be renewed.
     used_key: bool,
-    /// Messages that may still be read in this turn.
+    /// Whether a link may have messages in this turn.
+    is_readable: bool,
+    /// Messages of the active link that may still be read in this turn.
     budget: usize,
     /// Messages may be buffered in user space, where poll(2) does not see them.
     unread: bool,
@@ -101,6 +103,7 @@ impl Links {
             outputs: Deque::new(),
             dials: 0,
             used_key: true,
+            is_readable: false,
             budget: 0,
             unread: false,
         }
@@ -121,7 +124,11 @@ impl Links {
                     *self.slot_mut(slot) = LinkState::up(link);
                     self.output(LinkOutput::Up(slot));
                 }
-                Err(error) => self.lose(slot, error),
+                Err(error) => {
+                    // A closing link may still be here; the conversation waits for this one.
+                    *self.slot_mut(slot) = LinkState::Down;
+                    self.lose(slot, error);
+                }
             },
             ServiceEndpoint::Remote { endpoint, .. } => {
                 let (host, port) = (endpoint.host.clone(), endpoint.port);

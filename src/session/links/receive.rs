@@ -13,8 +13,10 @@ use crate::transport::LinkEvent;
 const MESSAGES_PER_TURN: usize = 64;
 
 impl Links {
-    /// Allows the messages of one turn to be read.
-    pub(in crate::session) fn begin_reading(&mut self) {
+    /// Begins a turn in which a link may be `readable`: allows its messages to be read, and those left from the last
+    /// turn.
+    pub(in crate::session) fn begin_turn(&mut self, readable: bool) {
+        self.is_readable = readable || self.unread;
         (self.budget, self.unread) = (MESSAGES_PER_TURN, false);
     }
 
@@ -26,7 +28,7 @@ impl Links {
     /// Returns the next message of a link, or what else happened to it. The standby's messages are not limited,
     /// because a session that is not in use sends only its few opening events.
     pub(in crate::session) fn poll_message(&mut self, slot: Slot, now: Time) -> Option<LinkOutput> {
-        loop {
+        while self.is_readable {
             self.slot(slot).link()?;
             if slot == Slot::Active && self.budget == 0 {
                 self.unread = true;
@@ -44,6 +46,7 @@ impl Links {
                 Err(error) => return self.take_lost(slot, error),
             }
         }
+        None
     }
 
     /// Records when the service will end the session (Unix time, seconds), and returns the session's lifetime.

@@ -104,8 +104,10 @@ impl Player {
         self.uplink.pump(&mut self.audio.capture, wanted, speech, send)
     }
 
-    /// Returns the duration of the audio captured since the last press.
-    pub(super) fn captured_since_press(&self) -> Duration {
+    /// Keeps the frames captured so far, without sending them, if the microphone is `wanted`. Returns the duration of
+    /// the audio captured since the last press.
+    pub(super) fn keep_captured(&mut self, wanted: bool) -> Duration {
+        self.uplink.pump(&mut self.audio.capture, wanted, true, None);
         Duration::from_millis(self.uplink.frames_since_press() * 1000 / u64::from(RATE_HZ))
     }
 

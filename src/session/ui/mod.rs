@@ -100,7 +100,7 @@ impl Ui {
 
     /// Shows that a reply was interrupted.
     pub(super) fn set_interrupted(&mut self, now: Time) {
-        self.light.interrupted = Some(now);
+        self.change_light(now, |light| light.interrupted = Some(now));
     }
 
     /// Shows the volume, in percent.

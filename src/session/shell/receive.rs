@@ -2,16 +2,16 @@
 //!
 //! `protocol` parses them; the conversation decides what follows from them.
 
-use super::core::Context;
-use super::links::Slot;
-use super::report::log::Anomaly;
-use super::shell::Shell;
+use super::Shell;
 use crate::conversation::{Event, Id, LinkChange, ServerError, ServiceEvent, StandbyChange};
 use crate::protocol::{self, AudioDelta, Role, ServerEvent, ServiceError};
+use crate::session::core::Context;
+use crate::session::links::Slot;
+use crate::session::report::log::Anomaly;
 
 impl Shell {
     /// Handles a message of the active link.
-    pub(super) fn receive(&mut self, text: &str, context: &mut Context<'_>) {
+    pub(in crate::session) fn receive(&mut self, text: &str, context: &mut Context<'_>) {
         let now = context.now;
         let parsed = protocol::parse(text);
         self.report.recorder.record_received(text.len(), &parsed, now);
@@ -41,7 +41,7 @@ impl Shell {
     }
 
     /// Handles a message of the standby link.
-    pub(super) fn receive_standby(&mut self, text: &str, context: &mut Context<'_>) {
+    pub(in crate::session) fn receive_standby(&mut self, text: &str, context: &mut Context<'_>) {
         let now = context.now;
         match protocol::parse(text) {
             Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {

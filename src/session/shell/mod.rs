@@ -4,39 +4,45 @@
 //! The components do not know each other; only here do they meet. The shell decides nothing, and cannot call the
 //! conversation's handler: what happens here is queued as an event.
 
+mod collect;
+mod outputs;
+mod receive;
+
 use std::os::unix::net::UnixStream;
 
-use super::core::{Context, Handled};
-use super::links::{LinkOutput, Links, Slot};
-use super::player::{Player, SendFrames};
-use super::report::Report;
-use super::report::log::Anomaly;
-use super::ui::Ui;
 use crate::audio::CaptureFrame;
 use crate::background::Background;
 use crate::conversation::{
-    Action, CloseReason, DeviceEvent, Event, Exit, LinkChange, ServiceEvent, StandbyChange, State, UserInput,
+    Action, Actions, CloseReason, DeviceEvent, Event, Exit, LinkChange, ServiceEvent, StandbyChange, State,
+    UserInput,
 };
-use crate::light::Levels;
 use crate::model::Time;
 use crate::protocol::ClientEvent;
+use crate::session::core::{Context, Handled};
+use crate::session::links::{LinkOutput, Links, Slot};
+use crate::session::player::{Player, SendFrames};
+use crate::session::report::Report;
+use crate::session::report::log::Anomaly;
+use crate::session::ui::Ui;
 use crate::transport::TransportError;
 
+pub(super) use collect::Source;
+
 pub(super) struct Shell {
-    pub(super) links: Links,
-    pub(super) player: Player,
-    pub(super) ui: Ui,
-    pub(super) report: Report,
-    pub(super) background: Background,
+    pub(in crate::session) links: Links,
+    pub(in crate::session) player: Player,
+    pub(in crate::session) ui: Ui,
+    pub(in crate::session) report: Report,
+    pub(in crate::session) background: Background,
     /// Readable when the program should exit.
-    pub(super) signals: UnixStream,
+    pub(in crate::session) signals: UnixStream,
     /// Why and when the program exits.
-    pub(super) exit: Option<(Exit, Time)>,
+    pub(in crate::session) exit: Option<(Exit, Time)>,
 }
 
 impl Shell {
     /// Carries out an action. What follows from it is queued.
-    pub(super) fn apply(&mut self, action: Action, context: &mut Context<'_>) {
+    pub(in crate::session) fn apply(&mut self, action: Action, context: &mut Context<'_>) {
         let now = context.now;
         match action {
             Action::Dial => self.links.dial(Slot::Active, now),
@@ -80,14 +86,14 @@ impl Shell {
 
     /// Keeps the components in step with an event that the conversation has handled, and records it. To be called before
     /// its actions are applied.
-    pub(super) fn follow(&mut self, handled: &Handled, context: &Context<'_>) {
+    pub(in crate::session) fn follow(&mut self, handled: &Handled, actions: &Actions, context: &Context<'_>) {
         let Context { conversation, now, .. } = context;
         self.player.handle_event(&handled.event, handled.kept_audio, *now);
-        self.report.recorder.record_event(&handled.event, &handled.actions, conversation, *now);
+        self.report.recorder.record_event(&handled.event, actions, conversation, *now);
     }
 
     /// Prints the timings of a reply that has ended with `handled`.
-    pub(super) fn report_reply_end(&mut self, handled: &Handled, state: State) {
+    pub(in crate::session) fn report_reply_end(&mut self, handled: &Handled, state: State) {
         let ends_reply = matches!(
             handled.event,
             Event::Device(DeviceEvent::Drained) | Event::Service(ServiceEvent::ReplyDone(..))
@@ -97,44 +103,10 @@ impl Shell {
         }
     }
 
-    /// Sets microphone and light from the conversation: the light is on before the first sample and off after the last.
-    pub(super) fn update_outputs(&mut self, context: &Context<'_>) {
-        let conversation = context.conversation;
-        let open = conversation.microphone_open();
-        if !open {
-            self.player.set_microphone(false);
-        }
-        if !conversation.keeps_unsent_audio() && self.player.discard_unsent() && !conversation.is_configured()
-        {
-            self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", context.now);
-        }
-        self.update_light(context);
-        if open {
-            self.player.set_microphone(true);
-        }
-    }
-
-    /// Updates the light from the conversation and the microphone, at once where that changes it.
-    pub(super) fn update_light(&mut self, context: &Context<'_>) {
-        let Context { conversation, now, .. } = context;
-        let wanted = conversation.microphone_open() && self.player.missing().capture.is_none();
-        let unsent = self.player.has_unsent(self.links.is_blocked());
-        let live = wanted || self.player.is_microphone_open() || unsent;
-        self.ui.set_state(conversation.state(), conversation.muted(), live, *now);
-        if self.ui.is_light_due(*now) {
-            self.report.recorder.record_light(self.ui.light(), *now);
-            let counters = self.player.counters();
-            let levels =
-                Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
-            self.ui.show(levels, *now);
-        }
-    }
-
     /// Moves captured frames to the service, or keeps them until there is a session.
-    pub(super) fn pump(&mut self, context: &mut Context<'_>) {
+    pub(in crate::session) fn pump(&mut self, context: &mut Context<'_>) {
         let Context { conversation, now, .. } = *context;
-        // No frame is used before the light shows that the microphone is live.
-        let wanted = conversation.microphone_open() && self.ui.light().microphone_live;
+        let wanted = self.wants_frames(context);
         let can_send = conversation.is_configured() && self.links.can_send();
         let Self { links, player, report, .. } = self;
         let mut send = |frames: &[CaptureFrame]| {
@@ -149,26 +121,31 @@ impl Shell {
         self.pass_link_outputs(context);
     }
 
+    /// Returns whether captured frames are used: none is before the light shows that the microphone is live.
+    fn wants_frames(&self, context: &Context<'_>) -> bool {
+        context.conversation.microphone_open() && self.ui.light().microphone_live
+    }
+
     /// Sends a command over the active link, if there is one.
-    pub(super) fn send(&mut self, command: &ClientEvent, now: Time) {
+    pub(in crate::session) fn send(&mut self, command: &ClientEvent, now: Time) {
         let recorder = &self.report.recorder;
         self.links.send(command, &mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
     }
 
     /// Sends the history of the conversation to a session that was just configured.
-    pub(super) fn send_history(&mut self, now: Time) {
+    pub(in crate::session) fn send_history(&mut self, now: Time) {
         let recorder = &self.report.recorder;
         self.links.send_history(&mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
     }
 
     /// Passes on what a call of the links has queued.
-    pub(super) fn pass_link_outputs(&mut self, context: &mut Context<'_>) {
+    pub(in crate::session) fn pass_link_outputs(&mut self, context: &mut Context<'_>) {
         while let Some(output) = self.links.poll_output() {
             self.handle_link_output(output, context);
         }
     }
 
-    pub(super) fn handle_link_output(&mut self, output: LinkOutput, context: &mut Context<'_>) {
+    pub(in crate::session) fn handle_link_output(&mut self, output: LinkOutput, context: &mut Context<'_>) {
         match output {
             LinkOutput::Connect(request) => {
                 let number = request.number;
@@ -212,7 +189,7 @@ impl Shell {
     }
 
     /// Starts an orderly exit, or exits at once if one has started already.
-    pub(super) fn leave(&mut self, context: &mut Context<'_>) {
+    pub(in crate::session) fn leave(&mut self, context: &mut Context<'_>) {
         match &mut self.exit {
             Some((_, at)) => *at = context.now,
             None => context.queue(Event::Input(UserInput::Leave)),
@@ -220,13 +197,13 @@ impl Shell {
     }
 
     /// Logs a warning and prints it to the terminal.
-    pub(super) fn warn(&mut self, message: &str) {
+    pub(in crate::session) fn warn(&mut self, message: &str) {
         log::warn!("{message}");
         self.ui.print("notice", message);
     }
 
     /// Prints the timings of the current turn.
-    pub(super) fn report_turn(&mut self) {
+    pub(in crate::session) fn report_turn(&mut self) {
         if let Some(timings) = self.report.log.turn(self.player.timings()) {
             self.ui.print("time", &timings);
         }

@@ -6,36 +6,67 @@
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use super::core::Context;
-use super::has_panicked;
-use super::links::{LinkOutput, Slot};
-use super::poll::ReadySources;
-use super::shell::Shell;
-use super::turn::Source;
-use super::ui::FULL_VOLUME;
+use super::Shell;
 use crate::audio::{AudioChange, Direction};
 use crate::background::BackgroundEvent;
 use crate::conversation::{DeviceEvent, Event, UserInput};
 use crate::inputs::InputEvent;
+use crate::model::Time;
 use crate::recorder::RecordingTrigger;
+use crate::session::core::Context;
+use crate::session::has_panicked;
+use crate::session::links::{LinkOutput, Slot};
+use crate::session::poll::ReadySources;
+use crate::session::ui::FULL_VOLUME;
 
 /// Change of volume per press, percent: 5 dB.
 const VOLUME_STEP: u8 = 10;
 
+/// Where something can have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::session) enum Source {
+    /// Buttons, switches and keys.
+    Inputs,
+    /// Requests to exit or to save a recording.
+    Signals,
+    /// Captured frames.
+    Microphone,
+    /// Results of the background thread.
+    Background,
+    /// Messages of the active link.
+    Service,
+    /// Messages of the standby link.
+    Standby,
+    /// Devices that were unplugged or plugged in, and faults of the audio threads.
+    Devices,
+    /// What the speaker has played.
+    Playback,
+    /// The deadline of the conversation.
+    Conversation,
+    /// The deadlines of the links.
+    Links,
+}
+
 impl Shell {
     /// Prepares for the turn in which the sources `ready` are read.
-    pub(super) fn begin_turn(&mut self, ready: ReadySources, context: &Context<'_>) {
+    pub(in crate::session) fn begin_turn(&mut self, ready: ReadySources, now: Time) {
         if ready.audio {
             self.player.clear_wake();
         }
-        self.ui.read_inputs(ready.board, context.now);
-        if ready.link || ready.background || self.links.has_unread() {
-            self.links.begin_reading();
-        }
+        self.ui.read_inputs(ready.board, now);
+        // A result of the background thread may be a connection, whose first bytes have arrived.
+        self.links.begin_turn(ready.link || ready.background);
     }
 
-    /// Takes the next thing that has happened from `source`. Returns whether there may be another.
-    pub(super) fn take(&mut self, source: Source, ready: ReadySources, context: &mut Context<'_>) -> bool {
+    /// Takes the next thing that has happened from `source`, and queues what the conversation has to know of it. Returns
+    /// whether there may be another.
+    #[must_use]
+    pub(in crate::session) fn take(
+        &mut self,
+        source: Source,
+        ready: ReadySources,
+        context: &mut Context<'_>,
+    ) -> bool {
         match source {
             Source::Inputs => self.take_input(context),
             Source::Signals => self.take_signal(ready.signals, context),
@@ -65,20 +96,14 @@ impl Shell {
     }
 
     fn take_input(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(event) = self.ui.poll_input() else {
-            let muted = context.conversation.muted_by_button();
-            while let Some(write) = self.ui.poll_state_write(muted, self.player.volume()) {
-                self.background.save_state(write);
-            }
-            return false;
-        };
+        let Some(event) = self.ui.poll_input() else { return false };
         let now = context.now;
         self.report.recorder.record_input(event, now);
         match event {
             InputEvent::Down => context.queue(Event::Input(UserInput::Press)),
             InputEvent::Up => {
-                self.pump(context);
-                let heard = self.player.captured_since_press();
+                // They belong to the turn that the release ends. Moving them is bounded by the lane, and encodes nothing.
+                let heard = self.player.keep_captured(self.wants_frames(context));
                 context.queue(Event::Input(UserInput::Release { heard }));
             }
             InputEvent::Mute => context.queue(Event::Input(UserInput::Mute)),

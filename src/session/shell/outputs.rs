@@ -1,0 +1,107 @@
+//! What leaves the device: the state of microphone and light, messages, recordings, settings and signs of life.
+//!
+//! It follows the conversation's state; it decides nothing.
+
+use super::Shell;
+use crate::audio::AudioError;
+use crate::conversation::Exit;
+use crate::light::Levels;
+use crate::model::Time;
+use crate::recorder::RecordingTrigger;
+use crate::session::core::Context;
+use crate::session::report::log::Anomaly;
+use crate::session::report::watchdog::{ThreadProgress, ThreadWork};
+
+impl Shell {
+    /// Sets microphone and light from the conversation: the light is on before the first sample and off after the last.
+    pub(in crate::session) fn update_outputs(&mut self, context: &Context<'_>) {
+        let conversation = context.conversation;
+        let open = conversation.microphone_open();
+        if !open {
+            self.player.set_microphone(false);
+        }
+        if !conversation.keeps_unsent_audio() && self.player.discard_unsent() && !conversation.is_configured()
+        {
+            self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", context.now);
+        }
+        self.update_light(context);
+        if open {
+            self.player.set_microphone(true);
+        }
+    }
+
+    /// Updates the light from the conversation and the microphone, at once where that changes it.
+    pub(in crate::session) fn update_light(&mut self, context: &Context<'_>) {
+        let Context { conversation, now, .. } = context;
+        let wanted = conversation.microphone_open() && self.player.missing().capture.is_none();
+        let unsent = self.player.has_unsent(self.links.is_blocked());
+        let live = wanted || self.player.is_microphone_open() || unsent;
+        self.ui.set_state(conversation.state(), conversation.muted(), live, *now);
+        if self.ui.is_light_due(*now) {
+            self.report.recorder.record_light(self.ui.light(), *now);
+            let counters = self.player.counters();
+            let levels =
+                Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
+            self.ui.show(levels, *now);
+        }
+    }
+
+    /// Moves replies to the lane, and messages to the socket of the active link.
+    pub(in crate::session) fn flush(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        self.player.refill();
+        while let Some(correction) = self.player.poll_correction() {
+            let recorder = &self.report.recorder;
+            self.links.send_correction(correction, &mut |kind, bytes, audio| {
+                recorder.record_sent(kind, bytes, audio, now)
+            });
+            self.pass_link_outputs(context);
+        }
+        self.links.flush();
+        self.pass_link_outputs(context);
+    }
+
+    pub(in crate::session) fn maintain_standby(&mut self, context: &mut Context<'_>) {
+        self.links.maintain_standby(context.now);
+        self.pass_link_outputs(context);
+    }
+
+    /// Reports what is due, and returns why the session exits, once it does.
+    pub(in crate::session) fn end_turn(&mut self, context: &Context<'_>) -> Option<Result<Exit, AudioError>> {
+        let now = context.now;
+        self.report.log.counters(self.player.counters(), now);
+        self.feed_watchdog(now);
+        let muted = context.conversation.muted_by_button();
+        while let Some(write) = self.ui.poll_state_write(muted, self.player.volume()) {
+            self.background.save_state(write);
+        }
+        let exit = self.exit.filter(|(_, at)| now >= *at).map(|(exit, _)| Ok(exit));
+        let result = self.player.failure().map(Err).or(exit);
+        if let Some(Err(_)) = result {
+            self.report.recorder.record_fault(RecordingTrigger::SoundEnded, now);
+        }
+        self.report.recorder.end_turn(self.player.counters().snapshot(), context.conversation, now);
+        while let Some(write) =
+            self.report.recorder.poll_write(self.background.can_record(), result.is_some(), now)
+        {
+            // There is room for it.
+            let _ = self.background.record(write);
+        }
+        result
+    }
+
+    fn feed_watchdog(&mut self, now: Time) {
+        if !self.report.is_watchdog_due(now) {
+            return;
+        }
+        let counters = self.player.counters();
+        let has_speaker = self.player.missing().playback.is_none();
+        let progress = ThreadProgress {
+            microphone: ThreadWork { due: self.player.is_microphone_open(), done: counters.captured.get() },
+            speaker: ThreadWork { due: has_speaker, done: counters.played.get() },
+            background: ThreadWork { due: true, done: self.background.heartbeats() },
+        };
+        self.background.request_heartbeat();
+        self.report.handle_progress(progress, now);
+    }
+}
