@@ -31,3 +31,26 @@ impl EventQueue {
         self.0.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::DeviceEvent;
+
+    #[test]
+    fn events_leave_in_the_order_in_which_they_came() {
+        let events = [Event::Tick, Event::Device(DeviceEvent::Drained), Event::Tick];
+        let mut queue = EventQueue::default();
+        events.iter().for_each(|event| queue.push(event.clone()));
+        assert!(events.into_iter().map(Some).eq((0..3).map(|_| queue.pop())));
+        assert_eq!(queue.pop(), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "6 events wait for the conversation, and then Some(Device(Drained))")]
+    fn an_event_too_many_is_a_defect() {
+        let mut queue = EventQueue::default();
+        (0..EVENTS).for_each(|_| queue.push(Event::Tick));
+        queue.push(Event::Device(DeviceEvent::Drained));
+    }
+}

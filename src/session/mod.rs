@@ -11,7 +11,7 @@
 //! | `report` | log, flight recorder, watchdog | recordings to write |
 //! | [`background`](crate::background) | the thread for slow work | connections, results of writes |
 //!
-//! Each has a deadline, listed in [`Timer`]. The loop waits in one poll(2), reads the clock once, and runs one
+//! Their deadlines are listed in [`Timer`]; `background` keeps its own. The loop waits in one poll(2), reads the clock once, and runs one
 //! `turn`: what has happened is queued as events, the conversation handles them until none is left, its actions are
 //! applied, microphone and light follow, and what was recorded is encoded at the end. `shell` passes on what one
 //! component has for another. The session contains no policy: `conversation` decides what to do, `ledger` knows what was

@@ -48,6 +48,8 @@ impl Timer {
     ];
 }
 
+const _: () = assert!(Timer::ALL.len() == Timer::Exit as usize + 1, "every timer is in the table");
+
 impl Session {
     /// Returns when the next turn is due if no descriptor becomes ready before, or `None` if no turn is due.
     #[must_use]

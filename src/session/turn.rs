@@ -32,6 +32,8 @@ const ORDER: [Source; 10] = [
     Source::Links,
 ];
 
+const _: () = assert!(ORDER.len() == Source::Links as usize + 1, "every source has its place");
+
 impl Session {
     /// Runs one turn of the loop: handles everything that is ready at `now`. Returns why the session exits, once it does.
     ///
