@@ -64,7 +64,7 @@
 //!
 //! ## A button press, to silence and light
 //!
-//! poll(2) reports the descriptor of `inputs::poll::InputPoll`. `session::ui::Ui::read_inputs` calls
+//! poll(2) reports the descriptor of `inputs::poll::InputPoll`. `session::ui::Ui::handle_inputs` calls
 //! `board::Board::read_inputs`: `inputs::buttons::Buttons::read` takes the edges with their kernel timestamps
 //! (`inputs::gpio::edges::WatchedLine::read`, `inputs::evdev::device`), `inputs::debounce::Debouncer::edge` removes the
 //! bounce and `inputs::gesture::Gesture::edge` makes `inputs::InputEvent::Down` of the first edge.

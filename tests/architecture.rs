@@ -136,6 +136,15 @@ fn the_clock_is_read_in_one_place() {
 }
 
 #[test]
+fn the_session_calls_the_conversations_handler_in_one_place() {
+    let calls: Vec<_> = files("session")
+        .into_iter()
+        .filter(|file| calls_method(fs::read_to_string(file).unwrap().parse().unwrap(), "handle"))
+        .collect();
+    assert!(matches!(&calls[..], [file] if file.ends_with("/src/session/core.rs")), "{calls:#?}");
+}
+
+#[test]
 fn nothing_listens_on_a_socket() {
     let listeners = SOURCES
         .places(|path| path[0] != "crate" && path.iter().any(|name| LISTENERS.contains(&name.as_str())));
@@ -190,6 +199,23 @@ fn files(room: &str) -> BTreeSet<String> {
     let room = absolute(room);
     let modules = SOURCES.modules.iter().filter(|(path, _)| path.starts_with(&room));
     modules.map(|(_, module)| module.file.clone()).collect()
+}
+
+/// Returns whether `.method` or `::method` occurs, in macros too.
+fn calls_method(tokens: TokenStream, method: &str) -> bool {
+    let mut is_path = false;
+    tokens.into_iter().any(|tree| {
+        let follows = std::mem::replace(&mut is_path, false);
+        match tree {
+            TokenTree::Ident(ident) => follows && ident == method,
+            TokenTree::Group(group) => calls_method(group.stream(), method),
+            TokenTree::Punct(punct) => {
+                is_path = matches!(punct.as_char(), '.' | ':');
+                false
+            }
+            TokenTree::Literal(_) => false,
+        }
+    })
 }
 
 fn contains(tokens: TokenStream, word: &str) -> bool {

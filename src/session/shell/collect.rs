@@ -53,7 +53,7 @@ impl Shell {
         if ready.audio {
             self.player.clear_wake();
         }
-        self.ui.read_inputs(ready.board, now);
+        self.ui.handle_inputs(ready.board, now);
         // A result of the background thread may be a connection, whose first bytes have arrived.
         self.links.begin_turn(ready.link || ready.background);
     }

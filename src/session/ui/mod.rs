@@ -62,7 +62,7 @@ impl Ui {
     }
 
     /// Reads the inputs that are `readable`, and those whose timers have expired.
-    pub(super) fn read_inputs(&mut self, readable: bool, now: Time) {
+    pub(super) fn handle_inputs(&mut self, readable: bool, now: Time) {
         let inputs = &mut self.inputs;
         self.board.read_inputs(readable, now, |event| {
             let _ = inputs.push_back(event);
@@ -74,7 +74,7 @@ impl Ui {
         self.inputs.pop_front()
     }
 
-    /// Returns when to call [`read_inputs`](Self::read_inputs) even if nothing is readable.
+    /// Returns when to call [`handle_inputs`](Self::handle_inputs) even if nothing is readable.
     pub(super) fn input_deadline(&self) -> Option<Time> {
         self.board.deadline()
     }
