@@ -9,7 +9,8 @@ use crate::loopback::{SoundRecorder, SoundSource};
 use crate::service::Service;
 use crate::table::{Goal, Table};
 
-const ROUNDS: usize = 20;
+/// Enough to sample every phase of the loopback card's tick of 4 ms, which is most of the spread.
+const ROUNDS: usize = 60;
 /// A reply of 800 ms: every interruption comes before its end.
 const REPLY_FRAMES: usize = 19_200;
 
