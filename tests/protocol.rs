@@ -114,7 +114,7 @@ fn appended_frames_are_the_recorded_base64() {
         base64 = String::from_utf8(text[audio].to_vec()).unwrap();
     });
     assert_eq!(base64, recorded["audio"]);
-    assert_eq!((&event["type"], &event["audio"]), (&json!("input_audio_buffer.append"), &recorded["audio"]));
+    assert_eq!((&event["type"], &event["audio"]), (&json!(protocol::APPEND), &recorded["audio"]));
 }
 
 #[test]

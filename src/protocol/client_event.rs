@@ -14,6 +14,9 @@ use crate::conversation::Id;
 /// The `event_id` of every `session.update`, which an error about it echoes (protocol §9.6).
 pub const SESSION_EVENT_ID: &str = "mynah_session";
 
+/// The `type` of what [`append`] writes.
+pub const APPEND: &str = "input_audio_buffer.append";
+
 const APPEND_HEAD: &[u8] = br#"{"type":"input_audio_buffer.append","audio":""#;
 const APPEND_TAIL: &[u8] = br#""}"#;
 

@@ -11,11 +11,11 @@ mod pcm16;
 mod server_event;
 mod session_config;
 
-pub use client_event::{ClientEvent, SESSION_EVENT_ID, append};
+pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use close_reason::{close_reason_of_code, close_reason_of_status};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
 pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, ServiceError, parse};
-pub use session_config::{ConfigMismatch, SessionConfig, mismatches, session_update};
+pub use session_config::{ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update};
 
 /// Sample rate in both directions, of PCM16 mono (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

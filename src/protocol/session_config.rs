@@ -39,9 +39,12 @@ pub struct ConfigMismatch {
     pub fatal: bool,
 }
 
+/// The `type` of what [`session_update`] writes.
+pub const SESSION_UPDATE: &str = "session.update";
+
 /// Appends a complete `session.update` to `text`.
 pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
-    let event = json!({"type": "session.update", "event_id": SESSION_EVENT_ID, "session": session(config)});
+    let event = json!({"type": SESSION_UPDATE, "event_id": SESSION_EVENT_ID, "session": session(config)});
     client_event::write(&event, text);
 }
 

@@ -12,11 +12,6 @@ use crate::ledger::Correction;
 use crate::protocol::{self, ClientEvent};
 use crate::transport::{TransportError, WsClient};
 
-/// The type of the configuration's message.
-const CONFIGURE_KIND: &str = "session.update";
-/// The type of audio messages.
-const APPEND_KIND: &str = "input_audio_buffer.append";
-
 impl Links {
     /// Returns whether there is an active link to send over.
     pub(in crate::session) fn can_send(&self) -> bool {
@@ -39,7 +34,7 @@ impl Links {
             let before = text.len();
             let audio = protocol::append(frames, text);
             record(
-                APPEND_KIND,
+                protocol::APPEND,
                 text.len() - before,
                 text.get(audio).and_then(|audio| str::from_utf8(audio).ok()),
             );
@@ -59,14 +54,14 @@ impl Links {
     /// Sends the configuration of the session over the active link.
     pub(in crate::session) fn configure(&mut self, record: RecordSent<'_>) {
         let write = |text: &mut BytesMut| protocol::session_update(&self.config, text);
-        let sent = send_over(&mut self.active, CONFIGURE_KIND, write, record);
+        let sent = send_over(&mut self.active, protocol::SESSION_UPDATE, write, record);
         self.check(Slot::Active, sent);
     }
 
     /// Sends the configuration of the session over the standby link.
     pub(in crate::session) fn configure_standby(&mut self) {
         let write = |text: &mut BytesMut| protocol::session_update(&self.config, text);
-        let sent = send_over(&mut self.standby, CONFIGURE_KIND, write, &mut |_, _, _| {});
+        let sent = send_over(&mut self.standby, protocol::SESSION_UPDATE, write, &mut |_, _, _| {});
         self.check(Slot::Standby, sent);
     }
 
