@@ -111,30 +111,26 @@ impl Ledger {
         }
     }
 
-    /// Records `frames` frames of an item at position `at` of the playback lane. Returns `false` if the
-    /// ledger is full or an id is too long.
+    /// Reserves an entry for audio of an item at position `at` of the playback lane, or continues the item's entry that
+    /// ends there. Returns `false` if the ledger is full or an id is too long.
     #[must_use]
-    pub fn queue(&mut self, reply: &str, item: &str, content_index: u32, at: u64, frames: u64) -> bool {
+    pub fn reserve(&mut self, reply: &str, item: &str, content_index: u32, at: u64) -> bool {
         self.drained_reported = false;
-        if let Some(last) = self.spans.back_mut()
-            && last.end == at
-            && last.item == item
-            && last.content_index == content_index
-        {
-            last.end += frames;
+        let continues =
+            |last: &Span| last.end == at && last.item == item && last.content_index == content_index;
+        if self.spans.back().is_some_and(continues) {
             return true;
         }
         let (Ok(reply), Ok(item)) = (Id::try_from(reply), Id::try_from(item)) else { return false };
-        let span = Span {
-            reply,
-            item,
-            content_index,
-            start: at,
-            end: at + frames,
-            complete: false,
-            orphaned: false,
-        };
+        let span = Span { reply, item, content_index, start: at, end: at, complete: false, orphaned: false };
         self.spans.push_back(span).is_ok()
+    }
+
+    /// Records that `frames` frames were queued for the entry that was reserved last.
+    pub fn extend(&mut self, frames: u64) {
+        if let Some(last) = self.spans.back_mut() {
+            last.end += frames;
+        }
     }
 
     /// Records that audio of an item was discarded. An item of which nothing was ever queued is deleted,

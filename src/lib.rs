@@ -31,8 +31,8 @@
 //!
 //! The capture thread runs `audio::CaptureLoop`: `audio::rt::loops::listen_on` waits for a period
 //! (`audio::alsa::pcm::PcmStream::wait`) and calls `audio::Capture::step`. `audio::alsa::pcm::PcmStream::read` asks
-//! ALSA how much is available and reads whole periods; `dsp::FrameCodec::decode` picks and mixes the channels into
-//! one channel of floats. `audio::rt::capture::keep` first shows the samples to
+//! ALSA how much is available and reads whole periods; `dsp::FrameCodec::decode` picks and mixes the channels into one
+//! channel of floats. `audio::rt::capture::keep` first shows the samples to
 //! `audio::health::dead_input::DeadInputDetector::push`; then `audio::chain::capture_chain::CaptureChain::process`
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
 //! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
@@ -48,11 +48,11 @@
 //! poll(2) reports the socket. `session::links::receive::poll_message` fetches at most 64 messages in a turn with
 //! `transport::WsClient::next`; in `session::shell::Shell::receive`, `protocol::parse` finds their type without a JSON
 //! tree, and `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
-//! `session::shell::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id, and what
-//! it rejects is counted by `ledger::Ledger::discarded`. `session::player::downlink::Downlink::push` reserves the item's
-//! entry with `ledger::Ledger::queue`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane with
-//! `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
-//! (`session::player::downlink::top_up` moves it later), then queues the frames in the ledger.
+//! `session::shell::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id,
+//! and what it rejects is counted by `ledger::Ledger::discarded`. `session::player::downlink::Downlink::push` reserves
+//! the item's entry with `ledger::Ledger::reserve`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane
+//! with `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
+//! (`session::player::downlink::top_up` moves it later), then records the frames with `ledger::Ledger::extend`.
 //! `conversation::ServiceEvent::Audio` starts the phase of speaking. The playback thread runs `audio::PlaybackLoop`:
 //! `audio::Playback::run` asks the device for its delay and calls `audio::rt::playback::top_up`.
 //! `audio::rt::playback::stage` takes frames from the lane (`audio::chain::fades::FrameBlock::refill`), records their
@@ -68,14 +68,14 @@
 //! `board::Board::read_inputs`: `inputs::buttons::Buttons::read` takes the edges with their kernel timestamps
 //! (`inputs::gpio::edges::WatchedLine::read`, `inputs::evdev::device`), `inputs::debounce::Debouncer::edge` removes the
 //! bounce and `inputs::gesture::Gesture::edge` makes `inputs::InputEvent::Down` of the first edge.
-//! `session::shell::collect::take_input` queues `conversation::UserInput::Press`, and `session::Session::settle` lets the
-//! conversation handle it (`session::core::Core::handle_next`, `conversation::Conversation::handle`):
+//! `session::shell::collect::take_input` queues `conversation::UserInput::Press`, and `session::Session::settle` lets
+//! the conversation handle it (`session::core::Core::handle_next`, `conversation::Conversation::handle`):
 //! `conversation::online::press` returns `conversation::Action::Cut`, and `conversation::Action::Cancel` if a reply is
 //! under way. `session::report::recorder::record_event` copies both into a ring, then `session::shell::Shell::apply`
-//! carries them out: `session::player::Player::cut` clears the reply queue and calls `audio::PlaybackHandle::cut`, which
-//! is `lane::Writer::cut` and a notification. The playback thread finds the cut in `audio::rt::playback::take_cut`;
-//! `audio::rt::playback::apply_cut` drops what the device holds and plays a fade instead
-//! (`audio::chain::position::PlaybackPosition::fade`), and `audio::rt::playback::send_receipt` returns
+//! carries them out: `session::player::Player::cut` clears the reply queue and calls `audio::PlaybackHandle::cut`,
+//! which is `lane::Writer::cut` and a notification. The playback thread finds the cut in
+//! `audio::rt::playback::take_cut`; `audio::rt::playback::apply_cut` drops what the device holds and plays a fade
+//! instead (`audio::chain::position::PlaybackPosition::fade`), and `audio::rt::playback::send_receipt` returns
 //! `audio::CutReceipt`, from which `ledger::Ledger::next_correction` makes `protocol::ClientEvent::Truncate`. Meanwhile
 //! `session::shell::outputs::update_outputs` calls `session::shell::outputs::update_light`, which updates
 //! `light::LightState`; `session::ui::Ui::show` draws it through `board::Board::show`, `light::render` and
@@ -84,23 +84,25 @@
 //! ## A lost link, to the next session
 //!
 //! `transport::WsClient::next`, `transport::WsClient::tick` or `transport::WsClient::flush` returns
-//! `transport::TransportError`. `session::links::Links::lose` drops the link and `session::links::Links::classify` turns
-//! the error into a `conversation::CloseReason` (`protocol::close_reason_of_code`, `protocol::close_reason_of_status`).
-//! `session::shell::Shell::handle_loss` reports it and queues `conversation::LinkChange::Down`, for which
-//! `session::player::Player::handle_event` voids the ledger's items with `ledger::Ledger::session_lost` and marks what
-//! was sent as unsent with `session::player::uplink::resend` (`conversation::KeptAudio::SendAgain`). If the standby link
-//! exists, `conversation::Action::SwitchToStandby` puts it in place (`session::links::Links::switch_to_standby`).
-//! Otherwise `conversation::offline::link_down` waits for `conversation::CloseReason::retry_after` and a jitter; at the
-//! deadline `session::shell::Source::Conversation` is `conversation::Event::Tick` and
-//! `conversation::offline::tick_offline` returns `conversation::Action::Dial`. `session::links::Links::dial` returns the
-//! address for `background::Background::connect`; `background::connect::reach` resolves and connects on the background
-//! thread, and `background::BackgroundEvent::Connected` comes back through a channel and an eventfd to
-//! `session::shell::collect::take_background_event`. `session::links::Links::handle_connection` starts TLS and the WebSocket
-//! upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives, `conversation::offline::go_online`
-//! returns `conversation::Action::Configure`, sent by `session::links::send::configure`. The service answers with its
-//! settings; `session::shell::receive::check_config` compares them (`protocol::mismatches`),
-//! `session::links::send::send_history` repeats the conversation so far, and after `conversation::LinkChange::Configured`
-//! the next pump sends the kept speech (`session::player::uplink::send_buffered`).
+//! `transport::TransportError`. `session::links::Links::lose` drops the link and `session::links::Links::classify`
+//! turns the error into a `conversation::CloseReason` (`protocol::close_reason_of_code`,
+//! `protocol::close_reason_of_status`). `session::shell::Shell::handle_loss` reports it and queues
+//! `conversation::LinkChange::Down`, for which `session::player::Player::handle_event` voids the ledger's items with
+//! `ledger::Ledger::session_lost` and marks what was sent as unsent with `session::player::uplink::resend`
+//! (`conversation::KeptAudio::SendAgain`). If the standby link exists, `conversation::Action::SwitchToStandby` puts it
+//! in place (`session::links::Links::switch_to_standby`). Otherwise `conversation::offline::link_down` waits for
+//! `conversation::CloseReason::retry_after` and a jitter; at the deadline `session::shell::Source::Conversation` is
+//! `conversation::Event::Tick` and `conversation::offline::tick_offline` returns `conversation::Action::Dial`.
+//! `session::links::Links::dial` returns the address for `background::Background::connect`;
+//! `background::connect::reach` resolves and connects on the background thread, and
+//! `background::BackgroundEvent::Connected` comes back through a channel and an eventfd to
+//! `session::shell::collect::take_background_event`. `session::links::Links::handle_connection` starts TLS and the
+//! WebSocket upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives,
+//! `conversation::offline::go_online` returns `conversation::Action::Configure`, sent by
+//! `session::links::send::configure`. The service answers with its settings; `session::shell::receive::check_config`
+//! compares them (`protocol::mismatches`), `session::links::send::send_history` repeats the conversation so far, and
+//! after `conversation::LinkChange::Configured` the next pump sends the kept speech
+//! (`session::player::uplink::send_buffered`).
 //!
 //! # The rooms
 //!

@@ -57,7 +57,7 @@ fn a_cut_corrects_each_item_by_its_own_played_part() {
 #[test]
 fn audio_queued_after_a_cut_is_unaffected() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
-    assert!(ledger.queue("s", "k", 0, 4800, 2400));
+    assert!(queue(&mut ledger, "s", "k", 0, 4800, 2400));
     ledger.cut_receipt(4800, 2400, Time::ZERO);
     assert_eq!(corrections(&mut ledger), [truncate("i", 100)]);
     assert_eq!(ledger.unplayed_frames(4800), 2400);
@@ -88,7 +88,7 @@ fn drained_is_reported_once_for_each_queue() {
     assert!(!ledger.take_drained(4799));
     assert!(ledger.take_drained(4800));
     assert!(!ledger.take_drained(4800));
-    assert!(ledger.queue("r", "i", 0, 4800, 240));
+    assert!(queue(&mut ledger, "r", "i", 0, 4800, 240));
     assert!(!ledger.take_drained(4800));
     assert!(ledger.take_drained(5040));
 }
@@ -99,7 +99,7 @@ fn first_heard_is_the_time_the_first_frame_was_played() {
     let start = Time::ZERO;
     ledger.mark(TurnMark::TurnEnded, start);
     ledger.mark(TurnMark::FirstAudio, start + Duration::from_millis(300));
-    assert!(ledger.queue("r", "i", 0, 0, 4800));
+    assert!(queue(&mut ledger, "r", "i", 0, 0, 4800));
     ledger.played(0, start + Duration::from_millis(310));
     ledger.played(240, start + Duration::from_millis(325));
     assert_eq!(ledger.timings().first_played, Some(start + Duration::from_millis(315)));
@@ -109,21 +109,21 @@ fn first_heard_is_the_time_the_first_frame_was_played() {
 fn a_full_ledger_rejects_further_items() {
     let mut ledger = Ledger::new(24_000);
     for item in 0..mynah::ledger::ITEMS as u64 {
-        assert!(ledger.queue("r", &format!("i{item}"), 0, item * 10, 10));
+        assert!(queue(&mut ledger, "r", &format!("i{item}"), 0, item * 10, 10));
     }
-    assert!(!ledger.queue("r", "one more", 0, 9999, 10));
+    assert!(!queue(&mut ledger, "r", "one more", 0, 9999, 10));
     ledger.played(10, Time::ZERO);
-    assert!(ledger.queue("r", "one more", 0, 9999, 10));
+    assert!(queue(&mut ledger, "r", "one more", 0, 9999, 10));
 }
 
 #[test]
 fn items_of_a_lost_session_play_out_without_corrections() {
     let mut ledger = queued(&[("r", "i", 0, 4800)]);
     ledger.cut_receipt(2400, 2400, Time::ZERO);
-    assert!(ledger.queue("r", "k", 0, 4800, 4800));
+    assert!(queue(&mut ledger, "r", "k", 0, 4800, 4800));
     ledger.session_lost();
     assert_eq!(corrections(&mut ledger), [], "corrections of a lost session are dropped");
-    assert!(ledger.queue("s", "m", 0, 9600, 4800));
+    assert!(queue(&mut ledger, "s", "m", 0, 9600, 4800));
     assert!(!ledger.take_drained(9600), "the item of the new session has not been played");
     ledger.cut_receipt(14_400, 7200, Time::ZERO);
     ledger.reply_done(&id("s"));
@@ -151,7 +151,7 @@ proptest! {
         let mut ledger = Ledger::new(24_000);
         let mut at = 0;
         for (item, frames) in lengths.iter().enumerate() {
-            prop_assert!(ledger.queue("r", &item.to_string(), 0, at, *frames));
+            prop_assert!(queue(&mut ledger, "r", &item.to_string(), 0, at, *frames));
             if complete { ledger.audio_done(&item.to_string(), 0); }
             at += frames;
         }
@@ -178,9 +178,18 @@ proptest! {
 fn queued(items: &[(&str, &str, u64, u64)]) -> Ledger {
     let mut ledger = Ledger::new(24_000);
     for (reply, item, at, frames) in items {
-        assert!(ledger.queue(reply, item, 0, *at, *frames));
+        assert!(queue(&mut ledger, reply, item, 0, *at, *frames));
     }
     ledger
+}
+
+/// Queues audio of an item, and returns whether the ledger has room for it.
+fn queue(ledger: &mut Ledger, reply: &str, item: &str, content_index: u32, at: u64, frames: u64) -> bool {
+    let has_room = ledger.reserve(reply, item, content_index, at);
+    if has_room {
+        ledger.extend(frames);
+    }
+    has_room
 }
 
 /// Returns all corrections with `received_ms` set to 0; `a_truncation_states_the_received_duration` checks it.

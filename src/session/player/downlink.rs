@@ -39,8 +39,8 @@ impl Downlink {
         self.select_item(delta);
         let mut outcome = DeltaOutcome::default();
         let position = playback.written() + self.queue.len() as u64;
-        // Reserve the ledger span first, so a full ledger refuses before decoding.
-        if !ledger.queue(&delta.reply, &delta.item, delta.content_index, position, 0) {
+        // A full ledger refuses before anything is decoded.
+        if !ledger.reserve(&delta.reply, &delta.item, delta.content_index, position) {
             outcome.refused = delta.base64.len() / 8 * 3;
             return outcome;
         }
@@ -53,7 +53,7 @@ impl Downlink {
             outcome.refused += frames.len() - written - queued;
         });
         outcome.bad = decoded.is_err();
-        let _ = ledger.queue(&delta.reply, &delta.item, delta.content_index, position, outcome.queued as u64);
+        ledger.extend(outcome.queued as u64);
         outcome
     }
 
