@@ -86,8 +86,8 @@ pub(super) struct Links {
     used_key: bool,
     /// Whether a link may have messages in this turn.
     is_readable: bool,
-    /// Messages of the active link that may still be read in this turn.
-    budget: usize,
+    /// Messages that may still be read in this turn, of the active link and of the standby.
+    budgets: [usize; 2],
     /// Messages may be buffered in user space, where poll(2) does not see them.
     unread: bool,
 }
@@ -104,7 +104,7 @@ impl Links {
             dials: 0,
             used_key: true,
             is_readable: false,
-            budget: 0,
+            budgets: [0; 2],
             unread: false,
         }
     }

@@ -9,7 +9,7 @@ use crate::model::Time;
 use crate::protocol::{self, ConfigMismatch};
 use crate::transport::LinkEvent;
 
-/// Messages of the active link handled in one turn: a burst must not delay captured audio.
+/// Messages of one link handled in one turn: a burst, or a service that never stops, must not delay captured audio.
 const MESSAGES_PER_TURN: usize = 64;
 
 impl Links {
@@ -17,7 +17,7 @@ impl Links {
     /// turn.
     pub(in crate::session) fn begin_turn(&mut self, readable: bool) {
         self.is_readable = readable || self.unread;
-        (self.budget, self.unread) = (MESSAGES_PER_TURN, false);
+        (self.budgets, self.unread) = ([MESSAGES_PER_TURN; 2], false);
     }
 
     /// Returns whether messages are left that poll(2) does not report.
@@ -25,19 +25,18 @@ impl Links {
         self.unread
     }
 
-    /// Returns the next message of a link, or what else happened to it. The standby's messages are not limited,
-    /// because a session that is not in use sends only its few opening events.
+    /// Returns the next message of a link, or what else happened to it.
     pub(in crate::session) fn poll_message(&mut self, slot: Slot, now: Time) -> Option<LinkOutput> {
         while self.is_readable {
             self.slot(slot).link()?;
-            if slot == Slot::Active && self.budget == 0 {
+            let budget = &mut self.budgets[slot as usize];
+            if *budget == 0 {
                 self.unread = true;
                 return None;
             }
+            *budget -= 1;
             let is_closing = self.slot(slot).is_closing();
-            let next = self.slot_mut(slot).link_mut()?.next(now);
-            self.budget = self.budget.saturating_sub(usize::from(slot == Slot::Active));
-            match next {
+            match self.slot_mut(slot).link_mut()?.next(now) {
                 Ok(None) => return None,
                 Ok(Some(_)) if is_closing => {}
                 Ok(Some(LinkEvent::Up)) => return Some(LinkOutput::Up(slot)),
@@ -63,5 +62,52 @@ impl Links {
     /// Compares the effective configuration of a session with the requested one.
     pub(in crate::session) fn mismatches(&self, effective: &str) -> Vec<ConfigMismatch> {
         protocol::mismatches(&self.config, effective)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a socket pair is always left in a test")]
+mod tests {
+    use super::*;
+    use crate::model::{EchoCancellation, Voice};
+    use crate::parrot::ParrotConfig;
+    use crate::protocol::SessionConfig;
+    use crate::session::links::ServiceEndpoint;
+    use crate::session::links::link_state::LinkState;
+    use crate::transport::WsClient;
+
+    #[test]
+    fn a_flood_on_either_link_is_read_in_portions() {
+        for slot in [Slot::Active, Slot::Standby] {
+            let now = Time::ZERO;
+            let (client, mut server) = WsClient::pair(now).unwrap();
+            for _ in 0..100 {
+                server.send(|text| text.extend_from_slice(b"{}")).unwrap();
+            }
+            server.flush().unwrap();
+            let mut links = Links::new(ServiceEndpoint::Parrot(ParrotConfig::default()), config());
+            *links.slot_mut(slot) = LinkState::up(client);
+            let mut read_in_turn = |readable| {
+                links.begin_turn(readable);
+                let read = std::iter::from_fn(|| links.poll_message(slot, now)).count();
+                (read, links.has_unread())
+            };
+            assert_eq!(read_in_turn(false), (0, false), "nothing is readable");
+            assert_eq!(read_in_turn(true), (MESSAGES_PER_TURN, true));
+            assert_eq!(read_in_turn(false), (100 - MESSAGES_PER_TURN, false), "what was left");
+            assert_eq!(read_in_turn(false), (0, false));
+        }
+    }
+
+    fn config() -> SessionConfig {
+        SessionConfig {
+            instructions: String::new(),
+            voice: Voice::OpenAi("alloy".to_owned()),
+            turn_detection: None,
+            noise_reduction: None,
+            echo_cancellation: EchoCancellation::Off,
+            transcription: None,
+            language: None,
+        }
     }
 }
