@@ -100,6 +100,12 @@ impl SimSocket {
         self.label = label;
     }
 
+    /// Forgets a write that found no room: this end has nothing more to write when there is room.
+    pub(super) fn give_up_write(&mut self) {
+        let writes = self.writes;
+        self.lock().pipes[writes].blocked = false;
+    }
+
     pub(super) fn link(&self) -> LinkHandle {
         LinkHandle(Arc::clone(&self.shared))
     }

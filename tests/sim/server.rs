@@ -226,7 +226,12 @@ impl Server {
         for sent in 1..=count {
             let (bytes, is_last) = hostile_frame(&mut rng, &self.reply);
             self.digest.add(&bytes);
-            if socket.get_mut().write_all(&bytes).is_err() || is_last {
+            let written = socket.get_mut().write_all(&bytes);
+            if written.is_err() {
+                // Nothing is kept that could be written later.
+                socket.get_mut().give_up_write();
+            }
+            if written.is_err() || is_last {
                 return sent;
             }
         }
