@@ -221,8 +221,8 @@ impl SessionRecorder {
         }
     }
 
-    /// Returns the next write that is due. Everything is if the session is `ending`; nothing is returned unless
-    /// `has_room` for it.
+    /// Returns the next write that is due, if the writer `has_room` for it. If the session is `ending`, all lines that
+    /// are left are due.
     pub(in crate::session) fn poll_write(
         &mut self,
         has_room: bool,
