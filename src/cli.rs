@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use mynah::audio::Direction;
 use mynah::board::Board;
 use mynah::config::ReplayRequest;
+use mynah::printable::Printable;
 use mynah::recorder::{self, ReplayOutcome};
 use mynah::session::{self, DeviceWait};
 
@@ -38,11 +39,11 @@ impl<E: Error + 'static> From<E> for StartError {
 pub(crate) fn report_start_error(error: StartError) -> ExitCode {
     match error {
         StartError::Fatal(error) => {
-            eprintln!("mynah: {error}");
+            print_error(&format!("mynah: {error}"));
             ExitCode::from(MISCONFIGURED)
         }
         StartError::DeviceMissing { reason, mut board, signals } => {
-            eprintln!("mynah: {reason}");
+            print_error(&format!("mynah: {reason}"));
             wait_for_device(&reason, board.as_deref_mut(), &signals)
         }
     }
@@ -71,7 +72,7 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(error) => {
-            eprintln!("mynah: {}: cannot be read: {error}", file.display());
+            print_error(&format!("mynah: {}: cannot be read: {error}", file.display()));
             return ExitCode::from(MISCONFIGURED);
         }
     };
@@ -87,12 +88,21 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
             ExitCode::SUCCESS
         }
         Ok(ReplayOutcome::Differs(difference)) => {
-            let _ = writeln!(out, "{}: {difference}", file.display());
+            let name = file.display().to_string();
+            let _ = writeln!(out, "{}: {difference}", Printable(&name));
             ExitCode::from(FAILED)
         }
         Err(error) => {
-            eprintln!("mynah: {}, {error}", file.display());
+            print_error(&format!("mynah: {}, {error}", file.display()));
             ExitCode::from(MISCONFIGURED)
         }
+    }
+}
+
+/// Prints an error message to standard error. It may quote a file or a device, so each line is made printable.
+#[expect(clippy::print_stderr, reason = "the only place that prints there")]
+pub(crate) fn print_error(message: &str) {
+    for line in message.lines() {
+        eprintln!("{}", Printable(line));
     }
 }

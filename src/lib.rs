@@ -117,6 +117,7 @@
 //! | `sys` | | | know sound, policy or the session |
 //! | `fnv` | | | know what is hashed |
 //! | `conversation` | `model` | | read a clock; know JSON (`serde_json`), samples, hardware or threads (`std::thread`); fail |
+//! | `printable` | | | know who reads the text; print it |
 //! | `history` | `protocol` | | read a clock; know JSON (`serde_json`) |
 //! | `light` | `conversation` `model` | | hold state; sleep |
 //! | `protocol` | `conversation` `model` | | own a socket (`std::net`); log (`log`); panic on any text |
@@ -127,27 +128,27 @@
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
 //! | `config::sources` | `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
-//! | `recorder` | `conversation` `fnv` `model` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
+//! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
 //! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `hound` `libc` | know JSON (`serde_json`) or policy |
 //! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `config` `lane` `model` `sys` | | know ALSA (`alsa` `audio::alsa`); allocate in a step |
 //! | `audio::chain` | `audio` `dsp` `lane` | | know ALSA (`alsa` `audio::alsa`) or a device; allocate after construction |
 //! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::rt` `config` `dsp` `sys` | `alsa` | decide what is captured or played |
 //! | `audio::health` | `audio::error` `fnv` `model` | | open a device (`alsa` `audio::alsa` `std::fs::File` `std::fs::OpenOptions`) |
-//! | `inputs` | `config` `light` `model` `sys` | `evdev` `gpiocdev` | know phases or lamps (`leds`) |
+//! | `inputs` | `config` `light` `model` `printable` `sys` | `evdev` `gpiocdev` | know phases or lamps (`leds`) |
 //! | `inputs::gpio` | `config` `inputs::error` `inputs::timestamp` `model` `sys` | `gpiocdev` | know gestures (`inputs::gesture`) |
 //! | `inputs::evdev` | `inputs::error` `inputs::timestamp` `model` | `evdev` | know gestures (`inputs::gesture`) |
-//! | `inputs::terminal` | `inputs` `light` `model` | | decide what is shown (`conversation`) |
+//! | `inputs::terminal` | `inputs` `light` `model` `printable` | | decide what is shown (`conversation`) |
 //! | `leds` | `config` `light` `model` | `spidev` | read a clock; decide what is shown (`conversation`) |
 //! | `board` | `config` `inputs` `leds` `light` `model` | | know phases (`conversation`) |
-//! | `transport` | `model` | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
+//! | `transport` | `model` `printable` | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
 //! | `background` | `config` `sys` | `tokio` | touch sound (`audio`) |
-//! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
+//! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `printable` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
 //! | `session::shell` | `audio` `background` `conversation` `inputs` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` `transport` | | decide; run a handler (`session::core::Core` `session::Session`) |
 //! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
 //! | `session::player` | `audio` `conversation` `ledger` `model` `protocol` | | own a socket (`std::net` `transport`); know another component (`session::links` `session::ui` `session::report` `session::shell`) |
 //! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |
-//! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`); know another component (`session::links` `session::player` `session::ui` `session::shell` `background::Background`) |
+//! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `printable` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`); know another component (`session::links` `session::player` `session::ui` `session::shell` `background::Background`) |
 //!
 //! # Promises, as absences
 //!
@@ -188,6 +189,7 @@ pub mod leds;
 pub mod light;
 pub mod model;
 pub mod parrot;
+pub mod printable;
 pub mod protocol;
 pub mod recorder;
 pub mod session;

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use log::LevelFilter;
 use mynah::config::LogConfig;
 use mynah::inputs;
+use mynah::printable::Printable;
 
 /// Starts the log.
 ///
@@ -32,7 +33,9 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
         .filter_module("mynah", level)
         .target(Target::Pipe(Box::new(ConsoleAndFile { console: inputs::console(), file })))
         .format(|line, record| {
-            writeln!(line, "{} {:<5} {}", line.timestamp_millis(), record.level(), record.args())
+            // A message may quote the service, a file or a device.
+            let message = record.args().to_string();
+            writeln!(line, "{} {:<5} {}", line.timestamp_millis(), record.level(), Printable(&message))
         })
         .try_init()?;
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! It contains no loop and no algorithm. Exit codes: 0 the user quit, 1 failed at run time, 2 wrong configuration, and
 //! 75, under a service manager only: a device is missing.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "there is no log yet")]
+#![expect(clippy::print_stdout, reason = "there is no log yet")]
 
 mod cli;
 mod logging;
@@ -36,9 +36,9 @@ fn main() -> ExitCode {
     let dir = match std::env::current_dir() {
         Ok(dir) => dir,
         Err(error) => {
-            eprintln!(
+            cli::print_error(&format!(
                 "mynah: the working directory cannot be read: {error}; start mynah in another directory"
-            );
+            ));
             return ExitCode::from(MISCONFIGURED);
         }
     };
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Ok(Request::Replay(request)) => cli::replay(&request),
         Ok(Request::Run(config)) => run(*config),
         Err(problems) => {
-            eprintln!("{problems}");
+            cli::print_error(&problems.to_string());
             match signals(&EXIT_SIGNALS) {
                 Ok(signals) if problems.is_missing_device_only() => {
                     cli::wait_for_device(&problems.to_string(), None, &signals)

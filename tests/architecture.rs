@@ -18,7 +18,7 @@ use uses::Use;
 
 const LIB: &str = include_str!("../src/lib.rs");
 /// Rooms without I/O: no device, socket, thread or clock, and no `unsafe` or logging either.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
     "model",
     "conversation",
     "light",
@@ -29,6 +29,7 @@ const CORE: [&str; 12] = [
     "history",
     "config",
     "parrot",
+    "printable",
     "recorder",
     "fnv",
 ];

@@ -183,6 +183,27 @@ fn replay_of_an_invalid_file_exits_with_2() {
 }
 
 #[test]
+fn a_file_cannot_paint_on_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let painting = "\u{1b}[2J\u{202e}\u{9b}1m";
+    fs::write(folder.path().join("mynah.toml"), format!("voice = \"{painting}\nalloy\n")).unwrap();
+    fs::write(folder.path().join("painting.jsonl"), format!("{{\"{painting}\":1}}\n")).unwrap();
+    for (args, is_quoted) in [
+        (&["--parrot"][..], false),
+        (&["--parrot", "--mode", painting], true),
+        (&["--parrot", "--config", painting], true),
+        (&["replay", painting], true),
+        (&["replay", "painting.jsonl"], false),
+    ] {
+        let (code, printed) = run_with(&folder, args);
+        assert_eq!(code, Some(2), "{args:?}: {printed:?}");
+        let paints = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!printed.contains(paints), "{args:?}: {printed:?}");
+        assert_eq!(printed.contains("202e"), is_quoted, "{args:?}: {printed:?}");
+    }
+}
+
+#[test]
 fn sigusr1_without_a_directory_is_reported_once() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start([Behaviour::script(events::opening())]);

@@ -173,10 +173,13 @@ fn a_pipe_or_file_gets_plain_lines_without_escape_codes() {
     let mut fixture = Fixture::new(None);
     fixture.terminal.show(&view(State::Listening, 0, 0), NOW);
     fixture.terminal.show(&view(State::Listening, 9999, 0), NOW);
-    fixture.terminal.print_line("you", "good\x1b[31m morning\u{9b}1m");
+    fixture.terminal.print_line("you", "good\x1b[31m morning\u{9b}1m\u{2028}\u{202e}gnp.exe");
     fixture.terminal.show(&view(State::Thinking, 0, 0), NOW);
     fixture.terminal.show(&muted(view(State::Thinking, 0, 0)), NOW);
-    assert_eq!(fixture.written(), "listening\nyou: good [31m morning 1m\nthinking\nthinking (muted)\n");
+    assert_eq!(
+        fixture.written(),
+        "listening\nyou: good\\u{1b}[31m morning\\u{9b}1m \\u{202e}gnp.exe\nthinking\nthinking (muted)\n"
+    );
     drop(fixture.terminal);
     assert_eq!(fixture.screen.take(), "");
 }

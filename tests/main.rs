@@ -26,6 +26,7 @@ mod light;
 mod model;
 mod package;
 mod parrot;
+mod printable;
 mod process_exit;
 mod protocol;
 mod recorder;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Action, Event, Mode, Snapshot, State};
 use crate::model::{CounterSnapshot, Time};
+use crate::printable::Printable;
 
 /// The format version that is written, and the only one that is read.
 pub const FORMAT: u32 = 2;
@@ -185,14 +186,16 @@ impl fmt::Display for RecordLine<'_> {
             }
             Self::Sent(message) => write!(f, "sent      {message}"),
             Self::Got(message) => write!(f, "got       {message}"),
-            Self::Words { who, said, .. } => write!(f, "words     {who}: {said}"),
-            Self::Input { what, .. } => write!(f, "input     {what}"),
-            Self::Light { word, live, .. } => {
-                write!(f, "light     {word}{}", if *live { " (green)" } else { "" })
+            Self::Words { who, said, .. } => {
+                write!(f, "words     {}: {}", Printable(who), Printable(said))
             }
-            Self::Link { what, .. } => write!(f, "link      {what}"),
+            Self::Input { what, .. } => write!(f, "input     {}", Printable(what)),
+            Self::Light { word, live, .. } => {
+                write!(f, "light     {}{}", Printable(word), if *live { " (green)" } else { "" })
+            }
+            Self::Link { what, .. } => write!(f, "link      {}", Printable(what)),
             Self::Counters { counts, .. } => write!(f, "counters  {}", plain(counts)),
-            Self::Fault { what, .. } => write!(f, "FAULT     {what}"),
+            Self::Fault { what, .. } => write!(f, "FAULT     {}", Printable(what)),
             Self::Gap { lines, .. } => write!(f, "--        {lines} lines are missing"),
         }
     }
@@ -200,7 +203,7 @@ impl fmt::Display for RecordLine<'_> {
 
 impl fmt::Display for RecordedMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} bytes", self.kind, self.bytes)?;
+        write!(f, "{}, {} bytes", Printable(&self.kind), self.bytes)?;
         let Some(RecordedAudio { messages, until, frames, hash, .. }) = &self.audio else { return Ok(()) };
         let ms = frames / 24;
         write!(f, " in {messages}: {ms} ms of audio ({hash:08x})")?;
@@ -214,7 +217,7 @@ pub(super) fn plain(value: &impl Serialize) -> String {
     unquoted(value).replace(['{', '}', '[', ']'], "").replace([':', ','], " ")
 }
 
-/// Formats a value as its JSON without quotes.
+/// Formats a value as its JSON without quotes, on one line and printable.
 pub(super) fn unquoted(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default().replace('"', "")
+    Printable(&serde_json::to_string(value).unwrap_or_default().replace('"', "")).to_string()
 }

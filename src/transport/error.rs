@@ -12,6 +12,7 @@ use tungstenite::http::Response;
 use tungstenite::protocol::CloseFrame;
 
 use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES};
+use crate::printable::clipped;
 
 /// Why the connection has ended or could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,11 +162,4 @@ fn retry_after_delay(retry_after: &str, date: Option<&str>) -> Option<Duration> 
 /// Parses an HTTP date (RFC 9110 §5.6.7) to seconds of the Unix epoch.
 pub(super) fn unix_s(date: &str) -> Option<i64> {
     DateTimeParser::new().parse_timestamp(date.trim()).ok().map(|at| at.as_second())
-}
-
-/// Returns the first 300 characters of `text` on one line: text of the service must not flood the log or send
-/// control sequences to the terminal.
-#[must_use]
-pub fn clipped(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
 }

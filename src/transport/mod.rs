@@ -23,7 +23,7 @@ use tungstenite::{Message, WebSocket};
 
 use crate::model::Time;
 
-pub use error::{TransportError, TransportErrorKind, clipped};
+pub use error::{TransportError, TransportErrorKind};
 pub use stream::ByteStream;
 pub use tls::{Tls, TlsError};
 /// A text message: a reference-counted slice of the receive buffer.

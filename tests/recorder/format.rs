@@ -1,10 +1,11 @@
 //! The format: what is rejected and why, and what no line holds unless requested.
 
-use mynah::conversation::Mode;
-use mynah::recorder::{RecordingReader, replay};
+use mynah::conversation::{Action, Event, Mode, ServiceEvent, State};
+use mynah::model::Time;
+use mynah::recorder::{RecordLine, RecordedMessage, RecordingReader, replay};
 
 use super::{RecorderHarness, base64};
-use crate::conversation::TAP;
+use crate::conversation::{TAP, id};
 
 #[test]
 fn an_invalid_recording_is_rejected_with_its_line() {
@@ -85,6 +86,33 @@ fn the_first_line_holds_version_mode_seed_and_reason() {
     assert_eq!((&*head.mynah, &*head.why), (env!("CARGO_PKG_VERSION"), "test"));
     assert_eq!(head.started.as_deref(), Some("2026-01-02T03:04:05Z"));
     assert!(!head.sound && !head.words);
+}
+
+#[test]
+fn a_recording_cannot_paint_on_the_terminal() {
+    let painting = || "\u{1b}[2J\u{202e}\u{85}".into();
+    let at = Time::ZERO;
+    let message = RecordedMessage { at, kind: painting(), bytes: 1, audio: None };
+    for line in [
+        RecordLine::Words { at, who: painting(), said: painting() },
+        RecordLine::Input { at, what: painting() },
+        RecordLine::Light { at, word: painting(), live: true },
+        RecordLine::Link { at, what: painting() },
+        RecordLine::Fault { at, what: painting() },
+        RecordLine::Got(message),
+        RecordLine::Event {
+            at,
+            is: Event::Service(ServiceEvent::ReplyCreated(id("\u{9b}\u{202e}"))),
+            then: vec![Action::Cancel(id("\u{9b}\u{202e}"))].into(),
+            state: State::Idle,
+            live: false,
+            until: None,
+        },
+    ] {
+        let printed = line.to_string();
+        assert!(!printed.contains(|c: char| c.is_control() || c == '\u{202e}'), "{printed:?}");
+        assert!(printed.contains("202e"), "{printed:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::status_line::{ColourDepth, TermCaps, draw, state_text};
 use crate::light;
 use crate::light::{Indication, LedCaps};
 use crate::model::Time;
+use crate::printable::Printable;
 
 const ERASE: &str = "\r\x1b[K";
 /// The dot at the start of the line, drawn as an LED.
@@ -76,8 +77,8 @@ impl<W: Write> Terminal<W> {
 
     /// Prints a line of a speaker above the status line.
     pub fn print_line(&mut self, speaker: &str, text: &str) {
-        // The text comes from the service: it must not contain control characters.
-        let text: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // The text comes from the service.
+        let text = Printable(text.trim());
         let lost_lines = match self.lost_lines {
             0 => String::new(),
             count => format!("({count} lines skipped: output was blocked)\n"),

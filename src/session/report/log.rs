@@ -8,8 +8,9 @@ use crate::audio::Counters;
 use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
 use crate::ledger::TurnTimings;
 use crate::model::{CounterSnapshot, Time};
+use crate::printable::clipped;
 use crate::protocol::{ConfigMismatch, ServiceError};
-use crate::transport::{TransportError, TransportErrorKind, clipped};
+use crate::transport::{TransportError, TransportErrorKind};
 
 /// Minimum time between two log lines about errors of one kind.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
