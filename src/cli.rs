@@ -3,7 +3,8 @@
 //! It reads no settings and opens no device.
 
 use std::error::Error;
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -76,33 +77,63 @@ pub(crate) fn replay(ReplayRequest { file, verbose }: &ReplayRequest) -> ExitCod
             return ExitCode::from(MISCONFIGURED);
         }
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = Output::default();
     let print = |_: usize, line: &recorder::RecordLine<'_>| {
-        // A closed pipe is not a failure of the replay.
-        let _ = if *verbose { writeln!(out, "{line}") } else { Ok(()) };
+        if *verbose {
+            out.write(format_args!("{line}\n"));
+        }
     };
     let replayed = recorder::replay(&bytes, print);
     match replayed {
         Ok(outcome @ ReplayOutcome::Identical { .. }) => {
-            let _ = writeln!(out, "{outcome}");
-            ExitCode::SUCCESS
+            out.write(format_args!("{outcome}\n"));
+            out.finish(0)
         }
         Ok(ReplayOutcome::Differs(difference)) => {
             let name = file.display().to_string();
-            let _ = writeln!(out, "{}: {difference}", Printable(&name));
-            ExitCode::from(FAILED)
+            out.write(format_args!("{}: {difference}\n", Printable(&name)));
+            out.finish(FAILED)
         }
         Err(error) => {
             print_error(&format!("mynah: {}, {error}", file.display()));
-            ExitCode::from(MISCONFIGURED)
+            out.finish(MISCONFIGURED)
+        }
+    }
+}
+
+/// The standard output of a command. A reader that has left ends it quietly; any other error is reported at the end.
+#[derive(Default)]
+pub(crate) struct Output {
+    error: Option<io::Error>,
+}
+
+impl Output {
+    /// Writes `text`, unless an earlier write has failed.
+    pub(crate) fn write(&mut self, text: impl Display) {
+        if self.error.is_none() {
+            self.error = write!(io::stdout(), "{text}").err();
+        }
+    }
+
+    /// Returns `code`, or [`FAILED`] instead of 0 if the output could not be written.
+    pub(crate) fn finish(self, code: u8) -> ExitCode {
+        let error = self.error.or_else(|| io::stdout().flush().err());
+        match error {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                print_error(&format!(
+                    "mynah: standard output cannot be written: {error}; check where it is redirected to"
+                ));
+                ExitCode::from(if code == 0 { FAILED } else { code })
+            }
+            Some(_) | None => ExitCode::from(code),
         }
     }
 }
 
 /// Prints an error message to standard error. It may quote a file or a device, so each line is made printable.
-#[expect(clippy::print_stderr, reason = "the only place that prints there")]
+/// Does nothing if standard error cannot be written.
 pub(crate) fn print_error(message: &str) {
     for line in message.lines() {
-        eprintln!("{}", Printable(line));
+        let _ = writeln!(io::stderr(), "{}", Printable(line));
     }
 }

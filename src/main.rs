@@ -2,7 +2,6 @@
 //!
 //! It contains no loop and no algorithm. Exit codes: 0 the user quit, 1 failed at run time, 2 wrong configuration, and
 //! 75, under a service manager only: a device is missing.
-#![expect(clippy::print_stdout, reason = "there is no log yet")]
 
 mod cli;
 mod logging;
@@ -46,12 +45,14 @@ fn main() -> ExitCode {
     let request = config::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &host);
     match request {
         Ok(Request::Help(text) | Request::Boards(text) | Request::Page(text)) => {
-            print!("{text}");
-            ExitCode::SUCCESS
+            let mut out = cli::Output::default();
+            out.write(text);
+            out.finish(0)
         }
         Ok(Request::Version) => {
-            println!("mynah {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
+            let mut out = cli::Output::default();
+            out.write(format_args!("mynah {}\n", env!("CARGO_PKG_VERSION")));
+            out.finish(0)
         }
         Ok(Request::Replay(request)) => cli::replay(&request),
         Ok(Request::Run(config)) => run(*config),

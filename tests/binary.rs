@@ -183,6 +183,39 @@ fn replay_of_an_invalid_file_exits_with_2() {
 }
 
 #[test]
+fn a_reader_that_has_left_changes_no_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/hold-interrupted-and-muted.jsonl");
+    for (args, code) in [
+        (&["--help"][..], 0),
+        (&["--version"], 0),
+        (&["boards"], 0),
+        (&["replay", "--verbose", recording], 0),
+        (&["replay", "nowhere"], 2),
+        (&["--config", "/dev/null", "--parrot", "--mode", "tpa"], 2),
+    ] {
+        let mut command = mynah(folder.path());
+        let (_, out) = std::io::pipe().unwrap();
+        let (_, error) = std::io::pipe().unwrap();
+        assert_eq!(run(command.args(args).stdout(out).stderr(error)).status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/hold-interrupted-and-muted.jsonl");
+    for args in [&["--help"][..], &["--version"], &["boards"], &["replay", "--verbose", recording]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = run(mynah(folder.path()).args(args).stdout(full));
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {printed}");
+        assert!(printed.contains("No space left on device"), "{args:?}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{args:?}: {printed}");
+    }
+}
+
+#[test]
 fn a_file_cannot_paint_on_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let painting = "\u{1b}[2J\u{202e}\u{9b}1m";
