@@ -6,6 +6,7 @@ mod board_file;
 mod boards;
 mod credentials;
 mod endpoint;
+mod language;
 mod reference;
 mod saved_state;
 

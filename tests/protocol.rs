@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod close_reason;
+mod languages;
 mod reference;
 
 const SERVER: &str = include_str!("vectors/server-events.jsonl");

@@ -166,20 +166,39 @@ fn voice(values: &mut Values, model: &str) -> Voice {
     Voice::OpenAi(name)
 }
 
+/// Reads the languages, without blanks and repetitions: the service takes them as `en,fr`.
 fn language(values: &mut Values) -> Option<String> {
-    let language = values.text(Key::Language)?;
-    let is_tag = |tag: &str| {
-        tag.split('-').all(|part| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
-    };
-    if !language.split(',').all(is_tag) {
-        values.refuse_value(
-            Key::Language,
-            "must be a language tag such as en or de-DE, or several with commas between them",
-        );
+    let text = values.text(Key::Language)?;
+    let mut languages: Vec<&str> = Vec::new();
+    for language in text.split(',').map(str::trim) {
+        if let Err(reason) = check_language(language) {
+            values.refuse_value(
+                Key::Language,
+                &format!(
+                    "{reason}; must be a language tag such as en or de-DE, or several with commas between them"
+                ),
+            );
+            return None;
+        }
+        if !languages.iter().any(|known| known.eq_ignore_ascii_case(language)) {
+            languages.push(language);
+        }
     }
-    Some(language)
+    Some(languages.join(","))
+}
+
+/// Checks the form of a BCP-47 tag: a language of two or three letters, then parts of letters and digits.
+fn check_language(tag: &str) -> Result<(), String> {
+    if tag.is_empty() {
+        return Err("a part is empty".to_owned());
+    }
+    let mut parts = tag.split('-');
+    let is_language = parts.next().is_some_and(|language| {
+        matches!(language.len(), 2 | 3) && language.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_language && parts.all(is_part) { Ok(()) } else { Err(format!("{tag:?} is not a language tag")) }
 }
 
 fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
@@ -196,6 +215,13 @@ fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
             let place = values.place(key).to_owned();
             values.warn(format!("{place}: is for gpt-realtime models; {model} may reject it"));
         }
+    }
+    if service.language.is_some()
+        && service.transcription.is_none()
+        && !service.turn_detection.takes_languages()
+    {
+        let place = values.place(Key::Language).to_owned();
+        values.warn(format!("{place}: has no effect without transcription and with this turn detection"));
     }
     if let ServiceTarget::Azure(azure) = &service.target
         && values.layer(Key::Model).is_some_and(|layer| layer > Layer::Default)

@@ -12,3 +12,14 @@ pub enum TurnDetection {
     /// OpenAI, semantic; gpt-realtime models only.
     SemanticVad,
 }
+
+impl TurnDetection {
+    /// Returns whether this kind has the parameter `languages`.
+    #[must_use]
+    pub fn takes_languages(self) -> bool {
+        match self {
+            Self::AzureSemanticVad | Self::AzureSemanticVadMultilingual => true,
+            Self::ServerVad | Self::SemanticVad => false,
+        }
+    }
+}

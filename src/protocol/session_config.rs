@@ -24,7 +24,7 @@ pub struct SessionConfig {
     pub echo_cancellation: EchoCancellation,
     /// The model that transcribes the user's speech, e.g. `azure-speech`; `None` is off (protocol §8.5).
     pub transcription: Option<&'static str>,
-    /// The user's language as a BCP-47 tag; `None` if it is not configured.
+    /// The user's language as a BCP-47 tag, or several with commas between them; `None` if it is not configured.
     pub language: Option<String>,
 }
 
@@ -101,6 +101,7 @@ fn echo_cancellation(kind: EchoCancellation) -> Value {
 }
 
 fn transcription(model: &str, language: Option<&str>) -> Value {
+    // Several languages are one string here, unlike in `turn_detection` (protocol §8.5).
     let mut object = Map::from_iter([("model".to_owned(), json!(model))]);
     if let Some(language) = language {
         object.insert("language".to_owned(), json!(language));
@@ -155,7 +156,8 @@ fn azure_semantic_vad(kind: &str, end_of_utterance: &str, language: Option<&str>
         },
     });
     if let (Some(language), Some(object)) = (language, object.as_object_mut()) {
-        object.insert("languages".to_owned(), json!([language]));
+        let languages: Vec<&str> = language.split(',').map(str::trim).collect();
+        object.insert("languages".to_owned(), json!(languages));
     }
     object
 }
