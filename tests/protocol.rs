@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 mod close_reason;
 mod languages;
 mod reference;
+mod surrogates;
 
 const SERVER: &str = include_str!("vectors/server-events.jsonl");
 const SERVER_GA: &str = include_str!("vectors/server-events-openai-ga.jsonl");

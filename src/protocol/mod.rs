@@ -1,12 +1,14 @@
 //! Translates between the JSON of Voice Live and the types of the conversation; no other module knows the
 //! JSON names.
 //!
-//! The parser accepts every dialect of protocol §12 at all times, requires almost no field, and never panics.
+//! The parser accepts every dialect of protocol §12 at all times, requires almost no field, and never panics. A bad
+//! value affects its own field only.
 //! Audio is not copied into a JSON tree: the base64 of a delta is borrowed from the text. This module owns no
 //! socket and logs nothing.
 
 mod client_event;
 mod close_reason;
+mod json;
 mod pcm16;
 mod server_event;
 mod session_config;

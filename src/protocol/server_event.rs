@@ -6,10 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::client_event::SESSION_EVENT_ID;
+use super::json;
 use crate::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 
 /// One server event, reduced to what mynah uses.
@@ -122,35 +120,35 @@ impl fmt::Display for Malformed {
 /// # Errors
 /// When the text is not a JSON object with a `type`, or lacks a field that its type requires.
 pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
-    let fields: EventFields<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let kind = fields.kind.need("type", "event")?;
+    let fields = EventFields::read(text).map_err(|error| not_json(&error))?;
+    let kind = need(fields.kind, "type", "event")?;
     let event = match &*kind {
         "response.audio.delta" | "response.output_audio.delta" => ServerEvent::Audio(AudioDelta {
-            reply: fields.response_id.need("response_id", &kind)?,
-            item: fields.item_id.need("item_id", &kind)?,
-            content_index: fields.content_index.0,
-            base64: fields.delta.need("delta", &kind)?,
+            reply: need(fields.response_id, "response_id", &kind)?,
+            item: need(fields.item_id, "item_id", &kind)?,
+            content_index: fields.content_index,
+            base64: need(fields.delta, "delta", &kind)?,
         }),
         "response.audio.done" | "response.output_audio.done" => ServerEvent::AudioDone {
-            item: fields.item_id.need("item_id", &kind)?,
-            content_index: fields.content_index.0,
+            item: need(fields.item_id, "item_id", &kind)?,
+            content_index: fields.content_index,
         },
         "input_audio_buffer.speech_started" => ServerEvent::Service(ServiceEvent::SpeechStarted),
         "input_audio_buffer.speech_stopped" => ServerEvent::Service(ServiceEvent::SpeechStopped),
         "input_audio_buffer.committed" => ServerEvent::Service(ServiceEvent::Committed),
         "response.created" => {
-            ServerEvent::Service(ServiceEvent::ReplyCreated(ResponseFields::read(fields.response, &kind)?.0))
+            ServerEvent::Service(ServiceEvent::ReplyCreated(response(fields.response, &kind)?.0))
         }
         "response.done" => {
-            let (id, status) = ResponseFields::read(fields.response, &kind)?;
+            let (id, status) = response(fields.response, &kind)?;
             ServerEvent::Service(ServiceEvent::ReplyDone(id, status))
         }
         "session.created" => {
-            let session = parse_nested::<SessionFields<'_>>(fields.session);
-            let expires_at_s = (session.expires_at.0 > 0).then_some(session.expires_at.0);
-            ServerEvent::SessionCreated { id: session.id.or_empty(), expires_at_s }
+            let session = SessionFields::read(fields.session);
+            let expires_at_s = session.expires_at.filter(|seconds| *seconds > 0);
+            ServerEvent::SessionCreated { id: session.id.unwrap_or_default(), expires_at_s }
         }
-        "session.updated" => ServerEvent::SessionUpdated(fields.session.map_or("null", RawValue::get)),
+        "session.updated" => ServerEvent::SessionUpdated(fields.session.unwrap_or("null")),
         "conversation.item.input_audio_transcription.completed" => {
             transcript(Role::User, fields.item_id, fields.transcript)
         }
@@ -160,10 +158,10 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "response.text.done" | "response.output_text.done" => {
             transcript(Role::Assistant, fields.item_id, fields.text)
         }
-        "error" => ServerEvent::Error(parse_nested::<ErrorBody<'_>>(fields.error).classify()),
-        "warning" => ServerEvent::Warning(parse_nested::<ErrorBody<'_>>(fields.warning).sentence()),
+        "error" => ServerEvent::Error(ErrorBody::read(fields.error).classify()),
+        "warning" => ServerEvent::Warning(ErrorBody::read(fields.warning).sentence()),
         "conversation.item.input_audio_transcription.failed" => {
-            let reason = parse_nested::<ErrorBody<'_>>(fields.error).sentence();
+            let reason = ErrorBody::read(fields.error).sentence();
             ServerEvent::Warning(format!("the user's speech could not be transcribed: {reason}"))
         }
         other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
@@ -177,8 +175,8 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
 /// Length limit of the parser's message in characters; its own messages are shorter.
 const REASON_CHARS: usize = 100;
 
-fn transcript<'a>(who: Role, item: OptionalText<'a>, words: OptionalText<'a>) -> ServerEvent<'a> {
-    ServerEvent::Transcript { role: who, item: item.or_empty(), words: words.or_empty() }
+fn transcript<'a>(who: Role, item: Option<&'a str>, words: Option<&'a str>) -> ServerEvent<'a> {
+    ServerEvent::Transcript { role: who, item: text_or_empty(item), words: text_or_empty(words) }
 }
 
 /// Documented or recorded events that mynah does not use (protocol §7, §17).
@@ -239,88 +237,111 @@ const UNUSED_EVENTS: [&str; 54] = [
     "session.avatar.switch_to_speaking",
 ];
 
-/// The used fields of all events in one struct, so that one pass finds them in any order.
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
+/// The used fields of all events in one struct, so that one pass finds them in any order. Each is JSON text.
+#[derive(Default)]
 struct EventFields<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: OptionalText<'a>,
-    #[serde(borrow)]
-    response_id: OptionalText<'a>,
-    #[serde(borrow)]
-    item_id: OptionalText<'a>,
-    content_index: OptionalIndex,
-    #[serde(borrow)]
-    delta: OptionalText<'a>,
-    #[serde(borrow)]
-    transcript: OptionalText<'a>,
-    #[serde(borrow)]
-    text: OptionalText<'a>,
-    #[serde(borrow)]
-    response: Option<&'a RawValue>,
-    #[serde(borrow)]
-    session: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    warning: Option<&'a RawValue>,
+    kind: Option<&'a str>,
+    response_id: Option<&'a str>,
+    item_id: Option<&'a str>,
+    content_index: u32,
+    delta: Option<&'a str>,
+    transcript: Option<&'a str>,
+    text: Option<&'a str>,
+    response: Option<&'a str>,
+    session: Option<&'a str>,
+    error: Option<&'a str>,
+    warning: Option<&'a str>,
 }
 
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-struct SessionFields<'a> {
-    #[serde(borrow)]
-    id: OptionalText<'a>,
-    expires_at: OptionalIndex,
-}
-
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
-struct ResponseFields<'a> {
-    #[serde(borrow)]
-    id: OptionalText<'a>,
-    #[serde(borrow)]
-    status: OptionalText<'a>,
-}
-
-impl ResponseFields<'_> {
-    fn read(raw: Option<&RawValue>, kind: &str) -> Result<(Id, ResponseStatus), Malformed> {
-        let response: ResponseFields<'_> = parse_nested(raw);
-        let missing = |field| Malformed::Missing { event: kind.to_owned(), field };
-        let id = response.id.need("response.id", kind)?;
-        let id = Id::try_from(&*id).map_err(|_| missing("response.id of at most 64 bytes"))?;
-        let status = match response.status.0.as_deref() {
-            Some("cancelled") => ResponseStatus::Cancelled,
-            Some("incomplete") => ResponseStatus::Incomplete,
-            Some("failed") => ResponseStatus::Failed,
-            Some(_) | None => ResponseStatus::Completed,
-        };
-        Ok((id, status))
+impl<'a> EventFields<'a> {
+    fn read(text: &'a str) -> Result<Self, serde_json::Error> {
+        let mut fields = Self::default();
+        json::read_object(text, |key, value| match key {
+            "type" => fields.kind = Some(value),
+            "response_id" => fields.response_id = Some(value),
+            "item_id" => fields.item_id = Some(value),
+            "content_index" => fields.content_index = json::whole_number(value).unwrap_or(0),
+            "delta" => fields.delta = Some(value),
+            "transcript" => fields.transcript = Some(value),
+            "text" => fields.text = Some(value),
+            "response" => fields.response = Some(value),
+            "session" => fields.session = Some(value),
+            "error" => fields.error = Some(value),
+            "warning" => fields.warning = Some(value),
+            _ => {}
+        })?;
+        Ok(fields)
     }
 }
 
-#[derive(serde::Deserialize, Default)]
-#[serde(default)]
+#[derive(Default)]
+struct SessionFields<'a> {
+    id: Option<Cow<'a, str>>,
+    expires_at: Option<u32>,
+}
+
+impl<'a> SessionFields<'a> {
+    fn read(session: Option<&'a str>) -> Self {
+        let mut fields = Self::default();
+        read_nested(session, |key, value| match key {
+            "id" => fields.id = json::text(value),
+            "expires_at" => fields.expires_at = json::whole_number(value),
+            _ => {}
+        });
+        fields
+    }
+}
+
+/// Reads the `response` of an event.
+fn response(response: Option<&str>, kind: &str) -> Result<(Id, ResponseStatus), Malformed> {
+    let (mut id, mut status) = (None, ResponseStatus::Completed);
+    read_nested(response, |key, value| match key {
+        "id" => id = Some(value),
+        "status" => {
+            status = match json::text(value).as_deref() {
+                Some("cancelled") => ResponseStatus::Cancelled,
+                Some("incomplete") => ResponseStatus::Incomplete,
+                Some("failed") => ResponseStatus::Failed,
+                Some(_) | None => ResponseStatus::Completed,
+            }
+        }
+        _ => {}
+    });
+    let id = need(id, "response.id", kind)?;
+    let too_long =
+        |_| Malformed::Missing { event: kind.to_owned(), field: "response.id of at most 64 bytes" };
+    Ok((Id::try_from(&*id).map_err(too_long)?, status))
+}
+
+#[derive(Default)]
 struct ErrorBody<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: OptionalText<'a>,
-    #[serde(borrow)]
-    code: OptionalText<'a>,
-    #[serde(borrow)]
-    message: OptionalText<'a>,
-    #[serde(borrow)]
-    param: OptionalText<'a>,
-    #[serde(borrow)]
-    event_id: OptionalText<'a>,
+    kind: Option<Cow<'a, str>>,
+    code: Option<Cow<'a, str>>,
+    message: Option<Cow<'a, str>>,
+    param: Option<Cow<'a, str>>,
+    event_id: Option<Cow<'a, str>>,
 }
 
 impl<'a> ErrorBody<'a> {
+    fn read(error: Option<&'a str>) -> Self {
+        let mut body = Self::default();
+        read_nested(error, |key, value| match key {
+            "type" => body.kind = json::text(value),
+            "code" => body.code = json::text(value),
+            "message" => body.message = json::text(value),
+            "param" => body.param = json::text(value),
+            "event_id" => body.event_id = json::text(value),
+            _ => {}
+        });
+        body
+    }
+
     fn classify(self) -> ServiceError<'a> {
-        let is_server_error = self.kind.0.as_deref() == Some("server_error");
-        let code = self.code.0.or(self.kind.0).unwrap_or_default();
-        let param = self.param.or_empty();
+        let is_server_error = self.kind.as_deref() == Some("server_error");
+        let code = self.code.or(self.kind).unwrap_or_default();
+        let param = self.param.unwrap_or_default();
         let is_about_session =
-            self.event_id.0.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
+            self.event_id.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
         let server_error = |error| Event::Service(ServiceEvent::Refused(error));
         let event = match &*code {
             "response_cancel_not_active" => server_error(ServerError::NothingToCancel),
@@ -335,12 +356,12 @@ impl<'a> ErrorBody<'a> {
             _ if is_about_session => Event::Link(LinkChange::Misconfigured),
             _ => server_error(ServerError::Other),
         };
-        ServiceError { event, code, message: self.message.or_empty(), param }
+        ServiceError { event, code, message: self.message.unwrap_or_default(), param }
     }
 
     fn sentence(self) -> String {
-        let code = self.code.0.or(self.kind.0).unwrap_or_default();
-        format!("{} ({code})", self.message.or_empty())
+        let code = self.code.or(self.kind).unwrap_or_default();
+        format!("{} ({code})", self.message.unwrap_or_default())
     }
 }
 
@@ -349,100 +370,17 @@ fn not_json(error: &serde_json::Error) -> Malformed {
     Malformed::NotJson(error.to_string().chars().take(REASON_CHARS).collect())
 }
 
-/// Parses a nested object; returns the defaults if it is missing or has another shape.
-fn parse_nested<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
-}
-
-/// A string; any other JSON value counts as missing. Borrows from the text unless the string has escapes.
-#[derive(Default)]
-struct OptionalText<'a>(Option<Cow<'a, str>>);
-
-impl<'a> OptionalText<'a> {
-    fn need(self, field: &'static str, event: &str) -> Result<Cow<'a, str>, Malformed> {
-        self.0.ok_or_else(|| Malformed::Missing { event: event.to_owned(), field })
-    }
-
-    fn or_empty(self) -> Cow<'a, str> {
-        self.0.unwrap_or_default()
+/// Reads a nested object; anything else has no fields.
+fn read_nested<'a>(object: Option<&'a str>, take: impl FnMut(&str, &'a str)) {
+    if let Some(object) = object {
+        let _ = json::read_object(object, take);
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for OptionalText<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(AnyJson)? {
-            SimpleValue::Text(text) => Ok(Self(Some(text))),
-            SimpleValue::Number(_) | SimpleValue::Nothing => Ok(Self(None)),
-        }
-    }
+fn need<'a>(value: Option<&'a str>, field: &'static str, event: &str) -> Result<Cow<'a, str>, Malformed> {
+    value.and_then(json::text).ok_or_else(|| Malformed::Missing { event: event.to_owned(), field })
 }
 
-/// A whole number; 0 for any other JSON value.
-#[derive(Clone, Copy, Default)]
-struct OptionalIndex(u32);
-
-impl<'de> Deserialize<'de> for OptionalIndex {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_any(AnyJson)? {
-            SimpleValue::Number(number) => Ok(Self(number)),
-            SimpleValue::Text(_) | SimpleValue::Nothing => Ok(Self(0)),
-        }
-    }
-}
-
-enum SimpleValue<'a> {
-    Text(Cow<'a, str>),
-    Number(u32),
-    Nothing,
-}
-
-/// Accepts any JSON value; keeps strings and whole numbers.
-struct AnyJson;
-
-impl<'de> Visitor<'de> for AnyJson {
-    type Value = SimpleValue<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(SimpleValue::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(SimpleValue::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(u32::try_from(number).map_or(SimpleValue::Nothing, SimpleValue::Number))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(SimpleValue::Nothing)
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        // Whole numbers are sometimes written as floats (protocol §5).
-        let whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-        Ok(if whole { SimpleValue::Number(number as u32) } else { SimpleValue::Nothing })
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(SimpleValue::Nothing)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(SimpleValue::Nothing)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(SimpleValue::Nothing)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(SimpleValue::Nothing)
-    }
+fn text_or_empty(value: Option<&str>) -> Cow<'_, str> {
+    value.and_then(json::text).unwrap_or_default()
 }

@@ -52,7 +52,8 @@ pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
 /// request. The model is not compared: the service may return another name for it (protocol §2.4).
 #[must_use]
 pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch> {
-    let effective = serde_json::from_str(effective).unwrap_or(Value::Null);
+    let effective =
+        serde_json::from_str(&super::json::without_lone_surrogates(effective)).unwrap_or(Value::Null);
     let mut mismatches = Vec::new();
     compare("", &session(config), &effective, &mut mismatches);
     mismatches
