@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod close_reason;
+mod error_shapes;
 mod languages;
 mod reference;
 mod surrogates;

@@ -11,12 +11,14 @@ mod close_reason;
 mod json;
 mod pcm16;
 mod server_event;
+mod service_error;
 mod session_config;
 
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use close_reason::{close_reason_of_code, close_reason_of_status};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
-pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, ServiceError, parse};
+pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, parse};
+pub use service_error::ServiceError;
 pub use session_config::{ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update};
 
 /// Sample rate in both directions, of PCM16 mono (protocol §8.1, §8.6).

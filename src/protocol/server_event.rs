@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::client_event::SESSION_EVENT_ID;
 use super::json;
-use crate::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
+use super::service_error::{ErrorBody, ServiceError};
+use crate::conversation::{Id, ResponseStatus, ServiceEvent};
 
 /// One server event, reduced to what mynah uses.
 #[derive(Debug)]
@@ -84,19 +84,6 @@ pub enum Role {
     Assistant,
 }
 
-/// An `error` event (protocol §11).
-#[derive(Debug)]
-pub struct ServiceError<'a> {
-    /// The event for the conversation.
-    pub event: Event,
-    /// `error.code`, or `error.type` if there is no code.
-    pub code: Cow<'a, str>,
-    /// `error.message`, as the service wrote it.
-    pub message: Cow<'a, str>,
-    /// `error.param`; empty if there is none.
-    pub param: Cow<'a, str>,
-}
-
 /// Text that is not a usable server event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
@@ -121,7 +108,12 @@ impl fmt::Display for Malformed {
 /// When the text is not a JSON object with a `type`, or lacks a field that its type requires.
 pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
     let fields = EventFields::read(text).map_err(|error| not_json(&error))?;
-    let kind = need(fields.kind, "type", "event")?;
+    let has_error = fields.error.is_some_and(|error| error != "null");
+    let kind = match fields.kind.and_then(json::text) {
+        // A gateway's error has no `type`.
+        None if has_error => Cow::Borrowed("error"),
+        kind => kind.ok_or_else(|| missing("type", "event"))?,
+    };
     let event = match &*kind {
         "response.audio.delta" | "response.output_audio.delta" => ServerEvent::Audio(AudioDelta {
             reply: need(fields.response_id, "response_id", &kind)?,
@@ -158,14 +150,22 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "response.text.done" | "response.output_text.done" => {
             transcript(Role::Assistant, fields.item_id, fields.text)
         }
-        "error" => ServerEvent::Error(ErrorBody::read(fields.error).classify()),
-        "warning" => ServerEvent::Warning(ErrorBody::read(fields.warning).sentence()),
+        "error" => ServerEvent::Error(ErrorBody::of_event(text).classify()),
+        "warning" => {
+            let sentence = ErrorBody::of_event(text).sentence();
+            ServerEvent::Warning(sentence.unwrap_or_else(|| "a warning without a message".to_owned()))
+        }
         "conversation.item.input_audio_transcription.failed" => {
-            let reason = ErrorBody::read(fields.error).sentence();
-            ServerEvent::Warning(format!("the user's speech could not be transcribed: {reason}"))
+            let reason =
+                ErrorBody::of_event(text).sentence().map_or_else(String::new, |why| format!(": {why}"));
+            ServerEvent::Warning(format!("the user's speech could not be transcribed{reason}"))
         }
         other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
             Some(known) => ServerEvent::Ignored(known),
+            None if has_error => {
+                let sentence = ErrorBody::of_event(text).sentence().unwrap_or_default();
+                ServerEvent::Warning(format!("{kind}: {sentence}"))
+            }
             None => ServerEvent::Unknown(kind),
         },
     };
@@ -250,7 +250,6 @@ struct EventFields<'a> {
     response: Option<&'a str>,
     session: Option<&'a str>,
     error: Option<&'a str>,
-    warning: Option<&'a str>,
 }
 
 impl<'a> EventFields<'a> {
@@ -267,7 +266,6 @@ impl<'a> EventFields<'a> {
             "response" => fields.response = Some(value),
             "session" => fields.session = Some(value),
             "error" => fields.error = Some(value),
-            "warning" => fields.warning = Some(value),
             _ => {}
         })?;
         Ok(fields)
@@ -313,58 +311,6 @@ fn response(response: Option<&str>, kind: &str) -> Result<(Id, ResponseStatus), 
     Ok((Id::try_from(&*id).map_err(too_long)?, status))
 }
 
-#[derive(Default)]
-struct ErrorBody<'a> {
-    kind: Option<Cow<'a, str>>,
-    code: Option<Cow<'a, str>>,
-    message: Option<Cow<'a, str>>,
-    param: Option<Cow<'a, str>>,
-    event_id: Option<Cow<'a, str>>,
-}
-
-impl<'a> ErrorBody<'a> {
-    fn read(error: Option<&'a str>) -> Self {
-        let mut body = Self::default();
-        read_nested(error, |key, value| match key {
-            "type" => body.kind = json::text(value),
-            "code" => body.code = json::text(value),
-            "message" => body.message = json::text(value),
-            "param" => body.param = json::text(value),
-            "event_id" => body.event_id = json::text(value),
-            _ => {}
-        });
-        body
-    }
-
-    fn classify(self) -> ServiceError<'a> {
-        let is_server_error = self.kind.as_deref() == Some("server_error");
-        let code = self.code.or(self.kind).unwrap_or_default();
-        let param = self.param.unwrap_or_default();
-        let is_about_session =
-            self.event_id.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
-        let server_error = |error| Event::Service(ServiceEvent::Refused(error));
-        let event = match &*code {
-            "response_cancel_not_active" => server_error(ServerError::NothingToCancel),
-            "conversation_already_has_active_response" => server_error(ServerError::ReplyInProgress),
-            "input_audio_buffer_commit_empty" => server_error(ServerError::NothingToCommit),
-            "session_expired" => server_error(ServerError::SessionExpired),
-            "insufficient_quota" => server_error(ServerError::QuotaExceeded),
-            // An agent failed on one message: not an error of the service, whatever its `type`.
-            "message_creation_failed" => server_error(ServerError::Other),
-            code if code.starts_with("rate_limit") => server_error(ServerError::RateLimited),
-            _ if is_server_error => server_error(ServerError::Internal),
-            _ if is_about_session => Event::Link(LinkChange::Misconfigured),
-            _ => server_error(ServerError::Other),
-        };
-        ServiceError { event, code, message: self.message.unwrap_or_default(), param }
-    }
-
-    fn sentence(self) -> String {
-        let code = self.code.or(self.kind).unwrap_or_default();
-        format!("{} ({code})", self.message.unwrap_or_default())
-    }
-}
-
 /// Truncates the parser's message, which quotes a JSON string at full length.
 fn not_json(error: &serde_json::Error) -> Malformed {
     Malformed::NotJson(error.to_string().chars().take(REASON_CHARS).collect())
@@ -378,7 +324,11 @@ fn read_nested<'a>(object: Option<&'a str>, take: impl FnMut(&str, &'a str)) {
 }
 
 fn need<'a>(value: Option<&'a str>, field: &'static str, event: &str) -> Result<Cow<'a, str>, Malformed> {
-    value.and_then(json::text).ok_or_else(|| Malformed::Missing { event: event.to_owned(), field })
+    value.and_then(json::text).ok_or_else(|| missing(field, event))
+}
+
+fn missing(field: &'static str, event: &str) -> Malformed {
+    Malformed::Missing { event: event.to_owned(), field }
 }
 
 fn text_or_empty(value: Option<&str>) -> Cow<'_, str> {

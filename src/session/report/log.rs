@@ -150,7 +150,7 @@ impl StatusReporter {
     }
 
     pub(in crate::session) fn error(&mut self, error: &ServiceError<'_>, now: Time) {
-        let ServiceError { code, message, param, event } = error;
+        let ServiceError { message, param, event, .. } = error;
         let kind = if let Event::Service(ServiceEvent::Refused(server_error)) = event {
             match server_error {
                 // Harmless: the reply ended by itself just before the cancel arrived.
@@ -169,8 +169,9 @@ impl StatusReporter {
         let level = if kind == 0 { log::Level::Debug } else { log::Level::Warn };
         let param = if param.is_empty() { String::new() } else { format!(" ({})", clipped(param)) };
         if let Some(times) = self.errors[kind].due(now) {
-            let (code, message) = (clipped(code), clipped(message));
-            log::log!(level, "the service reported {code}{param}: {message} ({times} so far)");
+            let message = if message.is_empty() { "no message" } else { message };
+            let (subject, message) = (clipped(error.subject()), clipped(message));
+            log::log!(level, "the service reported {subject}{param}: {message} ({times} so far)");
         }
     }
 

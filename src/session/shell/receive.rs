@@ -66,13 +66,15 @@ impl Shell {
                     context.queue(Event::Standby(StandbyChange::Refused));
                 }
             }
+            Ok(ServerEvent::Warning(sentence)) => {
+                self.report.log.anomaly(Anomaly::Warning, &sentence, now);
+            }
             // A session without audio has no turns yet.
             Ok(
                 ServerEvent::Audio(_)
                 | ServerEvent::AudioDone { .. }
                 | ServerEvent::Service(_)
                 | ServerEvent::Transcript { .. }
-                | ServerEvent::Warning(_)
                 | ServerEvent::Ignored(_)
                 | ServerEvent::Unknown(_),
             )
