@@ -16,7 +16,9 @@ use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
 use mynah::background::Background;
 use mynah::board::Board;
-use mynah::config::{self, Config, HostInfo, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget};
+use mynah::config::{
+    self, Config, HostInfo, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget,
+};
 use mynah::conversation::Exit;
 use mynah::model::Mode;
 use mynah::parrot::ParrotConfig;
@@ -189,7 +191,7 @@ fn service(
 /// Returns the recording settings. Recordings of faults go to a directory beside the saved state.
 fn recording(requested: RecordConfig, saved_state: &SavedState) -> Result<RecordingConfig, Box<dyn Error>> {
     let RecordConfig { file, sound, words } = requested;
-    let folder = saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join("recordings"));
+    let folder = saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join(RECORDINGS));
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     Ok(RecordingConfig { file, folder, sound, words, started, on_request: Some(signals(&[SIGUSR1])?) })
 }

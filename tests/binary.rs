@@ -110,6 +110,24 @@ fn wrong_configuration_exits_with_2_and_a_remedy() {
 }
 
 #[test]
+fn one_file_for_input_and_output_is_refused_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (speech, link) = (folder.path().join("speech.wav"), folder.path().join("link.wav"));
+    fs::copy(DIALOGUE, &speech).unwrap();
+    fs::hard_link(&speech, &link).unwrap();
+    for (option, path) in
+        [("--speaker-file", "speech.wav"), ("--speaker-file", "link.wav"), ("--record", "./speech.wav")]
+    {
+        let (code, printed) = run_with(&folder, &["--parrot", "--speech", "speech.wav", option, path]);
+        assert_eq!(code, Some(2), "{option} {path}: {printed}");
+        for fact in ["--speech", option, "speech.wav", "another path"] {
+            assert!(printed.contains(fact), "no {fact} in {printed}");
+        }
+        assert_eq!(fs::read(&speech).unwrap(), fs::read(DIALOGUE).unwrap(), "{option} {path}");
+    }
+}
+
+#[test]
 fn missing_card_is_waited_for_under_a_service_manager() {
     for (args, facts) in [
         (["--microphone", "no-such-card"], ["microphone", "no-such-card"]),

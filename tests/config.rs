@@ -9,6 +9,7 @@ mod endpoint;
 mod language;
 mod reference;
 mod saved_state;
+mod shared_files;
 
 use std::ffi::OsString;
 use std::fs;

@@ -25,10 +25,11 @@ use crate::config::Credential;
 use crate::sys::EventFd;
 use heartbeat::Heartbeat;
 
+pub use crate::config::RESET_MARK;
 pub use connect::{ConnectError, ConnectRequest, Connection, SimulatedStream, Socket};
 pub use recording_file::{EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite};
 pub use simulated::SimulatedBackground;
-pub use state_file::{RESET_MARK, StateWrite};
+pub use state_file::StateWrite;
 
 use recording_file::WriteJob;
 

@@ -12,10 +12,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{BackgroundEvent, EventSender};
-
-/// Name of the file, beside the state file, that requests a factory reset. The card image, which holds more
-/// settings than mynah does, looks for it.
-pub const RESET_MARK: &str = "factory-reset";
+use crate::config::RESET_MARK;
 
 /// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);

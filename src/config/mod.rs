@@ -15,6 +15,7 @@ mod saved_state;
 mod schema;
 mod secret;
 mod service;
+mod shared_files;
 mod sources;
 mod values;
 
@@ -33,7 +34,7 @@ pub use peripherals::{
     LightConfig, LineBias, Peripherals, ResetHold,
 };
 pub use replay::ReplayRequest;
-pub use saved_state::SavedState;
+pub use saved_state::{RECORDINGS, RESET_MARK, SavedState};
 pub use secret::Secret;
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
@@ -78,7 +79,7 @@ pub fn read(
         CommandLine::Version => return Ok(Request::Version),
         CommandLine::Run(sources) => sources,
     };
-    let mut values = Values::new(sources, dir);
+    let mut values = Values::new(sources);
     let (audio, mut peripherals, board_summary) = boards::read(&mut values, host);
     let service = service::read(&mut values);
     let mode = mode(&mut values);
@@ -99,6 +100,7 @@ pub fn read(
         },
         warnings: Vec::new(),
     };
+    shared_files::reject(&mut values, config.saved_state.file.as_deref());
     let warnings = values.finish()?;
     Ok(Request::Run(Box::new(Config { warnings, ..config })))
 }

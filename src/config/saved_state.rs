@@ -19,6 +19,12 @@ pub(super) const STATE_DIRS: [(&str, &str); 3] = [
     ("HOME", ".local/state/mynah/state.toml"),
 ];
 
+/// Name of the file, beside the state file, that requests a factory reset. The card image, which holds more
+/// settings than mynah does, looks for it.
+pub const RESET_MARK: &str = "factory-reset";
+/// Name of the directory, beside the state file, of recordings of faults.
+pub const RECORDINGS: &str = "recordings";
+
 /// The default volume, in percent.
 const DEFAULT_VOLUME: u8 = 100;
 

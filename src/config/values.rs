@@ -3,7 +3,7 @@
 //! An invalid value is reported once, with its place, and replaced by a placeholder, so that all problems are reported
 //! together. A placeholder is never used: `finish` fails if there is a problem.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::boards::audio;
@@ -25,14 +25,13 @@ pub(super) fn names<C: Keyword>() -> Vec<&'static str> {
 /// The settings that are being read.
 pub(super) struct Values {
     sources: Sources,
-    dir: PathBuf,
     /// The number of problems that are missing devices.
     missing_devices: usize,
 }
 
 impl Values {
-    pub(super) fn new(sources: Sources, dir: &Path) -> Self {
-        Self { sources, dir: dir.to_owned(), missing_devices: 0 }
+    pub(super) fn new(sources: Sources) -> Self {
+        Self { sources, missing_devices: 0 }
     }
 
     /// Returns the warnings, or the problems if there are any.
@@ -134,8 +133,24 @@ impl Values {
 
     /// Reads a path, if it is set. It is relative to the file it is written in, or else to the working directory.
     pub(super) fn path(&mut self, key: Key) -> Option<PathBuf> {
-        let text = self.text(key)?;
-        Some(self.sources.given.get(&key).map_or(&self.dir, |given| &given.base).join(text))
+        self.text(key)?;
+        self.unchecked_path(key)
+    }
+
+    /// Returns the path that [`Values::path`] reads, and reports nothing.
+    pub(super) fn unchecked_path(&self, key: Key) -> Option<PathBuf> {
+        let given = self.sources.given.get(&key)?;
+        (!given.value.trim().is_empty()).then(|| given.base.join(&*given.value))
+    }
+
+    /// Returns whether `key` is set and its text `matches`.
+    pub(super) fn text_matches(&self, key: Key, matches: impl Fn(&str) -> bool) -> bool {
+        self.sources.given.get(&key).is_some_and(|given| matches(&given.value))
+    }
+
+    /// Returns the config file and `.env`, each with its name for messages.
+    pub(super) fn files_read(&self) -> &[(String, PathBuf)] {
+        &self.sources.files_read
     }
 
     /// Reads the path of a file that must be readable.

@@ -96,7 +96,7 @@ fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
         return Some((built_in_path(name), (*text).to_owned()));
     }
-    if !name.contains('/') && !name.ends_with(".toml") {
+    if !is_path(name) {
         values.refuse_value(Key::Board, &unknown_board(name));
         return None;
     }
@@ -107,6 +107,11 @@ fn load(values: &mut Values, name: &str) -> Option<(String, String)> {
             None
         }
     }
+}
+
+/// Returns whether `name` is the path of a board file, not the name of a board.
+pub(super) fn is_path(name: &str) -> bool {
+    name.contains('/') || name.ends_with(".toml")
 }
 
 /// Returns the error for an unknown board `name`.

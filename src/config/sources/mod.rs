@@ -33,6 +33,8 @@ pub(super) struct Sources {
     pub(super) warnings: Vec<String>,
     /// The environment variables of `STATE_DIRS`.
     pub(super) state_dirs: BTreeMap<&'static str, String>,
+    /// The config file and `.env`, each with its name for messages.
+    pub(super) files_read: Vec<(String, PathBuf)>,
 }
 
 /// A value as it is written, and where.
@@ -287,6 +289,7 @@ impl Sources {
     }
 
     fn read_file(&mut self, file: &Path, display_name: &str, optional: bool) -> Option<Zeroizing<String>> {
+        self.files_read.push((display_name.to_owned(), file.to_owned()));
         match file::read(file) {
             Ok(text) => Some(Zeroizing::new(text)),
             Err(error) if optional && error.kind() == io::ErrorKind::NotFound => None,
