@@ -166,6 +166,9 @@ fn open_audio(requested: config::AudioConfig) -> Result<AudioIo, AudioError> {
     if let Some(warning) = opened.denied_privileges() {
         log::warn!("{warning}");
     }
+    if let Some(warning) = opened.input_warning() {
+        log::warn!("{warning}");
+    }
     for params in opened.granted() {
         log::info!("{params}");
     }

@@ -30,6 +30,20 @@ fn recorded_speech_holds_a_conversation_with_the_parrot() {
 }
 
 #[test]
+fn speech_with_a_size_of_0_is_heard_with_one_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut speech = fs::read(DIALOGUE).unwrap();
+    let size = 4 + speech.windows(4).position(|id| id == b"data").unwrap();
+    speech[size..size + 4].fill(0);
+    fs::write(folder.path().join("lost-power.wav"), &speech).unwrap();
+    let args = ["--parrot", "--speech", "lost-power.wav", "--speaker-file", "out.wav"];
+    let (code, printed) = run_with(&folder, &args);
+    assert_eq!(code, Some(0), "{printed}");
+    assert_eq!(count(&printed, "you: "), 3, "{printed}");
+    assert_eq!(printed.matches("lost-power.wav: its header says 0 bytes").count(), 1, "{printed}");
+}
+
+#[test]
 fn signals_close_the_session_with_exit_code_0() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
         let folder = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@ mod health;
 mod monitor;
 mod rt;
 mod wav;
+mod wav_reader;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -99,6 +100,7 @@ pub struct AudioIo {
     failed_controls: Vec<AudioError>,
     denied: Vec<DeniedPrivilege>,
     input_ended: Arc<AtomicBool>,
+    input_warning: Option<String>,
     // Last: dropping the lanes tells the threads to stop, so the lanes go before the threads are joined.
     threads: AudioThreads,
 }
@@ -150,6 +152,12 @@ impl AudioIo {
     #[must_use]
     pub fn denied_privileges(&self) -> Option<String> {
         rt::privileges::warning(&self.denied)
+    }
+
+    /// Returns a warning if the header of the WAV file in place of the microphone is wrong about its samples.
+    #[must_use]
+    pub fn input_warning(&self) -> Option<&str> {
+        self.input_warning.as_deref()
     }
 
     /// Returns whether the WAV file in place of the microphone has been read to its end.
@@ -247,6 +255,7 @@ impl AudioEndpoints {
             failed_controls: Vec::new(),
             denied: Vec::new(),
             input_ended: Arc::new(AtomicBool::new(false)),
+            input_warning: None,
             threads: AudioThreads::new(wake),
         };
         let capture = Capture::new(capture_chain, capture_writer, capture_shared, Arc::clone(&counters));

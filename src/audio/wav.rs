@@ -4,20 +4,20 @@
 //! sound card. It converts nothing: a file of another format is rejected.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
-use std::iter::repeat_with;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hound::{SampleFormat, WavIntoSamples, WavReader, WavSpec, WavWriter};
+use hound::{SampleFormat, WavSpec, WavWriter};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::error::{AudioError, PcmError, Recovery};
 use super::rt::capture::{Capture, CaptureDevice};
 use super::rt::playback::{BufferLevel, Playback, PlaybackDevice};
 use super::rt::threads::ThreadContext;
+use super::wav_reader::{WavSource, file_error};
 use super::{AudioEndpoints, AudioIo, StreamFormat};
 use crate::dsp::{float, sample};
 use crate::sys::TimerFd;
@@ -41,7 +41,10 @@ pub struct WavDevices {
 pub fn open_wav(files: WavDevices, format: StreamFormat) -> Result<AudioIo, AudioError> {
     let AudioEndpoints { mut audio, capture, playback, capture_wake, playback_wake: _ } =
         AudioEndpoints::native(format, true)?;
-    let microphone = WavCapture::open(files.microphone, format, Arc::clone(&audio.input_ended))?;
+    let source = files.microphone.map(|path| WavSource::open(path, format)).transpose()?;
+    let (source, warning) = source.map_or((None, None), |(source, warning)| (Some(source), warning));
+    audio.input_warning = warning;
+    let microphone = WavCapture::new(source, Arc::clone(&audio.input_ended));
     let speaker = WavPlayback::create(files.speaker, format)?;
     let timer = start_timer(format, files.speed)?;
     audio.threads.start("mynah-wav", capture_wake, move |context| {
@@ -112,44 +115,31 @@ struct WavCapture {
     failure: Option<AudioError>,
 }
 
-struct WavSource {
-    path: PathBuf,
-    samples: WavIntoSamples<BufReader<File>, i16>,
-    /// Left shift to 16 bits, since `hound` returns 8-bit samples unscaled.
-    shift: u32,
-}
-
 /// Samples read from the file at a time.
 const BLOCK: usize = 256;
 
 impl WavCapture {
-    fn open(
-        path: Option<PathBuf>,
-        format: StreamFormat,
-        ended: Arc<AtomicBool>,
-    ) -> Result<WavCapture, AudioError> {
-        let source = path.map(|path| WavSource::open(path, format)).transpose()?;
-        Ok(WavCapture { source, is_open: false, available: 0, ended, failure: None })
+    fn new(source: Option<WavSource>, ended: Arc<AtomicBool>) -> WavCapture {
+        WavCapture { source, is_open: false, available: 0, ended, failure: None }
     }
 
     /// Fills `into` from the file, and with silence after its end.
     fn play(&mut self, into: &mut [i16]) {
         let Some(source) = &mut self.source else { return into.fill(0) };
-        let remaining = match source.fill(into) {
-            Ok(0) => {
-                self.ended.store(true, Ordering::Relaxed);
-                0
+        let is_left = match source.fill(into) {
+            Ok(is_left) => {
+                self.ended.store(!is_left, Ordering::Relaxed);
+                is_left
             }
-            Ok(remaining) => remaining,
             Err(error) => {
                 self.failure = Some(file_error(
                     &source.path,
                     format!("cannot be read to its end ({error}); record it again"),
                 ));
-                0
+                false
             }
         };
-        if remaining == 0 {
+        if !is_left {
             self.source = None;
         }
     }
@@ -175,52 +165,10 @@ impl CaptureDevice for WavCapture {
     }
 }
 
-impl WavSource {
-    fn open(path: PathBuf, format: StreamFormat) -> Result<WavSource, AudioError> {
-        let reader = WavReader::open(&path).map_err(|error| {
-            file_error(
-                &path,
-                format!("cannot be read as a WAV file ({error}); {}", convert_hint(&path, format)),
-            )
-        })?;
-        let WavSpec { channels, sample_rate, bits_per_sample, sample_format } = reader.spec();
-        let shift = match (channels, sample_rate == format.rate_hz, sample_format, bits_per_sample) {
-            (1, true, SampleFormat::Int, 16) => 0,
-            (1, true, SampleFormat::Int, 8) => 8,
-            (_, _, SampleFormat::Int | SampleFormat::Float, _) => {
-                let kind = match sample_format {
-                    SampleFormat::Int => "integer",
-                    SampleFormat::Float => "float",
-                };
-                let reason = format!(
-                    "has {channels} channels of {bits_per_sample}-bit {kind} samples at {sample_rate} Hz, but 1 \
-                     channel of 16-bit or 8-bit integer samples at {} Hz is required; {}",
-                    format.rate_hz,
-                    convert_hint(&path, format)
-                );
-                return Err(file_error(&path, reason));
-            }
-        };
-        Ok(WavSource { path, samples: reader.into_samples(), shift })
-    }
-
-    /// Fills `into`, with silence after the end of the file, and returns the number of samples left.
-    fn fill(&mut self, into: &mut [i16]) -> hound::Result<usize> {
-        let samples = self.samples.by_ref().chain(repeat_with(|| Ok(0)));
-        for (into, sample) in into.iter_mut().zip(samples) {
-            *into = sample? << self.shift;
-        }
-        Ok(self.samples.len())
-    }
-}
-
-fn convert_hint(path: &Path, format: StreamFormat) -> String {
-    let to = path.with_extension("mono.wav");
-    format!("convert it: sox {} -r {} -c 1 -b 16 {}", path.display(), format.rate_hz, to.display())
-}
-
 /// Periods in the speaker's buffer, as on a card.
 const BUFFER_PERIODS: usize = 4;
+/// Seconds after which the header is updated, so that the file can be read after a crash.
+const HEADER_UPDATE_S: usize = 1;
 
 /// A playback device whose buffer is written to a WAV file as time passes.
 struct WavPlayback {
@@ -228,6 +176,9 @@ struct WavPlayback {
     buffer_frames: usize,
     queue_frames: usize,
     file: Option<(PathBuf, WavWriter<BufWriter<File>>)>,
+    update_frames: usize,
+    /// Frames written since the last update of the header.
+    since_update: usize,
 }
 
 impl WavPlayback {
@@ -252,7 +203,9 @@ impl WavPlayback {
         };
         let buffer_frames = (BUFFER_PERIODS * format.period_frames).max(format.queue_frames);
         let queue = Vec::with_capacity(buffer_frames);
-        Ok(WavPlayback { queue, buffer_frames, queue_frames: format.queue_frames, file })
+        let update_frames = HEADER_UPDATE_S * format.rate_hz as usize;
+        let queue_frames = format.queue_frames;
+        Ok(WavPlayback { queue, buffer_frames, queue_frames, file, update_frames, since_update: 0 })
     }
 
     /// Plays `frames`.
@@ -267,6 +220,11 @@ impl WavPlayback {
                 block.write_sample(0i16);
             }
             block.flush().map_err(|error| write_error(path, &error))?;
+            self.since_update += frames;
+            if self.since_update >= self.update_frames {
+                self.since_update = 0;
+                file.flush().map_err(|error| write_error(path, &error))?;
+            }
         }
         self.queue.drain(..played);
         Ok(())
@@ -324,8 +282,4 @@ fn wait(timer: &TimerFd, context: &ThreadContext) {
 
 fn write_error(path: &Path, error: &hound::Error) -> AudioError {
     file_error(path, format!("cannot be written to its end ({error}); free space on its disk"))
-}
-
-fn file_error(path: &Path, reason: String) -> AudioError {
-    AudioError::Wav { path: path.to_owned(), reason }
 }

@@ -146,6 +146,105 @@ fn another_format_is_an_error_with_the_convert_command() {
     );
 }
 
+#[test]
+fn size_of_0_or_of_a_stream_is_read_to_the_end_of_the_file() {
+    let samples: Vec<i16> = (1..=3_000).collect();
+    for declared in [0, u32::MAX, 0x7fff_f000, 0x7fff_ffff, 6_002] {
+        let file = wav(&layout(1, 16), declared, &data(&samples));
+        let (captured, warning) = listen(&file);
+        assert_eq!(captured, samples, "{declared}");
+        let warning = warning.unwrap();
+        for fact in ["speech.wav", &format!("says {declared} bytes"), "6000 were found"] {
+            assert!(warning.contains(fact), "no {fact} in {warning}");
+        }
+    }
+}
+
+#[test]
+fn file_that_is_longer_or_shorter_than_its_header_is_read_to_its_end() {
+    let samples: Vec<i16> = (1..=3_000).collect();
+    // The header as of a second ago, and a copy that ends in the middle of a sample.
+    for (declared, bytes) in [(2_000, 6_000), (8_000, 6_000), (6_000, 4_001), (6_000, 5_999)] {
+        let (captured, warning) = listen(&wav(&layout(1, 16), declared, &data(&samples)[..bytes]));
+        assert_eq!(captured, samples[..bytes / 2], "{declared}, {bytes}");
+        let found = format!("{} were found", bytes / 2 * 2);
+        assert!(warning.is_some_and(|warning| warning.contains(&found)), "{declared}, {bytes}");
+    }
+    let (captured, warning) = listen(&wav(&layout(1, 8), 0, &[0, 128, 255]));
+    assert_eq!((captured, warning.is_some()), (vec![-32768, 0, 32512], true));
+}
+
+#[test]
+fn chunks_around_the_samples_are_skipped() {
+    let samples: Vec<i16> = (1..=500).collect();
+    let plain = wav(&layout(1, 16), 1_000, &data(&samples));
+    let before = |list: &[u8]| [&plain[..12], list, &plain[12..]].concat();
+    let after = |list: &[u8]| [&plain[..], list].concat();
+    for (file, expected) in [
+        (plain.clone(), None),
+        (after(b"LIST\x04\0\0\0INFO"), None),
+        (after(b"LIST\x03\0\0\0abc\0id3 \x01\0\0\0x"), None),
+        // Cut off in what follows the samples.
+        (after(b"LIST\xff\0\0\0INFO"), None),
+        (before(b"LIST\x03\0\0\0abc\0"), None),
+        // A program that forgets the padding.
+        (before(b"LIST\x03\0\0\0abc"), None),
+        (before(b"fact\x06\0\0\0abcdef"), None),
+        // The size of the whole file is wrong, that of the samples is right.
+        ([b"RIFF\0\0\0\0", &plain[8..]].concat(), None),
+        (wav(&layout(0xfffe, 16), 0, &data(&samples)), Some("1000 were found")),
+        (wav(&layout(0xfffe, 16), 1_000, &data(&samples)), None),
+    ] {
+        let (captured, warning) = listen(&file);
+        assert_eq!(captured, samples, "{warning:?}");
+        match expected {
+            None => assert_eq!(warning, None),
+            Some(fact) => assert!(warning.is_some_and(|warning| warning.contains(fact))),
+        }
+    }
+    let (captured, warning) = listen(&wav(&layout(1, 16), 999, &[&data(&samples)[..999], &[0]].concat()));
+    assert_eq!(captured, samples[..499]);
+    assert!(warning.is_some_and(|warning| warning.contains("998 were found")));
+}
+
+#[test]
+fn file_without_samples_is_refused_with_its_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("speech.wav");
+    let whole = wav(&layout(1, 16), 0, &[]);
+    let refused = |file: &[u8]| {
+        std::fs::write(&path, file).unwrap();
+        let message = open_error(WavDevices { microphone: Some(path.clone()), ..WavDevices::default() });
+        assert!(message.contains("speech.wav") && message.contains("sox"), "{message}");
+        message
+    };
+    assert!(refused(&[]).contains("is empty"));
+    for length in [4, 11, 12, 19, 30, 36, 43] {
+        assert!(refused(&whole[..length]).contains("cut off"), "{length}");
+    }
+    assert!(refused(&whole).contains("no samples"));
+    assert!(refused(&wav(&layout(1, 16), 48_000, &[1])).contains("no samples"));
+    assert!(refused(&[&whole[..], b"LIST\x04\0\0\0INFO"].concat()).contains("no samples"));
+    assert!(refused(&[0; 100]).contains("not a WAV file"));
+    assert!(refused(&wav(&layout(3, 32), 0, &[0; 100])).contains("32-bit float samples"));
+    assert!(refused(&wav(&layout(6, 8), 0, &[0; 100])).contains("8-bit compressed samples"));
+}
+
+#[test]
+fn speaker_file_can_be_read_before_it_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let speaker = dir.path().join("speaker.wav");
+    let audio = open(WavDevices { microphone: None, speaker: Some(speaker.clone()), speed: 20 });
+    let before = audio.counters().played.get();
+    until(&audio, |audio| audio.counters().played.get() > before + 48_000);
+    // As after a crash: nothing is flushed or corrected.
+    let crashed = dir.path().join("crashed.wav");
+    std::fs::copy(&speaker, &crashed).unwrap();
+    drop(audio);
+    let duration = WavReader::open(&crashed).unwrap().duration();
+    assert!(duration >= 24_000, "{duration}");
+}
+
 fn open(files: WavDevices) -> AudioIo {
     open_wav(files, StreamFormat::default()).unwrap()
 }
@@ -166,6 +265,60 @@ fn record(dir: &Path, name: &str, bits_per_sample: u16, samples: &[i16]) -> Path
     }
     file.finalize().unwrap();
     path
+}
+
+/// Returns a `fmt ` chunk of one channel at 24 kHz.
+fn layout(tag: u16, bits: u16) -> Vec<u8> {
+    let frame_bytes = bits / 8;
+    let mut chunk = [tag.to_le_bytes(), 1u16.to_le_bytes()].concat();
+    chunk.extend(24_000u32.to_le_bytes());
+    chunk.extend((24_000 * u32::from(frame_bytes)).to_le_bytes());
+    chunk.extend([frame_bytes.to_le_bytes(), bits.to_le_bytes()].concat());
+    if tag == 0xfffe {
+        // The size of the extension, the bits in use, the speakers, and the identifier of PCM.
+        chunk.extend(b"\x16\0\x10\0\x04\0\0\0\x01\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
+    }
+    chunk
+}
+
+/// Returns a WAV file with these bytes of samples, of which its header says that there are `declared`.
+fn wav(layout: &[u8], declared: u32, data: &[u8]) -> Vec<u8> {
+    let riff_size = declared.wrapping_add(36);
+    [
+        b"RIFF",
+        &riff_size.to_le_bytes(),
+        &b"WAVEfmt "[..],
+        &(layout.len() as u32).to_le_bytes(),
+        layout,
+        b"data",
+        &declared.to_le_bytes(),
+        data,
+    ]
+    .concat()
+}
+
+fn data(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// Returns what the microphone captures from `file` up to its end, and the warning about its header.
+fn listen(file: &[u8]) -> (Vec<i16>, Option<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("speech.wav");
+    std::fs::write(&path, file).unwrap();
+    let mut audio = open(WavDevices { microphone: Some(path), speaker: None, speed: 50 });
+    let warning = audio.input_warning().map(str::to_owned);
+    audio.capture.set_open(true);
+    let mut captured = Vec::new();
+    until_mut(&mut audio, |audio| {
+        let ended = audio.input_ended();
+        captured.extend(read(audio));
+        ended
+    });
+    assert_eq!(audio.failure(), None);
+    let end = captured.iter().rposition(|sample| *sample != 0).map_or(0, |last| last + 1);
+    captured.truncate(end);
+    (captured, warning)
 }
 
 fn read_wav(path: &Path) -> (WavSpec, Vec<i16>) {
