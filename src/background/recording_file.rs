@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{BackgroundEvent, EventSender};
+use crate::config::RECORDING_EXTENSION as EXTENSION;
 
 /// Capacity of the queue of recordings to write. A recording for a full queue is refused.
 pub const RECORDINGS: usize = 4;
@@ -24,7 +25,6 @@ pub const KEPT_FILES: usize = 10;
 pub const FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
-const EXTENSION: &str = "jsonl";
 
 /// A recording, or a part of the continuous one.
 #[derive(Clone, Debug, PartialEq, Eq)]

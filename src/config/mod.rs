@@ -34,7 +34,7 @@ pub use peripherals::{
     LightConfig, LineBias, Peripherals, ResetHold,
 };
 pub use replay::ReplayRequest;
-pub use saved_state::{RECORDINGS, RESET_MARK, SavedState};
+pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
 pub use secret::Secret;
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};

@@ -24,6 +24,8 @@ pub(super) const STATE_DIRS: [(&str, &str); 3] = [
 pub const RESET_MARK: &str = "factory-reset";
 /// Name of the directory, beside the state file, of recordings of faults.
 pub const RECORDINGS: &str = "recordings";
+/// Extension of the files in it. Beyond a number, the oldest is removed.
+pub const RECORDING_EXTENSION: &str = "jsonl";
 
 /// The default volume, in percent.
 const DEFAULT_VOLUME: u8 = 100;

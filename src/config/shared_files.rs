@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::boards;
-use super::saved_state::{RECORDINGS, RESET_MARK};
+use super::saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK};
 use super::schema::Key;
 use super::values::Values;
 
@@ -56,7 +56,18 @@ fn conflict(first: &FileUse, second: &FileUse) -> Option<String> {
         }
         (_, _) => "each would overwrite the other. Choose another path for one of them".to_owned(),
     };
-    if first.key == second.key || !first.identity.is_same(&second.identity) {
+    if first.key == second.key {
+        return None;
+    }
+    if second.removes(first) {
+        return Some(format!(
+            "{}: {} is in {}, of which mynah removes the oldest. Choose another path for it",
+            first.place,
+            first.path.display(),
+            second.place
+        ));
+    }
+    if !first.identity.is_same(&second.identity) {
         return None;
     }
     let (first_path, second_path) = (first.path.display(), second.path.display());
@@ -114,6 +125,17 @@ fn file_uses(values: &Values, state_file: Option<&Path>) -> Vec<FileUse> {
         add(Some(Key::LogDir), values.place(Key::LogDir).to_owned(), path, FileAccess::WriteInside);
     }
     uses
+}
+
+impl FileUse {
+    /// Returns whether this is the directory of recordings, and `other` would count as one of them.
+    fn removes(&self, other: &FileUse) -> bool {
+        let is_recordings = self.key == Some(Key::StateFile) && self.access == FileAccess::WriteInside;
+        let path = &other.identity.path;
+        is_recordings
+            && path.parent() == Some(&self.identity.path)
+            && path.extension().is_some_and(|extension| extension == RECORDING_EXTENSION)
+    }
 }
 
 /// What two paths of one file have in common.

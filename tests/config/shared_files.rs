@@ -95,6 +95,20 @@ fn files_beside_an_output_are_not_overwritten_either() {
 }
 
 #[test]
+fn continuous_recording_is_not_among_those_that_are_removed() {
+    let fixture = Fixture::new();
+    let flags = |record| ["--parrot", "--state-file", "s/state.toml", "--record", record];
+    assert_problems(
+        &fixture.flags(&flags("s/./recordings/all.jsonl")).problems(),
+        &[
+            "option --record: | all.jsonl | the recordings beside option --state-file | removes | another path",
+        ],
+    );
+    fixture.flags(&flags("s/recordings/all.record")).run();
+    fixture.flags(&flags("s/all.jsonl")).run();
+}
+
+#[test]
 fn default_state_file_is_compared_too() {
     let fixture = Fixture::new().file("state/state.toml", "muted = false\n");
     let state = fixture.dir.path().join("state");
