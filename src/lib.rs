@@ -173,6 +173,7 @@
 //!     seconds) and sent first.
 //! 14. The end of a session does not end the conversation: a second session takes over before the service's hour is
 //!     over, with the history.
+//! 15. From a press to the cut of the reply nothing is pumped, encoded or written, however much audio is kept.
 
 pub mod audio;
 pub mod background;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::conversation::State;
 use crate::model::Time;
+
 pub use fault::{EXIT_DISPLAY, Fault, Impairments};
 
 use scene::{Ages, Scene};

@@ -26,7 +26,7 @@ pub enum Timer {
     Monitor,
     /// New lines of the continuous recording are written.
     Recording,
-    /// The service manager expects a sign of life.
+    /// The service manager's watchdog is to be fed.
     Watchdog,
     /// The light has shown for long enough why the program exits.
     Exit,

@@ -11,10 +11,10 @@ use crate::model::Time;
 
 /// The sources in the order of a turn, each with the reason for its place.
 const ORDER: [Source; 10] = [
-    // A press is obeyed first: from its edge to the cut of the lane nothing is pumped, encoded or written. Frames that it
-    // overtakes were captured before it; if it opens the microphone they are discarded.
+    // A press is obeyed first: from its edge to the cut of the lane nothing is pumped, encoded or written. If it opens the
+    // microphone, frames from before it that have yet to be pumped are discarded.
     Source::Inputs,
-    // An exit waits for nobody but the user.
+    // An exit is not delayed by audio or messages.
     Source::Signals,
     // Speech leaves before messages are parsed: a period is captured every 10 ms, and replies are buffered.
     Source::Microphone,

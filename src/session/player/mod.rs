@@ -12,7 +12,7 @@ mod uplink;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters, MissingDevices};
+use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters};
 use crate::conversation::{DeviceEvent, Earcon, Event, KeptAudio, LinkChange, ServiceEvent};
 use crate::ledger::{Correction, Ledger, TurnMark, TurnTimings};
 use crate::model::Time;
@@ -59,7 +59,7 @@ impl Player {
         self.audio.clear_wake();
     }
 
-    /// Keeps uplink and ledger in step with an event, before the conversation handles it.
+    /// Keeps uplink and ledger in step with an event that the conversation has handled, before its actions are applied.
     pub(super) fn handle_event(&mut self, event: &Event, kept: KeptAudio, now: Time) {
         match kept {
             KeptAudio::Keep => {}
@@ -104,10 +104,8 @@ impl Player {
         self.uplink.pump(&mut self.audio.capture, wanted, speech, send)
     }
 
-    /// Keeps the frames captured so far, without sending them, if the microphone is `wanted`. Returns the duration of
-    /// the audio captured since the last press.
-    pub(super) fn keep_captured(&mut self, wanted: bool) -> Duration {
-        self.uplink.pump(&mut self.audio.capture, wanted, true, None);
+    /// Returns the duration of the pumped audio that was captured since the last press.
+    pub(super) fn captured_since_press(&self) -> Duration {
         Duration::from_millis(self.uplink.frames_since_press() * 1000 / u64::from(RATE_HZ))
     }
 
@@ -227,11 +225,6 @@ impl Player {
     /// Sets the volume in percent.
     pub(super) fn set_volume(&self, percent: u8) {
         self.audio.playback.set_volume(percent);
-    }
-
-    /// Returns the devices that were missing at the last [`poll_changes`](Self::poll_changes).
-    pub(super) fn missing(&self) -> MissingDevices {
-        self.monitor.missing()
     }
 
     /// Returns the detectors of faults of the devices and their threads.

@@ -1,7 +1,6 @@
-//! Sends microphone frames as `input_audio_buffer.append`; buffers 10 s as pre-roll and for replay after a
-//! reconnect.
+//! Passes on microphone frames to be sent; buffers 10 s as pre-roll and for replay after a reconnect.
 //!
-//! It does not decide whether the microphone is open or which session receives the frames.
+//! It does not decide whether the microphone is open or which session receives the frames, and encodes none.
 
 use std::collections::VecDeque;
 

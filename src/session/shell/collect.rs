@@ -102,8 +102,10 @@ impl Shell {
         match event {
             InputEvent::Down => context.queue(Event::Input(UserInput::Press)),
             InputEvent::Up => {
-                // They belong to the turn that the release ends. Moving them is bounded by the lane, and encodes nothing.
-                let heard = self.player.keep_captured(self.wants_frames(context));
+                // Frames captured so far belong to the turn that the release ends. Moving them is bounded by the lane,
+                // and encodes nothing.
+                self.keep_captured(context);
+                let heard = self.player.captured_since_press();
                 context.queue(Event::Input(UserInput::Release { heard }));
             }
             InputEvent::Mute => context.queue(Event::Input(UserInput::Mute)),

@@ -115,10 +115,22 @@ impl Shell {
             })
         };
         let send: Option<SendFrames<'_>> = if can_send { Some(&mut send) } else { None };
-        if player.pump(wanted, conversation.speech_active(), send) {
+        let has_dropped = player.pump(wanted, conversation.speech_active(), send);
+        self.report_dropped(has_dropped, now);
+        self.pass_link_outputs(context);
+    }
+
+    /// Moves captured frames to those that are kept, without sending any.
+    pub(in crate::session) fn keep_captured(&mut self, context: &Context<'_>) {
+        let wanted = self.wants_frames(context);
+        let has_dropped = self.player.pump(wanted, context.conversation.speech_active(), None);
+        self.report_dropped(has_dropped, context.now);
+    }
+
+    fn report_dropped(&mut self, has_dropped: bool, now: Time) {
+        if has_dropped {
             self.report.log.anomaly(Anomaly::PreRoll, "the connection took too long", now);
         }
-        self.pass_link_outputs(context);
     }
 
     /// Returns whether captured frames are used: none is before the light shows that the microphone is live.

@@ -33,7 +33,7 @@ impl Shell {
     /// Updates the light from the conversation and the microphone, at once where that changes it.
     pub(in crate::session) fn update_light(&mut self, context: &Context<'_>) {
         let Context { conversation, now, .. } = context;
-        let wanted = conversation.microphone_open() && self.player.missing().capture.is_none();
+        let wanted = conversation.microphone_open() && self.player.monitor().missing().capture.is_none();
         let unsent = self.player.has_unsent(self.links.is_blocked());
         let live = wanted || self.player.is_microphone_open() || unsent;
         self.ui.set_state(conversation.state(), conversation.muted(), live, *now);
@@ -95,7 +95,7 @@ impl Shell {
             return;
         }
         let counters = self.player.counters();
-        let has_speaker = self.player.missing().playback.is_none();
+        let has_speaker = self.player.monitor().missing().playback.is_none();
         let progress = ThreadProgress {
             microphone: ThreadWork { due: self.player.is_microphone_open(), done: counters.captured.get() },
             speaker: ThreadWork { due: has_speaker, done: counters.played.get() },
