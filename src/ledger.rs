@@ -25,11 +25,13 @@ pub struct Ledger {
     frames_per_ms: u64,
     spans: Deque<Span, ITEMS>,
     corrections: Vec<QueuedCorrection, CORRECTIONS>,
-    /// Items closed by a cut; late audio of them changes nothing.
+    /// Items closed by a cut or played to their end; late audio of them changes nothing.
     closed: Deque<Id, ITEMS>,
     replies_done: Deque<Id, ITEMS>,
     drained_reported: bool,
     turn: TurnTimings,
+    /// When speech ended that the service has not answered so far.
+    speech_ended: Option<Time>,
 }
 
 /// A correction of the service's memory of an item.
@@ -47,10 +49,20 @@ pub enum Correction {
     Delete { item: Id },
 }
 
+impl Correction {
+    fn item(&self) -> &Id {
+        match self {
+            Self::Truncate { item, .. } | Self::Delete { item } => item,
+        }
+    }
+}
+
 /// A step of a turn whose time is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnMark {
-    /// The user's turn ended: the service detected the end of speech, or the button was released.
+    /// The service detected the end of speech, which may be a turn or a noise.
+    SpeechEnded,
+    /// The user's turn ended: the button was released.
     TurnEnded,
     Created,
     FirstAudio,
@@ -82,12 +94,16 @@ struct Span {
     reply: Id,
     item: Id,
     content_index: u32,
+    /// Frames of the item before `start`, which are played first.
+    played: u64,
     start: u64,
     end: u64,
     /// The service has sent all audio of this item.
     complete: bool,
     /// The session of the item was lost, so no correction can be sent.
     orphaned: bool,
+    /// The lane position of the cut after which nothing of it will be played.
+    cut: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +124,7 @@ impl Ledger {
             replies_done: Deque::new(),
             drained_reported: true,
             turn: TurnTimings::default(),
+            speech_ended: None,
         }
     }
 
@@ -118,11 +135,25 @@ impl Ledger {
         self.drained_reported = false;
         let continues =
             |last: &Span| last.end == at && last.item == item && last.content_index == content_index;
-        if self.spans.back().is_some_and(continues) {
+        let is_open = |last: &Span| last.cut.is_none() && continues(last);
+        if self.spans.back().is_some_and(is_open) {
             return true;
         }
         let (Ok(reply), Ok(item)) = (Id::try_from(reply), Id::try_from(item)) else { return false };
-        let span = Span { reply, item, content_index, start: at, end: at, complete: false, orphaned: false };
+        // Audio of another item may have come in between.
+        let before = self.spans.iter().rfind(|span| span.item == item && span.content_index == content_index);
+        let played = before.map_or(0, |span| span.played + span.end - span.start);
+        let span = Span {
+            reply,
+            item,
+            content_index,
+            played,
+            start: at,
+            end: at,
+            complete: false,
+            orphaned: false,
+            cut: None,
+        };
         self.spans.push_back(span).is_ok()
     }
 
@@ -174,8 +205,38 @@ impl Ledger {
             && (span.complete || self.spans.len() > 1)
         {
             self.turn.played += self.duration(span.end - span.start);
-            self.spans.pop_front();
+            let Some(span) = self.spans.pop_front() else { break };
+            push_evicting(&mut self.closed, &span.item);
         }
+    }
+
+    /// Handles the receipt of a pause: playback stopped after position `played`, and what follows will be played from
+    /// position `cut` on. Nothing is corrected until it is known whether it will.
+    pub fn pause_receipt(&mut self, cut: u64, played: u64, now: Time) {
+        self.turn.silent = Some(now);
+        self.played(played, now);
+        let mut heard = 0;
+        for span in self.spans.iter_mut() {
+            let frames = played.clamp(span.start, span.end) - span.start;
+            heard += frames;
+            span.played += frames;
+            span.start += frames;
+        }
+        // What is left moves to the position at which it will be played.
+        let shift = cut.saturating_sub(played);
+        for span in self.spans.iter_mut() {
+            (span.start, span.end) = (span.start + shift, span.end + shift);
+        }
+        self.turn.played += self.duration(heard);
+    }
+
+    /// Closes all items that have not been played to their end: nothing more of them will be. Queues the resulting
+    /// corrections. To be called while playback is paused.
+    pub fn close_all(&mut self) {
+        while let Some(span) = self.spans.pop_front() {
+            self.close_span(&span, span.played);
+        }
+        self.drained_reported = true;
     }
 
     /// Returns `true` once after everything queued has been played.
@@ -199,17 +260,24 @@ impl Ledger {
         self.spans.back().map_or(0, |last| last.end.saturating_sub(position))
     }
 
+    /// Records that everything queued was cut at position `cut`, also what was queued for later positions.
+    pub fn cut(&mut self, cut: u64) {
+        for span in self.spans.iter_mut() {
+            span.cut = span.cut.or(Some(cut));
+        }
+    }
+
     /// Handles the receipt of a cut: of the frames before position `cut`, those before position `played` were
     /// played. Queues the resulting corrections.
     pub fn cut_receipt(&mut self, cut: u64, played: u64, now: Time) {
         self.turn.silent = Some(now);
         while let Some(span) = self.spans.front()
-            && span.start < cut
+            && (span.start < cut || span.cut.is_some_and(|at| at <= cut))
         {
             let Some(span) = self.spans.pop_front() else { break };
             let frames = played.clamp(span.start, span.end) - span.start;
             self.turn.played += self.duration(frames);
-            self.close_span(&span, frames);
+            self.close_span(&span, span.played + frames);
         }
         self.drained_reported |= self.spans.is_empty();
     }
@@ -235,11 +303,18 @@ impl Ledger {
         }
     }
 
-    /// Records the time of a step; [`TurnMark::TurnEnded`] starts the timings of a new turn.
+    /// Records the time of a step. [`TurnMark::TurnEnded`] starts the timings of a new turn, as does
+    /// [`TurnMark::SpeechEnded`] once a reply is created: until then the previous reply may go on.
     pub fn mark(&mut self, mark: TurnMark, now: Time) {
         match mark {
-            TurnMark::TurnEnded => self.turn = TurnTimings { ended: Some(now), ..TurnTimings::default() },
-            TurnMark::Created => self.turn.created = Some(now),
+            TurnMark::SpeechEnded => self.speech_ended = Some(now),
+            TurnMark::TurnEnded => self.begin_turn(now),
+            TurnMark::Created => {
+                if let Some(ended) = self.speech_ended {
+                    self.begin_turn(ended);
+                }
+                self.turn.created = Some(now);
+            }
             TurnMark::FirstAudio => self.turn.first_audio = self.turn.first_audio.or(Some(now)),
             TurnMark::Cut => (self.turn.cut, self.turn.silent) = (Some(now), None),
         }
@@ -251,9 +326,19 @@ impl Ledger {
         &self.turn
     }
 
+    fn begin_turn(&mut self, ended: Time) {
+        self.turn = TurnTimings { ended: Some(ended), ..TurnTimings::default() };
+        self.speech_ended = None;
+    }
+
     fn close_span(&mut self, span: &Span, frames: u64) {
+        // Its beginning was heard, as another content part, or has been corrected.
+        let is_corrected = self.corrections.iter().any(|queued| queued.correction.item() == &span.item);
+        let is_known = self.closed.iter().any(|closed| *closed == span.item);
+        let is_rest = frames == span.played && is_known && (frames == 0 || is_corrected);
         push_evicting(&mut self.closed, &span.item);
-        if span.orphaned || frames == span.end - span.start && span.complete {
+        let received = span.played + span.end - span.start;
+        if span.orphaned || is_rest || frames == received && span.complete {
             return;
         }
         let audio_end_ms = frames / self.frames_per_ms;
@@ -265,7 +350,7 @@ impl Ledger {
                     item: span.item.clone(),
                     content_index: span.content_index,
                     audio_end_ms,
-                    received_ms: (span.end - span.start) / self.frames_per_ms,
+                    received_ms: received / self.frames_per_ms,
                 },
             },
         );

@@ -72,7 +72,9 @@ impl Observed {
                     lines += 1;
                     let kind = kind(&line);
                     let before = last_logged.insert(kind, at);
-                    if before.is_some_and(|before| at < before + REPEAT_INTERVAL_S)
+                    // One code can be of several classes, each of which is reported.
+                    let is_first = line.starts_with("the service reported") && line.ends_with("(1 so far)");
+                    if before.is_some_and(|before| at < before + REPEAT_INTERVAL_S) && !is_first
                         || line.len() > 1200
                         || line.contains(char::is_control)
                     {

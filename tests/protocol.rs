@@ -26,12 +26,12 @@ fn every_recorded_event_is_parsed() {
         "updated",
         "SpeechStarted",
         "SpeechStopped",
-        "Committed",
+        r#"Committed(Some("item_u7Lh20Qe9ZbT"))"#,
         "ignored",
         "ignored",
         "ignored",
         "User: Set a timer for ten minutes.",
-        "warning: the user's speech could not be transcribed: No deployment matches the transcription model. (DeploymentNotFound)",
+        "not transcribed: the user's speech could not be transcribed: No deployment matches the transcription model. (DeploymentNotFound)",
         r#"ReplyCreated("resp_Jd05yTq7Xn2E")"#,
         "ignored",
         "ignored",
@@ -59,7 +59,6 @@ fn kind_returns_the_type_of_every_recorded_event() {
             "conversation.item.input_audio_transcription.completed" | "response.audio_transcript.done" => {
                 "a transcript"
             }
-            "conversation.item.input_audio_transcription.failed" => "warning",
             kind => kind,
         };
         assert_eq!(protocol::parse(text).unwrap().kind(), expected);
@@ -80,7 +79,7 @@ fn the_other_dialect_is_parsed_without_a_setting() {
         "audio done item_a1Vx88KmP0sD 0",
         "ignored",
         r#"ReplyDone("resp_Jd05yTq7Xn2E", Completed)"#,
-        "ignored",
+        "IdleTimeout",
         "ignored",
         "error session_expired: Service(Refused(SessionExpired))",
     ];
@@ -376,6 +375,7 @@ fn summary(text: &str) -> String {
         Ok(ServerEvent::Transcript { role: Role::User, words, .. }) => format!("User: {words}"),
         Ok(ServerEvent::Transcript { role: Role::Assistant, words, .. }) => format!("Assistant: {words}"),
         Ok(ServerEvent::Error(error)) => format!("error {}: {:?}", error.code, error.event),
+        Ok(ServerEvent::TranscriptionFailed { message, .. }) => format!("not transcribed: {message}"),
         Ok(ServerEvent::Warning(sentence)) => format!("warning: {sentence}"),
         Ok(ServerEvent::Ignored(_)) => "ignored".into(),
         Ok(ServerEvent::Unknown(kind)) => format!("unknown {kind}"),

@@ -102,12 +102,23 @@ pub enum ServiceEvent {
     SpeechStarted,
     /// Voice activity detection found the end of speech.
     SpeechStopped,
-    /// The audio of the turn became an item.
-    Committed,
+    /// The audio of the turn became an item; its id, if the service sends one.
+    Committed(Option<Id>),
+    /// The transcription of a turn ended, with words or without, or it failed.
+    Transcribed {
+        /// The item, if the service names it.
+        item: Option<Id>,
+        /// Whether there are any words.
+        words: bool,
+    },
+    /// The service found that nothing was said for a while.
+    IdleTimeout,
     /// The service started a reply.
     ReplyCreated(Id),
     /// Audio of an accepted reply arrived and was queued.
     Audio(Id),
+    /// The service works on a reply, which it may not name: text, a call of a tool, or anything else but audio.
+    ReplyProgress(Option<Id>),
     /// The service ended a reply with this status.
     ReplyDone(Id, ResponseStatus),
     /// The service reported an error.

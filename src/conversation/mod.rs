@@ -14,7 +14,9 @@ mod handover;
 mod kept_audio;
 mod offline;
 mod online;
+mod replies;
 mod snapshot;
+mod speech;
 mod turn;
 
 use std::time::Duration;
@@ -42,12 +44,25 @@ pub type Actions = heapless::Vec<Action, 8>;
 pub const CONFIGURE_LIMIT: Duration = Duration::from_secs(10);
 /// Timeout of DNS, TCP, TLS and the WebSocket upgrade together.
 pub const DIAL_LIMIT: Duration = Duration::from_secs(30);
-/// Timeout of the reply to a turn.
+/// Timeout of the reply to a turn, counted from the latest sign of life of that reply.
 pub const THINK_LIMIT: Duration = Duration::from_secs(30);
+/// Timeout of the commit of speech that has ended (protocol §9.2: it follows at once). The service commits no noise.
+pub const COMMIT_LIMIT: Duration = Duration::from_secs(5);
+/// Timeout of the reply to a turn without words: a service that answers a transcript has nothing to answer.
+pub const NO_WORDS_LIMIT: Duration = Duration::from_secs(5);
+/// How long a reply that speech has silenced is kept while the speech goes on. A noise is shorter.
+pub const PAUSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long it is kept at most while one noise follows another.
+pub const PAUSE_LIMIT_TOTAL: Duration = Duration::from_secs(10);
+/// When a silenced reply goes on after speech that the service has neither committed nor answered with a cancel, both
+/// of which follow at once (protocol §9.3).
+pub const RESUME_AFTER: Duration = Duration::from_secs(1);
+/// How long after an interruption by button a reply that the service begins by itself counts as interrupted too.
+pub const JUST_INTERRUPTED: Duration = Duration::from_secs(5);
 /// How long `response.create` is deferred while the previous reply is still generated; the service may never
 /// report the end of that reply.
 pub const DEFERRED_CREATE_LIMIT: Duration = Duration::from_secs(3);
-/// Timeout of the next audio of a reply whose queued audio has been played.
+/// Timeout of the next audio, or other sign of life, of a reply whose queued audio has been played.
 pub const STALL_LIMIT: Duration = Duration::from_secs(10);
 /// Maximum playback time of one reply: the ten minutes that the reply queue holds, plus a margin.
 pub const REPLY_LIMIT: Duration = Duration::from_secs(660);
@@ -112,8 +127,12 @@ pub enum Action {
     SwitchToStandby,
     /// Send the whole session configuration over the active link.
     Configure,
-    /// Stop playback at once and discard the queued audio of the reply.
+    /// Stop playback at once and discard the queued audio of the reply, also if it was paused.
     Cut,
+    /// Stop playback at once, and keep the audio of the reply that was not played.
+    Pause,
+    /// Continue playback where it was paused.
+    Resume,
     /// Send `input_audio_buffer.clear`: discard the audio of an unfinished turn.
     Clear,
     /// Send `input_audio_buffer.commit` after all audio captured so far.
@@ -173,6 +192,8 @@ pub enum Exit {
 pub struct Conversation {
     mode: Mode,
     mute: Mute,
+    /// Whether a reply goes on after a noise.
+    resumes_replies: bool,
     speaker: SpeakerStatus,
     input_ended: bool,
     jitter: JitterRng,
@@ -200,6 +221,10 @@ enum SpeakerStatus {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a device is online nearly always, and the core does not allocate"
+)]
 enum Phase {
     Offline(Offline),
     Online(Online),
@@ -216,9 +241,23 @@ impl Conversation {
         let mute = Mute { by_button: muted, by_switch: false };
         let rng = JitterRng::new(seed);
         let speaker = SpeakerStatus::Present;
-        let conversation =
-            Self { mode, mute, speaker, input_ended: false, jitter: rng, dial_not_before: None, phase };
+        let conversation = Self {
+            mode,
+            mute,
+            resumes_replies: true,
+            speaker,
+            input_ended: false,
+            jitter: rng,
+            dial_not_before: None,
+            phase,
+        };
         (conversation, actions([Action::Dial]))
+    }
+
+    /// Sets whether a reply that a noise has silenced goes on; without it, all speech that the service detects interrupts
+    /// for good.
+    pub fn set_resumes_replies(&mut self, resumes: bool) {
+        self.resumes_replies = resumes;
     }
 
     /// Handles one event and returns the resulting actions.
@@ -284,12 +323,6 @@ impl Conversation {
     #[must_use]
     pub fn is_configured(&self) -> bool {
         matches!(self.phase, Phase::Online(_))
-    }
-
-    /// Returns whether audio of this reply may be queued and played.
-    #[must_use]
-    pub fn accepts_audio_of(&self, reply: &str) -> bool {
-        matches!(&self.phase, Phase::Online(online) if online.accepts_audio_of(reply))
     }
 
     /// Returns whether the microphone is muted by button or switch.

@@ -236,19 +236,28 @@ impl Conversation {
         if reason == CloseReason::Permanent {
             return self.finish(Exit::Misconfigured);
         }
+        let all = self.drop_reply_of_lost_session();
         let mut offline = match &self.phase {
-            Phase::Offline(offline) if offline.is_waiting() => return Actions::new(),
+            Phase::Offline(offline) if offline.is_waiting() => return all,
             Phase::Offline(offline) if offline.denied && reason == CloseReason::Unauthorized => {
                 return self.finish(Exit::Misconfigured);
             }
             Phase::Offline(offline) => *offline,
             Phase::Online(online) => self.offline_after_loss(online, now),
-            Phase::Leaving { .. } | Phase::Ended => return Actions::new(),
+            Phase::Leaving { .. } | Phase::Ended => return all,
         };
         let jitter = CloseReason::jitter(offline.failures, &mut self.jitter);
         offline.wait(reason, jitter, self.dial_not_before, now);
         self.phase = Phase::Offline(offline);
-        Actions::new()
+        all
+    }
+
+    /// Drops a reply that speech has silenced: only its service could tell a noise from a turn.
+    fn drop_reply_of_lost_session(&mut self) -> Actions {
+        match &mut self.phase {
+            Phase::Online(online) => online.drop_paused(),
+            Phase::Offline(_) | Phase::Leaving { .. } | Phase::Ended => Actions::new(),
+        }
     }
 
     /// Closes a link that is still open, and continues as after its loss.
@@ -294,10 +303,12 @@ impl Conversation {
             Standby::Dialling { until } => ConnectStage::Dialling { until },
             Standby::Configuring { until } => ConnectStage::Configuring { until },
         };
+        let mut all = online.drop_paused();
         let Phase::Online(online) = &self.phase else { return None };
         let offline = Offline { stage, ..self.offline_after_loss(online, now) };
         self.phase = Phase::Offline(offline);
-        Some(actions([Action::SwitchToStandby]))
+        let _ = all.push(Action::SwitchToStandby);
+        Some(all)
     }
 
     fn mute_offline(&mut self, switch: Option<bool>) -> Actions {

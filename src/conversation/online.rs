@@ -1,15 +1,15 @@
 //! The event handlers of a configured session.
 //!
-//! They work on the state in [`Online`](super::turn::Online). Dialling is left to `offline`, and the standby
-//! link to `handover`.
+//! They work on the state in [`Online`](super::turn::Online). The user's speech is left to `speech`, what the service
+//! says to `replies`, dialling to `offline`, and the standby link to `handover`.
 
 use std::time::Duration;
 
-use super::turn::{Generation, Turn};
+use super::turn::{Awaited, Generation, Turn};
 use super::{
     Action, Actions, CloseReason, Conversation, DEFERRED_CREATE_LIMIT, DeviceEvent, ERROR_BURST, Event, Exit,
-    Id, LinkChange, Mode, Notice, Phase, REPLY_LIMIT, ResponseStatus, SHORTEST_HOLD, STALL_LIMIT,
-    ServerError, ServiceEvent, SpeakerStatus, THINK_LIMIT, UTTERANCE_LIMIT, UserInput, actions,
+    JUST_INTERRUPTED, LinkChange, Mode, Notice, Phase, ResponseStatus, SHORTEST_HOLD, ServerError,
+    ServiceEvent, THINK_LIMIT, UserInput, actions,
 };
 use crate::model::Time;
 
@@ -23,9 +23,15 @@ impl Conversation {
             Event::Input(UserInput::Reset) => self.reset(now),
             Event::Link(LinkChange::Down(reason)) => self.link_down(*reason, now),
             Event::Service(ServiceEvent::SpeechStarted) => self.speech_started(now),
-            Event::Service(ServiceEvent::SpeechStopped | ServiceEvent::Committed) => self.speech_stopped(now),
+            Event::Service(ServiceEvent::SpeechStopped) => self.speech_stopped(now),
+            Event::Service(ServiceEvent::Committed(item)) => self.committed(item.as_ref(), now),
+            Event::Service(ServiceEvent::Transcribed { item, words }) => {
+                self.transcribed(item.as_ref(), *words, now)
+            }
+            Event::Service(ServiceEvent::IdleTimeout) => self.idle_timeout(now),
             Event::Service(ServiceEvent::ReplyCreated(id)) => self.reply_created(id, now),
             Event::Service(ServiceEvent::Audio(id)) => self.audio(id, now),
+            Event::Service(ServiceEvent::ReplyProgress(id)) => self.progress(id.as_ref(), now),
             Event::Service(ServiceEvent::ReplyDone(id, outcome)) => self.reply_done(id, *outcome, now),
             Event::Device(DeviceEvent::Drained) => self.drained(now),
             Event::Service(ServiceEvent::Refused(error)) => self.handle_server_error(*error, now),
@@ -40,10 +46,16 @@ impl Conversation {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let (was_busy, mut all) = match &online.turn {
-            Turn::Thinking { .. } | Turn::Speaking { .. } => (true, online.interrupt()),
+            Turn::Thinking { .. } | Turn::Speaking { .. } => {
+                let is_owed = online.replies.is_empty() && matches!(online.turn, Turn::Thinking { .. });
+                online.replies.refuse_until(now + if is_owed { THINK_LIMIT } else { JUST_INTERRUPTED });
+                (true, online.interrupt())
+            }
+            Turn::Listening { .. } if online.paused.is_some() => (false, online.interrupt()),
             // Audio that still plays here belongs to a reply from before the link was lost.
             Turn::Idle { .. } | Turn::Listening { .. } => (false, actions([Action::Cut])),
         };
+        online.uncommitted = false;
         if muted {
             if !was_busy {
                 let _ = all.push(Action::Notify(Notice::Muted));
@@ -55,7 +67,7 @@ impl Conversation {
             (Mode::Open | Mode::Hold, Turn::Listening { .. }) => return all,
             (Mode::Tap { .. }, Turn::Listening { .. }) => {
                 let _ = all.push(Action::Clear);
-                online.turn = Turn::Idle { since: now };
+                online.idle(now);
                 return all;
             }
             (Mode::Hold, Turn::Idle { .. } | Turn::Thinking { .. } | Turn::Speaking { .. }) => {
@@ -66,7 +78,7 @@ impl Conversation {
                 Turn::Idle { .. } | Turn::Thinking { .. } | Turn::Speaking { .. },
             ) => {}
         }
-        online.turn = Turn::listening(mode, now);
+        online.listen(mode, now);
         all
     }
 
@@ -78,7 +90,7 @@ impl Conversation {
         if captured >= SHORTEST_HOLD {
             return online.end_turn(now);
         }
-        online.turn = Turn::Idle { since: now };
+        online.idle(now);
         actions([Action::Clear, Action::Notify(Notice::TooShort)])
     }
 
@@ -93,7 +105,9 @@ impl Conversation {
         match &online.turn {
             // The service must not answer an unfinished turn later as if it were complete.
             Turn::Listening { .. } if muted => {
-                online.turn = Turn::Idle { since: now };
+                online.idle(now);
+                // The speech that has silenced a reply will not be committed.
+                online.end_noise(now);
                 actions([Action::Clear])
             }
             Turn::Idle { .. } if !muted => {
@@ -110,15 +124,16 @@ impl Conversation {
     pub(super) fn give_up_reply(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        match &online.turn {
-            Turn::Thinking { .. } | Turn::Speaking { .. } => {
-                let mut all = online.interrupt();
-                online.rest(mode, muted, false, now);
-                let _ = all.push(Action::Notify(Notice::NoSpeaker));
-                all
-            }
-            Turn::Idle { .. } | Turn::Listening { .. } => Actions::new(),
+        let is_replying = matches!(online.turn, Turn::Thinking { .. } | Turn::Speaking { .. });
+        if !is_replying && online.paused.is_none() {
+            return Actions::new();
         }
+        let mut all = online.interrupt();
+        if is_replying {
+            online.rest(mode, muted, false, now);
+        }
+        let _ = all.push(Action::Notify(Notice::NoSpeaker));
+        all
     }
 
     /// Ends the session, and with it the conversation that the service remembers, and unmutes the button.
@@ -138,126 +153,33 @@ impl Conversation {
     pub(super) fn switch_to_ready_standby(&mut self, now: Time) -> Actions {
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        let mut all = actions([Action::SwitchToStandby]);
+        let mut all = online.drop_paused();
+        let _ = all.push(Action::SwitchToStandby);
         online.switch_session(online.handover.after_switch());
-        match &mut online.turn {
+        match &online.turn {
             // The new session detects the speech itself.
-            Turn::Listening { speech: true, .. } if mode != Mode::Hold => {
-                online.turn = Turn::listening(mode, now)
-            }
-            Turn::Thinking { .. } => {
+            Turn::Listening { speech: true, .. } if mode != Mode::Hold => online.listen(mode, now),
+            Turn::Thinking { awaits, .. } => {
+                let is_owed = *awaits == Awaited::Reply;
                 online.rest(mode, muted, false, now);
-                let _ = all.push(Action::Notify(Notice::NoReply));
+                if is_owed {
+                    let _ = all.push(Action::Notify(Notice::NoReply));
+                }
             }
             Turn::Speaking { drained: true, .. } => online.rest(mode, muted, false, now),
             // The audio received so far is played.
-            Turn::Speaking { sent, .. } => *sent = true,
-            Turn::Idle { .. } | Turn::Listening { .. } => {}
+            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Speaking { drained: false, .. } => {}
         }
         all
-    }
-
-    fn speech_started(&mut self, now: Time) -> Actions {
-        if self.mode == Mode::Hold || self.muted() {
-            return Actions::new();
-        }
-        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        if matches!(online.turn, Turn::Idle { .. }) {
-            return Actions::new();
-        }
-        online.turn = Turn::Listening { since: now, speech: true, until: Some(now + UTTERANCE_LIMIT) };
-        // The service cancels the reply itself, because it detected the speech (protocol §9.3).
-        actions([Action::Cut])
-    }
-
-    fn speech_stopped(&mut self, now: Time) -> Actions {
-        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        if self.mode != Mode::Hold && matches!(online.turn, Turn::Listening { speech: true, .. }) {
-            online.turn = Turn::Thinking { reply: None, deferred_create: None, until: now + THINK_LIMIT };
-        }
-        Actions::new()
-    }
-
-    fn reply_created(&mut self, id: &Id, now: Time) -> Actions {
-        let given_up = self.speaker == SpeakerStatus::GivenUp;
-        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        online.reply = Generation::Active(id.clone());
-        match &mut online.turn {
-            Turn::Thinking { deferred_create: None, .. } if given_up => self.give_up_reply(now),
-            Turn::Thinking { reply, deferred_create: None, .. } => {
-                *reply = Some(id.clone());
-                Actions::new()
-            }
-            // The user has pressed the button since, or the reply was not requested.
-            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
-                actions([Action::Cancel(id.clone())])
-            }
-        }
-    }
-
-    fn audio(&mut self, id: &Id, now: Time) -> Actions {
-        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        if online.accepts_audio_of(id) {
-            let sent = matches!(online.turn, Turn::Speaking { sent: true, .. });
-            online.turn =
-                Turn::Speaking { reply: id.clone(), sent, drained: false, until: now + REPLY_LIMIT };
-        }
-        Actions::new()
-    }
-
-    fn reply_done(&mut self, id: &Id, outcome: ResponseStatus, now: Time) -> Actions {
-        let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        let mut all = Actions::new();
-        if online.reply == Generation::Active(id.clone()) {
-            online.reply = Generation::None;
-        }
-        if online.reply == Generation::None {
-            all = online.take_deferred_create();
-            if let (false, Turn::Thinking { until, .. }) = (all.is_empty(), &mut online.turn) {
-                *until = now + THINK_LIMIT;
-            }
-        }
-        match &mut online.turn {
-            Turn::Thinking { reply: Some(reply), .. } if reply == id => online.rest(mode, muted, false, now),
-            Turn::Speaking { reply, drained: true, .. } if reply == id => {
-                online.rest(mode, muted, false, now)
-            }
-            Turn::Speaking { reply, sent, .. } if reply == id => *sent = true,
-            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } | Turn::Speaking { .. } => {
-                return all;
-            }
-        }
-        match outcome {
-            ResponseStatus::Failed | ResponseStatus::Incomplete => {
-                let _ = all.push(Action::Notify(Notice::ReplyFailed));
-            }
-            ResponseStatus::Completed | ResponseStatus::Cancelled => {}
-        }
-        all
-    }
-
-    fn drained(&mut self, now: Time) -> Actions {
-        let (mode, muted) = (self.mode, self.muted());
-        let Phase::Online(online) = &mut self.phase else { return Actions::new() };
-        match &mut online.turn {
-            Turn::Speaking { sent: true, .. } => online.rest(mode, muted, false, now),
-            Turn::Speaking { drained, until, .. } => {
-                *drained = true;
-                *until = now + STALL_LIMIT;
-            }
-            Turn::Idle { .. } | Turn::Listening { .. } | Turn::Thinking { .. } => {}
-        }
-        Actions::new()
     }
 
     fn handle_server_error(&mut self, error: ServerError, now: Time) -> Actions {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         match error {
-            ServerError::ReplyInProgress if online.reply == Generation::Requested => {
+            ServerError::ReplyInProgress if online.generation == Generation::Requested => {
                 // The id of the reply in progress is unknown, so the end of any reply triggers the next
                 // request.
-                online.reply = Generation::None;
+                online.generation = Generation::None;
                 if let Turn::Thinking { deferred_create, .. } = &mut online.turn {
                     *deferred_create = Some(now + DEFERRED_CREATE_LIMIT);
                 }
@@ -300,6 +222,9 @@ impl Conversation {
         }
         let (mode, muted) = (self.mode, self.muted());
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
+        if online.paused.is_some_and(|paused| now >= paused.until()) {
+            return self.decide_paused(now);
+        }
         if online.turn_deadline().is_none_or(|deadline| now < deadline) {
             return Actions::new();
         }
@@ -311,16 +236,22 @@ impl Conversation {
                 actions([Action::Clear])
             }
             (Turn::Thinking { until, .. }, _) if now < *until => online.take_deferred_create(),
+            // Nothing was owed for certain. A reply that comes later is heard all the same.
+            (Turn::Thinking { awaits: Awaited::Commit | Awaited::Doubtful, .. }, _) => {
+                online.generation = Generation::None;
+                online.rest(mode, muted, false, now);
+                Actions::new()
+            }
             (Turn::Thinking { .. }, _) => {
                 let mut all = online.interrupt();
                 // The requested reply is no longer expected, so the next turn may request one.
-                online.reply = Generation::None;
+                online.generation = Generation::None;
                 online.rest(mode, muted, false, now);
                 let _ = all.push(Action::Notify(Notice::NoReply));
                 all
             }
-            (Turn::Speaking { sent, .. }, _) => {
-                let stalled = !sent;
+            (Turn::Speaking { .. }, _) => {
+                let stalled = !online.replies.is_empty();
                 let mut all = online.interrupt();
                 online.rest(mode, muted, false, now);
                 if stalled {
@@ -329,5 +260,13 @@ impl Conversation {
                 all
             }
         }
+    }
+}
+
+/// Returns whether the user has to be told that the reply is not whole.
+pub(super) fn ends_badly(outcome: ResponseStatus) -> bool {
+    match outcome {
+        ResponseStatus::Failed | ResponseStatus::Incomplete => true,
+        ResponseStatus::Completed | ResponseStatus::Cancelled => false,
     }
 }

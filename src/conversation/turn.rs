@@ -1,13 +1,15 @@
 //! The state of a configured session: idle, listening, thinking, speaking.
 //!
 //! The user's turn and the reply that the service generates are separate: a reply may still be generated
-//! while the user already speaks again. Only audio of the reply that the turn waits for or plays is accepted;
-//! late audio of any other reply is discarded. It handles no event; `online` does.
+//! while the user already speaks again, and may begin without a turn of the user. It handles no event; `online`, `speech`
+//! and `replies` do.
 
 use serde::{Deserialize, Serialize};
 
 use super::handover::{Handover, HandoverWindow};
 use super::offline::PendingSpeech;
+use super::replies::Replies;
+use super::speech::PausedReply;
 use super::{
     Action, Actions, DEFERRED_CREATE_LIMIT, ERROR_BURST_WINDOW, Id, Mode, State, THINK_LIMIT,
     UTTERANCE_LIMIT, actions,
@@ -18,7 +20,15 @@ use crate::model::Time;
 #[serde(deny_unknown_fields)]
 pub(super) struct Online {
     pub(super) turn: Turn,
-    pub(super) reply: Generation,
+    pub(super) generation: Generation,
+    pub(super) replies: Replies,
+    /// What speech has silenced until it proves to be a turn or a noise.
+    pub(super) paused: Option<PausedReply>,
+    /// The last speech has ended without a commit so far.
+    pub(super) uncommitted: bool,
+    /// Whether the microphone stays open in tap mode: the user has begun to talk, and neither a press nor silence has
+    /// ended that.
+    is_open: bool,
     since: Time,
     failures: u32,
     pub(super) errors: ErrorBurst,
@@ -47,19 +57,32 @@ pub(super) enum Turn {
     /// If `deferred_create` is set, `response.create` is deferred until the previous reply ends, and at the
     /// latest to that time.
     Thinking {
-        reply: Option<Id>,
+        awaits: Awaited,
+        /// The user's item, once the service has named it.
+        item: Option<Id>,
         deferred_create: Option<Time>,
         until: Time,
     },
+    /// `drained` means that everything queued was played.
     Speaking {
-        reply: Id,
-        sent: bool,
         drained: bool,
         until: Time,
     },
 }
 
-/// The reply that the service is generating, which may already have been interrupted.
+/// What a thinking device waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Awaited {
+    /// The commit of speech that has ended: the service may take it for a noise.
+    Commit,
+    /// The reply that is owed.
+    Reply,
+    /// A reply that may not come: the service has found no words.
+    Doubtful,
+}
+
+/// What the service generates for the device's requests, which may already have been interrupted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Generation {
@@ -72,7 +95,11 @@ impl Online {
     pub(super) fn begin(mode: Mode, muted: bool, pending: PendingSpeech, now: Time) -> (Self, Actions) {
         let mut online = Self {
             turn: Turn::Idle { since: now },
-            reply: Generation::None,
+            generation: Generation::None,
+            replies: Replies::default(),
+            paused: None,
+            uncommitted: false,
+            is_open: false,
             since: now,
             failures: 0,
             errors: ErrorBurst { count: 0, first: now },
@@ -84,7 +111,7 @@ impl Online {
                 PendingSpeech::Recording { .. } | PendingSpeech::KeptOpen { .. },
                 Mode::Tap { .. } | Mode::Hold,
             ) => {
-                online.turn = Turn::listening(mode, now);
+                online.listen(mode, now);
                 Actions::new()
             }
             (
@@ -106,7 +133,7 @@ impl Online {
 
     /// Continues in another session, in which no reply is being generated.
     pub(super) fn switch_session(&mut self, handover: Handover) {
-        (self.reply, self.handover) = (Generation::None, handover);
+        (self.generation, self.replies, self.handover) = (Generation::None, Replies::default(), handover);
     }
 
     /// Returns when the device went online; a handover does not change it.
@@ -133,35 +160,28 @@ impl Online {
 
     /// Returns whether, and how freely, the session may be replaced now.
     pub(super) fn handover_window(&self) -> Option<HandoverWindow> {
-        match (&self.turn, &self.reply) {
+        if self.paused.is_some() {
+            return None;
+        }
+        match (&self.turn, &self.generation) {
             (Turn::Idle { since } | Turn::Listening { since, speech: false, .. }, Generation::None) => {
                 Some(HandoverWindow::Quiet { since: *since })
             }
-            // An interrupted reply is still being generated, or a completely received one is still playing.
+            // An interrupted reply is still being generated.
             (
                 Turn::Idle { .. } | Turn::Listening { speech: false, .. },
                 Generation::Requested | Generation::Active(_),
-            )
-            | (Turn::Speaking { sent: true, .. }, _) => Some(HandoverWindow::Safe),
-            (
-                Turn::Listening { speech: true, .. }
-                | Turn::Thinking { .. }
-                | Turn::Speaking { sent: false, .. },
-                _,
-            ) => None,
-        }
-    }
-
-    pub(super) fn accepts_audio_of(&self, id: &str) -> bool {
-        match &self.turn {
-            Turn::Thinking { reply: Some(reply), .. } | Turn::Speaking { reply, .. } => reply == id,
-            Turn::Thinking { reply: None, .. } | Turn::Idle { .. } | Turn::Listening { .. } => false,
+            ) => Some(HandoverWindow::Safe),
+            // A completely received reply is still playing.
+            (Turn::Speaking { .. }, _) if self.replies.is_empty() => Some(HandoverWindow::Safe),
+            (Turn::Listening { speech: true, .. } | Turn::Thinking { .. } | Turn::Speaking { .. }, _) => None,
         }
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
         let handover = self.handover.deadline(self.handover_window());
-        self.turn_deadline().into_iter().chain(handover).min()
+        let paused = self.paused.map(|paused| paused.until());
+        self.turn_deadline().into_iter().chain(paused).chain(handover).min()
     }
 
     pub(super) fn turn_deadline(&self) -> Option<Time> {
@@ -189,7 +209,12 @@ impl Online {
         match &self.turn {
             Turn::Idle { .. } => false,
             Turn::Listening { .. } => true,
-            Turn::Thinking { .. } | Turn::Speaking { .. } => mode != Mode::Hold,
+            Turn::Thinking { .. } | Turn::Speaking { .. } => match mode {
+                Mode::Open => true,
+                // A reply that the service begins by itself does not open it.
+                Mode::Tap { .. } => self.is_open,
+                Mode::Hold => false,
+            },
         }
     }
 
@@ -206,20 +231,32 @@ impl Online {
     pub(super) fn rest(&mut self, mode: Mode, muted: bool, tap_over: bool, now: Time) {
         let listens = match mode {
             Mode::Open => !muted,
-            Mode::Tap { .. } => !muted && !tap_over,
+            Mode::Tap { .. } => !muted && !tap_over && self.is_open,
             Mode::Hold => false,
         };
-        self.turn = if listens { Turn::listening(mode, now) } else { Turn::Idle { since: now } };
+        if listens { self.listen(mode, now) } else { self.idle(now) }
+    }
+
+    /// Opens the microphone for a turn of the user.
+    pub(super) fn listen(&mut self, mode: Mode, now: Time) {
+        (self.turn, self.is_open) = (Turn::listening(mode, now), true);
+    }
+
+    /// Goes to rest with the microphone closed.
+    pub(super) fn idle(&mut self, now: Time) {
+        (self.turn, self.is_open) = (Turn::Idle { since: now }, false);
     }
 
     /// Commits a push-to-talk turn and requests the reply, which the service does not start by itself.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
-        let is_free = self.reply == Generation::None;
+        let is_free = self.generation == Generation::None;
         let deferred_create = (!is_free).then_some(now + DEFERRED_CREATE_LIMIT);
-        self.turn = Turn::Thinking { reply: None, deferred_create, until: now + THINK_LIMIT };
+        let (awaits, until) = (Awaited::Reply, now + THINK_LIMIT);
+        self.turn = Turn::Thinking { awaits, item: None, deferred_create, until };
+        self.replies.expect();
         let mut all = actions([Action::Commit]);
         if is_free {
-            self.reply = Generation::Requested;
+            self.generation = Generation::Requested;
             let _ = all.push(Action::Create);
         }
         all
@@ -231,14 +268,16 @@ impl Online {
         if deferred_create.take().is_none() {
             return Actions::new();
         }
-        self.reply = Generation::Requested;
+        self.generation = Generation::Requested;
         actions([Action::Create])
     }
 
-    /// Stops playback and cancels the reply. The service cannot detect an interruption by button or timeout.
+    /// Stops playback for good and cancels the reply. The service cannot detect an interruption by button or timeout.
     pub(super) fn interrupt(&mut self) -> Actions {
+        self.paused = None;
+        self.replies.interrupt();
         let mut all = actions([Action::Cut]);
-        if let Generation::Active(id) = &self.reply {
+        if let Generation::Active(id) = &self.generation {
             let _ = all.push(Action::Cancel(id.clone()));
         }
         all
@@ -250,7 +289,8 @@ impl Online {
             Turn::Idle { since } | Turn::Listening { since, .. } => Some(*since),
             Turn::Thinking { .. } | Turn::Speaking { .. } => None,
         };
-        since.into_iter().chain([self.since, self.errors.first, self.handover.dialled()])
+        let paused = self.paused.map(|paused| paused.since());
+        since.into_iter().chain(paused).chain([self.since, self.errors.first, self.handover.dialled()])
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -277,5 +317,9 @@ impl Turn {
             Mode::Hold => Some(now + UTTERANCE_LIMIT),
         };
         Self::Listening { since: now, speech: mode == Mode::Hold, until }
+    }
+
+    pub(super) fn thinking(awaits: Awaited, until: Time) -> Self {
+        Self::Thinking { awaits, item: None, deferred_create: None, until }
     }
 }

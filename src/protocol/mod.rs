@@ -17,7 +17,7 @@ mod session_config;
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use close_reason::{close_reason_of_code, close_reason_of_status};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
-pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, parse};
+pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, parse, sign_of_life};
 pub use service_error::ServiceError;
 pub use session_config::{ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update};
 

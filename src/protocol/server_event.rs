@@ -34,9 +34,15 @@ pub enum ServerEvent<'a> {
         item: Cow<'a, str>,
         words: Cow<'a, str>,
     },
+    /// The transcription of the user's item failed, with a message for the log.
+    TranscriptionFailed {
+        /// The item's id, if the service sends it.
+        item: Option<Id>,
+        message: String,
+    },
     /// `error`
     Error(ServiceError<'a>),
-    /// `warning`, or a failed transcription: a message for the log.
+    /// `warning`: a message for the log.
     Warning(String),
     /// A known event of this type that mynah does not use.
     Ignored(&'static str),
@@ -61,8 +67,13 @@ impl ServerEvent<'_> {
             Self::Unknown(_) => "unknown",
             Self::Service(ServiceEvent::SpeechStarted) => "input_audio_buffer.speech_started",
             Self::Service(ServiceEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
-            Self::Service(ServiceEvent::Committed) => "input_audio_buffer.committed",
+            Self::Service(ServiceEvent::Committed(_)) => "input_audio_buffer.committed",
+            Self::Service(ServiceEvent::IdleTimeout) => "input_audio_buffer.timeout_triggered",
+            Self::TranscriptionFailed { .. } | Self::Service(ServiceEvent::Transcribed { .. }) => {
+                "conversation.item.input_audio_transcription.failed"
+            }
             Self::Service(ServiceEvent::ReplyCreated(_)) => "response.created",
+            Self::Service(ServiceEvent::ReplyProgress(_)) => "a sign of life",
             Self::Service(ServiceEvent::ReplyDone(..)) => "response.done",
         }
     }
@@ -127,7 +138,8 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         },
         "input_audio_buffer.speech_started" => ServerEvent::Service(ServiceEvent::SpeechStarted),
         "input_audio_buffer.speech_stopped" => ServerEvent::Service(ServiceEvent::SpeechStopped),
-        "input_audio_buffer.committed" => ServerEvent::Service(ServiceEvent::Committed),
+        "input_audio_buffer.committed" => ServerEvent::Service(ServiceEvent::Committed(id(fields.item_id))),
+        "input_audio_buffer.timeout_triggered" => ServerEvent::Service(ServiceEvent::IdleTimeout),
         "response.created" => {
             ServerEvent::Service(ServiceEvent::ReplyCreated(response(fields.response, &kind)?.0))
         }
@@ -158,7 +170,8 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "conversation.item.input_audio_transcription.failed" => {
             let reason =
                 ErrorBody::of_event(text).sentence().map_or_else(String::new, |why| format!(": {why}"));
-            ServerEvent::Warning(format!("the user's speech could not be transcribed{reason}"))
+            let message = format!("the user's speech could not be transcribed{reason}");
+            ServerEvent::TranscriptionFailed { item: id(fields.item_id), message }
         }
         other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
             Some(known) => ServerEvent::Ignored(known),
@@ -172,6 +185,18 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
     Ok(event)
 }
 
+/// Returns the reply that an event shows to be in progress, `None` within if the event does not name it, or `None` for an
+/// event that says nothing of the kind. Calls of tools name no reply (protocol §7.4).
+#[must_use]
+pub fn sign_of_life(text: &str) -> Option<Option<Id>> {
+    let fields = EventFields::read(text).ok()?;
+    let kind = json::text(fields.kind?)?;
+    let is_alive = ["response.", "conversation.item.created", "conversation.item.added"]
+        .iter()
+        .any(|prefix| kind.starts_with(prefix));
+    (is_alive && !matches!(&*kind, "response.created" | "response.done")).then(|| id(fields.response_id))
+}
+
 /// Length limit of the parser's message in characters; its own messages are shorter.
 const REASON_CHARS: usize = 100;
 
@@ -180,7 +205,7 @@ fn transcript<'a>(who: Role, item: Option<&'a str>, words: Option<&'a str>) -> S
 }
 
 /// Documented or recorded events that mynah does not use (protocol §7, §17).
-const UNUSED_EVENTS: [&str; 54] = [
+const UNUSED_EVENTS: [&str; 53] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
@@ -192,7 +217,6 @@ const UNUSED_EVENTS: [&str; 54] = [
     "conversation.item.truncated",
     "byom_credential.updated",
     "input_audio_buffer.cleared",
-    "input_audio_buffer.timeout_triggered",
     "mcp_list_tools.completed",
     "mcp_list_tools.failed",
     "mcp_list_tools.in_progress",
@@ -325,6 +349,11 @@ fn read_nested<'a>(object: Option<&'a str>, take: impl FnMut(&str, &'a str)) {
 
 fn need<'a>(value: Option<&'a str>, field: &'static str, event: &str) -> Result<Cow<'a, str>, Malformed> {
     value.and_then(json::text).ok_or_else(|| missing(field, event))
+}
+
+/// Reads an identifier that may be missing or too long to be remembered.
+fn id(value: Option<&str>) -> Option<Id> {
+    Id::try_from(&*value.and_then(json::text)?).ok().filter(|id| !id.is_empty())
 }
 
 fn missing(field: &'static str, event: &str) -> Malformed {

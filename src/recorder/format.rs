@@ -14,7 +14,7 @@ use crate::model::{CounterSnapshot, Time};
 use crate::printable::Printable;
 
 /// The format version that is written, and the only one that is read.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The first line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -286,7 +286,12 @@ impl SessionModel {
                 self.pump(choices);
                 self.send(choices);
             }
-            Action::Cut | Action::Notify(_) | Action::PlayEarcon(_) | Action::Finish(_) => {}
+            Action::Cut
+            | Action::Pause
+            | Action::Resume
+            | Action::Notify(_)
+            | Action::PlayEarcon(_)
+            | Action::Finish(_) => {}
         }
     }
 

@@ -122,8 +122,7 @@ fn a_ready_standby_replaces_a_lost_link_at_once() {
 fn a_lost_session_costs_a_pending_reply_but_not_a_held_turn() {
     let mut conv = Harness::up(Mode::Open);
     conv.ready_standby();
-    let _ =
-        conv.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
+    let _ = conv.all(turn("a")[..3].to_vec());
     assert_eq!(
         conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))),
         [Action::SwitchToStandby, Action::Notify(Notice::NoReply)]

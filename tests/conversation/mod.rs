@@ -2,10 +2,13 @@
 
 mod chains;
 mod dials;
+mod evidence;
 mod handover;
 mod kept_audio;
+mod noise;
 mod outages;
 mod pairs;
+mod replies;
 mod stories;
 pub(crate) mod walk;
 
@@ -40,6 +43,10 @@ impl Harness {
         assert_eq!(conv.on(Event::Link(LinkChange::Up)), [Action::Configure]);
         let _ = conv.on(Event::Link(LinkChange::Configured));
         conv
+    }
+
+    fn accepts_audio_of(&self, reply: &str) -> bool {
+        self.conversation.accepts_audio_of(reply, self.now)
     }
 
     /// Handles an event now.
@@ -99,7 +106,7 @@ pub(crate) fn turn(reply: &str) -> [Event; 5] {
     [
         Event::Service(ServiceEvent::SpeechStarted),
         Event::Service(ServiceEvent::SpeechStopped),
-        Event::Service(ServiceEvent::Committed),
+        Event::Service(ServiceEvent::Committed(None)),
         Event::Service(ServiceEvent::ReplyCreated(id(reply))),
         Event::Service(ServiceEvent::Audio(id(reply))),
     ]

@@ -33,7 +33,7 @@ fn every_phase_has_an_answer_to_every_event() {
             text.push('\n');
         }
     }
-    let header = "           phase:       | dialling                      | dialling, pressed             | configuring                   | waiting                       | idle                          | listening                     | thinking                      | speaking                      | speaking, all sent            | leaving                       | listening, standby dialling   | thinking, standby ready       | speaking, standby ready";
+    let header = "           phase:       | dialling                      | dialling, pressed             | configuring                   | waiting                       | idle                          | listening                     | stopped, no commit            | thinking                      | speaking                      | speaking, all sent            | speech over the reply         | noise over the reply          | leaving                       | listening, standby dialling   | thinking, standby ready       | speaking, standby ready";
     let expected = include_str!("pairs.txt");
     let actual = format!("{header}\n{text}");
     assert!(actual == expected, "the table is now:\n{actual}");
@@ -70,7 +70,11 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("link unauthorized", Event::Link(LinkChange::Down(CloseReason::Unauthorized))),
         ("speech started", Event::Service(ServiceEvent::SpeechStarted)),
         ("speech stopped", Event::Service(ServiceEvent::SpeechStopped)),
-        ("committed", Event::Service(ServiceEvent::Committed)),
+        ("committed", Event::Service(ServiceEvent::Committed(None))),
+        ("words", Event::Service(ServiceEvent::Transcribed { item: None, words: true })),
+        ("no words", Event::Service(ServiceEvent::Transcribed { item: None, words: false })),
+        ("idle timeout", Event::Service(ServiceEvent::IdleTimeout)),
+        ("progress of a", Event::Service(ServiceEvent::ReplyProgress(Some(id("a"))))),
         ("created a", Event::Service(ServiceEvent::ReplyCreated(id("a")))),
         ("created b", Event::Service(ServiceEvent::ReplyCreated(id("b")))),
         ("audio a", Event::Service(ServiceEvent::Audio(id("a")))),
@@ -93,7 +97,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
 }
 
 /// Counts the events there are; who adds one has to come here, and then into the table.
-const EVENTS: usize = 26;
+const EVENTS: usize = 29;
 
 /// Numbers each event, whatever it holds.
 fn number(event: &Event) -> usize {
@@ -127,11 +131,14 @@ fn number(event: &Event) -> usize {
         Event::Service(server) => match server {
             ServiceEvent::SpeechStarted => 18,
             ServiceEvent::SpeechStopped => 19,
-            ServiceEvent::Committed => 20,
+            ServiceEvent::Committed(_) => 20,
             ServiceEvent::ReplyCreated(_) => 21,
             ServiceEvent::Audio(_) => 22,
             ServiceEvent::ReplyDone(..) => 23,
             ServiceEvent::Refused(_) => 24,
+            ServiceEvent::Transcribed { .. } => 26,
+            ServiceEvent::IdleTimeout => 27,
+            ServiceEvent::ReplyProgress(_) => 28,
         },
         Event::Tick => 25,
     }
@@ -167,6 +174,7 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Harness>> {
         }),
         Box::new(move || if mode == Mode::Open { with(vec![Event::Input(UserInput::Mute)]) } else { up() }),
         Box::new(move || with(listening(mode))),
+        Box::new(move || with([said(), turn("a")[..2].to_vec()].concat())),
         Box::new(move || with([said(), thinking(mode)].concat())),
         Box::new(move || with([said(), speaking(mode)].concat())),
         Box::new(move || {
@@ -179,6 +187,8 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Harness>> {
                 .concat(),
             )
         }),
+        Box::new(move || with([said(), speaking(mode), turn("a")[..1].to_vec()].concat())),
+        Box::new(move || with([said(), speaking(mode), turn("a")[..2].to_vec()].concat())),
         Box::new(move || with(vec![Event::Input(UserInput::Leave)])),
         Box::new(move || {
             let mut table = with(listening(mode));
@@ -214,7 +224,7 @@ fn speaking(mode: Mode) -> Vec<Event> {
     if mode == Mode::Hold { turn("a")[3..].to_vec() } else { turn("a").to_vec() }
 }
 
-fn cell(before: (State, bool), after: (State, bool), actions: &[Action]) -> String {
+pub(super) fn cell(before: (State, bool), after: (State, bool), actions: &[Action]) -> String {
     let mut parts = Vec::new();
     if before.0 != after.0 {
         parts.push(format!("{:?}", after.0));
@@ -235,6 +245,8 @@ fn cell(before: (State, bool), after: (State, bool), actions: &[Action]) -> Stri
         | Action::DropStandby
         | Action::SwitchToStandby
         | Action::Cut
+        | Action::Pause
+        | Action::Resume
         | Action::Clear
         | Action::Commit
         | Action::Create => {

@@ -27,12 +27,15 @@ fn a_turn_in_open_mode_needs_only_a_cut() {
 fn barge_in_by_voice_cuts_without_response_cancel() {
     let mut conv = Harness::up(Mode::Open);
     let _ = conv.all(turn("a"));
-    assert_eq!(conv.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
+    assert_eq!(conv.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Pause]);
+    assert_eq!(
+        conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
+        [Action::Cut]
+    );
     assert!(!conv.accepts_audio_of("a"), "late audio of the cut reply is discarded");
-    assert_eq!(conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))), []);
     let _ = conv.all([
         Event::Service(ServiceEvent::SpeechStopped),
-        Event::Service(ServiceEvent::Committed),
+        Event::Service(ServiceEvent::Committed(None)),
         Event::Service(ServiceEvent::ReplyCreated(id("b"))),
     ]);
     assert!(conv.accepts_audio_of("b") && !conv.accepts_audio_of("a"));
@@ -44,8 +47,10 @@ fn barge_in_after_the_reply_was_sent_cuts_playback() {
     let _ = conv.all(turn("a"));
     let _ = conv.on(Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed)));
     assert_eq!(conv.state(), State::Speaking);
-    assert_eq!(conv.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Cut]);
+    assert_eq!(conv.on(Event::Service(ServiceEvent::SpeechStarted)), [Action::Pause]);
     assert_eq!(conv.state(), State::Listening);
+    let _ = conv.on(Event::Service(ServiceEvent::SpeechStopped));
+    assert_eq!(conv.on(Event::Service(ServiceEvent::Committed(None))), [Action::Cut]);
 }
 
 #[test]
@@ -71,7 +76,7 @@ fn a_press_before_response_created_cancels_the_reply_later() {
     let _ = conv.all([
         Event::Service(ServiceEvent::SpeechStarted),
         Event::Service(ServiceEvent::SpeechStopped),
-        Event::Service(ServiceEvent::Committed),
+        Event::Service(ServiceEvent::Committed(None)),
     ]);
     assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut]);
     assert_eq!(conv.on(Event::Service(ServiceEvent::ReplyCreated(id("a")))), [Action::Cancel(id("a"))]);
@@ -349,8 +354,7 @@ fn a_press_while_muted_raises_a_notice() {
 #[test]
 fn a_turn_without_a_reply_times_out() {
     let mut conv = Harness::up(Mode::Open);
-    let _ =
-        conv.all([Event::Service(ServiceEvent::SpeechStarted), Event::Service(ServiceEvent::SpeechStopped)]);
+    let _ = conv.all(turn("a")[..3].to_vec());
     conv.after(THINK_LIMIT);
     assert_eq!(conv.on(Event::Tick), [Action::Cut, Action::Notify(Notice::NoReply)]);
     assert_eq!(conv.state(), State::Listening);

@@ -23,6 +23,7 @@ proptest! {
         for (event, wait) in steps {
             conv.after(Duration::from_millis(wait));
             let event = seen.named(event);
+            begin_unknown_reply(&mut conv, &mut seen, &event)?;
             step(&mut conv, &mut seen, &event)?;
             if conv.deadline().is_some_and(|deadline| conv.now >= deadline) {
                 step(&mut conv, &mut seen, &Event::Tick)?;
@@ -53,6 +54,8 @@ pub(crate) struct Seen {
     /// When a reply was requested that the service has not answered.
     requested: Option<Time>,
     finished: bool,
+    /// A reply is paused.
+    paused: bool,
     /// The earcon of a lost link was played, and that of its return was not.
     told_offline: bool,
 }
@@ -75,10 +78,21 @@ impl Seen {
     }
 }
 
+/// Begins a reply with its first audio, as the session does.
+fn begin_unknown_reply(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
+    match event {
+        Event::Service(ServiceEvent::Audio(reply)) if !conv.knows_reply(reply) => {
+            step(conv, seen, &Event::Service(ServiceEvent::ReplyCreated(reply.clone())))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
     match event {
         Event::Link(LinkChange::Down(_)) => {
             (seen.links, seen.requested, seen.playing) = (0, None, None);
+            seen.cut.clear();
         }
         Event::Input(UserInput::Reset) => seen.told_offline = false,
         // Events of a standby link that does not exist are ignored.
@@ -109,7 +123,10 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
                 prop_assert_eq!(seen.links, 0, "two active links");
                 seen.links = 1;
             }
-            Action::HangUp => (seen.links, seen.requested, seen.standby) = (0, None, StandbyStage::None),
+            Action::HangUp => {
+                (seen.links, seen.requested, seen.standby) = (0, None, StandbyStage::None);
+                seen.cut.clear();
+            }
             Action::DialStandby => {
                 prop_assert!(
                     seen.links == 1 && before.is_configured(),
@@ -136,8 +153,20 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
                     "a usable session is replaced by an unconfigured link"
                 );
                 (seen.links, seen.standby, seen.requested) = (1, StandbyStage::None, None);
+                seen.cut.clear();
             }
-            Action::Cut => seen.cut.extend(seen.playing.take()),
+            Action::Cut => {
+                seen.cut.extend(seen.playing.take());
+                seen.paused = false;
+            }
+            Action::Pause => {
+                prop_assert!(!seen.paused, "a paused reply is paused again");
+                seen.paused = true;
+            }
+            Action::Resume => {
+                prop_assert!(seen.paused, "a reply goes on that was not paused");
+                seen.paused = false;
+            }
             Action::Create => {
                 let waited =
                     seen.requested.is_none_or(|requested| conv.now >= requested + DEFERRED_CREATE_LIMIT);
@@ -160,6 +189,8 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
         }
     }
     let (state, microphone) = (conv.state(), conv.microphone_open());
+    prop_assert!(!seen.paused || conv.is_configured(), "a reply stays paused without a session");
+    prop_assert!(!seen.paused || state != State::Speaking, "a paused reply is shown as playing");
     prop_assert!(!(conv.muted() && microphone), "an open microphone while muted");
     prop_assert!(
         !(microphone && matches!(state, State::Idle | State::Muted)),
@@ -214,7 +245,10 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => prop::sample::select(vec![CloseReason::Transient, CloseReason::Permanent, CloseReason::Unauthorized]).prop_map(|it| Event::Standby(StandbyChange::Down(it))),
         2 => Just(Event::Service(ServiceEvent::SpeechStarted)),
         2 => Just(Event::Service(ServiceEvent::SpeechStopped)),
-        2 => Just(Event::Service(ServiceEvent::Committed)),
+        2 => Just(Event::Service(ServiceEvent::Committed(None))),
+        1 => any::<bool>().prop_map(|words| Event::Service(ServiceEvent::Transcribed { item: None, words })),
+        1 => Just(Event::Service(ServiceEvent::IdleTimeout)),
+        1 => Just(Event::Service(ServiceEvent::ReplyProgress(None))),
         3 => reply().prop_map(|it| Event::Service(ServiceEvent::ReplyCreated(it))),
         4 => reply().prop_map(|it| Event::Service(ServiceEvent::Audio(it))),
         3 => (reply(), prop::sample::select(vec![ResponseStatus::Completed, ResponseStatus::Cancelled, ResponseStatus::Failed]))

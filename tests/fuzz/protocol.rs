@@ -39,7 +39,9 @@ fn assert_bounded(incoming: &ServerEvent<'_>, limit: usize) {
         ServerEvent::Transcript { item, words, .. } => item.len() + words.len(),
         ServerEvent::SessionUpdated(text) => text.len(),
         ServerEvent::Error(error) => error.code.len() + error.message.len() + error.param.len(),
-        ServerEvent::Warning(sentence) => sentence.len().saturating_sub(MESSAGE_CHARS),
+        ServerEvent::Warning(sentence) | ServerEvent::TranscriptionFailed { message: sentence, .. } => {
+            sentence.len().saturating_sub(MESSAGE_CHARS)
+        }
         ServerEvent::Service(_) | ServerEvent::Ignored(_) => 0,
     };
     assert!(held <= limit, "{held} bytes of {limit}");

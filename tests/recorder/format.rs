@@ -19,8 +19,8 @@ fn an_invalid_recording_is_rejected_with_its_line() {
         ("RIFF....WAVE".into(), "line 1: not the first line of a recording: expected value"),
         ("{}\n".into(), "line 1: not the first line of a recording: missing field `recording`"),
         (
-            newer.replacen("\"recording\":2", "\"recording\":3", 1),
-            "line 1: mynah 9.9.9 wrote this recording in format 3; this is mynah 0.",
+            newer.replacen("\"recording\":3", "\"recording\":4", 1),
+            "line 1: mynah 9.9.9 wrote this recording in format 4; this is mynah 0.",
         ),
         ("{\"recording\":1}\n".into(), "mynah of an unknown version wrote this recording in format 1"),
         (
@@ -71,7 +71,7 @@ fn an_old_recording_is_rejected_with_the_version_that_wrote_it() {
     assert_eq!(
         refused,
         format!(
-            "line 1: mynah 0.1.0 wrote this recording in format 1; this is mynah {ours}, which reads format 2 only: \
+            "line 1: mynah 0.1.0 wrote this recording in format 1; this is mynah {ours}, which reads format 3 only: \
              replay it with a mynah that writes format 1"
         )
     );
@@ -82,7 +82,7 @@ fn the_first_line_holds_version_mode_seed_and_reason() {
     let mut harness = RecorderHarness::begin(TAP);
     let text = harness.text();
     let head = RecordingReader::begin(text.as_bytes()).unwrap().head().clone();
-    assert_eq!((head.recording, head.mode, head.seed, head.dropped), (2, TAP, 7, 0));
+    assert_eq!((head.recording, head.mode, head.seed, head.dropped), (3, TAP, 7, 0));
     assert_eq!((&*head.mynah, &*head.why), (env!("CARGO_PKG_VERSION"), "test"));
     assert_eq!(head.started.as_deref(), Some("2026-01-02T03:04:05Z"));
     assert!(!head.sound && !head.words);

@@ -34,7 +34,11 @@ fn a_recorded_conversation_replays_identically() {
     let ReplayOutcome::Identical { events, actions } = harness.replayed() else {
         panic!("the replay differs")
     };
-    assert_eq!((events, actions), (9, 3), "configure, and a cut for each start of speech");
+    assert_eq!(
+        (events, actions),
+        (9, 4),
+        "configure, a cut and a pause for the two starts of speech, and the cut of the cancelled reply"
+    );
 }
 
 #[test]
@@ -71,8 +75,8 @@ fn a_snapshot_that_differs_from_the_conversation_is_reported() {
         (200_000, Event::Input(UserInput::Press)),
     ]);
     let text = harness.text();
-    let (before, after) = text.split_once(r#""reply":"none""#).unwrap();
-    let altered = format!("{before}\"reply\":\"requested\"{after}");
+    let (before, after) = text.split_once(r#""generation":"none""#).unwrap();
+    let altered = format!("{before}\"generation\":\"requested\"{after}");
     let outcome = replay(altered.as_bytes(), |_, _| {});
     assert!(outcome.unwrap().to_string().contains("snapshot: conversation was "));
 }
@@ -135,7 +139,7 @@ fn rare_states_survive_a_snapshot() {
         assert_restores(&owing);
     }
     let json = format!("{:?}", owing.conv.conversation);
-    assert!(json.contains("deferred_create: Some(") && json.contains("reply: Requested"), "{json}");
+    assert!(json.contains("deferred_create: Some(") && json.contains("generation: Requested"), "{json}");
     let mut no_speaker = RecorderHarness::begin(Mode::Open);
     no_speaker.up();
     no_speaker.play(turn("r1").map(|event| (9, event)));

@@ -35,12 +35,43 @@ fn speech_over_a_reply_cuts_it_and_truncates_the_item() {
 #[test]
 fn speech_after_response_done_cuts_the_queued_audio() {
     let whole = events::reply("r1", "i1", "A long story.", &constant(1000, 3000));
-    let steps = [after_one_turn(whole), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
+    let steps = [after_one_turn(whole), vec![SOME], events::sent(events::user_turn("u2"))];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
     device.wait_for_line("time: reply heard", 1);
     let (_, speaker) = device.quit();
     assert_truncation_matches(&service, &speaker, "i1", 1000);
+}
+
+#[test]
+fn a_noise_over_a_reply_silences_it_and_costs_no_word() {
+    // The reply has been received before the noise, or ends after it.
+    let (begun, rest) = (
+        [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &constant(1000, 1000))].concat(),
+        [events::audio_deltas("r1", "i1", &constant(1000, 1000)), events::reply_ended("r1", "i1", "Long.")]
+            .concat(),
+    );
+    let noise = || events::sent([events::speech_started("u2", 3000), events::speech_stopped("u2", 3300)]);
+    for (before, after) in [([begun.clone(), rest.clone()].concat(), vec![]), (begun, rest)] {
+        let steps = [after_one_turn(before), vec![SOME], noise(), events::sent(after)];
+        let service = Service::start([Behaviour::script(steps.concat())]);
+        let device = Device::start(&service, Mode::Open);
+        device.wait_for_line("speaking", 2);
+        device.wait_for_line("listening", 3);
+        let (_, speaker) = device.quit();
+        let heard = count_samples(&speaker, 1000);
+        // The fade-in of 5 ms has other values.
+        assert!((48_000 - 120..=48_000).contains(&heard), "{heard} samples");
+        let first = speaker.iter().position(|sample| *sample == 1000).unwrap();
+        let last = speaker.iter().rposition(|sample| *sample == 1000).unwrap();
+        let silent = speaker[first..last].iter().filter(|sample| **sample == 0).count();
+        assert!(silent > PERIOD, "{silent} silent samples");
+        let story = service.connections()[0].story().join(" ");
+        assert!(
+            !story.contains("truncate") && !story.contains("delete") && !story.contains("cancel"),
+            "{story}"
+        );
+    }
 }
 
 #[test]
@@ -147,7 +178,7 @@ fn repeated_speech_started_while_listening_changes_nothing() {
 fn a_minute_of_reply_in_one_burst_can_be_cut_at_once() {
     let burst =
         [events::reply_begun("r1", "i1"), events::audio_deltas("r1", "i1", &constant(1000, 60_000))].concat();
-    let steps = [after_one_turn(burst), vec![SOME], events::sent([events::speech_started("u2", 3000)])];
+    let steps = [after_one_turn(burst), vec![SOME], events::sent(events::user_turn("u2"))];
     let service = Service::start([Behaviour::script(steps.concat())]);
     let device = Device::start(&service, Mode::Open);
     device.wait_for_line("time: reply heard", 1);

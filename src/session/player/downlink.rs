@@ -4,6 +4,7 @@
 //! It plays whatever it is given: the conversation has accepted the reply before.
 
 use super::reply_queue::ReplyQueue;
+use super::resume::ResumeBuffer;
 use crate::audio::{PlaybackFrame, PlaybackHandle};
 use crate::conversation::Id;
 use crate::ledger::Ledger;
@@ -14,7 +15,11 @@ use crate::protocol::{AudioDelta, Pcm16Decoder};
 pub(super) struct Downlink {
     decoder: Pcm16Decoder,
     item: Option<(Id, u32)>,
+    /// Precedes the queue.
+    resume: ResumeBuffer,
     queue: ReplyQueue,
+    /// Nothing is written to the lane.
+    is_held: bool,
 }
 
 /// The result of one delta.
@@ -38,16 +43,18 @@ impl Downlink {
     ) -> DeltaOutcome {
         self.select_item(delta);
         let mut outcome = DeltaOutcome::default();
-        let position = playback.written() + self.queue.len() as u64;
+        let position = playback.written() + (self.resume.len() + self.queue.len()) as u64;
         // A full ledger refuses before anything is decoded.
         if !ledger.reserve(&delta.reply, &delta.item, delta.content_index, position) {
             outcome.refused = delta.base64.len() / 8 * 3;
             return outcome;
         }
-        let queue = &mut self.queue;
+        let Self { queue, resume, .. } = self;
+        let is_held = self.is_held;
         let decoded = self.decoder.decode(&delta.base64, |samples| {
             let (frames, _): (&[PlaybackFrame], _) = samples.as_chunks();
-            let written = if queue.is_empty() { playback.write(frames) } else { 0 };
+            let is_next = queue.is_empty() && resume.is_empty() && !is_held;
+            let written = if is_next { write(frames, playback, resume) } else { 0 };
             let queued = queue.push(&frames[written..]);
             outcome.queued += written + queued;
             outcome.refused += frames.len() - written - queued;
@@ -59,18 +66,34 @@ impl Downlink {
 
     /// Moves queued audio into the lane as far as it has room.
     pub(super) fn top_up(&mut self, playback: &mut PlaybackHandle) {
-        if !self.queue.is_empty() {
-            self.queue.drain_into(|frames| playback.write(frames));
+        if self.is_held {
+            return;
+        }
+        self.resume.write_again(playback);
+        if self.resume.is_empty() && !self.queue.is_empty() {
+            let Self { queue, resume, .. } = self;
+            queue.drain_into(|frames| write(frames, playback, resume));
         }
     }
 
     /// Returns whether audio is queued, so that the lane needs topping up again.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.queue.is_empty()
+        !(self.is_held || self.queue.is_empty() && self.resume.is_empty())
+    }
+
+    /// Stops writing to the lane, or continues.
+    pub(super) fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
+    /// Takes back what was written to the lane and not played, to write it again.
+    pub(super) fn take_back(&mut self, cut: u64, played: u64) {
+        self.resume.take_back(cut, played);
     }
 
     pub(super) fn clear(&mut self) {
         self.queue.clear();
+        self.resume.clear();
         self.item = None;
     }
 
@@ -86,4 +109,11 @@ impl Downlink {
             self.item = Id::try_from(&*delta.item).ok().map(|item| (item, delta.content_index));
         }
     }
+}
+
+/// Writes as many of `frames` to the lane as fit, and returns their number.
+fn write(frames: &[PlaybackFrame], playback: &mut PlaybackHandle, resume: &mut ResumeBuffer) -> usize {
+    let written = playback.write(frames);
+    resume.record(&frames[..written], playback.written());
+    written
 }

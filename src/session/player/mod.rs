@@ -7,6 +7,10 @@
 mod downlink;
 mod earcon;
 mod reply_queue;
+mod resume;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+mod tests;
 mod uplink;
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -36,7 +40,22 @@ pub(super) struct Player {
     uplink: Uplink,
     downlink: Downlink,
     earcons: EarconPlayer,
+    pause: Pause,
+    /// Lane position of the latest cut: no receipt follows another one there.
+    last_cut: u64,
+    is_receipt_due: bool,
     input_end_reported: bool,
+}
+
+/// Whether the reply is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    No,
+    /// Playback is being stopped, and goes on as soon as it is known where if `resumes` is set.
+    Stopping {
+        resumes: bool,
+    },
+    Paused,
 }
 
 impl Player {
@@ -50,6 +69,9 @@ impl Player {
             uplink: Uplink::new(),
             downlink: Downlink::default(),
             earcons: EarconPlayer::new(earcons),
+            pause: Pause::No,
+            last_cut: 0,
+            is_receipt_due: false,
             input_end_reported: false,
         }
     }
@@ -68,7 +90,7 @@ impl Player {
             KeptAudio::Discard => self.uplink.restart(),
         }
         match event {
-            Event::Service(ServiceEvent::SpeechStopped) => self.ledger.mark(TurnMark::TurnEnded, now),
+            Event::Service(ServiceEvent::SpeechStopped) => self.ledger.mark(TurnMark::SpeechEnded, now),
             Event::Service(ServiceEvent::ReplyCreated(_)) => self.ledger.mark(TurnMark::Created, now),
             Event::Service(ServiceEvent::ReplyDone(reply, _)) => self.ledger.reply_done(reply),
             Event::Link(LinkChange::Down(_)) => self.ledger.session_lost(),
@@ -154,16 +176,52 @@ impl Player {
     }
 
     /// Cuts the reply: clears the reply queue, and the playback lane and device if they hold any of it. Returns whether
-    /// they did.
+    /// they did. A paused reply ends where it was paused.
     pub(super) fn cut(&mut self, now: Time) -> bool {
         self.downlink.clear();
-        let is_playing = self.audio.playback.written() > self.audio.playback.played_position();
-        let cuts = is_playing || self.ledger.has_items();
+        self.downlink.hold(false);
+        let was_paused = std::mem::replace(&mut self.pause, Pause::No) != Pause::No;
+        let cuts = self.is_queued();
         if cuts {
-            self.audio.playback.cut();
-            self.ledger.mark(TurnMark::Cut, now);
+            if !was_paused {
+                self.ledger.mark(TurnMark::Cut, now);
+            }
+            self.stop();
+            self.ledger.cut(self.last_cut);
+            if !self.is_receipt_due {
+                self.ledger.close_all();
+            }
         }
         cuts
+    }
+
+    /// Stops the reply, and keeps what was not played of it. Returns whether anything was playing.
+    pub(super) fn pause(&mut self, now: Time) -> bool {
+        if self.pause != Pause::No {
+            if let Pause::Stopping { resumes } = &mut self.pause {
+                *resumes = false;
+            }
+            return false;
+        }
+        self.downlink.hold(true);
+        let is_playing = self.is_queued();
+        self.pause = if self.stop() { Pause::Stopping { resumes: false } } else { Pause::Paused };
+        if is_playing {
+            self.ledger.mark(TurnMark::Cut, now);
+        }
+        is_playing
+    }
+
+    /// Continues a paused reply where it was stopped.
+    pub(super) fn resume(&mut self) {
+        match self.pause {
+            Pause::No => {}
+            Pause::Stopping { .. } => self.pause = Pause::Stopping { resumes: true },
+            Pause::Paused => {
+                self.pause = Pause::No;
+                self.downlink.hold(false);
+            }
+        }
     }
 
     /// Plays an earcon as soon as nothing else plays.
@@ -174,7 +232,7 @@ impl Player {
     /// Refills the playback lane from the reply queue, or with the earcon that waits for silence.
     pub(super) fn refill(&mut self) {
         self.downlink.top_up(&mut self.audio.playback);
-        let is_silent = !self.is_playing();
+        let is_silent = !self.is_playing() && self.pause == Pause::No;
         let has_speaker = self.monitor.missing().playback.is_none();
         if let Some(frames) = self.earcons.take(is_silent, has_speaker) {
             // The lane is empty, so the whole earcon fits.
@@ -185,7 +243,20 @@ impl Player {
     /// Handles the next receipt of a cut. Returns whether there was one.
     pub(super) fn poll_receipt(&mut self, now: Time) -> bool {
         let Some(receipt) = self.audio.playback.receipt() else { return false };
-        self.ledger.cut_receipt(receipt.cut, receipt.played, now);
+        self.is_receipt_due &= receipt.cut != self.last_cut;
+        match self.pause {
+            Pause::Stopping { resumes } if receipt.cut == self.last_cut => {
+                self.downlink.take_back(receipt.cut, receipt.played);
+                self.ledger.pause_receipt(receipt.cut, receipt.played, now);
+                self.pause = Pause::Paused;
+                if resumes {
+                    self.resume();
+                }
+            }
+            Pause::Stopping { .. } | Pause::Paused | Pause::No => {
+                self.ledger.cut_receipt(receipt.cut, receipt.played, now);
+            }
+        }
         true
     }
 
@@ -249,7 +320,7 @@ impl Player {
 
     /// Returns when all audio in the lane will have been played, to call [`poll_event`](Self::poll_event).
     pub(super) fn drain_deadline(&self, now: Time) -> Option<Time> {
-        let frames = self.unplayed_frames();
+        let frames = if self.pause == Pause::No { self.unplayed_frames() } else { 0 };
         let left = Duration::from_micros(frames * 1_000_000 / u64::from(RATE_HZ));
         (frames > 0).then(|| now + left + DRAIN_MARGIN)
     }
@@ -260,7 +331,24 @@ impl Player {
     }
 
     fn is_playing(&self) -> bool {
-        self.downlink.is_waiting() || self.unplayed_frames() > 0
+        self.pause == Pause::No && (self.downlink.is_waiting() || self.unplayed_frames() > 0)
+    }
+
+    /// Returns whether the lane or the device holds audio, or an item may still receive some.
+    fn is_queued(&self) -> bool {
+        let silent_from = self.audio.playback.played_position().max(self.last_cut);
+        self.audio.playback.written() > silent_from || self.ledger.has_items()
+    }
+
+    /// Drops what the lane and the device hold. Returns whether a receipt follows: it does unless nothing was written
+    /// since the last one.
+    fn stop(&mut self) -> bool {
+        let is_new = self.audio.playback.written() != self.last_cut;
+        if is_new {
+            self.last_cut = self.audio.playback.cut();
+            self.is_receipt_due = true;
+        }
+        is_new
     }
 
     fn unplayed_frames(&self) -> u64 {

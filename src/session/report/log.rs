@@ -164,7 +164,7 @@ impl StatusReporter {
                 ServerError::Other => 7,
             }
         } else {
-            8
+            7
         };
         let level = if kind == 0 { log::Level::Debug } else { log::Level::Warn };
         let param = if param.is_empty() { String::new() } else { format!(" ({})", clipped(param)) };

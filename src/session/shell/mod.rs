@@ -60,6 +60,12 @@ impl Shell {
                     self.ui.set_interrupted(now);
                 }
             }
+            Action::Pause => {
+                if self.player.pause(now) {
+                    self.ui.set_interrupted(now);
+                }
+            }
+            Action::Resume => self.player.resume(),
             Action::Clear => {
                 self.player.discard_turn();
                 self.send(&ClientEvent::Clear, now);

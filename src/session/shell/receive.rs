@@ -15,6 +15,12 @@ impl Shell {
         let now = context.now;
         let parsed = protocol::parse(text);
         self.report.recorder.record_received(text.len(), &parsed, now);
+        if context.conversation.awaits_progress()
+            && !matches!(parsed, Ok(ServerEvent::Audio(_)))
+            && let Some(reply) = protocol::sign_of_life(text)
+        {
+            context.queue(Event::Service(ServiceEvent::ReplyProgress(reply)));
+        }
         match parsed {
             Ok(ServerEvent::Audio(delta)) => self.receive_audio(&delta, context),
             Ok(ServerEvent::AudioDone { item, content_index }) => {
@@ -29,6 +35,10 @@ impl Shell {
             Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, context),
             Ok(ServerEvent::Transcript { role, item, words }) => {
                 self.receive_transcript(role, &item, &words, context);
+            }
+            Ok(ServerEvent::TranscriptionFailed { item, message }) => {
+                self.report.log.anomaly(Anomaly::Warning, &message, now);
+                context.queue(Event::Service(ServiceEvent::Transcribed { item, words: false }));
             }
             Ok(ServerEvent::Ignored(_)) => {}
             Ok(ServerEvent::Error(error)) => self.receive_error(error, context),
@@ -75,6 +85,7 @@ impl Shell {
                 | ServerEvent::AudioDone { .. }
                 | ServerEvent::Service(_)
                 | ServerEvent::Transcript { .. }
+                | ServerEvent::TranscriptionFailed { .. }
                 | ServerEvent::Ignored(_)
                 | ServerEvent::Unknown(_),
             )
@@ -83,10 +94,18 @@ impl Shell {
     }
 
     fn receive_audio(&mut self, delta: &AudioDelta<'_>, context: &mut Context<'_>) {
-        let reply = Id::try_from(&*delta.reply).ok();
-        let Some(reply) = reply.filter(|reply| context.conversation.accepts_audio_of(reply)) else {
-            return self.player.handle_rejected(delta);
-        };
+        let Ok(reply) = Id::try_from(&*delta.reply) else { return };
+        let Context { conversation, now, .. } = *context;
+        if !conversation.knows_reply(&reply) {
+            // Some services do not send `response.created`: the reply begins with its first audio.
+            context.queue(Event::Service(ServiceEvent::ReplyCreated(reply.clone())));
+        }
+        if !conversation.accepts_audio_of(&reply, now) {
+            if conversation.is_never_heard(&reply, now) {
+                self.player.handle_rejected(delta);
+            }
+            return;
+        }
         let outcome = self.player.handle_delta(delta, context.now);
         let log = &mut self.report.log;
         if outcome.bad {
@@ -100,8 +119,13 @@ impl Shell {
         }
     }
 
-    fn receive_transcript(&mut self, role: Role, item: &str, words: &str, context: &Context<'_>) {
-        if words.trim().is_empty() {
+    fn receive_transcript(&mut self, role: Role, item: &str, words: &str, context: &mut Context<'_>) {
+        let is_empty = words.trim().is_empty();
+        if role == Role::User {
+            let item = Id::try_from(item).ok().filter(|id| !id.is_empty());
+            context.queue(Event::Service(ServiceEvent::Transcribed { item, words: !is_empty }));
+        }
+        if is_empty {
             return;
         }
         self.links.push_transcript(role, item, words);

@@ -1,0 +1,259 @@
+//! A paused reply, to the sample: what the speaker plays of it, and what the service is told.
+
+use std::collections::VecDeque;
+
+use super::*;
+use crate::audio::{BufferLevel, PcmError, Playback, PlaybackDevice, Recovery, StreamFormat, steps};
+use crate::protocol;
+
+/// Frames of a reply: three seconds, more than the lane holds.
+const REPLY: usize = 72_000;
+/// Frames that a speaker holds.
+const BUFFER: usize = 960;
+/// Frames of a fade.
+const FADE: usize = 120;
+
+#[test]
+fn a_paused_reply_goes_on_where_it_was_cut() {
+    for played in [1, 480, 4800, 60_000] {
+        let mut device = Device::begin();
+        device.receive("i", 0..REPLY);
+        device.play(played);
+        device.player.pause(Time::ZERO);
+        device.play(24_000);
+        let silent = device.speaker.out.len();
+        device.player.resume();
+        device.play(REPLY + 24_000);
+        let out = &device.speaker.out;
+        let cut = first_difference(out);
+        assert!(cut >= played && cut <= played + BUFFER, "cut at {cut} after {played}");
+        assert!(out[cut + FADE..silent].iter().all(|sample| *sample == 0), "silent within 5 ms");
+        let again = &out[silent..];
+        let begin = again.iter().position(|sample| *sample != 0).expect("it goes on");
+        let rest: Vec<i16> = (cut..REPLY).map(sample).collect();
+        // The fade-in starts at zero, so its first sample is silent.
+        let heard = &again[begin - 1..][..rest.len()];
+        assert_eq!(heard[FADE..], rest[FADE..], "played {played}");
+        assert!(heard.iter().zip(&rest).take(FADE).all(|(heard, whole)| heard.abs() <= whole.abs()));
+        let after = &again[begin - 1 + rest.len() + FADE..];
+        assert!(after.iter().all(|sample| *sample == 0), "nothing is played twice");
+        device.player.handle_audio_done("i", 0);
+        assert_eq!(device.corrections(), [], "it was heard to its end");
+    }
+}
+
+#[test]
+fn audio_that_arrives_during_the_pause_follows_in_order() {
+    let mut device = Device::begin();
+    device.receive("i", 0..30_000);
+    device.play(5000);
+    device.player.pause(Time::ZERO);
+    device.receive("i", 30_000..40_000);
+    device.play(1);
+    device.receive("j", 40_000..REPLY);
+    device.play(2400);
+    let silent = device.speaker.out.len();
+    let cut = first_difference(&device.speaker.out);
+    // A second noise, before all that was taken back has been played.
+    device.player.resume();
+    device.play(4800);
+    device.player.pause(Time::ZERO);
+    device.play(2400);
+    device.player.resume();
+    device.play(REPLY + 24_000);
+    let heard: Vec<i16> =
+        device.speaker.out[silent..].iter().copied().filter(|sample| *sample != 0).collect();
+    let mut expected = (cut..REPLY).map(sample).peekable();
+    for sample in heard {
+        // A faded sample is smaller than the whole one, and follows in order.
+        while expected.peek().is_some_and(|next| *next < sample) {
+            expected.next();
+        }
+    }
+    assert!(expected.count() <= 3, "the last sample is heard");
+    for item in ["i", "j"] {
+        device.player.handle_audio_done(item, 0);
+    }
+    assert_eq!(device.corrections(), []);
+}
+
+#[test]
+fn a_paused_reply_that_is_dropped_is_corrected_once() {
+    // The receipt comes before the reply is dropped, or after.
+    for waits in [true, false] {
+        let mut device = Device::begin();
+        device.receive("i", 0..REPLY);
+        device.receive("j", 0..2400);
+        device.play(24_000);
+        device.player.pause(Time::ZERO);
+        if waits {
+            device.play(2400);
+            assert_eq!(device.corrections(), [], "nothing is decided");
+        }
+        device.player.cut(Time::ZERO);
+        device.play(2400);
+        device.player.handle_event(
+            &Event::Service(ServiceEvent::ReplyDone(id("r"), crate::conversation::ResponseStatus::Cancelled)),
+            KeptAudio::Keep,
+            Time::ZERO,
+        );
+        let cut_ms = first_difference(&device.speaker.out) as u64 / 24;
+        let expected = [
+            Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: cut_ms, received_ms: 3000 },
+            Correction::Delete { item: id("j") },
+        ];
+        assert_eq!(device.corrections(), expected, "waits: {waits}");
+        device.player.cut(Time::ZERO);
+        device.play(2400);
+        assert_eq!(device.corrections(), []);
+        device.receive("k", 0..2400);
+        device.play(4800);
+        assert!(device.speaker.out.contains(&sample(2399)), "what follows is heard");
+    }
+}
+
+#[test]
+fn a_reply_that_goes_on_is_corrected_from_all_that_was_heard() {
+    let mut device = Device::begin();
+    device.receive("i", 0..REPLY);
+    device.play(24_000);
+    device.player.pause(Time::ZERO);
+    device.play(4800);
+    device.player.resume();
+    device.play(12_000);
+    device.player.cut(Time::ZERO);
+    device.play(2400);
+    let [Correction::Truncate { audio_end_ms, received_ms: 3000, .. }] = device.corrections()[..] else {
+        panic!("one truncation")
+    };
+    // The speaker was filled twice, and both times some of that was dropped.
+    assert!((1420..=1500).contains(&audio_end_ms), "{audio_end_ms} ms");
+}
+
+#[test]
+fn a_cut_drops_what_has_not_reached_the_lane() {
+    let mut device = Device::begin();
+    device.receive("i", 0..REPLY);
+    device.receive("j", 0..REPLY);
+    device.play(2400);
+    device.player.cut(Time::ZERO);
+    device.play(2400);
+    device.player.handle_event(
+        &Event::Service(ServiceEvent::ReplyDone(id("r"), crate::conversation::ResponseStatus::Cancelled)),
+        KeptAudio::Keep,
+        Time::ZERO,
+    );
+    let corrected: Vec<_> = device.corrections();
+    assert!(
+        matches!(&corrected[..], [Correction::Truncate { .. }, Correction::Delete { item }] if *item == id("j")),
+        "{corrected:?}"
+    );
+}
+
+struct Device {
+    player: Player,
+    playback: Playback,
+    speaker: Speaker,
+}
+
+impl Device {
+    fn begin() -> Self {
+        let (audio, _, playback) = steps(StreamFormat::default()).unwrap();
+        Self { player: Player::new(audio, false, 100), playback, speaker: Speaker::default() }
+    }
+
+    /// Receives samples of an item.
+    fn receive(&mut self, item: &str, range: std::ops::Range<usize>) {
+        let samples: Vec<i16> = range.map(sample).collect();
+        for chunk in samples.chunks(4800) {
+            let mut base64 = bytes::BytesMut::new();
+            protocol::encode(chunk, &mut base64);
+            let delta = AudioDelta {
+                reply: "r".into(),
+                item: item.into(),
+                content_index: 0,
+                base64: std::str::from_utf8(&base64).unwrap().into(),
+            };
+            assert_eq!(self.player.handle_delta(&delta, Time::ZERO).queued, chunk.len());
+        }
+    }
+
+    /// Plays this many frames, in steps of 10 ms, or one.
+    fn play(&mut self, frames: usize) {
+        let mut left = frames;
+        while left > 0 {
+            self.playback.run(&mut self.speaker).unwrap();
+            let step = left.min(240);
+            self.speaker.play(step);
+            left -= step;
+            self.turn();
+        }
+        self.playback.run(&mut self.speaker).unwrap();
+        self.turn();
+    }
+
+    fn turn(&mut self) {
+        while self.player.poll_receipt(Time::ZERO) {}
+        let _ = self.player.poll_event(Time::ZERO);
+        self.player.refill();
+    }
+
+    fn corrections(&mut self) -> Vec<Correction> {
+        std::iter::from_fn(|| self.player.poll_correction()).collect()
+    }
+}
+
+/// A speaker that records what it has played.
+#[derive(Default)]
+struct Speaker {
+    buffer: VecDeque<f32>,
+    out: Vec<i16>,
+}
+
+impl Speaker {
+    fn play(&mut self, frames: usize) {
+        for _ in 0..frames {
+            let sample = self.buffer.pop_front().unwrap_or(0.0);
+            self.out.push((sample * 32_768.0).round() as i16);
+        }
+    }
+}
+
+impl PlaybackDevice for Speaker {
+    fn queue_frames(&self) -> usize {
+        BUFFER
+    }
+
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
+        Ok(BufferLevel { queued: self.buffer.len(), delay: self.buffer.len() as i64 })
+    }
+
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
+        let count = frames.len().min(BUFFER - self.buffer.len());
+        self.buffer.extend(&frames[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> Result<(), PcmError> {
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
+        Ok(Recovery::Emptied)
+    }
+}
+
+/// The samples of a reply rise and are never zero.
+fn sample(index: usize) -> i16 {
+    (index / 3) as i16 + 8000
+}
+
+/// Returns where the speaker first plays something other than the reply.
+fn first_difference(out: &[i16]) -> usize {
+    out.iter().zip((0..REPLY).map(sample)).position(|(heard, whole)| *heard != whole).unwrap()
+}
+
+fn id(name: &str) -> crate::conversation::Id {
+    crate::conversation::Id::try_from(name).unwrap()
+}
