@@ -13,17 +13,21 @@ use super::{
     Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Event, LinkChange, Phase, StandbyChange,
     actions,
 };
-use crate::model::Time;
+use crate::model::{Time, nanos};
 
 /// Assumed lifetime of a session without `expires_at` (the service has always stated one hour, protocol
 /// §4.2).
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(3600);
-/// Time before expiry at which the standby link is dialled. The longest utterance (5 min), the wait for a
-/// reply (30 s) and the transfer of the longest reply fit into it, so that a safe moment exists.
+/// Time before expiry at which the standby link of an hour's session is dialled. The longest utterance (5 min), the wait
+/// for a reply (30 s) and the transfer of the longest reply fit into it, so that a safe moment exists. A shorter session
+/// has the same share of its lifetime: a sixth.
 pub const HANDOVER_BEFORE: Duration = Duration::from_secs(600);
-/// Time before expiry from which any safe moment is used, even while a completely received reply is still
-/// playing.
+/// Time before expiry of an hour's session, a sixtieth of its lifetime, from which any safe moment is used, even while a
+/// completely received reply is still playing.
 pub const SWITCH_BY: Duration = Duration::from_secs(60);
+/// Lifetime from which sessions are handed over. A service that states less is left to end its sessions itself: their
+/// times may be wrong, and a standby link would hardly be ready.
+pub const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 /// Duration without speech or playback that counts as quiet. By then late transcripts have arrived, and the
 /// audio that is sent again to the new session contains no echo of a reply.
 pub const SWITCH_QUIET: Duration = Duration::from_secs(2);
@@ -33,6 +37,8 @@ pub const SWITCH_QUIET: Duration = Duration::from_secs(2);
 #[serde(deny_unknown_fields)]
 pub(super) struct Handover {
     expires: Time,
+    /// The longest that the service has stated, ns.
+    lifetime: Option<u64>,
     /// Time of the latest dial, of either link.
     dialled: Time,
     failures: u32,
@@ -42,17 +48,28 @@ pub(super) struct Handover {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Standby {
-    None { dial_at: Time },
-    Dialling { until: Time },
-    Configuring { until: Time },
-    Ready { expires: Time },
+    /// It is dialled at this time, or not at all.
+    None {
+        dial_at: Option<Time>,
+    },
+    Dialling {
+        until: Time,
+    },
+    Configuring {
+        until: Time,
+    },
+    Ready {
+        expires: Time,
+    },
 }
 
 impl Handover {
     pub(super) fn begin(dialled: Time, expires: Option<Time>) -> Self {
+        let lifetime = expires.map(|expires| expires - dialled);
         let expires = expires.unwrap_or(dialled + SESSION_LIFETIME);
-        let standby = Standby::None { dial_at: dial_at(expires, dialled) };
-        Self { expires, dialled, failures: 0, standby }
+        let dial_at = dial_at(expires, lifetime.unwrap_or(SESSION_LIFETIME), dialled);
+        let (lifetime, standby) = (lifetime.map(nanos::whole), Standby::None { dial_at });
+        Self { expires, lifetime, dialled, failures: 0, standby }
     }
 
     pub(super) fn standby(&self) -> Standby {
@@ -69,19 +86,25 @@ impl Handover {
     }
 
     /// Sets the time at which the service ends the session.
-    fn set_expires(&mut self, at: Time) {
-        self.expires = at;
+    fn set_expires(&mut self, left: Duration, now: Time) {
+        self.expires = now + left;
+        self.lifetime = self.lifetime.max(Some(nanos::whole(left)));
+        let (expires, lifetime) = (self.expires, self.lifetime());
         if let Standby::None { dial_at: due } = &mut self.standby {
-            *due = dial_at(at, self.dialled);
+            *due = dial_at(expires, lifetime, self.dialled);
         }
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime.map_or(SESSION_LIFETIME, Duration::from_nanos)
     }
 
     /// Returns when to call [`Conversation::advance_handover`] next; `window` is `None` while the session
     /// must not be replaced.
     pub(super) fn deadline(&self, window: Option<HandoverWindow>) -> Option<Time> {
-        let latest = self.expires - SWITCH_BY;
+        let latest = self.expires - SWITCH_BY.min(self.lifetime() / 60);
         match (self.standby, window) {
-            (Standby::None { dial_at }, _) => Some(dial_at),
+            (Standby::None { dial_at }, _) => dial_at,
             (Standby::Dialling { until } | Standby::Configuring { until }, _) => Some(until),
             (Standby::Ready { .. }, Some(HandoverWindow::Quiet { since })) => {
                 Some((since + SWITCH_QUIET).min(latest.max(since)))
@@ -94,7 +117,7 @@ impl Handover {
     fn failed(&mut self, reason: CloseReason, rng: &mut JitterRng, now: Time) {
         let retry_at = now + reason.retry_after() + CloseReason::jitter(self.failures, rng);
         self.failures = self.failures.saturating_add(1);
-        self.standby = Standby::None { dial_at: retry_at.max(self.dialled + RETRY_SPACING) };
+        self.standby = Standby::None { dial_at: Some(retry_at.max(self.dialled + RETRY_SPACING)) };
     }
 
     pub(super) fn dialled(&self) -> Time {
@@ -117,7 +140,7 @@ impl Conversation {
         let Phase::Online(online) = &mut self.phase else { return Actions::new() };
         let handover = &mut online.handover;
         match (event, handover.standby) {
-            (Event::Link(LinkChange::Expires(lifetime)), _) => handover.set_expires(now + *lifetime),
+            (Event::Link(LinkChange::Expires(lifetime)), _) => handover.set_expires(*lifetime, now),
             (Event::Standby(StandbyChange::Up), Standby::Dialling { .. }) => {
                 handover.standby = Standby::Configuring { until: now + CONFIGURE_LIMIT };
                 return actions([Action::ConfigureStandby]);
@@ -170,6 +193,7 @@ impl Conversation {
     }
 }
 
-fn dial_at(expires: Time, dialled: Time) -> Time {
-    (expires - HANDOVER_BEFORE).max(dialled + RETRY_SPACING)
+fn dial_at(expires: Time, lifetime: Duration, dialled: Time) -> Option<Time> {
+    let before = HANDOVER_BEFORE.min(lifetime / 6);
+    (lifetime >= SHORTEST_LIFETIME).then(|| (expires - before).max(dialled + RETRY_SPACING))
 }

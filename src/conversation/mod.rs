@@ -28,7 +28,7 @@ pub use backoff::{CloseReason, RATE_LIMIT_HOLD_OFF, RETRY_SPACING, STABLE_AFTER}
 pub use event::{
     DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
 };
-pub use handover::{HANDOVER_BEFORE, SESSION_LIFETIME, SWITCH_BY, SWITCH_QUIET};
+pub use handover::{HANDOVER_BEFORE, SESSION_LIFETIME, SHORTEST_LIFETIME, SWITCH_BY, SWITCH_QUIET};
 pub use kept_audio::KeptAudio;
 pub use snapshot::{Snapshot, SnapshotError};
 

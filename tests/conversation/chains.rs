@@ -57,13 +57,13 @@ fn release_with_a_standby(longest: &mut Longest) {
     let mut session = SessionModel::begin(Mode::Hold, true, longest);
     for event in [
         Event::Link(LinkChange::Configured),
-        Event::Link(LinkChange::Expires(HANDOVER_BEFORE)),
+        Event::Link(LinkChange::Expires(SESSION_LIFETIME)),
         Event::Tick,
         Event::Standby(StandbyChange::Configured(SESSION_LIFETIME)),
         Event::Input(UserInput::Press),
         held(900),
     ] {
-        now += RETRY_SPACING;
+        now += if event == Event::Tick { SESSION_LIFETIME - HANDOVER_BEFORE } else { RETRY_SPACING };
         let outcomes = session.outcomes(&event, now);
         longest.add_all(&session, &outcomes);
         session = outcomes.into_iter().next().expect("the event can happen").session;

@@ -43,7 +43,41 @@ fn the_stated_expiry_schedules_the_standby_dial() {
     ]);
     let began = conv.now;
     assert_eq!(conv.at_deadline(), [Action::DialStandby]);
-    assert_eq!(conv.now - began, Duration::from_secs(1800) - HANDOVER_BEFORE);
+    assert_eq!(conv.now - began, Duration::from_secs(1800 - 300), "a sixth of the lifetime before");
+}
+
+#[test]
+fn a_short_session_is_replaced_in_the_last_sixth_of_its_life() {
+    for lifetime in [60, 65, 300, 900, 3600, 86_400].map(Duration::from_secs) {
+        let mut conv = Harness::up(Mode::Open);
+        let mut sessions = 0;
+        let _ = conv.on(Event::Link(LinkChange::Expires(lifetime)));
+        let begun = conv.now;
+        while conv.now < begun + lifetime * 20 {
+            for action in conv.at_deadline() {
+                sessions += u32::from(action == Action::SwitchToStandby);
+                if action == Action::DialStandby {
+                    let _ = conv.all([
+                        Event::Standby(StandbyChange::Up),
+                        Event::Standby(StandbyChange::Configured(lifetime)),
+                    ]);
+                }
+            }
+        }
+        assert!((20..=24).contains(&sessions), "{sessions} sessions in 20 lives of {} s", lifetime.as_secs());
+    }
+}
+
+#[test]
+fn a_session_of_less_than_a_minute_ends_by_itself() {
+    for lifetime in [0, 1, 59].map(Duration::from_secs) {
+        let mut conv = Harness::up(Mode::Open);
+        let _ = conv.on(Event::Link(LinkChange::Expires(lifetime)));
+        assert_eq!(conv.deadline(), None, "{} s", lifetime.as_secs());
+        conv.after(lifetime);
+        assert_eq!(conv.on(Event::Link(LinkChange::Down(CloseReason::Transient))), []);
+        assert!(conv.deadline().is_some(), "the next session is dialled");
+    }
 }
 
 #[test]

@@ -152,6 +152,12 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Harness>> {
         let _ = table.all(events);
         table
     };
+    let with_standby = move |events: Vec<Event>| {
+        let mut table = up();
+        table.ready_standby();
+        let _ = table.all(events);
+        table
+    };
     let said = move || {
         if mode == Mode::Hold { vec![Event::Input(UserInput::Press), held(900)] } else { listening(mode) }
     };
@@ -191,20 +197,13 @@ fn phases(mode: Mode) -> Vec<Box<dyn Fn() -> Harness>> {
         Box::new(move || with([said(), speaking(mode), turn("a")[..2].to_vec()].concat())),
         Box::new(move || with(vec![Event::Input(UserInput::Leave)])),
         Box::new(move || {
-            let mut table = with(listening(mode));
+            let mut table = up();
             table.dial_standby();
+            let _ = table.all(listening(mode));
             table
         }),
-        Box::new(move || {
-            let mut table = with([said(), thinking(mode)].concat());
-            table.ready_standby();
-            table
-        }),
-        Box::new(move || {
-            let mut table = with([said(), speaking(mode)].concat());
-            table.ready_standby();
-            table
-        }),
+        Box::new(move || with_standby([said(), thinking(mode)].concat())),
+        Box::new(move || with_standby([said(), speaking(mode)].concat())),
     ]
 }
 

@@ -12,11 +12,11 @@ pub(crate) fn session_created() -> Value {
     session(None)
 }
 
-/// Returns the steps that open a session which expires after `life_s` seconds.
-pub(crate) fn opening_for(life_s: u64) -> Vec<Step> {
+/// Returns the steps that open a session of an hour, and then state that it expires after `left_s` seconds.
+pub(crate) fn opening_with(left_s: u64) -> Vec<Step> {
     let mut created = session_created();
-    created["session"]["expires_at"] = json!(ParrotConfig::default().expires_at - 3600 + life_s);
-    vec![Step::Send(created), Step::Expect("session.update"), Step::Answer(session_updated)]
+    created["session"]["expires_at"] = json!(ParrotConfig::default().expires_at - 3600 + left_s);
+    [opening(), vec![Step::Send(created)]].concat()
 }
 
 /// Returns the answer to a `session.update`: the complete effective session, or an error.

@@ -10,13 +10,13 @@ use super::{Device, TAP, constant, count_samples};
 use crate::service::Step::{Close, Expect, ExpectAudio, Send, Wait};
 use crate::service::{Behaviour, Connection, Service, Step, events};
 
-/// A session lifetime at which the standby link is made 2.5 s after the start.
+/// What is left of a session, s, when the service states that it ends early: the standby link is dialled at once.
 const SHORT_S: u64 = 601;
 
 #[test]
 fn a_quiet_session_is_replaced_by_its_standby() {
     let first = [
-        events::opening_for(SHORT_S),
+        events::opening_with(SHORT_S),
         vec![ExpectAudio(50)],
         events::sent(events::user_turn("u1")),
         events::sent([events::transcription_completed("u1", "What is the time?")]),
@@ -52,7 +52,7 @@ fn a_quiet_session_is_replaced_by_its_standby() {
 
 #[test]
 fn every_sample_reaches_a_session_across_a_handover() {
-    let first = [events::opening_for(SHORT_S), vec![ExpectAudio(50)]];
+    let first = [events::opening_with(SHORT_S), vec![ExpectAudio(50)]];
     let second = [events::opening(), vec![ExpectAudio(2000)]];
     let service = Service::start([Behaviour::script(first.concat()), Behaviour::script(second.concat())]);
     // No two stretches are equal, and no sample is zero.
@@ -78,7 +78,7 @@ fn every_sample_reaches_a_session_across_a_handover() {
 
 #[test]
 fn a_failed_standby_is_retried_unnoticed_by_the_user() {
-    let first = [events::opening_for(SHORT_S), vec![ExpectAudio(50)]];
+    let first = [events::opening_with(SHORT_S), vec![ExpectAudio(50)]];
     let broken = [Send(events::session_created()), Expect("session.update"), Close(1011, "tired")];
     let service = Service::start([
         Behaviour::script(first.concat()),
@@ -103,7 +103,7 @@ fn a_failed_standby_is_retried_unnoticed_by_the_user() {
 #[test]
 fn a_reply_is_played_to_its_end_when_its_session_expires() {
     let first = [
-        events::opening_for(SHORT_S),
+        events::opening_with(SHORT_S),
         vec![ExpectAudio(50)],
         events::sent(events::user_turn("u1")),
         events::sent(events::reply("r1", "i1", "A long one.", &constant(1000, 6000))),
@@ -131,7 +131,7 @@ fn a_cut_reply_is_in_the_history_as_far_as_it_was_played() {
     let words = "one two three four five six seven eight nine ten";
     let reply: Vec<Step> = events::sent(events::reply("r1", "i1", words, &constant(1000, 4000)));
     let first = [
-        events::opening_for(SHORT_S),
+        events::opening_with(SHORT_S),
         vec![ExpectAudio(50)],
         events::sent(events::user_turn("u1")),
         reply,
@@ -155,7 +155,7 @@ fn a_cut_reply_is_in_the_history_as_far_as_it_was_played() {
 #[test]
 fn the_built_in_service_knows_the_history_of_the_conversation() {
     let habits = mynah::parrot::ParrotConfig {
-        expires_at: mynah::parrot::ParrotConfig::default().expires_at - 3600 + SHORT_S,
+        life: Duration::from_secs(5),
         ..mynah::parrot::ParrotConfig::default()
     };
     let service = Service::start([
