@@ -9,6 +9,7 @@ mod endpoint;
 mod language;
 mod reference;
 mod saved_state;
+mod shared_env;
 mod shared_files;
 
 use std::ffi::OsString;
@@ -115,21 +116,53 @@ fn paths_are_relative_to_their_file_or_the_working_directory() {
 fn unknown_names_are_rejected_with_place_and_suggestion() {
     let problems = Fixture::new()
         .flags(&["--parrot", "--modle", "gpt-4o"])
-        .env("AZURE_VOICELIVE_ENDPONT", HOST)
         .env("HOME", "/nowhere")
-        .file(".env", "# shared\nOTHER='1'\nAZURE_VOICELIVE_KEY=x")
         .file("mynah.toml", "\nmode = 'tap'\ninstruction = 'x'\n[zzz]\n")
         .problems();
     assert_problems(
         &problems,
         &[
             "unknown option --modle | mean --model? | --help",
-            "environment variable AZURE_VOICELIVE_ENDPONT: | mean AZURE_VOICELIVE_ENDPOINT?",
-            ".env, line 3: AZURE_VOICELIVE_KEY: | mean AZURE_VOICELIVE_API_KEY?",
             "mynah.toml, line 3: instruction: | mean instructions?",
             "mynah.toml, line 4: zzz: | unknown key",
         ],
     );
+}
+
+#[test]
+fn unknown_variables_with_the_prefix_of_azure_are_warnings() {
+    let fixture = Fixture::new()
+        .env("AZURE_VOICELIVE_ENDPONT", HOST)
+        .env("AZURE_VOICELIVE_AGENT_VERSION", "")
+        .env("AZURE_VOICELIVE_AGENT_NAME", "bird")
+        .env("AZURE_VOICE_LIVE_API_KEY", KEY)
+        .file(".env", "# shared\nOTHER='1'\nAZURE_VOICELIVE_KEY=x\nAZURE_VOICELIVE_PROFILE=byom\n");
+    let expected = [
+        "environment variable AZURE_VOICELIVE_ENDPONT: | mean AZURE_VOICELIVE_ENDPOINT?",
+        "environment variable AZURE_VOICELIVE_AGENT_NAME: | not to an agent",
+        "environment variable AZURE_VOICE_LIVE_API_KEY: | mean AZURE_VOICELIVE_API_KEY?",
+        ".env, line 3: AZURE_VOICELIVE_KEY: | mean AZURE_VOICELIVE_API_KEY?",
+        ".env, line 4: AZURE_VOICELIVE_PROFILE: | ?profile=",
+    ];
+    assert_problems(&fixture.flags(&["--parrot"]).run().warnings, &expected);
+    let error = fixture.read().unwrap_err();
+    assert_problems(error.problems(), &[NO_ENDPOINT, NO_CREDENTIAL]);
+    assert_problems(error.warnings(), &expected);
+    assert!(error.to_string().contains("warning: environment variable AZURE_VOICELIVE_ENDPONT"), "{error}");
+}
+
+#[test]
+fn empty_and_quoted_variables_of_the_environment_are_read_as_meant() {
+    let fixture = Fixture::new()
+        .env("AZURE_VOICELIVE_ENDPOINT", &format!("\"{HOST}\""))
+        .env("azure_voicelive_api_key", &format!("'{KEY}'"))
+        .env("AZURE_VOICELIVE_MODEL", "  ")
+        .env("AZURE_VOICELIVE_VOICE", "\"\"");
+    let config = fixture.run();
+    assert_eq!(azure(&config).endpoint.host, "bird.services.ai.azure.com");
+    assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
+    assert_eq!(config.service.model, "gpt-realtime");
+    assert_eq!(config.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
 }
 
 #[test]
@@ -334,16 +367,6 @@ fn dotenv_accepts_export_quotes_and_comments() {
     assert_eq!(service.model, "a \"b\" # c");
     assert_eq!(service.voice, Voice::AzureStandard("x-y".to_owned()));
     assert_eq!(service.instructions, "be kind");
-    let dotenv = "A=1\njust words\n1A=2\nB='x\nC='x'y\n";
-    assert_problems(
-        &Fixture::new().flags(&["--parrot"]).file(".env", dotenv).problems(),
-        &[
-            ".env, line 2: | NAME=VALUE | #",
-            ".env, line 3: | NAME=VALUE | digit",
-            ".env, line 4: | closing quote",
-            ".env, line 5: | after the closing quote",
-        ],
-    );
 }
 
 proptest! {
@@ -477,6 +500,10 @@ impl Fixture {
     }
 
     fn file(self, name: &str, text: &str) -> Self {
+        self.bytes(name, text.as_bytes())
+    }
+
+    fn bytes(self, name: &str, text: &[u8]) -> Self {
         let path = self.dir.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();

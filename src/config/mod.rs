@@ -251,12 +251,14 @@ pub struct LogConfig {
 #[derive(Debug)]
 pub struct ConfigError {
     problems: Vec<String>,
+    /// What is also odd, and may be the cause.
+    warnings: Vec<String>,
     only_missing_devices: bool,
 }
 
 impl ConfigError {
     fn new(problems: Vec<String>) -> Self {
-        Self { problems, only_missing_devices: false }
+        Self { problems, warnings: Vec::new(), only_missing_devices: false }
     }
 
     /// Returns true if the only problems are missing devices.
@@ -270,11 +272,18 @@ impl ConfigError {
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
+
+    /// Returns the warnings, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problems.join("\n"))
+        f.write_str(&self.problems.join("\n"))?;
+        self.warnings.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
     }
 }
 

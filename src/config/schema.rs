@@ -112,11 +112,17 @@ pub(super) const USAGE: [&str; 4] = [
     "mynah replay [--verbose] FILE",
 ];
 
+/// The settings of which one gives a credential.
+pub(super) const CREDENTIAL_KEYS: [Key; 5] =
+    [Key::ApiKey, Key::ApiKeyFile, Key::Token, Key::TokenFile, Key::UseTokenCredential];
+
 /// An option that is short for another with a value: `--log` is `--log-dir logs`.
 pub(super) const SHORTHAND: (&str, Key, &str) = ("log", Key::LogDir, "logs");
 
 /// The prefix of mynah's own environment variables.
 pub(super) const PREFIX: &str = "AZURE_VOICELIVE_";
+/// The prefix that Microsoft's samples had before; nothing is read under it.
+pub(super) const OLD_PREFIX: &str = "AZURE_VOICE_LIVE_";
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[KeyRow] = &[

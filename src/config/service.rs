@@ -4,7 +4,7 @@
 //! service may support them by now.
 
 use super::endpoint::EXAMPLE;
-use super::schema::{Key, suggest};
+use super::schema::{CREDENTIAL_KEYS, Key, suggest};
 use super::sources::Layer;
 use super::values::Values;
 use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
@@ -54,6 +54,9 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
         values.refuse_value(Key::ApiVersion, "must be a version such as 2026-07-15");
     }
     if values.layer(Key::Endpoint).is_none() {
+        if values.is_refused(&[Key::Endpoint]) {
+            return None;
+        }
         values.problem(format!(
             "no endpoint: set AZURE_VOICELIVE_ENDPOINT, --endpoint or endpoint in mynah.toml ({EXAMPLE}), \
              or try --parrot, which needs no account"
@@ -97,6 +100,7 @@ fn credential(values: &mut Values) -> Option<Credential> {
             from_file(values, Key::TokenFile).map(|(path, _)| Credential::TokenFile(path))
         }
         (None, Some(token)) => inline_secret(values, token).map(Credential::Token),
+        (None, None) if values.is_refused(&CREDENTIAL_KEYS) => None,
         (None, None) => {
             values.problem(if use_token {
                 let place = values.place(Key::UseTokenCredential);

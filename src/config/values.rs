@@ -41,7 +41,7 @@ impl Values {
             return Ok(warnings);
         }
         let only_missing_devices = self.missing_devices == problems.len();
-        Err(ConfigError { problems, only_missing_devices })
+        Err(ConfigError { problems, warnings, only_missing_devices })
     }
 
     /// Reads a string, if it is set.
@@ -169,6 +169,11 @@ impl Values {
     /// Returns the layer that sets `key`, if one does.
     pub(super) fn layer(&self, key: Key) -> Option<Layer> {
         self.sources.given.get(&key).map(|given| given.layer)
+    }
+
+    /// Returns whether one of `keys` would be set if what sets it had not been refused, so that it is not missing.
+    pub(super) fn is_refused(&self, keys: &[Key]) -> bool {
+        self.sources.has_unread_file || keys.iter().any(|key| self.sources.refused.contains(key))
     }
 
     /// Returns the place where `key` is set, with which a message starts.

@@ -6,8 +6,9 @@
 mod dotenv;
 pub(super) mod file;
 pub(super) mod strict_toml;
+mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 use lexopt::{Arg, Parser};
 use zeroize::Zeroizing;
 
-use super::schema::{Key, KeyRow, PREFIX, ROWS, SHORTHAND, ValueKind, suggest};
-use super::{saved_state, secret};
+use super::schema::{Key, KeyRow, ROWS, SHORTHAND, ValueKind, suggest};
+use super::secret;
 use strict_toml::{Scalar, StrictTable};
 
 pub(super) enum CommandLine {
@@ -31,10 +32,22 @@ pub(super) struct Sources {
     pub(super) given: BTreeMap<Key, SourcedValue>,
     pub(super) problems: Vec<String>,
     pub(super) warnings: Vec<String>,
+    /// What is wrong with `.env`, until all layers are read.
+    doubts: Vec<Doubt>,
+    /// Keys that a line sets which was refused, so that they are not reported as missing.
+    pub(super) refused: BTreeSet<Key>,
+    /// Whether a file could not be read, so that nothing is reported as missing.
+    pub(super) has_unread_file: bool,
     /// The environment variables of `STATE_DIRS`.
     pub(super) state_dirs: BTreeMap<&'static str, String>,
     /// The config file and `.env`, each with its name for messages.
     pub(super) files_read: Vec<(String, PathBuf)>,
+}
+
+/// Something wrong with the line of `.env` that sets `key`, or with the whole file.
+struct Doubt {
+    key: Option<Key>,
+    sentence: String,
 }
 
 /// A value as it is written, and where.
@@ -57,12 +70,6 @@ pub(super) enum Layer {
     CommandLine,
 }
 
-/// The variable that holds the directory of credentials (systemd.exec(5), `LoadCredential=`).
-const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
-/// The names of the credentials that mynah reads, and what each sets.
-const CREDENTIALS: [(&str, Key); 3] =
-    [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
-
 /// Reads all layers, strongest first; each sets only the keys that no stronger layer sets.
 pub(super) fn gather(
     args: impl IntoIterator<Item = OsString>,
@@ -80,9 +87,11 @@ pub(super) fn gather(
             None => break,
         }
     }
-    sources.read_environment(env, dir);
-    sources.read_dotenv(dir);
+    let environment: Vec<_> = env.into_iter().collect();
+    sources.read_environment(&environment, dir);
+    sources.read_dotenv(dir, &environment);
     sources.read_config(dir, system);
+    sources.settle_doubts();
     for row in ROWS {
         if let Some(default) = row.default {
             let place = format!("default of {}", row.name);
@@ -187,81 +196,6 @@ impl Sources {
         self.given.entry(key).or_insert_with(|| SourcedValue { value, layer, place, base: base.to_owned() });
     }
 
-    /// Reads the environment; variables of other programs are ignored, even invalid ones.
-    fn read_environment(&mut self, env: impl IntoIterator<Item = (OsString, OsString)>, dir: &Path) {
-        for (name, value) in env {
-            let Some(name) = name.to_str() else { continue };
-            if let Some((known, _)) = saved_state::STATE_DIRS.iter().find(|(known, _)| *known == name) {
-                self.state_dirs.extend(value.to_str().map(|value| (*known, value.to_owned())));
-            }
-            if name == CREDENTIALS_DIRECTORY {
-                self.read_credentials(Path::new(&value), dir);
-            }
-            let place = format!("environment variable {name}");
-            match (is_own_variable(name), value.into_string()) {
-                (false, _) => {}
-                (true, Err(_)) => self.problems.push(format!("{place}: not valid UTF-8")),
-                (true, Ok(value)) => self.set_variable(name, value, Layer::Environment, place, dir),
-            }
-        }
-    }
-
-    /// Reads the credentials that systemd passes (systemd.exec(5), `LoadCredential=`).
-    fn read_credentials(&mut self, folder: &Path, dir: &Path) {
-        for (name, key) in CREDENTIALS {
-            let file = folder.join(name);
-            if file.is_file() {
-                let place = format!("credential {name}");
-                self.set_if_unset(key, Layer::Environment, file.display().to_string(), place.clone(), dir);
-                if key == Key::TokenFile {
-                    self.set_if_unset(
-                        Key::UseTokenCredential,
-                        Layer::Environment,
-                        "true".to_owned(),
-                        place,
-                        dir,
-                    );
-                }
-            }
-        }
-    }
-
-    fn read_dotenv(&mut self, dir: &Path) {
-        let file = dir.join(".env");
-        let Some(text) = self.read_file(&file, ".env", true) else { return };
-        let mut holds_secret = false;
-        for variable in dotenv::parse(&text) {
-            match variable {
-                Err((line, reason)) => self.problems.push(format!(".env, line {line}: {reason}")),
-                Ok(variable) if is_own_variable(&variable.name) => {
-                    let place = format!(".env, line {}: {}", variable.line, variable.name);
-                    holds_secret |= is_secret_variable(&variable.name);
-                    let value = variable.value.to_string();
-                    self.set_variable(&variable.name, value, Layer::DotEnv, place, dir);
-                }
-                Ok(_) => {}
-            }
-        }
-        if holds_secret {
-            self.warnings.extend(secret::permission_warning(&file));
-        }
-    }
-
-    /// Sets the key of the variable `name`. An empty variable is ignored, as by most programs.
-    fn set_variable(&mut self, name: &str, value: String, layer: Layer, place: String, base: &Path) {
-        if let Some(row) = ROWS.iter().find(|row| row.env == Some(name)) {
-            if !value.is_empty() {
-                self.set_if_unset(row.key, layer, value, place, base);
-            }
-        } else {
-            // Compare without the prefix, which would make all names similar.
-            let own_names = ROWS.iter().filter_map(|row| row.env?.strip_prefix(PREFIX));
-            let suggestion = suggest(name.strip_prefix(PREFIX).unwrap_or(name), own_names);
-            let suggestion = suggestion.replace("mean ", &format!("mean {PREFIX}"));
-            self.problems.push(format!("{place}: unknown{suggestion}"));
-        }
-    }
-
     fn read_config(&mut self, dir: &Path, system: &Path) {
         let (file, display_name, optional) = match self.given.get(&Key::Config) {
             Some(given) => (dir.join(&*given.value), given.value.to_string(), false),
@@ -270,7 +204,7 @@ impl Sources {
             }
             None => (system.to_owned(), system.display().to_string(), true),
         };
-        let Some(text) = self.read_file(&file, &display_name, optional) else { return };
+        let Some(text) = self.read_config_text(&file, &display_name, optional) else { return };
         let mut table = StrictTable::parse(&display_name, &text);
         for row in ROWS.iter().filter(|row| row.is_in_files()) {
             let Some(entry) = table.take(row.name) else { continue };
@@ -288,27 +222,23 @@ impl Sources {
         self.problems.extend(table.finish());
     }
 
-    fn read_file(&mut self, file: &Path, display_name: &str, optional: bool) -> Option<Zeroizing<String>> {
-        self.files_read.push((display_name.to_owned(), file.to_owned()));
-        match file::read(file) {
-            Ok(text) => Some(Zeroizing::new(text)),
-            Err(error) if optional && error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                self.problems.push(format!("{display_name}: cannot be read: {error}"));
-                None
-            }
-        }
+    fn read_config_text(&mut self, file: &Path, name: &str, optional: bool) -> Option<Zeroizing<String>> {
+        self.files_read.push((name.to_owned(), file.to_owned()));
+        let problem = match file::read_any(file) {
+            Err(error) if optional && error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => format!("{name}: cannot be read: {error}"),
+            Ok(found) => match found.require_unicode() {
+                Err(reason) => format!("{name}, {reason}"),
+                Ok(()) => {
+                    self.warnings.extend(found.encoding_warning(name));
+                    return Some(found.text);
+                }
+            },
+        };
+        self.problems.push(problem);
+        self.has_unread_file = true;
+        None
     }
-}
-
-/// Returns whether `name` is a variable of mynah, so that an unknown one is an error. Names without the prefix are
-/// shared with other programs.
-fn is_own_variable(name: &str) -> bool {
-    name.starts_with(PREFIX) || ROWS.iter().any(|row| row.env == Some(name))
-}
-
-fn is_secret_variable(name: &str) -> bool {
-    ROWS.iter().any(|row| row.env == Some(name) && row.is_secret())
 }
 
 /// Returns the text of a value in the config file, whose type must be that of the key: `"true"` is not a switch.

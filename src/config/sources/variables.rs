@@ -1,0 +1,231 @@
+//! Reads the variables of the environment and of `.env`, and systemd's credentials.
+//!
+//! The prefix of mynah's variables is Microsoft's: an unknown name is another program's, or misspelt, and only a
+//! warning. It does not validate values.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::dotenv::{self, Variable};
+use super::{Doubt, Layer, Sources, file};
+use crate::config::schema::{CREDENTIAL_KEYS, Key, KeyRow, OLD_PREFIX, PREFIX, ROWS, suggest};
+use crate::config::{saved_state, secret};
+
+/// The variable that holds the directory of credentials (systemd.exec(5), `LoadCredential=`).
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+/// The names of the credentials that mynah reads, and what each sets.
+const CREDENTIALS: [(&str, Key); 3] =
+    [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
+
+/// Variables of Microsoft's samples that mynah does not read, without the prefix, and what to do instead. The first
+/// that is the start of a name applies.
+const OF_SAMPLES: [(&str, &str); 8] = [
+    ("AGENT", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
+    ("PROJECT", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
+    ("CONVERSATION", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
+    ("FOUNDRY", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
+    ("TRANSCRIPTION_LANG", "set language in mynah.toml, or --language"),
+    ("TRANSCRIPTION", "set transcription in mynah.toml, or --transcription"),
+    ("LANGUAGE", "set language in mynah.toml, or --language"),
+    ("PROFILE", "add ?profile=NAME to the endpoint to use your own deployment"),
+];
+
+impl Sources {
+    /// Reads the environment; variables of other programs are ignored, even invalid ones.
+    pub(super) fn read_environment(&mut self, environment: &[(OsString, OsString)], dir: &Path) {
+        let mut differently_spelt = Vec::new();
+        for (name, value) in environment {
+            let Some(name) = name.to_str() else { continue };
+            if let Some((known, _)) = saved_state::STATE_DIRS.iter().find(|(known, _)| *known == name) {
+                self.state_dirs.extend(value.to_str().map(|value| (*known, value.to_owned())));
+            }
+            if name == CREDENTIALS_DIRECTORY {
+                self.read_credentials(Path::new(value), dir);
+            }
+            if !is_own_variable(name) {
+                continue;
+            }
+            let place = format!("environment variable {name}");
+            match (row_of(name), value.to_str()) {
+                (None, _) if value.is_empty() => {}
+                (None, _) => self.warnings.push(unknown_variable(&place, name)),
+                (Some(_), None) => self.problems.push(format!("{place}: not valid UTF-8")),
+                (Some(row), Some(value)) if row.env == Some(name) => {
+                    self.set_variable(row, unquoted(value).to_owned(), Layer::Environment, place, dir);
+                }
+                (Some(row), Some(value)) => differently_spelt.push((row, unquoted(value), place)),
+            }
+        }
+        for (row, value, place) in differently_spelt {
+            self.set_variable(row, value.to_owned(), Layer::Environment, place, dir);
+        }
+    }
+
+    /// Reads the credentials that systemd passes (systemd.exec(5), `LoadCredential=`).
+    fn read_credentials(&mut self, folder: &Path, dir: &Path) {
+        for (name, key) in CREDENTIALS {
+            let file = folder.join(name);
+            if file.is_file() {
+                let place = format!("credential {name}");
+                self.set_if_unset(key, Layer::Environment, file.display().to_string(), place.clone(), dir);
+                if key == Key::TokenFile {
+                    self.set_if_unset(
+                        Key::UseTokenCredential,
+                        Layer::Environment,
+                        "true".to_owned(),
+                        place,
+                        dir,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Reads `.env` in `dir`. What is wrong with it is not yet a problem: whether it matters depends on the other
+    /// layers.
+    pub(super) fn read_dotenv(&mut self, dir: &Path, environment: &[(OsString, OsString)]) {
+        let path = dir.join(".env");
+        // A virtual environment of Python may be a directory of this name.
+        if path.is_dir() {
+            return;
+        }
+        self.files_read.push((".env".to_owned(), path.clone()));
+        let found = match file::read_any(&path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => {
+                let sentence = format!(".env: cannot be read: {error}");
+                return self.doubts.push(Doubt { key: None, sentence });
+            }
+        };
+        let lookup = |name: &str| {
+            let value = environment.iter().find(|(known, _)| known.to_str() == Some(name));
+            value.and_then(|(_, value)| value.to_str().map(str::to_owned))
+        };
+        let variables = dotenv::parse(&found.text, is_own_variable, lookup);
+        let mut own = Vec::new();
+        for variable in variables.into_iter().filter(|one| is_own_variable(&one.name)) {
+            match row_of(&variable.name) {
+                Some(row) => own.push((row, variable)),
+                None if variable.value.as_ref().is_ok_and(|value| value.is_empty()) => {}
+                None => {
+                    let place = format!(".env, line {}: {}", variable.line, variable.name);
+                    self.warnings.push(unknown_variable(&place, &variable.name));
+                }
+            }
+        }
+        if own.iter().any(|(row, _)| row.is_secret()) {
+            self.warnings.extend(secret::permission_warning(&path));
+        }
+        if !own.is_empty() {
+            self.warnings.extend(found.encoding_warning(".env"));
+        }
+        self.set_from_dotenv(own, dir);
+    }
+
+    /// Sets the keys of the variables of `.env`. As in a shell, the last line that sets a variable wins; so does the
+    /// exact name over another spelling.
+    fn set_from_dotenv(&mut self, mut own: Vec<(&KeyRow, Variable)>, dir: &Path) {
+        own.reverse();
+        own.sort_by_key(|(row, variable)| row.env != Some(&*variable.name));
+        let mut doubts = Vec::new();
+        for (row, Variable { name, value, line }) in own {
+            let place = format!(".env, line {line}: {name}");
+            match value {
+                Ok(value) => self.set_variable(row, value.to_string(), Layer::DotEnv, place, dir),
+                Err(reason) => {
+                    doubts.push((line, Doubt { key: Some(row.key), sentence: format!("{place}: {reason}") }));
+                }
+            }
+        }
+        doubts.sort_by_key(|(line, _)| *line);
+        self.doubts.extend(doubts.into_iter().map(|(_, doubt)| doubt));
+    }
+
+    /// Sets the key of a variable. An empty variable is ignored, as by most programs.
+    fn set_variable(&mut self, row: &KeyRow, value: String, layer: Layer, place: String, base: &Path) {
+        if !dotenv::trim_invisible(&value).is_empty() {
+            self.set_if_unset(row.key, layer, value, place, base);
+        }
+    }
+
+    /// Decides which doubts about `.env` are problems: those that no stronger layer answers. The built-in service
+    /// needs nothing of the file.
+    pub(super) fn settle_doubts(&mut self) {
+        let parrot = self.given.get(&Key::Parrot).is_some_and(|given| *given.value == "true");
+        for Doubt { key, sentence } in std::mem::take(&mut self.doubts) {
+            let is_answered = match key {
+                Some(key) if CREDENTIAL_KEYS.contains(&key) => self.has_credential(Layer::DotEnv),
+                Some(key) => self.is_set(key, Layer::DotEnv),
+                None => {
+                    self.is_set(Key::Endpoint, Layer::Environment) && self.has_credential(Layer::Environment)
+                }
+            };
+            if parrot || is_answered {
+                self.warnings.push(format!("{sentence}; it is ignored"));
+            } else {
+                self.problems.push(sentence);
+                match key {
+                    Some(key) => drop(self.refused.insert(key)),
+                    None => self.has_unread_file = true,
+                }
+            }
+        }
+    }
+
+    /// Returns whether `layer`, or a stronger one, sets `key`.
+    fn is_set(&self, key: Key, layer: Layer) -> bool {
+        self.given.get(&key).is_some_and(|given| given.layer >= layer)
+    }
+
+    fn has_credential(&self, layer: Layer) -> bool {
+        CREDENTIAL_KEYS.iter().any(|key| self.is_set(*key, layer))
+    }
+}
+
+/// Returns whether `name` is a variable of mynah, or one that is meant for it. Other names are shared with other
+/// programs.
+fn is_own_variable(name: &str) -> bool {
+    starts_with_ignoring_case(name, PREFIX)
+        || row_of(name).is_some()
+        || (starts_with_ignoring_case(name, OLD_PREFIX) && own_name(name, OLD_PREFIX).is_some())
+}
+
+/// Returns the setting of a variable; a name in small letters means the same.
+fn row_of(name: &str) -> Option<&'static KeyRow> {
+    ROWS.iter().find(|row| row.env.is_some_and(|known| known.eq_ignore_ascii_case(name)))
+}
+
+/// Returns the warning about a variable that mynah does not read.
+fn unknown_variable(place: &str, name: &str) -> String {
+    if starts_with_ignoring_case(name, OLD_PREFIX)
+        && let Some(known) = own_name(name, OLD_PREFIX)
+    {
+        return format!("{place}: mynah does not read it (did you mean {known}?)");
+    }
+    let rest = name.get(PREFIX.len()..).unwrap_or_default().to_ascii_uppercase();
+    if let Some((_, advice)) = OF_SAMPLES.iter().find(|(start, _)| rest.starts_with(start)) {
+        return format!("{place}: mynah does not read it; {advice}");
+    }
+    // Compare without the prefix, which would make all names similar.
+    let own_names = ROWS.iter().filter_map(|row| row.env?.strip_prefix(PREFIX));
+    let suggestion = suggest(&rest, own_names).replace("mean ", &format!("mean {PREFIX}"));
+    format!("{place}: mynah does not read it{suggestion}")
+}
+
+/// Returns the name of the variable of mynah that differs from `name` only in the prefix.
+fn own_name(name: &str, prefix: &str) -> Option<&'static str> {
+    row_of(&format!("{PREFIX}{}", name.get(prefix.len()..)?))?.env
+}
+
+fn starts_with_ignoring_case(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Removes one pair of quotes around `value`, which `docker --env-file` keeps.
+fn unquoted(value: &str) -> &str {
+    let trimmed = dotenv::trim_invisible(value);
+    let inside = |quote: char| trimmed.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
+}
