@@ -7,6 +7,7 @@ mod boards;
 mod credentials;
 mod endpoint;
 mod language;
+mod origin;
 mod reference;
 mod saved_state;
 mod shared_env;

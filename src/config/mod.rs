@@ -8,6 +8,7 @@ mod boards;
 mod endpoint;
 mod host;
 mod key_codes;
+mod origin;
 mod pages;
 mod peripherals;
 mod replay;
@@ -29,6 +30,7 @@ pub use audio::{
 };
 pub use endpoint::Endpoint;
 pub use host::HostInfo;
+pub use origin::Origin;
 pub use peripherals::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, HeldOutput, LedWiring,
     LightConfig, LineBias, Peripherals, ResetHold,
@@ -39,6 +41,7 @@ pub use secret::Secret;
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 
+use origin::Origins;
 use sources::CommandLine;
 use values::Values;
 
@@ -99,6 +102,7 @@ pub fn read(
             verbose: values.switch(schema::Key::Verbose),
         },
         warnings: Vec::new(),
+        origins: values.origins(),
     };
     shared_files::reject(&mut values, config.saved_state.file.as_deref());
     let warnings = values.finish()?;
@@ -156,6 +160,16 @@ pub struct Config {
     pub log: LogConfig,
     /// Warnings to log at start, one sentence each.
     pub warnings: Vec<String>,
+    origins: Origins,
+}
+
+impl Config {
+    /// Returns where the value of a setting comes from, if it has one. `name` is its name in the config file, such as
+    /// `endpoint`.
+    #[must_use]
+    pub fn origin_of(&self, name: &str) -> Option<&Origin> {
+        self.origins.0.get(name)
+    }
 }
 
 /// The service and the settings of its session.
@@ -194,6 +208,8 @@ pub struct AzureConfig {
     /// The address, complete with its query.
     pub endpoint: Endpoint,
     pub credential: Credential,
+    /// The setting that gives the credential, of the several that can.
+    pub credential_origin: Origin,
     /// A PEM file of certificate authorities to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
 }

@@ -31,6 +31,14 @@ impl Secret {
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
+    /// Returns the end of the secret, such as `…1f3a`, by which a user can tell keys apart: at most four characters,
+    /// and at most half of them.
+    #[must_use]
+    pub fn ending(&self) -> String {
+        let shown = (self.0.len() / 2).min(4);
+        format!("\u{2026}{}", &self.0[self.0.len() - shown..])
+    }
+
     /// Returns the secret, for use in a request header. It must not be logged.
     #[must_use]
     pub fn reveal(&self) -> &str {

@@ -41,8 +41,9 @@ fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     let credential = credential(values);
     let ca_file = values.file(Key::CaFile);
     match (endpoint, credential) {
-        (Some(endpoint), Some(credential)) => {
-            ServiceTarget::Azure(AzureConfig { endpoint, credential, ca_file })
+        (Some(endpoint), Some((key, credential))) => {
+            let credential_origin = values.origin(key);
+            ServiceTarget::Azure(AzureConfig { endpoint, credential, credential_origin, ca_file })
         }
         (None, _) | (_, None) => ServiceTarget::Parrot,
     }
@@ -73,7 +74,8 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
     }
 }
 
-fn credential(values: &mut Values) -> Option<Credential> {
+/// Returns the credential and the setting that gives it.
+fn credential(values: &mut Values) -> Option<(Key, Credential)> {
     let key = pick_source(values, Key::ApiKey, Key::ApiKeyFile)?;
     let token = pick_source(values, Key::Token, Key::TokenFile)?;
     let use_token = values.switch(Key::UseTokenCredential);
@@ -87,8 +89,11 @@ fn credential(values: &mut Values) -> Option<Credential> {
             ));
             None
         }
-        (Some(Key::ApiKeyFile), _) => from_file(values, Key::ApiKeyFile).map(|(_, key)| Credential::Key(key)),
-        (Some(key), _) => inline_secret(values, key).map(Credential::Key),
+        (Some(Key::ApiKeyFile), _) => {
+            let (_, secret) = from_file(values, Key::ApiKeyFile)?;
+            Some((Key::ApiKeyFile, Credential::Key(secret)))
+        }
+        (Some(key), _) => Some((key, Credential::Key(inline_secret(values, key)?))),
         (None, Some(token)) if !use_token => {
             let place = values.place(token).to_owned();
             values.problem(format!(
@@ -97,9 +102,10 @@ fn credential(values: &mut Values) -> Option<Credential> {
             None
         }
         (None, Some(Key::TokenFile)) => {
-            from_file(values, Key::TokenFile).map(|(path, _)| Credential::TokenFile(path))
+            let (path, _) = from_file(values, Key::TokenFile)?;
+            Some((Key::TokenFile, Credential::TokenFile(path)))
         }
-        (None, Some(token)) => inline_secret(values, token).map(Credential::Token),
+        (None, Some(token)) => Some((token, Credential::Token(inline_secret(values, token)?))),
         (None, None) if values.is_refused(&CREDENTIAL_KEYS) => None,
         (None, None) => {
             values.problem(if use_token {

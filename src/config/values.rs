@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::boards::audio;
+use super::origin::{Origin, Origins};
 use super::schema::{Key, ROWS, suggest};
 use super::sources::{Layer, Sources};
 use super::{ConfigError, UnplugPolicy};
@@ -174,6 +175,18 @@ impl Values {
     /// Returns whether one of `keys` would be set if what sets it had not been refused, so that it is not missing.
     pub(super) fn is_refused(&self, keys: &[Key]) -> bool {
         self.sources.has_unread_file || keys.iter().any(|key| self.sources.refused.contains(key))
+    }
+
+    /// Returns where each value comes from.
+    pub(super) fn origins(&self) -> Origins {
+        let name = |key: &Key| ROWS.iter().find(|row| row.key == *key).map(|row| row.name);
+        let given = self.sources.given.keys();
+        Origins(given.filter_map(|key| Some((name(key)?, self.origin(*key)))).collect())
+    }
+
+    /// Returns where the value of `key` comes from.
+    pub(super) fn origin(&self, key: Key) -> Origin {
+        Origin { place: self.place(key).to_owned(), is_default: self.layer(key) == Some(Layer::Default) }
     }
 
     /// Returns the place where `key` is set, with which a message starts.
