@@ -127,7 +127,7 @@
 //! | `ledger` | `model` | | read a clock |
 //! | `config` | `dsp` `model` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
-//! | `config::sources` | `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
+//! | `config::sources` | `config::pasted` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
 //! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `hound` `libc` | know JSON (`serde_json`) or policy |

@@ -8,6 +8,7 @@ mod credentials;
 mod endpoint;
 mod language;
 mod origin;
+mod pasted_keys;
 mod reference;
 mod saved_state;
 mod shared_env;

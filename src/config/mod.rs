@@ -10,6 +10,7 @@ mod host;
 mod key_codes;
 mod origin;
 mod pages;
+mod pasted;
 mod peripherals;
 mod replay;
 mod saved_state;

@@ -1,33 +1,35 @@
-//! A key or token that is wiped from memory when dropped. It never appears in `Debug` output or in an error.
+//! A key or token that is wiped from memory when dropped, and read as it is pasted. It never appears in `Debug` output
+//! or in an error.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// The maximum length of a secret file, in bytes; bearer tokens have up to a few thousand.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
+use super::pasted::{assignment, is_placeholder, is_quote, trim_invisible, unquoted};
+use super::sources::file::{self, NOT_UTF8};
 
 /// A key or token. `Debug` shows `***`.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Creates a secret from `text`, without surrounding white space.
+    /// Creates a secret from `text`, without what is copied along with a key: white space, quotes, and `NAME=`.
     ///
     /// # Errors
     /// Returns why `text` is not a key or token, without quoting it.
-    pub fn new(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim_matches([' ', '\t', '\r', '\n']);
-        if text.is_empty() {
-            return Err("is empty");
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("contains a space, a control character or a non-ASCII character, \
-                        which no key or token does");
-        }
+    pub fn new(text: &str) -> Result<Self, String> {
+        let text = unquoted(trim_invisible(text));
+        let is_secret = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            ["KEY", "TOKEN", "SECRET"].iter().any(|word| name.contains(word))
+        };
+        let text = match assignment(text) {
+            Some((name, value)) if is_secret(name) && !text.contains('\n') => unquoted(value),
+            Some(_) | None => text,
+        };
+        let text = unquoted(trim_invisible(text).trim_end_matches([';', ',']));
+        check(text)?;
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
@@ -52,16 +54,52 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Returns what is wrong with `text`.
+fn check(text: &str) -> Result<(), String> {
+    let starts_with =
+        |start: &str| text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+    let position = |matches: fn(char) -> bool| text.chars().position(matches).map_or(0, |index| index + 1);
+    Err(if text.is_empty() {
+        "is empty".to_owned()
+    } else if starts_with("bearer ") {
+        "starts with the word Bearer and a space; remove both".to_owned()
+    } else if text.starts_with(['{', '[']) {
+        "is JSON; keep only the key or token in it".to_owned()
+    } else if is_placeholder(text) {
+        "is still the placeholder of an example; replace it by the key or token of your resource".to_owned()
+    } else if ["https:", "http:", "wss:", "ws:"].into_iter().any(starts_with) {
+        "is an address, not a key or token; was it exchanged with the endpoint?".to_owned()
+    } else if ["${", "$("].iter().any(|start| text.starts_with(start)) {
+        "refers to a variable or command, which is not replaced here; write the key or token itself"
+            .to_owned()
+    } else if lines > 1 {
+        format!("has {lines} lines; keep only the one with the key or token")
+    } else if text.contains(is_quote) {
+        format!("contains a quotation mark at character {}, which no key or token does", position(is_quote))
+    } else if text.contains(char::REPLACEMENT_CHARACTER) {
+        format!("is {NOT_UTF8}")
+    } else if text.contains(char::is_whitespace) {
+        format!("contains a space at character {}, which no key or token does", position(char::is_whitespace))
+    } else if let Some((index, other)) = text.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic()) {
+        format!(
+            "contains the character U+{:04X} at character {}, which no key or token does",
+            u32::from(other),
+            index + 1
+        )
+    } else {
+        return Ok(());
+    })
+}
+
 /// Reads the secret in `file`.
 ///
 /// # Errors
 /// Returns a message that names the file.
 pub(super) fn from_file(file: &Path) -> Result<Secret, String> {
-    let mut text = Zeroizing::new(String::new());
-    File::open(file)
-        .and_then(|open| open.take(MAX_FILE_BYTES).read_to_string(&mut text))
-        .map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
-    Secret::new(&text).map_err(|reason| format!("{}: {reason}", file.display()))
+    let found =
+        file::read_any(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
+    Secret::new(&found.text).map_err(|reason| format!("{}: {reason}", file.display()))
 }
 
 /// Returns a warning if users other than the owner of `file` can access it.

@@ -140,7 +140,7 @@ fn pick_source(values: &mut Values, written: Key, file: Key) -> Option<Option<Ke
 
 fn inline_secret(values: &mut Values, key: Key) -> Option<Secret> {
     let text = zeroize::Zeroizing::new(values.text(key)?);
-    Secret::new(&text).map_err(|reason| values.refuse(key, reason)).ok()
+    Secret::new(&text).map_err(|reason| values.refuse(key, &reason)).ok()
 }
 
 fn from_file(values: &mut Values, key: Key) -> Option<(std::path::PathBuf, Secret)> {

@@ -9,6 +9,7 @@ mod statement;
 use zeroize::Zeroizing;
 
 use super::file::NOT_UTF8;
+use crate::config::pasted::trim_invisible;
 use quotes::Quoted;
 use statement::Statement;
 
@@ -190,11 +191,4 @@ fn reference<'t>(
         }
     }
     Ok(rest)
-}
-
-/// Removes white space from both ends, and the invisible characters that are copied from web pages.
-pub(in crate::config) fn trim_invisible(text: &str) -> &str {
-    text.trim_matches(|c: char| {
-        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
-    })
 }

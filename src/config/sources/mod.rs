@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use lexopt::{Arg, Parser};
 use zeroize::Zeroizing;
 
+use super::pasted::unquoted;
 use super::schema::{Key, KeyRow, ROWS, SHORTHAND, ValueKind, suggest};
 use super::secret;
 use strict_toml::{Scalar, StrictTable};
@@ -183,6 +184,7 @@ impl OptionParser<'_> {
         match value.into_string() {
             Ok(value) => {
                 sources.given.remove(&key);
+                let value = unquoted(&value).to_owned();
                 sources.set_if_unset(key, Layer::CommandLine, value, place, self.dir);
             }
             Err(_) => sources.problems.push(format!("{place}: not valid UTF-8")),

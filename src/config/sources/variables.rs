@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::dotenv::{self, Variable};
 use super::{Doubt, Layer, Sources, file};
+use crate::config::pasted::{trim_invisible, unquoted};
 use crate::config::schema::{CREDENTIAL_KEYS, Key, KeyRow, OLD_PREFIX, PREFIX, ROWS, suggest};
 use crate::config::{saved_state, secret};
 
@@ -145,7 +146,7 @@ impl Sources {
 
     /// Sets the key of a variable. An empty variable is ignored, as by most programs.
     fn set_variable(&mut self, row: &KeyRow, value: String, layer: Layer, place: String, base: &Path) {
-        if !dotenv::trim_invisible(&value).is_empty() {
+        if !trim_invisible(&value).is_empty() {
             self.set_if_unset(row.key, layer, value, place, base);
         }
     }
@@ -221,11 +222,4 @@ fn own_name(name: &str, prefix: &str) -> Option<&'static str> {
 
 fn starts_with_ignoring_case(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// Removes one pair of quotes around `value`, which `docker --env-file` keeps.
-fn unquoted(value: &str) -> &str {
-    let trimmed = dotenv::trim_invisible(value);
-    let inside = |quote: char| trimmed.strip_prefix(quote)?.strip_suffix(quote);
-    inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }

@@ -4,6 +4,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::config::pasted::trim_invisible;
+
 /// How a text in quotes ends.
 pub(super) enum Quoted {
     /// After this number of further lines.
@@ -68,7 +70,7 @@ fn split_at_quote<'t>(line: &'t str, open: char, closing: &[char]) -> Option<(&'
 
 /// Returns whether a line may end with `rest` after a closing quote: a comment, or the `;` or `,` of another format.
 fn is_end(rest: &str) -> bool {
-    let rest = super::trim_invisible(rest);
-    let rest = super::trim_invisible(rest.strip_prefix([';', ',']).unwrap_or(rest));
+    let rest = trim_invisible(rest);
+    let rest = trim_invisible(rest.strip_prefix([';', ',']).unwrap_or(rest));
     rest.is_empty() || rest.starts_with('#') || rest.starts_with("//")
 }
