@@ -3,6 +3,8 @@
 //! It rejects secrets in the address, and a connection without TLS except to this machine. Its errors never quote
 //! the address, which may contain a secret.
 
+mod address;
+
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -27,26 +29,31 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Parses an endpoint: a host, or an http, https, ws or wss URL, with or without the path. Adds `model` and
-    /// `api-version` to the query if it lacks them.
+    /// Parses an endpoint: a host, or an http, https, ws or wss URL, with or without the path, also as it is copied from
+    /// a page of the portal. Adds `model` and `api-version` to the query if it lacks them.
     ///
     /// # Errors
     /// Returns why the endpoint is rejected, without quoting it.
     pub fn new(input: &str, model: &str, api_version: &str) -> Result<Self, String> {
-        let input = input.trim();
-        let (scheme, rest) = input.split_once("://").unwrap_or(("wss", input));
-        let (tls, port) = match scheme.to_ascii_lowercase().as_str() {
-            "https" | "wss" => (true, 443),
+        let (scheme, rest) = address::split_scheme(input)?;
+        let (tls, port) = match scheme.unwrap_or("wss") {
             "http" | "ws" => (false, 80),
-            _ => return Err(format!("not an https or wss address; {EXAMPLE}")),
+            _ => (true, 443),
         };
         let uri: Uri = format!("wss://{rest}").parse().map_err(|error| format!("{error}; {EXAMPLE}"))?;
         let (host, port) = authority(&uri, port)?;
+        address::refuse_other_host(&host, rest)?;
         if !tls && !is_loopback(&host) {
+            let scheme = scheme.unwrap_or_default();
             return Err(format!("{scheme}:// sends voice and key unencrypted; use https://"));
         }
-        let path_and_query = path_and_query(&uri, model, api_version)?;
+        let path_and_query = path_and_query(&host, &uri, model, api_version)?;
         Ok(Self { tls, host, port, path_and_query })
+    }
+
+    /// Returns a warning if the host may not be that of Voice Live.
+    pub(super) fn host_warning(&self) -> Option<String> {
+        address::host_warning(&self.host)
     }
 
     /// Returns the value of the `Host` header: the host, and the port unless it is the default.
@@ -117,16 +124,16 @@ fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn path_and_query(uri: &Uri, model: &str, api_version: &str) -> Result<String, String> {
-    let path = uri.path().trim_end_matches('/');
-    let mut result = path.to_owned();
-    if !path.ends_with(PATH) {
-        result.push_str(PATH);
-    }
-    let parts: Vec<_> = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
-    let keys: Vec<_> = parts.iter().map(|part| decoded_key(part)).collect();
+fn path_and_query(host: &str, uri: &Uri, model: &str, api_version: &str) -> Result<String, String> {
+    let (mut result, has_own_query) = address::voice_live_path(host, uri.path());
+    let mut parts: Vec<_> =
+        uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
+    let mut keys: Vec<_> = parts.iter().map(|part| decoded_key(part)).collect();
     if let Some(secret) = keys.iter().find(|key| SECRET_KEYS.contains(&key.to_ascii_lowercase().as_str())) {
         return Err(format!("has {secret} in its query; remove it, and set the key or token separately"));
+    }
+    if !has_own_query {
+        (parts, keys) = (Vec::new(), Vec::new());
     }
     let mut separator = '?';
     for part in parts {

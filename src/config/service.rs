@@ -66,7 +66,12 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
     }
     let written = values.text(Key::Endpoint)?;
     match Endpoint::new(&written, model, &api_version) {
-        Ok(endpoint) => Some(endpoint),
+        Ok(endpoint) => {
+            let warning =
+                endpoint.host_warning().map(|warning| format!("{}: {warning}", values.place(Key::Endpoint)));
+            warning.into_iter().for_each(|warning| values.warn(warning));
+            Some(endpoint)
+        }
         Err(reason) => {
             values.refuse(Key::Endpoint, &reason);
             None

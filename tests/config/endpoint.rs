@@ -3,6 +3,8 @@
 use mynah::config::Endpoint;
 use proptest::prelude::*;
 
+use super::{Fixture, KEY, assert_problems, azure};
+
 #[test]
 fn all_forms_of_an_endpoint_give_the_same_address() {
     let whole = "wss://bird.example/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime";
@@ -31,6 +33,92 @@ fn path_and_query_of_an_endpoint_are_kept() {
     }
     let spaced = Endpoint::new("a.example", "my model/ä&b", "1").unwrap();
     assert_eq!(spaced.path_and_query, "/voice-live/realtime?api-version=1&model=my%20model%2F%C3%A4%26b");
+}
+
+#[test]
+fn host_of_a_page_of_a_resource_is_taken() {
+    let resource =
+        "wss://bird.services.ai.azure.com/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime";
+    for input in [
+        "https://bird.services.ai.azure.com/api/projects/garden",
+        "https://bird.services.ai.azure.com/api/projects/garden/?x=1",
+        "https://bird.services.ai.azure.com/openai/v1/",
+        "https://bird.services.ai.azure.com/openai/realtime?api-version=2025-04-01-preview&deployment=mine",
+        "https://bird.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+        "wss://bird.services.ai.azure.com/voice-live",
+        "wss://bird.services.ai.azure.com/voice-live/realtime/calls",
+        "https://bird.services.ai.azure.com/voice-agent/realtime",
+        "https://https://bird.services.ai.azure.com",
+        "wss://https://bird.services.ai.azure.com/",
+        "HTTP://https://bird.services.ai.azure.com/",
+        "https:/bird.services.ai.azure.com",
+        "https//bird.services.ai.azure.com",
+        "https:////bird.services.ai.azure.com",
+        "\"https://bird.services.ai.azure.com/\"",
+        "\u{201c}https://bird.services.ai.azure.com\u{201d}",
+        "<https://bird.services.ai.azure.com>",
+        "\u{200b}https://bird.services.ai.azure.com\u{a0};",
+        "AZURE_VOICELIVE_ENDPOINT='https://bird.services.ai.azure.com'",
+        "https://BIRD.services.ai.azure.com#overview",
+    ] {
+        assert_eq!(endpoint(input).unwrap().to_string(), resource, "{input}");
+    }
+    for (input, expected) in [
+        ("http://127.0.0.1:1/api/projects/garden", "/voice-live/realtime?"),
+        ("http://127.0.0.1:1/openai/v1/realtime?model=x", "/voice-live/realtime?"),
+        ("https://gate.example/foundry/api/projects/garden", "/foundry/voice-live/realtime?"),
+        ("https://gate.example/a/voice-live/realtime?x=1", "/a/voice-live/realtime?x=1&"),
+        ("https://gate.example/openai-proxy", "/openai-proxy/voice-live/realtime?"),
+    ] {
+        let whole = format!("{expected}api-version=2026-07-15&model=gpt-realtime");
+        assert_eq!(endpoint(input).unwrap().path_and_query, whole, "{input}");
+    }
+}
+
+#[test]
+fn pages_that_are_no_resource_are_refused_with_the_address_that_is_meant() {
+    let id = "subscriptions/0/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/bird";
+    for (input, expected) in [
+        ("https://ai.azure.com/foundryProject/overview?tid=1".to_owned(), "page at ai.azure.com | endpoint"),
+        (
+            format!("https://ai.azure.com/resource/x?wsid=/{id}/projects/p"),
+            "https://bird.services.ai.azure.com",
+        ),
+        (format!("https://portal.azure.com/#@t/resource/{id}/cskeys"), "page at portal.azure.com"),
+        (format!("ms.portal.azure.com/resource%2F{}", id.replace('/', "%2F")), "https://bird.services"),
+        (format!("/{id}"), "ID of a resource | https://bird.services.ai.azure.com"),
+        ("https://speech.microsoft.com/portal".to_owned(), "page at speech.microsoft.com"),
+        ("wss://eastus.stt.speech.microsoft.com/speech".to_owned(), "not the address of a resource"),
+        ("bird".to_owned(), "only a name | https://NAME"),
+        ("0123456789abcdef0123456789abcdef".to_owned(), "only a name | https://NAME"),
+        ("https://services.ai.azure.com".to_owned(), "lacks the name | https://NAME"),
+        ("https://your-resource-name.services.ai.azure.com/".to_owned(), "placeholder | https://NAME"),
+        ("https://NAME.services.ai.azure.com".to_owned(), "placeholder"),
+        ("https://bird.services .ai.azure.com".to_owned(), "white space | https://NAME"),
+    ] {
+        let error = endpoint(&input).unwrap_err();
+        assert!(expected.split(" | ").all(|part| error.contains(part)), "{input}: {error}");
+        assert!(!error.contains("0123456789"), "{error}");
+    }
+}
+
+#[test]
+fn secrets_in_a_query_that_is_left_out_are_refused_too() {
+    let error = endpoint("https://bird.services.ai.azure.com/openai/realtime?api-key=1").unwrap_err();
+    assert!(error.contains("api-key"), "{error}");
+}
+
+#[test]
+fn host_of_azure_openai_is_used_with_a_warning() {
+    let fixture = Fixture::new().env("AZURE_VOICELIVE_API_KEY", KEY);
+    let config = fixture.flags(&["--endpoint", "https://bird.openai.azure.com/openai/v1/"]).run();
+    assert_eq!(azure(&config).endpoint.host, "bird.openai.azure.com");
+    assert_problems(
+        &config.warnings,
+        &["option --endpoint: | Azure OpenAI | https://bird.services.ai.azure.com"],
+    );
+    let sample = fixture.flags(&["--endpoint", "wss://api.voicelive.com/v1"]).run();
+    assert_problems(&sample.warnings, &["option --endpoint: | samples | https://NAME"]);
 }
 
 #[test]
