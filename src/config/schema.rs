@@ -218,8 +218,43 @@ impl KeyRow {
         help
     }
 
+    /// Returns whether `name` is another spelling of this setting's name in the config file: that of its option, of its
+    /// environment variable, or with other capitals.
+    pub(super) fn is_meant_by(&self, name: &str) -> bool {
+        let spelling = name.trim_start_matches('-').replace('-', "_");
+        name != self.name
+            && (spelling.eq_ignore_ascii_case(self.name)
+                || self.env.is_some_and(|variable| variable.eq_ignore_ascii_case(name)))
+    }
+
     pub(super) fn is_secret(&self) -> bool {
         matches!(self.kind, ValueKind::Secret(_))
+    }
+}
+
+/// Returns whether `name` is the one that a message about `input` suggests.
+pub(super) fn is_close(input: &str, name: &str) -> bool {
+    !suggest(input, [name]).is_empty()
+}
+
+/// Words for one of the words of a setting: what people write, and what it is called.
+const SYNONYMS: [(&str, &[&str]); 6] = [
+    ("hold", &["push-to-talk", "push_to_talk", "ptt", "walkie-talkie", "pushtotalk"]),
+    ("tap", &["toggle", "click", "button", "press"]),
+    ("open", &["always", "continuous", "hands-free", "handsfree", "vad", "always-on"]),
+    ("off", &["none", "false", "disabled", "no", "null", "disable"]),
+    ("server", &["on", "true", "yes", "server_echo_cancellation"]),
+    ("azure_deep_noise_suppression", &["on", "true", "yes"]),
+];
+
+/// Returns ` (did you mean X?)` for one of `words`, also if `input` is another word for it.
+pub(super) fn suggest_word(input: &str, words: &[&'static str]) -> String {
+    let lower = input.trim().to_ascii_lowercase();
+    let synonym =
+        SYNONYMS.iter().find(|(word, others)| words.contains(word) && others.contains(&lower.as_str()));
+    match synonym {
+        Some((word, _)) => format!(" (did you mean {word}?)"),
+        None => suggest(&lower, words.iter().copied()),
     }
 }
 

@@ -55,7 +55,7 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
         values.refuse_value(Key::ApiVersion, "must be a version such as 2026-07-15");
     }
     if values.layer(Key::Endpoint).is_none() {
-        if values.is_refused(&[Key::Endpoint]) {
+        if values.is_refused(&[Key::Endpoint, Key::Parrot]) {
             return None;
         }
         values.problem(format!(
@@ -111,7 +111,7 @@ fn credential(values: &mut Values) -> Option<(Key, Credential)> {
             Some((Key::TokenFile, Credential::TokenFile(path)))
         }
         (None, Some(token)) => Some((token, Credential::Token(inline_secret(values, token)?))),
-        (None, None) if values.is_refused(&CREDENTIAL_KEYS) => None,
+        (None, None) if values.is_refused(&CREDENTIAL_KEYS) || values.is_refused(&[Key::Parrot]) => None,
         (None, None) => {
             values.problem(if use_token {
                 let place = values.place(Key::UseTokenCredential);

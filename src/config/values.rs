@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::boards::audio;
 use super::origin::{Origin, Origins};
-use super::schema::{Key, ROWS, suggest};
+use super::schema::{Key, ROWS, suggest_word};
 use super::sources::{Layer, Sources};
 use super::{ConfigError, UnplugPolicy};
 
@@ -81,7 +81,7 @@ impl Values {
             return *value;
         }
         let names = names::<C>();
-        let suggestion = suggest(raw, names.iter().copied());
+        let suggestion = suggest_word(raw, &names);
         self.refuse_value(key, &format!("must be one of {}{suggestion}", names.join(", ")));
         first
     }
@@ -196,12 +196,14 @@ impl Values {
 
     /// Reports a problem with `key` without quoting its value.
     pub(super) fn refuse(&mut self, key: Key, reason: &str) {
+        self.sources.refused.insert(key);
         let problem = format!("{}: {reason}", self.place(key));
         self.problem(problem);
     }
 
     /// Reports a problem with `key` and quotes its value, unless it is a secret.
     pub(super) fn refuse_value(&mut self, key: Key, reason: &str) {
+        self.sources.refused.insert(key);
         let secret = ROWS.iter().any(|row| row.key == key && row.is_secret());
         let Some(given) = self.sources.given.get(&key).filter(|_| !secret) else {
             return self.refuse(key, reason);

@@ -6,7 +6,9 @@
 mod dotenv;
 pub(super) mod file;
 pub(super) mod strict_toml;
+mod toml_errors;
 mod variables;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,7 +19,7 @@ use lexopt::{Arg, Parser};
 use zeroize::Zeroizing;
 
 use super::pasted::unquoted;
-use super::schema::{Key, KeyRow, ROWS, SHORTHAND, ValueKind, suggest};
+use super::schema::{Key, KeyRow, ROWS, SHORTHAND, ValueKind, is_close, suggest};
 use super::secret;
 use strict_toml::{Scalar, StrictTable};
 
@@ -126,12 +128,14 @@ impl OptionParser<'_> {
             Ok(Some(Arg::Long("version") | Arg::Short('V'))) => return Some(ParsedOption::Version),
             Ok(Some(Arg::Long(name))) => name.to_owned(),
             Ok(Some(Arg::Short(letter))) => {
-                sources.problems.push(format!("unknown option -{letter}; {LIST_OPTIONS}"));
+                let advice = words::advice_for_letter(letter);
+                sources.problems.push(format!("unknown option -{letter}{advice}; {LIST_OPTIONS}"));
                 return Some(ParsedOption::Consumed);
             }
             Ok(Some(Arg::Value(word))) => {
                 if !self.after_unknown {
-                    sources.problems.push(format!("unexpected argument {word:?}; {LIST_OPTIONS}"));
+                    let advice = words::advice_for_word(&word.to_string_lossy()).unwrap_or(LIST_OPTIONS);
+                    sources.problems.push(format!("unexpected argument {word:?}; {advice}"));
                 }
                 return Some(ParsedOption::Consumed);
             }
@@ -150,7 +154,13 @@ impl OptionParser<'_> {
             let suggestion =
                 suggest(&name, options.iter().map(String::as_str).chain(["help", "version", "log"]));
             let suggestion = suggestion.replace("mean ", "mean --");
-            sources.problems.push(format!("unknown option --{name}{suggestion}; {LIST_OPTIONS}"));
+            let problem = match words::advice_for_option(&name) {
+                Some(advice) => format!("unknown option --{name}: {advice}; {LIST_OPTIONS}"),
+                None => format!("unknown option --{name}{suggestion}; {LIST_OPTIONS}"),
+            };
+            sources.problems.push(problem);
+            let close = |row: &&KeyRow| is_close(&name.replace('-', "_"), row.name);
+            sources.refused.extend(ROWS.iter().find(close).map(|row| row.key));
         }
         Some(ParsedOption::Consumed)
     }
@@ -165,7 +175,10 @@ impl OptionParser<'_> {
             | ValueKind::Wait
             | ValueKind::OneOf(..) => match self.parser.value() {
                 Ok(value) => value,
-                Err(_) => return sources.problems.push(format!("option --{name}: needs a value")),
+                Err(_) => {
+                    sources.refused.insert(row.key);
+                    return sources.problems.push(format!("option --{name}: needs a value"));
+                }
             },
         };
         if row.is_secret() {
@@ -208,20 +221,56 @@ impl Sources {
         };
         let Some(text) = self.read_config_text(&file, &display_name, optional) else { return };
         let mut table = StrictTable::parse(&display_name, &text);
-        for row in ROWS.iter().filter(|row| row.is_in_files()) {
-            let Some(entry) = table.take(row.name) else { continue };
+        let base = file.parent().unwrap_or(dir);
+        let sections = table.take_sections();
+        let place = |(name, section): &(String, StrictTable<'_>)| table.place(name, section.first_line());
+        let places: Vec<_> = sections.iter().map(place).collect();
+        let mut holds_secret = self.read_table(table, base);
+        for ((name, section), place) in sections.into_iter().zip(places) {
+            self.problems.push(format!(
+                "{place}: unknown key; this file has no sections, so remove the line [{name}]"
+            ));
+            holds_secret |= self.read_table(section, base);
+        }
+        if holds_secret {
+            self.warnings.extend(secret::permission_warning(&file));
+        }
+    }
+
+    /// Reads the settings in `table`, and returns whether one is a secret. What a wrong line sets is not missing.
+    fn read_table(&mut self, mut table: StrictTable<'_>, base: &Path) -> bool {
+        let rows = || ROWS.iter().filter(|row| row.is_in_files());
+        let mut entries = Vec::new();
+        for row in rows() {
+            entries.extend(table.take(row.name).map(|entry| (row, entry)));
+        }
+        for (row, name, entry) in table.take_misnamed(|name| rows().find(|row| row.is_meant_by(name))) {
+            table.refuse(&name, entry.line, &format!("in this file it is called {}", row.name));
+            entries.push((row, entry));
+        }
+        let mut holds_secret = false;
+        for (row, entry) in entries {
+            holds_secret |= row.is_secret();
             match scalar_text(row, entry.value) {
                 Ok(value) => {
                     let place = table.place(row.name, entry.line);
-                    self.set_if_unset(row.key, Layer::ConfigFile, value, place, file.parent().unwrap_or(dir));
+                    self.set_if_unset(row.key, Layer::ConfigFile, value, place, base);
                 }
-                Err(reason) => table.refuse(row.name, entry.line, reason),
-            }
-            if row.is_secret() {
-                self.warnings.extend(secret::permission_warning(&file));
+                Err(reason) => {
+                    table.refuse(row.name, entry.line, &reason);
+                    self.refused.insert(row.key);
+                }
             }
         }
+        self.has_unread_file |= table.is_incomplete() || table.wrong_keys().contains(&None);
+        let names = table.wrong_keys().iter().flatten().map(|name| (*name).to_owned());
+        for name in names.chain(table.unread_names()).collect::<Vec<_>>() {
+            let close =
+                |row: &&KeyRow| row.name == name || row.is_meant_by(&name) || is_close(&name, row.name);
+            self.refused.extend(rows().find(close).map(|row| row.key));
+        }
         self.problems.extend(table.finish());
+        holds_secret
     }
 
     fn read_config_text(&mut self, file: &Path, name: &str, optional: bool) -> Option<Zeroizing<String>> {
@@ -244,20 +293,32 @@ impl Sources {
 }
 
 /// Returns the text of a value in the config file, whose type must be that of the key: `"true"` is not a switch.
-fn scalar_text(row: &KeyRow, value: Scalar) -> Result<String, &'static str> {
+fn scalar_text(row: &KeyRow, value: Scalar) -> Result<String, String> {
+    let name = row.name;
     match (row.kind, value) {
         (ValueKind::Switch, Scalar::Switch(switch)) => Ok(switch.to_string()),
         (ValueKind::Switch, Scalar::Text(_) | Scalar::Number(_)) => {
-            Err("must be true or false, without quotes")
+            Err("must be true or false, without quotes".to_owned())
         }
         (ValueKind::Seconds | ValueKind::Number(_) | ValueKind::Wait, Scalar::Number(number)) => Ok(number),
         (ValueKind::Wait, Scalar::Text(word)) => Ok(word),
-        (ValueKind::Seconds | ValueKind::Number(_), Scalar::Text(_) | Scalar::Switch(_))
-        | (ValueKind::Wait, Scalar::Switch(_)) => Err("must be a number, without quotes"),
+        (ValueKind::Seconds | ValueKind::Number(_), Scalar::Text(text)) => Err(match leading_number(&text) {
+            Some(number) => format!("must be a number, without quotes and unit: write {name} = {number}"),
+            None => "must be a number, without quotes".to_owned(),
+        }),
+        (ValueKind::Seconds | ValueKind::Number(_), Scalar::Switch(_))
+        | (ValueKind::Wait, Scalar::Switch(_)) => Err("must be a number, without quotes".to_owned()),
         (ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..), Scalar::Text(text)) => Ok(text),
         (
             ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..),
             Scalar::Number(_) | Scalar::Switch(_),
-        ) => Err("must be a string in quotes"),
+        ) => Err("must be a string in quotes".to_owned()),
     }
+}
+
+/// Returns the number with which `text` starts, such as the 80 of `80%`.
+fn leading_number(text: &str) -> Option<&str> {
+    let text = text.trim().trim_start_matches('+');
+    let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-')).unwrap_or(text.len());
+    text[..end].parse::<f64>().ok().map(|_| &text[..end])
 }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::toml_errors::{self, Salvage};
 use crate::config::schema::suggest;
 use crate::config::values::{Keyword, names};
 
@@ -25,6 +26,10 @@ pub(in crate::config) struct StrictTable<'a> {
     table: DeTable<'a>,
     known: Vec<&'static str>,
     problems: Vec<String>,
+    /// The keys of the lines that are not TOML; `None` for a line whose key cannot be read.
+    wrong_keys: Vec<Option<&'a str>>,
+    /// Whether a part of the file could not be read, so that nothing is reported as missing.
+    is_incomplete: bool,
 }
 
 /// A value and its line, counted from 1.
@@ -41,7 +46,7 @@ pub(in crate::config) enum Scalar {
 }
 
 impl<'a> StrictTable<'a> {
-    /// Parses the `text` of the file called `file`. Invalid TOML becomes an empty table with one problem.
+    /// Parses the `text` of the file called `file`. Each line that is not TOML is one problem.
     pub(in crate::config) fn parse(file: &'a str, text: &'a str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let mut root = Self {
@@ -52,20 +57,35 @@ impl<'a> StrictTable<'a> {
             table: DeTable::new(),
             known: Vec::new(),
             problems: Vec::new(),
+            wrong_keys: Vec::new(),
+            is_incomplete: false,
         };
         match DeTable::parse(text) {
             Ok(table) => root.table = table.into_inner(),
             Err(error) => {
                 let line = error.span().map_or(1, |span| root.line_of(span.start));
-                root.problems.push(format!("{file}, line {line}: invalid TOML: {}", error.message()));
+                let Salvage { table, problems, wrong_keys, is_incomplete } =
+                    toml_errors::salvage(text, error.message(), line);
+                let place = |(line, reason)| format!("{file}, line {line}: invalid TOML: {reason}");
+                root.problems.extend(problems.into_iter().map(place));
+                (root.table, root.wrong_keys, root.is_incomplete) = (table, wrong_keys, is_incomplete);
             }
         }
         root
     }
 
     fn child(&self, header: String, line: usize, table: DeTable<'a>) -> Self {
-        let (file, lines) = (self.file, Rc::clone(&self.lines));
-        Self { file, lines, header, line, table, known: Vec::new(), problems: Vec::new() }
+        Self {
+            file: self.file,
+            lines: Rc::clone(&self.lines),
+            header,
+            line,
+            table,
+            known: Vec::new(),
+            problems: Vec::new(),
+            wrong_keys: Vec::new(),
+            is_incomplete: self.is_incomplete,
+        }
     }
 
     /// Removes and returns the value of `name`; refuses a list, a table or a date.
@@ -239,9 +259,51 @@ impl<'a> StrictTable<'a> {
         self.table.contains_key(name)
     }
 
+    /// Returns the keys of the lines that are not TOML; `None` for a line whose key cannot be read.
+    pub(in crate::config) fn wrong_keys(&self) -> &[Option<&'a str>] {
+        &self.wrong_keys
+    }
+
+    /// Returns whether a part of the file could not be read.
+    pub(in crate::config) fn is_incomplete(&self) -> bool {
+        self.is_incomplete
+    }
+
+    /// Removes each key that `meant` takes for another one, and returns it with its value and the other name.
+    pub(in crate::config) fn take_misnamed<K>(
+        &mut self,
+        meant: impl Fn(&str) -> Option<K>,
+    ) -> Vec<(K, String, Entry)> {
+        let names: Vec<String> = self.table.keys().map(|key| key.get_ref().to_string()).collect();
+        let mut found = Vec::new();
+        for name in names {
+            let Some(key) = meant(&name) else { continue };
+            let Some(value) = self.table.remove(name.as_str()) else { continue };
+            let line = self.line_of(value.span().start);
+            found.extend(scalar(value.get_ref()).map(|value| (key, name, Entry { value, line })));
+        }
+        found
+    }
+
+    /// Removes and returns the sections, each with its name.
+    pub(in crate::config) fn take_sections(&mut self) -> Vec<(String, Self)> {
+        let is_section = |value: &Spanned<DeValue<'a>>| value.get_ref().is_table();
+        let entries = self.table.iter().filter(|(_, value)| is_section(value));
+        let names: Vec<String> = entries.map(|(key, _)| key.get_ref().to_string()).collect();
+        let mut sections = Vec::new();
+        for name in names {
+            let Some(value) = self.table.remove(name.as_str()) else { continue };
+            let line = self.line_of(value.span().start);
+            if let DeValue::Table(table) = value.into_inner() {
+                sections.push((name.clone(), self.child(String::new(), line, table)));
+            }
+        }
+        sections
+    }
+
     /// Reports a problem if `name` is missing.
     pub(in crate::config) fn require(&mut self, name: &'static str) {
-        if self.has(name) {
+        if self.has(name) || self.is_incomplete {
             return;
         }
         let place = match self.header.as_str() {
@@ -285,6 +347,16 @@ impl<'a> StrictTable<'a> {
     /// Returns the place of the table, with which a message starts: file, line and header.
     pub(in crate::config) fn table_place(&self) -> String {
         format!("{}, line {}: {}", self.file, self.line, self.header)
+    }
+
+    /// Returns the line on which the table starts.
+    pub(in crate::config) fn first_line(&self) -> usize {
+        self.line
+    }
+
+    /// Returns the names of the keys that were not read.
+    pub(in crate::config) fn unread_names(&self) -> Vec<String> {
+        self.table.keys().map(|key| key.get_ref().to_string()).collect()
     }
 
     /// Returns the problems, one sentence each. Every key that was not read is a problem.
