@@ -145,6 +145,7 @@ fn session_config(config: &Config) -> SessionConfig {
         noise_reduction: service.noise_reduction,
         echo_cancellation: service.echo_cancellation,
         transcription: service.transcription,
+        end_of_utterance: service.end_of_utterance,
         language: service.language.clone(),
     }
 }

@@ -7,6 +7,7 @@ mod boards;
 mod credentials;
 mod endpoint;
 mod language;
+mod model_family;
 mod origin;
 mod pasted_keys;
 mod reference;
@@ -39,7 +40,7 @@ fn parrot_needs_no_other_setting() {
     assert_eq!(config.service.turn_detection, TurnDetection::AzureSemanticVad);
     assert_eq!(config.service.noise_reduction, Some(NoiseReduction::AzureDeepNoiseSuppression));
     assert_eq!(config.service.echo_cancellation, EchoCancellation::Server);
-    assert_eq!(config.service.transcription, Some("azure-speech"));
+    assert_eq!(config.service.transcription, Some("whisper-1"));
     assert_eq!(config.service.language, None);
     assert_eq!(config.talk.mode, Mode::Open);
     let tap = Fixture::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;

@@ -397,6 +397,7 @@ fn config() -> SessionConfig {
         noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
         echo_cancellation: EchoCancellation::Server,
         transcription: Some("azure-speech"),
+        end_of_utterance: true,
         language: None,
     }
 }

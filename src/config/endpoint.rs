@@ -66,6 +66,12 @@ impl Endpoint {
         }
     }
 
+    /// Returns the value of `key` in the query, as it is written there.
+    pub(super) fn query(&self, key: &str) -> Option<&str> {
+        let (_, query) = self.path_and_query.split_once('?')?;
+        query.split('&').find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
+    }
+
     /// Returns whether the query sets `model`.
     pub(super) fn requests_model(&self, model: &str) -> bool {
         let mut parameter = String::from("model=");

@@ -8,6 +8,7 @@ mod boards;
 mod endpoint;
 mod host;
 mod key_codes;
+mod model_family;
 mod origin;
 mod pages;
 mod pasted;
@@ -190,6 +191,8 @@ pub struct ServiceConfig {
     pub echo_cancellation: EchoCancellation,
     /// The model that transcribes the user's words; `None` for no transcript.
     pub transcription: Option<&'static str>,
+    /// Whether the service detects the end of an utterance from the words; only with the `azure_` turn detections.
+    pub end_of_utterance: bool,
     /// The language of the transcript: one BCP-47 tag, or several separated by commas.
     pub language: Option<String>,
 }

@@ -30,6 +30,7 @@ pub(super) enum Key {
     NoiseReduction,
     EchoCancellation,
     Transcription,
+    EndOfUtterance,
     Language,
     Board,
     Microphone,
@@ -141,10 +142,11 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Parrot, "parrot", ValueKind::Switch, HelpGroup::Service, "use the built-in service: no account, no network"),
     row(Key::Mode, "mode", ValueKind::OneOf("MODE", names::<Mode>), HelpGroup::Talking, "when the microphone is live").default("open"),
     row(Key::TapQuietS, "tap_quiet_s", ValueKind::Seconds, HelpGroup::Talking, "in tap mode, the seconds of silence that end a conversation").default("8"),
-    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service detects turns").default("azure_semantic_vad"),
+    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service detects turns; if not set, azure_semantic_vad, or the multilingual one if language is not English"),
     row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "noise reduction by the service").default("azure_deep_noise_suppression"),
     row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "echo cancellation by the service").default("server"),
-    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "the model that transcribes your words").default("azure-speech"),
+    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "the model that transcribes your words; if not set, the one that fits the model"),
+    row(Key::EndOfUtterance, "end_of_utterance", ValueKind::OneOf("WHEN", names::<Option<bool>>), HelpGroup::Talking, "also detect the end of a turn from the words; auto does if it fits the model").default("auto"),
     row(Key::Language, "language", ValueKind::Text("TAGS"), HelpGroup::Talking, "the language of your words, such as en or de-DE,fr"),
     row(Key::Board, "board", ValueKind::Text("BOARD"), HelpGroup::Device, "the name of a board, or a .toml file; detected if not set"),
     row(Key::Microphone, "microphone", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name of the microphone, instead of the board's"),
@@ -335,6 +337,11 @@ impl Keyword for Option<NoiseReduction> {
         ("far_field", Some(NoiseReduction::FarField)),
         ("off", None),
     ];
+}
+
+/// `None` is automatic.
+impl Keyword for Option<bool> {
+    const ALL: &'static [(&'static str, Self)] = &[("auto", None), ("on", Some(true)), ("off", Some(false))];
 }
 
 impl Keyword for EchoCancellation {

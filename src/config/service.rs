@@ -4,9 +4,10 @@
 //! service may support them by now.
 
 use super::endpoint::EXAMPLE;
+use super::model_family::{self, ModelFamily};
 use super::schema::{CREDENTIAL_KEYS, Key, suggest};
 use super::sources::Layer;
-use super::values::Values;
+use super::values::{Keyword, Values};
 use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
 use crate::model::{NoiseReduction, TurnDetection, Voice};
 
@@ -20,19 +21,48 @@ const NATIVE_MODEL: &str = "azure-realtime";
 /// Reads all settings of the service.
 pub(super) fn read(values: &mut Values) -> ServiceConfig {
     let model = values.text_or_default(Key::Model);
+    let voice = voice(values, &model);
+    let instructions = values.text_or_default(Key::Instructions);
+    let turn_detection = chosen(values, Key::TurnDetection);
+    let noise_reduction = values.choice(Key::NoiseReduction);
+    let echo_cancellation = values.choice(Key::EchoCancellation);
+    let transcription: Option<Option<&str>> = chosen(values, Key::Transcription);
+    let end_of_utterance: Option<bool> = values.choice(Key::EndOfUtterance);
+    let language = language(values);
+    let target = if values.switch(Key::Parrot) { ServiceTarget::Parrot } else { azure(values, &model) };
+    let family = family(&model, &target);
     let service = ServiceConfig {
-        voice: voice(values, &model),
-        instructions: values.text_or_default(Key::Instructions),
-        turn_detection: values.choice(Key::TurnDetection),
-        noise_reduction: values.choice(Key::NoiseReduction),
-        echo_cancellation: values.choice(Key::EchoCancellation),
-        transcription: values.choice(Key::Transcription),
-        language: language(values),
-        target: if values.switch(Key::Parrot) { ServiceTarget::Parrot } else { azure(values, &model) },
+        voice,
+        instructions,
+        turn_detection: turn_detection
+            .unwrap_or_else(|| model_family::turn_detection_for(language.as_deref())),
+        noise_reduction,
+        echo_cancellation,
+        transcription: transcription.unwrap_or_else(|| Some(family.transcription())),
+        end_of_utterance: end_of_utterance.unwrap_or_else(|| family.takes_end_of_utterance()),
+        language,
+        target,
         model,
     };
     warn_of_mismatch(values, &service);
+    warn_of_family(values, &service, family);
     service
+}
+
+/// Reads one of the words of `C`, if it is set.
+fn chosen<C: Keyword>(values: &mut Values, key: Key) -> Option<C> {
+    values.layer(key).map(|_| values.choice(key))
+}
+
+/// Returns the family of the model that the endpoint requests.
+fn family(model: &str, target: &ServiceTarget) -> ModelFamily {
+    match target {
+        ServiceTarget::Parrot => ModelFamily::of(model, None),
+        ServiceTarget::Azure(azure) => {
+            let endpoint = &azure.endpoint;
+            ModelFamily::of(endpoint.query("model").unwrap_or(model), endpoint.query("profile"))
+        }
+    }
 }
 
 /// Reads how to reach Azure. After an error it returns the parrot as a placeholder, which is never used.
@@ -67,6 +97,11 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
     let written = values.text(Key::Endpoint)?;
     match Endpoint::new(&written, model, &api_version) {
         Ok(endpoint) => {
+            let requested = endpoint.query("model").unwrap_or(model);
+            if let Some(reason) = model_family::refusal(requested) {
+                let key = if requested == model { Key::Model } else { Key::Endpoint };
+                values.refuse(key, &format!("{requested}: {reason}"));
+            }
             let warning =
                 endpoint.host_warning().map(|warning| format!("{}: {warning}", values.place(Key::Endpoint)));
             warning.into_iter().for_each(|warning| values.warn(warning));
@@ -244,5 +279,40 @@ fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
     {
         let place = values.place(Key::Endpoint).to_owned();
         values.warn(format!("{place}: its query sets a model, which is used instead of {model}"));
+    }
+}
+
+/// Warns of what the user has set and does not fit the model or the language. It is sent all the same.
+fn warn_of_family(values: &mut Values, service: &ServiceConfig, family: ModelFamily) {
+    let model = &service.model;
+    let mut warn = |key: Key, text: String| {
+        if values.layer(key).is_some_and(|layer| layer > Layer::Default) {
+            let place = values.place(key).to_owned();
+            values.warn(format!("{place}: {text}"));
+        }
+    };
+    if let Some(transcription) = service.transcription
+        && let Some(reason) = family.transcription_mismatch(transcription)
+    {
+        warn(Key::Transcription, format!("{transcription} is {reason}; {model} may reject it"));
+    }
+    if service.end_of_utterance && !service.turn_detection.takes_languages() {
+        warn(
+            Key::EndOfUtterance,
+            "has no effect with this turn detection; azure_semantic_vad has it".to_owned(),
+        );
+    } else if service.end_of_utterance && !family.takes_end_of_utterance() {
+        warn(Key::EndOfUtterance, format!("is for models without audio of their own; {model} may reject it"));
+    }
+    if let Some(languages) = &service.language
+        && let Some(reason) = model_family::language_mismatch(service.turn_detection, languages)
+    {
+        let kind = service.turn_detection;
+        let name = TurnDetection::ALL.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
+        let text = format!("{name} is {reason}; it may end turns of {languages} at the wrong time");
+        let is_chosen = values.layer(Key::TurnDetection).is_some();
+        let key = if is_chosen { Key::TurnDetection } else { Key::Language };
+        let place = values.place(key).to_owned();
+        values.warn(format!("{place}: {text}"));
     }
 }

@@ -24,6 +24,9 @@ pub struct SessionConfig {
     pub echo_cancellation: EchoCancellation,
     /// The model that transcribes the user's speech, e.g. `azure-speech`; `None` is off (protocol §8.5).
     pub transcription: Option<&'static str>,
+    /// Whether the service detects the end of an utterance from the words (protocol §8.3); only the `azure_` kinds of
+    /// turn detection have it.
+    pub end_of_utterance: bool,
     /// The user's language as a BCP-47 tag, or several with commas between them; `None` if it is not configured.
     pub language: Option<String>,
 }
@@ -67,7 +70,7 @@ fn session(config: &SessionConfig) -> Value {
         "input_audio_format": "pcm16",
         "input_audio_sampling_rate": super::RATE_HZ,
         "output_audio_format": "pcm16",
-        "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config.language.as_deref())),
+        "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config)),
         "input_audio_noise_reduction": config.noise_reduction.map(noise_reduction),
         "input_audio_echo_cancellation":
             echo_cancellation(config.echo_cancellation),
@@ -110,7 +113,7 @@ fn transcription(model: &str, language: Option<&str>) -> Value {
     Value::Object(object)
 }
 
-fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
+fn turn_detection(kind: TurnDetection, config: &SessionConfig) -> Value {
     // `auto_truncate` is off: mynah knows the played position, the service would guess it (protocol §10).
     match kind {
         TurnDetection::ServerVad => json!({
@@ -123,12 +126,12 @@ fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
             "auto_truncate": false,
         }),
         TurnDetection::AzureSemanticVad => {
-            azure_semantic_vad("azure_semantic_vad", "semantic_detection_v1", language)
+            azure_semantic_vad("azure_semantic_vad", "semantic_detection_v1", config)
         }
         TurnDetection::AzureSemanticVadMultilingual => azure_semantic_vad(
             "azure_semantic_vad_multilingual",
             "semantic_detection_v1_multilingual",
-            language,
+            config,
         ),
         TurnDetection::SemanticVad => json!({
             "type": "semantic_vad",
@@ -139,7 +142,7 @@ fn turn_detection(kind: TurnDetection, language: Option<&str>) -> Value {
     }
 }
 
-fn azure_semantic_vad(kind: &str, end_of_utterance: &str, language: Option<&str>) -> Value {
+fn azure_semantic_vad(kind: &str, end_of_utterance: &str, config: &SessionConfig) -> Value {
     let mut object = json!({
         "type": kind,
         "threshold": 0.5,
@@ -150,15 +153,14 @@ fn azure_semantic_vad(kind: &str, end_of_utterance: &str, language: Option<&str>
         "create_response": true,
         "interrupt_response": true,
         "auto_truncate": false,
-        "end_of_utterance_detection": {
-            "model": end_of_utterance,
-            "threshold_level": "default",
-            "timeout_ms": 1000,
-        },
     });
-    if let (Some(language), Some(object)) = (language, object.as_object_mut()) {
+    if config.end_of_utterance {
+        object["end_of_utterance_detection"] =
+            json!({"model": end_of_utterance, "threshold_level": "default", "timeout_ms": 1000});
+    }
+    if let Some(language) = &config.language {
         let languages: Vec<&str> = language.split(',').map(str::trim).collect();
-        object.insert("languages".to_owned(), json!(languages));
+        object["languages"] = json!(languages);
     }
     object
 }

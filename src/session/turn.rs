@@ -185,6 +185,7 @@ mod tests {
                 noise_reduction: None,
                 echo_cancellation: EchoCancellation::Off,
                 transcription: None,
+                end_of_utterance: false,
                 language: None,
             };
             let parts = SessionParts {

@@ -98,6 +98,7 @@ fn requested() -> SessionConfig {
         noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
         echo_cancellation: EchoCancellation::Server,
         transcription: Some("whisper-1"),
+        end_of_utterance: false,
         language: None,
     }
 }

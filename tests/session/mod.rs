@@ -225,6 +225,7 @@ fn config(mode: Mode) -> SessionConfig {
         noise_reduction: None,
         echo_cancellation: EchoCancellation::Off,
         transcription: Some("whisper-1"),
+        end_of_utterance: false,
         language: None,
     }
 }

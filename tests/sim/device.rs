@@ -40,6 +40,7 @@ pub(super) fn parts(
         noise_reduction: None,
         echo_cancellation: EchoCancellation::Off,
         transcription: Some("whisper-1"),
+        end_of_utterance: false,
         language: None,
     };
     let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();

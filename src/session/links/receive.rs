@@ -107,6 +107,7 @@ mod tests {
             noise_reduction: None,
             echo_cancellation: EchoCancellation::Off,
             transcription: None,
+            end_of_utterance: false,
             language: None,
         }
     }
