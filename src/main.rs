@@ -164,6 +164,9 @@ fn open_audio(requested: config::AudioConfig) -> Result<AudioIo, AudioError> {
     for control in opened.failed_controls() {
         log::warn!("{control}");
     }
+    for warning in opened.device_warnings() {
+        log::warn!("{warning}");
+    }
     if let Some(warning) = opened.denied_privileges() {
         log::warn!("{warning}");
     }

@@ -8,6 +8,7 @@
     reason = "clippy spares only the tests themselves, and these are their helpers"
 )]
 
+mod asoundrc;
 mod cards;
 mod cut;
 mod dac;

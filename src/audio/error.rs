@@ -45,30 +45,47 @@ impl DeviceLost {
     /// Returns the message for the user: what happened, what mynah does, and the remedy.
     #[must_use]
     pub fn sentence(self, direction: Direction) -> String {
-        match (self.errno, direction) {
-            (libc::ETIMEDOUT, Direction::Capture) => {
-                "the microphone stopped delivering samples; mynah keeps reopening it. If that does not help, unplug it, \
-                 plug it in again, and check the kernel log (dmesg)"
-                    .to_owned()
+        let now = match self.errno {
+            libc::EBUSY => "mynah retries until it is free",
+            libc::ETIMEDOUT | libc::EIO => "mynah keeps reopening it",
+            libc::EACCES | libc::EPERM | libc::EINVAL | libc::EMFILE | libc::ENFILE | libc::ENOMEM => {
+                "mynah keeps retrying"
             }
-            (libc::ETIMEDOUT, Direction::Playback) => {
-                "the speaker stopped playing; mynah keeps reopening it. If that does not help, unplug it, plug it in \
-                 again, and check the kernel log (dmesg)"
-                    .to_owned()
+            _ => "mynah reopens it when it is back",
+        };
+        let remedy = match self.errno {
+            libc::ETIMEDOUT => {
+                "if that does not help, unplug it, plug it in again, and check the kernel log (dmesg)"
             }
-            (libc::EIO, _) => {
-                format!("the {direction} fails repeatedly; mynah keeps reopening it. Check its power and its cable")
-            }
-            (libc::EBUSY, _) => format!(
-                "the {direction} is in use by another program; mynah retries until it is free. Stop that program"
-            ),
-            (libc::EACCES | libc::EPERM, _) => format!(
-                "no permission to open the {direction} ({self}); mynah keeps retrying. Check the owner and group of its node \
-                 in /dev/snd"
-            ),
-            _ => format!(
-                "the {direction} is disconnected ({self}); mynah reopens it when it is back. Check its cable and power"
-            ),
+            _ => self.remedy(),
+        };
+        let mut remedy = remedy.chars();
+        let capital = remedy.next().map(|first| first.to_ascii_uppercase()).into_iter();
+        format!("the {direction} {}; {now}. {}", self.state(), capital.chain(remedy).collect::<String>())
+    }
+
+    /// Returns what is the matter, as the end of a clause about the device.
+    fn state(self) -> String {
+        match self.errno {
+            libc::ETIMEDOUT => "stopped moving samples".to_owned(),
+            libc::EIO => "fails repeatedly".to_owned(),
+            libc::EBUSY => "is in use by another program".to_owned(),
+            libc::EACCES | libc::EPERM => format!("may not be opened by this user ({self})"),
+            libc::EINVAL => format!("no longer grants the parameters that it had at the start ({self})"),
+            libc::EMFILE | libc::ENFILE | libc::ENOMEM => format!("cannot be opened ({self})"),
+            _ => format!("is disconnected ({self})"),
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self.errno {
+            libc::ETIMEDOUT => "unplug it, plug it in again, and check the kernel log (dmesg)",
+            libc::EIO => "check its power and its cable",
+            libc::EBUSY => "stop that program",
+            libc::EACCES | libc::EPERM => "check the owner and group of its node in /dev/snd",
+            libc::EINVAL => "restart mynah, which chooses them again",
+            libc::EMFILE | libc::ENFILE | libc::ENOMEM => "close other programs",
+            _ => "check its cable and power",
         }
     }
 }
@@ -145,8 +162,16 @@ pub enum AudioError {
         /// Its ALSA name.
         device: String,
         errno: i32,
-        /// The last line that alsa-lib printed; may be empty.
+        /// What alsa-lib printed, one message a line; may be empty.
         alsa_message: String,
+    },
+    /// ALSA's configuration defines no usable device of that name.
+    Misconfigured {
+        direction: Direction,
+        /// Its ALSA name.
+        device: String,
+        /// What is wrong, with the file and the line, and the remedy.
+        reason: String,
     },
     /// Another program has the device open (EBUSY).
     Busy {
@@ -163,7 +188,7 @@ pub enum AudioError {
         device: String,
         /// The ALSA names of the existing devices of this direction.
         others: Vec<String>,
-        /// The last line that alsa-lib printed; may be empty.
+        /// What the name stands for, or else what alsa-lib printed first; may be empty.
         alsa_message: String,
     },
     /// This user has no permission to open the device.
@@ -228,7 +253,11 @@ impl AudioError {
             | AudioError::Forbidden { direction, .. }
             | AudioError::Unfit { direction, .. }
             | AudioError::Lost { direction, .. } => Some(*direction),
-            AudioError::Mixer { .. } | AudioError::Wav { .. } | AudioError::System { .. } => None,
+            // No plug and no other program changes these.
+            AudioError::Misconfigured { .. }
+            | AudioError::Mixer { .. }
+            | AudioError::Wav { .. }
+            | AudioError::System { .. } => None,
         }
     }
 }
@@ -237,16 +266,25 @@ impl fmt::Display for AudioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AudioError::Open { direction, device, errno, alsa_message } => {
-                let remedy = match *errno {
-                    libc::ECONNREFUSED => "start its sound server, or choose a card that",
-                    _ => "choose a device that",
-                };
-                let (reason, list_command) = (os_error(*errno), list_command(*direction));
-                write!(
-                    f,
-                    "cannot open the {direction} {device:?}: {reason}{}; {remedy} `{list_command}` lists",
-                    bracketed(alsa_message)
-                )
+                let (reason, said) = (os_error(*errno), bracketed(alsa_message));
+                write!(f, "cannot open the {direction} {device:?}: {reason}{said}; ")?;
+                f.write_str(match *errno {
+                    libc::ECONNREFUSED => "start its sound server, or choose a card",
+                    libc::EMFILE | libc::ENFILE | libc::ENOMEM => {
+                        "close other programs; or choose another device"
+                    }
+                    libc::EIO | libc::ETIMEDOUT | libc::EPROTO | libc::EPIPE => {
+                        "unplug it, plug it in again and check its cable and power, or choose another device"
+                    }
+                    libc::ENOSYS | libc::ENOTTY => {
+                        "its driver does not support what ALSA needs; choose another device"
+                    }
+                    _ => "choose a device",
+                })?;
+                write!(f, " that `{}` lists", list_command(*direction))
+            }
+            AudioError::Misconfigured { direction, device, reason } => {
+                write!(f, "cannot open the {direction} {device:?}: {reason}")
             }
             AudioError::Busy { direction, device, holders } => {
                 write!(f, "the {direction} {device:?} is {}", busy_reason(holders))?;
@@ -291,22 +329,28 @@ impl fmt::Display for AudioError {
                 "the {direction} {device:?} does not support the requested parameters: {asked}; request what it offers, or \
                  leave the parameter out"
             ),
-            AudioError::Lost { direction, device, errno } => write!(
-                f,
-                "the {direction} {device:?} is disconnected ({}) and did not come back within unplugged_s; check its cable \
-                 and power, then start mynah again",
-                os_error(*errno)
-            ),
+            AudioError::Lost { direction, device, errno } => {
+                let lost = DeviceLost { errno: *errno };
+                write!(
+                    f,
+                    "the {direction} {device:?} {} and did not come back within unplugged_s; {}, then start mynah again",
+                    lost.state(),
+                    lost.remedy()
+                )
+            }
             AudioError::Mixer { card, control, reason } => {
                 write!(f, "the mixer control {control:?} of the card {card:?} {reason}")
             }
             AudioError::Wav { path, reason } => write!(f, "{}: {reason}", path.display()),
             AudioError::System { what, errno } => {
-                write!(
-                    f,
-                    "the system refused {what}: {}; close other programs, then start mynah again",
-                    os_error(*errno)
-                )
+                let remedy = match *errno {
+                    libc::EPERM | libc::EACCES | libc::ENOSYS => {
+                        "allow it in the sandbox that mynah runs in (SystemCallFilter= in the systemd unit)"
+                    }
+                    libc::EINVAL => "correct the setting",
+                    _ => "close other programs",
+                };
+                write!(f, "the system refused {what}: {}; {remedy}, then start mynah again", os_error(*errno))
             }
         }
     }
@@ -314,7 +358,8 @@ impl fmt::Display for AudioError {
 
 impl std::error::Error for AudioError {}
 
-fn list_command(direction: Direction) -> &'static str {
+/// Returns the command that lists the devices of a direction.
+pub(super) fn list_command(direction: Direction) -> &'static str {
     match direction {
         Direction::Capture => "arecord -L",
         Direction::Playback => "aplay -L",
@@ -343,6 +388,11 @@ fn busy_reason(holders: &[DeviceOwner]) -> String {
         holders.iter().any(|holder| holder.program.as_ref().is_some_and(|program| program.starts_with(name)))
     };
     match SOUND_SERVERS.iter().find(is_server) {
+        None if holders.iter().any(|holder| holder.program.as_deref() == Some("mynah")) => {
+            format!(
+                "in use by {named}, which runs already; stop it (`sudo systemctl stop mynah`, or q in its terminal)"
+            )
+        }
         None => format!("in use by {named}; stop it"),
         Some((_, command)) => format!(
             "in use by {named}, a sound server; stop it (`{command}`), use it (the device \"default\")"

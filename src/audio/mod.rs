@@ -29,6 +29,7 @@ use crate::sys::EventFd;
 pub use crate::config::{
     CaptureConfig, ControlValue, MixerControl, PcmRequest, PlaybackConfig, SampleFormat, UnplugPolicy,
 };
+pub use alsa::asoundrc::{AsoundEntry, AsoundFault, AsoundFile};
 pub use alsa::device::{AlsaDevices, open_alsa};
 pub use alsa::hw_params::GrantedParams;
 pub use alsa::mixer::{percent_of_range, set_controls};
@@ -98,6 +99,7 @@ pub struct AudioIo {
     wake: Arc<EventFd>,
     granted: Vec<GrantedParams>,
     failed_controls: Vec<AudioError>,
+    device_warnings: Vec<String>,
     denied: Vec<DeniedPrivilege>,
     input_ended: Arc<AtomicBool>,
     input_warning: Option<String>,
@@ -145,6 +147,12 @@ impl AudioIo {
     #[must_use]
     pub fn failed_controls(&self) -> &[AudioError] {
         &self.failed_controls
+    }
+
+    /// Returns a warning for each device that opens but captures or plays nothing.
+    #[must_use]
+    pub fn device_warnings(&self) -> &[String] {
+        &self.device_warnings
     }
 
     /// Returns a warning with the denied privileges and the remedy. Audio works without them, but may break up under
@@ -253,6 +261,7 @@ impl AudioEndpoints {
             wake: Arc::clone(&wake),
             granted: Vec::new(),
             failed_controls: Vec::new(),
+            device_warnings: Vec::new(),
             denied: Vec::new(),
             input_ended: Arc::new(AtomicBool::new(false)),
             input_warning: None,

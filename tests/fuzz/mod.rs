@@ -3,6 +3,7 @@
 //! libFuzzer calls the checks with inputs that reach new code (`main.rs`, `run`), the tests with the corpus. They access
 //! no network, and no file outside a temporary folder.
 
+mod asoundrc;
 mod config;
 mod protocol;
 mod recording;
@@ -13,7 +14,7 @@ mod transport;
 pub(crate) type Check = fn(&[u8]);
 
 /// The name of each target, which is also its folder in the corpus, and its check.
-pub(crate) const TARGETS: [(&str, Check); 8] = [
+pub(crate) const TARGETS: [(&str, Check); 9] = [
     ("protocol", protocol::check),
     ("transport", transport::check),
     ("recording", recording::check),
@@ -22,4 +23,5 @@ pub(crate) const TARGETS: [(&str, Check); 8] = [
     ("dotenv", config::dotenv),
     ("state", config::state),
     ("arguments", config::arguments),
+    ("asoundrc", asoundrc::check),
 ];

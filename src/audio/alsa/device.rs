@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::definition::null_warning;
 use super::hotplug::HotplugWatch;
 use super::hw_params::HwRequest;
 use super::mixer::set_controls;
 use super::open_error::diagnose;
 use super::pcm::{Pcm, PcmStream};
-use crate::audio::error::{AudioError, DeviceLost};
+use crate::audio::error::{AudioError, DeviceLost, Direction};
 use crate::audio::rt::counters::Counters;
 use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop, blocking};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
@@ -60,6 +61,11 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
         AudioEndpoints::new(shape, capture_chain, playback_chain, false)?;
     io.granted = vec![capture_params, pcm.params().clone()];
     io.failed_controls = failed_controls;
+    let null_devices = [(&capture_request, Direction::Capture), (&playback_request, Direction::Playback)];
+    io.device_warnings = null_devices
+        .into_iter()
+        .filter_map(|(request, direction)| null_warning(&request.device, direction, Path::new("/")))
+        .collect();
     io.denied.extend(lock_memory());
     let source = |request| AlsaDevice::new(request, &controls, Arc::clone(&io.counters));
     let (microphone, speaker) = (source(capture_request)?, source(playback_request)?);
@@ -123,7 +129,7 @@ impl DeviceSource for AlsaDevice {
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
         let (direction, device, errno) = (self.request.direction, self.request.device.clone(), lost.errno);
-        if errno == libc::EBUSY {
+        if matches!(errno, libc::EBUSY | libc::EACCES | libc::EPERM) {
             return diagnose(
                 AudioError::Open { direction, device, errno, alsa_message: String::new() },
                 Path::new("/"),
@@ -163,8 +169,9 @@ fn errno(error: &AudioError) -> DeviceLost {
         | AudioError::System { errno, .. } => DeviceLost { errno: *errno },
         AudioError::Busy { .. } => DeviceLost { errno: libc::EBUSY },
         AudioError::Missing { .. } => DeviceLost { errno: libc::ENODEV },
-        AudioError::Unfit { .. } | AudioError::Mixer { .. } | AudioError::Wav { .. } => {
-            DeviceLost { errno: libc::EINVAL }
-        }
+        AudioError::Unfit { .. }
+        | AudioError::Misconfigured { .. }
+        | AudioError::Mixer { .. }
+        | AudioError::Wav { .. } => DeviceLost { errno: libc::EINVAL },
     }
 }

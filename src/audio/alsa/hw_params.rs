@@ -9,6 +9,7 @@ use std::fmt;
 use alsa::ValueOr;
 use alsa::pcm::{Access, Format as AlsaFormat, HwParams, PCM};
 
+use super::output::AlsaOutput;
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::{
     CaptureChain, CaptureConfig, PcmRequest, PlaybackChain, PlaybackConfig, SampleFormat, StreamFormat,
@@ -118,6 +119,11 @@ impl HwRequest {
         default.max(2 * params.period_frames).min(params.buffer_frames)
     }
 
+    /// Returns the error for a device that cannot be opened, with what alsa-lib said.
+    pub(in crate::audio) fn open_error(&self, errno: i32, alsa_message: String) -> AudioError {
+        AudioError::Open { direction: self.direction, device: self.device.clone(), errno, alsa_message }
+    }
+
     /// Returns the error for a device that does not fit, with the reason.
     pub(in crate::audio) fn unfit(&self, asked: impl fmt::Display) -> AudioError {
         AudioError::Unfit { direction: self.direction, device: self.device.clone(), asked: asked.to_string() }
@@ -142,10 +148,15 @@ fn scaled(frames: usize, rate_hz: u32, shape: StreamFormat) -> usize {
     frames * rate_hz as usize / shape.rate_hz.max(1) as usize
 }
 
-/// Negotiates and sets the hw_params of an open device.
-pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<GrantedParams, AudioError> {
-    let not_granted =
-        |what: &'static str| move |_: alsa::Error| request.unfit(format!("the device does not grant {what}"));
+/// Negotiates and sets the hw_params of an open device; `alsa_output` holds what alsa-lib says meanwhile.
+pub(super) fn negotiate(
+    pcm: &PCM,
+    request: &HwRequest,
+    alsa_output: &AlsaOutput,
+) -> Result<GrantedParams, AudioError> {
+    let not_granted = |what: &'static str| {
+        move |error: alsa::Error| refusal(request, what, error.errno().abs(), &alsa_output.text())
+    };
     let hw = HwParams::any(pcm).map_err(not_granted("any parameters"))?;
     hw.set_rate_resample(false).map_err(not_granted("a rate without resampling"))?;
     hw.set_access(Access::RWInterleaved).map_err(not_granted("interleaved frames"))?;
@@ -184,6 +195,18 @@ pub(in crate::audio) fn negotiate(pcm: &PCM, request: &HwRequest) -> Result<Gran
         }),
         (_, _) => Err(request.unfit("the device does not grant a fixed period and buffer size")),
     }
+}
+
+/// Returns the error for parameters that were not granted. Only EINVAL says that the device has others; any other error
+/// is about the device itself.
+fn refusal(request: &HwRequest, what: &str, errno: i32, alsa_text: &str) -> AudioError {
+    if errno != libc::EINVAL {
+        return request.open_error(errno, alsa_text.to_owned());
+    }
+    let said = alsa_text.lines().next().map(|line| format!(" [{line}]")).unwrap_or_default();
+    request.unfit(format!(
+        "the device does not grant {what}{said}; if nothing else helps, see `dmesg`: its driver may have no clock"
+    ))
 }
 
 fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {

@@ -3,10 +3,12 @@
 //! It sets what it is given; it saves, restores or guesses nothing.
 
 use std::ffi::CString;
+use std::path::Path;
 
-use alsa::Output;
 use alsa::mixer::{Mixer, Selem, SelemChannelId, SelemId};
 
+use super::definition::malformed_file;
+use super::output::AlsaOutput;
 use crate::audio::error::AudioError;
 use crate::audio::{ControlValue, MixerControl};
 
@@ -16,8 +18,6 @@ use crate::audio::{ControlValue, MixerControl};
 /// A failed control does not stop the others: the card may work without it.
 #[must_use]
 pub fn set_controls(controls: &[MixerControl]) -> Vec<AudioError> {
-    // Installs a per-thread handler; without it alsa-lib writes to standard error.
-    let _alsa_output = (!controls.is_empty()).then(Output::local_error_handler);
     let refused = controls.iter().filter_map(|control| {
         let (card, name) = (control.card.clone(), control.name.clone());
         set(control).err().map(|reason| AudioError::Mixer { card, control: name, reason })
@@ -26,7 +26,8 @@ pub fn set_controls(controls: &[MixerControl]) -> Vec<AudioError> {
 }
 
 fn set(control: &MixerControl) -> Result<(), String> {
-    let mixer = open(&control.card).map_err(not_opened)?;
+    let alsa_output = AlsaOutput::capture();
+    let mixer = open(&control.card).map_err(|error| not_opened(error, &alsa_output.text()))?;
     let (name, index) = split_index(&control.name);
     let name = CString::new(name).map_err(|_| not_found(&mixer, control))?;
     let mut id = SelemId::empty();
@@ -100,15 +101,30 @@ fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
 }
 
 fn refused(error: alsa::Error) -> String {
-    format!("cannot be set: {}; see `dmesg` for the driver's messages", system(error))
+    let remedy = match error.errno().abs() {
+        libc::EACCES | libc::EPERM => NO_PERMISSION,
+        libc::ENODEV | libc::ENOENT => "the card was unplugged: plug it in again",
+        libc::EBUSY => "another program has locked it: stop that program",
+        _ => "see `dmesg` for the driver's messages",
+    };
+    format!("cannot be set: {}; {remedy}", system(error))
 }
 
-fn not_opened(error: alsa::Error) -> String {
-    format!(
-        "cannot be set: opening the card failed ({}); use one that `cat /proc/asound/cards` lists, as \
-         \"hw:CARD=…\"",
-        system(error)
-    )
+const NO_PERMISSION: &str =
+    "add the user that runs mynah to the group audio (`sudo usermod -aG audio USER`, then log in again)";
+
+/// Returns why the card's mixer cannot be opened, from what alsa-lib said.
+fn not_opened(error: alsa::Error, messages: &str) -> String {
+    if let Some(reason) = malformed_file(messages, Path::new("/")) {
+        return format!("cannot be set: {reason}");
+    }
+    let said = messages.lines().next().map(|line| format!(" [{line}]")).unwrap_or_default();
+    let remedy = match error.errno().abs() {
+        libc::EACCES | libc::EPERM => NO_PERMISSION,
+        libc::EMFILE | libc::ENFILE | libc::ENOMEM => "close other programs",
+        _ => "use one that `cat /proc/asound/cards` lists, as \"hw:CARD=…\"",
+    };
+    format!("cannot be set: opening the card failed ({}){said}; {remedy}", system(error))
 }
 
 fn system(error: alsa::Error) -> std::io::Error {

@@ -3,10 +3,13 @@
 //!
 //! Only this module calls alsa-lib. It decides nothing about what is captured or played.
 
+pub(in crate::audio) mod asoundrc;
+mod definition;
 pub(in crate::audio) mod device;
 pub(in crate::audio) mod hotplug;
 pub(in crate::audio) mod hw_params;
 pub(in crate::audio) mod mixer;
 pub(in crate::audio) mod open_error;
+mod output;
 pub(in crate::audio) mod pcm;
 pub(in crate::audio) mod poll;

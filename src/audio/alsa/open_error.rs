@@ -1,24 +1,26 @@
 //! Diagnosis of a failed open: which process holds the device, which devices exist, whether this user may
-//! open them.
+//! open them, and what is wrong with ALSA's configuration.
 //!
-//! It reads `/proc`, `/dev` and `/etc/passwd` below a root passed as an argument, and opens no PCM. The
+//! It reads `/proc`, `/dev`, `/etc` and the home folder below a root passed as an argument, and opens no PCM. The
 //! layout is described in the kernel's Documentation/sound/designs/procfile.rst.
 
 use std::path::Path;
 use std::{fs, io};
 
+use super::definition::{FailedName, NoDevice};
 use crate::audio::error::{AudioError, DeviceOwner, Direction};
 use crate::sys::alsa_proc::{CardInfo, read_cards};
 use crate::sys::proc::{field, file_names, process_of, program};
 
-/// Replaces [`AudioError::Open`] by a more specific error, from `proc` and `dev` below `root`; returns any
-/// other error unchanged.
+/// Replaces [`AudioError::Open`] by a more specific error, from what alsa-lib said, and from `proc`, `dev` and the
+/// user's ALSA configuration below `root`; returns any other error unchanged.
 #[must_use]
 pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
     let AudioError::Open { direction, device, errno, alsa_message } = error else { return error };
     let cards = read_cards(root);
     let address = PcmAddress::parse(&device);
     let card = address.as_ref().and_then(|address| cards.iter().find(|card| address.names(card)));
+    let forbidden_errno = |cards: &[CardInfo]| cards.iter().find_map(|card| forbidden(root, card));
     match errno {
         libc::EBUSY => {
             let device_number = address.as_ref().and_then(|address| address.device);
@@ -26,33 +28,44 @@ pub fn diagnose(error: AudioError, root: &Path) -> AudioError {
                 Some(card) => owners(root, card, direction, device_number),
                 None => cards.iter().flat_map(|card| owners(root, card, direction, None)).collect(),
             };
-            AudioError::Busy { direction, device, holders }
+            return AudioError::Busy { direction, device, holders };
         }
-        libc::EACCES | libc::EPERM => AudioError::Forbidden { direction, device, user: user(root), errno },
-        // alsa-lib returns these for a card without permission, too.
-        libc::ENOENT | libc::ENODEV | libc::ENXIO => {
-            let candidates = card.map_or(&cards[..], std::slice::from_ref);
-            match candidates.iter().find_map(|card| forbidden(root, card)) {
-                Some(errno) => AudioError::Forbidden { direction, device, user: user(root), errno },
-                None => {
-                    let others = cards.iter().flat_map(|card| devices(root, card, direction)).collect();
-                    AudioError::Missing { direction, device, others, alsa_message }
-                }
-            }
+        // The shared memory of dmix may be another user's; that is about no device node.
+        libc::EACCES | libc::EPERM if !alsa_message.contains("IPC") => {
+            return AudioError::Forbidden { direction, device, user: user(root), errno };
         }
-        _ => AudioError::Open { direction, device, errno, alsa_message },
+        _ => {}
+    }
+    let failed = FailedName { device: &device, direction, messages: &alsa_message };
+    let explained = failed.explain(root, |name| cards.iter().any(|card| is_card(card, name)));
+    let first_message = || alsa_message.lines().next().unwrap_or_default().to_owned();
+    let reason = match (explained, errno) {
+        (Some(NoDevice::Misconfigured(reason)), _) => {
+            return AudioError::Misconfigured { direction, device, reason };
+        }
+        (Some(NoDevice::NoCard(reason)), _) => reason,
+        (None, libc::ENOENT | libc::ENODEV | libc::ENXIO) => first_message(),
+        (None, _) => return AudioError::Open { direction, device, errno, alsa_message: first_message() },
+    };
+    // alsa-lib does not find a card without permission either.
+    match forbidden_errno(card.map_or(&cards[..], std::slice::from_ref)) {
+        Some(errno) => AudioError::Forbidden { direction, device, user: user(root), errno },
+        None => {
+            let others = cards.iter().flat_map(|card| devices(root, card, direction)).collect();
+            AudioError::Missing { direction, device, others, alsa_message: reason }
+        }
     }
 }
 
 /// The card and device that an ALSA name refers to.
-struct PcmAddress<'a> {
-    card: &'a str,
-    device: Option<u32>,
+pub(super) struct PcmAddress<'a> {
+    pub(super) card: &'a str,
+    pub(super) device: Option<u32>,
 }
 
 impl PcmAddress<'_> {
     /// Parses `…:CARD=x,DEV=d` and `hw:x,d`, alone or inside another name; `None` for any other name.
-    fn parse(name: &str) -> Option<PcmAddress<'_>> {
+    pub(super) fn parse(name: &str) -> Option<PcmAddress<'_>> {
         let value_of = |key: &str| Some(word(&name[name.find(key)? + key.len()..]));
         if let Some(card) = value_of("CARD=") {
             return Some(PcmAddress {
@@ -69,8 +82,13 @@ impl PcmAddress<'_> {
     }
 
     fn names(&self, card: &CardInfo) -> bool {
-        self.card == card.id || self.card.parse() == Ok(card.number)
+        is_card(card, self.card)
     }
+}
+
+/// Returns whether `name` is the card's id or number.
+fn is_card(card: &CardInfo, name: &str) -> bool {
+    name == card.id || name.parse() == Ok(card.number)
 }
 
 /// Returns the longest prefix that can be a card id.

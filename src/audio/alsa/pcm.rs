@@ -4,17 +4,25 @@
 
 use std::ffi::CString;
 
+use alsa::Direction as AlsaDirection;
 use alsa::pcm::{IO, PCM, SwParams};
 use alsa::poll::Descriptors;
-use alsa::{Direction as AlsaDirection, Output};
 
 use super::hw_params::{GrantedParams, HwRequest, negotiate};
+use super::output::AlsaOutput;
 use super::poll::{PcmPoll, PollOutcome, device_lost};
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::playback::{BufferLevel, PlaybackDevice};
 use crate::dsp::FrameCodec;
 use crate::sys::EventFd;
+
+pub(super) fn alsa_direction(direction: Direction) -> AlsaDirection {
+    match direction {
+        Direction::Capture => AlsaDirection::Capture,
+        Direction::Playback => AlsaDirection::Playback,
+    }
+}
 
 /// An open PCM.
 pub(in crate::audio) struct Pcm {
@@ -28,25 +36,13 @@ impl Pcm {
     /// Opens a device with the requested parameters; its period and buffer may differ and are read back.
     pub(in crate::audio) fn open(request: &HwRequest) -> Result<Pcm, AudioError> {
         let HwRequest { direction: end, device, .. } = request;
-        // Installs a per-thread handler; without it alsa-lib writes to standard error.
-        let alsa_output = Output::local_error_handler();
-        let refused = |error: alsa::Error| AudioError::Open {
-            direction: *end,
-            device: device.clone(),
-            errno: error.errno().abs(),
-            alsa_message: alsa_output
-                .as_ref()
-                .map(|alsa_output| last_line(&alsa_output.borrow()))
-                .unwrap_or_default(),
-        };
-        let direction = match end {
-            Direction::Capture => AlsaDirection::Capture,
-            Direction::Playback => AlsaDirection::Playback,
-        };
+        let alsa_output = AlsaOutput::capture();
+        let refused = |error: alsa::Error| request.open_error(error.errno().abs(), alsa_output.text());
+        let direction = alsa_direction(*end);
         let name =
             CString::new(device.as_str()).map_err(|_| refused(alsa::Error::new("open", libc::EINVAL)))?;
         let pcm = PCM::open(&name, direction, true).map_err(refused)?;
-        let params = negotiate(&pcm, request)?;
+        let params = negotiate(&pcm, request, &alsa_output)?;
         let codec = FrameCodec::new(params.format, params.channels, &request.channels)
             .map_err(|misfit| request.unfit(misfit))?;
         let queue_frames = request.queue_frames(&params);
@@ -263,10 +259,4 @@ fn pcm_error(error: alsa::Error) -> PcmError {
         libc::ESTRPIPE => PcmError::Suspended,
         errno => PcmError::Lost(DeviceLost { errno }),
     }
-}
-
-fn last_line(alsa_output: &Output) -> String {
-    alsa_output.buffer_string(|bytes| {
-        String::from_utf8_lossy(bytes).lines().last().unwrap_or_default().trim().to_owned()
-    })
 }
