@@ -118,7 +118,9 @@ impl fmt::Display for LineError {
                 )
             }
             LineProblem::Forbidden(path) => forbidden(f, path, "open", "gpio"),
-            LineProblem::Refused(error) => write!(f, "the kernel refused the request: {error}"),
+            LineProblem::Refused(error) => {
+                write!(f, "the kernel refused the request: {error}; {}", LINE_REMEDIES.of(error))
+            }
         }
     }
 }
@@ -146,10 +148,56 @@ impl fmt::Display for KeyError {
                 write!(f, "no input device has this key; plug in the one that has it")
             }
             (KeyProblem::Forbidden(path), _) => forbidden(f, path, "read", "input"),
-            (KeyProblem::Refused(error), _) => write!(f, "cannot read the device: {error}"),
+            (KeyProblem::Refused(error), _) => {
+                write!(f, "cannot read the device: {error}; {}", KEY_REMEDIES.of(error))
+            }
         }
     }
 }
+
+/// What the user can do about an error of the kernel.
+struct Remedies {
+    /// For EPERM: this user may open the device, but not in this sandbox.
+    denied: &'static str,
+    /// For EBUSY.
+    busy: &'static str,
+    /// For EINVAL, ENOTTY, ENOSYS and ENOTSUP.
+    unsupported: &'static str,
+}
+
+const LINE_REMEDIES: Remedies = Remedies {
+    denied: "allow it in the sandbox (DeviceAllow=char-gpiochip rw in the systemd unit)",
+    busy: "remove the overlay that claims the line from config.txt",
+    unsupported: "the chip may lack this bias, debounce time or edge detection: try bias = \"as-is\" and debounce_ms = 0, \
+                  and a kernel from 5.10 on (`uname -r`)",
+};
+
+const KEY_REMEDIES: Remedies = Remedies {
+    denied: "allow it in the sandbox (DeviceAllow=char-input rw in the systemd unit)",
+    busy: "another program has grabbed it: stop that program",
+    unsupported: "choose another device that `evtest` lists",
+};
+
+impl Remedies {
+    /// Returns the remedy for an error as its text describes it: `Invalid argument (os error 22)`.
+    fn of(&self, error: &str) -> &'static str {
+        use rustix::io::Errno;
+        let number =
+            error.rsplit_once("(os error ").and_then(|(_, number)| number.split(')').next()?.parse().ok());
+        match number.map(Errno::from_raw_os_error) {
+            Some(Errno::PERM | Errno::ACCESS) => self.denied,
+            Some(Errno::BUSY) => self.busy,
+            Some(Errno::INVAL | Errno::NOTTY | Errno::NOSYS | Errno::OPNOTSUPP) => self.unsupported,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => OPEN_FILES,
+            Some(Errno::NODEV | Errno::NOENT | Errno::NXIO) => {
+                "it was removed meanwhile: check that it is plugged in"
+            }
+            Some(_) | None => "see `dmesg` for the driver's messages",
+        }
+    }
+}
+
+const OPEN_FILES: &str = "close other programs, or raise the limit of open files (`ulimit -n`)";
 
 fn forbidden(f: &mut fmt::Formatter<'_>, path: &std::path::Path, action: &str, group: &str) -> fmt::Result {
     let path = path.display();
@@ -160,10 +208,13 @@ fn forbidden(f: &mut fmt::Formatter<'_>, path: &std::path::Path, action: &str, g
     )
 }
 
+/// Returns a name without what different kernels spell differently: case and punctuation.
+pub(super) fn spelling(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+}
+
 /// Returns the names that differ from `wanted` only in case or punctuation, or contain the same number.
 fn similar<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
-    let spelling =
-        |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
     let number = digits(wanted);
     let same =
@@ -200,7 +251,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wait(error) => {
-                write!(f, "cannot poll the buttons: {error}; check the limit of open files (`ulimit -n`)")
+                write!(f, "cannot poll the buttons: {error}; {}", KEY_REMEDIES.of(&error.to_string()))
             }
             Self::Line(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),

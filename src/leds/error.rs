@@ -4,6 +4,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use rustix::io::Errno;
+
 #[derive(Debug)]
 pub struct LedError {
     /// The light's name in the board file.
@@ -14,7 +16,7 @@ pub struct LedError {
 #[derive(Debug)]
 pub enum LedProblem {
     /// The spidev node does not exist.
-    NoSpi(PathBuf),
+    NoSpi { spi: PathBuf, buses: Vec<String> },
     /// The kernel has no LED of that name.
     NoLed { name: String, names: Vec<String> },
     /// There is no PWM chip of that name.
@@ -32,7 +34,8 @@ pub enum LedProblem {
 impl LedProblem {
     /// Creates the problem for an error of the file at `path`.
     pub(super) fn of(path: &Path, error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::PermissionDenied {
+        // A sandbox refuses with EPERM, whatever the groups of the user.
+        if error.raw_os_error() == Some(Errno::ACCESS.raw_os_error()) {
             Self::Forbidden(path.to_owned())
         } else {
             Self::Refused(path.to_owned(), error)
@@ -45,10 +48,16 @@ impl fmt::Display for LedError {
         let Self { led, problem } = self;
         write!(f, "cannot use the light {led}: ")?;
         match problem {
-            LedProblem::NoSpi(path) => write!(
+            LedProblem::NoSpi { spi, buses } if buses.is_empty() => write!(
                 f,
                 "{} does not exist; add `dtparam=spi=on` to config.txt and restart the machine",
-                path.display()
+                spi.display()
+            ),
+            LedProblem::NoSpi { spi, buses } => write!(
+                f,
+                "{} does not exist; set spi to one that does ({}), or enable it with an overlay in config.txt",
+                spi.display(),
+                buses.join(", ")
             ),
             LedProblem::NoLed { name, names } => {
                 write!(f, "the kernel has no LED {name:?}; available: {}", NameList(names))
@@ -77,12 +86,36 @@ impl fmt::Display for LedError {
                 }
             }
             LedProblem::Refused(path, error) => {
-                write!(f, "the kernel refused {}: {error}", path.display())
+                write!(f, "the kernel refused {}: {error}; {}", path.display(), remedy(error))
             }
             LedProblem::Failed(error) => {
-                write!(f, "setting it failed: {error}; check that it is wired as the board file says")
+                write!(f, "setting it failed: {error}; {}", remedy(error))
             }
         }
+    }
+}
+
+/// Returns what the user can do about an error of the kernel.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::PERM) => "allow it in the sandbox (DeviceAllow= in the systemd unit)",
+        Some(Errno::ROFS) => {
+            "allow writing to it in the sandbox (ProtectKernelTunables=no in the systemd unit)"
+        }
+        Some(Errno::BUSY) => "another program or driver uses it: stop that one",
+        Some(Errno::NODEV | Errno::NOENT | Errno::NXIO) => {
+            "its driver is not there: check the overlay in config.txt, and `dmesg`"
+        }
+        Some(Errno::NOTTY) => "it is a file of another kind: correct its name in the board file",
+        Some(Errno::INVAL | Errno::RANGE) => {
+            "it does not take such a value: check period_ns, speed_hz and channels in the board file"
+        }
+        Some(Errno::MSGSIZE) => {
+            "the chain is too long for one transfer: set fewer pixels, or spidev.bufsiz=65536 in cmdline.txt"
+        }
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => "close other programs",
+        Some(_) => "check that it is wired as the board file says, and see `dmesg`",
+        None => "its driver is of another kind: choose another kind of light in the board file",
     }
 }
 
@@ -90,7 +123,7 @@ impl Error for LedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
             LedProblem::Refused(_, error) | LedProblem::Failed(error) => Some(error),
-            LedProblem::NoSpi(_)
+            LedProblem::NoSpi { .. }
             | LedProblem::NoLed { .. }
             | LedProblem::NoPwm { .. }
             | LedProblem::NoChannel { .. }

@@ -11,6 +11,7 @@ use super::LedDriver;
 use super::error::LedProblem;
 use super::gamma::gamma_correct;
 use super::gpio::OutputLines;
+use super::sysfs::names;
 use crate::light::{LedCaps, PIXELS};
 
 /// SPI clock at which four bits last as long as one bit of a WS2812, 1.25 µs (WS2812B data sheet).
@@ -104,7 +105,10 @@ fn caps(pixels: usize) -> LedCaps {
 fn bus(spi: &Path, speed_hz: u32) -> Result<Spidev, LedProblem> {
     let refused = |error: io::Error| {
         if error.kind() == ErrorKind::NotFound {
-            LedProblem::NoSpi(spi.to_owned())
+            let folder = spi.parent().unwrap_or(Path::new("/dev"));
+            let mut buses = names(folder);
+            buses.retain(|name| name.starts_with("spidev"));
+            LedProblem::NoSpi { spi: spi.to_owned(), buses }
         } else {
             LedProblem::of(spi, error)
         }

@@ -43,6 +43,19 @@ fn a_missing_permission_is_reported_with_the_group_to_join() {
 }
 
 #[test]
+fn a_refusal_of_the_kernel_has_the_remedy_for_its_cause() {
+    let refused = |errno| LineProblem::Refused(std::io::Error::from_raw_os_error(errno).to_string());
+    contains(&line(refused(22)), &["Invalid argument", "bias = \"as-is\"", "debounce_ms = 0"]);
+    contains(&line(refused(16)), &["busy", "config.txt"]);
+    contains(&line(refused(1)), &["Operation not permitted", "DeviceAllow=char-gpiochip rw"]);
+    contains(&line(refused(24)), &["Too many open files", "ulimit -n"]);
+    let key_refused = |errno| KeyProblem::Refused(std::io::Error::from_raw_os_error(errno).to_string());
+    contains(&key(None, key_refused(16)), &["another program has grabbed it"]);
+    contains(&key(None, key_refused(1)), &["DeviceAllow=char-input rw"]);
+    assert!(!key(None, key_refused(5)).contains("grabbed"));
+}
+
+#[test]
 fn a_missing_key_is_reported_with_the_available_devices() {
     let names = vec!["Jabra SPEAK 510".to_owned(), "gpio-keys".to_owned()];
     let no_device = key(Some("Jabra 410"), KeyProblem::NoDevice { names });

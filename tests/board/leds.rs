@@ -9,7 +9,9 @@ use std::time::Duration;
 use mynah::board::BoardError;
 use mynah::config::{GpioLine, LedWiring, LightConfig};
 use mynah::conversation::State;
-use mynah::leds::{BitBangBus, Leds, OutputLines, RETRY, SysfsPaths, apa102, gamma_correct, ws2812};
+use mynah::leds::{
+    BitBangBus, LedError, LedProblem, Leds, OutputLines, RETRY, SysfsPaths, apa102, gamma_correct, ws2812,
+};
 use mynah::light::{Levels, LightState};
 use mynah::model::Time;
 use proptest::prelude::*;
@@ -213,10 +215,32 @@ fn a_missing_led_is_reported_by_name_with_a_remedy() {
         assert!(message.contains("the light ring"), "{message}");
         assert!(facts.iter().all(|fact| message.contains(fact)), "{message}");
     }
+    fs::write(tree.folder.path().join("spidev1.0"), "").unwrap();
+    let other = LedWiring::Ws2812 { spi: spi.clone(), pixels: 3 };
+    let message = tree.leds(other, 255).err().expect("the bus does not exist").to_string();
+    assert!(message.contains("spidev1.0") && !message.contains("dtparam"), "{message}");
     fs::write(&spi, "").unwrap();
     let wiring = LedWiring::Apa102 { spi, pixels: 3, speed_hz: 1_000_000 };
     let error = tree.leds(wiring, 255).err().expect("a regular file has no SPI ioctls").to_string();
     assert!(error.contains(&file) && error.contains("Inappropriate ioctl"), "{error}");
+}
+
+#[test]
+fn a_light_that_fails_has_the_remedy_for_its_cause() {
+    for (errno, facts) in [
+        (30, ["Read-only file system", "ProtectKernelTunables=no"]),
+        (16, ["busy", "stop that one"]),
+        (22, ["Invalid argument", "period_ns"]),
+        (90, ["too long", "fewer pixels"]),
+        (5, ["os error 5", "wired as the board file says"]),
+    ] {
+        let error = || io::Error::from_raw_os_error(errno);
+        for problem in [LedProblem::Refused("/sys/x".into(), error()), LedProblem::Failed(error())] {
+            let message = LedError { led: "ring".to_owned(), problem }.to_string();
+            assert!(facts.iter().all(|fact| message.contains(fact)), "{facts:?}: {message}");
+            assert_eq!(message.contains("wired"), errno == 5, "{message}");
+        }
+    }
 }
 
 proptest! {

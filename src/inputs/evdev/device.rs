@@ -56,12 +56,9 @@ impl Keyboard {
         let mut keyboard = Self { wanted: wanted.map(str::to_owned), keys, device: None };
         match keyboard.search() {
             Ok(()) => Ok(keyboard),
-            Err((key, problem)) => Err(KeyError {
-                user: user.to_owned(),
-                key: format!("{:?}", KeyCode::new(key)),
-                device: keyboard.wanted,
-                problem,
-            }),
+            Err((key, problem)) => {
+                Err(KeyError { user: user.to_owned(), key: key_name(key), device: keyboard.wanted, problem })
+            }
         }
     }
 
@@ -76,11 +73,14 @@ impl Keyboard {
                         return Ok(());
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                // A sandbox refuses with EPERM, whatever the groups of the user.
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::ACCESS.raw_os_error()) => {
                     search.forbidden.get_or_insert(path);
                 }
-                // The device was removed meanwhile.
-                Err(_) => search.any = true,
+                Err(error) => {
+                    search.any = true;
+                    search.refused.get_or_insert(error);
+                }
             }
         }
         Err((search.missing.unwrap_or(first), search.problem(self.wanted.as_deref())))
@@ -192,12 +192,15 @@ struct DeviceSearch {
     names: Vec<String>,
     missing: Option<u16>,
     forbidden: Option<PathBuf>,
+    /// Why a node could not be opened.
+    refused: Option<io::Error>,
 }
 
 impl DeviceSearch {
     fn problem(self, wanted: Option<&str>) -> KeyProblem {
         match self {
             Self { forbidden: Some(path), .. } => KeyProblem::Forbidden(path),
+            Self { named: false, refused: Some(error), .. } => refused(&error),
             Self { any: false, .. } => KeyProblem::NoInput,
             Self { named: false, names, .. } if wanted.is_some() => KeyProblem::NoDevice { names },
             Self { .. } => KeyProblem::NoKey,
@@ -222,10 +225,14 @@ fn open_node(path: &Path) -> io::Result<RawDevice> {
     RawDevice::from_fd(fs::File::open(path)?.into())
 }
 
+/// Returns the name of a key, or its code if it has none.
+fn key_name(code: u16) -> String {
+    let name = format!("{:?}", KeyCode::new(code));
+    if name.starts_with("KEY_") || name.starts_with("BTN_") { name } else { format!("with code {code}") }
+}
+
 fn refused(error: &io::Error) -> KeyProblem {
-    let grabbed = error.kind() == ErrorKind::ResourceBusy;
-    let why = if grabbed { "; another program has grabbed it: stop that program" } else { "" };
-    KeyProblem::Refused(format!("{error}{why}"))
+    KeyProblem::Refused(error.to_string())
 }
 
 /// Converts a timestamp to a value of CLOCK_MONOTONIC; `evdev` wraps it as a [`SystemTime`].

@@ -12,7 +12,7 @@ use gpiocdev::request::Builder;
 
 use super::owner;
 use crate::config::GpioLine;
-use crate::inputs::error::{LineError, LineProblem};
+use crate::inputs::error::{LineError, LineProblem, spelling};
 
 /// The consumer name that the kernel shows to other programs.
 const CONSUMER: &str = "mynah";
@@ -135,7 +135,7 @@ fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
     if paths.is_empty() {
         return Err(refuse(LineProblem::NoGpio));
     }
-    let mut forbidden = None;
+    let (mut forbidden, mut refused) = (None, None);
     let mut open = Vec::new();
     for path in paths {
         match Chip::from_path(&path) {
@@ -143,34 +143,46 @@ fn find(user: &str, line: &GpioLine) -> Result<LineAddress, LineError> {
             Err(gpiocdev::Error::Os(errno)) if errno.0 == rustix::io::Errno::ACCESS.raw_os_error() => {
                 forbidden.get_or_insert(path);
             }
-            // The chip was removed meanwhile.
-            Err(_) => {}
+            Err(error) => {
+                refused.get_or_insert(error.to_string());
+            }
         }
     }
     let found = match line {
         GpioLine::Named(name) => named(&open, name),
         GpioLine::At { chip, offset } => numbered(&open, chip, *offset),
     };
-    // A chip without permission may have the line.
+    // A chip that could not be opened may have the line.
     found.map_err(|problem| {
-        refuse(match (forbidden, problem) {
-            (Some(path), LineProblem::NoChip { .. } | LineProblem::NoLine { .. }) => {
+        refuse(match (problem, forbidden, refused) {
+            (LineProblem::NoChip { .. } | LineProblem::NoLine { .. }, Some(path), _) => {
                 LineProblem::Forbidden(path)
             }
-            (_, problem) => problem,
+            (LineProblem::NoChip { .. } | LineProblem::NoLine { .. }, None, Some(error)) => {
+                LineProblem::Refused(error)
+            }
+            (problem, _, _) => problem,
         })
     })
 }
 
 fn named(open: &[Chip], name: &str) -> Result<LineAddress, LineProblem> {
-    let mut names = Vec::new();
+    let (mut names, mut similar) = (Vec::new(), Vec::new());
     for chip in open {
         for info in chip.line_info_iter().into_iter().flatten().flatten() {
+            let address = LineAddress { chip: chip.path().to_owned(), offset: info.offset };
             if info.name == name {
-                return Ok(LineAddress { chip: chip.path().to_owned(), offset: info.offset });
+                return Ok(address);
+            }
+            if spelling(&info.name) == spelling(name) {
+                similar.push(address);
             }
             names.push(info.name);
         }
+    }
+    // Some machines spell it GPIO_17 or gpio17.
+    if let [only] = similar.as_slice() {
+        return Ok(only.clone());
     }
     names.retain(|name| !name.is_empty());
     Err(LineProblem::NoLine { name: name.to_owned(), names, chips: descriptions(open) })
