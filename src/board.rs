@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::config::{ButtonConfig, Peripherals};
+use crate::config::{ButtonAction, ButtonConfig, ButtonKind, Peripherals};
 use crate::inputs::buttons::Buttons;
 use crate::inputs::gpio::chip::{self, GpioOutputs};
 use crate::inputs::poll::{InputPoll, InputSource, ReadyInputs};
@@ -63,6 +63,17 @@ impl Board {
         let mut board = Self::on(input, output, caps, latching, StatusLine::global())?;
         board.open_peripherals(peripherals)?;
         Ok(board)
+    }
+
+    /// Returns whether a press can ever be made: with a button of `peripherals`, or with the keys of the terminal.
+    #[must_use]
+    pub fn can_press(&self, peripherals: &Peripherals) -> bool {
+        let talks = |button: &ButtonConfig| match &button.kind {
+            ButtonKind::Push(bindings) => bindings.press == Some(ButtonAction::Talk),
+            ButtonKind::MuteSwitch => false,
+        };
+        let has_keys = self.terminal_input.as_ref().is_some_and(|keys| !tty::is_null(&keys.input));
+        has_keys || peripherals.buttons.iter().any(talks)
     }
 
     /// Replaces the LEDs.

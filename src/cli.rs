@@ -23,6 +23,11 @@ pub(crate) const MISCONFIGURED: u8 = 2;
 /// Exit code: a device is missing, and the service manager should try again (`EX_TEMPFAIL` in sysexits.h).
 const DEVICE_MISSING: u8 = 75;
 
+/// Why a mode that waits for a press cannot start.
+pub(crate) const NOTHING_TO_PRESS: &str = "this mode waits for a press, but the board has no talk button and standard \
+    input is no terminal, so the microphone would stay closed; set mode = \"open\", add a [[button]] to a board file of \
+    your own (`mynah boards show NAME` prints one to start with), or start mynah in a terminal";
+
 pub(crate) enum StartError {
     /// An error that a restart does not fix.
     Fatal(Box<dyn Error>),

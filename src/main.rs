@@ -103,6 +103,9 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
             return Err(StartError::DeviceMissing { reason: error.to_string(), board: None, signals });
         }
     };
+    if mode != Mode::Open && !board.can_press(&config.peripherals) {
+        return Err(StartError::Fatal(cli::NOTHING_TO_PRESS.into()));
+    }
     session::show_startup(&mut board);
     let audio = match open_audio(config.audio) {
         Ok(audio) => audio,

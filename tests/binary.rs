@@ -124,6 +124,22 @@ fn wrong_configuration_exits_with_2_and_a_remedy() {
 }
 
 #[test]
+fn a_mode_that_waits_for_a_press_needs_something_to_press() {
+    for mode in ["tap", "hold"] {
+        let folder = tempfile::tempdir().unwrap();
+        let args = ["--parrot", "--speech", DIALOGUE, "--speaker-file", "out.wav", "--mode", mode];
+        let (code, printed) = run_with(&folder, &args);
+        assert_eq!(code, Some(2), "{mode}: {printed}");
+        for fact in ["[[button]]", "mode = \"open\"", "terminal"] {
+            assert!(printed.contains(fact), "no {fact} in {printed}");
+        }
+        let mut child = mynah(folder.path()).args(args).stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"q").unwrap();
+        assert_eq!(wait(&mut child).code(), Some(0), "{mode}: keys may come through a pipe");
+    }
+}
+
+#[test]
 fn one_file_for_input_and_output_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (speech, link) = (folder.path().join("speech.wav"), folder.path().join("link.wav"));

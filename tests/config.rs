@@ -6,6 +6,7 @@ mod board_file;
 mod boards;
 mod credentials;
 mod endpoint;
+mod foreign_names;
 mod language;
 mod model_family;
 mod origin;

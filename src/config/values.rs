@@ -9,13 +9,20 @@ use std::time::Duration;
 use super::boards::audio;
 use super::origin::{Origin, Origins};
 use super::schema::{Key, ROWS, suggest_word};
-use super::sources::{Layer, Sources};
+use super::sources::{Layer, Sources, file};
 use super::{ConfigError, UnplugPolicy};
 
 /// A type whose values are written as words. The first value replaces an invalid one.
 pub(super) trait Keyword: Copy + 'static {
     /// The words and their values.
     const ALL: &'static [(&'static str, Self)];
+    /// What other programs call the values, and the words for it; not listed, and taken in any case.
+    const ALIASES: &'static [(&'static str, &'static str)] = &[];
+
+    /// Returns what is probably meant by a word that is not certain enough to be an alias.
+    fn hint(_word: &str) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Returns the words of `C`.
@@ -134,14 +141,24 @@ impl Values {
 
     /// Reads a path, if it is set. It is relative to the file it is written in, or else to the working directory.
     pub(super) fn path(&mut self, key: Key) -> Option<PathBuf> {
-        self.text(key)?;
-        self.unchecked_path(key)
+        let raw = self.text(key)?;
+        let base = &self.sources.given.get(&key)?.base;
+        match file::path(&raw, base, self.state_dir("HOME")) {
+            Ok(path) => Some(path),
+            Err(reason) => {
+                self.refuse_value(key, reason);
+                None
+            }
+        }
     }
 
     /// Returns the path that [`Values::path`] reads, and reports nothing.
     pub(super) fn unchecked_path(&self, key: Key) -> Option<PathBuf> {
         let given = self.sources.given.get(&key)?;
-        (!given.value.trim().is_empty()).then(|| given.base.join(&*given.value))
+        if given.value.trim().is_empty() {
+            return None;
+        }
+        file::path(&given.value, &given.base, self.state_dir("HOME")).ok()
     }
 
     /// Returns whether `key` is set and its text `matches`.

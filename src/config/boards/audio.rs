@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::CARD;
+use super::names;
 use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
 use crate::config::{ControlValue, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
@@ -23,6 +24,11 @@ const CHANNELS: u32 = 32;
 impl Keyword for SampleFormat {
     const ALL: &'static [(&'static str, Self)] =
         &[("S16", Self::S16), ("S24", Self::S24), ("S24_3", Self::S24In3), ("S32", Self::S32)];
+    const ALIASES: &'static [(&'static str, &'static str)] = names::FORMATS;
+
+    fn hint(word: &str) -> Option<&'static str> {
+        names::format_hint(word)
+    }
 }
 
 /// The table of a microphone or a speaker; `device` may contain `{card}`.
@@ -48,7 +54,7 @@ pub(super) fn speaker(table: &mut StrictTable<'_>) -> DeviceTable {
 }
 
 fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> DeviceTable {
-    let device = table.text("device");
+    let device = alsa_name(table, "device");
     let form = PcmRequest {
         rate_hz: table.integer("rate_hz", 8_000, 192_000),
         format: table.keyword("format"),
@@ -69,9 +75,22 @@ fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> Devi
     DeviceTable { device, form, channels, gain_db: 0.0 }
 }
 
+/// Reads the ALSA name of a device or card.
+fn alsa_name(table: &mut StrictTable<'_>, key: &'static str) -> Option<String> {
+    let line = table.line_at(key);
+    let name = table.text(key)?;
+    match names::alsa_name_problem(&name) {
+        None => Some(name),
+        Some(problem) => {
+            table.refuse_value(key, line, &format!("{name:?}"), &problem);
+            None
+        }
+    }
+}
+
 /// Reads one `[[control]]`.
 pub(super) fn control(table: &mut StrictTable<'_>) -> Option<MixerControl> {
-    let card = table.text("card").unwrap_or_else(|| format!("hw:CARD={CARD}"));
+    let card = alsa_name(table, "card").unwrap_or_else(|| format!("hw:CARD={CARD}"));
     let name = table.required_text("name");
     let before = table.problem_count();
     let percent = table.integer("percent", 0, 100).and_then(|percent| u8::try_from(percent).ok());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::lines;
 use super::lines::LineLevel;
+use super::names;
 use crate::config::schema::suggest;
 use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
@@ -79,7 +80,7 @@ fn source(table: &mut StrictTable<'_>) -> Option<ButtonSource> {
         table.forbid(&lines::KEYS, "is for a GPIO line, and this button has a key");
         table.forbid(&["active", "bias", "debounce_ms"], "is for a GPIO line; the kernel debounces keys");
         let code = key_code(table);
-        return Some(ButtonSource::Key { device: table.text("device"), code: code? });
+        return Some(ButtonSource::Key { device: input_device(table), code: code? });
     }
     table.forbid(&["device"], "is for a key; a GPIO line is given by gpio, or by chip and offset");
     let active = table.keyword("active").unwrap_or(LineLevel::Low);
@@ -98,6 +99,18 @@ fn source(table: &mut StrictTable<'_>) -> Option<ButtonSource> {
     })
 }
 
+/// Reads the name of an input device.
+fn input_device(table: &mut StrictTable<'_>) -> Option<String> {
+    let line = table.line_at("device");
+    let name = table.text("device")?;
+    if name.starts_with('/') {
+        let reason = "is a path; write the device's name, as /proc/bus/input/devices and `evtest` list it";
+        table.refuse_value("device", line, &format!("{name:?}"), reason);
+        return None;
+    }
+    Some(name)
+}
+
 fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
     let entry = table.take("key")?;
     match entry.value {
@@ -110,7 +123,7 @@ fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
             key_code.and_then(|key_code| u16::try_from(key_code).ok())
         }
         Scalar::Text(raw) => {
-            let found = key_codes::KEYS.iter().find(|(name, _)| *name == raw);
+            let found = key_codes::KEYS.iter().find(|(name, _)| names::is_key(name, &raw));
             if found.is_none() {
                 let suggestion = suggest(&raw, key_codes::KEYS.iter().map(|(name, _)| *name));
                 let reason =

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::lines;
 use super::lines::LineLevel;
+use super::names;
 use crate::config::sources::strict_toml::StrictTable;
 use crate::config::values::Keyword;
 use crate::config::{LedWiring, LightConfig};
@@ -36,6 +37,11 @@ impl Keyword for LightType {
         ("apa102", Self::Apa102),
         ("ws2812", Self::Ws2812),
     ];
+    const ALIASES: &'static [(&'static str, &'static str)] = names::PIXELS;
+
+    fn hint(word: &str) -> Option<&'static str> {
+        names::light_hint(word)
+    }
 }
 
 /// Reads one `[[light]]`.
@@ -62,7 +68,7 @@ fn led(table: &mut StrictTable<'_>) -> Option<LedWiring> {
 
 fn rgb(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     let active_low = is_active_low(table);
-    let chip = table.text("chip");
+    let chip = lines::read_chip(table);
     let [red, green, blue] =
         ["red", "green", "blue"].map(|colour| lines::read_key(table, colour, chip.as_deref()));
     Some(LedWiring::Lines { rgb: [red?, green?, blue?], active_low })
@@ -92,18 +98,25 @@ fn apa102(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     if table.has("data") || table.has("clock") {
         table
             .forbid(&["spi", "speed_hz"], "is for pixels on an SPI bus, and these have data and clock lines");
-        let chip = table.text("chip");
+        let chip = lines::read_chip(table);
         let [data, clock] = ["data", "clock"].map(|key| lines::read_key(table, key, chip.as_deref()));
         return Some(LedWiring::Apa102Lines { data: data?, clock: clock?, pixels: pixels? });
     }
-    let spi = table.required_text("spi").map(PathBuf::from);
+    let spi = spi(table);
     let speed_hz = table.integer("speed_hz", SPEED_HZ.1, SPEED_HZ.2).unwrap_or(SPEED_HZ.0);
     Some(LedWiring::Apa102 { spi: spi?, pixels: pixels?, speed_hz })
 }
 
 fn ws2812(table: &mut StrictTable<'_>) -> Option<LedWiring> {
-    let spi = table.required_text("spi").map(PathBuf::from);
+    let spi = spi(table);
     Some(LedWiring::Ws2812 { pixels: pixels(table)?, spi: spi? })
+}
+
+/// Reads the device node of an SPI bus.
+fn spi(table: &mut StrictTable<'_>) -> Option<PathBuf> {
+    let line = table.line_at("spi");
+    let raw = table.required_text("spi")?;
+    lines::convert(table, "spi", line, &raw, names::spi_bus).map(PathBuf::from)
 }
 
 fn pixels(table: &mut StrictTable<'_>) -> Option<usize> {

@@ -9,6 +9,7 @@ mod detect;
 mod lights;
 mod lines;
 mod list;
+pub(super) mod names;
 mod parse;
 mod show;
 
@@ -173,8 +174,9 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
     let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
     let gain_db = values.number(Key::GainDb, audio::GAIN_DB);
     let unplugged = values.wait(Key::UnpluggedS);
-    let microphone = ResolvedDevice::choose(&board_file.microphone, values.text(Key::Microphone), card);
-    let speaker = ResolvedDevice::choose(&board_file.speaker, values.text(Key::Speaker), card);
+    let microphone =
+        ResolvedDevice::choose(&board_file.microphone, users_device(values, Key::Microphone), card);
+    let speaker = ResolvedDevice::choose(&board_file.speaker, users_device(values, Key::Speaker), card);
     let uses_board = microphone.follows_board || speaker.follows_board;
     let controls = if uses_board { &board_file.controls[..] } else { &[] };
     let card_missing = microphone.card_missing
@@ -202,6 +204,18 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
         unplugged: unplugged.or(board_file.unplugged).unwrap_or(UNPLUGGED),
         speech,
         speaker_file,
+    }
+}
+
+/// Reads the device that the user set, if it can be one.
+fn users_device(values: &mut Values, key: Key) -> Option<String> {
+    let device = values.text(key)?;
+    match names::alsa_name_problem(&device) {
+        None => Some(device),
+        Some(problem) => {
+            values.refuse_value(key, &problem);
+            None
+        }
     }
 }
 

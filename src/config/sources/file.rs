@@ -1,11 +1,12 @@
 //! Reads a text file, up to a maximum length, in the encodings in which editors save one.
 //!
-//! It does not parse the text. It does not guess a character: a byte that is not UTF-8 becomes U+FFFD, and is named.
+//! It does not parse the text. It does not guess a character: a byte that is not UTF-8 becomes U+FFFD, and is named. It also
+//! replaces the home folder in a path, as a shell does.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -42,6 +43,27 @@ impl fmt::Display for Encoding {
 /// What to do about a file, or a value in it, that is not UTF-8.
 pub(in crate::config) const NOT_UTF8: &str =
     "not UTF-8, but probably Latin-1 or Windows-1252; save the file as UTF-8";
+
+/// Returns the path for `raw`, which is relative to `base`; `~/`, `$HOME/` and `${HOME}/` stand for `home`.
+///
+/// # Errors
+/// Returns why the home folder cannot be told.
+pub(in crate::config) fn path(raw: &str, base: &Path, home: Option<&str>) -> Result<PathBuf, &'static str> {
+    let inside = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|prefix| raw.strip_prefix(prefix));
+    if let Some(inside) = inside.or_else(|| (raw == "~").then_some("")) {
+        let home = home.map(Path::new).filter(|home| home.is_absolute());
+        return home
+            .map(|home| home.join(inside))
+            .ok_or("has no home folder here (HOME is not set); write the path in full");
+    }
+    let path = base.join(raw);
+    if raw.starts_with('~') && raw.contains('/') && !path.exists() {
+        return Err(
+            "starts with the home folder of a user, which only a shell knows; write the path in full",
+        );
+    }
+    Ok(path)
+}
 
 /// Reads the text of `file`, which must be UTF-8, UTF-16 or UTF-32.
 ///

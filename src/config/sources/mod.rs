@@ -213,7 +213,11 @@ impl Sources {
 
     fn read_config(&mut self, dir: &Path, system: &Path) {
         let (file, display_name, optional) = match self.given.get(&Key::Config) {
-            Some(given) => (dir.join(&*given.value), given.value.to_string(), false),
+            Some(given) => {
+                let home = self.state_dirs.get("HOME").map(String::as_str);
+                let path = file::path(&given.value, dir, home).unwrap_or_else(|_| dir.join(&*given.value));
+                (path, given.value.to_string(), false)
+            }
             None if dir.join("mynah.toml").exists() => {
                 (dir.join("mynah.toml"), "mynah.toml".to_owned(), false)
             }

@@ -111,6 +111,17 @@ impl<'a> StrictTable<'a> {
         None
     }
 
+    /// Removes and returns the number `name` as it is written, if it is one.
+    pub(in crate::config) fn number_text(&mut self, name: &'static str) -> Option<String> {
+        match scalar(self.table.get(name)?.get_ref())? {
+            Scalar::Number(number) => {
+                self.remove(name);
+                Some(number)
+            }
+            Scalar::Text(_) | Scalar::Switch(_) => None,
+        }
+    }
+
     /// Reads the string `name`, which is required.
     pub(in crate::config) fn required_text(&mut self, name: &'static str) -> Option<String> {
         self.require(name);
@@ -121,10 +132,15 @@ impl<'a> StrictTable<'a> {
     pub(in crate::config) fn keyword<C: Keyword>(&mut self, name: &'static str) -> Option<C> {
         let line = self.line_at(name);
         let raw = self.text(name)?;
-        let found = C::ALL.iter().find(|(keyword, _)| *keyword == raw);
+        let alias = C::ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(&raw));
+        let word = alias.map_or(raw.as_str(), |(_, word)| word);
+        let found = C::ALL.iter().find(|(keyword, _)| *keyword == word);
         if found.is_none() {
             let words = names::<C>();
-            let suggestion = suggest(&raw, words.iter().copied());
+            let suggestion = match C::hint(&raw) {
+                Some(hint) => format!("; {hint}"),
+                None => suggest(&raw, words.iter().copied()),
+            };
             self.refuse_value(
                 name,
                 line,

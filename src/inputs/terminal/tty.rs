@@ -43,6 +43,14 @@ impl Drop for RawMode {
     }
 }
 
+/// Returns whether `input` is `/dev/null`, from which no key ever comes.
+pub(crate) fn is_null(input: &OwnedFd) -> bool {
+    rustix::fs::fstat(input).is_ok_and(|stat| {
+        let number = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device() && number == (1, 3)
+    })
+}
+
 /// Installs a panic hook that restores the mode, because the release build aborts on panic without dropping.
 fn restore_on_panic(raw: &Arc<RawMode>) {
     static OPEN_MODES: Mutex<Vec<Weak<RawMode>>> = Mutex::new(Vec::new());
