@@ -4,6 +4,7 @@
 //! 75, under a service manager only: a device is missing.
 
 mod cli;
+mod devices;
 mod logging;
 
 use std::error::Error;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
             out.write(format_args!("mynah {}\n", env!("CARGO_PKG_VERSION")));
             out.finish(0)
         }
+        Ok(Request::Devices(request)) => devices::list(*request),
         Ok(Request::Replay(request)) => cli::replay(&request),
         Ok(Request::Run(config)) => run(*config),
         Err(problems) => {

@@ -14,6 +14,7 @@ mod cut;
 mod dac;
 mod dead_input;
 mod hung_thread;
+mod listing;
 mod mixer;
 mod open_error;
 mod rates;

@@ -140,6 +140,25 @@ fn a_mode_that_waits_for_a_press_needs_something_to_press() {
 }
 
 #[test]
+fn devices_are_listed_without_a_service_and_without_a_sound_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, printed) =
+        run_with(&folder, &["devices", "--config", "/dev/null", "--microphone", "no-such-card"]);
+    assert_eq!(code, Some(0), "{printed}");
+    for fact in
+        ["Microphones", "Speakers", "\"no-such-card\": set by option --microphone", "It cannot be used now: "]
+    {
+        assert!(printed.contains(fact), "no {fact} in {printed}");
+    }
+    assert!(!printed.contains("endpoint"), "{printed}");
+    let (code, printed) = run_with(&folder, &["devices", "--speaker", "null", "--microfone", "null"]);
+    assert_eq!(code, Some(2), "{printed}");
+    for fact in ["It works now: speaker \"null\": 24000 Hz", "mean --microphone?"] {
+        assert!(printed.contains(fact), "no {fact} in {printed}");
+    }
+}
+
+#[test]
 fn one_file_for_input_and_output_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (speech, link) = (folder.path().join("speech.wav"), folder.path().join("link.wav"));
@@ -238,6 +257,7 @@ fn a_reader_that_has_left_changes_no_exit_code() {
         (&["--help"][..], 0),
         (&["--version"], 0),
         (&["boards"], 0),
+        (&["devices"], 0),
         (&["replay", "--verbose", recording], 0),
         (&["replay", "nowhere"], 2),
         (&["--config", "/dev/null", "--parrot", "--mode", "tpa"], 2),
@@ -253,7 +273,9 @@ fn a_reader_that_has_left_changes_no_exit_code() {
 fn a_full_disk_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/hold-interrupted-and-muted.jsonl");
-    for args in [&["--help"][..], &["--version"], &["boards"], &["replay", "--verbose", recording]] {
+    for args in
+        [&["--help"][..], &["--version"], &["boards"], &["devices"], &["replay", "--verbose", recording]]
+    {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = run(mynah(folder.path()).args(args).stdout(full));
         let printed = String::from_utf8(output.stderr).unwrap();

@@ -10,6 +10,7 @@ mod foreign_names;
 mod language;
 mod model_family;
 mod origin;
+mod pairs;
 mod pasted_keys;
 mod reference;
 mod saved_state;

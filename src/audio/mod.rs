@@ -32,6 +32,9 @@ pub use crate::config::{
 pub use alsa::asoundrc::{AsoundEntry, AsoundFault, AsoundFile};
 pub use alsa::device::{AlsaDevices, open_alsa};
 pub use alsa::hw_params::GrantedParams;
+pub use alsa::listing::{
+    DeviceSection, ListedDevice, list_devices, probe_device, try_microphone, try_speaker,
+};
 pub use alsa::mixer::{percent_of_range, set_controls};
 pub use alsa::open_error::diagnose;
 pub use chain::capture_chain::CaptureChain;

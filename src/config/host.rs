@@ -2,9 +2,10 @@
 //!
 //! They are read once from files below `/proc`. It opens no device.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::sys::alsa_proc::{CardInfo, read_cards};
+use crate::sys::proc::file_names;
 
 /// The model, HAT and sound cards of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct HostInfo {
     pub hat: Option<String>,
     /// The sound cards, in the kernel's order.
     pub cards: Vec<CardInfo>,
+    /// The file that defines ALSA's `default` device in place of alsa-lib.
+    pub own_default: Option<PathBuf>,
 }
 
 impl HostInfo {
@@ -27,7 +30,12 @@ impl HostInfo {
             let text = text.trim_end_matches(['\0', '\n']);
             (!text.is_empty()).then(|| text.to_owned())
         };
-        Self { model: device_tree("model"), hat: device_tree("hat/product"), cards: read_cards(root) }
+        Self {
+            model: device_tree("model"),
+            hat: device_tree("hat/product"),
+            cards: read_cards(root),
+            own_default: own_default(root),
+        }
     }
 
     /// Returns the ids of the cards, for a message.
@@ -41,4 +49,27 @@ impl HostInfo {
             }
         }
     }
+}
+
+/// Returns the first file of ALSA's configuration that defines the default device: of the user, the machine or a package
+/// such as pipewire-alsa.
+fn own_default(root: &Path) -> Option<PathBuf> {
+    let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let mut files: Vec<PathBuf> = home.map(|home| home.join(".asoundrc")).into_iter().collect();
+    files.push("/etc/asound.conf".into());
+    let folder = Path::new("/etc/alsa/conf.d");
+    let mut packaged: Vec<_> = file_names(&below(folder)).map(|name| folder.join(name)).collect();
+    packaged.sort();
+    files.extend(packaged);
+    let defines = |line: &str| {
+        let name =
+            line.trim_start().strip_prefix("pcm.").map(|name| name.trim_start_matches(['!', '?', '+', '-']));
+        let after = name.and_then(|name| name.strip_prefix("default"));
+        after
+            .is_some_and(|after| !after.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_'))
+    };
+    files.into_iter().find(|file| {
+        std::fs::read(below(file)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).lines().any(defines))
+    })
 }

@@ -5,6 +5,7 @@
 
 mod audio;
 mod boards;
+mod devices;
 mod endpoint;
 mod host;
 mod key_codes;
@@ -30,6 +31,7 @@ pub use audio::{
     AudioConfig, CaptureConfig, ControlValue, MixerControl, PcmRequest, PlaybackConfig, SampleFormat,
     UnplugPolicy,
 };
+pub use devices::DevicesRequest;
 pub use endpoint::Endpoint;
 pub use host::HostInfo;
 pub use origin::Origin;
@@ -70,6 +72,9 @@ pub fn read(
         && boards == "boards"
     {
         return boards::request(args, dir, host).map(Request::Boards).map_err(ConfigError::new);
+    }
+    if args.get(1).is_some_and(|word| word == "devices") {
+        return devices::request(args, env, dir, system, host);
     }
     if let Some([word, args @ ..]) = args.get(1..)
         && word == "replay"
@@ -139,6 +144,8 @@ pub enum Request {
     Boards(String),
     /// Print this manual page or these completions and exit.
     Page(String),
+    /// List the sound devices and exit.
+    Devices(Box<DevicesRequest>),
     /// Replay a recording and exit.
     Replay(ReplayRequest),
     /// Run with these settings.

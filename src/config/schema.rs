@@ -106,10 +106,11 @@ impl HelpGroup {
 }
 
 /// The synopsis, one form a line.
-pub(super) const USAGE: [&str; 4] = [
+pub(super) const USAGE: [&str; 5] = [
     "mynah --endpoint URL [OPTION]...",
     "mynah --parrot [OPTION]...",
     "mynah boards [show NAME | check FILE]",
+    "mynah devices [OPTION]...",
     "mynah replay [--verbose] FILE",
 ];
 

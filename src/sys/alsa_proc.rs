@@ -18,6 +18,8 @@ pub struct CardInfo {
     /// The short name and the long name.
     pub names: [String; 2],
     pub pcms: Vec<PcmInfo>,
+    /// The device number of each of `pcms`.
+    pub pcm_numbers: Vec<u32>,
 }
 
 /// One PCM device of a card.
@@ -35,7 +37,64 @@ impl CardInfo {
     /// Returns whether the card has both capture and playback.
     #[must_use]
     pub fn is_duplex(&self) -> bool {
-        self.pcms.iter().any(|pcm| pcm.plays) && self.pcms.iter().any(|pcm| pcm.records)
+        self.plays() && self.records()
+    }
+
+    #[must_use]
+    pub fn plays(&self) -> bool {
+        self.pcms.iter().any(|pcm| pcm.plays)
+    }
+
+    #[must_use]
+    pub fn records(&self) -> bool {
+        self.pcms.iter().any(|pcm| pcm.records)
+    }
+
+    /// Returns whether its sound leaves through HDMI.
+    #[must_use]
+    pub fn is_hdmi(&self) -> bool {
+        self.driver.contains("hdmi") || self.names[0].contains("HDMI") || self.names[0].contains("hdmi")
+    }
+
+    /// Returns the ALSA name of the first device that records.
+    #[must_use]
+    pub fn capture_name(&self) -> Option<String> {
+        self.capture_names().next()
+    }
+
+    /// Returns the ALSA name of the first device that plays.
+    #[must_use]
+    pub fn playback_name(&self) -> Option<String> {
+        self.playback_names().next()
+    }
+
+    /// Returns the ALSA name of each device that records.
+    pub fn capture_names(&self) -> impl Iterator<Item = String> {
+        self.numbered().filter(|(_, pcm)| pcm.records).map(|(number, _)| self.hardware_name(number))
+    }
+
+    /// Returns the ALSA name of each device that plays.
+    pub fn playback_names(&self) -> impl Iterator<Item = String> {
+        let names = self.numbered().filter(|(_, pcm)| pcm.plays);
+        names.map(|(number, _)| {
+            // This driver takes IEC 958 frames only; alsa-lib's `vc4-hdmi.conf` makes them.
+            if self.driver == "vc4-hdmi" {
+                format!("default:CARD={}", self.id)
+            } else {
+                self.hardware_name(number)
+            }
+        })
+    }
+
+    fn hardware_name(&self, device: u32) -> String {
+        match device {
+            0 => format!("hw:CARD={}", self.id),
+            _ => format!("hw:CARD={},DEV={device}", self.id),
+        }
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (u32, &PcmInfo)> {
+        self.pcm_numbers.iter().copied().zip(&self.pcms)
     }
 
     /// Returns whether `name` is the card's id or a prefix of one of its names.
@@ -68,9 +127,10 @@ pub fn parse_cards(cards: &str, pcms: &str) -> Vec<CardInfo> {
             }
         }
     }
-    for (number, pcm) in pcms.lines().filter_map(parse_pcm) {
+    for (number, device, pcm) in pcms.lines().filter_map(parse_pcm) {
         if let Some(card) = found.iter_mut().find(|card| card.number == number) {
             card.pcms.push(pcm);
+            card.pcm_numbers.push(device);
         }
     }
     found
@@ -86,17 +146,18 @@ fn parse_card(line: &str) -> Option<CardInfo> {
         driver: driver.trim().to_owned(),
         names: [name.trim().to_owned(), String::new()],
         pcms: Vec::new(),
+        pcm_numbers: Vec::new(),
     })
 }
 
-/// Parses a line of `/proc/asound/pcm`: `01-00: id : name : playback 1 : capture 1`.
-fn parse_pcm(line: &str) -> Option<(u32, PcmInfo)> {
+/// Parses a line of `/proc/asound/pcm`, `01-00: id : name : playback 1 : capture 1`, to card, device and PCM.
+fn parse_pcm(line: &str) -> Option<(u32, u32, PcmInfo)> {
     let (place, rest) = line.split_once(": ")?;
-    let (number, _) = place.split_once('-')?;
+    let (number, device) = place.split_once('-')?;
     let pcm = PcmInfo {
         name: rest.split(" : ").next()?.trim().to_owned(),
         plays: rest.contains(" : playback "),
         records: rest.contains(" : capture "),
     };
-    Some((number.trim().parse().ok()?, pcm))
+    Some((number.trim().parse().ok()?, device.trim().parse().ok()?, pcm))
 }

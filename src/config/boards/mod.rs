@@ -10,6 +10,7 @@ mod lights;
 mod lines;
 mod list;
 pub(super) mod names;
+mod pair;
 mod parse;
 mod show;
 
@@ -21,6 +22,7 @@ use super::{AudioConfig, CaptureConfig, MixerControl, Peripherals, PlaybackConfi
 use crate::sys::alsa_proc::CardInfo;
 use audio::DeviceTable;
 use detect::{Detection, best_match, match_signatures};
+use pair::{CardPair, ChosenCard};
 use parse::BoardFile;
 use std::time::Duration;
 
@@ -55,13 +57,36 @@ const UNPLUGGED: UnplugPolicy = UnplugPolicy::End(Duration::from_secs(5));
 
 /// Reads the board that is set, or else detected. The string is a summary of which board it is, and why.
 pub(super) fn read(values: &mut Values, host: &HostInfo) -> (AudioConfig, Peripherals, String) {
+    let chosen = choose(values, host);
+    let audio = resolve(values, host, &chosen);
+    (audio, chosen.board_file.peripherals, chosen.reason)
+}
+
+/// Reads the audio settings, and why microphone and speaker are what they are, each as the end of a message.
+pub(super) fn read_audio(values: &mut Values, host: &HostInfo) -> (AudioConfig, [String; 2]) {
+    let chosen = choose(values, host);
+    let audio = resolve(values, host, &chosen);
+    let of_pair = |card: fn(&CardPair) -> Option<&ChosenCard>| chosen.pair.as_ref().and_then(card);
+    let cards = [of_pair(|pair| Some(&pair.microphone)), of_pair(|pair| pair.speaker.as_ref())];
+    let keys = [(Key::Speech, Key::Microphone), (Key::SpeakerFile, Key::Speaker)];
+    let mut reasons = [String::new(), String::new()];
+    for ((reason, card), (file, device)) in reasons.iter_mut().zip(cards).zip(keys) {
+        let set = [file, device].into_iter().find(|key| values.layer(*key).is_some());
+        *reason = match (set, card) {
+            (Some(key), _) => format!("set by {}", values.place(key)),
+            (None, Some(card)) => format!("chosen for this machine: {}", card.reason),
+            (None, None) => chosen.reason.clone(),
+        };
+    }
+    (audio, reasons)
+}
+
+fn choose(values: &mut Values, host: &HostInfo) -> ChosenBoard {
     let chosen = match values.text(Key::Board) {
         Some(name) => load_requested(values, host, &name),
         None => Some(detect_board(host)),
     };
-    let chosen = chosen.unwrap_or_default();
-    let audio = resolve(values, host, &chosen);
-    (audio, chosen.board_file.peripherals, chosen.reason)
+    chosen.unwrap_or_default()
 }
 
 /// Returns the name of the file of a built-in board, for messages.
@@ -74,6 +99,8 @@ fn built_in_path(name: &str) -> String {
 struct ChosenBoard {
     board_file: BoardFile,
     card: Option<CardInfo>,
+    /// The cards in place of ALSA's default device, if no board was detected.
+    pair: Option<CardPair>,
     reason: String,
 }
 
@@ -89,7 +116,7 @@ fn load_requested(values: &mut Values, host: &HostInfo, name: &str) -> Option<Ch
     };
     let card = match_signatures(&board_file.signatures, host).and_then(|fit| fit.card.cloned());
     let reason = format!("board {name}, set by {}", values.place(Key::Board));
-    Some(ChosenBoard { board_file, card, reason })
+    Some(ChosenBoard { board_file, card, pair: None, reason })
 }
 
 /// Returns the name of the file for messages, and its text.
@@ -131,15 +158,19 @@ fn detect_board(host: &HostInfo) -> ChosenBoard {
             .find(|(name, _)| *name == GENERIC)
             .map(|(_, board_file)| board_file)
             .unwrap_or_default();
-        ChosenBoard { board_file, card: None, reason }
+        ChosenBoard { board_file, card: None, pair: None, reason }
     };
     match search(host) {
         Detection::One((name, board_file), fit) => ChosenBoard {
             reason: format!("board {name}, detected by {}; {OTHER}", fit.evidence),
             card: fit.card.cloned(),
+            pair: None,
             board_file,
         },
-        Detection::None => generic(format!("board {GENERIC}, because no other board was detected; {OTHER}")),
+        Detection::None => match pair::choose(host) {
+            None => generic(format!("board {GENERIC}, because no other board was detected; {OTHER}")),
+            Some(pair) => with_pair(generic(String::new()), pair, OTHER),
+        },
         Detection::Tie(boards, evidence) => {
             let names: Vec<_> = boards.iter().map(|(name, _)| *name).collect();
             generic(format!(
@@ -148,6 +179,25 @@ fn detect_board(host: &HostInfo) -> ChosenBoard {
             ))
         }
     }
+}
+
+/// Puts the cards of `pair` in place of the board's devices, and says so.
+fn with_pair(board: ChosenBoard, pair: CardPair, other: &str) -> ChosenBoard {
+    let mut board_file = board.board_file;
+    let speaker = pair
+        .speaker
+        .as_ref()
+        .map_or_else(|| format!("{DEFAULT_DEVICE}, because no card plays"), |speaker| speaker.reason.clone());
+    let reason = format!(
+        "board {GENERIC}, because no other board was detected; microphone: {}; speaker: {speaker}; to change them, set \
+         --microphone and --speaker (mynah devices lists names); {other}",
+        pair.microphone.reason
+    );
+    board_file.microphone = pair.microphone.table.clone();
+    if let Some(speaker) = &pair.speaker {
+        board_file.speaker = speaker.table.clone();
+    }
+    ChosenBoard { board_file, pair: Some(pair), reason, ..board }
 }
 
 fn search(host: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
