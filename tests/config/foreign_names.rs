@@ -57,6 +57,10 @@ fn formats_pixels_buses_and_keys_of_other_programs_are_taken() {
         let light = format!("[[light]]\nname = 'l'\nkind = '{kind}'\nspi = '{spi}'\npixels = 3\n");
         assert_eq!(run(&light).lights[0].wiring, *wiring, "{kind} on {spi}");
     }
+    let class = "[[light]]\nname = 'l'\nkind = 'class'\nleds = '/sys/class/leds/ACT/brightness'\n";
+    assert_eq!(run(class).lights[0].wiring, LedWiring::Class { leds: vec!["ACT".to_owned()] });
+    let pwm = "[[light]]\nname = 'l'\nkind = 'pwm'\nchip = '/sys/class/pwm/pwmchip0'\nchannels = 0\n";
+    assert!(matches!(&run(pwm).lights[0].wiring, LedWiring::Pwm { chip, .. } if chip == "pwmchip0"));
     for written in ["KEY_MUTE", "mute", "Key_Mute"] {
         let button = format!("[[button]]\nname = 'b'\nkey = '{written}'\n");
         assert_eq!(
@@ -122,6 +126,19 @@ fn what_boards_check_accepts_starts_and_the_rest_does_not() {
         let checked = fixture.clone_with(&["boards", "check", "mine.toml"]).read();
         assert_eq!(checked.is_ok(), fixture.read().is_ok(), "{rest}: {checked:?}");
     }
+}
+
+#[test]
+fn check_says_when_the_boards_card_is_not_here() {
+    let find = "[[find]]\ncards = ['S330']\n[speaker]\ndevice = 'hw:CARD={card}'\n";
+    let Ok(Request::Boards(text)) = fixture(find).clone_with(&["boards", "check", "mine.toml"]).read() else {
+        panic!("refused")
+    };
+    assert!(text.contains("cannot start here now: ") && text.contains("a sound card S330"), "{text}");
+    let Ok(Request::Boards(text)) = fixture("").clone_with(&["boards", "check", "mine.toml"]).read() else {
+        panic!("refused")
+    };
+    assert!(!text.contains("cannot start"), "{text}");
 }
 
 fn fixture(rest: &str) -> Fixture {

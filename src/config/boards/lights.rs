@@ -76,7 +76,9 @@ fn rgb(table: &mut StrictTable<'_>) -> Option<LedWiring> {
 
 fn pwm(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     let active_low = is_active_low(table);
+    let line = table.line_at("chip");
     let chip = table.required_text("chip");
+    let chip = chip.and_then(|raw| lines::convert(table, "chip", line, &raw, names::pwm_chip));
     table.require("channels");
     let line = table.line_at("channels");
     let channels = table.integers("channels", 31);
@@ -88,7 +90,9 @@ fn pwm(table: &mut StrictTable<'_>) -> Option<LedWiring> {
 fn class(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     table.require("leds");
     let line = table.line_at("leds");
-    let leds = table.strings("leds");
+    let leds = table.strings("leds").and_then(|leds| {
+        leds.iter().map(|raw| lines::convert(table, "leds", line, raw, names::kernel_led)).collect()
+    });
     Some(LedWiring::Class { leds: one_or_three(table, "leds", line, leds)? })
 }
 

@@ -5,8 +5,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::config::boards::detect::match_signatures;
 use crate::config::boards::parse::BoardFile;
-use crate::config::boards::{BUILT_IN, built_in, detect_board, show, unknown_board};
+use crate::config::boards::{BUILT_IN, built_in, card_not_found, detect_board, show, unknown_board};
 use crate::config::host::HostInfo;
 use crate::config::schema::suggest;
 use crate::config::sources::file;
@@ -67,5 +68,9 @@ fn check(file: &str, dir: &Path, host: &HostInfo) -> Result<String, Vec<String>>
     let text =
         file::read(&dir.join(file)).map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
     let board_file = BoardFile::parse(file, &text)?;
-    Ok(format!("{file} is a valid board file\n{}", show::summary(&board_file, host)))
+    let mut text = format!("{file} is a valid board file\n{}", show::summary(&board_file, host));
+    if board_file.uses_card() && match_signatures(&board_file.signatures, host).is_none() {
+        text.push_str(&format!("\nIt cannot start here now: {}\n", card_not_found(&board_file, host)));
+    }
+    Ok(text)
 }

@@ -183,6 +183,38 @@ pub(super) fn gpio_chip(raw: &str) -> Result<String, String> {
     }
 }
 
+/// Returns the name of a PWM chip, without its folder.
+///
+/// # Errors
+/// Returns why it cannot be one.
+pub(super) fn pwm_chip(raw: &str) -> Result<String, String> {
+    let name = raw.strip_prefix("/sys/class/pwm/").unwrap_or(raw);
+    match prefix_and_number(name) {
+        Some((prefix, number)) if prefix.is_empty() => Err(format!(
+            "is a number, not a name; write \"pwmchip{number}\" (`ls /sys/class/pwm` lists them)"
+        )),
+        Some(_) | None if name.contains('/') => {
+            Err("is a path; write the chip's name, such as \"pwmchip0\" (`ls /sys/class/pwm` lists them)"
+                .to_owned())
+        }
+        Some(_) | None => Ok(name.to_owned()),
+    }
+}
+
+/// Returns the name of a LED of the kernel, without its folder.
+///
+/// # Errors
+/// Returns why it cannot be one.
+pub(super) fn kernel_led(raw: &str) -> Result<String, String> {
+    let name = raw.strip_prefix("/sys/class/leds/").unwrap_or(raw).trim_end_matches("/brightness");
+    if name.contains('/') {
+        return Err(
+            "is a path; write the LED's name, such as \"ACT\" (`ls /sys/class/leds` lists them)".to_owned()
+        );
+    }
+    Ok(name.to_owned())
+}
+
 /// Returns the device node of an SPI bus: `/dev/spidev0.1` for `spidev0.1` and `SPI0.1`.
 ///
 /// # Errors
@@ -225,6 +257,11 @@ pub(in crate::config) fn alsa_name_problem(device: &str) -> Option<String> {
         device.strip_prefix("hw:").filter(|address| address.contains(':') && is_address(address))
     {
         return Some(format!("has a : between card and device; write \"hw:{}\"", address.replace(':', ",")));
+    }
+    let card = device.strip_prefix("hw:").map(|card| card.trim_start_matches("CARD="));
+    if let Some(card) = card.filter(|card| card.starts_with("vc4hdmi")) {
+        let card = card.split(',').next().unwrap_or(card);
+        return Some(format!("takes only IEC 958 frames, which ALSA makes; write \"default:CARD={card}\""));
     }
     device.starts_with('/').then(|| {
         "is a path; write an ALSA name such as \"hw:CARD=S330\" (`mynah devices` lists them)".to_owned()
