@@ -127,7 +127,7 @@
 //! | `ledger` | `model` | | read a clock |
 //! | `config` | `dsp` `model` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
-//! | `config::sources` | `config::pasted` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
+//! | `config::sources` | `config::pasted` `config::proxy` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
 //! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `hound` `libc` | know JSON (`serde_json`) or policy |
@@ -142,7 +142,7 @@
 //! | `leds` | `config` `light` `model` | `spidev` | read a clock; decide what is shown (`conversation`) |
 //! | `board` | `config` `inputs` `leds` `light` `model` | | know phases (`conversation`) |
 //! | `transport` | `model` `printable` | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
-//! | `background` | `config` `sys` | `tokio` | touch sound (`audio`) |
+//! | `background` | `config` `printable` `sys` | `tokio` `httparse` | touch sound (`audio`) |
 //! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `printable` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
 //! | `session::shell` | `audio` `background` `conversation` `inputs` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` `transport` | | decide; run a handler (`session::core::Core` `session::Session`) |

@@ -195,7 +195,7 @@ fn service(
         ServiceTarget::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
             let background = Background::start(Some(azure.credential), file)?;
-            Ok((ServiceEndpoint::Remote { endpoint: azure.endpoint, tls }, background))
+            Ok((ServiceEndpoint::Remote { endpoint: azure.endpoint, proxy: azure.proxy, tls }, background))
         }
     }
 }

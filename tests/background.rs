@@ -1,5 +1,7 @@
 //! The background thread: connections with a fresh credential each time, saved state, recordings, heartbeat.
 
+mod proxy;
+
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -236,7 +238,7 @@ fn file_names(folder: &Path) -> Vec<String> {
 }
 
 fn request(number: u64, port: u16) -> ConnectRequest {
-    ConnectRequest { number, host: "localhost".to_owned(), port, limit: Duration::from_secs(5) }
+    ConnectRequest { number, host: "localhost".to_owned(), port, proxy: None, limit: Duration::from_secs(5) }
 }
 
 fn free_port() -> u16 {

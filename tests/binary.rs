@@ -1,5 +1,7 @@
 //! The program as the user runs it: a whole conversation, exit codes, signals, and that no secret leaks.
 
+mod proxy;
+
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ mod model_family;
 mod origin;
 mod pairs;
 mod pasted_keys;
+mod proxy;
 mod reference;
 mod saved_state;
 mod shared_env;

@@ -1,4 +1,5 @@
-//! Resolves the service's host, connects over TCP and reads the credential, again for every connection.
+//! Resolves the host of the service or of the proxy that leads to it, connects over TCP and reads the credential, again
+//! for every connection.
 //!
 //! Addresses are tried with the staggered start of RFC 8305. It speaks neither TLS nor WebSocket.
 
@@ -6,12 +7,14 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::config::Credential;
+use super::tunnel;
+use crate::config::{Credential, Proxy};
 
 /// Delay before the next address is tried while the previous one has not answered (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -24,7 +27,9 @@ pub struct ConnectRequest {
     /// Host name or IP address.
     pub host: String,
     pub port: u16,
-    /// Time limit for the look-up and all attempts together.
+    /// The proxy that connects to the host, if there is one: then it resolves the name.
+    pub proxy: Option<Arc<Proxy>>,
+    /// Time limit for the look-up, all attempts and the answer of the proxy together.
     pub limit: Duration,
 }
 
@@ -79,12 +84,35 @@ pub(super) async fn reach(
         }
     };
     let unreachable = |sentence| ConnectError { is_setup: false, message: sentence };
-    let ConnectRequest { host, port, limit, .. } = request;
-    match timeout(*limit, connect_host(host, *port)).await {
+    let ConnectRequest { host, port, proxy, limit, .. } = request;
+    match timeout(*limit, connect(request)).await {
         Ok(Ok(socket)) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
-        Ok(Err(why)) => Err(unreachable(why)),
-        Err(_) => Err(unreachable(format!("{host} port {port} did not answer within {} s", limit.as_secs()))),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(unreachable(match proxy {
+            Some(proxy) => format!("{proxy} did not connect to {host}:{port} within {} s", limit.as_secs()),
+            None => format!("{host} port {port} did not answer within {} s", limit.as_secs()),
+        })),
     }
+}
+
+/// Connects to the host, through the proxy if there is one.
+async fn connect(request: &ConnectRequest) -> Result<TcpStream, ConnectError> {
+    let ConnectRequest { number, host, port, proxy, .. } = request;
+    let unreachable = |message| ConnectError { is_setup: false, message };
+    let stream = match proxy {
+        None => connect_host(host, *port).await.map_err(unreachable)?,
+        Some(proxy) => {
+            // Retries would flood the log.
+            let level = if *number == 1 { log::Level::Info } else { log::Level::Debug };
+            log::log!(level, "connecting to {host}:{port} through {proxy}");
+            let stream = connect_host(&proxy.host, proxy.port)
+                .await
+                .map_err(|error| unreachable(format!("{proxy} is not reached: {error}")))?;
+            tunnel::open(&stream, proxy, host, *port).await?;
+            stream
+        }
+    };
+    stream.into_std().map_err(|error| unreachable(error.to_string()))
 }
 
 fn header(credential: &Credential) -> Result<(&'static str, String), ConnectError> {
@@ -103,7 +131,7 @@ fn read_token(file: &Path) -> Result<String, ConnectError> {
 }
 
 /// Connects to the addresses of `host`, starting one attempt after another; the first that succeeds wins.
-async fn connect_host(host: &str, port: u16) -> Result<TcpStream, String> {
+async fn connect_host(host: &str, port: u16) -> Result<tokio::net::TcpStream, String> {
     let resolved = tokio::net::lookup_host((host, port)).await;
     let mut addresses = resolved.map_err(|error| format!("cannot resolve {host}: {error}"))?;
     let mut attempts = JoinSet::new();
@@ -112,7 +140,7 @@ async fn connect_host(host: &str, port: u16) -> Result<TcpStream, String> {
     while has_more || !attempts.is_empty() {
         tokio::select! {
             Some(attempt) = attempts.join_next() => match attempt {
-                Ok(Ok(socket)) => return socket.into_std().map_err(|error| error.to_string()),
+                Ok(Ok(socket)) => return Ok(socket),
                 Ok(Err((address, error))) => {
                     last_error = format!("{host} at {address}: {error}");
                     has_more = has_more && start_attempt(&mut attempts, addresses.next());

@@ -10,6 +10,7 @@ mod heartbeat;
 mod recording_file;
 mod simulated;
 mod state_file;
+mod tunnel;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,6 +31,7 @@ pub use connect::{ConnectError, ConnectRequest, Connection, SimulatedStream, Soc
 pub use recording_file::{EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite};
 pub use simulated::SimulatedBackground;
 pub use state_file::StateWrite;
+pub use tunnel::{ANSWER_BYTES, ProxyAnswer};
 
 use recording_file::WriteJob;
 

@@ -72,6 +72,12 @@ impl Endpoint {
         query.split('&').find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
     }
 
+    /// Returns whether the service runs on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
     /// Returns whether the query sets `model`.
     pub(super) fn requests_model(&self, model: &str) -> bool {
         let mut parameter = String::from("model=");
@@ -115,7 +121,7 @@ fn authority(uri: &Uri, default_port: u16) -> Result<(String, u16), String> {
     Ok((host, port))
 }
 
-fn is_host(name: &str) -> bool {
+pub(super) fn is_host(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 253
         && name.split('.').all(|label| {

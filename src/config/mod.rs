@@ -14,6 +14,7 @@ mod origin;
 mod pages;
 mod pasted;
 mod peripherals;
+mod proxy;
 mod replay;
 mod saved_state;
 mod schema;
@@ -26,6 +27,7 @@ mod values;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use audio::{
     AudioConfig, CaptureConfig, ControlValue, MixerControl, PcmRequest, PlaybackConfig, SampleFormat,
@@ -39,6 +41,7 @@ pub use peripherals::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, HeldOutput, LedWiring,
     LightConfig, LineBias, Peripherals, ResetHold,
 };
+pub use proxy::{Proxy, excludes as no_proxy_excludes};
 pub use replay::ReplayRequest;
 pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
 pub use secret::Secret;
@@ -223,6 +226,8 @@ pub struct AzureConfig {
     pub credential_origin: Origin,
     /// A PEM file of certificate authorities to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,
+    /// The proxy through which the service is reached, if there is one.
+    pub proxy: Option<Arc<Proxy>>,
 }
 
 /// How to authenticate to the service.

@@ -8,7 +8,7 @@ use super::model_family::{self, ModelFamily};
 use super::schema::{CREDENTIAL_KEYS, Key, suggest};
 use super::sources::Layer;
 use super::values::{Keyword, Values};
-use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, secret};
+use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, proxy, secret};
 use crate::model::{NoiseReduction, TurnDetection, Voice};
 
 /// The OpenAI voices in the documentation of Voice Live.
@@ -70,10 +70,11 @@ fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     let endpoint = endpoint(values, model);
     let credential = credential(values);
     let ca_file = values.file(Key::CaFile);
+    let proxy = endpoint.as_ref().and_then(|endpoint| proxy::read(values, endpoint));
     match (endpoint, credential) {
         (Some(endpoint), Some((key, credential))) => {
             let credential_origin = values.origin(key);
-            ServiceTarget::Azure(AzureConfig { endpoint, credential, credential_origin, ca_file })
+            ServiceTarget::Azure(AzureConfig { endpoint, credential, credential_origin, ca_file, proxy })
         }
         (None, _) | (_, None) => ServiceTarget::Parrot,
     }

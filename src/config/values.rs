@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::boards::audio;
 use super::origin::{Origin, Origins};
 use super::schema::{Key, ROWS, suggest_word};
-use super::sources::{Layer, Sources, file};
+use super::sources::{Layer, SharedVariable, Sources, file};
 use super::{ConfigError, UnplugPolicy};
 
 /// A type whose values are written as words. The first value replaces an invalid one.
@@ -137,6 +137,11 @@ impl Values {
     /// Returns the environment variable `variable` of `STATE_DIRS`, if it is set.
     pub(super) fn state_dir(&self, variable: &str) -> Option<&str> {
         self.sources.state_dirs.get(variable).map(String::as_str)
+    }
+
+    /// Returns the variable of a proxy, if it is set in upper or lower case.
+    pub(super) fn shared_variable(&self, name: &str) -> Option<&SharedVariable> {
+        self.sources.proxies.get(name)
     }
 
     /// Reads a path, if it is set. It is relative to the file it is written in, or else to the working directory.

@@ -6,6 +6,7 @@
 mod asoundrc;
 mod config;
 mod protocol;
+mod proxy;
 mod recording;
 mod toml_variants;
 mod transport;
@@ -17,6 +18,7 @@ pub(crate) type Check = fn(&[u8]);
 pub(crate) const TARGETS: [(&str, Check); 9] = [
     ("protocol", protocol::check),
     ("transport", transport::check),
+    ("proxy", proxy::check),
     ("recording", recording::check),
     ("config", config::config),
     ("board", config::board),

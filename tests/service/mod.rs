@@ -22,6 +22,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 pub(crate) mod events;
+pub(crate) mod proxy;
 mod record;
 mod script;
 mod stories;

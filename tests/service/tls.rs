@@ -1,4 +1,4 @@
-//! Creates a TLS certificate for `localhost` and a CA for it, new for every service.
+//! Creates a TLS certificate for `localhost` and `voice.example.test`, and a CA for it, new for every service.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) fn acceptor() -> (TlsAcceptor, String) {
     let issuer = Issuer::new(authority, authority_key);
 
     let key = KeyPair::generate().unwrap();
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names = ["localhost", "127.0.0.1", "voice.example.test"].map(str::to_owned);
     let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

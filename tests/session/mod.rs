@@ -213,6 +213,7 @@ fn remote(service: &Service) -> session::ServiceEndpoint {
     let ca_file = service.url().starts_with("wss").then(|| service.ca_file());
     session::ServiceEndpoint::Remote {
         endpoint: Endpoint::new(&service.url(), "gpt-realtime", "2026-07-15").unwrap(),
+        proxy: None,
         tls: Tls::new(ca_file).unwrap(),
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn parts(
     SessionParts {
         mode: scenario.mode,
         config,
-        service: ServiceEndpoint::Remote { endpoint, tls: Tls::new(None).unwrap() },
+        service: ServiceEndpoint::Remote { endpoint, proxy: None, tls: Tls::new(None).unwrap() },
         audio,
         earcons: true,
         board,

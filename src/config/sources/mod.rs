@@ -43,6 +43,8 @@ pub(super) struct Sources {
     pub(super) has_unread_file: bool,
     /// The environment variables of `STATE_DIRS`.
     pub(super) state_dirs: BTreeMap<&'static str, String>,
+    /// The variables of a proxy, by their name in upper case.
+    pub(super) proxies: BTreeMap<&'static str, SharedVariable>,
     /// The config file and `.env`, each with its name for messages.
     pub(super) files_read: Vec<(String, PathBuf)>,
 }
@@ -61,6 +63,15 @@ pub(super) struct SourcedValue {
     pub(super) place: String,
     /// The directory to which a relative path in it is relative.
     pub(super) base: PathBuf,
+}
+
+/// A variable that other programs read too, in upper or lower case.
+pub(super) struct SharedVariable {
+    /// `None` if it is not UTF-8.
+    pub(super) value: Option<Zeroizing<String>>,
+    pub(super) layer: Layer,
+    pub(super) place: String,
+    is_lower_case: bool,
 }
 
 /// Where a value comes from, weakest first.

@@ -7,11 +7,13 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::dotenv::{self, Variable};
-use super::{Doubt, Layer, Sources, file};
+use super::{Doubt, Layer, SharedVariable, Sources, file};
 use crate::config::pasted::{trim_invisible, unquoted};
 use crate::config::schema::{CREDENTIAL_KEYS, Key, KeyRow, OLD_PREFIX, PREFIX, ROWS, suggest};
-use crate::config::{saved_state, secret};
+use crate::config::{proxy, saved_state, secret};
 
 /// The variable that holds the directory of credentials (systemd.exec(5), `LoadCredential=`).
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
@@ -44,10 +46,11 @@ impl Sources {
             if name == CREDENTIALS_DIRECTORY {
                 self.read_credentials(Path::new(value), dir);
             }
+            let place = format!("environment variable {name}");
+            self.keep_proxy(name, value.to_str(), Layer::Environment, &place);
             if !is_own_variable(name) {
                 continue;
             }
-            let place = format!("environment variable {name}");
             match (row_of(name), value.to_str()) {
                 (None, _) if value.is_empty() => {}
                 (None, _) => self.warnings.push(unknown_variable(&place, name)),
@@ -106,7 +109,13 @@ impl Sources {
         };
         let variables = dotenv::parse(&found.text, is_own_variable, lookup);
         let mut own = Vec::new();
-        for variable in variables.into_iter().filter(|one| is_own_variable(&one.name)) {
+        for variable in variables {
+            if !is_own_variable(&variable.name) {
+                let place = format!(".env, line {}: {}", variable.line, variable.name);
+                let value = variable.value.as_ref().ok().map(|value| value.as_str());
+                self.keep_proxy(&variable.name, value, Layer::DotEnv, &place);
+                continue;
+            }
             match row_of(&variable.name) {
                 Some(row) => own.push((row, variable)),
                 None if variable.value.as_ref().is_ok_and(|value| value.is_empty()) => {}
@@ -142,6 +151,19 @@ impl Sources {
         }
         doubts.sort_by_key(|(line, _)| *line);
         self.doubts.extend(doubts.into_iter().map(|(_, doubt)| doubt));
+    }
+
+    /// Keeps a variable of a proxy: of two, that of the stronger layer, and within a layer that in lower case, as most
+    /// programs do. An empty one is not set.
+    fn keep_proxy(&mut self, name: &str, value: Option<&str>, layer: Layer, place: &str) {
+        let Some((name, is_lower_case)) = proxy::variable(name) else { return };
+        let is_stronger = |kept: &SharedVariable| (layer, is_lower_case) >= (kept.layer, kept.is_lower_case);
+        if value.is_none_or(|value| !value.trim().is_empty())
+            && self.proxies.get(name).is_none_or(is_stronger)
+        {
+            let (value, place) = (value.map(|value| Zeroizing::new(value.to_owned())), place.to_owned());
+            self.proxies.insert(name, SharedVariable { value, layer, place, is_lower_case });
+        }
     }
 
     /// Sets the key of a variable. An empty variable is ignored, as by most programs.

@@ -12,13 +12,14 @@ mod receive;
 mod send;
 
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use heapless::Deque;
 use rustix::event::PollFlags;
 
 use crate::background::{ConnectError, ConnectRequest, Connection, Socket};
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Proxy};
 use crate::conversation::{CloseReason, DIAL_LIMIT};
 use crate::history::History;
 use crate::model::Time;
@@ -39,6 +40,8 @@ pub enum ServiceEndpoint {
     /// A service on the network.
     Remote {
         endpoint: Endpoint,
+        /// The proxy that leads to it, if there is one.
+        proxy: Option<Arc<Proxy>>,
         /// The certificate authorities to trust.
         tls: Tls,
     },
@@ -130,10 +133,11 @@ impl Links {
                     self.lose(slot, error);
                 }
             },
-            ServiceEndpoint::Remote { endpoint, .. } => {
-                let (host, port) = (endpoint.host.clone(), endpoint.port);
+            ServiceEndpoint::Remote { endpoint, proxy, .. } => {
+                let (host, port, proxy) = (endpoint.host.clone(), endpoint.port, proxy.clone());
+                let request = ConnectRequest { number, host, port, proxy, limit: DIAL_LIMIT };
                 *self.slot_mut(slot) = LinkState::Dialling { number };
-                self.output(LinkOutput::Connect(ConnectRequest { number, host, port, limit: DIAL_LIMIT }));
+                self.output(LinkOutput::Connect(request));
             }
         }
     }
@@ -155,7 +159,7 @@ impl Links {
     ) {
         let Some(slot) = self.dialling(number) else { return };
         *self.slot_mut(slot) = LinkState::Down;
-        let ServiceEndpoint::Remote { endpoint, tls } = &self.service else { return };
+        let ServiceEndpoint::Remote { endpoint, tls, .. } = &self.service else { return };
         let connection = match result {
             Ok(connection) => connection,
             Err(ConnectError { is_setup, message }) => {

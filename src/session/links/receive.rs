@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use super::{LinkOutput, Links, Slot};
+use super::{LinkOutput, Links, ServiceEndpoint, Slot};
 use crate::model::Time;
 use crate::protocol::{self, ConfigMismatch};
-use crate::transport::LinkEvent;
+use crate::transport::{LinkEvent, TransportError, TransportErrorKind};
 
 /// Messages of one link handled in one turn: a burst, or a service that never stops, must not delay captured audio.
 const MESSAGES_PER_TURN: usize = 64;
@@ -42,10 +42,21 @@ impl Links {
                 Ok(Some(LinkEvent::Up)) => return Some(LinkOutput::Up(slot)),
                 Ok(Some(LinkEvent::Text(text))) => return Some(LinkOutput::Text(slot, text)),
                 Ok(Some(LinkEvent::Binary(bytes))) => return Some(LinkOutput::Binary(bytes)),
-                Err(error) => return self.take_lost(slot, error),
+                Err(error) => return self.take_lost(slot, self.with_proxy(error)),
             }
         }
         None
+    }
+
+    /// Adds through which proxy a link was reached that has broken without a word of the service.
+    fn with_proxy(&self, error: TransportError) -> TransportError {
+        match (&self.service, error.reason) {
+            (
+                ServiceEndpoint::Remote { proxy: Some(proxy), .. },
+                reason @ (TransportErrorKind::Broken | TransportErrorKind::Closed(1006)),
+            ) => TransportError { reason, message: format!("{error}; the connection is through {proxy}") },
+            (_, _) => error,
+        }
     }
 
     /// Records when the service will end the session (Unix time, seconds), and returns the session's lifetime.
