@@ -28,10 +28,25 @@ pub struct Ledger {
     /// Items closed by a cut or played to their end; late audio of them changes nothing.
     closed: Deque<Id, ITEMS>,
     replies_done: Deque<Id, ITEMS>,
+    /// What was played of the items that are no longer queued.
+    reports: Deque<PlayedPart, ITEMS>,
     drained_reported: bool,
     turn: TurnTimings,
     /// When speech ended that the service has not answered so far.
     speech_ended: Option<Time>,
+}
+
+/// What was played of a content part since the last report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlayedPart {
+    pub item: Id,
+    pub content_index: u32,
+    /// Frames that were played.
+    pub frames: u64,
+    /// The item was cut: what is left of it was dropped.
+    pub was_cut: bool,
+    /// The item is of a session that was lost.
+    pub orphaned: bool,
 }
 
 /// A correction of the service's memory of an item.
@@ -41,9 +56,8 @@ pub enum Correction {
     Truncate {
         item: Id,
         content_index: u32,
-        /// Milliseconds played, rounded down, from 1 to `received_ms`.
+        /// Milliseconds played, rounded down, at least 1.
         audio_end_ms: u64,
-        received_ms: u64,
     },
     /// `conversation.item.delete`: nothing was played. The service rejects a truncation to 0 (protocol §10).
     Delete { item: Id },
@@ -104,6 +118,8 @@ struct Span {
     orphaned: bool,
     /// The lane position of the cut after which nothing of it will be played.
     cut: Option<u64>,
+    /// Played frames that were reported.
+    reported: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +138,7 @@ impl Ledger {
             corrections: Vec::new(),
             closed: Deque::new(),
             replies_done: Deque::new(),
+            reports: Deque::new(),
             drained_reported: true,
             turn: TurnTimings::default(),
             speech_ended: None,
@@ -153,6 +170,7 @@ impl Ledger {
             complete: false,
             orphaned: false,
             cut: None,
+            reported: 0,
         };
         self.spans.push_back(span).is_ok()
     }
@@ -170,7 +188,7 @@ impl Ledger {
         let known = self.spans.iter().any(|span| span.item == item)
             || self.closed.iter().any(|closed| closed == item);
         let (false, Ok(reply), Ok(item)) = (known, Id::try_from(reply), Id::try_from(item)) else { return };
-        push_evicting(&mut self.closed, &item);
+        push_evicting(&mut self.closed, item.clone());
         self.queue_correction(&reply, Correction::Delete { item });
     }
 
@@ -185,7 +203,7 @@ impl Ledger {
 
     /// Records that the service has finished a reply, so that its items can be deleted.
     pub fn reply_done(&mut self, reply: &Id) {
-        push_evicting(&mut self.replies_done, reply);
+        push_evicting(&mut self.replies_done, reply.clone());
         for span in self.spans.iter_mut().filter(|span| span.reply == *reply) {
             span.complete = true;
         }
@@ -204,9 +222,11 @@ impl Ledger {
             && span.end <= position
             && (span.complete || self.spans.len() > 1)
         {
+            let Some(mut span) = self.spans.pop_front() else { break };
             self.turn.played += self.duration(span.end - span.start);
-            let Some(span) = self.spans.pop_front() else { break };
-            push_evicting(&mut self.closed, &span.item);
+            let report = span.report(span.end - span.start, false);
+            push_evicting(&mut self.reports, report);
+            push_evicting(&mut self.closed, span.item);
         }
     }
 
@@ -217,10 +237,12 @@ impl Ledger {
         self.played(played, now);
         let mut heard = 0;
         for span in self.spans.iter_mut() {
-            let frames = played.clamp(span.start, span.end) - span.start;
+            let frames = span.played_until(played);
+            let report = span.report(frames, false);
+            push_evicting(&mut self.reports, report);
             heard += frames;
             span.played += frames;
-            span.start += frames;
+            (span.start, span.reported) = (span.start + frames, 0);
         }
         // What is left moves to the position at which it will be played.
         let shift = cut.saturating_sub(played);
@@ -233,10 +255,21 @@ impl Ledger {
     /// Closes all items that have not been played to their end: nothing more of them will be. Queues the resulting
     /// corrections. To be called while playback is paused.
     pub fn close_all(&mut self) {
-        while let Some(span) = self.spans.pop_front() {
+        while let Some(mut span) = self.spans.pop_front() {
+            let report = span.report(span.reported, true);
+            push_evicting(&mut self.reports, report);
             self.close_span(&span, span.played);
         }
         self.drained_reported = true;
+    }
+
+    /// Removes and returns what was played of the next item up to `position` since the last report; `None` if no more was.
+    pub fn next_played(&mut self, position: u64) -> Option<PlayedPart> {
+        if let Some(report) = self.reports.pop_front() {
+            return Some(report);
+        }
+        let span = self.spans.iter_mut().find(|span| span.played_until(position) > span.reported)?;
+        Some(span.report(span.played_until(position), false))
     }
 
     /// Returns `true` once after everything queued has been played.
@@ -274,9 +307,11 @@ impl Ledger {
         while let Some(span) = self.spans.front()
             && (span.start < cut || span.cut.is_some_and(|at| at <= cut))
         {
-            let Some(span) = self.spans.pop_front() else { break };
-            let frames = played.clamp(span.start, span.end) - span.start;
+            let Some(mut span) = self.spans.pop_front() else { break };
+            let frames = span.played_until(played);
             self.turn.played += self.duration(frames);
+            let report = span.report(frames, true);
+            push_evicting(&mut self.reports, report);
             self.close_span(&span, span.played + frames);
         }
         self.drained_reported |= self.spans.is_empty();
@@ -336,7 +371,7 @@ impl Ledger {
         let is_corrected = self.corrections.iter().any(|queued| queued.correction.item() == &span.item);
         let is_known = self.closed.iter().any(|closed| *closed == span.item);
         let is_rest = frames == span.played && is_known && (frames == 0 || is_corrected);
-        push_evicting(&mut self.closed, &span.item);
+        push_evicting(&mut self.closed, span.item.clone());
         let received = span.played + span.end - span.start;
         if span.orphaned || is_rest || frames == received && span.complete {
             return;
@@ -350,7 +385,6 @@ impl Ledger {
                     item: span.item.clone(),
                     content_index: span.content_index,
                     audio_end_ms,
-                    received_ms: received / self.frames_per_ms,
                 },
             },
         );
@@ -368,10 +402,31 @@ impl Ledger {
     }
 }
 
-/// Appends an id, dropping the oldest if the queue is full.
-fn push_evicting(ids: &mut Deque<Id, ITEMS>, id: &Id) {
-    if ids.is_full() {
-        ids.pop_front();
+impl Span {
+    /// Returns its frames before `position`.
+    fn played_until(&self, position: u64) -> u64 {
+        position.clamp(self.start, self.end) - self.start
     }
-    let _ = ids.push_back(id.clone());
+
+    /// Reports that `frames` of it were played.
+    fn report(&mut self, frames: u64, was_cut: bool) -> PlayedPart {
+        let new = frames.saturating_sub(self.reported);
+        self.reported += new;
+        let Self { item, content_index, orphaned, .. } = self;
+        PlayedPart {
+            item: item.clone(),
+            content_index: *content_index,
+            frames: new,
+            was_cut,
+            orphaned: *orphaned,
+        }
+    }
+}
+
+/// Appends an element, dropping the oldest if the queue is full.
+fn push_evicting<T>(queue: &mut Deque<T, ITEMS>, element: T) {
+    if queue.is_full() {
+        queue.pop_front();
+    }
+    let _ = queue.push_back(element);
 }

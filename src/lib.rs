@@ -60,7 +60,8 @@
 //! position (`audio::chain::position::PlaybackPosition::record_stream`) and converts them
 //! (`audio::chain::playback_chain::PlaybackChain::process`); `audio::alsa::pcm::PcmStream::write` encodes them with
 //! `dsp::FrameCodec::encode` and writes them. `audio::rt::playback::publish_position` publishes how far the device has
-//! played, `session::player::Player::poll_event` passes that to `ledger::Ledger::played`, and when all was played
+//! played, `session::player::Player::poll_played` passes that to `ledger::Ledger::played`, from which
+//! `history::History::heard` learns how much of each item was heard, and when all was played
 //! `conversation::DeviceEvent::Drained` ends the turn.
 //!
 //! ## A button press, to silence and light
@@ -101,7 +102,7 @@
 //! WebSocket upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives,
 //! `conversation::offline::go_online` returns `conversation::Action::Configure`, sent by
 //! `session::links::send::configure`. The service answers with its settings; `session::shell::receive::check_config`
-//! compares them (`protocol::mismatches`), `session::links::send::send_history` repeats the conversation so far, and
+//! compares them (`protocol::mismatches`), `history::History::replay` repeats the conversation so far, and
 //! after `conversation::LinkChange::Configured` the next pump sends the kept speech
 //! (`session::player::uplink::send_buffered`).
 //!
@@ -119,7 +120,7 @@
 //! | `fnv` | | | know what is hashed |
 //! | `conversation` | `model` | | read a clock; know JSON (`serde_json`), samples, hardware or threads (`std::thread`); fail |
 //! | `printable` | | | know who reads the text; print it |
-//! | `history` | `protocol` | | read a clock; know JSON (`serde_json`) |
+//! | `history` | `model` `protocol` | | read a clock; know JSON (`serde_json`) |
 //! | `light` | `conversation` `model` | | hold state; sleep |
 //! | `protocol` | `conversation` `model` | | own a socket (`std::net`); log (`log`); panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
@@ -145,8 +146,8 @@
 //! | `background` | `config` `printable` `sys` | `tokio` `httparse` | touch sound (`audio`) |
 //! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `printable` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
-//! | `session::shell` | `audio` `background` `conversation` `inputs` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` `transport` | | decide; run a handler (`session::core::Core` `session::Session`) |
-//! | `session::links` | `background` `config` `conversation` `history` `ledger` `model` `parrot` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
+//! | `session::shell` | `audio` `background` `conversation` `history` `inputs` `ledger` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` `transport` | | decide; run a handler (`session::core::Core` `session::Session`) |
+//! | `session::links` | `background` `config` `conversation` `model` `parrot` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
 //! | `session::player` | `audio` `conversation` `ledger` `model` `protocol` | | own a socket (`std::net` `transport`); know another component (`session::links` `session::ui` `session::report` `session::shell`) |
 //! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |
 //! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `printable` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`); know another component (`session::links` `session::player` `session::ui` `session::shell` `background::Background`) |

@@ -134,13 +134,25 @@ fn items_of_a_lost_session_play_out_without_corrections() {
 }
 
 #[test]
-fn a_truncation_states_the_received_duration() {
-    let mut ledger = queued(&[("r", "i", 0, 48_000)]);
-    ledger.cut_receipt(48_000, 12_000, Time::ZERO);
-    let correction = ledger.next_correction();
-    let expected =
-        Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: 500, received_ms: 2000 };
-    assert_eq!(correction, Some(expected));
+fn what_was_played_is_reported_once_with_its_end() {
+    let mut ledger = queued(&[("r", "i", 0, 4800), ("r", "k", 4800, 4800)]);
+    assert_eq!(played(&mut ledger, 0), []);
+    assert_eq!(played(&mut ledger, 1200), [("i", 1200, false)]);
+    assert_eq!(played(&mut ledger, 1200), []);
+    ledger.played(6000, Time::ZERO);
+    assert_eq!(played(&mut ledger, 6000), [("i", 3600, false), ("k", 1200, false)]);
+    ledger.cut_receipt(9600, 6024, Time::ZERO);
+    assert_eq!(played(&mut ledger, 9600), [("k", 24, true)]);
+    assert_eq!(played(&mut ledger, 9600), []);
+}
+
+#[test]
+fn what_is_played_after_its_session_is_reported_as_orphaned() {
+    let mut ledger = queued(&[("r", "i", 0, 4800)]);
+    ledger.session_lost();
+    ledger.played(4800, Time::ZERO);
+    let report = ledger.next_played(4800).unwrap();
+    assert_eq!((report.frames, report.was_cut, report.orphaned), (4800, false, true));
 }
 
 proptest! {
@@ -192,20 +204,19 @@ fn queue(ledger: &mut Ledger, reply: &str, item: &str, content_index: u32, at: u
     has_room
 }
 
-/// Returns all corrections with `received_ms` set to 0; `a_truncation_states_the_received_duration` checks it.
 fn corrections(ledger: &mut Ledger) -> Vec<Correction> {
-    let all = std::iter::from_fn(|| ledger.next_correction());
-    all.map(|correction| match correction {
-        Correction::Truncate { item, content_index, audio_end_ms, .. } => {
-            Correction::Truncate { item, content_index, audio_end_ms, received_ms: 0 }
-        }
-        delete @ Correction::Delete { .. } => delete,
-    })
-    .collect()
+    std::iter::from_fn(|| ledger.next_correction()).collect()
+}
+
+/// Returns the reports up to `position`: item, frames, and whether it was cut.
+fn played(ledger: &mut Ledger, position: u64) -> Vec<(&'static str, u64, bool)> {
+    let known = |item: &str| ["i", "k"].into_iter().find(|known| *known == item).unwrap();
+    let reports = std::iter::from_fn(|| ledger.next_played(position));
+    reports.map(|report| (known(&report.item), report.frames, report.was_cut)).collect()
 }
 
 fn truncate(item: &str, audio_end_ms: u64) -> Correction {
-    Correction::Truncate { item: id(item), content_index: 0, audio_end_ms, received_ms: 0 }
+    Correction::Truncate { item: id(item), content_index: 0, audio_end_ms }
 }
 
 fn delete(item: &str) -> Correction {

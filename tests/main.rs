@@ -19,6 +19,7 @@ mod conversation;
 mod documents;
 mod dsp;
 mod fuzz;
+mod history;
 mod hostile;
 mod lane;
 mod ledger;

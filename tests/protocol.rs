@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-use mynah::protocol::{self, ClientEvent, Malformed, Pcm16Decoder, Role, ServerEvent, SessionConfig};
+use mynah::protocol::{
+    self, ClientEvent, ItemEvent, ItemWords, Malformed, Pcm16Decoder, ServerEvent, SessionConfig,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -31,7 +33,7 @@ fn every_recorded_event_is_parsed() {
         "ignored",
         "ignored",
         "User: Set a timer for ten minutes.",
-        "not transcribed: the user's speech could not be transcribed: No deployment matches the transcription model. (DeploymentNotFound)",
+        "warning: the user's speech could not be transcribed: No deployment matches the transcription model. (DeploymentNotFound)",
         r#"ReplyCreated("resp_Jd05yTq7Xn2E")"#,
         "ignored",
         "ignored",
@@ -56,9 +58,7 @@ fn kind_returns_the_type_of_every_recorded_event() {
     for text in SERVER.lines() {
         let event: Value = serde_json::from_str(text).unwrap();
         let expected = match event["type"].as_str().unwrap() {
-            "conversation.item.input_audio_transcription.completed" | "response.audio_transcript.done" => {
-                "a transcript"
-            }
+            "conversation.item.input_audio_transcription.failed" => "warning",
             kind => kind,
         };
         assert_eq!(protocol::parse(text).unwrap().kind(), expected);
@@ -344,7 +344,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parser_panic(text in ".*") {
-        let _ = protocol::parse(&text);
+        let _ = (protocol::parse(&text), protocol::item_event(&text));
         let _ = protocol::mismatches(&config(), &text);
         let _ = Pcm16Decoder::default().decode(&text, |_| {});
     }
@@ -357,7 +357,8 @@ proptest! {
         let mut chars: Vec<char> = line.chars().collect();
         let at = at.index(chars.len());
         chars.splice(at..(at + remove).min(chars.len()), insert.chars());
-        let _ = protocol::parse(&chars.into_iter().collect::<String>());
+        let text: String = chars.into_iter().collect();
+        let _ = (protocol::parse(&text), protocol::item_event(&text));
     }
 }
 
@@ -372,12 +373,13 @@ fn summary(text: &str) -> String {
         Ok(ServerEvent::Service(event)) => format!("{event:?}"),
         Ok(ServerEvent::SessionCreated { id, .. }) => format!("created {id}"),
         Ok(ServerEvent::SessionUpdated(_)) => "updated".into(),
-        Ok(ServerEvent::Transcript { role: Role::User, words, .. }) => format!("User: {words}"),
-        Ok(ServerEvent::Transcript { role: Role::Assistant, words, .. }) => format!("Assistant: {words}"),
         Ok(ServerEvent::Error(error)) => format!("error {}: {:?}", error.code, error.event),
-        Ok(ServerEvent::TranscriptionFailed { message, .. }) => format!("not transcribed: {message}"),
         Ok(ServerEvent::Warning(sentence)) => format!("warning: {sentence}"),
-        Ok(ServerEvent::Ignored(_)) => "ignored".into(),
+        Ok(ServerEvent::Ignored("response.content_part.done")) => "ignored".into(),
+        Ok(ServerEvent::Ignored(_)) => match protocol::item_event(text) {
+            Some(ItemEvent::Words(ItemWords { role, words, next: None, .. })) => format!("{role:?}: {words}"),
+            Some(_) | None => "ignored".into(),
+        },
         Ok(ServerEvent::Unknown(kind)) => format!("unknown {kind}"),
         Err(malformed @ (Malformed::NotJson(_) | Malformed::Missing { .. })) => malformed.to_string(),
     }

@@ -7,8 +7,8 @@ use std::ops::Range;
 use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
+use super::item_event::Role;
 use super::pcm16;
-use super::server_event::Role;
 use crate::conversation::Id;
 
 /// The `event_id` of every `session.update`, which an error about it echoes (protocol §9.6).
@@ -53,6 +53,10 @@ pub enum ClientEvent {
         /// Whether it was spoken, and played, to the end.
         whole: bool,
     },
+    /// `conversation.item.create` of a `function_call` of an earlier session
+    CreateCall { call: String, name: String, arguments: String },
+    /// `conversation.item.create` of the `function_call_output` of that call
+    CreateCallOutput { call: String, output: String },
 }
 
 impl ClientEvent {
@@ -66,7 +70,9 @@ impl ClientEvent {
             Self::Cancel(_) => "response.cancel",
             Self::Truncate { .. } => "conversation.item.truncate",
             Self::Delete(_) => "conversation.item.delete",
-            Self::CreateItem { .. } => "conversation.item.create",
+            Self::CreateItem { .. } | Self::CreateCall { .. } | Self::CreateCallOutput { .. } => {
+                "conversation.item.create"
+            }
         }
     }
 
@@ -99,6 +105,14 @@ impl ClientEvent {
                     },
                 })
             }
+            Self::CreateCall { call, name, arguments } => json!({
+                "type": kind,
+                "item": {"type": "function_call", "call_id": call, "name": name, "arguments": arguments},
+            }),
+            Self::CreateCallOutput { call, output } => json!({
+                "type": kind,
+                "item": {"type": "function_call_output", "call_id": call, "output": output},
+            }),
         };
         write(&event, text);
     }

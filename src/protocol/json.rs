@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Passes every field of the JSON object `text` to `take`, with its value as JSON text.
@@ -20,6 +20,12 @@ pub(super) fn read_object<'a>(
     let mut deserializer = serde_json::Deserializer::from_str(text);
     deserializer.deserialize_map(FieldVisitor(take))?;
     deserializer.end()
+}
+
+/// Returns the first `limit` elements of the JSON array `text`, as JSON text; none of any other value.
+pub(super) fn elements(text: &str, limit: usize) -> Vec<&str> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_seq(ElementVisitor(limit)).unwrap_or_default()
 }
 
 /// Returns a JSON string, borrowed from the text unless it has escapes; `None` for any other value.
@@ -103,6 +109,27 @@ impl<'de, F: FnMut(&str, &'de str)> Visitor<'de> for FieldVisitor<F> {
             (self.0)(&key, value.get());
         }
         Ok(())
+    }
+}
+
+/// Visits the elements of one array.
+struct ElementVisitor(usize);
+
+impl<'de> Visitor<'de> for ElementVisitor {
+    type Value = Vec<&'de str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = array.next_element::<&RawValue>()? {
+            if elements.len() < self.0 {
+                elements.push(element.get());
+            }
+        }
+        Ok(elements)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod client_event;
 mod close_reason;
+mod item_event;
 mod json;
 mod pcm16;
 mod server_event;
@@ -16,8 +17,9 @@ mod session_config;
 
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use close_reason::{close_reason_of_code, close_reason_of_status};
+pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
-pub use server_event::{AudioDelta, Malformed, Role, ServerEvent, parse, sign_of_life};
+pub use server_event::{AudioDelta, Malformed, ServerEvent, parse, sign_of_life};
 pub use service_error::ServiceError;
 pub use session_config::{ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update};
 

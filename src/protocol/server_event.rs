@@ -27,24 +27,11 @@ pub enum ServerEvent<'a> {
     },
     /// `session.updated`, with the JSON text of the effective session for [`super::mismatches`].
     SessionUpdated(&'a str),
-    /// The complete transcript of an item.
-    Transcript {
-        role: Role,
-        /// The item's id; empty if the service does not send it.
-        item: Cow<'a, str>,
-        words: Cow<'a, str>,
-    },
-    /// The transcription of the user's item failed, with a message for the log.
-    TranscriptionFailed {
-        /// The item's id, if the service sends it.
-        item: Option<Id>,
-        message: String,
-    },
     /// `error`
     Error(ServiceError<'a>),
-    /// `warning`: a message for the log.
+    /// `warning`, or a failed transcription: a message for the log.
     Warning(String),
-    /// A known event of this type that mynah does not use.
+    /// A known event of this type that means nothing for the turn.
     Ignored(&'static str),
     /// An event of a type that no source documents.
     Unknown(Cow<'a, str>),
@@ -60,7 +47,6 @@ impl ServerEvent<'_> {
             Self::AudioDone { .. } => "response.audio.done",
             Self::SessionCreated { .. } => "session.created",
             Self::SessionUpdated(_) => "session.updated",
-            Self::Transcript { .. } => "a transcript",
             Self::Error(_) | Self::Service(ServiceEvent::Refused(_)) => "error",
             Self::Warning(_) => "warning",
             Self::Ignored(known) => known,
@@ -69,9 +55,7 @@ impl ServerEvent<'_> {
             Self::Service(ServiceEvent::SpeechStopped) => "input_audio_buffer.speech_stopped",
             Self::Service(ServiceEvent::Committed(_)) => "input_audio_buffer.committed",
             Self::Service(ServiceEvent::IdleTimeout) => "input_audio_buffer.timeout_triggered",
-            Self::TranscriptionFailed { .. } | Self::Service(ServiceEvent::Transcribed { .. }) => {
-                "conversation.item.input_audio_transcription.failed"
-            }
+            Self::Service(ServiceEvent::Transcribed { .. }) => "the end of a transcription",
             Self::Service(ServiceEvent::ReplyCreated(_)) => "response.created",
             Self::Service(ServiceEvent::ReplyProgress(_)) => "a sign of life",
             Self::Service(ServiceEvent::ReplyDone(..)) => "response.done",
@@ -86,13 +70,6 @@ pub struct AudioDelta<'a> {
     pub content_index: u32,
     /// base64 of PCM16 at 24 kHz; may be empty and may end with half a sample.
     pub base64: Cow<'a, str>,
-}
-
-/// Who spoke a transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    User,
-    Assistant,
 }
 
 /// Text that is not a usable server event.
@@ -153,15 +130,6 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
             ServerEvent::SessionCreated { id: session.id.unwrap_or_default(), expires_at_s }
         }
         "session.updated" => ServerEvent::SessionUpdated(fields.session.unwrap_or("null")),
-        "conversation.item.input_audio_transcription.completed" => {
-            transcript(Role::User, fields.item_id, fields.transcript)
-        }
-        "response.audio_transcript.done" | "response.output_audio_transcript.done" => {
-            transcript(Role::Assistant, fields.item_id, fields.transcript)
-        }
-        "response.text.done" | "response.output_text.done" => {
-            transcript(Role::Assistant, fields.item_id, fields.text)
-        }
         "error" => ServerEvent::Error(ErrorBody::of_event(text).classify()),
         "warning" => {
             let sentence = ErrorBody::of_event(text).sentence();
@@ -170,8 +138,7 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "conversation.item.input_audio_transcription.failed" => {
             let reason =
                 ErrorBody::of_event(text).sentence().map_or_else(String::new, |why| format!(": {why}"));
-            let message = format!("the user's speech could not be transcribed{reason}");
-            ServerEvent::TranscriptionFailed { item: id(fields.item_id), message }
+            ServerEvent::Warning(format!("the user's speech could not be transcribed{reason}"))
         }
         other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
             Some(known) => ServerEvent::Ignored(known),
@@ -200,17 +167,15 @@ pub fn sign_of_life(text: &str) -> Option<Option<Id>> {
 /// Length limit of the parser's message in characters; its own messages are shorter.
 const REASON_CHARS: usize = 100;
 
-fn transcript<'a>(who: Role, item: Option<&'a str>, words: Option<&'a str>) -> ServerEvent<'a> {
-    ServerEvent::Transcript { role: who, item: text_or_empty(item), words: text_or_empty(words) }
-}
-
-/// Documented or recorded events that mynah does not use (protocol §7, §17).
-const UNUSED_EVENTS: [&str; 53] = [
+/// Documented or recorded events that mean nothing for the turn (protocol §7, §17). What some of them say about the
+/// conversation's items is read by [`super::item_event`].
+const UNUSED_EVENTS: [&str; 58] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
     "conversation.item.deleted",
     "conversation.item.done",
+    "conversation.item.input_audio_transcription.completed",
     "conversation.item.input_audio_transcription.delta",
     "conversation.item.input_audio_transcription.segment",
     "conversation.item.retrieved",
@@ -232,6 +197,7 @@ const UNUSED_EVENTS: [&str; 53] = [
     "response.audio_timestamp.done",
     "response.audio_transcript.annotation.added",
     "response.audio_transcript.delta",
+    "response.audio_transcript.done",
     "response.content_part.added",
     "response.content_part.done",
     "response.file_search_call.completed",
@@ -246,10 +212,13 @@ const UNUSED_EVENTS: [&str; 53] = [
     "response.mcp_call_arguments.delta",
     "response.mcp_call_arguments.done",
     "response.output_audio_transcript.delta",
+    "response.output_audio_transcript.done",
     "response.output_item.added",
     "response.output_item.done",
     "response.output_text.delta",
+    "response.output_text.done",
     "response.text.delta",
+    "response.text.done",
     "response.video.delta",
     "response.web_search_call.completed",
     "response.web_search_call.in_progress",
@@ -269,8 +238,6 @@ struct EventFields<'a> {
     item_id: Option<&'a str>,
     content_index: u32,
     delta: Option<&'a str>,
-    transcript: Option<&'a str>,
-    text: Option<&'a str>,
     response: Option<&'a str>,
     session: Option<&'a str>,
     error: Option<&'a str>,
@@ -285,8 +252,6 @@ impl<'a> EventFields<'a> {
             "item_id" => fields.item_id = Some(value),
             "content_index" => fields.content_index = json::whole_number(value).unwrap_or(0),
             "delta" => fields.delta = Some(value),
-            "transcript" => fields.transcript = Some(value),
-            "text" => fields.text = Some(value),
             "response" => fields.response = Some(value),
             "session" => fields.session = Some(value),
             "error" => fields.error = Some(value),
@@ -358,8 +323,4 @@ fn id(value: Option<&str>) -> Option<Id> {
 
 fn missing(field: &'static str, event: &str) -> Malformed {
     Malformed::Missing { event: event.to_owned(), field }
-}
-
-fn text_or_empty(value: Option<&str>) -> Cow<'_, str> {
-    value.and_then(json::text).unwrap_or_default()
 }

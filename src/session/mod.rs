@@ -5,7 +5,7 @@
 //! | component | owns | polled for |
 //! |---|---|---|
 //! | `core` | the conversation and the queue of its events | the actions that follow from an event |
-//! | `links` | the connections to the service, and the history for the next session | messages, losses, connection requests |
+//! | `links` | the connections to the service | messages, losses, connection requests |
 //! | `player` | the session's ends of the audio lanes, and the ledger | what was played, device changes, corrections |
 //! | `ui` | buttons, lights and terminal | input events, settings to save |
 //! | `report` | log, flight recorder, watchdog | recordings to write |
@@ -14,8 +14,9 @@
 //! Their deadlines are listed in [`Timer`]; `background` keeps its own. The loop waits in one poll(2), reads the clock once, and runs one
 //! `turn`: what has happened is queued as events, the conversation handles them until none is left, its actions are
 //! applied, microphone and light follow, and what was recorded is encoded at the end. `shell` passes on what one
-//! component has for another. The session contains no policy: `conversation` decides what to do, `ledger` knows what was
-//! played, `light` what is shown, `protocol` encodes and decodes messages.
+//! component has for another, and keeps the conversation's [`history`](crate::history). The session contains no policy:
+//! `conversation` decides what to do, `ledger` knows what was played, `light` what is shown, `protocol` encodes and
+//! decodes messages.
 
 mod clock;
 mod core;
@@ -40,6 +41,7 @@ use crate::background::Background;
 use crate::board::Board;
 use crate::config::SavedState;
 use crate::conversation::{Conversation, Event, Exit, Mode, UserInput};
+use crate::history::History;
 use crate::light::LightState;
 use crate::model::Time;
 use crate::protocol::SessionConfig;
@@ -137,6 +139,7 @@ impl Session {
                 now,
             ),
             background: parts.background,
+            history: History::default(),
             signals: parts.signals,
             exit: None,
         };

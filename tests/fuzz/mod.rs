@@ -15,7 +15,7 @@ mod transport;
 pub(crate) type Check = fn(&[u8]);
 
 /// The name of each target, which is also its folder in the corpus, and its check.
-pub(crate) const TARGETS: [(&str, Check); 9] = [
+pub(crate) const TARGETS: [(&str, Check); 10] = [
     ("protocol", protocol::check),
     ("transport", transport::check),
     ("proxy", proxy::check),

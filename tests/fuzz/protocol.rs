@@ -1,8 +1,9 @@
 //! Service events: equivalent JSON parses to equal events, and a parsed event is no longer than its text.
 
 use bytes::BytesMut;
+use mynah::history::History;
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-use mynah::protocol::{self, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
+use mynah::protocol::{self, ItemEvent, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
 
 /// The length that a message may add to what it quotes.
 const MESSAGE_CHARS: usize = 120;
@@ -26,6 +27,28 @@ pub(super) fn check(bytes: &[u8]) {
         Ok(incoming) => assert_bounded(&incoming, text.len()),
         Err(malformed) => assert!(malformed.to_string().len() <= text.len() + 4 * MESSAGE_CHARS),
     }
+    check_items(text, &other);
+}
+
+/// Checks that the items of an event are the same however it is spelled, and that the history keeps them once.
+fn check_items(text: &str, other: &str) {
+    let (read, reread) = (protocol::item_event(text), protocol::item_event(other));
+    assert_eq!(read, reread);
+    let Some(event) = read else { return };
+    let mut history = History::default();
+    history.apply(&event);
+    history.end_session();
+    let once = history.replay();
+    let characters: usize = once.iter().map(|item| format!("{item:?}").chars().count()).sum();
+    assert!(characters <= 4 * text.len() + 1000, "{characters} characters of {}", text.len());
+    // Only its `event_id` tells that a delta is repeated.
+    if !matches!(&event, ItemEvent::Words(words) if words.next.is_some()) {
+        let mut history = History::default();
+        history.apply(&event);
+        history.apply(&event);
+        history.end_session();
+        assert_eq!(history.replay(), once);
+    }
 }
 
 fn assert_bounded(incoming: &ServerEvent<'_>, limit: usize) {
@@ -36,12 +59,9 @@ fn assert_bounded(incoming: &ServerEvent<'_>, limit: usize) {
         }
         ServerEvent::AudioDone { item, .. } => item.len(),
         ServerEvent::SessionCreated { id: text, .. } | ServerEvent::Unknown(text) => text.len(),
-        ServerEvent::Transcript { item, words, .. } => item.len() + words.len(),
         ServerEvent::SessionUpdated(text) => text.len(),
         ServerEvent::Error(error) => error.code.len() + error.message.len() + error.param.len(),
-        ServerEvent::Warning(sentence) | ServerEvent::TranscriptionFailed { message: sentence, .. } => {
-            sentence.len().saturating_sub(MESSAGE_CHARS)
-        }
+        ServerEvent::Warning(sentence) => sentence.len().saturating_sub(MESSAGE_CHARS),
         ServerEvent::Service(_) | ServerEvent::Ignored(_) => 0,
     };
     assert!(held <= limit, "{held} bytes of {limit}");

@@ -102,7 +102,7 @@ fn a_failed_transcription_may_have_any_of_these_shapes() {
     let failed = |fields: &str| {
         summary(&format!(r#"{{"type":"conversation.item.input_audio_transcription.failed"{fields}}}"#))
     };
-    let sentence = "not transcribed: the user's speech could not be transcribed";
+    let sentence = "warning: the user's speech could not be transcribed";
     for (fields, reason) in [
         (r#","error":"no such model""#, ": no such model"),
         (r#","message":"no such model","code":404"#, ": no such model (404)"),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mynah::protocol::{self, ServerEvent};
+use mynah::protocol::{self, ItemEvent, ServerEvent};
 use proptest::prelude::*;
 
 use super::{config, effective_session, summary};
@@ -117,8 +117,8 @@ proptest! {
 /// Returns the words of a transcript that is written so in JSON.
 fn words(written: &str) -> String {
     let text = format!(r#"{{"type":"response.text.done","text":"{written}"}}"#);
-    match protocol::parse(&text) {
-        Ok(ServerEvent::Transcript { words, .. }) => words.into_owned(),
+    match protocol::item_event(&text) {
+        Some(ItemEvent::Words(said)) => said.words.into_owned(),
         other => panic!("{other:?}"),
     }
 }

@@ -4,6 +4,7 @@
 
 mod barge_in;
 mod handover;
+mod history;
 mod hostile;
 mod light;
 mod links;

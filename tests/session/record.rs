@@ -40,7 +40,7 @@ fn no_text_of_the_service_gets_into_a_recording() {
             "closed with 1011",
             "\"malformed\"",
             "\"unknown\"",
-            "\"a transcript\"",
+            "\"response.audio_transcript.done\"",
             "\"error\"",
             "\"warning\"",
         ];

@@ -1,5 +1,4 @@
-//! The sessions with the service: the active link, a standby that replaces it before its session expires, and the
-//! history that a new session receives.
+//! The sessions with the service: the active link, and a standby that replaces it before its session expires.
 //!
 //! It carries out what the conversation decides, and classifies why a link closed; it decides nothing. There are at
 //! most two links, the active one and the one that is to replace it or was just replaced, and at most one connection
@@ -21,10 +20,9 @@ use rustix::event::PollFlags;
 use crate::background::{ConnectError, ConnectRequest, Connection, Socket};
 use crate::config::{Endpoint, Proxy};
 use crate::conversation::{CloseReason, DIAL_LIMIT};
-use crate::history::History;
 use crate::model::Time;
 use crate::parrot::ParrotConfig;
-use crate::protocol::{self, Role, SessionConfig};
+use crate::protocol::{self, SessionConfig};
 use crate::transport::{ByteStream, Text, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
 
 use link_state::LinkState;
@@ -82,7 +80,6 @@ pub(super) struct Links {
     config: SessionConfig,
     active: LinkState,
     standby: LinkState,
-    history: History,
     outputs: Deque<LinkOutput, OUTPUTS>,
     dials: u64,
     /// Whether the last credential was a key. A key stays the same; a token may be renewed.
@@ -102,7 +99,6 @@ impl Links {
             config,
             active: LinkState::Down,
             standby: LinkState::Down,
-            history: History::default(),
             outputs: Deque::new(),
             dials: 0,
             used_key: true,
@@ -239,16 +235,6 @@ impl Links {
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         let links = [&self.active, &self.standby].into_iter().filter_map(LinkState::link);
         links.filter_map(|link| link.fd().map(|fd| (fd, link.interest())))
-    }
-
-    /// Records a transcript for the next session.
-    pub(super) fn push_transcript(&mut self, role: Role, item: &str, words: &str) {
-        self.history.push(role, item, words);
-    }
-
-    /// Forgets the conversation so far.
-    pub(super) fn clear_history(&mut self) {
-        self.history.clear();
     }
 
     /// Drops a link that has failed. A link that is closing anyway ends without notice, unless it is the active one,

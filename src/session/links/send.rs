@@ -1,4 +1,4 @@
-//! Sends over the links: audio, commands, the configuration, and the history.
+//! Sends over the links: audio, commands, and the configuration.
 //!
 //! `protocol` encodes; the conversation decides what to send. A link that fails is lost, and the message with it.
 
@@ -7,8 +7,6 @@ use rustix::event::PollFlags;
 
 use super::link_state::LinkState;
 use super::{Links, RecordSent, Slot};
-use crate::history::{HistoryTurn, PlayedShare};
-use crate::ledger::Correction;
 use crate::protocol::{self, ClientEvent};
 use crate::transport::{TransportError, WsClient};
 
@@ -65,29 +63,13 @@ impl Links {
         self.check(Slot::Standby, sent);
     }
 
-    /// Sends the conversation so far to a session that was just configured.
-    pub(in crate::session) fn send_history(&mut self, record: RecordSent<'_>) {
+    /// Sends the conversation so far to a session that was just configured. Its words are not logged.
+    pub(in crate::session) fn send_history(&mut self, items: &[ClientEvent], record: RecordSent<'_>) {
         let mut sent = Ok(());
-        for HistoryTurn { role, transcript, whole, .. } in self.history.turns() {
-            let command = ClientEvent::CreateItem { who: *role, words: transcript.clone(), whole: *whole };
-            sent = sent.and(send_over(&mut self.active, command.kind(), |text| command.write(text), record));
+        for item in items {
+            sent = sent.and(send_over(&mut self.active, item.kind(), |text| item.write(text), record));
         }
         self.check(Slot::Active, sent);
-    }
-
-    /// Reports how much of a cut reply was played, to the service (protocol §10) and to the history.
-    pub(in crate::session) fn send_correction(&mut self, correction: Correction, record: RecordSent<'_>) {
-        let command = match correction {
-            Correction::Truncate { item, content_index, audio_end_ms, received_ms } => {
-                self.history.truncate(&item, PlayedShare { played_ms: audio_end_ms, received_ms });
-                ClientEvent::Truncate { item, content_index, audio_end_ms }
-            }
-            Correction::Delete { item } => {
-                self.history.truncate(&item, PlayedShare::default());
-                ClientEvent::Delete(item)
-            }
-        };
-        self.send(&command, record);
     }
 
     /// Writes what was sent over the active link to its socket.

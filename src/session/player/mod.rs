@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters};
 use crate::conversation::{DeviceEvent, Earcon, Event, KeptAudio, LinkChange, ServiceEvent};
-use crate::ledger::{Correction, Ledger, TurnMark, TurnTimings};
+use crate::ledger::{Correction, Ledger, PlayedPart, TurnMark, TurnTimings};
 use crate::model::Time;
 use crate::protocol::{AudioDelta, RATE_HZ};
 
@@ -258,6 +258,13 @@ impl Player {
             }
         }
         true
+    }
+
+    /// Returns what was played of the next item since the last call.
+    pub(super) fn poll_played(&mut self, now: Time) -> Option<PlayedPart> {
+        let played = self.audio.playback.played_position();
+        self.ledger.played(played, now);
+        self.ledger.next_played(played)
     }
 
     /// Records what was played, and returns what the conversation has to know of it.

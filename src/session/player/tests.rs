@@ -99,7 +99,7 @@ fn a_paused_reply_that_is_dropped_is_corrected_once() {
         );
         let cut_ms = first_difference(&device.speaker.out) as u64 / 24;
         let expected = [
-            Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: cut_ms, received_ms: 3000 },
+            Correction::Truncate { item: id("i"), content_index: 0, audio_end_ms: cut_ms },
             Correction::Delete { item: id("j") },
         ];
         assert_eq!(device.corrections(), expected, "waits: {waits}");
@@ -123,7 +123,7 @@ fn a_reply_that_goes_on_is_corrected_from_all_that_was_heard() {
     device.play(12_000);
     device.player.cut(Time::ZERO);
     device.play(2400);
-    let [Correction::Truncate { audio_end_ms, received_ms: 3000, .. }] = device.corrections()[..] else {
+    let [Correction::Truncate { audio_end_ms, .. }] = device.corrections()[..] else {
         panic!("one truncation")
     };
     // The speaker was filled twice, and both times some of that was dropped.

@@ -140,7 +140,7 @@ impl Shell {
 
     fn reset(&mut self, context: &mut Context<'_>) {
         context.queue(Event::Input(UserInput::Reset));
-        self.links.clear_history();
+        self.history.clear();
         self.player.set_volume(FULL_VOLUME);
         self.ui.set_reset(None, context.now);
         self.ui.delete_settings();
@@ -220,9 +220,11 @@ impl Shell {
 
     fn take_playback(&mut self, context: &mut Context<'_>) -> bool {
         if self.player.poll_receipt(context.now) {
+            self.record_heard(context.now);
             self.report_turn();
             return true;
         }
+        self.record_heard(context.now);
         let Some(event) = self.player.poll_event(context.now) else { return false };
         context.queue(Event::Device(event));
         true

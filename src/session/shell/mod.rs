@@ -5,6 +5,7 @@
 //! conversation's handler: what happens here is queued as an event.
 
 mod collect;
+mod history;
 mod outputs;
 mod receive;
 
@@ -16,6 +17,7 @@ use crate::conversation::{
     Action, Actions, CloseReason, DeviceEvent, Event, Exit, LinkChange, ServiceEvent, StandbyChange, State,
     UserInput,
 };
+use crate::history::History;
 use crate::model::Time;
 use crate::protocol::ClientEvent;
 use crate::session::core::{Context, Handled};
@@ -34,6 +36,8 @@ pub(super) struct Shell {
     pub(in crate::session) ui: Ui,
     pub(in crate::session) report: Report,
     pub(in crate::session) background: Background,
+    /// The conversation so far: told to every new session, recorded and shown.
+    pub(in crate::session) history: History,
     /// Readable when the program should exit.
     pub(in crate::session) signals: UnixStream,
     /// Why and when the program exits.
@@ -95,6 +99,9 @@ impl Shell {
     pub(in crate::session) fn follow(&mut self, handled: &Handled, actions: &Actions, context: &Context<'_>) {
         let Context { conversation, now, .. } = context;
         self.player.handle_event(&handled.event, handled.kept_audio, *now);
+        if matches!(handled.event, Event::Link(LinkChange::Down(_))) {
+            self.history.end_session();
+        }
         self.report.recorder.record_event(&handled.event, actions, conversation, *now);
     }
 
@@ -150,12 +157,6 @@ impl Shell {
         self.links.send(command, &mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
     }
 
-    /// Sends the history of the conversation to a session that was just configured.
-    pub(in crate::session) fn send_history(&mut self, now: Time) {
-        let recorder = &self.report.recorder;
-        self.links.send_history(&mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
-    }
-
     /// Passes on what a call of the links has queued.
     pub(in crate::session) fn pass_link_outputs(&mut self, context: &mut Context<'_>) {
         while let Some(output) = self.links.poll_output() {
@@ -200,6 +201,7 @@ impl Shell {
     fn switch_to_standby(&mut self, context: &Context<'_>) {
         self.links.switch_to_standby(context.now);
         self.player.change_session();
+        self.history.end_session();
         if context.conversation.is_configured() {
             log::info!("switched to a new session before the old one expires");
             self.send_history(context.now);

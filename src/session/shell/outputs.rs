@@ -5,8 +5,10 @@
 use super::Shell;
 use crate::audio::AudioError;
 use crate::conversation::Exit;
+use crate::ledger::Correction;
 use crate::light::Levels;
 use crate::model::Time;
+use crate::protocol::ClientEvent;
 use crate::recorder::RecordingTrigger;
 use crate::session::core::Context;
 use crate::session::report::log::Anomaly;
@@ -51,10 +53,14 @@ impl Shell {
         let now = context.now;
         self.player.refill();
         while let Some(correction) = self.player.poll_correction() {
-            let recorder = &self.report.recorder;
-            self.links.send_correction(correction, &mut |kind, bytes, audio| {
-                recorder.record_sent(kind, bytes, audio, now)
-            });
+            // Of how much of a cut reply was played, the service learns here (protocol §10).
+            let command = match correction {
+                Correction::Truncate { item, content_index, audio_end_ms } => {
+                    ClientEvent::Truncate { item, content_index, audio_end_ms }
+                }
+                Correction::Delete { item } => ClientEvent::Delete(item),
+            };
+            self.send(&command, now);
             self.pass_link_outputs(context);
         }
         self.links.flush();
@@ -77,6 +83,10 @@ impl Shell {
         }
         let exit = self.exit.filter(|(_, at)| now >= *at).map(|(exit, _)| Ok(exit));
         let result = self.player.failure().map(Err).or(exit);
+        if result.is_some() {
+            self.history.end();
+            self.report_words(now);
+        }
         if let Some(Err(_)) = result {
             self.report.recorder.record_fault(RecordingTrigger::SoundEnded, now);
         }

@@ -4,7 +4,7 @@
 
 use super::Shell;
 use crate::conversation::{Event, Id, LinkChange, ServerError, ServiceEvent, StandbyChange};
-use crate::protocol::{self, AudioDelta, Role, ServerEvent, ServiceError};
+use crate::protocol::{self, AudioDelta, ServerEvent, ServiceError};
 use crate::session::core::Context;
 use crate::session::links::Slot;
 use crate::session::report::log::Anomaly;
@@ -21,6 +21,11 @@ impl Shell {
         {
             context.queue(Event::Service(ServiceEvent::ReplyProgress(reply)));
         }
+        if !matches!(parsed, Ok(ServerEvent::Audio(_)))
+            && let Some(event) = protocol::item_event(text)
+        {
+            self.handle_items(&event, context);
+        }
         match parsed {
             Ok(ServerEvent::Audio(delta)) => self.receive_audio(&delta, context),
             Ok(ServerEvent::AudioDone { item, content_index }) => {
@@ -33,13 +38,6 @@ impl Shell {
                 context.queue(Event::Link(LinkChange::Expires(lifetime)));
             }
             Ok(ServerEvent::SessionUpdated(effective)) => self.check_config(effective, context),
-            Ok(ServerEvent::Transcript { role, item, words }) => {
-                self.receive_transcript(role, &item, &words, context);
-            }
-            Ok(ServerEvent::TranscriptionFailed { item, message }) => {
-                self.report.log.anomaly(Anomaly::Warning, &message, now);
-                context.queue(Event::Service(ServiceEvent::Transcribed { item, words: false }));
-            }
             Ok(ServerEvent::Ignored(_)) => {}
             Ok(ServerEvent::Error(error)) => self.receive_error(error, context),
             Ok(ServerEvent::Warning(sentence)) => {
@@ -84,8 +82,6 @@ impl Shell {
                 ServerEvent::Audio(_)
                 | ServerEvent::AudioDone { .. }
                 | ServerEvent::Service(_)
-                | ServerEvent::Transcript { .. }
-                | ServerEvent::TranscriptionFailed { .. }
                 | ServerEvent::Ignored(_)
                 | ServerEvent::Unknown(_),
             )
@@ -101,12 +97,14 @@ impl Shell {
             context.queue(Event::Service(ServiceEvent::ReplyCreated(reply.clone())));
         }
         if !conversation.accepts_audio_of(&reply, now) {
+            self.record_audio(delta, 0, delta.base64.len() / 8 * 3);
             if conversation.is_never_heard(&reply, now) {
                 self.player.handle_rejected(delta);
             }
             return;
         }
         let outcome = self.player.handle_delta(delta, context.now);
+        self.record_audio(delta, outcome.queued, outcome.refused);
         let log = &mut self.report.log;
         if outcome.bad {
             log.anomaly(Anomaly::BadAudio, &format!("item {}", delta.item), context.now);
@@ -117,24 +115,6 @@ impl Shell {
         if outcome.queued > 0 {
             context.queue(Event::Service(ServiceEvent::Audio(reply)));
         }
-    }
-
-    fn receive_transcript(&mut self, role: Role, item: &str, words: &str, context: &mut Context<'_>) {
-        let is_empty = words.trim().is_empty();
-        if role == Role::User {
-            let item = Id::try_from(item).ok().filter(|id| !id.is_empty());
-            context.queue(Event::Service(ServiceEvent::Transcribed { item, words: !is_empty }));
-        }
-        if is_empty {
-            return;
-        }
-        self.links.push_transcript(role, item, words);
-        let who = match role {
-            Role::User => "you",
-            Role::Assistant => "mynah",
-        };
-        self.report.recorder.record_transcript(who, words, context.now);
-        self.ui.print(who, words);
     }
 
     fn receive_error(&mut self, error: ServiceError<'_>, context: &mut Context<'_>) {
