@@ -93,7 +93,7 @@ fn pages_that_are_no_resource_are_refused_with_the_address_that_is_meant() {
         ("0123456789abcdef0123456789abcdef".to_owned(), "only a name | https://NAME"),
         ("https://services.ai.azure.com".to_owned(), "lacks the name | https://NAME"),
         ("https://your-resource-name.services.ai.azure.com/".to_owned(), "placeholder | https://NAME"),
-        ("https://NAME.services.ai.azure.com".to_owned(), "placeholder"),
+        ("https://your_resource.cognitiveservices.azure.com".to_owned(), "placeholder"),
         ("https://bird.services .ai.azure.com".to_owned(), "white space | https://NAME"),
     ] {
         let error = endpoint(&input).unwrap_err();
@@ -117,6 +117,8 @@ fn host_of_azure_openai_is_used_with_a_warning() {
         &config.warnings,
         &["option --endpoint: | Azure OpenAI | https://bird.services.ai.azure.com"],
     );
+    let name = fixture.flags(&["--endpoint", "https://NAME.services.ai.azure.com"]).run();
+    assert_problems(&name.warnings, &["option --endpoint: | NAME | name of your resource"]);
     let sample = fixture.flags(&["--endpoint", "wss://api.voicelive.com/v1"]).run();
     assert_problems(&sample.warnings, &["option --endpoint: | samples | https://NAME"]);
 }

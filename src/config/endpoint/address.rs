@@ -97,7 +97,7 @@ pub(super) fn refuse_other_host(host: &str, address: &str) -> Result<(), String>
     }
     if is_resource {
         let name = host.split('.').next().unwrap_or_default();
-        return if is_placeholder(name) || name == "name" {
+        return if is_placeholder(name) {
             Err(format!("still has the placeholder of an example; {EXAMPLE}, with the name of your resource"))
         } else {
             Ok(())
@@ -148,6 +148,9 @@ pub(super) fn voice_live_path(host: &str, path: &str) -> (String, bool) {
 pub(super) fn host_warning(host: &str) -> Option<String> {
     if host == "api.voicelive.com" {
         return Some(format!("is the address in samples, not that of your resource; {EXAMPLE}"));
+    }
+    if host.starts_with("name.") {
+        return Some("still has the word NAME, which stands for the name of your resource".to_owned());
     }
     let name = host.strip_suffix(".openai.azure.com")?;
     Some(format!(
