@@ -269,7 +269,9 @@ impl fmt::Display for AudioError {
                 let (reason, said) = (os_error(*errno), bracketed(alsa_message));
                 write!(f, "cannot open the {direction} {device:?}: {reason}{said}; ")?;
                 f.write_str(match *errno {
-                    libc::ECONNREFUSED => "start its sound server, or choose a card",
+                    libc::ECONNREFUSED | libc::EHOSTDOWN | libc::EHOSTUNREACH => {
+                        "start its sound server, or choose a card"
+                    }
                     libc::EMFILE | libc::ENFILE | libc::ENOMEM => {
                         "close other programs; or choose another device"
                     }

@@ -129,6 +129,24 @@ fn a_card_hidden_by_permissions_is_not_called_missing() {
 }
 
 #[test]
+fn a_failed_device_node_is_not_taken_for_a_wrong_configuration() {
+    let tree = tree();
+    for (errno, said, facts) in [
+        (libc::EIO, "open '/dev/snd/pcmC2D0p' failed (-5)", ["os error 5", "unplug it"]),
+        (libc::EMFILE, "open '/dev/snd/pcmC2D0p' failed (-24)", ["os error 24", "close other programs"]),
+        (libc::EHOSTDOWN, "PulseAudio: Unable to connect", ["os error 112", "sound server"]),
+        (libc::ENODEV, "Cannot get card index for 7", ["there is no card 7", "plug it in"]),
+    ] {
+        let device = "hw:CARD=S330".to_owned();
+        let alsa_message = format!("{said}\nsecond line");
+        let error = AudioError::Open { direction: Direction::Playback, device, errno, alsa_message };
+        let message = diagnose(error, tree.path()).to_string();
+        assert_facts(&message, &facts);
+        assert!(!message.contains("second line"), "{message}");
+    }
+}
+
+#[test]
 fn other_errors_are_reported_unchanged() {
     let tree = tree();
     assert_facts(

@@ -130,9 +130,18 @@ impl FailedName<'_> {
         if let Some(name) = line.strip_prefix("Unknown PCM ") {
             return self.unknown_name(name, definitions, &setting);
         }
+        if let Some(file) =
+            line.strip_prefix("Cannot access file ").filter(|file| file.ends_with("alsa.conf"))
+        {
+            return Some(NoDevice::Misconfigured(format!(
+                "ALSA's own configuration {} cannot be read; install libasound2-data, or correct ALSA_CONFIG_PATH",
+                shortened(file)
+            )));
+        }
         let other = [
             line.starts_with("Cannot access file "),
-            line.starts_with("open ") && line.contains(" failed"),
+            // Of a file in place of a device; of a device node it ends differently.
+            line.contains(" for reading failed") || line.contains(" for writing failed"),
             line.starts_with("Unknown field ") || line.starts_with("missing field "),
             line.starts_with("unknown format ") || line.starts_with("Invalid "),
             line.ends_with(" is not defined") || line.contains("IPC") || line.contains("shmget"),
