@@ -18,12 +18,12 @@ pub(crate) fn list(request: DevicesRequest) -> ExitCode {
     let microphone =
         section(Direction::Capture, &audio.microphone.device, microphone_reason, || match &audio.speech {
             Some(file) => Ok(format!("the file {} is read instead of it", file.display())),
-            None => outcome(audio::try_microphone(&audio.microphone)),
+            None => outcome(audio::try_microphone(&audio.microphone), Direction::Capture),
         });
     let speaker =
         section(Direction::Playback, &audio.speaker.device, speaker_reason, || match &audio.speaker_file {
             Some(file) => Ok(format!("the file {} is written instead of it", file.display())),
-            None => outcome(audio::try_speaker(&audio.speaker)),
+            None => outcome(audio::try_speaker(&audio.speaker), Direction::Playback),
         });
     for line in format!("{microphone}\n{speaker}").lines() {
         out.write(format_args!("{}\n", Printable(line)));
@@ -42,6 +42,10 @@ fn section(
     DeviceSection { direction, devices, used: used.to_owned(), reason, outcome: outcome() }
 }
 
-fn outcome(tried: Result<GrantedParams, AudioError>) -> Result<String, String> {
-    tried.map(|granted| granted.to_string()).map_err(|error| error.to_string())
+fn outcome(tried: Result<GrantedParams, AudioError>, direction: Direction) -> Result<String, String> {
+    let granted = tried.map_err(|error| error.to_string())?;
+    match audio::warn_of_silence(&granted.device, direction) {
+        None => Ok(granted.to_string()),
+        Some(warning) => Err(warning),
+    }
 }

@@ -33,7 +33,7 @@ pub use alsa::asoundrc::{AsoundEntry, AsoundFault, AsoundFile};
 pub use alsa::device::{AlsaDevices, open_alsa};
 pub use alsa::hw_params::GrantedParams;
 pub use alsa::listing::{
-    DeviceSection, ListedDevice, list_devices, probe_device, try_microphone, try_speaker,
+    DeviceSection, ListedDevice, list_devices, probe_device, try_microphone, try_speaker, warn_of_silence,
 };
 pub use alsa::mixer::{percent_of_range, set_controls};
 pub use alsa::open_error::diagnose;

@@ -56,6 +56,13 @@ impl CardInfo {
         self.driver.contains("hdmi") || self.names[0].contains("HDMI") || self.names[0].contains("hdmi")
     }
 
+    /// Returns where a USB card is plugged in, which a restart does not change: the end of its long name, `NAME at
+    /// usb-0000:01:00.0-1.2, high speed`. Empty for any other card.
+    #[must_use]
+    pub fn usb_port(&self) -> &str {
+        self.names[1].rsplit_once(" at usb-").map_or("", |(_, port)| port)
+    }
+
     /// Returns the ALSA name of the first device that records.
     #[must_use]
     pub fn capture_name(&self) -> Option<String> {

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mynah::audio::AsoundFile;
+use proptest::prelude::*;
+
+use crate::fuzz::TARGETS;
 
 #[test]
 fn a_malformed_asoundrc_is_named_with_line_and_cause() {
@@ -91,6 +94,10 @@ fn a_null_device_is_warned_of_with_its_line() {
     let mut child = mynah(home.path()).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"q").unwrap();
     let printed = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let mut devices = Command::new(env!("CARGO_BIN_EXE_mynah"));
+    let listed = devices.arg("devices").current_dir(home.path()).env("HOME", home.path()).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(listed.matches("It cannot be used now: ").count(), 2, "{listed}");
     for end in ["microphone", "speaker"] {
         let fact = format!("/.asoundrc, line 3: the {end} \"default\" is ALSA's null device");
         assert!(printed.contains(&fact), "no {fact} in {printed}");
@@ -121,6 +128,14 @@ fn an_asoundrc_is_read_to_its_first_fault() {
         assert_eq!(AsoundFile::parse(text).fault.map(|fault| fault.line), Some(line), "{text:?}");
     }
     assert!(AsoundFile::parse(&"a {\n".repeat(100)).fault.is_some_and(|fault| fault.line < 100));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_in_bounded_memory(text in "([a-z.!]{1,6}|[ \n]|[{}=,;#<>\"'\\\\]|\\[|\\]){0,80}") {
+        let (_, check) = TARGETS.iter().find(|(name, _)| *name == "asoundrc").unwrap();
+        check(text.as_bytes());
+    }
 }
 
 /// Starts mynah with `asoundrc` in its home folder; returns its exit code and what it printed.

@@ -70,6 +70,21 @@ fn several_usb_microphones_are_chosen_by_port_and_told() {
 }
 
 #[test]
+fn several_speakerphones_are_chosen_by_port_and_told() {
+    let second = MIC.replace("Device  ", "Second  ").replace("-1.3,", "-1.1,");
+    let cards = [(MIC, "playback 1 : capture 1"), (&second, "playback 1 : capture 1"), (JACK, "playback 8")];
+    let config = run(&host(&cards), &[]);
+    assert_eq!(config.audio.microphone.device, "hw:CARD=Second");
+    assert_eq!(config.audio.speaker.device, "hw:CARD=Second");
+    assert_problems(
+        &[config.board_summary],
+        &["board usb-speakerphone, | Second | (others: Device; | --microphone"],
+    );
+    let one = run(&host(&cards[..1]), &[]).board_summary;
+    assert!(one.starts_with("board usb-speakerphone,") && !one.contains("others"), "{one}");
+}
+
+#[test]
 fn the_users_device_wins_over_the_pair() {
     let host = host(&[(JACK, "playback 8"), (MIC, "capture 1")]);
     let audio = run(&host, &["--speaker=hw:7"]).audio;

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use alsa::pcm::PCM;
 
+use super::definition::null_warning;
 use super::hw_params::{GrantedParams, HwRequest};
 use super::open_error::{PcmAddress, diagnose};
 use super::output::AlsaOutput;
@@ -119,6 +120,12 @@ pub fn probe_device(name: &str, direction: Direction) -> Option<AudioError> {
     let (device, errno) = (name.to_owned(), error.errno().abs());
     let error = AudioError::Open { direction, device, errno, alsa_message: alsa_output.text() };
     Some(diagnose(error, Path::new("/")))
+}
+
+/// Returns a warning if the name opens a device without sound.
+#[must_use]
+pub fn warn_of_silence(device: &str, direction: Direction) -> Option<String> {
+    null_warning(device, direction, Path::new("/"))
 }
 
 /// Opens the microphone as a start would, and closes it; returns the granted parameters.

@@ -77,13 +77,13 @@ impl BoardSignature {
         }
         let mut found = Vec::new();
         for name in &self.cards {
-            let (card, is_by_name) = self.card(name, host)?;
-            if is_by_name {
+            let (card, others) = self.card(name, host)?;
+            if others.is_none() {
                 by_name += 1
             } else {
                 by_kind += 1
             }
-            evidence.push(format!("the sound card {}", describe(card)));
+            evidence.push(format!("the sound card {}{}", describe(card), others.unwrap_or_default()));
             found.push(card);
         }
         if let Some(codec) = &self.codec {
@@ -104,11 +104,25 @@ impl BoardSignature {
         })
     }
 
-    /// Finds a card by name, or else by driver, and returns whether it was found by name.
-    fn card<'m>(&self, name: &str, host: &'m HostInfo) -> Option<(&'m CardInfo, bool)> {
-        let mut fit = host.cards.iter().filter(|card| !self.duplex || card.is_duplex());
-        let by_name = fit.clone().find(|card| card.is_called(name)).map(|card| (card, true));
-        by_name.or_else(|| fit.find(|card| card.driver == name).map(|card| (card, false)))
+    /// Finds a card by name, or else by driver: then with the others that fit as well, for a message. Of several the one
+    /// in the first USB port is taken, which is the same after a restart.
+    fn card<'m>(&self, name: &str, host: &'m HostInfo) -> Option<(&'m CardInfo, Option<String>)> {
+        let fit = host.cards.iter().filter(|card| !self.duplex || card.is_duplex());
+        if let Some(card) = fit.clone().find(|card| card.is_called(name)) {
+            return Some((card, None));
+        }
+        let mut by_driver: Vec<_> = fit.filter(|card| card.driver == name).collect();
+        by_driver.sort_by_key(|card| (card.usb_port(), card.number));
+        let (card, others) = by_driver.split_first()?;
+        let others: Vec<_> = others.iter().map(|other| other.id.as_str()).collect();
+        let others = match others.as_slice() {
+            [] => String::new(),
+            others => format!(
+                ", the first by USB port (others: {}; set --microphone and --speaker to use them)",
+                others.join(", ")
+            ),
+        };
+        Some((card, Some(others)))
     }
 
     /// Returns the conditions, as the end of a message.

@@ -79,13 +79,8 @@ fn described(card: &CardInfo, device: Option<String>, all: &[&CardInfo], order: 
 /// Sorts cards by rank, then by the place they are plugged into, which a restart does not change.
 fn sorted<'h>(cards: impl Iterator<Item = &'h CardInfo>, rank: fn(&CardInfo) -> u8) -> Vec<&'h CardInfo> {
     let mut cards: Vec<_> = cards.collect();
-    cards.sort_by_key(|card| (rank(card), place(card), card.number));
+    cards.sort_by_key(|card| (rank(card), card.usb_port(), card.number));
     cards
-}
-
-/// Returns where a USB card is plugged in: the end of its long name, `NAME at usb-0000:01:00.0-1.2, high speed`.
-fn place(card: &CardInfo) -> &str {
-    card.names[1].rsplit_once(" at usb-").map_or("", |(_, place)| place)
 }
 
 fn microphone_rank(card: &CardInfo) -> u8 {
