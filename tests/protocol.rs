@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 mod close_reason;
 mod error_shapes;
+mod items;
 mod languages;
 mod reference;
 mod surrogates;

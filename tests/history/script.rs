@@ -263,8 +263,15 @@ impl Script {
         events.push(self.text("conversation.item.created", 0, &[Place], placed.clone()));
         events.push(self.text("conversation.item.done", 0, &[Place], placed));
         let Some(words) = words else {
+            let kind = "conversation.item.input_audio_transcription.delta";
+            events.push(self.part(kind, 0, &[], "delta", json!("Never mind")));
             let failed = json!({"item_id": self.id, "content_index": 0, "error": {"message": "no"}});
-            events.push(self.text("conversation.item.input_audio_transcription.failed", 0, &[], failed));
+            events.push(self.text(
+                "conversation.item.input_audio_transcription.failed",
+                0,
+                &[Device],
+                failed,
+            ));
             return;
         };
         for (step, word) in words.split_inclusive(' ').enumerate() {
