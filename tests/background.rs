@@ -218,6 +218,36 @@ fn a_failed_recording_is_reported_once_with_its_path() {
     }
 }
 
+#[test]
+fn a_failed_recording_goes_on_where_a_file_may_start_and_keeps_the_older_half() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flight.jsonl");
+    let (older, new) = (folder.path().join("flight.jsonl.1"), folder.path().join("flight.jsonl.new"));
+    fs::write(&file, "of the last run").unwrap();
+    // Nothing can be written over a folder.
+    fs::create_dir(&new).unwrap();
+    let background = Background::start(None, None).unwrap();
+    let append = |begins, text: &[u8]| {
+        let (first_line, text) = (b"first\n".to_vec(), text.to_vec());
+        assert!(background.record(RecordingWrite::Append { file: file.clone(), first_line, begins, text }));
+    };
+    append(Some(0), b"a\n");
+    assert!(matches!(poll_event(&background), BackgroundEvent::NotRecorded(_)));
+    append(Some(0), b"b\n");
+    append(None, b"c\n");
+    wait_until("the queue", || background.can_record());
+    pause(Duration::from_millis(100));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "of the last run", "a failure destroys nothing");
+    fs::remove_dir(&new).unwrap();
+    append(None, b"d\n");
+    append(Some(4), b"end\nbeginning\n");
+    assert!(matches!(poll_event(&background), BackgroundEvent::Recorded(started) if started == file));
+    append(None, b"e\n");
+    drop(background);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "first\nbeginning\ne\n");
+    assert_eq!(fs::read_to_string(&older).unwrap(), "of the last run");
+}
+
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..500 {
         if condition() {
@@ -249,7 +279,7 @@ fn connect_result(background: &Background) -> (u64, Result<Connection, ConnectEr
     match poll_event(background) {
         BackgroundEvent::Connected { number, result } => (number, result),
         BackgroundEvent::StateNotSaved(reason) | BackgroundEvent::NotRecorded(reason) => panic!("{reason}"),
-        BackgroundEvent::Recorded(file) => panic!("{}", file.display()),
+        BackgroundEvent::Recorded(file) | BackgroundEvent::StateSaved(file) => panic!("{}", file.display()),
     }
 }
 

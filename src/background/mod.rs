@@ -55,6 +55,8 @@ pub enum BackgroundEvent {
     },
     /// The state could not be saved: a message for the log, with the file.
     StateNotSaved(String),
+    /// The state, which could not be saved, is saved in this file now.
+    StateSaved(PathBuf),
     /// A new recording was started in this file, or written to it whole.
     Recorded(PathBuf),
     /// A recording could not be written: a message for the log, with the file or folder.

@@ -79,8 +79,17 @@ enum RecordingFile {
         file: File,
         bytes: u64,
     },
-    /// A write failed and was reported; later parts are dropped.
+    /// A write failed and was reported. Parts are dropped until a new file can be started.
     Failed,
+}
+
+/// What a write has done.
+enum WriteOutcome {
+    /// A new file was started, or written whole.
+    Started(PathBuf),
+    Continued,
+    /// The part was dropped: an earlier write has failed and was reported.
+    Dropped,
 }
 
 /// Writes recordings until the queue is closed and empty.
@@ -94,11 +103,11 @@ pub(super) async fn run(mut jobs: mpsc::Receiver<WriteJob>, events: &EventSender
             Err(_) => Err(io::Error::new(ErrorKind::TimedOut, "the storage does not answer")),
         };
         match result {
-            Ok(Some(file)) => events.send(BackgroundEvent::Recorded(file)),
-            Ok(None) => {}
+            Ok(WriteOutcome::Started(file)) => events.send(BackgroundEvent::Recorded(file)),
+            Ok(WriteOutcome::Continued | WriteOutcome::Dropped) => {}
             Err(why) => events.send(BackgroundEvent::NotRecorded(format!(
-                "{}: cannot write the recording ({why}); mynah continues without it: check that the disk has \
-                 room and the folder is writable",
+                "{}: cannot write the recording ({why}); mynah continues without it until it can: make room on its \
+                 disk, and check that the folder is writable",
                 path.display()
             ))),
         }
@@ -113,17 +122,21 @@ impl RecordingWrite {
     }
 }
 
-/// Writes `recording`; returns the file if it is a new one.
-fn write(recording: RecordingWrite, current: &Mutex<RecordingFile>) -> io::Result<Option<PathBuf>> {
+fn write(recording: RecordingWrite, current: &Mutex<RecordingFile>) -> io::Result<WriteOutcome> {
     match recording {
-        RecordingWrite::Whole { folder, reason: why, text } => write_whole(&folder, why, &text).map(Some),
+        RecordingWrite::Whole { folder, reason: why, text } => {
+            write_whole(&folder, why, &text).map(WriteOutcome::Started)
+        }
         RecordingWrite::Append { file, first_line, begins, text } => {
             let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
-            let result = append(&mut current, &file, &first_line, begins, &text);
-            if result.is_err() {
-                *current = RecordingFile::Failed;
+            let has_failed = matches!(*current, RecordingFile::Failed);
+            match append(&mut current, &file, &first_line, begins, &text) {
+                Ok(outcome) => Ok(outcome),
+                Err(why) => {
+                    *current = RecordingFile::Failed;
+                    if has_failed { Ok(WriteOutcome::Dropped) } else { Err(why) }
+                }
             }
-            result.map(|is_first| is_first.then_some(file))
         }
     }
 }
@@ -159,19 +172,26 @@ fn prune(folder: &Path, written: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Appends `text` to the continuous recording; returns whether this started its first file.
+/// Appends `text` to the continuous recording.
 fn append(
     current: &mut RecordingFile,
     path: &Path,
     first_line: &[u8],
     begins: Option<usize>,
     text: &[u8],
-) -> io::Result<bool> {
+) -> io::Result<WriteOutcome> {
     match (std::mem::take(current), begins.and_then(|at| text.split_at_checked(at))) {
-        (RecordingFile::Failed, _) => *current = RecordingFile::Failed,
+        (RecordingFile::Failed, None) => {
+            *current = RecordingFile::Failed;
+            return Ok(WriteOutcome::Dropped);
+        }
+        (RecordingFile::Failed, Some((_, head))) => {
+            *current = start_file(path, first_line, head)?;
+            return Ok(WriteOutcome::Started(path.to_owned()));
+        }
         (RecordingFile::New, _) => {
             *current = start_file(path, first_line, text)?;
-            return Ok(true);
+            return Ok(WriteOutcome::Started(path.to_owned()));
         }
         (RecordingFile::Open { mut file, bytes }, Some((tail, head))) if bytes >= FILE_BYTES => {
             file.write_all(tail)?;
@@ -182,23 +202,30 @@ fn append(
             *current = RecordingFile::Open { file, bytes: bytes + text.len() as u64 };
         }
     }
-    Ok(false)
+    Ok(WriteOutcome::Continued)
 }
 
-/// Starts the file at `path`; an existing one is renamed to `*.1`.
+/// Starts the file at `path`; an existing one is renamed to `*.1`, once the new one could be written.
 fn start_file(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<RecordingFile> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut previous = path.as_os_str().to_owned();
-    previous.push(".1");
-    match fs::rename(path, previous) {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let new = beside(".new");
+    let mut file = create_private(&new)?;
+    if let Err(error) = file.write_all(first_line).and_then(|()| file.write_all(text)) {
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
+    match fs::rename(path, beside(".1")) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut file = create_private(path)?;
-    file.write_all(first_line)?;
-    file.write_all(text)?;
+    fs::rename(&new, path)?;
     Ok(RecordingFile::Open { file, bytes: (first_line.len() + text.len()) as u64 })
 }
 

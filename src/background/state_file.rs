@@ -17,6 +17,9 @@ use crate::config::RESET_MARK;
 /// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
+/// After this time, a state that could not be written is written again.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
 /// What the next start shall find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateWrite {
@@ -33,19 +36,30 @@ pub(super) async fn run(
     events: &EventSender,
 ) {
     let Some(file) = file else { return };
+    let mut fails = false;
     // `changed` returns an unseen value before it reports that the channel is closed.
-    while writes.changed().await.is_ok() {
-        let write = writes.borrow_and_update().clone();
-        if let Some(write) = write
-            && let Err(why) = apply(write, file.clone()).await
-        {
-            events.send(BackgroundEvent::StateNotSaved(format!(
-                "cannot save settings to {} ({why}): they last until mynah restarts; check that the folder \
-                 is writable and the disk has room",
+    while is_due(&mut writes, fails).await {
+        let Some(write) = writes.borrow_and_update().clone() else { continue };
+        match (apply(write, file.clone()).await, fails) {
+            (Err(why), false) => events.send(BackgroundEvent::StateNotSaved(format!(
+                "cannot save settings to {} ({why}): they last until mynah restarts, or until they can be saved; check \
+                 that the folder is writable and make room on its disk",
                 file.display()
-            )));
+            ))),
+            (Ok(()), true) => events.send(BackgroundEvent::StateSaved(file.clone())),
+            (Err(_), true) | (Ok(()), false) => continue,
         }
+        fails = !fails;
     }
+}
+
+/// Waits for the next state to write; one that could not be written is due again after a while.
+async fn is_due(writes: &mut watch::Receiver<Option<StateWrite>>, fails: bool) -> bool {
+    if !fails {
+        return writes.changed().await.is_ok();
+    }
+    // No change in this time.
+    timeout(RETRY_AFTER, writes.changed()).await.map_or(true, |changed| changed.is_ok())
 }
 
 async fn apply(write: StateWrite, file: PathBuf) -> io::Result<()> {

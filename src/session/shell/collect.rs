@@ -171,6 +171,7 @@ impl Shell {
             BackgroundEvent::StateNotSaved(error) | BackgroundEvent::NotRecorded(error) => {
                 log::warn!("{error}");
             }
+            BackgroundEvent::StateSaved(file) => log::info!("settings are saved again in {}", file.display()),
             BackgroundEvent::Recorded(file) => log::info!("recording saved to {}", file.display()),
         }
         true
