@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
@@ -20,6 +21,11 @@ use crate::inputs::{
 use crate::leds::{LedError, Leds, OutputLines, SysfsPaths};
 use crate::light::{Indication, Levels, LightState};
 use crate::model::Time;
+
+/// Who speaks in a line that is no speaker's: a message to the user.
+pub const NOTICE: &str = "notice";
+/// As [`NOTICE`]: the delays of a turn.
+pub const TIMINGS: &str = "time";
 
 /// Why the board cannot be opened.
 #[derive(Debug)]
@@ -41,6 +47,22 @@ pub struct Board {
     output: Arc<OwnedFd>,
     terminal: Terminal<tty::TtyOutput>,
     raw: Option<Arc<tty::RawMode>>,
+    /// Readable when the terminal has another size.
+    resizes: Option<UnixStream>,
+    /// The terminal has another size than at the last drawing.
+    resized: bool,
+    printed: PrintedLines,
+    /// Whether mute and volume outlive a restart.
+    remembers: bool,
+}
+
+/// Which lines are printed, besides messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrintedLines {
+    /// The words of both sides, even if the output is not a terminal: it may be a journal that others read.
+    pub words: bool,
+    /// The delays of every turn.
+    pub timings: bool,
 }
 
 /// The source of keys until its end of file.
@@ -76,6 +98,22 @@ impl Board {
         has_keys || peripherals.buttons.iter().any(talks)
     }
 
+    /// Sets which lines are printed; by default, all.
+    pub fn print_only(&mut self, printed: PrintedLines) {
+        self.printed = printed;
+    }
+
+    /// Sets whether mute and volume outlive a restart, and the volume to show, in percent.
+    pub fn set_remembered(&mut self, remembers: bool, volume: u8) {
+        self.remembers = remembers;
+        self.set_volume(volume);
+    }
+
+    /// Sets the volume to show, in percent.
+    pub fn set_volume(&mut self, percent: u8) {
+        self.terminal.set_volume(percent);
+    }
+
     /// Replaces the LEDs.
     pub fn set_leds(&mut self, leds: Leds) {
         self.leds = leds;
@@ -105,6 +143,10 @@ impl Board {
         } else {
             None
         };
+        let resizes = raw.as_ref().map(|_| tty::resizes()).transpose().map_err(BoardError::Terminal)?;
+        if let Some(resizes) = &resizes {
+            poll.add(resizes, InputSource::Resize).map_err(InputError::Wait)?;
+        }
         Ok(Self {
             poll,
             terminal_input,
@@ -119,6 +161,10 @@ impl Board {
             terminal: Terminal::new(tty::TtyOutput(Arc::clone(&output)), caps, latching, status_line),
             output,
             raw,
+            resizes,
+            resized: false,
+            printed: PrintedLines { words: true, timings: true },
+            remembers: false,
         })
     }
 
@@ -167,7 +213,7 @@ impl Board {
         match &self.terminal_input {
             Some(TerminalInput { input, is_file: true }) => Some(input.as_fd()),
             Some(TerminalInput { is_file: false, .. }) => Some(self.poll.as_fd()),
-            None => self.buttons.are_any().then(|| self.poll.as_fd()),
+            None => (self.buttons.are_any() || self.resizes.is_some()).then(|| self.poll.as_fd()),
         }
     }
 
@@ -180,11 +226,15 @@ impl Board {
     /// Emits input events from timers, and with `readable` also from pending input. `readable` must be false
     /// unless [`fd`](Self::fd) is readable, as a read could block.
     pub fn read_inputs(&mut self, readable: bool, now: Time, mut emit: impl FnMut(InputEvent)) {
-        let ReadyInputs { terminal, buttons } =
+        let ReadyInputs { terminal, buttons, resize } =
             if readable { self.poll.readable() } else { ReadyInputs::default() };
         let is_file = self.terminal_input.as_ref().is_some_and(|terminal_input| terminal_input.is_file);
         if terminal || (readable && is_file) {
             self.read_keys(now, &mut emit);
+        }
+        if resize && let Some(resizes) = &self.resizes {
+            tty::clear(resizes);
+            self.resized = true;
         }
         self.keys.expire(now, &mut emit);
         if buttons || (readable && self.buttons.are_simulated()) {
@@ -216,14 +266,25 @@ impl Board {
     /// Shows `view` on the terminal and on all LEDs, and writes only visible changes. Returns how long until
     /// the light changes by itself.
     pub fn show(&mut self, view: &Indication, now: Time) -> Option<Duration> {
+        self.update_width();
+        // A mute switch is read again at the next start, whatever is saved.
+        self.terminal.set_remembered(self.remembers && self.mute_switch() != Some(true));
+        let leds = self.leds.show(&view.light, now, view.levels);
+        [leds, self.terminal.show(view, now)].into_iter().flatten().min()
+    }
+
+    /// Returns whether the terminal has another size since the last call, so that the status line is to be drawn again.
+    pub fn take_resized(&mut self) -> bool {
+        std::mem::take(&mut self.resized)
+    }
+
+    fn update_width(&mut self) {
         // Only a terminal has a width.
         if self.raw.is_some()
             && let Some(width) = tty::width(&self.output)
         {
             self.terminal.set_width(width);
         }
-        let leds = self.leds.show(&view.light, now, view.levels);
-        [leds, self.terminal.show(view, now)].into_iter().flatten().min()
     }
 
     /// Shows `facts` on all LEDs, not on the terminal.
@@ -237,9 +298,17 @@ impl Board {
         self.leds.are_any()
     }
 
-    /// Prints a line of a speaker or of a notice.
+    /// Prints a line of a speaker, a notice or the delays of a turn, if it is one of the printed lines.
     pub fn print(&mut self, who: &str, text: &str) {
-        self.terminal.print_line(who, text);
+        let is_printed = match who {
+            NOTICE => true,
+            TIMINGS => self.printed.timings,
+            _ => self.printed.words || tty::is_terminal(&self.output),
+        };
+        if is_printed {
+            self.update_width();
+            self.terminal.print_line(who, text);
+        }
     }
 }
 

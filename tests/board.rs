@@ -7,6 +7,7 @@ mod errors;
 mod gesture;
 mod keys;
 mod leds;
+mod narrowed;
 
 use std::io::{self, ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
@@ -34,23 +35,23 @@ fn the_status_line_shows_state_levels_and_keys() {
     for (view, line) in [
         (
             view(State::Listening, 8000, 0),
-            "● listening   mic ████▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
+            "● listening   mic ████▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · + - 100% · q quit",
         ),
         (
             view(State::Speaking, 0, 32768),
-            "● speaking    mic ▒▒▒▒▒▒▒▒  speaker ████████  space talk · m mute · q quit",
+            "● speaking    mic ▒▒▒▒▒▒▒▒  speaker ████████  space talk · m mute · + - 100% · q quit",
         ),
         (
             later(view(State::Offline, 0, 0), 500),
-            "○ offline     mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
+            "○ offline     mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · + - 100% · q quit",
         ),
         (
             muted(view(State::Speaking, 0, 1)),
-            "● speaking (muted)  mic ▒▒▒▒▒▒▒▒  speaker █▒▒▒▒▒▒▒  space talk · m mute · q quit",
+            "● speaking (muted)  mic ▒▒▒▒▒▒▒▒  speaker █▒▒▒▒▒▒▒  space talk · m mute · + - 100% · q quit",
         ),
         (
             muted(view(State::Muted, 0, 0)),
-            "● muted       mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit",
+            "● muted       mic ▒▒▒▒▒▒▒▒  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · + - 100% · q quit",
         ),
     ] {
         fixture.terminal.set_width(120);
@@ -60,11 +61,38 @@ fn the_status_line_shows_state_levels_and_keys() {
 }
 
 #[test]
-fn the_status_line_drops_fields_from_the_right() {
+fn the_status_line_shows_the_volume_and_that_a_mute_is_remembered() {
+    let mut fixture = Fixture::new(Some(PLAIN));
+    fixture.terminal.set_width(80);
+    fixture.terminal.set_remembered(true);
+    for (volume, view, state, keys) in [
+        (70, view(State::Idle, 0, 0), "● idle        mic", "· + - 70% · q quit"),
+        (0, view(State::Idle, 0, 0), "● idle        mic", "· + - 0% · q quit"),
+        (100, view(State::Listening, 0, 0), "● listening   mic", "· + - 100% · q quit"),
+        (100, muted(view(State::Muted, 0, 0)), "● muted, remembered", "space talk"),
+    ] {
+        fixture.terminal.set_volume(volume);
+        fixture.terminal.show(&view, NOW);
+        let written = fixture.written();
+        assert!(written.contains(state) && written.contains(keys), "{written:?}");
+    }
+    let changed = view(State::Idle, 0, 0);
+    let changed = Indication { light: LightState { volume: Some((100, NOW)), ..changed.light }, ..changed };
+    fixture.terminal.show(&changed, NOW);
+    let written = fixture.written();
+    assert!(written.contains("volume 100%") && written.contains("q quit"), "{written:?}");
+}
+
+#[test]
+fn the_status_line_shortens_bars_and_drops_fields_from_the_right() {
     let listening = view(State::Listening, 32768, 0);
     for (width, line) in [
-        (75, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · q quit"),
-        (74, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒"),
+        (86, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · + - 100% · q quit"),
+        (85, "● listening   mic █████  speaker ▒▒▒▒▒  space talk · m mute · + - 100% · q quit"),
+        (80, "● listening   mic █████  speaker ▒▒▒▒▒  space talk · m mute · + - 100% · q quit"),
+        (78, "● listening   mic ████  speaker ▒▒▒▒  space talk · m mute · + - 100% · q quit"),
+        (77, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute · + - 100%"),
+        (75, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒  space talk · m mute"),
         (45, "● listening   mic ████████  speaker ▒▒▒▒▒▒▒▒"),
         (44, "● listening   mic ████████"),
         (20, "● listening "),
@@ -114,7 +142,7 @@ fn without_unicode_the_status_line_is_ascii() {
     fixture.terminal.show(&view(State::Idle, 8000, 0), NOW);
     assert_eq!(
         fixture.written(),
-        "\r* idle        mic ####....  speaker ........  space talk - m mute - q quit\x1b[K"
+        "\r* idle        mic ###..  speaker .....  space talk - m mute - + - 100% - q quit\x1b[K"
     );
 }
 

@@ -22,7 +22,8 @@ pub use gesture::{ButtonFault, Gesture};
 pub use mute_switch::MuteSwitch;
 pub use simulated::SimulatedButtons;
 pub use terminal::{
-    ColourDepth, ConsoleLog, KeyParser, SpaceBarMode, StatusLine, TermCaps, Terminal, console,
+    ColourDepth, ConsoleLog, KeyParser, SHOWN, SpaceBarMode, StatusLine, TermCaps, Terminal, console,
+    is_one_output,
 };
 pub use timestamp::ClockOffset;
 

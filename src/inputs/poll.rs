@@ -16,6 +16,8 @@ pub(crate) enum InputSource {
     Terminal,
     /// Any button: all buttons are read together.
     Button,
+    /// The terminal has another size.
+    Resize,
 }
 
 /// The kinds of input that are readable.
@@ -23,6 +25,7 @@ pub(crate) enum InputSource {
 pub(crate) struct ReadyInputs {
     pub(crate) terminal: bool,
     pub(crate) buttons: bool,
+    pub(crate) resize: bool,
 }
 
 /// An epoll instance.
@@ -62,6 +65,8 @@ impl InputPoll {
                 let data = event.data;
                 if data.u64() == InputSource::Terminal as u64 {
                     readable.terminal = true;
+                } else if data.u64() == InputSource::Resize as u64 {
+                    readable.resize = true;
                 } else {
                     readable.buttons = true;
                 }

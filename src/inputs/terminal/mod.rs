@@ -8,5 +8,6 @@ pub(crate) mod status_line;
 pub(crate) mod tty;
 
 pub use keys::{KeyParser, SpaceBarMode};
-pub use screen::{ConsoleLog, StatusLine, Terminal, console};
+pub use screen::{ConsoleLog, SHOWN, StatusLine, Terminal, console};
 pub use status_line::{ColourDepth, TermCaps};
+pub use tty::is_one_output;

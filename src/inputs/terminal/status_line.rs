@@ -4,6 +4,11 @@
 
 use crate::light::{Indication, LightFrame, loudness};
 
+/// Lengths of a level's bar, longest first.
+const CELLS: usize = 8;
+const SHORT_CELLS: usize = 5;
+const SHORTER_CELLS: usize = 4;
+
 /// The capabilities of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermCaps {
@@ -41,6 +46,17 @@ impl TermCaps {
     }
 }
 
+/// What the status line shows besides the light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScreenFacts {
+    /// Whether a press of the space bar lasts until the next.
+    pub(crate) latching: bool,
+    /// The volume of replies, in percent.
+    pub(crate) volume: u8,
+    /// Whether the mute outlives a restart.
+    pub(crate) remembered: bool,
+}
+
 /// Returns the state's name, marked if muted.
 pub(crate) fn state_text(view: &Indication, name: &str) -> String {
     if view.light.muted && name != "muted" { format!("{name} (muted)") } else { name.to_owned() }
@@ -51,26 +67,23 @@ pub(crate) fn draw(
     view: &Indication,
     frame: &LightFrame,
     caps: TermCaps,
-    latching: bool,
+    facts: ScreenFacts,
     width: u16,
 ) -> String {
-    let bar = |level| bar(loudness(level), caps.unicode);
-    let button = if latching { "hold space" } else { "space talk" };
-    let fields = [
-        format!(" {:<10}", state_text(view, frame.name)),
-        format!("  mic {}", bar(view.levels.microphone)),
-        format!("  speaker {}", bar(view.levels.speaker)),
-        format!("  {button} · m mute · q quit"),
-    ];
     // The last column stays empty: writing there makes some terminals wrap to a new row.
     let mut columns_left = usize::from(width.saturating_sub(1));
     if columns_left == 0 {
         return String::new();
     }
     columns_left -= 1;
+    let length = |fields: &[String]| fields.iter().map(|field| field.chars().count()).sum::<usize>();
+    // Shorter bars make room for all keys.
+    let fields =
+        [CELLS, SHORT_CELLS, SHORTER_CELLS].map(|cells| fields(view, frame.name, caps, facts, cells));
+    let [longest, ..] = &fields;
+    let fields = fields.iter().find(|fields| length(&fields[..]) <= columns_left).unwrap_or(longest);
     let mut line = dot(frame.pixels.first().copied().unwrap_or_default(), caps);
     for (index, field) in fields.iter().enumerate() {
-        let field = if caps.unicode { field.clone() } else { field.replace('·', "-") };
         let length = field.chars().count();
         if length > columns_left {
             if index == 0 {
@@ -78,17 +91,38 @@ pub(crate) fn draw(
             }
             break;
         }
-        line.push_str(&field);
+        line.push_str(field);
         columns_left -= length;
     }
     line
 }
 
-fn bar(loudness: u8, unicode: bool) -> String {
-    const CELLS: usize = 8;
-    let lit = (usize::from(loudness) * CELLS).div_ceil(255);
+/// Returns the parts of the line after the dot, of which the last is left out first.
+fn fields(view: &Indication, name: &str, caps: TermCaps, facts: ScreenFacts, cells: usize) -> [String; 7] {
+    let ScreenFacts { latching, volume, remembered } = facts;
+    let state = match name {
+        "muted" if remembered => "muted, remembered".to_owned(),
+        "volume" => format!("volume {volume}%"),
+        name => state_text(view, name),
+    };
+    let bar = |level| bar(loudness(level), caps.unicode, cells);
+    let button = if latching { "hold space" } else { "space talk" };
+    let dot = if caps.unicode { '·' } else { '-' };
+    [
+        format!(" {state:<10}"),
+        format!("  mic {}", bar(view.levels.microphone)),
+        format!("  speaker {}", bar(view.levels.speaker)),
+        format!("  {button}"),
+        format!(" {dot} m mute"),
+        format!(" {dot} + - {volume}%"),
+        format!(" {dot} q quit"),
+    ]
+}
+
+fn bar(loudness: u8, unicode: bool, cells: usize) -> String {
+    let lit = (usize::from(loudness) * cells).div_ceil(255);
     let (on, off) = if unicode { ("█", "░") } else { ("#", ".") };
-    on.repeat(lit) + &off.repeat(CELLS - lit)
+    on.repeat(lit) + &off.repeat(cells - lit)
 }
 
 fn dot(rgb: [u8; 3], caps: TermCaps) -> String {

@@ -5,10 +5,14 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::fstat;
+use rustix::net::{RecvFlags, recv};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
+use signal_hook::consts::SIGWINCH;
 
 /// Raw mode: keys arrive at once and without echo until this is dropped.
 pub(crate) struct RawMode {
@@ -105,6 +109,27 @@ pub(crate) fn is_terminal(fd: &impl AsFd) -> bool {
 pub(crate) fn is_foreground(fd: &impl AsFd) -> bool {
     // Fails if it is not a terminal or not the controlling one.
     termios::tcgetpgrp(fd).map_or(true, |foreground| foreground == rustix::process::getpgrp())
+}
+
+/// Returns whether standard output and standard error lead to the same terminal, pipe, socket or file.
+#[must_use]
+pub fn is_one_output() -> bool {
+    let [output, error] = [rustix::stdio::stdout(), rustix::stdio::stderr()].map(fstat);
+    matches!((output, error), (Ok(one), Ok(other)) if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+}
+
+/// Returns a socket that becomes readable when a terminal of this process has another size (SIGWINCH).
+pub(crate) fn resizes() -> io::Result<UnixStream> {
+    let (receiver, sender) = UnixStream::pair()?;
+    receiver.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(SIGWINCH, sender)?;
+    Ok(receiver)
+}
+
+/// Reads what [`resizes`] holds, so that it is readable again only after the next change.
+pub(crate) fn clear(resizes: &UnixStream) {
+    let mut bytes = [0; 64];
+    while recv(resizes, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count == bytes.len()) {}
 }
 
 /// Returns the width of the terminal in columns, if known.

@@ -40,7 +40,8 @@ pub(super) struct Ui {
 }
 
 impl Ui {
-    pub(super) fn new(board: Board, saved: &SavedState, state: State, now: Time) -> Self {
+    pub(super) fn new(mut board: Board, saved: &SavedState, state: State, now: Time) -> Self {
+        board.set_remembered(saved.file.is_some(), saved.volume);
         Self {
             board,
             inputs: Deque::new(),
@@ -67,6 +68,9 @@ impl Ui {
         self.board.read_inputs(readable, now, |event| {
             let _ = inputs.push_back(event);
         });
+        if self.board.take_resized() {
+            self.light_due = Some(now);
+        }
     }
 
     /// Returns the next input event.
@@ -105,6 +109,7 @@ impl Ui {
 
     /// Shows the volume, in percent.
     pub(super) fn set_volume(&mut self, percent: u8, now: Time) {
+        self.board.set_volume(percent);
         self.change_light(now, |light| light.volume = Some((percent, now)));
     }
 
@@ -161,6 +166,7 @@ impl Ui {
 
     /// Deletes the saved settings.
     pub(super) fn delete_settings(&mut self) {
+        self.board.set_volume(FULL_VOLUME);
         self.settings.delete();
     }
 
