@@ -58,7 +58,19 @@ pub(super) fn read(values: &mut Values) -> SavedState {
         Some(Layer::CommandLine) => configured,
         _ => saved_volume.or(configured),
     };
-    SavedState { file, muted, volume: volume.unwrap_or(DEFAULT_VOLUME) }
+    let volume = volume.unwrap_or(DEFAULT_VOLUME);
+    if let Some(file) = file.as_deref().filter(|_| saved_volume == Some(0) && volume == 0) {
+        warn_of_memory(values, file, "the volume is 0 %", "Raise it with + or the button");
+    }
+    SavedState { file, muted, volume }
+}
+
+/// Says what a device does not do because of what it remembers, where that is, and how to undo it.
+fn warn_of_memory(values: &mut Values, file: &Path, what: &str, undo: &str) {
+    values.warn(format!(
+        "{what}, as it was left: {} remembers it. {undo}, or delete that file before the next start",
+        file.display()
+    ));
 }
 
 /// Returns the default path of the file. `STATE_DIRECTORY` may list several directories (systemd.exec(5)), of which
@@ -83,7 +95,12 @@ fn read_saved(values: &mut Values, file: &Path) -> (bool, Option<u8>) {
     root.require("muted");
     let (muted, volume) = (root.switch("muted"), root.integer("volume", 0, 100));
     match (root.finish().first(), muted) {
-        (None, Some(muted)) => (muted, volume.and_then(|volume| u8::try_from(volume).ok())),
+        (None, Some(muted)) => {
+            if muted {
+                warn_of_memory(values, file, "the microphone is muted", "Unmute it with m or the button");
+            }
+            (muted, volume.and_then(|volume| u8::try_from(volume).ok()))
+        }
         (None, None) => (mute_and_warn(values, &format!("{display_name}: muted is not set")), None),
         (Some(problem), _) => (mute_and_warn(values, problem), None),
     }

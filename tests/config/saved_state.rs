@@ -32,6 +32,26 @@ fn saved_state_is_read_back() {
 }
 
 #[test]
+fn a_remembered_silence_names_its_file_and_its_end() {
+    let fixture = Fixture::new().flags(&["--parrot", "--state-file", "kept"]);
+    let file = fixture.dir.path().join("kept").display().to_string();
+    let muted = format!("the microphone is muted | {file} | m or the button | delete");
+    let silent = format!("the volume is 0 % | {file} | + or the button | delete");
+    for (muted_before, volume, expected) in [
+        (true, 70, &[muted.as_str()][..]),
+        (false, 0, &[silent.as_str()]),
+        (true, 0, &[&muted, &silent]),
+        (false, 10, &[]),
+    ] {
+        let fixture = fixture.clone().file("kept", &SavedState::text(muted_before, volume));
+        assert_problems(&fixture.run().warnings, expected);
+    }
+    let louder = fixture.clone_with(&["--parrot", "--state-file", "kept", "--volume", "50"]);
+    let warnings = louder.file("kept", &SavedState::text(false, 0)).run().warnings;
+    assert_eq!(warnings, [""; 0], "the option overrides it");
+}
+
+#[test]
 fn without_a_state_file_the_settings_apply_unmuted() {
     let fixture = Fixture::new().flags(&["--parrot", "--state-file", "kept"]);
     let state = |fixture: &Fixture| (fixture.run().saved_state.muted, fixture.run().saved_state.volume);
