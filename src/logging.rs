@@ -1,20 +1,23 @@
 //! Logs to standard error, and to a file if one is set.
 //!
+//! What is printed to standard output too is not repeated where both lead to the same reader. A file that cannot be
+//! written is reported once, and again when it can.
+//!
 //! Other crates log at level `warn` and above only: at lower levels some log headers and messages, and with them keys
 //! and words of the conversation.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use env_logger::{Builder, Target};
 use jiff::Timestamp;
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 use mynah::config::LogConfig;
-use mynah::inputs;
+use mynah::inputs::{self, SHOWN};
 use mynah::printable::Printable;
 
 /// Starts the log.
@@ -22,20 +25,29 @@ use mynah::printable::Printable;
 /// # Errors
 /// When the log file cannot be created.
 pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
-    let file = log.dir.as_deref().map(create_log_file).transpose()?;
+    let file = log.dir.as_deref().map(LogFile::create).transpose()?;
     if let Some(file) = &file {
         // `start` is called once, so the cell is empty.
-        let _ = LOG_FILE.set(file.try_clone()?);
+        let _ = LOG_FILE.set(file.file.try_clone()?);
     }
+    let file = file.map(Mutex::new);
+    let is_one_reader = inputs::is_one_output();
     let level = if log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
     Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("mynah", level)
-        .target(Target::Pipe(Box::new(ConsoleAndFile { console: inputs::console(), file })))
-        .format(|line, record| {
+        .target(Target::Pipe(Box::new(inputs::console())))
+        .format(move |console, record| {
             // A message may quote the service, a file or a device.
             let message = record.args().to_string();
-            writeln!(line, "{} {:<5} {}", line.timestamp_millis(), record.level(), Printable(&message))
+            let line =
+                format!("{} {:<5} {}\n", console.timestamp_millis(), record.level(), Printable(&message));
+            let change = file.as_ref().and_then(|file| lock(file).write(&line));
+            if record.target() != SHOWN || !is_one_reader {
+                console.write_all(line.as_bytes())?;
+            }
+            let Some((level, change)) = change else { return Ok(()) };
+            writeln!(console, "{} {level:<5} {}", console.timestamp_millis(), Printable(&change))
         })
         .try_init()?;
     Ok(())
@@ -55,32 +67,56 @@ pub(crate) fn write_unlocked(message: &str) {
     let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
 }
 
-fn create_log_file(dir: &Path) -> Result<File, String> {
-    fs::create_dir_all(dir)
-        .map_err(|error| format!("log_dir {}: cannot be created: {error}", dir.display()))?;
-    let path = dir.join(format!("{}_voicelive.log", Timestamp::now().strftime("%Y-%m-%d_%H-%M-%S")));
-    // The log contains what is said in the room, so only the user may read it.
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
-    file.map_err(|error| format!("log file {}: cannot be created: {error}", path.display()))
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes to the console, and to the file if there is one.
-struct ConsoleAndFile<W> {
-    console: W,
-    file: Option<File>,
+/// A log file, whose disk may be full for a while.
+struct LogFile {
+    file: File,
+    path: PathBuf,
+    /// Lines that could not be written since the last one that could.
+    lost_lines: u64,
 }
 
-impl<W: Write> Write for ConsoleAndFile<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Some(file) = &mut self.file {
-            // A full disk must not silence the console.
-            let _ = file.write_all(line);
-        }
-        self.console.write_all(line)?;
-        Ok(line.len())
+impl LogFile {
+    fn create(dir: &Path) -> Result<Self, String> {
+        fs::create_dir_all(dir)
+            .map_err(|error| format!("log_dir {}: cannot be created: {error}", dir.display()))?;
+        let path = dir.join(format!("{}_voicelive.log", Timestamp::now().strftime("%Y-%m-%d_%H-%M-%S")));
+        // The log names what the device does and when, so only the user may read it.
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        let file =
+            file.map_err(|error| format!("log file {}: cannot be created: {error}", path.display()))?;
+        Ok(Self { file, path, lost_lines: 0 })
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.console.flush()
+    /// Writes a line. Returns what to tell the user if the file has ceased to be writable, or is writable again.
+    fn write(&mut self, line: &str) -> Option<(Level, String)> {
+        let path = self.path.display();
+        let lost = self.lost_lines;
+        // What could be written of a lost line stays, so the next one begins in a row of its own.
+        let written = if lost == 0 {
+            self.file.write_all(line.as_bytes())
+        } else {
+            self.file.write_all(format!("\n({lost} lines are missing here)\n{line}").as_bytes())
+        };
+        match written {
+            Ok(()) if lost == 0 => None,
+            Ok(()) => {
+                self.lost_lines = 0;
+                Some((Level::Info, format!("log file {path}: written again; {lost} lines are missing in it")))
+            }
+            Err(error) => {
+                self.lost_lines += 1;
+                (lost == 0).then(|| {
+                    let message = format!(
+                        "log file {path}: cannot be written ({error}); mynah goes on without it. Make room on that \
+                         disk, or set another log_dir; when there is room, it is written again"
+                    );
+                    (Level::Warn, message)
+                })
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
 use mynah::background::Background;
-use mynah::board::Board;
+use mynah::board::{Board, PrintedLines};
 use mynah::config::{
     self, Config, HostInfo, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget,
 };
@@ -108,6 +108,9 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     if mode != Mode::Open && !board.can_press(&config.peripherals) {
         return Err(StartError::Fatal(cli::NOTHING_TO_PRESS.into()));
     }
+    // With --verbose, the log has the delays, and what is printed is not repeated there.
+    let log = &config.log;
+    board.print_only(PrintedLines { words: log.words, timings: log.timings || log.verbose });
     session::show_startup(&mut board);
     let audio = match open_audio(config.audio) {
         Ok(audio) => audio,

@@ -1,6 +1,8 @@
 //! The program as the user runs it: a whole conversation, exit codes, signals, and that no secret leaks.
 
+mod full_disk;
 mod proxy;
+mod told_once;
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -17,8 +19,9 @@ const KEY: &str = "s3cret-key-of-the-user";
 #[test]
 fn recorded_speech_holds_a_conversation_with_the_parrot() {
     let folder = tempfile::tempdir().unwrap();
-    let output =
-        run(mynah(folder.path()).args(["--parrot", "--speech", DIALOGUE, "--speaker-file", "out.wav"]));
+    let output = run(mynah(folder.path())
+        .args(["--parrot", "--speech", DIALOGUE, "--speaker-file", "out.wav"])
+        .args(["--print-words", "--timings"]));
     let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert_eq!(count(&printed, "you: "), 3, "{printed}");
@@ -38,11 +41,12 @@ fn speech_with_a_size_of_0_is_heard_with_one_warning() {
     let size = 4 + speech.windows(4).position(|id| id == b"data").unwrap();
     speech[size..size + 4].fill(0);
     fs::write(folder.path().join("lost-power.wav"), &speech).unwrap();
-    let args = ["--parrot", "--speech", "lost-power.wav", "--speaker-file", "out.wav"];
+    let args = ["--parrot", "--print-words", "--speech", "lost-power.wav", "--speaker-file", "out.wav"];
     let (code, printed) = run_with(&folder, &args);
     assert_eq!(code, Some(0), "{printed}");
     assert_eq!(count(&printed, "you: "), 3, "{printed}");
     assert_eq!(printed.matches("lost-power.wav: its header says 0 bytes").count(), 1, "{printed}");
+    assert_eq!(count(&printed, "time: "), 0, "the delays are printed on request: {printed}");
 }
 
 #[test]
@@ -384,6 +388,18 @@ fn run(command: &mut Command) -> Output {
     let mut child = command.spawn().unwrap();
     wait(&mut child);
     child.wait_with_output().unwrap()
+}
+
+/// Waits until another process has done something.
+#[allow(clippy::disallowed_methods, reason = "the test waits for another process")]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("waited in vain for {what}");
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test waits for another process")]

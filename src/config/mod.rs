@@ -110,6 +110,8 @@ pub fn read(
         log: LogConfig {
             dir: values.path(schema::Key::LogDir),
             verbose: values.switch(schema::Key::Verbose),
+            words: values.switch(schema::Key::PrintWords),
+            timings: values.switch(schema::Key::Timings),
         },
         warnings: Vec::new(),
         origins: values.origins(),
@@ -277,6 +279,10 @@ pub struct LogConfig {
     pub dir: Option<PathBuf>,
     /// Whether to log debug messages.
     pub verbose: bool,
+    /// Whether to print the words of both sides even if the output is not a terminal.
+    pub words: bool,
+    /// Whether to print the delays of every turn.
+    pub timings: bool,
 }
 
 /// All problems with the settings.

@@ -47,6 +47,8 @@ pub(super) enum Key {
     RecordSound,
     RecordWords,
     LogDir,
+    PrintWords,
+    Timings,
     Sounds,
     Verbose,
 }
@@ -166,6 +168,8 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::RecordSound, "record_sound", ValueKind::Switch, HelpGroup::Running, "record the audio of both sides too"),
     row(Key::RecordWords, "record_words", ValueKind::Switch, HelpGroup::Running, "record the words of both sides too"),
     row(Key::LogDir, "log_dir", ValueKind::Text("DIR"), HelpGroup::Running, "write DIR/<time>_voicelive.log; --log is --log-dir logs"),
+    row(Key::PrintWords, "print_words", ValueKind::Switch, HelpGroup::Running, "print the words of both sides even if the output is not a terminal; in a journal, others may read them"),
+    row(Key::Timings, "timings", ValueKind::Switch, HelpGroup::Running, "print the delays of every turn"),
     row(Key::Verbose, "verbose", ValueKind::Switch, HelpGroup::Running, "log at level debug"),
 ];
 

@@ -114,6 +114,7 @@ impl Run {
         let _ = std::fs::remove_file(&speaker);
         let began = Instant::now();
         let devices = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
+        let devices = [&devices[..], &["--timings"]].concat();
         let child = start::child(dir.path(), &service, &[MYNAH], &devices);
         let proc = child.proc();
         let over = AtomicBool::new(false);

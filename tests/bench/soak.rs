@@ -30,6 +30,7 @@ pub(crate) fn print(minutes: u64) {
     let began = Instant::now();
     let speaker = dir.path().join("speaker.wav");
     let devices = ["--speech", speech.to_str().unwrap(), "--speaker-file", speaker.to_str().unwrap()];
+    let devices = [&devices[..], &["--print-words"]].concat();
     let child = start::child(dir.path(), &service, &[MYNAH], &devices);
     let proc = child.proc();
     let (done, ended) = channel();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{connected, run, wait};
+use super::{connected, run, until, wait};
 use crate::service::proxy::{ConnectProxy, ProxyBehaviour};
 use crate::service::{Behaviour, Service, events};
 
@@ -78,7 +78,7 @@ fn fails_in_the_tunnel(behaviour: ProxyBehaviour, fact: &str) {
     let mut command = behind(&proxy, "", connected(folder.path(), &service), service.port);
     let mut child =
         command.arg(format!("--endpoint=https://other.example.test:{}", service.port)).spawn().unwrap();
-    wait_for_requests(&proxy, 2);
+    until("another dial", || proxy.requests().len() >= 2);
     child.kill().unwrap();
     let printed = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
     let line = printed.lines().find(|line| line.contains("WARN") && line.contains("HTTPS_PROXY")).unwrap();
@@ -91,15 +91,4 @@ fn behind(proxy: &ConnectProxy, user: &str, mut command: Command, service_port: 
     command.arg(format!("--endpoint=https://voice.example.test:{service_port}"));
     command.env("HTTPS_PROXY", format!("http://{user}127.0.0.1:{}", proxy.port));
     command
-}
-
-#[allow(clippy::disallowed_methods, reason = "the test waits for another process")]
-fn wait_for_requests(proxy: &ConnectProxy, count: usize) {
-    for _ in 0..1000 {
-        if proxy.requests().len() >= count {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("{} requests", proxy.requests().len());
 }

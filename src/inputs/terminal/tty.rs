@@ -49,7 +49,7 @@ impl Drop for RawMode {
 
 /// Returns whether `input` is `/dev/null`, from which no key ever comes.
 pub(crate) fn is_null(input: &OwnedFd) -> bool {
-    rustix::fs::fstat(input).is_ok_and(|stat| {
+    fstat(input).is_ok_and(|stat| {
         let number = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
         rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device() && number == (1, 3)
     })

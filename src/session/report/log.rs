@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::audio::Counters;
 use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
+use crate::inputs::SHOWN;
 use crate::ledger::TurnTimings;
 use crate::model::{CounterSnapshot, Time};
 use crate::printable::clipped;
@@ -115,7 +116,7 @@ impl StatusReporter {
                 let message = format!(
                     "cannot use the service: {error}; exiting; check the endpoint, the model and the key"
                 );
-                log::error!("{message}");
+                log::error!(target: SHOWN, "{message}");
                 return Some(message);
             }
             // The light shows every loss, and the recorder keeps it.
@@ -190,7 +191,7 @@ impl StatusReporter {
             }
             Notice::NoSession => "the service did not confirm the session configuration; reconnecting",
         };
-        log::debug!("{message}");
+        log::debug!(target: SHOWN, "{message}");
         message
     }
 
@@ -200,7 +201,7 @@ impl StatusReporter {
         if message.is_empty() {
             return None;
         }
-        log::debug!("{message}");
+        log::debug!(target: SHOWN, "{message}");
         Some(message)
     }
 

@@ -18,6 +18,7 @@ use crate::conversation::{
     UserInput,
 };
 use crate::history::History;
+use crate::inputs::SHOWN;
 use crate::model::Time;
 use crate::protocol::ClientEvent;
 use crate::session::core::{Context, Handled};
@@ -218,7 +219,7 @@ impl Shell {
 
     /// Logs a warning and prints it to the terminal.
     pub(in crate::session) fn warn(&mut self, message: &str) {
-        log::warn!("{message}");
+        log::warn!(target: SHOWN, "{message}");
         self.ui.print("notice", message);
     }
 
