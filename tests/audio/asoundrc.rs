@@ -68,7 +68,7 @@ fn a_definition_that_leads_nowhere_is_named_with_its_line() {
         ("pcm.!default {\n type plug\n slave.pcm \"mice\"\n}\n", ["line 3: no device mice", "pcm.mice"]),
         (
             "pcm.!default {\n type hw\n cards 1\n}\n",
-            ["line 1: alsa-lib says: Unknown field cards", "--microphone"],
+            ["line 3: alsa-lib says: Unknown field cards", "--microphone"],
         ),
         (
             "pcm.!default {\n type hw\n card 1\n}\n",
@@ -83,6 +83,8 @@ fn a_definition_that_leads_nowhere_is_named_with_its_line() {
         assert_eq!(code, Some(2), "{printed}");
         assert!(facts.iter().all(|fact| printed.contains(fact)), "{facts:?}: {printed}");
     }
+    let (_, printed) = start("# USB\ndefaults.pcm.card 1\ndefaults.ctl.card 1\n", &[]);
+    assert!(printed.contains("/.asoundrc, line 2: there is no card 1"), "{printed}");
     let (_, printed) = start("pcm.!default { type asym capture.pcm \"null\" }\n", &[]);
     assert!(printed.contains("line 1: its definition of type `asym` has no playback.pcm"), "{printed}");
 }

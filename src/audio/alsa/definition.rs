@@ -124,7 +124,8 @@ impl FailedName<'_> {
             )));
         }
         if let Some(card) = missing_card(line) {
-            let place = definitions.place_of_card(self.device, self.direction, card);
+            let is_meant = |entry: &AsoundEntry| card_of(entry) == Some(card);
+            let place = definitions.place_of_entry(self.device, self.direction, is_meant);
             return Some(NoDevice::NoCard(format!("{place}there is no card {card}")));
         }
         if let Some(name) = line.strip_prefix("Unknown PCM ") {
@@ -147,9 +148,13 @@ impl FailedName<'_> {
             line.ends_with(" is not defined") || line.contains("IPC") || line.contains("shmget"),
         ];
         other.contains(&true).then(|| {
+            let word = line.rsplit(' ').next().unwrap_or_default();
+            let is_meant = |entry: &AsoundEntry| {
+                entry.path.rsplit('.').next() == Some(word) || entry.value.as_deref() == Some(word)
+            };
             NoDevice::Misconfigured(format!(
                 "{}alsa-lib says: {}; correct its definition, or {setting}",
-                defined(),
+                definitions.place_of_entry(self.device, self.direction, is_meant),
                 shortened(line)
             ))
         })
@@ -338,9 +343,17 @@ impl Definitions {
         found.map(|(file, entry)| format!("{}: ", place(file, entry.line))).unwrap_or_default()
     }
 
-    fn place_of_card(&self, device: &str, direction: Direction, card: &str) -> String {
-        let reached = self.reachable(device, direction);
-        let found = reached.iter().find(|(_, entry)| card_of(entry) == Some(card));
+    /// Returns where the device has the entry that `is_meant`, or else where it is defined, as the start of a message.
+    fn place_of_entry(
+        &self,
+        device: &str,
+        direction: Direction,
+        is_meant: impl Fn(&AsoundEntry) -> bool,
+    ) -> String {
+        let mut reached = self.reachable(device, direction);
+        // These choose the card of ALSA's own definition of `default`.
+        reached.extend(self.entries().filter(|(_, entry)| entry.path.starts_with("defaults.pcm.")));
+        let found = reached.iter().find(|(_, entry)| is_meant(entry));
         found.map_or_else(|| self.place_of(device), |(file, entry)| format!("{}: ", place(file, entry.line)))
     }
 
