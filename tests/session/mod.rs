@@ -11,6 +11,7 @@ mod links;
 mod outages;
 mod panic;
 mod record;
+mod recorded;
 mod reset;
 mod suspend;
 mod turns;
@@ -121,6 +122,7 @@ impl Device {
             )
             .unwrap(),
             earcons: true,
+            resumes_replies: true,
             board,
             background: Background::start(
                 Some(Credential::Key(Secret::new(KEY).unwrap())),
