@@ -134,6 +134,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         service,
         audio,
         earcons: config.talk.earcons,
+        resumes_replies: config.talk.resumes_replies,
         board,
         background,
         saved_state: config.saved_state,

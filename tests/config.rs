@@ -225,6 +225,11 @@ fn option_turns_off_a_switch_of_the_config_file() {
     let fixture =
         Fixture::new().file("mynah.toml", "parrot = true\nverbose = true").flags(&["--verbose=false"]);
     assert!(!fixture.run().log.verbose);
+    let quiet = Fixture::new().file("mynah.toml", "parrot = true\nresume_after_noise = false").run();
+    assert!(
+        !quiet.talk.resumes_replies
+            && Fixture::new().file("mynah.toml", "parrot = true").run().talk.resumes_replies
+    );
     assert!(!Fixture::new().file("mynah.toml", "parrot = true\nsounds = false").run().talk.earcons);
 }
 

@@ -101,7 +101,11 @@ pub fn read(
     }
     let config = Config {
         service,
-        talk: TalkConfig { mode, earcons: values.switch(schema::Key::Sounds) },
+        talk: TalkConfig {
+            mode,
+            earcons: values.switch(schema::Key::Sounds),
+            resumes_replies: values.switch(schema::Key::ResumeAfterNoise),
+        },
         audio,
         peripherals,
         board_summary,
@@ -259,6 +263,8 @@ pub struct TalkConfig {
     pub mode: Mode,
     /// Whether to play an earcon when the service disconnects and when it reconnects.
     pub earcons: bool,
+    /// Whether a reply goes on after a noise that the service took for speech.
+    pub resumes_replies: bool,
 }
 
 /// What to record. The last minutes are always kept in memory.

@@ -50,6 +50,7 @@ pub(super) enum Key {
     PrintWords,
     Timings,
     Sounds,
+    ResumeAfterNoise,
     Verbose,
 }
 
@@ -159,6 +160,7 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::GainDb, "gain_db", ValueKind::Number("DB"), HelpGroup::Device, "the gain of the microphone, instead of the board's"),
     row(Key::Volume, "volume", ValueKind::Number("PERCENT"), HelpGroup::Device, "the volume of replies; a saved volume overrides the config file, but not this option [100]"),
     row(Key::Sounds, "sounds", ValueKind::Switch, HelpGroup::Device, "play two soft notes when the service disconnects, and when it reconnects").default("true"),
+    row(Key::ResumeAfterNoise, "resume_after_noise", ValueKind::Switch, HelpGroup::Device, "continue a reply after a noise that the service took for speech and did not answer").default("true"),
     row(Key::UnpluggedS, "unplugged_s", ValueKind::Wait, HelpGroup::Device, "how long to wait for a disconnected sound card, or forever, instead of the board's"),
     row(Key::Speech, "speech", ValueKind::Text("WAV"), HelpGroup::Device, "a WAV file to use instead of the microphone"),
     row(Key::SpeakerFile, "speaker_file", ValueKind::Text("WAV"), HelpGroup::Device, "a WAV file to write instead of playing"),

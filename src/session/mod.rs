@@ -76,6 +76,8 @@ pub struct SessionParts {
     pub audio: AudioIo,
     /// Whether earcons are played when the service is lost and when it is reconnected.
     pub earcons: bool,
+    /// Whether a reply goes on after a noise that the service took for speech.
+    pub resumes_replies: bool,
     pub board: Board,
     /// The thread for slow work: name look-ups, connecting, writing files.
     pub background: Background,
@@ -126,7 +128,8 @@ impl Session {
     #[must_use]
     pub fn begin(parts: SessionParts, now: Time) -> Self {
         let SavedState { muted, volume, .. } = parts.saved_state;
-        let (conversation, first) = Conversation::begin(parts.mode, muted, parts.seed, now);
+        let (mut conversation, first) = Conversation::begin(parts.mode, muted, parts.seed, now);
+        conversation.set_resumes_replies(parts.resumes_replies);
         let shell = Shell {
             links: Links::new(parts.service, parts.config),
             player: Player::new(parts.audio, parts.earcons, volume),

@@ -194,6 +194,7 @@ mod tests {
                 service: ServiceEndpoint::Parrot(ParrotConfig::default()),
                 audio,
                 earcons: false,
+                resumes_replies: true,
                 board,
                 background,
                 saved_state: SavedState { file: None, muted: false, volume: 100 },

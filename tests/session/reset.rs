@@ -41,6 +41,7 @@ fn a_reset_sends_no_history_to_the_next_session() {
         service: remote(&service),
         audio: audio::open_wav(wav, StreamFormat::default()).unwrap(),
         earcons: true,
+        resumes_replies: true,
         board,
         background: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
         saved_state: SavedState { file: None, muted: false, volume: 100 },

@@ -50,6 +50,7 @@ pub(super) fn parts(
         service: ServiceEndpoint::Remote { endpoint, proxy: None, tls: Tls::new(None).unwrap() },
         audio,
         earcons: true,
+        resumes_replies: true,
         board,
         background,
         saved_state: SavedState { file: None, muted: false, volume: 100 },
