@@ -168,7 +168,7 @@ pub fn sign_of_life(text: &str) -> Option<Option<Id>> {
 const REASON_CHARS: usize = 100;
 
 /// Documented or recorded events that mean nothing for the turn (protocol §7, §17). What some of them say about the
-/// conversation's items is read by [`super::item_event`].
+/// conversation's items is read by [`super::item_event()`].
 const UNUSED_EVENTS: [&str; 58] = [
     "conversation.created",
     "conversation.item.added",

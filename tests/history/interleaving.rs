@@ -192,14 +192,23 @@ fn with_losses_and_repeats(all: &[Event], random: &mut Random) -> Vec<Event> {
     let mut events = all.to_vec();
     for _ in 0..all.len() / 4 {
         let at = random.below(events.len());
-        let is_said = |fact: &Fact| {
-            let others = events
-                .iter()
-                .enumerate()
-                .filter(|(other, event)| *other != at && event.item == events[at].item);
-            *fact != Fact::Device
-                && *fact != Fact::Result
-                && others.flat_map(|(_, event)| event.says).any(|said| said == fact)
+        let Event { kind, reply, item, .. } = events[at];
+        let count = |events: &[Event], kind: &str| {
+            events.iter().filter(|event| event.kind == kind && event.reply == reply).count()
+        };
+        let is_said = |fact: &Fact| match fact {
+            Fact::Device | Fact::Result => false,
+            // The end of an item is said by its own event, and by that of its response.
+            Fact::End if kind == "response.done" => {
+                let ends = "response.output_item.done";
+                count(&events, ends) == count(all, ends)
+            }
+            Fact::End => count(&events, "response.done") > 0,
+            Fact::Place | Fact::Words | Fact::Call => {
+                let others = events.iter().enumerate();
+                let mut others = others.filter(|(other, event)| *other != at && event.item == item);
+                others.any(|(_, event)| event.says.contains(fact))
+            }
         };
         if events[at].says.iter().all(is_said) {
             events.remove(at);

@@ -218,9 +218,11 @@ pub(super) fn events(turns: &[Turn]) -> Vec<Event> {
             previous = Some(item.id());
         }
         let status = if is_completed { "completed" } else { "cancelled" };
-        let done = json!({"response": {"id": reply, "status": status, "output": output}});
+        // Some services list no items.
+        let listed = if *reply == "r2" { Vec::new() } else { output };
+        let done = json!({"response": {"id": reply, "status": status, "output": listed}});
         let script = Script { reply, id: "", previous };
-        events.push(script.text("response.done", 0, &[], done));
+        events.push(script.text("response.done", 0, &[End], done));
     }
     events
 }
