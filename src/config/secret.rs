@@ -19,16 +19,23 @@ impl Secret {
     /// # Errors
     /// Returns why `text` is not a key or token, without quoting it.
     pub fn new(text: &str) -> Result<Self, String> {
-        let text = unquoted(trim_invisible(text));
         let is_secret = |name: &str| {
             let name = name.to_ascii_uppercase();
             ["KEY", "TOKEN", "SECRET"].iter().any(|word| name.contains(word))
         };
-        let text = match assignment(text) {
-            Some((name, value)) if is_secret(name) && !text.contains('\n') => unquoted(value),
-            Some(_) | None => text,
-        };
-        let text = unquoted(trim_invisible(text).trim_end_matches([';', ',']));
+        let mut text = text;
+        // Each may be inside the other; removing one only shortens the text.
+        loop {
+            let inner = unquoted(trim_invisible(text).trim_end_matches([';', ',']));
+            let inner = match assignment(inner) {
+                Some((name, value)) if is_secret(name) && !inner.contains('\n') => value,
+                Some(_) | None => inner,
+            };
+            if inner.len() == text.len() {
+                break;
+            }
+            text = inner;
+        }
         check(text)?;
         Ok(Self(Zeroizing::new(text.to_owned())))
     }

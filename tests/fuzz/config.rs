@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use mynah::config::{self, ConfigError, HostInfo, Request, SavedState};
+use mynah::config::{self, ConfigError, Credential, HostInfo, Request, SavedState};
 use tempfile::TempDir;
 
 use super::toml_variants::respell;
@@ -45,6 +45,27 @@ pub(super) fn dotenv(bytes: &[u8]) {
     let result = dir.with(".env", &text, &args);
     let other = text.replace("\r\n", "\n").replace('\n', "\r\n");
     assert_eq!(result, dir.with(".env", &other, &args));
+}
+
+/// A key file gives a key that can be sent in a header, whatever its encoding, quotes and line ends, or an error.
+pub(super) fn secret(bytes: &[u8]) {
+    let dir = WorkingDir::new();
+    let file = dir.0.path().join("key");
+    let read = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        Credential::read_token(&file).map(|secret| secret.reveal().to_owned())
+    };
+    let found = read(bytes);
+    let Ok(secret) = &found else {
+        return assert!(found.unwrap_err().starts_with(file.to_str().unwrap()));
+    };
+    assert!(!secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()), "{secret:?}");
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(secret.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    for other in [utf16, format!("\"{secret}\"\r\n").into_bytes(), format!("AZURE_KEY={secret}").into_bytes()]
+    {
+        assert_eq!(read(&other), found);
+    }
 }
 
 /// A saved state never prevents a start, and a damaged one leaves the microphone muted.

@@ -15,7 +15,7 @@ mod transport;
 pub(crate) type Check = fn(&[u8]);
 
 /// The name of each target, which is also its folder in the corpus, and its check.
-pub(crate) const TARGETS: [(&str, Check); 10] = [
+pub(crate) const TARGETS: [(&str, Check); 11] = [
     ("protocol", protocol::check),
     ("transport", transport::check),
     ("proxy", proxy::check),
@@ -23,6 +23,7 @@ pub(crate) const TARGETS: [(&str, Check); 10] = [
     ("config", config::config),
     ("board", config::board),
     ("dotenv", config::dotenv),
+    ("secret", config::secret),
     ("state", config::state),
     ("arguments", config::arguments),
     ("asoundrc", asoundrc::check),
