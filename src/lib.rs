@@ -126,7 +126,7 @@
 //! | `lane` | | | know rates or devices; block or allocate after construction |
 //! | `dsp` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
 //! | `ledger` | `model` | | read a clock |
-//! | `config` | `dsp` `model` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
+//! | `config` | `dsp` `model` `printable` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
 //! | `config::sources` | `config::pasted` `config::proxy` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |

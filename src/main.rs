@@ -52,6 +52,11 @@ fn main() -> ExitCode {
             out.write(text);
             out.finish(0)
         }
+        Ok(Request::Settings(report)) => {
+            let mut out = cli::Output::default();
+            out.write(report.text);
+            out.finish(if report.is_wrong { MISCONFIGURED } else { 0 })
+        }
         Ok(Request::Version) => {
             let mut out = cli::Output::default();
             out.write(format_args!("mynah {}\n", env!("CARGO_PKG_VERSION")));

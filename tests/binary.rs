@@ -240,6 +240,23 @@ fn sigusr1_writes_a_recording_that_replays() {
 }
 
 #[test]
+fn config_exits_with_2_if_something_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.toml"), "mode = push").unwrap();
+    for (args, expected, part) in [
+        (&["config", "--parrot"][..], 0, "Nothing is wrong."),
+        (&["config"], 2, "no endpoint"),
+        (&["config", "check", "bad.toml"], 2, "bad.toml: taken for a file of settings"),
+        (&["help", "lights"], 0, "breathing"),
+        (&["help", "nonsense"], 2, "the topics are"),
+    ] {
+        let (code, printed) = run_with(&folder, args);
+        assert_eq!(code, Some(expected), "{printed}");
+        assert!(printed.contains(part), "{printed}");
+    }
+}
+
+#[test]
 fn replay_of_an_invalid_file_exits_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for (args, expected) in [

@@ -4,6 +4,7 @@
 
 mod board_file;
 mod boards;
+mod commands;
 mod credentials;
 mod endpoint;
 mod foreign_names;

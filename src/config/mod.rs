@@ -7,6 +7,7 @@ mod audio;
 mod boards;
 mod devices;
 mod endpoint;
+mod help;
 mod host;
 mod key_codes;
 mod model_family;
@@ -16,6 +17,7 @@ mod pasted;
 mod peripherals;
 mod proxy;
 mod replay;
+mod report;
 mod saved_state;
 mod schema;
 mod secret;
@@ -43,6 +45,7 @@ pub use peripherals::{
 };
 pub use proxy::{Proxy, excludes as no_proxy_excludes};
 pub use replay::ReplayRequest;
+pub use report::SettingsReport;
 pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
 pub use secret::Secret;
 
@@ -84,6 +87,18 @@ pub fn read(
     {
         return replay::request(args, dir).map(Request::Replay).map_err(ConfigError::new);
     }
+    if let Some([word, args @ ..]) = args.get(1..)
+        && word == "config"
+    {
+        return report::request(args, env, dir, system, host)
+            .map(Request::Settings)
+            .map_err(ConfigError::new);
+    }
+    if let Some([word, args @ ..]) = args.get(1..)
+        && word == "help"
+    {
+        return help::request(args).map(Request::Help).map_err(ConfigError::new);
+    }
     if let Some(page) = pages::request(args.get(1..).unwrap_or_default()) {
         return page.map(Request::Page).map_err(ConfigError::new);
     }
@@ -93,9 +108,16 @@ pub fn read(
         CommandLine::Run(sources) => sources,
     };
     let mut values = Values::new(sources);
-    let (audio, mut peripherals, board_summary) = boards::read(&mut values, host);
-    let service = service::read(&mut values);
-    let mode = mode(&mut values);
+    let config = assemble(&mut values, host);
+    let warnings = values.finish()?;
+    Ok(Request::Run(Box::new(Config { warnings, ..config })))
+}
+
+/// Reads all settings; problems and warnings stay in `values`.
+fn assemble(values: &mut Values, host: &HostInfo) -> Config {
+    let (audio, mut peripherals, board_summary) = boards::read(values, host);
+    let service = service::read(values);
+    let mode = mode(values);
     if mode == Mode::Hold {
         peripherals.remove_hold_actions();
     }
@@ -109,8 +131,8 @@ pub fn read(
         audio,
         peripherals,
         board_summary,
-        record: record(&mut values),
-        saved_state: saved_state::read(&mut values),
+        record: record(values),
+        saved_state: saved_state::read(values),
         log: LogConfig {
             dir: values.path(schema::Key::LogDir),
             verbose: values.switch(schema::Key::Verbose),
@@ -120,9 +142,8 @@ pub fn read(
         warnings: Vec::new(),
         origins: values.origins(),
     };
-    shared_files::reject(&mut values, config.saved_state.file.as_deref());
-    let warnings = values.finish()?;
-    Ok(Request::Run(Box::new(Config { warnings, ..config })))
+    shared_files::reject(values, config.saved_state.file.as_deref());
+    config
 }
 
 fn mode(values: &mut Values) -> Mode {
@@ -149,6 +170,8 @@ pub enum Request {
     Help(String),
     /// Print the version and exit.
     Version,
+    /// Print this output of `mynah config` and exit.
+    Settings(SettingsReport),
     /// Print this output of `mynah boards` and exit.
     Boards(String),
     /// Print this manual page or these completions and exit.

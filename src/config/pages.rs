@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 
+use crate::config::help;
 use crate::config::schema::{HelpGroup, KeyRow, ROWS, USAGE, ValueKind};
 
 const MANUAL: &str = include_str!("../../cross/debian/mynah.1.in");
@@ -62,7 +63,9 @@ fn bash() -> String {
         Some(format!("        --{}) {action}", row.option()))
     });
     let options: Vec<_> = option_rows().map(|row| format!("--{}", row.option())).collect();
-    BASH.replace("@VALUES@", &values.collect::<Vec<_>>().join("\n")).replace("@FLAGS@", &options.join(" "))
+    BASH.replace("@TOPICS@", &help::topics())
+        .replace("@VALUES@", &values.collect::<Vec<_>>().join("\n"))
+        .replace("@FLAGS@", &options.join(" "))
 }
 
 fn zsh() -> String {
@@ -78,7 +81,7 @@ fn zsh() -> String {
         };
         format!("    '--{option}=[{help}]:{}:{action}' \\", row.value_name().unwrap_or_default())
     });
-    ZSH.replace("@FLAGS@", &options.collect::<Vec<_>>().join("\n"))
+    ZSH.replace("@TOPICS@", &help::topics()).replace("@FLAGS@", &options.collect::<Vec<_>>().join("\n"))
 }
 
 fn fish() -> String {
@@ -96,7 +99,7 @@ fn fish() -> String {
         let help = row.full_help().replace('\\', "\\\\").replace('\'', "\\'");
         format!("complete -c mynah -l {}{action} -d '{help}'", row.option())
     });
-    FISH.replace("@FLAGS@", &options.collect::<Vec<_>>().join("\n"))
+    FISH.replace("@TOPICS@", &help::topics()).replace("@FLAGS@", &options.collect::<Vec<_>>().join("\n"))
 }
 
 /// What a shell can complete as the value of an option.

@@ -110,9 +110,11 @@ impl HelpGroup {
 }
 
 /// The synopsis, one form a line.
-pub(super) const USAGE: [&str; 5] = [
+pub(super) const USAGE: [&str; 7] = [
     "mynah --endpoint URL [OPTION]...",
     "mynah --parrot [OPTION]...",
+    "mynah config [OPTION]... | mynah config check FILE",
+    "mynah help [TOPIC]",
     "mynah boards [show NAME | check FILE]",
     "mynah devices [OPTION]...",
     "mynah replay [--verbose] FILE",
@@ -241,6 +243,11 @@ impl KeyRow {
     pub(super) fn is_secret(&self) -> bool {
         matches!(self.kind, ValueKind::Secret(_))
     }
+}
+
+/// Returns the word for a value.
+pub(super) fn word<C: Keyword + PartialEq>(value: C) -> &'static str {
+    C::ALL.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
 }
 
 /// Returns whether `name` is the one that a message about `input` suggests.

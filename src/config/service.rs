@@ -5,7 +5,7 @@
 
 use super::endpoint::EXAMPLE;
 use super::model_family::{self, ModelFamily};
-use super::schema::{CREDENTIAL_KEYS, Key, suggest};
+use super::schema::{CREDENTIAL_KEYS, Key, suggest, word};
 use super::sources::Layer;
 use super::values::{Keyword, Values};
 use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, proxy, secret};
@@ -308,8 +308,7 @@ fn warn_of_family(values: &mut Values, service: &ServiceConfig, family: ModelFam
     if let Some(languages) = &service.language
         && let Some(reason) = model_family::language_mismatch(service.turn_detection, languages)
     {
-        let kind = service.turn_detection;
-        let name = TurnDetection::ALL.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
+        let name = word(service.turn_detection);
         let text = format!("{name} is {reason}; it may end turns of {languages} at the wrong time");
         let is_chosen = values.layer(Key::TurnDetection).is_some();
         let key = if is_chosen { Key::TurnDetection } else { Key::Language };

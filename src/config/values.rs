@@ -199,6 +199,11 @@ impl Values {
         self.sources.has_unread_file || keys.iter().any(|key| self.sources.refused.contains(key))
     }
 
+    /// Returns the value of `key` as it is written.
+    pub(super) fn raw(&self, key: Key) -> Option<&str> {
+        self.sources.given.get(&key).map(|given| given.value.as_str())
+    }
+
     /// Returns where each value comes from.
     pub(super) fn origins(&self) -> Origins {
         let name = |key: &Key| ROWS.iter().find(|row| row.key == *key).map(|row| row.name);

@@ -149,6 +149,22 @@ fn references_are_to_earlier_lines_then_the_environment() {
 }
 
 #[test]
+fn a_reference_does_not_show_a_key_in_another_setting() {
+    let text = format!(
+        "AZURE_VOICELIVE_API_KEY={KEY}\nA=${{AZURE_VOICELIVE_API_KEY}}\nAZURE_VOICELIVE_MODEL=${{AZURE_VOICELIVE_API_KEY}}\n"
+    );
+    let fixture = Fixture::new().flags(&["--endpoint", HOST]).file(".env", &text);
+    let error = fixture.read().unwrap_err();
+    assert_problems(
+        error.problems(),
+        &[".env, line 3: AZURE_VOICELIVE_MODEL: | refers to ${AZURE_VOICELIVE_API_KEY}"],
+    );
+    let key = format!("SECRET_OF_ALL={KEY}\nAZURE_VOICELIVE_API_KEY=${{SECRET_OF_ALL}}\n");
+    let config = Fixture::new().flags(&["--endpoint", HOST]).file(".env", &key).run();
+    assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
+}
+
+#[test]
 fn a_wrong_line_is_only_a_warning_if_a_stronger_layer_sets_the_same() {
     let unterminated = with("unterminated").flags(&["--endpoint", HOST]);
     let config = unterminated.run();

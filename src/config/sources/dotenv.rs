@@ -21,11 +21,12 @@ pub(in crate::config) struct Variable {
     pub(in crate::config) line: usize,
 }
 
-/// Parses the `text` of a file, whose lines end with `\n`. `is_own` returns whether a name is one of mynah's, and
-/// `environment` the value of a variable to which the file refers.
+/// Parses the `text` of a file, whose lines end with `\n`. `is_own` returns whether a name is one of mynah's,
+/// `is_secret` whether it is that of a key or token, and `environment` the value of a variable to which the file refers.
 pub(in crate::config) fn parse(
     text: &str,
     is_own: impl Fn(&str) -> bool,
+    is_secret: impl Fn(&str) -> bool,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Vec<Variable> {
     let lines: Vec<&str> = text.lines().collect();
@@ -55,7 +56,11 @@ pub(in crate::config) fn parse(
                 let earlier = variables.iter().rev().find(|variable| variable.name == name);
                 earlier.and_then(|variable| variable.value.as_deref().ok().map(ToString::to_string))
             };
-            raw.expand(own, lookup, &environment)
+            // The value of another setting is shown in messages.
+            let may_show = |name: &str| is_secret(statement.name) || !is_secret(name);
+            raw.expand(own, |name| lookup(name).filter(|_| may_show(name)), &|name: &str| {
+                environment(name).filter(|_| may_show(name))
+            })
         });
         if own || value.is_ok() {
             variables.push(Variable { name: statement.name.to_owned(), value, line: number });

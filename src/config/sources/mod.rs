@@ -103,16 +103,54 @@ pub(super) fn gather(
     }
     let environment: Vec<_> = env.into_iter().collect();
     sources.read_environment(&environment, dir);
-    sources.read_dotenv(dir, &environment);
+    sources.read_dotenv(&dir.join(".env"), ".env", &environment);
     sources.read_config(dir, system);
     sources.settle_doubts();
-    for row in ROWS {
-        if let Some(default) = row.default {
-            let place = format!("default of {}", row.name);
-            sources.set_if_unset(row.key, Layer::Default, default.to_owned(), place, dir);
-        }
-    }
+    sources.set_defaults(dir);
     CommandLine::Run(sources)
+}
+
+/// A file that can be judged by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Settings,
+    DotEnv,
+    Board,
+}
+
+impl FileKind {
+    /// Returns what a file is, by its name, or else by what is in it.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let text = file::read_any(path)?.text;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let is_toml = name.ends_with(".toml");
+        let tables =
+            ["[board]", "[microphone]", "[speaker]", "[unplugged]", "[[find]]", "[[control]]", "[[button]]"];
+        let tables = tables.into_iter().chain(["[[light]]", "[[drive]]"]).collect::<Vec<_>>();
+        Ok(if name.ends_with(".env") || name.starts_with(".env") {
+            Self::DotEnv
+        } else if text.lines().any(|line| tables.contains(&line.trim())) {
+            Self::Board
+        } else if !is_toml && variables::has_own(&text) {
+            Self::DotEnv
+        } else {
+            Self::Settings
+        })
+    }
+}
+
+/// Reads only one file, called `name`. What it does not set may be set elsewhere.
+pub(super) fn gather_file(path: &Path, name: &str, kind: FileKind) -> Sources {
+    let mut sources = Sources::default();
+    let dir = path.parent().unwrap_or(path);
+    match kind {
+        FileKind::DotEnv => sources.read_dotenv(path, name, &[]),
+        FileKind::Settings | FileKind::Board => sources.read_config_file(path, name, false),
+    }
+    sources.settle_doubts();
+    sources.set_defaults(dir);
+    sources.has_unread_file = true;
+    sources
 }
 
 /// How a message about the command line ends.
@@ -222,6 +260,15 @@ impl Sources {
         self.given.entry(key).or_insert_with(|| SourcedValue { value, layer, place, base: base.to_owned() });
     }
 
+    fn set_defaults(&mut self, dir: &Path) {
+        for row in ROWS {
+            if let Some(default) = row.default {
+                let place = format!("default of {}", row.name);
+                self.set_if_unset(row.key, Layer::Default, default.to_owned(), place, dir);
+            }
+        }
+    }
+
     fn read_config(&mut self, dir: &Path, system: &Path) {
         let (file, display_name, optional) = match self.given.get(&Key::Config) {
             Some(given) => {
@@ -234,9 +281,14 @@ impl Sources {
             }
             None => (system.to_owned(), system.display().to_string(), true),
         };
-        let Some(text) = self.read_config_text(&file, &display_name, optional) else { return };
-        let mut table = StrictTable::parse(&display_name, &text);
-        let base = file.parent().unwrap_or(dir);
+        self.read_config_file(&file, &display_name, optional);
+    }
+
+    /// Reads the settings of `file`, called `name`.
+    fn read_config_file(&mut self, file: &Path, name: &str, optional: bool) {
+        let Some(text) = self.read_config_text(file, name, optional) else { return };
+        let mut table = StrictTable::parse(name, &text);
+        let base = file.parent().unwrap_or(file);
         let sections = table.take_sections();
         let place = |(name, section): &(String, StrictTable<'_>)| table.place(name, section.first_line());
         let places: Vec<_> = sections.iter().map(place).collect();
@@ -248,7 +300,7 @@ impl Sources {
             holds_secret |= self.read_table(section, base);
         }
         if holds_secret {
-            self.warnings.extend(secret::permission_warning(&file));
+            self.warnings.extend(secret::permission_warning(file));
         }
     }
 

@@ -86,20 +86,19 @@ impl Sources {
         }
     }
 
-    /// Reads `.env` in `dir`. What is wrong with it is not yet a problem: whether it matters depends on the other
-    /// layers.
-    pub(super) fn read_dotenv(&mut self, dir: &Path, environment: &[(OsString, OsString)]) {
-        let path = dir.join(".env");
+    /// Reads a `.env` file called `file_name`. What is wrong with it is not yet a problem: whether it matters depends on
+    /// the other layers.
+    pub(super) fn read_dotenv(&mut self, path: &Path, file_name: &str, environment: &[(OsString, OsString)]) {
         // A virtual environment of Python may be a directory of this name.
         if path.is_dir() {
             return;
         }
-        self.files_read.push((".env".to_owned(), path.clone()));
-        let found = match file::read_any(&path) {
+        self.files_read.push((file_name.to_owned(), path.to_owned()));
+        let found = match file::read_any(path) {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => {
-                let sentence = format!(".env: cannot be read: {error}");
+                let sentence = format!("{file_name}: cannot be read: {error}");
                 return self.doubts.push(Doubt { key: None, sentence });
             }
         };
@@ -107,11 +106,11 @@ impl Sources {
             let value = environment.iter().find(|(known, _)| known.to_str() == Some(name));
             value.and_then(|(_, value)| value.to_str().map(str::to_owned))
         };
-        let variables = dotenv::parse(&found.text, is_own_variable, lookup);
+        let variables = dotenv::parse(&found.text, is_own_variable, is_secret_variable, lookup);
         let mut own = Vec::new();
         for variable in variables {
             if !is_own_variable(&variable.name) {
-                let place = format!(".env, line {}: {}", variable.line, variable.name);
+                let place = format!("{file_name}, line {}: {}", variable.line, variable.name);
                 let value = variable.value.as_ref().ok().map(|value| value.as_str());
                 self.keep_proxy(&variable.name, value, Layer::DotEnv, &place);
                 continue;
@@ -120,28 +119,28 @@ impl Sources {
                 Some(row) => own.push((row, variable)),
                 None if variable.value.as_ref().is_ok_and(|value| value.is_empty()) => {}
                 None => {
-                    let place = format!(".env, line {}: {}", variable.line, variable.name);
+                    let place = format!("{file_name}, line {}: {}", variable.line, variable.name);
                     self.warnings.push(unknown_variable(&place, &variable.name));
                 }
             }
         }
         if own.iter().any(|(row, _)| row.is_secret()) {
-            self.warnings.extend(secret::permission_warning(&path));
+            self.warnings.extend(secret::permission_warning(path));
         }
         if !own.is_empty() {
-            self.warnings.extend(found.encoding_warning(".env"));
+            self.warnings.extend(found.encoding_warning(file_name));
         }
-        self.set_from_dotenv(own, dir);
+        self.set_from_dotenv(own, file_name, path.parent().unwrap_or(path));
     }
 
     /// Sets the keys of the variables of `.env`. As in a shell, the last line that sets a variable wins; so does the
     /// exact name over another spelling.
-    fn set_from_dotenv(&mut self, mut own: Vec<(&KeyRow, Variable)>, dir: &Path) {
+    fn set_from_dotenv(&mut self, mut own: Vec<(&KeyRow, Variable)>, file_name: &str, dir: &Path) {
         own.reverse();
         own.sort_by_key(|(row, variable)| row.env != Some(&*variable.name));
         let mut doubts = Vec::new();
         for (row, Variable { name, value, line }) in own {
-            let place = format!(".env, line {line}: {name}");
+            let place = format!("{file_name}, line {line}: {name}");
             match value {
                 Ok(value) => self.set_variable(row, value.to_string(), Layer::DotEnv, place, dir),
                 Err(reason) => {
@@ -207,12 +206,23 @@ impl Sources {
     }
 }
 
+/// Returns whether a `.env` file of this `text` sets a variable of mynah.
+pub(super) fn has_own(text: &str) -> bool {
+    dotenv::parse(text, is_own_variable, is_secret_variable, |_| None)
+        .iter()
+        .any(|variable| is_own_variable(&variable.name))
+}
+
 /// Returns whether `name` is a variable of mynah, or one that is meant for it. Other names are shared with other
 /// programs.
 fn is_own_variable(name: &str) -> bool {
     starts_with_ignoring_case(name, PREFIX)
         || row_of(name).is_some()
         || (starts_with_ignoring_case(name, OLD_PREFIX) && own_name(name, OLD_PREFIX).is_some())
+}
+
+fn is_secret_variable(name: &str) -> bool {
+    row_of(name).is_some_and(KeyRow::is_secret)
 }
 
 /// Returns the setting of a variable; a name in small letters means the same.

@@ -1,0 +1,181 @@
+//! The command `mynah help`: explains one topic on a page of the terminal.
+//!
+//! Options are in the table of settings; a test compares the lights and the exit codes with `README.md`.
+
+use std::ffi::OsString;
+
+use super::schema::{self, suggest};
+
+/// A topic: its name, other words for it, what it explains, and the text. The options have no text here.
+type Topic = (&'static str, &'static [&'static str], &'static str, &'static str);
+
+const TOPICS: [Topic; 8] = [
+    (
+        "settings",
+        &["options", "option", "config", "flags", "env", "environment", "variables", "volume", "language"],
+        "all options and environment variables",
+        "",
+    ),
+    (
+        "azure",
+        &["service", "key", "endpoint", "account", "token", "model", "parrot", "connect"],
+        "how to reach the service",
+        AZURE,
+    ),
+    (
+        "modes",
+        &["mode", "tap", "hold", "open", "push-to-talk", "ptt", "talk"],
+        "when the microphone is live",
+        MODES,
+    ),
+    (
+        "buttons",
+        &["button", "keys", "keyboard", "terminal", "mute"],
+        "buttons of the board, and keys on a terminal",
+        BUTTONS,
+    ),
+    (
+        "lights",
+        &["light", "led", "leds", "blink", "blinks", "colours", "colors", "faults"],
+        "what the light shows",
+        LIGHTS,
+    ),
+    (
+        "devices",
+        &["device", "audio", "sound", "microphone", "mic", "speaker", "alsa", "cards", "board", "boards"],
+        "microphone, speaker and board",
+        DEVICES,
+    ),
+    (
+        "files",
+        &["file", "paths", "logs", "log", "recordings", "state", ".env"],
+        "the files that are read and written",
+        FILES,
+    ),
+    ("exit", &["exit-codes", "exit-code", "codes", "code", "status"], "exit codes", EXIT),
+];
+
+const AZURE: &str = "\
+mynah needs the address of a Foundry resource and its key; both are on the page of the resource in the portal.
+
+  export AZURE_VOICELIVE_ENDPOINT=https://NAME.services.ai.azure.com
+  export AZURE_VOICELIVE_API_KEY=...        (or --api-key-file FILE)
+
+A bearer token instead of a key: --use-token-credential, with AZURE_VOICELIVE_TOKEN or --token-file FILE.
+The model is gpt-realtime; --model NAME chooses another. Transcription follows the model unless it is set.
+Without an account: mynah --parrot talks with a built-in service that repeats what it hears.
+mynah config shows which address and which key are used, and where each is set.
+";
+
+const MODES: &str = "\
+  open   the microphone is always live; the service detects the end of a turn. The default.
+  tap    live from a press until 8 s of quiet (tap_quiet_s).
+  hold   live while the button is down: push to talk. On a terminal, hold space, or tap it twice.
+
+Set it with --mode MODE, or mode = \"MODE\" in the file of settings.
+";
+
+const BUTTONS: &str = "\
+  button of the board         key            does
+  press                       space          talks; during a reply, stops it at once
+  hold for 1.5 s              m              mutes or unmutes (in the mode hold only m does)
+                              +  -           changes the volume
+                              q              quits
+
+A board file can give other buttons and gestures other meanings.
+Mute and volume are remembered over a restart.
+";
+
+const LIGHTS: &str = "\
+  green                       the microphone is live, and only then
+  following your voice        listening
+  breathing                   thinking
+  following the reply         speaking
+  blinking slowly             offline
+  red                         muted: the microphone's device is closed
+
+A light of one colour is on while the microphone is live, and only flashes otherwise. Repeated blinks are a fault:
+
+  1   The service rejects the key, the model or the address. mynah ends after ten seconds with exit code 2.
+  2   The account has no quota left.
+  3   No reply came, or only part of one.
+  4   Microphone missing, stalled, silent, repeated xruns, or hung driver. mynah keeps reopening it.
+  5   Speaker missing, stalled, repeated xruns, or hung driver. mynah keeps reopening it.
+  6   A button is stuck or bounces; it is ignored.
+  7   The service reports an error.
+";
+
+const DEVICES: &str = "\
+mynah detects the board, which names microphone and speaker; mynah boards marks it, --board NAME chooses another.
+--microphone PCM and --speaker PCM choose devices by their ALSA names, such as plughw:CARD=Device.
+mynah devices, arecord -L and aplay -L list them.
+
+  It hears you badly     --gain-db 12 (-20 to 60)
+  It is too loud         --volume 60
+  It answers itself      a speakerphone that cancels echo, headphones, or --mode hold
+  No sound card          --speech FILE.wav and --speaker-file FILE.wav, each instead of a device
+";
+
+const FILES: &str = "\
+Read:
+  .env                              variables, in the working directory
+  mynah.toml                        settings, in the working directory; --config FILE names another
+  /etc/mynah/mynah.toml             settings, if there is neither
+  /usr/share/mynah/board            board files, to choose from and to copy
+  /etc/credstore/mynah.api-key      the key, for the service
+
+Written:
+  the saved state (state_file)      mute and volume; for the service in /var/lib/mynah
+  recordings, beside it             the last minutes of a fault, for mynah replay, without words and sound
+  --log-dir DIR                     a log; --record FILE: all events
+
+mynah config check FILE judges a file of settings, a .env file or a board file.
+";
+
+const EXIT: &str = "\
+  0    you quit
+  1    failed at run time
+  2    wrong configuration or set-up; the message names it
+  75   as a service: a device is missing, and systemd tries again
+";
+
+/// Returns the page for the arguments after `mynah help`.
+///
+/// # Errors
+/// Returns a sentence with the topics, if there is no such one.
+pub(super) fn request(args: &[OsString]) -> Result<String, Vec<String>> {
+    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy().to_lowercase()).collect();
+    let wanted = words.join("-");
+    if wanted.is_empty() {
+        return Ok(overview());
+    }
+    let topic = TOPICS.iter().find(|(name, others, ..)| *name == wanted || others.contains(&wanted.as_str()));
+    match topic {
+        Some((_, _, _, "")) => Ok(schema::help()),
+        Some((.., text)) => Ok((*text).to_owned()),
+        None => {
+            let all = TOPICS.iter().flat_map(|(name, others, ..)| std::iter::once(name).chain(*others));
+            let suggestion = suggest(&wanted, all.copied());
+            let shown = crate::printable::clipped(&wanted);
+            Err(vec![format!("mynah help {shown}: unknown topic{suggestion}; the topics are {}", topics())])
+        }
+    }
+}
+
+/// Returns the names of the topics, with blanks between them.
+pub(super) fn topics() -> String {
+    TOPICS.map(|(name, ..)| name).join(" ")
+}
+
+fn overview() -> String {
+    let mut text = format!(
+        "mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n",
+        schema::USAGE.join("\n       ")
+    );
+    text.push_str("\nTopics of mynah help:\n");
+    for (name, _, about, _) in TOPICS {
+        text.push_str(&format!("  {name:<12} {about}\n"));
+    }
+    text.push_str("\nmynah config shows every setting and what is wrong. mynah --parrot needs no account.\n");
+    text
+}
