@@ -55,6 +55,11 @@ pub(crate) fn report_start_error(error: StartError) -> ExitCode {
     }
 }
 
+/// Returns whether a service manager has started the program, and would start it again.
+pub(crate) fn has_service_manager() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// Returns the exit code for a missing device. Under a service manager, first waits until a device appears or
 /// [`session::DEVICE_WAIT_LIMIT`] passes, so that restarts do not spin.
 pub(crate) fn wait_for_device(
@@ -63,7 +68,7 @@ pub(crate) fn wait_for_device(
     signals: &UnixStream,
 ) -> ExitCode {
     // Without a service manager the user sees the message at once.
-    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+    if !has_service_manager() {
         return ExitCode::from(MISCONFIGURED);
     }
     let board = board.map(|(board, direction)| (board, *direction));

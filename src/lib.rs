@@ -86,9 +86,9 @@
 //! ## A lost link, to the next session
 //!
 //! `transport::WsClient::next`, `transport::WsClient::tick` or `transport::WsClient::flush` returns
-//! `transport::TransportError`. `session::links::Links::lose` drops the link and `session::links::Links::classify`
-//! turns the error into a `conversation::CloseReason` (`protocol::close_reason_of_code`,
-//! `protocol::close_reason_of_status`). `session::shell::Shell::handle_loss` reports it and queues
+//! `transport::TransportError`. `session::links::Links::lose` drops the link and `session::links::loss::classify`
+//! finds its `protocol::Refusal` (`protocol::refusal_of_close`, `protocol::refusal_of_upgrade`), and with it a
+//! `conversation::CloseReason`. `session::shell::Shell::handle_loss` reports it and queues
 //! `conversation::LinkChange::Down`, for which `session::player::Player::handle_event` voids the ledger's items with
 //! `ledger::Ledger::session_lost` and marks what was sent as unsent with `session::player::uplink::resend`
 //! (`conversation::KeptAudio::SendAgain`). If the standby link exists, `conversation::Action::SwitchToStandby` puts it
@@ -144,10 +144,10 @@
 //! | `board` | `config` `inputs` `leds` `light` `model` | | know phases (`conversation`) |
 //! | `transport` | `model` `printable` | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
 //! | `background` | `config` `printable` `sys` | `tokio` `httparse` | touch sound (`audio`) |
-//! | `session` | `audio` `background` `board` `config` `conversation` `history` `inputs` `ledger` `light` `model` `parrot` `printable` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
+//! | `session` | `audio` `background` `board` `config` `conversation` `fnv` `history` `inputs` `ledger` `light` `model` `parrot` `printable` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
-//! | `session::shell` | `audio` `background` `conversation` `history` `inputs` `ledger` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` `transport` | | decide; run a handler (`session::core::Core` `session::Session`) |
-//! | `session::links` | `background` `config` `conversation` `model` `parrot` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
+//! | `session::shell` | `audio` `background` `conversation` `history` `inputs` `ledger` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` | | decide; run a handler (`session::core::Core` `session::Session`) |
+//! | `session::links` | `background` `config` `conversation` `fnv` `model` `parrot` `printable` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
 //! | `session::player` | `audio` `conversation` `ledger` `model` `protocol` | | own a socket (`std::net` `transport`); know another component (`session::links` `session::ui` `session::report` `session::shell`) |
 //! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |
 //! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `printable` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`); know another component (`session::links` `session::player` `session::ui` `session::shell` `background::Background`) |

@@ -24,7 +24,7 @@ use mynah::conversation::Exit;
 use mynah::model::Mode;
 use mynah::parrot::ParrotConfig;
 use mynah::protocol::SessionConfig;
-use mynah::session::{self, RecordingConfig, ServiceEndpoint, SessionParts};
+use mynah::session::{self, RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
@@ -100,6 +100,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     }
     let mode = config.talk.mode;
     let session_config = session_config(&config);
+    let origins = origins(&config);
     let latching = mode == Mode::Hold;
     let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
     let recording = recording(config.record, &config.saved_state).map_err(StartError::Fatal)?;
@@ -130,7 +131,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         }
     };
     let file = config.saved_state.file.clone();
-    let (service, background) = service(config.service.target, file).map_err(StartError::Fatal)?;
+    let (service, background) = service(config.service.target, file, origins).map_err(StartError::Fatal)?;
     let watchdog_timeout = sd_notify::watchdog_enabled();
     let seed = RandomState::new().build_hasher().finish();
     Ok(SessionParts {
@@ -145,6 +146,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         saved_state: config.saved_state,
         signals,
         watchdog_timeout,
+        retry_refusals: cli::has_service_manager(),
         seed,
         recording,
     })
@@ -193,9 +195,20 @@ fn open_audio(requested: config::AudioConfig) -> Result<AudioIo, AudioError> {
     Ok(opened)
 }
 
+/// Returns where the settings of the service come from.
+fn origins(config: &Config) -> ServiceOrigins {
+    match &config.service.target {
+        ServiceTarget::Parrot => ServiceOrigins::default(),
+        ServiceTarget::Azure(azure) => {
+            ServiceOrigins::new(&azure.credential_origin, |name| config.origin_of(name))
+        }
+    }
+}
+
 fn service(
     target: ServiceTarget,
     file: Option<PathBuf>,
+    origins: ServiceOrigins,
 ) -> Result<(ServiceEndpoint, Background), Box<dyn Error>> {
     match target {
         ServiceTarget::Parrot => {
@@ -204,7 +217,9 @@ fn service(
         ServiceTarget::Azure(azure) => {
             let tls = Tls::new(azure.ca_file.as_deref())?;
             let background = Background::start(Some(azure.credential), file)?;
-            Ok((ServiceEndpoint::Remote { endpoint: azure.endpoint, proxy: azure.proxy, tls }, background))
+            let remote =
+                ServiceEndpoint::Remote { endpoint: azure.endpoint, proxy: azure.proxy, tls, origins };
+            Ok((remote, background))
         }
     }
 }

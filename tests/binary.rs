@@ -358,6 +358,42 @@ fn rejected_key_exits_with_2_and_the_reason() {
     assert!(printed.contains("401") && printed.contains("invalid subscription key"), "{printed}");
 }
 
+#[test]
+fn a_refusal_names_the_address_and_where_it_was_set() {
+    let body = r#"{"error":{"code":"404","message":"Resource not found"}}"#;
+    for place in [
+        "option --endpoint",
+        "environment variable AZURE_VOICELIVE_ENDPOINT",
+        ".env, line 2: AZURE",
+        "mynah.toml, line 1",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start_plain([Behaviour::refuse(404, body)]);
+        let url = service.url();
+        let mut command = mynah(folder.path());
+        command.args(["--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", KEY);
+        match place.split([' ', ',']).next().unwrap() {
+            "option" => command.args(["--endpoint", &url]),
+            "environment" => command.env("AZURE_VOICELIVE_ENDPOINT", &url),
+            ".env" => {
+                let text = format!("# a comment\nAZURE_VOICELIVE_ENDPOINT={url}\n");
+                fs::write(folder.path().join(".env"), text).unwrap();
+                &mut command
+            }
+            _ => {
+                fs::write(folder.path().join("mynah.toml"), format!("endpoint = \"{url}\"\n")).unwrap();
+                &mut command
+            }
+        };
+        let output = run(&mut command);
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{printed}");
+        assert!(printed.contains(&format!("dialled {url}/voice-live/realtime?")), "{printed}");
+        assert!(printed.contains(&format!("the address is from {place}")), "{printed}");
+        assert!(printed.contains("Resource not found (404)") && !printed.contains("{\"error\""), "{printed}");
+    }
+}
+
 /// Returns the program in `folder`, with an empty environment.
 fn mynah(folder: &Path) -> Command {
     let mut command = Command::new(MYNAH);

@@ -229,9 +229,11 @@ fn the_worst_impairment_is_shown() {
         speaker_unreliable: true,
         microphone_unreliable: true,
         button_ignored: true,
+        access_refused: true,
     };
-    let fixes: [(Fix, Option<Fault>); 6] = [
-        (|_| {}, Some(Fault::NoSpeaker)),
+    let fixes: [(Fix, Option<Fault>); 7] = [
+        (|_| {}, Some(Fault::Misconfigured)),
+        (|left| left.access_refused = false, Some(Fault::NoSpeaker)),
         (|left| left.speaker_missing = false, Some(Fault::NoMicrophone)),
         (|left| left.microphone_missing = false, Some(Fault::NoSpeaker)),
         (|left| left.speaker_unreliable = false, Some(Fault::NoMicrophone)),

@@ -31,6 +31,7 @@ mod printable;
 mod process_exit;
 mod protocol;
 mod recorder;
+mod refusals;
 mod service;
 mod session;
 mod sim;

@@ -11,11 +11,11 @@ use mynah::protocol::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-mod close_reason;
 mod error_shapes;
 mod items;
 mod languages;
 mod reference;
+mod refusal;
 mod surrogates;
 
 const SERVER: &str = include_str!("vectors/server-events.jsonl");
@@ -34,7 +34,7 @@ fn every_recorded_event_is_parsed() {
         "ignored",
         "ignored",
         "User: Set a timer for ten minutes.",
-        "warning: the user's speech could not be transcribed: No deployment matches the transcription model. (DeploymentNotFound)",
+        "warning: the user's speech could not be transcribed: the service does not offer the model: No deployment matches the transcription model. (DeploymentNotFound)",
         r#"ReplyCreated("resp_Jd05yTq7Xn2E")"#,
         "ignored",
         "ignored",

@@ -247,6 +247,60 @@ fn the_date_header_of_the_upgrade_is_kept() {
     assert_eq!(connect(&service).server_date_s(), Some(4_102_441_200));
 }
 
+#[test]
+fn a_certificate_of_another_time_is_told_with_both_dates() {
+    let future = Service::start_with_certificate([Behaviour::script(events::opening())], |certificate| {
+        certificate.not_before = rcgen::date_time_ymd(2999, 3, 4);
+    });
+    let past = Service::start_with_certificate([Behaviour::script(events::opening())], |certificate| {
+        certificate.not_after = rcgen::date_time_ymd(2001, 2, 3);
+    });
+    for (service, date) in
+        [(future, "good only since 2999-03-04 00:00 UTC"), (past, "until 2001-02-03 00:00 UTC")]
+    {
+        let error = wait_for_error(&mut upgrade_to(&service));
+        assert_eq!(error.reason, TransportErrorKind::WrongClock, "{error}");
+        assert!(error.message.contains(date) && error.message.contains("clock says 20"), "{error}");
+        assert!(!error.message.contains("UnixTime") && !error.message.contains('{'), "{error}");
+    }
+}
+
+#[test]
+fn a_certificate_for_another_name_or_by_a_stranger_is_told_in_words() {
+    let other_name = Service::start_with_certificate([Behaviour::script(events::opening())], |certificate| {
+        certificate.subject_alt_names =
+            rcgen::CertificateParams::new(["portal.example".to_owned()]).unwrap().subject_alt_names;
+    });
+    let error = wait_for_error(&mut upgrade_to(&other_name));
+    assert_eq!(error.reason, TransportErrorKind::Untrusted, "{error}");
+    assert!(error.message.contains("is for portal.example, not for localhost"), "{error}");
+    let service = Service::start([Behaviour::script(events::opening())]);
+    let error = wait_for_error(&mut upgrade_with(&service, None));
+    assert_eq!(error.reason, TransportErrorKind::Untrusted, "{error}");
+    assert!(error.message.contains("company's proxy") && !error.message.contains("UnknownIssuer"), "{error}");
+}
+
+#[test]
+fn what_does_not_speak_tls_or_http_is_told_in_words() {
+    for (answer, tls, expected) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], true, "does not speak TLS"),
+        (b"\x15\x03\x03\x00\x02\x02\x28", true, "\"handshake failure\""),
+        (b"220 mail.example ready\r\n\r\n", false, "does not speak HTTP"),
+    ] {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        std::io::Write::write_all(&mut server, answer).unwrap();
+        let stream = match tls {
+            true => ByteStream::tls(socket, "localhost", &Tls::new(None).unwrap()).unwrap(),
+            false => ByteStream::tcp(socket).unwrap(),
+        };
+        let upgrade = UpgradeRequest { uri: "wss://localhost/".into(), credential: None };
+        let error = wait_for_error(&mut WsClient::upgrade(stream, &upgrade, Time::ZERO).unwrap());
+        assert!(error.message.contains(expected), "{error}");
+    }
+}
+
 fn connect(service: &Service) -> WsClient {
     let mut link = upgrade_to(service);
     while link.next(Time::ZERO).unwrap() != Some(LinkEvent::Up) {
@@ -256,10 +310,15 @@ fn connect(service: &Service) -> WsClient {
 }
 
 fn upgrade_to(service: &Service) -> WsClient {
+    upgrade_with(service, Some(service.ca_file()))
+}
+
+/// Starts the upgrade to `service`, and trusts the authorities in `ca_file` too.
+fn upgrade_with(service: &Service, ca_file: Option<&std::path::Path>) -> WsClient {
     let socket = TcpStream::connect(("127.0.0.1", service.port)).unwrap();
     // A small send buffer, so that the uplink stalls as soon as the service does.
     rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
-    let tls = Tls::new(Some(service.ca_file())).unwrap();
+    let tls = Tls::new(ca_file).unwrap();
     let stream = ByteStream::tls(socket, "localhost", &tls).unwrap();
     let upgrade = UpgradeRequest { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
     WsClient::upgrade(stream, &upgrade, Time::ZERO).unwrap()

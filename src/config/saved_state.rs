@@ -39,13 +39,16 @@ pub struct SavedState {
     pub muted: bool,
     /// The volume of replies, in percent.
     pub volume: u8,
+    /// The mark of the address and the credential that the service has accepted last, if it has.
+    pub accepted: Option<String>,
 }
 
 impl SavedState {
     /// Returns the text of the file.
     #[must_use]
-    pub fn text(muted: bool, volume: u8) -> String {
-        format!("muted = {muted}\nvolume = {volume}\n")
+    pub fn text(muted: bool, volume: u8, accepted: Option<&str>) -> String {
+        let accepted = accepted.map_or_else(String::new, |mark| format!("accepted = \"{mark}\"\n"));
+        format!("{accepted}muted = {muted}\nvolume = {volume}\n")
     }
 }
 
@@ -53,7 +56,8 @@ impl SavedState {
 pub(super) fn read(values: &mut Values) -> SavedState {
     let file = values.path(Key::StateFile).or_else(|| default_file(values));
     let configured = values.percent(Key::Volume);
-    let (muted, saved_volume) = file.as_deref().map_or((false, None), |file| read_saved(values, file));
+    let Saved { muted, volume: saved_volume, accepted } =
+        file.as_deref().map_or_else(Saved::default, |file| read_saved(values, file));
     let volume = match values.layer(Key::Volume) {
         Some(Layer::CommandLine) => configured,
         _ => saved_volume.or(configured),
@@ -62,7 +66,7 @@ pub(super) fn read(values: &mut Values) -> SavedState {
     if let Some(file) = file.as_deref().filter(|_| saved_volume == Some(0) && volume == 0) {
         warn_of_memory(values, file, "the volume is 0 %", "Raise it with + or the button");
     }
-    SavedState { file, muted, volume }
+    SavedState { file, muted, volume, accepted }
 }
 
 /// Says what a device does not do because of what it remembers, where that is, and how to undo it.
@@ -82,32 +86,41 @@ fn default_file(values: &Values) -> Option<PathBuf> {
     })
 }
 
-fn read_saved(values: &mut Values, file: &Path) -> (bool, Option<u8>) {
+/// What the file says.
+#[derive(Default)]
+struct Saved {
+    muted: bool,
+    volume: Option<u8>,
+    accepted: Option<String>,
+}
+
+fn read_saved(values: &mut Values, file: &Path) -> Saved {
     let text = match file::read(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return (false, None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Saved::default(),
         Err(error) => {
-            return (mute_and_warn(values, &format!("{}: cannot be read: {error}", file.display())), None);
+            return mute_and_warn(values, &format!("{}: cannot be read: {error}", file.display()));
         }
     };
     let display_name = file.display().to_string();
     let mut root = StrictTable::parse(&display_name, &text);
     root.require("muted");
     let (muted, volume) = (root.switch("muted"), root.integer("volume", 0, 100));
+    let accepted = root.text("accepted").filter(|mark| mark.bytes().all(|byte| byte.is_ascii_hexdigit()));
     match (root.finish().first(), muted) {
         (None, Some(muted)) => {
             if muted {
                 warn_of_memory(values, file, "the microphone is muted", "Unmute it with m or the button");
             }
-            (muted, volume.and_then(|volume| u8::try_from(volume).ok()))
+            Saved { muted, volume: volume.and_then(|volume| u8::try_from(volume).ok()), accepted }
         }
-        (None, None) => (mute_and_warn(values, &format!("{display_name}: muted is not set")), None),
-        (Some(problem), _) => (mute_and_warn(values, problem), None),
+        (None, None) => mute_and_warn(values, &format!("{display_name}: muted is not set")),
+        (Some(problem), _) => mute_and_warn(values, problem),
     }
 }
 
-/// Records a warning, and returns that the microphone is muted.
-fn mute_and_warn(values: &mut Values, problem: &str) -> bool {
+/// Records a warning, and returns a state in which the microphone is muted.
+fn mute_and_warn(values: &mut Values, problem: &str) -> Saved {
     values.warn(format!("{problem}; the microphone starts muted. Unmute it, which writes the file again"));
-    true
+    Saved { muted: true, ..Saved::default() }
 }

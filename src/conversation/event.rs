@@ -90,6 +90,8 @@ pub enum StandbyChange {
     Configured(#[serde(with = "nanos")] Duration),
     /// The service rejected the session configuration or applied a different one.
     Refused,
+    /// The service reported an error over the link.
+    Error(ServerError),
     /// The link was lost, or the attempt to establish it failed.
     Down(CloseReason),
 }
@@ -137,6 +139,8 @@ pub enum ResponseStatus {
     Incomplete,
     /// The service failed to generate the reply.
     Failed,
+    /// As failed or incomplete, for this reason.
+    Refused(ServerError),
 }
 
 /// An error of the service, by its consequence for the conversation (protocol §11).
@@ -157,6 +161,12 @@ pub enum ServerError {
     RateLimited,
     /// An internal error of the service without a documented code.
     Internal,
+    /// The key or the token was not accepted.
+    Unauthorized,
+    /// A request was not accepted. While the session is being configured, that is the configuration.
+    Rejected,
+    /// A filter or a limit ended the reply.
+    Withheld,
     /// Any other error. The session continues.
     Other,
 }

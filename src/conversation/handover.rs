@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::backoff::{CloseReason, JitterRng, RETRY_SPACING};
+use super::backoff::{CloseReason, JitterRng, RATE_LIMIT_HOLD_OFF, RETRY_SPACING};
 use super::{
-    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Event, LinkChange, Phase, StandbyChange,
-    actions,
+    Action, Actions, CONFIGURE_LIMIT, Conversation, DIAL_LIMIT, Event, LinkChange, Phase, ServerError,
+    StandbyChange, actions,
 };
 use crate::model::{Time, nanos};
 
@@ -150,6 +150,25 @@ impl Conversation {
             }
             (Event::Standby(StandbyChange::Refused), Standby::Configuring { .. } | Standby::Ready { .. }) => {
                 handover.failed(CloseReason::Permanent, &mut self.jitter, now);
+                return actions([Action::DropStandby]);
+            }
+            (
+                Event::Standby(StandbyChange::Error(error)),
+                Standby::Configuring { .. } | Standby::Ready { .. },
+            ) => {
+                let reason = match error {
+                    ServerError::Rejected | ServerError::Unauthorized | ServerError::QuotaExceeded => {
+                        CloseReason::Permanent
+                    }
+                    ServerError::RateLimited => CloseReason::RetryAfter(RATE_LIMIT_HOLD_OFF),
+                    ServerError::Internal | ServerError::SessionExpired => CloseReason::Transient,
+                    ServerError::NothingToCancel
+                    | ServerError::ReplyInProgress
+                    | ServerError::NothingToCommit
+                    | ServerError::Withheld
+                    | ServerError::Other => return Actions::new(),
+                };
+                handover.failed(reason, &mut self.jitter, now);
                 return actions([Action::DropStandby]);
             }
             // Not reported to the user while the active link works.

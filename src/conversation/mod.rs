@@ -162,6 +162,8 @@ pub enum Notice {
     NoReply,
     ReplyStalled,
     ReplyFailed,
+    /// The service did not make the reply, and said why.
+    ReplyRefused,
     /// The press was too short to contain speech.
     TooShort,
     /// A press needs the microphone, which is muted.
@@ -355,6 +357,12 @@ impl Conversation {
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Leaving { .. } | Phase::Ended)
+    }
+
+    /// Returns what would follow from an event, so that a message about it can say so.
+    #[must_use]
+    pub fn preview(&self, event: &Event, now: Time) -> Actions {
+        self.clone().handle(event, now)
     }
 
     fn leave(&mut self, now: Time) -> Actions {

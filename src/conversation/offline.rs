@@ -124,6 +124,10 @@ impl Offline {
         }
     }
 
+    pub(super) fn is_configuring(&self) -> bool {
+        matches!(self.stage, ConnectStage::Configuring { .. })
+    }
+
     fn is_waiting(&self) -> bool {
         matches!(self.stage, ConnectStage::Waiting { .. })
     }
@@ -207,12 +211,11 @@ impl Conversation {
                 self.go_online(now)
             }
             Event::Link(LinkChange::Down(reason)) => self.link_down(*reason, now),
-            Event::Link(LinkChange::Misconfigured)
-            | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
-                if matches!(offline.stage, ConnectStage::Configuring { .. }) =>
-            {
-                self.phase = Phase::Ended;
-                actions([Action::HangUp, Action::Finish(Exit::Misconfigured)])
+            Event::Link(LinkChange::Misconfigured) if offline.is_configuring() => {
+                self.refuse_configuration(ServerError::Rejected, now)
+            }
+            Event::Service(ServiceEvent::Refused(error)) if offline.is_configuring() => {
+                self.refuse_configuration(*error, now)
             }
             Event::Service(ServiceEvent::Refused(ServerError::RateLimited)) => {
                 self.hold_off(now);
@@ -224,6 +227,29 @@ impl Conversation {
             Event::Input(_) | Event::Device(_) | Event::Link(_) | Event::Standby(_) | Event::Service(_) => {
                 Actions::new()
             }
+        }
+    }
+
+    /// Handles an error that the service reports instead of accepting the configuration: nothing else was sent, so it
+    /// can only be about that.
+    fn refuse_configuration(&mut self, error: ServerError, now: Time) -> Actions {
+        match error {
+            ServerError::Rejected | ServerError::QuotaExceeded => {
+                self.phase = Phase::Ended;
+                actions([Action::HangUp, Action::Finish(Exit::Misconfigured)])
+            }
+            ServerError::Unauthorized => self.hang_up(CloseReason::Unauthorized, now),
+            ServerError::RateLimited => {
+                self.hold_off(now);
+                self.hang_up(CloseReason::Transient, now)
+            }
+            ServerError::Internal | ServerError::SessionExpired => self.hang_up(CloseReason::Transient, now),
+            // The service may accept the configuration nevertheless; if it does not, the deadline passes.
+            ServerError::NothingToCancel
+            | ServerError::ReplyInProgress
+            | ServerError::NothingToCommit
+            | ServerError::Withheld
+            | ServerError::Other => Actions::new(),
         }
     }
 

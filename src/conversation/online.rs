@@ -32,6 +32,11 @@ impl Conversation {
             Event::Service(ServiceEvent::ReplyCreated(id)) => self.reply_created(id, now),
             Event::Service(ServiceEvent::Audio(id)) => self.audio(id, now),
             Event::Service(ServiceEvent::ReplyProgress(id)) => self.progress(id.as_ref(), now),
+            Event::Service(ServiceEvent::ReplyDone(id, outcome @ ResponseStatus::Refused(error))) => {
+                let mut all = self.reply_done(id, *outcome, now);
+                all.extend(self.handle_server_error(*error, now));
+                all
+            }
             Event::Service(ServiceEvent::ReplyDone(id, outcome)) => self.reply_done(id, *outcome, now),
             Event::Device(DeviceEvent::Drained) => self.drained(now),
             Event::Service(ServiceEvent::Refused(error)) => self.handle_server_error(*error, now),
@@ -207,6 +212,8 @@ impl Conversation {
                 all.extend(self.finish(Exit::Misconfigured));
                 all
             }
+            // What was rejected has no effect; a session that needs it is closed by the service.
+            ServerError::Unauthorized | ServerError::Rejected | ServerError::Withheld => Actions::new(),
             ServerError::NothingToCancel | ServerError::ReplyInProgress | ServerError::Other => {
                 Actions::new()
             }
@@ -263,10 +270,11 @@ impl Conversation {
     }
 }
 
-/// Returns whether the user has to be told that the reply is not whole.
-pub(super) fn ends_badly(outcome: ResponseStatus) -> bool {
+/// Returns how the user is told that the reply is not whole, if that has to be.
+pub(super) fn failure_notice(outcome: ResponseStatus) -> Option<Notice> {
     match outcome {
-        ResponseStatus::Failed | ResponseStatus::Incomplete => true,
-        ResponseStatus::Completed | ResponseStatus::Cancelled => false,
+        ResponseStatus::Failed | ResponseStatus::Incomplete => Some(Notice::ReplyFailed),
+        ResponseStatus::Refused(_) => Some(Notice::ReplyRefused),
+        ResponseStatus::Completed | ResponseStatus::Cancelled => None,
     }
 }

@@ -7,11 +7,11 @@
 use heapless::{Deque, Vec};
 use serde::{Deserialize, Serialize};
 
-use super::online::ends_badly;
+use super::online::failure_notice;
 use super::turn::{Awaited, Generation, Turn};
 use super::{
-    Action, Actions, Conversation, Id, Mode, Notice, Phase, REPLY_LIMIT, ResponseStatus, STALL_LIMIT,
-    SpeakerStatus, THINK_LIMIT, actions,
+    Action, Actions, Conversation, Id, Mode, Phase, REPLY_LIMIT, ResponseStatus, STALL_LIMIT, SpeakerStatus,
+    THINK_LIMIT, actions,
 };
 use crate::model::Time;
 
@@ -239,9 +239,7 @@ impl Conversation {
         {
             online.rest(mode, muted, false, now);
         }
-        if ends_badly(outcome) {
-            let _ = all.push(Action::Notify(Notice::ReplyFailed));
-        }
+        all.extend(failure_notice(outcome).map(Action::Notify));
         all
     }
 

@@ -43,14 +43,17 @@ pub struct Impairments {
     pub microphone_unreliable: bool,
     /// A faulty button is being ignored.
     pub button_ignored: bool,
+    /// The service refuses a key or an address that it has accepted before.
+    pub access_refused: bool,
 }
 
 impl Impairments {
-    /// Returns the worst one as a fault. A missing device is worse than an unreliable one, and a reply that is not
+    /// Returns the worst one as a fault. Without the service nothing works; a missing device is worse than an unreliable one, and a reply that is not
     /// heard worse than speech that is not captured: the user would wait for it.
     #[must_use]
     pub fn worst(self) -> Option<Fault> {
         [
+            (self.access_refused, Fault::Misconfigured),
             (self.speaker_missing, Fault::NoSpeaker),
             (self.microphone_missing, Fault::NoMicrophone),
             (self.speaker_unreliable, Fault::NoSpeaker),
@@ -74,6 +77,8 @@ impl LightState {
             Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed | Notice::NoSession => {
                 self.set_passing(Fault::NoReply, now);
             }
+            // The error behind it was shown.
+            Notice::ReplyRefused => {}
             // A missing speaker is an impairment, a missing link a state; the others answer a press.
             Notice::NoSpeaker | Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::Unsent => {}
         }
@@ -83,9 +88,14 @@ impl LightState {
     pub fn set_server_error(&mut self, error: ServerError, now: Time) {
         match error {
             ServerError::QuotaExceeded => self.fault = Some((Fault::Quota, now)),
-            ServerError::Other | ServerError::RateLimited | ServerError::Internal => {
+            ServerError::Other
+            | ServerError::RateLimited
+            | ServerError::Internal
+            | ServerError::Unauthorized
+            | ServerError::Rejected => {
                 self.set_passing(Fault::Service, now);
             }
+            ServerError::Withheld => self.set_passing(Fault::NoReply, now),
             // These recover, or end the link, which the light shows anyway.
             ServerError::NothingToCancel
             | ServerError::ReplyInProgress

@@ -7,21 +7,25 @@
 //! socket and logs nothing.
 
 mod client_event;
-mod close_reason;
 mod item_event;
 mod json;
 mod pcm16;
+mod recognize;
+mod refusal;
 mod server_event;
 mod service_error;
 mod session_config;
 
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
-pub use close_reason::{close_reason_of_code, close_reason_of_status};
 pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
+pub use recognize::{codes_of, refusal_of_close};
+pub use refusal::{Culprit, Refusal};
 pub use server_event::{AudioDelta, Malformed, ServerEvent, parse, sign_of_life};
-pub use service_error::ServiceError;
-pub use session_config::{ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update};
+pub use service_error::{ServiceError, refusal_of_upgrade};
+pub use session_config::{
+    ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update, setting_of,
+};
 
 /// Sample rate in both directions, of PCM16 mono (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::json;
+use super::refusal::Refusal;
 use super::service_error::{ErrorBody, ServiceError};
-use crate::conversation::{Id, ResponseStatus, ServiceEvent};
+use crate::conversation::{Event, Id, ResponseStatus, ServiceEvent};
 
 /// One server event, reduced to what mynah uses.
 #[derive(Debug)]
@@ -27,9 +28,9 @@ pub enum ServerEvent<'a> {
     },
     /// `session.updated`, with the JSON text of the effective session for [`super::mismatches`].
     SessionUpdated(&'a str),
-    /// `error`
+    /// `error`, or a `response.done` that says why the reply failed
     Error(ServiceError<'a>),
-    /// `warning`, or a failed transcription: a message for the log.
+    /// `warning`, a failed transcription or a failed tool: a message for the log.
     Warning(String),
     /// A known event of this type that means nothing for the turn.
     Ignored(&'static str),
@@ -47,6 +48,9 @@ impl ServerEvent<'_> {
             Self::AudioDone { .. } => "response.audio.done",
             Self::SessionCreated { .. } => "session.created",
             Self::SessionUpdated(_) => "session.updated",
+            Self::Error(ServiceError { event: Event::Service(ServiceEvent::ReplyDone(..)), .. }) => {
+                "response.done"
+            }
             Self::Error(_) | Self::Service(ServiceEvent::Refused(_)) => "error",
             Self::Warning(_) => "warning",
             Self::Ignored(known) => known,
@@ -118,12 +122,9 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "input_audio_buffer.committed" => ServerEvent::Service(ServiceEvent::Committed(id(fields.item_id))),
         "input_audio_buffer.timeout_triggered" => ServerEvent::Service(ServiceEvent::IdleTimeout),
         "response.created" => {
-            ServerEvent::Service(ServiceEvent::ReplyCreated(response(fields.response, &kind)?.0))
+            ServerEvent::Service(ServiceEvent::ReplyCreated(ResponseFields::read(&fields).id(&kind)?))
         }
-        "response.done" => {
-            let (id, status) = response(fields.response, &kind)?;
-            ServerEvent::Service(ServiceEvent::ReplyDone(id, status))
-        }
+        "response.done" => reply_done(&ResponseFields::read(&fields), &kind)?,
         "session.created" => {
             let session = SessionFields::read(fields.session);
             let expires_at_s = session.expires_at.filter(|seconds| *seconds > 0);
@@ -131,23 +132,25 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         }
         "session.updated" => ServerEvent::SessionUpdated(fields.session.unwrap_or("null")),
         "error" => ServerEvent::Error(ErrorBody::of_event(text).classify()),
-        "warning" => {
-            let sentence = ErrorBody::of_event(text).sentence();
-            ServerEvent::Warning(sentence.unwrap_or_else(|| "a warning without a message".to_owned()))
-        }
+        "warning" => ServerEvent::Warning(
+            reason(ErrorBody::of_event(text)).unwrap_or_else(|| "a warning without a message".to_owned()),
+        ),
         "conversation.item.input_audio_transcription.failed" => {
-            let reason =
-                ErrorBody::of_event(text).sentence().map_or_else(String::new, |why| format!(": {why}"));
-            ServerEvent::Warning(format!("the user's speech could not be transcribed{reason}"))
+            let why = ErrorBody::of_event(text);
+            ServerEvent::Warning(failure("the user's speech could not be transcribed", why))
         }
-        other => match UNUSED_EVENTS.iter().find(|known| **known == other) {
-            Some(known) => ServerEvent::Ignored(known),
-            None if has_error => {
-                let sentence = ErrorBody::of_event(text).sentence().unwrap_or_default();
-                ServerEvent::Warning(format!("{kind}: {sentence}"))
-            }
-            None => ServerEvent::Unknown(kind),
+        "response.output_item.done" => match ErrorBody::of_part(item_error(fields.item)) {
+            Some(error) => ServerEvent::Warning(failure("a tool of the service failed", error)),
+            None => ServerEvent::Ignored("response.output_item.done"),
         },
+        other => {
+            let has_failed = has_error || other.ends_with(".failed") || other.ends_with(".error");
+            match UNUSED_EVENTS.iter().find(|known| **known == other) {
+                _ if has_failed => ServerEvent::Warning(failure(other, ErrorBody::of_event(text))),
+                Some(known) => ServerEvent::Ignored(known),
+                None => ServerEvent::Unknown(kind),
+            }
+        }
     };
     Ok(event)
 }
@@ -167,9 +170,35 @@ pub fn sign_of_life(text: &str) -> Option<Option<Id>> {
 /// Length limit of the parser's message in characters; its own messages are shorter.
 const REASON_CHARS: usize = 100;
 
+/// Returns the message of what has failed, and why.
+fn failure(what: &str, error: ErrorBody<'_>) -> String {
+    let why = reason(error).map_or_else(String::new, |why| format!(": {why}"));
+    format!("{what}{why}")
+}
+
+/// Returns the sentence of an error, after that of its class.
+fn reason(error: ErrorBody<'_>) -> Option<String> {
+    let class = error.class();
+    let sentence = error.sentence()?;
+    Some(if class == Refusal::Unknown { sentence } else { format!("{}: {sentence}", class.sentence()) })
+}
+
+/// Reads `response.done`. A reply that was cancelled or completed needs no reason.
+fn reply_done<'a>(response: &ResponseFields<'a>, kind: &str) -> Result<ServerEvent<'a>, Malformed> {
+    let (id, status) = (response.id(kind)?, response.status());
+    let error = match status {
+        ResponseStatus::Failed | ResponseStatus::Incomplete => response.error(),
+        ResponseStatus::Completed | ResponseStatus::Cancelled | ResponseStatus::Refused(_) => None,
+    };
+    Ok(match error {
+        Some(error) => ServerEvent::Error(error.of_reply(id, status)),
+        None => ServerEvent::Service(ServiceEvent::ReplyDone(id, status)),
+    })
+}
+
 /// Documented or recorded events that mean nothing for the turn (protocol §7, §17). What some of them say about the
 /// conversation's items is read by [`super::item_event()`].
-const UNUSED_EVENTS: [&str; 58] = [
+const UNUSED_EVENTS: [&str; 57] = [
     "conversation.created",
     "conversation.item.added",
     "conversation.item.created",
@@ -214,7 +243,6 @@ const UNUSED_EVENTS: [&str; 58] = [
     "response.output_audio_transcript.delta",
     "response.output_audio_transcript.done",
     "response.output_item.added",
-    "response.output_item.done",
     "response.output_text.delta",
     "response.output_text.done",
     "response.text.delta",
@@ -240,6 +268,7 @@ struct EventFields<'a> {
     delta: Option<&'a str>,
     response: Option<&'a str>,
     session: Option<&'a str>,
+    item: Option<&'a str>,
     error: Option<&'a str>,
 }
 
@@ -254,6 +283,7 @@ impl<'a> EventFields<'a> {
             "delta" => fields.delta = Some(value),
             "response" => fields.response = Some(value),
             "session" => fields.session = Some(value),
+            "item" => fields.item = Some(value),
             "error" => fields.error = Some(value),
             _ => {}
         })?;
@@ -279,25 +309,68 @@ impl<'a> SessionFields<'a> {
     }
 }
 
-/// Reads the `response` of an event.
-fn response(response: Option<&str>, kind: &str) -> Result<(Id, ResponseStatus), Malformed> {
-    let (mut id, mut status) = (None, ResponseStatus::Completed);
-    read_nested(response, |key, value| match key {
-        "id" => id = Some(value),
-        "status" => {
-            status = match json::text(value).as_deref() {
-                Some("cancelled") => ResponseStatus::Cancelled,
-                Some("incomplete") => ResponseStatus::Incomplete,
-                Some("failed") => ResponseStatus::Failed,
-                Some(_) | None => ResponseStatus::Completed,
+/// The used fields of an event's `response`, as JSON text.
+#[derive(Default)]
+struct ResponseFields<'a> {
+    id: Option<&'a str>,
+    status: Option<&'a str>,
+    details: Option<&'a str>,
+    /// Not documented, but some servers write it.
+    error: Option<&'a str>,
+}
+
+impl<'a> ResponseFields<'a> {
+    fn read(event: &EventFields<'a>) -> Self {
+        let mut fields = Self { error: event.error, ..Self::default() };
+        read_nested(event.response, |key, value| match key {
+            "id" => fields.id = Some(value),
+            "status" => fields.status = Some(value),
+            "status_details" => fields.details = Some(value),
+            "incomplete_details" => fields.details = fields.details.or(Some(value)),
+            "error" | "errors" => fields.error = Some(value),
+            _ => {}
+        });
+        fields
+    }
+
+    fn id(&self, kind: &str) -> Result<Id, Malformed> {
+        let id = need(self.id, "response.id", kind)?;
+        let too_long =
+            |_| Malformed::Missing { event: kind.to_owned(), field: "response.id of at most 64 bytes" };
+        Id::try_from(&*id).map_err(too_long)
+    }
+
+    /// Returns the status, which the details repeat.
+    fn status(&self) -> ResponseStatus {
+        let mut repeated = None;
+        read_nested(self.details, |key, value| {
+            if key == "type" {
+                repeated = json::text(value);
             }
+        });
+        match self.status.and_then(json::text).or(repeated).as_deref() {
+            Some("cancelled") => ResponseStatus::Cancelled,
+            Some("incomplete") => ResponseStatus::Incomplete,
+            Some("failed") => ResponseStatus::Failed,
+            Some(_) | None => ResponseStatus::Completed,
         }
-        _ => {}
+    }
+
+    /// Returns why the reply failed, if the service says so.
+    fn error(&self) -> Option<ErrorBody<'a>> {
+        ErrorBody::of_status_details(self.details).or_else(|| ErrorBody::of_part(self.error))
+    }
+}
+
+/// Returns the `error` of an item.
+fn item_error(item: Option<&str>) -> Option<&str> {
+    let mut error = None;
+    read_nested(item, |key, value| {
+        if key == "error" {
+            error = Some(value);
+        }
     });
-    let id = need(id, "response.id", kind)?;
-    let too_long =
-        |_| Malformed::Missing { event: kind.to_owned(), field: "response.id of at most 64 bytes" };
-    Ok((Id::try_from(&*id).map_err(too_long)?, status))
+    error
 }
 
 /// Truncates the parser's message, which quotes a JSON string at full length.

@@ -1,18 +1,21 @@
-//! Reads and classifies what the service reports as an error or a warning (protocol §11).
+//! Reads what the service reports as an error, a warning or the reason of a failed reply (protocol §11).
 //!
-//! Servers put the sentence for the user in different places; none of them is lost.
+//! Servers put the sentence for the user in different places; none of them is lost. `recognize` finds the class.
 
 use std::borrow::Cow;
 
 use super::client_event::SESSION_EVENT_ID;
 use super::json;
-use crate::conversation::{Event, LinkChange, ServerError, ServiceEvent};
+use super::recognize::{Evidence, refusal_of_error, refusal_of_status};
+use super::refusal::Refusal;
+use crate::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 
-/// An `error` event (protocol §11).
+/// What the service reports in an `error` event, or as the reason of a failed reply (protocol §11).
 #[derive(Debug)]
 pub struct ServiceError<'a> {
     /// The event for the conversation.
     pub event: Event,
+    pub class: Refusal,
     /// `error.code`, or `error.type` if there is no code.
     pub code: Cow<'a, str>,
     /// `error.message`, as the service wrote it.
@@ -21,20 +24,16 @@ pub struct ServiceError<'a> {
     pub param: Cow<'a, str>,
 }
 
-impl ServiceError<'_> {
-    /// Returns what the service reported, in one or a few words.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        if self.code.is_empty() { "an error" } else { &self.code }
-    }
-}
-
 /// Levels of nested objects that are read.
-const LEVELS: u8 = 4;
+const LEVELS: u8 = 5;
+/// Members of an array of errors that are read.
+const MEMBERS: usize = 4;
 
 /// The fields of an error or a warning. An empty string counts as missing.
 #[derive(Default)]
 pub(super) struct ErrorBody<'a> {
+    /// Codes and types, the innermost first.
+    words: Vec<Cow<'a, str>>,
     kind: Option<Cow<'a, str>>,
     code: Option<Cow<'a, str>>,
     message: Option<Cow<'a, str>>,
@@ -48,42 +47,76 @@ impl<'a> ErrorBody<'a> {
         Self::read(text, LEVELS)
     }
 
-    /// Reads an object, or a string that is the message. The fields of an inner object win over those around it.
+    /// Reads the error inside an event or a `response`, if that has one there: `null`, `{}` and the like are none.
+    pub(super) fn of_part(part: Option<&'a str>) -> Option<Self> {
+        let body = Self::read(part?, LEVELS - 1);
+        (body.message.is_some() || !body.words.is_empty()).then_some(body)
+    }
+
+    /// Reads `status_details` of a `response` whose `status` is not repeated in it. Its `reason` is a code.
+    pub(super) fn of_status_details(details: Option<&'a str>) -> Option<Self> {
+        let mut body = Self::of_part(details)?;
+        let is_status = |word: &str| matches!(word, "failed" | "incomplete" | "cancelled" | "completed");
+        body.kind = body.kind.filter(|kind| !is_status(kind));
+        body.words.retain(|word| !is_status(word));
+        if body.code.is_none()
+            && body.message.as_deref().is_some_and(|message| !message.contains(char::is_whitespace))
+        {
+            body.code = body.message.take();
+            body.words.extend(body.code.clone());
+        }
+        (body.message.is_some() || !body.words.is_empty()).then_some(body)
+    }
+
+    /// Reads an object, an array of errors, or a string that is the message. The fields of an inner object win over
+    /// those around it.
     fn read(value: &'a str, levels: u8) -> Self {
         if let Some(message) = scalar(value) {
             return Self { message: Some(message), ..Self::default() };
         }
+        let Some(inner_levels) = levels.checked_sub(1) else { return Self::default() };
+        if value.starts_with('[') {
+            let members = json::elements(value, MEMBERS);
+            let join = |all: Self, member| all.and(Self::read(member, inner_levels));
+            return members.into_iter().fold(Self::default(), join);
+        }
         let mut own = Self::default();
-        let (mut error, mut message, mut detail) = (None, None, None);
+        let (mut error, mut cause, mut message, mut detail) = (None, None, None, None);
         // Anything but an object has no fields.
         let _ = json::read_object(value, |key, value| match key {
             // The `type` of the event itself is not that of the error.
             "type" if levels < LEVELS => own.kind = scalar(value),
-            "code" => own.code = scalar(value),
+            "code" | "error_code" => own.code = scalar(value).or(own.code.take()),
             "param" => own.param = scalar(value),
             "event_id" => own.event_id = scalar(value),
-            "error" | "warning" => error = Some(value),
+            "error" | "errors" | "warning" => error = Some(value),
+            "innererror" | "inner_error" | "cause" => cause = Some(value),
             "message" => message = Some(value),
             "detail" | "details" | "description" | "error_description" | "reason" | "msg" => {
                 detail = scalar(value).map(|_| value).or(detail).or(Some(value));
             }
             _ => {}
         });
-        let Some(levels) = levels.checked_sub(1) else { return own };
-        let read = |value: Option<&'a str>| value.map(|value| Self::read(value, levels)).unwrap_or_default();
+        own.words = [&own.code, &own.kind].into_iter().flatten().cloned().collect();
+        let read =
+            |value: Option<&'a str>| value.map(|value| Self::read(value, inner_levels)).unwrap_or_default();
         let sentence = read(message).or(read(detail));
+        let cause = read(cause);
         match error.and_then(scalar) {
             // Beside a message, a string is the code.
             Some(code) if sentence.message.is_some() => {
-                sentence.or(own).or(Self { code: Some(code), ..Self::default() })
+                let code = Self { words: vec![code.clone()], code: Some(code), ..Self::default() };
+                sentence.or(own).or(code).explained_by(cause)
             }
-            Some(_) | None => read(error).or(sentence).or(own),
+            Some(_) | None => read(error).or(sentence).or(own).explained_by(cause),
         }
     }
 
-    /// Takes the missing fields from `other`.
-    fn or(self, other: Self) -> Self {
+    /// Takes the missing fields from `other`, which is further out.
+    fn or(mut self, other: Self) -> Self {
+        self.words.extend(other.words);
         Self {
+            words: self.words,
             kind: self.kind.or(other.kind),
             code: self.code.or(other.code),
             message: self.message.or(other.message),
@@ -92,22 +125,66 @@ impl<'a> ErrorBody<'a> {
         }
     }
 
-    pub(super) fn classify(self) -> ServiceError<'a> {
-        let (kind, code) =
-            (self.kind.as_deref().unwrap_or_default(), self.code.as_deref().unwrap_or_default());
-        let param = self.param.unwrap_or_default();
-        let is_about_session =
-            self.event_id.as_deref() == Some(SESSION_EVENT_ID) || param.starts_with("session");
-        // A status says less than a word.
-        let known = error_of_code(code).or_else(|| error_of_code(kind)).or_else(|| error_of_status(code));
-        let event = match known {
-            Some(error) => Event::Service(ServiceEvent::Refused(error)),
-            None if kind == "server_error" => Event::Service(ServiceEvent::Refused(ServerError::Internal)),
-            None if is_about_session => Event::Link(LinkChange::Misconfigured),
-            None => Event::Service(ServiceEvent::Refused(ServerError::Other)),
+    /// Adds another error of the same array.
+    fn and(self, other: Self) -> Self {
+        let message = match (&self.message, &other.message) {
+            (Some(first), Some(second)) if first != second => Some(Cow::Owned(format!("{first}; {second}"))),
+            (Some(_) | None, _) => None,
         };
-        let code = self.code.or(self.kind).unwrap_or_default();
-        ServiceError { event, code, message: self.message.unwrap_or_default(), param }
+        let all = self.or(other);
+        Self { message: message.or(all.message), ..all }
+    }
+
+    /// Adds the cause: its words say more than those around it, its message only what is missing.
+    fn explained_by(self, cause: Self) -> Self {
+        let words = [cause.words.clone(), self.words.clone()].concat();
+        Self { words, ..self.or(cause) }
+    }
+
+    pub(super) fn classify(self) -> ServiceError<'a> {
+        let class = self.class();
+        let is_about_session = self.event_id.as_deref() == Some(SESSION_EVENT_ID)
+            || self.param.as_deref().is_some_and(|param| param.starts_with("session"));
+        let event = if is_about_session && matches!(class, Refusal::Setting | Refusal::Unknown) {
+            Event::Link(LinkChange::Misconfigured)
+        } else {
+            Event::Service(ServiceEvent::Refused(class.server_error()))
+        };
+        self.into_error(class, event)
+    }
+
+    /// Returns the reason of the reply `id` that has failed.
+    pub(super) fn of_reply(self, id: Id, status: ResponseStatus) -> ServiceError<'a> {
+        let class = self.class();
+        let error = match (class, status) {
+            (Refusal::Unknown, ResponseStatus::Incomplete) => ServerError::Withheld,
+            (class, _) => class.server_error(),
+        };
+        let status = ResponseStatus::Refused(error);
+        self.into_error(class, Event::Service(ServiceEvent::ReplyDone(id, status)))
+    }
+
+    fn into_error(self, class: Refusal, event: Event) -> ServiceError<'a> {
+        ServiceError {
+            event,
+            class,
+            code: self.code.or(self.kind).unwrap_or_default(),
+            message: self.message.unwrap_or_default(),
+            param: self.param.unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn class(&self) -> Refusal {
+        self.with_evidence(refusal_of_error)
+    }
+
+    fn with_evidence<T>(&self, find: impl FnOnce(Evidence<'_>) -> T) -> T {
+        let words: Vec<&str> = self.words.iter().map(AsRef::as_ref).collect();
+        find(Evidence {
+            words: &words,
+            message: self.message.as_deref().unwrap_or_default(),
+            names_parameter: self.param.is_some(),
+        })
     }
 
     /// Returns the message and the code, if there is either.
@@ -119,28 +196,21 @@ impl<'a> ErrorBody<'a> {
     }
 }
 
-/// Classifies a code, or the type of an error.
-fn error_of_code(code: &str) -> Option<ServerError> {
-    match code {
-        "response_cancel_not_active" => Some(ServerError::NothingToCancel),
-        "conversation_already_has_active_response" => Some(ServerError::ReplyInProgress),
-        "input_audio_buffer_commit_empty" => Some(ServerError::NothingToCommit),
-        "session_expired" => Some(ServerError::SessionExpired),
-        "insufficient_quota" => Some(ServerError::QuotaExceeded),
-        // An agent failed on one message: not an error of the service, whatever its `type`.
-        "message_creation_failed" => Some(ServerError::Other),
-        code if code.starts_with("rate_limit") => Some(ServerError::RateLimited),
-        _ => None,
-    }
-}
-
-/// Classifies a code that is an HTTP status.
-fn error_of_status(code: &str) -> Option<ServerError> {
-    match code.parse().ok()? {
-        429 => Some(ServerError::RateLimited),
-        500..=599 => Some(ServerError::Internal),
-        _ => None,
-    }
+/// Finds the class of an upgrade that was answered with an HTTP `status` other than 101, and returns what its `body`
+/// says, if that is an error and not a page.
+#[must_use]
+pub fn refusal_of_upgrade(status: u16, body: &str) -> (Refusal, Option<String>) {
+    let body = body.trim();
+    let is_web_page = body.starts_with('<');
+    let error = if body.starts_with(['{', '[', '"']) {
+        ErrorBody::of_event(body)
+    } else if is_web_page {
+        ErrorBody::default()
+    } else {
+        ErrorBody { message: (!body.is_empty()).then_some(Cow::Borrowed(body)), ..ErrorBody::default() }
+    };
+    let class = error.with_evidence(|evidence| refusal_of_status(status, is_web_page, evidence));
+    (class, error.sentence())
 }
 
 /// Returns a string or a number as text, unless it is empty.

@@ -51,6 +51,47 @@ pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
     client_event::write(&event, text);
 }
 
+/// Fields of the protocol, in either dialect (protocol §12), and the settings of mynah that they are made of. The
+/// innermost field of a path decides.
+const SETTINGS: &[(&str, &str)] = &[
+    ("input_audio_noise_reduction", "noise_reduction"),
+    ("noise_reduction", "noise_reduction"),
+    ("input_audio_echo_cancellation", "echo_cancellation"),
+    ("echo_cancellation", "echo_cancellation"),
+    ("input_audio_transcription", "transcription"),
+    ("transcription", "transcription"),
+    ("turn_detection", "turn_detection"),
+    ("end_of_utterance_detection", "turn_detection"),
+    ("languages", "language"),
+    ("language", "language"),
+    ("voice", "voice"),
+    ("instructions", "instructions"),
+    ("api-version", "api_version"),
+    ("api_version", "api_version"),
+];
+
+/// Returns the setting of mynah that an error is about: the one that `param` names, such as
+/// `session.turn_detection.languages[0]`, or else the first one that `message` names by its field.
+#[must_use]
+pub fn setting_of(param: &str, message: &str) -> Option<&'static str> {
+    let find = |word: &str| SETTINGS.iter().find(|(field, _)| *field == word).map(|(_, setting)| *setting);
+    let fields = |text: &str| -> Vec<String> {
+        let is_end = |end: char| !(end.is_ascii_alphanumeric() || matches!(end, '_' | '-'));
+        text.split(is_end).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
+    };
+    let named = fields(param);
+    let is_model = named.iter().find(|field| *field != "session").is_some_and(|field| field == "model");
+    if is_model {
+        return Some("model");
+    }
+    let by_param = named.iter().rev().find_map(|field| find(field));
+    // A common word, such as "voice", names a setting only where it is the parameter.
+    let is_field = |word: &&String| word.contains('_') || word.contains('-');
+    by_param.or_else(|| {
+        named.is_empty().then(|| fields(message).iter().filter(is_field).find_map(|field| find(field)))?
+    })
+}
+
 /// Returns how the effective session (the JSON text of `session.updated`'s `session`) differs from the
 /// request. The model is not compared: the service may return another name for it (protocol §2.4).
 #[must_use]

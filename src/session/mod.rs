@@ -47,7 +47,7 @@ use crate::model::Time;
 use crate::protocol::SessionConfig;
 
 pub use event_queue::EVENTS;
-pub use links::ServiceEndpoint;
+pub use links::{REFUSED_RETRY, ServiceEndpoint, ServiceOrigins};
 pub use panic::{has_panicked, install_panic_hook, set_wake_fd};
 pub use poll::ReadySources;
 pub use report::recorder::RecordingConfig;
@@ -59,7 +59,7 @@ pub use wait_for_device::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
 
 use clock::Clock;
 use core::Core;
-use links::Links;
+use links::{Access, Links};
 use player::Player;
 use report::Report;
 use report::recorder::FinalRecording;
@@ -87,6 +87,9 @@ pub struct SessionParts {
     pub signals: UnixStream,
     /// The service manager's watchdog timeout (`WatchdogSec=`), if it has one.
     pub watchdog_timeout: Option<Duration>,
+    /// Whether a refusal of a key and an address that have worked before is retried instead of the end: under a service
+    /// manager.
+    pub retry_refusals: bool,
     /// Seed of the jitter that spreads the retries of many devices. Any number will do.
     pub seed: u64,
     pub recording: RecordingConfig,
@@ -128,10 +131,11 @@ impl Session {
     #[must_use]
     pub fn begin(parts: SessionParts, now: Time) -> Self {
         let SavedState { muted, volume, .. } = parts.saved_state;
+        let access = Access::new(parts.saved_state.accepted.clone(), parts.retry_refusals);
         let (mut conversation, first) = Conversation::begin(parts.mode, muted, parts.seed, now);
         conversation.set_resumes_replies(parts.resumes_replies);
         let shell = Shell {
-            links: Links::new(parts.service, parts.config),
+            links: Links::new(parts.service, parts.config, access),
             player: Player::new(parts.audio, parts.earcons, volume),
             ui: Ui::new(parts.board, &parts.saved_state, conversation.state(), now),
             report: Report::new(

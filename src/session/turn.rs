@@ -197,9 +197,10 @@ mod tests {
                 resumes_replies: true,
                 board,
                 background,
-                saved_state: SavedState { file: None, muted: false, volume: 100 },
+                saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None },
                 signals,
                 watchdog_timeout: None,
+                retry_refusals: false,
                 seed: 1,
                 recording: RecordingConfig::default(),
             };

@@ -11,7 +11,7 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::http::Response;
 use tungstenite::protocol::CloseFrame;
 
-use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES};
+use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES, certificate};
 use crate::printable::clipped;
 
 /// Why the connection has ended or could not be opened.
@@ -20,6 +20,8 @@ pub struct TransportError {
     pub reason: TransportErrorKind,
     /// A message for the user, without a full stop; quotes the service, but never the credential.
     pub message: String,
+    /// What the peer said, as it came: the body of an HTTP answer, at most 4 KiB, or the reason of a close frame.
+    pub said: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,10 @@ pub enum TransportErrorKind {
     Closed(u16),
     /// A network, TLS or WebSocket error.
     Broken,
+    /// The date of this machine is outside the time for which the service's certificate is good.
+    WrongClock,
+    /// The service's certificate is not trusted.
+    Untrusted,
     /// The address or the credential cannot be used: a configuration error.
     Setup,
 }
@@ -50,11 +56,15 @@ impl TransportError {
     /// Creates an error of kind [`TransportErrorKind::Broken`].
     #[must_use]
     pub fn broken(message: String) -> Self {
-        Self { reason: TransportErrorKind::Broken, message }
+        Self::new(TransportErrorKind::Broken, message)
     }
 
     pub(super) fn setup(message: String) -> Self {
-        Self { reason: TransportErrorKind::Setup, message }
+        Self::new(TransportErrorKind::Setup, message)
+    }
+
+    fn new(reason: TransportErrorKind, message: String) -> Self {
+        Self { reason, message, said: String::new() }
     }
 
     pub(super) fn already_closed() -> Self {
@@ -69,14 +79,12 @@ impl TransportError {
     }
 
     pub(super) fn closed(frame: Option<CloseFrame>, replied: bool) -> Self {
-        let (code, reason) =
+        let (code, said) =
             frame.map_or((1005, String::new()), |frame| (u16::from(frame.code), frame.reason.to_string()));
-        let reason = if reason.is_empty() { "no reason given".to_owned() } else { clipped(&reason) };
+        let reason = if said.is_empty() { "no reason given".to_owned() } else { clipped(&said) };
         let suffix = if replied { "" } else { " (the close frame could not be answered)" };
-        Self {
-            reason: TransportErrorKind::Closed(code),
-            message: format!("closed with code {code}: {reason}{suffix}"),
-        }
+        let message = format!("closed with code {code}: {reason}{suffix}");
+        Self { reason: TransportErrorKind::Closed(code), message, said }
     }
 
     fn http(response: &Response<Option<Vec<u8>>>) -> Self {
@@ -89,12 +97,14 @@ impl TransportError {
             message += &format!(", a redirect that mynah does not follow ({to}); check the endpoint");
         }
         let body = response.body().as_deref().unwrap_or_default();
-        let body = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES)]);
-        if !body.trim().is_empty() {
-            message += &format!(": {}", clipped(body.trim()));
+        let mut said = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES)]).into_owned();
+        if said.trim().is_empty() && header("content-type").is_some_and(|kind| kind.starts_with("text/html"))
+        {
+            // The page itself may still be on its way.
+            said = "<html>".to_owned();
         }
         let retry_after = header("retry-after").and_then(|value| retry_after_delay(value, header("date")));
-        Self { reason: TransportErrorKind::Http { status: status.as_u16(), retry_after }, message }
+        Self { reason: TransportErrorKind::Http { status: status.as_u16(), retry_after }, message, said }
     }
 }
 
@@ -104,12 +114,15 @@ impl From<Error> for TransportError {
             Error::Http(response) => Self::http(&response),
             Error::Io(error) => error.into(),
             Error::ConnectionClosed => {
-                Self { reason: TransportErrorKind::Closed(1000), message: "closed with code 1000".to_owned() }
+                Self::new(TransportErrorKind::Closed(1000), "closed with code 1000".to_owned())
             }
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self {
-                reason: TransportErrorKind::Closed(1006),
-                message: "the connection ended without a close frame (1006)".to_owned(),
-            },
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::new(
+                TransportErrorKind::Closed(1006),
+                "the connection ended without a close frame (1006)".to_owned(),
+            ),
+            Error::Protocol(ProtocolError::HttparseError(_)) => {
+                Self::broken("what answers at this address does not speak HTTP".to_owned())
+            }
             Error::Protocol(ProtocolError::HandshakeIncomplete) => {
                 Self::broken("the connection ended during the upgrade".to_owned())
             }
@@ -139,14 +152,20 @@ impl From<Error> for TransportError {
 impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(rustls::Error::InvalidCertificate(reason)) => Self::broken(format!(
-                "the service's TLS certificate is not trusted ({reason:?}): check the clock; if a proxy or a test \
-                 server has its own CA, set --ca-file"
-            )),
-            Some(error) => Self::broken(format!("TLS: {error}")),
-            None => Self::broken(format!("network: {error}")),
+            Some(error) => {
+                let (reason, message) = certificate::describe(error);
+                Self::new(reason, message)
+            }
+            None => Self::broken(format!("network: {}", without_number(&error))),
         }
     }
+}
+
+/// Returns the text of an error without the number of the operating system.
+fn without_number(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_owned()
 }
 
 /// Parses `Retry-After`. A date is relative to the response's `Date`, since a board without an RTC may have

@@ -4,6 +4,7 @@
 //! The TLS handshake and the upgrade proceed in the same calls. The end of a connection is a
 //! [`TransportError`]. This module does not interpret the text, reads no clock and never reconnects.
 
+mod certificate;
 mod error;
 mod stream;
 mod tls;

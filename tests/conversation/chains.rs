@@ -201,9 +201,9 @@ impl SessionModel {
             }
             Event::Standby(StandbyChange::Up) => self.standby == LinkStage::Dialling,
             Event::Standby(StandbyChange::Down(_)) => self.standby != LinkStage::Down,
-            Event::Standby(StandbyChange::Configured(_) | StandbyChange::Refused) => {
-                self.standby == LinkStage::Up
-            }
+            Event::Standby(
+                StandbyChange::Configured(_) | StandbyChange::Refused | StandbyChange::Error(_),
+            ) => self.standby == LinkStage::Up,
             Event::Input(_) | Event::Device(_) => true,
         }
     }

@@ -66,6 +66,9 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("standby up", Event::Standby(StandbyChange::Up)),
         ("standby ready", Event::Standby(StandbyChange::Configured(SESSION_LIFETIME))),
         ("standby refused", Event::Standby(StandbyChange::Refused)),
+        ("standby rejected", Event::Standby(StandbyChange::Error(ServerError::Rejected))),
+        ("standby limited", Event::Standby(StandbyChange::Error(ServerError::RateLimited))),
+        ("standby error", Event::Standby(StandbyChange::Error(ServerError::Other))),
         ("standby down", Event::Standby(StandbyChange::Down(CloseReason::Transient))),
         ("link unauthorized", Event::Link(LinkChange::Down(CloseReason::Unauthorized))),
         ("speech started", Event::Service(ServiceEvent::SpeechStarted)),
@@ -82,6 +85,20 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("done a", Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Completed))),
         ("cancelled a", Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Cancelled))),
         ("failed a", Event::Service(ServiceEvent::ReplyDone(id("a"), ResponseStatus::Failed))),
+        (
+            "refused a",
+            Event::Service(ServiceEvent::ReplyDone(
+                id("a"),
+                ResponseStatus::Refused(ServerError::RateLimited),
+            )),
+        ),
+        (
+            "no quota a",
+            Event::Service(ServiceEvent::ReplyDone(
+                id("a"),
+                ResponseStatus::Refused(ServerError::QuotaExceeded),
+            )),
+        ),
         ("done b", Event::Service(ServiceEvent::ReplyDone(id("b"), ResponseStatus::Completed))),
         ("drained", Event::Device(DeviceEvent::Drained)),
         ("no cancel", Event::Service(ServiceEvent::Refused(ServerError::NothingToCancel))),
@@ -91,13 +108,16 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("quota exceeded", Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))),
         ("rate limited", Event::Service(ServiceEvent::Refused(ServerError::RateLimited))),
         ("internal", Event::Service(ServiceEvent::Refused(ServerError::Internal))),
+        ("unauthorized", Event::Service(ServiceEvent::Refused(ServerError::Unauthorized))),
+        ("rejected", Event::Service(ServiceEvent::Refused(ServerError::Rejected))),
+        ("withheld", Event::Service(ServiceEvent::Refused(ServerError::Withheld))),
         ("other error", Event::Service(ServiceEvent::Refused(ServerError::Other))),
         ("early tick", Event::Tick),
     ]
 }
 
 /// Counts the events there are; who adds one has to come here, and then into the table.
-const EVENTS: usize = 29;
+const EVENTS: usize = 30;
 
 /// Numbers each event, whatever it holds.
 fn number(event: &Event) -> usize {
@@ -127,6 +147,7 @@ fn number(event: &Event) -> usize {
             StandbyChange::Configured(_) => 15,
             StandbyChange::Refused => 16,
             StandbyChange::Down(_) => 17,
+            StandbyChange::Error(_) => 29,
         },
         Event::Service(server) => match server {
             ServiceEvent::SpeechStarted => 18,

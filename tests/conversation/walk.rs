@@ -242,6 +242,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Standby(StandbyChange::Up)),
         3 => (0u64..3600).prop_map(|s| Event::Standby(StandbyChange::Configured(Duration::from_secs(s)))),
         1 => Just(Event::Standby(StandbyChange::Refused)),
+        1 => prop::sample::select(vec![ServerError::Rejected, ServerError::RateLimited, ServerError::Internal, ServerError::Other])
+            .prop_map(|it| Event::Standby(StandbyChange::Error(it))),
         1 => prop::sample::select(vec![CloseReason::Transient, CloseReason::Permanent, CloseReason::Unauthorized]).prop_map(|it| Event::Standby(StandbyChange::Down(it))),
         2 => Just(Event::Service(ServiceEvent::SpeechStarted)),
         2 => Just(Event::Service(ServiceEvent::SpeechStopped)),
@@ -251,12 +253,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Service(ServiceEvent::ReplyProgress(None))),
         3 => reply().prop_map(|it| Event::Service(ServiceEvent::ReplyCreated(it))),
         4 => reply().prop_map(|it| Event::Service(ServiceEvent::Audio(it))),
-        3 => (reply(), prop::sample::select(vec![ResponseStatus::Completed, ResponseStatus::Cancelled, ResponseStatus::Failed]))
+        3 => (reply(), prop::sample::select(vec![ResponseStatus::Completed, ResponseStatus::Cancelled, ResponseStatus::Failed, ResponseStatus::Refused(ServerError::Internal)]))
             .prop_map(|(reply, status)| Event::Service(ServiceEvent::ReplyDone(reply, status))),
         2 => Just(Event::Device(DeviceEvent::Drained)),
         1 => prop::sample::select(vec![
             ServerError::NothingToCancel, ServerError::ReplyInProgress, ServerError::NothingToCommit, ServerError::SessionExpired, ServerError::Other,
-            ServerError::Internal, ServerError::RateLimited,
+            ServerError::Internal, ServerError::RateLimited, ServerError::Withheld,
         ]).prop_map(|it| Event::Service(ServiceEvent::Refused(it))),
         2 => Just(Event::Tick),
     ]

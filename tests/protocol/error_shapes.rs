@@ -122,13 +122,65 @@ fn an_unknown_event_with_an_error_is_a_warning() {
 }
 
 #[test]
-fn an_error_without_a_code_has_a_subject() {
+fn a_cause_inside_an_error_says_more_than_the_error() {
     for (text, expected) in [
-        (r#"{"type":"error","error":"text"}"#, "an error"),
-        (r#"{"type":"error","error":"text","code":"c"}"#, "c"),
+        (
+            r#"{"type":"error","error":{"code":"429","message":"too much","innererror":{"code":"insufficient_quota"}}}"#,
+            "429|too much|Service(Refused(QuotaExceeded))",
+        ),
+        (
+            r#"{"type":"error","error":{"code":"new_code","innererror":{"code":"ResponsibleAIPolicyViolation","message":"no"}}}"#,
+            "new_code|no|Service(Refused(Withheld))",
+        ),
+        (
+            r#"{"type":"error","error":{"message":"m","cause":{"error":{"type":"rate_limit_error"}}}}"#,
+            "rate_limit_error|m|Service(Refused(RateLimited))",
+        ),
     ] {
-        let Ok(ServerEvent::Error(error)) = protocol::parse(text) else { panic!("not an error") };
-        assert_eq!(error.subject(), expected);
+        assert_eq!(error(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn several_errors_are_read_together() {
+    for (text, expected) in [
+        (
+            r#"{"type":"error","error":[{"code":"c","message":"one"},{"code":"session_expired","message":"two"}]}"#,
+            "c|one; two|Service(Refused(SessionExpired))",
+        ),
+        (
+            r#"{"type":"error","errors":[{"message":"one"},{"message":"one"}],"code":"insufficient_quota"}"#,
+            "insufficient_quota|one|Service(Refused(QuotaExceeded))",
+        ),
+        (r#"{"type":"error","error":["one",7,null]}"#, "|one; 7|Service(Refused(Other))"),
+        (r#"{"type":"error","error":[]}"#, "||Service(Refused(Other))"),
+    ] {
+        assert_eq!(error(text), expected, "{text}");
+    }
+    let many = format!(r#"{{"type":"error","error":[{}1]}}"#, r#"{"message":"m"},"#.repeat(100_000));
+    assert_eq!(error(&many), "|m|Service(Refused(Other))", "bounded");
+}
+
+#[test]
+fn what_has_failed_in_a_tool_is_told_and_ends_nothing() {
+    for (text, expected) in [
+        (
+            r#"{"type":"response.mcp_call.failed","item_id":"i","error":{"message":"no route"}}"#,
+            "warning: response.mcp_call.failed: no route",
+        ),
+        (r#"{"type":"mcp_list_tools.failed","item_id":"i"}"#, "warning: mcp_list_tools.failed"),
+        (
+            r#"{"type":"response.function_call_arguments.done","error":{"code":"insufficient_quota","message":"m"}}"#,
+            "warning: response.function_call_arguments.done: the quota of the account is used up: m (insufficient_quota)",
+        ),
+        (
+            r#"{"type":"response.output_item.done","item":{"type":"mcp_call","error":{"code":7,"message":"m"}}}"#,
+            "warning: a tool of the service failed: m (7)",
+        ),
+        (r#"{"type":"response.output_item.done","item":{"type":"message","error":null}}"#, "ignored"),
+        (r#"{"type":"response.new_call.failed"}"#, "warning: response.new_call.failed"),
+    ] {
+        assert_eq!(summary(text), expected, "{text}");
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) mod tls;
 pub(crate) use record::Connection;
 pub(crate) use script::{Behaviour, Step};
 
+use rcgen::CertificateParams;
 use record::Record;
 use serde_json::Value;
 use std::net::TcpListener;
@@ -59,7 +60,15 @@ pub(crate) struct Service {
 impl Service {
     /// Serves connections over TLS, one behaviour each in order; the last behaviour repeats.
     pub(crate) fn start(behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
-        let (acceptor, ca_pem) = tls::acceptor();
+        Self::start_with_certificate(behaviours, |_| {})
+    }
+
+    /// As [`Self::start`], with a certificate that `change` has changed.
+    pub(crate) fn start_with_certificate(
+        behaviours: impl IntoIterator<Item = Behaviour>,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
+        let (acceptor, ca_pem) = tls::acceptor_with(change);
         Self::serve(behaviours, Some(acceptor), "wss", &ca_pem)
     }
 

@@ -9,6 +9,11 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// Returns the server's TLS acceptor and the CA certificate as PEM.
 pub(crate) fn acceptor() -> (TlsAcceptor, String) {
+    acceptor_with(|_| {})
+}
+
+/// As [`acceptor`], with a server's certificate that `change` has changed.
+pub(crate) fn acceptor_with(change: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -19,7 +24,9 @@ pub(crate) fn acceptor() -> (TlsAcceptor, String) {
 
     let key = KeyPair::generate().unwrap();
     let names = ["localhost", "127.0.0.1", "voice.example.test"].map(str::to_owned);
-    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut leaf = CertificateParams::new(names).unwrap();
+    change(&mut leaf);
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

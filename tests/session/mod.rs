@@ -12,6 +12,7 @@ mod outages;
 mod panic;
 mod record;
 mod recorded;
+mod refusals;
 mod reset;
 mod suspend;
 mod turns;
@@ -36,7 +37,7 @@ use mynah::leds::Leds;
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::protocol::SessionConfig;
 use mynah::recorder::{ReplayOutcome, replay};
-use mynah::session::{self, RecordingConfig, SessionParts};
+use mynah::session::{self, RecordingConfig, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -101,6 +102,7 @@ impl Device {
         let state = folder.path().join("state.toml");
         let saved = std::fs::read_to_string(&state).unwrap_or_default();
         let muted = saved.contains("muted = true");
+        let accepted = saved.split('"').nth(1).map(str::to_owned);
         let volume = saved.rsplit_once("volume = ").map_or(100, |(_, volume)| volume.trim().parse().unwrap());
         let speech = speech.map(|samples| write_wav(folder.path().join("speech.wav"), samples));
         let (input, keys) = std::io::pipe().unwrap();
@@ -129,9 +131,11 @@ impl Device {
                 Some(state.clone()),
             )
             .unwrap(),
-            saved_state: SavedState { file: Some(state), muted, volume },
+            saved_state: SavedState { file: Some(state), muted, volume, accepted },
             signals: session_signals,
             watchdog_timeout: None,
+            // A device that has worked before is a service.
+            retry_refusals: saved.contains("accepted"),
             seed: 3,
             recording,
         };
@@ -218,6 +222,7 @@ fn remote(service: &Service) -> session::ServiceEndpoint {
         endpoint: Endpoint::new(&service.url(), "gpt-realtime", "2026-07-15").unwrap(),
         proxy: None,
         tls: Tls::new(ca_file).unwrap(),
+        origins: ServiceOrigins::default(),
     }
 }
 

@@ -44,9 +44,10 @@ fn a_reset_sends_no_history_to_the_next_session() {
         resumes_replies: true,
         board,
         background: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
-        saved_state: SavedState { file: None, muted: false, volume: 100 },
+        saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None },
         signals,
         watchdog_timeout: None,
+        retry_refusals: false,
         seed: 3,
     };
     let mut session = Session::begin(parts, now());

@@ -20,7 +20,7 @@ use mynah::inputs::SimulatedButtons;
 use mynah::leds::{Leds, OutputLines, SysfsPaths};
 use mynah::model::{EchoCancellation, TurnDetection, Voice};
 use mynah::protocol::SessionConfig;
-use mynah::session::{RecordingConfig, ServiceEndpoint, SessionParts};
+use mynah::session::{RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
 
 use super::network::WriteContext;
@@ -47,15 +47,21 @@ pub(super) fn parts(
     SessionParts {
         mode: scenario.mode,
         config,
-        service: ServiceEndpoint::Remote { endpoint, proxy: None, tls: Tls::new(None).unwrap() },
+        service: ServiceEndpoint::Remote {
+            endpoint,
+            proxy: None,
+            tls: Tls::new(None).unwrap(),
+            origins: ServiceOrigins::default(),
+        },
         audio,
         earcons: true,
         resumes_replies: true,
         board,
         background,
-        saved_state: SavedState { file: None, muted: false, volume: 100 },
+        saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None },
         signals,
         watchdog_timeout: None,
+        retry_refusals: false,
         seed: scenario.seed,
         recording: RecordingConfig::default(),
     }

@@ -5,8 +5,11 @@
 //! attempt. It connects nothing itself: what it needs from the background thread, and what happened to a link, it
 //! returns from [`Links::poll_output`].
 
+mod access;
 mod builtin;
 mod link_state;
+mod loss;
+mod origins;
 mod receive;
 mod send;
 
@@ -19,11 +22,16 @@ use rustix::event::PollFlags;
 
 use crate::background::{ConnectError, ConnectRequest, Connection, Socket};
 use crate::config::{Endpoint, Proxy};
-use crate::conversation::{CloseReason, DIAL_LIMIT};
+use crate::conversation::DIAL_LIMIT;
 use crate::model::Time;
 use crate::parrot::ParrotConfig;
-use crate::protocol::{self, SessionConfig};
-use crate::transport::{ByteStream, Text, Tls, TransportError, TransportErrorKind, UpgradeRequest, WsClient};
+use crate::protocol::{Refusal, SessionConfig};
+use crate::transport::{ByteStream, Text, Tls, TransportError, UpgradeRequest, WsClient};
+
+pub(super) use access::Access;
+pub use access::REFUSED_RETRY;
+pub(super) use loss::LinkLoss;
+pub use origins::ServiceOrigins;
 
 use link_state::LinkState;
 
@@ -42,6 +50,8 @@ pub enum ServiceEndpoint {
         proxy: Option<Arc<Proxy>>,
         /// The certificate authorities to trust.
         tls: Tls,
+        /// Where the settings come from, for messages.
+        origins: ServiceOrigins,
     },
 }
 
@@ -68,7 +78,7 @@ pub(super) enum LinkOutput {
     /// A binary message, which was dropped; its size in bytes.
     Binary(usize),
     /// The link has closed, or the attempt to establish it failed.
-    Lost(Slot, TransportError, CloseReason),
+    Lost(Slot, LinkLoss),
 }
 
 /// Records a sent message: its type, its size in bytes, and its base64 if it is audio.
@@ -82,8 +92,8 @@ pub(super) struct Links {
     standby: LinkState,
     outputs: Deque<LinkOutput, OUTPUTS>,
     dials: u64,
-    /// Whether the last credential was a key. A key stays the same; a token may be renewed.
-    used_key: bool,
+    /// What the service made of the address and the credential so far.
+    access: Access,
     /// Whether a link may have messages in this turn.
     is_readable: bool,
     /// Messages that may still be read in this turn, of the active link and of the standby.
@@ -93,15 +103,15 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(service: ServiceEndpoint, config: SessionConfig) -> Self {
+    pub(super) fn new(service: ServiceEndpoint, config: SessionConfig, access: Access) -> Self {
         Self {
             service,
             config,
+            access,
             active: LinkState::Down,
             standby: LinkState::Down,
             outputs: Deque::new(),
             dials: 0,
-            used_key: true,
             is_readable: false,
             budgets: [0; 2],
             unread: false,
@@ -159,17 +169,17 @@ impl Links {
         let connection = match result {
             Ok(connection) => connection,
             Err(ConnectError { is_setup, message }) => {
-                let reason = if is_setup { CloseReason::Permanent } else { CloseReason::Transient };
-                return self.output(LinkOutput::Lost(slot, TransportError::broken(message), reason));
+                let class = if is_setup { Refusal::Unusable } else { Refusal::Network };
+                let loss = self.loss_of(TransportError::broken(message), class);
+                return self.output(LinkOutput::Lost(slot, loss));
             }
         };
-        let (header, _) = connection.credential;
-        self.used_key = header != "Authorization";
+        self.access.dial(endpoint, &connection.credential);
         match upgrade(connection, endpoint, tls, now) {
             Ok(link) => *self.slot_mut(slot) = LinkState::up(link),
             Err(error) => {
-                let reason = self.classify(&error);
-                self.output(LinkOutput::Lost(slot, error, reason));
+                let loss = self.classify(error);
+                self.output(LinkOutput::Lost(slot, loss));
             }
         }
     }
@@ -248,27 +258,14 @@ impl Links {
     fn take_lost(&mut self, slot: Slot, error: TransportError) -> Option<LinkOutput> {
         let is_unwanted = slot == Slot::Standby && self.slot(slot).is_closing();
         *self.slot_mut(slot) = LinkState::Down;
-        let reason = self.classify(&error);
-        (!is_unwanted).then_some(LinkOutput::Lost(slot, error, reason))
+        let loss = self.classify(error);
+        (!is_unwanted).then_some(LinkOutput::Lost(slot, loss))
     }
 
     fn close(&mut self, slot: Slot, now: Time) {
         if self.slot_mut(slot).close(now) {
             self.output(LinkOutput::CancelConnect);
         }
-    }
-
-    fn classify(&self, error: &TransportError) -> CloseReason {
-        let reason = match error.reason {
-            TransportErrorKind::Http { status, retry_after } => {
-                protocol::close_reason_of_status(status, retry_after)
-            }
-            TransportErrorKind::Closed(code) => protocol::close_reason_of_code(code),
-            TransportErrorKind::Broken => CloseReason::Transient,
-            TransportErrorKind::Setup => CloseReason::Permanent,
-        };
-        // A rejected key is rejected again; a token may have been renewed by the next attempt.
-        if reason == CloseReason::Unauthorized && self.used_key { CloseReason::Permanent } else { reason }
     }
 
     /// Returns the link whose connection attempt has this number.

@@ -53,8 +53,15 @@ impl Links {
         match (&self.service, error.reason) {
             (
                 ServiceEndpoint::Remote { proxy: Some(proxy), .. },
-                reason @ (TransportErrorKind::Broken | TransportErrorKind::Closed(1006)),
-            ) => TransportError { reason, message: format!("{error}; the connection is through {proxy}") },
+                reason @ (TransportErrorKind::Broken
+                | TransportErrorKind::WrongClock
+                | TransportErrorKind::Untrusted
+                | TransportErrorKind::Closed(1006)),
+            ) => TransportError {
+                reason,
+                message: format!("{error}; the connection is through {proxy}"),
+                said: error.said,
+            },
             (_, _) => error,
         }
     }
@@ -83,8 +90,8 @@ mod tests {
     use crate::model::{EchoCancellation, Voice};
     use crate::parrot::ParrotConfig;
     use crate::protocol::SessionConfig;
-    use crate::session::links::ServiceEndpoint;
     use crate::session::links::link_state::LinkState;
+    use crate::session::links::{Access, ServiceEndpoint};
     use crate::transport::WsClient;
 
     #[test]
@@ -96,7 +103,8 @@ mod tests {
                 server.send(|text| text.extend_from_slice(b"{}")).unwrap();
             }
             server.flush().unwrap();
-            let mut links = Links::new(ServiceEndpoint::Parrot(ParrotConfig::default()), config());
+            let mut links =
+                Links::new(ServiceEndpoint::Parrot(ParrotConfig::default()), config(), Access::default());
             *links.slot_mut(slot) = LinkState::up(client);
             let mut read_in_turn = |readable| {
                 links.begin_turn(readable);

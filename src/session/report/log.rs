@@ -2,16 +2,16 @@
 //!
 //! It handles no error itself. A repeated one is logged at most once a minute, with its count.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::audio::Counters;
-use crate::conversation::{CloseReason, Event, Notice, ServerError, ServiceEvent};
+use crate::conversation::{CloseReason, Notice};
 use crate::inputs::SHOWN;
 use crate::ledger::TurnTimings;
 use crate::model::{CounterSnapshot, Time};
 use crate::printable::clipped;
-use crate::protocol::{ConfigMismatch, ServiceError};
-use crate::transport::{TransportError, TransportErrorKind};
+use crate::protocol::{ConfigMismatch, Refusal};
 
 /// Minimum time between two log lines about errors of one kind.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
@@ -40,8 +40,10 @@ pub(in crate::session) enum Anomaly {
 #[derive(Default)]
 pub(in crate::session) struct StatusReporter {
     anomalies: [RateLimit; 7],
-    errors: [RateLimit; 9],
-    losses: [RateLimit; 4],
+    /// By class, whether an event or the end of a link is of it.
+    refusals: [RateLimit; Refusal::ALL.len()],
+    /// Why the service does not make the reply of this turn.
+    reply_refusal: Option<String>,
     standbys: RateLimit,
     sessions: RateLimit,
     mismatches: RateLimit,
@@ -95,46 +97,40 @@ impl StatusReporter {
         }
     }
 
-    /// Reports the loss of the active link. Returns the message for the user if the program exits for it.
+    /// Reports the loss of the active link for this `class`. `message` says what happened. Returns the message for the
+    /// user if that needs attention: it ends the program, or is retried so late that it would look like the end.
     pub(in crate::session) fn lost(
         &mut self,
-        error: &TransportError,
-        reason: CloseReason,
+        (class, reason): (Refusal, CloseReason),
+        message: &str,
         leaving: bool,
         now: Time,
     ) -> Option<String> {
-        let kind = match error.reason {
-            TransportErrorKind::Http { .. } => 0,
-            TransportErrorKind::Closed(_) => 1,
-            TransportErrorKind::Broken => 2,
-            TransportErrorKind::Setup => 3,
+        let due = self.refusals[class as usize].due(now).is_some();
+        let then = match reason {
+            _ if leaving => {
+                log::info!("connection closed for exit: {message}");
+                return None;
+            }
+            CloseReason::Permanent => return Some(with_advice(message, "exiting", class)),
+            CloseReason::RetryAfter(delay) if class.is_of_access() => {
+                let minutes = delay.as_secs() / 60;
+                let then = format!("it has worked before, so retrying every {minutes} minutes");
+                return Some(with_advice(message, &then, class));
+            }
+            CloseReason::Unauthorized => "retrying once with a new token".to_owned(),
+            CloseReason::RetryAfter(delay) => format!("retrying in {} s at the earliest", delay.as_secs()),
+            CloseReason::Transient => "retrying".to_owned(),
         };
-        let due = self.losses[kind].due(now).is_some();
-        match reason {
-            _ if leaving => log::info!("connection closed for exit: {error}"),
-            CloseReason::Permanent => {
-                let message = format!(
-                    "cannot use the service: {error}; exiting; check the endpoint, the model and the key"
-                );
-                log::error!(target: SHOWN, "{message}");
-                return Some(message);
-            }
-            // The light shows every loss, and the recorder keeps it.
-            CloseReason::RetryAfter(_) | CloseReason::Transient if !due => log::debug!("{error}"),
-            CloseReason::Unauthorized => {
-                log::warn!("{error}; retrying once with a new token")
-            }
-            CloseReason::RetryAfter(delay) => {
-                log::warn!("{error}; retrying in {} s at the earliest", delay.as_secs())
-            }
-            CloseReason::Transient => log::warn!("{error}; retrying"),
-        }
+        // The light shows every loss, and the recorder keeps it.
+        let level = if due { log::Level::Warn } else { log::Level::Debug };
+        log::log!(level, "{}", with_advice(message, &then, class));
         None
     }
 
-    pub(in crate::session) fn standby_lost(&mut self, error: &TransportError, now: Time) {
+    pub(in crate::session) fn standby_lost(&mut self, class: Refusal, message: &str, now: Time) {
         if self.standbys.due(now).is_some() {
-            log::info!("no standby session: {error}; retrying");
+            log::info!("no standby session: {}", with_advice(message, "retrying", class));
         }
     }
 
@@ -150,38 +146,48 @@ impl StatusReporter {
         }
     }
 
-    pub(in crate::session) fn error(&mut self, error: &ServiceError<'_>, now: Time) {
-        let ServiceError { message, param, event, .. } = error;
-        let kind = if let Event::Service(ServiceEvent::Refused(server_error)) = event {
-            match server_error {
-                // Harmless: the reply ended by itself just before the cancel arrived.
-                ServerError::NothingToCancel => 0,
-                ServerError::ReplyInProgress => 1,
-                ServerError::NothingToCommit => 2,
-                ServerError::SessionExpired => 3,
-                ServerError::QuotaExceeded => 4,
-                ServerError::RateLimited => 5,
-                ServerError::Internal => 6,
-                ServerError::Other => 7,
+    /// Reports an error that the service reports in an event, and that does not end the program. `message` says what it
+    /// is, and `is_configured` whether there is a session that it does not end.
+    pub(in crate::session) fn error(
+        &mut self,
+        class: Refusal,
+        message: &str,
+        is_configured: bool,
+        now: Time,
+    ) {
+        // Harmless: the reply ended by itself just before the cancel arrived.
+        let level = if class == Refusal::NothingToCancel { log::Level::Debug } else { log::Level::Warn };
+        match self.refusals[class as usize].due(now) {
+            Some(times) => {
+                let goes_on = is_configured && class != Refusal::SessionOver;
+                let then = if goes_on { "the session goes on" } else { "retrying" };
+                log::log!(level, "{} ({times} so far)", with_advice(message, then, class));
             }
-        } else {
-            7
-        };
-        let level = if kind == 0 { log::Level::Debug } else { log::Level::Warn };
-        let param = if param.is_empty() { String::new() } else { format!(" ({})", clipped(param)) };
-        if let Some(times) = self.errors[kind].due(now) {
-            let message = if message.is_empty() { "no message" } else { message };
-            let (subject, message) = (clipped(error.subject()), clipped(message));
-            log::log!(level, "the service reported {subject}{param}: {message} ({times} so far)");
+            None => log::debug!("{message}"),
         }
     }
 
+    /// Keeps why the service does not make the reply of this turn, for the notice about it.
+    pub(in crate::session) fn reply_refused(&mut self, class: Refusal, message: &str) {
+        self.reply_refusal = Some(with_advice(message, "the reply is missing or cut short", class));
+    }
+
+    /// Returns the message about an error that ends the program.
+    pub(in crate::session) fn refused(&self, class: Refusal, message: &str) -> String {
+        with_advice(message, "exiting", class)
+    }
+
     /// Reports a notice, and returns the message for the user.
-    pub(in crate::session) fn notice(&self, notice: Notice) -> &'static str {
+    pub(in crate::session) fn notice(&mut self, notice: Notice) -> Cow<'static, str> {
+        if let (Notice::ReplyRefused, Some(refusal)) = (notice, self.reply_refusal.take()) {
+            log::debug!("{refusal}");
+            return refusal.into();
+        }
         let message = match notice {
             Notice::NoReply => "the service sent no reply in time; please ask again",
             Notice::ReplyStalled => "the reply stopped arriving; please ask again",
             Notice::ReplyFailed => "the service failed to complete the reply; please ask again",
+            Notice::ReplyRefused => "the service did not make the reply; please ask again",
             Notice::TooShort => "the button was pressed too briefly; hold it while you speak",
             Notice::Muted => "the microphone is muted; unmute it to speak",
             Notice::MuteSwitched => "the microphone is muted by its switch; move the switch to speak",
@@ -192,7 +198,7 @@ impl StatusReporter {
             Notice::NoSession => "the service did not confirm the session configuration; reconnecting",
         };
         log::debug!(target: SHOWN, "{message}");
-        message
+        message.into()
     }
 
     /// Reports the timings of a turn, and returns them for the user, if there are any.
@@ -227,6 +233,12 @@ impl StatusReporter {
             counts.controls_refused
         );
     }
+}
+
+/// Completes a message with what mynah does, and what the user can do about a refusal of this class.
+fn with_advice(message: &str, then: &str, class: Refusal) -> String {
+    let advice = class.advice();
+    if advice.is_empty() { format!("{message}; {then}") } else { format!("{message}; {then}; {advice}") }
 }
 
 /// Formats the timings of a turn, in the order in which the user notices them.

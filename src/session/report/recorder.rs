@@ -131,7 +131,9 @@ impl SessionRecorder {
         let end = match error.reason {
             TransportErrorKind::Http { status, .. } => LinkEnd::Http(status),
             TransportErrorKind::Closed(code) => LinkEnd::Closed(code),
-            TransportErrorKind::Broken => LinkEnd::Broken,
+            TransportErrorKind::Broken | TransportErrorKind::WrongClock | TransportErrorKind::Untrusted => {
+                LinkEnd::Broken
+            }
             TransportErrorKind::Setup => LinkEnd::Setup,
         };
         self.lock().recorder.link(end, now);
@@ -321,7 +323,9 @@ fn trigger_of(action: &Action) -> Option<RecordingTrigger> {
     }
     let Action::Notify(notice) = action else { return None };
     match notice {
-        Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed => Some(RecordingTrigger::Reply),
+        Notice::NoReply | Notice::ReplyStalled | Notice::ReplyFailed | Notice::ReplyRefused => {
+            Some(RecordingTrigger::Reply)
+        }
         Notice::NoSession => Some(RecordingTrigger::NoSession),
         Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::NoSpeaker | Notice::Unsent => None,
     }

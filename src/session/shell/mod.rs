@@ -20,14 +20,13 @@ use crate::conversation::{
 use crate::history::History;
 use crate::inputs::SHOWN;
 use crate::model::Time;
-use crate::protocol::ClientEvent;
+use crate::protocol::{ClientEvent, Refusal};
 use crate::session::core::{Context, Handled};
-use crate::session::links::{LinkOutput, Links, Slot};
+use crate::session::links::{LinkLoss, LinkOutput, Links, Slot};
 use crate::session::player::{Player, SendFrames};
 use crate::session::report::Report;
 use crate::session::report::log::Anomaly;
 use crate::session::ui::Ui;
-use crate::transport::TransportError;
 
 pub(super) use collect::Source;
 
@@ -87,7 +86,7 @@ impl Shell {
             Action::Notify(notice) => {
                 self.ui.set_notice(notice, now);
                 let message = self.report.log.notice(notice);
-                self.ui.print("notice", message);
+                self.ui.print("notice", &message);
             }
             Action::PlayEarcon(earcon) => self.player.request_earcon(earcon),
             Action::Finish(exit) => self.exit = Some((exit, now + self.ui.set_exit(exit, now))),
@@ -181,22 +180,29 @@ impl Shell {
             LinkOutput::Binary(bytes) => {
                 self.report.log.anomaly(Anomaly::Binary, &format!("{bytes} bytes"), context.now);
             }
-            LinkOutput::Lost(Slot::Active, error, reason) => self.handle_loss(&error, reason, context),
-            LinkOutput::Lost(Slot::Standby, error, reason) => {
+            LinkOutput::Lost(Slot::Active, loss) => self.handle_loss(&loss, context),
+            LinkOutput::Lost(Slot::Standby, loss) => {
                 // The active link still works, so only the log reports this.
-                self.report.log.standby_lost(&error, context.now);
-                context.queue(Event::Standby(StandbyChange::Down(reason)));
+                self.report.log.standby_lost(loss.class, &loss.message, context.now);
+                context.queue(Event::Standby(StandbyChange::Down(loss.reason)));
             }
         }
     }
 
-    fn handle_loss(&mut self, error: &TransportError, reason: CloseReason, context: &mut Context<'_>) {
-        self.report.recorder.record_loss(error, context.now);
+    fn handle_loss(&mut self, loss: &LinkLoss, context: &mut Context<'_>) {
+        let now = context.now;
+        let LinkLoss { error, class, reason, message } = loss;
+        self.report.recorder.record_loss(error, now);
         let is_leaving = context.conversation.is_leaving();
-        if let Some(message) = self.report.log.lost(error, reason, is_leaving, context.now) {
-            self.ui.print("notice", &message);
+        if let Some(message) = self.report.log.lost((*class, *reason), message, is_leaving, now) {
+            self.warn(&message);
+            if *class == Refusal::Quota {
+                self.ui.set_server_error(class.server_error(), now);
+            }
+            let is_retried = *reason != CloseReason::Permanent;
+            self.ui.change_impairments(now, |impairments| impairments.access_refused = is_retried);
         }
-        context.queue(Event::Link(LinkChange::Down(reason)));
+        context.queue(Event::Link(LinkChange::Down(*reason)));
     }
 
     fn switch_to_standby(&mut self, context: &Context<'_>) {

@@ -3,7 +3,10 @@
 //! `protocol` parses them; the conversation decides what follows from them.
 
 use super::Shell;
-use crate::conversation::{Event, Id, LinkChange, ServerError, ServiceEvent, StandbyChange};
+use crate::conversation::{
+    Action, Event, Exit, Id, LinkChange, Notice, ResponseStatus, ServiceEvent, StandbyChange,
+};
+use crate::model::Time;
 use crate::protocol::{self, AudioDelta, ServerEvent, ServiceError};
 use crate::session::core::Context;
 use crate::session::links::Slot;
@@ -65,13 +68,22 @@ impl Shell {
                 context.queue(Event::Standby(change));
             }
             Ok(ServerEvent::Error(error)) => {
-                self.report.log.error(&error, now);
-                if matches!(
-                    error.event,
-                    Event::Link(LinkChange::Misconfigured)
-                        | Event::Service(ServiceEvent::Refused(ServerError::QuotaExceeded))
-                ) {
-                    context.queue(Event::Standby(StandbyChange::Refused));
+                let message = format!("no standby session: {}", self.links.message_of(&error));
+                self.report.log.error(error.class, &message, false, now);
+                match error.event {
+                    Event::Link(LinkChange::Misconfigured) => {
+                        context.queue(Event::Standby(StandbyChange::Refused));
+                    }
+                    Event::Service(ServiceEvent::Refused(error)) => {
+                        context.queue(Event::Standby(StandbyChange::Error(error)));
+                    }
+                    // There is no reply yet.
+                    Event::Service(_)
+                    | Event::Link(_)
+                    | Event::Standby(_)
+                    | Event::Input(_)
+                    | Event::Device(_)
+                    | Event::Tick => {}
                 }
             }
             Ok(ServerEvent::Warning(sentence)) => {
@@ -118,11 +130,43 @@ impl Shell {
     }
 
     fn receive_error(&mut self, error: ServiceError<'_>, context: &mut Context<'_>) {
-        self.report.log.error(&error, context.now);
-        if let Event::Service(ServiceEvent::Refused(refused)) = error.event {
-            self.ui.set_server_error(refused, context.now);
+        let now = context.now;
+        let (class, message) = (error.class, self.links.message_of(&error));
+        if let Some(loss) = self.links.retry_refused(&error, context.conversation.is_configured()) {
+            return self.handle_loss(&loss, context);
+        }
+        let refused = match error.event {
+            Event::Service(ServiceEvent::Refused(refused))
+            | Event::Service(ServiceEvent::ReplyDone(_, ResponseStatus::Refused(refused))) => Some(refused),
+            Event::Service(_)
+            | Event::Link(_)
+            | Event::Standby(_)
+            | Event::Input(_)
+            | Event::Device(_)
+            | Event::Tick => None,
+        };
+        if let Some(refused) = refused {
+            self.ui.set_server_error(refused, now);
+        }
+        let next = context.conversation.preview(&error.event, now);
+        let log = &mut self.report.log;
+        if next.contains(&Action::Finish(Exit::Misconfigured)) {
+            let message = log.refused(class, &message);
+            self.warn(&message);
+        } else if next.contains(&Action::Notify(Notice::ReplyRefused)) {
+            log.reply_refused(class, &message);
+        } else {
+            log.error(class, &message, context.conversation.is_configured(), now);
         }
         context.queue(error.event);
+    }
+
+    /// Remembers that the service has accepted the address and the credential.
+    fn accept_access(&mut self, now: Time) {
+        if let Some(mark) = self.links.accept_access() {
+            self.ui.accept_access(mark);
+        }
+        self.ui.change_impairments(now, |impairments| impairments.access_refused = false);
     }
 
     /// Compares the session with the requested configuration, the first time the service reports it.
@@ -134,6 +178,7 @@ impl Shell {
             // History precedes kept audio, and a rejected session must not receive it.
             self.send_history(context.now);
             self.pass_link_outputs(context);
+            self.accept_access(context.now);
             LinkChange::Configured
         } else {
             LinkChange::Misconfigured

@@ -164,6 +164,11 @@ impl Ui {
         self.board.print(who, text);
     }
 
+    /// Saves the mark of an access that the service has accepted.
+    pub(super) fn accept_access(&mut self, mark: String) {
+        self.settings.accept(mark);
+    }
+
     /// Deletes the saved settings.
     pub(super) fn delete_settings(&mut self) {
         self.board.set_volume(FULL_VOLUME);

@@ -13,18 +13,39 @@ pub(in crate::session) const FULL_VOLUME: u8 = 100;
 pub(super) struct Settings {
     muted: bool,
     volume: u8,
+    /// The mark of the access that the service has accepted last.
+    accepted: Option<String>,
+    /// The mark has changed since it was saved.
+    is_newly_accepted: bool,
     /// The saved settings are to be deleted.
     deleted: bool,
 }
 
 impl Settings {
     pub(super) fn new(saved: &SavedState) -> Self {
-        Self { muted: saved.muted, volume: saved.volume, deleted: false }
+        Self {
+            muted: saved.muted,
+            volume: saved.volume,
+            accepted: saved.accepted.clone(),
+            is_newly_accepted: false,
+            deleted: false,
+        }
+    }
+
+    /// Records the mark of an access that the service has accepted.
+    pub(super) fn accept(&mut self, mark: String) {
+        (self.accepted, self.is_newly_accepted) = (Some(mark), true);
     }
 
     /// Deletes what was saved.
     pub(super) fn delete(&mut self) {
-        *self = Self { muted: false, volume: FULL_VOLUME, deleted: true };
+        *self = Self {
+            muted: false,
+            volume: FULL_VOLUME,
+            accepted: None,
+            is_newly_accepted: false,
+            deleted: true,
+        };
     }
 
     /// Returns the next write, if these settings differ from those that were saved last.
@@ -32,11 +53,12 @@ impl Settings {
         if std::mem::take(&mut self.deleted) {
             return Some(StateWrite::Delete);
         }
-        if (muted, volume) == (self.muted, self.volume) {
+        let has_changed = std::mem::take(&mut self.is_newly_accepted);
+        if (muted, volume) == (self.muted, self.volume) && !has_changed {
             return None;
         }
         (self.muted, self.volume) = (muted, volume);
-        Some(StateWrite::Save(SavedState::text(muted, volume)))
+        Some(StateWrite::Save(SavedState::text(muted, volume, self.accepted.as_deref())))
     }
 }
 
@@ -44,14 +66,25 @@ impl Settings {
 mod tests {
     use super::*;
 
-    const SAVED: SavedState = SavedState { file: None, muted: false, volume: 70 };
+    const SAVED: SavedState = SavedState { file: None, muted: false, volume: 70, accepted: None };
 
     #[test]
     fn settings_are_saved_once_when_they_change() {
         let mut settings = Settings::new(&SAVED);
         assert_eq!(settings.poll_write(false, 70), None);
-        assert_eq!(settings.poll_write(true, 70), Some(StateWrite::Save(SavedState::text(true, 70))));
+        assert_eq!(settings.poll_write(true, 70), Some(StateWrite::Save(SavedState::text(true, 70, None))));
         assert_eq!(settings.poll_write(true, 70), None);
+    }
+
+    #[test]
+    fn an_accepted_access_is_saved_once_and_kept_with_the_settings() {
+        let mut settings = Settings::new(&SAVED);
+        settings.accept("1a2b".to_owned());
+        let text = SavedState::text(false, 70, Some("1a2b"));
+        assert_eq!(settings.poll_write(false, 70), Some(StateWrite::Save(text)));
+        assert_eq!(settings.poll_write(false, 70), None);
+        let text = SavedState::text(true, 70, Some("1a2b"));
+        assert_eq!(settings.poll_write(true, 70), Some(StateWrite::Save(text)));
     }
 
     #[test]
@@ -62,7 +95,7 @@ mod tests {
         assert_eq!(settings.poll_write(false, FULL_VOLUME), None);
         assert_eq!(
             settings.poll_write(true, FULL_VOLUME),
-            Some(StateWrite::Save(SavedState::text(true, 100)))
+            Some(StateWrite::Save(SavedState::text(true, 100, None)))
         );
     }
 }
