@@ -118,10 +118,13 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Writes `text`, unless an earlier write has failed.
+    /// Writes `text`, unless an earlier write has failed. It may quote a file, so each line is made printable.
     pub(crate) fn write(&mut self, text: impl Display) {
-        if self.error.is_none() {
-            self.error = write!(io::stdout(), "{text}").err();
+        for line in text.to_string().split_inclusive('\n') {
+            if self.error.is_none() {
+                let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+                self.error = write!(io::stdout(), "{}{end}", Printable(line)).err();
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use mynah::config::{
 use mynah::conversation::Exit;
 use mynah::model::Mode;
 use mynah::parrot::ParrotConfig;
+use mynah::printable;
 use mynah::protocol::SessionConfig;
 use mynah::session::{self, RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
@@ -78,6 +79,9 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Config) -> ExitCode {
+    if let ServiceTarget::Azure(azure) = &config.service.target {
+        azure.secrets().for_each(|secret| printable::redact(secret.reveal()));
+    }
     let parts = match logging::start(&config.log).map_err(StartError::Fatal).and_then(|()| parts(config)) {
         Ok(parts) => parts,
         Err(error) => return cli::report_start_error(error),

@@ -1,5 +1,6 @@
 //! Checks the sources against the crate docs: the table of rooms, what must not be there, and the four passages.
 
+mod outputs;
 mod snippets;
 mod sources;
 mod table;

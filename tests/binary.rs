@@ -111,6 +111,19 @@ fn key_appears_in_no_output_log_or_address() {
 }
 
 #[test]
+fn a_service_that_repeats_the_key_does_not_get_it_shown() {
+    for tell in [format!("bad key {KEY}"), format!("{}{KEY}", "x".repeat(290))] {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start([Behaviour::refuse(401, &tell)]);
+        let output = run(connected(folder.path(), &service).args(["--verbose", "--log"]));
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(printed.contains("401") && !printed.contains(&KEY[..8]), "{printed}");
+        let log = fs::read_dir(folder.path().join("logs")).unwrap().next().unwrap().unwrap().path();
+        assert!(!fs::read_to_string(log).unwrap().contains(&KEY[..8]));
+    }
+}
+
+#[test]
 fn wrong_configuration_exits_with_2_and_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("mynah.toml"), "vioce = \"alloy\"\n").unwrap();
@@ -186,6 +199,7 @@ fn one_file_for_input_and_output_is_refused_and_kept() {
 fn missing_card_is_waited_for_under_a_service_manager() {
     for (args, facts) in [
         (["--microphone", "no-such-card"], ["microphone", "no-such-card"]),
+        (["--microphone", "no-such\nMAINPID=1"], ["microphone", "no-such"]),
         (["--board", "respeaker-4mic"], ["board respeaker-4mic:", "seeed4micvoicec"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -201,6 +215,7 @@ fn missing_card_is_waited_for_under_a_service_manager() {
         let length = manager.recv(&mut bytes).unwrap();
         let status = String::from_utf8_lossy(&bytes[..length]);
         assert!(status.starts_with("STATUS=") && facts.iter().all(|fact| status.contains(fact)), "{status}");
+        assert!(!status.trim_end().contains('\n'), "a second message: {status:?}");
         assert_eq!(child.try_wait().unwrap(), None, "it did not wait");
         let process = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();

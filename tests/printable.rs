@@ -1,6 +1,6 @@
 //! Text of others on one line: nothing in it reaches the terminal as a command.
 
-use mynah::printable::{Printable, clipped};
+use mynah::printable::{Printable, clipped, redact};
 use proptest::prelude::*;
 
 #[test]
@@ -23,6 +23,33 @@ fn a_long_text_is_clipped_by_characters() {
     assert_eq!(clipped(&"ä".repeat(301)), "ä".repeat(300));
     assert_eq!(clipped("short"), "short");
     assert_eq!(clipped(&"\0".repeat(300)).len(), 300, "escapes count as they are shown");
+}
+
+#[test]
+fn a_registered_secret_is_hidden_wherever_it_stands() {
+    let (key, longer) = ("q7-registered-key-7q", "q7-registered-key-7q-and-more");
+    let quoted = format!("your key \"{key}\" and Bearer {longer}{key}\u{1b}");
+    assert!(Printable(&quoted).to_string().contains(key), "it is not registered yet");
+    redact(key);
+    redact(longer);
+    redact("short");
+    assert_eq!(Printable(&quoted).to_string(), "your key \"***\" and Bearer ******\\u{1b}");
+    assert_eq!(Printable("a short word").to_string(), "a short word", "too short to be a secret only");
+    for begin in 270..310 {
+        let text = format!("{}{key}{}", "ä".repeat(begin), "x".repeat(40));
+        let shown = clipped(&text);
+        assert!(!shown.contains("q7") && shown.chars().count() <= 300, "{begin}: {shown}");
+    }
+}
+
+#[test]
+fn secrets_that_are_renewed_for_ever_take_bounded_room_and_the_newest_are_hidden() {
+    let token = |number: usize| format!("renewed-token-{number:04}-renewed");
+    (0..1000).for_each(|number| redact(&token(number)));
+    for number in 990..1000 {
+        assert_eq!(Printable(&token(number)).to_string(), "***");
+    }
+    assert_eq!(Printable(&token(1)).to_string(), token(1), "the oldest are forgotten");
 }
 
 proptest! {

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::tunnel;
 use crate::config::{Credential, Proxy};
+use crate::printable::redact;
 
 /// Delay before the next address is tried while the previous one has not answered (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -127,6 +128,7 @@ fn header(credential: &Credential) -> Result<(&'static str, String), ConnectErro
 fn read_token(file: &Path) -> Result<String, ConnectError> {
     let token = Credential::read_token(file)
         .map_err(|sentence| ConnectError { is_setup: true, message: sentence })?;
+    redact(token.reveal());
     Ok(token.reveal().to_owned())
 }
 

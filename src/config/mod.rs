@@ -259,6 +259,17 @@ pub struct AzureConfig {
     pub proxy: Option<Arc<Proxy>>,
 }
 
+impl AzureConfig {
+    /// Returns what no output may contain: key or token, and the proxy's password. A token in a file is not read here.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let credential = match &self.credential {
+            Credential::Key(secret) | Credential::Token(secret) => Some(secret),
+            Credential::TokenFile(_) => None,
+        };
+        credential.into_iter().chain(self.proxy.iter().flat_map(|proxy| proxy.secrets()))
+    }
+}
+
 /// How to authenticate to the service.
 #[derive(Debug)]
 pub enum Credential {

@@ -18,6 +18,7 @@ use rustix::time::Timespec;
 
 use super::clock::Clock;
 use super::report::recorder::FinalRecording;
+use crate::printable::Printable;
 
 /// How long a shutdown may take, as after a signal.
 const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
@@ -64,11 +65,12 @@ fn message(panic: &PanicHookInfo<'_>) -> String {
     let what = panic.payload_as_str().unwrap_or("panic without a message");
     let location = panic.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     let thread = thread::current();
+    // The message may quote what broke the program.
     format!(
         "internal error in thread {}: {}{location}. Exiting; the service will restart. Please report this \
          line and what you did before it.",
         thread.name().unwrap_or("without a name"),
-        what.replace('\n', " ")
+        Printable(what)
     )
 }
 

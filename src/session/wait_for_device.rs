@@ -20,6 +20,7 @@ use crate::board::Board;
 use crate::conversation::State;
 use crate::light::{Fault, LightState};
 use crate::model::Time;
+use crate::printable::Printable;
 
 /// How long a start without a device lasts: together with `RestartSec=` long enough never to reach
 /// `StartLimitBurst=`, and shorter than `TimeoutStartSec=` (systemd.service(5), systemd.unit(5)).
@@ -54,8 +55,9 @@ pub fn wait_for_device(
     devices: &Path,
     limit: Duration,
 ) -> DeviceWait {
-    // Without a service manager this does nothing.
-    let _ = sd_notify::notify(&[NotifyState::Status(status)]);
+    // A second line would be another message to the service manager. Without one this does nothing.
+    let status = Printable(status).to_string();
+    let _ = sd_notify::notify(&[NotifyState::Status(&status)]);
     let clock = Clock::start();
     let before = nodes(devices);
     let mut board = board.filter(|(board, _)| board.has_leds());

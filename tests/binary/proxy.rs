@@ -59,6 +59,20 @@ fn a_tunnel_that_ends_at_once_is_blamed_on_the_proxy() {
 }
 
 #[test]
+fn a_proxy_that_repeats_the_password_does_not_get_it_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start([Behaviour::script([])]);
+    let proxy = ConnectProxy::start(ProxyBehaviour::Answer(
+        b"HTTP/1.1 403 bird:s@ng-of-may YmlyZDpzQG5nLW9mLW1heQ==\r\n\r\n",
+    ));
+    let output =
+        run(&mut behind(&proxy, "bird:s%40ng-of-may@", connected(folder.path(), &service), service.port));
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(printed.contains("403 bird:*** ***"), "{printed}");
+    assert!(!printed.contains("s@ng") && !printed.contains("YmlyZDpz"), "{printed}");
+}
+
+#[test]
 fn a_socks_proxy_is_refused_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = super::mynah(folder.path());
