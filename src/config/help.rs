@@ -96,7 +96,8 @@ const LIGHTS: &str = "\
 
 A light of one colour is on while the microphone is live, and only flashes otherwise. Repeated blinks are a fault:
 
-  1   The service rejects the key, the model or the address. mynah ends after ten seconds with exit code 2.
+  1   The service rejects the key, the model, the address or a setting. mynah ends after ten seconds with exit code 2; as
+      a service, it retries a key and an address that have worked before every ten minutes.
   2   The account has no quota left.
   3   No reply came, or only part of one.
   4   Microphone missing, stalled, silent, repeated xruns, or hung driver. mynah keeps reopening it.

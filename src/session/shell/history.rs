@@ -19,7 +19,13 @@ impl Shell {
                 (item, !words.trim().is_empty())
             }
             ItemEvent::NotTranscribed { item } => (item, false),
-            _ => return,
+            ItemEvent::Item(_)
+            | ItemEvent::ReplyDone { .. }
+            | ItemEvent::Words(_)
+            | ItemEvent::Timestamp { .. }
+            | ItemEvent::AudioDone { .. }
+            | ItemEvent::Truncated { .. }
+            | ItemEvent::Deleted { .. } => return,
         };
         let item = Id::try_from(&**item).ok().filter(|id| !id.is_empty());
         context.queue(Event::Service(ServiceEvent::Transcribed { item, words }));
