@@ -274,6 +274,8 @@ impl Conversation {
 pub(super) fn failure_notice(outcome: ResponseStatus) -> Option<Notice> {
     match outcome {
         ResponseStatus::Failed | ResponseStatus::Incomplete => Some(Notice::ReplyFailed),
+        // The program ends, and says why.
+        ResponseStatus::Refused(ServerError::QuotaExceeded) => None,
         ResponseStatus::Refused(_) => Some(Notice::ReplyRefused),
         ResponseStatus::Completed | ResponseStatus::Cancelled => None,
     }

@@ -17,6 +17,7 @@ fn a_reply_that_fails_for_the_quota_exits_and_is_told_once() {
     let lines = notices_at_exit(device, Exit::Misconfigured);
     assert_eq!(count(&lines, "No credit left."), 1, "{lines:?}");
     assert_eq!(count(&lines, "the quota of the account is used up"), 1, "{lines:?}");
+    assert_eq!(lines.len(), 1, "nothing else: {lines:?}");
     assert_eq!(service.connections().len(), 1);
 }
 
