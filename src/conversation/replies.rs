@@ -119,6 +119,12 @@ impl Conversation {
         matches!(&self.phase, Phase::Online(online) if online.replies.is_known(reply))
     }
 
+    /// Returns whether a reply that begins now is paused at its first sample: the user speaks.
+    #[must_use]
+    pub fn pauses_new_replies(&self) -> bool {
+        self.mode != Mode::Hold && self.speech_active()
+    }
+
     /// Returns whether the user interrupted this reply, or will not hear it: an item of which nothing was queued before
     /// was never heard. What comes late of a reply that has ended proves nothing.
     #[must_use]

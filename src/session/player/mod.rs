@@ -51,9 +51,11 @@ pub(super) struct Player {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
     No,
-    /// Playback is being stopped, and goes on as soon as it is known where if `resumes` is set.
+    /// Playback is being stopped, and goes on as soon as it is known where if `resumes` is set. What lies before position
+    /// `from` was cut earlier.
     Stopping {
         resumes: bool,
+        from: u64,
     },
     Paused,
 }
@@ -198,14 +200,15 @@ impl Player {
     /// Stops the reply, and keeps what was not played of it. Returns whether anything was playing.
     pub(super) fn pause(&mut self, now: Time) -> bool {
         if self.pause != Pause::No {
-            if let Pause::Stopping { resumes } = &mut self.pause {
+            if let Pause::Stopping { resumes, .. } = &mut self.pause {
                 *resumes = false;
             }
             return false;
         }
         self.downlink.hold(true);
         let is_playing = self.is_queued();
-        self.pause = if self.stop() { Pause::Stopping { resumes: false } } else { Pause::Paused };
+        let from = self.last_cut;
+        self.pause = if self.stop() { Pause::Stopping { resumes: false, from } } else { Pause::Paused };
         if is_playing {
             self.ledger.mark(TurnMark::Cut, now);
         }
@@ -216,7 +219,7 @@ impl Player {
     pub(super) fn resume(&mut self) {
         match self.pause {
             Pause::No => {}
-            Pause::Stopping { .. } => self.pause = Pause::Stopping { resumes: true },
+            Pause::Stopping { from, .. } => self.pause = Pause::Stopping { resumes: true, from },
             Pause::Paused => {
                 self.pause = Pause::No;
                 self.downlink.hold(false);
@@ -245,9 +248,10 @@ impl Player {
         let Some(receipt) = self.audio.playback.receipt() else { return false };
         self.is_receipt_due &= receipt.cut != self.last_cut;
         match self.pause {
-            Pause::Stopping { resumes } if receipt.cut == self.last_cut => {
-                self.downlink.take_back(receipt.cut, receipt.played);
-                self.ledger.pause_receipt(receipt.cut, receipt.played, now);
+            Pause::Stopping { resumes, from } if receipt.cut == self.last_cut => {
+                let played = receipt.played.max(from);
+                self.downlink.take_back(receipt.cut, played);
+                self.ledger.pause_receipt(receipt.cut, played, now);
                 self.pause = Pause::Paused;
                 if resumes {
                     self.resume();

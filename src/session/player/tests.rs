@@ -113,6 +113,26 @@ fn a_paused_reply_that_is_dropped_is_corrected_once() {
 }
 
 #[test]
+fn what_was_cut_before_a_pause_is_not_taken_back() {
+    let mut device = Device::begin();
+    device.receive("i", 0..REPLY);
+    device.play(2400);
+    device.player.cut(Time::ZERO);
+    device.play(2400);
+    let silent = device.speaker.out.len();
+    device.receive("j", 30_000..31_000);
+    device.player.pause(Time::ZERO);
+    device.play(2400);
+    device.player.resume();
+    device.play(4800);
+    let heard: Vec<i16> =
+        device.speaker.out[silent..].iter().copied().filter(|sample| *sample != 0).collect();
+    assert!(heard.iter().all(|heard| *heard <= sample(31_000)));
+    assert!(!heard.contains(&sample(9000)), "a sample of the cut reply");
+    assert!(heard.contains(&sample(30_999)) && heard.len() <= 1000 + FADE);
+}
+
+#[test]
 fn a_reply_that_goes_on_is_corrected_from_all_that_was_heard() {
     let mut device = Device::begin();
     device.receive("i", 0..REPLY);

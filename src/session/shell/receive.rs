@@ -115,6 +115,9 @@ impl Shell {
             }
             return;
         }
+        if conversation.pauses_new_replies() {
+            self.player.pause(now);
+        }
         let outcome = self.player.handle_delta(delta, context.now);
         self.record_audio(delta, outcome.queued, outcome.refused);
         let log = &mut self.report.log;
