@@ -106,34 +106,25 @@ impl Replies {
 }
 
 impl Conversation {
-    /// Returns whether audio of this reply may be queued. A reply that is not known begins with its first audio.
+    /// Returns whether audio of this reply may be queued.
     #[must_use]
-    pub fn accepts_audio_of(&self, reply: &str, now: Time) -> bool {
-        let Phase::Online(online) = &self.phase else { return false };
-        online.replies.is_open(reply) || (!online.replies.is_known(reply) && self.may_begin(now))
+    pub fn accepts_audio_of(&self, reply: &str) -> bool {
+        matches!(&self.phase, Phase::Online(online) if online.replies.is_open(reply))
     }
 
-    /// Returns whether this reply has begun, as far as the conversation knows.
+    /// Returns whether this reply has begun, as far as the conversation knows. One that has not begins with its first audio,
+    /// as [`ServiceEvent::ReplyCreated`](super::ServiceEvent::ReplyCreated).
     #[must_use]
     pub fn knows_reply(&self, reply: &str) -> bool {
         matches!(&self.phase, Phase::Online(online) if online.replies.is_known(reply))
     }
 
-    /// Returns whether a reply that begins now is paused at its first sample: the user speaks.
+    /// Returns whether the user interrupted this reply: an item of which nothing was queued before was never heard. What
+    /// comes late of a reply that has ended proves nothing.
     #[must_use]
-    pub fn pauses_new_replies(&self) -> bool {
-        self.mode != Mode::Hold && self.speech_active()
-    }
-
-    /// Returns whether the user interrupted this reply, or will not hear it: an item of which nothing was queued before
-    /// was never heard. What comes late of a reply that has ended proves nothing.
-    #[must_use]
-    pub fn is_never_heard(&self, reply: &str, now: Time) -> bool {
+    pub fn was_interrupted(&self, reply: &str) -> bool {
         let Phase::Online(online) = &self.phase else { return false };
-        match online.replies.over.iter().find(|over| over.id == reply) {
-            Some(over) => over.interrupted,
-            None => !online.replies.is_open(reply) && !self.may_begin(now),
-        }
+        online.replies.over.iter().any(|over| over.interrupted && over.id == reply)
     }
 
     /// Returns whether a sign of life of a reply would move a deadline: one is not needed while audio is left to play.

@@ -76,6 +76,21 @@ pub struct AudioDelta<'a> {
     pub base64: Cow<'a, str>,
 }
 
+impl AudioDelta<'_> {
+    /// Returns a copy that borrows nothing.
+    #[must_use]
+    pub fn to_owned(&self) -> AudioDelta<'static> {
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
+        let Self { reply, item, content_index, base64 } = self;
+        AudioDelta {
+            reply: owned(reply),
+            item: owned(item),
+            content_index: *content_index,
+            base64: owned(base64),
+        }
+    }
+}
+
 /// Text that is not a usable server event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {

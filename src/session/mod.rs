@@ -147,6 +147,7 @@ impl Session {
             ),
             background: parts.background,
             history: History::default(),
+            first_delta: None,
             signals: parts.signals,
             exit: None,
         };

@@ -45,10 +45,6 @@ impl Harness {
         conv
     }
 
-    fn accepts_audio_of(&self, reply: &str) -> bool {
-        self.conversation.accepts_audio_of(reply, self.now)
-    }
-
     /// Handles an event now.
     fn on(&mut self, event: Event) -> Actions {
         self.conversation.handle(&event, self.now)

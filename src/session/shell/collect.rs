@@ -178,6 +178,12 @@ impl Shell {
     }
 
     fn take_message(&mut self, slot: Slot, context: &mut Context<'_>) -> bool {
+        if slot == Slot::Active
+            && let Some(delta) = self.first_delta.take()
+        {
+            self.receive_audio(&delta, context);
+            return true;
+        }
         let Some(output) = self.links.poll_message(slot, context.now) else { return false };
         let is_over = matches!(output, LinkOutput::Lost(..));
         self.handle_link_output(output, context);

@@ -20,7 +20,7 @@ use crate::conversation::{
 use crate::history::History;
 use crate::inputs::SHOWN;
 use crate::model::Time;
-use crate::protocol::{ClientEvent, Refusal};
+use crate::protocol::{AudioDelta, ClientEvent, Refusal};
 use crate::session::core::{Context, Handled};
 use crate::session::links::{LinkLoss, LinkOutput, Links, Slot};
 use crate::session::player::{Player, SendFrames};
@@ -38,6 +38,8 @@ pub(super) struct Shell {
     pub(in crate::session) background: Background,
     /// The conversation so far: told to every new session, recorded and shown.
     pub(in crate::session) history: History,
+    /// The first audio of a reply that begins with it, until the conversation has handled the beginning.
+    pub(in crate::session) first_delta: Option<AudioDelta<'static>>,
     /// Readable when the program should exit.
     pub(in crate::session) signals: UnixStream,
     /// Why and when the program exits.

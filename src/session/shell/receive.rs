@@ -101,22 +101,23 @@ impl Shell {
         }
     }
 
-    fn receive_audio(&mut self, delta: &AudioDelta<'_>, context: &mut Context<'_>) {
+    /// Handles audio of a reply.
+    pub(in crate::session) fn receive_audio(&mut self, delta: &AudioDelta<'_>, context: &mut Context<'_>) {
         let Ok(reply) = Id::try_from(&*delta.reply) else { return };
-        let Context { conversation, now, .. } = *context;
-        if !conversation.knows_reply(&reply) {
-            // Some services do not send `response.created`: the reply begins with its first audio.
-            context.queue(Event::Service(ServiceEvent::ReplyCreated(reply.clone())));
+        let conversation = context.conversation;
+        if conversation.is_configured() && !conversation.knows_reply(&reply) {
+            // Some services do not send `response.created`: the reply begins with its first audio, which is handled after
+            // what that beginning leads to.
+            context.queue(Event::Service(ServiceEvent::ReplyCreated(reply)));
+            self.first_delta = Some(delta.to_owned());
+            return;
         }
-        if !conversation.accepts_audio_of(&reply, now) {
+        if !conversation.accepts_audio_of(&reply) {
             self.record_audio(delta, 0, delta.base64.len() / 8 * 3);
-            if conversation.is_never_heard(&reply, now) {
+            if conversation.was_interrupted(&reply) {
                 self.player.handle_rejected(delta);
             }
             return;
-        }
-        if conversation.pauses_new_replies() {
-            self.player.pause(now);
         }
         let outcome = self.player.handle_delta(delta, context.now);
         self.record_audio(delta, outcome.queued, outcome.refused);
