@@ -23,7 +23,11 @@ use crate::printable::Printable;
 /// How long a shutdown may take, as after a signal.
 const LEAVE_LIMIT: Duration = Duration::from_millis(1900);
 
+/// How long another panic waits, in ms, for the first to be reported.
+const REPORT_LIMIT_MS: u32 = 200;
+
 static PANICKED: AtomicBool = AtomicBool::new(false);
+static REPORTED: AtomicBool = AtomicBool::new(false);
 static WAKE_FD: OnceLock<UnixStream> = OnceLock::new();
 static FINAL_RECORDING: Mutex<Option<(FinalRecording, Clock)>> = Mutex::new(None);
 
@@ -35,7 +39,9 @@ pub fn install_panic_hook(report: impl Fn(&str) + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
         if !PANICKED.swap(true, Ordering::AcqRel) {
             report(&message(panic));
+            REPORTED.store(true, Ordering::Release);
         }
+        wait_for_report();
         end(session);
     }));
 }
@@ -72,6 +78,17 @@ fn message(panic: &PanicHookInfo<'_>) -> String {
         thread.name().unwrap_or("without a name"),
         Printable(what)
     )
+}
+
+/// Waits until the first panic is reported: ending the program may not overtake that.
+fn wait_for_report() {
+    let millisecond = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    for _ in 0..REPORT_LIMIT_MS {
+        if REPORTED.load(Ordering::Acquire) {
+            return;
+        }
+        let _ = poll(&mut [], Some(&millisecond));
+    }
 }
 
 fn end(session: ThreadId) -> ! {
