@@ -96,10 +96,9 @@ const LIGHTS: &str = "\
 
 A light of one colour is on while the microphone is live, and only flashes otherwise. Repeated blinks are a fault:
 
-  1   The service rejects the key, the model, the address or a setting. mynah ends after ten seconds with exit code 2; as
-      a service, it retries a key and an address that have worked before every ten minutes.
+  1   The key, model, address or a setting is rejected: exit code 2; as a service, what has worked is retried.
   2   The account has no quota left.
-  3   No reply came, or only part of one.
+  3   No reply came, or only part of one: a limit or a filter of the service, or silence.
   4   Microphone missing, stalled, silent, repeated xruns, or hung driver. mynah keeps reopening it.
   5   Speaker missing, stalled, repeated xruns, or hung driver. mynah keeps reopening it.
   6   A button is stuck or bounces; it is ignored.
