@@ -25,6 +25,16 @@ fn no_run_violates_an_invariant_or_ends_stuck() {
 }
 
 #[test]
+fn the_quirks_of_services_cost_no_word_and_no_history() {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    for seed in (1..=3).chain([fresh]) {
+        let run = simulate(&scenario_for(seed, "quirks").unwrap(), None);
+        assert_eq!(run.violation, None, "--seed {seed} --kind quirks");
+        assert!(run.replies > 0, "--seed {seed} --kind quirks");
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_runs() {
     let run = |seed| simulate(&Scenario::new(seed, Kind::Chaos, MINUTE), None);
     let (first, again, other) = (run(7), run(7), run(8));

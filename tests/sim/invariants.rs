@@ -3,8 +3,9 @@
 //! They rely on nothing that the device reports about itself, except the time of an interruption. Only the first
 //! violation is kept.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
+use mynah::conversation::{COMMIT_LIMIT, PAUSE_LIMIT, RESUME_AFTER};
 use mynah::recorder::{ReplayOutcome, replay};
 
 use super::clock::{At, MS, S};
@@ -47,6 +48,12 @@ pub(super) struct Invariants {
     /// Milliseconds of the user's voice that the device has captured and the service has not received.
     unsent: VecDeque<u64>,
     pub(super) violation: Option<String>,
+    /// Items whose words the service has sent, and how many.
+    said: HashMap<String, usize>,
+    /// A noise is in progress, or its consequences are, until then.
+    noise_until: At,
+    /// When the last noise was over, without a turn since.
+    noise_over: Option<At>,
 }
 
 /// The sound since the last silence.
@@ -158,6 +165,84 @@ impl Invariants {
             .filter(|reply| reply.played + PERIOD_FRAMES < reply.sent)
             .for_each(|reply| reply.unwanted = true);
         self.silent_from = at + CUT_LIMIT;
+    }
+
+    /// Records the words in an event of the service, each of which is `ITEM#NUMBER`, and the commit of a turn.
+    pub(super) fn said(&mut self, event: &str) {
+        // A turn, or a reply in progress, is waited for.
+        let is_owed = event.contains(r#""type":"input_audio_buffer.committed""#)
+            || (event.contains(r#""type":"response."#) && !event.contains(r#""type":"response.done""#));
+        if is_owed {
+            self.noise_over = None;
+        }
+        for word in event.split(|c: char| c.is_whitespace() || c == '"') {
+            if let Some((item, Ok(number))) =
+                word.rsplit_once('#').map(|(item, number)| (item, number.parse::<usize>()))
+            {
+                let said = self.said.entry(item.to_owned()).or_default();
+                *said = (*said).max(number + 1);
+            }
+        }
+    }
+
+    /// Checks what a new session is told: words that were said, in their order from the first, and of a reply no more than
+    /// was heard.
+    pub(super) fn check_told(&mut self, text: &str, is_user: bool, at: At) {
+        let words: Vec<&str> = text.split_whitespace().filter(|word| word.contains('#')).collect();
+        let Some((item, _)) = words.first().and_then(|word| word.rsplit_once('#')) else { return };
+        let in_order = words.iter().enumerate().all(|(index, word)| **word == format!("{item}#{index}"));
+        let said = self.said.get(item).copied().unwrap_or(0);
+        if !in_order || words.len() > said {
+            return self.violate(at, format!("a session is told what was not said: {text}"));
+        }
+        let reply = self.replies.iter().find(|reply| reply.item == item);
+        let Some(Reply { sent, played, .. }) = reply.filter(|_| !is_user) else { return };
+        // The word that was being played may count.
+        let heard = (said as u64 * (played + PERIOD_FRAMES)).div_ceil((*sent).max(1));
+        if words.len() as u64 > heard + 1 {
+            let what = format!("{} words of {item} are told, {heard} of {said} were heard", words.len());
+            self.violate(at, what);
+        }
+    }
+
+    /// Checks that the device deletes no item of which anything was heard.
+    pub(super) fn check_deletion(&mut self, item: &str, at: At) {
+        if let Some(reply) =
+            self.replies.iter().rev().find(|reply| reply.item == item && reply.played > PERIOD_FRAMES)
+        {
+            let what = format!("an item was deleted of which {} frames were heard", reply.played);
+            self.violate(at, what);
+        }
+    }
+
+    /// Records the beginning or the end of a noise that the service takes for speech, sent with this latency.
+    pub(super) fn noise(&mut self, begins: bool, at: At, latency: At) {
+        let decided = if begins { PAUSE_LIMIT } else { RESUME_AFTER }.as_nanos() as At;
+        self.noise_until = at + latency + decided + S;
+        self.noise_over = (!begins).then_some(at + latency);
+    }
+
+    /// Returns whether an interruption now may be one by a noise.
+    pub(super) fn is_noise(&self, at: At) -> bool {
+        at <= self.noise_until
+    }
+
+    /// Handles an interruption by the user: what is played now may end early.
+    pub(super) fn user_interrupts(&mut self) {
+        self.noise_until = 0;
+        self.noise_over = None;
+        self.replies
+            .iter_mut()
+            .filter(|reply| reply.played + PERIOD_FRAMES < reply.sent)
+            .for_each(|reply| reply.unwanted = true);
+    }
+
+    /// Checks, while the device thinks, that it does not wait for a turn that was a noise.
+    pub(super) fn check_thinking(&mut self, at: At) {
+        let limit = COMMIT_LIMIT.as_nanos() as At + S;
+        if self.noise_over.is_some_and(|over| at > over + limit) {
+            self.violate(at, "thinking outlives the proof that nothing comes".to_owned());
+        }
     }
 
     /// Records audio sent for the reply with this number, in frames.

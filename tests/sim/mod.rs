@@ -10,6 +10,7 @@ mod device;
 mod hostile;
 mod invariants;
 mod network;
+mod quirks;
 mod recovery;
 mod scenario;
 mod server;
@@ -36,13 +37,14 @@ pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
     })
 }
 
-/// Returns the scenario of a seed: `chaos`, `everyday`, `short-sessions`, `hostile`, or a fault's name; `None` for any
+/// Returns the scenario of a seed: `chaos`, `everyday`, `short-sessions`, `quirks`, `hostile`, or a fault's name; `None` for any
 /// other kind.
 pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
         "chaos" => Scenario::new(seed, Kind::Chaos, TWO_MINUTES),
         "everyday" => Scenario::new(seed, Kind::Everyday, TEN_HOURS),
         "short-sessions" => Scenario::new(seed, Kind::ShortSessions, TEN_MINUTES),
+        "quirks" => Scenario::new(seed, Kind::Quirks, TEN_MINUTES),
         "hostile" => Scenario::hostile(seed, TWO_MINUTES),
         fault => FAULTS.into_iter().find(|known| known.cli_name() == fault)?.scenario(seed),
     })

@@ -6,6 +6,7 @@ use fastrand::Rng;
 use mynah::audio::Direction;
 use mynah::conversation::Mode;
 use mynah::parrot::ParrotConfig;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::clock::{At, MS, S};
@@ -29,6 +30,8 @@ pub(crate) enum Kind {
     Everyday,
     /// No faults; constant conversation in sessions that end after one to seven minutes.
     ShortSessions,
+    /// As short sessions, with services that have the quirks of real ones, noises, and replies that nobody has asked for.
+    Quirks,
 }
 
 /// What happens in one run.
@@ -45,6 +48,8 @@ pub(crate) struct Scenario {
     pub(super) fault_at: Option<At>,
     /// There are no faults, only short sessions.
     pub(super) short_sessions: bool,
+    /// Services have quirks.
+    pub(super) has_quirks: bool,
 }
 
 /// How new connections fail during an outage.
@@ -111,6 +116,12 @@ pub(super) enum Action {
         seed: u64,
         count: usize,
     },
+    /// The service begins a reply by itself.
+    Nudge,
+    /// The service takes a noise for speech, and neither commits nor answers it.
+    Noise {
+        time: At,
+    },
     /// New connections fail until then.
     StartOutage {
         until: At,
@@ -124,7 +135,7 @@ impl Scenario {
         let mut rng = Rng::with_seed(seed);
         let quiet = Duration::from_secs(8);
         let mode = [Mode::Tap { quiet }, Mode::Hold, Mode::Open][match kind {
-            Kind::Chaos | Kind::ShortSessions => rng.usize(0..3),
+            Kind::Chaos | Kind::ShortSessions | Kind::Quirks => rng.usize(0..3),
             // Open mode would simulate every sample of ten hours.
             Kind::Everyday => rng.usize(0..2),
         }];
@@ -136,6 +147,7 @@ impl Scenario {
                 Kind::Chaos => rng.u64(0..6 * S),
                 Kind::Everyday => rng.u64(0..1800 * S),
                 Kind::ShortSessions => rng.u64(0..20 * S),
+                Kind::Quirks => rng.u64(0..12 * S),
             };
             if at >= faults_end {
                 break;
@@ -143,9 +155,15 @@ impl Scenario {
             match kind {
                 Kind::Chaos | Kind::Everyday => scenario.push_random(at, kind, &mut rng),
                 Kind::ShortSessions => scenario.user_turn(at, &mut rng),
+                Kind::Quirks => match rng.u32(0..4) {
+                    0 => scenario.actions.push((at, Action::Nudge)),
+                    1 => scenario.actions.push((at, Action::Noise { time: rng.u64(50 * MS..3 * S) })),
+                    _ => scenario.user_turn(at, &mut rng),
+                },
             }
         }
-        scenario.short_sessions = kind == Kind::ShortSessions;
+        scenario.short_sessions = matches!(kind, Kind::ShortSessions | Kind::Quirks);
+        scenario.has_quirks = kind == Kind::Quirks;
         // All faults that last are cleared.
         for direction in [Direction::Capture, Direction::Playback] {
             scenario.actions.push((faults_end, Action::Plug { direction, plugged: true, announced: false }));
@@ -201,6 +219,7 @@ impl Scenario {
             faults_end,
             fault_at: None,
             short_sessions: false,
+            has_quirks: false,
         }
     }
 
@@ -281,11 +300,11 @@ fn ppm(rng: &mut Rng) -> f64 {
     rng.f64() * 600.0 - 300.0
 }
 
-/// Returns how the service treats a connection: `bad` during an outage, `short` for a session that ends soon.
-pub(super) fn behaviour(bad: bool, short: bool, rng: &mut Rng) -> ServerBehaviour {
-    // Some are shorter than the window before the end in which a session may be replaced.
+/// Returns how the service treats a connection: `bad` during an outage, `short` for a session that ends after so many
+/// seconds.
+pub(super) fn behaviour(bad: bool, short: Option<Range<u64>>, rng: &mut Rng) -> ServerBehaviour {
     let session_length =
-        if short { Duration::from_secs(rng.u64(65..400)) } else { ParrotConfig::default().life };
+        short.map_or(ParrotConfig::default().life, |seconds| Duration::from_secs(rng.u64(seconds)));
     let config = ParrotConfig {
         life: session_length,
         think: Duration::from_millis(rng.u64(20..1500)),

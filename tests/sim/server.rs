@@ -24,6 +24,7 @@ use super::clock::{At, Clock};
 use super::hostile::hostile_frame;
 use super::invariants::Invariants;
 use super::network::{LinkHandle, SimSocket};
+use super::quirks::{Outgoing, Quirks};
 
 /// The server's date at every upgrade, and the same as seconds since the Unix epoch.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
@@ -76,6 +77,9 @@ pub(super) struct Server {
     confirmed: Option<(At, At)>,
     /// It sends no event of any reply until then.
     omits_until: At,
+    quirks: Option<Quirks>,
+    /// When it last received audio: the session in use is the one with the latest.
+    pub(super) heard_at: Option<At>,
     /// The id of the newest reply with audio.
     reply: String,
     /// The digest of all messages in order; equal digests mean equal runs.
@@ -114,6 +118,7 @@ impl Server {
         stream: SimSocket,
         behaviour: ServerBehaviour,
         seed: u64,
+        quirks: Option<Quirks>,
         invariants: &Rc<RefCell<Invariants>>,
     ) -> Self {
         let parrot = match &behaviour {
@@ -141,6 +146,8 @@ impl Server {
             closing: false,
             confirmed: None,
             omits_until: 0,
+            quirks,
+            heard_at: None,
             reply: String::new(),
             digest: Digest::default(),
         }
@@ -177,7 +184,8 @@ impl Server {
             | ServerBehaviour::IgnoresUpgrade
             | ServerBehaviour::NeverConfirms(_) => None,
         };
-        parrot.into_iter().chain(closes).min()
+        let quirks = self.quirks.as_ref().filter(|_| !self.closing).and_then(Quirks::next);
+        parrot.into_iter().chain(closes).chain(quirks).min()
     }
 
     /// Returns whether [`Self::turn`] has anything to do.
@@ -214,6 +222,27 @@ impl Server {
     /// Suppresses all events of replies until then.
     pub(super) fn omit_replies(&mut self, until: At) {
         self.omits_until = until;
+    }
+
+    /// Begins a reply that nobody has asked for, unless the service hears something or has just done so.
+    pub(super) fn nudge(&mut self) {
+        let is_hearing = self.quirks.as_ref().is_none_or(Quirks::is_hearing);
+        if !is_hearing && self.confirmed.is_some() {
+            let age = self.age();
+            if let Some(parrot) = &mut self.parrot {
+                parrot.receive(r#"{"type":"response.create"}"#, age);
+            }
+        }
+    }
+
+    /// Takes a noise for speech.
+    pub(super) fn make_noise(&mut self, length: At) {
+        let now = self.clock.now();
+        if self.confirmed.is_some()
+            && let Some(quirks) = &mut self.quirks
+        {
+            quirks.make_noise(length, now);
+        }
     }
 
     /// Sends up to `count` malformed messages. Returns how many were sent.
@@ -265,6 +294,7 @@ impl Server {
         self.digest.add(text.as_bytes());
         let mut is_session_update = false;
         if text.starts_with(APPEND_PREFIX) {
+            self.heard_at = Some(now);
             let context = stream.context();
             let event: Value = serde_json::from_str(text).unwrap();
             let bytes = STANDARD.decode(event["audio"].as_str().unwrap()).unwrap();
@@ -278,6 +308,13 @@ impl Server {
         } else {
             let event: Value = serde_json::from_str(text).unwrap();
             is_session_update = event["type"] == "session.update";
+            if event["type"] == "conversation.item.delete" {
+                self.invariants.borrow_mut().check_deletion(event["item_id"].as_str().unwrap(), now);
+            }
+            if event["type"] == "conversation.item.create" && self.quirks.is_some() {
+                let text = event["item"]["content"][0]["text"].as_str().unwrap_or_default();
+                self.invariants.borrow_mut().check_told(text, event["item"]["role"] == "user", now);
+            }
             if event["type"] == "response.cancel" || event["type"] == "conversation.item.delete" {
                 self.invariants
                     .borrow_mut()
@@ -303,7 +340,20 @@ impl Server {
             return Ok(());
         }
         let age = self.age();
+        let now = self.clock.now();
+        for event in self.quirks.as_mut().map(|quirks| quirks.due(now)).unwrap_or_default() {
+            self.send_quirk(event, socket)?;
+        }
         while let Some(event) = self.parrot.as_mut().and_then(|parrot| parrot.next_message(age)) {
+            if let Some(quirks) = &mut self.quirks {
+                if event.starts_with(UPDATED_PREFIX) {
+                    self.confirmed.get_or_insert((now, self.link.latency()));
+                }
+                for event in quirks.pass(&event, now) {
+                    self.send_quirk(event, socket)?;
+                }
+                continue;
+            }
             let omits = matches!(self.behaviour, ServerBehaviour::OmitsReplies(_))
                 || self.clock.now() < self.omits_until;
             if omits && event.starts_with(REPLY_PREFIX) {
@@ -335,6 +385,36 @@ impl Server {
             | ServerBehaviour::IgnoresUpgrade
             | ServerBehaviour::NeverConfirms(_)
             | ServerBehaviour::Closes(..) => Ok(()),
+        }
+    }
+
+    fn send_quirk(&mut self, event: Outgoing, socket: &mut WebSocket<SimSocket>) -> tungstenite::Result<()> {
+        let now = self.clock.now();
+        let text = match &event {
+            Outgoing::Event(text) | Outgoing::Again(text) | Outgoing::Noise(text, _) => text,
+        };
+        self.digest.add(text.as_bytes());
+        self.invariants.borrow_mut().said(text);
+        match event {
+            // Keys are sorted, so the type does not come first.
+            Outgoing::Event(text) if text.contains(r#""type":"response.audio.delta""#) => {
+                let (coded, replies) = self.encode_source(&text);
+                write(socket, coded)?;
+                socket.get_mut().label(replies);
+                flush(socket)
+            }
+            Outgoing::Noise(text, begins) => {
+                let latency = self.link.latency();
+                self.invariants.borrow_mut().noise(begins, now, latency);
+                write(socket, text)
+            }
+            Outgoing::Event(text) => {
+                if text.contains(r#""type":"input_audio_buffer.speech_started""#) {
+                    self.invariants.borrow_mut().user_interrupts();
+                }
+                write(socket, text)
+            }
+            Outgoing::Again(text) => write(socket, text),
         }
     }
 

@@ -18,7 +18,7 @@ use mynah::audio::{AudioError, Direction, StreamFormat, UnplugPolicy, loops};
 use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
 };
-use mynah::conversation::State;
+use mynah::conversation::{Mode, State};
 use mynah::inputs::SimulatedButtons;
 use mynah::light;
 use mynah::model::Time;
@@ -28,7 +28,8 @@ use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
 use super::invariants::Invariants;
 use super::network::{self, FAST, WriteContext};
-use super::scenario::{Action, Outage, Scenario, behaviour};
+use super::quirks::Quirks;
+use super::scenario::{Action, Outage, Scenario, TALK, behaviour};
 use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
 use crate::allocator::as_device;
@@ -279,6 +280,9 @@ impl<'a> World<'a> {
         match action {
             Action::ButtonEdge { button, down } => {
                 self.buttons.edge(button, down, Time::from_nanos(now));
+                if self.scenario.has_quirks && button == TALK {
+                    self.invariants.borrow_mut().user_interrupts();
+                }
                 self.buttons_changed = true;
             }
             Action::Speak { time } => *self.speech.borrow_mut() = SpeechSpan { from: now, until: now + time },
@@ -293,6 +297,10 @@ impl<'a> World<'a> {
             Action::OmitReplies { time } => {
                 self.servers.iter_mut().for_each(|server| server.omit_replies(now + time))
             }
+            Action::Nudge => self.server_in_use().into_iter().for_each(Server::nudge),
+            Action::Noise { time } => {
+                self.server_in_use().into_iter().for_each(|server| server.make_noise(time))
+            }
             Action::KillLinks => self.servers.iter().for_each(|server| server.link.kill()),
             Action::SendHostile { seed, count } => {
                 self.hostile_frames +=
@@ -304,6 +312,10 @@ impl<'a> World<'a> {
                 self.servers.iter().for_each(|server| server.link.set_latency(latency));
             }
         }
+    }
+
+    fn server_in_use(&mut self) -> Option<&mut Server> {
+        self.servers.iter_mut().max_by_key(|server| server.heard_at)
     }
 
     fn run_network(&mut self) -> bool {
@@ -360,7 +372,10 @@ impl<'a> World<'a> {
             Some(Outage::Refused) => (self.rng.u64(MS..50 * MS), DialOutcome::Fails),
             Some(Outage::Blackhole) => (dial.limit.as_nanos() as At, DialOutcome::Fails),
             Some(Outage::Unhealthy | Outage::Mixed) | None => {
-                (self.rng.u64(5 * MS..200 * MS), DialOutcome::Connects(behaviour(bad, short, &mut self.rng)))
+                // A reply with a quirk may last half a minute, and has to fit into the window of a handover.
+                let length = if self.scenario.has_quirks { 200..400 } else { 65..400 };
+                let after = self.rng.u64(5 * MS..200 * MS);
+                (after, DialOutcome::Connects(behaviour(bad, short.then_some(length), &mut self.rng)))
             }
         };
         self.dialling = Some((now + after, dial.number, outcome));
@@ -372,11 +387,15 @@ impl<'a> World<'a> {
             DialOutcome::Connects(behaviour) => {
                 let (device_end, server_end) = network::connection(&self.clock, self.latency);
                 let device_end = device_end.with_context(Arc::clone(&self.write_context));
+                let seed = self.rng.u64(..);
+                let quirks =
+                    self.scenario.has_quirks.then(|| Quirks::new(seed, self.scenario.mode != Mode::Hold));
                 self.servers.push(Server::new(
                     &self.clock,
                     server_end,
                     behaviour,
-                    self.rng.u64(..),
+                    seed,
+                    quirks,
                     &self.invariants,
                 ));
                 Ok(Connection {
@@ -431,7 +450,9 @@ impl<'a> World<'a> {
         if interrupted != self.interrupted {
             self.interrupted = interrupted;
             let delivered = delivered.into_iter().max().unwrap_or(0);
-            self.invariants.borrow_mut().interrupted(delivered, now);
+            if interrupted.is_some() && !self.invariants.borrow().is_noise(now) {
+                self.invariants.borrow_mut().interrupted(delivered, now);
+            }
         }
         if let Some(trace) = trace {
             let state = self.session.conversation().state();
@@ -484,6 +505,9 @@ impl<'a> World<'a> {
             }
         }
         let (state, since) = (self.session.light().state, self.session.light().since.as_nanos());
+        if state == State::Thinking {
+            self.invariants.borrow_mut().check_thinking(now);
+        }
         if matches!(state, State::Thinking | State::Connecting) && now > since + PHASE_LIMIT {
             self.invariants
                 .borrow_mut()
