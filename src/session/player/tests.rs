@@ -16,7 +16,7 @@ const FADE: usize = 120;
 #[test]
 fn a_paused_reply_goes_on_where_it_was_cut() {
     for played in [1, 480, 4800, 60_000] {
-        let mut device = Device::begin();
+        let mut device = Harness::begin();
         device.receive("i", 0..REPLY);
         device.play(played);
         device.player.pause(Time::ZERO);
@@ -44,7 +44,7 @@ fn a_paused_reply_goes_on_where_it_was_cut() {
 
 #[test]
 fn audio_that_arrives_during_the_pause_follows_in_order() {
-    let mut device = Device::begin();
+    let mut device = Harness::begin();
     device.receive("i", 0..30_000);
     device.play(5000);
     device.player.pause(Time::ZERO);
@@ -81,7 +81,7 @@ fn audio_that_arrives_during_the_pause_follows_in_order() {
 fn a_paused_reply_that_is_dropped_is_corrected_once() {
     // The receipt comes before the reply is dropped, or after.
     for waits in [true, false] {
-        let mut device = Device::begin();
+        let mut device = Harness::begin();
         device.receive("i", 0..REPLY);
         device.receive("j", 0..2400);
         device.play(24_000);
@@ -114,7 +114,7 @@ fn a_paused_reply_that_is_dropped_is_corrected_once() {
 
 #[test]
 fn what_was_cut_before_a_pause_is_not_taken_back() {
-    let mut device = Device::begin();
+    let mut device = Harness::begin();
     device.receive("i", 0..REPLY);
     device.play(2400);
     device.player.cut(Time::ZERO);
@@ -134,7 +134,7 @@ fn what_was_cut_before_a_pause_is_not_taken_back() {
 
 #[test]
 fn a_reply_that_goes_on_is_corrected_from_all_that_was_heard() {
-    let mut device = Device::begin();
+    let mut device = Harness::begin();
     device.receive("i", 0..REPLY);
     device.play(24_000);
     device.player.pause(Time::ZERO);
@@ -152,7 +152,7 @@ fn a_reply_that_goes_on_is_corrected_from_all_that_was_heard() {
 
 #[test]
 fn a_cut_drops_what_has_not_reached_the_lane() {
-    let mut device = Device::begin();
+    let mut device = Harness::begin();
     device.receive("i", 0..REPLY);
     device.receive("j", 0..REPLY);
     device.play(2400);
@@ -170,13 +170,13 @@ fn a_cut_drops_what_has_not_reached_the_lane() {
     );
 }
 
-struct Device {
+struct Harness {
     player: Player,
     playback: Playback,
     speaker: Speaker,
 }
 
-impl Device {
+impl Harness {
     fn begin() -> Self {
         let (audio, _, playback) = steps(StreamFormat::default()).unwrap();
         Self { player: Player::new(audio, false, 100), playback, speaker: Speaker::default() }
