@@ -6,7 +6,9 @@
 check_conversation() {
     local output=$1 speaker=$2 header
     expect_lines 3 'you: \([0-9.]+ s of speech\)'
-    expect_lines 3 'mynah: I heard [0-9.]+ s; here it is again\.'
+    expect_lines 3 'mynah: I heard [0-9.]+ s;'
+    # The second reply is interrupted: only the words that were heard of it are shown.
+    expect_lines 2 'mynah: I heard [0-9.]+ s; here it is again\.'
     expect_lines 3 'time: reply heard [0-9]+ ms after the turn ended'
     expect_lines 1 'ms after the interruption'
     header=$(od -A n -v -t x1 -N 44 "$speaker" | tr -d ' \n')
