@@ -450,8 +450,11 @@ impl<'a> World<'a> {
         if interrupted != self.interrupted {
             self.interrupted = interrupted;
             let delivered = delivered.into_iter().max().unwrap_or(0);
-            if interrupted.is_some() && !self.invariants.borrow().is_noise(now) {
-                self.invariants.borrow_mut().interrupted(delivered, now);
+            // Speech that the service neither commits nor answers in time lets the reply go on.
+            let by_voice = self.scenario.mode != Mode::Hold && self.session.conversation().speech_active();
+            let mut invariants = self.invariants.borrow_mut();
+            if interrupted.is_some() && !invariants.is_noise(now) {
+                if by_voice { invariants.user_interrupts() } else { invariants.interrupted(delivered, now) }
             }
         }
         if let Some(trace) = trace {
