@@ -49,9 +49,9 @@
 //! `transport::WsClient::next`; in `session::shell::Shell::receive`, `protocol::parse` finds their type without a JSON
 //! tree, and `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
 //! `session::shell::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id,
-//! and what it rejects is counted by `ledger::Ledger::discarded`. A reply that is not known begins with its first delta.
-//! `session::player::downlink::Downlink::push` reserves
-//! the item's entry with `ledger::Ledger::reserve`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane
+//! and what it rejects is counted by `ledger::Ledger::discarded`. A reply that is not known begins with its first delta, which
+//! is taken once the conversation has handled `conversation::ServiceEvent::ReplyCreated`.
+//! `session::player::downlink::Downlink::push` reserves the item's entry with `ledger::Ledger::reserve`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane
 //! with `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
 //! (`session::player::downlink::top_up` moves it later), then records the frames with `ledger::Ledger::extend`.
 //! `conversation::ServiceEvent::Audio` starts the phase of speaking. The playback thread runs `audio::PlaybackLoop`:

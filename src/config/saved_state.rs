@@ -69,7 +69,7 @@ pub(super) fn read(values: &mut Values) -> SavedState {
     SavedState { file, muted, volume, accepted }
 }
 
-/// Says what a device does not do because of what it remembers, where that is, and how to undo it.
+/// Warns of a saved setting that silences the device, with the file that holds it and how to undo it.
 fn warn_of_memory(values: &mut Values, file: &Path, what: &str, undo: &str) {
     values.warn(format!(
         "{what}, as it was left: {} remembers it. {undo}, or delete that file before the next start",

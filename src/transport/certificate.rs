@@ -11,7 +11,7 @@ use rustls::{CertificateError, Error};
 use super::TransportErrorKind;
 use crate::printable::clipped;
 
-/// Names of a certificate that are shown; some certificates have a hundred.
+/// Number of a certificate's names that a message shows; some certificates have a hundred.
 const SHOWN_NAMES: usize = 3;
 
 /// Returns the kind of a TLS error, and a message for the user without a full stop.

@@ -136,7 +136,7 @@ fn asked() -> Vec<Value> {
     vec![events::transcription_completed("u1", "Count, please.")]
 }
 
-/// The start of a reply of [`TWELVE`]: all its words, and so much of its audio.
+/// The start of a reply of [`TWELVE`]: all its words, and this much of its audio.
 fn begun(reply: &str, item: &str, ms: usize) -> Vec<Value> {
     let words = TWELVE.split_inclusive(' ').map(|word| events::transcript_delta(reply, item, word));
     let audio = events::audio_deltas(reply, item, &constant(1000, ms));

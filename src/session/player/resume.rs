@@ -46,13 +46,13 @@ impl ResumeBuffer {
 
     /// Takes back what was written from position `played` to `cut`, to be written again.
     pub(super) fn take_back(&mut self, cut: u64, played: u64) {
-        let count = cut.saturating_sub(played).min(KEPT_FRAMES as u64) as usize;
+        let count = cut.saturating_sub(played) as usize;
         let missing = if self.end == cut { count.saturating_sub(self.written.len()) } else { count };
         let kept = self.written.len() - (count - missing).min(self.written.len());
         for frame in self.written.drain(kept..).rev() {
             self.again.push_front(frame);
         }
-        // Only a device that delays far longer than any known loses frames: positions must stay true.
+        // A device with a longer queue than is kept loses these frames: silence keeps the positions true.
         for _ in 0..missing {
             self.again.push_front([0]);
         }
