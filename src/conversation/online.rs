@@ -56,7 +56,9 @@ impl Conversation {
                 online.replies.refuse_until(now + if is_owed { THINK_LIMIT } else { JUST_INTERRUPTED });
                 (true, online.interrupt())
             }
-            Turn::Listening { .. } if online.paused.is_some() => (false, online.interrupt()),
+            Turn::Idle { .. } | Turn::Listening { .. } if online.paused.is_some() => {
+                (true, online.interrupt())
+            }
             // Audio that still plays here belongs to a reply from before the link was lost.
             Turn::Idle { .. } | Turn::Listening { .. } => (false, actions([Action::Cut])),
         };

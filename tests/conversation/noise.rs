@@ -173,6 +173,15 @@ fn a_noise_before_the_first_audio_costs_no_reply() {
 }
 
 #[test]
+fn a_press_after_a_mute_interrupts_what_a_noise_has_silenced() {
+    let mut conv = speaking(Mode::Open);
+    assert_eq!(conv.on(STARTED), [Action::Pause]);
+    assert_eq!(conv.on(Event::Input(UserInput::Mute)), [Action::Clear]);
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Cancel(id("a"))]);
+    assert_eq!(conv.after(RESUME_AFTER).on(Event::Tick), [], "nothing is left to go on");
+}
+
+#[test]
 fn with_the_setting_off_speech_interrupts_for_good() {
     let mut conv = speaking(Mode::Open);
     conv.conversation.set_resumes_replies(false);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{Harness, TAP, held, id};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_order_of_events_breaks_an_invariant_or_gets_stuck(
@@ -125,7 +125,7 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
             }
             Action::HangUp => {
                 (seen.links, seen.requested, seen.standby) = (0, None, StandbyStage::None);
-                seen.cut.clear();
+                (seen.playing, seen.cut) = (None, Vec::new());
             }
             Action::DialStandby => {
                 prop_assert!(
@@ -146,14 +146,19 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
                     !stays_online || seen.standby == StandbyStage::Configured,
                     "an unconfigured session is in use"
                 );
-                let link_unusable =
-                    seen.links == 0 || matches!(event, Event::Service(ServiceEvent::Refused(_)));
+                let is_error = matches!(
+                    event,
+                    Event::Service(
+                        ServiceEvent::Refused(_) | ServiceEvent::ReplyDone(_, ResponseStatus::Refused(_))
+                    )
+                );
+                let link_unusable = seen.links == 0 || is_error;
                 prop_assert!(
                     stays_online || link_unusable,
                     "a usable session is replaced by an unconfigured link"
                 );
                 (seen.links, seen.standby, seen.requested) = (1, StandbyStage::None, None);
-                seen.cut.clear();
+                (seen.playing, seen.cut) = (None, Vec::new());
             }
             Action::Cut => {
                 seen.cut.extend(seen.playing.take());
