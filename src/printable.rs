@@ -6,6 +6,7 @@
 //! nothing else back but by its length.
 
 use std::fmt::{self, Display, Write};
+use std::io;
 use std::sync::{PoisonError, RwLock};
 
 /// Maximum length of a clipped text as it is displayed, in characters: a service must not flood the log.
@@ -82,6 +83,14 @@ pub fn clipped(text: &str) -> String {
     let end = text.floor_char_boundary(end + longest.unwrap_or(0));
     // An escape is longer than what it stands for.
     Printable(&text[..end]).to_string().chars().take(CLIPPED_CHARACTERS).collect()
+}
+
+/// Returns the text of an error without the number of the operating system.
+#[must_use]
+pub fn without_number(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].to_owned()
 }
 
 fn write_printable(character: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {

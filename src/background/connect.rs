@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::tunnel;
 use crate::config::{Credential, Proxy};
-use crate::printable::redact;
+use crate::printable::{redact, without_number};
 
 /// Delay before the next address is tried while the previous one has not answered (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -135,7 +135,8 @@ fn read_token(file: &Path) -> Result<String, ConnectError> {
 /// Connects to the addresses of `host`, starting one attempt after another; the first that succeeds wins.
 async fn connect_host(host: &str, port: u16) -> Result<tokio::net::TcpStream, String> {
     let resolved = tokio::net::lookup_host((host, port)).await;
-    let mut addresses = resolved.map_err(|error| format!("cannot resolve {host}: {error}"))?;
+    let mut addresses =
+        resolved.map_err(|error| format!("cannot resolve {host}: {}", why_unresolved(&error)))?;
     let mut attempts = JoinSet::new();
     let mut last_error = format!("{host} has no address");
     let mut has_more = start_attempt(&mut attempts, addresses.next());
@@ -144,7 +145,7 @@ async fn connect_host(host: &str, port: u16) -> Result<tokio::net::TcpStream, St
             Some(attempt) = attempts.join_next() => match attempt {
                 Ok(Ok(socket)) => return Ok(socket),
                 Ok(Err((address, error))) => {
-                    last_error = format!("{host} at {address}: {error}");
+                    last_error = format!("{host} at {address}: {}", why_unreachable(&error));
                     has_more = has_more && start_attempt(&mut attempts, addresses.next());
                 }
                 Err(error) => last_error = error.to_string(),
@@ -163,4 +164,66 @@ fn start_attempt(attempts: &mut JoinSet<ConnectAttempt>, address: Option<SocketA
         async move { tokio::net::TcpStream::connect(address).await.map_err(|error| (address, error)) },
     );
     true
+}
+
+/// Says why a name has no address, and what to do. The reasons of `getaddrinfo` (man page gai_strerror(3)) reach us only
+/// as text.
+fn why_unresolved(error: &io::Error) -> String {
+    let text = without_number(error);
+    if text.contains("Temporary failure") {
+        return "no name server answers; is the network up?".to_owned();
+    }
+    if text.contains("not known") || text.contains("No address") {
+        return "there is no such name; check the endpoint, or the name server of this network".to_owned();
+    }
+    text
+}
+
+/// Says why an address cannot be connected to, and what to do.
+fn why_unreachable(error: &io::Error) -> String {
+    let kind = error.kind();
+    if kind == io::ErrorKind::ConnectionRefused {
+        return "refused the connection; check the port, or a firewall".to_owned();
+    }
+    if matches!(
+        kind,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown
+    ) {
+        return "this network has no way there; is it connected to the internet?".to_owned();
+    }
+    without_number(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_an_address_tells_the_endpoint_from_the_network() {
+        let sentence = |reason: &str| {
+            let text = format!("failed to lookup address information: {reason}");
+            why_unresolved(&io::Error::other(text))
+        };
+        let name = "there is no such name; check the endpoint, or the name server of this network";
+        assert_eq!(sentence("Name or service not known"), name);
+        assert_eq!(sentence("No address associated with hostname"), name);
+        assert_eq!(
+            sentence("Temporary failure in name resolution"),
+            "no name server answers; is the network up?"
+        );
+        let other = "failed to lookup address information: System error";
+        assert_eq!(sentence("System error"), other);
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_told_without_a_number() {
+        // Nothing listens at TCP port 1 (tcpmux) of any system that this is built on.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let error = runtime.block_on(connect_host("127.0.0.1", 1)).expect_err("nothing listens");
+        let expected = "127.0.0.1 at 127.0.0.1:1: refused the connection; check the port, or a firewall";
+        assert_eq!(error, expected);
+        let unreachable = io::Error::from(io::ErrorKind::NetworkUnreachable);
+        let expected = "this network has no way there; is it connected to the internet?";
+        assert_eq!(why_unreachable(&unreachable), expected);
+    }
 }

@@ -67,7 +67,7 @@ fn check(text: &str) -> Result<(), String> {
         |start: &str| text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
     let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
     let position = |matches: fn(char) -> bool| text.chars().position(matches).map_or(0, |index| index + 1);
-    Err(if text.is_empty() {
+    Err(if text.trim_end_matches('=').is_empty() {
         "is empty".to_owned()
     } else if starts_with("bearer ") {
         "starts with the word Bearer and a space; remove both".to_owned()

@@ -12,7 +12,7 @@ use tungstenite::http::Response;
 use tungstenite::protocol::CloseFrame;
 
 use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES, certificate};
-use crate::printable::clipped;
+use crate::printable::{clipped, without_number};
 
 /// Why the connection has ended or could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,13 +159,6 @@ impl From<io::Error> for TransportError {
             None => Self::broken(format!("network: {}", without_number(&error))),
         }
     }
-}
-
-/// Returns the text of an error without the number of the operating system.
-fn without_number(error: &io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    text[..end].to_owned()
 }
 
 /// Parses `Retry-After`. A date is relative to the response's `Date`, since a board without an RTC may have

@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use mynah::history::History;
-use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-use mynah::protocol::{self, ItemEvent, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
+use mynah::model::{EchoCancellation, Id, NoiseReduction, TurnDetection, Voice};
+use mynah::protocol::{self, ItemEvent, ItemWords, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
 
 /// The length that a message may add to what it quotes.
 const MESSAGE_CHARS: usize = 120;
@@ -41,8 +41,11 @@ fn check_items(text: &str, other: &str) {
     let once = history.replay();
     let characters: usize = once.iter().map(|item| format!("{item:?}").chars().count()).sum();
     assert!(characters <= 4 * text.len() + 1000, "{characters} characters of {}", text.len());
-    // Only its `event_id` tells that a delta is repeated.
-    if !matches!(&event, ItemEvent::Words(words) if words.next.is_some()) {
+    // Only its `event_id` tells that a delta is repeated, and only the item's id that words are.
+    let may_repeat = |words: &ItemWords<'_>| {
+        words.next.is_some() || Id::try_from(&*words.item).map_or(true, |item| item.is_empty())
+    };
+    if !matches!(&event, ItemEvent::Words(words) if may_repeat(words)) {
         let mut history = History::default();
         history.apply(&event);
         history.apply(&event);
