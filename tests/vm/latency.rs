@@ -64,10 +64,11 @@ fn round(service: &Service, number: usize, random: &mut Random) -> Round {
     clock::sleep_ns(300 * MS + random.below_ms(10));
     let next_user = format!("user_{}", number + 1);
     let speech_started = service.send([events::speech_started(&next_user, 0)]);
+    // The service cancels the reply; only then is it no noise, and reported.
+    service.send(events::reply_interrupted(reply, item));
     let reported_ms = service.wait_for("conversation.item.truncate", speech_started, 1_000);
     let reported_ms = reported_ms.and_then(|(_, event)| event["audio_end_ms"].as_u64());
     service.send([events::truncated(item, reported_ms.unwrap_or(0))]);
-    service.send(events::reply_interrupted(reply, item));
     Round { first_delta, speech_started, reported_ms }
 }
 
