@@ -171,7 +171,8 @@ pub(super) fn negotiate(
         Direction::Capture => CAPTURE_PERIODS,
         Direction::Playback => PLAYBACK_PERIODS,
     };
-    hw.set_period_size_near(period, ValueOr::Nearest).map_err(not_granted("any period size"))?;
+    // A coarse driver rounds the period; a buffer for the requested one would then hold too few of them.
+    let period = hw.set_period_size_near(period, ValueOr::Nearest).map_err(not_granted("any period size"))?;
     hw.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(not_granted("any buffer size"))?;
     pcm.hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
 
@@ -205,7 +206,7 @@ fn refusal(request: &HwRequest, what: &str, errno: i32, alsa_text: &str) -> Audi
     }
     let said = alsa_text.lines().next().map(|line| format!(" [{line}]")).unwrap_or_default();
     request.unfit(format!(
-        "the device does not grant {what}{said}; if nothing else helps, see `dmesg`: its driver may have no clock"
+        "the device does not grant {what}{said}; if nothing else helps, see `dmesg`: its overlay may name the wrong clock"
     ))
 }
 

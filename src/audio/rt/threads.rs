@@ -10,8 +10,9 @@ use super::privileges::STACK_BYTES;
 use crate::audio::error::AudioError;
 use crate::sys::EventFd;
 
-/// Time for all threads to end, in milliseconds: a driver may hang, but the process must exit.
-const END_TIMEOUT_MS: u32 = 700;
+/// Time for all threads to end, in milliseconds: a driver may hang, but the process must exit. The driver of one board
+/// (da7213) sleeps for a second whenever its playback stream is prepared.
+const END_TIMEOUT_MS: u32 = 1500;
 
 pub(in crate::audio) struct AudioThreads {
     stop: Arc<AtomicBool>,
