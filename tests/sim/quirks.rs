@@ -39,6 +39,7 @@ pub(super) struct Quirks {
     repeats: bool,
     halves_characters: bool,
     sends_late_audio: bool,
+    states_errors_as_text: bool,
     /// From when on a reply may fail.
     fails_from: Option<At>,
     /// Events of the reply that pauses, until then.
@@ -59,6 +60,7 @@ impl Quirks {
         let mut has = || rng.u32(0..3) == 0;
         let [omits_created, pauses, delays_transcripts, repeats, halves_characters, sends_late_audio, fails] =
             [has(), has(), has(), has(), has(), has(), has()];
+        let states_errors_as_text = has();
         Self {
             rng,
             detects_speech,
@@ -69,6 +71,7 @@ impl Quirks {
             repeats,
             halves_characters,
             sends_late_audio,
+            states_errors_as_text,
             fails_from: fails.then_some(0),
             paused: None,
             later: Vec::new(),
@@ -157,6 +160,10 @@ impl Quirks {
             }
             "response.done" => {
                 self.has_paused = false;
+                if self.states_errors_as_text && self.rng.u32(0..4) == 0 {
+                    let error = json!({"type": "error", "event_id": "event_error", "error": "The service says this."});
+                    all.push(Outgoing::Event(error.to_string()));
+                }
                 let late = self.last_delta.take().filter(|_| self.sends_late_audio);
                 self.later.extend(late.map(|delta| (now + LATE, Outgoing::Again(delta))));
             }
