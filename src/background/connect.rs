@@ -136,7 +136,7 @@ fn read_token(file: &Path) -> Result<String, ConnectError> {
 async fn connect_host(host: &str, port: u16) -> Result<tokio::net::TcpStream, String> {
     let resolved = tokio::net::lookup_host((host, port)).await;
     let mut addresses =
-        resolved.map_err(|error| format!("cannot resolve {host}: {}", why_unresolved(&error)))?;
+        resolved.map_err(|error| format!("cannot resolve {host}: {}", lookup_message(&error)))?;
     let mut attempts = JoinSet::new();
     let mut last_error = format!("{host} has no address");
     let mut has_more = start_attempt(&mut attempts, addresses.next());
@@ -145,7 +145,7 @@ async fn connect_host(host: &str, port: u16) -> Result<tokio::net::TcpStream, St
             Some(attempt) = attempts.join_next() => match attempt {
                 Ok(Ok(socket)) => return Ok(socket),
                 Ok(Err((address, error))) => {
-                    last_error = format!("{host} at {address}: {}", why_unreachable(&error));
+                    last_error = format!("{host} at {address}: {}", attempt_message(&error));
                     has_more = has_more && start_attempt(&mut attempts, addresses.next());
                 }
                 Err(error) => last_error = error.to_string(),
@@ -166,9 +166,9 @@ fn start_attempt(attempts: &mut JoinSet<ConnectAttempt>, address: Option<SocketA
     true
 }
 
-/// Says why a name has no address, and what to do. The reasons of `getaddrinfo` (man page gai_strerror(3)) reach us only
-/// as text.
-fn why_unresolved(error: &io::Error) -> String {
+/// Returns the message of a failed look-up, with what to check. `getaddrinfo` reports its reason as text only
+/// (gai_strerror(3)).
+fn lookup_message(error: &io::Error) -> String {
     let text = without_number(error);
     if text.contains("Temporary failure") {
         return "no name server answers; is the network up?".to_owned();
@@ -179,8 +179,8 @@ fn why_unresolved(error: &io::Error) -> String {
     text
 }
 
-/// Says why an address cannot be connected to, and what to do.
-fn why_unreachable(error: &io::Error) -> String {
+/// Returns the message of a failed connection attempt, with what to check.
+fn attempt_message(error: &io::Error) -> String {
     let kind = error.kind();
     if kind == io::ErrorKind::ConnectionRefused {
         return "refused the connection; check the port, or a firewall".to_owned();
@@ -202,7 +202,7 @@ mod tests {
     fn a_name_without_an_address_tells_the_endpoint_from_the_network() {
         let sentence = |reason: &str| {
             let text = format!("failed to lookup address information: {reason}");
-            why_unresolved(&io::Error::other(text))
+            lookup_message(&io::Error::other(text))
         };
         let name = "there is no such name; check the endpoint, or the name server of this network";
         assert_eq!(sentence("Name or service not known"), name);
@@ -224,6 +224,6 @@ mod tests {
         assert_eq!(error, expected);
         let unreachable = io::Error::from(io::ErrorKind::NetworkUnreachable);
         let expected = "this network has no way there; is it connected to the internet?";
-        assert_eq!(why_unreachable(&unreachable), expected);
+        assert_eq!(attempt_message(&unreachable), expected);
     }
 }

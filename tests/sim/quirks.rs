@@ -58,9 +58,16 @@ impl Quirks {
     pub(super) fn new(seed: u64, detects_speech: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let mut has = || rng.u32(0..3) == 0;
-        let [omits_created, pauses, delays_transcripts, repeats, halves_characters, sends_late_audio, fails] =
-            [has(), has(), has(), has(), has(), has(), has()];
-        let states_errors_as_text = has();
+        let [
+            omits_created,
+            pauses,
+            delays_transcripts,
+            repeats,
+            halves_characters,
+            sends_late_audio,
+            fails,
+            states_errors_as_text,
+        ] = std::array::from_fn(|_| has());
         Self {
             rng,
             detects_speech,
