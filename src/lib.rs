@@ -29,8 +29,9 @@
 //!
 //! ## A microphone frame, to the service
 //!
-//! The capture thread runs `audio::CaptureLoop`: `audio::rt::loops::listen_on` waits for a period
-//! (`audio::alsa::pcm::PcmStream::wait`) and calls `audio::Capture::step`. `audio::alsa::pcm::PcmStream::read` asks
+//! The capture thread takes steps and waits in turn (`audio::alsa::device::run`): it waits for a period
+//! (`audio::alsa::pcm::Pcm::wait`), and `audio::CaptureLoop::step` calls `audio::Capture::step`.
+//! `audio::alsa::pcm::Pcm::read` asks
 //! ALSA how much is available and reads whole periods; `dsp::FrameCodec::decode` picks and mixes the channels into one
 //! channel of floats. `audio::rt::capture::keep` first shows the samples to
 //! `audio::health::dead_input::DeadInputDetector::push`; then `audio::chain::capture_chain::CaptureChain::process`
@@ -54,11 +55,11 @@
 //! `session::player::downlink::Downlink::push` reserves the item's entry with `ledger::Ledger::reserve`, decodes with `protocol::Pcm16Decoder::decode`, writes to the lane
 //! with `audio::PlaybackHandle::write` and what does not fit to `session::player::reply_queue::ReplyQueue::push`
 //! (`session::player::downlink::top_up` moves it later), then records the frames with `ledger::Ledger::extend`.
-//! `conversation::ServiceEvent::Audio` starts the phase of speaking. The playback thread runs `audio::PlaybackLoop`:
-//! `audio::Playback::run` asks the device for its delay and calls `audio::rt::playback::top_up`.
+//! `conversation::ServiceEvent::Audio` starts the phase of speaking. The playback thread takes the steps
+//! of `audio::PlaybackLoop`: `audio::Playback::run` asks the device for its delay and calls `audio::rt::playback::top_up`.
 //! `audio::rt::playback::stage` takes frames from the lane (`audio::chain::fades::FrameBlock::refill`), records their
 //! position (`audio::chain::position::PlaybackPosition::record_stream`) and converts them
-//! (`audio::chain::playback_chain::PlaybackChain::process`); `audio::alsa::pcm::PcmStream::write` encodes them with
+//! (`audio::chain::playback_chain::PlaybackChain::process`); `audio::alsa::pcm::Pcm::write` encodes them with
 //! `dsp::FrameCodec::encode` and writes them. `audio::rt::playback::publish_position` publishes how far the device has
 //! played, `session::player::Player::poll_played` passes that to `ledger::Ledger::played`, from which
 //! `history::History::heard` learns how much of each item was heard, and when all was played
@@ -131,11 +132,11 @@
 //! | `config::sources` | `config::pasted` `config::proxy` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
-//! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `hound` `libc` | know JSON (`serde_json`) or policy |
-//! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `config` `lane` `model` `sys` | | know ALSA (`alsa` `audio::alsa`); allocate in a step |
-//! | `audio::chain` | `audio` `dsp` `lane` | | know ALSA (`alsa` `audio::alsa`) or a device; allocate after construction |
-//! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::rt` `config` `dsp` `sys` | `alsa` | decide what is captured or played |
-//! | `audio::health` | `audio::error` `fnv` `model` | | open a device (`alsa` `audio::alsa` `std::fs::File` `std::fs::OpenOptions`) |
+//! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `alsa_sys` `hound` `libc` | know JSON (`serde_json`) or policy |
+//! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `config` `lane` `model` `sys` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`); allocate in a step |
+//! | `audio::chain` | `audio` `dsp` `lane` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`) or a device; allocate after construction |
+//! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::rt` `config` `dsp` `sys` | `alsa` `alsa_sys` | decide what is captured or played |
+//! | `audio::health` | `audio::error` `fnv` `model` | | open a device (`alsa` `alsa_sys` `audio::alsa` `std::fs::File` `std::fs::OpenOptions`) |
 //! | `inputs` | `config` `light` `model` `printable` `sys` | `evdev` `gpiocdev` | know phases or lamps (`leds`) |
 //! | `inputs::gpio` | `config` `inputs::error` `inputs::timestamp` `model` `sys` | `gpiocdev` | know gestures (`inputs::gesture`) |
 //! | `inputs::evdev` | `inputs::error` `inputs::timestamp` `model` | `evdev` | know gestures (`inputs::gesture`) |

@@ -18,6 +18,12 @@ pub enum PcmError {
     Lost(DeviceLost),
 }
 
+impl From<DeviceLost> for PcmError {
+    fn from(lost: DeviceLost) -> PcmError {
+        PcmError::Lost(lost)
+    }
+}
+
 /// How a device recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {

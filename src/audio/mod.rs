@@ -48,9 +48,10 @@ pub use health::xrun_burst::{Transition, XrunBurst};
 pub use monitor::{AUDIO_CHANGES, AudioChange, AudioMonitor};
 pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
+pub use rt::device::{Device, Wait, Woken};
 pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
 pub use rt::playback::{BufferLevel, Playback, PlaybackDevice};
-pub use rt::reconnect::{ActiveStream, DeviceSource, MissingDevices, WakeReason};
+pub use rt::reconnect::MissingDevices;
 pub use wav::{WavDevices, open_wav};
 
 use handles::{CaptureShared, PlaybackShared};

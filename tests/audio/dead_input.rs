@@ -4,7 +4,7 @@ use mynah::audio::{
     AudioError, DeadInput, DeviceLost, Direction, StallDetector, StreamFormat, UnplugPolicy, loops,
 };
 
-use super::stage::{Signal, Stage, complete};
+use super::stage::{Signal, Stage};
 
 const STALLED: DeviceLost = DeviceLost { errno: libc::ETIMEDOUT };
 /// The most attempts that dead input may cause in ten minutes, since each may click.
@@ -66,8 +66,8 @@ fn a_long_repeating_buffer_is_not_taken_for_working() {
     stage.set_signal(Signal::Repeat(32 * 960));
     let long = StreamFormat { period_frames: 960, queue_frames: 1920, ..StreamFormat::default() };
     let (audio, capture_loop, _playback_loop) = loops(long, UnplugPolicy::Wait).unwrap();
-    let (source, _) = stage.start(Direction::Capture, audio, 60_000);
-    assert_eq!(complete(capture_loop.run(source)), Ok(()));
+    let mut device = stage.begin(Direction::Capture, audio, 60_000);
+    assert_eq!(device.run_capture(capture_loop), Ok(()));
     assert_eq!(dead_input_changes(&stage).len(), 1, "{:?}", dead_input_changes(&stage));
 }
 
@@ -211,14 +211,14 @@ fn listening_stage() -> Stage {
 
 fn run_capture(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
     let (audio, capture_loop, _playback_loop) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
-    let (source, _) = stage.start(Direction::Capture, audio, end_ms);
-    complete(capture_loop.run(source))
+    let mut device = stage.begin(Direction::Capture, audio, end_ms);
+    device.run_capture(capture_loop)
 }
 
 fn run_playback(stage: &Stage, end_ms: u64) -> Result<(), AudioError> {
     let (audio, _capture_loop, playback_loop) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
-    let (source, device) = stage.start(Direction::Playback, audio, end_ms);
-    complete(playback_loop.run(source, device))
+    let mut device = stage.begin(Direction::Playback, audio, end_ms);
+    device.run_playback(playback_loop)
 }
 
 /// Returns when the session observed a change of the dead input.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mynah::audio::{AudioError, DeviceLost, Direction, MissingDevices, StreamFormat, UnplugPolicy, loops};
 
 use super::dac::numbered;
-use super::stage::{BUSY, Stage, UNPLUGGED, complete};
+use super::stage::{BUSY, Stage, UNPLUGGED};
 
 const WAIT: UnplugPolicy = UnplugPolicy::Wait;
 
@@ -287,14 +287,14 @@ fn no_device_is_missing_at_the_start() {
 
 fn run_playback(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
     let (audio, _capture_loop, playback_loop) = loops(StreamFormat::default(), unplugged).unwrap();
-    let (source, device) = stage.start(Direction::Playback, audio, end_ms);
-    complete(playback_loop.run(source, device))
+    let mut device = stage.begin(Direction::Playback, audio, end_ms);
+    device.run_playback(playback_loop)
 }
 
 fn run_capture(stage: &Stage, unplugged: UnplugPolicy, end_ms: u64) -> Result<(), AudioError> {
     let (audio, capture_loop, _playback_loop) = loops(StreamFormat::default(), unplugged).unwrap();
-    let (source, _) = stage.start(Direction::Capture, audio, end_ms);
-    complete(capture_loop.run(source))
+    let mut device = stage.begin(Direction::Capture, audio, end_ms);
+    device.run_capture(capture_loop)
 }
 
 /// When the session observed a change of one device, in milliseconds.

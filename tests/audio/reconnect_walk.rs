@@ -4,7 +4,7 @@ use mynah::audio::{Direction, MissingDevices, StreamFormat, UnplugPolicy, loops}
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::stage::{Stage, complete};
+use super::stage::Stage;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -34,8 +34,8 @@ proptest! {
     ) {
         let (stage, end) = script(&walk);
         let (audio, _capture_loop, playback_loop) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
-        let (source, device) = stage.start(Direction::Playback, audio, end);
-        prop_assert_eq!(complete(playback_loop.run(source, device)), Ok(()));
+        let mut device = stage.begin(Direction::Playback, audio, end);
+        prop_assert_eq!(device.run_playback(playback_loop), Ok(()));
         prop_assert_eq!(last_observed(&stage).playback, None);
         let message = walk.iter().filter(|(_, what)| matches!(what, WriteAndCut)).count() as u64;
         prop_assert_eq!(stage.receipts().last().map_or(0, |(_, receipt)| receipt.cut), 100 * message);
@@ -49,8 +49,8 @@ proptest! {
         let (stage, end) = script(&walk);
         stage.at(end - 1, |stage| assert!(stage.is_open()));
         let (audio, capture_loop, _playback_loop) = loops(StreamFormat::default(), UnplugPolicy::Wait).unwrap();
-        let (source, _) = stage.start(Direction::Capture, audio, end);
-        prop_assert_eq!(complete(capture_loop.run(source)), Ok(()));
+        let mut device = stage.begin(Direction::Capture, audio, end);
+        prop_assert_eq!(device.run_capture(capture_loop), Ok(()));
         prop_assert_eq!(last_observed(&stage).capture, None);
         check_spacing(&stage)?;
     }

@@ -2,16 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mynah::audio::{
-    ActiveStream, AudioError, AudioIo, BufferLevel, CaptureDevice, CutReceipt, DeviceLost, DeviceSource,
-    Direction, MissingDevices, PcmError, PlaybackDevice, Recovery, StallDetector, WakeReason,
+    AudioError, AudioIo, BufferLevel, CaptureDevice, CaptureLoop, CutReceipt, Device, DeviceLost, Direction,
+    MissingDevices, PcmError, PlaybackDevice, PlaybackLoop, Recovery, StallDetector, Wait, Woken,
 };
-use mynah::sys::EventFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::dac::{BUFFER, Dac, PERIOD};
@@ -129,8 +126,8 @@ impl Stage {
         self.0.borrow_mut().script.push_back((ms, Box::new(action)));
     }
 
-    /// Returns the device source and an open device; the session ends at `end_ms`.
-    pub(super) fn start(&self, end: Direction, audio: AudioIo, end_ms: u64) -> (Stage, Device) {
+    /// Gives the stage a session, which ends at `end_ms`, and returns the device of its loop.
+    pub(super) fn begin(&self, end: Direction, audio: AudioIo, end_ms: u64) -> Stage {
         self.at(end_ms, |stage| {
             let mut state = stage.0.borrow_mut();
             let counters = state.audio.as_ref().unwrap().counters();
@@ -144,7 +141,7 @@ impl Stage {
         if starts_now {
             self.run_script();
         }
-        (self.clone(), Device(self.clone()))
+        self.clone()
     }
 
     pub(super) fn unplug(&self) {
@@ -306,30 +303,123 @@ impl Stage {
     }
 }
 
-impl DeviceSource for Stage {
-    type Device = Device;
-    type Stream<'a> = Stream;
+impl Stage {
+    /// Takes the steps of a capture loop until the session ends.
+    pub(super) fn run_capture(&mut self, mut capture: CaptureLoop) -> Result<(), AudioError> {
+        self.run(|stage, woken| capture.step(stage, woken))
+    }
 
-    fn open(&mut self) -> Result<Device, DeviceLost> {
+    /// Takes the steps of a playback loop, whose device is open, until the session ends.
+    pub(super) fn run_playback(&mut self, mut playback: PlaybackLoop) -> Result<(), AudioError> {
+        self.run(|stage, woken| playback.step(stage, woken))
+    }
+
+    fn run(
+        &mut self,
+        mut step: impl FnMut(&mut Stage, Woken) -> Result<Wait, AudioError>,
+    ) -> Result<(), AudioError> {
+        let mut woken = Woken::Notified;
+        loop {
+            woken = match step(self, woken)? {
+                Wait::ForDevice { .. } => self.wait_for_device().map_or_else(Woken::Lost, |()| Woken::Ready),
+                Wait::WithoutDevice => self.wait_without_device(),
+                Wait::Over => return Ok(()),
+            };
+        }
+    }
+
+    fn wait_for_device(&self) -> Result<(), DeviceLost> {
+        if self.0.borrow().device == State::Stalled {
+            self.advance(self.now() + STALL_CHECK_MS);
+            // As the stall detector of a card: checked at intervals, restarted once, then given up.
+            let mut state = self.0.borrow_mut();
+            let restart = state.stall_detector.idle(STALL_CHECK_MS as u32)?;
+            if restart {
+                state.dac.buffered.clear();
+                let now = state.now_ms;
+                state.restarts.push(now);
+            }
+            return Ok(());
+        }
+        let next = self.now() + PERIOD_MS;
+        self.advance(next);
+        self.check_present()?;
+        self.0.borrow_mut().stall_detector.progressed(PERIOD);
+        let mut state = self.0.borrow_mut();
+        state.dac.tick(PERIOD);
+        state.due += PERIOD;
+        state.moved += PERIOD;
+        Ok(())
+    }
+
+    fn wait_without_device(&self) -> Woken {
+        self.observe();
+        let (limit, next_try, script) = {
+            let state = self.0.borrow();
+            (state.give_up_ms, state.retry_ms, state.script.front().map(|(at, _)| *at))
+        };
+        let timer = [limit, next_try].into_iter().flatten().min();
+        if script.is_some_and(|script| timer.is_none_or(|timer| script <= timer)) {
+            self.run_script();
+            return match std::mem::take(&mut self.0.borrow_mut().changed) {
+                true => Woken::DevicesChanged,
+                false => Woken::Notified,
+            };
+        }
+        let mut state = self.0.borrow_mut();
+        state.now_ms = state.now_ms.max(timer.expect("no timer is set"));
+        if limit.is_some_and(|limit| limit <= state.now_ms) {
+            state.give_up_ms = None;
+            return Woken::GaveUp;
+        }
+        state.retry_ms = None;
+        Woken::RetryDue
+    }
+
+    fn check_present(&self) -> Result<(), DeviceLost> {
+        match self.0.borrow().device {
+            State::Present | State::Stalled => Ok(()),
+            State::Missing(_) => Err(UNPLUGGED),
+            State::FailsOnStart => Err(DeviceLost { errno: libc::EIO }),
+        }
+    }
+
+    fn dac<T>(&mut self, ask: impl FnOnce(&mut Dac) -> Result<T, PcmError>) -> Result<T, PcmError> {
+        self.check_present()?;
+        ask(&mut self.0.borrow_mut().dac)
+    }
+}
+
+impl Device for Stage {
+    fn open(&mut self) -> Result<(), DeviceLost> {
         let mut state = self.0.borrow_mut();
         let (now, opened) = (state.now_ms, !matches!(state.device, State::Missing(_)));
         state.attempts.push((now, opened));
         assert!(state.attempts.len() < ATTEMPTS_MAX, "too many attempts");
         match state.device {
             State::Missing(lost) => Err(lost),
-            State::Present | State::FailsOnStart | State::Stalled => Ok(Device(self.clone())),
+            State::Present | State::FailsOnStart | State::Stalled => Ok(()),
         }
     }
 
-    fn start(device: &Device) -> Result<Stream, DeviceLost> {
-        let stage = device.0.clone();
-        let mut state = stage.0.borrow_mut();
+    fn start(&mut self) -> Result<(), DeviceLost> {
+        let mut state = self.0.borrow_mut();
         let before = std::mem::replace(&mut state.dac, Dac::new());
         state.out.extend(before.out);
         (state.moved, state.due, state.stall_detector) = (0, 0, StallDetector::new(BUFFER));
         state.streams += 1;
-        drop(state);
-        Ok(Stream(stage))
+        Ok(())
+    }
+
+    fn close(&mut self) {}
+
+    fn is_proven(&self) -> bool {
+        let state = self.0.borrow();
+        state.moved
+            >= match state.end {
+                Direction::Playback => 2 * BUFFER,
+                Direction::Capture => 4 * BUFFER,
+            }
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
@@ -345,92 +435,12 @@ impl DeviceSource for Stage {
         let mut state = self.0.borrow_mut();
         state.retry_ms = after.map(|after| state.now_ms + after.as_millis() as u64);
     }
-
-    async fn wait(&mut self, _: &EventFd) -> WakeReason {
-        self.observe();
-        let (limit, next_try, script) = {
-            let state = self.0.borrow();
-            (state.give_up_ms, state.retry_ms, state.script.front().map(|(at, _)| *at))
-        };
-        let timer = [limit, next_try].into_iter().flatten().min();
-        if script.is_some_and(|script| timer.is_none_or(|timer| script <= timer)) {
-            self.run_script();
-            return match std::mem::take(&mut self.0.borrow_mut().changed) {
-                true => WakeReason::DevicesChanged,
-                false => WakeReason::Notified,
-            };
-        }
-        let mut state = self.0.borrow_mut();
-        state.now_ms = state.now_ms.max(timer.expect("no timer is set"));
-        if limit.is_some_and(|limit| limit <= state.now_ms) {
-            state.give_up_ms = None;
-            return WakeReason::GaveUp;
-        }
-        state.retry_ms = None;
-        WakeReason::RetryDue
-    }
 }
 
-/// The open device.
-pub(super) struct Device(Stage);
-
-/// The running device.
-pub(super) struct Stream(Stage);
-
-impl Stream {
-    fn check_present(&self) -> Result<(), DeviceLost> {
-        match self.0.0.borrow().device {
-            State::Present | State::Stalled => Ok(()),
-            State::Missing(_) => Err(UNPLUGGED),
-            State::FailsOnStart => Err(DeviceLost { errno: libc::EIO }),
-        }
-    }
-
-    fn dac<T>(&mut self, ask: impl FnOnce(&mut Dac) -> Result<T, PcmError>) -> Result<T, PcmError> {
-        self.check_present().map_err(PcmError::Lost)?;
-        ask(&mut self.0.0.borrow_mut().dac)
-    }
-}
-
-impl ActiveStream for Stream {
-    async fn wait(&mut self, _: &EventFd, _: bool) -> Result<(), DeviceLost> {
-        if self.0.0.borrow().device == State::Stalled {
-            self.0.advance(self.0.now() + STALL_CHECK_MS);
-            // As the stall detector of a card: checked at intervals, restarted once, then given up.
-            let mut state = self.0.0.borrow_mut();
-            let restart = state.stall_detector.idle(STALL_CHECK_MS as u32)?;
-            if restart {
-                state.dac.buffered.clear();
-                let now = state.now_ms;
-                state.restarts.push(now);
-            }
-            return Ok(());
-        }
-        let next = self.0.now() + PERIOD_MS;
-        self.0.advance(next);
-        self.check_present()?;
-        self.0.0.borrow_mut().stall_detector.progressed(PERIOD);
-        let mut state = self.0.0.borrow_mut();
-        state.dac.tick(PERIOD);
-        state.due += PERIOD;
-        state.moved += PERIOD;
-        Ok(())
-    }
-
-    fn is_proven(&self) -> bool {
-        let state = self.0.0.borrow();
-        state.moved
-            >= match state.end {
-                Direction::Playback => 2 * BUFFER,
-                Direction::Capture => 4 * BUFFER,
-            }
-    }
-}
-
-impl CaptureDevice for Stream {
+impl CaptureDevice for Stage {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.check_present().map_err(PcmError::Lost)?;
-        let mut state = self.0.0.borrow_mut();
+        let mut state = self.0.borrow_mut();
         if state.due < state.block {
             return Ok(0);
         }
@@ -449,9 +459,9 @@ impl CaptureDevice for Stream {
     }
 }
 
-impl PlaybackDevice for Stream {
+impl PlaybackDevice for Stage {
     fn queue_frames(&self) -> usize {
-        self.0.0.borrow().dac.queue_frames()
+        self.0.borrow().dac.queue_frames()
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
@@ -468,13 +478,5 @@ impl PlaybackDevice for Stream {
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
         self.dac(|dac| PlaybackDevice::recover(dac, error))
-    }
-}
-
-/// Runs a loop on a stage, where no wait is ever pending.
-pub(super) fn complete<T>(work: impl Future<Output = T>) -> T {
-    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("no wait on a stage is ever pending"),
     }
 }

@@ -1,19 +1,17 @@
 //! A simulated sound device: a microphone or a speaker with its own clock that can be unplugged, stall, hang, or have
 //! its thread woken late.
 //!
-//! The shipped audio loops drive it. Where they wait for a device, the scheduler runs the other parts.
+//! The shipped audio loops drive it. While one waits for its device, the scheduler runs the other parts.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    ActiveStream, AudioError, BufferLevel, CaptureDevice, DeviceLost, DeviceSource, Direction, PcmError,
-    PlaybackDevice, Recovery, WakeReason,
+    AudioError, BufferLevel, CaptureDevice, Device, DeviceLost, Direction, PcmError, PlaybackDevice,
+    Recovery, Wait, Woken,
 };
 use mynah::dsp::sample;
 use mynah::sys::EventFd;
@@ -50,8 +48,10 @@ struct State {
     limit: Option<At>,
     next_try: Option<At>,
     changed: bool,
-    /// When the loop is to be polled next.
+    /// When the loop's wait is to be checked next.
     wake: Option<At>,
+    /// When the present wait for the running device may end.
+    ready_at: Option<At>,
     stream: Option<StreamState>,
 }
 
@@ -98,13 +98,9 @@ impl SoundCard {
             next_try: None,
             changed: false,
             wake: Some(0),
+            ready_at: None,
             stream: None,
         })))
-    }
-
-    /// Returns the device that the playback loop starts with.
-    pub(super) fn device(&self) -> SimDevice {
-        SimDevice(self.clone())
     }
 
     /// Plugs or unplugs the device, with or without a hot-plug event.
@@ -134,7 +130,7 @@ impl SoundCard {
         self.0.borrow_mut().hung_until = until;
     }
 
-    /// Returns when its loop is to be polled; `None` while only its eventfd can wake it.
+    /// Returns when its loop's wait is to be checked; `None` while only its eventfd can end it.
     pub(super) fn wake(&self) -> Option<At> {
         self.0.borrow().wake
     }
@@ -259,16 +255,75 @@ impl State {
     }
 }
 
-impl DeviceSource for SoundCard {
-    type Device = SimDevice;
-    type Stream<'a> = SimStream;
+impl SoundCard {
+    /// Returns why the wait of its loop has ended, or `None` if it goes on. `is_new` is whether it begins now.
+    pub(super) fn check_wait(&self, wait: Wait, is_new: bool, wake_fd: &EventFd) -> Option<Woken> {
+        let state = &mut *self.0.borrow_mut();
+        match wait {
+            Wait::ForDevice { in_recovery } => state.check_device(in_recovery, is_new, wake_fd),
+            Wait::WithoutDevice => state.check_without_device(wake_fd),
+            Wait::Over => None,
+        }
+    }
+}
 
-    fn open(&mut self) -> Result<SimDevice, DeviceLost> {
-        if self.0.borrow().plugged { Ok(SimDevice(self.clone())) } else { Err(UNPLUGGED) }
+impl State {
+    fn check_device(&mut self, in_recovery: bool, is_new: bool, wake_fd: &EventFd) -> Option<Woken> {
+        let now = self.clock.now();
+        if is_new {
+            self.ready_at = None;
+        }
+        if now < self.hung_until {
+            self.wake = Some(self.hung_until);
+            return None;
+        }
+        if !self.plugged {
+            return Some(Woken::Lost(UNPLUGGED));
+        }
+        self.advance();
+        let is_due = self.ready_at.is_some_and(|ready| now >= ready);
+        if wake_fd.drain() || (is_due && (in_recovery || self.wants_turn())) {
+            if let Some(stream) = &mut self.stream {
+                stream.waiting_since = None;
+            }
+            return Some(Woken::Ready);
+        }
+        let since = self.stream.as_mut().map_or(now, |stream| *stream.waiting_since.get_or_insert(now));
+        if now >= since + STALL_LIMIT {
+            return Some(Woken::Lost(DeviceLost { errno: libc::ETIMEDOUT }));
+        }
+        if self.ready_at.is_none_or(|ready| now >= ready) {
+            self.ready_at = Some(self.turn_at(in_recovery).max(now + US).min(since + STALL_LIMIT));
+        }
+        self.wake = self.ready_at;
+        None
     }
 
-    fn start(device: &SimDevice) -> Result<SimStream, DeviceLost> {
-        let state = &mut *device.0.0.borrow_mut();
+    fn check_without_device(&mut self, wake_fd: &EventFd) -> Option<Woken> {
+        let now = self.clock.now();
+        let due = |at: &mut Option<At>| at.take_if(|at| *at <= now).is_some();
+        if wake_fd.drain() {
+            Some(Woken::Notified)
+        } else if due(&mut self.limit) {
+            Some(Woken::GaveUp)
+        } else if due(&mut self.next_try) {
+            Some(Woken::RetryDue)
+        } else if std::mem::take(&mut self.changed) {
+            Some(Woken::DevicesChanged)
+        } else {
+            self.wake = [self.limit, self.next_try].into_iter().flatten().min();
+            None
+        }
+    }
+}
+
+impl Device for SoundCard {
+    fn open(&mut self) -> Result<(), DeviceLost> {
+        if self.0.borrow().plugged { Ok(()) } else { Err(UNPLUGGED) }
+    }
+
+    fn start(&mut self) -> Result<(), DeviceLost> {
+        let state = &mut *self.0.borrow_mut();
         if !state.plugged {
             return Err(UNPLUGGED);
         }
@@ -281,7 +336,19 @@ impl DeviceSource for SoundCard {
             xrun: false,
             waiting_since: None,
         });
-        Ok(SimStream(device.0.clone()))
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        let state = &mut *self.0.borrow_mut();
+        state.advance();
+        if let Some(stream) = state.stream.take() {
+            stream.queued.iter().for_each(|sample| state.invariants.borrow_mut().sample_lost(*sample));
+        }
+    }
+
+    fn is_proven(&self) -> bool {
+        self.0.borrow().stream.as_ref().is_some_and(|stream| stream.total >= 2 * BUFFER_FRAMES as u64)
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
@@ -301,88 +368,11 @@ impl DeviceSource for SoundCard {
         let mut state = self.0.borrow_mut();
         state.next_try = after.map(|after| state.clock.now() + after.as_nanos() as At);
     }
-
-    async fn wait(&mut self, wake_fd: &EventFd) -> WakeReason {
-        poll_fn(|_| {
-            let state = &mut *self.0.borrow_mut();
-            let now = state.clock.now();
-            let due = |at: &mut Option<At>| at.take_if(|at| *at <= now).is_some();
-            let waited = if wake_fd.drain() {
-                WakeReason::Notified
-            } else if due(&mut state.limit) {
-                WakeReason::GaveUp
-            } else if due(&mut state.next_try) {
-                WakeReason::RetryDue
-            } else if std::mem::take(&mut state.changed) {
-                WakeReason::DevicesChanged
-            } else {
-                state.wake = [state.limit, state.next_try].into_iter().flatten().min();
-                return Poll::Pending;
-            };
-            Poll::Ready(waited)
-        })
-        .await
-    }
 }
 
-/// An open device.
-pub(super) struct SimDevice(SoundCard);
-
-impl Drop for SimDevice {
-    fn drop(&mut self) {
-        let state = &mut *self.0.0.borrow_mut();
-        state.advance();
-        if let Some(stream) = state.stream.take() {
-            stream.queued.iter().for_each(|sample| state.invariants.borrow_mut().sample_lost(*sample));
-        }
-    }
-}
-
-/// A running stream.
-pub(super) struct SimStream(SoundCard);
-
-impl ActiveStream for SimStream {
-    async fn wait(&mut self, wake_fd: &EventFd, resting: bool) -> Result<(), DeviceLost> {
-        let mut until = None;
-        poll_fn(|_| {
-            let state = &mut *self.0.0.borrow_mut();
-            let now = state.clock.now();
-            if now < state.hung_until {
-                state.wake = Some(state.hung_until);
-                return Poll::Pending;
-            }
-            if !state.plugged {
-                return Poll::Ready(Err(UNPLUGGED));
-            }
-            state.advance();
-            if wake_fd.drain() || (until.is_some_and(|until| now >= until) && (resting || state.wants_turn()))
-            {
-                if let Some(stream) = &mut state.stream {
-                    stream.waiting_since = None;
-                }
-                return Poll::Ready(Ok(()));
-            }
-            let since = state.stream.as_mut().map_or(now, |stream| *stream.waiting_since.get_or_insert(now));
-            if now >= since + STALL_LIMIT {
-                return Poll::Ready(Err(DeviceLost { errno: libc::ETIMEDOUT }));
-            }
-            if until.is_none_or(|until| now >= until) {
-                until = Some(state.turn_at(resting).max(now + US).min(since + STALL_LIMIT));
-            }
-            state.wake = until;
-            Poll::Pending
-        })
-        .await
-    }
-
-    fn is_proven(&self) -> bool {
-        self.0.0.borrow().stream.as_ref().is_some_and(|stream| stream.total >= 2 * BUFFER_FRAMES as u64)
-    }
-}
-
-impl CaptureDevice for SimStream {
+impl CaptureDevice for SoundCard {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
-        self.0.with_stream(|state, stream| {
+        self.with_stream(|state, stream| {
             let now = state.clock.now();
             let started = stream.started.unwrap_or(now);
             let waiting =
@@ -415,23 +405,23 @@ impl CaptureDevice for SimStream {
     }
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
-        self.0.recover(error)
+        self.recover_stream(error)
     }
 }
 
-impl PlaybackDevice for SimStream {
+impl PlaybackDevice for SoundCard {
     fn queue_frames(&self) -> usize {
         QUEUE_FRAMES
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
-        self.0.with_stream(|_, stream| {
+        self.with_stream(|_, stream| {
             Ok(BufferLevel { queued: stream.queued.len(), delay: stream.queued.len() as i64 })
         })
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        self.0.with_stream(|state, stream| {
+        self.with_stream(|state, stream| {
             let taken = frames.len().min(BUFFER_FRAMES - stream.queued.len());
             stream.queued.extend(frames[..taken].iter().map(|frame| sample(*frame)));
             if stream.started.is_none() && stream.queued.len() >= QUEUE_FRAMES {
@@ -442,7 +432,7 @@ impl PlaybackDevice for SimStream {
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {
-        self.0.with_stream(|_, stream| {
+        self.with_stream(|_, stream| {
             stream.queued.clear();
             stream.started = None;
             Ok(())
@@ -450,12 +440,12 @@ impl PlaybackDevice for SimStream {
     }
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
-        self.0.recover(error)
+        self.recover_stream(error)
     }
 }
 
 impl SoundCard {
-    fn recover(&self, error: PcmError) -> Result<Recovery, PcmError> {
+    fn recover_stream(&self, error: PcmError) -> Result<Recovery, PcmError> {
         if let PcmError::Lost(lost) = error {
             return Err(PcmError::Lost(lost));
         }

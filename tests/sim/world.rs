@@ -7,14 +7,14 @@ mod heap;
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::{AudioError, Direction, StreamFormat, UnplugPolicy, loops};
+use mynah::audio::{
+    AudioError, CaptureLoop, Direction, PlaybackLoop, StreamFormat, UnplugPolicy, Wait, Woken, loops,
+};
 use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
 };
@@ -23,6 +23,7 @@ use mynah::inputs::SimulatedButtons;
 use mynah::light;
 use mynah::model::Time;
 use mynah::session::{ReadySources, Session};
+use mynah::sys::EventFd;
 
 use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
@@ -73,8 +74,45 @@ pub(crate) fn simulate(scenario: &Scenario, trace: Option<&mut dyn FnMut(&str)>)
     World::new(scenario).simulate(trace)
 }
 
-/// An audio thread's loop, polled by the scheduler.
-type AudioLoop = Pin<Box<dyn Future<Output = Result<(), AudioError>>>>;
+type Step = dyn FnMut(&mut SoundCard, Woken) -> Result<Wait, AudioError>;
+
+/// An audio thread: its loop, its device, and what it waits for.
+struct AudioThread {
+    step: Box<Step>,
+    card: SoundCard,
+    wake: Arc<EventFd>,
+    /// `None` before the first step.
+    wait: Option<Wait>,
+}
+
+impl AudioThread {
+    fn capture(mut capture: CaptureLoop, card: &SoundCard) -> Self {
+        let (wake, card) = (capture.thread_wake(), card.clone());
+        Self { step: Box::new(move |card, woken| capture.step(card, woken)), card, wake, wait: None }
+    }
+
+    fn playback(mut playback: PlaybackLoop, card: &SoundCard) -> Self {
+        let (wake, card) = (playback.thread_wake(), card.clone());
+        Self { step: Box::new(move |card, woken| playback.step(card, woken)), card, wake, wait: None }
+    }
+
+    /// Takes steps until the wait goes on; returns whether the thread has ended.
+    fn run(&mut self) -> Result<bool, AudioError> {
+        let mut is_new = false;
+        loop {
+            let woken = match self.wait {
+                None => Some(Woken::Notified),
+                Some(wait) => self.card.check_wait(wait, is_new, &self.wake),
+            };
+            let Some(woken) = woken else { return Ok(false) };
+            let wait = (self.step)(&mut self.card, woken)?;
+            (self.wait, is_new) = (Some(wait), true);
+            if wait == Wait::Over {
+                return Ok(true);
+            }
+        }
+    }
+}
 
 struct World<'a> {
     scenario: &'a Scenario,
@@ -85,7 +123,7 @@ struct World<'a> {
     session: Session,
     microphone: SoundCard,
     speaker: SoundCard,
-    loops: [AudioLoop; 2],
+    threads: [AudioThread; 2],
     background: SimulatedBackground,
     buttons: SimulatedButtons,
     write_context: Arc<Mutex<WriteContext>>,
@@ -143,9 +181,8 @@ impl<'a> World<'a> {
         let (signals, _signals) = UnixStream::pair().unwrap();
         let session =
             as_device(|| Session::begin(parts(scenario, audio, board, background, signals), Time::ZERO));
-        let loops: [AudioLoop; 2] = as_device(|| -> [AudioLoop; 2] {
-            let capture = Box::pin(capture_loop.run(microphone.clone()));
-            [capture, Box::pin(playback_loop.run(speaker.clone(), speaker.device()))]
+        let threads = as_device(|| {
+            [AudioThread::capture(capture_loop, &microphone), AudioThread::playback(playback_loop, &speaker)]
         });
         Self {
             scenario,
@@ -157,7 +194,7 @@ impl<'a> World<'a> {
             session,
             microphone,
             speaker,
-            loops,
+            threads,
             background: simulated,
             buttons,
             write_context,
@@ -414,9 +451,8 @@ impl<'a> World<'a> {
             if !self.notified && card.wake().is_none_or(|wake| wake > now) {
                 continue;
             }
-            let audio = self.loops[index].as_mut();
-            let polled = as_device(|| audio.poll(&mut Context::from_waker(Waker::noop())));
-            if let Poll::Ready(ended) = polled {
+            let ended = as_device(|| self.threads[index].run());
+            if ended != Ok(false) {
                 self.invariants.borrow_mut().stuck(now, &format!("an audio thread has ended: {ended:?}"));
                 self.over = true;
             }

@@ -13,12 +13,14 @@ use super::hotplug::HotplugWatch;
 use super::hw_params::HwRequest;
 use super::mixer::set_controls;
 use super::open_error::diagnose;
-use super::pcm::{Pcm, PcmStream};
-use crate::audio::error::{AudioError, DeviceLost, Direction};
+use super::pcm::Pcm;
+use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
+use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::counters::Counters;
-use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop, blocking};
+use crate::audio::rt::device::{Device, Wait, Woken};
+use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop};
+use crate::audio::rt::playback::{BufferLevel, PlaybackDevice};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
-use crate::audio::rt::reconnect::{ActiveStream, DeviceSource, WakeReason};
 use crate::audio::{
     AudioEndpoints, AudioIo, CaptureConfig, MixerControl, PlaybackConfig, StreamFormat, UnplugPolicy,
 };
@@ -67,17 +69,20 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
         .filter_map(|(request, direction)| null_warning(&request.device, direction, Path::new("/")))
         .collect();
     io.denied.extend(lock_memory());
-    let source = |request| AlsaDevice::new(request, &controls, Arc::clone(&io.counters));
-    let (microphone, speaker) = (source(capture_request)?, source(playback_request)?);
+    let device = |request, pcm| AlsaDevice::new(request, &controls, Arc::clone(&io.counters), pcm);
+    let (mut microphone, mut speaker) =
+        (device(capture_request, None)?, device(playback_request, Some(pcm))?);
     let (denied_tx, denied_rx) = sync_channel(2);
     let playback_denied_tx = denied_tx.clone();
     io.threads.start(CAPTURE.0, capture_wake, move |context| {
         request_privileges(CAPTURE, denied_tx);
-        blocking(CaptureLoop::new(capture, context.clone(), unplugged).run(microphone))
+        let mut capture = CaptureLoop::new(capture, context.clone(), unplugged);
+        microphone.run(&context.thread_wake, |microphone, woken| capture.step(microphone, woken))
     })?;
     io.threads.start(PLAYBACK.0, playback_wake, move |context| {
         request_privileges(PLAYBACK, playback_denied_tx);
-        blocking(PlaybackLoop::new(playback, context.clone(), unplugged).run(speaker, pcm))
+        let mut playback = PlaybackLoop::new(playback, context.clone(), unplugged);
+        speaker.run(&context.thread_wake, |speaker, woken| playback.step(speaker, woken))
     })?;
     io.denied.extend(denied_rx.into_iter().flatten());
     Ok(io)
@@ -98,6 +103,8 @@ struct AlsaDevice {
     controls: Vec<MixerControl>,
     counters: Arc<Counters>,
     hotplug: HotplugWatch,
+    /// `None` while the device is closed.
+    pcm: Option<Pcm>,
 }
 
 impl AlsaDevice {
@@ -105,26 +112,54 @@ impl AlsaDevice {
         request: HwRequest,
         controls: &[MixerControl],
         counters: Arc<Counters>,
+        pcm: Option<Pcm>,
     ) -> Result<AlsaDevice, AudioError> {
-        Ok(AlsaDevice { request, controls: controls.to_vec(), counters, hotplug: HotplugWatch::new()? })
+        Ok(AlsaDevice { request, controls: controls.to_vec(), counters, hotplug: HotplugWatch::new()?, pcm })
+    }
+
+    /// Takes steps and waits in turn until the session has ended.
+    fn run(
+        &mut self,
+        wake: &EventFd,
+        mut step: impl FnMut(&mut AlsaDevice, Woken) -> Result<Wait, AudioError>,
+    ) -> Result<(), AudioError> {
+        let mut woken = Woken::Notified;
+        loop {
+            woken = match (step(self, woken)?, &mut self.pcm) {
+                (Wait::Over, _) => return Ok(()),
+                (Wait::ForDevice { in_recovery }, Some(pcm)) => {
+                    pcm.wait(wake, in_recovery).map_or_else(Woken::Lost, |()| Woken::Ready)
+                }
+                (Wait::ForDevice { .. } | Wait::WithoutDevice, _) => self.hotplug.wait(wake),
+            };
+        }
+    }
+
+    fn pcm(&mut self) -> Result<&mut Pcm, DeviceLost> {
+        self.pcm.as_mut().ok_or(DeviceLost { errno: libc::ENODEV })
     }
 }
 
-impl DeviceSource for AlsaDevice {
-    type Device = Pcm;
-    type Stream<'a> = PcmStream<'a>;
-
-    fn open(&mut self) -> Result<Pcm, DeviceLost> {
-        let pcm = Pcm::open(&self.request).map_err(|error| errno(&error))?;
+impl Device for AlsaDevice {
+    fn open(&mut self) -> Result<(), DeviceLost> {
+        self.pcm = Some(Pcm::open(&self.request).map_err(|error| errno(&error))?);
         // A replugged card starts with its default controls, even if no stream was open meanwhile.
         if self.hotplug.take_changed() && !set_controls(&self.controls).is_empty() {
             self.counters.controls_refused.add(1);
         }
-        Ok(pcm)
+        Ok(())
     }
 
-    fn start(pcm: &Pcm) -> Result<PcmStream<'_>, DeviceLost> {
-        pcm.start()
+    fn start(&mut self) -> Result<(), DeviceLost> {
+        self.pcm()?.start()
+    }
+
+    fn close(&mut self) {
+        self.pcm = None;
+    }
+
+    fn is_proven(&self) -> bool {
+        self.pcm.as_ref().is_some_and(Pcm::is_proven)
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
@@ -145,19 +180,37 @@ impl DeviceSource for AlsaDevice {
     fn set_retry_after(&mut self, after: Option<Duration>) {
         self.hotplug.set_next_try(after);
     }
+}
 
-    async fn wait(&mut self, wake: &EventFd) -> WakeReason {
-        self.hotplug.wait(wake)
+impl CaptureDevice for AlsaDevice {
+    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
+        self.pcm()?.read(into)
+    }
+
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
+        CaptureDevice::recover(self.pcm()?, error)
     }
 }
 
-impl ActiveStream for PcmStream<'_> {
-    async fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
-        PcmStream::wait(self, wake, in_recovery)
+impl PlaybackDevice for AlsaDevice {
+    fn queue_frames(&self) -> usize {
+        self.pcm.as_ref().map_or(0, Pcm::queue_frames)
     }
 
-    fn is_proven(&self) -> bool {
-        PcmStream::is_proven(self)
+    fn level(&mut self) -> Result<BufferLevel, PcmError> {
+        self.pcm()?.level()
+    }
+
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
+        self.pcm()?.write(frames)
+    }
+
+    fn flush(&mut self) -> Result<(), PcmError> {
+        self.pcm()?.flush()
+    }
+
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
+        PlaybackDevice::recover(self.pcm()?, error)
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
 
 use crate::audio::error::AudioError;
-use crate::audio::rt::reconnect::WakeReason;
+use crate::audio::rt::device::Woken;
 use crate::sys::{EventFd, TimerFd};
 
 /// The kernel creates the device nodes of sound cards here.
@@ -43,7 +43,7 @@ impl HotplugWatch {
         self.next_try.set(after);
     }
 
-    pub(in crate::audio) fn wait(&mut self, wake: &EventFd) -> WakeReason {
+    pub(in crate::audio) fn wait(&mut self, wake: &EventFd) -> Woken {
         let inotify_fd = self.inotify_fd.as_ref().map_or(self.limit.as_fd(), AsFd::as_fd);
         let mut fds = [
             PollFd::new(wake, PollFlags::IN),
@@ -54,25 +54,24 @@ impl HotplugWatch {
         // An interrupted poll counts as an early wake.
         let _ = poll(&mut fds, None);
         let ready = |index: usize| !fds[index].revents().is_empty();
-        let reason = match (ready(0), ready(1), ready(2), ready(3)) {
-            (false, true, _, _) => WakeReason::GaveUp,
-            (false, false, true, _) => WakeReason::RetryDue,
-            (false, false, false, true) => WakeReason::DevicesChanged,
-            (true, _, _, _) | (false, false, false, false) => WakeReason::Notified,
-        };
-        match reason {
-            WakeReason::Notified => {
-                wake.drain();
-            }
-            WakeReason::GaveUp => {
+        match (ready(0), ready(1), ready(2), ready(3)) {
+            (false, true, _, _) => {
                 self.limit.drain();
+                Woken::GaveUp
             }
-            WakeReason::RetryDue => {
+            (false, false, true, _) => {
                 self.next_try.drain();
+                Woken::RetryDue
             }
-            WakeReason::DevicesChanged => self.read_changes(),
+            (false, false, false, true) => {
+                self.read_changes();
+                Woken::DevicesChanged
+            }
+            (true, _, _, _) | (false, false, false, false) => {
+                wake.drain();
+                Woken::Notified
+            }
         }
-        reason
     }
 
     /// Returns whether nodes were created or changed since the last call, as they are for a replugged card.

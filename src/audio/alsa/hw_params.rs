@@ -6,10 +6,8 @@
 
 use std::fmt;
 
-use alsa::ValueOr;
-use alsa::pcm::{Access, Format as AlsaFormat, HwParams, PCM};
-
 use super::output::AlsaOutput;
+use super::raw_pcm::{Errno, HwParams, RawPcm};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::{
     CaptureChain, CaptureConfig, PcmRequest, PlaybackChain, PlaybackConfig, SampleFormat, StreamFormat,
@@ -150,41 +148,40 @@ fn scaled(frames: usize, rate_hz: u32, shape: StreamFormat) -> usize {
 
 /// Negotiates and sets the hw_params of an open device; `alsa_output` holds what alsa-lib says meanwhile.
 pub(super) fn negotiate(
-    pcm: &PCM,
+    pcm: &RawPcm,
     request: &HwRequest,
     alsa_output: &AlsaOutput,
 ) -> Result<GrantedParams, AudioError> {
-    let not_granted = |what: &'static str| {
-        move |error: alsa::Error| refusal(request, what, error.errno().abs(), &alsa_output.text())
-    };
-    let hw = HwParams::any(pcm).map_err(not_granted("any parameters"))?;
-    hw.set_rate_resample(false).map_err(not_granted("a rate without resampling"))?;
-    hw.set_access(Access::RWInterleaved).map_err(not_granted("interleaved frames"))?;
+    let not_granted =
+        |what: &'static str| move |Errno(errno)| refusal(request, what, errno, &alsa_output.text());
+    let mut hw = HwParams::offered(pcm).map_err(not_granted("any parameters"))?;
+    hw.forbid_resampling().map_err(not_granted("a rate without resampling"))?;
+    hw.set_interleaved().map_err(not_granted("interleaved frames"))?;
     let rate_hz = rate(&hw, request)?;
-    hw.set_rate(rate_hz, ValueOr::Nearest).map_err(not_granted("the rate"))?;
+    hw.set_rate(rate_hz).map_err(not_granted("the rate"))?;
     let format = format(&hw, request)?;
-    hw.set_format(alsa_format(format)).map_err(not_granted("the sample format"))?;
+    hw.set_format(format).map_err(not_granted("the sample format"))?;
     let channels = channels(&hw, request)?;
-    hw.set_channels(u32::from(channels)).map_err(not_granted("the number of channels"))?;
-    let period = request.period_frames(rate_hz) as alsa::pcm::Frames;
+    hw.set_channels(channels).map_err(not_granted("the number of channels"))?;
     let periods = match request.direction {
         Direction::Capture => CAPTURE_PERIODS,
         Direction::Playback => PLAYBACK_PERIODS,
     };
     // A coarse driver rounds the period; a buffer for the requested one would then hold too few of them.
-    let period = hw.set_period_size_near(period, ValueOr::Nearest).map_err(not_granted("any period size"))?;
-    hw.set_buffer_size_near(period * periods as alsa::pcm::Frames).map_err(not_granted("any buffer size"))?;
-    pcm.hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
+    let period =
+        hw.set_period_near(request.period_frames(rate_hz)).map_err(not_granted("any period size"))?;
+    hw.set_buffer_near(period * periods).map_err(not_granted("any buffer size"))?;
+    pcm.set_hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
 
-    let params = pcm.hw_params_current().map_err(not_granted("a report of its parameters"))?;
-    let granted = (params.get_rate(), params.get_format(), params.get_channels());
-    if granted != (Ok(rate_hz), Ok(alsa_format(format)), Ok(u32::from(channels))) {
+    let params = HwParams::installed(pcm).map_err(not_granted("a report of its parameters"))?;
+    let is_as_set = params.rate() == Some(rate_hz)
+        && params.has_format(format)
+        && params.channels() == Some(u32::from(channels));
+    if !is_as_set {
         return Err(request.unfit("the device reports other parameters than it granted"));
     }
-    let frames =
-        |size: alsa::Result<alsa::pcm::Frames>| size.ok().and_then(|size| usize::try_from(size).ok());
-    match (frames(params.get_period_size()), frames(params.get_buffer_size())) {
-        (Some(period_frames @ 1..), Some(buffer_frames @ 1..)) => Ok(GrantedParams {
+    match (params.period(), params.buffer()) {
+        (Some(period_frames), Some(buffer_frames)) => Ok(GrantedParams {
             direction: request.direction,
             device: request.device.clone(),
             rate_hz,
@@ -211,11 +208,11 @@ fn refusal(request: &HwRequest, what: &str, errno: i32, alsa_text: &str) -> Audi
 }
 
 fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
-    let offers = |hz: u32| hw.test_rate(hz).is_ok();
-    let range = || match (hw.get_rate_min(), hw.get_rate_max()) {
-        (Ok(min), Ok(max)) if min == max => format!("{min} Hz"),
-        (Ok(min), Ok(max)) => format!("{min} to {max} Hz"),
-        (_, _) => "no rate".to_owned(),
+    let offers = |hz: u32| hw.offers_rate(hz);
+    let range = || match hw.rates() {
+        Some((min, max)) if min == max => format!("{min} Hz"),
+        Some((min, max)) => format!("{min} to {max} Hz"),
+        None => "no rate".to_owned(),
     };
     let Some(requested) = request.form.rate_hz else {
         let default = [request.shape.rate_hz].into_iter().chain(RATES).find(|hz| offers(*hz));
@@ -237,7 +234,7 @@ fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
 }
 
 fn format(hw: &HwParams<'_>, request: &HwRequest) -> Result<SampleFormat, AudioError> {
-    let offers = |format: &SampleFormat| hw.test_format(alsa_format(*format)).is_ok();
+    let offers = |format: &SampleFormat| hw.offers_format(*format);
     let offered = || match join(NARROW_FIRST.iter().filter(|format| offers(format))) {
         none if none.is_empty() => "none of S16, S32, S24 and S24_3LE".to_owned(),
         some => some,
@@ -256,12 +253,12 @@ fn format(hw: &HwParams<'_>, request: &HwRequest) -> Result<SampleFormat, AudioE
 }
 
 fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
-    let offers = |count: u16| hw.test_channels(u32::from(count)).is_ok();
-    let range = || match (hw.get_channels_min(), hw.get_channels_max()) {
-        (Ok(1), Ok(1)) => "1 channel".to_owned(),
-        (Ok(min), Ok(max)) if min == max => format!("{min} channels"),
-        (Ok(min), Ok(max)) => format!("{min} to {max} channels"),
-        (_, _) => "no channels".to_owned(),
+    let offers = |count: u16| hw.offers_channels(count);
+    let range = || match hw.channel_counts() {
+        Some((1, 1)) => "1 channel".to_owned(),
+        Some((min, max)) if min == max => format!("{min} channels"),
+        Some((min, max)) => format!("{min} to {max} channels"),
+        None => "no channels".to_owned(),
     };
     // The smallest count that contains every selected channel.
     let highest = request.channels.iter().max().copied();
@@ -278,15 +275,6 @@ fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
                 None => request.unfit(format!("the device offers {}", range())),
             })
         }
-    }
-}
-
-fn alsa_format(format: SampleFormat) -> AlsaFormat {
-    match format {
-        SampleFormat::S16 => AlsaFormat::S16LE,
-        SampleFormat::S24 => AlsaFormat::S24LE,
-        SampleFormat::S24In3 => AlsaFormat::S243LE,
-        SampleFormat::S32 => AlsaFormat::S32LE,
     }
 }
 

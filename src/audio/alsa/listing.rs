@@ -6,13 +6,12 @@ use std::ffi::CString;
 use std::fmt;
 use std::path::Path;
 
-use alsa::pcm::PCM;
-
 use super::definition::null_warning;
 use super::hw_params::{GrantedParams, HwRequest};
 use super::open_error::{PcmAddress, diagnose};
 use super::output::AlsaOutput;
-use super::pcm::{Pcm, alsa_direction};
+use super::pcm::Pcm;
+use super::raw_pcm::{Errno, RawPcm};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::{CaptureConfig, PlaybackConfig, StreamFormat};
 use crate::sys::alsa_proc::{CardInfo, read_cards};
@@ -113,11 +112,10 @@ pub fn list_devices(
 #[must_use]
 pub fn probe_device(name: &str, direction: Direction) -> Option<AudioError> {
     let alsa_output = AlsaOutput::capture();
-    let opened = CString::new(name)
-        .map_err(|_| alsa::Error::new("open", libc::EINVAL))
-        .and_then(|name| PCM::open(&name, alsa_direction(direction), true));
-    let error = opened.err()?;
-    let (device, errno) = (name.to_owned(), error.errno().abs());
+    let opened =
+        CString::new(name).map_err(|_| Errno(libc::EINVAL)).and_then(|name| RawPcm::open(&name, direction));
+    let Errno(errno) = opened.err()?;
+    let device = name.to_owned();
     let error = AudioError::Open { direction, device, errno, alsa_message: alsa_output.text() };
     Some(diagnose(error, Path::new("/")))
 }

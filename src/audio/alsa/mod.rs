@@ -14,3 +14,4 @@ pub(in crate::audio) mod open_error;
 mod output;
 pub(in crate::audio) mod pcm;
 pub(in crate::audio) mod poll;
+mod raw_pcm;

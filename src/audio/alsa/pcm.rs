@@ -4,117 +4,23 @@
 
 use std::ffi::CString;
 
-use alsa::Direction as AlsaDirection;
-use alsa::pcm::{IO, PCM, SwParams};
-use alsa::poll::Descriptors;
-
 use super::hw_params::{GrantedParams, HwRequest, negotiate};
 use super::output::AlsaOutput;
 use super::poll::{PcmPoll, PollOutcome, device_lost};
+use super::raw_pcm::{Errno, RawPcm};
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::playback::{BufferLevel, PlaybackDevice};
 use crate::dsp::FrameCodec;
 use crate::sys::EventFd;
 
-pub(super) fn alsa_direction(direction: Direction) -> AlsaDirection {
-    match direction {
-        Direction::Capture => AlsaDirection::Capture,
-        Direction::Playback => AlsaDirection::Playback,
-    }
-}
-
-/// An open PCM.
+/// An open PCM. After it was opened nothing is allocated.
 pub(in crate::audio) struct Pcm {
-    pcm: PCM,
+    raw: RawPcm,
     params: GrantedParams,
     codec: FrameCodec,
-    queue_frames: usize,
-}
-
-impl Pcm {
-    /// Opens a device with the requested parameters; its period and buffer may differ and are read back.
-    pub(in crate::audio) fn open(request: &HwRequest) -> Result<Pcm, AudioError> {
-        let HwRequest { direction: end, device, .. } = request;
-        let alsa_output = AlsaOutput::capture();
-        let refused = |error: alsa::Error| request.open_error(error.errno().abs(), alsa_output.text());
-        let direction = alsa_direction(*end);
-        let name =
-            CString::new(device.as_str()).map_err(|_| refused(alsa::Error::new("open", libc::EINVAL)))?;
-        let pcm = PCM::open(&name, direction, true).map_err(refused)?;
-        let params = negotiate(&pcm, request, &alsa_output)?;
-        let codec = FrameCodec::new(params.format, params.channels, &request.channels)
-            .map_err(|misfit| request.unfit(misfit))?;
-        let queue_frames = request.queue_frames(&params);
-        let sw_params = pcm.sw_params_current().map_err(refused)?;
-        apply_sw_params(&pcm, &sw_params, &params, queue_frames).map_err(refused)?;
-        drop(sw_params);
-        Ok(Pcm { pcm, params, codec, queue_frames })
-    }
-
-    pub(in crate::audio) fn params(&self) -> &GrantedParams {
-        &self.params
-    }
-
-    /// Makes the device ready to move frames and starts capture. All allocation happens here.
-    pub(in crate::audio) fn start(&self) -> Result<PcmStream<'_>, DeviceLost> {
-        let io = self.pcm.io_bytes();
-        if self.params.direction == Direction::Capture {
-            self.pcm.start().map_err(device_lost)?;
-        }
-        let count = self.pcm.count();
-        let poll =
-            PcmPoll::new(count, self.params.buffer_frames).ok_or(DeviceLost { errno: libc::ENOTSUP })?;
-        Ok(PcmStream {
-            pcm: &self.pcm,
-            io,
-            codec: &self.codec,
-            bytes: vec![0; self.params.period_frames * self.codec.bytes()].into(),
-            sw_params: self.pcm.sw_params_current().map_err(device_lost)?,
-            params: &self.params,
-            queue_frames: self.queue_frames,
-            poll,
-            queued_frames: 0,
-            stalled: false,
-        })
-    }
-}
-
-/// Sets `avail_min`, when poll wakes the thread, and `start_threshold`: playback starts with a full queue.
-fn apply_sw_params(
-    pcm: &PCM,
-    sw_params: &SwParams<'_>,
-    params: &GrantedParams,
-    queue_frames: usize,
-) -> alsa::Result<()> {
-    let period = params.period_frames;
-    let avail_min = match params.direction {
-        Direction::Capture => period,
-        // Half a period early: a card that moves in bursts may be slightly short of a whole period at its
-        // interrupt, and sleeping through that interrupt would empty the queue.
-        Direction::Playback => {
-            (params.buffer_frames - queue_frames + period.div_ceil(2)).min(params.buffer_frames)
-        }
-    };
-    let start_threshold = match params.direction {
-        Direction::Capture => 1,
-        Direction::Playback => queue_frames,
-    };
-    sw_params.set_avail_min(avail_min as alsa::pcm::Frames)?;
-    sw_params.set_start_threshold(start_threshold as alsa::pcm::Frames)?;
-    pcm.sw_params(sw_params)
-}
-
-/// An open PCM that moves frames.
-pub(in crate::audio) struct PcmStream<'a> {
-    pcm: &'a PCM,
-    io: IO<'a, u8>,
-    codec: &'a FrameCodec,
     /// One period in the device's format.
     bytes: Box<[u8]>,
-    /// Kept, because creating it allocates.
-    sw_params: SwParams<'a>,
-    params: &'a GrantedParams,
     queue_frames: usize,
     poll: PcmPoll,
     /// Frames in the playback buffer: the last level read plus what was written since.
@@ -123,12 +29,41 @@ pub(in crate::audio) struct PcmStream<'a> {
     stalled: bool,
 }
 
-impl PcmStream<'_> {
+impl Pcm {
+    /// Opens a device with the requested parameters; its period and buffer may differ and are read back.
+    pub(in crate::audio) fn open(request: &HwRequest) -> Result<Pcm, AudioError> {
+        let alsa_output = AlsaOutput::capture();
+        let refused = |Errno(errno)| request.open_error(errno, alsa_output.text());
+        let name = CString::new(request.device.as_str()).map_err(|_| refused(Errno(libc::EINVAL)))?;
+        let mut raw = RawPcm::open(&name, request.direction).map_err(refused)?;
+        let params = negotiate(&raw, request, &alsa_output)?;
+        let codec = FrameCodec::new(params.format, params.channels, &request.channels)
+            .map_err(|misfit| request.unfit(misfit))?;
+        let poll = PcmPoll::new(raw.poll_count(), params.buffer_frames)
+            .ok_or_else(|| refused(Errno(libc::ENOTSUP)))?;
+        let queue_frames = request.queue_frames(&params);
+        set_thresholds(&mut raw, &params, queue_frames).map_err(refused)?;
+        let bytes = vec![0; params.period_frames * codec.bytes()].into();
+        Ok(Pcm { raw, params, codec, bytes, queue_frames, poll, queued_frames: 0, stalled: false })
+    }
+
+    pub(in crate::audio) fn params(&self) -> &GrantedParams {
+        &self.params
+    }
+
+    /// Starts capture; playback starts by itself with a full queue.
+    pub(in crate::audio) fn start(&mut self) -> Result<(), DeviceLost> {
+        match self.params.direction {
+            Direction::Capture => self.raw.start().map_err(device_lost),
+            Direction::Playback => Ok(()),
+        }
+    }
+
     /// Waits until the device is ready, `wake` is notified, or the check interval has passed.
     ///
     /// With `in_recovery` it sleeps instead of polling: a failed device would be ready at once.
     pub(in crate::audio) fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
-        self.stalled = self.poll.wait(self.pcm, wake, in_recovery)? == PollOutcome::TimedOut;
+        self.stalled = self.poll.wait(&mut self.raw, wake, in_recovery)? == PollOutcome::TimedOut;
         Ok(())
     }
 
@@ -149,15 +84,15 @@ impl PcmStream<'_> {
         let longer = (self.queue_frames + self.params.period_frames).min(self.params.buffer_frames);
         if longer > self.queue_frames {
             self.queue_frames = longer;
-            apply_sw_params(self.pcm, &self.sw_params, self.params, longer).map_err(pcm_error)?;
+            set_thresholds(&mut self.raw, &self.params, longer).map_err(pcm_error)?;
         }
         Ok(())
     }
 
     fn resume(&mut self) -> Result<Recovery, PcmError> {
-        match self.pcm.resume() {
+        match self.raw.resume() {
             Ok(()) => Ok(Recovery::Resumed),
-            Err(error) if error.errno().abs() == libc::EAGAIN => Ok(Recovery::NotYet),
+            Err(Errno(libc::EAGAIN)) => Ok(Recovery::NotYet),
             // Most drivers do not support resume (ENOSYS); prepare restarts the stream.
             Err(_) => self.prepare(),
         }
@@ -165,27 +100,27 @@ impl PcmStream<'_> {
 
     /// Drops all frames of a running or stalled device and prepares it.
     fn restart(&mut self) -> Result<Recovery, PcmError> {
-        self.pcm.drop().map_err(pcm_error)?;
+        self.raw.drop_frames().map_err(pcm_error)?;
         self.prepare()
     }
 
     fn prepare(&mut self) -> Result<Recovery, PcmError> {
         self.queued_frames = 0;
-        self.pcm.prepare().map(|()| Recovery::Emptied).map_err(pcm_error)
+        self.raw.prepare().map(|()| Recovery::Emptied).map_err(pcm_error)
     }
 }
 
-impl CaptureDevice for PcmStream<'_> {
+impl CaptureDevice for Pcm {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.take_stall()?;
         // Read whole periods only: after a partial read fewer than avail_min frames are left at the boundary
         // and poll does not fire.
-        let avail = self.pcm.avail_update().map_err(pcm_error)?;
-        if usize::try_from(avail).unwrap_or(0) < self.params.period_frames.min(into.len()) {
+        let avail = self.raw.avail().map_err(pcm_error)?;
+        if avail < self.params.period_frames.min(into.len()) {
             return Ok(0);
         }
         let capacity = self.bytes.len().min(into.len() * self.codec.bytes());
-        let count = would_block_as_zero(self.io.readi(&mut self.bytes[..capacity]))?;
+        let count = would_block_as_zero(self.raw.read(&mut self.bytes[..capacity]))?;
         let bytes = &self.bytes[..capacity.min(count * self.codec.bytes())];
         let count = self.codec.decode(bytes, into);
         self.poll.progressed(count);
@@ -199,30 +134,29 @@ impl CaptureDevice for PcmStream<'_> {
             PcmError::Xrun | PcmError::Lost(_) => self.prepare()?,
         };
         if recovery == Recovery::Emptied {
-            self.pcm.start().map_err(pcm_error)?;
+            self.raw.start().map_err(pcm_error)?;
         }
         Ok(recovery)
     }
 }
 
-impl PlaybackDevice for PcmStream<'_> {
+impl PlaybackDevice for Pcm {
     fn queue_frames(&self) -> usize {
         self.queue_frames
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.take_stall()?;
-        let (avail, delay) = self.pcm.avail_delay().map_err(pcm_error)?;
-        let queued = self.params.buffer_frames.saturating_sub(usize::try_from(avail).unwrap_or(0));
+        let (avail, delay) = self.raw.avail_and_delay().map_err(pcm_error)?;
+        let queued = self.params.buffer_frames.saturating_sub(avail);
         self.poll.progressed(self.queued_frames.saturating_sub(queued));
         self.queued_frames = queued;
-        #[expect(clippy::useless_conversion, reason = "an ALSA frame count is 32 bits wide on 32-bit boards")]
-        Ok(BufferLevel { queued, delay: i64::from(delay) })
+        Ok(BufferLevel { queued, delay })
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
         let length = self.codec.encode(frames, &mut self.bytes);
-        let count = would_block_as_zero(self.io.writei(&self.bytes[..length]))?;
+        let count = would_block_as_zero(self.raw.write(&self.bytes[..length]))?;
         self.queued_frames += count;
         Ok(count)
     }
@@ -244,15 +178,33 @@ impl PlaybackDevice for PcmStream<'_> {
     }
 }
 
-fn would_block_as_zero(result: alsa::Result<usize>) -> Result<usize, PcmError> {
+/// Sets `avail_min`, when poll wakes the thread, and `start_threshold`: playback starts with a full queue.
+fn set_thresholds(raw: &mut RawPcm, params: &GrantedParams, queue_frames: usize) -> Result<(), Errno> {
+    let period = params.period_frames;
+    match params.direction {
+        Direction::Capture => {
+            raw.set_avail_min(period)?;
+            raw.set_start_threshold(1)
+        }
+        Direction::Playback => {
+            // Half a period early: a card that moves in bursts may be slightly short of a whole period at its
+            // interrupt, and sleeping through that interrupt would empty the queue.
+            let avail_min = params.buffer_frames - queue_frames + period.div_ceil(2);
+            raw.set_avail_min(avail_min.min(params.buffer_frames))?;
+            raw.set_start_threshold(queue_frames)
+        }
+    }
+}
+
+fn would_block_as_zero(result: Result<usize, Errno>) -> Result<usize, PcmError> {
     match result {
-        Err(error) if matches!(error.errno().abs(), libc::EAGAIN | libc::EINTR) => Ok(0),
+        Err(Errno(libc::EAGAIN | libc::EINTR)) => Ok(0),
         result => result.map_err(pcm_error),
     }
 }
 
-fn pcm_error(error: alsa::Error) -> PcmError {
-    match error.errno().abs() {
+fn pcm_error(Errno(errno): Errno) -> PcmError {
+    match errno {
         libc::EPIPE => PcmError::Xrun,
         // The kernel returns EIO after 0.1 s without a period.
         libc::EIO => PcmError::Stall,

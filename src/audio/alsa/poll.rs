@@ -5,9 +5,9 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-use alsa::PCM;
-use alsa::poll::{Descriptors, poll, pollfd};
+use alsa::poll::{poll, pollfd};
 
+use super::raw_pcm::{Errno, RawPcm};
 use crate::audio::error::DeviceLost;
 use crate::audio::health::stall::StallDetector;
 use crate::sys::EventFd;
@@ -24,7 +24,7 @@ const RECOVERY_SLEEP_MS: u32 = 5;
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::audio) enum PollOutcome {
+pub(super) enum PollOutcome {
     /// There may be something to do.
     Ready,
     /// The device has stalled.
@@ -32,7 +32,7 @@ pub(in crate::audio) enum PollOutcome {
 }
 
 /// The poll descriptors of a PCM, with its stall detector.
-pub(in crate::audio) struct PcmPoll {
+pub(super) struct PcmPoll {
     fds: [pollfd; 1 + DEVICE_FDS],
     count: usize,
     immediate_wakes: u32,
@@ -40,15 +40,15 @@ pub(in crate::audio) struct PcmPoll {
 }
 
 impl PcmPoll {
-    pub(in crate::audio) fn new(count: usize, buffer_frames: usize) -> Option<PcmPoll> {
+    pub(super) fn new(count: usize, buffer_frames: usize) -> Option<PcmPoll> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
         let stall = StallDetector::new(buffer_frames);
         (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall })
     }
 
-    pub(in crate::audio) fn wait(
+    pub(super) fn wait(
         &mut self,
-        pcm: &PCM,
+        pcm: &mut RawPcm,
         wake: &EventFd,
         in_recovery: bool,
     ) -> Result<PollOutcome, DeviceLost> {
@@ -59,7 +59,7 @@ impl PcmPoll {
         }
         let fds = &mut self.fds[..=self.count];
         fds[0] = pollfd { fd: wake.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        pcm.fill(&mut fds[1..]).map_err(device_lost)?;
+        pcm.poll_descriptors(&mut fds[1..]).map_err(device_lost)?;
         self.immediate_wakes = if poll_fds(fds, 0)? > 0 { self.immediate_wakes + 1 } else { 0 };
         if self.immediate_wakes == 0 && poll_fds(fds, CHECK_MS.cast_signed())? == 0 {
             return self.idle(CHECK_MS);
@@ -68,17 +68,16 @@ impl PcmPoll {
             wake.drain();
         }
         if fds[1..].iter().any(|fd| fd.revents != 0) {
-            // Some plugins clear their wake-up in this call.
-            pcm.revents(&fds[1..]).map_err(device_lost)?;
+            pcm.take_revents(&mut fds[1..]).map_err(device_lost)?;
         }
         Ok(PollOutcome::Ready)
     }
 
-    pub(in crate::audio) fn progressed(&mut self, frames: usize) {
+    pub(super) fn progressed(&mut self, frames: usize) {
         self.stall.progressed(frames);
     }
 
-    pub(in crate::audio) fn is_proven(&self) -> bool {
+    pub(super) fn is_proven(&self) -> bool {
         self.stall.is_proven()
     }
 
@@ -92,12 +91,10 @@ fn poll_fds(fds: &mut [pollfd], timeout_ms: i32) -> Result<usize, DeviceLost> {
         Ok(ready) => Ok(ready),
         // An interrupted poll counts as ready; the read or write finds out.
         Err(error) if error.errno().abs() == libc::EINTR => Ok(1),
-        Err(error) => Err(device_lost(error)),
+        Err(error) => Err(DeviceLost { errno: error.errno().abs() }),
     }
 }
 
-/// Converts an ALSA error to [`DeviceLost`].
-pub(in crate::audio) fn device_lost(error: alsa::Error) -> DeviceLost {
-    // alsa-lib returns the errno with either sign.
-    DeviceLost { errno: error.errno().abs() }
+pub(super) fn device_lost(Errno(errno): Errno) -> DeviceLost {
+    DeviceLost { errno }
 }

@@ -1,21 +1,20 @@
-//! The loops of the two audio threads: step, wait, and reopen a lost device.
+//! The loops of the two audio threads, as steps: use the device, reopen a lost one, and return what to wait for.
 //!
-//! They contain device calls, lane calls, counters and one notification. A [`DeviceSource`] opens the device and
-//! waits without it. The loops are futures only so that a simulation can run both and the session on one thread:
-//! with a sound card every wait blocks its thread, and none is ever pending.
+//! They contain device calls, lane calls, counters and one notification. No step waits: the caller does, on a thread
+//! of its own or in virtual time, and passes the reason why the wait ended to the next step.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use super::capture::{Capture, CaptureDevice};
+use super::device::{Device, Wait, Woken};
 use super::playback::{Playback, PlaybackDevice};
-use super::reconnect::{ActiveStream, DeviceSource, Reconnect};
+use super::reconnect::Reconnect;
 use super::threads::ThreadContext;
 use crate::audio::error::{AudioError, DeviceLost, Direction};
 use crate::audio::{AudioEndpoints, AudioIo, StreamFormat, UnplugPolicy};
+use crate::sys::EventFd;
 
-/// Creates the session's side and both loops without threads: the caller runs the loops.
+/// Creates the session's side and both loops without threads: the caller takes the steps.
 ///
 /// # Errors
 /// When no file descriptor is left.
@@ -35,6 +34,15 @@ pub struct PlaybackLoop {
     playback: Playback,
     context: ThreadContext,
     reconnect: Reconnect,
+    state: PlaybackState,
+}
+
+/// The device between two steps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PlaybackState {
+    Opened,
+    Running,
+    Lost,
 }
 
 impl PlaybackLoop {
@@ -46,57 +54,67 @@ impl PlaybackLoop {
         let counters = Arc::clone(playback.counters());
         let reconnect =
             Reconnect::new(Direction::Playback, policy, counters, Arc::clone(&context.session_wake));
-        PlaybackLoop { playback, context, reconnect }
+        PlaybackLoop { playback, context, reconnect, state: PlaybackState::Opened }
     }
 
-    /// Plays on `first`, which is open, and on each device reopened after it, until the session is dropped.
+    /// Returns what wakes the loop's thread when the session has a request.
+    #[must_use]
+    pub fn thread_wake(&self) -> Arc<EventFd> {
+        Arc::clone(&self.context.thread_wake)
+    }
+
+    /// Plays on the device, which is open before the first step, and on each one reopened after it.
     ///
     /// # Errors
     /// When a lost device did not come back in time.
-    pub async fn run<O>(mut self, mut source: O, first: O::Device) -> Result<(), AudioError>
-    where
-        O: DeviceSource,
-        for<'a> O::Stream<'a>: PlaybackDevice,
-    {
-        let mut opened = Some(first);
-        while !self.is_over() {
-            opened = match opened {
-                Some(device) => {
-                    if let Err(lost) = self.play_on(&device, &mut source).await {
-                        drop(device);
-                        self.playback.reset_stream();
-                        self.reconnect.lose(lost, &mut source);
-                    }
-                    None
-                }
-                None => {
-                    if self.playback.run_without_device() {
-                        self.context.session_wake.notify();
-                    }
-                    self.reconnect.wait(&mut source, &self.context.thread_wake, true).await?
-                }
-            };
+    pub fn step(
+        &mut self,
+        device: &mut (impl Device + PlaybackDevice),
+        woken: Woken,
+    ) -> Result<Wait, AudioError> {
+        if self.is_over() {
+            return Ok(Wait::Over);
+        }
+        if self.state == PlaybackState::Lost && self.reconnect.try_open(device, woken, true)? {
+            self.state = PlaybackState::Opened;
+        }
+        let played = match (self.state, woken) {
+            (PlaybackState::Lost, _) => return Ok(self.step_without_device()),
+            (PlaybackState::Opened, _) => {
+                self.reconnect.mark_started();
+                self.state = PlaybackState::Running;
+                device.start().and_then(|()| self.play(device))
+            }
+            (PlaybackState::Running, Woken::Lost(lost)) => Err(lost),
+            (PlaybackState::Running, _) => self.play(device),
+        };
+        Ok(match played {
+            Ok(()) => Wait::ForDevice { in_recovery: self.playback.is_resting() },
+            Err(lost) => {
+                device.close();
+                self.playback.reset_stream();
+                self.reconnect.lose(lost, device);
+                self.state = PlaybackState::Lost;
+                self.step_without_device()
+            }
+        })
+    }
+
+    fn play(&mut self, device: &mut (impl Device + PlaybackDevice)) -> Result<(), DeviceLost> {
+        if device.is_proven() {
+            self.reconnect.mark_working(device);
+        }
+        if self.playback.run(device)? {
+            self.context.session_wake.notify();
         }
         Ok(())
     }
 
-    async fn play_on<O>(&mut self, device: &O::Device, source: &mut O) -> Result<(), DeviceLost>
-    where
-        O: DeviceSource,
-        for<'a> O::Stream<'a>: PlaybackDevice,
-    {
-        self.reconnect.mark_started();
-        let mut stream = O::start(device)?;
-        while !self.is_over() {
-            if stream.is_proven() {
-                self.reconnect.mark_working(source);
-            }
-            if self.playback.run(&mut stream)? {
-                self.context.session_wake.notify();
-            }
-            stream.wait(&self.context.thread_wake, self.playback.is_resting()).await?;
+    fn step_without_device(&mut self) -> Wait {
+        if self.playback.run_without_device() {
+            self.context.session_wake.notify();
         }
-        Ok(())
+        Wait::WithoutDevice
     }
 
     fn is_over(&self) -> bool {
@@ -109,6 +127,9 @@ pub struct CaptureLoop {
     capture: Capture,
     context: ThreadContext,
     reconnect: Reconnect,
+    is_running: bool,
+    /// Whether the session requested the microphone when the last wait without a device began.
+    was_wanted: bool,
 }
 
 impl CaptureLoop {
@@ -121,97 +142,105 @@ impl CaptureLoop {
         let counters = Arc::clone(capture.counters());
         let reconnect =
             Reconnect::new(Direction::Capture, policy, counters, Arc::clone(&context.session_wake));
-        CaptureLoop { capture, context, reconnect }
+        CaptureLoop { capture, context, reconnect, is_running: false, was_wanted: false }
     }
 
-    /// Captures while the session requests it, until the session is dropped. While it is not requested, the
-    /// device is closed, except when a lost device is opened without starting it, to find out whether it is
-    /// back.
+    /// Returns what wakes the loop's thread when the session has a request.
+    #[must_use]
+    pub fn thread_wake(&self) -> Arc<EventFd> {
+        Arc::clone(&self.context.thread_wake)
+    }
+
+    /// Captures while the session requests it. While it is not requested, the device is closed, as it is before the
+    /// first step; only a lost device is opened without starting it, to find out whether it is back.
     ///
     /// # Errors
     /// When a lost device did not come back in time.
-    pub async fn run<O>(mut self, mut source: O) -> Result<(), AudioError>
-    where
-        O: DeviceSource,
-        for<'a> O::Stream<'a>: CaptureDevice,
-    {
-        while !self.is_over() {
-            let wanted = self.capture.is_wanted();
-            let opened = if wanted && self.reconnect.is_present() {
-                source.open().map(Some).unwrap_or_else(|lost| {
-                    self.reconnect.fail_to_open(lost, &mut source);
-                    None
-                })
-            } else {
-                self.reconnect.wait(&mut source, &self.context.thread_wake, wanted).await?
-            };
-            match opened {
-                Some(device) if self.capture.is_wanted() => match self.listen(device, &mut source).await {
-                    Ok(()) => self.reconnect.close_on_stop(&mut source),
-                    Err(lost) => self.reconnect.lose(lost, &mut source),
-                },
-                Some(device) => {
-                    drop(device);
-                    self.reconnect.mark_present(&mut source);
-                }
-                None if !wanted && self.capture.is_wanted() => self.reconnect.retry_now(&mut source),
-                None => {}
+    pub fn step(
+        &mut self,
+        device: &mut (impl Device + CaptureDevice),
+        woken: Woken,
+    ) -> Result<Wait, AudioError> {
+        match (self.is_running, woken) {
+            (true, Woken::Lost(lost)) => self.stop(device, Err(lost)),
+            (true, _) => self.capture(device),
+            (false, _) if self.is_over() => return Ok(Wait::Over),
+            (false, _) => self.follow_wait(device, woken)?,
+        }
+        while !self.is_running && !self.is_over() && self.capture.is_wanted() && self.reconnect.is_present() {
+            match device.open() {
+                Ok(()) => self.start(device),
+                Err(lost) => self.reconnect.fail_to_open(lost, device),
             }
+        }
+        if self.is_running {
+            return Ok(Wait::ForDevice { in_recovery: self.capture.is_resting() });
+        }
+        self.was_wanted = self.capture.is_wanted();
+        Ok(if self.is_over() { Wait::Over } else { Wait::WithoutDevice })
+    }
+
+    /// Acts on the end of a wait without a device.
+    fn follow_wait(
+        &mut self,
+        device: &mut (impl Device + CaptureDevice),
+        woken: Woken,
+    ) -> Result<(), AudioError> {
+        let is_open = self.reconnect.try_open(device, woken, self.was_wanted)?;
+        match (is_open, self.capture.is_wanted()) {
+            (true, true) => self.start(device),
+            (true, false) => {
+                device.close();
+                self.reconnect.mark_present(device);
+            }
+            (false, true) if !self.was_wanted => self.reconnect.retry_now(device),
+            (false, _) => {}
         }
         Ok(())
     }
 
-    /// Captures until the session no longer requests it, and closes the device.
-    async fn listen<O>(&mut self, device: O::Device, source: &mut O) -> Result<(), DeviceLost>
-    where
-        O: DeviceSource,
-        for<'a> O::Stream<'a>: CaptureDevice,
-    {
+    fn start(&mut self, device: &mut (impl Device + CaptureDevice)) {
         self.reconnect.mark_started();
-        let ended = match O::start(&device) {
-            Ok(mut stream) => self.listen_on(&mut stream, source).await,
-            Err(lost) => Err(lost),
-        };
-        drop(device);
-        self.capture.mark_open(false);
-        self.context.session_wake.notify();
-        ended
-    }
-
-    async fn listen_on<O>(&mut self, stream: &mut O::Stream<'_>, source: &mut O) -> Result<(), DeviceLost>
-    where
-        O: DeviceSource,
-        for<'a> O::Stream<'a>: CaptureDevice,
-    {
+        if let Err(lost) = device.start() {
+            return self.stop(device, Err(lost));
+        }
+        self.is_running = true;
         self.capture.mark_open(true);
         self.context.session_wake.notify();
-        while self.capture.is_wanted() && !self.is_over() {
-            if stream.is_proven() {
-                self.reconnect.mark_working(source);
-            }
-            if self.capture.step(stream)? {
-                self.context.session_wake.notify();
-            }
-            if self.capture.take_reopen_request() {
-                self.capture.counters().reopens.add(1);
-                return Ok(());
-            }
-            stream.wait(&self.context.thread_wake, self.capture.is_resting()).await?;
+        self.capture(device);
+    }
+
+    /// Takes what the running device has captured, or closes it if the session no longer requests it.
+    fn capture(&mut self, device: &mut (impl Device + CaptureDevice)) {
+        if !self.capture.is_wanted() || self.is_over() {
+            return self.stop(device, Ok(()));
         }
-        Ok(())
+        if device.is_proven() {
+            self.reconnect.mark_working(device);
+        }
+        match self.capture.step(device) {
+            Ok(true) => self.context.session_wake.notify(),
+            Ok(false) => {}
+            Err(lost) => return self.stop(device, Err(lost)),
+        }
+        if self.capture.take_reopen_request() {
+            self.capture.counters().reopens.add(1);
+            self.stop(device, Ok(()));
+        }
+    }
+
+    fn stop(&mut self, device: &mut (impl Device + CaptureDevice), ended: Result<(), DeviceLost>) {
+        device.close();
+        self.is_running = false;
+        self.capture.mark_open(false);
+        self.context.session_wake.notify();
+        match ended {
+            Ok(()) => self.reconnect.close_on_stop(device),
+            Err(lost) => self.reconnect.lose(lost, device),
+        }
     }
 
     fn is_over(&self) -> bool {
         self.context.is_over() || self.capture.is_abandoned()
-    }
-}
-
-/// Runs a loop in which every wait blocks this thread.
-pub(in crate::audio) fn blocking<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return output;
-        }
     }
 }
