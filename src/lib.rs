@@ -58,8 +58,9 @@
 //! `conversation::ServiceEvent::Audio` starts the phase of speaking. The playback thread takes the steps
 //! of `audio::PlaybackLoop`: `audio::Playback::run` asks the device for its delay and calls `audio::rt::playback::top_up`.
 //! `audio::rt::playback::stage` takes frames from the lane (`audio::chain::fades::FrameBlock::refill`), records their
-//! position (`audio::chain::position::PlaybackPosition::record_stream`) and converts them
-//! (`audio::chain::playback_chain::PlaybackChain::process`); `audio::alsa::pcm::Pcm::write` encodes them with
+//! position (`audio::chain::position::LanePositions::record_stream`) and converts them
+//! (`audio::chain::playback_chain::PlaybackChain::process`); `audio::rt::playback::write` applies the volume, and keeps
+//! the samples until they are heard (`audio::chain::device_queue::DeviceQueue`); `audio::alsa::pcm::Pcm::write` encodes them with
 //! `dsp::FrameCodec::encode` and writes them. `audio::rt::playback::publish_position` publishes how far the device has
 //! played, `session::player::Player::poll_played` passes that to `ledger::Ledger::played`, from which
 //! `history::History::heard` learns how much of each item was heard, and when all was played
@@ -77,8 +78,8 @@
 //! under way. `session::report::recorder::record_event` copies both into a ring, then `session::shell::Shell::apply`
 //! carries them out: `session::player::Player::cut` clears the reply queue and calls `audio::PlaybackHandle::cut`,
 //! which is `lane::Writer::cut` and a notification. The playback thread finds the cut in
-//! `audio::rt::playback::take_cut`; `audio::rt::playback::apply_cut` drops what the device holds and plays a fade
-//! instead (`audio::chain::position::PlaybackPosition::fade`), and `audio::rt::playback::send_receipt` returns
+//! `audio::rt::playback::take_cut`; `audio::rt::playback::apply_cut` drops or takes back what the device holds, as its
+//! `audio::CutMode` says, and plays a fade instead (`audio::chain::device_queue::DeviceQueue::fade`), and `audio::rt::playback::send_receipt` returns
 //! `audio::CutReceipt`, from which `ledger::Ledger::next_correction` makes `protocol::ClientEvent::Truncate`. Meanwhile
 //! `session::shell::outputs::update_outputs` calls `session::shell::outputs::update_light`, which updates
 //! `light::LightState`; `session::ui::Ui::show` draws it through `board::Board::show`, `light::render` and
@@ -133,7 +134,7 @@
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
 //! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `alsa_sys` `hound` `libc` | know JSON (`serde_json`) or policy |
-//! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `config` `lane` `model` `sys` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`); allocate in a step |
+//! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `config` `dsp` `lane` `model` `sys` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`); allocate in a step |
 //! | `audio::chain` | `audio` `dsp` `lane` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`) or a device; allocate after construction |
 //! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::rt` `config` `dsp` `sys` | `alsa` `alsa_sys` | decide what is captured or played |
 //! | `audio::health` | `audio::error` `fnv` `model` | | open a device (`alsa` `alsa_sys` `audio::alsa` `std::fs::File` `std::fs::OpenOptions`) |

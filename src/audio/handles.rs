@@ -3,7 +3,7 @@
 //! They move frames and post requests to the audio threads; they never wait for a device.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
@@ -77,7 +77,21 @@ impl PlaybackHandle {
 
     /// Writes as many of `frames` as fit and returns their number.
     pub fn write(&mut self, frames: &[PlaybackFrame]) -> usize {
-        self.lane.write(frames)
+        let written = self.lane.write(frames);
+        // The thread asks to be woken and then looks into the lane; see `Playback::may_wait`.
+        fence(Ordering::SeqCst);
+        if written > 0 && self.shared.wakes_at_write.swap(false, Ordering::Relaxed) {
+            self.thread_wake.notify();
+        }
+        written
+    }
+
+    /// Says whether a reply may be heard soon. While it may not, the speaker's queue may be long, and the device may
+    /// stop; so it should be said some time before.
+    pub fn set_reply_near(&self, near: bool) {
+        if self.shared.reply_near.swap(near, Ordering::Relaxed) != near {
+            self.thread_wake.notify();
+        }
     }
 
     /// Returns the number of frames that can be written now.
@@ -153,10 +167,19 @@ pub(super) struct PlaybackShared {
     pub(super) played: AtomicU64,
     /// Percent.
     pub(super) volume: AtomicU8,
+    /// Whether a reply may be heard soon.
+    pub(super) reply_near: AtomicBool,
+    /// Whether the session is to wake the thread when it writes to the lane.
+    pub(super) wakes_at_write: AtomicBool,
 }
 
 impl Default for PlaybackShared {
     fn default() -> PlaybackShared {
-        PlaybackShared { played: AtomicU64::new(0), volume: AtomicU8::new(100) }
+        PlaybackShared {
+            played: AtomicU64::new(0),
+            volume: AtomicU8::new(100),
+            reply_near: AtomicBool::new(true),
+            wakes_at_write: AtomicBool::new(false),
+        }
     }
 }

@@ -50,7 +50,8 @@ pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
 pub use rt::device::{Device, Wait, Woken};
 pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
-pub use rt::playback::{BufferLevel, Playback, PlaybackDevice};
+pub use rt::playback::Playback;
+pub use rt::playback_device::{BufferLevel, CutMode, PlaybackDevice, QueuePlan};
 pub use rt::reconnect::MissingDevices;
 pub use wav::{WavDevices, open_wav};
 

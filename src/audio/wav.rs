@@ -15,7 +15,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::error::{AudioError, PcmError, Recovery};
 use super::rt::capture::{Capture, CaptureDevice};
-use super::rt::playback::{BufferLevel, Playback, PlaybackDevice};
+use super::rt::playback::Playback;
+use super::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use super::rt::threads::ThreadContext;
 use super::wav_reader::{WavSource, file_error};
 use super::{AudioEndpoints, AudioIo, StreamFormat};
@@ -239,8 +240,8 @@ impl WavPlayback {
 }
 
 impl PlaybackDevice for WavPlayback {
-    fn queue_frames(&self) -> usize {
-        self.queue_frames
+    fn queue(&self) -> QueuePlan {
+        QueuePlan::fixed(self.queue_frames)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {

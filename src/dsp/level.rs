@@ -105,40 +105,50 @@ impl Limiter {
     }
 }
 
-/// An amplitude factor that ramps linearly to a new value.
+/// An amplitude factor along the frames of a stream, which ramps linearly to each new value.
+///
+/// It is a function of the frame, so frames may be computed again.
 #[derive(Clone, Debug)]
-pub struct Fader {
-    current: f32,
-    target: f32,
-    frames_left: usize,
-    ramp_frames: usize,
+pub struct GainRamp {
+    from: f32,
+    to: f32,
+    start: u64,
+    ramp_frames: u64,
 }
 
-impl Fader {
-    /// Creates a fader at `factor` whose ramps take `ramp_frames` frames.
+impl GainRamp {
+    /// Creates a ramp that stays at `factor`; each change takes `ramp_frames` frames.
     #[must_use]
-    pub fn new(factor: f32, ramp_frames: usize) -> Fader {
-        Fader { current: factor, target: factor, frames_left: 0, ramp_frames: ramp_frames.max(1) }
+    pub fn new(factor: f32, ramp_frames: usize) -> GainRamp {
+        GainRamp { from: factor, to: factor, start: 0, ramp_frames: ramp_frames.max(1) as u64 }
     }
 
-    /// Starts a ramp from the current factor to `factor`.
-    pub fn set_target(&mut self, factor: f32) {
-        if factor.to_bits() != self.target.to_bits() {
-            (self.target, self.frames_left) = (factor, self.ramp_frames);
+    /// Changes to `factor` from the frame `start` on. Nothing before it can be computed again.
+    pub fn set_target(&mut self, factor: f32, start: u64) {
+        if factor.to_bits() != self.to.to_bits() {
+            let from = match start.checked_sub(1) {
+                Some(last) => self.at(last),
+                None => self.from,
+            };
+            (self.from, self.to, self.start) = (from, factor, start);
         }
     }
 
-    /// Multiplies in place; a factor of 1 leaves samples unchanged.
-    pub fn run(&mut self, samples: &mut [f32]) {
-        for sample in samples {
-            if self.frames_left > 0 {
-                self.current += (self.target - self.current) / self.frames_left as f32;
-                self.frames_left -= 1;
-                if self.frames_left == 0 {
-                    self.current = self.target;
-                }
-            }
-            *sample *= self.current;
+    /// Returns the factor of a frame.
+    #[must_use]
+    pub fn at(&self, frame: u64) -> f32 {
+        let done = (frame + 1).saturating_sub(self.start);
+        if done >= self.ramp_frames {
+            self.to
+        } else {
+            self.from + (self.to - self.from) * done as f32 / self.ramp_frames as f32
+        }
+    }
+
+    /// Multiplies `samples`, the first of which is the frame `first`, in place; a factor of 1 leaves them unchanged.
+    pub fn apply(&self, first: u64, samples: &mut [f32]) {
+        for (frame, sample) in (first..).zip(samples) {
+            *sample *= self.at(frame);
         }
     }
 }

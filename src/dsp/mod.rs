@@ -8,7 +8,7 @@ mod level;
 mod pcm_format;
 mod resample;
 
-pub use level::{Fader, HighPass, Limiter, factor, volume_factor};
+pub use level::{GainRamp, HighPass, Limiter, factor, volume_factor};
 pub use pcm_format::{FrameCodec, MissingChannel, SampleFormat};
 pub use resample::{Resampler, UnsupportedRates};
 

@@ -108,6 +108,14 @@ impl Resampler {
             .saturating_sub(self.delay_frames as u64)
     }
 
+    /// Returns the number of output frames after which `input_frames` input frames are fully played: the inverse of
+    /// [`input_position`](Resampler::input_position).
+    #[must_use]
+    pub fn output_position(&self, input_frames: u64) -> u64 {
+        ((input_frames + self.delay_frames as u64) * u64::from(self.ratio_out))
+            .div_ceil(u64::from(self.ratio_in))
+    }
+
     /// Consumes all of `input` and returns the number of frames written to `output`. It must have space for
     /// [`output_frames_max`](Resampler::output_frames_max) frames; what does not fit is dropped.
     pub fn run(&mut self, input: &[f32], output: &mut [f32]) -> usize {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use mynah::audio::{
     AudioIo, BufferLevel, CaptureChain, PcmError, Playback, PlaybackChain, PlaybackDevice, PlaybackFrame,
-    PlaybackHandle, Recovery, StreamFormat, steps_with_chains,
+    PlaybackHandle, QueuePlan, Recovery, StreamFormat, steps_with_chains,
 };
 use mynah::dsp::sample;
 
@@ -95,8 +95,8 @@ impl Dac {
 }
 
 impl PlaybackDevice for Dac {
-    fn queue_frames(&self) -> usize {
-        self.queue
+    fn queue(&self) -> QueuePlan {
+        QueuePlan::fixed(self.queue)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mynah::audio::{
     AudioError, AudioIo, BufferLevel, CaptureDevice, CaptureLoop, CutReceipt, Device, DeviceLost, Direction,
-    MissingDevices, PcmError, PlaybackDevice, PlaybackLoop, Recovery, StallDetector, Wait, Woken,
+    MissingDevices, PcmError, PlaybackDevice, PlaybackLoop, QueuePlan, Recovery, StallDetector, Wait, Woken,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -460,8 +460,8 @@ impl CaptureDevice for Stage {
 }
 
 impl PlaybackDevice for Stage {
-    fn queue_frames(&self) -> usize {
-        self.0.borrow().dac.queue_frames()
+    fn queue(&self) -> QueuePlan {
+        self.0.borrow().dac.queue()
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
@@ -472,8 +472,16 @@ impl PlaybackDevice for Stage {
         self.dac(|dac| dac.write(frames))
     }
 
+    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+        self.dac(|dac| dac.take_back(frames))
+    }
+
     fn flush(&mut self) -> Result<(), PcmError> {
         self.dac(PlaybackDevice::flush)
+    }
+
+    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
+        self.dac(|dac| dac.wake_at(queued))
     }
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {

@@ -7,8 +7,8 @@ use std::net::TcpStream;
 
 use bytes::BytesMut;
 use mynah::audio::{
-    AudioIo, BufferLevel, Capture, CaptureDevice, CaptureFrame, PcmError, Playback, PlaybackDevice, Recovery,
-    StreamFormat, steps,
+    AudioIo, BufferLevel, Capture, CaptureDevice, CaptureFrame, PcmError, Playback, PlaybackDevice,
+    QueuePlan, Recovery, StreamFormat, steps,
 };
 use mynah::dsp::float;
 use mynah::model::Time;
@@ -261,8 +261,8 @@ impl CaptureDevice for Microphone {
 struct InstantSpeaker;
 
 impl PlaybackDevice for InstantSpeaker {
-    fn queue_frames(&self) -> usize {
-        DELTA_SAMPLES
+    fn queue(&self) -> QueuePlan {
+        QueuePlan::fixed(DELTA_SAMPLES)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {

@@ -1,7 +1,7 @@
 //! Levels: the high-pass filter removes an offset, the limiter prevents clipping, the volume changes without
 //! a click.
 
-use mynah::dsp::{Fader, HighPass, Limiter, factor, float, volume_factor};
+use mynah::dsp::{GainRamp, HighPass, Limiter, factor, float, volume_factor};
 
 use super::measure::tone;
 
@@ -74,18 +74,21 @@ fn volume_steps_are_equal_in_decibels() {
 }
 
 #[test]
-fn a_fader_ramps_linearly_across_block_edges() {
-    let mut fader = Fader::new(1.0, 100);
-    fader.set_target(0.0);
+fn a_gain_ramp_is_linear_across_block_edges_and_may_be_computed_again() {
+    let mut gain = GainRamp::new(1.0, 100);
+    gain.set_target(0.0, 0);
     let mut samples = [1.0; 300];
-    for block in samples.chunks_mut(7) {
-        fader.run(block);
+    for (index, block) in samples.chunks_mut(7).enumerate() {
+        gain.apply(index as u64 * 7, block);
     }
-    assert!((samples[49] - 0.5).abs() < 1e-5 && samples[100..] == [0.0; 200]);
+    assert!((samples[49] - 0.5).abs() < 1e-5 && samples[99..] == [0.0; 201]);
     assert!(samples.windows(2).all(|pair| (0.0..0.0101).contains(&(pair[0] - pair[1]))));
-    fader.set_target(1.0);
-    fader.run(&mut [1.0; 100]);
+    let mut again = [1.0; 20];
+    gain.apply(40, &mut again);
+    assert_eq!(again, samples[40..60]);
+    gain.set_target(1.0, 50);
+    assert!((gain.at(50) - 0.505).abs() < 1e-5, "it goes on from where it was: {}", gain.at(50));
     let mut samples = [float(-31_999); 9];
-    fader.run(&mut samples);
+    gain.apply(150, &mut samples);
     assert_eq!(samples, [float(-31_999); 9], "a factor of 1 changes nothing");
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use mynah::audio::{
     AudioError, BufferLevel, CaptureDevice, Device, DeviceLost, Direction, PcmError, PlaybackDevice,
-    Recovery, Wait, Woken,
+    QueuePlan, Recovery, Wait, Woken,
 };
 use mynah::dsp::sample;
 use mynah::sys::EventFd;
@@ -410,8 +410,8 @@ impl CaptureDevice for SoundCard {
 }
 
 impl PlaybackDevice for SoundCard {
-    fn queue_frames(&self) -> usize {
-        QUEUE_FRAMES
+    fn queue(&self) -> QueuePlan {
+        QueuePlan::fixed(QUEUE_FRAMES)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {

@@ -19,7 +19,7 @@ use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::counters::Counters;
 use crate::audio::rt::device::{Device, Wait, Woken};
 use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop};
-use crate::audio::rt::playback::{BufferLevel, PlaybackDevice};
+use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
 use crate::audio::{
     AudioEndpoints, AudioIo, CaptureConfig, MixerControl, PlaybackConfig, StreamFormat, UnplugPolicy,
@@ -193,8 +193,8 @@ impl CaptureDevice for AlsaDevice {
 }
 
 impl PlaybackDevice for AlsaDevice {
-    fn queue_frames(&self) -> usize {
-        self.pcm.as_ref().map_or(0, Pcm::queue_frames)
+    fn queue(&self) -> QueuePlan {
+        self.pcm.as_ref().map_or(QueuePlan::fixed(0), Pcm::queue)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
@@ -205,8 +205,16 @@ impl PlaybackDevice for AlsaDevice {
         self.pcm()?.write(frames)
     }
 
+    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+        self.pcm()?.take_back(frames)
+    }
+
     fn flush(&mut self) -> Result<(), PcmError> {
         self.pcm()?.flush()
+    }
+
+    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
+        self.pcm()?.wake_at(queued)
     }
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {

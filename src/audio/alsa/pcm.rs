@@ -10,7 +10,7 @@ use super::poll::{PcmPoll, PollOutcome, device_lost};
 use super::raw_pcm::{Errno, RawPcm};
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use crate::audio::rt::capture::CaptureDevice;
-use crate::audio::rt::playback::{BufferLevel, PlaybackDevice};
+use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::dsp::FrameCodec;
 use crate::sys::EventFd;
 
@@ -141,8 +141,8 @@ impl CaptureDevice for Pcm {
 }
 
 impl PlaybackDevice for Pcm {
-    fn queue_frames(&self) -> usize {
-        self.queue_frames
+    fn queue(&self) -> QueuePlan {
+        QueuePlan::fixed(self.queue_frames)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {

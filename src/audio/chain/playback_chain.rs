@@ -1,18 +1,17 @@
-//! Converts playback frames to the samples of a speaker: resampling, volume and limiting.
+//! Converts playback frames to the samples of a speaker, before the volume: resampling and limiting.
 //!
 //! The stream is continuous: the caller fills gaps with silence. Samples that the device has not accepted yet
 //! wait here; a cut discards them together with the filter state. It knows no device and no thread.
 
 use crate::audio::{PlaybackFrame, StreamFormat};
-use crate::dsp::{Fader, Limiter, Resampler, UnsupportedRates, float, volume_factor};
+use crate::dsp::{Limiter, Resampler, UnsupportedRates, float};
 
 /// Converts playback frames to mono samples at a device's rate.
 pub struct PlaybackChain {
     resampler: Resampler,
-    volume: Fader,
-    percent: u8,
     limiter: Limiter,
     rate_hz: u32,
+    period_frames: usize,
     block: Box<[f32]>,
     ready: Box<[f32]>,
     next: usize,
@@ -33,10 +32,9 @@ impl PlaybackChain {
         let ready_max = resampler.output_frames_max(format.period_frames);
         Ok(PlaybackChain {
             resampler,
-            volume: Fader::new(1.0, period_frames),
-            percent: 100,
             limiter: Limiter::new(rate_hz),
             rate_hz,
+            period_frames,
             block: vec![0.0; format.period_frames].into(),
             ready: vec![0.0; ready_max].into(),
             next: 0,
@@ -54,17 +52,19 @@ impl PlaybackChain {
         self.resampler.input_frames_for(wanted).min(self.block.len())
     }
 
-    /// Returns the position in the stream that has been played once the device has played `frames`.
+    /// Returns the device's period in frames.
+    pub(in crate::audio) fn period_frames(&self) -> usize {
+        self.period_frames
+    }
+
+    /// Returns the position in the stream that has been played once the device has played `frames` of it.
     pub(in crate::audio) fn stream_position(&self, frames: u64) -> u64 {
         self.resampler.input_position(frames)
     }
 
-    /// Sets the volume in percent; it is reached within a period.
-    pub(in crate::audio) fn set_volume(&mut self, percent: u8) {
-        if percent != self.percent {
-            self.percent = percent;
-            self.volume.set_target(volume_factor(percent));
-        }
+    /// Returns how many frames the device plays until the stream has been played up to `position`.
+    pub(in crate::audio) fn device_frames(&self, position: u64) -> u64 {
+        self.resampler.output_position(position)
     }
 
     /// Converts frames, at most as many as [`needed_for`](Self::needed_for) allows. No samples may be ready.
@@ -74,7 +74,6 @@ impl PlaybackChain {
         }
         let ready_frames = self.resampler.run(&self.block[..frames.len()], &mut self.ready);
         let ready = &mut self.ready[..ready_frames];
-        self.volume.run(ready);
         if !self.resampler.is_exact() {
             // The resampling filter may overshoot.
             self.limiter.run(ready);

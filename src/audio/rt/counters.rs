@@ -111,6 +111,11 @@ impl Peak {
         let peak = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         self.0.fetch_max(u32::from(peak), Ordering::Relaxed);
     }
+
+    /// Records a magnitude, 1 for full scale.
+    pub(in crate::audio) fn raise_float(&self, peak: f32) {
+        self.0.fetch_max((peak * 32_768.0).round() as u32, Ordering::Relaxed);
+    }
 }
 
 /// Whether a device is present: 0, or the errno of its loss.

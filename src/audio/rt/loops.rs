@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::capture::{Capture, CaptureDevice};
 use super::device::{Device, Wait, Woken};
-use super::playback::{Playback, PlaybackDevice};
+use super::playback::Playback;
+use super::playback_device::PlaybackDevice;
 use super::reconnect::Reconnect;
 use super::threads::ThreadContext;
 use crate::audio::error::{AudioError, DeviceLost, Direction};

@@ -10,6 +10,7 @@ pub(in crate::audio) mod counters;
 pub(in crate::audio) mod device;
 pub(in crate::audio) mod loops;
 pub(in crate::audio) mod playback;
+pub(in crate::audio) mod playback_device;
 pub(in crate::audio) mod privileges;
 pub(in crate::audio) mod reconnect;
 pub(in crate::audio) mod threads;

@@ -4,58 +4,21 @@
 //! anything that can be written can be its speaker. It never waits, allocates or decides what to play.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use ringbuf::HeapProd;
 use ringbuf::traits::Producer;
 
+use super::playback_device::{CutMode, PlaybackDevice, QueuePlan};
+use crate::audio::chain::device_queue::DeviceQueue;
 use crate::audio::chain::fades::{CutFade, FrameBlock, UnderrunFade};
 use crate::audio::chain::playback_chain::PlaybackChain;
-use crate::audio::chain::position::PlaybackPosition;
+use crate::audio::chain::position::LanePositions;
 use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
 use crate::audio::handles::PlaybackShared;
 use crate::audio::{Counters, CutReceipt, PlaybackFrame, StreamFormat};
+use crate::dsp::{GainRamp, volume_factor};
 use crate::lane::Reader;
-
-/// A playback device.
-pub trait PlaybackDevice {
-    /// Returns the number of frames that the device should be kept filled with.
-    fn queue_frames(&self) -> usize;
-
-    /// Returns the fill level of the device's buffer.
-    ///
-    /// # Errors
-    /// Returns the error to pass to [`recover`](Self::recover) first.
-    fn level(&mut self) -> Result<BufferLevel, PcmError>;
-
-    /// Writes as many of `frames`, mono at the device's rate, as fit and returns their number. The device starts
-    /// by itself once it holds `queue_frames`.
-    ///
-    /// # Errors
-    /// Returns the error to pass to [`recover`](Self::recover) first; no frame was written.
-    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError>;
-
-    /// Drops everything in the device's buffer at once.
-    ///
-    /// # Errors
-    /// Returns the error to pass to [`recover`](Self::recover) first.
-    fn flush(&mut self) -> Result<(), PcmError>;
-
-    /// Recovers from `error`, so that the device can play again.
-    ///
-    /// # Errors
-    /// Returns the error that recovery met.
-    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
-}
-
-/// The fill level of a device's buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BufferLevel {
-    /// Frames in the buffer.
-    pub queued: usize,
-    /// Frames until a frame written now is played; drivers may return impossible values.
-    pub delay: i64,
-}
 
 /// Length of the fade at a cut or an underrun, in milliseconds.
 const FADE_MS: usize = 5;
@@ -70,11 +33,18 @@ pub struct Playback {
     silence: Box<[PlaybackFrame]>,
     chain: PlaybackChain,
     cut_fade: CutFade,
-    position: PlaybackPosition,
+    positions: LanePositions,
+    queue: DeviceQueue,
+    volume: GainRamp,
+    percent: u8,
+    /// Samples with the volume, on their way to the device.
+    amplified: Box<[f32]>,
     /// The cut that is still to be applied.
     cut: Option<u64>,
     /// Whether the last frame passed to the chain came from the lane.
     is_sounding: bool,
+    /// Whether the device is stopped, because nothing was to be heard for long.
+    is_asleep: bool,
     notify_session: bool,
     recovery_budget: RecoveryBudget,
     /// Whether the device needs time to recover.
@@ -100,10 +70,15 @@ impl Playback {
             underrun_fade: UnderrunFade::new(fade_frames(format.rate_hz)),
             silence: vec![[0]; format.period_frames].into(),
             cut_fade: CutFade::new(fade_frames(chain.rate_hz())),
-            position: PlaybackPosition::new(chain.rate_hz()),
+            positions: LanePositions::default(),
+            queue: DeviceQueue::new(chain.rate_hz()),
+            volume: GainRamp::new(1.0, chain.period_frames()),
+            percent: 100,
+            amplified: vec![0.0; chain.period_frames()].into(),
             chain,
             cut: None,
             is_sounding: false,
+            is_asleep: false,
             notify_session: false,
             recovery_budget: RecoveryBudget::default(),
             resting: false,
@@ -145,7 +120,9 @@ impl Playback {
     /// Records that the device is empty or lost: nothing is left to be played or faded. A run that returns
     /// [`DeviceLost`] has already recorded it.
     pub fn reset_stream(&mut self) {
-        self.position.discard_queued(|frames| self.chain.stream_position(frames));
+        self.positions.lose(self.queue.written(), &self.chain);
+        self.queue.lose();
+        self.is_asleep = false;
         self.cut_fade.clear();
         self.underrun_fade.clear();
     }
@@ -154,6 +131,12 @@ impl Playback {
     #[must_use]
     pub fn is_resting(&self) -> bool {
         self.resting
+    }
+
+    /// Returns whether the device is stopped until the session has something to play.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        self.is_asleep
     }
 
     /// Returns whether the session has dropped its end.
@@ -167,18 +150,25 @@ impl Playback {
     }
 
     fn step(&mut self, speaker: &mut impl PlaybackDevice) -> Result<(), PcmError> {
-        // Repeats only if the session has cut meanwhile.
+        // Repeats only if the session has cut or written meanwhile.
         loop {
             self.take_cut();
+            if self.is_asleep {
+                if self.cut.is_none() && !self.is_needed() {
+                    return Ok(());
+                }
+                self.is_asleep = false;
+            }
             let level = speaker.level()?;
             self.update_position(level.delay);
-            let mut queued = level.queued;
-            if let Some(cut) = self.cut {
-                queued = self.apply_cut(cut, queued, speaker)?;
-            }
-            self.top_up(speaker, speaker.queue_frames().saturating_sub(queued))?;
-            if self.cut.is_none() {
-                return Ok(());
+            let queued = level.queued.saturating_sub(self.change_queued(speaker, level.queued)?);
+            let plan = speaker.queue();
+            let wanted = self.queue_target(&plan).saturating_sub(queued);
+            let before = self.queue.written();
+            self.top_up(speaker, wanted)?;
+            if self.cut.is_none() && self.may_wait(&plan) {
+                let queued = queued + (self.queue.written() - before) as usize;
+                return self.plan_wake(speaker, &plan, queued);
             }
         }
     }
@@ -191,49 +181,170 @@ impl Playback {
     }
 
     fn update_position(&mut self, delay: i64) {
-        let played = self.position.record_delay(delay);
+        let mut peak = 0.0_f32;
+        let played = self.queue.record_delay(delay, |sample| peak = peak.max(sample.abs()));
         if played > 0 {
             self.recovery_budget.reset();
             self.counters.played.add(played);
+            self.counters.speaker_peak.raise_float(peak);
         }
-        self.publish_position();
+        self.publish_position(self.queue.played());
     }
 
-    fn publish_position(&mut self) {
-        if let Some(position) = self.position.lane_position(|frames| self.chain.stream_position(frames)) {
+    /// Publishes the lane position up to which frames have been played once the device has played up to `device`.
+    fn publish_position(&mut self, device: u64) {
+        if let Some(position) = self.positions.played(device, &self.chain) {
             self.shared.played.store(position, Ordering::Release);
             self.notify_session |=
-                self.position.is_all_played() && self.staged.is_empty() && self.lane.waiting() == 0;
+                self.positions.is_all_played() && self.staged.is_empty() && self.lane.waiting() == 0;
         }
     }
 
-    /// Drops what the device holds, prepares a fade, and returns the number of frames that the device then
-    /// holds.
+    /// Changes what the device holds, if a cut, a new volume or a new reply asks for it; returns by how many frames
+    /// the device then holds less.
+    fn change_queued(&mut self, speaker: &mut impl PlaybackDevice, queued: usize) -> Result<usize, PcmError> {
+        let mut taken_back = match self.cut {
+            Some(cut) => self.apply_cut(cut, queued, speaker)?,
+            None => self.replace_silence(speaker)?,
+        };
+        let percent = self.shared.volume.load(Ordering::Relaxed);
+        if percent != self.percent {
+            taken_back += self.change_volume(percent, speaker)?;
+        }
+        Ok(taken_back)
+    }
+
+    /// Ends what is queued with a fade, prepares it, and returns by how many frames the device then holds less.
     ///
-    /// The buffer is dropped and a fade is written, rather than rewound to where the fade should begin: the alsa
-    /// crate keeps its handle private and wraps no rewind, and rewinding is unreliable over plugins and USB,
-    /// while every driver honours a drop. Only alsa-lib's "dmix" does not: what it has mixed is played to its
-    /// end, so that a cut over it takes as long as the queue.
+    /// [`CutMode`] says how, and why. On a device that plays what it holds the fade follows that, and the receipt says
+    /// so before it is heard.
     fn apply_cut(
         &mut self,
         cut: u64,
         queued: usize,
         speaker: &mut impl PlaybackDevice,
     ) -> Result<usize, PcmError> {
-        let mut queued_after = queued;
-        if self.is_sounding || !self.position.is_all_played() {
-            if !self.position.is_empty() {
-                speaker.flush()?;
-                self.cut_fade.refill(|frames| self.position.fade(frames));
+        let mut taken_back = 0;
+        if self.is_sounding || !self.positions.is_all_played() {
+            if !self.queue.is_empty() {
+                match speaker.queue().cut {
+                    CutMode::Drop => {
+                        speaker.flush()?;
+                        self.queue.drop_unplayed();
+                        taken_back = queued;
+                    }
+                    CutMode::Rewrite => taken_back = self.take_back(speaker, usize::MAX)?,
+                    CutMode::RunOut => {}
+                }
+                self.cut_fade.refill(|frames| self.queue.fade(frames));
             }
+            self.publish_position(self.queue.written());
+            self.queue.forget_given_back();
             self.underrun_fade.clear();
             self.chain.reset();
-            self.position.reset();
+            self.positions.clear();
+            self.positions.start_stream(self.queue.written());
             self.is_sounding = false;
-            queued_after = 0;
         }
         self.send_receipt(cut);
-        Ok(queued_after)
+        Ok(taken_back)
+    }
+
+    /// Sets the volume; what the device holds is written again, where it can be.
+    fn change_volume(&mut self, percent: u8, speaker: &mut impl PlaybackDevice) -> Result<usize, PcmError> {
+        let is_heard = self.queue.sound_end() > self.queue.played();
+        let taken_back = if is_heard { self.take_back(speaker, usize::MAX)? } else { 0 };
+        self.percent = percent;
+        self.volume.set_target(volume_factor(percent), self.queue.written());
+        Ok(taken_back)
+    }
+
+    /// Takes back the silence at the end of what the device holds, where it can be, if there is something to play.
+    fn replace_silence(&mut self, speaker: &mut impl PlaybackDevice) -> Result<usize, PcmError> {
+        let has_frames = !self.staged.is_empty() || self.lane.waiting() > 0;
+        let is_silent = !self.is_sounding
+            && self.underrun_fade.is_empty()
+            && self.cut_fade.is_empty()
+            && self.chain.ready().iter().all(|sample| *sample == 0.0);
+        if !has_frames || !is_silent || speaker.queue().cut != CutMode::Rewrite {
+            return Ok(0);
+        }
+        let sound_end = self.queue.sound_end().max(self.positions.end(&self.chain).unwrap_or(0));
+        let silence = self.queue.written().saturating_sub(sound_end);
+        if silence == 0 {
+            return Ok(0);
+        }
+        let taken_back = self.take_back(speaker, usize::try_from(silence).unwrap_or(usize::MAX))?;
+        self.queue.forget_given_back();
+        // The filter has seen silence for longer than its length or nothing at all.
+        self.chain.reset();
+        self.positions.start_stream(self.queue.written());
+        Ok(taken_back)
+    }
+
+    fn take_back(&mut self, speaker: &mut impl PlaybackDevice, frames: usize) -> Result<usize, PcmError> {
+        let taken_back = speaker.take_back(frames)?;
+        self.queue.rewind(taken_back as u64);
+        Ok(taken_back)
+    }
+
+    /// Returns whether the session plays, or will soon.
+    fn is_needed(&self) -> bool {
+        self.lane.waiting() > 0 || !self.staged.is_empty() || self.shared.reply_near.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether nothing is heard, and nothing will be soon.
+    fn is_quiet(&self) -> bool {
+        !self.is_sounding && self.positions.is_all_played() && !self.is_needed()
+    }
+
+    /// Returns the number of frames that the device is to hold.
+    fn queue_target(&self, plan: &QueuePlan) -> usize {
+        if self.is_quiet() { plan.long.max(plan.short) } else { plan.short }
+    }
+
+    /// Returns whether the step may end. If the wait may be long, the session is asked to wake the thread when it
+    /// writes; what it has written meanwhile is taken first.
+    fn may_wait(&self, plan: &QueuePlan) -> bool {
+        if self.is_sounding || !plan.may_wait_long() {
+            return true;
+        }
+        self.shared.wakes_at_write.store(true, Ordering::Relaxed);
+        // The session writes and then reads the request; see `PlaybackHandle::write`.
+        fence(Ordering::SeqCst);
+        self.lane.waiting() == 0 || !self.shared.wakes_at_write.swap(false, Ordering::Relaxed)
+    }
+
+    /// Sets when the device wakes the thread, or stops a device that was silent for long.
+    fn plan_wake(
+        &mut self,
+        speaker: &mut impl PlaybackDevice,
+        plan: &QueuePlan,
+        queued: usize,
+    ) -> Result<(), PcmError> {
+        let silence = self.queue.played().saturating_sub(self.queue.sound_end());
+        if self.is_quiet() && plan.awake_frames.is_some_and(|limit| silence >= limit) {
+            speaker.flush()?;
+            self.queue.drop_unplayed();
+            self.queue.forget_given_back();
+            self.is_asleep = true;
+            return Ok(());
+        }
+        let target = self.queue_target(plan);
+        let mut wake_at = match plan.cut {
+            CutMode::Drop | CutMode::RunOut if target <= plan.short => {
+                target.saturating_sub(self.chain.period_frames().div_ceil(2))
+            }
+            CutMode::Drop | CutMode::RunOut | CutMode::Rewrite => target / 2,
+        };
+        // The end of a reply is reported when it is heard.
+        if let Some(end) = self.positions.end(&self.chain) {
+            let after = self.queue.written().saturating_sub(end) as usize;
+            if after > 0 && after < queued {
+                wake_at = wake_at.max(after);
+            }
+        }
+        speaker.wake_at(wake_at)
     }
 
     fn send_receipt(&mut self, cut: u64) {
@@ -247,10 +358,12 @@ impl Playback {
 
     /// Writes up to `wanted` frames; fewer when the device is full or a cut has arrived.
     fn top_up(&mut self, speaker: &mut impl PlaybackDevice, mut wanted: usize) -> Result<(), PcmError> {
-        self.chain.set_volume(self.shared.volume.load(Ordering::Relaxed));
         while wanted > 0 {
             for _ in 0..BLOCKS_MAX {
-                if !self.cut_fade.is_empty() || !self.chain.ready().is_empty() {
+                if !(self.queue.given_back().is_empty()
+                    && self.cut_fade.is_empty()
+                    && self.chain.ready().is_empty())
+                {
                     break;
                 }
                 self.stage(wanted);
@@ -283,8 +396,7 @@ impl Playback {
             }
             if !self.staged.is_empty() {
                 let frames = self.staged.frames();
-                self.counters.speaker_peak.raise(frames.as_flattened());
-                self.position.record_stream(frames.len(), Some(self.staged.position));
+                self.positions.record_stream(frames.len(), Some(self.staged.position));
                 self.chain.process(frames);
                 self.underrun_fade.record_last(frames);
                 self.staged.advance(frames.len());
@@ -299,22 +411,35 @@ impl Playback {
         }
         let frames = if self.underrun_fade.is_empty() { &*self.silence } else { self.underrun_fade.frames() };
         let frames = &frames[..frames.len().min(wanted)];
-        self.position.record_stream(frames.len(), None);
+        self.positions.record_stream(frames.len(), None);
         self.chain.process(frames);
         self.underrun_fade.advance(frames.len());
     }
 
-    /// Writes the next frames to the device: the fade of a cut, else the stream.
+    /// Writes the next frames to the device, with the volume: what it gave back, else the fade of a cut, else the
+    /// stream.
     fn write(&mut self, speaker: &mut impl PlaybackDevice, wanted: usize) -> Result<usize, PcmError> {
-        let fading = !self.cut_fade.is_empty();
-        let frames = if fading { self.cut_fade.frames() } else { self.chain.ready() };
-        let frames = &frames[..frames.len().min(wanted)];
-        let taken = speaker.write(frames)?.min(frames.len());
-        if fading {
-            self.position.record_fade(&frames[..taken]);
+        let given_back = self.queue.given_back();
+        let is_again = !given_back.is_empty();
+        let is_fade = !is_again && !self.cut_fade.is_empty();
+        let samples = match (is_again, is_fade) {
+            (true, _) => given_back,
+            (false, true) => self.cut_fade.frames(),
+            (false, false) => self.chain.ready(),
+        };
+        let samples = &samples[..samples.len().min(wanted).min(self.amplified.len())];
+        let amplified = &mut self.amplified[..samples.len()];
+        amplified.copy_from_slice(samples);
+        self.volume.apply(self.queue.written(), amplified);
+        let taken = speaker.write(amplified)?.min(amplified.len());
+        if is_again {
+            self.queue.record_rewritten(taken);
+        } else if is_fade {
+            self.queue.record_written(&self.cut_fade.frames()[..taken]);
+            self.positions.postpone(taken);
             self.cut_fade.advance(taken);
         } else {
-            self.position.record_written(&frames[..taken]);
+            self.queue.record_written(&self.chain.ready()[..taken]);
             self.chain.advance(taken);
         }
         Ok(taken)
@@ -329,8 +454,7 @@ impl Playback {
             PcmError::Xrun => {
                 // An underrun means that everything was played.
                 self.counters.playback_xruns.add(1);
-                self.counters.played.add(self.position.record_delay(0));
-                self.publish_position();
+                self.update_position(0);
                 self.reset_stream();
             }
             PcmError::Stall => self.counters.playback_xruns.add(1),

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::audio::{BufferLevel, PcmError, Playback, PlaybackDevice, Recovery, StreamFormat, steps};
+use crate::audio::{
+    BufferLevel, PcmError, Playback, PlaybackDevice, QueuePlan, Recovery, StreamFormat, steps,
+};
 use crate::protocol;
 
 /// Frames of a reply: three seconds, more than the lane holds.
@@ -240,8 +242,8 @@ impl Speaker {
 }
 
 impl PlaybackDevice for Speaker {
-    fn queue_frames(&self) -> usize {
-        BUFFER
+    fn queue(&self) -> QueuePlan {
+        QueuePlan::fixed(BUFFER)
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {

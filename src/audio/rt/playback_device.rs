@@ -1,0 +1,107 @@
+//! A speaker as the playback step sees it, and the three ways in which a cut reaches what it holds.
+//!
+//! It decides nothing: which way a device takes is decided where it is opened.
+
+use crate::audio::error::{PcmError, Recovery};
+
+/// How a cut reaches what a device holds.
+///
+/// The best way is not possible everywhere, and stopping a stream is not harmless: on cards it may switch the
+/// amplifier off and on, and preparing it again may take a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutMode {
+    /// The device takes back what it holds, except a margin, and reads what is written instead: the fade follows the
+    /// margin. For cards whose driver is known to read its buffer late.
+    Rewrite,
+    /// The device plays what it holds; the fade follows. For cards that may have copied their buffer already: their
+    /// queue is short while a reply may be heard.
+    RunOut,
+    /// The device drops what it holds and starts anew with the fade. For plugins and sound servers, where stopping
+    /// switches no hardware.
+    Drop,
+}
+
+/// How much a device is kept filled with, and how it is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuePlan {
+    pub cut: CutMode,
+    /// Frames while something is heard, or may be soon.
+    pub short: usize,
+    /// Frames while nothing is.
+    pub long: usize,
+    /// Frames of silence after which the device is stopped; `None` for never.
+    pub awake_frames: Option<u64>,
+}
+
+impl QueuePlan {
+    /// Returns the plan of a device whose queue is always the same, and which is cut by dropping it.
+    #[must_use]
+    pub fn fixed(frames: usize) -> QueuePlan {
+        QueuePlan { cut: CutMode::Drop, short: frames, long: frames, awake_frames: None }
+    }
+
+    /// Returns whether the device may not wake the thread for longer than its short queue lasts.
+    pub(in crate::audio) fn may_wait_long(&self) -> bool {
+        self.cut == CutMode::Rewrite || self.long > self.short || self.awake_frames.is_some()
+    }
+}
+
+/// A playback device.
+pub trait PlaybackDevice {
+    /// Returns how much the device should be kept filled with, and how it is cut.
+    fn queue(&self) -> QueuePlan;
+
+    /// Returns the fill level of the device's buffer.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first.
+    fn level(&mut self) -> Result<BufferLevel, PcmError>;
+
+    /// Writes as many of `frames`, mono at the device's rate, as fit and returns their number. The device starts
+    /// by itself once it holds its short queue.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first; no frame was written.
+    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError>;
+
+    /// Takes back up to `frames` of the last frames in the buffer, so that others can be written in their place, and
+    /// returns their number. A device whose cut mode is not [`CutMode::Rewrite`] takes back none.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first.
+    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+        let _ = frames;
+        Ok(0)
+    }
+
+    /// Drops everything in the device's buffer at once. The device is stopped until it is filled again.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first.
+    fn flush(&mut self) -> Result<(), PcmError>;
+
+    /// Sets the number of frames in the buffer at which the thread is to be woken. A device that is stepped by a clock
+    /// ignores it.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first.
+    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
+        let _ = queued;
+        Ok(())
+    }
+
+    /// Recovers from `error`, so that the device can play again.
+    ///
+    /// # Errors
+    /// Returns the error that recovery met.
+    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
+}
+
+/// The fill level of a device's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferLevel {
+    /// Frames in the buffer.
+    pub queued: usize,
+    /// Frames until a frame written now is played; drivers may return impossible values.
+    pub delay: i64,
+}
