@@ -17,6 +17,7 @@ mod hung_thread;
 mod listing;
 mod mixer;
 mod open_error;
+mod queues;
 mod rates;
 mod reconnect;
 mod reconnect_walk;

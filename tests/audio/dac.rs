@@ -6,8 +6,8 @@ use std::f64::consts::TAU;
 use std::rc::Rc;
 
 use mynah::audio::{
-    AudioIo, BufferLevel, CaptureChain, PcmError, Playback, PlaybackChain, PlaybackDevice, PlaybackFrame,
-    PlaybackHandle, QueuePlan, Recovery, StreamFormat, steps_with_chains,
+    AudioIo, BufferLevel, CaptureChain, CutMode, PcmError, Playback, PlaybackChain, PlaybackDevice,
+    PlaybackFrame, PlaybackHandle, QueuePlan, Recovery, StreamFormat, steps_with_chains,
 };
 use mynah::dsp::sample;
 
@@ -32,6 +32,14 @@ pub(super) struct Dac {
     pub(super) buffer: usize,
     /// The most frames it accepts in one write.
     pub(super) write_max: usize,
+    pub(super) cut: CutMode,
+    /// The queue while nothing is heard; `None` for the same queue.
+    pub(super) long: Option<usize>,
+    pub(super) awake_frames: Option<u64>,
+    /// Frames that cannot be taken back.
+    pub(super) margin: usize,
+    /// The fill at which it wakes the thread.
+    pub(super) wake_level: usize,
     /// The number of samples played at each flush.
     pub(super) flushes: Vec<usize>,
     /// Called during `level` and `write`, so that the session can act within a step.
@@ -57,6 +65,11 @@ impl Dac {
             queue: 2 * period,
             buffer: 4 * period,
             write_max: usize::MAX,
+            cut: CutMode::Drop,
+            long: None,
+            awake_frames: None,
+            margin: 0,
+            wake_level: 0,
             flushes: Vec::with_capacity(1000),
             on_call: None,
         }
@@ -83,6 +96,20 @@ impl Dac {
         self.out[from..from + frames].to_vec()
     }
 
+    /// Plays the next `frames` and wakes the step only where the fill asks for it, as a
+    /// card does at the end of a period; returns the number of wakes.
+    pub(super) fn play_on_wakes(&mut self, playback: &mut Playback, frames: usize) -> usize {
+        let mut wakes = 0;
+        for _ in 0..frames.div_ceil(self.period) {
+            self.tick(self.period);
+            if self.buffered.len() <= self.wake_level && !playback.is_asleep() {
+                playback.run(self).unwrap();
+                wakes += 1;
+            }
+        }
+        wakes
+    }
+
     fn call_session(&mut self) {
         if let Some(on_call) = &mut self.on_call {
             on_call();
@@ -96,7 +123,12 @@ impl Dac {
 
 impl PlaybackDevice for Dac {
     fn queue(&self) -> QueuePlan {
-        QueuePlan::fixed(self.queue)
+        QueuePlan {
+            cut: self.cut,
+            short: self.queue,
+            long: self.long.unwrap_or(self.queue),
+            awake_frames: self.awake_frames,
+        }
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
@@ -114,6 +146,21 @@ impl PlaybackDevice for Dac {
         self.buffered.extend(frames[..taken].iter().map(|frame| sample(*frame)));
         self.running |= self.buffered.len() >= self.queue;
         Ok(taken)
+    }
+
+    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+        self.check()?;
+        if self.cut != CutMode::Rewrite {
+            return Ok(0);
+        }
+        let taken_back = frames.min(self.buffered.len().saturating_sub(self.margin));
+        self.buffered.truncate(self.buffered.len() - taken_back);
+        Ok(taken_back)
+    }
+
+    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
+        self.wake_level = queued;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {

@@ -306,7 +306,7 @@ impl Playback {
     /// Returns whether the step may end. If the wait may be long, the session is asked to wake the thread when it
     /// writes; what it has written meanwhile is taken first.
     fn may_wait(&self, plan: &QueuePlan) -> bool {
-        if self.is_sounding || !plan.may_wait_long() {
+        if self.lane.waiting() > 0 || !plan.may_wait_long() {
             return true;
         }
         self.shared.wakes_at_write.store(true, Ordering::Relaxed);
