@@ -27,7 +27,8 @@ use crate::lane::{Frame, lane};
 use crate::sys::EventFd;
 
 pub use crate::config::{
-    CaptureConfig, ControlValue, MixerControl, PcmRequest, PlaybackConfig, SampleFormat, UnplugPolicy,
+    CaptureConfig, ControlValue, KeepOpen, MixerControl, PcmRequest, PlaybackConfig, SampleFormat,
+    UnplugPolicy,
 };
 pub use alsa::asoundrc::{AsoundEntry, AsoundFault, AsoundFile};
 pub use alsa::device::{AlsaDevices, open_alsa};

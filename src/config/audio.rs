@@ -32,6 +32,20 @@ pub struct CaptureConfig {
     pub channels: Vec<u16>,
     /// The gain, in decibels; a limiter prevents clipping.
     pub gain_db: f32,
+    /// Whether the device stays open while nothing is captured; `None` lets the kind of the device decide.
+    pub keep_open: Option<KeepOpen>,
+}
+
+/// When the microphone's device stays open, and its samples are discarded, while nothing is captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeepOpen {
+    /// It is open only while it captures.
+    #[default]
+    Never,
+    /// It is closed while it is muted.
+    UnlessMuted,
+    /// It is open while muted too.
+    Always,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +61,13 @@ pub struct PlaybackConfig {
 impl Default for CaptureConfig {
     /// Returns ALSA's default device, with its default parameters.
     fn default() -> Self {
-        Self { device: "default".to_owned(), form: PcmRequest::default(), channels: Vec::new(), gain_db: 0.0 }
+        Self {
+            device: "default".to_owned(),
+            form: PcmRequest::default(),
+            channels: Vec::new(),
+            gain_db: 0.0,
+            keep_open: None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::host::HostInfo;
 use super::schema::{HelpGroup, Key, KeyRow, ROWS, word};
 use super::sources::{self, CommandLine, FileKind, Layer};
 use super::values::Values;
-use super::{AzureConfig, Config, Credential, Endpoint, Proxy, Secret, ServiceTarget, assemble};
+use super::{AzureConfig, Config, Credential, Endpoint, KeepOpen, Proxy, Secret, ServiceTarget, assemble};
 use crate::printable::clipped;
 
 const USAGE: &str = "\
@@ -184,6 +184,7 @@ fn derived(key: Key, config: &Config) -> (String, String) {
         (Key::TurnDetection, (quoted(word(service.turn_detection)), "fits the language".to_owned())),
         (Key::Microphone, by_board(quoted(&audio.microphone.device))),
         (Key::Speaker, by_board(quoted(&audio.speaker.device))),
+        (Key::KeepOpen, keep_open(audio.microphone.keep_open)),
         (Key::GainDb, by_board(audio.microphone.gain_db.to_string())),
         (Key::Volume, (state.volume.to_string(), "the saved state, or 100".to_owned())),
     ];
@@ -200,4 +201,12 @@ fn derived(key: Key, config: &Config) -> (String, String) {
     }
     let found = derived.into_iter().find(|(known, _)| *known == key).map(|(_, derived)| derived);
     found.unwrap_or_else(|| ("-".to_owned(), "not set".to_owned()))
+}
+
+/// Returns when the microphone's device stays open, and why; without a board's word the device decides.
+fn keep_open(by_board: Option<KeepOpen>) -> (String, String) {
+    match by_board {
+        Some(keep_open) => (format!("{:?}", word(keep_open)), "the board".to_owned()),
+        None => ("-".to_owned(), "unless-muted for a sound card, never for a sound server".to_owned()),
+    }
 }

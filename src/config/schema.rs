@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::KeepOpen;
 use super::values::{Keyword, names};
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
@@ -37,6 +38,7 @@ pub(super) enum Key {
     Microphone,
     Speaker,
     GainDb,
+    KeepOpen,
     Volume,
     UnpluggedS,
     Speech,
@@ -160,6 +162,7 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Microphone, "microphone", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name of the microphone, instead of the board's"),
     row(Key::Speaker, "speaker", ValueKind::Text("PCM"), HelpGroup::Device, "the ALSA name of the speaker, instead of the board's"),
     row(Key::GainDb, "gain_db", ValueKind::Number("DB"), HelpGroup::Device, "the gain of the microphone, instead of the board's"),
+    row(Key::KeepOpen, "keep_open", ValueKind::OneOf("WHEN", names::<KeepOpen>), HelpGroup::Device, "when the microphone's device stays open while nothing is captured, and what it delivers is discarded; instead of the board's"),
     row(Key::Volume, "volume", ValueKind::Number("PERCENT"), HelpGroup::Device, "the volume of replies; a saved volume overrides the config file, but not this option [100]"),
     row(Key::Sounds, "sounds", ValueKind::Switch, HelpGroup::Device, "play two soft notes when the service disconnects, and when it reconnects").default("true"),
     row(Key::ResumeAfterNoise, "resume_after_noise", ValueKind::Switch, HelpGroup::Device, "continue a reply after a noise that the service took for speech and did not answer").default("true"),
@@ -256,10 +259,12 @@ pub(super) fn is_close(input: &str, name: &str) -> bool {
 }
 
 /// Words for one of the words of a setting: what people write, and what it is called.
-const SYNONYMS: [(&str, &[&str]); 6] = [
+const SYNONYMS: [(&str, &[&str]); 8] = [
     ("hold", &["push-to-talk", "push_to_talk", "ptt", "walkie-talkie", "pushtotalk"]),
     ("tap", &["toggle", "click", "button", "press"]),
     ("open", &["always", "continuous", "hands-free", "handsfree", "vad", "always-on"]),
+    ("unless-muted", &["on", "true", "yes", "unmuted", "while-unmuted"]),
+    ("never", &["off", "none", "false", "no"]),
     ("off", &["none", "false", "disabled", "no", "null", "disable"]),
     ("server", &["on", "true", "yes", "server_echo_cancellation"]),
     ("azure_deep_noise_suppression", &["on", "true", "yes"]),

@@ -112,7 +112,13 @@ fn requested_parameters_are_granted_and_the_rest_is_chosen() {
         channels: Some(2),
         period: Some(Duration::from_millis(5)),
     };
-    let microphone = CaptureConfig { device: "null".to_owned(), form, channels: vec![1], gain_db: 12.0 };
+    let microphone = CaptureConfig {
+        device: "null".to_owned(),
+        form,
+        channels: vec![1],
+        gain_db: 12.0,
+        ..CaptureConfig::default()
+    };
     let louder = CaptureConfig { form: PcmRequest::default(), channels: vec![3], ..microphone.clone() };
     let audio =
         open_alsa(AlsaDevices { microphone, ..devices("null", "null") }, StreamFormat::default()).unwrap();

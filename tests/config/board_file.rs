@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mynah::config::{
     AudioConfig, ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue,
-    GpioLine, HeldOutput, LedWiring, LightConfig, LineBias, MixerControl, PcmRequest, Peripherals, ResetHold,
-    SampleFormat, UnplugPolicy,
+    GpioLine, HeldOutput, KeepOpen, LedWiring, LightConfig, LineBias, MixerControl, PcmRequest, Peripherals,
+    ResetHold, SampleFormat, UnplugPolicy,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ use super::{Fixture, assert_problems, states};
 #[test]
 fn all_audio_keys_are_read() {
     let (audio, _) = read(
-        "[microphone]\ndevice = 'hw:1'\nrate_hz = 44100\nformat = 'S24_3'\nchannels = 8\nhear = [7, 0]\ngain_db = -2.5\nperiod_ms = 7.5\n\
+        "[microphone]\ndevice = 'hw:1'\nrate_hz = 44100\nformat = 'S24_3'\nchannels = 8\nhear = [7, 0]\ngain_db = -2.5\nperiod_ms = 7.5\nkeep_open = 'always'\n\
          [speaker]\ndevice = 'hw:2'\nrate_hz = 16_000\nformat = 'S24'\nchannels = 1\nplay_on = 0\nperiod_ms = 100\n\
          [[control]]\ncard = 'hw:1'\nname = 'Mic,1'\npercent = 0\n\
          [[control]]\ncard = 'hw:1'\nname = 'Mic'\non = false\n\
@@ -30,6 +30,7 @@ fn all_audio_keys_are_read() {
     assert_eq!(audio.microphone.device, "hw:1");
     assert_eq!(audio.microphone.form, form(44_100, SampleFormat::S24In3, 8, 7_500));
     assert_eq!((audio.microphone.channels, audio.microphone.gain_db), (vec![7, 0], -2.5));
+    assert_eq!(audio.microphone.keep_open, Some(KeepOpen::Always));
     assert_eq!(audio.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
     assert_eq!(audio.speaker.channels, [0]);
     let control =
@@ -50,6 +51,7 @@ fn empty_board_file_gives_the_defaults() {
     let (audio, peripherals) = read("");
     assert_eq!((&*audio.microphone.device, &*audio.speaker.device), ("default", "default"));
     assert_eq!((audio.microphone.form, audio.microphone.gain_db), (PcmRequest::default(), 0.0));
+    assert_eq!(audio.microphone.keep_open, None, "the kind of the device decides");
     assert_eq!(audio.unplugged, UnplugPolicy::End(Duration::from_secs(5)));
     assert_eq!(peripherals, Peripherals::default());
     assert_eq!(read("[unplugged]\nwait_s = 'forever'").0.unplugged, UnplugPolicy::Wait);

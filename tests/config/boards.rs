@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mynah::config::{
     ButtonAction, ButtonBindings, ButtonKind, ButtonSource, Config, ControlValue, GpioLine, HostInfo,
-    LedWiring, LineBias, PcmRequest, Request, SampleFormat, UnplugPolicy,
+    KeepOpen, LedWiring, LineBias, PcmRequest, Request, SampleFormat, UnplugPolicy,
 };
 
 use super::{Fixture, assert_problems};
@@ -137,6 +137,40 @@ fn pcm_settings_apply_only_to_the_boards_own_device() {
     assert_eq!(audio.speaker.form.format, Some(SampleFormat::S32));
     let audio = run(&["--microphone=hw:CARD=sndrpigooglevoi"], host("i2s-mems")).audio;
     assert_eq!(audio.microphone.form.format, Some(SampleFormat::S32));
+}
+
+#[test]
+fn boards_keep_the_microphone_open_where_closing_it_hurts() {
+    for (boards, keep_open) in [
+        // Without its capture stream their driver turns the amplifier off.
+        (&["aiy-voice-hat", "i2s-mems"][..], KeepOpen::Always),
+        (&["codec-zero", "usb-speakerphone", "respeaker-xvf3800", "respeaker-4mic"], KeepOpen::UnlessMuted),
+        (&["respeaker-2mic-v1", "respeaker-2mic-v2"], KeepOpen::UnlessMuted),
+        (&["adafruit-voice-bonnet", "aiy-voice-bonnet"], KeepOpen::UnlessMuted),
+    ] {
+        for board in boards {
+            assert_eq!(run(&[], host(board)).audio.microphone.keep_open, Some(keep_open), "{board}");
+        }
+    }
+    assert_eq!(run(&[], HostInfo::default()).audio.microphone.keep_open, None);
+}
+
+#[test]
+fn users_keep_open_overrides_the_boards() {
+    let audio = run(&["--keep-open=never"], host("codec-zero")).audio;
+    assert_eq!(audio.microphone.keep_open, Some(KeepOpen::Never));
+    let fixture = Fixture::new().file("mynah.toml", "parrot = true\nkeep_open = 'always'").flags(&[]);
+    let audio = fixture.on(host("codec-zero")).run().audio;
+    assert_eq!(audio.microphone.keep_open, Some(KeepOpen::Always));
+    let audio = run(&["--microphone=plughw:7"], host("codec-zero")).audio;
+    assert_eq!(audio.microphone.keep_open, None, "it is another device");
+    for word in ["true", "false", "unless-mute"] {
+        let meant = if word == "false" { "mean never?" } else { "mean unless-muted?" };
+        assert_problems(
+            &Fixture::new().flags(&["--parrot", &format!("--keep-open={word}")]).problems(),
+            &[&format!("option --keep-open: {word:?}: | never, unless-muted, always | {meant}")],
+        );
+    }
 }
 
 #[test]

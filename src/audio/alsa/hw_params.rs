@@ -79,7 +79,7 @@ pub(in crate::audio) struct HwRequest {
 
 impl HwRequest {
     pub(in crate::audio) fn capture(config: &CaptureConfig, shape: StreamFormat) -> HwRequest {
-        let CaptureConfig { device, form, channels, gain_db } = config.clone();
+        let CaptureConfig { device, form, channels, gain_db, keep_open: _ } = config.clone();
         HwRequest { direction: Direction::Capture, device, form, channels, gain_db, shape }
     }
 

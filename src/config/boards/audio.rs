@@ -8,7 +8,7 @@ use super::CARD;
 use super::names;
 use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
-use crate::config::{ControlValue, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
+use crate::config::{ControlValue, KeepOpen, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
 
 /// The range of a period, in milliseconds.
 pub(super) const PERIOD_MS: (f64, f64) = (2.0, 100.0);
@@ -31,6 +31,11 @@ impl Keyword for SampleFormat {
     }
 }
 
+impl Keyword for KeepOpen {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("never", Self::Never), ("unless-muted", Self::UnlessMuted), ("always", Self::Always)];
+}
+
 /// The table of a microphone or a speaker; `device` may contain `{card}`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeviceTable {
@@ -38,6 +43,7 @@ pub(super) struct DeviceTable {
     pub(super) form: PcmRequest,
     pub(super) channels: Vec<u16>,
     pub(super) gain_db: f32,
+    pub(super) keep_open: Option<KeepOpen>,
 }
 
 /// Reads `[microphone]`.
@@ -45,7 +51,7 @@ pub(super) fn microphone(table: &mut StrictTable<'_>) -> DeviceTable {
     let device_table = device_table(table, "hear");
     let gain_db = table.number("gain_db", GAIN_DB.0, GAIN_DB.1).unwrap_or_default();
     #[expect(clippy::cast_possible_truncation, reason = "the rounding error is inaudible")]
-    DeviceTable { gain_db: gain_db as f32, ..device_table }
+    DeviceTable { gain_db: gain_db as f32, keep_open: table.keyword("keep_open"), ..device_table }
 }
 
 /// Reads `[speaker]`.
@@ -72,7 +78,7 @@ fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> Devi
         let reason = format!("there is no channel {max}: with channels = {all}, they are 0 to {}", all - 1);
         table.refuse(channels_key, line, &reason);
     }
-    DeviceTable { device, form, channels, gain_db: 0.0 }
+    DeviceTable { device, form, channels, ..DeviceTable::default() }
 }
 
 /// Reads the ALSA name of a device or card.

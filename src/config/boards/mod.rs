@@ -223,6 +223,7 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
     let card = card.as_ref();
     let (speech, speaker_file) = (values.file(Key::Speech), values.path(Key::SpeakerFile));
     let gain_db = values.number(Key::GainDb, audio::GAIN_DB);
+    let keep_open = values.layer(Key::KeepOpen).map(|_| values.choice(Key::KeepOpen));
     let unplugged = values.wait(Key::UnpluggedS);
     let microphone =
         ResolvedDevice::choose(&board_file.microphone, users_device(values, Key::Microphone), card);
@@ -244,6 +245,7 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
             form: microphone.form,
             channels: microphone.channels,
             gain_db: gain_db.unwrap_or(microphone.gain_db),
+            keep_open: keep_open.or(microphone.keep_open),
         },
         speaker: PlaybackConfig {
             device: device_or_default(speaker.device),

@@ -77,6 +77,7 @@ fn stream_text(table: &DeviceTable, verb: &str) -> String {
     let chosen: Vec<_> = table.channels.iter().map(ToString::to_string).collect();
     add((!chosen.is_empty()).then(|| format!("{verb} channel {}", chosen.join(" and "))));
     add((table.gain_db != 0.0).then(|| format!("{:+} dB", table.gain_db)));
+    add(table.keep_open.map(|keep_open| format!("kept open {}", keyword_name(keep_open))));
     text
 }
 
