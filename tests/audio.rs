@@ -11,6 +11,7 @@
 mod asoundrc;
 mod cards;
 mod cut;
+mod cut_mode;
 mod dac;
 mod dead_input;
 mod hung_thread;

@@ -27,10 +27,11 @@ use crate::lane::{Frame, lane};
 use crate::sys::EventFd;
 
 pub use crate::config::{
-    CaptureConfig, ControlValue, KeepOpen, MixerControl, PcmRequest, PlaybackConfig, SampleFormat,
-    UnplugPolicy,
+    CaptureConfig, ControlValue, CutMode, KeepAwake, KeepOpen, MixerControl, PcmRequest, PlaybackConfig,
+    SampleFormat, UnplugPolicy,
 };
 pub use alsa::asoundrc::{AsoundEntry, AsoundFault, AsoundFile};
+pub use alsa::cut_mode::{DeviceCut, choose_cut};
 pub use alsa::device::{AlsaDevices, open_alsa};
 pub use alsa::hw_params::GrantedParams;
 pub use alsa::listing::{
@@ -52,7 +53,7 @@ pub use rt::counters::{Counter, Counters, Peak};
 pub use rt::device::{Device, Wait, Woken};
 pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
 pub use rt::playback::Playback;
-pub use rt::playback_device::{BufferLevel, CutMode, PlaybackDevice, QueuePlan};
+pub use rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 pub use rt::reconnect::MissingDevices;
 pub use wav::{WavDevices, open_wav};
 

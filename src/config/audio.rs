@@ -56,6 +56,34 @@ pub struct PlaybackConfig {
     pub form: PcmRequest,
     /// The channels to play on, counted from 0; empty for all.
     pub channels: Vec<u16>,
+    /// How a cut reaches what the device holds; `None` lets the kind of the device decide.
+    pub cut: Option<CutMode>,
+    /// How long the device runs on while nothing is heard; `None` lets the kind of the device decide.
+    pub keep_awake: Option<KeepAwake>,
+}
+
+/// How a cut reaches what a speaker's buffer holds.
+///
+/// The best way is not possible everywhere, and stopping a stream is not harmless: on cards it may switch the
+/// amplifier off and on, and preparing it again may take a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutMode {
+    /// The device takes back what it holds, except a margin, and reads what is written instead: the fade follows the
+    /// margin. For cards whose driver is known to read its buffer late.
+    Rewrite,
+    /// The device plays what it holds; the fade follows. For cards that may have copied their buffer already: their
+    /// queue is short while a reply may be heard.
+    RunOut,
+    /// The device drops what it holds and starts anew with the fade. For plugins and sound servers, where stopping
+    /// switches no hardware.
+    Drop,
+}
+
+/// How long a speaker runs on while nothing is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepAwake {
+    Forever,
+    For(Duration),
 }
 
 impl Default for CaptureConfig {
@@ -74,7 +102,13 @@ impl Default for CaptureConfig {
 impl Default for PlaybackConfig {
     /// Returns ALSA's default device, with its default parameters.
     fn default() -> Self {
-        Self { device: "default".to_owned(), form: PcmRequest::default(), channels: Vec::new() }
+        Self {
+            device: "default".to_owned(),
+            form: PcmRequest::default(),
+            channels: Vec::new(),
+            cut: None,
+            keep_awake: None,
+        }
     }
 }
 

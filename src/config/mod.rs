@@ -32,8 +32,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use audio::{
-    AudioConfig, CaptureConfig, ControlValue, KeepOpen, MixerControl, PcmRequest, PlaybackConfig,
-    SampleFormat, UnplugPolicy,
+    AudioConfig, CaptureConfig, ControlValue, CutMode, KeepAwake, KeepOpen, MixerControl, PcmRequest,
+    PlaybackConfig, SampleFormat, UnplugPolicy,
 };
 pub use devices::DevicesRequest;
 pub use endpoint::Endpoint;

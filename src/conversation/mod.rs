@@ -346,6 +346,16 @@ impl Conversation {
         matches!(&self.phase, Phase::Online(online) if online.speech_active())
     }
 
+    /// Returns whether a reply may be heard within seconds: the user speaks or is expected to, waits, or listens.
+    #[must_use]
+    pub fn reply_is_near(&self) -> bool {
+        match self.state() {
+            State::Thinking | State::Speaking => true,
+            State::Listening => self.mode != Mode::Open || self.speech_active(),
+            State::Connecting | State::Idle | State::Offline | State::Muted => false,
+        }
+    }
+
     /// Returns whether a session is configured, there is no speech and no reply in progress, and the turn
     /// has no deadline.
     #[must_use]

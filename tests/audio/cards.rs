@@ -92,7 +92,8 @@ fn an_unsupported_parameter_is_an_error_with_the_offered_ones() {
         (PcmRequest { channels: Some(2), ..PcmRequest::default() }, vec![2], ["channel 2", "from 0"]),
         (PcmRequest { rate_hz: Some(24_001), ..PcmRequest::default() }, vec![], ["24001 Hz", "24000 Hz"]),
     ] {
-        let speaker = PlaybackConfig { device: "null".to_owned(), form, channels };
+        let speaker =
+            PlaybackConfig { device: "null".to_owned(), form, channels, ..PlaybackConfig::default() };
         let error = open_error(open_alsa(
             AlsaDevices { speaker, ..devices("null", "null") },
             StreamFormat::default(),
@@ -151,7 +152,8 @@ fn written_frames_are_played_in_any_device_format() {
             period: None,
         };
         let device = format!("file:FILE='{}',FORMAT=raw", path.display());
-        let speaker = PlaybackConfig { device, form, channels: vec![channels - 1] };
+        let speaker =
+            PlaybackConfig { device, form, channels: vec![channels - 1], ..PlaybackConfig::default() };
         let mut audio =
             open_alsa(AlsaDevices { speaker, ..devices("null", "null") }, StreamFormat::default()).unwrap();
         let reply: Vec<[i16; 1]> = tone(24_000).into_iter().map(|sample| [sample]).collect();

@@ -322,6 +322,7 @@ impl Stage {
         loop {
             woken = match step(self, woken)? {
                 Wait::ForDevice { .. } => self.wait_for_device().map_or_else(Woken::Lost, |()| Woken::Ready),
+                Wait::ForSession => panic!("a speaker without a limit never sleeps"),
                 Wait::WithoutDevice => self.wait_without_device(),
                 Wait::Over => return Ok(()),
             };

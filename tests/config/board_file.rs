@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use mynah::config::{
-    AudioConfig, ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue,
-    GpioLine, HeldOutput, KeepOpen, LedWiring, LightConfig, LineBias, MixerControl, PcmRequest, Peripherals,
-    ResetHold, SampleFormat, UnplugPolicy,
+    AudioConfig, ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue, CutMode,
+    GpioLine, HeldOutput, KeepAwake, KeepOpen, LedWiring, LightConfig, LineBias, MixerControl, PcmRequest,
+    Peripherals, ResetHold, SampleFormat, UnplugPolicy,
 };
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ use super::{Fixture, assert_problems, states};
 fn all_audio_keys_are_read() {
     let (audio, _) = read(
         "[microphone]\ndevice = 'hw:1'\nrate_hz = 44100\nformat = 'S24_3'\nchannels = 8\nhear = [7, 0]\ngain_db = -2.5\nperiod_ms = 7.5\nkeep_open = 'always'\n\
-         [speaker]\ndevice = 'hw:2'\nrate_hz = 16_000\nformat = 'S24'\nchannels = 1\nplay_on = 0\nperiod_ms = 100\n\
+         [speaker]\ndevice = 'hw:2'\nrate_hz = 16_000\nformat = 'S24'\nchannels = 1\nplay_on = 0\nperiod_ms = 100\ncut = 'run-out'\nkeep_awake_s = 2.5\n\
          [[control]]\ncard = 'hw:1'\nname = 'Mic,1'\npercent = 0\n\
          [[control]]\ncard = 'hw:1'\nname = 'Mic'\non = false\n\
          [[control]]\ncard = 'hw:2'\nname = 'Route'\nchoice = 'Line In'\n\
@@ -33,6 +33,8 @@ fn all_audio_keys_are_read() {
     assert_eq!(audio.microphone.keep_open, Some(KeepOpen::Always));
     assert_eq!(audio.speaker.form, form(16_000, SampleFormat::S24, 1, 100_000));
     assert_eq!(audio.speaker.channels, [0]);
+    let keep_awake = Some(KeepAwake::For(Duration::from_millis(2_500)));
+    assert_eq!((audio.speaker.cut, audio.speaker.keep_awake), (Some(CutMode::RunOut), keep_awake));
     let control =
         |card: &str, name: &str, setting| MixerControl { card: card.into(), name: name.into(), setting };
     assert_eq!(

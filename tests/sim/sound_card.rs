@@ -262,6 +262,7 @@ impl SoundCard {
         match wait {
             Wait::ForDevice { in_recovery } => state.check_device(in_recovery, is_new, wake_fd),
             Wait::WithoutDevice => state.check_without_device(wake_fd),
+            Wait::ForSession => wake_fd.drain().then_some(Woken::Ready),
             Wait::Over => None,
         }
     }

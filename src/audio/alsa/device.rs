@@ -130,6 +130,10 @@ impl AlsaDevice {
                 (Wait::ForDevice { in_recovery }, Some(pcm)) => {
                     pcm.wait(wake, in_recovery).map_or_else(Woken::Lost, |()| Woken::Ready)
                 }
+                (Wait::ForSession, _) => {
+                    wake.wait(None);
+                    Woken::Ready
+                }
                 (Wait::ForDevice { .. } | Wait::WithoutDevice, _) => self.hotplug.wait(wake),
             };
         }

@@ -5,12 +5,18 @@
 //! conversion.
 
 use std::fmt;
+use std::path::Path;
+use std::time::Duration;
 
+use super::cut_mode::{DeviceCut, choose_cut};
 use super::output::AlsaOutput;
 use super::raw_pcm::{Errno, HwParams, RawPcm};
+use crate::audio::chain::device_queue::LONGEST_QUEUE_S;
 use crate::audio::error::{AudioError, Direction};
+use crate::audio::rt::playback_device::QueuePlan;
 use crate::audio::{
-    CaptureChain, CaptureConfig, PcmRequest, PlaybackChain, PlaybackConfig, SampleFormat, StreamFormat,
+    CaptureChain, CaptureConfig, CutMode, KeepAwake, PcmRequest, PlaybackChain, PlaybackConfig, SampleFormat,
+    StreamFormat,
 };
 use crate::dsp::Resampler;
 
@@ -62,6 +68,11 @@ const WIDE_FIRST: [SampleFormat; 4] =
     [SampleFormat::S32, SampleFormat::S24, SampleFormat::S24In3, SampleFormat::S16];
 /// The largest channel count tried if none is configured.
 const CHANNELS_MAX: u16 = 64;
+/// The queue of a device that is rewritten while a reply is heard, in milliseconds: how late its thread may wake. It
+/// delays nothing.
+const REWRITTEN_QUEUE_MS: u32 = 100;
+/// How long a plugin or sound server runs on while nothing is heard.
+const PLUGIN_AWAKE: Duration = Duration::from_secs(10);
 /// Periods in the playback buffer: twice the queue, so that the queue can be refilled in time.
 const PLAYBACK_PERIODS: usize = 4;
 /// Periods in the capture buffer: a wake may be this late without an overrun.
@@ -73,6 +84,8 @@ pub(in crate::audio) struct HwRequest {
     pub(in crate::audio) device: String,
     pub(in crate::audio) form: PcmRequest,
     pub(in crate::audio) channels: Vec<u16>,
+    cut: Option<CutMode>,
+    keep_awake: Option<KeepAwake>,
     gain_db: f32,
     shape: StreamFormat,
 }
@@ -80,12 +93,22 @@ pub(in crate::audio) struct HwRequest {
 impl HwRequest {
     pub(in crate::audio) fn capture(config: &CaptureConfig, shape: StreamFormat) -> HwRequest {
         let CaptureConfig { device, form, channels, gain_db, keep_open: _ } = config.clone();
-        HwRequest { direction: Direction::Capture, device, form, channels, gain_db, shape }
+        HwRequest {
+            direction: Direction::Capture,
+            device,
+            form,
+            channels,
+            cut: None,
+            keep_awake: None,
+            gain_db,
+            shape,
+        }
     }
 
     pub(in crate::audio) fn playback(config: &PlaybackConfig, shape: StreamFormat) -> HwRequest {
-        let PlaybackConfig { device, form, channels } = config.clone();
-        HwRequest { direction: Direction::Playback, device, form, channels, gain_db: 0.0, shape }
+        let PlaybackConfig { device, form, channels, cut, keep_awake } = config.clone();
+        let (direction, gain_db) = (Direction::Playback, 0.0);
+        HwRequest { direction, device, form, channels, cut, keep_awake, gain_db, shape }
     }
 
     /// Requests the granted rate from now on: the processing chain was built for it.
@@ -105,6 +128,37 @@ impl HwRequest {
     ) -> Result<PlaybackChain, AudioError> {
         PlaybackChain::new(self.shape, params.rate_hz, params.period_frames)
             .map_err(|unsupported| self.unfit(unsupported))
+    }
+
+    /// Returns how a playback device is cut; `card` is its number if it is the device of a card.
+    pub(in crate::audio) fn cut(&self, card: Option<u32>) -> DeviceCut {
+        choose_cut(self.cut, card, Path::new("/"))
+    }
+
+    /// Returns how much a playback device is kept filled with.
+    pub(in crate::audio) fn queue_plan(
+        &self,
+        params: &GrantedParams,
+        cut: CutMode,
+        is_hardware: bool,
+    ) -> QueuePlan {
+        let GrantedParams { rate_hz, buffer_frames, .. } = *params;
+        let longest = buffer_frames.min((LONGEST_QUEUE_S * rate_hz) as usize);
+        let queue = self.queue_frames(params);
+        let rewritten = (REWRITTEN_QUEUE_MS * rate_hz / 1000) as usize;
+        let keep_awake = self.keep_awake.unwrap_or(match is_hardware {
+            true => KeepAwake::Forever,
+            false => KeepAwake::For(PLUGIN_AWAKE),
+        });
+        QueuePlan {
+            cut,
+            short: if cut == CutMode::Rewrite { queue.max(rewritten.min(longest)) } else { queue },
+            long: if cut == CutMode::Drop { queue } else { longest },
+            awake_frames: match keep_awake {
+                KeepAwake::Forever => None,
+                KeepAwake::For(duration) => Some((duration.as_secs_f64() * f64::from(rate_hz)) as u64),
+            },
+        }
     }
 
     /// Returns the number of frames kept queued in the playback buffer: the lanes' queue, but at least two
@@ -150,6 +204,7 @@ fn scaled(frames: usize, rate_hz: u32, shape: StreamFormat) -> usize {
 pub(super) fn negotiate(
     pcm: &RawPcm,
     request: &HwRequest,
+    cut: CutMode,
     alsa_output: &AlsaOutput,
 ) -> Result<GrantedParams, AudioError> {
     let not_granted =
@@ -170,7 +225,12 @@ pub(super) fn negotiate(
     // A coarse driver rounds the period; a buffer for the requested one would then hold too few of them.
     let period =
         hw.set_period_near(request.period_frames(rate_hz)).map_err(not_granted("any period size"))?;
-    hw.set_buffer_near(period * periods).map_err(not_granted("any buffer size"))?;
+    // What a sound server buffers it also delays; a card's buffer need not be filled.
+    let buffer = match request.direction {
+        Direction::Playback if cut != CutMode::Drop => (LONGEST_QUEUE_S * rate_hz) as usize / period * period,
+        Direction::Playback | Direction::Capture => 0,
+    };
+    hw.set_buffer_near(buffer.max(period * periods)).map_err(not_granted("any buffer size"))?;
     pcm.set_hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
 
     let params = HwParams::installed(pcm).map_err(not_granted("a report of its parameters"))?;

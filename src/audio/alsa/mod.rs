@@ -4,6 +4,7 @@
 //! Only this module calls alsa-lib. It decides nothing about what is captured or played.
 
 pub(in crate::audio) mod asoundrc;
+pub(in crate::audio) mod cut_mode;
 mod definition;
 pub(in crate::audio) mod device;
 pub(in crate::audio) mod hotplug;

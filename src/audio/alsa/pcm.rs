@@ -8,6 +8,7 @@ use super::hw_params::{GrantedParams, HwRequest, negotiate};
 use super::output::AlsaOutput;
 use super::poll::{PcmPoll, PollOutcome, device_lost};
 use super::raw_pcm::{Errno, RawPcm};
+use crate::audio::CutMode;
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
@@ -21,7 +22,11 @@ pub(in crate::audio) struct Pcm {
     codec: FrameCodec,
     /// One period in the device's format.
     bytes: Box<[u8]>,
-    queue_frames: usize,
+    plan: QueuePlan,
+    /// Frames that cannot be taken back.
+    margin_frames: usize,
+    /// The number of queued frames at which the device wakes the thread; `None` before it was set.
+    wake_at: Option<usize>,
     poll: PcmPoll,
     /// Frames in the playback buffer: the last level read plus what was written since.
     queued_frames: usize,
@@ -36,15 +41,24 @@ impl Pcm {
         let refused = |Errno(errno)| request.open_error(errno, alsa_output.text());
         let name = CString::new(request.device.as_str()).map_err(|_| refused(Errno(libc::EINVAL)))?;
         let mut raw = RawPcm::open(&name, request.direction).map_err(refused)?;
-        let params = negotiate(&raw, request, &alsa_output)?;
+        let card = raw.card().filter(|_| raw.is_hardware());
+        let cut = request.cut(card);
+        let params = negotiate(&raw, request, cut.mode, &alsa_output)?;
         let codec = FrameCodec::new(params.format, params.channels, &request.channels)
             .map_err(|misfit| request.unfit(misfit))?;
         let poll = PcmPoll::new(raw.poll_count(), params.buffer_frames)
             .ok_or_else(|| refused(Errno(libc::ENOTSUP)))?;
-        let queue_frames = request.queue_frames(&params);
-        set_thresholds(&mut raw, &params, queue_frames).map_err(refused)?;
+        let plan = request.queue_plan(&params, cut.mode, card.is_some());
+        let start_threshold = match params.direction {
+            Direction::Capture => 1,
+            Direction::Playback => request.queue_frames(&params),
+        };
+        raw.set_start_threshold(start_threshold).map_err(refused)?;
+        raw.set_avail_min(params.period_frames).map_err(refused)?;
         let bytes = vec![0; params.period_frames * codec.bytes()].into();
-        Ok(Pcm { raw, params, codec, bytes, queue_frames, poll, queued_frames: 0, stalled: false })
+        let margin_frames = (cut.margin.as_secs_f64() * f64::from(params.rate_hz)).ceil() as usize;
+        let (wake_at, queued_frames, stalled) = (None, 0, false);
+        Ok(Pcm { raw, params, codec, bytes, plan, margin_frames, wake_at, poll, queued_frames, stalled })
     }
 
     pub(in crate::audio) fn params(&self) -> &GrantedParams {
@@ -63,7 +77,11 @@ impl Pcm {
     ///
     /// With `in_recovery` it sleeps instead of polling: a failed device would be ready at once.
     pub(in crate::audio) fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
-        self.stalled = self.poll.wait(&mut self.raw, wake, in_recovery)? == PollOutcome::TimedOut;
+        let frames = self.wake_at.map_or(0, |wake_at| self.queued_frames.saturating_sub(wake_at));
+        let expected_ms = frames as u64 * 1000 / u64::from(self.params.rate_hz);
+        let expected_ms = u32::try_from(expected_ms).unwrap_or(u32::MAX);
+        self.stalled =
+            self.poll.wait(&mut self.raw, wake, in_recovery, expected_ms)? == PollOutcome::TimedOut;
         Ok(())
     }
 
@@ -76,15 +94,18 @@ impl Pcm {
         if std::mem::take(&mut self.stalled) { Err(PcmError::Stall) } else { Ok(()) }
     }
 
-    /// Makes the queue one period longer, up to the buffer size.
+    /// Makes the short queue one period longer, up to the buffer size.
     ///
     /// Some cards prefetch more than a period when they start. With a short queue they would underrun, be
     /// restarted, and underrun again without end.
     fn grow_queue(&mut self) -> Result<(), PcmError> {
-        let longer = (self.queue_frames + self.params.period_frames).min(self.params.buffer_frames);
-        if longer > self.queue_frames {
-            self.queue_frames = longer;
-            set_thresholds(&mut self.raw, &self.params, longer).map_err(pcm_error)?;
+        let longer = (self.plan.short + self.params.period_frames).min(self.params.buffer_frames);
+        if longer > self.plan.short {
+            self.plan.short = longer;
+            self.plan.long = self.plan.long.max(longer);
+            if self.plan.cut != CutMode::Rewrite {
+                self.raw.set_start_threshold(longer).map_err(pcm_error)?;
+            }
         }
         Ok(())
     }
@@ -142,7 +163,7 @@ impl CaptureDevice for Pcm {
 
 impl PlaybackDevice for Pcm {
     fn queue(&self) -> QueuePlan {
-        QueuePlan::fixed(self.queue_frames)
+        self.plan
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
@@ -161,6 +182,25 @@ impl PlaybackDevice for Pcm {
         Ok(count)
     }
 
+    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+        let possible = self.queued_frames.saturating_sub(self.margin_frames);
+        if self.plan.cut != CutMode::Rewrite || frames.min(possible) == 0 {
+            return Ok(0);
+        }
+        let taken_back = self.raw.rewind(frames.min(possible)).map_err(pcm_error)?;
+        self.queued_frames = self.queued_frames.saturating_sub(taken_back);
+        Ok(taken_back)
+    }
+
+    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
+        if self.wake_at != Some(queued) {
+            let avail_min = self.params.buffer_frames.saturating_sub(queued).max(1);
+            self.raw.set_avail_min(avail_min).map_err(pcm_error)?;
+            self.wake_at = Some(queued);
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), PcmError> {
         self.restart().map(drop)
     }
@@ -174,24 +214,6 @@ impl PlaybackDevice for Pcm {
                 self.prepare()
             }
             PcmError::Lost(_) => self.prepare(),
-        }
-    }
-}
-
-/// Sets `avail_min`, when poll wakes the thread, and `start_threshold`: playback starts with a full queue.
-fn set_thresholds(raw: &mut RawPcm, params: &GrantedParams, queue_frames: usize) -> Result<(), Errno> {
-    let period = params.period_frames;
-    match params.direction {
-        Direction::Capture => {
-            raw.set_avail_min(period)?;
-            raw.set_start_threshold(1)
-        }
-        Direction::Playback => {
-            // Half a period early: a card that moves in bursts may be slightly short of a whole period at its
-            // interrupt, and sleeping through that interrupt would empty the queue.
-            let avail_min = params.buffer_frames - queue_frames + period.div_ceil(2);
-            raw.set_avail_min(avail_min.min(params.buffer_frames))?;
-            raw.set_start_threshold(queue_frames)
         }
     }
 }

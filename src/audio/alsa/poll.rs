@@ -51,6 +51,7 @@ impl PcmPoll {
         pcm: &mut RawPcm,
         wake: &EventFd,
         in_recovery: bool,
+        expected_ms: u32,
     ) -> Result<PollOutcome, DeviceLost> {
         if in_recovery || self.immediate_wakes >= IMMEDIATE_WAKES_MAX {
             self.immediate_wakes = 0;
@@ -61,7 +62,9 @@ impl PcmPoll {
         fds[0] = pollfd { fd: wake.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
         pcm.poll_descriptors(&mut fds[1..]).map_err(device_lost)?;
         self.immediate_wakes = if poll_fds(fds, 0)? > 0 { self.immediate_wakes + 1 } else { 0 };
-        if self.immediate_wakes == 0 && poll_fds(fds, CHECK_MS.cast_signed())? == 0 {
+        if self.immediate_wakes == 0
+            && poll_fds(fds, expected_ms.saturating_add(CHECK_MS).cast_signed())? == 0
+        {
             return self.idle(CHECK_MS);
         }
         if fds[0].revents != 0 {

@@ -4,10 +4,7 @@
 //! This is the only file that calls alsa-lib's C functions. Each method is one call, or a few that belong together; it
 //! decides nothing. The functions are described in alsa-lib's `pcm.c` and its pages "PCM interface", "Hardware
 //! Parameters" and "Software Parameters".
-#![expect(
-    unsafe_code,
-    reason = "no safe crate keeps sw_params to change them without allocating, or rewinds"
-)]
+#![expect(unsafe_code, reason = "no safe crate wraps snd_pcm_rewind, snd_pcm_type and kept sw_params")]
 
 use std::ffi::CStr;
 use std::ptr::{NonNull, null_mut};
@@ -55,6 +52,26 @@ impl RawPcm {
                 Err(errno)
             }
         }
+    }
+
+    /// Returns whether the PCM is a device of a card, without a plugin or sound server between.
+    pub(super) fn is_hardware(&self) -> bool {
+        // SAFETY: the handle is open.
+        unsafe { snd_pcm_type(self.handle.as_ptr()) == SND_PCM_TYPE_HW }
+    }
+
+    /// Returns the number of the PCM's card; `None` for a plugin without one.
+    pub(super) fn card(&self) -> Option<u32> {
+        let mut info = null_mut();
+        // SAFETY: the pointer to write to is valid, and what is allocated is freed below.
+        checked(unsafe { snd_pcm_info_malloc(&raw mut info) }).ok()?;
+        // SAFETY: the handle is open and `info` was allocated.
+        let card = unsafe {
+            let card = checked(snd_pcm_info(self.handle.as_ptr(), info)).map(|_| snd_pcm_info_get_card(info));
+            snd_pcm_info_free(info);
+            card
+        };
+        u32::try_from(card.ok()?).ok()
     }
 
     /// Installs hardware parameters.
@@ -139,6 +156,15 @@ impl RawPcm {
         // SAFETY: the handle is open and has hardware parameters. Without them the result is negative.
         let count = unsafe { snd_pcm_bytes_to_frames(self.handle.as_ptr(), bytes.cast_signed()) };
         snd_pcm_uframes_t::try_from(count).unwrap_or(0)
+    }
+
+    /// Takes back up to `frames` of the last written frames, and returns their number.
+    pub(super) fn rewind(&mut self, frames: usize) -> Result<usize, Errno> {
+        // SAFETY: the handle is open.
+        let rewindable = self::frames(unsafe { snd_pcm_rewindable(self.handle.as_ptr()) })?;
+        let count = frames.min(rewindable) as snd_pcm_uframes_t;
+        // SAFETY: the handle is open.
+        self::frames(unsafe { snd_pcm_rewind(self.handle.as_ptr(), count) })
     }
 
     /// Returns the number of descriptors to poll.

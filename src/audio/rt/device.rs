@@ -46,6 +46,8 @@ pub enum Wait {
         /// Whether the device needs time to recover: it would be ready at once, without being able to move frames.
         in_recovery: bool,
     },
+    /// For the session's notification alone, while the device is open and stopped.
+    ForSession,
     /// For the session's notification, one of the two times, or a change of the devices, without a running device.
     WithoutDevice,
     /// For nothing: the session has ended.

@@ -90,6 +90,7 @@ impl PlaybackLoop {
             (PlaybackState::Running, _) => self.play(device),
         };
         Ok(match played {
+            Ok(()) if self.playback.is_asleep() => Wait::ForSession,
             Ok(()) => Wait::ForDevice { in_recovery: self.playback.is_resting() },
             Err(lost) => {
                 device.close();

@@ -9,14 +9,14 @@ use std::sync::atomic::{Ordering, fence};
 use ringbuf::HeapProd;
 use ringbuf::traits::Producer;
 
-use super::playback_device::{CutMode, PlaybackDevice, QueuePlan};
+use super::playback_device::{PlaybackDevice, QueuePlan};
 use crate::audio::chain::device_queue::DeviceQueue;
 use crate::audio::chain::fades::{CutFade, FrameBlock, UnderrunFade};
 use crate::audio::chain::playback_chain::PlaybackChain;
 use crate::audio::chain::position::LanePositions;
 use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
 use crate::audio::handles::PlaybackShared;
-use crate::audio::{Counters, CutReceipt, PlaybackFrame, StreamFormat};
+use crate::audio::{Counters, CutMode, CutReceipt, PlaybackFrame, StreamFormat};
 use crate::dsp::{GainRamp, volume_factor};
 use crate::lane::Reader;
 

@@ -1,25 +1,9 @@
-//! A speaker as the playback step sees it, and the three ways in which a cut reaches what it holds.
+//! A speaker as the playback step sees it: how much it holds, and how a cut reaches that.
 //!
-//! It decides nothing: which way a device takes is decided where it is opened.
+//! It decides nothing: which of the three ways a device takes is decided where it is opened.
 
+use crate::audio::CutMode;
 use crate::audio::error::{PcmError, Recovery};
-
-/// How a cut reaches what a device holds.
-///
-/// The best way is not possible everywhere, and stopping a stream is not harmless: on cards it may switch the
-/// amplifier off and on, and preparing it again may take a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CutMode {
-    /// The device takes back what it holds, except a margin, and reads what is written instead: the fade follows the
-    /// margin. For cards whose driver is known to read its buffer late.
-    Rewrite,
-    /// The device plays what it holds; the fade follows. For cards that may have copied their buffer already: their
-    /// queue is short while a reply may be heard.
-    RunOut,
-    /// The device drops what it holds and starts anew with the fade. For plugins and sound servers, where stopping
-    /// switches no hardware.
-    Drop,
-}
 
 /// How much a device is kept filled with, and how it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use super::CARD;
 use super::names;
 use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
-use crate::config::{ControlValue, KeepOpen, MixerControl, PcmRequest, SampleFormat, UnplugPolicy};
+use crate::config::{
+    ControlValue, CutMode, KeepAwake, KeepOpen, MixerControl, PcmRequest, SampleFormat, UnplugPolicy,
+};
 
 /// The range of a period, in milliseconds.
 pub(super) const PERIOD_MS: (f64, f64) = (2.0, 100.0);
@@ -36,6 +38,11 @@ impl Keyword for KeepOpen {
         &[("never", Self::Never), ("unless-muted", Self::UnlessMuted), ("always", Self::Always)];
 }
 
+impl Keyword for CutMode {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("rewrite", Self::Rewrite), ("run-out", Self::RunOut), ("drop", Self::Drop)];
+}
+
 /// The table of a microphone or a speaker; `device` may contain `{card}`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeviceTable {
@@ -44,6 +51,8 @@ pub(super) struct DeviceTable {
     pub(super) channels: Vec<u16>,
     pub(super) gain_db: f32,
     pub(super) keep_open: Option<KeepOpen>,
+    pub(super) cut: Option<CutMode>,
+    pub(super) keep_awake: Option<KeepAwake>,
 }
 
 /// Reads `[microphone]`.
@@ -56,7 +65,12 @@ pub(super) fn microphone(table: &mut StrictTable<'_>) -> DeviceTable {
 
 /// Reads `[speaker]`.
 pub(super) fn speaker(table: &mut StrictTable<'_>) -> DeviceTable {
-    device_table(table, "play_on")
+    let device_table = device_table(table, "play_on");
+    let keep_awake = duration_or_forever(table, "keep_awake_s").map(|wait| match wait {
+        UnplugPolicy::Wait => KeepAwake::Forever,
+        UnplugPolicy::End(duration) => KeepAwake::For(duration),
+    });
+    DeviceTable { cut: table.keyword("cut"), keep_awake, ..device_table }
 }
 
 fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> DeviceTable {
@@ -119,14 +133,18 @@ pub(super) fn control(table: &mut StrictTable<'_>) -> Option<MixerControl> {
 
 /// Reads `[unplugged]`.
 pub(super) fn unplugged(table: &mut StrictTable<'_>) -> Option<UnplugPolicy> {
-    let entry = table.take("wait_s")?;
+    duration_or_forever(table, "wait_s")
+}
+
+fn duration_or_forever(table: &mut StrictTable<'_>, key: &'static str) -> Option<UnplugPolicy> {
+    let entry = table.take(key)?;
     let (raw, found) = match entry.value {
         Scalar::Text(raw) => (format!("{raw:?}"), (raw == FOREVER).then_some(UnplugPolicy::Wait)),
         Scalar::Number(raw) => (raw.clone(), wait(&raw)),
         Scalar::Switch(raw) => (raw.to_string(), None),
     };
     if found.is_none() {
-        table.refuse_value("wait_s", entry.line, &raw, &wait_error());
+        table.refuse_value(key, entry.line, &raw, &wait_error());
     }
     found
 }

@@ -251,6 +251,8 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
             device: device_or_default(speaker.device),
             form: speaker.form,
             channels: speaker.channels,
+            cut: speaker.cut,
+            keep_awake: speaker.keep_awake,
         },
         controls: controls.iter().filter_map(|control| on_card(control, card)).collect(),
         unplugged: unplugged.or(board_file.unplugged).unwrap_or(UNPLUGGED),

@@ -11,7 +11,7 @@ use crate::config::boards::{DEFAULT_DEVICE, UNPLUGGED, fill_in_card, lines};
 use crate::config::host::HostInfo;
 use crate::config::values::Keyword;
 use crate::config::{
-    ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue, LedWiring,
+    ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue, KeepAwake, LedWiring,
     LightConfig, LineBias, PcmRequest, SampleFormat, UnplugPolicy,
 };
 
@@ -77,6 +77,11 @@ fn stream_text(table: &DeviceTable, verb: &str) -> String {
     let chosen: Vec<_> = table.channels.iter().map(ToString::to_string).collect();
     add((!chosen.is_empty()).then(|| format!("{verb} channel {}", chosen.join(" and "))));
     add((table.gain_db != 0.0).then(|| format!("{:+} dB", table.gain_db)));
+    add(table.cut.map(|cut| format!("cut by {}", keyword_name(cut))));
+    add(table.keep_awake.map(|keep_awake| match keep_awake {
+        KeepAwake::Forever => "kept awake".to_owned(),
+        KeepAwake::For(duration) => format!("kept awake for {} s", duration.as_secs_f64()),
+    }));
     add(table.keep_open.map(|keep_open| format!("kept open {}", keyword_name(keep_open))));
     text
 }

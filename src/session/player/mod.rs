@@ -112,6 +112,11 @@ impl Player {
         self.uplink.resend();
     }
 
+    /// Says whether a reply may be heard soon, so that the speaker's queue is short in time.
+    pub(super) fn set_reply_near(&self, near: bool) {
+        self.audio.playback.set_reply_near(near);
+    }
+
     /// Opens or closes the microphone.
     pub(super) fn set_microphone(&mut self, open: bool) {
         self.audio.capture.set_open(open);

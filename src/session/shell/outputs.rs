@@ -26,6 +26,7 @@ impl Shell {
         {
             self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", context.now);
         }
+        self.player.set_reply_near(conversation.reply_is_near());
         self.update_light(context);
         if open {
             self.player.set_microphone(true);
