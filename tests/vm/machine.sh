@@ -2,10 +2,10 @@
 # Sourced by tests/vm/run, after tests/system/machine.sh: builds the virtual machine from Debian's packages.
 #
 # The kernel, its headers, the source of gpio-sim and QEMU are unpacked into target/vm and not installed; only small
-# tools are. What is already there is not downloaded again.
+# tools are. What is already there is not downloaded again; the project's own sound card is rebuilt after a change.
 : "${here:?}" "${vm:?}"
 
-# The guest's kernel modules, besides gpio-sim; their dependencies are added.
+# The guest's kernel modules, besides gpio-sim and snd-mynah; their dependencies are added.
 readonly MODULES=(snd-aloop snd-dummy snd-hda-intel snd-hda-codec-generic configfs 9p 9pnet_virtio virtio_pci
     gpio_keys leds-gpio ledtrig-timer uinput evdev)
 
@@ -23,7 +23,9 @@ need_machine() {
     need_tools make zstd xz:xz-utils cpio kmod strip:binutils busybox:busybox-static
     mkdir -p "$vm"
     [[ -x $vm/qemu/usr/bin/qemu-system-x86_64 ]] || make_qemu
-    [[ -s $vm/$1/vmlinux ]] || make_kernel "$1"
+    # A machine of before the sound card has no headers.
+    [[ -s $vm/$1/vmlinux && -d $vm/$1/headers ]] || make_kernel "$1"
+    make_card "$1"
     local usr=$vm/qemu/usr
     local -x LD_LIBRARY_PATH=$usr/lib/x86_64-linux-gnu:$usr/lib/x86_64-linux-gnu/pulseaudio
     # shellcheck disable=SC2034 # tests/vm/run starts it.
@@ -78,8 +80,40 @@ make_kernel() {
     gpio_sim "$root" "$version"
     gather_modules "$root" "$version"
     printf '%s\n' "$version" >"$root/version"
-    rm -rf "$root/image" "$root/headers" "$root/gpio-sim" "${vm:?}/$1"
+    rm -rf "$root/image" "$root/gpio-sim" "${vm:?}/$1"
     mv "$root" "$vm/$1"
+}
+
+# Builds the project's own sound card for KERNEL, if its source has changed since.
+make_card() {
+    local root=$vm/$1 source=$here/tests/vm/guest/snd-mynah version modules
+    version=$(<"$root/version")
+    modules=$root/modules/lib/modules/$version
+    # By content: a checkout sets new times.
+    diff -rq "$source" "$root/source" >/dev/null 2>&1 && [[ -s $modules/snd-mynah.ko ]] && return
+    say "building the sound card snd-mynah"
+    rm -rf "$root/source" "$root/snd-mynah" "$modules/snd-mynah.ko"
+    cp -r "$source" "$root/source"
+    cp -r "$source" "$root/snd-mynah"
+    build_module "$root" "$version" snd-mynah
+    cp "$root/snd-mynah/snd-mynah.ko" "$modules"
+    index_modules "$root" "$version"
+}
+
+# Builds the modules in ROOT/NAME for the kernel VERSION whose headers are in ROOT/headers.
+build_module() {
+    local headers=$1/headers/usr/src/linux-headers-$2
+    # The headers' Makefile refers to the place of an installation.
+    sed -i "s#^include /.*usr/src/#include $1/headers/usr/src/#" "$headers/Makefile"
+    # Without BTF, which would need pahole.
+    make -s -C "$headers" "M=$1/$3" CC=gcc CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$vm/$3.log" 2>&1 ||
+        { tail -n 20 "$vm/$3.log" && refuse "$3 could not be built; the log is target/vm/$3.log"; }
+    strip -g "$1/$3"/*.ko
+}
+
+# Lists the guest's modules for its modprobe.
+index_modules() {
+    depmod -b "$1/modules" "$2" 2>/dev/null || depmod -b "$1/modules" -m /lib/modules "$2"
 }
 
 # Prints the newest version of the kernel of this FLAVOUR, 6.12 or later; Debian 12 has an older one too.
@@ -114,18 +148,12 @@ uncompress() {
 }
 
 gpio_sim() {
-    local root=$1 version=$2 headers series=${2%%-*} build=$1/gpio-sim
+    local series=${2%%-*} build=$1/gpio-sim
     series=$(cut -d . -f 1,2 <<<"$series")
-    headers=$root/headers/usr/src/linux-headers-$version
-    # The headers' Makefile refers to the place of an installation.
-    sed -i "s#^include /usr/src#include $root/headers/usr/src#" "$headers/Makefile"
     mkdir "$build"
     cp "$here/tests/vm/guest/Kbuild" "$here/tests/vm/guest/irq_to_desc.h" "$build"
     gpio_sim_source "linux-source-$series" "$build"
-    # Without BTF, which would need pahole.
-    make -s -C "$headers" "M=$build" CC=gcc CONFIG_DEBUG_INFO_BTF_MODULES= modules >"$vm/gpio-sim.log" 2>&1 ||
-        { tail -n 20 "$vm/gpio-sim.log" && refuse "gpio-sim could not be built; the log is target/vm/gpio-sim.log"; }
-    strip -g "$build/gpio-sim.ko"
+    build_module "$1" "$2" gpio-sim
 }
 
 # Extracts two files from the kernel's 150 MB of source; tar stops after both, which breaks the pipe.
@@ -158,7 +186,7 @@ gather_modules() {
         esac
     done
     cp "$root/gpio-sim/gpio-sim.ko" "$root/all/lib/modules/$version"/modules.{order,builtin*} "$into"
-    depmod -b "$root/modules" "$version" 2>/dev/null || depmod -b "$root/modules" -m /lib/modules "$version"
+    index_modules "$root" "$version"
     rm -r "$root/all"
 }
 

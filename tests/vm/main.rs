@@ -7,6 +7,8 @@
 #![expect(clippy::expect_used, reason = "it panics where the machine lacks what it was built with")]
 #![expect(clippy::disallowed_methods, reason = "it runs and sleeps in the guest's virtual time")]
 
+mod bare_stream;
+mod card;
 mod card_cost;
 mod clock;
 mod dead_input;
@@ -16,6 +18,7 @@ mod jitter;
 mod latency;
 mod load;
 mod loopback;
+mod manners;
 mod periods;
 mod peripherals;
 mod refusals;
@@ -43,6 +46,7 @@ struct Scenario {
 }
 
 const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "card", what: "the manners of the project's own sound card", run: manners::run },
     Scenario { name: "talk", what: "a conversation with the parrot through the card", run: talk::run },
     Scenario {
         name: "latency",
