@@ -45,6 +45,11 @@ impl Cards {
         Self { _private: () }
     }
 
+    /// Sets a parameter; of several cards the first one's, unless `value` has one for each, separated by commas.
+    pub(crate) fn set(&self, parameter: &str, value: &str) {
+        fs::write(format!("{PARAMETERS}/{parameter}"), value).expect("the driver has this parameter");
+    }
+
     pub(crate) fn counts(&self, card: usize, direction: Direction) -> Counts {
         let stream = 2 * card + usize::from(direction == Direction::Capture);
         match parameter("counts")[stream * COUNTS..][..COUNTS] {
@@ -116,6 +121,13 @@ pub(crate) struct Heard {
     pub(crate) at: u64,
     pub(crate) left: i32,
     pub(crate) right: i32,
+}
+
+impl Heard {
+    /// Returns the left channel in 16 bits.
+    pub(crate) fn sample(&self) -> i16 {
+        (self.left >> 16) as i16
+    }
 }
 
 impl Ear {

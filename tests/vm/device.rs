@@ -73,9 +73,16 @@ impl Device {
         find()
     }
 
+    /// Returns whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
     /// Ends it with SIGTERM.
-    pub(crate) fn leave(self) -> Ended {
-        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("mynah runs");
+    pub(crate) fn leave(mut self) -> Ended {
+        if self.is_running() {
+            kill_process(Pid::from_child(&self.process), Signal::TERM).expect("mynah is a child");
+        }
         self.ended(5_000)
     }
 
