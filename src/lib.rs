@@ -34,7 +34,8 @@
 //! `audio::alsa::pcm::Pcm::read` asks
 //! ALSA how much is available and reads whole periods; `dsp::FrameCodec::decode` picks and mixes the channels into one
 //! channel of floats. `audio::rt::capture::keep` first shows the samples to
-//! `audio::health::dead_input::DeadInputDetector::push`; then `audio::chain::capture_chain::CaptureChain::process`
+//! `audio::health::dead_input::DeadInputDetector::push`, and discards them if nobody wants them
+//! (`audio::rt::capture::follow_request`); then `audio::chain::capture_chain::CaptureChain::process`
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
 //! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
 //! the source `session::shell::Source::Microphone` is `session::shell::Shell::pump`. `session::player::uplink::pump`
@@ -168,8 +169,11 @@
 //! 7. No thread is restarted: if one ends, or panics, the process ends with one clear message and exit code 1.
 //! 8. Every phase except idle has a deadline, and every phase can be left (random walks over [`conversation`]).
 //! 9. There is no listening port (a test of the sources), and no secret in a URL, a log or a recording.
-//! 10. While the microphone is not wanted its device is closed: no sample exists to be sent. (A device that was
-//!     unplugged is opened for a moment, and never started, to see that it is back.)
+//! 10. While the microphone is not wanted, no sample of it is converted, recorded or sent. Its device is closed; or,
+//!     with `keep_open`, it runs on, and each block is counted and forgotten as it is read, before the conversion and
+//!     the lane, with the block that was under way when it is wanted again. Muting closes the device in both cases,
+//!     except with `keep_open = "always"`. Green light means that sound may leave. (A device that was unplugged is
+//!     opened for a moment, and never started, to see that it is back.)
 //! 11. There are never two sessions in use, nor more than two links, nor more than 25 dials in a minute, and a second
 //!     link only while a session near its end is replaced (random walks and virtual hours over [`conversation`]).
 //! 12. There is no `unsafe` in the core, and elsewhere it is fenced in one small place with its reason.

@@ -15,6 +15,7 @@ mod cut_mode;
 mod dac;
 mod dead_input;
 mod hung_thread;
+mod keep_open;
 mod listing;
 mod mixer;
 mod open_error;

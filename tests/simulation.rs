@@ -25,6 +25,16 @@ fn no_run_violates_an_invariant_or_ends_stuck() {
 }
 
 #[test]
+fn a_microphone_that_is_kept_open_is_sent_only_when_wanted_and_closed_when_muted() {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    for seed in (1..=6).chain([fresh]) {
+        let run = simulate(&scenario_for(seed, "kept-open").unwrap(), None);
+        assert_eq!(run.violation, None, "--seed {seed} --kind kept-open");
+        assert!(run.replies > 0, "--seed {seed} --kind kept-open");
+    }
+}
+
+#[test]
 fn the_quirks_of_services_cost_no_word_and_no_history() {
     let fresh = RandomState::new().build_hasher().finish() >> 16;
     for seed in (1..=3).chain([fresh]) {

@@ -3,7 +3,7 @@
 //! They move frames and post requests to the audio threads; they never wait for a device.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
@@ -29,20 +29,43 @@ impl CaptureHandle {
     }
 
     /// Requests that the microphone be opened or closed; the session is woken when it is. Frames captured before it
-    /// closed can be read until it is opened again, which discards them: they are older than the request.
+    /// closed can be read until it is opened again, which discards them: they are older than the request. A device
+    /// that is kept open runs on while it is closed, and what it delivers is discarded.
     pub fn set_open(&mut self, open: bool) {
-        if self.shared.wanted.swap(open, Ordering::Release) != open {
-            if open {
-                self.lane.skip();
-            }
-            self.thread_wake.notify();
-        }
+        self.request(if open { CaptureRequest::Open } else { CaptureRequest::Closed });
     }
 
-    /// Returns whether the device is open. While it is closed, no samples are captured.
+    /// Requests that the microphone be closed, with its device, unless that is kept open always.
+    pub fn mute(&mut self) {
+        self.request(CaptureRequest::Muted);
+    }
+
+    fn request(&mut self, request: CaptureRequest) {
+        if self.shared.request() == request {
+            return;
+        }
+        let is_open = request == CaptureRequest::Open;
+        if is_open {
+            self.shared.openings.fetch_add(1, Ordering::Release);
+        }
+        self.shared.request.store(request as u8, Ordering::Release);
+        if is_open {
+            self.lane.skip();
+        }
+        self.thread_wake.notify();
+    }
+
+    /// Returns whether samples are captured, so that they may leave the device. While it is closed, none are, even if
+    /// its device runs.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.shared.open.load(Ordering::Acquire)
+        self.shared.state() == CaptureState::Capturing
+    }
+
+    /// Returns whether the device runs, and its samples are captured or discarded.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.shared.state() != CaptureState::Closed
     }
 
     /// Moves the oldest captured frames into `into` and returns their number.
@@ -154,11 +177,57 @@ pub struct CutReceipt {
     pub played: u64,
 }
 
-/// The requested and the actual state of the microphone.
+/// The requested and the actual state of the microphone: a [`CaptureRequest`] and a [`CaptureState`].
 #[derive(Default)]
 pub(super) struct CaptureShared {
-    pub(super) wanted: AtomicBool,
-    pub(super) open: AtomicBool,
+    request: AtomicU8,
+    /// The number of requests to open it, so that the thread notices a request that was withdrawn and made again.
+    openings: AtomicU32,
+    state: AtomicU8,
+}
+
+/// What the session requests of the microphone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CaptureRequest {
+    /// Nothing may be captured soon. Before the first request it is not known whether it may.
+    #[default]
+    Muted,
+    /// Nothing is captured at present.
+    Closed,
+    Open,
+}
+
+/// What becomes of the microphone's samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CaptureState {
+    /// There are none: the device is closed.
+    #[default]
+    Closed,
+    /// The device runs, and they are discarded.
+    Discarding,
+    Capturing,
+}
+
+impl CaptureShared {
+    pub(super) fn request(&self) -> CaptureRequest {
+        let request = self.request.load(Ordering::Acquire);
+        let all = [CaptureRequest::Muted, CaptureRequest::Closed, CaptureRequest::Open];
+        all.into_iter().find(|known| *known as u8 == request).unwrap_or_default()
+    }
+
+    pub(super) fn openings(&self) -> u32 {
+        self.openings.load(Ordering::Acquire)
+    }
+
+    pub(super) fn state(&self) -> CaptureState {
+        let state = self.state.load(Ordering::Acquire);
+        let all = [CaptureState::Closed, CaptureState::Discarding, CaptureState::Capturing];
+        all.into_iter().find(|known| *known as u8 == state).unwrap_or_default()
+    }
+
+    pub(super) fn set_state(&self, state: CaptureState) {
+        self.state.store(state as u8, Ordering::Release);
+    }
 }
 
 /// State shared by the session and the playback step.

@@ -69,10 +69,11 @@ impl AudioMonitor {
         }
         let counters = audio.counters();
         // A thread without its device, or with a closed one, has no work, so it cannot hang in it.
-        let capture_works = audio.capture.is_open();
+        let capture_works = audio.capture.is_running();
+        let read = counters.captured.get() + counters.discarded.get();
         let playback_works = is_playing && after.playback.is_none();
         let threads = [
-            (Direction::Capture, counters.capture_xruns.get(), counters.captured.get(), capture_works),
+            (Direction::Capture, counters.capture_xruns.get(), read, capture_works),
             (Direction::Playback, counters.playback_xruns.get(), counters.played.get(), playback_works),
         ];
         for (index, (direction, xruns, ..)) in threads.into_iter().enumerate() {

@@ -1,13 +1,15 @@
 //! The environment of one audio thread: its device, its time, and a session that follows a script.
 
+mod device;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use mynah::audio::{
-    AudioError, AudioIo, BufferLevel, CaptureDevice, CaptureLoop, CutReceipt, Device, DeviceLost, Direction,
-    MissingDevices, PcmError, PlaybackDevice, PlaybackLoop, QueuePlan, Recovery, StallDetector, Wait, Woken,
+    AudioError, AudioIo, CaptureLoop, CutReceipt, DeviceLost, Direction, MissingDevices, PcmError,
+    PlaybackLoop, StallDetector, Wait, Woken,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -40,6 +42,8 @@ struct StageState {
     dac: Dac,
     /// Captured frames that have not been read.
     due: usize,
+    /// When it captured the last of them.
+    ticked_ms: u64,
     /// What the microphone captures.
     signal: Signal,
     given: u64,
@@ -52,11 +56,15 @@ struct StageState {
     /// When a stalled stream was restarted.
     restarts: Vec<u64>,
     attempts: Vec<(u64, bool)>,
+    /// When the running device was closed.
+    closes: Vec<u64>,
+    is_running: bool,
     observed: Vec<(u64, MissingDevices)>,
     receipts: Vec<(u64, CutReceipt)>,
     out: Vec<i16>,
     captured_before: u64,
     counts: (u64, u64, u64),
+    discarded: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -79,6 +87,8 @@ pub(super) enum Signal {
     Flat(f32),
     /// The same number of frames, repeated.
     Repeat(u64),
+    /// The time of the capture, in milliseconds.
+    Time,
 }
 
 impl Signal {
@@ -88,6 +98,7 @@ impl Signal {
             Signal::Noise => noise(frame + 1),
             Signal::Flat(value) => value,
             Signal::Repeat(frames) => noise(frame % frames + 1),
+            Signal::Time => (frame * PERIOD_MS / PERIOD as u64) as f32 / 32_768.0,
         }
     }
 }
@@ -105,6 +116,7 @@ impl Stage {
             device: State::Present,
             dac: Dac::new(),
             due: 0,
+            ticked_ms: 0,
             signal: Signal::Noise,
             given: 0,
             block: PERIOD,
@@ -113,11 +125,14 @@ impl Stage {
             streams: 0,
             restarts: Vec::new(),
             attempts: Vec::new(),
+            closes: Vec::new(),
+            is_running: false,
             observed: Vec::new(),
             receipts: Vec::new(),
             out: Vec::new(),
             captured_before: 0,
             counts: (0, 0, 0),
+            discarded: 0,
         })))
     }
 
@@ -131,7 +146,8 @@ impl Stage {
         self.at(end_ms, |stage| {
             let mut state = stage.0.borrow_mut();
             let counters = state.audio.as_ref().unwrap().counters();
-            state.counts = (counters.captured.get(), counters.reopens.get(), counters.dead_inputs.get());
+            let counts = (counters.captured.get(), counters.reopens.get(), counters.dead_inputs.get());
+            (state.discarded, state.counts) = (counters.discarded.get(), counts);
             state.audio = None;
         });
         let mut state = self.0.borrow_mut();
@@ -184,8 +200,19 @@ impl Stage {
         self.with_audio(|audio| audio.capture.set_open(false));
     }
 
+    pub(super) fn mute_microphone(&self) {
+        self.with_audio(|audio| audio.capture.mute());
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.with_audio(|audio| audio.capture.is_open())
+    }
+
+    /// Takes what was captured.
+    pub(super) fn read_captured(&self) -> Vec<i16> {
+        let mut frames = vec![[0]; 48_000];
+        let count = self.with_audio(|audio| audio.capture.read(&mut frames));
+        frames[..count].as_flattened().to_vec()
     }
 
     pub(super) fn write(&self, samples: &[i16]) {
@@ -222,6 +249,16 @@ impl Stage {
     /// Returns when the device was opened, and whether that succeeded.
     pub(super) fn attempts(&self) -> Vec<(u64, bool)> {
         self.0.borrow().attempts.clone()
+    }
+
+    /// Returns when the running device was closed.
+    pub(super) fn closes(&self) -> Vec<u64> {
+        self.0.borrow().closes.clone()
+    }
+
+    /// Returns the number of frames that were discarded.
+    pub(super) fn discarded(&self) -> u64 {
+        self.0.borrow().discarded
     }
 
     /// Returns when a stalled stream was restarted.
@@ -349,6 +386,7 @@ impl Stage {
         let mut state = self.0.borrow_mut();
         state.dac.tick(PERIOD);
         state.due += PERIOD;
+        state.ticked_ms = state.now_ms;
         state.moved += PERIOD;
         Ok(())
     }
@@ -388,104 +426,5 @@ impl Stage {
     fn dac<T>(&mut self, ask: impl FnOnce(&mut Dac) -> Result<T, PcmError>) -> Result<T, PcmError> {
         self.check_present()?;
         ask(&mut self.0.borrow_mut().dac)
-    }
-}
-
-impl Device for Stage {
-    fn open(&mut self) -> Result<(), DeviceLost> {
-        let mut state = self.0.borrow_mut();
-        let (now, opened) = (state.now_ms, !matches!(state.device, State::Missing(_)));
-        state.attempts.push((now, opened));
-        assert!(state.attempts.len() < ATTEMPTS_MAX, "too many attempts");
-        match state.device {
-            State::Missing(lost) => Err(lost),
-            State::Present | State::FailsOnStart | State::Stalled => Ok(()),
-        }
-    }
-
-    fn start(&mut self) -> Result<(), DeviceLost> {
-        let mut state = self.0.borrow_mut();
-        let before = std::mem::replace(&mut state.dac, Dac::new());
-        state.out.extend(before.out);
-        (state.moved, state.due, state.stall_detector) = (0, 0, StallDetector::new(BUFFER));
-        state.streams += 1;
-        Ok(())
-    }
-
-    fn close(&mut self) {}
-
-    fn is_proven(&self) -> bool {
-        let state = self.0.borrow();
-        state.moved
-            >= match state.end {
-                Direction::Playback => 2 * BUFFER,
-                Direction::Capture => 4 * BUFFER,
-            }
-    }
-
-    fn lost_error(&self, lost: DeviceLost) -> AudioError {
-        AudioError::Lost { direction: self.0.borrow().end, device: "scripted".to_owned(), errno: lost.errno }
-    }
-
-    fn set_give_up_after(&mut self, limit: Option<Duration>) {
-        let mut state = self.0.borrow_mut();
-        state.give_up_ms = limit.map(|limit| state.now_ms + limit.as_millis() as u64);
-    }
-
-    fn set_retry_after(&mut self, after: Option<Duration>) {
-        let mut state = self.0.borrow_mut();
-        state.retry_ms = after.map(|after| state.now_ms + after.as_millis() as u64);
-    }
-}
-
-impl CaptureDevice for Stage {
-    fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
-        self.check_present().map_err(PcmError::Lost)?;
-        let mut state = self.0.borrow_mut();
-        if state.due < state.block {
-            return Ok(0);
-        }
-        let taken = state.due.min(into.len());
-        state.due -= taken;
-        let (signal, given) = (state.signal, state.given);
-        for (frame, sample) in (given..).zip(&mut into[..taken]) {
-            *sample = signal.at(frame);
-        }
-        state.given += taken as u64;
-        Ok(taken)
-    }
-
-    fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
-        Ok(Recovery::Resumed)
-    }
-}
-
-impl PlaybackDevice for Stage {
-    fn queue(&self) -> QueuePlan {
-        self.0.borrow().dac.queue()
-    }
-
-    fn level(&mut self) -> Result<BufferLevel, PcmError> {
-        self.dac(PlaybackDevice::level)
-    }
-
-    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        self.dac(|dac| dac.write(frames))
-    }
-
-    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
-        self.dac(|dac| dac.take_back(frames))
-    }
-
-    fn flush(&mut self) -> Result<(), PcmError> {
-        self.dac(PlaybackDevice::flush)
-    }
-
-    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
-        self.dac(|dac| dac.wake_at(queued))
-    }
-
-    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
-        self.dac(|dac| PlaybackDevice::recover(dac, error))
     }
 }

@@ -3,7 +3,7 @@
 //! It only lists actions; `world` carries them out. After `faults_end` there is no fault.
 
 use fastrand::Rng;
-use mynah::audio::Direction;
+use mynah::audio::{Direction, KeepOpen};
 use mynah::conversation::Mode;
 use mynah::parrot::ParrotConfig;
 use std::ops::Range;
@@ -50,6 +50,8 @@ pub(crate) struct Scenario {
     pub(super) short_sessions: bool,
     /// Services have quirks.
     pub(super) has_quirks: bool,
+    /// Whether the microphone's device stays open while nobody wants it.
+    pub(super) keep_open: KeepOpen,
 }
 
 /// How new connections fail during an outage.
@@ -220,7 +222,13 @@ impl Scenario {
             fault_at: None,
             short_sessions: false,
             has_quirks: false,
+            keep_open: KeepOpen::Never,
         }
+    }
+
+    /// Keeps the microphone's device open unless it is muted.
+    pub(super) fn keep_open(self) -> Self {
+        Self { keep_open: KeepOpen::UnlessMuted, ..self }
     }
 
     fn push_random(&mut self, at: At, kind: Kind, rng: &mut Rng) {

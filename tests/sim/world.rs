@@ -171,6 +171,7 @@ impl<'a> World<'a> {
         let write_context = Arc::<Mutex<WriteContext>>::default();
         let (audio, capture_loop, playback_loop) =
             as_device(|| loops(StreamFormat::default(), UnplugPolicy::Wait)).unwrap();
+        let capture_loop = capture_loop.keep_open(scenario.keep_open);
         let mut card = |direction: Direction, ppm| {
             SoundCard::new(&clock, direction, ppm, rng.fork(), &invariants, &speech)
         };

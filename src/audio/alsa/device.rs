@@ -22,7 +22,8 @@ use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop};
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
 use crate::audio::{
-    AudioEndpoints, AudioIo, CaptureConfig, MixerControl, PlaybackConfig, StreamFormat, UnplugPolicy,
+    AudioEndpoints, AudioIo, CaptureConfig, KeepOpen, MixerControl, PlaybackConfig, StreamFormat,
+    UnplugPolicy,
 };
 use crate::sys::EventFd;
 
@@ -52,7 +53,11 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
         (HwRequest::capture(&microphone, shape), HwRequest::playback(&speaker, shape));
     let open = |request: &HwRequest| Pcm::open(request).map_err(|error| diagnose(error, Path::new("/")));
     // Open the microphone once now, so that a wrong name fails at the start and not at the first use.
-    let capture_params = open(&capture_request)?.params().clone();
+    let (capture_params, is_card) = {
+        let pcm = open(&capture_request)?;
+        (pcm.params().clone(), pcm.is_hardware())
+    };
+    let keep_open = microphone.keep_open.unwrap_or(default_keep_open(is_card));
     let pcm = open(&playback_request)?;
     let failed_controls = set_controls(&controls);
     let (capture_chain, playback_chain) =
@@ -76,7 +81,7 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     let playback_denied_tx = denied_tx.clone();
     io.threads.start(CAPTURE.0, capture_wake, move |context| {
         request_privileges(CAPTURE, denied_tx);
-        let mut capture = CaptureLoop::new(capture, context.clone(), unplugged);
+        let mut capture = CaptureLoop::new(capture, context.clone(), unplugged).keep_open(keep_open);
         microphone.run(&context.thread_wake, |microphone, woken| capture.step(microphone, woken))
     })?;
     io.threads.start(PLAYBACK.0, playback_wake, move |context| {
@@ -86,6 +91,12 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     })?;
     io.denied.extend(denied_rx.into_iter().flatten());
     Ok(io)
+}
+
+/// Returns whether a microphone stays open that no setting decides. A card may click, be slow or fail when it is
+/// opened at every turn; a sound server shows its users that a microphone is open.
+fn default_keep_open(is_card: bool) -> KeepOpen {
+    if is_card { KeepOpen::UnlessMuted } else { KeepOpen::Never }
 }
 
 fn request_privileges(

@@ -65,6 +65,11 @@ impl Pcm {
         &self.params
     }
 
+    /// Returns whether it is a device of a sound card, without a plugin or a sound server between.
+    pub(in crate::audio) fn is_hardware(&self) -> bool {
+        self.raw.is_hardware()
+    }
+
     /// Starts capture; playback starts by itself with a full queue.
     pub(in crate::audio) fn start(&mut self) -> Result<(), DeviceLost> {
         match self.params.direction {

@@ -1,14 +1,14 @@
 //! The capture step: moves frames from the microphone into the capture lane.
 //!
 //! It has no thread, clock or descriptor, so that anything that can be read can be its microphone. It never
-//! waits, allocates or decides when to capture.
+//! waits, allocates or decides when to capture. While a device that is kept open is not wanted, each block is counted
+//! and forgotten as it is read.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::audio::chain::capture_chain::CaptureChain;
 use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
-use crate::audio::handles::CaptureShared;
+use crate::audio::handles::{CaptureRequest, CaptureShared, CaptureState};
 use crate::audio::health::dead_input::DeadInputDetector;
 use crate::audio::{CaptureFrame, Counters};
 use crate::lane::Writer;
@@ -31,6 +31,9 @@ pub trait CaptureDevice {
 
 /// Blocks that one step may read: the size of a card's buffer, which only a device without a clock can exceed.
 const BLOCKS_PER_STEP: usize = 8;
+/// Blocks that the first step of a capture may read and discard: more than a thread can be late, and a limit for a
+/// device without a clock.
+const OUTDATED_BLOCKS: usize = 64;
 
 /// The writing end of the capture lane, with recovery from device errors.
 pub struct Capture {
@@ -45,7 +48,21 @@ pub struct Capture {
     reopen_requested: bool,
     /// Whether the device needs time to recover.
     resting: bool,
+    state: CaptureState,
+    /// The number of requests to open the microphone when `state` was set.
+    openings: u32,
+    outdated: Outdated,
     counters: Arc<Counters>,
+}
+
+/// Which samples of a device that was running are older than the request to capture.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outdated {
+    No,
+    /// All that it holds, and the block that it is filling.
+    Buffer,
+    /// The block that it was filling.
+    Block,
 }
 
 impl Capture {
@@ -58,6 +75,7 @@ impl Capture {
         let samples = vec![0.0; chain.period_frames()].into();
         let recovery_budget = RecoveryBudget::default();
         let (dead_input, reopen_requested, resting) = (None, false, false);
+        let (state, outdated) = (CaptureState::Capturing, Outdated::No);
         Capture {
             lane,
             shared,
@@ -67,6 +85,9 @@ impl Capture {
             dead_input,
             reopen_requested,
             resting,
+            state,
+            openings: 0,
+            outdated,
             counters,
         }
     }
@@ -84,12 +105,12 @@ impl Capture {
     pub fn step(&mut self, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
         let mut progressed = false;
         self.resting = false;
-        for _ in 0..BLOCKS_PER_STEP {
+        let blocks = if self.outdated == Outdated::Buffer { OUTDATED_BLOCKS } else { BLOCKS_PER_STEP };
+        for _ in 0..blocks {
             match microphone.read(&mut self.samples) {
                 Ok(0) => break,
                 Ok(taken) => {
-                    self.keep(taken.min(self.samples.len()));
-                    progressed = true;
+                    progressed |= self.keep(taken.min(self.samples.len()));
                     if taken < self.samples.len() {
                         break;
                     }
@@ -100,23 +121,60 @@ impl Capture {
                 }
             }
         }
+        if self.outdated == Outdated::Buffer {
+            self.outdated = Outdated::Block;
+        }
         Ok(progressed)
     }
 
     /// Returns whether the session has requested that the microphone be open.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.shared.wanted.load(Ordering::Acquire)
+        self.shared.request() == CaptureRequest::Open
+    }
+
+    /// Returns whether the session forbids that a device that is not wanted be kept open.
+    pub(in crate::audio) fn is_muted(&self) -> bool {
+        self.shared.request() == CaptureRequest::Muted
     }
 
     /// Records whether the device is open and resets the conversion, so that nothing from before remains in it.
     pub fn mark_open(&mut self, open: bool) {
-        self.chain.reset();
+        self.mark_device(if open { CaptureState::Capturing } else { CaptureState::Closed });
+    }
+
+    /// Records that the device is open and that what it delivers is not wanted.
+    pub(in crate::audio) fn mark_kept_open(&mut self) {
+        self.mark_device(CaptureState::Discarding);
+    }
+
+    fn mark_device(&mut self, state: CaptureState) {
         self.reopen_requested = false;
         if let Some(detector) = &mut self.dead_input {
             detector.reopened();
         }
-        self.shared.open.store(open, Ordering::Release);
+        self.outdated = Outdated::No;
+        self.set_state(state);
+    }
+
+    /// Captures or discards what the open device delivers from now on, as the session requests, and returns whether
+    /// that is a change. What the device holds is older than a request to capture, and the block that it is filling
+    /// begins before it, so both are discarded.
+    pub(in crate::audio) fn follow_request(&mut self) -> bool {
+        let state = if self.is_wanted() { CaptureState::Capturing } else { CaptureState::Discarding };
+        if (state, self.shared.openings()) == (self.state, self.openings) {
+            return false;
+        }
+        self.outdated = Outdated::Buffer;
+        self.set_state(state);
+        true
+    }
+
+    fn set_state(&mut self, state: CaptureState) {
+        self.chain.reset();
+        self.openings = self.shared.openings();
+        self.state = state;
+        self.shared.set_state(state);
     }
 
     /// Returns whether the device needs time to recover before the next step.
@@ -140,19 +198,31 @@ impl Capture {
         &self.counters
     }
 
-    fn keep(&mut self, taken: usize) {
-        // Before the conversion, which changes the samples in place, and while they are in the cache.
+    /// Handles a block of samples, and returns whether the session should be woken.
+    fn keep(&mut self, taken: usize) -> bool {
+        self.recovery_budget.reset();
+        // Before the conversion, which changes the samples in place, and while they are in the cache. A dead input is
+        // detected while samples are discarded too, so that the user learns of it, and of its end, before speaking.
+        let mut verdict_changed = false;
         if let Some(detector) = &mut self.dead_input {
             let previous = detector.verdict();
             self.reopen_requested |= detector.push(&self.samples[..taken]);
             self.counters.record_dead_input(previous, detector.verdict());
+            verdict_changed = previous != detector.verdict();
+        }
+        if self.state != CaptureState::Capturing || self.outdated != Outdated::No {
+            if self.outdated == Outdated::Block {
+                self.outdated = Outdated::No;
+            }
+            self.counters.discarded.add(taken as u64);
+            return verdict_changed;
         }
         let frames = self.chain.process(&mut self.samples[..taken]);
         let kept = self.lane.write(frames);
-        self.recovery_budget.reset();
         self.counters.captured.add(taken as u64);
         self.counters.overruns.add((frames.len() - kept) as u64);
         self.counters.microphone_peak.raise(frames.as_flattened());
+        true
     }
 
     /// Recovers the device, or returns `false` if that takes longer.

@@ -13,6 +13,8 @@ use crate::model::CounterSnapshot;
 pub struct Counters {
     /// Frames captured, at the microphone's rate.
     pub captured: Counter,
+    /// Frames that the microphone delivered while nobody wanted them, at its rate.
+    pub discarded: Counter,
     /// Captured frames dropped because the capture lane was full.
     pub overruns: Counter,
     /// Overruns and stalls of the microphone.

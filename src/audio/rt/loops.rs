@@ -12,7 +12,7 @@ use super::playback_device::PlaybackDevice;
 use super::reconnect::Reconnect;
 use super::threads::ThreadContext;
 use crate::audio::error::{AudioError, DeviceLost, Direction};
-use crate::audio::{AudioEndpoints, AudioIo, StreamFormat, UnplugPolicy};
+use crate::audio::{AudioEndpoints, AudioIo, KeepOpen, StreamFormat, UnplugPolicy};
 use crate::sys::EventFd;
 
 /// Creates the session's side and both loops without threads: the caller takes the steps.
@@ -129,9 +129,10 @@ pub struct CaptureLoop {
     capture: Capture,
     context: ThreadContext,
     reconnect: Reconnect,
+    keep_open: KeepOpen,
     is_running: bool,
-    /// Whether the session requested the microphone when the last wait without a device began.
-    was_wanted: bool,
+    /// Whether the device was needed when the last wait without a device began.
+    was_needed: bool,
 }
 
 impl CaptureLoop {
@@ -144,7 +145,15 @@ impl CaptureLoop {
         let counters = Arc::clone(capture.counters());
         let reconnect =
             Reconnect::new(Direction::Capture, policy, counters, Arc::clone(&context.session_wake));
-        CaptureLoop { capture, context, reconnect, is_running: false, was_wanted: false }
+        let (is_running, was_needed) = (false, false);
+        CaptureLoop { capture, context, reconnect, keep_open: KeepOpen::Never, is_running, was_needed }
+    }
+
+    /// Keeps the device open while it is not wanted, as `keep_open` says, and discards what it delivers.
+    #[must_use]
+    pub fn keep_open(mut self, keep_open: KeepOpen) -> CaptureLoop {
+        self.keep_open = keep_open;
+        self
     }
 
     /// Returns what wakes the loop's thread when the session has a request.
@@ -154,7 +163,8 @@ impl CaptureLoop {
     }
 
     /// Captures while the session requests it. While it is not requested, the device is closed, as it is before the
-    /// first step; only a lost device is opened without starting it, to find out whether it is back.
+    /// first step, unless it is kept open; only a lost device is opened without starting it, to find out whether it is
+    /// back.
     ///
     /// # Errors
     /// When a lost device did not come back in time.
@@ -169,7 +179,7 @@ impl CaptureLoop {
             (false, _) if self.is_over() => return Ok(Wait::Over),
             (false, _) => self.follow_wait(device, woken)?,
         }
-        while !self.is_running && !self.is_over() && self.capture.is_wanted() && self.reconnect.is_present() {
+        while !self.is_running && !self.is_over() && self.needs_device() && self.reconnect.is_present() {
             match device.open() {
                 Ok(()) => self.start(device),
                 Err(lost) => self.reconnect.fail_to_open(lost, device),
@@ -178,7 +188,7 @@ impl CaptureLoop {
         if self.is_running {
             return Ok(Wait::ForDevice { in_recovery: self.capture.is_resting() });
         }
-        self.was_wanted = self.capture.is_wanted();
+        self.was_needed = self.needs_device();
         Ok(if self.is_over() { Wait::Over } else { Wait::WithoutDevice })
     }
 
@@ -188,14 +198,14 @@ impl CaptureLoop {
         device: &mut (impl Device + CaptureDevice),
         woken: Woken,
     ) -> Result<(), AudioError> {
-        let is_open = self.reconnect.try_open(device, woken, self.was_wanted)?;
-        match (is_open, self.capture.is_wanted()) {
+        let is_open = self.reconnect.try_open(device, woken, self.was_needed)?;
+        match (is_open, self.needs_device()) {
             (true, true) => self.start(device),
             (true, false) => {
                 device.close();
                 self.reconnect.mark_present(device);
             }
-            (false, true) if !self.was_wanted => self.reconnect.retry_now(device),
+            (false, true) if !self.was_needed => self.reconnect.retry_now(device),
             (false, _) => {}
         }
         Ok(())
@@ -207,15 +217,22 @@ impl CaptureLoop {
             return self.stop(device, Err(lost));
         }
         self.is_running = true;
-        self.capture.mark_open(true);
+        if self.capture.is_wanted() {
+            self.capture.mark_open(true);
+        } else {
+            self.capture.mark_kept_open();
+        }
         self.context.session_wake.notify();
         self.capture(device);
     }
 
-    /// Takes what the running device has captured, or closes it if the session no longer requests it.
+    /// Takes what the running device has captured, or closes it if it is no longer needed.
     fn capture(&mut self, device: &mut (impl Device + CaptureDevice)) {
-        if !self.capture.is_wanted() || self.is_over() {
+        if !self.needs_device() || self.is_over() {
             return self.stop(device, Ok(()));
+        }
+        if self.capture.follow_request() {
+            self.context.session_wake.notify();
         }
         if device.is_proven() {
             self.reconnect.mark_working(device);
@@ -240,6 +257,16 @@ impl CaptureLoop {
             Ok(()) => self.reconnect.close_on_stop(device),
             Err(lost) => self.reconnect.lose(lost, device),
         }
+    }
+
+    /// Returns whether the device is to be open: the session requests it, or it is kept open.
+    fn needs_device(&self) -> bool {
+        self.capture.is_wanted()
+            || match self.keep_open {
+                KeepOpen::Never => false,
+                KeepOpen::UnlessMuted => !self.capture.is_muted(),
+                KeepOpen::Always => true,
+            }
     }
 
     fn is_over(&self) -> bool {

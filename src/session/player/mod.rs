@@ -117,14 +117,25 @@ impl Player {
         self.audio.playback.set_reply_near(near);
     }
 
-    /// Opens or closes the microphone.
-    pub(super) fn set_microphone(&mut self, open: bool) {
-        self.audio.capture.set_open(open);
+    /// Opens the microphone.
+    pub(super) fn open_microphone(&mut self) {
+        self.audio.capture.set_open(true);
     }
 
-    /// Returns whether the microphone's device is open.
+    /// Closes the microphone, and its device too if it is `muted`.
+    pub(super) fn close_microphone(&mut self, muted: bool) {
+        if muted { self.audio.capture.mute() } else { self.audio.capture.set_open(false) }
+    }
+
+    /// Returns whether the microphone captures.
     pub(super) fn is_microphone_open(&self) -> bool {
         self.audio.capture.is_open()
+    }
+
+    /// Returns whether the microphone's device runs, and the number of frames that were read from it.
+    pub(super) fn microphone_work(&self) -> (bool, u64) {
+        let counters = self.audio.counters();
+        (self.audio.capture.is_running(), counters.captured.get() + counters.discarded.get())
     }
 
     /// Takes the captured frames if the microphone is `wanted`, and discards them otherwise. Passes them to `send`, if

@@ -20,7 +20,7 @@ impl Shell {
         let conversation = context.conversation;
         let open = conversation.microphone_open();
         if !open {
-            self.player.set_microphone(false);
+            self.player.close_microphone(conversation.muted());
         }
         if !conversation.keeps_unsent_audio() && self.player.discard_unsent() && !conversation.is_configured()
         {
@@ -29,7 +29,7 @@ impl Shell {
         self.player.set_reply_near(conversation.reply_is_near());
         self.update_light(context);
         if open {
-            self.player.set_microphone(true);
+            self.player.open_microphone();
         }
     }
 
@@ -106,9 +106,10 @@ impl Shell {
             return;
         }
         let counters = self.player.counters();
+        let (is_running, read) = self.player.microphone_work();
         let has_speaker = self.player.monitor().missing().playback.is_none();
         let progress = ThreadProgress {
-            microphone: ThreadWork { due: self.player.is_microphone_open(), done: counters.captured.get() },
+            microphone: ThreadWork { due: is_running, done: read },
             speaker: ThreadWork { due: has_speaker, done: counters.played.get() },
             background: ThreadWork { due: true, done: self.background.heartbeats() },
         };
