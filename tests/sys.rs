@@ -4,10 +4,21 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use mynah::sys::alsa_proc::{PcmInfo, parse_cards, read_cards};
+use mynah::sys::alsa_proc::{PcmInfo, is_usb, parse_cards, read_cards};
 use mynah::sys::proc::{field, open_files, process_of, processes, program};
 use mynah::sys::{EventFd, TimerFd};
 use rustix::event::{PollFd, PollFlags, poll};
+
+#[test]
+fn only_a_usb_card_has_a_usbid() {
+    let root = tempfile::tempdir().unwrap();
+    for (card, file) in [("card0", "id"), ("card1", "usbid")] {
+        let folder = root.path().join("proc/asound").join(card);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(file), "0b0e:0420\n").unwrap();
+    }
+    assert_eq!([0, 1, 2].map(|card| is_usb(root.path(), card)), [false, true, false]);
+}
 
 #[test]
 fn an_eventfd_merges_notifications_until_it_is_drained() {

@@ -118,6 +118,12 @@ pub fn read_cards(root: &Path) -> Vec<CardInfo> {
     parse_cards(&text("cards"), &text("pcm"))
 }
 
+/// Returns whether the card is on USB: only for those the kernel lists the vendor and product.
+#[must_use]
+pub fn is_usb(root: &Path, card: u32) -> bool {
+    root.join(format!("proc/asound/card{card}/usbid")).exists()
+}
+
 /// Parses the texts of `/proc/asound/cards` and `/proc/asound/pcm`; skips malformed lines.
 ///
 /// A card is a line ` 1 [id             ]: driver - name`, then one with the long name.

@@ -106,6 +106,54 @@ fn a_gated_microphone_is_no_longer_reopened() {
 }
 
 #[test]
+fn zeros_of_a_usb_microphone_after_noise_are_a_mute_by_hand_and_do_not_reopen() {
+    let stage = listening_stage();
+    stage.make_usb();
+    stage.at(1000, |stage| stage.set_signal(Signal::Flat(0.0)));
+    stage.at(60_000, |stage| stage.set_signal(Signal::Noise));
+    assert_eq!(run_capture(&stage, 70_000), Ok(()));
+    assert_eq!(dead_input_changes(&stage), [(2490, Some(DeadInput::MutedByHand)), (60_490, None)]);
+    assert_eq!((stage.attempts(), stage.dead_inputs()), (vec![(0, true)], 1));
+}
+
+#[test]
+fn other_flat_input_of_a_usb_microphone_reopens() {
+    // Zeros from the first sample on: it may have failed to start. Another value: no mute button does that.
+    for (flat_from, value) in [(0, 0.0), (1000, 0.25)] {
+        let stage = listening_stage();
+        stage.make_usb();
+        stage.at(flat_from, move |stage| stage.set_signal(Signal::Flat(value)));
+        assert_eq!(run_capture(&stage, flat_from + 1800), Ok(()));
+        let found = dead_input_changes(&stage);
+        assert_eq!(
+            found.iter().map(|(_, dead)| *dead).collect::<Vec<_>>(),
+            [Some(DeadInput::Flat)],
+            "{value}"
+        );
+        assert_eq!((stage.attempts().len(), stage.reopens()), (2, 1), "{value}");
+    }
+}
+
+#[test]
+fn a_gated_usb_microphone_is_no_longer_told_at_each_pause() {
+    let stage = listening_stage();
+    stage.make_usb();
+    for round in 0..12 {
+        stage.at(10_000 * round + 1000, |stage| stage.set_signal(Signal::Flat(0.0)));
+        stage.at(10_000 * round + 9000, |stage| stage.set_signal(Signal::Noise));
+    }
+    stage.at(130_000, |stage| stage.set_signal(Signal::Repeat(240)));
+    assert_eq!(run_capture(&stage, 132_000), Ok(()));
+    let found: Vec<_> = dead_input_changes(&stage).into_iter().filter_map(|(_, dead)| dead).collect();
+    let muted = DeadInput::MutedByHand;
+    assert_eq!(
+        found,
+        [muted, muted, muted, DeadInput::Repeating],
+        "other faults are found as soon as before"
+    );
+}
+
+#[test]
 fn dead_input_is_kept_while_closed_until_it_works() {
     let stage = listening_stage();
     stage.set_signal(Signal::Flat(0.0));
@@ -188,6 +236,7 @@ fn each_fault_names_the_device_the_reaction_and_a_remedy() {
     let lost = |errno, end| DeviceLost { errno }.sentence(end);
     for (message, facts) in [
         (DeadInput::Flat.to_string(), ["microphone", "mynah reopens it", "alsamixer"]),
+        (DeadInput::MutedByHand.to_string(), ["microphone", "mynah leaves it open", "Press that button"]),
         (DeadInput::Repeating.to_string(), ["microphone", "mynah reopens it", "plug it in again"]),
         (lost(libc::ETIMEDOUT, Direction::Capture), ["microphone", "mynah keeps reopening it", "dmesg"]),
         (lost(libc::ETIMEDOUT, Direction::Playback), ["speaker", "mynah keeps reopening it", "dmesg"]),

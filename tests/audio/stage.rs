@@ -47,6 +47,7 @@ struct StageState {
     /// What the microphone captures.
     signal: Signal,
     given: u64,
+    is_usb: bool,
     /// The fewest frames that it returns at a time.
     block: usize,
     /// Frames moved since the device was started.
@@ -119,6 +120,7 @@ impl Stage {
             ticked_ms: 0,
             signal: Signal::Noise,
             given: 0,
+            is_usb: false,
             block: PERIOD,
             moved: 0,
             stall_detector: StallDetector::new(BUFFER),
@@ -178,6 +180,10 @@ impl Stage {
 
     pub(super) fn set_signal(&self, signal: Signal) {
         self.0.borrow_mut().signal = signal;
+    }
+
+    pub(super) fn make_usb(&self) {
+        self.0.borrow_mut().is_usb = true;
     }
 
     pub(super) fn set_block_frames(&self, frames: usize) {

@@ -205,6 +205,10 @@ impl CaptureDevice for AlsaDevice {
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
         CaptureDevice::recover(self.pcm()?, error)
     }
+
+    fn may_mute_itself(&self) -> bool {
+        self.pcm.as_ref().is_some_and(Pcm::is_usb)
+    }
 }
 
 impl PlaybackDevice for AlsaDevice {

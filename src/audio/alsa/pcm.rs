@@ -3,6 +3,7 @@
 //! It converts between the device's format and mono floats at the device's rate. It does no other processing.
 
 use std::ffi::CString;
+use std::path::Path;
 
 use super::hw_params::{GrantedParams, HwRequest, negotiate};
 use super::output::AlsaOutput;
@@ -14,6 +15,7 @@ use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::dsp::FrameCodec;
 use crate::sys::EventFd;
+use crate::sys::alsa_proc::is_usb;
 
 /// An open PCM. After it was opened nothing is allocated.
 pub(in crate::audio) struct Pcm {
@@ -32,6 +34,7 @@ pub(in crate::audio) struct Pcm {
     queued_frames: usize,
     /// Whether the last wait detected a stall; returned by the next read or level.
     stalled: bool,
+    is_usb: bool,
 }
 
 impl Pcm {
@@ -57,8 +60,20 @@ impl Pcm {
         raw.set_avail_min(params.period_frames).map_err(refused)?;
         let bytes = vec![0; params.period_frames * codec.bytes()].into();
         let margin_frames = (cut.margin.as_secs_f64() * f64::from(params.rate_hz)).ceil() as usize;
-        let (wake_at, queued_frames, stalled) = (None, 0, false);
-        Ok(Pcm { raw, params, codec, bytes, plan, margin_frames, wake_at, poll, queued_frames, stalled })
+        let is_usb = raw.card().is_some_and(|card| is_usb(Path::new("/"), card));
+        Ok(Pcm {
+            raw,
+            params,
+            codec,
+            bytes,
+            plan,
+            margin_frames,
+            wake_at: None,
+            poll,
+            queued_frames: 0,
+            stalled: false,
+            is_usb,
+        })
     }
 
     pub(in crate::audio) fn params(&self) -> &GrantedParams {
@@ -68,6 +83,11 @@ impl Pcm {
     /// Returns whether it is a device of a sound card, without a plugin or a sound server between.
     pub(in crate::audio) fn is_hardware(&self) -> bool {
         self.raw.is_hardware()
+    }
+
+    /// Returns whether its card is on USB.
+    pub(in crate::audio) fn is_usb(&self) -> bool {
+        self.is_usb
     }
 
     /// Starts capture; playback starts by itself with a full queue.

@@ -13,6 +13,9 @@ use crate::fnv;
 pub enum DeadInput {
     /// All samples have one value: it is muted by a switch or the mixer, its data line is open, or it never started.
     Flat,
+    /// A USB microphone that had noise delivers zeros: its user has muted it with its own button, which Linux is not
+    /// told.
+    MutedByHand,
     /// The same blocks repeat: the transfer has stopped, and an old buffer is delivered in a loop.
     Repeating,
 }
@@ -24,6 +27,10 @@ impl fmt::Display for DeadInput {
             DeadInput::Flat => {
                 "the microphone delivers nothing but silence, not even noise; mynah reopens it at growing intervals. \
                  Check its mute switch, the mixer (alsamixer), and whether its data line is loose"
+            }
+            DeadInput::MutedByHand => {
+                "the microphone delivers zeros since a moment ago, as it does while it is muted with its own button; mynah \
+                 leaves it open and hears nothing. Press that button; if it is not muted, unplug it and plug it in again"
             }
             DeadInput::Repeating => {
                 "the microphone delivers the same buffer repeatedly; mynah reopens it at growing intervals. If that \
@@ -72,6 +79,10 @@ pub(in crate::audio) struct DeadInputDetector {
     /// Whether the input stayed dead after a reopening.
     reopen_failed: bool,
     false_alarms: u32,
+    /// Whether the microphone may have a mute button of its own.
+    may_mute_itself: bool,
+    /// Number of times it was muted by hand, which a gated USB microphone cannot be told from.
+    mutes: u32,
 }
 
 impl DeadInputDetector {
@@ -90,7 +101,14 @@ impl DeadInputDetector {
             reopen_after: 0,
             reopen_failed: false,
             false_alarms: 0,
+            may_mute_itself: false,
+            mutes: 0,
         }
+    }
+
+    /// Sets whether zeros after noise mean that the user has muted the microphone with its own button.
+    pub(in crate::audio) fn set_may_mute_itself(&mut self, may: bool) {
+        self.may_mute_itself = may;
     }
 
     /// Returns how the input is dead, or `None` while it works.
@@ -126,7 +144,8 @@ impl DeadInputDetector {
                 self.mark_working();
                 false
             }
-            Some(_) => self.is_reopen_due(),
+            Some(DeadInput::MutedByHand) => false,
+            Some(DeadInput::Flat | DeadInput::Repeating) => self.is_reopen_due(),
         }
     }
 
@@ -145,18 +164,35 @@ impl DeadInputDetector {
     }
 
     fn detect(&mut self) -> bool {
-        let detect_ms = if self.false_alarms >= FALSE_ALARMS_MAX { FALSE_ALARM_DETECT_MS } else { DETECT_MS };
-        let detect_frames = self.frames_in(detect_ms);
-        let repeats = self.same.iter().any(|frames| *frames >= detect_frames);
-        self.verdict = match (self.flat.1 >= detect_frames, repeats) {
-            (true, _) => Some(DeadInput::Flat),
-            (false, true) => Some(DeadInput::Repeating),
-            (false, false) => return false,
+        let repeats = self.same.iter().any(|frames| *frames >= self.detect_frames(self.false_alarms));
+        let is_muted = self.is_muted_by_hand();
+        let flat_frames = self.detect_frames(if is_muted { self.mutes } else { self.false_alarms });
+        self.verdict = match (self.flat.1 >= flat_frames, is_muted) {
+            (true, true) => {
+                self.mutes = self.mutes.saturating_add(1);
+                self.verdict = Some(DeadInput::MutedByHand);
+                return false;
+            }
+            (true, false) => Some(DeadInput::Flat),
+            // Zeros repeat too.
+            (false, false) if repeats => Some(DeadInput::Repeating),
+            (false, _) => return false,
         };
         self.reopen_after = self.frames_in(REOPEN_MIN_MS);
         self.reopen_failed = false;
         // The first reopening follows at once.
         true
+    }
+
+    /// Returns whether the constant value is that of a microphone muted with its own button: zero, and not since it was
+    /// opened, for then it may have failed to start.
+    fn is_muted_by_hand(&self) -> bool {
+        let (value, frames) = self.flat;
+        self.may_mute_itself && f32::from_bits(value) == 0.0 && frames > 0 && frames < self.open_frames
+    }
+
+    fn detect_frames(&self, false_alarms: u32) -> usize {
+        self.frames_in(if false_alarms >= FALSE_ALARMS_MAX { FALSE_ALARM_DETECT_MS } else { DETECT_MS })
     }
 
     fn is_reopen_due(&mut self) -> bool {

@@ -27,6 +27,11 @@ pub trait CaptureDevice {
     /// # Errors
     /// Returns the error that recovery met.
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
+
+    /// Returns whether the open device may have a mute button that Linux is not told of, as USB microphones do.
+    fn may_mute_itself(&self) -> bool {
+        false
+    }
 }
 
 /// Blocks that one step may read: the size of a card's buffer, which only a device without a clock can exceed.
@@ -96,6 +101,13 @@ impl Capture {
     pub(in crate::audio) fn watch_for_dead_input(mut self) -> Capture {
         self.dead_input = Some(DeadInputDetector::new(self.chain.device_hz()));
         self
+    }
+
+    /// Records what the opened device is.
+    pub(in crate::audio) fn know_device(&mut self, microphone: &impl CaptureDevice) {
+        if let Some(detector) = &mut self.dead_input {
+            detector.set_may_mute_itself(microphone.may_mute_itself());
+        }
     }
 
     /// Moves all available frames from the device into the lane and returns whether the session should be woken.

@@ -78,7 +78,7 @@ impl Counters {
     }
 
     pub(in crate::audio) fn dead_input(&self) -> Option<DeadInput> {
-        [DeadInput::Flat, DeadInput::Repeating]
+        [DeadInput::Flat, DeadInput::MutedByHand, DeadInput::Repeating]
             .into_iter()
             .find(|dead| *dead as u8 + 1 == self.dead_input.load(Ordering::Acquire))
     }

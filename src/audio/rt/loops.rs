@@ -217,6 +217,7 @@ impl CaptureLoop {
             return self.stop(device, Err(lost));
         }
         self.is_running = true;
+        self.capture.know_device(device);
         if self.capture.is_wanted() {
             self.capture.mark_open(true);
         } else {

@@ -86,6 +86,10 @@ impl CaptureDevice for Stage {
     fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
+
+    fn may_mute_itself(&self) -> bool {
+        self.0.borrow().is_usb
+    }
 }
 
 impl PlaybackDevice for Stage {
