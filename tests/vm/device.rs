@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clock::{self, now};
-use crate::loopback::{MICROPHONE, SPEAKER};
+use crate::loopback::{MICROPHONE, RATE_HZ, SPEAKER};
+
+const BOARD: &str = "loopback.toml";
 
 /// A line of standard output or standard error.
 #[derive(Clone)]
@@ -32,10 +34,16 @@ pub(crate) struct Ended {
 }
 
 impl Device {
-    /// Starts mynah on the loopback card; its output is kept in `out/NAME.log`.
+    /// Starts mynah on the loopback card, in the observer's format; its output is kept in `out/NAME.log`.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
-        let cards = ["--microphone", MICROPHONE, "--speaker", SPEAKER];
-        Self::start_bare(name, &[&cards, arguments].concat())
+        let form = format!("rate_hz = {RATE_HZ}\nformat = \"S16\"\nchannels = 1\n");
+        let text = format!(
+            "[board]\nname = \"loopback\"\nabout = \"the card that the observer listens to\"\n\
+             [microphone]\ndevice = \"{MICROPHONE}\"\n{form}\
+             [speaker]\ndevice = \"{SPEAKER}\"\n{form}"
+        );
+        std::fs::write(BOARD, text).expect("room for a board file");
+        Self::start_bare(name, &[&["--board", BOARD], arguments].concat())
     }
 
     /// Starts mynah with these arguments only.

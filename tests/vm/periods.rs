@@ -30,7 +30,8 @@ pub(crate) fn run(table: &mut Table, _: bool) {
 
 /// Runs a conversation with this period. Returns whether there was no xrun.
 fn is_stable(table: &mut Table, service: &Service, period_ms: u32) -> bool {
-    let device = format!("device = \"hw:CARD=Dummy\"\nperiod_ms = {period_ms}\n");
+    let device =
+        format!("device = \"hw:CARD=Dummy\"\nrate_hz = 24000\nchannels = 1\nperiod_ms = {period_ms}\n");
     let text =
         format!("[board]\nname = \"vm\"\nabout = \"exact time\"\n[microphone]\n{device}[speaker]\n{device}");
     fs::write(BOARD, text).expect("room for a board file");

@@ -57,9 +57,11 @@ impl fmt::Display for GrantedParams {
     }
 }
 
-/// Rates in Hz tried if none is configured, best first: the lanes' own, then by quality and cost of
-/// resampling.
-const RATES: [u32; 6] = [24_000, 48_000, 16_000, 44_100, 32_000, 96_000];
+/// Rates in Hz tried on a card if none is configured: the one that every driver is tested with, then the lanes' own,
+/// then by quality and cost of resampling.
+const CARD_RATES: [u32; 6] = [48_000, 24_000, 16_000, 44_100, 32_000, 96_000];
+/// The same through a plugin or a sound server, after the lanes' own: what resamples for others can do without.
+const OTHER_RATES: [u32; 6] = [24_000, 48_000, 16_000, 44_100, 32_000, 96_000];
 /// Sample formats tried if none is configured: the narrowest that suffices first.
 const NARROW_FIRST: [SampleFormat; 4] =
     [SampleFormat::S16, SampleFormat::S32, SampleFormat::S24, SampleFormat::S24In3];
@@ -73,6 +75,9 @@ const CHANNELS_MAX: u16 = 64;
 const REWRITTEN_QUEUE_MS: u32 = 100;
 /// How long a plugin or sound server runs on while nothing is heard.
 const PLUGIN_AWAKE: Duration = Duration::from_secs(10);
+/// The smallest period of a card in bytes that mono is chosen for: the Raspberry Pi's headphone jack moves no fewer at
+/// a time, so that its periods would be longer.
+const MONO_PERIOD_BYTES: usize = 1024;
 /// Periods in the playback buffer: twice the queue, so that the queue can be refilled in time.
 const PLAYBACK_PERIODS: usize = 4;
 /// Periods in the capture buffer: a wake may be this late without an overrun.
@@ -212,11 +217,13 @@ pub(super) fn negotiate(
     let mut hw = HwParams::offered(pcm).map_err(not_granted("any parameters"))?;
     hw.forbid_resampling().map_err(not_granted("a rate without resampling"))?;
     hw.set_interleaved().map_err(not_granted("interleaved frames"))?;
-    let rate_hz = rate(&hw, request)?;
+    let is_card = pcm.is_hardware();
+    let rate_hz = rate(&hw, request, is_card)?;
     hw.set_rate(rate_hz).map_err(not_granted("the rate"))?;
     let format = format(&hw, request)?;
     hw.set_format(format).map_err(not_granted("the sample format"))?;
-    let channels = channels(&hw, request)?;
+    let mono_bytes = request.period_frames(rate_hz) * format.bytes();
+    let channels = channels(&hw, request, is_card && mono_bytes < MONO_PERIOD_BYTES)?;
     hw.set_channels(channels).map_err(not_granted("the number of channels"))?;
     let periods = match request.direction {
         Direction::Capture => CAPTURE_PERIODS,
@@ -267,7 +274,7 @@ fn refusal(request: &HwRequest, what: &str, errno: i32, alsa_text: &str) -> Audi
     ))
 }
 
-fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
+fn rate(hw: &HwParams<'_>, request: &HwRequest, is_card: bool) -> Result<u32, AudioError> {
     let offers = |hz: u32| hw.offers_rate(hz);
     let range = || match hw.rates() {
         Some((min, max)) if min == max => format!("{min} Hz"),
@@ -275,12 +282,11 @@ fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
         None => "no rate".to_owned(),
     };
     let Some(requested) = request.form.rate_hz else {
-        let default = [request.shape.rate_hz].into_iter().chain(RATES).find(|hz| offers(*hz));
-        return default.ok_or_else(|| {
+        return default_rates(request.shape, is_card).find(|hz| offers(*hz)).ok_or_else(|| {
             request.unfit(format!(
                 "the device offers {} and none of {}",
                 range(),
-                join(RATES.iter()).replace(',', " Hz,")
+                join(CARD_RATES.iter()).replace(',', " Hz,")
             ))
         });
     };
@@ -291,6 +297,12 @@ fn rate(hw: &HwParams<'_>, request: &HwRequest) -> Result<u32, AudioError> {
         Ok(_) => Ok(requested),
         Err(unsupported) => Err(request.unfit(unsupported)),
     }
+}
+
+/// Returns the rates to try if none is configured, best first.
+fn default_rates(shape: StreamFormat, is_card: bool) -> impl Iterator<Item = u32> {
+    let first = (!is_card).then_some(shape.rate_hz);
+    first.into_iter().chain(if is_card { CARD_RATES } else { OTHER_RATES })
 }
 
 fn format(hw: &HwParams<'_>, request: &HwRequest) -> Result<SampleFormat, AudioError> {
@@ -312,7 +324,7 @@ fn format(hw: &HwParams<'_>, request: &HwRequest) -> Result<SampleFormat, AudioE
     }
 }
 
-fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
+fn channels(hw: &HwParams<'_>, request: &HwRequest, stereo_first: bool) -> Result<u16, AudioError> {
     let offers = |count: u16| hw.offers_channels(count);
     let range = || match hw.channel_counts() {
         Some((1, 1)) => "1 channel".to_owned(),
@@ -330,7 +342,7 @@ fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
         }
         (Some(requested), _) => Ok(requested),
         (None, _) => {
-            (fewest..=fewest.max(CHANNELS_MAX)).find(|count| offers(*count)).ok_or_else(|| match highest {
+            default_channels(fewest, stereo_first).find(|count| offers(*count)).ok_or_else(|| match highest {
                 Some(channel) => request.refuse(format_args!("channel {channel}, counted from 0"), range()),
                 None => request.unfit(format!("the device offers {}", range())),
             })
@@ -338,6 +350,34 @@ fn channels(hw: &HwParams<'_>, request: &HwRequest) -> Result<u16, AudioError> {
     }
 }
 
+/// Returns the numbers of channels to try if none is configured, best first.
+fn default_channels(fewest: u16, stereo_first: bool) -> impl Iterator<Item = u16> {
+    let first = (stereo_first && fewest == 1).then_some(2);
+    first.into_iter().chain(fewest..=fewest.max(CHANNELS_MAX))
+}
+
 fn join<'a, W: fmt::Display + 'a>(all: impl Iterator<Item = &'a W>) -> String {
     all.map(W::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_plays_at_48_khz_and_a_sound_server_at_the_rate_of_the_lanes() {
+        let first = |is_card| default_rates(StreamFormat::default(), is_card).next();
+        assert_eq!((first(true), first(false)), (Some(48_000), Some(24_000)));
+        for is_card in [true, false] {
+            let all: Vec<_> = default_rates(StreamFormat::default(), is_card).collect();
+            assert!(CARD_RATES.iter().all(|hz| all.contains(hz)), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn stereo_is_tried_first_only_in_place_of_mono() {
+        assert_eq!(default_channels(1, true).take(3).collect::<Vec<_>>(), [2, 1, 2]);
+        assert_eq!(default_channels(1, false).next(), Some(1));
+        assert_eq!(default_channels(4, true).next(), Some(4), "channel 3 was selected");
+    }
 }
