@@ -14,8 +14,8 @@ fn only_a_usb_card_has_a_usbid() {
     let root = tempfile::tempdir().unwrap();
     for (card, file) in [("card0", "id"), ("card1", "usbid")] {
         let folder = root.path().join("proc/asound").join(card);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(file), "0b0e:0420\n").unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(file), "0b0e:0420\n").unwrap();
     }
     assert_eq!([0, 1, 2].map(|card| is_usb(root.path(), card)), [false, true, false]);
 }

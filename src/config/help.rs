@@ -99,7 +99,7 @@ A light of one colour is on while the microphone is live, and only flashes other
   1   The key, model, address or a setting is rejected: exit code 2; as a service, what has worked is retried.
   2   The account has no quota left.
   3   No reply came, or only part of one: a limit or a filter of the service, or silence.
-  4   Microphone missing, stalled, silent, repeated xruns, or hung driver. mynah keeps reopening it.
+  4   Microphone missing, stalled, silent, repeated xruns, or hung driver. mynah reopens it, unless muted by hand.
   5   Speaker missing, stalled, repeated xruns, or hung driver. mynah keeps reopening it.
   6   A button is stuck or bounces; it is ignored.
   7   The service reports an error.

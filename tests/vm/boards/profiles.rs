@@ -80,7 +80,9 @@ impl Profile {
     /// the microphone, which boards cannot bear while they play.
     pub(super) fn board(&self) -> String {
         let microphone = table(self.microphone.0, "[microphone]").replace("{card}", self.microphone.1);
-        let speaker = table(self.speaker.0, "[speaker]").replace("{card}", self.speaker.1);
+        // The driver of every profile has one name, by which it counts as one that reads its buffer late.
+        let cut = if self.parameters.contains("copies_ahead") { "cut = \"run-out\"\n" } else { "" };
+        let speaker = table(self.speaker.0, "[speaker]").replace("{card}", self.speaker.1) + cut;
         format!(
             "[board]\nname = \"vm\"\nabout = \"{} in the machine\"\n{microphone}{speaker}\
              [[button]]\nname = \"talk\"\ngpio = \"TALK\"\nbias = \"as-is\"\ndebounce_ms = 0\npress = \"talk\"\n\
