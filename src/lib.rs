@@ -30,17 +30,16 @@
 //! ## A microphone frame, to the service
 //!
 //! The capture thread takes steps and waits in turn (`audio::alsa::device::run`): it waits for a period
-//! (`audio::alsa::pcm::Pcm::wait`), and `audio::CaptureLoop::step` calls `audio::Capture::step`.
-//! `audio::alsa::pcm::Pcm::read` asks
-//! ALSA how much is available and reads whole periods; `dsp::FrameCodec::decode` picks and mixes the channels into one
+//! (`audio::alsa::pcm::Pcm::wait`), or for more while it is quiet (`audio::rt::capture::batch_ms`), and
+//! `audio::CaptureLoop::step` calls `audio::Capture::step`. `audio::alsa::pcm::Pcm::read` asks ALSA how much is available and reads whole periods; `dsp::FrameCodec::decode` picks and mixes the channels into one
 //! channel of floats. `audio::rt::capture::keep` first shows the samples to
 //! `audio::health::dead_input::DeadInputDetector::push`, and discards them if nobody wants them
 //! (`audio::rt::capture::follow_request`); then `audio::chain::capture_chain::CaptureChain::process`
 //! filters, amplifies, resamples, limits and rounds to 16 bits, and `lane::Writer::write` puts the frames into the
-//! lane. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
+//! lane; `audio::chain::loudness::LoudnessDetector::push` finds out whether it is still quiet. `sys::EventFd::notify` wakes the session thread from `session::Session::wait`; in `session::Session::turn`,
 //! the source `session::shell::Source::Microphone` is `session::shell::Shell::pump`. `session::player::uplink::pump`
 //! takes the frames with `audio::CaptureHandle::read`, copies them with `session::player::uplink::push` for a session
-//! that is still to come, and passes on 20 ms at a time: `session::links::send::send_audio` lets `protocol::append`
+//! that is still to come, and passes on 80 ms at most at a time: `session::links::send::send_audio` lets `protocol::append`
 //! write the JSON and the base64 into the buffer of `transport::WsClient::send`, and `recorder::Recorder::sent_audio`
 //! records the size and a hash. `session::links::send::flush` ends the turn with `transport::WsClient::flush`, through
 //! `transport::tls` to the socket.

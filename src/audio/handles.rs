@@ -55,6 +55,20 @@ impl CaptureHandle {
         self.thread_wake.notify();
     }
 
+    /// Says whether somebody speaks or a reply is heard, so that frames travel in small numbers. Without it they do so
+    /// from the first loud one on.
+    pub fn set_attentive(&self, attentive: bool) {
+        if self.shared.attentive.swap(attentive, Ordering::Relaxed) != attentive {
+            self.thread_wake.notify();
+        }
+    }
+
+    /// Returns whether the microphone hears more than noise, or did so in the last seconds.
+    #[must_use]
+    pub fn is_loud(&self) -> bool {
+        self.is_open() && self.shared.loud.load(Ordering::Relaxed)
+    }
+
     /// Returns whether samples are captured, so that they may leave the device. While it is closed, none are, even if
     /// its device runs.
     #[must_use]
@@ -178,12 +192,27 @@ pub struct CutReceipt {
 }
 
 /// The requested and the actual state of the microphone: a [`CaptureRequest`] and a [`CaptureState`].
-#[derive(Default)]
 pub(super) struct CaptureShared {
     request: AtomicU8,
     /// The number of requests to open it, so that the thread notices a request that was withdrawn and made again.
     openings: AtomicU32,
     state: AtomicU8,
+    /// Whether somebody speaks or a reply is heard.
+    pub(super) attentive: AtomicBool,
+    /// Whether the microphone hears more than noise.
+    pub(super) loud: AtomicBool,
+}
+
+impl Default for CaptureShared {
+    fn default() -> CaptureShared {
+        CaptureShared {
+            request: AtomicU8::default(),
+            openings: AtomicU32::default(),
+            state: AtomicU8::default(),
+            attentive: AtomicBool::new(true),
+            loud: AtomicBool::new(true),
+        }
+    }
 }
 
 /// What the session requests of the microphone.

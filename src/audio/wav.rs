@@ -19,7 +19,7 @@ use super::rt::playback::Playback;
 use super::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use super::rt::threads::ThreadContext;
 use super::wav_reader::{WavSource, file_error};
-use super::{AudioEndpoints, AudioIo, StreamFormat};
+use super::{AudioEndpoints, AudioIo, CutMode, StreamFormat};
 use crate::dsp::{float, sample};
 use crate::sys::TimerFd;
 
@@ -47,9 +47,12 @@ pub fn open_wav(files: WavDevices, format: StreamFormat) -> Result<AudioIo, Audi
     audio.input_warning = warning;
     let microphone = WavCapture::new(source, Arc::clone(&audio.input_ended));
     let speaker = WavPlayback::create(files.speaker, format)?;
-    let timer = start_timer(format, files.speed)?;
+    let rate_hz = u64::from(format.rate_hz) * u64::from(files.speed.max(1));
+    let period = Duration::from_nanos(format.period_frames as u64 * 1_000_000_000 / rate_hz.max(1));
+    let timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
+    timer.set_periodic(period);
     audio.threads.start("mynah-wav", capture_wake, move |context| {
-        WavLoop { capture, playback, microphone, speaker, period_frames: format.period_frames }
+        WavLoop { capture, playback, microphone, speaker, period_frames: format.period_frames, period }
             .run(&timer, context)
     })?;
     Ok(audio)
@@ -61,22 +64,26 @@ struct WavLoop {
     microphone: WavCapture,
     speaker: WavPlayback,
     period_frames: usize,
+    /// The length of a period.
+    period: Duration,
 }
 
 impl WavLoop {
     fn run(mut self, timer: &TimerFd, context: &ThreadContext) -> Result<(), AudioError> {
         while !(context.is_over() || self.capture.is_abandoned() || self.playback.is_abandoned()) {
-            let mut changed = self.follow_session();
-            changed |= self.play();
+            let mut changed = false;
             for _ in 0..timer.drain() {
                 self.speaker.tick(self.period_frames)?;
                 changed |= self.play();
-                changed |= self.capture()?;
+                self.microphone.available += self.period_frames;
             }
+            changed |= self.capture()?;
+            changed |= self.follow_session();
+            changed |= self.play();
             if changed {
                 context.session_wake.notify();
             }
-            wait(timer, context);
+            self.wait(timer, context);
         }
         self.speaker.finish()
     }
@@ -98,11 +105,27 @@ impl WavLoop {
 
     fn capture(&mut self) -> Result<bool, AudioError> {
         if !self.microphone.is_open {
+            self.microphone.available = 0;
             return Ok(false);
         }
-        self.microphone.available += self.period_frames;
         let changed = self.capture.step(&mut self.microphone).unwrap_or(false);
         self.microphone.failure.take().map_or(Ok(changed), Err)
+    }
+
+    /// Waits for the session's notification, or until one of the devices has moved as much as its step has asked for.
+    /// The timer counts the periods meanwhile.
+    fn wait(&self, timer: &TimerFd, context: &ThreadContext) {
+        let captures = self.microphone.is_open.then_some(self.microphone.wake_after);
+        let plays = (!self.playback.is_asleep())
+            .then(|| self.speaker.queue.len().saturating_sub(self.speaker.wake_level));
+        let frames = captures.into_iter().chain(plays).min().unwrap_or(0);
+        let periods = frames / self.period_frames;
+        if periods > 1 {
+            let wait = self.period * u32::try_from(periods).unwrap_or(u32::MAX);
+            context.thread_wake.wait(Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1)));
+        } else {
+            wait_for_period(timer, context);
+        }
     }
 }
 
@@ -112,6 +135,8 @@ struct WavCapture {
     is_open: bool,
     /// Samples that have become available as time passed.
     available: usize,
+    /// Samples after which the thread is to be woken.
+    wake_after: usize,
     ended: Arc<AtomicBool>,
     failure: Option<AudioError>,
 }
@@ -121,7 +146,7 @@ const BLOCK: usize = 256;
 
 impl WavCapture {
     fn new(source: Option<WavSource>, ended: Arc<AtomicBool>) -> WavCapture {
-        WavCapture { source, is_open: false, available: 0, ended, failure: None }
+        WavCapture { source, is_open: false, available: 0, wake_after: 0, ended, failure: None }
     }
 
     /// Fills `into` from the file, and with silence after its end.
@@ -161,21 +186,28 @@ impl CaptureDevice for WavCapture {
         Ok(taken)
     }
 
+    fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
+        self.wake_after = frames;
+        Ok(())
+    }
+
     fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
         Ok(Recovery::Resumed)
     }
 }
 
-/// Periods in the speaker's buffer, as on a card.
-const BUFFER_PERIODS: usize = 4;
+/// The speaker's queues in periods, as on a card that is rewritten: while a reply is heard, and otherwise.
+const SHORT_QUEUE_PERIODS: usize = 10;
+const LONG_QUEUE_PERIODS: usize = 100;
 /// Seconds after which the header is updated, so that the file can be read after a crash.
 const HEADER_UPDATE_S: usize = 1;
 
 /// A playback device whose buffer is written to a WAV file as time passes.
 struct WavPlayback {
     queue: Vec<i16>,
-    buffer_frames: usize,
-    queue_frames: usize,
+    plan: QueuePlan,
+    /// The fill at which the thread is to be woken.
+    wake_level: usize,
     file: Option<(PathBuf, WavWriter<BufWriter<File>>)>,
     update_frames: usize,
     /// Frames written since the last update of the header.
@@ -202,11 +234,15 @@ impl WavPlayback {
                 }
             },
         };
-        let buffer_frames = (BUFFER_PERIODS * format.period_frames).max(format.queue_frames);
-        let queue = Vec::with_capacity(buffer_frames);
+        let plan = QueuePlan {
+            cut: CutMode::Rewrite,
+            short: (SHORT_QUEUE_PERIODS * format.period_frames).max(format.queue_frames),
+            long: (LONG_QUEUE_PERIODS * format.period_frames).max(format.queue_frames),
+            awake_frames: None,
+        };
+        let queue = Vec::with_capacity(plan.long);
         let update_frames = HEADER_UPDATE_S * format.rate_hz as usize;
-        let queue_frames = format.queue_frames;
-        Ok(WavPlayback { queue, buffer_frames, queue_frames, file, update_frames, since_update: 0 })
+        Ok(WavPlayback { queue, plan, wake_level: 0, file, update_frames, since_update: 0 })
     }
 
     /// Plays `frames`.
@@ -241,7 +277,7 @@ impl WavPlayback {
 
 impl PlaybackDevice for WavPlayback {
     fn queue(&self) -> QueuePlan {
-        QueuePlan::fixed(self.queue_frames)
+        self.plan
     }
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
@@ -249,9 +285,20 @@ impl PlaybackDevice for WavPlayback {
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        let taken = frames.len().min(self.buffer_frames - self.queue.len());
+        let taken = frames.len().min(self.plan.long.saturating_sub(self.queue.len()));
         self.queue.extend(frames[..taken].iter().map(|frame| sample(*frame)));
         Ok(taken)
+    }
+
+    fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+        let taken_back = frames.min(self.queue.len());
+        self.queue.truncate(self.queue.len() - taken_back);
+        Ok(taken_back)
+    }
+
+    fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
+        self.wake_level = queued;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {
@@ -264,15 +311,7 @@ impl PlaybackDevice for WavPlayback {
     }
 }
 
-/// Starts the timer of both directions, which expires once per period.
-fn start_timer(format: StreamFormat, speed: u32) -> Result<TimerFd, AudioError> {
-    let rate_hz = u64::from(format.rate_hz) * u64::from(speed.max(1));
-    let timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
-    timer.set_periodic(Duration::from_nanos(format.period_frames as u64 * 1_000_000_000 / rate_hz.max(1)));
-    Ok(timer)
-}
-
-fn wait(timer: &TimerFd, context: &ThreadContext) {
+fn wait_for_period(timer: &TimerFd, context: &ThreadContext) {
     let mut fds = [PollFd::new(timer, PollFlags::IN), PollFd::new(&*context.thread_wake, PollFlags::IN)];
     // An interrupted wait only returns early.
     let _ = poll(&mut fds, None);

@@ -181,6 +181,20 @@ fn a_long_queue_wakes_the_thread_twice_in_its_length() {
 }
 
 #[test]
+fn the_beginning_of_a_reply_wakes_the_thread_when_it_is_heard() {
+    let mut rig = rewriting();
+    rig.dac.queue = 4_800;
+    rig.handle(|handle| handle.set_reply_near(false));
+    rig.run();
+    rig.play(1_000);
+    rig.write(&numbered(0, 12_000));
+    rig.run();
+    rig.dac.play_on_wakes(&mut rig.playback, MARGIN + PERIOD);
+    let heard = rig.handle(|handle| handle.played_position());
+    assert!((1..=2 * PERIOD as u64).contains(&heard), "{heard} frames are known to be heard");
+}
+
+#[test]
 fn the_end_of_a_reply_wakes_the_thread_when_it_is_heard() {
     let mut rig = rewriting();
     rig.dac.queue = 4_800;

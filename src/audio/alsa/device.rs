@@ -206,6 +206,10 @@ impl CaptureDevice for AlsaDevice {
         CaptureDevice::recover(self.pcm()?, error)
     }
 
+    fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
+        self.pcm()?.wake_after(frames)
+    }
+
     fn may_mute_itself(&self) -> bool {
         self.pcm.as_ref().is_some_and(Pcm::is_usb)
     }

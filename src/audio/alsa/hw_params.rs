@@ -78,6 +78,9 @@ const PLUGIN_AWAKE: Duration = Duration::from_secs(10);
 /// The smallest period of a card in bytes that mono is chosen for: the Raspberry Pi's headphone jack moves no fewer at
 /// a time, so that its periods would be longer.
 const MONO_PERIOD_BYTES: usize = 1024;
+/// The period of a microphone behind a plugin or sound server, in milliseconds: what travels together while somebody
+/// speaks.
+const PLUGIN_PERIOD_MS: u32 = 20;
 /// Periods in the playback buffer: twice the queue, so that the queue can be refilled in time.
 const PLAYBACK_PERIODS: usize = 4;
 /// Periods in the capture buffer: a wake may be this late without an overrun.
@@ -191,9 +194,13 @@ impl HwRequest {
         self.unfit(format!("{requested} configured; the device offers {offered}"))
     }
 
-    fn period_frames(&self, rate_hz: u32) -> usize {
+    fn period_frames(&self, rate_hz: u32, is_hardware: bool) -> usize {
         let frames = match self.form.period {
             Some(period) => (period.as_secs_f64() * f64::from(rate_hz)).round() as usize,
+            // A sound server wakes this process for each period, whatever the thread waits for.
+            None if self.direction == Direction::Capture && !is_hardware => {
+                (PLUGIN_PERIOD_MS * rate_hz / 1000) as usize
+            }
             None => scaled(self.shape.period_frames, rate_hz, self.shape),
         };
         frames.max(1)
@@ -222,7 +229,7 @@ pub(super) fn negotiate(
     hw.set_rate(rate_hz).map_err(not_granted("the rate"))?;
     let format = format(&hw, request)?;
     hw.set_format(format).map_err(not_granted("the sample format"))?;
-    let mono_bytes = request.period_frames(rate_hz) * format.bytes();
+    let mono_bytes = request.period_frames(rate_hz, true) * format.bytes();
     let channels = channels(&hw, request, is_card && mono_bytes < MONO_PERIOD_BYTES)?;
     hw.set_channels(channels).map_err(not_granted("the number of channels"))?;
     let periods = match request.direction {
@@ -230,13 +237,15 @@ pub(super) fn negotiate(
         Direction::Playback => PLAYBACK_PERIODS,
     };
     // A coarse driver rounds the period; a buffer for the requested one would then hold too few of them.
-    let period =
-        hw.set_period_near(request.period_frames(rate_hz)).map_err(not_granted("any period size"))?;
-    // What a sound server buffers it also delays; a card's buffer need not be filled.
-    let buffer = match request.direction {
-        Direction::Playback if cut != CutMode::Drop => (LONGEST_QUEUE_S * rate_hz) as usize / period * period,
-        Direction::Playback | Direction::Capture => 0,
+    let period = hw
+        .set_period_near(request.period_frames(rate_hz, pcm.is_hardware()))
+        .map_err(not_granted("any period size"))?;
+    // A long buffer lets the thread sleep. What a sound server buffers of playback it may also delay.
+    let is_long = match request.direction {
+        Direction::Playback => cut != CutMode::Drop,
+        Direction::Capture => pcm.is_hardware(),
     };
+    let buffer = if is_long { (LONGEST_QUEUE_S * rate_hz) as usize / period * period } else { 0 };
     hw.set_buffer_near(buffer.max(period * periods)).map_err(not_granted("any buffer size"))?;
     pcm.set_hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
 

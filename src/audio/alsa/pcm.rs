@@ -27,8 +27,10 @@ pub(in crate::audio) struct Pcm {
     plan: QueuePlan,
     /// Frames that cannot be taken back.
     margin_frames: usize,
-    /// The number of queued frames at which the device wakes the thread; `None` before it was set.
-    wake_at: Option<usize>,
+    /// `avail_min` as it was last set.
+    avail_min: usize,
+    /// The frames that the device moves until it wakes the thread.
+    wait_frames: usize,
     poll: PcmPoll,
     /// Frames in the playback buffer: the last level read plus what was written since.
     queued_frames: usize,
@@ -57,7 +59,8 @@ impl Pcm {
             Direction::Playback => request.queue_frames(&params),
         };
         raw.set_start_threshold(start_threshold).map_err(refused)?;
-        raw.set_avail_min(params.period_frames).map_err(refused)?;
+        let avail_min = params.period_frames;
+        raw.set_avail_min(avail_min).map_err(refused)?;
         let bytes = vec![0; params.period_frames * codec.bytes()].into();
         let margin_frames = (cut.margin.as_secs_f64() * f64::from(params.rate_hz)).ceil() as usize;
         let is_usb = raw.card().is_some_and(|card| is_usb(Path::new("/"), card));
@@ -68,7 +71,8 @@ impl Pcm {
             bytes,
             plan,
             margin_frames,
-            wake_at: None,
+            avail_min,
+            wait_frames: 0,
             poll,
             queued_frames: 0,
             stalled: false,
@@ -102,8 +106,7 @@ impl Pcm {
     ///
     /// With `in_recovery` it sleeps instead of polling: a failed device would be ready at once.
     pub(in crate::audio) fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
-        let frames = self.wake_at.map_or(0, |wake_at| self.queued_frames.saturating_sub(wake_at));
-        let expected_ms = frames as u64 * 1000 / u64::from(self.params.rate_hz);
+        let expected_ms = self.wait_frames as u64 * 1000 / u64::from(self.params.rate_hz);
         let expected_ms = u32::try_from(expected_ms).unwrap_or(u32::MAX);
         self.stalled =
             self.poll.wait(&mut self.raw, wake, in_recovery, expected_ms)? == PollOutcome::TimedOut;
@@ -117,6 +120,23 @@ impl Pcm {
 
     fn take_stall(&mut self) -> Result<(), PcmError> {
         if std::mem::take(&mut self.stalled) { Err(PcmError::Stall) } else { Ok(()) }
+    }
+
+    /// Sets the number of captured frames after which the thread is woken.
+    pub(super) fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
+        let GrantedParams { period_frames, buffer_frames, .. } = self.params;
+        // Whole periods, since the card wakes at their ends; half the buffer is left for a late wake.
+        let frames = (frames / period_frames * period_frames).min(buffer_frames / 2).max(period_frames);
+        self.wait_frames = frames;
+        self.set_avail_min(frames)
+    }
+
+    fn set_avail_min(&mut self, frames: usize) -> Result<(), PcmError> {
+        if self.avail_min != frames {
+            self.raw.set_avail_min(frames).map_err(pcm_error)?;
+            self.avail_min = frames;
+        }
+        Ok(())
     }
 
     /// Makes the short queue one period longer, up to the buffer size.
@@ -218,12 +238,8 @@ impl PlaybackDevice for Pcm {
     }
 
     fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
-        if self.wake_at != Some(queued) {
-            let avail_min = self.params.buffer_frames.saturating_sub(queued).max(1);
-            self.raw.set_avail_min(avail_min).map_err(pcm_error)?;
-            self.wake_at = Some(queued);
-        }
-        Ok(())
+        self.wait_frames = self.queued_frames.saturating_sub(queued);
+        self.set_avail_min(self.params.buffer_frames.saturating_sub(queued).max(1))
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {

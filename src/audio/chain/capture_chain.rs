@@ -15,6 +15,7 @@ pub struct CaptureChain {
     is_passthrough: bool,
     period_frames: usize,
     device_hz: u32,
+    frames_hz: u32,
     converted: Box<[f32]>,
     frames: Box<[CaptureFrame]>,
 }
@@ -46,6 +47,7 @@ impl CaptureChain {
             limiter: Limiter::new(format.rate_hz),
             period_frames,
             device_hz: rate_hz,
+            frames_hz: format.rate_hz,
             converted: vec![0.0; converted_max].into(),
             frames: vec![[0; CAPTURE_CHANNELS]; converted_max].into(),
         })
@@ -58,6 +60,11 @@ impl CaptureChain {
     /// Returns the device's rate in frames per second.
     pub(in crate::audio) fn device_hz(&self) -> u32 {
         self.device_hz
+    }
+
+    /// Returns the rate of the lanes in frames per second.
+    pub(in crate::audio) fn frames_hz(&self) -> u32 {
+        self.frames_hz
     }
 
     /// Converts at most a period of `samples`, which it overwrites, to capture frames.

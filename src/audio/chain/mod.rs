@@ -6,5 +6,6 @@
 pub(in crate::audio) mod capture_chain;
 pub(in crate::audio) mod device_queue;
 pub(in crate::audio) mod fades;
+pub(in crate::audio) mod loudness;
 pub(in crate::audio) mod playback_chain;
 pub(in crate::audio) mod position;

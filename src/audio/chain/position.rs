@@ -73,6 +73,11 @@ impl LanePositions {
         Some(span.stream_start + chain.device_frames(span.stream + span.frames))
     }
 
+    /// Returns the device frame at which the next frame of the stream will be played.
+    pub(in crate::audio) fn next_frame(&self, chain: &PlaybackChain) -> u64 {
+        self.stream_start + chain.device_frames(self.stream_frames)
+    }
+
     /// Records that the device has lost its frames up to `device`: they do not count as played.
     pub(in crate::audio) fn lose(&mut self, device: u64, chain: &PlaybackChain) {
         while let Some(span) = self.spans.front_mut() {

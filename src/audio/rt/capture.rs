@@ -5,8 +5,10 @@
 //! and forgotten as it is read.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::audio::chain::capture_chain::CaptureChain;
+use crate::audio::chain::loudness::LoudnessDetector;
 use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
 use crate::audio::handles::{CaptureRequest, CaptureShared, CaptureState};
 use crate::audio::health::dead_input::DeadInputDetector;
@@ -28,23 +30,37 @@ pub trait CaptureDevice {
     /// Returns the error that recovery met.
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError>;
 
+    /// Sets the number of captured frames after which the thread is to be woken. A device that is stepped by a clock
+    /// ignores it.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first.
+    fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
+        let _ = frames;
+        Ok(())
+    }
+
     /// Returns whether the open device may have a mute button that Linux is not told of, as USB microphones do.
     fn may_mute_itself(&self) -> bool {
         false
     }
 }
 
-/// Blocks that one step may read: the size of a card's buffer, which only a device without a clock can exceed.
-const BLOCKS_PER_STEP: usize = 8;
-/// Blocks that the first step of a capture may read and discard: more than a thread can be late, and a limit for a
-/// device without a clock.
-const OUTDATED_BLOCKS: usize = 64;
+/// Blocks that one step may read: more than a card's buffer holds, and a limit for a device without a clock.
+const BLOCKS_PER_STEP: usize = 128;
+/// How many milliseconds of frames travel together while somebody speaks or a reply is heard.
+const ATTENTIVE_MS: u32 = 20;
+/// The same while it is quiet and nothing is heard.
+const QUIET_MS: u32 = 80;
+/// The same while the frames are discarded.
+const DISCARDED_MS: u32 = 400;
 
 /// The writing end of the capture lane, with recovery from device errors.
 pub struct Capture {
     lane: Writer<CaptureFrame>,
     shared: Arc<CaptureShared>,
     chain: CaptureChain,
+    loudness: LoudnessDetector,
     samples: Box<[f32]>,
     recovery_budget: RecoveryBudget,
     /// Set if the device is watched for dead input.
@@ -84,6 +100,7 @@ impl Capture {
         Capture {
             lane,
             shared,
+            loudness: LoudnessDetector::new(chain.frames_hz()),
             chain,
             samples,
             recovery_budget,
@@ -117,8 +134,7 @@ impl Capture {
     pub fn step(&mut self, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
         let mut progressed = false;
         self.resting = false;
-        let blocks = if self.outdated == Outdated::Buffer { OUTDATED_BLOCKS } else { BLOCKS_PER_STEP };
-        for _ in 0..blocks {
+        for _ in 0..BLOCKS_PER_STEP {
             match microphone.read(&mut self.samples) {
                 Ok(0) => break,
                 Ok(taken) => {
@@ -136,7 +152,23 @@ impl Capture {
         if self.outdated == Outdated::Buffer {
             self.outdated = Outdated::Block;
         }
+        if !self.resting {
+            let frames = self.batch_ms() as usize * self.chain.device_hz() as usize / 1000;
+            if let Err(error) = microphone.wake_after(frames) {
+                self.resting = !self.recover(error, microphone)?;
+            }
+        }
         Ok(progressed)
+    }
+
+    /// Returns how many milliseconds of frames travel together now.
+    fn batch_ms(&self) -> u32 {
+        let is_attentive = self.shared.attentive.load(Ordering::Relaxed) || self.loudness.is_loud();
+        match self.state {
+            CaptureState::Capturing if is_attentive => ATTENTIVE_MS,
+            CaptureState::Capturing => QUIET_MS,
+            CaptureState::Closed | CaptureState::Discarding => DISCARDED_MS,
+        }
     }
 
     /// Returns whether the session has requested that the microphone be open.
@@ -184,6 +216,7 @@ impl Capture {
 
     fn set_state(&mut self, state: CaptureState) {
         self.chain.reset();
+        self.loudness.reset();
         self.openings = self.shared.openings();
         self.state = state;
         self.shared.set_state(state);
@@ -231,6 +264,8 @@ impl Capture {
         }
         let frames = self.chain.process(&mut self.samples[..taken]);
         let kept = self.lane.write(frames);
+        self.loudness.push(frames);
+        self.shared.loud.store(self.loudness.is_loud(), Ordering::Relaxed);
         self.counters.captured.add(taken as u64);
         self.counters.overruns.add((frames.len() - kept) as u64);
         self.counters.microphone_peak.raise(frames.as_flattened());

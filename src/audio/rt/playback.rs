@@ -43,6 +43,8 @@ pub struct Playback {
     cut: Option<u64>,
     /// Whether the last frame passed to the chain came from the lane.
     is_sounding: bool,
+    /// The device frame after the first one of a reply, until it is heard.
+    begins_at: Option<u64>,
     /// Whether the device is stopped, because nothing was to be heard for long.
     is_asleep: bool,
     notify_session: bool,
@@ -78,6 +80,7 @@ impl Playback {
             chain,
             cut: None,
             is_sounding: false,
+            begins_at: None,
             is_asleep: false,
             notify_session: false,
             recovery_budget: RecoveryBudget::default(),
@@ -337,7 +340,11 @@ impl Playback {
             }
             CutMode::Drop | CutMode::RunOut | CutMode::Rewrite => target / 2,
         };
-        // The end of a reply is reported when it is heard.
+        // The beginning and the end of a reply are reported when they are heard.
+        self.begins_at = self.begins_at.filter(|begin| self.queue.played() < *begin);
+        if let Some(begin) = self.begins_at {
+            wake_at = wake_at.max(self.queue.written().saturating_sub(begin) as usize).min(queued);
+        }
         if let Some(end) = self.positions.end(&self.chain) {
             let after = self.queue.written().saturating_sub(end) as usize;
             if after > 0 && after < queued {
@@ -396,6 +403,9 @@ impl Playback {
             }
             if !self.staged.is_empty() {
                 let frames = self.staged.frames();
+                if !self.is_sounding {
+                    self.begins_at = Some(self.positions.next_frame(&self.chain) + 1);
+                }
                 self.positions.record_stream(frames.len(), Some(self.staged.position));
                 self.chain.process(frames);
                 self.underrun_fade.record_last(frames);

@@ -112,9 +112,11 @@ impl Player {
         self.uplink.resend();
     }
 
-    /// Says whether a reply may be heard soon, so that the speaker's queue is short in time.
-    pub(super) fn set_reply_near(&self, near: bool) {
-        self.audio.playback.set_reply_near(near);
+    /// Says whether somebody speaks or a reply may be heard soon, so that the microphone's frames are sent at once and
+    /// the speaker's queue is short in time. The first loud frame says so before the service does.
+    pub(super) fn set_attentive(&self, attentive: bool) {
+        self.audio.capture.set_attentive(attentive);
+        self.audio.playback.set_reply_near(attentive || self.audio.capture.is_loud());
     }
 
     /// Opens the microphone.

@@ -13,9 +13,8 @@ const BUFFER_FRAMES: usize = KEEP_LIMIT.as_secs() as usize * 24_000;
 /// Sent frames kept while no speech is active: the newest second. Speech that the service has not reported by
 /// then started later (protocol §8.3: up to 0.3 s of padding, 0.2 s of detection, and the network delay).
 const RESEND_FRAMES: usize = 24_000;
-/// Frames per event at most: 20 ms. Each period is sent at once; more frames than that wait only after a
-/// stall.
-const EVENT_FRAMES: usize = 480;
+/// Frames per event at most: 80 ms, as many as travel together while it is quiet. More wait only after a stall.
+const EVENT_FRAMES: usize = 1920;
 
 /// Sends frames over the active link, and returns whether it still works.
 pub(in crate::session) type SendFrames<'a> = &'a mut dyn FnMut(&[CaptureFrame]) -> bool;

@@ -26,7 +26,7 @@ impl Shell {
         {
             self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", context.now);
         }
-        self.player.set_reply_near(conversation.reply_is_near());
+        self.player.set_attentive(conversation.reply_is_near());
         self.update_light(context);
         if open {
             self.player.open_microphone();
