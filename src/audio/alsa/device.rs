@@ -13,6 +13,7 @@ use super::hotplug::HotplugWatch;
 use super::hw_params::HwRequest;
 use super::mixer::set_controls;
 use super::open_error::diagnose;
+use super::pair::{OpenDevices, SilentSpeaker, open_pair};
 use super::pcm::Pcm;
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use crate::audio::rt::capture::CaptureDevice;
@@ -21,6 +22,7 @@ use crate::audio::rt::device::{Device, Wait, Woken};
 use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop};
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
+use crate::audio::rt::threads::new_eventfd;
 use crate::audio::{
     AudioEndpoints, AudioIo, CaptureConfig, KeepOpen, MixerControl, PlaybackConfig, StreamFormat,
     UnplugPolicy,
@@ -43,7 +45,7 @@ const CAPTURE: (&str, i32) = ("mynah-capture", 70);
 const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 
 /// Opens both cards, sets their controls and starts their threads. Playback starts at once; the microphone
-/// stays closed until it is requested.
+/// stays closed until the session has requested something of it.
 ///
 /// # Errors
 /// Returns an error that names the device if one is missing, busy or does not grant the request.
@@ -51,32 +53,31 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     let AlsaDevices { microphone, speaker, controls, unplugged } = devices;
     let (mut capture_request, mut playback_request) =
         (HwRequest::capture(&microphone, shape), HwRequest::playback(&speaker, shape));
-    let open = |request: &HwRequest| Pcm::open(request).map_err(|error| diagnose(error, Path::new("/")));
-    // Open the microphone once now, so that a wrong name fails at the start and not at the first use.
-    let (capture_params, is_card) = {
-        let pcm = open(&capture_request)?;
-        (pcm.params().clone(), pcm.is_hardware())
-    };
-    let keep_open = microphone.keep_open.unwrap_or(default_keep_open(is_card));
-    let pcm = open(&playback_request)?;
+    let denied_memory = lock_memory();
+    let mut cards = Cards { capture: &capture_request, playback: &playback_request, timer: new_eventfd()? };
+    let (capture_pcm, silent_speaker) =
+        open_pair(&mut cards).map_err(|error| diagnose(error, Path::new("/")))?;
+    let keep_open = microphone.keep_open.unwrap_or(default_keep_open(capture_pcm.is_hardware()));
+    let (capture_params, playback_params) = (capture_pcm.params().clone(), silent_speaker.params().clone());
+    // It was opened so that a wrong setting fails at the start; whether it may stay open the session knows.
+    drop(capture_pcm);
     let failed_controls = set_controls(&controls);
     let (capture_chain, playback_chain) =
-        (capture_request.capture_chain(&capture_params)?, playback_request.playback_chain(pcm.params())?);
-    capture_request.pin_rate(&capture_params);
-    playback_request.pin_rate(pcm.params());
+        (capture_request.capture_chain(&capture_params)?, playback_request.playback_chain(&playback_params)?);
+    capture_request.pin(&capture_params);
+    playback_request.pin(&playback_params);
     let AudioEndpoints { audio: mut io, capture, playback, capture_wake, playback_wake } =
         AudioEndpoints::new(shape, capture_chain, playback_chain, false)?;
-    io.granted = vec![capture_params, pcm.params().clone()];
+    io.granted = vec![capture_params, playback_params];
     io.failed_controls = failed_controls;
     let null_devices = [(&capture_request, Direction::Capture), (&playback_request, Direction::Playback)];
     io.device_warnings = null_devices
         .into_iter()
         .filter_map(|(request, direction)| null_warning(&request.device, direction, Path::new("/")))
         .collect();
-    io.denied.extend(lock_memory());
-    let device = |request, pcm| AlsaDevice::new(request, &controls, Arc::clone(&io.counters), pcm);
-    let (mut microphone, mut speaker) =
-        (device(capture_request, None)?, device(playback_request, Some(pcm))?);
+    io.denied.extend(denied_memory);
+    let device = |request| AlsaDevice::new(request, &controls, Arc::clone(&io.counters));
+    let (mut microphone, mut speaker) = (device(capture_request)?, device(playback_request)?);
     let (denied_tx, denied_rx) = sync_channel(2);
     let playback_denied_tx = denied_tx.clone();
     io.threads.start(CAPTURE.0, capture_wake, move |context| {
@@ -87,10 +88,35 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     io.threads.start(PLAYBACK.0, playback_wake, move |context| {
         request_privileges(PLAYBACK, playback_denied_tx);
         let mut playback = PlaybackLoop::new(playback, context.clone(), unplugged);
+        speaker.pcm = silent_speaker.take();
         speaker.run(&context.thread_wake, |speaker, woken| playback.step(speaker, woken))
     })?;
     io.denied.extend(denied_rx.into_iter().flatten());
     Ok(io)
+}
+
+/// Both devices, before their parameters are known.
+struct Cards<'a> {
+    capture: &'a HwRequest,
+    playback: &'a HwRequest,
+    timer: Arc<EventFd>,
+}
+
+impl OpenDevices for Cards<'_> {
+    type Microphone = Pcm;
+    type Speaker = SilentSpeaker;
+
+    fn open_microphone(&mut self) -> Result<Pcm, AudioError> {
+        Pcm::open(self.capture)
+    }
+
+    fn open_speaker(&mut self) -> Result<SilentSpeaker, AudioError> {
+        SilentSpeaker::start(Pcm::open(self.playback)?)
+    }
+
+    fn wait(&mut self, ms: u32) {
+        self.timer.wait(Some(ms));
+    }
 }
 
 /// Returns whether a microphone stays open that no setting decides. A card may click, be slow or fail when it is
@@ -123,9 +149,9 @@ impl AlsaDevice {
         request: HwRequest,
         controls: &[MixerControl],
         counters: Arc<Counters>,
-        pcm: Option<Pcm>,
     ) -> Result<AlsaDevice, AudioError> {
-        Ok(AlsaDevice { request, controls: controls.to_vec(), counters, hotplug: HotplugWatch::new()?, pcm })
+        let hotplug = HotplugWatch::new()?;
+        Ok(AlsaDevice { request, controls: controls.to_vec(), counters, hotplug, pcm: None })
     }
 
     /// Takes steps and waits in turn until the session has ended.

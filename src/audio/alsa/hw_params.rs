@@ -119,9 +119,11 @@ impl HwRequest {
         HwRequest { direction, device, form, channels, cut, keep_awake, gain_db, shape }
     }
 
-    /// Requests the granted rate from now on: the processing chain was built for it.
-    pub(in crate::audio) fn pin_rate(&mut self, params: &GrantedParams) {
+    /// Requests what was granted from now on: the processing chain was built for its rate, and it fits beside the
+    /// other direction, with which it may share a clock.
+    pub(in crate::audio) fn pin(&mut self, params: &GrantedParams) {
         self.form.rate_hz = Some(params.rate_hz);
+        (self.form.format, self.form.channels) = (Some(params.format), Some(params.channels));
     }
 
     pub(in crate::audio) fn capture_chain(&self, params: &GrantedParams) -> Result<CaptureChain, AudioError> {

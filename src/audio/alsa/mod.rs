@@ -13,6 +13,7 @@ pub(in crate::audio) mod listing;
 pub(in crate::audio) mod mixer;
 pub(in crate::audio) mod open_error;
 mod output;
+mod pair;
 pub(in crate::audio) mod pcm;
 pub(in crate::audio) mod poll;
 mod raw_pcm;
