@@ -92,7 +92,7 @@ fn no_frame_is_older_than_the_request_that_captures_it() {
             let (mut rng, mut at) = (Rng::with_seed(seed), 0);
             let opened = Rc::new(RefCell::new(None));
             while at < 5000 {
-                let (asks, opened) = (rng.u8(0..5), Rc::clone(&opened));
+                let (asks, late, opened) = (rng.u8(0..5), rng.usize(0..20), Rc::clone(&opened));
                 stage.at(at, move |stage| {
                     let frames = stage.read_captured();
                     let oldest = opened.borrow().unwrap_or(u64::MAX);
@@ -100,6 +100,8 @@ fn no_frame_is_older_than_the_request_that_captures_it() {
                         frames.iter().all(|ms| *ms as u64 >= oldest),
                         "{seed}: {at}: {oldest}: {frames:?}"
                     );
+                    // Rarely, and by less than its buffer holds.
+                    stage.be_late(if late < 6 { late } else { 0 });
                     match asks {
                         0 => stage.close_microphone(),
                         1 => stage.mute_microphone(),

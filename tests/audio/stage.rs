@@ -48,6 +48,8 @@ struct StageState {
     signal: Signal,
     given: u64,
     is_usb: bool,
+    /// By how many periods the next wait ends late.
+    late_periods: usize,
     /// The fewest frames that it returns at a time.
     block: usize,
     /// Frames moved since the device was started.
@@ -121,6 +123,7 @@ impl Stage {
             signal: Signal::Noise,
             given: 0,
             is_usb: false,
+            late_periods: 0,
             block: PERIOD,
             moved: 0,
             stall_detector: StallDetector::new(BUFFER),
@@ -184,6 +187,11 @@ impl Stage {
 
     pub(super) fn make_usb(&self) {
         self.0.borrow_mut().is_usb = true;
+    }
+
+    /// Lets the next wait for the device end that much later.
+    pub(super) fn be_late(&self, periods: usize) {
+        self.0.borrow_mut().late_periods = periods;
     }
 
     pub(super) fn set_block_frames(&self, frames: usize) {
@@ -385,13 +393,13 @@ impl Stage {
             }
             return Ok(());
         }
-        let next = self.now() + PERIOD_MS;
-        self.advance(next);
+        let periods = 1 + std::mem::take(&mut self.0.borrow_mut().late_periods);
+        self.advance(self.now() + periods as u64 * PERIOD_MS);
         self.check_present()?;
         self.0.borrow_mut().stall_detector.progressed(PERIOD);
         let mut state = self.0.borrow_mut();
         state.dac.tick(PERIOD);
-        state.due += PERIOD;
+        state.due += periods * PERIOD;
         state.ticked_ms = state.now_ms;
         state.moved += PERIOD;
         Ok(())
