@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use super::pcm::Pcm;
 use crate::audio::GrantedParams;
 use crate::audio::error::{AudioError, PcmError};
-use crate::audio::rt::playback::PlaybackDevice;
+use crate::audio::rt::playback_device::PlaybackDevice;
 use crate::audio::rt::threads::new_eventfd;
 use crate::sys::EventFd;
 
@@ -128,7 +128,7 @@ fn top_up(speaker: &mut impl PlaybackDevice, silence: &[f32]) {
 }
 
 fn write_silence(speaker: &mut impl PlaybackDevice, silence: &[f32]) -> Result<(), PcmError> {
-    let mut wanted = (2 * speaker.queue_frames()).saturating_sub(speaker.level()?.queued);
+    let mut wanted = (2 * speaker.queue().short).saturating_sub(speaker.level()?.queued);
     while wanted > 0 {
         let taken = speaker.write(&silence[..wanted.min(silence.len())])?;
         if taken == 0 {
