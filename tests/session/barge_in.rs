@@ -9,6 +9,9 @@ use super::{Device, PERIOD, after_one_turn, constant, count_samples, truncated_m
 use crate::service::Step::{Expect, Wait};
 use crate::service::{Behaviour, Service, Step, events};
 
+/// The fade of a cut in frames: 5 ms.
+const FADE: usize = 120;
+
 /// Long enough to play some of a reply, and too short for all of it.
 const SOME: Step = Wait(Duration::from_millis(400));
 
@@ -200,7 +203,8 @@ fn assert_truncation_matches(service: &Service, speaker: &[i16], item: &str, val
     assert!(reported.abs_diff(played) <= PERIOD, "reported {reported} samples, played {played}");
     assert!(played > 0);
     let last = speaker.iter().rposition(|sample| *sample == value).unwrap();
-    let fade: Vec<i16> = speaker[last + 1..].iter().copied().take(PERIOD).collect();
+    // The next reply may follow at once.
+    let fade: Vec<i16> = speaker[last + 1..].iter().copied().take(FADE).collect();
     assert!(fade.windows(2).all(|pair| pair[0].abs() >= pair[1].abs()), "the cut fades: {fade:?}");
-    assert_eq!(fade[PERIOD - 1], 0, "and is silent within a period");
+    assert!(fade[FADE - 1].abs() < 16, "to silence: {fade:?}");
 }

@@ -64,8 +64,7 @@ struct Talk<'a> {
 
 pub(super) fn converse(table: &mut Table, profile: &'static Profile, chip: &Chip) {
     let cards = Cards::load(profile.parameters);
-    let tone: Vec<i16> = (0..480).map(|place| ((f64::from(place) / 24.0).sin() * 6_000.0) as i16).collect();
-    cards.speak(profile.cards.0, now(), 24_000, true, &tone);
+    cards.speak(profile.cards.0, now(), 24_000, true, &tone_in_noise());
     let ear = cards.listen(profile.cards.1);
     let service = Service::start();
     let device = start(profile, &service);
@@ -81,6 +80,16 @@ pub(super) fn converse(table: &mut Table, profile: &'static Profile, chip: &Chip
         judge(table, profile, &times, &heard);
     }
     drop(cards);
+}
+
+/// Returns a second of a tone in noise: mynah takes a microphone that repeats itself sooner for broken.
+fn tone_in_noise() -> Vec<i16> {
+    let mut noise = 1_u32;
+    let sample = |place: u16| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((f64::from(place) / 24.0).sin() * 6_000.0) as i16 + (noise >> 26) as i16
+    };
+    (0..24_000).map(sample).collect()
 }
 
 fn start(profile: &Profile, service: &Service) -> Device {
