@@ -14,10 +14,12 @@ use super::clock::{At, MS, S};
 const FIRST_CODE: i16 = 2_000;
 const CODE_STEP: i16 = 29;
 const CODES: usize = 900;
-/// How long a cut reply may still be audible: the longest wake-up delay of the playback thread, and the fade.
+/// How long a cut reply may still be audible on a speaker that is cut at once: the longest wake-up delay of the playback
+/// thread, and the fade.
 const CUT_LIMIT: At = 65 * MS + 5 * MS;
 /// Equal samples in a row that occur in no fade and no tone.
 const RUN_FRAMES: u64 = 8;
+const FRAMES_A_MS: u64 = 24;
 /// One period, in frames: by how much a reported played duration may exceed the real one.
 const PERIOD_FRAMES: u64 = 240;
 /// The shortest sound that is no fade: 200 ms.
@@ -38,6 +40,10 @@ pub(super) struct Invariants {
     /// The number of replies that were cut; none of them may be audible after `silent_from`.
     cut_replies: usize,
     silent_from: At,
+    /// Frames that a cut leaves to be played, by the speaker's manner.
+    frames_after_cut: u64,
+    /// No cut reaches what the speaker holds until then.
+    speaker_stops_until: At,
     last: i16,
     run: u64,
     dials: Vec<At>,
@@ -164,7 +170,24 @@ impl Invariants {
             .iter_mut()
             .filter(|reply| reply.played + PERIOD_FRAMES < reply.sent)
             .for_each(|reply| reply.unwanted = true);
-        self.silent_from = at + CUT_LIMIT;
+        self.silent_from = at.max(self.speaker_stops_until) + self.cut_limit();
+    }
+
+    pub(super) fn set_frames_after_cut(&mut self, frames: usize) {
+        self.frames_after_cut = frames as u64;
+    }
+
+    /// Handles a speaker that plays nothing, or whose driver does not return, until then: what a cut leaves to be played
+    /// is played after that.
+    pub(super) fn speaker_stops(&mut self, at: At, until: At) {
+        self.speaker_stops_until = self.speaker_stops_until.max(until);
+        if at < self.silent_from {
+            self.silent_from = self.silent_from.max(until + self.cut_limit());
+        }
+    }
+
+    fn cut_limit(&self) -> At {
+        CUT_LIMIT + self.frames_after_cut * MS / FRAMES_A_MS
     }
 
     /// Records the words in an event of the service, each of which is `ITEM#NUMBER`, and the commit of a turn.
@@ -198,7 +221,8 @@ impl Invariants {
         let reply = self.replies.iter().find(|reply| reply.item == item);
         let Some(Reply { sent, played, .. }) = reply.filter(|_| !is_user) else { return };
         // The word that was being played may count.
-        let heard = (said as u64 * (played + PERIOD_FRAMES)).div_ceil((*sent).max(1));
+        let most = played + PERIOD_FRAMES + self.frames_after_cut;
+        let heard = (said as u64 * most).div_ceil((*sent).max(1));
         if words.len() as u64 > heard + 1 {
             let what = format!("{} words of {item} are told, {heard} of {said} were heard", words.len());
             self.violate(at, what);
@@ -273,7 +297,7 @@ impl Invariants {
     pub(super) fn check_truncation(&mut self, item: &str, ms: u64, at: At) {
         let Some(reply) = self.replies.iter().rev().find(|reply| reply.item == item) else { return };
         let (played, reported) = (reply.played, ms * 24);
-        if reported > played + reply.lost + PERIOD_FRAMES {
+        if reported > played + reply.lost + PERIOD_FRAMES + self.frames_after_cut {
             let name = reply.name.clone();
             self.violate(
                 at,

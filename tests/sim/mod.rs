@@ -9,6 +9,7 @@ mod clock;
 mod device;
 mod hostile;
 mod invariants;
+mod manner;
 mod network;
 mod quirks;
 mod recovery;

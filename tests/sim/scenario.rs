@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::clock::{At, MS, S};
+use super::manner::Manner;
 use super::network::FAST;
 use super::server::ServerBehaviour;
 
@@ -41,6 +42,8 @@ pub(crate) struct Scenario {
     pub(crate) mode: Mode,
     /// The clock errors of microphone and speaker, in parts per million.
     pub(super) ppm: [f64; 2],
+    /// The manner of the speaker.
+    pub(crate) manner: Manner,
     pub(super) actions: Vec<(At, Action)>,
     /// There are no faults from this time on.
     pub(crate) faults_end: At,
@@ -216,6 +219,7 @@ impl Scenario {
             seed,
             mode,
             ppm: [ppm(&mut rng), ppm(&mut rng)],
+            manner: Manner::of_seed(seed),
             // Wakes the scheduler at the end of the faults.
             actions: vec![(faults_end + MS, Action::SetLatency { latency: FAST })],
             faults_end,

@@ -3,6 +3,8 @@
 //!
 //! The shipped audio loops drive it. While one waits for its device, the scheduler runs the other parts.
 
+mod speaker;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -10,21 +12,21 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    AudioError, BufferLevel, CaptureDevice, Device, DeviceLost, Direction, PcmError, PlaybackDevice,
-    QueuePlan, Recovery, Wait, Woken,
+    AudioError, CaptureDevice, CutMode, Device, DeviceLost, Direction, PcmError, Recovery, StallDetector,
+    Wait, Woken,
 };
-use mynah::dsp::sample;
 use mynah::sys::EventFd;
 
 use super::clock::{At, Clock, MS, S, US};
 use super::invariants::{Invariants, SPEECH_BASE, SPEECH_WRAP_MS};
+use super::manner::Manner;
 
 pub(super) const PERIOD_FRAMES: usize = 240;
-const QUEUE_FRAMES: usize = 480;
+/// The buffer of the microphone.
 const BUFFER_FRAMES: usize = 960;
 /// The lanes' sample rate.
 const RATE_HZ: f64 = 24_000.0;
-/// How long a stalled device is waited for, about as with the shipped stall detector.
+/// How long a stalled microphone is waited for, about as with the shipped stall detector.
 const STALL_LIMIT: At = 2 * S;
 const REST_WAIT: At = 5 * MS;
 const UNPLUGGED: DeviceLost = DeviceLost { errno: libc::ENODEV };
@@ -36,6 +38,7 @@ pub(super) struct SoundCard(Rc<RefCell<State>>);
 struct State {
     clock: Clock,
     direction: Direction,
+    manner: Manner,
     rng: Rng,
     invariants: Rc<RefCell<Invariants>>,
     speech: Rc<RefCell<SpeechSpan>>,
@@ -45,6 +48,8 @@ struct State {
     stalled_until: At,
     late_until: At,
     hung_until: At,
+    /// The end of the last call that prepared the speaker.
+    prepared_at: At,
     limit: Option<At>,
     next_try: Option<At>,
     changed: bool,
@@ -52,6 +57,12 @@ struct State {
     wake: Option<At>,
     /// When the present wait for the running device may end.
     ready_at: Option<At>,
+    /// When the speaker is checked for a stall, unless it is ready before.
+    wait_ends: Option<At>,
+    /// Whether the session's notification ended the last wait.
+    was_notified: bool,
+    /// Whether the speaker held nothing but silence at the beginning of the present wait.
+    was_silent: bool,
     stream: Option<StreamState>,
 }
 
@@ -65,6 +76,14 @@ struct StreamState {
     queued: VecDeque<i16>,
     xrun: bool,
     waiting_since: Option<At>,
+    /// The device was unplugged meanwhile.
+    is_orphaned: bool,
+    /// The number of frames in the speaker's buffer at which the thread is woken.
+    wake_at: usize,
+    /// The stall detector of the speaker, whether it asks for a restart, and `total` when it last saw it.
+    stall: StallDetector,
+    is_stalled: bool,
+    total_at_level: u64,
 }
 
 /// When the user speaks.
@@ -78,6 +97,7 @@ impl SoundCard {
     pub(super) fn new(
         clock: &Clock,
         direction: Direction,
+        manner: Manner,
         ppm: f64,
         rng: Rng,
         invariants: &Rc<RefCell<Invariants>>,
@@ -86,6 +106,7 @@ impl SoundCard {
         Self(Rc::new(RefCell::new(State {
             clock: clock.clone(),
             direction,
+            manner,
             rng,
             invariants: Rc::clone(invariants),
             speech: Rc::clone(speech),
@@ -94,11 +115,15 @@ impl SoundCard {
             stalled_until: 0,
             late_until: 0,
             hung_until: 0,
+            prepared_at: 0,
             limit: None,
             next_try: None,
             changed: false,
             wake: Some(0),
             ready_at: None,
+            wait_ends: None,
+            was_notified: false,
+            was_silent: true,
             stream: None,
         })))
     }
@@ -107,6 +132,9 @@ impl SoundCard {
     pub(super) fn plug(&self, plugged: bool, announced: bool) {
         let mut state = self.0.borrow_mut();
         state.plugged = plugged;
+        if let Some(stream) = &mut state.stream {
+            stream.is_orphaned |= !plugged;
+        }
         state.changed |= plugged && announced;
         if announced {
             state.wake = Some(state.clock.now());
@@ -118,6 +146,7 @@ impl SoundCard {
         let mut state = self.0.borrow_mut();
         state.advance();
         state.stalled_until = until;
+        state.stop_speaker(until);
     }
 
     /// Wakes its thread up to 60 ms late until then.
@@ -127,7 +156,9 @@ impl SoundCard {
 
     /// Blocks all calls into its driver until then.
     pub(super) fn hang(&self, until: At) {
-        self.0.borrow_mut().hung_until = until;
+        let mut state = self.0.borrow_mut();
+        state.hung_until = until;
+        state.stop_speaker(until);
     }
 
     /// Returns when its loop's wait is to be checked; `None` while only its eventfd can end it.
@@ -140,13 +171,23 @@ impl SoundCard {
         self.0.borrow().stream.is_some()
     }
 
-    /// Returns whether it plays nothing but silence.
-    pub(super) fn is_silent(&self) -> bool {
+    /// Returns whether the session's notification ended its loop's last wait.
+    pub(super) fn was_notified(&self) -> bool {
+        self.0.borrow().was_notified
+    }
+
+    /// Returns whether it plays nothing but silence, and time may pass without that being observed.
+    pub(super) fn is_skippable(&self) -> bool {
         let state = self.0.borrow();
-        state
-            .stream
-            .as_ref()
-            .is_none_or(|stream| !stream.xrun && stream.queued.iter().all(|sample| *sample == 0))
+        let plan = state.manner.plan;
+        // A speaker that falls asleep counts its silence. One that is to hold its short queue may hold silence that has to
+        // be played before a reply.
+        let is_at_rest = plan.awake_frames.is_none()
+            && state
+                .stream
+                .as_ref()
+                .is_none_or(|stream| plan.long == plan.short || stream.wake_at >= plan.long / 2);
+        state.was_silent && is_at_rest && state.stream.as_ref().is_none_or(|stream| !stream.xrun)
     }
 
     /// Advances past `time` without playing it: the device is silent and stays so, so nothing observable is skipped.
@@ -155,7 +196,9 @@ impl SoundCard {
         if let Some(StreamState { started: Some(started), .. }) = &mut state.stream {
             *started += time;
         }
-        state.wake = state.wake.map(|wake| wake + time);
+        for at in [&mut state.wake, &mut state.ready_at, &mut state.wait_ends].into_iter().flatten() {
+            *at += time;
+        }
     }
 
     fn with_stream<T>(
@@ -163,7 +206,7 @@ impl SoundCard {
         operation: impl FnOnce(&mut State, &mut StreamState) -> Result<T, PcmError>,
     ) -> Result<T, PcmError> {
         let state = &mut *self.0.borrow_mut();
-        if !state.plugged {
+        if !state.is_connected() {
             return Err(PcmError::Lost(UNPLUGGED));
         }
         state.advance();
@@ -175,6 +218,23 @@ impl SoundCard {
 }
 
 impl State {
+    /// Returns whether the device is plugged, and has been since its stream was opened.
+    fn is_connected(&self) -> bool {
+        self.plugged && self.stream.as_ref().is_none_or(|stream| !stream.is_orphaned)
+    }
+
+    /// Tells the invariants that no cut reaches what a speaker holds until then.
+    fn stop_speaker(&self, until: At) {
+        if self.direction == Direction::Playback && self.manner.plan.cut != CutMode::Drop {
+            self.invariants.borrow_mut().speaker_stops(self.clock.now(), until);
+        }
+    }
+
+    fn take_notification(&mut self, wake_fd: &EventFd) -> bool {
+        self.was_notified = wake_fd.drain();
+        self.was_notified
+    }
+
     /// Transfers the frames that are due by the card's clock.
     fn advance(&mut self) {
         let now = self.clock.now();
@@ -185,7 +245,7 @@ impl State {
             stream.started = Some(now - (stream.moved as f64 / self.frames_per_ns) as At);
             return;
         }
-        let due = ((now - started) as f64 * self.frames_per_ns) as u64;
+        let due = (now.saturating_sub(started) as f64 * self.frames_per_ns) as u64;
         let fresh = due.saturating_sub(stream.moved);
         match self.direction {
             Direction::Capture => {
@@ -231,27 +291,14 @@ impl State {
         if stream.xrun {
             return now + lateness;
         }
-        let frames = match self.direction {
-            Direction::Capture => stream.moved + PERIOD_FRAMES as u64,
-            Direction::Playback => {
-                stream.moved + (stream.queued.len() + PERIOD_FRAMES).saturating_sub(QUEUE_FRAMES) as u64
-            }
-        };
+        let frames = stream.moved + PERIOD_FRAMES as u64;
         self.moved_at(stream, frames).map_or(now + MS, |at| at.max(now) + lateness)
     }
 
     fn wants_turn(&self) -> bool {
         let Some(stream) = &self.stream else { return true };
-        stream.xrun
-            || match self.direction {
-                Direction::Capture => {
-                    let due = stream
-                        .started
-                        .map_or(0, |at| ((self.clock.now() - at) as f64 * self.frames_per_ns) as u64);
-                    due.saturating_sub(stream.moved) >= PERIOD_FRAMES as u64
-                }
-                Direction::Playback => stream.queued.len() + PERIOD_FRAMES <= QUEUE_FRAMES,
-            }
+        let due = stream.started.map_or(0, |at| ((self.clock.now() - at) as f64 * self.frames_per_ns) as u64);
+        stream.xrun || due.saturating_sub(stream.moved) >= PERIOD_FRAMES as u64
     }
 }
 
@@ -260,16 +307,22 @@ impl SoundCard {
     pub(super) fn check_wait(&self, wait: Wait, is_new: bool, wake_fd: &EventFd) -> Option<Woken> {
         let state = &mut *self.0.borrow_mut();
         match wait {
-            Wait::ForDevice { in_recovery } => state.check_device(in_recovery, is_new, wake_fd),
+            Wait::ForDevice { in_recovery } => match state.direction {
+                Direction::Capture => state.check_microphone(in_recovery, is_new, wake_fd),
+                Direction::Playback => state.check_speaker(in_recovery, is_new, wake_fd),
+            },
             Wait::WithoutDevice => state.check_without_device(wake_fd),
-            Wait::ForSession => wake_fd.drain().then_some(Woken::Ready),
+            Wait::ForSession => {
+                state.wake = None;
+                state.take_notification(wake_fd).then_some(Woken::Ready)
+            }
             Wait::Over => None,
         }
     }
 }
 
 impl State {
-    fn check_device(&mut self, in_recovery: bool, is_new: bool, wake_fd: &EventFd) -> Option<Woken> {
+    fn check_microphone(&mut self, in_recovery: bool, is_new: bool, wake_fd: &EventFd) -> Option<Woken> {
         let now = self.clock.now();
         if is_new {
             self.ready_at = None;
@@ -283,7 +336,7 @@ impl State {
         }
         self.advance();
         let is_due = self.ready_at.is_some_and(|ready| now >= ready);
-        if wake_fd.drain() || (is_due && (in_recovery || self.wants_turn())) {
+        if self.take_notification(wake_fd) || (is_due && (in_recovery || self.wants_turn())) {
             if let Some(stream) = &mut self.stream {
                 stream.waiting_since = None;
             }
@@ -303,7 +356,7 @@ impl State {
     fn check_without_device(&mut self, wake_fd: &EventFd) -> Option<Woken> {
         let now = self.clock.now();
         let due = |at: &mut Option<At>| at.take_if(|at| *at <= now).is_some();
-        if wake_fd.drain() {
+        if self.take_notification(wake_fd) {
             Some(Woken::Notified)
         } else if due(&mut self.limit) {
             Some(Woken::GaveUp)
@@ -333,10 +386,18 @@ impl Device for SoundCard {
             started,
             moved: 0,
             total: 0,
-            queued: VecDeque::with_capacity(BUFFER_FRAMES),
+            queued: VecDeque::with_capacity(state.manner.buffer_frames),
             xrun: false,
             waiting_since: None,
+            is_orphaned: false,
+            wake_at: state.manner.buffer_frames - PERIOD_FRAMES,
+            stall: StallDetector::new(state.manner.buffer_frames),
+            is_stalled: false,
+            total_at_level: 0,
         });
+        if state.direction == Direction::Playback {
+            state.prepare();
+        }
         Ok(())
     }
 
@@ -349,7 +410,11 @@ impl Device for SoundCard {
     }
 
     fn is_proven(&self) -> bool {
-        self.0.borrow().stream.as_ref().is_some_and(|stream| stream.total >= 2 * BUFFER_FRAMES as u64)
+        let state = self.0.borrow();
+        state.stream.as_ref().is_some_and(|stream| match state.direction {
+            Direction::Capture => stream.total >= 2 * BUFFER_FRAMES as u64,
+            Direction::Playback => stream.stall.is_proven(),
+        })
     }
 
     fn lost_error(&self, lost: DeviceLost) -> AudioError {
@@ -410,48 +475,13 @@ impl CaptureDevice for SoundCard {
     }
 }
 
-impl PlaybackDevice for SoundCard {
-    fn queue(&self) -> QueuePlan {
-        QueuePlan::fixed(QUEUE_FRAMES)
-    }
-
-    fn level(&mut self) -> Result<BufferLevel, PcmError> {
-        self.with_stream(|_, stream| {
-            Ok(BufferLevel { queued: stream.queued.len(), delay: stream.queued.len() as i64 })
-        })
-    }
-
-    fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
-        self.with_stream(|state, stream| {
-            let taken = frames.len().min(BUFFER_FRAMES - stream.queued.len());
-            stream.queued.extend(frames[..taken].iter().map(|frame| sample(*frame)));
-            if stream.started.is_none() && stream.queued.len() >= QUEUE_FRAMES {
-                (stream.started, stream.moved) = (Some(state.clock.now()), 0);
-            }
-            Ok(taken)
-        })
-    }
-
-    fn flush(&mut self) -> Result<(), PcmError> {
-        self.with_stream(|_, stream| {
-            stream.queued.clear();
-            stream.started = None;
-            Ok(())
-        })
-    }
-
-    fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
-        self.recover_stream(error)
-    }
-}
-
 impl SoundCard {
     fn recover_stream(&self, error: PcmError) -> Result<Recovery, PcmError> {
         if let PcmError::Lost(lost) = error {
             return Err(PcmError::Lost(lost));
         }
         let state = &mut *self.0.borrow_mut();
-        if !state.plugged {
+        if !state.is_connected() {
             return Err(PcmError::Lost(UNPLUGGED));
         }
         let now = state.clock.now();

@@ -168,12 +168,13 @@ impl<'a> World<'a> {
         let clock = Clock::default();
         let (invariants, speech) =
             (Rc::<RefCell<Invariants>>::default(), Rc::<RefCell<SpeechSpan>>::default());
+        invariants.borrow_mut().set_frames_after_cut(scenario.manner.frames_after_cut());
         let write_context = Arc::<Mutex<WriteContext>>::default();
         let (audio, capture_loop, playback_loop) =
             as_device(|| loops(StreamFormat::default(), UnplugPolicy::Wait)).unwrap();
         let capture_loop = capture_loop.keep_open(scenario.keep_open);
         let mut card = |direction: Direction, ppm| {
-            SoundCard::new(&clock, direction, ppm, rng.fork(), &invariants, &speech)
+            SoundCard::new(&clock, direction, scenario.manner, ppm, rng.fork(), &invariants, &speech)
         };
         let microphone = card(Direction::Capture, scenario.ppm[0]);
         let speaker = card(Direction::Playback, scenario.ppm[1]);
@@ -292,7 +293,7 @@ impl<'a> World<'a> {
     }
 
     fn can_skip(&self) -> bool {
-        self.clock.now() > self.session_turn + ACTIVE_AFTER_TURN && self.speaker.is_silent()
+        self.clock.now() > self.session_turn + ACTIVE_AFTER_TURN && self.speaker.is_skippable()
     }
 
     fn apply_due_actions(&mut self) -> bool {
