@@ -229,6 +229,21 @@ fn a_speaker_that_was_silent_for_long_is_stopped_until_a_reply_is_near() {
     assert!(rig.dac.running && !rig.playback.is_asleep());
 }
 
+#[test]
+fn the_played_position_is_exact_after_sleeps() {
+    let mut rig = with_cut(CutMode::Drop);
+    rig.dac.awake_frames = Some(24_000);
+    rig.handle(|handle| handle.set_reply_near(false));
+    for start in [0, 1_000, 2_000] {
+        rig.play(50_000);
+        assert!(rig.playback.is_asleep());
+        rig.write(&numbered(start, 1_000));
+        rig.run();
+        rig.play(500);
+        assert_eq!(rig.handle(|handle| handle.played_position()), start + 2 * PERIOD as u64);
+    }
+}
+
 proptest! {
     #[test]
     fn no_frame_is_lost_repeated_or_heard_after_its_cut_in_any_mode(

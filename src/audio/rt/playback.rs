@@ -330,6 +330,9 @@ impl Playback {
             speaker.flush()?;
             self.queue.drop_unplayed();
             self.queue.forget_given_back();
+            // The dropped silence was part of the stream.
+            self.chain.reset();
+            self.positions.start_stream(self.queue.written());
             self.is_asleep = true;
             return Ok(());
         }
