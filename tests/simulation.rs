@@ -6,12 +6,17 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use crate::sim::{
-    FAULTS, FaultStats, Kind, Scenario, Simulation, TEN_HOURS, kept_seeds, scenario_for, simulate,
+    FAULTS, FaultStats, Kind, PHASES, SPEAKERS, Scenario, Simulation, TEN_HOURS, WakeRates, kept_seeds,
+    scenario_for, simulate, wakes_table,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// New seeds in every test run.
 const FRESH: u64 = 6;
+/// The most wakes a second on each of [`SPEAKERS`], in the order of [`PHASES`]: what is reached now, where that is more than
+/// the goal of the phase.
+const MOST_WAKES: [[f64; PHASES.len()]; SPEAKERS.len()] =
+    [[3.0, 3.0, 203.0, 218.0, 221.0], [3.0, 3.0, 203.0, 301.0, 304.0], [1.0, 1.0, 201.0, 301.0, 304.0]];
 
 #[test]
 fn no_run_violates_an_invariant_or_ends_stuck() {
@@ -70,5 +75,22 @@ fn every_kind_of_fault_is_recovered_from() {
         assert_eq!(row.recovered.len(), 1, "{}", fault.description());
         // One tone for the outage, and one for its end.
         assert!(row.tones[0] <= 2, "{}: {} tones", fault.description(), row.tones[0]);
+    }
+}
+
+#[test]
+fn no_phase_wakes_the_threads_more_often_than_it_did() {
+    for (speaker, most) in SPEAKERS.into_iter().zip(MOST_WAKES) {
+        let rates = PHASES.map(|phase| WakeRates::of(phase, speaker));
+        for (rates, most) in rates.iter().zip(most) {
+            assert_eq!(rates.violation, None);
+            let total = rates.total();
+            let name = (speaker.name, rates.phase.name());
+            assert!(total <= most, "{name:?}: {total:.1}\n{}", wakes_table(std::slice::from_ref(rates)));
+            assert!(
+                most <= rates.phase.goal() || total > most - 2.0,
+                "{name:?}: {total:.1}, lower MOST_WAKES"
+            );
+        }
     }
 }

@@ -239,7 +239,7 @@ fn the_played_position_is_exact_after_sleeps() {
         assert!(rig.playback.is_asleep());
         rig.write(&numbered(start, 1_000));
         rig.run();
-        rig.play(500);
+        rig.play(2 * PERIOD);
         assert_eq!(rig.handle(|handle| handle.played_position()), start + 2 * PERIOD as u64);
     }
 }

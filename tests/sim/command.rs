@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::allocator::device_bytes;
 use crate::sim::{
-    FAULTS, FaultStats, Kind, Scenario, Simulation, TEN_HOURS, kept_seeds, scenario_for, simulate,
+    FAULTS, FaultStats, Kind, PHASES, SPEAKERS, Scenario, Simulation, TEN_HOURS, WakeRates, kept_seeds,
+    scenario_for, simulate, wakes_table,
 };
 
 const USAGE: &str = "\
@@ -24,6 +25,7 @@ cargo bench --profile guest --bench sim -- [OPTION]...
   --hostile N         N runs of two minutes with a service that sends malformed events and frames
   --memory N          one device in conversation for N hours, and its memory hour by hour
   --recovery N        what each kind of fault does to N devices
+  --wakes             what wakes the threads how often, in each phase, for each way to cut a speaker
   --report            the figures of tests/README.md: speed, recovery, memory
   --from SEED         start with this seed instead of a random one
   --seed SEED         one run, traced turn by turn
@@ -44,6 +46,7 @@ struct Options {
     from: Option<u64>,
     seed: Option<u64>,
     report: bool,
+    wakes: bool,
     kind: Option<String>,
 }
 
@@ -62,6 +65,7 @@ pub(crate) fn run() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Options { wakes: true, .. } => wakes_tables(),
         Options { report: true, .. } => {
             let everyday = (1..=20).map(|seed| (seed, "everyday")).collect::<Vec<_>>();
             let chaos = (1..=60).map(|seed| (seed, "chaos")).collect::<Vec<_>>();
@@ -94,6 +98,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--runs" => options.runs = number()?,
             "--hours" => options.hours = number()?,
             "--report" => options.report = true,
+            "--wakes" => options.wakes = true,
             "--recovery" => options.recovery = number()?,
             "--memory" => options.memory = number()?,
             "--hostile" => options.hostile = number()?,
@@ -180,6 +185,20 @@ fn run_all(seeds: &[(u64, &str)]) -> bool {
         }
     }
     runs.iter().all(|run| run.violation.is_none())
+}
+
+/// Prints the wakes a second of each thread in each phase. Returns whether no invariant was violated.
+fn wakes_tables() -> bool {
+    let mut passed = true;
+    for speaker in SPEAKERS {
+        let rates = PHASES.map(|phase| WakeRates::of(phase, speaker));
+        println!("Wakes a second, speaker \"{}\"\n\n{}", speaker.name, wakes_table(&rates));
+        for violation in rates.iter().filter_map(|rates| rates.violation.as_ref()) {
+            println!("BROKEN: {violation}");
+            passed = false;
+        }
+    }
+    passed
 }
 
 fn recovery_table(first: u64, runs: u64) -> bool {

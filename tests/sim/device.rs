@@ -60,7 +60,8 @@ pub(super) fn parts(
         background,
         saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None },
         signals,
-        watchdog_timeout: None,
+        // As in `mynah.service`.
+        watchdog_timeout: scenario.counted.map(|_| Duration::from_secs(20)),
         retry_refusals: false,
         seed: scenario.seed,
         recording: RecordingConfig::default(),

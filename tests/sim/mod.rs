@@ -16,12 +16,14 @@ mod recovery;
 mod scenario;
 mod server;
 mod sound_card;
+mod wakes;
 mod world;
 
 use std::time::Duration;
 
 pub(crate) use recovery::{FAULTS, FaultStats};
 pub(crate) use scenario::{Kind, Scenario};
+pub(crate) use wakes::{PHASES, SPEAKERS, WakeRates, wakes_table};
 pub(crate) use world::{Simulation, simulate};
 
 /// Seeds that once violated an invariant: the seed, the kind, and what was wrong.

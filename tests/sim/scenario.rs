@@ -13,6 +13,7 @@ use super::clock::{At, MS, S};
 use super::manner::Manner;
 use super::network::FAST;
 use super::server::ServerBehaviour;
+use super::wakes::CountedTime;
 
 /// The buttons of the simulated board, by their index in `device::board`.
 pub(super) const TALK: usize = 0;
@@ -55,6 +56,8 @@ pub(crate) struct Scenario {
     pub(super) has_quirks: bool,
     /// Whether the microphone's device stays open while nobody wants it.
     pub(super) keep_open: KeepOpen,
+    /// When wakes are counted; nothing is skipped, and the run ends with it.
+    pub(super) counted: Option<CountedTime>,
 }
 
 /// How new connections fail during an outage.
@@ -227,6 +230,7 @@ impl Scenario {
             short_sessions: false,
             has_quirks: false,
             keep_open: KeepOpen::Never,
+            counted: None,
         }
     }
 

@@ -22,7 +22,8 @@ use mynah::conversation::{Mode, State};
 use mynah::inputs::SimulatedButtons;
 use mynah::light;
 use mynah::model::Time;
-use mynah::session::{ReadySources, Session};
+use mynah::parrot::ParrotConfig;
+use mynah::session::{ReadySources, Session, Timer};
 use mynah::sys::EventFd;
 
 use super::clock::{At, Clock, MS, S};
@@ -33,6 +34,7 @@ use super::quirks::Quirks;
 use super::scenario::{Action, Outage, Scenario, TALK, behaviour};
 use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
+use super::wakes::Wakes;
 use crate::allocator::as_device;
 use final_check::FinalCheck;
 pub(crate) use heap::Heap;
@@ -65,6 +67,8 @@ pub(crate) struct Simulation {
     /// Tones played: sounds of no reply.
     pub(crate) tones: u64,
     pub(crate) heap: Heap,
+    /// What has woken the threads, if that is counted.
+    pub(crate) wakes: Wakes,
     /// The first invariant that was violated, and when.
     pub(crate) violation: Option<String>,
 }
@@ -73,6 +77,9 @@ pub(crate) struct Simulation {
 pub(crate) fn simulate(scenario: &Scenario, trace: Option<&mut dyn FnMut(&str)>) -> Simulation {
     World::new(scenario).simulate(trace)
 }
+
+/// The names of the audio threads in a count of wakes, in the order of `World::threads`.
+const AUDIO_THREADS: [&str; 2] = ["capture", "playback"];
 
 type Step = dyn FnMut(&mut SoundCard, Woken) -> Result<Wait, AudioError>;
 
@@ -96,8 +103,8 @@ impl AudioThread {
         Self { step: Box::new(move |card, woken| playback.step(card, woken)), card, wake, wait: None }
     }
 
-    /// Takes steps until the wait goes on; returns whether the thread has ended.
-    fn run(&mut self) -> Result<bool, AudioError> {
+    /// Takes steps until the wait goes on, and calls `woken_by` before each; returns whether the thread has ended.
+    fn run(&mut self, mut woken_by: impl FnMut(&'static str)) -> Result<bool, AudioError> {
         let mut is_new = false;
         loop {
             let woken = match self.wait {
@@ -105,6 +112,14 @@ impl AudioThread {
                 Some(wait) => self.card.check_wait(wait, is_new, &self.wake),
             };
             let Some(woken) = woken else { return Ok(false) };
+            woken_by(match woken {
+                Woken::Ready | Woken::Notified if self.card.was_notified() => "session",
+                Woken::Ready => "device",
+                Woken::Notified => "start",
+                Woken::Lost(_) => "loss",
+                Woken::RetryDue | Woken::GaveUp => "time to retry",
+                Woken::DevicesChanged => "hot-plug",
+            });
             let wait = (self.step)(&mut self.card, woken)?;
             (self.wait, is_new) = (Some(wait), true);
             if wait == Wait::Over {
@@ -147,6 +162,7 @@ struct World<'a> {
     shown: Option<(At, &'static str)>,
     hostile_frames: usize,
     over: bool,
+    wakes: Wakes,
     muted_since: Option<At>,
     /// The device has had a session.
     had_session: bool,
@@ -218,6 +234,7 @@ impl<'a> World<'a> {
             shown: None,
             hostile_frames: 0,
             over: false,
+            wakes: Wakes::default(),
             muted_since: None,
             had_session: false,
             _signals,
@@ -230,6 +247,7 @@ impl<'a> World<'a> {
             self.note_recovery(self.clock.now());
             self.check();
             self.advance_final_check();
+            self.check_counted_state();
             let Some(next) = self.next() else { break };
             self.clock.set(next.max(self.clock.now()));
         }
@@ -249,6 +267,7 @@ impl<'a> World<'a> {
             shown: self.shown.map(|(after, word)| (Duration::from_nanos(after), word)),
             tones,
             heap: self.heap,
+            wakes: self.wakes,
             violation: self.invariants.borrow_mut().violation.take(),
         }
     }
@@ -293,7 +312,9 @@ impl<'a> World<'a> {
     }
 
     fn can_skip(&self) -> bool {
-        self.clock.now() > self.session_turn + ACTIVE_AFTER_TURN && self.speaker.is_skippable()
+        self.scenario.counted.is_none()
+            && self.clock.now() > self.session_turn + ACTIVE_AFTER_TURN
+            && self.speaker.is_skippable()
     }
 
     fn apply_due_actions(&mut self) -> bool {
@@ -414,7 +435,11 @@ impl<'a> World<'a> {
                 // A reply with a quirk may last half a minute, and has to fit into the window of a handover.
                 let length = if self.scenario.has_quirks { 200..400 } else { 65..400 };
                 let after = self.rng.u64(5 * MS..200 * MS);
-                (after, DialOutcome::Connects(behaviour(bad, short.then_some(length), &mut self.rng)))
+                let behaviour = match self.scenario.counted {
+                    Some(_) => ServerBehaviour::Serves(ParrotConfig::default()),
+                    None => behaviour(bad, short.then_some(length), &mut self.rng),
+                };
+                (after, DialOutcome::Connects(behaviour))
             }
         };
         self.dialling = Some((now + after, dial.number, outcome));
@@ -453,7 +478,15 @@ impl<'a> World<'a> {
             if !self.notified && card.wake().is_none_or(|wake| wake > now) {
                 continue;
             }
-            let ended = as_device(|| self.threads[index].run());
+            let (wakes, is_counted) = (&mut self.wakes, is_counted(self.scenario, now));
+            let thread = &mut self.threads[index];
+            let ended = as_device(|| {
+                thread.run(|reason| {
+                    if is_counted {
+                        wakes.add(AUDIO_THREADS[index], reason.to_owned());
+                    }
+                })
+            });
             if ended != Ok(false) {
                 self.invariants.borrow_mut().stuck(now, &format!("an audio thread has ended: {ended:?}"));
                 self.over = true;
@@ -473,6 +506,9 @@ impl<'a> World<'a> {
         let timer = self.session.next_timer(instant).filter(|(at, _)| *at <= instant).map(|(_, timer)| timer);
         if ready == ReadySources::default() && timer.is_none() {
             return false;
+        }
+        if is_counted(self.scenario, now) {
+            self.wakes.add("session", reason_of(ready, timer));
         }
         self.turns += 1;
         self.session_turn = now;
@@ -509,6 +545,16 @@ impl<'a> World<'a> {
             }
         }
         true
+    }
+
+    /// Checks that wakes are counted in the state that they are counted for.
+    fn check_counted_state(&mut self) {
+        let (now, Some(counted)) = (self.clock.now(), self.scenario.counted) else { return };
+        let state = self.session.conversation().state();
+        if counted.includes(now) && state != counted.state {
+            self.invariants.borrow_mut().stuck(now, &format!("{state:?} while wakes are counted"));
+        }
+        self.over |= now >= counted.until;
     }
 
     fn note_recovery(&mut self, now: At) {
@@ -554,5 +600,27 @@ impl<'a> World<'a> {
                 .borrow_mut()
                 .stuck(now, &format!("{state:?} for more than {} s", PHASE_LIMIT / S));
         }
+    }
+}
+
+fn is_counted(scenario: &Scenario, at: At) -> bool {
+    scenario.counted.is_some_and(|counted| counted.includes(at))
+}
+
+/// Returns what has woken the session: the descriptors that are ready, or else the timer that is due.
+fn reason_of(ready: ReadySources, timer: Option<Timer>) -> String {
+    let ReadySources { audio, signals, board, background, link } = ready;
+    let sources = [
+        (audio, "audio"),
+        (signals, "signals"),
+        (board, "board"),
+        (background, "background"),
+        (link, "link"),
+    ];
+    let sources: Vec<_> =
+        sources.into_iter().filter_map(|(is_ready, name)| is_ready.then_some(name)).collect();
+    match timer {
+        Some(timer) if sources.is_empty() => format!("timer {timer:?}"),
+        _ => sources.join(" and "),
     }
 }
