@@ -244,6 +244,19 @@ fn the_played_position_is_exact_after_sleeps() {
     }
 }
 
+#[test]
+fn a_reply_whose_end_a_device_loses_is_over() {
+    let mut rig = with_cut(CutMode::Drop);
+    rig.write(&numbered(0, 300));
+    rig.run();
+    rig.playback.reset_stream();
+    assert_eq!(rig.handle(|handle| handle.played_position()), 300);
+    assert!(rig.playback.run_without_device(), "the session is woken");
+    rig.write(&numbered(300, 700));
+    rig.playback.reset_stream();
+    assert_eq!(rig.handle(|handle| handle.played_position()), 300, "the rest is still to be played");
+}
+
 proptest! {
     #[test]
     fn no_frame_is_lost_repeated_or_heard_after_its_cut_in_any_mode(

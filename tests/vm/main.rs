@@ -46,9 +46,6 @@ struct Scenario {
     run: fn(&mut Table, bool),
 }
 
-/// Whether `boards` is run with all others: not before cuts no longer stop the card (the redesign of the audio streams).
-const BOARDS_BY_DEFAULT: bool = false;
-
 const SCENARIOS: &[Scenario] = &[
     Scenario { name: "card", what: "the manners of the project's own sound card", run: manners::run },
     Scenario { name: "talk", what: "a conversation with the parrot through the card", run: talk::run },
@@ -113,7 +110,7 @@ fn main() -> ExitCode {
     }
     let mut table = Table::default();
     for Scenario { name, what, run } in SCENARIOS {
-        let by_default = named.is_empty() && (*name != "boards" || BOARDS_BY_DEFAULT);
+        let by_default = named.is_empty();
         if by_default || named.iter().any(|argument| argument == name) {
             println!("vm: {name}: {what}");
             let began = clock::now();

@@ -78,18 +78,22 @@ impl LanePositions {
         self.stream_start + chain.device_frames(self.stream_frames)
     }
 
-    /// Records that the device has lost its frames up to `device`: they do not count as played.
-    pub(in crate::audio) fn lose(&mut self, device: u64, chain: &PlaybackChain) {
+    /// Records that the device has lost its frames up to `device`: they do not count as played. Returns the lane
+    /// position after them if no other frame is left.
+    pub(in crate::audio) fn lose(&mut self, device: u64, chain: &PlaybackChain) -> Option<u64> {
+        let mut end = None;
         while let Some(span) = self.spans.front_mut() {
             let lost = span.frames_before(device, chain);
             span.stream += lost;
             span.lane += lost;
             span.frames -= lost;
             if span.frames > 0 {
-                break;
+                return None;
             }
+            end = Some(span.lane);
             self.spans.pop_front();
         }
+        end
     }
 
     /// Records that nothing of the lane is left to be played.

@@ -123,7 +123,12 @@ impl Playback {
     /// Records that the device is empty or lost: nothing is left to be played or faded. A run that returns
     /// [`DeviceLost`] has already recorded it.
     pub fn reset_stream(&mut self) {
-        self.positions.lose(self.queue.written(), &self.chain);
+        let end = self.positions.lose(self.queue.written(), &self.chain);
+        if let Some(end) = end.filter(|_| self.staged.is_empty() && self.lane.waiting() == 0) {
+            // No later frame says that the reply is over.
+            self.shared.played.store(end, Ordering::Release);
+            self.notify_session = true;
+        }
         self.queue.lose();
         self.is_asleep = false;
         self.cut_fade.clear();
