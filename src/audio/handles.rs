@@ -66,7 +66,7 @@ impl CaptureHandle {
     /// Returns whether the microphone hears more than noise, or did so in the last seconds.
     #[must_use]
     pub fn is_loud(&self) -> bool {
-        self.is_open() && self.shared.loud.load(Ordering::Relaxed)
+        self.shared.request() == CaptureRequest::Open && self.shared.loud.load(Ordering::Relaxed)
     }
 
     /// Returns whether samples are captured, so that they may leave the device. While it is closed, none are, even if

@@ -24,6 +24,8 @@ use super::manner::Manner;
 pub(super) const PERIOD_FRAMES: usize = 240;
 /// The buffer of the microphone.
 const BUFFER_FRAMES: usize = 960;
+/// The microphone's buffer: a second.
+const CAPTURE_BUFFER_FRAMES: usize = 24_000;
 /// The lanes' sample rate.
 const RATE_HZ: f64 = 24_000.0;
 /// How long a stalled microphone is waited for, about as with the shipped stall detector.
@@ -80,6 +82,8 @@ struct StreamState {
     is_orphaned: bool,
     /// The number of frames in the speaker's buffer at which the thread is woken.
     wake_at: usize,
+    /// The captured frames after which the thread is woken.
+    wake_after: usize,
     /// The stall detector of the speaker, whether it asks for a restart, and `total` when it last saw it.
     stall: StallDetector,
     is_stalled: bool,
@@ -250,7 +254,7 @@ impl State {
         match self.direction {
             Direction::Capture => {
                 // `read` consumes the frames; more than the buffer holds is an overrun.
-                stream.xrun |= fresh > BUFFER_FRAMES as u64;
+                stream.xrun |= fresh > CAPTURE_BUFFER_FRAMES as u64;
             }
             Direction::Playback => {
                 let mut invariants = self.invariants.borrow_mut();
@@ -291,14 +295,14 @@ impl State {
         if stream.xrun {
             return now + lateness;
         }
-        let frames = stream.moved + PERIOD_FRAMES as u64;
+        let frames = stream.moved + stream.wake_after as u64;
         self.moved_at(stream, frames).map_or(now + MS, |at| at.max(now) + lateness)
     }
 
     fn wants_turn(&self) -> bool {
         let Some(stream) = &self.stream else { return true };
         let due = stream.started.map_or(0, |at| ((self.clock.now() - at) as f64 * self.frames_per_ns) as u64);
-        stream.xrun || due.saturating_sub(stream.moved) >= PERIOD_FRAMES as u64
+        stream.xrun || due.saturating_sub(stream.moved) >= stream.wake_after as u64
     }
 }
 
@@ -391,6 +395,7 @@ impl Device for SoundCard {
             waiting_since: None,
             is_orphaned: false,
             wake_at: state.manner.buffer_frames - PERIOD_FRAMES,
+            wake_after: PERIOD_FRAMES,
             stall: StallDetector::new(state.manner.buffer_frames),
             is_stalled: false,
             total_at_level: 0,
@@ -467,6 +472,13 @@ impl CaptureDevice for SoundCard {
             stream.moved += wanted as u64;
             stream.total += wanted as u64;
             Ok(wanted)
+        })
+    }
+
+    fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
+        self.with_stream(|_, stream| {
+            stream.wake_after = (frames / PERIOD_FRAMES * PERIOD_FRAMES).max(PERIOD_FRAMES);
+            Ok(())
         })
     }
 

@@ -124,7 +124,8 @@ impl Playback {
     /// [`DeviceLost`] has already recorded it.
     pub fn reset_stream(&mut self) {
         let end = self.positions.lose(self.queue.written(), &self.chain);
-        if let Some(end) = end.filter(|_| self.staged.is_empty() && self.lane.waiting() == 0) {
+        let is_last = self.cut.is_none() && self.staged.is_empty() && self.lane.waiting() == 0;
+        if let Some(end) = end.filter(|_| is_last) {
             // No later frame says that the reply is over.
             self.shared.played.store(end, Ordering::Release);
             self.notify_session = true;
