@@ -9,6 +9,7 @@
 )]
 
 mod asoundrc;
+mod batches;
 mod cards;
 mod cut;
 mod cut_mode;
