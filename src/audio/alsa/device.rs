@@ -176,6 +176,15 @@ impl AlsaDevice {
         }
     }
 
+    /// Calls the open device, and counts what took long.
+    fn restart<T>(&mut self, call: impl FnOnce(&mut Pcm) -> Result<T, PcmError>) -> Result<T, PcmError> {
+        let pcm = self.pcm()?;
+        let result = call(pcm);
+        let slow = pcm.take_slow_prepares();
+        self.counters.slow_prepares.add(slow);
+        result
+    }
+
     fn pcm(&mut self) -> Result<&mut Pcm, DeviceLost> {
         self.pcm.as_mut().ok_or(DeviceLost { errno: libc::ENODEV })
     }
@@ -229,7 +238,7 @@ impl CaptureDevice for AlsaDevice {
     }
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
-        CaptureDevice::recover(self.pcm()?, error)
+        self.restart(|pcm| CaptureDevice::recover(pcm, error))
     }
 
     fn wake_after(&mut self, frames: usize) -> Result<(), PcmError> {
@@ -259,7 +268,7 @@ impl PlaybackDevice for AlsaDevice {
     }
 
     fn flush(&mut self) -> Result<(), PcmError> {
-        self.pcm()?.flush()
+        self.restart(PlaybackDevice::flush)
     }
 
     fn wake_at(&mut self, queued: usize) -> Result<(), PcmError> {
@@ -267,7 +276,7 @@ impl PlaybackDevice for AlsaDevice {
     }
 
     fn recover(&mut self, error: PcmError) -> Result<Recovery, PcmError> {
-        PlaybackDevice::recover(self.pcm()?, error)
+        self.restart(|pcm| PlaybackDevice::recover(pcm, error))
     }
 }
 

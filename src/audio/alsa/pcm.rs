@@ -4,6 +4,7 @@
 
 use std::ffi::CString;
 use std::path::Path;
+use std::time::Duration;
 
 use super::hw_params::{GrantedParams, HwRequest, negotiate};
 use super::output::AlsaOutput;
@@ -14,8 +15,11 @@ use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery}
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::dsp::FrameCodec;
-use crate::sys::EventFd;
 use crate::sys::alsa_proc::is_usb;
+use crate::sys::{EventFd, TimerFd};
+
+/// A driver that takes longer to prepare its device sleeps in it; the microphone and the next word wait for it.
+const SLOW_PREPARE: Duration = Duration::from_millis(100);
 
 /// An open PCM. After it was opened nothing is allocated.
 pub(in crate::audio) struct Pcm {
@@ -34,6 +38,9 @@ pub(in crate::audio) struct Pcm {
     poll: PcmPoll,
     /// Frames in the playback buffer: the last level read plus what was written since.
     queued_frames: usize,
+    /// Expires while the device is prepared, if that takes long.
+    slow_timer: TimerFd,
+    slow_prepares: u64,
     /// Whether the last wait detected a stall; returned by the next read or level.
     stalled: bool,
     is_usb: bool,
@@ -63,6 +70,7 @@ impl Pcm {
         raw.set_avail_min(avail_min).map_err(refused)?;
         let bytes = vec![0; params.period_frames * codec.bytes()].into();
         let margin_frames = (cut.margin.as_secs_f64() * f64::from(params.rate_hz)).ceil() as usize;
+        let slow_timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
         let is_usb = raw.card().is_some_and(|card| is_usb(Path::new("/"), card));
         Ok(Pcm {
             raw,
@@ -75,6 +83,8 @@ impl Pcm {
             wait_frames: 0,
             poll,
             queued_frames: 0,
+            slow_timer,
+            slow_prepares: 0,
             stalled: false,
             is_usb,
         })
@@ -172,7 +182,16 @@ impl Pcm {
 
     fn prepare(&mut self) -> Result<Recovery, PcmError> {
         self.queued_frames = 0;
-        self.raw.prepare().map(|()| Recovery::Emptied).map_err(pcm_error)
+        self.slow_timer.set(Some(SLOW_PREPARE));
+        let prepared = self.raw.prepare();
+        self.slow_prepares += u64::from(self.slow_timer.drain() > 0);
+        self.slow_timer.set(None);
+        prepared.map(|()| Recovery::Emptied).map_err(pcm_error)
+    }
+
+    /// Returns how often preparing the device took long since the last call.
+    pub(super) fn take_slow_prepares(&mut self) -> u64 {
+        std::mem::take(&mut self.slow_prepares)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Counters {
     pub receipts_lost: Counter,
     /// Times a device recovered from a suspend.
     pub suspends: Counter,
+    /// Times a card took over 100 ms to start again.
+    pub slow_prepares: Counter,
     /// Times a device was reopened.
     pub reopens: Counter,
     /// Times the input of the microphone was found dead.

@@ -48,6 +48,7 @@ pub(in crate::session) struct StatusReporter {
     sessions: RateLimit,
     mismatches: RateLimit,
     reported_counts: CounterSnapshot,
+    reported_slow_prepares: u64,
     counts_reported_at: Option<Time>,
 }
 
@@ -215,6 +216,13 @@ impl StatusReporter {
     pub(in crate::session) fn counters(&mut self, counters: &Counters, now: Time) {
         // Playback runs dry at the end of every reply, and a lost receipt does not concern the user.
         let counts = CounterSnapshot { starved: 0, receipts_lost: 0, ..counters.snapshot() };
+        let slow = counters.slow_prepares.get();
+        if slow != std::mem::replace(&mut self.reported_slow_prepares, slow) {
+            log::warn!(
+                "the driver of a sound card took over 100 ms to start it again, {slow} times since the start; the \
+                 sound is late as often. If it breaks up repeatedly, raise period_ms in the board file"
+            );
+        }
         if counts == self.reported_counts
             || self.counts_reported_at.is_some_and(|at| now < at + COUNTERS_INTERVAL)
         {
