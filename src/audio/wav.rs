@@ -238,6 +238,7 @@ impl WavPlayback {
             cut: CutMode::Rewrite,
             short: (SHORT_QUEUE_PERIODS * format.period_frames).max(format.queue_frames),
             long: (LONG_QUEUE_PERIODS * format.period_frames).max(format.queue_frames),
+            fade_at: 3 * format.period_frames,
             awake_frames: None,
         };
         let queue = Vec::with_capacity(plan.long);

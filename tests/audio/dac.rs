@@ -36,6 +36,7 @@ pub(super) struct Dac {
     /// The queue while nothing is heard; `None` for the same queue.
     pub(super) long: Option<usize>,
     pub(super) awake_frames: Option<u64>,
+    pub(super) fade_at: usize,
     /// Frames that cannot be taken back.
     pub(super) margin: usize,
     /// The fill at which it wakes the thread.
@@ -68,6 +69,7 @@ impl Dac {
             cut: CutMode::Drop,
             long: None,
             awake_frames: None,
+            fade_at: usize::MAX,
             margin: 0,
             wake_level: 0,
             flushes: Vec::with_capacity(1000),
@@ -127,6 +129,7 @@ impl PlaybackDevice for Dac {
             cut: self.cut,
             short: self.queue,
             long: self.long.unwrap_or(self.queue),
+            fade_at: self.fade_at,
             awake_frames: self.awake_frames,
         }
     }

@@ -130,6 +130,27 @@ fn a_reply_that_goes_on_after_a_gap_replaces_only_the_silence() {
 }
 
 #[test]
+fn a_reply_that_has_run_dry_goes_on_without_a_fade_if_more_comes_in_time() {
+    let mut rig = rewriting();
+    (rig.dac.queue, rig.dac.fade_at) = (4_800, 3 * PERIOD);
+    rig.run();
+    rig.play(PERIOD);
+    rig.write(&numbered(0, 1_500));
+    assert!(rig.run(), "the session is told that the lane is empty");
+    assert!(!rig.run(), "once");
+    assert_eq!(rig.dac.buffered.len(), MARGIN + 1_500, "no fade yet");
+    rig.dac.play_on_wakes(&mut rig.playback, 2 * PERIOD);
+    rig.write(&numbered(1_500, 1_500));
+    rig.run();
+    rig.dac.play_on_wakes(&mut rig.playback, 6_000);
+    let reply = &rig.dac.out[PERIOD + MARGIN..];
+    assert_eq!(reply[..3_000], numbered(0, 3_000));
+    assert_eq!(rig.audio.borrow().counters().starved.get(), 1, "only at its end");
+    assert!(reply[3_000 + FADE..].iter().all(|sample| *sample == 0));
+    assert!(rig.dac.error.is_none(), "it never underruns");
+}
+
+#[test]
 fn a_resampled_reply_after_silence_is_complete_and_counted() {
     let mut rig = Rig::at_rate(48_000);
     (rig.dac.cut, rig.dac.long, rig.dac.margin, rig.dac.buffer) =

@@ -34,7 +34,13 @@ pub(crate) struct Manner {
 /// An I2S card whose driver reads late.
 pub(crate) const REWRITTEN: Manner = Manner {
     name: "rewrite",
-    plan: QueuePlan { cut: CutMode::Rewrite, short: REWRITTEN_FRAMES, long: SECOND, awake_frames: None },
+    plan: QueuePlan {
+        cut: CutMode::Rewrite,
+        short: REWRITTEN_FRAMES,
+        long: SECOND,
+        fade_at: 3 * PERIOD_FRAMES,
+        awake_frames: None,
+    },
     buffer_frames: SECOND,
     margin_frames: 96,
     burst_frames: 0,
@@ -54,6 +60,7 @@ pub(crate) const SLEEPING: Manner = Manner {
         cut: CutMode::Drop,
         short: QUEUE_FRAMES,
         long: QUEUE_FRAMES,
+        fade_at: QUEUE_FRAMES,
         awake_frames: Some(AWAKE_FRAMES),
     },
     buffer_frames: 2 * QUEUE_FRAMES,

@@ -45,8 +45,9 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     table.number(NAME, "xruns", ended.xruns() as f64, Goal::Max(0.0));
     paths(table, &rounds, &recording, card);
     let to_wire = to_wire_ms(&service.log().appends, began);
-    let what = "microphone → wire, ms from a period's first sample";
-    table.row(NAME, what, to_wire, Goal::MedianWithoutCard(12.0), Some(card.capture_ms));
+    // While somebody speaks 20 ms travel together, the first of which is the oldest.
+    let what = "microphone → wire, ms from the first sample of 20 ms";
+    table.row(NAME, what, to_wire, Goal::MedianWithoutCard(22.0), Some(card.capture_ms));
     truncations(table, &rounds, &recording);
 }
 

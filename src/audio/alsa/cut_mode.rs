@@ -25,7 +25,8 @@ struct LateReader {
 /// (sound/core/pcm_dmaengine.c): the position is what DMA has fetched, and only the controller's FIFO is beyond it, 64
 /// words on BCM2835 (sound/soc/bcm/bcm2835-i2s.c).
 const CONTROLLERS: &[&str] = &["bcm2835-i2s", "designware-i2s"];
-/// 64 words of a FIFO are 1.3 ms of 48 kHz; the rest is time to write.
+/// 64 words of a FIFO are 1.3 ms of 48 kHz. The rest is the time in which the frames that were taken back are written
+/// again: if the thread is interrupted for longer, the device underruns.
 const I2S_MARGIN: Duration = Duration::from_millis(4);
 
 const LATE_READERS: &[LateReader] = &[
@@ -38,8 +39,8 @@ const LATE_READERS: &[LateReader] = &[
     // sound/usb/pcm.c copies a transfer when it is queued and counts it as played then; a transfer is 6 ms at most
     // (MAX_PACKS in sound/usb/card.h). The transfers under way are in the delay, not in the buffer.
     LateReader { driver: "snd-usb-audio", controllers: &[], margin: Duration::from_millis(8) },
-    // sound/drivers/aloop.c copies at its timer, and brings its position up to date whenever it is asked for.
-    LateReader { driver: "snd_aloop", controllers: &[], margin: Duration::from_millis(2) },
+    // sound/drivers/aloop.c copies what is due at each jiffy: 4 ms, where the kernel has 250 a second.
+    LateReader { driver: "snd_aloop", controllers: &[], margin: Duration::from_millis(6) },
     // The card of tests/vm.
     LateReader { driver: "snd_mynah", controllers: &[], margin: I2S_MARGIN },
 ];

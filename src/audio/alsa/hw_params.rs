@@ -164,6 +164,8 @@ impl HwRequest {
             cut,
             short: if cut == CutMode::Rewrite { queue.max(rewritten.min(longest)) } else { queue },
             long: if cut == CutMode::Drop { queue } else { longest },
+            // Two periods are left when the thread wakes at the end of the next one.
+            fade_at: queue + params.period_frames,
             awake_frames: match keep_awake {
                 KeepAwake::Forever => None,
                 KeepAwake::For(duration) => Some((duration.as_secs_f64() * f64::from(rate_hz)) as u64),

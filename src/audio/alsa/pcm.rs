@@ -18,6 +18,8 @@ use crate::dsp::FrameCodec;
 use crate::sys::alsa_proc::is_usb;
 use crate::sys::{EventFd, TimerFd};
 
+/// The most that a device prefetches when it starts, in periods.
+const PREFETCHED_PERIODS: usize = 8;
 /// A driver that takes longer to prepare its device sleeps in it; the microphone and the next word wait for it.
 const SLOW_PREPARE: Duration = Duration::from_millis(100);
 
@@ -58,8 +60,8 @@ impl Pcm {
         let params = negotiate(&raw, request, cut.mode, &alsa_output)?;
         let codec = FrameCodec::new(params.format, params.channels, &request.channels)
             .map_err(|misfit| request.unfit(misfit))?;
-        let poll = PcmPoll::new(raw.poll_count(), params.buffer_frames)
-            .ok_or_else(|| refused(Errno(libc::ENOTSUP)))?;
+        let prefetched = (PREFETCHED_PERIODS * params.period_frames).min(params.buffer_frames);
+        let poll = PcmPoll::new(raw.poll_count(), prefetched).ok_or_else(|| refused(Errno(libc::ENOTSUP)))?;
         let plan = request.queue_plan(&params, cut.mode, card.is_some());
         let start_threshold = match params.direction {
             Direction::Capture => 1,

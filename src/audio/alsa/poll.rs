@@ -40,9 +40,9 @@ pub(super) struct PcmPoll {
 }
 
 impl PcmPoll {
-    pub(super) fn new(count: usize, buffer_frames: usize) -> Option<PcmPoll> {
+    pub(super) fn new(count: usize, prefetched_frames: usize) -> Option<PcmPoll> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
-        let stall = StallDetector::new(buffer_frames);
+        let stall = StallDetector::new(prefetched_frames);
         (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall })
     }
 
@@ -58,6 +58,8 @@ impl PcmPoll {
             wake.wait(Some(RECOVERY_SLEEP_MS));
             return self.idle(RECOVERY_SLEEP_MS);
         }
+        // A device that has missed its time is checked often.
+        let expected_ms = if self.stall.is_idle() { 0 } else { expected_ms };
         let fds = &mut self.fds[..=self.count];
         fds[0] = pollfd { fd: wake.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
         pcm.poll_descriptors(&mut fds[1..]).map_err(device_lost)?;

@@ -31,10 +31,10 @@ enum Proof {
 }
 
 impl StallDetector {
-    /// Creates a detector for a device that was just opened and whose buffer holds `buffer_frames`.
+    /// Creates a detector for a device that was just opened and prefetches at most `prefetched_frames` when it starts.
     #[must_use]
-    pub fn new(buffer_frames: usize) -> StallDetector {
-        StallDetector { idle_ms: 0, moved: 0, proof_frames: 2 * buffer_frames, state: Proof::NotYet }
+    pub fn new(prefetched_frames: usize) -> StallDetector {
+        StallDetector { idle_ms: 0, moved: 0, proof_frames: 2 * prefetched_frames, state: Proof::NotYet }
     }
 
     /// Records that the device has moved `frames`.
@@ -67,6 +67,12 @@ impl StallDetector {
             (self.moved, self.state) = (0, Proof::Restarted);
         }
         Ok(restart)
+    }
+
+    /// Returns whether the last wait ended without frames.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.idle_ms > 0
     }
 
     /// Returns whether the stream has moved more frames than a device prefetches.

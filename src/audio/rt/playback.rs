@@ -43,6 +43,8 @@ pub struct Playback {
     cut: Option<u64>,
     /// Whether the last frame passed to the chain came from the lane.
     is_sounding: bool,
+    /// Whether the session was told that the lane ran empty.
+    has_told_empty: bool,
     /// The device frame after the first one of a reply, until it is heard.
     begins_at: Option<u64>,
     /// Whether the device is stopped, because nothing was to be heard for long.
@@ -80,6 +82,7 @@ impl Playback {
             chain,
             cut: None,
             is_sounding: false,
+            has_told_empty: false,
             begins_at: None,
             is_asleep: false,
             notify_session: false,
@@ -172,11 +175,8 @@ impl Playback {
             self.update_position(level.delay);
             let queued = level.queued.saturating_sub(self.change_queued(speaker, level.queued)?);
             let plan = speaker.queue();
-            let wanted = self.queue_target(&plan).saturating_sub(queued);
-            let before = self.queue.written();
-            self.top_up(speaker, wanted)?;
+            let queued = self.top_up(speaker, queued, self.queue_target(&plan), plan.fade_at)?;
             if self.cut.is_none() && self.may_wait(&plan) {
-                let queued = queued + (self.queue.written() - before) as usize;
                 return self.plan_wake(speaker, &plan, queued);
             }
         }
@@ -349,6 +349,10 @@ impl Playback {
             }
             CutMode::Drop | CutMode::RunOut | CutMode::Rewrite => target / 2,
         };
+        // A reply that has run dry goes on without a gap, if more comes before it has to be faded.
+        if self.is_sounding && self.lane.waiting() == 0 && queued > plan.fade_at {
+            wake_at = plan.fade_at;
+        }
         // The beginning and the end of a reply are reported when they are heard.
         self.begins_at = self.begins_at.filter(|begin| self.queue.played() < *begin);
         if let Some(begin) = self.begins_at {
@@ -372,9 +376,17 @@ impl Playback {
         }
     }
 
-    /// Writes up to `wanted` frames; fewer when the device is full or a cut has arrived.
-    fn top_up(&mut self, speaker: &mut impl PlaybackDevice, mut wanted: usize) -> Result<(), PcmError> {
-        while wanted > 0 {
+    /// Writes until the device holds `target` frames; fewer when it is full, a cut has arrived, or the rest of a reply
+    /// may still come. Returns how many it holds; it has held `queued`.
+    fn top_up(
+        &mut self,
+        speaker: &mut impl PlaybackDevice,
+        mut queued: usize,
+        target: usize,
+        fade_at: usize,
+    ) -> Result<usize, PcmError> {
+        while queued < target {
+            let wanted = target - queued;
             for _ in 0..BLOCKS_MAX {
                 if !(self.queue.given_back().is_empty()
                     && self.cut_fade.is_empty()
@@ -382,25 +394,25 @@ impl Playback {
                 {
                     break;
                 }
-                self.stage(wanted);
-                if self.cut.is_some() {
-                    return Ok(());
+                if !self.stage(wanted, queued <= fade_at) {
+                    return Ok(queued);
                 }
             }
             let taken = self.write(speaker, wanted)?;
             if taken == 0 {
-                return Ok(());
+                break;
             }
-            wanted -= taken;
+            queued += taken;
         }
-        Ok(())
+        Ok(queued)
     }
 
-    /// Passes the next frames to the chain: the fade of an underrun, else the lane, else silence.
+    /// Passes the next frames to the chain: the fade of an underrun, else the lane, else silence. Returns `false` if a
+    /// cut has arrived, or if the lane has run empty within a reply that is not to be faded yet.
     ///
     /// Frames are taken from the lane before a cut is: no frame that the session writes after a cut can then be
     /// in the chain or the device when these are emptied for that cut.
-    fn stage(&mut self, wanted: usize) {
+    fn stage(&mut self, wanted: usize, may_fade: bool) -> bool {
         let wanted = self.chain.needed_for(wanted);
         if self.underrun_fade.is_empty() {
             if self.staged.is_empty() {
@@ -408,7 +420,7 @@ impl Playback {
             }
             self.take_cut();
             if self.cut.is_some() {
-                return;
+                return false;
             }
             if !self.staged.is_empty() {
                 let frames = self.staged.frames();
@@ -419,11 +431,14 @@ impl Playback {
                 self.chain.process(frames);
                 self.underrun_fade.record_last(frames);
                 self.staged.advance(frames.len());
-                self.is_sounding = true;
-                return;
+                (self.is_sounding, self.has_told_empty) = (true, false);
+                return true;
+            }
+            self.notify_session |= self.is_sounding && !std::mem::replace(&mut self.has_told_empty, true);
+            if self.is_sounding && !may_fade {
+                return false;
             }
             if std::mem::take(&mut self.is_sounding) {
-                self.notify_session = true;
                 self.counters.starved.add(1);
                 self.underrun_fade.begin();
             }
@@ -433,6 +448,7 @@ impl Playback {
         self.positions.record_stream(frames.len(), None);
         self.chain.process(frames);
         self.underrun_fade.advance(frames.len());
+        true
     }
 
     /// Writes the next frames to the device, with the volume: what it gave back, else the fade of a cut, else the

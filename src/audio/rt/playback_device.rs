@@ -13,6 +13,9 @@ pub struct QueuePlan {
     pub short: usize,
     /// Frames while nothing is.
     pub long: usize,
+    /// Frames in the buffer at which a reply that has run dry is faded. More than that may still be followed by the
+    /// rest of it.
+    pub fade_at: usize,
     /// Frames of silence after which the device is stopped; `None` for never.
     pub awake_frames: Option<u64>,
 }
@@ -21,7 +24,7 @@ impl QueuePlan {
     /// Returns the plan of a device whose queue is always the same, and which is cut by dropping it.
     #[must_use]
     pub fn fixed(frames: usize) -> QueuePlan {
-        QueuePlan { cut: CutMode::Drop, short: frames, long: frames, awake_frames: None }
+        QueuePlan { cut: CutMode::Drop, short: frames, long: frames, fade_at: frames, awake_frames: None }
     }
 
     /// Returns whether the device may not wake the thread for longer than its short queue lasts.

@@ -50,7 +50,7 @@ pub(super) const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "usb",
-        parameters: "id=Array rate=16000 bits=16 channels=2 symmetric=1 burst_us=6000 delay=1",
+        parameters: "id=Array rate=16000 bits=16 channels=2 symmetric=1 burst_us=6000 delay=1 usb=1",
         microphone: (SPEAKERPHONE, "Array"),
         speaker: (SPEAKERPHONE, "Array"),
         cards: (0, 0),

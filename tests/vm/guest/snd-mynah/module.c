@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <linux/version.h>
 #include <linux/vmalloc.h>
+#include <sound/info.h>
 #include "snd-mynah.h"
 
 static int cards = 1;
@@ -41,6 +42,11 @@ static int add_stream(struct card *card, int direction)
 	return direction == SNDRV_PCM_STREAM_PLAYBACK && !stream->fifo ? -ENOMEM : 0;
 }
 
+static void show_usbid(struct snd_info_entry *entry, struct snd_info_buffer *buffer)
+{
+	snd_iprintf(buffer, "1d6b:0104\n");
+}
+
 static int fill(struct snd_card *sound_card, struct unit *unit)
 {
 	struct card *card = sound_card->private_data;
@@ -66,6 +72,8 @@ static int fill(struct snd_card *sound_card, struct unit *unit)
 	if (records)
 		snd_pcm_set_ops(pcm, SNDRV_PCM_STREAM_CAPTURE, &operations);
 	snd_pcm_set_managed_buffer_all(pcm, SNDRV_DMA_TYPE_VMALLOC, NULL, 0, 0);
+	if (manner_usb[unit->number])
+		snd_card_ro_proc_new(sound_card, "usbid", NULL, show_usbid);
 	strscpy(sound_card->driver, "mynah-test");
 	strscpy(sound_card->shortname, "mynah test card");
 	snprintf(sound_card->longname, sizeof(sound_card->longname), "mynah test card %d", unit->number);

@@ -45,7 +45,8 @@
 	MANNER(delay, "what is read and not yet heard counts as delay") \
 	MANNER(copies_ahead, "playback reads each frame when it is written, so that a rewind is accepted and ignored") \
 	MANNER(swapped, "streams start with their channels swapped") \
-	MANNER(zeros, "the microphone gives exact zeros")
+	MANNER(zeros, "the microphone gives exact zeros") \
+	MANNER(usb, "the card has a usbid in /proc, as those of snd-usb-audio")
 
 #define DECLARE(name, what) extern int manner_##name[CARDS];
 MANNERS(DECLARE)
