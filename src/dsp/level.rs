@@ -147,8 +147,14 @@ impl GainRamp {
 
     /// Multiplies `samples`, the first of which is the frame `first`, in place; a factor of 1 leaves them unchanged.
     pub fn apply(&self, first: u64, samples: &mut [f32]) {
-        for (frame, sample) in (first..).zip(samples) {
-            *sample *= self.at(frame);
+        if (first + 1).saturating_sub(self.start) < self.ramp_frames {
+            for (frame, sample) in (first..).zip(samples) {
+                *sample *= self.at(frame);
+            }
+        } else if self.to.to_bits() != 1.0_f32.to_bits() {
+            for sample in samples {
+                *sample *= self.to;
+            }
         }
     }
 }

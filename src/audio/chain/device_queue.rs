@@ -55,29 +55,34 @@ impl DeviceQueue {
 
     /// Records the samples that were written to the device, before the volume. What was known after them is forgotten.
     pub(in crate::audio) fn record_written(&mut self, samples: &[f32]) {
-        for sample in samples {
+        if let Some(last) = samples.iter().rposition(|sample| *sample != 0.0) {
+            self.sound_end = self.written + last as u64 + 1;
+        }
+        let mut left = samples;
+        while !left.is_empty() {
             let slot = self.slot(self.written);
-            self.samples[slot] = *sample;
-            self.written += 1;
-            if *sample != 0.0 {
-                self.sound_end = self.written;
-            }
+            let count = left.len().min(self.samples.len() - slot);
+            self.samples[slot..slot + count].copy_from_slice(&left[..count]);
+            self.written += count as u64;
+            left = &left[count..];
         }
         self.known = self.written;
     }
 
-    /// Records that `delay` frames are not played yet, calls `heard` with the samples played since the last call, and
-    /// returns their number.
+    /// Records that `delay` frames are not played yet, and returns the number of frames played since the last call, and
+    /// their peak.
     ///
     /// An impossible delay, negative or larger than what was written, is clamped.
-    pub(in crate::audio) fn record_delay(&mut self, delay: i64, mut heard: impl FnMut(f32)) -> u64 {
+    pub(in crate::audio) fn record_delay(&mut self, delay: i64) -> (u64, f32) {
         let queued = u64::try_from(delay).unwrap_or(0).min(self.written - self.emptied);
         let previous = self.played;
         self.played = previous.max(self.written - queued);
-        for frame in previous.max(self.played.saturating_sub(self.samples.len() as u64))..self.played {
-            heard(self.samples[self.slot(frame)]);
-        }
-        self.played - previous
+        let played = self.played - previous;
+        let (slot, count) = (self.slot(previous), played.min(self.samples.len() as u64) as usize);
+        let first = &self.samples[slot..self.samples.len().min(slot + count)];
+        let rest = &self.samples[..count - first.len()];
+        let peak = first.iter().chain(rest).fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+        (played, peak)
     }
 
     /// Records that the device gave back its last `frames`. They are written again, unless they are forgotten.

@@ -190,8 +190,7 @@ impl Playback {
     }
 
     fn update_position(&mut self, delay: i64) {
-        let mut peak = 0.0_f32;
-        let played = self.queue.record_delay(delay, |sample| peak = peak.max(sample.abs()));
+        let (played, peak) = self.queue.record_delay(delay);
         if played > 0 {
             self.recovery_budget.reset();
             self.counters.played.add(played);
