@@ -83,7 +83,7 @@ fn paths(table: &mut Table, rounds: &[Round], recording: &Recording, card: CardC
     let silent: Vec<f64> = rounds.iter().filter_map(silent).collect();
     table.expect(NAME, silent.len() == ROUNDS, "not every interruption led to silence");
     let what = "event → silence, ms, the fade of 5 included";
-    table.row(NAME, what, silent, Goal::MedianWithoutCard(12.0), Some(card.stop_ms));
+    table.row(NAME, what, silent, Goal::MedianWithoutCard(14.0), Some(card.stop_ms));
     let played = |round: &Round| {
         let place = recording.sound_from(recording.place(round.first_delta))?;
         Some(ms_between(round.first_delta, recording.played_at(place)))
