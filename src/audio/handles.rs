@@ -55,8 +55,8 @@ impl CaptureHandle {
         self.thread_wake.notify();
     }
 
-    /// Says whether somebody speaks or a reply is heard, so that frames travel in small numbers. Without it they do so
-    /// from the first loud one on.
+    /// Sets whether somebody speaks or a reply is played: captured frames are then passed on in batches of 20 ms.
+    /// Otherwise they are from the first loud frame on.
     pub fn set_attentive(&self, attentive: bool) {
         if self.shared.attentive.swap(attentive, Ordering::Relaxed) != attentive {
             self.thread_wake.notify();
@@ -123,8 +123,8 @@ impl PlaybackHandle {
         written
     }
 
-    /// Says whether a reply may be heard soon. While it may not, the speaker's queue may be long, and the device may
-    /// stop; so it should be said some time before.
+    /// Sets whether a reply may be played soon. If not, the speaker's queue may be long and its device may be stopped, so
+    /// set it some time ahead.
     pub fn set_reply_near(&self, near: bool) {
         if self.shared.reply_near.swap(near, Ordering::Relaxed) != near {
             self.thread_wake.notify();

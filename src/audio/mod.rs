@@ -50,7 +50,7 @@ pub use health::xrun_burst::{Transition, XrunBurst};
 pub use monitor::{AUDIO_CHANGES, AudioChange, AudioMonitor};
 pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
-pub use rt::device::{Device, Wait, Woken};
+pub use rt::device::{AudioDevice, Wait, Woken};
 pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
 pub use rt::playback::Playback;
 pub use rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};

@@ -74,7 +74,7 @@ pub enum CutMode {
     /// The device plays what it holds; the fade follows. For cards that may have copied their buffer already: their
     /// queue is short while a reply may be heard.
     RunOut,
-    /// The device drops what it holds and starts anew with the fade. For plugins and sound servers, where stopping
+    /// The device drops what it holds and starts again with the fade. For plugins and sound servers, where stopping
     /// switches no hardware.
     Drop,
 }

@@ -146,7 +146,7 @@ impl Stage {
         self.0.borrow_mut().script.push_back((ms, Box::new(action)));
     }
 
-    /// Gives the stage a session, which ends at `end_ms`, and returns the device of its loop.
+    /// Attaches a session that ends at `end_ms`, and returns the device for its loop.
     pub(super) fn begin(&self, end: Direction, audio: AudioIo, end_ms: u64) -> Stage {
         self.at(end_ms, |stage| {
             let mut state = stage.0.borrow_mut();

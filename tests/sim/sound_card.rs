@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use mynah::audio::{
-    AudioError, CaptureDevice, CutMode, Device, DeviceLost, Direction, PcmError, Recovery, StallDetector,
-    Wait, Woken,
+    AudioDevice, AudioError, CaptureDevice, CutMode, DeviceLost, Direction, PcmError, Recovery,
+    StallDetector, Wait, Woken,
 };
 use mynah::sys::EventFd;
 
@@ -227,7 +227,7 @@ impl State {
         self.plugged && self.stream.as_ref().is_none_or(|stream| !stream.is_orphaned)
     }
 
-    /// Tells the invariants that no cut reaches what a speaker holds until then.
+    /// Records in the invariants that no cut takes effect on the speaker's buffer until then.
     fn stop_speaker(&self, until: At) {
         if self.direction == Direction::Playback && self.manner.plan.cut != CutMode::Drop {
             self.invariants.borrow_mut().speaker_stops(self.clock.now(), until);
@@ -375,7 +375,7 @@ impl State {
     }
 }
 
-impl Device for SoundCard {
+impl AudioDevice for SoundCard {
     fn open(&mut self) -> Result<(), DeviceLost> {
         if self.0.borrow().plugged { Ok(()) } else { Err(UNPLUGGED) }
     }

@@ -2,6 +2,7 @@
 //!
 //! All randomness comes from the seed.
 
+mod audio_thread;
 mod final_check;
 mod heap;
 
@@ -12,9 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
-use mynah::audio::{
-    AudioError, CaptureLoop, Direction, PlaybackLoop, StreamFormat, UnplugPolicy, Wait, Woken, loops,
-};
+use mynah::audio::{Direction, StreamFormat, UnplugPolicy, loops};
 use mynah::background::{
     Background, BackgroundEvent, ConnectError, ConnectRequest, Connection, SimulatedBackground, Socket,
 };
@@ -24,7 +23,6 @@ use mynah::light;
 use mynah::model::Time;
 use mynah::parrot::ParrotConfig;
 use mynah::session::{ReadySources, Session, Timer};
-use mynah::sys::EventFd;
 
 use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
@@ -36,6 +34,7 @@ use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
 use super::wakes::Wakes;
 use crate::allocator::as_device;
+use audio_thread::AudioThread;
 use final_check::FinalCheck;
 pub(crate) use heap::Heap;
 
@@ -80,54 +79,6 @@ pub(crate) fn simulate(scenario: &Scenario, trace: Option<&mut dyn FnMut(&str)>)
 
 /// The names of the audio threads in a count of wakes, in the order of `World::threads`.
 const AUDIO_THREADS: [&str; 2] = ["capture", "playback"];
-
-type Step = dyn FnMut(&mut SoundCard, Woken) -> Result<Wait, AudioError>;
-
-/// An audio thread: its loop, its device, and what it waits for.
-struct AudioThread {
-    step: Box<Step>,
-    card: SoundCard,
-    wake: Arc<EventFd>,
-    /// `None` before the first step.
-    wait: Option<Wait>,
-}
-
-impl AudioThread {
-    fn capture(mut capture: CaptureLoop, card: &SoundCard) -> Self {
-        let (wake, card) = (capture.thread_wake(), card.clone());
-        Self { step: Box::new(move |card, woken| capture.step(card, woken)), card, wake, wait: None }
-    }
-
-    fn playback(mut playback: PlaybackLoop, card: &SoundCard) -> Self {
-        let (wake, card) = (playback.thread_wake(), card.clone());
-        Self { step: Box::new(move |card, woken| playback.step(card, woken)), card, wake, wait: None }
-    }
-
-    /// Takes steps until the wait goes on, and calls `woken_by` before each; returns whether the thread has ended.
-    fn run(&mut self, mut woken_by: impl FnMut(&'static str)) -> Result<bool, AudioError> {
-        let mut is_new = false;
-        loop {
-            let woken = match self.wait {
-                None => Some(Woken::Notified),
-                Some(wait) => self.card.check_wait(wait, is_new, &self.wake),
-            };
-            let Some(woken) = woken else { return Ok(false) };
-            woken_by(match woken {
-                Woken::Ready | Woken::Notified if self.card.was_notified() => "session",
-                Woken::Ready => "device",
-                Woken::Notified => "start",
-                Woken::Lost(_) => "loss",
-                Woken::RetryDue | Woken::GaveUp => "time to retry",
-                Woken::DevicesChanged => "hot-plug",
-            });
-            let wait = (self.step)(&mut self.card, woken)?;
-            (self.wait, is_new) = (Some(wait), true);
-            if wait == Wait::Over {
-                return Ok(true);
-            }
-        }
-    }
-}
 
 struct World<'a> {
     scenario: &'a Scenario,

@@ -66,7 +66,7 @@ impl Cards {
         fs::write(format!("{DRIVER}/bind"), format!("snd_mynah.{card}")).expect("the card binds");
     }
 
-    /// Says `samples` of `rate_hz` into the microphone from the time `began` on, over and over if it `loops`.
+    /// Feeds `samples` of `rate_hz` to the microphone, starting at the time `began`, in a loop if `loops` is true.
     pub(crate) fn speak(&self, card: usize, began: u64, rate_hz: u32, loops: bool, samples: &[i16]) {
         let mut bytes = began.to_ne_bytes().to_vec();
         bytes.extend(rate_hz.to_ne_bytes());

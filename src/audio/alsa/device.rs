@@ -18,7 +18,7 @@ use super::pcm::Pcm;
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::counters::Counters;
-use crate::audio::rt::device::{Device, Wait, Woken};
+use crate::audio::rt::device::{AudioDevice, Wait, Woken};
 use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop};
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
@@ -190,7 +190,7 @@ impl AlsaDevice {
     }
 }
 
-impl Device for AlsaDevice {
+impl AudioDevice for AlsaDevice {
     fn open(&mut self) -> Result<(), DeviceLost> {
         self.pcm = Some(Pcm::open(&self.request).map_err(|error| errno(&error))?);
         // A replugged card starts with its default controls, even if no stream was open meanwhile.

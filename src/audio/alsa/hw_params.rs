@@ -233,7 +233,7 @@ pub(super) fn negotiate(
     hw.set_rate(rate_hz).map_err(not_granted("the rate"))?;
     let format = format(&hw, request)?;
     hw.set_format(format).map_err(not_granted("the sample format"))?;
-    let mono_bytes = request.period_frames(rate_hz, true) * format.bytes();
+    let mono_bytes = request.period_frames(rate_hz, is_card) * format.bytes();
     let channels = channels(&hw, request, is_card && mono_bytes < MONO_PERIOD_BYTES)?;
     hw.set_channels(channels).map_err(not_granted("the number of channels"))?;
     let periods = match request.direction {
@@ -242,12 +242,12 @@ pub(super) fn negotiate(
     };
     // A coarse driver rounds the period; a buffer for the requested one would then hold too few of them.
     let period = hw
-        .set_period_near(request.period_frames(rate_hz, pcm.is_hardware()))
+        .set_period_near(request.period_frames(rate_hz, is_card))
         .map_err(not_granted("any period size"))?;
     // A long buffer lets the thread sleep. What a sound server buffers of playback it may also delay.
     let is_long = match request.direction {
         Direction::Playback => cut != CutMode::Drop,
-        Direction::Capture => pcm.is_hardware(),
+        Direction::Capture => is_card,
     };
     let buffer = if is_long { (LONGEST_QUEUE_S * rate_hz) as usize / period * period } else { 0 };
     hw.set_buffer_near(buffer.max(period * periods)).map_err(not_granted("any buffer size"))?;

@@ -55,7 +55,8 @@ impl Pcm {
         let refused = |Errno(errno)| request.open_error(errno, alsa_output.text());
         let name = CString::new(request.device.as_str()).map_err(|_| refused(Errno(libc::EINVAL)))?;
         let mut raw = RawPcm::open(&name, request.direction).map_err(refused)?;
-        let card = raw.card().filter(|_| raw.is_hardware());
+        let number = raw.card();
+        let card = number.filter(|_| raw.is_hardware());
         let cut = request.cut(card);
         let params = negotiate(&raw, request, cut.mode, &alsa_output)?;
         let codec = FrameCodec::new(params.format, params.channels, &request.channels)
@@ -73,7 +74,7 @@ impl Pcm {
         let bytes = vec![0; params.period_frames * codec.bytes()].into();
         let margin_frames = (cut.margin.as_secs_f64() * f64::from(params.rate_hz)).ceil() as usize;
         let slow_timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
-        let is_usb = raw.card().is_some_and(|card| is_usb(Path::new("/"), card));
+        let is_usb = number.is_some_and(|number| is_usb(Path::new("/"), number));
         Ok(Pcm {
             raw,
             params,

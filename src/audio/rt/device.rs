@@ -9,7 +9,7 @@ use crate::audio::error::{AudioError, DeviceLost};
 
 /// A device by name, which one loop opens and closes. It keeps the times that it was given and reads the clock for
 /// them.
-pub trait Device {
+pub trait AudioDevice {
     /// Opens the device without starting it.
     ///
     /// # Errors

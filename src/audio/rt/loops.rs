@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::capture::{Capture, CaptureDevice};
-use super::device::{Device, Wait, Woken};
+use super::device::{AudioDevice, Wait, Woken};
 use super::playback::Playback;
 use super::playback_device::PlaybackDevice;
 use super::reconnect::Reconnect;
@@ -70,7 +70,7 @@ impl PlaybackLoop {
     /// When a lost device did not come back in time.
     pub fn step(
         &mut self,
-        device: &mut (impl Device + PlaybackDevice),
+        device: &mut (impl AudioDevice + PlaybackDevice),
         woken: Woken,
     ) -> Result<Wait, AudioError> {
         if self.is_over() {
@@ -102,7 +102,7 @@ impl PlaybackLoop {
         })
     }
 
-    fn play(&mut self, device: &mut (impl Device + PlaybackDevice)) -> Result<(), DeviceLost> {
+    fn play(&mut self, device: &mut (impl AudioDevice + PlaybackDevice)) -> Result<(), DeviceLost> {
         if device.is_proven() {
             self.reconnect.mark_working(device);
         }
@@ -170,7 +170,7 @@ impl CaptureLoop {
     /// When a lost device did not come back in time.
     pub fn step(
         &mut self,
-        device: &mut (impl Device + CaptureDevice),
+        device: &mut (impl AudioDevice + CaptureDevice),
         woken: Woken,
     ) -> Result<Wait, AudioError> {
         match (self.is_running, woken) {
@@ -195,7 +195,7 @@ impl CaptureLoop {
     /// Acts on the end of a wait without a device.
     fn follow_wait(
         &mut self,
-        device: &mut (impl Device + CaptureDevice),
+        device: &mut (impl AudioDevice + CaptureDevice),
         woken: Woken,
     ) -> Result<(), AudioError> {
         let is_open = self.reconnect.try_open(device, woken, self.was_needed)?;
@@ -211,7 +211,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    fn start(&mut self, device: &mut (impl Device + CaptureDevice)) {
+    fn start(&mut self, device: &mut (impl AudioDevice + CaptureDevice)) {
         self.reconnect.mark_started();
         if let Err(lost) = device.start() {
             return self.stop(device, Err(lost));
@@ -228,7 +228,7 @@ impl CaptureLoop {
     }
 
     /// Takes what the running device has captured, or closes it if it is no longer needed.
-    fn capture(&mut self, device: &mut (impl Device + CaptureDevice)) {
+    fn capture(&mut self, device: &mut (impl AudioDevice + CaptureDevice)) {
         if !self.needs_device() || self.is_over() {
             return self.stop(device, Ok(()));
         }
@@ -249,7 +249,7 @@ impl CaptureLoop {
         }
     }
 
-    fn stop(&mut self, device: &mut (impl Device + CaptureDevice), ended: Result<(), DeviceLost>) {
+    fn stop(&mut self, device: &mut (impl AudioDevice + CaptureDevice), ended: Result<(), DeviceLost>) {
         device.close();
         self.is_running = false;
         self.capture.mark_open(false);

@@ -348,7 +348,7 @@ impl Playback {
             }
             CutMode::Drop | CutMode::RunOut | CutMode::Rewrite => target / 2,
         };
-        // A reply that has run dry goes on without a gap, if more comes before it has to be faded.
+        // More frames of a reply may arrive before its end has to be faded; then there is no gap.
         if self.is_sounding && self.lane.waiting() == 0 && queued > plan.fade_at {
             wake_at = plan.fade_at;
         }

@@ -13,8 +13,7 @@ pub struct QueuePlan {
     pub short: usize,
     /// Frames while nothing is.
     pub long: usize,
-    /// Frames in the buffer at which a reply that has run dry is faded. More than that may still be followed by the
-    /// rest of it.
+    /// Frames in the buffer at which a reply is faded if the lane is empty. Until then its next frames may still arrive.
     pub fade_at: usize,
     /// Frames of silence after which the device is stopped; `None` for never.
     pub awake_frames: Option<u64>,

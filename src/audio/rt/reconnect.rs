@@ -1,12 +1,12 @@
 //! Reconnecting a lost device: when to retry, when to give up, and what to report to the session meanwhile.
 //!
-//! It reads no clock, and opens no device by itself: a [`Device`] does both.
+//! It reads no clock, and opens no device by itself: a [`AudioDevice`] does both.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::device::{Device, Woken};
+use super::device::{AudioDevice, Woken};
 use crate::audio::UnplugPolicy;
 use crate::audio::error::{AudioError, DeviceLost, Direction};
 use crate::audio::health::dead_input::DeadInput;
@@ -66,16 +66,16 @@ impl Reconnect {
     }
 
     /// Records that the device could not be opened.
-    pub(in crate::audio) fn fail_to_open(&mut self, lost: DeviceLost, device: &mut impl Device) {
+    pub(in crate::audio) fn fail_to_open(&mut self, lost: DeviceLost, device: &mut impl AudioDevice) {
         self.record_loss(lost, false, device);
     }
 
     /// Records that the open device was lost.
-    pub(in crate::audio) fn lose(&mut self, lost: DeviceLost, device: &mut impl Device) {
+    pub(in crate::audio) fn lose(&mut self, lost: DeviceLost, device: &mut impl AudioDevice) {
         self.record_loss(lost, !self.has_worked, device);
     }
 
-    fn record_loss(&mut self, lost: DeviceLost, is_unproven: bool, device: &mut impl Device) {
+    fn record_loss(&mut self, lost: DeviceLost, is_unproven: bool, device: &mut impl AudioDevice) {
         let (interval, is_unproven) = match self.state {
             DevicePresence::Present => {
                 device.set_give_up_after(match self.policy {
@@ -95,7 +95,7 @@ impl Reconnect {
     }
 
     /// Records that the device was closed on request before it had moved enough frames.
-    pub(in crate::audio) fn close_on_stop(&mut self, device: &mut impl Device) {
+    pub(in crate::audio) fn close_on_stop(&mut self, device: &mut impl AudioDevice) {
         if let DevicePresence::Missing { interval, .. } = self.state {
             device.set_retry_after(Some(interval));
         }
@@ -107,13 +107,13 @@ impl Reconnect {
     }
 
     /// Records that the device has moved frames.
-    pub(in crate::audio) fn mark_working(&mut self, device: &mut impl Device) {
+    pub(in crate::audio) fn mark_working(&mut self, device: &mut impl AudioDevice) {
         self.has_worked = true;
         self.mark_present(device);
     }
 
     /// Records that the device is back.
-    pub(in crate::audio) fn mark_present(&mut self, device: &mut impl Device) {
+    pub(in crate::audio) fn mark_present(&mut self, device: &mut impl AudioDevice) {
         if !self.is_present() {
             self.state = DevicePresence::Present;
             device.set_give_up_after(None);
@@ -123,7 +123,7 @@ impl Reconnect {
     }
 
     /// Retries soon, because devices changed or the session requested the device.
-    pub(in crate::audio) fn retry_now(&mut self, device: &mut impl Device) {
+    pub(in crate::audio) fn retry_now(&mut self, device: &mut impl AudioDevice) {
         if let DevicePresence::Missing { interval, .. } = &mut self.state
             && *interval > RETRY_MIN
         {
@@ -139,7 +139,7 @@ impl Reconnect {
     /// frames can prove that.
     pub(in crate::audio) fn try_open(
         &mut self,
-        device: &mut impl Device,
+        device: &mut impl AudioDevice,
         woken: Woken,
         wanted: bool,
     ) -> Result<bool, AudioError> {
@@ -171,7 +171,7 @@ impl Reconnect {
         Ok(false)
     }
 
-    fn open(&self, device: &mut impl Device) -> Result<(), DeviceLost> {
+    fn open(&self, device: &mut impl AudioDevice) -> Result<(), DeviceLost> {
         device.open().inspect(|()| self.counters.reopens.add(1))
     }
 

@@ -112,8 +112,8 @@ impl Player {
         self.uplink.resend();
     }
 
-    /// Says whether somebody speaks or a reply may be heard soon, so that the microphone's frames are sent at once and
-    /// the speaker's queue is short in time. The first loud frame says so before the service does.
+    /// Sets whether somebody speaks or a reply may be played soon: the microphone is then read in small batches, and the
+    /// speaker's queue is kept short. A loud frame shortens the queue before the service reports speech.
     pub(super) fn set_attentive(&self, attentive: bool) {
         self.audio.capture.set_attentive(attentive);
         self.audio.playback.set_reply_near(attentive || self.audio.capture.is_loud());

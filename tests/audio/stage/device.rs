@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use mynah::audio::{
-    AudioError, BufferLevel, CaptureDevice, Device, DeviceLost, Direction, PcmError, PlaybackDevice,
+    AudioDevice, AudioError, BufferLevel, CaptureDevice, DeviceLost, Direction, PcmError, PlaybackDevice,
     QueuePlan, Recovery, StallDetector,
 };
 
 use super::{ATTEMPTS_MAX, BUFFER, Dac, PERIOD, PERIOD_MS, Signal, Stage, State};
 
-impl Device for Stage {
+impl AudioDevice for Stage {
     fn open(&mut self) -> Result<(), DeviceLost> {
         let mut state = self.0.borrow_mut();
         let (now, opened) = (state.now_ms, !matches!(state.device, State::Missing(_)));
