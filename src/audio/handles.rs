@@ -281,3 +281,63 @@ impl Default for PlaybackShared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::audio::error::{PcmError, Recovery};
+    use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
+    use crate::audio::{AudioEndpoints, CutMode, StreamFormat};
+
+    #[test]
+    fn what_is_written_wakes_a_thread_that_may_wait_long() {
+        for (cut, long, awake_frames, wakes) in [
+            (CutMode::RunOut, 24_000, None, true),
+            (CutMode::Drop, 480, Some(24_000), true),
+            (CutMode::Rewrite, 480, None, true),
+            // It is woken often enough.
+            (CutMode::RunOut, 480, None, false),
+        ] {
+            let AudioEndpoints { mut audio, mut playback, playback_wake, .. } =
+                AudioEndpoints::native(StreamFormat::default(), false).unwrap();
+            let plan = QueuePlan { cut, short: 480, long, fade_at: 720, awake_frames };
+            let mut speaker = FullSpeaker { plan, queued: 0 };
+            audio.playback.set_reply_near(false);
+            playback.run(&mut speaker).unwrap();
+            playback_wake.drain();
+            audio.playback.write(&[[1]]);
+            assert_eq!(playback_wake.drain(), wakes, "{cut:?}, {long} frames at rest");
+            audio.playback.write(&[[1]]);
+            assert!(!playback_wake.drain(), "once");
+        }
+    }
+
+    /// A speaker that plays nothing.
+    struct FullSpeaker {
+        plan: QueuePlan,
+        queued: usize,
+    }
+
+    impl PlaybackDevice for FullSpeaker {
+        fn queue(&self) -> QueuePlan {
+            self.plan
+        }
+
+        fn level(&mut self) -> Result<BufferLevel, PcmError> {
+            Ok(BufferLevel { queued: self.queued, delay: self.queued as i64 })
+        }
+
+        fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
+            self.queued += frames.len();
+            Ok(frames.len())
+        }
+
+        fn flush(&mut self) -> Result<(), PcmError> {
+            self.queued = 0;
+            Ok(())
+        }
+
+        fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
+            Ok(Recovery::Emptied)
+        }
+    }
+}

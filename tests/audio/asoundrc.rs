@@ -151,6 +151,8 @@ fn start(asoundrc: &str, args: &[&str]) -> (Option<i32>, String) {
 fn mynah(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mynah"));
     command.current_dir(home).env_clear().env("HOME", home).stdin(Stdio::null());
+    // Which plug-ins this machine has does not matter.
+    command.env("ALSA_PLUGIN_DIR", home);
     command.args(["--config", "/dev/null", "--parrot", "--board", "desktop"]);
     command
 }

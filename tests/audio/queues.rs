@@ -111,6 +111,33 @@ fn a_reply_after_long_silence_begins_after_the_margin() {
 }
 
 #[test]
+fn a_reply_after_silence_that_can_only_be_dropped_begins_at_once() {
+    let mut rig = with_cut(CutMode::Drop);
+    (rig.dac.queue, rig.dac.fade_at) = (2_400, 1_440);
+    rig.run();
+    rig.play(PERIOD);
+    assert_eq!(rig.dac.buffered.len(), 2_400);
+    rig.write(&numbered(0, 5_000));
+    rig.run();
+    assert_eq!(rig.dac.flushes.len(), 1, "2400 frames of silence would come first");
+    assert_eq!(rig.play(4_800), numbered(0, 4_800));
+    let flushes = rig.dac.flushes.len();
+    assert_eq!(flushes, 1, "a reply that is heard is not dropped");
+    assert_eq!(rig.handle(|handle| handle.played_position()), 4_800);
+}
+
+#[test]
+fn a_reply_after_a_short_queue_of_silence_follows_it() {
+    let mut rig = with_cut(CutMode::Drop);
+    rig.run();
+    rig.play(PERIOD);
+    rig.write(&numbered(0, 1_000));
+    rig.run();
+    assert!(rig.dac.flushes.is_empty());
+    assert_eq!(rig.play(1_440)[QUEUE..], numbered(0, 960));
+}
+
+#[test]
 fn a_reply_that_goes_on_after_a_gap_replaces_only_the_silence() {
     for gap in [0, 100, 500] {
         let mut rig = rewriting();

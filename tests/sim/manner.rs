@@ -58,12 +58,12 @@ pub(crate) const SLEEPING: Manner = Manner {
     name: "drop",
     plan: QueuePlan {
         cut: CutMode::Drop,
-        short: QUEUE_FRAMES,
-        long: QUEUE_FRAMES,
-        fade_at: QUEUE_FRAMES,
+        short: REWRITTEN_FRAMES,
+        long: REWRITTEN_FRAMES,
+        fade_at: 6 * PERIOD_FRAMES,
         awake_frames: Some(AWAKE_FRAMES),
     },
-    buffer_frames: 2 * QUEUE_FRAMES,
+    buffer_frames: REWRITTEN_FRAMES,
     ..RUN_OUT
 };
 /// The same, kept awake for ever.

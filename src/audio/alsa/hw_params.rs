@@ -80,7 +80,11 @@ const PLUGIN_AWAKE: Duration = Duration::from_secs(10);
 const MONO_PERIOD_BYTES: usize = 1024;
 /// The period of a microphone behind a plugin or sound server, in milliseconds: what travels together while somebody
 /// speaks.
-const PLUGIN_PERIOD_MS: u32 = 20;
+const PLUGIN_CAPTURE_PERIOD_MS: u32 = 20;
+/// The period and the buffer of a speaker behind one, in milliseconds. PulseAudio itself keeps two periods less than the
+/// buffer in its sink, which delays a reply, and wakes this process for each period.
+const PLUGIN_PLAYBACK_PERIOD_MS: u32 = 40;
+const PLUGIN_PLAYBACK_BUFFER_MS: u32 = 100;
 /// Periods in the playback buffer: twice the queue, so that the queue can be refilled in time.
 const PLAYBACK_PERIODS: usize = 4;
 /// Periods in the capture buffer: a wake may be this late without an overrun.
@@ -154,18 +158,25 @@ impl HwRequest {
     ) -> QueuePlan {
         let GrantedParams { rate_hz, buffer_frames, .. } = *params;
         let longest = buffer_frames.min((LONGEST_QUEUE_S * rate_hz) as usize);
-        let queue = self.queue_frames(params);
+        let queue = self.queue_frames(params, is_hardware);
         let rewritten = (REWRITTEN_QUEUE_MS * rate_hz / 1000) as usize;
         let keep_awake = self.keep_awake.unwrap_or(match is_hardware {
             true => KeepAwake::Forever,
             false => KeepAwake::For(PLUGIN_AWAKE),
         });
+        let is_long = cut == CutMode::Drop && !is_hardware;
+        let (short, long) = match cut {
+            CutMode::Rewrite => (queue.max(rewritten.min(longest)), longest),
+            CutMode::RunOut => (queue, longest),
+            CutMode::Drop if is_long => (longest, longest),
+            CutMode::Drop => (queue, queue),
+        };
         QueuePlan {
             cut,
-            short: if cut == CutMode::Rewrite { queue.max(rewritten.min(longest)) } else { queue },
-            long: if cut == CutMode::Drop { queue } else { longest },
+            short,
+            long,
             // Two periods are left when the thread wakes at the end of the next one.
-            fade_at: queue + params.period_frames,
+            fade_at: if is_long { queue } else { queue + params.period_frames },
             awake_frames: match keep_awake {
                 KeepAwake::Forever => None,
                 KeepAwake::For(duration) => Some((duration.as_secs_f64() * f64::from(rate_hz)) as u64),
@@ -173,14 +184,18 @@ impl HwRequest {
         }
     }
 
-    /// Returns the number of frames kept queued in the playback buffer: the lanes' queue, but at least two
-    /// periods; exactly two periods if a period is configured.
-    pub(in crate::audio) fn queue_frames(&self, params: &GrantedParams) -> usize {
-        let default = match self.form.period {
-            Some(_) => 0,
-            None => scaled(self.shape.queue_frames, params.rate_hz, self.shape),
+    /// Returns the number of frames with which playback starts, and which a card holds at least: the lanes' queue, but
+    /// two periods of a card; exactly two periods if a period is configured. What a sound server moves at once comes on
+    /// top, since it underruns at once with less.
+    pub(in crate::audio) fn queue_frames(&self, params: &GrantedParams, is_hardware: bool) -> usize {
+        let (lanes, periods) =
+            (scaled(self.shape.queue_frames, params.rate_hz, self.shape), 2 * params.period_frames);
+        let frames = match self.form.period {
+            Some(_) => periods,
+            None if is_hardware => lanes.max(periods),
+            None => lanes + params.period_frames,
         };
-        default.max(2 * params.period_frames).min(params.buffer_frames)
+        frames.min(params.buffer_frames)
     }
 
     /// Returns the error for a device that cannot be opened, with what alsa-lib said.
@@ -202,8 +217,12 @@ impl HwRequest {
         let frames = match self.form.period {
             Some(period) => (period.as_secs_f64() * f64::from(rate_hz)).round() as usize,
             // A sound server wakes this process for each period, whatever the thread waits for.
-            None if self.direction == Direction::Capture && !is_hardware => {
-                (PLUGIN_PERIOD_MS * rate_hz / 1000) as usize
+            None if !is_hardware => {
+                let ms = match self.direction {
+                    Direction::Capture => PLUGIN_CAPTURE_PERIOD_MS,
+                    Direction::Playback => PLUGIN_PLAYBACK_PERIOD_MS,
+                };
+                (ms * rate_hz / 1000) as usize
             }
             None => scaled(self.shape.period_frames, rate_hz, self.shape),
         };
@@ -249,8 +268,14 @@ pub(super) fn negotiate(
         Direction::Playback => cut != CutMode::Drop,
         Direction::Capture => is_card,
     };
-    let buffer = if is_long { (LONGEST_QUEUE_S * rate_hz) as usize / period * period } else { 0 };
-    hw.set_buffer_near(buffer.max(period * periods)).map_err(not_granted("any buffer size"))?;
+    let buffer = match request.direction {
+        _ if is_long => ((LONGEST_QUEUE_S * rate_hz) as usize / period * period).max(period * periods),
+        Direction::Playback if !is_card && request.form.period.is_none() => {
+            (PLUGIN_PLAYBACK_BUFFER_MS * rate_hz / 1000) as usize
+        }
+        Direction::Playback | Direction::Capture => period * periods,
+    };
+    hw.set_buffer_near(buffer).map_err(not_granted("any buffer size"))?;
     pcm.set_hw_params(&hw).map_err(not_granted("this combination of rate, format, channels and periods"))?;
 
     let params = HwParams::installed(pcm).map_err(not_granted("a report of its parameters"))?;

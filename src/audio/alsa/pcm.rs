@@ -23,6 +23,9 @@ const PREFETCHED_PERIODS: usize = 8;
 /// A driver that takes longer to prepare its device sleeps in it; the microphone and the next word wait for it.
 const SLOW_PREPARE: Duration = Duration::from_millis(100);
 
+/// The shortest wait for a speaker behind a plugin, which does not say when it has played a frame.
+const PLUGIN_WAIT_MS: u32 = 5;
+
 /// An open PCM. After it was opened nothing is allocated.
 pub(in crate::audio) struct Pcm {
     raw: RawPcm,
@@ -38,6 +41,8 @@ pub(in crate::audio) struct Pcm {
     /// The frames that the device moves until it wakes the thread.
     wait_frames: usize,
     poll: PcmPoll,
+    /// Frames that can still be read of those that the device has reported; `None` if it is to be asked.
+    readable_frames: Option<usize>,
     /// Frames in the playback buffer: the last level read plus what was written since.
     queued_frames: usize,
     /// Expires while the device is prepared, if that takes long.
@@ -66,7 +71,7 @@ impl Pcm {
         let plan = request.queue_plan(&params, cut.mode, card.is_some());
         let start_threshold = match params.direction {
             Direction::Capture => 1,
-            Direction::Playback => request.queue_frames(&params),
+            Direction::Playback => request.queue_frames(&params, card.is_some()),
         };
         raw.set_start_threshold(start_threshold).map_err(refused)?;
         let avail_min = params.period_frames;
@@ -85,6 +90,7 @@ impl Pcm {
             avail_min,
             wait_frames: 0,
             poll,
+            readable_frames: None,
             queued_frames: 0,
             slow_timer,
             slow_prepares: 0,
@@ -121,8 +127,15 @@ impl Pcm {
     pub(in crate::audio) fn wait(&mut self, wake: &EventFd, in_recovery: bool) -> Result<(), DeviceLost> {
         let expected_ms = self.wait_frames as u64 * 1000 / u64::from(self.params.rate_hz);
         let expected_ms = u32::try_from(expected_ms).unwrap_or(u32::MAX);
-        self.stalled =
-            self.poll.wait(&mut self.raw, wake, in_recovery, expected_ms)? == PollOutcome::TimedOut;
+        let asleep_ms = match self.params.direction {
+            _ if self.raw.is_hardware() => 0,
+            // A plugin ignores avail_min, and is ready with every period.
+            Direction::Capture if self.wait_frames > self.params.period_frames => expected_ms,
+            Direction::Capture => 0,
+            Direction::Playback => expected_ms.max(PLUGIN_WAIT_MS),
+        };
+        let outcome = self.poll.wait(&mut self.raw, wake, in_recovery, expected_ms, asleep_ms)?;
+        self.stalled = outcome == PollOutcome::TimedOut;
         Ok(())
     }
 
@@ -161,6 +174,7 @@ impl Pcm {
         if longer > self.plan.short {
             self.plan.short = longer;
             self.plan.long = self.plan.long.max(longer);
+            self.plan.fade_at = self.plan.fade_at.max(longer + self.params.period_frames);
             if self.plan.cut != CutMode::Rewrite {
                 self.raw.set_start_threshold(longer).map_err(pcm_error)?;
             }
@@ -201,16 +215,21 @@ impl Pcm {
 impl CaptureDevice for Pcm {
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.take_stall()?;
+        // The device is asked once for all that is read in turn: what arrives meanwhile wakes the thread again.
+        let readable = match self.readable_frames.take() {
+            Some(frames) => frames,
+            None => self.raw.avail().map_err(pcm_error)?,
+        };
         // Read whole periods only: after a partial read fewer than avail_min frames are left at the boundary
         // and poll does not fire.
-        let avail = self.raw.avail().map_err(pcm_error)?;
-        if avail < self.params.period_frames.min(into.len()) {
+        if readable < self.params.period_frames.min(into.len()) {
             return Ok(0);
         }
         let capacity = self.bytes.len().min(into.len() * self.codec.bytes());
         let count = would_block_as_zero(self.raw.read(&mut self.bytes[..capacity]))?;
         let bytes = &self.bytes[..capacity.min(count * self.codec.bytes())];
         let count = self.codec.decode(bytes, into);
+        self.readable_frames = Some(readable.saturating_sub(count));
         self.poll.progressed(count);
         Ok(count)
     }
@@ -235,7 +254,14 @@ impl PlaybackDevice for Pcm {
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.take_stall()?;
-        let (avail, delay) = self.raw.avail_and_delay().map_err(pcm_error)?;
+        let (avail, delay) = match self.raw.avail_and_delay() {
+            // PulseAudio's plugin fails so until the server has told it the latency; then nothing has been heard.
+            Err(Errno(libc::EIO)) if !self.raw.is_hardware() => {
+                let avail = self.raw.avail().map_err(pcm_error)?;
+                (avail, self.params.buffer_frames.saturating_sub(avail) as i64)
+            }
+            level => level.map_err(pcm_error)?,
+        };
         let queued = self.params.buffer_frames.saturating_sub(avail);
         self.poll.progressed(self.queued_frames.saturating_sub(queued));
         self.queued_frames = queued;

@@ -36,6 +36,8 @@ pub(super) struct PcmPoll {
     fds: [pollfd; 1 + DEVICE_FDS],
     count: usize,
     immediate_wakes: u32,
+    /// How long it has slept since the device last moved frames.
+    asleep_ms: u32,
     stall: StallDetector,
 }
 
@@ -43,20 +45,29 @@ impl PcmPoll {
     pub(super) fn new(count: usize, prefetched_frames: usize) -> Option<PcmPoll> {
         let fds = [pollfd { fd: -1, events: 0, revents: 0 }; 1 + DEVICE_FDS];
         let stall = StallDetector::new(prefetched_frames);
-        (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, stall })
+        (count <= DEVICE_FDS).then_some(PcmPoll { fds, count, immediate_wakes: 0, asleep_ms: 0, stall })
     }
 
+    /// Waits for the device, which is expected to be ready after `expected_ms`, or for `wake`. With `asleep_ms` it only
+    /// sleeps for so long, as long as the device moves frames.
     pub(super) fn wait(
         &mut self,
         pcm: &mut RawPcm,
         wake: &EventFd,
         in_recovery: bool,
         expected_ms: u32,
+        asleep_ms: u32,
     ) -> Result<PollOutcome, DeviceLost> {
         if in_recovery || self.immediate_wakes >= IMMEDIATE_WAKES_MAX {
             self.immediate_wakes = 0;
             wake.wait(Some(RECOVERY_SLEEP_MS));
             return self.idle(RECOVERY_SLEEP_MS);
+        }
+        if asleep_ms > 0 && self.asleep_ms < CHECK_MS {
+            self.asleep_ms += asleep_ms;
+            self.immediate_wakes = 0;
+            wake.wait(Some(asleep_ms));
+            return Ok(PollOutcome::Ready);
         }
         // A device that has missed its time is checked often.
         let expected_ms = if self.stall.is_idle() { 0 } else { expected_ms };
@@ -79,6 +90,9 @@ impl PcmPoll {
     }
 
     pub(super) fn progressed(&mut self, frames: usize) {
+        if frames > 0 {
+            self.asleep_ms = 0;
+        }
         self.stall.progressed(frames);
     }
 

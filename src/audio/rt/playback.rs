@@ -175,7 +175,7 @@ impl Playback {
             self.update_position(level.delay);
             let queued = level.queued.saturating_sub(self.change_queued(speaker, level.queued)?);
             let plan = speaker.queue();
-            let queued = self.top_up(speaker, queued, self.queue_target(&plan), plan.fade_at)?;
+            let queued = self.top_up(speaker, queued, plan.target(self.is_quiet()), plan.fade_at)?;
             if self.cut.is_none() && self.may_wait(&plan) {
                 return self.plan_wake(speaker, &plan, queued);
             }
@@ -213,7 +213,7 @@ impl Playback {
     fn change_queued(&mut self, speaker: &mut impl PlaybackDevice, queued: usize) -> Result<usize, PcmError> {
         let mut taken_back = match self.cut {
             Some(cut) => self.apply_cut(cut, queued, speaker)?,
-            None => self.replace_silence(speaker)?,
+            None => self.replace_silence(speaker, queued)?,
         };
         let percent = self.shared.volume.load(Ordering::Relaxed);
         if percent != self.percent {
@@ -267,22 +267,35 @@ impl Playback {
         Ok(taken_back)
     }
 
-    /// Takes back the silence at the end of what the device holds, where it can be, if there is something to play.
-    fn replace_silence(&mut self, speaker: &mut impl PlaybackDevice) -> Result<usize, PcmError> {
+    /// Takes back the silence at the end of what the device holds, where it can be, if there is something to play;
+    /// returns by how many frames the device, which has held `queued`, then holds less.
+    fn replace_silence(
+        &mut self,
+        speaker: &mut impl PlaybackDevice,
+        queued: usize,
+    ) -> Result<usize, PcmError> {
         let has_frames = !self.staged.is_empty() || self.lane.waiting() > 0;
         let is_silent = !self.is_sounding
             && self.underrun_fade.is_empty()
             && self.cut_fade.is_empty()
             && self.chain.ready().iter().all(|sample| *sample == 0.0);
-        if !has_frames || !is_silent || speaker.queue().cut != CutMode::Rewrite {
+        if !has_frames || !is_silent {
             return Ok(0);
         }
         let sound_end = self.queue.sound_end().max(self.positions.end(&self.chain).unwrap_or(0));
         let silence = self.queue.written().saturating_sub(sound_end);
-        if silence == 0 {
-            return Ok(0);
-        }
-        let taken_back = self.take_back(speaker, usize::try_from(silence).unwrap_or(usize::MAX))?;
+        let plan = speaker.queue();
+        let taken_back = match plan.cut {
+            CutMode::Rewrite if silence > 0 => {
+                self.take_back(speaker, usize::try_from(silence).unwrap_or(usize::MAX))?
+            }
+            CutMode::Drop if plan.is_dropped_for_a_reply(queued) && sound_end <= self.queue.played() => {
+                speaker.flush()?;
+                self.queue.drop_unplayed();
+                queued
+            }
+            CutMode::Rewrite | CutMode::Drop | CutMode::RunOut => return Ok(0),
+        };
         self.queue.forget_given_back();
         // The filter has seen silence for longer than its length or nothing at all.
         self.chain.reset();
@@ -304,11 +317,6 @@ impl Playback {
     /// Returns whether nothing is heard, and nothing will be soon.
     fn is_quiet(&self) -> bool {
         !self.is_sounding && self.positions.is_all_played() && !self.is_needed()
-    }
-
-    /// Returns the number of frames that the device is to hold.
-    fn queue_target(&self, plan: &QueuePlan) -> usize {
-        if self.is_quiet() { plan.long.max(plan.short) } else { plan.short }
     }
 
     /// Returns whether the step may end. If the wait may be long, the session is asked to wake the thread when it
@@ -341,13 +349,7 @@ impl Playback {
             self.is_asleep = true;
             return Ok(());
         }
-        let target = self.queue_target(plan);
-        let mut wake_at = match plan.cut {
-            CutMode::Drop | CutMode::RunOut if target <= plan.short => {
-                target.saturating_sub(self.chain.period_frames().div_ceil(2))
-            }
-            CutMode::Drop | CutMode::RunOut | CutMode::Rewrite => target / 2,
-        };
+        let mut wake_at = plan.wake_level(self.is_quiet(), self.chain.period_frames());
         // More frames of a reply may arrive before its end has to be faded; then there is no gap.
         if self.is_sounding && self.lane.waiting() == 0 && queued > plan.fade_at {
             wake_at = plan.fade_at;

@@ -26,6 +26,29 @@ impl QueuePlan {
         QueuePlan { cut: CutMode::Drop, short: frames, long: frames, fade_at: frames, awake_frames: None }
     }
 
+    /// Returns the number of frames that the device is to hold.
+    pub(in crate::audio) fn target(&self, is_quiet: bool) -> usize {
+        if is_quiet { self.long.max(self.short) } else { self.short }
+    }
+
+    /// Returns the number of frames in the buffer at which it is to be filled again.
+    pub(in crate::audio) fn wake_level(&self, is_quiet: bool, period_frames: usize) -> usize {
+        let target = self.target(is_quiet);
+        match self.cut {
+            // Of a short queue every period is needed.
+            CutMode::Drop | CutMode::RunOut if target <= self.fade_at => {
+                target.saturating_sub(period_frames.div_ceil(2))
+            }
+            CutMode::Drop | CutMode::RunOut | CutMode::Rewrite => target / 2,
+        }
+    }
+
+    /// Returns whether `queued` frames of silence are worth dropping when a reply begins: they would delay it by more than
+    /// a queue that is as short as a gapless reply allows.
+    pub(in crate::audio) fn is_dropped_for_a_reply(&self, queued: usize) -> bool {
+        self.cut == CutMode::Drop && queued > self.fade_at
+    }
+
     /// Returns whether the device may not wake the thread for longer than its short queue lasts.
     pub(in crate::audio) fn may_wait_long(&self) -> bool {
         self.cut == CutMode::Rewrite || self.long > self.short || self.awake_frames.is_some()
