@@ -36,17 +36,26 @@ pub(crate) struct Peak {
 }
 
 /// The memory and CPU usage of a running process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Snapshot {
     /// `VmRSS`
     pub(crate) resident_kib: u64,
+    /// `Pss`: the pages that it shares count in shares.
+    pub(crate) proportional_kib: u64,
+    /// Of all threads.
     pub(crate) cpu: Duration,
+    /// Voluntary and involuntary, of all threads.
+    pub(crate) switches: u64,
     pub(crate) threads: usize,
 }
 
 impl Child {
-    /// Starts mynah; the first item of the command line is mynah or an emulator that runs it.
-    pub(crate) fn start(command_line: &[&str]) -> Self {
+    /// Starts mynah, with these environment variables as well; the first item of the command line is mynah or an emulator
+    /// that runs it.
+    pub(crate) fn start(
+        command_line: &[&str],
+        environment: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
         let mut command = Command::new(command_line[0]);
         command.args(&command_line[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // The caller's own settings must not take effect.
@@ -55,7 +64,7 @@ impl Child {
                 command.env_remove(key);
             }
         }
-        command.current_dir(std::env::temp_dir());
+        command.envs(environment).current_dir(std::env::temp_dir());
         Self { process: command.spawn().expect("mynah starts") }
     }
 
@@ -97,26 +106,35 @@ impl Child {
 pub(crate) struct Proc(PathBuf);
 
 impl Proc {
-    /// Returns the current usage (proc_pid_status(5), proc_pid_stat(5)); `None` after the process has ended.
+    /// Returns the current usage (proc(5): status, smaps_rollup and, of each thread, schedstat and status); `None` after
+    /// the process has ended.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
-        let stat = fs::read_to_string(self.0.join("stat")).ok()?;
-        // After the name, which may contain anything, utime and stime are fields 12 and 13.
-        let mut times = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<u64>);
-        let ticks = times.next()?.ok()? + times.next()?.ok()?;
-        let cpu = Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64);
-        Some(Snapshot { resident_kib: self.status_kib("VmRSS:"), cpu, threads: self.threads() })
+        let resident_kib = self.number_in("status", "VmRSS:");
+        let proportional_kib = self.number_in("smaps_rollup", "Pss:");
+        let mut now = Snapshot { resident_kib, proportional_kib, ..Snapshot::default() };
+        for thread in fs::read_dir(self.0.join("task")).ok()?.flatten() {
+            let thread = Self(thread.path());
+            // The first number is the time on the CPU, in nanoseconds.
+            let schedstat = fs::read_to_string(thread.0.join("schedstat")).ok()?;
+            now.cpu += Duration::from_nanos(schedstat.split_whitespace().next()?.parse().ok()?);
+            now.switches += thread.number_in("status", "voluntary_ctxt_switches:")
+                + thread.number_in("status", "nonvoluntary_ctxt_switches:");
+            now.threads += 1;
+        }
+        (now.threads > 0).then_some(now)
     }
 
     /// Raises `peak` to the current values; leaves it as it is after the process has ended.
     pub(crate) fn update_peak(&self, peak: &mut Peak) {
-        let (resident_kib, threads) = (self.status_kib("VmHWM:"), self.threads());
+        let (resident_kib, threads) = (self.number_in("status", "VmHWM:"), self.threads());
         *peak =
             Peak { resident_kib: peak.resident_kib.max(resident_kib), threads: peak.threads.max(threads) };
     }
 
-    fn status_kib(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(self.0.join("status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
+    /// Returns the number behind `name` in one of its files; 0 if there is none.
+    fn number_in(&self, file: &str, name: &str) -> u64 {
+        let text = fs::read_to_string(self.0.join(file)).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 

@@ -93,6 +93,22 @@ pub(crate) fn write_speech(path: &Path, rounds: usize) {
     speech.finalize().unwrap();
 }
 
+/// Writes a WAV file of silence, or of noise of that amplitude.
+pub(crate) fn write_silence(path: &Path, time: Duration, amplitude: i16) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 24_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut silence = hound::WavWriter::create(path, spec).unwrap();
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..time.as_millis() * 24 {
+        silence.write_sample(random.i16(-amplitude..=amplitude)).unwrap();
+    }
+    silence.finalize().unwrap();
+}
+
 /// A finished conversation.
 struct Run {
     wall: Duration,

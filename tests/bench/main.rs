@@ -1,7 +1,7 @@
 //! `cargo bench --bench cost`: the cost of the main path, printed next to its goals.
 //!
 //! `-- frames` prints only the cost of one frame up and one delta down, `-- conversation` only that of a whole
-//! conversation, `-- record` only that of the flight recorder, `-- sound` only that of resampling. `-- soak MINUTES`
+//! conversation, `-- phases` only that of each phase of a speaker's life, `-- record` only that of the flight recorder, `-- sound` only that of resampling. `-- soak MINUTES`
 //! holds a conversation of that length and prints the process's memory every minute. `-- start [COMMAND]` measures the
 //! time to the first message, of this build or of another command line, which may start with an emulator. `-- picture`
 //! draws the README's picture of the terminal. A missed goal is printed as "not met" and is no error; only a failed
@@ -11,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and waits for a child process")]
 
 mod allocations;
+mod bare_stream;
 mod child;
 mod conversation;
 mod floor;
@@ -18,7 +19,9 @@ mod frames;
 mod idle;
 mod instructions;
 mod peer;
+mod phases;
 mod picture;
+mod pulse;
 mod record;
 mod soak;
 mod sound;
@@ -51,14 +54,17 @@ fn main() {
         ["frames"] => frames::print(),
         ["record"] => record::print(),
         ["conversation"] => conversation::print(),
+        ["phases"] => phases::print(),
         ["sound"] => sound::print(),
         ["soak", minutes] => soak::print(minutes.parse().expect("a number of minutes")),
         ["start", ref arguments @ ..] => start::print(arguments),
         ["picture"] => picture::print(),
+        // Run by `phases` as a process of its own.
+        ["bare-stream", microphone, speaker] => bare_stream::run(microphone, speaker),
         // Run by `instructions` under valgrind.
         ["trips", name, count] => trips::repeat(name, count.parse().expect("a number")),
         _ => println!(
-            "usage: cargo bench --bench cost [-- frames | record | conversation | sound | picture | soak MINUTES | start [COMMAND]]"
+            "usage: cargo bench --bench cost [-- frames | record | conversation | phases | sound | picture | soak MINUTES | start [COMMAND]]"
         ),
     }
 }

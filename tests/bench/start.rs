@@ -46,10 +46,21 @@ pub(crate) fn after_ms(dir: &Path, command: &[&str], arguments: &[&str]) -> f64 
 
 /// Starts mynah as a client of the service; `dir` is for its key.
 pub(crate) fn child(dir: &Path, service: &Service, command: &[&str], arguments: &[&str]) -> Child {
+    child_with(dir, service, command, arguments, [])
+}
+
+/// Starts it with these environment variables as well.
+pub(crate) fn child_with(
+    dir: &Path,
+    service: &Service,
+    command: &[&str],
+    arguments: &[&str],
+    environment: impl IntoIterator<Item = (&'static str, String)>,
+) -> Child {
     let key = dir.join("key");
     std::fs::write(&key, "a-key-for-the-parrot").unwrap();
     let url = service.url();
     let (key, ca_file) = (key.to_str().unwrap(), service.ca_file().to_str().unwrap());
     let client = ["--endpoint", &url, "--ca-file", ca_file, "--api-key-file", key];
-    Child::start(&[command, &client, arguments].concat())
+    Child::start(&[command, &client, arguments].concat(), environment)
 }
