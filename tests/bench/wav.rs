@@ -14,6 +14,8 @@ use mynah::audio::StreamFormat;
 const RATE_HZ: u64 = 24_000;
 /// The header of a mono 16-bit WAV file.
 const HEADER_BYTES: u64 = 44;
+/// A sound is louder than full scale divided by this: -40 dB.
+const SOUND: i32 = 100;
 /// Zero samples that count as silence: 50 ms.
 const SILENCE_FRAMES: usize = 1200;
 
@@ -45,6 +47,24 @@ pub(crate) fn microphone_to_wire_ms(appends: &[Append], tick: Instant) -> Vec<f6
         .iter()
         .map(|(append, first)| ms((append.arrived).saturating_duration_since(begin + span(*first))))
         .collect()
+}
+
+/// Returns where in a WAV file a sound follows half a second without one.
+pub(crate) fn sounds_after_silence(path: &Path) -> Vec<u64> {
+    let mut speech = hound::WavReader::open(path).unwrap();
+    let full_scale = 1 << (speech.spec().bits_per_sample - 1);
+    let (mut silent, mut sounds) = (0, Vec::new());
+    for (frame, sample) in speech.samples::<i32>().enumerate() {
+        if sample.unwrap().abs() * SOUND < full_scale {
+            silent += 1;
+        } else {
+            if silent >= RATE_HZ / 2 {
+                sounds.push(frame as u64);
+            }
+            silent = 0;
+        }
+    }
+    sounds
 }
 
 /// The speaker file: its size at one moment.
