@@ -46,8 +46,9 @@
 //!
 //! ## An audio delta, to the speaker
 //!
-//! poll(2) reports the socket. `session::links::receive::poll_message` fetches at most 64 messages in a turn with
-//! `transport::WsClient::next`; in `session::shell::Shell::receive`, `protocol::parse` finds their type without a JSON
+//! poll(2) reports the socket. `session::links::receive::poll_message` fetches messages with `transport::WsClient::next`,
+//! which ends the turn after 64 messages, pings among them, or 32 KiB from the socket (`transport::budget::Metered`); what
+//! is left makes the next turn due at once, after buttons and signals. In `session::shell::Shell::receive`, `protocol::parse` finds their type without a JSON
 //! tree, and `session::report::recorder::record_received` records them. A `protocol::AudioDelta` goes to
 //! `session::shell::receive::receive_audio`: `conversation::Conversation::accepts_audio_of` decides by the reply's id,
 //! and what it rejects is counted by `ledger::Ledger::discarded`. A reply that is not known begins with its first delta, which
@@ -88,7 +89,8 @@
 //! ## A lost link, to the next session
 //!
 //! `transport::WsClient::next`, `transport::WsClient::tick` or `transport::WsClient::flush` returns
-//! `transport::TransportError`. `session::links::Links::lose` drops the link and `session::links::loss::classify`
+//! `transport::TransportError`; so does a peer that sends too much of no use (`transport::budget::FloodDetector::add`,
+//! `session::links::receive::record_use`). `session::links::Links::lose` drops the link and `session::links::loss::classify`
 //! finds its `protocol::Refusal` (`protocol::refusal_of_close`, `protocol::refusal_of_upgrade`), and with it a
 //! `conversation::CloseReason`. `session::shell::Shell::handle_loss` reports it and queues
 //! `conversation::LinkChange::Down`, for which `session::player::Player::handle_event` voids the ledger's items with

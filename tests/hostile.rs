@@ -99,6 +99,15 @@ thread_local! {
     static LOGGED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Returns what this thread logs meanwhile.
+pub(crate) fn logged_by(run: impl FnOnce()) -> Vec<String> {
+    capture_log(true);
+    run();
+    let lines = LOGGED.take();
+    capture_log(false);
+    lines
+}
+
 /// Starts or stops capturing what this thread logs.
 fn capture_log(on: bool) {
     static ONCE: Once = Once::new();

@@ -50,6 +50,16 @@ fn the_quirks_of_services_cost_no_word_and_no_history() {
 }
 
 #[test]
+fn a_mute_is_obeyed_while_the_service_floods_the_link() {
+    let fresh = RandomState::new().build_hasher().finish() >> 16;
+    for seed in (1..=6).chain([fresh]) {
+        let run = simulate(&scenario_for(seed, "flood").unwrap(), None);
+        assert_eq!(run.violation, None, "--seed {seed} --kind flood");
+        assert!(run.replies > 0, "--seed {seed} --kind flood");
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_runs() {
     let run = |seed| simulate(&Scenario::new(seed, Kind::Chaos, MINUTE), None);
     let (first, again, other) = (run(7), run(7), run(8));

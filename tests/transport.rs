@@ -1,5 +1,8 @@
 //! The WebSocket client alone: backpressure, ping and pong, size limits, close codes, errors.
 
+pub(crate) mod flood;
+mod flood_tls;
+
 use std::net::TcpStream;
 use std::time::Duration;
 

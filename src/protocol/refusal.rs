@@ -54,6 +54,8 @@ pub enum Refusal {
     WebPage,
     /// The connection failed.
     Network,
+    /// The service sends more than a conversation needs.
+    Flood,
     /// Nothing else fits.
     Unknown,
 }
@@ -76,7 +78,7 @@ pub enum Culprit {
 
 impl Refusal {
     /// All classes, in the order of declaration.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Credential,
         Self::Forbidden,
         Self::Address,
@@ -98,6 +100,7 @@ impl Refusal {
         Self::Certificate,
         Self::WebPage,
         Self::Network,
+        Self::Flood,
         Self::Unknown,
     ];
 
@@ -126,6 +129,7 @@ impl Refusal {
             Self::Certificate => "the service's certificate is not trusted",
             Self::WebPage => "a web page answers instead of the service",
             Self::Network => "the connection failed",
+            Self::Flood => "the service sends more than a conversation needs",
             Self::Unknown => "the service reports an error",
         }
     }
@@ -154,6 +158,7 @@ impl Refusal {
             }
             Self::WebPage => "log in to this network, or check the endpoint",
             Self::Network => "check this machine's network",
+            Self::Flood => "if it goes on, check the endpoint",
             Self::RateLimit | Self::Trouble | Self::SessionOver | Self::Unknown => "",
             Self::NothingToCancel | Self::ReplyInProgress | Self::NothingToCommit => "",
         }
@@ -180,6 +185,7 @@ impl Refusal {
             | Self::NothingToCommit
             | Self::Clock
             | Self::Network
+            | Self::Flood
             | Self::Unknown => Culprit::Nothing,
         }
     }
@@ -206,9 +212,13 @@ impl Refusal {
             Self::NothingToCancel => ServerError::NothingToCancel,
             Self::ReplyInProgress => ServerError::ReplyInProgress,
             Self::NothingToCommit => ServerError::NothingToCommit,
-            Self::Agent | Self::Clock | Self::Certificate | Self::WebPage | Self::Network | Self::Unknown => {
-                ServerError::Other
-            }
+            Self::Agent
+            | Self::Clock
+            | Self::Certificate
+            | Self::WebPage
+            | Self::Network
+            | Self::Flood
+            | Self::Unknown => ServerError::Other,
         }
     }
 
@@ -238,6 +248,7 @@ impl Refusal {
             | Self::Certificate
             | Self::WebPage
             | Self::Network
+            | Self::Flood
             | Self::Unknown => requested.unwrap_or(CloseReason::Transient),
         }
     }

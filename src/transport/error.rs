@@ -11,6 +11,7 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::http::Response;
 use tungstenite::protocol::CloseFrame;
 
+use super::budget::{FLOOD_WINDOW, Flood};
 use super::{BODY_BYTES, INBOUND_BYTES, OUTBOUND_BYTES, certificate};
 use crate::printable::{clipped, without_number};
 
@@ -36,6 +37,8 @@ pub enum TransportErrorKind {
     Closed(u16),
     /// A network, TLS or WebSocket error.
     Broken,
+    /// The peer sends more than a conversation needs.
+    Flood,
     /// The date of this machine is outside the time for which the service's certificate is good.
     WrongClock,
     /// The service's certificate is not trusted.
@@ -76,6 +79,16 @@ impl TransportError {
             "the service has sent nothing for {} s and does not answer a ping",
             silence.as_secs()
         ))
+    }
+
+    pub(super) fn flooded(flood: Flood) -> Self {
+        let count = match flood {
+            Flood::Messages(messages) => format!("{messages} messages"),
+            Flood::Useless { messages, bytes } => {
+                format!("{messages} messages and {} KiB, none of use,", bytes / 1024)
+            }
+        };
+        Self::new(TransportErrorKind::Flood, format!("{count} in less than {} s", FLOOD_WINDOW.as_secs()))
     }
 
     pub(super) fn closed(frame: Option<CloseFrame>, replied: bool) -> Self {

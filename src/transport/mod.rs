@@ -1,9 +1,12 @@
 //! A non-blocking WebSocket client: text messages over TLS, TCP or a socket pair.
 //!
-//! Poll [`WsClient::fd`] for [`WsClient::interest`], then call [`WsClient::next`] until it returns `None`.
+//! Poll [`WsClient::fd`] for [`WsClient::interest`], unless [`WsClient::has_unread`], then call [`WsClient::next`] until it
+//! returns `None`: that is one turn, in which at most [`TURN_BYTES`] and [`TURN_MESSAGES`] are read.
 //! The TLS handshake and the upgrade proceed in the same calls. The end of a connection is a
-//! [`TransportError`]. This module does not interpret the text, reads no clock and never reconnects.
+//! [`TransportError`]; a peer that sends more than a conversation needs is one of its reasons. This module does not interpret
+//! the text, reads no clock and never reconnects.
 
+mod budget;
 mod certificate;
 mod error;
 mod stream;
@@ -24,17 +27,21 @@ use tungstenite::{Message, WebSocket};
 
 use crate::model::Time;
 
+pub use budget::{FLOOD_MESSAGES, FLOOD_WINDOW, TURN_BYTES, TURN_MESSAGES, USELESS_BYTES, USELESS_MESSAGES};
 pub use error::{TransportError, TransportErrorKind};
 pub use stream::ByteStream;
 pub use tls::{Tls, TlsError};
 /// A text message: a reference-counted slice of the receive buffer.
 pub use tungstenite::Utf8Bytes as Text;
 
+use budget::FloodDetector;
+
 /// Limit of unsent bytes, beyond which the connection is given up: 16 s of speech. Speech that was buffered
 /// offline, 10 s at most, is sent at once after a reconnect and has to fit.
 pub const OUTBOUND_BYTES: usize = 1024 * 1024;
-/// Limit of a received message in bytes, beyond which the connection is given up (protocol §4.2).
-pub const INBOUND_BYTES: usize = 10 * 1024 * 1024;
+/// Limit of a received message in bytes, beyond which the connection is given up (protocol §4.2): as much as the service's
+/// own Python client takes. A message is parsed in one go, so that it also limits how long a turn can take.
+pub const INBOUND_BYTES: usize = 4 * 1024 * 1024;
 /// A ping is sent after this time without a message from the peer (protocol §4.3).
 pub const PING_AFTER: Duration = Duration::from_secs(30);
 /// The connection is given up if no message follows a ping within this time.
@@ -62,6 +69,12 @@ pub struct WsClient {
     /// Whether the user speaks or waits for a reply.
     busy: bool,
     server_date_s: Option<i64>,
+    /// Messages that may still be read in this turn.
+    messages_left: usize,
+    /// The last turn has ended before everything was read.
+    unread: bool,
+    /// `None` where both ends are of this process.
+    flood: Option<FloodDetector>,
 }
 
 enum ConnectionState {
@@ -99,7 +112,8 @@ impl WsClient {
         let request = request(upgrade)?;
         let handshake = ClientHandshake::start(stream, request, Some(websocket_config()))
             .map_err(TransportError::from)?;
-        Ok(Self::new(ConnectionState::Upgrading(handshake), now))
+        let flood = Some(FloodDetector::new(now));
+        Ok(Self { flood, ..Self::new(ConnectionState::Upgrading(handshake), now) })
     }
 
     /// Creates a connected pair, client and server, over a Unix socket pair. There is no upgrade.
@@ -125,6 +139,9 @@ impl WsClient {
             pong_deadline: None,
             busy: false,
             server_date_s: None,
+            messages_left: TURN_MESSAGES,
+            unread: false,
+            flood: None,
         }
     }
 
@@ -191,13 +208,30 @@ impl WsClient {
         }
     }
 
-    /// Returns the next message; `None` when there is none yet. Call it until then before polling again,
-    /// since TLS may buffer whole messages that poll(2) does not report.
+    /// Returns whether the last turn has ended before everything was read. poll(2) does not report what is left: TLS and
+    /// WebSocket may hold whole messages. So the next turn is due at once, after the other sources were served.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// Records that the last message was of use: see [`USELESS_MESSAGES`].
+    pub fn record_use(&mut self) {
+        if let Some(flood) = &mut self.flood {
+            flood.record_use();
+        }
+    }
+
+    /// Returns the next message; `None` at the end of the turn: when there is none yet, or when the turn has read
+    /// [`TURN_BYTES`] or [`TURN_MESSAGES`], control frames among them.
     ///
     /// # Errors
-    /// When the connection has ended, and on every later call.
+    /// When the connection has ended, and on every later call; when the peer sends more than a conversation needs.
     pub fn next(&mut self, now: Time) -> Result<Option<LinkEvent>, TransportError> {
         loop {
+            if self.messages_left == 0 && !matches!(self.state, ConnectionState::Closed) {
+                return self.end_turn(true, now);
+            }
             let message = match std::mem::replace(&mut self.state, ConnectionState::Closed) {
                 ConnectionState::Upgrading(handshake) => return self.handshake(handshake, now),
                 ConnectionState::Open(mut socket) => {
@@ -210,6 +244,8 @@ impl WsClient {
             let event = match message {
                 Ok(message) => {
                     (self.last_received, self.pong_deadline) = (now, None);
+                    self.messages_left -= 1;
+                    self.count_read(1, now)?;
                     match message {
                         Message::Text(text) => LinkEvent::Text(text),
                         Message::Binary(bytes) => {
@@ -226,7 +262,7 @@ impl WsClient {
                 }
                 Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     self.flush()?;
-                    return Ok(None);
+                    return self.end_turn(false, now);
                 }
                 Err(error) => {
                     self.state = ConnectionState::Closed;
@@ -235,6 +271,24 @@ impl WsClient {
             };
             return Ok(Some(event));
         }
+    }
+
+    /// Ends a turn; `is_cut` if messages may be left. What was read in it counts, even if no message is complete.
+    fn end_turn(&mut self, is_cut: bool, now: Time) -> Result<Option<LinkEvent>, TransportError> {
+        self.count_read(0, now)?;
+        self.messages_left = TURN_MESSAGES;
+        let has_refused = self.stream_mut().is_some_and(|stream| stream.meter_mut().refill());
+        self.unread = is_cut || has_refused;
+        Ok(None)
+    }
+
+    fn count_read(&mut self, messages: usize, now: Time) -> Result<(), TransportError> {
+        let bytes = self.stream_mut().map_or(0, |stream| stream.meter_mut().take_read());
+        let Some(flood) = &mut self.flood else { return Ok(()) };
+        flood.add(messages, bytes, now).map_err(|flood| {
+            self.state = ConnectionState::Closed;
+            TransportError::flooded(flood)
+        })
     }
 
     /// Queues the text message that `write` appends to an empty buffer; the buffer is reused. Drops it if it
@@ -295,7 +349,7 @@ impl WsClient {
             }
             Err(HandshakeError::Interrupted(handshake)) => {
                 self.state = ConnectionState::Upgrading(handshake);
-                Ok(None)
+                self.end_turn(false, now)
             }
             Err(HandshakeError::Failure(error)) => Err(error.into()),
         }
@@ -322,6 +376,14 @@ impl WsClient {
         match &self.state {
             ConnectionState::Upgrading(handshake) => Some(handshake.get_ref().get_ref()),
             ConnectionState::Open(socket) => Some(socket.get_ref()),
+            ConnectionState::Closed => None,
+        }
+    }
+
+    fn stream_mut(&mut self) -> Option<&mut ByteStream> {
+        match &mut self.state {
+            ConnectionState::Upgrading(handshake) => Some(handshake.get_mut().get_mut()),
+            ConnectionState::Open(socket) => Some(socket.get_mut()),
             ConnectionState::Closed => None,
         }
     }

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::Tls;
+use super::budget::{Metered, ReadMeter};
 use super::error::TransportError;
 use super::tls::TlsIo;
 
@@ -19,10 +20,10 @@ const UNACKNOWLEDGED_LIMIT_MS: u32 = 20_000;
 pub struct ByteStream(StreamKind);
 
 enum StreamKind {
-    Tcp(TcpStream),
+    Tcp(Metered<TcpStream>),
     Tls(Box<TlsIo>),
-    SocketPair(UnixStream),
-    Memory(Box<dyn ReadWrite>),
+    SocketPair(Metered<UnixStream>),
+    Memory(Metered<Box<dyn ReadWrite>>),
 }
 
 trait ReadWrite: Read + Write + Send {}
@@ -36,7 +37,7 @@ impl ByteStream {
     /// When a socket option cannot be set.
     pub fn tcp(socket: TcpStream) -> io::Result<Self> {
         configure(&socket)?;
-        Ok(Self(StreamKind::Tcp(socket)))
+        Ok(Self(StreamKind::Tcp(Metered::new(socket))))
     }
 
     /// Wraps a connected TCP socket and starts TLS with `host`.
@@ -52,14 +53,25 @@ impl ByteStream {
     /// it is read.
     #[must_use]
     pub fn memory(stream: impl Read + Write + Send + 'static) -> Self {
-        Self(StreamKind::Memory(Box::new(stream)))
+        Self(StreamKind::Memory(Metered::new(Box::new(stream))))
     }
 
     pub(super) fn pair() -> io::Result<(Self, Self)> {
         let (client, server) = UnixStream::pair()?;
         client.set_nonblocking(true)?;
         server.set_nonblocking(true)?;
-        Ok((Self(StreamKind::SocketPair(client)), Self(StreamKind::SocketPair(server))))
+        let end = |socket| Self(StreamKind::SocketPair(Metered::new(socket)));
+        Ok((end(client), end(server)))
+    }
+
+    /// Returns the meter of what is read from the socket, below TLS.
+    pub(super) fn meter_mut(&mut self) -> &mut ReadMeter {
+        match &mut self.0 {
+            StreamKind::Tcp(socket) => socket.meter_mut(),
+            StreamKind::Tls(tls) => tls.meter_mut(),
+            StreamKind::SocketPair(socket) => socket.meter_mut(),
+            StreamKind::Memory(stream) => stream.meter_mut(),
+        }
     }
 
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {

@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use super::budget::{Metered, ReadMeter};
 use super::error::TransportError;
 
 /// The TLS client configuration; cheap to clone.
@@ -58,7 +59,7 @@ impl Tls {
         })?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name)
             .map_err(|error| TransportError::broken(format!("cannot start TLS: {error}")))?;
-        Ok(TlsIo { connection, socket })
+        Ok(TlsIo { connection, socket: Metered::new(socket) })
     }
 }
 
@@ -78,12 +79,17 @@ fn add_certificates(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsErr
 /// One TLS connection.
 pub(super) struct TlsIo {
     connection: ClientConnection,
-    socket: TcpStream,
+    /// Metered below TLS: records without data are read in a loop, and have to end too.
+    socket: Metered<TcpStream>,
 }
 
 impl TlsIo {
     pub(super) fn wants_write(&self) -> bool {
         self.connection.wants_write()
+    }
+
+    pub(super) fn meter_mut(&mut self) -> &mut ReadMeter {
+        self.socket.meter_mut()
     }
 
     fn write_pending(&mut self) -> io::Result<()> {

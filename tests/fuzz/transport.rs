@@ -47,6 +47,7 @@ fn read_all(link: &mut WsClient, now: Time, received: &mut usize) -> Option<Tran
             Ok(Some(LinkEvent::Text(text))) => *received += text.len(),
             Ok(Some(LinkEvent::Binary(bytes))) => *received += bytes,
             Ok(Some(LinkEvent::Up)) => {}
+            Ok(None) if link.has_unread() => {}
             Ok(None) => return None,
             Err(error) => return Some(error),
         }

@@ -14,6 +14,12 @@ pub(crate) fn acceptor() -> (TlsAcceptor, String) {
 
 /// As [`acceptor`], with a server's certificate that `change` has changed.
 pub(crate) fn acceptor_with(change: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, String) {
+    let (config, ca_pem) = server_config(change);
+    (TlsAcceptor::from(Arc::new(config)), ca_pem)
+}
+
+/// Returns the configuration behind [`acceptor_with`], and the CA certificate as PEM.
+pub(crate) fn server_config(change: impl FnOnce(&mut CertificateParams)) -> (ServerConfig, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -33,5 +39,5 @@ pub(crate) fn acceptor_with(change: impl FnOnce(&mut CertificateParams)) -> (Tls
         .with_no_client_auth()
         .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
         .unwrap();
-    (TlsAcceptor::from(Arc::new(config)), ca_pem)
+    (config, ca_pem)
 }

@@ -50,12 +50,12 @@ fn malformed_and_unknown_events_do_not_disturb_a_turn() {
 }
 
 #[test]
-fn an_event_of_8_mib_is_read_and_one_of_11_mib_closes_the_link() {
+fn an_event_of_3_mib_is_read_and_one_of_5_mib_closes_the_link() {
     let padding = |mebibytes: usize| {
         Send(events::event("conversation.item.created", json!({"padding": "x".repeat(mebibytes << 20)})))
     };
     let first =
-        [events::opening(), vec![padding(8), Expect("input_audio_buffer.append"), padding(11)]].concat();
+        [events::opening(), vec![padding(3), Expect("input_audio_buffer.append"), padding(5)]].concat();
     let second = after_one_turn(events::reply("r1", "i1", "Back.", &constant(1000, 200)));
     let service = Service::start([Behaviour::script(first), Behaviour::script(second)]);
     let device = Device::start(&service, Mode::Open);

@@ -1,4 +1,5 @@
-//! The simulated clock: nanoseconds since the start of the run. Only the scheduler advances it.
+//! The simulated clock: nanoseconds since the start of the run. Only the scheduler advances it, and
+//! a device that works on a flood.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

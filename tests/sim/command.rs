@@ -23,14 +23,15 @@ cargo bench --profile guest --bench sim -- [OPTION]...
   --short-sessions N  N runs of ten minutes without a fault; sessions end after one to seven minutes
   --quirks N          N runs of ten minutes with the quirks of real services, noises and replies unasked
   --hostile N         N runs of two minutes with a service that sends malformed events and frames
+  --flood N           N runs of two minutes with a service that repeats a frame without end
   --memory N          one device in conversation for N hours, and its memory hour by hour
   --recovery N        what each kind of fault does to N devices
   --wakes             what wakes the threads how often, in each phase, for each way to cut a speaker
   --report            the figures of tests/README.md: speed, recovery, memory
   --from SEED         start with this seed instead of a random one
   --seed SEED         one run, traced turn by turn
-  --kind KIND         the kind of that run: chaos (default), kept-open, everyday, short-sessions, quirks, hostile or a
-                      fault, as printed with a violation
+  --kind KIND         the kind of that run: chaos (default), kept-open, everyday, short-sessions, quirks, hostile,
+                      flood or a fault, as printed with a violation
 ";
 
 /// The command line.
@@ -41,6 +42,7 @@ struct Options {
     recovery: Option<u64>,
     short_sessions: Option<u64>,
     hostile: Option<u64>,
+    flood: Option<u64>,
     quirks: Option<u64>,
     memory: Option<u64>,
     from: Option<u64>,
@@ -74,6 +76,7 @@ pub(crate) fn run() -> ExitCode {
         Options { recovery: Some(runs), .. } => recovery_table(first, runs),
         Options { memory: Some(hours), .. } => memory_table(first, hours),
         Options { hostile: Some(runs), .. } => run_all(&fresh(runs, "hostile").collect::<Vec<_>>()),
+        Options { flood: Some(runs), .. } => run_all(&fresh(runs, "flood").collect::<Vec<_>>()),
         Options { quirks: Some(runs), .. } => run_all(&fresh(runs, "quirks").collect::<Vec<_>>()),
         Options { short_sessions: Some(runs), .. } => {
             run_all(&fresh(runs, "short-sessions").collect::<Vec<_>>())
@@ -102,6 +105,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--recovery" => options.recovery = number()?,
             "--memory" => options.memory = number()?,
             "--hostile" => options.hostile = number()?,
+            "--flood" => options.flood = number()?,
             "--quirks" => options.quirks = number()?,
             "--short-sessions" => options.short_sessions = number()?,
             "--from" => options.from = number()?,

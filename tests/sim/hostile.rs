@@ -22,6 +22,17 @@ pub(super) fn hostile_frame(rng: &mut Rng, reply: &str) -> (Vec<u8>, bool) {
     if rng.u32(0..150) == 0 { (fatal(rng, event), true) } else { (survivable(rng, event, reply), false) }
 }
 
+/// Returns a frame that means nothing, to be repeated without end.
+pub(super) fn flood_frame(rng: &mut Rng) -> Vec<u8> {
+    match rng.u32(0..5) {
+        0 => frame(FIN | PING, b""),
+        1 => frame(FIN | PING, &random_bytes(rng, 125)),
+        2 => frame(FIN | 10, b""),
+        3 => frame(FIN | TEXT, br#"{"type":"no.such.event"}"#),
+        _ => frame(FIN | BINARY, &[0xff; 40]),
+    }
+}
+
 fn survivable(rng: &mut Rng, event: String, reply: &str) -> Vec<u8> {
     match rng.u32(0..89) {
         0..=69 => frame(FIN | TEXT, event.as_bytes()),
@@ -47,9 +58,9 @@ fn fatal(rng: &mut Rng, text: String) -> Vec<u8> {
             frame.extend(random_bytes(rng, 8));
             frame
         }
-        4 => frame_of_length(FIN | TEXT, [u64::MAX, 1 << 63, 11 << 20][rng.usize(0..3)], text.as_bytes()),
+        4 => frame_of_length(FIN | TEXT, [u64::MAX, 1 << 63, 5 << 20][rng.usize(0..3)], text.as_bytes()),
         // Everything after it is read as its payload, until the client times out.
-        5 if rng.u32(0..8) == 0 => frame_of_length(FIN | TEXT, 9 << 20, text.as_bytes()),
+        5 if rng.u32(0..8) == 0 => frame_of_length(FIN | TEXT, 3 << 20, text.as_bytes()),
         5 | 6 => frame(FIN | PING, &[7; 126]),
         7 => frame(PING, b"in two parts"),
         8 => frame(FIN, b"a continuation of nothing"),

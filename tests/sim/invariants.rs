@@ -10,6 +10,8 @@ use mynah::recorder::{ReplayOutcome, replay};
 
 use super::clock::{At, MS, S};
 
+/// How long a press of the mute button may take, whatever the service does.
+const MUTE_LIMIT: At = 50 * MS;
 /// The audio of a reply is one constant value, so that every sample at the speaker identifies its reply.
 const FIRST_CODE: i16 = 2_000;
 const CODE_STEP: i16 = 29;
@@ -336,6 +338,13 @@ impl Invariants {
         let Some(ms) = self.unsent.front().filter(|ms| at > (*ms * MS) + SENT_LIMIT) else { return };
         let what = format!("speech at {:.3} s has not reached the service", *ms as f64 / 1e3);
         self.violate(at, what);
+    }
+
+    /// Checks that a press of the mute button is obeyed in time.
+    pub(super) fn check_mute_obeyed(&mut self, pressed: At, at: At) {
+        if at > pressed + MUTE_LIMIT {
+            self.violate(at, format!("a press of mute was obeyed after {} ms", (at - pressed) / MS));
+        }
     }
 
     /// Records a violation: the microphone is open while muted.

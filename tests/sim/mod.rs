@@ -40,7 +40,7 @@ pub(crate) fn kept_seeds() -> impl Iterator<Item = (u64, &'static str)> {
     })
 }
 
-/// Returns the scenario of a seed: `chaos`, `kept-open`, `everyday`, `short-sessions`, `quirks`, `hostile`, or a fault's name; `None` for any
+/// Returns the scenario of a seed: `chaos`, `kept-open`, `everyday`, `short-sessions`, `quirks`, `hostile`, `flood`, or a fault's name; `None` for any
 /// other kind.
 pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
     Some(match kind {
@@ -50,6 +50,7 @@ pub(crate) fn scenario_for(seed: u64, kind: &str) -> Option<Scenario> {
         "short-sessions" => Scenario::new(seed, Kind::ShortSessions, TEN_MINUTES),
         "quirks" => Scenario::new(seed, Kind::Quirks, TEN_MINUTES),
         "hostile" => Scenario::hostile(seed, TWO_MINUTES),
+        "flood" => Scenario::flood(seed, TWO_MINUTES),
         fault => FAULTS.into_iter().find(|known| known.cli_name() == fault)?.scenario(seed),
     })
 }

@@ -6,12 +6,18 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::clock::{At, Clock, MS, S};
+use super::clock::{At, Clock, MS, S, US};
 
 /// Bytes that may be written ahead of the reader, as with a kernel's socket buffers.
 const SEND_BUFFER: usize = 128 * 1024;
 /// How long the kernel waits for an acknowledgement (`TCP_USER_TIMEOUT`, as `transport` sets it).
 const UNACKNOWLEDGED_LIMIT: At = 20 * S;
+/// How long the device takes to read from a flood, as a slow board may.
+const READ_TIME: At = 100 * US;
+/// How long it takes to write during a flood: a TLS record and a system call.
+const WRITE_TIME: At = 50 * US;
+/// Frames of a flood that arrive together.
+const FRAMES_AT_ONCE: usize = 32;
 
 /// Returns the device's and the server's end of a new connection.
 pub(super) fn connection(clock: &Clock, latency: At) -> (SimSocket, SimSocket) {
@@ -22,6 +28,7 @@ pub(super) fn connection(clock: &Clock, latency: At) -> (SimSocket, SimSocket) {
         stalled_until: 0,
         broken: None,
         dead: false,
+        flood: None,
         unacknowledged: None,
     };
     let shared = Arc::new(Mutex::new(state));
@@ -63,6 +70,8 @@ struct State {
     broken: Option<ErrorKind>,
     /// Nothing arrives any more, and neither end is notified.
     dead: bool,
+    /// What the device is flooded with, and until when.
+    flood: Option<(At, Vec<u8>)>,
     /// The time of the first byte of the device that was not acknowledged.
     unacknowledged: Option<At>,
 }
@@ -142,6 +151,11 @@ impl LinkHandle {
         state.pipes.iter_mut().for_each(|pipe| pipe.in_flight.clear());
     }
 
+    /// Lets the device read these frames for ever until then. What it does meanwhile takes time: see [`READ_TIME`].
+    pub(super) fn flood(&self, until: At, frames: Vec<u8>) {
+        self.0.lock().unwrap().flood = Some((until, frames));
+    }
+
     pub(super) fn latency(&self) -> At {
         self.0.lock().unwrap().latency
     }
@@ -173,6 +187,7 @@ impl LinkHandle {
         let pipe = &state.pipes[usize::from(!server_side)];
         let own = &state.pipes[usize::from(server_side)];
         (own.blocked && own.bytes < SEND_BUFFER)
+            || (!server_side && state.flood.is_some())
             || state.broken.is_some()
             || !pipe.arrived.is_empty()
             || (pipe.closed && pipe.in_flight.is_empty() && !state.dead)
@@ -193,6 +208,7 @@ impl State {
     /// Delivers all bytes that are due.
     fn deliver_due(&mut self) {
         let now = self.clock.now();
+        self.flood.take_if(|(until, _)| *until <= now);
         if self.unacknowledged.is_some_and(|since| now >= since + UNACKNOWLEDGED_LIMIT) {
             self.broken = Some(ErrorKind::TimedOut);
         }
@@ -207,14 +223,32 @@ impl State {
     }
 }
 
+impl State {
+    /// Delivers more of a flood when there is nothing else to read.
+    fn deliver_flood(&mut self) {
+        let Some((_, frames)) = &self.flood else { return };
+        self.clock.set(self.clock.now() + READ_TIME);
+        let pipe = &mut self.pipes[1];
+        if pipe.arrived.is_empty() {
+            let (label, context, bytes) = (pipe.label, pipe.context, frames.repeat(FRAMES_AT_ONCE));
+            pipe.bytes += bytes.len();
+            pipe.arrived.push_back(Packet { at: self.clock.now(), label, bytes: bytes.into(), context });
+        }
+    }
+}
+
 impl Read for SimSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let from = 1 - self.writes;
         let state = &mut *self.lock();
         state.deliver_due();
+        if from == 1 {
+            state.deliver_flood();
+        }
         if let Some(broken) = state.broken {
             return Err(broken.into());
         }
-        let pipe = &mut state.pipes[1 - self.writes];
+        let pipe = &mut state.pipes[from];
         let Some(packet) = pipe.arrived.front_mut() else {
             let over = pipe.closed && pipe.in_flight.is_empty() && !state.dead;
             return if over { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
@@ -241,6 +275,9 @@ impl Write for SimSocket {
         }
         if state.pipes[1 - from].closed && !state.dead {
             return Err(ErrorKind::BrokenPipe.into());
+        }
+        if from == 0 && state.flood.is_some() {
+            state.clock.set(state.clock.now() + WRITE_TIME);
         }
         let (now, latency) = (state.clock.now(), state.latency);
         let pipe = &mut state.pipes[from];

@@ -9,7 +9,7 @@ use mynah::audio::Direction;
 use mynah::conversation::Mode;
 
 use super::clock::{At, MS, S};
-use super::scenario::{Action, Outage, Scenario};
+use super::scenario::{Action, FLOOD_TIME, Outage, Scenario};
 use super::world::{Simulation, simulate};
 
 /// A kind of fault.
@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     LinkReset,
     /// All bytes are dropped silently, with the microphone live or the device idle.
     DeadLink { live: bool },
+    /// The service repeats a frame without end.
+    Flood,
     /// No byte arrives for five seconds.
     NetworkStall,
     /// The connection is reset, and new ones are refused for half a minute.
@@ -35,10 +37,11 @@ pub(crate) enum Fault {
     HungDriver(Direction),
 }
 
-pub(crate) const FAULTS: [Fault; 14] = [
+pub(crate) const FAULTS: [Fault; 15] = [
     Fault::LinkReset,
     Fault::DeadLink { live: true },
     Fault::DeadLink { live: false },
+    Fault::Flood,
     Fault::NetworkStall,
     Fault::Outage,
     Fault::OmittedReply,
@@ -73,6 +76,7 @@ impl Fault {
             Self::LinkReset => "the link is reset".to_owned(),
             Self::DeadLink { live: true } => "the link dies silently while the microphone is live".to_owned(),
             Self::DeadLink { live: false } => "the link dies silently while idle".to_owned(),
+            Self::Flood => "the service repeats a frame without end".to_owned(),
             Self::NetworkStall => "the network stalls for 5 s".to_owned(),
             Self::Outage => "no service for 30 s".to_owned(),
             Self::OmittedReply => "the service omits a reply".to_owned(),
@@ -89,6 +93,7 @@ impl Fault {
             Self::LinkReset => "link-reset".to_owned(),
             Self::DeadLink { live: true } => "dead-link-live".to_owned(),
             Self::DeadLink { live: false } => "dead-link-idle".to_owned(),
+            Self::Flood => "flooded-link".to_owned(),
             Self::NetworkStall => "network-stall".to_owned(),
             Self::Outage => "outage".to_owned(),
             Self::OmittedReply => "omitted-reply".to_owned(),
@@ -112,6 +117,7 @@ impl Fault {
             | Self::HungDriver(Direction::Capture) => Mode::Open,
             Self::DeadLink { live: false } => Mode::Hold,
             Self::LinkReset
+            | Self::Flood
             | Self::NetworkStall
             | Self::Outage
             | Self::OmittedReply
@@ -133,6 +139,7 @@ impl Fault {
         let actions = match self {
             Self::LinkReset => vec![(from, Action::ResetLinks)],
             Self::DeadLink { .. } => vec![(from, Action::KillLinks)],
+            Self::Flood => vec![(from, Action::Flood { seed, time: FLOOD_TIME })],
             Self::NetworkStall => vec![(from, Action::StallNetwork { time: until - from })],
             Self::Outage => {
                 vec![(from, Action::StartOutage { until, how: Outage::Refused }), (from, Action::ResetLinks)]
@@ -164,6 +171,8 @@ impl Fault {
     fn duration(self) -> At {
         match self {
             Self::LinkReset | Self::DeadLink { .. } => MS,
+            // The next connection is not flooded.
+            Self::Flood => S,
             Self::NetworkStall | Self::Unplugged(_) => 5 * S,
             Self::Outage => 30 * S,
             Self::OmittedReply => 6 * S,

@@ -23,6 +23,9 @@ pub(super) const SWITCH: usize = 2;
 /// Keeps the random clock errors independent of the random actions.
 const CLOCK_SEED: u64 = 0x5151_5151;
 
+/// How long a service floods the device, unless the link is dropped.
+pub(super) const FLOOD_TIME: At = 11 * S;
+
 /// How often turns and faults occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -56,6 +59,8 @@ pub(crate) struct Scenario {
     pub(super) has_quirks: bool,
     /// Whether the microphone's device stays open while nobody wants it.
     pub(super) keep_open: KeepOpen,
+    /// Every press of the mute button is one edge down and counts.
+    pub(super) obeys_mute: bool,
     /// When wakes are counted; nothing is skipped, and the run ends with it.
     pub(super) counted: Option<CountedTime>,
 }
@@ -123,6 +128,11 @@ pub(super) enum Action {
     SendHostile {
         seed: u64,
         count: usize,
+    },
+    /// The service repeats a frame without end.
+    Flood {
+        seed: u64,
+        time: At,
     },
     /// The service begins a reply by itself.
     Nudge,
@@ -215,6 +225,31 @@ impl Scenario {
         scenario
     }
 
+    /// Returns the scenario of a seed with a service that floods the device, which is muted meanwhile.
+    pub(crate) fn flood(seed: u64, length: Duration) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let modes = [Mode::Tap { quiet: Duration::from_secs(8) }, Mode::Hold, Mode::Open];
+        let mut scenario = Self::bare(seed, modes[rng.usize(0..3)], length.as_nanos() as At);
+        let mut at = 5 * S;
+        while at + 15 * S < scenario.faults_end {
+            scenario.user_turn(at, &mut rng);
+            at += rng.u64(0..4 * S);
+            scenario.actions.push((at, Action::Flood { seed: rng.u64(..), time: FLOOD_TIME }));
+            // Within the flood, even if the link does not survive it for long; and back.
+            let pressed = at + rng.u64(5 * MS..90 * MS);
+            at += rng.u64(FLOOD_TIME..14 * S);
+            for pressed in [pressed, at - S] {
+                scenario.actions.push((pressed, Action::ButtonEdge { button: MUTE, down: true }));
+                scenario.actions.push((pressed + 100 * MS, Action::ButtonEdge { button: MUTE, down: false }));
+            }
+        }
+        scenario.actions.retain(|(at, _)| *at < scenario.faults_end);
+        scenario.button_edges(scenario.faults_end, TALK, false, &mut rng);
+        scenario.obeys_mute = true;
+        scenario.actions.sort_by_key(|(at, _)| *at);
+        scenario
+    }
+
     /// Returns a scenario without turns or faults.
     pub(super) fn bare(seed: u64, mode: Mode, faults_end: At) -> Self {
         let mut rng = Rng::with_seed(seed ^ CLOCK_SEED);
@@ -230,6 +265,7 @@ impl Scenario {
             short_sessions: false,
             has_quirks: false,
             keep_open: KeepOpen::Never,
+            obeys_mute: false,
             counted: None,
         }
     }

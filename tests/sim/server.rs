@@ -21,7 +21,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 
 use super::clock::{At, Clock};
-use super::hostile::hostile_frame;
+use super::hostile::{flood_frame, hostile_frame};
 use super::invariants::Invariants;
 use super::network::{LinkHandle, SimSocket};
 use super::quirks::{Outgoing, Quirks};
@@ -265,6 +265,16 @@ impl Server {
             }
         }
         count
+    }
+
+    /// Repeats one frame without end for this time.
+    pub(super) fn flood(&mut self, seed: u64, time: At) {
+        let Stage::Open(socket) = &mut self.stage else { return };
+        if self.confirmed.is_some() && !self.closing && flush(socket).is_ok() {
+            let frame = flood_frame(&mut Rng::with_seed(seed));
+            self.digest.add(&frame);
+            self.link.flood(self.clock.now() + time, frame);
+        }
     }
 
     fn serve(&mut self, socket: &mut WebSocket<SimSocket>) -> tungstenite::Result<()> {

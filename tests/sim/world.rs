@@ -29,7 +29,7 @@ use super::device::{board, parts};
 use super::invariants::Invariants;
 use super::network::{self, FAST, WriteContext};
 use super::quirks::Quirks;
-use super::scenario::{Action, Outage, Scenario, TALK, behaviour};
+use super::scenario::{Action, MUTE, Outage, Scenario, TALK, behaviour};
 use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
 use super::wakes::Wakes;
@@ -115,6 +115,8 @@ struct World<'a> {
     over: bool,
     wakes: Wakes,
     muted_since: Option<At>,
+    /// When the mute button was pressed, until that is obeyed.
+    mute_pressed: Option<At>,
     /// The device has had a session.
     had_session: bool,
     /// Kept open, so that the session sees no signal.
@@ -187,6 +189,7 @@ impl<'a> World<'a> {
             over: false,
             wakes: Wakes::default(),
             muted_since: None,
+            mute_pressed: None,
             had_session: false,
             _signals,
         }
@@ -271,26 +274,31 @@ impl<'a> World<'a> {
     fn apply_due_actions(&mut self) -> bool {
         let now = self.clock.now();
         let mut busy = false;
-        while let Some((_, action)) = self.scenario.actions.get(self.next_action).filter(|(at, _)| *at <= now)
+        while let Some((at, action)) =
+            self.scenario.actions.get(self.next_action).filter(|(at, _)| *at <= now)
         {
             self.next_action += 1;
-            self.apply(*action);
+            if self.scenario.obeys_mute && matches!(action, Action::ButtonEdge { button: MUTE, down: true }) {
+                self.mute_pressed = Some(*at);
+            }
+            self.apply(*at, *action);
             busy = true;
         }
         while self.injected.first().is_some_and(|(at, _)| *at <= now) {
-            let (_, action) = self.injected.remove(0);
-            self.apply(action);
+            let (at, action) = self.injected.remove(0);
+            self.apply(at, action);
             busy = true;
         }
         busy
     }
 
-    fn apply(&mut self, action: Action) {
+    /// Applies an action that was due `at` this time: a device that is busy learns of it later.
+    fn apply(&mut self, at: At, action: Action) {
         let now = self.clock.now();
         let card = |direction| if direction == Direction::Capture { &self.microphone } else { &self.speaker };
         match action {
             Action::ButtonEdge { button, down } => {
-                self.buttons.edge(button, down, Time::from_nanos(now));
+                self.buttons.edge(button, down, Time::from_nanos(at));
                 if self.scenario.has_quirks && button == TALK {
                     self.invariants.borrow_mut().user_interrupts();
                 }
@@ -316,6 +324,9 @@ impl<'a> World<'a> {
             Action::SendHostile { seed, count } => {
                 self.hostile_frames +=
                     self.servers.iter_mut().map(|server| server.send_hostile(seed, count)).sum::<usize>();
+            }
+            Action::Flood { seed, time } => {
+                self.servers.iter_mut().for_each(|server| server.flood(seed, time));
             }
             Action::StartOutage { until, how } => (self.outage_until, self.outage) = (until, how),
             Action::SetLatency { latency } => {
@@ -470,6 +481,11 @@ impl<'a> World<'a> {
             self.invariants.borrow_mut().too_much_memory(now, held);
         }
         let is_muted = self.session.conversation().muted();
+        if is_muted != was_muted
+            && let Some(pressed) = self.mute_pressed.take()
+        {
+            self.invariants.borrow_mut().check_mute_obeyed(pressed, self.clock.now());
+        }
         self.muted_since = is_muted.then(|| if was_muted { self.muted_since.unwrap_or(now) } else { now });
         let interrupted = self.session.light().interrupted.map(Time::as_nanos);
         if interrupted != self.interrupted {
@@ -531,6 +547,9 @@ impl<'a> World<'a> {
     /// for ever.
     fn check(&mut self) {
         let now = self.clock.now();
+        if let Some(pressed) = self.mute_pressed {
+            self.invariants.borrow_mut().check_mute_obeyed(pressed, now);
+        }
         if self.muted_since.is_some_and(|since| now > since + CLOSE_LIMIT) && self.microphone.is_open() {
             self.invariants.borrow_mut().open_while_muted(now);
         }

@@ -49,6 +49,9 @@ fn serve(link: &mut WsClient, parrot: &mut Parrot, clock: Clock) -> Result<(), T
             link.close();
             return Ok(());
         }
+        if link.has_unread() {
+            continue;
+        }
         wait(link, parrot.deadline().map(|due| due.saturating_sub(now - Time::ZERO)))?;
     }
 }

@@ -27,6 +27,7 @@ impl Links {
             TransportErrorKind::Http { status, .. } => protocol::refusal_of_upgrade(status, &error.said),
             TransportErrorKind::Closed(code) => (protocol::refusal_of_close(code, &error.said), None),
             TransportErrorKind::Broken => (Refusal::Network, None),
+            TransportErrorKind::Flood => (Refusal::Flood, None),
             TransportErrorKind::WrongClock => (Refusal::Clock, None),
             TransportErrorKind::Untrusted => (Refusal::Certificate, None),
             TransportErrorKind::Setup => (Refusal::Unusable, None),
@@ -44,6 +45,7 @@ impl Links {
             TransportErrorKind::Http { retry_after, .. } => retry_after,
             TransportErrorKind::Closed(_)
             | TransportErrorKind::Broken
+            | TransportErrorKind::Flood
             | TransportErrorKind::WrongClock
             | TransportErrorKind::Untrusted
             | TransportErrorKind::Setup => None,

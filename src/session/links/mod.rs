@@ -96,10 +96,8 @@ pub(super) struct Links {
     access: Access,
     /// Whether a link may have messages in this turn.
     is_readable: bool,
-    /// Messages that may still be read in this turn, of the active link and of the standby.
-    budgets: [usize; 2],
-    /// Messages may be buffered in user space, where poll(2) does not see them.
-    unread: bool,
+    /// The standby has become the active link, and may have messages that were left unread.
+    has_switched: bool,
 }
 
 impl Links {
@@ -113,8 +111,7 @@ impl Links {
             outputs: Deque::new(),
             dials: 0,
             is_readable: false,
-            budgets: [0; 2],
-            unread: false,
+            has_switched: false,
         }
     }
 
@@ -199,7 +196,7 @@ impl Links {
     pub(super) fn switch_to_standby(&mut self, now: Time) {
         self.close(Slot::Active, now);
         std::mem::swap(&mut self.active, &mut self.standby);
-        self.unread = true;
+        self.has_switched = true;
     }
 
     /// Drops the active link after a suspend of `suspended`: the service has closed its end by now.

@@ -4,37 +4,37 @@
 
 use std::time::Duration;
 
+use super::link_state::LinkState;
 use super::{LinkOutput, Links, ServiceEndpoint, Slot};
 use crate::model::Time;
 use crate::protocol::{self, ConfigMismatch};
-use crate::transport::{LinkEvent, TransportError, TransportErrorKind};
-
-/// Messages of one link handled in one turn: a burst, or a service that never stops, must not delay captured audio.
-const MESSAGES_PER_TURN: usize = 64;
+use crate::transport::{LinkEvent, TransportError, TransportErrorKind, WsClient};
 
 impl Links {
     /// Begins a turn in which a link may be `readable`: allows its messages to be read, and those left from the last
     /// turn.
     pub(in crate::session) fn begin_turn(&mut self, readable: bool) {
-        self.is_readable = readable || self.unread;
-        (self.budgets, self.unread) = ([MESSAGES_PER_TURN; 2], false);
+        self.is_readable = readable || self.has_unread();
+        self.has_switched = false;
     }
 
     /// Returns whether messages are left that poll(2) does not report.
     pub(in crate::session) fn has_unread(&self) -> bool {
-        self.unread
+        let mut links = [&self.active, &self.standby].into_iter().filter_map(LinkState::link);
+        self.has_switched || links.any(WsClient::has_unread)
     }
 
-    /// Returns the next message of a link, or what else happened to it.
+    /// Records that the last message of a link was of use: a link without one is dropped if it sends too much.
+    pub(in crate::session) fn record_use(&mut self, slot: Slot) {
+        if let Some(link) = self.slot_mut(slot).link_mut() {
+            link.record_use();
+        }
+    }
+
+    /// Returns the next message of a link, or what else happened to it; `None` once the link has had its turn.
     pub(in crate::session) fn poll_message(&mut self, slot: Slot, now: Time) -> Option<LinkOutput> {
         while self.is_readable {
             self.slot(slot).link()?;
-            let budget = &mut self.budgets[slot as usize];
-            if *budget == 0 {
-                self.unread = true;
-                return None;
-            }
-            *budget -= 1;
             let is_closing = self.slot(slot).is_closing();
             match self.slot_mut(slot).link_mut()?.next(now) {
                 Ok(None) => return None,
@@ -90,9 +90,8 @@ mod tests {
     use crate::model::{EchoCancellation, Voice};
     use crate::parrot::ParrotConfig;
     use crate::protocol::SessionConfig;
-    use crate::session::links::link_state::LinkState;
     use crate::session::links::{Access, ServiceEndpoint};
-    use crate::transport::WsClient;
+    use crate::transport::TURN_MESSAGES;
 
     #[test]
     fn a_flood_on_either_link_is_read_in_portions() {
@@ -112,8 +111,8 @@ mod tests {
                 (read, links.has_unread())
             };
             assert_eq!(read_in_turn(false), (0, false), "nothing is readable");
-            assert_eq!(read_in_turn(true), (MESSAGES_PER_TURN, true));
-            assert_eq!(read_in_turn(false), (100 - MESSAGES_PER_TURN, false), "what was left");
+            assert_eq!(read_in_turn(true), (TURN_MESSAGES, true));
+            assert_eq!(read_in_turn(false), (100 - TURN_MESSAGES, false), "what was left");
             assert_eq!(read_in_turn(false), (0, false));
         }
     }

@@ -131,9 +131,10 @@ impl SessionRecorder {
         let end = match error.reason {
             TransportErrorKind::Http { status, .. } => LinkEnd::Http(status),
             TransportErrorKind::Closed(code) => LinkEnd::Closed(code),
-            TransportErrorKind::Broken | TransportErrorKind::WrongClock | TransportErrorKind::Untrusted => {
-                LinkEnd::Broken
-            }
+            TransportErrorKind::Broken
+            | TransportErrorKind::Flood
+            | TransportErrorKind::WrongClock
+            | TransportErrorKind::Untrusted => LinkEnd::Broken,
             TransportErrorKind::Setup => LinkEnd::Setup,
         };
         self.lock().recorder.link(end, now);

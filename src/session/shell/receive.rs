@@ -7,7 +7,7 @@ use crate::conversation::{
     Action, Event, Exit, Id, LinkChange, Notice, ResponseStatus, ServiceEvent, StandbyChange,
 };
 use crate::model::Time;
-use crate::protocol::{self, AudioDelta, ServerEvent, ServiceError};
+use crate::protocol::{self, AudioDelta, Malformed, ServerEvent, ServiceError};
 use crate::session::core::Context;
 use crate::session::links::Slot;
 use crate::session::report::log::Anomaly;
@@ -24,9 +24,13 @@ impl Shell {
         {
             context.queue(Event::Service(ServiceEvent::ReplyProgress(reply)));
         }
+        if is_of_use(&parsed) {
+            self.links.record_use(Slot::Active);
+        }
         if !matches!(parsed, Ok(ServerEvent::Audio(_)))
             && let Some(event) = protocol::item_event(text)
         {
+            self.links.record_use(Slot::Active);
             self.handle_items(&event, context);
         }
         match parsed {
@@ -194,5 +198,23 @@ impl Shell {
         let found = self.links.mismatches(effective);
         self.report.log.mismatches(&found, context.now);
         !found.iter().any(|mismatch| mismatch.fatal)
+    }
+}
+
+/// Returns whether a conversation can move on by a message. A link on which nothing else arrives is dropped if it sends
+/// too much.
+fn is_of_use(message: &Result<ServerEvent<'_>, Malformed>) -> bool {
+    match message {
+        Ok(ServerEvent::Audio(_) | ServerEvent::AudioDone { .. } | ServerEvent::Service(_)) => true,
+        // Each of these comes once in a session, or a few times.
+        Ok(
+            ServerEvent::SessionCreated { .. }
+            | ServerEvent::SessionUpdated(_)
+            | ServerEvent::Error(_)
+            | ServerEvent::Warning(_)
+            | ServerEvent::Ignored(_)
+            | ServerEvent::Unknown(_),
+        )
+        | Err(_) => false,
     }
 }
