@@ -36,7 +36,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Returns the minimum delay before the next dial; a press does not shorten it.
+    /// Returns the minimum delay before the next dial, unless the user presses the button.
     pub(super) fn retry_after(self) -> Duration {
         match self {
             Self::Transient | Self::Unauthorized | Self::Permanent => Duration::ZERO,

@@ -44,7 +44,7 @@ enum ConnectStage {
     },
     Waiting {
         retry_at: Time,
-        /// Earliest next dial, which a press does not shorten.
+        /// Earliest next dial after a press: the service's limit of connections is kept, a delay that it asks for is not.
         not_before: Time,
     },
 }
@@ -132,10 +132,10 @@ impl Offline {
         matches!(self.stage, ConnectStage::Waiting { .. })
     }
 
-    /// Schedules the next dial at `jitter` after both `reason` and `dial_not_before` permit it.
+    /// Schedules the next dial at `jitter` after both `reason` and `dial_not_before` permit it; a press dials sooner.
     fn wait(&mut self, reason: CloseReason, jitter: Duration, dial_not_before: Option<Time>, now: Time) {
         let asked = (now + reason.retry_after()).max(dial_not_before.unwrap_or(now));
-        let not_before = asked.max(self.dialled + RETRY_SPACING);
+        let not_before = self.dialled + RETRY_SPACING;
         self.stage = ConnectStage::Waiting { retry_at: (asked + jitter).max(not_before), not_before };
         self.failures = self.failures.saturating_add(1);
         self.denied = reason == CloseReason::Unauthorized;

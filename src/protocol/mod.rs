@@ -20,7 +20,7 @@ pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
 pub use recognize::{codes_of, refusal_of_close};
-pub use refusal::{Culprit, Refusal};
+pub use refusal::{Culprit, RETRY_AFTER_MAX, Refusal};
 pub use server_event::{AudioDelta, Malformed, ServerEvent, parse, sign_of_life};
 pub use service_error::{ServiceError, refusal_of_upgrade};
 pub use session_config::{

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::conversation::{CloseReason, RATE_LIMIT_HOLD_OFF, ServerError};
 
-/// Limit of `Retry-After`.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// Limit of `Retry-After`: the service counts requests and tokens by the minute (protocol §4.2), so that it has no reason to
+/// ask for more. Whoever answers in its place keeps the device silent for no longer.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// A class of refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -108,20 +108,19 @@ fn a_button_held_through_a_short_outage_is_one_turn() {
 
 #[test]
 fn speech_too_old_to_send_is_discarded_with_a_notice() {
+    let busy = Event::Link(LinkChange::Down(CloseReason::RetryAfter(2 * THINK_LIMIT)));
     let mut conv = Harness::begin(Mode::Hold);
-    let _ = conv.all([
-        Event::Link(LinkChange::Down(CloseReason::RetryAfter(2 * THINK_LIMIT))),
-        Event::Input(UserInput::Press),
-        held(900),
-    ]);
+    let _ = conv.all([busy.clone(), Event::Input(UserInput::Press), held(900)]);
     assert_eq!(conv.state(), State::Thinking);
+    // The press has retried.
+    assert_eq!(conv.at_deadline(), [Action::Dial]);
+    let _ = conv.on(busy.clone());
     assert_eq!(conv.after(THINK_LIMIT).on(Event::Tick), [Action::Notify(Notice::Unsent)]);
     assert_eq!(conv.state(), State::Offline);
     let mut conv = Harness::begin(TAP);
-    let _ = conv.all([
-        Event::Link(LinkChange::Down(CloseReason::RetryAfter(2 * THINK_LIMIT))),
-        Event::Input(UserInput::Press),
-    ]);
+    let _ = conv.all([busy.clone(), Event::Input(UserInput::Press)]);
+    assert_eq!(conv.at_deadline(), [Action::Dial]);
+    let _ = conv.on(busy);
     assert_eq!(conv.after(KEEP_LIMIT).on(Event::Tick), [Action::Notify(Notice::Unsent)]);
     assert!(!conv.microphone_open());
 }

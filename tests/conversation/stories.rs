@@ -427,15 +427,21 @@ fn retry_delays_grow_up_to_a_limit() {
 }
 
 #[test]
-fn a_press_does_not_shorten_retry_after() {
+fn a_press_retries_at_once_whatever_delay_the_service_asks_for() {
+    let asked = Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(45))));
     let mut conv = Harness::begin(Mode::Open);
-    let _ = conv.on(Event::Link(LinkChange::Down(CloseReason::RetryAfter(Duration::from_secs(45)))));
+    let _ = conv.on(asked.clone());
     let began = conv.now;
-    let wait = conv.deadline().unwrap() - conv.now;
-    assert!(wait >= Duration::from_secs(45), "{wait:?}");
+    while conv.at_deadline() != [Action::Dial] {}
+    assert!(conv.now - began >= Duration::from_secs(45), "without a press the delay is kept");
+    let _ = conv.after(RETRY_SPACING).on(asked.clone());
+    assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut, Action::Dial]);
+    // But no more often than the service's limit of connections allows.
+    let _ = conv.on(asked);
+    let dialled = conv.now;
     assert_eq!(conv.on(Event::Input(UserInput::Press)), [Action::Cut]);
     while conv.at_deadline() != [Action::Dial] {}
-    assert!(conv.now - began >= Duration::from_secs(45));
+    assert_eq!(conv.now - dialled, RETRY_SPACING);
 }
 
 #[test]

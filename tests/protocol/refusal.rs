@@ -63,11 +63,11 @@ fn every_http_status_and_close_code_is_classified() {
 }
 
 #[test]
-fn retry_after_is_limited_to_an_hour() {
-    let hour = CloseReason::RetryAfter(Duration::from_secs(3600));
-    for asked in [Duration::from_secs(7 * 86_400), Duration::MAX] {
-        assert_eq!(after_status(429, Some(asked)), hour);
-        assert_eq!(after_status(503, Some(asked)), hour);
+fn retry_after_is_limited_to_a_minute() {
+    let minute = CloseReason::RetryAfter(Duration::from_secs(60));
+    for asked in [Duration::from_secs(61), Duration::from_secs(3600), Duration::MAX] {
+        assert_eq!(after_status(429, Some(asked)), minute);
+        assert_eq!(after_status(503, Some(asked)), minute);
     }
 }
 
