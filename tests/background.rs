@@ -23,14 +23,17 @@ use crate::process_exit::make_fifo;
 fn a_connection_carries_the_key_as_its_header() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let background = Background::start(Some(Credential::Key(Secret::new("k").unwrap())), None).unwrap();
+    let key = Credential::Key(Secret::new("k3y-of-a-user").unwrap());
+    let background = Background::start(Some(key), None).unwrap();
     assert!(background.connect(request(7, port)));
     let (number, result) = connect_result(&background);
     assert_eq!(number, 7);
     let connection = result.unwrap();
     let Socket::Tcp(socket) = &connection.socket else { panic!("not a TCP socket") };
     assert_eq!(socket.peer_addr().unwrap().port(), port);
-    assert_eq!(connection.credential, ("api-key", "k".to_owned()));
+    assert_eq!(connection.credential, ("api-key", "k3y-of-a-user".to_owned()));
+    let shown = format!("{connection:?}");
+    assert!(shown.contains("api-key") && !shown.contains("k3y"), "{shown}");
 }
 
 #[test]

@@ -217,6 +217,13 @@ fn an_unusable_ca_file_or_credential_is_a_setup_error() {
 }
 
 #[test]
+fn the_debug_text_of_a_request_holds_no_credential() {
+    let credential = Some(("Authorization", "Bearer t0ken-of-a-user".to_owned()));
+    let shown = format!("{:?}", UpgradeRequest { uri: "wss://localhost/".to_owned(), credential });
+    assert!(shown.contains("Authorization") && !shown.contains("t0ken"), "{shown}");
+}
+
+#[test]
 fn retry_after_is_seconds_or_relative_to_the_date_header() {
     let date = ("date", "Sun, 22 Nov 2026 20:53:00 GMT");
     let cases = [

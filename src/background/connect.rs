@@ -34,12 +34,18 @@ pub struct ConnectRequest {
     pub limit: Duration,
 }
 
-/// A TCP connection over which nothing has been sent yet.
-#[derive(Debug)]
+/// A TCP connection over which nothing has been sent yet. Its `Debug` text holds no credential.
 pub struct Connection {
     pub socket: Socket,
     /// Name and value of the HTTP header that carries the credential.
     pub credential: (&'static str, String),
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credential = (self.credential.0, "***");
+        f.debug_struct("Connection").field("socket", &self.socket).field("credential", &credential).finish()
+    }
 }
 
 #[derive(Debug)]
@@ -101,12 +107,12 @@ async fn connect(request: &ConnectRequest) -> Result<TcpStream, ConnectError> {
     let ConnectRequest { number, host, port, proxy, .. } = request;
     let unreachable = |message| ConnectError { is_setup: false, message };
     let stream = match proxy {
-        None => connect_host(host, *port).await.map_err(unreachable)?,
+        None => connect_host(host, *port, "endpoint").await.map_err(unreachable)?,
         Some(proxy) => {
             // Retries would flood the log.
             let level = if *number == 1 { log::Level::Info } else { log::Level::Debug };
             log::log!(level, "connecting to {host}:{port} through {proxy}");
-            let stream = connect_host(&proxy.host, proxy.port)
+            let stream = connect_host(&proxy.host, proxy.port, "proxy")
                 .await
                 .map_err(|error| unreachable(format!("{proxy} is not reached: {error}")))?;
             tunnel::open(&stream, proxy, host, *port).await?;
@@ -132,11 +138,12 @@ fn read_token(file: &Path) -> Result<String, ConnectError> {
     Ok(token.reveal().to_owned())
 }
 
-/// Connects to the addresses of `host`, starting one attempt after another; the first that succeeds wins.
-async fn connect_host(host: &str, port: u16) -> Result<tokio::net::TcpStream, String> {
+/// Connects to the addresses of `host`, starting one attempt after another; the first that succeeds wins. `setting` is the
+/// one that names the host.
+async fn connect_host(host: &str, port: u16, setting: &str) -> Result<tokio::net::TcpStream, String> {
     let resolved = tokio::net::lookup_host((host, port)).await;
     let mut addresses =
-        resolved.map_err(|error| format!("cannot resolve {host}: {}", lookup_message(&error)))?;
+        resolved.map_err(|error| format!("cannot resolve {host}: {}", lookup_message(&error, setting)))?;
     let mut attempts = JoinSet::new();
     let mut last_error = format!("{host} has no address");
     let mut has_more = start_attempt(&mut attempts, addresses.next());
@@ -166,15 +173,15 @@ fn start_attempt(attempts: &mut JoinSet<ConnectAttempt>, address: Option<SocketA
     true
 }
 
-/// Returns the message of a failed look-up, with what to check. `getaddrinfo` reports its reason as text only
-/// (gai_strerror(3)).
-fn lookup_message(error: &io::Error) -> String {
+/// Returns the message of a failed look-up, with what to check: the `setting` that names the host. `getaddrinfo` reports
+/// its reason as text only (gai_strerror(3)).
+fn lookup_message(error: &io::Error, setting: &str) -> String {
     let text = without_number(error);
     if text.contains("Temporary failure") {
         return "no name server answers; is the network up?".to_owned();
     }
     if text.contains("not known") || text.contains("No address") {
-        return "there is no such name; check the endpoint, or the name server of this network".to_owned();
+        return format!("there is no such name; check the {setting}, or the name server of this network");
     }
     text
 }
@@ -189,7 +196,7 @@ fn attempt_message(error: &io::Error) -> String {
         kind,
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown
     ) {
-        return "this network has no way there; is it connected to the internet?".to_owned();
+        return "this network has no route to it; is it connected to the internet?".to_owned();
     }
     without_number(error)
 }
@@ -200,12 +207,15 @@ mod tests {
 
     #[test]
     fn a_name_without_an_address_tells_the_endpoint_from_the_network() {
-        let sentence = |reason: &str| {
+        let sentence_for = |setting: &str, reason: &str| {
             let text = format!("failed to lookup address information: {reason}");
-            lookup_message(&io::Error::other(text))
+            lookup_message(&io::Error::other(text), setting)
         };
+        let sentence = |reason: &str| sentence_for("endpoint", reason);
         let name = "there is no such name; check the endpoint, or the name server of this network";
         assert_eq!(sentence("Name or service not known"), name);
+        let proxy = sentence_for("proxy", "Name or service not known");
+        assert_eq!(proxy, "there is no such name; check the proxy, or the name server of this network");
         assert_eq!(sentence("No address associated with hostname"), name);
         assert_eq!(
             sentence("Temporary failure in name resolution"),
@@ -219,11 +229,11 @@ mod tests {
     fn an_address_that_refuses_is_told_without_a_number() {
         // Nothing listens at TCP port 1 (tcpmux) of any system that this is built on.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let error = runtime.block_on(connect_host("127.0.0.1", 1)).expect_err("nothing listens");
+        let error = runtime.block_on(connect_host("127.0.0.1", 1, "endpoint")).expect_err("nothing listens");
         let expected = "127.0.0.1 at 127.0.0.1:1: refused the connection; check the port, or a firewall";
         assert_eq!(error, expected);
         let unreachable = io::Error::from(io::ErrorKind::NetworkUnreachable);
-        let expected = "this network has no way there; is it connected to the internet?";
+        let expected = "this network has no route to it; is it connected to the internet?";
         assert_eq!(attempt_message(&unreachable), expected);
     }
 }

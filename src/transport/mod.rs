@@ -12,6 +12,7 @@ mod error;
 mod stream;
 mod tls;
 
+use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -83,14 +84,21 @@ enum ConnectionState {
     Closed,
 }
 
-/// The HTTP upgrade request.
-#[derive(Clone, Debug)]
+/// The HTTP upgrade request. Its `Debug` text holds no credential.
+#[derive(Clone)]
 pub struct UpgradeRequest {
     /// The address as a `ws` or `wss` URI, e.g.
     /// `wss://name.services.ai.azure.com/voice-live/realtime?model=m`.
     pub uri: String,
     /// Name and value of the header that carries the credential.
     pub credential: Option<(&'static str, String)>,
+}
+
+impl fmt::Debug for UpgradeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credential = self.credential.as_ref().map(|(name, _)| (name, "***"));
+        f.debug_struct("UpgradeRequest").field("uri", &self.uri).field("credential", &credential).finish()
+    }
 }
 
 /// What the peer has sent.
