@@ -1,5 +1,6 @@
 //! The WebSocket client alone: backpressure, ping and pong, size limits, close codes, errors.
 
+mod clock;
 pub(crate) mod flood;
 mod flood_tls;
 
@@ -302,7 +303,7 @@ fn what_does_not_speak_tls_or_http_is_told_in_words() {
         let (mut server, _) = listener.accept().unwrap();
         std::io::Write::write_all(&mut server, answer).unwrap();
         let stream = match tls {
-            true => ByteStream::tls(socket, "localhost", &Tls::new(None).unwrap()).unwrap(),
+            true => ByteStream::tls(socket, "localhost", &Tls::new(None).unwrap(), Time::ZERO).unwrap(),
             false => ByteStream::tcp(socket).unwrap(),
         };
         let upgrade = UpgradeRequest { uri: "wss://localhost/".into(), credential: None };
@@ -329,7 +330,7 @@ fn upgrade_with(service: &Service, ca_file: Option<&std::path::Path>) -> WsClien
     // A small send buffer, so that the uplink stalls as soon as the service does.
     rustix::net::sockopt::set_socket_send_buffer_size(&socket, 32 * 1024).unwrap();
     let tls = Tls::new(ca_file).unwrap();
-    let stream = ByteStream::tls(socket, "localhost", &tls).unwrap();
+    let stream = ByteStream::tls(socket, "localhost", &tls, Time::ZERO).unwrap();
     let upgrade = UpgradeRequest { uri: format!("{}/voice-live/realtime", service.url()), credential: None };
     WsClient::upgrade(stream, &upgrade, Time::ZERO).unwrap()
 }

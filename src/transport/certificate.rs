@@ -9,6 +9,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error};
 
 use super::TransportErrorKind;
+use super::trusted_time::RELEASED_S;
 use crate::printable::clipped;
 
 /// Number of a certificate's names that a message shows; some certificates have a hundred.
@@ -45,6 +46,15 @@ pub(super) fn describe(error: &Error) -> (TransportErrorKind, String) {
 fn certificate(reason: &CertificateError) -> (TransportErrorKind, String) {
     let untrusted = |message: String| (TransportErrorKind::Untrusted, message);
     match reason {
+        CertificateError::NotValidYetContext { time, not_before } if time.as_secs() <= RELEASED_S => (
+            TransportErrorKind::WrongClock,
+            format!(
+                "this machine's clock is not after {}, when this version of mynah was released, and the service's TLS \
+                 certificate is good only since {}: the clock is behind",
+                date(time),
+                date(not_before)
+            ),
+        ),
         CertificateError::NotValidYetContext { time, not_before } => (
             TransportErrorKind::WrongClock,
             format!(
@@ -99,12 +109,15 @@ fn certificate(reason: &CertificateError) -> (TransportErrorKind, String) {
     }
 }
 
-/// Returns a date as UTC, to the minute.
 fn date(time: &UnixTime) -> String {
-    i64::try_from(time.as_secs())
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .map_or_else(|| "a date out of range".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    utc_date(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Returns a date, in seconds of the Unix epoch, as UTC to the minute.
+#[must_use]
+pub fn utc_date(unix_s: i64) -> String {
+    Timestamp::from_second(unix_s)
+        .map_or_else(|_| "a date out of range".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 /// Returns the names of a certificate. rustls writes them as types: `DnsName("a.example")`.
@@ -146,15 +159,15 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_is_told_in_dates() {
-        let (behind, good) = (at(1_614_834_360), at(1_767_225_600));
+        let (behind, good) = (at(1_804_136_760), at(1_830_297_600));
         let (kind, text) =
             describe_certificate(CertificateError::NotValidYetContext { time: behind, not_before: good });
         assert_eq!(kind, TransportErrorKind::WrongClock);
-        assert!(text.contains("2021-03-04 05:06 UTC") && text.contains("2026-01-01 00:00 UTC"), "{text}");
+        assert!(text.contains("2027-03-04 05:06 UTC") && text.contains("2028-01-01 00:00 UTC"), "{text}");
         let (kind, text) =
             describe_certificate(CertificateError::ExpiredContext { time: good, not_after: behind });
         assert_eq!(kind, TransportErrorKind::WrongClock);
-        assert!(text.contains("until 2021-03-04") && text.contains("says 2026-01-01"), "{text}");
+        assert!(text.contains("until 2027-03-04") && text.contains("says 2028-01-01"), "{text}");
         let (_, text) = describe_certificate(CertificateError::NotValidYetContext {
             time: at(0),
             not_before: at(u64::MAX),

@@ -11,6 +11,7 @@ mod certificate;
 mod error;
 mod stream;
 mod tls;
+mod trusted_time;
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -29,9 +30,11 @@ use tungstenite::{Message, WebSocket};
 use crate::model::Time;
 
 pub use budget::{FLOOD_MESSAGES, FLOOD_WINDOW, TURN_BYTES, TURN_MESSAGES, USELESS_BYTES, USELESS_MESSAGES};
+pub use certificate::utc_date;
 pub use error::{TransportError, TransportErrorKind};
 pub use stream::ByteStream;
 pub use tls::{Tls, TlsError};
+pub use trusted_time::{RELEASED_S, WallClock};
 /// A text message: a reference-counted slice of the receive buffer.
 pub use tungstenite::Utf8Bytes as Text;
 

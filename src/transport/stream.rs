@@ -11,6 +11,7 @@ use super::Tls;
 use super::budget::{Metered, ReadMeter};
 use super::error::TransportError;
 use super::tls::TlsIo;
+use crate::model::Time;
 
 /// `TCP_USER_TIMEOUT`: how long the kernel retransmits before it drops the connection. Roaming between two
 /// access points takes less.
@@ -44,9 +45,9 @@ impl ByteStream {
     ///
     /// # Errors
     /// When a socket option cannot be set, or `host` is not a valid server name.
-    pub fn tls(socket: TcpStream, host: &str, tls: &Tls) -> Result<Self, TransportError> {
+    pub fn tls(socket: TcpStream, host: &str, tls: &Tls, now: Time) -> Result<Self, TransportError> {
         configure(&socket)?;
-        Ok(Self(StreamKind::Tls(Box::new(tls.connect(socket, host)?))))
+        Ok(Self(StreamKind::Tls(Box::new(tls.connect(socket, host, now)?))))
     }
 
     /// Wraps a non-blocking stream in memory. It has no file descriptor to poll: the simulator decides when

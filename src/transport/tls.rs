@@ -12,16 +12,23 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::budget::{Metered, ReadMeter};
 use super::error::TransportError;
+use super::trusted_time::{self, DatedVerifier, ReleaseFloor, WallClock};
+use crate::model::Time;
 
 /// The TLS client configuration; cheap to clone.
 #[derive(Clone)]
-pub struct Tls(Arc<ClientConfig>);
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    verifier: Arc<DatedVerifier>,
+    clock: WallClock,
+}
 
 /// The CA file cannot be used: a message for the user, with the file.
 #[derive(Debug)]
@@ -41,23 +48,46 @@ impl Tls {
     /// # Errors
     /// When the file cannot be read or contains no usable certificate.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, TlsError> {
+        Self::with_clock(ca_file, trusted_time::system_clock)
+    }
+
+    /// As [`Self::new`], with another clock than the system's.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_clock(ca_file: Option<&Path>, clock: WallClock) -> Result<Self, TlsError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = ca_file {
             add_certificates(&mut roots, path)?;
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let unusable = |error: &dyn fmt::Display| TlsError(format!("cannot set up TLS: {error}"));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .map_err(|error| unusable(&error))?;
+        let verifier = Arc::new(DatedVerifier::new(verifier));
+        let config = ClientConfig::builder_with_details(provider, Arc::new(ReleaseFloor(clock)))
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError(format!("cannot set up TLS: {error}")))?
-            .with_root_certificates(roots)
+            .map_err(|error| unusable(&error))?
+            // rustls calls every verifier of a caller dangerous; this one leaves all but the time to rustls' own.
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<DatedVerifier>::clone(&verifier))
             .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), verifier, clock })
     }
 
-    pub(super) fn connect(&self, socket: TcpStream, host: &str) -> Result<TlsIo, TransportError> {
+    /// Returns what the clock of this machine says, in seconds of the Unix epoch.
+    #[must_use]
+    pub fn clock_s(&self) -> i64 {
+        i64::try_from((self.clock)()).unwrap_or(i64::MAX)
+    }
+
+    pub(super) fn connect(&self, socket: TcpStream, host: &str, now: Time) -> Result<TlsIo, TransportError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             TransportError::setup(format!("{host} is not a valid TLS server name; check the endpoint"))
         })?;
-        let connection = ClientConnection::new(Arc::clone(&self.0), name)
+        self.verifier.dial(now);
+        let connection = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| TransportError::broken(format!("cannot start TLS: {error}")))?;
         Ok(TlsIo { connection, socket: Metered::new(socket) })
     }

@@ -220,7 +220,7 @@ fn tls() -> (WsClient, WebSocketPeer) {
     let listener = Listener::open();
     let tls = Tls::new(Some(&listener.ca_file())).unwrap();
     let (tcp, peer): (TcpStream, _) = listener.accept(WebSocketPeer::accept);
-    let stream = ByteStream::tls(tcp, "localhost", &tls).unwrap();
+    let stream = ByteStream::tls(tcp, "localhost", &tls, Time::ZERO).unwrap();
     let upgrade = UpgradeRequest { uri: "wss://localhost/voice-live/realtime".to_owned(), credential: None };
     let mut link = WsClient::upgrade(stream, &upgrade, now).unwrap();
     while link.next(now).unwrap() != Some(LinkEvent::Up) {

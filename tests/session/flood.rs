@@ -22,7 +22,7 @@ use mynah::protocol;
 use mynah::session::{
     ReadySources, RecordingConfig, ServiceEndpoint, ServiceOrigins, Session, SessionParts, Timer,
 };
-use mynah::transport::{TURN_BYTES, Tls, USELESS_BYTES};
+use mynah::transport::{RELEASED_S, TURN_BYTES, Tls, USELESS_BYTES, WallClock};
 
 use super::config;
 use crate::hostile::logged_by;
@@ -109,7 +109,7 @@ fn audio_of_a_reply_is_no_flood() {
 }
 
 /// A muted or unmuted device in a session, with a service in memory.
-struct Device {
+pub(super) struct Device {
     session: Session,
     buttons: SimulatedButtons,
     background: SimulatedBackground,
@@ -121,6 +121,11 @@ struct Device {
 impl Device {
     /// A device whose session is configured.
     fn online() -> Self {
+        Self::online_at(|| RELEASED_S, "")
+    }
+
+    /// A device with this clock whose service has answered the upgrade with these header lines.
+    pub(super) fn online_at(clock: WallClock, headers: &str) -> Self {
         let (audio, _capture, _playback) = audio::steps(StreamFormat::default()).unwrap();
         let (board, buttons) = board();
         let (background, simulated) = Background::simulated().unwrap();
@@ -131,7 +136,7 @@ impl Device {
             service: ServiceEndpoint::Remote {
                 endpoint: Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap(),
                 proxy: None,
-                tls: Tls::new(None).unwrap(),
+                tls: Tls::with_clock(None, clock).unwrap(),
                 origins: ServiceOrigins::default(),
             },
             audio,
@@ -157,7 +162,7 @@ impl Device {
         };
         device.background.report(BackgroundEvent::Connected { number: dial.number, result: Ok(connection) });
         device.turn(false);
-        device.peer.accept();
+        device.peer.accept_with(headers);
         device.turn(false);
         let mut update = BytesMut::new();
         protocol::session_update(&config(Mode::Open), &mut update);
@@ -168,6 +173,10 @@ impl Device {
         device.turn(false);
         assert_eq!(device.session.conversation().state(), State::Idle);
         device
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.session.conversation().state()
     }
 
     fn turn(&mut self, board: bool) {

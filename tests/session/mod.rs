@@ -3,6 +3,7 @@
 //! The samples of each reply have one value, so the speaker file shows to the sample which reply was played.
 
 mod barge_in;
+mod clock;
 mod flood;
 mod handover;
 mod history;

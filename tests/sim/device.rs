@@ -25,6 +25,7 @@ use mynah::transport::Tls;
 
 use super::network::WriteContext;
 use super::scenario::Scenario;
+use super::server::DATE_S;
 
 pub(super) fn parts(
     scenario: &Scenario,
@@ -50,7 +51,8 @@ pub(super) fn parts(
         service: ServiceEndpoint::Remote {
             endpoint,
             proxy: None,
-            tls: Tls::new(None).unwrap(),
+            // The date of the simulated servers.
+            tls: Tls::with_clock(None, || DATE_S).unwrap(),
             origins: ServiceOrigins::default(),
         },
         audio,

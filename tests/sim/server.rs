@@ -28,7 +28,7 @@ use super::quirks::{Outgoing, Quirks};
 
 /// The server's date at every upgrade, and the same as seconds since the Unix epoch.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
-const DATE_S: u64 = 1_767_225_600;
+pub(super) const DATE_S: u64 = 1_767_225_600;
 
 /// Adds headers to the response to an upgrade.
 type UpgradeCallback = fn(&Request, Response) -> Result<Response, ErrorResponse>;

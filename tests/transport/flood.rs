@@ -320,13 +320,19 @@ impl Peer {
         self.0.lock().unwrap().written
     }
 
+    /// Answers the upgrade.
     pub(crate) fn accept(&self) {
+        self.accept_with("");
+    }
+
+    /// Answers the upgrade, with these header lines too.
+    pub(crate) fn accept_with(&self, headers: &str) {
         let request = String::from_utf8(self.0.lock().unwrap().request.clone()).unwrap();
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
         let accept = derive_accept_key(key.as_bytes());
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+             Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
         );
         self.send(answer.as_bytes());
     }

@@ -2,7 +2,7 @@
 //!
 //! The kernel counts what the client has read, so that nothing depends on the client's own count, or on a clock.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -104,7 +104,7 @@ impl Flooded {
         let server = std::thread::spawn(move || {
             let (tcp, _) = listener.accept().unwrap();
             let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), tcp);
-            accept_upgrade(&mut stream);
+            accept_upgrade(&mut stream).unwrap();
             let StreamOwned { conn, sock } = stream;
             let mut tcp = sock;
             let mut writer = RecordWriter::new(conn, keys);
@@ -127,7 +127,7 @@ impl Flooded {
         let socket = TcpStream::connect(address).unwrap();
         let tls = Tls::new(Some(ca_file.path())).unwrap();
         let upgrade = UpgradeRequest { uri: "wss://localhost/".to_owned(), credential: None };
-        let stream = ByteStream::tls(socket, "localhost", &tls).unwrap();
+        let stream = ByteStream::tls(socket, "localhost", &tls, Time::ZERO).unwrap();
         let mut link = WsClient::upgrade(stream, &upgrade, Time::ZERO).unwrap();
         while link.next(Time::ZERO).unwrap() != Some(LinkEvent::Up) {
             wait_for(&link, link.interest());
@@ -187,10 +187,11 @@ fn unread(link: &WsClient) -> usize {
     link.fd().map_or(0, |fd| ioctl_fionread(fd).unwrap() as usize)
 }
 
-fn accept_upgrade(stream: &mut StreamOwned<ServerConnection, TcpStream>) {
+/// Answers an upgrade.
+pub(super) fn accept_upgrade(stream: &mut StreamOwned<ServerConnection, TcpStream>) -> io::Result<()> {
     let (mut request, mut bytes) = (String::new(), [0; 4096]);
     while !request.ends_with("\r\n\r\n") {
-        let read = stream.read(&mut bytes).unwrap();
+        let read = stream.read(&mut bytes)?;
         request.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
     }
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
@@ -199,8 +200,8 @@ fn accept_upgrade(stream: &mut StreamOwned<ServerConnection, TcpStream>) {
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    stream.write_all(answer.as_bytes()).unwrap();
-    stream.flush().unwrap();
+    stream.write_all(answer.as_bytes())?;
+    stream.flush()
 }
 
 /// Writes TLS 1.3 records of any kind.

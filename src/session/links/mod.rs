@@ -7,6 +7,7 @@
 
 mod access;
 mod builtin;
+mod clock_check;
 mod link_state;
 mod loss;
 mod origins;
@@ -73,6 +74,8 @@ pub(super) enum LinkOutput {
     CancelConnect,
     /// The upgrade succeeded.
     Up(Slot),
+    /// This machine's clock and the service's differ by much: a message for the user.
+    WrongClock(String),
     /// A message of the service.
     Text(Slot, Text),
     /// A binary message, which was dropped; its size in bytes.
@@ -299,7 +302,7 @@ fn upgrade(
     now: Time,
 ) -> Result<WsClient, TransportError> {
     let stream = match connection.socket {
-        Socket::Tcp(socket) if endpoint.tls => ByteStream::tls(socket, &endpoint.host, tls)?,
+        Socket::Tcp(socket) if endpoint.tls => ByteStream::tls(socket, &endpoint.host, tls, now)?,
         Socket::Tcp(socket) => ByteStream::tcp(socket)?,
         Socket::Simulated(stream) => ByteStream::memory(stream),
     };

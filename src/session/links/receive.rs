@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::clock_check;
 use super::link_state::LinkState;
 use super::{LinkOutput, Links, ServiceEndpoint, Slot};
 use crate::model::Time;
@@ -39,13 +40,24 @@ impl Links {
             match self.slot_mut(slot).link_mut()?.next(now) {
                 Ok(None) => return None,
                 Ok(Some(_)) if is_closing => {}
-                Ok(Some(LinkEvent::Up)) => return Some(LinkOutput::Up(slot)),
+                Ok(Some(LinkEvent::Up)) => {
+                    if let Some(message) = self.clock_difference(slot) {
+                        self.output(LinkOutput::WrongClock(message));
+                    }
+                    return Some(LinkOutput::Up(slot));
+                }
                 Ok(Some(LinkEvent::Text(text))) => return Some(LinkOutput::Text(slot, text)),
                 Ok(Some(LinkEvent::Binary(bytes))) => return Some(LinkOutput::Binary(bytes)),
                 Err(error) => return self.take_lost(slot, self.with_proxy(error)),
             }
         }
         None
+    }
+
+    /// Compares this machine's clock with the service's, which TLS protects as the clock is not.
+    fn clock_difference(&self, slot: Slot) -> Option<String> {
+        let ServiceEndpoint::Remote { tls, .. } = &self.service else { return None };
+        clock_check::difference(tls.clock_s(), self.slot(slot).link()?.server_date_s()?)
     }
 
     /// Adds through which proxy a link was reached that has broken without a word of the service.

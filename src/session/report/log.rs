@@ -47,6 +47,7 @@ pub(in crate::session) struct StatusReporter {
     standbys: RateLimit,
     sessions: RateLimit,
     mismatches: RateLimit,
+    clocks: RateLimit,
     reported_counts: CounterSnapshot,
     reported_slow_prepares: u64,
     counts_reported_at: Option<Time>,
@@ -89,6 +90,13 @@ impl StatusReporter {
                 Anomaly::Warning => "the service sent a warning",
             };
             log::warn!("{what}: {} ({times} so far)", clipped(detail));
+        }
+    }
+
+    /// Reports that this machine's clock and the service's differ.
+    pub(in crate::session) fn wrong_clock(&mut self, message: &str, now: Time) {
+        if self.clocks.due(now).is_some() {
+            log::warn!("{message}");
         }
     }
 

@@ -187,6 +187,7 @@ impl Shell {
         let Some(output) = self.links.poll_message(slot, context.now) else { return false };
         let is_over = matches!(output, LinkOutput::Lost(..));
         self.handle_link_output(output, context);
+        self.pass_link_outputs(context);
         !is_over
     }
 

@@ -175,6 +175,7 @@ impl Shell {
                 }
             }
             LinkOutput::CancelConnect => self.background.cancel(),
+            LinkOutput::WrongClock(message) => self.report.log.wrong_clock(&message, context.now),
             LinkOutput::Up(Slot::Active) => context.queue(Event::Link(LinkChange::Up)),
             LinkOutput::Up(Slot::Standby) => context.queue(Event::Standby(StandbyChange::Up)),
             LinkOutput::Text(Slot::Active, text) => self.receive(&text, context),
