@@ -386,17 +386,25 @@ fn a_refusal_names_the_address_and_where_it_was_set() {
         let service = Service::start_plain([Behaviour::refuse(404, body)]);
         let url = service.url();
         let mut command = mynah(folder.path());
-        command.args(["--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", KEY);
+        command.args(["--speaker-file", "out.wav"]);
         match place.split([' ', ',']).next().unwrap() {
-            "option" => command.args(["--endpoint", &url]),
-            "environment" => command.env("AZURE_VOICELIVE_ENDPOINT", &url),
+            "option" => command.args(["--endpoint", &url]).env("AZURE_VOICELIVE_API_KEY", KEY),
+            "environment" => {
+                command.env("AZURE_VOICELIVE_ENDPOINT", &url).env("AZURE_VOICELIVE_API_KEY", KEY)
+            }
+            // A key goes to an address of the folder only from the folder.
             ".env" => {
-                let text = format!("# a comment\nAZURE_VOICELIVE_ENDPOINT={url}\n");
+                let text =
+                    format!("# a comment\nAZURE_VOICELIVE_ENDPOINT={url}\nAZURE_VOICELIVE_API_KEY={KEY}\n");
                 fs::write(folder.path().join(".env"), text).unwrap();
                 &mut command
             }
             _ => {
-                fs::write(folder.path().join("mynah.toml"), format!("endpoint = \"{url}\"\n")).unwrap();
+                fs::write(
+                    folder.path().join("mynah.toml"),
+                    format!("endpoint = \"{url}\"\napi_key = \"{KEY}\"\n"),
+                )
+                .unwrap();
                 &mut command
             }
         };
@@ -407,6 +415,24 @@ fn a_refusal_names_the_address_and_where_it_was_set() {
         assert!(printed.contains(&format!("the address is from {place}")), "{printed}");
         assert!(printed.contains("Resource not found (404)") && !printed.contains("{\"error\""), "{printed}");
     }
+}
+
+#[test]
+fn an_exported_key_reaches_no_address_of_the_folder() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".env"), format!("AZURE_VOICELIVE_ENDPOINT={url}\n")).unwrap();
+    let output =
+        run(mynah(folder.path()).args(["--speaker-file", "out.wav"]).env("AZURE_VOICELIVE_API_KEY", KEY));
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{printed}");
+    assert!(
+        printed.contains(".env, line 1: AZURE_VOICELIVE_ENDPOINT: ") && !printed.contains(KEY),
+        "{printed}"
+    );
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "it has connected");
 }
 
 /// Returns the program in `folder`, with an empty environment.

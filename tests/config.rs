@@ -19,6 +19,7 @@ mod saved_state;
 mod shared_env;
 mod shared_files;
 mod toml_errors;
+mod working_folder;
 
 use std::ffi::OsString;
 use std::fs;

@@ -118,7 +118,7 @@ mynah devices, arecord -L and aplay -L list them.
 
 const FILES: &str = "\
 Read:
-  .env                              variables, in the working directory
+  .env                              variables, in the working directory, with a key if with an address
   mynah.toml                        settings, in the working directory; --config FILE names another
   /etc/mynah/mynah.toml             settings, if there is neither
   /usr/share/mynah/board            board files, to choose from and to copy

@@ -25,6 +25,7 @@ mod service;
 mod shared_files;
 mod sources;
 mod values;
+mod working_folder;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -142,6 +143,7 @@ fn assemble(values: &mut Values, host: &HostInfo) -> Config {
         warnings: Vec::new(),
         origins: values.origins(),
     };
+    working_folder::refuse_users_own(values);
     shared_files::reject(values, config.saved_state.file.as_deref());
     config
 }

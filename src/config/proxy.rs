@@ -110,8 +110,9 @@ pub(super) fn variable(name: &str) -> Option<(&'static str, bool)> {
         .map(|known| (known, name != known))
 }
 
-/// Reads the proxy through which the service is reached. This machine is always reached directly.
-pub(super) fn read(values: &mut Values, endpoint: &Endpoint) -> Option<Arc<Proxy>> {
+/// Reads the proxy through which the service is reached, and the layer that sets it. This machine is always reached
+/// directly.
+pub(super) fn read(values: &mut Values, endpoint: &Endpoint) -> Option<(Arc<Proxy>, Layer)> {
     if endpoint.is_loopback() {
         return None;
     }
@@ -134,7 +135,7 @@ pub(super) fn read(values: &mut Values, endpoint: &Endpoint) -> Option<Arc<Proxy
     match Proxy::new(&input, &place) {
         Ok(Some(proxy)) => {
             warn_of_readable_password(values, &proxy, layer);
-            Some(Arc::new(proxy))
+            Some((Arc::new(proxy), layer))
         }
         Ok(None) => None,
         Err(reason) => {

@@ -8,7 +8,9 @@ use super::model_family::{self, ModelFamily};
 use super::schema::{CREDENTIAL_KEYS, Key, suggest, word};
 use super::sources::Layer;
 use super::values::{Keyword, Values};
-use super::{AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, proxy, secret};
+use super::{
+    AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, proxy, secret, working_folder,
+};
 use crate::model::{NoiseReduction, TurnDetection, Voice};
 
 /// The OpenAI voices in the documentation of Voice Live.
@@ -73,6 +75,9 @@ fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     let proxy = endpoint.as_ref().and_then(|endpoint| proxy::read(values, endpoint));
     match (endpoint, credential) {
         (Some(endpoint), Some((key, credential))) => {
+            let led_by = proxy.as_ref().map(|(proxy, layer)| (*layer, proxy.place.as_str()));
+            working_folder::check_destination(values, key, led_by);
+            let proxy = proxy.map(|(proxy, _)| proxy);
             let credential_origin = values.origin(key);
             ServiceTarget::Azure(AzureConfig { endpoint, credential, credential_origin, ca_file, proxy })
         }
@@ -186,6 +191,9 @@ fn inline_secret(values: &mut Values, key: Key) -> Option<Secret> {
 
 fn from_file(values: &mut Values, key: Key) -> Option<(std::path::PathBuf, Secret)> {
     let path = values.path(key)?;
+    if !working_folder::may_read(values, key, &path) {
+        return None;
+    }
     match secret::from_file(&path) {
         Ok(found) => {
             secret::permission_warning(&path).into_iter().for_each(|warning| values.warn(warning));

@@ -3,7 +3,7 @@
 //! An invalid value is reported once, with its place, and replaced by a placeholder, so that all problems are reported
 //! together. A placeholder is never used: `finish` fails if there is a problem.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::boards::audio;
@@ -192,6 +192,20 @@ impl Values {
     /// Returns the layer that sets `key`, if one does.
     pub(super) fn layer(&self, key: Key) -> Option<Layer> {
         self.sources.given.get(&key).map(|given| given.layer)
+    }
+
+    /// Returns whether `layer` is a file that is read because mynah was started in its folder.
+    pub(super) fn is_of_folder(&self, layer: Layer) -> bool {
+        match layer {
+            Layer::DotEnv => true,
+            Layer::ConfigFile => self.sources.has_folders_config,
+            Layer::Default | Layer::Environment | Layer::CommandLine => false,
+        }
+    }
+
+    /// Returns the directory to which a relative path in `key` is relative.
+    pub(super) fn base(&self, key: Key) -> Option<&Path> {
+        self.sources.given.get(&key).map(|given| given.base.as_path())
     }
 
     /// Returns whether one of `keys` would be set if what sets it had not been refused, so that it is not missing.

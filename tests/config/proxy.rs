@@ -54,11 +54,18 @@ fn variables_of_a_proxy_are_read_in_their_order() {
 fn the_setting_overrides_the_variables_and_none_is_direct() {
     let base = || service().env("HTTPS_PROXY", "socks5://s:1");
     assert_eq!(proxy_of(base().flags(&["--proxy", "none"])), None);
-    assert_eq!(proxy_of(base().file("mynah.toml", "proxy = 'NONE'")), None);
-    let own = proxy_of(base().file("mynah.toml", "proxy = 'own:1'").env("NO_PROXY", "*"));
-    assert_eq!(own.unwrap(), "the proxy own:1 (mynah.toml, line 1: proxy)");
-    let dotenv = proxy_of(service().file(".env", "X=1\nexport HTTPS_PROXY=dot:1\n"));
-    assert_eq!(dotenv.unwrap(), "the proxy dot:1 (.env, line 2: HTTPS_PROXY)");
+    let named = |fixture: Fixture| fixture.flags(&["--config", "own.toml"]);
+    assert_eq!(proxy_of(named(base().file("own.toml", "proxy = 'NONE'"))), None);
+    let own = proxy_of(named(base().file("own.toml", "proxy = 'own:1'").env("NO_PROXY", "*")));
+    assert_eq!(own.unwrap(), "the proxy own:1 (own.toml, line 1: proxy)");
+    let folder = Fixture::new().file(
+        ".env",
+        &format!(
+            "export HTTPS_PROXY=dot:1\nAZURE_VOICELIVE_ENDPOINT={HOST}\nAZURE_VOICELIVE_API_KEY={KEY}\n"
+        ),
+    );
+    let dotenv = proxy_of(folder);
+    assert_eq!(dotenv.unwrap(), "the proxy dot:1 (.env, line 1: HTTPS_PROXY)");
     let stronger = proxy_of(service().file(".env", "https_proxy=dot:1").env("HTTPS_PROXY", "up:1"));
     assert_eq!(stronger.unwrap(), "the proxy up:1 (environment variable HTTPS_PROXY)");
 }
@@ -118,7 +125,7 @@ fn a_password_is_hidden_and_its_place_is_warned_of() {
         warnings.len() == 1 && warnings[0].contains("--proxy") && !warnings[0].contains("ng"),
         "{warnings:?}"
     );
-    let warnings = service().file("mynah.toml", &format!("proxy = '{password}'")).run().warnings;
+    let warnings = service().system(&format!("proxy = '{password}'")).run().warnings;
     assert!(warnings.len() == 1 && warnings[0].contains("chmod 600"), "{warnings:?}");
 }
 

@@ -17,7 +17,7 @@ fn state_file_is_found_in_the_documented_order() {
     assert_eq!(source(&fixture).as_deref(), Some("/x/mynah/state.toml"));
     let fixture = fixture.env("STATE_DIRECTORY", "/var/lib/mynah:/var/lib/other");
     assert_eq!(source(&fixture).as_deref(), Some("/var/lib/mynah/state.toml"));
-    let fixture = fixture.file("mynah.toml", "state_file = 'kept'");
+    let fixture = fixture.system("state_file = 'kept'");
     assert!(fixture.run().saved_state.file.unwrap().ends_with("kept"));
 }
 
@@ -63,8 +63,8 @@ fn without_a_state_file_the_settings_apply_unmuted() {
 
 #[test]
 fn volume_option_overrides_saved_volume_overrides_config_file() {
-    let fixture = Fixture::new().file("mynah.toml", "volume = 40\nparrot = true\nstate_file = 'kept'");
-    let fixture = fixture.file("kept", &SavedState::text(false, 70, None));
+    let fixture = Fixture::new().system("volume = 40\nparrot = true\nstate_file = 'kept'");
+    let fixture = fixture.file("system/kept", &SavedState::text(false, 70, None));
     assert_eq!(fixture.run().saved_state.volume, 70);
     assert_eq!(fixture.flags(&["--volume", "10"]).run().saved_state.volume, 10);
 }

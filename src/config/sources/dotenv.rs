@@ -22,12 +22,12 @@ pub(in crate::config) struct Variable {
 }
 
 /// Parses the `text` of a file, whose lines end with `\n`. `is_own` returns whether a name is one of mynah's,
-/// `is_secret` whether it is that of a key or token, and `environment` the value of a variable to which the file refers.
+/// `is_secret` whether it is that of a key or token. A value may refer to an earlier line, but not to the environment,
+/// where secrets of other programs are.
 pub(in crate::config) fn parse(
     text: &str,
     is_own: impl Fn(&str) -> bool,
     is_secret: impl Fn(&str) -> bool,
-    environment: impl Fn(&str) -> Option<String>,
 ) -> Vec<Variable> {
     let lines: Vec<&str> = text.lines().collect();
     let mut variables: Vec<Variable> = Vec::new();
@@ -58,9 +58,7 @@ pub(in crate::config) fn parse(
             };
             // The value of another setting is shown in messages.
             let may_show = |name: &str| is_secret(statement.name) || !is_secret(name);
-            raw.expand(own, |name| lookup(name).filter(|_| may_show(name)), &|name: &str| {
-                environment(name).filter(|_| may_show(name))
-            })
+            raw.expand(own, |name| lookup(name).filter(|_| may_show(name)))
         });
         if own || value.is_ok() {
             variables.push(Variable { name: statement.name.to_owned(), value, line: number });
@@ -114,13 +112,12 @@ fn raw_value(
 }
 
 impl RawValue {
-    /// Replaces escapes, and `${NAME}` by the value of an earlier line or of the environment. `$NAME` is replaced by
-    /// that of an earlier line only, because programs differ about it. A value of another program is left as it is.
+    /// Replaces escapes, and `${NAME}` and `$NAME` by the value of an earlier line. A value of another program is left
+    /// as it is.
     fn expand(
         self,
         own: bool,
         earlier: impl Fn(&str) -> Option<String>,
-        environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Zeroizing<String>, String> {
         if own && self.text.contains(char::REPLACEMENT_CHARACTER) {
             return Err(NOT_UTF8.to_owned());
@@ -136,7 +133,7 @@ impl RawValue {
                 result.push('$');
                 after
             } else {
-                reference(after, &earlier, environment, &mut result)?
+                reference(after, &earlier, &mut result)?
             };
         }
         result.push_str(rest);
@@ -164,7 +161,6 @@ impl RawValue {
 fn reference<'t>(
     after: &'t str,
     earlier: &impl Fn(&str) -> Option<String>,
-    environment: &impl Fn(&str) -> Option<String>,
     result: &mut String,
 ) -> Result<&'t str, String> {
     if after.starts_with('(') {
@@ -175,12 +171,15 @@ fn reference<'t>(
             Some((name, default)) => (name.trim_end_matches(':'), Some(default)),
             None => (inner, None),
         };
-        let found = earlier(name).or_else(|| environment(name)).filter(|value| !value.is_empty());
+        let found = earlier(name).filter(|value| !value.is_empty());
         let value = found.map(Zeroizing::new);
         match value.as_ref().map(|value| value.as_str()).or(default) {
             Some(value) => result.push_str(value),
             None if statement::is_name(name) => {
-                return Err(format!("refers to ${{{name}}}, which no earlier line and no variable sets"));
+                return Err(format!(
+                    "refers to ${{{name}}}, which no earlier line sets, and this file may not use the environment; \
+                     write the value itself"
+                ));
             }
             None => result.push_str(&format!("${{{inner}}}")),
         }

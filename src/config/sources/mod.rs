@@ -39,6 +39,8 @@ pub(super) struct Sources {
     doubts: Vec<Doubt>,
     /// Keys that a line sets which was refused, so that they are not reported as missing.
     pub(super) refused: BTreeSet<Key>,
+    /// Whether the config file is the one of the working folder, which the user has not named.
+    pub(super) has_folders_config: bool,
     /// Whether a file could not be read, so that nothing is reported as missing.
     pub(super) has_unread_file: bool,
     /// The environment variables of `STATE_DIRS`.
@@ -103,7 +105,7 @@ pub(super) fn gather(
     }
     let environment: Vec<_> = env.into_iter().collect();
     sources.read_environment(&environment, dir);
-    sources.read_dotenv(&dir.join(".env"), ".env", &environment);
+    sources.read_dotenv(&dir.join(".env"), ".env");
     sources.read_config(dir, system);
     sources.settle_doubts();
     sources.set_defaults(dir);
@@ -139,18 +141,27 @@ impl FileKind {
     }
 }
 
-/// Reads only one file, called `name`. What it does not set may be set elsewhere.
-pub(super) fn gather_file(path: &Path, name: &str, kind: FileKind) -> Sources {
-    let mut sources = Sources::default();
+/// Reads only one file, called `name`. What it does not set may be set elsewhere. In the working directory `dir` it is
+/// judged as what mynah reads there by itself.
+pub(super) fn gather_file(path: &Path, name: &str, kind: FileKind, dir: &Path) -> Sources {
+    let has_folders_config = is_same_file(path, &dir.join(FOLDERS_FILE));
+    let mut sources = Sources { has_folders_config, ..Sources::default() };
     let dir = path.parent().unwrap_or(path);
     match kind {
-        FileKind::DotEnv => sources.read_dotenv(path, name, &[]),
+        FileKind::DotEnv => sources.read_dotenv(path, name),
         FileKind::Settings | FileKind::Board => sources.read_config_file(path, name, false),
     }
     sources.settle_doubts();
     sources.set_defaults(dir);
     sources.has_unread_file = true;
     sources
+}
+
+/// The config file of the working folder.
+const FOLDERS_FILE: &str = "mynah.toml";
+
+fn is_same_file(first: &Path, second: &Path) -> bool {
+    matches!((first.canonicalize(), second.canonicalize()), (Ok(first), Ok(second)) if first == second)
 }
 
 /// How a message about the command line ends.
@@ -276,8 +287,9 @@ impl Sources {
                 let path = file::path(&given.value, dir, home).unwrap_or_else(|_| dir.join(&*given.value));
                 (path, given.value.to_string(), false)
             }
-            None if dir.join("mynah.toml").exists() => {
-                (dir.join("mynah.toml"), "mynah.toml".to_owned(), false)
+            None if dir.join(FOLDERS_FILE).exists() => {
+                self.has_folders_config = !is_same_file(&dir.join(FOLDERS_FILE), system);
+                (dir.join(FOLDERS_FILE), FOLDERS_FILE.to_owned(), false)
             }
             None => (system.to_owned(), system.display().to_string(), true),
         };

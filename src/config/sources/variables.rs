@@ -88,7 +88,7 @@ impl Sources {
 
     /// Reads a `.env` file called `file_name`. What is wrong with it is not yet a problem: whether it matters depends on
     /// the other layers.
-    pub(super) fn read_dotenv(&mut self, path: &Path, file_name: &str, environment: &[(OsString, OsString)]) {
+    pub(super) fn read_dotenv(&mut self, path: &Path, file_name: &str) {
         // A virtual environment of Python may be a directory of this name.
         if path.is_dir() {
             return;
@@ -102,11 +102,7 @@ impl Sources {
                 return self.doubts.push(Doubt { key: None, sentence });
             }
         };
-        let lookup = |name: &str| {
-            let value = environment.iter().find(|(known, _)| known.to_str() == Some(name));
-            value.and_then(|(_, value)| value.to_str().map(str::to_owned))
-        };
-        let variables = dotenv::parse(&found.text, is_own_variable, is_secret_variable, lookup);
+        let variables = dotenv::parse(&found.text, is_own_variable, is_secret_variable);
         let mut own = Vec::new();
         for variable in variables {
             if !is_own_variable(&variable.name) {
@@ -208,7 +204,7 @@ impl Sources {
 
 /// Returns whether a `.env` file of this `text` sets a variable of mynah.
 pub(super) fn has_own(text: &str) -> bool {
-    dotenv::parse(text, is_own_variable, is_secret_variable, |_| None)
+    dotenv::parse(text, is_own_variable, is_secret_variable)
         .iter()
         .any(|variable| is_own_variable(&variable.name))
 }
