@@ -313,9 +313,12 @@ fn token_comes_from_environment_or_from_file_each_time() {
     let config = fixture.run();
     let Credential::TokenFile(path) = &azure(&config).credential else { panic!("no token file") };
     fs::write(path, "ey.2").unwrap();
-    assert_eq!(Credential::read_token(path).unwrap().reveal(), "ey.2");
+    assert_eq!(Credential::read_token(path, "localhost").unwrap().reveal(), "ey.2");
     fs::write(path, "Bearer ey.2").unwrap();
-    assert_problems(&[Credential::read_token(path).unwrap_err()], &[&format!("{}: | space", path.display())]);
+    assert_problems(
+        &[Credential::read_token(path, "localhost").unwrap_err()],
+        &[&format!("{}: | space", path.display())],
+    );
 }
 
 #[test]

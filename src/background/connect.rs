@@ -80,7 +80,7 @@ pub(super) async fn reach(
     credential: Option<&Credential>,
 ) -> Result<Connection, ConnectError> {
     let credential = match credential {
-        Some(credential) => header(credential)?,
+        Some(credential) => header(credential, &request.host)?,
         None => {
             return Err(ConnectError {
                 is_setup: true,
@@ -122,17 +122,17 @@ async fn connect(request: &ConnectRequest) -> Result<TcpStream, ConnectError> {
     stream.into_std().map_err(|error| unreachable(error.to_string()))
 }
 
-fn header(credential: &Credential) -> Result<(&'static str, String), ConnectError> {
+fn header(credential: &Credential, host: &str) -> Result<(&'static str, String), ConnectError> {
     let bearer = |token: &str| ("Authorization", format!("Bearer {token}"));
     match credential {
         Credential::Key(key) => Ok(("api-key", key.reveal().to_owned())),
         Credential::Token(token) => Ok(bearer(token.reveal())),
-        Credential::TokenFile(file) => read_token(file).map(|token| bearer(&token)),
+        Credential::TokenFile(file) => read_token(file, host).map(|token| bearer(&token)),
     }
 }
 
-fn read_token(file: &Path) -> Result<String, ConnectError> {
-    let token = Credential::read_token(file)
+fn read_token(file: &Path, host: &str) -> Result<String, ConnectError> {
+    let token = Credential::read_token(file, host)
         .map_err(|sentence| ConnectError { is_setup: true, message: sentence })?;
     redact(token.reveal());
     Ok(token.reveal().to_owned())

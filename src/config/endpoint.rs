@@ -5,6 +5,8 @@
 
 mod address;
 
+pub(super) use address::is_resource_of;
+
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -130,7 +132,7 @@ pub(super) fn is_host(name: &str) -> bool {
         })
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())

@@ -3,6 +3,7 @@
 //! It rejects unknown names with their place, reports all problems together, and opens no device. Settings do not
 //! change after start, and no other module knows these formats.
 
+mod audience;
 mod audio;
 mod boards;
 mod devices;
@@ -284,12 +285,14 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Reads the bearer token in `file`.
+    /// Reads the bearer token in `file`, to send it to `host`.
     ///
     /// # Errors
-    /// Returns a sentence that names the file if it cannot be read or contains no token.
-    pub fn read_token(file: &Path) -> Result<Secret, String> {
-        secret::from_file(file)
+    /// Returns a sentence that names the file if it cannot be read, contains no token, or one for another host.
+    pub fn read_token(file: &Path, host: &str) -> Result<Secret, String> {
+        let token = secret::from_file(file, Some(host))?;
+        audience::check(&token, host).map_err(|reason| format!("{}: {reason}", file.display()))?;
+        Ok(token)
     }
 }
 

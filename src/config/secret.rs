@@ -6,6 +6,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::Endpoint;
+use super::endpoint::EXAMPLE;
 use super::pasted::{assignment, is_placeholder, is_quote, trim_invisible, unquoted};
 use super::sources::file::{self, NOT_UTF8};
 
@@ -99,14 +101,36 @@ fn check(text: &str) -> Result<(), String> {
     })
 }
 
-/// Reads the secret in `file`.
+/// Reads the secret in `file`, to send it to `host`, if the host is known. A line `host = NAME` in the file names the
+/// only host that the secret is for.
 ///
 /// # Errors
 /// Returns a message that names the file.
-pub(super) fn from_file(file: &Path) -> Result<Secret, String> {
-    let found =
-        file::read_any(file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))?;
-    Secret::new(&found.text).map_err(|reason| format!("{}: {reason}", file.display()))
+pub(super) fn from_file(file: &Path, host: Option<&str>) -> Result<Secret, String> {
+    let name = file.display();
+    let found = file::read_any(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    let Some(line) = found.text.lines().find(|line| host_in(line).is_some()) else {
+        return Secret::new(&found.text).map_err(|reason| format!("{name}: {reason}"));
+    };
+    let own = host_in(line).and_then(|host| Endpoint::new(host, "", "").ok());
+    let own = own.ok_or_else(|| format!("{name}: the line of its host names none; {EXAMPLE}"))?.host;
+    if let Some(host) = host.filter(|host| *host != own) {
+        return Err(format!(
+            "{name}: was given for {own}, and the endpoint is at {host}; write the secret of {host} into the file, with \
+             its host, or correct the endpoint"
+        ));
+    }
+    let lines = found.text.lines().filter(|other| *other != line);
+    // A buffer that grows would leave copies of the secret in memory.
+    let mut rest = Zeroizing::new(String::with_capacity(found.text.len() + 1));
+    lines.for_each(|line| rest.extend([line, "\n"]));
+    Secret::new(&rest).map_err(|reason| format!("{name}: {reason}"))
+}
+
+/// Returns the value of a line `host = NAME`.
+fn host_in(line: &str) -> Option<&str> {
+    let (name, host) = assignment(trim_invisible(line))?;
+    name.eq_ignore_ascii_case("host").then_some(host)
 }
 
 /// Returns a warning if users other than the owner of `file` can access it.

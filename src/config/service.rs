@@ -9,7 +9,8 @@ use super::schema::{CREDENTIAL_KEYS, Key, suggest, word};
 use super::sources::Layer;
 use super::values::{Keyword, Values};
 use super::{
-    AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, proxy, secret, working_folder,
+    AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, audience, proxy, secret,
+    working_folder,
 };
 use crate::model::{NoiseReduction, TurnDetection, Voice};
 
@@ -70,7 +71,7 @@ fn family(model: &str, target: &ServiceTarget) -> ModelFamily {
 /// Reads how to reach Azure. After an error it returns the parrot as a placeholder, which is never used.
 fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     let endpoint = endpoint(values, model);
-    let credential = credential(values);
+    let credential = credential(values, endpoint.as_ref().map(|endpoint| endpoint.host.as_str()));
     let ca_file = values.file(Key::CaFile);
     let proxy = endpoint.as_ref().and_then(|endpoint| proxy::read(values, endpoint));
     match (endpoint, credential) {
@@ -120,8 +121,8 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
     }
 }
 
-/// Returns the credential and the setting that gives it.
-fn credential(values: &mut Values) -> Option<(Key, Credential)> {
+/// Returns the credential for `host`, if that is known, and the setting that gives it.
+fn credential(values: &mut Values, host: Option<&str>) -> Option<(Key, Credential)> {
     let key = pick_source(values, Key::ApiKey, Key::ApiKeyFile)?;
     let token = pick_source(values, Key::Token, Key::TokenFile)?;
     let use_token = values.switch(Key::UseTokenCredential);
@@ -136,7 +137,7 @@ fn credential(values: &mut Values) -> Option<(Key, Credential)> {
             None
         }
         (Some(Key::ApiKeyFile), _) => {
-            let (_, secret) = from_file(values, Key::ApiKeyFile)?;
+            let (_, secret) = from_file(values, Key::ApiKeyFile, host)?;
             Some((Key::ApiKeyFile, Credential::Key(secret)))
         }
         (Some(key), _) => Some((key, Credential::Key(inline_secret(values, key)?))),
@@ -148,10 +149,15 @@ fn credential(values: &mut Values) -> Option<(Key, Credential)> {
             None
         }
         (None, Some(Key::TokenFile)) => {
-            let (path, _) = from_file(values, Key::TokenFile)?;
+            let (path, token) = from_file(values, Key::TokenFile, host)?;
+            check_audience(values, Key::TokenFile, &token, host);
             Some((Key::TokenFile, Credential::TokenFile(path)))
         }
-        (None, Some(token)) => Some((token, Credential::Token(inline_secret(values, token)?))),
+        (None, Some(key)) => {
+            let token = inline_secret(values, key)?;
+            check_audience(values, key, &token, host);
+            Some((key, Credential::Token(token)))
+        }
         (None, None) if values.is_refused(&CREDENTIAL_KEYS) || values.is_refused(&[Key::Parrot]) => None,
         (None, None) => {
             values.problem(if use_token {
@@ -189,12 +195,18 @@ fn inline_secret(values: &mut Values, key: Key) -> Option<Secret> {
     Secret::new(&text).map_err(|reason| values.refuse(key, &reason)).ok()
 }
 
-fn from_file(values: &mut Values, key: Key) -> Option<(std::path::PathBuf, Secret)> {
+fn check_audience(values: &mut Values, key: Key, token: &Secret, host: Option<&str>) {
+    if let Some(Err(reason)) = host.map(|host| audience::check(token, host)) {
+        values.refuse(key, &reason);
+    }
+}
+
+fn from_file(values: &mut Values, key: Key, host: Option<&str>) -> Option<(std::path::PathBuf, Secret)> {
     let path = values.path(key)?;
     if !working_folder::may_read(values, key, &path) {
         return None;
     }
-    match secret::from_file(&path) {
+    match secret::from_file(&path, host) {
         Ok(found) => {
             secret::permission_warning(&path).into_iter().for_each(|warning| values.warn(warning));
             Some((path, found))

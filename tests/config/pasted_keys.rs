@@ -44,7 +44,9 @@ fn keys_are_read_as_they_are_pasted() {
             let config = fixture.run();
             let found = match &azure(&config).credential {
                 Credential::Key(key) | Credential::Token(key) => key.clone(),
-                Credential::TokenFile(file) => Credential::read_token(file).unwrap(),
+                Credential::TokenFile(file) => {
+                    Credential::read_token(file, "bird.services.ai.azure.com").unwrap()
+                }
             };
             assert_eq!(found.reveal(), KEY, "{name} as {source}");
         }

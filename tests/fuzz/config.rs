@@ -57,7 +57,7 @@ pub(super) fn secret(bytes: &[u8]) {
     let file = dir.0.path().join("key");
     let read = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        Credential::read_token(&file).map(|secret| secret.reveal().to_owned())
+        Credential::read_token(&file, "localhost").map(|secret| secret.reveal().to_owned())
     };
     let found = read(bytes);
     let Ok(secret) = &found else {

@@ -89,6 +89,12 @@ fn scheme_of(text: &str) -> Option<(&'static str, &str)> {
     })
 }
 
+/// Returns whether `host` is that of a resource in the cloud whose hosts end with `cloud`, such as `com`.
+pub(in crate::config) fn is_resource_of(cloud: &str, host: &str) -> bool {
+    let ends = RESOURCE_HOSTS.iter().filter(|end| end.rsplit('.').next() == Some(cloud));
+    ends.into_iter().any(|end| host.ends_with(end))
+}
+
 /// Returns why no service is at `host` of `address`.
 pub(super) fn refuse_other_host(host: &str, address: &str) -> Result<(), String> {
     let is_resource = RESOURCE_HOSTS.iter().any(|end| host.ends_with(end));
