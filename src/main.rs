@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
-use mynah::background::Background;
+use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
 use mynah::config::{
     self, Config, HostInfo, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget,
@@ -107,6 +107,11 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     let origins = origins(&config);
     let latching = mode == Mode::Hold;
     let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
+    if let Some(file) = &config.record.file {
+        let place = config.origin_of("record").map(ToString::to_string).unwrap_or_default();
+        background::require_recordings(file)
+            .map_err(|error| StartError::Fatal(format!("{place}: {error}").into()))?;
+    }
     let recording = recording(config.record, &config.saved_state).map_err(StartError::Fatal)?;
     // The board is opened first: opening a sound card may take a while, and the light shows that mynah is starting.
     let mut board = match Board::open(&config.peripherals, latching) {

@@ -19,6 +19,10 @@ use rustix::time::Timespec;
 
 use crate::process_exit::make_fifo;
 
+/// The first line of a recording.
+const FIRST: &[u8] = b"{\"recording\":3,\"why\":\"record\"}\n";
+const OF_THE_LAST_RUN: &str = "{\"recording\":2,\"why\":\"the last run\"}\n";
+
 #[test]
 fn a_connection_carries_the_key_as_its_header() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -153,9 +157,11 @@ fn a_failed_save_names_the_state_file() {
 fn recordings_are_private_and_the_oldest_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     for year in 1990..2010 {
-        fs::write(folder.path().join(format!("{year}-01-01T00-00-00Z-reply.jsonl")), "old").unwrap();
+        fs::write(folder.path().join(format!("{year}-01-01T00-00-00Z-reply.jsonl")), OF_THE_LAST_RUN)
+            .unwrap();
     }
     fs::write(folder.path().join("1989.txt"), "unrelated").unwrap();
+    fs::write(folder.path().join("1988.jsonl"), "unrelated").unwrap();
     let background = Background::start(None, None).unwrap();
     let text = b"line\n".to_vec();
     assert!(background.record(RecordingWrite::Whole {
@@ -169,8 +175,8 @@ fn recordings_are_private_and_the_oldest_are_removed() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let mut files = file_names(folder.path());
     files.sort();
-    assert_eq!(files.len(), KEPT_FILES + 1);
-    assert_eq!((&files[0][..], &files[1][..4]), ("1989.txt", "2001"));
+    assert_eq!(files.len(), KEPT_FILES + 2);
+    assert_eq!((&files[0][..], &files[1][..], &files[2][..4]), ("1988.jsonl", "1989.txt", "2001"));
 }
 
 #[test]
@@ -178,24 +184,57 @@ fn the_continuous_recording_rotates_where_a_file_may_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("flight.jsonl");
     let previous = folder.path().join("flight.jsonl.1");
-    fs::write(&file, "of the last run").unwrap();
+    fs::write(&file, OF_THE_LAST_RUN).unwrap();
     let background = Background::start(None, None).unwrap();
     let append = |begins, text: Vec<u8>| {
-        let first_line = b"first\n".to_vec();
+        let first_line = FIRST.to_vec();
         assert!(background.record(RecordingWrite::Append { file: file.clone(), first_line, begins, text }));
     };
     append(Some(0), b"a\n".to_vec());
     assert!(
         matches!(poll_event(&background), BackgroundEvent::Recorded(file_started) if file_started == file)
     );
-    assert_eq!(fs::read_to_string(&previous).unwrap(), "of the last run");
+    assert_eq!(fs::read_to_string(&previous).unwrap(), OF_THE_LAST_RUN);
     append(None, vec![b'x'; FILE_BYTES as usize]);
     append(None, b"b\n".to_vec());
     append(Some(4), b"end\nbeginning\n".to_vec());
     drop(background);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "first\nbeginning\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}beginning\n", String::from_utf8_lossy(FIRST)));
     assert!(fs::read_to_string(&previous).unwrap().ends_with("xb\nend\n"));
-    assert_eq!(fs::metadata(&previous).unwrap().len(), FILE_BYTES + 14);
+    assert_eq!(fs::metadata(&previous).unwrap().len(), FILE_BYTES + (FIRST.len() + 8) as u64);
+}
+
+#[test]
+fn a_recording_replaces_nothing_but_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("flight.jsonl");
+    let victim = folder.path().join("letter");
+    for (name, what) in [
+        ("flight.jsonl", "is not a recording"),
+        ("flight.jsonl.1", "is not a recording"),
+        ("flight.jsonl.new", ""),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, "Dear Sir").unwrap();
+        let reason = record_one(&file).unwrap_err();
+        assert!(reason.contains(&format!("{name} {what}")) && reason.contains("another path"), "{reason}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "Dear Sir");
+        assert!(mynah::background::require_recordings(&file).is_err());
+        fs::remove_file(path).unwrap();
+        assert!(file_names(folder.path()).is_empty());
+    }
+    fs::create_dir(&file).unwrap();
+    assert!(record_one(&file).unwrap_err().contains("is not a file"));
+    fs::remove_dir(&file).unwrap();
+    // A link beside it leads to no other file.
+    fs::write(&victim, "").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path().join("flight.jsonl.new")).unwrap();
+    record_one(&file).unwrap();
+    assert_eq!(fs::read(&victim).unwrap(), b"");
+    for fresh in [&b""[..], &FIRST[..5], FIRST] {
+        fs::write(&file, fresh).unwrap();
+        record_one(&file).unwrap();
+    }
 }
 
 #[test]
@@ -226,12 +265,12 @@ fn a_failed_recording_goes_on_where_a_file_may_start_and_keeps_the_older_half() 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("flight.jsonl");
     let (older, new) = (folder.path().join("flight.jsonl.1"), folder.path().join("flight.jsonl.new"));
-    fs::write(&file, "of the last run").unwrap();
+    fs::write(&file, OF_THE_LAST_RUN).unwrap();
     // Nothing can be written over a folder.
     fs::create_dir(&new).unwrap();
     let background = Background::start(None, None).unwrap();
     let append = |begins, text: &[u8]| {
-        let (first_line, text) = (b"first\n".to_vec(), text.to_vec());
+        let (first_line, text) = (FIRST.to_vec(), text.to_vec());
         assert!(background.record(RecordingWrite::Append { file: file.clone(), first_line, begins, text }));
     };
     append(Some(0), b"a\n");
@@ -240,15 +279,31 @@ fn a_failed_recording_goes_on_where_a_file_may_start_and_keeps_the_older_half() 
     append(None, b"c\n");
     wait_until("the queue", || background.can_record());
     pause(Duration::from_millis(100));
-    assert_eq!(fs::read_to_string(&file).unwrap(), "of the last run", "a failure destroys nothing");
+    assert_eq!(fs::read_to_string(&file).unwrap(), OF_THE_LAST_RUN, "a failure destroys nothing");
     fs::remove_dir(&new).unwrap();
     append(None, b"d\n");
     append(Some(4), b"end\nbeginning\n");
     assert!(matches!(poll_event(&background), BackgroundEvent::Recorded(started) if started == file));
     append(None, b"e\n");
     drop(background);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "first\nbeginning\ne\n");
-    assert_eq!(fs::read_to_string(&older).unwrap(), "of the last run");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        format!("{}beginning\ne\n", String::from_utf8_lossy(FIRST))
+    );
+    assert_eq!(fs::read_to_string(&older).unwrap(), OF_THE_LAST_RUN);
+}
+
+/// Writes a part of the continuous recording at `file`, and returns why it was not written.
+fn record_one(file: &Path) -> Result<(), String> {
+    let background = Background::start(None, None).unwrap();
+    let (file, first_line) = (file.to_owned(), FIRST.to_vec());
+    let part = RecordingWrite::Append { file, first_line, begins: Some(0), text: b"a\n".to_vec() };
+    assert!(background.record(part));
+    match poll_event(&background) {
+        BackgroundEvent::Recorded(_) => Ok(()),
+        BackgroundEvent::NotRecorded(reason) => Err(reason),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {

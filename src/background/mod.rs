@@ -28,7 +28,9 @@ use heartbeat::Heartbeat;
 
 pub use crate::config::RESET_MARK;
 pub use connect::{ConnectError, ConnectRequest, Connection, SimulatedStream, Socket};
-pub use recording_file::{EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite};
+pub use recording_file::{
+    EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite, require_recordings,
+};
 pub use simulated::SimulatedBackground;
 pub use state_file::StateWrite;
 pub use tunnel::{ANSWER_BYTES, ProxyAnswer};

@@ -1,9 +1,10 @@
 //! Writes recordings: each to a file of its own, or continuously to one file with rotation.
 //!
-//! Both are bounded: the oldest file is removed. This module does not interpret the lines.
+//! Both are bounded: the oldest file is removed. A file that is not a recording is never replaced or removed. This
+//! module does not interpret the lines.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -23,6 +24,11 @@ pub const RECORDINGS: usize = 4;
 pub const KEPT_FILES: usize = 10;
 /// Size in bytes at which the continuous file is renamed to `*.1` and restarted.
 pub const FILE_BYTES: u64 = 32 * 1024 * 1024;
+/// The suffixes of the older half, and of a file that is still incomplete.
+const OLDER: &str = ".1";
+const NEW: &str = ".new";
+/// How every recording starts, whatever its format version.
+const HEAD: &[u8] = b"{\"recording\":";
 /// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -146,6 +152,7 @@ fn write_whole(folder: &Path, why: &str, text: &[u8]) -> io::Result<PathBuf> {
     let time = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");
     let file = folder.join(format!("{time}-{why}.{EXTENSION}"));
     let new = file.with_extension("new");
+    require_recording(&new)?;
     let mut temporary = create_private(&new)?;
     temporary.write_all(text)?;
     temporary.sync_all()?;
@@ -161,7 +168,9 @@ fn prune(folder: &Path, written: &Path) -> io::Result<()> {
     let mut others = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == EXTENSION) && path != written {
+        let is_candidate =
+            path.extension().is_some_and(|extension| extension == EXTENSION) && path != written;
+        if is_candidate && require_recording(&path).is_ok() {
             others.push(path);
         }
     }
@@ -210,18 +219,14 @@ fn start_file(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<Recordi
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let new = beside(".new");
+    require_recordings(path)?;
+    let new = beside(path, NEW);
     let mut file = create_private(&new)?;
     if let Err(error) = file.write_all(first_line).and_then(|()| file.write_all(text)) {
         let _ = fs::remove_file(&new);
         return Err(error);
     }
-    match fs::rename(path, beside(".1")) {
+    match fs::rename(path, beside(path, OLDER)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
@@ -229,7 +234,44 @@ fn start_file(path: &Path, first_line: &[u8], text: &[u8]) -> io::Result<Recordi
     Ok(RecordingFile::Open { file, bytes: (first_line.len() + text.len()) as u64 })
 }
 
-/// Creates a file that only mynah's user can read: recordings are private.
+/// Checks that the continuous recording at `path` would replace nothing but recordings.
+///
+/// # Errors
+/// Returns which file is something else, and what to do.
+pub fn require_recordings(path: &Path) -> io::Result<()> {
+    ["", OLDER, NEW].iter().try_for_each(|suffix| require_recording(&beside(path, suffix)))
+}
+
+/// Checks that there is no file at `path`, or an empty one, or a recording, of which a power cut may have left a part.
+fn require_recording(path: &Path) -> io::Result<()> {
+    let other = |what: &str| {
+        let remedy = "so mynah does not replace it; choose another path, or move it away";
+        Err(io::Error::other(format!("{} {what}, {remedy}", path.display())))
+    };
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(metadata) if !metadata.is_file() => return other("is not a file"),
+        Ok(_) => {}
+    }
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD.len() as u64).read_to_end(&mut head)?;
+    if HEAD.starts_with(&head) { Ok(()) } else { other("is not a recording") }
+}
+
+/// Returns the path with a `suffix`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Creates a file that only mynah's user can read: recordings are private. One that was left there is removed, and no
+/// link is followed.
 fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
