@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
@@ -27,6 +28,7 @@ use mynah::printable;
 use mynah::protocol::SessionConfig;
 use mynah::session::{self, RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use cli::{FAILED, MISCONFIGURED, StartError};
@@ -112,7 +114,11 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         background::require_recordings(file)
             .map_err(|error| StartError::Fatal(format!("{place}: {error}").into()))?;
     }
-    let recording = recording(config.record, &config.saved_state).map_err(StartError::Fatal)?;
+    let recordings = recordings(&config.saved_state);
+    if let Some(notice) = config.record.notice(recordings.as_deref()) {
+        log::warn!("{notice}");
+    }
+    let recording = recording(&config.record, recordings).map_err(StartError::Fatal)?;
     // The board is opened first: opening a sound card may take a while, and the light shows that mynah is starting.
     let mut board = match Board::open(&config.peripherals, latching) {
         Ok(board) => board,
@@ -126,7 +132,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     // With --verbose, the log has the delays, and what is printed is not repeated there.
     let log = &config.log;
     board.print_only(PrintedLines { words: log.words, timings: log.timings || log.verbose });
-    session::show_startup(&mut board);
+    session::show_startup(&mut board, config.record.records_speech(), |time| pause(&signals, time));
     let audio = match open_audio(config.audio) {
         Ok(audio) => audio,
         Err(error) => {
@@ -233,12 +239,24 @@ fn service(
     }
 }
 
-/// Returns the recording settings. Recordings of faults go to a directory beside the saved state.
-fn recording(requested: RecordConfig, saved_state: &SavedState) -> Result<RecordingConfig, Box<dyn Error>> {
-    let RecordConfig { file, sound, words } = requested;
-    let folder = saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join(RECORDINGS));
+/// Returns the folder of the recordings of faults, beside the saved state.
+fn recordings(saved_state: &SavedState) -> Option<PathBuf> {
+    saved_state.file.as_deref().and_then(Path::parent).map(|dir| dir.join(RECORDINGS))
+}
+
+/// Returns the recording settings. Recordings of faults go to `folder`.
+fn recording(requested: &RecordConfig, folder: Option<PathBuf>) -> Result<RecordingConfig, Box<dyn Error>> {
+    let RecordConfig { file, sound, words, .. } = requested;
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-    Ok(RecordingConfig { file, folder, sound, words, started, on_request: Some(signals(&[SIGUSR1])?) })
+    let on_request = Some(signals(&[SIGUSR1])?);
+    Ok(RecordingConfig { file: file.clone(), folder, sound: *sound, words: *words, started, on_request })
+}
+
+/// Waits for `time`, or until a signal to exit has arrived.
+fn pause(signals: &UnixStream, time: Duration) {
+    let timeout = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    // An interrupted wait only shortens what is shown.
+    let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&timeout));
 }
 
 /// Returns a socket that becomes readable when one of `signals` arrives.

@@ -418,6 +418,51 @@ fn a_refusal_names_the_address_and_where_it_was_set() {
 }
 
 #[test]
+fn a_recording_of_words_or_sound_is_said_at_every_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.toml");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 24_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut speech = hound::WavWriter::create(folder.path().join("short.wav"), spec).unwrap();
+    (0..2400).for_each(|_| speech.write_sample(0_i16).unwrap());
+    speech.finalize().unwrap();
+    for (flags, said) in [
+        (&["--record-words"][..], Some("the words of this conversation are recorded, after a fault to ")),
+        (&["--record-sound", "--record", "x"], Some("the sound of this conversation are recorded, to ")),
+        (&["--record", "y"], None),
+    ] {
+        for start in 0..2 {
+            let mut command = mynah(folder.path());
+            command.args(["--parrot", "--speech", "short.wav", "--speaker-file", "out.wav"]);
+            command.arg("--state-file").arg(&state).args(flags);
+            let printed = String::from_utf8(run(&mut command).stderr).unwrap();
+            assert_eq!(printed.contains("this conversation"), said.is_some(), "{start}: {printed}");
+            assert!(
+                said.is_none_or(|said| printed.contains(said) && printed.contains(flags[0])),
+                "{printed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_recording_does_not_start_over_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("letter"), "Dear Sir").unwrap();
+    let (code, printed) = run_with(&folder, &["--parrot", "--speaker-file", "out.wav", "--record", "letter"]);
+    assert_eq!(code, Some(2), "{printed}");
+    assert!(
+        printed.contains("option --record: ") && printed.contains("letter is not a recording"),
+        "{printed}"
+    );
+    assert_eq!(fs::read_to_string(folder.path().join("letter")).unwrap(), "Dear Sir");
+}
+
+#[test]
 fn an_exported_key_reaches_no_address_of_the_folder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -395,6 +395,7 @@ fn scenes(live: bool) -> Vec<(String, LightState)> {
     let hold = HoldProgress { since: rest.since, until: rest.since + Duration::from_secs(6) };
     all.extend([
         ("Booting".into(), LightState { booted: false, ..rest }),
+        ("Recording".into(), LightState { booted: false, records: true, ..rest }),
         ("Interrupted".into(), LightState { interrupted: begun, ..rest }),
         ("Volume".into(), LightState { volume: Some((60, rest.since)), ..rest }),
         ("Reset".into(), LightState { reset: Some(hold), ..rest }),
@@ -454,7 +455,7 @@ fn frames_in_a_minute(light: &LightState, caps: LedCaps) -> usize {
 /// Generates a light, and a time after all times in it.
 fn any_light() -> impl Strategy<Value = (LightState, Time)> {
     let ago = || prop_oneof![0..10_000_000u64, 0..600u64];
-    let flags = any::<[bool; 3]>();
+    let flags = any::<[bool; 4]>();
     (
         (prop::sample::select(STATES.to_vec()), flags),
         (ago(), of(ago()), of(ago()), of((0..=255u8, ago())), of((ago(), 0..20_000u64))),
@@ -470,6 +471,7 @@ fn any_light() -> impl Strategy<Value = (LightState, Time)> {
                 microphone_live: flags[0],
                 closed: closed.map(past),
                 booted: flags[1],
+                records: flags[3],
                 interrupted: interrupted.map(past),
                 volume: volume.map(|(percent, ago)| (percent, past(ago))),
                 reset: reset.map(|(ago, hold)| HoldProgress {

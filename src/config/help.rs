@@ -93,6 +93,7 @@ const LIGHTS: &str = "\
   following the reply         speaking
   blinking slowly             offline
   red                         muted: the microphone's device is closed
+  three long red flashes      at the start: words or sound are recorded
 
 A light of one colour is on while the microphone is live, and only flashes otherwise. Repeated blinks are a fault:
 

@@ -17,6 +17,7 @@ mod pages;
 mod pasted;
 mod peripherals;
 mod proxy;
+mod record;
 mod replay;
 mod report;
 mod saved_state;
@@ -46,6 +47,7 @@ pub use peripherals::{
     LightConfig, LineBias, Peripherals, ResetHold,
 };
 pub use proxy::{Proxy, excludes as no_proxy_excludes};
+pub use record::RecordConfig;
 pub use replay::ReplayRequest;
 pub use report::SettingsReport;
 pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
@@ -133,7 +135,7 @@ fn assemble(values: &mut Values, host: &HostInfo) -> Config {
         audio,
         peripherals,
         board_summary,
-        record: record(values),
+        record: record::read(values),
         saved_state: saved_state::read(values),
         log: LogConfig {
             dir: values.path(schema::Key::LogDir),
@@ -156,14 +158,6 @@ fn mode(values: &mut Values) -> Mode {
     match mode {
         Mode::Tap { .. } => Mode::Tap { quiet },
         Mode::Open | Mode::Hold => mode,
-    }
-}
-
-fn record(values: &mut Values) -> RecordConfig {
-    RecordConfig {
-        file: values.path(schema::Key::Record),
-        sound: values.switch(schema::Key::RecordSound),
-        words: values.switch(schema::Key::RecordWords),
     }
 }
 
@@ -304,17 +298,6 @@ pub struct TalkConfig {
     pub earcons: bool,
     /// Whether a reply goes on after a noise that the service took for speech.
     pub resumes_replies: bool,
-}
-
-/// What to record. The last minutes are always kept in memory.
-#[derive(Debug, PartialEq, Eq)]
-pub struct RecordConfig {
-    /// The file to which all events are written.
-    pub file: Option<PathBuf>,
-    /// Whether to record audio samples.
-    pub sound: bool,
-    /// Whether to record the words of the conversation.
-    pub words: bool,
 }
 
 /// What to log, and where.

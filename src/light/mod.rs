@@ -43,6 +43,8 @@ pub struct LightState {
     pub closed: Option<Time>,
     /// Whether the program has finished starting.
     pub booted: bool,
+    /// Whether words or sound are recorded, which is shown while the program starts.
+    pub records: bool,
     /// When the user last interrupted a reply.
     pub interrupted: Option<Time>,
     /// The volume in percent, and when it last changed.
@@ -155,6 +157,7 @@ impl LightState {
             microphone_live: false,
             closed: None,
             booted: true,
+            records: false,
             interrupted: None,
             volume: None,
             reset: None,

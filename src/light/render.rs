@@ -59,7 +59,7 @@ fn colour_of(scene: Scene) -> [u8; 3] {
         Scene::Idle => [150, 150, 255],
         Scene::Thinking => [200, 60, 255],
         Scene::Speaking | Scene::Listening => [0, 110, 255],
-        Scene::Muted | Scene::Fault(_) | Scene::Reset { .. } => [255, 0, 0],
+        Scene::Recording | Scene::Muted | Scene::Fault(_) | Scene::Reset { .. } => [255, 0, 0],
         Scene::Offline => [255, 90, 0],
     }
 }
@@ -68,6 +68,7 @@ fn colour_of(scene: Scene) -> [u8; 3] {
 fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
         Scene::Booting => ratio(age_ms % 1000 + 50, 1000),
+        Scene::Recording => flash(age_ms, &[700, 300]),
         Scene::Connecting => flash(age_ms, &[800, 800]),
         Scene::Idle => 24,
         Scene::Listening => loudness(levels.microphone),
@@ -88,6 +89,7 @@ fn single_pixel(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
 fn glint(scene: Scene, age_ms: i64, levels: Levels) -> u8 {
     match scene {
         Scene::Booting => flash(age_ms, &[0, 200, 50]),
+        Scene::Recording => flash(age_ms, &[0, 550, 150, 150, 150]),
         Scene::Connecting | Scene::Listening => flash(age_ms, &[0, 850, 150]),
         Scene::Idle => 0,
         Scene::Thinking => flash(age_ms, &[0, 400, 100]),
@@ -125,7 +127,8 @@ fn pixel_of_many(scene: Scene, age_ms: i64, levels: Levels, index: usize, count:
         Scene::Volume(_) => 8,
         Scene::Reset { hold_ms } if index < age_ms.min(hold_ms) * count / hold_ms.max(1) => 255,
         Scene::Reset { hold_ms } => countdown(age_ms, hold_ms),
-        Scene::Idle
+        Scene::Recording
+        | Scene::Idle
         | Scene::Listening
         | Scene::Muted
         | Scene::Offline

@@ -20,6 +20,8 @@ const FAULT_MS: i64 = 8400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scene {
     Booting,
+    /// Starting, and recording words or sound.
+    Recording,
     Connecting,
     Idle,
     Listening,
@@ -73,7 +75,7 @@ impl Scene {
             Some(_) | None => {}
         }
         if !light.booted {
-            return Self::Booting;
+            return if light.records { Self::Recording } else { Self::Booting };
         }
         match light.state {
             State::Listening if light.microphone_live => Self::Listening,
@@ -92,6 +94,7 @@ impl Scene {
     pub(super) fn name(self, state: State) -> &'static str {
         match self {
             Self::Booting => "booting",
+            Self::Recording => "recording",
             Self::Volume(_) => "volume",
             Self::Fault(_) => "fault",
             Self::Reset { .. } => "reset soon",
@@ -157,6 +160,7 @@ impl Ages {
             Scene::Interrupted => self.interrupted,
             Scene::Fault(_) => self.fault,
             Scene::Booting
+            | Scene::Recording
             | Scene::Connecting
             | Scene::Idle
             | Scene::Listening

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mynah::board::BoardError;
+use mynah::board::{Board, BoardError};
 use mynah::config::{GpioLine, LedWiring, LightConfig};
 use mynah::conversation::State;
 use mynah::leds::{
@@ -14,6 +14,7 @@ use mynah::leds::{
 };
 use mynah::light::{Levels, LightState};
 use mynah::model::Time;
+use mynah::session;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -253,6 +254,28 @@ proptest! {
         prop_assert_eq!(rgb == [0; 3], out == [0; 3]);
         prop_assert!(out.iter().all(|channel| *channel <= full));
         prop_assert_eq!(green > red && green > blue, out[1] > out[0] && out[1] > out[2]);
+    }
+}
+
+#[test]
+fn a_recording_of_words_or_sound_is_shown_before_the_microphone_opens() {
+    for (records, flashes) in [(true, 3), (false, 0)] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut open_lines = |_: &str, _: &[&GpioLine], _: bool| {
+            Ok(Box::new(RecordedLines(Arc::clone(&seen))) as Box<dyn OutputLines>)
+        };
+        let rgb = ["R", "G", "B"].map(|name| GpioLine::Named(name.into()));
+        let lights = [light(LedWiring::Lines { rgb, active_low: false }, 255)];
+        let output = fs::OpenOptions::new().read(true).write(true).open("/dev/null").unwrap();
+        let (mut board, _buttons) = Board::simulated(&[], output.into()).unwrap();
+        board.set_leds(Leds::open::<BoardError>(&lights, &SysfsPaths::default(), &mut open_lines).unwrap());
+        let mut shown = Duration::ZERO;
+        session::show_startup(&mut board, records, |pause| shown += pause);
+        let seen = seen.lock().unwrap();
+        let red = seen.iter().filter(|lit| **lit == [true, false, false]).count();
+        assert_eq!((red, shown), (flashes, Duration::from_secs(if records { 3 } else { 0 })));
+        assert!(seen.iter().all(|lit| *lit != [false, true, false]), "green: {seen:?}");
+        assert_eq!(seen.last().unwrap(), &[false; 3], "the start itself begins dark");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::board::Board;
 use crate::config::SavedState;
 use crate::conversation::{Exit, Notice, ServerError, State};
 use crate::inputs::InputEvent;
-use crate::light::{HoldProgress, Impairments, Indication, Levels, LightState};
+use crate::light::{HoldProgress, Impairments, Indication, Levels, LightState, STEP};
 use crate::model::Time;
 
 pub(super) use settings::FULL_VOLUME;
@@ -25,6 +25,8 @@ use settings::Settings;
 /// Capacity of the queue of input events. More events in one turn can only come from keys mashed on a terminal; further
 /// ones are dropped.
 const INPUTS: usize = 32;
+/// The steps for which the light shows at the start that words or sound are recorded: three seconds.
+const RECORDING_STEPS: u32 = 60;
 /// How late a light update may be while the microphone is open: its wake-ups then spare the light one of its own.
 const LIGHT_SLACK: Duration = Duration::from_millis(20);
 
@@ -191,8 +193,15 @@ impl Ui {
     }
 }
 
-/// Shows on the lights that the program is starting, until a session sets them.
-pub fn show_startup(board: &mut Board) {
-    let starting = LightState { booted: false, ..LightState::begin(State::Connecting, Time::ZERO) };
-    board.show_leds(&starting, Time::ZERO);
+/// Shows on the lights that the program is starting, until a session sets them. If it `records` words or sound, it
+/// first shows that, before a microphone is open: green could hide it. `pause` waits, or in a test does not.
+pub fn show_startup(board: &mut Board, records: bool, mut pause: impl FnMut(Duration)) {
+    let starting = LightState { booted: false, records, ..LightState::begin(State::Connecting, Time::ZERO) };
+    if records && board.has_leds() {
+        for step in 0..RECORDING_STEPS {
+            board.show_leds(&starting, Time::ZERO + STEP * step);
+            pause(STEP);
+        }
+    }
+    board.show_leds(&LightState { records: false, ..starting }, Time::ZERO);
 }
