@@ -17,6 +17,48 @@ use super::{Fixture, assert_problems};
 const MACHINES: &str = include_str!("machines.txt");
 
 #[test]
+fn only_the_user_may_name_what_is_no_device() {
+    let board = "[board]\nname = 'mine'\nabout = 'x'\n";
+    for device in [
+        "hw:1",
+        "hw:CARD=S330,DEV=0",
+        "plughw:CARD=S330,DEV=0,SUBDEV=1",
+        "hw:1,0,0",
+        "default",
+        "sysdefault:CARD=a_b-c",
+    ] {
+        let file = format!("{board}[speaker]\ndevice = '{device}'\n");
+        let config = Fixture::new().file("b.toml", &file).flags(&["--parrot", "--board", "b.toml"]).run();
+        assert_eq!((config.audio.speaker.device.as_str(), config.warnings.len()), (device, 0));
+    }
+    for (device, warns) in [
+        ("tee:null,'|id > f; exit',raw", true),
+        ("file:x,raw", true),
+        ("plug:default", true),
+        ("hw:{ type hw }", true),
+        ("pulse", false),
+        ("hw:CARD=S330", false),
+    ] {
+        let by_option = Fixture::new().flags(&["--parrot", "--speaker", device]).run();
+        assert_eq!(by_option.audio.speaker.device, device);
+        let warning = format!("option --speaker: {device:?} is an expression | run programs and write files");
+        let expected = if warns { &[warning.as_str()][..] } else { &[] };
+        assert_problems(&by_option.warnings, expected);
+        let text = format!("parrot = true\nmicrophone = {device:?}\n");
+        Fixture::new().system(&text).run();
+        let folders = Fixture::new().file("mynah.toml", &text);
+        if device.starts_with("hw:C") {
+            folders.run();
+        } else {
+            let expected = format!(
+                "mynah.toml, line 2: microphone = {device:?}: | hw, plughw, sysdefault or default only"
+            );
+            assert_problems(&folders.problems(), &[&expected]);
+        }
+    }
+}
+
+#[test]
 fn hold_mode_removes_the_long_press_of_a_talk_button() {
     let flags = ["--parrot", "--board", "codec-zero", "--microphone", "hw:1", "--speaker", "hw:1"];
     let board = Fixture::new().flags(&flags);

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use super::CARD;
-use super::names;
+use super::{CARD, alsa_name, names};
 use crate::config::sources::strict_toml::{Scalar, StrictTable};
 use crate::config::values::Keyword;
 use crate::config::{
@@ -99,7 +98,8 @@ fn device_table(table: &mut StrictTable<'_>, channels_key: &'static str) -> Devi
 fn alsa_name(table: &mut StrictTable<'_>, key: &'static str) -> Option<String> {
     let line = table.line_at(key);
     let name = table.text(key)?;
-    match names::alsa_name_problem(&name) {
+    let refusal = || (!alsa_name::is_device(&name)).then(|| alsa_name::REFUSAL.to_owned());
+    match names::alsa_name_problem(&name).or_else(refusal) {
         None => Some(name),
         Some(problem) => {
             table.refuse_value(key, line, &format!("{name:?}"), &problem);

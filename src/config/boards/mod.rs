@@ -3,6 +3,7 @@
 //! A board is given by the name of a built-in file, by a path, or detected. It does not guess: if no board is detected,
 //! the board is `desktop`.
 
+mod alsa_name;
 pub(super) mod audio;
 mod buttons;
 mod detect;
@@ -264,8 +265,15 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
 /// Reads the device that the user set, if it can be one.
 fn users_device(values: &mut Values, key: Key) -> Option<String> {
     let device = values.text(key)?;
-    match names::alsa_name_problem(&device) {
-        None => Some(device),
+    let is_folders = values.layer(key).is_some_and(|layer| values.is_of_folder(layer));
+    let refusal = || (is_folders && !alsa_name::is_device(&device)).then(|| alsa_name::REFUSAL.to_owned());
+    match names::alsa_name_problem(&device).or_else(refusal) {
+        None => {
+            if !alsa_name::is_harmless(&device) {
+                values.warn(format!("{}: {device:?} {}", values.place(key), alsa_name::WARNING));
+            }
+            Some(device)
+        }
         Some(problem) => {
             values.refuse_value(key, &problem);
             None

@@ -179,6 +179,9 @@ pub(super) fn gpio_chip(raw: &str) -> Result<String, String> {
         Some((prefix, number)) if prefix.is_empty() => {
             Err(format!("is a number, not a name; write \"gpiochip{number}\", or a label that `gpiodetect` lists"))
         }
+        Some(_) | None if name.contains('/') => {
+            Err("is a path; write the chip's name or label, as `gpiodetect` lists it".to_owned())
+        }
         Some(_) | None => Ok(name.to_owned()),
     }
 }
@@ -193,8 +196,9 @@ pub(super) fn pwm_chip(raw: &str) -> Result<String, String> {
         Some((prefix, number)) if prefix.is_empty() => Err(format!(
             "is a number, not a name; write \"pwmchip{number}\" (`ls /sys/class/pwm` lists them)"
         )),
-        Some(_) | None if name.contains('/') => {
-            Err("is a path; write the chip's name, such as \"pwmchip0\" (`ls /sys/class/pwm` lists them)"
+        // It is a part of a path.
+        prefix if prefix.as_ref().is_none_or(|(prefix, _)| prefix != "pwmchip") => {
+            Err("is no chip; write its name, such as \"pwmchip0\" (`ls /sys/class/pwm` lists them)"
                 .to_owned())
         }
         Some(_) | None => Ok(name.to_owned()),
@@ -207,7 +211,7 @@ pub(super) fn pwm_chip(raw: &str) -> Result<String, String> {
 /// Returns why it cannot be one.
 pub(super) fn kernel_led(raw: &str) -> Result<String, String> {
     let name = raw.strip_prefix("/sys/class/leds/").unwrap_or(raw).trim_end_matches("/brightness");
-    if name.contains('/') {
+    if name.contains('/') || matches!(name, "" | "." | "..") {
         return Err(
             "is a path; write the LED's name, such as \"ACT\" (`ls /sys/class/leds` lists them)".to_owned()
         );
@@ -220,10 +224,8 @@ pub(super) fn kernel_led(raw: &str) -> Result<String, String> {
 /// # Errors
 /// Returns why it cannot be one.
 pub(super) fn spi_bus(raw: &str) -> Result<String, String> {
-    if raw.starts_with('/') {
-        return Ok(raw.to_owned());
-    }
-    let lower = raw.to_ascii_lowercase();
+    // Pixels are written to it, so it can be no other file.
+    let lower = raw.strip_prefix("/dev/").unwrap_or(raw).to_ascii_lowercase();
     let numbers =
         lower.trim_start_matches("spidev").trim_start_matches("spi").trim_start_matches([' ', '-', '_']);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
