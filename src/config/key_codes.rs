@@ -5,6 +5,9 @@
 /// The largest code of a key (`KEY_MAX`).
 pub(super) const LARGEST: u32 = 0x2ff;
 
+/// The code of `KEY_SYSRQ`, Print Screen: with Alt, the kernel takes the next key as a command.
+pub(super) const SYSRQ: u16 = 99;
+
 pub(super) const KEYS: &[(&str, u16)] = &[
     ("KEY_ESC", 1),
     ("KEY_ENTER", 28),

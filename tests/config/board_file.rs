@@ -80,7 +80,7 @@ fn buttons_are_lines_keys_or_mute_switches() {
         "[[button]]\nname = 'a'\nchip = 'gpiochip0'\noffset = 22\nactive = 'high'\ndebounce_ms = 0\nshort = 'mute'\ndouble = 'volume-up'\nlong = 'volume-down'\n\
          [[button]]\nname = 'b'\ngpio = 'X'\nactive = 'high'\nbias = 'off'\nkind = 'mute-switch'\n\
          [[button]]\nname = 'c'\nkey = 'KEY_PLAYPAUSE'\ndevice = 'Jabra'\n\
-         [[button]]\nname = 'd'\nkey = 0x2ff\npress = 'mute'\n\
+         [[button]]\nname = 'd'\nkey = 0x2ff\npress = 'volume-up'\n\
          [[button]]\nname = 'e'\ngpio = 'Y'\nbias = 'as-is'\nlong = 'mute'\nlong_ms = 300\nreset_warn_s = 1\nreset_s = 120\n",
     )
     .1

@@ -17,6 +17,32 @@ use super::{Fixture, assert_problems};
 const MACHINES: &str = include_str!("machines.txt");
 
 #[test]
+fn only_the_user_lets_every_keyboard_talk_mute_or_reset() {
+    let board = |more: &str| {
+        let button = format!("[[button]]\nname = 'b'\nkey = 'KEY_PLAYPAUSE'\n{more}\n");
+        Fixture::new().file("b.toml", &format!("[board]\nname = 'mine'\nabout = 'x'\n{button}"))
+    };
+    let flags = ["--parrot", "--board", "b.toml"];
+    let refused = "b.toml: [[button]] \"b\": | any keyboard | device = \"NAME\" | --any-keyboard, or any_keyboard = true";
+    for actions in [
+        "",
+        "press = 'talk'",
+        "short = 'volume-up'\nlong = 'mute'",
+        "double = 'mute'",
+        "short = 'volume-up'\nreset_warn_s = 5\nreset_s = 9",
+    ] {
+        assert_problems(&board(actions).flags(&flags).problems(), &[refused]);
+        assert_problems(&board(actions).flags(&["boards", "check", "b.toml"]).problems(), &[refused]);
+        board(actions).flags(&[&flags[..], &["--any-keyboard"]].concat()).run();
+        board(actions).system("any_keyboard = true").flags(&flags).run();
+        let folders = board(actions).file("mynah.toml", "any_keyboard = true").flags(&flags);
+        assert!(folders.problems()[0].starts_with("mynah.toml, line 1: any_keyboard: "));
+        board(&format!("{actions}\ndevice = 'Jabra'")).flags(&flags).run();
+    }
+    board("press = 'volume-down'").flags(&flags).run();
+}
+
+#[test]
 fn only_the_user_may_name_what_is_no_device() {
     let board = "[board]\nname = 'mine'\nabout = 'x'\n";
     for device in [

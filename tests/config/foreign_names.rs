@@ -62,7 +62,7 @@ fn formats_pixels_buses_and_keys_of_other_programs_are_taken() {
     let pwm = "[[light]]\nname = 'l'\nkind = 'pwm'\nchip = '/sys/class/pwm/pwmchip0'\nchannels = 0\n";
     assert!(matches!(&run(pwm).lights[0].wiring, LedWiring::Pwm { chip, .. } if chip == "pwmchip0"));
     for written in ["KEY_MUTE", "mute", "Key_Mute"] {
-        let button = format!("[[button]]\nname = 'b'\nkey = '{written}'\n");
+        let button = format!("[[button]]\nname = 'b'\nkey = '{written}'\npress = 'volume-up'\n");
         assert_eq!(
             run(&button).buttons[0].source,
             ButtonSource::Key { device: None, code: 113 },

@@ -66,6 +66,25 @@ pub(super) fn read(table: &mut StrictTable<'_>) -> Option<ButtonConfig> {
     Some(ButtonConfig { name: name?, source: source?, kind: kind? })
 }
 
+/// Returns what is wrong with a button that a key of every keyboard presses, unless it only changes the volume: another
+/// program's keys would open the microphone or delete the settings.
+pub(super) fn any_keyboard_problem(button: &ButtonConfig) -> Option<String> {
+    let ButtonSource::Key { device: None, .. } = button.source else { return None };
+    let ButtonKind::Push(ButtonBindings { press, short, double, long, reset }) = &button.kind else {
+        return None;
+    };
+    let long = long.map(|(action, _)| action);
+    let mut actions = [*press, *short, *double, long].into_iter().flatten();
+    let is_grave = |action| matches!(action, ButtonAction::Talk | ButtonAction::Mute);
+    (reset.is_some() || actions.any(is_grave)).then(|| {
+        format!(
+            "[[button]] {:?}: its key on any keyboard would talk, mute or reset; add device = \"NAME\", as \
+             /proc/bus/input/devices lists it, or allow every keyboard with --any-keyboard, or any_keyboard = true in your settings",
+            button.name
+        )
+    })
+}
+
 /// Reads one `[[drive]]`.
 pub(super) fn drive(table: &mut StrictTable<'_>) -> Option<HeldOutput> {
     let name = table.required_text("name");
@@ -120,7 +139,13 @@ fn key_code(table: &mut StrictTable<'_>) -> Option<u16> {
                 let reason = format!("must be a key code from 1 to {}", key_codes::LARGEST);
                 table.refuse_value("key", entry.line, &raw, &reason);
             }
-            key_code.and_then(|key_code| u16::try_from(key_code).ok())
+            let key_code = key_code.and_then(|key_code| u16::try_from(key_code).ok());
+            if key_code == Some(key_codes::SYSRQ) {
+                let reason = "is SysRq, with which the kernel takes commands; choose another key";
+                table.refuse_value("key", entry.line, &raw, reason);
+                return None;
+            }
+            key_code
         }
         Scalar::Text(raw) => {
             let found = key_codes::KEYS.iter().find(|(name, _)| names::is_key(name, &raw));

@@ -68,6 +68,10 @@ fn check(file: &str, dir: &Path, host: &HostInfo) -> Result<String, Vec<String>>
     let text =
         file::read(&dir.join(file)).map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
     let board_file = BoardFile::parse(file, &text)?;
+    let problems = board_file.any_keyboard_problems(file);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let mut text = format!("{file} is a valid board file\n{}", show::summary(&board_file, host));
     if board_file.uses_card() && match_signatures(&board_file.signatures, host).is_none() {
         text.push_str(&format!("\nIt cannot start here now: {}\n", card_not_found(&board_file, host)));

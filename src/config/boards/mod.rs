@@ -115,6 +115,9 @@ fn load_requested(values: &mut Values, host: &HostInfo, name: &str) -> Option<Ch
             return None;
         }
     };
+    if !values.switch(Key::AnyKeyboard) {
+        board_file.any_keyboard_problems(&file).into_iter().for_each(|problem| values.problem(problem));
+    }
     let card = match_signatures(&board_file.signatures, host).and_then(|fit| fit.card.cloned());
     let reason = format!("board {name}, set by {}", values.place(Key::Board));
     Some(ChosenBoard { board_file, card, pair: None, reason })

@@ -63,6 +63,12 @@ impl BoardFile {
         devices.chain(self.controls.iter().map(|control| &control.card)).any(|name| name.contains(CARD))
     }
 
+    /// Returns what is wrong in the file called `file` unless the user allows keys of every keyboard.
+    pub(super) fn any_keyboard_problems(&self, file: &str) -> Vec<String> {
+        let problems = self.peripherals.buttons.iter().filter_map(buttons::any_keyboard_problem);
+        problems.map(|problem| format!("{file}: {problem}")).collect()
+    }
+
     fn contradictions(&self) -> Vec<String> {
         let mut problems = lines::conflicts(&self.peripherals);
         let peripherals = &self.peripherals;
