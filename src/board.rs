@@ -98,6 +98,12 @@ impl Board {
         has_keys || peripherals.buttons.iter().any(talks)
     }
 
+    /// Returns whether an LED or the status line of a terminal shows when the microphone is live.
+    #[must_use]
+    pub fn shows_microphone(&self) -> bool {
+        self.has_leds() || self.raw.is_some()
+    }
+
     /// Sets which lines are printed; by default, all.
     pub fn print_only(&mut self, printed: PrintedLines) {
         self.printed = printed;

@@ -19,7 +19,8 @@ use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevi
 use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
 use mynah::config::{
-    self, Config, HostInfo, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState, ServiceTarget,
+    self, Config, HostInfo, MicrophoneView, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState,
+    ServiceTarget,
 };
 use mynah::conversation::Exit;
 use mynah::model::Mode;
@@ -32,6 +33,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use cli::{FAILED, MISCONFIGURED, StartError};
+
+/// What happens to the mode open if nothing shows a live microphone.
+const UNSEEN: &str = "this board has no light that would show a live microphone, so the mode is tap: press to talk; to have \
+    it live all the time, add a [[light]], or set --no-light, or no_light = true in your settings";
 
 /// Signals that end the program.
 const EXIT_SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -104,10 +109,10 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
-    let mode = config.talk.mode;
+    let requested = config.talk.mode;
     let session_config = session_config(&config);
     let origins = origins(&config);
-    let latching = mode == Mode::Hold;
+    let latching = requested == Mode::Hold;
     let signals = signals(&EXIT_SIGNALS).map_err(StartError::Fatal)?;
     if let Some(file) = &config.record.file {
         let place = config.origin_of("record").map(ToString::to_string).unwrap_or_default();
@@ -126,13 +131,18 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
             return Err(StartError::DeviceMissing { reason: error.to_string(), board: None, signals });
         }
     };
-    if mode != Mode::Open && !board.can_press(&config.peripherals) {
+    if requested != Mode::Open && !board.can_press(&config.peripherals) {
         return Err(StartError::Fatal(cli::NOTHING_TO_PRESS.into()));
     }
     // With --verbose, the log has the delays, and what is printed is not repeated there.
     let log = &config.log;
     board.print_only(PrintedLines { words: log.words, timings: log.timings || log.verbose });
     session::show_startup(&mut board, config.record.records_speech(), |time| pause(&signals, time));
+    let mode = config.talk.mode_for(MicrophoneView {
+        is_real: config.audio.has_microphone(),
+        is_shown: board.shows_microphone(),
+        has_button: board.can_press(&config.peripherals),
+    });
     let audio = match open_audio(config.audio) {
         Ok(audio) => audio,
         Err(error) => {
@@ -145,6 +155,11 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
             });
         }
     };
+    // Only now: a missing device is waited for, whatever the mode.
+    let mode = mode.map_err(|reason| StartError::Fatal(reason.into()))?;
+    if mode != requested {
+        log::warn!("{UNSEEN}");
+    }
     let file = config.saved_state.file.clone();
     let (service, background) = service(config.service.target, file, origins).map_err(StartError::Fatal)?;
     let watchdog_timeout = sd_notify::watchdog_enabled();

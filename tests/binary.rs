@@ -463,6 +463,35 @@ fn a_recording_does_not_start_over_another_file() {
 }
 
 #[test]
+fn a_microphone_that_nothing_shows_is_not_live_all_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let asoundrc = folder.path().join("asound.conf");
+    fs::write(&asoundrc, "pcm.mic { type null }\npcm.speaker { type null }\n").unwrap();
+    let start = |stdin: Stdio, flags: &[&str]| {
+        let mut command = mynah(folder.path());
+        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]).args(flags);
+        command.env("ALSA_CONFIG_PATH", &asoundrc).stdin(stdin);
+        command
+    };
+    let output = run(&mut start(Stdio::null(), &[]));
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{printed}");
+    assert!(printed.contains("no light that shows it") && printed.contains("--no-light"), "{printed}");
+    for (flags, is_tap) in [(&[][..], true), (&["--no-light"], false)] {
+        // Keys of a pipe: q ends it.
+        let mut child = start(Stdio::piped(), flags).spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"q").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), printed.contains("the mode is tap")),
+            (Some(0), is_tap),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn an_exported_key_reaches_no_address_of_the_folder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -18,6 +18,7 @@ mod reference;
 mod saved_state;
 mod shared_env;
 mod shared_files;
+mod talk;
 mod toml_errors;
 mod working_folder;
 

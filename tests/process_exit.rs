@@ -98,7 +98,7 @@ fn exits_while_the_microphone_is_disconnected() {
     let config = folder.path().join("asound.conf");
     fs::write(&config, "pcm.mic { type null }\npcm.speaker { type null }\n").unwrap();
     let mut device = Device::start(folder, |command| {
-        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
+        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker", "--no-light"]);
         command.env("ALSA_CONFIG_PATH", &config)
     });
     device.wait_for_line("notice: the microphone ");
@@ -122,7 +122,7 @@ fn exits_while_the_speaker_driver_hangs() {
     fs::write(&config, format!("pcm.null {{ type null }}\npcm.mic {{ type null }}\npcm.speaker {speaker}\n"))
         .unwrap();
     let mut device = Device::start(folder, |command| {
-        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker"]);
+        command.args(["--parrot", "--microphone", "mic", "--speaker", "speaker", "--no-light"]);
         command.env("ALSA_CONFIG_PATH", &config)
     });
     device.wait_for_line("listening");

@@ -22,6 +22,14 @@ pub struct AudioConfig {
     pub speaker_file: Option<PathBuf>,
 }
 
+impl AudioConfig {
+    /// Returns whether a microphone hears a room; instead of one, a WAV file or silence may be heard.
+    #[must_use]
+    pub fn has_microphone(&self) -> bool {
+        self.speech.is_none() && self.speaker_file.is_none()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct CaptureConfig {
     /// The ALSA name.

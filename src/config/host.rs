@@ -1,8 +1,10 @@
-//! Facts about this machine, by which a board is detected: model, HAT and sound cards.
+//! Facts about this machine, by which a board is detected: model, HAT and sound cards; and the light that it has itself.
 //!
-//! They are read once from files below `/proc`. It opens no device.
+//! They are read once from files below `/proc` and `/sys`. It opens no device.
 
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
 
 use crate::sys::alsa_proc::{CardInfo, read_cards};
 use crate::sys::proc::file_names;
@@ -18,6 +20,8 @@ pub struct HostInfo {
     pub cards: Vec<CardInfo>,
     /// The file that defines ALSA's `default` device in place of alsa-lib.
     pub own_default: Option<PathBuf>,
+    /// The kernel's name of the LED on a Raspberry Pi itself, if mynah may write it.
+    pub own_led: Option<String>,
 }
 
 impl HostInfo {
@@ -30,11 +34,15 @@ impl HostInfo {
             let text = text.trim_end_matches(['\0', '\n']);
             (!text.is_empty()).then(|| text.to_owned())
         };
+        let model = device_tree("model");
+        let own_led =
+            model.as_deref().filter(|model| model.starts_with("Raspberry Pi")).and_then(|_| own_led(root));
         Self {
-            model: device_tree("model"),
+            model,
             hat: device_tree("hat/product"),
             cards: read_cards(root),
             own_default: own_default(root),
+            own_led,
         }
     }
 
@@ -49,6 +57,15 @@ impl HostInfo {
             }
         }
     }
+}
+
+/// Returns the LED on the Pi, of activity or else of power, that mynah may write. Kernels before 6.1 number them.
+fn own_led(root: &Path) -> Option<String> {
+    let may_write = |led: &&&str| {
+        let folder = root.join("sys/class/leds").join(led);
+        ["brightness", "trigger"].iter().all(|file| access(folder.join(file), Access::WRITE_OK).is_ok())
+    };
+    ["ACT", "led0", "PWR", "led1"].iter().find(may_write).map(|led| (*led).to_owned())
 }
 
 /// Returns the first file of ALSA's configuration that defines the default device: of the user, the machine or a package

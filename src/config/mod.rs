@@ -26,6 +26,7 @@ mod secret;
 mod service;
 mod shared_files;
 mod sources;
+mod talk;
 mod values;
 mod working_folder;
 
@@ -52,6 +53,7 @@ pub use replay::ReplayRequest;
 pub use report::SettingsReport;
 pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
 pub use secret::Secret;
+pub use talk::{MicrophoneView, TalkConfig};
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 
@@ -121,17 +123,13 @@ pub fn read(
 fn assemble(values: &mut Values, host: &HostInfo) -> Config {
     let (audio, mut peripherals, board_summary) = boards::read(values, host);
     let service = service::read(values);
-    let mode = mode(values);
-    if mode == Mode::Hold {
+    let talk = talk::read(values);
+    if talk.mode == Mode::Hold {
         peripherals.remove_hold_actions();
     }
     let config = Config {
         service,
-        talk: TalkConfig {
-            mode,
-            earcons: values.switch(schema::Key::Sounds),
-            resumes_replies: values.switch(schema::Key::ResumeAfterNoise),
-        },
+        talk,
         audio,
         peripherals,
         board_summary,
@@ -149,16 +147,6 @@ fn assemble(values: &mut Values, host: &HostInfo) -> Config {
     working_folder::refuse_users_own(values);
     shared_files::reject(values, config.saved_state.file.as_deref());
     config
-}
-
-fn mode(values: &mut Values) -> Mode {
-    let mode = values.choice(schema::Key::Mode);
-    // Read in every mode, so that an invalid value is reported in every mode.
-    let quiet = values.seconds(schema::Key::TapQuietS, 1.0, 600.0);
-    match mode {
-        Mode::Tap { .. } => Mode::Tap { quiet },
-        Mode::Open | Mode::Hold => mode,
-    }
 }
 
 #[derive(Debug)]
@@ -288,16 +276,6 @@ impl Credential {
         audience::check(&token, host).map_err(|reason| format!("{}: {reason}", file.display()))?;
         Ok(token)
     }
-}
-
-/// When the microphone is live.
-#[derive(Debug)]
-pub struct TalkConfig {
-    pub mode: Mode,
-    /// Whether to play an earcon when the service disconnects and when it reconnects.
-    pub earcons: bool,
-    /// Whether a reply goes on after a noise that the service took for speech.
-    pub resumes_replies: bool,
 }
 
 /// What to log, and where.

@@ -28,7 +28,7 @@ pub(crate) fn print(command: &[&str]) {
     println!("exec to session.update received, ms: median {median:.1} worst {worst:.1} of {STARTS}");
 }
 
-const NULL_DEVICES: [&str; 4] = ["--microphone", "null", "--speaker", "null"];
+const NULL_DEVICES: [&str; 5] = ["--microphone", "null", "--speaker", "null", "--no-light"];
 
 /// Returns the duration of one start of `command` in milliseconds.
 pub(crate) fn after_ms(dir: &Path, command: &[&str], arguments: &[&str]) -> f64 {

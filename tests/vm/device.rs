@@ -51,7 +51,7 @@ impl Device {
         let (output, writer) = std::io::pipe().expect("a pipe");
         // The observer runs with real-time priority, which mynah must not inherit.
         let process = Command::new("chrt")
-            .args(["-o", "0", "mynah", "--config", "/dev/null", "--verbose", "--print-words"])
+            .args(["-o", "0", "mynah", "--config", "/dev/null", "--verbose", "--print-words", "--no-light"])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(writer.try_clone().expect("a descriptor"))

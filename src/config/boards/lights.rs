@@ -61,6 +61,12 @@ pub(super) fn read(table: &mut StrictTable<'_>) -> Option<LightConfig> {
     Some(LightConfig { name: name?, wiring: wiring?, brightness: u8::try_from(brightness).ok()? })
 }
 
+/// Returns the LED of the machine itself, for a board without a light.
+pub(super) fn of_machine(led: &str) -> LightConfig {
+    let wiring = LedWiring::Class { leds: vec![led.to_owned()] };
+    LightConfig { name: format!("{led} of this machine"), wiring, brightness: u8::MAX }
+}
+
 fn led(table: &mut StrictTable<'_>) -> Option<LedWiring> {
     let active_low = is_active_low(table);
     Some(LedWiring::Line { line: lines::read(table)?, active_low })

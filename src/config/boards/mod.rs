@@ -60,7 +60,11 @@ const UNPLUGGED: UnplugPolicy = UnplugPolicy::End(Duration::from_secs(5));
 pub(super) fn read(values: &mut Values, host: &HostInfo) -> (AudioConfig, Peripherals, String) {
     let chosen = choose(values, host);
     let audio = resolve(values, host, &chosen);
-    (audio, chosen.board_file.peripherals, chosen.reason)
+    let mut peripherals = chosen.board_file.peripherals;
+    if peripherals.lights.is_empty() && audio.has_microphone() {
+        peripherals.lights.extend(host.own_led.as_deref().map(lights::of_machine));
+    }
+    (audio, peripherals, chosen.reason)
 }
 
 /// Reads the audio settings, and why microphone and speaker are what they are, each as the end of a message.
