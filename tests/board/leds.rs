@@ -271,7 +271,8 @@ fn a_recording_of_words_or_sound_is_shown_before_the_microphone_opens() {
         board.set_leds(Leds::open::<BoardError>(&lights, &SysfsPaths::default(), &mut open_lines).unwrap());
         let mut shown = Duration::ZERO;
         session::show_startup(&mut board, records, |pause| shown += pause);
-        let seen = seen.lock().unwrap();
+        // The LEDs are switched off when they are dropped, which must not wait for this test.
+        let seen = seen.lock().unwrap().clone();
         let red = seen.iter().filter(|lit| **lit == [true, false, false]).count();
         assert_eq!((red, shown), (flashes, Duration::from_secs(if records { 3 } else { 0 })));
         assert!(seen.iter().all(|lit| *lit != [false, true, false]), "green: {seen:?}");

@@ -7,7 +7,7 @@ use super::CARD;
 
 /// The devices that a board file may name: a card as it is, with conversions, or as the machine's configuration has it.
 const DEVICES: [&str; 4] = ["hw", "plughw", "sysdefault", "default"];
-/// What follows a name, in this order if without its own.
+/// The names of what follows; a value may be without its name.
 const PARTS: [&str; 3] = ["CARD", "DEV", "SUBDEV"];
 
 /// What is wrong with a name in a file that may be a stranger's.
@@ -16,7 +16,8 @@ pub(in crate::config) const REFUSAL: &str = "names no device: a board file, and 
      run programs and write files; if you trust this one, set it with --microphone and --speaker";
 
 /// What a name of the user's can do, for a warning.
-pub(in crate::config) const WARNING: &str = "is an expression of ALSA, which can run programs and write files as mynah's user; make sure that you know what it does";
+pub(in crate::config) const WARNING: &str = "is an expression of ALSA, which can run programs and write files as \
+     mynah's user; make sure that you know what it does";
 
 /// Returns whether `name` is a device of a card, and can do no more than open it. It may contain `{card}`.
 pub(in crate::config) fn is_device(name: &str) -> bool {
