@@ -87,7 +87,7 @@ static void play(struct stream *stream, u64 now)
 	if (burst)
 		ahead += burst - due % burst;
 	if (!stream->copying)
-		fetch(stream, ahead);
+		fetch(stream, ahead + manner_hidden[unit->number]);
 	stream->told = max(stream->told, !stream->copying ? ahead : burst ? due - due % burst : due);
 	for (; stream->heard < due; stream->heard++) {
 		struct heard heard = { .ns = due_at(stream, stream->heard) };

@@ -41,6 +41,7 @@
 	MANNER(amplifier_ms, "the amplifier is off when either stream stops, and on this long after either starts; 0: never off") \
 	MANNER(silent_after_stop, "once playback has stopped it is silent, until the driver is bound again") \
 	MANNER(prefetch, "playback reads this number of frames before they are due") \
+	MANNER(hidden, "playback has read this number of frames more than it tells") \
 	MANNER(burst_us, "the pointer moves in steps of this duration; playback is a step ahead") \
 	MANNER(delay, "what is read and not yet heard counts as delay") \
 	MANNER(copies_ahead, "playback reads each frame when it is written, so that a rewind is accepted and ignored") \
