@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034 # the variables are used by the scripts that source this
 # Sourced by the scripts in cross/ and board/image/, which set `me` and `here`: the devices' targets and the paths of their
-# builds. It builds nothing.
+# builds, and what they share.
 : "${me:?}" "${here:?}"
 # shellcheck source=tests/system/machine.sh
 source "$here/tests/system/machine.sh"
@@ -43,6 +43,18 @@ unsupported_reason() {
     elif [[ $(dpkg --print-architecture) != amd64 ]]; then
         echo "$me builds for $deb on amd64 or $deb, and this machine is $(dpkg --print-architecture)"
     fi
+}
+
+# Writes the man page, completions and copyright file of the package into target/cross/package. The program COMMAND... prints
+# them, the same for every architecture.
+make_pages() {
+    local pages=$CROSS_DIR/package
+    rm -rf "$pages" && mkdir -p "$pages"
+    "$@" --man | gzip -9n >"$pages/mynah.1.gz"
+    "$@" --completions bash >"$pages/mynah.bash"
+    "$@" --completions zsh >"$pages/_mynah"
+    "$@" --completions fish >"$pages/mynah.fish"
+    "$here/cross/debian/licences" "$target" >"$pages/copyright"
 }
 
 # Lists the packages of KIND (tool or device) that the chosen target needs.

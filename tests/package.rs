@@ -88,6 +88,44 @@ fn every_setting_of_the_packaged_config_file_is_valid() {
     }
 }
 
+#[test]
+fn the_unit_shows_the_service_every_spi_bus_of_a_shipped_board() {
+    let shown: BTreeSet<&str> = unit_values("BindPaths").collect();
+    let mut buses = 0;
+    for (board, text) in boards() {
+        for bus in text.lines().filter_map(|line| line.strip_prefix("spi = ")) {
+            buses += 1;
+            assert!(shown.contains(format!("-{}", bus.trim_matches('"')).as_str()), "{board}: {bus}");
+        }
+    }
+    assert!(buses >= 3, "{buses}");
+}
+
+#[test]
+fn the_service_belongs_to_no_group_that_reads_keyboards() {
+    let groups: Vec<&str> = include_str!("../cross/debian/mynah.sysusers")
+        .lines()
+        .filter_map(|line| line.strip_prefix("m mynah "))
+        .collect();
+    assert_eq!(groups, ["audio", "gpio", "spi"]);
+}
+
+/// Returns the words of every line of the unit that sets `key`.
+fn unit_values(key: &str) -> impl Iterator<Item = &'static str> {
+    let unit = include_str!("../cross/debian/mynah.service");
+    let values = unit.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='));
+    values.flat_map(str::split_whitespace)
+}
+
+/// Returns the shipped board files, by name.
+fn boards() -> Vec<(String, String)> {
+    let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/board"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|it| it == "toml"));
+    files.map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap())).collect()
+}
+
 /// Returns the setting in a line, without the `#` that disables it; `None` if the line is prose.
 fn setting(line: &str) -> Option<&str> {
     let line = line.strip_prefix('#').unwrap_or(line);

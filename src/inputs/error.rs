@@ -147,7 +147,10 @@ impl fmt::Display for KeyError {
             (KeyProblem::NoKey, None) => {
                 write!(f, "no input device has this key; plug in the one that has it")
             }
-            (KeyProblem::Forbidden(path), _) => forbidden(f, path, "read", "input"),
+            (KeyProblem::Forbidden(path), _) => {
+                forbidden(f, path, "read", "input")?;
+                f.write_str("; the packaged service reads no keyboard: see its README for a udev rule that permits one")
+            }
             (KeyProblem::Refused(error), _) => {
                 write!(f, "cannot read the device: {error}; {}", KEY_REMEDIES.of(error))
             }

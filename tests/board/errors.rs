@@ -39,7 +39,7 @@ fn a_missing_permission_is_reported_with_the_group_to_join() {
     let chip = line(LineProblem::Forbidden("/dev/gpiochip0".into()));
     contains(&chip, &["/dev/gpiochip0", "sudo usermod -aG gpio USER"]);
     let node = key(None, KeyProblem::Forbidden("/dev/input/event3".into()));
-    contains(&node, &["/dev/input/event3", "sudo usermod -aG input USER"]);
+    contains(&node, &["/dev/input/event3", "sudo usermod -aG input USER", "udev rule"]);
 }
 
 #[test]
