@@ -298,6 +298,11 @@ impl Board {
         self.leds.show(facts, now, Levels::default());
     }
 
+    /// Writes what the LEDs show again. Returns `false` if that failed and they are to be shown anew.
+    pub fn restore_leds(&mut self) -> bool {
+        self.leds.restore()
+    }
+
     /// Returns whether the board has LEDs.
     #[must_use]
     pub fn has_leds(&self) -> bool {

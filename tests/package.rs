@@ -110,6 +110,24 @@ fn the_service_belongs_to_no_group_that_reads_keyboards() {
     assert_eq!(groups, ["audio", "gpio", "spi"]);
 }
 
+#[test]
+fn the_udev_rules_give_the_leds_of_shipped_boards_and_no_other_to_the_services_own_group() {
+    let rules = include_str!("../cross/debian/mynah.udev");
+    let rules: Vec<&str> = rules.lines().filter(|line| line.starts_with("SUBSYSTEM==\"leds\"")).collect();
+    let [rule] = rules.as_slice() else { panic!("{rules:?}") };
+    assert!(rule.contains("chgrp mynah ") && !rule.contains("gpio"), "{rule}");
+    let pattern = rule.split("KERNEL==\"").nth(1).unwrap().split('"').next().unwrap();
+    let ours = ["ktd202x:led1", "ktd202x:led2", "ktd202x:led3"];
+    // The Pi's own LED, by its names in old and new kernels, serves a board that has none.
+    assert_eq!(pattern, "ktd202x:led[123]|ACT|led0");
+    for (board, text) in boards() {
+        let leds = text.lines().filter_map(|line| line.strip_prefix("leds = "));
+        for led in leds.flat_map(|list| list.split('"').skip(1).step_by(2)) {
+            assert!(ours.contains(&led), "{board}: {led}");
+        }
+    }
+}
+
 /// Returns the words of every line of the unit that sets `key`.
 fn unit_values(key: &str) -> impl Iterator<Item = &'static str> {
     let unit = include_str!("../cross/debian/mynah.service");

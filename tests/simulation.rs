@@ -89,6 +89,15 @@ fn every_kind_of_fault_is_recovered_from() {
 }
 
 #[test]
+fn a_live_microphones_light_is_written_again_without_a_wake_of_its_own() {
+    for phase in PHASES {
+        let expected = if ["at rest", "muted"].contains(&phase.name()) { 0.0..=0.0 } else { 1.5..=2.5 };
+        let rate = WakeRates::of(phase, SPEAKERS[0]).light_writes;
+        assert!(expected.contains(&rate), "{}: {rate}", phase.name());
+    }
+}
+
+#[test]
 fn no_phase_wakes_the_threads_more_often_than_it_did() {
     for (speaker, most) in SPEAKERS.into_iter().zip(MOST_WAKES) {
         let rates = PHASES.map(|phase| WakeRates::of(phase, speaker));

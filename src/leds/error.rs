@@ -77,11 +77,11 @@ impl fmt::Display for LedError {
                 let text = path.to_string_lossy();
                 if text.contains("spidev") {
                     write!(f, "{}", GroupAdvice("spi"))
-                } else if text.contains("pwm") {
-                    write!(f, "{}", GroupAdvice("gpio"))
                 } else {
-                    f.write_str(
-                        "add a udev rule for the subsystem leds that gives it to a group of the user that runs mynah",
+                    let subsystem = if text.contains("pwm") { "pwm" } else { "leds" };
+                    write!(
+                        f,
+                        "add a udev rule for the subsystem {subsystem} that gives it to a group of the user that runs mynah"
                     )
                 }
             }

@@ -1,7 +1,8 @@
 //! LEDs: drivers for sysfs, PWM, GPIO lines and pixel chains on SPI. Each LED is written only when its frame
-//! changes.
+//! changes, or to restore what another program may have changed ([`Leds::restore`]).
 //!
-//! [`light`] decides what is shown; the board file sets the brightness. An LED that fails is logged once and
+//! [`light`] decides what is shown; the board file sets the brightness. No LED is read: what it shows is
+//! written again instead. An LED that fails is logged once and
 //! retried every second. All LEDs are switched off on drop. A write blocks at most until the bus has taken
 //! the pixels: 3 ms for 64 pixels on the slowest SPI bus, longer on bit-banged lines.
 
@@ -45,6 +46,11 @@ trait LedDriver: Send {
     /// Shows as many pixels as its [`LedCaps`] say: red, green and blue, 0 to 255, before gamma and
     /// brightness.
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()>;
+
+    /// Shows `pixels`, which are shown already unless another program has changed the LED or its settings.
+    fn restore(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        self.show(pixels)
+    }
 }
 
 /// An open LED or pixel chain.
@@ -114,6 +120,12 @@ impl Leds {
     pub fn show(&mut self, facts: &LightState, now: Time, levels: Levels) -> Option<Duration> {
         self.0.iter_mut().filter_map(|led| led.show(facts, now, levels)).min()
     }
+
+    /// Writes the frame that each LED shows again. Returns `false` if that failed: then call [`show`](Self::show),
+    /// which reports it and retries.
+    pub fn restore(&mut self) -> bool {
+        self.0.iter_mut().filter_map(|led| (!led.restore()).then_some(())).count() == 0
+    }
 }
 
 impl Led {
@@ -146,6 +158,15 @@ impl Led {
                 Some(RETRY)
             }
         }
+    }
+
+    fn restore(&mut self) -> bool {
+        let Some(pixels) = &self.shown else { return true };
+        let restored = self.driver.restore(pixels).is_ok();
+        if !restored {
+            self.shown = None;
+        }
+        restored
     }
 
     fn dark(&self) -> heapless::Vec<[u8; 3], PIXELS> {

@@ -1,7 +1,7 @@
 //! LEDs of the kernel's LED class below `/sys/class/leds` (kernel: `Documentation/leds/leds-class.rst`).
 //!
 //! A multicolour LED is one entry with three intensities (`leds-class-multicolor.rst`). The trigger is set to
-//! `none` and not restored.
+//! `none`, and the one from before is not put back.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -12,10 +12,15 @@ use super::error::LedProblem;
 use super::gamma::gamma_correct;
 use crate::light::LedCaps;
 
-/// A brightness file and its `max_brightness`.
+const NO_TRIGGER: &str = "none";
+
+/// A brightness file, its `max_brightness` and its trigger.
+#[derive(Clone)]
 struct BrightnessFile {
     brightness: PathBuf,
     full: u32,
+    /// Not every LED can have one.
+    trigger: Option<PathBuf>,
 }
 
 struct SysfsLeds {
@@ -25,10 +30,10 @@ struct SysfsLeds {
 
 /// A multicolour LED.
 struct MulticolorLed {
+    led: BrightnessFile,
     intensity: PathBuf,
     /// The index of red, green and blue in `multi_index`.
     order: [usize; 3],
-    full: u32,
     limit: u8,
 }
 
@@ -42,7 +47,7 @@ pub(super) fn open(
     if let [one] = leds.as_slice() {
         let intensity = one.brightness.with_file_name("multi_intensity");
         if intensity.exists() {
-            let multi = multi(one, intensity, limit)?;
+            let multi = multi(one.clone(), intensity, limit)?;
             return Ok((LedCaps { pixels: 1, colour: true, dimmable }, Box::new(multi)));
         }
     }
@@ -55,14 +60,14 @@ fn led(root: &Path, name: &str) -> Result<BrightnessFile, LedProblem> {
         return Err(LedProblem::NoLed { name: name.to_owned(), names: names(root) });
     }
     let full = number(&folder.join("max_brightness"))?;
-    let trigger = folder.join("trigger");
-    if trigger.exists() {
-        write_file(&trigger, "none").map_err(|error| LedProblem::of(&trigger, error))?;
+    let trigger = Some(folder.join("trigger")).filter(|file| file.exists());
+    if let Some(trigger) = &trigger {
+        write_file(trigger, NO_TRIGGER).map_err(|error| LedProblem::of(trigger, error))?;
     }
-    Ok(BrightnessFile { brightness: folder.join("brightness"), full })
+    Ok(BrightnessFile { brightness: folder.join("brightness"), full, trigger })
 }
 
-fn multi(led: &BrightnessFile, intensity: PathBuf, limit: u8) -> Result<MulticolorLed, LedProblem> {
+fn multi(led: BrightnessFile, intensity: PathBuf, limit: u8) -> Result<MulticolorLed, LedProblem> {
     let index = led.brightness.with_file_name("multi_index");
     let colours = fs::read_to_string(&index).map_err(|error| LedProblem::of(&index, error))?;
     let position = |wanted: &str| {
@@ -74,12 +79,11 @@ fn multi(led: &BrightnessFile, intensity: PathBuf, limit: u8) -> Result<Multicol
     let multi = MulticolorLed {
         intensity,
         order: [position("red")?, position("green")?, position("blue")?],
-        full: led.full,
         limit,
+        led,
     };
     multi.write_intensity([0; 3]).map_err(|error| LedProblem::of(&multi.intensity, error))?;
-    write_file(&led.brightness, &led.full.to_string())
-        .map_err(|error| LedProblem::of(&led.brightness, error))?;
+    multi.led.write(multi.led.full).map_err(|error| LedProblem::of(&multi.led.brightness, error))?;
     Ok(multi)
 }
 
@@ -87,9 +91,14 @@ impl LedDriver for SysfsLeds {
     fn show(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
         let rgb = pixels.first().copied().unwrap_or_default();
         for (index, led) in self.leds.iter().enumerate() {
-            write_file(&led.brightness, &gamma_correct(rgb, self.limit, led.full)[index % 3].to_string())?;
+            led.write(gamma_correct(rgb, self.limit, led.full)[index % 3])?;
         }
         Ok(())
+    }
+
+    fn restore(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        self.leds.iter().try_for_each(BrightnessFile::stop_trigger)?;
+        self.show(pixels)
     }
 }
 
@@ -98,8 +107,25 @@ impl LedDriver for MulticolorLed {
         self.write_intensity(gamma_correct(
             pixels.first().copied().unwrap_or_default(),
             self.limit,
-            self.full,
+            self.led.full,
         ))
+    }
+
+    fn restore(&mut self, pixels: &[[u8; 3]]) -> io::Result<()> {
+        self.led.stop_trigger()?;
+        self.led.write(self.led.full)?;
+        self.show(pixels)
+    }
+}
+
+impl BrightnessFile {
+    fn write(&self, brightness: u32) -> io::Result<()> {
+        write_file(&self.brightness, &brightness.to_string())
+    }
+
+    /// Takes the LED from a trigger, which would change its brightness.
+    fn stop_trigger(&self) -> io::Result<()> {
+        self.trigger.as_deref().map_or(Ok(()), |file| write_file(file, NO_TRIGGER))
     }
 }
 

@@ -81,6 +81,51 @@ fn a_sysfs_led_has_no_trigger_and_is_written_on_change() {
 }
 
 #[test]
+fn restoring_undoes_what_another_program_did_to_a_sysfs_led() {
+    let tree = Tree::new();
+    let led = tree.led("ACT", 255);
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["ACT".into()] }, 255).unwrap();
+    let muted = LightState { muted: true, ..LightState::begin(State::Muted, Time::ZERO) };
+    assert!(leds.restore(), "nothing is shown yet");
+    leds.show(&muted, muted.since, Levels::default());
+    let shown = led.read("brightness");
+    for (file, text) in [("trigger", "heartbeat"), ("brightness", "99")] {
+        led.write(file, text);
+        assert!(leds.restore());
+        assert_eq!((led.read("trigger"), led.read("brightness")), ("none".into(), shown.clone()), "{file}");
+    }
+}
+
+#[test]
+fn restoring_lights_a_multicolour_led_that_was_darkened() {
+    let tree = Tree::new();
+    let led = tree.led("rgb:status", 255);
+    led.write("multi_index", "red green blue");
+    led.write("multi_intensity", "0 0 0");
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["rgb:status".into()] }, 255).unwrap();
+    let offline = LightState::begin(State::Offline, Time::ZERO);
+    leds.show(&offline, offline.since, Levels::default());
+    for (file, text) in [("trigger", "timer"), ("brightness", "0"), ("multi_intensity", "0 0 0")] {
+        led.write(file, text);
+        assert!(leds.restore());
+        let files = ["trigger", "brightness", "multi_intensity"].map(|file| led.read(file));
+        assert_eq!(files, ["none", "255", "255 31 0"], "{file}");
+    }
+}
+
+#[test]
+fn a_light_that_cannot_be_restored_is_retried_like_one_that_failed() {
+    let tree = Tree::new();
+    let led = tree.led("usb", 255);
+    let mut leds = tree.leds(LedWiring::Class { leds: vec!["usb".into()] }, 255).unwrap();
+    let offline = LightState::begin(State::Offline, Time::ZERO);
+    leds.show(&offline, offline.since, Levels::default());
+    fs::remove_dir_all(&led.0).unwrap();
+    assert!(!leds.restore());
+    assert_eq!(leds.show(&offline, offline.since, Levels::default()), Some(RETRY));
+}
+
+#[test]
 fn an_on_off_led_is_solid_while_the_microphone_is_live() {
     let tree = Tree::new();
     let led = tree.led("led0", 1);

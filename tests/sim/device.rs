@@ -5,6 +5,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,8 +71,12 @@ pub(super) fn parts(
     }
 }
 
-/// Returns a board with a talk button, a mute button, a mute switch and an RGB light. The light writes `context`.
-pub(super) fn board(context: &Arc<Mutex<WriteContext>>) -> (Board, SimulatedButtons) {
+/// Returns a board with a talk button, a mute button, a mute switch and an RGB light. The light writes `context`, and
+/// counts in `light_writes` how often it is written.
+pub(super) fn board(
+    context: &Arc<Mutex<WriteContext>>,
+    light_writes: &Arc<AtomicU64>,
+) -> (Board, SimulatedButtons) {
     let line = |name: &str| GpioLine::Named(name.to_owned());
     let button = |name: &str, kind| {
         let source = ButtonSource::Line {
@@ -93,17 +98,18 @@ pub(super) fn board(context: &Arc<Mutex<WriteContext>>) -> (Board, SimulatedButt
     let wiring = LedWiring::Lines { rgb: [line("R"), line("G"), line("B")], active_low: false };
     let light = LightConfig { name: "status".to_owned(), wiring, brightness: 255 };
     let mut open_lines = |_: &str, _: &[&GpioLine], _: bool| {
-        Ok(Box::new(LightProbe(Arc::clone(context))) as Box<dyn OutputLines>)
+        Ok(Box::new(LightProbe(Arc::clone(context), Arc::clone(light_writes))) as Box<dyn OutputLines>)
     };
     board.set_leds(Leds::open::<BoardError>(&[light], &SysfsPaths::default(), &mut open_lines).unwrap());
     (board, buttons_handle)
 }
 
 /// Records whether the light shows a live microphone: green alone.
-struct LightProbe(Arc<Mutex<WriteContext>>);
+struct LightProbe(Arc<Mutex<WriteContext>>, Arc<AtomicU64>);
 
 impl OutputLines for LightProbe {
     fn set(&mut self, lit: &[bool]) -> io::Result<()> {
+        self.1.fetch_add(1, Ordering::Relaxed);
         self.0.lock().unwrap().lit = lit == [false, true, false];
         Ok(())
     }

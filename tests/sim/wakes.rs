@@ -116,6 +116,8 @@ impl Wakes {
 pub(crate) struct WakeRates {
     pub(crate) phase: Phase,
     rates: BTreeMap<(&'static str, String), f64>,
+    /// How often the light is written in a second.
+    pub(crate) light_writes: f64,
     pub(crate) violation: Option<String>,
 }
 
@@ -126,7 +128,8 @@ impl WakeRates {
         let run = simulate(&phase.scenario(speaker), None);
         let seconds = (until - from) as f64 / S as f64;
         let rates = run.wakes.0.into_iter().map(|(key, count)| (key, count as f64 / seconds)).collect();
-        Self { phase, rates, violation: run.violation }
+        let light_writes = run.light_writes as f64 / seconds;
+        Self { phase, rates, light_writes, violation: run.violation }
     }
 
     pub(crate) fn total(&self) -> f64 {
@@ -153,5 +156,7 @@ pub(crate) fn wakes_table(rates: &[WakeRates]) -> String {
         format!("≤ {goal}{}", if rates.total() <= goal { "" } else { ", not met" })
     };
     row("goal", "", rates.iter().map(goal).collect());
+    let light = |rates: &WakeRates| format!("{:.1}", rates.light_writes);
+    row("light", "written, which wakes nothing", rates.iter().map(light).collect());
     table
 }

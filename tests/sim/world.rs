@@ -9,6 +9,7 @@ mod heap;
 use std::cell::RefCell;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(crate) struct Simulation {
     pub(crate) heap: Heap,
     /// What has woken the threads, if that is counted.
     pub(crate) wakes: Wakes,
+    /// How often the light was written in that time.
+    pub(crate) light_writes: u64,
     /// The first invariant that was violated, and when.
     pub(crate) violation: Option<String>,
 }
@@ -93,6 +96,8 @@ struct World<'a> {
     background: SimulatedBackground,
     buttons: SimulatedButtons,
     write_context: Arc<Mutex<WriteContext>>,
+    light_writes: Arc<AtomicU64>,
+    counted_light_writes: u64,
     servers: Vec<Server>,
     dialling: Option<(At, u64, DialOutcome)>,
     outage_until: At,
@@ -147,7 +152,8 @@ impl<'a> World<'a> {
         };
         let microphone = card(Direction::Capture, scenario.ppm[0]);
         let speaker = card(Direction::Playback, scenario.ppm[1]);
-        let (board, buttons) = as_device(|| board(&write_context));
+        let light_writes = Arc::default();
+        let (board, buttons) = as_device(|| board(&write_context, &light_writes));
         let (background, simulated) = as_device(Background::simulated).unwrap();
         let (signals, _signals) = UnixStream::pair().unwrap();
         let session =
@@ -169,6 +175,8 @@ impl<'a> World<'a> {
             background: simulated,
             buttons,
             write_context,
+            light_writes,
+            counted_light_writes: 0,
             servers: Vec::new(),
             dialling: None,
             outage_until: 0,
@@ -222,6 +230,7 @@ impl<'a> World<'a> {
             tones,
             heap: self.heap,
             wakes: self.wakes,
+            light_writes: self.counted_light_writes,
             violation: self.invariants.borrow_mut().violation.take(),
         }
     }
@@ -477,6 +486,10 @@ impl<'a> World<'a> {
         let was_muted = self.session.conversation().muted();
         let delivered: Vec<usize> = self.servers.iter().map(|server| server.link.delivered()).collect();
         let ended = as_device(|| self.session.turn(ready, instant));
+        let light_writes = self.light_writes.swap(0, Ordering::Relaxed);
+        if is_counted(self.scenario, now) {
+            self.counted_light_writes += light_writes;
+        }
         if let Some(held) = self.heap.record(now) {
             self.invariants.borrow_mut().too_much_memory(now, held);
         }

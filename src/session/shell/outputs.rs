@@ -47,6 +47,7 @@ impl Shell {
                 Levels { microphone: counters.microphone_peak.take(), speaker: counters.speaker_peak.take() };
             self.ui.show(levels, *now);
         }
+        self.ui.restore_light(*now);
     }
 
     /// Moves replies to the lane, and messages to the socket of the active link.

@@ -30,6 +30,9 @@ const RECORDING_STEPS: u32 = 60;
 /// How late a light update may be while the microphone is open: its wake-ups then spare the light one of its own.
 const LIGHT_SLACK: Duration = Duration::from_millis(20);
 
+/// How long another program's change of a light may last while the microphone is live.
+const RESTORE_INTERVAL: Duration = Duration::from_millis(500);
+
 /// Everything that the user presses and sees.
 pub(super) struct Ui {
     board: Board,
@@ -37,6 +40,8 @@ pub(super) struct Ui {
     light: LightState,
     /// When the light has to be updated next.
     light_due: Option<Time>,
+    /// When the lights were last restored.
+    restored: Time,
     impairments: Impairments,
     settings: Settings,
 }
@@ -49,6 +54,7 @@ impl Ui {
             inputs: Deque::new(),
             light: LightState::begin(state, now),
             light_due: Some(now),
+            restored: now,
             impairments: Impairments::default(),
             settings: Settings::new(saved),
         }
@@ -153,6 +159,17 @@ impl Ui {
     pub(super) fn show(&mut self, levels: Levels, now: Time) {
         let next = self.board.show(&Indication { light: self.light, levels }, now);
         self.light_due = next.map(|wait| now + wait);
+    }
+
+    /// Writes the lights again while the microphone is live, in case another program has changed them. It has no
+    /// deadline: a live microphone wakes the session often enough.
+    pub(super) fn restore_light(&mut self, now: Time) {
+        if self.light.microphone_live && now >= self.restored + RESTORE_INTERVAL {
+            self.restored = now;
+            if !self.board.restore_leds() {
+                self.light_due = Some(now);
+            }
+        }
     }
 
     /// Returns when to call [`show`](Self::show); a little later while the microphone is open.
