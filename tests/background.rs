@@ -2,6 +2,7 @@
 
 mod proxy;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -91,14 +92,33 @@ fn dropping_the_handle_saves_the_latest_state_atomically() {
 }
 
 #[test]
-fn deleting_the_state_leaves_the_factory_reset_mark() {
+fn a_reset_removes_the_recordings_and_leaves_the_new_state_and_the_mark() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("state.toml");
-    fs::write(&file, "muted = true").unwrap();
-    let background = Background::start(None, Some(file)).unwrap();
-    background.save_state(StateWrite::Delete);
+    let (file, recordings) = (folder.path().join("state.toml"), folder.path().join("recordings"));
+    fs::write(&file, "muted = false").unwrap();
+    fs::create_dir(&recordings).unwrap();
+    for name in ["2026-01-01T00-00-00Z-request.jsonl", "2026-01-02T00-00-00Z-stall.jsonl", "mine.txt"] {
+        fs::write(recordings.join(name), "words").unwrap();
+    }
+    for _ in 0..2 {
+        let background = Background::start(None, Some(file.clone())).unwrap();
+        background.save_state(StateWrite::Reset("muted = true".to_owned()));
+        drop(background);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "muted = true");
+        let names: BTreeSet<String> = file_names(folder.path()).into_iter().collect();
+        assert_eq!(names, [RESET_MARK, "recordings", "state.toml"].map(str::to_owned).into());
+        assert_eq!(file_names(&recordings), ["mine.txt"], "only a recording is removed");
+    }
+}
+
+#[test]
+fn a_reset_without_recordings_leaves_the_mark_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let background = Background::start(None, Some(folder.path().join("state.toml"))).unwrap();
+    background.save_state(StateWrite::Reset("muted = true".to_owned()));
     drop(background);
-    assert_eq!(file_names(folder.path()), [RESET_MARK]);
+    let names: BTreeSet<String> = file_names(folder.path()).into_iter().collect();
+    assert_eq!(names, [RESET_MARK, "state.toml"].map(str::to_owned).into());
 }
 
 #[test]

@@ -162,23 +162,41 @@ fn write_whole(folder: &Path, why: &str, text: &[u8]) -> io::Result<PathBuf> {
     Ok(file)
 }
 
+/// Removes the recordings in `folder`, which need not exist, and no other file.
+pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
+    let all = match recordings(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        all => all?,
+    };
+    for file in all {
+        fs::remove_file(file)?;
+    }
+    File::open(folder)?.sync_all()
+}
+
 /// Removes the oldest recordings by name. Spares `written`: if the clock was set back its name is not the
 /// newest.
 fn prune(folder: &Path, written: &Path) -> io::Result<()> {
-    let mut others = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_candidate =
-            path.extension().is_some_and(|extension| extension == EXTENSION) && path != written;
-        if is_candidate && require_recording(&path).is_ok() {
-            others.push(path);
-        }
-    }
+    let mut others = recordings(folder)?;
+    others.retain(|path| path != written);
     others.sort();
     for oldest in others.iter().take((others.len() + 1).saturating_sub(KEPT_FILES)) {
         fs::remove_file(oldest)?;
     }
     Ok(())
+}
+
+/// Returns the recordings in `folder`: files with the extension and the head of one.
+fn recordings(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let has_extension = path.extension().is_some_and(|extension| extension == EXTENSION);
+        if has_extension && require_recording(&path).is_ok() {
+            all.push(path);
+        }
+    }
+    Ok(all)
 }
 
 /// Appends `text` to the continuous recording.

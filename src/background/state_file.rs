@@ -11,8 +11,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::recording_file;
 use super::{BackgroundEvent, EventSender};
-use crate::config::RESET_MARK;
+use crate::config::{RECORDINGS, RESET_MARK};
 
 /// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -25,8 +26,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 pub enum StateWrite {
     /// The state file with this text.
     Save(String),
-    /// No state file, and the mark of a factory reset ([`RESET_MARK`]).
-    Delete,
+    /// The state file with this text, none of the recordings beside it, and the mark of a factory reset
+    /// ([`RESET_MARK`]).
+    Reset(String),
 }
 
 /// Writes the latest state, until the channel is closed and its last value is written.
@@ -65,7 +67,7 @@ async fn is_due(writes: &mut watch::Receiver<Option<StateWrite>>, fails: bool) -
 async fn apply(write: StateWrite, file: PathBuf) -> io::Result<()> {
     let task = tokio::task::spawn_blocking(move || match write {
         StateWrite::Save(text) => replace(&file, &text),
-        StateWrite::Delete => delete(&file),
+        StateWrite::Reset(text) => reset(&file, &text),
     });
     match timeout(WRITE_LIMIT, task).await {
         Ok(result) => result?,
@@ -84,10 +86,9 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn delete(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
+/// Writes the mark last: it promises that all else was done.
+fn reset(file: &Path, text: &str) -> io::Result<()> {
+    replace(file, text)?;
+    recording_file::remove_all(&file.with_file_name(RECORDINGS))?;
     replace(&file.with_file_name(RESET_MARK), "")
 }

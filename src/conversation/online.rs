@@ -143,9 +143,10 @@ impl Conversation {
         all
     }
 
-    /// Ends the session, and with it the conversation that the service remembers, and unmutes the button.
+    /// Ends the session, and with it the conversation that the service remembers, and mutes: whoever
+    /// takes over the device decides when it hears.
     pub(super) fn reset(&mut self, now: Time) -> Actions {
-        self.mute.by_button = false;
+        self.mute.by_button = true;
         let mut all = actions([Action::Cut, Action::HangUp]);
         if let Phase::Online(online) = &mut self.phase {
             // Also removes the standby link, which must not take over.

@@ -335,12 +335,16 @@ fn replies_are_abandoned_while_the_speaker_is_missing() {
 }
 
 #[test]
-fn reset_ends_the_session_unmutes_and_redials() {
-    let mut conv = Harness::up(Mode::Open);
-    let _ = conv.on(Event::Input(UserInput::Mute));
-    assert_eq!(conv.on(Event::Input(UserInput::Reset)), [Action::Cut, Action::HangUp]);
-    assert!(!conv.muted());
-    assert_eq!(conv.at_deadline(), [Action::Dial]);
+fn reset_ends_the_session_mutes_and_redials() {
+    for mutes_before in [false, true] {
+        let mut conv = Harness::up(Mode::Open);
+        if mutes_before {
+            let _ = conv.on(Event::Input(UserInput::Mute));
+        }
+        assert_eq!(conv.on(Event::Input(UserInput::Reset)), [Action::Cut, Action::HangUp]);
+        assert!(conv.muted());
+        assert_eq!(conv.at_deadline(), [Action::Dial]);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A reset clears the history: the next session receives none of it.
+//! A reset clears the history and mutes: the next session receives nothing that was said, and no sound.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -55,9 +55,11 @@ fn a_reset_sends_no_history_to_the_next_session() {
     run_until(&mut session, || printed().contains("time: reply heard"));
     buttons.edge(0, true, now());
     run_until(&mut session, || printed().contains("notice: reset"));
-    run_until(&mut session, || service.connections().get(1).is_some_and(|one| one.audio_ms >= 50));
+    run_until(&mut session, || service.connections().get(1).is_some_and(|one| !one.story().is_empty()));
+    run_until(&mut session, || printed().lines().any(|line| line.trim() == "muted"));
     let second = &service.connections()[1];
     assert_eq!(second.story(), ["session.update"]);
+    assert_eq!(second.audio_ms, 0, "it starts muted");
 }
 
 /// A button that resets the device when it is held for 300 ms.

@@ -21,6 +21,9 @@ use crate::session::ui::FULL_VOLUME;
 
 /// Change of volume per press, percent: 5 dB.
 const VOLUME_STEP: u8 = 10;
+/// What a reset has removed, and what it leaves. The card image removes the rest at its restart.
+const RESET_NOTICE: &str = "reset: mute, volume, conversation and recordings are deleted, and the microphone is muted; the \
+                            key, the settings, files of --record and the journal stay, except on the card image";
 
 /// Where something can have happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +147,7 @@ impl Shell {
         self.player.set_volume(FULL_VOLUME);
         self.ui.set_reset(None, context.now);
         self.ui.delete_settings();
-        self.ui.print("notice", "reset: settings and conversation are deleted; starting as new");
+        self.ui.print("notice", RESET_NOTICE);
     }
 
     fn take_signal(&mut self, ready: bool, context: &mut Context<'_>) -> bool {

@@ -37,10 +37,10 @@ impl Settings {
         (self.accepted, self.is_newly_accepted) = (Some(mark), true);
     }
 
-    /// Deletes what was saved.
+    /// Deletes what was saved. The microphone is muted then.
     pub(super) fn delete(&mut self) {
         *self = Self {
-            muted: false,
+            muted: true,
             volume: FULL_VOLUME,
             accepted: None,
             is_newly_accepted: false,
@@ -51,7 +51,7 @@ impl Settings {
     /// Returns the next write, if these settings differ from those that were saved last.
     pub(super) fn poll_write(&mut self, muted: bool, volume: u8) -> Option<StateWrite> {
         if std::mem::take(&mut self.deleted) {
-            return Some(StateWrite::Delete);
+            return Some(StateWrite::Reset(SavedState::text(self.muted, self.volume, None)));
         }
         let has_changed = std::mem::take(&mut self.is_newly_accepted);
         if (muted, volume) == (self.muted, self.volume) && !has_changed {
@@ -88,14 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_deletes_and_saves_only_what_differs_from_new() {
+    fn a_reset_saves_a_muted_microphone_and_then_what_differs_from_that() {
         let mut settings = Settings::new(&SAVED);
+        settings.accept("1a2b".to_owned());
         settings.delete();
-        assert_eq!(settings.poll_write(false, FULL_VOLUME), Some(StateWrite::Delete));
-        assert_eq!(settings.poll_write(false, FULL_VOLUME), None);
-        assert_eq!(
-            settings.poll_write(true, FULL_VOLUME),
-            Some(StateWrite::Save(SavedState::text(true, 100, None)))
-        );
+        let text = |muted| SavedState::text(muted, 100, None);
+        assert_eq!(settings.poll_write(true, FULL_VOLUME), Some(StateWrite::Reset(text(true))));
+        assert_eq!(settings.poll_write(true, FULL_VOLUME), None);
+        assert_eq!(settings.poll_write(false, FULL_VOLUME), Some(StateWrite::Save(text(false))));
     }
 }
