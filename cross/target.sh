@@ -8,6 +8,7 @@ source "$here/tests/system/machine.sh"
 readonly TARGETS=(aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf)
 # Downloads, and everything built from them.
 readonly CROSS_DIR=$here/target/cross
+readonly CARGO_CYCLONEDX=0.5.9
 # Exit code if this machine could do it, but its package servers lack something or cannot be reached.
 readonly UNAVAILABLE=3
 
@@ -55,6 +56,36 @@ make_pages() {
     "$@" --completions zsh >"$pages/_mynah"
     "$@" --completions fish >"$pages/mynah.fish"
     "$here/cross/debian/licences" "$target" >"$pages/copyright"
+}
+
+# Writes the SBOM of the program for the chosen target to FILE: CycloneDX, with the crates that are linked into it.
+make_sbom() {
+    local copy=$CROSS_DIR/sbom-$deb
+    need_debs jq
+    need_tool cargo-cyclonedx "$CARGO_CYCLONEDX"
+    # It would count what only tests need, and writes beside Cargo.toml: so it gets one of its own, without tests.
+    rm -rf "$copy" && mkdir -p "$copy/src"
+    awk '/^\[/ { is_test = /^\[(dev-dependencies|\[bench\]|\[test\])\]/ } !is_test' "$here/Cargo.toml" >"$copy/Cargo.toml"
+    cp "$here/Cargo.lock" "$copy/"
+    echo "fn main() {}" >"$copy/src/main.rs"
+    # Without a date the same sources give the same bytes.
+    (cd "$copy" && CARGO_NET_OFFLINE=true SOURCE_DATE_EPOCH=0 "$here/target/tools/bin/cargo-cyclonedx" cyclonedx --quiet \
+        --format json --spec-version 1.5 --target "$target" --no-build-deps)
+    # It also lists crates of features that are off.
+    list_crates >"$copy/crates"
+    jq --rawfile crates "$copy/crates" --arg copy "$copy" '
+        ($crates | split("\n")) as $linked |
+        .components |= map(select("\(.name) \(.version)" as $it | $linked | index($it))) |
+        ([.components[]."bom-ref", .metadata.component."bom-ref"]) as $refs |
+        .dependencies |= (map(select(.ref as $it | $refs | index($it))) |
+            map(if .dependsOn then .dependsOn |= map(select(. as $it | $refs | index($it))) else . end)) |
+        walk(if type == "string" then gsub($copy; "mynah") else . end)' "$copy/mynah.cdx.json" >"$1"
+}
+
+# Lists the crates that are linked into the program for the chosen target, with their versions.
+list_crates() {
+    (cd "$here" && cargo tree --locked --target "$target" --edges normal,no-proc-macro --prefix none --format '{p}') |
+        sed -nE 's/^([^ ]+) v([^ ]+).*/\1 \2/p' | grep -v '^mynah ' | LC_ALL=C sort -u
 }
 
 # Lists the packages of KIND (tool or device) that the chosen target needs.

@@ -171,6 +171,7 @@ trim() {
 
 pack_root() {
     say "packing the root file system"
+    "$here/cross/debian/components" "$card" "$suite" "$(compatible "$board")" >"$WORK/root.cdx.json"
     rm -f "$WORK/root.squashfs"
     find "$slot" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     mksquashfs "$card" "$WORK/root.squashfs" -comp zstd -Xcompression-level 15 -b 256K -no-progress -quiet -noappend

@@ -82,7 +82,8 @@ apt_install() {
 need_tool() {
     local command=$1 version=$2 tools=$here/target/tools
     shift 2
-    [[ $("$tools/bin/$command" --version 2>/dev/null) != *"$version" ]] || return 0
+    # Some tell their version only as cargo's subcommand.
+    [[ $({ "$tools/bin/$command" --version || "$tools/bin/$command" "${command#cargo-}" --version; } 2>/dev/null) != *"$version" ]] || return 0
     # It runs for seconds, so optimising it would take longer than it saves.
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         CARGO_TARGET_DIR=$tools/build cargo install --locked --root "$tools" --version "$version" "$@" "$command"
