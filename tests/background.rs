@@ -97,8 +97,14 @@ fn a_reset_removes_the_recordings_and_leaves_the_new_state_and_the_mark() {
     let (file, recordings) = (folder.path().join("state.toml"), folder.path().join("recordings"));
     fs::write(&file, "muted = false").unwrap();
     fs::create_dir(&recordings).unwrap();
-    for name in ["2026-01-01T00-00-00Z-request.jsonl", "2026-01-02T00-00-00Z-stall.jsonl", "mine.txt"] {
-        fs::write(recordings.join(name), "words").unwrap();
+    let recording = "{\"recording\":9}\nwords";
+    for (name, text) in [
+        ("2026-01-01T00-00-00Z-request.jsonl", recording),
+        ("2026-01-02T00-00-00Z-stall.jsonl", recording),
+        ("letters.jsonl", "Dear Sir"),
+        ("mine.txt", recording),
+    ] {
+        fs::write(recordings.join(name), text).unwrap();
     }
     for _ in 0..2 {
         let background = Background::start(None, Some(file.clone())).unwrap();
@@ -107,7 +113,8 @@ fn a_reset_removes_the_recordings_and_leaves_the_new_state_and_the_mark() {
         assert_eq!(fs::read_to_string(&file).unwrap(), "muted = true");
         let names: BTreeSet<String> = file_names(folder.path()).into_iter().collect();
         assert_eq!(names, [RESET_MARK, "recordings", "state.toml"].map(str::to_owned).into());
-        assert_eq!(file_names(&recordings), ["mine.txt"], "only a recording is removed");
+        let left: BTreeSet<String> = file_names(&recordings).into_iter().collect();
+        assert_eq!(left, ["letters.jsonl", "mine.txt"].map(str::to_owned).into());
     }
 }
 

@@ -49,6 +49,9 @@ fn main() {
             frames::print();
             record::print();
             conversation::print();
+            println!();
+            phases::print();
+            println!();
             sound::print();
         }
         ["frames"] => frames::print(),
