@@ -98,6 +98,19 @@ fn a_live_microphones_light_is_written_again_without_a_wake_of_its_own() {
 }
 
 #[test]
+fn every_captured_frame_travels_within_its_batch() {
+    // 80 ms while it is quiet, 20 ms while somebody speaks or is heard; one batch that fills, and one on its way.
+    for (name, batch) in [("open, nobody speaks", 1_920), ("the user speaks", 480), ("a reply is heard", 480)]
+    {
+        for speaker in SPEAKERS {
+            let phase = PHASES.into_iter().find(|phase| phase.name() == name).unwrap();
+            let held = WakeRates::of(phase, speaker).held_frames;
+            assert!((batch..=2 * batch).contains(&held), "{name}, {}: {held} frames", speaker.name);
+        }
+    }
+}
+
+#[test]
 fn no_phase_wakes_the_threads_more_often_than_it_did() {
     for (speaker, most) in SPEAKERS.into_iter().zip(MOST_WAKES) {
         let rates = PHASES.map(|phase| WakeRates::of(phase, speaker));

@@ -53,6 +53,8 @@ pub(super) struct Invariants {
     burst: Burst,
     /// Tones played: sounds of no reply.
     pub(super) tones: u64,
+    /// Frames that the device has captured and the service has not received.
+    pub(super) held_frames: i64,
     /// Milliseconds of the user's voice that the device has captured and the service has not received.
     unsent: VecDeque<u64>,
     pub(super) violation: Option<String>,

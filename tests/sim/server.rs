@@ -314,6 +314,7 @@ impl Server {
             let known =
                 self.confirmed.is_some_and(|(at, latency)| now >= at + 2 * latency.min(self.link.latency()));
             invariants.microphone_audio(context.lit, known, now);
+            invariants.held_frames -= (bytes.len() / 2) as i64;
             samples.for_each(|sample| invariants.user_audio_received(sample));
         } else {
             let event: Value = serde_json::from_str(text).unwrap();

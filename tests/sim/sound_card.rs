@@ -471,6 +471,7 @@ impl CaptureDevice for SoundCard {
             }
             stream.moved += wanted as u64;
             stream.total += wanted as u64;
+            state.invariants.borrow_mut().held_frames += wanted as i64;
             Ok(wanted)
         })
     }

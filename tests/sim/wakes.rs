@@ -112,12 +112,29 @@ impl Wakes {
     }
 }
 
+/// The least and the most frames that were captured and not yet received by the service.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held(Option<(i64, i64)>);
+
+impl Held {
+    pub(super) fn add(&mut self, frames: i64) {
+        let (least, most) = self.0.unwrap_or((frames, frames));
+        self.0 = Some((least.min(frames), most.max(frames)));
+    }
+
+    pub(super) fn spread(self) -> i64 {
+        self.0.map_or(0, |(least, most)| most - least)
+    }
+}
+
 /// The wakes a second in one phase, by thread and reason.
 pub(crate) struct WakeRates {
     pub(crate) phase: Phase,
     rates: BTreeMap<(&'static str, String), f64>,
     /// How often the light is written in a second.
     pub(crate) light_writes: f64,
+    /// How far the number of captured frames that the service has not received varies.
+    pub(crate) held_frames: i64,
     pub(crate) violation: Option<String>,
 }
 
@@ -129,7 +146,7 @@ impl WakeRates {
         let seconds = (until - from) as f64 / S as f64;
         let rates = run.wakes.0.into_iter().map(|(key, count)| (key, count as f64 / seconds)).collect();
         let light_writes = run.light_writes as f64 / seconds;
-        Self { phase, rates, light_writes, violation: run.violation }
+        Self { phase, rates, light_writes, held_frames: run.held_frames, violation: run.violation }
     }
 
     pub(crate) fn total(&self) -> f64 {

@@ -33,6 +33,7 @@ use super::quirks::Quirks;
 use super::scenario::{Action, MUTE, Outage, Scenario, TALK, behaviour};
 use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
+use super::wakes::Held;
 use super::wakes::Wakes;
 use crate::allocator::as_device;
 use audio_thread::AudioThread;
@@ -71,6 +72,8 @@ pub(crate) struct Simulation {
     pub(crate) wakes: Wakes,
     /// How often the light was written in that time.
     pub(crate) light_writes: u64,
+    /// How far the number of captured frames that the service has not received has varied in that time.
+    pub(crate) held_frames: i64,
     /// The first invariant that was violated, and when.
     pub(crate) violation: Option<String>,
 }
@@ -98,6 +101,7 @@ struct World<'a> {
     write_context: Arc<Mutex<WriteContext>>,
     light_writes: Arc<AtomicU64>,
     counted_light_writes: u64,
+    held: Held,
     servers: Vec<Server>,
     dialling: Option<(At, u64, DialOutcome)>,
     outage_until: At,
@@ -177,6 +181,7 @@ impl<'a> World<'a> {
             write_context,
             light_writes,
             counted_light_writes: 0,
+            held: Held::default(),
             servers: Vec::new(),
             dialling: None,
             outage_until: 0,
@@ -231,6 +236,7 @@ impl<'a> World<'a> {
             heap: self.heap,
             wakes: self.wakes,
             light_writes: self.counted_light_writes,
+            held_frames: self.held.spread(),
             violation: self.invariants.borrow_mut().violation.take(),
         }
     }
@@ -480,6 +486,7 @@ impl<'a> World<'a> {
         }
         if is_counted(self.scenario, now) {
             self.wakes.add("session", reason_of(ready, timer));
+            self.held.add(self.invariants.borrow().held_frames);
         }
         self.turns += 1;
         self.session_turn = now;
