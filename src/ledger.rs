@@ -317,6 +317,17 @@ impl Ledger {
         self.drained_reported |= self.spans.is_empty();
     }
 
+    /// Handles the loss of all frames from position `played` to `lost`, the end: closes the items if no more audio of them
+    /// is to come, and queues the resulting corrections. Returns whether it has closed any.
+    #[must_use]
+    pub fn lose_end(&mut self, lost: u64, played: u64, now: Time) -> bool {
+        let is_over = !self.spans.is_empty() && self.spans.iter().all(|span| span.complete);
+        if is_over {
+            self.cut_receipt(lost, played, now);
+        }
+        is_over
+    }
+
     /// Removes and returns the next correction that may be sent now.
     pub fn next_correction(&mut self) -> Option<Correction> {
         let ready = self.corrections.iter().position(|queued| match queued.correction {

@@ -176,6 +176,13 @@ impl PlaybackHandle {
         self.shared.played.load(Ordering::Acquire)
     }
 
+    /// Returns the lane position up to which a device has lost what it held, if no frame follows there: it will not be
+    /// played. 0 if no end of a reply was lost.
+    #[must_use]
+    pub fn lost_position(&self) -> u64 {
+        self.shared.lost.load(Ordering::Acquire)
+    }
+
     /// Takes the next cut receipt. Cuts in quick succession may share the receipt of the latest.
     pub fn receipt(&mut self) -> Option<CutReceipt> {
         self.receipts.try_pop()
@@ -263,6 +270,8 @@ impl CaptureShared {
 pub(super) struct PlaybackShared {
     /// The played position in the lane, in frames.
     pub(super) played: AtomicU64,
+    /// The lane position up to which a device has lost the last frames that it held.
+    pub(super) lost: AtomicU64,
     /// Percent.
     pub(super) volume: AtomicU8,
     /// Whether a reply may be heard soon.
@@ -275,6 +284,7 @@ impl Default for PlaybackShared {
     fn default() -> PlaybackShared {
         PlaybackShared {
             played: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             volume: AtomicU8::new(100),
             reply_near: AtomicBool::new(true),
             wakes_at_write: AtomicBool::new(false),

@@ -293,16 +293,18 @@ fn the_played_position_is_exact_after_sleeps() {
 }
 
 #[test]
-fn a_reply_whose_end_a_device_loses_is_over() {
+fn a_reply_whose_end_a_device_loses_is_over_and_was_not_heard() {
     let mut rig = with_cut(CutMode::Drop);
     rig.write(&numbered(0, 300));
     rig.run();
     rig.playback.reset_stream();
-    assert_eq!(rig.handle(|handle| handle.played_position()), 300);
+    let positions =
+        |rig: &Rig| rig.handle(|handle| (handle.played_position(), handle.lost_position(), handle.written()));
+    assert_eq!(positions(&rig), (0, 300, 300), "it is over, and was not heard");
     assert!(rig.playback.run_without_device(), "the session is woken");
     rig.write(&numbered(300, 700));
     rig.playback.reset_stream();
-    assert_eq!(rig.handle(|handle| handle.played_position()), 300, "the rest is still to be played");
+    assert_eq!(positions(&rig), (0, 300, 1_000), "the rest is still to be played");
 }
 
 proptest! {

@@ -165,15 +165,21 @@ impl Device {
     }
 
     /// Waits until lines that start with `line` have been printed this number of `times`.
-    #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to print")]
     fn wait_for_line(&self, line: &str, times: usize) {
+        self.wait_until(&format!("{line:?} is printed {times} times"), |lines| {
+            lines.iter().filter(|printed| printed.starts_with(line)).count() >= times
+        });
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a test outside the program waits for it to print")]
+    fn wait_until(&self, what: &str, is_so: impl Fn(&[String]) -> bool) {
         for _ in 0..500 {
-            if self.lines().iter().filter(|printed| printed.starts_with(line)).count() >= times {
+            if is_so(&self.lines()) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("{line:?} was not printed {times} times: {:?}", self.lines());
+        panic!("not within ten seconds: {what}: {:?}", self.lines());
     }
 
     /// Presses `q`, and returns the exit and the samples that the speaker played.

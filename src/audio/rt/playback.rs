@@ -130,7 +130,7 @@ impl Playback {
         let is_last = self.cut.is_none() && self.staged.is_empty() && self.lane.waiting() == 0;
         if let Some(end) = end.filter(|_| is_last) {
             // No later frame says that the reply is over.
-            self.shared.played.store(end, Ordering::Release);
+            self.shared.lost.store(end, Ordering::Release);
             self.notify_session = true;
         }
         self.queue.lose();

@@ -293,7 +293,9 @@ impl Player {
     pub(super) fn poll_event(&mut self, now: Time) -> Option<DeviceEvent> {
         let played = self.audio.playback.played_position();
         self.ledger.played(played, now);
-        if !self.downlink.is_waiting() && self.ledger.take_drained(played) {
+        let is_drained = !self.downlink.is_waiting()
+            && (self.ledger.take_drained(played) || self.has_lost_the_end(played, now));
+        if is_drained {
             return Some(DeviceEvent::Drained);
         }
         let input_ended = self.audio.input_ended() && !self.input_end_reported;
@@ -378,6 +380,14 @@ impl Player {
             self.is_receipt_due = true;
         }
         is_new
+    }
+
+    /// Returns, once, whether the speaker was lost with the end of all that was to be played, which the ledger then closes
+    /// as far as it was heard.
+    fn has_lost_the_end(&mut self, played: u64, now: Time) -> bool {
+        let lost = self.audio.playback.lost_position();
+        let is_the_end = lost > played && lost == self.audio.playback.written();
+        is_the_end && self.pause == Pause::No && self.ledger.lose_end(lost, played, now)
     }
 
     fn unplayed_frames(&self) -> u64 {

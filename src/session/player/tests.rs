@@ -172,6 +172,37 @@ fn a_cut_drops_what_has_not_reached_the_lane() {
     );
 }
 
+#[test]
+fn a_reply_whose_end_is_lost_with_the_speaker_is_told_as_far_as_it_was_heard() {
+    for is_done in [true, false] {
+        let mut device = Harness::begin();
+        device.receive("i", 0..4_800);
+        if is_done {
+            device.reply_done();
+        }
+        device.play(4_080);
+        device.speaker.buffer.clear();
+        device.playback.reset_stream();
+        let event = device.player.poll_event(Time::ZERO);
+        if !is_done {
+            assert_eq!(event, None, "more of it may come");
+            device.reply_done();
+            assert_eq!(device.player.poll_event(Time::ZERO), Some(DeviceEvent::Drained));
+        } else {
+            assert_eq!(event, Some(DeviceEvent::Drained));
+        }
+        assert_eq!(device.player.poll_event(Time::ZERO), None, "once");
+        let corrected = device.corrections();
+        assert!(
+            matches!(&corrected[..], [Correction::Truncate { audio_end_ms: 170, .. }]),
+            "{corrected:?}: 4080 frames are 170 ms"
+        );
+        device.receive("j", 0..4_800);
+        device.play(24_000);
+        assert!(device.speaker.out.contains(&sample(4_799)), "the next reply is heard to its end");
+    }
+}
+
 struct Harness {
     player: Player,
     playback: Playback,
@@ -212,6 +243,11 @@ impl Harness {
         }
         self.playback.run(&mut self.speaker).unwrap();
         self.turn();
+    }
+
+    fn reply_done(&mut self) {
+        let done = ServiceEvent::ReplyDone(id("r"), crate::conversation::ResponseStatus::Completed);
+        self.player.handle_event(&Event::Service(done), KeptAudio::Keep, Time::ZERO);
     }
 
     fn turn(&mut self) {
