@@ -115,7 +115,8 @@ fn margin_is_the_least(table: &mut Table) {
         let found = ones as Frames - kept;
         let what = format!("{hidden} frames read unseen, {margin} kept: rewound frames that are heard");
         table.number(NAME, &what, found as f64, Goal::None);
-        table.expect(NAME, found == old, &format!("{what}: {found}, not {old}"));
+        // A frame may be played between the question how many are queued and the rewind.
+        table.expect(NAME, (old..=old + 2).contains(&found), &format!("{what}: {found}, not {old}"));
     }
 }
 
