@@ -59,7 +59,7 @@ pub struct Board {
 /// Which lines are printed, besides messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrintedLines {
-    /// The words of both sides, even if the output is not a terminal: it may be a journal that others read.
+    /// The words of both sides, as [`WordGate`](crate::config::WordGate) has decided.
     pub words: bool,
     /// The delays of every turn.
     pub timings: bool,
@@ -102,6 +102,12 @@ impl Board {
     #[must_use]
     pub fn shows_microphone(&self) -> bool {
         self.has_leds() || self.raw.is_some()
+    }
+
+    /// Returns whether standard output is a terminal.
+    #[must_use]
+    pub fn prints_to_terminal(&self) -> bool {
+        tty::is_terminal(&self.output)
     }
 
     /// Sets which lines are printed; by default, all.
@@ -314,7 +320,7 @@ impl Board {
         let is_printed = match who {
             NOTICE => true,
             TIMINGS => self.printed.timings,
-            _ => self.printed.words || tty::is_terminal(&self.output),
+            _ => self.printed.words,
         };
         if is_printed {
             self.update_width();

@@ -153,7 +153,7 @@
 //! | `session::shell` | `audio` `background` `conversation` `history` `inputs` `ledger` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` | | decide; run a handler (`session::core::Core` `session::Session`) |
 //! | `session::links` | `background` `config` `conversation` `fnv` `model` `parrot` `printable` `protocol` `session::clock` `transport` | | touch sound (`audio`); know another component (`session::player` `session::ui` `session::report` `session::shell` `background::Background`) |
 //! | `session::player` | `audio` `conversation` `ledger` `model` `protocol` | | own a socket (`std::net` `transport`); know another component (`session::links` `session::ui` `session::report` `session::shell`) |
-//! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |
+//! | `session::ui` | `background` `board` `config` `conversation` `inputs` `light` `model` `printable` | | write to the link (`transport`); know another component (`session::links` `session::player` `session::report` `session::shell` `background::Background`) |
 //! | `session::report` | `audio` `background` `conversation` `inputs` `ledger` `light` `model` `printable` `protocol` `recorder` `transport` | | change what happens; print or write (`board` `std::fs`); know another component (`session::links` `session::player` `session::ui` `session::shell` `background::Background`) |
 //!
 //! # Promises, as absences

@@ -1,7 +1,8 @@
 //! Logs to standard error, and to a file if one is set.
 //!
 //! What is printed to standard output too is not repeated where both lead to the same reader. A file that cannot be
-//! written is reported once, and again when it can.
+//! written is reported once, and again when it can. Lines that come too fast are dropped and counted: what others send
+//! must not fill a disk. Errors are always written.
 //!
 //! Other crates log at level `warn` and above only: at lower levels some log headers and messages, and with them keys
 //! and words of the conversation.
@@ -18,7 +19,8 @@ use jiff::Timestamp;
 use log::{Level, LevelFilter};
 use mynah::config::LogConfig;
 use mynah::inputs::{self, SHOWN};
-use mynah::printable::Printable;
+use mynah::printable::{LineRate, Printable};
+use mynah::session;
 
 /// Starts the log.
 ///
@@ -32,6 +34,7 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
     }
     let file = file.map(Mutex::new);
     let is_one_reader = inputs::is_one_output();
+    let rate = Mutex::new(LineRate::default());
     let level = if log.verbose { LevelFilter::Debug } else { LevelFilter::Info };
     Builder::new()
         .filter_level(LevelFilter::Warn)
@@ -40,8 +43,17 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), Box<dyn Error>> {
         .format(move |console, record| {
             // A message may quote the service, a file or a device.
             let message = record.args().to_string();
-            let line =
-                format!("{} {:<5} {}\n", console.timestamp_millis(), record.level(), Printable(&message));
+            let dropped = match lock(&rate).admit(session::uptime()) {
+                Some(dropped) => dropped,
+                None if record.level() == Level::Error => 0,
+                None => return Ok(()),
+            };
+            let dropped = match dropped {
+                0 => String::new(),
+                count => format!("({count} lines are missing here: they came too fast) "),
+            };
+            let (time, level) = (console.timestamp_millis(), record.level());
+            let line = format!("{time} {level:<5} {dropped}{}\n", Printable(&message));
             let change = file.as_ref().and_then(|file| lock(file).write(&line));
             if record.target() != SHOWN || !is_one_reader {
                 console.write_all(line.as_bytes())?;

@@ -20,7 +20,7 @@ use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
 use mynah::config::{
     self, Config, HostInfo, MicrophoneView, RECORDINGS, RecordConfig, Request, SYSTEM_FILE, SavedState,
-    ServiceTarget,
+    ServiceTarget, WordGate, WordRequest,
 };
 use mynah::conversation::Exit;
 use mynah::model::Mode;
@@ -52,6 +52,8 @@ fn main() -> ExitCode {
             return ExitCode::from(MISCONFIGURED);
         }
     };
+    // Whatever is read and quoted below may repeat one.
+    config::environment_secrets(std::env::vars_os()).for_each(|secret| printable::redact(secret.reveal()));
     let host = HostInfo::read(Path::new("/"));
     let request = config::read(std::env::args_os(), std::env::vars_os(), &dir, Path::new(SYSTEM_FILE), &host);
     match request {
@@ -123,7 +125,6 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     if let Some(notice) = config.record.notice(recordings.as_deref()) {
         log::warn!("{notice}");
     }
-    let recording = recording(&config.record, recordings).map_err(StartError::Fatal)?;
     // The board is opened first: opening a sound card may take a while, and the light shows that mynah is starting.
     let mut board = match Board::open(&config.peripherals, latching) {
         Ok(board) => board,
@@ -134,9 +135,16 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
     if requested != Mode::Open && !board.can_press(&config.peripherals) {
         return Err(StartError::Fatal(cli::NOTHING_TO_PRESS.into()));
     }
-    // With --verbose, the log has the delays, and what is printed is not repeated there.
     let log = &config.log;
-    board.print_only(PrintedLines { words: log.words, timings: log.timings || log.verbose });
+    let words = WordGate::new(WordRequest {
+        print: log.words,
+        record: config.record.words,
+        is_terminal: board.prints_to_terminal(),
+        is_service: cli::has_service_manager(),
+    });
+    let recording = recording(&config.record, recordings, words).map_err(StartError::Fatal)?;
+    // With --verbose, the log has the delays, and what is printed is not repeated there.
+    board.print_only(PrintedLines { words: words.prints(), timings: log.timings || log.verbose });
     session::show_startup(&mut board, config.record.records_speech(), |time| pause(&signals, time));
     let mode = config.talk.mode_for(MicrophoneView {
         is_real: config.audio.has_microphone(),
@@ -260,11 +268,22 @@ fn recordings(saved_state: &SavedState) -> Option<PathBuf> {
 }
 
 /// Returns the recording settings. Recordings of faults go to `folder`.
-fn recording(requested: &RecordConfig, folder: Option<PathBuf>) -> Result<RecordingConfig, Box<dyn Error>> {
-    let RecordConfig { file, sound, words, .. } = requested;
+fn recording(
+    requested: &RecordConfig,
+    folder: Option<PathBuf>,
+    words: WordGate,
+) -> Result<RecordingConfig, Box<dyn Error>> {
+    let RecordConfig { file, sound, .. } = requested;
     let started = Some(Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let on_request = Some(signals(&[SIGUSR1])?);
-    Ok(RecordingConfig { file: file.clone(), folder, sound: *sound, words: *words, started, on_request })
+    Ok(RecordingConfig {
+        file: file.clone(),
+        folder,
+        sound: *sound,
+        words: words.records(),
+        started,
+        on_request,
+    })
 }
 
 /// Waits for `time`, or until a signal to exit has arrived.

@@ -3,6 +3,7 @@
 mod full_disk;
 mod proxy;
 mod told_once;
+mod words;
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;

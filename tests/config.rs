@@ -20,6 +20,7 @@ mod shared_env;
 mod shared_files;
 mod talk;
 mod toml_errors;
+mod word_gate;
 mod working_folder;
 
 use std::ffi::OsString;

@@ -1,6 +1,10 @@
 //! Text of others on one line: nothing in it reaches the terminal as a command.
 
-use mynah::printable::{Printable, clipped, redact};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use mynah::printable::{LineRate, Printable, clipped, redact};
 use proptest::prelude::*;
 
 #[test]
@@ -40,6 +44,104 @@ fn a_registered_secret_is_hidden_wherever_it_stands() {
         let shown = clipped(&text);
         assert!(!shown.contains("q7") && shown.chars().count() <= 300, "{begin}: {shown}");
     }
+}
+
+#[test]
+fn a_registered_secret_is_hidden_in_every_encoding() {
+    let key = "w5/Encoded+key_5w";
+    redact(key);
+    let shown = |text: &str| Printable(text).to_string();
+    let percent = |upper: bool| -> String {
+        let digits = |byte: u8| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+        key.bytes().map(digits).collect()
+    };
+    let encoded = STANDARD.encode(key);
+    let wrapped = encoded.as_bytes().chunks(7).map(String::from_utf8_lossy).collect::<Vec<_>>();
+    for (form, what) in [
+        (key.to_owned(), "as it is"),
+        (key.to_uppercase(), "in capitals"),
+        (percent(false), "percent signs"),
+        (percent(true), "percent signs with capitals"),
+        ("w5%2fEncoded%2Bkey%5f5w".to_owned(), "where an address needs it"),
+        (percent(true).replace('%', "%25"), "percent signs twice"),
+        (percent(true).replace('%', "%2525"), "percent signs three times"),
+        ("w5\\/Encoded+key_5w".to_owned(), "as JSON may write it"),
+        ("w5\\\\/Encoded\\u002bkey_5w".to_owned(), "JSON in JSON"),
+        (key.bytes().map(|byte| format!("\\u{byte:04x}")).collect(), "escapes of JSON"),
+        (key.bytes().map(|byte| format!("\\x{byte:02X}")).collect(), "escapes of C"),
+        (key.bytes().map(|byte| format!("{byte:02x}")).collect(), "hexadecimal"),
+        (key.bytes().map(|byte| format!("{byte:02X}")).collect(), "hexadecimal capitals"),
+        (wrapped.join("\r\n"), "base64 in lines"),
+        (wrapped.join("\\n"), "base64 in lines of JSON"),
+        (STANDARD.encode(key).replace('/', "%2F").replace('=', "%3D"), "base64 in an address"),
+        (key.chars().flat_map(|c| [c, '\u{200b}']).collect(), "with what is invisible"),
+    ] {
+        let line = shown(&format!("a {form} b"));
+        assert!(line.starts_with("a ***") && line.ends_with(" b") && line.len() < 12, "{what}: {line}");
+    }
+    for before in 0..7 {
+        for after in 0..4 {
+            let text = [&b"user:pw"[..before], key.as_bytes(), &b"tail"[..after]].concat();
+            for form in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+                let line = shown(&format!("Basic {form};"));
+                let kept = line.chars().filter(char::is_ascii_alphanumeric).count();
+                assert!(
+                    line.contains("***") && kept < 5 + 4 * before.div_ceil(3) + 4 * after.div_ceil(3) + 1,
+                    "{line}"
+                );
+            }
+        }
+    }
+    for harmless in ["w5/Encoded+key_5", "5/Encoded+key_5w", "100%", "%", "%4", "\\", "\\u12", "%zz"] {
+        assert!(!shown(harmless).contains("***"), "{harmless}");
+    }
+    let clip = clipped(&format!("{}{}", "x".repeat(290), percent(true).replace('%', "%25")));
+    assert!(!clip.contains("%2577"), "a secret in 85 characters is not cut in two: {clip}");
+}
+
+#[test]
+fn a_secret_with_backslashes_and_percent_signs_is_hidden_as_it_is_and_escaped() {
+    for (password, escaped) in [
+        (r"9p\n\\pass-word", r"9p\\n\\\\pass-word"),
+        (r"9p\u0041\pass-word", r"9p\\u0041\\pass-word"),
+        ("9q%41pass%25", "9q%2541pass%2525"),
+    ] {
+        redact(password);
+        for form in [password, escaped] {
+            assert_eq!(Printable(form).to_string(), "***", "{form}");
+        }
+    }
+}
+
+#[test]
+fn a_line_has_a_maximum_length_and_says_how_much_is_missing() {
+    let words = "wörds ".repeat(500_000);
+    let line = Printable(&words).to_string();
+    assert!(
+        line.starts_with("wörds wörds") && line.ends_with("… (2990000 more characters)"),
+        "{}",
+        line.len()
+    );
+    assert_eq!(line.chars().count(), 10_000 + "… (2990000 more characters)".chars().count());
+    let painting = "\u{1b}".repeat(3_000_000);
+    assert!(Printable(&painting).to_string().chars().count() < 10_050, "escapes count as they are shown");
+    let whole = "x".repeat(10_000);
+    assert_eq!(Printable(&whole).to_string(), whole, "ten minutes of speech are shown whole");
+}
+
+#[test]
+fn lines_are_let_through_in_a_burst_and_then_20_a_second_and_the_rest_is_counted() {
+    let mut rate = LineRate::default();
+    let at = Duration::from_secs(1000);
+    let admitted = (0..5000).filter(|_| rate.admit(at).is_some()).count();
+    assert_eq!(admitted, 100);
+    assert_eq!(rate.admit(at + Duration::from_millis(49)), None);
+    assert_eq!(rate.admit(at + Duration::from_millis(50)), Some(4901), "the next says what is missing");
+    let second = (51..1051).filter(|ms| rate.admit(at + Duration::from_millis(*ms)).is_some()).count();
+    assert_eq!(second, 20);
+    let quiet = at + Duration::from_secs(60);
+    let admitted = (0..5000).filter(|_| rate.admit(quiet).is_some()).count();
+    assert_eq!(admitted, 100, "after a pause there is no more room than for a burst");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod shared_files;
 mod sources;
 mod talk;
 mod values;
+mod word_gate;
 mod working_folder;
 
 use std::ffi::OsString;
@@ -54,6 +55,7 @@ pub use report::SettingsReport;
 pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
 pub use secret::Secret;
 pub use talk::{MicrophoneView, TalkConfig};
+pub use word_gate::{WordGate, WordRequest};
 
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 
@@ -117,6 +119,17 @@ pub fn read(
     let config = assemble(&mut values, host);
     let warnings = values.finish()?;
     Ok(Request::Run(Box::new(Config { warnings, ..config })))
+}
+
+/// Returns the keys and tokens in the environment, also those that are not used.
+pub fn environment_secrets(
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = Secret> {
+    let is_secret = |name: &OsString| {
+        schema::ROWS.iter().any(|row| row.is_secret() && row.env.is_some_and(|env| name == env))
+    };
+    let set = env.into_iter().filter(move |(name, _)| is_secret(name));
+    set.filter_map(|(_, value)| Secret::new(value.to_str()?).ok())
 }
 
 /// Reads all settings; problems and warnings stay in `values`.

@@ -11,7 +11,7 @@ use super::schema::{HelpGroup, Key, KeyRow, ROWS, word};
 use super::sources::{self, CommandLine, FileKind, Layer};
 use super::values::Values;
 use super::{AzureConfig, Config, Credential, Endpoint, KeepOpen, Proxy, Secret, ServiceTarget, assemble};
-use crate::printable::clipped;
+use crate::printable::{clipped, redact};
 
 const USAGE: &str = "\
 Usage: mynah config [OPTION]...  print every setting, where it comes from, and what is wrong
@@ -88,6 +88,10 @@ fn check_file(file: &str, dir: &Path, host: &HostInfo) -> Result<SettingsReport,
 /// Returns the settings whose layer is `shown`, and what is wrong with any.
 fn report(mut values: Values, host: &HostInfo, shown: impl Fn(Layer) -> bool) -> SettingsReport {
     let config = assemble(&mut values, host);
+    if let ServiceTarget::Azure(azure) = &config.service.target {
+        // It may have been pasted into another setting too.
+        azure.secrets().for_each(|secret| redact(secret.reveal()));
+    }
     let mut text = String::new();
     for (group, title) in HelpGroup::TITLES {
         let rows = ROWS.iter().filter(|row| row.group == group);

@@ -76,6 +76,22 @@ impl ClientEvent {
         }
     }
 
+    /// Returns the event for a log: its type alone, if it carries words.
+    #[must_use]
+    pub fn without_words(&self) -> String {
+        match self {
+            Self::CreateItem { .. } | Self::CreateCall { .. } | Self::CreateCallOutput { .. } => {
+                self.kind().to_owned()
+            }
+            Self::Commit
+            | Self::Clear
+            | Self::Create
+            | Self::Cancel(_)
+            | Self::Truncate { .. }
+            | Self::Delete(_) => format!("{self:?}"),
+        }
+    }
+
     /// Appends the event to `text` as JSON.
     pub fn write(&self, text: &mut BytesMut) {
         let kind = self.kind();

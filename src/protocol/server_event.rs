@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::error::Category;
+
 use super::json;
 use super::refusal::Refusal;
 use super::service_error::{ErrorBody, ServiceError};
@@ -388,9 +390,15 @@ fn item_error(item: Option<&str>) -> Option<&str> {
     error
 }
 
-/// Truncates the parser's message, which quotes a JSON string at full length.
+/// Returns the parser's message without what it quotes of the event: that may be words of the conversation.
 fn not_json(error: &serde_json::Error) -> Malformed {
-    Malformed::NotJson(error.to_string().chars().take(REASON_CHARS).collect())
+    let reason = match error.classify() {
+        Category::Data => {
+            format!("a field is of another type at line {} column {}", error.line(), error.column())
+        }
+        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
+    };
+    Malformed::NotJson(reason.chars().take(REASON_CHARS).collect())
 }
 
 /// Reads a nested object; anything else has no fields.

@@ -1,5 +1,6 @@
 //! The program's clock: the only place that reads the monotonic and the boot clock.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -18,6 +19,13 @@ impl Clock {
     pub(super) fn now(self) -> Time {
         Time::ZERO + read().saturating_duration_since(self.0)
     }
+}
+
+/// Returns the time since it was first called, for the log, which has lines before and after a session.
+#[must_use]
+pub fn uptime() -> Duration {
+    static START: LazyLock<Clock> = LazyLock::new(Clock::start);
+    Duration::from_nanos(START.now().as_nanos())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the only call; all other code gets the time as an argument")]

@@ -46,6 +46,7 @@ use crate::light::LightState;
 use crate::model::Time;
 use crate::protocol::SessionConfig;
 
+pub use clock::uptime;
 pub use event_queue::EVENTS;
 pub use links::{REFUSED_RETRY, ServiceEndpoint, ServiceOrigins};
 pub use panic::{has_panicked, install_panic_hook, set_wake_fd};

@@ -46,6 +46,7 @@ fn text_leaves_the_program_only_where_it_is_made_printable() {
 fn every_log_record_and_every_panic_is_made_printable_in_one_place() {
     let loggers = files_with(&LOGGERS);
     assert_eq!(loggers, BTreeSet::from(["/src/logging.rs".to_owned()]), "the log is started in one place");
+    assert!(contains(tokens_of("/src/logging.rs"), "LineRate"), "lines of the log have no maximum rate");
     // The text of a record is taken once, into what is then made printable.
     assert_eq!(count(tokens_of("/src/logging.rs"), "args"), 1);
     let hooks = files_with(&["set_hook"]);
@@ -58,6 +59,20 @@ fn every_log_record_and_every_panic_is_made_printable_in_one_place() {
     for file in ["/src/logging.rs", "/src/session/panic.rs"] {
         assert!(contains(tokens_of(file), "Printable"), "{file}");
     }
+}
+
+#[test]
+fn words_reach_a_person_in_one_place_after_one_decision() {
+    let decides = files_with(&["WordRequest"]);
+    let known = ["/src/config/mod.rs", "/src/config/word_gate.rs", "/src/main.rs"].map(str::to_owned);
+    assert_eq!(decides, BTreeSet::from(known), "where words go is decided once");
+    // The lines of a history hold words.
+    let takes: BTreeSet<_> =
+        ["/src/history/mod.rs", "/src/session/shell/history.rs"].map(str::to_owned).into();
+    assert_eq!(files_with(&["poll_line"]), takes, "words are taken out of the history in one place");
+    let place = tokens_of("/src/session/shell/history.rs");
+    assert!(!contains(place, "log"), "words are not logged");
+    assert!(contains(tokens_of("/src/session/ui/mod.rs"), "LineRate"), "lines of words have no maximum rate");
 }
 
 /// Returns the files of the program that contain one of the words outside of comments, below the root.

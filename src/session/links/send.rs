@@ -44,7 +44,7 @@ impl Links {
 
     /// Sends a command over the active link, if there is one.
     pub(in crate::session) fn send(&mut self, command: &ClientEvent, record: RecordSent<'_>) {
-        log::debug!("sending {command:?}");
+        log::debug!("sending {}", command.without_words());
         let sent = send_over(&mut self.active, command.kind(), |text| command.write(text), record);
         self.check(Slot::Active, sent);
     }

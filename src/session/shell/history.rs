@@ -66,7 +66,7 @@ impl Shell {
                 Role::Assistant => "mynah",
             };
             self.report.recorder.record_transcript(who, &line.words, now);
-            self.ui.print(who, &line.words);
+            self.ui.print_words(who, &line.words, now);
         }
     }
 }

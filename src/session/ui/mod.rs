@@ -17,6 +17,7 @@ use crate::conversation::{Exit, Notice, ServerError, State};
 use crate::inputs::InputEvent;
 use crate::light::{HoldProgress, Impairments, Indication, Levels, LightState, STEP};
 use crate::model::Time;
+use crate::printable::LineRate;
 
 pub(super) use settings::FULL_VOLUME;
 
@@ -44,6 +45,7 @@ pub(super) struct Ui {
     restored: Time,
     impairments: Impairments,
     settings: Settings,
+    words_rate: LineRate,
 }
 
 impl Ui {
@@ -57,6 +59,7 @@ impl Ui {
             restored: now,
             impairments: Impairments::default(),
             settings: Settings::new(saved),
+            words_rate: LineRate::default(),
         }
     }
 
@@ -178,7 +181,16 @@ impl Ui {
         self.light_due.map(|due| due + slack)
     }
 
-    /// Prints a line of a speaker or of a notice.
+    /// Prints what a speaker has said, unless lines come too fast. What is left out is counted, and said with the next.
+    pub(super) fn print_words(&mut self, who: &str, words: &str, now: Time) {
+        let Some(dropped) = self.words_rate.admit(Duration::from_nanos(now.as_nanos())) else { return };
+        if dropped > 0 {
+            self.print("notice", &format!("{dropped} lines of words are missing here: they came too fast"));
+        }
+        self.print(who, words);
+    }
+
+    /// Prints a notice or the delays of a turn.
     pub(super) fn print(&mut self, who: &str, text: &str) {
         self.board.print(who, text);
     }
