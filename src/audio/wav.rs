@@ -21,7 +21,7 @@ use super::rt::threads::ThreadContext;
 use super::wav_reader::{WavSource, file_error};
 use super::{AudioEndpoints, AudioIo, CutMode, StreamFormat};
 use crate::dsp::{float, sample};
-use crate::sys::TimerFd;
+use crate::sys::{TimerFd, create_private_file};
 
 /// The WAV files that replace the devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -214,6 +214,11 @@ struct WavPlayback {
     since_update: usize,
 }
 
+/// Creates the file of what is played, which others need not hear.
+fn create_file(path: &Path, spec: WavSpec) -> Result<WavWriter<BufWriter<File>>, hound::Error> {
+    WavWriter::new(BufWriter::new(create_private_file(path)?), spec)
+}
+
 impl WavPlayback {
     fn create(path: Option<PathBuf>, format: StreamFormat) -> Result<WavPlayback, AudioError> {
         let spec = WavSpec {
@@ -224,7 +229,7 @@ impl WavPlayback {
         };
         let file = match path {
             None => None,
-            Some(path) => match WavWriter::create(&path, spec) {
+            Some(path) => match create_file(&path, spec) {
                 Ok(writer) => Some((path, writer)),
                 Err(error) => {
                     return Err(file_error(

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::recording_file;
 use super::{BackgroundEvent, EventSender};
 use crate::config::{RECORDINGS, RESET_MARK};
+use crate::sys::create_private_file;
 
 /// Time limit of one write to the SD card.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -79,7 +80,7 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
     let new = file.with_extension("new");
-    let mut temporary = File::create(&new)?;
+    let mut temporary = create_private_file(&new)?;
     temporary.write_all(text.as_bytes())?;
     temporary.sync_all()?;
     fs::rename(&new, file)?;

@@ -1,11 +1,14 @@
-//! Linux interfaces that several modules share: eventfd, timerfd and text files below `/proc`.
+//! Linux interfaces that several modules share: eventfd, timerfd, text files below `/proc`, and files
+//! of the owner alone.
 //!
 //! It opens no device, decides nothing and knows none of the modules that use it.
 
 pub mod alsa_proc;
 mod eventfd;
+mod private_file;
 pub mod proc;
 mod timerfd;
 
 pub use eventfd::EventFd;
+pub use private_file::create_private_file;
 pub use timerfd::TimerFd;
