@@ -70,7 +70,7 @@ mynah config shows which address and which key are used, and where each is set.
 const MODES: &str = "\
   open   the microphone is always live; the service detects the end of a turn. The default.
          Without a light or terminal that shows it: tap if there is a button; --no-light allows it.
-  tap    live from a press until 8 s of quiet (tap_quiet_s).
+  tap    live from a press until 8 s of quiet (tap_quiet_s), 15 minutes at most.
   hold   live while the button is down: push to talk. On a terminal, hold space, or tap it twice.
 
 Set it with --mode MODE, or mode = \"MODE\" in the file of settings.

@@ -62,6 +62,11 @@ pub enum DeviceEvent {
     InputEnded,
     /// All queued audio was played.
     Drained,
+    /// The microphone hears more than the noise of its room, or no longer does.
+    Room {
+        /// Whether it hears more.
+        loud: bool,
+    },
 }
 
 /// A change of the active link.

@@ -14,6 +14,7 @@ mod handover;
 mod kept_audio;
 mod offline;
 mod online;
+mod open_tap;
 mod replies;
 mod snapshot;
 mod speech;
@@ -30,11 +31,13 @@ pub use event::{
 };
 pub use handover::{HANDOVER_BEFORE, SESSION_LIFETIME, SHORTEST_LIFETIME, SWITCH_BY, SWITCH_QUIET};
 pub use kept_audio::KeptAudio;
+pub use open_tap::{TAP_LIMIT, UNHEARD_LIMIT};
 pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::model::Time;
 use backoff::JitterRng;
 use offline::Offline;
+use open_tap::OpenTap;
 use turn::Online;
 
 /// The actions of one event, in the order in which they must be carried out.
@@ -176,6 +179,10 @@ pub enum Notice {
     NoSession,
     /// Speech recorded while offline was discarded because it is too old.
     Unsent,
+    /// In tap mode, the microphone was open for too long since the press, so that it was closed.
+    TapTooLong,
+    /// In tap mode, the service reported speech, and nothing was heard: the microphone was closed.
+    NothingHeard,
 }
 
 /// Why the program exits.
@@ -201,6 +208,9 @@ pub struct Conversation {
     jitter: JitterRng,
     /// Earliest next dial after a rate limit.
     dial_not_before: Option<Time>,
+    /// In tap mode, while the microphone is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open_tap: Option<OpenTap>,
     phase: Phase,
 }
 
@@ -251,6 +261,7 @@ impl Conversation {
             input_ended: false,
             jitter: rng,
             dial_not_before: None,
+            open_tap: None,
             phase,
         };
         (conversation, actions([Action::Dial]))
@@ -276,6 +287,15 @@ impl Conversation {
             return self.give_up_reply(now);
         }
         self.input_ended |= *event == Event::Device(DeviceEvent::InputEnded);
+        let before = self.state();
+        let mut all = self.handle_in_phase(event, now);
+        for action in self.follow_tap(event, before, now) {
+            let _ = all.push(action);
+        }
+        all
+    }
+
+    fn handle_in_phase(&mut self, event: &Event, now: Time) -> Actions {
         match &mut self.phase {
             Phase::Offline(_) => self.handle_offline(event, now),
             Phase::Online(_) => self.handle_online(event, now),
@@ -297,7 +317,12 @@ impl Conversation {
             Phase::Leaving { until } => Some(*until),
             Phase::Ended => None,
         };
-        phase.into_iter().chain(self.input_ended_deadline()).chain(self.speaker_deadline()).min()
+        phase
+            .into_iter()
+            .chain(self.input_ended_deadline())
+            .chain(self.speaker_deadline())
+            .chain(self.tap_deadline())
+            .min()
     }
 
     /// Returns the state to show to the user.

@@ -247,6 +247,11 @@ impl Online {
         (self.turn, self.is_open) = (Turn::Idle { since: now }, false);
     }
 
+    /// Closes the microphone of a conversation in tap mode, which goes on with what the service owes.
+    pub(super) fn close(&mut self) {
+        self.is_open = false;
+    }
+
     /// Commits a push-to-talk turn and requests the reply, which the service does not start by itself.
     pub(super) fn end_turn(&mut self, now: Time) -> Actions {
         let is_free = self.generation == Generation::None;

@@ -79,6 +79,8 @@ impl LightState {
             }
             // The error behind it was shown.
             Notice::ReplyRefused => {}
+            // The light shows that the microphone is closed.
+            Notice::TapTooLong | Notice::NothingHeard => {}
             // A missing speaker is an impairment, a missing link a state; the others answer a press.
             Notice::NoSpeaker | Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::Unsent => {}
         }

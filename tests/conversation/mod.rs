@@ -6,6 +6,7 @@ mod evidence;
 mod handover;
 mod kept_audio;
 mod noise;
+mod open_tap;
 mod outages;
 mod pairs;
 mod replies;

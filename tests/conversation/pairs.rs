@@ -54,6 +54,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("switch on", Event::Input(UserInput::MuteSwitch(true))),
         ("switch off", Event::Input(UserInput::MuteSwitch(false))),
         ("speaker lost", Event::Device(DeviceEvent::Speaker { there: false })),
+        ("room quiet", Event::Device(DeviceEvent::Room { loud: false })),
         ("reset", Event::Input(UserInput::Reset)),
         ("leave", Event::Input(UserInput::Leave)),
         ("input ended", Event::Device(DeviceEvent::InputEnded)),
@@ -117,7 +118,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
 }
 
 /// Counts the events there are; who adds one has to come here, and then into the table.
-const EVENTS: usize = 30;
+const EVENTS: usize = 31;
 
 /// Numbers each event, whatever it holds.
 fn number(event: &Event) -> usize {
@@ -134,6 +135,7 @@ fn number(event: &Event) -> usize {
             DeviceEvent::Speaker { .. } => 6,
             DeviceEvent::InputEnded => 7,
             DeviceEvent::Drained => 8,
+            DeviceEvent::Room { .. } => 30,
         },
         Event::Link(link) => match link {
             LinkChange::Up => 9,

@@ -45,6 +45,7 @@ pub(super) struct Player {
     last_cut: u64,
     is_receipt_due: bool,
     input_end_reported: bool,
+    room_is_loud: bool,
 }
 
 /// Whether the reply is paused.
@@ -75,6 +76,7 @@ impl Player {
             last_cut: 0,
             is_receipt_due: false,
             input_end_reported: false,
+            room_is_loud: true,
         }
     }
 
@@ -117,6 +119,14 @@ impl Player {
     pub(super) fn set_attentive(&self, attentive: bool) {
         self.audio.capture.set_attentive(attentive);
         self.audio.playback.set_reply_near(attentive || self.audio.capture.is_loud());
+    }
+
+    /// Returns whether the microphone hears more than the noise of its room, if that has changed since the last call, and
+    /// since it is `wanted`: at first, it is loud.
+    pub(super) fn take_loudness(&mut self, wanted: bool) -> Option<bool> {
+        let loud = !wanted || self.audio.capture.is_loud();
+        let changed = loud != std::mem::replace(&mut self.room_is_loud, loud);
+        (wanted && changed).then_some(loud)
     }
 
     /// Opens the microphone.

@@ -204,6 +204,13 @@ impl StatusReporter {
             Notice::Unsent => {
                 "the service was not reached in time and your speech was dropped; please say it again"
             }
+            Notice::TapTooLong => {
+                "the microphone was open for 15 minutes since the press and is now closed; press to go on talking"
+            }
+            Notice::NothingHeard => {
+                "the service reported speech, but nothing was heard for 30 s, so the microphone is now closed; press to \
+                 talk, and if you were talking, come closer or raise the gain of the microphone"
+            }
             Notice::NoSession => "the service did not confirm the session configuration; reconnecting",
         };
         log::debug!(target: SHOWN, "{message}");

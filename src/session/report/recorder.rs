@@ -328,6 +328,12 @@ fn trigger_of(action: &Action) -> Option<RecordingTrigger> {
             Some(RecordingTrigger::Reply)
         }
         Notice::NoSession => Some(RecordingTrigger::NoSession),
-        Notice::TooShort | Notice::Muted | Notice::MuteSwitched | Notice::NoSpeaker | Notice::Unsent => None,
+        Notice::TooShort
+        | Notice::Muted
+        | Notice::MuteSwitched
+        | Notice::NoSpeaker
+        | Notice::Unsent
+        | Notice::TapTooLong
+        | Notice::NothingHeard => None,
     }
 }

@@ -132,6 +132,7 @@ impl Shell {
         let send: Option<SendFrames<'_>> = if can_send { Some(&mut send) } else { None };
         let has_dropped = player.pump(wanted, conversation.speech_active(), send);
         self.report_dropped(has_dropped, now);
+        self.report_loudness(context);
         self.pass_link_outputs(context);
     }
 
@@ -140,6 +141,15 @@ impl Shell {
         let wanted = self.wants_frames(context);
         let has_dropped = self.player.pump(wanted, context.conversation.speech_active(), None);
         self.report_dropped(has_dropped, context.now);
+    }
+
+    /// Queues that the room has become loud or quiet, if the conversation has to know.
+    fn report_loudness(&mut self, context: &mut Context<'_>) {
+        let changed =
+            self.player.take_loudness(context.conversation.heeds_loudness() && self.wants_frames(context));
+        if let Some(loud) = changed {
+            context.queue(Event::Device(DeviceEvent::Room { loud }));
+        }
     }
 
     fn report_dropped(&mut self, has_dropped: bool, now: Time) {
