@@ -119,7 +119,7 @@
 //!
 //! | room | uses | alone uses | must never |
 //! |---|---|---|---|
-//! | `model` | | | read a clock; know a device |
+//! | `model` | `fnv` | | read a clock; know a device |
 //! | `sys` | | | know sound, policy or the session |
 //! | `fnv` | | | know what is hashed |
 //! | `conversation` | `model` | | read a clock; know JSON (`serde_json`), samples, hardware or threads (`std::thread`); fail |

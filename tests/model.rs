@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mynah::model::Id;
 use mynah::model::Time;
 
 #[test]
@@ -32,4 +33,21 @@ fn time_is_serialised_as_an_integer_only() {
     for other in ["-1", "1.5", "18446744073709551616", "\"1\"", "{\"secs\":1}"] {
         assert!(serde_json::from_str::<Time>(other).is_err(), "{other}");
     }
+}
+
+#[test]
+fn an_identifier_is_serialised_as_a_hash_that_stays_the_same() {
+    let written = |text: &str| serde_json::to_string(&Id::try_from(text).unwrap()).unwrap();
+    let [one, other] = ["resp_Jd05yTq7Xn2E", "resp_Jd05yTq7Xn2F"].map(written);
+    assert!(one != other && !one.contains("resp") && one.len() == "\"#0123456789abcdef\"".len(), "{one}");
+    let read: Id = serde_json::from_str(&one).unwrap();
+    assert_eq!(
+        serde_json::to_string(&read).unwrap(),
+        one,
+        "a recording that is read and written stays the same"
+    );
+    let long = "x".repeat(65);
+    assert!(
+        Id::try_from(long.as_str()).is_err() && serde_json::from_str::<Id>(&format!("\"{long}\"")).is_err()
+    );
 }

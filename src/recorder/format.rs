@@ -2,7 +2,8 @@
 //!
 //! The first line is a [`Head`], every other one a [`RecordLine`]: an object with one field, whose name is
 //! the kind of the line. Times (`at`, `until`) are nanoseconds since the session's start, durations
-//! nanoseconds. A recording holds no credential, and transcripts and samples only if the user asked for them.
+//! nanoseconds. A recording holds no credential, hashes instead of the service's identifiers, and transcripts and samples
+//! only if the user asked for them.
 
 use std::borrow::Cow;
 use std::fmt;

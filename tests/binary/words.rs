@@ -30,6 +30,10 @@ fn no_word_is_printed_logged_or_recorded_unless_it_is_asked_for() {
         }
         let [printed, log, told] = run_to_the_last_event(&folder, &mut command);
         let recording = fs::read_to_string(folder.path().join("recording.jsonl")).unwrap();
+        assert!(recording.contains("\"reply_created\":\"#"), "no reply was recorded: {recording}");
+        for id in ["resp_1", "item_1", "item_2", "sess_"] {
+            assert!(!recording.contains(id), "{id} of the service stands in the recording");
+        }
         let has_words = |text: &str| WORDS.iter().any(|word| text.contains(word));
         assert!(!has_words(&log) && !has_words(&told), "{manager} {flags:?}: {log}");
         assert_eq!(has_words(&printed), flags.contains(&"--print-words"), "{manager} {flags:?}: {printed}");

@@ -25,6 +25,9 @@ pub(super) fn check(bytes: &[u8]) {
 
 fn rewrite(line: &RecordLine<'_>) -> String {
     let text = serde_json::to_string(line).unwrap();
-    assert_eq!(*line, serde_json::from_str(&text).unwrap());
+    // Identifiers are written as hashes, which stay the same.
+    let read: RecordLine<'_> = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    assert_eq!(read.to_string(), line.to_string());
     text
 }

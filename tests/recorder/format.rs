@@ -111,7 +111,9 @@ fn a_recording_cannot_paint_on_the_terminal() {
     ] {
         let printed = line.to_string();
         assert!(!printed.contains(|c: char| c.is_control() || c == '\u{202e}'), "{printed:?}");
-        assert!(printed.contains("202e"), "{printed:?}");
+        // Identifiers stand in it as hashes.
+        let is_quoted = !matches!(line, RecordLine::Event { .. });
+        assert_eq!(printed.contains("202e"), is_quoted, "{printed:?}");
     }
 }
 
