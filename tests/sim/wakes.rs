@@ -175,5 +175,7 @@ pub(crate) fn wakes_table(rates: &[WakeRates]) -> String {
     row("goal", "", rates.iter().map(goal).collect());
     let light = |rates: &WakeRates| format!("{:.1}", rates.light_writes);
     row("light", "written, which wakes nothing", rates.iter().map(light).collect());
+    let held = |rates: &WakeRates| format!("{} ms", rates.held_frames / 24);
+    row("microphone", "captured and not yet received varies by", rates.iter().map(held).collect());
     table
 }
