@@ -33,6 +33,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use cli::{FAILED, MISCONFIGURED, StartError};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed: a request with the key, sent or resent, and words and sound.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 /// What happens to the mode open if nothing shows a live microphone.
 const UNSEEN: &str = "this board has no light that would show a live microphone, so the mode is tap: press to talk; to have \

@@ -1,6 +1,7 @@
 //! The program as the user runs it: a whole conversation, exit codes, signals, and that no secret leaks.
 
 mod full_disk;
+mod key_in_memory;
 mod private_files;
 mod proxy;
 mod told_once;
