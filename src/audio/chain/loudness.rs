@@ -11,7 +11,9 @@ const LOUD: f32 = 4.0;
 const LEAST: f32 = 256.0;
 /// How long it stays loud after the last loud block: well beyond the silence after which a service ends a turn.
 const HOLD_S: f32 = 3.0;
-/// How fast the noise is learned from quiet blocks, and from loud ones, in seconds.
+/// How fast the noise is learned, in seconds: from a block below it, so that a pause between two words is enough if the
+/// first block was speech; from a quiet block above it; and from a loud one.
+const FALLEN_S: f32 = 0.05;
 const LEARNED_S: f32 = 0.5;
 const LOUD_LEARNED_S: f32 = 10.0;
 
@@ -41,7 +43,11 @@ impl LoudnessDetector {
         let noise = self.noise.get_or_insert(energy);
         let duration_s = block.len() as f32 / self.rate_hz;
         let is_loud = energy > LOUD * *noise + LEAST;
-        let learned_s = if is_loud { LOUD_LEARNED_S } else { LEARNED_S };
+        let learned_s = match is_loud {
+            true => LOUD_LEARNED_S,
+            false if energy < *noise => FALLEN_S,
+            false => LEARNED_S,
+        };
         *noise += (energy - *noise) * (duration_s / learned_s).min(1.0);
         self.hold_s = if is_loud { HOLD_S } else { (self.hold_s - duration_s).max(0.0) };
     }
@@ -96,6 +102,17 @@ mod tests {
             assert!(detector.is_loud(), "2.9 s later");
             (0..20).for_each(|_| detector.push(&noise.block(amplitude, 0)));
             assert!(!detector.is_loud(), "3.1 s later");
+        }
+    }
+
+    #[test]
+    fn speech_that_is_there_from_the_first_block_is_loud_after_its_first_pause() {
+        let mut detector = LoudnessDetector::new(24_000);
+        let mut noise = Noise(5);
+        for second in 0..60 {
+            (0..70).for_each(|_| detector.push(&noise.block(6_000, 0)));
+            (0..30).for_each(|_| detector.push(&noise.block(30, 0)));
+            assert!(detector.is_loud(), "after {second} s");
         }
     }
 
