@@ -163,10 +163,40 @@ mod tests {
         assert_eq!(device.lines().split_off(before), ["event mute", "light", "sent 20 ms of audio"]);
     }
 
+    #[test]
+    fn whether_the_room_is_quiet_is_told_while_a_tap_is_open() {
+        for (mode, expected) in
+            [(Mode::Tap { quiet: 8 * SECOND }, vec!["false", "true", "false"]), (Mode::Hold, vec![])]
+        {
+            let mut device = Device::begin(mode);
+            device.happen(Event::Link(LinkChange::Configured));
+            device.button(true);
+            if mode != Mode::Hold {
+                device.button(false);
+            }
+            for (tenths, amplitude) in [(35, 0.0), (2, 0.25), (35, 0.0)] {
+                device.amplitude = amplitude;
+                for _ in 0..tenths {
+                    device.capture(100);
+                    device.turn(ReadySources { audio: true, ..ReadySources::default() });
+                }
+            }
+            let lines = device.lines();
+            let told = lines.iter().filter_map(|line| line.strip_prefix("event device(room { loud: "));
+            assert_eq!(
+                told.map(|loud| loud.trim_end_matches(" }")).collect::<Vec<_>>(),
+                expected,
+                "{mode:?}"
+            );
+        }
+    }
+
     struct Device {
         session: Session,
         buttons: SimulatedButtons,
         capture: Capture,
+        /// Of what the microphone hears: a tone of 1 kHz around a constant.
+        amplitude: f32,
         now: Time,
         _signals: UnixStream,
     }
@@ -206,7 +236,7 @@ mod tests {
             };
             let now = Time::ZERO;
             let session = Session::begin(parts, now);
-            Self { session, buttons, capture, now, _signals }
+            Self { session, buttons, capture, amplitude: 0.0, now, _signals }
         }
 
         /// Presses the button while there is no session, and captures this many seconds.
@@ -221,7 +251,7 @@ mod tests {
 
         /// Captures this many milliseconds, without a turn of the session.
         fn capture(&mut self, ms: usize) {
-            let mut microphone = Microphone { left: ms * 24 };
+            let mut microphone = Microphone { left: ms * 24, amplitude: self.amplitude };
             while self.capture.step(&mut microphone) == Ok(true) {}
         }
 
@@ -286,13 +316,16 @@ mod tests {
 
     struct Microphone {
         left: usize,
+        amplitude: f32,
     }
 
     impl CaptureDevice for Microphone {
         fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
             let count = self.left.min(into.len());
             self.left -= count;
-            into[..count].fill(0.25);
+            for (place, sample) in into[..count].iter_mut().enumerate() {
+                *sample = 0.25 + if place % 24 < 12 { self.amplitude } else { -self.amplitude };
+            }
             Ok(count)
         }
 
