@@ -1,5 +1,5 @@
-//! Checks the repository's Markdown files: every relative link in them leads to a file or folder that exists.
-//! Links to other hosts are not followed, and anchors are not checked.
+//! Checks the repository's Markdown files: every relative link in them leads to a file or folder that exists, and every
+//! proof that the threat model names is a test. Links to other hosts are not followed, and anchors are not checked.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -38,16 +38,40 @@ fn only_relative_links_are_collected() {
     assert_eq!(found, [(1, "b.md".into()), (1, "d/e.svg".into()), (3, "l.md".into())]);
 }
 
+#[test]
+fn every_proof_that_the_threat_model_names_is_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join(".github/SECURITY.md")).unwrap();
+    let mut sources = Vec::new();
+    for folder in ["src", "tests"] {
+        find_files(&root.join(folder), "rs", &mut sources);
+    }
+    let texts: Vec<String> = sources.iter().map(|source| fs::read_to_string(source).unwrap()).collect();
+    let proofs: Vec<&str> = text.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect();
+    for proof in &proofs {
+        let name = proof.rsplit("::").next().unwrap();
+        let is_test = texts.iter().any(|text| text.contains(&format!("fn {name}(")));
+        let is_module = sources.iter().any(|source| source.file_stem() == Some(OsStr::new(name)));
+        assert!(is_test || is_module, "SECURITY.md: there is no test {proof}");
+    }
+    assert!(proofs.len() > 30, "only {} proofs", proofs.len());
+}
+
 /// Adds the Markdown files below `folder`, except in folders named `target` or `.git`.
 fn find_documents(folder: &Path, found: &mut Vec<PathBuf>) {
+    find_files(folder, "md", found);
+}
+
+/// Adds the files with this extension below `folder`, except in folders named `target` or `.git`.
+fn find_files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_symlink() || path.file_name().is_some_and(|name| name == "target" || name == ".git") {
             continue;
         }
         if path.is_dir() {
-            find_documents(&path, found);
-        } else if path.extension() == Some(OsStr::new("md")) {
+            find_files(&path, extension, found);
+        } else if path.extension() == Some(OsStr::new(extension)) {
             found.push(path);
         }
     }
