@@ -41,6 +41,8 @@ fn a_registered_secret_is_hidden_wherever_it_stands() {
     assert_eq!(Printable("a short word").to_string(), "a short word", "too short to be a secret only");
     for begin in 270..310 {
         let text = format!("{}{key}{}", "ä".repeat(begin), "x".repeat(40));
+        // The other tests of this process register secrets, too, and only so many are kept.
+        redact(key);
         let shown = clipped(&text);
         assert!(!shown.contains("q7") && shown.chars().count() <= 300, "{begin}: {shown}");
     }

@@ -10,9 +10,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// Secrets that are recognised: key, token, and a proxy's password in three forms, with room for renewed tokens. The
-/// oldest is forgotten.
-const SECRETS: usize = 16;
+/// Secrets that are recognised: key, token, a proxy's password in three forms, and all that look like one in the
+/// environment, with room for renewed tokens. The oldest is forgotten.
+const SECRETS: usize = 64;
 /// Minimum length of a secret, in bytes: a shorter one would hide words that it only looks like.
 const SECRET_BYTES: usize = 6;
 /// A secret as it is, decoded, without backslashes, in hexadecimal digits, and in base64 after 0, 1 or 2 other bytes.
