@@ -56,7 +56,7 @@ pub(crate) fn print() {
         println!("not measured: pulseaudio, pacat or ALSA's plugin is not installed");
         return;
     };
-    let devices = ["--microphone", "pulse", "--speaker", "pulse"];
+    let devices = ["--microphone", "pulse", "--speaker", "pulse", "--no-light"];
     let room = pulse.play("voice", &noise);
     row("open, nobody speaks", Some(0.28), measure(dir, &devices, pulse.environment(), quiet));
     let voice = pulse.play("voice", &speech);
@@ -122,6 +122,7 @@ impl Measured {
         std::thread::sleep(measured);
         let last: Snapshot = snapshot();
         child.kill();
+        assert!(last.proportional_kib > 0, "it has ended before the measurement did");
         let seconds = measured.as_secs_f64();
         Self {
             cpu_s_per_minute: (last.cpu - first.cpu).as_secs_f64() / seconds * 60.0,
