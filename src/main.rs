@@ -293,7 +293,7 @@ fn recording(
 
 /// Waits for `time`, or until a signal to exit has arrived.
 fn pause(signals: &UnixStream, time: Duration) {
-    let timeout = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+    let timeout = Timespec::try_from(time).unwrap_or_default();
     // An interrupted wait only shortens what is shown.
     let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&timeout));
 }
