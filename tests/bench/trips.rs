@@ -4,6 +4,7 @@
 //! nothing runs in parallel and nothing blocks.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use mynah::audio::{
@@ -165,6 +166,8 @@ impl<P> Down<P> {
 
 impl<P: Peer> Trip for Down<P> {
     fn prepare(&mut self) {
+        // The length of the delta: faster would be a flood.
+        self.now += Duration::from_millis(200);
         self.peer.send(&self.event);
     }
 
@@ -178,6 +181,7 @@ impl<P: Peer> Trip for Down<P> {
                     assert_eq!(playback.write(samples.as_chunks().0), samples.len())
                 })
                 .unwrap();
+            self.link.record_use();
         }
     }
 
@@ -206,6 +210,8 @@ impl Peer for WebSocketPeer {
 impl Peer for WsClient {
     fn receive(&mut self) {
         assert!(matches!(self.next(Time::ZERO), Ok(Some(LinkEvent::Text(_)))));
+        self.record_use();
+        assert!(matches!(self.next(Time::ZERO), Ok(None)), "the turn is over");
     }
 
     fn send(&mut self, text: &str) {
