@@ -304,7 +304,7 @@ impl Board {
         self.leds.show(facts, now, Levels::default());
     }
 
-    /// Writes what the LEDs show again. Returns `false` if that failed and they are to be shown anew.
+    /// Writes what the LEDs show again. Returns `false` if that failed: then show them again.
     pub fn restore_leds(&mut self) -> bool {
         self.leds.restore()
     }

@@ -13,7 +13,7 @@ use super::{Action, Actions, Conversation, DeviceEvent, Event, Mode, Notice, Pha
 use crate::model::Time;
 
 /// How long the microphone stays open after a press. The longest utterance (5 min) and the longest reply (10 min) fit;
-/// another press begins anew.
+/// both times start again with another press.
 pub const TAP_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// How long speech that the service reports goes on without any sound. A pause for thought is shorter, and the service
 /// ends a turn after a second or two.

@@ -1,5 +1,5 @@
 //! Linux interfaces that several modules share: eventfd, timerfd, text files below `/proc`, and files
-//! of the owner alone.
+//! that only their owner may read.
 //!
 //! It opens no device, decides nothing and knows none of the modules that use it.
 

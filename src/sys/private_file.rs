@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Read and write, for the owner alone.
+/// Only the owner may read and write.
 const MODE: u32 = 0o600;
 
 /// Creates a file, or empties one, which others could read until now. A device or a pipe keeps its permissions, and so
@@ -17,7 +17,7 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
     let before = file.metadata()?;
     if before.is_file() && before.permissions().mode() & 0o077 != 0 {
-        // Who may write it and does not own it cannot change this.
+        // Only the owner can change this.
         let _ = file.set_permissions(Permissions::from_mode(MODE));
     }
     Ok(file)

@@ -2,7 +2,7 @@
 //!
 //! It is never before the release of this version, and a host whose certificate was good once in this run is still
 //! accepted if the clock jumps. It cannot tell a wrong clock from a right one: whoever sets the clock can make a
-//! certificate valid that has expired since the release, if he has its key. It decides nothing but dates.
+//! certificate valid that has expired since the release, with that certificate's key. It decides nothing but dates.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

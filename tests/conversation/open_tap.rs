@@ -99,7 +99,7 @@ fn a_user_who_is_heard_or_who_listens_is_not_cut_off() {
     for _ in 0..5 {
         let _ = conv.after(10 * SECOND).on(QUIET);
         assert_eq!(conv.after(UNHEARD_LIMIT - SECOND).on(LOUD), []);
-        assert!(conv.microphone_open(), "each sound begins anew");
+        assert!(conv.microphone_open(), "the time starts again with each sound");
     }
     // A long reply in a quiet room, and then a question.
     let mut conv = Harness::up(TAP);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mynah::conversation::{Mode, State};
+use mynah::session::{ReadySources, Timer};
 
 use super::clock::{At, MS, S};
 use super::manner::{Manner, REWRITTEN, RUN_OUT, SLEEPING};
@@ -109,6 +110,24 @@ pub(crate) struct Wakes(BTreeMap<(&'static str, String), u64>);
 impl Wakes {
     pub(super) fn add(&mut self, thread: &'static str, reason: String) {
         *self.0.entry((thread, reason)).or_default() += 1;
+    }
+}
+
+/// Returns what has woken the session: the descriptors that are ready, or else the timer that is due.
+pub(super) fn reason_of(ready: ReadySources, timer: Option<Timer>) -> String {
+    let ReadySources { audio, signals, board, background, link } = ready;
+    let sources = [
+        (audio, "audio"),
+        (signals, "signals"),
+        (board, "board"),
+        (background, "background"),
+        (link, "link"),
+    ];
+    let sources: Vec<_> =
+        sources.into_iter().filter_map(|(is_ready, name)| is_ready.then_some(name)).collect();
+    match timer {
+        Some(timer) if sources.is_empty() => format!("timer {timer:?}"),
+        _ => sources.join(" and "),
     }
 }
 

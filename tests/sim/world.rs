@@ -23,7 +23,7 @@ use mynah::inputs::SimulatedButtons;
 use mynah::light;
 use mynah::model::Time;
 use mynah::parrot::ParrotConfig;
-use mynah::session::{ReadySources, Session, Timer};
+use mynah::session::{ReadySources, Session};
 
 use super::clock::{At, Clock, MS, S};
 use super::device::{board, parts};
@@ -33,8 +33,7 @@ use super::quirks::Quirks;
 use super::scenario::{Action, MUTE, Outage, Scenario, TALK, behaviour};
 use super::server::{Digest, Server, ServerBehaviour};
 use super::sound_card::{SoundCard, SpeechSpan};
-use super::wakes::Held;
-use super::wakes::Wakes;
+use super::wakes::{Held, Wakes, reason_of};
 use crate::allocator::as_device;
 use audio_thread::AudioThread;
 use final_check::FinalCheck;
@@ -595,22 +594,4 @@ impl<'a> World<'a> {
 
 fn is_counted(scenario: &Scenario, at: At) -> bool {
     scenario.counted.is_some_and(|counted| counted.includes(at))
-}
-
-/// Returns what has woken the session: the descriptors that are ready, or else the timer that is due.
-fn reason_of(ready: ReadySources, timer: Option<Timer>) -> String {
-    let ReadySources { audio, signals, board, background, link } = ready;
-    let sources = [
-        (audio, "audio"),
-        (signals, "signals"),
-        (board, "board"),
-        (background, "background"),
-        (link, "link"),
-    ];
-    let sources: Vec<_> =
-        sources.into_iter().filter_map(|(is_ready, name)| is_ready.then_some(name)).collect();
-    match timer {
-        Some(timer) if sources.is_empty() => format!("timer {timer:?}"),
-        _ => sources.join(" and "),
-    }
 }
