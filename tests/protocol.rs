@@ -5,12 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
 use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-use mynah::protocol::{
-    self, ClientEvent, ItemEvent, ItemWords, Malformed, Pcm16Decoder, ServerEvent, SessionConfig,
-};
+use mynah::protocol::{self, ClientEvent, ItemEvent, ItemWords, Pcm16Decoder, ServerEvent, SessionConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+mod bounds;
 mod error_shapes;
 mod items;
 mod languages;
@@ -382,7 +381,7 @@ fn summary(text: &str) -> String {
             Some(_) | None => "ignored".into(),
         },
         Ok(ServerEvent::Unknown(kind)) => format!("unknown {kind}"),
-        Err(malformed @ (Malformed::NotJson(_) | Malformed::Missing { .. })) => malformed.to_string(),
+        Err(malformed) => malformed.to_string(),
     }
 }
 

@@ -88,6 +88,9 @@ pub struct ItemWords<'a> {
 /// Parses what an event other than an audio delta says about items.
 #[must_use]
 pub fn item_event(text: &str) -> Option<ItemEvent<'_>> {
+    if json::has_too_many_values(text) {
+        return None;
+    }
     let fields = ItemFields::read(text)?;
     let kind = fields.kind.and_then(json::text)?;
     let item = || fields.item_id.and_then(json::text).filter(|item| !item.is_empty());

@@ -9,6 +9,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Limit of the values in one event. No event of a conversation has a hundredth of them; without a limit, the longest
+/// message could keep the session thread for as long as it takes to parse two million values.
+pub(super) const VALUES: usize = 20_000;
+
+/// Returns whether `text` has more than [`VALUES`] values: each but the first of an object or array follows a comma. The
+/// commas of texts count too.
+pub(super) fn has_too_many_values(text: &str) -> bool {
+    text.len() > VALUES && memchr::memchr_iter(b',', text.as_bytes()).nth(VALUES).is_some()
+}
+
 /// Passes every field of the JSON object `text` to `take`, with its value as JSON text.
 ///
 /// # Errors

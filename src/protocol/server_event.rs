@@ -98,6 +98,8 @@ impl AudioDelta<'_> {
 pub enum Malformed {
     /// Not a JSON object; the parser's message.
     NotJson(String),
+    /// More values than an event has: parsing them would take too long.
+    TooManyValues,
     /// An event without a required field.
     Missing { event: String, field: &'static str },
 }
@@ -106,6 +108,7 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson(reason) => write!(f, "not an event: {reason}"),
+            Self::TooManyValues => write!(f, "not an event: more than {} values", json::VALUES),
             Self::Missing { event, field } => write!(f, "{event} without a usable {field}"),
         }
     }
@@ -114,8 +117,11 @@ impl fmt::Display for Malformed {
 /// Parses one server event.
 ///
 /// # Errors
-/// When the text is not a JSON object with a `type`, or lacks a field that its type requires.
+/// When the text is not a JSON object with a `type`, lacks a field that its type requires, or has too many values.
 pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
+    if json::has_too_many_values(text) {
+        return Err(Malformed::TooManyValues);
+    }
     let fields = EventFields::read(text).map_err(|error| not_json(&error))?;
     let has_error = fields.error.is_some_and(|error| error != "null");
     let kind = match fields.kind.and_then(json::text) {
@@ -176,6 +182,9 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
 /// event that says nothing of the kind. Calls of tools name no reply (protocol §7.4).
 #[must_use]
 pub fn sign_of_life(text: &str) -> Option<Option<Id>> {
+    if json::has_too_many_values(text) {
+        return None;
+    }
     let fields = EventFields::read(text).ok()?;
     let kind = json::text(fields.kind?)?;
     let is_alive = ["response.", "conversation.item.created", "conversation.item.added"]

@@ -75,6 +75,31 @@ fn a_key_that_a_service_repeats_in_any_form_is_hidden_in_output_log_and_recordin
 }
 
 #[test]
+fn a_service_that_sends_lines_in_a_rush_floods_neither_log_nor_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut steps = events::opening();
+    let numbered = |number: usize| {
+        let warning = json!({"type": "warning", "warning": {"message": format!("warning {number}.")}});
+        let item = format!("item_{number}");
+        [warning, events::transcription_completed(&item, &format!("spoken {number}."))]
+    };
+    steps.extend((0..500).flat_map(numbered).map(Step::Send));
+    // There is room for a few lines again, and the first tells how many are missing.
+    steps.push(Step::Wait(Duration::from_millis(500)));
+    steps.extend(numbered(500).into_iter().chain([json!({"type": LAST})]).map(Step::Send));
+    let service = Service::start([Behaviour::script(steps)]);
+    let mut command = connected(folder.path(), &service);
+    command.args(["--log", "--verbose", "--print-words", "--no-light"]);
+    let [printed, log, _] = run_to_the_last_event(&folder, &mut command);
+    let lines = printed.matches("spoken ").count();
+    assert!(
+        (50..400).contains(&lines) && printed.contains("missing here"),
+        "{lines} of 501 lines: {printed}"
+    );
+    assert_eq!(log.matches(": warning ").count(), 1, "{log}");
+}
+
+#[test]
 fn no_command_paints_or_shows_the_key_of_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     let painting = format!("\u{1b}]0;title\u{7}{KEY}");

@@ -157,7 +157,7 @@ fn several_errors_are_read_together() {
     ] {
         assert_eq!(error(text), expected, "{text}");
     }
-    let many = format!(r#"{{"type":"error","error":[{}1]}}"#, r#"{"message":"m"},"#.repeat(100_000));
+    let many = format!(r#"{{"type":"error","error":[{}1]}}"#, r#"{"message":"m"},"#.repeat(15_000));
     assert_eq!(error(&many), "|m|Service(Refused(Other))", "bounded");
 }
 
