@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -58,6 +58,11 @@ pub(crate) fn report_start_error(error: StartError) -> ExitCode {
 /// Returns whether a service manager has started the program, and would start it again.
 pub(crate) fn has_service_manager() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
+/// Returns whether a user reads and types in a terminal.
+pub(crate) fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// Returns the exit code for a missing device. Under a service manager, first waits until a device appears or

@@ -128,6 +128,7 @@
 //! | `light` | `conversation` `model` | | hold state; sleep |
 //! | `protocol` | `conversation` `model` | | own a socket (`std::net`); log (`log`); panic on any text |
 //! | `lane` | | | know rates or devices; block or allocate after construction |
+//! | `doctor` | `audio` `background` `board` `config` `conversation` `inputs` `light` `model` `printable` `protocol` `session` `sys` `transport` | | capture or play by another way than the session's; keep what it hears |
 //! | `dsp` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
 //! | `ledger` | `model` | | read a clock |
 //! | `config` | `dsp` `model` `printable` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
@@ -189,6 +190,7 @@ pub mod background;
 pub mod board;
 pub mod config;
 pub mod conversation;
+pub mod doctor;
 pub mod dsp;
 pub mod fnv;
 pub mod history;

@@ -5,6 +5,7 @@
 
 mod cli;
 mod devices;
+mod doctor_console;
 mod logging;
 
 use std::error::Error;
@@ -78,6 +79,10 @@ fn main() -> ExitCode {
             out.finish(0)
         }
         Ok(Request::Devices(request)) => devices::list(*request),
+        Ok(Request::Doctor(request)) => {
+            let session = session_config(&request.config);
+            doctor_console::check(*request, &session)
+        }
         Ok(Request::Replay(request)) => cli::replay(&request),
         Ok(Request::Run(config)) => run(*config),
         Err(problems) => {

@@ -2,6 +2,7 @@
 //!
 //! These are plain values; nothing here opens a device.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -145,6 +146,17 @@ pub enum ControlValue {
     Switch(bool),
     /// An item of an enumerated control.
     Choice(String),
+}
+
+impl fmt::Display for ControlValue {
+    /// Writes the value as `amixer` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(percent) => write!(f, "{percent} %"),
+            Self::Switch(on) => f.write_str(if *on { "on" } else { "off" }),
+            Self::Choice(word) => f.write_str(word),
+        }
+    }
 }
 
 /// What to do when a card is disconnected.

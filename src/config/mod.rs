@@ -7,6 +7,7 @@ mod audience;
 mod audio;
 mod boards;
 mod devices;
+mod doctor;
 mod endpoint;
 mod help;
 mod host;
@@ -41,6 +42,7 @@ pub use audio::{
     PlaybackConfig, SampleFormat, UnplugPolicy,
 };
 pub use devices::DevicesRequest;
+pub use doctor::{DoctorControls, DoctorRequest, DoctorTopic};
 pub use endpoint::Endpoint;
 pub use host::HostInfo;
 pub use origin::Origin;
@@ -89,6 +91,9 @@ pub fn read(
     }
     if args.get(1).is_some_and(|word| word == "devices") {
         return devices::request(args, env, dir, system, host);
+    }
+    if args.get(1).is_some_and(|word| word == "doctor") {
+        return doctor::request(args, env, dir, system, host);
     }
     if let Some([word, args @ ..]) = args.get(1..)
         && word == "replay"
@@ -176,6 +181,8 @@ pub enum Request {
     Page(String),
     /// List the sound devices and exit.
     Devices(Box<DevicesRequest>),
+    /// Check what a conversation needs and exit.
+    Doctor(Box<DoctorRequest>),
     /// Replay a recording and exit.
     Replay(ReplayRequest),
     /// Run with these settings.

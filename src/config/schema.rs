@@ -114,13 +114,14 @@ impl HelpGroup {
 }
 
 /// The synopsis, one form a line.
-pub(super) const USAGE: [&str; 7] = [
+pub(super) const USAGE: [&str; 8] = [
     "mynah --endpoint URL [OPTION]...",
     "mynah --parrot [OPTION]...",
     "mynah config [OPTION]... | mynah config check FILE",
     "mynah help [TOPIC]",
     "mynah boards [show NAME | check FILE]",
     "mynah devices [OPTION]...",
+    "mynah doctor [TOPIC]... [OPTION]...",
     "mynah replay [--verbose] FILE",
 ];
 

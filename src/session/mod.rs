@@ -48,7 +48,7 @@ use crate::protocol::SessionConfig;
 
 pub use clock::uptime;
 pub use event_queue::EVENTS;
-pub use links::{REFUSED_RETRY, ServiceEndpoint, ServiceOrigins};
+pub use links::{REFUSED_RETRY, ServiceEndpoint, ServiceOrigins, upgrade};
 pub use panic::{has_panicked, install_panic_hook, set_wake_fd};
 pub use poll::ReadySources;
 pub use report::recorder::RecordingConfig;

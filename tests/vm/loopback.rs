@@ -21,8 +21,8 @@ pub(crate) const TICK_FRAMES: usize = 96;
 /// mynah's ends of the card, as ALSA device names.
 pub(crate) const MICROPHONE: &str = "hw:Loopback,0,0";
 pub(crate) const SPEAKER: &str = "hw:Loopback,0,1";
-const SOURCE: &str = "hw:Loopback,1,0";
-const RECORDER: &str = "hw:Loopback,1,1";
+pub(crate) const SOURCE: &str = "hw:Loopback,1,0";
+pub(crate) const RECORDER: &str = "hw:Loopback,1,1";
 /// Zero samples that count as silence: 50 ms.
 const SILENCE_FRAMES: usize = 1200;
 

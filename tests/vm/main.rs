@@ -14,6 +14,7 @@ mod card_cost;
 mod clock;
 mod dead_input;
 mod device;
+mod doctor;
 mod gpio;
 mod jitter;
 mod latency;
@@ -78,6 +79,7 @@ const SCENARIOS: &[Scenario] = &[
         what: "a conversation on the cards of boards, with their manners",
         run: boards::run,
     },
+    Scenario { name: "doctor", what: "mynah doctor finds what is wrong with a card", run: doctor::run },
     Scenario {
         name: "refusals",
         what: "wrong settings are refused with exit code 2 and a reason",

@@ -26,19 +26,33 @@ pub fn set_controls(controls: &[MixerControl]) -> Vec<AudioError> {
 }
 
 fn set(control: &MixerControl) -> Result<(), String> {
+    with_control(&control.card, &control.name, |selem| match &control.setting {
+        ControlValue::Percent(percent) => set_volume(selem, *percent),
+        ControlValue::Switch(on) => set_switch(selem, *on),
+        ControlValue::Choice(word) => set_choice(selem, word),
+    })
+}
+
+/// Opens the mixer of `card` and calls `act` with its control `name`.
+pub(super) fn with_control<T>(
+    card: &str,
+    name: &str,
+    act: impl FnOnce(&Selem<'_>) -> Result<T, String>,
+) -> Result<T, String> {
     let alsa_output = AlsaOutput::capture();
-    let mixer = open(&control.card).map_err(|error| not_opened(error, &alsa_output.text()))?;
-    let (name, index) = split_index(&control.name);
-    let name = CString::new(name).map_err(|_| not_found(&mixer, control))?;
+    let mixer = open(card).map_err(|error| not_opened(error, &alsa_output.text()))?;
+    let (simple, index) = split_index(name);
+    let simple = CString::new(simple).map_err(|_| not_found(&mixer, card, name))?;
     let mut id = SelemId::empty();
-    id.set_name(&name);
+    id.set_name(&simple);
     id.set_index(index);
-    let selem = mixer.find_selem(&id).ok_or_else(|| not_found(&mixer, control))?;
-    match &control.setting {
-        ControlValue::Percent(percent) => set_volume(&selem, *percent),
-        ControlValue::Switch(on) => set_switch(&selem, *on),
-        ControlValue::Choice(word) => set_choice(&selem, word),
-    }
+    let selem = mixer.find_selem(&id).ok_or_else(|| not_found(&mixer, card, name))?;
+    act(&selem)
+}
+
+/// Returns the items of an enumerated control.
+pub(super) fn choices(selem: &Selem<'_>) -> Result<Vec<String>, String> {
+    Ok(selem.iter_enum().map_err(refused)?.filter_map(Result::ok).collect())
 }
 
 /// Returns the value at `percent` of a range, rounded up as `amixer` does; more than 100 counts as 100.
@@ -87,7 +101,7 @@ fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
     if !selem.is_enumerated() {
         return Err(wrong_kind(selem, "a list of choices"));
     }
-    let words: Vec<String> = selem.iter_enum().map_err(refused)?.filter_map(Result::ok).collect();
+    let words = choices(selem)?;
     let Some(index) = words.iter().position(|one| one == word) else {
         let words = nearest_first(word, words);
         return Err(format!("has no choice {word:?}; choose one of {}", quoted(&words)));
@@ -100,7 +114,7 @@ fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
     selem.set_enum_item(SelemChannelId::FrontLeft, index).map_err(refused)
 }
 
-fn refused(error: alsa::Error) -> String {
+pub(super) fn refused(error: alsa::Error) -> String {
     let remedy = match error.errno().abs() {
         libc::EACCES | libc::EPERM => NO_PERMISSION,
         libc::ENODEV | libc::ENOENT => "the card was unplugged: plug it in again",
@@ -146,21 +160,21 @@ fn wrong_kind(selem: &Selem<'_>, wanted: &str) -> String {
 /// Control names listed in one message; a codec may have 60.
 const NAMES_SHOWN: usize = 12;
 
-fn not_found(mixer: &Mixer, control: &MixerControl) -> String {
+fn not_found(mixer: &Mixer, card: &str, control: &str) -> String {
     let name = |selem: Selem<'_>| {
         let id = selem.get_id();
         let name = id.get_name().ok()?.to_owned();
         Some(if id.get_index() == 0 { name } else { format!("{name},{}", id.get_index()) })
     };
     let names: Vec<String> = mixer.iter().filter_map(Selem::new).filter_map(name).collect();
-    let names = nearest_first(&control.name, names);
+    let names = nearest_first(control, names);
     if names.is_empty() {
         return "does not exist: the card has no controls; remove it from the settings".to_owned();
     }
     let shown = quoted(&names[..names.len().min(NAMES_SHOWN)]);
     let more = match names.len().saturating_sub(NAMES_SHOWN) {
         0 => String::new(),
-        more => format!(" or one of {more} more that `amixer -D {} scontrols` lists", control.card),
+        more => format!(" or one of {more} more that `amixer -D {card} scontrols` lists"),
     };
     format!("does not exist; use one that the card has: {shown}{more}")
 }

@@ -11,6 +11,7 @@ pub(in crate::audio) mod hotplug;
 pub(in crate::audio) mod hw_params;
 pub(in crate::audio) mod listing;
 pub(in crate::audio) mod mixer;
+pub(in crate::audio) mod mixer_state;
 pub(in crate::audio) mod open_error;
 mod output;
 mod pair;

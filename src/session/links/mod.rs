@@ -295,7 +295,11 @@ impl Links {
     }
 }
 
-fn upgrade(
+/// Starts the upgrade to a WebSocket over a new connection, with TLS unless the endpoint has none.
+///
+/// # Errors
+/// When the request is not valid, or the stream fails at once.
+pub fn upgrade(
     connection: Connection,
     endpoint: &Endpoint,
     tls: &Tls,

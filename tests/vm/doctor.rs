@@ -1,0 +1,170 @@
+//! `doctor`: `mynah doctor` finds what is wrong with the card, sets its controls and sets them back.
+//!
+//! A room stands between the speaker and the microphone of the loopback card; the controls are those of snd-dummy.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+
+use alsa::Direction;
+
+use crate::loopback::{MICROPHONE, RATE_HZ, RECORDER, SOURCE, SPEAKER, TICK_FRAMES, open};
+use crate::table::{Goal, Table};
+
+const NAME: &str = "doctor";
+const BOARD: &str = "doctor.toml";
+
+pub(crate) fn run(table: &mut Table, _: bool) {
+    let mut right = 0;
+    let rooms = [
+        ("a good room", 0.3, 20.0, "good  sound    echo: "),
+        ("a speaker that is silent", 0.0, 20.0, "WRONG sound    echo: the test sound was not heard"),
+        ("a microphone that is muted", 0.0, 0.0, "it delivers only zeros"),
+        ("a loud hum", 0.3, 3_000.0, "the noise is very loud"),
+        ("a speaker that is too loud", 6.0, 20.0, "samples are clipped"),
+    ];
+    for (what, gain, noise, expected) in rooms {
+        write_board("");
+        let room = Room::start(gain, noise);
+        let (code, printed) = examine(&[]);
+        room.stop();
+        let is_good = expected.starts_with("good");
+        right += u32::from(judge(table, what, is_good, code, &printed, expected));
+    }
+    right += controls(table);
+    let held = open(SPEAKER, Direction::Playback, 240, 960).expect("the card");
+    let (code, printed) = examine(&[]);
+    drop(held);
+    right += u32::from(judge(table, "a speaker that is busy", false, code, &printed, "in use by vm"));
+    table.number(NAME, "faults and cures told", f64::from(right), Goal::Min(rooms.len() as f64 + 5.0));
+}
+
+/// Compares, sets and sets back controls of snd-dummy; returns the number of steps that were right.
+fn controls(table: &mut Table) -> u32 {
+    write_board(
+        "[[control]]\ncard = \"hw:CARD=Dummy\"\nname = \"Master\"\npercent = 81\n\
+         [[control]]\ncard = \"hw:CARD=Dummy\"\nname = \"Mastre\"\non = true\n",
+    );
+    let room = Room::start(0.3, 20.0);
+    let mut right = 0;
+    for (what, arguments, expected) in [
+        ("a control that differs", &[][..], "and the board's file says 81 %"),
+        (
+            "a control that does not exist",
+            &[],
+            "WRONG sound    control: Mastre; does not exist; use one that the card has: \"Master\"",
+        ),
+        ("setting a control", &["--fix"], "1 set; mynah doctor --undo sets them back"),
+        ("setting it back", &["--undo"], "good  sound    control: Master is "),
+    ] {
+        let (code, printed) = examine(arguments);
+        let is_good = arguments == ["--undo"];
+        right += u32::from(judge(table, what, is_good, code, &printed, expected));
+        if arguments == ["--fix"] {
+            let (_, again) = examine(&[]);
+            table.expect(
+                NAME,
+                again.contains("good  sound    control: Master is"),
+                "--fix did not set the control",
+            );
+        }
+    }
+    let (_, printed) = examine(&[]);
+    table.expect(
+        NAME,
+        printed.contains("and the board's file says 81 %"),
+        "--undo did not set the control back",
+    );
+    room.stop();
+    right
+}
+
+fn judge(
+    table: &mut Table,
+    what: &str,
+    is_good: bool,
+    code: Option<i32>,
+    printed: &str,
+    expected: &str,
+) -> bool {
+    let wanted = Some(i32::from(!is_good));
+    if code != wanted || !printed.contains(expected) {
+        table.fail(
+            NAME,
+            &format!("{what}: exit code {code:?}, not {wanted:?}, or without {expected:?}: {printed}"),
+        );
+    }
+    code == wanted && printed.contains(expected)
+}
+
+fn write_board(controls: &str) {
+    let form = format!("rate_hz = {RATE_HZ}\nformat = \"S16\"\nchannels = 1\n");
+    let text = format!(
+        "[board]\nname = \"doctor\"\nabout = \"a card with a room\"\n\
+         [microphone]\ndevice = \"{MICROPHONE}\"\n{form}[speaker]\ndevice = \"{SPEAKER}\"\n{form}{controls}"
+    );
+    std::fs::write(BOARD, text).expect("room for a board file");
+}
+
+/// Runs `mynah doctor sound` and returns its exit code and output.
+fn examine(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new("chrt")
+        .args(["-o", "0", "mynah", "doctor", "sound", "--config", "/dev/null", "--parrot", "--board", BOARD])
+        .args(arguments)
+        .output()
+        .expect("mynah starts");
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    (output.status.code(), text.concat())
+}
+
+/// Plays what the speaker plays into the microphone, with noise.
+struct Room {
+    stopped: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Room {
+    /// `gain` is that of the way; `noise` is the amplitude of the noise, in samples of 16 bits.
+    fn start(gain: f32, noise: f32) -> Self {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopped);
+        let thread = std::thread::spawn(move || pass_on(gain, noise, &stop));
+        Self { stopped, thread }
+    }
+
+    fn stop(self) {
+        self.stopped.store(true, Relaxed);
+        self.thread.join().expect("the room does not panic");
+    }
+}
+
+fn pass_on(gain: f32, noise: f32, stopped: &AtomicBool) {
+    let speaker = open(RECORDER, Direction::Capture, TICK_FRAMES, 100 * TICK_FRAMES).expect("the card");
+    let microphone = open(SOURCE, Direction::Playback, TICK_FRAMES, 10 * TICK_FRAMES).expect("the card");
+    let (heard, played) = (speaker.io_i16().expect("16 bits"), microphone.io_i16().expect("16 bits"));
+    let mut seed: u32 = 1;
+    let mut block = [0; TICK_FRAMES];
+    let _ = speaker.start();
+    while !stopped.load(Relaxed) {
+        // The source goes on while the speaker is closed.
+        let count = match speaker.avail() {
+            Ok(ready) if ready >= TICK_FRAMES as i64 => heard.readi(&mut block).unwrap_or(0),
+            Ok(_) => 0,
+            Err(_) => {
+                let _ = speaker.prepare();
+                let _ = speaker.start();
+                0
+            }
+        };
+        block[count..].fill(0);
+        for sample in &mut block {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let random = (seed >> 8) as f32 / 8_388_608.0 - 1.0;
+            *sample = (gain * f32::from(*sample) + noise * random) as i16;
+        }
+        if played.writei(&block).is_err() {
+            let _ = microphone.prepare();
+        }
+    }
+}
