@@ -133,6 +133,7 @@
 //! | `ledger` | `model` | | read a clock |
 //! | `config` | `dsp` `model` `printable` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
+//! | `config::session_options` | `config::model_family` `config::schema` `config::values` `model` `printable` | | send a default of the service; read a file (`std::fs`) |
 //! | `config::sources` | `config::pasted` `config::proxy` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |

@@ -24,7 +24,7 @@ use mynah::config::{
     ServiceTarget, WordGate, WordRequest,
 };
 use mynah::conversation::Exit;
-use mynah::model::Mode;
+use mynah::model::{Choice, Mode};
 use mynah::parrot::ParrotConfig;
 use mynah::printable;
 use mynah::protocol::SessionConfig;
@@ -205,12 +205,20 @@ fn session_config(config: &Config) -> SessionConfig {
     SessionConfig {
         instructions: service.instructions.clone(),
         voice: service.voice.clone(),
-        turn_detection: (config.talk.mode != Mode::Hold).then_some(service.turn_detection),
+        voice_options: service.voice_options.clone(),
+        turn_detection: match service.turn_detection {
+            _ if config.talk.mode == Mode::Hold => Choice::Off,
+            None => Choice::Unset,
+            Some(detection) => Choice::On(detection),
+        },
+        turn: service.turn.clone(),
         noise_reduction: service.noise_reduction,
         echo_cancellation: service.echo_cancellation,
         transcription: service.transcription,
-        end_of_utterance: service.end_of_utterance,
-        language: service.language.clone(),
+        transcription_options: service.transcription_options.clone(),
+        reply: service.reply.clone(),
+        input_rate_hz: service.input_rate_hz,
+        extra: service.extra.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod agent;
 mod board_file;
 mod boards;
 mod commands;
@@ -16,8 +17,10 @@ mod pasted_keys;
 mod proxy;
 mod reference;
 mod saved_state;
+mod session_options;
 mod shared_env;
 mod shared_files;
+mod shipped;
 mod talk;
 mod toml_errors;
 mod word_gate;
@@ -31,7 +34,7 @@ use std::time::Duration;
 use mynah::config::{
     self, AzureConfig, Config, Credential, HostInfo, Peripherals, Request, Secret, ServiceTarget,
 };
-use mynah::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
+use mynah::model::{Choice, EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
 use proptest::prelude::*;
 
 const KEY: &str = "0123456789abcdef";
@@ -42,13 +45,13 @@ fn parrot_needs_no_other_setting() {
     let config = Fixture::new().flags(&["--parrot"]).run();
     assert!(matches!(config.service.target, ServiceTarget::Parrot));
     assert_eq!(config.service.model, "gpt-realtime");
-    assert_eq!(config.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
-    assert!(!config.service.instructions.is_empty());
-    assert_eq!(config.service.turn_detection, TurnDetection::AzureSemanticVad);
-    assert_eq!(config.service.noise_reduction, Some(NoiseReduction::AzureDeepNoiseSuppression));
-    assert_eq!(config.service.echo_cancellation, EchoCancellation::Server);
-    assert_eq!(config.service.transcription, Some("whisper-1"));
-    assert_eq!(config.service.language, None);
+    assert_eq!(config.service.voice, Some(Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned())));
+    assert!(config.service.instructions.is_some_and(|prompt| !prompt.is_empty()));
+    assert_eq!(config.service.turn_detection, Some(TurnDetection::AzureSemanticVad));
+    assert_eq!(config.service.noise_reduction, Choice::On(NoiseReduction::AzureDeepNoiseSuppression));
+    assert_eq!(config.service.echo_cancellation, Some(EchoCancellation::Server));
+    assert_eq!(config.service.transcription, Choice::On("whisper-1"));
+    assert_eq!(config.service.transcription_options.language, None);
     assert_eq!(config.talk.mode, Mode::Open);
     let tap = Fixture::new().flags(&["--parrot", "--mode", "tap"]).run().talk.mode;
     assert_eq!(tap, Mode::Tap { quiet: Duration::from_secs(8) });
@@ -76,8 +79,8 @@ fn options_and_environment_of_the_quickstart_work() {
         "wss://bird.services.ai.azure.com/voice-live/realtime?api-version=2025-10-01&model=gpt-4o"
     );
     assert!(matches!(&azure.credential, Credential::Key(key) if key.reveal() == KEY));
-    assert_eq!(config.service.voice, Voice::OpenAi("alloy".to_owned()));
-    assert_eq!(config.service.instructions, "Be brief.");
+    assert_eq!(config.service.voice, Some(Voice::OpenAi("alloy".to_owned())));
+    assert_eq!(config.service.instructions.as_deref(), Some("Be brief."));
     assert!(config.log.verbose);
     assert_eq!(config.warnings, [""; 0]);
 }
@@ -135,7 +138,7 @@ fn unknown_names_are_rejected_with_place_and_suggestion() {
         &[
             "unknown option --modle | mean --model? | --help",
             "mynah.toml, line 3: instruction: | mean instructions?",
-            "mynah.toml, line 4: zzz: | unknown key",
+            "mynah.toml, line 4: zzz: | unknown section",
         ],
     );
 }
@@ -145,19 +148,22 @@ fn unknown_variables_with_the_prefix_of_azure_are_warnings() {
     let fixture = Fixture::new()
         .env("AZURE_VOICELIVE_ENDPONT", HOST)
         .env("AZURE_VOICELIVE_AGENT_VERSION", "")
-        .env("AZURE_VOICELIVE_AGENT_NAME", "bird")
+        .env("AZURE_VOICELIVE_AGENT_ID", "bird")
         .env("AZURE_VOICE_LIVE_API_KEY", KEY)
-        .file(".env", "# shared\nOTHER='1'\nAZURE_VOICELIVE_KEY=x\nAZURE_VOICELIVE_PROFILE=byom\n");
+        .file(
+            ".env",
+            "# shared\nOTHER='1'\nAZURE_VOICELIVE_KEY=x\nAZURE_VOICELIVE_TRANSCRIPTION_LANGUAGE=de\n",
+        );
     let expected = [
         "environment variable AZURE_VOICELIVE_ENDPONT: | mean AZURE_VOICELIVE_ENDPOINT?",
-        "environment variable AZURE_VOICELIVE_AGENT_NAME: | not to an agent",
-        "environment variable AZURE_VOICE_LIVE_API_KEY: | mean AZURE_VOICELIVE_API_KEY?",
+        "environment variable AZURE_VOICELIVE_AGENT_ID: | AZURE_VOICELIVE_AGENT_NAME",
+        "environment variable AZURE_VOICE_LIVE_API_KEY: | new name is AZURE_VOICELIVE_API_KEY",
         ".env, line 3: AZURE_VOICELIVE_KEY: | mean AZURE_VOICELIVE_API_KEY?",
-        ".env, line 4: AZURE_VOICELIVE_PROFILE: | ?profile=",
+        ".env, line 4: AZURE_VOICELIVE_TRANSCRIPTION_LANGUAGE: | AZURE_VOICELIVE_LANGUAGE",
     ];
     assert_problems(&fixture.flags(&["--parrot"]).run().warnings, &expected);
     let error = fixture.read().unwrap_err();
-    assert_problems(error.problems(), &[NO_ENDPOINT, NO_CREDENTIAL]);
+    assert_problems(error.problems(), &[NO_ENDPOINT]);
     assert_problems(error.warnings(), &expected);
     assert!(error.to_string().contains("warning: environment variable AZURE_VOICELIVE_ENDPONT"), "{error}");
 }
@@ -173,7 +179,7 @@ fn empty_and_quoted_variables_of_the_environment_are_read_as_meant() {
     assert_eq!(azure(&config).endpoint.host, "bird.services.ai.azure.com");
     assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
     assert_eq!(config.service.model, "gpt-realtime");
-    assert_eq!(config.service.voice, Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned()));
+    assert_eq!(config.service.voice, Some(Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".to_owned())));
 }
 
 #[test]
@@ -381,8 +387,8 @@ fn dotenv_accepts_export_quotes_and_comments() {
                   AZURE_VOICELIVE_VOICE='x-y'\n  AZURE_VOICELIVE_INSTRUCTIONS=be kind # comment\nEXPORT=x\n";
     let service = Fixture::new().flags(&["--parrot"]).file(".env", dotenv).run().service;
     assert_eq!(service.model, "a \"b\" # c");
-    assert_eq!(service.voice, Voice::AzureStandard("x-y".to_owned()));
-    assert_eq!(service.instructions, "be kind");
+    assert_eq!(service.voice, Some(Voice::AzureStandard("x-y".to_owned())));
+    assert_eq!(service.instructions.as_deref(), Some("be kind"));
 }
 
 proptest! {

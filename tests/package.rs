@@ -71,13 +71,20 @@ fn every_placeholder_of_a_page_is_replaced() {
 
 #[test]
 fn every_setting_of_the_packaged_config_file_is_valid() {
-    let settings: Vec<&str> =
-        include_str!("../cross/debian/mynah.toml").lines().filter_map(setting).collect();
+    let mut section = "";
+    let mut settings = Vec::new();
+    for line in include_str!("../cross/debian/mynah.toml").lines() {
+        match setting(line) {
+            _ if line.starts_with('[') => section = line,
+            Some(setting) => settings.push(format!("{section}\n{setting}")),
+            None => {}
+        }
+    }
     assert!(settings.len() >= 5, "{settings:?}");
     for setting in settings {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("mynah.toml");
-        fs::write(&file, setting).unwrap();
+        fs::write(&file, &setting).unwrap();
         // The invalid option, which is reported last, keeps the program from starting.
         let out = mynah(&["--config", file.to_str().unwrap(), "--tap-quiet-s", "0"]);
         let printed = String::from_utf8(out.stderr).unwrap();
@@ -167,8 +174,11 @@ fn pages() -> Vec<(&'static str, String)> {
     PAGES.map(print).into()
 }
 
+/// Returns the help of all options: those of `mynah --help`, and those that `mynah help session` lists.
 fn help() -> String {
-    String::from_utf8(mynah(&["--help"]).stdout).unwrap()
+    let print = |words: &[&str]| String::from_utf8(mynah(words).stdout).unwrap();
+    let session = print(&["help", "session"]);
+    print(&["--help"]) + session.split_once("\nAgent\n").unwrap().1
 }
 
 fn mynah(arguments: &[&str]) -> Output {

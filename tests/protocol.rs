@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, ServiceEvent};
-use mynah::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
+use mynah::model::{
+    Choice, EchoCancellation, EndOfUtterance, NoiseReduction, TurnDetection, TurnOptions, Voice,
+};
 use mynah::protocol::{self, ClientEvent, ItemEvent, ItemWords, Pcm16Decoder, ServerEvent, SessionConfig};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,6 +17,7 @@ mod items;
 mod languages;
 mod reference;
 mod refusal;
+mod session_object;
 mod surrogates;
 
 const SERVER: &str = include_str!("vectors/server-events.jsonl");
@@ -245,7 +248,7 @@ fn every_error_code_becomes_one_event() {
 }
 
 #[test]
-fn session_update_contains_every_field() {
+fn session_update_leaves_to_the_service_what_is_not_set() {
     let event = write_json(|text| protocol::session_update(&config(), text));
     assert_eq!(
         event["session"],
@@ -257,11 +260,8 @@ fn session_update_contains_every_field() {
             "input_audio_sampling_rate": 24000,
             "output_audio_format": "pcm16",
             "turn_detection": {
-                "type": "azure_semantic_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
-                "speech_duration_ms": 80, "remove_filler_words": false, "create_response": true,
-                "interrupt_response": true, "auto_truncate": false,
-                "end_of_utterance_detection":
-                    {"model": "semantic_detection_v1", "threshold_level": "default", "timeout_ms": 1000},
+                "type": "azure_semantic_vad", "create_response": true, "interrupt_response": true,
+                "auto_truncate": false, "end_of_utterance_detection": {"model": "semantic_detection_v1"},
             },
             "input_audio_noise_reduction": {"type": "azure_deep_noise_suppression"},
             "input_audio_echo_cancellation": {"type": "server_echo_cancellation"},
@@ -273,20 +273,19 @@ fn session_update_contains_every_field() {
 #[test]
 fn push_to_talk_sends_null_turn_detection() {
     let voice = Voice::OpenAi("alloy".into());
-    let config = SessionConfig { turn_detection: None, voice, ..config() };
+    let config = SessionConfig { turn_detection: Choice::Off, voice: Some(voice), ..config() };
     let event = write_json(|text| protocol::session_update(&config, text));
     assert_eq!(event["session"]["turn_detection"], Value::Null);
     assert_eq!(event["session"]["voice"], json!({"type": "openai", "name": "alloy"}));
 }
 
 #[test]
-fn server_vad_is_sent_with_every_field() {
-    let config = SessionConfig { turn_detection: Some(TurnDetection::ServerVad), ..config() };
+fn server_vad_is_sent_with_what_the_conversation_counts_on() {
+    let config = SessionConfig { turn_detection: Choice::On(TurnDetection::ServerVad), ..config() };
     let event = write_json(|text| protocol::session_update(&config, text));
     assert_eq!(
         event["session"]["turn_detection"],
-        json!({"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
-            "create_response": true, "interrupt_response": true, "auto_truncate": false})
+        json!({"type": "server_vad", "create_response": true, "interrupt_response": true, "auto_truncate": false})
     );
 }
 
@@ -305,7 +304,7 @@ fn fields_that_the_service_adds_are_no_mismatch() {
 #[test]
 fn a_mismatch_has_a_path_and_may_be_fatal() {
     let mut session = effective_session();
-    session["turn_detection"]["silence_duration_ms"] = json!(200);
+    session["turn_detection"]["auto_truncate"] = json!(true);
     session["input_audio_sampling_rate"] = json!(16000);
     session.as_object_mut().unwrap().remove("instructions");
     let found = protocol::mismatches(&config(), &session.to_string());
@@ -315,7 +314,7 @@ fn a_mismatch_has_a_path_and_may_be_fatal() {
         [
             ("input_audio_sampling_rate", true),
             ("instructions", false),
-            ("turn_detection.silence_duration_ms", false)
+            ("turn_detection.auto_truncate", false)
         ]
     );
     assert!(protocol::mismatches(&config(), "null")[0].fatal);
@@ -393,14 +392,14 @@ fn write_json(write: impl FnOnce(&mut BytesMut)) -> Value {
 
 fn config() -> SessionConfig {
     SessionConfig {
-        instructions: "Be brief.".into(),
-        voice: Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".into()),
-        turn_detection: Some(TurnDetection::AzureSemanticVad),
-        noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
-        echo_cancellation: EchoCancellation::Server,
-        transcription: Some("azure-speech"),
-        end_of_utterance: true,
-        language: None,
+        instructions: Some("Be brief.".into()),
+        voice: Some(Voice::AzureStandard("en-US-Ava:DragonHDLatestNeural".into())),
+        turn_detection: Choice::On(TurnDetection::AzureSemanticVad),
+        noise_reduction: Choice::On(NoiseReduction::AzureDeepNoiseSuppression),
+        echo_cancellation: Some(EchoCancellation::Server),
+        transcription: Choice::On("azure-speech"),
+        turn: TurnOptions { end_of_utterance: Some(EndOfUtterance::default()), ..TurnOptions::default() },
+        ..SessionConfig::default()
     }
 }
 

@@ -37,6 +37,14 @@ impl Endpoint {
     /// # Errors
     /// Returns why the endpoint is rejected, without quoting it.
     pub fn new(input: &str, model: &str, api_version: &str) -> Result<Self, String> {
+        Self::with_query(input, &[("api-version", api_version), ("model", model)])
+    }
+
+    /// Parses an endpoint like [`new`](Self::new). Adds each parameter of `query` to its own if it lacks it.
+    ///
+    /// # Errors
+    /// Returns why the endpoint is rejected, without quoting it.
+    pub fn with_query(input: &str, query: &[(&str, &str)]) -> Result<Self, String> {
         let (scheme, rest) = address::split_scheme(input)?;
         let (tls, port) = match scheme.unwrap_or("wss") {
             "http" | "ws" => (false, 80),
@@ -49,7 +57,7 @@ impl Endpoint {
             let scheme = scheme.unwrap_or_default();
             return Err(format!("{scheme}:// sends voice and key unencrypted; use https://"));
         }
-        let path_and_query = path_and_query(&host, &uri, model, api_version)?;
+        let path_and_query = path_and_query(&host, &uri, query)?;
         Ok(Self { tls, host, port, path_and_query })
     }
 
@@ -138,7 +146,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn path_and_query(host: &str, uri: &Uri, model: &str, api_version: &str) -> Result<String, String> {
+fn path_and_query(host: &str, uri: &Uri, added: &[(&str, &str)]) -> Result<String, String> {
     let (mut result, has_own_query) = address::voice_live_path(host, uri.path());
     let mut parts: Vec<_> =
         uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
@@ -155,7 +163,7 @@ fn path_and_query(host: &str, uri: &Uri, model: &str, api_version: &str) -> Resu
         result.push_str(part);
         separator = '&';
     }
-    for (key, value) in [("api-version", api_version), ("model", model)] {
+    for (key, value) in added {
         if !keys.iter().any(|present| present == key) {
             result.push(separator);
             result.push_str(key);

@@ -4,17 +4,23 @@
 
 use std::ffi::OsString;
 
-use super::schema::{self, suggest};
+use super::schema::{self, HelpGroup, ROWS, suggest};
 
 /// A topic: its name, other words for it, what it explains, and the text. The options have no text here.
 type Topic = (&'static str, &'static [&'static str], &'static str, &'static str);
 
-const TOPICS: [Topic; 8] = [
+const TOPICS: [Topic; 9] = [
     (
         "settings",
         &["options", "option", "config", "flags", "env", "environment", "variables", "volume", "language"],
-        "all options and environment variables",
+        "options and environment variables",
         "",
+    ),
+    (
+        "session",
+        &["voice", "voices", "turn", "turns", "hearing", "reply", "replies", "agent", "agents", "extra"],
+        "agents, and how the service hears and speaks",
+        SESSION,
     ),
     (
         "azure",
@@ -54,6 +60,18 @@ const TOPICS: [Topic; 8] = [
     ),
     ("exit", &["exit-codes", "exit-code", "codes", "code", "status"], "exit codes", EXIT),
 ];
+
+const SESSION: &str = "\
+What is not set here is left to the service; an agent gets only what is set. Each option has an environment
+variable, such as AZURE_VOICELIVE_VOICE_RATE for --voice-rate, and a place in a section of the config file:
+
+  [voice]           name, and the options under Voice without voice_, as in: rate = 1.1
+  [turn]            detection, end_of_utterance, and the options under Turns without turn_: silence_ms = 700
+  [hearing]         language, transcription, noise_reduction, echo_cancellation, and the options under Hearing
+  [reply]           instructions, and the options under Replies without reply_: max_tokens = 400
+  [agent]           the options under Agent without agent_, as in: version = 3
+  [session.extra]   fields of the session object for which there is no setting; they win over the settings
+";
 
 const AZURE: &str = "\
 mynah needs the address of a Foundry resource and its key; both are on the page of the resource in the portal.
@@ -153,7 +171,8 @@ pub(super) fn request(args: &[OsString]) -> Result<String, Vec<String>> {
     }
     let topic = TOPICS.iter().find(|(name, others, ..)| *name == wanted || others.contains(&wanted.as_str()));
     match topic {
-        Some((_, _, _, "")) => Ok(schema::help()),
+        Some((_, _, _, "")) => Ok(options()),
+        Some(("session", ..)) => Ok(session()),
         Some((.., text)) => Ok((*text).to_owned()),
         None => {
             let all = TOPICS.iter().flat_map(|(name, others, ..)| std::iter::once(name).chain(*others));
@@ -162,6 +181,65 @@ pub(super) fn request(args: &[OsString]) -> Result<String, Vec<String>> {
             Err(vec![format!("mynah help {shown}: unknown topic{suggestion}; the topics are {}", topics())])
         }
     }
+}
+
+/// Returns the text of `--help`.
+pub(super) fn options() -> String {
+    let mut text = format!(
+        "mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n",
+        schema::USAGE.join("\n       ")
+    );
+    list_options(&mut text, false);
+    entry(&mut text, "--help, --version", "print this help, or the version");
+    text.push_str("\nAgents, and how the service hears and speaks: mynah help session.\n");
+    text.push_str(
+        "\nSettings are read from, strongest first: options, environment, .env, and the config file (TOML,\n",
+    );
+    text.push_str("with _ instead of -: tap_quiet_s = 8). Environment variables:\n");
+    for name in ROWS.iter().filter(|row| !row.group.is_of_session()).filter_map(|row| row.env) {
+        text.push_str(&format!("  {name}\n"));
+    }
+    text.push_str("Credentials from systemd's LoadCredential=: api-key and token.\n");
+    text
+}
+
+/// Returns the page about the options that concern the session.
+fn session() -> String {
+    let mut text = String::from(SESSION);
+    list_options(&mut text, true);
+    text
+}
+
+fn list_options(text: &mut String, of_session: bool) {
+    for (group, title) in
+        HelpGroup::TITLES.into_iter().filter(|(group, _)| group.is_of_session() == of_session)
+    {
+        text.push_str(&format!("\n{title}\n"));
+        for row in ROWS.iter().filter(|row| row.group == group && row.has_option()) {
+            let head = match row.value_name() {
+                None => format!("--{}", row.option()),
+                Some(value) => format!("--{} {value}", row.option()),
+            };
+            entry(text, &head, &row.full_help());
+        }
+    }
+}
+
+fn entry(text: &mut String, head: &str, help: &str) {
+    const INDENT: usize = 28;
+    const WIDTH: usize = 96;
+    let mut line = format!("  {head:<width$}", width = INDENT - 3);
+    for word in help.split(' ') {
+        if line.len() + 1 + word.len() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line = " ".repeat(INDENT - 1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
 }
 
 /// Returns the names of the topics, with blanks between them.

@@ -3,6 +3,7 @@
 //! It rejects unknown names with their place, reports all problems together, and opens no device. Settings do not
 //! change after start, and no other module knows these formats.
 
+mod agent;
 mod audience;
 mod audio;
 mod boards;
@@ -12,6 +13,7 @@ mod endpoint;
 mod help;
 mod host;
 mod key_codes;
+mod keywords;
 mod model_family;
 mod origin;
 mod pages;
@@ -25,6 +27,7 @@ mod saved_state;
 mod schema;
 mod secret;
 mod service;
+mod session_options;
 mod shared_files;
 mod sources;
 mod talk;
@@ -37,6 +40,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use agent::AgentConfig;
 pub use audio::{
     AudioConfig, CaptureConfig, ControlValue, CutMode, KeepAwake, KeepOpen, MixerControl, PcmRequest,
     PlaybackConfig, SampleFormat, UnplugPolicy,
@@ -59,7 +63,10 @@ pub use secret::Secret;
 pub use talk::{MicrophoneView, TalkConfig};
 pub use word_gate::{WordGate, WordRequest};
 
-use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection, Voice};
+use crate::model::{
+    Choice, EchoCancellation, Mode, NoiseReduction, ReplyOptions, TranscriptionOptions, TurnDetection,
+    TurnOptions, Voice, VoiceOptions,
+};
 
 use origin::Origins;
 use sources::CommandLine;
@@ -116,7 +123,7 @@ pub fn read(
         return page.map(Request::Page).map_err(ConfigError::new);
     }
     let sources = match sources::gather(args, env, dir, system) {
-        CommandLine::Help => return Ok(Request::Help(schema::help())),
+        CommandLine::Help => return Ok(Request::Help(help::options())),
         CommandLine::Version => return Ok(Request::Version),
         CommandLine::Run(sources) => sources,
     };
@@ -131,7 +138,7 @@ pub fn environment_secrets(
     env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> impl Iterator<Item = Secret> {
     let is_secret = |name: &OsString| {
-        schema::ROWS.iter().any(|row| row.is_secret() && row.env.is_some_and(|env| name == env))
+        name.to_str().and_then(sources::row_of_variable).is_some_and(schema::KeyRow::is_secret)
     };
     let set = env.into_iter().filter(move |(name, _)| is_secret(name));
     set.filter_map(|(_, value)| Secret::new(value.to_str()?).ok())
@@ -224,21 +231,27 @@ pub struct ServiceConfig {
     pub target: ServiceTarget,
     /// The model or deployment, as set by the user.
     pub model: String,
-    pub voice: Voice,
+    /// The agent to talk to instead of the model, if one is set. It decides what is not set here.
+    pub agent: Option<AgentConfig>,
+    pub voice: Option<Voice>,
+    pub voice_options: VoiceOptions,
     /// The system prompt.
-    pub instructions: String,
+    pub instructions: Option<String>,
     /// How the service detects the end of a turn; not used in [`Mode::Hold`].
-    pub turn_detection: TurnDetection,
-    /// Noise reduction by the service, if any.
-    pub noise_reduction: Option<NoiseReduction>,
+    pub turn_detection: Option<TurnDetection>,
+    pub turn: TurnOptions,
+    /// Noise reduction by the service.
+    pub noise_reduction: Choice<NoiseReduction>,
     /// Echo cancellation by the service.
-    pub echo_cancellation: EchoCancellation,
-    /// The model that transcribes the user's words; `None` for no transcript.
-    pub transcription: Option<&'static str>,
-    /// Whether the service detects the end of an utterance from the words; only with the `azure_` turn detections.
-    pub end_of_utterance: bool,
-    /// The language of the transcript: one BCP-47 tag, or several separated by commas.
-    pub language: Option<String>,
+    pub echo_cancellation: Option<EchoCancellation>,
+    /// The model that transcribes the user's words.
+    pub transcription: Choice<&'static str>,
+    pub transcription_options: TranscriptionOptions,
+    pub reply: ReplyOptions,
+    /// The sample rate of the captured sound that is sent, in Hz.
+    pub input_rate_hz: u32,
+    /// Fields of the session object for which there is no setting.
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Which service to use.

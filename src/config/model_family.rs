@@ -29,7 +29,7 @@ impl ModelFamily {
         let model = model.to_ascii_lowercase();
         match profile {
             Some("byom-azure-openai-realtime") => Self::OpenAiRealtime,
-            Some("byom-azure-openai-chat-completion") => Self::Cascaded,
+            Some("byom-azure-openai-chat-completion" | "byom-foundry-anthropic-messages") => Self::Cascaded,
             Some(_) | None if model.starts_with("phi") && model.contains("realtime") => Self::OtherRealtime,
             Some(_) | None if model.starts_with("azure-realtime") => Self::OtherRealtime,
             Some(_) | None if model.contains("realtime") => Self::OpenAiRealtime,
@@ -82,7 +82,7 @@ pub(super) fn turn_detection_for(languages: Option<&str>) -> TurnDetection {
 /// Returns why `kind` does not fit the languages, to follow "is".
 pub(super) fn language_mismatch(kind: TurnDetection, languages: &str) -> Option<&'static str> {
     match kind {
-        TurnDetection::AzureSemanticVad if !is_english(languages) => {
+        TurnDetection::AzureSemanticVad | TurnDetection::AzureSemanticVadEn if !is_english(languages) => {
             Some("for English only; azure_semantic_vad_multilingual knows nine other languages")
         }
         TurnDetection::AzureSemanticVadMultilingual
@@ -91,6 +91,7 @@ pub(super) fn language_mismatch(kind: TurnDetection, languages: &str) -> Option<
             Some("for en, es, fr, it, de, ja, pt, zh, ko and hi only; server_vad needs no language")
         }
         TurnDetection::AzureSemanticVad
+        | TurnDetection::AzureSemanticVadEn
         | TurnDetection::AzureSemanticVadMultilingual
         | TurnDetection::ServerVad
         | TurnDetection::SemanticVad => None,

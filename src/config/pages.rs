@@ -125,7 +125,11 @@ impl Value {
             | ValueKind::Secret(_)
             | ValueKind::Seconds
             | ValueKind::Number(_)
-            | ValueKind::Wait => Self::Text,
+            | ValueKind::Wait
+            | ValueKind::Loose(_)
+            | ValueKind::List(_)
+            | ValueKind::Pairs(_)
+            | ValueKind::Json => Self::Text,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::boards;
 use super::host::HostInfo;
 use super::schema::{HelpGroup, Key, KeyRow, ROWS, word};
+use super::session_options::{shown_extra, shown_url};
 use super::sources::{self, CommandLine, FileKind, Layer};
 use super::values::Values;
 use super::{AzureConfig, Config, Credential, Endpoint, KeepOpen, Proxy, Secret, ServiceTarget, assemble};
@@ -122,9 +123,25 @@ fn list(title: &str, sentences: &[String]) -> String {
     format!("{title}\n{}", lines.collect::<String>())
 }
 
+/// Settings of which an agent gets no default.
+const NOT_SENT_TO_AGENT: [Key; 8] = [
+    Key::Model,
+    Key::Voice,
+    Key::Instructions,
+    Key::TurnDetection,
+    Key::NoiseReduction,
+    Key::EchoCancellation,
+    Key::Transcription,
+    Key::EndOfUtterance,
+];
+
 /// Returns the line of a setting: name, value and origin.
 fn line(row: &KeyRow, values: &Values, config: &Config, shown: &impl Fn(Layer) -> bool) -> Option<String> {
+    let is_left_to_agent = config.service.agent.is_some() && NOT_SENT_TO_AGENT.contains(&row.key);
     let (value, origin) = match values.layer(row.key) {
+        None | Some(Layer::Default) if is_left_to_agent && shown(Layer::Default) => {
+            ("-".to_owned(), "left to the agent".to_owned())
+        }
         Some(layer) if shown(layer) => {
             let value = shown_value(row, values.raw(row.key).unwrap_or_default(), config);
             (
@@ -132,7 +149,7 @@ fn line(row: &KeyRow, values: &Values, config: &Config, shown: &impl Fn(Layer) -
                 if layer == Layer::Default { "default".to_owned() } else { values.place(row.key).to_owned() },
             )
         }
-        None if shown(Layer::Default) => derived(row.key, config),
+        None if shown(Layer::Default) && !row.group.is_of_session() => derived(row.key, config),
         Some(_) | None => return None,
     };
     Some(format!("  {:<22} {:<44} {}\n", row.name, clipped(&value), clipped(&origin)))
@@ -147,6 +164,12 @@ fn shown_value(row: &KeyRow, raw: &str, config: &Config) -> String {
     };
     if row.is_secret() {
         return Secret::new(raw).map_or_else(|_| "(not shown)".to_owned(), |secret| secret.ending());
+    }
+    if row.key == Key::SessionExtra {
+        return shown_extra(raw);
+    }
+    if matches!(row.key, Key::VoiceLexiconUrl | Key::VoiceTextNormalizationUrl) {
+        return format!("{:?}", shown_url(raw));
     }
     if row.key == Key::Endpoint {
         // An address that is refused may contain a secret, or be one.
@@ -183,9 +206,12 @@ fn derived(key: Key, config: &Config) -> (String, String) {
     let derived = [
         (
             Key::Transcription,
-            (quoted(service.transcription.unwrap_or("off")), format!("fits {}", service.model)),
+            (quoted(service.transcription.on().unwrap_or("off")), format!("fits {}", service.model)),
         ),
-        (Key::TurnDetection, (quoted(word(service.turn_detection)), "fits the language".to_owned())),
+        (
+            Key::TurnDetection,
+            (quoted(service.turn_detection.map_or("-", word)), "fits the language".to_owned()),
+        ),
         (Key::Microphone, by_board(quoted(&audio.microphone.device))),
         (Key::Speaker, by_board(quoted(&audio.speaker.device))),
         (Key::KeepOpen, keep_open(audio.microphone.keep_open)),

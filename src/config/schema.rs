@@ -3,9 +3,11 @@
 //! Options, environment variables, config file, `--help` and the manual page are all derived from this table, so none
 //! of them can lack a setting.
 
-use std::time::Duration;
-
 use super::KeepOpen;
+use super::session_options::{
+    EAGERNESS, EFFORTS, INTERIM_KINDS, MODALITIES, PERSONAL_MODELS, PROFILES, UTTERANCE_LEVELS,
+    UTTERANCE_MODELS, VOICE_TYPES,
+};
 use super::values::{Keyword, names};
 use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
@@ -56,13 +58,65 @@ pub(super) enum Key {
     Sounds,
     ResumeAfterNoise,
     Verbose,
+    Profile,
+    AgentName,
+    AgentProjectName,
+    AgentVersion,
+    ConversationId,
+    AgentIdentity,
+    FoundryResource,
+    VoiceType,
+    VoiceEndpointId,
+    VoiceModel,
+    VoiceTemperature,
+    VoiceRate,
+    VoicePitch,
+    VoiceVolume,
+    VoiceStyle,
+    VoiceLocale,
+    VoicePreferLocales,
+    VoiceLexiconUrl,
+    VoiceTextNormalizationUrl,
+    TurnThreshold,
+    TurnPrefixMs,
+    TurnSilenceMs,
+    TurnSpeechMs,
+    TurnInterruptMs,
+    TurnIdleTimeoutMs,
+    TurnRemoveFillerWords,
+    TurnLanguages,
+    TurnEagerness,
+    EndOfUtteranceModel,
+    EndOfUtteranceThreshold,
+    EndOfUtteranceTimeoutMs,
+    PhraseList,
+    CustomSpeech,
+    TranscriptionPrompt,
+    InputRate,
+    ReplyModalities,
+    ReplyTemperature,
+    ReplyMaxTokens,
+    ReasoningEffort,
+    ReplyTimestamps,
+    InterimResponse,
+    InterimTexts,
+    InterimModel,
+    InterimInstructions,
+    InterimMaxTokens,
+    InterimTriggers,
+    InterimAfterMs,
+    Metadata,
+    SessionExtra,
 }
 
 /// A row of the table.
 pub(super) struct KeyRow {
     pub(super) key: Key,
-    /// The name in the config file; the option has `-` instead of `_`.
+    /// The name; the option has `-` instead of `_`.
     pub(super) name: &'static str,
+    /// The section of the config file that contains the setting, and its name there. It is understood under `name`
+    /// too, above all sections.
+    pub(super) section: Option<(&'static str, &'static str)>,
     pub(super) surface: Surface,
     /// The environment variable, if there is one.
     pub(super) env: Option<&'static str>,
@@ -91,6 +145,14 @@ pub(super) enum ValueKind {
     Number(&'static str),
     /// Seconds, or `forever`.
     Wait,
+    /// A number, or a text.
+    Loose(&'static str),
+    /// Texts: a list in the config file, elsewhere with commas between them or as JSON.
+    List(&'static str),
+    /// Pairs of texts: a table in the config file, elsewhere `NAME=TEXT,NAME=TEXT` or JSON.
+    Pairs(&'static str),
+    /// A JSON object; a table in the config file.
+    Json,
     OneOf(&'static str, fn() -> Vec<&'static str>),
 }
 
@@ -101,17 +163,40 @@ pub(super) enum HelpGroup {
     Talking,
     Device,
     Running,
+    Agent,
+    Voice,
+    Turn,
+    Hearing,
+    Reply,
+    Session,
 }
 
 impl HelpGroup {
     /// The sections and their headings, in order.
-    pub(super) const TITLES: [(Self, &'static str); 4] = [
+    pub(super) const TITLES: [(Self, &'static str); 10] = [
         (Self::Service, "Service"),
         (Self::Talking, "Talking"),
         (Self::Device, "Device"),
         (Self::Running, "Running"),
+        (Self::Agent, "Agent"),
+        (Self::Voice, "Voice"),
+        (Self::Turn, "Turns"),
+        (Self::Hearing, "Hearing"),
+        (Self::Reply, "Replies"),
+        (Self::Session, "Session"),
     ];
+
+    /// Returns whether `mynah help session` lists it, and not `mynah --help`, which would be too long.
+    pub(super) fn is_of_session(self) -> bool {
+        match self {
+            Self::Service | Self::Talking | Self::Device | Self::Running => false,
+            Self::Agent | Self::Voice | Self::Turn | Self::Hearing | Self::Reply | Self::Session => true,
+        }
+    }
 }
+
+/// The sections of the config file.
+pub(super) const SECTIONS: [&str; 6] = ["agent", "voice", "turn", "hearing", "reply", "session"];
 
 /// The synopsis, one form a line.
 pub(super) const USAGE: [&str; 8] = [
@@ -134,7 +219,7 @@ pub(super) const SHORTHAND: (&str, Key, &str) = ("log", Key::LogDir, "logs");
 
 /// The prefix of mynah's own environment variables.
 pub(super) const PREFIX: &str = "AZURE_VOICELIVE_";
-/// The prefix that Microsoft's samples had before; nothing is read under it.
+/// The prefix that Microsoft's samples had before; it is understood.
 pub(super) const OLD_PREFIX: &str = "AZURE_VOICE_LIVE_";
 
 #[rustfmt::skip]
@@ -146,21 +231,21 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Token, "token", ValueKind::Secret("TOKEN"), HelpGroup::Service, "").env("AZURE_VOICELIVE_TOKEN").only(Surface::EnvironmentOnly),
     row(Key::TokenFile, "token_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that contains the token, read for every connection"),
     row(Key::Model, "model", ValueKind::Text("NAME"), HelpGroup::Service, "the model or deployment").env("AZURE_VOICELIVE_MODEL").default("gpt-realtime"),
-    row(Key::Voice, "voice", ValueKind::Text("NAME"), HelpGroup::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural"),
+    row(Key::Voice, "voice", ValueKind::Text("NAME"), HelpGroup::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural").at("voice", "name"),
     row(Key::Instructions, "instructions", ValueKind::Text("TEXT"), HelpGroup::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")
-        .default("You are a friendly voice on a small speaker. Answer in a few short spoken sentences."),
+        .default("You are a friendly voice on a small speaker. Answer in a few short spoken sentences.").at("reply", "instructions"),
     row(Key::ApiVersion, "api_version", ValueKind::Text("DATE"), HelpGroup::Service, "the API version of the service").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
     row(Key::CaFile, "ca_file", ValueKind::Text("FILE"), HelpGroup::Service, "a PEM file of certificate authorities to trust in addition").env("SSL_CERT_FILE"),
     row(Key::Proxy, "proxy", ValueKind::Text("URL"), HelpGroup::Service, "the HTTP proxy that leads to the service, instead of that in HTTPS_PROXY or ALL_PROXY (without those in NO_PROXY); none for none"),
     row(Key::Parrot, "parrot", ValueKind::Switch, HelpGroup::Service, "use the built-in service: no account, no network"),
     row(Key::Mode, "mode", ValueKind::OneOf("MODE", names::<Mode>), HelpGroup::Talking, "when the microphone is live").default("open"),
     row(Key::TapQuietS, "tap_quiet_s", ValueKind::Seconds, HelpGroup::Talking, "in tap mode, the seconds of silence that end a conversation").default("8"),
-    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service detects turns; if not set, azure_semantic_vad, or the multilingual one if language is not English"),
-    row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "noise reduction by the service").default("azure_deep_noise_suppression"),
-    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "echo cancellation by the service").default("server"),
-    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "the model that transcribes your words; if not set, the one that fits the model"),
-    row(Key::EndOfUtterance, "end_of_utterance", ValueKind::OneOf("WHEN", names::<Option<bool>>), HelpGroup::Talking, "also detect the end of a turn from the words; auto does if it fits the model").default("auto"),
-    row(Key::Language, "language", ValueKind::Text("TAGS"), HelpGroup::Talking, "the language of your words, such as en or de-DE,fr"),
+    row(Key::TurnDetection, "turn_detection", ValueKind::OneOf("KIND", names::<TurnDetection>), HelpGroup::Talking, "how the service detects turns; if not set, azure_semantic_vad, or the multilingual one if language is not English").env("AZURE_VOICELIVE_TURN_DETECTION").at("turn", "detection"),
+    row(Key::NoiseReduction, "noise_reduction", ValueKind::OneOf("KIND", names::<Option<NoiseReduction>>), HelpGroup::Talking, "noise reduction by the service").default("azure_deep_noise_suppression").env("AZURE_VOICELIVE_NOISE_REDUCTION").at("hearing", "noise_reduction"),
+    row(Key::EchoCancellation, "echo_cancellation", ValueKind::OneOf("KIND", names::<EchoCancellation>), HelpGroup::Talking, "echo cancellation by the service").default("server").env("AZURE_VOICELIVE_ECHO_CANCELLATION").at("hearing", "echo_cancellation"),
+    row(Key::Transcription, "transcription", ValueKind::OneOf("MODEL", names::<Option<&'static str>>), HelpGroup::Talking, "the model that transcribes your words; if not set, the one that fits the model").env("AZURE_VOICELIVE_TRANSCRIPTION").at("hearing", "transcription"),
+    row(Key::EndOfUtterance, "end_of_utterance", ValueKind::OneOf("WHEN", names::<Option<bool>>), HelpGroup::Talking, "also detect the end of a turn from the words; auto does if it fits the model").default("auto").env("AZURE_VOICELIVE_END_OF_UTTERANCE").at("turn", "end_of_utterance"),
+    row(Key::Language, "language", ValueKind::List("TAGS"), HelpGroup::Talking, "the language of your words, such as en or de-DE,fr").env("AZURE_VOICELIVE_LANGUAGE").at("hearing", "language"),
     row(Key::Board, "board", ValueKind::Text("BOARD"), HelpGroup::Device, "the name of a board, or a .toml file; detected if not set"),
     row(Key::AnyKeyboard, "any_keyboard", ValueKind::Switch, HelpGroup::Device, "let a key of a board file that names no device talk, mute or reset from every keyboard"),
     row(Key::NoLight, "no_light", ValueKind::Switch, HelpGroup::Device, "let the microphone be live in the mode open although no light or terminal shows it"),
@@ -183,15 +268,78 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::PrintWords, "print_words", ValueKind::Switch, HelpGroup::Running, "print the words of both sides even if the output is not a terminal; in a journal, others may read them"),
     row(Key::Timings, "timings", ValueKind::Switch, HelpGroup::Running, "print the delays of every turn"),
     row(Key::Verbose, "verbose", ValueKind::Switch, HelpGroup::Running, "log at level debug"),
+    row(Key::Profile, "profile", ValueKind::OneOf("PROFILE", || PROFILES.to_vec()), HelpGroup::Service, "the kind of your own deployment, if the model is one").env("AZURE_VOICELIVE_PROFILE"),
+    row(Key::AgentName, "agent_name", ValueKind::Text("NAME"), HelpGroup::Agent, "the Foundry agent to talk to, instead of a model; it takes a token, not a key").env("AZURE_VOICELIVE_AGENT_NAME").at("agent", "name"),
+    row(Key::AgentProjectName, "agent_project_name", ValueKind::Text("NAME"), HelpGroup::Agent, "the Foundry project of the agent").env("AZURE_VOICELIVE_AGENT_PROJECT_NAME").at("agent", "project_name"),
+    row(Key::AgentVersion, "agent_version", ValueKind::Text("VERSION"), HelpGroup::Agent, "the version of the agent, instead of the newest").env("AZURE_VOICELIVE_AGENT_VERSION").at("agent", "version"),
+    row(Key::ConversationId, "conversation_id", ValueKind::Text("ID"), HelpGroup::Agent, "the conversation with the agent to resume at every start, instead of the last one").env("AZURE_VOICELIVE_CONVERSATION_ID").at("agent", "conversation_id"),
+    row(Key::AgentIdentity, "agent_authentication_identity_client_id", ValueKind::Text("ID"), HelpGroup::Agent, "the client id of the identity with which the service reaches an agent of another resource").env("AZURE_VOICELIVE_AGENT_AUTHENTICATION_IDENTITY_CLIENT_ID").at("agent", "identity_client_id"),
+    row(Key::FoundryResource, "foundry_resource_override", ValueKind::Text("NAME"), HelpGroup::Agent, "the name of the Foundry resource that has the agent or the deployment, if it is another one").env("AZURE_VOICELIVE_FOUNDRY_RESOURCE_OVERRIDE").at("agent", "foundry_resource_override"),
+    row(Key::VoiceType, "voice_type", ValueKind::OneOf("TYPE", || VOICE_TYPES.to_vec()), HelpGroup::Voice, "the kind of voice, if its name does not tell").env("AZURE_VOICELIVE_VOICE_TYPE").at("voice", "type"),
+    row(Key::VoiceEndpointId, "voice_endpoint_id", ValueKind::Text("ID"), HelpGroup::Voice, "the id of the endpoint of a custom voice").env("AZURE_VOICELIVE_VOICE_ENDPOINT_ID").at("voice", "endpoint_id"),
+    row(Key::VoiceModel, "voice_model", ValueKind::OneOf("MODEL", || PERSONAL_MODELS.to_vec()), HelpGroup::Voice, "the model of a personal voice").env("AZURE_VOICELIVE_VOICE_MODEL").at("voice", "model"),
+    row(Key::VoiceTemperature, "voice_temperature", ValueKind::Number("0-1"), HelpGroup::Voice, "how much a high-definition voice varies").env("AZURE_VOICELIVE_VOICE_TEMPERATURE").at("voice", "temperature"),
+    row(Key::VoiceRate, "voice_rate", ValueKind::Loose("RATE"), HelpGroup::Voice, "how fast an Azure voice speaks: 0.5 to 1.5, +10%, or slow, medium, fast").env("AZURE_VOICELIVE_VOICE_RATE").at("voice", "rate"),
+    row(Key::VoicePitch, "voice_pitch", ValueKind::Loose("PITCH"), HelpGroup::Voice, "how high an Azure voice speaks: +10%, -2st, +50Hz, or low, medium, high").env("AZURE_VOICELIVE_VOICE_PITCH").at("voice", "pitch"),
+    row(Key::VoiceVolume, "voice_volume", ValueKind::Loose("VOLUME"), HelpGroup::Voice, "how loud an Azure voice speaks, before the volume: 0 to 100, -10%, or soft, medium, loud").env("AZURE_VOICELIVE_VOICE_VOLUME").at("voice", "volume"),
+    row(Key::VoiceStyle, "voice_style", ValueKind::Text("STYLE"), HelpGroup::Voice, "a style that the Azure voice has, such as cheerful").env("AZURE_VOICELIVE_VOICE_STYLE").at("voice", "style"),
+    row(Key::VoiceLocale, "voice_locale", ValueKind::Text("TAG"), HelpGroup::Voice, "the only language that the Azure voice speaks, such as de-DE").env("AZURE_VOICELIVE_VOICE_LOCALE").at("voice", "locale"),
+    row(Key::VoicePreferLocales, "voice_prefer_locales", ValueKind::List("TAGS"), HelpGroup::Voice, "the accents to prefer for each language, such as en-GB,pt-BR").env("AZURE_VOICELIVE_VOICE_PREFER_LOCALES").at("voice", "prefer_locales"),
+    row(Key::VoiceLexiconUrl, "voice_lexicon_url", ValueKind::Text("URL"), HelpGroup::Voice, "a lexicon of pronunciations for an Azure voice").env("AZURE_VOICELIVE_VOICE_LEXICON_URL").at("voice", "lexicon_url"),
+    row(Key::VoiceTextNormalizationUrl, "voice_text_normalization_url", ValueKind::Text("URL"), HelpGroup::Voice, "rules that rewrite the text for an Azure voice").env("AZURE_VOICELIVE_VOICE_TEXT_NORMALIZATION_URL").at("voice", "text_normalization_url"),
+    row(Key::TurnThreshold, "turn_threshold", ValueKind::Number("0-1"), HelpGroup::Turn, "how sure the service must be that it hears speech").env("AZURE_VOICELIVE_TURN_THRESHOLD").at("turn", "threshold"),
+    row(Key::TurnPrefixMs, "turn_prefix_ms", ValueKind::Number("MS"), HelpGroup::Turn, "the sound before speech that belongs to a turn").env("AZURE_VOICELIVE_TURN_PREFIX_MS").at("turn", "prefix_ms"),
+    row(Key::TurnSilenceMs, "turn_silence_ms", ValueKind::Number("MS"), HelpGroup::Turn, "the silence that ends a turn").env("AZURE_VOICELIVE_TURN_SILENCE_MS").at("turn", "silence_ms"),
+    row(Key::TurnSpeechMs, "turn_speech_ms", ValueKind::Number("MS"), HelpGroup::Turn, "the speech that starts a turn").env("AZURE_VOICELIVE_TURN_SPEECH_MS").at("turn", "speech_ms"),
+    row(Key::TurnInterruptMs, "turn_interrupt_ms", ValueKind::Number("MS"), HelpGroup::Turn, "the speech that interrupts a reply").env("AZURE_VOICELIVE_TURN_INTERRUPT_MS").at("turn", "interrupt_ms"),
+    row(Key::TurnIdleTimeoutMs, "turn_idle_timeout_ms", ValueKind::Number("MS"), HelpGroup::Turn, "the quiet after which the service speaks by itself").env("AZURE_VOICELIVE_TURN_IDLE_TIMEOUT_MS").at("turn", "idle_timeout_ms"),
+    row(Key::TurnRemoveFillerWords, "turn_remove_filler_words", ValueKind::Switch, HelpGroup::Turn, "let words such as hmm not interrupt a reply").env("AZURE_VOICELIVE_TURN_REMOVE_FILLER_WORDS").at("turn", "remove_filler_words"),
+    row(Key::TurnLanguages, "turn_languages", ValueKind::List("TAGS"), HelpGroup::Turn, "the languages of the turn detection, instead of language").env("AZURE_VOICELIVE_TURN_LANGUAGES").at("turn", "languages"),
+    row(Key::TurnEagerness, "turn_eagerness", ValueKind::OneOf("HOW", || EAGERNESS.to_vec()), HelpGroup::Turn, "how soon semantic_vad ends a turn").env("AZURE_VOICELIVE_TURN_EAGERNESS").at("turn", "eagerness"),
+    row(Key::EndOfUtteranceModel, "end_of_utterance_model", ValueKind::OneOf("MODEL", || UTTERANCE_MODELS.to_vec()), HelpGroup::Turn, "the model that detects the end of an utterance").env("AZURE_VOICELIVE_END_OF_UTTERANCE_MODEL").at("turn", "end_of_utterance_model"),
+    row(Key::EndOfUtteranceThreshold, "end_of_utterance_threshold", ValueKind::OneOf("LEVEL", || UTTERANCE_LEVELS.to_vec()), HelpGroup::Turn, "how sure it must be").env("AZURE_VOICELIVE_END_OF_UTTERANCE_THRESHOLD").at("turn", "end_of_utterance_threshold"),
+    row(Key::EndOfUtteranceTimeoutMs, "end_of_utterance_timeout_ms", ValueKind::Number("MS"), HelpGroup::Turn, "how long it waits for more words").env("AZURE_VOICELIVE_END_OF_UTTERANCE_TIMEOUT_MS").at("turn", "end_of_utterance_timeout_ms"),
+    row(Key::PhraseList, "phrase_list", ValueKind::List("PHRASES"), HelpGroup::Hearing, "phrases that azure-speech or mai-transcribe may hear").env("AZURE_VOICELIVE_PHRASE_LIST").at("hearing", "phrase_list"),
+    row(Key::CustomSpeech, "custom_speech", ValueKind::Pairs("TAG=ID"), HelpGroup::Hearing, "the endpoints of custom speech models for azure-speech, by language").env("AZURE_VOICELIVE_CUSTOM_SPEECH").at("hearing", "custom_speech"),
+    row(Key::TranscriptionPrompt, "transcription_prompt", ValueKind::Text("TEXT"), HelpGroup::Hearing, "what the words are about, for the transcription models of OpenAI").env("AZURE_VOICELIVE_TRANSCRIPTION_PROMPT").at("hearing", "transcription_prompt"),
+    row(Key::InputRate, "input_rate", ValueKind::Number("HZ"), HelpGroup::Hearing, "the sample rate of what is sent: 24000, or 16000 for a third less").env("AZURE_VOICELIVE_INPUT_RATE").default("24000").at("hearing", "input_rate"),
+    row(Key::ReplyModalities, "reply_modalities", ValueKind::OneOf("WHAT", || MODALITIES.to_vec()), HelpGroup::Reply, "what replies consist of; text is printed, not spoken").env("AZURE_VOICELIVE_REPLY_MODALITIES").at("reply", "modalities"),
+    row(Key::ReplyTemperature, "reply_temperature", ValueKind::Number("0-1.2"), HelpGroup::Reply, "how much the words of replies vary").env("AZURE_VOICELIVE_REPLY_TEMPERATURE").at("reply", "temperature"),
+    row(Key::ReplyMaxTokens, "reply_max_tokens", ValueKind::Loose("N"), HelpGroup::Reply, "the longest reply: 1 to 4096 tokens, or inf").env("AZURE_VOICELIVE_REPLY_MAX_TOKENS").at("reply", "max_tokens"),
+    row(Key::ReasoningEffort, "reasoning_effort", ValueKind::OneOf("HOW", || EFFORTS.to_vec()), HelpGroup::Reply, "how long the model thinks").env("AZURE_VOICELIVE_REASONING_EFFORT").at("reply", "reasoning_effort"),
+    row(Key::ReplyTimestamps, "reply_timestamps", ValueKind::Switch, HelpGroup::Reply, "let the service send when each word is spoken").env("AZURE_VOICELIVE_REPLY_TIMESTAMPS").at("reply", "timestamps"),
+    row(Key::InterimResponse, "interim_response", ValueKind::OneOf("KIND", || INTERIM_KINDS.to_vec()), HelpGroup::Reply, "say something while a reply takes long").env("AZURE_VOICELIVE_INTERIM_RESPONSE").at("reply", "interim_response"),
+    row(Key::InterimTexts, "interim_texts", ValueKind::List("TEXTS"), HelpGroup::Reply, "what static says, one of them each time").env("AZURE_VOICELIVE_INTERIM_TEXTS").at("reply", "interim_texts"),
+    row(Key::InterimModel, "interim_model", ValueKind::Text("NAME"), HelpGroup::Reply, "the model that writes what llm says").env("AZURE_VOICELIVE_INTERIM_MODEL").at("reply", "interim_model"),
+    row(Key::InterimInstructions, "interim_instructions", ValueKind::Text("TEXT"), HelpGroup::Reply, "its instructions").env("AZURE_VOICELIVE_INTERIM_INSTRUCTIONS").at("reply", "interim_instructions"),
+    row(Key::InterimMaxTokens, "interim_max_tokens", ValueKind::Number("N"), HelpGroup::Reply, "the most tokens it writes").env("AZURE_VOICELIVE_INTERIM_MAX_TOKENS").at("reply", "interim_max_tokens"),
+    row(Key::InterimTriggers, "interim_triggers", ValueKind::List("EVENTS"), HelpGroup::Reply, "what starts it: latency, tool, or both").env("AZURE_VOICELIVE_INTERIM_TRIGGERS").at("reply", "interim_triggers"),
+    row(Key::InterimAfterMs, "interim_after_ms", ValueKind::Number("MS"), HelpGroup::Reply, "the wait for a reply that starts it").env("AZURE_VOICELIVE_INTERIM_AFTER_MS").at("reply", "interim_after_ms"),
+    row(Key::Metadata, "metadata", ValueKind::Pairs("NAME=TEXT"), HelpGroup::Session, "what the service stores with the session; at most 16 pairs").env("AZURE_VOICELIVE_METADATA").at("session", "metadata"),
+    row(Key::SessionExtra, "session_extra", ValueKind::Json, HelpGroup::Session, "fields of the session object for which there is no setting").env("AZURE_VOICELIVE_SESSION_EXTRA").at("session", "extra"),
 ];
 
 const fn row(key: Key, name: &'static str, kind: ValueKind, group: HelpGroup, help: &'static str) -> KeyRow {
-    KeyRow { key, name, surface: Surface::OptionAndFile, env: None, kind, default: None, group, help }
+    KeyRow {
+        key,
+        name,
+        section: None,
+        surface: Surface::OptionAndFile,
+        env: None,
+        kind,
+        default: None,
+        group,
+        help,
+    }
 }
 
 impl KeyRow {
     const fn env(self, name: &'static str) -> Self {
         Self { env: Some(name), ..self }
+    }
+
+    const fn at(self, section: &'static str, name: &'static str) -> Self {
+        Self { section: Some((section, name)), ..self }
     }
 
     const fn default(self, value: &'static str) -> Self {
@@ -222,7 +370,11 @@ impl KeyRow {
             ValueKind::Text(name)
             | ValueKind::Secret(name)
             | ValueKind::Number(name)
+            | ValueKind::Loose(name)
+            | ValueKind::List(name)
+            | ValueKind::Pairs(name)
             | ValueKind::OneOf(name, _) => Some(name),
+            ValueKind::Json => Some("JSON"),
             ValueKind::Seconds | ValueKind::Wait => Some("S"),
         }
     }
@@ -237,6 +389,12 @@ impl KeyRow {
             help.push_str(&format!(" [{default}]"));
         }
         help
+    }
+
+    /// Returns how to write the setting in the config file, such as `rate under [voice]`.
+    pub(super) fn name_in_file(&self) -> String {
+        self.section
+            .map_or_else(|| self.name.to_owned(), |(section, name)| format!("{name} under [{section}]"))
     }
 
     /// Returns whether `name` is another spelling of this setting's name in the config file: that of its option, of its
@@ -296,95 +454,4 @@ pub(super) fn suggest<'k>(input: &str, known: impl IntoIterator<Item = &'k str>)
     };
     let closest = known.into_iter().filter_map(|name| Some((close(&name)?, name))).min();
     closest.map_or_else(String::new, |(_, name)| format!(" (did you mean {name}?)"))
-}
-
-/// Returns the text of `--help`.
-pub(super) fn help() -> String {
-    let mut text =
-        format!("mynah, a smart speaker for Azure Voice Live\n\nUsage: {}\n", USAGE.join("\n       "));
-    for (group, title) in HelpGroup::TITLES {
-        text.push_str(&format!("\n{title}\n"));
-        for row in ROWS.iter().filter(|row| row.group == group && row.has_option()) {
-            let head = match row.value_name() {
-                None => format!("--{}", row.option()),
-                Some(value) => format!("--{} {value}", row.option()),
-            };
-            entry(&mut text, &head, &row.full_help());
-        }
-    }
-    entry(&mut text, "--help, --version", "print this help, or the version");
-    text.push_str(
-        "\nSettings are read from, strongest first: options, environment, .env, and the config file (TOML,\n",
-    );
-    text.push_str("with _ instead of -: tap_quiet_s = 8). Environment variables:\n");
-    for name in ROWS.iter().filter_map(|row| row.env) {
-        text.push_str(&format!("  {name}\n"));
-    }
-    text.push_str("Credentials from systemd's LoadCredential=: api-key and token.\n");
-    text
-}
-
-fn entry(text: &mut String, head: &str, help: &str) {
-    const INDENT: usize = 28;
-    const WIDTH: usize = 96;
-    let mut line = format!("  {head:<width$}", width = INDENT - 3);
-    for word in help.split(' ') {
-        if line.len() + 1 + word.len() > WIDTH {
-            text.push_str(&line);
-            text.push('\n');
-            line = " ".repeat(INDENT - 1);
-        }
-        line.push(' ');
-        line.push_str(word);
-    }
-    text.push_str(&line);
-    text.push('\n');
-}
-
-/// The quiet time of tap mode is a setting of its own, which is filled in later.
-impl Keyword for Mode {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("open", Self::Open), ("tap", Self::Tap { quiet: Duration::ZERO }), ("hold", Self::Hold)];
-}
-
-impl Keyword for TurnDetection {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("server_vad", Self::ServerVad),
-        ("azure_semantic_vad", Self::AzureSemanticVad),
-        ("azure_semantic_vad_multilingual", Self::AzureSemanticVadMultilingual),
-        ("semantic_vad", Self::SemanticVad),
-    ];
-}
-
-impl Keyword for Option<NoiseReduction> {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("azure_deep_noise_suppression", Some(NoiseReduction::AzureDeepNoiseSuppression)),
-        ("near_field", Some(NoiseReduction::NearField)),
-        ("far_field", Some(NoiseReduction::FarField)),
-        ("off", None),
-    ];
-}
-
-/// `None` is automatic.
-impl Keyword for Option<bool> {
-    const ALL: &'static [(&'static str, Self)] = &[("auto", None), ("on", Some(true)), ("off", Some(false))];
-}
-
-impl Keyword for EchoCancellation {
-    const ALL: &'static [(&'static str, Self)] = &[("server", Self::Server), ("off", Self::Off)];
-}
-
-/// Transcription models, under the names that the service uses.
-impl Keyword for Option<&'static str> {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("azure-speech", Some("azure-speech")),
-        ("whisper-1", Some("whisper-1")),
-        ("gpt-4o-transcribe", Some("gpt-4o-transcribe")),
-        ("gpt-4o-mini-transcribe", Some("gpt-4o-mini-transcribe")),
-        ("gpt-4o-transcribe-diarize", Some("gpt-4o-transcribe-diarize")),
-        ("mai-transcribe", Some("mai-transcribe")),
-        ("mai-transcribe-1", Some("mai-transcribe-1")),
-        ("mai-transcribe-2", Some("mai-transcribe-2")),
-        ("off", None),
-    ];
 }

@@ -5,62 +5,65 @@
 
 use super::endpoint::EXAMPLE;
 use super::model_family::{self, ModelFamily};
-use super::schema::{CREDENTIAL_KEYS, Key, suggest, word};
-use super::sources::Layer;
-use super::values::{Keyword, Values};
+use super::schema::{CREDENTIAL_KEYS, Key, word};
+use super::session_options::{self, Answerer, Hearing, TurnRequest};
+use super::values::Values;
 use super::{
-    AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, audience, proxy, secret,
-    working_folder,
+    AgentConfig, AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, agent, audience,
+    proxy, secret, working_folder,
 };
-use crate::model::{NoiseReduction, TurnDetection, Voice};
-
-/// The OpenAI voices in the documentation of Voice Live.
-const OPENAI_VOICES: &[&str] =
-    &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
-
-/// The model with native voices.
-const NATIVE_MODEL: &str = "azure-realtime";
+use crate::model::{Choice, NoiseReduction, TurnDetection};
 
 /// Reads all settings of the service.
 pub(super) fn read(values: &mut Values) -> ServiceConfig {
     let model = values.text_or_default(Key::Model);
-    let voice = voice(values, &model);
-    let instructions = values.text_or_default(Key::Instructions);
-    let turn_detection = chosen(values, Key::TurnDetection);
-    let noise_reduction = values.choice(Key::NoiseReduction);
-    let echo_cancellation = values.choice(Key::EchoCancellation);
-    let transcription: Option<Option<&str>> = chosen(values, Key::Transcription);
-    let end_of_utterance: Option<bool> = values.choice(Key::EndOfUtterance);
-    let language = language(values);
-    let target = if values.switch(Key::Parrot) { ServiceTarget::Parrot } else { azure(values, &model) };
-    let family = family(&model, &target);
+    let profile = values.one_of(Key::Profile, session_options::PROFILES);
+    let agent = agent::read(values);
+    let target = if values.switch(Key::Parrot) {
+        ServiceTarget::Parrot
+    } else {
+        azure(values, &model, agent.as_ref(), profile)
+    };
+    let family = family(&model, profile, &target);
+    let answerer = match agent {
+        Some(_) => Answerer::Agent,
+        None => Answerer::Model(&model, family),
+    };
+    let (voice, voice_options) = session_options::voice(values, answerer);
+    let Hearing { noise_reduction, echo_cancellation, transcription, options, languages, input_rate_hz } =
+        session_options::hearing(values, answerer);
+    let TurnRequest { detection, options: turn } = session_options::turn(values, answerer, &languages);
+    let reply = session_options::reply(values, answerer, voice.as_ref());
+    let is_hold = values.raw(Key::Mode) == Some("hold");
+    let instructions = values.text(Key::Instructions).filter(|_| agent.is_none());
     let service = ServiceConfig {
         voice,
+        voice_options,
         instructions,
-        turn_detection: turn_detection
-            .unwrap_or_else(|| model_family::turn_detection_for(language.as_deref())),
+        turn_detection: detection,
+        turn,
         noise_reduction,
         echo_cancellation,
-        transcription: transcription.unwrap_or_else(|| Some(family.transcription())),
-        end_of_utterance: end_of_utterance.unwrap_or_else(|| family.takes_end_of_utterance()),
-        language,
+        transcription,
+        transcription_options: options,
+        reply,
+        input_rate_hz,
+        extra: session_options::extra(values, !is_hold),
+        agent,
         target,
         model,
     };
     warn_of_mismatch(values, &service);
-    warn_of_family(values, &service, family);
+    if service.agent.is_none() {
+        warn_of_family(values, &service, family);
+    }
     service
 }
 
-/// Reads one of the words of `C`, if it is set.
-fn chosen<C: Keyword>(values: &mut Values, key: Key) -> Option<C> {
-    values.layer(key).map(|_| values.choice(key))
-}
-
 /// Returns the family of the model that the endpoint requests.
-fn family(model: &str, target: &ServiceTarget) -> ModelFamily {
+fn family(model: &str, profile: Option<&str>, target: &ServiceTarget) -> ModelFamily {
     match target {
-        ServiceTarget::Parrot => ModelFamily::of(model, None),
+        ServiceTarget::Parrot => ModelFamily::of(model, profile),
         ServiceTarget::Azure(azure) => {
             let endpoint = &azure.endpoint;
             ModelFamily::of(endpoint.query("model").unwrap_or(model), endpoint.query("profile"))
@@ -69,13 +72,21 @@ fn family(model: &str, target: &ServiceTarget) -> ModelFamily {
 }
 
 /// Reads how to reach Azure. After an error it returns the parrot as a placeholder, which is never used.
-fn azure(values: &mut Values, model: &str) -> ServiceTarget {
-    let endpoint = endpoint(values, model);
+fn azure(
+    values: &mut Values,
+    model: &str,
+    agent: Option<&AgentConfig>,
+    profile: Option<&str>,
+) -> ServiceTarget {
+    let endpoint = endpoint(values, model, agent, profile);
     let credential = credential(values, endpoint.as_ref().map(|endpoint| endpoint.host.as_str()));
     let ca_file = values.file(Key::CaFile);
     let proxy = endpoint.as_ref().and_then(|endpoint| proxy::read(values, endpoint));
     match (endpoint, credential) {
         (Some(endpoint), Some((key, credential))) => {
+            if agent.is_some() {
+                agent::check_credential(values, key, &credential);
+            }
             let led_by = proxy.as_ref().map(|(proxy, layer)| (*layer, proxy.place.as_str()));
             working_folder::check_destination(values, key, led_by);
             let proxy = proxy.map(|(proxy, _)| proxy);
@@ -86,7 +97,12 @@ fn azure(values: &mut Values, model: &str) -> ServiceTarget {
     }
 }
 
-fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
+fn endpoint(
+    values: &mut Values,
+    model: &str,
+    agent: Option<&AgentConfig>,
+    profile: Option<&str>,
+) -> Option<Endpoint> {
     let api_version = values.text_or_default(Key::ApiVersion);
     if !api_version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.')) {
         values.refuse_value(Key::ApiVersion, "must be a version such as 2026-07-15");
@@ -102,10 +118,22 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
         return None;
     }
     let written = values.text(Key::Endpoint)?;
-    match Endpoint::new(&written, model, &api_version) {
+    let resource = resource(values, agent.is_some() || profile.is_some());
+    let mut query = vec![("api-version", api_version.as_str())];
+    match agent {
+        Some(agent) => query.extend(agent::query(agent, resource.as_deref())),
+        None => {
+            query.push(("model", model));
+            query.extend(profile.map(|profile| ("profile", profile)));
+            query.extend(resource.as_deref().map(|resource| ("foundry-resource-override", resource)));
+        }
+    }
+    match Endpoint::with_query(&written, &query) {
         Ok(endpoint) => {
             let requested = endpoint.query("model").unwrap_or(model);
-            if let Some(reason) = model_family::refusal(requested) {
+            if agent.is_none()
+                && let Some(reason) = model_family::refusal(requested)
+            {
                 let key = if requested == model { Key::Model } else { Key::Endpoint };
                 values.refuse(key, &format!("{requested}: {reason}"));
             }
@@ -119,6 +147,19 @@ fn endpoint(values: &mut Values, model: &str) -> Option<Endpoint> {
             None
         }
     }
+}
+
+/// Reads the resource that has the agent or the deployment, if it is another one.
+fn resource(values: &mut Values, is_used: bool) -> Option<String> {
+    let resource = values.text(Key::FoundryResource)?;
+    if !is_used {
+        let reason =
+            "is for an agent or a deployment of your own; set agent_name or profile too, or remove it";
+        values.refuse(Key::FoundryResource, reason);
+    } else if !resource.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        values.refuse_value(Key::FoundryResource, "must be the name of a resource, without an address");
+    }
+    Some(resource)
 }
 
 /// Returns the credential for `host`, if that is known, and the setting that gives it.
@@ -218,84 +259,32 @@ fn from_file(values: &mut Values, key: Key, host: Option<&str>) -> Option<(std::
     }
 }
 
-/// Reads the voice. A name with a `-` is an Azure voice, as in the quickstart.
-fn voice(values: &mut Values, model: &str) -> Voice {
-    let name = values.text_or_default(Key::Voice);
-    if name.contains('-') {
-        return Voice::AzureStandard(name);
-    }
-    if model == NATIVE_MODEL {
-        return Voice::AzureRealtimeNative(name);
-    }
-    if !OPENAI_VOICES.contains(&name.as_str()) && !name.is_empty() {
-        let suggestion = suggest(&name, OPENAI_VOICES.iter().copied());
-        let place = values.place(Key::Voice).to_owned();
-        values.warn(format!(
-            "{place}: {name:?} is not a known OpenAI voice{suggestion}; the names of Azure voices contain a -"
-        ));
-    }
-    Voice::OpenAi(name)
-}
-
-/// Reads the languages, without blanks and repetitions: the service takes them as `en,fr`.
-fn language(values: &mut Values) -> Option<String> {
-    let text = values.text(Key::Language)?;
-    let mut languages: Vec<&str> = Vec::new();
-    for language in text.split(',').map(str::trim) {
-        if let Err(reason) = check_language(language) {
-            values.refuse_value(
-                Key::Language,
-                &format!(
-                    "{reason}; must be a language tag such as en or de-DE, or several with commas between them"
-                ),
-            );
-            return None;
-        }
-        if !languages.iter().any(|known| known.eq_ignore_ascii_case(language)) {
-            languages.push(language);
-        }
-    }
-    Some(languages.join(","))
-}
-
-/// Checks the form of a BCP-47 tag: a language of two or three letters, then parts of letters and digits.
-fn check_language(tag: &str) -> Result<(), String> {
-    if tag.is_empty() {
-        return Err("a part is empty".to_owned());
-    }
-    let mut parts = tag.split('-');
-    let is_language = parts.next().is_some_and(|language| {
-        matches!(language.len(), 2 | 3) && language.bytes().all(|byte| byte.is_ascii_alphabetic())
-    });
-    let is_part =
-        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_language && parts.all(is_part) { Ok(()) } else { Err(format!("{tag:?} is not a language tag")) }
-}
-
 fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
     let model = &service.model;
     let only_realtime = [
-        (Key::TurnDetection, service.turn_detection == TurnDetection::SemanticVad),
+        (Key::TurnDetection, service.turn_detection == Some(TurnDetection::SemanticVad)),
         (
             Key::NoiseReduction,
-            matches!(service.noise_reduction, Some(NoiseReduction::NearField | NoiseReduction::FarField)),
+            matches!(
+                service.noise_reduction,
+                Choice::On(NoiseReduction::NearField | NoiseReduction::FarField)
+            ),
         ),
     ];
     for (key, is_set) in only_realtime {
-        if is_set && !model.starts_with("gpt-realtime") {
+        if is_set && service.agent.is_none() && !model.starts_with("gpt-realtime") {
             let place = values.place(key).to_owned();
             values.warn(format!("{place}: is for gpt-realtime models; {model} may reject it"));
         }
     }
-    if service.language.is_some()
-        && service.transcription.is_none()
-        && !service.turn_detection.takes_languages()
-    {
+    let takes_languages = service.turn_detection.is_some_and(TurnDetection::takes_languages);
+    if values.is_set(Key::Language) && service.transcription == Choice::Off && !takes_languages {
         let place = values.place(Key::Language).to_owned();
         values.warn(format!("{place}: has no effect without transcription and with this turn detection"));
     }
     if let ServiceTarget::Azure(azure) = &service.target
-        && values.layer(Key::Model).is_some_and(|layer| layer > Layer::Default)
+        && values.is_set(Key::Model)
+        && service.agent.is_none()
         && !azure.endpoint.requests_model(model)
     {
         let place = values.place(Key::Endpoint).to_owned();
@@ -307,32 +296,30 @@ fn warn_of_mismatch(values: &mut Values, service: &ServiceConfig) {
 fn warn_of_family(values: &mut Values, service: &ServiceConfig, family: ModelFamily) {
     let model = &service.model;
     let mut warn = |key: Key, text: String| {
-        if values.layer(key).is_some_and(|layer| layer > Layer::Default) {
+        if values.is_set(key) {
             let place = values.place(key).to_owned();
             values.warn(format!("{place}: {text}"));
         }
     };
-    if let Some(transcription) = service.transcription
+    if let Choice::On(transcription) = service.transcription
         && let Some(reason) = family.transcription_mismatch(transcription)
     {
         warn(Key::Transcription, format!("{transcription} is {reason}; {model} may reject it"));
     }
-    if service.end_of_utterance && !service.turn_detection.takes_languages() {
-        warn(
-            Key::EndOfUtterance,
-            "has no effect with this turn detection; azure_semantic_vad has it".to_owned(),
-        );
-    } else if service.end_of_utterance && !family.takes_end_of_utterance() {
+    if service.turn.end_of_utterance.is_some() && !family.takes_end_of_utterance() {
         warn(Key::EndOfUtterance, format!("is for models without audio of their own; {model} may reject it"));
     }
-    if let Some(languages) = &service.language
-        && let Some(reason) = model_family::language_mismatch(service.turn_detection, languages)
+    if let (Some(detection), Some(languages)) = (
+        service.turn_detection,
+        (!service.turn.languages.is_empty()).then(|| service.turn.languages.join(",")),
+    ) && let Some(reason) = model_family::language_mismatch(detection, &languages)
     {
-        let name = word(service.turn_detection);
+        let name = word(detection);
         let text = format!("{name} is {reason}; it may end turns of {languages} at the wrong time");
-        let is_chosen = values.layer(Key::TurnDetection).is_some();
-        let key = if is_chosen { Key::TurnDetection } else { Key::Language };
-        let place = values.place(key).to_owned();
+        let key = [Key::TurnDetection, Key::TurnLanguages, Key::Language]
+            .into_iter()
+            .find(|key| values.is_set(*key));
+        let place = values.place(key.unwrap_or(Key::Language)).to_owned();
         values.warn(format!("{place}: {text}"));
     }
 }

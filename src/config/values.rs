@@ -3,6 +3,7 @@
 //! An invalid value is reported once, with its place, and replaced by a placeholder, so that all problems are reported
 //! together. A placeholder is never used: `finish` fails if there is a problem.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,6 +114,89 @@ impl Values {
             self.refuse_value(key, &format!("must be a number from {} to {}", within.0, within.1));
         }
         number
+    }
+
+    /// Reads a number from `min` to `max`, if it is set.
+    pub(super) fn decimal(&mut self, key: Key, min: f64, max: f64) -> Option<f64> {
+        let raw = &self.sources.given.get(&key)?.value;
+        let number = raw.trim().parse::<f64>().ok().filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.refuse_value(key, &format!("must be a number from {min} to {max}"));
+        }
+        number
+    }
+
+    /// Reads a whole number from `min` to `max`, if it is set.
+    pub(super) fn whole(&mut self, key: Key, min: u32, max: u32) -> Option<u32> {
+        let raw = &self.sources.given.get(&key)?.value;
+        let number = raw.trim().parse::<u32>().ok().filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.refuse_value(key, &format!("must be a whole number from {min} to {max}"));
+        }
+        number
+    }
+
+    /// Reads one of `words`, which are sent as they are written, if it is set.
+    pub(super) fn one_of(&mut self, key: Key, words: &[&'static str]) -> Option<&'static str> {
+        let raw = self.sources.given.get(&key)?.value.trim();
+        let found = words.iter().find(|word| **word == raw).copied();
+        if found.is_none() {
+            let suggestion = suggest_word(raw, words);
+            self.refuse_value(key, &format!("must be one of {}{suggestion}", words.join(", ")));
+        }
+        found
+    }
+
+    /// Reads a list of texts, if it is set: in JSON, or with commas between them. `allowed` says what they are, after
+    /// "must be".
+    pub(super) fn list(&mut self, key: Key, allowed: &str) -> Option<Vec<String>> {
+        let raw = self.text(key)?;
+        let texts: Vec<String> = if raw.trim_start().starts_with('[') {
+            let Ok(texts) = serde_json::from_str(&raw) else {
+                self.refuse(key, "must be a list of texts in quotes, such as [\"one\", \"two\"]");
+                return None;
+            };
+            texts
+        } else {
+            raw.split(',').map(|text| text.trim().to_owned()).collect()
+        };
+        if texts.is_empty() || texts.iter().any(|text| text.trim().is_empty()) {
+            self.refuse_value(key, &format!("a part is empty; must be {allowed}"));
+            return None;
+        }
+        Some(texts)
+    }
+
+    /// Reads pairs of texts, if they are set: a JSON object, or `NAME=TEXT` with commas between them.
+    pub(super) fn pairs(&mut self, key: Key) -> Option<BTreeMap<String, String>> {
+        let raw = self.text(key)?;
+        let pairs: Option<BTreeMap<String, String>> = if raw.trim_start().starts_with('{') {
+            serde_json::from_str(&raw).ok()
+        } else {
+            let pair = |pair: &str| {
+                let (name, text) = pair.split_once('=')?;
+                Some((name.trim().to_owned(), text.trim().to_owned()))
+            };
+            raw.split(',').map(pair).collect()
+        };
+        let pairs =
+            pairs.filter(|pairs| pairs.iter().all(|(name, text)| !name.is_empty() && !text.is_empty()));
+        if pairs.is_none() {
+            self.refuse(key, "must be pairs of texts: NAME=TEXT,NAME=TEXT, or a table in the config file");
+        }
+        pairs
+    }
+
+    /// Reads a JSON object, if it is set.
+    pub(super) fn json(&mut self, key: Key) -> Option<serde_json::Map<String, serde_json::Value>> {
+        let raw = self.text(key)?;
+        let reason = match serde_json::from_str(&raw) {
+            Ok(serde_json::Value::Object(fields)) => return Some(fields),
+            Ok(_) => "must be a JSON object, such as {\"include\": []}".to_owned(),
+            Err(error) => format!("is not JSON: column {} of line {}", error.column(), error.line()),
+        };
+        self.refuse(key, &reason);
+        None
     }
 
     /// Reads a percentage, if it is set.

@@ -3,21 +3,27 @@
 //!
 //! It holds plain values. It reads no clock, knows no device and decides nothing.
 
+mod choice;
 mod counter_snapshot;
 mod echo_cancellation;
 mod id;
 mod mode;
 pub(crate) mod nanos;
 mod noise_reduction;
+mod reply_options;
 mod time;
+mod transcription;
 mod turn_detection;
 mod voice;
 
+pub use choice::Choice;
 pub use counter_snapshot::CounterSnapshot;
 pub use echo_cancellation::EchoCancellation;
 pub use id::Id;
 pub use mode::Mode;
 pub use noise_reduction::NoiseReduction;
+pub use reply_options::{InterimKind, InterimResponse, ReplyOptions, TokenCap};
 pub use time::Time;
-pub use turn_detection::TurnDetection;
-pub use voice::Voice;
+pub use transcription::TranscriptionOptions;
+pub use turn_detection::{EndOfUtterance, TurnDetection, TurnOptions};
+pub use voice::{Voice, VoiceOptions};

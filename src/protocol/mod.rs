@@ -15,6 +15,7 @@ mod refusal;
 mod server_event;
 mod service_error;
 mod session_config;
+mod session_object;
 
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};

@@ -1,34 +1,61 @@
-//! Writes `session.update` and compares the service's answer with it (protocol §8).
+//! What a session is requested with, and how the service's answer differs from it (protocol §8).
 //!
-//! Sub-objects are always sent complete, since the service fills gaps with its own defaults (protocol §8.1).
-//! It chooses no values: they come from the configuration.
+//! It chooses no values: they come from the configuration. `session_object` spells them.
 
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 
-use crate::model::{EchoCancellation, NoiseReduction, TurnDetection, Voice};
-
 use super::client_event;
 use super::client_event::SESSION_EVENT_ID;
+use super::session_object::session;
+use crate::model::{
+    Choice, EchoCancellation, NoiseReduction, ReplyOptions, TranscriptionOptions, TurnDetection, TurnOptions,
+    Voice, VoiceOptions,
+};
 
-/// The requested session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The requested session. What is `None`, [`Choice::Unset`] or empty is not sent: the service, or the agent, decides.
+#[derive(Clone, Debug, PartialEq)]
 pub struct SessionConfig {
     /// The system prompt.
-    pub instructions: String,
-    pub voice: Voice,
-    /// The service's turn detector; `None` is push to talk.
-    pub turn_detection: Option<TurnDetection>,
-    /// `None` is off.
-    pub noise_reduction: Option<NoiseReduction>,
-    pub echo_cancellation: EchoCancellation,
-    /// The model that transcribes the user's speech, e.g. `azure-speech`; `None` is off (protocol §8.5).
-    pub transcription: Option<&'static str>,
-    /// Whether the service detects the end of an utterance from the words (protocol §8.3); only the `azure_` kinds of
-    /// turn detection have it.
-    pub end_of_utterance: bool,
-    /// The user's language as a BCP-47 tag, or several with commas between them; `None` if it is not configured.
-    pub language: Option<String>,
+    pub instructions: Option<String>,
+    pub voice: Option<Voice>,
+    /// For a voice that [takes them](Voice::takes_options).
+    pub voice_options: VoiceOptions,
+    /// The service's turn detector; off is push to talk.
+    pub turn_detection: Choice<TurnDetection>,
+    /// Of these, those that the turn detector has are sent.
+    pub turn: TurnOptions,
+    pub noise_reduction: Choice<NoiseReduction>,
+    pub echo_cancellation: Option<EchoCancellation>,
+    /// The model that transcribes the user's speech, e.g. `azure-speech` (protocol §8.5).
+    pub transcription: Choice<&'static str>,
+    pub transcription_options: TranscriptionOptions,
+    pub reply: ReplyOptions,
+    /// The sample rate of the captured sound that is sent: 16 000 or 24 000 Hz. That of replies is
+    /// [`RATE_HZ`](super::RATE_HZ).
+    pub input_rate_hz: u32,
+    /// Fields of the session object that mynah has no setting for, merged in last.
+    pub extra: Map<String, Value>,
+}
+
+/// A session of which everything is left to the service, except the format of the sound.
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            instructions: None,
+            voice: None,
+            voice_options: VoiceOptions::default(),
+            turn_detection: Choice::Unset,
+            turn: TurnOptions::default(),
+            noise_reduction: Choice::Unset,
+            echo_cancellation: None,
+            transcription: Choice::Unset,
+            transcription_options: TranscriptionOptions::default(),
+            reply: ReplyOptions::default(),
+            input_rate_hz: super::RATE_HZ,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// A field of the effective session that differs from the request.
@@ -64,8 +91,29 @@ const SETTINGS: &[(&str, &str)] = &[
     ("end_of_utterance_detection", "turn_detection"),
     ("languages", "language"),
     ("language", "language"),
+    ("phrase_list", "phrase_list"),
+    ("custom_speech", "custom_speech"),
+    ("prompt", "transcription_prompt"),
+    ("threshold", "turn_threshold"),
+    ("prefix_padding_ms", "turn_prefix_ms"),
+    ("silence_duration_ms", "turn_silence_ms"),
+    ("speech_duration_ms", "turn_speech_ms"),
+    ("speech_duration_assistant_speaking_ms", "turn_interrupt_ms"),
+    ("idle_timeout_ms", "turn_idle_timeout_ms"),
+    ("remove_filler_words", "turn_remove_filler_words"),
+    ("eagerness", "turn_eagerness"),
     ("voice", "voice"),
+    ("endpoint_id", "voice_endpoint_id"),
+    ("prefer_locales", "voice_prefer_locales"),
+    ("custom_lexicon_url", "voice_lexicon_url"),
+    ("custom_text_normalization_url", "voice_text_normalization_url"),
     ("instructions", "instructions"),
+    ("input_audio_sampling_rate", "input_rate"),
+    ("max_response_output_tokens", "reply_max_tokens"),
+    ("reasoning_effort", "reasoning_effort"),
+    ("interim_response", "interim_response"),
+    ("output_audio_timestamp_types", "reply_timestamps"),
+    ("metadata", "metadata"),
     ("api-version", "api_version"),
     ("api_version", "api_version"),
 ];
@@ -101,109 +149,6 @@ pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch
     let mut mismatches = Vec::new();
     compare("", &session(config), &effective, &mut mismatches);
     mismatches
-}
-
-fn session(config: &SessionConfig) -> Value {
-    json!({
-        "modalities": ["text", "audio"],
-        "instructions": config.instructions,
-        "voice": voice(&config.voice),
-        "input_audio_format": "pcm16",
-        "input_audio_sampling_rate": super::RATE_HZ,
-        "output_audio_format": "pcm16",
-        "turn_detection": config.turn_detection.map(|kind| turn_detection(kind, config)),
-        "input_audio_noise_reduction": config.noise_reduction.map(noise_reduction),
-        "input_audio_echo_cancellation":
-            echo_cancellation(config.echo_cancellation),
-        "input_audio_transcription":
-            config.transcription.map(|model| transcription(model, config.language.as_deref())),
-    })
-}
-
-fn voice(voice: &Voice) -> Value {
-    let (family, name) = match voice {
-        Voice::OpenAi(name) => ("openai", name),
-        Voice::AzureStandard(name) => ("azure-standard", name),
-        Voice::AzureRealtimeNative(name) => ("azure-realtime-native", name),
-    };
-    json!({"type": family, "name": name})
-}
-
-fn noise_reduction(kind: NoiseReduction) -> Value {
-    let name = match kind {
-        NoiseReduction::AzureDeepNoiseSuppression => "azure_deep_noise_suppression",
-        NoiseReduction::NearField => "near_field",
-        NoiseReduction::FarField => "far_field",
-    };
-    json!({"type": name})
-}
-
-fn echo_cancellation(kind: EchoCancellation) -> Value {
-    match kind {
-        EchoCancellation::Off => Value::Null,
-        EchoCancellation::Server => json!({"type": "server_echo_cancellation"}),
-    }
-}
-
-fn transcription(model: &str, language: Option<&str>) -> Value {
-    // Several languages are one string here, unlike in `turn_detection` (protocol §8.5).
-    let mut object = Map::from_iter([("model".to_owned(), json!(model))]);
-    if let Some(language) = language {
-        object.insert("language".to_owned(), json!(language));
-    }
-    Value::Object(object)
-}
-
-fn turn_detection(kind: TurnDetection, config: &SessionConfig) -> Value {
-    // `auto_truncate` is off: mynah knows the played position, the service would guess it (protocol §10).
-    match kind {
-        TurnDetection::ServerVad => json!({
-            "type": "server_vad",
-            "threshold": 0.5,
-            "prefix_padding_ms": 300,
-            "silence_duration_ms": 500,
-            "create_response": true,
-            "interrupt_response": true,
-            "auto_truncate": false,
-        }),
-        TurnDetection::AzureSemanticVad => {
-            azure_semantic_vad("azure_semantic_vad", "semantic_detection_v1", config)
-        }
-        TurnDetection::AzureSemanticVadMultilingual => azure_semantic_vad(
-            "azure_semantic_vad_multilingual",
-            "semantic_detection_v1_multilingual",
-            config,
-        ),
-        TurnDetection::SemanticVad => json!({
-            "type": "semantic_vad",
-            "eagerness": "auto",
-            "create_response": true,
-            "interrupt_response": true,
-        }),
-    }
-}
-
-fn azure_semantic_vad(kind: &str, end_of_utterance: &str, config: &SessionConfig) -> Value {
-    let mut object = json!({
-        "type": kind,
-        "threshold": 0.5,
-        "prefix_padding_ms": 300,
-        "silence_duration_ms": 500,
-        "speech_duration_ms": 80,
-        "remove_filler_words": false,
-        "create_response": true,
-        "interrupt_response": true,
-        "auto_truncate": false,
-    });
-    if config.end_of_utterance {
-        object["end_of_utterance_detection"] =
-            json!({"model": end_of_utterance, "threshold_level": "default", "timeout_ms": 1000});
-    }
-    if let Some(language) = &config.language {
-        let languages: Vec<&str> = language.split(',').map(str::trim).collect();
-        object["languages"] = json!(languages);
-    }
-    object
 }
 
 fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMismatch>) {

@@ -99,7 +99,7 @@ mod tests {
     };
     use crate::conversation::{Event, Id, LinkChange, Mode, ServiceEvent, State, UserInput};
     use crate::inputs::SimulatedButtons;
-    use crate::model::{EchoCancellation, TurnDetection, Voice};
+    use crate::model::{Choice, EchoCancellation, TurnDetection, Voice};
     use crate::parrot::ParrotConfig;
     use crate::protocol::SessionConfig;
     use crate::recorder::{RecordLine, RecordingReader};
@@ -209,14 +209,13 @@ mod tests {
             let (background, _) = Background::simulated().unwrap();
             let (signals, _signals) = UnixStream::pair().unwrap();
             let config = SessionConfig {
-                instructions: String::new(),
-                voice: Voice::OpenAi("alloy".to_owned()),
-                turn_detection: Some(TurnDetection::ServerVad),
-                noise_reduction: None,
-                echo_cancellation: EchoCancellation::Off,
-                transcription: None,
-                end_of_utterance: false,
-                language: None,
+                instructions: Some(String::new()),
+                voice: Some(Voice::OpenAi("alloy".to_owned())),
+                turn_detection: Choice::On(TurnDetection::ServerVad),
+                noise_reduction: Choice::Off,
+                echo_cancellation: Some(EchoCancellation::Off),
+                transcription: Choice::Off,
+                ..SessionConfig::default()
             };
             let parts = SessionParts {
                 mode,

@@ -91,7 +91,7 @@ fn config_check_judges_a_file_as_what_it_is() {
         .file("bad.toml", "modle = 'x'\nvolume = 500\n")
         .file("board.toml", "[board]\nname = 'mine'\nabout = 'x'\n")
         .file("bad-board.toml", "[board]\nname = 'mine'\n[[button]]\nx = 1\n")
-        .file(".env.local", "AZURE_VOICELIVE_MODEL=mine\nAZURE_VOICELIVE_PROFILE=x\n")
+        .file(".env.local", "AZURE_VOICELIVE_MODEL=mine\nAZURE_VOICELIVE_AGENT_ID=x\n")
         .file("variables", "# mine\nexport AZURE_VOICELIVE_API_KEY='two words'\n");
     for (file, is_wrong, parts) in [
         (
@@ -102,7 +102,11 @@ fn config_check_judges_a_file_as_what_it_is() {
         ("bad.toml", true, &["a file of settings", "mean model?", "0 to 100"]),
         ("board.toml", false, &["a board file", "valid board file"]),
         ("bad-board.toml", true, &["a board file", "about: is required", "line 4: [[button]] x"]),
-        (".env.local", false, &["a .env file", "\"mine\"", ".env.local, line 1", "?profile="]),
+        (
+            ".env.local",
+            false,
+            &["a .env file", "\"mine\"", ".env.local, line 1", "AZURE_VOICELIVE_AGENT_NAME"],
+        ),
         ("variables", true, &["a .env file", "variables, line 2: AZURE_VOICELIVE_API_KEY: contains a space"]),
     ] {
         let found = report(&fixture.flags(&["config", "check", file]));
@@ -133,6 +137,7 @@ fn help_explains_every_topic_and_leads_to_the_others() {
         ("azure", "AZURE_VOICELIVE_ENDPOINT"),
         ("modes", "tap_quiet_s"),
         ("buttons", "during a reply"),
+        ("session", "--voice-rate RATE"),
         ("lights", "breathing"),
         ("devices", "--microphone PCM"),
         ("files", "mynah config check FILE"),
@@ -146,7 +151,10 @@ fn help_explains_every_topic_and_leads_to_the_others() {
     assert_eq!(help(&["LED"]), help(&["lights"]));
     assert_eq!(help(&["audio"]), help(&["devices"]));
     let problems = Fixture::new().flags(&["help", "lihgts"]).problems();
-    assert_problems(&problems, &["mynah help lihgts: unknown topic (did you mean lights?) | settings azure"]);
+    assert_problems(
+        &problems,
+        &["mynah help lihgts: unknown topic (did you mean lights?) | settings session azure"],
+    );
 }
 
 #[test]

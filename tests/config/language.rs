@@ -12,7 +12,7 @@ fn a_list_of_languages_is_read_without_blanks_and_repetitions() {
         ("en-US,fr,EN-us", "en-US,fr"),
     ] {
         let config = Fixture::new().flags(&["--parrot", "--language", written]).run();
-        assert_eq!(config.service.language.as_deref(), Some(expected), "{written:?}");
+        assert_eq!(config.service.transcription_options.language.as_deref(), Some(expected), "{written:?}");
         assert_eq!(config.warnings, [""; 0], "{written:?}");
     }
 }

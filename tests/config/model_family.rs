@@ -1,6 +1,6 @@
 //! Transcription, end of utterance and turn detection follow the model and the language, unless the user chooses.
 
-use mynah::model::TurnDetection;
+use mynah::model::{Choice, TurnDetection};
 
 use super::{Fixture, HOST, KEY, assert_problems};
 
@@ -20,8 +20,8 @@ fn defaults_follow_the_family_of_the_model() {
         ("my-own-deployment", "azure-speech", true),
     ] {
         let config = Fixture::new().flags(&["--parrot", "--model", model, "--voice", "en-US-Ava"]).run();
-        let found = (config.service.transcription, config.service.end_of_utterance);
-        assert_eq!(found, (Some(transcription), end_of_utterance), "{model}");
+        let found = (config.service.transcription, config.service.turn.end_of_utterance.is_some());
+        assert_eq!(found, (Choice::On(transcription), end_of_utterance), "{model}");
         assert_eq!(config.warnings, [""; 0], "{model}");
     }
 }
@@ -35,7 +35,7 @@ fn model_and_profile_of_the_endpoint_decide_the_family() {
     ] {
         let fixture = Fixture::new().env("AZURE_VOICELIVE_API_KEY", KEY);
         let config = fixture.flags(&["--endpoint", &format!("{HOST}{query}")]).run();
-        assert_eq!(config.service.transcription, Some(transcription), "{query}");
+        assert_eq!(config.service.transcription, Choice::On(transcription), "{query}");
     }
 }
 
@@ -54,10 +54,6 @@ fn a_choice_that_does_not_fit_is_kept_with_a_warning() {
             &["--model=gpt-realtime-mini", "--end-of-utterance=on"],
             &["option --end-of-utterance: | gpt-realtime-mini"],
         ),
-        (
-            &["--model=gpt-4o", "--end-of-utterance=on", "--turn-detection=server_vad"],
-            &["option --end-of-utterance: | no effect | azure_semantic_vad"],
-        ),
         (&["--model=gpt-4o", "--transcription=azure-speech", "--end-of-utterance=off"], &[]),
         (&["--model=gpt-realtime", "--transcription=mai-transcribe-1"], &[]),
     ] {
@@ -66,10 +62,10 @@ fn a_choice_that_does_not_fit_is_kept_with_a_warning() {
         let is_kept = |on: bool| {
             flags.iter().any(|flag| *flag == format!("--end-of-utterance={}", if on { "on" } else { "off" }))
         };
-        assert!(!is_kept(true) || config.service.end_of_utterance);
-        assert!(!is_kept(false) || !config.service.end_of_utterance);
+        assert!(!is_kept(true) || config.service.turn.end_of_utterance.is_some());
+        assert!(!is_kept(false) || config.service.turn.end_of_utterance.is_none());
         let chosen = flags.iter().find_map(|flag| flag.strip_prefix("--transcription="));
-        assert!(chosen.is_none() || config.service.transcription == chosen, "{flags:?}");
+        assert!(chosen.is_none() || config.service.transcription.on() == chosen, "{flags:?}");
     }
 }
 
@@ -94,7 +90,7 @@ fn turn_detection_follows_the_language_unless_it_is_set() {
         (&["--language=ja", "--turn-detection=server_vad"], TurnDetection::ServerVad, &[]),
     ] {
         let config = Fixture::new().flags(&[&["--parrot"], flags].concat()).run();
-        assert_eq!(config.service.turn_detection, kind, "{flags:?}");
+        assert_eq!(config.service.turn_detection, Some(kind), "{flags:?}");
         assert_problems(&config.warnings, expected);
     }
 }

@@ -14,8 +14,8 @@ const WORK: [(&str, &[&str]); 28] = [
     (
         "agent",
         &[
-            ".env, line 2: AZURE_VOICELIVE_PROJECT_NAME: | not to an agent",
-            ".env, line 3: AZURE_VOICELIVE_AGENT_ID: | not to an agent",
+            ".env, line 2: AZURE_VOICELIVE_PROJECT_NAME: | AZURE_VOICELIVE_AGENT_PROJECT_NAME",
+            ".env, line 3: AZURE_VOICELIVE_AGENT_ID: | AZURE_VOICELIVE_AGENT_NAME",
             ".env, line 6: AZURE_VOICELIVE_MUTE_MIC_WHILE_SPEAKING: | does not read",
         ],
     ),
@@ -117,7 +117,7 @@ fn every_fixture_has_an_expectation() {
 
 #[test]
 fn quoted_values_may_have_several_lines() {
-    assert_eq!(with("multiline").run().service.instructions, "Be kind.\nBe brief.");
+    assert_eq!(with("multiline").run().service.instructions.as_deref(), Some("Be kind.\nBe brief."));
     for (text, expected) in [
         ("'Be kind.\nA=1\n# Be brief.'", "Be kind.\nA=1\n# Be brief."),
         ("\u{201c}Be\nkind.\u{201d} # both", "Be\nkind."),
@@ -126,7 +126,11 @@ fn quoted_values_may_have_several_lines() {
     ] {
         let dotenv = format!("AZURE_VOICELIVE_INSTRUCTIONS={text}\nAZURE_VOICELIVE_MODEL=mine\n");
         let service = Fixture::new().flags(&["--parrot"]).file(".env", &dotenv).run().service;
-        assert_eq!((service.instructions.as_str(), service.model.as_str()), (expected, "mine"), "{text}");
+        assert_eq!(
+            (service.instructions.as_deref().unwrap(), service.model.as_str()),
+            (expected, "mine"),
+            "{text}"
+        );
     }
 }
 

@@ -46,7 +46,7 @@ const REFUSED: [(&str, &[&str]); 12] = [
         "noquotes",
         &["mynah.toml, line 1: | quotes | endpoint = \"", "mynah.toml, line 2: | quotes | api_key_file = \""],
     ),
-    ("section", &["mynah.toml, line 1: azure: | no sections | remove"]),
+    ("section", &["mynah.toml, line 1: azure: unknown section | voice, turn | remove"]),
     ("vol150", &["mynah.toml, line 3: volume = \"120\": | 0 to 100"]),
     ("volstr", &["mynah.toml, line 3: volume: | number | without quotes | volume = 65"]),
 ];

@@ -126,7 +126,7 @@ fn the_folder_takes_no_secret_from_the_environment() {
         "{text}AZURE_VOICELIVE_INSTRUCTIONS=\"say ${{OTHER_KEY:-nothing}}\"\nAZURE_VOICELIVE_API_KEY={KEY}\n"
     );
     let config = fixture.file(".env", &text).run();
-    assert_eq!(config.service.instructions, "say nothing");
+    assert_eq!(config.service.instructions.as_deref(), Some("say nothing"));
     assert!(matches!(&azure(&config).credential, Credential::Key(key) if key.reveal() == KEY));
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use mynah::history::History;
-use mynah::model::{EchoCancellation, Id, NoiseReduction, TurnDetection, Voice};
+use mynah::model::{Choice, EchoCancellation, Id, NoiseReduction, TurnDetection, Voice};
 use mynah::protocol::{self, ItemEvent, ItemWords, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
 
 /// The length that a message may add to what it quotes.
@@ -115,13 +115,12 @@ fn respell(text: &str) -> String {
 
 fn requested() -> SessionConfig {
     SessionConfig {
-        instructions: "Be brief.".to_owned(),
-        voice: Voice::OpenAi("alloy".to_owned()),
-        turn_detection: Some(TurnDetection::ServerVad),
-        noise_reduction: Some(NoiseReduction::AzureDeepNoiseSuppression),
-        echo_cancellation: EchoCancellation::Server,
-        transcription: Some("whisper-1"),
-        end_of_utterance: false,
-        language: None,
+        instructions: Some("Be brief.".to_owned()),
+        voice: Some(Voice::OpenAi("alloy".to_owned())),
+        turn_detection: Choice::On(TurnDetection::ServerVad),
+        noise_reduction: Choice::On(NoiseReduction::AzureDeepNoiseSuppression),
+        echo_cancellation: Some(EchoCancellation::Server),
+        transcription: Choice::On("whisper-1"),
+        ..SessionConfig::default()
     }
 }

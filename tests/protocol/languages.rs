@@ -1,6 +1,6 @@
 //! Where the configured languages go in `session.update` (protocol §8.3, §8.5).
 
-use mynah::model::TurnDetection;
+use mynah::model::{Choice, TranscriptionOptions, TurnDetection, TurnOptions};
 use mynah::protocol::{self, SessionConfig};
 use serde_json::{Value, json};
 
@@ -45,5 +45,14 @@ fn session(kind: TurnDetection, language: &str) -> Value {
 }
 
 fn with(language: &str, kind: TurnDetection) -> SessionConfig {
-    SessionConfig { language: Some(language.to_owned()), turn_detection: Some(kind), ..config() }
+    let languages = language.split(',').map(str::to_owned).collect();
+    SessionConfig {
+        transcription_options: TranscriptionOptions {
+            language: Some(language.to_owned()),
+            ..TranscriptionOptions::default()
+        },
+        turn: TurnOptions { languages, ..TurnOptions::default() },
+        turn_detection: Choice::On(kind),
+        ..config()
+    }
 }

@@ -36,7 +36,7 @@ use mynah::config::{Credential, Endpoint, SavedState, Secret};
 use mynah::conversation::{Exit, Mode};
 use mynah::inputs::StatusLine;
 use mynah::leds::Leds;
-use mynah::model::{EchoCancellation, TurnDetection, Voice};
+use mynah::model::{Choice, EchoCancellation, TurnDetection, Voice};
 use mynah::protocol::SessionConfig;
 use mynah::recorder::{ReplayOutcome, replay};
 use mynah::session::{self, RecordingConfig, ServiceOrigins, SessionParts};
@@ -236,14 +236,13 @@ fn remote(service: &Service) -> session::ServiceEndpoint {
 
 fn config(mode: Mode) -> SessionConfig {
     SessionConfig {
-        instructions: "Be brief.".into(),
-        voice: Voice::OpenAi("alloy".into()),
-        turn_detection: (mode != Mode::Hold).then_some(TurnDetection::ServerVad),
-        noise_reduction: None,
-        echo_cancellation: EchoCancellation::Off,
-        transcription: Some("whisper-1"),
-        end_of_utterance: false,
-        language: None,
+        instructions: Some("Be brief.".into()),
+        voice: Some(Voice::OpenAi("alloy".into())),
+        turn_detection: (mode != Mode::Hold).then_some(TurnDetection::ServerVad).into(),
+        noise_reduction: Choice::Off,
+        echo_cancellation: Some(EchoCancellation::Off),
+        transcription: Choice::On("whisper-1"),
+        ..SessionConfig::default()
     }
 }
 

@@ -19,7 +19,7 @@ use mynah::config::{
 use mynah::conversation::Mode;
 use mynah::inputs::SimulatedButtons;
 use mynah::leds::{Leds, OutputLines, SysfsPaths};
-use mynah::model::{EchoCancellation, TurnDetection, Voice};
+use mynah::model::{Choice, EchoCancellation, TurnDetection, Voice};
 use mynah::protocol::SessionConfig;
 use mynah::session::{RecordingConfig, ServiceEndpoint, ServiceOrigins, SessionParts};
 use mynah::transport::Tls;
@@ -36,14 +36,13 @@ pub(super) fn parts(
     signals: UnixStream,
 ) -> SessionParts {
     let config = SessionConfig {
-        instructions: "Be brief.".into(),
-        voice: Voice::OpenAi("alloy".into()),
-        turn_detection: (scenario.mode != Mode::Hold).then_some(TurnDetection::ServerVad),
-        noise_reduction: None,
-        echo_cancellation: EchoCancellation::Off,
-        transcription: Some("whisper-1"),
-        end_of_utterance: false,
-        language: None,
+        instructions: Some("Be brief.".into()),
+        voice: Some(Voice::OpenAi("alloy".into())),
+        turn_detection: (scenario.mode != Mode::Hold).then_some(TurnDetection::ServerVad).into(),
+        noise_reduction: Choice::Off,
+        echo_cancellation: Some(EchoCancellation::Off),
+        transcription: Choice::On("whisper-1"),
+        ..SessionConfig::default()
     };
     let endpoint = Endpoint::new("ws://localhost:1", "gpt-realtime", "2026-07-15").unwrap();
     SessionParts {

@@ -3,12 +3,15 @@
 //!
 //! It rejects unknown names and records where each value is set. It does not validate values; `values` does.
 
+mod config_file;
 mod dotenv;
 pub(super) mod file;
 pub(super) mod strict_toml;
 mod toml_errors;
 mod variables;
 mod words;
+
+pub(super) use variables::row_of as row_of_variable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -20,8 +23,6 @@ use zeroize::Zeroizing;
 
 use super::pasted::unquoted;
 use super::schema::{Key, KeyRow, ROWS, SHORTHAND, ValueKind, is_close, suggest};
-use super::secret;
-use strict_toml::{Scalar, StrictTable};
 
 pub(super) enum CommandLine {
     Help,
@@ -233,6 +234,10 @@ impl OptionParser<'_> {
             | ValueKind::Seconds
             | ValueKind::Number(_)
             | ValueKind::Wait
+            | ValueKind::Loose(_)
+            | ValueKind::List(_)
+            | ValueKind::Pairs(_)
+            | ValueKind::Json
             | ValueKind::OneOf(..) => match self.parser.value() {
                 Ok(value) => value,
                 Err(_) => {
@@ -279,125 +284,4 @@ impl Sources {
             }
         }
     }
-
-    fn read_config(&mut self, dir: &Path, system: &Path) {
-        let (file, display_name, optional) = match self.given.get(&Key::Config) {
-            Some(given) => {
-                let home = self.state_dirs.get("HOME").map(String::as_str);
-                let path = file::path(&given.value, dir, home).unwrap_or_else(|_| dir.join(&*given.value));
-                (path, given.value.to_string(), false)
-            }
-            None if dir.join(FOLDERS_FILE).exists() => {
-                self.has_folders_config = !is_same_file(&dir.join(FOLDERS_FILE), system);
-                (dir.join(FOLDERS_FILE), FOLDERS_FILE.to_owned(), false)
-            }
-            None => (system.to_owned(), system.display().to_string(), true),
-        };
-        self.read_config_file(&file, &display_name, optional);
-    }
-
-    /// Reads the settings of `file`, called `name`.
-    fn read_config_file(&mut self, file: &Path, name: &str, optional: bool) {
-        let Some(text) = self.read_config_text(file, name, optional) else { return };
-        let mut table = StrictTable::parse(name, &text);
-        let base = file.parent().unwrap_or(file);
-        let sections = table.take_sections();
-        let place = |(name, section): &(String, StrictTable<'_>)| table.place(name, section.first_line());
-        let places: Vec<_> = sections.iter().map(place).collect();
-        let mut holds_secret = self.read_table(table, base);
-        for ((name, section), place) in sections.into_iter().zip(places) {
-            self.problems.push(format!(
-                "{place}: unknown key; this file has no sections, so remove the line [{name}]"
-            ));
-            holds_secret |= self.read_table(section, base);
-        }
-        if holds_secret {
-            self.warnings.extend(secret::permission_warning(file));
-        }
-    }
-
-    /// Reads the settings in `table`, and returns whether one is a secret. What a wrong line sets is not missing.
-    fn read_table(&mut self, mut table: StrictTable<'_>, base: &Path) -> bool {
-        let rows = || ROWS.iter().filter(|row| row.is_in_files());
-        let mut entries = Vec::new();
-        for row in rows() {
-            entries.extend(table.take(row.name).map(|entry| (row, entry)));
-        }
-        for (row, name, entry) in table.take_misnamed(|name| rows().find(|row| row.is_meant_by(name))) {
-            table.refuse(&name, entry.line, &format!("in this file it is called {}", row.name));
-            entries.push((row, entry));
-        }
-        let mut holds_secret = false;
-        for (row, entry) in entries {
-            holds_secret |= row.is_secret();
-            match scalar_text(row, entry.value) {
-                Ok(value) => {
-                    let place = table.place(row.name, entry.line);
-                    self.set_if_unset(row.key, Layer::ConfigFile, value, place, base);
-                }
-                Err(reason) => {
-                    table.refuse(row.name, entry.line, &reason);
-                    self.refused.insert(row.key);
-                }
-            }
-        }
-        self.has_unread_file |= table.is_incomplete() || table.wrong_keys().contains(&None);
-        let names = table.wrong_keys().iter().flatten().map(|name| (*name).to_owned());
-        for name in names.chain(table.unread_names()).collect::<Vec<_>>() {
-            let close =
-                |row: &&KeyRow| row.name == name || row.is_meant_by(&name) || is_close(&name, row.name);
-            self.refused.extend(rows().find(close).map(|row| row.key));
-        }
-        self.problems.extend(table.finish());
-        holds_secret
-    }
-
-    fn read_config_text(&mut self, file: &Path, name: &str, optional: bool) -> Option<Zeroizing<String>> {
-        self.files_read.push((name.to_owned(), file.to_owned()));
-        let problem = match file::read_any(file) {
-            Err(error) if optional && error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => format!("{name}: cannot be read: {error}"),
-            Ok(found) => match found.require_unicode() {
-                Err(reason) => format!("{name}, {reason}"),
-                Ok(()) => {
-                    self.warnings.extend(found.encoding_warning(name));
-                    return Some(found.text);
-                }
-            },
-        };
-        self.problems.push(problem);
-        self.has_unread_file = true;
-        None
-    }
-}
-
-/// Returns the text of a value in the config file, whose type must be that of the key: `"true"` is not a switch.
-fn scalar_text(row: &KeyRow, value: Scalar) -> Result<String, String> {
-    let name = row.name;
-    match (row.kind, value) {
-        (ValueKind::Switch, Scalar::Switch(switch)) => Ok(switch.to_string()),
-        (ValueKind::Switch, Scalar::Text(_) | Scalar::Number(_)) => {
-            Err("must be true or false, without quotes".to_owned())
-        }
-        (ValueKind::Seconds | ValueKind::Number(_) | ValueKind::Wait, Scalar::Number(number)) => Ok(number),
-        (ValueKind::Wait, Scalar::Text(word)) => Ok(word),
-        (ValueKind::Seconds | ValueKind::Number(_), Scalar::Text(text)) => Err(match leading_number(&text) {
-            Some(number) => format!("must be a number, without quotes and unit: write {name} = {number}"),
-            None => "must be a number, without quotes".to_owned(),
-        }),
-        (ValueKind::Seconds | ValueKind::Number(_), Scalar::Switch(_))
-        | (ValueKind::Wait, Scalar::Switch(_)) => Err("must be a number, without quotes".to_owned()),
-        (ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..), Scalar::Text(text)) => Ok(text),
-        (
-            ValueKind::Text(_) | ValueKind::Secret(_) | ValueKind::OneOf(..),
-            Scalar::Number(_) | Scalar::Switch(_),
-        ) => Err("must be a string in quotes".to_owned()),
-    }
-}
-
-/// Returns the number with which `text` starts, such as the 80 of `80%`.
-fn leading_number(text: &str) -> Option<&str> {
-    let text = text.trim().trim_start_matches('+');
-    let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-')).unwrap_or(text.len());
-    text[..end].parse::<f64>().ok().map(|_| &text[..end])
 }

@@ -98,6 +98,29 @@ impl<'a> StrictTable<'a> {
         Some(Entry { value, line })
     }
 
+    /// Removes and returns the value of `name`; a list or a table becomes text, in JSON. Refuses a date.
+    pub(in crate::config) fn take_json(&mut self, name: &'static str) -> Option<Entry> {
+        let (value, line) = self.remove(name)?;
+        if let Some(value) = scalar(&value) {
+            return Some(Entry { value, line });
+        }
+        let Some(json) = json(&value) else {
+            self.refuse(name, line, "has a part that is a date, or a number that JSON does not have");
+            return None;
+        };
+        Some(Entry { value: Scalar::Text(json.to_string()), line })
+    }
+
+    /// Removes `name`, which is then no problem.
+    pub(in crate::config) fn discard(&mut self, name: &str) {
+        self.table.remove(name);
+    }
+
+    /// Sets the header, with which messages about the table name it.
+    pub(in crate::config) fn set_header(&mut self, header: String) {
+        self.header = header;
+    }
+
     /// Reads the string `name`, if it is present.
     pub(in crate::config) fn text(&mut self, name: &'static str) -> Option<String> {
         let entry = self.take(name)?;
@@ -425,4 +448,20 @@ fn scalar(value: &DeValue<'_>) -> Option<Scalar> {
         return Some(Scalar::Number(decimal.map_or_else(|| number.as_str().to_owned(), |n| n.to_string())));
     }
     value.as_float().map(|number| Scalar::Number(number.as_str().to_owned()))
+}
+
+/// Returns `value` in JSON, which has no dates.
+fn json(value: &DeValue<'_>) -> Option<serde_json::Value> {
+    if let Some(list) = value.as_array() {
+        return list.iter().map(|one| json(one.get_ref())).collect::<Option<Vec<_>>>().map(Into::into);
+    }
+    if let DeValue::Table(table) = value {
+        let fields = table.iter().map(|(key, one)| Some((key.get_ref().to_string(), json(one.get_ref())?)));
+        return fields.collect::<Option<serde_json::Map<_, _>>>().map(Into::into);
+    }
+    match scalar(value)? {
+        Scalar::Text(text) => Some(text.into()),
+        Scalar::Switch(switch) => Some(switch.into()),
+        Scalar::Number(number) => serde_json::from_str(number.replace('_', "").trim_start_matches('+')).ok(),
+    }
 }

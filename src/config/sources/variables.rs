@@ -21,18 +21,35 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const CREDENTIALS: [(&str, Key); 3] =
     [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
 
-/// Variables of Microsoft's samples that mynah does not read, without the prefix, and what to do instead. The first
-/// that is the start of a name applies.
-const OF_SAMPLES: [(&str, &str); 8] = [
-    ("AGENT", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
-    ("PROJECT", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
-    ("CONVERSATION", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
-    ("FOUNDRY", "mynah talks to a model, not to an agent; choose the model with AZURE_VOICELIVE_MODEL"),
-    ("TRANSCRIPTION_LANG", "set language in mynah.toml, or --language"),
-    ("TRANSCRIPTION", "set transcription in mynah.toml, or --transcription"),
-    ("LANGUAGE", "set language in mynah.toml, or --language"),
-    ("PROFILE", "add ?profile=NAME to the endpoint to use your own deployment"),
+/// Variables of Microsoft's samples, without the prefix, for which mynah has another name. The first that is the start
+/// of a name applies.
+const OF_SAMPLES: [(&str, &str); 4] = [
+    (
+        "TRANSCRIPTION_LANG",
+        "set AZURE_VOICELIVE_LANGUAGE, language under [hearing] in mynah.toml, or --language",
+    ),
+    ("PROJECT", AGENTS_HAVE_NAMES),
+    ("AGENT_ID", AGENTS_HAVE_NAMES),
+    ("AGENT_ACCESS_TOKEN", AGENTS_HAVE_NAMES),
 ];
+
+/// The older kind of agent had an id and a token of its own.
+const AGENTS_HAVE_NAMES: &str = "to talk to an agent, set AZURE_VOICELIVE_AGENT_NAME and \
+    AZURE_VOICELIVE_AGENT_PROJECT_NAME, with a token";
+
+/// The names in Microsoft's samples that have no prefix of their own, and what each sets.
+const SAMPLE_NAMES: [(&str, Key); 8] = [
+    ("VOICELIVE_ENDPOINT", Key::Endpoint),
+    ("VOICELIVE_API_VERSION", Key::ApiVersion),
+    ("AGENT_NAME", Key::AgentName),
+    ("PROJECT_NAME", Key::AgentProjectName),
+    ("AGENT_VERSION", Key::AgentVersion),
+    ("CONVERSATION_ID", Key::ConversationId),
+    ("AGENT_AUTHENTICATION_IDENTITY_CLIENT_ID", Key::AgentIdentity),
+    ("FOUNDRY_RESOURCE_OVERRIDE", Key::FoundryResource),
+];
+/// Of these, other programs use the names that do not start with this, so that they count only together.
+const SAMPLE_PREFIX: &str = "VOICELIVE_";
 
 impl Sources {
     /// Reads the environment; variables of other programs are ignored, even invalid ones.
@@ -58,11 +75,45 @@ impl Sources {
                 (Some(row), Some(value)) if row.env == Some(name) => {
                     self.set_variable(row, unquoted(value).to_owned(), Layer::Environment, place, dir);
                 }
-                (Some(row), Some(value)) => differently_spelt.push((row, unquoted(value), place)),
+                (Some(row), Some(value)) => differently_spelt.push((row, name, unquoted(value), place)),
             }
         }
-        for (row, value, place) in differently_spelt {
+        for (row, name, value, place) in differently_spelt {
+            self.warn_of_old_prefix(row, name, &place);
             self.set_variable(row, value.to_owned(), Layer::Environment, place, dir);
+        }
+        let samples = environment.iter().filter_map(|(name, value)| {
+            let (name, value) = (name.to_str()?, value.to_str()?);
+            Some((name, unquoted(value).to_owned(), format!("environment variable {name}")))
+        });
+        self.set_samples(samples.collect(), Layer::Environment, dir);
+    }
+
+    /// Warns of a variable with the old prefix, which still works.
+    fn warn_of_old_prefix(&mut self, row: &KeyRow, name: &str, place: &str) {
+        if starts_with_ignoring_case(name, OLD_PREFIX)
+            && let Some(new) = row.env
+        {
+            self.warnings.push(format!("{place}: is understood; its new name is {new}"));
+        }
+    }
+
+    /// Sets the keys of the names in Microsoft's samples, unless mynah's own names set them in this layer or a stronger
+    /// one. Those that other programs use too count only if an agent and its project are both named.
+    fn set_samples(&mut self, variables: Vec<(&str, String, String)>, layer: Layer, base: &Path) {
+        let is_set =
+            |name: &str| variables.iter().any(|(known, value, _)| *known == name && !value.trim().is_empty());
+        let names_agent = is_set("AGENT_NAME") && is_set("PROJECT_NAME");
+        for (name, value, place) in variables {
+            let Some((_, key)) = SAMPLE_NAMES.iter().find(|(known, _)| *known == name) else { continue };
+            let Some(row) = ROWS.iter().find(|row| row.key == *key) else { continue };
+            let counts = name.starts_with(SAMPLE_PREFIX) || names_agent;
+            if !counts || value.trim().is_empty() || self.given.contains_key(key) {
+                continue;
+            }
+            let new = row.env.unwrap_or(row.name);
+            self.warnings.push(format!("{place}: is understood; its name in mynah is {new}"));
+            self.set_variable(row, value, layer, place, base);
         }
     }
 
@@ -103,12 +154,13 @@ impl Sources {
             }
         };
         let variables = dotenv::parse(&found.text, is_own_variable, is_secret_variable);
-        let mut own = Vec::new();
+        let (mut own, mut samples) = (Vec::new(), Vec::new());
         for variable in variables {
             if !is_own_variable(&variable.name) {
                 let place = format!("{file_name}, line {}: {}", variable.line, variable.name);
                 let value = variable.value.as_ref().ok().map(|value| value.as_str());
                 self.keep_proxy(&variable.name, value, Layer::DotEnv, &place);
+                samples.extend(value.map(|value| (variable.name.to_string(), value.to_owned(), place)));
                 continue;
             }
             match row_of(&variable.name) {
@@ -126,7 +178,12 @@ impl Sources {
         if !own.is_empty() {
             self.warnings.extend(found.encoding_warning(file_name));
         }
-        self.set_from_dotenv(own, file_name, path.parent().unwrap_or(path));
+        let dir = path.parent().unwrap_or(path);
+        self.set_from_dotenv(own, file_name, dir);
+        // As in a shell, the last line that sets a variable wins.
+        let samples =
+            samples.iter().rev().map(|(name, value, place)| (&**name, value.clone(), place.clone()));
+        self.set_samples(samples.collect(), Layer::DotEnv, dir);
     }
 
     /// Sets the keys of the variables of `.env`. As in a shell, the last line that sets a variable wins; so does the
@@ -138,7 +195,10 @@ impl Sources {
         for (row, Variable { name, value, line }) in own {
             let place = format!("{file_name}, line {line}: {name}");
             match value {
-                Ok(value) => self.set_variable(row, value.to_string(), Layer::DotEnv, place, dir),
+                Ok(value) => {
+                    self.warn_of_old_prefix(row, &name, &place);
+                    self.set_variable(row, value.to_string(), Layer::DotEnv, place, dir);
+                }
                 Err(reason) => {
                     doubts.push((line, Doubt { key: Some(row.key), sentence: format!("{place}: {reason}") }));
                 }
@@ -212,27 +272,25 @@ pub(super) fn has_own(text: &str) -> bool {
 /// Returns whether `name` is a variable of mynah, or one that is meant for it. Other names are shared with other
 /// programs.
 fn is_own_variable(name: &str) -> bool {
-    starts_with_ignoring_case(name, PREFIX)
-        || row_of(name).is_some()
-        || (starts_with_ignoring_case(name, OLD_PREFIX) && own_name(name, OLD_PREFIX).is_some())
+    starts_with_ignoring_case(name, PREFIX) || row_of(name).is_some()
 }
 
 fn is_secret_variable(name: &str) -> bool {
     row_of(name).is_some_and(KeyRow::is_secret)
 }
 
-/// Returns the setting of a variable; a name in small letters means the same.
-fn row_of(name: &str) -> Option<&'static KeyRow> {
-    ROWS.iter().find(|row| row.env.is_some_and(|known| known.eq_ignore_ascii_case(name)))
+/// Returns the setting of a variable; a name in small letters means the same, and so does one with the old prefix.
+pub(in crate::config) fn row_of(name: &str) -> Option<&'static KeyRow> {
+    let own =
+        |name: &str| ROWS.iter().find(|row| row.env.is_some_and(|known| known.eq_ignore_ascii_case(name)));
+    own(name).or_else(|| {
+        let has_old_prefix = starts_with_ignoring_case(name, OLD_PREFIX);
+        has_old_prefix.then(|| own(&format!("{PREFIX}{}", name.get(OLD_PREFIX.len()..)?)))?
+    })
 }
 
 /// Returns the warning about a variable that mynah does not read.
 fn unknown_variable(place: &str, name: &str) -> String {
-    if starts_with_ignoring_case(name, OLD_PREFIX)
-        && let Some(known) = own_name(name, OLD_PREFIX)
-    {
-        return format!("{place}: mynah does not read it (did you mean {known}?)");
-    }
     let rest = name.get(PREFIX.len()..).unwrap_or_default().to_ascii_uppercase();
     if let Some((_, advice)) = OF_SAMPLES.iter().find(|(start, _)| rest.starts_with(start)) {
         return format!("{place}: mynah does not read it; {advice}");
@@ -241,11 +299,6 @@ fn unknown_variable(place: &str, name: &str) -> String {
     let own_names = ROWS.iter().filter_map(|row| row.env?.strip_prefix(PREFIX));
     let suggestion = suggest(&rest, own_names).replace("mean ", &format!("mean {PREFIX}"));
     format!("{place}: mynah does not read it{suggestion}")
-}
-
-/// Returns the name of the variable of mynah that differs from `name` only in the prefix.
-fn own_name(name: &str, prefix: &str) -> Option<&'static str> {
-    row_of(&format!("{PREFIX}{}", name.get(prefix.len()..)?))?.env
 }
 
 fn starts_with_ignoring_case(name: &str, prefix: &str) -> bool {

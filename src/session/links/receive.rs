@@ -99,7 +99,7 @@ impl Links {
 #[allow(clippy::unwrap_used, reason = "a socket pair is always left in a test")]
 mod tests {
     use super::*;
-    use crate::model::{EchoCancellation, Voice};
+    use crate::model::{Choice, EchoCancellation, Voice};
     use crate::parrot::ParrotConfig;
     use crate::protocol::SessionConfig;
     use crate::session::links::{Access, ServiceEndpoint};
@@ -131,14 +131,13 @@ mod tests {
 
     fn config() -> SessionConfig {
         SessionConfig {
-            instructions: String::new(),
-            voice: Voice::OpenAi("alloy".to_owned()),
-            turn_detection: None,
-            noise_reduction: None,
-            echo_cancellation: EchoCancellation::Off,
-            transcription: None,
-            end_of_utterance: false,
-            language: None,
+            instructions: Some(String::new()),
+            voice: Some(Voice::OpenAi("alloy".to_owned())),
+            turn_detection: Choice::Off,
+            noise_reduction: Choice::Off,
+            echo_cancellation: Some(EchoCancellation::Off),
+            transcription: Choice::Off,
+            ..SessionConfig::default()
         }
     }
 }
