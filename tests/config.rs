@@ -7,6 +7,7 @@ mod board_file;
 mod boards;
 mod commands;
 mod credentials;
+mod dialects;
 mod endpoint;
 mod foreign_names;
 mod language;

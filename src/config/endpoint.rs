@@ -1,16 +1,22 @@
 //! Converts an endpoint, in any form that users paste, to the address of the service.
 //!
-//! It rejects secrets in the address, and a connection without TLS except to this machine. Its errors never quote
-//! the address, which may contain a secret.
+//! It rejects secrets in the address, and a connection without TLS except to this machine or to the host that is allowed
+//! by name. Its errors never quote the address, which may contain a secret.
 
 mod address;
+mod dialect_of;
+mod own_network;
 
 pub(super) use address::is_resource_of;
+pub(super) use dialect_of::refusal as dialect_refusal;
+pub(super) use own_network::is_own_network;
 
 use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
+
+use crate::model::Dialect;
 
 /// The path of the Voice Live WebSocket.
 const PATH: &str = "/voice-live/realtime";
@@ -21,13 +27,28 @@ const SECRET_KEYS: &[&str] = &["api-key", "authorization", "agent-access-token",
 /// The address of the service, without a secret. `Display` writes it as a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Whether the connection uses TLS; only a loopback address may be used without.
+    /// Whether the connection uses TLS; only a loopback address, or a host that is allowed by name, may be used without.
     pub tls: bool,
     /// A host name or an address; an IPv6 address has no brackets.
     pub host: String,
     pub port: u16,
-    /// The request target, with `api-version` and `model` in the query.
+    /// The request target, with `model` in the query, and `api-version` if the dialect has one.
     pub path_and_query: String,
+    /// The dialect that is expected there.
+    pub dialect: Dialect,
+    /// Whether the user has set it, so that another one is an error.
+    pub is_dialect_set: bool,
+}
+
+/// What an endpoint is to be reached with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EndpointRequest<'a> {
+    /// Parameters that are added to the query if it lacks them.
+    pub query: &'a [(&'a str, &'a str)],
+    /// The dialect that the user has set; `None` to find it in the address.
+    pub dialect: Option<Dialect>,
+    /// The host that may be reached without TLS, although it is not this machine.
+    pub plain_host: Option<&'a str>,
 }
 
 impl Endpoint {
@@ -37,14 +58,15 @@ impl Endpoint {
     /// # Errors
     /// Returns why the endpoint is rejected, without quoting it.
     pub fn new(input: &str, model: &str, api_version: &str) -> Result<Self, String> {
-        Self::with_query(input, &[("api-version", api_version), ("model", model)])
+        let query = &[("api-version", api_version), ("model", model)];
+        Self::with(input, &EndpointRequest { query, ..EndpointRequest::default() })
     }
 
-    /// Parses an endpoint like [`new`](Self::new). Adds each parameter of `query` to its own if it lacks it.
+    /// Parses an endpoint like [`new`](Self::new), in the dialect and with the exception that `request` names.
     ///
     /// # Errors
     /// Returns why the endpoint is rejected, without quoting it.
-    pub fn with_query(input: &str, query: &[(&str, &str)]) -> Result<Self, String> {
+    pub fn with(input: &str, request: &EndpointRequest<'_>) -> Result<Self, String> {
         let (scheme, rest) = address::split_scheme(input)?;
         let (tls, port) = match scheme.unwrap_or("wss") {
             "http" | "ws" => (false, 80),
@@ -53,17 +75,23 @@ impl Endpoint {
         let uri: Uri = format!("wss://{rest}").parse().map_err(|error| format!("{error}; {EXAMPLE}"))?;
         let (host, port) = authority(&uri, port)?;
         address::refuse_other_host(&host, rest)?;
-        if !tls && !is_loopback(&host) {
+        if !tls && !is_loopback(&host) && request.plain_host != Some(&*host) {
             let scheme = scheme.unwrap_or_default();
-            return Err(format!("{scheme}:// sends voice and key unencrypted; use https://"));
+            let exception = if is_own_network(&host) {
+                ", or, for a server of your own on your own network, set --allow-plain to its host"
+            } else {
+                ""
+            };
+            return Err(format!("{scheme}:// sends voice and key unencrypted; use https://{exception}"));
         }
-        let path_and_query = path_and_query(&host, &uri, query)?;
-        Ok(Self { tls, host, port, path_and_query })
+        let dialect = request.dialect.unwrap_or_else(|| dialect_of::address(&host, uri.path()));
+        let path_and_query = path_and_query(&host, &uri, dialect, request)?;
+        Ok(Self { tls, host, port, path_and_query, dialect, is_dialect_set: request.dialect.is_some() })
     }
 
     /// Returns a warning if the host may not be that of Voice Live.
     pub(super) fn host_warning(&self) -> Option<String> {
-        address::host_warning(&self.host)
+        (self.dialect == Dialect::VoiceLive).then(|| address::host_warning(&self.host)).flatten()
     }
 
     /// Returns the value of the `Host` header: the host, and the port unless it is the default.
@@ -146,8 +174,13 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn path_and_query(host: &str, uri: &Uri, added: &[(&str, &str)]) -> Result<String, String> {
-    let (mut result, has_own_query) = address::voice_live_path(host, uri.path());
+fn path_and_query(
+    host: &str,
+    uri: &Uri,
+    dialect: Dialect,
+    request: &EndpointRequest<'_>,
+) -> Result<String, String> {
+    let (mut result, has_own_query) = dialect_of::path(dialect, host, uri.path());
     let mut parts: Vec<_> =
         uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()).collect();
     let mut keys: Vec<_> = parts.iter().map(|part| decoded_key(part)).collect();
@@ -163,7 +196,9 @@ fn path_and_query(host: &str, uri: &Uri, added: &[(&str, &str)]) -> Result<Strin
         result.push_str(part);
         separator = '&';
     }
-    for (key, value) in added {
+    // Only Voice Live has dated versions.
+    let is_sent = |key: &str| key != "api-version" || dialect == Dialect::VoiceLive;
+    for (key, value) in request.query.iter().filter(|(key, _)| is_sent(key)) {
         if !keys.iter().any(|present| present == key) {
             result.push(separator);
             result.push_str(key);

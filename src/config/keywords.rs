@@ -5,12 +5,17 @@
 use std::time::Duration;
 
 use super::values::Keyword;
-use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
+use crate::model::{Dialect, EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
 /// The quiet time of tap mode is a setting of its own, which is filled in later.
 impl Keyword for Mode {
     const ALL: &'static [(&'static str, Self)] =
         &[("open", Self::Open), ("tap", Self::Tap { quiet: Duration::ZERO }), ("hold", Self::Hold)];
+}
+
+impl Keyword for Dialect {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("voice-live", Self::VoiceLive), ("openai", Self::OpenAi), ("azure-openai", Self::AzureOpenAi)];
 }
 
 impl Keyword for TurnDetection {

@@ -8,6 +8,7 @@ mod audience;
 mod audio;
 mod boards;
 mod devices;
+mod dialect;
 mod doctor;
 mod endpoint;
 mod help;
@@ -47,7 +48,7 @@ pub use audio::{
 };
 pub use devices::DevicesRequest;
 pub use doctor::{DoctorControls, DoctorRequest, DoctorTopic};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, EndpointRequest};
 pub use host::HostInfo;
 pub use origin::Origin;
 pub use peripherals::{

@@ -110,10 +110,10 @@ pub(super) fn variable(name: &str) -> Option<(&'static str, bool)> {
         .map(|known| (known, name != known))
 }
 
-/// Reads the proxy through which the service is reached, and the layer that sets it. This machine is always reached
-/// directly.
+/// Reads the proxy through which the service is reached, and the layer that sets it. This machine, and a host without
+/// TLS, are always reached directly.
 pub(super) fn read(values: &mut Values, endpoint: &Endpoint) -> Option<(Arc<Proxy>, Layer)> {
-    if endpoint.is_loopback() {
+    if endpoint.is_loopback() || !endpoint.tls {
         return None;
     }
     let (input, place, layer) = match values.layer(Key::Proxy) {

@@ -9,7 +9,7 @@ use super::session_options::{
     UTTERANCE_MODELS, VOICE_TYPES,
 };
 use super::values::{Keyword, names};
-use crate::model::{EchoCancellation, Mode, NoiseReduction, TurnDetection};
+use crate::model::{Dialect, EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
 /// A setting.
 #[expect(clippy::enum_variant_names, reason = "named as in the config file: api_key")]
@@ -25,6 +25,8 @@ pub(super) enum Key {
     Voice,
     Instructions,
     ApiVersion,
+    Dialect,
+    AllowPlain,
     CaFile,
     Proxy,
     Parrot,
@@ -235,6 +237,8 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Instructions, "instructions", ValueKind::Text("TEXT"), HelpGroup::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")
         .default("You are a friendly voice on a small speaker. Answer in a few short spoken sentences.").at("reply", "instructions"),
     row(Key::ApiVersion, "api_version", ValueKind::Text("DATE"), HelpGroup::Service, "the API version of the service").env("AZURE_VOICELIVE_API_VERSION").default("2026-07-15"),
+    row(Key::Dialect, "dialect", ValueKind::OneOf("NAME", names::<Dialect>), HelpGroup::Service, "the dialect of the service; if not set, found in the address and in its first message").env("AZURE_VOICELIVE_DIALECT"),
+    row(Key::AllowPlain, "allow_plain", ValueKind::Text("HOST"), HelpGroup::Service, "the host of your own network that may be reached without TLS (ws://), unencrypted").env("AZURE_VOICELIVE_ALLOW_PLAIN"),
     row(Key::CaFile, "ca_file", ValueKind::Text("FILE"), HelpGroup::Service, "a PEM file of certificate authorities to trust in addition").env("SSL_CERT_FILE"),
     row(Key::Proxy, "proxy", ValueKind::Text("URL"), HelpGroup::Service, "the HTTP proxy that leads to the service, instead of that in HTTPS_PROXY or ALL_PROXY (without those in NO_PROXY); none for none"),
     row(Key::Parrot, "parrot", ValueKind::Switch, HelpGroup::Service, "use the built-in service: no account, no network"),

@@ -9,8 +9,8 @@ use super::schema::{CREDENTIAL_KEYS, Key, word};
 use super::session_options::{self, Answerer, Hearing, TurnRequest};
 use super::values::Values;
 use super::{
-    AgentConfig, AzureConfig, Credential, Endpoint, Secret, ServiceConfig, ServiceTarget, agent, audience,
-    proxy, secret, working_folder,
+    AgentConfig, AzureConfig, Credential, Endpoint, EndpointRequest, Secret, ServiceConfig, ServiceTarget, agent,
+    audience, dialect, proxy, secret, working_folder,
 };
 use crate::model::{Choice, NoiseReduction, TurnDetection};
 
@@ -36,7 +36,11 @@ pub(super) fn read(values: &mut Values) -> ServiceConfig {
     let reply = session_options::reply(values, answerer, voice.as_ref());
     let is_hold = values.raw(Key::Mode) == Some("hold");
     let instructions = values.text(Key::Instructions).filter(|_| agent.is_none());
-    let service = ServiceConfig {
+    let endpoint = match &target {
+        ServiceTarget::Parrot => None,
+        ServiceTarget::Azure(azure) => Some(azure.endpoint.clone()),
+    };
+    let mut service = ServiceConfig {
         voice,
         voice_options,
         instructions,
@@ -53,6 +57,9 @@ pub(super) fn read(values: &mut Values) -> ServiceConfig {
         target,
         model,
     };
+    if let Some(endpoint) = endpoint {
+        dialect::fit(values, &endpoint, &mut service);
+    }
     warn_of_mismatch(values, &service);
     if service.agent.is_none() {
         warn_of_family(values, &service, family);
@@ -66,6 +73,9 @@ fn family(model: &str, profile: Option<&str>, target: &ServiceTarget) -> ModelFa
         ServiceTarget::Parrot => ModelFamily::of(model, profile),
         ServiceTarget::Azure(azure) => {
             let endpoint = &azure.endpoint;
+            if endpoint.dialect.is_openai() {
+                return ModelFamily::OpenAiRealtime;
+            }
             ModelFamily::of(endpoint.query("model").unwrap_or(model), endpoint.query("profile"))
         }
     }
@@ -89,6 +99,7 @@ fn azure(
             }
             let led_by = proxy.as_ref().map(|(proxy, layer)| (*layer, proxy.place.as_str()));
             working_folder::check_destination(values, key, led_by);
+            dialect::check_plain(values, key, &endpoint);
             let proxy = proxy.map(|(proxy, _)| proxy);
             let credential_origin = values.origin(key);
             ServiceTarget::Azure(AzureConfig { endpoint, credential, credential_origin, ca_file, proxy })
@@ -128,8 +139,11 @@ fn endpoint(
             query.extend(resource.as_deref().map(|resource| ("foundry-resource-override", resource)));
         }
     }
-    match Endpoint::with_query(&written, &query) {
+    let (dialect, plain_host) = (dialect::read(values), dialect::plain_host(values));
+    let request = EndpointRequest { query: &query, dialect, plain_host: plain_host.as_deref() };
+    match Endpoint::with(&written, &request) {
         Ok(endpoint) => {
+            dialect::check_host(values, &endpoint);
             let requested = endpoint.query("model").unwrap_or(model);
             if agent.is_none()
                 && let Some(reason) = model_family::refusal(requested)

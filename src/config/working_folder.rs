@@ -13,12 +13,13 @@ use super::sources::Layer;
 use super::values::Values;
 
 /// What only the user's own settings may choose.
-const USERS_OWN: [(Key, &str); 7] = [
+const USERS_OWN: [(Key, &str); 8] = [
     (Key::Record, "a file to write"),
     (Key::SpeakerFile, "a file to write"),
     (Key::StateFile, "a file to write"),
     (Key::LogDir, "a folder to write to"),
     (Key::CaFile, "certificate authorities"),
+    (Key::AllowPlain, "that voice and key go unencrypted"),
     (Key::NoLight, "that nothing shows the microphone"),
     (Key::AnyKeyboard, "who may press a button"),
 ];

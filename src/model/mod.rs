@@ -5,6 +5,7 @@
 
 mod choice;
 mod counter_snapshot;
+mod dialect;
 mod echo_cancellation;
 mod id;
 mod mode;
@@ -18,6 +19,7 @@ mod voice;
 
 pub use choice::Choice;
 pub use counter_snapshot::CounterSnapshot;
+pub use dialect::Dialect;
 pub use echo_cancellation::EchoCancellation;
 pub use id::Id;
 pub use mode::Mode;

@@ -32,7 +32,7 @@ trait ReadWrite: Read + Write + Send {}
 impl<T: Read + Write + Send> ReadWrite for T {}
 
 impl ByteStream {
-    /// Wraps a connected TCP socket without encryption; for loopback only.
+    /// Wraps a connected TCP socket without encryption; for loopback, and a host that the user allows.
     ///
     /// # Errors
     /// When a socket option cannot be set.

@@ -65,9 +65,9 @@ fn host_of_a_page_of_a_resource_is_taken() {
     }
     for (input, expected) in [
         ("http://127.0.0.1:1/api/projects/garden", "/voice-live/realtime?"),
-        ("http://127.0.0.1:1/openai/v1/realtime?model=x", "/voice-live/realtime?"),
         ("https://gate.example/foundry/api/projects/garden", "/foundry/voice-live/realtime?"),
         ("https://gate.example/a/voice-live/realtime?x=1", "/a/voice-live/realtime?x=1&"),
+        ("http://127.0.0.1:1/openai/v1", "/voice-live/realtime?"),
         ("https://gate.example/openai-proxy", "/openai-proxy/voice-live/realtime?"),
     ] {
         let whole = format!("{expected}api-version=2026-07-15&model=gpt-realtime");
@@ -115,7 +115,7 @@ fn host_of_azure_openai_is_used_with_a_warning() {
     assert_eq!(azure(&config).endpoint.host, "bird.openai.azure.com");
     assert_problems(
         &config.warnings,
-        &["option --endpoint: | Azure OpenAI | https://bird.services.ai.azure.com"],
+        &["option --endpoint: | Azure OpenAI | https://bird.services.ai.azure.com | /openai/v1/realtime"],
     );
     let name = fixture.flags(&["--endpoint", "https://NAME.services.ai.azure.com"]).run();
     assert_problems(&name.warnings, &["option --endpoint: | NAME | name of your resource"]);

@@ -89,6 +89,11 @@ fn scheme_of(text: &str) -> Option<(&'static str, &str)> {
     })
 }
 
+/// Returns whether `host` is that of a resource of Azure.
+pub(super) fn is_resource(host: &str) -> bool {
+    RESOURCE_HOSTS.iter().any(|end| host.ends_with(end))
+}
+
 /// Returns whether `host` is that of a resource in the cloud whose hosts end with `cloud`, such as `com`.
 pub(in crate::config) fn is_resource_of(cloud: &str, host: &str) -> bool {
     let ends = RESOURCE_HOSTS.iter().filter(|end| end.rsplit('.').next() == Some(cloud));
@@ -97,11 +102,10 @@ pub(in crate::config) fn is_resource_of(cloud: &str, host: &str) -> bool {
 
 /// Returns why no service is at `host` of `address`.
 pub(super) fn refuse_other_host(host: &str, address: &str) -> Result<(), String> {
-    let is_resource = RESOURCE_HOSTS.iter().any(|end| host.ends_with(end));
     if RESOURCE_HOSTS.iter().any(|end| host == &end[1..]) {
         return Err(format!("lacks the name of the resource before its host; {EXAMPLE}"));
     }
-    if is_resource {
+    if is_resource(host) {
         let name = host.split('.').next().unwrap_or_default();
         return if is_placeholder(name) {
             Err(format!("still has the placeholder of an example; {EXAMPLE}, with the name of your resource"))
@@ -144,7 +148,7 @@ pub(super) fn voice_live_path(host: &str, path: &str) -> (String, bool) {
         (_, Some(other)) => (&path[..other], false),
         (_, None) => (path.trim_end_matches('/'), true),
     };
-    if RESOURCE_HOSTS.iter().any(|end| host.ends_with(end)) {
+    if is_resource(host) {
         return (PATH.to_owned(), is_own && (own.is_some() || kept.is_empty()));
     }
     (format!("{}{PATH}", kept.trim_end_matches('/')), is_own)
@@ -160,7 +164,7 @@ pub(super) fn host_warning(host: &str) -> Option<String> {
     }
     let name = host.strip_suffix(".openai.azure.com")?;
     Some(format!(
-        "is the address of Azure OpenAI; if the service is not found there, use \
-         https://{name}.services.ai.azure.com"
+        "is the address of Azure OpenAI, where Voice Live is looked for; if it is not found, use \
+         https://{name}.services.ai.azure.com, or end the address with /openai/v1/realtime to use Azure OpenAI itself"
     ))
 }

@@ -9,7 +9,7 @@ use crate::model::{Voice, VoiceOptions};
 use crate::printable::redact;
 
 /// The OpenAI voices in the documentation of Voice Live.
-const OPENAI_VOICES: &[&str] =
+pub(in crate::config) const OPENAI_VOICES: &[&str] =
     &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
 
 /// The model with native voices.

@@ -14,7 +14,7 @@ use crate::protocol::Refusal;
 pub const REFUSED_RETRY: Duration = Duration::from_secs(600);
 
 /// The header of a token. The other one carries a key.
-const TOKEN_HEADER: &str = "Authorization";
+pub(super) const TOKEN_HEADER: &str = "Authorization";
 /// The shortest key whose end is shown.
 const SHOWN_KEY: usize = 16;
 /// The characters of the end of a key that are shown.

@@ -24,7 +24,7 @@ use rustix::event::PollFlags;
 use crate::background::{ConnectError, ConnectRequest, Connection, Socket};
 use crate::config::{Endpoint, Proxy};
 use crate::conversation::DIAL_LIMIT;
-use crate::model::Time;
+use crate::model::{Dialect, Time};
 use crate::parrot::ParrotConfig;
 use crate::protocol::{Refusal, SessionConfig};
 use crate::transport::{ByteStream, Text, Tls, TransportError, UpgradeRequest, WsClient};
@@ -295,6 +295,15 @@ impl Links {
     }
 }
 
+/// Returns the header of a credential as the dialect wants it: some send a key as a token.
+fn header((name, value): (&'static str, String), dialect: Dialect) -> (&'static str, String) {
+    if dialect.sends_key_as_bearer() && name != access::TOKEN_HEADER {
+        (access::TOKEN_HEADER, format!("Bearer {value}"))
+    } else {
+        (name, value)
+    }
+}
+
 /// Starts the upgrade to a WebSocket over a new connection, with TLS unless the endpoint has none.
 ///
 /// # Errors
@@ -310,6 +319,7 @@ pub fn upgrade(
         Socket::Tcp(socket) => ByteStream::tcp(socket)?,
         Socket::Simulated(stream) => ByteStream::memory(stream),
     };
-    let request = UpgradeRequest { uri: endpoint.to_string(), credential: Some(connection.credential) };
+    let credential = Some(header(connection.credential, endpoint.dialect));
+    let request = UpgradeRequest { uri: endpoint.to_string(), credential };
     WsClient::upgrade(stream, &request, now)
 }

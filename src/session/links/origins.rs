@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use crate::config::Origin;
 
 /// The settings that a refusal can be about, as they are called in the config file.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "endpoint",
     "model",
     "api_version",
+    "dialect",
     "ca_file",
     "voice",
     "instructions",
