@@ -1,5 +1,6 @@
 //! The program as the user runs it: a whole conversation, exit codes, signals, and that no secret leaks.
 
+mod dialects;
 mod doctor;
 mod full_disk;
 mod key_in_memory;

@@ -7,12 +7,15 @@ use mynah::conversation::{Event, Id, LinkChange, ResponseStatus, ServerError, Se
 use mynah::model::{
     Choice, EchoCancellation, EndOfUtterance, NoiseReduction, TurnDetection, TurnOptions, Voice,
 };
-use mynah::protocol::{self, ClientEvent, ItemEvent, ItemWords, Pcm16Decoder, ServerEvent, SessionConfig};
+use mynah::protocol::{
+    self, ClientEvent, ItemEvent, ItemWords, Pcm16Decoder, ServerEvent, SessionConfig, SessionShape,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 mod bounds;
 mod error_shapes;
+mod forms;
 mod items;
 mod languages;
 mod reference;
@@ -102,9 +105,15 @@ fn client_events_are_written_as_recorded() {
     for (line, event) in events {
         let mut expected = recorded[line].clone();
         expected.as_object_mut().unwrap().remove("event_id");
-        assert_eq!(write_json(|text| event.write(text)), expected);
+        let mut written = write_json(|text| event.write(SessionShape::Flat, text));
+        assert_eq!(written["event_id"], format!("mynah_{}", event.kind()));
+        written.as_object_mut().unwrap().remove("event_id");
+        assert_eq!(written, expected);
     }
-    assert_eq!(write_json(|text| ClientEvent::Create.write(text)), json!({"type": "response.create"}));
+    assert_eq!(
+        write_json(|text| ClientEvent::Create.write(SessionShape::Flat, text)),
+        json!({"type": "response.create", "event_id": "mynah_response.create"})
+    );
 }
 
 #[test]

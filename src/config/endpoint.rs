@@ -116,6 +116,14 @@ impl Endpoint {
         is_loopback(&self.host)
     }
 
+    /// Returns whether Voice Live may have the nested session object here: a resource of Azure, or the version that may
+    /// bring it (protocol §12).
+    #[must_use]
+    pub fn may_nest_voice_live(&self) -> bool {
+        let is_versioned = self.query("api-version").is_some_and(|version| version.starts_with('v'));
+        self.dialect == Dialect::VoiceLive && (address::is_resource(&self.host) || is_versioned)
+    }
+
     /// Returns whether the query sets `model`.
     pub(super) fn requests_model(&self, model: &str) -> bool {
         let mut parameter = String::from("model=");

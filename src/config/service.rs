@@ -9,8 +9,8 @@ use super::schema::{CREDENTIAL_KEYS, Key, word};
 use super::session_options::{self, Answerer, Hearing, TurnRequest};
 use super::values::Values;
 use super::{
-    AgentConfig, AzureConfig, Credential, Endpoint, EndpointRequest, Secret, ServiceConfig, ServiceTarget, agent,
-    audience, dialect, proxy, secret, working_folder,
+    AgentConfig, AzureConfig, Credential, Endpoint, EndpointRequest, Secret, ServiceConfig, ServiceTarget,
+    agent, audience, dialect, proxy, secret, working_folder,
 };
 use crate::model::{Choice, NoiseReduction, TurnDetection};
 

@@ -10,7 +10,7 @@ use super::{Findings, Verdict};
 use crate::background::{Background, BackgroundEvent, ConnectRequest, Connection};
 use crate::config::{AzureConfig, DoctorTopic, Endpoint, ServiceTarget};
 use crate::model::Time;
-use crate::protocol::{self, ServerEvent, SessionConfig};
+use crate::protocol::{self, ServerEvent, SessionConfig, SessionForm};
 use crate::session;
 use crate::transport::{LinkEvent, Tls, TransportError, WsClient, utc_date};
 
@@ -86,7 +86,8 @@ fn reach(findings: &mut Findings<'_>, azure: AzureConfig, config: &SessionConfig
     };
     expect(&mut link, |event| is_of(event, |event| matches!(event, ServerEvent::SessionCreated { .. })))
         .map_err(fail("session"))?;
-    let sent = link.send(|text| protocol::session_update(config, text)).and_then(|()| link.flush());
+    let form = SessionForm::of(endpoint.dialect);
+    let sent = link.send(|text| form.session_update(config, text)).and_then(|()| link.flush());
     sent.map_err(|error| fail("session")(error.to_string()))?;
     expect(&mut link, |event| is_of(event, |event| matches!(event, ServerEvent::SessionUpdated(_))))
         .map_err(fail("session"))?;

@@ -9,10 +9,19 @@ use serde_json::{Value, json};
 
 use super::item_event::Role;
 use super::pcm16;
+use super::session_form::SessionShape;
 use crate::conversation::Id;
 
 /// The `event_id` of every `session.update`, which an error about it echoes (protocol §9.6).
 pub const SESSION_EVENT_ID: &str = "mynah_session";
+
+/// How the `event_id` of every other event begins; its type follows. An error about it echoes that, too.
+const EVENT_ID: &str = "mynah_";
+
+/// Returns the type of the event that an error echoes the `event_id` of.
+pub(super) fn event_kind_of(event_id: &str) -> Option<&str> {
+    event_id.strip_prefix(EVENT_ID)
+}
 
 /// The `type` of what [`append`] writes.
 pub const APPEND: &str = "input_audio_buffer.append";
@@ -92,10 +101,10 @@ impl ClientEvent {
         }
     }
 
-    /// Appends the event to `text` as JSON.
-    pub fn write(&self, text: &mut BytesMut) {
+    /// Appends the event to `text` as JSON, for a session of this shape.
+    pub fn write(&self, shape: SessionShape, text: &mut BytesMut) {
         let kind = self.kind();
-        let event = match self {
+        let mut event = match self {
             Self::Commit | Self::Clear | Self::Create => json!({"type": kind}),
             Self::Cancel(reply) => json!({"type": kind, "response_id": reply.as_str()}),
             Self::Truncate { item, content_index, audio_end_ms } => json!({
@@ -108,7 +117,13 @@ impl ClientEvent {
             Self::CreateItem { who, words, whole } => {
                 let (role, part) = match who {
                     Role::User => ("user", "input_text"),
-                    Role::Assistant => ("assistant", "text"),
+                    Role::Assistant => (
+                        "assistant",
+                        match shape {
+                            SessionShape::Flat => "text",
+                            SessionShape::Nested => "output_text",
+                        },
+                    ),
                 };
                 let status = if *whole { "completed" } else { "incomplete" };
                 json!({
@@ -130,6 +145,7 @@ impl ClientEvent {
                 "item": {"type": "function_call_output", "call_id": call, "output": output},
             }),
         };
+        event["event_id"] = json!(format!("{EVENT_ID}{kind}"));
         write(&event, text);
     }
 }

@@ -6,17 +6,21 @@
 //! Audio is not copied into a JSON tree: the base64 of a delta is borrowed from the text. This module owns no
 //! socket and logs nothing.
 
+mod capabilities;
 mod client_event;
 mod item_event;
 mod json;
+mod nested_session;
 mod pcm16;
 mod recognize;
 mod refusal;
 mod server_event;
 mod service_error;
 mod session_config;
+mod session_form;
 mod session_object;
 
+pub use capabilities::{Capabilities, Lesson};
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};
 pub use pcm16::{BadAudio, Pcm16Decoder, encode};
@@ -27,6 +31,7 @@ pub use service_error::{ServiceError, refusal_of_upgrade};
 pub use session_config::{
     ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update, setting_of,
 };
+pub use session_form::{SessionForm, SessionShape};
 
 /// Sample rate in both directions, of PCM16 mono (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

@@ -23,6 +23,8 @@ pub enum Refusal {
     Model,
     /// A request of mynah is not accepted, most likely because of a setting.
     Setting,
+    /// Its dialect is not the one that the user has set.
+    Dialect,
     /// The service closes the connection by a policy that it does not explain.
     Policy,
     /// The address or the credential cannot be sent.
@@ -79,12 +81,13 @@ pub enum Culprit {
 
 impl Refusal {
     /// All classes, in the order of declaration.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Credential,
         Self::Forbidden,
         Self::Address,
         Self::Model,
         Self::Setting,
+        Self::Dialect,
         Self::Policy,
         Self::Unusable,
         Self::Quota,
@@ -114,6 +117,7 @@ impl Refusal {
             Self::Address => "there is no such service at the address",
             Self::Model => "the service does not offer the model",
             Self::Setting => "the service rejects a setting",
+            Self::Dialect => "the service speaks another dialect than the one that is set",
             Self::Policy => "the service refuses the connection by its policy",
             Self::Unusable => "the address or the credential cannot be used",
             Self::Quota => "the quota of the account is used up",
@@ -146,6 +150,7 @@ impl Refusal {
             }
             Self::Model => "set model to one that the resource offers",
             Self::Setting => "change or remove it",
+            Self::Dialect => "correct or remove it",
             Self::Policy => "check the key, the model and the resource's network rules",
             Self::Unusable => "correct it",
             Self::Quota => "check quota and billing of the resource in the Azure portal",
@@ -172,7 +177,7 @@ impl Refusal {
             Self::Credential | Self::Forbidden | Self::Policy => Culprit::Credential,
             Self::Address | Self::Unusable | Self::WebPage => Culprit::Endpoint,
             Self::Model => Culprit::Model,
-            Self::Setting => Culprit::Named,
+            Self::Setting | Self::Dialect => Culprit::Named,
             Self::Certificate => Culprit::CaFile,
             Self::Quota
             | Self::RateLimit
@@ -202,9 +207,13 @@ impl Refusal {
     pub fn server_error(self) -> ServerError {
         match self {
             Self::Credential => ServerError::Unauthorized,
-            Self::Forbidden | Self::Address | Self::Model | Self::Setting | Self::Policy | Self::Unusable => {
-                ServerError::Rejected
-            }
+            Self::Forbidden
+            | Self::Address
+            | Self::Model
+            | Self::Setting
+            | Self::Dialect
+            | Self::Policy
+            | Self::Unusable => ServerError::Rejected,
             Self::Quota => ServerError::QuotaExceeded,
             Self::RateLimit => ServerError::RateLimited,
             Self::Trouble => ServerError::Internal,
@@ -233,6 +242,7 @@ impl Refusal {
             | Self::Address
             | Self::Model
             | Self::Setting
+            | Self::Dialect
             | Self::Policy
             | Self::Unusable
             | Self::Quota => CloseReason::Permanent,

@@ -11,6 +11,7 @@ use serde_json::error::Category;
 use super::json;
 use super::refusal::Refusal;
 use super::service_error::{ErrorBody, ServiceError};
+use super::session_form::SessionShape;
 use crate::conversation::{Event, Id, ResponseStatus, ServiceEvent};
 
 /// One server event, reduced to what mynah uses.
@@ -27,6 +28,8 @@ pub enum ServerEvent<'a> {
         id: Cow<'a, str>,
         /// `expires_at`: when the service ends the session, in seconds of the Unix epoch.
         expires_at_s: Option<u32>,
+        /// The shape of its session object; `None` if it has too few fields to tell.
+        shape: Option<SessionShape>,
     },
     /// `session.updated`, with the JSON text of the effective session for [`super::mismatches`].
     SessionUpdated(&'a str),
@@ -151,7 +154,8 @@ pub fn parse(text: &str) -> Result<ServerEvent<'_>, Malformed> {
         "session.created" => {
             let session = SessionFields::read(fields.session);
             let expires_at_s = session.expires_at.filter(|seconds| *seconds > 0);
-            ServerEvent::SessionCreated { id: session.id.unwrap_or_default(), expires_at_s }
+            let (id, shape) = (session.id.unwrap_or_default(), session.shape);
+            ServerEvent::SessionCreated { id, expires_at_s, shape }
         }
         "session.updated" => ServerEvent::SessionUpdated(fields.session.unwrap_or("null")),
         "error" => ServerEvent::Error(ErrorBody::of_event(text).classify()),
@@ -321,6 +325,7 @@ impl<'a> EventFields<'a> {
 struct SessionFields<'a> {
     id: Option<Cow<'a, str>>,
     expires_at: Option<u32>,
+    shape: Option<SessionShape>,
 }
 
 impl<'a> SessionFields<'a> {
@@ -329,6 +334,12 @@ impl<'a> SessionFields<'a> {
         read_nested(session, |key, value| match key {
             "id" => fields.id = json::text(value),
             "expires_at" => fields.expires_at = json::whole_number(value),
+            "type" if json::text(value).as_deref() == Some("realtime") => {
+                fields.shape = Some(SessionShape::Nested);
+            }
+            "input_audio_format" | "modalities" => {
+                fields.shape = fields.shape.or(Some(SessionShape::Flat));
+            }
             _ => {}
         });
         fields

@@ -22,6 +22,8 @@ pub struct ServiceError<'a> {
     pub message: Cow<'a, str>,
     /// `error.param`; empty if there is none.
     pub param: Cow<'a, str>,
+    /// The `event_id` of the client event that it is about; empty if the service does not say.
+    pub event_id: Cow<'a, str>,
 }
 
 /// Levels of nested objects that are read.
@@ -171,6 +173,7 @@ impl<'a> ErrorBody<'a> {
             code: self.code.or(self.kind).unwrap_or_default(),
             message: self.message.unwrap_or_default(),
             param: self.param.unwrap_or_default(),
+            event_id: self.event_id.unwrap_or_default(),
         }
     }
 

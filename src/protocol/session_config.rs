@@ -3,14 +3,12 @@
 //! It chooses no values: they come from the configuration. `session_object` spells them.
 
 use bytes::BytesMut;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::client_event;
-use super::client_event::SESSION_EVENT_ID;
-use super::session_object::session;
+use super::session_form::SessionForm;
 use crate::model::{
-    Choice, EchoCancellation, NoiseReduction, ReplyOptions, TranscriptionOptions, TurnDetection, TurnOptions,
-    Voice, VoiceOptions,
+    Choice, Dialect, EchoCancellation, NoiseReduction, ReplyOptions, TranscriptionOptions, TurnDetection,
+    TurnOptions, Voice, VoiceOptions,
 };
 
 /// The requested session. What is `None`, [`Choice::Unset`] or empty is not sent: the service, or the agent, decides.
@@ -69,13 +67,12 @@ pub struct ConfigMismatch {
     pub fatal: bool,
 }
 
-/// The `type` of what [`session_update`] writes.
+/// The `type` of what configures a session.
 pub const SESSION_UPDATE: &str = "session.update";
 
-/// Appends a complete `session.update` to `text`.
+/// Appends a complete `session.update` to `text`, as Voice Live usually wants it; [`SessionForm`] has the other forms.
 pub fn session_update(config: &SessionConfig, text: &mut BytesMut) {
-    let event = json!({"type": SESSION_UPDATE, "event_id": SESSION_EVENT_ID, "session": session(config)});
-    client_event::write(&event, text);
+    SessionForm::of(Dialect::VoiceLive).session_update(config, text);
 }
 
 /// Fields of the protocol, in either dialect (protocol §12), and the settings of mynah that they are made of. The
@@ -140,18 +137,13 @@ pub fn setting_of(param: &str, message: &str) -> Option<&'static str> {
     })
 }
 
-/// Returns how the effective session (the JSON text of `session.updated`'s `session`) differs from the
-/// request. The model is not compared: the service may return another name for it (protocol §2.4).
+/// Returns how the effective session differs from that request; see [`SessionForm::mismatches`].
 #[must_use]
 pub fn mismatches(config: &SessionConfig, effective: &str) -> Vec<ConfigMismatch> {
-    let effective =
-        serde_json::from_str(&super::json::without_lone_surrogates(effective)).unwrap_or(Value::Null);
-    let mut mismatches = Vec::new();
-    compare("", &session(config), &effective, &mut mismatches);
-    mismatches
+    SessionForm::of(Dialect::VoiceLive).mismatches(config, effective)
 }
 
-fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMismatch>) {
+pub(super) fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMismatch>) {
     let equal = match (asked, got) {
         (Value::Object(asked), Value::Object(got)) => {
             for (key, value) in asked {
@@ -183,7 +175,8 @@ fn compare(path: &str, asked: &Value, got: &Value, mismatches: &mut Vec<ConfigMi
 }
 
 fn is_fatal(path: &str) -> bool {
-    const FATAL: [&str; 9] = [
+    // The later ones are those of the nested shape (protocol §12).
+    const FATAL: [&str; 19] = [
         "",
         "modalities",
         "input_audio_format",
@@ -193,6 +186,16 @@ fn is_fatal(path: &str) -> bool {
         "turn_detection.type",
         "turn_detection.create_response",
         "turn_detection.interrupt_response",
+        "type",
+        "output_modalities",
+        "audio.input.format.type",
+        "audio.input.format.rate",
+        "audio.output.format.type",
+        "audio.output.format.rate",
+        "audio.input.turn_detection",
+        "audio.input.turn_detection.type",
+        "audio.input.turn_detection.create_response",
+        "audio.input.turn_detection.interrupt_response",
     ];
     FATAL.contains(&path)
 }

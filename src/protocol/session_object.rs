@@ -11,7 +11,7 @@ use crate::model::{
     TokenCap, TranscriptionOptions, TurnDetection, TurnOptions, Voice, VoiceOptions,
 };
 
-/// Returns the session object that requests `config`, with its raw fields merged in last.
+/// Returns the session object that requests `config`, without its raw fields.
 pub(super) fn session(config: &SessionConfig) -> Value {
     let reply = &config.reply;
     let mut session = Object::default();
@@ -28,13 +28,11 @@ pub(super) fn session(config: &SessionConfig) -> Value {
         transcription(model, &config.transcription_options)
     });
     add_reply(&mut session, reply);
-    let mut session = Value::Object(session.0);
-    merge(&mut session, &Value::Object(config.extra.clone()));
-    session
+    Value::Object(session.0)
 }
 
 /// Merges `extra` into `target`: objects field by field; any other value replaces the one that is there.
-fn merge(target: &mut Value, extra: &Value) {
+pub(super) fn merge(target: &mut Value, extra: &Value) {
     match (target, extra) {
         (Value::Object(target), Value::Object(extra)) => {
             for (key, value) in extra {

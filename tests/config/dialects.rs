@@ -2,7 +2,7 @@
 //! TLS.
 
 use mynah::config::{Endpoint, EndpointRequest};
-use mynah::model::{Dialect, EchoCancellation, TurnDetection, Voice};
+use mynah::model::{Choice, Dialect, EchoCancellation, TurnDetection, Voice};
 
 use super::{Fixture, KEY, assert_problems, azure};
 
@@ -73,13 +73,16 @@ fn a_host_that_speaks_another_dialect_is_refused() {
 fn defaults_that_a_dialect_lacks_are_replaced() {
     let config = reached(&["--endpoint", "https://api.openai.com"]).run();
     let service = &config.service;
-    assert_eq!(service.turn_detection, TurnDetection::ServerVad);
-    assert_eq!((service.noise_reduction, service.echo_cancellation), (None, EchoCancellation::Off));
-    assert_eq!((service.transcription, service.end_of_utterance), (Some("whisper-1"), false));
+    assert_eq!(service.turn_detection, Some(TurnDetection::ServerVad));
+    assert_eq!(
+        (service.noise_reduction, service.echo_cancellation),
+        (Choice::Off, Some(EchoCancellation::Off))
+    );
+    assert_eq!((service.transcription, service.turn.end_of_utterance), (Choice::On("whisper-1"), None));
     assert_eq!(config.warnings, [""; 0]);
     // A model for the transcript is a deployment of the user's there.
     let azure_openai = reached(&["--endpoint", "https://bird.openai.azure.com/openai/v1/realtime"]).run();
-    assert_eq!((azure_openai.service.transcription, azure_openai.warnings), (None, vec![]));
+    assert_eq!((azure_openai.service.transcription, azure_openai.warnings), (Choice::Off, vec![]));
     let chosen = reached(&[
         "--endpoint",
         "https://api.openai.com",
@@ -91,10 +94,10 @@ fn defaults_that_a_dialect_lacks_are_replaced() {
     let service = chosen.run().service;
     assert_eq!(
         (service.voice, service.turn_detection),
-        (Voice::OpenAi("cedar".into()), TurnDetection::SemanticVad)
+        (Some(Voice::OpenAi("cedar".into())), Some(TurnDetection::SemanticVad))
     );
     let own = reached(&["--endpoint", "ws://localhost:8765/v1/realtime", "--voice", "en_US-lessac-medium"]);
-    assert_eq!(own.run().service.voice, Voice::OpenAi("en_US-lessac-medium".into()));
+    assert_eq!(own.run().service.voice, Some(Voice::OpenAi("en_US-lessac-medium".into())));
 }
 
 #[test]

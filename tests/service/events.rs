@@ -21,6 +21,9 @@ pub(crate) fn opening_with(left_s: u64) -> Vec<Step> {
 
 /// Returns the answer to a `session.update`: the complete effective session, or an error.
 pub(crate) fn session_updated(update: &Value) -> Value {
+    if update["session"]["type"] == "realtime" {
+        return event("session.updated", json!({"session": update["session"]}));
+    }
     session(Some(update))
 }
 

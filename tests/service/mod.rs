@@ -22,12 +22,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 pub(crate) mod events;
+mod ga;
 pub(crate) mod proxy;
 mod record;
 mod script;
 mod stories;
 pub(crate) mod tls;
 
+pub(crate) use ga::{GaQuirks, NullTurns};
 pub(crate) use record::Connection;
 pub(crate) use script::{Behaviour, Step};
 

@@ -1,6 +1,7 @@
 //! Behaviours and steps of a connection, and the code that executes them.
 
 use super::WAIT_LIMIT;
+use super::ga::{GaQuirks, GaServer};
 use super::record::Record;
 use futures_util::{SinkExt, StreamExt};
 use mynah::parrot::{Parrot, ParrotConfig};
@@ -32,6 +33,8 @@ pub(super) const DATE: &str = "Thu, 31 Dec 2099 23:00:00 GMT";
 pub(crate) enum Behaviour {
     /// The built-in service, in real time.
     Parrot(ParrotConfig),
+    /// The same in OpenAI's dialect.
+    Ga(ParrotConfig, GaQuirks),
     /// Executes these steps in order, then reads until the client closes.
     Script(Vec<Step>),
     /// Answers the upgrade with this HTTP response. `Content-Length` is added.
@@ -172,7 +175,14 @@ async fn connection(
         return;
     };
     match behaviour {
-        Behaviour::Parrot(config) => run_parrot(socket, config, number, record).await,
+        Behaviour::Parrot(config) => {
+            let parrot = Parrot::new(config, number as u64, Duration::ZERO);
+            run_session(socket, parrot, number, record).await;
+        }
+        Behaviour::Ga(config, quirks) => {
+            let server = GaServer::new(config, quirks, number as u64);
+            run_session(socket, server, number, record).await;
+        }
         Behaviour::Script(steps) => {
             let mut runner = ScriptRunner { socket, number, record, seen: 0, expected: Value::Null };
             if let Err(failure) = runner.run_steps(steps).await {
@@ -194,30 +204,64 @@ fn error_response(behaviour: &Behaviour) -> Option<ErrorResponse> {
     Some(response)
 }
 
-/// Connects the socket to a parrot, in real time.
-async fn run_parrot(mut socket: Socket, config: ParrotConfig, number: usize, record: &Record) {
+/// A session that answers by itself.
+trait LiveSession {
+    fn receive(&mut self, text: &str, now: Duration);
+    fn next_message(&mut self, now: Duration) -> Option<String>;
+    fn parrot(&self) -> &Parrot;
+}
+
+impl LiveSession for Parrot {
+    fn receive(&mut self, text: &str, now: Duration) {
+        Parrot::receive(self, text, now);
+    }
+
+    fn next_message(&mut self, now: Duration) -> Option<String> {
+        Parrot::next_message(self, now)
+    }
+
+    fn parrot(&self) -> &Parrot {
+        self
+    }
+}
+
+impl LiveSession for GaServer {
+    fn receive(&mut self, text: &str, now: Duration) {
+        GaServer::receive(self, text, now);
+    }
+
+    fn next_message(&mut self, now: Duration) -> Option<String> {
+        GaServer::next_message(self, now)
+    }
+
+    fn parrot(&self) -> &Parrot {
+        self.parrot()
+    }
+}
+
+/// Connects the socket to a session, in real time.
+async fn run_session(mut socket: Socket, mut session: impl LiveSession, number: usize, record: &Record) {
     let started = Instant::now();
-    let mut parrot = Parrot::new(config, number as u64, Duration::ZERO);
     loop {
         let mut has_sent = false;
-        while let Some(text) = parrot.next_message(started.elapsed()) {
+        while let Some(text) = session.next_message(started.elapsed()) {
             has_sent = true;
             if socket.feed(Message::text(text)).await.is_err() {
                 return;
             }
         }
         if has_sent {
-            record.write(number, |connection| connection.items = parrot.items().to_vec());
+            record.write(number, |connection| connection.items = session.parrot().items().to_vec());
         }
-        if parrot.has_ended() {
+        if session.parrot().has_ended() {
             let frame = CloseFrame { code: CloseCode::Away, reason: "maximum session duration".into() };
             let _ = socket.close(Some(frame)).await;
             return;
         }
-        let due = parrot.deadline().map_or_else(|| Instant::now() + LINGER, |due| started + due);
+        let due = session.parrot().deadline().map_or_else(|| Instant::now() + LINGER, |due| started + due);
         tokio::select! {
             message = read(&mut socket, number, record) => match message {
-                Some(Message::Text(text)) => parrot.receive(&text, started.elapsed()),
+                Some(Message::Text(text)) => session.receive(&text, started.elapsed()),
                 Some(_) => {}
                 None => return,
             },

@@ -4,6 +4,7 @@
 
 mod barge_in;
 mod clock;
+mod dialects;
 mod flood;
 mod handover;
 mod history;

@@ -55,6 +55,18 @@ impl Links {
         LinkLoss { error, class, reason, message }
     }
 
+    /// Returns the loss of a link whose session cannot be used because of a `setting`.
+    pub(super) fn loss_by_setting(
+        &mut self,
+        error: TransportError,
+        class: Refusal,
+        setting: &str,
+    ) -> LinkLoss {
+        let reason = self.access.close_reason(class, class.close_reason(None));
+        let message = self.message(class, &error.message, Some(setting), true);
+        LinkLoss { error, class, reason, message }
+    }
+
     /// Returns the message about an error that the service reports in an event.
     pub(in crate::session) fn message_of(&self, error: &ServiceError<'_>) -> String {
         let ServiceError { class, code, message, param, .. } = error;

@@ -8,6 +8,7 @@
 mod access;
 mod builtin;
 mod clock_check;
+mod form;
 mod link_state;
 mod loss;
 mod origins;
@@ -31,9 +32,11 @@ use crate::transport::{ByteStream, Text, Tls, TransportError, UpgradeRequest, Ws
 
 pub(super) use access::Access;
 pub use access::REFUSED_RETRY;
+pub(super) use form::Adaptation;
 pub(super) use loss::LinkLoss;
 pub use origins::ServiceOrigins;
 
+use form::KnownForm;
 use link_state::LinkState;
 
 /// Capacity of the queue of outputs. One call adds at most two for each link, and the session takes them after every
@@ -91,6 +94,8 @@ pub(super) struct Links {
     service: ServiceEndpoint,
     /// The configuration of every session.
     config: SessionConfig,
+    /// The form in which it is written.
+    known: KnownForm,
     active: LinkState,
     standby: LinkState,
     outputs: Deque<LinkOutput, OUTPUTS>,
@@ -106,6 +111,7 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(service: ServiceEndpoint, config: SessionConfig, access: Access) -> Self {
         Self {
+            known: KnownForm::of(&service),
             service,
             config,
             access,
@@ -126,6 +132,7 @@ impl Links {
     /// Starts to connect.
     pub(super) fn dial(&mut self, slot: Slot, now: Time) {
         self.dials += 1;
+        self.forget_turns();
         let number = self.dials;
         match &self.service {
             ServiceEndpoint::Parrot(config) => match builtin::open(config.clone(), number, now) {
@@ -237,8 +244,10 @@ impl Links {
             LinkState::Closing { until, .. } => Some(*until),
             LinkState::Down | LinkState::Dialling { .. } | LinkState::Up { .. } => None,
         };
-        let links = [&self.active, &self.standby].into_iter().filter_map(|state| state.link()?.deadline());
-        links.chain(closing).min()
+        let states = [&self.active, &self.standby];
+        let links = states.into_iter().filter_map(|state| state.link()?.deadline());
+        let held = states.into_iter().filter_map(LinkState::held_until);
+        links.chain(held).chain(closing).min()
     }
 
     /// Returns the descriptors of the links and the events to poll for.

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use crate::config::Origin;
 
 /// The settings that a refusal can be about, as they are called in the config file.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "endpoint",
     "model",
     "api_version",
     "dialect",
+    "mode",
     "ca_file",
     "voice",
     "instructions",

@@ -8,7 +8,7 @@ use super::clock_check;
 use super::link_state::LinkState;
 use super::{LinkOutput, Links, ServiceEndpoint, Slot};
 use crate::model::Time;
-use crate::protocol::{self, ConfigMismatch};
+use crate::protocol::ConfigMismatch;
 use crate::transport::{LinkEvent, TransportError, TransportErrorKind, WsClient};
 
 impl Links {
@@ -91,7 +91,7 @@ impl Links {
 
     /// Compares the effective configuration of a session with the requested one.
     pub(in crate::session) fn mismatches(&self, effective: &str) -> Vec<ConfigMismatch> {
-        protocol::mismatches(&self.config, effective)
+        self.known.form.mismatches(&self.config, effective)
     }
 }
 

@@ -42,32 +42,40 @@ impl Links {
         works
     }
 
-    /// Sends a command over the active link, if there is one.
+    /// Sends a command over the active link, if there is one, and the service is not known to lack it.
     pub(in crate::session) fn send(&mut self, command: &ClientEvent, record: RecordSent<'_>) {
+        if !self.known.form.capabilities.has_event(command.kind()) {
+            log::debug!("not sending {}, which the service does not know", command.kind());
+            return;
+        }
         log::debug!("sending {}", command.without_words());
-        let sent = send_over(&mut self.active, command.kind(), |text| command.write(text), record);
+        if *command == ClientEvent::Create {
+            self.record_request();
+        }
+        let shape = self.known.form.shape;
+        let sent = send_over(&mut self.active, command.kind(), |text| command.write(shape, text), record);
         self.check(Slot::Active, sent);
     }
 
-    /// Sends the configuration of the session over the active link.
-    pub(in crate::session) fn configure(&mut self, record: RecordSent<'_>) {
-        let write = |text: &mut BytesMut| protocol::session_update(&self.config, text);
-        let sent = send_over(&mut self.active, protocol::SESSION_UPDATE, write, record);
-        self.check(Slot::Active, sent);
-    }
-
-    /// Sends the configuration of the session over the standby link.
-    pub(in crate::session) fn configure_standby(&mut self) {
-        let write = |text: &mut BytesMut| protocol::session_update(&self.config, text);
-        let sent = send_over(&mut self.standby, protocol::SESSION_UPDATE, write, &mut |_, _, _| {});
-        self.check(Slot::Standby, sent);
+    /// Sends the configuration of the session over a link.
+    pub(in crate::session) fn send_configuration(&mut self, slot: Slot, record: RecordSent<'_>) {
+        let Self { known, config, active, standby, .. } = self;
+        let state = match slot {
+            Slot::Active => active,
+            Slot::Standby => standby,
+        };
+        let write = |text: &mut BytesMut| known.form.session_update(config, text);
+        let sent = send_over(state, protocol::SESSION_UPDATE, write, record);
+        self.check(slot, sent);
     }
 
     /// Sends the conversation so far to a session that was just configured. Its words are not logged.
     pub(in crate::session) fn send_history(&mut self, items: &[ClientEvent], record: RecordSent<'_>) {
         let mut sent = Ok(());
-        for item in items {
-            sent = sent.and(send_over(&mut self.active, item.kind(), |text| item.write(text), record));
+        let form = &self.known.form;
+        for item in items.iter().filter(|item| form.capabilities.has_event(item.kind())) {
+            let write = |text: &mut BytesMut| item.write(form.shape, text);
+            sent = sent.and(send_over(&mut self.active, item.kind(), write, record));
         }
         self.check(Slot::Active, sent);
     }

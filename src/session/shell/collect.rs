@@ -245,6 +245,7 @@ impl Shell {
     fn maintain_links(&mut self, context: &mut Context<'_>) {
         let conversation = context.conversation;
         let is_busy = conversation.microphone_open() || !conversation.is_at_rest();
+        self.send_held_configurations(context.now);
         self.links.tick(is_busy, context.now);
         self.pass_link_outputs(context);
     }

@@ -5,6 +5,7 @@
 //! conversation's handler: what happens here is queued as an event.
 
 mod collect;
+mod configure;
 mod history;
 mod outputs;
 mod receive;
@@ -54,13 +55,10 @@ impl Shell {
             Action::Dial => self.links.dial(Slot::Active, now),
             Action::HangUp => self.links.hang_up(now),
             Action::DialStandby => self.links.dial(Slot::Standby, now),
-            Action::ConfigureStandby => self.links.configure_standby(),
+            Action::ConfigureStandby => self.configure(Slot::Standby, now),
             Action::DropStandby => self.links.drop_standby(now),
             Action::SwitchToStandby => self.switch_to_standby(context),
-            Action::Configure => {
-                let recorder = &self.report.recorder;
-                self.links.configure(&mut |kind, bytes, audio| recorder.record_sent(kind, bytes, audio, now));
-            }
+            Action::Configure => self.configure(Slot::Active, now),
             Action::Cut => {
                 if self.player.cut(now) {
                     self.ui.set_interrupted(now);

@@ -38,9 +38,10 @@ impl Shell {
             Ok(ServerEvent::AudioDone { item, content_index }) => {
                 self.player.handle_audio_done(&item, content_index)
             }
-            Ok(ServerEvent::Service(event)) => context.queue(Event::Service(event)),
-            Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
+            Ok(ServerEvent::Service(event)) => self.receive_event(event, context),
+            Ok(ServerEvent::SessionCreated { id, expires_at_s, shape }) => {
                 self.report.log.session(&id, now);
+                self.begin_session(Slot::Active, shape, context);
                 let lifetime = self.links.set_expiry(Slot::Active, expires_at_s);
                 context.queue(Event::Link(LinkChange::Expires(lifetime)));
             }
@@ -59,8 +60,9 @@ impl Shell {
     pub(in crate::session) fn receive_standby(&mut self, text: &str, context: &mut Context<'_>) {
         let now = context.now;
         match protocol::parse(text) {
-            Ok(ServerEvent::SessionCreated { id, expires_at_s }) => {
+            Ok(ServerEvent::SessionCreated { id, expires_at_s, shape }) => {
                 self.report.log.session(&format!("{id} (standby)"), now);
+                self.begin_session(Slot::Standby, shape, context);
                 self.links.set_expiry(Slot::Standby, expires_at_s);
             }
             Ok(ServerEvent::SessionUpdated(effective)) => {
@@ -71,6 +73,7 @@ impl Shell {
                 };
                 context.queue(Event::Standby(change));
             }
+            Ok(ServerEvent::Error(error)) if self.learn(Slot::Standby, &error, context) => {}
             Ok(ServerEvent::Error(error)) => {
                 let message = format!("no standby session: {}", self.links.message_of(&error));
                 self.report.log.error(error.class, &message, false, now);
@@ -137,7 +140,29 @@ impl Shell {
         }
     }
 
+    fn receive_event(&mut self, event: ServiceEvent, context: &mut Context<'_>) {
+        let adaptation = match &event {
+            ServiceEvent::SpeechStarted => self.links.learn_from_speech(),
+            ServiceEvent::ReplyCreated(_) => self.links.learn_from_reply(),
+            ServiceEvent::SpeechStopped
+            | ServiceEvent::Committed(_)
+            | ServiceEvent::Transcribed { .. }
+            | ServiceEvent::IdleTimeout
+            | ServiceEvent::Audio(_)
+            | ServiceEvent::ReplyProgress(_)
+            | ServiceEvent::ReplyDone(..)
+            | ServiceEvent::Refused(_) => None,
+        };
+        if let Some(adaptation) = adaptation {
+            self.adapt(Slot::Active, &adaptation, context);
+        }
+        context.queue(Event::Service(event));
+    }
+
     fn receive_error(&mut self, error: ServiceError<'_>, context: &mut Context<'_>) {
+        if self.learn(Slot::Active, &error, context) {
+            return;
+        }
         let now = context.now;
         let (class, message) = (error.class, self.links.message_of(&error));
         if let Some(loss) = self.links.retry_refused(&error, context.conversation.is_configured()) {
@@ -179,6 +204,10 @@ impl Shell {
 
     /// Compares the session with the requested configuration, the first time the service reports it.
     fn check_config(&mut self, effective: &str, context: &mut Context<'_>) {
+        if self.learn_from_session(effective, context) {
+            return;
+        }
+        self.links.confirm_session();
         if context.conversation.is_configured() {
             return;
         }
