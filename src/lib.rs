@@ -105,10 +105,11 @@
 //! `session::shell::collect::take_background_event`. `session::links::Links::handle_connection` starts TLS and the
 //! WebSocket upgrade (`transport::WsClient::upgrade`); when `transport::LinkEvent::Up` arrives,
 //! `conversation::offline::go_online` returns `conversation::Action::Configure`, sent by
-//! `session::links::form::configure`, which waits for the first event of the session (`session::links::form::begin_session`) until the
-//! service has shown its `protocol::SessionForm`. It answers with its settings; `session::shell::receive::check_config`
-//! compares them (`protocol::SessionForm::mismatches`), `history::History::replay` repeats the conversation so far, and
-//! after `conversation::LinkChange::Configured` the next pump sends the kept speech
+//! `session::links::form::configure`, which waits for the first event of the session
+//! (`session::links::form::begin_session`) until the service has shown its `protocol::SessionForm`. It answers with its
+//! settings; `session::shell::receive::check_config` compares them (`protocol::SessionForm::mismatches`),
+//! `history::History::replay` repeats the conversation so far, and after `conversation::LinkChange::Configured` the next
+//! pump sends the kept speech
 //! (`session::player::uplink::send_buffered`).
 //!
 //! # The rooms

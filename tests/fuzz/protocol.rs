@@ -2,8 +2,10 @@
 
 use bytes::BytesMut;
 use mynah::history::History;
-use mynah::model::{Choice, EchoCancellation, Id, NoiseReduction, TurnDetection, Voice};
-use mynah::protocol::{self, ItemEvent, ItemWords, Malformed, Pcm16Decoder, ServerEvent, SessionConfig};
+use mynah::model::{Choice, Dialect, EchoCancellation, Id, NoiseReduction, TurnDetection, Voice};
+use mynah::protocol::{
+    self, ItemEvent, ItemWords, Malformed, Pcm16Decoder, ServerEvent, SessionConfig, SessionForm,
+};
 
 /// The length that a message may add to what it quotes.
 const MESSAGE_CHARS: usize = 120;
@@ -15,7 +17,10 @@ pub(super) fn check(bytes: &[u8]) {
     let reread = protocol::parse(&other);
     match (&read, &reread) {
         (Ok(ServerEvent::SessionUpdated(one)), Ok(ServerEvent::SessionUpdated(two))) => {
-            let differ = |effective| format!("{:?}", protocol::mismatches(&requested(), effective));
+            let forms = [SessionForm::of(Dialect::VoiceLive), SessionForm::of(Dialect::OpenAi)];
+            let differ = |effective| {
+                forms.each_ref().map(|form| format!("{:?}", form.mismatches(&requested(), effective)))
+            };
             assert_eq!(differ(one), differ(two));
         }
         (Err(Malformed::NotJson(why)), Err(Malformed::NotJson(_))) => {

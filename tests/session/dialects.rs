@@ -221,6 +221,7 @@ fn converse(path: &str, quirks: GaQuirks) {
     assert_eq!(exit, Exit::Requested);
     let has_other_address = path == VOICE_LIVE;
     assert_eq!(told.len(), usize::from(has_other_address), "{told:?}");
+    assert_eq!(count(&told, "set dialect to openai if that is right"), told.len(), "{told:?}");
     let credential =
         if path == OPENAI { ("authorization", format!("Bearer {KEY}")) } else { ("api-key", KEY.to_owned()) };
     assert_eq!(one.header(credential.0), Some(&*credential.1));

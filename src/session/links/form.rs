@@ -209,8 +209,12 @@ impl Links {
             return Ok(None);
         }
         (form.dialect, form.shape) = (dialect, shape);
-        let lost =
-            if dialect == endpoint.dialect { "" } else { "; what only Azure offers is not sent to it" };
+        let lost = if dialect == endpoint.dialect {
+            String::new()
+        } else {
+            let name = dialect.name();
+            format!("; what only Azure offers is not sent to it; set dialect to {name} if that is right")
+        };
         Ok(Some(format!(
             "the address is one of {}, and the service has {what}{lost}",
             endpoint.dialect.name()
