@@ -75,7 +75,8 @@ impl Links {
         }
     }
 
-    /// Handles the first `session.created` of a link, with a session object of this shape. Sends the configuration if it was held for that.
+    /// Handles the first `session.created` of a link, with a session object of this shape. Sends the configuration if it
+    /// was held for that.
     pub(in crate::session) fn begin_session(
         &mut self,
         slot: Slot,
