@@ -161,7 +161,7 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         is_shown: board.shows_microphone(),
         has_button: board.can_press(&config.peripherals),
     });
-    let audio = match open_audio(config.audio) {
+    let audio = match open_audio(config.audio, config.service.input_rate_hz) {
         Ok(audio) => audio,
         Err(error) => {
             let Some(direction) = error.missing_device() else { return Err(error.into()) };
@@ -222,16 +222,14 @@ fn session_config(config: &Config) -> SessionConfig {
     }
 }
 
-fn open_audio(requested: config::AudioConfig) -> Result<AudioIo, AudioError> {
+fn open_audio(requested: config::AudioConfig, capture_hz: u32) -> Result<AudioIo, AudioError> {
     let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = requested;
+    let format = StreamFormat { capture_hz, ..StreamFormat::default() };
     let opened = if speech.is_some() || speaker_file.is_some() {
-        audio::open_wav(
-            WavDevices { microphone: speech, speaker: speaker_file, speed: 1 },
-            StreamFormat::default(),
-        )?
+        audio::open_wav(WavDevices { microphone: speech, speaker: speaker_file, speed: 1 }, format)?
     } else {
         let cards = AlsaDevices { microphone, speaker, controls, unplugged };
-        audio::open_alsa(cards, StreamFormat::default())?
+        audio::open_alsa(cards, format)?
     };
     for control in opened.failed_controls() {
         log::warn!("{control}");

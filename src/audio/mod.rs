@@ -80,11 +80,14 @@ pub const PLAYBACK_LANE_S: usize = 2;
 /// new receipts are dropped and counted.
 pub const RECEIPTS: usize = 16;
 
-/// The rate, period and queue of the audio in the lanes. A device of another rate uses the same durations in its
+/// The rates, period and queue of the audio in the lanes. A device of another rate uses the same durations in its
 /// own frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamFormat {
+    /// The rate of the playback lane, and of the frames below.
     pub rate_hz: u32,
+    /// The rate of the capture lane.
+    pub capture_hz: u32,
     pub period_frames: usize,
     /// Frames kept in the speaker's buffer: the latency of a reply, and how late the thread may wake.
     pub queue_frames: usize,
@@ -93,7 +96,21 @@ pub struct StreamFormat {
 impl Default for StreamFormat {
     /// Returns the format of Voice Live, 24 kHz, in periods of 10 ms with two of them queued.
     fn default() -> StreamFormat {
-        StreamFormat { rate_hz: 24_000, period_frames: 240, queue_frames: 480 }
+        StreamFormat { rate_hz: 24_000, capture_hz: 24_000, period_frames: 240, queue_frames: 480 }
+    }
+}
+
+impl StreamFormat {
+    /// Returns the same durations in frames of the capture lane.
+    fn of_capture(self) -> StreamFormat {
+        let StreamFormat { rate_hz, capture_hz, period_frames, queue_frames } = self;
+        let scaled = |frames: usize| frames * capture_hz as usize / rate_hz.max(1) as usize;
+        StreamFormat {
+            rate_hz: capture_hz,
+            capture_hz,
+            period_frames: scaled(period_frames),
+            queue_frames: scaled(queue_frames),
+        }
     }
 }
 
@@ -105,6 +122,7 @@ pub struct AudioIo {
     pub playback: PlaybackHandle,
     counters: Arc<Counters>,
     wake: Arc<EventFd>,
+    capture_hz: u32,
     granted: Vec<GrantedParams>,
     failed_controls: Vec<AudioError>,
     device_warnings: Vec<String>,
@@ -120,6 +138,12 @@ impl AudioIo {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Returns the rate of the captured frames.
+    #[must_use]
+    pub fn capture_hz(&self) -> u32 {
+        self.capture_hz
     }
 
     /// Returns which devices are disconnected or deliver no usable audio. The descriptor wakes the session after each
@@ -191,7 +215,7 @@ impl AsFd for AudioIo {
 }
 
 /// Creates the session's side and both steps without threads or devices: the caller drives the steps. The devices
-/// have the format of the lanes.
+/// have the rate of the playback lane.
 ///
 /// # Errors
 /// When no file descriptor is left.
@@ -225,13 +249,13 @@ struct AudioEndpoints {
 }
 
 impl AudioEndpoints {
-    /// Creates endpoints for devices of the lanes' format.
+    /// Creates endpoints for devices of the rate of the playback lane.
     fn native(format: StreamFormat, one_thread: bool) -> Result<AudioEndpoints, AudioError> {
         let StreamFormat { rate_hz, period_frames, .. } = format;
         let chains = CaptureChain::new(format, rate_hz, period_frames, 0.0, true).and_then(|capture_chain| {
             Ok((capture_chain, PlaybackChain::new(format, rate_hz, period_frames)?))
         });
-        // Equal rates are always supported, except 0 Hz.
+        // Equal rates and those of the service are always supported, except 0 Hz.
         let (capture_chain, playback_chain) =
             chains.map_err(|_| AudioError::System { what: "a rate of 0 Hz", errno: libc::EINVAL })?;
         AudioEndpoints::new(format, capture_chain, playback_chain, one_thread)
@@ -243,9 +267,8 @@ impl AudioEndpoints {
         playback_chain: PlaybackChain,
         one_thread: bool,
     ) -> Result<AudioEndpoints, AudioError> {
-        let rate = format.rate_hz as usize;
-        let (capture_writer, capture_reader) = lane(rate * CAPTURE_LANE_S);
-        let (playback_writer, playback_reader) = lane(rate * PLAYBACK_LANE_S);
+        let (capture_writer, capture_reader) = lane(format.capture_hz as usize * CAPTURE_LANE_S);
+        let (playback_writer, playback_reader) = lane(format.rate_hz as usize * PLAYBACK_LANE_S);
         let (receipt_producer, receipt_consumer) = HeapRb::new(RECEIPTS).split();
         let counters = Arc::new(Counters::default());
         let capture_shared = Arc::new(CaptureShared::default());
@@ -267,6 +290,7 @@ impl AudioEndpoints {
             ),
             counters: Arc::clone(&counters),
             wake: Arc::clone(&wake),
+            capture_hz: format.capture_hz,
             granted: Vec::new(),
             failed_controls: Vec::new(),
             device_warnings: Vec::new(),

@@ -26,7 +26,10 @@ const TRANSCRIPTION_DELAY: Duration = Duration::from_millis(20);
 impl Parrot {
     /// Handles `input_audio_buffer.append`.
     pub(super) fn append(&mut self, audio: &str) -> Result<(), EventError> {
-        let samples = decode_pcm16(audio).map_err(|message| EventError::value("audio", message))?;
+        let mut samples = decode_pcm16(audio).map_err(|message| EventError::value("audio", message))?;
+        if self.settings.hears_16_khz() {
+            samples = self.upsampler.push(&samples);
+        }
         for chunk in samples.chunks(FRAME_SAMPLES) {
             let is_paused = self.detection.is_some() && !self.detector.in_speech();
             self.input.write(chunk, if is_paused { PAUSE_SAMPLES_MAX } else { TURN_SAMPLES_MAX });

@@ -19,6 +19,7 @@ mod turn_detector;
 
 pub use history::Item;
 
+use dsp::Upsampler;
 use error::{EventError, reject_unknown_keys, require_text};
 use history::ItemHistory;
 use ids::Ids;
@@ -45,6 +46,7 @@ pub struct Parrot {
     settings: SessionSettings,
     detection: Option<VadSettings>,
     input: InputBuffer,
+    upsampler: Upsampler,
     detector: SpeechDetector,
     /// Position of the first sample that the turn detector has not seen.
     analysed: u64,
@@ -116,6 +118,7 @@ impl Parrot {
             ids,
             settings,
             input: InputBuffer::default(),
+            upsampler: Upsampler::default(),
             detector: SpeechDetector::new(),
             analysed: 0,
             turn: None,

@@ -82,6 +82,10 @@ impl SessionSettings {
                     }
                     session.insert(key.clone(), voice);
                 }
+                "input_audio_sampling_rate" if *value != 16_000 && *value != 24_000 => {
+                    let message = "This service hears 16000 or 24000 samples a second.";
+                    return Err(EventError::value("session.input_audio_sampling_rate", message));
+                }
                 "modalities" => {
                     session.insert(key.clone(), effective_modalities(value)?);
                 }
@@ -126,6 +130,11 @@ impl SessionSettings {
             interrupt_response: flag("interrupt_response", true),
             auto_truncate: flag("auto_truncate", false),
         })
+    }
+
+    /// Returns whether the input has 16 000 samples a second, and not 24 000.
+    pub(super) fn hears_16_khz(&self) -> bool {
+        self.session["input_audio_sampling_rate"] == 16_000
     }
 
     pub(super) fn cancels_echo(&self) -> bool {
@@ -216,9 +225,9 @@ const SESSION: Fields = &[
     ("modalities", SomeOf(MODALITIES)),
     ("voice", Anything),
     ("instructions", Text),
-    // The parrot supports one of the service's three formats.
+    // The parrot supports one of the service's three formats, and two of its rates.
     ("input_audio_format", OneOf(&["pcm16"])),
-    ("input_audio_sampling_rate", Whole(24_000, 24_000)),
+    ("input_audio_sampling_rate", Whole(16_000, 24_000)),
     ("output_audio_format", OneOf(&["pcm16"])),
     ("turn_detection", OrNull(&Typed(DETECTORS))),
     ("input_audio_noise_reduction", OrNull(&Typed(NOISE))),

@@ -33,5 +33,5 @@ pub use session_config::{
 };
 pub use session_form::{SessionForm, SessionShape};
 
-/// Sample rate in both directions, of PCM16 mono (protocol §8.1, §8.6).
+/// Sample rate of replies, of PCM16 mono, and the highest of what is sent (protocol §8.1, §8.6).
 pub const RATE_HZ: u32 = 24_000;

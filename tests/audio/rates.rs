@@ -227,6 +227,25 @@ fn any_microphone_rate_is_converted_to_the_lane_rate() {
 }
 
 #[test]
+fn any_microphone_rate_is_converted_to_16_khz() {
+    let format = StreamFormat { capture_hz: 16_000, ..StreamFormat::default() };
+    for rate in RATES {
+        let chain = CaptureChain::new(format, rate, rate as usize / 100, 0.0, false).unwrap();
+        let playback_chain = PlaybackChain::new(format, 24_000, 240).unwrap();
+        let (mut audio, mut capture, _) = steps_with_chains(format, chain, playback_chain).unwrap();
+        assert_eq!(audio.capture_hz(), 16_000);
+        let mut mic = Mic::new(tone_at(rate, 440.0, 0.5, rate as usize));
+        while capture.step(&mut mic).unwrap() {}
+        let captured = read(&mut audio);
+        assert!(captured.len().abs_diff(16_000) < 160, "{rate} Hz: {} frames of a second", captured.len());
+        // The edges of the tone may cross zero once more.
+        let middle = &captured[1600..14_400];
+        let rises = middle.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        assert!(rises.abs_diff(352) <= 1, "{rate} Hz: {rises} periods of 440 Hz in 0.8 s");
+    }
+}
+
+#[test]
 fn dc_is_removed_and_gain_never_clips() {
     let (mut audio, mut capture) = capture_at(48_000, 30.0);
     let loud = tone_at(48_000, 440.0, 0.3, 24_000).iter().map(|sample| sample + 0.2).collect();

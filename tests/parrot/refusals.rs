@@ -25,7 +25,7 @@ fn an_invalid_update_is_an_error_and_changes_nothing() {
             "session.voice.rate",
         ),
         (json!({"input_audio_format": "g711_ulaw"}), "invalid_value", "session.input_audio_format"),
-        (json!({"input_audio_sampling_rate": 16000}), "invalid_value", "session.input_audio_sampling_rate"),
+        (json!({"input_audio_sampling_rate": 22050}), "invalid_value", "session.input_audio_sampling_rate"),
         (json!({"turn_detection": {}}), "missing_required_parameter", "session.turn_detection.type"),
         (json!({"turn_detection": "none"}), "invalid_value", "session.turn_detection"),
         (vad("threshold", json!(1.5)), "invalid_value", "session.turn_detection.threshold"),

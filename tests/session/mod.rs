@@ -10,6 +10,7 @@ mod handover;
 mod history;
 mod hostile;
 mod light;
+mod input_rate;
 mod links;
 mod outages;
 mod panic;
@@ -74,26 +75,56 @@ impl Device {
     }
 
     fn with_endpoint(service: session::ServiceEndpoint, mode: Mode, speech: Option<&[i16]>) -> Self {
-        Self::build(TempDir::new().unwrap(), service, mode, speech, false, Leds::default(), record_to_file)
+        Self::build(
+            TempDir::new().unwrap(),
+            service,
+            mode,
+            speech,
+            false,
+            Leds::default(),
+            record_to_file,
+            24_000,
+        )
     }
 
     /// A device that starts with the saved state of an earlier one.
     fn restart(folder: TempDir, service: &Service, mode: Mode) -> Self {
-        Self::build(folder, remote(service), mode, None, false, Leds::default(), record_to_file)
+        Self::build(folder, remote(service), mode, None, false, Leds::default(), record_to_file, 24_000)
+    }
+
+    /// A device that starts with the saved state in `folder`, and sends sound at `input_rate_hz`.
+    fn at_rate(
+        folder: TempDir,
+        service: session::ServiceEndpoint,
+        mode: Mode,
+        speech: Option<&[i16]>,
+        input_rate_hz: u32,
+    ) -> Self {
+        Self::build(folder, service, mode, speech, false, Leds::default(), record_to_file, input_rate_hz)
     }
 
     /// A device that counts the allocations of its session thread.
     fn counting_allocations(service: &Service, mode: Mode) -> Self {
         let nowhere = |_: &Path| RecordingConfig::default();
-        Self::build(TempDir::new().unwrap(), remote(service), mode, None, true, Leds::default(), nowhere)
+        Self::build(
+            TempDir::new().unwrap(),
+            remote(service),
+            mode,
+            None,
+            true,
+            Leds::default(),
+            nowhere,
+            24_000,
+        )
     }
 
     /// A device with LEDs.
     fn with_leds(service: &Service, mode: Mode, leds: Leds) -> Self {
-        Self::build(TempDir::new().unwrap(), remote(service), mode, None, false, leds, record_to_file)
+        Self::build(TempDir::new().unwrap(), remote(service), mode, None, false, leds, record_to_file, 24_000)
     }
 
     fn build(
+    #[expect(clippy::too_many_arguments, reason = "each caller sets what its test is about")]
         folder: TempDir,
         service: session::ServiceEndpoint,
         mode: Mode,
@@ -102,6 +133,7 @@ impl Device {
         leds: Leds,
         recording_in: fn(&Path) -> RecordingConfig,
     ) -> Self {
+        input_rate_hz: u32,
         let state = folder.path().join("state.toml");
         let saved = std::fs::read_to_string(&state).unwrap_or_default();
         let muted = saved.contains("muted = true");
@@ -119,11 +151,11 @@ impl Device {
         board.set_leds(leds);
         let parts = SessionParts {
             mode,
-            config: config(mode),
+            config: SessionConfig { input_rate_hz, ..config(mode) },
             service,
             audio: audio::open_wav(
                 WavDevices { microphone: speech, speaker, speed: 1 },
-                StreamFormat::default(),
+                StreamFormat { capture_hz: input_rate_hz, ..StreamFormat::default() },
             )
             .unwrap(),
             earcons: true,

@@ -113,7 +113,7 @@ impl HwRequest {
             cut: None,
             keep_awake: None,
             gain_db,
-            shape,
+            shape: shape.of_capture(),
         }
     }
 

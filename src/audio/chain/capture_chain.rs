@@ -1,6 +1,6 @@
 //! Converts captured samples to capture frames: DC removal, gain, resampling and limiting.
 //!
-//! Samples of a 16-bit device at the rate of the lanes pass through bit-exact. It knows no device and no thread.
+//! Samples of a 16-bit device at the rate of the capture lane pass through bit-exact. It knows no device and no thread.
 
 use crate::audio::{CAPTURE_CHANNELS, CaptureFrame, StreamFormat};
 use crate::dsp::{HighPass, Limiter, Resampler, UnsupportedRates, factor, sample};
@@ -28,7 +28,7 @@ impl CaptureChain {
     /// through unchanged, with any DC offset.
     ///
     /// # Errors
-    /// When the device's rate cannot be converted to the rate of the lanes.
+    /// When the device's rate cannot be converted to the rate of the capture lane.
     pub fn new(
         format: StreamFormat,
         rate_hz: u32,
@@ -36,7 +36,7 @@ impl CaptureChain {
         gain_db: f32,
         exact: bool,
     ) -> Result<CaptureChain, UnsupportedRates> {
-        let resampler = Resampler::new(rate_hz, format.rate_hz, period_frames)?;
+        let resampler = Resampler::new(rate_hz, format.capture_hz, period_frames)?;
         let gain = factor(gain_db);
         let converted_max = resampler.output_frames_max(period_frames);
         Ok(CaptureChain {
@@ -44,10 +44,10 @@ impl CaptureChain {
             gain,
             is_passthrough: exact && resampler.is_exact() && gain_db == 0.0,
             resampler,
-            limiter: Limiter::new(format.rate_hz),
+            limiter: Limiter::new(format.capture_hz),
             period_frames,
             device_hz: rate_hz,
-            frames_hz: format.rate_hz,
+            frames_hz: format.capture_hz,
             converted: vec![0.0; converted_max].into(),
             frames: vec![[0; CAPTURE_CHANNELS]; converted_max].into(),
         })

@@ -65,11 +65,12 @@ impl Player {
     /// Creates a player that plays at `volume` percent, and earcons if they are enabled.
     pub(super) fn new(audio: AudioIo, earcons: bool, volume: u8) -> Self {
         audio.playback.set_volume(volume);
+        let uplink = Uplink::new(audio.capture_hz());
         Self {
             audio,
             monitor: AudioMonitor::default(),
             ledger: Ledger::new(RATE_HZ),
-            uplink: Uplink::new(),
+            uplink,
             downlink: Downlink::default(),
             earcons: EarconPlayer::new(earcons),
             pause: Pause::No,
@@ -158,7 +159,7 @@ impl Player {
 
     /// Returns the duration of the pumped audio that was captured since the last press.
     pub(super) fn captured_since_press(&self) -> Duration {
-        Duration::from_millis(self.uplink.frames_since_press() * 1000 / u64::from(RATE_HZ))
+        self.uplink.captured_since_press()
     }
 
     /// Discards the audio of an unfinished turn.

@@ -3,24 +3,29 @@
 //! It does not decide whether the microphone is open or which session receives the frames, and encodes none.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::audio::{CaptureFrame, CaptureHandle};
 use crate::conversation::KEEP_LIMIT;
 
 /// Capacity of the buffer: the newest ten seconds. Older frames are dropped, and counted if they were not
 /// sent.
-const BUFFER_FRAMES: usize = KEEP_LIMIT.as_secs() as usize * 24_000;
+const BUFFER_S: usize = KEEP_LIMIT.as_secs() as usize;
 /// Sent frames kept while no speech is active: the newest second. Speech that the service has not reported by
-/// then started later (protocol §8.3: up to 0.3 s of padding, 0.2 s of detection, and the network delay).
-const RESEND_FRAMES: usize = 24_000;
-/// Frames per event at most: 80 ms, as many as travel together while it is quiet. More wait only after a stall.
-const EVENT_FRAMES: usize = 1920;
+/// then started later (protocol §8.3: up to 0.4 s of padding, 0.2 s of detection, and the network delay).
+const RESEND_S: usize = 1;
+/// The sound of an event at most, as much as travels together while it is quiet. More waits only after a stall.
+const EVENT_MS: usize = 80;
+/// Frames of an event at the highest rate.
+const EVENT_FRAMES_MAX: usize = crate::protocol::RATE_HZ as usize * EVENT_MS / 1000;
 
 /// Sends frames over the active link, and returns whether it still works.
 pub(in crate::session) type SendFrames<'a> = &'a mut dyn FnMut(&[CaptureFrame]) -> bool;
 
 /// The path of the user's voice.
 pub(super) struct Uplink {
+    /// The rate of the frames.
+    rate_hz: usize,
     /// The newest frames: the first `sent` were sent to this session, the others wait for one.
     buffer: VecDeque<CaptureFrame>,
     sent: usize,
@@ -31,9 +36,11 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
-    pub(super) fn new() -> Self {
-        let buffer = VecDeque::with_capacity(BUFFER_FRAMES);
-        Self { buffer, sent: 0, frames_since_press: 0, dropped: 0, unsent: false }
+    /// Creates a path for frames of `rate_hz`, at most that of replies.
+    pub(super) fn new(rate_hz: u32) -> Self {
+        let rate_hz = rate_hz as usize;
+        let buffer = VecDeque::with_capacity(BUFFER_S * rate_hz);
+        Self { rate_hz, buffer, sent: 0, frames_since_press: 0, dropped: 0, unsent: false }
     }
 
     /// Reads all captured frames, buffers them, and passes them to `send` if there is a session. Returns whether frames
@@ -48,11 +55,12 @@ impl Uplink {
         speech: bool,
         mut send: Option<SendFrames<'_>>,
     ) -> bool {
-        let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
+        let mut event = [CaptureFrame::default(); EVENT_FRAMES_MAX];
+        let frames = &mut event[..self.event_frames()];
         let dropped = self.dropped;
         let mut works = send.as_mut().is_some_and(|send| self.send_buffered(send));
         loop {
-            let count = capture.read(&mut frames);
+            let count = capture.read(frames);
             if count == 0 {
                 break;
             }
@@ -68,7 +76,7 @@ impl Uplink {
             }
         }
         if send.is_some() && !speech {
-            self.drop_sent(RESEND_FRAMES);
+            self.drop_sent(RESEND_S * self.rate_hz);
         }
         self.dropped > dropped
     }
@@ -97,9 +105,9 @@ impl Uplink {
         self.sent = 0;
     }
 
-    /// Returns the number of frames captured since the last restart.
-    pub(super) fn frames_since_press(&self) -> u64 {
-        self.frames_since_press
+    /// Returns the duration of what was captured since the last restart.
+    pub(super) fn captured_since_press(&self) -> Duration {
+        Duration::from_millis(self.frames_since_press * 1000 / self.rate_hz.max(1) as u64)
     }
 
     /// Returns whether captured frames have yet to leave the device: in the buffer, or in a link that is `blocked`.
@@ -108,8 +116,14 @@ impl Uplink {
         self.unsent || self.buffer.len() > self.sent
     }
 
+    /// Returns the number of frames of an event.
+    fn event_frames(&self) -> usize {
+        (self.rate_hz * EVENT_MS / 1000).clamp(1, EVENT_FRAMES_MAX)
+    }
+
     fn push(&mut self, frames: &[CaptureFrame]) {
-        let excess = (self.buffer.len() + frames.len()).saturating_sub(BUFFER_FRAMES).min(self.buffer.len());
+        let excess =
+            (self.buffer.len() + frames.len()).saturating_sub(BUFFER_S * self.rate_hz).min(self.buffer.len());
         self.dropped += excess.saturating_sub(self.sent) as u64;
         self.sent = self.sent.saturating_sub(excess);
         self.buffer.drain(..excess);
@@ -125,9 +139,9 @@ impl Uplink {
 
     /// Sends the frames that wait for a session, and returns whether the link still works.
     fn send_buffered(&mut self, send: &mut SendFrames<'_>) -> bool {
-        let mut frames = [CaptureFrame::default(); EVENT_FRAMES];
+        let mut frames = [CaptureFrame::default(); EVENT_FRAMES_MAX];
         while self.sent < self.buffer.len() {
-            let count = (self.buffer.len() - self.sent).min(EVENT_FRAMES);
+            let count = (self.buffer.len() - self.sent).min(self.event_frames());
             for (slot, frame) in frames.iter_mut().zip(self.buffer.range(self.sent..self.sent + count)) {
                 *slot = *frame;
             }
