@@ -79,9 +79,10 @@ pub(super) fn check_credential(values: &mut Values, key: Key, credential: &Crede
 
 /// Returns the parameters of the query that select the agent, and its resource if it is another one.
 pub(super) fn query<'a>(agent: &'a AgentConfig, resource: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
-    let AgentConfig { name, project, version, conversation_id: _, identity_client_id } = agent;
+    let AgentConfig { name, project, version, conversation_id, identity_client_id } = agent;
     let optional = [
         ("agent-version", version.as_deref()),
+        ("conversation-id", conversation_id.as_deref()),
         ("agent-authentication-identity-client-id", identity_client_id.as_deref()),
         ("foundry-resource-override", resource),
     ];

@@ -21,6 +21,9 @@ use crate::model::Dialect;
 /// The path of the Voice Live WebSocket.
 const PATH: &str = "/voice-live/realtime";
 
+/// The query key of the conversation with an agent that is to be resumed.
+const CONVERSATION: &str = "conversation-id";
+
 /// The query keys that carry a secret.
 const SECRET_KEYS: &[&str] = &["api-key", "authorization", "agent-access-token", "access_token"];
 
@@ -108,6 +111,34 @@ impl Endpoint {
     pub(super) fn query(&self, key: &str) -> Option<&str> {
         let (_, query) = self.path_and_query.split_once('?')?;
         query.split('&').find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    /// Returns whether the query selects an agent.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        self.query("agent-name").is_some()
+    }
+
+    /// Returns whether the query selects a conversation with the agent.
+    #[must_use]
+    pub fn has_conversation(&self) -> bool {
+        self.query(CONVERSATION).is_some()
+    }
+
+    /// Returns the address at which the agent resumes the conversation `id`, in place of one that the query selects.
+    #[must_use]
+    pub fn resuming(&self, id: &str) -> Self {
+        let (path, query) = self.path_and_query.split_once('?').unwrap_or((&self.path_and_query, ""));
+        let is_other = |part: &&str| part.split('=').next() != Some(CONVERSATION) && !part.is_empty();
+        let mut path_and_query = format!("{path}?");
+        for part in query.split('&').filter(is_other) {
+            path_and_query.push_str(part);
+            path_and_query.push('&');
+        }
+        path_and_query.push_str(CONVERSATION);
+        path_and_query.push('=');
+        encode(&mut path_and_query, id);
+        Self { path_and_query, ..self.clone() }
     }
 
     /// Returns whether the service runs on this machine.

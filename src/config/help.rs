@@ -145,7 +145,7 @@ Read:
   /etc/credstore/mynah.api-key      the key, for the service
 
 Written:
-  the saved state (state_file)      mute and volume; for the service in /var/lib/mynah
+  the saved state (state_file)      mute, volume and the last conversation with an agent; in /var/lib/mynah
   recordings, beside it             the last minutes of a fault, for mynah replay, without words and sound
   --log-dir DIR                     a log; --record FILE: all events
 

@@ -59,7 +59,7 @@ pub use proxy::{Proxy, excludes as no_proxy_excludes};
 pub use record::RecordConfig;
 pub use replay::ReplayRequest;
 pub use report::SettingsReport;
-pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState};
+pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState, is_conversation_id};
 pub use secret::Secret;
 pub use talk::{MicrophoneView, TalkConfig};
 pub use word_gate::{WordGate, WordRequest};

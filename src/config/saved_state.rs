@@ -1,4 +1,4 @@
-//! The state that is kept between runs: mute and volume.
+//! The state that is kept between runs: mute, volume, and what the service has accepted.
 //!
 //! This module reads and formats the file; `background` writes it. An unreadable or invalid file means muted, so that
 //! a microphone that the user muted does not open by mistake.
@@ -41,14 +41,19 @@ pub struct SavedState {
     pub volume: u8,
     /// The mark of the address and the credential that the service has accepted last, if it has.
     pub accepted: Option<String>,
+    /// The last conversation with the agent at that address, if it is one.
+    pub conversation: Option<String>,
 }
 
 impl SavedState {
     /// Returns the text of the file.
     #[must_use]
-    pub fn text(muted: bool, volume: u8, accepted: Option<&str>) -> String {
-        let accepted = accepted.map_or_else(String::new, |mark| format!("accepted = \"{mark}\"\n"));
-        format!("{accepted}muted = {muted}\nvolume = {volume}\n")
+    pub fn text(muted: bool, volume: u8, accepted: Option<&str>, conversation: Option<&str>) -> String {
+        let line = |name, value: Option<&str>| {
+            value.map_or_else(String::new, |value| format!("{name} = \"{value}\"\n"))
+        };
+        let (accepted, conversation) = (line("accepted", accepted), line("conversation", conversation));
+        format!("{accepted}{conversation}muted = {muted}\nvolume = {volume}\n")
     }
 }
 
@@ -56,7 +61,7 @@ impl SavedState {
 pub(super) fn read(values: &mut Values) -> SavedState {
     let file = values.path(Key::StateFile).or_else(|| default_file(values));
     let configured = values.percent(Key::Volume);
-    let Saved { muted, volume: saved_volume, accepted } =
+    let Saved { muted, volume: saved_volume, accepted, conversation } =
         file.as_deref().map_or_else(Saved::default, |file| read_saved(values, file));
     let volume = match values.layer(Key::Volume) {
         Some(Layer::CommandLine) => configured,
@@ -66,7 +71,7 @@ pub(super) fn read(values: &mut Values) -> SavedState {
     if let Some(file) = file.as_deref().filter(|_| saved_volume == Some(0) && volume == 0) {
         warn_of_memory(values, file, "the volume is 0 %", "Raise it with + or the button");
     }
-    SavedState { file, muted, volume, accepted }
+    SavedState { file, muted, volume, accepted, conversation }
 }
 
 /// Warns of a saved setting that silences the device, with the file that holds it and how to undo it.
@@ -92,6 +97,7 @@ struct Saved {
     muted: bool,
     volume: Option<u8>,
     accepted: Option<String>,
+    conversation: Option<String>,
 }
 
 fn read_saved(values: &mut Values, file: &Path) -> Saved {
@@ -107,16 +113,30 @@ fn read_saved(values: &mut Values, file: &Path) -> Saved {
     root.require("muted");
     let (muted, volume) = (root.switch("muted"), root.integer("volume", 0, 100));
     let accepted = root.text("accepted").filter(|mark| mark.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_id = |id: &String| is_conversation_id(id);
+    let conversation = root.text("conversation").filter(is_id);
     match (root.finish().first(), muted) {
         (None, Some(muted)) => {
             if muted {
                 warn_of_memory(values, file, "the microphone is muted", "Unmute it with m or the button");
             }
-            Saved { muted, volume: volume.and_then(|volume| u8::try_from(volume).ok()), accepted }
+            Saved {
+                muted,
+                volume: volume.and_then(|volume| u8::try_from(volume).ok()),
+                accepted,
+                conversation,
+            }
         }
         (None, None) => mute_and_warn(values, &format!("{display_name}: muted is not set")),
         (Some(problem), _) => mute_and_warn(values, problem),
     }
+}
+
+/// Returns whether `id` looks like that of a conversation with an agent, so that it can be kept and sent.
+#[must_use]
+pub fn is_conversation_id(id: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    (1..=128).contains(&id.len()) && id.bytes().all(is_usual)
 }
 
 /// Records a warning, and returns a state in which the microphone is muted.

@@ -6,6 +6,7 @@
 //! Audio is not copied into a JSON tree: the base64 of a delta is borrowed from the text. This module owns no
 //! socket and logs nothing.
 
+mod agent_conversation;
 mod capabilities;
 mod client_event;
 mod item_event;
@@ -20,6 +21,7 @@ mod session_config;
 mod session_form;
 mod session_object;
 
+pub use agent_conversation::agent_conversation;
 pub use capabilities::{Capabilities, Lesson};
 pub use client_event::{APPEND, ClientEvent, SESSION_EVENT_ID, append};
 pub use item_event::{ItemBody, ItemEvent, ItemWords, Role, ServerItem, item_event};

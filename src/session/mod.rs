@@ -60,7 +60,7 @@ pub use wait_for_device::{DEVICE_WAIT_LIMIT, DeviceWait, wait_for_device};
 
 use clock::Clock;
 use core::Core;
-use links::{Access, Links};
+use links::{Access, AgentConversation, Links};
 use player::Player;
 use report::Report;
 use report::recorder::FinalRecording;
@@ -133,10 +133,11 @@ impl Session {
     pub fn begin(parts: SessionParts, now: Time) -> Self {
         let SavedState { muted, volume, .. } = parts.saved_state;
         let access = Access::new(parts.saved_state.accepted.clone(), parts.retry_refusals);
+        let conversation_kept = AgentConversation::new(parts.saved_state.conversation.clone());
         let (mut conversation, first) = Conversation::begin(parts.mode, muted, parts.seed, now);
         conversation.set_resumes_replies(parts.resumes_replies);
         let shell = Shell {
-            links: Links::new(parts.service, parts.config, access),
+            links: Links::new(parts.service, parts.config, access, conversation_kept),
             player: Player::new(parts.audio, parts.earcons, volume),
             ui: Ui::new(parts.board, &parts.saved_state, conversation.state(), now),
             report: Report::new(

@@ -21,11 +21,13 @@ fn the_query_names_the_agent_and_no_model() {
         azure(&config).endpoint.to_string(),
         format!(
             "{BASE}&agent-name=gardener&agent-project-name=my%20garden&agent-version=3\
-             &agent-authentication-identity-client-id=11-22&foundry-resource-override=other-resource"
+             &conversation-id=conv_1&agent-authentication-identity-client-id=11-22\
+             &foundry-resource-override=other-resource"
         )
     );
-    let agent = config.service.agent.unwrap();
-    assert_eq!(agent.conversation_id.as_deref(), Some("conv_1"), "it is added at each connection");
+    let resuming = azure(&config).endpoint.resuming("conv_2:é").to_string();
+    assert!(resuming.ends_with("&foundry-resource-override=other-resource&conversation-id=conv_2%3A%C3%A9"));
+    assert!(!resuming.contains("conv_1"), "{resuming}");
 }
 
 #[test]

@@ -25,10 +25,10 @@ fn state_file_is_found_in_the_documented_order() {
 fn saved_state_is_read_back() {
     let fixture = Fixture::new()
         .flags(&["--parrot", "--state-file", "kept"])
-        .file("kept", &SavedState::text(true, 70, None));
+        .file("kept", &SavedState::text(true, 70, None, None));
     let saved_state = fixture.run().saved_state;
     assert_eq!((saved_state.muted, saved_state.volume), (true, 70));
-    let saved_state = fixture.file("kept", &SavedState::text(false, 0, None)).run().saved_state;
+    let saved_state = fixture.file("kept", &SavedState::text(false, 0, None, None)).run().saved_state;
     assert_eq!((saved_state.muted, saved_state.volume), (false, 0));
 }
 
@@ -44,11 +44,11 @@ fn a_remembered_silence_names_its_file_and_its_end() {
         (true, 0, &[&muted, &silent]),
         (false, 10, &[]),
     ] {
-        let fixture = fixture.clone().file("kept", &SavedState::text(muted_before, volume, None));
+        let fixture = fixture.clone().file("kept", &SavedState::text(muted_before, volume, None, None));
         assert_problems(&fixture.run().warnings, expected);
     }
     let louder = fixture.clone_with(&["--parrot", "--state-file", "kept", "--volume", "50"]);
-    let warnings = louder.file("kept", &SavedState::text(false, 0, None)).run().warnings;
+    let warnings = louder.file("kept", &SavedState::text(false, 0, None, None)).run().warnings;
     assert_eq!(warnings, [""; 0], "the option overrides it");
 }
 
@@ -64,7 +64,7 @@ fn without_a_state_file_the_settings_apply_unmuted() {
 #[test]
 fn volume_option_overrides_saved_volume_overrides_config_file() {
     let fixture = Fixture::new().system("volume = 40\nparrot = true\nstate_file = 'kept'");
-    let fixture = fixture.file("system/kept", &SavedState::text(false, 70, None));
+    let fixture = fixture.file("system/kept", &SavedState::text(false, 70, None, None));
     assert_eq!(fixture.run().saved_state.volume, 70);
     assert_eq!(fixture.flags(&["--volume", "10"]).run().saved_state.volume, 10);
 }

@@ -90,8 +90,10 @@ pub(super) fn state(bytes: &[u8]) {
     let silences = usize::from(state.muted) + usize::from(state.volume == 0);
     assert!(state.muted || warnings.len() == silences, "{warnings:?}");
     assert!(state.muted || bytes.windows(5).any(|word| word == b"false"));
-    let (reread, warnings) =
-        read(SavedState::text(state.muted, state.volume, state.accepted.as_deref()).as_bytes());
+    let (reread, warnings) = read(
+        SavedState::text(state.muted, state.volume, state.accepted.as_deref(), state.conversation.as_deref())
+            .as_bytes(),
+    );
     assert_eq!((reread, warnings.len()), (state, silences), "{warnings:?}");
 }
 

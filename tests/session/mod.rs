@@ -2,6 +2,7 @@
 //!
 //! The samples of each reply have one value, so the speaker file shows to the sample which reply was played.
 
+mod agent;
 mod barge_in;
 mod clock;
 mod dialects;
@@ -9,8 +10,8 @@ mod flood;
 mod handover;
 mod history;
 mod hostile;
-mod light;
 mod input_rate;
+mod light;
 mod links;
 mod outages;
 mod panic;
@@ -123,8 +124,8 @@ impl Device {
         Self::build(TempDir::new().unwrap(), remote(service), mode, None, false, leds, record_to_file, 24_000)
     }
 
-    fn build(
     #[expect(clippy::too_many_arguments, reason = "each caller sets what its test is about")]
+    fn build(
         folder: TempDir,
         service: session::ServiceEndpoint,
         mode: Mode,
@@ -132,12 +133,16 @@ impl Device {
         count_allocations: bool,
         leds: Leds,
         recording_in: fn(&Path) -> RecordingConfig,
-    ) -> Self {
         input_rate_hz: u32,
+    ) -> Self {
         let state = folder.path().join("state.toml");
         let saved = std::fs::read_to_string(&state).unwrap_or_default();
         let muted = saved.contains("muted = true");
-        let accepted = saved.split('"').nth(1).map(str::to_owned);
+        let kept = |name: &str| {
+            let line = saved.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \""));
+            line.map(|value| value.trim_end_matches('"').to_owned())
+        };
+        let (accepted, conversation) = (kept("accepted"), kept("conversation"));
         let volume = saved.rsplit_once("volume = ").map_or(100, |(_, volume)| volume.trim().parse().unwrap());
         let speech = speech.map(|samples| write_wav(folder.path().join("speech.wav"), samples));
         let (input, keys) = std::io::pipe().unwrap();
@@ -166,7 +171,7 @@ impl Device {
                 Some(state.clone()),
             )
             .unwrap(),
-            saved_state: SavedState { file: Some(state), muted, volume, accepted },
+            saved_state: SavedState { file: Some(state), muted, volume, accepted, conversation },
             signals: session_signals,
             watchdog_timeout: None,
             // A device that has worked before is a service.

@@ -44,7 +44,7 @@ fn a_reset_sends_no_history_to_the_next_session() {
         resumes_replies: true,
         board,
         background: Background::start(Some(Credential::Key(Secret::new(KEY).unwrap())), None).unwrap(),
-        saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None },
+        saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None, conversation: None },
         signals,
         watchdog_timeout: None,
         retry_refusals: false,

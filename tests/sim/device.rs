@@ -60,7 +60,7 @@ pub(super) fn parts(
         resumes_replies: true,
         board,
         background,
-        saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None },
+        saved_state: SavedState { file: None, muted: false, volume: 100, accepted: None, conversation: None },
         signals,
         // As in `mynah.service`.
         watchdog_timeout: scenario.counted.map(|_| Duration::from_secs(20)),

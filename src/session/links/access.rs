@@ -82,7 +82,12 @@ impl Access {
 
     /// Returns whether a refusal of `class` is retried, because the same access has worked before.
     pub(super) fn is_retried(&self, class: Refusal) -> bool {
-        self.retries && class.is_of_access() && self.mark.is_some() && self.mark == self.accepted
+        self.retries && class.is_of_access() && self.is_known()
+    }
+
+    /// Returns whether what is used to dial has worked last, in this run or an earlier one.
+    pub(super) fn is_known(&self) -> bool {
+        self.mark.is_some() && self.mark == self.accepted
     }
 
     /// Returns the end of the key that was used last.

@@ -20,6 +20,9 @@ pub(in crate::session) struct LinkLoss {
     pub(in crate::session) message: String,
 }
 
+/// What is done about a conversation with an agent that may be why the service refuses, after its message.
+const GIVEN_UP: &str = "; the conversation with the agent is not resumed, and another begins";
+
 impl Links {
     /// Finds the class of `error`, and what it means for the next attempt.
     pub(super) fn classify(&mut self, error: TransportError) -> LinkLoss {
@@ -50,8 +53,13 @@ impl Links {
             | TransportErrorKind::Untrusted
             | TransportErrorKind::Setup => None,
         };
+        let gives_up = self.conversation.give_up(class);
         let reason = self.access.close_reason(class, class.close_reason(requested));
-        let message = self.message(class, &error.message, None, true);
+        let reason = if gives_up { CloseReason::Transient } else { reason };
+        let mut message = self.message(class, &error.message, None, true);
+        if gives_up {
+            message += GIVEN_UP;
+        }
         LinkLoss { error, class, reason, message }
     }
 
@@ -81,18 +89,26 @@ impl Links {
         self.message(*class, &said, protocol::setting_of(param, message), shows_address)
     }
 
-    /// Drops the active link if `error` refuses an access that has worked before, while the session is not yet
+    /// Drops the active link if `error` refuses an access that has worked before, or a conversation to be resumed, while the session is not yet
     /// configured: what follows is the same as for a refusal of the upgrade.
     pub(in crate::session) fn retry_refused(
         &mut self,
         error: &ServiceError<'_>,
         is_configured: bool,
     ) -> Option<LinkLoss> {
-        if is_configured || !self.access.is_retried(error.class) {
+        if is_configured {
             return None;
         }
-        let message = self.message_of(error);
+        let gives_up = self.conversation.give_up(error.class);
+        if !gives_up && !self.access.is_retried(error.class) {
+            return None;
+        }
+        let mut message = self.message_of(error);
         let reason = self.access.close_reason(error.class, error.class.close_reason(None));
+        let reason = if gives_up { CloseReason::Transient } else { reason };
+        if gives_up {
+            message += GIVEN_UP;
+        }
         self.active = LinkState::Down;
         let error_text = TransportError::broken(message.clone());
         Some(LinkLoss { error: error_text, class: error.class, reason, message })

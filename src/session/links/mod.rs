@@ -6,6 +6,7 @@
 //! returns from [`Links::poll_output`].
 
 mod access;
+mod agent_conversation;
 mod builtin;
 mod clock_check;
 mod form;
@@ -32,6 +33,7 @@ use crate::transport::{ByteStream, Text, Tls, TransportError, UpgradeRequest, Ws
 
 pub(super) use access::Access;
 pub use access::REFUSED_RETRY;
+pub(super) use agent_conversation::AgentConversation;
 pub(super) use form::Adaptation;
 pub(super) use loss::LinkLoss;
 pub use origins::ServiceOrigins;
@@ -102,6 +104,8 @@ pub(super) struct Links {
     dials: u64,
     /// What the service made of the address and the credential so far.
     access: Access,
+    /// The conversation with an agent, which the next session resumes.
+    conversation: AgentConversation,
     /// Whether a link may have messages in this turn.
     is_readable: bool,
     /// The standby has become the active link, and may have messages that were left unread.
@@ -109,12 +113,18 @@ pub(super) struct Links {
 }
 
 impl Links {
-    pub(super) fn new(service: ServiceEndpoint, config: SessionConfig, access: Access) -> Self {
+    pub(super) fn new(
+        service: ServiceEndpoint,
+        config: SessionConfig,
+        access: Access,
+        conversation: AgentConversation,
+    ) -> Self {
         Self {
             known: KnownForm::of(&service),
             service,
             config,
             access,
+            conversation,
             active: LinkState::Down,
             standby: LinkState::Down,
             outputs: Deque::new(),
@@ -182,7 +192,8 @@ impl Links {
             }
         };
         self.access.dial(endpoint, &connection.credential);
-        match upgrade(connection, endpoint, tls, now) {
+        let endpoint = self.conversation.address(endpoint, self.access.is_known());
+        match upgrade(connection, &endpoint, tls, now) {
             Ok(link) => *self.slot_mut(slot) = LinkState::up(link),
             Err(error) => {
                 let loss = self.classify(error);
@@ -207,6 +218,35 @@ impl Links {
         self.close(Slot::Active, now);
         std::mem::swap(&mut self.active, &mut self.standby);
         self.has_switched = true;
+    }
+
+    /// Records the conversation with an agent that a configured session has, as its `effective` configuration says. Returns
+    /// whether the active session continues the one of the last session, so that the service has its history.
+    pub(super) fn begin_conversation(&mut self, slot: Slot, effective: &str) -> bool {
+        let id = crate::protocol::agent_conversation(effective);
+        match slot {
+            Slot::Active => self.conversation.begin(id.as_deref()),
+            Slot::Standby => {
+                self.conversation.begin_standby(id.as_deref());
+                false
+            }
+        }
+    }
+
+    /// Returns, after [`switch_to_standby`](Self::switch_to_standby), whether the new active session continues the
+    /// conversation of the old one.
+    pub(super) fn continues_conversation(&mut self) -> bool {
+        self.conversation.switch_to_standby()
+    }
+
+    /// Returns the conversation with an agent that the next start is to resume.
+    pub(super) fn conversation(&self) -> Option<&str> {
+        self.conversation.id()
+    }
+
+    /// Forgets the conversation with an agent.
+    pub(super) fn forget_conversation(&mut self) {
+        self.conversation.forget();
     }
 
     /// Drops the active link after a suspend of `suspended`: the service has closed its end by now.

@@ -102,7 +102,7 @@ mod tests {
     use crate::model::{Choice, EchoCancellation, Voice};
     use crate::parrot::ParrotConfig;
     use crate::protocol::SessionConfig;
-    use crate::session::links::{Access, ServiceEndpoint};
+    use crate::session::links::{Access, AgentConversation, ServiceEndpoint};
     use crate::transport::TURN_MESSAGES;
 
     #[test]
@@ -114,8 +114,12 @@ mod tests {
                 server.send(|text| text.extend_from_slice(b"{}")).unwrap();
             }
             server.flush().unwrap();
-            let mut links =
-                Links::new(ServiceEndpoint::Parrot(ParrotConfig::default()), config(), Access::default());
+            let mut links = Links::new(
+                ServiceEndpoint::Parrot(ParrotConfig::default()),
+                config(),
+                Access::default(),
+                AgentConversation::default(),
+            );
             *links.slot_mut(slot) = LinkState::up(client);
             let mut read_in_turn = |readable| {
                 links.begin_turn(readable);

@@ -144,6 +144,7 @@ impl Shell {
     fn reset(&mut self, context: &mut Context<'_>) {
         context.queue(Event::Input(UserInput::Reset));
         self.history.clear();
+        self.links.forget_conversation();
         self.player.set_volume(FULL_VOLUME);
         self.ui.set_reset(None, context.now);
         self.ui.delete_settings();

@@ -222,7 +222,10 @@ impl Shell {
         self.history.end_session();
         if context.conversation.is_configured() {
             log::info!("switched to a new session before the old one expires");
-            self.send_history(context.now);
+            if !self.links.continues_conversation() {
+                self.send_history(context.now);
+            }
+            self.keep_conversation();
         }
     }
 

@@ -67,6 +67,7 @@ impl Shell {
             }
             Ok(ServerEvent::SessionUpdated(effective)) => {
                 let change = if self.is_as_requested(effective, context) {
+                    self.links.begin_conversation(Slot::Standby, effective);
                     StandbyChange::Configured(self.links.lifetime(Slot::Standby))
                 } else {
                     StandbyChange::Refused
@@ -202,6 +203,13 @@ impl Shell {
         self.ui.change_impairments(now, |impairments| impairments.access_refused = false);
     }
 
+    /// Saves which conversation with an agent the next start is to resume.
+    pub(in crate::session) fn keep_conversation(&mut self) {
+        if let Some(id) = self.links.conversation() {
+            self.ui.keep_conversation(id.to_owned());
+        }
+    }
+
     /// Compares the session with the requested configuration, the first time the service reports it.
     fn check_config(&mut self, effective: &str, context: &mut Context<'_>) {
         if self.learn_from_session(effective, context) {
@@ -212,10 +220,15 @@ impl Shell {
             return;
         }
         let change = if self.is_as_requested(effective, context) {
-            // History precedes kept audio, and a rejected session must not receive it.
-            self.send_history(context.now);
-            self.pass_link_outputs(context);
             self.accept_access(context.now);
+            if self.links.begin_conversation(Slot::Active, effective) {
+                log::info!("the agent goes on with the conversation so far");
+            } else {
+                // History precedes kept audio, and a rejected session must not receive it.
+                self.send_history(context.now);
+                self.pass_link_outputs(context);
+            }
+            self.keep_conversation();
             LinkChange::Configured
         } else {
             LinkChange::Misconfigured

@@ -200,6 +200,11 @@ impl Ui {
         self.settings.accept(mark);
     }
 
+    /// Saves the conversation with an agent that the next start resumes.
+    pub(super) fn keep_conversation(&mut self, id: String) {
+        self.settings.keep_conversation(id);
+    }
+
     /// Deletes the saved settings.
     pub(super) fn delete_settings(&mut self) {
         self.board.set_volume(FULL_VOLUME);

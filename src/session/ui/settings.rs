@@ -15,8 +15,10 @@ pub(super) struct Settings {
     volume: u8,
     /// The mark of the access that the service has accepted last.
     accepted: Option<String>,
-    /// The mark has changed since it was saved.
-    is_newly_accepted: bool,
+    /// The conversation with an agent that the next start resumes.
+    conversation: Option<String>,
+    /// One of the two has changed since it was saved.
+    is_unsaved: bool,
     /// The saved settings are to be deleted.
     deleted: bool,
 }
@@ -27,14 +29,23 @@ impl Settings {
             muted: saved.muted,
             volume: saved.volume,
             accepted: saved.accepted.clone(),
-            is_newly_accepted: false,
+            conversation: saved.conversation.clone(),
+            is_unsaved: false,
             deleted: false,
         }
     }
 
-    /// Records the mark of an access that the service has accepted.
+    /// Records the mark of an access that the service has accepted. A conversation belongs to the access that it was
+    /// held with.
     pub(super) fn accept(&mut self, mark: String) {
-        (self.accepted, self.is_newly_accepted) = (Some(mark), true);
+        (self.accepted, self.conversation, self.is_unsaved) = (Some(mark), None, true);
+    }
+
+    /// Records the conversation with an agent that the next start resumes.
+    pub(super) fn keep_conversation(&mut self, id: String) {
+        if self.conversation.as_ref() != Some(&id) {
+            (self.conversation, self.is_unsaved) = (Some(id), true);
+        }
     }
 
     /// Deletes what was saved. The microphone is muted then.
@@ -43,7 +54,8 @@ impl Settings {
             muted: true,
             volume: FULL_VOLUME,
             accepted: None,
-            is_newly_accepted: false,
+            conversation: None,
+            is_unsaved: false,
             deleted: true,
         };
     }
@@ -51,14 +63,15 @@ impl Settings {
     /// Returns the next write, if these settings differ from those that were saved last.
     pub(super) fn poll_write(&mut self, muted: bool, volume: u8) -> Option<StateWrite> {
         if std::mem::take(&mut self.deleted) {
-            return Some(StateWrite::Reset(SavedState::text(self.muted, self.volume, None)));
+            return Some(StateWrite::Reset(SavedState::text(self.muted, self.volume, None, None)));
         }
-        let has_changed = std::mem::take(&mut self.is_newly_accepted);
+        let has_changed = std::mem::take(&mut self.is_unsaved);
         if (muted, volume) == (self.muted, self.volume) && !has_changed {
             return None;
         }
         (self.muted, self.volume) = (muted, volume);
-        Some(StateWrite::Save(SavedState::text(muted, volume, self.accepted.as_deref())))
+        let (accepted, conversation) = (self.accepted.as_deref(), self.conversation.as_deref());
+        Some(StateWrite::Save(SavedState::text(muted, volume, accepted, conversation)))
     }
 }
 
@@ -66,13 +79,17 @@ impl Settings {
 mod tests {
     use super::*;
 
-    const SAVED: SavedState = SavedState { file: None, muted: false, volume: 70, accepted: None };
+    const SAVED: SavedState =
+        SavedState { file: None, muted: false, volume: 70, accepted: None, conversation: None };
 
     #[test]
     fn settings_are_saved_once_when_they_change() {
         let mut settings = Settings::new(&SAVED);
         assert_eq!(settings.poll_write(false, 70), None);
-        assert_eq!(settings.poll_write(true, 70), Some(StateWrite::Save(SavedState::text(true, 70, None))));
+        assert_eq!(
+            settings.poll_write(true, 70),
+            Some(StateWrite::Save(SavedState::text(true, 70, None, None)))
+        );
         assert_eq!(settings.poll_write(true, 70), None);
     }
 
@@ -80,11 +97,24 @@ mod tests {
     fn an_accepted_access_is_saved_once_and_kept_with_the_settings() {
         let mut settings = Settings::new(&SAVED);
         settings.accept("1a2b".to_owned());
-        let text = SavedState::text(false, 70, Some("1a2b"));
+        let text = SavedState::text(false, 70, Some("1a2b"), None);
         assert_eq!(settings.poll_write(false, 70), Some(StateWrite::Save(text)));
         assert_eq!(settings.poll_write(false, 70), None);
-        let text = SavedState::text(true, 70, Some("1a2b"));
+        let text = SavedState::text(true, 70, Some("1a2b"), None);
         assert_eq!(settings.poll_write(true, 70), Some(StateWrite::Save(text)));
+    }
+
+    #[test]
+    fn a_conversation_is_saved_with_its_access_and_forgotten_with_it() {
+        let mut settings = Settings::new(&SAVED);
+        settings.accept("1a2b".to_owned());
+        settings.keep_conversation("conv_1".to_owned());
+        let text = SavedState::text(false, 70, Some("1a2b"), Some("conv_1"));
+        assert_eq!(settings.poll_write(false, 70), Some(StateWrite::Save(text)));
+        assert_eq!(settings.poll_write(false, 70), None);
+        settings.accept("3c4d".to_owned());
+        let text = SavedState::text(false, 70, Some("3c4d"), None);
+        assert_eq!(settings.poll_write(false, 70), Some(StateWrite::Save(text)));
     }
 
     #[test]
@@ -92,7 +122,7 @@ mod tests {
         let mut settings = Settings::new(&SAVED);
         settings.accept("1a2b".to_owned());
         settings.delete();
-        let text = |muted| SavedState::text(muted, 100, None);
+        let text = |muted| SavedState::text(muted, 100, None, None);
         assert_eq!(settings.poll_write(true, FULL_VOLUME), Some(StateWrite::Reset(text(true))));
         assert_eq!(settings.poll_write(true, FULL_VOLUME), None);
         assert_eq!(settings.poll_write(false, FULL_VOLUME), Some(StateWrite::Save(text(false))));
