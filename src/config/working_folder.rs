@@ -24,6 +24,12 @@ const USERS_OWN: [(Key, &str); 8] = [
     (Key::AnyKeyboard, "who may press a button"),
 ];
 
+/// What may lead the conversation elsewhere than to the user's resource, so that it goes with a secret of its own layer.
+const LEADING: [(Key, &str); 2] = [
+    (Key::SessionExtra, "fields of the session, which may name another server"),
+    (Key::FoundryResource, "another resource"),
+];
+
 /// Reports each setting of a file of the working folder that only the user's own settings may have. The built-in service
 /// uses no certificate.
 pub(super) fn refuse_users_own(values: &mut Values) {
@@ -51,6 +57,15 @@ pub(super) fn check_destination(values: &mut Values, key: Key, proxy: Option<(La
              {remedy}. A key for this address may be in the same file"
         );
         values.refuse(Key::Endpoint, &reason);
+    }
+    for (leading, what) in LEADING {
+        if is_from_folder(values, leading) {
+            let remedy = elsewhere(values, leading);
+            let reason = format!(
+                "{secret} was not given for it, and a file of the working folder may not choose {what}; {remedy}"
+            );
+            values.refuse(leading, &reason);
+        }
     }
     if let Some((_, place)) = proxy.filter(|(layer, _)| values.is_of_folder(*layer)) {
         values.problem(format!(
@@ -95,5 +110,5 @@ fn elsewhere(values: &Values, key: Key) -> String {
         Some(Layer::ConfigFile) => ", or start mynah with --config mynah.toml if you trust that file",
         _ => "",
     };
-    format!("set --{option}, {variable}or {} in {SYSTEM_FILE}{trust}", row.name)
+    format!("set --{option}, {variable}or {} in {SYSTEM_FILE}{trust}", row.name_in_file())
 }

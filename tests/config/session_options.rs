@@ -216,14 +216,21 @@ fn a_wrong_combination_is_refused_with_what_is_allowed_and_why() {
         (&["--voice-pitch=loud"], &["option --voice-pitch: \"loud\": | -2st | x-low"]),
         (&["--voice-volume=nan"], &["option --voice-volume: \"nan\": | 0 to 100 | silent"]),
         (&["--voice-temperature=1.5"], &["option --voice-temperature: \"1.5\": | from 0 to 1"]),
-        (&["--voice-type=azure-custom"], &["option --voice-type: azure-custom needs voice_endpoint_id"]),
         (
-            &["--voice-type=azure-personal"],
+            &["--voice=x", "--voice-type=azure-custom"],
+            &["option --voice-type: azure-custom needs voice_endpoint_id"],
+        ),
+        (
+            &["--voice=x", "--voice-type=azure-personal"],
             &["option --voice-type: | voice_model, one of DragonLatestNeural"],
         ),
         (
-            &["--voice-type=openai", "--voice-endpoint-id=e"],
+            &["--voice=alloy", "--voice-type=openai", "--voice-endpoint-id=e"],
             &["option --voice-endpoint-id: is for azure-custom"],
+        ),
+        (
+            &["--voice-model=MAI-Voice-1"],
+            &["option --voice-model: needs voice too: the name of the azure-personal"],
         ),
         (&["--voice-locale=english"], &["option --voice-locale: \"english\": | not a language tag | de-DE"]),
         (&["--voice-lexicon-url=http://x/y"], &["option --voice-lexicon-url: | https://"]),

@@ -74,6 +74,10 @@ fn voice(values: &mut Values, answerer: Answerer<'_>) -> Voice {
             (None, None) => "openai",
         }
     });
+    if kind != "azure-standard" && !values.is_set(Key::Voice) {
+        let reason = format!("needs voice too: the name of the {kind} voice");
+        refuse_each(values, &[Key::VoiceType, Key::VoiceEndpointId, Key::VoiceModel], &reason);
+    }
     if kind != "azure-custom" {
         refuse_each(values, &[Key::VoiceEndpointId], &format!("is for azure-custom voices, not for {kind}"));
     }
