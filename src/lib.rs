@@ -137,6 +137,7 @@
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
 //! | `config::session_options` | `config::model_family` `config::schema` `config::values` `model` `printable` | | send a default of the service; read a file (`std::fs`) |
 //! | `config::sources` | `config::pasted` `config::proxy` `config::saved_state` `config::schema` `config::secret` `config::values` | | validate a value |
+//! | `credentials` | `config` `model` `printable` | `ring` | open a socket (`std::net::TcpStream`) or a file (`std::fs`); start a program (`std::process`); read a clock |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
 //! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `alsa_sys` `hound` `libc` | know JSON (`serde_json`) or policy |
@@ -151,7 +152,7 @@
 //! | `leds` | `config` `light` `model` | `spidev` | read a clock; decide what is shown (`conversation`) |
 //! | `board` | `config` `inputs` `leds` `light` `model` | | know phases (`conversation`) |
 //! | `transport` | `model` `printable` | `tungstenite` `rustls` `webpki_roots` | know what the text means (`serde_json`) |
-//! | `background` | `config` `printable` `sys` | `tokio` `httparse` | touch sound (`audio`) |
+//! | `background` | `config` `credentials` `model` `printable` `sys` `transport` | `tokio` | touch sound (`audio`) |
 //! | `session` | `audio` `background` `board` `config` `conversation` `fnv` `history` `inputs` `ledger` `light` `model` `parrot` `printable` `protocol` `recorder` `transport` | `sd_notify` | contain policy |
 //! | `session::core` | `conversation` `model` `session::event_queue` | | act (`session::shell`) |
 //! | `session::shell` | `audio` `background` `conversation` `history` `inputs` `ledger` `light` `model` `protocol` `recorder` `session::core` `session::links` `session::panic` `session::player` `session::poll` `session::report` `session::ui` | | decide; run a handler (`session::core::Core` `session::Session`) |
@@ -193,6 +194,7 @@ pub mod background;
 pub mod board;
 pub mod config;
 pub mod conversation;
+pub mod credentials;
 pub mod doctor;
 pub mod dsp;
 pub mod fnv;

@@ -7,6 +7,7 @@ mod cli;
 mod devices;
 mod doctor_console;
 mod logging;
+mod login;
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
             let session = session_config(&request.config);
             doctor_console::check(*request, &session)
         }
+        Ok(Request::SignIn { command, warnings }) => login::run(&command, &warnings),
         Ok(Request::Replay(request)) => cli::replay(&request),
         Ok(Request::Run(config)) => run(*config),
         Err(problems) => {

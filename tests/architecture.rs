@@ -19,8 +19,9 @@ use uses::Use;
 
 const LIB: &str = include_str!("../src/lib.rs");
 /// Rooms without I/O: no device, socket, thread or clock, and no `unsafe` or logging either.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "model",
+    "credentials",
     "conversation",
     "light",
     "protocol",

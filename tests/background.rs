@@ -1,6 +1,7 @@
 //! The background thread: connections with a fresh credential each time, saved state, recordings, heartbeat.
 
 mod proxy;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -353,7 +354,14 @@ fn file_names(folder: &Path) -> Vec<String> {
 }
 
 fn request(number: u64, port: u16) -> ConnectRequest {
-    ConnectRequest { number, host: "localhost".to_owned(), port, proxy: None, limit: Duration::from_secs(5) }
+    ConnectRequest {
+        number,
+        host: "localhost".to_owned(),
+        port,
+        proxy: None,
+        renews_token: false,
+        limit: Duration::from_secs(5),
+    }
 }
 
 fn free_port() -> u16 {

@@ -6,6 +6,7 @@ mod full_disk;
 mod key_in_memory;
 mod private_files;
 mod proxy;
+mod sign_in;
 mod told_once;
 mod words;
 

@@ -22,6 +22,7 @@ mod session_options;
 mod shared_env;
 mod shared_files;
 mod shipped;
+mod sign_in;
 mod talk;
 mod toml_errors;
 mod word_gate;
@@ -349,7 +350,7 @@ fn conflicting_credentials_are_rejected_naming_both() {
         (
             &["--use-token-credential"],
             &[],
-            "option --use-token-credential: | AZURE_VOICELIVE_TOKEN | token_file",
+            "option --use-token-credential: | no way to sign in | mynah login",
         ),
     ] {
         let fixture = Fixture::new().flags(&[&["--endpoint", HOST], flags].concat()).file("k", KEY);

@@ -16,6 +16,7 @@ mod binary;
 mod board;
 mod config;
 mod conversation;
+mod credentials;
 mod doctor;
 mod documents;
 mod dsp;

@@ -3,6 +3,7 @@
 //!
 //! Addresses are tried with the staggered start of RFC 8305. It speaks neither TLS nor WebSocket.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::tokens::TokenSource;
 use super::tunnel;
 use crate::config::{Credential, Proxy};
 use crate::printable::{redact, without_number};
@@ -30,8 +32,18 @@ pub struct ConnectRequest {
     pub port: u16,
     /// The proxy that connects to the host, if there is one: then it resolves the name.
     pub proxy: Option<Arc<Proxy>>,
-    /// Time limit for the look-up, all attempts and the answer of the proxy together.
+    /// The service has refused the last token: ask for another one.
+    pub renews_token: bool,
+    /// Time limit for the token, the look-up, all attempts and the answer of the proxy together.
     pub limit: Duration,
+}
+
+/// What gives the header of a connection.
+pub(super) enum ConnectCredential {
+    /// It is written somewhere: a key, a token or its file.
+    Kept(Credential),
+    /// TokenSource that are asked for.
+    SignIn(TokenSource),
 }
 
 /// A TCP connection over which nothing has been sent yet. Its `Debug` text holds no credential.
@@ -77,24 +89,22 @@ impl fmt::Display for ConnectError {
 
 pub(super) async fn reach(
     request: &ConnectRequest,
-    credential: Option<&Credential>,
+    credential: Option<&ConnectCredential>,
 ) -> Result<Connection, ConnectError> {
-    let credential = match credential {
-        Some(credential) => header(credential, &request.host)?,
-        None => {
-            return Err(ConnectError {
-                is_setup: true,
-                message:
-                    "there is no credential; set api_key, api_key_file, AZURE_VOICELIVE_TOKEN or token_file"
-                        .to_owned(),
-            });
-        }
+    let has_credential = Cell::new(false);
+    let work = async {
+        let credential = header(credential, request).await?;
+        has_credential.set(true);
+        Ok((connect(request).await?, credential))
     };
     let unreachable = |sentence| ConnectError { is_setup: false, message: sentence };
     let ConnectRequest { host, port, proxy, limit, .. } = request;
-    match timeout(*limit, connect(request)).await {
-        Ok(Ok(socket)) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
+    match timeout(*limit, work).await {
+        Ok(Ok((socket, credential))) => Ok(Connection { socket: Socket::Tcp(socket), credential }),
         Ok(Err(error)) => Err(error),
+        Err(_) if !has_credential.get() => {
+            Err(unreachable(format!("there was no token for {host} within {} s", limit.as_secs())))
+        }
         Err(_) => Err(unreachable(match proxy {
             Some(proxy) => format!("{proxy} did not connect to {host}:{port} within {} s", limit.as_secs()),
             None => format!("{host} port {port} did not answer within {} s", limit.as_secs()),
@@ -105,29 +115,62 @@ pub(super) async fn reach(
 /// Connects to the host, through the proxy if there is one.
 async fn connect(request: &ConnectRequest) -> Result<TcpStream, ConnectError> {
     let ConnectRequest { number, host, port, proxy, .. } = request;
-    let unreachable = |message| ConnectError { is_setup: false, message };
-    let stream = match proxy {
-        None => connect_host(host, *port, "endpoint").await.map_err(unreachable)?,
-        Some(proxy) => {
-            // Retries would flood the log.
-            let level = if *number == 1 { log::Level::Info } else { log::Level::Debug };
-            log::log!(level, "connecting to {host}:{port} through {proxy}");
-            let stream = connect_host(&proxy.host, proxy.port, "proxy")
-                .await
-                .map_err(|error| unreachable(format!("{proxy} is not reached: {error}")))?;
-            tunnel::open(&stream, proxy, host, *port).await?;
-            stream
-        }
-    };
-    stream.into_std().map_err(|error| unreachable(error.to_string()))
+    if let Some(proxy) = proxy {
+        // Retries would flood the log.
+        let level = if *number == 1 { log::Level::Info } else { log::Level::Debug };
+        log::log!(level, "connecting to {host}:{port} through {proxy}");
+    }
+    let stream = open(host, *port, proxy.as_deref(), "endpoint").await?;
+    stream.into_std().map_err(|error| ConnectError { is_setup: false, message: error.to_string() })
 }
 
-fn header(credential: &Credential, host: &str) -> Result<(&'static str, String), ConnectError> {
+/// Connects to a host, which `setting` names, through `proxy` if there is one.
+pub(super) async fn open(
+    host: &str,
+    port: u16,
+    proxy: Option<&Proxy>,
+    setting: &str,
+) -> Result<tokio::net::TcpStream, ConnectError> {
+    let unreachable = |message| ConnectError { is_setup: false, message };
+    let Some(proxy) = proxy else {
+        return connect_host(host, port, setting).await.map_err(unreachable);
+    };
+    let stream = connect_host(&proxy.host, proxy.port, "proxy")
+        .await
+        .map_err(|error| unreachable(format!("{proxy} is not reached: {error}")))?;
+    tunnel::open(&stream, proxy, host, port).await?;
+    Ok(stream)
+}
+
+/// Returns name and value of the header that carries the credential.
+async fn header(
+    credential: Option<&ConnectCredential>,
+    request: &ConnectRequest,
+) -> Result<(&'static str, String), ConnectError> {
+    let setup = |message| ConnectError { is_setup: true, message };
+    match credential {
+        Some(ConnectCredential::Kept(credential)) => written(credential, &request.host),
+        Some(ConnectCredential::SignIn(tokens)) => {
+            let token = tokens.get(request.renews_token).await?;
+            Credential::check_token(&token, &request.host).map_err(setup)?;
+            Ok(("Authorization", format!("Bearer {}", token.reveal())))
+        }
+        None => Err(setup(
+            "there is no credential; set api_key, api_key_file, AZURE_VOICELIVE_TOKEN or token_file"
+                .to_owned(),
+        )),
+    }
+}
+
+fn written(credential: &Credential, host: &str) -> Result<(&'static str, String), ConnectError> {
     let bearer = |token: &str| ("Authorization", format!("Bearer {token}"));
     match credential {
         Credential::Key(key) => Ok(("api-key", key.reveal().to_owned())),
         Credential::Token(token) => Ok(bearer(token.reveal())),
         Credential::TokenFile(file) => read_token(file, host).map(|token| bearer(&token)),
+        Credential::SignIn(_) => {
+            Err(ConnectError { is_setup: true, message: "a sign-in is no header; its tokens are".to_owned() })
+        }
     }
 }
 

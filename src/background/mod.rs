@@ -1,15 +1,21 @@
-//! Slow work on a thread of its own: name look-up and TCP connect, reading the credential, writing the saved
-//! state and the recordings.
+//! Slow work on a thread of its own: name look-up and TCP connect, reading the credential or asking for a token,
+//! writing the saved state and the recordings.
 //!
 //! Every request has a deadline. Its result is a [`BackgroundEvent`], announced by an eventfd that the
-//! session polls. Audio never waits for it. This is the only user of tokio in the binary; it touches no audio
-//! and speaks neither TLS nor WebSocket.
+//! session polls. Audio never waits for it. This is the only user of tokio in the binary; it touches no audio,
+//! speaks TLS only to ask for a token, and no WebSocket.
 
+mod azure_cli;
 mod connect;
+mod fetch;
 mod heartbeat;
+mod http;
+mod login;
 mod recording_file;
+mod sign_in_file;
 mod simulated;
 mod state_file;
+mod tokens;
 mod tunnel;
 
 use std::io;
@@ -24,13 +30,19 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Credential;
 use crate::sys::EventFd;
+use crate::transport::Tls;
+use connect::ConnectCredential;
+use fetch::Fetcher;
 use heartbeat::Heartbeat;
+use tokens::TokenSource;
 
 pub use crate::config::RESET_MARK;
 pub use connect::{ConnectError, ConnectRequest, Connection, SimulatedStream, Socket};
+pub use login::log_in;
 pub use recording_file::{
     EmergencyWriter, FILE_BYTES, KEPT_FILES, RECORDINGS, RecordingWrite, require_recordings,
 };
+pub use sign_in_file::{remove_sign_in, save_sign_in};
 pub use simulated::SimulatedBackground;
 pub use state_file::StateWrite;
 pub use tunnel::{ANSWER_BYTES, ProxyAnswer};
@@ -86,17 +98,19 @@ enum BackgroundRequest {
 }
 
 impl Background {
-    /// Starts the thread. `credential` is read again for every connection; state is saved to `file`, if there
+    /// Starts the thread. `credential` is read again for every connection, or renewed before its end; state is saved to `file`, if there
     /// is one.
     ///
     /// # Errors
-    /// When the kernel provides no thread or file descriptor.
+    /// When the kernel provides no thread or file descriptor, or the file of certificate authorities cannot be used.
     pub fn start(credential: Option<Credential>, file: Option<PathBuf>) -> io::Result<Self> {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let (state_writes, state_write_rx) = watch::channel(None);
         let (recordings, recording_rx) = mpsc::channel(RECORDINGS);
         let (event_tx, events) = sync_channel(REQUESTS);
         let wake = Arc::new(EventFd::new()?);
+        let (tokens, token_rx) = TokenSource::new();
+        let (credential, fetcher) = split(credential, tokens)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -113,7 +127,8 @@ impl Background {
             runtime.block_on(async {
                 let work = async {
                     tokio::join!(
-                        run(request_rx, &sender, credential.as_ref()),
+                        run(request_rx, &sender, credential),
+                        tokens::run(token_rx, fetcher),
                         state_file::run(state_write_rx, file, &sender),
                         recording_file::run(recording_rx, &sender),
                     )
@@ -234,17 +249,32 @@ impl EventSender {
     }
 }
 
+/// Returns what a connection needs, and what gets tokens for it.
+fn split(
+    credential: Option<Credential>,
+    tokens: TokenSource,
+) -> io::Result<(Option<ConnectCredential>, Option<Fetcher>)> {
+    Ok(match credential {
+        None => (None, None),
+        Some(Credential::SignIn(sign_in)) => {
+            let tls = Tls::new(sign_in.ca_file.as_deref()).map_err(io::Error::other)?;
+            (Some(ConnectCredential::SignIn(tokens)), Some(Fetcher::new(*sign_in, tls)))
+        }
+        Some(kept) => (Some(ConnectCredential::Kept(kept)), None),
+    })
+}
+
 async fn run(
     mut requests: mpsc::Receiver<BackgroundRequest>,
     events: &EventSender,
-    credential: Option<&Credential>,
+    credential: Option<ConnectCredential>,
 ) {
     let mut next = requests.recv().await;
     while let Some(request) = next {
         next = match request {
             BackgroundRequest::Cancel => requests.recv().await,
             BackgroundRequest::Dial(dial) => tokio::select! {
-                result = connect::reach(&dial, credential) => {
+                result = connect::reach(&dial, credential.as_ref()) => {
                     events.send(BackgroundEvent::Connected { number: dial.number, result });
                     requests.recv().await
                 }

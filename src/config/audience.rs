@@ -13,6 +13,8 @@ use crate::printable::clipped;
 
 /// The audiences of Azure's AI services, without the end that names the cloud.
 const SERVICES: [&str; 2] = ["ai.azure.", "cognitiveservices.azure."];
+/// The ends of the hosts of each cloud.
+const CLOUDS: [&str; 3] = ["com", "us", "cn"];
 /// The application of these services, which tokens of version 2 name instead.
 const APPLICATION: &str = "7d312290-28c8-473c-a0ed-8e53749b6d6d";
 
@@ -34,6 +36,25 @@ pub(super) fn check(token: &Secret, host: &str) -> Result<(), String> {
     ))
 }
 
+/// Returns whether `host` is one to which a token of Azure's AI services may go.
+pub(super) fn takes_tokens(host: &str) -> bool {
+    is_loopback(host) || cloud_of(host).is_some()
+}
+
+/// Returns the end of the hosts of the cloud in which `host` is a resource.
+pub(super) fn cloud_of(host: &str) -> Option<&'static str> {
+    CLOUDS.into_iter().find(|cloud| is_resource_of(cloud, host))
+}
+
+/// Returns the scope of a token for `host`: that of Foundry, or on hosts of a single service the older one, in the
+/// cloud of the host.
+pub(super) fn scope_for(host: &str) -> String {
+    let cloud = cloud_of(host).unwrap_or(CLOUDS[0]);
+    let is_foundry = host.ends_with(&format!(".services.ai.azure.{cloud}")) || cloud_of(host).is_none();
+    let [foundry, single] = SERVICES;
+    format!("https://{}{cloud}/.default", if is_foundry { foundry } else { single })
+}
+
 /// Returns the audiences in a JSON Web Token; none if it is something else.
 fn audiences(token: &str) -> Vec<String> {
     let claims = || {
@@ -52,7 +73,7 @@ fn audiences(token: &str) -> Vec<String> {
 fn includes(audience: &str, host: &str) -> bool {
     let audience = audience.to_ascii_lowercase();
     if audience == APPLICATION {
-        return ["com", "us", "cn"].iter().any(|cloud| is_resource_of(cloud, host));
+        return CLOUDS.iter().any(|cloud| is_resource_of(cloud, host));
     }
     let Some((_, rest)) = audience.split_once("://").filter(|(scheme, _)| scheme.starts_with("http")) else {
         // An application, such as api://ID: it stands for no host.

@@ -29,6 +29,12 @@ const TOPICS: [Topic; 9] = [
         AZURE,
     ),
     (
+        "sign-in",
+        &["login", "logout", "entra", "credential", "credentials", "az", "managed-identity", "tenant"],
+        "how to use Azure without a key",
+        SIGN_IN,
+    ),
+    (
         "modes",
         &["mode", "tap", "hold", "open", "push-to-talk", "ptt", "talk"],
         "when the microphone is live",
@@ -79,10 +85,30 @@ mynah needs the address of a Foundry resource and its key; both are on the page 
   export AZURE_VOICELIVE_ENDPOINT=https://NAME.services.ai.azure.com
   export AZURE_VOICELIVE_API_KEY=...        (or --api-key-file FILE)
 
-A bearer token instead of a key: --use-token-credential, with AZURE_VOICELIVE_TOKEN or --token-file FILE.
+Without a key: --use-token-credential signs in, after az login or mynah login; mynah help sign-in tells all ways.
 The model is gpt-realtime; --model NAME chooses another. Transcription follows the model unless it is set.
 Without an account: mynah --parrot talks with a built-in service that repeats what it hears.
 mynah config shows which address and which key are used, and where each is set.
+";
+
+const SIGN_IN: &str = "\
+With --use-token-credential mynah sends a token instead of a key. The first of these that is set up gives it:
+
+  AZURE_VOICELIVE_TOKEN, --token-file FILE         a token that you renew yourself
+  AZURE_TENANT_ID and AZURE_CLIENT_ID, with        an application:
+    AZURE_CLIENT_SECRET, --client-secret-file        with a secret
+    AZURE_CLIENT_CERTIFICATE_PATH                    with a certificate and its RSA key, in a PEM file
+    AZURE_FEDERATED_TOKEN_FILE                       that trusts another issuer
+  IDENTITY_ENDPOINT, the agent of Azure Arc        the identity of this machine
+  mynah login                                      you, with a browser on any machine; also over ssh
+  az login                                         you, on a terminal; a service does not use it
+
+--credential KIND, or AZURE_TOKEN_CREDENTIALS, names one of them, or prod or dev; the log says which one is used.
+Only managed-identity and prod ask the metadata service of a virtual machine in Azure.
+
+For the service: sudo mynah login --state-file /var/lib/mynah/state.toml, and use_token_credential = true in mynah.toml.
+mynah login uses the application of the Azure CLI unless --client-id names yours: what is kept then opens as much as
+az login does. mynah logout deletes it.
 ";
 
 const MODES: &str = "\
@@ -143,6 +169,7 @@ Read:
   /etc/mynah/mynah.toml             settings, if there is neither
   /usr/share/mynah/board            board files, to choose from and to copy
   /etc/credstore/mynah.api-key      the key, for the service
+  the sign-in of mynah login        beside the saved state; renewed there
 
 Written:
   the saved state (state_file)      mute, volume and the last conversation with an agent; in /var/lib/mynah
@@ -199,7 +226,7 @@ pub(super) fn options() -> String {
     for name in ROWS.iter().filter(|row| !row.group.is_of_session()).filter_map(|row| row.env) {
         text.push_str(&format!("  {name}\n"));
     }
-    text.push_str("Credentials from systemd's LoadCredential=: api-key and token.\n");
+    text.push_str("Credentials from systemd's LoadCredential=: api-key, token, client-secret and sign-in.\n");
     text
 }
 

@@ -15,6 +15,7 @@ mod help;
 mod host;
 mod key_codes;
 mod keywords;
+mod login;
 mod model_family;
 mod origin;
 mod pages;
@@ -30,6 +31,7 @@ mod secret;
 mod service;
 mod session_options;
 mod shared_files;
+mod sign_in;
 mod sources;
 mod talk;
 mod values;
@@ -61,6 +63,10 @@ pub use replay::ReplayRequest;
 pub use report::SettingsReport;
 pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState, is_conversation_id};
 pub use secret::Secret;
+pub use sign_in::{
+    AZURE_CLI_APPLICATION, Application, Authority, HttpAddress, IdentitySource, KeptSignIn, LoginRequest,
+    SignIn, SignInMethod,
+};
 pub use talk::{MicrophoneView, TalkConfig};
 pub use word_gate::{WordGate, WordRequest};
 
@@ -108,6 +114,10 @@ pub fn read(
     {
         return replay::request(args, dir).map(Request::Replay).map_err(ConfigError::new);
     }
+    if let Some(word) = args.get(1).filter(|word| *word == "login" || *word == "logout") {
+        let is_login = word == "login";
+        return login::request(is_login, args, env, dir, system);
+    }
     if let Some([word, args @ ..]) = args.get(1..)
         && word == "config"
     {
@@ -126,7 +136,7 @@ pub fn read(
     let sources = match sources::gather(args, env, dir, system) {
         CommandLine::Help => return Ok(Request::Help(help::options())),
         CommandLine::Version => return Ok(Request::Version),
-        CommandLine::Run(sources) => sources,
+        CommandLine::Run(sources) => *sources,
     };
     let mut values = Values::new(sources);
     let config = assemble(&mut values, host);
@@ -191,10 +201,24 @@ pub enum Request {
     Devices(Box<DevicesRequest>),
     /// Check what a conversation needs and exit.
     Doctor(Box<DoctorRequest>),
+    /// Sign in or out and exit.
+    SignIn {
+        command: SignInCommand,
+        /// Warnings to print, one sentence each.
+        warnings: Vec<String>,
+    },
     /// Replay a recording and exit.
     Replay(ReplayRequest),
     /// Run with these settings.
     Run(Box<Config>),
+}
+
+/// What to do about the kept sign-in.
+#[derive(Debug)]
+pub enum SignInCommand {
+    Login(Box<LoginRequest>),
+    /// Delete this file.
+    Logout(PathBuf),
 }
 
 /// All settings.
@@ -283,9 +307,17 @@ impl AzureConfig {
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let credential = match &self.credential {
             Credential::Key(secret) | Credential::Token(secret) => Some(secret),
-            Credential::TokenFile(_) => None,
+            Credential::TokenFile(_) | Credential::SignIn(_) => None,
         };
-        credential.into_iter().chain(self.proxy.iter().flat_map(|proxy| proxy.secrets()))
+        let sign_in = match &self.credential {
+            Credential::SignIn(sign_in) => Some(sign_in),
+            Credential::Key(_) | Credential::Token(_) | Credential::TokenFile(_) => None,
+        };
+        let methods = sign_in.into_iter().flat_map(|sign_in| &sign_in.methods);
+        let credential = credential.into_iter().chain(methods.filter_map(SignInMethod::secret));
+        let authority = sign_in.and_then(|sign_in| sign_in.authority.proxy.as_ref());
+        let credential = credential.chain(authority.into_iter().flat_map(|proxy| proxy.secrets()));
+        credential.chain(self.proxy.iter().flat_map(|proxy| proxy.secrets()))
     }
 }
 
@@ -298,9 +330,19 @@ pub enum Credential {
     Token(Secret),
     /// A file that contains a bearer token, read for every connection.
     TokenFile(PathBuf),
+    /// Tokens that mynah asks for, and renews.
+    SignIn(Box<SignIn>),
 }
 
 impl Credential {
+    /// Checks that `token` may be sent to `host`.
+    ///
+    /// # Errors
+    /// Returns a sentence with what the token is for.
+    pub fn check_token(token: &Secret, host: &str) -> Result<(), String> {
+        audience::check(token, host).map_err(|reason| format!("what the sign-in gives {reason}"))
+    }
+
     /// Reads the bearer token in `file`, to send it to `host`.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ pub(super) fn request(
             let args = std::iter::once(OsString::from("mynah")).chain(options.iter().cloned());
             match sources::gather(args, env, dir, system) {
                 CommandLine::Help | CommandLine::Version => Ok(SettingsReport::help()),
-                CommandLine::Run(sources) => Ok(report(Values::new(sources), host, |_| true)),
+                CommandLine::Run(sources) => Ok(report(Values::new(*sources), host, |_| true)),
             }
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::schema::Key;
 use super::sources::strict_toml::StrictTable;
-use super::sources::{Layer, file};
+use super::sources::{Layer, file as source_file};
 use super::values::Values;
 
 /// Where the file is if `state_file` is not set: environment variables that hold a directory, and the path in it. The
@@ -59,7 +59,7 @@ impl SavedState {
 
 /// Reads the saved state. The volume is that of the option, or else the saved one, or else that of the config file.
 pub(super) fn read(values: &mut Values) -> SavedState {
-    let file = values.path(Key::StateFile).or_else(|| default_file(values));
+    let file = file(values);
     let configured = values.percent(Key::Volume);
     let Saved { muted, volume: saved_volume, accepted, conversation } =
         file.as_deref().map_or_else(Saved::default, |file| read_saved(values, file));
@@ -82,6 +82,11 @@ fn warn_of_memory(values: &mut Values, file: &Path, what: &str, undo: &str) {
     ));
 }
 
+/// Returns the path of the file; `None` if the state is not kept.
+pub(super) fn file(values: &mut Values) -> Option<PathBuf> {
+    values.path(Key::StateFile).or_else(|| default_file(values))
+}
+
 /// Returns the default path of the file. `STATE_DIRECTORY` may list several directories (systemd.exec(5)), of which
 /// the first is used. A relative directory is ignored (XDG Base Directory Specification).
 fn default_file(values: &Values) -> Option<PathBuf> {
@@ -101,7 +106,7 @@ struct Saved {
 }
 
 fn read_saved(values: &mut Values, file: &Path) -> Saved {
-    let text = match file::read(file) {
+    let text = match source_file::read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Saved::default(),
         Err(error) => {

@@ -8,6 +8,7 @@ use super::session_options::{
     EAGERNESS, EFFORTS, INTERIM_KINDS, MODALITIES, PERSONAL_MODELS, PROFILES, UTTERANCE_LEVELS,
     UTTERANCE_MODELS, VOICE_TYPES,
 };
+use super::sign_in::CredentialChoice;
 use super::values::{Keyword, names};
 use crate::model::{Dialect, EchoCancellation, Mode, NoiseReduction, TurnDetection};
 
@@ -21,6 +22,17 @@ pub(super) enum Key {
     UseTokenCredential,
     Token,
     TokenFile,
+    Credential,
+    Tenant,
+    ClientId,
+    ClientSecret,
+    ClientSecretFile,
+    ClientCertificate,
+    FederatedTokenFile,
+    AuthorityHost,
+    IdentityEndpoint,
+    IdentityHeader,
+    ImdsEndpoint,
     Model,
     Voice,
     Instructions,
@@ -204,6 +216,7 @@ pub(super) const SECTIONS: [&str; 6] = ["agent", "voice", "turn", "hearing", "re
 pub(super) const USAGE: [&str; 8] = [
     "mynah --endpoint URL [OPTION]...",
     "mynah --parrot [OPTION]...",
+    "mynah login [OPTION]... | mynah logout [OPTION]...",
     "mynah config [OPTION]... | mynah config check FILE",
     "mynah help [TOPIC]",
     "mynah boards [show NAME | check FILE]",
@@ -229,9 +242,20 @@ pub(super) const ROWS: &[KeyRow] = &[
     row(Key::Endpoint, "endpoint", ValueKind::Text("URL"), HelpGroup::Service, "the address of the service, such as https://NAME.services.ai.azure.com").env("AZURE_VOICELIVE_ENDPOINT"),
     row(Key::ApiKey, "api_key", ValueKind::Secret("KEY"), HelpGroup::Service, "the resource's key; every user of the machine can see it in the process list").env("AZURE_VOICELIVE_API_KEY"),
     row(Key::ApiKeyFile, "api_key_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that contains the key"),
-    row(Key::UseTokenCredential, "use_token_credential", ValueKind::Switch, HelpGroup::Service, "use a bearer token instead of a key: AZURE_VOICELIVE_TOKEN or the token file"),
+    row(Key::UseTokenCredential, "use_token_credential", ValueKind::Switch, HelpGroup::Service, "sign in to Azure instead of using a key; mynah help sign-in tells the ways"),
     row(Key::Token, "token", ValueKind::Secret("TOKEN"), HelpGroup::Service, "").env("AZURE_VOICELIVE_TOKEN").only(Surface::EnvironmentOnly),
     row(Key::TokenFile, "token_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that contains the token, read for every connection"),
+    row(Key::Credential, "credential", ValueKind::OneOf("KIND", names::<CredentialChoice>), HelpGroup::Service, "the one way to sign in, or the ways of production or development").env("AZURE_TOKEN_CREDENTIALS"),
+    row(Key::Tenant, "tenant", ValueKind::Text("ID"), HelpGroup::Service, "the tenant to sign in to: its ID or its domain").env("AZURE_TENANT_ID"),
+    row(Key::ClientId, "client_id", ValueKind::Text("ID"), HelpGroup::Service, "the application to sign in with, or the managed identity").env("AZURE_CLIENT_ID"),
+    row(Key::ClientSecret, "client_secret", ValueKind::Secret("SECRET"), HelpGroup::Service, "").env("AZURE_CLIENT_SECRET").only(Surface::EnvironmentOnly),
+    row(Key::ClientSecretFile, "client_secret_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file that contains the application's secret"),
+    row(Key::ClientCertificate, "client_certificate", ValueKind::Text("FILE"), HelpGroup::Service, "a PEM file of the application's private key and certificate").env("AZURE_CLIENT_CERTIFICATE_PATH"),
+    row(Key::FederatedTokenFile, "federated_token_file", ValueKind::Text("FILE"), HelpGroup::Service, "a file of another issuer's token that the application trusts").env("AZURE_FEDERATED_TOKEN_FILE"),
+    row(Key::AuthorityHost, "authority_host", ValueKind::Text("HOST"), HelpGroup::Service, "the login service, if it is not that of the endpoint's cloud").env("AZURE_AUTHORITY_HOST"),
+    row(Key::IdentityEndpoint, "identity_endpoint", ValueKind::Text("URL"), HelpGroup::Service, "").env("IDENTITY_ENDPOINT").only(Surface::EnvironmentOnly),
+    row(Key::IdentityHeader, "identity_header", ValueKind::Secret("SECRET"), HelpGroup::Service, "").env("IDENTITY_HEADER").only(Surface::EnvironmentOnly),
+    row(Key::ImdsEndpoint, "imds_endpoint", ValueKind::Text("URL"), HelpGroup::Service, "").env("IMDS_ENDPOINT").only(Surface::EnvironmentOnly),
     row(Key::Model, "model", ValueKind::Text("NAME"), HelpGroup::Service, "the model or deployment").env("AZURE_VOICELIVE_MODEL").default("gpt-realtime"),
     row(Key::Voice, "voice", ValueKind::Text("NAME"), HelpGroup::Service, "the voice of the replies").env("AZURE_VOICELIVE_VOICE").default("en-US-Ava:DragonHDLatestNeural").at("voice", "name"),
     row(Key::Instructions, "instructions", ValueKind::Text("TEXT"), HelpGroup::Service, "the system prompt").env("AZURE_VOICELIVE_INSTRUCTIONS")

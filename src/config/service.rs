@@ -3,10 +3,13 @@
 //! It rejects what cannot work. It only warns of combinations that the service's documentation excludes, because the
 //! service may support them by now.
 
+use std::path::Path;
+
 use super::endpoint::EXAMPLE;
 use super::model_family::{self, ModelFamily};
 use super::schema::{CREDENTIAL_KEYS, Key, word};
 use super::session_options::{self, Answerer, Hearing, TurnRequest};
+use super::sign_in::{self, ReadSignIn};
 use super::values::Values;
 use super::{
     AgentConfig, AzureConfig, Credential, Endpoint, EndpointRequest, Secret, ServiceConfig, ServiceTarget,
@@ -89,16 +92,22 @@ fn azure(
     profile: Option<&str>,
 ) -> ServiceTarget {
     let endpoint = endpoint(values, model, agent, profile);
-    let credential = credential(values, endpoint.as_ref().map(|endpoint| endpoint.host.as_str()));
     let ca_file = values.file(Key::CaFile);
+    let credential = credential(values, endpoint.as_ref(), ca_file.as_deref());
     let proxy = endpoint.as_ref().and_then(|endpoint| proxy::read(values, endpoint));
     match (endpoint, credential) {
-        (Some(endpoint), Some((key, credential))) => {
+        (Some(endpoint), Some((key, credential, is_folders))) => {
             if agent.is_some() {
                 agent::check_credential(values, key, &credential);
             }
             let led_by = proxy.as_ref().map(|(proxy, layer)| (*layer, proxy.place.as_str()));
-            working_folder::check_destination(values, key, led_by);
+            match &credential {
+                Credential::SignIn(_) if is_folders => {}
+                Credential::SignIn(_) => working_folder::check_users_own(values, "your sign-in", led_by),
+                Credential::Key(_) | Credential::Token(_) | Credential::TokenFile(_) => {
+                    working_folder::check_destination(values, key, led_by);
+                }
+            }
             dialect::check_plain(values, key, &endpoint);
             let proxy = proxy.map(|(proxy, _)| proxy);
             let credential_origin = values.origin(key);
@@ -176,8 +185,29 @@ fn resource(values: &mut Values, is_used: bool) -> Option<String> {
     Some(resource)
 }
 
-/// Returns the credential for `host`, if that is known, and the setting that gives it.
-fn credential(values: &mut Values, host: Option<&str>) -> Option<(Key, Credential)> {
+/// Returns the credential for `endpoint`, if that is known, the setting that gives it, and for a sign-in whether all of
+/// it is of the working folder.
+fn credential(
+    values: &mut Values,
+    endpoint: Option<&Endpoint>,
+    ca_file: Option<&Path>,
+) -> Option<(Key, Credential, bool)> {
+    let host = endpoint.map(|endpoint| endpoint.host.as_str());
+    let is_wanted = values.switch(Key::UseTokenCredential) || values.layer(Key::Credential).is_some();
+    if is_wanted && WRITTEN.into_iter().all(|key| values.layer(key).is_none()) {
+        let ReadSignIn { mut sign_in, is_folders } = sign_in::read(values, endpoint)?;
+        sign_in.ca_file = ca_file.map(Path::to_owned);
+        return Some((sign_in::chosen_by(values), Credential::SignIn(Box::new(sign_in)), is_folders));
+    }
+    let (key, credential) = written_credential(values, host)?;
+    Some((key, credential, false))
+}
+
+/// The settings of a key or a token, which come before a sign-in.
+const WRITTEN: [Key; 4] = [Key::ApiKey, Key::ApiKeyFile, Key::Token, Key::TokenFile];
+
+/// Returns the key or token for `host`, if that is known, and the setting that gives it.
+fn written_credential(values: &mut Values, host: Option<&str>) -> Option<(Key, Credential)> {
     let key = pick_source(values, Key::ApiKey, Key::ApiKeyFile)?;
     let token = pick_source(values, Key::Token, Key::TokenFile)?;
     let use_token = values.switch(Key::UseTokenCredential);
@@ -215,14 +245,11 @@ fn credential(values: &mut Values, host: Option<&str>) -> Option<(Key, Credentia
         }
         (None, None) if values.is_refused(&CREDENTIAL_KEYS) || values.is_refused(&[Key::Parrot]) => None,
         (None, None) => {
-            values.problem(if use_token {
-                let place = values.place(Key::UseTokenCredential);
-                format!("{place}: no token; set AZURE_VOICELIVE_TOKEN or token_file")
-            } else {
+            values.problem(
                 "no credential: set AZURE_VOICELIVE_API_KEY or api_key_file to your resource's key, or \
-                 use_token_credential with a token, or try --parrot, which needs no account"
-                    .to_owned()
-            });
+                 use_token_credential to sign in to Azure, or try --parrot, which needs no account"
+                    .to_owned(),
+            );
             None
         }
     }
@@ -245,7 +272,7 @@ fn pick_source(values: &mut Values, written: Key, file: Key) -> Option<Option<Ke
     }
 }
 
-fn inline_secret(values: &mut Values, key: Key) -> Option<Secret> {
+pub(super) fn inline_secret(values: &mut Values, key: Key) -> Option<Secret> {
     let text = zeroize::Zeroizing::new(values.text(key)?);
     Secret::new(&text).map_err(|reason| values.refuse(key, &reason)).ok()
 }

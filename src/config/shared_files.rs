@@ -12,7 +12,15 @@ use super::schema::Key;
 use super::values::Values;
 
 /// Files that are read, most of them by later starts too.
-const READ: [Key; 4] = [Key::Speech, Key::ApiKeyFile, Key::TokenFile, Key::CaFile];
+const READ: [Key; 7] = [
+    Key::Speech,
+    Key::ApiKeyFile,
+    Key::TokenFile,
+    Key::ClientSecretFile,
+    Key::ClientCertificate,
+    Key::FederatedTokenFile,
+    Key::CaFile,
+];
 /// The limit of symbolic links in a path, as in the kernel.
 const MAX_LINKS: u32 = 40;
 

@@ -4,6 +4,7 @@
 //! together. A placeholder is never used: `finish` fails if there is a problem.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,6 +87,10 @@ impl Values {
         let Some(given) = self.sources.given.get(&key) else { return first };
         let raw = given.value.as_str();
         if let Some((_, value)) = C::ALL.iter().find(|(name, _)| *name == raw) {
+            return *value;
+        }
+        let meant = C::ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(raw));
+        if let Some((_, value)) = meant.and_then(|(_, word)| C::ALL.iter().find(|(name, _)| name == word)) {
             return *value;
         }
         let names = names::<C>();
@@ -223,6 +228,21 @@ impl Values {
         self.sources.state_dirs.get(variable).map(String::as_str)
     }
 
+    /// Returns `PATH`, if it is set.
+    pub(super) fn search_path(&self) -> Option<OsString> {
+        self.sources.search_path.clone()
+    }
+
+    /// Returns whether a service manager has started the program.
+    pub(super) fn is_service(&self) -> bool {
+        self.sources.is_service
+    }
+
+    /// Returns the sign-in that systemd hands over, if it does.
+    pub(super) fn handed_over_sign_in(&self) -> Option<PathBuf> {
+        self.sources.sign_in.clone()
+    }
+
     /// Returns the variable of a proxy, if it is set in upper or lower case.
     pub(super) fn shared_variable(&self, name: &str) -> Option<&SharedVariable> {
         self.sources.proxies.get(name)
@@ -340,8 +360,11 @@ impl Values {
         self.problem(format!("{}{sign} {:?}: {reason}", given.place, &*given.value));
     }
 
+    /// Reports a problem, once.
     pub(super) fn problem(&mut self, sentence: String) {
-        self.sources.problems.push(sentence);
+        if !self.sources.problems.contains(&sentence) {
+            self.sources.problems.push(sentence);
+        }
     }
 
     /// Reports a missing device.
@@ -350,7 +373,10 @@ impl Values {
         self.problem(sentence);
     }
 
+    /// Warns once.
     pub(super) fn warn(&mut self, sentence: String) {
-        self.sources.warnings.push(sentence);
+        if !self.sources.warnings.contains(&sentence) {
+            self.sources.warnings.push(sentence);
+        }
     }
 }

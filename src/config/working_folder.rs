@@ -46,10 +46,14 @@ pub(super) fn refuse_users_own(values: &mut Values) {
 /// Checks that the secret of `key` may go to the endpoint, and through the proxy that `proxy` sets at a place: it goes
 /// only where the user's own settings lead, unless the folder itself gives it.
 pub(super) fn check_destination(values: &mut Values, key: Key, proxy: Option<(Layer, &str)>) {
-    if is_from_folder(values, key) {
-        return;
+    if !is_from_folder(values, key) {
+        let secret = format!("the key or token ({})", values.place(key));
+        check_users_own(values, &secret, proxy);
     }
-    let secret = format!("the key or token ({})", values.place(key));
+}
+
+/// As [`check_destination`], for a `secret` that the folder does not give.
+pub(super) fn check_users_own(values: &mut Values, secret: &str, proxy: Option<(Layer, &str)>) {
     if is_from_folder(values, Key::Endpoint) {
         let remedy = elsewhere(values, Key::Endpoint);
         let reason = format!(
@@ -97,7 +101,8 @@ pub(super) fn may_read(values: &mut Values, key: Key, file: &Path) -> bool {
     is_inside
 }
 
-fn is_from_folder(values: &Values, key: Key) -> bool {
+/// Returns whether a file of the working folder sets `key`.
+pub(super) fn is_from_folder(values: &Values, key: Key) -> bool {
     values.layer(key).is_some_and(|layer| values.is_of_folder(layer))
 }
 

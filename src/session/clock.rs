@@ -1,4 +1,4 @@
-//! The program's clock: the only place that reads the monotonic and the boot clock.
+//! The session's clock: the only place that reads the monotonic clock.
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

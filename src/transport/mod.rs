@@ -9,6 +9,7 @@
 mod budget;
 mod certificate;
 mod error;
+mod exchange;
 mod stream;
 mod tls;
 mod trusted_time;
@@ -32,6 +33,7 @@ use crate::model::Time;
 pub use budget::{FLOOD_MESSAGES, FLOOD_WINDOW, TURN_BYTES, TURN_MESSAGES, USELESS_BYTES, USELESS_MESSAGES};
 pub use certificate::utc_date;
 pub use error::{TransportError, TransportErrorKind};
+pub use exchange::Exchange;
 pub use stream::ByteStream;
 pub use tls::{Tls, TlsError};
 pub use trusted_time::{RELEASED_S, WallClock};

@@ -84,6 +84,10 @@ impl ByteStream {
         }
     }
 
+    pub(super) fn is_plain(&self) -> bool {
+        !matches!(self.0, StreamKind::Tls(_))
+    }
+
     pub(super) fn wants_write(&self) -> bool {
         match &self.0 {
             StreamKind::Tls(tls) => tls.wants_write(),

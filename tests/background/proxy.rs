@@ -135,6 +135,13 @@ fn dial(proxy: &str, limit: Duration) -> Result<Connection, ConnectError> {
     let background = Background::start(Some(Credential::Key(Secret::new("k").unwrap())), None).unwrap();
     let proxy = Proxy::new(proxy, "environment variable HTTPS_PROXY").unwrap().map(Into::into);
     let host = "voice.example.test".to_owned();
-    assert!(background.connect(ConnectRequest { number: 1, host, port: 443, proxy, limit }));
+    assert!(background.connect(ConnectRequest {
+        number: 1,
+        host,
+        port: 443,
+        proxy,
+        renews_token: false,
+        limit
+    }));
     connect_result(&background).1
 }

@@ -47,6 +47,7 @@ fn keys_are_read_as_they_are_pasted() {
                 Credential::TokenFile(file) => {
                     Credential::read_token(file, "bird.services.ai.azure.com").unwrap()
                 }
+                Credential::SignIn(_) => panic!("a key or a token is set"),
             };
             assert_eq!(found.reveal(), KEY, "{name} as {source}");
         }

@@ -28,6 +28,7 @@ mod record;
 mod script;
 mod stories;
 pub(crate) mod tls;
+pub(crate) mod tokens;
 
 pub(crate) use ga::{GaQuirks, NullTurns};
 pub(crate) use record::Connection;

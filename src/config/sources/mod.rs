@@ -27,7 +27,7 @@ use super::schema::{Key, KeyRow, ROWS, SHORTHAND, ValueKind, is_close, suggest};
 pub(super) enum CommandLine {
     Help,
     Version,
-    Run(Sources),
+    Run(Box<Sources>),
 }
 
 /// The value of each key that is set, from the strongest layer that sets it, and the problems found.
@@ -46,6 +46,12 @@ pub(super) struct Sources {
     pub(super) has_unread_file: bool,
     /// The environment variables of `STATE_DIRS`.
     pub(super) state_dirs: BTreeMap<&'static str, String>,
+    /// `PATH`, where programs are looked for.
+    pub(super) search_path: Option<OsString>,
+    /// Whether a service manager has started the program.
+    pub(super) is_service: bool,
+    /// A sign-in that systemd hands over.
+    pub(super) sign_in: Option<PathBuf>,
     /// The variables of a proxy, by their name in upper case.
     pub(super) proxies: BTreeMap<&'static str, SharedVariable>,
     /// The config file and `.env`, each with its name for messages.
@@ -110,7 +116,7 @@ pub(super) fn gather(
     sources.read_config(dir, system);
     sources.settle_doubts();
     sources.set_defaults(dir);
-    CommandLine::Run(sources)
+    CommandLine::Run(Box::new(sources))
 }
 
 /// A file that can be judged by itself.

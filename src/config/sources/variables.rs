@@ -18,8 +18,16 @@ use crate::config::{proxy, saved_state, secret};
 /// The variable that holds the directory of credentials (systemd.exec(5), `LoadCredential=`).
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 /// The names of the credentials that mynah reads, and what each sets.
-const CREDENTIALS: [(&str, Key); 3] =
-    [("api-key", Key::ApiKeyFile), ("sealed-api-key", Key::ApiKeyFile), ("token", Key::TokenFile)];
+const CREDENTIALS: [(&str, Key); 4] = [
+    ("api-key", Key::ApiKeyFile),
+    ("sealed-api-key", Key::ApiKeyFile),
+    ("token", Key::TokenFile),
+    ("client-secret", Key::ClientSecretFile),
+];
+/// The names of the credential that holds a sign-in of `mynah login`.
+const SIGN_INS: [&str; 2] = ["sign-in", "sealed-sign-in"];
+/// The variable by which a service manager is notified (sd_notify(3)): a service has it.
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Variables of Microsoft's samples, without the prefix, for which mynah has another name. The first that is the start
 /// of a name applies.
@@ -59,6 +67,11 @@ impl Sources {
             let Some(name) = name.to_str() else { continue };
             if let Some((known, _)) = saved_state::STATE_DIRS.iter().find(|(known, _)| *known == name) {
                 self.state_dirs.extend(value.to_str().map(|value| (*known, value.to_owned())));
+            }
+            match name {
+                "PATH" => self.search_path = Some(value.clone()),
+                NOTIFY_SOCKET => self.is_service = !value.is_empty(),
+                _ => {}
             }
             if name == CREDENTIALS_DIRECTORY {
                 self.read_credentials(Path::new(value), dir);
@@ -119,6 +132,7 @@ impl Sources {
 
     /// Reads the credentials that systemd passes (systemd.exec(5), `LoadCredential=`).
     fn read_credentials(&mut self, folder: &Path, dir: &Path) {
+        self.sign_in = SIGN_INS.map(|name| folder.join(name)).into_iter().find(|file| file.is_file());
         for (name, key) in CREDENTIALS {
             let file = folder.join(name);
             if file.is_file() {

@@ -90,6 +90,11 @@ impl Access {
         self.mark.is_some() && self.mark == self.accepted
     }
 
+    /// Returns whether the last token was refused, so that the next attempt needs another one.
+    pub(super) fn was_token_refused(&self) -> bool {
+        self.denied && !self.used_key
+    }
+
     /// Returns the end of the key that was used last.
     pub(super) fn key_end(&self) -> Option<&str> {
         self.key_end.as_deref()

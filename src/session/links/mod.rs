@@ -158,7 +158,14 @@ impl Links {
             },
             ServiceEndpoint::Remote { endpoint, proxy, .. } => {
                 let (host, port, proxy) = (endpoint.host.clone(), endpoint.port, proxy.clone());
-                let request = ConnectRequest { number, host, port, proxy, limit: DIAL_LIMIT };
+                let request = ConnectRequest {
+                    number,
+                    host,
+                    port,
+                    proxy,
+                    renews_token: self.access.was_token_refused(),
+                    limit: DIAL_LIMIT,
+                };
                 *self.slot_mut(slot) = LinkState::Dialling { number };
                 self.output(LinkOutput::Connect(request));
             }
