@@ -93,7 +93,7 @@ fn dropping_the_handle_saves_the_latest_state_atomically() {
 }
 
 #[test]
-fn a_reset_removes_the_recordings_and_leaves_the_new_state_and_the_mark() {
+fn a_reset_removes_recordings_and_sign_in_and_leaves_the_new_state_and_the_mark() {
     let folder = tempfile::tempdir().unwrap();
     let (file, recordings) = (folder.path().join("state.toml"), folder.path().join("recordings"));
     fs::write(&file, "muted = false").unwrap();
@@ -108,6 +108,7 @@ fn a_reset_removes_the_recordings_and_leaves_the_new_state_and_the_mark() {
         fs::write(recordings.join(name), text).unwrap();
     }
     for _ in 0..2 {
+        fs::write(folder.path().join("sign-in"), "of the user before").unwrap();
         let background = Background::start(None, Some(file.clone())).unwrap();
         background.save_state(StateWrite::Reset("muted = true".to_owned()));
         drop(background);

@@ -144,10 +144,10 @@ mod tests {
         let error = runtime
             .block_on(async {
                 let path = folder.path().as_os_str();
-                run_within(path, Vec::new(), Duration::from_secs(2)).await.map(|_| ())
+                run_within(path, Vec::new(), Duration::from_secs(5)).await.map(|_| ())
             })
             .expect_err("it hangs");
-        assert!(error.message.contains("did not answer within 2 s and was ended"), "{error}");
+        assert!(error.message.contains("did not answer within 5 s and was ended"), "{error}");
         let child = fs::read_to_string(&mark).expect("the child was started before the limit");
         let stat = Path::new("/proc").join(child.trim()).join("stat");
         // Whoever adopts it may not have waited for it yet.

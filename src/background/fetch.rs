@@ -170,8 +170,8 @@ impl Fetcher {
         if let Some(refresh) = issued.refresh.take() {
             redact(refresh.reveal());
             let new = old.renewed(refresh);
-            let (file, text) = (kept.file.clone(), new.clone());
-            let write = tokio::task::spawn_blocking(move || sign_in_file::save_sign_in(&file, &text));
+            let (place, text) = (kept.clone(), new.clone());
+            let write = tokio::task::spawn_blocking(move || sign_in_file::save_renewed(&place, &text));
             let written = match timeout(WRITE_LIMIT, write).await {
                 Ok(Ok(written)) => written.map_err(|error| error.to_string()),
                 Ok(Err(error)) => Err(error.to_string()),

@@ -2,9 +2,9 @@
 //!
 //! It is replaced as a whole: after a power cut it holds the old sign-in or the new one. Only its owner may read it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{Gid, Uid, fchown};
@@ -12,7 +12,6 @@ use rustix::process::geteuid;
 
 use crate::config::KeptSignIn;
 use crate::credentials::{KeptToken, TokenError, choose_kept};
-use crate::sys::create_private_file;
 
 /// Limit of the file in bytes.
 const FILE_BYTES: u64 = 64 * 1024;
@@ -42,12 +41,21 @@ pub fn save_sign_in(file: &Path, kept: &KeptToken) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    let mut temporary = create_private_file(&new)?;
+    // Root may write into another user's folder: it follows no link there.
+    let mut temporary = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     temporary.write_all(kept.text().as_bytes())?;
     give_to_owner_of(folder, &temporary)?;
     temporary.sync_all()?;
     fs::rename(&new, file)?;
     File::open(folder)?.sync_all()
+}
+
+/// Writes a renewed sign-in. One that was deleted meanwhile, by `mynah logout` or a factory reset, stays deleted.
+pub(super) fn save_renewed(kept: &KeptSignIn, renewed: &KeptToken) -> io::Result<()> {
+    if kept.handed_over.is_none() && !kept.file.exists() {
+        return Ok(());
+    }
+    save_sign_in(&kept.file, renewed)
 }
 
 /// Removes the sign-in, and returns whether there was one.

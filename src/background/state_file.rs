@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::recording_file;
 use super::{BackgroundEvent, EventSender};
-use crate::config::{RECORDINGS, RESET_MARK};
+use super::{recording_file, sign_in_file};
+use crate::config::{RECORDINGS, RESET_MARK, SIGN_IN_FILE};
 use crate::sys::create_private_file;
 
 /// Time limit of one write to the SD card.
@@ -27,7 +27,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 pub enum StateWrite {
     /// The state file with this text.
     Save(String),
-    /// The state file with this text, none of the recordings beside it, and the mark of a factory reset
+    /// The state file with this text, none of the recordings and no sign-in beside it, and the mark of a factory reset
     /// ([`RESET_MARK`]).
     Reset(String),
 }
@@ -91,5 +91,6 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 fn reset(file: &Path, text: &str) -> io::Result<()> {
     replace(file, text)?;
     recording_file::remove_all(&file.with_file_name(RECORDINGS))?;
+    sign_in_file::remove_sign_in(&file.with_file_name(SIGN_IN_FILE))?;
     replace(&file.with_file_name(RESET_MARK), "")
 }

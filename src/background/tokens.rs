@@ -75,25 +75,21 @@ pub(super) async fn run(mut requests: mpsc::Receiver<TokenRequest>, fetcher: Opt
                 },
             }
         };
-        match fetched {
-            Ok(issued) => cache.keep(&issued, now()),
-            Err(error) => {
-                cache.fail(now());
-                if waiting.is_empty() {
-                    log::debug!("the token is not renewed yet: {error}");
-                }
-                for request in waiting.drain(..) {
-                    let TokenRequest { reply, .. } = request;
-                    // Whoever is gone needs no answer.
-                    let _ = reply.send(Err(error.clone()));
-                }
-            }
-        }
         let now = now();
+        let error = match fetched {
+            Ok(issued) => {
+                cache.keep(&issued, now);
+                TokenError::transient("the new token has expired at once")
+            }
+            Err(error) => {
+                cache.fail(now);
+                log::debug!("there is no new token: {error}");
+                error
+            }
+        };
         for TokenRequest { reply, .. } in waiting.drain(..) {
-            let token = cache.usable(now).cloned();
-            let _ =
-                reply.send(token.ok_or_else(|| TokenError::transient("the new token has expired at once")));
+            // Until its end the old token serves. Whoever is gone needs no answer.
+            let _ = reply.send(cache.usable(now).cloned().ok_or_else(|| error.clone()));
         }
     }
 }

@@ -71,9 +71,9 @@ pub(super) fn check_credential(values: &mut Values, key: Key, credential: &Crede
     match credential {
         Credential::Key(_) => values.refuse(
             key,
-            "is a key, and an agent takes a token only; set use_token_credential with a token, and remove the key",
+            "is a key, and an agent takes a token only; set use_token_credential to sign in, and remove the key",
         ),
-        Credential::Token(_) | Credential::TokenFile(_) => {}
+        Credential::Token(_) | Credential::TokenFile(_) | Credential::SignIn(_) => {}
     }
 }
 

@@ -94,7 +94,7 @@ pub(super) fn request(
     let sources = match sources::gather(args, env, dir, system) {
         CommandLine::Help => return Ok(Request::Page(USAGE.to_owned())),
         CommandLine::Version => return Ok(Request::Version),
-        CommandLine::Run(sources) => sources,
+        CommandLine::Run(sources) => *sources,
     };
     let mut values = Values::new(sources);
     let config = super::assemble(&mut values, host);

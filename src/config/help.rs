@@ -9,7 +9,7 @@ use super::schema::{self, HelpGroup, ROWS, suggest};
 /// A topic: its name, other words for it, what it explains, and the text. The options have no text here.
 type Topic = (&'static str, &'static [&'static str], &'static str, &'static str);
 
-const TOPICS: [Topic; 9] = [
+const TOPICS: [Topic; 10] = [
     (
         "settings",
         &["options", "option", "config", "flags", "env", "environment", "variables", "volume", "language"],
@@ -169,10 +169,10 @@ Read:
   /etc/mynah/mynah.toml             settings, if there is neither
   /usr/share/mynah/board            board files, to choose from and to copy
   /etc/credstore/mynah.api-key      the key, for the service
-  the sign-in of mynah login        beside the saved state; renewed there
 
 Written:
   the saved state (state_file)      mute, volume and the last conversation with an agent; in /var/lib/mynah
+  the sign-in of mynah login        beside it, readable by its owner only; renewed there
   recordings, beside it             the last minutes of a fault, for mynah replay, without words and sound
   --log-dir DIR                     a log; --record FILE: all events
 

@@ -65,7 +65,7 @@ pub use saved_state::{RECORDING_EXTENSION, RECORDINGS, RESET_MARK, SavedState, i
 pub use secret::Secret;
 pub use sign_in::{
     AZURE_CLI_APPLICATION, Application, Authority, HttpAddress, IdentitySource, KeptSignIn, LoginRequest,
-    SignIn, SignInMethod,
+    SIGN_IN_FILE, SignIn, SignInMethod,
 };
 pub use talk::{MicrophoneView, TalkConfig};
 pub use word_gate::{WordGate, WordRequest};

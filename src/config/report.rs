@@ -11,7 +11,9 @@ use super::schema::{HelpGroup, Key, KeyRow, ROWS, word};
 use super::session_options::{shown_extra, shown_url};
 use super::sources::{self, CommandLine, FileKind, Layer};
 use super::values::Values;
-use super::{AzureConfig, Config, Credential, Endpoint, KeepOpen, Proxy, Secret, ServiceTarget, assemble};
+use super::{
+    AzureConfig, Config, Credential, Endpoint, KeepOpen, Proxy, Secret, ServiceTarget, SignInMethod, assemble,
+};
 use crate::printable::{clipped, redact};
 
 const USAGE: &str = "\
@@ -221,6 +223,12 @@ fn derived(key: Key, config: &Config) -> (String, String) {
     if let (Key::Proxy, ServiceTarget::Azure(AzureConfig { proxy: Some(proxy), .. })) = (key, &service.target)
     {
         return (quoted(&format!("{}:{}", proxy.host, proxy.port)), proxy.place.clone());
+    }
+    if let (Key::Credential, ServiceTarget::Azure(azure)) = (key, &config.service.target)
+        && let Credential::SignIn(sign_in) = &azure.credential
+    {
+        let names: Vec<_> = sign_in.methods.iter().map(SignInMethod::name).collect();
+        return (names.join(", or else "), "what is set up".to_owned());
     }
     if key == Key::StateFile {
         let file = state.file.as_ref().map(|file| quoted(&file.display().to_string()));

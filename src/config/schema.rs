@@ -213,7 +213,7 @@ impl HelpGroup {
 pub(super) const SECTIONS: [&str; 6] = ["agent", "voice", "turn", "hearing", "reply", "session"];
 
 /// The synopsis, one form a line.
-pub(super) const USAGE: [&str; 8] = [
+pub(super) const USAGE: [&str; 9] = [
     "mynah --endpoint URL [OPTION]...",
     "mynah --parrot [OPTION]...",
     "mynah login [OPTION]... | mynah logout [OPTION]...",

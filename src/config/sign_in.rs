@@ -18,6 +18,9 @@ use super::{Proxy, Secret};
 /// The application of the Azure CLI, under which Microsoft's own libraries sign a user in by a device code.
 pub const AZURE_CLI_APPLICATION: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
+/// Name of the file, beside the state file, that keeps the sign-in of `mynah login`.
+pub const SIGN_IN_FILE: &str = "sign-in";
+
 /// How to get a bearer token from Microsoft Entra ID.
 #[derive(Debug)]
 pub struct SignIn {

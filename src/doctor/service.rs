@@ -63,6 +63,7 @@ fn reach(findings: &mut Findings<'_>, azure: AzureConfig, config: &SessionConfig
         port: endpoint.port,
         proxy,
         limit: STEP_LIMIT,
+        renews_token: false,
     };
     let connection = connect(&background, request).map_err(fail("connection"))?;
     took(findings, "connection", &format!("{}:{}", endpoint.host, endpoint.port), start);

@@ -40,18 +40,30 @@ fn a_token_near_its_end_is_renewed_without_being_asked_for() {
     let device = Device::new(&login, secret());
     assert_eq!(device.token(), "Bearer short");
     super::wait_until("the renewal", || login.requests().len() == 2);
-    assert_eq!(device.token(), "Bearer long");
-    assert_eq!(login.requests().len(), 2);
+    super::wait_until("its answer", || device.token() == "Bearer long");
+    assert_eq!(login.requests().len(), 2, "nobody asked for it");
 }
 
 #[test]
 fn while_a_renewal_hangs_the_old_token_serves() {
-    let short = r#"{"token_type":"Bearer","expires_in":8,"access_token":"short"}"#;
+    let short = r#"{"token_type":"Bearer","expires_in":16,"access_token":"short"}"#;
     let login = TokenService::start([TokenAnswer::Json(200, short.to_owned()), TokenAnswer::Silent]);
     let device = Device::new(&login, secret());
     assert_eq!(device.token(), "Bearer short");
     super::wait_until("the renewal", || login.requests().len() == 2);
     assert_eq!(device.token(), "Bearer short", "the token is good for as long again");
+}
+
+#[test]
+fn while_a_renewal_fails_the_old_token_serves_until_its_end() {
+    let short = r#"{"token_type":"Bearer","expires_in":16,"access_token":"short"}"#;
+    let busy = TokenAnswer::refusal(503, "server_error", "busy");
+    let login = TokenService::start([TokenAnswer::Json(200, short.to_owned()), busy]);
+    let device = Device::new(&login, secret());
+    assert_eq!(device.token(), "Bearer short");
+    super::wait_until("the renewal", || login.requests().len() >= 2);
+    assert_eq!(device.token(), "Bearer short");
+    assert!(device.connect(true).unwrap_err().message.contains("busy"), "a refused token is not sent again");
 }
 
 #[test]
@@ -272,6 +284,9 @@ fn a_sign_in_is_renewed_and_the_new_one_is_kept_before_its_token_is_used() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(device.connect(true).unwrap().credential.1, "Bearer of-bird");
     assert!(login.requests()[1].contains("refresh_token=refresh-2&"), "{:?}", login.requests());
+    assert!(mynah::background::remove_sign_in(&file).unwrap());
+    assert!(device.connect(true).unwrap_err().message.contains("run mynah login"));
+    assert!(!file.exists(), "what was deleted stays so");
 }
 
 const SCOPE: &str = "https://ai.azure.com/.default";

@@ -36,6 +36,9 @@ fn ways_are_tried_in_the_order_of_microsofts_libraries() {
         let (names, _) = ways(&everything.env("AZURE_TOKEN_CREDENTIALS", choice));
         assert_eq!(names, expected, "{choice}");
     }
+    let report = everything.flags(&["config", "--endpoint", HOST, "--use-token-credential"]);
+    let Ok(mynah::config::Request::Settings(report)) = report.read() else { panic!("no report") };
+    assert!(report.text.contains(&all.join(", or else ")), "{}", report.text);
     let wrong = everything.env("AZURE_TOKEN_CREDENTIALS", "VisualStudioCodeCredential").problems();
     assert_problems(
         &wrong,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mynah::config::Endpoint;
+use mynah::config::{Endpoint, EndpointRequest};
 use mynah::conversation::Mode;
 use mynah::session::{ServiceEndpoint, ServiceOrigins};
 use mynah::transport::Tls;
@@ -99,7 +99,11 @@ fn agent(service: &Service) -> ServiceEndpoint {
 fn agent_called(service: &Service, name: &str) -> ServiceEndpoint {
     let query = [("api-version", "2026-07-15"), ("agent-name", name), ("agent-project-name", "garden")];
     ServiceEndpoint::Remote {
-        endpoint: Endpoint::with_query(&service.url(), &query).unwrap(),
+        endpoint: Endpoint::with(
+            &service.url(),
+            &EndpointRequest { query: &query, ..EndpointRequest::default() },
+        )
+        .unwrap(),
         proxy: None,
         tls: Tls::new(Some(service.ca_file())).unwrap(),
         origins: ServiceOrigins::default(),

@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    AZURE_CLI_APPLICATION, Application, Authority, HttpAddress, IdentitySource, KeptSignIn, SignIn,
-    SignInMethod,
+    AZURE_CLI_APPLICATION, Application, Authority, HttpAddress, IdentitySource, KeptSignIn, SIGN_IN_FILE,
+    SignIn, SignInMethod,
 };
 use crate::config::schema::Key;
 use crate::config::sources::Layer;
 use crate::config::values::{Keyword, Values};
 use crate::config::{Endpoint, Proxy, Secret, audience, proxy, saved_state, secret, working_folder};
+use crate::model::Dialect;
 
-/// The file of the sign-in, beside the saved state.
-const SIGN_IN_FILE: &str = "sign-in";
 /// The login services of the clouds, by the end of the hosts of their resources.
 const AUTHORITIES: [(&str, &str); 3] = [
     ("com", "login.microsoftonline.com"),
@@ -380,6 +379,8 @@ fn authority_proxy(values: &mut Values, address: &HttpAddress, is_users: bool) -
         host: address.host.clone(),
         port: address.port,
         path_and_query: String::new(),
+        dialect: Dialect::VoiceLive,
+        is_dialect_set: false,
     };
     match proxy::read(values, &host) {
         Some((proxy, layer)) if is_users && values.is_of_folder(layer) => {
