@@ -132,6 +132,7 @@
 //! | `lane` | | | know rates or devices; block or allocate after construction |
 //! | `doctor` | `audio` `background` `board` `config` `conversation` `inputs` `light` `model` `printable` `protocol` `session` `sys` `transport` | | capture or play by another way than the session's; keep what it hears |
 //! | `dsp` | | `rubato` `audioadapter_buffers` | know a device; allocate after construction |
+//! | `echo` | `fnv` | | know a device, a clock or a file (`std::fs`); align its two signals; allocate after construction |
 //! | `ledger` | `model` | | read a clock |
 //! | `config` | `dsp` `model` `printable` `sys` | `toml` `lexopt` `zeroize` | open a device; change after start |
 //! | `config::boards` | `config::audio` `config::host` `config::key_codes` `config::peripherals` `config::schema` `config::sources` `config::values` `sys` | | open a device (`std::fs::OpenOptions`) |
@@ -197,6 +198,7 @@ pub mod conversation;
 pub mod credentials;
 pub mod doctor;
 pub mod dsp;
+pub mod echo;
 pub mod fnv;
 pub mod history;
 pub mod inputs;

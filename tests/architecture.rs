@@ -27,6 +27,7 @@ const CORE: [&str; 14] = [
     "protocol",
     "lane",
     "dsp",
+    "echo",
     "ledger",
     "history",
     "config",

@@ -20,6 +20,7 @@ mod credentials;
 mod doctor;
 mod documents;
 mod dsp;
+mod echo;
 mod fuzz;
 mod history;
 mod hostile;
