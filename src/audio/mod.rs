@@ -12,6 +12,7 @@ mod error;
 mod handles;
 mod health;
 mod monitor;
+mod reference;
 mod rt;
 mod wav;
 mod wav_reader;
@@ -49,6 +50,13 @@ pub use health::hung_thread::HungThread;
 pub use health::stall::StallDetector;
 pub use health::xrun_burst::{Transition, XrunBurst};
 pub use monitor::{AUDIO_CHANGES, AudioChange, AudioMonitor};
+pub use reference::aligned::{AlignedReference, LEAD_MS, ReferenceBlock, ReferenceRates};
+pub use reference::clock_map::{Alignment, ClockMap, Stamp, StampFault};
+pub use reference::delay_locked_loop::{Clocks, DelayLockedLoop};
+pub use reference::interpolator::SincInterpolator;
+pub use reference::ring::{
+    ReadFault, ReferenceReader, ReferenceWriter, StreamState, reference_ring, ring_bytes,
+};
 pub use rt::capture::{Capture, CaptureDevice};
 pub use rt::counters::{Counter, Counters, Peak};
 pub use rt::device::{AudioDevice, Wait, Woken};
