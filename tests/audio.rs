@@ -26,6 +26,7 @@ mod queues;
 mod rates;
 mod reconnect;
 mod reconnect_walk;
+mod reference;
 mod reference_ring;
 mod stage;
 mod steps;

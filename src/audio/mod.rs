@@ -64,6 +64,7 @@ pub use rt::loops::{CaptureLoop, PlaybackLoop, loops};
 pub use rt::playback::Playback;
 pub use rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 pub use rt::reconnect::MissingDevices;
+pub use rt::reference::{CaptureStamp, ReferenceSink, with_reference};
 pub use wav::{WavDevices, open_wav};
 
 use handles::{CaptureShared, PlaybackShared};

@@ -67,8 +67,19 @@ impl CaptureChain {
         self.frames_hz
     }
 
+    /// Returns the most frames that a period becomes.
+    pub(in crate::audio) fn block_frames(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Returns which frame of the device the capture frame `frame` is, both counted from the last reset.
+    pub(in crate::audio) fn device_position(&self, frame: u64) -> f64 {
+        let position = frame as f64 * f64::from(self.device_hz) / f64::from(self.frames_hz);
+        position - self.resampler.delay_frames() as f64
+    }
+
     /// Converts at most a period of `samples`, which it overwrites, to capture frames.
-    pub(in crate::audio) fn process(&mut self, samples: &mut [f32]) -> &[CaptureFrame] {
+    pub(in crate::audio) fn process(&mut self, samples: &mut [f32]) -> &mut [CaptureFrame] {
         if !self.is_passthrough {
             self.high_pass.run(samples);
             for sample in samples.iter_mut() {
@@ -84,7 +95,7 @@ impl CaptureChain {
         for (frame, converted) in self.frames.iter_mut().zip(converted) {
             frame[0] = sample(*converted);
         }
-        &self.frames[..converted_frames]
+        &mut self.frames[..converted_frames]
     }
 
     /// Discards all filter state, so that no old samples are captured after the device is reopened.

@@ -3,6 +3,9 @@
 //! They stay here until they are heard, so that what is queued can be faded, or written again with another volume,
 //! from any device frame on. Device frames are counted from the start and never begin again. It queries no device.
 
+use crate::audio::reference::clock_map::Stamp;
+use crate::audio::reference::ring::ReferenceWriter;
+
 /// The longest queue of a speaker that is used, in seconds.
 pub(in crate::audio) const LONGEST_QUEUE_S: u32 = 1;
 
@@ -17,6 +20,8 @@ pub(in crate::audio) struct DeviceQueue {
     emptied: u64,
     /// The frame after the last one that is not exactly silent.
     sound_end: u64,
+    /// Set if what is played is to be published.
+    reference: Option<ReferenceWriter>,
 }
 
 impl DeviceQueue {
@@ -31,7 +36,28 @@ impl DeviceQueue {
             played: 0,
             emptied: 0,
             sound_end: 0,
+            reference: None,
         }
+    }
+
+    /// Publishes what the device holds and plays from now on, after the volume.
+    pub(in crate::audio) fn publish(&mut self, mut writer: ReferenceWriter) {
+        writer.restart(self.written);
+        self.reference = Some(writer);
+    }
+
+    /// Records that a frame written at the time of `stamp` is played after `delay` frames.
+    pub(in crate::audio) fn record_stamp(&mut self, delay: i64, stamp: impl FnOnce() -> Stamp) {
+        if let Some(writer) = &mut self.reference {
+            writer.stamp(self.written.cast_signed().saturating_sub(delay), stamp());
+        }
+    }
+
+    /// Returns the fill at which the thread is to be woken for the next timestamp of the device, which holds `queued`
+    /// frames; 0 if it need not be.
+    pub(in crate::audio) fn stamp_level(&self, queued: usize, period_frames: usize) -> usize {
+        let is_due = self.reference.as_ref().is_some_and(ReferenceWriter::is_settling);
+        if is_due { queued.saturating_sub(period_frames) } else { 0 }
     }
 
     /// Returns the frame after the last one that the device holds.
@@ -53,8 +79,10 @@ impl DeviceQueue {
         self.written == self.emptied
     }
 
-    /// Records the samples that were written to the device, before the volume. What was known after them is forgotten.
-    pub(in crate::audio) fn record_written(&mut self, samples: &[f32]) {
+    /// Records the samples that were written to the device, before and after the volume. What was known after them is
+    /// forgotten.
+    pub(in crate::audio) fn record_written(&mut self, samples: &[f32], amplified: &[f32]) {
+        self.publish_written(amplified);
         if let Some(last) = samples.iter().rposition(|sample| *sample != 0.0) {
             self.sound_end = self.written + last as u64 + 1;
         }
@@ -88,6 +116,9 @@ impl DeviceQueue {
     /// Records that the device gave back its last `frames`. They are written again, unless they are forgotten.
     pub(in crate::audio) fn rewind(&mut self, frames: u64) {
         self.written = self.written.saturating_sub(frames).max(self.played);
+        if let Some(writer) = &mut self.reference {
+            writer.take_back(self.written);
+        }
     }
 
     /// Forgets what was given back: what follows is new.
@@ -103,9 +134,10 @@ impl DeviceQueue {
         &self.samples[start..start + count as usize]
     }
 
-    /// Records that `frames` were written again.
-    pub(in crate::audio) fn record_rewritten(&mut self, frames: usize) {
-        self.written += frames as u64;
+    /// Records that samples were written again, which are now `amplified`.
+    pub(in crate::audio) fn record_rewritten(&mut self, amplified: &[f32]) {
+        self.publish_written(amplified);
+        self.written += amplified.len() as u64;
     }
 
     /// Fills `into` with a fade-out of the samples that follow what the device holds, before the volume.
@@ -126,12 +158,26 @@ impl DeviceQueue {
     /// Records that the device dropped what it had not played. It is known until something else is written.
     pub(in crate::audio) fn drop_unplayed(&mut self) {
         (self.written, self.emptied) = (self.played, self.played);
+        self.publish_restart();
     }
 
     /// Records that the device is empty: what it held is gone and unknown.
     pub(in crate::audio) fn lose(&mut self) {
         (self.played, self.known, self.emptied, self.sound_end) =
             (self.written, self.written, self.written, self.written);
+        self.publish_restart();
+    }
+
+    fn publish_written(&mut self, amplified: &[f32]) {
+        if let Some(writer) = &mut self.reference {
+            writer.write(amplified);
+        }
+    }
+
+    fn publish_restart(&mut self) {
+        if let Some(writer) = &mut self.reference {
+            writer.restart(self.written);
+        }
     }
 
     fn slot(&self, frame: u64) -> usize {

@@ -155,6 +155,10 @@ impl ReferenceWriter {
     /// Records that the device is empty, and that the next frame written to it has the position `position`.
     pub fn restart(&mut self, position: u64) {
         self.take_back(position);
+        if self.stream.begin == self.stream.written && self.stream.begin == position && self.settling == 0 {
+            // Nothing was played since the last time.
+            return;
+        }
         self.settling = 0;
         self.change(|writer| {
             writer.stream.number += 1;
@@ -179,6 +183,7 @@ impl ReferenceWriter {
             Stamp::Missing => 0,
             Stamp::Foreign => FOREIGN,
         };
+        self.settling = STAMPS_TO_SETTLE;
         self.faults = self.faults.wrapping_add(1);
         self.ring.fault.store(self.faults << 1 | report, Ordering::Relaxed);
     }

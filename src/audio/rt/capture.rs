@@ -7,11 +7,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::reference::{CaptureStamp, CapturedReference};
 use crate::audio::chain::capture_chain::CaptureChain;
 use crate::audio::chain::loudness::LoudnessDetector;
 use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
 use crate::audio::handles::{CaptureRequest, CaptureShared, CaptureState};
 use crate::audio::health::dead_input::DeadInputDetector;
+use crate::audio::reference::clock_map::Stamp;
 use crate::audio::{CaptureFrame, Counters};
 use crate::lane::Writer;
 
@@ -40,6 +42,15 @@ pub trait CaptureDevice {
         Ok(())
     }
 
+    /// Returns the timestamp of the running device: one snapshot of its time and of what it has captured. Called only if
+    /// a reference is wanted.
+    ///
+    /// # Errors
+    /// Returns the error to pass to [`recover`](Self::recover) first.
+    fn stamp(&mut self) -> Result<CaptureStamp, PcmError> {
+        Ok(CaptureStamp { delay: 0, time: Stamp::Missing })
+    }
+
     /// Returns whether the open device may have a mute button that Linux is not told of, as USB microphones do.
     fn may_mute_itself(&self) -> bool {
         false
@@ -59,7 +70,9 @@ const DISCARDED_MS: u32 = 400;
 pub struct Capture {
     lane: Writer<CaptureFrame>,
     shared: Arc<CaptureShared>,
-    chain: CaptureChain,
+    pub(super) chain: CaptureChain,
+    /// Set if what the speaker plays is wanted with what is captured.
+    pub(super) reference: Option<Box<CapturedReference>>,
     loudness: LoudnessDetector,
     samples: Box<[f32]>,
     recovery_budget: RecoveryBudget,
@@ -102,6 +115,7 @@ impl Capture {
             shared,
             loudness: LoudnessDetector::new(chain.frames_hz()),
             chain,
+            reference: None,
             samples,
             recovery_budget,
             dead_input,
@@ -134,6 +148,11 @@ impl Capture {
     pub fn step(&mut self, microphone: &mut impl CaptureDevice) -> Result<bool, DeviceLost> {
         let mut progressed = false;
         self.resting = false;
+        if let Some(reference) = &mut self.reference
+            && let Err(error) = reference.observe(microphone)
+        {
+            self.resting = !self.recover(error, microphone)?;
+        }
         for _ in 0..BLOCKS_PER_STEP {
             match microphone.read(&mut self.samples) {
                 Ok(0) => break,
@@ -198,6 +217,9 @@ impl Capture {
             detector.reopened();
         }
         self.outdated = Outdated::No;
+        if let Some(reference) = &mut self.reference {
+            reference.restart();
+        }
         self.set_state(state);
     }
 
@@ -216,6 +238,9 @@ impl Capture {
 
     fn set_state(&mut self, state: CaptureState) {
         self.chain.reset();
+        if let Some(reference) = &mut self.reference {
+            reference.reset_chain();
+        }
         self.loudness.reset();
         self.openings = self.shared.openings();
         self.state = state;
@@ -246,6 +271,9 @@ impl Capture {
     /// Handles a block of samples, and returns whether the session should be woken.
     fn keep(&mut self, taken: usize) -> bool {
         self.recovery_budget.reset();
+        if let Some(reference) = &mut self.reference {
+            reference.record_read(taken);
+        }
         // Before the conversion, which changes the samples in place, and while they are in the cache. A dead input is
         // detected while samples are discarded too, so that the user learns of it, and of its end, before speaking.
         let mut verdict_changed = false;
@@ -262,7 +290,11 @@ impl Capture {
             self.counters.discarded.add(taken as u64);
             return verdict_changed;
         }
+        let position = self.reference.as_ref().map(|reference| reference.next_position(&self.chain));
         let frames = self.chain.process(&mut self.samples[..taken]);
+        if let Some((reference, position)) = self.reference.as_mut().zip(position) {
+            reference.pass(frames, position);
+        }
         let kept = self.lane.write(frames);
         self.loudness.push(frames);
         self.shared.loud.store(self.loudness.is_loud(), Ordering::Relaxed);
@@ -278,6 +310,9 @@ impl Capture {
             PcmError::Lost(lost) => return Err(lost),
             PcmError::Xrun | PcmError::Stall => self.counters.capture_xruns.add(1),
             PcmError::Suspended => {}
+        }
+        if let Some(reference) = &mut self.reference {
+            reference.restart();
         }
         self.recovery_budget.spend()?;
         match microphone.recover(error) {

@@ -13,4 +13,5 @@ pub(in crate::audio) mod playback;
 pub(in crate::audio) mod playback_device;
 pub(in crate::audio) mod privileges;
 pub(in crate::audio) mod reconnect;
+pub(in crate::audio) mod reference;
 pub(in crate::audio) mod threads;

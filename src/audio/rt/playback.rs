@@ -31,10 +31,10 @@ pub struct Playback {
     staged: FrameBlock,
     underrun_fade: UnderrunFade,
     silence: Box<[PlaybackFrame]>,
-    chain: PlaybackChain,
+    pub(super) chain: PlaybackChain,
     cut_fade: CutFade,
     positions: LanePositions,
-    queue: DeviceQueue,
+    pub(super) queue: DeviceQueue,
     volume: GainRamp,
     percent: u8,
     /// Samples with the volume, on their way to the device.
@@ -173,6 +173,7 @@ impl Playback {
             }
             let level = speaker.level()?;
             self.update_position(level.delay);
+            self.queue.record_stamp(level.delay, || speaker.stamp());
             let queued = level.queued.saturating_sub(self.change_queued(speaker, level.queued)?);
             let plan = speaker.queue();
             let queued = self.top_up(speaker, queued, plan.target(self.is_quiet()), plan.fade_at)?;
@@ -365,7 +366,7 @@ impl Playback {
                 wake_at = wake_at.max(after);
             }
         }
-        speaker.wake_at(wake_at)
+        speaker.wake_at(wake_at.max(self.queue.stamp_level(queued, self.chain.period_frames())))
     }
 
     fn send_receipt(&mut self, cut: u64) {
@@ -469,13 +470,13 @@ impl Playback {
         self.volume.apply(self.queue.written(), amplified);
         let taken = speaker.write(amplified)?.min(amplified.len());
         if is_again {
-            self.queue.record_rewritten(taken);
+            self.queue.record_rewritten(&amplified[..taken]);
         } else if is_fade {
-            self.queue.record_written(&self.cut_fade.frames()[..taken]);
+            self.queue.record_written(&self.cut_fade.frames()[..taken], &amplified[..taken]);
             self.positions.postpone(taken);
             self.cut_fade.advance(taken);
         } else {
-            self.queue.record_written(&self.chain.ready()[..taken]);
+            self.queue.record_written(&self.chain.ready()[..taken], &amplified[..taken]);
             self.chain.advance(taken);
         }
         Ok(taken)

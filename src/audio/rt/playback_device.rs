@@ -4,6 +4,7 @@
 
 use crate::audio::CutMode;
 use crate::audio::error::{PcmError, Recovery};
+use crate::audio::reference::clock_map::Stamp;
 
 /// How much a device is kept filled with, and how it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,11 @@ pub trait PlaybackDevice {
     /// # Errors
     /// Returns the error to pass to [`recover`](Self::recover) first.
     fn level(&mut self) -> Result<BufferLevel, PcmError>;
+
+    /// Returns the timestamp of the last level: both are of one snapshot. Called only if a reference is wanted.
+    fn stamp(&self) -> Stamp {
+        Stamp::Missing
+    }
 
     /// Writes as many of `frames`, mono at the device's rate, as fit and returns their number. The device starts
     /// by itself once it holds its short queue.
