@@ -144,7 +144,7 @@
 //! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `alsa_sys` `hound` `libc` | know JSON (`serde_json`) or policy |
 //! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `audio::reference` `config` `dsp` `lane` `model` `sys` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`); allocate in a step |
 //! | `audio::chain` | `audio` `audio::reference` `dsp` `lane` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`) or a device; allocate after construction |
-//! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::rt` `config` `dsp` `sys` | `alsa` `alsa_sys` | decide what is captured or played |
+//! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::reference` `audio::rt` `config` `dsp` `sys` | `alsa` `alsa_sys` | decide what is captured or played |
 //! | `audio::reference` | | | know ALSA (`alsa` `alsa_sys` `audio::alsa`) or a device; read a clock (`std::time`); block or allocate after construction |
 //! | `audio::health` | `audio::error` `fnv` `model` | | open a device (`alsa` `alsa_sys` `audio::alsa` `std::fs::File` `std::fs::OpenOptions`) |
 //! | `inputs` | `config` `light` `model` `printable` `sys` | `evdev` `gpiocdev` | know phases or lamps (`leds`) |

@@ -1,10 +1,12 @@
 //! The real threads on the devices of alsa-lib, which open, read and write, but keep no time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mynah::audio::{
-    AlsaDevices, AudioError, AudioIo, CaptureConfig, Direction, PcmRequest, PlaybackConfig, SampleFormat,
-    StreamFormat, open_alsa,
+    AlsaDevices, AudioError, AudioIo, CaptureConfig, CaptureFrame, Direction, PcmRequest, PlaybackConfig,
+    ReferenceBlock, ReferenceSink, SampleFormat, StreamFormat, open_alsa, open_alsa_with_reference,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -39,6 +41,17 @@ fn threads_start_open_and_close_the_microphone_and_stop() {
         receipt.is_some()
     });
     assert_eq!(receipt.map(|receipt| receipt.cut), Some(cut));
+    assert_eq!(audio.failure(), None);
+}
+
+#[test]
+fn a_sink_is_given_what_a_device_of_alsa_lib_captures() {
+    let given = Arc::new(AtomicUsize::new(0));
+    let sink = CountingSink(Arc::clone(&given));
+    let mut audio =
+        open_alsa_with_reference(devices("null", "null"), StreamFormat::default(), Box::new(sink)).unwrap();
+    audio.capture.set_open(true);
+    until(&audio, |audio| audio.capture.waiting() > 0 && given.load(Ordering::Relaxed) >= 2_400);
     assert_eq!(audio.failure(), None);
 }
 
@@ -241,4 +254,14 @@ fn wait(audio: &AudioIo) {
     let timeout = Timespec::try_from(Duration::from_millis(10)).unwrap();
     let _ = poll(&mut [PollFd::new(audio, PollFlags::IN)], Some(&timeout));
     audio.clear_wake();
+}
+
+/// Counts the frames that it is given.
+struct CountingSink(Arc<AtomicUsize>);
+
+impl ReferenceSink for CountingSink {
+    fn block(&mut self, captured: &mut [CaptureFrame], reference: ReferenceBlock<'_>) {
+        assert_eq!(captured.len(), reference.samples.len());
+        self.0.fetch_add(captured.len(), Ordering::Relaxed);
+    }
 }

@@ -136,7 +136,7 @@ const DIFFERENCES: [(&str, &str); 9] = [
 
 #[test]
 fn a_nested_session_differs_only_in_what_it_mentions() {
-    let config = SessionConfig { voice: Some(Voice::OpenAi("marin".into())), ..config() };
+    let config = SessionConfig { voice: Some(Voice::OpenAi("marin".into())), ..with_silence_ms() };
     let form = SessionForm::of(Dialect::OpenAi);
     for (effective, expected) in DIFFERENCES {
         let found = form.mismatches(&config, effective);
@@ -199,21 +199,22 @@ fn a_field_that_is_not_known_is_left_out_unless_it_is_needed() {
         let text = error(code, "No.", &format!("session.{path}"), "mynah_session");
         let Ok(ServerEvent::Error(error)) = protocol::parse(&text) else { panic!("{text}") };
         let mut form = SessionForm::of(Dialect::OpenAi);
-        let before = written(&form, &config());
-        let lesson = form.learn(&error, &config(), false);
+        let before = written(&form, &with_silence_ms());
+        let lesson = form.learn(&error, &with_silence_ms(), false);
         assert_eq!(lesson.as_ref().is_some_and(|lesson| lesson.changes_session()), is_left_out, "{path}");
-        let after = written(&form, &config());
+        let after = written(&form, &with_silence_ms());
         let find = |session: &Value| path.split('.').try_fold(session, |value, key| value.get(key)).is_some();
         assert_eq!(
             (find(&after), before != after),
             (find(&before) && !is_left_out, is_left_out),
             "{path}: {after}"
         );
-        assert_eq!(form.learn(&error, &config(), false), None, "{path}: twice");
+        assert_eq!(form.learn(&error, &with_silence_ms(), false), None, "{path}: twice");
     }
 }
 
 #[test]
+
 fn a_service_that_keeps_its_turns_is_asked_to_answer_on_request_only() {
     let config = SessionConfig { turn_detection: Choice::Off, ..config() };
     for (form, path) in [
@@ -260,4 +261,9 @@ fn error(code: &str, message: &str, param: &str, event_id: &str) -> String {
         "type": "invalid_request_error", "code": code, "message": message, "param": some(param), "event_id": some(event_id),
     });
     json!({"type": "error", "error": error}).to_string()
+}
+
+/// A configuration that sets a field of its turn detection.
+fn with_silence_ms() -> SessionConfig {
+    SessionConfig { turn: TurnOptions { silence_ms: Some(500), ..config().turn }, ..config() }
 }

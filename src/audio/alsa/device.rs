@@ -16,12 +16,15 @@ use super::open_error::diagnose;
 use super::pair::{OpenDevices, SilentSpeaker, open_pair};
 use super::pcm::Pcm;
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
+use crate::audio::reference::clock_map::Stamp;
+use crate::audio::reference::delay_locked_loop::Clocks;
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::counters::Counters;
 use crate::audio::rt::device::{AudioDevice, Wait, Woken};
 use crate::audio::rt::loops::{CaptureLoop, PlaybackLoop};
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
 use crate::audio::rt::privileges::{DeniedPrivilege, lock_memory, prefault_stack, schedule};
+use crate::audio::rt::reference::{CaptureStamp, ReferenceSink, with_reference};
 use crate::audio::rt::threads::new_eventfd;
 use crate::audio::{
     AudioEndpoints, AudioIo, CaptureConfig, KeepOpen, MixerControl, PlaybackConfig, StreamFormat,
@@ -50,15 +53,39 @@ const PLAYBACK: (&str, i32) = ("mynah-playback", 71);
 /// # Errors
 /// Returns an error that names the device if one is missing, busy or does not grant the request.
 pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, AudioError> {
+    open(devices, shape, None)
+}
+
+/// Opens both cards as [`open_alsa`] does, and passes what is captured to `sink` with what was played meanwhile.
+///
+/// # Errors
+/// As those of [`open_alsa`].
+pub fn open_alsa_with_reference(
+    devices: AlsaDevices,
+    shape: StreamFormat,
+    sink: Box<dyn ReferenceSink>,
+) -> Result<AudioIo, AudioError> {
+    open(devices, shape, Some(sink))
+}
+
+fn open(
+    devices: AlsaDevices,
+    shape: StreamFormat,
+    sink: Option<Box<dyn ReferenceSink>>,
+) -> Result<AudioIo, AudioError> {
     let AlsaDevices { microphone, speaker, controls, unplugged } = devices;
     let (mut capture_request, mut playback_request) =
         (HwRequest::capture(&microphone, shape), HwRequest::playback(&speaker, shape));
+    (capture_request.stamps, playback_request.stamps) = (sink.is_some(), sink.is_some());
     let denied_memory = lock_memory();
     let mut cards = Cards { capture: &capture_request, playback: &playback_request, timer: new_eventfd()? };
     let (capture_pcm, silent_speaker) =
         open_pair(&mut cards).map_err(|error| diagnose(error, Path::new("/")))?;
     let keep_open = microphone.keep_open.unwrap_or(default_keep_open(capture_pcm.is_hardware()));
     let (capture_params, playback_params) = (capture_pcm.params().clone(), silent_speaker.params().clone());
+    // A plugin may resample, or lead to another card.
+    let is_one_card = capture_pcm.is_hardware() && capture_pcm.card() == silent_speaker.card();
+    let clocks = if is_one_card { Clocks::Same } else { Clocks::Apart };
     // It was opened so that a wrong setting fails at the start; whether it may stay open the session knows.
     drop(capture_pcm);
     let failed_controls = set_controls(&controls);
@@ -68,6 +95,10 @@ pub fn open_alsa(devices: AlsaDevices, shape: StreamFormat) -> Result<AudioIo, A
     playback_request.pin(&playback_params);
     let AudioEndpoints { audio: mut io, capture, playback, capture_wake, playback_wake } =
         AudioEndpoints::new(shape, capture_chain, playback_chain, false)?;
+    let (capture, playback) = match sink {
+        Some(sink) => with_reference(capture, playback, clocks, sink),
+        None => (capture, playback),
+    };
     io.granted = vec![capture_params, playback_params];
     io.failed_controls = failed_controls;
     let null_devices = [(&capture_request, Direction::Capture), (&playback_request, Direction::Playback)];
@@ -245,6 +276,10 @@ impl CaptureDevice for AlsaDevice {
         self.pcm()?.wake_after(frames)
     }
 
+    fn stamp(&mut self) -> Result<CaptureStamp, PcmError> {
+        CaptureDevice::stamp(self.pcm()?)
+    }
+
     fn may_mute_itself(&self) -> bool {
         self.pcm.as_ref().is_some_and(Pcm::is_usb)
     }
@@ -257,6 +292,10 @@ impl PlaybackDevice for AlsaDevice {
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.pcm()?.level()
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.pcm.as_ref().map_or(Stamp::Missing, PlaybackDevice::stamp)
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {

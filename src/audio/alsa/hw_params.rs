@@ -100,6 +100,8 @@ pub(in crate::audio) struct HwRequest {
     keep_awake: Option<KeepAwake>,
     gain_db: f32,
     shape: StreamFormat,
+    /// Whether the device is to be asked for timestamps.
+    pub(in crate::audio) stamps: bool,
 }
 
 impl HwRequest {
@@ -114,13 +116,14 @@ impl HwRequest {
             keep_awake: None,
             gain_db,
             shape: shape.of_capture(),
+            stamps: false,
         }
     }
 
     pub(in crate::audio) fn playback(config: &PlaybackConfig, shape: StreamFormat) -> HwRequest {
         let PlaybackConfig { device, form, channels, cut, keep_awake } = config.clone();
         let (direction, gain_db) = (Direction::Playback, 0.0);
-        HwRequest { direction, device, form, channels, cut, keep_awake, gain_db, shape }
+        HwRequest { direction, device, form, channels, cut, keep_awake, gain_db, shape, stamps: false }
     }
 
     /// Requests what was granted from now on: the processing chain was built for its rate, and it fits beside the

@@ -18,3 +18,4 @@ mod pair;
 pub(in crate::audio) mod pcm;
 pub(in crate::audio) mod poll;
 mod raw_pcm;
+mod timestamp;

@@ -75,6 +75,7 @@ fn is_passing(error: &AudioError) -> bool {
 /// An open speaker that plays silence, on a thread of its own.
 pub(super) struct SilentSpeaker {
     params: GrantedParams,
+    card: Option<u32>,
     is_over: Arc<EventFd>,
     thread: Option<JoinHandle<Pcm>>,
 }
@@ -82,7 +83,7 @@ pub(super) struct SilentSpeaker {
 impl SilentSpeaker {
     /// Starts to play. When it returns, the clock of the device runs.
     pub(super) fn start(mut pcm: Pcm) -> Result<SilentSpeaker, AudioError> {
-        let params = pcm.params().clone();
+        let (params, card) = (pcm.params().clone(), pcm.card());
         let silence = vec![0.0; params.period_frames];
         let is_over = new_eventfd()?;
         let stop = Arc::clone(&is_over);
@@ -94,11 +95,15 @@ impl SilentSpeaker {
             pcm
         });
         let thread = thread.map_err(|error| AudioError::system("a thread", &error))?;
-        Ok(SilentSpeaker { params, is_over, thread: Some(thread) })
+        Ok(SilentSpeaker { params, card, is_over, thread: Some(thread) })
     }
 
     pub(super) fn params(&self) -> &GrantedParams {
         &self.params
+    }
+
+    pub(super) fn card(&self) -> Option<u32> {
+        self.card
     }
 
     /// Returns the device, which plays what is still queued.

@@ -6,14 +6,18 @@ use std::ffi::CString;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use super::hw_params::{GrantedParams, HwRequest, negotiate};
 use super::output::AlsaOutput;
 use super::poll::{PcmPoll, PollOutcome, device_lost};
-use super::raw_pcm::{Errno, RawPcm};
+use super::raw_pcm::{Errno, PcmStatus, RawPcm};
 use crate::audio::CutMode;
 use crate::audio::error::{AudioError, DeviceLost, Direction, PcmError, Recovery};
+use crate::audio::reference::clock_map::Stamp;
 use crate::audio::rt::capture::CaptureDevice;
 use crate::audio::rt::playback_device::{BufferLevel, PlaybackDevice, QueuePlan};
+use crate::audio::rt::reference::CaptureStamp;
 use crate::dsp::FrameCodec;
 use crate::sys::alsa_proc::is_usb;
 use crate::sys::{EventFd, TimerFd};
@@ -23,6 +27,8 @@ const PREFETCHED_PERIODS: usize = 8;
 /// A driver that takes longer to prepare its device sleeps in it; the microphone and the next word wait for it.
 const SLOW_PREPARE: Duration = Duration::from_millis(100);
 
+/// A running device whose position is older says nothing about now: it would have stalled.
+const OLDEST_STAMP_NS: u64 = 2_000_000_000;
 /// The shortest wait for a speaker behind a plugin, which does not say when it has played a frame.
 const PLUGIN_WAIT_MS: u32 = 5;
 
@@ -51,6 +57,10 @@ pub(in crate::audio) struct Pcm {
     /// Whether the last wait detected a stall; returned by the next read or level.
     stalled: bool,
     is_usb: bool,
+    /// Whether the device is asked for timestamps.
+    has_stamps: bool,
+    /// The timestamp of the last level.
+    stamp: Stamp,
 }
 
 impl Pcm {
@@ -76,6 +86,8 @@ impl Pcm {
         raw.set_start_threshold(start_threshold).map_err(refused)?;
         let avail_min = params.period_frames;
         raw.set_avail_min(avail_min).map_err(refused)?;
+        // A plugin may refuse; then it counts as a device without timestamps.
+        let has_stamps = request.stamps && raw.enable_timestamps().is_ok();
         let bytes = vec![0; params.period_frames * codec.bytes()].into();
         let margin_frames = (cut.margin.as_secs_f64() * f64::from(params.rate_hz)).ceil() as usize;
         let slow_timer = TimerFd::new().map_err(|error| AudioError::system("a timer", &error))?;
@@ -96,6 +108,8 @@ impl Pcm {
             slow_prepares: 0,
             stalled: false,
             is_usb,
+            has_stamps,
+            stamp: Stamp::Missing,
         })
     }
 
@@ -106,6 +120,11 @@ impl Pcm {
     /// Returns whether it is a device of a sound card, without a plugin or a sound server between.
     pub(in crate::audio) fn is_hardware(&self) -> bool {
         self.raw.is_hardware()
+    }
+
+    /// Returns the number of its card; `None` for a plugin without one.
+    pub(in crate::audio) fn card(&self) -> Option<u32> {
+        self.raw.card()
     }
 
     /// Returns whether its card is on USB.
@@ -142,6 +161,17 @@ impl Pcm {
     /// Returns whether the device has moved more frames than it may prefetch.
     pub(in crate::audio) fn is_proven(&self) -> bool {
         self.poll.is_proven()
+    }
+
+    /// Returns both, of one snapshot with the timestamp if there is one.
+    fn avail_and_delay(&mut self) -> Result<(usize, i64), Errno> {
+        self.stamp = Stamp::Missing;
+        if !self.has_stamps {
+            return self.raw.avail_and_delay();
+        }
+        let status = self.raw.status()?;
+        self.stamp = stamp_of(&status);
+        Ok((status.avail, status.delay))
     }
 
     fn take_stall(&mut self) -> Result<(), PcmError> {
@@ -213,6 +243,11 @@ impl Pcm {
 }
 
 impl CaptureDevice for Pcm {
+    fn stamp(&mut self) -> Result<CaptureStamp, PcmError> {
+        let (_, delay) = self.avail_and_delay().map_err(pcm_error)?;
+        Ok(CaptureStamp { delay, time: self.stamp })
+    }
+
     fn read(&mut self, into: &mut [f32]) -> Result<usize, PcmError> {
         self.take_stall()?;
         // The device is asked once for all that is read in turn: what arrives meanwhile wakes the thread again.
@@ -254,7 +289,7 @@ impl PlaybackDevice for Pcm {
 
     fn level(&mut self) -> Result<BufferLevel, PcmError> {
         self.take_stall()?;
-        let (avail, delay) = match self.raw.avail_and_delay() {
+        let (avail, delay) = match self.avail_and_delay() {
             // PulseAudio's plugin fails so until the server has told it the latency; then nothing has been heard.
             Err(Errno(libc::EIO)) if !self.raw.is_hardware() => {
                 let avail = self.raw.avail().map_err(pcm_error)?;
@@ -266,6 +301,10 @@ impl PlaybackDevice for Pcm {
         self.poll.progressed(self.queued_frames.saturating_sub(queued));
         self.queued_frames = queued;
         Ok(BufferLevel { queued, delay })
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
@@ -307,6 +346,18 @@ impl PlaybackDevice for Pcm {
     }
 }
 
+/// Returns the timestamp of a snapshot, compared with the clock that it should be of.
+fn stamp_of(status: &PcmStatus) -> Stamp {
+    let now = clock_gettime(ClockId::Monotonic);
+    let now_ns = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs() as u64;
+    match status.time.ns {
+        _ if !status.is_running => Stamp::NotRunning,
+        None => Stamp::Missing,
+        Some(ns) if ns > now_ns || now_ns - ns > OLDEST_STAMP_NS => Stamp::Foreign,
+        Some(ns) => Stamp::At(ns),
+    }
+}
+
 fn would_block_as_zero(result: Result<usize, Errno>) -> Result<usize, PcmError> {
     match result {
         Err(Errno(libc::EAGAIN | libc::EINTR)) => Ok(0),
@@ -321,5 +372,25 @@ fn pcm_error(Errno(errno): Errno) -> PcmError {
         libc::EIO => PcmError::Stall,
         libc::ESTRPIPE => PcmError::Suspended,
         errno => PcmError::Lost(DeviceLost { errno }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{PlaybackConfig, StreamFormat};
+
+    #[test]
+    fn a_timestamp_of_this_alsa_lib_is_read_in_its_own_width() {
+        let config = PlaybackConfig { device: "null".to_owned(), ..PlaybackConfig::default() };
+        let mut request = HwRequest::playback(&config, StreamFormat::default());
+        request.stamps = true;
+        let mut pcm = Pcm::open(&request).expect("the null device");
+        let status = pcm.raw.status().map_err(|Errno(errno)| errno).expect("a snapshot");
+        if cfg!(target_pointer_width = "64") {
+            assert_eq!(status.time.bytes, size_of::<libc::timespec>());
+        }
+        let running = PcmStatus { is_running: true, ..status };
+        assert!(matches!(stamp_of(&running), Stamp::At(_)), "{:?}", running.time);
     }
 }

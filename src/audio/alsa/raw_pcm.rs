@@ -12,6 +12,7 @@ use std::ptr::{NonNull, null_mut};
 use alsa_sys::*;
 use libc::{c_int, c_uint, pollfd};
 
+use super::timestamp::{TimestampBuffer, WrittenTime};
 use crate::audio::SampleFormat;
 use crate::audio::error::Direction;
 
@@ -23,6 +24,17 @@ pub(super) struct Errno(pub(super) i32);
 pub(super) struct RawPcm {
     handle: NonNull<snd_pcm_t>,
     sw_params: NonNull<snd_pcm_sw_params_t>,
+    status: NonNull<snd_pcm_status_t>,
+}
+
+/// One snapshot of a PCM.
+pub(super) struct PcmStatus {
+    pub(super) is_running: bool,
+    /// Frames that can be read or written.
+    pub(super) avail: usize,
+    /// Frames until one written now is played, or since the next one to be read was captured.
+    pub(super) delay: i64,
+    pub(super) time: WrittenTime,
 }
 
 // SAFETY: alsa-lib keeps no state of a thread in a PCM; a PCM may be used by any thread, by one at a time.
@@ -39,16 +51,27 @@ impl RawPcm {
         // SAFETY: the pointer to write to is valid.
         checked(unsafe { snd_pcm_sw_params_malloc(&raw mut sw_params) })?;
         let sw_params = NonNull::new(sw_params).ok_or(Errno(libc::ENOMEM))?;
+        let mut status = null_mut();
+        // SAFETY: the pointer to write to is valid. What was allocated before is freed below.
+        unsafe { snd_pcm_status_malloc(&raw mut status) };
+        let Some(status) = NonNull::new(status) else {
+            // SAFETY: allocated above and not used afterwards.
+            unsafe { snd_pcm_sw_params_free(sw_params.as_ptr()) };
+            return Err(Errno(libc::ENOMEM));
+        };
         let mut handle = null_mut();
         // SAFETY: the name ends with a NUL and the pointer to write to is valid.
         let opened = checked(unsafe {
             snd_pcm_open(&raw mut handle, name.as_ptr(), stream, SND_PCM_NONBLOCK as c_int)
         });
         match opened.and_then(|_| NonNull::new(handle).ok_or(Errno(libc::ENODEV))) {
-            Ok(handle) => Ok(RawPcm { handle, sw_params }),
+            Ok(handle) => Ok(RawPcm { handle, sw_params, status }),
             Err(errno) => {
                 // SAFETY: allocated above and not used afterwards.
-                unsafe { snd_pcm_sw_params_free(sw_params.as_ptr()) };
+                unsafe {
+                    snd_pcm_sw_params_free(sw_params.as_ptr());
+                    snd_pcm_status_free(status.as_ptr());
+                }
                 Err(errno)
             }
         }
@@ -138,6 +161,51 @@ impl RawPcm {
         Ok((usize::try_from(avail).unwrap_or(0), i64::from(delay)))
     }
 
+    /// Has the device keep the time of its position, by CLOCK_MONOTONIC. Nothing is allocated.
+    pub(super) fn enable_timestamps(&mut self) -> Result<(), Errno> {
+        // SAFETY: both are valid.
+        unsafe {
+            let (handle, params) = (self.handle.as_ptr(), self.sw_params.as_ptr());
+            checked(snd_pcm_sw_params_set_tstamp_mode(handle, params, SND_PCM_TSTAMP_ENABLE))?;
+            checked(snd_pcm_sw_params_set_tstamp_type(handle, params, SND_PCM_TSTAMP_TYPE_MONOTONIC))?;
+            checked(snd_pcm_sw_params(handle, params)).map(drop)
+        }
+    }
+
+    /// Returns one snapshot of the device's position and its time. Nothing is allocated.
+    ///
+    /// # Errors
+    /// As those of [`avail_and_delay`](Self::avail_and_delay), if the device has stopped by itself.
+    pub(super) fn status(&mut self) -> Result<PcmStatus, Errno> {
+        let mut time = TimestampBuffer::new();
+        let status = self.status.as_ptr();
+        // SAFETY: the handle is open and `status` was allocated by alsa-lib. The time is at most as large as its buffer,
+        // which does not depend on the width that this program was built for.
+        let (state, avail, delay) = unsafe {
+            checked(snd_pcm_status(self.handle.as_ptr(), status))?;
+            snd_pcm_status_get_htstamp(status, time.as_mut_ptr());
+            (
+                snd_pcm_status_get_state(status),
+                snd_pcm_status_get_avail(status),
+                snd_pcm_status_get_delay(status),
+            )
+        };
+        match state {
+            SND_PCM_STATE_XRUN => return Err(Errno(libc::EPIPE)),
+            SND_PCM_STATE_SUSPENDED => return Err(Errno(libc::ESTRPIPE)),
+            SND_PCM_STATE_DISCONNECTED => return Err(Errno(libc::ENODEV)),
+            _ => {}
+        }
+        let is_running = matches!(state, SND_PCM_STATE_RUNNING | SND_PCM_STATE_DRAINING);
+        #[allow(clippy::useless_conversion, reason = "an ALSA frame count is 32 bits wide on 32-bit boards")]
+        Ok(PcmStatus {
+            is_running,
+            avail: usize::try_from(avail).unwrap_or(0),
+            delay: i64::from(delay),
+            time: time.time(),
+        })
+    }
+
     /// Reads whole interleaved frames into `bytes` and returns their number.
     pub(super) fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Errno> {
         let count = self.frames_in(bytes.len());
@@ -199,6 +267,7 @@ impl Drop for RawPcm {
         unsafe {
             snd_pcm_close(self.handle.as_ptr());
             snd_pcm_sw_params_free(self.sw_params.as_ptr());
+            snd_pcm_status_free(self.status.as_ptr());
         }
     }
 }
