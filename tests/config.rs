@@ -13,6 +13,7 @@ mod foreign_names;
 mod language;
 mod model_family;
 mod origin;
+mod overlays;
 mod pairs;
 mod pasted_keys;
 mod proxy;

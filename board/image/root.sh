@@ -111,7 +111,6 @@ fill_slot() {
     [[ ! -d $from/overlays ]] || mv "$from/overlays"/* "$slot/overlays"
     # The firmware uses os_prefix for overlays only if this file exists.
     echo "These overlays belong to the kernel in this slot." >"$slot/overlays/README"
-    compile_overlays
     {
         cat "$from/config.txt"
         echo
@@ -136,20 +135,6 @@ fill_boot() {
     cp "$card/usr/share/mynah/card/mynah.txt" "$boot/mynah.txt"
     # Old editors on Windows need CRLF.
     sed -i 's/$/\r/' "$boot/mynah.txt"
-}
-
-# Compiles our overlays and checks that each applies to every Pi's device tree: the firmware ignores one that does not.
-compile_overlays() {
-    local source overlay tree
-    for source in "$here/board/overlays/"*.dts; do
-        overlay=${source##*/}
-        overlay=$slot/overlays/${overlay%.dts}.dtbo
-        dtc -q -@ -I dts -O dtb -o "$overlay" "$source"
-        for tree in "$slot"/bcm27{11,10,09}*.dtb "$slot"/bcm2837*.dtb; do
-            [[ ! -e $tree ]] || fdtoverlay -i "$tree" -o "$WORK/tree" "$overlay" ||
-                refuse "${source##*/} does not apply to ${tree##*/}"
-        done
-    done
 }
 
 # Removes what the card does not need: files that are on the FAT partition, caches of apt and dpkg, apt's sources.

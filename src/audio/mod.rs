@@ -38,7 +38,7 @@ pub use alsa::hw_params::GrantedParams;
 pub use alsa::listing::{
     DeviceSection, ListedDevice, list_devices, probe_device, try_microphone, try_speaker, warn_of_silence,
 };
-pub use alsa::mixer::{percent_of_range, set_controls};
+pub use alsa::mixer::{ControlFailure, percent_of_range, set_controls};
 pub use alsa::mixer_state::{ControlState, read_control, set_control_state};
 pub use alsa::open_error::diagnose;
 pub use chain::capture_chain::CaptureChain;

@@ -137,6 +137,8 @@ pub struct MixerControl {
     /// The name of the simple control as in `amixer scontrols`, with `,` and its index if that is not 0.
     pub name: String,
     pub setting: ControlValue,
+    /// Whether the card may be without it, as some models of a kind are: then it is skipped silently.
+    pub optional: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -50,10 +50,13 @@ pub enum ButtonSource {
     },
     /// A key of an input device: `gpio-keys`, or the buttons of a USB speakerphone.
     Key {
-        /// The name of the input device, as in `/proc/bus/input/devices`; `None` for any that has the key.
+        /// The name of the input device, as in `/proc/bus/input/devices`, or its first words; `None` for any that has the
+        /// key.
         device: Option<String>,
         /// The key code (`linux/input-event-codes.h`).
         code: u16,
+        /// Whether to do without it if no such device has the key at the start.
+        optional: bool,
     },
 }
 

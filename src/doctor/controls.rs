@@ -28,7 +28,13 @@ pub(super) fn check(
     let mut differing = Vec::new();
     for control in controls {
         match read_control(control) {
-            Err(reason) => findings.add(TOPIC, "control", &control.name, Verdict::Wrong(reason)),
+            Err(failure) if failure.is_reported(control) => {
+                findings.add(TOPIC, "control", &control.name, Verdict::Wrong(failure.into_reason()));
+            }
+            Err(_) => {
+                let value = format!("{} is not on this card, which need not have it", control.name);
+                findings.add(TOPIC, "control", value, Verdict::Good);
+            }
             Ok((state, true)) => {
                 findings.add(TOPIC, "control", format!("{} is {state}", control.name), Verdict::Good);
             }
@@ -94,9 +100,9 @@ fn undo(findings: &mut Findings<'_>, file: &Path) {
             Ok(()) => {
                 findings.add(TOPIC, "control", format!("{} is {state} again", state.name()), Verdict::Good)
             }
-            Err(reason) => {
+            Err(failure) => {
                 is_complete = false;
-                findings.add(TOPIC, "control", state.name(), Verdict::Wrong(reason));
+                findings.add(TOPIC, "control", state.name(), Verdict::Wrong(failure.into_reason()));
             }
         }
     }

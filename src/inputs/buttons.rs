@@ -76,12 +76,17 @@ impl Buttons {
                     buttons.lines.push(EdgeLine { line, button: index, is_unpolled: false });
                     level = active;
                 }
-                ButtonSource::Key { device, code } => {
+                ButtonSource::Key { device, code, .. } => {
                     let key = WatchedKey { code: *code, button: index };
                     let keys = device.as_ref().map_or_else(|| vec![key], |device| keys_of(configs, device));
                     // The first key of a device opens it for all its keys.
                     if keys.first() == Some(&key) {
-                        buttons.keyboards.push(Keyboard::open(&user, device.as_deref(), keys)?);
+                        let optional = keys.iter().all(|key| is_optional(&configs[key.button]));
+                        match Keyboard::open(&user, device.as_deref(), keys) {
+                            Ok(keyboard) => buttons.keyboards.push(keyboard),
+                            Err(error) if optional => log::warn!("{error}; mynah goes on without it"),
+                            Err(error) => return Err(error.into()),
+                        }
                     }
                 }
             }
@@ -255,10 +260,14 @@ fn read_levels(states: &mut [ButtonState], keyboard: &Keyboard, poll: &InputPoll
     keyboard.levels(|button, down| states[button].reset(down))
 }
 
+fn is_optional(button: &ButtonConfig) -> bool {
+    matches!(button.source, ButtonSource::Key { optional: true, .. })
+}
+
 /// Returns the keys of all buttons on the input device `name`.
 fn keys_of(configs: &[ButtonConfig], name: &str) -> Vec<WatchedKey> {
     let keys = configs.iter().enumerate().filter_map(|(button, config)| match &config.source {
-        ButtonSource::Key { device: Some(device), code } if device == name => {
+        ButtonSource::Key { device: Some(device), code, .. } if device == name => {
             Some(WatchedKey { code: *code, button })
         }
         ButtonSource::Key { .. } | ButtonSource::Line { .. } => None,

@@ -18,6 +18,7 @@ pub(crate) mod timestamp;
 use std::time::Duration;
 
 pub use error::{InputError, KeyError, KeyProblem, LineError, LineProblem};
+pub use evdev::device::is_named;
 pub use gesture::{ButtonFault, Gesture};
 pub use mute_switch::MuteSwitch;
 pub use simulated::SimulatedButtons;

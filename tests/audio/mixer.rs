@@ -1,6 +1,6 @@
 //! The mixer's arithmetic, and the errors that need no card.
 
-use mynah::audio::{AudioError, ControlValue, MixerControl, percent_of_range, set_controls};
+use mynah::audio::{AudioError, ControlFailure, ControlValue, MixerControl, percent_of_range, set_controls};
 
 #[test]
 fn a_percentage_is_a_share_of_the_range_rounded_up() {
@@ -33,6 +33,7 @@ fn a_missing_card_is_an_error_that_names_it() {
             card: card.to_owned(),
             name: "Master".to_owned(),
             setting: ControlValue::Percent(80),
+            optional: card == "hw:CARD=nowhere",
         };
         let error = set_controls(&[control]).remove(0);
         assert!(matches!(&error, AudioError::Mixer { .. }), "{error:?}");
@@ -40,5 +41,21 @@ fn a_missing_card_is_an_error_that_names_it() {
         assert!(message.contains("\"Master\""), "{message}");
         assert!(message.contains("nowhere") || message.contains("no\\0where"), "{message}");
         assert!(message.contains("/proc/asound/cards"), "{message}");
+    }
+}
+
+#[test]
+fn only_an_optional_control_that_the_card_lacks_is_not_reported() {
+    let (absent, refused) = (ControlFailure::Absent("x".to_owned()), ControlFailure::Refused("x".to_owned()));
+    for (optional, failure, is_reported) in
+        [(true, &absent, false), (true, &refused, true), (false, &absent, true), (false, &refused, true)]
+    {
+        let control = MixerControl {
+            card: "hw:0".to_owned(),
+            name: "PCM".to_owned(),
+            setting: ControlValue::Percent(100),
+            optional,
+        };
+        assert_eq!(failure.is_reported(&control), is_reported, "{optional}, {failure:?}");
     }
 }

@@ -6,7 +6,9 @@ use mynah::board::{Board, BoardError};
 use mynah::config::{
     ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, GpioLine, HeldOutput, LineBias, Peripherals,
 };
-use mynah::inputs::{ClockOffset, InputError, KeyError, KeyProblem, LineError, LineProblem, StatusLine};
+use mynah::inputs::{
+    ClockOffset, InputError, KeyError, KeyProblem, LineError, LineProblem, StatusLine, is_named,
+};
 use mynah::model::Time;
 
 #[test]
@@ -70,7 +72,7 @@ fn a_missing_peripheral_is_reported_by_its_name() {
     let nowhere = || GpioLine::At { chip: "no-such-chip".to_owned(), offset: 7 };
     let debounce = Duration::from_millis(5);
     let place = ButtonSource::Line { line: nowhere(), active_low: true, bias: LineBias::PullUp, debounce };
-    let key = ButtonSource::Key { device: Some("no such device".to_owned()), code: 113 };
+    let key = |optional| ButtonSource::Key { device: Some("no such device".to_owned()), code: 113, optional };
     let button = |place| ButtonConfig {
         name: "talk".to_owned(),
         source: place,
@@ -83,13 +85,29 @@ fn a_missing_peripheral_is_reported_by_its_name() {
     assert!(matches!(error, BoardError::Inputs(InputError::Line(_))), "{error:?}");
     contains(&error.to_string(), &["the button talk", "GPIO line 7 of no-such-chip"]);
 
-    let error = wired(vec![button(key)], Vec::new()).unwrap_err();
+    let error = wired(vec![button(key(false))], Vec::new()).unwrap_err();
     assert!(matches!(error, BoardError::Inputs(InputError::Key(_))), "{error:?}");
     contains(&error.to_string(), &["the button talk", "KEY_MUTE", "\"no such device\""]);
+    wired(vec![button(key(true))], Vec::new()).unwrap();
+    wired(vec![button(key(true)), button(key(false))], Vec::new()).unwrap_err();
 
     let power = HeldOutput { name: "ring power".to_owned(), line: nowhere(), high: true };
     let error = wired(Vec::new(), vec![power]).unwrap_err();
     contains(&error.to_string(), &["the driven line ring power", "GPIO line 7 of no-such-chip"]);
+}
+
+#[test]
+fn an_input_device_is_called_by_its_name_or_its_first_words() {
+    for (name, wanted, is_it) in [
+        ("Jabra SPEAK 410 USB", "Jabra SPEAK 410 USB", true),
+        ("Jabra SPEAK 410 USB Consumer Control", "Jabra SPEAK 410 USB", true),
+        ("Jabra Speak2 75", "Jabra", true),
+        ("Jabra Speak2 75", "Jabra Speak", false),
+        ("Jabra", "Jabra Speak2 75", false),
+        ("Not a Jabra", "Jabra", false),
+    ] {
+        assert_eq!(is_named(name, wanted), is_it, "{name:?} {wanted:?}");
+    }
 }
 
 #[test]

@@ -17,8 +17,8 @@ fn all_audio_keys_are_read() {
         "[microphone]\ndevice = 'hw:1'\nrate_hz = 44100\nformat = 'S24_3'\nchannels = 8\nhear = [7, 0]\ngain_db = -2.5\nperiod_ms = 7.5\nkeep_open = 'always'\n\
          [speaker]\ndevice = 'hw:2'\nrate_hz = 16_000\nformat = 'S24'\nchannels = 1\nplay_on = 0\nperiod_ms = 100\ncut = 'run-out'\nkeep_awake_s = 2.5\n\
          [[control]]\ncard = 'hw:1'\nname = 'Mic,1'\npercent = 0\n\
-         [[control]]\ncard = 'hw:1'\nname = 'Mic'\non = false\n\
-         [[control]]\ncard = 'hw:2'\nname = 'Route'\nchoice = 'Line In'\n\
+         [[control]]\ncard = 'hw:1'\nname = 'Mic'\non = false\noptional = true\n\
+         [[control]]\ncard = 'hw:2'\nname = 'Route'\nchoice = 'Line In'\noptional = false\n\
          [unplugged]\nwait_s = 2.5\n",
     );
     let form = |rate_hz, format, channels, period_us| PcmRequest {
@@ -35,14 +35,18 @@ fn all_audio_keys_are_read() {
     assert_eq!(audio.speaker.channels, [0]);
     let keep_awake = Some(KeepAwake::For(Duration::from_millis(2_500)));
     assert_eq!((audio.speaker.cut, audio.speaker.keep_awake), (Some(CutMode::RunOut), keep_awake));
-    let control =
-        |card: &str, name: &str, setting| MixerControl { card: card.into(), name: name.into(), setting };
+    let control = |card: &str, name: &str, setting, optional| MixerControl {
+        card: card.into(),
+        name: name.into(),
+        setting,
+        optional,
+    };
     assert_eq!(
         audio.controls,
         [
-            control("hw:1", "Mic,1", ControlValue::Percent(0)),
-            control("hw:1", "Mic", ControlValue::Switch(false)),
-            control("hw:2", "Route", ControlValue::Choice("Line In".to_owned())),
+            control("hw:1", "Mic,1", ControlValue::Percent(0), false),
+            control("hw:1", "Mic", ControlValue::Switch(false), true),
+            control("hw:2", "Route", ControlValue::Choice("Line In".to_owned()), false),
         ]
     );
     assert_eq!(audio.unplugged, UnplugPolicy::End(Duration::from_millis(2500)));
@@ -79,7 +83,7 @@ fn buttons_are_lines_keys_or_mute_switches() {
     let buttons = read(
         "[[button]]\nname = 'a'\nchip = 'gpiochip0'\noffset = 22\nactive = 'high'\ndebounce_ms = 0\nshort = 'mute'\ndouble = 'volume-up'\nlong = 'volume-down'\n\
          [[button]]\nname = 'b'\ngpio = 'X'\nactive = 'high'\nbias = 'off'\nkind = 'mute-switch'\n\
-         [[button]]\nname = 'c'\nkey = 'KEY_PLAYPAUSE'\ndevice = 'Jabra'\n\
+         [[button]]\nname = 'c'\nkey = 'KEY_PLAYPAUSE'\ndevice = 'Jabra'\noptional = true\n\
          [[button]]\nname = 'd'\nkey = 0x2ff\npress = 'volume-up'\n\
          [[button]]\nname = 'e'\ngpio = 'Y'\nbias = 'as-is'\nlong = 'mute'\nlong_ms = 300\nreset_warn_s = 1\nreset_s = 120\n",
     )
@@ -104,8 +108,11 @@ fn buttons_are_lines_keys_or_mute_switches() {
         (&buttons[1].source, &buttons[1].kind),
         (&line("X", false, LineBias::Disabled, 5), &ButtonKind::MuteSwitch)
     );
-    assert_eq!(buttons[2].source, ButtonSource::Key { device: Some("Jabra".to_owned()), code: 164 });
-    assert_eq!(buttons[3].source, ButtonSource::Key { device: None, code: 0x2ff });
+    assert_eq!(
+        buttons[2].source,
+        ButtonSource::Key { device: Some("Jabra".to_owned()), code: 164, optional: true }
+    );
+    assert_eq!(buttons[3].source, ButtonSource::Key { device: None, code: 0x2ff, optional: false });
     let ButtonKind::Push(last) = &buttons[4].kind else { panic!("{buttons:?}") };
     assert_eq!((last.press, last.long), (None, Some((ButtonAction::Mute, Duration::from_millis(300)))));
 }

@@ -11,7 +11,12 @@ use mynah::config::{
     KeepOpen, LedWiring, LineBias, PcmRequest, Request, SampleFormat, UnplugPolicy,
 };
 
+use mynah::audio::percent_of_range;
+
 use super::{Fixture, assert_problems};
+
+/// The machine with a card that four boards can have.
+const SAME_CARD: &str = "two boards with wm8960soundcard";
 
 /// The files below `/proc` of machines with the boards.
 const MACHINES: &str = include_str!("machines.txt");
@@ -122,7 +127,7 @@ fn summary_names_the_board_and_the_reason() {
         ),
         (
             summary(&[], host("usb-speakerphone")),
-            "board usb-speakerphone, | \"Raspberry Pi\" | MS (Jabra Speak2 55 MS)",
+            "board usb-speakerphone, | \"Raspberry Pi\" | S330 (Anker PowerConf S330)",
         ),
         (summary(&[], HostInfo::default()), "board desktop, | no other board | --board"),
         (summary(&["--board=i2s-mems"], host("i2s-mems")), "board i2s-mems, | option --board"),
@@ -132,24 +137,74 @@ fn summary_names_the_board_and_the_reason() {
 }
 
 #[test]
-fn tie_of_two_boards_selects_none_and_names_both() {
-    let mut both = host("respeaker-4mic");
-    both.cards.extend(host("respeaker-xvf3800").cards);
-    let config = run(&[], both);
+fn boards_that_match_equally_well_are_asked_for_by_name() {
+    let config = run(&[], host(SAME_CARD));
     assert_problems(
         &[chosen(&config)],
         &[
-            "board desktop, | respeaker-4mic and respeaker-xvf3800 | seeed4micvoicec (seeed-4mic-voicecard) | --board",
+            "board desktop, because adafruit-voice-bonnet, keyestudio-2mic, respeaker-2mic-v1 and waveshare-wm8960 match \
+           equally well | wm8960soundcard | wm8960-hifi | which one you have | --board",
         ],
     );
     assert_eq!(config.audio.microphone.device, "default");
     assert!(config.peripherals.lights.is_empty());
+    for board in ["adafruit-voice-bonnet", "keyestudio-2mic", "respeaker-2mic-v1", "waveshare-wm8960"] {
+        let answered = run(&["--board", board], host(SAME_CARD));
+        assert_eq!(answered.audio.microphone.device, "hw:CARD=wm8960soundcard", "{board}");
+    }
+    let mut arrays = host("respeaker-usb-array");
+    arrays.cards.extend(host("respeaker-xvf3800").cards);
+    arrays.cards.extend(host("jabra-speak").cards);
+    assert_problems(
+        &[chosen(&run(&[], arrays))],
+        &["board desktop, because jabra-speak, respeaker-usb-array and respeaker-xvf3800 match equally well"],
+    );
+}
+
+#[test]
+fn a_board_on_the_header_wins_over_a_usb_board() {
+    for header in ["respeaker-4mic", "whisplay", "satellite1", "i2s-mems", "codec-zero", "fusion-hat"] {
+        for usb in ["respeaker-xvf3800", "respeaker-lite", "respeaker-usb-array", "jabra-speak"] {
+            let mut both = host(usb);
+            let of_header = host(header);
+            (both.model, both.hat) = (of_header.model, of_header.hat);
+            both.cards.extend(of_header.cards);
+            let chosen = chosen(&run(&[], both));
+            assert!(chosen.starts_with(&format!("board {header},")), "{header} and {usb}: {chosen}");
+        }
+    }
+}
+
+#[test]
+fn a_card_with_a_device_for_each_direction_has_both_found() {
+    let devices: Vec<_> = machines("satellite1")
+        .map(|machine| run(&[], machine).audio)
+        .map(|audio| (audio.microphone.device, audio.speaker.device, audio.microphone.form.format))
+        .collect();
+    let names = |microphone: &str, speaker: &str| {
+        (microphone.to_owned(), speaker.to_owned(), Some(SampleFormat::S32))
+    };
+    assert_eq!(
+        devices,
+        [
+            names("hw:CARD=Satellite1,DEV=1", "hw:CARD=Satellite1"),
+            names("hw:CARD=Satellite1", "hw:CARD=Satellite1,DEV=1"),
+        ]
+    );
+}
+
+#[test]
+fn every_machine_names_its_source() {
+    let sources: Vec<_> = MACHINES.split("\n== ").skip(1).filter_map(|shown| shown.lines().nth(1)).collect();
+    assert!(sources.len() >= boards().len(), "{sources:?}");
+    assert!(sources.iter().all(|line| line.starts_with("# ") && line.len() > 20), "{sources:?}");
 }
 
 #[test]
 fn hat_wins_over_a_usb_speakerphone() {
     let mut both = host("codec-zero");
     both.cards.extend(host("usb-speakerphone").cards.split_off(2));
+    assert_eq!(both.cards.last().map(|card| card.id.as_str()), Some("S330"));
     assert!(chosen(&run(&[], both)).starts_with("board codec-zero,"));
 }
 
@@ -160,13 +215,14 @@ fn card_placeholder_becomes_the_id_of_the_detected_card() {
         (audio.microphone.device, audio.speaker.device)
     };
     let both = |id: &str| (format!("hw:CARD={id}"), format!("hw:CARD={id}"));
-    assert_eq!(devices("usb-speakerphone"), both("MS"));
+    assert_eq!(devices("usb-speakerphone"), both("S330"));
+    assert_eq!(devices("jabra-speak"), both("USB"));
     assert_eq!(devices("respeaker-xvf3800"), both("Array"));
     assert_eq!(
         devices("respeaker-4mic"),
         ("hw:CARD=seeed4micvoicec".to_owned(), "hw:CARD=Headphones".to_owned())
     );
-    let controls = run(&[], host("respeaker-2mic-v1")).audio.controls;
+    let controls = run(&[], seeeds_overlay()).audio.controls;
     assert!(controls.iter().all(|control| control.card == "hw:CARD=seeed2micvoicec"), "{controls:?}");
 }
 
@@ -177,7 +233,7 @@ fn board_without_its_card_is_rejected_unless_devices_are_set() {
         Fixture::new().flags(&[&board, flags].concat()).on(host("usb-speakerphone")).problems()
     };
     let expected = "board respeaker-2mic-v1: its sound card is missing | seeed2micvoicec | wm8960-hifi \
-                    | Headphones, C920, MS | --microphone and --speaker";
+                    | Headphones, C920, S330 | --microphone and --speaker";
     assert_problems(&problems(&[]), &[expected]);
     assert_problems(&problems(&["--microphone=hw:1"]), &[expected]);
     let only_missing_device = |flags: &[&str]| {
@@ -212,9 +268,12 @@ fn boards_keep_the_microphone_open_where_closing_it_hurts() {
     for (boards, keep_open) in [
         // Without its capture stream their driver turns the amplifier off.
         (&["aiy-voice-hat", "i2s-mems"][..], KeepOpen::Always),
+        (&["fusion-hat"], KeepOpen::Always),
         (&["codec-zero", "usb-speakerphone", "respeaker-xvf3800", "respeaker-4mic"], KeepOpen::UnlessMuted),
-        (&["respeaker-2mic-v1", "respeaker-2mic-v2"], KeepOpen::UnlessMuted),
-        (&["adafruit-voice-bonnet", "aiy-voice-bonnet"], KeepOpen::UnlessMuted),
+        (&["respeaker-2mic-v1", "respeaker-2mic-v2", "keyestudio-2mic"], KeepOpen::UnlessMuted),
+        (&["adafruit-voice-bonnet", "aiy-voice-bonnet", "waveshare-wm8960"], KeepOpen::UnlessMuted),
+        (&["respeaker-lite", "respeaker-usb-array", "jabra-speak"], KeepOpen::UnlessMuted),
+        (&["respeaker-6mic", "whisplay", "satellite1"], KeepOpen::UnlessMuted),
     ] {
         for board in boards {
             assert_eq!(run(&[], host(board)).audio.microphone.keep_open, Some(keep_open), "{board}");
@@ -246,7 +305,7 @@ fn users_gain_and_wait_override_the_boards() {
     let audio = run(&[], host("i2s-mems")).audio;
     assert_eq!(
         (audio.microphone.gain_db, audio.unplugged),
-        (24.0, UnplugPolicy::End(Duration::from_secs(5)))
+        (30.0, UnplugPolicy::End(Duration::from_secs(5)))
     );
     let audio = run(&["--gain-db=-3.5", "--unplugged-s=forever"], host("i2s-mems")).audio;
     assert_eq!((audio.microphone.gain_db, audio.unplugged), (-3.5, UnplugPolicy::Wait));
@@ -307,9 +366,44 @@ fn buttons_and_lights_are_wired_as_documented() {
     let ring = run(&[], host("respeaker-4mic")).peripherals;
     assert_eq!((ring.buttons.len(), &ring.lights[0].wiring), (0, &pixels(12)));
     assert_eq!((&ring.driven[0].line, ring.driven[0].high), (&named("GPIO5"), true));
-    for board in ["desktop", "usb-speakerphone", "respeaker-xvf3800"] {
+    assert_eq!(talk("keyestudio-2mic", "GPIO17"), pixels(3));
+    let ring = run(&[], host("respeaker-6mic")).peripherals;
+    assert_eq!((ring.buttons.len(), &ring.lights[0].wiring), (0, &pixels(12)));
+    let hat = run(&[], host("waveshare-wm8960")).peripherals;
+    assert_eq!((hat.buttons.len(), hat.lights.len()), (1, 0));
+    let whisplay = run(&[], host("whisplay")).peripherals;
+    assert!(
+        matches!(&whisplay.buttons[0].source, ButtonSource::Line { line, active_low: false, bias: LineBias::Disabled, .. }
+            if *line == named("GPIO17"))
+    );
+    let rgb = ["GPIO25", "GPIO24", "GPIO23"].map(named);
+    assert_eq!(whisplay.lights[0].wiring, LedWiring::Lines { rgb, active_low: true });
+    for board in [
+        "desktop",
+        "usb-speakerphone",
+        "usb-microphone",
+        "respeaker-lite",
+        "respeaker-usb-array",
+        "respeaker-xvf3800",
+    ] {
         let peripherals = run(&[], host(board)).peripherals;
         assert!(peripherals.buttons.is_empty() && peripherals.lights.is_empty(), "{board}");
+    }
+}
+
+#[test]
+fn keys_that_some_models_lack_are_optional() {
+    for (board, device, keys) in [
+        ("jabra-speak", "Jabra", &["volume up", "volume down"][..]),
+        ("satellite1", "Satellite1 Buttons", &["action", "volume up", "volume down"]),
+        ("fusion-hat", "Fusion HAT USR Custom Button", &["button"]),
+    ] {
+        let buttons = run(&[], host(board)).peripherals.buttons;
+        assert_eq!(buttons.iter().map(|button| button.name.as_str()).collect::<Vec<_>>(), keys, "{board}");
+        for button in buttons {
+            let ButtonSource::Key { device: wanted, optional, .. } = button.source else { panic!("{board}") };
+            assert_eq!((wanted.as_deref(), optional), (Some(device), true), "{board}");
+        }
     }
 }
 
@@ -321,15 +415,26 @@ fn pcm_settings_are_supported_by_the_drivers() {
         channels: Some(channels),
         period: None,
     };
-    for board in
-        ["respeaker-2mic-v1", "respeaker-2mic-v2", "adafruit-voice-bonnet", "aiy-voice-bonnet", "codec-zero"]
-    {
+    for (board, format) in [
+        ("respeaker-2mic-v1", SampleFormat::S32),
+        ("keyestudio-2mic", SampleFormat::S32),
+        ("waveshare-wm8960", SampleFormat::S32),
+        ("adafruit-voice-bonnet", SampleFormat::S32),
+        // Linux 6.6 before June 2024 plays S16 at half its clock.
+        ("codec-zero", SampleFormat::S32),
+        ("respeaker-2mic-v2", SampleFormat::S16),
+        ("aiy-voice-bonnet", SampleFormat::S16),
+        ("whisplay", SampleFormat::S16),
+    ] {
         let audio = run(&[], host(board)).audio;
-        let wanted = form(48_000, SampleFormat::S16, 2);
+        let wanted = form(48_000, format, 2);
         assert_eq!((audio.microphone.form, audio.speaker.form), (wanted, wanted), "{board}");
         assert!(!audio.controls.is_empty(), "{board}: its codec is mute without controls");
+        assert!(audio.controls.iter().all(|control| !control.optional), "{board}: its codec has them all");
     }
-    for (board, channels, gain_db) in [("aiy-voice-hat", vec![], 30.0), ("i2s-mems", vec![0], 24.0)] {
+    for (board, channels, gain_db) in
+        [("aiy-voice-hat", vec![], 30.0), ("i2s-mems", vec![0, 1], 30.0), ("fusion-hat", vec![0, 1], 30.0)]
+    {
         let audio = run(&[], host(board)).audio;
         let wanted = form(48_000, SampleFormat::S32, 2);
         assert_eq!((audio.microphone.form, audio.speaker.form), (wanted, wanted), "{board}");
@@ -337,16 +442,81 @@ fn pcm_settings_are_supported_by_the_drivers() {
     }
     let array = run(&[], host("respeaker-4mic")).audio;
     assert_eq!(array.microphone.form, form(48_000, SampleFormat::S32, 4));
-    assert_eq!((array.microphone.channels, array.speaker.form), (vec![0, 1, 2, 3], PcmRequest::default()));
-    let usb = run(&[], host("respeaker-xvf3800")).audio;
-    assert_eq!((usb.microphone.form, usb.microphone.channels), (PcmRequest::default(), vec![0]));
-    let capture: Vec<_> = run(&[], host("respeaker-2mic-v1")).audio.controls;
-    let capture: Vec<_> = capture
-        .into_iter()
-        .filter(|control| control.name == "Capture")
-        .map(|control| control.setting)
-        .collect();
-    assert_eq!(capture, [ControlValue::Switch(true), ControlValue::Percent(61)]);
+    assert_eq!(
+        (array.microphone.channels, array.speaker.form),
+        (vec![0, 1, 2, 3], form(48_000, SampleFormat::S16, 2))
+    );
+    let array = run(&[], host("respeaker-6mic")).audio;
+    let eight = form(48_000, SampleFormat::S32, 8);
+    assert_eq!((array.microphone.form, array.speaker.form), (eight, eight));
+    assert_eq!((array.microphone.channels, array.speaker.channels), (vec![0, 1, 2, 3], vec![]));
+    for board in ["respeaker-xvf3800", "respeaker-lite", "respeaker-usb-array"] {
+        let usb = run(&[], host(board)).audio;
+        assert_eq!(
+            (usb.microphone.form, usb.microphone.channels),
+            (PcmRequest::default(), vec![0]),
+            "{board}"
+        );
+    }
+}
+
+#[test]
+fn controls_give_the_steps_that_their_sources_name() {
+    let step = |board: &str, name: &str, max: i64| {
+        let controls = run(&[], host(board)).audio.controls;
+        let percent = controls.iter().find_map(|control| match control.setting {
+            ControlValue::Percent(percent) if control.name == name => Some(percent),
+            _ => None,
+        });
+        percent_of_range(percent.unwrap_or_else(|| panic!("{board} sets no {name}")), (0, max))
+    };
+    for (board, name, max, wanted) in [
+        ("respeaker-2mic-v1", "Capture", 63, 39),
+        ("respeaker-2mic-v1", "Left Input Boost Mixer LINPUT1", 3, 2),
+        ("waveshare-wm8960", "Speaker DC", 5, 4),
+        ("respeaker-4mic", "CH1 digital volume", 255, 222),
+        ("respeaker-4mic", "ADC4 PGA gain", 31, 13),
+        ("respeaker-6mic", "ADC6 PGA gain", 31, 13),
+        ("respeaker-6mic", "Headphone", 63, 52),
+        ("respeaker-6mic", "Speaker", 31, 25),
+        ("codec-zero", "Mic 2", 7, 5),
+        ("codec-zero", "Lineout", 63, 48),
+        ("codec-zero", "ADC", 127, 114),
+        ("aiy-voice-bonnet", "Speaker", 39, 31),
+    ] {
+        assert_eq!(step(board, name, max), wanted, "{board}: {name}");
+    }
+    let switches = |board: &str| {
+        let controls = run(&[], host(board)).audio.controls.into_iter();
+        let on = controls.filter_map(|control| match control.setting {
+            ControlValue::Switch(on) => Some((control.name, on)),
+            _ => None,
+        });
+        on.collect::<Vec<_>>()
+    };
+    for (board, name, on) in [
+        ("codec-zero", "HP Jack", true),
+        ("codec-zero", "AUX Jack", false),
+        ("codec-zero", "MIC Jack", false),
+        ("respeaker-2mic-v2", "HP", true),
+        ("respeaker-2mic-v2", "Line", true),
+        ("respeaker-2mic-v2", "PGA", true),
+        ("adafruit-voice-bonnet", "Capture", true),
+    ] {
+        assert!(switches(board).contains(&(name.to_owned(), on)), "{board}: {name}");
+    }
+}
+
+#[test]
+fn usb_cards_set_a_volume_under_any_name_and_need_none() {
+    for board in
+        ["usb-speakerphone", "jabra-speak", "respeaker-xvf3800", "respeaker-lite", "respeaker-usb-array"]
+    {
+        let controls = run(&[], host(board)).audio.controls;
+        let names: Vec<_> = controls.iter().map(|control| control.name.as_str()).collect();
+        assert_eq!(names, ["PCM", "Speaker", "Headset"], "{board}");
+        assert!(controls.iter().all(|control| control.optional), "{board}");
+    }
 }
 
 #[test]
@@ -356,7 +526,13 @@ fn head_of_every_board_file_has_the_required_parts() {
             panic!("{board}");
         };
         let head: String = text.lines().take_while(|line| line.starts_with('#')).collect();
-        for part in ["UNTRIED", "config.txt:", "Facts and where they are from", "Unverified on hardware"] {
+        for part in [
+            "UNTRIED",
+            "config.txt:",
+            "Facts and where they are from",
+            "Where documents disagree",
+            "Unverified on hardware",
+        ] {
             assert!(head.contains(part), "{board}: its head lacks {part}");
         }
         assert!(text.contains(&format!("\nname = \"{board}\"\n")), "{board} has another name");
@@ -457,6 +633,16 @@ fn boards_commands_exit_with_0_or_2() {
     assert_eq!(bad.lines().count(), 3, "{bad}");
 }
 
+/// Returns the names and texts of the shipped board files.
+pub(super) fn board_files() -> Vec<(String, String)> {
+    let names = boards().into_iter();
+    let text = |board: &str| match Fixture::new().flags(&["boards", "show", board]).read() {
+        Ok(Request::Boards(text)) => text,
+        other => panic!("{board}: {other:?}"),
+    };
+    names.map(|board| (board.to_owned(), text(board))).collect()
+}
+
 fn run(flags: &[&str], host: HostInfo) -> Config {
     Fixture::new().flags(&[&["--parrot"], flags].concat()).on(host).run()
 }
@@ -474,9 +660,15 @@ fn host(board: &str) -> HostInfo {
     machines(board).next().unwrap()
 }
 
+/// Returns the ReSpeaker HAT with Seeed's own overlay.
+fn seeeds_overlay() -> HostInfo {
+    let mut machines = machines("respeaker-2mic-v1");
+    machines.find(|machine| machine.cards.iter().any(|card| card.id == "seeed2micvoicec")).unwrap()
+}
+
 /// Returns the boards in `machines.txt`.
 fn boards() -> BTreeSet<&'static str> {
-    MACHINES.lines().filter_map(|line| line.strip_prefix("== ")).collect()
+    MACHINES.lines().filter_map(|line| line.strip_prefix("== ")).filter(|board| *board != SAME_CARD).collect()
 }
 
 /// Reads the machines with the board from files below a root, as the real machine is read.

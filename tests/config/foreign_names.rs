@@ -65,7 +65,7 @@ fn formats_pixels_buses_and_keys_of_other_programs_are_taken() {
         let button = format!("[[button]]\nname = 'b'\nkey = '{written}'\npress = 'volume-up'\n");
         assert_eq!(
             run(&button).buttons[0].source,
-            ButtonSource::Key { device: None, code: 113 },
+            ButtonSource::Key { device: None, code: 113, optional: false },
             "{written}"
         );
     }

@@ -43,7 +43,7 @@ fn a_usb_microphone_is_paired_with_the_best_speaker() {
         let found = (&*config.audio.microphone.device, &*config.audio.speaker.device);
         assert_eq!(found, devices, "{}", config.board_summary);
         let chosen =
-            format!("board desktop, | microphone: {} | speaker: {} | --speaker", devices.0, devices.1);
+            format!("board usb-microphone, | microphone: {} | speaker: {} | --speaker", devices.0, devices.1);
         assert_problems(&[config.board_summary], &[&chosen]);
     }
     let jack = run(&host(&[(JACK, "playback 8"), (MIC, "capture 1")]), &[]).audio.speaker.form;
@@ -62,7 +62,9 @@ fn several_usb_microphones_are_chosen_by_port_and_told() {
     let summary = run(&host(&cards), &[]).board_summary;
     assert_problems(
         &[summary],
-        &["board desktop, | microphone: hw:CARD=Device_1 | USB ports (others: Device, C920) | --microphone"],
+        &[
+            "board usb-microphone, | microphone: hw:CARD=Device_1 | USB ports (others: Device, C920) | --microphone",
+        ],
     );
     let mut swapped = cards;
     swapped.swap(1, 2);
@@ -92,6 +94,32 @@ fn the_users_device_wins_over_the_pair() {
     assert_eq!(audio.speaker.form, PcmRequest::default());
     let audio = run(&host, &["--board=desktop"]).audio;
     assert_eq!((&*audio.microphone.device, &*audio.speaker.device), ("default", "default"));
+}
+
+#[test]
+fn the_board_of_two_cards_chooses_them_where_a_default_is_defined_too() {
+    let tree = tree(&[(JACK, "playback 8"), (MIC, "capture 1")], "Raspberry Pi 4 Model B Rev 1.4");
+    fs::create_dir_all(tree.path().join("etc")).unwrap();
+    fs::write(tree.path().join("etc/asound.conf"), "pcm.!default pulse\n").unwrap();
+    let machine = HostInfo::read(tree.path());
+    let config = run(&machine, &["--board=usb-microphone"]);
+    assert_eq!(
+        (&*config.audio.microphone.device, &*config.audio.speaker.device),
+        ("hw:CARD=Device", "hw:CARD=Headphones")
+    );
+    assert_problems(
+        &[config.board_summary],
+        &[
+            "board usb-microphone, set by option --board; | microphone: hw:CARD=Device | speaker: hw:CARD=Headphones",
+        ],
+    );
+    let mute = host(&[(JACK, "playback 8")]);
+    let board = ["--parrot", "--board=usb-microphone"];
+    assert_problems(
+        &Fixture::new().flags(&board).on(mute.clone()).problems(),
+        &["board usb-microphone: no sound card records: found sound card Headphones; | --microphone"],
+    );
+    run(&mute, &["--board=usb-microphone", "--microphone=hw:7"]);
 }
 
 #[test]

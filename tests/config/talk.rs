@@ -62,7 +62,18 @@ fn no_board_streams_without_a_light() {
     unlit.sort();
     assert_eq!(
         unlit,
-        ["desktop", "respeaker-xvf3800", "usb-speakerphone"],
+        [
+            "desktop",
+            "fusion-hat",
+            "jabra-speak",
+            "respeaker-lite",
+            "respeaker-usb-array",
+            "respeaker-xvf3800",
+            "satellite1",
+            "usb-microphone",
+            "usb-speakerphone",
+            "waveshare-wm8960"
+        ],
         "they need the machine's own LED"
     );
 }

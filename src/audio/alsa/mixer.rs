@@ -15,17 +15,44 @@ use crate::audio::{ControlValue, MixerControl};
 /// Sets the controls in order and returns an error for each that could not be set, with what its card has
 /// instead.
 ///
-/// A failed control does not stop the others: the card may work without it.
+/// A failed control does not stop the others: the card may work without it. An optional control that the card does not
+/// have is no failure.
 #[must_use]
 pub fn set_controls(controls: &[MixerControl]) -> Vec<AudioError> {
     let refused = controls.iter().filter_map(|control| {
         let (card, name) = (control.card.clone(), control.name.clone());
-        set(control).err().map(|reason| AudioError::Mixer { card, control: name, reason })
+        let failure = set(control).err().filter(|failure| failure.is_reported(control))?;
+        Some(AudioError::Mixer { card, control: name, reason: failure.into_reason() })
     });
     refused.collect()
 }
 
-fn set(control: &MixerControl) -> Result<(), String> {
+/// Why a control was not set, as the end of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlFailure {
+    /// The card has no control of this name, or one of another kind.
+    Absent(String),
+    /// The control, or the card, could not be used.
+    Refused(String),
+}
+
+impl ControlFailure {
+    /// Returns whether the user is told: not of an optional control that the card does not have.
+    #[must_use]
+    pub fn is_reported(&self, control: &MixerControl) -> bool {
+        !(control.optional && matches!(self, Self::Absent(_)))
+    }
+
+    /// Returns the reason, and what to do.
+    #[must_use]
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::Absent(reason) | Self::Refused(reason) => reason,
+        }
+    }
+}
+
+fn set(control: &MixerControl) -> Result<(), ControlFailure> {
     with_control(&control.card, &control.name, |selem| match &control.setting {
         ControlValue::Percent(percent) => set_volume(selem, *percent),
         ControlValue::Switch(on) => set_switch(selem, *on),
@@ -37,21 +64,23 @@ fn set(control: &MixerControl) -> Result<(), String> {
 pub(super) fn with_control<T>(
     card: &str,
     name: &str,
-    act: impl FnOnce(&Selem<'_>) -> Result<T, String>,
-) -> Result<T, String> {
+    act: impl FnOnce(&Selem<'_>) -> Result<T, ControlFailure>,
+) -> Result<T, ControlFailure> {
     let alsa_output = AlsaOutput::capture();
-    let mixer = open(card).map_err(|error| not_opened(error, &alsa_output.text()))?;
+    let mixer =
+        open(card).map_err(|error| ControlFailure::Refused(not_opened(error, &alsa_output.text())))?;
+    let absent = || ControlFailure::Absent(not_found(&mixer, card, name));
     let (simple, index) = split_index(name);
-    let simple = CString::new(simple).map_err(|_| not_found(&mixer, card, name))?;
+    let simple = CString::new(simple).map_err(|_| absent())?;
     let mut id = SelemId::empty();
     id.set_name(&simple);
     id.set_index(index);
-    let selem = mixer.find_selem(&id).ok_or_else(|| not_found(&mixer, card, name))?;
+    let selem = mixer.find_selem(&id).ok_or_else(absent)?;
     act(&selem)
 }
 
 /// Returns the items of an enumerated control.
-pub(super) fn choices(selem: &Selem<'_>) -> Result<Vec<String>, String> {
+pub(super) fn choices(selem: &Selem<'_>) -> Result<Vec<String>, ControlFailure> {
     Ok(selem.iter_enum().map_err(refused)?.filter_map(Result::ok).collect())
 }
 
@@ -73,7 +102,7 @@ fn open(card: &str) -> alsa::Result<Mixer> {
     Ok(mixer)
 }
 
-fn set_volume(selem: &Selem<'_>, percent: u8) -> Result<(), String> {
+fn set_volume(selem: &Selem<'_>, percent: u8) -> Result<(), ControlFailure> {
     let (plays, records) = (selem.has_playback_volume(), selem.has_capture_volume());
     if plays {
         let value = percent_of_range(percent, selem.get_playback_volume_range());
@@ -86,7 +115,7 @@ fn set_volume(selem: &Selem<'_>, percent: u8) -> Result<(), String> {
     if plays || records { Ok(()) } else { Err(wrong_kind(selem, "a volume")) }
 }
 
-fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), String> {
+fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), ControlFailure> {
     let (plays, records) = (selem.has_playback_switch(), selem.has_capture_switch());
     if plays {
         selem.set_playback_switch_all(on.into()).map_err(refused)?;
@@ -97,14 +126,15 @@ fn set_switch(selem: &Selem<'_>, on: bool) -> Result<(), String> {
     if plays || records { Ok(()) } else { Err(wrong_kind(selem, "a switch")) }
 }
 
-fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
+fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), ControlFailure> {
     if !selem.is_enumerated() {
         return Err(wrong_kind(selem, "a list of choices"));
     }
     let words = choices(selem)?;
     let Some(index) = words.iter().position(|one| one == word) else {
         let words = nearest_first(word, words);
-        return Err(format!("has no choice {word:?}; choose one of {}", quoted(&words)));
+        let reason = format!("has no choice {word:?}; choose one of {}", quoted(&words));
+        return Err(ControlFailure::Refused(reason));
     };
     let index = index as u32;
     // The number of channels is unknown; those that do not exist return an error.
@@ -114,14 +144,14 @@ fn set_choice(selem: &Selem<'_>, word: &str) -> Result<(), String> {
     selem.set_enum_item(SelemChannelId::FrontLeft, index).map_err(refused)
 }
 
-pub(super) fn refused(error: alsa::Error) -> String {
+pub(super) fn refused(error: alsa::Error) -> ControlFailure {
     let remedy = match error.errno().abs() {
         libc::EACCES | libc::EPERM => NO_PERMISSION,
         libc::ENODEV | libc::ENOENT => "the card was unplugged: plug it in again",
         libc::EBUSY => "another program has locked it: stop that program",
         _ => "see `dmesg` for the driver's messages",
     };
-    format!("cannot be set: {}; {remedy}", system(error))
+    ControlFailure::Refused(format!("cannot be set: {}; {remedy}", system(error)))
 }
 
 const NO_PERMISSION: &str =
@@ -146,7 +176,7 @@ fn system(error: alsa::Error) -> std::io::Error {
 }
 
 /// Returns the message for a control of another kind, with the kinds that it has.
-fn wrong_kind(selem: &Selem<'_>, wanted: &str) -> String {
+fn wrong_kind(selem: &Selem<'_>, wanted: &str) -> ControlFailure {
     let kinds = [
         (selem.has_volume(), "a volume (a percentage)"),
         (selem.has_playback_switch() || selem.has_capture_switch(), "a switch (on or off)"),
@@ -154,7 +184,7 @@ fn wrong_kind(selem: &Selem<'_>, wanted: &str) -> String {
     ];
     let has: Vec<_> = kinds.iter().filter(|(has, _)| *has).map(|(_, kind)| *kind).collect();
     let has = if has.is_empty() { "nothing that can be set".to_owned() } else { has.join(" and ") };
-    format!("does not have {wanted}; set what it has instead: {has}")
+    ControlFailure::Absent(format!("does not have {wanted}; set what it has instead: {has}"))
 }
 
 /// Control names listed in one message; a codec may have 60.

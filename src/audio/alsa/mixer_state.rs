@@ -7,7 +7,7 @@ use std::fmt;
 use alsa::mixer::{Selem, SelemChannelId};
 use serde::{Deserialize, Serialize};
 
-use super::mixer::{choices, percent_of_range, refused, with_control};
+use super::mixer::{ControlFailure, choices, percent_of_range, refused, with_control};
 use crate::audio::{ControlValue, MixerControl};
 
 /// What one simple control of a card is, in the card's own units, by channel: playback first.
@@ -51,7 +51,7 @@ impl fmt::Display for ControlState {
 ///
 /// # Errors
 /// Returns why it cannot be read: what the card has instead, or what to do.
-pub fn read_control(control: &MixerControl) -> Result<(ControlState, bool), String> {
+pub fn read_control(control: &MixerControl) -> Result<(ControlState, bool), ControlFailure> {
     with_control(&control.card, &control.name, |selem| {
         let state = read(selem, control)?;
         let is_set = matches_setting(selem, &state, &control.setting);
@@ -63,7 +63,7 @@ pub fn read_control(control: &MixerControl) -> Result<(ControlState, bool), Stri
 ///
 /// # Errors
 /// Returns why it cannot be set.
-pub fn set_control_state(state: &ControlState) -> Result<(), String> {
+pub fn set_control_state(state: &ControlState) -> Result<(), ControlFailure> {
     with_control(&state.card, &state.name, |selem| {
         for (index, channel) in channels().enumerate() {
             let [playback, capture] = &state.volumes;
@@ -88,7 +88,7 @@ pub fn set_control_state(state: &ControlState) -> Result<(), String> {
     })
 }
 
-fn read(selem: &Selem<'_>, control: &MixerControl) -> Result<ControlState, String> {
+fn read(selem: &Selem<'_>, control: &MixerControl) -> Result<ControlState, ControlFailure> {
     let by_channel = |exists: bool, has: &dyn Fn(SelemChannelId) -> bool| -> Vec<SelemChannelId> {
         channels().map_while(|channel| (exists && has(channel)).then_some(channel)).collect()
     };

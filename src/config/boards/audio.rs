@@ -128,7 +128,8 @@ pub(super) fn control(table: &mut StrictTable<'_>) -> Option<MixerControl> {
             None
         }
     };
-    Some(MixerControl { card, name: name?, setting: setting? })
+    let optional = table.switch("optional").unwrap_or_default();
+    Some(MixerControl { card, name: name?, setting: setting?, optional })
 }
 
 /// Reads `[unplugged]`.

@@ -99,9 +99,14 @@ fn source(table: &mut StrictTable<'_>) -> Option<ButtonSource> {
         table.forbid(&lines::KEYS, "is for a GPIO line, and this button has a key");
         table.forbid(&["active", "bias", "debounce_ms"], "is for a GPIO line; the kernel debounces keys");
         let code = key_code(table);
-        return Some(ButtonSource::Key { device: input_device(table), code: code? });
+        let (device, optional) = (input_device(table), table.switch("optional").unwrap_or_default());
+        return Some(ButtonSource::Key { device, code: code?, optional });
     }
     table.forbid(&["device"], "is for a key; a GPIO line is given by gpio, or by chip and offset");
+    table.forbid(
+        &["optional"],
+        "is for a key, which some models of a device have; a GPIO line is there or miswritten",
+    );
     let active = table.keyword("active").unwrap_or(LineLevel::Low);
     let default_bias = match active {
         LineLevel::Low => LineBias::PullUp,

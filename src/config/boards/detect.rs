@@ -1,7 +1,7 @@
 //! Detects the board of this machine by the signatures in the board files.
 //!
-//! The board with more named matches (HAT, card, codec) wins, then the one with more matches by kind (model, driver,
-//! duplex). It does not guess: a tie selects no board.
+//! The board with more named matches (HAT, card, codec) wins, then the one that is in the device tree, on the header. Kinds
+//! (model, driver, duplex) count only for boards that are found by nothing else. It does not guess: a tie selects no board.
 
 use crate::config::host::HostInfo;
 use crate::config::sources::strict_toml::StrictTable;
@@ -17,8 +17,8 @@ pub(super) struct BoardSignature {
     duplex: bool,
 }
 
-/// The number of named matches, and of matches by kind.
-type MatchScore = (usize, usize);
+/// The number of named matches, whether the board is on the header, and the number of matches by kind.
+type MatchScore = (usize, bool, usize);
 
 /// How a board matches this machine.
 pub(super) struct BoardMatch<'m> {
@@ -97,8 +97,10 @@ impl BoardSignature {
             evidence.push(format!("the codec {codec}"));
         }
         by_kind += usize::from(self.duplex);
+        let is_on_header = self.hat.is_some()
+            || (host.model.is_some() && found.first().is_some_and(|card| card.driver != "USB-Audio"));
         Some(BoardMatch {
-            score: (by_name, by_kind),
+            score: (by_name, is_on_header, if by_name > 0 { 0 } else { by_kind }),
             card: found.first().copied(),
             evidence: evidence.join(" and "),
         })

@@ -110,7 +110,7 @@ pub(super) fn conflicts(peripherals: &Peripherals) -> Vec<String> {
         };
         let resource = match &button.source {
             ButtonSource::Line { line, .. } => label(line),
-            ButtonSource::Key { device, code } => {
+            ButtonSource::Key { device, code, .. } => {
                 format!("key {code} of {}", device.as_deref().unwrap_or("any device"))
             }
         };

@@ -36,19 +36,35 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("aiy-voice-hat", include_str!("../../../board/aiy-voice-hat.toml")),
     ("codec-zero", include_str!("../../../board/codec-zero.toml")),
     (GENERIC, include_str!("../../../board/desktop.toml")),
+    ("fusion-hat", include_str!("../../../board/fusion-hat.toml")),
     ("i2s-mems", include_str!("../../../board/i2s-mems.toml")),
+    ("jabra-speak", include_str!("../../../board/jabra-speak.toml")),
+    ("keyestudio-2mic", include_str!("../../../board/keyestudio-2mic.toml")),
     ("respeaker-2mic-v1", include_str!("../../../board/respeaker-2mic-v1.toml")),
     ("respeaker-2mic-v2", include_str!("../../../board/respeaker-2mic-v2.toml")),
     ("respeaker-4mic", include_str!("../../../board/respeaker-4mic.toml")),
+    ("respeaker-6mic", include_str!("../../../board/respeaker-6mic.toml")),
+    ("respeaker-lite", include_str!("../../../board/respeaker-lite.toml")),
+    ("respeaker-usb-array", include_str!("../../../board/respeaker-usb-array.toml")),
     ("respeaker-xvf3800", include_str!("../../../board/respeaker-xvf3800.toml")),
+    ("satellite1", include_str!("../../../board/satellite1.toml")),
+    (TWO_CARDS, include_str!("../../../board/usb-microphone.toml")),
     ("usb-speakerphone", include_str!("../../../board/usb-speakerphone.toml")),
+    ("waveshare-wm8960", include_str!("../../../board/waveshare-wm8960.toml")),
+    ("whisplay", include_str!("../../../board/whisplay.toml")),
 ];
 
 /// The board if none is detected.
 const GENERIC: &str = "desktop";
 
+/// The board without devices of its own: a Raspberry Pi's microphone and speaker on two cards.
+const TWO_CARDS: &str = "usb-microphone";
+
 /// Stands, in the name of a device, for the id of the card by which the board was detected.
 const CARD: &str = "{card}";
+
+/// The first device of that card which records, or plays.
+const FIRST_DEVICE: &str = "hw:CARD={card}";
 
 /// ALSA's default device.
 const DEFAULT_DEVICE: &str = "default";
@@ -124,7 +140,20 @@ fn load_requested(values: &mut Values, host: &HostInfo, name: &str) -> Option<Ch
     }
     let card = match_signatures(&board_file.signatures, host).and_then(|fit| fit.card.cloned());
     let reason = format!("board {name}, set by {}", values.place(Key::Board));
-    Some(ChosenBoard { board_file, card, pair: None, reason })
+    let board = ChosenBoard { board_file, card, pair: None, reason };
+    if name != TWO_CARDS {
+        return Some(board);
+    }
+    match pair::cards(host) {
+        Some(pair) => Some(with_pair(board, pair)),
+        None => {
+            let is_set = |key| values.layer(key).is_some();
+            if !is_set(Key::Microphone) && !is_set(Key::Speech) {
+                values.missing_device(no_microphone(host));
+            }
+            Some(board)
+        }
+    }
 }
 
 /// Returns the name of the file for messages, and its text.
@@ -161,12 +190,9 @@ fn unknown_board(name: &str) -> String {
 fn detect_board(host: &HostInfo) -> ChosenBoard {
     const OTHER: &str =
         "to use another, set --board NAME, or board = \"NAME\" in mynah.toml; mynah boards lists them";
-    let generic = |reason: String| {
-        let board_file = built_in()
-            .find(|(name, _)| *name == GENERIC)
-            .map(|(_, board_file)| board_file)
-            .unwrap_or_default();
-        ChosenBoard { board_file, card: None, pair: None, reason }
+    let named = |wanted: &str, reason: String| {
+        let board_file = built_in().find(|(name, _)| *name == wanted).map(|(_, board_file)| board_file);
+        ChosenBoard { board_file: board_file.unwrap_or_default(), card: None, pair: None, reason }
     };
     match search(host) {
         Detection::One((name, board_file), fit) => ChosenBoard {
@@ -176,36 +202,52 @@ fn detect_board(host: &HostInfo) -> ChosenBoard {
             board_file,
         },
         Detection::None => match pair::choose(host) {
-            None => generic(format!("board {GENERIC}, because no other board was detected; {OTHER}")),
-            Some(pair) => with_pair(generic(String::new()), pair, OTHER),
+            None => named(GENERIC, format!("board {GENERIC}, because no other board was detected; {OTHER}")),
+            Some(pair) => {
+                let board =
+                    named(TWO_CARDS, format!("board {TWO_CARDS}, because no other board was detected"));
+                let board = with_pair(board, pair);
+                ChosenBoard { reason: format!("{}; {OTHER}", board.reason), ..board }
+            }
         },
         Detection::Tie(boards, evidence) => {
             let names: Vec<_> = boards.iter().map(|(name, _)| *name).collect();
-            generic(format!(
-                "board {GENERIC}, because {} match equally well, by {evidence}, and mynah does not guess; {OTHER}",
-                names.join(" and ")
-            ))
+            let reason = format!(
+                "board {GENERIC}, because {} match equally well, by {evidence}, and mynah does not guess which one you \
+                 have; {OTHER}",
+                listed(&names)
+            );
+            named(GENERIC, reason)
         }
     }
 }
 
 /// Puts the cards of `pair` in place of the board's devices, and says so.
-fn with_pair(board: ChosenBoard, pair: CardPair, other: &str) -> ChosenBoard {
+fn with_pair(board: ChosenBoard, pair: CardPair) -> ChosenBoard {
     let mut board_file = board.board_file;
     let speaker = pair
         .speaker
         .as_ref()
         .map_or_else(|| format!("{DEFAULT_DEVICE}, because no card plays"), |speaker| speaker.reason.clone());
     let reason = format!(
-        "board {GENERIC}, because no other board was detected; microphone: {}; speaker: {speaker}; to change them, set \
-         --microphone and --speaker (mynah devices lists names); {other}",
-        pair.microphone.reason
+        "{}; microphone: {}; speaker: {speaker}; to change them, set --microphone and --speaker (mynah devices lists \
+         names)",
+        board.reason, pair.microphone.reason
     );
     board_file.microphone = pair.microphone.table.clone();
     if let Some(speaker) = &pair.speaker {
         board_file.speaker = speaker.table.clone();
     }
     ChosenBoard { board_file, pair: Some(pair), reason, ..board }
+}
+
+/// Returns the names as `A, B and C`.
+fn listed(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 fn search(host: &HostInfo) -> Detection<'_, (&'static str, BoardFile)> {
@@ -233,9 +275,10 @@ fn resolve(values: &mut Values, host: &HostInfo, chosen: &ChosenBoard) -> AudioC
     let gain_db = values.number(Key::GainDb, audio::GAIN_DB);
     let keep_open = values.layer(Key::KeepOpen).map(|_| values.choice(Key::KeepOpen));
     let unplugged = values.wait(Key::UnpluggedS);
-    let microphone =
-        ResolvedDevice::choose(&board_file.microphone, users_device(values, Key::Microphone), card);
-    let speaker = ResolvedDevice::choose(&board_file.speaker, users_device(values, Key::Speaker), card);
+    let by_user = users_device(values, Key::Microphone);
+    let microphone = ResolvedDevice::choose(&board_file.microphone, by_user, card, CardInfo::capture_name);
+    let by_user = users_device(values, Key::Speaker);
+    let speaker = ResolvedDevice::choose(&board_file.speaker, by_user, card, CardInfo::playback_name);
     let uses_board = microphone.follows_board || speaker.follows_board;
     let controls = if uses_board { &board_file.controls[..] } else { &[] };
     let card_missing = microphone.card_missing
@@ -300,8 +343,14 @@ struct ResolvedDevice {
 impl ResolvedDevice {
     /// Returns the user's device, or else the board's. The board's PCM settings are for its own device, so they are not
     /// used for another.
-    fn choose(board: &DeviceTable, by_user: Option<String>, card: Option<&CardInfo>) -> Self {
-        let by_board = board.device.as_deref().and_then(|template| fill_in_card(template, card));
+    fn choose(
+        board: &DeviceTable,
+        by_user: Option<String>,
+        card: Option<&CardInfo>,
+        first_device: fn(&CardInfo) -> Option<String>,
+    ) -> Self {
+        let by_board =
+            board.device.as_deref().and_then(|template| device_on_card(template, card, first_device));
         let card_missing = by_user.is_none() && board.device.is_some() && by_board.is_none();
         let follows_board = by_user.is_none() || board.device.is_none() || by_user == by_board;
         let described = if follows_board { board.clone() } else { DeviceTable::default() };
@@ -314,12 +363,31 @@ fn on_card(control: &MixerControl, card: Option<&CardInfo>) -> Option<MixerContr
     Some(MixerControl { card: fill_in_card(&control.card, card)?, ..control.clone() })
 }
 
+/// Returns the device that a board file names, if its card is known. A card without a number stands for its first device
+/// of the direction, since some cards have one device for each.
+fn device_on_card(
+    template: &str,
+    card: Option<&CardInfo>,
+    first_device: fn(&CardInfo) -> Option<String>,
+) -> Option<String> {
+    let first = card.filter(|_| template == FIRST_DEVICE).and_then(first_device);
+    first.or_else(|| fill_in_card(template, card))
+}
+
 /// Replaces `{card}` by the id of the card, if the card is known.
 fn fill_in_card(template: &str, card: Option<&CardInfo>) -> Option<String> {
     if !template.contains(CARD) {
         return Some(template.to_owned());
     }
     card.map(|card| template.replace(CARD, &card.id))
+}
+
+/// Returns the problem of a Raspberry Pi without a card that records.
+fn no_microphone(host: &HostInfo) -> String {
+    format!(
+        "board {TWO_CARDS}: no sound card records: found {}; connect a USB microphone, or set --microphone",
+        host.card_ids()
+    )
 }
 
 fn card_not_found(board_file: &BoardFile, host: &HostInfo) -> String {

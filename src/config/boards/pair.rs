@@ -28,12 +28,14 @@ pub(super) struct ChosenCard {
 /// Drivers of cards without sound of their own.
 const VIRTUAL: [&str; 3] = ["Loopback", "Dummy", "snd_aloop"];
 
-/// Chooses the cards of a machine without a board.
+/// Chooses the cards of a machine without a board, if it is a Raspberry Pi and nothing else defines its default device.
 pub(super) fn choose(host: &HostInfo) -> Option<CardPair> {
     let is_raspberry_pi = host.model.as_deref().is_some_and(|model| model.starts_with("Raspberry Pi"));
-    if !is_raspberry_pi || host.own_default.is_some() {
-        return None;
-    }
+    if is_raspberry_pi && host.own_default.is_none() { cards(host) } else { None }
+}
+
+/// Chooses the best microphone and the best speaker; `None` if no card records.
+pub(super) fn cards(host: &HostInfo) -> Option<CardPair> {
     let cards = || host.cards.iter().filter(|card| !VIRTUAL.contains(&card.driver.as_str()));
     let microphones = sorted(cards().filter(|card| card.records()), microphone_rank);
     let speakers = sorted(cards().filter(|card| card.plays()), speaker_rank);

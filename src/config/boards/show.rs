@@ -7,13 +7,14 @@ use std::time::Duration;
 use crate::config::boards::audio::DeviceTable;
 use crate::config::boards::detect::{BoardSignature, match_signatures};
 use crate::config::boards::parse::BoardFile;
-use crate::config::boards::{DEFAULT_DEVICE, UNPLUGGED, fill_in_card, lines};
+use crate::config::boards::{DEFAULT_DEVICE, UNPLUGGED, device_on_card, lines};
 use crate::config::host::HostInfo;
 use crate::config::values::Keyword;
 use crate::config::{
     ButtonAction, ButtonBindings, ButtonConfig, ButtonKind, ButtonSource, ControlValue, KeepAwake, LedWiring,
     LightConfig, LineBias, PcmRequest, SampleFormat, UnplugPolicy,
 };
+use crate::sys::alsa_proc::CardInfo;
 
 /// Returns the contents of the file, a line for each entry.
 pub(super) fn summary(board_file: &BoardFile, host: &HostInfo) -> String {
@@ -29,17 +30,25 @@ pub(super) fn summary(board_file: &BoardFile, host: &HostInfo) -> String {
         "found here",
         fit.as_ref().map_or_else(|| "no".to_owned(), |fit| format!("yes, by {}", fit.evidence)),
     );
-    let device = |table: &DeviceTable| {
+    let device = |table: &DeviceTable, first: fn(&CardInfo) -> Option<String>| {
         let device = table.device.as_deref().unwrap_or(DEFAULT_DEVICE);
-        fill_in_card(device, card).unwrap_or_else(|| format!("{device} (the detected card)"))
+        device_on_card(device, card, first).unwrap_or_else(|| format!("{device} (the detected card)"))
     };
     add_line(
         "microphone",
-        format!("{}{}", device(&board_file.microphone), stream_text(&board_file.microphone, "captures")),
+        format!(
+            "{}{}",
+            device(&board_file.microphone, CardInfo::capture_name),
+            stream_text(&board_file.microphone, "captures")
+        ),
     );
     add_line(
         "speaker",
-        format!("{}{}", device(&board_file.speaker), stream_text(&board_file.speaker, "plays on")),
+        format!(
+            "{}{}",
+            device(&board_file.speaker, CardInfo::playback_name),
+            stream_text(&board_file.speaker, "plays on")
+        ),
     );
     for control in &board_file.controls {
         let setting = match &control.setting {
@@ -47,7 +56,8 @@ pub(super) fn summary(board_file: &BoardFile, host: &HostInfo) -> String {
             ControlValue::Switch(on) => if *on { "on" } else { "off" }.to_owned(),
             ControlValue::Choice(choice) => format!("{choice:?}"),
         };
-        add_line("control", format!("{} = {setting}", control.name));
+        let optional = if control.optional { ", if the card has it" } else { "" };
+        add_line("control", format!("{} = {setting}{optional}", control.name));
     }
     board_file.peripherals.buttons.iter().for_each(|one| add_line("button", button_text(one)));
     board_file.peripherals.lights.iter().for_each(|one| add_line("light", light_text(one)));
@@ -95,9 +105,11 @@ fn button_text(button: &ButtonConfig) -> String {
             keyword_name::<LineBias>(*bias),
             debounce.as_millis()
         ),
-        ButtonSource::Key { device, code } => {
-            format!("key {code} of {}", device.as_deref().unwrap_or("any device that has it"))
-        }
+        ButtonSource::Key { device, code, optional } => format!(
+            "key {code} of {}{}",
+            device.as_deref().unwrap_or("any device that has it"),
+            if *optional { ", if it is there" } else { "" }
+        ),
     };
     let effect = match &button.kind {
         ButtonKind::Push(bindings) => bindings_text(bindings),

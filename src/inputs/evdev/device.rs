@@ -90,7 +90,7 @@ impl Keyboard {
     fn try_device(&mut self, mut device: RawDevice, search: &mut DeviceSearch) -> io::Result<bool> {
         search.any = true;
         let name = device.name().unwrap_or_default();
-        if self.wanted.as_deref().is_some_and(|wanted| wanted != name) {
+        if self.wanted.as_deref().is_some_and(|wanted| !is_named(name, wanted)) {
             search.names.push(name.to_owned());
             return Ok(false);
         }
@@ -181,6 +181,13 @@ impl Keyboard {
             Err(_) => DeviceRead::Disconnected,
         }
     }
+}
+
+/// Returns whether `wanted` is the device's name or its first words: the kernel appends what the keys are for, such as
+/// `Consumer Control`.
+#[must_use]
+pub fn is_named(name: &str, wanted: &str) -> bool {
+    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// What a search for a device found.
