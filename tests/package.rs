@@ -109,6 +109,24 @@ fn the_unit_shows_the_service_every_spi_bus_of_a_shipped_board() {
 }
 
 #[test]
+fn the_unit_sets_the_boards_controls_after_those_of_the_last_shutdown() {
+    assert!(unit_values("After").any(|unit| unit == "alsa-restore.service"));
+}
+
+#[test]
+fn the_package_has_the_sources_of_the_overlays_that_boards_need() {
+    let manifest = include_str!("../Cargo.toml");
+    assert!(manifest.contains("[\"board/overlays/*.dts\", \"usr/share/mynah/overlays/\", \"644\"]"));
+    let listed = include_str!("system/package-files");
+    let overlays = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/board/overlays")).unwrap();
+    let names: Vec<_> = overlays.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!names.is_empty());
+    for name in names {
+        assert!(listed.contains(&format!("-rw-r--r-- /usr/share/mynah/overlays/{name}\n")), "{name}");
+    }
+}
+
+#[test]
 fn the_service_belongs_to_no_group_that_reads_keyboards() {
     let groups: Vec<&str> = include_str!("../cross/debian/mynah.sysusers")
         .lines()

@@ -35,6 +35,7 @@ pub use alsa::asoundrc::{AsoundEntry, AsoundFault, AsoundFile};
 pub use alsa::cut_mode::{DeviceCut, choose_cut};
 pub use alsa::device::{AlsaDevices, open_alsa, open_alsa_with_reference};
 pub use alsa::hw_params::GrantedParams;
+pub use alsa::late_controls::repeat_controls;
 pub use alsa::listing::{
     DeviceSection, ListedDevice, list_devices, probe_device, try_microphone, try_speaker, warn_of_silence,
 };

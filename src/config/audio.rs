@@ -13,7 +13,7 @@ pub use crate::dsp::SampleFormat;
 pub struct AudioConfig {
     pub microphone: CaptureConfig,
     pub speaker: PlaybackConfig,
-    /// Mixer controls, set once at start, in this order.
+    /// Mixer controls, set in this order, at the start and when a card is reconnected.
     pub controls: Vec<MixerControl>,
     /// What to do when a card is disconnected.
     pub unplugged: UnplugPolicy,

@@ -1,6 +1,10 @@
 //! The mixer's arithmetic, and the errors that need no card.
 
-use mynah::audio::{AudioError, ControlFailure, ControlValue, MixerControl, percent_of_range, set_controls};
+use std::sync::mpsc::sync_channel;
+
+use mynah::audio::{
+    AudioError, ControlFailure, ControlValue, MixerControl, percent_of_range, repeat_controls, set_controls,
+};
 
 #[test]
 fn a_percentage_is_a_share_of_the_range_rounded_up() {
@@ -58,4 +62,20 @@ fn only_an_optional_control_that_the_card_lacks_is_not_reported() {
         };
         assert_eq!(failure.is_reported(&control), is_reported, "{optional}, {failure:?}");
     }
+}
+
+#[test]
+fn controls_are_set_again_once_and_only_if_there_are_any() {
+    let control = MixerControl {
+        card: "hw:0".to_owned(),
+        name: "PCM".to_owned(),
+        setting: ControlValue::Percent(100),
+        optional: false,
+    };
+    let (set_tx, set_rx) = sync_channel(2);
+    let set = move |controls: &[MixerControl]| set_tx.send(controls.to_vec()).unwrap();
+    let thread = repeat_controls(std::slice::from_ref(&control), 0, set).unwrap();
+    thread.expect("a thread").join().unwrap();
+    assert_eq!(set_rx.iter().collect::<Vec<_>>(), [vec![control]]);
+    assert!(repeat_controls(&[], 0, |_| panic!("there are none")).unwrap().is_none());
 }

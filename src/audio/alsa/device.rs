@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::definition::null_warning;
 use super::hotplug::HotplugWatch;
 use super::hw_params::HwRequest;
+use super::late_controls::set_controls_again;
 use super::mixer::set_controls;
 use super::open_error::diagnose;
 use super::pair::{OpenDevices, SilentSpeaker, open_pair};
@@ -37,7 +38,7 @@ use crate::sys::EventFd;
 pub struct AlsaDevices {
     pub microphone: CaptureConfig,
     pub speaker: PlaybackConfig,
-    /// Mixer controls, set at the start and again after a card is reconnected.
+    /// Mixer controls, set at the start and after a card is reconnected, and each time again a little later.
     pub controls: Vec<MixerControl>,
     /// How long a disconnected device is waited for.
     pub unplugged: UnplugPolicy,
@@ -89,6 +90,7 @@ fn open(
     // It was opened so that a wrong setting fails at the start; whether it may stay open the session knows.
     drop(capture_pcm);
     let failed_controls = set_controls(&controls);
+    set_controls_again(&controls);
     let (capture_chain, playback_chain) =
         (capture_request.capture_chain(&capture_params)?, playback_request.playback_chain(&playback_params)?);
     capture_request.pin(&capture_params);
@@ -225,8 +227,11 @@ impl AudioDevice for AlsaDevice {
     fn open(&mut self) -> Result<(), DeviceLost> {
         self.pcm = Some(Pcm::open(&self.request).map_err(|error| errno(&error))?);
         // A replugged card starts with its default controls, even if no stream was open meanwhile.
-        if self.hotplug.take_changed() && !set_controls(&self.controls).is_empty() {
-            self.counters.controls_refused.add(1);
+        if self.hotplug.take_changed() {
+            if !set_controls(&self.controls).is_empty() {
+                self.counters.controls_refused.add(1);
+            }
+            set_controls_again(&self.controls);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod definition;
 pub(in crate::audio) mod device;
 pub(in crate::audio) mod hotplug;
 pub(in crate::audio) mod hw_params;
+pub(in crate::audio) mod late_controls;
 pub(in crate::audio) mod listing;
 pub(in crate::audio) mod mixer;
 pub(in crate::audio) mod mixer_state;
