@@ -19,7 +19,7 @@ use uses::Use;
 
 const LIB: &str = include_str!("../src/lib.rs");
 /// Rooms without I/O: no device, socket, thread or clock, and no `unsafe` or logging either.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "model",
     "credentials",
     "conversation",
