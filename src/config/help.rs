@@ -107,6 +107,7 @@ With --use-token-credential mynah sends a token instead of a key. The first of t
 Only managed-identity and prod ask the metadata service of a virtual machine in Azure.
 
 For the service: sudo mynah login --state-file /var/lib/mynah/state.toml, and use_token_credential = true in mynah.toml.
+For the card: mynah login on another machine, and the line of the file sign-in as sign-in = in mynah.txt.
 mynah login uses the application of the Azure CLI unless --client-id names yours: what is kept then opens as much as
 az login does. mynah logout deletes it.
 ";
