@@ -31,7 +31,7 @@ pub use refusal::{Culprit, RETRY_AFTER_MAX, Refusal};
 pub use server_event::{AudioDelta, Malformed, ServerEvent, parse, sign_of_life};
 pub use service_error::{ServiceError, refusal_of_upgrade};
 pub use session_config::{
-    ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_update, setting_of,
+    ConfigMismatch, SESSION_UPDATE, SessionConfig, mismatches, session_settings, session_update, setting_of,
 };
 pub use session_form::{SessionForm, SessionShape};
 

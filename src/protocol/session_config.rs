@@ -115,6 +115,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("api_version", "api_version"),
 ];
 
+/// Returns the settings that [`setting_of`] can name; some more than once.
+pub fn session_settings() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|(_, setting)| *setting).chain(["model"])
+}
+
 /// Returns the setting of mynah that an error is about: the one that `param` names, such as
 /// `session.turn_detection.languages[0]`, or else the first one that `message` names by its field.
 #[must_use]

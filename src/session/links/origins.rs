@@ -5,23 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::config::Origin;
+use crate::protocol;
 
-/// The settings that a refusal can be about, as they are called in the config file.
-const SETTINGS: [&str; 13] = [
-    "endpoint",
-    "model",
-    "api_version",
-    "dialect",
-    "mode",
-    "ca_file",
-    "voice",
-    "instructions",
-    "turn_detection",
-    "noise_reduction",
-    "echo_cancellation",
-    "transcription",
-    "language",
-];
+/// The settings that a refusal can be about besides those of the session, as they are called in the config file.
+const SETTINGS: [&str; 4] = ["endpoint", "dialect", "mode", "ca_file"];
 
 /// The places of the settings of the service.
 #[derive(Debug, Default)]
@@ -36,7 +23,8 @@ impl ServiceOrigins {
     #[must_use]
     pub fn new<'a>(credential: &Origin, origin_of: impl Fn(&str) -> Option<&'a Origin>) -> Self {
         let place = |name: &'static str| (name, place(name, origin_of(name)));
-        Self { places: SETTINGS.into_iter().map(place).collect(), credential: Some(credential.to_string()) }
+        let places = SETTINGS.into_iter().chain(protocol::session_settings()).map(place).collect();
+        Self { places, credential: Some(credential.to_string()) }
     }
 
     /// Returns the place of the key or the token.
