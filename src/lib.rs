@@ -141,7 +141,7 @@
 //! | `credentials` | `config` `model` `printable` | `ring` | open a socket (`std::net::TcpStream`) or a file (`std::fs`); start a program (`std::process`); read a clock |
 //! | `parrot` | | | own a socket (`std::net`) or a clock |
 //! | `recorder` | `conversation` `fnv` `model` `printable` | | read a clock; open a file (`std::fs`); keep words or samples unasked |
-//! | `audio` | `config` `dsp` `fnv` `lane` `model` `sys` | `alsa` `alsa_sys` `hound` `libc` | know JSON (`serde_json`) or policy |
+//! | `audio` | `config` `dsp` `echo` `fnv` `lane` `model` `sys` | `alsa` `alsa_sys` `hound` `libc` | know JSON (`serde_json`) or policy |
 //! | `audio::rt` | `audio` `audio::chain` `audio::error` `audio::handles` `audio::health` `audio::reference` `config` `dsp` `lane` `model` `sys` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`); allocate in a step |
 //! | `audio::chain` | `audio` `audio::reference` `dsp` `lane` | | know ALSA (`alsa` `alsa_sys` `audio::alsa`) or a device; allocate after construction |
 //! | `audio::alsa` | `audio` `audio::chain` `audio::error` `audio::health` `audio::reference` `audio::rt` `config` `dsp` `sys` | `alsa` `alsa_sys` | decide what is captured or played |

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, StreamFormat, WavDevices};
+use mynah::audio::{self, AlsaDevices, AudioError, AudioIo, DeviceCanceller, StreamFormat, WavDevices};
 use mynah::background::{self, Background};
 use mynah::board::{Board, PrintedLines};
 use mynah::config::{
@@ -25,7 +25,7 @@ use mynah::config::{
     ServiceTarget, WordGate, WordRequest,
 };
 use mynah::conversation::Exit;
-use mynah::model::{Choice, Mode};
+use mynah::model::{Choice, EchoCancellation, Mode};
 use mynah::parrot::ParrotConfig;
 use mynah::printable;
 use mynah::protocol::SessionConfig;
@@ -163,7 +163,8 @@ fn parts(config: Config) -> Result<SessionParts, StartError> {
         is_shown: board.shows_microphone(),
         has_button: board.can_press(&config.peripherals),
     });
-    let audio = match open_audio(config.audio, config.service.input_rate_hz) {
+    let audio = match open_audio(config.audio, config.service.input_rate_hz, config.service.echo_cancellation)
+    {
         Ok(audio) => audio,
         Err(error) => {
             let Some(direction) = error.missing_device() else { return Err(error.into()) };
@@ -224,14 +225,25 @@ fn session_config(config: &Config) -> SessionConfig {
     }
 }
 
-fn open_audio(requested: config::AudioConfig, capture_hz: u32) -> Result<AudioIo, AudioError> {
+fn open_audio(
+    requested: config::AudioConfig,
+    capture_hz: u32,
+    echo: Option<EchoCancellation>,
+) -> Result<AudioIo, AudioError> {
     let config::AudioConfig { microphone, speaker, controls, unplugged, speech, speaker_file } = requested;
     let format = StreamFormat { capture_hz, ..StreamFormat::default() };
     let opened = if speech.is_some() || speaker_file.is_some() {
         audio::open_wav(WavDevices { microphone: speech, speaker: speaker_file, speed: 1 }, format)?
     } else {
         let cards = AlsaDevices { microphone, speaker, controls, unplugged };
-        audio::open_alsa(cards, format)?
+        if echo == Some(EchoCancellation::Device) {
+            let (canceller, status) = DeviceCanceller::new();
+            let mut opened = audio::open_alsa_with_reference(cards, format, Box::new(canceller))?;
+            opened.watch_echo(status);
+            opened
+        } else {
+            audio::open_alsa(cards, format)?
+        }
     };
     for control in opened.failed_controls() {
         log::warn!("{control}");

@@ -16,6 +16,7 @@ mod cut;
 mod cut_mode;
 mod dac;
 mod dead_input;
+mod device_canceller;
 mod hung_thread;
 mod interpolator;
 mod keep_open;

@@ -7,6 +7,7 @@
 
 mod alsa;
 mod chain;
+mod device_canceller;
 pub mod earcon;
 mod error;
 mod handles;
@@ -44,6 +45,7 @@ pub use alsa::mixer_state::{ControlState, read_control, set_control_state};
 pub use alsa::open_error::diagnose;
 pub use chain::capture_chain::CaptureChain;
 pub use chain::playback_chain::PlaybackChain;
+pub use device_canceller::{DeviceCanceller, EchoStatus};
 pub use error::{AudioError, DeviceLost, DeviceOwner, Direction, PcmError, Recovery};
 pub use handles::{CaptureHandle, CutReceipt, PlaybackHandle};
 pub use health::dead_input::DeadInput;
@@ -137,6 +139,8 @@ pub struct AudioIo {
     failed_controls: Vec<AudioError>,
     device_warnings: Vec<String>,
     denied: Vec<DeniedPrivilege>,
+    /// What the canceller of this device does, if there is one.
+    echo: Option<Arc<EchoStatus>>,
     input_ended: Arc<AtomicBool>,
     input_warning: Option<String>,
     // Last: dropping the lanes tells the threads to stop, so the lanes go before the threads are joined.
@@ -166,6 +170,17 @@ impl AudioIo {
             playback: lost(Direction::Playback),
             dead_input: self.counters.dead_input(),
         }
+    }
+
+    /// Sets what the canceller does that was given to [`open_alsa_with_reference`].
+    pub fn watch_echo(&mut self, status: Arc<EchoStatus>) {
+        self.echo = Some(status);
+    }
+
+    /// Returns what the canceller of this device does, if there is one.
+    #[must_use]
+    pub fn echo_status(&self) -> Option<&EchoStatus> {
+        self.echo.as_deref()
     }
 
     /// Clears the descriptor until the next change. Call it before reading the state, so that no change is missed.
@@ -305,6 +320,7 @@ impl AudioEndpoints {
             failed_controls: Vec::new(),
             device_warnings: Vec::new(),
             denied: Vec::new(),
+            echo: None,
             input_ended: Arc::new(AtomicBool::new(false)),
             input_warning: None,
             threads: AudioThreads::new(wake),

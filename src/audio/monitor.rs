@@ -3,20 +3,24 @@
 //! It compares counters and times and returns what has changed. It recovers nothing, and decides nothing that follows.
 
 use super::AudioIo;
+use super::device_canceller::EchoStatus;
 use super::error::{DeviceLost, Direction};
 use super::health::dead_input::DeadInput;
 use super::health::hung_thread::HungThread;
 use super::health::xrun_burst::{Transition, XrunBurst};
+use super::reference::clock_map::StampFault;
 use super::rt::reconnect::MissingDevices;
 use crate::model::Time;
 
-/// The most changes of one update: every device, the input, and both detectors of both directions.
-pub const AUDIO_CHANGES: usize = 7;
+/// The most changes of one update: every device, the input, the reference, and both detectors of both directions.
+pub const AUDIO_CHANGES: usize = 8;
 
 /// Compares the state of the audio threads with that at the last update.
 #[derive(Debug, Default)]
 pub struct AudioMonitor {
     missing: MissingDevices,
+    /// Why the echo could not be removed at the last update.
+    echo_fault: Option<StampFault>,
     /// Capture, then playback.
     xrun_bursts: [XrunBurst; 2],
     /// Capture, then playback.
@@ -31,6 +35,10 @@ pub enum AudioChange {
     /// The microphone delivers no usable audio.
     InputDead(DeadInput),
     InputWorks,
+    /// The echo is not removed, because it is not known what was played when.
+    EchoRemains(StampFault),
+    /// It is removed again.
+    EchoRemoved,
     XrunBurst(Direction, Transition),
     ThreadHangs(Direction),
     ThreadResponds(Direction),
@@ -65,6 +73,12 @@ impl AudioMonitor {
         match (before.dead_input, after.dead_input) {
             (None, Some(dead_input)) => add(AudioChange::InputDead(dead_input)),
             (Some(_), None) => add(AudioChange::InputWorks),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        let fault = audio.echo_status().and_then(EchoStatus::fault);
+        match (std::mem::replace(&mut self.echo_fault, fault), fault) {
+            (None, Some(fault)) => add(AudioChange::EchoRemains(fault)),
+            (Some(_), None) => add(AudioChange::EchoRemoved),
             (None, None) | (Some(_), Some(_)) => {}
         }
         let counters = audio.counters();
@@ -121,6 +135,10 @@ impl AudioChange {
             Self::Reconnected(direction) => format!("the {direction} is back"),
             Self::InputDead(dead_input) => dead_input.to_string(),
             Self::InputWorks => "the microphone delivers sound again".to_owned(),
+            Self::EchoRemains(fault) => format!(
+                "the speaker's echo is not removed: {fault}; set echo_cancellation = \"server\", or use another card"
+            ),
+            Self::EchoRemoved => "the speaker's echo is removed again".to_owned(),
             Self::XrunBurst(direction, transition) => transition.message(direction),
             Self::ThreadHangs(direction) => HungThread::message(direction, true),
             Self::ThreadResponds(direction) => HungThread::message(direction, false),
@@ -158,6 +176,27 @@ mod tests {
         audio.counters().presence(Direction::Playback).set(None);
         audio.counters().record_dead_input(Some(DeadInput::Flat), None);
         assert_eq!(update(&audio), [AudioChange::Reconnected(Direction::Playback), AudioChange::InputWorks]);
+    }
+
+    #[test]
+    fn an_echo_that_remains_is_told_once() {
+        use crate::audio::{Alignment, DeviceCanceller, ReferenceBlock, ReferenceSink};
+        let (mut audio, ..) = steps(StreamFormat::default()).unwrap();
+        let (mut canceller, status) = DeviceCanceller::new();
+        audio.watch_echo(status);
+        let mut monitor = AudioMonitor::default();
+        let fault = StampFault::Backwards;
+        let unaligned = Alignment::Unaligned(fault);
+        for (alignment, expected) in [
+            (Alignment::Waiting, &[][..]),
+            (unaligned, &[AudioChange::EchoRemains(fault)]),
+            (unaligned, &[]),
+            (Alignment::Aligned, &[AudioChange::EchoRemoved]),
+        ] {
+            let reference = ReferenceBlock { samples: &[], is_audible: false, alignment, position: None };
+            canceller.block(&mut [], reference);
+            assert_eq!(monitor.update(&audio, true, Time::ZERO), expected);
+        }
     }
 
     #[test]

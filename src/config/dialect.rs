@@ -83,7 +83,7 @@ pub(super) fn fit(values: &mut Values, endpoint: &Endpoint, service: &mut Servic
         service.noise_reduction = Choice::Off;
     }
     if service.echo_cancellation == Some(EchoCancellation::Server) {
-        fit.refuse(Key::EchoCancellation, "it is off");
+        fit.refuse(Key::EchoCancellation, "it has device and off");
         service.echo_cancellation = Some(EchoCancellation::Off);
     }
     if service.turn.end_of_utterance.is_some() {

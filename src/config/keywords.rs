@@ -43,7 +43,8 @@ impl Keyword for Option<bool> {
 }
 
 impl Keyword for EchoCancellation {
-    const ALL: &'static [(&'static str, Self)] = &[("server", Self::Server), ("off", Self::Off)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("server", Self::Server), ("device", Self::Device), ("off", Self::Off)];
 }
 
 /// Transcription models, under the names that the service uses.

@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EchoCancellation {
     Off,
+    /// This device removes it before anything is sent.
+    Device,
     /// The service removes the echo of its replies.
     Server,
 }

@@ -136,7 +136,8 @@ fn noise_reduction(kind: NoiseReduction) -> Value {
 
 fn echo_cancellation(kind: EchoCancellation) -> Value {
     match kind {
-        EchoCancellation::Off => Value::Null,
+        // Never two cancellers in a row.
+        EchoCancellation::Off | EchoCancellation::Device => Value::Null,
         EchoCancellation::Server => json!({"type": "server_echo_cancellation"}),
     }
 }

@@ -274,6 +274,10 @@ fn a_wrong_combination_is_refused_with_what_is_allowed_and_why() {
             &["option --custom-speech: | \"english\" is not a language tag"],
         ),
         (&["--model=gpt-4o", "--custom-speech=e1"], &["option --custom-speech: must be pairs | NAME=TEXT"]),
+        (
+            &["--input-rate=16000", "--echo-cancellation=device"],
+            &["option --input-rate: must be 24000 with echo_cancellation = \"device\" | remove one"],
+        ),
         (&["--input-rate=8000"], &["option --input-rate: \"8000\": must be 24000 or 16000"]),
         (&["--reply-temperature=2"], &["option --reply-temperature: \"2\": | from 0 to 1.2"]),
         (&["--reply-max-tokens=5000"], &["option --reply-max-tokens: \"5000\": | 1 to 4096, or inf"]),

@@ -5,6 +5,8 @@
 //! is being set changes nothing. Timestamps that cannot be true are told, and then nothing is mapped until they are true
 //! for a while. It reads no clock and knows no samples.
 
+use std::fmt;
+
 use heapless::Deque;
 
 use super::delay_locked_loop::{Clocks, DelayLockedLoop};
@@ -44,6 +46,18 @@ pub enum StampFault {
     Backwards,
     /// They fit no two clocks.
     Unsteady,
+}
+
+impl fmt::Display for StampFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "a device states no times",
+            Self::Foreign => "a device states the times of another clock",
+            Self::Still => "a device's times stand still",
+            Self::Backwards => "a device's times run backwards",
+            Self::Unsteady => "the times of the devices fit no two clocks",
+        })
+    }
 }
 
 /// How well it is known what the speaker played when a frame was captured.

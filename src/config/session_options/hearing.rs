@@ -45,14 +45,14 @@ pub(in crate::config) fn read(values: &mut Values, answerer: Answerer<'_>) -> He
     };
     let transcription = transcription(values, answerer);
     check(values, answerer, transcription);
-    Hearing {
-        noise_reduction,
-        echo_cancellation,
-        transcription,
-        options,
-        languages,
-        input_rate_hz: input_rate(values),
+    let input_rate_hz = input_rate(values);
+    if echo == EchoCancellation::Device && input_rate_hz != INPUT_RATES[0] {
+        values.refuse(
+            Key::InputRate,
+            "must be 24000 with echo_cancellation = \"device\", whose filter has that rate; remove one of the two",
+        );
     }
+    Hearing { noise_reduction, echo_cancellation, transcription, options, languages, input_rate_hz }
 }
 
 fn transcription(values: &mut Values, answerer: Answerer<'_>) -> Choice<&'static str> {

@@ -213,6 +213,8 @@ impl Shell {
                 | AudioChange::Reconnected(Direction::Capture)
                 | AudioChange::InputDead(_)
                 | AudioChange::InputWorks
+                | AudioChange::EchoRemains(_)
+                | AudioChange::EchoRemoved
                 | AudioChange::XrunBurst(..)
                 | AudioChange::ThreadResponds(_) => {}
             }
