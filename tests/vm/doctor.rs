@@ -3,13 +3,11 @@
 //! A room stands between the speaker and the microphone of the loopback card; the controls are those of snd-dummy.
 
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread::JoinHandle;
 
 use alsa::Direction;
 
-use crate::loopback::{MICROPHONE, RATE_HZ, RECORDER, SOURCE, SPEAKER, TICK_FRAMES, open};
+use crate::loopback::{MICROPHONE, RATE_HZ, SPEAKER, open};
+use crate::room::Room;
 use crate::table::{Goal, Table};
 
 const NAME: &str = "doctor";
@@ -26,7 +24,7 @@ pub(crate) fn run(table: &mut Table, _: bool) {
     ];
     for (what, gain, noise, expected) in rooms {
         write_board("");
-        let room = Room::start(gain, noise);
+        let room = Room::start(gain, noise, |_| 0);
         let (code, printed) = examine(&[]);
         room.stop();
         let is_good = expected.starts_with("good");
@@ -46,7 +44,7 @@ fn controls(table: &mut Table) -> u32 {
         "[[control]]\ncard = \"hw:CARD=Dummy\"\nname = \"Master\"\npercent = 81\n\
          [[control]]\ncard = \"hw:CARD=Dummy\"\nname = \"Mastre\"\non = true\n",
     );
-    let room = Room::start(0.3, 20.0);
+    let room = Room::start(0.3, 20.0, |_| 0);
     let mut right = 0;
     for (what, arguments, expected) in [
         ("a control that differs", &[][..], "and the board's file says 81 %"),
@@ -116,55 +114,4 @@ fn examine(arguments: &[&str]) -> (Option<i32>, String) {
         .expect("mynah starts");
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     (output.status.code(), text.concat())
-}
-
-/// Plays what the speaker plays into the microphone, with noise.
-struct Room {
-    stopped: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl Room {
-    /// `gain` is that of the way; `noise` is the amplitude of the noise, in samples of 16 bits.
-    fn start(gain: f32, noise: f32) -> Self {
-        let stopped = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&stopped);
-        let thread = std::thread::spawn(move || pass_on(gain, noise, &stop));
-        Self { stopped, thread }
-    }
-
-    fn stop(self) {
-        self.stopped.store(true, Relaxed);
-        self.thread.join().expect("the room does not panic");
-    }
-}
-
-fn pass_on(gain: f32, noise: f32, stopped: &AtomicBool) {
-    let speaker = open(RECORDER, Direction::Capture, TICK_FRAMES, 100 * TICK_FRAMES).expect("the card");
-    let microphone = open(SOURCE, Direction::Playback, TICK_FRAMES, 10 * TICK_FRAMES).expect("the card");
-    let (heard, played) = (speaker.io_i16().expect("16 bits"), microphone.io_i16().expect("16 bits"));
-    let mut seed: u32 = 1;
-    let mut block = [0; TICK_FRAMES];
-    let _ = speaker.start();
-    while !stopped.load(Relaxed) {
-        // The source goes on while the speaker is closed.
-        let count = match speaker.avail() {
-            Ok(ready) if ready >= TICK_FRAMES as i64 => heard.readi(&mut block).unwrap_or(0),
-            Ok(_) => 0,
-            Err(_) => {
-                let _ = speaker.prepare();
-                let _ = speaker.start();
-                0
-            }
-        };
-        block[count..].fill(0);
-        for sample in &mut block {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let random = (seed >> 8) as f32 / 8_388_608.0 - 1.0;
-            *sample = (gain * f32::from(*sample) + noise * random) as i16;
-        }
-        if played.writei(&block).is_err() {
-            let _ = microphone.prepare();
-        }
-    }
 }

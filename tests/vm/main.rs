@@ -15,6 +15,7 @@ mod clock;
 mod dead_input;
 mod device;
 mod doctor;
+mod echo;
 mod gpio;
 mod jitter;
 mod latency;
@@ -24,6 +25,7 @@ mod manners;
 mod periods;
 mod peripherals;
 mod refusals;
+mod room;
 mod service;
 mod suspend;
 mod table;
@@ -78,6 +80,11 @@ const SCENARIOS: &[Scenario] = &[
         name: "boards",
         what: "a conversation on the cards of boards, with their manners",
         run: boards::run,
+    },
+    Scenario {
+        name: "echo",
+        what: "a conversation in a room where the microphone hears the speaker",
+        run: echo::run,
     },
     Scenario { name: "doctor", what: "mynah doctor finds what is wrong with a card", run: doctor::run },
     Scenario {
