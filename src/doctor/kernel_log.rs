@@ -52,8 +52,6 @@ const MESSAGES: &[(&str, Option<&str>)] = &[
         Some("config.txt names an overlay that this kernel does not have, or with a wrong option"),
     ),
 ];
-/// Messages shown of each kind.
-const SHOWN: usize = 1;
 
 /// Returns what the kernel's messages (one a line) say against sound: a finding for each kind, with the newest message and
 /// their number.
@@ -62,7 +60,7 @@ pub fn judge(log: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (part, remedy) in MESSAGES {
         let found: Vec<&str> = log.lines().filter(|line| line.to_lowercase().contains(part)).collect();
-        let Some(newest) = found.iter().rev().take(SHOWN).next() else { continue };
+        let Some(newest) = found.last() else { continue };
         let count = if found.len() > 1 { format!(" ({} times)", found.len()) } else { String::new() };
         let verdict = match remedy {
             Some(remedy) => Verdict::Wrong((*remedy).to_owned()),
