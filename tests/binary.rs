@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use crate::service::{Behaviour, Service, Step, events};
+use crate::service::{Behaviour, Service, events};
 
 const MYNAH: &str = env!("CARGO_BIN_EXE_mynah");
 const DIALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dialogue.wav");
@@ -348,23 +348,6 @@ fn a_file_cannot_paint_on_the_terminal() {
         assert!(!printed.contains(paints), "{args:?}: {printed:?}");
         assert_eq!(printed.contains("202e"), is_quoted, "{args:?}: {printed:?}");
     }
-}
-
-#[test]
-fn a_refused_option_of_the_session_is_told_with_the_place_where_it_is_set() {
-    let folder = tempfile::tempdir().unwrap();
-    let refusal = |update: &serde_json::Value| {
-        let mut error = events::error("invalid_value", update["event_id"].as_str());
-        error["error"]["param"] = "session.turn_detection.silence_duration_ms".into();
-        error
-    };
-    let steps = [events::opening()[0].clone(), Step::Expect("session.update"), Step::Answer(refusal)];
-    let service = Service::start([Behaviour::script(steps)]);
-    let output = run(connected(folder.path(), &service).env("AZURE_VOICELIVE_TURN_SILENCE_MS", "300"));
-    let printed = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{printed}");
-    let place = "turn_silence_ms is from environment variable AZURE_VOICELIVE_TURN_SILENCE_MS";
-    assert!(printed.contains(place), "{printed}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{DIALOGUE, connected, count, mynah, run, until, wait};
-use crate::service::{Behaviour, Service};
+use crate::service::{Behaviour, Service, Step, events};
 
 #[test]
 fn a_refusal_is_told_once_to_a_journal_and_once_to_each_of_two_readers() {
@@ -96,6 +96,23 @@ fn what_a_device_remembers_does_not_reach_a_trial_and_is_named_at_a_start() {
     assert!(wait(&mut child).success());
     let printed = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
     assert!(printed.contains(state.to_str().unwrap()) && printed.contains("Unmute"), "{printed}");
+}
+
+#[test]
+fn a_refused_option_of_the_session_is_told_with_the_place_where_it_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = |update: &serde_json::Value| {
+        let mut error = events::error("invalid_value", update["event_id"].as_str());
+        error["error"]["param"] = "session.turn_detection.silence_duration_ms".into();
+        error
+    };
+    let steps = [events::opening()[0].clone(), Step::Expect("session.update"), Step::Answer(refusal)];
+    let service = Service::start([Behaviour::script(steps)]);
+    let output = run(connected(folder.path(), &service).env("AZURE_VOICELIVE_TURN_SILENCE_MS", "300"));
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{printed}");
+    let place = "turn_silence_ms is from environment variable AZURE_VOICELIVE_TURN_SILENCE_MS";
+    assert!(printed.contains(place), "{printed}");
 }
 
 /// Runs the program with output and errors to one file, as under a service manager.
