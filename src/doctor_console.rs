@@ -21,7 +21,7 @@ pub(crate) fn check(request: DoctorRequest, session: &SessionConfig) -> ExitCode
         azure.secrets().for_each(|secret| printable::redact(secret.reveal()));
     }
     let report = request.report.clone();
-    let mut console = Terminal { out: Output::default(), is_attended: is_attended() };
+    let mut console = TerminalConsole { out: Output::default(), is_attended: is_attended() };
     let findings = doctor::run(request, session, &mut console);
     let wrong = findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Wrong(_))).count();
     let summary = match wrong {
@@ -49,12 +49,12 @@ fn write_report(file: &Path, findings: &[Finding]) -> std::io::Result<()> {
     create_private_file(file)?.write_all(text.as_bytes())
 }
 
-struct Terminal {
+struct TerminalConsole {
     out: Output,
     is_attended: bool,
 }
 
-impl DoctorConsole for Terminal {
+impl DoctorConsole for TerminalConsole {
     fn show(&mut self, finding: &Finding) {
         self.out.write(format_args!("{finding}\n"));
     }

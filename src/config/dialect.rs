@@ -5,7 +5,7 @@
 
 use super::endpoint::{dialect_refusal, is_loopback, is_own_network};
 use super::schema::Key;
-use super::session_options::OPENAI_VOICES;
+use super::session_options::{OPENAI_VOICES, VOICE_OPTIONS};
 use super::sources::Layer;
 use super::values::Values;
 use super::{Endpoint, ServiceConfig};
@@ -70,7 +70,7 @@ pub(super) fn fit(values: &mut Values, endpoint: &Endpoint, service: &mut Servic
         values.warn(format!("{place}: has no effect in the dialect {}", dialect.name()));
     }
     let mut fit = Fit { values, dialect };
-    AZURES_OWN.iter().for_each(|key| {
+    AZURES_OWN.iter().chain(&VOICE_OPTIONS).for_each(|key| {
         fit.refuse(*key, "it is Azure's own; remove it");
     });
     fit.voice(service);
@@ -95,21 +95,12 @@ pub(super) fn fit(values: &mut Values, endpoint: &Endpoint, service: &mut Servic
     }
 }
 
-/// Settings that only Azure has, besides those with values that OpenAI has too.
-const AZURES_OWN: [Key; 29] = [
+/// Settings that only Azure has, besides how a voice speaks, and those with values that OpenAI has too.
+const AZURES_OWN: [Key; 20] = [
     Key::Profile,
     Key::AgentName,
     Key::VoiceEndpointId,
     Key::VoiceModel,
-    Key::VoiceTemperature,
-    Key::VoiceRate,
-    Key::VoicePitch,
-    Key::VoiceVolume,
-    Key::VoiceStyle,
-    Key::VoiceLocale,
-    Key::VoicePreferLocales,
-    Key::VoiceLexiconUrl,
-    Key::VoiceTextNormalizationUrl,
     Key::TurnSpeechMs,
     Key::TurnInterruptMs,
     Key::TurnRemoveFillerWords,

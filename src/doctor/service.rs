@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Findings, Verdict};
 use crate::background::{Background, BackgroundEvent, ConnectRequest, Connection};
-use crate::config::{AzureConfig, DoctorTopic, Endpoint, ServiceTarget};
+use crate::config::{AzureConfig, DoctorTopic, ServiceTarget};
 use crate::model::Time;
 use crate::protocol::{self, ServerEvent, SessionConfig, SessionForm};
 use crate::session;
@@ -68,7 +68,8 @@ fn reach(findings: &mut Findings<'_>, azure: AzureConfig, config: &SessionConfig
     let connection = connect(&background, request).map_err(fail("connection"))?;
     took(findings, "connection", &format!("{}:{}", endpoint.host, endpoint.port), start);
     let start = session::uptime();
-    let mut link = upgrade(connection, &endpoint, &tls).map_err(fail("certificate"))?;
+    let mut link = session::upgrade(connection, &endpoint, &tls, now())
+        .map_err(|error| fail("certificate")(error.to_string()))?;
     expect(&mut link, |event| matches!(event, LinkEvent::Up)).map_err(fail("key"))?;
     took(findings, "key", "certificate and key are accepted", start);
     clock(findings, &link, &tls);
@@ -120,10 +121,6 @@ fn connect(background: &Background, request: ConnectRequest) -> Result<Connectio
             }
         }
     }
-}
-
-fn upgrade(connection: Connection, endpoint: &Endpoint, tls: &Tls) -> Result<WsClient, String> {
-    session::upgrade(connection, endpoint, tls, now()).map_err(|error| error.to_string())
 }
 
 /// Waits for the event that `is_wanted`.

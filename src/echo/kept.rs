@@ -46,7 +46,7 @@ impl EchoResponse {
     /// Decodes what [`EchoResponse::encode`] has returned for the same `setup`.
     ///
     /// # Errors
-    /// Returns why the bytes cannot be used. None of it is worth a stop: the canceller learns anew.
+    /// Returns why the bytes cannot be used. The canceller then starts without them.
     pub fn decode(bytes: &[u8], setup: &str) -> Result<EchoResponse, KeptResponseError> {
         if !bytes.starts_with(&MAGIC) {
             return Err(KeptResponseError::Unknown);

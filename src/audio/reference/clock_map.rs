@@ -41,7 +41,7 @@ pub enum Stamp {
 pub enum StampFault {
     Missing,
     Foreign,
-    /// The time stands still while frames move.
+    /// The time does not advance while frames move.
     Still,
     Backwards,
     /// They fit no two clocks.
@@ -53,7 +53,7 @@ impl fmt::Display for StampFault {
         f.write_str(match self {
             Self::Missing => "a device states no times",
             Self::Foreign => "a device states the times of another clock",
-            Self::Still => "a device's times stand still",
+            Self::Still => "a device's times do not advance",
             Self::Backwards => "a device's times run backwards",
             Self::Unsteady => "the times of the devices fit no two clocks",
         })

@@ -19,7 +19,7 @@ pub(super) use extra::{read as extra, shown as shown_extra};
 pub(super) use hearing::{Hearing, read as hearing};
 pub(super) use reply::read as reply;
 pub(super) use turn::{TurnRequest, read as turn};
-pub(super) use voice::{OPENAI_VOICES, read as voice, shown_url};
+pub(super) use voice::{OPENAI_VOICES, VOICE_OPTIONS, read as voice, shown_url};
 
 pub(super) const PROFILES: &[&str] =
     &["byom-azure-openai-realtime", "byom-azure-openai-chat-completion", "byom-foundry-anthropic-messages"];

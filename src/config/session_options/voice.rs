@@ -16,7 +16,7 @@ pub(in crate::config) const OPENAI_VOICES: &[&str] =
 const NATIVE_MODEL: &str = "azure-realtime";
 
 /// How a voice speaks, which only Azure voices let be chosen.
-const OPTIONS: [Key; 9] = [
+pub(in crate::config) const VOICE_OPTIONS: [Key; 9] = [
     Key::VoiceTemperature,
     Key::VoiceRate,
     Key::VoicePitch,
@@ -33,7 +33,7 @@ pub(in crate::config) fn read(values: &mut Values, answerer: Answerer<'_>) -> (O
     let options = options(values);
     if answerer.is_agent() && !values.is_set(Key::Voice) {
         const REASON: &str = "needs voice too: the service replaces the voice of an agent as a whole";
-        refuse_each(values, &OPTIONS, REASON);
+        refuse_each(values, &VOICE_OPTIONS, REASON);
         refuse_each(values, &[Key::VoiceType, Key::VoiceEndpointId, Key::VoiceModel], REASON);
         return (None, options);
     }
@@ -49,7 +49,7 @@ pub(in crate::config) fn read(values: &mut Values, answerer: Answerer<'_>) -> (O
         let name = values.raw(Key::Voice).unwrap_or_default().to_owned();
         refuse_each(
             values,
-            &OPTIONS,
+            &VOICE_OPTIONS,
             &format!(
                 "is for Azure voices, such as en-US-Ava:DragonHDLatestNeural; {name} is an {kind} voice"
             )
