@@ -33,6 +33,16 @@ pub struct GrantedParams {
     pub buffer_frames: usize,
     /// Whether the rate differs from that of the lanes.
     pub resampled: bool,
+    /// `None` if they were not asked for.
+    pub timestamps: Option<Timestamps>,
+}
+
+/// Whether a device states at what time its position was true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timestamps {
+    None,
+    /// Of CLOCK_MONOTONIC, in a structure of so many bytes, which depends on the C library that alsa-lib was built for.
+    Bytes(usize),
 }
 
 impl fmt::Display for GrantedParams {
@@ -46,6 +56,7 @@ impl fmt::Display for GrantedParams {
             period_frames,
             buffer_frames,
             resampled,
+            timestamps,
         } = self;
         let (s, resampled) =
             (if *channels == 1 { "" } else { "s" }, if *resampled { ", resampled" } else { "" });
@@ -53,7 +64,12 @@ impl fmt::Display for GrantedParams {
             f,
             "{end} {device:?}: {rate_hz} Hz {format} {channels} channel{s}{resampled}; periods of {period_frames} \
              frames in a buffer of {buffer_frames}"
-        )
+        )?;
+        match timestamps {
+            None => Ok(()),
+            Some(Timestamps::None) => f.write_str("; no timestamps"),
+            Some(Timestamps::Bytes(bytes)) => write!(f, "; timestamps of {bytes} bytes"),
+        }
     }
 }
 
@@ -298,6 +314,7 @@ pub(super) fn negotiate(
             period_frames,
             buffer_frames,
             resampled: rate_hz != request.shape.rate_hz,
+            timestamps: None,
         }),
         (_, _) => Err(request.unfit("the device does not grant a fixed period and buffer size")),
     }
