@@ -30,11 +30,17 @@ apt_update() {
     done >"$CROSS_DIR/apt/sources.list"
     [[ -s $CROSS_DIR/apt/sources.list ]] ||
         refuse_unavailable "apt has no package lists of Debian $suite: run apt-get update, then $me again"
-    # One of several lists may be out of date on its server. A package that is missing then is named later.
-    apt_for_both apt-get update >"$CROSS_DIR/apt/log" 2>&1 || say "some package lists could not be downloaded (target/cross/apt/log)"
+    update_lists || {
+        # A security archive whose list for the device is out of date hides this machine's too, with the compiler in it.
+        sed -i -E "/-security /s/arch=amd64,$deb/arch=amd64/" "$CROSS_DIR/apt/sources.list"
+        # A package that is missing then is named later.
+        update_lists || say "some package lists could not be downloaded (target/cross/apt/log)"
+    }
     rm -f "$CROSS_DIR/apt/updated-"*
     touch "$CROSS_DIR/apt/updated-$$"
 }
+
+update_lists() { apt_for_both apt-get update --error-on=any >"$CROSS_DIR/apt/log" 2>&1; }
 
 apt_for_both() {
     local tool=$1
