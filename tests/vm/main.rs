@@ -24,6 +24,7 @@ mod loopback;
 mod manners;
 mod periods;
 mod peripherals;
+mod reference;
 mod refusals;
 mod room;
 mod service;
@@ -85,6 +86,11 @@ const SCENARIOS: &[Scenario] = &[
         name: "echo",
         what: "a conversation in a room where the microphone hears the speaker",
         run: echo::run,
+    },
+    Scenario {
+        name: "reference",
+        what: "how exactly it is known what the speaker played when a frame was captured",
+        run: reference::run,
     },
     Scenario { name: "doctor", what: "mynah doctor finds what is wrong with a card", run: doctor::run },
     Scenario {

@@ -79,6 +79,8 @@ const MANNERS: &[Manner] = &[
     manner("1024 bytes a period: the shortest, frames", "period_bytes=1024", shortest_period, 128.0..=128.0),
     manner("10 ms a period: the shortest, frames", "period_us=10000", shortest_period, 480.0..=480.0),
     manner("periods rounded to 192 frames: 480 become", "period_step=192", rounded_period, 384.0..=576.0),
+    manner("clock 300 ppm fast: ppm", "ppm=300", playback_ppm, 299.0..=301.0),
+    manner("clock 300 ppm fast: of the microphone", "ppm=300", capture_ppm, 285.0..=315.0),
     manner("zeros: samples that are not", "zeros=1", sounding_samples, 0.0..=0.0),
     manner("swapped: right over left", "swapped=1", right_over_left, 2.0..=2.0),
     manner("no capture: errno", "no_capture=1", capture_errno, 2.0..=2.0),
@@ -390,6 +392,36 @@ fn rounded_period(_: &Cards) -> f64 {
     // 480 itself lies between the two multiples.
     let granted = period(480);
     if granted == 480.0 { 0.0 } else { granted }
+}
+
+/// Returns how much faster than the kernel's clock frames are heard, in parts per million.
+fn playback_ppm(cards: &Cards) -> f64 {
+    let ear = cards.listen(0);
+    let pcm = running(ONE);
+    sleep_ms(35);
+    drop(pcm);
+    let heard = ear.stop();
+    let span = |heard: &[Heard]| Some(heard.last()?.at - heard.first()?.at);
+    let ns = span(&heard).expect("sound") as f64;
+    ((heard.len() - 1) as f64 / RATE_HZ as f64 / (ns / 1e9) - 1.0) * 1e6
+}
+
+/// Returns how much faster frames are captured, from a sound whose samples are counted.
+fn capture_ppm(cards: &Cards) -> f64 {
+    const FRAMES: usize = 96_000;
+    // Of 8 kHz, so that 16 bits count two seconds.
+    let counter: Vec<i16> = (0..20_000).collect();
+    cards.speak(0, now(), 8_000, false, &counter);
+    let pcm = open(DEVICE, Capture, Form::PLAIN).expect("the card");
+    pcm.start().expect("a prepared stream");
+    let samples: Vec<i32> =
+        (0..FRAMES / 480).flat_map(|_| read_frames(&pcm, 480).expect("the card runs")).collect();
+    let left: Vec<i32> = samples.iter().step_by(2).map(|sample| sample >> 16).collect();
+    // From the first frame of one count to the first of another.
+    let changes: Vec<usize> = (1..left.len()).filter(|&at| left[at] != left[at - 1]).collect();
+    let (first, last) = (changes[0], changes[changes.len() - 1]);
+    let counted = f64::from(left[last] - left[first]) * 6.0;
+    ((last - first) as f64 / counted - 1.0) * 1e6
 }
 
 fn captured(cards: &Cards) -> Vec<i32> {

@@ -12,12 +12,18 @@
 
 static u64 frames_by(struct stream *stream, u64 ns)
 {
-	return mul_u64_u32_div(ns - stream->began_ns, stream->rate, NSEC_PER_SEC);
+	s64 elapsed = ns - stream->began_ns;
+
+	elapsed += div_s64(elapsed * manner_ppm[stream->card->unit->number], 1000000);
+	return mul_u64_u32_div(elapsed, stream->rate, NSEC_PER_SEC);
 }
 
 static u64 due_at(struct stream *stream, u64 frame)
 {
-	return stream->began_ns + div_u64(frame * NSEC_PER_SEC, stream->rate);
+	s64 elapsed = div_u64(frame * NSEC_PER_SEC, stream->rate);
+	s32 ppm = manner_ppm[stream->card->unit->number];
+
+	return stream->began_ns + elapsed - div_s64(elapsed * ppm, 1000000 + ppm);
 }
 
 static u64 burst_frames(struct stream *stream)

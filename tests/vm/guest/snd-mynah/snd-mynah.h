@@ -46,6 +46,7 @@
 	MANNER(delay, "what is read and not yet heard counts as delay") \
 	MANNER(copies_ahead, "playback reads each frame when it is written, so that a rewind is accepted and ignored") \
 	MANNER(swapped, "streams start with their channels swapped") \
+	MANNER(ppm, "the card's clock is faster by this many parts per million") \
 	MANNER(zeros, "the microphone gives exact zeros") \
 	MANNER(usb, "the card has a usbid in /proc, as those of snd-usb-audio")
 
