@@ -17,6 +17,7 @@ mod cut_mode;
 mod dac;
 mod dead_input;
 mod device_canceller;
+mod duck;
 mod hung_thread;
 mod interpolator;
 mod keep_open;

@@ -1,19 +1,29 @@
 //! Removes the loudspeaker's echo on this device: the canceller of [`echo`](crate::echo) in the capture step.
 //!
-//! It divides what is captured into the canceller's frames of 10 ms, and says whether it can work at all. It decides
-//! nothing about the conversation, and allocates nothing after construction.
+//! It divides what is captured into the canceller's frames of 10 ms, and says whether it can work at all, and whether
+//! somebody talks over the speaker. It decides nothing about the conversation, and allocates nothing after construction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::CaptureFrame;
 use super::reference::aligned::ReferenceBlock;
 use super::reference::clock_map::{Alignment, StampFault};
 use super::rt::reference::ReferenceSink;
-use crate::echo::{EchoCanceller, FRAME};
+use crate::echo::{Duck, EchoCanceller, EchoReport, FRAME};
+use crate::model::TalkEvidence;
 
 /// The scale of a sample of 16 bits.
 const FULL_SCALE: f32 = 32_768.0;
+/// How many frames evidence of a talker is told after it was found: speech has gaps, and the session need not hear of
+/// each.
+const TALK_HELD_FRAMES: u32 = 10;
+/// The weight of a new frame in the share of clipped frames: those of the last 20 s in which there was an echo.
+const CLIPPING_LEARNED: f32 = 1.0 / 2000.0;
+/// If more than the first share of them is clipped, what is left of an echo is taken for a talker all the time: no talker is
+/// told until it is less than the second.
+const CLIPPING_FOUND: f32 = 0.05;
+const CLIPPING_OVER: f32 = 0.01;
 
 /// What the canceller does, for the session: written by the capture thread.
 #[derive(Debug, Default)]
@@ -22,6 +32,10 @@ pub struct EchoStatus {
     fault: AtomicU8,
     /// How much of the echo is removed, as the bits of an `f32` in decibels.
     erle_db: AtomicU32,
+    /// The [`TalkEvidence`] of the last frames.
+    talk: AtomicU8,
+    /// Whether the echo is clipped so often that no talker is told.
+    is_clipping: AtomicBool,
     /// Frames of 10 ms in which the microphone was clipped while the loudspeaker played.
     clipped: AtomicU64,
     /// Frames of 10 ms in which an echo was removed.
@@ -48,6 +62,19 @@ impl EchoStatus {
         f32::from_bits(self.erle_db.load(Ordering::Relaxed))
     }
 
+    /// Returns whether somebody talks over the speaker, as far as the last 100 ms tell. While nothing is played, or the
+    /// echo is hardly removed, or is clipped, there is no evidence.
+    #[must_use]
+    pub fn talk(&self) -> TalkEvidence {
+        TalkEvidence::from_number(self.talk.load(Ordering::Relaxed))
+    }
+
+    /// Returns whether the microphone clips the echo so often that no talker can be told from it.
+    #[must_use]
+    pub fn is_clipping(&self) -> bool {
+        self.is_clipping.load(Ordering::Relaxed)
+    }
+
     /// Returns the frames of 10 ms in which an echo was removed, and those of them that were clipped.
     #[must_use]
     pub fn frames(&self) -> (u64, u64) {
@@ -62,6 +89,7 @@ pub struct DeviceCanceller {
     microphone: [f32; FRAME],
     reference: [f32; FRAME],
     out: [f32; FRAME],
+    talk: TalkDetector,
     /// Samples of the frame that is being filled.
     filled: usize,
     /// Whether all blocks so far were whole frames: then they wait for no others.
@@ -79,10 +107,18 @@ impl DeviceCanceller {
             microphone: [0.0; FRAME],
             reference: [0.0; FRAME],
             out: [0.0; FRAME],
+            talk: TalkDetector::default(),
             filled: 0,
             are_whole: true,
         };
         (canceller, status)
+    }
+
+    /// Creates a canceller that never tells of a talker.
+    #[must_use]
+    pub fn without_duck(mut self) -> Self {
+        self.talk.is_off = true;
+        self
     }
 
     fn process(&mut self) {
@@ -92,10 +128,60 @@ impl DeviceCanceller {
             self.status.clipped.fetch_add(u64::from(report.clipped), Ordering::Relaxed);
             self.status.erle_db.store(report.erle_db.to_bits(), Ordering::Relaxed);
         }
+        self.talk.push(&report);
+        self.status.talk.store(self.talk.evidence() as u8, Ordering::Relaxed);
+        self.status.is_clipping.store(self.talk.is_clipping, Ordering::Relaxed);
+    }
+}
+
+/// What the reports of the last frames say about a talker.
+#[derive(Default)]
+struct TalkDetector {
+    is_off: bool,
+    found: TalkEvidence,
+    /// For how many frames it is still told.
+    held: u32,
+    /// The share of the last frames with an echo that were clipped.
+    clipped: f32,
+    is_clipping: bool,
+}
+
+impl TalkDetector {
+    fn push(&mut self, report: &EchoReport) {
+        if report.active {
+            self.clipped += CLIPPING_LEARNED * (f32::from(u8::from(report.clipped)) - self.clipped);
+            self.is_clipping = self.clipped > if self.is_clipping { CLIPPING_OVER } else { CLIPPING_FOUND };
+        }
+        let found = match report.duck {
+            Duck::None => TalkEvidence::None,
+            Duck::Weak => TalkEvidence::Weak,
+            Duck::Strong => TalkEvidence::Strong,
+        };
+        self.held = self.held.saturating_sub(1);
+        if self.held == 0 {
+            self.found = TalkEvidence::None;
+        }
+        if found != TalkEvidence::None && found >= self.found {
+            (self.found, self.held) = (found, TALK_HELD_FRAMES);
+        }
+    }
+
+    fn evidence(&self) -> TalkEvidence {
+        if self.is_off || self.is_clipping { TalkEvidence::None } else { self.found }
+    }
+
+    /// Forgets what was found: the next frame is not the one that follows.
+    fn forget(&mut self) {
+        (self.found, self.held) = (TalkEvidence::None, 0);
     }
 }
 
 impl ReferenceSink for DeviceCanceller {
+    fn interrupt(&mut self) {
+        self.talk.forget();
+        self.status.talk.store(TalkEvidence::None as u8, Ordering::Relaxed);
+    }
+
     fn block(&mut self, captured: &mut [CaptureFrame], reference: ReferenceBlock<'_>) {
         let fault = match reference.alignment {
             Alignment::Waiting | Alignment::Aligned => 0,

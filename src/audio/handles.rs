@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fe
 use ringbuf::HeapCons;
 use ringbuf::traits::Consumer;
 
+use super::rt::output_gain::GainRequest;
 use super::{CaptureFrame, PlaybackFrame};
 use crate::lane::{Reader, Writer};
+use crate::model::TalkEvidence;
 use crate::sys::EventFd;
 
 /// The session's end of the capture lane.
@@ -170,6 +172,15 @@ impl PlaybackHandle {
         self.shared.volume.load(Ordering::Relaxed)
     }
 
+    /// Sets for which evidence of a talker what is heard is turned down: by 12 dB for weak evidence, by 26 dB for strong,
+    /// within 10 ms, and back within 200 ms. What the speaker holds already is turned down too, where it can be written
+    /// again; it counts as played all the same.
+    pub fn set_duck(&self, talk: TalkEvidence) {
+        if self.shared.talk.swap(talk as u8, Ordering::Relaxed) != talk as u8 {
+            self.thread_wake.notify();
+        }
+    }
+
     /// Returns the lane position up to which the speaker has played. It never goes back.
     #[must_use]
     pub fn played_position(&self) -> u64 {
@@ -273,7 +284,9 @@ pub(super) struct PlaybackShared {
     /// The lane position up to which a device has lost the last frames that it held.
     pub(super) lost: AtomicU64,
     /// Percent.
-    pub(super) volume: AtomicU8,
+    volume: AtomicU8,
+    /// The [`TalkEvidence`] for which the reply is turned down.
+    talk: AtomicU8,
     /// Whether a reply may be heard soon.
     pub(super) reply_near: AtomicBool,
     /// Whether the session is to wake the thread when it writes to the lane.
@@ -286,8 +299,19 @@ impl Default for PlaybackShared {
             played: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             volume: AtomicU8::new(100),
+            talk: AtomicU8::new(TalkEvidence::None as u8),
             reply_near: AtomicBool::new(true),
             wakes_at_write: AtomicBool::new(false),
+        }
+    }
+}
+
+impl PlaybackShared {
+    /// Returns the gain that the session requests.
+    pub(super) fn gain(&self) -> GainRequest {
+        GainRequest {
+            percent: self.volume.load(Ordering::Relaxed),
+            talk: TalkEvidence::from_number(self.talk.load(Ordering::Relaxed)),
         }
     }
 }

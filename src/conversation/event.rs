@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{CloseReason, Id};
-use crate::model::nanos;
+use crate::model::{TalkEvidence, nanos};
 
 /// An input of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub enum DeviceEvent {
         /// Whether it hears more.
         loud: bool,
     },
+    /// The device hears somebody talk over the speaker, or no longer does.
+    Talk(TalkEvidence),
 }
 
 /// A change of the active link.

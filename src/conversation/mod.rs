@@ -9,6 +9,7 @@
 //! It reads no clock, knows no JSON, samples or hardware, and cannot fail.
 
 mod backoff;
+mod early_duck;
 mod event;
 mod handover;
 mod kept_audio;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::model::{Id, Mode};
 pub use backoff::{CloseReason, RATE_LIMIT_HOLD_OFF, RETRY_SPACING, STABLE_AFTER};
+pub use early_duck::{CONFIRM_LIMIT, DUCK_LIMIT};
 pub use event::{
     DeviceEvent, Event, LinkChange, ResponseStatus, ServerError, ServiceEvent, StandbyChange, UserInput,
 };
@@ -36,6 +38,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::model::Time;
 use backoff::JitterRng;
+use early_duck::EarlyDuck;
 use offline::Offline;
 use open_tap::OpenTap;
 use turn::Online;
@@ -211,6 +214,9 @@ pub struct Conversation {
     /// In tap mode, while the microphone is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open_tap: Option<OpenTap>,
+    /// While a reply is turned down because of a talker of whom the service knows nothing, or was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    early_duck: Option<EarlyDuck>,
     phase: Phase,
 }
 
@@ -262,6 +268,7 @@ impl Conversation {
             jitter: rng,
             dial_not_before: None,
             open_tap: None,
+            early_duck: None,
             phase,
         };
         (conversation, actions([Action::Dial]))
@@ -276,6 +283,12 @@ impl Conversation {
     /// Handles one event and returns the resulting actions.
     #[must_use]
     pub fn handle(&mut self, event: &Event, now: Time) -> Actions {
+        let all = self.decide(event, now);
+        self.follow_talk(event, &all, now);
+        all
+    }
+
+    fn decide(&mut self, event: &Event, now: Time) -> Actions {
         if *event == Event::Input(UserInput::Leave) {
             return self.leave(now);
         }
@@ -322,6 +335,7 @@ impl Conversation {
             .chain(self.input_ended_deadline())
             .chain(self.speaker_deadline())
             .chain(self.tap_deadline())
+            .chain(self.duck_deadline())
             .min()
     }
 

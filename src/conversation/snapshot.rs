@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::early_duck::EarlyDuck;
 use super::open_tap::OpenTap;
 use super::{Conversation, Mode, Phase};
 use crate::model::Time;
@@ -70,8 +71,12 @@ impl Conversation {
             }
             Phase::Leaving { .. } | Phase::Ended => (false, false, true),
         };
-        let times_are_past =
-            times_are_past && self.open_tap.iter().flat_map(OpenTap::past_times).all(|time| time <= now);
+        let mut others = self
+            .open_tap
+            .iter()
+            .flat_map(OpenTap::past_times)
+            .chain(self.early_duck.iter().flat_map(EarlyDuck::past_times));
+        let times_are_past = times_are_past && others.all(|time| time <= now);
         match (times_are_past, listens && self.muted(), complete && self.mode != Mode::Hold) {
             (false, _, _) => Err(SnapshotError::Future),
             (true, true, _) => Err(SnapshotError::MutedListening),

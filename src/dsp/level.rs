@@ -123,6 +123,15 @@ impl GainRamp {
         GainRamp { from: factor, to: factor, start: 0, ramp_frames: ramp_frames.max(1) as u64 }
     }
 
+    /// Changes to `factor` from the frame `start` on, over `ramp_frames` frames, as do all later changes. Nothing before
+    /// it can be computed again.
+    pub fn fade_to(&mut self, factor: f32, start: u64, ramp_frames: usize) {
+        if factor.to_bits() != self.to.to_bits() {
+            self.set_target(factor, start);
+            self.ramp_frames = ramp_frames.max(1) as u64;
+        }
+    }
+
     /// Changes to `factor` from the frame `start` on. Nothing before it can be computed again.
     pub fn set_target(&mut self, factor: f32, start: u64) {
         if factor.to_bits() != self.to.to_bits() {

@@ -91,7 +91,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::audio::{Capture, CaptureDevice, PcmError, Recovery, StreamFormat, steps};
+    use crate::audio::{
+        Alignment, BufferLevel, Capture, CaptureDevice, CutMode, DeviceCanceller, PcmError, Playback,
+        PlaybackDevice, QueuePlan, Recovery, ReferenceBlock, ReferenceSink, StreamFormat, steps,
+    };
     use crate::background::Background;
     use crate::board::Board;
     use crate::config::{
@@ -109,6 +112,7 @@ mod tests {
     /// A reply of 20 ms.
     const DELTA: &str =
         r#"{"type":"response.audio.delta","response_id":"r","item_id":"i","content_index":0,"delta":""#;
+    const FRAME_MS: Duration = Duration::from_millis(10);
 
     #[test]
     fn a_press_cuts_the_reply_before_kept_audio_is_sent() {
@@ -191,10 +195,132 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_talker_over_the_reply_turns_it_down_within_35_ms_and_alone_only_for_a_while() {
+        let mut device = Device::begin(Mode::Open);
+        device.happen(Event::Link(LinkChange::Configured));
+        device.start_reply();
+        let mut room = Room::new();
+        // What the reply sounds like, "ICAg" in base64, until long after the talker.
+        let loud = i16::from_le_bytes(*b"  ");
+        let delta = format!("{DELTA}{}\"}}", "ICAg".repeat(3_200));
+        for _ in 0..50 {
+            device.session.shell.receive(&delta, &mut device.session.core.context(device.now));
+            device.session.settle(device.now);
+        }
+        room.live(&mut device, 500, 0.0);
+        assert_eq!(room.out.last(), Some(&loud));
+        assert!(device.lines().iter().all(|line| !line.contains("talk")), "of the echo alone");
+        let start = room.live(&mut device, 40, 0.1);
+        let lines = device.lines();
+        let told: Vec<_> = lines.iter().filter(|line| line.contains("talk")).collect();
+        assert_eq!(told, ["event device(talk(weak", "event device(talk(strong"]);
+        let found = start + 240 * room.found.unwrap();
+        for (level_db, limit_ms) in [(-12.0, 35), (-26.0, 350)] {
+            let level = (f32::from(loud) * 10f32.powf(level_db / 20.0)).round() as i16;
+            let heard = room.out[found..].iter().position(|sample| *sample <= level + 1).unwrap();
+            assert!(heard <= limit_ms * 24, "{level_db} dB after {} ms", heard / 24);
+        }
+        // The service says nothing.
+        let quiet = room.live(&mut device, 200, 0.0);
+        let back = room.out[quiet..].iter().position(|sample| *sample == loud).unwrap();
+        assert!((24_000..2 * 24_000).contains(&back), "after {} ms", back / 24);
+    }
+
+    /// A room with the speaker's sound in the microphone, the canceller of the device, and its speaker.
+    struct Room {
+        random: fastrand::Rng,
+        played: Vec<f32>,
+        queued: std::collections::VecDeque<i16>,
+        /// What was heard.
+        out: Vec<i16>,
+        /// The frame of 10 ms at whose end the canceller first told of a talker.
+        found: Option<usize>,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let (played, queued, out) = (Vec::new(), std::collections::VecDeque::new(), Vec::new());
+            Self { random: fastrand::Rng::with_seed(5), played, queued, out, found: None }
+        }
+
+        /// Lets frames of 10 ms pass, with a talker of this level; two travel together, as they do while a reply is heard.
+        /// Returns what was heard before. The canceller hears a noise of its own: the reply has one value.
+        fn live(&mut self, device: &mut Device, frames: usize, talk: f32) -> usize {
+            let start = self.out.len();
+            self.found = None;
+            for frame in 0..frames {
+                self.capture(device, talk);
+                let tells = device.echo.talk() != crate::model::TalkEvidence::None;
+                self.found = self.found.or(tells.then_some(frame));
+                if frame % 2 == 1 {
+                    device.turn(ReadySources { audio: true, ..ReadySources::default() });
+                    device.now = Time::ZERO + FRAME_MS * u32::try_from(self.played.len() / 240).unwrap();
+                }
+                device.playback.run(self).unwrap();
+                let heard: Vec<i16> = self.queued.drain(..240).collect();
+                self.out.extend(heard);
+            }
+            start
+        }
+
+        fn capture(&mut self, device: &mut Device, talk: f32) {
+            let start = self.played.len();
+            let mut captured = [[0_i16]; 240];
+            for frame in &mut captured {
+                let at = self.played.len();
+                self.played.push(0.3 * (2.0 * self.random.f32() - 1.0));
+                let noise = 1e-4 * (2.0 * self.random.f32() - 1.0);
+                let echo = at.checked_sub(150).map_or(0.0, |from| 0.5 * self.played[from]);
+                let voice = |hz: f32| (std::f32::consts::TAU * hz * at as f32 / 24_000.0).sin();
+                let sound = echo + noise + talk * (voice(220.0) + voice(660.0) + voice(1_540.0)) / 3.0;
+                *frame = [(sound * 32_768.0) as i16];
+            }
+            let samples = &self.played[start..];
+            let alignment = Alignment::Aligned;
+            let reference = ReferenceBlock { samples, is_audible: true, alignment, position: None };
+            device.canceller.block(&mut captured, reference);
+        }
+    }
+
+    impl PlaybackDevice for Room {
+        fn queue(&self) -> QueuePlan {
+            QueuePlan { cut: CutMode::Rewrite, short: 4_800, long: 24_000, fade_at: 720, awake_frames: None }
+        }
+
+        fn level(&mut self) -> Result<BufferLevel, PcmError> {
+            Ok(BufferLevel { queued: self.queued.len(), delay: self.queued.len() as i64 })
+        }
+
+        fn write(&mut self, frames: &[f32]) -> Result<usize, PcmError> {
+            self.queued.extend(frames.iter().map(|frame| (frame * 32_768.0).round() as i16));
+            Ok(frames.len())
+        }
+
+        fn take_back(&mut self, frames: usize) -> Result<usize, PcmError> {
+            // As a USB card does, it has read 8 ms already.
+            let taken_back = frames.min(self.queued.len().saturating_sub(192));
+            self.queued.truncate(self.queued.len() - taken_back);
+            Ok(taken_back)
+        }
+
+        fn flush(&mut self) -> Result<(), PcmError> {
+            self.queued.clear();
+            Ok(())
+        }
+
+        fn recover(&mut self, _: PcmError) -> Result<Recovery, PcmError> {
+            Ok(Recovery::Emptied)
+        }
+    }
+
     struct Device {
         session: Session,
         buttons: SimulatedButtons,
         capture: Capture,
+        playback: Playback,
+        canceller: DeviceCanceller,
+        echo: std::sync::Arc<crate::audio::EchoStatus>,
         /// Of what the microphone hears: a tone of 1 kHz around a constant.
         amplitude: f32,
         now: Time,
@@ -204,7 +330,9 @@ mod tests {
     impl Device {
         /// A device that has just connected to the built-in service.
         fn begin(mode: Mode) -> Self {
-            let (audio, capture, _) = steps(StreamFormat::default()).unwrap();
+            let (mut audio, capture, playback) = steps(StreamFormat::default()).unwrap();
+            let (canceller, echo) = DeviceCanceller::new();
+            audio.watch_echo(std::sync::Arc::clone(&echo));
             let (board, buttons) = board();
             let (background, _) = Background::simulated().unwrap();
             let (signals, _signals) = UnixStream::pair().unwrap();
@@ -241,7 +369,8 @@ mod tests {
             };
             let now = Time::ZERO;
             let session = Session::begin(parts, now);
-            Self { session, buttons, capture, amplitude: 0.0, now, _signals }
+            let amplitude = 0.0;
+            Self { session, buttons, capture, playback, canceller, echo, amplitude, now, _signals }
         }
 
         /// Presses the button while there is no session, and captures this many seconds.

@@ -4,6 +4,7 @@ use assert_no_alloc::assert_no_alloc;
 use mynah::audio::{
     Alignment, CaptureFrame, DeviceCanceller, EchoStatus, ReferenceBlock, ReferenceSink, StampFault,
 };
+use mynah::model::TalkEvidence;
 
 /// How long the echo is later than the reference: the lead of 4 ms, and a metre of air.
 const ECHO_FRAMES: usize = 96 + 70;
@@ -43,6 +44,98 @@ fn a_talker_is_kept() {
     assert!(kept_db.abs() < 3.0, "{kept_db:.1} dB");
 }
 
+#[test]
+fn a_talker_is_told_within_a_tenth_of_a_second_and_not_for_longer_than_he_talks() {
+    let mut scene = Scene::new(false);
+    scene.hear(5.0, 0.0, 1.0);
+    assert_eq!(scene.told.iter().max(), Some(&TalkEvidence::None), "of the echo alone");
+    scene.hear(1.0, 0.1, 1.0);
+    let weak = scene.told.iter().position(|told| *told != TalkEvidence::None).unwrap();
+    let strong = scene.told.iter().position(|told| *told == TalkEvidence::Strong).unwrap();
+    assert!(weak <= 500 + 10 && strong <= 500 + 30, "after {} and {} frames", weak - 500, strong - 500);
+    assert_eq!(scene.told.last(), Some(&TalkEvidence::Strong));
+    scene.hear(1.0, 0.0, 1.0);
+    // The rule looks back for 240 ms, and what it finds is told for another 100.
+    let last = scene.told.iter().rposition(|told| *told != TalkEvidence::None).unwrap();
+    assert!((600..650).contains(&last), "{last}");
+    scene.hear(0.5, 0.1, 1.0);
+    scene.hear(0.1, 0.0, 0.0);
+    assert_eq!(scene.told.last(), Some(&TalkEvidence::Strong));
+    // Closed and opened again, it is another sound.
+    scene.canceller.interrupt();
+    assert_eq!(scene.status.talk(), TalkEvidence::None);
+}
+
+#[test]
+fn a_talker_is_told_only_if_that_is_wanted() {
+    let mut scene = Scene::new(true);
+    scene.hear(5.0, 0.0, 1.0);
+    scene.hear(1.0, 0.1, 1.0);
+    assert_eq!(scene.told.iter().max(), Some(&TalkEvidence::None));
+    assert!(scene.status.erle_db() > 20.0, "the echo is removed");
+}
+
+#[test]
+fn where_the_echo_is_clipped_no_talker_is_told_until_it_no_longer_is() {
+    let mut scene = Scene::new(false);
+    scene.hear(5.0, 0.0, 1.0);
+    // A shout is no speaker that is too loud.
+    scene.hear(0.5, 4.0, 1.0);
+    assert!(!scene.status.is_clipping());
+    scene.hear(3.0, 0.0, 8.0);
+    assert!(scene.status.is_clipping());
+    let clipped = scene.told.len();
+    scene.hear(2.0, 0.3, 1.0);
+    assert_eq!(scene.told[clipped..].iter().max(), Some(&TalkEvidence::None));
+    scene.hear(60.0, 0.0, 1.0);
+    assert!(!scene.status.is_clipping(), "the volume was lowered");
+    scene.hear(1.0, 0.1, 1.0);
+    assert_eq!(scene.told.last(), Some(&TalkEvidence::Strong));
+}
+
+/// A canceller in a room with noise from the speaker, and what it tells of a talker after each frame.
+struct Scene {
+    canceller: DeviceCanceller,
+    status: std::sync::Arc<EchoStatus>,
+    random: fastrand::Rng,
+    played: Vec<f32>,
+    told: Vec<TalkEvidence>,
+}
+
+impl Scene {
+    fn new(is_off: bool) -> Scene {
+        let (canceller, status) = DeviceCanceller::new();
+        let canceller = if is_off { canceller.without_duck() } else { canceller };
+        Scene { canceller, status, random: fastrand::Rng::with_seed(5), played: Vec::new(), told: Vec::new() }
+    }
+
+    /// Captures for some seconds, with a talker and a speaker of these levels.
+    fn hear(&mut self, seconds: f32, talk: f32, speaker: f32) {
+        for _ in 0..(seconds * 100.0) as usize {
+            let start = self.played.len();
+            let mut captured = [[0_i16]; 240];
+            for frame in &mut captured {
+                let at = self.played.len();
+                self.played.push(0.3 * speaker * (2.0 * self.random.f32() - 1.0));
+                let echo = |delay: usize, gain: f32| {
+                    at.checked_sub(delay).map_or(0.0, |from| gain * self.played[from])
+                };
+                let noise = 1e-4 * (2.0 * self.random.f32() - 1.0);
+                let sound = echo(ECHO_FRAMES, 0.5) - echo(ECHO_FRAMES + 131, 0.2) + noise + talk * tones(at);
+                frame[0] = (sound * 32_768.0) as i16;
+            }
+            let reference = ReferenceBlock {
+                samples: &self.played[start..],
+                is_audible: true,
+                alignment: Alignment::Aligned,
+                position: None,
+            };
+            assert_no_alloc(|| self.canceller.block(&mut captured, reference));
+            self.told.push(self.status.talk());
+        }
+    }
+}
+
 /// Returns what is sent of the sounds, passed on in blocks.
 fn clean(block_frames: usize, alignment: Alignment, talker: f32) -> (Vec<i16>, std::sync::Arc<EchoStatus>) {
     let (captured, played) = sounds(talker);
@@ -74,9 +167,13 @@ fn sounds(talk: f32) -> (Vec<i16>, Vec<f32>) {
 
 /// A voice of three tones, which speaks in the last three seconds.
 fn talker(at: usize) -> f32 {
+    if at < 24_000 * (SECONDS - 3) { 0.0 } else { tones(at) }
+}
+
+fn tones(at: usize) -> f32 {
     let time_s = at as f32 / 24_000.0;
     let tone = |hz: f32| (std::f32::consts::TAU * hz * time_s).sin() / 3.0;
-    if at < 24_000 * (SECONDS - 3) { 0.0 } else { tone(220.0) + tone(660.0) + tone(1_540.0) }
+    tone(220.0) + tone(660.0) + tone(1_540.0)
 }
 
 fn level_db(samples: &[i16]) -> f32 {

@@ -14,6 +14,7 @@ use mynah::audio::{
     ReferenceBlock, ReferenceSink, SincInterpolator, Stamp, StampFault, StreamFormat, steps_with_chains,
     with_reference,
 };
+use mynah::model::TalkEvidence;
 
 const LANE_HZ: u32 = 24_000;
 /// The first second belongs to the start: timestamps are still few.
@@ -27,6 +28,37 @@ fn one_card_the_reference_is_what_the_speaker_played_to_the_sample() {
         let worst = room.largest_error(STARTED_S..12.0);
         assert!(worst < 1e-4, "{cut:?}: differs by {worst}");
         assert!(room.heard_energy() > 1.0, "{cut:?}: nothing was played");
+    }
+}
+
+#[test]
+fn what_is_turned_down_is_turned_down_in_the_reference() {
+    for (cut, clocks, ppm) in [
+        (CutMode::Rewrite, Clocks::Same, 0.0),
+        (CutMode::RunOut, Clocks::Same, 0.0),
+        (CutMode::Rewrite, Clocks::Apart, 100.0),
+    ] {
+        let mut room = Room::new(Setup { cut, clocks, ppm, ..Setup::default() });
+        room.write(8.0);
+        room.run(4.0);
+        for talk in [TalkEvidence::Strong, TalkEvidence::None, TalkEvidence::Weak] {
+            room.audio.borrow().playback.set_duck(talk);
+            // The thread is woken.
+            room.playback.run(&mut room.speaker).unwrap();
+            room.run(1.0);
+        }
+        if clocks == Clocks::Same {
+            let worst = room.largest_error(STARTED_S..7.0);
+            assert!(worst < 1e-4, "{cut:?}: differs by {worst}");
+        }
+        let loud_db = room.level_db(3.0..3.9);
+        for (span, db) in [(4.2..4.9, -26.0), (5.5..5.9, 0.0), (6.2..6.9, -12.0)] {
+            let turned_down_db = room.level_db(span) - loud_db;
+            assert!(
+                (turned_down_db - db).abs() < 0.3,
+                "{cut:?}, {clocks:?}: {turned_down_db:.1} dB, not {db} dB"
+            );
+        }
     }
 }
 
@@ -292,7 +324,10 @@ impl Room {
             if turn % 3 == 1 {
                 self.audio.borrow_mut().playback.cut();
             }
+            let talk = TalkEvidence::ALL[turn % 3];
+            self.audio.borrow_mut().playback.set_duck(talk);
             self.run(0.57);
+            self.audio.borrow_mut().playback.set_duck(TalkEvidence::None);
             turn += 1;
         }
     }
@@ -367,6 +402,14 @@ impl Room {
     fn bias_and_worst_ms(&self, span: std::ops::Range<f64>) -> (f64, f64) {
         let bias = self.mean_error_ms(span.clone());
         (bias, self.errors_ms(span).iter().map(|error| (error - bias).abs()).fold(0.0, f64::max))
+    }
+
+    /// Returns the level of the reference of the blocks captured within `span`.
+    fn level_db(&self, span: std::ops::Range<f64>) -> f32 {
+        let blocks = self.blocks.lock().unwrap();
+        let spanned = blocks.iter().filter(|block| span.contains(&block.captured_s));
+        let samples: Vec<f32> = spanned.flat_map(|block| block.samples.iter().copied()).collect();
+        10.0 * (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).log10()
     }
 
     fn heard_energy(&self) -> f32 {

@@ -2,6 +2,7 @@
 
 mod chains;
 mod dials;
+mod early_duck;
 mod evidence;
 mod handover;
 mod kept_audio;

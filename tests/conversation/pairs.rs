@@ -11,6 +11,7 @@ use mynah::conversation::{
     Action, CloseReason, DeviceEvent, Event, LinkChange, Mode, ResponseStatus, SESSION_LIFETIME, ServerError,
     ServiceEvent, StandbyChange, State, UserInput,
 };
+use mynah::model::TalkEvidence;
 
 use super::{Harness, TAP, held, id, turn};
 
@@ -55,6 +56,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
         ("switch off", Event::Input(UserInput::MuteSwitch(false))),
         ("speaker lost", Event::Device(DeviceEvent::Speaker { there: false })),
         ("room quiet", Event::Device(DeviceEvent::Room { loud: false })),
+        ("talked over", Event::Device(DeviceEvent::Talk(TalkEvidence::Strong))),
         ("reset", Event::Input(UserInput::Reset)),
         ("leave", Event::Input(UserInput::Leave)),
         ("input ended", Event::Device(DeviceEvent::InputEnded)),
@@ -118,7 +120,7 @@ pub(super) fn events() -> Vec<(&'static str, Event)> {
 }
 
 /// Counts the events there are; who adds one has to come here, and then into the table.
-const EVENTS: usize = 31;
+const EVENTS: usize = 32;
 
 /// Numbers each event, whatever it holds.
 fn number(event: &Event) -> usize {
@@ -136,6 +138,7 @@ fn number(event: &Event) -> usize {
             DeviceEvent::InputEnded => 7,
             DeviceEvent::Drained => 8,
             DeviceEvent::Room { .. } => 30,
+            DeviceEvent::Talk(_) => 31,
         },
         Event::Link(link) => match link {
             LinkChange::Up => 9,

@@ -1,10 +1,11 @@
 //! Random walks: the invariants hold for every order of events, and the device returns to rest.
 
 use mynah::conversation::{
-    Action, CloseReason, DEFERRED_CREATE_LIMIT, DeviceEvent, Earcon, Event, LinkChange, Mode, Notice,
-    ResponseStatus, SESSION_LIFETIME, ServerError, ServiceEvent, StandbyChange, State, UserInput,
+    Action, CONFIRM_LIMIT, CloseReason, DEFERRED_CREATE_LIMIT, DUCK_LIMIT, DeviceEvent, Earcon, Event,
+    LinkChange, Mode, Notice, ResponseStatus, SESSION_LIFETIME, ServerError, ServiceEvent, StandbyChange,
+    State, UserInput,
 };
-use mynah::model::Time;
+use mynah::model::{TalkEvidence, Time};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -58,6 +59,9 @@ pub(crate) struct Seen {
     paused: bool,
     /// The earcon of a lost link was played, and that of its return was not.
     told_offline: bool,
+    /// Since when a reply is turned down, and since when there is no evidence of a talker.
+    ducked_since: Option<Time>,
+    quiet_since: Option<Time>,
 }
 
 impl Seen {
@@ -193,6 +197,7 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
             Action::Configure | Action::Cancel(_) | Action::Notify(_) => {}
         }
     }
+    check_duck(conv, seen, event)?;
     let (state, microphone) = (conv.state(), conv.microphone_open());
     prop_assert!(!seen.paused || conv.is_configured(), "a reply stays paused without a session");
     prop_assert!(!seen.paused || state != State::Speaking, "a paused reply is shown as playing");
@@ -207,6 +212,27 @@ fn step(conv: &mut Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCa
         "a standby link without a configured session"
     );
     prop_assert!(state != State::Listening || microphone, "listening with a closed microphone");
+    Ok(())
+}
+
+/// Checks that a reply is turned down only while somebody can talk over it, and never for long without the service's word.
+fn check_duck(conv: &Harness, seen: &mut Seen, event: &Event) -> Result<(), TestCaseError> {
+    if let Event::Device(DeviceEvent::Talk(evidence)) = event {
+        seen.quiet_since = (*evidence == TalkEvidence::None).then(|| seen.quiet_since.unwrap_or(conv.now));
+    }
+    if conv.duck() == TalkEvidence::None {
+        seen.ducked_since = None;
+        return Ok(());
+    }
+    prop_assert!(
+        conv.state() == State::Speaking && conv.microphone_open(),
+        "{:?} is turned down",
+        conv.state()
+    );
+    let limit = *seen.ducked_since.get_or_insert(conv.now) + DUCK_LIMIT;
+    let until = seen.quiet_since.map_or(limit, |since| limit.min(since + CONFIRM_LIMIT));
+    prop_assert!(conv.now < until, "turned down for too long");
+    prop_assert!(conv.deadline().is_some_and(|deadline| deadline <= until), "nothing ends the duck");
     Ok(())
 }
 
@@ -261,6 +287,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => (reply(), prop::sample::select(vec![ResponseStatus::Completed, ResponseStatus::Cancelled, ResponseStatus::Failed, ResponseStatus::Refused(ServerError::Internal)]))
             .prop_map(|(reply, status)| Event::Service(ServiceEvent::ReplyDone(reply, status))),
         2 => Just(Event::Device(DeviceEvent::Drained)),
+        4 => prop::sample::select(TalkEvidence::ALL.to_vec()).prop_map(|it| Event::Device(DeviceEvent::Talk(it))),
         1 => prop::sample::select(vec![
             ServerError::NothingToCancel, ServerError::ReplyInProgress, ServerError::NothingToCommit, ServerError::SessionExpired, ServerError::Other,
             ServerError::Internal, ServerError::RateLimited, ServerError::Withheld,

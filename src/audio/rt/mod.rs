@@ -9,6 +9,7 @@ pub(in crate::audio) mod capture;
 pub(in crate::audio) mod counters;
 pub(in crate::audio) mod device;
 pub(in crate::audio) mod loops;
+pub(in crate::audio) mod output_gain;
 pub(in crate::audio) mod playback;
 pub(in crate::audio) mod playback_device;
 pub(in crate::audio) mod privileges;

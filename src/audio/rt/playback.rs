@@ -9,6 +9,7 @@ use std::sync::atomic::{Ordering, fence};
 use ringbuf::HeapProd;
 use ringbuf::traits::Producer;
 
+use super::output_gain::{GainRequest, OutputGain};
 use super::playback_device::{PlaybackDevice, QueuePlan};
 use crate::audio::chain::device_queue::DeviceQueue;
 use crate::audio::chain::fades::{CutFade, FrameBlock, UnderrunFade};
@@ -17,7 +18,6 @@ use crate::audio::chain::position::LanePositions;
 use crate::audio::error::{DeviceLost, PcmError, Recovery, RecoveryBudget};
 use crate::audio::handles::PlaybackShared;
 use crate::audio::{Counters, CutMode, CutReceipt, PlaybackFrame, StreamFormat};
-use crate::dsp::{GainRamp, volume_factor};
 use crate::lane::Reader;
 
 /// Length of the fade at a cut or an underrun, in milliseconds.
@@ -35,9 +35,8 @@ pub struct Playback {
     cut_fade: CutFade,
     positions: LanePositions,
     pub(super) queue: DeviceQueue,
-    volume: GainRamp,
-    percent: u8,
-    /// Samples with the volume, on their way to the device.
+    gain: OutputGain,
+    /// Samples with the gain, on their way to the device.
     amplified: Box<[f32]>,
     /// The cut that is still to be applied.
     cut: Option<u64>,
@@ -76,8 +75,7 @@ impl Playback {
             cut_fade: CutFade::new(fade_frames(chain.rate_hz())),
             positions: LanePositions::default(),
             queue: DeviceQueue::new(chain.rate_hz()),
-            volume: GainRamp::new(1.0, chain.period_frames()),
-            percent: 100,
+            gain: OutputGain::new(chain.rate_hz(), chain.period_frames()),
             amplified: vec![0.0; chain.period_frames()].into(),
             chain,
             cut: None,
@@ -209,16 +207,16 @@ impl Playback {
         }
     }
 
-    /// Changes what the device holds, if a cut, a new volume or a new reply asks for it; returns by how many frames
-    /// the device then holds less.
+    /// Changes what the device holds, if a cut, a new gain or a new reply asks for it; returns by how many frames the
+    /// device then holds less.
     fn change_queued(&mut self, speaker: &mut impl PlaybackDevice, queued: usize) -> Result<usize, PcmError> {
         let mut taken_back = match self.cut {
             Some(cut) => self.apply_cut(cut, queued, speaker)?,
             None => self.replace_silence(speaker, queued)?,
         };
-        let percent = self.shared.volume.load(Ordering::Relaxed);
-        if percent != self.percent {
-            taken_back += self.change_volume(percent, speaker)?;
+        let request = self.shared.gain();
+        if request != self.gain.request() {
+            taken_back += self.set_gain(request, speaker)?;
         }
         Ok(taken_back)
     }
@@ -259,12 +257,12 @@ impl Playback {
         Ok(taken_back)
     }
 
-    /// Sets the volume; what the device holds is written again, where it can be.
-    fn change_volume(&mut self, percent: u8, speaker: &mut impl PlaybackDevice) -> Result<usize, PcmError> {
+    /// Sets the gain; what the device holds is written again, where it can be and has to.
+    fn set_gain(&mut self, to: GainRequest, speaker: &mut impl PlaybackDevice) -> Result<usize, PcmError> {
         let is_heard = self.queue.sound_end() > self.queue.played();
-        let taken_back = if is_heard { self.take_back(speaker, usize::MAX)? } else { 0 };
-        self.percent = percent;
-        self.volume.set_target(volume_factor(percent), self.queue.written());
+        let is_rewritten = is_heard && self.gain.is_urgent(to);
+        let taken_back = if is_rewritten { self.take_back(speaker, usize::MAX)? } else { 0 };
+        self.gain.set(to, self.queue.written());
         Ok(taken_back)
     }
 
@@ -453,7 +451,7 @@ impl Playback {
         true
     }
 
-    /// Writes the next frames to the device, with the volume: what it gave back, else the fade of a cut, else the
+    /// Writes the next frames to the device, with the gain: what it gave back, else the fade of a cut, else the
     /// stream.
     fn write(&mut self, speaker: &mut impl PlaybackDevice, wanted: usize) -> Result<usize, PcmError> {
         let given_back = self.queue.given_back();
@@ -467,7 +465,7 @@ impl Playback {
         let samples = &samples[..samples.len().min(wanted).min(self.amplified.len())];
         let amplified = &mut self.amplified[..samples.len()];
         amplified.copy_from_slice(samples);
-        self.volume.apply(self.queue.written(), amplified);
+        self.gain.apply(self.queue.written(), amplified);
         let taken = speaker.write(amplified)?.min(amplified.len());
         if is_again {
             self.queue.record_rewritten(&amplified[..taken]);

@@ -17,6 +17,9 @@ use crate::audio::reference::ring::reference_ring;
 pub trait ReferenceSink: Send {
     /// Handles the next captured frames, as many as the reference has samples, and may change them before they are sent.
     fn block(&mut self, captured: &mut [CaptureFrame], reference: ReferenceBlock<'_>);
+
+    /// Records that the microphone was closed or opened: the next block does not follow the last one.
+    fn interrupt(&mut self) {}
 }
 
 /// The timestamp of a microphone.
@@ -74,8 +77,9 @@ impl CapturedReference {
         self.aligned.restart_capture();
     }
 
-    /// Records that the conversion was reset.
+    /// Records that the conversion was reset, because the microphone was closed or opened.
     pub(super) fn reset_chain(&mut self) {
+        self.sink.interrupt();
         (self.chain_start, self.converted) = (self.read, 0);
     }
 

@@ -16,10 +16,10 @@ mod uplink;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters};
+use crate::audio::{AUDIO_CHANGES, AudioChange, AudioError, AudioIo, AudioMonitor, Counters, EchoStatus};
 use crate::conversation::{DeviceEvent, Earcon, Event, KeptAudio, LinkChange, ServiceEvent};
 use crate::ledger::{Correction, Ledger, PlayedPart, TurnMark, TurnTimings};
-use crate::model::Time;
+use crate::model::{TalkEvidence, Time};
 use crate::protocol::{AudioDelta, RATE_HZ};
 
 use downlink::{DeltaOutcome, Downlink};
@@ -46,6 +46,7 @@ pub(super) struct Player {
     is_receipt_due: bool,
     input_end_reported: bool,
     room_is_loud: bool,
+    talk: TalkEvidence,
 }
 
 /// Whether the reply is paused.
@@ -78,6 +79,7 @@ impl Player {
             is_receipt_due: false,
             input_end_reported: false,
             room_is_loud: true,
+            talk: TalkEvidence::None,
         }
     }
 
@@ -128,6 +130,19 @@ impl Player {
         let loud = !wanted || self.audio.capture.is_loud();
         let changed = loud != std::mem::replace(&mut self.room_is_loud, loud);
         (wanted && changed).then_some(loud)
+    }
+
+    /// Returns how sure the device is that somebody talks over the speaker, if that has changed since the last call, and
+    /// since it is `wanted`: at first, nobody does.
+    pub(super) fn take_talk(&mut self, wanted: bool) -> Option<TalkEvidence> {
+        let talk = self.audio.echo_status().filter(|_| wanted).map_or(TalkEvidence::None, EchoStatus::talk);
+        let changed = talk != std::mem::replace(&mut self.talk, talk);
+        (wanted && changed).then_some(talk)
+    }
+
+    /// Sets for which evidence of a talker the reply is turned down.
+    pub(super) fn set_duck(&self, talk: TalkEvidence) {
+        self.audio.playback.set_duck(talk);
     }
 
     /// Opens the microphone.

@@ -73,9 +73,13 @@ impl Shell {
         match source {
             Source::Inputs => self.take_input(context),
             Source::Signals => self.take_signal(ready.signals, context),
+            // A reply is turned down before anything is encoded.
             Source::Microphone => {
-                self.pump(context);
-                false
+                let is_told = self.report_talk(context);
+                if !is_told {
+                    self.pump(context);
+                }
+                is_told
             }
             Source::Background => ready.background && self.take_background_event(context),
             Source::Service => self.take_message(Slot::Active, context),

@@ -150,6 +150,16 @@ impl Shell {
         }
     }
 
+    /// Queues that somebody talks over the speaker, or no longer does, if the conversation has to know. Returns whether it
+    /// has.
+    pub(in crate::session) fn report_talk(&mut self, context: &mut Context<'_>) -> bool {
+        let talk = self.player.take_talk(context.conversation.heeds_talk() && self.wants_frames(context));
+        if let Some(talk) = talk {
+            context.queue(Event::Device(DeviceEvent::Talk(talk)));
+        }
+        talk.is_some()
+    }
+
     fn report_dropped(&mut self, has_dropped: bool, now: Time) {
         if has_dropped {
             self.report.log.anomaly(Anomaly::PreRoll, "the connection took too long", now);

@@ -26,6 +26,7 @@ impl Shell {
         {
             self.report.log.anomaly(Anomaly::PreRoll, "there is no connection", context.now);
         }
+        self.player.set_duck(conversation.duck());
         self.player.set_attentive(conversation.reply_is_near());
         self.update_light(context);
         if open {
