@@ -398,6 +398,40 @@ fn with_echo_cancellation_only_a_voice_interrupts() {
 }
 
 #[test]
+fn with_a_reference_of_the_client_the_first_of_two_channels_is_heard() {
+    let echo = json!({"type": "server_echo_cancellation", "reference_source": "client", "channels": 2});
+    let mut client = Client::configured(ParrotConfig::default(), json!({}));
+    client.update(json!({"input_audio_echo_cancellation": echo}));
+    let append = |client: &mut Client, ms: usize, microphone: i16, reference: i16| {
+        for _ in 0..ms / 10 {
+            let frames = (0..240).flat_map(|at| {
+                let sign = if at / 24 % 2 == 0 { 1 } else { -1 };
+                [sign * microphone, sign * reference]
+            });
+            client.append(&frames.collect::<Vec<i16>>());
+        }
+    };
+    append(&mut client, 1000, 0, 12_000);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 0, "what is played is not heard");
+    append(&mut client, 400, 12_000, 0);
+    append(&mut client, 1000, 0, 12_000);
+    assert_eq!(client.count("input_audio_buffer.speech_started"), 1);
+    let stopped = client.nth("input_audio_buffer.speech_stopped", 0)["audio_end_ms"].as_u64().unwrap();
+    assert!((1_900..2_000).contains(&stopped), "two samples are one frame: {stopped} ms");
+    client.append(&[1, 2, 3]);
+    assert_eq!(client.nth("error", 0)["error"]["param"], "audio");
+}
+
+#[test]
+fn a_service_without_references_refuses_them() {
+    let echo = json!({"type": "server_echo_cancellation", "reference_source": "client", "channels": 2});
+    let config = ParrotConfig { takes_reference: false, ..ParrotConfig::default() };
+    let mut client = Client::configured(config, json!({}));
+    client.send(json!({"type": "session.update", "session": {"input_audio_echo_cancellation": echo}}));
+    assert_eq!(client.nth("error", 0)["error"]["code"], "invalid_ec_reference_channels");
+}
+
+#[test]
 fn without_echo_cancellation_the_reply_interrupts_itself() {
     let mut client = Client::configured(ParrotConfig::default(), json!({}));
     client.send_speech(3000);

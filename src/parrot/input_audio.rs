@@ -27,6 +27,9 @@ impl Parrot {
     /// Handles `input_audio_buffer.append`.
     pub(super) fn append(&mut self, audio: &str) -> Result<(), EventError> {
         let mut samples = decode_pcm16(audio).map_err(|message| EventError::value("audio", message))?;
+        if self.settings.hears_reference() {
+            samples = microphone(&samples).map_err(|message| EventError::value("audio", message))?;
+        }
         if self.settings.hears_16_khz() {
             samples = self.upsampler.push(&samples);
         }
@@ -181,6 +184,14 @@ impl Parrot {
         // The id is new, so this cannot fail.
         let _ = self.items.insert(item, audio_ms, None);
         self.last_speech = Some((item_id, speech));
+    }
+}
+
+/// Returns the microphone's samples of two channels, of which the second one is the client's reference.
+fn microphone(samples: &[i16]) -> Result<Vec<i16>, &'static str> {
+    match samples.as_chunks::<2>() {
+        (frames, []) => Ok(frames.iter().map(|[microphone, _]| *microphone).collect()),
+        (_, [..]) => Err("Two channels have an even number of samples."),
     }
 }
 

@@ -79,6 +79,8 @@ pub struct ParrotConfig {
     pub cascaded: bool,
     /// Number of audio deltas of an interrupted reply that follow `speech_started`.
     pub late_deltas: usize,
+    /// Whether the client may send what its speaker plays, as the second channel (protocol §8.4).
+    pub takes_reference: bool,
 }
 
 impl Default for ParrotConfig {
@@ -90,6 +92,7 @@ impl Default for ParrotConfig {
             pace: 4,
             cascaded: false,
             late_deltas: 0,
+            takes_reference: true,
         }
     }
 }
@@ -109,7 +112,8 @@ impl Parrot {
     pub fn new(config: ParrotConfig, seed: u64, now: Duration) -> Self {
         let mut ids = Ids::new(seed);
         let model = if config.cascaded { "parrot-cascaded" } else { "parrot-realtime" };
-        let settings = SessionSettings::new(&ids.next("sess"), model, config.expires_at);
+        let id = ids.next("sess");
+        let settings = SessionSettings::new(&id, model, config.expires_at, config.takes_reference);
         let mut parrot = Self {
             conversation_id: ids.next("conv"),
             detection: settings.turn_detection(),

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 #[derive(Debug)]
 pub(super) struct SessionSettings {
     session: Map<String, Value>,
+    /// Whether the client may send what its speaker plays.
+    takes_reference: bool,
 }
 
 /// The effective settings of the turn detector.
@@ -25,8 +27,9 @@ pub(super) struct VadSettings {
 }
 
 impl SessionSettings {
-    /// Creates the session as it is before the first update.
-    pub(super) fn new(id: &str, model: &str, expires_at: u64) -> Self {
+    /// Creates the session as it is before the first update. `takes_reference` is whether the client may send what its
+    /// speaker plays.
+    pub(super) fn new(id: &str, model: &str, expires_at: u64, takes_reference: bool) -> Self {
         let defaults = json!({
             "id": id,
             "object": "realtime.session",
@@ -56,7 +59,7 @@ impl SessionSettings {
             "truncation_strategy": null,
             "include": null,
         });
-        Self { session: defaults.as_object().cloned().unwrap_or_default() }
+        Self { session: defaults.as_object().cloned().unwrap_or_default(), takes_reference }
     }
 
     pub(super) fn session(&self) -> &Map<String, Value> {
@@ -93,7 +96,7 @@ impl SessionSettings {
                     session.insert(key.clone(), effective_turn_detection(value));
                 }
                 "input_audio_echo_cancellation" => {
-                    check_echo_channels(value)?;
+                    self.check_echo_reference(value)?;
                     session.insert(key.clone(), value.clone());
                 }
                 // In the real service an empty text leaves the built-in instructions in force (protocol
@@ -139,6 +142,28 @@ impl SessionSettings {
 
     pub(super) fn cancels_echo(&self) -> bool {
         !self.session["input_audio_echo_cancellation"].is_null()
+    }
+
+    /// Returns whether the input has two channels: the microphone, and what the client's speaker plays.
+    pub(super) fn hears_reference(&self) -> bool {
+        self.session["input_audio_echo_cancellation"]["channels"] == 2
+    }
+
+    /// Checks that two channels and the client's reference are asked for together (protocol §8.4).
+    fn check_echo_reference(&self, requested: &Value) -> Result<(), EventError> {
+        let is_client = requested["reference_source"] == "client";
+        let (code, message) = match (is_client, requested["channels"] == 2) {
+            (false, false) => return Ok(()),
+            (true, true) if self.takes_reference => return Ok(()),
+            (false, true) => {
+                ("invalid_ec_channels_requires_client", "Two channels need reference_source 'client'.")
+            }
+            (true, false) => {
+                ("invalid_ec_reference_channels", "reference_source 'client' needs two channels.")
+            }
+            (true, true) => ("invalid_ec_reference_channels", "This service hears one channel."),
+        };
+        Err(EventError::new(code, Some("session.input_audio_echo_cancellation.channels"), message))
     }
 
     pub(super) fn transcribes(&self) -> bool {
@@ -200,20 +225,6 @@ fn effective_turn_detection(requested: &Value) -> Value {
         settings.extend(requested.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
     settings
-}
-
-/// Rejects two channels, which the parrot does not support; the real service rejects them without a client
-/// reference.
-fn check_echo_channels(requested: &Value) -> Result<(), EventError> {
-    if requested["channels"] != 2 {
-        return Ok(());
-    }
-    let (code, message) = if requested["reference_source"] == "client" {
-        ("invalid_ec_reference_channels", "This service hears one channel.")
-    } else {
-        ("invalid_ec_channels_requires_client", "Two channels need reference_source 'client'.")
-    };
-    Err(EventError::new(code, Some("session.input_audio_echo_cancellation.channels"), message))
 }
 
 const MODALITIES: &[&str] = &["text", "audio", "animation", "avatar"];

@@ -46,6 +46,11 @@ fn an_invalid_update_is_an_error_and_changes_nothing() {
             "session.input_audio_echo_cancellation.channels",
         ),
         (
+            json!({"input_audio_echo_cancellation": {"type": "server_echo_cancellation", "reference_source": "client"}}),
+            "invalid_ec_reference_channels",
+            "session.input_audio_echo_cancellation.channels",
+        ),
+        (
             json!({"input_audio_noise_reduction": {"type": "magic"}}),
             "invalid_value",
             "session.input_audio_noise_reduction.type",
